@@ -1,0 +1,69 @@
+# Every target with one line of help: `make`. From a fresh clone `make demo` and `make test` do all the set-up.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+SEED ?= 1
+ROUNDS ?= 20
+
+help: ## Show this list
+	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z_-]+):.*## (.*)/  \1\t\2/' | expand -t 16
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Python 3.11 or newer is needed; set PYTHON=… if it has another name."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { rm -rf $(VENV); scripts/need python3-venv && $(PYTHON) -m venv $(VENV); }
+
+# uv installs in seconds what takes pip minutes; where it cannot be had, pip does the same from the same hashes.
+define install
+	@echo "Installing $(1) into $(VENV) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
+	@if [ -x $(VENV)/bin/uv ]; then $(VENV)/bin/uv pip install --python $(PY) --require-hashes -r $(1); \
+		else $(PY) -m pip install --disable-pip-version-check --require-hashes -r $(1); fi
+	@touch $(2)
+endef
+
+$(VENV)/.base: requirements/base.txt | $(VENV)/bin/python
+	$(call install,requirements/base.txt,$@)
+
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/bin/python
+	$(call install,requirements/dev.txt,$@)
+	@touch $(VENV)/.base
+
+install: $(VENV)/.base ## Install what the program needs into .venv
+develop: $(VENV)/.dev ## Install what tests and checks need too
+
+demo: $(VENV)/.base ## Three recordings, aligned, on a page (ARGS=--check, SEED=n)
+	@$(PY) manage.py demo --seed $(SEED) $(ARGS)
+
+up: $(VENV)/.base ## Run the whole program on this machine (ARGS="--port 8000")
+	@$(PY) manage.py up $(ARGS)
+
+browser:
+	@command -v chromium >/dev/null || scripts/need chromium
+
+test: $(VENV)/.dev browser lint ## Everything that must pass, on SQLite, and on PostgreSQL and Redis where they answer
+	@scripts/test
+
+test-fast: $(VENV)/.dev ## The quick part of the tests, on SQLite
+	@$(PY) -m pytest -q -m "not full and not browser and not crash"
+
+lint: $(VENV)/.dev ## Style, types, layers, migrations, the committed OpenAPI document
+	@scripts/lint
+
+schema: $(VENV)/.dev ## Write docs/openapi.yaml anew
+	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+bench: $(VENV)/.dev ## Measure against the goals (ONLY=P1)
+	@$(PY) -m bench $(ONLY)
+
+lock: ## Pin requirements/*.in anew
+	@for name in dev base production easyocr; do \
+		$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
+			$$([ $$name = dev ] || echo -c requirements/dev.txt) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+
+clean: ## Remove what was made: environment, caches, the data folder's demo
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data/demo bench/.cache
+
+.PHONY: help install develop demo up browser test test-fast lint schema bench lock clean

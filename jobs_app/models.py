@@ -1,0 +1,176 @@
+"""Background work as rows: the row is the truth, the broker only wakes workers. Knows nothing of videos."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from vodplatform.accounts.models import User
+
+
+class JobStatus(models.TextChoices):
+    """Where a job is; :data:`TRANSITIONS` has the arrows between them."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+S = JobStatus
+TRANSITIONS: dict[str, frozenset[str]] = {
+    S.QUEUED: frozenset({S.PROCESSING, S.PAUSED, S.CANCELLED, S.FAILED}),
+    S.PROCESSING: frozenset({S.QUEUED, S.WAITING, S.PAUSED, S.COMPLETED, S.FAILED, S.CANCELLED}),
+    S.WAITING: frozenset({S.QUEUED, S.CANCELLED, S.FAILED}),
+    S.PAUSED: frozenset({S.QUEUED, S.CANCELLED}),
+    S.COMPLETED: frozenset({S.EXPIRED}),
+    S.FAILED: frozenset({S.QUEUED, S.EXPIRED}),
+    S.CANCELLED: frozenset({S.QUEUED, S.EXPIRED}),
+    S.EXPIRED: frozenset(),
+}
+LIVE = frozenset({S.QUEUED, S.PROCESSING, S.WAITING, S.PAUSED})
+
+
+class Priority(models.IntegerChoices):
+    """Which of the waiting jobs of a lane goes first."""
+
+    LOW = -10
+    NORMAL = 0
+    HIGH = 10
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def visible_to(self, user: User | AnonymousUser) -> JobQuerySet:
+        """The owner's jobs; an admin's are all."""
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        return self if user.is_admin else self.filter(owner=user)
+
+    def live(self) -> JobQuerySet:
+        """Those that have not ended."""
+        return self.filter(status__in=LIVE)
+
+    def lease_expired(self) -> JobQuerySet:
+        """Those whose worker has not been heard of for a whole lease, by the database's clock."""
+        return self.filter(status=JobStatus.PROCESSING, lease_until__lt=Now())
+
+
+class Job(models.Model):
+    """One piece of background work and how far it is.
+
+    ``attempt`` counts how often a worker took it; a deploy or a pause gives the attempt back. ``lease_token``
+    names the present attempt: every write of a worker carries it, so one that lost its lease writes nothing.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=64)
+    lane = models.CharField(max_length=32)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="jobs")
+    status = models.CharField(max_length=16, choices=JobStatus, default=JobStatus.QUEUED)
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    progress = models.FloatField(default=0.0)
+    message = models.CharField(max_length=500, blank=True, default="")
+    params = models.JSONField(default=dict)
+    result = models.JSONField(null=True, blank=True)
+    error = models.JSONField(null=True, blank=True)
+    attempt = models.PositiveIntegerField(default=0)
+    max_attempts = models.PositiveIntegerField(default=3)
+    crashes = models.PositiveIntegerField(default=0)
+    admitted = models.BooleanField(default=True)
+    lease_token = models.UUIDField(null=True, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=100, blank=True, default="")
+    revision = models.PositiveBigIntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        db_table = "video_jobs"
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(
+                "lane", F("priority").desc(), "created_at", "id",
+                name="job_claim", condition=Q(status="queued", admitted=True),
+            ),
+            models.Index("lane", name="job_processing", condition=Q(status="processing")),
+            models.Index(fields=["owner", "-created_at"], name="job_owner"),
+        ]  # fmt: skip
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=JobStatus.values), name="job_status_known"),
+            models.CheckConstraint(condition=Q(progress__gte=0, progress__lte=100), name="job_progress_percent"),
+            models.CheckConstraint(
+                condition=Q(status="processing", lease_token__isnull=False, lease_until__isnull=False)
+                | (~Q(status="processing") & Q(lease_token__isnull=True)),
+                name="job_lease_while_processing",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has not ended."""
+        return self.status in LIVE
+
+    def can_change(self, user: User) -> bool:
+        """Whether ``user`` may cancel, retry or delete it."""
+        return user.is_admin or self.owner_id == user.id
+
+
+class JobEvent(models.Model):
+    """What happened to a job, and when; never changed (a trigger holds that), gone only with its job."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(db_default=Now())
+    name = models.CharField(max_length=32)
+    attempt = models.PositiveIntegerField(default=0)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "jobs_event"
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.job_id}"
+
+
+def lease_duration() -> timedelta:
+    """How long a lease lasts without being renewed."""
+    return timedelta(seconds=settings.JOB_LEASE_SECONDS)
+
+
+def job_state(job: Job) -> dict[str, Any]:
+    """A job as the API and the sockets show it (contract section 6)."""
+    return {
+        "id": str(job.id),
+        "kind": job.kind,
+        "status": job.status,
+        "priority": job.priority,
+        "progress": round(job.progress, 1),
+        "message": job.message,
+        "attempt": job.attempt,
+        "created_at": _instant(job.created_at),
+        "started_at": _instant(job.started_at),
+        "finished_at": _instant(job.finished_at),
+        "result": job.result,
+        "error": job.error,
+    }
+
+
+def _instant(value: Any) -> str | None:
+    return value.isoformat().replace("+00:00", "Z") if value else None

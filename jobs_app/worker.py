@@ -1,0 +1,42 @@
+"""What dramatiq imports in each worker process: Django, the actors, and the start and end of the lease keeper.
+
+Run by ``manage.py up`` and by systemd as ``python -m dramatiq jobs_app.worker``.
+"""
+
+import ctypes
+import os
+import signal
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
+django.setup()
+
+from dramatiq.middleware import Middleware  # noqa: E402
+
+import jobs_app.actors  # noqa: E402, F401
+from jobs_app.broker import broker  # noqa: E402
+from jobs_app.kinds import registry  # noqa: E402
+from jobs_app.running import keeper  # noqa: E402
+
+PR_SET_PDEATHSIG = 1
+
+
+class WorkerLife(Middleware):
+    """Ties a worker process to its master and its running jobs to the worker's end."""
+
+    def after_process_boot(self, broker: object) -> None:
+        # A master that was killed outright leaves no orphan that would go on taking messages.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() == 1:
+            os._exit(1)
+        registry()
+
+    def after_worker_boot(self, broker: object, worker: object) -> None:
+        keeper.start()
+
+    def before_worker_shutdown(self, broker: object, worker: object) -> None:
+        keeper.stop()
+
+
+broker.add_middleware(WorkerLife())

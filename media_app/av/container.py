@@ -1,0 +1,101 @@
+"""The one door through which an untrusted media file is opened with PyAV; decoding is elsewhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.container
+import av.error
+import av.logging
+from av.video.stream import VideoStream
+
+# Only formats that hold their media themselves. Playlists, manifests, concat scripts, image sequences and
+# devices read what the file names, so none of them may ever be listed here.
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf"
+# These start their clock anywhere, and a browser plays them only after a remux that makes the start zero.
+REBASED_FORMATS = frozenset({"mpegts", "mpeg", "flv", "asf"})
+OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": FORMATS,
+    "enable_drefs": "0",
+    "use_absolute_path": "0",
+    "probesize": str(8 * 1024 * 1024),
+    "analyzeduration": "5000000",
+}
+MICROSECONDS = 1_000_000
+
+av.logging.set_level(av.logging.PANIC)
+
+
+class MediaError(Exception):
+    """A file that cannot be used. ``code``: ``vod_unreadable`` or ``vod_codec_unsupported``; text: a sentence."""
+
+    UNREADABLE = "vod_unreadable"
+    CODEC = "vod_codec_unsupported"
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
+    """Open ``path`` by its content alone and never anything that it refers to.
+
+    Raises :class:`MediaError` for what is missing, empty, no regular file, or none of :data:`FORMATS`.
+    """
+    resolved = Path(path).absolute()
+    try:
+        facts = resolved.stat()
+    except (OSError, ValueError) as exc:
+        raise MediaError(MediaError.UNREADABLE, "The file is not there or may not be read.") from exc
+    if not stat.S_ISREG(facts.st_mode):
+        raise MediaError(MediaError.UNREADABLE, "This is not a regular file.")
+    if facts.st_size == 0:
+        raise MediaError(MediaError.UNREADABLE, "The file is empty.")
+    try:
+        # The prefix keeps a name such as "concat:a|b" from being taken for a protocol.
+        container: Any = av.open(f"file:{resolved}", mode="r", container_options=OPTIONS, metadata_errors="replace")
+    except av.error.FFmpegError as exc:
+        raise MediaError(
+            MediaError.UNREADABLE, "This is not a video file that can be read: it is damaged, cut short, or no video."
+        ) from exc
+    except (OSError, ValueError) as exc:
+        raise MediaError(MediaError.UNREADABLE, "The file cannot be read.") from exc
+    assert isinstance(container, av.container.InputContainer)
+    return container
+
+
+def first_video(container: av.container.InputContainer) -> VideoStream:
+    """The video track that a player would show: the first that is no cover picture.
+
+    Raises :class:`MediaError` when there is none or no decoder for it.
+    """
+    tracks = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
+    if not tracks:
+        raise MediaError(MediaError.UNREADABLE, "The file has no video track.")
+    track = tracks[0]
+    context: Any = track.codec_context
+    if context is None or not context.is_decoder:
+        raise MediaError(MediaError.CODEC, "The video track uses a codec that this server cannot decode.")
+    return track
+
+
+def presentation_origin(container: av.container.InputContainer) -> Fraction:
+    """Seconds on the container's time line where an HTML5 element's ``currentTime`` is 0.
+
+    The demuxer has applied MP4 edit lists already. MP4 and Matroska play from zero of their own time line,
+    so a track that starts late shows late; a negative start is shifted to zero, as Chromium does. Formats
+    in :data:`REBASED_FORMATS` reach a browser only remuxed, and then their first timestamp is zero.
+    """
+    start = container.start_time
+    if start is None:
+        return Fraction(0)
+    if start < 0 or not REBASED_FORMATS.isdisjoint(container.format.name.split(",")):
+        return Fraction(start, MICROSECONDS)
+    return Fraction(0)

@@ -1,0 +1,312 @@
+"""Frames of one video by exact presentation time, keyframes first, only the wanted pixels; reads no text, writes no files.
+
+Times are seconds on the scale of an HTML5 element's ``currentTime`` for the same file: presentation timestamp ×
+time base − :func:`media_app.av.container.presentation_origin`. MP4 edit lists are applied by the demuxer.
+``frame.time`` is not used: it is NaN on frames that come from a flush.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from types import TracebackType
+from typing import Any, Self
+
+import av.error
+import cv2
+import numpy as np
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from media_app.av.container import MICROSECONDS, MediaError, first_video, open_media, presentation_origin
+from media_app.av.probe import display_rotation, display_size, sample_aspect_ratio
+
+Image = NDArray[np.uint8]
+SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds further back when a seek lands after its target
+REORDER_SECONDS = 0.25  # by which decoding may run ahead of presentation
+SQUARE_ENOUGH = 0.02
+TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+LEVELS = np.arange(256, dtype=np.float64)
+STUDIO_LUMA = np.clip(np.rint((LEVELS - 16) * 255 / 219), 0, 255).astype(np.uint8)
+STUDIO_CHROMA = np.clip(np.rint((LEVELS - 128) * 255 / 224 + 128), 0, 255).astype(np.uint8)
+PLANAR_YUV = {
+    name: (bits, shift_x, shift_y)
+    for bits, suffix in ((8, ""), (10, "10le"))
+    for layout, shift_x, shift_y in (("420p", 1, 1), ("422p", 1, 0), ("444p", 0, 0))
+    for name in (f"yuv{layout}{suffix}", f"yuvj{layout}{suffix}")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle as fractions (0 to 1) of the displayed frame; x, y: top left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def clipped(self) -> Box:
+        """The part of it inside the frame."""
+        x0, y0 = min(max(self.x, 0.0), 1.0), min(max(self.y, 0.0), 1.0)
+        x1, y1 = min(max(self.x + self.width, 0.0), 1.0), min(max(self.y + self.height, 0.0), 1.0)
+        return Box(x0, y0, x1 - x0, y1 - y0)
+
+    def grown(self, width: float, height: float) -> Box:
+        """Wider and higher by these shares of itself, around the same centre, inside the frame."""
+        dx, dy = self.width * width / 2, self.height * height / 2
+        return Box(self.x - dx, self.y - dy, self.width + 2 * dx, self.height + 2 * dy).clipped()
+
+    def as_json(self) -> dict[str, float]:
+        """The four numbers by name."""
+        return {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
+
+
+WHOLE = Box(0.0, 0.0, 1.0, 1.0)
+
+
+class Picture:
+    """One decoded frame. ``time``: seconds (see module)."""
+
+    __slots__ = ("_frame", "_ratio", "_rotation", "time")
+
+    def __init__(self, frame: VideoFrame, time: float, ratio: Fraction, rotation: int) -> None:
+        self._frame = frame
+        self._ratio = ratio
+        self._rotation = rotation
+        self.time = time
+
+    def crop(self, box: Box) -> Image:
+        """The pixels under ``box``, upright, square, at the stored resolution: BGR, uint8, shape (h, w, 3)."""
+        frame = self._frame
+        x0, y0, x1, y1 = self._stored_corners(box.clipped())
+        layout = PLANAR_YUV.get(frame.format.name)
+        if layout is None:
+            image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)[y0:y1, x0:x1]
+        else:
+            image = _planar_to_bgr(frame, layout, x0, y0, x1, y1)
+        if abs(self._ratio - 1) > SQUARE_ENOUGH:
+            image = _resized(image, max(1, round(image.shape[1] * self._ratio)), image.shape[0])
+        return self._upright(image)
+
+    def scaled(self, width: int) -> Image:
+        """The whole displayed frame, ``width`` pixels wide and upright: BGR, uint8."""
+        frame = self._frame
+        shown_width, shown_height = display_size(
+            frame.width, frame.height, self._ratio, self._rotation
+        )  # fmt: skip
+        width = min(width, shown_width)
+        height = max(2, round(shown_height * width / shown_width))
+        stored = (height, width) if self._rotation % 180 else (width, height)
+        small = frame.reformat(width=stored[0], height=stored[1], format="bgr24").to_ndarray()
+        return self._upright(np.asarray(small, np.uint8))
+
+    def _upright(self, image: Image) -> Image:
+        turn = TURNS.get(self._rotation)
+        return np.ascontiguousarray(image) if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
+
+    def _stored_corners(self, box: Box) -> tuple[int, int, int, int]:
+        """Pixels of the stored frame that lie under a box on the displayed one; at least 2 × 2."""
+        x0, y0, x1, y1 = box.x, box.y, box.x + box.width, box.y + box.height
+        if self._rotation == 90:
+            x0, y0, x1, y1 = y0, 1 - x1, y1, 1 - x0
+        elif self._rotation == 180:
+            x0, y0, x1, y1 = 1 - x1, 1 - y1, 1 - x0, 1 - y0
+        elif self._rotation == 270:
+            x0, y0, x1, y1 = 1 - y1, x0, 1 - y0, x1
+        width, height = self._frame.width, self._frame.height
+        left, top = min(int(x0 * width), width - 2), min(int(y0 * height), height - 2)
+        return left, top, max(left + 2, min(width, round(x1 * width))), max(top + 2, min(height, round(y1 * height)))
+
+
+class VideoFile:
+    """One open video, for one thread. Use as a context manager.
+
+    width, height: displayed pixels. fps: average frames a second. duration: seconds.
+    Raises :class:`MediaError` from the constructor when the file cannot be opened or no frame decodes.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], threads: int = 1) -> None:
+        self._container = open_media(path)
+        try:
+            self._open(threads)
+        except av.error.FFmpegError as exc:
+            self.close()
+            raise MediaError(MediaError.UNREADABLE, "The video data is damaged and cannot be decoded.") from exc
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, threads: int) -> None:
+        self._stream: VideoStream = first_video(self._container)
+        # More threads mean more frames in flight: for single keyframes that is only memory and delay.
+        self._stream.codec_context.thread_count = threads
+        if threads == 1:
+            self._stream.thread_type = "NONE"
+        base = self._stream.time_base
+        if base is None:
+            raise MediaError(MediaError.UNREADABLE, "The video track has no time base.")
+        self._base = float(base)
+        self._origin = float(presentation_origin(self._container))
+        self._ratio = sample_aspect_ratio(self._stream)
+        self._rotation = 0
+        first = next(self._decode_onward(), None)
+        if first is None:
+            raise MediaError(MediaError.UNREADABLE, "No frame of the video can be decoded.")
+        self._rotation = display_rotation(first._frame)
+        self.first_time = first.time
+        self.width, self.height = display_size(first._frame.width, first._frame.height, self._ratio, self._rotation)
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        self.fps = float(rate) if rate else 30.0
+        self.duration = self._find_duration()
+        self._keyframes: NDArray[np.float64] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the decoder and the file."""
+        self._container.close()
+
+    @property
+    def keyframes(self) -> NDArray[np.float64]:
+        """Where keyframes lie, seconds, ascending, shape (n,).
+
+        From the file's index, else from one scan of its packets. Index times are decoding times: up to a few
+        frames before the presentation time that :meth:`keyframe` then reports.
+        """
+        if self._keyframes is None:
+            stamps = [e.timestamp for e in self._stream.index_entries if e.is_keyframe and not e.is_discard]
+            times = np.array(stamps, np.float64) * self._base - self._origin
+            if len(times) < 2 or times.max() < 0.5 * self.duration:
+                times = self._scan()
+            self._keyframes = np.unique(times)
+        return self._keyframes
+
+    def keyframe(self, time: float) -> Picture | None:
+        """Decode alone the keyframe at or before ``time`` (a value of :attr:`keyframes`); None when damaged."""
+        # Demuxers differ in whether an exact hit counts and by which clock: aim between this one and the next.
+        later = self.keyframes[np.searchsorted(self.keyframes, time + 1e-6) :]
+        gap = float(later[0]) - time if len(later) else 1.0
+        self._seek(time + min(0.5 * gap, 0.5))
+        try:
+            for packet in self._container.demux(self._stream):
+                if not packet.is_keyframe:
+                    continue
+                frames = self._stream.decode(packet) or self._stream.decode(None)
+                return self._picture(frames[0]) if frames else None
+        except av.error.FFmpegError:
+            return None
+        return None
+
+    def walk(self, start: float, sparse_until: float | None = None) -> Iterator[Picture]:
+        """Every frame in presentation order from the last keyframe at or before ``start`` to the end.
+
+        sparse_until: seconds; before it frames that no other frame refers to may be left out, which halves
+        the cost of getting there.
+        """
+        for extra in SEEK_STEPS:
+            target = start - extra
+            self._seek(target)
+            frames = self._decode_onward(sparse_until)
+            first = next(frames, None)
+            # Indexes hold decoding times: a keyframe decoded before ``start`` may be shown after it.
+            if first is not None and (first.time <= start + 1e-6 or target <= self.first_time):
+                yield first
+                yield from frames
+                return
+
+    def frame_at(self, time: float) -> Picture | None:
+        """The frame on display at ``time``: the last whose presentation time is not later."""
+        shown: Picture | None = None
+        for picture in self.walk(max(time, self.first_time), time - REORDER_SECONDS):
+            if picture.time > time + 1e-6 and shown is not None:
+                break
+            shown = picture
+        return shown
+
+    def _seek(self, time: float) -> None:
+        stamp = round((time + self._origin) / self._base)
+        try:
+            self._container.seek(stamp, stream=self._stream, backward=True)
+        except av.error.FFmpegError:
+            self._container.seek(0, stream=self._stream, backward=True)
+
+    def _decode_onward(self, sparse_until: float | None = None) -> Iterator[Picture]:
+        """Decode onward from where the file stands, dropping what precedes the first keyframe."""
+        floor: int | None = None
+        context = self._stream.codec_context
+        sparse_end = -np.inf if sparse_until is None else sparse_until - REORDER_SECONDS
+        try:
+            for packet in self._container.demux(self._stream):
+                if floor is None:
+                    if not packet.is_keyframe and packet.size:
+                        continue
+                    floor = packet.pts
+                sparse = packet.dts is not None and packet.dts * self._base - self._origin < sparse_end
+                context.skip_frame = "NONREF" if sparse else "DEFAULT"
+                for frame in self._frames(packet):
+                    # Leading pictures of an open group refer to one that was never decoded.
+                    if frame.pts is not None and (floor is None or frame.pts >= floor):
+                        yield self._picture(frame)
+        finally:
+            context.skip_frame = "DEFAULT"
+
+    def _frames(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
+        try:
+            return self._stream.decode(packet)
+        except av.error.InvalidDataError:
+            return []
+
+    def _picture(self, frame: VideoFrame) -> Picture:
+        time = (frame.pts or 0) * self._base - self._origin
+        return Picture(frame, time, self._ratio, self._rotation)
+
+    def _scan(self) -> NDArray[np.float64]:
+        self._container.seek(self._container.start_time or 0)
+        stamps = [
+            p.pts if p.dts is None else p.dts
+            for p in self._container.demux(self._stream)
+            if p.is_keyframe and (p.pts is not None or p.dts is not None)
+        ]
+        return np.array(stamps, np.float64) * self._base - self._origin
+
+    def _find_duration(self) -> float:
+        if self._container.duration and self._container.duration > 0:
+            return self._container.duration / MICROSECONDS
+        if self._stream.duration and self._stream.duration > 0:
+            return self._stream.duration * self._base
+        self._container.seek(self._container.start_time or 0)
+        ends = [p.pts + (p.duration or 0) for p in self._container.demux(self._stream) if p.pts is not None]
+        return max(0.0, max(ends, default=0) * self._base - self._origin)
+
+
+def _planar_to_bgr(frame: VideoFrame, layout: tuple[int, int, int], x0: int, y0: int, x1: int, y1: int) -> Image:
+    """Convert only a rectangle of a planar YUV frame; colours are good enough to read and to compare."""
+    bits, shift_x, shift_y = layout
+    full_range = frame.color_range == 2 or frame.format.name.startswith("yuvj")
+    planes = []
+    for number, plane in enumerate(frame.planes):
+        sx, sy = (0, 0) if number == 0 else (shift_x, shift_y)
+        flat: NDArray[Any] = np.frombuffer(memoryview(plane), np.uint8)
+        rows = (flat if bits == 8 else flat.view(np.uint16)).reshape(plane.height, -1)
+        part: Any = rows[y0 >> sy : ((y1 - 1) >> sy) + 1, x0 >> sx : ((x1 - 1) >> sx) + 1]
+        part = np.ascontiguousarray(part >> (bits - 8) if bits > 8 else part, np.uint8)
+        if not full_range:
+            part = np.asarray(cv2.LUT(part, STUDIO_LUMA if number == 0 else STUDIO_CHROMA), np.uint8)
+        planes.append(part if number == 0 else _resized(part, x1 - x0, y1 - y0))
+    luma, blue, red = planes
+    return np.asarray(cv2.cvtColor(cv2.merge((luma, red, blue)), cv2.COLOR_YCrCb2BGR), np.uint8)
+
+
+def _resized(image: Image, width: int, height: int) -> Image:
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -1,0 +1,280 @@
+"""Read the facts of a media file (duration, rate, size, codecs) and refuse what cannot be played; converts nothing.
+
+As a program (``python -m media_app.av.probe``) it reads ``{"paths": […]}`` from standard input and prints one
+line ``{"result": [{"path", "facts"} | {"path", "error": {"code", "message"}}]}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from typing import Any
+
+import av.container
+import av.error
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from media_app.av.container import MICROSECONDS, MediaError, first_video, open_media, presentation_origin
+
+MAX_PACKETS_TO_FIRST_FRAME = 400
+TIMING_PACKETS = 600
+VFR_JITTER = 0.1  # of a frame: more than any container's rounding
+RATE_ROUNDING = Fraction(1, 5000)  # a fifth of what parts 30 from 29.97
+VFR_SHARE = 0.01  # one lost frame in a long recording does not make its rate variable
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeLimits:
+    """What a file may claim before anything is decoded: pixels of a side, and of a frame."""
+
+    max_side: int = 16384
+    max_pixels: int = 8192 * 8192
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTrack:
+    """codec: canonical name; sample_rate: Hz; channels: count."""
+
+    codec: str
+    sample_rate: int
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """What a file is.
+
+    duration, start: seconds (start is where ``currentTime`` 0 lies on the file's own time line). fps: average
+    rate, exact. width, height: pixels as displayed, rotation and sample aspect ratio applied; coded_width,
+    coded_height: as stored. rotation: degrees clockwise to turn the stored picture for display.
+    sample_aspect_ratio: of the stored picture. bit_rate: bits a second, 0 when unknown. truncated: the index
+    names bytes that the file does not have.
+    """
+
+    container: str
+    duration: float
+    start: float
+    fps: Fraction
+    is_vfr: bool
+    width: int
+    height: int
+    coded_width: int
+    coded_height: int
+    rotation: int
+    sample_aspect_ratio: Fraction
+    codec: str
+    pixel_format: str
+    bit_rate: int
+    audio_tracks: tuple[AudioTrack, ...]
+    truncated: bool
+    has_video: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as JSON values; fractions as ``[numerator, denominator]``."""
+        return {
+            key: [value.numerator, value.denominator] if isinstance(value, Fraction) else value
+            for key, value in asdict(self).items()
+        }
+
+
+def probe(path: str | os.PathLike[str], limits: ProbeLimits | None = None) -> VideoFacts:
+    """Open ``path``, decode one frame, and say what it is. Raises :class:`MediaError`."""
+    limits = limits or ProbeLimits()
+    with open_media(path) as container:
+        try:
+            return _probe(container, limits)
+        except av.error.FFmpegError as exc:
+            raise MediaError(MediaError.UNREADABLE, "The video data is damaged and cannot be decoded.") from exc
+
+
+def display_rotation(frame: VideoFrame) -> int:
+    """Degrees clockwise, in quarter turns, that bring ``frame`` upright (PyAV reports counter-clockwise)."""
+    return round(-frame.rotation / 90) % 4 * 90
+
+
+def display_size(width: int, height: int, sample_aspect_ratio: Fraction, rotation: int) -> tuple[int, int]:
+    """Pixels of the displayed picture: width stretched by the sample aspect ratio, then turned."""
+    stretched = max(1, round(width * sample_aspect_ratio))
+    return (height, stretched) if rotation % 180 else (stretched, height)
+
+
+def sample_aspect_ratio(stream: VideoStream, frame: VideoFrame | None = None) -> Fraction:
+    """Width of a pixel over its height; 1 when the file says nothing or nonsense."""
+    ratio = stream.sample_aspect_ratio
+    return ratio if ratio and Fraction(1, 20) <= ratio <= 20 else Fraction(1)
+
+
+def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> VideoFacts:
+    stream = first_video(container)
+    _check_size(stream.codec_context.width, stream.codec_context.height, limits)
+    timestamps = _index_timestamps(stream)
+    truncated = _is_truncated(container, stream)
+    frame = _first_frame(container, stream, limits)
+    _check_size(frame.width, frame.height, limits)
+    ratio = sample_aspect_ratio(stream, frame)
+    rotation = display_rotation(frame)
+    width, height = display_size(frame.width, frame.height, ratio, rotation)
+    if timestamps is None:
+        timestamps = _packet_timestamps(container, stream)
+    duration = _duration(container, stream)
+    is_vfr = _varies(timestamps)
+    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+    if not rate or rate <= 0:
+        rate = _measured_rate(timestamps, stream)
+    if not is_vfr:
+        rate = _usual_rate(rate)
+    if duration <= 0:
+        raise MediaError(MediaError.UNREADABLE, "The file does not say how long it is, and no frame tells.")
+    context = stream.codec_context
+    return VideoFacts(
+        container=container.format.name,
+        duration=duration,
+        start=float(presentation_origin(container)),
+        fps=Fraction(rate),
+        is_vfr=is_vfr,
+        width=width,
+        height=height,
+        coded_width=frame.width,
+        coded_height=frame.height,
+        rotation=rotation,
+        sample_aspect_ratio=ratio,
+        codec=context.codec.canonical_name,
+        pixel_format=frame.format.name,
+        bit_rate=int(container.bit_rate or stream.bit_rate or 0),
+        audio_tracks=tuple(
+            AudioTrack(s.codec_context.codec.canonical_name, s.codec_context.sample_rate, s.codec_context.channels)
+            for s in container.streams.audio
+            if s.codec_context is not None
+        ),
+        truncated=truncated,
+    )
+
+
+def _check_size(width: int, height: int, limits: ProbeLimits) -> None:
+    if max(width, height) > limits.max_side or width * height > limits.max_pixels:
+        raise MediaError(MediaError.UNREADABLE, f"The picture is too large: {width}×{height} pixels.")
+
+
+def _first_frame(container: av.container.InputContainer, stream: VideoStream, limits: ProbeLimits) -> VideoFrame:
+    """Decode the first frame that can be decoded, within a bounded number of packets."""
+    context = stream.codec_context
+    context.thread_count = 1
+    # The sequence header may claim another size than the container did.
+    context.options = {"max_pixels": str(limits.max_pixels)}
+    for packets, packet in enumerate(container.demux(stream)):
+        try:
+            frames = stream.decode(packet)
+        except av.error.InvalidDataError:
+            frames = []
+        except (av.error.DecoderNotFoundError, av.error.PatchWelcomeError) as exc:
+            raise MediaError(MediaError.CODEC, "The video track uses a codec that cannot be decoded here.") from exc
+        if frames:
+            return frames[0]
+        if packets > MAX_PACKETS_TO_FIRST_FRAME:
+            break
+    raise MediaError(MediaError.UNREADABLE, "No frame of the video can be decoded.")
+
+
+def _index_timestamps(stream: VideoStream) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    """Sorted timestamps of all frames, in time base units, when the file's own index lists every frame."""
+    count = len(stream.index_entries)
+    if count < 2 or count < 0.9 * stream.frames or not stream.frames:
+        return None
+    return np.sort(np.fromiter((e.timestamp for e in stream.index_entries), np.int64, count))
+
+
+def _packet_timestamps(
+    container: av.container.InputContainer, stream: VideoStream
+) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Sorted presentation timestamps of the packets at the start of the file."""
+    container.seek(container.start_time or 0)
+    found: list[int] = []
+    for packet in container.demux(stream):
+        if packet.pts is not None:
+            found.append(packet.pts)
+        if len(found) >= TIMING_PACKETS:
+            break
+    # Reordering makes the last few incomplete.
+    return np.sort(np.array(found[: -16 if len(found) > 64 else None], np.int64))
+
+
+def _varies(timestamps: np.ndarray[Any, np.dtype[np.int64]]) -> bool:
+    """Whether frame durations differ by more than rounding in more than one frame of a hundred."""
+    steps = np.diff(timestamps)
+    steps = steps[steps > 0]
+    if len(steps) < 8:
+        return False
+    usual = float(np.median(steps))
+    return bool(np.mean(np.abs(steps - usual) > max(1.5, VFR_JITTER * usual)) > VFR_SHARE)
+
+
+def _measured_rate(timestamps: np.ndarray[Any, np.dtype[np.int64]], stream: VideoStream) -> Fraction:
+    span = int(timestamps[-1] - timestamps[0]) if len(timestamps) > 1 else 0
+    if span <= 0 or not stream.time_base:
+        raise MediaError(MediaError.UNREADABLE, "The file has no usable frame times.")
+    return (Fraction(len(timestamps) - 1, span) / stream.time_base).limit_denominator(1001)
+
+
+def _usual_rate(rate: Fraction) -> Fraction:
+    """The whole or NTSC rate that ``rate`` is within rounding of: Matroska and TS round frame times."""
+    whole = round(rate)
+    for usual in (Fraction(whole), Fraction(whole * 1000, 1001)):
+        if usual and abs(rate / usual - 1) < RATE_ROUNDING:
+            return usual
+    return rate
+
+
+def _duration(container: av.container.InputContainer, stream: VideoStream) -> float:
+    """Seconds that a player's scrub bar shows; files that do not say are asked for their last packet."""
+    if container.duration and container.duration > 0:
+        return container.duration / MICROSECONDS
+    base = stream.time_base
+    if base is None:
+        return 0.0
+    if stream.duration and stream.duration > 0:
+        return float(stream.duration * base)
+    last = 0
+    container.seek(0)
+    for packet in container.demux(stream):
+        if packet.pts is not None:
+            last = max(last, packet.pts + (packet.duration or 0))
+    return max(0.0, float(last * base - presentation_origin(container)))
+
+
+def _is_truncated(container: av.container.InputContainer, stream: VideoStream) -> bool:
+    entries = stream.index_entries
+    if not len(entries) or container.format.name.startswith(("mpegts", "matroska")):
+        return False
+    last = entries[len(entries) - 1]
+    return last.pos + last.size > container.size
+
+
+def probe_many(paths: Sequence[str], limits: ProbeLimits | None = None) -> list[dict[str, Any]]:
+    """Probe each path; an unusable file is an ``error`` entry, never an exception."""
+    answers: list[dict[str, Any]] = []
+    for path in paths:
+        try:
+            answers.append({"path": path, "facts": probe(path, limits).as_json()})
+        except MediaError as exc:
+            answers.append({"path": path, "error": {"code": exc.code, "message": exc.message}})
+    return answers
+
+
+def main() -> None:
+    """Serve one request from standard input."""
+    try:
+        request = json.load(sys.stdin)
+        answer: dict[str, Any] = {"result": probe_many([str(path) for path in request["paths"]])}
+    except (ValueError, KeyError, TypeError) as exc:
+        answer = {"error": {"type": "bad_request", "message": f"The request is not {{paths: […]}}: {exc}"}}
+    sys.stdout.write(json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Which folders of this machine a user may take videos from, and the one door through which a path goes."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".flv", ".wmv", ".ogv",
+     ".ogg", ".3gp"}
+)  # fmt: skip
+MAX_FILES_WALKED = 20_000
+MAX_DEPTH = 8
+
+
+def roots_of(user: User) -> list[Path]:
+    """The library roots that ``user`` may use: those without a group for staff, those with groups for their members."""
+    groups = set(user.groups.values_list("name", flat=True))
+    return [
+        root
+        for root, allowed in settings.LIBRARY_ROOTS
+        if (user.is_admin or (groups & allowed if allowed else user.is_staff))
+    ]
+
+
+def resolve(path: str, roots: list[Path]) -> Path:
+    """The real file behind ``path``, when it lies below one of ``roots`` with every symlink followed.
+
+    Raises ``path_not_allowed`` for anything outside, whether or not it exists, and ``vod_file_not_found``
+    for what is inside and not a regular file.
+    """
+    if not os.path.isabs(path):
+        raise DomainError("path_not_allowed")
+    try:
+        real = Path(os.path.realpath(path))
+    except (OSError, ValueError) as exc:
+        raise DomainError("path_not_allowed") from exc
+    if not is_inside(real, roots):
+        raise DomainError("path_not_allowed")
+    try:
+        found = stat.S_ISREG(real.stat().st_mode)
+    except OSError:
+        found = False
+    if not found:
+        raise DomainError("vod_file_not_found")
+    return real
+
+
+def is_inside(real: Path, roots: list[Path]) -> bool:
+    """Whether a resolved path lies below one of the roots (a root itself does not)."""
+    return any(real != root and real.is_relative_to(root) for root in roots)
+
+
+def video_files(roots: list[Path]) -> Iterator[Path]:
+    """Files that look like videos by their name, in name order; neither symlinked nor hidden folders are entered."""
+    walked = 0
+    for root in roots:
+        for folder, names, files in os.walk(root):
+            depth = len(Path(folder).relative_to(root).parts)
+            names[:] = sorted(name for name in names if not name.startswith(".")) if depth < MAX_DEPTH else []
+            for name in sorted(files):
+                walked += 1
+                if walked > MAX_FILES_WALKED:
+                    return
+                if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
+                    yield Path(folder, name)

@@ -1,0 +1,394 @@
+"""Align two or three videos by the in-game timer they show: locate, sample, fit, vote, refine; writes only evidence."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from media_app.av.container import MediaError
+from media_app.av.frames import Box, Picture
+from sessions_app.comparison.alignment.clock import PROFILES, show
+from sessions_app.comparison.alignment.compare import LEAST_VALUES, Clock, Disagreement, Verdict, compare
+from sessions_app.comparison.alignment.fit import Sample
+from sessions_app.comparison.alignment.locate import Candidate, Locator
+from sessions_app.comparison.alignment.reader import TextFinder, TimerReader
+from sessions_app.comparison.alignment.refine import refine
+from sessions_app.comparison.alignment.sample import Source
+
+FIRST_LOOK = 4
+SECOND_LOOK = 10
+CANDIDATES = 4
+TRIAL_SAMPLES = 8
+EXPLAINED = 0.5  # share of readings that the segments have to explain, else more are taken
+READABLE = 0.25  # share of samples that have to look like a time for the place to be a timer's
+EVIDENCE_PAIRS = 3
+EVIDENCE_WIDTH = 960
+READINGS_SHOWN = 12
+ADVICE = "Draw the box tightly around the match timer at a moment when it runs, or set the offset by hand."
+
+OnProgress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Roi:
+    """Where a person drew the timer: a box on the frame of ``vod_id`` at ``time`` seconds."""
+
+    vod_id: str
+    time: float
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A saved picture of a frame: file name, whose frame, its time in seconds, what its timer reads."""
+
+    file: str
+    vod_id: str
+    time: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """An offset (seconds, ``vod_time = T − offset``) for a video, against the reference.
+
+    error_bound: seconds by which it may be off if it is right at all. agreeing, samples: readings that
+    support it, and all. note: a sentence for the user, may be empty.
+    """
+
+    vod_id: str
+    offset: float
+    confidence: float
+    error_bound: float
+    agreeing: int
+    samples: int
+    note: str
+    readings: tuple[Sample, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a video got no offset. reason: stable code; message: sentence with counts and what to try."""
+
+    vod_id: str
+    reason: str
+    message: str
+    readings: tuple[Sample, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlignmentResult:
+    """The answer: the reference's id (None when no timer could be read), proposals, refusals."""
+
+    reference: str | None
+    proposals: tuple[Proposal, ...]
+    refused: tuple[Refusal, ...]
+
+
+def align_videos(
+    paths: Sequence[tuple[str, str | os.PathLike[str]]],
+    roi: Roi | None,
+    game: str,
+    reader: TimerReader,
+    evidence_dir: str | os.PathLike[str] | None = None,
+    on_progress: OnProgress | None = None,
+    threads: int = 2,
+) -> AlignmentResult:
+    """Align the videos ``paths`` (id, path). The first whose timer can be read is the reference, offset 0.
+
+    game: a name of :data:`sessions_app.comparison.alignment.clock.PROFILES`. on_progress: called with percent,
+    never falling, and a sentence, perhaps from other threads. A file that cannot be read is a refusal with
+    the code of its :class:`media_app.av.container.MediaError` as reason.
+    """
+    return _Aligner(paths, roi, game, reader, evidence_dir, on_progress, threads).run()
+
+
+class _Progress:
+    """Percent over all videos that never falls, whichever thread reports."""
+
+    def __init__(self, report: OnProgress | None) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self._parts: dict[str, float] = {}
+        self._shown = 0.0
+
+    def update(self, part: str, share: float, parts: int, message: str, start: float, end: float) -> None:
+        """Part ``part`` of ``parts`` has done ``share`` (0 to 1) of the stage from ``start`` to ``end`` percent."""
+        if self._report is None:
+            return
+        with self._lock:
+            key = f"{part} {start}"
+            self._parts[key] = max(self._parts.get(key, 0.0), share)
+            done = sum(v for k, v in self._parts.items() if k.endswith(f" {start}")) / parts
+            self._shown = max(self._shown, start + (end - start) * min(1.0, done))
+            self._report(self._shown, message)
+
+
+class _Aligner:
+    def __init__(
+        self,
+        paths: Sequence[tuple[str, str | os.PathLike[str]]],
+        roi: Roi | None,
+        game: str,
+        reader: TimerReader,
+        evidence_dir: str | os.PathLike[str] | None,
+        on_progress: OnProgress | None,
+        threads: int,
+    ) -> None:
+        self._paths = paths
+        self._roi = roi
+        self._profile = PROFILES[game]
+        self._reader = reader
+        self._finder = TextFinder()
+        self._evidence_dir = Path(evidence_dir) if evidence_dir else None
+        self._progress = _Progress(on_progress)
+        self._threads = max(1, min(threads, len(paths)))
+
+    def run(self) -> AlignmentResult:
+        cv2.setNumThreads(1)
+        refused: dict[str, Refusal] = {}
+        proposals: dict[str, Proposal] = {}
+        with ExitStack() as stack, ThreadPoolExecutor(self._threads) as pool:
+            sources: dict[str, Source] = {}
+            for vod_id, path in self._paths:
+                try:
+                    sources[vod_id] = stack.enter_context(Source(vod_id, path, self._reader, self._profile))
+                except MediaError as exc:
+                    refused[vod_id] = Refusal(vod_id, exc.code, f"{vod_id} cannot be read: {exc.message}")
+            read = list(pool.map(self._read_clock, sources.values()))
+            clocks = {clock.vod_id: clock for clock, _ in read if clock.runs}
+            refused |= {c.vod_id: self._no_clock(c, seen) for c, seen in read if not c.runs}
+            reference = next(iter(clocks), None)
+            for number, vod_id in enumerate(list(clocks)[1:]):
+                self._progress.update("pair", number / len(clocks), 1, f"Comparing {vod_id}", 80, 98)
+                # One that shares nothing with the reference may share something with another.
+                for via in [str(reference), *proposals]:
+                    answer = compare(clocks[via], clocks[vod_id], pool)
+                    if isinstance(answer, Verdict):
+                        base = proposals[via] if via in proposals else None
+                        proposals[vod_id] = self._propose(sources[via], sources[vod_id], clocks, answer, base)
+                        refused.pop(vod_id, None)
+                        break
+                    refused.setdefault(vod_id, self._disagree(clocks[vod_id], answer))
+        order = [vod_id for vod_id, _ in self._paths]
+        return AlignmentResult(
+            reference,
+            tuple(proposals[v] for v in order if v in proposals),
+            tuple(refused[v] for v in order if v in refused),
+        )
+
+    # Reading one video
+
+    def _read_clock(self, source: Source) -> tuple[Clock, list[str]]:
+        """The clock of one video, and other text that was seen where it was looked for."""
+        name, parts = source.vod_id, len(self._paths)
+        clock = Clock(
+            name,
+            source.frame,
+            lambda: source.samples,
+            source.sample_gaps,
+            lambda segment, wanted: refine(source, segment, wanted),
+            self._profile.slopes,
+        )
+
+        def report(done: int, of: int) -> None:
+            message = f"Reading the timer in {name}: {done} of {of}"
+            self._progress.update(name, done / max(1, of), parts, message, 10, 80)
+
+        self._progress.update(name, 0.1, parts, f"Looking for the timer in {name}", 0, 10)
+        locator = Locator(self._finder, self._reader, self._profile)
+        seen: list[str] = []
+        tried: list[Candidate] = []
+        for candidate in self._candidates(source, locator):
+            if len(tried) >= CANDIDATES:
+                break
+            if any(other.holds(candidate.box) for other in tried):
+                continue
+            tried.append(candidate)
+            source.look_at(candidate.box)
+            source.read(source.pictures(source.spread(TRIAL_SAMPLES)))
+            if len({s.value for s in source.samples if s.usable}) >= LEAST_VALUES:
+                source.sample_evenly(report)
+                clock.fit()
+                if clock.explained < EXPLAINED:
+                    source.sample_gaps(report)
+                    clock.fit()
+            if clock.runs:
+                break
+            seen += [s.reading.text for s in source.samples if s.reading.text]
+        report(1, 1)
+        return clock, seen + locator.seen
+
+    def _candidates(self, source: Source, locator: Locator) -> Iterator[Candidate]:
+        """Places to try, cheapest to find first: in the hint, on a whole frame, in its tiles, on other frames."""
+        looks = source.spread(FIRST_LOOK)
+        if self._roi is not None:
+            if self._roi.vod_id == source.vod_id:
+                looks = [*source.nearest([self._roi.time]), *looks]
+                yield from locator.near(self._roi.box, list(source.pictures(looks)))
+                looks = source.spread(SECOND_LOOK)
+            yield from locator.near(self._roi.box, list(source.pictures(looks)))
+        pictures = list(source.pictures(source.spread(FIRST_LOOK)[1:]))
+        for fine in (False, True):
+            for picture in pictures:
+                yield from locator.anywhere(picture, fine)
+
+    def _no_clock(self, clock: Clock, seen: Sequence[str]) -> Refusal:
+        """Say what was seen instead of a running timer."""
+        name, usable, taken = clock.vod_id, clock.usable, clock.samples()
+        texts = sorted({t for t in seen if t.strip()}, key=lambda t: -seen.count(t))[:4]
+        saw = f" Text seen there: {', '.join(texts)}." if texts else " No text was seen there."
+        values = {s.value for s in usable}
+        if len(usable) < max(2.0, READABLE * len(taken)):
+            reason = "timer_not_found"
+            what = f"No timer could be read in {name}: {len(usable)} of {len(taken)} readings look like a time."
+        elif len(values) == 1:
+            reason, saw = "timer_frozen", ""
+            what = f"The timer in {name} stands at {show(usable[0].value)} in all {len(usable)} readings."
+        else:
+            reason = "timer_unreadable"
+            what = f"{len(usable)} of {len(taken)} readings in {name} look like a time, but it does not run."
+        return Refusal(name, reason, f"{what}{saw} {ADVICE}", tuple(_spread_out(taken, 5)))
+
+    def _disagree(self, clock: Clock, answer: Disagreement) -> Refusal:
+        message = f"{answer.message} Check that both show the same match. {ADVICE}"
+        return Refusal(clock.vod_id, answer.reason, message, tuple(_spread_out(clock.samples(), 5)))
+
+    def _propose(
+        self, a: Source, b: Source, clocks: Mapping[str, Clock], answer: Verdict, base: Proposal | None
+    ) -> Proposal:
+        """The proposal for B from its comparison with A, which may itself be placed by ``base``."""
+        offset, confidence, bound, note = answer.offset, answer.confidence, answer.error_bound, answer.note
+        if base is not None:
+            offset, confidence = offset + base.offset, round(confidence * base.confidence, 4)
+            bound += base.error_bound
+            note = f"Aligned through {a.vod_id}, since it shares nothing certain with the reference. {note}".strip()
+        return Proposal(
+            vod_id=b.vod_id,
+            offset=offset,
+            confidence=confidence,
+            error_bound=bound,
+            agreeing=answer.agreeing,
+            samples=answer.samples,
+            note=note,
+            readings=tuple(_spread_out(b.samples, READINGS_SHOWN)),
+            evidence=self._evidence(a, b, _evidence_times(clocks, a, b, answer.offset), answer.offset),
+        )
+
+    # Evidence
+
+    def _evidence(self, a: Source, b: Source, times: Sequence[float], offset: float) -> tuple[Evidence, ...]:
+        """Save frames of A at ``times`` and those of B at the same moments of the match."""
+        if self._evidence_dir is None:
+            return ()
+        self._evidence_dir.mkdir(parents=True, exist_ok=True)
+        found: list[Evidence] = []
+        for number, time in enumerate(times):
+            for source, letter, at in ((a, "a", time), (b, "b", time - offset)):
+                picture = source.file.frame_at(at + 1e-3)
+                if picture is None:
+                    continue
+                text = source.read_crops([picture.time], [source.crop(picture)])[0].reading.text
+                name = f"{safe_name(b.vod_id)}-{number}-{letter}.jpg"
+                save_picture(self._evidence_dir / name, picture, source.box)
+                found.append(Evidence(name, source.vod_id, round(picture.time, 6), text))
+        return tuple(found)
+
+
+def safe_name(vod_id: str) -> str:
+    """``vod_id`` as part of a file name; what cannot stand there is replaced and told apart by a hash."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", vod_id)[:64]
+    return plain if plain == vod_id else f"{plain}-{hashlib.sha256(vod_id.encode()).hexdigest()[:8]}"
+
+
+def save_picture(path: Path, picture: Picture, box: Box | None) -> None:
+    """Write a frame as JPEG, at most :data:`EVIDENCE_WIDTH` wide, with the timer's box drawn on it."""
+    image = picture.scaled(EVIDENCE_WIDTH)
+    if box is not None:
+        height, width = image.shape[:2]
+        corners = (
+            (round(box.x * width) - 2, round(box.y * height) - 2),
+            (
+                round((box.x + box.width) * width) + 1,
+                round((box.y + box.height) * height) + 1,
+            ),
+        )
+        cv2.rectangle(image, *corners, (80, 220, 255), 1)
+    done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    if done:
+        path.write_bytes(data.tobytes())
+
+
+def _evidence_times(clocks: Mapping[str, Clock], a: Source, b: Source, offset: float) -> list[float]:
+    """Moments of A, one in each third of what both show, where decoding both is cheapest."""
+    runs = [s for s in clocks[b.vod_id].segments if s.runs]
+    times = [sample.time for s in clocks[a.vod_id].segments if s.runs for sample in s.samples]
+    times = [t for t in times if any(run.covers(t - offset) for run in runs)]
+    if not times:
+        return []
+    keyframes = b.file.keyframes
+
+    def cost(time: float) -> float:
+        place = int(np.searchsorted(keyframes, time - offset, "right")) - 1
+        return time - offset - float(keyframes[max(0, place)])
+
+    parts = np.array_split(np.array(sorted(times)), min(EVIDENCE_PAIRS, len(times)))
+    return [min((float(t) for t in part), key=cost) for part in parts]
+
+
+def _spread_out(samples: Sequence[Sample], count: int) -> list[Sample]:
+    if len(samples) <= count:
+        return list(samples)
+    return [samples[round(k * (len(samples) - 1) / (count - 1))] for k in range(count)]
+
+
+def as_json(result: AlignmentResult) -> dict[str, Any]:
+    """The result as the child protocol's JSON values."""
+
+    def reading(sample: Sample) -> dict[str, Any]:
+        r = sample.reading
+        return {"time": round(sample.time, 6), "text": r.text, "value": r.value, "confidence": round(r.confidence, 4)}
+
+    def evidence(items: Sequence[Evidence]) -> list[dict[str, Any]]:
+        return [{"file": e.file, "vod_id": e.vod_id, "time": e.time, "text": e.text} for e in items]
+
+    return {
+        "reference": result.reference,
+        "proposals": [
+            {
+                "vod_id": p.vod_id,
+                "offset": p.offset,
+                "confidence": p.confidence,
+                "error_bound": p.error_bound,
+                "agreeing": p.agreeing,
+                "samples": p.samples,
+                "note": p.note,
+                "readings": [reading(s) for s in p.readings],
+                "evidence": evidence(p.evidence),
+            }
+            for p in result.proposals
+        ],
+        "refused": [
+            {
+                "vod_id": r.vod_id,
+                "reason": r.reason,
+                "message": r.message,
+                "readings": [reading(s) for s in r.readings],
+                "evidence": evidence(r.evidence),
+            }
+            for r in result.refused
+        ],
+    }

@@ -1,0 +1,105 @@
+"""Turn the text of an in-game timer into seconds, conservatively; knows nothing of pictures or videos."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+# Letters that readers give for digits. Nothing else is ever guessed into a digit.
+DIGITS = str.maketrans({"O": "0", "o": "0", "D": "0", "Q": "0", "l": "1", "I": "1", "i": "1", "|": "1", "B": "8"})
+SEPARATORS = str.maketrans({";": ":", "：": ":", "∶": ":", "·": ".", ",": ".", "。": ".", "．": ".", "'": ":"})
+CLEAN, REPAIRED = 1.0, 0.5
+MAX_HOURS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ClockValue:
+    """What a timer says. seconds: its value; resolution: seconds of its last digit; trust: 1 clean, 0.5 repaired.
+
+    The clock itself was within [seconds, seconds + resolution) when it was shown, for a timer that cuts off.
+    """
+
+    seconds: float
+    resolution: float
+    trust: float
+
+
+@dataclass(frozen=True, slots=True)
+class GameProfile:
+    """What is known of a game's timer. slopes: directions of a running clock; longest: seconds it can show."""
+
+    slopes: tuple[int, ...]
+    longest: float
+
+
+PROFILES = {
+    "auto": GameProfile((-1, 1), MAX_HOURS * 3600.0),
+    "apex": GameProfile((-1,), 600.0),
+    "valorant": GameProfile((-1,), 180.0),
+    "csgo": GameProfile((-1,), 600.0),
+    "speedrun": GameProfile((1,), MAX_HOURS * 3600.0),
+}
+
+_FORMS = (
+    # (pattern, trust): the most exact first. A lone point between minutes and seconds is a misread colon
+    # only when two digits follow, and then it could be hundredths: repaired, never clean.
+    (re.compile(r"(?P<h>\d{1,2}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
+    (re.compile(r"(?P<m>\d{1,3}):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
+    (re.compile(r":(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
+    (re.compile(r"(?P<s>[0-5]?\d)\.(?P<f>\d)"), CLEAN),
+    (re.compile(r"(?P<m>\d{1,2})\.(?P<s>[0-5]\d)\.(?P<f>\d{1,3})"), REPAIRED),
+    (re.compile(r"(?P<m>\d{1,2}):(?P<s>[0-5]\d):(?P<f>\d{1,2})"), REPAIRED),
+    (re.compile(r"(?P<m>\d{1,2})\.(?P<s>[0-5]\d)"), REPAIRED),
+    (re.compile(r"(?P<m>\d{1,2})(?P<s>[0-5]\d)"), REPAIRED),
+)
+_TOKEN = re.compile(r"[0-9OoDQlIiB|:.;]+")
+
+
+def normalise(text: str) -> str:
+    """Separators brought to ``:`` and ``.``, blanks beside them removed, doubled ones joined."""
+    text = text.strip().translate(SEPARATORS)
+    text = re.sub(r"\s*([:.])\s*", r"\1", text)
+    return re.sub(r"[:.]*:[:.]*", ":", re.sub(r"\.{2,}", ".", text))
+
+
+def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> ClockValue | None:
+    """The time that ``text`` shows, or None.
+
+    ``text`` may hold other words ("ROUND 3 1:27"); two different times in it are nobody's time. Letters count
+    as digits only inside a token that has a separator and a digit, and then the trust is halved.
+    """
+    found: list[ClockValue] = []
+    for token in _TOKEN.findall(normalise(text)):
+        value = _parse_token(token.rstrip(".:") if not token.startswith(":") else token.rstrip("."), profile)
+        if value is not None:
+            found.append(value)
+    clean = [value for value in found if value.trust == CLEAN] or found
+    return clean[0] if len(clean) == 1 else None
+
+
+def _parse_token(token: str, profile: GameProfile) -> ClockValue | None:
+    trust = CLEAN
+    digits = token.replace(";", ":").translate(DIGITS)
+    if digits != token.replace(";", ":"):
+        if not re.search(r"\d", token) or not re.search(r"[:.]", digits):
+            return None
+        trust = REPAIRED
+    for pattern, form_trust in _FORMS:
+        match = pattern.fullmatch(digits)
+        if match is None:
+            continue
+        part = match.groupdict()
+        fraction = part.get("f") or ""
+        seconds = int(part.get("h") or 0) * 3600 + int(part.get("m") or 0) * 60 + int(part["s"])
+        total = seconds + (int(fraction) / 10 ** len(fraction) if fraction else 0.0)
+        if total > profile.longest:
+            return None
+        return ClockValue(total, 10.0 ** -len(fraction), min(trust, form_trust))
+    return None
+
+
+def show(seconds: float) -> str:
+    """Seconds as people write a timer, for sentences: 75.0 is ``1:15``."""
+    whole = max(0, int(seconds + 1e-6))
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"

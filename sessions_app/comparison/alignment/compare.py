@@ -1,0 +1,238 @@
+"""Decide the offset between two clocks and how far to trust it, or refuse; works on readings, never on files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from sessions_app.comparison.alignment.clock import show
+from sessions_app.comparison.alignment.confidence import REFUSE_BELOW, RUNNER_UP_LIMIT, Support, confidence_of
+from sessions_app.comparison.alignment.fit import Refined, Sample, Segment, fit_segments
+from sessions_app.comparison.alignment.vote import APART, Hypothesis, judge, vote
+
+MORE_SAMPLING = 2  # times that the gaps between samples are halved while the vote is weak
+ENOUGH_AGREEING = 18.0
+CLEAR_RUNNER_UP = 0.3
+LEAST_AGREEING = 5
+LEAST_VALUES = 3
+REFINED_PAIRS = 2
+REFINED_CLASH = 3  # readings that a pair of runs counts for whose flips contradict the others'
+RULE_STEP = 5.0  # seconds: lengths of time-outs are multiples of it
+
+
+@dataclass(slots=True)
+class Clock:
+    """One video's timer, as far as it was read.
+
+    frame: seconds of a frame. samples: returns all samples in time order. sample_gaps: reads more of them.
+    refine: finds a segment's constant to the frame, from as many agreeing flips as the number says.
+    """
+
+    vod_id: str
+    frame: float
+    samples: Callable[[], list[Sample]]
+    sample_gaps: Callable[[], object]
+    refine: Callable[[Segment, int], Refined | None]
+    slopes: Sequence[int] = (-1, 1)
+    segments: list[Segment] = field(default_factory=list)
+    refined: dict[int, Refined | None] = field(default_factory=dict)
+
+    def fit(self) -> None:
+        """Fit the segments to the samples anew."""
+        self.segments = fit_segments(self.samples(), self.slopes)
+        self.refined.clear()
+
+    @property
+    def runs(self) -> bool:
+        """Whether a running timer was found."""
+        return any(s.runs for s in self.segments)
+
+    @property
+    def usable(self) -> list[Sample]:
+        """Its samples that have a value."""
+        return [s for s in self.samples() if s.usable]
+
+    @property
+    def explained(self) -> float:
+        """Share of its usable samples that lie on segments."""
+        return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
+
+    def refine_segments(self, numbers: Sequence[int]) -> None:
+        """Find the constants of these segments to the frame; the first by two flips, the others by one."""
+        for number in dict.fromkeys(numbers):
+            if number not in self.refined:
+                # The second run only has to confirm the first.
+                self.refined[number] = self.refine(self.segments[number], 2 if number == numbers[0] else 1)
+
+    def constant(self, number: int) -> float:
+        """The constant of a segment, to the frame where flips were found."""
+        refined = self.refined.get(number)
+        return refined.constant if refined is not None else self.segments[number].constant
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An offset of B against A, seconds (same moment: t in A, t − offset in B). See Proposal for the rest."""
+
+    offset: float
+    confidence: float
+    error_bound: float
+    agreeing: int
+    samples: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Why there is no offset. reason: stable code; message: a sentence with counts."""
+
+    reason: str
+    message: str
+
+
+def compare(a: Clock, b: Clock, pool: Executor) -> Verdict | Disagreement:
+    """The offset between two clocks that run. ``pool`` runs the reading of both side by side."""
+    hypotheses = vote(a.segments, b.segments)
+    for _ in range(MORE_SAMPLING):
+        if hypotheses and hypotheses[0].score >= ENOUGH_AGREEING and _runner_up(hypotheses) < CLEAR_RUNNER_UP:
+            break
+        list(pool.map(_sample_more, (a, b)))
+        hypotheses = vote(a.segments, b.segments)
+    if not hypotheses:
+        return Disagreement("no_common_clock", f"{_runs(a, b)} They do not run in the same direction.")
+    best = hypotheses[0]
+    if best.agreeing < LEAST_AGREEING or best.values < LEAST_VALUES:
+        return Disagreement("no_overlap", f"{_runs(a, b)} No stretch of the match is in both.")
+    runner_up = _runner_up(hypotheses)
+    if runner_up > RUNNER_UP_LIMIT:
+        rivals = sum(h.score > RUNNER_UP_LIMIT * best.score for h in hypotheses)
+        return Disagreement(
+            "ambiguous_rounds",
+            f"{rivals} offsets fit about equally well, the two best are {best.offset:.1f} s ({best.agreeing} readings) "
+            f"and {hypotheses[1].offset:.1f} s ({hypotheses[1].agreeing}): rounds of the same length repeat.",
+        )
+    return _settle(a, b, best, runner_up, len(hypotheses), pool)
+
+
+def _sample_more(clock: Clock) -> None:
+    clock.sample_gaps()
+    clock.fit()
+
+
+def _settle(
+    a: Clock, b: Clock, best: Hypothesis, runner_up: float, tried: int, pool: Executor
+) -> Verdict | Disagreement:
+    """Refine the leading offset to the frame on the best supported pairs of runs, and weigh the whole."""
+    pairs = best.running_pairs(a.segments)
+    chosen = pairs[:REFINED_PAIRS]
+    list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
+    bounds: dict[tuple[int, int], tuple[float, float]] = {}
+    flips_agree = False
+    for pair in chosen:
+        first, second = a.refined.get(pair[0]), b.refined.get(pair[1])
+        if first is None or second is None:
+            continue
+        slope = a.segments[pair[0]].slope
+        ends = sorted((slope * (second.low - first.high), slope * (second.high - first.low)))
+        bounds[pair] = ends[0], ends[1]
+        flips_agree |= min(first.flips, second.flips) >= 2
+    frame = a.frame + b.frame
+    low, high, agreed = _common(bounds, best, frame)
+    final = judge(low, high, a.segments, b.segments)
+    sharp, coarse = _links(a, b, pairs, agreed)
+    support = Support(
+        agreeing=final.agreeing,
+        contradicting=final.contradicting + REFINED_CLASH * (len(bounds) - len(agreed)),
+        runner_up=runner_up,
+        sharp_links=sharp,
+        coarse_links=coarse,
+        tolerance=frame,
+        tried=tried,
+        flips_agree=flips_agree or len(agreed) > 1,
+    )
+    confidence = confidence_of(support)
+    if confidence < REFUSE_BELOW:
+        return Disagreement(
+            "timers_disagree",
+            f"{final.agreeing} readings support an offset of {final.offset:.1f} s, "
+            f"{support.contradicting} speak against it. {_runs(a, b)}",
+        )
+    note = ""
+    if not sharp + coarse:
+        note = (
+            "Only an unbroken run of the clock supports this, and any two matches whose clocks run alike would fit "
+            "too: compare the pictures."
+        )
+    elif not support.flips_agree:
+        note = "The change of a second could not be found to the frame in both videos."
+    samples = len(a.usable) + len(b.usable)
+    return Verdict(final.offset, round(confidence, 4), (high - low) / 2, final.agreeing, samples, note)
+
+
+def _common(
+    bounds: dict[tuple[int, int], tuple[float, float]], best: Hypothesis, frame: float
+) -> tuple[float, float, list[tuple[int, int]]]:
+    """Bounds that the largest group of refined pairs shares, and that group; the vote's bounds when none."""
+    if not bounds:
+        return best.low, best.high, []
+    groups = [
+        [pair for pair, other in bounds.items() if max(other[0], own[0]) - min(other[1], own[1]) <= 0.5 * frame]
+        for own in bounds.values()
+    ]
+    group = max(groups, key=len)
+    low, high = max(bounds[p][0] for p in group), min(bounds[p][1] for p in group)
+    if low > high:
+        # They differ by part of a frame: the truth is about where they meet.
+        low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
+    return low, high, group
+
+
+def _links(a: Clock, b: Clock, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Breaks between matched runs that chance does not explain: (agreeing to the frame, agreeing to a second).
+
+    The clock's constant jumps where it is set anew or stands still. Rules fix whole seconds (rounds, buy phases,
+    time-outs), so such a jump counts only where the same video has others that differ from it. A pause counts
+    once more, for the value at which it came, which no rule fixes.
+    """
+    ordered = sorted(pairs)
+    jumps = [(one, two, abs(a.constant(two[0]) - a.constant(one[0]))) for one, two in pairwise(ordered)]
+    sharp = coarse = 0
+    known: list[float] = []
+    for one, two, jump in jumps:
+        exact = one in refined and two in refined
+        tolerance = a.frame + b.frame if exact else APART
+        if exact and not _near_multiple(jump, 1.0, tolerance):
+            sharp += 1
+        elif known and all(abs(jump - other) > APART for other in known):
+            coarse += 1
+        if _is_pause(a.segments[one[0]], a.segments[two[0]]):
+            coarse += 1 + (exact and _near_multiple(jump, 1.0, tolerance) and not _near_multiple(jump, RULE_STEP, 0.5))
+        known.append(jump)
+    return sharp, coarse
+
+
+def _near_multiple(value: float, step: float, tolerance: float) -> bool:
+    return abs(value - round(value / step) * step) <= tolerance
+
+
+def _is_pause(first: Segment, second: Segment) -> bool:
+    """Whether the clock went on from where it stood, rather than being set anew."""
+    ahead = (second.samples[0].value - first.samples[-1].value) * first.slope
+    return 0 <= ahead < second.start - first.end
+
+
+def _runner_up(hypotheses: Sequence[Hypothesis]) -> float:
+    """Score of the second answer over that of the first, 0 to 1."""
+    if len(hypotheses) < 2 or hypotheses[0].score <= 0:
+        return 0.0
+    return max(0.0, hypotheses[1].score / hypotheses[0].score)
+
+
+def _runs(a: Clock, b: Clock) -> str:
+    parts = []
+    for clock in (a, b):
+        values = [s.value for segment in clock.segments if segment.runs for s in segment.samples]
+        parts.append(f"from {show(min(values))} to {show(max(values))} in {clock.vod_id}" if values else "nowhere")
+    return f"The timer runs {' and '.join(parts)}."

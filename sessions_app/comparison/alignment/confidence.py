@@ -1,0 +1,51 @@
+"""How far an alignment by timer can be trusted, from what supports it; calibrated by simulation, see tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HALF_AT = 3.0  # agreeing readings that halve the doubt
+ONE_CLOCK_CAP = 0.85  # any two running clocks can be laid over each other
+COARSE = 1.0  # seconds
+IRREGULAR_SPREAD = 20.0  # seconds over which resets and pauses of unrelated matches scatter
+REFUSE_BELOW = 0.5
+RUNNER_UP_LIMIT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What speaks for an alignment.
+
+    agreeing, contradicting: readings. runner_up: score of the best other offset over this one's, 0 to 1.
+    sharp_links: pauses or resets that both videos show, that rules of the game do not force, and that agree
+    within ``tolerance`` seconds; coarse_links: such that agree to a second. tried: offsets among which this
+    one was chosen. flips_agree: whether two flips of each video, or more, were found and agree.
+    """
+
+    agreeing: int
+    contradicting: int
+    runner_up: float
+    sharp_links: int
+    coarse_links: int
+    tolerance: float
+    tried: int
+    flips_agree: bool
+
+
+def confidence_of(support: Support) -> float:
+    """Probability, 0 to 1, that the offset is right.
+
+    The part about chance is a number of false alarms (Desolneux, Moisan, Morel: a contrario): of ``tried``
+    offsets, how many would be expected to meet that many pauses or resets that closely by accident.
+    """
+    enough: float = 1.0 - 0.5 ** (support.agreeing / HALF_AT)
+    total = support.agreeing + support.contradicting
+    purity = max(0.0, 1.0 - 3.0 * support.contradicting / total) if total else 0.0
+    unique = 1.0 - max(0.0, support.runner_up - 0.25) / 0.75
+    exact = 1.0 if support.flips_agree else 0.8
+    confidence = enough * purity * unique * exact
+    if support.sharp_links + support.coarse_links == 0:
+        return min(confidence, 1.0) * ONE_CLOCK_CAP
+    sharp = min(1.0, 2 * support.tolerance / IRREGULAR_SPREAD) ** support.sharp_links
+    false_alarms = max(1, support.tried) * sharp * (2 * COARSE / IRREGULAR_SPREAD) ** support.coarse_links
+    return min(0.999, confidence * max(ONE_CLOCK_CAP, 1.0 / (1.0 + false_alarms)))

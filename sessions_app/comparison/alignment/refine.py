@@ -1,0 +1,200 @@
+"""Find to the frame when a running timer changes its last digit; where to look comes from a fitted segment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from media_app.av.frames import Image
+from sessions_app.comparison.alignment.fit import Refined, Segment
+from sessions_app.comparison.alignment.reader import Reading
+from sessions_app.comparison.alignment.sample import Source
+
+FRAMES_AROUND = 3
+MAX_FLIPS = 4
+LATE_FRAMES = 1.25  # frames by which two flips may differ and still agree: recorders repeat and drop frames
+CHANGED_LEVEL = 24.0  # of 255: pixels that differ by more than this between two digits are the digit
+MAX_FRAMES_KEPT = 400
+TRIES = 6  # crops beside an unreadable one that are tried
+FAR_IS_WORTH = 2.0  # seconds of walking worth a second flip at the other end of the segment
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A change of the timer. before, after: seconds, the last frame that shows the old value and the first
+    with the new. low, high: bounds of the segment's constant that follow."""
+
+    before: float
+    after: float
+    low: float
+    high: float
+
+
+def refine(source: Source, segment: Segment, wanted: int = 2) -> Refined | None:
+    """The constant of a running ``segment`` from flips inside it; None when none was found.
+
+    wanted: flips that have to agree, 1 or 2. Two flips, of different keyframes and as far apart as can be, have to agree to within a frame; where they
+    do not, more are looked at and the largest group that agrees decides.
+    """
+    if _finer_than_frames(source, segment):
+        return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
+    flips: list[Flip] = []
+    used: set[float] = set()
+    low, high = segment.low, segment.high
+    for _ in range(MAX_FLIPS):
+        plan = _plan(source, segment, low, high, segment.start, segment.end, used, flips)
+        if plan is None:
+            break
+        used.add(plan[0])
+        flip = _find_flip(source, segment, plan)
+        if flip is None:
+            continue
+        flips.append(flip)
+        group = _agreeing(flips, source.frame)
+        if len(group) >= wanted:
+            break
+        if len(flips) == 1:
+            slack = LATE_FRAMES * source.frame
+            low, high = flip.low - slack, flip.high + slack
+    if not flips:
+        return None
+    group = _agreeing(flips, source.frame)
+    low, high = max(f.low for f in group), min(f.high for f in group)
+    if low > high:
+        # They differ by part of a frame: the truth is about where they meet.
+        low, high = (low + high) / 2 - source.frame / 2, (low + high) / 2 + source.frame / 2
+    return Refined(low, high, len(group), len(flips) - len(group))
+
+
+def _finer_than_frames(source: Source, segment: Segment) -> bool:
+    """Whether the last digit changes with every frame: then each reading is as good as a flip."""
+    return max(s.reading.resolution for s in segment.samples) <= source.frame
+
+
+def _agreeing(flips: Sequence[Flip], frame: float) -> list[Flip]:
+    """The largest group of flips whose bounds lie within a frame of each other."""
+    groups = [
+        [f for f in flips if max(f.low, first.low) - min(f.high, first.high) <= (LATE_FRAMES - 1) * frame]
+        for first in flips
+    ]
+    return max(groups, key=len)
+
+
+def _plan(
+    source: Source,
+    segment: Segment,
+    low: float,
+    high: float,
+    first: float,
+    last: float,
+    used: set[float],
+    flips: Sequence[Flip],
+) -> tuple[float, float, float] | None:
+    """(keyframe, earliest, latest flip after it) that costs least to walk to and lies far from known flips."""
+    best: tuple[float, tuple[float, float, float]] | None = None
+    for time in (float(k) for k in source.file.keyframes):
+        if time in used or not first - source.frame <= time < last:
+            continue
+        resolution = min(segment.samples, key=lambda s: abs(s.time - time)).reading.resolution
+        begin, end = _flip_window(segment.slope, time + source.frame, resolution, low, high)
+        if end > last + source.frame:
+            continue
+        near = min((abs(f.before - time) for f in flips), default=0.0)
+        cost = (end - time) - FAR_IS_WORTH * near / max(1.0, last - first)
+        if best is None or cost < best[0]:
+            best = cost, (time, begin, end)
+    return None if best is None else best[1]
+
+
+def _flip_window(slope: int, time: float, resolution: float, low: float, high: float) -> tuple[float, float]:
+    """Bounds of the first flip after ``time`` of a clock whose constant lies in [low, high]."""
+    middle = (low + high) / 2
+    # The clock flips where c + slope × t is a multiple of the resolution.
+    steps = (middle + slope * time) / resolution
+    mark = (np.floor(steps) + 1 if slope > 0 else np.ceil(steps) - 1) * resolution
+    flip = float((mark - middle) * slope)
+    reach = min((high - low) / 2, resolution)
+    return flip - reach, flip + reach
+
+
+def _find_flip(source: Source, segment: Segment, plan: tuple[float, float, float]) -> Flip | None:
+    """Walk on from the planned keyframe, keep the crops around the expected flip, and bisect them by reading."""
+    keyframe, begin, end = plan
+    around = FRAMES_AROUND * source.frame
+    times: list[float] = []
+    crops: list[Image] = []
+    for picture in source.file.walk(keyframe, begin - around):
+        if picture.time < begin - around:
+            continue
+        times.append(picture.time)
+        crops.append(source.crop(picture))
+        if picture.time > end + around or len(times) >= MAX_FRAMES_KEPT:
+            break
+    return _Crops(source, times, crops).flip(segment.slope)
+
+
+class _Crops:
+    """The crops around a flip, read only as bisection asks for them."""
+
+    def __init__(self, source: Source, times: Sequence[float], crops: Sequence[Image]) -> None:
+        self._source = source
+        self._times = times
+        self._crops = crops
+        self._readings: dict[int, Reading | None] = {}
+
+    def flip(self, slope: int) -> Flip | None:
+        """The first change after the first crop, if it is one step of the timer in the right direction."""
+        count = len(self._times)
+        left = self._first_readable(range(count))
+        right = self._first_readable(range(count - 1, -1, -1))
+        if left is None or right is None or left >= right or self._value(left) == self._value(right):
+            return None
+        while right - left > 1:
+            middle = self._first_readable(_outward((left + right) // 2, left + 1, right - 1))
+            if middle is None:
+                break
+            if self._value(middle) == self._value(left):
+                left = middle
+            else:
+                right = middle
+        before, after = self._reading(left), self._reading(right)
+        assert before is not None and after is not None and before.value is not None and after.value is not None
+        if abs((after.value - before.value) * slope - after.resolution) > 1e-6 * max(1.0, after.value):
+            return None
+        if right - left > 1:
+            left, right = self._by_pixels(left, right)
+        # Counting down, the new value is reached when the clock falls below the old one.
+        mark = after.value if slope > 0 else before.value
+        ends = sorted((mark - slope * self._times[left], mark - slope * self._times[right]))
+        return Flip(self._times[left], self._times[right], ends[0], ends[1])
+
+    def _reading(self, number: int) -> Reading | None:
+        if number not in self._readings:
+            sample = self._source.read_crops([self._times[number]], [self._crops[number]])[0]
+            self._readings[number] = sample.reading if sample.usable else None
+        return self._readings[number]
+
+    def _value(self, number: int) -> float | None:
+        reading = self._reading(number)
+        return None if reading is None else reading.value
+
+    def _first_readable(self, numbers: Sequence[int]) -> int | None:
+        return next((n for n in numbers[:TRIES] if self._reading(n) is not None), None)
+
+    def _by_pixels(self, left: int, right: int) -> tuple[int, int]:
+        """Tell unreadable crops between old and new apart by the pixels that the two differ in."""
+        old, new = self._crops[left].astype(np.float32), self._crops[right].astype(np.float32)
+        digit = np.abs(old - new).max(axis=2) > CHANGED_LEVEL
+        for number in range(left + 1, right):
+            crop = self._crops[number].astype(np.float32)
+            if np.abs(crop - old)[digit].mean() > np.abs(crop - new)[digit].mean():
+                return left, number
+            left = number
+        return left, right
+
+
+def _outward(middle: int, first: int, last: int) -> list[int]:
+    """Numbers of [first, last] by their distance from ``middle``."""
+    return sorted(range(first, last + 1), key=lambda n: abs(n - middle))

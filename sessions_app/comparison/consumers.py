@@ -1,0 +1,75 @@
+"""``ws/sessions/{id}/``: the session, every change of it, and its clock twice a second while it plays."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import close_old_connections
+
+from sessions_app.comparison.models import ComparisonSession, PlaybackState
+from sessions_app.comparison.presentation import database_now, project, session_message
+from sessions_app.comparison.services import group_name, save_playing_position
+from vodplatform.accounts.models import User
+from vodplatform.accounts.realtime import WatchConsumer
+
+CLOCK_SECONDS = 0.5
+
+
+class SessionConsumer(WatchConsumer):
+    """One viewer. The clock messages follow from the last state alone: no query per tick or per viewer."""
+
+    message: dict[str, Any] | None = None
+    received_at = 0.0
+    _ticker: asyncio.Task[None] | None = None
+
+    def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:
+        if not settings.MULTI_VOD_ENABLED:
+            return None
+        sessions = ComparisonSession.objects.visible_to(user).at_database_time().select_related("owner")
+        session = sessions.filter(pk=self.route["session_id"]).first()
+        if session is None:
+            return None
+        return group_name(session.pk), session_message(session, session.owner.username, now=database_now(session))
+
+    async def show(self, message: dict[str, Any]) -> None:
+        self.message, self.received_at = message, time.monotonic()
+        await super().show(message)
+        playing = message["session"]["global_playback_state"] == PlaybackState.PLAYING
+        if playing and (self._ticker is None or self._ticker.done()):
+            self._ticker = asyncio.create_task(self._tick())
+        elif not playing:
+            await self._stop_ticking()
+
+    async def disconnect(self, code: int) -> None:
+        await self._stop_ticking()
+        await super().disconnect(code)
+
+    async def _stop_ticking(self) -> None:
+        ticker, self._ticker = self._ticker, None
+        if ticker:
+            ticker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticker
+
+    async def _tick(self) -> None:
+        saved_at = time.monotonic()
+        while self.message is not None:
+            now = time.monotonic()
+            await self.send_json(project(self.message, now - self.received_at))
+            if now - saved_at >= settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS:
+                saved_at = now
+                await sync_to_async(_save, thread_sensitive=False)(self.route["session_id"])
+            await asyncio.sleep(CLOCK_SECONDS)
+
+
+def _save(session_id: str) -> None:
+    close_old_connections()
+    try:
+        save_playing_position(session_id)
+    finally:
+        close_old_connections()

@@ -1,0 +1,59 @@
+"""The job of aligning a session by its timers: hand the files to the aligner's child, keep its evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs_app.kinds import JobKind
+from jobs_app.models import Job
+from jobs_app.running import JobContext, JobFailed
+from media_app.catalog.models import Video
+from media_app.catalog.services import local_path
+from sessions_app.comparison.models import ComparisonSession
+from sessions_app.comparison.services import ALIGN_KIND, run_aligner
+from vodplatform.base.errors import DomainError
+
+
+def align(context: JobContext) -> dict[str, Any]:
+    """Run the aligner; the result holds the proposals, counted from its reference, and what it refused."""
+    params = context.params
+    with context.scratch() as folder:
+        request = {
+            "op": "align",
+            "videos": [{"vod_id": item["vod_id"], "path": _path(item)} for item in params["videos"]],
+            "roi": params["roi"],
+            "game": params["game"],
+            "reader": params["reader"],
+            "evidence_dir": str(folder),
+        }
+        try:
+            result = run_aligner(request, lambda argv, stdin: context.run_child(argv, stdin=stdin).messages)
+        except DomainError as exc:
+            raise JobFailed(exc.type.name, exc.message) from exc
+        for found in [*result["proposals"], *(result.get("refused") or [])]:
+            for item in found.get("evidence", []):
+                name = item.pop("file")
+                item["key"] = context.store(name, (folder / name).read_bytes())
+    return result
+
+
+def _path(item: dict[str, str]) -> str:
+    try:
+        return str(local_path(Video.objects.get(pk=item["video_id"])))
+    except (Video.DoesNotExist, FileNotFoundError) as exc:
+        raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file is not there any more.") from exc
+
+
+def inputs_exist(job: Job) -> bool:
+    """Whether the session and the files of an alignment are still there."""
+    if not ComparisonSession.objects.filter(pk=job.params["session_id"]).exists():
+        return False
+    try:
+        for item in job.params["videos"]:
+            local_path(Video.objects.get(pk=item["video_id"]))
+    except (Video.DoesNotExist, FileNotFoundError):
+        return False
+    return True
+
+
+ALIGN = JobKind(name=ALIGN_KIND, lane="align", handler=align, inputs_exist=inputs_exist)

@@ -1,0 +1,111 @@
+"""Align recordings without the server: read their timers, print the offsets."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from jobs_app.running import default_limits
+from sessions_app.comparison.services import MAX_VODS, MIN_VODS, run_aligner
+from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.errors import DomainError
+from vodplatform.base.process import ChildError, run_child
+
+REFUSED_EXIT = 3
+
+
+def box(text: str) -> dict[str, Any]:
+    """``x,y,w,h[@t]``: fractions of the first video's displayed frame, at second t of it."""
+    numbers, _, moment = text.partition("@")
+    try:
+        x, y, width, height = (float(part) for part in numbers.split(","))
+        time = float(moment or 0)
+    except ValueError as exc:
+        raise ArgumentTypeError("give the box as x,y,w,h or x,y,w,h@seconds, in fractions of the frame") from exc
+    inside = x >= 0 and y >= 0 and width > 0 and height > 0 and x + width <= 1 and y + height <= 1 and time >= 0
+    if not inside or not math.isfinite(time):
+        raise ArgumentTypeError("the box must lie inside the frame: fractions from 0 to 1")
+    return {"time": time, "x": x, "y": y, "width": width, "height": height}
+
+
+class Command(BaseCommand):
+    help = "Find how far apart 2 or 3 recordings of one event are, by their in-game timer; exit 3 when one is refused."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("videos", nargs="+", metavar="VIDEO")
+        parser.add_argument("--roi", type=box, metavar="x,y,w,h[@t]", help="the timer's box on the first video")
+        parser.add_argument("--method", choices=["timer_ocr"], default="timer_ocr")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        names: list[str] = options["videos"]
+        if not MIN_VODS <= len(names) <= MAX_VODS:
+            raise CommandError(f"Give 2 or 3 videos, not {len(names)}.")
+        for name in names:
+            if not Path(name).is_file():
+                raise CommandError(f"There is no file {name}.")
+        videos = [{"vod_id": str(index), "path": str(Path(name).resolve())} for index, name in enumerate(names)]
+        roi = {"vod_id": "0", **options["roi"]} if options["roi"] else None
+        request = {
+            "op": "align", "videos": videos, "roi": roi, "game": "auto", "reader": settings.TIMER_READER,
+            "evidence_dir": None,
+        }  # fmt: skip
+        result = self._run(request)
+        answer = {
+            "proposals": [
+                {"video": names[int(found["vod_id"])], "offset": found["offset"], "confidence": found["confidence"]}
+                for found in result["proposals"]
+            ],
+            "refused": [
+                {"video": names[int(item["vod_id"])], "reason": item["reason"], "message": item["message"]}
+                for item in result.get("refused") or []
+            ]
+            or None,
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(answer))
+        else:
+            self._print(answer, names, result.get("reference"))
+        if answer["refused"]:
+            sys.exit(REFUSED_EXIT)
+
+    def _run(self, request: dict[str, Any]) -> dict[str, Any]:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            task = progress.add_task("Aligning", total=100)
+
+            def show(message: dict[str, Any]) -> None:
+                if "progress" in message:
+                    progress.update(task, completed=message["progress"], description=message.get("message", ""))
+
+            try:
+                return run_aligner(
+                    request,
+                    lambda argv, stdin: run_child(argv, stdin=stdin, limits=default_limits(), on_message=show).messages,
+                )
+            except (ChildError, DomainError) as exc:
+                raise CommandError(str(exc)) from exc
+
+    def _print(self, answer: dict[str, Any], names: list[str], reference: str | None) -> None:
+        if reference is not None:
+            self.stdout.write(f"{names[int(reference)]}: reference")
+        for found in answer["proposals"]:
+            self.stdout.write(f"{found['video']}: {found['offset']:+.3f} s, confidence {found['confidence']:.2f}")
+        for item in answer["refused"] or []:
+            self.stdout.write(f"{item['video']}: no proposal. {item['message']}")

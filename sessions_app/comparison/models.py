@@ -1,0 +1,195 @@
+"""Comparison sessions: their VODs, their clock, every offset that was ever set, and the alignments they asked for."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from jobs_app.models import Job
+from media_app.catalog.models import Video
+from sessions_app.comparison.timeline import MAX_RATE, MAX_TIMESTAMP, MIN_RATE, Clock, Track
+from vodplatform.accounts.models import User
+
+SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
+
+
+class SyncMode(models.TextChoices):
+    """Whether the VODs share one clock or are moved one by one."""
+
+    GLOBAL = "global"
+    INDEPENDENT = "independent"
+
+
+class PlaybackState(models.TextChoices):
+    PLAYING = "playing"
+    PAUSED = "paused"
+
+
+class OffsetSource(models.TextChoices):
+    """How an offset was found."""
+
+    MANUAL = "manual"
+    TIMER_OCR = "timer_ocr"
+    AUDIO = "audio"
+
+
+def new_session_id() -> str:
+    """``comp-`` and 96 random bits."""
+    return f"comp-{secrets.token_hex(12)}"
+
+
+def default_sync_config() -> dict[str, int]:
+    return dict(SYNC_CONFIG)
+
+
+class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
+    def visible_to(self, user: User | AnonymousUser) -> ComparisonSessionQuerySet:
+        """The owner's sessions; an admin's are all."""
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        return self if user.is_admin else self.filter(owner=user)
+
+    def at_database_time(self) -> ComparisonSessionQuerySet:
+        """With ``db_now``, the database's clock: the only one that several hosts share."""
+        return self.annotate(db_now=Now())
+
+
+class ComparisonSession(models.Model):
+    """Two or three VODs on one clock.
+
+    ``global_time`` and each VOD's ``position`` are those of ``anchored_at``; while it plays, the present ones
+    follow from how long ago that was (see :meth:`clock`). Every change anchors anew and counts ``revision``.
+    """
+
+    session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="comparisons")
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, default="")
+    sync_mode = models.CharField(max_length=16, choices=SyncMode, default=SyncMode.GLOBAL)
+    global_time = models.FloatField(default=0.0)
+    playback_state = models.CharField(max_length=16, choices=PlaybackState, default=PlaybackState.PAUSED)
+    rate = models.FloatField(default=1.0)
+    anchored_at = models.DateTimeField(db_default=Now())
+    ui_state = models.JSONField(default=dict)
+    sync_config = models.JSONField(default=default_sync_config)
+    auto_sync_result = models.JSONField(null=True, blank=True)
+    revision = models.PositiveBigIntegerField(default=1)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    objects = ComparisonSessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-session_id"]
+        indexes = [models.Index(fields=["owner", "-created_at"], name="comparison_owner")]
+        constraints = [
+            models.CheckConstraint(condition=Q(sync_mode__in=SyncMode.values), name="comparison_mode_known"),
+            models.CheckConstraint(condition=Q(playback_state__in=PlaybackState.values), name="comparison_state_known"),
+            models.CheckConstraint(condition=Q(rate__gte=MIN_RATE, rate__lte=MAX_RATE), name="comparison_rate_range"),
+            models.CheckConstraint(condition=Q(global_time__gte=0), name="comparison_time_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def can_change(self, user: User) -> bool:
+        """Whether ``user`` may change it; whoever may not even see it gets 404 from ``visible_to``."""
+        return user.is_admin or self.owner_id == user.id
+
+    def clock(self, vods: list[ComparisonVod], now: datetime) -> Clock:
+        """The clock at ``now``, which must come from the database."""
+        anchored = Clock(
+            tracks=tuple(Track(vod.offset, vod.video.duration, vod.position) for vod in vods),
+            global_time=self.global_time,
+            rate=self.rate,
+            playing=self.playback_state == PlaybackState.PLAYING,
+        )
+        return anchored.after((now - self.anchored_at).total_seconds())
+
+
+class ComparisonVod(models.Model):
+    """One VOD of a session and where it stands on the clock."""
+
+    session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="vods")
+    ordinal = models.PositiveSmallIntegerField()
+    vod_id = models.CharField(max_length=100)
+    name = models.CharField(max_length=255)
+    path = models.TextField(blank=True, default="", help_text="As the caller gave it; empty for a video by id.")
+    video = models.ForeignKey(Video, on_delete=models.RESTRICT, related_name="comparison_vods")
+    offset = models.FloatField(default=0.0)
+    offset_source = models.CharField(max_length=16, choices=OffsetSource, default=OffsetSource.MANUAL)
+    offset_confidence = models.FloatField(default=1.0)
+    position = models.FloatField(default=0.0, help_text="Unclamped, at the session's anchored_at.")
+
+    class Meta:
+        ordering = ["ordinal"]
+        constraints = [
+            models.UniqueConstraint("session", "vod_id", name="comparison_vod_once"),
+            models.UniqueConstraint("session", "ordinal", name="comparison_vod_ordinal"),
+            models.CheckConstraint(condition=Q(ordinal__lte=2), name="comparison_vod_at_most_three"),
+            models.CheckConstraint(condition=Q(offset_source__in=OffsetSource.values), name="comparison_vod_source"),
+            models.CheckConstraint(
+                condition=Q(offset_confidence__gte=0, offset_confidence__lte=1), name="comparison_vod_confidence"
+            ),
+            models.CheckConstraint(
+                condition=Q(offset__gte=-MAX_TIMESTAMP, offset__lte=MAX_TIMESTAMP), name="comparison_vod_offset"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OffsetChange(models.Model):
+    """One change of one offset; never changed itself (a trigger holds that), gone only with its session."""
+
+    session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="offset_changes")
+    vod = models.ForeignKey(ComparisonVod, on_delete=models.CASCADE, related_name="offset_changes")
+    at = models.DateTimeField(db_default=Now())
+    old_offset = models.FloatField()
+    new_offset = models.FloatField()
+    source = models.CharField(max_length=16, choices=OffsetSource)
+    confidence = models.FloatField(null=True)
+    changed_by = models.CharField(max_length=36, help_text="The user's id; kept when the user is gone.")
+    changed_by_name = models.CharField(max_length=150)
+
+    class Meta:
+        db_table = "comparison_offset_change"
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(source__in=OffsetSource.values), name="offset_change_source"),
+            models.CheckConstraint(
+                condition=Q(source="manual", confidence__isnull=True)
+                | (~Q(source="manual") & Q(confidence__gte=0, confidence__lte=1)),
+                name="offset_change_confidence",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.vod}: {self.old_offset:+.3f} to {self.new_offset:+.3f}"
+
+
+class Alignment(models.Model):
+    """One run of the aligner for a session. Its state is its job's; the proposals are in the job's result."""
+
+    session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="alignments")
+    job = models.OneToOneField(Job, on_delete=models.RESTRICT, related_name="alignment")
+    method = models.CharField(max_length=16, choices=OffsetSource)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.method} of {self.session}"
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What the aligner found; empty until the job has completed."""
+        return self.job.result or {}

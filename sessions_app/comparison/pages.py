@@ -1,0 +1,64 @@
+"""The pages of the comparison: the list, a new one, setting one up, and playing it. Changes go through the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from sessions_app.comparison.models import ComparisonSession
+from sessions_app.comparison.services import latest_alignment_id, present_session
+
+PER_PAGE = 50
+LETTERS = "ABC"
+
+
+@require_safe
+@login_required
+def index(request: HttpRequest) -> HttpResponse:
+    """The comparisons the user may see, the last changed first; with ``?new``, the choosing of videos for one more."""
+    _check_enabled()
+    if "new" in request.GET:
+        return render(request, "compare/new.html")
+    sessions = ComparisonSession.objects.visible_to(request.user).select_related("owner").prefetch_related("vods")
+    page = Paginator(sessions.order_by("-updated_at", "-session_id"), PER_PAGE).get_page(request.GET.get("page"))
+    rows = [
+        {
+            "session_id": session.session_id,
+            "name": session.name,
+            "videos": [vod.name for vod in session.vods.all()],
+            "created_by": session.owner.username,
+            "updated_at": session.updated_at,
+        }
+        for session in page.object_list
+    ]
+    pages = {
+        "previous": page.previous_page_number() if page.has_previous() else None,
+        "next": page.next_page_number() if page.has_next() else None,
+    }
+    return render(request, "compare/index.html", {"sessions": rows, "total": page.paginator.count, "pages": pages})
+
+
+@require_safe
+@login_required
+def session(request: HttpRequest, session_id: str) -> HttpResponse:
+    """One comparison: the players; with ``?setup``, the timer box and the alignment. 404 for what is not the user's."""
+    _check_enabled()
+    found = get_object_or_404(ComparisonSession.objects.visible_to(request.user), session_id=session_id)
+    state = present_session(found)
+    context: dict[str, Any] = {
+        "session": state,
+        "panes": [{"letter": letter, "vod": vod} for letter, vod in zip(LETTERS, state["vods"], strict=False)],
+        "latest_alignment": latest_alignment_id(found),
+    }
+    return render(request, "compare/setup.html" if "setup" in request.GET else "compare/session.html", context)
+
+
+def _check_enabled() -> None:
+    if not settings.MULTI_VOD_ENABLED:
+        raise Http404

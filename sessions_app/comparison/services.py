@@ -1,0 +1,438 @@
+"""Every change of a comparison session, each one transaction: row lock, new clock, history, broadcast on commit."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from jobs_app import services as jobs
+from jobs_app.models import Job, JobStatus
+from jobs_app.running import default_limits
+from media_app.catalog.models import Video
+from media_app.catalog.services import local_path, reference_videos
+from media_app.delivery.urls import made_url
+from sessions_app.comparison.models import (
+    Alignment,
+    ComparisonSession,
+    ComparisonVod,
+    OffsetChange,
+    OffsetSource,
+    PlaybackState,
+    SyncMode,
+)
+from sessions_app.comparison.presentation import (
+    database_now,
+    present_session,
+    proposed_offsets,
+    session_message,
+)
+from sessions_app.comparison.timeline import Clock
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+from vodplatform.base.process import ChildError, run_child
+from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
+
+__all__ = ["present_session"]
+
+ALIGN_KIND = "comparison.align"
+ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
+PREVIEW_SECONDS = 30.0
+MIN_VODS, MAX_VODS = 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class NewVod:
+    """What a caller says of one VOD: a path in a library root, or a video's id."""
+
+    vod_id: str
+    name: str
+    path: str = ""
+    video_id: UUID | None = None
+
+
+def group_name(session_id: str) -> str:
+    """The realtime group of one session."""
+    return f"comparison.{session_id}"
+
+
+def create_session(owner: User, vods: list[NewVod], *, name: str = "", description: str = "") -> ComparisonSession:
+    """Make a session of 2–3 VODs, their files probed. Raises the errors of contract section 1."""
+    if not MIN_VODS <= len(vods) <= MAX_VODS:
+        raise DomainError("vod_count", f"A comparison needs 2 or 3 VODs, not {len(vods)}.")
+    if len({vod.vod_id for vod in vods}) < len(vods):
+        raise DomainError("duplicate_vod_id")
+    videos = _videos(owner, vods)
+    with transaction.atomic():
+        session = ComparisonSession.objects.create(
+            owner=owner, name=name or " / ".join(vod.name for vod in vods)[:200], description=description
+        )
+        ComparisonVod.objects.bulk_create(
+            ComparisonVod(
+                session=session, ordinal=ordinal, vod_id=vod.vod_id, name=vod.name, path=vod.path, video=video
+            )
+            for ordinal, (vod, video) in enumerate(zip(vods, videos, strict=True))
+        )
+    return reload(session)
+
+
+def _videos(owner: User, vods: list[NewVod]) -> list[Video]:
+    """The videos meant by ``vods``, in order."""
+    by_path = [(index, vod) for index, vod in enumerate(vods) if vod.video_id is None]
+    found: dict[int, Video] = {}
+    for index, vod in enumerate(vods):
+        if vod.video_id is not None:
+            video = Video.objects.visible_to(owner).filter(pk=vod.video_id).first()
+            if video is None:
+                raise DomainError("video_not_found", vod_id=vod.vod_id)
+            found[index] = video
+    try:
+        referenced = reference_videos(owner, [vod.path for _, vod in by_path])
+    except DomainError as exc:
+        vod = by_path[exc.extra["index"]][1]
+        raise DomainError(exc.type.name, f"{vod.vod_id}: {exc.message}", vod_id=vod.vod_id) from exc
+    found.update({index: video for (index, _), video in zip(by_path, referenced, strict=True)})
+    return [found[index] for index in range(len(vods))]
+
+
+def reload(session: ComparisonSession) -> ComparisonSession:
+    """The session as the database has it, with the database's time."""
+    return ComparisonSession.objects.at_database_time().get(pk=session.pk)
+
+
+@dataclass(slots=True)
+class Change:
+    """A session locked for a change: its VODs in order, its clock at the database's present, and what was written."""
+
+    session: ComparisonSession
+    vods: list[ComparisonVod]
+    clock: Clock
+    shown: dict[str, Any] = field(default_factory=dict)
+
+    def index_of(self, vod_id: str) -> int:
+        """Where a VOD stands. Raises ``unknown_vod``."""
+        for index, vod in enumerate(self.vods):
+            if vod.vod_id == vod_id:
+                return index
+        raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the longest VOD."""
+        return max(vod.video.duration for vod in self.vods)
+
+
+@contextmanager
+def changing(session: ComparisonSession, by: User) -> Iterator[Change]:
+    """Lock a session, let the block change it, write clock and revision, and broadcast on commit.
+
+    Two writers take turns on the row lock: the last one wins, and both are in the history.
+    """
+    with transaction.atomic():
+        locked = ComparisonSession.objects.select_for_update().filter(pk=session.pk).first()
+        if locked is None:
+            raise DomainError("session_not_found")
+        now = database_now(locked)
+        vods = list(locked.vods.select_related("video"))
+        change = Change(locked, vods, locked.clock(vods, now))
+        yield change
+        for vod, track in zip(vods, change.clock.tracks, strict=True):
+            vod.position, vod.offset = track.position, track.offset
+        ComparisonVod.objects.bulk_update(vods, ["position", "offset", "offset_source", "offset_confidence"])
+        locked.global_time = change.clock.global_time
+        locked.rate = change.clock.rate
+        locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
+        locked.anchored_at = locked.updated_at = now
+        locked.revision += 1
+        locked.save()
+        message = session_message(locked, by.username, now=now, vods=vods)
+        change.shown = message["session"]
+        publish_on_commit(group_name(locked.pk), message)
+
+
+def patch(session: ComparisonSession, by: User, values: dict[str, Any]) -> dict[str, Any]:
+    """name, description, sync_mode, sync_config (merged) and ui_state."""
+    with changing(session, by) as change:
+        row = change.session
+        for field in ("name", "description", "ui_state"):
+            if field in values:
+                setattr(row, field, values[field])
+        row.sync_config = {**row.sync_config, **values.get("sync_config", {})}
+        mode = values.get("sync_mode", row.sync_mode)
+        if mode != row.sync_mode and mode == SyncMode.GLOBAL:
+            change.clock = change.clock.seek(change.clock.global_time)
+        row.sync_mode = mode
+    return change.shown
+
+
+def global_seek(session: ComparisonSession, by: User, timestamp: float) -> dict[str, Any]:
+    """Everything to ``timestamp`` on the shared clock."""
+    with changing(session, by) as change:
+        change.clock = change.clock.seek(timestamp)
+    return change.shown
+
+
+def vod_seek(session: ComparisonSession, by: User, vod_id: str, timestamp: float) -> dict[str, Any]:
+    """One VOD to its own ``timestamp``; in global mode the shared clock goes along."""
+    with changing(session, by) as change:
+        index = change.index_of(vod_id)
+        moves_clock = change.session.sync_mode == SyncMode.GLOBAL
+        change.clock = change.clock.seek_track(index, timestamp, moves_clock=moves_clock)
+    return change.shown
+
+
+def set_playback(
+    session: ComparisonSession, by: User, state: str, rate: float | None, at: float | None
+) -> dict[str, Any]:
+    """Play or pause everything, from ``at`` where it is given."""
+    with changing(session, by) as change:
+        clock = change.clock if at is None else change.clock.seek(at)
+        change.clock = Clock(
+            tracks=clock.tracks,
+            global_time=clock.global_time,
+            rate=clock.rate if rate is None else rate,
+            playing=state == PlaybackState.PLAYING,
+        )
+    return change.shown
+
+
+def set_offsets(
+    session: ComparisonSession, by: User, offsets: dict[str, float], source: str, confidences: dict[str, float | None]
+) -> dict[str, Any]:
+    """Set some offsets, all or none; a history row for each that changes. ``confidences`` by VOD, None for manual."""
+    with changing(session, by) as change:
+        _write_offsets(change, by, offsets, source, confidences)
+    return change.shown
+
+
+def _write_offsets(
+    change: Change, by: User, offsets: dict[str, float], source: str, confidences: dict[str, float | None]
+) -> None:
+    if not offsets:
+        raise DomainError("unknown_vod", "Name at least one VOD in `offsets`.")
+    new = {change.index_of(vod_id): offset for vod_id, offset in offsets.items()}
+    for vod_id, offset in offsets.items():
+        if abs(offset) > change.longest:
+            sentence = f"The offset of {vod_id} is longer than the longest VOD ({change.longest:.3f} s)."
+            raise DomainError("offset_out_of_range", sentence, vod_id=vod_id, limit=change.longest)
+    rows = []
+    for index, offset in new.items():
+        vod = change.vods[index]
+        confidence = confidences.get(vod.vod_id)
+        vod.offset_source = source
+        vod.offset_confidence = 1.0 if confidence is None else confidence
+        if offset != vod.offset:
+            rows.append(
+                OffsetChange(
+                    session=change.session, vod=vod, old_offset=vod.offset, new_offset=offset, source=source,
+                    confidence=confidence, changed_by=str(by.pk), changed_by_name=by.username,
+                )
+            )  # fmt: skip
+    OffsetChange.objects.bulk_create(rows)
+    change.clock = change.clock.with_offsets(new)
+
+
+def delete_session(session: ComparisonSession) -> None:
+    """Remove a session with its history, its alignments and what their jobs have made."""
+    with transaction.atomic():
+        job_ids = list(session.alignments.values_list("job_id", flat=True))
+        for job in Job.objects.filter(pk__in=job_ids).live():
+            jobs.cancel(job)
+        publish_gone_on_commit(group_name(session.pk))
+        session.delete()
+        Job.objects.filter(pk__in=job_ids).delete()
+        session_id = session.session_id
+        transaction.on_commit(lambda: _delete_files(session_id, job_ids))
+
+
+def _delete_files(session_id: str, job_ids: list[UUID]) -> None:
+    for job_id in job_ids:
+        jobs.delete_outputs(job_id)
+    jobs.delete_folder(preview_prefix(session_id))
+
+
+def save_playing_position(session_id: str) -> None:
+    """Persist where a playing session is, so that a backup is never older than the auto-save interval.
+
+    Changes nothing that a viewer sees: revision and updated_at stay.
+    """
+    with transaction.atomic():
+        session = ComparisonSession.objects.select_for_update().filter(pk=session_id).first()
+        if session is None or session.playback_state != PlaybackState.PLAYING:
+            return
+        now = database_now(session)
+        if (now - session.anchored_at).total_seconds() < settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS:
+            return
+        vods = list(session.vods.select_related("video"))
+        clock = session.clock(vods, now)
+        for vod, track in zip(vods, clock.tracks, strict=True):
+            vod.position = track.position
+        ComparisonVod.objects.bulk_update(vods, ["position"])
+        ComparisonSession.objects.filter(pk=session_id).update(global_time=clock.global_time, anchored_at=now)
+
+
+# Alignment
+
+
+def start_alignment(session: ComparisonSession, by: User, roi: dict[str, Any] | None, game: str) -> Job:
+    """Queue a reading of the timers; ``roi`` as the API takes it. Raises ``unknown_vod`` for a box on no VOD."""
+    vods = list(session.vods.select_related("video"))
+    check_roi(vods, roi)
+    params = {
+        "session_id": session.session_id,
+        "roi": roi,
+        "game": game,
+        "reader": settings.TIMER_READER,
+        "videos": [{"vod_id": vod.vod_id, "video_id": str(vod.video_id)} for vod in vods],
+    }
+    with transaction.atomic():
+        job = jobs.enqueue(ALIGN_KIND, by, params)
+        Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
+    return job
+
+
+def check_roi(vods: list[ComparisonVod], roi: dict[str, Any] | None) -> None:
+    """Refuse a box on an unknown VOD or at a time that the VOD does not have."""
+    if roi is None:
+        return
+    vod = next((vod for vod in vods if vod.vod_id == roi["vod_id"]), None)
+    if vod is None:
+        raise DomainError("unknown_vod", f"The session has no VOD {roi['vod_id'][:100]!r}.")
+    if roi["time"] > vod.video.duration:
+        raise DomainError("invalid", f"roi.time: {vod.vod_id} is only {vod.video.duration:.3f} s long.")
+
+
+def find_alignment(session: ComparisonSession, job_id: UUID) -> Alignment:
+    """The alignment of this session with that job. Raises ``alignment_not_found``."""
+    alignment = session.alignments.select_related("job").filter(job_id=job_id).first()
+    if alignment is None:
+        raise DomainError("alignment_not_found")
+    return alignment
+
+
+def latest_alignment_id(session: ComparisonSession) -> str | None:
+    """The job of the session's newest alignment."""
+    job_id = session.alignments.values_list("job_id", flat=True).first()
+    return str(job_id) if job_id else None
+
+
+def apply_alignment(session: ComparisonSession, by: User, job_id: UUID, vod_ids: list[str] | None) -> dict[str, Any]:
+    """Write the proposals that the user confirms; ``vod_ids`` None means all of them."""
+    alignment = find_alignment(session, job_id)
+    proposals = alignment.result.get("proposals", [])
+    if alignment.job.status != JobStatus.COMPLETED or not proposals:
+        raise DomainError("nothing_to_apply", status=alignment.job.status)
+    with changing(session, by) as change:
+        for vod_id in vod_ids or []:
+            change.index_of(vod_id)
+        offsets = proposed_offsets(alignment.result, change.vods)
+        chosen = {
+            found["vod_id"]: (offset, found["confidence"])
+            for found, offset in zip(proposals, offsets, strict=True)
+            if vod_ids is None or found["vod_id"] in vod_ids
+        }
+        if not chosen or set(vod_ids or []) - set(chosen):
+            raise DomainError("nothing_to_apply", "This alignment has no proposal for that VOD.")
+        _write_offsets(
+            change,
+            by,
+            {vod_id: offset for vod_id, (offset, _) in chosen.items()},
+            alignment.method,
+            {vod_id: confidence for vod_id, (_, confidence) in chosen.items()},
+        )
+        change.session.auto_sync_result = {
+            "job_id": str(job_id),
+            "method": alignment.method,
+            "reference": alignment.result["reference"],
+            "offsets": {vod_id: offset for vod_id, (offset, _) in chosen.items()},
+            "confidences": {vod_id: confidence for vod_id, (_, confidence) in chosen.items()},
+            "refused": [item["vod_id"] for item in alignment.result.get("refused") or []],
+            "applied_by": by.username,
+        }
+    return change.shown
+
+
+def preview_prefix(session_id: str) -> str:
+    """Where a session's preview pictures are kept; the next preview replaces them."""
+    return f"previews/{session_id}"
+
+
+def preview_timer(
+    session: ComparisonSession, roi: dict[str, Any], times: list[float] | dict[str, list[float]] | None
+) -> list[dict[str, Any]]:
+    """What the box reads at some moments of each VOD, at once. Raises ``vod_file_not_found``, ``vod_unreadable``."""
+    vods = list(session.vods.select_related("video"))
+    check_roi(vods, roi)
+    folder = settings.DATA_DIR / "tmp" / f"preview-{secrets.token_hex(8)}"
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        videos = [
+            {
+                "vod_id": vod.vod_id,
+                "path": str(_path_of(vod)),
+                "times": times.get(vod.vod_id) if isinstance(times, dict) else times,
+            }
+            for vod in vods
+        ]
+        request = {
+            "op": "preview",
+            "videos": videos,
+            "roi": roi,
+            "reader": settings.TIMER_READER,
+            "crop_dir": str(folder),
+        }
+        result = run_aligner(
+            request, lambda argv, stdin: run_child(argv, stdin=stdin, limits=default_limits()).messages
+        )
+        return _keep_crops(session.session_id, folder, result["readings"])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _path_of(vod: ComparisonVod) -> Path:
+    try:
+        return local_path(vod.video)
+    except FileNotFoundError as exc:
+        raise DomainError("vod_file_not_found", f"{vod.vod_id}: the file is not there any more.") from exc
+
+
+def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    prefix = preview_prefix(session_id)
+    jobs.delete_folder(prefix)
+    batch = secrets.token_hex(8)
+    kept = []
+    for reading in readings:
+        crop = reading.pop("crop", None)
+        url = None
+        if crop:
+            key = default_storage.save(f"{prefix}/{batch}/{crop}", ContentFile((folder / crop).read_bytes()))
+            url = made_url(key)
+        kept.append({**reading, "crop_url": url})
+    return kept
+
+
+def run_aligner(request: dict[str, Any], run: Callable[[list[str], bytes], list[dict[str, Any]]]) -> dict[str, Any]:
+    """Give the aligner's child a request by ``run`` and return its result. Raises :class:`DomainError` in its words."""
+    try:
+        messages = run(ALIGNER, json.dumps(request).encode())
+    except ChildError as exc:
+        if exc.kind == ChildError.TIMEOUT:
+            raise DomainError("vod_unreadable", f"Reading the videos took too long. {exc}") from exc
+        raise
+    last = messages[-1] if messages else {}
+    if "error" in last:
+        raise DomainError("vod_unreadable", last["error"]["message"])
+    result: dict[str, Any] = last["result"]
+    return result

@@ -1,0 +1,120 @@
+// Calls to the program's API: JSON in and out, CSRF, and errors as sentences that can be shown beside the thing.
+
+/** What the server, or the lack of one, answered instead of what was asked for. */
+export class ApiError extends Error {
+  /**
+   * @param {string} message a sentence for people
+   * @param {{status?: number, type?: string, requestId?: string|null, retryAfter?: number|null, body?: any}} [about]
+   */
+  constructor(message, { status = 0, type = "offline", requestId = null, retryAfter = null, body = null } = {}) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+    this.type = type;
+    this.requestId = requestId;
+    this.retryAfter = retryAfter;
+    this.body = body;
+  }
+
+  /** The next step, where it does not depend on what was asked for. */
+  get nextStep() {
+    if (this.status === 0) return "Check the network, then try again.";
+    if (this.status === 401) return "Sign in again in another tab, then try once more.";
+    if (this.status === 429) return `Wait ${this.retryAfter ?? "a few"} seconds, then try again.`;
+    if (this.status >= 500) return `The fault is ours and has been noted${this.requestId ? ` (request ${this.requestId})` : ""}. Try again.`;
+    return "";
+  }
+
+  /** Message and next step in one. */
+  get sentence() {
+    return [this.message, this.nextStep].filter(Boolean).join(" ");
+  }
+}
+
+const SILENT = {
+  401: "Your session has ended.",
+  403: "You may not do that here.",
+  404: "It is not here any more, or not yours.",
+  413: "That is too large.",
+  429: "Too many changes in a short time.",
+};
+
+/**
+ * @param {string} method
+ * @param {string} url
+ * @param {any} [body] sent as JSON
+ * @param {{signal?: AbortSignal, headers?: Record<string, string>}} [options]
+ * @returns {Promise<any>} the parsed answer
+ * @throws {ApiError} also when the network is gone; an abort is passed on as it is
+ */
+export async function call(method, url, body, { signal, headers = {} } = {}) {
+  /** @type {RequestInit} */
+  const request = { method, signal, credentials: "same-origin", headers: { Accept: "application/json", ...headers } };
+  if (method !== "GET") /** @type {any} */ (request.headers)["X-CSRFToken"] = cookie("csrftoken");
+  if (body !== undefined) {
+    request.body = JSON.stringify(body);
+    /** @type {any} */ (request.headers)["Content-Type"] = "application/json";
+  }
+  let response;
+  try {
+    response = await fetch(url, request);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError("The server cannot be reached.");
+  }
+  const answer = await response.json().catch(() => null);
+  if (response.ok && answer !== null) return answer;
+  throw new ApiError(answer?.error ?? SILENT[/** @type {keyof SILENT} */ (response.status)] ?? "The server gave no usable answer.", {
+    status: response.ok ? 500 : response.status,
+    type: answer?.type ?? "unknown",
+    requestId: answer?.request_id ?? response.headers.get("X-Request-ID"),
+    retryAfter: Number(response.headers.get("Retry-After")) || null,
+    body: answer,
+  });
+}
+
+export const get = (/** @type {string} */ url, /** @type {{signal?: AbortSignal}} */ options = {}) => call("GET", url, undefined, options);
+export const put = (/** @type {string} */ url, /** @type {any} */ body) => call("PUT", url, body);
+export const patch = (/** @type {string} */ url, /** @type {any} */ body) => call("PATCH", url, body);
+export const post = (/** @type {string} */ url, /** @type {any} */ body = {}, options = {}) => call("POST", url, body, options);
+
+/**
+ * A key that makes a repeated creation harmless. Not crypto.randomUUID, which plain http does not have.
+ * @returns {string}
+ */
+export function idempotencyKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/** @param {string} name */
+function cookie(name) {
+  const found = document.cookie.split("; ").find((part) => part.startsWith(`${name}=`));
+  return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
+}
+
+const SESSIONS = "/api/sessions/multi-vod";
+
+/**
+ * The calls of one comparison session.
+ * @param {string} id
+ */
+export function sessionApi(id) {
+  const base = `${SESSIONS}/${encodeURIComponent(id)}`;
+  return {
+    read: () => get(base),
+    change: (/** @type {any} */ fields) => patch(base, fields),
+    seek: (/** @type {number} */ timestamp) => put(`${base}/global-seek`, { timestamp }),
+    playback: (/** @type {{state: string, rate?: number, at?: number}} */ state) => put(`${base}/playback`, state),
+    offsets: (/** @type {Record<string, number>} */ offsets) => put(`${base}/offsets`, { offsets, source: "manual" }),
+    history: (/** @type {number} */ limit) => get(`${base}/offset-history?limit=${limit}`),
+    preview: (/** @type {any} */ roi, /** @type {AbortSignal} */ signal) => post(`${base}/timer-preview`, { roi }, { signal }),
+    align: (/** @type {any} */ fields) => post(`${base}/align`, fields),
+    alignment: (/** @type {string} */ job) => get(`${base}/alignments/${job}`),
+    apply: (/** @type {string} */ job, /** @type {string[]} */ vodIds) => post(`${base}/alignments/${job}/apply`, { vod_ids: vodIds }),
+  };
+}
+
+export const createSession = (/** @type {any} */ fields) => post(SESSIONS, fields, { headers: { "Idempotency-Key": idempotencyKey() } });
+export const libraryFiles = (/** @type {string} */ search, /** @type {number} */ limit, /** @type {AbortSignal} */ signal) =>
+  get(`/api/sessions/library-files?search=${encodeURIComponent(search)}&limit=${limit}`, { signal });
+export const cancelJob = (/** @type {string} */ job) => post(`/api/v1/jobs/${job}/cancel`);

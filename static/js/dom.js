@@ -1,0 +1,99 @@
+// Making and finding elements without a framework. Text is always set as text, never parsed as HTML.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * Make an element. Properties starting with `on` become listeners, `data` sets data attributes, `vars` sets custom
+ * properties (allowed under the strict style policy, where a style attribute is not); null and false leave out.
+ * @param {string} tag
+ * @param {Record<string, any>|null} [props]
+ * @param {...(Node|string|null|false|undefined)} children
+ * @returns {HTMLElement}
+ */
+export function h(tag, props, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props ?? {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "data") Object.assign(element.dataset, value);
+    else if (name === "vars") for (const [key, v] of Object.entries(value)) element.style.setProperty(key, String(v));
+    else if (name === "class") element.className = value;
+    else if (value === true) element.setAttribute(name, "");
+    else element.setAttribute(name, String(value));
+  }
+  element.append(...children.filter((c) => c !== null && c !== undefined && c !== false).map((c) => /** @type {Node|string} */ (c)));
+  return element;
+}
+
+/**
+ * An icon of the sprite.
+ * @param {string} name
+ * @param {string} [extra] further classes
+ * @returns {SVGElement}
+ */
+export function icon(name, extra = "") {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", `i ${extra}`.trim());
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  use.setAttribute("href", `${document.body.dataset.icons}#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+/**
+ * Put another icon into an icon that is already there.
+ * @param {Element} holder the element that contains the icon
+ * @param {string} name
+ */
+export function setIcon(holder, name) {
+  const use = holder.querySelector("use");
+  const href = `${document.body.dataset.icons}#i-${name}`;
+  if (use && use.getAttribute("href") !== href) use.setAttribute("href", href);
+}
+
+/**
+ * The one element that matches; a missing one is a mistake in the template and named as such.
+ * @param {string} selector
+ * @param {ParentNode} [root]
+ * @returns {any}
+ */
+export function need(selector, root = document) {
+  const element = root.querySelector(selector);
+  if (!element) throw new Error(`The page lacks ${selector}`);
+  return element;
+}
+
+/**
+ * What the server wrote into the page with json_script.
+ * @param {string} id
+ * @returns {any}
+ */
+export function pageData(id) {
+  return JSON.parse(need(`#${id}`).textContent);
+}
+
+/**
+ * Set an element's text only when it differs, so that nothing is laid out anew for nothing.
+ * @param {Element} element
+ * @param {string} text
+ */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * @template {(...args: any[]) => void} F
+ * @param {F} call
+ * @param {number} wait milliseconds of quiet before the call
+ * @returns {F & {cancel: () => void}}
+ */
+export function debounce(call, wait) {
+  let timer = 0;
+  const later = /** @type {any} */ ((/** @type {any[]} */ ...args) => {
+    clearTimeout(timer);
+    timer = window.setTimeout(() => call(...args), wait);
+  });
+  later.cancel = () => clearTimeout(timer);
+  return later;
+}

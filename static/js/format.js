@@ -1,0 +1,121 @@
+// Numbers as people read them: positions, offsets, sizes, confidence. Pure; knows no page.
+
+const MINUS = "\u2212";
+
+/**
+ * @param {number} seconds
+ * @returns {string} `HH:MM:SS.mmm`
+ */
+export function position(seconds) {
+  const ms = Math.round(Math.max(0, seconds) * 1000);
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  const whole = Math.floor(ms / 1000);
+  return `${two(Math.floor(whole / 3600))}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}.${String(ms % 1000).padStart(3, "0")}`;
+}
+
+/**
+ * @param {number} seconds
+ * @returns {string} `1:12:40` or `42:18`
+ */
+export function duration(seconds) {
+  const whole = Math.round(Math.max(0, seconds));
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor(whole / 60) % 60;
+  return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+/**
+ * @param {number} seconds
+ * @returns {string} `+193.217 s`, with a real minus sign
+ */
+export function offset(seconds) {
+  const rounded = Math.round(seconds * 1000) / 1000;
+  return `${rounded < 0 ? MINUS : "+"}${Math.abs(rounded).toFixed(3)} s`;
+}
+
+/**
+ * The number in an offset that someone typed: `+1.5`, `−1,5 s`, `1:02.5`.
+ * @param {string} text
+ * @returns {number|null} seconds; null when it is not an offset
+ */
+export function parseOffset(text) {
+  const plain = text.trim().replace(/\s*s$/i, "").replaceAll(MINUS, "-").replaceAll("\u2013", "-").replace(",", ".");
+  const match = /^([+-]?)(?:(\d+):)?(?:(\d+):)?(\d+(?:\.\d+)?|\.\d+)$/.exec(plain.trim());
+  if (!match) return null;
+  const [, sign, first, second, rest] = match;
+  const upper = second === undefined ? Number(first ?? 0) * 60 : Number(first) * 3600 + Number(second) * 60;
+  const value = upper + Number(rest);
+  return sign === "-" ? -value : value;
+}
+
+/**
+ * @param {number} seconds an error or a drift
+ * @returns {string} `+4 ms`, `0 ms`, `−1.2 s`
+ */
+export function drift(seconds) {
+  const ms = Math.round(seconds * 1000);
+  if (ms === 0) return "0 ms";
+  const sign = ms < 0 ? MINUS : "+";
+  return Math.abs(ms) < 1000 ? `${sign}${Math.abs(ms)} ms` : `${sign}${(Math.abs(ms) / 1000).toFixed(1)} s`;
+}
+
+/**
+ * @param {number} fps
+ * @returns {string} `60`, `29.97`
+ */
+export function frameRate(fps) {
+  return String(Math.round(fps * 100) / 100);
+}
+
+/**
+ * @param {number} bytes
+ * @returns {string} `3.1 GB`
+ */
+export function size(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/**
+ * A frame number in groups of three.
+ * @param {number} n
+ * @returns {string}
+ */
+export function frameNumber(n) {
+  return String(n).replace(/\B(?=(\d{3})+$)/g, "\u2009");
+}
+
+/**
+ * The word and the tone of a confidence: 0.9 and up is high, 0.5 up fair, below that low.
+ * @param {number} confidence
+ * @returns {{number: string, word: string, tone: string}}
+ */
+export function confidence(confidence) {
+  const [word, tone] = confidence >= 0.9 ? ["high", "ok"] : confidence >= 0.5 ? ["fair", "warn"] : ["low", "bad"];
+  return { number: (Math.floor(confidence * 100 + 1e-9) / 100).toFixed(2), word, tone };
+}
+
+/**
+ * `1920x1080` at 59.94 fps, as people say it.
+ * @param {{resolution: string, fps: number}} vod
+ * @returns {string} `1080p59.94`
+ */
+export function picture(vod) {
+  const height = /x(\d+)/.exec(vod.resolution ?? "")?.[1];
+  return `${height ? `${height}p` : ""}${frameRate(vod.fps)}`;
+}
+
+/**
+ * @param {number|string} instant epoch seconds, or ISO 8601
+ * @returns {Date}
+ */
+export function instant(instant) {
+  return new Date(typeof instant === "number" ? instant * 1000 : instant);
+}

@@ -1,0 +1,105 @@
+// Single-key shortcuts: one table serves the keys and the help dialog. Off while typing, and can be switched off.
+
+import { h } from "./dom.js";
+
+/**
+ * @typedef {object} Binding
+ * @property {string} keys what the help shows, keys parted by spaces
+ * @property {string} label what it does
+ * @property {(event: KeyboardEvent) => boolean} match
+ * @property {(event: KeyboardEvent) => void} run
+ */
+
+const STORED = "vod-keys";
+const PRESSABLE = "button, a[href], summary, input, select, textarea, [role=tab], [role=slider]";
+
+/** @returns {boolean} whether shortcuts are on */
+export function keysOn() {
+  try {
+    return localStorage.getItem(STORED) !== "off";
+  } catch {
+    return true;
+  }
+}
+
+/** @param {boolean} on */
+export function setKeysOn(on) {
+  try {
+    localStorage.setItem(STORED, on ? "on" : "off");
+  } catch {
+    // A browser that keeps nothing starts with the shortcuts on next time.
+  }
+}
+
+/**
+ * Whether a key belongs to what has the focus rather than to the page.
+ * @param {KeyboardEvent} event
+ * @returns {boolean}
+ */
+export function belongsToFocus(event) {
+  const target = /** @type {HTMLElement} */ (event.target);
+  if (target.isContentEditable || target.closest("select, textarea, dialog")) return true;
+  if (target instanceof HTMLInputElement && !["range", "checkbox", "radio", "button"].includes(target.type)) return true;
+  const arrows = event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End";
+  if (arrows && (target.closest("input, [role=tablist]") !== null)) return true;
+  return (event.key === " " || event.key === "Enter") && target.closest(PRESSABLE) !== null && target.closest("[role=slider]") === null;
+}
+
+/**
+ * AltGr types characters such as [ on many layouts, and some systems report it as Ctrl and Alt.
+ * @param {KeyboardEvent} event
+ */
+function typedByAltGr(event) {
+  return event.getModifierState("AltGraph");
+}
+
+/**
+ * @param {Binding[]} bindings the first that matches wins
+ * @param {AbortSignal} [signal] ends the listening
+ */
+export function listen(bindings, signal) {
+  window.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.defaultPrevented || event.metaKey || (event.altKey && !typedByAltGr(event)) || belongsToFocus(event)) return;
+      if (!keysOn() && event.key !== "?") return;
+      const binding = bindings.find((b) => b.match(event));
+      if (!binding) return;
+      event.preventDefault();
+      binding.run(event);
+    },
+    { signal },
+  );
+}
+
+/**
+ * Matches a key by what it types; a letter also with capitals, so that caps lock does not switch the keys off.
+ * @param {...string} keys
+ * @returns {(event: KeyboardEvent) => boolean}
+ */
+export function key(...keys) {
+  return (event) => (!event.ctrlKey || typedByAltGr(event)) && (keys.includes(event.key) || keys.includes(event.key.toLowerCase()));
+}
+
+/**
+ * Matches a key with any of Shift and Ctrl, for keys whose reach these change.
+ * @param {...string} keys
+ * @returns {(event: KeyboardEvent) => boolean}
+ */
+export function keyWithModifiers(...keys) {
+  return (event) => keys.includes(event.key);
+}
+
+/**
+ * Fill the help dialog from the same table.
+ * @param {HTMLElement} list a <dl class="keys">
+ * @param {Binding[]} bindings
+ */
+export function describe(list, bindings) {
+  list.replaceChildren(
+    ...bindings.flatMap((b) => [
+      h("dt", {}, ...b.keys.split(" ").flatMap((k, i) => [i ? " " : "", h("kbd", {}, k)])),
+      h("dd", { class: "t2" }, b.label),
+    ]),
+  );
+}

@@ -1,0 +1,36 @@
+// What every page's frame does: the theme switch, closing the account menu, the banner shown without a network.
+
+const YEAR = 365 * 24 * 3600;
+
+for (const group of document.querySelectorAll("[data-theme-switch]")) {
+  group.addEventListener("click", (event) => {
+    const button = /** @type {Element} */ (event.target).closest("button");
+    if (!button) return;
+    const theme = button.value;
+    document.documentElement.dataset.theme = theme;
+    document.cookie = `theme=${theme};path=/;max-age=${YEAR};samesite=lax`;
+    for (const other of group.querySelectorAll("button")) {
+      other.setAttribute("aria-pressed", String(other === button));
+    }
+  });
+}
+
+for (const menu of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.querySelectorAll("details[data-menu]"))) {
+  document.addEventListener("pointerdown", (event) => {
+    if (!menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary")?.focus();
+    event.stopPropagation();
+  });
+}
+
+const offline = document.querySelector("[data-offline]");
+if (offline) {
+  const show = () => offline.toggleAttribute("hidden", navigator.onLine);
+  window.addEventListener("online", show);
+  window.addEventListener("offline", show);
+  show();
+}

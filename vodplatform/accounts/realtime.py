@@ -1,0 +1,110 @@
+"""The base of every WebSocket that watches something: sign-in, permission, snapshot first, then what is newer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.db import close_old_connections
+
+from vodplatform.accounts.authentication import authenticate
+from vodplatform.accounts.models import User
+
+NOT_SIGNED_IN = 4401
+NOT_YOURS = 4404
+RECHECK_SECONDS = 30.0
+
+
+class WatchConsumer(AsyncJsonWebsocketConsumer):
+    """Watch one thing. Subclasses say what by :meth:`snapshot`.
+
+    Subscribes, then sends the snapshot, then drops what is not newer. Every half minute sign-in and
+    permission are checked again and a snapshot is taken: what a dead broker lost arrives then.
+    """
+
+    revision: int = 0
+    group: str = ""
+    user: User | None = None
+    _checker: asyncio.Task[None] | None = None
+
+    @property
+    def route(self) -> dict[str, str]:
+        """The parts of the address."""
+        return dict(self.scope["url_route"]["kwargs"])
+
+    def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:
+        """(group, message with ``revision``) for what is watched, or None when ``user`` may not see it. May query."""
+        raise NotImplementedError
+
+    async def connect(self) -> None:
+        await self.accept()
+        self.user = await authenticate(self.scope)
+        if self.user is None:
+            await self.close(NOT_SIGNED_IN)
+            return
+        found = await self._take_snapshot()
+        if found is None:
+            await self.close(NOT_YOURS)
+            return
+        self.group = found[0]
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        # What changed between the permission check and the subscription is in the second snapshot.
+        found = await self._take_snapshot()
+        if found is None:
+            await self.close(NOT_YOURS)
+            return
+        await self.show(found[1])
+        self._checker = asyncio.create_task(self._recheck())
+
+    async def disconnect(self, code: int) -> None:
+        if self._checker:
+            self._checker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._checker
+        if self.group:
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+        """Clients only listen here; what they say is ignored."""
+
+    async def watch_gone(self, event: dict[str, Any]) -> None:
+        """What was watched has been deleted."""
+        await self.close(NOT_YOURS)
+
+    async def watch_message(self, event: dict[str, Any]) -> None:
+        """A message from the group."""
+        if event["message"]["revision"] > self.revision:
+            await self.show(event["message"])
+
+    async def show(self, message: dict[str, Any]) -> None:
+        """Send one message to the client and remember how new it was."""
+        self.revision = message["revision"]
+        await self.send_json(message)
+
+    async def _take_snapshot(self) -> tuple[str, dict[str, Any]] | None:
+        def take() -> tuple[str, dict[str, Any]] | None:
+            close_old_connections()
+            try:
+                assert self.user is not None
+                return self.snapshot(self.user)
+            finally:
+                close_old_connections()
+
+        return await sync_to_async(take, thread_sensitive=False)()
+
+    async def _recheck(self) -> None:
+        while True:
+            await asyncio.sleep(RECHECK_SECONDS)
+            self.user = await authenticate(self.scope)
+            if self.user is None:
+                await self.close(NOT_SIGNED_IN)
+                return
+            found = await self._take_snapshot()
+            if found is None:
+                await self.close(NOT_YOURS)
+                return
+            if found[1]["revision"] > self.revision:
+                await self.show(found[1])

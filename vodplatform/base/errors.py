@@ -1,0 +1,181 @@
+"""The one error body, the registry of every error type, and the handler that turns exceptions into it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
+from django.db import OperationalError
+from django.http import Http404, JsonResponse
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+
+from vodplatform.base import logs
+
+logger = logging.getLogger("vodplatform.error")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorType:
+    """A stable error name: its HTTP status, its usual sentence, and what a client should do next."""
+
+    name: str
+    status: int
+    sentence: str
+    next_step: str
+
+
+def _types(*rows: tuple[str, int, str, str]) -> dict[str, ErrorType]:
+    return {row[0]: ErrorType(*row) for row in rows}
+
+
+ERROR_TYPES = _types(
+    ("invalid", 400, "Some fields are not valid.", "Mend the fields named in `errors` and send it again."),
+    ("parse_error", 400, "The body is not valid JSON.", "Send one JSON object in UTF-8, finite numbers only."),
+    ("bad_request", 400, "The request is malformed.", "Check the address, the headers and the encoding."),
+    ("vod_count", 400, "A comparison needs 2 or 3 VODs.", "Send 2 or 3 entries in `vods`."),
+    ("duplicate_vod_id", 400, "Every vod_id must be unique.", "Give each VOD a `vod_id` of its own."),
+    ("path_not_allowed", 400, "That path is not in a library folder you may use.", "Choose a file below one of your library folders, or send `video_id`."),
+    ("vod_file_not_found", 400, "The VOD's file was not found.", "Check the path, or wait until the file has been copied."),
+    ("vod_unreadable", 400, "The VOD's file cannot be read as a video.", "Check that the file plays and was copied whole."),
+    ("vod_codec_unsupported", 400, "The VOD's codec is not supported.", "Convert the file to H.264, HEVC, AV1 or VP9."),
+    ("video_not_found", 400, "There is no such video in your library or the catalogue.", "Choose one of your videos."),
+    ("unknown_vod", 400, "The session has no such VOD.", "Use a `vod_id` of this session."),
+    ("offset_out_of_range", 400, "The offset is longer than the longest VOD.", "Send |offset| ≤ the longest duration."),
+    ("method_unavailable", 400, "Alignment by sound is not available yet.", "Use the method `timer_ocr`."),
+    ("unauthenticated", 401, "Sign in to do this.", "Send `Authorization: Token …`, or sign in and send the session cookie."),
+    ("bad_credentials", 401, "The name or the password is wrong.", "Check both and try again."),
+    ("token_invalid", 401, "The token is unknown, expired or revoked.", "Make a new token."),
+    ("forbidden", 403, "You may see this but not change it.", "Ask its owner or an administrator."),
+    ("csrf_failed", 403, "The form's protection token is missing or old.", "Load the page again and repeat it."),
+    ("scope_required", 403, "The token's scopes do not allow this.", "Make a token with the scope named in `scope`."),
+    ("not_found", 404, "There is nothing here.", "Check the address and that it is yours."),
+    ("session_not_found", 404, "Session not found", "Check the id; the session may be deleted or belong to somebody else."),
+    ("job_not_found", 404, "Job not found", "Check the id; the job may be deleted or belong to somebody else."),
+    ("alignment_not_found", 404, "Alignment not found", "Check the job id; it must be an alignment of this session."),
+    ("feature_disabled", 404, "Comparison sessions are switched off.", "The operator can set VOD_MULTI_VOD_ENABLED=1."),
+    ("method_not_allowed", 405, "That method is not allowed here.", "See `Allow` in the answer's headers."),
+    ("not_acceptable", 406, "This answers JSON only.", "Send `Accept: application/json`."),
+    ("job_finished", 409, "The job has already ended.", "Nothing to do; retry it to run it again."),
+    ("job_live", 409, "The job is still running.", "Cancel it first."),
+    ("job_in_use", 409, "A session shows this job.", "Delete the session instead."),
+    ("not_pausable", 409, "Jobs of this kind cannot be paused.", "Cancel it and retry it later."),
+    ("not_retryable", 409, "Only failed and cancelled jobs whose inputs still exist can run again.", "Start a new one."),
+    ("nothing_to_apply", 409, "This alignment has nothing to apply.", "Wait until it ends, or align again."),
+    ("gone", 410, "This address has expired.", "Ask for the object again to get a fresh address."),
+    ("too_large", 413, "The request is too large.", "Send less than the limit named in `limit`."),
+    ("unsupported_media_type", 415, "That content type is not accepted here.", "Send `Content-Type: application/json`."),
+    ("range_not_satisfiable", 416, "The range is outside the file.", "See `Content-Range` in the answer."),
+    ("throttled", 429, "Too many requests.", "Wait as long as `Retry-After` says."),
+    ("server_error", 500, "Something broke on our side; it has been logged.", "Try again; name the request id if it stays."),
+    ("unavailable", 503, "A part of the service is down.", "Try again after `Retry-After` seconds."),
+)  # fmt: skip
+
+
+class DomainError(Exception):
+    """A refusal that the caller can act on; its type must stand in :data:`ERROR_TYPES`.
+
+    message: the sentence shown; the type's usual sentence when left out. extra: fields added to the body.
+    """
+
+    def __init__(self, type: str, message: str = "", **extra: Any) -> None:
+        self.type = ERROR_TYPES[type]
+        self.message = message or self.type.sentence
+        self.extra = extra
+        super().__init__(self.message)
+
+
+def error_body(type: str, message: str = "", *, code: int | None = None, **extra: Any) -> dict[str, Any]:
+    """The body of contract section 0 for one error type."""
+    kind = ERROR_TYPES[type]
+    return {
+        "ok": False,
+        "error": message or kind.sentence,
+        "code": code or kind.status,
+        "type": kind.name,
+        "request_id": logs.request_id.get(),
+        **extra,
+    }
+
+
+def error_response(
+    type: str, message: str = "", *, headers: dict[str, str] | None = None, **extra: Any
+) -> JsonResponse:
+    """The same body as a plain Django response, for what is not a REST framework view."""
+    return JsonResponse(error_body(type, message, **extra), status=ERROR_TYPES[type].status, headers=headers)
+
+
+_BY_STATUS = {
+    400: "bad_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "throttled",
+    503: "unavailable",
+}
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
+    """REST framework's hook: every exception of an API view becomes the one body."""
+    headers: dict[str, str] = {}
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    if isinstance(exc, DomainError):
+        body = error_body(exc.type.name, exc.message, **exc.extra)
+        if exc.type.status in (429, 503):
+            headers["Retry-After"] = str(exc.extra.get("retry_after", 5))
+    elif isinstance(exc, exceptions.ValidationError):
+        body = error_body("invalid", first_sentence(exc.detail), errors=exc.detail)
+    elif isinstance(exc, exceptions.ParseError):
+        body = error_body("parse_error", str(exc.detail))
+    elif isinstance(exc, RequestDataTooBig | TooManyFilesSent):
+        body = error_body("too_large")
+    elif isinstance(exc, exceptions.APIException):
+        name = _BY_STATUS.get(exc.status_code, "bad_request")
+        own_words = isinstance(exc, exceptions.PermissionDenied | exceptions.AuthenticationFailed)
+        sentence = str(exc.detail) if own_words and exc.detail != exc.default_detail else ""
+        codes = exc.get_codes()
+        if isinstance(codes, str) and codes in ERROR_TYPES:
+            name = codes
+        body = error_body(name, sentence)
+        if wait := getattr(exc, "wait", None):
+            headers["Retry-After"] = str(max(1, int(wait)))
+        if header := getattr(exc, "auth_header", None):
+            headers["WWW-Authenticate"] = header
+    elif isinstance(exc, OperationalError):
+        logger.error("error", extra={"data": {"exception": repr(exc)}}, exc_info=exc)
+        headers["Retry-After"] = "5"
+        body = error_body("unavailable", "The database does not answer; try again in a moment.")
+    else:
+        logger.error("error", extra={"data": {"traceback": traceback.format_exc()}}, exc_info=exc)
+        body = error_body("server_error")
+    response = Response(body, status=body["code"] if body["code"] in range(400, 600) else status.HTTP_400_BAD_REQUEST)
+    for name, value in headers.items():
+        response[name] = value
+    return response
+
+
+def first_sentence(detail: Any, field: str = "") -> str:
+    """A sentence out of nested validation errors: the first one, with the field it is about."""
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            if value:
+                name = "" if key == "non_field_errors" else str(key)
+                return first_sentence(value, ".".join(filter(None, (field, name))))
+    elif isinstance(detail, list):
+        for index, value in enumerate(detail):
+            if value:
+                nested = isinstance(value, dict | list)
+                return first_sentence(value, f"{field}[{index}]" if nested else field)
+    elif detail:
+        return f"{field}: {detail}" if field else str(detail)
+    return ERROR_TYPES["invalid"].sentence

@@ -1,0 +1,51 @@
+"""The outermost layer of every request: its id, its path without a trailing slash, no NUL in either."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from vodplatform.base import logs
+from vodplatform.base.errors import error_response
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+KEEPS_SLASH = ("/admin/", "/static/")
+
+
+def without_trailing_slash(path: str) -> str:
+    """The path as the routes know it: a trailing slash is accepted everywhere and changes nothing."""
+    if len(path) > 1 and path.endswith("/") and not path.startswith(KEEPS_SLASH):
+        return path.rstrip("/") or "/"
+    return path
+
+
+class RequestContextMiddleware:
+    """Accepts or makes ``X-Request-ID`` and answers it; strips the slash; refuses NUL and broken UTF-8 addresses."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        number = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        token = logs.request_id.set(number)
+        user_token = logs.user_id.set("")
+        try:
+            request.path_info = without_trailing_slash(request.path_info)
+            request.path = without_trailing_slash(request.path)
+            if _has_nul(request):
+                response: HttpResponse = error_response("bad_request", "The address contains a NUL character.")
+            else:
+                response = self.get_response(request)
+            response["X-Request-ID"] = number
+            return response
+        finally:
+            logs.user_id.reset(user_token)
+            logs.request_id.reset(token)
+
+
+def _has_nul(request: HttpRequest) -> bool:
+    return "\x00" in request.path_info or "%00" in request.META.get("QUERY_STRING", "")

@@ -1,0 +1,112 @@
+"""What answers when nothing else does: health, unknown paths, and Django's own error pages as the one body."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+
+from vodplatform.base.errors import error_body, error_response
+
+logger = logging.getLogger("vodplatform.error")
+
+
+def wants_html(request: HttpRequest) -> bool:
+    """Whether a person asks: a literal ``text/html`` in Accept (``*/*`` is what programs send)."""
+    return "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api")
+
+
+def _answer(request: HttpRequest, template: str, type: str, message: str = "") -> HttpResponse:
+    body = error_body(type, message)
+    if wants_html(request):
+        return render(request, template, {"error": body}, status=body["code"])
+    return JsonResponse(body, status=body["code"])
+
+
+@csrf_exempt
+def unknown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    """404 for any address that is not known, signed in or not, whatever the method."""
+    return _answer(request, "404.html", "not_found")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler404"""
+    return _answer(request, "404.html", "not_found")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler400"""
+    return error_response("bad_request")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """handler403"""
+    return _answer(request, "403.html", "forbidden")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """handler500: logged with its traceback, answered without one."""
+    logger.error("error", exc_info=sys.exc_info())
+    try:
+        return _answer(request, "500.html", "server_error")
+    except Exception:  # the page itself may need what is broken
+        logger.exception("the error page could not be rendered")
+        return error_response("server_error")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """CSRF_FAILURE_VIEW"""
+    return _answer(request, "403.html", "csrf_failed")
+
+
+def live(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is asked."""
+    return JsonResponse({"status": "healthy"})
+
+
+def health(request: HttpRequest) -> HttpResponse:
+    """Database, storage, queue and realtime, each ``up`` or ``down``; 503 only when the database is down."""
+    checks = {"database": _database(), "storage": _storage(), "queue": _redis()}
+    checks["realtime"] = checks["queue"]
+    healthy = all(checks.values())
+    body: dict[str, Any] = {
+        "status": "healthy" if healthy else "degraded",
+        **{name: "up" if up else "down" for name, up in checks.items()},
+    }
+    if not checks["database"]:
+        body = error_body("unavailable", "The database does not answer.", **body)
+        return JsonResponse(body, status=503, headers={"Retry-After": "5"})
+    return JsonResponse(body)
+
+
+def _database() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return True
+    except DatabaseError:
+        return False
+
+
+def _storage() -> bool:
+    try:
+        default_storage.exists("health")
+        return True
+    except OSError:
+        return False
+
+
+def _redis() -> bool:
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False

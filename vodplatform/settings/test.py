@@ -1,0 +1,24 @@
+"""Settings of the test suite: the embedded program with quick passwords, no outside process.
+
+``DATABASE_URL`` and ``REDIS_URL`` choose PostgreSQL and Redis, as `make test` does in its second run.
+"""
+
+import os
+import tempfile
+
+os.environ.setdefault("VOD_DATA_DIR", tempfile.mkdtemp(prefix="vod-test-"))
+os.environ.setdefault("SECRET_KEY", "a-key-for-tests-only-that-is-long-enough")
+
+from .base import *  # noqa: F403
+from .base import CHANNEL_LAYERS, DATA_DIR, DATABASES, REDIS_IS_PRIVATE
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+ALLOWED_HOSTS = ["*"]
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, not memory: twenty writers on a shared in-memory database get "table is locked".
+    DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
+else:
+    DATABASES["default"]["OPTIONS"].pop("pool", None)
+if REDIS_IS_PRIVATE:
+    JOB_BROKER = "stub"
+    CHANNEL_LAYERS["default"] = {"BACKEND": "channels.layers.InMemoryChannelLayer"}
