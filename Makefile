@@ -52,7 +52,8 @@ test-fast: $(VENV)/.dev ## The quick part of the tests, on SQLite
 lint: $(VENV)/.dev ## Style, types, layers, migrations, the committed OpenAPI document
 	@scripts/lint
 
-schema: $(VENV)/.dev ## Write docs/openapi.yaml anew
+schema: $(VENV)/.dev ## Write docs/openapi.yaml and docs/errors.md anew
+	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py errors > docs/errors.md
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 bench: $(VENV)/.dev ## Measure against the goals (ONLY=P1)

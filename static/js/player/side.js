@@ -46,8 +46,8 @@ export function tabs(list, onShow) {
  * @param {(id: string) => string} letterOf
  */
 export function showOffsets(holder, vods, letterOf) {
-  const rows = vods.map((vod) => {
-    const how = vod.offset_source === "manual" ? (vod.offset_history.length ? SOURCES.manual : "not set") : `${SOURCES[/** @type {keyof SOURCES} */ (vod.offset_source)]}, ${confidence(vod.offset_confidence).number}`;
+  const rows = vods.map((vod, i) => {
+    const how = i === 0 && vod.offset === 0 ? "reference" : vod.offset_source === "manual" ? (vod.offset_history.length ? SOURCES.manual : "not set") : `${SOURCES[/** @type {keyof SOURCES} */ (vod.offset_source)]}, ${confidence(vod.offset_confidence).number}`;
     return h("div", { data: { letter: letterOf(vod.vod_id) } }, h("dt", {}, h("span", { class: "id" }, letterOf(vod.vod_id))), h("dd", {}, h("span", { class: "m" }, offset(vod.offset)), h("span", { class: "t3 cut" }, how)));
   });
   holder.replaceChildren(h("h2", { class: "cap" }, "Offsets"), h("dl", { class: "cal" }, ...rows));

@@ -81,9 +81,11 @@ export class TimelineView {
     this.lanes.setAttribute("aria-valuemax", end.toFixed(2));
     for (const track of this.tracks) {
       const clip = /** @type {HTMLElement} */ (need(`[data-lane="${CSS.escape(track.id)}"] .clip`, this.lanes));
-      const from = Math.max(this.#x(track.offset), -0.01);
+      const from = Math.max(this.#x(track.offset), 0);
       clip.style.setProperty("--x", String(from));
-      clip.style.setProperty("--w2", String(Math.max(0, Math.min(this.#x(track.offset + track.duration), 1.01) - from)));
+      clip.style.setProperty("--w2", String(Math.max(0, Math.min(this.#x(track.offset + track.duration), 1) - from)));
+      clip.toggleAttribute("data-from-before", this.#x(track.offset) < 0);
+      clip.toggleAttribute("data-goes-on", this.#x(track.offset + track.duration) > 1);
     }
     const marks = ticks(this.#start, this.#start + this.#span, Math.max(2, width / PIXELS_PER_MARK));
     const fine = marks.length > 1 && marks[1] - marks[0] < 1;

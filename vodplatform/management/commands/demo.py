@@ -192,7 +192,7 @@ def align(client: Client, base: str, console: Console) -> dict[str, Any]:
 def report(console: Console, session: dict[str, Any], alignment: dict[str, Any], truth: list[dict[str, Any]]) -> bool:
     """Print found and true offsets; True when each is within one frame of the slower of the two VODs."""
     confidences = {found["vod_id"]: found["confidence"] for found in alignment["proposals"]}
-    table = Table("VOD", "fps", "found", "true", "off by", "in frames", "confidence")
+    table = Table("VOD", "found, s", "true, s", "off, ms", "frames", "confidence")
     good = True
     reference = session["vods"][0]
     for vod, true in zip(session["vods"], truth, strict=True):
@@ -201,10 +201,10 @@ def report(console: Console, session: dict[str, Any], alignment: dict[str, Any],
         is_reference = vod is reference
         aligned = is_reference or vod["vod_id"] in confidences
         good = good and aligned and abs(error) <= frame
+        confidence = f"{confidences[vod['vod_id']]:.2f}" if vod["vod_id"] in confidences else "refused"
         table.add_row(
-            vod["name"], f"{vod['fps']:.2f}", f"{vod['offset']:+.4f} s", f"{true['offset']:+.4f} s",
-            f"{error * 1000:+.1f} ms", f"{error / frame:+.2f}",
-            "reference" if is_reference else f"{confidences[vod['vod_id']]:.2f}" if aligned else "refused",
+            vod["name"], f"{vod['offset']:+.4f}", f"{true['offset']:+.4f}", f"{error * 1000:+.1f}",
+            f"{error / frame:+.2f}", "reference" if is_reference else confidence,
         )  # fmt: skip
     console.print(table)
     if alignment["refused"]:
