@@ -6,7 +6,7 @@ import os
 import stat
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import av
 import av.container
@@ -60,15 +60,13 @@ def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
         raise MediaError(MediaError.UNREADABLE, "The file is empty.")
     try:
         # The prefix keeps a name such as "concat:a|b" from being taken for a protocol.
-        container: Any = av.open(f"file:{resolved}", mode="r", container_options=OPTIONS, metadata_errors="replace")
+        return av.open(f"file:{resolved}", mode="r", container_options=OPTIONS, metadata_errors="replace")
     except av.error.FFmpegError as exc:
         raise MediaError(
             MediaError.UNREADABLE, "This is not a video file that can be read: it is damaged, cut short, or no video."
         ) from exc
     except (OSError, ValueError) as exc:
         raise MediaError(MediaError.UNREADABLE, "The file cannot be read.") from exc
-    assert isinstance(container, av.container.InputContainer)
-    return container
 
 
 def first_video(container: av.container.InputContainer) -> VideoStream:
@@ -93,9 +91,7 @@ def presentation_origin(container: av.container.InputContainer) -> Fraction:
     so a track that starts late shows late; a negative start is shifted to zero, as Chromium does. Formats
     in :data:`REBASED_FORMATS` reach a browser only remuxed, and then their first timestamp is zero.
     """
-    start = container.start_time
-    if start is None:
-        return Fraction(0)
+    start = cast("int | None", container.start_time) or 0
     if start < 0 or not REBASED_FORMATS.isdisjoint(container.format.name.split(",")):
         return Fraction(start, MICROSECONDS)
     return Fraction(0)

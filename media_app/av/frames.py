@@ -1,4 +1,4 @@
-"""Frames of one video by exact presentation time, keyframes first, only the wanted pixels; reads no text, writes no files.
+"""Frames of one video by exact presentation time, keyframes first, only the wanted pixels; writes nothing.
 
 Times are seconds on the scale of an HTML5 element's ``currentTime`` for the same file: presentation timestamp ×
 time base − :func:`media_app.av.container.presentation_origin`. MP4 edit lists are applied by the demuxer.
@@ -88,7 +88,7 @@ class Picture:
         if layout is None:
             image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)[y0:y1, x0:x1]
         else:
-            image = _planar_to_bgr(frame, layout, x0, y0, x1, y1)
+            image = _planar_to_bgr(frame, layout, (x0, y0, x1, y1))
         if abs(self._ratio - 1) > SQUARE_ENOUGH:
             image = _resized(image, max(1, round(image.shape[1] * self._ratio)), image.shape[0])
         return self._upright(image)
@@ -290,9 +290,10 @@ class VideoFile:
         return max(0.0, max(ends, default=0) * self._base - self._origin)
 
 
-def _planar_to_bgr(frame: VideoFrame, layout: tuple[int, int, int], x0: int, y0: int, x1: int, y1: int) -> Image:
+def _planar_to_bgr(frame: VideoFrame, layout: tuple[int, int, int], corners: tuple[int, int, int, int]) -> Image:
     """Convert only a rectangle of a planar YUV frame; colours are good enough to read and to compare."""
     bits, shift_x, shift_y = layout
+    x0, y0, x1, y1 = corners
     full_range = frame.color_range == 2 or frame.format.name.startswith("yuvj")
     planes = []
     for number, plane in enumerate(frame.planes):

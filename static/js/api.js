@@ -107,7 +107,8 @@ export function sessionApi(id) {
     playback: (/** @type {{state: string, rate?: number, at?: number}} */ state) => put(`${base}/playback`, state),
     offsets: (/** @type {Record<string, number>} */ offsets) => put(`${base}/offsets`, { offsets, source: "manual" }),
     history: (/** @type {number} */ limit) => get(`${base}/offset-history?limit=${limit}`),
-    preview: (/** @type {any} */ roi, /** @type {AbortSignal} */ signal) => post(`${base}/timer-preview`, { roi }, { signal }),
+    preview: (/** @type {any} */ roi, /** @type {Record<string, number[]>} */ times, /** @type {AbortSignal} */ signal) =>
+      post(`${base}/timer-preview`, { roi, times }, { signal }),
     align: (/** @type {any} */ fields) => post(`${base}/align`, fields),
     alignment: (/** @type {string} */ job) => get(`${base}/alignments/${job}`),
     apply: (/** @type {string} */ job, /** @type {string[]} */ vodIds) => post(`${base}/alignments/${job}/apply`, { vod_ids: vodIds }),

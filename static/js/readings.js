@@ -15,14 +15,30 @@ import { errorNote } from "./notice.js";
  */
 
 const PAUSE = 500;
+const MOMENTS = 5;
+
+/**
+ * The moments to read at: spread over each video, and in the one that is drawn on the moment that is shown.
+ * @param {{vod_id: string, duration: number}[]} vods
+ * @param {{vod_id: string, time: number}} roi
+ * @returns {Record<string, number[]>} seconds, in each video's own time
+ */
+export function moments(vods, roi) {
+  return Object.fromEntries(vods.map(({ vod_id, duration }) => {
+    const spread = Array.from({ length: MOMENTS }, (_, i) => ((i + 0.5) / MOMENTS) * duration);
+    if (vod_id !== roi.vod_id) return [vod_id, spread];
+    const nearest = spread.reduce((best, t, i) => (Math.abs(t - roi.time) < Math.abs(spread[best] - roi.time) ? i : best), 0);
+    return [vod_id, spread.map((t, i) => (i === nearest ? roi.time : t))];
+  }));
+}
 
 export class Readings {
   #request = new AbortController();
 
   /**
    * @param {HTMLElement} holder
-   * @param {{vods: {vod_id: string, name: string}[], letterOf: (id: string) => string,
-   *          preview: (roi: any, signal: AbortSignal) => Promise<{readings: Reading[]}>,
+   * @param {{vods: {vod_id: string, duration: number}[], letterOf: (id: string) => string,
+   *          preview: (roi: any, times: Record<string, number[]>, signal: AbortSignal) => Promise<{readings: Reading[]}>,
    *          onReadings?: (readings: Reading[]) => void}} options
    */
   constructor(holder, options) {
@@ -49,7 +65,7 @@ export class Readings {
     this.#request = new AbortController();
     const { signal } = this.#request;
     try {
-      const { readings } = await this.options.preview(roi, signal);
+      const { readings } = await this.options.preview(roi, moments(this.options.vods, roi), signal);
       if (signal.aborted) return;
       this.#show(...this.options.vods.map((vod) => this.#line(vod, readings.filter((r) => r.vod_id === vod.vod_id))), this.#summary(readings));
       this.options.onReadings?.(readings);
@@ -84,8 +100,8 @@ export class Readings {
       ? readings.map((r) => h(
           "figure", {},
           crop(r.crop_url, `${letter} at ${duration(r.time)}`),
-          h("figcaption", {}, r.value === null ? h("span", {}, "–") : h("b", {}, r.text ?? ""), h("span", {}, r.confidence.toFixed(2).replace(/^0/, ""))),
-          h("figcaption", {}, h("span", {}, duration(r.time))),
+          h("figcaption", {}, r.value === null ? h("span", {}, "nothing") : h("b", {}, r.text ?? ""), h("span", {}, r.confidence.toFixed(2))),
+          h("figcaption", {}, `at ${duration(r.time)}`),
         ))
       : [h("p", { class: "s1 t3" }, "Nothing was read.")];
     return h("div", { class: "rl", data: { letter } }, h("span", { class: "id" }, letter), h("div", { class: "reads" }, ...reads));

@@ -62,9 +62,13 @@ def serve(request: Any, progress: Callable[[float, str], None]) -> dict[str, Any
         raise BadRequest(f"There is no game named {game!r}; use one of {', '.join(PROFILES)}.")
     reader = load_reader(str(request.get("reader") or "rapidocr"))
     if request.get("op") == "align":
-        return as_json(align_videos(videos, roi, game, reader, request.get("evidence_dir"), progress, threads))
+        folder = request.get("evidence_dir")
+        return as_json(
+            align_videos(videos, roi, game, reader, evidence_dir=folder, on_progress=progress, threads=threads)
+        )
     if request.get("op") == "preview":
-        return {"readings": preview_timers(videos, roi, game, reader, times, request.get("crop_dir"), threads)}
+        folder = request.get("crop_dir")
+        return {"readings": preview_timers(videos, roi, game, reader, times=times, crop_dir=folder, threads=threads)}
     raise BadRequest("The request's op is neither align nor preview.")
 
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,7 @@ def align_videos(
     roi: Roi | None,
     game: str,
     reader: TimerReader,
+    *,
     evidence_dir: str | os.PathLike[str] | None = None,
     on_progress: OnProgress | None = None,
     threads: int = 2,
@@ -113,7 +114,10 @@ def align_videos(
     never falling, and a sentence, perhaps from other threads. A file that cannot be read is a refusal with
     the code of its :class:`media_app.av.container.MediaError` as reason.
     """
-    return _Aligner(paths, roi, game, reader, evidence_dir, on_progress, threads).run()
+    aligner = _Aligner(paths, roi, game, reader, _Progress(on_progress))
+    aligner.threads = max(1, min(threads, len(paths)))
+    aligner.evidence_dir = Path(evidence_dir) if evidence_dir else None
+    return aligner.run()
 
 
 class _Progress:
@@ -125,8 +129,9 @@ class _Progress:
         self._parts: dict[str, float] = {}
         self._shown = 0.0
 
-    def update(self, part: str, share: float, parts: int, message: str, start: float, end: float) -> None:
-        """Part ``part`` of ``parts`` has done ``share`` (0 to 1) of the stage from ``start`` to ``end`` percent."""
+    def update(self, part: str, share: float, message: str, stage: tuple[float, float, int]) -> None:
+        """``part`` has done ``share`` (0 to 1) of its stage: (percent at its start, at its end, number of parts)."""
+        start, end, parts = stage
         if self._report is None:
             return
         with self._lock:
@@ -137,6 +142,22 @@ class _Progress:
             self._report(self._shown, message)
 
 
+@dataclass(slots=True)
+class Look:
+    """What came of looking for one video's timer. best: the samples of the place that looked most like one,
+    where none runs; texts: what else was read."""
+
+    clock: Clock
+    best: list[Sample] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+    def note(self, samples: list[Sample]) -> None:
+        """Remember a place that turned out to be no clock."""
+        self.texts += [s.reading.text for s in samples]
+        if not self.best or _share_usable(samples) > _share_usable(self.best):
+            self.best = samples
+
+
 class _Aligner:
     def __init__(
         self,
@@ -144,41 +165,39 @@ class _Aligner:
         roi: Roi | None,
         game: str,
         reader: TimerReader,
-        evidence_dir: str | os.PathLike[str] | None,
-        on_progress: OnProgress | None,
-        threads: int,
+        progress: _Progress,
     ) -> None:
         self._paths = paths
         self._roi = roi
         self._profile = PROFILES[game]
         self._reader = reader
         self._finder = TextFinder()
-        self._evidence_dir = Path(evidence_dir) if evidence_dir else None
-        self._progress = _Progress(on_progress)
-        self._threads = max(1, min(threads, len(paths)))
+        self._progress = progress
+        self.evidence_dir: Path | None = None
+        self.threads = 2
 
     def run(self) -> AlignmentResult:
         cv2.setNumThreads(1)
         refused: dict[str, Refusal] = {}
         proposals: dict[str, Proposal] = {}
-        with ExitStack() as stack, ThreadPoolExecutor(self._threads) as pool:
+        with ExitStack() as stack, ThreadPoolExecutor(self.threads) as pool:
             sources: dict[str, Source] = {}
             for vod_id, path in self._paths:
                 try:
                     sources[vod_id] = stack.enter_context(Source(vod_id, path, self._reader, self._profile))
                 except MediaError as exc:
                     refused[vod_id] = Refusal(vod_id, exc.code, f"{vod_id} cannot be read: {exc.message}")
-            read = list(pool.map(self._read_clock, sources.values()))
-            clocks = {clock.vod_id: clock for clock, _ in read if clock.runs}
-            refused |= {c.vod_id: self._no_clock(c, seen) for c, seen in read if not c.runs}
+            looks = list(pool.map(self._look_for_clock, sources.values()))
+            clocks = {look.clock.vod_id: look.clock for look in looks if look.clock.runs}
+            refused |= {look.clock.vod_id: _no_clock(look) for look in looks if not look.clock.runs}
             reference = next(iter(clocks), None)
             for number, vod_id in enumerate(list(clocks)[1:]):
-                self._progress.update("pair", number / len(clocks), 1, f"Comparing {vod_id}", 80, 98)
+                self._progress.update("pair", number / len(clocks), f"Comparing {vod_id}", (80, 98, 1))
                 # One that shares nothing with the reference may share something with another.
                 for via in [str(reference), *proposals]:
                     answer = compare(clocks[via], clocks[vod_id], pool)
                     if isinstance(answer, Verdict):
-                        base = proposals[via] if via in proposals else None
+                        base = proposals.get(via)
                         proposals[vod_id] = self._propose(sources[via], sources[vod_id], clocks, answer, base)
                         refused.pop(vod_id, None)
                         break
@@ -192,8 +211,8 @@ class _Aligner:
 
     # Reading one video
 
-    def _read_clock(self, source: Source) -> tuple[Clock, list[str]]:
-        """The clock of one video, and other text that was seen where it was looked for."""
+    def _look_for_clock(self, source: Source) -> Look:
+        """Try places for the timer until one runs like a clock."""
         name, parts = source.vod_id, len(self._paths)
         clock = Clock(
             name,
@@ -206,11 +225,11 @@ class _Aligner:
 
         def report(done: int, of: int) -> None:
             message = f"Reading the timer in {name}: {done} of {of}"
-            self._progress.update(name, done / max(1, of), parts, message, 10, 80)
+            self._progress.update(name, done / max(1, of), message, (10, 80, parts))
 
-        self._progress.update(name, 0.1, parts, f"Looking for the timer in {name}", 0, 10)
+        self._progress.update(name, 0.1, f"Looking for the timer in {name}", (0, 10, parts))
         locator = Locator(self._finder, self._reader, self._profile)
-        seen: list[str] = []
+        look = Look(clock)
         tried: list[Candidate] = []
         for candidate in self._candidates(source, locator):
             if len(tried) >= CANDIDATES:
@@ -228,9 +247,10 @@ class _Aligner:
                     clock.fit()
             if clock.runs:
                 break
-            seen += [s.reading.text for s in source.samples if s.reading.text]
+            look.note(source.samples)
         report(1, 1)
-        return clock, seen + locator.seen
+        look.texts += locator.seen
+        return look
 
     def _candidates(self, source: Source, locator: Locator) -> Iterator[Candidate]:
         """Places to try, cheapest to find first: in the hint, on a whole frame, in its tiles, on other frames."""
@@ -245,23 +265,6 @@ class _Aligner:
         for fine in (False, True):
             for picture in pictures:
                 yield from locator.anywhere(picture, fine)
-
-    def _no_clock(self, clock: Clock, seen: Sequence[str]) -> Refusal:
-        """Say what was seen instead of a running timer."""
-        name, usable, taken = clock.vod_id, clock.usable, clock.samples()
-        texts = sorted({t for t in seen if t.strip()}, key=lambda t: -seen.count(t))[:4]
-        saw = f" Text seen there: {', '.join(texts)}." if texts else " No text was seen there."
-        values = {s.value for s in usable}
-        if len(usable) < max(2.0, READABLE * len(taken)):
-            reason = "timer_not_found"
-            what = f"No timer could be read in {name}: {len(usable)} of {len(taken)} readings look like a time."
-        elif len(values) == 1:
-            reason, saw = "timer_frozen", ""
-            what = f"The timer in {name} stands at {show(usable[0].value)} in all {len(usable)} readings."
-        else:
-            reason = "timer_unreadable"
-            what = f"{len(usable)} of {len(taken)} readings in {name} look like a time, but it does not run."
-        return Refusal(name, reason, f"{what}{saw} {ADVICE}", tuple(_spread_out(taken, 5)))
 
     def _disagree(self, clock: Clock, answer: Disagreement) -> Refusal:
         message = f"{answer.message} Check that both show the same match. {ADVICE}"
@@ -292,9 +295,9 @@ class _Aligner:
 
     def _evidence(self, a: Source, b: Source, times: Sequence[float], offset: float) -> tuple[Evidence, ...]:
         """Save frames of A at ``times`` and those of B at the same moments of the match."""
-        if self._evidence_dir is None:
+        if self.evidence_dir is None:
             return ()
-        self._evidence_dir.mkdir(parents=True, exist_ok=True)
+        self.evidence_dir.mkdir(parents=True, exist_ok=True)
         found: list[Evidence] = []
         for number, time in enumerate(times):
             for source, letter, at in ((a, "a", time), (b, "b", time - offset)):
@@ -303,9 +306,31 @@ class _Aligner:
                     continue
                 text = source.read_crops([picture.time], [source.crop(picture)])[0].reading.text
                 name = f"{safe_name(b.vod_id)}-{number}-{letter}.jpg"
-                save_picture(self._evidence_dir / name, picture, source.box)
+                save_picture(self.evidence_dir / name, picture, source.box)
                 found.append(Evidence(name, source.vod_id, round(picture.time, 6), text))
         return tuple(found)
+
+
+def _share_usable(samples: Sequence[Sample]) -> float:
+    return sum(s.usable for s in samples) / max(1, len(samples))
+
+
+def _no_clock(look: Look) -> Refusal:
+    """Say what was seen instead of a running timer."""
+    name, taken, seen = look.clock.vod_id, look.best, [t for t in look.texts if t.strip()]
+    usable = [s for s in taken if s.usable]
+    texts = sorted(set(seen), key=lambda t: (-seen.count(t), t))[:4]
+    saw = f" Text seen there: {', '.join(texts)}." if texts else " No text was seen there."
+    if len(usable) < max(2.0, READABLE * len(taken)):
+        reason = "timer_not_found"
+        what = f"No timer could be read in {name}: {len(usable)} of {len(taken)} readings look like a time."
+    elif len({s.value for s in usable}) == 1:
+        reason, saw = "timer_frozen", ""
+        what = f"The timer in {name} stands at {show(usable[0].value)} in all {len(usable)} readings."
+    else:
+        reason = "timer_unreadable"
+        what = f"{len(usable)} of {len(taken)} readings in {name} look like a time, but it does not run."
+    return Refusal(name, reason, f"{what}{saw} {ADVICE}", tuple(_spread_out(taken, 5)))
 
 
 def safe_name(vod_id: str) -> str:

@@ -113,7 +113,7 @@ def compare(a: Clock, b: Clock, pool: Executor) -> Verdict | Disagreement:
             f"{rivals} offsets fit about equally well, the two best are {best.offset:.1f} s ({best.agreeing} readings) "
             f"and {hypotheses[1].offset:.1f} s ({hypotheses[1].agreeing}): rounds of the same length repeat.",
         )
-    return _settle(a, b, best, runner_up, len(hypotheses), pool)
+    return _settle(a, b, hypotheses, pool)
 
 
 def _sample_more(clock: Clock) -> None:
@@ -121,10 +121,9 @@ def _sample_more(clock: Clock) -> None:
     clock.fit()
 
 
-def _settle(
-    a: Clock, b: Clock, best: Hypothesis, runner_up: float, tried: int, pool: Executor
-) -> Verdict | Disagreement:
+def _settle(a: Clock, b: Clock, hypotheses: Sequence[Hypothesis], pool: Executor) -> Verdict | Disagreement:
     """Refine the leading offset to the frame on the best supported pairs of runs, and weigh the whole."""
+    best = hypotheses[0]
     pairs = best.running_pairs(a.segments)
     chosen = pairs[:REFINED_PAIRS]
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
@@ -145,11 +144,11 @@ def _settle(
     support = Support(
         agreeing=final.agreeing,
         contradicting=final.contradicting + REFINED_CLASH * (len(bounds) - len(agreed)),
-        runner_up=runner_up,
+        runner_up=_runner_up(hypotheses),
         sharp_links=sharp,
         coarse_links=coarse,
         tolerance=frame,
-        tried=tried,
+        tried=len(hypotheses),
         flips_agree=flips_agree or len(agreed) > 1,
     )
     confidence = confidence_of(support)

@@ -1,4 +1,4 @@
-"""Explain the readings of one video by straight pieces of a clock (running, paused); knows nothing of pixels or pairs."""
+"""Explain the readings of one video by straight pieces of a clock, running or paused; sees no pixels, no pairs."""
 
 from __future__ import annotations
 

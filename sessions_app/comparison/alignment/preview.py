@@ -27,6 +27,7 @@ def preview_timers(
     roi: Roi | None,
     game: str,
     reader: TimerReader,
+    *,
     times: Mapping[str, Sequence[float]],
     crop_dir: str | os.PathLike[str] | None,
     threads: int = 2,

@@ -35,8 +35,8 @@ class Flip:
 def refine(source: Source, segment: Segment, wanted: int = 2) -> Refined | None:
     """The constant of a running ``segment`` from flips inside it; None when none was found.
 
-    wanted: flips that have to agree, 1 or 2. Two flips, of different keyframes and as far apart as can be, have to agree to within a frame; where they
-    do not, more are looked at and the largest group that agrees decides.
+    wanted: flips that have to agree, 1 or 2. Two flips, of different keyframes and as far apart as can be, have
+    to agree to within a frame; where they do not, more are looked at and the largest group that agrees decides.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -44,7 +44,7 @@ def refine(source: Source, segment: Segment, wanted: int = 2) -> Refined | None:
     used: set[float] = set()
     low, high = segment.low, segment.high
     for _ in range(MAX_FLIPS):
-        plan = _plan(source, segment, low, high, segment.start, segment.end, used, flips)
+        plan = _plan(source, segment, (low, high), used, flips)
         if plan is None:
             break
         used.add(plan[0])
@@ -83,22 +83,16 @@ def _agreeing(flips: Sequence[Flip], frame: float) -> list[Flip]:
 
 
 def _plan(
-    source: Source,
-    segment: Segment,
-    low: float,
-    high: float,
-    first: float,
-    last: float,
-    used: set[float],
-    flips: Sequence[Flip],
+    source: Source, segment: Segment, bounds: tuple[float, float], used: set[float], flips: Sequence[Flip]
 ) -> tuple[float, float, float] | None:
     """(keyframe, earliest, latest flip after it) that costs least to walk to and lies far from known flips."""
+    first, last = segment.start, segment.end
     best: tuple[float, tuple[float, float, float]] | None = None
     for time in (float(k) for k in source.file.keyframes):
         if time in used or not first - source.frame <= time < last:
             continue
         resolution = min(segment.samples, key=lambda s: abs(s.time - time)).reading.resolution
-        begin, end = _flip_window(segment.slope, time + source.frame, resolution, low, high)
+        begin, end = _flip_window(segment.slope, time + source.frame, resolution, bounds)
         if end > last + source.frame:
             continue
         near = min((abs(f.before - time) for f in flips), default=0.0)
@@ -108,8 +102,9 @@ def _plan(
     return None if best is None else best[1]
 
 
-def _flip_window(slope: int, time: float, resolution: float, low: float, high: float) -> tuple[float, float]:
-    """Bounds of the first flip after ``time`` of a clock whose constant lies in [low, high]."""
+def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Bounds of the first flip after ``time`` of a clock whose constant lies within ``bounds``."""
+    low, high = bounds
     middle = (low + high) / 2
     # The clock flips where c + slope × t is a multiple of the resolution.
     steps = (middle + slope * time) / resolution

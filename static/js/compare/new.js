@@ -125,7 +125,7 @@ async function create() {
   problem.replaceChildren();
   setText(createButton, "Reading the files…");
   try {
-    const vods = chosen.map((file, i) => ({ vod_id: `vod-${i + 1}`, name: (file.path.split("/").pop() ?? file.name).slice(0, 255), path: file.path }));
+    const vods = chosen.map((file, i) => ({ vod_id: LETTERS[i], name: (file.path.split("/").pop() ?? file.name).slice(0, 255), path: file.path }));
     const { session } = await createSession({ vods, name: nameField.value.trim() || nameField.placeholder });
     location.assign(`/compare/${encodeURIComponent(session.session_id)}?setup`);
   } catch (error) {

@@ -47,7 +47,7 @@ const save = debounce(async () => {
 const readings = new Readings(need("[data-readings]"), {
   vods: session.vods,
   letterOf,
-  preview: (box, signal) => api.preview(box, signal),
+  preview: api.preview,
   onReadings: (all) => {
     const nearest = all.filter((r) => r.vod_id === currentId && r.value !== null).sort((a, b) => Math.abs(a.time - current().time) - Math.abs(b.time - current().time))[0];
     box.say(nearest && Math.abs(nearest.time - current().time) < 0.5 ? `${nearest.text} · ${nearest.confidence.toFixed(2)}` : "");

@@ -59,7 +59,7 @@ const showTab = tabs(need("[data-tabs]"), () => showHistory());
 
 /** @type {{box: RoiBox, id: string}|null} */ let drawing = null;
 const readingsHolder = h("div", { class: "rds", hidden: true });
-const readings = new Readings(readingsHolder, { vods: session.vods, letterOf, preview: (roi, signal) => api.preview(roi, signal) });
+const readings = new Readings(readingsHolder, { vods: session.vods, letterOf, preview: api.preview });
 const align = new AlignPanel(
   need("[data-align]"),
   {

@@ -296,11 +296,11 @@ export class SyncController extends EventTarget {
       const error = globalTime(track.measure(now), track.offset) - T;
       track.drift = error;
       errors.push(error);
-      const act = policy.correction(error, now > track.coolUntil);
+      const act = policy.correction(error, { maySeek: now > track.coolUntil, correcting: track.factor !== 1 });
       if (act.do === "seek") {
         track.coolUntil = now + policy.COOL_DOWN;
         track.jump(() => this.#clock.at(performance.now()) - track.offset, speed);
-      } else if (act.do === "rate") {
+      } else {
         track.factor = act.factor;
         track.setSpeed(speed * act.factor);
       }

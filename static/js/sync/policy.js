@@ -3,7 +3,8 @@
 
 export const LOOK = 60; // ms between two looks for one that begins, ends or starves
 export const TICK = 250; // ms between two looks at the drift
-export const DEAD_BAND = 0.004; // s; a larger one keeps its error for ever
+export const DEAD_BAND = 0.004; // s that are left alone; a larger one keeps its error for ever
+export const SETTLED = 0.001; // s at which a correction that was begun ends, so that none rests at the band's edge
 export const RECOVERY = 0.8; // s in which an error is to be made up
 export const GENTLE = 0.05; // ±5 % …
 export const FIRM = 0.1; // … ±10 % …
@@ -20,18 +21,18 @@ export const FOLLOW_SEEK = 1; // s
 export const FOLLOW_COOL_DOWN = 5000; // ms
 
 /**
- * @typedef {{do: "keep"} | {do: "rate", factor: number} | {do: "seek"}} Correction
+ * @typedef {{do: "rate", factor: number} | {do: "seek"}} Correction
  */
 
 /**
  * @param {number} error seconds; positive is ahead of the anchor
- * @param {boolean} maySeek false in the cool-down after a seek
+ * @param {{maySeek: boolean, correcting: boolean}} state no seek in the cool-down after one
  * @returns {Correction} `factor` multiplies the speed the whole group has
  */
-export function correction(error, maySeek) {
+export function correction(error, { maySeek, correcting }) {
   const size = Math.abs(error);
   if (size > SEEK_FROM && maySeek) return { do: "seek" };
-  if (size <= DEAD_BAND) return { do: "rate", factor: 1 };
+  if (size <= (correcting ? SETTLED : DEAD_BAND)) return { do: "rate", factor: 1 };
   const reach = size > FIRM_FROM ? FIRM : GENTLE;
   return { do: "rate", factor: quantise(1 - limit(error / RECOVERY, reach)) };
 }

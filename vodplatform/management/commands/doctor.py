@@ -90,13 +90,14 @@ def helper() -> str | None:
 def reader() -> str | None:
     code = (
         "import sys, json\nfrom sessions_app.comparison.alignment.reader import ReaderUnavailable, load_reader\n"
-        "try:\n    load_reader(sys.argv[1])\nexcept ReaderUnavailable as exc:\n    print(json.dumps({'problem': str(exc)}))"
+        "try:\n    load_reader(sys.argv[1])\n"
+        "except ReaderUnavailable as exc:\n    print(json.dumps({'problem': str(exc)}))"
     )
     try:
         messages = run_child([sys.executable, "-c", code, settings.TIMER_READER]).messages
     except ChildError as exc:
         return f"the reader {settings.TIMER_READER} broke: {exc.stderr[-200:] or exc}"
-    return json.dumps(messages[0]["problem"])[1:-1] if messages else None
+    return str(messages[0]["problem"]) if messages else None
 
 
 def files() -> str | None:

@@ -1,0 +1,56 @@
+"""Prints ``DATABASE_URL=… REDIS_URL=…`` on one line when a PostgreSQL and a Redis both answer, else nothing.
+
+``scripts/test`` runs this to decide whether the suite has a second round; free of Django.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import redis
+
+POSTGRES = "postgres://postgres@127.0.0.1:5432/vodplatform_suite"
+REDIS = "redis://127.0.0.1:6379/11"
+# Django's runner makes `test_<name>` through one of these, so one of them has to let us in.
+MAINTENANCE_DATABASES = ("test", "postgres")
+ANSWER_SECONDS = 2
+
+
+def environment(variables: Mapping[str, str] = os.environ) -> str:
+    """The line to put before the second run, or an empty text."""
+    database = variables.get("TEST_DATABASE_URL") or POSTGRES
+    broker = variables.get("TEST_REDIS_URL") or REDIS
+    return f"DATABASE_URL={database} REDIS_URL={broker}" if postgres_answers(database) and redis_answers(broker) else ""
+
+
+def postgres_answers(url: str) -> bool:
+    """Whether the server behind ``url`` lets us in and lets us make databases."""
+    parts = urlsplit(url)
+    for name in MAINTENANCE_DATABASES:
+        try:
+            with psycopg.connect(
+                urlunsplit(parts._replace(path=f"/{name}")), connect_timeout=ANSWER_SECONDS
+            ) as connection:
+                row = connection.execute("SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user").fetchone()
+        except psycopg.Error:
+            continue
+        return bool(row and row[0])
+    return False
+
+
+def redis_answers(url: str) -> bool:
+    """Whether a Redis answers behind ``url``."""
+    try:
+        with redis.Redis.from_url(
+            url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=ANSWER_SECONDS
+        ) as client:
+            return bool(client.ping())
+    except (redis.RedisError, ValueError):
+        return False
+
+
+if __name__ == "__main__":
+    print(environment())

@@ -1,0 +1,180 @@
+"""One file with everything that the program knows and has made, written under load and read back elsewhere.
+
+The archive is a tar: ``manifest.json``, ``rows.jsonl`` (every row, in one snapshot, by Django's serializer, so
+that it may move between SQLite and PostgreSQL) and ``media/…``. Videos used by reference, browser sessions
+and the secret key are not in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO
+
+from django.apps import apps
+from django.conf import settings
+from django.core import serializers
+from django.core.management.color import no_style
+from django.core.serializers.base import DeserializationError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, transaction
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Model
+
+FORMAT = 1
+LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry"}
+SNAPSHOT = "snapshot"
+
+
+class ArchiveError(Exception):
+    """The archive cannot be written or read; the message is a sentence."""
+
+
+def kept_models() -> list[type[Model]]:
+    """The models in an archive, each after those it points to."""
+    models = serializers.sort_dependencies([(config, None) for config in apps.get_app_configs()])
+    return [model for model in models if model._meta.label_lower not in LEFT_OUT]
+
+
+def write_archive(target: Path) -> dict[str, int]:
+    """Write ``target`` (0600, replaced only when whole); returns how many rows of each model it holds."""
+    partial = target.with_name(f".{target.name}.partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file, tempfile.TemporaryFile("w+b") as rows:
+            with snapshot() as alias:
+                counts = _write_rows(rows, alias)
+                applied = sorted(MigrationRecorder(connections[alias]).applied_migrations())
+            manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}
+            with tarfile.open(fileobj=file, mode="w|") as archive:
+                _add(archive, "manifest.json", json.dumps(manifest).encode())
+                _add_file(archive, "rows.jsonl", rows)
+                if settings.MEDIA_ROOT.is_dir():
+                    # Previews are of the moment; jobs' outputs are immutable, so reading them under load is safe.
+                    archive.add(settings.MEDIA_ROOT, "media", filter=_plain)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    except (OSError, DatabaseError) as exc:
+        raise ArchiveError(f"The archive could not be written: {exc}.") from exc
+    finally:
+        partial.unlink(missing_ok=True)
+    return counts
+
+
+@contextmanager
+def snapshot() -> Iterator[str]:
+    """A database alias that shows one instant, while others go on writing."""
+    if connection.vendor == "postgresql":
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield DEFAULT_DB_ALIAS
+        return
+    with tempfile.TemporaryDirectory(dir=settings.DATA_DIR) as folder:
+        copy = Path(folder, "snapshot.sqlite3")
+        source = str(connection.settings_dict["NAME"])
+        with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(copy)) as frozen:
+            live.backup(frozen)
+        connections.databases[SNAPSHOT] = {**connections.databases[DEFAULT_DB_ALIAS], "NAME": str(copy)}
+        try:
+            yield SNAPSHOT
+        finally:
+            connections[SNAPSHOT].close()
+            del connections[SNAPSHOT]
+            del connections.databases[SNAPSHOT]
+
+
+def read_archive(source: Path) -> dict[str, int]:
+    """Fill the empty database and storage from ``source``, all or nothing; returns the rows of each model."""
+    try:
+        with tarfile.open(source) as archive:
+            manifest = json.load(_member(archive, "manifest.json"))
+            if manifest.get("format") != FORMAT:
+                raise ArchiveError(f"{source} has another format than this program reads.")
+            known = {tuple(item) for item in MigrationRecorder(connection).applied_migrations()}
+            unknown = [item for item in manifest["migrations"] if tuple(item) not in known]
+            if unknown:
+                raise ArchiveError(f"{source} comes from a newer program (it knows {unknown[0][1]}); update this one.")
+            _refuse_unless_empty()
+            with transaction.atomic():
+                counts = _read_rows(_member(archive, "rows.jsonl"))
+                if counts != manifest["counts"]:
+                    raise ArchiveError(f"{source} is not whole: rows are missing.")
+                _extract_media(archive)
+            return counts
+    except (OSError, tarfile.TarError, ValueError, KeyError, DeserializationError, DatabaseError) as exc:
+        raise ArchiveError(f"{source} cannot be read as an archive: {exc}.") from exc
+
+
+def _write_rows(file: IO[bytes], alias: str) -> dict[str, int]:
+    counts = {}
+    for model in kept_models():
+        count = 0
+        for row in model._base_manager.using(alias).order_by("pk").iterator(chunk_size=500):
+            file.write(serializers.serialize("jsonl", [row], use_natural_foreign_keys=True).encode())
+            count += 1
+        counts[model._meta.label_lower] = count
+    file.seek(0)
+    return counts
+
+
+def _read_rows(file: IO[bytes]) -> dict[str, int]:
+    counts = {model._meta.label_lower: 0 for model in kept_models()}
+    for line in file:
+        for row in serializers.deserialize("jsonl", line.decode()):
+            row.save(force_insert=True)
+            counts[row.object._meta.label_lower] += 1
+    for statement in connection.ops.sequence_reset_sql(no_style(), kept_models()):
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+    return counts
+
+
+def _refuse_unless_empty() -> None:
+    for model in kept_models():
+        if model._base_manager.exists():
+            raise ArchiveError(
+                f"The database already has rows ({model._meta.verbose_name_plural}); restore into a new --data-dir."
+            )
+
+
+def _extract_media(archive: tarfile.TarFile) -> None:
+    for member in archive:
+        if member.name.startswith("media/") and member.isfile():
+            member.name = member.name.removeprefix("media/")
+            archive.extract(member, settings.MEDIA_ROOT, filter="data")
+
+
+def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+    file = archive.extractfile(name)
+    if file is None:
+        raise ArchiveError(f"The archive has no {name}.")
+    return file
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    with tempfile.TemporaryFile("w+b") as file:
+        file.write(content)
+        file.seek(0)
+        _add_file(archive, name, file)
+
+
+def _add_file(archive: tarfile.TarFile, name: str, file: IO[bytes]) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = os.fstat(file.fileno()).st_size if file.seekable() else 0
+    info.mode = 0o600
+    info.mtime = int(time.time())
+    archive.addfile(info, file)
+
+
+def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    if info.name.startswith("media/previews"):
+        return None
+    return info if info.isfile() or info.isdir() else None

@@ -1,0 +1,25 @@
+"""Write everything into one file, while the program runs."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from vodplatform.archive import ArchiveError, write_archive
+from vodplatform.base.commands import Command as BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Write database and made files into FILE, in one snapshot; the program may run meanwhile."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("file", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            counts = write_archive(options["file"])
+        except ArchiveError as exc:
+            raise CommandError(str(exc)) from exc
+        self.stdout.write(f"{sum(counts.values())} rows in {options['file']}")

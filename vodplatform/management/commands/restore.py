@@ -1,0 +1,32 @@
+"""Fill an empty data folder or database from a backup."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from vodplatform.archive import ArchiveError, read_archive
+from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.management.commands.up import take_lock
+
+
+class Command(BaseCommand):
+    help = "Fill an empty database and storage from FILE; refuses when there are rows already."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("file", type=Path)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        lock = take_lock(settings.DATA_DIR)
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+            counts = read_archive(options["file"])
+        except ArchiveError as exc:
+            raise CommandError(str(exc)) from exc
+        finally:
+            lock.close()
+        self.stdout.write(f"{sum(counts.values())} rows restored; check with `manage.py doctor`.")
