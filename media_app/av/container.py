@@ -6,7 +6,7 @@ import os
 import stat
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import av.container

@@ -17,8 +17,9 @@ from media_app.catalog import library_roots
 from media_app.catalog.models import Video, VideoSource
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
-from vodplatform.base.process import ChildError, Limits, run_child
+from vodplatform.base.process import ChildError, Limits, run_child_while_caller_waits
 
+PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBE_SECONDS = 30.0
 MIME_TYPES = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm", ".ogv": "video/ogg",
@@ -79,9 +80,11 @@ def probe(paths: list[Path]) -> list[dict[str, Any]]:
     )
     request = json.dumps({"paths": [str(path) for path in paths]}).encode()
     try:
-        finished = run_child([sys.executable, "-m", "media_app.av.probe"], stdin=request, limits=limits)
+        finished = run_child_while_caller_waits(PROBE, stdin=request, limits=limits)
         results: list[dict[str, Any]] = finished.messages[-1]["result"]
-    except (ChildError, IndexError, KeyError):
+    except (ChildError, IndexError, KeyError) as exc:
+        if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
+            raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
             # One of them takes the reader down: find out which.
             return [answer for path in paths for answer in probe([path])]

@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -42,7 +42,7 @@ from sessions_app.comparison.presentation import (
 from sessions_app.comparison.timeline import Clock
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
-from vodplatform.base.process import ChildError, run_child
+from vodplatform.base.process import ChildError, run_child_while_caller_waits
 from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
 
 __all__ = ["present_session"]
@@ -375,6 +375,7 @@ def preview_timer(
     """What the box reads at some moments of each VOD, at once. Raises ``vod_file_not_found``, ``vod_unreadable``."""
     vods = list(session.vods.select_related("video"))
     check_roi(vods, roi)
+    limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
     folder = settings.DATA_DIR / "tmp" / f"preview-{secrets.token_hex(8)}"
     folder.mkdir(parents=True, mode=0o700)
     try:
@@ -394,7 +395,8 @@ def preview_timer(
             "crop_dir": str(folder),
         }
         result = run_aligner(
-            request, lambda argv, stdin: run_child(argv, stdin=stdin, limits=default_limits()).messages
+            request,
+            lambda argv, stdin: run_child_while_caller_waits(argv, stdin=stdin, limits=limits).messages,
         )
         return _keep_crops(session.session_id, folder, result["readings"])
     finally:
@@ -430,6 +432,8 @@ def run_aligner(request: dict[str, Any], run: Callable[[list[str], bytes], list[
     except ChildError as exc:
         if exc.kind == ChildError.TIMEOUT:
             raise DomainError("vod_unreadable", f"Reading the videos took too long. {exc}") from exc
+        if exc.kind == ChildError.BUSY:
+            raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         raise
     last = messages[-1] if messages else {}
     if "error" in last:

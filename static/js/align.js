@@ -38,8 +38,9 @@ export class AlignPanel {
     this.options = options;
     this.said = h("p", { class: "vh", role: "status" });
     this.body = h("div", {});
+    this.more = h("div", { class: "align-more", hidden: true });
     this.foot = h("div", { class: "align-foot" });
-    holder.append(this.said, this.body, this.foot);
+    holder.append(this.said, this.body, this.more, this.foot);
     this.#idle();
     if (latest) this.#watch(latest);
   }
@@ -52,7 +53,7 @@ export class AlignPanel {
   #idle() {
     this.options.onState?.("idle");
     this.body.replaceChildren(h("p", { class: "pad s1 t2" }, "The timer is read at many moments of every video. Where the readings agree, an offset is proposed, with what it rests on; where they do not, that is said."));
-    this.foot.replaceChildren(this.#startButton("Align", "btn big wide"));
+    this.#actions(this.#startButton("Align", "btn big wide"));
   }
 
   /**
@@ -138,7 +139,7 @@ export class AlignPanel {
       bar = /** @type {HTMLProgressElement} */ (h("progress", { class: "bar", max: "100", "aria-label": "Alignment", data: { job: "1" } }));
       this.body.replaceChildren(h("div", { class: "prop" },
         h("div", { class: "row" }, h("span", { class: "st run" }, icon("run", "spin"), h("span", { data: { message: "1" } })), h("span", { class: "sp" }), h("span", { class: "m s1", data: { percent: "1" } })), bar));
-      this.foot.replaceChildren(h("button", { class: "btn wide", type: "button", onclick: () => this.#cancel() }, icon("x"), "Cancel"));
+      this.#actions(h("button", { class: "btn wide", type: "button", onclick: () => this.#cancel() }, icon("x"), "Cancel"));
     }
     bar.value = progress;
     /** @type {Element} */ (this.body.querySelector("[data-message]")).textContent = text;
@@ -165,7 +166,7 @@ export class AlignPanel {
     this.options.onState?.("idle");
     this.said.textContent = title;
     this.body.replaceChildren(h("div", { class: "pad" }, error ? errorNote(title, error) : h("div", { class: "note warn" }, icon("alert"), h("div", {}, h("b", {}, title), h("p", { class: "s1" }, why)))));
-    this.foot.replaceChildren(this.#startButton("Align again", "btn big wide"));
+    this.#actions(this.#startButton("Align again", "btn big wide"));
   }
 
   /**
@@ -202,12 +203,27 @@ export class AlignPanel {
     const letters = vodIds.map(letterOf).filter((l) => l !== letterOf(session().vods[0].vod_id)).sort();
     const left = session().vods.slice(1).map((v) => letterOf(v.vod_id)).filter((l) => !letters.includes(l));
     const again = this.#startButton("Align again", "btn quiet wide");
-    if (!letters.length) return this.foot.replaceChildren(again);
-    this.foot.replaceChildren(
+    if (!letters.length) {
+      this.#actions(again);
+      return;
+    }
+    const stays = left.length ? `${left.join(" and ")} ${left.length > 1 ? "stay" : "stays"} as now; you can move ${left.length > 1 ? "them" : "it"} by hand. ` : "";
+    this.#actions(
       h("button", { class: `btn big wide${primary ? " pri" : ""}`, type: "button", onclick: (/** @type {Event} */ e) => this.#apply(job, vodIds, /** @type {HTMLButtonElement} */ (e.currentTarget)) }, icon("check"), `Apply to ${letters.join(" and ")}${applyLabel}`),
-      h("p", { class: "s1 t3" }, `${left.length ? `${left.join(" and ")} ${left.length > 1 ? "stay" : "stays"} as now; you can move ${left.length > 1 ? "them" : "it"} by hand. ` : ""}Every change is kept in the history.`),
+      h("p", { class: "s1 t3" }, `${stays}Every change is kept in the history.`),
       again,
     );
+  }
+
+  /**
+   * The one action that stays in reach, and what goes with it above.
+   * @param {HTMLElement} main
+   * @param {...HTMLElement} more
+   */
+  #actions(main, ...more) {
+    this.foot.replaceChildren(main);
+    this.more.replaceChildren(...more);
+    this.more.hidden = more.length === 0;
   }
 
   /**

@@ -98,10 +98,9 @@ export class Readings {
     const letter = this.options.letterOf(vod.vod_id);
     const reads = readings.length
       ? readings.map((r) => h(
-          "figure", {},
+          "figure", { title: `${letter} at ${duration(r.time)}` },
           crop(r.crop_url, `${letter} at ${duration(r.time)}`),
           h("figcaption", {}, r.value === null ? h("span", {}, "nothing") : h("b", {}, r.text ?? ""), h("span", {}, r.confidence.toFixed(2))),
-          h("figcaption", {}, `at ${duration(r.time)}`),
         ))
       : [h("p", { class: "s1 t3" }, "Nothing was read.")];
     return h("div", { class: "rl", data: { letter } }, h("span", { class: "id" }, letter), h("div", { class: "reads" }, ...reads));

@@ -34,7 +34,7 @@ def postgres_answers(url: str) -> bool:
             with psycopg.connect(
                 urlunsplit(parts._replace(path=f"/{name}")), connect_timeout=ANSWER_SECONDS
             ) as connection:
-                row = connection.execute("SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user").fetchone()
+                row = connection.execute("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
         except psycopg.Error:
             continue
         return bool(row and row[0])
@@ -53,4 +53,5 @@ def redis_answers(url: str) -> bool:
 
 
 if __name__ == "__main__":
-    print(environment())
+    if line := environment():
+        print(line)

@@ -14,8 +14,9 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db import close_old_connections
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
@@ -48,6 +49,24 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Token"
+
+
+class BrowserAuthentication(SessionAuthentication):
+    """The browser's session, with CSRF protection of every change."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        found: tuple[User, None] | None = super().authenticate(request)
+        if found:
+            logs.user_id.set(str(found[0].pk))
+        return found
+
+    def enforce_csrf(self, request: Request) -> None:
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied as exc:
+            raise PermissionDenied(
+                "The page's protection token is missing or old; load the page again.", code="csrf_failed"
+            ) from exc
 
 
 def find_token(key: str) -> ApiToken | None:
@@ -111,6 +130,13 @@ def _session_user(cookie_header: str) -> User | None:
     if user is None or not constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
         return None
     return user
+
+
+class BrowserScheme(SessionScheme):  # type: ignore[no-untyped-call]
+    """The browser's session cookie."""
+
+    target_class = BrowserAuthentication  # type: ignore[assignment]
+    name = "session"
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

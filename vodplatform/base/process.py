@@ -15,6 +15,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,9 @@ SHIM = Path(__file__).with_name("exec_shim.py")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
+# Children that a waiting caller asked for, in this process at once; jobs have their lanes instead.
+WAITING_CHILDREN = 4
+WAIT_SECONDS = 20.0
 MAX_LINE_BYTES = 4 * 1024 * 1024
 STDERR_LINES = 60
 
@@ -56,6 +60,7 @@ class ChildError(Exception):
     MEMORY = "memory"
     CRASHED = "crashed"
     START = "start"
+    BUSY = "busy"
 
     def __init__(self, kind: str, message: str, *, stderr: str = "", returncode: int | None = None) -> None:
         super().__init__(message)
@@ -186,6 +191,22 @@ class _Watch:
             if used > self.limits.memory_bytes:
                 limit = self.limits.memory_bytes // 1024**2
                 raise ChildError(ChildError.MEMORY, f"It needed more than {limit} MiB of memory.")
+
+
+_waiting_slots = threading.BoundedSemaphore(WAITING_CHILDREN)
+
+
+def run_child_while_caller_waits(argv: Sequence[str], *, limits: Limits, stdin: bytes) -> Finished:
+    """:func:`run_child` for a web request: only a few at once, so that callers cannot start children without end.
+
+    Raises :class:`ChildError`, with the kind ``BUSY`` when no slot was free for 20 s.
+    """
+    if not _waiting_slots.acquire(timeout=WAIT_SECONDS):
+        raise ChildError(ChildError.BUSY, "Too many videos are being read at this moment.")
+    try:
+        return run_child(argv, limits=limits, stdin=stdin)
+    finally:
+        _waiting_slots.release()
 
 
 def tree_memory_bytes(pid: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Letters that readers give for digits. Nothing else is ever guessed into a digit.
@@ -50,8 +51,8 @@ _FORMS = (
     (re.compile(r"(?P<m>\d{1,2})\.(?P<s>[0-5]\d)\.(?P<f>\d{1,3})"), REPAIRED),
     (re.compile(r"(?P<m>\d{1,2}):(?P<s>[0-5]\d):(?P<f>\d{1,2})"), REPAIRED),
     (re.compile(r"(?P<m>\d{1,2})\.(?P<s>[0-5]\d)"), REPAIRED),
-    (re.compile(r"(?P<m>\d{1,2})(?P<s>[0-5]\d)"), REPAIRED),
 )
+_BARE = (re.compile(r"(?P<m>\d{1,2})(?P<s>[0-5]\d)"), REPAIRED)
 _TOKEN = re.compile(r"[0-9OoDQlIiB|:.;]+")
 
 
@@ -66,25 +67,31 @@ def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> ClockValue | No
     """The time that ``text`` shows, or None.
 
     ``text`` may hold other words ("ROUND 3 1:27"); two different times in it are nobody's time. Letters count
-    as digits only inside a token that has a separator and a digit, and then the trust is halved.
+    as digits only inside a token that has a separator and a digit, and then the trust is halved; so it is for
+    digits without any separator, which have to be all there is.
     """
     found: list[ClockValue] = []
-    for token in _TOKEN.findall(normalise(text)):
-        value = _parse_token(token.rstrip(".:") if not token.startswith(":") else token.rstrip("."), profile)
+    text = normalise(text)
+    if text.isascii() and text.isdigit():
+        return _parse_token(text, profile, (_BARE,))
+    for token in _TOKEN.findall(text):
+        value = _parse_token(token.rstrip(".:") if not token.startswith(":") else token.rstrip("."), profile, _FORMS)
         if value is not None:
             found.append(value)
     clean = [value for value in found if value.trust == CLEAN] or found
     return clean[0] if len(clean) == 1 else None
 
 
-def _parse_token(token: str, profile: GameProfile) -> ClockValue | None:
+def _parse_token(
+    token: str, profile: GameProfile, forms: Sequence[tuple[re.Pattern[str], float]]
+) -> ClockValue | None:
     trust = CLEAN
     digits = token.replace(";", ":").translate(DIGITS)
     if digits != token.replace(";", ":"):
         if not re.search(r"\d", token) or not re.search(r"[:.]", digits):
             return None
         trust = REPAIRED
-    for pattern, form_trust in _FORMS:
+    for pattern, form_trust in forms:
         match = pattern.fullmatch(digits)
         if match is None:
             continue

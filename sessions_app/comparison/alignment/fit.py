@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from sessions_app.comparison.alignment.reader import Reading
 
 USABLE = 0.4  # confidence below which a reading is not even an argument
-SLACK = 0.06  # seconds: a recorder may show the game's picture some frames late, not always equally
 TOUCH = 0.03  # seconds of overlap below which a reading neither supports a line nor speaks against it
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}  # in readings: below three a run is no clock, below two no pause
 MISS_COST = 1.0

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sessions_app.comparison.alignment.fit import SLACK, Sample, Segment
+from sessions_app.comparison.alignment.fit import TOUCH, Sample, Segment, shared_bounds
 
-AGREE = 0.15  # seconds beyond its bounds that a reading may be and still agree
+AGREE = 0.2  # seconds beyond its bounds that a reading may be and still agree, where the offset is known well
+KNOWN_WELL = 0.2  # seconds either side; where it is not, bounds that only touch are no agreement
 CONTRADICT = 1.1  # seconds beyond them from which it contradicts: more than one flip seen late
 CONTRADICTION_COST = 2.0
 APART = 1.5  # seconds between offsets that are different answers
@@ -58,13 +59,26 @@ def vote(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]:
             if first.runs and first.slope == second.slope:
                 # c_a + s·t = c_b + s·(t − offset)  ⇒  offset = s·(c_b − c_a)
                 ends = first.slope * (second.low - first.high), first.slope * (second.high - first.low)
-                judged.append(judge(min(ends), max(ends), a, b))
+                judged.append(_narrowed(judge(min(ends), max(ends), a, b), a, b))
     judged.sort(key=lambda h: (-h.score, h.contradicting, h.high - h.low))
     distinct: list[Hypothesis] = []
     for hypothesis in judged:
         if all(abs(hypothesis.offset - other.offset) > APART for other in distinct):
             distinct.append(hypothesis)
     return distinct
+
+
+def _narrowed(hypothesis: Hypothesis, a: Sequence[Segment], b: Sequence[Segment]) -> Hypothesis:
+    """The same with the bounds that most of its agreeing pairs share."""
+    bounds = []
+    for (i, j), count in hypothesis.pairs.items():
+        if a[i].runs:
+            ends = a[i].slope * (b[j].low - a[i].high), a[i].slope * (b[j].high - a[i].low)
+            bounds.append((min(ends), max(ends), float(count)))
+    if len(bounds) < 2:
+        return hypothesis
+    narrow = judge(*shared_bounds(bounds), a, b)
+    return narrow if narrow.score >= hypothesis.score else hypothesis
 
 
 def judge(low: float, high: float, a: Sequence[Segment], b: Sequence[Segment]) -> Hypothesis:
@@ -82,7 +96,7 @@ def judge(low: float, high: float, a: Sequence[Segment], b: Sequence[Segment]) -
                     continue
                 pair = (j, i) if swapped else (i, j)
                 same_way = a[pair[0]].slope == b[pair[1]].slope
-                if distance <= AGREE and same_way:
+                if distance <= (AGREE if slop < KNOWN_WELL else -TOUCH) and same_way:
                     agreeing += 1
                     pairs[pair] = pairs.get(pair, 0) + 1
                     values.add((pair[0], sample.value))
@@ -93,11 +107,14 @@ def judge(low: float, high: float, a: Sequence[Segment], b: Sequence[Segment]) -
 
 
 def _distance(sample: Sample, time: float, other: Sequence[Segment], slop: float) -> tuple[int | None, float]:
-    """Which segment of the other video shows ``time``, and how far its value is from the sample's, seconds."""
+    """Which segment of the other video shows ``time``, and by how many seconds its bounds miss the sample's.
+
+    Negative where they overlap.
+    """
     for number, segment in enumerate(other):
         if segment.covers(time):
             low, high = segment.value_at(time)
-            reach = (slop if segment.runs else 0.0) + SLACK
-            gap = max(low - reach - (sample.value + sample.reading.resolution), sample.value - (high + reach), 0.0)
+            reach = slop if segment.runs else 0.0
+            gap = max(low - reach - (sample.value + sample.reading.resolution), sample.value - (high + reach))
             return number, gap
     return None, 0.0

@@ -1,0 +1,135 @@
+"""What every test shares: marks by folder, people with their clients, and a library of small real clips."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings as django_settings
+from django.contrib.auth.models import Group
+
+from tests.support.api import Api
+from tests.support.clips import render_all
+from tests.support.factories import make_key, make_user
+from vodplatform.accounts.models import Role, User
+
+TESTS = Path(__file__).parent
+MARKS_BY_FOLDER = {
+    "media/av": "pure",
+    "comparison/alignment": "pure",
+    "demo": "pure",
+    "browser": "browser",
+    "crash": "crash",
+}
+GROUP = "crew"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for folder, mark in MARKS_BY_FOLDER.items():
+            if item.path.is_relative_to(TESTS / folder):
+                item.add_marker(getattr(pytest.mark, mark))
+
+
+def pytest_unconfigure() -> None:
+    """Remove the data folder that the test settings made for this run."""
+    if django_settings.configured and django_settings.DATA_DIR.name.startswith("vod-test-"):
+        shutil.rmtree(django_settings.DATA_DIR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_redis() -> Iterator[None]:
+    """Where the suite runs on Redis, its database is emptied before and after; never one that may be somebody's."""
+    if django_settings.REDIS_IS_PRIVATE:
+        yield
+        return
+    with redis.Redis.from_url(django_settings.REDIS_URL) as client:
+        number = client.connection_pool.connection_kwargs.get("db", 0)
+        assert number not in (None, 0), "REDIS_URL of the tests must name a database of their own, not 0"
+        client.flushdb()
+        yield
+        client.flushdb()
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every clip of tests/support/clips.py; read-only by custom."""
+    return render_all(tmp_path_factory.mktemp("clips"))
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """``crew``: the folder of the group ``crew``, with the clips. ``staff``: a folder for staff. ``outside``: neither."""
+
+    crew: Path
+    staff: Path
+    outside: Path
+
+
+@pytest.fixture
+def library(clips: Path, tmp_path: Path, settings: object) -> Library:
+    """Library folders with clips in them."""
+    found = Library(tmp_path / "crew", tmp_path / "staff", tmp_path / "outside")
+    for folder in (found.crew, found.staff, found.outside):
+        folder.mkdir()
+    for clip in clips.iterdir():
+        (found.crew / clip.name).hardlink_to(clip)
+    for folder in (found.staff, found.outside):
+        (folder / "plain.mp4").hardlink_to(clips / "plain.mp4")
+        (folder / "other.mp4").hardlink_to(clips / "other.mp4")
+    settings.LIBRARY_ROOTS = [(found.staff, frozenset()), (found.crew, frozenset({GROUP}))]  # type: ignore[attr-defined]
+    return found
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    """Whose things the tests are about; in the group of the library folder."""
+    user = make_user("owner")
+    user.groups.add(Group.objects.get_or_create(name=GROUP)[0])
+    return user
+
+
+@pytest.fixture
+def other(db: None) -> User:
+    """Another user, with nothing of the owner's."""
+    return make_user("other")
+
+
+@pytest.fixture
+def moderator(db: None) -> User:
+    return make_user("moderator", role=Role.MODERATOR)
+
+
+@pytest.fixture
+def admin_person(db: None) -> User:
+    return make_user("admin", role=Role.ADMIN)
+
+
+@pytest.fixture
+def anonymous() -> Api:
+    return Api()
+
+
+@pytest.fixture
+def api(owner: User) -> Api:
+    """The owner's client."""
+    return Api(make_key(owner))
+
+
+@pytest.fixture
+def other_api(other: User) -> Api:
+    return Api(make_key(other))
+
+
+@pytest.fixture
+def moderator_api(moderator: User) -> Api:
+    return Api(make_key(moderator))
+
+
+@pytest.fixture
+def admin_api(admin_person: User) -> Api:
+    return Api(make_key(admin_person))

@@ -1,0 +1,144 @@
+"""kill −9 of each process during an alignment: it ends once, and right, and nobody has to help."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import psutil
+import psycopg
+import pytest
+
+from tests.crash.conftest import ON_POSTGRESQL, SHARED_REDIS
+from tests.crash.program import Program, Truth, is_alive, wait_for
+
+LEASE_SECONDS = 20
+RUNS_AGAIN_SECONDS = 30  # goals.md R1
+ALIGN_SECONDS = 40  # a busy machine included
+
+
+def ends_once_and_right(program: Program, truth: Truth, session: str, job_id: str) -> None:
+    """Wait for the end and judge it: rows, answer, evidence and processes."""
+    wait_for(lambda: program.place.job(job_id)["status"] == "completed", ALIGN_SECONDS, "the end of the job")
+    wait_for(program.lives, 15, "the web process")
+    assert program.place.events(job_id).count("completed") == 1
+    assert not {"failed", "cancelled"} & set(program.place.events(job_id))
+    found = program.call("GET", f"{session}/alignments/{job_id}")
+    assert found["refused"] is None
+    [proposal] = found["proposals"]
+    assert abs(proposal["offset"] - truth.offset) <= truth.bound
+    applied = program.call("POST", f"{session}/alignments/{job_id}/apply", {})["session"]
+    assert [vod["offset"] for vod in applied["vods"]] == [0, proposal["offset"]]
+    wait_for(lambda: not program.aligners(), 5, "the end of the aligner's child")
+
+
+def seconds_until_second_start(program: Program, job_id: str) -> float:
+    """Seconds by the database's clock from the first start of a job's work to the second."""
+    age = "extract(epoch FROM at)" if ON_POSTGRESQL else "(julianday(at) - 2440587.5) * 86400.0"
+    rows = program.place.query(
+        f"SELECT {age} FROM jobs_event WHERE job_id = ? AND name = 'processing' ORDER BY id", UUID(job_id)
+    )
+    [first, second] = [float(moment) for (moment,) in rows]
+    return second - first
+
+
+def test_alignment_runs_again_when_its_child_is_killed(program: Program, truth: Truth) -> None:
+    session = program.compare(truth)
+    job_id = program.align(session)
+    program.frozen_aligner().kill()
+    ends_once_and_right(program, truth, session, job_id)
+    assert program.place.events(job_id) == ["queued", "processing", "crashed", "processing", "completed"]
+    assert program.place.job(job_id)["attempt"] == 2
+
+
+def test_alignment_fails_with_a_reason_when_its_child_dies_every_time(program: Program, truth: Truth) -> None:
+    session = program.compare(truth)
+    job_id = program.align(session)
+    for _ in range(3):
+        child = program.frozen_aligner()
+        child.kill()
+        wait_for(lambda child=child: not is_alive(child), 5)  # type: ignore[misc]
+    wait_for(lambda: program.place.job(job_id)["status"] == "failed", 10, "the failure")
+    error = program.call("GET", f"/api/jobs/{job_id}")["error"]
+    assert error["type"] == "job_crashed"
+    assert "3 times" in error["message"]
+    assert program.place.events(job_id).count("failed") == 1
+    program.call("POST", f"/api/jobs/{job_id}/retry")
+    ends_after_retry = wait_for(lambda: program.place.job(job_id)["status"] == "completed", ALIGN_SECONDS)
+    assert ends_after_retry
+
+
+@pytest.mark.parametrize("victim", ["worker", "master"])
+def test_alignment_runs_again_when_its_worker_is_killed(program: Program, truth: Truth, victim: str) -> None:
+    session = program.compare(truth)
+    job_id = program.align(session)
+    child = program.frozen_aligner()
+    worker = program.worker()
+    process: psutil.Process | None = getattr(program, victim)()
+    assert process is not None and worker is not None
+    process.kill()
+    wait_for(lambda: not is_alive(child) and not is_alive(worker), 5, "the end of what the killed process had started")
+    wait_for(lambda: program.place.events(job_id).count("processing") == 2, RUNS_AGAIN_SECONDS, "the second start")
+    ends_once_and_right(program, truth, session, job_id)
+    assert program.place.job(job_id)["crashes"] == 1
+    assert seconds_until_second_start(program, job_id) >= LEASE_SECONDS - 0.1
+
+
+@pytest.mark.skipif(bool(SHARED_REDIS), reason="this Redis is not ours to kill")
+def test_alignment_survives_the_end_of_redis(program: Program, truth: Truth) -> None:
+    session = program.compare(truth)
+    job_id = program.align(session)
+    child = program.frozen_aligner()
+    redis = program.redis()
+    assert redis is not None
+    redis.kill()
+    # Asked for while there is no broker: the row is there, the wake-up is not.
+    second = program.align(session)
+    wait_for(lambda: program.redis() not in (None, redis), 10, "another Redis")
+    child.resume()
+    ends_once_and_right(program, truth, session, job_id)
+    ends_once_and_right(program, truth, session, second)
+    assert program.place.events(job_id) == ["queued", "processing", "completed"]
+    # The broker wakes the workers again.
+    ends_once_and_right(program, truth, session, program.align(session))
+
+
+def test_alignment_survives_the_end_of_the_web_process(program: Program, truth: Truth) -> None:
+    session = program.compare(truth)
+    job_id = program.align(session)
+    child = program.frozen_aligner()
+    web = program.web()
+    assert web is not None
+    web.kill()
+    wait_for(program.lives, 20, "another web process")
+    assert program.web() != web
+    child.resume()
+    ends_once_and_right(program, truth, session, job_id)
+    assert program.place.events(job_id) == ["queued", "processing", "completed"]
+
+
+@pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite has no connections to lose")
+def test_alignment_survives_the_loss_of_every_database_connection(program: Program, truth: Truth) -> None:
+    session = program.compare(truth)
+    job_id = program.align(session)
+    child = program.frozen_aligner()
+    for _ in range(3):
+        with psycopg.connect(program.place.environment["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+    child.resume()
+    ends_once_and_right(program, truth, session, job_id)
+    assert "crashed" not in program.place.events(job_id)
+
+
+def test_two_alignments_run_side_by_side(program: Program, truth: Truth) -> None:
+    session = program.compare(truth)
+    first_job = program.align(session)
+    first = program.frozen_aligner()
+    second_job = program.align(session)
+    second = program.frozen_aligner(others=[first])
+    first.resume()
+    second.resume()
+    ends_once_and_right(program, truth, session, first_job)
+    ends_once_and_right(program, truth, session, second_job)

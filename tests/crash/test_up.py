@@ -1,0 +1,113 @@
+"""``manage.py up``: one at a time on a data folder, says when it serves, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.crash.conftest import SHARED_REDIS
+from tests.crash.program import Place, Program, Truth, is_alive, manage, wait_for
+from vodplatform.settings.environment import private_redis_socket
+
+
+def accepts(address: str) -> bool:
+    """Whether anything listens at an address."""
+    found = urlsplit(address)
+    with socket.socket() as probe:
+        return probe.connect_ex((str(found.hostname), int(found.port or 0))) == 0
+
+
+def one_sentence(text: str) -> str:
+    """The message of a command that refused. Raises AssertionError when it is more than a line, or a traceback."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert len(lines) == 1, text
+    assert "Traceback" not in text
+    return lines[0]
+
+
+def test_second_up_on_the_same_data_folder_is_refused_and_the_first_goes_on(program: Program, truth: Truth) -> None:
+    before = {process.pid for process in program.descendants()}
+    place = program.place
+    second = manage("up", "--port", "0", "--data-dir", str(place.data_dir), environment=place.environment)
+    assert second.returncode != 0
+    assert f"process {program.pid}" in one_sentence(second.stderr)
+    assert "ready" not in second.stdout
+    assert {process.pid for process in program.descendants()} == before
+    session = program.compare(truth)
+    job_id = program.align(session)
+    wait_for(lambda: place.job(job_id)["status"] == "completed", 40, "an alignment by the first one")
+
+
+def test_interrupt_stops_everything_and_leaves_no_socket(program: Program, truth: Truth) -> None:
+    program.align(program.compare(truth))
+    program.frozen_aligner().resume()
+    address = program.address
+    assert program.interrupt(signal.SIGINT) == 0
+    wait_for(lambda: not program.survivors(), 2, "the end of every process")
+    assert not accepts(address)
+    assert not private_redis_socket(program.place.data_dir).exists()
+
+
+def test_killed_up_leaves_no_process_behind(
+    program: Program, truth: Truth, new_program: Callable[..., Program]
+) -> None:
+    session = program.compare(truth)
+    job_id = program.align(session)
+    child = program.frozen_aligner()
+    assert len(program.descendants()) >= (4 if SHARED_REDIS else 5)
+    assert program.process is not None
+    program.process.kill()
+    program.process.wait()
+    wait_for(lambda: not program.survivors(), 5, "the end of every process")
+    assert not is_alive(child)
+    # What was left in the folder does not keep the next one from starting, and it finishes the job.
+    after = new_program(program.place).start()
+    wait_for(lambda: after.place.job(job_id)["status"] == "completed", 60, "the end of the job")
+    assert after.place.events(job_id).count("completed") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_deploy_during_an_alignment_costs_no_attempt(
+    program: Program, truth: Truth, new_program: Callable[..., Program], number: int
+) -> None:
+    session = program.compare(truth)
+    job_id = program.align(session)
+    child = program.frozen_aligner()
+    assert program.interrupt(number) == 0
+    wait_for(lambda: not program.survivors(), 2, "the end of every process")
+    assert not is_alive(child)
+    place = program.place
+    assert place.events(job_id) == ["queued", "processing", "given_back"]
+    assert place.job(job_id) == {"status": "queued", "attempt": 0, "crashes": 0, "lease_token": None}
+    after = new_program(place).start()
+    wait_for(lambda: place.job(job_id)["status"] == "completed", 30, "the end of the job")
+    assert place.events(job_id) == ["queued", "processing", "given_back", "processing", "completed"]
+    assert place.job(job_id)["attempt"] == 1
+    [proposal] = after.call("GET", f"{session}/alignments/{job_id}")["proposals"]
+    assert abs(proposal["offset"] - truth.offset) <= truth.bound
+
+
+def test_port_in_use_is_one_sentence(place: Place) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = manage("up", "--port", str(port), "--data-dir", str(place.data_dir), environment=place.environment)
+    assert ended.returncode != 0
+    assert f"Port {port} of 127.0.0.1" in one_sentence(ended.stderr)
+
+
+def test_children_write_logs_that_say_what_happened(program: Program, truth: Truth) -> None:
+    job_id = program.align(program.compare(truth))
+    wait_for(lambda: program.place.job(job_id)["status"] == "completed", 40, "the end of the job")
+
+    def noted() -> set[str]:
+        lines = [json.loads(line) for line in program.log.read_text().splitlines() if line.startswith("{")]
+        return {line["event"] for line in lines if line.get("job") == job_id or line.get("job_id") == job_id}
+
+    wait_for(lambda: {"processing.start", "processing.complete"} <= noted(), 5, "both events in the log")

@@ -1,0 +1,39 @@
+"""A wrong setting stops the start with one sentence that names it, and no traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.crash.program import manage
+from tests.crash.test_up import one_sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("VOD_LIBRARY_ROOTS", "videos=staff"),
+        ("VOD_LIBRARY_ROOTS", "/"),
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "mysql://root@127.0.0.1/vod"),
+        ("DATABASE_URL", "postgres://nobody:nothing@127.0.0.1:1/vod"),
+        ("REDIS_URL", "127.0.0.1:6379"),
+        ("REDIS_URL", "redis://127.0.0.1:1/0"),
+        ("VOD_TIMER_READER", "foo"),
+        ("SECRET_KEY", "short"),
+        ("VOD_SIGNED_URL_SECONDS", "forever"),
+    ],
+)
+def test_it_names_the_wrong_setting(tmp_path: Path, name: str, value: str) -> None:
+    ended = manage("up", "--port", "0", "--data-dir", str(tmp_path / "data"), environment={name: value})
+    assert ended.returncode != 0
+    assert name in one_sentence(ended.stderr)
+    assert ended.stdout == ""
+
+
+def test_it_says_when_the_data_folder_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ended = manage("up", "--port", "0", "--data-dir", str(tmp_path / "file" / "data"), environment={})
+    assert ended.returncode != 0
+    assert "VOD_DATA_DIR" in one_sentence(ended.stderr)

@@ -1,0 +1,122 @@
+"""A client of the API that checks, at each answer, what contract section 0 says of every answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.http import HttpResponse
+from django.test import Client
+
+from vodplatform.base.errors import ERROR_TYPES
+
+BASE = "/api/sessions/multi-vod"
+# What no endpoint may take for a number, as it stands in a JSON text.
+NOT_NUMBERS = ["true", "false", "null", '"abc"', '"1"', '""', "[]", "[1]", "{}"]
+NOT_FINITE = ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" + "0" * 400]
+# Bodies that are wrong for every endpoint that takes one: the text as sent.
+BAD_BODIES = {
+    "not JSON": b"{",
+    "two values": b"{} {}",
+    "not UTF-8": b'{"name": "\xff"}',
+    "UTF-16": '{"timestamp": 1}'.encode("utf-16"),
+    "a list": b"[]",
+    "a number": b"7",
+    "a text": b'"text"',
+    "null": b"null",
+    "NaN": b'{"timestamp": NaN}',
+    "infinite": b'{"timestamp": 1e999}',
+    "NUL": b'{"name": "a\\u0000b"}',
+    "NUL in a key": b'{"a\\u0000": 1}',
+    "half a surrogate pair": b'{"name": "\\ud800"}',
+    "deep lists": b"[" * 100_000 + b"]" * 100_000,
+    "deep objects": b'{"a":' * 70 + b"1" + b"}" * 70,
+    "a long number": b'{"timestamp": ' + b"9" * 5000 + b"}",
+}
+
+
+class Api:
+    """Calls as one user (``key``: an API token) or as nobody; ``csrf`` and cookies behave as in a browser."""
+
+    def __init__(self, key: str = "") -> None:
+        self.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+        self.headers = {"Authorization": f"Token {key}"} if key else {}
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        raw: bytes | str | None = None,
+        content_type: str = "application/json",
+        headers: dict[str, str] | None = None,
+        fails: bool = False,
+    ) -> HttpResponse:
+        """One call: ``body`` as JSON, or ``raw`` as it stands. A 5xx is a failed test unless it ``fails`` on purpose."""
+        data: bytes | str = b"" if raw is None else raw
+        if raw is None and body is not None:
+            data = json.dumps(body)
+        response = self.client.generic(
+            method, path, data, content_type=content_type, headers={**self.headers, **(headers or {})}
+        )
+        if not fails:
+            assert response.status_code < 500, response.content
+        check_answer(response)
+        return response
+
+    def get(self, path: str, **options: Any) -> HttpResponse:
+        return self.send("GET", path, **options)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> HttpResponse:
+        return self.send("POST", path, body, **options)
+
+    def put(self, path: str, body: Any = None, **options: Any) -> HttpResponse:
+        return self.send("PUT", path, body, **options)
+
+    def patch(self, path: str, body: Any = None, **options: Any) -> HttpResponse:
+        return self.send("PATCH", path, body, **options)
+
+    def delete(self, path: str, **options: Any) -> HttpResponse:
+        return self.send("DELETE", path, **options)
+
+
+def check_answer(response: HttpResponse) -> None:
+    """What holds for every answer: a request id, and for errors the one body with a registered type."""
+    assert response["X-Request-ID"]
+    assert response["X-Content-Type-Options"] == "nosniff"
+    if response.status_code >= 400:
+        body = error_of(response)
+        assert body["request_id"] == response["X-Request-ID"]
+
+
+def error_of(response: HttpResponse) -> dict[str, Any]:
+    """The error body, checked against contract section 0 and the registry."""
+    assert response["Content-Type"].startswith("application/json"), response["Content-Type"]
+    body = json.loads(response.content)
+    assert body["ok"] is False
+    assert isinstance(body["error"], str)
+    assert len(body["error"]) > 3
+    assert body["code"] == response.status_code
+    assert ERROR_TYPES[body["type"]].status == response.status_code
+    return body  # type: ignore[no-any-return]
+
+
+def refused(response: HttpResponse, status: int, type: str) -> dict[str, Any]:
+    """The error body of an answer that must be this refusal."""
+    body = error_of(response)
+    assert (body["code"], body["type"]) == (status, type), body
+    return body
+
+
+def session_of(response: HttpResponse, status: int = 200) -> dict[str, Any]:
+    """The session in an answer that must be a good one."""
+    assert response.status_code == status, response.content
+    body = response.json()
+    assert body["ok"] is True
+    return body["session"]  # type: ignore[no-any-return]
+
+
+def vod_of(session: dict[str, Any], vod_id: str) -> dict[str, Any]:
+    """One VOD of a shown session."""
+    return next(vod for vod in session["vods"] if vod["vod_id"] == vod_id)

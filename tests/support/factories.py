@@ -1,0 +1,122 @@
+"""Rows for the tests: each function makes one thing with sound defaults; what matters to a test is its argument."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from jobs_app import services as jobs
+from jobs_app.models import Job, JobStatus
+from media_app.catalog.models import Video, VideoSource
+from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetSource
+from sessions_app.comparison.services import ALIGN_KIND
+from vodplatform.accounts.models import ApiToken, Role, Subscription, User
+
+PASSWORD = "correct horse battery staple"
+_numbers = itertools.count(1)
+
+
+def make_user(username: str = "", *, role: str = Role.USER, tier: str = "", **fields: Any) -> User:
+    user = User(username=username or f"user-{next(_numbers)}", role=role, **fields)
+    user.set_password(PASSWORD)
+    user.save()
+    if tier:
+        Subscription.objects.create(user=user, tier=tier)
+    return user
+
+
+def make_key(user: User, **fields: Any) -> str:
+    """A new API token's key."""
+    return ApiToken.issue(user, **fields)[1]
+
+
+def make_video(owner: User, *, duration: float = 600.0, location: str = "", **fields: Any) -> Video:
+    """A video's row; its file exists only where ``location`` names one."""
+    values: dict[str, Any] = {
+        "title": "A recording", "source": VideoSource.REFERENCE, "file_size": 1000, "mime_type": "video/mp4",
+        "fps_numerator": 30, "fps_denominator": 1, "width": 1280, "height": 720, "codec": "h264",
+    }  # fmt: skip
+    where = location or f"/nowhere/{uuid.uuid4()}.mp4"
+    return Video.objects.create(owner=owner, duration=duration, location=where, **{**values, **fields})
+
+
+def make_session(
+    owner: User,
+    *,
+    durations: Sequence[float] = (600.0, 500.0, 400.0),
+    offsets: Sequence[float] = (),
+    videos: Sequence[Video] = (),
+    **fields: Any,
+) -> ComparisonSession:
+    """A session with VODs ``vod-1``, ``vod-2`` …, one for each duration (or video); it stands at 0, paused."""
+    rows = list(videos) or [make_video(owner, duration=duration) for duration in durations]
+    session = ComparisonSession.objects.create(owner=owner, **{"name": "A comparison", **fields})
+    given = [*offsets, *([0.0] * len(rows))]
+    ComparisonVod.objects.bulk_create(
+        ComparisonVod(
+            session=session, ordinal=number, vod_id=f"vod-{number + 1}", name=f"Player {number + 1}", video=video,
+            offset=given[number], position=-given[number],
+        )
+        for number, video in enumerate(rows)
+    )  # fmt: skip
+    return session
+
+
+def rewind_anchor(session: ComparisonSession, seconds: float) -> None:
+    """Let ``seconds`` of playing pass: the state then began that much earlier."""
+    ComparisonSession.objects.filter(pk=session.pk).update(anchored_at=F("anchored_at") - timedelta(seconds=seconds))
+
+
+def make_job(owner: User, status: str = JobStatus.QUEUED, *, kind: str = ALIGN_KIND, **fields: Any) -> Job:
+    """A job as it stands after having come to ``status``; no wake-up is sent."""
+    values: dict[str, Any] = {"lane": "align", "params": {"session_id": "comp-none", "videos": []}, "status": status}
+    if status == JobStatus.PROCESSING:
+        values |= {
+            "lease_token": uuid.uuid4(), "lease_until": Now() + timedelta(seconds=60), "started_at": Now(), "attempt": 1
+        }  # fmt: skip
+    elif status in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED):
+        values |= {"finished_at": Now()}
+    job = Job.objects.create(owner=owner, kind=kind, **{**values, **fields})
+    job.refresh_from_db()
+    return job
+
+
+def lease_of(job: Job) -> jobs.Lease:
+    """The lease that a processing job is under."""
+    job.refresh_from_db()
+    assert job.lease_token is not None
+    return jobs.Lease(job.pk, job.lease_token)
+
+
+def proposal(vod_id: str, offset: float, confidence: float = 0.93, **fields: Any) -> dict[str, Any]:
+    """One proposal as the aligner's child writes it and the handler keeps it."""
+    return {
+        "vod_id": vod_id, "offset": offset, "confidence": confidence, "error_bound": 0.016, "agreeing": 30,
+        "samples": 32, "readings": [{"time": 1.5, "text": "1:23", "value": 83.0}],
+        "evidence": [{"vod_id": vod_id, "time": 1.5, "text": "1:23", "key": f"jobs/none/{vod_id}.jpg"}], **fields,
+    }  # fmt: skip
+
+
+def make_alignment(
+    session: ComparisonSession,
+    status: str = JobStatus.COMPLETED,
+    *,
+    proposals: Sequence[dict[str, Any]] | None = None,
+    refused: Sequence[dict[str, Any]] = (),
+    reference: str = "vod-1",
+) -> Alignment:
+    """An alignment of ``session``; a completed one proposes −50 s for vod-2 and +37 s for vod-3 unless told otherwise."""
+    result = None
+    if status == JobStatus.COMPLETED:
+        found = [proposal("vod-2", -50.0), proposal("vod-3", 37.0, 0.81)] if proposals is None else list(proposals)
+        result = {"reference": reference, "proposals": found, "refused": list(refused)}
+    videos = [{"vod_id": vod.vod_id, "video_id": str(vod.video_id)} for vod in session.vods.all()]
+    params = {"session_id": session.session_id, "videos": videos, "roi": None, "game": "auto", "reader": "rapidocr"}
+    job = make_job(session.owner, status, params=params, result=result)
+    return Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)

@@ -1,0 +1,53 @@
+"""The README, the errors page and the settings say what the code does."""
+
+import re
+from pathlib import Path
+
+from django.core.management import get_commands, load_command_class
+
+from vodplatform.settings.environment import PROJECT_ROOT, VARIABLES
+
+README = Path(PROJECT_ROOT, "README.md").read_text()
+SOURCES = [
+    path
+    for folder in ("vodplatform", "jobs_app", "media_app", "sessions_app")
+    for path in Path(PROJECT_ROOT, folder).rglob("*.py")
+]
+
+
+def test_the_settings_table_is_the_code_s():
+    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*) \|$", README, re.MULTILINE)
+    assert rows == [(variable.name, variable.default, variable.help) for variable in VARIABLES]
+
+
+def test_every_listed_setting_is_read_somewhere():
+    text = "".join(path.read_text() for path in SOURCES)
+    for variable in VARIABLES:
+        assert text.count(f'"{variable.name}"') >= 2, f"{variable.name} is listed and never read"
+
+
+def test_settings_are_read_in_one_place_only():
+    allowed = {"environment.py", "process.py", "exec_shim.py"}
+    for path in SOURCES:
+        if path.name in allowed or "management" in path.parts:
+            continue
+        reads = re.findall(r"os\.(?:environ\[|environ\.get\(|getenv\()\s*\"(VOD_\w+|REDIS_URL|DATABASE_URL)", path.read_text())
+        assert set(reads) <= {"VOD_CHILD_THREADS"}, f"{path} reads {reads} from the environment"
+
+
+def test_every_command_the_readme_names_exists_with_its_options():
+    commands = get_commands()
+    table = README.split("### Commands")[1].split("## Settings")[0]
+    cells = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    for name, usage in re.findall(r"`([a-z_]+)((?: [^`]*)?)`", cells):
+        assert name in commands, f"the README names {name}"
+        parser = load_command_class(commands[name], name).create_parser("manage.py", name)
+        options = {option for action in parser._actions for option in action.option_strings}
+        for option in re.findall(r"--[a-z-]+", usage):
+            assert option in options, f"{name} has no {option}"
+
+
+def test_every_make_target_the_readme_names_exists():
+    makefile = Path(PROJECT_ROOT, "Makefile").read_text()
+    for target in set(re.findall(r"make ([a-z-]+)", README)) - {"has", "alone"}:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
