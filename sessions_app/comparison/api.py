@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, Q
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -30,6 +31,9 @@ from vodplatform.base.errors import DomainError
 
 def parse(form: type[Serializer[Any]], data: Any) -> dict[str, Any]:
     """The validated data of a request. Raises REST framework's ValidationError."""
+    if isinstance(data, QueryDict):
+        # A parameter that is there and empty (`?created_by=&limit=20`) is one that was not given.
+        data = {name: value for name, value in data.items() if value}
     serializer = form(data=data)
     serializer.is_valid(raise_exception=True)
     return cast(dict[str, Any], serializer.validated_data)

@@ -50,8 +50,8 @@ class NewVodSerializer(serializers.Serializer[Data]):
 
 class NewSessionSerializer(serializers.Serializer[Data]):
     vods = NewVodSerializer(many=True, allow_empty=True)
-    name = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
-    description = StrictCharField(max_length=10_000, required=False, allow_blank=True, default="")
+    name = StrictCharField(max_length=200, allow_blank=True, allow_null=True, default="")
+    description = StrictCharField(max_length=10_000, allow_blank=True, allow_null=True, default="")
 
     def to_internal_value(self, data: Any) -> Data:
         vods = data.get("vods") if isinstance(data, dict) else None

@@ -68,7 +68,9 @@ def group_name(session_id: str) -> str:
     return f"comparison.{session_id}"
 
 
-def create_session(owner: User, vods: list[NewVod], *, name: str = "", description: str = "") -> ComparisonSession:
+def create_session(
+    owner: User, vods: list[NewVod], *, name: str | None = "", description: str | None = ""
+) -> ComparisonSession:
     """Make a session of 2–3 VODs, their files probed. Raises the errors of contract section 1."""
     if not MIN_VODS <= len(vods) <= MAX_VODS:
         raise DomainError("vod_count", f"A comparison needs 2 or 3 VODs, not {len(vods)}.")
@@ -77,7 +79,7 @@ def create_session(owner: User, vods: list[NewVod], *, name: str = "", descripti
     videos = _videos(owner, vods)
     with transaction.atomic():
         session = ComparisonSession.objects.create(
-            owner=owner, name=name or " / ".join(vod.name for vod in vods)[:200], description=description
+            owner=owner, name=name or " / ".join(vod.name for vod in vods)[:200], description=description or ""
         )
         ComparisonVod.objects.bulk_create(
             ComparisonVod(

@@ -26,6 +26,7 @@ const POLL = 1000;
 export class AlignPanel {
   /** @type {string|null} */ #job = null;
   /** @type {LiveChannel|null} */ #live = null;
+  #ended = false;
   #poll = 0;
 
   /**
@@ -79,10 +80,12 @@ export class AlignPanel {
   }
 
   /** @param {string} job */
-  #watch(job) {
+  async #watch(job) {
     this.#unwatch();
     this.#job = job;
-    this.#look(job);
+    this.#ended = false;
+    await this.#look(job);
+    if (this.#job !== job || this.#ended) return;
     this.#live = new LiveChannel(`/ws/jobs/${job}/`, {
       onMessage: (message) => message.job && this.#progress(job, message.job),
       snapshot: () => this.options.api.alignment(job),
@@ -117,7 +120,8 @@ export class AlignPanel {
   async #progress(job, state) {
     if (job !== this.#job) return;
     if (!DONE.has(state.status)) return this.#running(state);
-    if (!this.#live && !this.#poll) return;
+    if (this.#ended) return;
+    this.#ended = true;
     this.#unwatch();
     if (state.status !== "completed") {
       const why = state.error?.message ?? state.error ?? state.message;

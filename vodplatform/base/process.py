@@ -143,7 +143,11 @@ def run_child(
 
     try:
         stderr = _pump(process, stdin, deliver, watch.check)
-        process.wait()
+        # A child may close its pipes and go on: the limits hold until it has ended.
+        while process.poll() is None:
+            watch.check()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(POLL_SECONDS)
     finally:
         _kill_group(process)
         for stream in (process.stdin, process.stdout, process.stderr):
