@@ -207,6 +207,9 @@ class LeaseKeeper:
             except DatabaseError as exc:
                 logger.warning("lease keeper", extra={"data": {"exception": repr(exc)}})
                 connection.close()
+            except Exception:  # without this thread every lease of the process runs out
+                logger.exception("error")
+                connection.close()
             self._fence(contexts)
             tick.wait(settings.JOB_CONTROL_SECONDS)
         connection.close()

@@ -22,12 +22,21 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from media_app.av.container import MICROSECONDS, MediaError, first_video, open_media, presentation_origin
+from media_app.av.container import (
+    MICROSECONDS,
+    REBASED_FORMATS,
+    MediaError,
+    first_video,
+    open_media,
+    presentation_origin,
+)
 from media_app.av.probe import display_rotation, display_size, sample_aspect_ratio
 
 Image = NDArray[np.uint8]
 SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds further back when a seek lands after its target
 REORDER_SECONDS = 0.25  # by which decoding may run ahead of presentation
+BEFORE_START = 10.0  # seconds: decoding times may lie before the first presentation time
+JUST_BEFORE = 0.02  # seconds
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 LEVELS = np.arange(256, dtype=np.float64)
@@ -152,6 +161,8 @@ class VideoFile:
             raise MediaError(MediaError.UNREADABLE, "The video track has no time base.")
         self._base = float(base)
         self._origin = float(presentation_origin(self._container))
+        # Formats without an index of their own list only what was read so far.
+        self._indexed = REBASED_FORMATS.isdisjoint(self._container.format.name.split(","))
         self._ratio = sample_aspect_ratio(self._stream)
         self._rotation = 0
         first = next(self._decode_onward(), None)
@@ -187,17 +198,21 @@ class VideoFile:
         if self._keyframes is None:
             stamps = [e.timestamp for e in self._stream.index_entries if e.is_keyframe and not e.is_discard]
             times = np.array(stamps, np.float64) * self._base - self._origin
-            if len(times) < 2 or times.max() < 0.5 * self.duration:
+            if not self._indexed or len(times) < 2 or times.max() < 0.5 * self.duration:
                 times = self._scan()
             self._keyframes = np.unique(times)
         return self._keyframes
 
     def keyframe(self, time: float) -> Picture | None:
         """Decode alone the keyframe at or before ``time`` (a value of :attr:`keyframes`); None when damaged."""
-        # Demuxers differ in whether an exact hit counts and by which clock: aim between this one and the next.
-        later = self.keyframes[np.searchsorted(self.keyframes, time + 1e-6) :]
-        gap = float(later[0]) - time if len(later) else 1.0
-        self._seek(time + min(0.5 * gap, 0.5))
+        if self._indexed:
+            # Demuxers differ in whether an exact hit counts and by which clock: aim between this one and the next.
+            later = self.keyframes[np.searchsorted(self.keyframes, time + 1e-6) :]
+            gap = float(later[0]) - time if len(later) else 1.0
+            self._seek(time + min(0.5 * gap, 0.5))
+        else:
+            # Here a seek goes to any packet, not to a keyframe.
+            self._seek(time - JUST_BEFORE)
         try:
             for packet in self._container.demux(self._stream):
                 if not packet.is_keyframe:
@@ -272,7 +287,7 @@ class VideoFile:
         return Picture(frame, time, self._ratio, self._rotation)
 
     def _scan(self) -> NDArray[np.float64]:
-        self._container.seek(self._container.start_time or 0)
+        self._seek(-BEFORE_START)
         stamps = [
             p.pts if p.dts is None else p.dts
             for p in self._container.demux(self._stream)
@@ -285,7 +300,7 @@ class VideoFile:
             return self._container.duration / MICROSECONDS
         if self._stream.duration and self._stream.duration > 0:
             return self._stream.duration * self._base
-        self._container.seek(self._container.start_time or 0)
+        self._seek(-BEFORE_START)
         ends = [p.pts + (p.duration or 0) for p in self._container.demux(self._stream) if p.pts is not None]
         return max(0.0, max(ends, default=0) * self._base - self._origin)
 

@@ -57,9 +57,11 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             fresh[file.path] = file
     facts = dict(zip(fresh, probe(list(fresh)), strict=True))
     for index, file in enumerate(files):
-        error = facts.get(file.path, {}).get("error")
-        if error:
+        answer = facts.get(file.path, {})
+        if error := answer.get("error"):
             raise DomainError(error["code"], error["message"], index=index)
+        if answer.get("facts", {}).get("truncated"):
+            raise DomainError("vod_unreadable", "The file is cut short: its end is missing.", index=index)
     with transaction.atomic():
         for real, file in fresh.items():
             values = _columns(file, facts[real]["facts"])

@@ -94,7 +94,9 @@ class SessionListView(ComparisonView):
             with contextlib.suppress(ValueError):
                 who |= Q(owner_id=UUID(query["created_by"]))
             sessions = sessions.filter(who)
-        page = sessions.annotate(vod_count=Count("vods"))[query["offset"] : query["offset"] + query["limit"]]
+        # Grouping drops the order that the model has by default: it must be said again.
+        counted = sessions.annotate(vod_count=Count("vods")).order_by("-created_at", "-session_id")
+        page = counted[query["offset"] : query["offset"] + query["limit"]]
         return Response({"ok": True, "sessions": [present_listed(row) for row in page], "total": sessions.count()})
 
 

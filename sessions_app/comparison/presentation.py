@@ -15,22 +15,26 @@ from sessions_app.comparison.models import Alignment, ComparisonSession, Compari
 
 
 class VodCache:
-    """The VODs of the sessions used last in this process, valid for one revision of each."""
+    """The VODs of the sessions used last in this process, valid for one revision and anchor of each.
+
+    The anchor is part of it because saving a playing position moves anchor and positions, and no revision.
+    """
 
     def __init__(self) -> None:
-        self._rows: OrderedDict[str, tuple[int, list[ComparisonVod]]] = OrderedDict()
+        self._rows: OrderedDict[str, tuple[tuple[int, datetime], list[ComparisonVod]]] = OrderedDict()
         self._lock = threading.Lock()
 
     def vods(self, session: ComparisonSession) -> list[ComparisonVod]:
         """The session's VODs with their videos, in order."""
+        version = (session.revision, session.anchored_at)
         with self._lock:
             found = self._rows.get(session.pk)
-            if found and found[0] == session.revision:
+            if found and found[0] == version:
                 self._rows.move_to_end(session.pk)
                 return found[1]
         vods = list(session.vods.select_related("video"))
         with self._lock:
-            self._rows[session.pk] = (session.revision, vods)
+            self._rows[session.pk] = (version, vods)
             self._rows.move_to_end(session.pk)
             while len(self._rows) > settings.MULTI_VOD_MAX_SESSIONS_CACHED:
                 self._rows.popitem(last=False)

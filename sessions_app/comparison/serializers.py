@@ -77,7 +77,7 @@ class PatchSerializer(serializers.Serializer[Data]):
     def validate_ui_state(self, value: Any) -> Any:
         if not isinstance(value, dict):
             raise serializers.ValidationError("Must be an object.")
-        if len(json.dumps(value, ensure_ascii=False).encode()) > MAX_UI_STATE_BYTES:
+        if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_UI_STATE_BYTES:
             raise DomainError("too_large", "ui_state: must not be larger than 64 KB.", limit=MAX_UI_STATE_BYTES)
         return value
 

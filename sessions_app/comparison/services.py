@@ -99,6 +99,10 @@ def _videos(owner: User, vods: list[NewVod]) -> list[Video]:
             video = Video.objects.visible_to(owner).filter(pk=vod.video_id).first()
             if video is None:
                 raise DomainError("video_not_found", vod_id=vod.vod_id)
+            try:
+                local_path(video)
+            except FileNotFoundError as exc:
+                raise DomainError("vod_file_not_found", vod_id=vod.vod_id) from exc
             found[index] = video
     try:
         referenced = reference_videos(owner, [vod.path for _, vod in by_path])
@@ -248,6 +252,7 @@ def _write_offsets(
 
 def delete_session(session: ComparisonSession) -> None:
     """Remove a session with its history, its alignments and what their jobs have made."""
+    session_id = session.session_id  # deleting takes the key from the object
     with transaction.atomic():
         job_ids = list(session.alignments.values_list("job_id", flat=True))
         for job in Job.objects.filter(pk__in=job_ids).live():
@@ -255,7 +260,6 @@ def delete_session(session: ComparisonSession) -> None:
         publish_gone_on_commit(group_name(session.pk))
         session.delete()
         Job.objects.filter(pk__in=job_ids).delete()
-        session_id = session.session_id
         transaction.on_commit(lambda: _delete_files(session_id, job_ids))
 
 
@@ -401,6 +405,10 @@ def preview_timer(
             lambda argv, stdin: run_child_while_caller_waits(argv, stdin=stdin, limits=limits).messages,
         )
         return _keep_crops(session.session_id, folder, result["readings"])
+    except ChildError as exc:
+        if exc.returncode is not None and exc.returncode > 0:
+            raise  # an exception in our own code, not a video that took the reader down
+        raise DomainError("vod_unreadable", f"Reading the videos broke. {exc}") from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -9,6 +9,7 @@ import { proposalView, refusalView } from "./proposals.js";
 
 const DONE = new Set(["completed", "failed", "cancelled", "expired"]);
 const POLL = 1000;
+const CHECK = 5000; // ms between two looks while the socket is up: a broker that dies loses messages
 
 /**
  * @typedef {object} AlignOptions
@@ -92,7 +93,7 @@ export class AlignPanel {
       onSnapshot: (state) => this.#progress(job, state),
       onState: (state) => {
         clearInterval(this.#poll);
-        if (state !== "live") this.#poll = window.setInterval(() => this.#look(job), POLL);
+        this.#poll = window.setInterval(() => this.#look(job), state === "live" ? CHECK : POLL);
       },
     });
   }

@@ -1,6 +1,6 @@
 // What the timer box reads in each video, asked of the server while the box is drawn: crops, text, confidence.
 
-import { debounce, h } from "./dom.js";
+import { debounce, h, icon } from "./dom.js";
 import { duration } from "./format.js";
 import { errorNote } from "./notice.js";
 
@@ -34,6 +34,7 @@ export function moments(vods, roi) {
 
 export class Readings {
   #request = new AbortController();
+  /** @type {HTMLElement} */ busy = h("span");
 
   /**
    * @param {HTMLElement} holder
@@ -51,7 +52,7 @@ export class Readings {
   /** @param {any} roi as the API takes it */
   update(roi) {
     this.#request.abort();
-    this.holder.setAttribute("aria-busy", "true");
+    this.#busy(true);
     this.later(roi);
   }
 
@@ -73,12 +74,19 @@ export class Readings {
       if (signal.aborted) return;
       this.#show(errorNote("The box could not be read.", error, () => this.#ask(roi)));
     }
-    this.holder.setAttribute("aria-busy", "false");
+    this.#busy(false);
   }
 
   /** @param {...HTMLElement} content */
   #show(...content) {
-    this.holder.replaceChildren(h("p", { class: "cap" }, "What the box reads"), ...content);
+    this.busy = h("span", { class: "st run", hidden: true }, icon("run", "spin"), "reading");
+    this.holder.replaceChildren(h("div", { class: "row" }, h("p", { class: "cap" }, "What the box reads"), this.busy), ...content);
+  }
+
+  /** @param {boolean} busy the old readings stay while new ones are on their way */
+  #busy(busy) {
+    this.holder.setAttribute("aria-busy", String(busy));
+    this.busy.hidden = !busy;
   }
 
   /** @param {Reading[]} readings */

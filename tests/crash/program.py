@@ -258,7 +258,7 @@ class Program:
     def lives(self) -> bool:
         """Whether the web process answers."""
         try:
-            self.call("GET", "/api/jobs?limit=1")
+            self.call("GET", "/api/v1/jobs?limit=1")
         except (OSError, CallFailed):
             return False
         return True

@@ -14,13 +14,13 @@ def test_cancel_ends_the_child_within_a_second(program: Program, truth: Truth) -
     session = program.compare(truth)
     job_id = program.align(session)
     child = program.frozen_aligner()
-    answered = program.call("POST", f"/api/jobs/{job_id}/cancel")
+    answered = program.call("POST", f"/api/v1/jobs/{job_id}/cancel")
     started = time.monotonic()
     assert answered["status"] == "cancelled"
     wait_for(lambda: not is_alive(child), PROMISED_SECONDS + MARGIN_SECONDS, "the end of the child")
     took = time.monotonic() - started
     assert took <= PROMISED_SECONDS + MARGIN_SECONDS
-    assert program.call("POST", f"/api/jobs/{job_id}/cancel")["status"] == "cancelled"
+    assert program.call("POST", f"/api/v1/jobs/{job_id}/cancel")["status"] == "cancelled"
     # The slot is free again and nothing of the cancelled attempt is written.
     again = program.align(session)
     wait_for(lambda: program.place.job(again)["status"] == "completed", 40, "the next alignment")
@@ -36,7 +36,7 @@ def test_deleting_the_session_ends_its_alignment(program: Program, truth: Truth)
     program.call("DELETE", session)
     wait_for(lambda: not is_alive(child), PROMISED_SECONDS + MARGIN_SECONDS, "the end of the child")
     try:
-        program.call("GET", f"/api/jobs/{job_id}")
+        program.call("GET", f"/api/v1/jobs/{job_id}")
     except CallFailed as exc:
         assert exc.status == 404
     else:

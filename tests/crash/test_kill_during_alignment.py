@@ -58,11 +58,11 @@ def test_alignment_fails_with_a_reason_when_its_child_dies_every_time(program: P
         child.kill()
         wait_for(lambda child=child: not is_alive(child), 5)  # type: ignore[misc]
     wait_for(lambda: program.place.job(job_id)["status"] == "failed", 10, "the failure")
-    error = program.call("GET", f"/api/jobs/{job_id}")["error"]
+    error = program.call("GET", f"/api/v1/jobs/{job_id}")["error"]
     assert error["type"] == "job_crashed"
     assert "3 times" in error["message"]
     assert program.place.events(job_id).count("failed") == 1
-    program.call("POST", f"/api/jobs/{job_id}/retry")
+    program.call("POST", f"/api/v1/jobs/{job_id}/retry")
     ends_after_retry = wait_for(lambda: program.place.job(job_id)["status"] == "completed", ALIGN_SECONDS)
     assert ends_after_retry
 

@@ -36,15 +36,18 @@ class RequestContextMiddleware:
         try:
             request.path_info = without_trailing_slash(request.path_info)
             request.path = without_trailing_slash(request.path)
-            if _has_nul(request):
-                response: HttpResponse = error_response("bad_request", "The address contains a NUL character.")
-            else:
-                response = self.get_response(request)
+            response = self.get_response(request)
             response["X-Request-ID"] = number
             return response
         finally:
             logs.user_id.reset(user_token)
             logs.request_id.reset(token)
+
+    def process_view(self, request: HttpRequest, *view: object) -> HttpResponse | None:
+        """Refuse here rather than before the other layers, so that they add their headers to this answer too."""
+        if _has_nul(request):
+            return error_response("bad_request", "The address contains a NUL character.")
+        return None
 
 
 def _has_nul(request: HttpRequest) -> bool:

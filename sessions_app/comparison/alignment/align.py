@@ -26,7 +26,7 @@ from sessions_app.comparison.alignment.reader import TextFinder, TimerReader
 from sessions_app.comparison.alignment.refine import refine
 from sessions_app.comparison.alignment.sample import Source
 
-FIRST_LOOK = 4
+FIRST_LOOK = 3
 SECOND_LOOK = 10
 CANDIDATES = 4
 TRIAL_SAMPLES = 8
@@ -238,9 +238,9 @@ class _Aligner:
                 continue
             tried.append(candidate)
             source.look_at(candidate.box)
-            source.read(source.pictures(source.spread(TRIAL_SAMPLES)))
+            source.sample_trial(TRIAL_SAMPLES)
             if len({s.value for s in source.samples if s.usable}) >= LEAST_VALUES:
-                source.sample_evenly(report)
+                source.sample_near(source.even_times(), report)
                 clock.fit()
                 if clock.explained < EXPLAINED:
                     source.sample_gaps(report)
@@ -261,7 +261,7 @@ class _Aligner:
                 yield from locator.near(self._roi.box, list(source.pictures(looks)))
                 looks = source.spread(SECOND_LOOK)
             yield from locator.near(self._roi.box, list(source.pictures(looks)))
-        pictures = list(source.pictures(source.spread(FIRST_LOOK)[1:]))
+        pictures = list(source.pictures(source.spread(FIRST_LOOK)))
         for fine in (False, True):
             for picture in pictures:
                 yield from locator.anywhere(picture, fine)
@@ -321,7 +321,9 @@ def _no_clock(look: Look) -> Refusal:
     usable = [s for s in taken if s.usable]
     texts = sorted(set(seen), key=lambda t: (-seen.count(t), t))[:4]
     saw = f" Text seen there: {', '.join(texts)}." if texts else " No text was seen there."
-    if len(usable) < max(2.0, READABLE * len(taken)):
+    if not taken:
+        reason, what = "timer_not_found", f"Nothing in {name} looks like a timer."
+    elif len(usable) < max(2.0, READABLE * len(taken)):
         reason = "timer_not_found"
         what = f"No timer could be read in {name}: {len(usable)} of {len(taken)} readings look like a time."
     elif len({s.value for s in usable}) == 1:

@@ -82,9 +82,7 @@ def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> ClockValue | No
     return clean[0] if len(clean) == 1 else None
 
 
-def _parse_token(
-    token: str, profile: GameProfile, forms: Sequence[tuple[re.Pattern[str], float]]
-) -> ClockValue | None:
+def _parse_token(token: str, profile: GameProfile, forms: Sequence[tuple[re.Pattern[str], float]]) -> ClockValue | None:
     trust = CLEAN
     digits = token.replace(";", ":").translate(DIGITS)
     if digits != token.replace(";", ":"):

@@ -17,7 +17,8 @@ ENOUGH_AGREEING = 18.0
 CLEAR_RUNNER_UP = 0.3
 LEAST_AGREEING = 5
 LEAST_VALUES = 3
-REFINED_PAIRS = 2
+PAIRS_OF_RIVALS = 4  # refined where offsets compete; 2 confirm one that stands alone
+RIVALS_EXAMINED = 3
 REFINED_CLASH = 3  # readings that a pair of runs counts for whose flips contradict the others'
 RULE_STEP = 5.0  # seconds: lengths of time-outs are multiples of it
 
@@ -105,15 +106,22 @@ def compare(a: Clock, b: Clock, pool: Executor) -> Verdict | Disagreement:
     best = hypotheses[0]
     if best.agreeing < LEAST_AGREEING or best.values < LEAST_VALUES:
         return Disagreement("no_overlap", f"{_runs(a, b)} No stretch of the match is in both.")
-    runner_up = _runner_up(hypotheses)
-    if runner_up > RUNNER_UP_LIMIT:
-        rivals = sum(h.score > RUNNER_UP_LIMIT * best.score for h in hypotheses)
-        return Disagreement(
-            "ambiguous_rounds",
-            f"{rivals} offsets fit about equally well, the two best are {best.offset:.1f} s ({best.agreeing} readings) "
-            f"and {hypotheses[1].offset:.1f} s ({hypotheses[1].agreeing}): rounds of the same length repeat.",
-        )
-    return _settle(a, b, hypotheses, pool)
+    rivals = [best, *(h for h in hypotheses[1:] if h.score > RUNNER_UP_LIMIT * max(0.0, best.score))]
+    # Rounds may repeat to within a second, hardly ever to within a frame: that is how rivals are told apart.
+    pairs = 2 if len(rivals) == 1 else PAIRS_OF_RIVALS
+    examined = [_examine(a, b, h, pairs, pool) for h in rivals[:RIVALS_EXAMINED]]
+    standing = [e for e in examined if not e.clashes]
+    if len(rivals) > RIVALS_EXAMINED or len(standing) != 1 or (len(rivals) > 1 and len(standing[0].agreed) < 2):
+        if len(rivals) > 1:
+            return Disagreement(
+                "ambiguous_rounds",
+                f"{len(rivals)} offsets fit about equally well, the two best are {best.offset:.1f} s ({best.agreeing} "
+                f"readings) and {rivals[1].offset:.1f} s ({rivals[1].agreeing}): rounds of the same length repeat.",
+            )
+        standing = examined
+    winner = standing[0]
+    others = [h for h in hypotheses if h not in rivals]
+    return _weigh(a, b, winner, max((h.score for h in others), default=0.0), len(hypotheses))
 
 
 def _sample_more(clock: Clock) -> None:
@@ -121,11 +129,28 @@ def _sample_more(clock: Clock) -> None:
     clock.fit()
 
 
-def _settle(a: Clock, b: Clock, hypotheses: Sequence[Hypothesis], pool: Executor) -> Verdict | Disagreement:
-    """Refine the leading offset to the frame on the best supported pairs of runs, and weigh the whole."""
-    best = hypotheses[0]
-    pairs = best.running_pairs(a.segments)
-    chosen = pairs[:REFINED_PAIRS]
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A hypothesis looked at to the frame. low, high: bounds of the offset, seconds. agreed: pairs of runs whose
+    flips agree on it; clashes: how many do not. flips_agree: whether two flips of both videos do."""
+
+    hypothesis: Hypothesis
+    low: float
+    high: float
+    agreed: list[tuple[int, int]]
+    clashes: int
+    flips_agree: bool
+
+
+def _examine(a: Clock, b: Clock, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
+    """Refine an offset to the frame on ``count`` pairs of runs: the best supported, and those far from it.
+
+    Neighbours often follow from each other by the rules of the game, a buy phase and its round: they agree under
+    wrong offsets too.
+    """
+    best, *rest = hypothesis.running_pairs(a.segments)
+    rest.sort(key=lambda pair: -abs(a.segments[pair[0]].constant - a.segments[best[0]].constant))
+    chosen = [best, *rest[: count - 1]]
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
     bounds: dict[tuple[int, int], tuple[float, float]] = {}
     flips_agree = False
@@ -137,19 +162,24 @@ def _settle(a: Clock, b: Clock, hypotheses: Sequence[Hypothesis], pool: Executor
         ends = sorted((slope * (second.low - first.high), slope * (second.high - first.low)))
         bounds[pair] = ends[0], ends[1]
         flips_agree |= min(first.flips, second.flips) >= 2
-    frame = a.frame + b.frame
-    low, high, agreed = _common(bounds, best, frame)
+    low, high, agreed = _common(bounds, hypothesis, a.frame + b.frame)
+    return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree or len(agreed) > 1)
+
+
+def _weigh(a: Clock, b: Clock, examined: Examined, runner_up: float, tried: int) -> Verdict | Disagreement:
+    """The verdict on an examined offset. runner_up: score of the best offset that was not ruled out."""
+    low, high, agreed = examined.low, examined.high, examined.agreed
     final = judge(low, high, a.segments, b.segments)
-    sharp, coarse = _links(a, b, pairs, agreed)
+    sharp, coarse = _links(a, b, final.running_pairs(a.segments), agreed)
     support = Support(
         agreeing=final.agreeing,
-        contradicting=final.contradicting + REFINED_CLASH * (len(bounds) - len(agreed)),
-        runner_up=_runner_up(hypotheses),
+        contradicting=final.contradicting + REFINED_CLASH * examined.clashes,
+        runner_up=max(0.0, runner_up) / max(1.0, examined.hypothesis.score),
         sharp_links=sharp,
         coarse_links=coarse,
-        tolerance=frame,
-        tried=len(hypotheses),
-        flips_agree=flips_agree or len(agreed) > 1,
+        tolerance=a.frame + b.frame,
+        tried=tried,
+        flips_agree=examined.flips_agree,
     )
     confidence = confidence_of(support)
     if confidence < REFUSE_BELOW:

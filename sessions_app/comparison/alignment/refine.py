@@ -146,8 +146,11 @@ class _Crops:
         right = self._first_readable(range(count - 1, -1, -1))
         if left is None or right is None or left >= right or self._value(left) == self._value(right):
             return None
+        guess = self._by_pixels(left, right)[0]
         while right - left > 1:
-            middle = self._first_readable(_outward((left + right) // 2, left + 1, right - 1))
+            # Where the pixels say that the digit changes needs only to be confirmed, by reading either side.
+            wish = next((n for n in (guess, guess + 1) if left < n < right), (left + right) // 2)
+            middle = self._first_readable(_outward(wish, left + 1, right - 1))
             if middle is None:
                 break
             if self._value(middle) == self._value(left):
@@ -179,15 +182,20 @@ class _Crops:
         return next((n for n in numbers[:TRIES] if self._reading(n) is not None), None)
 
     def _by_pixels(self, left: int, right: int) -> tuple[int, int]:
-        """Tell unreadable crops between old and new apart by the pixels that the two differ in."""
+        """Where the picture of the old value turns into that of the new, by the pixels that the two differ in."""
         old, new = self._crops[left].astype(np.float32), self._crops[right].astype(np.float32)
         digit = np.abs(old - new).max(axis=2) > CHANGED_LEVEL
-        for number in range(left + 1, right):
-            crop = self._crops[number].astype(np.float32)
-            if np.abs(crop - old)[digit].mean() > np.abs(crop - new)[digit].mean():
-                return left, number
-            left = number
-        return left, right
+        if not digit.any():
+            return left, right
+        old, new = old[digit], new[digit]
+        closer_to_old = [
+            float(np.abs(crop[digit] - old).mean() - np.abs(crop[digit] - new).mean())
+            for crop in self._crops[left + 1 : right]
+        ]
+        # The cut that leaves as little as can be of the new before it and of the old after it.
+        costs = np.cumsum([0.0, *closer_to_old])
+        cut = left + int(np.argmin(costs))
+        return cut, cut + 1
 
 
 def _outward(middle: int, first: int, last: int) -> list[int]:

@@ -117,10 +117,15 @@ class Source:
         choice = np.where(np.abs(keyframes[left] - wanted) <= np.abs(keyframes[right] - wanted), left, right)
         return [float(keyframes[k]) for k in np.unique(choice)]
 
-    def sample_evenly(self, report: Report) -> None:
-        """Read about one moment per :data:`SPACING` seconds, at least :data:`LEAST` of a short video."""
+    def even_times(self) -> list[float]:
+        """About one moment per :data:`SPACING` seconds, at least :data:`LEAST` in a short video."""
         count = max(LEAST, min(MOST_AT_FIRST, round(self.file.duration / SPACING)))
-        self.sample_near(list(np.linspace(0, self.file.duration, 2 * count + 1)[1::2]), report)
+        return [float(t) for t in np.linspace(0, self.file.duration, 2 * count + 1)[1::2]]
+
+    def sample_trial(self, count: int) -> None:
+        """Read about ``count`` of the keyframes that even sampling will want anyway."""
+        times = self.even_times()
+        self._read_keyframes(times[:: max(1, len(times) // count)], lambda done, of: None)
 
     def sample_gaps(self, report: Report = lambda done, of: None) -> None:
         """Read once more in the middle between each two moments already read."""
@@ -131,16 +136,18 @@ class Source:
 
     def sample_near(self, times: Sequence[float], report: Report) -> None:
         """Read keyframes near ``times``, and frames between keyframes where those are too far apart."""
+        self._read_keyframes(times, report)
+        spacing = (max(times) - min(times)) / max(1, len(times) - 1) if len(times) > 1 else SPACING
+        self._sample_between([t for t in times if self._lonely(t, 0.75 * spacing)])
+
+    def _read_keyframes(self, times: Sequence[float], report: Report) -> None:
+        """Read the keyframes nearest to ``times``, each once in the life of the box."""
         chosen = [k for k in self.nearest(times) if k not in self._tried]
         self._tried.update(chosen)
-        done = 0
         for start in range(0, len(chosen), BATCH):
             part = chosen[start : start + BATCH]
             self.read(self.pictures(part))
-            done += len(part)
-            report(done, len(chosen))
-        spacing = (max(times) - min(times)) / max(1, len(times) - 1) if len(times) > 1 else SPACING
-        self._sample_between([t for t in times if self._lonely(t, 0.75 * spacing)])
+            report(start + len(part), len(chosen))
 
     def _lonely(self, time: float, distance: float) -> bool:
         known = sorted(self._samples)

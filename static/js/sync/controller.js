@@ -4,7 +4,9 @@
 // Knows nothing of the page, the server or of other viewers.
 
 import { GroupClock } from "./clock.js";
+import { Follower } from "./follower.js";
 import * as policy from "./policy.js";
+import { Spread } from "./spread.js";
 import { step } from "./frames.js";
 import { extent, globalTime, vodTime } from "../timeline.js";
 
@@ -14,7 +16,6 @@ import { extent, globalTime, vodTime } from "../timeline.js";
 const STEP_TRIES = 8;
 const BEGIN_SOON = 0.5;
 const REGATE_DRIFT = 0.1;
-const SPREAD_MEMORY = 10_000;
 
 export class SyncController extends EventTarget {
   #clock = new GroupClock();
@@ -25,18 +26,14 @@ export class SyncController extends EventTarget {
   /** @type {Promise<void>|null} */ #gate = null;
   #gateSeconds = 0.2;
   #rate = 1;
-  #follow = /** @type {(() => number)|null} */ (null);
-  #followFactor = 1;
-  #followCoolUntil = 0;
+  #follower = new Follower();
   #ticker = 0;
   #steeredAt = 0;
   /** @type {Map<Track, number>} */ #begins = new Map();
-  /** @type {{at: number, spread: number}[]} */ #spreads = [];
+  #spread = new Spread();
   #waitingFor = /** @type {Track|null} */ (null);
 
-  /**
-   * @param {Track[]} tracks the first is the reference until `setMain`
-   */
+  /** @param {Track[]} tracks the first is the reference until `setMain` */
   constructor(tracks) {
     super();
     this.tracks = tracks;
@@ -64,6 +61,10 @@ export class SyncController extends EventTarget {
     return this.#rate;
   }
 
+  get #speed() {
+    return this.#rate * this.#follower.factor;
+  }
+
   get end() {
     return extent(this.tracks).end;
   }
@@ -81,7 +82,7 @@ export class SyncController extends EventTarget {
 
   /** Largest difference between two running videos in the last ten seconds, seconds; null before the first look. */
   get worstSpread() {
-    return this.#spreads.length ? Math.max(...this.#spreads.map((s) => s.spread)) : null;
+    return this.#spread.worst;
   }
 
   /** @param {string} id */
@@ -139,7 +140,7 @@ export class SyncController extends EventTarget {
     if (track.offset === offset) return;
     track.offset = offset;
     track.free = false;
-    this.#spreads = [];
+    this.#spread.forget();
     this.seek(this.time);
   }
 
@@ -192,11 +193,8 @@ export class SyncController extends EventTarget {
    * @param {(() => number)|null} clock global time now, seconds
    */
   follow(clock) {
-    this.#follow = clock;
-    if (!clock && this.#followFactor !== 1) {
-      this.#followFactor = 1;
-      this.#applyRate();
-    }
+    this.#follower.clock = clock;
+    if (!clock) this.#followOther(performance.now());
   }
 
   dispose() {
@@ -279,17 +277,13 @@ export class SyncController extends EventTarget {
     this.#followOther(now);
   }
 
-  /**
-   * @param {Track} anchor
-   * @param {number} now
-   */
+  /** @param {Track} anchor @param {number} now */
   #steer(anchor, now) {
     const T = globalTime(anchor.measure(now), anchor.offset);
     if (Math.abs(T - this.#clock.at(now)) > policy.REBASE && !anchor.video.seeking) this.#clock.set(T, now);
     anchor.drift = 0;
     anchor.factor = 1;
-    const speed = this.#rate * this.#followFactor;
-    anchor.setSpeed(speed);
+    anchor.setSpeed(this.#speed);
     const errors = [0];
     for (const track of this.tracks) {
       if (track === anchor || !track.runsAt(T) || track.video.paused || track.video.seeking) continue;
@@ -299,33 +293,26 @@ export class SyncController extends EventTarget {
       const act = policy.correction(error, { maySeek: now > track.coolUntil, correcting: track.factor !== 1 });
       if (act.do === "seek") {
         track.coolUntil = now + policy.COOL_DOWN;
-        track.jump(() => this.#clock.at(performance.now()) - track.offset, speed);
+        track.jump(() => this.#clock.at(performance.now()) - track.offset, this.#speed);
       } else {
         track.factor = act.factor;
-        track.setSpeed(speed * act.factor);
+        track.setSpeed(this.#speed * act.factor);
       }
     }
-    this.#spreads = this.#spreads.filter((s) => now - s.at < SPREAD_MEMORY);
-    this.#spreads.push({ at: now, spread: Math.max(...errors) - Math.min(...errors) });
+    this.#spread.note(now, errors);
   }
 
   /** @param {number} now */
   #followOther(now) {
-    if (!this.#follow) return;
-    const act = policy.followCorrection(this.#clock.at(now) - this.#follow());
-    if (act.do === "seek" && now > this.#followCoolUntil) {
-      this.#followCoolUntil = now + policy.FOLLOW_COOL_DOWN;
-      this.seek(this.#follow() + this.#gateSeconds * this.#rate);
-    } else if (act.do === "rate" && act.factor !== this.#followFactor) {
-      this.#followFactor = act.factor;
-      this.#applyRate();
-    }
+    const change = this.#follower.look(this.#clock.at(now), now, this.#gateSeconds * this.#rate);
+    if (!change) return;
+    if ("seek" in change) this.seek(change.seek);
+    else this.#applyRate();
   }
 
   /**
    * Stop all when one has had no data for too long. One that is on its way after a jump has its cool-down.
-   * @param {number} now
-   * @param {number} T
+   * @param {number} now @param {number} T
    */
   #starved(now, T) {
     for (const track of this.tracks) {
@@ -362,7 +349,7 @@ export class SyncController extends EventTarget {
         const time = this.#clock.at(performance.now()) - track.offset;
         if (time > 0.1) track.video.currentTime = time;
         track.forget();
-        track.setSpeed(this.#rate * this.#followFactor);
+        track.setSpeed(this.#speed);
         track.video.play().catch(() => {});
       };
       this.#begins.set(track, window.setTimeout(begin, Math.max(0, (until / this.#rate) * 1000)));
@@ -377,15 +364,13 @@ export class SyncController extends EventTarget {
   }
 
   #applyRate() {
-    const speed = this.#rate * this.#followFactor;
-    this.#clock.setRate(speed, performance.now());
-    for (const track of this.tracks) track.setSpeed(speed * (this.#status === "playing" ? track.factor : 1));
+    this.#clock.setRate(this.#speed, performance.now());
+    for (const track of this.tracks) track.setSpeed(this.#speed * (this.#status === "playing" ? track.factor : 1));
   }
 
   /**
    * How far a standing video's picture is from where it should be; within its frame that is nothing.
-   * @param {Track} track
-   * @param {number} T
+   * @param {Track} track @param {number} T
    */
   #standing(track, T) {
     return track.runsAt(T) ? Math.round((track.time - track.placeAt(T)) * 1e6) / 1e6 : null;

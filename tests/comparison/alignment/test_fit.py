@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulate import Imagined, Noise, Piece, Recording
 
 from sessions_app.comparison.alignment.fit import Sample, fit_segments, shared_bounds
 from sessions_app.comparison.alignment.reader import Reading
+from tests.comparison.alignment.simulate import Imagined, Noise, Piece, Recording
 
 pytestmark = pytest.mark.pure
 

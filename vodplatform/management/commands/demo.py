@@ -27,11 +27,13 @@ from rich.table import Table
 
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.process import SHIM
 from vodplatform.settings.environment import PROJECT_ROOT
 
 ACCOUNT = "demo"
 START_SECONDS = 90
 ALIGN_SECONDS = 300
+LOOK_IN_SECONDS = 4.0
 
 
 class Command(BaseCommand):
@@ -45,6 +47,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: sys.exit(1))
         recordings = settings.DATA_DIR / "demo" / "recordings"
         # The true offsets stand outside of the data folder and of every library root: no worker reads there.
         truth_file = PROJECT_ROOT / ".cache" / "demo" / f"truth-{options['seed']}.json"
@@ -74,6 +78,9 @@ class Command(BaseCommand):
             alignment = align(client, base, console)
             if alignment["proposals"]:
                 session = client.send("POST", f"{base}/alignments/{alignment['job_id']}/apply", {})["session"]
+            # Where all three are on: the first thing seen is three pictures of one moment.
+            begin = max(vod["offset"] for vod in session["vods"]) + LOOK_IN_SECONDS
+            client.send("PUT", f"{base}/global-seek", {"timestamp": max(begin, 0.0)})
             good = report(console, session, alignment, truth)
             if options["check"]:
                 if not good:
@@ -116,9 +123,11 @@ def running_program(recordings: Path, port: int) -> Any:
     }
     log = settings.DATA_DIR / "logs" / "up.log"
     log.parent.mkdir(exist_ok=True)
+    # Through the shim: in a session of its own, so that Ctrl-C reaches it once, and gone when this process is.
+    shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "", "--"]
     with open(log, "wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, str(PROJECT_ROOT / "manage.py"), "up", "--port", str(port)],
+            [*shim, sys.executable, str(PROJECT_ROOT / "manage.py"), "up", "--port", str(port)],
             stdout=subprocess.PIPE, stderr=errors, env=environment, text=True,
         )  # fmt: skip
     try:

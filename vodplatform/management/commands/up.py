@@ -24,6 +24,7 @@ from vodplatform.settings.environment import private_redis_socket
 from vodplatform.supervisor import Child, StartFailed, Supervisor
 
 SPARE_THREADS = 2
+CONNECT_SECONDS = 5
 
 
 class Command(BaseCommand):
@@ -40,6 +41,7 @@ class Command(BaseCommand):
             raise CommandError("--workers must be at least 1.")
         lock = take_lock(settings.DATA_DIR)
         host, port = options["host"], free_port(options["host"], options["port"])
+        check_services()
         call_command("migrate", interactive=False, verbosity=0)
         connection.close()
         children = []
@@ -79,6 +81,23 @@ def take_lock(data_dir: Path) -> IO[str]:
     file.write(str(os.getpid()))
     file.flush()
     return file
+
+
+def check_services() -> None:
+    """Raise with a sentence when a database or broker that the settings name does not answer."""
+    if connection.vendor == "postgresql":
+        import psycopg
+
+        try:
+            # Not through Django's pool: that would try for 20 s, and log each try.
+            psycopg.connect(**{"connect_timeout": CONNECT_SECONDS, **connection.get_connection_params()}).close()
+        except psycopg.Error as exc:
+            raise CommandError(f"The database of DATABASE_URL cannot be used: {' '.join(str(exc).split())}") from exc
+    if not settings.REDIS_IS_PRIVATE:
+        try:
+            redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=CONNECT_SECONDS).ping()
+        except redis.RedisError as exc:
+            raise CommandError(f"The Redis of REDIS_URL cannot be used: {exc}") from exc
 
 
 def free_port(host: str, port: int) -> int:

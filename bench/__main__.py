@@ -1,0 +1,62 @@
+"""``python -m bench [P1 …] [--seed N] [--write]``: measure against the goals and print one table for each."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import secrets
+import sys
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markdown import Markdown
+
+from bench import report
+from bench.recordings import kept_seed
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """module: has ``measure(seed) -> list[Table]``. always: part of a run that names no goal.
+
+    renders_long: uses the long pair, whose seed stays the same until another is asked for: it takes minutes to render.
+    """
+
+    module: str
+    heading: str
+    always: bool = True
+    renders_long: bool = False
+
+
+GOALS = {
+    "P1": Goal("bench.p1_timer_alignment", "timer alignment of two VODs of 600 s", renders_long=True),
+    "P1pairs": Goal("bench.p1_pairs", "timer alignment of many pairs, and what its confidence is worth (A4)", False),
+    "P10": Goal("bench.p10_wake_up", "an idle queue, from POST to the first line of work"),
+    "memory": Goal("bench.child_memory", "memory of the worker's child, and offset writes (P10b)", renders_long=True),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("goals", nargs="*", help=f"any of {', '.join(GOALS)}; all but P1pairs when none is named")
+    parser.add_argument("--seed", type=int, default=None, help="of what is rendered; another one each run by default")
+    parser.add_argument("--write", action="store_true", help=f"keep the tables in {report.DOCUMENT.name}")
+    options = parser.parse_args()
+    unknown = [name for name in options.goals if name not in GOALS]
+    if unknown:
+        parser.error(f"there is no goal {unknown[0]!r}; choose from {', '.join(GOALS)}")
+    fresh = secrets.randbelow(100_000) if options.seed is None else options.seed
+    console = Console()
+    for name in options.goals or [name for name, goal in GOALS.items() if goal.always]:
+        goal = GOALS[name]
+        seed = kept_seed(options.seed) if goal.renders_long else fresh
+        text = report.section(name, goal.heading, seed, importlib.import_module(goal.module).measure(seed))
+        console.print(Markdown(text))
+        # The same once more as plain text, to be copied.
+        print(text, file=sys.stderr)
+        if options.write:
+            report.write(name, text)
+
+
+if __name__ == "__main__":
+    main()

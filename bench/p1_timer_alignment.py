@@ -1,0 +1,123 @@
+"""P1: the aligner on the 600 s pair, against one exact seek per second in the same run."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench.measure import Cost, percentile, run
+from bench.recordings import long_pair, timer_fractions
+from bench.report import Table
+from vodplatform.demo.clips import Clip, Pair
+
+RUNS = 5
+SAMPLES = 60
+ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
+CHILD_ENVIRONMENT = {
+    "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "VOD_CHILD_THREADS": "2",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}  # fmt: skip
+
+
+def request(a: Path, b: Path, evidence: Path | None = None) -> bytes:
+    """What the worker would ask the aligner's child."""
+    videos = [{"vod_id": name, "path": str(path)} for name, path in (("a", a), ("b", b))]
+    asked: dict[str, Any] = {"op": "align", "videos": videos, "roi": None, "game": "auto", "reader": "rapidocr"}
+    if evidence:
+        asked["evidence_dir"] = str(evidence)
+    return json.dumps(asked).encode()
+
+
+def align(a: Path, b: Path, evidence: Path | None = None) -> tuple[Cost, dict[str, Any]]:
+    """One run of the aligner's child, with the environment that the worker gives it."""
+    cost = run(ALIGNER, request(a, b, evidence), CHILD_ENVIRONMENT)
+    result: dict[str, Any] = json.loads(cost.output.splitlines()[-1])["result"]
+    return cost, result
+
+
+def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]:
+    """By VOD: the error of each clock constant that the aligner refined, in frames of that VOD.
+
+    In this process, by listening to the aligner's refinement: its answer names only the pair's offset.
+    """
+    from sessions_app.comparison.alignment import align as aligner
+    from sessions_app.comparison.alignment.reader import load_reader
+
+    clips: dict[str, Clip] = {"a": pair.a, "b": pair.b}
+    errors: dict[str, list[float]] = {"a": [], "b": []}
+    original = aligner.refine
+
+    def listen(source: Any, segment: Any, wanted: int) -> Any:
+        found = original(source, segment, wanted)
+        if found is not None:
+            clip = clips[source.vod_id]
+            true = clip.match.segment_at(clip.spec.start + (segment.start + segment.end) / 2)
+            constant = true.clock + true.rate * (clip.spec.start - true.start)
+            # A clock that counts down shows the second still begun, one that counts up the second passed.
+            error = (found.constant - constant + 0.5) % 1.0 - 0.5
+            errors[source.vod_id].append(error * float(clip.spec.fps))
+        return found
+
+    aligner.refine = listen  # type: ignore[assignment]
+    try:
+        aligner.align_videos([("a", a), ("b", b)], None, "auto", load_reader("rapidocr"))
+    finally:
+        aligner.refine = original
+    return errors
+
+
+def baseline(pair: Pair, paths: dict[str, Path], reader: str, seed: int) -> float:
+    """CPU seconds of one exact seek and reading per second of both VODs, extrapolated from samples of each."""
+    total = 0.0
+    for name, box in timer_fractions(pair).items():
+        argv = [sys.executable, "-m", "bench.seek_baseline", str(paths[name]), *(f"{part:.6f}" for part in box)]
+        cost = run([*argv, "--reader", reader, "--samples", str(SAMPLES), "--seed", str(seed)], extra_env={
+            "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+        })  # fmt: skip
+        found = json.loads(cost.output)
+        total += found["cpu_per_sample"] * found["duration"]
+    return total
+
+
+def measure(seed: int) -> list[Table]:
+    """Both baselines, five runs, and the error of each VOD."""
+    pair, a, b = long_pair(seed)
+    paths = {pair.a.spec.name: a, pair.b.spec.name: b}
+    align(a, b)  # the files come into the page cache for all alike
+    same_reader = baseline(pair, paths, "ours", seed)
+    runs = [align(a, b) for _ in range(RUNS)]
+    with_detection = baseline(pair, paths, "rapidocr", seed)
+    cpu = statistics.median(cost.cpu for cost, _ in runs)
+    walls = [cost.wall for cost, _ in runs]
+    peak = max(cost.peak for cost, _ in runs)
+    table = Table("", ("what", "measured", "goal", "met"))
+    ratio = same_reader / cpu
+    table.add(
+        "CPU, median of 5", f"{cpu:.2f} s ({', '.join(f'{cost.cpu:.2f}' for cost, _ in runs)})", "", ""
+    )  # fmt: skip
+    table.add(f"… 1 seek a second, same reader: {same_reader:.1f} s", f"{ratio:.0f}× less", "≥ 60×", yes(ratio >= 60))
+    table.add(f"… 1 seek a second, rapidocr's detection: {with_detection:.1f} s", f"{with_detection / cpu:.0f}× less",
+              "reported", "")  # fmt: skip
+    wall = statistics.median(walls)
+    shown = f"{wall:.2f} s (best {min(walls):.2f}, p95 {percentile(walls, 0.95):.2f})"
+    table.add("wall, median of 5", shown, "≤ 2.5 s on idle cores", yes(wall <= 2.5))
+    table.add("peak memory, largest of 5", f"{peak / 1e6:.0f} MB", "≤ 300 MB", yes(peak <= 300e6))
+    [proposal] = runs[-1][1]["proposals"]
+    assert pair.offset is not None
+    error = proposal["offset"] - pair.offset
+    bound = float(1 / pair.a.spec.fps + 1 / pair.b.spec.fps) / 2
+    table.add("error of the pair", f"{error * 1000:+.2f} ms, confidence {proposal['confidence']:.3f}",
+              f"≤ {bound * 1000:.1f} ms", yes(abs(error) <= bound))  # fmt: skip
+    for vod_id, errors in errors_against_truth(pair, a, b).items():
+        worst = max(errors, key=abs) if errors else float("nan")
+        shown = ", ".join(f"{value:+.2f}" for value in errors)
+        table.add(f"error of VOD {vod_id}, each refined run", f"{shown} frames", "≤ half a frame",
+                  yes(abs(worst) <= 0.5))  # fmt: skip
+    return [table]
+
+
+def yes(met: bool) -> str:
+    return "yes" if met else "no"

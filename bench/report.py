@@ -1,0 +1,64 @@
+"""Tables of measurements: printed, and kept in docs/benchmarks.md by section; measures nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = PROJECT_ROOT / "docs" / "benchmarks.md"
+OPENING = """# Benchmarks
+
+Written by `python -m bench --write`. Every ratio is against something run in the same minutes on the same machine:
+trust ratios, not seconds. Goals are those of goals.md.
+"""
+
+
+@dataclass(slots=True)
+class Table:
+    """Rows under a heading; cells are text."""
+
+    title: str
+    columns: Sequence[str]
+    rows: list[Sequence[str]] = field(default_factory=list)
+    note: str = ""
+
+    def add(self, *cells: object) -> None:
+        """One row."""
+        self.rows.append([str(cell) for cell in cells])
+
+    def markdown(self) -> str:
+        """The table with its heading."""
+        lines = [f"### {self.title}", ""] if self.title else []
+        lines += ["| " + " | ".join(row) + " |" for row in (self.columns, ["---"] * len(self.columns), *self.rows)]
+        return "\n".join([*lines, *(["", self.note] if self.note else [])])
+
+
+def machine() -> str:
+    """What the numbers were measured on, and how busy it was."""
+    model = platform.processor() or platform.machine()
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        found = re.search(r"model name\s*:\s*(.+)", file.read())
+    load = os.getloadavg()[0]
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return f"{now}, {os.cpu_count()} × {found.group(1) if found else model}, load {load:.1f} when it ended."
+
+
+def section(goal: str, heading: str, seed: int, tables: Sequence[Table]) -> str:
+    """The tables of one goal as a section of the document."""
+    parts = [f"## {goal}: {heading}", f"Seed {seed}. {machine()}", *(table.markdown() for table in tables)]
+    return "\n\n".join(parts) + "\n"
+
+
+def write(goal: str, text: str) -> None:
+    """Put a goal's section into the document in place of its last one."""
+    old = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else OPENING
+    opening, *sections = re.split(r"(?m)^(?=## )", old)
+    kept = {part.split(":", 1)[0].removeprefix("## "): part.rstrip() + "\n" for part in sections}
+    kept[goal] = text
+    DOCUMENT.write_text("\n".join([opening.rstrip() + "\n", *(kept[name] for name in sorted(kept))]), encoding="utf-8")

@@ -1,0 +1,26 @@
+// The largest difference between two running videos in the last ten seconds: what the page says about being in step.
+
+const MEMORY = 10_000; // ms
+
+export class Spread {
+  /** @type {{at: number, spread: number}[]} */
+  #seen = [];
+
+  /**
+   * @param {number} now milliseconds, as performance.now()
+   * @param {number[]} errors seconds against the anchor, the anchor's own 0 among them
+   */
+  note(now, errors) {
+    this.#seen = this.#seen.filter((s) => now - s.at < MEMORY);
+    this.#seen.push({ at: now, spread: Math.max(...errors) - Math.min(...errors) });
+  }
+
+  forget() {
+    this.#seen = [];
+  }
+
+  /** Seconds; null before the first look. */
+  get worst() {
+    return this.#seen.length ? Math.max(...this.#seen.map((s) => s.spread)) : null;
+  }
+}

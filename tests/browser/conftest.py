@@ -1,0 +1,195 @@
+"""The real program with three recordings whose frames carry their numbers, and a Chromium to look at it with."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests.crash.conftest import ON_POSTGRESQL, REDIS_DATABASE, SHARED_REDIS, database_url, on_server
+from tests.crash.program import BASE, PROJECT_ROOT, Place, Program, clean_environment, manage, redis_database
+from vodplatform.demo.clips import NTSC, small_spec
+from vodplatform.demo.encode import render
+from vodplatform.demo.match import round_match
+from vodplatform.demo.recording import RecordingSpec
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required", "--mute-audio",
+]  # fmt: skip
+ACCOUNT, PASSWORD = "watcher", "a-password-for-the-browser"
+DESK, PHONE = (1440, 900), (360, 740)
+SECONDS = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A file in the library and what is true of it. start: match time of its first frame, seconds."""
+
+    path: Path
+    fps: Fraction
+    start: float
+
+    @property
+    def offset_to_first(self) -> float:
+        """True offset in seconds when the first recording's is 0."""
+        return self.start - SPECS[0].start
+
+
+def _spec(name: str, start: float, fps: Fraction, **changes: Any) -> RecordingSpec:
+    return small_spec(name, start, 7, fps=fps, duration=SECONDS, gop=15, frame_barcode=True, **changes)
+
+
+SPECS = (
+    _spec("alpha", 10.1234, Fraction(60), audio=True),
+    _spec("bravo", 12.6071, NTSC, style="broadcast"),
+    _spec("charlie", 11.4513, Fraction(30), style="arcade"),
+)
+
+
+@pytest.fixture(scope="package")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
+    """Three recordings of one match in a library folder of their own, and a file there that is no video."""
+    folder = tmp_path_factory.mktemp("recordings")
+    match = round_match(77, 60.0)
+    for spec in SPECS:
+        render(spec, match, folder / f"{spec.name}.mp4")
+    (folder / "notes.mp4").write_text("These are notes, not a video.\n")
+    return [Recording(folder / f"{spec.name}.mp4", spec.fps, spec.start) for spec in SPECS]
+
+
+@pytest.fixture(scope="package")
+def program(tmp_path_factory: pytest.TempPathFactory, recordings: list[Recording]) -> Iterator[Program]:
+    """`manage.py up` with an account that may use the recordings."""
+    environment = {"VOD_LIBRARY_ROOTS": f"{recordings[0].path.parent}={ACCOUNT}"}
+    database = f"vod_browser_{secrets.token_hex(4)}"
+    if ON_POSTGRESQL:
+        on_server(f"CREATE DATABASE {database}")
+        environment["DATABASE_URL"] = database_url(database)
+    if SHARED_REDIS:
+        environment["REDIS_URL"] = redis_database(SHARED_REDIS, REDIS_DATABASE)
+    data_dir = tmp_path_factory.mktemp("program") / "d"
+    commands = environment | {"VOD_DATA_DIR": str(data_dir)}
+    try:
+        assert manage("migrate", "--verbosity", "0", environment=commands).returncode == 0
+        _create_account(commands)
+        key = manage("create_token", ACCOUNT, environment=commands).stdout.strip()
+        running = Program(Place(data_dir, environment, key))
+        try:
+            yield running.start()
+        finally:
+            running.end()
+    finally:
+        if ON_POSTGRESQL:
+            on_server(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+
+
+def _create_account(environment: dict[str, str]) -> None:
+    words = [sys.executable, str(PROJECT_ROOT / "manage.py"), "create_account", ACCOUNT, "--group", ACCOUNT]
+    subprocess.run(
+        [*words, "--password-stdin"], input=PASSWORD, text=True, check=True, capture_output=True, timeout=60,
+        env=clean_environment(environment),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """One browser for the package; closed with it, for its event loop must not outlive these tests."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def signed_in(chromium: Browser, program: Program) -> Any:
+    """The cookies of a person who has signed in."""
+    context = chromium.new_context()
+    page = context.new_page()
+    sign_in(page, program)
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+def sign_in(page: Page, program: Program) -> None:
+    """Fill in the form and arrive."""
+    page.goto(f"{program.address}/login")
+    page.get_by_label("User name").fill(ACCOUNT)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/compare")
+
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(chromium: Browser, program: Program, signed_in: Any) -> Iterator[OpenPage]:
+    """Opens an address as the signed-in person, in a context of its own. No page may leave an error in its console."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(f"{message.text} ({message.location})")
+
+    def open_(
+        path: str, *, size: tuple[int, int] = DESK, theme: str = "dark", anonymous: bool = False, quiet: bool = True
+    ) -> Page:
+        touch = size[0] < 700
+        context = chromium.new_context(
+            viewport={"width": size[0], "height": size[1]}, has_touch=touch, is_mobile=touch,
+            storage_state=None if anonymous else signed_in, base_url=program.address,
+        )  # fmt: skip
+        contexts.append(context)
+        context.add_cookies([{"name": "theme", "value": theme, "url": program.address}])
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        if quiet:
+            page.on("console", heard)
+            page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def comparison(program: Program, recordings: list[Recording]) -> dict[str, Any]:
+    """A session of the three recordings, at their true offsets."""
+    vods = [
+        {"vod_id": letter, "name": recording.path.name, "path": str(recording.path)}
+        for letter, recording in zip("ABC", recordings, strict=True)
+    ]
+    session = program.call("POST", BASE, {"vods": vods, "name": "Match 2041, round 7"})["session"]
+    offsets = {letter: recording.offset_to_first for letter, recording in zip("ABC", recordings, strict=True)}
+    path = f"{BASE}/{session['session_id']}/offsets"
+    found: dict[str, Any] = program.call("PUT", path, {"offsets": offsets, "source": "manual"})["session"]
+    return found
+
+
+def session_of(program: Program, session_id: str) -> dict[str, Any]:
+    """The session as the server has it now."""
+    found: dict[str, Any] = program.call("GET", f"{BASE}/{session_id}")["session"]
+    return found
+
+
+def evaluate_module(page: Page, module: str, body: str, argument: Any = None) -> Any:
+    """Run ``body`` (an expression of ``m``, the module, and ``x``) in the page. Anything JSON may come back."""
+    return page.evaluate(
+        f"async (x) => {{ const m = await import({json.dumps(f'/static/js/{module}')}); return {body}; }}", argument
+    )

@@ -1,0 +1,37 @@
+"""Which frame each video shows, read from the pixels of a screenshot: what a person would see, whatever scripts say."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from playwright.sync_api import Page
+
+from vodplatform.demo.barcode import decode_barcode
+
+
+def frames_on_screen(page: Page) -> dict[str, int]:
+    """Frame number by vod_id of every pane in one screenshot. Raises ValueError where no number can be read."""
+    places = page.evaluate(
+        """() => [...document.querySelectorAll('[data-pane]')].map((pane) => {
+            const r = pane.querySelector('[data-pic]').getBoundingClientRect();
+            return [pane.dataset.pane, r.x, r.y, r.width, r.height];
+        })"""
+    )
+    picture = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    found = {}
+    for vod_id, x, y, width, height in places:
+        crop = picture[round(y) : round(y + height), round(x) : round(x + width)]
+        found[vod_id] = decode_barcode(crop)
+    return found
+
+
+def spread(frames: dict[str, int], rates: dict[str, Fraction], starts: dict[str, float]) -> float:
+    """Seconds by which the frames shown cannot be of one moment; 0 when there is a moment that all of them show.
+
+    A frame is on screen from its timestamp to the next one; ``starts`` are the moments of each video's first frame.
+    """
+    begin = max(starts[vod_id] + float(frame / rates[vod_id]) for vod_id, frame in frames.items())
+    end = min(starts[vod_id] + float((frame + 1) / rates[vod_id]) for vod_id, frame in frames.items())
+    return max(0.0, begin - end)

@@ -1,0 +1,151 @@
+"""From sign-in to three videos in step, judged by the frame numbers burnt into the pixels."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage, Recording, session_of, sign_in
+from tests.browser.pixels import frames_on_screen, spread
+from tests.crash.program import Program
+
+LOOKS = 12
+HALF_FRAMES = 1 / 120 + 2 / 60  # s: half a frame of each video, the aligner's promise for the three
+
+
+@pytest.fixture
+def rates(recordings: list[Recording]) -> dict[str, Fraction]:
+    return {letter: recording.fps for letter, recording in zip("ABC", recordings, strict=True)}
+
+
+@pytest.fixture
+def starts(recordings: list[Recording]) -> dict[str, float]:
+    return {letter: recording.start for letter, recording in zip("ABC", recordings, strict=True)}
+
+
+def wait_until_standing(page: Page) -> None:
+    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+
+
+def look_while_playing(page: Page, rates: dict[str, Fraction], starts: dict[str, float]) -> list[float]:
+    """Spreads in seconds over some screenshots; every picture has moved on since the one before."""
+    spreads, last = [], {"A": -1, "B": -1, "C": -1}
+    for _ in range(LOOKS):
+        page.wait_for_function("n => window.__frames === undefined || performance.now() > window.__frames + n", arg=300)
+        page.evaluate("window.__frames = performance.now()")
+        frames = frames_on_screen(page)
+        assert all(frames[vod_id] > last[vod_id] for vod_id in frames), "a video stands still"
+        spreads.append(spread(frames, rates, starts))
+        last = frames
+    return sorted(spreads)
+
+
+def test_a_person_signs_in_aligns_three_recordings_and_watches_them_in_step(
+    open_page: OpenPage, program: Program, recordings: list[Recording], rates: dict[str, Fraction], starts: dict[str, float]
+) -> None:
+    page = open_page("/login", anonymous=True)
+    sign_in(page, program)
+    page.get_by_role("link", name="New comparison").click()
+    for recording in recordings:
+        page.get_by_role("button", name=f"Add {recording.path.name}").click()
+    page.get_by_label("Name", exact=True).fill("Match 2041, round 7")
+    page.get_by_role("button", name="Create and go on").click()
+    page.wait_for_url("**/compare/comp-*?setup")
+
+    draw_box(page, recordings[0])
+    expect(page.locator("[data-readings] figure")).to_have_count(15, timeout=60_000)
+    page.get_by_role("button", name="Align", exact=True).click()
+    page.get_by_role("button", name="Apply to B and C and open").click(timeout=60_000)
+    page.wait_for_url(re.compile(r"/compare/comp-\w+$"))
+    wait_until_standing(page)
+
+    session = session_of(program, page.url.rsplit("/", 1)[-1])
+    for vod, recording in zip(session["vods"], recordings, strict=True):
+        assert abs(vod["offset"] - recording.offset_to_first) <= HALF_FRAMES
+    page.locator("[data-lanes]").press("ArrowRight")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    wait_until_standing(page)
+    assert spread(frames_on_screen(page), rates, starts) <= HALF_FRAMES
+
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    spreads = look_while_playing(page, rates, starts)
+    assert spreads[LOOKS // 2] <= HALF_FRAMES
+    assert spreads[-1] <= HALF_FRAMES + 0.033
+
+
+def draw_box(page: Page, recording: Recording) -> None:
+    """Draw the timer box on A with the mouse: the tactical timer is at the top, in the middle."""
+    area = page.locator(".roi-area")
+    expect(area).to_be_visible()
+    box: Any = area.bounding_box()
+    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in ((0.43, 0.01), (0.5, 0.06), (0.57, 0.12))]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for x, y in at[1:]:
+        page.mouse.move(x, y)
+    page.mouse.up()
+
+
+def test_standing_videos_show_the_frames_of_one_moment_wherever_they_are_put(
+    open_page: OpenPage, comparison: dict[str, Any], rates: dict[str, Fraction]
+) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}")
+    wait_until_standing(page)
+    offsets = {vod["vod_id"]: vod["offset"] for vod in comparison["vods"]}
+    lanes: Any = page.locator("[data-lanes]").bounding_box()
+    for share in (0.21, 0.618, 0.43, 0.777):
+        page.mouse.click(lanes["x"] + share * lanes["width"], lanes["y"] + 10)
+        wait_until_standing(page)
+        T = float(page.locator("[data-lanes]").get_attribute("aria-valuenow") or 0)
+        for vod_id, frame in frames_on_screen(page).items():
+            expected = (T - offsets[vod_id]) * float(rates[vod_id])
+            assert abs(frame + 0.5 - expected) <= 0.5 + 0.006 * float(rates[vod_id]), (vod_id, T)
+
+
+def test_a_step_moves_the_focused_video_by_exactly_one_frame(
+    open_page: OpenPage, comparison: dict[str, Any], rates: dict[str, Fraction], starts: dict[str, float]
+) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}")
+    wait_until_standing(page)
+    page.locator("[data-lanes]").press("Shift+ArrowRight")
+    wait_until_standing(page)
+    for letter in "ABC":
+        page.locator(f"[data-pane={letter}] [data-act=solo]").focus()
+        page.keyboard.press(".")
+        wait_until_standing(page)
+        shown = frames_on_screen(page)
+        for key, by in ((".", 1), (".", 1), (",", -1)):
+            page.keyboard.press(key)
+            page.wait_for_function("status => document.querySelector('[data-sync-word]').textContent === status", arg="on the frame")
+            before, shown = shown, wait_for_frame(page, letter, shown[letter] + by)
+            assert shown[letter] == before[letter] + by
+            assert spread(shown, rates, starts) <= 0.001
+
+
+def wait_for_frame(page: Page, letter: str, frame: int) -> dict[str, int]:
+    """The frames on screen once ``letter`` says that it shows ``frame``."""
+    label = page.locator(f"[data-pane={letter}] [data-frame]")
+    expect(label).to_have_text(f"f {frame}")
+    wait_until_standing(page)
+    return frames_on_screen(page)
+
+
+def test_playing_videos_stay_in_step_over_seeks_and_a_change_of_speed(
+    open_page: OpenPage, comparison: dict[str, Any], rates: dict[str, Fraction], starts: dict[str, float]
+) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}")
+    wait_until_standing(page)
+    page.locator("[data-lanes]").press("Shift+ArrowRight")
+    page.keyboard.press("k")
+    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    assert look_while_playing(page, rates, starts)[LOOKS // 2] <= 0.008
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("j")
+    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    assert look_while_playing(page, rates, starts)[LOOKS // 2] <= 0.008

@@ -1,0 +1,87 @@
+"""Rendered pairs, style × rate × size × bitrate × pause × offset: right to half a frame of each, or refused."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from media_app.av.frames import Box, VideoFile
+from sessions_app.comparison.alignment.align import AlignmentResult, align_videos
+from sessions_app.comparison.alignment.reader import RapidReader
+from vodplatform.demo.clips import Pair, refusal_pairs, render_pair, timer_pairs, unrelated_pair
+
+pytestmark = [pytest.mark.pure, pytest.mark.full]
+SEED = int(os.environ.get("TIMER_MATRIX_SEED", "20240"))
+RIGHT = {pair.name: pair for pair in timer_pairs(SEED)}
+REFUSED = {pair.name: pair for pair in refusal_pairs(SEED)}
+UNRELATED = unrelated_pair(SEED)
+ROUNDING = 1.5e-3  # containers keep times to a millisecond
+Align = Callable[[Pair], AlignmentResult]
+
+
+@pytest.fixture(scope="module")
+def align(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Align]:
+    """Renders every pair in two processes ahead of the tests, and aligns one without any hint."""
+    folder = tmp_path_factory.mktemp("matrix")
+    reader = RapidReader()
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        everything = [*RIGHT.values(), *REFUSED.values(), UNRELATED]
+        rendered: dict[str, Future[tuple[Path, Path]]] = {}
+        for pair in everything:
+            (folder / pair.name).mkdir()
+            rendered[pair.name] = pool.submit(render_pair, pair, folder / pair.name)
+
+        def run(pair: Pair) -> AlignmentResult:
+            paths = rendered[pair.name].result()
+            return align_videos(list(zip("ab", paths, strict=True)), None, "auto", reader)
+
+        yield run
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_the_offset_is_right_to_half_a_frame_of_each(align: Align, name: str) -> None:
+    pair = RIGHT[name]
+    result = align(pair)
+    assert result.refused == ()
+    (proposal,) = result.proposals
+    assert pair.offset is not None
+    bound = 0.5 / float(pair.a.spec.fps) + 0.5 / float(pair.b.spec.fps) + ROUNDING
+    assert abs(proposal.offset - pair.offset) <= bound, f"{proposal.offset} should be {pair.offset}"
+    assert proposal.error_bound <= bound
+    assert proposal.confidence >= 0.5
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_no_timer_can_tell_is_refused(align: Align, name: str) -> None:
+    result = align(REFUSED[name])
+    assert result.proposals == ()
+    assert result.refused
+    for refusal in result.refused:
+        assert refusal.reason.islower()
+        assert refusal.message.endswith(".")
+
+
+def test_unrelated_matches_are_never_sure(align: Align) -> None:
+    result = align(UNRELATED)
+    assert all(proposal.confidence < 0.9 and proposal.note for proposal in result.proposals)
+
+
+def test_a_timer_too_small_to_read_is_refused(align: Align, tmp_path: Path) -> None:
+    """The plain pair scaled down until its digits are three pixels high."""
+    pair = RIGHT["plain"]
+    align(pair)
+    from tests.comparison.alignment.draw import Look, draw_clip, minutes
+
+    paths = [
+        draw_clip(tmp_path / f"{k}.mp4", lambda t: minutes(500 - t), 20, size=(320, 180), look=Look(digits=3))
+        for k in range(2)
+    ]
+    result = align_videos([("a", paths[0]), ("b", paths[1])], None, "auto", RapidReader())
+    assert result.proposals == ()
+    with VideoFile(paths[0]) as video:
+        assert video.frame_at(0.0) is not None
+    assert Box(0, 0, 1, 1).grown(1, 1) == Box(0, 0, 1, 1)

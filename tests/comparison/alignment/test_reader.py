@@ -1,0 +1,101 @@
+"""The default reader reads crops offline; missing readers say what to do."""
+
+import importlib
+import sys
+import types
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sessions_app.comparison.alignment import reader as module
+from sessions_app.comparison.alignment.reader import RapidReader, ReaderUnavailable, TextFinder, load_reader
+from tests.comparison.alignment.draw import timer_crop
+
+pytestmark = pytest.mark.pure
+
+
+@pytest.fixture(scope="module")
+def rapid() -> RapidReader:
+    return RapidReader()
+
+
+def test_it_reads_timers_of_different_widths_in_one_call(rapid: RapidReader) -> None:
+    texts = ["1:23", "0:07", "12:34", "1:02:03", "0:59.4", "8:16"]
+    readings = rapid.read([timer_crop(text, 30 + 7 * number) for number, text in enumerate(texts)])
+    assert [r.text for r in readings] == texts
+    assert [r.value for r in readings] == pytest.approx([83, 7, 754, 3723, 59.4, 496])
+    assert [r.resolution for r in readings] == pytest.approx([1, 1, 1, 1, 0.1, 1])
+    assert min(r.confidence for r in readings) > 0.8
+
+
+def test_noise_and_blank_crops_have_no_value(rapid: RapidReader) -> None:
+    rng = np.random.default_rng(0)
+    crops = [rng.integers(0, 255, (30, 90, 3), dtype=np.uint8), np.zeros((20, 60, 3), np.uint8)]
+    assert [r.value for r in rapid.read(crops)] == [None, None]
+    assert rapid.read([]) == []
+
+
+def test_crops_of_one_pixel_are_survived(rapid: RapidReader) -> None:
+    assert rapid.read([np.zeros((2, 2, 3), np.uint8)])[0].value is None
+
+
+def test_the_finder_boxes_text_where_it_is() -> None:
+    image = np.full((200, 400, 3), 90, np.uint8)
+    crop = timer_crop("1:23", 40)
+    image[60:100, 150 : 150 + crop.shape[1]] = crop
+    boxes = TextFinder().find(image, 160)
+    assert len(boxes) == 1
+    box = boxes[0]
+    assert 60 <= (box.y0 + box.y1) / 2 <= 100
+    assert abs((box.x0 + box.x1) / 2 - (150 + crop.shape[1] / 2)) < 12
+
+
+def test_an_unknown_reader_is_named() -> None:
+    with pytest.raises(ReaderUnavailable, match="'tesseract'"):
+        load_reader("tesseract")
+
+
+def test_a_missing_model_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    with pytest.raises(ReaderUnavailable, match=r"requirements/base\.txt"):
+        load_reader("rapidocr")
+
+
+def test_a_missing_easyocr_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "easyocr", None)
+    with pytest.raises(ReaderUnavailable, match=r"requirements/easyocr\.txt"):
+        load_reader("easyocr")
+
+
+class FakeEasyOcr(types.ModuleType):
+    """Stands in for the package: records how it is called."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__("easyocr")
+        self.error = error
+        self.settings: dict[str, Any] = {}
+
+    def Reader(self, languages: list[str], **settings: Any) -> Any:
+        self.settings = settings
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def recognize(self, crop: np.ndarray, **_: Any) -> list[tuple[Any, str, float]]:
+        return [([], "1:23", 0.75)]
+
+
+def test_easyocr_without_weights_downloads_nothing_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = FakeEasyOcr(FileNotFoundError("Missing english_g2.pth and downloads disabled"))
+    monkeypatch.setattr(importlib, "import_module", lambda name: package)
+    with pytest.raises(ReaderUnavailable, match=r"english_g2\.pth"):
+        load_reader("easyocr")
+    assert package.settings["download_enabled"] is False
+
+
+def test_easyocr_readings_look_like_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = FakeEasyOcr()
+    monkeypatch.setattr(importlib, "import_module", lambda name: package)
+    reading = load_reader("easyocr").read([timer_crop("1:23")])[0]
+    assert (reading.text, reading.value, reading.confidence, reading.resolution) == ("1:23", 83, 0.75, 1)

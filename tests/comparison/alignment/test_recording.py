@@ -1,0 +1,247 @@
+"""On drawn recordings: the timer is found, its flips are found to the frame, and the child keeps its protocol."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from media_app.av.frames import Box
+from sessions_app.comparison.alignment.align import AlignmentResult, Roi, align_videos, safe_name
+from sessions_app.comparison.alignment.clock import PROFILES
+from sessions_app.comparison.alignment.fit import fit_segments
+from sessions_app.comparison.alignment.locate import Locator
+from sessions_app.comparison.alignment.reader import RapidReader, TextFinder
+from sessions_app.comparison.alignment.refine import refine
+from sessions_app.comparison.alignment.sample import Source
+from tests.comparison.alignment.draw import Look, draw_clip, minutes
+
+pytestmark = [pytest.mark.pure, pytest.mark.full]
+NTSC = Fraction(30_000, 1001)
+RIGHT = Look(x=0.72, y=0.82, digits=14, colour=(40, 220, 250), panel=(20, 20, 20))
+HINT = Box(0.40, 0.02, 0.24, 0.16)
+
+
+@pytest.fixture(scope="module")
+def rapid() -> RapidReader:
+    return RapidReader()
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Clips of one countdown from 9:00 (a starts at match second 20.31, b at 29.77) and some that are none."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    def clip(name: str, text: Callable[[float], str], seconds: float = 32, **kwargs: Any) -> Path:
+        return draw_clip(folder / f"{name}.mp4", text, seconds, **kwargs)
+
+    return {
+        "a": clip("a", lambda t: minutes(540 - 20.31 - t)),
+        "b": clip("b", lambda t: minutes(540 - 29.77 - t), fps=NTSC, size=(426, 240), look=RIGHT, seed=2),
+        "c": clip("c", lambda t: minutes(540 - 58.4 - t), size=(320, 180), seed=3, gop=100),
+        "blank": clip("blank", lambda t: "", 20),
+        "frozen": clip("frozen", lambda t: "4:07", 20),
+        "hidden": clip("hidden", lambda t: minutes(540 - 20.31 - t) if t > 12 else "", 32),
+    }
+
+
+def located(path: Path, rapid: RapidReader) -> Source:
+    source = Source("a", path, rapid, PROFILES["auto"])
+    locator = Locator(TextFinder(), rapid, PROFILES["auto"])
+    source.look_at(locator.near(HINT, list(source.pictures(source.spread(3))))[0].box)
+    return source
+
+
+def test_a_flip_is_found_to_the_frame(clips: dict[str, Path], rapid: RapidReader) -> None:
+    with located(clips["a"], rapid) as source:
+        source.sample_near(source.even_times(), lambda done, of: None)
+        (segment,) = fit_segments(source.samples)
+        found = refine(source, segment)
+        assert found is not None
+        assert found.flips == 2
+        assert abs(found.constant - (540 - 20.31)) <= 0.5 / 30 + 1e-6
+        assert found.high - found.low <= 1 / 30 + 1e-6
+
+
+@pytest.mark.parametrize("shift", [(-0.06, 0.0), (0.06, 0.03), (0.0, 0.04)])
+@pytest.mark.parametrize("scale", [1.0, 1.6])
+def test_a_loosely_drawn_box_is_enough(
+    clips: dict[str, Path], rapid: RapidReader, shift: tuple[float, float], scale: float
+) -> None:
+    hint = Box(HINT.x + shift[0], max(0, HINT.y + shift[1]), HINT.width * scale, HINT.height * scale)
+    with Source("a", clips["a"], rapid, PROFILES["auto"]) as source:
+        locator = Locator(TextFinder(), rapid, PROFILES["auto"])
+        best = locator.near(hint, list(source.pictures(source.spread(3))))[0]
+        assert abs(best.box.x + best.box.width / 2 - 0.5) < 0.08
+        assert best.box.y < 0.1
+
+
+def test_the_timer_is_found_with_no_hint_at_all(clips: dict[str, Path], rapid: RapidReader) -> None:
+    with Source("b", clips["b"], rapid, PROFILES["auto"]) as source:
+        locator = Locator(TextFinder(), rapid, PROFILES["auto"])
+        (picture,) = source.pictures(source.spread(1))
+        assert any(c.box.x > 0.6 and c.box.y > 0.7 for c in locator.anywhere(picture, fine=False))
+
+
+def aligned(clips: dict[str, Path], names: str, rapid: RapidReader, **kwargs: Any) -> AlignmentResult:
+    return align_videos(
+        [(name, clips[name]) for name in names.split()], kwargs.pop("roi", None), "auto", rapid, **kwargs
+    )
+
+
+def test_two_recordings_are_aligned_with_evidence(clips: dict[str, Path], rapid: RapidReader, tmp_path: Path) -> None:
+    heard: list[float] = []
+    result = aligned(
+        clips, "a b", rapid, roi=Roi("a", 5.0, HINT), evidence_dir=tmp_path,
+        on_progress=lambda percent, message: heard.append(percent),
+    )  # fmt: skip
+    assert result.reference == "a"
+    (proposal,) = result.proposals
+    # b starts 9.46 s later in the match: the same moment is 9.46 s earlier in its own time.
+    assert abs(proposal.offset - (29.77 - 20.31)) <= 0.5 / 30 + 0.5 / NTSC + 1e-4
+    assert proposal.confidence < 0.9
+    assert "unbroken run" in proposal.note
+    assert {e.file for e in proposal.evidence} == {f"b-{n}-{v}.jpg" for n in range(3) for v in "ab"}
+    for first, second in zip(proposal.evidence[::2], proposal.evidence[1::2], strict=True):
+        assert first.text == second.text
+        assert first.time - second.time == pytest.approx(proposal.offset, abs=1 / 29)
+        assert (tmp_path / first.file).stat().st_size > 2000
+    assert heard == sorted(heard)
+    assert len(heard) > 3
+
+
+def test_a_third_without_common_time_is_placed_through_the_second(clips: dict[str, Path], rapid: RapidReader) -> None:
+    result = aligned(clips, "a b c", rapid)
+    offsets = {p.vod_id: p for p in result.proposals}
+    assert abs(offsets["c"].offset - (58.4 - 20.31)) <= 1.5 / 30 + 1e-3 if "c" in offsets else result.refused
+    assert offsets["b"].offset == pytest.approx(9.46, abs=0.04)
+
+
+def test_a_timer_that_shows_up_late_is_found(clips: dict[str, Path], rapid: RapidReader) -> None:
+    result = aligned(clips, "hidden b", rapid)
+    assert result.proposals[0].offset == pytest.approx(9.46, abs=0.04)
+
+
+def test_videos_without_a_running_timer_are_refused_and_the_rest_goes_on(
+    clips: dict[str, Path], rapid: RapidReader
+) -> None:
+    result = aligned(clips, "blank a b", rapid)
+    assert result.reference == "a"
+    assert [(r.vod_id, r.reason) for r in result.refused] == [("blank", "timer_not_found")]
+    assert [p.vod_id for p in result.proposals] == ["b"]
+
+
+def test_a_frozen_timer_is_refused_with_what_it_shows(clips: dict[str, Path], rapid: RapidReader) -> None:
+    (refusal,) = aligned(clips, "a frozen", rapid, roi=Roi("a", 3, HINT)).refused
+    assert refusal.reason == "timer_frozen"
+    assert "4:07" in refusal.message
+
+
+def test_an_unreadable_file_is_refused_alone(clips: dict[str, Path], rapid: RapidReader, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("no video")
+    result = align_videos([("x", bad), ("a", clips["a"]), ("b", clips["b"])], None, "auto", rapid)
+    assert [(r.vod_id, r.reason) for r in result.refused] == [("x", "vod_unreadable")]
+    assert len(result.proposals) == 1
+
+
+def test_ids_never_leave_the_evidence_folder() -> None:
+    assert safe_name("b") == "b"
+    assert "/" not in safe_name("../../etc/x") and not safe_name("..").startswith(".")
+    assert safe_name("a.b") != safe_name("a_b")
+
+
+# The child's protocol
+
+
+def child(request: Any, **environment: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "sessions_app.comparison.alignment"],
+        input=request if isinstance(request, str) else json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | environment,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def roi_json(vod_id: str) -> dict[str, Any]:
+    return {"vod_id": vod_id, "time": 5.0, **HINT.as_json()}
+
+
+def test_the_child_aligns_and_reports_progress_that_never_falls(clips: dict[str, Path], tmp_path: Path) -> None:
+    request = {
+        "op": "align",
+        "videos": [{"vod_id": name, "path": str(clips[name])} for name in "ab"],
+        "roi": roi_json("a"),
+        "game": "auto",
+        "reader": "rapidocr",
+        "evidence_dir": str(tmp_path),
+        "threads": 1,
+    }
+    *progress, last = child(request)
+    percents = [line["progress"] for line in progress]
+    assert percents == sorted(percents) and percents
+    assert all(isinstance(line["message"], str) for line in progress)
+    result = last["result"]
+    assert result["reference"] == "a"
+    (proposal,) = result["proposals"]
+    assert proposal["vod_id"] == "b"
+    assert set(proposal) >= {"offset", "confidence", "error_bound", "agreeing", "samples", "readings", "evidence"}
+    assert set(proposal["readings"][0]) == {"time", "text", "value", "confidence"}
+    assert set(proposal["evidence"][0]) == {"file", "vod_id", "time", "text"}
+    assert result["refused"] == []
+
+
+def test_the_child_previews_exact_frames(clips: dict[str, Path], tmp_path: Path) -> None:
+    request = {
+        "op": "preview",
+        "videos": [
+            {"vod_id": "a", "path": str(clips["a"]), "times": [1.0, 10.5, 20.25]},
+            {"vod_id": "b", "path": str(clips["b"]), "times": None},
+        ],
+        "roi": roi_json("a"),
+        "reader": "rapidocr",
+        "crop_dir": str(tmp_path),
+    }
+    (answer,) = child(request)
+    readings = answer["result"]["readings"]
+    mine = [r for r in readings if r["vod_id"] == "a"]
+    assert [r["text"] for r in mine] == [minutes(540 - 20.31 - t) for t in (1.0, 10.5, 20.25)]
+    assert [r["crop"] for r in mine] == ["a-0.jpg", "a-1.jpg", "a-2.jpg"]
+    others = [r for r in readings if r["vod_id"] == "b"]
+    assert len(others) == 8
+    # The timer of b is elsewhere: it is looked for.
+    assert sum(r["value"] == float(np.floor(540 - 29.77 - r["time"])) for r in others) >= 6
+    assert all((tmp_path / r["crop"]).is_file() for r in readings)
+
+
+@pytest.mark.parametrize(
+    ("request_", "kind"),
+    [
+        ("{", "bad_request"),
+        ([1], "bad_request"),
+        ({"op": "align"}, "bad_request"),
+        ({"op": "dance", "videos": []}, "bad_request"),
+        ({"op": "align", "videos": [], "game": "chess"}, "bad_request"),
+        ({"op": "align", "videos": [], "roi": {"x": "wide"}}, "bad_request"),
+        ({"op": "align", "videos": [], "reader": "easyocr"}, "reader_unavailable"),
+    ],
+)
+def test_the_child_answers_bad_requests_with_an_error(request_: Any, kind: str) -> None:
+    (answer,) = child(request_)
+    assert answer["error"]["type"] == kind
+    assert answer["error"]["message"]
+
+
+def test_the_child_never_imports_django(clips: dict[str, Path]) -> None:
+    code = "import sys, sessions_app.comparison.alignment.__main__; print([m for m in sys.modules if 'django' in m])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

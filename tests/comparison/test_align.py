@@ -1,0 +1,277 @@
+"""POST /api/sessions/multi-vod/{id}/align: what is queued, what is refused, and one run from end to end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+
+from jobs_app.models import Job, JobStatus
+from jobs_app.running import run_lane
+from sessions_app.comparison import services
+from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetChange
+from tests.conftest import Library
+from tests.support.api import BAD_BODIES, BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of, vod_of
+from tests.support.factories import make_session, make_video
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+BOX = {"vod_id": "vod-1", "time": 3.5, "x": 0.4, "y": 0.02, "width": 0.2, "height": 0.08}
+
+
+@pytest.fixture
+def session(owner: User) -> ComparisonSession:
+    return make_session(owner)
+
+
+@pytest.fixture
+def url(session: ComparisonSession) -> str:
+    return f"{BASE}/{session.session_id}/align"
+
+
+def nothing_was_queued() -> bool:
+    return not (Job.objects.exists() or Alignment.objects.exists())
+
+
+class TestAsking:
+    def test_the_answer_names_the_job(self, api: Api, owner: User, session: ComparisonSession, url: str) -> None:
+        response = api.post(url, {"method": "timer_ocr"})
+        assert response.status_code == 202
+        assert response.json()["ok"] is True
+        job = Job.objects.get(pk=response.json()["job_id"])
+        assert (job.status, job.owner, job.kind) == ("queued", owner, services.ALIGN_KIND)
+        assert Alignment.objects.get(job=job).session == session
+
+    def test_box_and_game_are_handed_on(self, api: Api, url: str) -> None:
+        job_id = api.post(url, {"method": "timer_ocr", "roi": BOX, "game": "valorant"}).json()["job_id"]
+        params = Job.objects.get(pk=job_id).params
+        assert (params["roi"], params["game"]) == (BOX, "valorant")
+        assert [video["vod_id"] for video in params["videos"]] == ["vod-1", "vod-2", "vod-3"]
+
+    @pytest.mark.parametrize("game", ["auto", "apex", "valorant", "csgo", "speedrun"])
+    def test_every_game_of_the_contract_is_known(self, api: Api, url: str, game: str) -> None:
+        assert api.post(url, {"method": "timer_ocr", "game": game}).status_code == 202
+
+    def test_the_session_itself_does_not_change(self, api: Api, session: ComparisonSession, url: str) -> None:
+        api.post(url, {"method": "timer_ocr"})
+        session.refresh_from_db()
+        assert session.revision == 1
+
+    def test_a_null_box_is_none(self, api: Api, url: str) -> None:
+        assert api.post(url, {"method": "timer_ocr", "roi": None}).status_code == 202
+
+    def test_a_box_may_be_the_whole_frame(self, api: Api, url: str) -> None:
+        box = BOX | {"x": 0, "y": 0, "width": 1, "height": 1, "time": 0}
+        assert api.post(url, {"method": "timer_ocr", "roi": box}).status_code == 202
+
+    @pytest.mark.parametrize("method", ["audio", "auto"])
+    def test_alignment_by_sound_is_not_available_yet(self, api: Api, url: str, method: str) -> None:
+        refused(api.post(url, {"method": method}), 400, "method_unavailable")
+        assert nothing_was_queued()
+
+    @pytest.mark.parametrize("method", [None, "", "ocr", 1, True, [], {}], ids=str)
+    def test_an_unknown_method_is_refused(self, api: Api, url: str, method: Any) -> None:
+        refused(api.post(url, {"method": method}), 400, "invalid")
+        refused(api.post(url, {}), 400, "invalid")
+        assert nothing_was_queued()
+
+    @pytest.mark.parametrize("game", [None, "", "chess", 1, True, [], {}], ids=str)
+    def test_an_unknown_game_is_refused(self, api: Api, url: str, game: Any) -> None:
+        refused(api.post(url, {"method": "timer_ocr", "game": game}), 400, "invalid")
+        assert nothing_was_queued()
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"x": -0.01}, {"y": 1.01}, {"x": 0.9}, {"width": 0.7}, {"height": 0.99}, {"width": 0}, {"height": 0},
+            {"width": -0.1}, {"x": 1}, {"time": -1}, {"time": 604_801}, {"time": 600.5}, {"vod_id": 7},
+            {"vod_id": None}, {"vod_id": ""},
+        ],
+        ids=str,
+    )  # fmt: skip
+    def test_a_box_outside_the_frame_or_the_video_is_refused(self, api: Api, url: str, change: dict[str, Any]) -> None:
+        refused(api.post(url, {"method": "timer_ocr", "roi": BOX | change}), 400, "invalid")
+        assert nothing_was_queued()
+
+    @pytest.mark.parametrize("name", list(BOX))
+    def test_a_box_needs_every_side(self, api: Api, url: str, name: str) -> None:
+        box = {key: value for key, value in BOX.items() if key != name}
+        refused(api.post(url, {"method": "timer_ocr", "roi": box}), 400, "invalid")
+
+    @pytest.mark.parametrize("name", ["time", "x", "y", "width", "height"])
+    @pytest.mark.parametrize("value", [*NOT_NUMBERS, *NOT_FINITE])
+    def test_a_side_that_is_no_number_is_refused(self, api: Api, url: str, name: str, value: str) -> None:
+        sides = ", ".join(f'"{key}": {value if key == name else json.dumps(side)}' for key, side in BOX.items())
+        response = api.post(url, raw=f'{{"method": "timer_ocr", "roi": {{{sides}}}}}')
+        assert response.status_code == 400
+        assert nothing_was_queued()
+
+    @pytest.mark.parametrize("roi", [[], "box", 7, True, {}], ids=str)
+    def test_a_box_must_be_an_object(self, api: Api, url: str, roi: Any) -> None:
+        refused(api.post(url, {"method": "timer_ocr", "roi": roi}), 400, "invalid")
+
+    def test_a_box_on_an_unknown_vod_is_refused(self, api: Api, url: str) -> None:
+        refused(api.post(url, {"method": "timer_ocr", "roi": BOX | {"vod_id": "vod-9"}}), 400, "unknown_vod")
+        assert nothing_was_queued()
+
+    @pytest.mark.parametrize("name", list(BAD_BODIES))
+    def test_a_malformed_body_is_refused(self, api: Api, url: str, name: str) -> None:
+        assert api.post(url, raw=BAD_BODIES[name]).status_code == 400
+        assert nothing_was_queued()
+
+    def test_another_users_session_is_not_found(self, other_api: Api, url: str) -> None:
+        refused(other_api.post(url, {"method": "timer_ocr"}), 404, "session_not_found")
+        assert nothing_was_queued()
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let a small program do the aligner's part: ``code`` sees the request as ``request``."""
+    program = f"import json, os, sys, pathlib, signal\nrequest = json.load(sys.stdin)\n{code}"
+    monkeypatch.setattr(services, "ALIGNER", [sys.executable, "-c", program])
+
+
+@pytest.mark.django_db(transaction=True)
+class TestRunning:
+    """What becomes of the job, by a stand-in for the aligner."""
+
+    @pytest.fixture
+    def session(self, owner: User, library: Library) -> ComparisonSession:
+        names = ("plain.mp4", "other.mp4")
+        return make_session(
+            owner, videos=[make_video(owner, duration=3, location=str(library.crew / name)) for name in names]
+        )
+
+    def run(self, api: Api, session: ComparisonSession) -> dict[str, Any]:
+        base = f"{BASE}/{session.session_id}"
+        job_id = api.post(f"{base}/align", {"method": "timer_ocr"}).json()["job_id"]
+        run_lane("align")
+        return api.get(f"{base}/alignments/{job_id}").json()
+
+    def test_it_gets_the_files_and_its_evidence_is_kept(
+        self, api: Api, session: ComparisonSession, library: Library, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        code = """
+pathlib.Path(request["evidence_dir"], "one.jpg").write_bytes(b"picture")
+print(json.dumps({"progress": 50, "message": "Reading"}))
+found = {"vod_id": "vod-2", "offset": -1.5, "confidence": 0.9, "error_bound": 0.02, "agreeing": 3, "samples": 4,
+         "readings": [{"time": 1, "text": json.dumps(request["videos"]), "value": 2}],
+         "evidence": [{"vod_id": "vod-2", "time": 1.0, "text": "0:01", "file": "one.jpg"}]}
+print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refused": []}}))
+"""
+        stand_in(monkeypatch, code)
+        body = self.run(api, session)
+        assert (body["status"], body["progress"], body["refused"]) == ("completed", 100, None)
+        found = body["proposals"][0]
+        assert (found["vod_id"], found["offset"], found["confidence"]) == ("vod-2", -1.5, 0.9)
+        assert json.loads(found["readings"][0]["text"]) == [
+            {"vod_id": "vod-1", "path": str(library.crew / "plain.mp4")},
+            {"vod_id": "vod-2", "path": str(library.crew / "other.mp4")},
+        ]
+        picture = Api().get(found["evidence_urls"][0])
+        assert (picture.status_code, picture.content, picture["Content-Type"]) == (200, b"picture", "image/jpeg")
+
+    def test_the_aligners_own_word_ends_the_job(
+        self, api: Api, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stand_in(monkeypatch, 'print(json.dumps({"error": {"type": "x", "message": "vod-2 cannot be read."}}))')
+        body = self.run(api, session)
+        assert body["status"] == "failed"
+        assert body["error"] == {"type": "vod_unreadable", "message": "vod-2 cannot be read."}
+        assert body["proposals"] == []
+
+    def test_a_file_that_went_away_is_named(
+        self, api: Api, session: ComparisonSession, library: Library, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (library.crew / "other.mp4").unlink()
+        body = self.run(api, session)
+        assert body["error"]["type"] == "vod_file_not_found"
+        assert "vod-2" in body["error"]["message"]
+
+    def test_an_aligner_that_is_killed_is_started_again_and_fails_in_the_end(
+        self, api: Api, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stand_in(monkeypatch, "os.kill(os.getpid(), signal.SIGSEGV)")
+        body = self.run(api, session)
+        assert (body["status"], body["error"]["type"]) == ("failed", "job_crashed")
+        job = Job.objects.get()
+        assert (job.attempt, job.max_attempts) == (3, 3)
+
+    def test_an_aligner_that_says_nothing_fails_the_job(
+        self, api: Api, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stand_in(monkeypatch, "pass")
+        assert self.run(api, session)["error"]["type"] == "server_error"
+
+    def test_an_aligner_that_takes_too_long_is_ended(
+        self, api: Api, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch, settings: Any
+    ) -> None:
+        settings.CHILD_SECONDS = 0.5
+        stand_in(monkeypatch, "import time; time.sleep(100)")
+        assert self.run(api, session)["status"] == "failed"
+        assert "longer" in Job.objects.get().error["message"]
+
+    def test_two_recordings_without_a_timer_are_refused(self, api: Api, session: ComparisonSession) -> None:
+        body = self.run(api, session)
+        assert (body["status"], body["proposals"]) == ("completed", [])
+        assert "vod-2" in body["refused"]["vod_ids"]
+        assert body["refused"]["reason"]
+        assert len(body["refused"]["message"]) > 10
+        url = f"{BASE}/{session.session_id}/alignments/{body['job_id']}/apply"
+        refused(api.post(url, {}), 409, "nothing_to_apply")
+        assert not OffsetChange.objects.exists()
+
+
+@pytest.fixture(scope="session")
+def match(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, float]:
+    """Two recordings of one match with a timer, and the second one's true offset in seconds."""
+    from vodplatform.demo.clips import render_pair, timer_pairs
+
+    pair = timer_pairs(7)[0]
+    assert pair.offset is not None
+    return *render_pair(pair, tmp_path_factory.mktemp("match")), pair.offset
+
+
+@pytest.mark.full
+@pytest.mark.django_db(transaction=True)
+def test_two_recordings_of_a_match_are_aligned_to_the_frame(
+    api: Api, owner: User, library: Library, match: tuple[Path, Path, float]
+) -> None:
+    first, second, truth = match
+    for path in (first, second):
+        (library.crew / path.name).hardlink_to(path)
+    vods = [
+        {"vod_id": name, "name": name, "path": str(library.crew / path.name)}
+        for name, path in (("a", first), ("b", second))
+    ]
+    base = f"{BASE}/{session_of(api.post(BASE, {'vods': vods}), 201)['session_id']}"
+    job_id = api.post(f"{base}/align", {"method": "timer_ocr"}).json()["job_id"]
+    assert run_lane("align") == 1
+    body = api.get(f"{base}/alignments/{job_id}").json()
+    assert (body["status"], body["refused"]) == ("completed", None)
+    found = body["proposals"][0]
+    assert found["vod_id"] == "b"
+    assert abs(found["offset"] - truth) <= 1 / 30
+    assert 0.5 <= found["confidence"] <= 1
+    assert found["readings"]
+    for address in found["evidence_urls"]:
+        picture = Api().get(address)
+        assert picture.status_code == 200
+        assert picture.content[:2] == b"\xff\xd8"
+    shown = session_of(api.post(f"{base}/alignments/{job_id}/apply", {}))
+    vod = vod_of(shown, "b")
+    assert (vod["offset"], vod["offset_source"]) == (found["offset"], "timer_ocr")
+    assert vod["offset_confidence"] == found["confidence"]
+    preview = api.post(
+        f"{base}/timer-preview",
+        {"roi": {"vod_id": "a", "time": 20, "x": 0.35, "y": 0, "width": 0.3, "height": 0.2}, "times": [10, 20]},
+    )
+    assert preview.status_code == 200, preview.content
+    readings = preview.json()["readings"]
+    assert {reading["vod_id"] for reading in readings} == {"a", "b"}
+    assert any(reading["value"] is not None for reading in readings)
+    assert default_storage.exists(f"previews/{shown['session_id']}")
+    assert Job.objects.get(pk=job_id).status == JobStatus.COMPLETED

@@ -1,0 +1,196 @@
+"""PUT /api/sessions/multi-vod/{id}/offsets: all or none, each change in the history, nothing lost between writers."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from sessions_app.comparison.models import ComparisonSession, OffsetChange
+from tests.support.api import BAD_BODIES, BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of, vod_of
+from tests.support.factories import make_key, make_session
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+WRITERS = 20
+
+
+@pytest.fixture
+def session(owner: User) -> ComparisonSession:
+    return make_session(owner, durations=(600, 500, 400))
+
+
+def write(api: Api, session: ComparisonSession, **body: Any) -> Any:
+    return api.put(f"{BASE}/{session.session_id}/offsets", body)
+
+
+def unchanged(session: ComparisonSession) -> bool:
+    session.refresh_from_db()
+    offsets = set(session.vods.values_list("offset", "offset_source", "offset_confidence"))
+    return session.revision == 1 and offsets == {(0.0, "manual", 1.0)} and not OffsetChange.objects.exists()
+
+
+def test_the_example_of_the_contract(api: Api, session: ComparisonSession) -> None:
+    session_of(api.put(f"{BASE}/{session.session_id}/global-seek", {"timestamp": 150}))
+    offsets = {"vod-1": 0.0, "vod-2": -50.0, "vod-3": 37.0}
+    shown = session_of(write(api, session, offsets=offsets, source="timer_ocr", confidence=0.88))
+    assert {vod["vod_id"]: vod["offset"] for vod in shown["vods"]} == offsets
+    assert {(vod["offset_source"], vod["offset_confidence"]) for vod in shown["vods"]} == {("timer_ocr", 0.88)}
+    assert shown["global_time"] == 150
+    assert [vod["current_time"] for vod in shown["vods"]] == [150, 200, 113]
+    kept = session_of(api.get(f"{BASE}/{session.session_id}"))
+    assert [vod["current_time"] for vod in kept["vods"]] == [150, 200, 113]
+
+
+def test_a_vod_that_is_not_named_keeps_its_offset(api: Api, session: ComparisonSession) -> None:
+    write(api, session, offsets={"vod-2": -50, "vod-3": 37}, source="manual")
+    shown = session_of(write(api, session, offsets={"vod-3": 36.5}, source="manual"))
+    assert [vod["offset"] for vod in shown["vods"]] == [0, -50, 36.5]
+
+
+def test_the_history_gets_a_row_for_each_vod_that_changed(api: Api, owner: User, session: ComparisonSession) -> None:
+    write(api, session, offsets={"vod-1": 0, "vod-2": -50, "vod-3": 0.0}, source="audio", confidence=0.5)
+    row = OffsetChange.objects.get()
+    assert (row.vod.vod_id, row.old_offset, row.new_offset) == ("vod-2", 0, -50)
+    assert (row.source, row.confidence, row.changed_by) == ("audio", 0.5, str(owner.pk))
+
+
+def test_the_same_offsets_again_leave_the_history_as_it_is(api: Api, session: ComparisonSession) -> None:
+    for _ in range(2):
+        session_of(write(api, session, offsets={"vod-2": -50}, source="manual"))
+    assert OffsetChange.objects.count() == 1
+
+
+def test_confirming_an_offset_by_hand_changes_its_source(api: Api, session: ComparisonSession) -> None:
+    write(api, session, offsets={"vod-2": -50}, source="timer_ocr", confidence=0.6)
+    vod = vod_of(session_of(write(api, session, offsets={"vod-2": -50}, source="manual")), "vod-2")
+    assert (vod["offset_source"], vod["offset_confidence"]) == ("manual", 1.0)
+    assert OffsetChange.objects.count() == 1
+
+
+def test_the_session_shows_each_vods_own_history(api: Api, session: ComparisonSession) -> None:
+    write(api, session, offsets={"vod-2": -50}, source="timer_ocr", confidence=0.6)
+    shown = session_of(write(api, session, offsets={"vod-2": -49.5, "vod-3": 1}, source="manual"))
+    assert [row["new_offset"] for row in vod_of(shown, "vod-2")["offset_history"]] == [-49.5, -50]
+    assert [row["confidence"] for row in vod_of(shown, "vod-2")["offset_history"]] == [None, 0.6]
+    assert [row["new_offset"] for row in vod_of(shown, "vod-3")["offset_history"]] == [1]
+    assert vod_of(shown, "vod-1")["offset_history"] == []
+
+
+@pytest.mark.parametrize("offset", [600, -600, 599.999, 0.0001, -0.0])
+def test_an_offset_may_be_as_long_as_the_longest_vod(api: Api, session: ComparisonSession, offset: float) -> None:
+    assert vod_of(session_of(write(api, session, offsets={"vod-3": offset}, source="manual")), "vod-3")[
+        "offset"
+    ] == pytest.approx(offset)
+
+
+@pytest.mark.parametrize("offset", [600.001, -600.001, 604_800])
+def test_an_offset_longer_than_the_longest_vod_is_refused(api: Api, session: ComparisonSession, offset: float) -> None:
+    body = refused(write(api, session, offsets={"vod-1": 1, "vod-2": offset}, source="manual"), 400, "offset_out_of_range")
+    assert (body["vod_id"], body["limit"]) == ("vod-2", 600)
+    assert unchanged(session)
+
+
+def test_an_unknown_vod_spoils_the_good_one_with_it(api: Api, session: ComparisonSession) -> None:
+    for offsets in ({"vod-1": 5, "vod-9": 1}, {"vod-9": 1, "vod-1": 5}):
+        assert refused(write(api, session, offsets=offsets, source="manual"), 400, "unknown_vod")["vod_id"] == "vod-9"
+    assert unchanged(session)
+
+
+@pytest.mark.parametrize("offsets", [{}, {"": 1}, {"vod-2 ": 1}, {"x" * 5000: 1}, {"ü🎮": 1}], ids=lambda o: str(o)[:20])
+def test_no_vod_or_none_of_this_session_is_refused(api: Api, session: ComparisonSession, offsets: Any) -> None:
+    refused(write(api, session, offsets=offsets, source="manual"), 400, "unknown_vod")
+    assert unchanged(session)
+
+
+@pytest.mark.parametrize("offsets", [None, [], [1], "vod-2", 7, True], ids=str)
+def test_offsets_must_be_an_object(api: Api, session: ComparisonSession, offsets: Any) -> None:
+    refused(write(api, session, offsets=offsets, source="manual"), 400, "invalid")
+    assert unchanged(session)
+
+
+@pytest.mark.parametrize("value", [*NOT_NUMBERS, *NOT_FINITE, "604801", "-604801", "1e308", "-1e308"])
+def test_a_bad_offset_changes_nothing(api: Api, session: ComparisonSession, value: str) -> None:
+    raw = f'{{"offsets": {{"vod-1": 5, "vod-2": {value}}}, "source": "manual"}}'
+    assert api.put(f"{BASE}/{session.session_id}/offsets", raw=raw).status_code == 400
+    assert unchanged(session)
+
+
+@pytest.mark.parametrize("source", [None, "", "Manual", "ocr", 1, True, [], {}], ids=str)
+def test_an_unknown_source_is_refused(api: Api, session: ComparisonSession, source: Any) -> None:
+    refused(write(api, session, offsets={"vod-2": 1}, source=source, confidence=0.5), 400, "invalid")
+    refused(write(api, session, offsets={"vod-2": 1}, confidence=0.5), 400, "invalid")
+    assert unchanged(session)
+
+
+class TestConfidence:
+    @pytest.mark.parametrize("source", ["timer_ocr", "audio"])
+    def test_it_is_required_unless_the_offset_is_by_hand(
+        self, api: Api, session: ComparisonSession, source: str
+    ) -> None:
+        refused(write(api, session, offsets={"vod-2": 1}, source=source), 400, "invalid")
+        refused(write(api, session, offsets={"vod-2": 1}, source=source, confidence=None), 400, "invalid")
+        assert unchanged(session)
+
+    @pytest.mark.parametrize("confidence", [0, 0.5, 1])
+    def test_it_lies_between_nought_and_one(self, api: Api, session: ComparisonSession, confidence: float) -> None:
+        shown = session_of(write(api, session, offsets={"vod-2": 1}, source="audio", confidence=confidence))
+        assert vod_of(shown, "vod-2")["offset_confidence"] == confidence
+
+    @pytest.mark.parametrize("source", ["timer_ocr", "manual"])
+    @pytest.mark.parametrize("value", ["1.2", "-0.1", "NaN", "1e999", "true", '"0.5"', "[]"])
+    def test_anything_else_is_refused(self, api: Api, session: ComparisonSession, source: str, value: str) -> None:
+        raw = f'{{"offsets": {{"vod-2": 1}}, "source": "{source}", "confidence": {value}}}'
+        assert api.put(f"{BASE}/{session.session_id}/offsets", raw=raw).status_code == 400
+        assert unchanged(session)
+
+    def test_by_hand_it_is_one_and_not_in_the_history(self, api: Api, session: ComparisonSession) -> None:
+        shown = session_of(write(api, session, offsets={"vod-2": 1}, source="manual", confidence=0.3))
+        assert vod_of(shown, "vod-2")["offset_confidence"] == 1.0
+        assert OffsetChange.objects.get().confidence is None
+
+
+@pytest.mark.parametrize("name", list(BAD_BODIES))
+def test_a_malformed_body_is_refused(api: Api, session: ComparisonSession, name: str) -> None:
+    assert api.put(f"{BASE}/{session.session_id}/offsets", raw=BAD_BODIES[name]).status_code == 400
+    assert unchanged(session)
+
+
+def test_another_users_session_is_not_found(other_api: Api, session: ComparisonSession) -> None:
+    refused(write(other_api, session, offsets={"vod-2": 1}, source="manual"), 404, "session_not_found")
+    assert unchanged(session)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_writers_at_once_lose_nothing(owner: User) -> None:
+    session = make_session(owner, durations=(600, 600))
+    key = make_key(owner)
+    start = threading.Barrier(WRITERS)
+    answers: dict[float, Any] = {}
+
+    def writer(offset: float) -> None:
+        try:
+            start.wait()
+            answers[offset] = write(Api(key), session, offsets={"vod-2": offset}, source="manual")
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=writer, args=(float(number),)) for number in range(1, WRITERS + 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    shown = {offset: session_of(answer) for offset, answer in answers.items()}
+    assert len(shown) == WRITERS
+    rows = list(OffsetChange.objects.order_by("id"))
+    assert {row.new_offset for row in rows} == set(shown)
+    # Each change starts from what the one before it left: nobody overwrote what they had not seen.
+    assert [row.old_offset for row in rows] == [0.0, *(row.new_offset for row in rows[:-1])]
+    session.refresh_from_db()
+    assert session.revision == 1 + WRITERS
+    assert session.vods.get(vod_id="vod-2").offset == rows[-1].new_offset
+    # Every writer was shown the state that its own change made.
+    for offset, answer in shown.items():
+        assert vod_of(answer, "vod-2")["offset"] == offset

@@ -1,0 +1,207 @@
+"""PUT /api/sessions/multi-vod/{id}/playback, and how time passes in a playing session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod
+from sessions_app.comparison.services import save_playing_position
+from tests.support.api import BAD_BODIES, BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of
+from tests.support.factories import make_session, rewind_anchor
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+SLACK = 2.0  # seconds that a slow machine may take between two calls
+
+
+@pytest.fixture
+def session(owner: User) -> ComparisonSession:
+    return make_session(owner, durations=(600, 600, 600), offsets=(0, -50, 37))
+
+
+def play(api: Api, session: ComparisonSession, **body: Any) -> dict[str, Any]:
+    return session_of(api.put(f"{BASE}/{session.session_id}/playback", body))
+
+
+def read(api: Api, session: ComparisonSession) -> dict[str, Any]:
+    return session_of(api.get(f"{BASE}/{session.session_id}"))
+
+
+def about(value: float) -> Any:
+    """``value``, or up to the slack later."""
+    return pytest.approx(value + SLACK / 2, abs=SLACK / 2 + 0.001)
+
+
+def test_playing_is_shown_on_the_session_and_on_every_vod(api: Api, session: ComparisonSession) -> None:
+    shown = play(api, session, state="playing")
+    assert shown["global_playback_state"] == "playing"
+    assert {vod["playback_state"] for vod in shown["vods"]} == {"playing"}
+    shown = play(api, session, state="paused")
+    assert shown["global_playback_state"] == "paused"
+    assert {vod["playback_state"] for vod in shown["vods"]} == {"paused"}
+
+
+def test_while_playing_a_read_shows_the_times_of_this_instant(api: Api, session: ComparisonSession) -> None:
+    play(api, session, state="playing", at=100)
+    rewind_anchor(session, 20)
+    shown = read(api, session)
+    assert shown["global_time"] == about(120)
+    assert shown["vods"][1]["current_time"] == about(170)
+    assert shown["vods"][2]["current_time"] == about(83)
+    # Within one answer all of them are of one instant.
+    assert shown["vods"][1]["current_time"] == pytest.approx(shown["global_time"] + 50)
+    assert shown["vods"][2]["current_time"] == pytest.approx(shown["global_time"] - 37)
+
+
+def test_a_read_changes_nothing(api: Api, session: ComparisonSession) -> None:
+    before = play(api, session, state="playing")
+    after = read(api, session)
+    assert (after["revision"], after["updated_at"]) == (before["revision"], before["updated_at"])
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 2, 4])
+def test_the_rate_scales_the_passing_time(api: Api, session: ComparisonSession, rate: float) -> None:
+    assert play(api, session, state="playing", rate=rate, at=100)["rate"] == rate
+    rewind_anchor(session, 40)
+    assert read(api, session)["global_time"] == pytest.approx(100 + 40 * rate, abs=SLACK * rate)
+
+
+def test_the_rate_stays_until_another_is_given(api: Api, session: ComparisonSession) -> None:
+    play(api, session, state="playing", rate=2)
+    assert play(api, session, state="paused")["rate"] == 2
+    assert play(api, session, state="playing")["rate"] == 2
+    assert play(api, session, state="playing", rate=1)["rate"] == 1
+
+
+def test_a_pause_holds_the_clock_where_it_was(api: Api, session: ComparisonSession) -> None:
+    play(api, session, state="playing", at=100)
+    rewind_anchor(session, 20)
+    paused = play(api, session, state="paused")
+    assert paused["global_time"] == about(120)
+    rewind_anchor(session, 1000)
+    assert read(api, session)["global_time"] == paused["global_time"]
+
+
+def test_at_is_where_the_state_begins(api: Api, session: ComparisonSession) -> None:
+    shown = play(api, session, state="playing", at=150)
+    assert shown["global_time"] == 150
+    assert [vod["current_time"] for vod in shown["vods"]] == [150, 200, 113]
+    shown = play(api, session, state="paused", at=160)
+    assert shown["global_time"] == 160
+    assert [vod["current_time"] for vod in shown["vods"]] == [160, 210, 123]
+
+
+def test_without_at_the_state_begins_where_the_clock_is(api: Api, session: ComparisonSession) -> None:
+    api.put(f"{BASE}/{session.session_id}/global-seek", {"timestamp": 42})
+    assert play(api, session, state="playing")["global_time"] == 42
+
+
+def test_the_clock_stops_at_the_end_of_the_last_vod(api: Api, session: ComparisonSession) -> None:
+    play(api, session, state="playing", at=600)
+    rewind_anchor(session, 10_000)
+    shown = read(api, session)
+    assert shown["global_time"] == 637
+    assert [vod["current_time"] for vod in shown["vods"]] == [600, 600, 600]
+
+
+def test_a_vod_that_has_not_begun_waits_for_its_moment(api: Api, session: ComparisonSession) -> None:
+    play(api, session, state="playing", at=0)
+    rewind_anchor(session, 30)
+    assert read(api, session)["vods"][2]["current_time"] == 0
+    rewind_anchor(session, 20)
+    assert read(api, session)["vods"][2]["current_time"] == about(13)
+
+
+def test_an_independent_vod_plays_on_from_its_own_place(api: Api, session: ComparisonSession) -> None:
+    ComparisonSession.objects.update(sync_mode="independent")
+    api.put(f"{BASE}/{session.session_id}/vods/vod-3/seek", {"timestamp": 0})
+    play(api, session, state="playing")
+    rewind_anchor(session, 10)
+    shown = read(api, session)
+    assert shown["vods"][0]["current_time"] == about(10)
+    assert shown["vods"][2]["current_time"] == about(10)
+
+
+def test_a_change_while_playing_starts_from_the_present(api: Api, session: ComparisonSession) -> None:
+    play(api, session, state="playing", at=100)
+    rewind_anchor(session, 20)
+    shown = session_of(api.patch(f"{BASE}/{session.session_id}", {"name": "Renamed"}))
+    assert shown["global_time"] == about(120)
+    rewind_anchor(session, 10)
+    assert read(api, session)["global_time"] == about(130)
+
+
+def test_saving_the_playing_position_changes_nothing_that_is_seen(
+    api: Api, session: ComparisonSession, settings: Any
+) -> None:
+    settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS = 5.0
+    play(api, session, state="playing", at=100)
+    before = read(api, session)
+    rewind_anchor(session, 20)
+    save_playing_position(session.session_id)
+    session.refresh_from_db()
+    assert session.global_time == about(120)
+    after = read(api, session)
+    assert (after["revision"], after["updated_at"]) == (before["revision"], before["updated_at"])
+    assert after["global_time"] == about(120)
+    assert after["vods"][0]["current_time"] == pytest.approx(after["global_time"])
+    assert after["vods"][1]["current_time"] == pytest.approx(after["global_time"] + 50)
+
+
+def test_a_position_younger_than_the_interval_is_not_saved(
+    api: Api, session: ComparisonSession, settings: Any
+) -> None:
+    settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS = 1000.0
+    play(api, session, state="playing", at=100)
+    rewind_anchor(session, 20)
+    save_playing_position(session.session_id)
+    session.refresh_from_db()
+    assert session.global_time == 100
+
+
+def test_a_paused_or_deleted_session_has_no_position_to_save(api: Api, session: ComparisonSession) -> None:
+    rewind_anchor(session, 100)
+    before = ComparisonVod.objects.filter(session=session).values_list("position", flat=True)[0]
+    save_playing_position(session.session_id)
+    save_playing_position("comp-none")
+    session.refresh_from_db()
+    assert session.global_time == 0
+    assert ComparisonVod.objects.filter(session=session).values_list("position", flat=True)[0] == before
+
+
+@pytest.mark.parametrize(
+    "state", ['"stopped"', '"Playing"', '""', "null", "true", "1", "[]", "{}", '["playing"]'], ids=str
+)
+def test_a_bad_state_changes_nothing(api: Api, session: ComparisonSession, state: str) -> None:
+    response = api.put(f"{BASE}/{session.session_id}/playback", raw=f'{{"state": {state}}}')
+    refused(response, 400, "invalid")
+    session.refresh_from_db()
+    assert session.revision == 1
+
+
+@pytest.mark.parametrize("value", [*NOT_NUMBERS, *NOT_FINITE, "0", "-1", "0.0999", "4.001", "1e308"])
+def test_a_bad_rate_changes_nothing(api: Api, session: ComparisonSession, value: str) -> None:
+    response = api.put(f"{BASE}/{session.session_id}/playback", raw=f'{{"state": "playing", "rate": {value}}}')
+    assert response.status_code == 400
+    session.refresh_from_db()
+    assert (session.revision, session.playback_state) == (1, "paused")
+
+
+@pytest.mark.parametrize("value", [*NOT_NUMBERS, *NOT_FINITE, "-1", "604801", "1e308"])
+def test_a_bad_at_changes_nothing(api: Api, session: ComparisonSession, value: str) -> None:
+    response = api.put(f"{BASE}/{session.session_id}/playback", raw=f'{{"state": "playing", "at": {value}}}')
+    assert response.status_code == 400
+    session.refresh_from_db()
+    assert (session.revision, session.playback_state) == (1, "paused")
+
+
+@pytest.mark.parametrize("name", list(BAD_BODIES))
+def test_a_malformed_body_is_refused(api: Api, session: ComparisonSession, name: str) -> None:
+    assert api.put(f"{BASE}/{session.session_id}/playback", raw=BAD_BODIES[name]).status_code == 400
+
+
+def test_another_users_session_is_not_found(other_api: Api, session: ComparisonSession) -> None:
+    response = other_api.put(f"{BASE}/{session.session_id}/playback", {"state": "playing"})
+    refused(response, 404, "session_not_found")

@@ -1,0 +1,204 @@
+"""GET, PATCH and DELETE /api/sessions/multi-vod/{id}."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from jobs_app.models import Job, JobEvent, JobStatus
+from media_app.catalog.models import Video
+from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange
+from tests.support.api import BAD_BODIES, BASE, Api, refused, session_of
+from tests.support.factories import make_alignment, make_job, make_key, make_session, make_user
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+def url(session: ComparisonSession) -> str:
+    return f"{BASE}/{session.session_id}"
+
+
+def test_the_owner_and_admins_see_a_session(api: Api, admin_api: Api, owner: User) -> None:
+    session = make_session(owner, name="Final")
+    for client in (api, admin_api):
+        shown = session_of(client.get(url(session)))
+        assert shown["session_id"] == session.session_id
+        assert shown["created_by"] == str(owner.pk)
+        assert [vod["vod_id"] for vod in shown["vods"]] == ["vod-1", "vod-2", "vod-3"]
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_somebody_elses_session_is_not_found(
+    other_api: Api, moderator_api: Api, owner: User, method: str, api: Api
+) -> None:
+    session = make_session(owner)
+    for client in (other_api, moderator_api):
+        assert refused(client.send(method, url(session), {}), 404, "session_not_found")["error"] == "Session not found"
+    assert session_of(api.get(url(session)))["revision"] == 1
+
+
+@pytest.mark.parametrize("name", ["comp-none", "comp-" + "0" * 24, "x" * 500, "%00", "..", "%F0%9F%8E%AE", "%FF"])
+def test_an_unknown_session_is_not_found(api: Api, name: str) -> None:
+    assert api.get(f"{BASE}/{name}").status_code == (400 if name == "%00" else 404)
+
+
+def test_a_patch_changes_what_it_names_and_leaves_the_rest(api: Api, owner: User) -> None:
+    session = make_session(owner, name="Old", description="Kept")
+    shown = session_of(api.patch(url(session), {"name": "New"}))
+    assert (shown["name"], shown["description"]) == ("New", "Kept")
+    shown = session_of(api.patch(url(session), {"description": ""}))
+    assert (shown["name"], shown["description"]) == ("New", "")
+    assert session_of(api.get(url(session))) == {**shown, "vods": session_of(api.get(url(session)))["vods"]}
+
+
+def test_every_change_counts_the_revision_and_moves_updated_at(api: Api, owner: User) -> None:
+    session = make_session(owner)
+    before = session_of(api.get(url(session)))
+    after = session_of(api.patch(url(session), {"name": "New"}))
+    assert after["revision"] == before["revision"] + 1
+    assert after["updated_at"] >= before["updated_at"]
+    assert after["created_at"] == before["created_at"]
+
+
+def test_the_sync_config_is_changed_key_by_key(api: Api, owner: User) -> None:
+    session = make_session(owner)
+    shown = session_of(api.patch(url(session), {"sync_config": {"drift_tolerance_ms": 40}}))
+    assert shown["sync_config"] == {"resync_interval_ms": 500, "drift_tolerance_ms": 40}
+    shown = session_of(api.patch(url(session), {"sync_config": {"resync_interval_ms": 250}}))
+    assert shown["sync_config"] == {"resync_interval_ms": 250, "drift_tolerance_ms": 40}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": ""}, {"name": None}, {"name": 7}, {"name": "x" * 201}, {"description": None}, {"description": 7},
+        {"sync_mode": "other"}, {"sync_mode": None}, {"sync_mode": True}, {"sync_mode": []}, {"sync_mode": {}},
+        {"sync_config": None}, {"sync_config": []}, {"sync_config": {"resync_interval_ms": -1}},
+        {"sync_config": {"resync_interval_ms": "500"}}, {"sync_config": {"resync_interval_ms": True}},
+        {"sync_config": {"resync_interval_ms": 1.5}}, {"sync_config": {"drift_tolerance_ms": 0}},
+        {"sync_config": {"drift_tolerance_ms": None}}, {"sync_config": {"drift_tolerance_ms": 10**30}},
+        {"ui_state": None}, {"ui_state": []}, {"ui_state": "text"}, {"ui_state": 7}, {"ui_state": True},
+    ],
+    ids=json.dumps,
+)  # fmt: skip
+def test_a_bad_value_changes_nothing(api: Api, owner: User, body: dict[str, Any]) -> None:
+    session = make_session(owner)
+    assert refused(api.patch(url(session), {"description": "meant too", **body}), 400, "invalid")["errors"]
+    assert session_of(api.get(url(session)))["revision"] == 1
+    assert session_of(api.get(url(session)))["description"] == ""
+
+
+@pytest.mark.parametrize("name", list(BAD_BODIES))
+def test_a_malformed_body_changes_nothing(api: Api, owner: User, name: str) -> None:
+    session = make_session(owner)
+    response = api.patch(url(session), raw=BAD_BODIES[name])
+    assert response.status_code == 400
+    assert session_of(api.get(url(session)))["revision"] == 1
+
+
+class TestUiState:
+    """Whatever a page wants to keep, up to 64 KB."""
+
+    def test_it_is_kept_as_it_is(self, api: Api, owner: User) -> None:
+        session = make_session(owner)
+        state = {"layout": "grid", "solo": 2, "loop": [1.5, 2.5], "deep": {"a": [None, True, "ü 🎮"]}}
+        assert session_of(api.patch(url(session), {"ui_state": state}))["ui_state"] == state
+        assert session_of(api.get(url(session)))["ui_state"] == state
+
+    def test_it_is_replaced_as_a_whole(self, api: Api, owner: User) -> None:
+        session = make_session(owner, ui_state={"a": 1})
+        assert session_of(api.patch(url(session), {"ui_state": {"b": 2}}))["ui_state"] == {"b": 2}
+
+    def test_sixty_four_kilobytes_fit_and_one_byte_more_does_not(self, api: Api, owner: User) -> None:
+        session = make_session(owner)
+        # Compact JSON of exactly 65 536 bytes, many short values: blanks that nobody sent must not count.
+        state = {"list": [1] * 30_000, "text": ""}
+        fill = 64 * 1024 - len(json.dumps(state, separators=(",", ":")))
+        state["text"] = "x" * fill
+        assert session_of(api.patch(url(session), {"ui_state": state}))["ui_state"] == state
+        state["text"] += "x"
+        body = refused(api.patch(url(session), {"ui_state": state}), 413, "too_large")
+        assert body["limit"] == 64 * 1024
+        assert len(session_of(api.get(url(session)))["ui_state"]["text"]) == fill
+
+    def test_letters_count_as_their_bytes(self, api: Api, owner: User) -> None:
+        session = make_session(owner)
+        refused(api.patch(url(session), {"ui_state": {"text": "ü" * 33_000}}), 413, "too_large")
+        assert api.patch(url(session), {"ui_state": {"text": "ü" * 32_000}}).status_code == 200
+
+
+class TestSyncMode:
+    def test_becoming_global_again_gathers_every_vod_at_the_clock(self, api: Api, owner: User) -> None:
+        session = make_session(owner, offsets=(0, -50, 37))
+        session_of(api.put(f"{url(session)}/global-seek", {"timestamp": 150}))
+        session_of(api.patch(url(session), {"sync_mode": "independent"}))
+        moved = session_of(api.put(f"{url(session)}/vods/vod-2/seek", {"timestamp": 5}))
+        assert [vod["current_time"] for vod in moved["vods"]] == [150, 5, 113]
+        together = session_of(api.patch(url(session), {"sync_mode": "global"}))
+        assert (together["sync_mode"], together["global_time"]) == ("global", 150)
+        assert [vod["current_time"] for vod in together["vods"]] == [150, 200, 113]
+
+    def test_a_global_seek_still_moves_all_in_independent_mode(self, api: Api, owner: User) -> None:
+        session = make_session(owner, offsets=(0, -50, 37), sync_mode="independent")
+        shown = session_of(api.put(f"{url(session)}/global-seek", {"timestamp": 150}))
+        assert [vod["current_time"] for vod in shown["vods"]] == [150, 200, 113]
+
+
+class TestDelete:
+    def test_it_is_gone_with_everything_of_its_own(self, api: Api, owner: User) -> None:
+        session = make_session(owner)
+        alignment = make_alignment(session)
+        session_of(api.put(f"{url(session)}/offsets", {"offsets": {"vod-2": 3}, "source": "manual"}))
+        stays = make_session(owner)
+        response = api.delete(url(session))
+        assert (response.status_code, response.json()) == (200, {"ok": True})
+        refused(api.get(url(session)), 404, "session_not_found")
+        refused(api.delete(url(session)), 404, "session_not_found")
+        assert not OffsetChange.objects.exists()
+        assert not Alignment.objects.exists()
+        assert not Job.objects.filter(pk=alignment.job_id).exists()
+        assert list(ComparisonSession.objects.all()) == [stays]
+        assert ComparisonVod.objects.count() == 3
+
+    def test_the_videos_stay_in_the_library(self, api: Api, owner: User) -> None:
+        api.delete(url(make_session(owner)))
+        assert Video.objects.count() == 3
+
+    @pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.PROCESSING, JobStatus.FAILED])
+    def test_its_alignments_end_with_it_whatever_their_state(self, api: Api, owner: User, status: str) -> None:
+        session = make_session(owner)
+        make_alignment(session, status)
+        unrelated = make_job(owner)
+        assert api.delete(url(session)).status_code == 200
+        assert list(Job.objects.all()) == [unrelated]
+        assert not JobEvent.objects.exists()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_what_its_alignments_have_stored_is_deleted(self, api: Api, owner: User) -> None:
+        session = make_session(owner)
+        job = make_alignment(session).job
+        key = default_storage.save(f"jobs/{job.pk}/attempt/evidence.jpg", ContentFile(b"picture"))
+        crop = default_storage.save(f"previews/{session.session_id}/batch/crop.jpg", ContentFile(b"picture"))
+        assert api.delete(url(session)).status_code == 200
+        assert not default_storage.exists(key)
+        assert not default_storage.exists(crop)
+
+    def test_an_owner_leaves_with_sessions_history_and_alignments(self) -> None:
+        leaver = make_user()
+        session = make_session(leaver)
+        make_alignment(session)
+        Api(make_key(leaver)).put(f"{url(session)}/offsets", {"offsets": {"vod-2": 3}, "source": "manual"})
+        assert OffsetChange.objects.count() == 1
+        leaver.delete()
+        assert not ComparisonSession.objects.exists()
+
+
+def test_an_admin_may_change_and_delete_anybodys_session(admin_api: Api, owner: User) -> None:
+    session = make_session(owner)
+    assert session_of(admin_api.patch(url(session), {"name": "By an admin"}))["created_by"] == str(owner.pk)
+    assert admin_api.delete(url(session)).status_code == 200

@@ -1,0 +1,145 @@
+"""The formula of the shared clock, `vod_time = clamp(T − offset, 0, duration)`, and what follows from it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessions_app.comparison.timeline import MAX_TIMESTAMP, Clock, Track, clamp, vod_time
+
+pytestmark = pytest.mark.pure
+
+times = st.floats(0, MAX_TIMESTAMP)
+durations = st.floats(0.01, 100_000)
+offsets = st.floats(-100_000, 100_000)
+rates = st.floats(0.1, 4)
+tracks = st.builds(Track, offset=offsets, duration=durations)
+clocks = st.builds(
+    lambda tracks, at, rate, playing: Clock(tuple(tracks), rate=rate, playing=playing).seek(at),
+    st.lists(tracks, min_size=2, max_size=3),
+    times,
+    rates,
+    st.booleans(),
+)
+TOLERANCE = 1e-6  # seconds; a microsecond over a week is what doubles give
+
+
+def close(a: float, b: float) -> bool:
+    return math.isclose(a, b, abs_tol=TOLERANCE)
+
+
+@pytest.mark.parametrize(("offset", "shown"), [(-50.0, 200.0), (37.0, 113.0), (0.0, 150.0)])
+def test_the_examples_of_the_contract(offset: float, shown: float) -> None:
+    assert vod_time(150.0, offset, 600.0) == shown
+    assert Clock((Track(offset, 600.0),)).seek(150.0).tracks[0].current_time == shown
+
+
+@pytest.mark.parametrize(
+    ("moment", "offset", "duration", "shown"),
+    [(10, 37, 600, 0), (37, 37, 600, 0), (37.5, 37, 600, 0.5), (600, -50, 600, 600), (549, -50, 600, 599), (0, 0, 5, 0)],
+)
+def test_what_lies_outside_the_recording_is_clamped(
+    moment: float, offset: float, duration: float, shown: float
+) -> None:
+    assert vod_time(moment, offset, duration) == shown
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.floats(-1e6, 1e6), st.floats(0, 1e6))
+def test_clamp_stays_in_its_bounds_and_keeps_what_is_inside(value: float, low: float, width: float) -> None:
+    high = low + width
+    found = clamp(value, low, high)
+    assert low <= found <= high
+    assert found in (value, low, high)
+    if low <= value <= high:
+        assert found == value
+
+
+@given(times, offsets, durations)
+def test_a_shown_time_is_within_the_recording(moment: float, offset: float, duration: float) -> None:
+    found = vod_time(moment, offset, duration)
+    assert 0 <= found <= duration
+    if 0 <= moment - offset <= duration:
+        assert found == moment - offset
+
+
+@given(times, times, offsets, durations)
+def test_a_later_moment_never_shows_an_earlier_frame(a: float, b: float, offset: float, duration: float) -> None:
+    assert vod_time(min(a, b), offset, duration) <= vod_time(max(a, b), offset, duration)
+
+
+@given(times, offsets, offsets, durations)
+def test_a_greater_offset_never_shows_a_later_frame(moment: float, a: float, b: float, duration: float) -> None:
+    assert vod_time(moment, max(a, b), duration) <= vod_time(moment, min(a, b), duration)
+
+
+@given(clocks, times)
+def test_a_seek_places_every_vod_by_the_formula(clock: Clock, moment: float) -> None:
+    found = clock.seek(moment)
+    assert found.global_time == moment
+    for track in found.tracks:
+        assert track.current_time == vod_time(moment, track.offset, track.duration)
+    assert found.seek(moment) == found
+
+
+@given(clocks, st.floats(0, 10_000))
+def test_playing_on_is_the_same_as_seeking_there(clock: Clock, elapsed: float) -> None:
+    later = clock.after(elapsed)
+    if not clock.playing:
+        assert later == clock
+        return
+    arrived = max(clock.global_time, min(clock.global_time + elapsed * clock.rate, clock.end))
+    assert later.global_time == arrived
+    for track in later.tracks:
+        assert close(track.current_time, vod_time(arrived, track.offset, track.duration))
+
+
+@given(clocks, st.floats(0, 5000), st.floats(0, 5000))
+def test_time_may_pass_in_pieces(clock: Clock, first: float, second: float) -> None:
+    split, whole = clock.after(first).after(second), clock.after(first + second)
+    assert close(split.global_time, whole.global_time)
+    for a, b in zip(split.tracks, whole.tracks, strict=True):
+        assert close(a.current_time, b.current_time)
+
+
+@given(clocks, st.floats(-100, 10_000), st.floats(-100, 10_000))
+def test_a_playing_clock_never_goes_back(clock: Clock, a: float, b: float) -> None:
+    early, late = clock.after(min(a, b)), clock.after(max(a, b))
+    assert clock.global_time <= early.global_time <= late.global_time
+    for before, after in zip(early.tracks, late.tracks, strict=True):
+        assert before.current_time <= after.current_time <= after.duration
+
+
+@given(clocks, st.floats(0, 1e9))
+def test_a_playing_clock_stops_at_the_end_of_the_last_vod(clock: Clock, elapsed: float) -> None:
+    assert clock.after(elapsed).global_time <= max(clock.end, clock.global_time)
+
+
+def test_a_playing_clock_runs_at_its_rate_until_the_last_end() -> None:
+    clock = Clock((Track(0, 600), Track(37, 600, -37)), rate=2.0, playing=True)
+    assert clock.after(10).global_time == 20
+    assert clock.after(10).tracks[1].current_time == 0
+    assert clock.after(20).tracks[1].current_time == 3
+    assert clock.after(1000).global_time == 637
+    assert [track.current_time for track in clock.after(1000).tracks] == [600, 600]
+
+
+@given(clocks, st.integers(0, 1), times, st.booleans())
+def test_a_seek_of_one_vod_leaves_the_others(clock: Clock, index: int, moment: float, moves_clock: bool) -> None:
+    found = clock.seek_track(index, moment, moves_clock=moves_clock)
+    moved = found.tracks[index]
+    assert moved.current_time == clamp(moment, 0, moved.duration)
+    assert found.global_time == (max(0.0, moved.current_time + moved.offset) if moves_clock else clock.global_time)
+    others = [number for number in range(len(clock.tracks)) if number != index]
+    assert [found.tracks[number] for number in others] == [clock.tracks[number] for number in others]
+
+
+@given(clocks, st.dictionaries(st.integers(0, 1), offsets))
+def test_new_offsets_place_every_vod_again(clock: Clock, new: dict[int, float]) -> None:
+    found = clock.with_offsets(new)
+    assert found.global_time == clock.global_time
+    for index, (before, after) in enumerate(zip(clock.tracks, found.tracks, strict=True)):
+        assert after.offset == new.get(index, before.offset)
+        assert after.current_time == vod_time(clock.global_time, after.offset, after.duration)

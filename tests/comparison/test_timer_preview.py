@@ -1,0 +1,141 @@
+"""POST /api/sessions/multi-vod/{id}/timer-preview."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+
+from sessions_app.comparison.models import ComparisonSession
+from tests.comparison.test_align import BOX, stand_in
+from tests.conftest import Library
+from tests.support.api import BAD_BODIES, BASE, NOT_FINITE, NOT_NUMBERS, Api, refused
+from tests.support.factories import make_session, make_video
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+# Answers with the request in the first reading's text, and one picture.
+ECHO = """
+pathlib.Path(request["crop_dir"], "vod-1-0.jpg").write_bytes(b"crop")
+readings = [
+    {"vod_id": "vod-1", "time": 1.0, "text": json.dumps(request), "value": 83.0, "confidence": 0.9,
+     "crop": "vod-1-0.jpg"},
+    {"vod_id": "vod-2", "time": 1.0, "text": "", "value": None, "confidence": 0.0, "crop": None},
+]
+print(json.dumps({"result": {"readings": readings}}))
+"""
+
+
+@pytest.fixture
+def session(owner: User, library: Library) -> ComparisonSession:
+    names = ("plain.mp4", "other.mp4")
+    return make_session(owner, videos=[make_video(owner, duration=5, location=str(library.crew / n)) for n in names])
+
+
+@pytest.fixture
+def url(session: ComparisonSession) -> str:
+    return f"{BASE}/{session.session_id}/timer-preview"
+
+
+def test_it_answers_what_the_box_reads(api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, ECHO)
+    response = api.post(url, {"roi": BOX})
+    assert response.status_code == 200, response.content
+    assert response.json()["ok"] is True
+    first, second = response.json()["readings"]
+    assert (first["vod_id"], first["time"], first["value"], first["confidence"]) == ("vod-1", 1.0, 83.0, 0.9)
+    assert (second["value"], second["crop_url"]) == (None, None)
+    picture = Api().get(first["crop_url"])
+    assert (picture.status_code, picture.content) == (200, b"crop")
+
+
+def test_the_moments_are_each_vods_own(api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, ECHO)
+    for times, expected in (
+        ([1, 2.5], [[1, 2.5], [1, 2.5]]),
+        ({"vod-1": [1], "vod-2": [2, 3]}, [[1], [2, 3]]),
+        (None, [None, None]),
+        ([], [None, None]),
+    ):
+        readings = api.post(url, {"roi": BOX, "times": times}).json()["readings"]
+        request = json.loads(readings[0]["text"])
+        assert [video["times"] for video in request["videos"]] == expected
+
+
+def test_the_next_preview_replaces_the_pictures_of_the_last(
+    api: Api, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, ECHO)
+    first = api.post(url, {"roi": BOX}).json()["readings"][0]["crop_url"]
+    second = api.post(url, {"roi": BOX}).json()["readings"][0]["crop_url"]
+    assert Api().get(second).status_code == 200
+    assert Api().get(first).status_code == 404
+    assert len(default_storage.listdir(f"previews/{session.session_id}")[0]) <= 2
+
+
+def test_real_frames_without_a_timer_read_as_nothing(api: Api, url: str) -> None:
+    response = api.post(url, {"roi": BOX, "times": [0.5, 1.0]})
+    assert response.status_code == 200, response.content
+    readings = response.json()["readings"]
+    assert [(reading["vod_id"], round(reading["time"], 1)) for reading in readings] == [
+        ("vod-1", 0.5), ("vod-1", 1.0), ("vod-2", 0.5), ("vod-2", 1.0)
+    ]  # fmt: skip
+    assert {reading["value"] for reading in readings} == {None}
+
+
+def test_a_file_that_went_away_is_named(api: Api, url: str, library: Library) -> None:
+    (library.crew / "other.mp4").unlink()
+    body = refused(api.post(url, {"roi": BOX}), 400, "vod_file_not_found")
+    assert "vod-2" in body["error"]
+
+
+def test_the_readers_own_word_is_passed_on(api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, 'print(json.dumps({"error": {"type": "x", "message": "vod-1 is damaged."}}))')
+    assert refused(api.post(url, {"roi": BOX}), 400, "vod_unreadable")["error"] == "vod-1 is damaged."
+
+
+def test_a_reader_that_breaks_is_our_fault(api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, "os.kill(os.getpid(), signal.SIGSEGV)")
+    refused(api.post(url, {"roi": BOX}, fails=True), 500, "server_error")
+
+
+@pytest.mark.parametrize("body", [{}, {"roi": None}, {"roi": []}, {"roi": {}}], ids=str)
+def test_it_needs_a_box(api: Api, url: str, body: dict[str, Any]) -> None:
+    refused(api.post(url, body), 400, "invalid")
+
+
+@pytest.mark.parametrize("change", [{"x": 0.9}, {"width": 0}, {"time": -1}, {"time": 5.1}, {"height": 2}], ids=str)
+def test_a_box_outside_is_refused(api: Api, url: str, change: dict[str, Any]) -> None:
+    refused(api.post(url, {"roi": BOX | change}), 400, "invalid")
+
+
+def test_a_box_on_an_unknown_vod_is_refused(api: Api, url: str) -> None:
+    refused(api.post(url, {"roi": BOX | {"vod_id": "vod-9"}}), 400, "unknown_vod")
+
+
+def test_moments_of_an_unknown_vod_are_refused(api: Api, url: str) -> None:
+    refused(api.post(url, {"roi": BOX, "times": {"vod-1": [1], "vod-9": [1]}}), 400, "unknown_vod")
+
+
+@pytest.mark.parametrize(
+    "times", [7, "1", True, [1] * 9, [-1], [604_801], ["1"], [True], [None], [[1]], {"vod-1": 1}, {"vod-1": [1] * 9},
+              {"vod-1": [-1]}, {"vod-1": None}], ids=str,
+)  # fmt: skip
+def test_bad_moments_are_refused(api: Api, url: str, times: Any) -> None:
+    refused(api.post(url, {"roi": BOX, "times": times}), 400, "invalid")
+
+
+@pytest.mark.parametrize("value", [v for v in (*NOT_NUMBERS, *NOT_FINITE)])
+def test_a_moment_that_is_no_number_is_refused(api: Api, url: str, value: str) -> None:
+    assert api.post(url, raw=f'{{"roi": {json.dumps(BOX)}, "times": [{value}]}}').status_code == 400
+
+
+@pytest.mark.parametrize("name", list(BAD_BODIES))
+def test_a_malformed_body_is_refused(api: Api, url: str, name: str) -> None:
+    assert api.post(url, raw=BAD_BODIES[name]).status_code == 400
+
+
+def test_another_users_session_is_not_found(other_api: Api, url: str) -> None:
+    refused(other_api.post(url, {"roi": BOX}), 404, "session_not_found")

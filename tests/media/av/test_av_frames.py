@@ -1,0 +1,120 @@
+"""Frames come at their exact presentation times, upright, and only the pixels asked for."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from encoded import grey_of, number_of, write_video
+
+from media_app.av.container import MediaError
+from media_app.av.frames import WHOLE, Box, Picture, VideoFile
+
+pytestmark = pytest.mark.pure
+MIDDLE = Box(0.4, 0.4, 0.2, 0.2)
+REORDERED = {"g": "20", "crf": "12", "preset": "medium", "bf": "3", "sc_threshold": "0"}
+
+
+def number(picture: Picture | None) -> int:
+    assert picture is not None
+    return number_of(float(np.mean(picture.crop(MIDDLE))))
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_walking_gives_every_frame_once_at_its_time(tmp_path: Path, suffix: str) -> None:
+    with VideoFile(write_video(tmp_path / f"v.{suffix}", options=REORDERED)) as video:
+        pictures = list(video.walk(0.0))
+        assert [number(p) for p in pictures] == [n % 16 for n in range(60)]
+        assert [p.time for p in pictures] == pytest.approx([n / 30 for n in range(60)], abs=0.002)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+@pytest.mark.parametrize("wanted", [0, 1, 19, 20, 21, 37, 59])
+def test_the_frame_on_display_at_a_time(tmp_path: Path, suffix: str, wanted: int) -> None:
+    with VideoFile(write_video(tmp_path / f"v.{suffix}", options=REORDERED)) as video:
+        for phase in (0.1, 0.9):
+            assert number(video.frame_at((wanted + phase) / 30)) == wanted % 16
+
+
+def test_beyond_the_end_the_last_frame_is_on_display(tmp_path: Path) -> None:
+    with VideoFile(write_video(tmp_path / "v.mp4")) as video:
+        assert number(video.frame_at(100.0)) == 59 % 16
+        assert number(video.frame_at(-1.0)) == 0
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_keyframes_decode_alone_at_their_own_time(tmp_path: Path, suffix: str) -> None:
+    with VideoFile(write_video(tmp_path / f"v.{suffix}", options=REORDERED)) as video:
+        assert len(video.keyframes) == 3
+        pictures = [video.keyframe(float(time)) for time in video.keyframes]
+        assert [number(p) for p in pictures] == [0, 20 % 16, 40 % 16]
+        assert [p.time for p in pictures if p] == pytest.approx([0, 20 / 30, 40 / 30], abs=0.002)
+
+
+def test_sparse_walking_leaves_out_nothing_from_the_wanted_moment_on(tmp_path: Path) -> None:
+    with VideoFile(write_video(tmp_path / "v.mp4", options=REORDERED | {"g": "60"})) as video:
+        pictures = [p for p in video.walk(0.0, sparse_until=1.0) if p.time >= 1.0]
+        assert [number(p) for p in pictures] == [n % 16 for n in range(30, 60)]
+
+
+def test_times_of_variable_rate_files_are_the_files_own(tmp_path: Path) -> None:
+    stamps = [Fraction(n * n, 900) for n in range(40)]
+    with VideoFile(write_video(tmp_path / "v.mp4", frames=40, stamps=stamps)) as video:
+        assert [p.time for p in video.walk(0.0)] == pytest.approx([float(s) for s in stamps], abs=1e-3)
+        assert number(video.frame_at(float(stamps[25]) + 0.001)) == 25 % 16
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_crops_are_upright_as_displayed(tmp_path: Path, rotation: int) -> None:
+    red = {0: (0.05, 0.05), 90: (0.85, 0.05), 180: (0.85, 0.85), 270: (0.05, 0.85)}[rotation]
+    with VideoFile(write_video(tmp_path / "v.mp4", rotation=rotation)) as video:
+        picture = video.frame_at(0.5)
+        assert picture is not None
+        crop = picture.crop(Box(*red, 0.1, 0.1)).reshape(-1, 3).mean(axis=0)
+        assert crop[2] > 200 and crop[0] < 60
+        assert picture.crop(WHOLE).shape[:2] == (video.height, video.width)
+        assert picture.scaled(80).shape[1] == 80
+        blue = picture.crop(Box(0.9 - red[0], 0.9 - red[1], 0.1, 0.1)).reshape(-1, 3).mean(axis=0)
+        assert blue[0] > 200 and blue[2] < 60
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuvj420p"])
+def test_a_crop_is_what_converting_the_whole_frame_gives(tmp_path: Path, pixel_format: str) -> None:
+    with VideoFile(write_video(tmp_path / "v.mp4", pixel_format=pixel_format)) as video:
+        picture = video.frame_at(0.4)
+        assert picture is not None
+        crop = picture.crop(MIDDLE).astype(int)
+        assert abs(crop - grey_of(12)).mean() < 4
+        corner = picture.crop(Box(0, 0, 0.1, 0.1)).reshape(-1, 3).mean(axis=0)
+        assert corner == pytest.approx([0, 0, 255], abs=25)
+
+
+def test_wide_pixels_are_made_square(tmp_path: Path) -> None:
+    with VideoFile(write_video(tmp_path / "v.mp4", ratio=Fraction(2))) as video:
+        assert (video.width, video.height) == (320, 96)
+        picture = video.frame_at(0)
+        assert picture is not None
+        assert picture.crop(Box(0, 0, 0.5, 0.5)).shape == (48, 160, 3)
+
+
+def test_boxes_are_clipped_and_never_empty(tmp_path: Path) -> None:
+    clipped = Box(-0.1, 0.5, 0.4, 0.9).clipped()
+    assert (clipped.x, clipped.y, clipped.width, clipped.height) == pytest.approx((0.0, 0.5, 0.3, 0.5))
+    with VideoFile(write_video(tmp_path / "v.mp4")) as video:
+        picture = video.frame_at(0)
+        assert picture is not None
+        assert min(picture.crop(Box(0.9999, 0.9999, 0.5, 0.5)).shape[:2]) >= 2
+
+
+def test_a_broken_tail_ends_the_walk_without_an_error(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", container_options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[:-2500])
+    with VideoFile(path) as video:
+        assert 1 <= len(list(video.walk(0.0))) < 60
+        assert video.keyframe(float(video.keyframes[0])) is not None
+
+
+def test_a_file_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    (tmp_path / "v.mp4").write_text("no")
+    with pytest.raises(MediaError):
+        VideoFile(tmp_path / "v.mp4")

@@ -1,0 +1,181 @@
+"""What the probe says of good files, and that bad and tricky ones are refused."""
+
+import json
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from encoded import write_sound, write_video
+
+from media_app.av import container as door
+from media_app.av.container import MediaError
+from media_app.av.probe import ProbeLimits, probe
+
+pytestmark = pytest.mark.pure
+NTSC = Fraction(30_000, 1001)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts", "avi", "mov"])
+def test_ntsc_stays_a_fraction_in_every_container(tmp_path: Path, suffix: str) -> None:
+    facts = probe(write_video(tmp_path / f"v.{suffix}", rate=NTSC, frames=90))
+    assert facts.fps == NTSC
+    assert facts.is_vfr is False
+    assert facts.duration == pytest.approx(90 / NTSC, abs=0.06)
+    assert (facts.width, facts.height, facts.codec, facts.pixel_format) == (160, 96, "h264", "yuv420p")
+    assert facts.truncated is False
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "suffix"),
+    [("libx265", "hevc", "mp4"), ("libsvtav1", "av1", "mp4"), ("libvpx-vp9", "vp9", "webm"), ("mpeg4", "mpeg4", "mp4")],
+)
+def test_codecs_have_their_usual_names(tmp_path: Path, codec: str, name: str, suffix: str) -> None:
+    facts = probe(write_video(tmp_path / f"v.{suffix}", codec=codec, frames=12, options={}))
+    assert facts.codec == name
+
+
+@pytest.mark.parametrize(("rotation", "size"), [(90, (96, 160)), (180, (160, 96)), (270, (96, 160))])
+def test_the_displayed_size_has_the_rotation_applied(tmp_path: Path, rotation: int, size: tuple[int, int]) -> None:
+    facts = probe(write_video(tmp_path / "v.mp4", rotation=rotation))
+    assert facts.rotation == rotation
+    assert (facts.width, facts.height) == size
+    assert (facts.coded_width, facts.coded_height) == (160, 96)
+
+
+def test_the_displayed_size_has_the_pixel_shape_applied(tmp_path: Path) -> None:
+    facts = probe(write_video(tmp_path / "v.mp4", ratio=Fraction(4, 3), size=(144, 96)))
+    assert (facts.width, facts.height) == (192, 96)
+    assert facts.as_json()["sample_aspect_ratio"] == [4, 3]
+
+
+def test_variable_frame_rate_is_measured(tmp_path: Path) -> None:
+    stamps = [Fraction(n, 60) if n < 30 else Fraction(1, 2) + Fraction(n - 30, 20) for n in range(60)]
+    for suffix in ("mp4", "mkv"):
+        assert probe(write_video(tmp_path / f"v.{suffix}", stamps=stamps)).is_vfr is True
+
+
+def test_sound_tracks_are_listed(tmp_path: Path) -> None:
+    tracks = probe(write_video(tmp_path / "v.mp4", sound=True)).audio_tracks
+    assert [(t.codec, t.sample_rate, t.channels) for t in tracks] == [("aac", 48_000, 2)]
+
+
+def test_a_file_cut_in_the_middle_is_probed_and_flagged(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "v.mp4", container_options={"movflags": "faststart"})
+    data = whole.read_bytes()
+    whole.write_bytes(data[: len(data) * 2 // 3])
+    assert probe(whole).truncated is True
+
+
+def unreadable(path: Path, code: str = MediaError.UNREADABLE) -> str:
+    with pytest.raises(MediaError) as caught:
+        probe(path)
+    assert caught.value.code == code
+    assert caught.value.message.endswith(".")
+    return caught.value.message
+
+
+def test_text_zero_length_missing_and_folders_are_unreadable(tmp_path: Path) -> None:
+    text, empty = tmp_path / "text.mp4", tmp_path / "empty.mp4"
+    text.write_text("this is no video\n" * 200)
+    empty.touch()
+    fifo = tmp_path / "fifo.mp4"
+    os.mkfifo(fifo)
+    for path in (text, empty, tmp_path / "missing.mp4", tmp_path, fifo):
+        unreadable(path)
+
+
+def test_an_mp4_without_its_index_is_unreadable(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "v.mp4")
+    data = whole.read_bytes()
+    whole.write_bytes(data[: data.index(b"moov") - 4])
+    unreadable(whole)
+
+
+def test_sound_alone_is_unreadable(tmp_path: Path) -> None:
+    assert "no video track" in unreadable(write_sound(tmp_path / "v.mp4"))
+
+
+def test_an_unknown_codec_is_unsupported(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4")
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
+    unreadable(path, MediaError.CODEC)
+
+
+@pytest.mark.parametrize("name", ["list.mp4", "list.m3u8", "list.ffconcat"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nv.ts\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile v.ts\n",
+    ],
+)
+def test_playlists_are_refused_whatever_their_name(tmp_path: Path, name: str, script: str) -> None:
+    write_video(tmp_path / "v.ts")
+    path = tmp_path / name
+    path.write_text(script)
+    unreadable(path)
+
+
+def test_the_playlist_is_refused_by_the_format_list_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes the guard away to show that the test above can fail."""
+    write_video(tmp_path / "v.ts")
+    path = tmp_path / "list.ffconcat"
+    path.write_text("ffconcat version 1.0\nfile v.ts\n")
+    monkeypatch.setattr(door, "OPTIONS", {})
+    assert probe(path).codec == "h264"
+
+
+def test_a_protocol_in_the_name_is_only_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_video(tmp_path / "v.ts")
+    for name in ("concat:v.ts|v.ts", "http://127.0.0.1:9/v.ts", "subfile,,start,0,end,99999,,:v.ts", "data:,x"):
+        unreadable(Path(name))
+
+
+def test_a_picture_larger_than_allowed_is_refused(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4")
+    for limits in (ProbeLimits(max_side=100), ProbeLimits(max_pixels=160 * 95)):
+        with pytest.raises(MediaError, match="too large"):
+            probe(path, limits)
+
+
+def test_garbage_inside_a_good_file_never_raises_anything_else(tmp_path: Path) -> None:
+    data = bytearray(write_video(tmp_path / "v.mp4").read_bytes())
+    for seed in range(40):
+        broken = bytearray(data)
+        for k in range(30):
+            broken[(seed * 7919 + k * 104_729) % len(broken)] = (seed * 31 + k * 17) % 256
+        path = tmp_path / "broken.mp4"
+        path.write_bytes(broken)
+        try:
+            assert probe(path).duration > 0
+        except MediaError:
+            continue
+
+
+def test_the_program_answers_one_line_of_json(tmp_path: Path) -> None:
+    good, bad = write_video(tmp_path / "v.mp4", rate=NTSC), tmp_path / "bad.mp4"
+    bad.write_text("no")
+    done = subprocess.run(
+        [sys.executable, "-m", "media_app.av.probe"],
+        input=json.dumps({"paths": [str(good), str(bad)]}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, second = json.loads(done.stdout)["result"]
+    assert first["path"] == str(good)
+    assert first["facts"]["fps"] == [30_000, 1001]
+    assert first["facts"]["has_video"] is True
+    assert second["error"]["code"] == "vod_unreadable"
+
+
+def test_the_program_answers_nonsense_with_an_error(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "media_app.av.probe"], input="[1]", capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["error"]["type"] == "bad_request"
