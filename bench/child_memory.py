@@ -38,7 +38,12 @@ def measure(seed: int) -> list[Table]:
             alignments = [one_alignment(program, session, truth.offset) for _ in range(ALIGNMENTS)]
             reads = [timed(program, "GET", session, None) for _ in range(WRITES)]
             writes = [
-                timed(program, "PUT", f"{session}/offsets", {"offsets": {"b": round(0.01 * number, 2)}})
+                timed(
+                    program,
+                    "PUT",
+                    f"{session}/offsets",
+                    {"offsets": {"b": round(0.01 * number, 2)}, "source": "manual"},
+                )
                 for number in range(1, WRITES + 1)
             ]
         finally:

@@ -31,7 +31,9 @@ def test_settings_are_read_in_one_place_only():
     for path in SOURCES:
         if path.name in allowed or "management" in path.parts:
             continue
-        reads = re.findall(r"os\.(?:environ\[|environ\.get\(|getenv\()\s*\"(VOD_\w+|REDIS_URL|DATABASE_URL)", path.read_text())
+        reads = re.findall(
+            r"os\.(?:environ\[|environ\.get\(|getenv\()\s*\"(VOD_\w+|REDIS_URL|DATABASE_URL)", path.read_text()
+        )
         assert set(reads) <= {"VOD_CHILD_THREADS"}, f"{path} reads {reads} from the environment"
 
 

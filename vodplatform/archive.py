@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -23,13 +22,12 @@ from django.conf import settings
 from django.core import serializers
 from django.core.management.color import no_style
 from django.core.serializers.base import DeserializationError
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
 FORMAT = 1
 LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry"}
-SNAPSHOT = "snapshot"
 
 
 class ArchiveError(Exception):
@@ -45,12 +43,12 @@ def kept_models() -> list[type[Model]]:
 def write_archive(target: Path) -> dict[str, int]:
     """Write ``target`` (0600, replaced only when whole); returns how many rows of each model it holds."""
     partial = target.with_name(f".{target.name}.partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file, tempfile.TemporaryFile("w+b") as rows:
-            with snapshot() as alias:
-                counts = _write_rows(rows, alias)
-                applied = sorted(MigrationRecorder(connections[alias]).applied_migrations())
+            with snapshot():
+                counts = _write_rows(rows)
+                applied = sorted(MigrationRecorder(connection).applied_migrations())
             manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}
             with tarfile.open(fileobj=file, mode="w|") as archive:
                 _add(archive, "manifest.json", json.dumps(manifest).encode())
@@ -64,31 +62,26 @@ def write_archive(target: Path) -> dict[str, int]:
     except (OSError, DatabaseError) as exc:
         raise ArchiveError(f"The archive could not be written: {exc}.") from exc
     finally:
-        partial.unlink(missing_ok=True)
+        if target.parent.is_dir():
+            partial.unlink(missing_ok=True)
     return counts
 
 
 @contextmanager
-def snapshot() -> Iterator[str]:
-    """A database alias that shows one instant, while others go on writing."""
+def snapshot() -> Iterator[None]:
+    """Show one instant of the database while others go on writing."""
     if connection.vendor == "postgresql":
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            yield DEFAULT_DB_ALIAS
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
         return
-    with tempfile.TemporaryDirectory(dir=settings.DATA_DIR) as folder:
-        copy = Path(folder, "snapshot.sqlite3")
-        source = str(connection.settings_dict["NAME"])
-        with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(copy)) as frozen:
-            live.backup(frozen)
-        connections.databases[SNAPSHOT] = {**connections.databases[DEFAULT_DB_ALIAS], "NAME": str(copy)}
+    # Not atomic(): the settings make that IMMEDIATE, which would keep every writer waiting.
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN DEFERRED")
         try:
-            yield SNAPSHOT
+            yield
         finally:
-            connections[SNAPSHOT].close()
-            del connections[SNAPSHOT]
-            del connections.databases[SNAPSHOT]
+            cursor.execute("ROLLBACK")
 
 
 def read_archive(source: Path) -> dict[str, int]:
@@ -109,15 +102,15 @@ def read_archive(source: Path) -> dict[str, int]:
                     raise ArchiveError(f"{source} is not whole: rows are missing.")
                 _extract_media(archive)
             return counts
-    except (OSError, tarfile.TarError, ValueError, KeyError, DeserializationError, DatabaseError) as exc:
+    except (OSError, EOFError, tarfile.TarError, ValueError, KeyError, DeserializationError, DatabaseError) as exc:
         raise ArchiveError(f"{source} cannot be read as an archive: {exc}.") from exc
 
 
-def _write_rows(file: IO[bytes], alias: str) -> dict[str, int]:
+def _write_rows(file: IO[bytes]) -> dict[str, int]:
     counts = {}
     for model in kept_models():
         count = 0
-        for row in model._base_manager.using(alias).order_by("pk").iterator(chunk_size=500):
+        for row in model._base_manager.order_by("pk").iterator(chunk_size=500):
             file.write(serializers.serialize("jsonl", [row], use_natural_foreign_keys=True).encode())
             count += 1
         counts[model._meta.label_lower] = count

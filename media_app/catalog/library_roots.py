@@ -48,7 +48,7 @@ def resolve(path: str, roots: list[Path]) -> Path:
         found = stat.S_ISREG(real.stat().st_mode)
     except OSError:
         found = False
-    if not found:
+    if not found or not is_text(str(real)):
         raise DomainError("vod_file_not_found")
     return real
 
@@ -64,10 +64,20 @@ def video_files(roots: list[Path]) -> Iterator[Path]:
     for root in roots:
         for folder, names, files in os.walk(root):
             depth = len(Path(folder).relative_to(root).parts)
-            names[:] = sorted(name for name in names if not name.startswith(".")) if depth < MAX_DEPTH else []
+            names[:] = sorted(filter(_is_shown, names)) if depth < MAX_DEPTH else []
             for name in sorted(files):
                 walked += 1
                 if walked > MAX_FILES_WALKED:
                     return
-                if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
+                if Path(name).suffix.lower() in VIDEO_SUFFIXES and _is_shown(name):
                     yield Path(folder, name)
+
+
+def _is_shown(name: str) -> bool:
+    """Neither hidden nor bytes that are no text: those could neither be shown nor kept."""
+    return not name.startswith(".") and is_text(name)
+
+
+def is_text(name: str) -> bool:
+    """Whether a file's name is UTF-8; the system allows any bytes."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -225,7 +225,7 @@ class ApplyView(ComparisonView):
     )
     def post(self, request: Request, session_id: str, job_id: UUID) -> Response:
         session = self.find(session_id, change=True)
-        data = parse(s.ApplySerializer, request.data or {})
+        data = parse(s.ApplySerializer, request.data)
         return self.answer(services.apply_alignment(session, self.user, job_id, data.get("vod_ids")))
 
 

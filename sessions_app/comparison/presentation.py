@@ -136,12 +136,15 @@ def session_message(
     session: ComparisonSession, by: str, *, now: datetime, vods: list[ComparisonVod] | None = None
 ) -> dict[str, Any]:
     """The realtime message of a change: the whole state, its revision, who and when."""
+    vods = cache.vods(session) if vods is None else vods
     return {
         "type": "session",
         "revision": session.revision,
         "by": by,
         "at": now.timestamp(),
         "session": present_session(session, now=now, vods=vods),
+        # Unclamped: a VOD that waits for its moment and one that stands at its beginning both show 0.
+        "positions": [track.position for track in session.clock(vods, now).tracks],
     }
 
 
@@ -203,7 +206,10 @@ def project(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
     moved = {
         **session,
         "global_time": global_time,
-        "vods": [_moved(vod, session, global_time, step) for vod in session["vods"]],
+        "vods": [
+            {**vod, "current_time": max(0.0, min(position + step, vod["duration"]))}
+            for vod, position in zip(session["vods"], message["positions"], strict=True)
+        ],
     }
     server_time = message["at"] + elapsed
     return {
@@ -217,12 +223,6 @@ def project(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
         "playing": playing,
         "server_time": server_time,
     }
-
-
-def _moved(vod: dict[str, Any], session: dict[str, Any], global_time: float, step: float) -> dict[str, Any]:
-    waits = vod["current_time"] <= 0 and session["global_time"] < vod["offset"]
-    time = min(max(global_time - vod["offset"], 0.0), vod["duration"]) if waits else vod["current_time"] + step
-    return {**vod, "current_time": min(time, vod["duration"])}
 
 
 def database_now(session: ComparisonSession) -> datetime:

@@ -381,6 +381,9 @@ def preview_timer(
     """What the box reads at some moments of each VOD, at once. Raises ``vod_file_not_found``, ``vod_unreadable``."""
     vods = list(session.vods.select_related("video"))
     check_roi(vods, roi)
+    for vod_id in times if isinstance(times, dict) else ():
+        if vod_id not in {vod.vod_id for vod in vods}:
+            raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
     limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
     folder = settings.DATA_DIR / "tmp" / f"preview-{secrets.token_hex(8)}"
     folder.mkdir(parents=True, mode=0o700)

@@ -41,6 +41,7 @@ def look_while_playing(page: Page, rates: dict[str, Fraction], starts: dict[str,
         assert all(frames[vod_id] > last[vod_id] for vod_id in frames), "a video stands still"
         spreads.append(spread(frames, rates, starts))
         last = frames
+    print("spreads", [round(x*1000,1) for x in spreads])
     return sorted(spreads)
 
 

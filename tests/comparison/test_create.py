@@ -265,6 +265,11 @@ class TestPaths:
         path = library.crew / ("x" * 3000)
         refused(create(api, path, library.crew / "plain.mp4"), 400, "vod_file_not_found")
 
+    def test_a_name_that_is_no_text_cannot_be_used(self, api: Api, library: Library) -> None:
+        os.link(library.crew / "plain.mp4", os.fsencode(library.crew) + b"/caf\xe9.mp4")
+        os.symlink(os.fsencode(library.crew) + b"/caf\xe9.mp4", library.crew / "alias.mp4")
+        refused(create(api, library.crew / "alias.mp4", library.crew / "plain.mp4"), 400, "vod_file_not_found")
+
     def test_a_folder_with_a_group_is_for_that_group(self, library: Library) -> None:
         paths = (library.crew / "plain.mp4", library.crew / "other.mp4")
         stranger, member = make_user(), make_user()

@@ -96,9 +96,25 @@ def test_the_readers_own_word_is_passed_on(api: Api, url: str, monkeypatch: pyte
     assert refused(api.post(url, {"roi": BOX}), 400, "vod_unreadable")["error"] == "vod-1 is damaged."
 
 
-def test_a_reader_that_breaks_is_our_fault(api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_video_that_takes_the_reader_down_is_unreadable(
+    api: Api, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stand_in(monkeypatch, "os.kill(os.getpid(), signal.SIGSEGV)")
+    refused(api.post(url, {"roi": BOX}), 400, "vod_unreadable")
+
+
+def test_a_fault_of_the_reader_is_our_own(api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, "raise RuntimeError")
     refused(api.post(url, {"roi": BOX}, fails=True), 500, "server_error")
+
+
+def test_the_scratch_folder_is_removed_whatever_happens(
+    api: Api, url: str, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    for code in (ECHO, "raise RuntimeError"):
+        stand_in(monkeypatch, code)
+        api.post(url, {"roi": BOX}, fails=True)
+    assert list((settings.DATA_DIR / "tmp").glob("preview-*")) == []
 
 
 @pytest.mark.parametrize("body", [{}, {"roi": None}, {"roi": []}, {"roi": {}}], ids=str)
@@ -127,7 +143,7 @@ def test_bad_moments_are_refused(api: Api, url: str, times: Any) -> None:
     refused(api.post(url, {"roi": BOX, "times": times}), 400, "invalid")
 
 
-@pytest.mark.parametrize("value", [v for v in (*NOT_NUMBERS, *NOT_FINITE)])
+@pytest.mark.parametrize("value", [*NOT_NUMBERS, *NOT_FINITE])
 def test_a_moment_that_is_no_number_is_refused(api: Api, url: str, value: str) -> None:
     assert api.post(url, raw=f'{{"roi": {json.dumps(BOX)}, "times": [{value}]}}').status_code == 400
 

@@ -137,7 +137,7 @@ class Program:
                 [sys.executable, str(PROJECT_ROOT / "manage.py"), "up", "--data-dir", str(self.place.data_dir),
                  *arguments],
                 env=clean_environment(self.place.environment), stdout=subprocess.PIPE, stderr=errors, text=True,
-                start_new_session=True,
+                start_new_session=True, cwd=self.place.data_dir.parent,
             )  # fmt: skip
         threading.Thread(target=self._listen, args=(self.process, self.lines), daemon=True).start()
 

@@ -39,7 +39,7 @@ def test_session_and_job_sockets_hear_a_change_after_seven_idle_seconds(program:
         assert first["type"] == "session"
         assert next_message(jobs)["job"]["status"] == "processing"
         threading.Event().wait(IDLE_SECONDS)  # the idleness is what is tested
-        program.call("PUT", f"{session}/offsets", {"offsets": {"b": 1.5}})
+        program.call("PUT", f"{session}/offsets", {"offsets": {"b": 1.5}, "source": "manual"})
         changed = next_message(sessions)
         assert changed["revision"] == first["revision"] + 1
         assert changed["session"]["vods"][1]["offset"] == 1.5
@@ -56,14 +56,14 @@ def test_sockets_hear_changes_again_after_redis_was_killed(program: Program, tru
         redis = program.redis()
         assert redis is not None
         redis.kill()
-        program.call("PUT", f"{session}/offsets", {"offsets": {"b": 1.0}})
+        program.call("PUT", f"{session}/offsets", {"offsets": {"b": 1.0}, "source": "manual"})
         wait_for(lambda: program.redis() not in (None, redis), 10, "another Redis")
         offset = 1.0
 
         def heard() -> bool:
             nonlocal offset
             offset += 0.25
-            program.call("PUT", f"{session}/offsets", {"offsets": {"b": offset}})
+            program.call("PUT", f"{session}/offsets", {"offsets": {"b": offset}, "source": "manual"})
             try:
                 return bool(next_message(sessions, 0.5)["session"]["vods"][1]["offset"] == offset)
             except TimeoutError:

@@ -8,8 +8,6 @@ import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-import pytest
-
 from tests.crash.conftest import SHARED_REDIS
 from tests.crash.program import Place, Program, Truth, is_alive, manage, wait_for
 from vodplatform.settings.environment import private_redis_socket
@@ -31,6 +29,7 @@ def one_sentence(text: str) -> str:
 
 
 def test_second_up_on_the_same_data_folder_is_refused_and_the_first_goes_on(program: Program, truth: Truth) -> None:
+    wait_for(program.worker, 15, "the worker")
     before = {process.pid for process in program.descendants()}
     place = program.place
     second = manage("up", "--port", "0", "--data-dir", str(place.data_dir), environment=place.environment)
@@ -71,14 +70,13 @@ def test_killed_up_leaves_no_process_behind(
     assert after.place.events(job_id).count("completed") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_deploy_during_an_alignment_costs_no_attempt(
-    program: Program, truth: Truth, new_program: Callable[..., Program], number: int
+    program: Program, truth: Truth, new_program: Callable[..., Program]
 ) -> None:
     session = program.compare(truth)
     job_id = program.align(session)
     child = program.frozen_aligner()
-    assert program.interrupt(number) == 0
+    assert program.interrupt(signal.SIGTERM) == 0
     wait_for(lambda: not program.survivors(), 2, "the end of every process")
     assert not is_alive(child)
     place = program.place

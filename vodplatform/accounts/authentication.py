@@ -113,7 +113,10 @@ def same_origin(headers: Mapping[bytes, bytes]) -> bool:
     """Whether the Origin header names the host that was asked."""
     origin = headers.get(b"origin", b"").decode("latin-1")
     host = headers.get(b"host", b"").decode("latin-1")
-    return bool(origin) and urlsplit(origin).netloc.lower() == host.lower()
+    try:
+        return bool(origin) and urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:  # such as an unclosed bracket
+        return False
 
 
 def _session_user(cookie_header: str) -> User | None:

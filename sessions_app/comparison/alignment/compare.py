@@ -225,7 +225,7 @@ def _links(a: Clock, b: Clock, pairs: Sequence[tuple[int, int]], refined: Sequen
     time-outs), so such a jump counts only where the same video has others that differ from it. A pause counts
     once more, for the value at which it came, which no rule fixes.
     """
-    ordered = sorted(pairs)
+    ordered = _one_to_one(pairs)
     jumps = [(one, two, abs(a.constant(two[0]) - a.constant(one[0]))) for one, two in pairwise(ordered)]
     sharp = coarse = 0
     known: list[float] = []
@@ -240,6 +240,15 @@ def _links(a: Clock, b: Clock, pairs: Sequence[tuple[int, int]], refined: Sequen
             coarse += 1 + (exact and _near_multiple(jump, 1.0, tolerance) and not _near_multiple(jump, RULE_STEP, 0.5))
         known.append(jump)
     return sharp, coarse
+
+
+def _one_to_one(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Of ``pairs``, best first, those that use each segment once, in time order: a jump in one video alone is none."""
+    kept: list[tuple[int, int]] = []
+    for pair in pairs:
+        if all(pair[0] != other[0] and pair[1] != other[1] for other in kept):
+            kept.append(pair)
+    return sorted(kept)
 
 
 def _near_multiple(value: float, step: float, tolerance: float) -> bool:

@@ -97,7 +97,7 @@ export class Transport {
     setIcon(this.pill, icon);
     setText(this.word, word);
     setText(this.number, number);
-    this.pill.title = controller.worstSpread === null ? "Whether the videos are in step" : "Largest drift between two videos in the last 10 s";
+    this.pill.title = controller.spread.worst === null ? "Whether the videos are in step" : "Largest drift between two videos in the last 10 s";
   }
 
   /** @returns {[string, string, string, string]} */
@@ -107,10 +107,10 @@ export class Transport {
     if (controller.status === "holding") return ["warn", "clock", "waiting", ""];
     if (controller.status === "gating") return ["", "clock", "lining up", ""];
     if (controller.status === "paused") return ["ok", "check", "on the frame", ""];
-    const spread = controller.worstSpread;
-    if (spread === null) return ["", "clock", "starting", ""];
-    const number = `±${Math.round(spread * 1000)} ms`;
-    return spread <= IN_STEP ? ["ok", "check", "in step", number] : ["warn", "alert", "catching up", number];
+    const { now, worst } = controller.spread;
+    if (now === null || worst === null) return ["", "clock", "starting", ""];
+    const number = `±${Math.round(worst * 1000)} ms`;
+    return now <= IN_STEP ? ["ok", "check", "in step", number] : ["warn", "alert", "catching up", number];
   }
 
   /** @param {HTMLElement} button @param {string} name */

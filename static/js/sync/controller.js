@@ -80,9 +80,9 @@ export class SyncController extends EventTarget {
     return running.find((t) => t.id === this.audibleId) ?? running.find((t) => t.id === this.mainId) ?? running[0] ?? null;
   }
 
-  /** Largest difference between two running videos in the last ten seconds, seconds; null before the first look. */
-  get worstSpread() {
-    return this.#spread.worst;
+  /** How far apart the running videos are and were. */
+  get spread() {
+    return this.#spread;
   }
 
   /** @param {string} id */

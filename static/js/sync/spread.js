@@ -1,4 +1,5 @@
-// The largest difference between two running videos in the last ten seconds: what the page says about being in step.
+// The difference between the running videos, now and at its largest in the last ten seconds: what the page says about
+// being in step.
 
 const MEMORY = 10_000; // ms
 
@@ -17,6 +18,11 @@ export class Spread {
 
   forget() {
     this.#seen = [];
+  }
+
+  /** Seconds at the last look; null before the first. */
+  get now() {
+    return this.#seen.at(-1)?.spread ?? null;
   }
 
   /** Seconds; null before the first look. */

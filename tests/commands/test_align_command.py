@@ -1,0 +1,59 @@
+"""`manage.py align`: JSON as the contract prints it, exit 3 for a refusal, sentences for what is wrong."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from vodplatform.demo.clips import refusal_pairs, render_pair, timer_pairs
+from vodplatform.settings.environment import PROJECT_ROOT
+
+
+def align(*words: str) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "align", *words]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.full
+def test_two_recordings_give_the_second_s_offset(tmp_path):
+    pair = timer_pairs(41)[0]
+    first, second = render_pair(pair, tmp_path)
+    done = align(str(first), str(second), "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["refused"] is None
+    (proposal,) = answer["proposals"]
+    assert proposal["video"] == str(second)
+    bound = 0.5 / float(pair.a.spec.fps) + 0.5 / float(pair.b.spec.fps)
+    assert abs(proposal["offset"] - pair.offset) <= bound
+    assert 0.5 <= proposal["confidence"] <= 1
+
+
+@pytest.mark.full
+def test_recordings_without_a_timer_exit_with_3_and_say_why(tmp_path):
+    first, second = render_pair(refusal_pairs(41)[0], tmp_path)
+    done = align(str(first), str(second), "--json")
+    assert done.returncode == 3, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["proposals"] == []
+    assert {item["video"] for item in answer["refused"]} <= {str(first), str(second)}
+    assert all(item["reason"] and item["message"] for item in answer["refused"])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["one.mp4"], "Give 2 or 3 videos"),
+        (["a.mp4", "b.mp4", "c.mp4", "d.mp4"], "Give 2 or 3 videos"),
+        (["/no/such/a.mp4", "/no/such/b.mp4"], "There is no file"),
+        (["a.mp4", "b.mp4", "--roi", "0.5,0.5,0.6,0.1"], "inside the frame"),
+        (["a.mp4", "b.mp4", "--roi", "nonsense"], "give the box as"),
+        (["a.mp4", "b.mp4", "--method", "audio"], "invalid choice"),
+    ],
+)
+def test_wrong_words_are_answered_by_a_sentence(words, sentence):
+    done = align(*words)
+    assert done.returncode not in (0, 3)
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr

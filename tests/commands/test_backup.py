@@ -1,0 +1,111 @@
+"""`backup` and `restore`: what comes back is what was there, and nothing bad gets in."""
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
+
+from sessions_app.comparison import services
+from sessions_app.comparison.models import ComparisonSession, OffsetChange
+from tests.support.factories import make_alignment, make_session, make_user
+from vodplatform.accounts.models import ApiToken, Tier, User
+from vodplatform.archive import kept_models, write_archive
+from vodplatform.settings.environment import PROJECT_ROOT
+
+
+def manage(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command on an embedded data folder of its own."""
+    environment = {"PATH": "/usr/bin:/bin", "VOD_DATA_DIR": str(data_dir), "PYTHONPATH": str(PROJECT_ROOT)}
+    argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), *words]
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture
+def filled(transactional_db, tmp_path) -> Path:
+    """An archive of a database with something of everything, and of one stored file."""
+    user = make_user("keeper", tier=Tier.PRO)
+    ApiToken.issue(user)
+    session = make_session(user)
+    make_alignment(session)
+    services.set_offsets(session, user, {"vod-2": 3.5}, "manual", {"vod-2": None})
+    default_storage.save("jobs/kept/evidence.jpg", ContentFile(b"a picture"))
+    target = tmp_path / "all.tar"
+    call_command("backup", str(target))
+    return target
+
+
+@pytest.mark.full
+def test_a_restored_program_has_the_same_rows_and_files(filled, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    restored = manage(elsewhere, "restore", str(filled))
+    assert restored.returncode == 0, restored.stderr
+    assert (elsewhere / "media/jobs/kept/evidence.jpg").read_bytes() == b"a picture"
+    again = tmp_path / "again.tar"
+    manage(elsewhere, "backup", str(again))
+    assert rows_of(again) == rows_of(filled)
+    assert OffsetChange.objects.count() == 1
+    refused = manage(elsewhere, "restore", str(filled))
+    assert refused.returncode != 0
+    assert "already has rows" in refused.stderr
+
+
+def rows_of(archive: Path) -> list[str]:
+    """The rows in an order and a spelling that do not depend on the database."""
+    with tarfile.open(archive) as tar:
+        lines = tar.extractfile("rows.jsonl").read().decode().splitlines()
+    return sorted(json.dumps(json.loads(line), sort_keys=True) for line in lines)
+
+
+def test_every_model_is_in_an_archive_or_left_out_by_name():
+    labels = {model._meta.label_lower for model in kept_models()}
+    assert {"accounts.user", "jobs.job", "jobs.jobevent", "comparison.offsetchange", "catalog.video"} <= labels
+    assert not labels & {"sessions.session", "contenttypes.contenttype"}
+
+
+def test_the_archive_is_for_its_owner_alone_and_holds_no_secret_key(filled, settings):
+    assert filled.stat().st_mode & 0o077 == 0
+    assert settings.SECRET_KEY.encode() not in filled.read_bytes()
+
+
+def test_a_backup_that_cannot_be_written_is_one_sentence(transactional_db, tmp_path):
+    with pytest.raises(CommandError, match="could not be written"):
+        call_command("backup", str(tmp_path / "no-such-folder" / "all.tar"))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a tar", b"\x1f\x8b"])
+def test_a_file_that_is_no_archive_is_one_sentence(transactional_db, tmp_path, settings, content):
+    settings.DATA_DIR = tmp_path
+    bad = tmp_path / "bad.tar"
+    bad.write_bytes(content)
+    with pytest.raises(CommandError, match="cannot be read as an archive"):
+        call_command("restore", str(bad))
+
+
+@pytest.mark.parametrize("name", ["media/../../escaped.txt", "/media/escaped.txt", "media/a/../../../escaped.txt"])
+def test_an_archive_cannot_write_outside_of_the_media_folder(transactional_db, tmp_path, settings, name):
+    settings.DATA_DIR = tmp_path / "data"
+    settings.MEDIA_ROOT = tmp_path / "data" / "media"
+    settings.MEDIA_ROOT.mkdir(parents=True)
+    honest, evil = tmp_path / "honest.tar", tmp_path / "evil.tar"
+    write_archive(honest)
+    with tarfile.open(honest) as source, tarfile.open(evil, "w") as target:
+        for member in source:
+            target.addfile(member, source.extractfile(member) if member.isfile() else None)
+        content = b"from outside"
+        info = tarfile.TarInfo(name)
+        info.size = len(content)
+        target.addfile(info, io.BytesIO(content))
+    with contextlib.suppress(CommandError):
+        call_command("restore", str(evil))
+    assert not list(tmp_path.rglob("escaped.txt")) or (settings.MEDIA_ROOT / "escaped.txt").exists()
+    assert not (tmp_path / "escaped.txt").exists()
+    assert not User.objects.exists()
+    assert not ComparisonSession.objects.exists()

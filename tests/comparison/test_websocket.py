@@ -1,0 +1,289 @@
+"""ws/sessions/{id}/: who may watch, what arrives first, and what arrives then."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from sessions_app.comparison.models import ComparisonSession
+from tests.support.api import BASE, Api
+from tests.support.factories import PASSWORD, make_alignment, make_key, make_session
+from tests.support.sockets import Socket, ask, connected, first_close, next_message, socket
+from vodplatform.accounts.models import ApiToken, User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def session(owner: User) -> ComparisonSession:
+    return make_session(owner, durations=(600, 600, 600), offsets=(0, -50, 37))
+
+
+@pytest.fixture
+def path(session: ComparisonSession) -> str:
+    return f"/ws/sessions/{session.session_id}/"
+
+
+@pytest.fixture
+def key(owner: User) -> str:
+    return make_key(owner)
+
+
+async def message_of(communicator: Socket, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The next message that fits; what comes before it is let go."""
+    while True:
+        message = await next_message(communicator)
+        if fits(message):
+            return message
+
+
+class TestSigningIn:
+    async def test_a_token_in_the_header_lets_in(self, path: str, key: str) -> None:
+        async with connected(path, key=key) as communicator:
+            assert (await next_message(communicator))["type"] == "session"
+
+    async def test_the_address_needs_no_trailing_slash(self, path: str, key: str) -> None:
+        async with connected(path.rstrip("/"), key=key) as communicator:
+            assert (await next_message(communicator))["type"] == "session"
+
+    async def test_an_admin_may_watch(self, path: str, admin_person: User) -> None:
+        async with connected(path, key=await ask(make_key, admin_person)) as communicator:
+            assert (await next_message(communicator))["type"] == "session"
+
+    async def test_without_a_sign_in_it_is_closed_with_4401(self, path: str) -> None:
+        assert await first_close(socket(path)) == 4401
+
+    @pytest.mark.parametrize("header", ["Token wrong", "Token", "Token ", "Bearer x", "Basic eDp5", "\xff\xfe"])
+    async def test_a_wrong_token_is_closed_with_4401(self, path: str, header: str) -> None:
+        assert await first_close(socket(path, headers={"authorization": header})) == 4401
+
+    async def test_a_revoked_token_is_closed_with_4401(self, path: str, key: str) -> None:
+        from django.db.models.functions import Now
+
+        await ask(lambda: ApiToken.objects.update(revoked_at=Now()))
+        assert await first_close(socket(path, key=key)) == 4401
+
+    async def test_somebody_elses_session_is_closed_with_4404(self, path: str, other: User, moderator: User) -> None:
+        for user in (other, moderator):
+            assert await first_close(socket(path, key=await ask(make_key, user))) == 4404
+
+    @pytest.mark.parametrize("name", ["comp-none", "%00", "x" * 300, "🎮"])
+    async def test_an_unknown_session_is_closed_with_4404(self, key: str, name: str) -> None:
+        assert await first_close(socket(f"/ws/sessions/{name}/", key=key)) == 4404
+
+    @pytest.mark.parametrize("address", ["/ws/", "/ws/none/", "/ws/sessions/", "/", "/ws/sessions/a/b/"])
+    async def test_an_unknown_address_is_closed_with_4404(self, key: str, address: str) -> None:
+        assert await first_close(socket(address, key=key)) == 4404
+
+    async def test_a_switched_off_feature_is_closed_with_4404(self, path: str, key: str, settings: Any) -> None:
+        settings.MULTI_VOD_ENABLED = False
+        assert await first_close(socket(path, key=key)) == 4404
+
+
+class TestSessionCookie:
+    @pytest.fixture
+    def cookie(self, owner: User) -> str:
+        client = Client()
+        assert client.login(username=owner.username, password=PASSWORD)
+        return f"sessionid={client.cookies['sessionid'].value}"
+
+    async def test_it_lets_in_from_a_page_of_this_host(self, path: str, cookie: str) -> None:
+        headers = {"cookie": cookie, "origin": "https://vod.example:8000", "host": "vod.example:8000"}
+        async with connected(path, headers=headers) as communicator:
+            assert (await next_message(communicator))["type"] == "session"
+
+    @pytest.mark.parametrize(
+        "origin",
+        [None, "", "null", "https://evil.example", "https://vod.example", "https://vod.example:8000.evil.example",
+         "https://evil.example/vod.example:8000", "http://[", "vod.example:8000"],
+    )  # fmt: skip
+    async def test_it_does_not_from_another_sites_page(self, path: str, cookie: str, origin: str | None) -> None:
+        headers = {"cookie": cookie, "host": "vod.example:8000"}
+        if origin is not None:
+            headers["origin"] = origin
+        assert await first_close(socket(path, headers=headers)) == 4401
+
+    @pytest.mark.parametrize("cookie", ["sessionid=none", "sessionid=", "garbage", "a=b; \xff=c", "sessionid=%00"])
+    async def test_a_wrong_cookie_is_closed_with_4401(self, path: str, cookie: str) -> None:
+        headers = {"cookie": cookie, "origin": "http://vod.example", "host": "vod.example"}
+        assert await first_close(socket(path, headers=headers)) == 4401
+
+    async def test_a_token_needs_no_origin(self, path: str, key: str) -> None:
+        async with connected(path, key=key, headers={"origin": "https://evil.example", "host": "a"}) as communicator:
+            assert (await next_message(communicator))["type"] == "session"
+
+
+class TestWatching:
+    async def test_the_snapshot_comes_first(self, path: str, key: str, session: ComparisonSession) -> None:
+        async with connected(path, key=key) as communicator:
+            message = await next_message(communicator)
+        assert set(message) >= {"type", "revision", "by", "at", "session"}
+        assert (message["type"], message["revision"], message["by"]) == ("session", 1, "owner")
+        assert isinstance(message["at"], float)
+        assert message["session"]["session_id"] == session.session_id
+        shown = await ask(lambda: Api(key).get(f"{BASE}/{session.session_id}").json()["session"])
+        for part in (message["session"], shown):
+            for vod in part["vods"]:
+                vod.pop("stream_url")
+        assert message["session"] == shown
+
+    async def test_every_change_reaches_every_viewer(
+        self, path: str, key: str, session: ComparisonSession, admin_person: User
+    ) -> None:
+        admin_key = await ask(make_key, admin_person)
+        base = f"{BASE}/{session.session_id}"
+        alignment = await ask(make_alignment, session)
+        changes: list[tuple[str, str, Any]] = [
+            ("PATCH", base, {"name": "New"}),
+            ("PUT", f"{base}/global-seek", {"timestamp": 150}),
+            ("PUT", f"{base}/vods/vod-2/seek", {"timestamp": 20}),
+            ("PUT", f"{base}/offsets", {"offsets": {"vod-3": 1}, "source": "manual"}),
+            ("POST", f"{base}/alignments/{alignment.job_id}/apply", {}),
+            ("PUT", f"{base}/playback", {"state": "playing"}),
+            ("PUT", f"{base}/playback", {"state": "paused"}),
+        ]
+        async with connected(path, key=key) as first, connected(path, key=admin_key) as second:
+            for communicator in (first, second):
+                assert (await next_message(communicator))["revision"] == 1
+            for number, (method, url, body) in enumerate(changes, 2):
+                response = await ask(lambda m=method, u=url, b=body: Api(admin_key).send(m, u, b))
+                assert response.status_code == 200
+                for communicator in (first, second):
+                    message = await message_of(communicator, lambda m: m["type"] == "session")
+                    assert (message["revision"], message["by"]) == (number, "admin")
+                    assert json.dumps(message["session"], sort_keys=True) == json.dumps(
+                        response.json()["session"], sort_keys=True
+                    )
+
+    async def test_a_refused_change_sends_nothing(self, path: str, key: str, session: ComparisonSession) -> None:
+        async with connected(path, key=key) as communicator:
+            await next_message(communicator)
+            bad = {"offsets": {"vod-1": 1, "vod-9": 1}, "source": "manual"}
+            await ask(lambda: Api(key).put(f"{BASE}/{session.session_id}/offsets", bad))
+            await ask(lambda: Api(key).patch(f"{BASE}/{session.session_id}", {"name": "Good"}))
+            message = await next_message(communicator)
+            assert (message["revision"], message["session"]["name"]) == (2, "Good")
+
+    async def test_a_viewer_hears_only_of_its_own_session(self, path: str, key: str, owner: User) -> None:
+        elsewhere = await ask(make_session, owner)
+        async with connected(path, key=key) as communicator:
+            own = await next_message(communicator)
+            await ask(lambda: Api(key).patch(f"{BASE}/{elsewhere.session_id}", {"name": "Elsewhere"}))
+            await ask(lambda: Api(key).patch(f"{BASE}/{own['session']['session_id']}", {"name": "Here"}))
+            assert (await next_message(communicator))["session"]["name"] == "Here"
+
+    async def test_a_deleted_session_closes_its_viewers(self, path: str, key: str, session: ComparisonSession) -> None:
+        async with connected(path, key=key) as communicator:
+            await next_message(communicator)
+            await ask(lambda: Api(key).delete(f"{BASE}/{session.session_id}"))
+            event = await communicator.receive_output(5)
+            assert (event["type"], event["code"]) == ("websocket.close", 4404)
+
+    @pytest.mark.parametrize("said", ["not json", "[]", "{}", '{"type": "clock"}', "\x00", "x" * 100_000])
+    async def test_what_a_viewer_says_is_ignored(
+        self, path: str, key: str, session: ComparisonSession, said: str
+    ) -> None:
+        async with connected(path, key=key) as communicator:
+            await next_message(communicator)
+            await communicator.say(said)
+            await communicator.say(data=b"\xff\x00")
+            await ask(lambda: Api(key).patch(f"{BASE}/{session.session_id}", {"name": "Still here"}))
+            assert (await next_message(communicator))["session"]["name"] == "Still here"
+
+
+class TestClock:
+    """``clock`` messages, twice a second while it plays."""
+
+    @asynccontextmanager
+    async def playing(
+        self, path: str, key: str, session: ComparisonSession, **body: Any
+    ) -> AsyncIterator[Socket]:
+        url = f"{BASE}/{session.session_id}/playback"
+        async with connected(path, key=key) as communicator:
+            await next_message(communicator)
+            response = await ask(lambda: Api(key).put(url, {"state": "playing", **body}))
+            assert response.status_code == 200
+            yield communicator
+
+    async def test_it_ticks_each_half_second_while_playing(
+        self, path: str, key: str, session: ComparisonSession
+    ) -> None:
+        async with self.playing(path, key, session, at=100, rate=2) as communicator:
+            clocks = [await message_of(communicator, lambda m: m["type"] == "clock") for _ in range(4)]
+        for clock in clocks:
+            assert set(clock) >= {"revision", "by", "at", "session", "global_time", "rate", "playing", "server_time"}
+            assert (clock["rate"], clock["playing"], clock["revision"], clock["by"]) == (2, True, 2, "owner")
+            # All of one message is of one instant.
+            assert clock["session"]["global_time"] == clock["global_time"]
+            times = [vod["current_time"] for vod in clock["session"]["vods"]]
+            assert times == pytest.approx([clock["global_time"] + ahead for ahead in (0, 50, -37)])
+        steps = [b["server_time"] - a["server_time"] for a, b in zip(clocks, clocks[1:], strict=False)]
+        assert sorted(steps)[1] == pytest.approx(0.5, abs=0.25)
+        moved = clocks[-1]["global_time"] - clocks[0]["global_time"]
+        assert moved == pytest.approx(2 * (clocks[-1]["server_time"] - clocks[0]["server_time"]), abs=0.01)
+        assert 100 <= clocks[0]["global_time"] < 104
+
+    async def test_the_clock_agrees_with_what_a_read_shows(
+        self, path: str, key: str, session: ComparisonSession
+    ) -> None:
+        async with self.playing(path, key, session, at=20, rate=4) as communicator:
+            clocks = [await message_of(communicator, lambda m: m["type"] == "clock") for _ in range(2)]
+            shown = await ask(lambda: Api(key).get(f"{BASE}/{session.session_id}").json()["session"])
+        behind = shown["global_time"] - clocks[-1]["global_time"]
+        assert -0.5 <= behind < 8
+        for seen, read in zip(clocks[-1]["session"]["vods"], shown["vods"], strict=True):
+            assert read["current_time"] - seen["current_time"] == pytest.approx(behind, abs=0.5) or (
+                seen["current_time"] == 0
+            )
+
+    async def test_an_independent_vod_at_its_beginning_ticks_on(
+        self, path: str, key: str, session: ComparisonSession
+    ) -> None:
+        base = f"{BASE}/{session.session_id}"
+        await ask(lambda: Api(key).patch(base, {"sync_mode": "independent"}))
+        await ask(lambda: Api(key).put(f"{base}/vods/vod-3/seek", {"timestamp": 0}))
+        async with self.playing(path, key, session) as communicator:
+            clocks = [await message_of(communicator, lambda m: m["type"] == "clock") for _ in range(2)]
+            times = [vod["current_time"] for vod in clocks[-1]["session"]["vods"]]
+        assert times[2] == pytest.approx(times[0])
+        assert times[2] > 0.3
+
+    async def test_it_is_silent_while_paused(self, path: str, key: str, session: ComparisonSession) -> None:
+        base = f"{BASE}/{session.session_id}"
+        async with self.playing(path, key, session) as communicator:
+            await message_of(communicator, lambda m: m["type"] == "clock")
+            await ask(lambda: Api(key).put(f"{base}/playback", {"state": "paused"}))
+            await message_of(communicator, lambda m: m["type"] == "session" and m["revision"] == 3)
+            assert await communicator.receive_nothing(0.8)
+
+    async def test_whoever_comes_while_it_plays_hears_the_clock(
+        self, path: str, key: str, session: ComparisonSession
+    ) -> None:
+        await ask(lambda: Api(key).put(f"{BASE}/{session.session_id}/playback", {"state": "playing", "at": 5}))
+        async with connected(path, key=key) as communicator:
+            first = await next_message(communicator)
+            assert (first["type"], first["session"]["global_playback_state"]) == ("session", "playing")
+            assert (await next_message(communicator))["type"] == "clock"
+
+    async def test_a_playing_position_is_saved_now_and_then(
+        self, path: str, key: str, session: ComparisonSession, settings: Any
+    ) -> None:
+        settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS = 0.1
+
+        def saved() -> float:
+            session.refresh_from_db()
+            return session.global_time
+
+        async with self.playing(path, key, session, at=100) as communicator:
+            async with asyncio.timeout(10):
+                while await ask(saved) <= 100:
+                    await next_message(communicator)
+            shown = await ask(lambda: Api(key).get(f"{BASE}/{session.session_id}").json()["session"])
+        assert shown["vods"][0]["current_time"] == pytest.approx(shown["global_time"])
+        assert shown["revision"] == 2

@@ -1,0 +1,71 @@
+"""Job kinds for the tests: registered by the fixture ``kinds`` of conftest.py, each with one behaviour."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from jobs_app.kinds import JobKind
+from jobs_app.models import Job
+from jobs_app.running import JobContext, JobFailed
+from vodplatform.base.process import Limits
+
+started = threading.Event()
+go_on = threading.Event()
+
+
+def echo(context: JobContext) -> dict[str, Any]:
+    context.progress(40, "Half way")
+    return {"params": context.params, "attempt": context.attempt}
+
+
+def refuse(context: JobContext) -> dict[str, Any]:
+    raise JobFailed("no_timer", "There is no timer.")
+
+
+def break_down(context: JobContext) -> dict[str, Any]:
+    raise RuntimeError("a fault of ours, not for users' eyes")
+
+
+def wait_for_the_test(context: JobContext) -> dict[str, Any]:
+    started.set()
+    assert go_on.wait(20)
+    context.check()
+    return {"late": True}
+
+
+def store(context: JobContext) -> dict[str, Any]:
+    with context.scratch() as folder:
+        (folder / "note.txt").write_text("scratch")
+        return {"key": context.store("out.txt", b"made"), "scratch": str(folder)}
+
+
+def child(context: JobContext) -> dict[str, Any]:
+    """Run ``params["code"]`` in a child."""
+    started.set()
+    limits = Limits(wall_seconds=context.params.get("seconds", 20), memory_bytes=1 << 30)
+    finished = context.run_child([sys.executable, "-c", context.params["code"]], limits=limits)
+    return {"messages": finished.messages}
+
+
+SLEEPER = f"import os, sys, time\nprint({json.dumps(json.dumps({'progress': 5, 'message': 'Asleep'}))}, flush=True)\n"
+SLEEPER += "open(sys.argv[0] if False else os.environ.get('PID_FILE', '/dev/null'), 'w')\ntime.sleep(60)"
+DIES = f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"
+PID = os.getpid()
+
+
+def inputs_exist(job: Job) -> bool:
+    return not job.params.get("inputs_gone")
+
+
+ECHO = JobKind("test.echo", "test", echo, inputs_exist=inputs_exist)
+REFUSE = JobKind("test.refuse", "test", refuse)
+BREAK = JobKind("test.break", "test", break_down)
+WAIT = JobKind("test.wait", "test", wait_for_the_test)
+STORE = JobKind("test.store", "test", store)
+CHILD = JobKind("test.child", "test", child)
+NAMES = ("ECHO", "REFUSE", "BREAK", "WAIT", "STORE", "CHILD")
