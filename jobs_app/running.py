@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
 
 from jobs_app import services
 from jobs_app.kinds import kind_of
@@ -90,8 +90,14 @@ class JobContext:
         percent, message = self._pending
         self._pending = None
         self._written_at = time.monotonic()
-        if not services.report_progress(self.lease, percent, message):
-            self.lost.set()
+        try:
+            if not services.report_progress(self.lease, percent, message):
+                self.lost.set()
+        except DatabaseError as exc:
+            # A percentage is no reason to lose the work; a lost lease is the keeper's to notice.
+            logger.warning("progress not written", extra={"data": {"exception": repr(exc)}})
+        finally:
+            close_old_connections()
 
     def run_child(
         self, argv: Sequence[str], *, stdin: bytes = b"", limits: Limits | None = None, keep_messages: bool = True
@@ -106,6 +112,8 @@ class JobContext:
                 self.progress(float(message["progress"]), str(message.get("message", "")))
 
         self.check()
+        # Nothing is held while the child works: a connection lost meanwhile would be found out at the end.
+        close_old_connections()
         try:
             return run_child(
                 argv,
@@ -288,6 +296,11 @@ def _run(job: Job, context: JobContext) -> None:
         services.fail(lease, exc.type, str(exc))
     except ChildError as exc:
         _child_ended(lease, exc)
+    except (OperationalError, InterfaceError) as exc:
+        # The database failed, not the job: run it again, at the latest when nobody has renewed its lease.
+        logger.exception("error", extra={"data": {"kind": job.kind}})
+        close_old_connections()
+        services.crashed(lease, f"the database could not be reached ({type(exc).__name__})")
     except Exception as exc:
         # The row has to end whatever a handler does; the fault is logged with its traceback.
         logger.exception("error", extra={"data": {"kind": job.kind}})

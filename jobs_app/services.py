@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import uuid
 import zlib
@@ -20,7 +21,7 @@ from jobs_app.models import TRANSITIONS, Job, JobEvent, JobStatus, Priority, job
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
-from vodplatform.base.publish import publish_on_commit
+from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
 from vodplatform.base.transitions import transition
 
 logger = logging.getLogger("vodplatform.jobs")
@@ -196,7 +197,7 @@ def cancel(job: Job) -> Job:
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.CANCELLED, lease_token=None, lease_until=None,
             finished_at=Now(), message="Cancelled", revision=F("revision") + 1,
         )  # fmt: skip
-        job.refresh_from_db()
+        _refresh(job)
         if won:
             _after(job.pk, "cancelled")
             event("processing.cancelled", job=str(job.pk), kind=job.kind)
@@ -215,7 +216,7 @@ def retry(job: Job, *, priority: int | None = None) -> Job:
             error=None, finished_at=None, started_at=None, priority=job.priority if priority is None else priority,
             max_attempts=F("attempt") + kind_of(job.kind).max_attempts, revision=F("revision") + 1,
         )  # fmt: skip
-        job.refresh_from_db()
+        _refresh(job)
         if not won:
             raise DomainError("not_retryable", status=job.status)
         _after(job.pk, "retried")
@@ -235,6 +236,7 @@ def delete(job: Job) -> None:
             fresh.delete()
         except (ProtectedError, RestrictedError) as exc:
             raise DomainError("job_in_use") from exc
+        publish_gone_on_commit(group_name(job.pk))
         transaction.on_commit(lambda: delete_outputs(job.pk))
 
 
@@ -249,17 +251,25 @@ def delete_outputs(job_id: uuid.UUID | str) -> None:
 
 
 def delete_folder(prefix: str) -> None:
-    """Delete every file in the storage below ``prefix``; harmless when there is none."""
-    pending = [prefix]
-    while pending:
-        folder = pending.pop()
-        try:
-            folders, files = default_storage.listdir(folder)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        for name in files:
-            default_storage.delete(f"{folder}/{name}")
-        pending.extend(f"{folder}/{name}" for name in folders)
+    """Delete every file and folder in the storage below ``prefix``; harmless when there is none."""
+    try:
+        folders, files = default_storage.listdir(prefix)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in folders:
+        delete_folder(f"{prefix}/{name}")
+    for name in files:
+        default_storage.delete(f"{prefix}/{name}")
+    with contextlib.suppress(OSError):  # somebody has just put something new there
+        default_storage.delete(prefix)
+
+
+def _refresh(job: Job) -> None:
+    """Read the row again. Raises ``job_not_found`` when it has been deleted meanwhile."""
+    try:
+        job.refresh_from_db()
+    except Job.DoesNotExist as exc:
+        raise DomainError("job_not_found") from exc
 
 
 def _finish(lease: Lease, status: str, name: str, **values: Any) -> bool:

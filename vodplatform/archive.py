@@ -7,6 +7,7 @@ and the secret key are not in it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tarfile
@@ -42,9 +43,11 @@ def kept_models() -> list[type[Model]]:
 
 def write_archive(target: Path) -> dict[str, int]:
     """Write ``target`` (0600, replaced only when whole); returns how many rows of each model it holds."""
-    partial = target.with_name(f".{target.name}.partial")
+    partial = None
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # A new name that nobody can have put a link under.
+        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        partial = Path(name)
         with os.fdopen(descriptor, "wb") as file, tempfile.TemporaryFile("w+b") as rows:
             with snapshot():
                 counts = _write_rows(rows)
@@ -53,18 +56,28 @@ def write_archive(target: Path) -> dict[str, int]:
             with tarfile.open(fileobj=file, mode="w|") as archive:
                 _add(archive, "manifest.json", json.dumps(manifest).encode())
                 _add_file(archive, "rows.jsonl", rows)
-                if settings.MEDIA_ROOT.is_dir():
-                    # Previews are of the moment; jobs' outputs are immutable, so reading them under load is safe.
-                    archive.add(settings.MEDIA_ROOT, "media", filter=_plain)
+                _add_media(archive)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
     except (OSError, DatabaseError) as exc:
-        raise ArchiveError(f"The archive could not be written: {exc}.") from exc
-    finally:
-        if target.parent.is_dir():
+        if partial is not None:
             partial.unlink(missing_ok=True)
+        raise ArchiveError(f"The archive could not be written: {exc}.") from exc
     return counts
+
+
+def _add_media(archive: tarfile.TarFile) -> None:
+    """Every stored file but the previews of the moment; a job's are never changed, though one may go meanwhile."""
+    root = Path(settings.MEDIA_ROOT)
+    for folder, names, files in os.walk(root):
+        if Path(folder) == root:
+            names[:] = [name for name in names if name != "previews"]
+        for name in files:
+            path = Path(folder, name)
+            with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+                if path.is_file() and not path.is_symlink():
+                    _add_file(archive, f"media/{path.relative_to(root)}", file)
 
 
 @contextmanager
@@ -89,7 +102,7 @@ def read_archive(source: Path) -> dict[str, int]:
     try:
         with tarfile.open(source) as archive:
             manifest = json.load(_member(archive, "manifest.json"))
-            if manifest.get("format") != FORMAT:
+            if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
                 raise ArchiveError(f"{source} has another format than this program reads.")
             known = {tuple(item) for item in MigrationRecorder(connection).applied_migrations()}
             unknown = [item for item in manifest["migrations"] if tuple(item) not in known]
@@ -102,7 +115,17 @@ def read_archive(source: Path) -> dict[str, int]:
                     raise ArchiveError(f"{source} is not whole: rows are missing.")
                 _extract_media(archive)
             return counts
-    except (OSError, EOFError, tarfile.TarError, ValueError, KeyError, DeserializationError, DatabaseError) as exc:
+    except (
+        OSError,
+        EOFError,
+        tarfile.TarError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        DeserializationError,
+        DatabaseError,
+    ) as exc:
         raise ArchiveError(f"{source} cannot be read as an archive: {exc}.") from exc
 
 
@@ -161,13 +184,7 @@ def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def _add_file(archive: tarfile.TarFile, name: str, file: IO[bytes]) -> None:
     info = tarfile.TarInfo(name)
-    info.size = os.fstat(file.fileno()).st_size if file.seekable() else 0
+    info.size = os.fstat(file.fileno()).st_size
     info.mode = 0o600
     info.mtime = int(time.time())
     archive.addfile(info, file)
-
-
-def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    if info.name.startswith("media/previews"):
-        return None
-    return info if info.isfile() or info.isdir() else None

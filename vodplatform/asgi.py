@@ -19,6 +19,7 @@ from jobs_app.consumers import JobConsumer  # noqa: E402
 from media_app.delivery import door  # noqa: E402
 from sessions_app.comparison.consumers import SessionConsumer  # noqa: E402
 from vodplatform.accounts.realtime import NOT_YOURS  # noqa: E402
+from vodplatform.base.bodies import limited  # noqa: E402
 
 
 class UnknownConsumer(AsyncWebsocketConsumer):
@@ -38,6 +39,9 @@ websockets = URLRouter(
 )
 
 
+http = limited(django_application)
+
+
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """Send each connection to what serves it."""
     if scope["type"] == "websocket":
@@ -45,4 +49,4 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     elif scope["type"] == "http" and door.matches(scope["path"]):
         await door.stream_door(scope, receive, send)
     else:
-        await django_application(scope, receive, send)
+        await http(scope, receive, send)

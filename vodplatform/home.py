@@ -6,16 +6,15 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_safe
 
 from sessions_app.comparison.models import ComparisonSession
 from vodplatform.accounts.models import User
-from vodplatform.base.views import wants_html
+from vodplatform.base.views import read_only, wants_html
 
 LOOPBACK = ("127.0.0.1", "::1")
 
 
-@require_safe
+@read_only
 def home(request: HttpRequest) -> HttpResponse:
     """Signed in: the comparisons. Signed out: what this is. Under ``make demo``: the demo's comparison."""
     if not wants_html(request):

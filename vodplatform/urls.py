@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from jobs_app import api as jobs
 from media_app.delivery.views import made_file
@@ -17,7 +17,7 @@ urlpatterns = [
     path("health", views.health),
     path("health/live", views.live),
     path("api/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/auth/token", accounts.TokenView.as_view()),
     path("api/auth/tokens", accounts.TokenListView.as_view()),
     path("api/auth/tokens/<uuid:token_id>", accounts.TokenDetailView.as_view()),

@@ -18,6 +18,7 @@ VIDEO_SUFFIXES = frozenset(
 )  # fmt: skip
 MAX_FILES_WALKED = 20_000
 MAX_DEPTH = 8
+MAX_PATH_BYTES = 2000  # what an index of PostgreSQL takes
 
 
 def roots_of(user: User) -> list[Path]:
@@ -42,7 +43,7 @@ def resolve(path: str, roots: list[Path]) -> Path:
         real = Path(os.path.realpath(path))
     except (OSError, ValueError) as exc:
         raise DomainError("path_not_allowed") from exc
-    if not is_inside(real, roots):
+    if not is_inside(real, roots) or len(os.fsencode(real)) > MAX_PATH_BYTES:
         raise DomainError("path_not_allowed")
     try:
         found = stat.S_ISREG(real.stat().st_mode)
@@ -69,8 +70,14 @@ def video_files(roots: list[Path]) -> Iterator[Path]:
                 walked += 1
                 if walked > MAX_FILES_WALKED:
                     return
-                if Path(name).suffix.lower() in VIDEO_SUFFIXES and _is_shown(name):
-                    yield Path(folder, name)
+                path = Path(folder, name)
+                if path.suffix.lower() in VIDEO_SUFFIXES and _is_shown(name) and not _leads_out(path, roots):
+                    yield path
+
+
+def _leads_out(path: Path, roots: list[Path]) -> bool:
+    """Whether a listed name is a link to somewhere else: not even its size is told."""
+    return path.is_symlink() and not is_inside(Path(os.path.realpath(path)), roots)
 
 
 def _is_shown(name: str) -> bool:

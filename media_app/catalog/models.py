@@ -57,7 +57,7 @@ class Video(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [
-            models.UniqueConstraint("owner", "location", name="video_once_per_owner"),
+            models.UniqueConstraint("owner", "location", "file_size", "modified_ns", name="video_once_per_owner"),
             models.CheckConstraint(condition=Q(source__in=VideoSource.values), name="video_source_known"),
             models.CheckConstraint(condition=Q(duration__gte=0), name="video_duration_positive"),
             models.CheckConstraint(condition=Q(fps_denominator__gt=0), name="video_fps_a_fraction"),

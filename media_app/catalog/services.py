@@ -17,9 +17,11 @@ from media_app.catalog import library_roots
 from media_app.catalog.models import Video, VideoSource
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
-from vodplatform.base.process import ChildError, Limits, run_child_while_caller_waits
+from vodplatform.base.process import ChildError, Limits, WaitingRoom
 
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
+PROBES_AT_ONCE = 4
+waiting_room = WaitingRoom(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
 MIME_TYPES = {
     ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm", ".ogv": "video/ogg",
@@ -47,31 +49,29 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             files.append(_look(library_roots.resolve(path, roots)))
         except DomainError as exc:
             raise DomainError(exc.type.name, exc.message, index=index) from exc
+    # A file that has been replaced is another video: older sessions keep the facts that they were made with.
     known = {
-        video.location: video for video in Video.objects.filter(owner=user, location__in=[str(f.path) for f in files])
+        _File(Path(video.location), video.file_size, video.modified_ns): video
+        for video in Video.objects.filter(owner=user, location__in=[str(file.path) for file in files])
     }
-    fresh = {}
-    for file in files:
-        video = known.get(str(file.path))
-        if video is None or (video.file_size, video.modified_ns) != (file.size, file.modified_ns):
-            fresh[file.path] = file
-    facts = dict(zip(fresh, probe(list(fresh)), strict=True))
+    fresh = list(dict.fromkeys(file for file in files if file not in known))
+    facts = dict(zip(fresh, probe([file.path for file in fresh], user.pk), strict=True))
     for index, file in enumerate(files):
-        answer = facts.get(file.path, {})
+        answer = facts.get(file, {})
         if error := answer.get("error"):
             raise DomainError(error["code"], error["message"], index=index)
         if answer.get("facts", {}).get("truncated"):
             raise DomainError("vod_unreadable", "The file is cut short: its end is missing.", index=index)
     with transaction.atomic():
-        for real, file in fresh.items():
-            values = _columns(file, facts[real]["facts"])
-            known[str(real)], _ = Video.objects.update_or_create(
-                owner=user, location=str(real), defaults=values, create_defaults={**values, "title": real.name[:255]}
+        for file in fresh:
+            values = {**_columns(file, facts[file]["facts"]), "title": file.path.name[:255]}
+            known[file], _ = Video.objects.get_or_create(
+                owner=user, location=str(file.path), file_size=file.size, modified_ns=file.modified_ns, defaults=values
             )
-    return [known[str(file.path)] for file in files]
+    return [known[file] for file in files]
 
 
-def probe(paths: list[Path]) -> list[dict[str, Any]]:
+def probe(paths: list[Path], caller: object = "") -> list[dict[str, Any]]:
     """What the probe says of each file: ``{"facts": …}`` or ``{"error": {"code", "message"}}``; runs in a child."""
     if not paths:
         return []
@@ -82,14 +82,14 @@ def probe(paths: list[Path]) -> list[dict[str, Any]]:
     )
     request = json.dumps({"paths": [str(path) for path in paths]}).encode()
     try:
-        finished = run_child_while_caller_waits(PROBE, stdin=request, limits=limits)
+        finished = waiting_room.run_child(PROBE, caller=str(caller), stdin=request, limits=limits)
         results: list[dict[str, Any]] = finished.messages[-1]["result"]
     except (ChildError, IndexError, KeyError) as exc:
         if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
             raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
             # One of them takes the reader down: find out which.
-            return [answer for path in paths for answer in probe([path])]
+            return [answer for path in paths for answer in probe([path], caller)]
         message = "The file cannot be read as a video: reading it broke or took too long."
         return [{"error": {"code": "vod_unreadable", "message": message}}]
     return results
@@ -98,7 +98,8 @@ def probe(paths: list[Path]) -> list[dict[str, Any]]:
 def open_video(video: Video) -> int:
     """A read-only file descriptor of the video's bytes; the caller closes it.
 
-    A referenced file is opened only while it still lies below a library root. Raises ``FileNotFoundError``.
+    A referenced file is opened only while it lies below a library root of the video's owner. Raises
+    ``FileNotFoundError``.
     """
     return os.open(local_path(video), os.O_RDONLY | os.O_CLOEXEC)
 
@@ -109,7 +110,7 @@ def local_path(video: Video) -> Path:
         path = Path(default_storage.path(video.location))
     else:
         path = Path(os.path.realpath(video.location))
-        if not library_roots.is_inside(path, [root for root, _ in settings.LIBRARY_ROOTS]):
+        if not library_roots.is_inside(path, library_roots.roots_of(video.owner)):
             raise FileNotFoundError(video.location)
     if not path.is_file():
         raise FileNotFoundError(video.location)
@@ -125,8 +126,6 @@ def _columns(file: _File, facts: dict[str, Any]) -> dict[str, Any]:
     numerator, denominator = facts["fps"]
     return {
         "source": VideoSource.REFERENCE,
-        "file_size": file.size,
-        "modified_ns": file.modified_ns,
         "mime_type": MIME_TYPES.get(file.path.suffix.lower(), "application/octet-stream"),
         "duration": facts["duration"],
         "fps_numerator": numerator,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import re
 import uuid
@@ -19,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 
 from media_app.catalog.models import Video
 from media_app.catalog.services import open_video
@@ -34,6 +35,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+logger = logging.getLogger("vodplatform.error")
 READ_BYTES = 256 * 1024
 ADDRESS = re.compile(re.escape(STREAM_PREFIX) + r"(?P<id>[^/]+)/?")
 # A stored file must never act as a page of this site, whatever it really is.
@@ -80,6 +82,14 @@ async def stream_door(scope: Scope, receive: Receive, send: Send) -> None:
         except _Refused as exc:
             extra = [(b"www-authenticate", b"Token")] if exc.type == "unauthenticated" else []
             await _refuse(send, exc.type, extra)
+            return
+        except DatabaseError as exc:
+            logger.warning("stream door", extra={"data": {"exception": repr(exc)}})
+            await _refuse(send, "unavailable", [(b"retry-after", b"5")])
+            return
+        except Exception:  # the answer has to be ours, not the server's plain text
+            logger.exception("error")
+            await _refuse(send, "server_error", [])
             return
         try:
             await _answer(scope["method"], headers, opened, receive, send)

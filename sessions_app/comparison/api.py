@@ -201,7 +201,7 @@ class AlignView(ComparisonView):
         data = parse(s.AlignSerializer, request.data)
         if data["method"] != "timer_ocr":
             raise DomainError("method_unavailable")
-        job = services.start_alignment(session, self.user, data["roi"], data["game"])
+        job = services.start_alignment(session, data["roi"], data["game"])
         return Response({"ok": True, "job_id": str(job.pk)}, status=202)
 
 
@@ -240,7 +240,7 @@ class TimerPreviewView(ComparisonView):
     def post(self, request: Request, session_id: str) -> Response:
         session = self.find(session_id, change=True)
         data = parse(s.PreviewSerializer, request.data)
-        readings = services.preview_timer(session, data["roi"], data["times"])
+        readings = services.preview_timer(session, self.user, data["roi"], data["times"])
         return Response({"ok": True, "readings": readings})
 
 
@@ -261,5 +261,8 @@ class LibraryFilesView(ComparisonView):
             if all(word in path.name.lower() for word in words)
         ]
         page = paths[query["offset"] : query["offset"] + query["limit"]]
-        files = [{"path": str(path), "name": path.name, "size": path.stat().st_size} for path in page if path.is_file()]
+        files = []
+        for path in page:
+            with contextlib.suppress(OSError):  # gone since the folder was read
+                files.append({"path": str(path), "name": path.name, "size": path.stat().st_size})
         return Response({"ok": True, "files": files, "total": len(paths)})

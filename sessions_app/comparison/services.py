@@ -42,7 +42,7 @@ from sessions_app.comparison.presentation import (
 from sessions_app.comparison.timeline import Clock
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
-from vodplatform.base.process import ChildError, run_child_while_caller_waits
+from vodplatform.base.process import ChildError, WaitingRoom
 from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
 
 __all__ = ["present_session"]
@@ -50,6 +50,8 @@ __all__ = ["present_session"]
 ALIGN_KIND = "comparison.align"
 ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
 PREVIEW_SECONDS = 30.0
+PREVIEWS_AT_ONCE = 2
+waiting_room = WaitingRoom(PREVIEWS_AT_ONCE)
 MIN_VODS, MAX_VODS = 2, 3
 
 
@@ -140,6 +142,14 @@ class Change:
         return max(vod.video.duration for vod in self.vods)
 
 
+def lock(session: ComparisonSession) -> ComparisonSession:
+    """The session's row, locked for the rest of the transaction: whatever changes a session takes this lock first."""
+    locked = ComparisonSession.objects.select_for_update().filter(pk=session.pk).first()
+    if locked is None:
+        raise DomainError("session_not_found")
+    return locked
+
+
 @contextmanager
 def changing(session: ComparisonSession, by: User) -> Iterator[Change]:
     """Lock a session, let the block change it, write clock and revision, and broadcast on commit.
@@ -147,9 +157,7 @@ def changing(session: ComparisonSession, by: User) -> Iterator[Change]:
     Two writers take turns on the row lock: the last one wins, and both are in the history.
     """
     with transaction.atomic():
-        locked = ComparisonSession.objects.select_for_update().filter(pk=session.pk).first()
-        if locked is None:
-            raise DomainError("session_not_found")
+        locked = lock(session)
         now = database_now(locked)
         vods = list(locked.vods.select_related("video"))
         change = Change(locked, vods, locked.clock(vods, now))
@@ -254,6 +262,7 @@ def delete_session(session: ComparisonSession) -> None:
     """Remove a session with its history, its alignments and what their jobs have made."""
     session_id = session.session_id  # deleting takes the key from the object
     with transaction.atomic():
+        lock(session)
         job_ids = list(session.alignments.values_list("job_id", flat=True))
         for job in Job.objects.filter(pk__in=job_ids).live():
             jobs.cancel(job)
@@ -292,8 +301,14 @@ def save_playing_position(session_id: str) -> None:
 # Alignment
 
 
-def start_alignment(session: ComparisonSession, by: User, roi: dict[str, Any] | None, game: str) -> Job:
+def start_alignment(session: ComparisonSession, roi: dict[str, Any] | None, game: str) -> Job:
     """Queue a reading of the timers; ``roi`` as the API takes it. Raises ``unknown_vod`` for a box on no VOD."""
+    with transaction.atomic():
+        lock(session)
+        return _enqueue_alignment(session, roi, game)
+
+
+def _enqueue_alignment(session: ComparisonSession, roi: dict[str, Any] | None, game: str) -> Job:
     vods = list(session.vods.select_related("video"))
     check_roi(vods, roi)
     params = {
@@ -303,9 +318,9 @@ def start_alignment(session: ComparisonSession, by: User, roi: dict[str, Any] | 
         "reader": settings.TIMER_READER,
         "videos": [{"vod_id": vod.vod_id, "video_id": str(vod.video_id)} for vod in vods],
     }
-    with transaction.atomic():
-        job = jobs.enqueue(ALIGN_KIND, by, params)
-        Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
+    # The session's owner is the job's too, whoever asked: they see and cancel what runs on their session.
+    job = jobs.enqueue(ALIGN_KIND, session.owner, params)
+    Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
     return job
 
 
@@ -376,7 +391,7 @@ def preview_prefix(session_id: str) -> str:
 
 
 def preview_timer(
-    session: ComparisonSession, roi: dict[str, Any], times: list[float] | dict[str, list[float]] | None
+    session: ComparisonSession, by: User, roi: dict[str, Any], times: list[float] | dict[str, list[float]] | None
 ) -> list[dict[str, Any]]:
     """What the box reads at some moments of each VOD, at once. Raises ``vod_file_not_found``, ``vod_unreadable``."""
     vods = list(session.vods.select_related("video"))
@@ -405,7 +420,7 @@ def preview_timer(
         }
         result = run_aligner(
             request,
-            lambda argv, stdin: run_child_while_caller_waits(argv, stdin=stdin, limits=limits).messages,
+            lambda argv, stdin: waiting_room.run_child(argv, caller=str(by.pk), stdin=stdin, limits=limits).messages,
         )
         return _keep_crops(session.session_id, folder, result["readings"])
     except ChildError as exc:

@@ -55,14 +55,15 @@ SPECS = (
     _spec("bravo", 12.6071, NTSC, style="broadcast"),
     _spec("charlie", 11.4513, Fraction(30), style="arcade"),
 )
+WITHOUT_TIMER = _spec("delta", 13.0, Fraction(30), style=None)
 
 
 @pytest.fixture(scope="package")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
-    """Three recordings of one match in a library folder of their own, and a file there that is no video."""
+    """Three recordings of one match in a library folder; beside them one without a timer and a file that is no video."""
     folder = tmp_path_factory.mktemp("recordings")
     match = round_match(77, 60.0)
-    for spec in SPECS:
+    for spec in (*SPECS, WITHOUT_TIMER):
         render(spec, match, folder / f"{spec.name}.mp4")
     (folder / "notes.mp4").write_text("These are notes, not a video.\n")
     return [Recording(folder / f"{spec.name}.mp4", spec.fps, spec.start) for spec in SPECS]
@@ -168,14 +169,19 @@ def open_page(chromium: Browser, program: Program, signed_in: Any) -> Iterator[O
     assert errors == []
 
 
+def make_comparison(program: Program, paths: list[Path]) -> dict[str, Any]:
+    """A session of the files, their ids being their letters."""
+    vods = [
+        {"vod_id": letter, "name": path.name, "path": str(path)} for letter, path in zip("ABC", paths, strict=False)
+    ]
+    found: dict[str, Any] = program.call("POST", BASE, {"vods": vods, "name": "Match 2041, round 7"})["session"]
+    return found
+
+
 @pytest.fixture
 def comparison(program: Program, recordings: list[Recording]) -> dict[str, Any]:
     """A session of the three recordings, at their true offsets."""
-    vods = [
-        {"vod_id": letter, "name": recording.path.name, "path": str(recording.path)}
-        for letter, recording in zip("ABC", recordings, strict=True)
-    ]
-    session = program.call("POST", BASE, {"vods": vods, "name": "Match 2041, round 7"})["session"]
+    session = make_comparison(program, [recording.path for recording in recordings])
     offsets = {letter: recording.offset_to_first for letter, recording in zip("ABC", recordings, strict=True)}
     path = f"{BASE}/{session['session_id']}/offsets"
     found: dict[str, Any] = program.call("PUT", path, {"offsets": offsets, "source": "manual"})["session"]

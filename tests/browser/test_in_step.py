@@ -41,12 +41,15 @@ def look_while_playing(page: Page, rates: dict[str, Fraction], starts: dict[str,
         assert all(frames[vod_id] > last[vod_id] for vod_id in frames), "a video stands still"
         spreads.append(spread(frames, rates, starts))
         last = frames
-    print("spreads", [round(x*1000,1) for x in spreads])
     return sorted(spreads)
 
 
 def test_a_person_signs_in_aligns_three_recordings_and_watches_them_in_step(
-    open_page: OpenPage, program: Program, recordings: list[Recording], rates: dict[str, Fraction], starts: dict[str, float]
+    open_page: OpenPage,
+    program: Program,
+    recordings: list[Recording],
+    rates: dict[str, Fraction],
+    starts: dict[str, float],
 ) -> None:
     page = open_page("/login", anonymous=True)
     sign_in(page, program)
@@ -85,11 +88,14 @@ def draw_box(page: Page, recording: Recording) -> None:
     area = page.locator(".roi-area")
     expect(area).to_be_visible()
     box: Any = area.bounding_box()
-    at = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in ((0.43, 0.01), (0.5, 0.06), (0.57, 0.12))]
-    page.mouse.move(*at[0])
+
+    def move(x: float, y: float) -> None:
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+    move(0.43, 0.01)
     page.mouse.down()
-    for x, y in at[1:]:
-        page.mouse.move(x, y)
+    move(0.5, 0.06)
+    move(0.57, 0.12)
     page.mouse.up()
 
 
@@ -123,7 +129,7 @@ def test_a_step_moves_the_focused_video_by_exactly_one_frame(
         shown = frames_on_screen(page)
         for key, by in ((".", 1), (".", 1), (",", -1)):
             page.keyboard.press(key)
-            page.wait_for_function("status => document.querySelector('[data-sync-word]').textContent === status", arg="on the frame")
+            wait_until_standing(page)
             before, shown = shown, wait_for_frame(page, letter, shown[letter] + by)
             assert shown[letter] == before[letter] + by
             assert spread(shown, rates, starts) <= 0.001

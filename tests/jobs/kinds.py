@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import sys
 import threading
 from typing import Any
@@ -52,10 +49,11 @@ def child(context: JobContext) -> dict[str, Any]:
     return {"messages": finished.messages}
 
 
-SLEEPER = f"import os, sys, time\nprint({json.dumps(json.dumps({'progress': 5, 'message': 'Asleep'}))}, flush=True)\n"
-SLEEPER += "open(sys.argv[0] if False else os.environ.get('PID_FILE', '/dev/null'), 'w')\ntime.sleep(60)"
-DIES = f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"
-PID = os.getpid()
+# Says who it is as its progress message, then sleeps.
+SLEEPS = (
+    'import json, os, time; print(json.dumps({"progress": 5, "message": str(os.getpid())}), flush=True); time.sleep(60)'
+)
+DIES = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 
 
 def inputs_exist(job: Job) -> bool:

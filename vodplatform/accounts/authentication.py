@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,8 @@ from urllib.parse import urlsplit
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.db import close_old_connections
+from django.db import OperationalError, close_old_connections, connection
+from django.http.cookie import parse_cookie
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from drf_spectacular.authentication import SessionScheme
@@ -23,6 +25,7 @@ from rest_framework.request import Request
 
 from vodplatform.accounts.models import ApiToken, Scope, User
 from vodplatform.base import logs
+from vodplatform.base.database import impatient
 
 LAST_USED_PRECISION_SECONDS = 60
 
@@ -76,8 +79,17 @@ def find_token(key: str) -> ApiToken | None:
         return None
     now = timezone.now()
     if token.last_used_at is None or (now - token.last_used_at).total_seconds() > LAST_USED_PRECISION_SECONDS:
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        _note_use(token, now)
     return token
+
+
+def _note_use(token: ApiToken, now: datetime) -> None:
+    """Write when a token was last used, unless that would have to wait: signing in reads, and must not need a write."""
+    if connection.in_atomic_block:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+        return
+    with contextlib.suppress(OperationalError), impatient():
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
 def allows(token: ApiToken, scope: str) -> bool:
@@ -120,13 +132,10 @@ def same_origin(headers: Mapping[bytes, bytes]) -> bool:
 
 
 def _session_user(cookie_header: str) -> User | None:
-    try:
-        morsel = SimpleCookie(cookie_header).get(settings.SESSION_COOKIE_NAME)
-    except CookieError:
+    key = parse_cookie(cookie_header).get(settings.SESSION_COOKIE_NAME, "")
+    if not (key.isascii() and key.isalnum()):
         return None
-    if morsel is None:
-        return None
-    session = import_module(settings.SESSION_ENGINE).SessionStore(morsel.value)
+    session = import_module(settings.SESSION_ENGINE).SessionStore(key)
     if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
         return None
     user = User.objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()

@@ -68,10 +68,9 @@ class User(AbstractUser):
         return self.is_active and self.role == Role.ADMIN
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Admins are superusers and staff, moderators are staff; nobody else is a superuser."""
+        """Admins are superusers and staff, moderators are staff; nobody else is either, whatever they were before."""
         self.is_superuser = self.role == Role.ADMIN
-        if self.role in (Role.ADMIN, Role.MODERATOR):
-            self.is_staff = True
+        self.is_staff = self.role in (Role.ADMIN, Role.MODERATOR)
         super().save(*args, **kwargs)
 
     @property

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import close_old_connections
+from redis.exceptions import RedisError
 
 from vodplatform.accounts.authentication import authenticate
 from vodplatform.accounts.models import User
 
+logger = logging.getLogger("vodplatform.realtime")
 NOT_SIGNED_IN = 4401
 NOT_YOURS = 4404
+TRY_AGAIN = 1013
+CONNECT_TRIES = 3
 RECHECK_SECONDS = 30.0
 
 
@@ -28,6 +33,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     revision: int = 0
     group: str = ""
     user: User | None = None
+    accepted = False
     _checker: asyncio.Task[None] | None = None
 
     @property
@@ -39,8 +45,27 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         """(group, message with ``revision``) for what is watched, or None when ``user`` may not see it. May query."""
         raise NotImplementedError
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Run the socket; where the broker has gone meanwhile, its first use fails, the next one connects anew."""
+        for _ in range(CONNECT_TRIES):
+            try:
+                await super().__call__(scope, receive, send)
+                return
+            except (RedisError, OSError) as exc:
+                logger.warning("socket", extra={"data": {"exception": repr(exc)}})
+                if hasattr(self, "channel_name"):
+                    break
+        if not self.accepted:
+            await send({"type": "websocket.accept"})
+        with contextlib.suppress(RuntimeError):
+            await send({"type": "websocket.close", "code": TRY_AGAIN})
+
     async def connect(self) -> None:
         await self.accept()
+        self.accepted = True
+        if any("\x00" in part for part in self.route.values()):
+            await self.close(NOT_YOURS)
+            return
         self.user = await authenticate(self.scope)
         if self.user is None:
             await self.close(NOT_SIGNED_IN)

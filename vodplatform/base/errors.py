@@ -7,10 +7,17 @@ import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFilesSent
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFilesSent,
+)
 from django.db import OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from vodplatform.base import logs
@@ -125,6 +132,9 @@ _BY_STATUS = {
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     """REST framework's hook: every exception of an API view becomes the one body."""
     headers: dict[str, str] = {}
+    if request := context.get("request"):
+        # A view may speak YAML or HTML when all is well; an error is JSON everywhere.
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):
@@ -139,6 +149,11 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         body = error_body("parse_error", str(exc.detail))
     elif isinstance(exc, RequestDataTooBig | TooManyFilesSent):
         body = error_body("too_large")
+    elif isinstance(exc, SuspiciousOperation):
+        body = error_body("bad_request")
+    elif isinstance(exc, ObjectDoesNotExist):
+        # Deleted by somebody else between two statements.
+        body = error_body("not_found")
     elif isinstance(exc, exceptions.APIException):
         name = _BY_STATUS.get(exc.status_code, "bad_request")
         own_words = isinstance(exc, exceptions.PermissionDenied | exceptions.AuthenticationFailed)

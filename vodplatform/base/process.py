@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,6 @@ SHIM = Path(__file__).with_name("exec_shim.py")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
-# Children that a waiting caller asked for, in this process at once; jobs have their lanes instead.
-WAITING_CHILDREN = 4
 WAIT_SECONDS = 20.0
 MAX_LINE_BYTES = 4 * 1024 * 1024
 STDERR_LINES = 60
@@ -197,20 +195,47 @@ class _Watch:
                 raise ChildError(ChildError.MEMORY, f"It needed more than {limit} MiB of memory.")
 
 
-_waiting_slots = threading.BoundedSemaphore(WAITING_CHILDREN)
+class WaitingRoom:
+    """Children that web requests wait for: a few at once, one at a time for each caller, so that nobody holds all."""
 
+    def __init__(self, seats: int) -> None:
+        self._seats = threading.BoundedSemaphore(seats)
+        self._callers: dict[str, tuple[threading.Lock, int]] = {}
+        self._guard = threading.Lock()
 
-def run_child_while_caller_waits(argv: Sequence[str], *, limits: Limits, stdin: bytes) -> Finished:
-    """:func:`run_child` for a web request: only a few at once, so that callers cannot start children without end.
+    def run_child(self, argv: Sequence[str], *, caller: str, limits: Limits, stdin: bytes) -> Finished:
+        """:func:`run_child` when it is ``caller``'s turn and a seat is free.
 
-    Raises :class:`ChildError`, with the kind ``BUSY`` when no slot was free for 20 s.
-    """
-    if not _waiting_slots.acquire(timeout=WAIT_SECONDS):
-        raise ChildError(ChildError.BUSY, "Too many videos are being read at this moment.")
-    try:
-        return run_child(argv, limits=limits, stdin=stdin)
-    finally:
-        _waiting_slots.release()
+        Raises :class:`ChildError`, with the kind ``BUSY`` when that took longer than 20 s.
+        """
+        deadline = time.monotonic() + WAIT_SECONDS
+        with self._turn_of(caller, deadline):
+            if not self._seats.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                raise ChildError(ChildError.BUSY, "Too many videos are being read at this moment.")
+            try:
+                return run_child(argv, limits=limits, stdin=stdin)
+            finally:
+                self._seats.release()
+
+    @contextlib.contextmanager
+    def _turn_of(self, caller: str, deadline: float) -> Iterator[None]:
+        with self._guard:
+            lock, waiting = self._callers.get(caller, (threading.Lock(), 0))
+            self._callers[caller] = lock, waiting + 1
+        try:
+            if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                raise ChildError(ChildError.BUSY, "Your other requests are still being worked on.")
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            with self._guard:
+                lock, waiting = self._callers[caller]
+                if waiting > 1:
+                    self._callers[caller] = lock, waiting - 1
+                else:
+                    del self._callers[caller]
 
 
 def tree_memory_bytes(pid: int) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import redis
@@ -67,11 +69,26 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _answer(request, "403.html", "csrf_failed")
 
 
+def read_only(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """A view for GET and HEAD; any other method is 405 in the one body, whatever cookies it brings."""
+
+    @csrf_exempt
+    @wraps(view)
+    def wrapped(request: HttpRequest) -> HttpResponse:
+        if request.method not in ("GET", "HEAD"):
+            return error_response("method_not_allowed", headers={"Allow": "GET, HEAD"})
+        return view(request)
+
+    return wrapped
+
+
+@read_only
 def live(request: HttpRequest) -> HttpResponse:
     """The process answers; nothing else is asked."""
     return JsonResponse({"status": "healthy"})
 
 
+@read_only
 def health(request: HttpRequest) -> HttpResponse:
     """Database, storage, queue and realtime, each ``up`` or ``down``; 503 only when the database is down."""
     checks = {"database": _database(), "storage": _storage(), "queue": _redis()}

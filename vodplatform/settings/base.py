@@ -115,6 +115,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "vodplatform.base.errors.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -209,7 +210,8 @@ LOGGING = {
     },
     "loggers": {
         "django.server": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
+        # Faults are logged by our own handlers, without the address and the signature in it.
+        "django.request": {"level": "CRITICAL"},
         "uvicorn.access": {"level": "WARNING"},
     },
 }

@@ -171,6 +171,8 @@ class Environment:
             raise SettingsError("DATABASE_URL must begin with postgres:// or sqlite:///.")
         parsed["OPTIONS"] = {"pool": {"min_size": 0, "max_size": 16, "timeout": 20}, **parsed.get("OPTIONS", {})}
         parsed["CONN_MAX_AGE"] = 0
+        # The pool hands out no connection that a restarted server has closed.
+        parsed["CONN_HEALTH_CHECKS"] = True
         return parsed
 
     def redis_url(self, data_dir: Path) -> str:

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-created_at', '-id'],
-                'constraints': [models.UniqueConstraint(models.F('owner'), models.F('location'), name='video_once_per_owner'), models.CheckConstraint(condition=models.Q(('source__in', ['reference', 'stored'])), name='video_source_known'), models.CheckConstraint(condition=models.Q(('duration__gte', 0)), name='video_duration_positive'), models.CheckConstraint(condition=models.Q(('fps_denominator__gt', 0)), name='video_fps_a_fraction')],
+                'constraints': [models.UniqueConstraint(models.F('owner'), models.F('location'), models.F('file_size'), models.F('modified_ns'), name='video_once_per_owner'), models.CheckConstraint(condition=models.Q(('source__in', ['reference', 'stored'])), name='video_source_known'), models.CheckConstraint(condition=models.Q(('duration__gte', 0)), name='video_duration_positive'), models.CheckConstraint(condition=models.Q(('fps_denominator__gt', 0)), name='video_fps_a_fraction')],
             },
         ),
     ]

@@ -10,14 +10,15 @@ from itertools import pairwise
 from sessions_app.comparison.alignment.clock import show
 from sessions_app.comparison.alignment.confidence import REFUSE_BELOW, RUNNER_UP_LIMIT, Support, confidence_of
 from sessions_app.comparison.alignment.fit import Refined, Sample, Segment, fit_segments
-from sessions_app.comparison.alignment.vote import APART, Hypothesis, judge, vote
+from sessions_app.comparison.alignment.vote import Hypothesis, judge, vote
 
 MORE_SAMPLING = 2  # times that the gaps between samples are halved while the vote is weak
 ENOUGH_AGREEING = 18.0
 CLEAR_RUNNER_UP = 0.3
 LEAST_AGREEING = 5
 LEAST_VALUES = 3
-PAIRS_OF_RIVALS = 4  # refined where offsets compete; 2 confirm one that stands alone
+FEW = 4  # offsets; each more is one more chance for an accident, so more runs have to agree to the frame
+PAIRS_OF_FEW, PAIRS_OF_MANY, PAIRS_OF_RIVALS = 2, 3, 4
 RIVALS_EXAMINED = 3
 REFINED_CLASH = 3  # readings that a pair of runs counts for whose flips contradict the others'
 RULE_STEP = 5.0  # seconds: lengths of time-outs are multiples of it
@@ -108,7 +109,8 @@ def compare(a: Clock, b: Clock, pool: Executor) -> Verdict | Disagreement:
         return Disagreement("no_overlap", f"{_runs(a, b)} No stretch of the match is in both.")
     rivals = [best, *(h for h in hypotheses[1:] if h.score > RUNNER_UP_LIMIT * max(0.0, best.score))]
     # Rounds may repeat to within a second, hardly ever to within a frame: that is how rivals are told apart.
-    pairs = 2 if len(rivals) == 1 else PAIRS_OF_RIVALS
+    alone = PAIRS_OF_FEW if len(hypotheses) <= FEW else PAIRS_OF_MANY
+    pairs = alone if len(rivals) == 1 else PAIRS_OF_RIVALS
     examined = [_examine(a, b, h, pairs, pool) for h in rivals[:RIVALS_EXAMINED]]
     standing = [e for e in examined if not e.clashes]
     if len(rivals) > RIVALS_EXAMINED or len(standing) != 1 or (len(rivals) > 1 and len(standing[0].agreed) < 2):
@@ -149,8 +151,11 @@ def _examine(a: Clock, b: Clock, hypothesis: Hypothesis, count: int, pool: Execu
     wrong offsets too.
     """
     best, *rest = hypothesis.running_pairs(a.segments)
-    rest.sort(key=lambda pair: -abs(a.segments[pair[0]].constant - a.segments[best[0]].constant))
-    chosen = [best, *rest[: count - 1]]
+    chosen = [best]
+    while rest and len(chosen) < count:
+        far = max(rest, key=lambda p: min(abs(a.segments[p[0]].constant - a.segments[c[0]].constant) for c in chosen))
+        chosen.append(far)
+        rest.remove(far)
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
     bounds: dict[tuple[int, int], tuple[float, float]] = {}
     flips_agree = False
@@ -170,13 +175,13 @@ def _weigh(a: Clock, b: Clock, examined: Examined, runner_up: float, tried: int)
     """The verdict on an examined offset. runner_up: score of the best offset that was not ruled out."""
     low, high, agreed = examined.low, examined.high, examined.agreed
     final = judge(low, high, a.segments, b.segments)
-    sharp, coarse = _links(a, b, final.running_pairs(a.segments), agreed)
+    jumps, pauses = _links(a, b, final.running_pairs(a.segments), agreed)
     support = Support(
         agreeing=final.agreeing,
         contradicting=final.contradicting + REFINED_CLASH * examined.clashes,
         runner_up=max(0.0, runner_up) / max(1.0, examined.hypothesis.score),
-        sharp_links=sharp,
-        coarse_links=coarse,
+        jumps=jumps,
+        pauses=pauses,
         tolerance=a.frame + b.frame,
         tried=tried,
         flips_agree=examined.flips_agree,
@@ -189,11 +194,9 @@ def _weigh(a: Clock, b: Clock, examined: Examined, runner_up: float, tried: int)
             f"{support.contradicting} speak against it. {_runs(a, b)}",
         )
     note = ""
-    if not sharp + coarse:
-        note = (
-            "Only an unbroken run of the clock supports this, and any two matches whose clocks run alike would fit "
-            "too: compare the pictures."
-        )
+    if not jumps + pauses:
+        what = "One unbroken run of the clock" if len(agreed) < 2 else "Runs of the clock that any match has"
+        note = f"{what} and no odd break supports this, so that another match could fit as well: compare the pictures."
     elif not support.flips_agree:
         note = "The change of a second could not be found to the frame in both videos."
     samples = len(a.usable) + len(b.usable)
@@ -219,27 +222,23 @@ def _common(
 
 
 def _links(a: Clock, b: Clock, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Breaks between matched runs that chance does not explain: (agreeing to the frame, agreeing to a second).
+    """Breaks between matched runs that chance does not explain: (jumps, pauses).
 
     The clock's constant jumps where it is set anew or stands still. Rules fix whole seconds (rounds, buy phases,
-    time-outs), so such a jump counts only where the same video has others that differ from it. A pause counts
-    once more, for the value at which it came, which no rule fixes.
+    time-outs), so only a jump by a broken number, known to the frame, speaks for the same match. A pause does so
+    too, for the value at which it came and, where rules do not, for its length.
     """
-    ordered = _one_to_one(pairs)
-    jumps = [(one, two, abs(a.constant(two[0]) - a.constant(one[0]))) for one, two in pairwise(ordered)]
-    sharp = coarse = 0
-    known: list[float] = []
-    for one, two, jump in jumps:
-        exact = one in refined and two in refined
-        tolerance = a.frame + b.frame if exact else APART
-        if exact and not _near_multiple(jump, 1.0, tolerance):
-            sharp += 1
-        elif known and all(abs(jump - other) > APART for other in known):
-            coarse += 1
-        if _is_pause(a.segments[one[0]], a.segments[two[0]]):
-            coarse += 1 + (exact and _near_multiple(jump, 1.0, tolerance) and not _near_multiple(jump, RULE_STEP, 0.5))
-        known.append(jump)
-    return sharp, coarse
+    tolerance = a.frame + b.frame
+    jumps = pauses = 0
+    for one, two in pairwise(_one_to_one(refined)):
+        jumps += not _near_multiple(abs(a.constant(two[0]) - a.constant(one[0])), 1.0, tolerance)
+    for one, two in pairwise(_one_to_one(pairs)):
+        if any(not between.runs for between in a.segments[one[0] : two[0]]):
+            length = abs(a.constant(two[0]) - a.constant(one[0]))
+            exact = one in refined and two in refined
+            ruled = _near_multiple(length, RULE_STEP, 0.5) or not _near_multiple(length, 1.0, tolerance)
+            pauses += 1 + (exact and not ruled)
+    return jumps, pauses
 
 
 def _one_to_one(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -253,12 +252,6 @@ def _one_to_one(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _near_multiple(value: float, step: float, tolerance: float) -> bool:
     return abs(value - round(value / step) * step) <= tolerance
-
-
-def _is_pause(first: Segment, second: Segment) -> bool:
-    """Whether the clock went on from where it stood, rather than being set anew."""
-    ahead = (second.samples[0].value - first.samples[-1].value) * first.slope
-    return 0 <= ahead < second.start - first.end
 
 
 def _runner_up(hypotheses: Sequence[Hypothesis]) -> float:

@@ -17,16 +17,16 @@ class Support:
     """What speaks for an alignment.
 
     agreeing, contradicting: readings. runner_up: score of the best other offset over this one's, 0 to 1.
-    sharp_links: pauses or resets that both videos show, that rules of the game do not force, and that agree
-    within ``tolerance`` seconds; coarse_links: such that agree to a second. tried: offsets among which this
-    one was chosen. flips_agree: whether two flips of each video, or more, were found and agree.
+    jumps: resets or pauses that both videos show, that rules of the game do not force, and that agree within
+    ``tolerance`` seconds; pauses: how often pauses agree to a second in place or length. tried: offsets among
+    which this one was chosen. flips_agree: whether two flips of each video, or more, were found and agree.
     """
 
     agreeing: int
     contradicting: int
     runner_up: float
-    sharp_links: int
-    coarse_links: int
+    jumps: int
+    pauses: int
     tolerance: float
     tried: int
     flips_agree: bool
@@ -44,8 +44,8 @@ def confidence_of(support: Support) -> float:
     unique = 1.0 - max(0.0, support.runner_up - 0.25) / 0.75
     exact = 1.0 if support.flips_agree else 0.8
     confidence = enough * purity * unique * exact
-    if support.sharp_links + support.coarse_links == 0:
+    if support.jumps + support.pauses == 0:
         return min(confidence, 1.0) * ONE_CLOCK_CAP
-    sharp = min(1.0, 2 * support.tolerance / IRREGULAR_SPREAD) ** support.sharp_links
-    false_alarms = max(1, support.tried) * sharp * (2 * COARSE / IRREGULAR_SPREAD) ** support.coarse_links
+    chance = min(1.0, 2 * support.tolerance / IRREGULAR_SPREAD) ** support.jumps
+    false_alarms = max(1, support.tried) * chance * (2 * COARSE / IRREGULAR_SPREAD) ** support.pauses
     return min(0.999, confidence * max(ONE_CLOCK_CAP, 1.0 / (1.0 + false_alarms)))

@@ -37,7 +37,10 @@ export class Actions extends EventTarget {
     this.focusedId = controller.mainId;
     this.loop = /** @type {{from: number|null, to: number|null}} */ ({ from: null, to: null });
     this.sendOffsets = debounce(() => this.#sendOffsets(), OFFSETS_PAUSE);
-    for (const { track } of panes) track.video.addEventListener("error", () => this.#failed(track.id));
+    for (const { track } of panes) {
+      track.video.addEventListener("error", () => this.#failed(track.id));
+      if (track.failed) this.#failed(track.id);
+    }
   }
 
   /** The pane that was touched last, else the large one. */

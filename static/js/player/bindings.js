@@ -17,7 +17,7 @@ export function bindings(actions, view, help) {
     { keys: ", .", label: "One frame back, on, of the video touched last", match: key(",", "."), run: (e) => actions.frame(e.key === "." ? 1 : -1) },
     { keys: "← →", label: "1 s back, on; Shift 5 s, Ctrl 0.1 s", match: keyWithModifiers("ArrowLeft", "ArrowRight"), run: (e) => actions.jump(e.key === "ArrowRight" ? reach(e) : -reach(e)) },
     { keys: "Home End", label: "To the start, to the end", match: key("Home", "End"), run: (e) => actions.seek(e.key === "Home" ? 0 : actions.controller.end) },
-    { keys: "[ ]", label: "Offset of the video touched last one frame earlier, later; Shift 10", match: key("[", "]", "{", "}"), run: (e) => actions.nudge(focusedId(), ("[{".includes(e.key) ? -1 : 1) * (e.shiftKey ? 10 : 1)) },
+    { keys: "[ ]", label: "Offset of the video touched last one frame earlier, later; Shift 10", match: key("[", "]", "{", "}"), run: (e) => actions.nudge(focusedId(), ("[{".includes(e.key) ? -1 : 1) * ("{}".includes(e.key) || e.shiftKey ? 10 : 1)) },
     { keys: "I O", label: "Loop from here, to here", match: key("i", "o"), run: (e) => actions.setLoop(e.key.toLowerCase() === "i" ? "from" : "to") },
     { keys: "\\", label: "No loop", match: key("\\"), run: () => actions.clearLoop() },
     { keys: "1 2 3", label: "Hear only A, B, C", match: key("1", "2", "3"), run: (e) => actions.panes[Number(e.key) - 1] && actions.solo(actions.panes[Number(e.key) - 1].id) },

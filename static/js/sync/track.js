@@ -34,7 +34,7 @@ export class Track {
     /** Taken out of the group to be moved alone. */
     this.free = false;
     /** Cannot be played; the others go on without it. */
-    this.failed = false;
+    this.failed = video.error !== null;
     /** Seconds ahead of the anchor; null when that is not known. */
     this.drift = /** @type {number|null} */ (null);
     /** What its speed is multiplied by to catch up. */

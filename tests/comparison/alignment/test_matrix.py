@@ -3,21 +3,33 @@
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from media_app.av.frames import Box, VideoFile
 from sessions_app.comparison.alignment.align import AlignmentResult, align_videos
 from sessions_app.comparison.alignment.reader import RapidReader
+from tests.comparison.alignment.draw import Look, draw_clip, minutes
 from vodplatform.demo.clips import Pair, refusal_pairs, render_pair, timer_pairs, unrelated_pair
 
 pytestmark = [pytest.mark.pure, pytest.mark.full]
 SEED = int(os.environ.get("TIMER_MATRIX_SEED", "20240"))
-RIGHT = {pair.name: pair for pair in timer_pairs(SEED)}
-REFUSED = {pair.name: pair for pair in refusal_pairs(SEED)}
-UNRELATED = unrelated_pair(SEED)
+SHORTER = 36.0  # seconds; those that start late need their whole length for what they share
+
+
+def cheaper(pair: Pair) -> Pair:
+    """The pair cut to what the test needs: rendering is most of its time."""
+    late = pair.b.spec.start - pair.a.spec.start > SHORTER / 2
+    cut = {} if late else {"duration": SHORTER}
+    clips = [replace(clip, spec=replace(clip.spec, audio=False, **cut)) for clip in (pair.a, pair.b)]
+    return replace(pair, a=clips[0], b=clips[1])
+
+
+RIGHT = {pair.name: cheaper(pair) for pair in timer_pairs(SEED)}
+REFUSED = {pair.name: cheaper(pair) for pair in refusal_pairs(SEED)}
+UNRELATED = cheaper(unrelated_pair(SEED))
 ROUNDING = 1.5e-3  # containers keep times to a millisecond
 Align = Callable[[Pair], AlignmentResult]
 
@@ -70,18 +82,9 @@ def test_unrelated_matches_are_never_sure(align: Align) -> None:
     assert all(proposal.confidence < 0.9 and proposal.note for proposal in result.proposals)
 
 
-def test_a_timer_too_small_to_read_is_refused(align: Align, tmp_path: Path) -> None:
-    """The plain pair scaled down until its digits are three pixels high."""
-    pair = RIGHT["plain"]
-    align(pair)
-    from tests.comparison.alignment.draw import Look, draw_clip, minutes
-
-    paths = [
-        draw_clip(tmp_path / f"{k}.mp4", lambda t: minutes(500 - t), 20, size=(320, 180), look=Look(digits=3))
-        for k in range(2)
-    ]
-    result = align_videos([("a", paths[0]), ("b", paths[1])], None, "auto", RapidReader())
+def test_a_timer_too_small_to_read_is_refused(tmp_path: Path) -> None:
+    look = Look(digits=3)
+    paths = [draw_clip(tmp_path / f"{name}.mp4", lambda t: minutes(500 - t), 20, look=look) for name in "ab"]
+    result = align_videos(list(zip("ab", paths, strict=True)), None, "auto", RapidReader())
     assert result.proposals == ()
-    with VideoFile(paths[0]) as video:
-        assert video.frame_at(0.0) is not None
-    assert Box(0, 0, 1, 1).grown(1, 1) == Box(0, 0, 1, 1)
+    assert {refusal.reason for refusal in result.refused} <= {"timer_not_found", "timer_unreadable"}

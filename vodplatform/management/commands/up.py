@@ -20,7 +20,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from vodplatform.base.commands import Command as BaseCommand
-from vodplatform.settings.environment import private_redis_socket
+from vodplatform.settings.environment import PROJECT_ROOT, private_redis_socket
 from vodplatform.supervisor import Child, StartFailed, Supervisor
 
 SPARE_THREADS = 2
@@ -48,7 +48,13 @@ class Command(BaseCommand):
         if settings.REDIS_IS_PRIVATE:
             children.append(redis_child(settings.DATA_DIR))
         children += [web_child(host, port), worker_child(options["workers"])]
-        environment = {**os.environ, "VOD_DATA_DIR": str(settings.DATA_DIR), "PYTHONUNBUFFERED": "1"}
+        environment = {
+            **os.environ,
+            "VOD_DATA_DIR": str(settings.DATA_DIR),
+            "PYTHONUNBUFFERED": "1",
+            # The children find the program from whatever folder `up` was started in.
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH")))),
+        }
         supervisor = Supervisor(children, environment)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: supervisor.stopping.set())
@@ -159,9 +165,9 @@ def web_child(host: str, port: int) -> Child:
     """HTTP, WebSockets and bytes on one port."""
     argv = [
         sys.executable, "-m", "uvicorn", "vodplatform.asgi:application", "--host", host, "--port", str(port),
-        "--http", "httptools", "--loop", "uvloop", "--ws", "websockets-sansio", "--lifespan", "off",
-        "--timeout-graceful-shutdown", "2", "--no-access-log", "--no-server-header", "--no-proxy-headers",
-        "--log-level", "warning",
+        "--http", "httptools", "--loop", "uvloop", "--ws", "websockets-sansio", "--ws-max-size", "65536",
+        "--lifespan", "off", "--timeout-graceful-shutdown", "2", "--no-access-log", "--no-server-header",
+        "--no-proxy-headers", "--log-level", "warning",
     ]  # fmt: skip
     connect_to = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 

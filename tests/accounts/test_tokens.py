@@ -1,0 +1,178 @@
+"""API tokens: made, hashed at rest, scoped, expiring, revocable."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from tests.support.api import BAD_BODIES, Api, refused
+from tests.support.factories import PASSWORD, make_key, make_session, make_user
+from vodplatform.accounts.models import ApiToken, User
+
+pytestmark = pytest.mark.django_db
+TOKEN, TOKENS, ME = "/api/auth/token", "/api/auth/tokens", "/api/v1/me"
+
+
+def ask_for(api: Api, **fields: Any) -> Any:
+    return api.post(TOKEN, {"username": "owner", "password": PASSWORD, **fields})
+
+
+class TestMaking:
+    def test_name_and_password_give_a_token(self, anonymous: Api, owner: User) -> None:
+        response = ask_for(anonymous)
+        assert response.status_code in (200, 201)
+        body = response.json()
+        assert set(body) >= {"token", "expiry", "user"}
+        assert body["expiry"] is None
+        assert (body["user"]["id"], body["user"]["username"]) == (str(owner.pk), "owner")
+        assert Api(body["token"]).get(ME).json()["username"] == "owner"
+
+    def test_only_its_hash_is_kept(self, anonymous: Api, owner: User) -> None:
+        key = ask_for(anonymous).json()["token"]
+        row = ApiToken.objects.get()
+        assert row.digest == hashlib.sha256(key.encode()).hexdigest()
+        assert key not in str(list(ApiToken.objects.values().all()))
+        assert len(key) > 40
+
+    def test_no_two_keys_are_alike(self, owner: User) -> None:
+        assert len({make_key(owner) for _ in range(50)}) == 50
+
+    def test_name_scopes_and_life_can_be_given(self, anonymous: Api, owner: User) -> None:
+        body = ask_for(anonymous, name="laptop", scopes=["read"], expires_in=3600).json()
+        row = ApiToken.objects.get()
+        assert (row.name, row.scopes) == ("laptop", ["read"])
+        left = datetime.fromisoformat(body["expiry"]) - timezone.now()
+        assert timedelta(minutes=59) < left <= timedelta(hours=1)
+
+    def test_without_scopes_it_reads_and_writes(self, anonymous: Api, owner: User) -> None:
+        ask_for(anonymous)
+        assert ApiToken.objects.get().scopes == ["read", "write"]
+
+    @pytest.mark.parametrize("fields", [{"password": "wrong"}, {"username": "nobody"}, {"username": "OWNER"}], ids=str)
+    def test_wrong_credentials_are_refused_alike(self, anonymous: Api, owner: User, fields: dict[str, str]) -> None:
+        refused(ask_for(anonymous, **fields), 401, "bad_credentials")
+        assert not ApiToken.objects.exists()
+
+    def test_an_inactive_account_gets_none(self, anonymous: Api) -> None:
+        make_user("sleeper", is_active=False)
+        refused(ask_for(anonymous, username="sleeper"), 401, "bad_credentials")
+
+    def test_the_admin_scope_is_for_admins(self, anonymous: Api, owner: User, admin_person: User) -> None:
+        refused(ask_for(anonymous, scopes=["read", "admin"]), 403, "forbidden")
+        assert ask_for(anonymous, username="admin", scopes=["admin"]).status_code in (200, 201)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"username": None}, {"username": 7}, {"username": ""}, {"username": "x" * 151}, {"username": ["owner"]},
+            {"password": None}, {"password": 7}, {"password": ""}, {"password": True}, {"name": 7}, {"name": "x" * 101},
+            {"expires_in": 0}, {"expires_in": -1}, {"expires_in": "3600"}, {"expires_in": True}, {"expires_in": 1.5},
+            {"expires_in": 10**12}, {"scopes": "read"}, {"scopes": []}, {"scopes": ["all"]}, {"scopes": [1]},
+            {"scopes": None}, {"scopes": [["read"]]}, {"scopes": {"read": True}},
+        ],
+        ids=lambda fields: str(fields)[:40],
+    )  # fmt: skip
+    def test_a_bad_field_is_refused(self, anonymous: Api, owner: User, fields: dict[str, Any]) -> None:
+        assert refused(ask_for(anonymous, **fields), 400, "invalid")["errors"]
+        assert not ApiToken.objects.exists()
+
+    @pytest.mark.parametrize("name", list(BAD_BODIES))
+    def test_a_malformed_body_is_refused(self, anonymous: Api, name: str) -> None:
+        assert anonymous.post(TOKEN, raw=BAD_BODIES[name]).status_code == 400
+
+    def test_a_wrong_token_in_the_header_does_not_matter_here(self, owner: User) -> None:
+        assert ask_for(Api("wrong")).status_code in (200, 201)
+
+
+class TestUsing:
+    @pytest.mark.parametrize(
+        "header",
+        ["Token", "Token ", "Token wrong", "Token a b", "token \xff", "Token " + "x" * 5000, "Bearer x", "Basic eDp5",
+         "Token \u00e9"],
+    )  # fmt: skip
+    def test_what_is_no_token_is_refused(self, anonymous: Api, owner: User, header: str) -> None:
+        response = anonymous.get(ME, headers={"Authorization": header})
+        assert response.status_code == 401
+        assert response["WWW-Authenticate"].startswith("Token")
+
+    def test_the_keyword_may_be_written_in_small_letters(self, anonymous: Api, owner: User) -> None:
+        assert anonymous.get(ME, headers={"Authorization": f"token {make_key(owner)}"}).status_code == 200
+
+    def test_a_revoked_one_is_refused(self, owner: User) -> None:
+        api = Api(make_key(owner))
+        ApiToken.objects.update(revoked_at=Now())
+        refused(api.get(ME), 401, "token_invalid")
+
+    def test_an_expired_one_is_refused(self, owner: User) -> None:
+        api = Api(make_key(owner, lifetime=timedelta(hours=1)))
+        assert api.get(ME).status_code == 200
+        ApiToken.objects.update(expires_at=Now() - timedelta(seconds=1))
+        refused(api.get(ME), 401, "token_invalid")
+
+    def test_an_inactive_users_is_refused(self, owner: User, api: Api) -> None:
+        User.objects.update(is_active=False)
+        refused(api.get(ME), 401, "token_invalid")
+
+    def test_its_last_use_is_noted(self, owner: User, api: Api) -> None:
+        assert ApiToken.objects.get().last_used_at is None
+        api.get(ME)
+        assert timezone.now() - ApiToken.objects.get().last_used_at < timedelta(minutes=1)
+
+    @pytest.mark.parametrize(
+        ("scopes", "reads", "writes"),
+        [(["read"], True, False), (["write"], True, True), (["read", "write"], True, True), ([], False, False),
+         (["admin"], True, True), (["none"], False, False)],
+    )  # fmt: skip
+    def test_its_scopes_say_what_it_may(self, owner: User, scopes: list[str], reads: bool, writes: bool) -> None:
+        url = f"/api/sessions/multi-vod/{make_session(owner).session_id}"
+        api = Api(make_key(owner, scopes=scopes))
+        for response, allowed in ((api.get(url), reads), (api.patch(url, {"name": "New"}), writes)):
+            if allowed:
+                assert response.status_code == 200
+            else:
+                refused(response, 403, "scope_required")
+
+
+class TestListing:
+    def test_it_shows_the_callers_live_tokens_without_their_keys(self, api: Api, owner: User, other: User) -> None:
+        key = make_key(owner, name="laptop", scopes=["read"])
+        make_key(owner, name="old")
+        make_key(other, name="other's")
+        ApiToken.objects.filter(name="old").update(revoked_at=Now())
+        response = api.get(TOKENS)
+        assert response.status_code == 200
+        rows = {row["name"]: row for row in response.json()}
+        assert set(rows) == {"laptop", "token"}
+        assert rows["laptop"]["scopes"] == ["read"]
+        assert {"id", "name", "scopes", "created_at", "expires_at", "last_used_at"} <= set(rows["laptop"])
+        text = response.content.decode()
+        assert key not in text
+        assert ApiToken.digest_of(key) not in text
+
+
+class TestRevoking:
+    def test_a_revoked_token_is_over_at_once(self, api: Api, owner: User) -> None:
+        row, key = ApiToken.issue(owner)
+        assert api.delete(f"{TOKENS}/{row.pk}").status_code in (200, 204)
+        refused(Api(key).get(ME), 401, "token_invalid")
+        refused(api.delete(f"{TOKENS}/{row.pk}"), 404, "not_found")
+
+    def test_a_token_may_revoke_itself(self, api: Api, owner: User) -> None:
+        assert api.delete(f"{TOKENS}/{ApiToken.objects.get().pk}").status_code in (200, 204)
+        refused(api.get(ME), 401, "token_invalid")
+
+    def test_somebody_elses_is_not_found(self, api: Api, admin_api: Api, other: User) -> None:
+        row, key = ApiToken.issue(other)
+        for client in (api, admin_api):
+            refused(client.delete(f"{TOKENS}/{row.pk}"), 404, "not_found")
+        assert Api(key).get(ME).status_code == 200
+
+    @pytest.mark.parametrize("name", [str(uuid.uuid4()), "7", "none"])
+    def test_an_unknown_one_is_not_found(self, api: Api, name: str) -> None:
+        refused(api.delete(f"{TOKENS}/{name}"), 404, "not_found")

@@ -1,0 +1,274 @@
+"""Children: what they say is heard, and they end for certain — on stop, on time, on memory, with all they started."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.waiting import wait_until
+from vodplatform.base.process import PROJECT_ROOT, ChildError, Finished, Limits, run_child
+
+pytestmark = pytest.mark.pure
+QUICK = Limits(wall_seconds=15)
+
+
+def python(code: str, **options: Any) -> Finished:
+    return run_child([sys.executable, "-c", code], **{"limits": QUICK, **options})
+
+
+def failed(code: str, **options: Any) -> ChildError:
+    with pytest.raises(ChildError) as caught:
+        python(code, **options)
+    return caught.value
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended (a zombie has, too: nobody of ours reaps an orphan)."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+class TestTalking:
+    def test_json_objects_are_messages_in_their_order(self) -> None:
+        heard: list[dict[str, Any]] = []
+        done = python("import json\nfor n in range(5): print(json.dumps({'n': n}))", on_message=heard.append)
+        assert done.messages == heard == [{"n": n} for n in range(5)]
+
+    def test_everything_else_on_standard_output_is_let_go(self) -> None:
+        done = python("print('noise'); print('[1]'); print('7'); print('{'); print(); print('{\"a\": 1}')")
+        assert done.messages == [{"a": 1}]
+
+    def test_a_last_line_without_its_end_counts(self) -> None:
+        assert python("print('{\"a\": 1}', end='')").messages == [{"a": 1}]
+
+    def test_bytes_that_are_no_text_do_no_harm(self) -> None:
+        code = "import sys; sys.stdout.buffer.write(b'\\xff\\xfe\\n{\"a\": 1}\\n'); sys.stderr.buffer.write(b'\\xff!')"
+        done = python(code)
+        assert done.messages == [{"a": 1}]
+        assert "!" in done.stderr
+
+    def test_messages_come_while_it_runs(self) -> None:
+        moments: list[float] = []
+        python(
+            "import time; print('{}', flush=True); time.sleep(0.6); print('{}')",
+            on_message=lambda message: moments.append(time.monotonic()),
+        )
+        assert moments[1] - moments[0] > 0.3
+
+    def test_a_great_deal_may_be_said(self) -> None:
+        done = python("import json\nfor n in range(20000): print(json.dumps({'n': n, 'fill': 'x' * 100}))")
+        assert len(done.messages) == 20_000
+
+    def test_one_message_may_be_long(self) -> None:
+        assert len(python("import json; print(json.dumps({'a': 'x' * 2_000_000}))").messages[0]["a"]) == 2_000_000
+
+    def test_messages_need_not_be_kept(self) -> None:
+        heard: list[object] = []
+        assert python("print('{}')", on_message=heard.append, keep_messages=False).messages == []
+        assert heard == [{}]
+
+    def test_standard_error_never_blocks_it_and_its_end_is_kept(self) -> None:
+        code = "import sys\nfor n in range(100_000): print('line', n, file=sys.stderr)"
+        done = python(code)
+        assert "line 99999" in done.stderr
+        assert len(done.stderr) < 100_000
+
+    def test_it_reads_what_it_is_given(self) -> None:
+        given = os.urandom(3_000_000)
+        code = "import sys, hashlib, json; print(json.dumps({'sum': hashlib.sha256(sys.stdin.buffer.read()).hexdigest()}))"
+        import hashlib
+
+        assert python(code, stdin=given).messages == [{"sum": hashlib.sha256(given).hexdigest()}]
+
+    def test_it_need_not_read_what_it_is_given(self) -> None:
+        assert python("print('{}')", stdin=b"x" * 3_000_000).messages == [{}]
+
+    def test_without_input_it_reads_an_end(self) -> None:
+        assert python("import sys, json; print(json.dumps({'read': sys.stdin.read()}))").messages == [{"read": ""}]
+
+
+class TestSurroundings:
+    def test_the_environment_is_clean(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SECRET_KEY", "never to be seen by a child")
+        code = "import os, json; print(json.dumps(dict(os.environ)))"
+        found = python(code, limits=Limits(threads=3), extra_env={"EXTRA": "1"}).messages[0]
+        assert "SECRET_KEY" not in found
+        assert "DATABASE_URL" not in found
+        assert (found["EXTRA"], found["OMP_NUM_THREADS"], found["MALLOC_ARENA_MAX"]) == ("1", "3", "2")
+        assert found["PYTHONPATH"] == str(PROJECT_ROOT)
+
+    def test_it_leads_a_session_of_its_own(self) -> None:
+        code = "import os, json; print(json.dumps({'own': os.getsid(0) == os.getpid() == os.getpgid(0)}))"
+        assert python(code).messages == [{"own": True}]
+
+    def test_it_has_the_limits_of_the_shim(self) -> None:
+        code = "import resource as r, json; print(json.dumps({n: r.getrlimit(getattr(r, 'RLIMIT_' + n))[0] for n in ('DATA', 'CORE')}))"
+        assert python(code, limits=Limits(data_bytes=1 << 30)).messages == [{"DATA": 1 << 30, "CORE": 0}]
+
+    def test_signals_are_as_in_a_fresh_program(self) -> None:
+        code = "import signal as s, json; print(json.dumps({'term': s.getsignal(s.SIGTERM) == s.SIG_DFL}))"
+        assert python(code).messages == [{"term": True}]
+
+    def test_no_descriptor_of_ours_is_open_in_it(self) -> None:
+        with open("/dev/null") as file:
+            os.set_inheritable(file.fileno(), False)
+            code = "import os, json; print(json.dumps({'open': sorted(map(int, os.listdir('/proc/self/fd')))}))"
+            found = python(code).messages[0]["open"]
+        assert found[:3] == [0, 1, 2]
+        assert len(found) <= 4  # and the folder that is being listed
+
+    def test_no_process_is_left(self) -> None:
+        python("print('{}')")
+        assert psutil.Process().children(recursive=True) == []
+
+
+class TestEndingBadly:
+    def test_an_exit_code_is_told_with_its_last_words(self) -> None:
+        error = failed("import sys; print('{\"a\": 1}'); sys.exit('last words')")
+        assert (error.kind, error.returncode) == (ChildError.CRASHED, 1)
+        assert "last words" in error.stderr
+        assert "exit code 1" in str(error)
+
+    def test_a_signal_is_told_by_its_name(self) -> None:
+        error = failed("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+        assert (error.kind, error.returncode) == (ChildError.CRASHED, -11)
+        assert "SIGSEGV" in str(error)
+
+    def test_a_program_that_is_not_there_is_a_crash_with_its_name(self) -> None:
+        with pytest.raises(ChildError) as caught:
+            run_child(["/nowhere/program"], limits=QUICK)
+        assert "/nowhere/program" in caught.value.stderr
+
+    def test_what_goes_wrong_in_the_callers_callback_ends_the_child(self) -> None:
+        pids: list[int] = []
+
+        def refuse(message: dict[str, Any]) -> None:
+            pids.append(message["pid"])
+            raise KeyError("the caller's own fault")
+
+        with pytest.raises(KeyError):
+            python("import os, time; print('{\"pid\": %d}' % os.getpid(), flush=True); time.sleep(60)", on_message=refuse)
+        assert gone(pids[0])
+
+
+class TestEnding:
+    SLEEPS = "import os, time; print('{\"pid\": %d}' % os.getpid(), flush=True); time.sleep(60)"
+
+    def test_the_wall_clock_ends_it(self) -> None:
+        began = time.monotonic()
+        error = failed("import time; time.sleep(60)", limits=Limits(wall_seconds=0.5))
+        assert error.kind == ChildError.TIMEOUT
+        assert time.monotonic() - began < 3
+
+    @pytest.mark.parametrize(
+        "code",
+        [
+            "import os, time; os.close(1); os.close(2); time.sleep(60)",
+            "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)",
+            "while True: pass",
+            "while True: print('{}', flush=True)",
+            "import sys\nwhile True: print('x' * 1000, file=sys.stderr)",
+        ],
+        ids=["silent", "deaf", "busy", "chatty", "noisy"],
+    )
+    def test_the_wall_clock_ends_whatever_it_does(self, code: str) -> None:
+        began = time.monotonic()
+        error = failed(code, limits=Limits(wall_seconds=0.5), keep_messages=False)
+        assert error.kind == ChildError.TIMEOUT
+        assert time.monotonic() - began < 3
+
+    def test_stop_kills_it_within_a_second(self) -> None:
+        pids: list[int] = []
+        stopped_at: list[float] = []
+
+        def should_stop() -> str | None:
+            if not pids:
+                return None
+            stopped_at.append(time.monotonic())
+            return "The job was cancelled."
+
+        error = failed(self.SLEEPS, on_message=lambda m: pids.append(m["pid"]), should_stop=should_stop)
+        assert time.monotonic() - stopped_at[0] < 1
+        assert (error.kind, str(error)) == (ChildError.STOPPED, "The job was cancelled.")
+        assert gone(pids[0])
+
+    def test_its_memory_is_bounded(self) -> None:
+        code = "import time\nkept = []\nfor n in range(100): kept.append(bytearray(20_000_000)); time.sleep(0.05)"
+        error = failed(code, limits=Limits(wall_seconds=15, memory_bytes=150 * 1024**2))
+        assert error.kind == ChildError.MEMORY
+        assert "150 MiB" in str(error)
+
+    def test_memory_of_what_it_started_counts_too(self) -> None:
+        inner = "x = bytearray(300_000_000); import time; time.sleep(30)"
+        code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
+        assert failed(code, limits=Limits(wall_seconds=15, memory_bytes=200 * 1024**2)).kind == ChildError.MEMORY
+
+    @pytest.mark.parametrize("end", ["time.sleep(60)", "pass"], ids=["killed", "ended by itself"])
+    def test_what_it_started_ends_with_it(self, end: str) -> None:
+        code = f"""
+import json, subprocess, sys, time
+inner = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print(json.dumps({{"pid": inner.pid}}), flush=True)
+{end}
+"""
+        pids: list[int] = []
+        began = time.monotonic()
+        try:
+            python(code, limits=Limits(wall_seconds=1.5), on_message=lambda m: pids.append(m["pid"]))
+        except ChildError as exc:
+            assert exc.kind == ChildError.TIMEOUT
+        assert time.monotonic() - began < 5
+        wait_until(lambda: gone(pids[0]))
+
+    def test_it_dies_with_the_process_that_started_it(self) -> None:
+        parent = f"""
+import sys
+sys.path.insert(0, {str(PROJECT_ROOT)!r})
+from vodplatform.base.process import run_child
+run_child([sys.executable, "-c", {self.SLEEPS!r}], on_message=lambda m: print(m["pid"], flush=True))
+"""
+        import subprocess
+
+        process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            pid = int(process.stdout.readline())
+            process.kill()
+            wait_until(lambda: gone(pid), 5)
+        finally:
+            process.kill()
+            process.wait()
+
+    def test_several_may_run_at_once(self) -> None:
+        done: list[int] = []
+        code = "import json, time; time.sleep(0.3); print(json.dumps({'n': 1}))"
+        threads = [threading.Thread(target=lambda: done.append(len(python(code).messages))) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert done == [1] * 4
+
+    def test_its_peak_memory_is_told(self) -> None:
+        code = "import time; x = bytearray(100_000_000); time.sleep(1.2)"
+        assert python(code).peak_memory_bytes > 90_000_000
+
+
+def test_a_child_never_imports_django() -> None:
+    code = "import json, sys, media_app.av.probe, sessions_app.comparison.alignment.__main__ as m\n"
+    code += "print(json.dumps({'django': 'django' in sys.modules}))"
+    assert python(code).messages == [{"django": False}]
+
+
+def test_every_package_above_a_child_is_empty() -> None:
+    for name in ("vodplatform", "vodplatform/base", "media_app", "media_app/av", "sessions_app", "sessions_app/comparison"):
+        assert Path(PROJECT_ROOT, name, "__init__.py").read_text() == "", name

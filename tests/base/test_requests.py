@@ -1,0 +1,194 @@
+"""What holds for every address: request ids, trailing slashes, unknown paths, wrong methods, headers, health."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.support.api import BASE, Api, refused
+from tests.support.factories import make_session
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class TestRequestId:
+    def test_one_is_made_for_each_answer(self, anonymous: Api) -> None:
+        first, second = (anonymous.get("/health/live")["X-Request-ID"] for _ in range(2))
+        assert len(first) >= 16
+        assert first != second
+
+    @pytest.mark.parametrize("given", ["abc-123", "A.b_c", "x" * 128])
+    def test_the_callers_own_is_taken(self, anonymous: Api, given: str) -> None:
+        response = anonymous.get("/api/v1/me", headers={"X-Request-ID": given})
+        assert response["X-Request-ID"] == given
+        assert response.json()["request_id"] == given
+
+    @pytest.mark.parametrize("given", ["", "x" * 129, "a b", "<script>", "a\nb", "ü", '"'])
+    def test_one_that_could_do_harm_is_replaced(self, anonymous: Api, given: str) -> None:
+        assert anonymous.get("/api/v1/me", headers={"X-Request-ID": given})["X-Request-ID"] != given
+
+    def test_it_is_in_the_log(self, anonymous: Api, caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
+        from vodplatform.base import logs
+
+        caplog.handler.addFilter(logs.ContextFilter())
+        monkeypatch.setattr("vodplatform.base.views._database", lambda: logs.event("seen") or True)
+        with caplog.at_level("INFO"):
+            anonymous.get("/health", headers={"X-Request-ID": "number-7"})
+        assert [record.request_id for record in caplog.records if record.message == "seen"] == ["number-7"]
+        assert logs.request_id.get() == ""
+
+
+class TestUnknownPaths:
+    @pytest.mark.parametrize("method", [*METHODS, "HEAD", "PROPFIND"])
+    @pytest.mark.parametrize("path", ["/api/none", "/api/v1/none/", "/api", "/none", "/api/sessions/multi-vod/a/none"])
+    def test_they_are_not_found_whatever_the_method(self, anonymous: Api, method: str, path: str) -> None:
+        response = anonymous.client.generic(method, path)
+        assert response.status_code == 404
+        assert response["Content-Type"] == "application/json"
+
+    def test_signed_in_or_not(self, anonymous: Api, api: Api) -> None:
+        for client in (anonymous, api, Api("wrong")):
+            for method in ("GET", "POST"):
+                refused(client.send(method, "/api/v1/none"), 404, "not_found")
+
+    def test_the_api_never_answers_html(self, anonymous: Api) -> None:
+        headers = {"Accept": "text/html,application/xhtml+xml"}
+        for path in ("/api/none", "/api/v1/me", f"{BASE}/list", "/api/v1/jobs"):
+            response = anonymous.get(path, headers=headers)
+            assert response["Content-Type"].startswith("application/json"), path
+
+    def test_people_get_a_page(self) -> None:
+        response = Client().get("/none", headers={"Accept": "text/html"})
+        assert (response.status_code, response["Content-Type"]) == (404, "text/html; charset=utf-8")
+
+    @pytest.mark.parametrize("path", ["/api/v1/%00", "/%00", "/api/v1/jobs/%00", "/api/v1/me?a=%00", f"{BASE}/a%00b"])
+    def test_a_nul_in_an_address_is_refused(self, api: Api, path: str) -> None:
+        refused(api.get(path), 400, "bad_request")
+
+    @pytest.mark.parametrize("path", ["/api/v1/%FF", "/%C3%28", f"{BASE}/%ED%A0%80", "/api//v1/me", "/api/v1/%0A", "/api/%2e%2e"])
+    def test_odd_addresses_are_not_found(self, api: Api, path: str) -> None:
+        assert api.get(path).status_code == 404
+        assert api.post(path).status_code in (404, 405)
+
+
+class TestTrailingSlash:
+    def test_it_changes_nothing(self, api: Api, owner: User) -> None:
+        session = make_session(owner)
+        base = f"{BASE}/{session.session_id}"
+        for path in ("/health", "/health/live", "/api/v1/me", "/api/v1/jobs", f"{BASE}/list", base, f"{base}/offset-history"):
+            for ending in ("", "/"):
+                assert api.get(path + ending).status_code == 200, path + ending
+
+    def test_a_post_is_never_redirected(self, api: Api, owner: User) -> None:
+        session = make_session(owner)
+        for ending in ("", "/"):
+            path = f"{BASE}/{session.session_id}/align{ending}"
+            assert api.post(path, {"method": "timer_ocr"}).status_code == 202
+            assert api.post(f"{BASE}{ending}", {"vods": []}).status_code == 400
+
+
+class TestMethods:
+    @pytest.mark.parametrize(
+        ("path", "allowed"),
+        [
+            (BASE, {"POST"}), (f"{BASE}/list", {"GET"}), (f"{BASE}/a", {"GET", "PATCH", "DELETE"}),
+            (f"{BASE}/a/global-seek", {"PUT"}), (f"{BASE}/a/vods/b/seek", {"PUT"}), (f"{BASE}/a/playback", {"PUT"}),
+            (f"{BASE}/a/offsets", {"PUT"}), (f"{BASE}/a/offset-history", {"GET"}), (f"{BASE}/a/align", {"POST"}),
+            (f"{BASE}/a/timer-preview", {"POST"}), ("/api/v1/jobs", {"GET"}), ("/api/auth/token", {"POST"}),
+            ("/api/auth/tokens", {"GET"}), ("/api/schema", {"GET"}), ("/api/docs", {"GET"}),
+            ("/api/v1/media/made/a.jpg", {"GET"}),
+        ],
+    )  # fmt: skip
+    def test_a_wrong_one_is_refused_in_json(self, api: Api, path: str, allowed: set[str]) -> None:
+        for method in {*METHODS, "TRACE"} - allowed - {"OPTIONS"}:
+            response = api.send(method, path)
+            refused(response, 405, "method_not_allowed")
+            assert allowed <= set(methods_of(response["Allow"]))
+
+
+def methods_of(header: str) -> list[str]:
+    return [part.strip() for part in header.split(",")]
+
+
+class TestHeaders:
+    @pytest.mark.parametrize("path", ["/", "/health", "/login", "/api/v1/me", "/api/none", "/api/schema", "/api/docs"])
+    def test_every_answer_has_the_protective_ones(self, anonymous: Api, path: str) -> None:
+        response = anonymous.client.get(path)
+        assert response["X-Content-Type-Options"] == "nosniff"
+        assert response["X-Frame-Options"] == "DENY"
+        assert response["Referrer-Policy"]
+        assert "default-src" in response["Content-Security-Policy"]
+
+    def test_a_language_or_encoding_asked_for_does_no_harm(self, anonymous: Api) -> None:
+        headers = {"Accept-Language": "xx;q=\xff", "Accept-Encoding": "none", "Accept": "application/json;q=x"}
+        assert anonymous.client.get("/health", headers=headers).status_code == 200
+
+    @pytest.mark.parametrize("accept", ["application/xml", "image/png", "text/html"])
+    def test_what_is_not_spoken_here_is_refused_in_json(self, api: Api, accept: str) -> None:
+        refused(api.get("/api/v1/me", headers={"Accept": accept}), 406, "not_acceptable")
+
+
+class TestHealth:
+    def test_it_names_the_parts(self, anonymous: Api) -> None:
+        response = anonymous.get("/health")
+        assert response.status_code == 200
+        body = response.json()
+        assert body["status"] in ("healthy", "degraded")
+        assert (body["database"], body["storage"]) == ("up", "up")
+        assert body["queue"] in ("up", "down")
+        assert body["realtime"] in ("up", "down")
+        assert (body["status"] == "healthy") == ("down" not in body.values())
+
+    def test_only_a_dead_database_makes_it_503(self, anonymous: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("vodplatform.base.views._redis", lambda: False)
+        monkeypatch.setattr("vodplatform.base.views._storage", lambda: False)
+        response = anonymous.get("/health")
+        assert (response.status_code, response.json()["status"]) == (200, "degraded")
+        monkeypatch.setattr("vodplatform.base.views._database", lambda: False)
+        response = anonymous.get("/health", fails=True)
+        assert refused(response, 503, "unavailable")["database"] == "down"
+        assert response["Retry-After"]
+
+    def test_live_asks_nothing(self, anonymous: Api, django_assert_num_queries: Any) -> None:
+        with django_assert_num_queries(0):
+            assert anonymous.get("/health/live").status_code == 200
+
+
+class TestHome:
+    def test_programs_get_facts_and_people_a_page(self, anonymous: Api) -> None:
+        for accept in ("*/*", "application/json", ""):
+            response = anonymous.get("/", headers={"Accept": accept})
+            assert response.json()["service"]
+        response = anonymous.client.get("/", headers={"Accept": "text/html,*/*"})
+        assert response["Content-Type"].startswith("text/html")
+
+
+class TestDocuments:
+    def test_schema_and_docs_need_no_sign_in(self, anonymous: Api) -> None:
+        assert anonymous.client.get("/api/schema").status_code == 200
+        page = anonymous.client.get("/api/docs")
+        assert page.status_code == 200
+        assert b"https://" not in page.content.replace(b"https://www.w3.org", b"")
+
+
+def test_a_fault_of_ours_is_a_500_in_the_one_body(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("jobs_app.api.Job.objects.visible_to", broken)
+    response = api.get("/api/v1/jobs", fails=True)
+    refused(response, 500, "server_error")
+    assert b"secret" not in response.content
+
+
+def test_a_fault_outside_of_the_api_is_one_too(anonymous: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("vodplatform.base.views._storage", broken)
+    response = anonymous.get("/health", fails=True)
+    refused(response, 500, "server_error")

@@ -1,0 +1,64 @@
+"""Signed addresses: one name, one purpose, until an instant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vodplatform.base.signing import ROUND_SECONDS, BadSignature, ExpiredSignature, sign, verify
+
+pytestmark = pytest.mark.pure
+NOW = 1_800_000_000.0
+
+
+@given(st.floats(60, 86_400), st.floats(0, 4e9))
+def test_a_token_lives_as_long_as_it_says_and_not_much_longer(seconds: float, now: float) -> None:
+    token = sign("stream", "a", seconds=seconds, now=now)
+    expires = verify(token, "stream", "a", now=now)
+    assert now + seconds <= expires < now + seconds + ROUND_SECONDS + 1
+    assert verify(token, "stream", "a", now=expires) == expires
+    with pytest.raises(ExpiredSignature):
+        verify(token, "stream", "a", now=expires + 0.001)
+
+
+def test_the_same_page_gets_the_same_address_for_a_while() -> None:
+    assert sign("stream", "a", seconds=7200, now=NOW + 1) == sign("stream", "a", seconds=7200, now=NOW + 200)
+
+
+@pytest.mark.parametrize(("purpose", "name"), [("stream", "b"), ("made", "a"), ("", "a"), ("stream", ""), ("stream\x1fa", "")])
+def test_it_names_one_file_and_one_purpose(purpose: str, name: str) -> None:
+    with pytest.raises(BadSignature):
+        verify(sign("stream", "a", seconds=60, now=NOW), purpose, name, now=NOW)
+
+
+def test_a_later_expiry_cannot_be_written_into_it() -> None:
+    head, _, mac = sign("stream", "a", seconds=60, now=NOW).partition(".")
+    with pytest.raises(BadSignature):
+        verify(f"{int(head, 16) + 3600:x}.{mac}", "stream", "a", now=NOW)
+
+
+def test_another_key_makes_it_worthless(settings: Any) -> None:
+    token = sign("stream", "a", seconds=60, now=NOW)
+    settings.SECRET_KEY = "another key that is long enough for this"
+    with pytest.raises(BadSignature):
+        verify(token, "stream", "a", now=NOW)
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", ".", "x", "7", "7.", ".mac", "zz.mac", "-1.mac", "0x7.mac", "7.\u00e9", "7.mac.more", "f" * 5000 + ".mac",
+     "\ud800.mac", "7.\ud800", " 7.mac", "7_7.mac", "٧.mac", "7" * 100_000],
+    ids=lambda token: ascii(token)[:20],
+)  # fmt: skip
+def test_garbage_is_a_bad_signature_and_nothing_worse(token: str) -> None:
+    with pytest.raises(BadSignature):
+        verify(token, "stream", "a", now=NOW)
+
+
+@given(st.text(max_size=60), st.text(max_size=20))
+def test_any_text_is_a_bad_signature_and_nothing_worse(token: str, name: str) -> None:
+    with pytest.raises(BadSignature):
+        verify(token, "stream", name, now=NOW)

@@ -1,0 +1,93 @@
+"""The timer box and what it reads."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE, OpenPage, Recording, make_comparison, session_of
+from tests.crash.program import Program
+
+
+def box_of(page: Page) -> dict[str, float]:
+    """The box as it is drawn, in fractions of the picture."""
+    found: dict[str, float] = page.evaluate(
+        """() => { const s = document.querySelector('.roi-box').style, v = (n) => Number(s.getPropertyValue(n));
+            return {x: v('--x'), y: v('--y'), width: v('--w1'), height: v('--h1')}; }"""
+    )
+    return found
+
+
+def test_the_box_moves_and_grows_by_keys_and_is_kept_with_the_session(
+    open_page: OpenPage, comparison: dict[str, Any], program: Program
+) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}?setup")
+    before = box_of(page)
+    page.locator(".roi-box").focus()
+    for key in ("ArrowRight", "ArrowDown", "Shift+ArrowRight", "Shift+ArrowDown", "Control+ArrowLeft"):
+        page.keyboard.press(key)
+    after = box_of(page)
+    moved = {name: round(after[name] - before[name], 4) for name in before}
+    assert moved == {"x": 0.004, "y": 0.005, "width": 0.005, "height": 0.005}
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
+    roi = session_of(program, comparison["session_id"])["ui_state"]["roi"]
+    assert {name: round(roi[name], 4) for name in after} == {name: round(value, 4) for name, value in after.items()}
+    page.reload()
+    assert box_of(page) == after
+
+
+def test_what_the_box_reads_is_shown_for_every_video(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}?setup")
+    page.locator(".roi-box").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-readings] figure")).to_have_count(15, timeout=60_000)
+    expect(page.locator("[data-readings] img").first).to_have_js_property("complete", True)
+    expect(page.locator("[data-readings] [data-letter=A] figcaption b").first).to_have_text(re.compile(r"^\d:\d\d$"))
+
+
+def test_the_box_is_drawn_by_touch_on_a_phone(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}?setup", size=PHONE)
+    page.locator(".roi-area").scroll_into_view_if_needed()
+    area: Any = page.locator(".roi-area").bounding_box()
+    page.evaluate(
+        """([from, to]) => {
+            const area = document.querySelector('.roi-area');
+            area.setPointerCapture = () => {};
+            const send = (type, [x, y]) => area.dispatchEvent(new PointerEvent(type,
+                {clientX: x, clientY: y, pointerId: 5, pointerType: 'touch', bubbles: true, cancelable: true}));
+            send('pointerdown', from); send('pointermove', to); send('pointerup', to);
+        }""",
+        [[area["x"] + share * area["width"], area["y"] + share * area["height"]] for share in (0.25, 0.5)],
+    )
+    assert all(abs(value - 0.25) < 0.01 for value in box_of(page).values())
+
+
+def test_an_alignment_needs_a_box_first(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}?setup")
+    expect(page.get_by_role("button", name="Align", exact=True)).to_have_attribute("aria-disabled", "true")
+    expect(page.get_by_text("Draw the timer box first.")).to_be_visible()
+
+
+def test_the_name_can_be_changed(open_page: OpenPage, comparison: dict[str, Any], program: Program) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}?setup")
+    page.get_by_label("Name of the comparison").fill("Round 7, Ascent")
+    expect(page.locator("[data-saved]")).to_have_text("Saved")
+    assert session_of(program, comparison["session_id"])["name"] == "Round 7, Ascent"
+
+
+def test_a_recording_without_a_timer_is_refused_with_the_reason(
+    open_page: OpenPage, program: Program, recordings: list[Recording]
+) -> None:
+    first = recordings[0].path
+    session = make_comparison(program, [first, first.with_name("delta.mp4")])
+    page = open_page(f"/compare/{session['session_id']}?setup")
+    page.locator(".roi-box").focus()
+    page.keyboard.press("ArrowUp")
+    page.get_by_role("button", name="Align", exact=True).click()
+    refusal = page.get_by_role("region", name="No proposal for B")
+    expect(refusal).to_contain_text("Refused", timeout=90_000)
+    expect(page.get_by_role("button", name=re.compile("Apply"))).to_have_count(0)
+    refusal.get_by_role("button", name="Draw the box on B").click()
+    expect(page.locator("[data-draw-on] [value=B]")).to_have_attribute("aria-pressed", "true")

@@ -1,0 +1,95 @@
+"""Two people with the same comparison open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage, session_of
+from tests.crash.program import Program
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def viewers(open_page: OpenPage, comparison: dict[str, Any]) -> tuple[Page, Page]:
+    pages = tuple(open_page(f"/compare/{comparison['session_id']}") for _ in range(2))
+    for page in pages:
+        expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+    return pages  # type: ignore[return-value]
+
+
+def time_of(page: Page) -> float:
+    return float(page.locator("[data-lanes]").get_attribute("aria-valuenow") or "nan")
+
+
+def soon(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait for a condition that is looked at in the page's own time."""
+    wait_until(lambda: page.evaluate("new Promise((r) => requestAnimationFrame(r))") is not False and condition())
+
+
+def test_a_seek_moves_the_other_viewer_too(viewers: tuple[Page, Page]) -> None:
+    here, there = viewers
+    here.locator("[data-lanes]").press("PageUp")
+    soon(there, lambda: time_of(there) == 10)
+    there.locator("[data-lanes]").press("ArrowLeft")
+    soon(here, lambda: time_of(here) == 9)
+
+
+def test_playing_speed_and_pausing_are_shared(
+    viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]
+) -> None:
+    here, there = viewers
+    here.keyboard.press("k")
+    expect(there.get_by_role("button", name="Pause")).to_be_visible()
+    soon(there, lambda: time_of(there) > 1)
+    there.get_by_role("button", name="0.5", exact=True).click()
+    expect(here.get_by_role("button", name="0.5", exact=True)).to_have_attribute("aria-pressed", "true")
+    wait_until(lambda: session_of(program, comparison["session_id"])["rate"] == 0.5)
+    there.keyboard.press("k")
+    expect(here.get_by_role("button", name="Play")).to_be_visible()
+    for page in viewers:
+        expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+    assert time_of(here) == pytest.approx(time_of(there), abs=0.011)
+
+
+def test_scrubbing_does_not_fight_its_own_echo_and_the_last_position_wins(
+    viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]
+) -> None:
+    here, there = viewers
+    sent: list[str] = []
+    here.on("request", lambda request: sent.append(request.url) if "global-seek" in request.url else None)
+    lanes: Any = here.locator("[data-lanes]").bounding_box()
+    here.mouse.move(lanes["x"] + 40, lanes["y"] + 12)
+    here.mouse.down()
+    for step in range(60):
+        here.mouse.move(lanes["x"] + 40 + step * 12, lanes["y"] + 12)
+    here.mouse.up()
+    expect(here.locator("[data-sync-word]")).to_have_text("on the frame")
+    last = time_of(here)
+    assert last > 5
+    soon(there, lambda: abs(time_of(there) - last) < 0.011)
+    assert session_of(program, comparison["session_id"])["global_time"] == pytest.approx(last, abs=0.011)
+    assert time_of(here) == last
+    assert len(sent) < 30
+
+
+def test_an_offset_set_by_one_is_shown_to_the_other(viewers: tuple[Page, Page]) -> None:
+    here, there = viewers
+    here.get_by_label("Offset of C in seconds").fill("+2.5")
+    here.get_by_label("Offset of C in seconds").press("Enter")
+    expect(there.get_by_label("Offset of C in seconds")).to_have_value("+2.500 s")
+
+
+def test_who_comes_later_joins_where_it_plays(
+    open_page: OpenPage, program: Program, comparison: dict[str, Any]
+) -> None:
+    session = f"/api/sessions/multi-vod/{comparison['session_id']}"
+    program.call("PUT", f"{session}/playback", {"state": "playing", "at": 8.0})
+    page = open_page(f"/compare/{comparison['session_id']}")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    soon(page, lambda: abs(time_of(page) - session_of(program, comparison["session_id"])["global_time"]) < 0.5)
+    assert time_of(page) > 8

@@ -1,0 +1,65 @@
+"""GET /api/v1/media/made/{key}: pictures that jobs have made, by signature alone."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from media_app.delivery.urls import MADE, made_url
+from tests.support.api import Api, refused
+from vodplatform.base import signing
+
+pytestmark = pytest.mark.django_db
+KEY = "jobs/made/one.jpg"
+
+
+@pytest.fixture(autouse=True)
+def picture() -> None:
+    if not default_storage.exists(KEY):
+        default_storage.save(KEY, ContentFile(b"\xff\xd8picture"))
+
+
+def address(key: str, **options: float) -> str:
+    return f"/api/v1/media/made/{key}?sig={signing.sign(MADE, key, **options)}"
+
+
+def test_the_signature_is_the_permission(anonymous: Api) -> None:
+    response = anonymous.get(made_url(KEY))
+    assert (response.status_code, response.content, response["Content-Type"]) == (200, b"\xff\xd8picture", "image/jpeg")
+    assert "private" in response["Cache-Control"]
+
+
+def test_a_key_may_have_any_letters(anonymous: Api) -> None:
+    key = default_storage.save("jobs/made/ü #?%1 🎮.png", ContentFile(b"png"))
+    response = anonymous.get(made_url(key))
+    assert (response.content, response["Content-Type"]) == (b"png", "image/png")
+
+
+@pytest.mark.parametrize("sig", ["", "x", "7.x", "f" * 6000 + ".x", "%00", "%FF"])
+def test_a_wrong_signature_is_not_found(anonymous: Api, api: Api, sig: str) -> None:
+    for client in (anonymous, api):
+        assert client.get(f"/api/v1/media/made/{KEY}?sig={sig}").status_code == (400 if sig == "%00" else 404)
+    refused(anonymous.get(f"/api/v1/media/made/{KEY}"), 404, "not_found")
+
+
+def test_another_keys_signature_is_not_found(anonymous: Api) -> None:
+    query = address("jobs/made/two.jpg").partition("?")[2]
+    refused(anonymous.get(f"/api/v1/media/made/{KEY}?{query}"), 404, "not_found")
+
+
+def test_an_expired_one_is_gone(anonymous: Api) -> None:
+    refused(anonymous.get(address(KEY, seconds=60, now=time.time() - 10_000)), 410, "gone")
+
+
+@pytest.mark.parametrize("key", ["jobs/made/none.jpg", "../secret.key", "jobs/../../secret.jpg", "jobs", "jobs/made/a.html"])
+def test_nothing_but_stored_pictures_is_sent(anonymous: Api, key: str) -> None:
+    default_storage.exists("jobs/made/a.html") or default_storage.save("jobs/made/a.html", ContentFile(b"<script>"))
+    refused(anonymous.get(address(key)), 404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_it_is_read_only(anonymous: Api, method: str) -> None:
+    refused(anonymous.send(method, made_url(KEY)), 405, "method_not_allowed")

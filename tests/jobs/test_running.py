@@ -1,0 +1,212 @@
+"""Inside a worker: a claimed job runs to whatever its end is, and ends within a second of being cancelled."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.core.files.storage import default_storage
+from django.db import connections
+from django.db.models.functions import Now
+
+from jobs_app import actors, services
+from jobs_app.broker import broker
+from jobs_app.models import Job, JobEvent
+from jobs_app.running import keeper, run_lane, sweep
+from tests.jobs import kinds
+from tests.support.factories import make_job
+from tests.support.waiting import wait_until
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
+
+
+def queue(owner: User, kind: str, **fields: Any) -> Job:
+    return make_job(owner, kind=kind, lane="test", **{"params": {}, **fields})
+
+
+def ended(job: Job) -> Job:
+    job.refresh_from_db()
+    return job
+
+
+@contextmanager
+def running_lane() -> Iterator[threading.Thread]:
+    """`run_lane` in a thread of its own, as a worker has it."""
+
+    def run() -> None:
+        try:
+            run_lane("test")
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        kinds.go_on.set()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def test_a_lane_runs_until_it_is_empty(owner: User) -> None:
+    jobs = [queue(owner, "test.echo", params={"n": number}) for number in range(3)]
+    assert run_lane("test") == 3
+    assert [ended(job).result for job in jobs] == [{"params": {"n": n}, "attempt": 1} for n in range(3)]
+    assert run_lane("test") == 0
+
+
+def test_the_events_tell_the_story(owner: User) -> None:
+    job = queue(owner, "test.echo")
+    run_lane("test")
+    assert list(JobEvent.objects.filter(job=job).values_list("name", "attempt")) == [
+        ("processing", 1),
+        ("completed", 1),
+    ]
+
+
+def test_the_handlers_own_word_ends_the_job(owner: User) -> None:
+    job = queue(owner, "test.refuse")
+    run_lane("test")
+    assert (ended(job).status, job.error) == ("failed", {"type": "no_timer", "message": "There is no timer."})
+    assert job.attempt == 1
+
+
+def test_a_fault_of_ours_fails_the_job_without_telling_its_text(owner: User) -> None:
+    job = queue(owner, "test.break")
+    run_lane("test")
+    assert (ended(job).status, job.error["type"]) == ("failed", "server_error")
+    assert "not for users' eyes" not in str(job.error)
+
+
+def test_a_job_of_a_kind_that_is_gone_fails_with_that_sentence(owner: User) -> None:
+    job = queue(owner, "gone")
+    run_lane("test")
+    assert ended(job).status == "failed"
+    assert "gone" in job.error["message"]
+
+
+def test_outputs_stand_under_the_attempts_own_key(owner: User) -> None:
+    job = queue(owner, "test.store")
+    run_lane("test")
+    result = ended(job).result
+    assert result["key"].startswith(f"jobs/{job.pk}/")
+    with default_storage.open(result["key"]) as file:
+        assert file.read() == b"made"
+    assert not Path(result["scratch"]).exists()
+
+
+def test_a_childs_progress_is_the_jobs(owner: User) -> None:
+    code = 'import json; [print(json.dumps({"progress": n, "message": str(n)})) for n in (10, 30)]; print("[1]\\nx")'
+    job = queue(owner, "test.child", params={"code": code})
+    run_lane("test")
+    assert ended(job).status == "completed"
+    assert [message["progress"] for message in job.result["messages"]] == [10, 30]
+
+
+def test_a_killed_child_is_a_crash_and_runs_again(owner: User) -> None:
+    job = queue(owner, "test.child", params={"code": kinds.DIES})
+    run_lane("test")
+    assert (ended(job).status, job.error["type"], job.attempt) == ("failed", "job_crashed", 3)
+    assert "SIGKILL" in job.error["message"]
+
+
+def test_a_child_that_ends_badly_by_itself_is_a_fault_of_ours(owner: User) -> None:
+    job = queue(owner, "test.child", params={"code": "raise RuntimeError('secret')"})
+    run_lane("test")
+    assert (ended(job).status, job.error["type"], job.attempt) == ("failed", "server_error", 1)
+    assert "secret" not in str(job.error)
+
+
+def test_a_child_that_takes_too_long_fails_the_job(owner: User) -> None:
+    job = queue(owner, "test.child", params={"code": "import time; time.sleep(60)", "seconds": 0.3})
+    run_lane("test")
+    assert (ended(job).status, job.error["type"]) == ("failed", "timeout")
+
+
+@pytest.mark.usefixtures("running_keeper")
+class TestCancelling:
+    def test_the_child_is_killed_within_a_second(self, owner: User, settings: Any) -> None:
+        settings.JOB_CONTROL_SECONDS = 0.5  # as in the program
+        job = queue(owner, "test.child", params={"code": kinds.SLEEPS})
+        with running_lane() as thread:
+            pid = int(wait_until(lambda: ended(job).message))
+            assert psutil.pid_exists(pid)
+            began = time.monotonic()
+            services.cancel(job)
+            wait_until(lambda: not psutil.pid_exists(pid))
+            assert time.monotonic() - began < 1.5
+            thread.join(10)
+        assert (ended(job).status, job.result) == ("cancelled", None)
+
+    def test_a_handler_that_notices_late_writes_nothing(self, owner: User) -> None:
+        job = queue(owner, "test.wait")
+        with running_lane():
+            assert kinds.started.wait(10)
+            services.cancel(Job.objects.get(pk=job.pk))
+            kinds.go_on.set()
+        assert (ended(job).status, job.result, job.progress) == ("cancelled", None, 0)
+
+    def test_a_deleted_job_stops_too(self, owner: User) -> None:
+        job = queue(owner, "test.child", params={"code": kinds.SLEEPS})
+        with running_lane() as thread:
+            pid = int(wait_until(lambda: ended(job).message))
+            Job.objects.filter(pk=job.pk).delete()
+            wait_until(lambda: not psutil.pid_exists(pid))
+            thread.join(10)
+        assert not Job.objects.exists()
+
+
+@pytest.mark.usefixtures("running_keeper")
+class TestKeeping:
+    def test_a_running_jobs_lease_is_renewed(self, owner: User) -> None:
+        job = queue(owner, "test.wait")
+        with running_lane():
+            assert kinds.started.wait(10)
+            first = ended(job).lease_until
+            wait_until(lambda: ended(job).lease_until > first)
+        assert ended(job).status == "completed"
+
+    def test_a_worker_that_shuts_down_gives_its_job_back(self, owner: User) -> None:
+        job = queue(owner, "test.child", params={"code": kinds.SLEEPS})
+        with running_lane() as thread:
+            pid = int(wait_until(lambda: ended(job).message))
+            keeper.stop()
+            thread.join(10)
+            assert not psutil.pid_exists(pid)
+        assert (ended(job).status, job.attempt, job.crashes) == ("queued", 0, 0)
+
+    def test_the_sweep_takes_over_what_a_dead_worker_left(self, owner: User) -> None:
+        job = make_job(owner, "processing", kind="test.echo", lane="test", lease_until=Now())
+        wait_until(lambda: ended(job).status == "queued")
+        assert job.crashes == 1
+
+
+def test_the_sweep_wakes_lanes_whose_wake_up_was_lost(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr(actors, "wake", woken.append)
+    sweep()
+    assert woken == []
+    queue(owner, "test.echo")
+    sweep()
+    assert woken == ["test"]
+
+
+def test_a_wake_up_reaches_the_broker_and_a_worker_runs_the_lane(owner: User) -> None:
+    from dramatiq import Worker
+
+    job = queue(owner, "test.echo")
+    actors.wake("test")
+    worker = Worker(broker, worker_timeout=50, worker_threads=1)
+    worker.start()
+    try:
+        wait_until(lambda: ended(job).status == "completed")
+    finally:
+        worker.stop()

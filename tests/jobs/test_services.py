@@ -1,0 +1,361 @@
+"""Every change of a job's row: claim, progress, ends, crashes, what a dead worker left, cancel, retry, delete."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import DatabaseError, connections, transaction
+from django.db.models.functions import Now
+
+from jobs_app import actors, services
+from jobs_app.models import Job, JobEvent, JobStatus, Priority
+from tests.support.factories import lease_of, make_alignment, make_job, make_session
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
+EXPIRED = Now() - timedelta(seconds=1)
+
+
+def make(owner: User, status: str = JobStatus.QUEUED, **fields: Any) -> Job:
+    return make_job(owner, status, **{"kind": "test.echo", "lane": "test", "params": {}, **fields})
+
+
+def names(job: Job) -> list[str]:
+    """The names of what happened to a job, in order."""
+    return list(JobEvent.objects.filter(job=job).values_list("name", flat=True))
+
+
+class TestEnqueue:
+    def test_the_row_is_queued_with_its_kinds_lane(self, owner: User) -> None:
+        job = services.enqueue("test.echo", owner, {"a": 1})
+        job.refresh_from_db()
+        assert (job.status, job.lane, job.params, job.owner) == ("queued", "test", {"a": 1}, owner)
+        assert (job.attempt, job.progress, job.priority) == (0, 0, 0)
+        assert names(job) == ["queued"]
+
+    def test_an_unknown_kind_is_a_fault_of_the_program(self, owner: User) -> None:
+        with pytest.raises(LookupError):
+            services.enqueue("none", owner, {})
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_worker_is_woken_only_once_it_is_committed(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        woken: list[tuple[str, bool]] = []
+        monkeypatch.setattr(actors, "wake", lambda lane: woken.append((lane, Job.objects.exists())))
+        with transaction.atomic():
+            services.enqueue("test.echo", owner, {})
+            assert woken == []
+        assert woken == [("test", True)]
+        with pytest.raises(RuntimeError), transaction.atomic():
+            services.enqueue("test.echo", owner, {})
+            raise RuntimeError
+        assert len(woken) == 1
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_dead_broker_does_not_lose_the_job(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*args: object) -> None:
+            raise OSError("connection refused")
+
+        monkeypatch.setattr(actors.work_lane, "send", refuse)
+        job = services.enqueue("test.echo", owner, {})
+        assert Job.objects.filter(pk=job.pk).exists()
+
+
+class TestClaim:
+    def test_the_claimed_row_is_under_a_lease(self, owner: User) -> None:
+        make(owner)
+        job = services.claim("test", "worker-1")
+        assert job is not None
+        assert (job.status, job.attempt, job.worker) == ("processing", 1, "worker-1")
+        assert job.lease_token is not None
+        assert job.lease_until > job.started_at
+        assert names(job) == ["processing"]
+
+    def test_there_may_be_none(self, owner: User) -> None:
+        assert services.claim("test", "w") is None
+        make(owner, "completed")
+        make(owner, kind="comparison.align", lane="align")
+        make(owner, admitted=False)
+        assert services.claim("test", "w") is None
+
+    def test_the_order_is_priority_then_age(self, owner: User) -> None:
+        low, old, high = (make(owner, priority=p) for p in (Priority.LOW, Priority.NORMAL, Priority.HIGH))
+        young = make(owner)
+        Job.objects.filter(pk=old.pk).update(created_at=Now() - timedelta(hours=1))
+        order = []
+        while job := services.claim("test", "w"):
+            order.append(job.pk)
+            services.complete(lease_of(job), {})
+        assert order == [high.pk, old.pk, young.pk, low.pk]
+
+    def test_a_full_lane_gives_nothing_and_another_lane_does(self, owner: User) -> None:
+        for _ in range(3):
+            make(owner)
+        make(owner, kind="comparison.align", lane="align")
+        assert services.claim("test", "w")
+        assert services.claim("test", "w")
+        assert services.claim("test", "w") is None
+        assert services.claim("align", "w")
+
+    @pytest.mark.django_db(transaction=True)
+    def test_eight_workers_never_run_more_than_the_lane_allows(self, owner: User) -> None:
+        count, workers = 16, 8
+        for _ in range(count):
+            make(owner)
+        lock, start = threading.Lock(), threading.Barrier(workers)
+        running: set[uuid.UUID] = set()
+        most, done, faults = 0, [], []
+
+        def work() -> None:
+            nonlocal most
+            try:
+                start.wait()
+                while len(done) < count:
+                    job = services.claim("test", threading.current_thread().name)
+                    if job is None:
+                        continue
+                    with lock:
+                        assert job.pk not in running
+                        running.add(job.pk)
+                        most = max(most, len(running), Job.objects.filter(status="processing").count())
+                    lease = lease_of(job)
+                    with lock:
+                        # Out of the set first: the slot is free the moment that the row says so.
+                        running.discard(job.pk)
+                        done.append(job.pk)
+                    assert services.complete(lease, {})
+            except BaseException as exc:
+                faults.append(exc)
+                done.extend([job.pk] * count)
+            finally:
+                connections.close_all()
+
+        threads = [threading.Thread(target=work) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert faults == []
+        assert sorted(done) == sorted(Job.objects.filter(status="completed").values_list("pk", flat=True))
+        assert len(done) == len(set(done)) == count
+        assert most <= 2
+
+
+class TestLease:
+    def test_progress_is_written_and_never_goes_back(self, owner: User) -> None:
+        job = make(owner, "processing")
+        lease = lease_of(job)
+        for given, shown in ((10, 10), (50, 50), (20, 50), (-5, 50), (999, 100)):
+            assert services.report_progress(lease, given, f"at {given}")
+            job.refresh_from_db()
+            assert (job.progress, job.message) == (shown, f"at {given}")
+
+    def test_a_long_message_is_cut(self, owner: User) -> None:
+        job = make(owner, "processing")
+        assert services.report_progress(lease_of(job), 1, "x" * 10_000)
+        job.refresh_from_db()
+        assert len(job.message) == 500
+
+    @pytest.mark.parametrize("how", ["cancelled", "taken over", "deleted"])
+    def test_who_lost_the_lease_writes_nothing(self, owner: User, how: str) -> None:
+        job = make(owner, "processing")
+        lost = lease_of(job)
+        if how == "cancelled":
+            services.cancel(job)
+        elif how == "taken over":
+            services.crashed(lost, "gone")
+            assert services.claim("test", "another").pk == job.pk
+        else:
+            job.delete()
+        before = Job.objects.filter(pk=job.pk).values().first()
+        events = JobEvent.objects.count()
+        assert not services.report_progress(lost, 99, "late")
+        assert not services.complete(lost, {"late": True})
+        assert not services.fail(lost, "x", "late")
+        assert not services.give_back(lost)
+        assert not services.crashed(lost, "late")
+        services.renew([lost.token])
+        assert services.held([lost.token]) == set()
+        assert Job.objects.filter(pk=job.pk).values().first() == before
+        assert JobEvent.objects.count() == events
+
+    def test_renewing_moves_the_end_on(self, owner: User) -> None:
+        job = make(owner, "processing", lease_until=EXPIRED)
+        token = lease_of(job).token
+        services.renew([token])
+        job.refresh_from_db()
+        assert Job.objects.filter(pk=job.pk, lease_until__gt=Now() + timedelta(seconds=10)).exists()
+        assert services.held([token, uuid.uuid4()]) == {token}
+
+    def test_an_end_well_frees_the_row(self, owner: User) -> None:
+        job = make(owner, "processing", progress=30.0)
+        assert services.complete(lease_of(job), {"answer": 42})
+        job.refresh_from_db()
+        assert (job.status, job.result, job.progress, job.lease_token) == ("completed", {"answer": 42}, 100, None)
+        assert job.finished_at is not None
+        assert names(job) == ["completed"]
+
+    def test_a_failure_keeps_its_reason(self, owner: User) -> None:
+        job = make(owner, "processing")
+        assert services.fail(lease_of(job), "no_timer", "There is no timer.")
+        job.refresh_from_db()
+        assert (job.status, job.error) == ("failed", {"type": "no_timer", "message": "There is no timer."})
+
+    def test_giving_back_costs_no_attempt(self, owner: User) -> None:
+        make(owner)
+        for _ in range(5):
+            job = services.claim("test", "w")
+            assert job.attempt == 1
+            assert services.give_back(lease_of(job))
+        job.refresh_from_db()
+        assert (job.status, job.attempt, job.crashes, job.lease_token) == ("queued", 0, 0, None)
+
+    def test_the_database_holds_that_only_a_processing_job_has_a_lease(self, owner: User) -> None:
+        job = make(owner)
+        with pytest.raises(DatabaseError), transaction.atomic():
+            Job.objects.filter(pk=job.pk).update(lease_token=uuid.uuid4())
+        with pytest.raises(DatabaseError), transaction.atomic():
+            Job.objects.filter(pk=job.pk).update(**{"status": "processing"})
+
+    def test_events_are_never_changed(self, owner: User) -> None:
+        make(owner)
+        job = services.claim("test", "w")
+        with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
+            JobEvent.objects.filter(job=job).update(name="other")
+
+
+class TestCrashes:
+    def test_a_crash_counts_and_the_job_runs_again(self, owner: User) -> None:
+        make(owner)
+        job = services.claim("test", "w")
+        assert services.crashed(lease_of(job), "signal SIGSEGV")
+        job.refresh_from_db()
+        assert (job.status, job.attempt, job.crashes, job.lease_token) == ("queued", 1, 1, None)
+        assert names(job) == ["processing", "crashed"]
+
+    def test_after_as_many_attempts_as_it_has_it_fails_with_the_reason(self, owner: User) -> None:
+        make(owner, max_attempts=3)
+        for _ in range(3):
+            job = services.claim("test", "w")
+            assert services.crashed(lease_of(job), "signal SIGSEGV")
+        job.refresh_from_db()
+        assert (job.status, job.attempt) == ("failed", 3)
+        assert job.error["type"] == "job_crashed"
+        assert "SIGSEGV" in job.error["message"]
+        assert services.claim("test", "w") is None
+
+    def test_a_dead_workers_job_is_taken_over(self, owner: User) -> None:
+        dead, alive, queued = make(owner, "processing"), make(owner, "processing"), make(owner)
+        Job.objects.filter(pk=dead.pk).update(lease_until=EXPIRED)
+        assert services.reap() == 1
+        assert services.reap() == 0
+        for job, status in ((dead, "queued"), (alive, "processing"), (queued, "queued")):
+            job.refresh_from_db()
+            assert job.status == status
+        assert (dead.crashes, dead.lease_token) == (1, None)
+
+    def test_a_job_that_takes_its_workers_down_fails_in_the_end(self, owner: User) -> None:
+        make(owner, max_attempts=3)
+        for _ in range(3):
+            job = services.claim("test", "w")
+            Job.objects.filter(pk=job.pk).update(lease_until=EXPIRED)
+            assert services.reap() == 1
+        job.refresh_from_db()
+        assert (job.status, job.error["type"]) == ("failed", "job_crashed")
+
+
+def test_lanes_with_work_are_those_with_a_queued_job_and_a_free_slot(owner: User) -> None:
+    assert services.lanes_with_work() == []
+    make(owner, admitted=False)
+    make(owner, "completed", kind="comparison.align", lane="align")
+    assert services.lanes_with_work() == []
+    for _ in range(3):
+        make(owner)
+    assert services.lanes_with_work() == ["test"]
+    services.claim("test", "w")
+    assert services.lanes_with_work() == ["test"]
+    services.claim("test", "w")
+    assert services.lanes_with_work() == []
+
+
+class TestCancel:
+    @pytest.mark.parametrize("status", ["queued", "processing", "waiting", "paused"])
+    def test_a_live_job_is_cancelled_at_once(self, owner: User, status: str) -> None:
+        job = services.cancel(make(owner, status))
+        assert (job.status, job.lease_token) == ("cancelled", None)
+        assert job.finished_at is not None
+        assert names(job) == ["cancelled"]
+
+    @pytest.mark.parametrize("status", ["completed", "failed", "expired"])
+    def test_one_that_has_ended_is_a_conflict(self, owner: User, status: str) -> None:
+        job = make(owner, status)
+        with pytest.raises(DomainError) as caught:
+            services.cancel(job)
+        assert (caught.value.type.name, caught.value.extra) == ("job_finished", {"status": status})
+        job.refresh_from_db()
+        assert job.status == status
+
+
+class TestRetry:
+    @pytest.mark.parametrize("status", ["failed", "cancelled"])
+    def test_it_is_a_new_attempt_of_the_same_job(self, owner: User, status: str) -> None:
+        job = make(owner, status, attempt=3, max_attempts=3, progress=70.0, error={"type": "x", "message": "y"})
+        again = services.retry(job)
+        assert (again.pk, again.status, again.progress, again.error) == (job.pk, "queued", 0, None)
+        assert (again.finished_at, again.started_at) == (None, None)
+        claimed = services.claim("test", "w")
+        assert (claimed.pk, claimed.attempt) == (job.pk, 4)
+        # It has all its attempts again.
+        assert services.crashed(lease_of(claimed), "gone")
+        claimed.refresh_from_db()
+        assert claimed.status == "queued"
+
+    @pytest.mark.parametrize("status", ["queued", "processing", "waiting", "paused", "completed", "expired"])
+    def test_others_are_not_retryable(self, owner: User, status: str) -> None:
+        with pytest.raises(DomainError) as caught:
+            services.retry(make(owner, status))
+        assert caught.value.type.name == "not_retryable"
+
+    def test_a_job_whose_inputs_are_gone_is_not_retryable(self, owner: User) -> None:
+        job = make(owner, "failed", params={"inputs_gone": True})
+        with pytest.raises(DomainError, match="inputs"):
+            services.retry(job)
+        job.refresh_from_db()
+        assert job.status == "failed"
+
+    def test_a_job_of_a_kind_that_is_gone_is_not_retryable(self, owner: User) -> None:
+        with pytest.raises(DomainError):
+            services.retry(make(owner, "failed", kind="gone"))
+
+
+class TestDelete:
+    @pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "expired"])
+    @pytest.mark.django_db(transaction=True)
+    def test_an_ended_job_goes_with_what_it_made(self, owner: User, status: str) -> None:
+        job, other = make(owner, status), make(owner)
+        key = default_storage.save(f"jobs/{job.pk}/attempt/out.txt", ContentFile(b"made"))
+        kept = default_storage.save(f"jobs/{other.pk}/attempt/out.txt", ContentFile(b"made"))
+        services.delete(job)
+        assert list(Job.objects.all()) == [other]
+        assert not default_storage.exists(key)
+        assert default_storage.exists(kept)
+
+    @pytest.mark.parametrize("status", ["queued", "processing", "waiting", "paused"])
+    def test_a_live_one_is_a_conflict(self, owner: User, status: str) -> None:
+        with pytest.raises(DomainError) as caught:
+            services.delete(make(owner, status))
+        assert caught.value.type.name == "job_live"
+        assert Job.objects.exists()
+
+    def test_one_that_a_session_shows_is_a_conflict(self, owner: User) -> None:
+        job = make_alignment(make_session(owner)).job
+        with pytest.raises(DomainError) as caught:
+            services.delete(job)
+        assert caught.value.type.name == "job_in_use"
+        assert Job.objects.filter(pk=job.pk).exists()

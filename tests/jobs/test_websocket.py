@@ -1,0 +1,101 @@
+"""ws/jobs/{id}/: the present state first, then every change."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from jobs_app import services
+from jobs_app.models import Job
+from tests.support.api import Api
+from tests.support.factories import lease_of, make_job, make_key
+from tests.support.sockets import ask, connected, first_close, next_message, socket
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def job(owner: User) -> Job:
+    return make_job(owner, "processing", progress=12.5)
+
+
+@pytest.fixture
+def key(owner: User) -> str:
+    return make_key(owner)
+
+
+async def test_the_present_state_comes_first_as_the_api_shows_it(job: Job, key: str) -> None:
+    async with connected(f"/ws/jobs/{job.pk}/", key=key) as communicator:
+        message = await next_message(communicator)
+    assert (message["type"], message["revision"]) == ("job", job.revision)
+    assert message["job"] == await ask(lambda: Api(key).get(f"/api/v1/jobs/{job.pk}").json())
+
+
+async def test_then_comes_every_change_up_to_the_end(job: Job, key: str) -> None:
+    lease = await ask(lease_of, job)
+    async with connected(f"/ws/jobs/{job.pk}", key=key) as communicator:
+        first = await next_message(communicator)
+        for percent in (20, 60):
+            assert await ask(services.report_progress, lease, percent, f"{percent} of 100")
+            message = await next_message(communicator)
+            assert (message["job"]["progress"], message["job"]["message"]) == (percent, f"{percent} of 100")
+            assert message["revision"] > first["revision"]
+        await ask(services.complete, lease, {"answer": 42})
+        last = (await next_message(communicator))["job"]
+        assert (last["status"], last["progress"], last["result"]) == ("completed", 100, {"answer": 42})
+
+
+async def test_a_cancel_over_the_api_is_seen(job: Job, key: str) -> None:
+    async with connected(f"/ws/jobs/{job.pk}/", key=key) as communicator:
+        await next_message(communicator)
+        await ask(lambda: Api(key).post(f"/api/v1/jobs/{job.pk}/cancel"))
+        assert (await next_message(communicator))["job"]["status"] == "cancelled"
+
+
+async def test_a_change_that_was_rolled_back_is_not_seen(job: Job, key: str) -> None:
+    from django.db import transaction
+
+    lease = await ask(lease_of, job)
+
+    def undone() -> None:
+        with transaction.atomic():
+            services.report_progress(lease, 90, "never")
+            transaction.set_rollback(True)
+
+    async with connected(f"/ws/jobs/{job.pk}/", key=key) as communicator:
+        await next_message(communicator)
+        await ask(undone)
+        await ask(services.report_progress, lease, 30, "real")
+        assert (await next_message(communicator))["job"]["message"] == "real"
+
+
+async def test_a_deleted_job_closes_its_viewers(job: Job, key: str) -> None:
+    lease = await ask(lease_of, job)
+    async with connected(f"/ws/jobs/{job.pk}/", key=key) as communicator:
+        await next_message(communicator)
+        await ask(services.complete, lease, {})
+        await next_message(communicator)
+        await ask(lambda: Api(key).delete(f"/api/v1/jobs/{job.pk}"))
+        event = await communicator.receive_output(5)
+        assert (event["type"], event["code"]) == ("websocket.close", 4404)
+
+
+async def test_an_admin_may_watch(job: Job, admin_person: User) -> None:
+    async with connected(f"/ws/jobs/{job.pk}/", key=await ask(make_key, admin_person)) as communicator:
+        assert (await next_message(communicator))["type"] == "job"
+
+
+async def test_somebody_else_is_closed_with_4404(job: Job, other: User, moderator: User) -> None:
+    for user in (other, moderator):
+        assert await first_close(socket(f"/ws/jobs/{job.pk}/", key=await ask(make_key, user))) == 4404
+
+
+@pytest.mark.parametrize("name", [str(uuid.uuid4()), "none", "7", "🎮"])
+async def test_an_unknown_job_is_closed_with_4404(key: str, name: str) -> None:
+    assert await first_close(socket(f"/ws/jobs/{name}/", key=key)) == 4404
+
+
+async def test_without_a_sign_in_it_is_closed_with_4401(job: Job) -> None:
+    assert await first_close(socket(f"/ws/jobs/{job.pk}/")) == 4401
