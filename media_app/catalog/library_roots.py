@@ -43,13 +43,13 @@ def resolve(path: str, roots: list[Path]) -> Path:
         real = Path(os.path.realpath(path))
     except (OSError, ValueError) as exc:
         raise DomainError("path_not_allowed") from exc
-    if not is_inside(real, roots) or len(os.fsencode(real)) > MAX_PATH_BYTES:
+    if not is_inside(real, roots):
         raise DomainError("path_not_allowed")
     try:
         found = stat.S_ISREG(real.stat().st_mode)
     except OSError:
         found = False
-    if not found or not is_text(str(real)):
+    if not found or not is_text(str(real)) or len(os.fsencode(real)) > MAX_PATH_BYTES:
         raise DomainError("vod_file_not_found")
     return real
 

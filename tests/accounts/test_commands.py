@@ -33,9 +33,12 @@ class TestCreateAccount:
         assert (user.role, user.tier, list(user.groups.all())) == ("user", "free", [])
 
     def test_a_made_up_password_is_shown_once_and_works(self) -> None:
-        assert User.objects.get(pk=json.loads(run("create_account", "ada"))["id"]).check_password(
-            json.loads(run("create_account", "bob"))["password"]
-        ) is False
+        assert (
+            User.objects.get(pk=json.loads(run("create_account", "ada"))["id"]).check_password(
+                json.loads(run("create_account", "bob"))["password"]
+            )
+            is False
+        )
         body = json.loads(run("create_account", "eve"))
         assert User.objects.get(username="eve").check_password(body["password"])
 
@@ -52,7 +55,9 @@ class TestCreateAccount:
         assert sorted(user.groups.values_list("name", flat=True)) == ["b", "crew"]
 
     @pytest.mark.parametrize(
-        "words", [["ada"], ["a b"], [""], ["x" * 151], ["new", "--role", "king"], ["new", "--tier", "gold"], []], ids=str
+        "words",
+        [["ada"], ["a b"], [""], ["x" * 151], ["new", "--role", "king"], ["new", "--tier", "gold"], []],
+        ids=str,
     )
     def test_a_bad_account_is_refused_with_a_sentence(self, words: list[str]) -> None:
         make_user("ada")

@@ -68,7 +68,9 @@ class TestValues:
     def test_an_empty_one_is_the_default(self) -> None:
         assert Environment({"VOD_ALIGN_CONCURRENCY": " "}).integer("VOD_ALIGN_CONCURRENCY", 2, 1, 64) == 2
 
-    @pytest.mark.parametrize(("value", "is_on"), [("1", True), ("on", True), ("TRUE", True), ("0", False), ("No", False)])
+    @pytest.mark.parametrize(
+        ("value", "is_on"), [("1", True), ("on", True), ("TRUE", True), ("0", False), ("No", False)]
+    )
     def test_a_switch_has_several_words(self, value: str, is_on: bool) -> None:
         assert Environment({"VOD_MULTI_VOD_ENABLED": value}).flag("VOD_MULTI_VOD_ENABLED", True) is is_on
 

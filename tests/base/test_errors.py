@@ -44,7 +44,9 @@ def named_types(tree: ast.AST) -> set[str]:
             given += [keyword.value for keyword in node.keywords if keyword.arg == "code"]
         for argument in given:
             branches = [argument.body, argument.orelse] if isinstance(argument, ast.IfExp) else [argument]
-            found.update(part.value for part in branches if isinstance(part, ast.Constant) and isinstance(part.value, str))
+            found.update(
+                part.value for part in branches if isinstance(part, ast.Constant) and isinstance(part.value, str)
+            )
     return found
 
 

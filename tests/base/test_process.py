@@ -84,7 +84,9 @@ class TestTalking:
 
     def test_it_reads_what_it_is_given(self) -> None:
         given = os.urandom(3_000_000)
-        code = "import sys, hashlib, json; print(json.dumps({'sum': hashlib.sha256(sys.stdin.buffer.read()).hexdigest()}))"
+        code = (
+            "import sys, hashlib, json; print(json.dumps({'sum': hashlib.sha256(sys.stdin.buffer.read()).hexdigest()}))"
+        )
         import hashlib
 
         assert python(code, stdin=given).messages == [{"sum": hashlib.sha256(given).hexdigest()}]
@@ -156,7 +158,9 @@ class TestEndingBadly:
             raise KeyError("the caller's own fault")
 
         with pytest.raises(KeyError):
-            python("import os, time; print('{\"pid\": %d}' % os.getpid(), flush=True); time.sleep(60)", on_message=refuse)
+            python(
+                "import os, time; print('{\"pid\": %d}' % os.getpid(), flush=True); time.sleep(60)", on_message=refuse
+            )
         assert gone(pids[0])
 
 
@@ -270,5 +274,12 @@ def test_a_child_never_imports_django() -> None:
 
 
 def test_every_package_above_a_child_is_empty() -> None:
-    for name in ("vodplatform", "vodplatform/base", "media_app", "media_app/av", "sessions_app", "sessions_app/comparison"):
+    for name in (
+        "vodplatform",
+        "vodplatform/base",
+        "media_app",
+        "media_app/av",
+        "sessions_app",
+        "sessions_app/comparison",
+    ):
         assert Path(PROJECT_ROOT, name, "__init__.py").read_text() == "", name

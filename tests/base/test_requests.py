@@ -69,7 +69,9 @@ class TestUnknownPaths:
     def test_a_nul_in_an_address_is_refused(self, api: Api, path: str) -> None:
         refused(api.get(path), 400, "bad_request")
 
-    @pytest.mark.parametrize("path", ["/api/v1/%FF", "/%C3%28", f"{BASE}/%ED%A0%80", "/api//v1/me", "/api/v1/%0A", "/api/%2e%2e"])
+    @pytest.mark.parametrize(
+        "path", ["/api/v1/%FF", "/%C3%28", f"{BASE}/%ED%A0%80", "/api//v1/me", "/api/v1/%0A", "/api/%2e%2e"]
+    )
     def test_odd_addresses_are_not_found(self, api: Api, path: str) -> None:
         assert api.get(path).status_code == 404
         assert api.post(path).status_code in (404, 405)
@@ -79,7 +81,15 @@ class TestTrailingSlash:
     def test_it_changes_nothing(self, api: Api, owner: User) -> None:
         session = make_session(owner)
         base = f"{BASE}/{session.session_id}"
-        for path in ("/health", "/health/live", "/api/v1/me", "/api/v1/jobs", f"{BASE}/list", base, f"{base}/offset-history"):
+        for path in (
+            "/health",
+            "/health/live",
+            "/api/v1/me",
+            "/api/v1/jobs",
+            f"{BASE}/list",
+            base,
+            f"{base}/offset-history",
+        ):
             for ending in ("", "/"):
                 assert api.get(path + ending).status_code == 200, path + ending
 

@@ -28,7 +28,9 @@ def test_the_same_page_gets_the_same_address_for_a_while() -> None:
     assert sign("stream", "a", seconds=7200, now=NOW + 1) == sign("stream", "a", seconds=7200, now=NOW + 200)
 
 
-@pytest.mark.parametrize(("purpose", "name"), [("stream", "b"), ("made", "a"), ("", "a"), ("stream", ""), ("stream\x1fa", "")])
+@pytest.mark.parametrize(
+    ("purpose", "name"), [("stream", "b"), ("made", "a"), ("", "a"), ("stream", ""), ("stream\x1fa", "")]
+)
 def test_it_names_one_file_and_one_purpose(purpose: str, name: str) -> None:
     with pytest.raises(BadSignature):
         verify(sign("stream", "a", seconds=60, now=NOW), purpose, name, now=NOW)

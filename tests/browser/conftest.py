@@ -60,7 +60,7 @@ WITHOUT_TIMER = _spec("delta", 13.0, Fraction(30), style=None)
 
 @pytest.fixture(scope="package")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
-    """Three recordings of one match in a library folder; beside them one without a timer and a file that is no video."""
+    """Three recordings of one match in a library folder; beside them one without a timer, and a file of text."""
     folder = tmp_path_factory.mktemp("recordings")
     match = round_match(77, 60.0)
     for spec in (*SPECS, WITHOUT_TIMER):

@@ -113,7 +113,8 @@ def test_a_follower_moves_gently_and_seeks_when_far_off(page: Page) -> None:
 
 
 def test_the_clock_runs_straight_through_changes_of_speed(page: Page) -> None:
-    body = """(() => { const c = new m.GroupClock(); c.set(10, 0); c.start(1000); const a = c.at(2000); c.setRate(2, 2000);
+    body = """(() => { const c = new m.GroupClock(); c.set(10, 0); c.start(1000);
+        const a = c.at(2000); c.setRate(2, 2000);
         const b = c.at(3000); c.stop(3000); return [a, b, c.at(9000)]; })()"""
     assert evaluate_module(page, "sync/clock.js", body) == [11, 13, 13]
 

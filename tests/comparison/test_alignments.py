@@ -128,9 +128,7 @@ class TestApplying:
         assert OffsetChange.objects.count() == 2
 
     @pytest.mark.parametrize("status", [s for s in JobStatus.values if s not in ("completed", "expired")])
-    def test_one_that_has_not_completed_is_a_conflict(
-        self, api: Api, session: ComparisonSession, status: str
-    ) -> None:
+    def test_one_that_has_not_completed_is_a_conflict(self, api: Api, session: ComparisonSession, status: str) -> None:
         alignment = make_alignment(session, status)
         assert refused(self.apply(api, session, alignment.job_id), 409, "nothing_to_apply")["status"] == status
         session.refresh_from_db()

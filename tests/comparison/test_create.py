@@ -92,14 +92,18 @@ def test_what_the_file_is_is_read_from_it(api: Api, library: Library, name: str)
     assert bool(vod["audio_tracks"]) == (name != "vp9.webm")
 
 
-def test_a_changed_file_is_probed_again(api: Api, library: Library) -> None:
+def test_a_replaced_file_is_another_video_and_older_sessions_keep_their_facts(api: Api, library: Library) -> None:
     path = library.crew / "plain.mp4"
-    assert session_of(create(api, path, library.crew / "other.mp4"), 201)["vods"][0]["duration"] == 3.0
+    before = session_of(create(api, path, library.crew / "other.mp4"), 201)
+    assert before["vods"][0]["duration"] == 3.0
     path.unlink()
     path.hardlink_to(library.crew / "third.mp4")
-    again = session_of(create(api, path, library.crew / "other.mp4"), 201)["vods"][0]
-    assert again["duration"] == 4.0
-    assert Video.objects.count() == 2
+    again = session_of(create(api, path, library.crew / "other.mp4"), 201)
+    assert again["vods"][0]["duration"] == 4.0
+    assert again["vods"][0]["video_id"] != before["vods"][0]["video_id"]
+    assert again["vods"][1]["video_id"] == before["vods"][1]["video_id"]
+    kept = session_of(api.get(f"{BASE}/{before['session_id']}"))
+    assert kept["vods"][0]["duration"] == 3.0
 
 
 def test_one_file_may_stand_twice(api: Api, library: Library) -> None:

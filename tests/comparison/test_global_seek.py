@@ -40,7 +40,9 @@ def test_every_vod_is_clamped_to_its_own_length(api: Api, url: str, timestamp: f
     assert [vod["current_time"] for vod in shown["vods"]] == times
 
 
-@pytest.mark.parametrize("value", [*NOT_NUMBERS, *NOT_FINITE, "-1", "-0.001", "604800.001", "604801", "1e308", "-1e308"])
+@pytest.mark.parametrize(
+    "value", [*NOT_NUMBERS, *NOT_FINITE, "-1", "-0.001", "604800.001", "604801", "1e308", "-1e308"]
+)
 def test_a_bad_timestamp_changes_nothing(api: Api, url: str, session: ComparisonSession, value: str) -> None:
     assert api.put(url, raw=f'{{"timestamp": {value}}}').status_code == 400
     session.refresh_from_db()

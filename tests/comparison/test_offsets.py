@@ -88,7 +88,9 @@ def test_an_offset_may_be_as_long_as_the_longest_vod(api: Api, session: Comparis
 
 @pytest.mark.parametrize("offset", [600.001, -600.001, 604_800])
 def test_an_offset_longer_than_the_longest_vod_is_refused(api: Api, session: ComparisonSession, offset: float) -> None:
-    body = refused(write(api, session, offsets={"vod-1": 1, "vod-2": offset}, source="manual"), 400, "offset_out_of_range")
+    body = refused(
+        write(api, session, offsets={"vod-1": 1, "vod-2": offset}, source="manual"), 400, "offset_out_of_range"
+    )
     assert (body["vod_id"], body["limit"]) == ("vod-2", 600)
     assert unchanged(session)
 
@@ -99,7 +101,9 @@ def test_an_unknown_vod_spoils_the_good_one_with_it(api: Api, session: Compariso
     assert unchanged(session)
 
 
-@pytest.mark.parametrize("offsets", [{}, {"": 1}, {"vod-2 ": 1}, {"x" * 5000: 1}, {"ü🎮": 1}], ids=lambda o: str(o)[:20])
+@pytest.mark.parametrize(
+    "offsets", [{}, {"": 1}, {"vod-2 ": 1}, {"x" * 5000: 1}, {"ü🎮": 1}], ids=lambda o: str(o)[:20]
+)
 def test_no_vod_or_none_of_this_session_is_refused(api: Api, session: ComparisonSession, offsets: Any) -> None:
     refused(write(api, session, offsets=offsets, source="manual"), 400, "unknown_vod")
     assert unchanged(session)

@@ -150,9 +150,7 @@ def test_saving_the_playing_position_changes_nothing_that_is_seen(
     assert after["vods"][1]["current_time"] == pytest.approx(after["global_time"] + 50)
 
 
-def test_a_position_younger_than_the_interval_is_not_saved(
-    api: Api, session: ComparisonSession, settings: Any
-) -> None:
+def test_a_position_younger_than_the_interval_is_not_saved(api: Api, session: ComparisonSession, settings: Any) -> None:
     settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS = 1000.0
     play(api, session, state="playing", at=100)
     rewind_anchor(session, 20)

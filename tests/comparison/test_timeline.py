@@ -39,7 +39,14 @@ def test_the_examples_of_the_contract(offset: float, shown: float) -> None:
 
 @pytest.mark.parametrize(
     ("moment", "offset", "duration", "shown"),
-    [(10, 37, 600, 0), (37, 37, 600, 0), (37.5, 37, 600, 0.5), (600, -50, 600, 600), (549, -50, 600, 599), (0, 0, 5, 0)],
+    [
+        (10, 37, 600, 0),
+        (37, 37, 600, 0),
+        (37.5, 37, 600, 0.5),
+        (600, -50, 600, 600),
+        (549, -50, 600, 599),
+        (0, 0, 5, 0),
+    ],
 )
 def test_what_lies_outside_the_recording_is_clamped(
     moment: float, offset: float, duration: float, shown: float

@@ -96,9 +96,7 @@ def test_the_readers_own_word_is_passed_on(api: Api, url: str, monkeypatch: pyte
     assert refused(api.post(url, {"roi": BOX}), 400, "vod_unreadable")["error"] == "vod-1 is damaged."
 
 
-def test_a_video_that_takes_the_reader_down_is_unreadable(
-    api: Api, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_video_that_takes_the_reader_down_is_unreadable(api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch, "os.kill(os.getpid(), signal.SIGSEGV)")
     refused(api.post(url, {"roi": BOX}), 400, "vod_unreadable")
 

@@ -201,9 +201,7 @@ class TestClock:
     """``clock`` messages, twice a second while it plays."""
 
     @asynccontextmanager
-    async def playing(
-        self, path: str, key: str, session: ComparisonSession, **body: Any
-    ) -> AsyncIterator[Socket]:
+    async def playing(self, path: str, key: str, session: ComparisonSession, **body: Any) -> AsyncIterator[Socket]:
         url = f"{BASE}/{session.session_id}/playback"
         async with connected(path, key=key) as communicator:
             await next_message(communicator)

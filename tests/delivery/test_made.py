@@ -54,7 +54,9 @@ def test_an_expired_one_is_gone(anonymous: Api) -> None:
     refused(anonymous.get(address(KEY, seconds=60, now=time.time() - 10_000)), 410, "gone")
 
 
-@pytest.mark.parametrize("key", ["jobs/made/none.jpg", "../secret.key", "jobs/../../secret.jpg", "jobs", "jobs/made/a.html"])
+@pytest.mark.parametrize(
+    "key", ["jobs/made/none.jpg", "../secret.key", "jobs/../../secret.jpg", "jobs", "jobs/made/a.html"]
+)
 def test_nothing_but_stored_pictures_is_sent(anonymous: Api, key: str) -> None:
     default_storage.exists("jobs/made/a.html") or default_storage.save("jobs/made/a.html", ContentFile(b"<script>"))
     refused(anonymous.get(address(key)), 404, "not_found")

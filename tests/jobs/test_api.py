@@ -49,9 +49,7 @@ class TestOne:
         assert not {"lease_token", "worker", "params", "lease_until"} & set(api.get(f"{URL}/{job.pk}").json())
 
     @pytest.mark.parametrize("method", ["GET", "DELETE"])
-    def test_somebody_elses_is_not_found(
-        self, other_api: Api, moderator_api: Api, owner: User, method: str
-    ) -> None:
+    def test_somebody_elses_is_not_found(self, other_api: Api, moderator_api: Api, owner: User, method: str) -> None:
         job = make_job(owner, "completed")
         for client in (other_api, moderator_api):
             refused(client.send(method, f"{URL}/{job.pk}"), 404, "job_not_found")

@@ -73,7 +73,9 @@ def state_writes(tree: ast.AST) -> list[int]:
                 continue
             named = any(keyword.arg in STATES for keyword in node.keywords)
             listed = any(
-                isinstance(part, ast.Constant) and part.value in STATES for given in node.args for part in ast.walk(given)
+                isinstance(part, ast.Constant) and part.value in STATES
+                for given in node.args
+                for part in ast.walk(given)
             )
             if named or listed:
                 lines.append(node.lineno)
@@ -82,7 +84,9 @@ def state_writes(tree: ast.AST) -> list[int]:
 
 def test_no_code_but_the_mechanism_writes_a_state() -> None:
     assert len(SOURCES) > 40
-    found = [f"{path.relative_to(ROOT)}:{line}" for path in SOURCES for line in state_writes(ast.parse(path.read_text()))]
+    found = [
+        f"{path.relative_to(ROOT)}:{line}" for path in SOURCES for line in state_writes(ast.parse(path.read_text()))
+    ]
     assert found == []
 
 

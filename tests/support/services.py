@@ -34,7 +34,9 @@ def postgres_answers(url: str) -> bool:
             with psycopg.connect(
                 urlunsplit(parts._replace(path=f"/{name}")), connect_timeout=ANSWER_SECONDS
             ) as connection:
-                row = connection.execute("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+                row = connection.execute(
+                    "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
+                ).fetchone()
         except psycopg.Error:
             continue
         return bool(row and row[0])
@@ -44,9 +46,7 @@ def postgres_answers(url: str) -> bool:
 def redis_answers(url: str) -> bool:
     """Whether a Redis answers behind ``url``."""
     try:
-        with redis.Redis.from_url(
-            url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=ANSWER_SECONDS
-        ) as client:
+        with redis.Redis.from_url(url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=ANSWER_SECONDS) as client:
             return bool(client.ping())
     except (redis.RedisError, ValueError):
         return False

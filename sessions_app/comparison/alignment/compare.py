@@ -17,8 +17,8 @@ ENOUGH_AGREEING = 18.0
 CLEAR_RUNNER_UP = 0.3
 LEAST_AGREEING = 5
 LEAST_VALUES = 3
-FEW = 4  # offsets; each more is one more chance for an accident, so more runs have to agree to the frame
-PAIRS_OF_FEW, PAIRS_OF_MANY, PAIRS_OF_RIVALS = 2, 3, 4
+MOST_PAIRS = 4  # of runs whose flips are looked at for one offset
+SURE = 0.95
 RIVALS_EXAMINED = 3
 REFINED_CLASH = 3  # readings that a pair of runs counts for whose flips contradict the others'
 RULE_STEP = 5.0  # seconds: lengths of time-outs are multiples of it
@@ -108,22 +108,34 @@ def compare(a: Clock, b: Clock, pool: Executor) -> Verdict | Disagreement:
     if best.agreeing < LEAST_AGREEING or best.values < LEAST_VALUES:
         return Disagreement("no_overlap", f"{_runs(a, b)} No stretch of the match is in both.")
     rivals = [best, *(h for h in hypotheses[1:] if h.score > RUNNER_UP_LIMIT * max(0.0, best.score))]
-    # Rounds may repeat to within a second, hardly ever to within a frame: that is how rivals are told apart.
-    alone = PAIRS_OF_FEW if len(hypotheses) <= FEW else PAIRS_OF_MANY
-    pairs = alone if len(rivals) == 1 else PAIRS_OF_RIVALS
-    examined = [_examine(a, b, h, pairs, pool) for h in rivals[:RIVALS_EXAMINED]]
-    standing = [e for e in examined if not e.clashes]
-    if len(rivals) > RIVALS_EXAMINED or len(standing) != 1 or (len(rivals) > 1 and len(standing[0].agreed) < 2):
-        if len(rivals) > 1:
-            return Disagreement(
-                "ambiguous_rounds",
-                f"{len(rivals)} offsets fit about equally well, the two best are {best.offset:.1f} s ({best.agreeing} "
-                f"readings) and {rivals[1].offset:.1f} s ({rivals[1].agreeing}): rounds of the same length repeat.",
-            )
-        standing = examined
-    winner = standing[0]
-    others = [h for h in hypotheses if h not in rivals]
-    return _weigh(a, b, winner, max((h.score for h in others), default=0.0), len(hypotheses))
+    if len(rivals) > 1:
+        return _choose(a, b, rivals, hypotheses, pool)
+    runner_up = max((h.score for h in hypotheses[1:]), default=0.0)
+    # A look at one more pair of runs costs two flips: no more of them than it takes to be sure.
+    for count in range(2, MOST_PAIRS + 1):
+        examined = _examine(a, b, best, count, pool)
+        answer = _weigh(a, b, examined, runner_up, len(hypotheses))
+        sure = isinstance(answer, Verdict) and answer.confidence >= SURE
+        if sure or examined.clashes or count >= len(best.running_pairs(a.segments)):
+            break
+    return answer
+
+
+def _choose(
+    a: Clock, b: Clock, rivals: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], pool: Executor
+) -> Verdict | Disagreement:
+    """Tell rival offsets apart by the frame: rounds may repeat to within a second, hardly ever to within a frame."""
+    if len(rivals) <= RIVALS_EXAMINED:
+        standing = [e for e in (_examine(a, b, h, MOST_PAIRS, pool) for h in rivals) if not e.clashes]
+        if len(standing) == 1 and len(standing[0].agreed) > 1:
+            runner_up = max((h.score for h in hypotheses if h not in rivals), default=0.0)
+            return _weigh(a, b, standing[0], runner_up, len(hypotheses))
+    first, second = rivals[:2]
+    return Disagreement(
+        "ambiguous_rounds",
+        f"{len(rivals)} offsets fit about equally well, the two best are {first.offset:.1f} s ({first.agreeing} "
+        f"readings) and {second.offset:.1f} s ({second.agreeing}): rounds of the same length repeat.",
+    )
 
 
 def _sample_more(clock: Clock) -> None:
@@ -228,13 +240,18 @@ def _links(a: Clock, b: Clock, pairs: Sequence[tuple[int, int]], refined: Sequen
     time-outs), so only a jump by a broken number, known to the frame, speaks for the same match. A pause does so
     too, for the value at which it came and, where rules do not, for its length.
     """
-    tolerance = a.frame + b.frame
-    jumps = pauses = 0
-    for one, two in pairwise(_one_to_one(refined)):
-        jumps += not _near_multiple(abs(a.constant(two[0]) - a.constant(one[0])), 1.0, tolerance)
+    finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
+
+    def jump(one: tuple[int, int], two: tuple[int, int]) -> float:
+        return abs(finer.constant(two[side]) - finer.constant(one[side]))
+
+    # Each constant is known to half a frame.
+    tolerance = finer.frame
+    jumps = sum(not _near_multiple(jump(one, two), 1.0, tolerance) for one, two in pairwise(_one_to_one(refined)))
+    pauses = 0
     for one, two in pairwise(_one_to_one(pairs)):
         if any(not between.runs for between in a.segments[one[0] : two[0]]):
-            length = abs(a.constant(two[0]) - a.constant(one[0]))
+            length = jump(one, two)
             exact = one in refined and two in refined
             ruled = _near_multiple(length, RULE_STEP, 0.5) or not _near_multiple(length, 1.0, tolerance)
             pauses += 1 + (exact and not ruled)

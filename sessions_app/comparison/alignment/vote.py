@@ -20,7 +20,7 @@ class Hypothesis:
 
     low, high: bounds of the offset, seconds. agreeing, contradicting: readings of either video that the
     other's clock predicts rightly, or wrongly. pairs: (segment of A, segment of B) → agreeing readings.
-    values: the different clock values among the agreeing readings.
+    values: the different values of a running clock among the agreeing readings.
     """
 
     low: float
@@ -99,7 +99,8 @@ def judge(low: float, high: float, a: Sequence[Segment], b: Sequence[Segment]) -
                 if distance <= (AGREE if slop < KNOWN_WELL else -TOUCH) and same_way:
                     agreeing += 1
                     pairs[pair] = pairs.get(pair, 0) + 1
-                    values.add((pair[0], sample.value))
+                    if segment.runs:
+                        values.add((pair[0], sample.value))
                 elif distance > CONTRADICT:
                     contradicting += 1
                     clashes.append((sample.time - shift * swapped, sample.time + shift * (not swapped)))
