@@ -63,7 +63,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """``crew``: the folder of the group ``crew``, with the clips. ``staff``: a folder for staff. ``outside``: neither."""
+    """``crew``: the folder of the group ``crew``, with the clips. ``staff``: one for staff. ``outside``: neither."""
 
     crew: Path
     staff: Path

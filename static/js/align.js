@@ -241,6 +241,7 @@ export class AlignPanel {
     try {
       const { session } = await this.options.api.apply(job, vodIds);
       this.said.textContent = "Applied.";
+      this.#actions(this.#startButton("Align again", "btn big wide"), h("p", { class: "st ok" }, icon("check"), "Applied; the history has the old offsets."));
       this.options.onApplied(session, vodIds);
     } catch (error) {
       this.foot.querySelector(".note")?.remove();

@@ -75,14 +75,14 @@ export async function call(method, url, body, { signal, headers = {} } = {}) {
 
 export const get = (/** @type {string} */ url, /** @type {{signal?: AbortSignal}} */ options = {}) => call("GET", url, undefined, options);
 export const put = (/** @type {string} */ url, /** @type {any} */ body) => call("PUT", url, body);
-export const patch = (/** @type {string} */ url, /** @type {any} */ body) => call("PATCH", url, body);
-export const post = (/** @type {string} */ url, /** @type {any} */ body = {}, options = {}) => call("POST", url, body, options);
+const patch = (/** @type {string} */ url, /** @type {any} */ body) => call("PATCH", url, body);
+const post = (/** @type {string} */ url, /** @type {any} */ body = {}, options = {}) => call("POST", url, body, options);
 
 /**
  * A key that makes a repeated creation harmless. Not crypto.randomUUID, which plain http does not have.
  * @returns {string}
  */
-export function idempotencyKey() {
+function idempotencyKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 

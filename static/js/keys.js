@@ -36,7 +36,7 @@ export function setKeysOn(on) {
  * @param {KeyboardEvent} event
  * @returns {boolean}
  */
-export function belongsToFocus(event) {
+function belongsToFocus(event) {
   const target = /** @type {HTMLElement} */ (event.target);
   if (target.isContentEditable || target.closest("select, textarea, dialog")) return true;
   if (target instanceof HTMLInputElement && !["range", "checkbox", "radio", "button"].includes(target.type)) return true;

@@ -9,7 +9,7 @@ const SMALLEST = 0.01;
 const STEP = 0.005;
 const FINE = 0.001;
 /** Where timers mostly are. */
-export const USUAL = Object.freeze({ x: 0.41, y: 0.02, width: 0.18, height: 0.1 });
+const USUAL = Object.freeze({ x: 0.41, y: 0.02, width: 0.18, height: 0.1 });
 
 /**
  * @param {Box} box

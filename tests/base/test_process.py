@@ -16,7 +16,10 @@ from tests.support.waiting import wait_until
 from vodplatform.base.process import PROJECT_ROOT, ChildError, Finished, Limits, run_child
 
 pytestmark = pytest.mark.pure
-QUICK = Limits(wall_seconds=15)
+QUICK = Limits(wall_seconds=60)
+# What sleeps in these tests sleeps for a minute: an end within this is an end by force, also on a busy machine.
+BUSY_SECONDS = 20
+LATE_SECONDS = 2
 
 
 def python(code: str, **options: Any) -> Finished:
@@ -113,7 +116,8 @@ class TestSurroundings:
         assert python(code).messages == [{"own": True}]
 
     def test_it_has_the_limits_of_the_shim(self) -> None:
-        code = "import resource as r, json; print(json.dumps({n: r.getrlimit(getattr(r, 'RLIMIT_' + n))[0] for n in ('DATA', 'CORE')}))"
+        code = "import resource as r, json\n"
+        code += "print(json.dumps({'DATA': r.getrlimit(r.RLIMIT_DATA)[0], 'CORE': r.getrlimit(r.RLIMIT_CORE)[0]}))"
         assert python(code, limits=Limits(data_bytes=1 << 30)).messages == [{"DATA": 1 << 30, "CORE": 0}]
 
     def test_signals_are_as_in_a_fresh_program(self) -> None:
@@ -171,7 +175,7 @@ class TestEnding:
         began = time.monotonic()
         error = failed("import time; time.sleep(60)", limits=Limits(wall_seconds=0.5))
         assert error.kind == ChildError.TIMEOUT
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < BUSY_SECONDS
 
     @pytest.mark.parametrize(
         "code",
@@ -188,7 +192,7 @@ class TestEnding:
         began = time.monotonic()
         error = failed(code, limits=Limits(wall_seconds=0.5), keep_messages=False)
         assert error.kind == ChildError.TIMEOUT
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < BUSY_SECONDS
 
     def test_stop_kills_it_within_a_second(self) -> None:
         pids: list[int] = []
@@ -201,20 +205,20 @@ class TestEnding:
             return "The job was cancelled."
 
         error = failed(self.SLEEPS, on_message=lambda m: pids.append(m["pid"]), should_stop=should_stop)
-        assert time.monotonic() - stopped_at[0] < 1
+        assert time.monotonic() - stopped_at[0] < 1 + LATE_SECONDS
         assert (error.kind, str(error)) == (ChildError.STOPPED, "The job was cancelled.")
         assert gone(pids[0])
 
     def test_its_memory_is_bounded(self) -> None:
         code = "import time\nkept = []\nfor n in range(100): kept.append(bytearray(20_000_000)); time.sleep(0.05)"
-        error = failed(code, limits=Limits(wall_seconds=15, memory_bytes=150 * 1024**2))
+        error = failed(code, limits=Limits(wall_seconds=40, memory_bytes=150 * 1024**2))
         assert error.kind == ChildError.MEMORY
         assert "150 MiB" in str(error)
 
     def test_memory_of_what_it_started_counts_too(self) -> None:
         inner = "x = bytearray(300_000_000); import time; time.sleep(30)"
         code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {inner!r}])"
-        assert failed(code, limits=Limits(wall_seconds=15, memory_bytes=200 * 1024**2)).kind == ChildError.MEMORY
+        assert failed(code, limits=Limits(wall_seconds=40, memory_bytes=200 * 1024**2)).kind == ChildError.MEMORY
 
     @pytest.mark.parametrize("end", ["time.sleep(60)", "pass"], ids=["killed", "ended by itself"])
     def test_what_it_started_ends_with_it(self, end: str) -> None:
@@ -230,7 +234,7 @@ print(json.dumps({{"pid": inner.pid}}), flush=True)
             python(code, limits=Limits(wall_seconds=1.5), on_message=lambda m: pids.append(m["pid"]))
         except ChildError as exc:
             assert exc.kind == ChildError.TIMEOUT
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < BUSY_SECONDS
         wait_until(lambda: gone(pids[0]))
 
     def test_it_dies_with_the_process_that_started_it(self) -> None:

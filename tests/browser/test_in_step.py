@@ -156,3 +156,22 @@ def test_playing_videos_stay_in_step_over_seeks_and_a_change_of_speed(
     page.keyboard.press("j")
     expect(page.locator("[data-sync-word]")).to_have_text("in step")
     assert look_while_playing(page, rates, starts)[LOOKS // 2] <= 0.008
+
+
+def test_all_wait_for_a_video_that_runs_dry_and_go_on_together(
+    open_page: OpenPage, comparison: dict[str, Any], rates: dict[str, Fraction], starts: dict[str, float]
+) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}")
+    wait_until_standing(page)
+    page.locator("[data-lanes]").press("Shift+ArrowRight")
+    page.keyboard.press("k")
+    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    page.evaluate(
+        """() => Object.defineProperty(document.querySelector('[data-pane=B] video'), 'readyState',
+            {configurable: true, get: () => HTMLMediaElement.HAVE_CURRENT_DATA})"""
+    )
+    expect(page.locator("[data-pane=B] [data-note]")).to_contain_text("Waiting for B's data")
+    assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((v) => v.paused)")
+    page.evaluate("() => { delete document.querySelector('[data-pane=B] video').readyState; }")
+    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    assert look_while_playing(page, rates, starts)[LOOKS // 2] <= HALF_FRAMES

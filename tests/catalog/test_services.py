@@ -1,4 +1,4 @@
-"""Taking files into the library by reference: one row per owner and file, each probed in a child, one by one if need be."""
+"""Taking files into the library by reference: one row per owner and file, probed in a child."""
 
 from __future__ import annotations
 

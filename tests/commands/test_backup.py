@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -109,3 +110,44 @@ def test_an_archive_cannot_write_outside_of_the_media_folder(transactional_db, t
     assert not (tmp_path / "escaped.txt").exists()
     assert not User.objects.exists()
     assert not ComparisonSession.objects.exists()
+
+
+def test_a_link_in_the_target_s_folder_is_not_followed(transactional_db, tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    target = tmp_path / "all.tar"
+    target.symlink_to(victim)
+    (tmp_path / ".all.tar.partial").symlink_to(victim)
+    write_archive(target)
+    assert victim.read_text() == "untouched"
+    assert not target.is_symlink()
+
+
+def test_a_file_that_goes_while_it_is_archived_is_left_out(filled, tmp_path, monkeypatch):
+    real_walk = os.walk
+
+    def walk_and_delete(root):
+        for folder, names, files in real_walk(root):
+            for name in files:
+                Path(folder, name).unlink()
+            yield folder, names, files
+
+    monkeypatch.setattr("vodplatform.archive.os.walk", walk_and_delete)
+    target = tmp_path / "later.tar"
+    write_archive(target)
+    with tarfile.open(target) as tar:
+        assert [name for name in tar.getnames() if name.startswith("media/")] == []
+
+
+@pytest.mark.parametrize(
+    "manifest", ["[]", "7", "null", '{"format": 1}', '{"format": 1, "migrations": [7], "counts": {}}']
+)
+def test_a_manifest_that_is_no_manifest_is_one_sentence(transactional_db, tmp_path, settings, manifest):
+    settings.DATA_DIR = tmp_path
+    bad = tmp_path / "bad.tar"
+    with tarfile.open(bad, "w") as tar:
+        info = tarfile.TarInfo("manifest.json")
+        info.size = len(manifest)
+        tar.addfile(info, io.BytesIO(manifest.encode()))
+    with pytest.raises(CommandError):
+        call_command("restore", str(bad))

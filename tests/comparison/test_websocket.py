@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -221,7 +222,7 @@ class TestClock:
             assert clock["session"]["global_time"] == clock["global_time"]
             times = [vod["current_time"] for vod in clock["session"]["vods"]]
             assert times == pytest.approx([clock["global_time"] + ahead for ahead in (0, 50, -37)])
-        steps = [b["server_time"] - a["server_time"] for a, b in zip(clocks, clocks[1:], strict=False)]
+        steps = [b["server_time"] - a["server_time"] for a, b in pairwise(clocks)]
         assert sorted(steps)[1] == pytest.approx(0.5, abs=0.25)
         moved = clocks[-1]["global_time"] - clocks[0]["global_time"]
         assert moved == pytest.approx(2 * (clocks[-1]["server_time"] - clocks[0]["server_time"]), abs=0.01)

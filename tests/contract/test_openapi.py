@@ -77,7 +77,7 @@ def check(value: Any, schema: dict[str, Any], document: dict[str, Any], where: s
             check(part, schema["properties"][name], document, f"{where}.{name}")
     if isinstance(value, list):
         for number, part in enumerate(value):
-            check(part, schema["items"], document, f"{where}[{number}]")
+            check(part, schema.get("items", {}), document, f"{where}[{number}]")
 
 
 @pytest.mark.django_db

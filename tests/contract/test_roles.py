@@ -1,4 +1,4 @@
-"""Every route × every role, on an owner's object: 401, 404 or let in. Walks the OpenAPI document, so it grows by itself."""
+"""Every route × every role, on an owner's object: 401, 404 or let in. Walks the OpenAPI document."""
 
 from __future__ import annotations
 

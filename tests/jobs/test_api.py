@@ -93,7 +93,8 @@ class TestList:
         assert api.get(f"{URL}?offset=100").json() == {"jobs": [], "total": 23}
 
     @pytest.mark.parametrize(
-        "query", ["limit=0", "limit=101", "limit=x", "limit=-1", "offset=-1", "offset=x", "status=none", "status=QUEUED",
+        "query", ["limit=0", "limit=101", "limit=x", "limit=-1", "offset=-1", "offset=x", "status=none",
+                  "status=QUEUED",
                   "kind=" + "x" * 65],
     )  # fmt: skip
     def test_a_bad_value_is_refused(self, api: Api, query: str) -> None:

@@ -53,7 +53,7 @@ class Api:
         headers: dict[str, str] | None = None,
         fails: bool = False,
     ) -> HttpResponse:
-        """One call: ``body`` as JSON, or ``raw`` as it stands. A 5xx is a failed test unless it ``fails`` on purpose."""
+        """One call: ``body`` as JSON, or ``raw`` as it stands. A 5xx fails the test unless it ``fails`` on purpose."""
         data: bytes | str = b"" if raw is None else raw
         if raw is None and body is not None:
             data = json.dumps(body)

@@ -111,7 +111,7 @@ def make_alignment(
     refused: Sequence[dict[str, Any]] = (),
     reference: str = "vod-1",
 ) -> Alignment:
-    """An alignment of ``session``; a completed one proposes −50 s for vod-2 and +37 s for vod-3 unless told otherwise."""
+    """An alignment of ``session``; a completed one proposes −50 s for vod-2 and +37 s for vod-3 by default."""
     result = None
     if status == JobStatus.COMPLETED:
         found = [proposal("vod-2", -50.0), proposal("vod-3", 37.0, 0.81)] if proposals is None else list(proposals)

@@ -6,7 +6,7 @@ import { explain, toast } from "../notice.js";
 import { step } from "../sync/frames.js";
 import { saveFrames } from "./save.js";
 
-export const SPEEDS = [0.25, 0.5, 1, 2];
+const SPEEDS = [0.25, 0.5, 1, 2];
 const OFFSETS_PAUSE = 400;
 const RETRY_PAUSE = 60_000;
 

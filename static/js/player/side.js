@@ -50,7 +50,10 @@ export function showOffsets(holder, vods, letterOf) {
     const how = i === 0 && vod.offset === 0 ? "reference" : vod.offset_source === "manual" ? (vod.offset_history.length ? SOURCES.manual : "not set") : `${SOURCES[/** @type {keyof SOURCES} */ (vod.offset_source)]}, ${confidence(vod.offset_confidence).number}`;
     return h("div", { data: { letter: letterOf(vod.vod_id) } }, h("dt", {}, h("span", { class: "id" }, letterOf(vod.vod_id))), h("dd", {}, h("span", { class: "m" }, offset(vod.offset)), h("span", { class: "t3 cut" }, how)));
   });
-  holder.replaceChildren(h("h2", { class: "cap" }, "Offsets"), h("dl", { class: "cal" }, ...rows));
+  holder.replaceChildren(
+    h("div", { class: "row" }, h("h2", { class: "cap" }, "Offsets"), h("span", { class: "sp" }), h("a", { class: "s1", href: "?setup" }, "Align on a page of its own")),
+    h("dl", { class: "cal" }, ...rows),
+  );
 }
 
 export class History {
@@ -100,7 +103,7 @@ export class History {
     return h("li", { data: { letter } },
       h("span", { class: "id" }, letter),
       h("span", { class: "m cut", title: `from ${offset(row.old_offset)}` }, offset(row.new_offset)),
-      h("time", { class: "t3 m", datetime: at.toISOString() }, at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" })),
+      h("time", { class: "t3 m", datetime: at.toISOString() }, at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })),
       h("span", { class: "t3 cut" }, `from ${offset(row.old_offset)}, ${how}`),
       h("span", { class: "t3 cut" }, row.changed_by_name ?? row.changed_by));
   }

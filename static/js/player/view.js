@@ -3,8 +3,8 @@
 
 import { h, need } from "../dom.js";
 
-export const LAYOUTS = ["focus", "row", "single"];
-export const MODES = ["grid", "wipe", "overlay", "difference"];
+const LAYOUTS = ["focus", "row", "single"];
+const MODES = ["grid", "wipe", "overlay", "difference"];
 const ZOOMS = ["fit", "100", "200"];
 
 /**

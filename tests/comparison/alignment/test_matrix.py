@@ -62,8 +62,11 @@ def test_the_offset_is_right_to_half_a_frame_of_each(align: Align, name: str) ->
     (proposal,) = result.proposals
     assert pair.offset is not None
     bound = 0.5 / float(pair.a.spec.fps) + 0.5 / float(pair.b.spec.fps) + ROUNDING
-    assert abs(proposal.offset - pair.offset) <= bound, f"{proposal.offset} should be {pair.offset}"
-    assert proposal.error_bound <= bound
+    error = abs(proposal.offset - pair.offset)
+    assert error <= bound, f"{proposal.offset} should be {pair.offset}"
+    assert error <= proposal.error_bound + ROUNDING
+    # With a variable rate the frames around a flip may be longer than the average one.
+    assert proposal.error_bound <= (3 if pair.a.spec.vfr or pair.b.spec.vfr else 1) * bound
     assert proposal.confidence >= 0.5
 
 

@@ -1,0 +1,73 @@
+"""Bodies are limited before anything keeps them, announced or not."""
+
+import json
+
+import pytest
+
+from vodplatform.base.bodies import limited
+
+
+async def call(app, chunks, *, announced=None):
+    """Run ``app`` on a request with these body chunks; returns (status, body, chunks it was given)."""
+    headers = [] if announced is None else [(b"content-length", announced)]
+    pending = [
+        {"type": "http.request", "body": chunk, "more_body": number + 1 < len(chunks)}
+        for number, chunk in enumerate(chunks)
+    ]
+    given = []
+    sent = []
+
+    async def receive():
+        given.append(pending.pop(0) if pending else {"type": "http.disconnect"})
+        return given[-1]
+
+    async def send(message):
+        sent.append(message)
+
+    await app({"type": "http", "headers": headers}, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return sent[0]["status"], body, given
+
+
+async def reads_all(scope, receive, send):
+    """An app that takes the whole body and says how long it was."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(size).encode()})
+
+
+async def test_a_body_within_the_limit_passes_untouched():
+    status, body, _ = await call(limited(reads_all, 10), [b"12345", b"67890"], announced=b"10")
+    assert (status, body) == (200, b"10")
+
+
+async def test_a_longer_one_that_says_so_is_refused_unread():
+    status, body, given = await call(limited(reads_all, 10), [b"x" * 11], announced=b"11")
+    assert status == 413
+    assert json.loads(body)["type"] == "too_large"
+    assert json.loads(body)["limit"] == 10
+    assert given == []
+
+
+async def test_a_longer_one_in_chunks_is_refused_as_soon_as_it_is_too_long():
+    chunks = [b"x" * 6] * 1000
+    status, _, given = await call(limited(reads_all, 10), chunks)
+    assert status == 413
+    assert len(given) == 2
+
+
+@pytest.mark.parametrize("announced", [b"", b"-1", b"abc", b"9" * 5000, b"1e9"])
+async def test_a_length_that_is_no_number_is_not_believed(announced):
+    status, _, _ = await call(limited(reads_all, 10), [b"x" * 11], announced=announced)
+    assert status == 413
+
+
+async def test_the_program_s_own_app_has_the_limit(db):
+    from vodplatform.asgi import http
+
+    status, _, given = await call(http, [b"x"], announced=str(400 * 1024 * 1024).encode())
+    assert (status, given) == (413, [])
