@@ -19,8 +19,8 @@ $(VENV)/bin/python:
 define install
 	@echo "Installing $(1) into $(VENV) …"
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
-	@if [ -x $(VENV)/bin/uv ]; then $(VENV)/bin/uv pip install --python $(PY) --require-hashes -r $(1); \
-		else $(PY) -m pip install --disable-pip-version-check --require-hashes -r $(1); fi
+	@$(VENV)/bin/uv pip install --python $(PY) --require-hashes -r $(1) 2>/dev/null \
+		|| $(PY) -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r $(1)
 	@touch $(2)
 endef
 

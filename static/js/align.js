@@ -63,10 +63,10 @@ export class AlignPanel {
    * @param {string} look
    */
   #startButton(label, look) {
-    const ready = this.options.request().roi !== null;
+    const drawn = this.options.request().roi !== null;
     return h("div", { class: "col" },
-      h("button", { class: `${look}${this.options.primary && label === "Align" ? " pri" : ""}`, type: "button", "aria-disabled": ready ? null : "true", onclick: () => this.options.request().roi && this.#start() }, icon("align"), label),
-      ready ? null : h("p", { class: "s1 t3" }, "Draw the timer box first."));
+      h("button", { class: `${look}${this.options.primary && drawn && label === "Align" ? " pri" : ""}`, type: "button", onclick: () => this.#start() }, icon("align"), label),
+      drawn ? null : h("p", { class: "s1 t3" }, "No box is drawn yet: the timer will be looked for in the whole picture. A box around it makes the answer surer."));
   }
 
   async #start() {

@@ -56,14 +56,16 @@ SPECS = (
     _spec("charlie", 11.4513, Fraction(30), style="arcade"),
 )
 WITHOUT_TIMER = _spec("delta", 13.0, Fraction(30), style=None)
+VARIABLE_RATE = _spec("echo", 12.0, Fraction(60), vfr=True)
 
 
 @pytest.fixture(scope="package")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
-    """Three recordings of one match in a library folder; beside them one without a timer, and a file of text."""
+    """Three recordings of one match in a library folder; beside them one without a timer (delta), one of variable
+    frame rate (echo), and a file of text (notes)."""
     folder = tmp_path_factory.mktemp("recordings")
     match = round_match(77, 60.0)
-    for spec in (*SPECS, WITHOUT_TIMER):
+    for spec in (*SPECS, WITHOUT_TIMER, VARIABLE_RATE):
         render(spec, match, folder / f"{spec.name}.mp4")
     (folder / "notes.mp4").write_text("These are notes, not a video.\n")
     return [Recording(folder / f"{spec.name}.mp4", spec.fps, spec.start) for spec in SPECS]

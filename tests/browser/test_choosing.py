@@ -28,7 +28,7 @@ def test_nothing_found_says_so_and_offers_to_clear_the_search(open_page: OpenPag
     page.get_by_label("Find a recording").fill("ascnet")
     expect(page.get_by_text("Nothing matches “ascnet”")).to_be_visible()
     page.get_by_role("button", name="Clear the search").click()
-    expect(page.locator("[data-files] li")).to_have_count(5)
+    expect(page.locator("[data-files] li")).to_have_count(6)
 
 
 def test_fewer_than_two_cannot_be_created_and_a_fourth_cannot_be_added(open_page: OpenPage) -> None:
@@ -55,7 +55,7 @@ def test_a_file_that_is_no_video_is_named_beside_the_button(open_page: OpenPage)
 
 def test_it_works_by_keys_alone(open_page: OpenPage) -> None:
     page = open_page("/compare?new")
-    expect(page.locator("[data-files] li")).to_have_count(5)
+    expect(page.locator("[data-files] li")).to_have_count(6)
     page.get_by_label("Find a recording").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")

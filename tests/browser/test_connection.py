@@ -87,4 +87,4 @@ def test_the_list_of_recordings_that_fails_can_be_asked_for_again(open_page: Ope
     expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached. Check the network")
     page.unroute("**/library-files*")
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator("[data-files] li")).to_have_count(5)
+    expect(page.locator("[data-files] li")).to_have_count(6)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage, Recording, session_of, sign_in
+from tests.browser.conftest import OpenPage, Recording, make_comparison, session_of, sign_in
 from tests.browser.pixels import frames_on_screen, spread
 from tests.crash.program import Program
 
@@ -141,6 +141,28 @@ def wait_for_frame(page: Page, letter: str, frame: int) -> dict[str, int]:
     expect(label).to_have_text(f"f {frame}")
     wait_until_standing(page)
     return frames_on_screen(page)
+
+
+def test_steps_through_a_video_of_variable_frame_rate_leave_no_frame_out(
+    open_page: OpenPage, program: Program, recordings: list[Recording]
+) -> None:
+    variable = recordings[0].path.with_name("echo.mp4")
+    session = make_comparison(program, [variable, recordings[1].path])
+    page = open_page(f"/compare/{session['session_id']}")
+    wait_until_standing(page)
+    page.locator("[data-lanes]").press("Shift+ArrowRight")
+    wait_until_standing(page)
+    expect(page.locator("[data-pane=A] [data-frame]")).to_have_text("variable rate")
+    shown = frames_on_screen(page)["A"]
+    position = page.locator("[data-pane=A] [data-position]")
+    for key, by in ((".", 1), (".", 1), (".", 1), (".", 1), (",", -1), (",", -1)):
+        before = position.inner_text()
+        page.keyboard.press(key)
+        expect(position).not_to_have_text(before)
+        wait_until_standing(page)
+        after = frames_on_screen(page)["A"]
+        assert after == shown + by
+        shown = after
 
 
 def test_playing_videos_stay_in_step_over_seeks_and_a_change_of_speed(

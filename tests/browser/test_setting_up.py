@@ -64,10 +64,13 @@ def test_the_box_is_drawn_by_touch_on_a_phone(open_page: OpenPage, comparison: d
     assert all(abs(value - 0.25) < 0.01 for value in box_of(page).values())
 
 
-def test_an_alignment_needs_a_box_first(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+def test_without_a_box_the_timer_is_looked_for_everywhere_and_that_is_said(
+    open_page: OpenPage, comparison: dict[str, Any]
+) -> None:
     page = open_page(f"/compare/{comparison['session_id']}?setup")
-    expect(page.get_by_role("button", name="Align", exact=True)).to_have_attribute("aria-disabled", "true")
-    expect(page.get_by_text("Draw the timer box first.")).to_be_visible()
+    expect(page.get_by_text("looked for in the whole picture")).to_be_visible()
+    page.get_by_role("button", name="Align", exact=True).click()
+    expect(page.get_by_role("region", name="Proposal for B")).to_be_visible(timeout=90_000)
 
 
 def test_the_name_can_be_changed(open_page: OpenPage, comparison: dict[str, Any], program: Program) -> None:

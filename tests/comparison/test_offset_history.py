@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from sessions_app.comparison.models import ComparisonSession, OffsetChange
 from tests.support.api import BASE, Api, refused
@@ -70,6 +71,17 @@ def test_the_most_recent_comes_first_and_all_rows_without_a_limit(
     assert [row["new_offset"] for row in body["history"]] == list(range(130, 0, -1))
     assert body["total"] == 130
     assert all(a["timestamp"] >= b["timestamp"] for a, b in pairwise(body["history"]))
+
+
+def test_fifty_rows_take_as_many_queries_as_one(api: Api, owner: User, session: ComparisonSession, url: str) -> None:
+    fill(session, owner, 1)
+    api.get(url)
+    with CaptureQueriesContext(connection) as one:
+        assert len(api.get(url).json()["history"]) == 1
+    fill(session, owner, 49)
+    with CaptureQueriesContext(connection) as fifty:
+        assert len(api.get(url).json()["history"]) == 50
+    assert len(fifty) == len(one)
 
 
 def test_it_can_be_read_by_pages(api: Api, owner: User, session: ComparisonSession, url: str) -> None:

@@ -10,13 +10,16 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 
 from sessions_app.comparison.models import ComparisonSession
 from tests.support.api import BASE, Api
 from tests.support.factories import PASSWORD, make_alignment, make_key, make_session
 from tests.support.sockets import Socket, ask, connected, first_close, next_message, socket
+from vodplatform.accounts import realtime
 from vodplatform.accounts.models import ApiToken, User
+from vodplatform.base import publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,8 +68,6 @@ class TestSigningIn:
         assert await first_close(socket(path, headers={"authorization": header})) == 4401
 
     async def test_a_revoked_token_is_closed_with_4401(self, path: str, key: str) -> None:
-        from django.db.models.functions import Now
-
         await ask(lambda: ApiToken.objects.update(revoked_at=Now()))
         assert await first_close(socket(path, key=key)) == 4401
 
@@ -196,6 +197,40 @@ class TestWatching:
             await communicator.say(data=b"\xff\x00")
             await ask(lambda: Api(key).patch(f"{BASE}/{session.session_id}", {"name": "Still here"}))
             assert (await next_message(communicator))["session"]["name"] == "Still here"
+
+
+class TestLookingAgain:
+    """Twice a minute, in these tests at once: is the viewer still signed in, and was anything missed?"""
+
+    @pytest.fixture(autouse=True)
+    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(realtime, "RECHECK_SECONDS", 0.1)
+
+    async def test_a_revoked_token_ends_the_watching(self, path: str, key: str) -> None:
+        async with connected(path, key=key) as communicator:
+            await next_message(communicator)
+            await ask(lambda: ApiToken.objects.update(revoked_at=Now()))
+            event = await communicator.receive_output(10)
+            assert (event["type"], event["code"]) == ("websocket.close", 4401)
+
+    async def test_a_session_that_changed_hands_is_seen_no_more(
+        self, path: str, key: str, other: User, session: ComparisonSession
+    ) -> None:
+        async with connected(path, key=key) as communicator:
+            await next_message(communicator)
+            await ask(lambda: ComparisonSession.objects.update(owner=other))
+            event = await communicator.receive_output(10)
+            assert (event["type"], event["code"]) == ("websocket.close", 4404)
+
+    async def test_what_a_dead_broker_lost_arrives_then(
+        self, path: str, key: str, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with connected(path, key=key) as communicator:
+            await next_message(communicator)
+            monkeypatch.setattr(publish, "_send", lambda group, event: None)
+            await ask(lambda: Api(key).patch(f"{BASE}/{session.session_id}", {"name": "Unheard"}))
+            message = await next_message(communicator)
+            assert (message["type"], message["revision"], message["session"]["name"]) == ("session", 2, "Unheard")
 
 
 class TestClock:

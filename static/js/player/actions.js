@@ -151,13 +151,13 @@ export class Actions extends EventTarget {
   /** @param {string} id @param {number} frames */
   moveFree(id, frames) {
     const { track } = this.#pane(id);
-    return track.seek(step(track.time, frames, track.fps, track.duration));
+    return track.seek(step(track.time, frames, track.grid, track.duration));
   }
 
   /** @param {string} id @param {number} time seconds in that video */
   moveFreeTo(id, time) {
     const { track } = this.#pane(id);
-    return track.seek(step(time, 0, track.fps, track.duration));
+    return track.seek(step(time, 0, track.grid, track.duration));
   }
 
   /**

@@ -29,7 +29,7 @@ let ui = session.ui_state ?? {};
 const panes = session.vods.map((/** @type {any} */ vod) => {
   const element = need(`[data-pane="${CSS.escape(vod.vod_id)}"]`);
   const [up, down] = vod.fps_fraction ?? [vod.fps, 1];
-  const track = new Track({ id: vod.vod_id, video: need("video", element), offset: vod.offset, duration: vod.duration, fps: up / down });
+  const track = new Track({ id: vod.vod_id, video: need("video", element), offset: vod.offset, duration: vod.duration, fps: up / down, variable: vod.is_variable_frame_rate });
   return new Pane(element, track, vod);
 });
 const tracks = panes.map((/** @type {Pane} */ p) => p.track);

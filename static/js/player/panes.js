@@ -94,7 +94,7 @@ export class Pane {
     const { track } = this;
     const shown = playing || track.mediaTime === null ? track.time : track.mediaTime;
     setText(this.position, format.position(shown));
-    setText(this.frame, `f ${format.frameNumber(track.frame)}`);
+    setText(this.frame, track.variable ? "variable rate" : `f ${format.frameNumber(track.frame)}`);
     setText(this.driftText, track.free ? "–" : anchor === track ? "0 ms" : track.drift === null ? "–" : format.drift(track.drift));
     if (track.free && document.activeElement !== this.slider) this.slider.value = String(track.time);
     const before = T < track.offset;

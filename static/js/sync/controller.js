@@ -13,7 +13,7 @@ import { extent, globalTime, vodTime } from "../timeline.js";
 /** @typedef {import("./track.js").Track} Track */
 /** @typedef {"paused"|"gating"|"playing"|"holding"} Status */
 
-const STEP_TRIES = 8;
+const STEP_TRIES = 12;
 const BEGIN_SOON = 0.5;
 const REGATE_DRIFT = 0.1;
 
@@ -169,7 +169,7 @@ export class SyncController extends EventTarget {
     const before = track.mediaTime;
     const from = vodTime(this.time, track.offset, track.duration);
     for (let reach = by; Math.abs(reach) <= Math.abs(by) + STEP_TRIES; reach += Math.sign(by)) {
-      const to = step(from, reach, track.fps, track.duration);
+      const to = step(from, reach, track.grid, track.duration);
       await this.seek(globalTime(to, track.offset));
       if (track.mediaTime !== before || before === null || Math.abs(to - from) < 1e-9) return;
     }

@@ -2,6 +2,8 @@
 // of two frames shows either of them. Pure.
 
 const EPSILON = 1e-6;
+/** Steps a second in a video of variable frame rate: finer than its frames, so that none is stepped over. */
+export const VARIABLE_GRID = 120;
 
 /**
  * @param {number} time position in the video, seconds

@@ -1,7 +1,7 @@
 // One video of the group: its element, its place on the timeline, what its frames say about where it is, and the
 // few things that can be done to it. Knows nothing of the other videos.
 
-import { frameOf, snap } from "./frames.js";
+import { VARIABLE_GRID, frameOf, snap } from "./frames.js";
 import { FIRST_LEAD, learnLead, median } from "./policy.js";
 import { isRunning, vodTime } from "../timeline.js";
 
@@ -17,6 +17,7 @@ const FRAME_PATIENCE = 250;
  * @property {number} offset seconds
  * @property {number} duration seconds
  * @property {number} fps
+ * @property {boolean} [variable] frames of different length; fps is their mean
  */
 
 export class Track {
@@ -25,12 +26,15 @@ export class Track {
   #seekToken = 0;
 
   /** @param {TrackInit} init */
-  constructor({ id, video, offset, duration, fps }) {
+  constructor({ id, video, offset, duration, fps, variable = false }) {
     this.id = id;
     this.video = video;
     this.offset = offset;
     this.duration = duration;
     this.fps = fps;
+    this.variable = variable;
+    /** Places a second at which it can stand: its frames, where these are known beforehand. */
+    this.grid = variable ? VARIABLE_GRID : fps;
     /** Taken out of the group to be moved alone. */
     this.free = false;
     /** Cannot be played; the others go on without it. */
@@ -73,7 +77,7 @@ export class Track {
    * @param {number} T
    */
   placeAt(T) {
-    return snap(vodTime(T, this.offset, this.duration), this.fps, this.duration);
+    return snap(vodTime(T, this.offset, this.duration), this.grid, this.duration);
   }
 
   /**

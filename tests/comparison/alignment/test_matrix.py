@@ -35,12 +35,13 @@ Align = Callable[[Pair], AlignmentResult]
 
 
 @pytest.fixture(scope="module")
-def align(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Align]:
-    """Renders every pair in two processes ahead of the tests, and aligns one without any hint."""
+def align(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Align]:
+    """Renders the pairs of the chosen tests in two processes ahead of them, and aligns one without any hint."""
     folder = tmp_path_factory.mktemp("matrix")
     reader = RapidReader()
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        everything = [*RIGHT.values(), *REFUSED.values(), UNRELATED]
+        chosen = " ".join(item.name for item in request.session.items)
+        everything = [p for p in (*RIGHT.values(), *REFUSED.values(), UNRELATED) if p.name in chosen]
         rendered: dict[str, Future[tuple[Path, Path]]] = {}
         for pair in everything:
             (folder / pair.name).mkdir()
