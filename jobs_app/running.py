@@ -79,7 +79,7 @@ class JobContext:
             raise ShuttingDown
 
     def progress(self, percent: float, message: str) -> None:
-        """Report how far it is; written at most twice a second, the last one always wins."""
+        """Report how far it is; written at most twice a second, so a report soon after another may be left out."""
         self._pending = (percent, message)
         if time.monotonic() - self._written_at >= settings.JOB_PROGRESS_SECONDS:
             self._flush()

@@ -16,6 +16,7 @@ from sessions_app.comparison.presentation import database_now, project, session_
 from sessions_app.comparison.services import group_name, save_playing_position
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
+from vodplatform.base.errors import DomainError
 
 CLOCK_SECONDS = 0.5
 
@@ -34,7 +35,11 @@ class SessionConsumer(WatchConsumer):
         session = sessions.filter(pk=self.route["session_id"]).first()
         if session is None:
             return None
-        return group_name(session.pk), session_message(session, session.owner.username, now=database_now(session))
+        try:
+            message = session_message(session, session.owner.username, now=database_now(session))
+        except DomainError:  # deleted between two statements
+            return None
+        return group_name(session.pk), message
 
     async def show(self, message: dict[str, Any]) -> None:
         self.message, self.received_at = message, time.monotonic()

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from media_app.delivery.urls import made_url, stream_url
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange, PlaybackState
+from vodplatform.base.errors import DomainError
 
 
 class VodCache:
@@ -25,14 +26,28 @@ class VodCache:
         self._lock = threading.Lock()
 
     def vods(self, session: ComparisonSession) -> list[ComparisonVod]:
-        """The session's VODs with their videos, in order."""
-        version = (session.revision, session.anchored_at)
-        with self._lock:
-            found = self._rows.get(session.pk)
-            if found and found[0] == version:
-                self._rows.move_to_end(session.pk)
-                return found[1]
-        vods = list(session.vods.select_related("video"))
+        """The session's VODs with their videos and latest offset changes, in order.
+
+        They are of one state with ``session``, which is read again when somebody has written in between. Raises
+        ``session_not_found`` when it has been deleted meanwhile.
+        """
+        while True:
+            version = (session.revision, session.anchored_at)
+            with self._lock:
+                found = self._rows.get(session.pk)
+                if found and found[0] == version:
+                    self._rows.move_to_end(session.pk)
+                    return found[1]
+            vods = list(session.vods.select_related("video"))
+            for vod in vods:
+                _changes_of(vod)
+            rows = ComparisonSession.objects.filter(pk=session.pk)
+            present = rows.values_list("revision", "anchored_at").first()
+            if present is None:
+                raise DomainError("session_not_found")
+            if present == version:
+                break
+            session.refresh_from_db()
         with self._lock:
             self._rows[session.pk] = (version, vods)
             self._rows.move_to_end(session.pk)

@@ -176,3 +176,10 @@ class TestRevoking:
     @pytest.mark.parametrize("name", [str(uuid.uuid4()), "7", "none"])
     def test_an_unknown_one_is_not_found(self, api: Api, name: str) -> None:
         refused(api.delete(f"{TOKENS}/{name}"), 404, "not_found")
+
+
+def test_an_admin_s_token_without_the_admin_scope_sees_its_own_things_only(admin_person: User, owner: User) -> None:
+    session = make_session(owner)
+    address = f"/api/sessions/multi-vod/{session.session_id}"
+    assert Api(make_key(admin_person)).get(address).status_code == 200
+    assert Api(make_key(admin_person, scopes=["read", "write"])).get(address).status_code == 404

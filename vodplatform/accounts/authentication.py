@@ -80,6 +80,7 @@ def find_token(key: str) -> ApiToken | None:
     now = timezone.now()
     if token.last_used_at is None or (now - token.last_used_at).total_seconds() > LAST_USED_PRECISION_SECONDS:
         _note_use(token, now)
+    token.user.without_admin_scope = not allows(token, Scope.ADMIN)
     return token
 
 

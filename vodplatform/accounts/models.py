@@ -56,6 +56,8 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     role = models.CharField(max_length=16, choices=Role, default=Role.USER)
 
+    without_admin_scope = False  # set on the object that a token signs in
+
     objects: ClassVar[UserManager] = UserManager()
 
     class Meta:
@@ -64,8 +66,8 @@ class User(AbstractUser):
 
     @property
     def is_admin(self) -> bool:
-        """Whether this user may do everything."""
-        return self.is_active and self.role == Role.ADMIN
+        """Whether this user may do everything; not through a token without the scope ``admin``."""
+        return self.is_active and self.role == Role.ADMIN and not self.without_admin_scope
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Admins are superusers and staff, moderators are staff; nobody else is either, whatever they were before."""

@@ -77,6 +77,10 @@ ERROR_TYPES = _types(
     ("unsupported_media_type", 415, "That content type is not accepted here.", "Send `Content-Type: application/json`."),
     ("range_not_satisfiable", 416, "The range is outside the file.", "See `Content-Range` in the answer."),
     ("throttled", 429, "Too many requests.", "Wait as long as `Retry-After` says."),
+    ("timeout", 422, "The job took too long.", "Try a shorter or smaller video."),
+    ("out_of_memory", 422, "The job needed too much memory.", "Try a smaller video."),
+    ("job_crashed", 500, "The job was started several times and never came to its end.", "Retry it; name its id if it stays."),
+    ("unknown_kind", 500, "This program has no such kind of job any more.", "Start a new one."),
     ("server_error", 500, "Something broke on our side; it has been logged.", "Try again; name the request id if it stays."),
     ("unavailable", 503, "A part of the service is down.", "Try again after `Retry-After` seconds."),
 )  # fmt: skip

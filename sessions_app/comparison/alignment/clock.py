@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Letters that readers give for digits. Nothing else is ever guessed into a digit.
-DIGITS = str.maketrans({"O": "0", "o": "0", "D": "0", "Q": "0", "l": "1", "I": "1", "i": "1", "|": "1", "B": "8"})
+DIGITS = str.maketrans("OoDQlIiL|!B", "00001111118")
 SEPARATORS = str.maketrans({";": ":", "：": ":", "∶": ":", "·": ".", ",": ".", "。": ".", "．": ".", "'": ":"})
-CLEAN, REPAIRED = 1.0, 0.5
+CLEAN, REPAIRED = 1.0, 0.6
 MAX_HOURS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ClockValue:
-    """What a timer says. seconds: its value; resolution: seconds of its last digit; trust: 1 clean, 0.5 repaired.
+    """What a timer says. seconds: its value; resolution: seconds of its last digit; trust: 1 clean, 0.6 repaired.
 
     The clock itself was within [seconds, seconds + resolution) when it was shown, for a timer that cuts off.
     """
@@ -53,7 +53,8 @@ _FORMS = (
     (re.compile(r"(?P<m>\d{1,2})\.(?P<s>[0-5]\d)"), REPAIRED),
 )
 _BARE = (re.compile(r"(?P<m>\d{1,2})(?P<s>[0-5]\d)"), REPAIRED)
-_TOKEN = re.compile(r"[0-9OoDQlIiB|:.;]+")
+# One letter alone beside digits is a misread digit; two and more are a label.
+_LABELLED = re.compile(r"(?:[^\W\d_]{2,}[:.]?)?(?P<time>\d[\d:.]*\d)(?:[^\W\d_]{2,})?")
 
 
 def normalise(text: str) -> str:
@@ -66,26 +67,35 @@ def normalise(text: str) -> str:
 def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> ClockValue | None:
     """The time that ``text`` shows, or None.
 
-    ``text`` may hold other words ("ROUND 3 1:27"); two different times in it are nobody's time. Letters count
-    as digits only inside a token that has a separator and a digit, and then the trust is halved; so it is for
-    digits without any separator, which have to be all there is.
+    ``text`` may hold other words ("ROUND 3 1:27"); two different times in it are nobody's time. The trust is
+    lowered for letters taken as digits, which they are only beside a separator and a digit; for words written
+    without a space before the time; and for digits without any separator, which have to be all there is.
     """
-    found: list[ClockValue] = []
     text = normalise(text)
     if text.isascii() and text.isdigit():
         return _parse_token(text, profile, (_BARE,))
-    for token in _TOKEN.findall(text):
-        value = _parse_token(token.rstrip(".:") if not token.startswith(":") else token.rstrip("."), profile, _FORMS)
-        if value is not None:
-            found.append(value)
+    found = [value for chunk in text.split() if (value := _parse_chunk(chunk, profile)) is not None]
     clean = [value for value in found if value.trust == CLEAN] or found
     return clean[0] if len(clean) == 1 else None
 
 
+def _parse_chunk(chunk: str, profile: GameProfile) -> ClockValue | None:
+    """The time in a piece of text without blanks: all of it, or all but a label or punctuation at its ends."""
+    chunk = chunk.strip('()[]{}<>-–—_*"').rstrip(".:")
+    value = _parse_token(chunk, profile, _FORMS)
+    if value is not None:
+        return value
+    label = _LABELLED.fullmatch(chunk)
+    if label is None:
+        return None
+    value = _parse_token(label["time"], profile, _FORMS)
+    return None if value is None else replace(value, trust=REPAIRED)
+
+
 def _parse_token(token: str, profile: GameProfile, forms: Sequence[tuple[re.Pattern[str], float]]) -> ClockValue | None:
     trust = CLEAN
-    digits = token.replace(";", ":").translate(DIGITS)
-    if digits != token.replace(";", ":"):
+    digits = token.translate(DIGITS)
+    if digits != token:
         if not re.search(r"\d", token) or not re.search(r"[:.]", digits):
             return None
         trust = REPAIRED

@@ -35,15 +35,36 @@ def test_it_reads_the_usual_forms(text: str, seconds: float, resolution: float) 
     assert value.trust == CLEAN
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("1:O5", 65), ("l:23", 83), ("1.23", 83), ("123", 83), ("1:I0", 70)])
-def test_it_repairs_likely_confusions_at_half_the_trust(text: str, seconds: float) -> None:
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1:O5", 65), ("l:23", 83), ("1.23", 83), ("123", 83), ("1:I0", 70), ("L:38", 98), ("TIME1:23", 83)],
+)
+def test_it_repairs_likely_confusions_at_less_trust(text: str, seconds: float) -> None:
     value = parse(text)
     assert value is not None
     assert (value.seconds, value.trust) == (seconds, REPAIRED)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "7", "24 / 240", "1:75", "TIME", "Oil", "1:2", "m0th", "1:23 4:56", "12:34:56:78", "-", "::", "16-12"]
+    "text",
+    [
+        "",
+        "7",
+        "24 / 240",
+        "1:75",
+        "TIME",
+        "Oil",
+        "1:2",
+        "m0th",
+        "1:23 4:56",
+        "12:34:56:78",
+        "-",
+        "::",
+        "16-12",
+        "Z:38",
+        "Z1:38",
+        "x:07",
+    ],
 )
 def test_it_refuses_what_is_no_time(text: str) -> None:
     assert parse(text) is None
