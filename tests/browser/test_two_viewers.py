@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -63,17 +64,19 @@ def test_scrubbing_does_not_fight_its_own_echo_and_the_last_position_wins(
     here.on("request", lambda request: sent.append(request.url) if "global-seek" in request.url else None)
     lanes: Any = here.locator("[data-lanes]").bounding_box()
     here.mouse.move(lanes["x"] + 40, lanes["y"] + 12)
+    began = time.monotonic()
     here.mouse.down()
     for step in range(60):
         here.mouse.move(lanes["x"] + 40 + step * 12, lanes["y"] + 12)
     here.mouse.up()
     expect(here.locator("[data-sync-word]")).to_have_text("on the frame")
+    seconds = time.monotonic() - began
     last = time_of(here)
     assert last > 5
     soon(there, lambda: abs(time_of(there) - last) < 0.011)
     assert session_of(program, comparison["session_id"])["global_time"] == pytest.approx(last, abs=0.011)
     assert time_of(here) == last
-    assert len(sent) < 30
+    assert len(sent) <= 10 * seconds + 2
 
 
 def test_an_offset_set_by_one_is_shown_to_the_other(viewers: tuple[Page, Page]) -> None:

@@ -334,10 +334,7 @@ export class SyncController extends EventTarget {
     this.seek(this.#clock.at(performance.now()));
   }
 
-  /**
-   * Start the videos whose beginning comes within the next moment, on time.
-   * @param {number} T
-   */
+  /** Start the videos whose beginning comes within the next moment, on time. @param {number} T */
   #beginOthers(T) {
     for (const track of this.tracks) {
       if (track.free || track.failed || !track.video.paused || track.video.ended || this.#begins.has(track)) continue;
