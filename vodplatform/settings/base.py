@@ -1,6 +1,7 @@
 """Settings that every way of running shares; what differs is in embedded, production and test."""
 
 import logging
+import warnings
 from typing import Any
 
 from csp.constants import NONE, SELF
@@ -216,6 +217,8 @@ LOGGING = {
     },
 }
 logging.captureWarnings(True)
+# WhiteNoise hands Django a plain iterator; static files are small enough to be read at once.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 UNFOLD = {
     "SITE_TITLE": "VOD platform",

@@ -69,8 +69,8 @@ class Command(BaseCommand):
                 {
                     "name": f"Demo match {options['seed']}",
                     "vods": [
-                        {"vod_id": f"vod-{letter}", "name": Path(path).name, "path": path}
-                        for letter, path in zip("abc", paths, strict=True)
+                        {"vod_id": letter, "name": Path(path).name, "path": path}
+                        for letter, path in zip("ABC", paths, strict=True)
                     ],
                 },
             )["session"]
