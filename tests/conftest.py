@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 import redis
 from django.conf import settings as django_settings
@@ -17,6 +19,11 @@ from tests.support.api import Api
 from tests.support.clips import render_all
 from tests.support.factories import make_key, make_user
 from vodplatform.accounts.models import Role, User
+
+# The same examples in every run, so that a run says something about the change; HYPOTHESIS_PROFILE=search looks on.
+hypothesis.settings.register_profile("repeat", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 TESTS = Path(__file__).parent
 MARKS_BY_FOLDER = {

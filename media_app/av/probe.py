@@ -28,6 +28,8 @@ VFR_JITTER = 0.1  # of a frame: more than any container's rounding
 RATE_ROUNDING = Fraction(1, 5000)  # a fifth of what parts 30 from 29.97
 VFR_SHARE = 0.01  # one lost frame in a long recording does not make its rate variable
 
+LEAST_SIDE = 16  # pixels; below that there is nothing to see, and scalers have odd ideas
+
 
 @dataclass(frozen=True, slots=True)
 class ProbeLimits:
@@ -157,6 +159,8 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
 
 
 def _check_size(width: int, height: int, limits: ProbeLimits) -> None:
+    if min(width, height) < LEAST_SIDE:
+        raise MediaError(MediaError.UNREADABLE, f"The picture is too small: {width}×{height} pixels.")
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
         raise MediaError(MediaError.UNREADABLE, f"The picture is too large: {width}×{height} pixels.")
 

@@ -178,7 +178,7 @@ def present_alignment(alignment: Alignment, vods: list[ComparisonVod]) -> dict[s
             {
                 **{
                     name: found[name]
-                    for name in ("vod_id", "confidence", "error_bound", "agreeing", "samples", "readings")
+                    for name in ("vod_id", "confidence", "error_bound", "agreeing", "samples", "note", "readings")
                 },
                 "offset": offset,
                 "evidence_urls": [made_url(item["key"]) for item in found["evidence"]],

@@ -283,6 +283,7 @@ class ProposalSerializer(serializers.Serializer[Data]):
     error_bound = serializers.FloatField(help_text="Seconds.")
     agreeing = serializers.IntegerField()
     samples = serializers.IntegerField()
+    note = serializers.CharField(help_text="What to keep in mind; may be empty.")
     readings = serializers.ListField(child=serializers.DictField())
     evidence_urls = serializers.ListField(child=serializers.CharField())
     evidence = serializers.ListField(child=serializers.DictField())

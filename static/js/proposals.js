@@ -24,6 +24,7 @@ export function proposalView(proposal, letterOf, onChoose) {
     h("div", { class: "row s1 wrap" }, h("progress", { class: `bar conf ${sure.tone}`, value: proposal.confidence, max: "1", "aria-hidden": "true" }),
       h("span", { class: "nowrap" }, h("span", { class: "m" }, sure.number), ` ${sure.word}`, h("span", { class: "vh" }, " confidence")), h("span", { class: "sp" }),
       h("span", { class: "t3" }, agree, agree && bound ? ", " : "", bound && h("span", { class: "m" }, bound))),
+    proposal.note ? h("p", { class: "s1 t2 anywhere" }, proposal.note) : null,
     evidencePairs(proposal.evidence ?? [], letterOf));
 }
 

@@ -98,7 +98,7 @@ def proposal(vod_id: str, offset: float, confidence: float = 0.93, **fields: Any
     """One proposal as the aligner's child writes it and the handler keeps it."""
     return {
         "vod_id": vod_id, "offset": offset, "confidence": confidence, "error_bound": 0.016, "agreeing": 30,
-        "samples": 32, "readings": [{"time": 1.5, "text": "1:23", "value": 83.0}],
+        "samples": 32, "note": "", "readings": [{"time": 1.5, "text": "1:23", "value": 83.0}],
         "evidence": [{"vod_id": vod_id, "time": 1.5, "text": "1:23", "key": f"jobs/none/{vod_id}.jpg"}], **fields,
     }  # fmt: skip
 

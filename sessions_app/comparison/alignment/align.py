@@ -34,6 +34,8 @@ EXPLAINED = 0.5  # share of readings that the segments have to explain, else mor
 READABLE = 0.4  # share of samples that have to look like a time for the place to be a timer's
 EVIDENCE_PAIRS = 3
 EVIDENCE_WIDTH = 960
+EVIDENCE_SHARE = 0.25  # of the frame's sides, at least
+EVIDENCE_ROOM = 2.0  # times the timer's own size
 READINGS_SHOWN = 12
 ADVICE = "Draw the box tightly around the match timer at a moment when it runs, or set the offset by hand."
 
@@ -342,21 +344,19 @@ def safe_name(vod_id: str) -> str:
 
 
 def save_picture(path: Path, picture: Picture, box: Box | None) -> None:
-    """Write a frame as JPEG, at most :data:`EVIDENCE_WIDTH` wide, with the timer's box drawn on it."""
-    image = picture.scaled(EVIDENCE_WIDTH)
-    if box is not None:
-        height, width = image.shape[:2]
-        corners = (
-            (round(box.x * width) - 2, round(box.y * height) - 2),
-            (
-                round((box.x + box.width) * width) + 1,
-                round((box.y + box.height) * height) + 1,
-            ),
-        )
-        cv2.rectangle(image, *corners, (80, 220, 255), 1)
+    """Write a frame as JPEG: around ``box`` a part large enough to know the game by, small enough to read the timer."""
+    image = picture.scaled(EVIDENCE_WIDTH) if box is None else picture.crop(surroundings(box))
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])
     if done:
         path.write_bytes(data.tobytes())
+
+
+def surroundings(box: Box) -> Box:
+    """A part of the frame, of the frame's own shape, with ``box`` in it and in its middle where the edges allow."""
+    share = min(1.0, max(EVIDENCE_SHARE, EVIDENCE_ROOM * max(box.width, box.height)))
+    x = min(max(box.x + box.width / 2 - share / 2, 0.0), 1.0 - share)
+    y = min(max(box.y + box.height / 2 - share / 2, 0.0), 1.0 - share)
+    return Box(x, y, share, share)
 
 
 def _evidence_times(clocks: Mapping[str, Clock], a: Source, b: Source, offset: float) -> list[float]:

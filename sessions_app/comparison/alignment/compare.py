@@ -71,7 +71,7 @@ class Clock:
     def constant(self, number: int) -> float:
         """The constant of a segment, to the frame where flips were found."""
         refined = self.refined.get(number)
-        return refined.constant if refined is not None else self.segments[number].constant
+        return self.segments[number].constant if refined is None or refined.is_split else refined.constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ def _examine(a: Clock, b: Clock, hypothesis: Hypothesis, count: int, pool: Execu
     flips_agree = False
     for pair in chosen:
         first, second = a.refined.get(pair[0]), b.refined.get(pair[1])
-        if first is None or second is None:
+        if first is None or second is None or first.is_split or second.is_split:
             continue
         slope = a.segments[pair[0]].slope
         ends = sorted((slope * (second.low - first.high), slope * (second.high - first.low)))

@@ -87,6 +87,11 @@ class Refined:
         """The middle of the bounds: half a frame or less from the truth."""
         return (self.low + self.high) / 2
 
+    @property
+    def is_split(self) -> bool:
+        """Whether as many flips speak against it as for it: two rounds that lie on one line to within a second."""
+        return self.disagreeing >= self.flips
+
 
 def fit_segments(samples: Sequence[Sample], slopes: Sequence[int] = (-1, 1)) -> list[Segment]:
     """The segments, in time order, that explain most readings at least cost.

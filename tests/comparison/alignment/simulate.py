@@ -114,11 +114,14 @@ class Recording:
         self.read((known[:-1] + known[1:]) / 2)
 
     def refine(self, segment: Segment, wanted: int) -> Refined:
-        """What flips in its middle would tell, with a phase of the frames that is anyone's guess."""
-        sample = segment.samples[len(segment.samples) // 2]
-        piece = self.match.piece_at(self.begin + sample.time)
-        constant = piece.value + piece.slope * (self.begin - piece.start)
-        low = constant - float(self.rng.uniform(0, 1)) * self.frame
+        """What ``wanted`` flips at its ends would tell, with a phase of the frames that is anyone's guess."""
+        flips = []
+        for sample in (segment.samples[0], segment.samples[-1])[:wanted]:
+            piece = self.match.piece_at(self.begin + sample.time)
+            flips.append(piece.value + piece.slope * (self.begin - piece.start))
+        low = flips[0] - float(self.rng.uniform(0, 1)) * self.frame
+        if abs(flips[-1] - flips[0]) > self.frame:
+            return Refined(low, low + self.frame, 1, 1)
         return Refined(low, low + self.frame, wanted, 0)
 
     def clock(self, vod_id: str) -> Clock:
