@@ -36,7 +36,13 @@ MARKS_BY_FOLDER = {
 GROUP = "crew"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    on_postgresql = os.environ.get("DATABASE_URL", "").startswith("postgres")
+    foreign = {"private_redis"} if os.environ.get("REDIS_URL") else set()
+    foreign |= set() if on_postgresql else {"postgresql"}
+    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in foreign)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
     for item in items:
         for folder, mark in MARKS_BY_FOLDER.items():
             if item.path.is_relative_to(TESTS / folder):

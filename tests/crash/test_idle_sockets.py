@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.crash.conftest import SHARED_REDIS
 from tests.crash.program import Program, Truth, wait_for
 
 IDLE_SECONDS = 7.0
@@ -48,7 +47,7 @@ def test_session_and_job_sockets_hear_a_change_after_seven_idle_seconds(program:
             assert state["status"] == "processing"
 
 
-@pytest.mark.skipif(bool(SHARED_REDIS), reason="this Redis is not ours to kill")
+@pytest.mark.private_redis
 def test_sockets_hear_changes_again_after_redis_was_killed(program: Program, truth: Truth) -> None:
     session = program.compare(truth)
     with watch(program, f"ws/sessions/{session.rsplit('/', 1)[1]}/") as sessions:

@@ -10,7 +10,7 @@ import psutil
 import psycopg
 import pytest
 
-from tests.crash.conftest import ON_POSTGRESQL, SHARED_REDIS
+from tests.crash.conftest import ON_POSTGRESQL
 from tests.crash.program import Place, Program, Truth, is_alive, wait_for
 
 LEASE_SECONDS = 20
@@ -97,7 +97,7 @@ def test_alignment_runs_again_when_its_worker_or_its_master_is_killed(
         assert LEASE_SECONDS - 0.1 <= seconds_until_second_start(program, job_id) <= RUNS_AGAIN_SECONDS
 
 
-@pytest.mark.skipif(bool(SHARED_REDIS), reason="this Redis is not ours to kill")
+@pytest.mark.private_redis
 def test_alignment_survives_the_end_of_redis(program: Program, truth: Truth) -> None:
     session = program.compare(truth)
     job_id = program.align(session)
@@ -130,7 +130,7 @@ def test_alignment_survives_the_end_of_the_web_process(program: Program, truth: 
     assert program.place.events(job_id) == ["queued", "processing", "completed"]
 
 
-@pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite has no connections to lose")
+@pytest.mark.postgresql
 def test_alignment_survives_the_loss_of_every_database_connection(program: Program, truth: Truth) -> None:
     session = program.compare(truth)
     job_id = program.align(session)
