@@ -157,8 +157,8 @@ class TestRunning:
         code = """
 pathlib.Path(request["evidence_dir"], "one.jpg").write_bytes(b"picture")
 print(json.dumps({"progress": 50, "message": "Reading"}))
-found = {"vod_id": "vod-2", "offset": -1.5, "confidence": 0.9, "error_bound": 0.02, "agreeing": 3, "samples": 4, "note": "",
-         "readings": [{"time": 1, "text": json.dumps(request["videos"]), "value": 2}],
+found = {"vod_id": "vod-2", "offset": -1.5, "confidence": 0.9, "error_bound": 0.02, "agreeing": 3, "samples": 4,
+         "note": "", "readings": [{"time": 1, "text": json.dumps(request["videos"]), "value": 2}],
          "evidence": [{"vod_id": "vod-2", "time": 1.0, "text": "0:01", "file": "one.jpg"}]}
 print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refused": []}}))
 """
