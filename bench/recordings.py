@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,23 +21,24 @@ def long_pair(seed: int) -> tuple[Pair, Path, Path]:
     quick = bench_pair_specs(seed)
     a, b = (replace(clip, spec=replace(clip.spec, preset="veryfast", bframes=2)) for clip in (quick.a, quick.b))
     pair = replace(quick, a=a, b=b)
-    folder = cache("long")
-    paths = folder / "bench_a.mp4", folder / "bench_b.mp4"
-    stamp = folder / "rendered.json"
-    wanted = {"seed": seed, "version": VERSION, "preset": pair.a.spec.preset}
-    if not stamp.exists() or json.loads(stamp.read_text()) != wanted:
-        stamp.unlink(missing_ok=True)
-        render_clips([pair.a, pair.b], folder)
-        stamp.write_text(json.dumps(wanted))
-    return pair, *paths
+    folder = cache(f"long-{seed}-{VERSION}-{a.spec.preset}")
+    for other in folder.parent.glob("long-*"):
+        if other != folder:
+            shutil.rmtree(other)
+    # A recording has its name only once it is complete: a run that was stopped goes on with what is missing.
+    paths = {clip.spec.name: folder / f"{clip.spec.name}.mp4" for clip in (a, b)}
+    missing = [clip for clip in (a, b) if not paths[clip.spec.name].exists()]
+    if missing:
+        render_clips(missing, folder)
+        for left in folder.glob(".*.mp4"):
+            left.unlink()
+    return pair, paths[a.spec.name], paths[b.spec.name]
 
 
 def kept_seed(seed: int | None) -> int:
-    """The seed of the pair that is kept, when none was asked for."""
-    stamp = cache("long") / "rendered.json"
-    if seed is None and stamp.exists():
-        return int(json.loads(stamp.read_text())["seed"])
-    return 1 if seed is None else seed
+    """``seed``, or when none was asked for that of the pair that is kept, or 1."""
+    kept = [folder.name.split("-")[1] for folder in cache("").glob("long-*")]
+    return seed if seed is not None else int(kept[0]) if kept else 1
 
 
 def timer_fractions(pair: Pair) -> dict[str, tuple[float, float, float, float]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from redis.exceptions import RedisError
 
 from vodplatform.accounts.authentication import authenticate
@@ -51,7 +51,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             try:
                 await super().__call__(scope, receive, send)
                 return
-            except (RedisError, OSError) as exc:
+            except (RedisError, DatabaseError, OSError) as exc:
                 logger.warning("socket", extra={"data": {"exception": repr(exc)}})
                 if hasattr(self, "channel_name"):
                     break
@@ -66,20 +66,14 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         if any("\x00" in part for part in self.route.values()):
             await self.close(NOT_YOURS)
             return
-        self.user = await authenticate(self.scope)
-        if self.user is None:
-            await self.close(NOT_SIGNED_IN)
-            return
-        found = await self._take_snapshot()
+        found = await self._look()
         if found is None:
-            await self.close(NOT_YOURS)
             return
         self.group = found[0]
         await self.channel_layer.group_add(self.group, self.channel_name)
-        # What changed between the permission check and the subscription is in the second snapshot.
-        found = await self._take_snapshot()
+        # What changed between the permission check and the subscription is in the second look.
+        found = await self._look()
         if found is None:
-            await self.close(NOT_YOURS)
             return
         await self.show(found[1])
         self._checker = asyncio.create_task(self._recheck())
@@ -109,27 +103,34 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         self.revision = message["revision"]
         await self.send_json(message)
 
-    async def _take_snapshot(self) -> tuple[str, dict[str, Any]] | None:
+    async def _look(self) -> tuple[str, dict[str, Any]] | None:
+        """The snapshot, after checking who is asking; closes the socket and returns None when they may not see it."""
+        self.user = user = await authenticate(self.scope)
+        if user is None:
+            await self.close(NOT_SIGNED_IN)
+            return None
+
         def take() -> tuple[str, dict[str, Any]] | None:
             close_old_connections()
             try:
-                assert self.user is not None
-                return self.snapshot(self.user)
+                return self.snapshot(user)
             finally:
                 close_old_connections()
 
-        return await sync_to_async(take, thread_sensitive=False)()
+        found = await sync_to_async(take, thread_sensitive=False)()
+        if found is None:
+            await self.close(NOT_YOURS)
+        return found
 
     async def _recheck(self) -> None:
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
-            self.user = await authenticate(self.scope)
-            if self.user is None:
-                await self.close(NOT_SIGNED_IN)
-                return
-            found = await self._take_snapshot()
+            try:
+                found = await self._look()
+            except DatabaseError as exc:  # it heals; so does this socket, at the next look
+                logger.warning("socket", extra={"data": {"exception": repr(exc)}})
+                continue
             if found is None:
-                await self.close(NOT_YOURS)
                 return
             if found[1]["revision"] > self.revision:
                 await self.show(found[1])
