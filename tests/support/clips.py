@@ -10,6 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from vodplatform.demo.encode import usual_priority
+
 NTSC = Fraction(30_000, 1001)
 WIDTH, HEIGHT = 320, 180
 SOUND_RATE = 48_000
@@ -22,6 +24,7 @@ OPTIONS = {
 }
 
 
+@usual_priority()
 def render_clip(
     path: Path,
     *,

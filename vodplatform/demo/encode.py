@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -36,6 +37,20 @@ def timer_for(spec: RecordingSpec, match: Match) -> Timer | None:
     return Timer(STYLES[spec.style], spec.width, spec.height, max(texts, key=len))
 
 
+@contextmanager
+def usual_priority() -> Iterator[None]:
+    """Give the calling thread its scheduling back: the AV1 encoder, run by root, makes it a real-time thread.
+
+    Whatever that thread starts later would inherit it, and on a small machine nothing else would run any more.
+    """
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, parameters)
+
+
+@usual_priority()
 def render(spec: RecordingSpec, match: Match, path: Path, on_progress: Progress | None = None) -> None:
     """Write `spec`'s recording of `match` to `path` (MP4); frame n shows the clock at spec.start + pts(n).
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from vodplatform.demo.encode import usual_priority
+
 LEVELS = 16  # frame n is grey level 12 × (n mod 16) + 30 in its middle
 
 
@@ -26,6 +28,7 @@ def picture(number: int, width: int, height: int) -> np.ndarray:
     return image
 
 
+@usual_priority()
 def write_video(
     path: Path,
     frames: int = 60,
