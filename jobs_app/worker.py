@@ -4,6 +4,7 @@ Run by ``manage.py up`` and by systemd as ``python -m dramatiq jobs_app.worker``
 """
 
 import ctypes
+import multiprocessing
 import os
 import signal
 
@@ -28,7 +29,8 @@ class WorkerLife(Middleware):
     def after_process_boot(self, broker: object) -> None:
         # A master that was killed outright leaves no orphan that would go on taking messages.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() == 1:
+        parent = multiprocessing.parent_process()
+        if parent is not None and os.getppid() != parent.pid:
             os._exit(1)
         registry()
 
