@@ -5,14 +5,10 @@ from pathlib import Path
 
 from django.core.management import get_commands, load_command_class
 
+from tests.support.sources import SOURCES
 from vodplatform.settings.environment import PROJECT_ROOT, VARIABLES
 
 README = Path(PROJECT_ROOT, "README.md").read_text()
-SOURCES = [
-    path
-    for folder in ("vodplatform", "jobs_app", "media_app", "sessions_app")
-    for path in Path(PROJECT_ROOT, folder).rglob("*.py")
-]
 
 
 def test_the_settings_table_is_the_code_s():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +13,10 @@ from django.http import Http404
 from rest_framework import exceptions
 
 from media_app.av.container import MediaError
+from tests.support.sources import SOURCES
 from vodplatform.base.errors import ERROR_TYPES, DomainError, error_body, exception_handler, first_sentence
 
 pytestmark = pytest.mark.pure
-ROOT = Path(__file__).parents[2]
-SOURCES = [
-    path
-    for package in ("vodplatform", "jobs_app", "media_app", "sessions_app")
-    for path in (ROOT / package).rglob("*.py")
-    if "migrations" not in path.parts
-]
 # Calls whose argument at this place is an error type.
 MAKERS = {"DomainError": 0, "error_body": 0, "error_response": 0, "_Refused": 0, "_refuse": 1, "_answer": 2}
 STATUSES = {400, 401, 403, 404, 405, 406, 409, 410, 413, 415, 416, 422, 429, 500, 503}

@@ -168,14 +168,20 @@ def test_steps_through_a_video_of_variable_frame_rate_leave_no_frame_out(
         shown = after
 
 
-def test_playing_videos_stay_in_step_over_seeks_and_a_change_of_speed(
-    open_page: OpenPage, comparison: dict[str, Any], rates: dict[str, Fraction], starts: dict[str, float]
-) -> None:
+def playing_page(open_page: OpenPage, comparison: dict[str, Any]) -> Page:
+    """The player, started where all of its videos are on."""
     page = open_page(f"/compare/{comparison['session_id']}")
     wait_until_standing(page)
     page.locator("[data-lanes]").press("Shift+ArrowRight")
     page.keyboard.press("k")
     expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    return page
+
+
+def test_playing_videos_stay_in_step_over_seeks_and_a_change_of_speed(
+    open_page: OpenPage, comparison: dict[str, Any], rates: dict[str, Fraction], starts: dict[str, float]
+) -> None:
+    page = playing_page(open_page, comparison)
     assert look_while_playing(page, rates, starts)[LOOKS // 2] <= HALF_A_FRAME
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("j")
@@ -186,11 +192,7 @@ def test_playing_videos_stay_in_step_over_seeks_and_a_change_of_speed(
 def test_all_wait_for_a_video_that_runs_dry_and_go_on_together(
     open_page: OpenPage, comparison: dict[str, Any], rates: dict[str, Fraction], starts: dict[str, float]
 ) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}")
-    wait_until_standing(page)
-    page.locator("[data-lanes]").press("Shift+ArrowRight")
-    page.keyboard.press("k")
-    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    page = playing_page(open_page, comparison)
     page.evaluate(
         """() => Object.defineProperty(document.querySelector('[data-pane=B] video'), 'readyState',
             {configurable: true, get: () => HTMLMediaElement.HAVE_CURRENT_DATA})"""

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 
 import pytest
 
 from jobs_app.models import LIVE, TRANSITIONS, Job, JobStatus
 from tests.support.factories import make_job
+from tests.support.sources import ROOT, SOURCES
 from vodplatform.accounts.models import User
 from vodplatform.base.transitions import ImpossibleTransition, transition
 
-ROOT = Path(__file__).parents[2]
-SOURCES = [
-    path
-    for package in ("vodplatform", "jobs_app", "media_app", "sessions_app")
-    for path in (ROOT / package).rglob("*.py")
-    if "migrations" not in path.parts
-]
 ENDED = {"completed", "failed", "cancelled", "expired"}
 # Fields that only `transition` may write, on any model.
 STATES = {"status"}
