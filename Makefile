@@ -24,12 +24,23 @@ define install
 	@touch $(2)
 endef
 
-$(VENV)/.base: requirements/base.txt | $(VENV)/bin/python
+$(VENV)/.base: requirements/base.txt | $(VENV)/bin/python $(VENV)/.pose
 	$(call install,requirements/base.txt,$@)
 
-$(VENV)/.dev: requirements/dev.txt | $(VENV)/bin/python
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/bin/python $(VENV)/.pose
 	$(call install,requirements/dev.txt,$@)
 	@touch $(VENV)/.base
+
+# Not among the program's packages: see requirements/pose.in. No wheel of it fits every machine, and the program goes
+# on without it, so a failure stops nothing and is tried again.
+POSE := --target $(VENV)/pose --no-deps --require-hashes -r requirements/pose.txt
+$(VENV)/.pose: requirements/pose.txt | $(VENV)/bin/python
+	@echo "Installing requirements/pose.txt into $(VENV)/pose …"
+	@rm -rf $(VENV)/pose
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
+	@{ $(VENV)/bin/uv pip install --python $(PY) $(POSE) 2>/dev/null \
+		|| $(PY) -m pip install --disable-pip-version-check --quiet --progress-bar on $(POSE); } && touch $@ \
+		|| { rm -rf $(VENV)/pose; echo "It cannot be installed here: workouts are counted without finding bodies."; }
 
 install: $(VENV)/.base ## Install what the program needs into .venv
 develop: $(VENV)/.dev ## Install what tests and checks need too
@@ -40,10 +51,20 @@ demo: $(VENV)/.base ## Three recordings, aligned, on a page (ARGS=--check, SEED=
 up: $(VENV)/.base ## Run the whole program on this machine (ARGS="--port 8000")
 	@$(PY) manage.py up $(ARGS)
 
+# What the tests drive beside the program, each from Debian where it is missing.
 browser:
 	@command -v chromium >/dev/null || scripts/need chromium
 
-test: $(VENV)/.dev browser lint ## Everything that must pass, on SQLite, and on PostgreSQL and Redis where they answer
+scanner:
+	@command -v clamd >/dev/null || [ -x /usr/sbin/clamd ] || scripts/need clamav-daemon
+
+proxy:
+	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || scripts/need nginx-light
+
+node:
+	@{ command -v node && command -v npm; } >/dev/null || scripts/need nodejs npm
+
+test: $(VENV)/.dev browser scanner proxy node lint ## Everything that must pass, on SQLite, and on PostgreSQL and Redis where they answer
 	@scripts/test
 
 test-fast: $(VENV)/.dev ## The quick part of the tests, on SQLite
@@ -52,9 +73,16 @@ test-fast: $(VENV)/.dev ## The quick part of the tests, on SQLite
 lint: $(VENV)/.dev ## Style, types, layers, migrations, the committed OpenAPI document
 	@scripts/lint
 
-schema: $(VENV)/.dev ## Write docs/openapi.yaml and docs/errors.md anew
+schema: $(VENV)/.dev ## Write docs/openapi.yaml, docs/errors.md and docs/metrics.md anew
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py errors > docs/errors.md
+	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py metrics > docs/metrics.md
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+torture: $(VENV)/.dev ## kill -9 and SIGSTOP of everything at random moments (ROUNDS=20, TORTURE_SEED=n)
+	@ROUNDS=$(ROUNDS) $(PY) -m pytest -q tests/torture/test_torture.py
+
+guards: $(VENV)/.dev ## Remove each guard in a copy of the tree; its test has to fail (ONLY="part of a name")
+	@$(PY) -m tests.support.guards $(ONLY)
 
 bench: $(VENV)/.dev ## Measure against the goals (ONLY=P1)
 	@$(PY) -m bench $(ONLY)
@@ -63,8 +91,10 @@ lock: ## Pin requirements/*.in anew
 	@for name in dev base production easyocr; do \
 		$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
 			$$([ $$name = dev ] || echo -c requirements/dev.txt) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --no-deps \
+		requirements/pose.in -o requirements/pose.txt
 
 clean: ## Remove what was made: environment, caches, the data folder's demo
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data/demo bench/.cache
 
-.PHONY: help install develop demo up browser test test-fast lint schema bench lock clean
+.PHONY: help install develop demo up browser scanner proxy node test test-fast lint schema torture guards bench lock clean

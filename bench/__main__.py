@@ -31,7 +31,19 @@ class Goal:
 GOALS = {
     "P1": Goal("bench.p1_timer_alignment", "timer alignment of two VODs of 600 s", renders_long=True),
     "P1pairs": Goal("bench.p1_pairs", "timer alignment of many pairs, and what its confidence is worth (A4)", False),
+    "P4": Goal("bench.p4_upload", "bytes in, against cp and sha256sum"),
+    "P5": Goal("bench.p5_bytes_out", "bytes out, against nginx"),
+    "P6": Goal("bench.p6_ingest", "ingest of 580 s 1080p that needs no transcode", renders_long=True),
+    "P6b": Goal("bench.p6b_catalogue", "lists of the catalogue, 100 000 videos against 1 000"),
+    "P8": Goal("bench.p8_status", "the status of an analysis under load, and waiting for one (P10b)"),
+    "P7": Goal("bench.p7_highlights", "highlights of 580 s of 1080p, against ContentDetector alone", False),
     "P10": Goal("bench.p10_wake_up", "an idle queue, from POST to the first line of work"),
+    "A3": Goal("bench.a3_repetitions", "repetitions of real clips, and what their confidence is worth", False),
+    "A1": Goal("bench.a1_shots", "shot edges on edits of real clips", False),
+    "A2": Goal("bench.a2_highlights", "planted highlights in bland recordings", False),
+    "merge": Goal("bench.merge_cost", "merging the catalogue's operations: 10, 1 000, 100 000"),
+    "sync": Goal("bench.sync_cost", "POST /sync while a video's operations grow"),
+    "sockets": Goal("bench.sockets", "1 000 idle WebSockets, and one change told to 50"),
     "memory": Goal("bench.child_memory", "memory of the worker's child, and offset writes (P10b)", renders_long=True),
 }
 

@@ -16,7 +16,7 @@ from bench.p1_timer_alignment import yes
 from bench.p10_wake_up import ACCOUNT, ms, prepared
 from bench.recordings import long_pair
 from bench.report import Table
-from tests.crash.program import Program, Truth, wait_for
+from tests.support.program import Program, Truth, wait_for
 from vodplatform.base.process import tree_memory_bytes
 
 WRITES = 200

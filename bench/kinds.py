@@ -16,3 +16,4 @@ def note_start(context: JobContext) -> dict[str, Any]:
 
 NOOP = JobKind(name="bench.noop", lane="bench", handler=note_start)
 ALIGN = JobKind(name="comparison.align", lane="align", handler=note_start)
+IDLE = JobKind(name="bench.idle", lane="idle", handler=note_start, pausable=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -18,14 +19,13 @@ from typing import Any
 from bench.measure import percentile
 from bench.p1_timer_alignment import yes
 from bench.report import PROJECT_ROOT, Table
-from tests.crash.program import Place, Program, Truth, manage
+from tests.support.program import Place, Program, Truth, manage
+from tests.support.services import fresh_database
 from vodplatform.demo.clips import render_pair, timer_pairs
 from vodplatform.settings.environment import private_redis_socket
 
 ROUNDS = 60
 BURST = 400
-QUEUED = (1_000, 100_000)
-CLAIMS = 200
 ACCOUNT = "bench"
 BARE_THREADS = 4
 
@@ -49,7 +49,7 @@ def measure(seed: int) -> list[Table]:
             with bare_worker(redis_url, extra) as send:
                 bare[name] = idle_rounds(lambda send=send: send(1)[1], rng)  # type: ignore[misc]
                 bare_burst = max(bare_burst, send(BURST)[0])
-        claims = claim_costs()
+        costs = claim_costs()
     table = Table("", ("what", "p50", "p95", "goal", "met"))
     middle = percentile(posts, 0.5)
     table.add(
@@ -67,10 +67,12 @@ def measure(seed: int) -> list[Table]:
     rate.add(f"no-op jobs a second, {BURST} queued", f"{ours:.0f}", "", "")
     rate.add(f"bare messages a second, {BURST} sent", f"{bare_burst:.0f}", "", "")
     rate.add("ratio", f"{ours / bare_burst:.2f}×", "≥ 0.5×", yes(ours / bare_burst >= 0.5))
-    for count, value in claims.items():
-        rate.add(f"claim with {count} queued, p50", ms(value), "", "")
-    flat = claims[QUEUED[1]] / claims[QUEUED[0]]
-    rate.add("ratio", f"{flat:.2f}×", "flat (≤ 1.3×)", yes(flat <= 1.3))
+    for database, by_count in costs.items():
+        for count, value in by_count.items():
+            rate.add(f"{database}: claim and end with {count} queued, p50", f"{value:.1f} ms", "", "")
+        counts = list(by_count)
+        flat = by_count[counts[-1]] / by_count[counts[0]]
+        rate.add(f"{database}: ratio", f"{flat:.2f}×", "flat (≤ 1.3×)", yes(flat <= 1.3))
     return [table, rate]
 
 
@@ -210,30 +212,23 @@ def bare_worker(redis_url: str, extra: dict[str, str]) -> Iterator[Callable[[int
         worker.wait(20)
 
 
-def claim_costs() -> dict[int, float]:
-    """Seconds of a claim, p50, in a lane of its own with so many jobs queued that no worker looks at."""
-    from django.conf import settings
-
-    from jobs_app import services
-    from jobs_app.models import Job
-    from vodplatform.accounts.models import User
-
-    owner = User.objects.get(username=ACCOUNT)
-    settings.JOB_LANES["claims"] = 10**9
-    costs: dict[int, float] = {}
-    there = 0
-    for count in QUEUED:
-        Job.objects.bulk_create(
-            (Job(kind="bench.noop", lane="claims", owner=owner) for _ in range(count - there)), batch_size=5_000
-        )
-        there = count
-        took = []
-        for _ in range(CLAIMS):
-            started = time.monotonic()
-            job = services.claim("claims", "bench")
-            took.append(time.monotonic() - started)
-            assert job is not None and job.lease_token is not None
-            services.complete(services.Lease(job.pk, job.lease_token), {})
-            there -= 1
-        costs[count] = percentile(took, 0.5)
+def claim_costs() -> dict[str, dict[str, float]]:
+    """Milliseconds of a claim, p50, by database and by how many are queued; each on a database of its own."""
+    costs = {}
+    with tempfile.TemporaryDirectory(prefix="bench-claims-") as folder:
+        costs["SQLite"] = claims({"VOD_DATA_DIR": folder})
+        with fresh_database("vodplatform_bench") as url:
+            if url:
+                costs["PostgreSQL"] = claims({"VOD_DATA_DIR": folder, "DATABASE_URL": url})
     return costs
+
+
+def claims(environment: dict[str, str]) -> dict[str, float]:
+    """What ``bench.claims`` says of one database."""
+    given = {name: value for name, value in os.environ.items() if name not in ("VOD_DATA_DIR", "DATABASE_URL")}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.claims"], env={**given, **environment, "VOD_LOG_LEVEL": "WARNING"},
+        cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True,
+    )  # fmt: skip
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import dramatiq
 import redis
 from dramatiq.errors import DramatiqError
 
 from jobs_app.broker import broker
+from vodplatform.base import logs, metrics
 
-logger = logging.getLogger("vodplatform.jobs")
+not_sent = logs.Sparingly(logging.getLogger("vodplatform.jobs"), "wake-up not sent")
+
+SILENT_SECONDS = 5.0
+_silent_until = 0.0
 
 
 @dramatiq.actor(broker=broker, queue_name="wake", actor_name="work_lane")
@@ -23,7 +28,14 @@ def work_lane(lane: str) -> None:
 
 def wake(lane: str) -> None:
     """Ask some worker to look at ``lane``; a dead broker is logged, the workers' sweep finds the row."""
+    global _silent_until
+    if time.monotonic() < _silent_until:
+        metrics.WAKE_UPS_LOST.inc()
+        return
     try:
         work_lane.send(lane)
     except (DramatiqError, redis.RedisError, OSError) as exc:
-        logger.warning("wake-up not sent", extra={"data": {"lane": lane, "exception": repr(exc)}})
+        # One that hangs costs seconds: not again for each of many.
+        _silent_until = time.monotonic() + SILENT_SECONDS
+        metrics.WAKE_UPS_LOST.inc()
+        not_sent.warning(lane=lane, exception=repr(exc))

@@ -1,14 +1,18 @@
-"""Jobs in the admin: what runs, how far, and the two things staff do with it."""
+"""Jobs in the admin: what runs, how far, and the things that admins do with it."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
+from django.forms.widgets import Script
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
 
 from jobs_app import services
 from jobs_app.models import Job, JobEvent
+from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
 
 
@@ -28,12 +32,21 @@ class JobEventInline(TabularInline):
 
 @admin.register(Job)
 class JobAdmin(ModelAdmin):
-    list_display = ["kind", "owner", "status", "percent", "message", "attempt", "created_at", "finished_at"]
-    list_filter = ["status", "kind"]
+    """Read-only rows with the things that admins do to them. Progress moves by itself: static/js/admin-jobs.js."""
+
+    list_display = [
+        "kind", "owner", "status_live", "progress_live", "message_live", "priority", "attempt", "crashes", "created_at",
+        "finished_at",
+    ]  # fmt: skip
+    list_filter = ["status", "kind", "lane", "priority"]
     search_fields = ["id", "owner__username"]
     list_select_related = ["owner"]
+    date_hierarchy = "created_at"
     inlines = [JobEventInline]
-    actions = ["cancel_jobs", "retry_jobs"]
+    actions = ["cancel_jobs", "retry_jobs", "pause_jobs", "resume_jobs", "put_first"]
+
+    class Media:
+        js = [Script("js/admin-jobs.js", type="module")]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -44,9 +57,20 @@ class JobAdmin(ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    @admin.display(description="status", ordering="status")
+    def status_live(self, job: Job) -> str:
+        return format_html('<span data-job="{}" data-part="status">{}</span>', job.pk, job.status)
+
     @admin.display(description="progress", ordering="progress")
-    def percent(self, job: Job) -> str:
-        return f"{job.progress:.0f} %"
+    def progress_live(self, job: Job) -> str:
+        return format_html(
+            '<progress data-job="{}" data-part="progress" max="100" value="{}" aria-label="Progress"></progress>',
+            job.pk, round(job.progress, 1),
+        )  # fmt: skip
+
+    @admin.display(description="message")
+    def message_live(self, job: Job) -> str:
+        return format_html('<span data-job="{}" data-part="message">{}</span>', job.pk, job.message)
 
     @admin.action(description="Cancel", permissions=["view"])
     def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
@@ -56,7 +80,19 @@ class JobAdmin(ModelAdmin):
     def retry_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         self._each(request, queryset, services.retry, "queued again")
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Job], change: Any, done: str) -> None:
+    @admin.action(description="Pause", permissions=["view"])
+    def pause_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        self._each(request, queryset, services.pause, "paused")
+
+    @admin.action(description="Resume", permissions=["view"])
+    def resume_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        self._each(request, queryset, services.resume, "queued again")
+
+    @admin.action(description="Put first in the queue", permissions=["view"])
+    def put_first(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        self._each(request, queryset, services.raise_priority, "put first")
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Job], change: Callable[[Job], Job], done: str) -> None:
         if not request.user.is_superuser:
             self.message_user(request, "Only admins do this.", messages.ERROR)
             return
@@ -64,7 +100,9 @@ class JobAdmin(ModelAdmin):
         for job in queryset:
             try:
                 change(job)
-                count += 1
             except DomainError as exc:
                 self.message_user(request, f"{job.pk}: {exc.message}", messages.WARNING)
+            else:
+                count += 1
+                audit.record(f"job.{change.__name__}", actor=request.user, target=job)
         self.message_user(request, f"{count} jobs {done}.")

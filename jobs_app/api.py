@@ -20,7 +20,7 @@ from vodplatform.base.errors import DomainError
 def find_job(request: Request, job_id: UUID, *, change: bool = False) -> Job:
     """The job, when the caller may see it (404) and, for a change, change it (403)."""
     user = cast(User, request.user)
-    job = Job.objects.visible_to(user).filter(pk=job_id).first()
+    job = Job.objects.visible_to(user).select_related("owner").filter(pk=job_id).first()
     if job is None:
         raise DomainError("job_not_found")
     if change and not job.can_change(user):
@@ -38,7 +38,7 @@ class JobListView(APIView):
         data = query.validated_data
         jobs = Job.objects.visible_to(cast(User, request.user))
         jobs = jobs.filter(**{name: data[name] for name in ("kind", "status") if name in data})
-        page = jobs[data["offset"] : data["offset"] + data["limit"]]
+        page = jobs.select_related("owner")[data["offset"] : data["offset"] + data["limit"]]
         return Response({"jobs": [job_state(job) for job in page], "total": jobs.count()})
 
 
@@ -71,18 +71,12 @@ class JobRetryView(APIView):
         return Response(job_state(services.retry(find_job(request, job_id, change=True))))
 
 
-def refuse_pause(request: Request, job_id: UUID) -> Response:
-    """Answer the conflict that says why: no kind of job keeps checkpoints yet."""
-    job = find_job(request, job_id, change=True)
-    raise DomainError("not_pausable" if job.is_live else "job_finished", status=job.status)
-
-
 class JobPauseView(APIView):
-    """Stop a job at a checkpoint; a kind without checkpoints is a conflict."""
+    """Stop a job at its last checkpoint and free its place; a kind without checkpoints is a conflict."""
 
     @extend_schema(operation_id="jobs_pause", request=None, responses={200: JobSerializer})
     def post(self, request: Request, job_id: UUID) -> Response:
-        return refuse_pause(request, job_id)
+        return Response(job_state(services.pause(find_job(request, job_id, change=True))))
 
 
 class JobResumeView(APIView):
@@ -90,4 +84,4 @@ class JobResumeView(APIView):
 
     @extend_schema(operation_id="jobs_resume", request=None, responses={200: JobSerializer})
     def post(self, request: Request, job_id: UUID) -> Response:
-        return refuse_pause(request, job_id)
+        return Response(job_state(services.resume(find_job(request, job_id, change=True))))

@@ -11,10 +11,13 @@ from django.conf import settings
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
 from dramatiq.middleware import AgeLimit, Middleware
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 IDLE_POLL_MILLISECONDS = 20
 HEARTBEAT_MILLISECONDS = 10_000
 WAKE_UP_AGE_MILLISECONDS = 60_000
+REDIS_SECONDS = 2
 
 
 class WakeBroker(RedisBroker):
@@ -37,7 +40,13 @@ def make_broker() -> dramatiq.Broker:
         broker.emit_after("process_boot")
     else:
         broker = WakeBroker(  # type: ignore[no-untyped-call]
-            connection_pool=redis.ConnectionPool.from_url(settings.REDIS_URL, socket_connect_timeout=2),
+            # Whoever has just committed a job waits for this: one that hangs is given up soon, the sweep finds the row.
+            connection_pool=redis.ConnectionPool.from_url(
+                settings.REDIS_URL,
+                socket_connect_timeout=REDIS_SECONDS,
+                socket_timeout=REDIS_SECONDS,
+                retry=Retry(NoBackoff(), 1),
+            ),
             namespace="vod-jobs",
             middleware=middleware,
             heartbeat_timeout=HEARTBEAT_MILLISECONDS,

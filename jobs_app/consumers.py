@@ -1,14 +1,18 @@
-"""``ws/jobs/{id}/``: the present state of one job, then every change."""
+"""``ws/jobs/{id}/`` and ``ws/jobs/``: the present state of one job, or of all of one's jobs, then every change."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
+from django.db.models.functions import Now
+
 from jobs_app.models import Job, job_state
-from jobs_app.services import group_name
+from jobs_app.record import EVERYBODYS_JOBS, group_name, owners_group_name
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
+
+LISTED = 50
 
 
 class JobConsumer(WatchConsumer):
@@ -17,7 +21,27 @@ class JobConsumer(WatchConsumer):
             job_id = UUID(self.route["job_id"])
         except ValueError:
             return None
-        job = Job.objects.visible_to(user).filter(pk=job_id).first()
+        job = Job.objects.visible_to(user).select_related("owner").filter(pk=job_id).first()
         if job is None:
             return None
         return group_name(job.pk), {"type": "job", "revision": job.revision, "job": job_state(job)}
+
+
+class JobListConsumer(WatchConsumer):
+    """All jobs that somebody may see: the newest first, then each that changes, new ones included.
+
+    The list's revision is the instant it was taken at, so that each look of the sign-in check brings it again and
+    with it whatever a dead broker has lost.
+    """
+
+    def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:
+        jobs = Job.objects.visible_to(user)
+        newest = list(jobs.select_related("owner").annotate(looked_at=Now())[:LISTED])
+        revision = int(newest[0].looked_at.timestamp() * 1000) if newest else self.revision + 1  # type: ignore[attr-defined]
+        group = EVERYBODYS_JOBS if user.is_admin else owners_group_name(user.pk)
+        message = {"type": "jobs", "revision": revision, "jobs": [job_state(job) for job in newest]}
+        return group, {**message, "total": jobs.count()}
+
+    async def watch_message(self, event: dict[str, Any]) -> None:
+        """One job's change, with that job's revision: which is newer, the page knows for each row."""
+        await self.send_json(event["message"])

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -19,18 +20,50 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What one job is about, in its owner's words.
+
+    detail: a remark of a few words. href: the page that shows it, empty when there is none (any more).
+    in_use: that page keeps the job, so it cannot be deleted alone.
+    """
+
+    title: str
+    detail: str = ""
+    href: str = ""
+    in_use: bool = False
+
+
+def _no_subjects(jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
 class JobKind:
     """One kind of job.
 
     handler: does the work in a worker's thread and returns the result (JSON types).
+    max_attempts: crashes after which it fails. pausable: it saves checkpoints and can go on from them.
+    max_retries, retry_seconds: how often it is tried again by itself after a transient fault, and the first delay.
     inputs_exist: whether a retry can find what it needs.
+    label, icon: how people are shown it; the icon is a symbol of static/icons.svg.
+    subjects: what each of some jobs of this kind is about, in as many queries for fifty as for one. A job that it
+    leaves out is shown by the label alone.
+    ended: called in the transaction by which a job ends, completed, failed or cancelled by whomever: for rows and files
+    that have no use without it. It may not raise.
     """
 
     name: str
     lane: str
     handler: Callable[[JobContext], dict[str, Any]]
     max_attempts: int = 3
+    pausable: bool = False
+    max_retries: int = 3
+    retry_seconds: float = 5.0
     inputs_exist: Callable[[Job], bool] = lambda job: True
+    label: str = ""
+    icon: str = "jobs"
+    subjects: Callable[[Sequence[Job]], dict[UUID, Subject]] = _no_subjects
+    ended: Callable[[Job], None] = lambda job: None
 
 
 @cache
@@ -46,3 +79,32 @@ def kind_of(name: str) -> JobKind:
         return registry()[name]
     except KeyError as exc:
         raise LookupError(f"This program has no job kind {name!r}.") from exc
+
+
+def label_of(name: str) -> str:
+    """What people read for this kind; its name where it has no label or is gone."""
+    kind = registry().get(name)
+    return (kind.label if kind else "") or name
+
+
+def icon_of(name: str) -> str:
+    """The symbol of this kind; a plain one for a kind that is gone."""
+    kind = registry().get(name)
+    return kind.icon if kind else "jobs"
+
+
+def subjects_of(jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    """What each of these jobs is about, asked kind by kind."""
+    found: dict[UUID, Subject] = {}
+    for name in {job.kind for job in jobs}:
+        same = [job for job in jobs if job.kind == name]
+        found |= {job.pk: Subject(label_of(name)) for job in same}
+        if kind := registry().get(name):
+            found |= kind.subjects(same)
+    return found
+
+
+def is_pausable(name: str) -> bool:
+    """Whether jobs of this kind keep checkpoints; no for a kind that is gone."""
+    kind = registry().get(name)
+    return kind is not None and kind.pausable

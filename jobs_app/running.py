@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
+import shutil
+import signal
 import socket
 import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.conf import settings
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection
+from django.core.management import call_command
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.utils.module_loading import import_string
 
-from jobs_app import services
+from jobs_app import admission, leases, outputs, upkeep
 from jobs_app.kinds import kind_of
 from jobs_app.models import Job
 from vodplatform.base import logs
-from vodplatform.base.process import ChildError, Finished, Limits, run_child
+from vodplatform.base.process import ChildError, Finished, Limits, kill_orphans, run_child
+from vodplatform.base.storage import StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
 WORKER = f"{socket.gethostname()}:{os.getpid()}"
+STRAY_SECONDS = 60.0
 
 
 class JobFailed(Exception):
@@ -40,12 +48,27 @@ class JobFailed(Exception):
         self.type = type
 
 
+class TransientFault(JobFailed):
+    """As :class:`JobFailed`, for what may well work a little later: it is tried again by itself, a few times."""
+
+
 class LeaseLost(Exception):
-    """The job was cancelled, deleted or taken over: end at once and write nothing."""
+    """The job was cancelled, paused, deleted or taken over: end at once and write nothing."""
 
 
 class ShuttingDown(Exception):
     """This worker ends: give the job back."""
+
+
+class Waits(Exception):
+    """Raised by :meth:`JobContext.wait`: the attempt ends here, the job goes on later."""
+
+    def __init__(self, state: dict[str, Any], seconds: float, deadline_seconds: float, message: str) -> None:
+        super().__init__(message)
+        self.state = state
+        self.seconds = seconds
+        self.deadline_seconds = deadline_seconds
+        self.message = message
 
 
 class JobContext:
@@ -54,26 +77,41 @@ class JobContext:
     def __init__(self, job: Job) -> None:
         assert job.lease_token
         self.job_id = job.pk
+        self.kind = job.kind
         self.owner = job.owner
         self.params: dict[str, Any] = job.params
         self.attempt = job.attempt
-        self.lease = services.Lease(job.pk, job.lease_token)
+        self.saved: dict[str, Any] | None = job.checkpoint
+        self.lease = leases.Lease(job.pk, job.lease_token)
         self.lost = threading.Event()
         self.shutdown = threading.Event()
+        self.has_stored = False
         self._pending: tuple[float, str] | None = None
+        self._pending_checkpoint: dict[str, Any] | None = None
         self._written_at = 0.0
+        self.renewed_at = time.monotonic()
+
+    def is_lost(self) -> bool:
+        """Whether the job is not this attempt's any more.
+
+        Without a renewal for a whole lease somebody else may run it: told from this process's own clock, because
+        the thread that renews may hang in a database that neither answers nor refuses.
+        """
+        if time.monotonic() - self.renewed_at > settings.JOB_LEASE_SECONDS:
+            self.lost.set()
+        return self.lost.is_set()
 
     def stop_reason(self) -> str | None:
         """Why to stop now, or None."""
-        if self.lost.is_set():
-            return "The job was cancelled or taken over."
+        if self.is_lost():
+            return "The job was cancelled, paused or taken over."
         if self.shutdown.is_set():
             return "The worker shuts down."
         return None
 
     def check(self) -> None:
         """Raise when the job has to stop; call it between steps."""
-        if self.lost.is_set():
+        if self.is_lost():
             raise LeaseLost
         if self.shutdown.is_set():
             raise ShuttingDown
@@ -81,17 +119,22 @@ class JobContext:
     def progress(self, percent: float, message: str) -> None:
         """Report how far it is; written at most twice a second, so a report soon after another may be left out."""
         self._pending = (percent, message)
-        if time.monotonic() - self._written_at >= settings.JOB_PROGRESS_SECONDS:
-            self._flush()
+        self._flush_if_due()
 
-    def _flush(self) -> None:
-        if self._pending is None:
+    def _flush_if_due(self) -> None:
+        if time.monotonic() - self._written_at >= settings.JOB_PROGRESS_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the progress and the checkpoint that have not been written yet."""
+        pending, state = self._pending, self._pending_checkpoint
+        self._pending = self._pending_checkpoint = None
+        if pending is None and state is None:
             return
-        percent, message = self._pending
-        self._pending = None
         self._written_at = time.monotonic()
         try:
-            if not services.report_progress(self.lease, percent, message):
+            holds = state is None or leases.save_checkpoint(self.lease, state)
+            if not holds or (pending is not None and not leases.report_progress(self.lease, *pending)):
                 self.lost.set()
         except DatabaseError as exc:
             # A percentage is no reason to lose the work; a lost lease is the keeper's to notice.
@@ -99,47 +142,94 @@ class JobContext:
         finally:
             close_old_connections()
 
+    def checkpoint(self, state: dict[str, Any]) -> None:
+        """Keep ``state`` (JSON types): another attempt finds it in ``saved`` and goes on from there, after a pause,
+        a deploy or a crash. Raises :class:`LeaseLost`.
+        """
+        self.check()
+        if not leases.save_checkpoint(self.lease, state):
+            raise LeaseLost
+        self.saved = state
+
+    def wait(self, state: dict[str, Any], *, seconds: float, deadline_seconds: float, message: str) -> NoReturn:
+        """End this attempt, free the worker and the lane, and go on with ``state`` in ``saved`` after ``seconds``
+        or when somebody calls :func:`jobs_app.services.poke`. ``deadline_seconds`` count from the first wait.
+        """
+        raise Waits(state, seconds, deadline_seconds, message)
+
     def run_child(
-        self, argv: Sequence[str], *, stdin: bytes = b"", limits: Limits | None = None, keep_messages: bool = True
-    ) -> Finished:
-        """Run the heavy part in a child; its ``progress``/``message`` lines become this job's progress.
+        self, argv: Sequence[str], *, stdin: bytes = b"", limits: Limits | None = None, keep_messages: bool = True,
+        share: tuple[float, float] = (0, 100), told: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Finished:  # fmt: skip
+        """Run the heavy part in a child; its ``progress``/``message`` lines become this job's progress,
+        its ``checkpoint`` lines (at most two a second are written) this job's checkpoint. Its other lines come back,
+        and each is ``told`` as it comes, in this thread. ``share``: the percent at which it begins and ends.
 
         Raises :class:`LeaseLost`, :class:`ShuttingDown`, or :class:`ChildError` when it ended badly.
         """
 
+        kept: list[dict[str, Any]] = []
+
         def on_message(message: dict[str, Any]) -> None:
+            if isinstance(message.get("checkpoint"), dict):
+                self.saved = self._pending_checkpoint = message["checkpoint"]
             if isinstance(message.get("progress"), int | float):
-                self.progress(float(message["progress"]), str(message.get("message", "")))
+                percent = share[0] + (share[1] - share[0]) * float(message["progress"]) / 100
+                self.progress(percent, str(message.get("message", "")))
+            elif "checkpoint" not in message:
+                if told is not None:
+                    told(message)
+                if keep_messages:
+                    kept.append(message)
 
         self.check()
         # Nothing is held while the child works: a connection lost meanwhile would be found out at the end.
         close_old_connections()
         try:
-            return run_child(
+            finished = run_child(
                 argv,
                 limits=limits or default_limits(),
                 stdin=stdin,
                 on_message=on_message,
                 should_stop=self.stop_reason,
-                keep_messages=keep_messages,
+                keep_messages=False,
             )
+            return replace(finished, messages=kept)
         except ChildError as exc:
             if exc.kind == ChildError.STOPPED:
                 self.check()
             raise
 
     @contextmanager
+    def holding(self) -> Iterator[None]:
+        """A transaction in which nobody can take the job away: for what an attempt writes before its end.
+
+        Raises :class:`LeaseLost`.
+        """
+        with transaction.atomic():
+            if self.lease.rows().select_for_update(no_key=True).first() is None:
+                self.lost.set()
+                raise LeaseLost
+            yield
+
+    @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder of this attempt's own, gone when the block ends."""
-        base = settings.DATA_DIR / "tmp"
+        """A folder of this attempt's own, gone when the block ends; those of attempts before it that died go now."""
+        base = upkeep.scratch_base()
         base.mkdir(mode=0o700, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"job-{self.job_id}-", dir=base) as folder:
-            yield Path(folder)
+        for folder in base.glob(f"job-*-{self.job_id.hex}-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        prefix = f"job-{self.lease.token.hex}-{self.job_id.hex}-"
+        with tempfile.TemporaryDirectory(prefix=prefix, dir=base, ignore_cleanup_errors=True) as own:
+            yield Path(own)
 
     def store(self, name: str, content: bytes) -> str:
-        """Keep an output under a key that no other attempt uses; returns the key."""
-        key = f"{services.output_prefix(self.job_id)}/{self.lease.token.hex}/{name}"
-        return default_storage.save(key, ContentFile(content))
+        """Keep an output under a key that no other attempt uses; returns the key.
+
+        Raises ``StoreUnavailable``, ``StoreFull``: the job is tried again when a handler lets them through.
+        """
+        self.has_stored = True
+        return outputs.store(self.job_id, self.lease.token, name, content)
 
 
 def default_limits() -> Limits:
@@ -150,22 +240,31 @@ def default_limits() -> Limits:
 
 
 class LeaseKeeper:
-    """One thread a process: renews every lease that runs here, notices lost ones, and sweeps after dead workers."""
+    """Two threads a process: one renews every lease that runs here and notices lost ones, one sweeps.
+
+    The sweep has a thread of its own, because a broker that hangs may hold it for longer than a lease lasts.
+    """
 
     def __init__(self) -> None:
         self._contexts: dict[uuid.UUID, JobContext] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._renewed: dict[uuid.UUID, float] = {}
-        self._thread: threading.Thread | None = None
+        self._lost_at: dict[uuid.UUID, float] = {}
+        self._trouble_at = time.monotonic()
+        self._asked_at: float | None = None  # the database, which has not answered yet
+        self._is_ending = False
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Begin; harmless when it runs already."""
         with self._lock:
-            if self._thread is None or not self._thread.is_alive():
+            if not any(thread.is_alive() for thread in self._threads):
                 self._stop.clear()
-                self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
-                self._thread.start()
+                self._trouble_at = time.monotonic()
+                named = (("lease-keeper", self._run), ("sweep", self._sweep))
+                self._threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in named]
+                for thread in self._threads:
+                    thread.start()
 
     def stop(self) -> None:
         """Tell every running job to give itself back, and end the sweep. Leases go on being renewed until then."""
@@ -174,13 +273,26 @@ class LeaseKeeper:
             for context in self._contexts.values():
                 context.shutdown.set()
 
+    def join(self, seconds: float) -> bool:
+        """Wait for the threads' end, so long at most each; whether they have ended."""
+        for thread in self._threads:
+            thread.join(seconds)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def give_back_all(self) -> None:
+        """Give back what handlers still hold that heard nothing of the end: this process is about to be gone."""
+        with self._lock:
+            contexts = list(self._contexts.values())
+        for context in contexts:
+            with contextlib.suppress(DatabaseError):
+                leases.give_back(context.lease)
+
     @contextmanager
     def keep(self, context: JobContext) -> Iterator[None]:
         """Keep one lease alive for the length of the block."""
         token = context.lease.token
         with self._lock:
             self._contexts[token] = context
-            self._renewed[token] = time.monotonic()
             if self._stop.is_set():
                 context.shutdown.set()
         try:
@@ -188,65 +300,190 @@ class LeaseKeeper:
         finally:
             with self._lock:
                 self._contexts.pop(token, None)
-                self._renewed.pop(token, None)
+                self._lost_at.pop(token, None)
 
     @property
     def stopping(self) -> bool:
         return self._stop.is_set()
 
+    def is_calm(self) -> bool:
+        """Whether the database has answered for so long that every living worker has renewed its leases since."""
+        return not self._waits() and time.monotonic() - self._trouble_at > 2 * settings.JOB_RENEW_SECONDS
+
+    def _waits(self) -> bool:
+        """Whether it takes the database unusually long to answer right now."""
+        asked_at = self._asked_at
+        return asked_at is not None and time.monotonic() - asked_at > settings.JOB_RENEW_SECONDS / 2
+
     def _run(self) -> None:
-        next_renewal = next_sweep = 0.0
+        next_renewal = 0.0
         tick = threading.Event()
         while not self._stop.is_set() or self._contexts:
             now = time.monotonic()
             with self._lock:
                 contexts = dict(self._contexts)
+            self._asked_at = now
             try:
+                if now >= next_renewal:
+                    next_renewal = now + settings.JOB_RENEW_SECONDS
+                    # Without a job too: it is by this that the process knows whether the database answers.
+                    leases.renew(contexts)
+                    if time.monotonic() - now > settings.JOB_RENEW_SECONDS / 2:
+                        self._trouble_at = time.monotonic()  # it had to wait, and so have others
+                    for context in contexts.values():
+                        context.renewed_at = now
                 if contexts:
                     self._mark_lost(contexts)
-                    if now >= next_renewal:
-                        next_renewal = now + settings.JOB_RENEW_SECONDS
-                        services.renew(contexts)
-                        with self._lock:
-                            self._renewed.update({token: now for token in contexts if token in self._renewed})
-                if now >= next_sweep and not self._stop.is_set():
-                    next_sweep = now + settings.JOB_SWEEP_SECONDS
-                    sweep()
             except DatabaseError as exc:
+                self._trouble_at = time.monotonic()
                 logger.warning("lease keeper", extra={"data": {"exception": repr(exc)}})
                 connection.close()
             except Exception:  # without this thread every lease of the process runs out
                 logger.exception("error")
                 connection.close()
-            self._fence(contexts)
+            if time.monotonic() - now > settings.JOB_RENEW_SECONDS:
+                self._trouble_at = time.monotonic()
+            self._asked_at = None
+            self._end_if_stuck(contexts)
             tick.wait(settings.JOB_CONTROL_SECONDS)
         connection.close()
 
+    def _sweep(self) -> None:
+        while not self._stop.is_set():
+            try:
+                sweep()
+            except DatabaseError as exc:
+                self._trouble_at = time.monotonic()
+                logger.warning("sweep", extra={"data": {"exception": repr(exc)}})
+                connection.close()
+            except Exception:  # without this thread lost wake-ups stay lost
+                logger.exception("error")
+                connection.close()
+            self._stop.wait(settings.JOB_SWEEP_SECONDS)
+        connection.close()
+
     def _mark_lost(self, contexts: dict[uuid.UUID, JobContext]) -> None:
-        holding = services.held(contexts)
+        holding = leases.held(contexts)
         for token, context in contexts.items():
             if token not in holding:
                 context.lost.set()
 
-    def _fence(self, contexts: dict[uuid.UUID, JobContext]) -> None:
-        """Without a renewal for a whole lease somebody else may run the job: stop, whatever the database says."""
+    def _end_if_stuck(self, contexts: dict[uuid.UUID, JobContext]) -> None:
+        """A thread cannot be killed: where a handler ignores its end for too long, this worker is ended instead.
+
+        SIGTERM, as at a deploy: the other jobs are given back and lose no attempt; `up` and systemd start it again.
+        Once only: a second one would end it before that.
+        """
+        if self._is_ending:
+            return
         now = time.monotonic()
-        with self._lock:
-            for token, context in contexts.items():
-                if now - self._renewed.get(token, now) > settings.JOB_LEASE_SECONDS:
-                    context.lost.set()
+        for token, context in contexts.items():
+            if context.is_lost() and now - self._lost_at.setdefault(token, now) > settings.JOB_STUCK_SECONDS:
+                self._is_ending = True
+                logger.error("error", extra={"data": {"stuck": str(context.job_id), "kind": context.kind}})
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
 
 
 keeper = LeaseKeeper()
 
 
-def sweep() -> None:
-    """Take over what dead workers left, and wake lanes whose wake-up was lost."""
-    from jobs_app.actors import wake
+class Room:
+    """Which jobs run in this process. One that has crashed twice runs with nothing beside it."""
 
-    services.reap()
-    for lane in services.lanes_with_work():
-        wake(lane)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+        self._alone = False
+        self._drained_for: str | None = None
+
+    def take(self, lane: str, *, look_first: bool) -> Job | None:
+        """Claim the next job, of the lane that this process has been emptied for or of ``lane``; None for none."""
+        with self._lock:
+            if self._alone:
+                return None
+            if self._drained_for and self._running:
+                if leases.next_must_be_alone(self._drained_for):
+                    return None
+                self._drained_for = None  # another process has taken it
+            wanted = dict.fromkeys(filter(None, (self._drained_for, lane)))
+            self._drained_for = None
+            for name in wanted:
+                try:
+                    job = leases.claim(name, WORKER, is_alone=self._running == 0, look_first=look_first)
+                except leases.MustBeAlone:
+                    self._drained_for = name
+                    return None
+                if job is not None:
+                    self._running += 1
+                    self._alone = job.runs_alone
+                    return job
+        return None
+
+    def leave(self) -> None:
+        """A job has ended here."""
+        with self._lock:
+            self._running -= 1
+            self._alone = False
+
+
+room = Room()
+
+
+class Sweep:
+    """What each worker process does every few seconds; the rarer things less often."""
+
+    def __init__(self) -> None:
+        self._next_admission = self._next_stray = 0.0
+        self._last_owner: uuid.UUID | None = None
+
+    def __call__(self) -> None:
+        """Take over what dead workers left, wake what is due, and wake lanes whose wake-up was lost."""
+        from jobs_app.actors import wake
+
+        # After an outage every lease has run out: the living renew theirs first.
+        if keeper.is_calm():
+            upkeep.reap()
+        upkeep.wake_due()
+        now = time.monotonic()
+        if now >= self._next_admission:
+            self._next_admission = now + settings.JOB_ADMISSION_SECONDS
+            self._last_owner = admission.admit_all(self._last_owner)
+            if upkeep.take_chore(upkeep.HOMELESS, settings.JOB_CHORES_SECONDS):
+                upkeep.fail_homeless()
+            if upkeep.take_chore("expire", settings.JOB_CHORES_SECONDS):
+                threading.Thread(target=_expire, name="expire", daemon=True).start()
+            for name, (seconds, path) in settings.JOB_CHORES.items():
+                if upkeep.take_chore(name, seconds):
+                    threading.Thread(target=_do_chore, args=(path,), name=name, daemon=True).start()
+        if now >= self._next_stray:
+            self._next_stray = now + STRAY_SECONDS
+            kill_orphans()
+        for lane in upkeep.lanes_with_work():
+            wake(lane)
+
+
+sweep = Sweep()
+
+
+def _expire() -> None:
+    try:
+        call_command("expire", stdout=io.StringIO())  # what it says of itself is in the log already
+    except Exception:  # it is due again in an hour
+        logger.exception("error")
+    finally:
+        connection.close()
+
+
+def _do_chore(path: str) -> None:
+    try:
+        import_string(path)()
+    except DatabaseError as exc:
+        logger.warning("chore", extra={"data": {"chore": path, "exception": repr(exc)}})
+    except Exception:  # it is due again
+        logger.exception("error", extra={"data": {"chore": path}})
+    finally:
+        connection.close()
 
 
 def run_lane(lane: str) -> int:
@@ -255,10 +492,13 @@ def run_lane(lane: str) -> int:
     try:
         while not keeper.stopping:
             close_old_connections()
-            job = services.claim(lane, WORKER)
+            job = room.take(lane, look_first=count == 0)
             if job is None:
                 break
-            run_job(job)
+            try:
+                run_job(job)
+            finally:
+                room.leave()
             count += 1
     finally:
         close_old_connections()
@@ -272,48 +512,107 @@ def run_job(job: Job) -> None:
     logs.event("processing.start", kind=job.kind, attempt=job.attempt)
     try:
         with keeper.keep(context):
-            _run(job, context)
+            completed = _run(job, context)
+        if context.has_stored and not completed:
+            _drop_outputs(job.pk)
     finally:
         logs.job_id.reset(token)
 
 
-def _run(job: Job, context: JobContext) -> None:
+def _drop_outputs(job_id: uuid.UUID) -> None:
+    try:
+        outputs.sweep_job(job_id)
+    except StoreUnavailable as exc:  # the hourly sweep comes by
+        logs.event("outputs.left", folder=outputs.prefix_of(job_id), reason=exc.reason)
+
+
+def _run(job: Job, context: JobContext) -> bool:
+    """Whether it was completed."""
+    write = _attempt(job, context)
+    try:
+        return write() and write.func is _complete
+    except (OperationalError, InterfaceError):
+        raise  # the lease runs out, and somebody takes over
+    except Exception as exc:
+        # What the handler wants to be written cannot be, such as a result that is no JSON: the row has to end.
+        logger.exception("error", extra={"data": {"kind": job.kind}})
+        _written(leases.fail, context.lease, "server_error", _sentence(exc))
+        return False
+
+
+def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 - each end has its line
+    """Run the handler; returns what writes how it ended."""
     lease = context.lease
     try:
         try:
             kind = kind_of(job.kind)
         except LookupError as exc:
-            services.fail(lease, "unknown_kind", str(exc))
-            return
+            raise JobFailed("unknown_kind", str(exc)) from exc
         result = kind.handler(context)
         context.check()
-        services.complete(lease, result)
+        return partial(_complete, lease, result)
     except LeaseLost:
         logger.info("lease lost")
+        # Where it was the database that did not answer, the row may still be this attempt's, and nobody has crashed.
+        return partial(bool) if keeper.is_calm() else partial(_written, leases.give_back, lease)
     except ShuttingDown:
-        services.give_back(lease)
+        context.flush()
+        return partial(_written, leases.give_back, lease)
+    except Waits as exc:
+        return partial(
+            _written, leases.wait, lease, exc.state, exc.seconds, deadline_seconds=exc.deadline_seconds,
+            message=exc.message,
+        )  # fmt: skip
+    except TransientFault as exc:
+        return partial(_written, leases.retry_later, lease, exc.type, str(exc))
     except JobFailed as exc:
-        services.fail(lease, exc.type, str(exc))
+        return partial(_written, leases.fail, lease, exc.type, str(exc))
+    except (StoreUnavailable, StoreFull) as exc:
+        # The storage's fault, whatever the kind: it may be well again, or have room, a little later.
+        return partial(_written, leases.retry_later, lease, exc.type.name, exc.message)
     except ChildError as exc:
-        _child_ended(lease, exc)
-    except (OperationalError, InterfaceError) as exc:
+        return partial(_child_ended, lease, exc)
+    except (OperationalError, InterfaceError):
         # The database failed, not the job: run it again, at the latest when nobody has renewed its lease.
         logger.exception("error", extra={"data": {"kind": job.kind}})
-        close_old_connections()
-        services.crashed(lease, f"the database could not be reached ({type(exc).__name__})")
+        return partial(_written, leases.retry_later, lease, "unavailable", "The database could not be reached.")
     except Exception as exc:
         # The row has to end whatever a handler does; the fault is logged with its traceback.
         logger.exception("error", extra={"data": {"kind": job.kind}})
-        services.fail(lease, "server_error", f"Something broke on our side ({type(exc).__name__}); it has been logged.")
+        return partial(_written, leases.fail, lease, "server_error", _sentence(exc))
 
 
-def _child_ended(lease: services.Lease, exc: ChildError) -> None:
+def _complete(lease: leases.Lease, result: dict[str, Any]) -> bool:
+    return _written(leases.complete, lease, result)
+
+
+def _sentence(exc: Exception) -> str:
+    return f"Something broke on our side ({type(exc).__name__}); it has been logged."
+
+
+def _written(write: Callable[..., bool], *args: Any, **values: Any) -> bool:
+    """Write how an attempt ended, through a database that is away for a while: the work is done, the row must know.
+
+    The write is conditional on the lease: where somebody took the job over meanwhile, it changes nothing.
+    """
+    deadline = time.monotonic() + settings.JOB_LAST_WORD_SECONDS
+    pause = threading.Event()
+    while True:
+        try:
+            return write(*args, **values)
+        except (OperationalError, InterfaceError):
+            close_old_connections()
+            if time.monotonic() > deadline:
+                raise
+            pause.wait(1.0)
+
+
+def _child_ended(lease: leases.Lease, exc: ChildError) -> bool:
     logger.warning("child ended", extra={"data": {"kind": exc.kind, "stderr": exc.stderr[-4000:]}})
     if exc.kind == ChildError.TIMEOUT:
-        services.fail(lease, "timeout", f"{exc} Try a shorter or smaller video.")
-    elif exc.kind == ChildError.MEMORY:
-        services.fail(lease, "out_of_memory", f"{exc} Try a smaller video.")
-    elif exc.kind == ChildError.CRASHED and (exc.returncode or 0) < 0:
-        services.crashed(lease, str(exc))
-    else:
-        services.fail(lease, "server_error", f"{exc} It has been logged.")
+        return _written(leases.fail, lease, "timeout", f"{exc} Try a shorter or smaller video.")
+    if exc.kind == ChildError.MEMORY:
+        return _written(leases.fail, lease, "out_of_memory", f"{exc} Try a smaller video.")
+    if exc.kind == ChildError.CRASHED and (exc.returncode or 0) < 0:
+        return _written(leases.crashed, lease, str(exc))
+    return _written(leases.fail, lease, "server_error", f"{exc} It has been logged.")

@@ -15,7 +15,9 @@ class JobSerializer(serializers.Serializer[dict[str, Any]]):
 
     id = serializers.UUIDField()
     kind = serializers.CharField()
+    owner = serializers.CharField(help_text="User name.")
     status = serializers.ChoiceField(choices=JobStatus.choices)
+    pausable = serializers.BooleanField(help_text="Whether jobs of this kind keep checkpoints.")
     priority = serializers.IntegerField()
     progress = serializers.FloatField(help_text="Percent; never goes back within an attempt.")
     message = serializers.CharField()
@@ -23,6 +25,7 @@ class JobSerializer(serializers.Serializer[dict[str, Any]]):
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
+    run_at = serializers.DateTimeField(allow_null=True, help_text="When a waiting job goes on by itself.")
     result = serializers.JSONField(allow_null=True)
     error = serializers.JSONField(allow_null=True, help_text="`{type, message}` of a failed job.")
 

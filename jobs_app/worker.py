@@ -13,12 +13,14 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
 django.setup()
 
+from django.db import connection  # noqa: E402
 from dramatiq.middleware import Middleware  # noqa: E402
 
 import jobs_app.actors  # noqa: E402, F401
 from jobs_app.broker import broker  # noqa: E402
 from jobs_app.kinds import registry  # noqa: E402
 from jobs_app.running import keeper  # noqa: E402
+from vodplatform.base import publish  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
 
@@ -33,12 +35,20 @@ class WorkerLife(Middleware):
         if parent is not None and os.getppid() != parent.pid:
             os._exit(1)
         registry()
+        if connection.vendor == "sqlite":
+            # Opening a file for each job costs more than the job's own statements; PostgreSQL's come from a pool.
+            connection.settings_dict["CONN_MAX_AGE"] = None
 
     def after_worker_boot(self, broker: object, worker: object) -> None:
         keeper.start()
 
     def before_worker_shutdown(self, broker: object, worker: object) -> None:
         keeper.stop()
+
+    def after_worker_shutdown(self, broker: object, worker: object) -> None:
+        keeper.give_back_all()
+        # A forked process ends without Python's own end.
+        publish.flush()
 
 
 broker.add_middleware(WorkerLife())

@@ -12,7 +12,7 @@ README = Path(PROJECT_ROOT, "README.md").read_text()
 
 
 def test_the_settings_table_is_the_code_s():
-    rows = re.findall(r"^\| `([A-Z_]+)` \| (.*?) \| (.*) \|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z0-9_]+)` \| (.*?) \| (.*) \|$", README, re.MULTILINE)
     assert rows == [(variable.name, variable.default, variable.help) for variable in VARIABLES]
 
 

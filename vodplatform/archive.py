@@ -1,8 +1,8 @@
 """One file with everything that the program knows and has made, written under load and read back elsewhere.
 
 The archive is a tar: ``manifest.json``, ``rows.jsonl`` (every row, in one snapshot, by Django's serializer, so
-that it may move between SQLite and PostgreSQL) and ``media/…``. Videos used by reference, browser sessions
-and the secret key are not in it.
+that it may move between SQLite and PostgreSQL) and ``media/…``. Videos used by reference, files on
+S3, browser sessions and the secret key are not in it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
 FORMAT = 1
-LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry"}
+LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry", "accounts.wsticket"}
 
 
 class ArchiveError(Exception):
@@ -36,9 +36,9 @@ class ArchiveError(Exception):
 
 
 def kept_models() -> list[type[Model]]:
-    """The models in an archive, each after those it points to."""
+    """The models in an archive, each after those it points to; one that shows another's rows has none of its own."""
     models = serializers.sort_dependencies([(config, None) for config in apps.get_app_configs()])
-    return [model for model in models if model._meta.label_lower not in LEFT_OUT]
+    return [model for model in models if not model._meta.proxy and model._meta.label_lower not in LEFT_OUT]
 
 
 def write_archive(target: Path) -> dict[str, int]:

@@ -23,11 +23,11 @@ def home(request: HttpRequest) -> HttpResponse:
     demo = _demo_session(request)
     if demo is not None:
         if not request.user.is_authenticated:
-            login(request, demo.owner, backend="django.contrib.auth.backends.ModelBackend")
+            login(request, demo.owner)
         return redirect("compare-session", session_id=demo.session_id)
     if isinstance(request.user, User):
         return redirect("compare")
-    return render(request, "home.html")
+    return render(request, "home.html", {"signup_open": settings.SIGNUP})
 
 
 def _demo_session(request: HttpRequest) -> ComparisonSession | None:

@@ -26,6 +26,7 @@ from media_app.av.container import (
     MICROSECONDS,
     REBASED_FORMATS,
     MediaError,
+    demux,
     first_video,
     open_media,
     presentation_origin,
@@ -113,6 +114,11 @@ class Picture:
         stored = (height, width) if self._rotation % 180 else (width, height)
         small = frame.reformat(width=stored[0], height=stored[1], format="bgr24").to_ndarray()
         return self._upright(np.asarray(small, np.uint8))
+
+    def squeezed(self, width: int, height: int) -> Image:
+        """The whole frame as it is stored, in this size whatever its shape: BGR, uint8, shape (height, width, 3)."""
+        small = self._frame.reformat(width=width, height=height, format="bgr24", interpolation="AREA")
+        return np.asarray(small.to_ndarray(), np.uint8)
 
     def _upright(self, image: Image) -> Image:
         turn = TURNS.get(self._rotation)
@@ -214,7 +220,7 @@ class VideoFile:
             # Here a seek goes to any packet, not to a keyframe.
             self._seek(time - JUST_BEFORE)
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in demux(self._container, self._stream):
                 if not packet.is_keyframe:
                     continue
                 frames = self._stream.decode(packet) or self._stream.decode(None)
@@ -262,7 +268,7 @@ class VideoFile:
         context = self._stream.codec_context
         sparse_end = -np.inf if sparse_until is None else sparse_until - REORDER_SECONDS
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in demux(self._container, self._stream):
                 if floor is None:
                     if not packet.is_keyframe and packet.size:
                         continue
@@ -290,7 +296,7 @@ class VideoFile:
         self._seek(-BEFORE_START)
         stamps = [
             p.pts if p.dts is None else p.dts
-            for p in self._container.demux(self._stream)
+            for p in demux(self._container, self._stream)
             if p.is_keyframe and (p.pts is not None or p.dts is not None)
         ]
         return np.array(stamps, np.float64) * self._base - self._origin
@@ -301,7 +307,7 @@ class VideoFile:
         if self._stream.duration and self._stream.duration > 0:
             return self._stream.duration * self._base
         self._seek(-BEFORE_START)
-        ends = [p.pts + (p.duration or 0) for p in self._container.demux(self._stream) if p.pts is not None]
+        ends = [p.pts + (p.duration or 0) for p in demux(self._container, self._stream) if p.pts is not None]
         return max(0.0, max(ends, default=0) * self._base - self._origin)
 
 

@@ -12,15 +12,24 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import av.container
 import av.error
-import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from media_app.av.container import MICROSECONDS, MediaError, first_video, open_media, presentation_origin
+from media_app.av.container import (
+    MAX_PIXELS,
+    MICROSECONDS,
+    MediaError,
+    demux,
+    first_video,
+    late_start,
+    open_media,
+    presentation_origin,
+)
 
 MAX_PACKETS_TO_FIRST_FRAME = 400
 TIMING_PACKETS = 600
@@ -33,10 +42,11 @@ LEAST_SIDE = 16  # pixels; below that there is nothing to see, and scalers have 
 
 @dataclass(frozen=True, slots=True)
 class ProbeLimits:
-    """What a file may claim before anything is decoded: pixels of a side, and of a frame."""
+    """What a file may claim before anything is decoded: pixels of a side and of a frame, seconds of length."""
 
     max_side: int = 16384
-    max_pixels: int = 8192 * 8192
+    max_pixels: int = MAX_PIXELS
+    max_seconds: float = 604_800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,8 @@ class VideoFacts:
     rate, exact. width, height: pixels as displayed, rotation and sample aspect ratio applied; coded_width,
     coded_height: as stored. rotation: degrees clockwise to turn the stored picture for display.
     sample_aspect_ratio: of the stored picture. bit_rate: bits a second, 0 when unknown. truncated: the index
-    names bytes that the file does not have.
+    names bytes that the file does not have. is_interlaced: the first picture is two fields. color_transfer: of the
+    first picture, as ITU-T H.273 numbers them, 2 when unknown.
     """
 
     container: str
@@ -76,6 +87,8 @@ class VideoFacts:
     audio_tracks: tuple[AudioTrack, ...]
     truncated: bool
     has_video: bool = True
+    is_interlaced: bool = False
+    color_transfer: int = 2
 
     def as_json(self) -> dict[str, Any]:
         """The same as JSON values; fractions as ``[numerator, denominator]``."""
@@ -87,12 +100,16 @@ class VideoFacts:
 
 def probe(path: str | os.PathLike[str], limits: ProbeLimits | None = None) -> VideoFacts:
     """Open ``path``, decode one frame, and say what it is. Raises :class:`MediaError`."""
-    limits = limits or ProbeLimits()
     with open_media(path) as container:
-        try:
-            return _probe(container, limits)
-        except av.error.FFmpegError as exc:
-            raise MediaError(MediaError.UNREADABLE, "The video data is damaged and cannot be decoded.") from exc
+        return probe_container(container, limits)
+
+
+def probe_container(container: av.container.InputContainer, limits: ProbeLimits | None = None) -> VideoFacts:
+    """As :func:`probe`, for a file that is open already and is read from somewhere else afterwards."""
+    try:
+        return _probe(container, limits or ProbeLimits())
+    except av.error.FFmpegError as exc:
+        raise MediaError(MediaError.UNREADABLE, "The video data is damaged and cannot be decoded.") from exc
 
 
 def display_rotation(frame: VideoFrame) -> int:
@@ -133,6 +150,8 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
         rate = _usual_rate(rate)
     if duration <= 0:
         raise MediaError(MediaError.UNREADABLE, "The file does not say how long it is, and no frame tells.")
+    if duration > limits.max_seconds:
+        raise MediaError(MediaError.UNREADABLE, f"The file claims to last {duration / 86_400:.0f} days.")
     context = stream.codec_context
     return VideoFacts(
         container=container.format.name,
@@ -155,10 +174,14 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
             if s.codec_context is not None
         ),
         truncated=truncated,
+        is_interlaced=bool(frame.interlaced_frame),
+        color_transfer=int(frame.color_trc),
     )
 
 
 def _check_size(width: int, height: int, limits: ProbeLimits) -> None:
+    if not width or not height:
+        raise MediaError(MediaError.UNREADABLE, "The picture has no size, or claims one that is too large to decode.")
     if min(width, height) < LEAST_SIDE:
         raise MediaError(MediaError.UNREADABLE, f"The picture is too small: {width}×{height} pixels.")
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
@@ -171,7 +194,7 @@ def _first_frame(container: av.container.InputContainer, stream: VideoStream, li
     context.thread_count = 1
     # The sequence header may claim another size than the container did.
     context.options = {"max_pixels": str(limits.max_pixels)}
-    for packets, packet in enumerate(container.demux(stream)):
+    for packets, packet in enumerate(demux(container, stream)):
         try:
             frames = stream.decode(packet)
         except av.error.InvalidDataError:
@@ -185,41 +208,39 @@ def _first_frame(container: av.container.InputContainer, stream: VideoStream, li
     raise MediaError(MediaError.UNREADABLE, "No frame of the video can be decoded.")
 
 
-def _index_timestamps(stream: VideoStream) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+def _index_timestamps(stream: VideoStream) -> list[int] | None:
     """Sorted timestamps of all frames, in time base units, when the file's own index lists every frame."""
     count = len(stream.index_entries)
     if count < 2 or count < 0.9 * stream.frames or not stream.frames:
         return None
-    return np.sort(np.fromiter((e.timestamp for e in stream.index_entries), np.int64, count))
+    return sorted(entry.timestamp for entry in stream.index_entries)
 
 
-def _packet_timestamps(
-    container: av.container.InputContainer, stream: VideoStream
-) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _packet_timestamps(container: av.container.InputContainer, stream: VideoStream) -> list[int]:
     """Sorted presentation timestamps of the packets at the start of the file."""
     container.seek(container.start_time or 0)
     found: list[int] = []
-    for packet in container.demux(stream):
+    for packet in demux(container, stream):
         if packet.pts is not None:
             found.append(packet.pts)
         if len(found) >= TIMING_PACKETS:
             break
     # Reordering makes the last few incomplete.
-    return np.sort(np.array(found[: -16 if len(found) > 64 else None], np.int64))
+    return sorted(found[: -16 if len(found) > 64 else None])
 
 
-def _varies(timestamps: np.ndarray[Any, np.dtype[np.int64]]) -> bool:
+def _varies(timestamps: Sequence[int]) -> bool:
     """Whether frame durations differ by more than rounding in more than one frame of a hundred."""
-    steps = np.diff(timestamps)
-    steps = steps[steps > 0]
+    steps = sorted(later - earlier for earlier, later in pairwise(timestamps) if later > earlier)
     if len(steps) < 8:
         return False
-    usual = float(np.median(steps))
-    return bool(np.mean(np.abs(steps - usual) > max(1.5, VFR_JITTER * usual)) > VFR_SHARE)
+    usual = (steps[(len(steps) - 1) // 2] + steps[len(steps) // 2]) / 2  # the median
+    tolerance = max(1.5, VFR_JITTER * usual)
+    return sum(abs(step - usual) > tolerance for step in steps) > VFR_SHARE * len(steps)
 
 
-def _measured_rate(timestamps: np.ndarray[Any, np.dtype[np.int64]], stream: VideoStream) -> Fraction:
-    span = int(timestamps[-1] - timestamps[0]) if len(timestamps) > 1 else 0
+def _measured_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
+    span = timestamps[-1] - timestamps[0] if len(timestamps) > 1 else 0
     if span <= 0 or not stream.time_base:
         raise MediaError(MediaError.UNREADABLE, "The file has no usable frame times.")
     return (Fraction(len(timestamps) - 1, span) / stream.time_base).limit_denominator(1001)
@@ -237,7 +258,9 @@ def _usual_rate(rate: Fraction) -> Fraction:
 def _duration(container: av.container.InputContainer, stream: VideoStream) -> float:
     """Seconds that a player's scrub bar shows; files that do not say are asked for their last packet."""
     if container.duration and container.duration > 0:
-        return container.duration / MICROSECONDS
+        # Of an MP4 it is the time from the first track's beginning, where Matroska counts from zero.
+        late = late_start(container) if container.format.name.startswith("mov") else 0.0
+        return container.duration / MICROSECONDS + late
     base = stream.time_base
     if base is None:
         return 0.0
@@ -245,7 +268,7 @@ def _duration(container: av.container.InputContainer, stream: VideoStream) -> fl
         return float(stream.duration * base)
     last = 0
     container.seek(0)
-    for packet in container.demux(stream):
+    for packet in demux(container, stream):
         if packet.pts is not None:
             last = max(last, packet.pts + (packet.duration or 0))
     return max(0.0, float(last * base - presentation_origin(container)))

@@ -1,32 +1,53 @@
-"""Taking files into the library by reference: probe in a child, one row per owner and file."""
+"""Videos: taken in by reference, opened, changed and deleted. Uploads arrive by receiving and handlers."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db import transaction
+from django.db.models import RestrictedError
+from django.db.models.functions import Now
 
+from jobs_app import leases
+from jobs_app import services as jobs
+from jobs_app.models import LIVE, Job
+from media_app.av.sniff import sniff
 from media_app.catalog import library_roots
-from media_app.catalog.models import Video, VideoSource
+from media_app.catalog.models import TRANSITIONS, Rendition, Video, VideoSource, VideoStatus
+from media_app.store import files as store
+from media_app.uploads import services as uploads
+from media_app.uploads.models import LIVE as UPLOADS_LIVE
+from media_app.uploads.models import Upload
+from media_app.uploads.purposes import registry as purposes
 from vodplatform.accounts.models import User
+from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
+from vodplatform.base.logs import event
 from vodplatform.base.process import ChildError, Limits, WaitingRoom
+from vodplatform.base.transitions import transition
 
+RENDER_KIND = "render"
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = WaitingRoom(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
-MIME_TYPES = {
-    ".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm", ".ogv": "video/ogg",
-    ".ogg": "video/ogg", ".mkv": "video/x-matroska", ".avi": "video/x-msvideo", ".ts": "video/mp2t",
-}  # fmt: skip
+HEAD_BYTES = 4096
+UNKNOWN_TYPE = "application/octet-stream"
+# What a video's row says of its file.
+OF_THE_FILE = frozenset({
+    "location", "file_size", "mime_type", "sha256", "duration", "fps_numerator", "fps_denominator",
+    "is_variable_frame_rate", "width", "height", "codec", "audio_tracks",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +85,12 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             raise DomainError("vod_unreadable", "The file is cut short: its end is missing.", index=index)
     with transaction.atomic():
         for file in fresh:
-            values = {**_columns(file, facts[file]["facts"]), "title": file.path.name[:255]}
+            values = {
+                **columns_of(facts[file]["facts"]),
+                "source": VideoSource.REFERENCE,
+                "mime_type": mime_type_of(file.path),
+                "title": file.path.name[:255],
+            }
             known[file], _ = Video.objects.get_or_create(
                 owner=user, location=str(file.path), file_size=file.size, modified_ns=file.modified_ns, defaults=values
             )
@@ -96,7 +122,7 @@ def probe(paths: list[Path], caller: object = "") -> list[dict[str, Any]]:
 
 
 def open_video(video: Video) -> int:
-    """A read-only file descriptor of the video's bytes; the caller closes it.
+    """A read-only file descriptor of the video's bytes, which are on this machine; the caller closes it.
 
     A referenced file is opened only while it lies below a library root of the video's owner. Raises
     ``FileNotFoundError``.
@@ -104,17 +130,187 @@ def open_video(video: Video) -> int:
     return os.open(local_path(video), os.O_RDONLY | os.O_CLOEXEC)
 
 
+def is_local(video: Video) -> bool:
+    """Whether the bytes can be opened by a path of this machine."""
+    return video.source == VideoSource.REFERENCE or store.is_local()
+
+
 def local_path(video: Video) -> Path:
-    """Where the bytes are on this machine. Raises ``FileNotFoundError`` when they are gone or out of bounds."""
+    """Where the bytes are on this machine.
+
+    Raises ``FileNotFoundError`` when they are gone or out of bounds, ``StoreUnavailable`` when their disk fails.
+    """
     if video.source == VideoSource.STORED:
-        path = Path(default_storage.path(video.location))
+        path = store.local_path(video.location)
     else:
         path = Path(os.path.realpath(video.location))
         if not library_roots.is_inside(path, library_roots.roots_of(video.owner)):
             raise FileNotFoundError(video.location)
-    if not path.is_file():
-        raise FileNotFoundError(video.location)
+    with store.told_apart(video.location):
+        if not path.is_file():
+            raise FileNotFoundError(video.location)
     return path
+
+
+def path_for_work(video: Video, folder: Path, told: Callable[[int], None] | None = None) -> Path:
+    """A path from which the whole file can be read: its own, or a copy in ``folder`` where it lies on S3.
+
+    told: as :func:`media_app.store.files.local_copy` has it. Raises ``FileNotFoundError``, ``StoreUnavailable``.
+    """
+    return local_path(video) if is_local(video) else store.local_copy(video.location, folder, told)
+
+
+def check_file(video: Video) -> None:
+    """Raises ``FileNotFoundError`` when the video's bytes are gone, ``StoreUnavailable`` when nobody can tell."""
+    if is_local(video):
+        local_path(video)
+    else:
+        store.size(video.location)
+
+
+def mime_type_of(path: Path, otherwise: str = UNKNOWN_TYPE) -> str:
+    """The type of a file by its first bytes, or ``otherwise``. Raises OSError."""
+    with path.open("rb") as file:
+        kind = sniff(file.read(HEAD_BYTES))
+    return kind.mime_type if kind else otherwise
+
+
+def changing_of(purpose: str) -> Callable[[uuid.UUID], AbstractContextManager[Any]]:
+    """What stands around every write of a video that came by uploads of this purpose; empty for none."""
+    found = purposes().get(purpose)
+    return found.changing if found else lambda video_id: contextlib.nullcontext()
+
+
+def go_back(video_id: uuid.UUID, previous: Mapping[str, Any], error_type: str, message: str) -> None:
+    """Show the former file of a video again whose new one could not be taken in; why stays on the row.
+
+    previous: the columns of the former file. What the new one has left in the store goes once that is committed.
+    """
+    values = {name: value for name, value in previous.items() if name in OF_THE_FILE}
+    values |= {"error_type": error_type, "error_message": message, "updated_at": Now()}
+    rows = Video.objects.filter(pk=video_id)
+    # Somebody may have called it ready before it was.
+    if not transition(rows, TRANSITIONS, VideoStatus.READY, **values):
+        rows.filter(status=VideoStatus.READY).update(**values)
+    transaction.on_commit(lambda: delete_others(video_id, str(previous["location"])))
+
+
+def delete_others(video_id: uuid.UUID, location: str) -> None:
+    """Delete what lies beside the file at ``location`` in its video's folder; the sweep finds what cannot be now.
+
+    What uploads are bringing stays. Where another file has taken the place of that one meanwhile nothing is deleted:
+    whoever takes that one in sees to the rest.
+    """
+    try:
+        # Listed before the rows are read: what comes meanwhile is not in the list.
+        found = [file.key for file in store.files(f"videos/{video_id}/")]
+        coming = Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE)
+        kept = {location, *coming.values_list("key", flat=True)}
+        with transaction.atomic():
+            # Whoever is putting another file in its place right now is waited for.
+            row = Video.objects.select_for_update(no_key=True).filter(pk=video_id).values_list("location", flat=True)
+            if row.first() != location:
+                return
+        for key in found:
+            if key not in kept:
+                store.delete(key)
+    except store.StoreUnavailable as exc:
+        event("video.left", video=str(video_id), reason=exc.reason)
+
+
+def change(video: Video, values: dict[str, Any]) -> Video:
+    """Write title, description or tags."""
+    for name, value in values.items():
+        setattr(video, name, value)
+    video.save(update_fields=[*values, "updated_at"])
+    return video
+
+
+def want_rendition(video: Video, kind: str) -> tuple[Rendition | None, Job | None]:
+    """The rendition if it is made, else the job that makes it, begun now if there is none.
+
+    Raises ``video_not_ready`` (409).
+    """
+    if video.status != VideoStatus.READY:
+        raise DomainError("video_not_ready")
+    with transaction.atomic():
+        Video.objects.select_for_update(no_key=True).get(pk=video.pk)
+        made = video.renditions.filter(kind=kind).first()
+        if made:
+            return made, None
+        tasks = [{"do": kind}]
+        running = Job.objects.filter(
+            kind=RENDER_KIND, owner=video.owner_id, status__in=LIVE, params__video_id=str(video.pk), params__tasks=tasks
+        ).first()
+        return None, running or jobs.enqueue(RENDER_KIND, video.owner, {"video_id": str(video.pk), "tasks": tasks})
+
+
+def cancel_jobs(video_id: uuid.UUID) -> None:
+    """Cancel all that is under way for a video."""
+    jobs.cancel_all(Job.objects.filter(status__in=LIVE, params__video_id=str(video_id)))
+
+
+def delete_video(video: Video, by: User | None) -> None:
+    """Delete a video with all that was made of it; a file used in place stays where it is.
+
+    by: None where its time was over.
+    Raises ``video_in_use`` (409) while a session shows it, with the ``sessions``.
+    """
+    with transaction.atomic():
+        cancel_jobs(video.pk)
+        audit.record("video.delete", actor=by, target=video, title=video.title, location=video.location)
+        video_id, location, is_stored = video.pk, video.location, video.source == VideoSource.STORED
+        try:
+            video.delete()
+        except RestrictedError as exc:
+            shown = sorted({str(getattr(row, "session", row)) for row in exc.restricted_objects})
+            raise DomainError("video_in_use", sessions=shown) from exc
+        transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
+
+
+def _delete_files(video_id: uuid.UUID, location: str) -> None:
+    """The sweep finds what is left when the storage does not answer now."""
+    try:
+        store.delete_folder(f"renditions/{video_id}/")
+        store.delete_folder(f"thumbnails/{video_id}/")
+        uploads.forget(video_id)  # pieces that were never joined
+        for upload in Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE):
+            with contextlib.suppress(DomainError):  # it has ended meanwhile
+                uploads.cancel(upload)
+        if location:
+            store.delete_folder(f"videos/{video_id}/")
+    except store.StoreUnavailable as exc:
+        event("video.left", video=str(video_id), reason=exc.reason)
+
+
+def sweep_renditions() -> int:
+    """Delete what attempts made and did not come to keep; returns how many files went.
+
+    The folder below a video's carries the token of the attempt, as in :mod:`jobs_app.outputs`.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for file in store.files("renditions/"):
+        parts = file.key.split("/")
+        if len(parts) > 3:
+            found.setdefault((parts[1], parts[2]), []).append(file.key)
+    # Listed before the rows are read: what a new attempt makes meanwhile is not in the list.
+    kept = {tuple(folder.split("/")[1:3]) for folder in Rendition.objects.values_list("folder", flat=True)}
+    held = leases.held([token for _, name in found if (token := attempt_of(name))])
+    count = 0
+    for (video, name), keys in found.items():
+        if (video, name) not in kept and attempt_of(name) not in held:
+            for key in keys:
+                store.delete(key)
+                count += 1
+    return count
+
+
+def attempt_of(name: str) -> uuid.UUID | None:
+    """The lease's token in the name of a folder that an attempt made; None for any other name."""
+    try:
+        return uuid.UUID(name)
+    except ValueError:
+        return None
 
 
 def _look(path: Path) -> _File:
@@ -122,11 +318,10 @@ def _look(path: Path) -> _File:
     return _File(path, found.st_size, found.st_mtime_ns)
 
 
-def _columns(file: _File, facts: dict[str, Any]) -> dict[str, Any]:
+def columns_of(facts: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a video that hold what the probe found."""
     numerator, denominator = facts["fps"]
     return {
-        "source": VideoSource.REFERENCE,
-        "mime_type": MIME_TYPES.get(file.path.suffix.lower(), "application/octet-stream"),
         "duration": facts["duration"],
         "fps_numerator": numerator,
         "fps_denominator": denominator,

@@ -1,43 +1,59 @@
-"""The byte door: ``GET|HEAD /api/v1/media/stream/{id}`` as a raw ASGI app, mounted before Django.
+"""The byte doors as one raw ASGI app, mounted before Django: originals, HLS, and what was made of videos.
 
-Django's own file answer under ASGI loads the whole file and ignores Range; this one reads 256 KiB at a
-time and stops when the player hangs up, else each seek of a player would read the file to its end.
+Django's own file answer under ASGI loads the whole file and ignores Range; here a piece at a time is read, and
+reading stops when the player hangs up, else each seek of a player would read the file to its end.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import contextvars
+import hashlib
 import json
 import logging
 import os
 import re
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
-from email.utils import formatdate
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
-from asgiref.sync import sync_to_async
-from django.db import DatabaseError, close_old_connections
+from django.contrib.auth.models import AnonymousUser
+from django.db import DatabaseError, close_old_connections, connection
 
-from media_app.catalog.models import Video
-from media_app.catalog.services import open_video
-from media_app.delivery.ranges import ByteRange, Unsatisfiable, etag_matches, parse_range
-from media_app.delivery.urls import STREAM, STREAM_PREFIX
-from vodplatform.accounts.authentication import authenticate
-from vodplatform.base import logs, signing
-from vodplatform.base.errors import ERROR_TYPES, error_body
+from media_app.delivery import counting, sources, waiting
+from media_app.delivery.conditions import decide, show_date
+from media_app.delivery.ranges import begins_with_the_first_byte, etag_matches
+from media_app.delivery.sending import Message, ObjectReader, Receive, Send, send_file, send_object
+from media_app.delivery.sources import Elsewhere, Found, HandedOver, OpenFile, Pending, Request, StoredObject
+from media_app.delivery.urls import HLS_PREFIX, RENDITION_PREFIX, STREAM_PREFIX
+from vodplatform.accounts.authentication import reader_of
+from vodplatform.accounts.models import User
+from vodplatform.base import logs
+from vodplatform.base.bodies import Scope, headers_of
+from vodplatform.base.errors import DomainError, error_body
 from vodplatform.base.middleware import REQUEST_ID
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
 logger = logging.getLogger("vodplatform.error")
-READ_BYTES = 256 * 1024
-ADDRESS = re.compile(re.escape(STREAM_PREFIX) + r"(?P<id>[^/]+)/?")
+# Rows are looked up in threads of their own.
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="media-door")
+# Routes, as logs and metrics name them, and the addresses that belong to each.
+ADDRESSES = {
+    "api/v1/media/stream/<video_id>": re.compile(re.escape(STREAM_PREFIX) + r"(?P<video_id>[^/]+)/?"),
+    "api/v1/media/hls/<token>/<video_id>/<name>": re.compile(
+        re.escape(HLS_PREFIX) + r"(?P<token>[^/]+)/(?P<video_id>[^/]+)/(?P<name>master\.m3u8)/?"
+    ),
+    "api/v1/media/hls/<token>/<video_id>/<rung>/<name>": re.compile(
+        re.escape(HLS_PREFIX) + r"(?P<token>[^/]+)/(?P<video_id>[^/]+)/(?P<rung>[^/]+)/(?P<name>[^/]+)/?"
+    ),
+    "api/v1/media/renditions/<token>/<rendition_id>/<name>": re.compile(
+        re.escape(RENDITION_PREFIX) + r"(?P<token>[^/]+)/(?P<rendition_id>[^/]+)/(?P<name>[^/]+)/?"
+    ),
+}
+STREAM_ROUTE = next(iter(ADDRESSES))
 # A stored file must never act as a page of this site, whatever it really is.
 SAFE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -46,169 +62,216 @@ SAFE_HEADERS = [
     (b"referrer-policy", b"same-origin"),
     (b"x-frame-options", b"DENY"),
 ]
+Fields = list[tuple[bytes, bytes]]
+# Whoever is given the bytes watches them, wherever they come from.
+GIVEN = (200, 206, 302)
 
 
-class _Refused(Exception):
-    def __init__(self, type: str) -> None:
-        self.type = type
+def route_of(path: str) -> str | None:
+    """The route that an address belongs to; None where it is not for this door."""
+    return next((route for route, address in ADDRESSES.items() if address.fullmatch(path)), None)
 
 
-@dataclass(slots=True)
-class _Opened:
-    descriptor: int
-    size: int
-    etag: str
-    modified: float
-    content_type: str
-
-
-def matches(path: str) -> bool:
-    """Whether an address belongs to this door."""
-    return ADDRESS.fullmatch(path) is not None
-
-
-async def stream_door(scope: Scope, receive: Receive, send: Send) -> None:
+async def media_door(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI app."""
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = headers_of(scope)
     given = headers.get("x-request-id", "")
-    request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    token = logs.request_id.set(request_id)
+    token = logs.request_id.set(given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
+    user_token = logs.user_id.set("")
+    begun = False
+    found: Found | None = None
+
+    async def noting_send(message: Message) -> None:
+        nonlocal begun
+        begun = True
+        if message["type"] == "http.response.start" and found and _is_watched(found, request, message["status"]):
+            assert found.shows
+            counting.note(found.shows, scope, logs.user_id.get())
+        await send(message)
+
     try:
         if scope["method"] not in ("GET", "HEAD"):
-            await _refuse(send, "method_not_allowed", [(b"allow", b"GET, HEAD")])
+            await _refuse(send, DomainError("method_not_allowed"), [(b"allow", b"GET, HEAD")])
             return
         try:
-            opened = await _open(scope)
-        except _Refused as exc:
-            extra = [(b"www-authenticate", b"Token")] if exc.type == "unauthenticated" else []
-            await _refuse(send, exc.type, extra)
-            return
-        except DatabaseError as exc:
-            logger.warning("stream door", extra={"data": {"exception": repr(exc)}})
-            await _refuse(send, "unavailable", [(b"retry-after", b"5")])
-            return
-        except Exception:  # the answer has to be ours, not the server's plain text
-            logger.exception("error")
-            await _refuse(send, "server_error", [])
-            return
-        try:
-            await _answer(scope["method"], headers, opened, receive, send)
-        finally:
-            os.close(opened.descriptor)
+            request = _read(scope, headers)
+            found = await _find(scope, request)
+            await _answer(found, request, receive, noting_send)
+        except Exception as exc:
+            if begun:
+                # Of what has been promised less will come: the connection breaks.
+                raise
+            await _refuse(send, _refusal(exc))
     finally:
+        logs.user_id.reset(user_token)
         logs.request_id.reset(token)
 
 
-async def _open(scope: Scope) -> _Opened:
-    """The file that the address names, once its signature or the caller's sign-in allows it."""
-    match = ADDRESS.fullmatch(scope["path"])
+def _is_watched(found: Found, request: Request, status: int) -> bool:
+    """Whether an answer begins what its reader is going to see, which counts; seeking in it does not."""
+    first = begins_with_the_first_byte(request.headers.get("range"))
+    return found.shows is not None and request.method == "GET" and status in GIVEN and first
+
+
+def _refusal(exc: Exception) -> DomainError:
+    """What to say of a fault: the answer has to be ours, not the server's plain text."""
+    if isinstance(exc, DomainError):
+        return exc
+    if isinstance(exc, FileNotFoundError):
+        # Deleted between the look at it and its first byte.
+        return DomainError("not_found")
+    if isinstance(exc, DatabaseError):
+        logger.warning("media door", extra={"data": {"exception": repr(exc)}})
+        return DomainError("unavailable")
+    logger.error("error", exc_info=exc)
+    return DomainError("server_error")
+
+
+def _read(scope: Scope, headers: Mapping[str, str]) -> Request:
+    route = route_of(scope["path"])
+    assert route is not None
+    match = ADDRESSES[route].fullmatch(scope["path"])
     assert match is not None
+    # Of what is given twice the first counts.
+    options = dict(reversed(parse_qsl(scope.get("query_string", b"").decode("latin-1"))))
+    return Request(scope["method"], route, match.groupdict(), options, headers)
+
+
+async def _find(scope: Scope, request: Request) -> Found:
+    """What the address names, once its signature or the caller's sign-in allows it. Raises ``DomainError``."""
+    context = contextvars.copy_context()
     try:
-        video_id = uuid.UUID(match["id"])
-    except ValueError as exc:
-        raise _Refused("not_found") from exc
-    query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-    user = None
-    if "sig" in query:
-        try:
-            signing.verify(query["sig"][0], STREAM, str(video_id))
-        except signing.ExpiredSignature as exc:
-            raise _Refused("gone") from exc
-        except signing.BadSignature as exc:
-            raise _Refused("not_found") from exc
-    else:
-        user = await authenticate(scope)
-        if user is None:
-            raise _Refused("unauthenticated")
-
-    def find() -> _Opened:
-        close_old_connections()
-        try:
-            videos = Video.objects.all() if user is None else Video.objects.visible_to(user)
-            video = videos.filter(pk=video_id).first()
-            if video is None:
-                raise _Refused("not_found")
-            try:
-                descriptor = open_video(video)
-            except OSError as exc:
-                raise _Refused("not_found") from exc
-            found = os.fstat(descriptor)
-            etag = f'"{found.st_size:x}-{found.st_mtime_ns:x}"'
-            return _Opened(descriptor, found.st_size, etag, found.st_mtime, video.mime_type)
-        finally:
-            close_old_connections()
-
-    return await sync_to_async(find, thread_sensitive=False)()
-
-
-async def _answer(method: str, headers: dict[str, str], opened: _Opened, receive: Receive, send: Send) -> None:
-    fields = [
-        (b"content-type", opened.content_type.encode()),
-        (b"accept-ranges", b"bytes"),
-        (b"etag", opened.etag.encode()),
-        (b"last-modified", formatdate(opened.modified, usegmt=True).encode()),
-        (b"cache-control", b"private, max-age=3600"),
-    ]
-    if etag_matches(headers.get("if-none-match"), opened.etag, weak=True):
-        await _head(send, 304, fields)
-        await send({"type": "http.response.body", "body": b""})
-        return
-    wanted = headers.get("range")
-    if wanted and "if-range" in headers and not _if_range(headers["if-range"], opened):
-        wanted = None
-    try:
-        part = parse_range(wanted, opened.size)
-    except Unsatisfiable:
-        await _refuse(send, "range_not_satisfiable", [(b"content-range", f"bytes */{opened.size}".encode())])
-        return
-    status = 200
-    if part is not None:
-        status = 206
-        fields.append((b"content-range", f"bytes {part.start}-{part.stop - 1}/{opened.size}".encode()))
-    part = part or ByteRange(0, opened.size)
-    fields.append((b"content-length", str(part.length).encode()))
-    await _head(send, status, fields)
-    if method == "HEAD":
-        await send({"type": "http.response.body", "body": b""})
-        return
-    await _copy(opened.descriptor, part, receive, send)
-
-
-def _if_range(header: str, opened: _Opened) -> bool:
-    return etag_matches(header, opened.etag, weak=False) or header.strip() == formatdate(opened.modified, usegmt=True)
-
-
-async def _copy(descriptor: int, part: ByteRange, receive: Receive, send: Send) -> None:
-    hung_up = asyncio.ensure_future(_wait_for_disconnect(receive))
-    try:
-        position = part.start
-        while position < part.stop and not hung_up.done():
-            chunk = os.pread(descriptor, min(READ_BYTES, part.stop - position), position)
-            if not chunk:
-                # The file has been cut short meanwhile: break the connection rather than pad it.
-                raise OSError("the file became shorter while it was read")
-            position += len(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": position < part.stop})
-        if part.length == 0:
-            await send({"type": "http.response.body", "body": b""})
+        found = await asyncio.get_running_loop().run_in_executor(_threads, context.run, _look_up, scope, request)
     finally:
-        hung_up.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await hung_up
+        logs.user_id.set(context.get(logs.user_id, ""))
+    if isinstance(found.content, Pending):
+        content = await waiting.ask_soon(found.content.place, found.content.load, _close)
+        found = replace(found, content=content)
+    return found
 
 
-async def _wait_for_disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+def _look_up(scope: Scope, request: Request) -> Found:
+    if connection.vendor == "sqlite":
+        # It stays with its thread: to open it anew costs six times the question.
+        connection.close_at = None
+    close_old_connections()
+    try:
+        if request.route == STREAM_ROUTE:
+            return sources.find_stream(request, None if "sig" in request.options else _user_of(scope))
+        return sources.find_rendition(request) if "rendition_id" in request.parts else sources.find_hls(request)
+    finally:
+        if connection.vendor == "sqlite":
+            connection.close_at = None
+        close_old_connections()
 
 
-async def _head(send: Send, status: int, fields: list[tuple[bytes, bytes]]) -> None:
+def _user_of(scope: Scope) -> User | AnonymousUser:
+    found = reader_of(scope)
+    if found is None:
+        return AnonymousUser()
+    logs.user_id.set(str(found[0].pk))
+    return found[0]
+
+
+def _close(content: Any) -> None:
+    """Let go of what was found for somebody who does not wait for it any more."""
+    if isinstance(content, OpenFile):
+        os.close(content.descriptor)
+
+
+async def _let_go(file: OpenFile) -> None:
+    """Close a file; where its file system is reached over a network even that may take its time."""
+    if file.tells:
+        os.close(file.descriptor)
+    else:
+        await asyncio.shield(waiting.ask(file.place, lambda: os.close(file.descriptor)))
+
+
+async def _answer(found: Found, request: Request, receive: Receive, send: Send) -> None:
+    kept = (b"cache-control", found.cache.encode())
+    fields: Fields = [(b"content-type", found.content_type.encode()), kept]
+    if found.disposition:
+        fields.append((b"content-disposition", found.disposition.encode()))
+    content = found.content
+    if isinstance(content, OpenFile):
+        try:
+            await _answer_file(content, request, fields, receive, send)
+        finally:
+            await _let_go(content)
+    elif isinstance(content, StoredObject):
+        await _answer_file(content, request, fields, receive, send)
+    elif isinstance(content, HandedOver):
+        # nginx looks at the ranges and conditions itself.
+        await _whole(send, 200, [*fields, (b"x-accel-redirect", content.address.encode())])
+    elif isinstance(content, Elsewhere):
+        await _whole(send, 302, [kept, (b"location", content.address.encode())])
+    elif isinstance(content, bytes):
+        etag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
+        fields.append((b"etag", etag.encode()))
+        if etag_matches(request.headers.get("if-none-match"), etag, weak=True):
+            await _whole(send, 304, fields)
+        else:
+            await _whole(send, 200, fields, content, request.method)
+
+
+async def _answer_file(
+    file: OpenFile | StoredObject, request: Request, fields: Fields, receive: Receive, send: Send
+) -> None:
+    outcome = decide(request.headers, file.size, file.etag, file.modified)
+    if outcome.status == 412:
+        await _refuse(send, DomainError("precondition_failed", "The file is not the one that you know."))
+        return
+    if outcome.status == 416:
+        extra = [(b"content-range", f"bytes */{file.size}".encode())]
+        await _refuse(send, DomainError("range_not_satisfiable"), extra)
+        return
+    fields = [
+        *fields,
+        (b"accept-ranges", b"bytes"),
+        (b"etag", file.etag.encode()),
+        (b"last-modified", show_date(file.modified).encode()),
+    ]
+    if outcome.part is None:
+        await _whole(send, outcome.status, fields)
+        return
+    part = outcome.part
+    if outcome.status == 206:
+        fields.append((b"content-range", f"bytes {part.start}-{part.stop - 1}/{file.size}".encode()))
+    fields.append((b"content-length", str(part.length).encode()))
+    if request.method == "HEAD":
+        await _head(send, outcome.status, fields)
+        await send({"type": "http.response.body", "body": b""})
+    elif isinstance(file, OpenFile):
+        await _head(send, outcome.status, fields)
+        await send_file(file, part, receive, send)
+    else:
+        reader = ObjectReader(file, part)
+        try:
+            await reader.begin()
+            await _head(send, outcome.status, fields)
+            await send_object(reader, part, receive, send)
+        finally:
+            await reader.end()
+
+
+async def _whole(send: Send, status: int, fields: Fields, body: bytes = b"", method: str = "GET") -> None:
+    """An answer in one piece."""
+    if status != 304:
+        fields = [*fields, (b"content-length", str(len(body)).encode())]
+    await _head(send, status, fields)
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+
+
+async def _head(send: Send, status: int, fields: Fields) -> None:
     fields = [*fields, *SAFE_HEADERS, (b"x-request-id", logs.request_id.get().encode())]
     await send({"type": "http.response.start", "status": status, "headers": fields})
 
 
-async def _refuse(send: Send, type: str, extra: list[tuple[bytes, bytes]]) -> None:
-    body = json.dumps(error_body(type)).encode()
-    fields = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *extra]
-    await _head(send, ERROR_TYPES[type].status, fields)
-    await send({"type": "http.response.body", "body": body})
+async def _refuse(send: Send, exc: DomainError, extra: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    body = json.dumps(error_body(exc.type.name, exc.message, **exc.extra)).encode()
+    fields = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), *extra]
+    if exc.type.status == HTTPStatus.UNAUTHORIZED:
+        fields.append((b"www-authenticate", b"Token"))
+    if exc.type.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        fields.append((b"retry-after", str(exc.extra.get("retry_after", 5)).encode()))
+    await _whole(send, exc.type.status, fields, body)

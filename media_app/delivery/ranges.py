@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+ENDLESS = 10**19
 _SINGLE = re.compile(r"\s*(\d*)\s*-\s*(\d*)\s*")
 
 
@@ -52,8 +53,17 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
     return ByteRange(start, min(int(last) + 1, size) if last else size)
 
 
+def begins_with_the_first_byte(header: str | None) -> bool:
+    """Whether what a Range header asks for, in a file of whatever size, begins where the file does."""
+    try:
+        part = parse_range(header, ENDLESS)
+    except Unsatisfiable:
+        return False
+    return part is None or part.start == 0
+
+
 def etag_matches(header: str | None, etag: str, *, weak: bool) -> bool:
-    """Whether ``etag`` is named by an If-None-Match (``weak``) or If-Range (strong) header."""
+    """Whether ``etag`` is named by an If-None-Match (``weak``) or If-Match (strong) header; ``*`` names it if weak."""
     if not header:
         return False
     if header.strip() == "*":

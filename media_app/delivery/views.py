@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
-from django.core.exceptions import SuspiciousFileOperation
-from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from media_app.delivery import names
 from media_app.delivery.urls import MADE
+from media_app.store import files as store
 from vodplatform.base import signing
 from vodplatform.base.errors import error_response
 
-CONTENT_TYPES = {".jpg": "image/jpeg", ".png": "image/png"}
 MAX_BYTES = 8 * 1024 * 1024
 
 
@@ -24,18 +21,16 @@ def made_file(request: HttpRequest, key: str) -> HttpResponse:
         return error_response("method_not_allowed", headers={"Allow": "GET, HEAD"})
     try:
         expires = signing.verify(request.GET.get("sig", ""), MADE, key)
+        content_type = names.made_type(key)
+        if content_type is None:
+            raise FileNotFoundError(key)
+        content = b"".join(store.read(key, 0, MAX_BYTES))
     except signing.ExpiredSignature:
         return error_response("gone")
-    except signing.BadSignature:
+    except (signing.BadSignature, FileNotFoundError):
         return error_response("not_found")
-    content_type = CONTENT_TYPES.get(PurePosixPath(key).suffix)
-    try:
-        if content_type is None:
-            return error_response("not_found")
-        with default_storage.open(key) as file:
-            content = file.read(MAX_BYTES)
-    except (OSError, SuspiciousFileOperation):
-        return error_response("not_found")
+    except store.StoreUnavailable as exc:
+        return error_response(exc.type.name, exc.message, headers={"Retry-After": "5"})
     response = HttpResponse(content, content_type=content_type)
     response["Cache-Control"] = "private, max-age=3600, immutable"
     response["X-Expires-At"] = str(expires)

@@ -27,6 +27,7 @@ from sessions_app.comparison.presentation import (
 )
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
+from vodplatform.base.idempotency import idempotent
 
 
 def parse(form: type[Serializer[Any]], data: Any) -> dict[str, Any]:
@@ -71,6 +72,7 @@ class SessionCreateView(ComparisonView):
     @extend_schema(
         operation_id="comparison_create", request=s.NewSessionSerializer, responses={201: s.SessionAnswerSerializer}
     )
+    @idempotent
     def post(self, request: Request) -> Response:
         data = parse(s.NewSessionSerializer, request.data)
         vods = [services.NewVod(**vod) for vod in data["vods"]]
@@ -123,6 +125,8 @@ class SessionView(ComparisonView):
 class GlobalSeekView(ComparisonView):
     """Move every VOD to one instant of the shared clock."""
 
+    throttle_scope = "clock"
+
     @extend_schema(
         operation_id="comparison_global_seek", request=s.SeekSerializer, responses={200: s.SessionAnswerSerializer}
     )
@@ -133,6 +137,8 @@ class GlobalSeekView(ComparisonView):
 
 class VodSeekView(ComparisonView):
     """Move one VOD on its own time."""
+
+    throttle_scope = "clock"
 
     @extend_schema(
         operation_id="comparison_vod_seek", request=s.SeekSerializer, responses={200: s.SessionAnswerSerializer}
@@ -146,6 +152,8 @@ class VodSeekView(ComparisonView):
 
 class PlaybackView(ComparisonView):
     """Play or pause every VOD."""
+
+    throttle_scope = "clock"
 
     @extend_schema(
         operation_id="comparison_playback", request=s.PlaybackSerializer, responses={200: s.SessionAnswerSerializer}
@@ -196,6 +204,7 @@ class AlignView(ComparisonView):
     @extend_schema(
         operation_id="comparison_align", request=s.AlignSerializer, responses={202: s.AlignmentStartedSerializer}
     )
+    @idempotent
     def post(self, request: Request, session_id: str) -> Response:
         session = self.find(session_id, change=True)
         data = parse(s.AlignSerializer, request.data)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from jobs_app.kinds import JobKind
+from jobs_app.kinds import JobKind, Subject
 from jobs_app.models import Job
-from jobs_app.running import JobContext, JobFailed
+from jobs_app.running import JobContext, JobFailed, TransientFault
 from media_app.catalog.models import Video
-from media_app.catalog.services import local_path
-from sessions_app.comparison.models import ComparisonSession
+from media_app.catalog.services import check_file, path_for_work
+from media_app.store.files import StoreUnavailable
+from sessions_app.comparison.models import Alignment, ComparisonSession
 from sessions_app.comparison.services import ALIGN_KIND, run_aligner
 from vodplatform.base.errors import DomainError
 
@@ -20,7 +24,7 @@ def align(context: JobContext) -> dict[str, Any]:
     with context.scratch() as folder:
         request = {
             "op": "align",
-            "videos": [{"vod_id": item["vod_id"], "path": _path(item)} for item in params["videos"]],
+            "videos": [{"vod_id": item["vod_id"], "path": _path(item, folder)} for item in params["videos"]],
             "roi": params["roi"],
             "game": params["game"],
             "reader": params["reader"],
@@ -37,9 +41,11 @@ def align(context: JobContext) -> dict[str, Any]:
     return result
 
 
-def _path(item: dict[str, str]) -> str:
+def _path(item: dict[str, str], folder: Path) -> str:
     try:
-        return str(local_path(Video.objects.get(pk=item["video_id"])))
+        return str(path_for_work(Video.objects.get(pk=item["video_id"]), folder))
+    except StoreUnavailable as exc:
+        raise TransientFault(exc.type.name, exc.message) from exc
     except (Video.DoesNotExist, FileNotFoundError) as exc:
         raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file is not there any more.") from exc
 
@@ -50,10 +56,29 @@ def inputs_exist(job: Job) -> bool:
         return False
     try:
         for item in job.params["videos"]:
-            local_path(Video.objects.get(pk=item["video_id"]))
+            check_file(Video.objects.get(pk=item["video_id"]))
     except (Video.DoesNotExist, FileNotFoundError):
         return False
     return True
 
 
-ALIGN = JobKind(name=ALIGN_KIND, lane="align", handler=align, inputs_exist=inputs_exist)
+def subjects(jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    """The session of each; a job whose session is gone has no page."""
+    rows = Alignment.objects.filter(job__in=jobs).select_related("session")
+    sessions = {row.job_id: row.session for row in rows}
+    found = {}
+    for job in jobs:
+        detail = f"timer, {len(job.params['videos'])} VODs"
+        session = sessions.get(job.pk)
+        if session is None:
+            found[job.pk] = Subject("Align a comparison that is gone", detail)
+        else:
+            title = f"Align {session.name or 'a comparison'}"
+            found[job.pk] = Subject(title, detail, f"/compare/{session.session_id}?setup", in_use=True)
+    return found
+
+
+ALIGN = JobKind(
+    name=ALIGN_KIND, lane="align", handler=align, inputs_exist=inputs_exist, label="Alignment", icon="compare",
+    subjects=subjects,
+)  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -12,10 +12,13 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
 from sessions_app.comparison.models import ComparisonSession
+from sessions_app.comparison.presentation import present_copies
 from sessions_app.comparison.services import latest_alignment_id, present_session
+from vodplatform.accounts.models import User
 
 PER_PAGE = 50
 LETTERS = "ABC"
+COPIES_COOKIE = "copies"  # written by static/js/player/copies.js
 
 
 @require_safe
@@ -51,9 +54,15 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
     _check_enabled()
     found = get_object_or_404(ComparisonSession.objects.visible_to(request.user), session_id=session_id)
     state = present_session(found)
+    copies = present_copies(found, cast(User, request.user))
+    is_quick = request.COOKIES.get(COPIES_COOKIE) != "full"
     context: dict[str, Any] = {
         "session": state,
-        "panes": [{"letter": letter, "vod": vod} for letter, vod in zip(LETTERS, state["vods"], strict=False)],
+        "copies": copies,
+        "panes": [
+            {"letter": letter, "vod": vod, "src": (is_quick and copy["proxy_url"]) or vod["stream_url"]}
+            for letter, vod, copy in zip(LETTERS, state["vods"], copies, strict=False)
+        ],
         "latest_alignment": latest_alignment_id(found),
     }
     return render(request, "compare/setup.html" if "setup" in request.GET else "compare/session.html", context)

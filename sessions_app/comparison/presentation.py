@@ -10,8 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.db.models.functions import Now
 
-from media_app.delivery.urls import made_url, stream_url
+from media_app.catalog.models import Rendition, RenditionKind
+from media_app.delivery.urls import made_url, rendition_url, stream_url
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange, PlaybackState
+from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
 
@@ -79,7 +81,7 @@ def present_session(
                 "name": vod.name,
                 "path": vod.path or None,
                 "video_id": str(vod.video_id),
-                "stream_url": stream_url(vod.video),
+                "stream_url": stream_url(vod.video, as_shown=True),
                 "duration": vod.video.duration,
                 "fps": float(vod.video.fps),
                 "fps_fraction": [vod.video.fps_numerator, vod.video.fps_denominator],
@@ -108,6 +110,30 @@ def present_session(
     }
 
 
+def present_copies(session: ComparisonSession, viewer: User) -> list[dict[str, Any]]:
+    """Where each VOD's copies for quick seeking and without sound are, and whether ``viewer`` may have them made."""
+    vods = cache.vods(session)
+    rows = Rendition.objects.filter(video__in=[vod.video_id for vod in vods], kind__in=COPIES)
+    made = {(row.video_id, row.kind): row for row in rows.select_related("video")}
+
+    def url(vod: ComparisonVod, kind: str) -> str | None:
+        row = made.get((vod.video_id, kind))
+        return rendition_url(row, as_shown=True) if row else None
+
+    return [
+        {
+            "vod_id": vod.vod_id,
+            "video_id": str(vod.video_id),
+            "mine": vod.video.can_change(viewer),
+            "stream_url": stream_url(vod.video, as_shown=True),
+            "proxy_url": url(vod, RenditionKind.PROXY),
+            "silent_url": url(vod, RenditionKind.SILENT),
+        }
+        for vod in vods
+    ]
+
+
+COPIES = (RenditionKind.PROXY, RenditionKind.SILENT)
 HISTORY_SHOWN = 50
 
 

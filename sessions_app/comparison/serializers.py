@@ -72,11 +72,9 @@ class PatchSerializer(serializers.Serializer[Data]):
     description = StrictCharField(max_length=10_000, required=False, allow_blank=True)
     sync_mode = serializers.ChoiceField(choices=SyncMode.choices, required=False)
     sync_config = SyncConfigSerializer(required=False)
-    ui_state = serializers.JSONField(required=False)
+    ui_state = serializers.DictField(required=False)
 
-    def validate_ui_state(self, value: Any) -> Any:
-        if not isinstance(value, dict):
-            raise serializers.ValidationError("Must be an object.")
+    def validate_ui_state(self, value: Data) -> Data:
         if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_UI_STATE_BYTES:
             raise DomainError("too_large", "ui_state: must not be larger than 64 KB.", limit=MAX_UI_STATE_BYTES)
         return value

@@ -14,15 +14,14 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.db import transaction
 
+from jobs_app import outputs
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from jobs_app.running import default_limits
-from media_app.catalog.models import Video
-from media_app.catalog.services import local_path, reference_videos
+from media_app.catalog.models import Video, VideoStatus
+from media_app.catalog.services import check_file, path_for_work, reference_videos
 from media_app.delivery.urls import made_url
 from sessions_app.comparison.models import (
     Alignment,
@@ -41,6 +40,7 @@ from sessions_app.comparison.presentation import (
 )
 from sessions_app.comparison.timeline import Clock
 from vodplatform.accounts.models import User
+from vodplatform.base import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.process import ChildError, WaitingRoom
 from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
@@ -80,6 +80,7 @@ def create_session(
         raise DomainError("duplicate_vod_id")
     videos = _videos(owner, vods)
     with transaction.atomic():
+        idempotency.seal()
         session = ComparisonSession.objects.create(
             owner=owner, name=name or " / ".join(vod.name for vod in vods)[:200], description=description or ""
         )
@@ -98,11 +99,13 @@ def _videos(owner: User, vods: list[NewVod]) -> list[Video]:
     found: dict[int, Video] = {}
     for index, vod in enumerate(vods):
         if vod.video_id is not None:
-            video = Video.objects.visible_to(owner).filter(pk=vod.video_id).first()
+            video = Video.objects.visible_to(owner).with_state().filter(pk=vod.video_id).first()
             if video is None:
                 raise DomainError("video_not_found", vod_id=vod.vod_id)
+            if video.state != VideoStatus.READY:
+                raise DomainError("video_not_ready", vod_id=vod.vod_id)
             try:
-                local_path(video)
+                check_file(video)
             except FileNotFoundError as exc:
                 raise DomainError("vod_file_not_found", vod_id=vod.vod_id) from exc
             found[index] = video
@@ -264,18 +267,12 @@ def delete_session(session: ComparisonSession) -> None:
     with transaction.atomic():
         lock(session)
         job_ids = list(session.alignments.values_list("job_id", flat=True))
-        for job in Job.objects.filter(pk__in=job_ids).live():
-            jobs.cancel(job)
+        jobs.cancel_all(Job.objects.filter(pk__in=job_ids))
         publish_gone_on_commit(group_name(session.pk))
         session.delete()
-        Job.objects.filter(pk__in=job_ids).delete()
-        transaction.on_commit(lambda: _delete_files(session_id, job_ids))
-
-
-def _delete_files(session_id: str, job_ids: list[UUID]) -> None:
-    for job_id in job_ids:
-        jobs.delete_outputs(job_id)
-    jobs.delete_folder(preview_prefix(session_id))
+        for job_id in job_ids:
+            jobs.delete(Job(pk=job_id))
+        transaction.on_commit(lambda: outputs.drop_folder(preview_prefix(session_id)))
 
 
 def save_playing_position(session_id: str) -> None:
@@ -332,7 +329,8 @@ def check_roi(vods: list[ComparisonVod], roi: dict[str, Any] | None) -> None:
     if vod is None:
         raise DomainError("unknown_vod", f"The session has no VOD {roi['vod_id'][:100]!r}.")
     if roi["time"] > vod.video.duration:
-        raise DomainError("invalid", f"roi.time: {vod.vod_id} is only {vod.video.duration:.3f} s long.")
+        sentence = f"{vod.vod_id} is only {vod.video.duration:.3f} s long."
+        raise DomainError("invalid", f"roi.time: {sentence}", errors={"roi": {"time": [sentence]}})
 
 
 def find_alignment(session: ComparisonSession, job_id: UUID) -> Alignment:
@@ -406,7 +404,7 @@ def preview_timer(
         videos = [
             {
                 "vod_id": vod.vod_id,
-                "path": str(_path_of(vod)),
+                "path": str(_path_of(vod, folder)),
                 "times": times.get(vod.vod_id) if isinstance(times, dict) else times,
             }
             for vod in vods
@@ -431,24 +429,23 @@ def preview_timer(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _path_of(vod: ComparisonVod) -> Path:
+def _path_of(vod: ComparisonVod, folder: Path) -> Path:
     try:
-        return local_path(vod.video)
+        return path_for_work(vod.video, folder)
     except FileNotFoundError as exc:
         raise DomainError("vod_file_not_found", f"{vod.vod_id}: the file is not there any more.") from exc
 
 
 def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -> list[dict[str, Any]]:
     prefix = preview_prefix(session_id)
-    jobs.delete_folder(prefix)
+    outputs.delete_folder(prefix)
     batch = secrets.token_hex(8)
     kept = []
     for reading in readings:
         crop = reading.pop("crop", None)
         url = None
         if crop:
-            key = default_storage.save(f"{prefix}/{batch}/{crop}", ContentFile((folder / crop).read_bytes()))
-            url = made_url(key)
+            url = made_url(outputs.keep(f"{prefix}/{batch}/{crop}", (folder / crop).read_bytes()))
         kept.append({**reading, "crop_url": url})
     return kept
 

@@ -19,7 +19,7 @@ export class ApiError extends Error {
   /** The next step, where it does not depend on what was asked for. */
   get nextStep() {
     if (this.status === 0) return "Check the network, then try again.";
-    if (this.status === 401) return "Sign in again in another tab, then try once more.";
+    if (this.status === 401) return "Sign in again, then try once more.";
     if (this.status === 429) return `Wait ${this.retryAfter ?? "a few"} seconds, then try again.`;
     if (this.status >= 500) return `The fault is ours and has been noted${this.requestId ? ` (request ${this.requestId})` : ""}. Try again.`;
     return "";
@@ -42,7 +42,7 @@ const SILENT = {
 /**
  * @param {string} method
  * @param {string} url
- * @param {any} [body] sent as JSON
+ * @param {any} [body] sent as JSON; a form as it is
  * @param {{signal?: AbortSignal, headers?: Record<string, string>}} [options]
  * @returns {Promise<any>} the parsed answer
  * @throws {ApiError} also when the network is gone; an abort is passed on as it is
@@ -51,20 +51,54 @@ export async function call(method, url, body, { signal, headers = {} } = {}) {
   /** @type {RequestInit} */
   const request = { method, signal, credentials: "same-origin", headers: { Accept: "application/json", ...headers } };
   if (method !== "GET") /** @type {any} */ (request.headers)["X-CSRFToken"] = cookie("csrftoken");
-  if (body !== undefined) {
+  if (body instanceof FormData) request.body = body;
+  else if (body !== undefined) {
     request.body = JSON.stringify(body);
     /** @type {any} */ (request.headers)["Content-Type"] = "application/json";
   }
+  const response = await reach(url, request);
+  if (response.status === 204) return null;
+  const answer = await response.json().catch(() => null);
+  if (response.ok && answer !== null) return answer;
+  throw failure(response, answer);
+}
+
+/**
+ * A piece of a page, made by the server.
+ * @param {string} url
+ * @returns {Promise<DocumentFragment>}
+ * @throws {ApiError}
+ */
+export async function fragment(url) {
+  const response = await reach(url, { credentials: "same-origin", headers: { Accept: "text/html" } });
+  if (!response.ok) throw failure(response, await response.json().catch(() => null));
+  const template = document.createElement("template");
+  template.innerHTML = await response.text();
+  return template.content;
+}
+
+/**
+ * @param {string} url
+ * @param {RequestInit} request
+ */
+async function reach(url, request) {
   let response;
   try {
     response = await fetch(url, request);
   } catch (error) {
-    if (signal?.aborted) throw error;
+    if (request.signal?.aborted) throw error;
     throw new ApiError("The server cannot be reached.");
   }
-  const answer = await response.json().catch(() => null);
-  if (response.ok && answer !== null) return answer;
-  throw new ApiError(answer?.error ?? SILENT[/** @type {keyof SILENT} */ (response.status)] ?? "The server gave no usable answer.", {
+  if (response.status === 401) window.dispatchEvent(new Event("signedout"));
+  return response;
+}
+
+/**
+ * @param {Response} response
+ * @param {any} answer its body, when that is JSON
+ */
+function failure(response, answer) {
+  return new ApiError(answer?.error ?? SILENT[/** @type {keyof SILENT} */ (response.status)] ?? "The server gave no usable answer.", {
     status: response.ok ? 500 : response.status,
     type: answer?.type ?? "unknown",
     requestId: answer?.request_id ?? response.headers.get("X-Request-ID"),
@@ -76,18 +110,19 @@ export async function call(method, url, body, { signal, headers = {} } = {}) {
 export const get = (/** @type {string} */ url, /** @type {{signal?: AbortSignal}} */ options = {}) => call("GET", url, undefined, options);
 export const put = (/** @type {string} */ url, /** @type {any} */ body) => call("PUT", url, body);
 const patch = (/** @type {string} */ url, /** @type {any} */ body) => call("PATCH", url, body);
+const remove = (/** @type {string} */ url) => call("DELETE", url);
 const post = (/** @type {string} */ url, /** @type {any} */ body = {}, options = {}) => call("POST", url, body, options);
 
 /**
  * A key that makes a repeated creation harmless. Not crypto.randomUUID, which plain http does not have.
  * @returns {string}
  */
-function idempotencyKey() {
+export function idempotencyKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 /** @param {string} name */
-function cookie(name) {
+export function cookie(name) {
   const found = document.cookie.split("; ").find((part) => part.startsWith(`${name}=`));
   return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
 }
@@ -118,4 +153,12 @@ export function sessionApi(id) {
 export const createSession = (/** @type {any} */ fields) => post(SESSIONS, fields, { headers: { "Idempotency-Key": idempotencyKey() } });
 export const libraryFiles = (/** @type {string} */ search, /** @type {number} */ limit, /** @type {AbortSignal} */ signal) =>
   get(`/api/sessions/library-files?search=${encodeURIComponent(search)}&limit=${limit}`, { signal });
+export const jobs = (/** @type {number} */ limit) => get(`/api/v1/jobs?limit=${limit}`);
+export const changeJob = (/** @type {string} */ job, /** @type {"cancel"|"pause"|"resume"|"retry"} */ change) => post(`/api/v1/jobs/${job}/${change}`);
+export const deleteJob = (/** @type {string} */ job) => remove(`/api/v1/jobs/${job}`);
 export const cancelJob = (/** @type {string} */ job) => post(`/api/v1/jobs/${job}/cancel`);
+
+export const me = () => get("/api/v1/me");
+export const changeMe = (/** @type {any} */ fields) => patch("/api/v1/me", fields);
+export const makeToken = (/** @type {{name: string, scopes: string[], expires_in: number|null}} */ fields) => post("/api/auth/tokens", fields);
+export const revokeToken = (/** @type {string} */ token) => remove(`/api/auth/tokens/${token}`);

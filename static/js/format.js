@@ -119,3 +119,45 @@ export function picture(vod) {
 export function instant(instant) {
   return new Date(typeof instant === "number" ? instant * 1000 : instant);
 }
+
+const DAY = 86_400_000;
+
+/**
+ * When something was, in the reader's own time zone and as short as it is clear.
+ * @param {Date} date
+ * @param {Date} [now]
+ * @returns {string} `14:06`, `yesterday 10:02`, `9 January 08:15`, `2025-12-31`
+ */
+export function when(date, now = new Date()) {
+  const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+  const midnight = (/** @type {Date} */ d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
+  const clock = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  const days = Math.round((midnight(now) - midnight(date)) / DAY);
+  const near = /** @type {Record<number, string>} */ ({ 0: "", 1: "yesterday ", [-1]: "tomorrow " })[days];
+  if (near !== undefined) return near + clock;
+  if (date.getFullYear() !== now.getFullYear()) return isoDay(date);
+  return `${date.getDate()} ${date.toLocaleDateString("en", { month: "long" })} ${clock}`;
+}
+
+/**
+ * @param {Date} date
+ * @returns {string} `2026-06-04`, in the reader's time zone
+ */
+export function isoDay(date) {
+  return [date.getFullYear(), String(date.getMonth() + 1).padStart(2, "0"), String(date.getDate()).padStart(2, "0")].join("-");
+}
+
+/**
+ * How far something is away, in the largest unit that fits.
+ * @param {Date} date
+ * @param {Date} [now]
+ * @returns {string} `12 minutes ago`, `in 3 days`, `now`
+ */
+export function relative(date, now = new Date()) {
+  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const seconds = Math.round((date.getTime() - now.getTime()) / 1000);
+  for (const [unit, length] of /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([["day", 86_400], ["hour", 3600], ["minute", 60]])) {
+    if (Math.abs(seconds) >= length) return words.format(Math.trunc(seconds / length), unit);
+  }
+  return words.format(0, "second");
+}

@@ -38,7 +38,8 @@ export function setKeysOn(on) {
  */
 function belongsToFocus(event) {
   const target = /** @type {HTMLElement} */ (event.target);
-  if (target.isContentEditable || target.closest("select, textarea, dialog")) return true;
+  // A dialog that was opened from nowhere keeps the focus for a moment after it is closed.
+  if (target.isContentEditable || target.closest("select, textarea, dialog[open]")) return true;
   if (target instanceof HTMLInputElement && !["range", "checkbox", "radio", "button"].includes(target.type)) return true;
   const arrows = event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End";
   if (arrows && (target.closest("input, [role=tablist]") !== null)) return true;

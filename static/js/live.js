@@ -1,12 +1,16 @@
 // A live channel that mends itself: WebSocket with back-off, polling while there is none, and an estimate of the
 // server's clock from the messages' own time stamps. Every message carries the whole state, and the first of a new
-// connection is the present one: a gap closes by itself.
+// connection is the present one: a gap closes by itself. A connection counts from its first message on: one that is
+// accepted and closed at once, as where the broker is gone, is none.
 
 const FIRST_WAIT = 500;
 const LONGEST_WAIT = 10_000;
 const POLL = 5_000;
+const POLL_AFTER = 3; // connections in a row that came to nothing
 const CLOCK_WINDOW = 8;
-const FINAL = new Set([4401, 4404]);
+const SETTLED = 500;
+const SIGNED_OUT = 4401;
+const FINAL = new Set([SIGNED_OUT, 4404]);
 
 /**
  * The server's clock as far as messages tell. Of the last messages the one that was least delayed counts: the true
@@ -43,16 +47,20 @@ export class ServerClock {
  * @property {() => Promise<any>} snapshot asks for the whole state, while there is no socket
  * @property {(snapshot: any) => void} onSnapshot
  * @property {(state: LiveState, code?: number) => void} [onState]
+ * @property {(message: any) => string} [subject] what a message is about, where revisions of several things arrive
+ * @property {boolean} [isSilent] nothing is sent first: a connection counts once it has stayed open for a moment
+ * @property {Set<number>} [final] codes after which nothing is tried again; signed out and gone by default
  */
 
 export class LiveChannel {
   /** @type {WebSocket|null} */ #socket = null;
-  #revision = -1;
+  /** @type {Map<string, number>} */ #revisions = new Map();
   #failures = 0;
   #reconnect = 0;
   #poll = 0;
   #closed = false;
   #asking = false;
+  #signedOut = false;
 
   /**
    * @param {string} path such as `/ws/sessions/{id}/`
@@ -62,7 +70,12 @@ export class LiveChannel {
     this.path = path;
     this.options = options;
     this.#connect();
-    window.addEventListener("online", () => this.#now());
+    window.addEventListener("online", () => this.retry());
+    window.addEventListener("signedin", () => {
+      if (!this.#signedOut) return;
+      this.#signedOut = this.#closed = false;
+      this.retry();
+    });
   }
 
   close() {
@@ -84,32 +97,47 @@ export class LiveChannel {
     }
   }
 
-  #now() {
+  /** Connect now instead of when the pause is over; harmless while there is a connection. */
+  retry() {
     if (this.#closed || this.#socket) return;
     clearTimeout(this.#reconnect);
     this.#connect();
   }
 
   #connect() {
-    this.options.onState?.("connecting");
+    if (this.#failures < POLL_AFTER) this.options.onState?.("connecting");
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}${this.path}`);
     this.#socket = socket;
-    socket.onopen = () => {
-      this.#failures = 0;
-      clearInterval(this.#poll);
-      this.options.onState?.("live");
+    let first = true;
+    if (this.options.isSilent) {
+      socket.onopen = () => window.setTimeout(() => {
+        if (!first || this.#socket !== socket || this.#closed) return;
+        first = false;
+        this.#alive();
+      }, SETTLED);
+    }
+    socket.onmessage = (event) => {
+      if (first) this.#alive();
+      first = false;
+      this.#receive(JSON.parse(event.data));
     };
-    socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
     socket.onclose = (event) => this.#lost(event.code);
+  }
+
+  #alive() {
+    this.#failures = 0;
+    clearInterval(this.#poll);
+    this.options.onState?.("live");
   }
 
   /** @param {any} message */
   #receive(message) {
     const revision = message.revision;
     if (typeof revision === "number") {
-      if (revision < this.#revision) return;
-      this.#revision = revision;
+      const subject = this.options.subject?.(message) ?? "";
+      if (revision < (this.#revisions.get(subject) ?? -1)) return;
+      this.#revisions.set(subject, revision);
     }
     this.options.onMessage(message);
   }
@@ -118,17 +146,20 @@ export class LiveChannel {
   #lost(code) {
     this.#socket = null;
     if (this.#closed) return;
-    if (FINAL.has(code)) {
+    if ((this.options.final ?? FINAL).has(code)) {
       this.#closed = true;
+      this.#signedOut = code === SIGNED_OUT;
+      if (this.#signedOut) window.dispatchEvent(new Event("signedout"));
       clearInterval(this.#poll);
       this.options.onState?.("closed", code);
       return;
     }
     this.#failures += 1;
-    if (this.#failures === 3) {
+    if (this.#failures === POLL_AFTER) {
       this.#poll = window.setInterval(() => this.#refresh(), POLL);
+      this.#refresh();
     }
-    this.options.onState?.(this.#failures >= 3 ? "polling" : "connecting");
+    this.options.onState?.(this.#failures >= POLL_AFTER ? "polling" : "connecting");
     const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** (this.#failures - 1)) * (0.7 + 0.6 * Math.random());
     this.#reconnect = window.setTimeout(() => this.#connect(), wait);
   }

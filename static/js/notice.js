@@ -43,3 +43,30 @@ export function errorNote(title, error, retry = null) {
     retry && h("button", { class: "btn", type: "button", onclick: retry }, icon("loop"), "Try again"),
   );
 }
+
+/**
+ * What is shown in place of an error while the server asks for patience: it is sent by itself when the time is over.
+ * @param {ApiError} error a 429
+ * @param {() => void} send
+ * @returns {HTMLElement}
+ */
+export function throttledNote(error, send) {
+  let left = Math.max(1, error.retryAfter ?? 5);
+  const seconds = h("span", { class: "m" }, `${left} s`);
+  const stop = () => {
+    clearInterval(timer);
+    note.remove();
+  };
+  const note = h("div", { class: "note warn" }, icon("clock"),
+    h("div", { class: "sp" }, h("b", {}, "A little slower, please."), h("p", { class: "s1" }, "That was more than is allowed in a minute. This one will be sent by itself in ", seconds, ".")),
+    h("button", { class: "btn", type: "button", onclick: stop }, "Do not send"));
+  const timer = setInterval(() => {
+    if (!note.isConnected) return stop();
+    left -= 1;
+    seconds.textContent = `${left} s`;
+    if (left > 0) return;
+    stop();
+    send();
+  }, 1000);
+  return note;
+}

@@ -1,4 +1,7 @@
-// What every page's frame does: the theme switch, closing the account menu, the banner shown without a network.
+// What every page's frame does: the theme switch, closing the account menu, the banners shown without a network and
+// without a session.
+
+import { signInAgain } from "./signin.js";
 
 const YEAR = 365 * 24 * 3600;
 
@@ -9,8 +12,8 @@ for (const group of document.querySelectorAll("[data-theme-switch]")) {
     const theme = button.value;
     document.documentElement.dataset.theme = theme;
     document.cookie = `theme=${theme};path=/;max-age=${YEAR};samesite=lax`;
-    for (const other of group.querySelectorAll("button")) {
-      other.setAttribute("aria-pressed", String(other === button));
+    for (const other of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[data-theme-switch] button"))) {
+      other.setAttribute("aria-pressed", String(other.value === theme));
     }
   });
 }
@@ -33,4 +36,11 @@ if (offline) {
   window.addEventListener("online", show);
   window.addEventListener("offline", show);
   show();
+}
+
+const signedOut = document.querySelector("[data-signed-out]");
+if (signedOut) {
+  window.addEventListener("signedout", () => signedOut.removeAttribute("hidden"));
+  window.addEventListener("signedin", () => signedOut.setAttribute("hidden", ""));
+  signedOut.querySelector("button")?.addEventListener("click", signInAgain);
 }

@@ -1,15 +1,22 @@
-"""GET /api/v1/me: role, tier and limits."""
+"""GET and PATCH /api/v1/me: who is signed in, what they may and what they use."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models.functions import Now, TruncDay
 from django.utils import timezone
 
-from tests.support.api import Api, refused
-from tests.support.factories import make_key, make_user
+from jobs_app.models import JobStatus
+from media_app.uploads.models import Upload
+from media_app.uploads.services import begin
+from tests.support.api import BAD_BODIES, Api, refused
+from tests.support.factories import PASSWORD, make_job, make_key, make_user, make_video
 from vodplatform.accounts.models import Role, Subscription, User
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +34,7 @@ def me(user: User) -> dict:
 
 
 def test_it_says_who_is_signed_in(owner: User) -> None:
-    owner.first_name, owner.last_name = "Ada", "Lovelace"
+    owner.full_name = "Ada Lovelace"
     owner.save()
     body = me(owner)
     assert (body["id"], body["username"], body["full_name"]) == (str(owner.pk), "owner", "Ada Lovelace")
@@ -47,26 +54,6 @@ def test_the_tier_binds_every_role(role: str) -> None:
     assert (body["role"], body["tier"]) == (role, "free")
 
 
-@pytest.mark.parametrize(
-    ("begins", "ends", "tier"),
-    [(-10, None, "pro"), (-10, 10, "pro"), (-10, -1, "free"), (1, 10, "free"), (1, None, "free")],
-)
-def test_a_subscription_counts_within_its_period(owner: User, begins: int, ends: int | None, tier: str) -> None:
-    now = timezone.now()
-    Subscription.objects.create(
-        user=owner, tier="pro", valid_from=now + timedelta(days=begins),
-        valid_until=None if ends is None else now + timedelta(days=ends),
-    )  # fmt: skip
-    assert me(owner)["tier"] == tier
-
-
-def test_the_latest_of_two_subscriptions_counts(owner: User) -> None:
-    now = timezone.now()
-    Subscription.objects.create(user=owner, tier="enterprise", valid_from=now - timedelta(days=9))
-    Subscription.objects.create(user=owner, tier="pro", valid_from=now - timedelta(days=1))
-    assert me(owner)["tier"] == "pro"
-
-
 def test_a_period_cannot_end_before_it_begins(owner: User) -> None:
     now = timezone.now()
     with pytest.raises(DatabaseError), transaction.atomic():
@@ -75,6 +62,130 @@ def test_a_period_cannot_end_before_it_begins(owner: User) -> None:
 
 def test_it_needs_a_sign_in(anonymous: Api) -> None:
     refused(anonymous.get("/api/v1/me"), 401, "unauthenticated")
+
+
+def test_it_has_exactly_the_fields_of_the_contract(owner: User) -> None:
+    body = me(owner)
+    assert set(body) == {"id", "username", "full_name", "avatar_url", "role", "tier", "limits", "usage"}
+    assert set(body["limits"]) == set(NAMES)
+    assert body["usage"] == {"storage_bytes": 0, "jobs_active": 0, "uploads_today": 0}
+    assert body["avatar_url"] is None
+
+
+def test_an_answer_to_a_sign_in_shows_the_same_without_the_use(anonymous: Api, owner: User) -> None:
+    shown = anonymous.post("/api/auth/token", {"username": "owner", "password": PASSWORD}).json()["user"]
+    assert shown == {name: value for name, value in me(owner).items() if name != "usage"}
+
+
+class TestUsage:
+    def test_storage_is_what_the_stored_videos_take(self, owner: User, other: User) -> None:
+        for size in (1000, 234):
+            make_video(owner, source="stored", file_size=size)
+        make_video(owner, source="reference", file_size=10**9)
+        make_video(other, source="stored", file_size=10**9)
+        assert me(owner)["usage"]["storage_bytes"] == 1234
+
+    def test_uploads_are_those_since_midnight(self, owner: User) -> None:
+        rows = [begin(owner, front="tus", purpose="library", filename="a.mp4", size=100).pk for _ in range(3)]
+        midnight = TruncDay(Now())
+        Upload.objects.filter(pk=rows[0]).update(created_at=midnight)
+        Upload.objects.filter(pk=rows[1]).update(created_at=ExpressionWrapper(
+            midnight - timedelta(milliseconds=1), output_field=DateTimeField()))  # fmt: skip
+        usage = me(owner)["usage"]
+        # What is on its way has its room reserved.
+        assert (usage["uploads_today"], usage["storage_bytes"]) == (2, 300)
+
+    def test_active_jobs_are_those_queued_processing_and_waiting(self, owner: User, other: User) -> None:
+        for status in JobStatus.values:
+            make_job(owner, status)
+        make_job(other)
+        assert me(owner)["usage"]["jobs_active"] == 3
+
+
+class TestChanging:
+    @pytest.fixture
+    def before(self, owner: User) -> dict[str, Any]:
+        owner.full_name, owner.avatar_url = "Ada", "https://pictures.example/ada.png"
+        owner.save()
+        return me(owner)
+
+    @pytest.mark.parametrize(
+        ("fields", "shown"),
+        [
+            ({"full_name": "Ada Lovelace"}, {"full_name": "Ada Lovelace"}),
+            ({"full_name": ""}, {"full_name": ""}),
+            ({"full_name": "안나 Kovač 🎮"}, {"full_name": "안나 Kovač 🎮"}),
+            ({"full_name": "x" * 150}, {"full_name": "x" * 150}),
+            ({"avatar_url": "http://a.example/b?c=d"}, {"avatar_url": "http://a.example/b?c=d"}),
+            ({"avatar_url": None}, {"avatar_url": None}),
+            ({"avatar_url": ""}, {"avatar_url": None}),
+            ({}, {}),
+            ({"username": "root", "role": "admin", "tier": "pro", "id": 7, "is_staff": True, "none": 1}, {}),
+        ],
+        ids=str,
+    )
+    def test_name_and_picture_can_be_changed_and_nothing_else(
+        self, api: Api, owner: User, before: dict[str, Any], fields: dict[str, Any], shown: dict[str, Any]
+    ) -> None:
+        response = api.patch("/api/v1/me", fields)
+        assert response.status_code == 200
+        assert response.json() == me(owner) == {**before, **shown}
+        owner.refresh_from_db()
+        assert (owner.role, owner.is_staff) == ("user", False)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"full_name": None}, {"full_name": 7}, {"full_name": ["Ada"]}, {"full_name": "x" * 151},
+            {"full_name": True}, {"full_name": "a\nb"}, {"full_name": "a\u202eb"}, {"full_name": "\u0007"},
+            {"avatar_url": 7}, {"avatar_url": "x"}, {"avatar_url": "javascript:alert(1)"}, {"avatar_url": []},
+            {"avatar_url": "data:image/png;base64,AA"}, {"avatar_url": "//a.example"}, {"avatar_url": "https://"},
+            {"avatar_url": "ftp://a.example/b"}, {"avatar_url": "https://a.example/" + "x" * 500},
+            {"full_name": "Good", "avatar_url": "bad"},
+        ],
+        ids=lambda fields: str(fields)[:50],
+    )  # fmt: skip
+    def test_a_bad_field_is_refused_and_nothing_changes(
+        self, api: Api, owner: User, before: dict[str, Any], fields: dict[str, Any]
+    ) -> None:
+        assert refused(api.patch("/api/v1/me", fields), 400, "invalid")["errors"]
+        assert me(owner) == before
+
+    @pytest.mark.parametrize("name", list(BAD_BODIES))
+    def test_a_malformed_body_is_refused(self, api: Api, name: str) -> None:
+        assert api.patch("/api/v1/me", raw=BAD_BODIES[name]).status_code == 400
+
+    def test_a_token_that_only_reads_may_not(self, owner: User) -> None:
+        refused(Api(make_key(owner, scopes=["read"])).patch("/api/v1/me", {"full_name": "x"}), 403, "scope_required")
+
+    def test_two_who_change_different_fields_both_win(self, api: Api, owner: User) -> None:
+        stale = User.objects.get(pk=owner.pk)
+        api.patch("/api/v1/me", {"full_name": "Ada"})
+        stale.avatar_url = "https://a.example/b"
+        stale.save(update_fields=["avatar_url"])
+        assert (me(owner)["full_name"], me(owner)["avatar_url"]) == ("Ada", "https://a.example/b")
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["owner", "OWNER", "Owner", "ｏｗｎｅｒ"])
+    def test_two_cannot_differ_by_case_or_width_alone(self, owner: User, name: str) -> None:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            make_user(name)
+        with pytest.raises(ValidationError, match="already exists"):
+            User(username=name, password="x").full_clean()
+
+    def test_one_may_change_the_case_of_its_own(self, owner: User) -> None:
+        owner.username = "Owner"
+        owner.full_clean(exclude=["password"])
+        owner.save(update_fields=["username"])
+        assert User.objects.get().username == "Owner"
+        with pytest.raises(IntegrityError), transaction.atomic():
+            make_user("owner")
+
+    @pytest.mark.parametrize("name", ["a b", "a\nb", "a\x00", "", "a\u202eb", "<b>", "a/b", "a#b"])
+    def test_odd_signs_are_refused(self, name: str) -> None:
+        with pytest.raises(ValidationError):
+            User(username=name, password="x").full_clean()
 
 
 class TestRoles:
@@ -98,6 +209,13 @@ class TestRoles:
 
     def test_an_inactive_admin_is_none(self) -> None:
         assert make_user(role="admin", is_active=False).is_admin is False
+
+    def test_a_role_saved_alone_takes_its_flags_along(self) -> None:
+        user = make_user(role="admin")
+        user.role = "user"
+        user.save(update_fields=["role"])
+        user.refresh_from_db()
+        assert (user.is_staff, user.is_superuser) == (False, False)
 
     def test_the_database_knows_the_roles(self, owner: User) -> None:
         with pytest.raises(DatabaseError), transaction.atomic():

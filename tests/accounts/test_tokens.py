@@ -13,7 +13,11 @@ from django.utils import timezone
 
 from tests.support.api import BAD_BODIES, Api, refused
 from tests.support.factories import PASSWORD, make_key, make_session, make_user
+from tests.support.sockets import ask
+from vodplatform.accounts import jwt
+from vodplatform.accounts.authentication import sign_in
 from vodplatform.accounts.models import ApiToken, User
+from vodplatform.base.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 TOKEN, TOKENS, ME = "/api/auth/token", "/api/auth/tokens", "/api/v1/me"
@@ -183,3 +187,124 @@ def test_an_admin_s_token_without_the_admin_scope_sees_its_own_things_only(admin
     address = f"/api/sessions/multi-vod/{session.session_id}"
     assert Api(make_key(admin_person)).get(address).status_code == 200
     assert Api(make_key(admin_person, scopes=["read", "write"])).get(address).status_code == 404
+
+
+class TestMakingAnother:
+    """POST /api/auth/tokens: for whoever is signed in, with no more than that allows."""
+
+    def test_it_shows_the_key_once(self, api: Api, owner: User) -> None:
+        response = api.post(TOKENS, {"name": "obs-uploader", "scopes": ["read"], "expires_in": 3600})
+        assert response.status_code == 201
+        body = response.json()
+        assert set(body) == {"id", "token", "expiry", "name", "scopes"}
+        assert (body["name"], body["scopes"]) == ("obs-uploader", ["read"])
+        row = ApiToken.objects.get(pk=body["id"])
+        assert (row.user, row.scopes, row.digest) == (owner, ["read"], ApiToken.digest_of(body["token"]))
+        assert datetime.fromisoformat(body["expiry"]) == row.expires_at
+        assert Api(body["token"]).get(ME).json()["username"] == "owner"
+        assert body["token"] not in api.get(TOKENS).content.decode()
+
+    def test_a_browser_may(self, owner: User) -> None:
+        browser = Api()
+        browser.client.force_login(owner)
+        browser.client.get("/compare")
+        headers = {"X-CSRFToken": browser.client.cookies["csrftoken"].value}
+        body = browser.post(TOKENS, {}, headers=headers).json()
+        assert (body["name"], body["expiry"], body["scopes"]) == ("token", None, ["read", "write"])
+
+    def test_nobody_may_not(self, anonymous: Api) -> None:
+        refused(anonymous.post(TOKENS, {}), 401, "unauthenticated")
+
+    def test_a_token_that_only_reads_may_not(self, owner: User) -> None:
+        body = refused(Api(make_key(owner, scopes=["read"])).post(TOKENS, {}), 403, "scope_required")
+        assert body["scope"] == "write"
+
+    def test_it_gets_no_more_scopes_than_the_caller_has(self, owner: User, admin_person: User) -> None:
+        writer = Api(make_key(admin_person, scopes=["write"]))
+        refused(writer.post(TOKENS, {"scopes": ["admin"]}), 403, "forbidden")
+        assert writer.post(TOKENS, {}).json()["scopes"] == ["read", "write"]
+        assert Api(make_key(admin_person)).post(TOKENS, {"scopes": ["admin"]}).json()["scopes"] == ["admin"]
+        refused(Api(make_key(owner, scopes=["admin"])).post(TOKENS, {"scopes": ["admin"]}), 403, "forbidden")
+
+    @pytest.mark.parametrize(
+        "fields",
+        [{"name": 7}, {"name": ""}, {"name": "x" * 101}, {"expires_in": 0}, {"expires_in": "1"}, {"expires_in": 10**12},
+         {"scopes": []}, {"scopes": ["all"]}, {"scopes": None}, {"scopes": ["read"] * 11}],
+        ids=lambda fields: str(fields)[:40],
+    )  # fmt: skip
+    def test_a_bad_field_is_refused(self, api: Api, fields: dict[str, Any]) -> None:
+        assert refused(api.post(TOKENS, fields), 400, "invalid")["errors"]
+        assert ApiToken.objects.count() == 1
+
+    @pytest.mark.parametrize("name", list(BAD_BODIES))
+    def test_a_malformed_body_is_refused(self, api: Api, name: str) -> None:
+        assert api.post(TOKENS, raw=BAD_BODIES[name]).status_code == 400
+
+
+class TestTime:
+    def test_the_list_shows_expired_ones_too(self, api: Api, owner: User) -> None:
+        make_key(owner, name="old", lifetime=timedelta(hours=1))
+        ApiToken.objects.filter(name="old").update(expires_at=Now() - timedelta(days=1))
+        assert {row["name"] for row in api.get(TOKENS).json()} == {"old", "token"}
+
+    def test_an_expired_one_can_be_taken_off_the_list(self, api: Api, owner: User) -> None:
+        row, _ = ApiToken.issue(owner, name="old", lifetime=timedelta(hours=1))
+        ApiToken.objects.filter(pk=row.pk).update(expires_at=Now() - timedelta(days=1))
+        assert api.delete(f"{TOKENS}/{row.pk}").status_code == 204
+        assert {row["name"] for row in api.get(TOKENS).json()} == {"token"}
+
+    @pytest.mark.parametrize("hours", [-1, 1])
+    def test_a_host_whose_clock_is_an_hour_off_gives_the_right_life(
+        self, api: Api, owner: User, monkeypatch: pytest.MonkeyPatch, hours: int
+    ) -> None:
+        now = timezone.now()
+        monkeypatch.setattr(timezone, "now", lambda: now + timedelta(hours=hours))
+        body = api.post(TOKENS, {"expires_in": 600}).json()
+        assert abs(datetime.fromisoformat(body["expiry"]) - now - timedelta(minutes=10)) < timedelta(minutes=1)
+        assert Api(body["token"]).get(ME).status_code == 200
+        ApiToken.objects.filter(pk=body["id"]).update(expires_at=now - timedelta(seconds=5))
+        refused(Api(body["token"]).get(ME), 401, "token_invalid")
+
+    def test_its_use_is_noted_to_the_minute(self, owner: User, api: Api) -> None:
+        long_ago = Now() - timedelta(hours=1)
+        for earlier, is_noted in ((Now() - timedelta(seconds=30), False), (long_ago, True)):
+            ApiToken.objects.update(last_used_at=earlier)
+            before = ApiToken.objects.get().last_used_at
+            api.get(ME)
+            assert (ApiToken.objects.get().last_used_at != before) is is_noted
+
+
+class TestAudit:
+    def test_making_and_revoking_are_kept(self, api: Api, anonymous: Api, owner: User) -> None:
+        made = api.post(TOKENS, {"name": "laptop"}).json()
+        api.delete(f"{TOKENS}/{made['id']}")
+        ask_for(anonymous, name="by password")
+        entries = [(e.action, e.actor_name, e.target_name) for e in AuditEntry.objects.order_by("id")]
+        assert entries == [
+            ("token.made", "owner", "laptop of owner"),
+            ("token.revoked", "owner", "laptop of owner"),
+            ("token.made", "owner", "by password of owner"),
+        ]
+        assert made["token"] not in str(list(AuditEntry.objects.values()))
+
+    def test_a_failed_sign_in_is_kept(self, anonymous: Api, owner: User) -> None:
+        ask_for(anonymous, password="not my password")
+        entry = AuditEntry.objects.get()
+        assert (entry.action, entry.actor_name, entry.data) == ("sign_in.failed", "", {"username": "owner"})
+        assert "not my password" not in str(AuditEntry.objects.values().get())
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_token_and_jwt_sign_in_at_the_byte_doors_too(owner: User) -> None:
+    pair = await ask(lambda: jwt.issue(owner, ["read"]))
+    key = await ask(make_key, owner)
+    unable = await ask(lambda: make_key(owner, scopes=[]))
+    for value, user in (
+        (f"Token {unable}", None),
+        (f"Token {key}", owner),
+        (f"Bearer {pair.access}", owner),
+        (f"Bearer {pair.refresh}", None),
+    ):
+        scope = {"type": "http", "headers": [(b"authorization", value.encode()), (b"host", b"vod.example")]}
+        found = await sign_in(scope)
+        assert (found[0] if found else None) == user

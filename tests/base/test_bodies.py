@@ -60,6 +60,47 @@ async def test_a_longer_one_in_chunks_is_refused_as_soon_as_it_is_too_long():
     assert len(given) == 2
 
 
+@pytest.mark.parametrize("chunks", [[b"12345", b"", b"67890"], [b"1234567890"]], ids=["several", "one"])
+async def test_one_that_comes_without_its_length_gets_it(chunks):
+    async def says_what_it_was_told(scope, receive, send):
+        given = dict(scope["headers"])[b"content-length"]
+        body = b""
+        more = True
+        while more:
+            message = await receive()
+            body, more = body + message["body"], message["more_body"]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": given + b" " + body})
+
+    assert (await call(limited(says_what_it_was_told, 10), chunks))[1] == b"10 1234567890"
+
+
+async def test_a_request_without_a_body_is_not_given_a_length():
+    async def counts_headers(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200 + len(scope["headers"]), "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    assert (await call(limited(counts_headers, 10), [b""]))[0] == 200
+
+
+async def test_a_refusal_has_the_headers_of_every_answer():
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        return {"type": "http.request", "body": b"x" * 11, "more_body": False}
+
+    scope = {"type": "http", "headers": [(b"x-request-id", b"number-7")]}
+    await limited(reads_all, 10)(scope, receive, send)
+    headers = dict(sent[0]["headers"])
+    assert headers[b"x-request-id"] == b"number-7"
+    assert json.loads(sent[1]["body"])["request_id"] == "number-7"
+    for name in (b"content-security-policy", b"referrer-policy", b"x-frame-options", b"x-content-type-options"):
+        assert headers[name]
+
+
 @pytest.mark.parametrize("announced", [b"", b"-1", b"abc", b"9" * 5000, b"1e9"])
 async def test_a_length_that_is_no_number_is_not_believed(announced):
     status, _, _ = await call(limited(reads_all, 10), [b"x" * 11], announced=announced)

@@ -7,18 +7,29 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from vodplatform.settings.environment import (
     PROJECT_ROOT,
     VARIABLES,
     Environment,
     SettingsError,
+    message_prefix,
     private_redis_socket,
 )
 
 pytestmark = pytest.mark.pure
+
+
+def pem_of(key: Any, passphrase: bytes = b"") -> bytes:
+    """A private key as PEM."""
+    kept = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    written: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, kept)
+    return written
 
 
 class TestLibraryRoots:
@@ -54,7 +65,10 @@ class TestValues:
             ("VOD_ALIGN_CONCURRENCY", "0"), ("VOD_ALIGN_CONCURRENCY", "2.5"), ("VOD_SIGNED_URL_SECONDS", "5"),
             ("VOD_LOG_LEVEL", "LOUD"), ("REDIS_URL", "localhost:6379"), ("DATABASE_URL", "mysql://a/b"),
             ("DATABASE_URL", "nonsense"), ("SECRET_KEY", "short"), ("VOD_LIBRARY_ROOTS", "here"),
-            ("VOD_DATA_DIR", "/proc/none"),
+            ("VOD_DATA_DIR", "/proc/none"), ("VOD_CLAMD", "clamd.ctl"), ("VOD_CLAMD", "127.0.0.1:"),
+            ("VOD_CLAMD", "127.0.0.1:99999"), ("AWS_STORAGE_BUCKET_NAME", "s3://videos"),
+            ("AWS_S3_ENDPOINT_URL", "minio:9000"), ("CDN_BASE_URL", "https://cdn.example"),
+            ("CDN_PRIVATE_KEY_PATH", "/none/key.pem"),
         ],
     )  # fmt: skip
     def test_a_wrong_one_stops_the_start_with_a_sentence(self, tmp_path: Path, name: str, value: str) -> None:
@@ -111,6 +125,121 @@ class TestDatabases:
         deep = tmp_path / ("x" * 90)
         assert len(os.fsencode(private_redis_socket(deep))) < 108
         assert private_redis_socket(deep) != private_redis_socket(tmp_path / ("y" * 90))
+
+
+class TestClamd:
+    @pytest.mark.parametrize(
+        ("value", "means"),
+        [
+            ("/run/clamav/clamd.ctl", "/run/clamav/clamd.ctl"),
+            ("127.0.0.1:3310", ("127.0.0.1", 3310)),
+            ("scanner.example:3310", ("scanner.example", 3310)),
+            ("[::1]:3310", ("::1", 3310)),
+            ("", None),
+        ],
+    )
+    def test_it_is_a_socket_s_path_or_host_and_port(self, value: str, means: object) -> None:
+        assert Environment({"VOD_CLAMD": value}).clamd() == means
+
+
+class TestS3:
+    NAMES = {"AWS_STORAGE_BUCKET_NAME": "videos", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+    def test_without_a_bucket_files_stay_here(self) -> None:
+        assert Environment({"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}).s3() is None
+
+    def test_urls_are_signed_nothing_is_public_and_nothing_is_waited_for_long(self) -> None:
+        options = Environment(self.NAMES).s3()
+        assert options is not None
+        assert (options["bucket_name"], options["region_name"]) == ("videos", "us-east-1")
+        assert (options["querystring_auth"], options["default_acl"]) == (True, None)
+        config = options["client_config"]
+        assert config.signature_version == "s3v4"
+        assert config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) <= 30
+
+    def test_buckets_of_another_server_go_by_path(self) -> None:
+        assert Environment(self.NAMES).s3()["client_config"].s3["addressing_style"] == "auto"  # type: ignore[index]
+        options = Environment({**self.NAMES, "AWS_S3_ENDPOINT_URL": "https://minio.example:9000/"}).s3()
+        assert options is not None
+        assert options["endpoint_url"] == "https://minio.example:9000"
+        assert options["client_config"].s3["addressing_style"] == "path"
+
+    def test_without_credentials_the_host_s_own_are_used(self) -> None:
+        options = Environment({"AWS_STORAGE_BUCKET_NAME": "videos"}).s3()
+        assert options is not None
+        assert (options["access_key"], options["secret_key"]) == (None, None)
+
+    @pytest.mark.parametrize("left_out", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+    def test_half_of_the_credentials_stops_the_start(self, left_out: str) -> None:
+        values = {name: value for name, value in self.NAMES.items() if name != left_out}
+        with pytest.raises(SettingsError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
+            Environment(values).s3()
+
+    def test_the_storage_is_s3_where_a_bucket_is_named(self, tmp_path: Path) -> None:
+        environment = {"PATH": os.environ["PATH"], "VOD_DATA_DIR": str(tmp_path), **self.NAMES}
+        code = "from vodplatform.settings import embedded; print(embedded.STORAGES['default']['BACKEND'])"
+        argv = [sys.executable, "-c", code]
+        done = subprocess.run(argv, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "storages.backends.s3.S3Storage"
+
+
+class TestCdn:
+    NAMES = ("CDN_BASE_URL", "CDN_KEY_PAIR_ID", "CDN_PRIVATE_KEY_PATH")
+
+    @pytest.fixture
+    def values(self, tmp_path: Path) -> dict[str, str]:
+        """All three, right."""
+        path = tmp_path / "key.pem"
+        path.write_bytes(pem_of(rsa.generate_private_key(65537, 2048)))
+        return dict(zip(self.NAMES, ("https://cdn.example/", "K2JCJMDEHXQW5F", str(path)), strict=True))
+
+    def test_none_is_none(self) -> None:
+        assert Environment({}).cdn() is None
+
+    def test_all_three_are_one_setting(self, values: dict[str, str], tmp_path: Path) -> None:
+        assert Environment(values).cdn() == {
+            "base_url": "https://cdn.example",
+            "key_pair_id": "K2JCJMDEHXQW5F",
+            "private_key": (tmp_path / "key.pem").read_text(),
+        }
+
+    @pytest.mark.parametrize("left_out", NAMES)
+    def test_one_that_is_left_out_stops_the_start(self, values: dict[str, str], left_out: str) -> None:
+        del values[left_out]
+        with pytest.raises(SettingsError, match=f"{left_out} must be set, too"):
+            Environment(values).cdn()
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"", b"not a key", b"\xff\xfe",
+            pem_of(ec.generate_private_key(ec.SECP256R1())), pem_of(ed25519.Ed25519PrivateKey.generate()),
+            pem_of(rsa.generate_private_key(65537, 2048), b"passphrase"),
+            rsa.generate_private_key(65537, 2048).public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            ),
+        ],
+        ids=["empty", "text", "bytes", "EC", "Ed25519", "with a passphrase", "public"],
+    )  # fmt: skip
+    def test_only_an_rsa_key_that_can_sign_will_do(
+        self, values: dict[str, str], tmp_path: Path, content: bytes
+    ) -> None:
+        (tmp_path / "key.pem").write_bytes(content)
+        with pytest.raises(SettingsError, match=r"CDN_PRIVATE_KEY_PATH.*RSA"):
+            Environment(values).cdn()
+
+    @pytest.mark.parametrize("address", ["cdn.example", "ftp://cdn.example", "https://", "https://cdn.example/?a=b"])
+    def test_the_address_is_one(self, values: dict[str, str], address: str) -> None:
+        with pytest.raises(SettingsError, match="CDN_BASE_URL"):
+            Environment({**values, "CDN_BASE_URL": address}).cdn()
+
+
+def test_installations_on_one_redis_hear_only_their_own() -> None:
+    own = ("key", "redis://127.0.0.1:6379/3", "vod")
+    others = [("another", *own[1:]), (own[0], "redis://127.0.0.1:6379/4", own[2]), (*own[:2], "vod_restored")]
+    assert len({message_prefix(*one) for one in [own, *others]}) == 4
+    assert message_prefix(*own) == message_prefix("key", "redis://redis.example:6379/3", "vod")
+    assert message_prefix("key", "redis://127.0.0.1:6379", "vod") == message_prefix("key", "redis://a/0", "vod")
 
 
 class TestDataDirOption:

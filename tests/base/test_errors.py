@@ -14,12 +14,22 @@ from rest_framework import exceptions
 
 from media_app.av.container import MediaError
 from tests.support.sources import SOURCES
-from vodplatform.base.errors import ERROR_TYPES, DomainError, error_body, exception_handler, first_sentence
+from vodplatform.base.errors import (
+    ERROR_TYPES,
+    DomainError,
+    error_body,
+    error_response,
+    exception_handler,
+    first_sentence,
+)
 
 pytestmark = pytest.mark.pure
 # Calls whose argument at this place is an error type.
-MAKERS = {"DomainError": 0, "error_body": 0, "error_response": 0, "_Refused": 0, "_refuse": 1, "_answer": 2}
-STATUSES = {400, 401, 403, 404, 405, 406, 409, 410, 413, 415, 416, 422, 429, 500, 503}
+MAKERS = {
+    "DomainError": 0, "error_body": 0, "error_response": 0, "refusal": 0, "_turn_away": 0, "_Refused": 0, "_refuse": 1,
+    "_answer": 2,
+}  # fmt: skip
+STATUSES = {400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 416, 422, 423, 429, 460, 500, 503}
 
 
 def named_types(tree: ast.AST) -> set[str]:
@@ -111,6 +121,11 @@ def test_every_exception_becomes_the_one_body(exc: Exception, status: int, type:
     assert "locked" not in str(response.data)
     if status in (429, 503):
         assert int(response["Retry-After"]) >= 1
+
+
+def test_a_401_says_how_to_sign_in() -> None:
+    for answer in (error_response("unauthenticated"), exception_handler(DomainError("bad_credentials"), {})):
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Token")
 
 
 def test_a_fault_of_ours_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""What holds for every address: request ids, trailing slashes, unknown paths, wrong methods, headers, health."""
+"""What holds for every address: request ids, trailing slashes, unknown paths, wrong methods, headers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TestRequestId:
         from vodplatform.base import logs
 
         caplog.handler.addFilter(logs.ContextFilter())
-        monkeypatch.setattr("vodplatform.base.views._database", lambda: logs.event("seen") or True)
+        monkeypatch.setattr("vodplatform.base.health.look", lambda: logs.event("seen") or {"database": True})
         with caplog.at_level("INFO"):
             anonymous.get("/health", headers={"X-Request-ID": "number-7"})
         assert [record.request_id for record in caplog.records if record.message == "seen"] == ["number-7"]
@@ -77,6 +77,14 @@ class TestUnknownPaths:
         assert api.post(path).status_code in (404, 405)
 
 
+class TestParameters:
+    @pytest.mark.parametrize("path", ["/login", "/compare/none", "/none", "/api/v1/jobs", "/api/none"])
+    def test_more_than_can_be_read_are_refused(self, api: Api, path: str) -> None:
+        assert api.client.get(f"{path}?{'a=1&' * 999}a=1", headers={"Accept": "text/html"}).status_code != 400
+        for accept in ("text/html", "application/json"):
+            refused(api.get(f"{path}?{'a=1&' * 1000}a=1", headers={"Accept": accept}), 400, "bad_request")
+
+
 class TestTrailingSlash:
     def test_it_changes_nothing(self, api: Api, owner: User) -> None:
         session = make_session(owner)
@@ -109,7 +117,7 @@ class TestMethods:
             (f"{BASE}/a/global-seek", {"PUT"}), (f"{BASE}/a/vods/b/seek", {"PUT"}), (f"{BASE}/a/playback", {"PUT"}),
             (f"{BASE}/a/offsets", {"PUT"}), (f"{BASE}/a/offset-history", {"GET"}), (f"{BASE}/a/align", {"POST"}),
             (f"{BASE}/a/timer-preview", {"POST"}), ("/api/v1/jobs", {"GET"}), ("/api/auth/token", {"POST"}),
-            ("/api/auth/tokens", {"GET"}), ("/api/schema", {"GET"}), ("/api/docs", {"GET"}),
+            ("/api/auth/tokens", {"GET", "POST"}), ("/api/schema", {"GET"}), ("/api/docs", {"GET"}),
             ("/api/v1/media/made/a.jpg", {"GET"}),
         ],
     )  # fmt: skip
@@ -133,6 +141,18 @@ class TestHeaders:
         assert response["Referrer-Policy"]
         assert "default-src" in response["Content-Security-Policy"]
 
+    @pytest.mark.parametrize("path", ["/static/css/base.css", "/static/none", "/api/v1/media/made/none.jpg", "/admin/"])
+    def test_answers_of_other_layers_have_them_too(self, anonymous: Api, path: str) -> None:
+        response = anonymous.client.get(path)
+        for name in ("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Content-Security-Policy"):
+            assert response[name], name
+
+    def test_a_request_to_an_unknown_host_is_answered_with_them_too(self, anonymous: Api, settings: Any) -> None:
+        settings.ALLOWED_HOSTS = ["vod.example"]
+        response = anonymous.get("/api/v1/me", headers={"Host": "evil.example"})
+        refused(response, 400, "bad_request")
+        assert response["X-Frame-Options"] == "DENY"
+
     def test_a_language_or_encoding_asked_for_does_no_harm(self, anonymous: Api) -> None:
         headers = {"Accept-Language": "xx;q=\xff", "Accept-Encoding": "none", "Accept": "application/json;q=x"}
         assert anonymous.client.get("/health", headers=headers).status_code == 200
@@ -140,32 +160,6 @@ class TestHeaders:
     @pytest.mark.parametrize("accept", ["application/xml", "image/png", "text/html"])
     def test_what_is_not_spoken_here_is_refused_in_json(self, api: Api, accept: str) -> None:
         refused(api.get("/api/v1/me", headers={"Accept": accept}), 406, "not_acceptable")
-
-
-class TestHealth:
-    def test_it_names_the_parts(self, anonymous: Api) -> None:
-        response = anonymous.get("/health")
-        assert response.status_code == 200
-        body = response.json()
-        assert body["status"] in ("healthy", "degraded")
-        assert (body["database"], body["storage"]) == ("up", "up")
-        assert body["queue"] in ("up", "down")
-        assert body["realtime"] in ("up", "down")
-        assert (body["status"] == "healthy") == ("down" not in body.values())
-
-    def test_only_a_dead_database_makes_it_503(self, anonymous: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("vodplatform.base.views._redis", lambda: False)
-        monkeypatch.setattr("vodplatform.base.views._storage", lambda: False)
-        response = anonymous.get("/health")
-        assert (response.status_code, response.json()["status"]) == (200, "degraded")
-        monkeypatch.setattr("vodplatform.base.views._database", lambda: False)
-        response = anonymous.get("/health", fails=True)
-        assert refused(response, 503, "unavailable")["database"] == "down"
-        assert response["Retry-After"]
-
-    def test_live_asks_nothing(self, anonymous: Api, django_assert_num_queries: Any) -> None:
-        with django_assert_num_queries(0):
-            assert anonymous.get("/health/live").status_code == 200
 
 
 class TestHome:
@@ -184,6 +178,11 @@ class TestDocuments:
         assert page.status_code == 200
         assert b"https://" not in page.content.replace(b"https://www.w3.org", b"")
 
+    @pytest.mark.parametrize("accept", ["*/*", "text/html"])
+    def test_the_docs_have_no_other_methods(self, anonymous: Api, accept: str) -> None:
+        for method in ("OPTIONS", "POST", "PATCH"):
+            refused(anonymous.send(method, "/api/docs", headers={"Accept": accept}), 405, "method_not_allowed")
+
 
 def test_a_fault_of_ours_is_a_500_in_the_one_body(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: Any, **kwargs: Any) -> None:
@@ -199,6 +198,7 @@ def test_a_fault_outside_of_the_api_is_one_too(anonymous: Api, monkeypatch: pyte
     def broken(*args: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("vodplatform.base.views._storage", broken)
+    monkeypatch.setattr("vodplatform.base.health.look", broken)
     response = anonymous.get("/health", fails=True)
     refused(response, 500, "server_error")
+    assert b"secret" not in response.content

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vodplatform.base.signing import ROUND_SECONDS, BadSignature, ExpiredSignature, sign, verify
+from vodplatform.base import signing
+from vodplatform.base.signing import (
+    KEY_SECONDS,
+    ROUND_SECONDS,
+    BadSignature,
+    ExpiredSignature,
+    ends,
+    pseudonym,
+    sign,
+    verify,
+)
 
 pytestmark = pytest.mark.pure
 NOW = 1_800_000_000.0
@@ -49,6 +59,37 @@ def test_another_key_makes_it_worthless(settings: Any) -> None:
         verify(token, "stream", "a", now=NOW)
 
 
+def test_a_former_key_still_opens_what_was_signed_with_it(settings: Any) -> None:
+    token, former = sign("stream", "a", seconds=60, now=NOW), settings.SECRET_KEY
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key that is long enough for this", [former]
+    assert verify(token, "stream", "a", now=NOW) > NOW
+    assert sign("stream", "a", seconds=60, now=NOW) != token
+    with pytest.raises(BadSignature):
+        verify(token, "stream", "b", now=NOW)
+    with pytest.raises(ExpiredSignature):
+        verify(token, "stream", "a", now=NOW + 1000)
+
+
+def test_each_day_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What signs one day's addresses signs no other's; an address across midnight is verified by the day it ends."""
+    midnight = NOW - NOW % KEY_SECONDS + KEY_SECONDS
+    keys = []
+    real = signing.hmac.new
+
+    def noted(key: bytes, text: bytes, digest: Any) -> Any:
+        keys.append(key)
+        return real(key, text, digest)
+
+    monkeypatch.setattr(signing.hmac, "new", noted)
+    for now in (midnight - 7200, midnight - 3600, midnight + 3600):
+        token = sign("stream", "a", seconds=60, now=now)
+        assert verify(token, "stream", "a", now=now + 60)
+    used = [key for key in keys if len(key) == 32]
+    assert used[0] == used[1] == used[2] == used[3] != used[4] == used[5]
+    across = sign("stream", "a", seconds=3600, now=midnight - 60)
+    assert verify(across, "stream", "a", now=midnight + 60) == ends(across)
+
+
 @pytest.mark.parametrize(
     "token",
     ["", ".", "x", "7", "7.", ".mac", "zz.mac", "-1.mac", "0x7.mac", "7.\u00e9", "7.mac.more", "f" * 5000 + ".mac",
@@ -64,3 +105,18 @@ def test_garbage_is_a_bad_signature_and_nothing_worse(token: str) -> None:
 def test_any_text_is_a_bad_signature_and_nothing_worse(token: str, name: str) -> None:
     with pytest.raises(BadSignature):
         verify(token, "stream", name, now=NOW)
+
+
+@given(st.text(max_size=40), st.text(max_size=40), st.floats(0, 4e9))
+def test_a_pseudonym_is_one_names_on_one_day(name: str, other: str, now: float) -> None:
+    found = pseudonym(name, now=now)
+    assert len(found) == 32
+    assert (found == pseudonym(other, now=now)) == (name == other)
+    assert found == pseudonym(name, now=now // KEY_SECONDS * KEY_SECONDS)
+    assert found != pseudonym(name, now=now + KEY_SECONDS)
+
+
+def test_a_pseudonym_is_nobodys_to_make_without_the_key(settings: Any) -> None:
+    found = pseudonym("203.0.113.9", now=NOW)
+    settings.SECRET_KEY = "another key that is long enough for this"
+    assert pseudonym("203.0.113.9", now=NOW) != found

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.crash.conftest import ON_POSTGRESQL, REDIS_DATABASE, SHARED_REDIS, database_url, on_server
-from tests.crash.program import BASE, PROJECT_ROOT, Place, Program, clean_environment, manage, redis_database
+from tests.browser.backstage import Backstage
+from tests.support.places import ON_POSTGRESQL, REDIS_DATABASE, SHARED_REDIS, database_url, on_server
+from tests.support.program import BASE, PROJECT_ROOT, Place, Program, clean_environment, manage, redis_database
 from vodplatform.demo.clips import NTSC, small_spec
 from vodplatform.demo.encode import render
 from vodplatform.demo.match import round_match
@@ -30,6 +31,9 @@ FLAGS = [
 ACCOUNT, PASSWORD = "watcher", "a-password-for-the-browser"
 DESK, PHONE = (1440, 900), (360, 740)
 SECONDS = 40.0
+ANSWER_SECONDS = 60
+# An idle machine needs none of it.
+expect.set_options(timeout=1000 * ANSWER_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
 @pytest.fixture(scope="package")
 def program(tmp_path_factory: pytest.TempPathFactory, recordings: list[Recording]) -> Iterator[Program]:
     """`manage.py up` with an account that may use the recordings."""
-    environment = {"VOD_LIBRARY_ROOTS": f"{recordings[0].path.parent}={ACCOUNT}"}
+    environment = {"VOD_LIBRARY_ROOTS": f"{recordings[0].path.parent}={ACCOUNT}", "VOD_THROTTLES": "off"}
     database = f"vod_browser_{secrets.token_hex(4)}"
     if ON_POSTGRESQL:
         on_server(f"CREATE DATABASE {database}")
@@ -100,9 +104,23 @@ def program(tmp_path_factory: pytest.TempPathFactory, recordings: list[Recording
 def _create_account(environment: dict[str, str]) -> None:
     words = [sys.executable, str(PROJECT_ROOT / "manage.py"), "create_account", ACCOUNT, "--group", ACCOUNT]
     subprocess.run(
-        [*words, "--password-stdin"], input=PASSWORD, text=True, check=True, capture_output=True, timeout=60,
+        [*words, "--password-stdin"], input=PASSWORD, text=True, check=True, capture_output=True, timeout=300,
         env=clean_environment(environment),
     )  # fmt: skip
+
+
+@pytest.fixture(scope="package")
+def _backstage(program: Program) -> Iterator[Backstage]:
+    running = Backstage(program.place)
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def backstage(_backstage: Backstage, program: Program) -> Backstage:
+    """What makes and changes rows behind the program; it begins with no job, no comparison, no token, no plan."""
+    _backstage.clear(key=program.place.key)
+    return _backstage
 
 
 @pytest.fixture(scope="package")
@@ -139,7 +157,10 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture
 def open_page(chromium: Browser, program: Program, signed_in: Any) -> Iterator[OpenPage]:
-    """Opens an address as the signed-in person, in a context of its own. No page may leave an error in its console."""
+    """Opens an address as the signed-in person, or as whose session is given, in a context of its own.
+
+    No page may leave an error in its console.
+    """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
@@ -148,16 +169,24 @@ def open_page(chromium: Browser, program: Program, signed_in: Any) -> Iterator[O
             errors.append(f"{message.text} ({message.location})")
 
     def open_(
-        path: str, *, size: tuple[int, int] = DESK, theme: str = "dark", anonymous: bool = False, quiet: bool = True
+        path: str,
+        *,
+        size: tuple[int, int] = DESK,
+        theme: str = "dark",
+        anonymous: bool = False,
+        quiet: bool = True,
+        session: str = "",
     ) -> Page:
         touch = size[0] < 700
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]}, has_touch=touch, is_mobile=touch,
-            storage_state=None if anonymous else signed_in, base_url=program.address,
+            storage_state=None if anonymous or session else signed_in, base_url=program.address,
         )  # fmt: skip
         contexts.append(context)
         context.add_cookies([{"name": "theme", "value": theme, "url": program.address}])
-        context.set_default_timeout(20_000)
+        if session:
+            context.add_cookies([{"name": "sessionid", "value": session, "url": program.address}])
+        context.set_default_timeout(1000 * ANSWER_SECONDS)
         page = context.new_page()
         if quiet:
             page.on("console", heard)

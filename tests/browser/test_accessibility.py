@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import DESK, PHONE, OpenPage
+from jobs_app.models import JobStatus
+from tests.browser import shelf
+from tests.browser.backstage import Backstage
+from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
+from tests.support.program import Program
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 PAGES = {
     "landing": ("/", True),
     "sign-in": ("/login", True),
+    "sign-up": ("/signup", True),
+    "not found": ("/nowhere", True),
+    "account": ("/account", False),
+    "password": ("/account/password", False),
+    "jobs": ("/jobs", False),
+    "no jobs": ("/jobs", False),
+    "library": ("/library", False),
+    "upload": ("/upload", False),
+    "watching": ("/watch/{video}", False),
+    "failed video": ("/watch/{failed}", False),
     "list": ("/compare", False),
     "choosing": ("/compare?new", False),
     "setting up": ("/compare/{id}?setup", False),
     "comparison": ("/compare/{id}", False),
 }
+STATUSES = JobStatus.values
+ERROR = {"type": "timeout", "message": "It took too long."}
+
+
+@pytest.fixture(scope="module")
+def video(program: Program, recordings: list[Recording]) -> Iterator[str]:
+    """The id of a video with all that ingest makes of one."""
+    found = shelf.taken_in(program, recordings[0].path, title="Round 7", tags='["ascent"]')["id"]
+    yield found
+    program.call("DELETE", f"{shelf.LIBRARY}/{found}")
+
+
+def fill_library(backstage: Backstage, video: str) -> str:
+    """A library with a video of every status, ``video`` being the ready one; returns the failed one's id."""
+    backstage.no_videos(keep=video)
+    job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", progress=30)
+    backstage.video(owner=ACCOUNT, title="a_very_long_name_" * 10, status="processing", job=job, tags=["a tag " * 8])
+    reason = {"error_type": "vod_unreadable", "error_message": "No picture could be read."}
+    failed: str = backstage.video(owner=ACCOUNT, title="תחילת המשחק", status="failed", **reason)
+    return failed
 
 
 def serious_findings(page: Page) -> list[str]:
@@ -36,14 +71,32 @@ def serious_findings(page: Page) -> list[str]:
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 @pytest.mark.parametrize("name", PAGES)
 def test_no_page_has_a_serious_finding_or_is_wider_than_the_window(
-    open_page: OpenPage, comparison: dict[str, Any], name: str, size: tuple[int, int], theme: str
-) -> None:
+    open_page: OpenPage, backstage: Backstage, comparison: dict[str, Any], video: str, name: str, size: tuple[int, int],
+    theme: str,
+) -> None:  # fmt: skip
     address, anonymous = PAGES[name]
-    page = open_page(address.format(id=comparison["session_id"]), size=size, theme=theme, anonymous=anonymous)
+    failed = fill_library(backstage, video) if name in ("library", "failed video") else ""
+    if name == "jobs":
+        for status in STATUSES:
+            backstage.make(owner=ACCOUNT, status=status, name="a_very_long_name_" * 10, error=ERROR, progress=30)
+    if name == "account":
+        for ends_in in (-3, 3, 300, None):
+            backstage.token(owner=ACCOUNT, name="a_very_long_name_" * 5, ends_in=ends_in)
+    # A page that is not there is an error in the console too.
+    address = address.format(id=comparison["session_id"], video=video, failed=failed)
+    page = open_page(address, size=size, theme=theme, anonymous=anonymous, quiet=name != "not found")
+    if name == "jobs":
+        expect(page.locator("[data-live-word]")).to_be_visible()
     if name == "comparison":
         expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
     if name == "choosing":
         expect(page.locator("[data-files] li")).to_have_count(6)
+    if name == "library":
+        page.get_by_role("checkbox", name="Select Round 7").check()
+    if name == "watching":
+        expect(page.get_by_role("navigation", name="Jump to a time").get_by_role("link")).to_have_count(10)
+    if name == "failed video":
+        expect(page.get_by_role("alert")).to_be_visible()
     assert serious_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -53,6 +106,72 @@ def test_dialogs_and_modes_have_no_serious_finding(open_page: OpenPage, comparis
     page = open_page(f"/compare/{comparison['session_id']}")
     expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
     page.keyboard.press(key)
+    assert serious_findings(page) == []
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_what_opens_in_the_library_and_beside_the_player_has_no_serious_finding(
+    open_page: OpenPage, backstage: Backstage, video: str, theme: str
+) -> None:
+    backstage.no_videos(keep=video)
+    page = open_page("/library", theme=theme)
+    page.get_by_role("button", name="More for Round 7").click()
+    assert serious_findings(page) == []
+    page.get_by_role("menuitem", name="Rename").click()
+    assert serious_findings(page) == []
+    page.keyboard.press("Escape")
+    page.get_by_label("Search your videos").fill("nothing like it")
+    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    assert serious_findings(page) == []
+    page.goto(f"/watch/{video}")
+    page.locator("[data-act=qualities]").click()
+    assert serious_findings(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    assert serious_findings(page) == []
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_uploads_in_every_state_have_no_serious_finding(
+    open_page: OpenPage, backstage: Backstage, recordings: list[Recording], tmp_path: Path, theme: str
+) -> None:
+    notes, large = tmp_path / "notes.mp4", shelf.padded(recordings[1].path, tmp_path / "large.mp4", 2**24)
+    notes.write_text("No video.")
+    page = open_page("/upload", theme=theme, quiet=False)
+    shelf.throttle(page, 2**20)
+    page.locator("#files").set_input_files([str(notes), str(recordings[0].path), str(large)])
+    for state in ("refused", "sending"):
+        page.locator(f".file[data-state={state}]").first.wait_for()
+    page.get_by_role("button", name="Pause large").click()
+    page.locator(".file[data-state=ready]").wait_for(timeout=60_000)
+    assert serious_findings(page) == []
+    page.get_by_role("button", name="Cancel large").click()
+    assert serious_findings(page) == []
+    page.get_by_role("button", name="Stop and delete").click()
+    expect(page.locator(".file")).to_have_count(2)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_what_opens_on_the_account_page_has_no_serious_finding(
+    open_page: OpenPage, backstage: Backstage, theme: str
+) -> None:
+    page = open_page("/account", theme=theme)
+    page.get_by_role("button", name="New token").click()
+    assert serious_findings(page) == []
+    page.locator("#token-name").fill("obs-uploader")
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.get_by_label("The new token")).to_be_visible()
+    assert serious_findings(page) == []
+    page.get_by_role("button", name="Revoke obs-uploader").click()
+    assert serious_findings(page) == []
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_signing_in_again_has_no_serious_finding(open_page: OpenPage, backstage: Backstage, theme: str) -> None:
+    page = open_page("/jobs", theme=theme)
+    page.evaluate("window.dispatchEvent(new Event('signedout'))")
+    page.locator("[data-signed-out]").get_by_role("button", name="Sign in").click()
+    expect(page.get_by_label("Password")).to_be_focused()
     assert serious_findings(page) == []
 
 

@@ -30,7 +30,7 @@ def test_without_a_socket_the_page_asks_instead_and_says_so(open_page: OpenPage,
     page = open_page("/compare", quiet=False)
     page.route_web_socket("**/ws/sessions/**", lambda socket: socket.close(code=1011))
     page.goto(f"/compare/{comparison['session_id']}")
-    expect(page.locator("[data-live-state]")).to_contain_text("asking every 5 s", timeout=15_000)
+    expect(page.locator("[data-live-state]")).to_contain_text("asking every 5 s", timeout=60_000)
 
 
 def test_a_session_that_has_ended_is_said_once_and_not_asked_for_again(

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, Recording, make_comparison, session_of, sign_in
 from tests.browser.pixels import frames_on_screen, spread
-from tests.crash.program import Program
+from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 LOOKS = 12

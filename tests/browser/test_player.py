@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage, session_of
-from tests.crash.program import Program
+from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 
@@ -66,6 +67,25 @@ def test_an_offset_can_be_typed_and_nonsense_is_marked_and_not_sent(
     field.press("Enter")
     expect(field).to_have_value("−1.250 s")
     wait_until(lambda: offset_of(program, comparison, "C") == -1.25)
+
+
+def test_somebody_elses_change_leaves_what_is_being_typed(
+    page: Page, program: Program, comparison: dict[str, Any]
+) -> None:
+    field, other = page.get_by_label("Offset of C in seconds"), page.get_by_label("Offset of B in seconds")
+    for typed in ("12.", "nonsense"):
+        field.fill(typed)
+        if typed == "nonsense":
+            field.press("Enter")
+        wanted = round(offset_of(program, comparison, "B") + 0.5, 3)
+        program.call(
+            "PUT",
+            f"/api/sessions/multi-vod/{comparison['session_id']}/offsets",
+            {"offsets": {"B": wanted}, "source": "manual"},
+        )
+        expect(other).to_have_value(re.compile(re.escape(f"{abs(wanted):.3f}")))
+        expect(field).to_have_value(typed)
+    expect(field).to_have_attribute("aria-invalid", "true")
 
 
 def test_an_offset_that_the_server_refuses_is_put_back_and_said(

@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, OpenPage, Recording, make_comparison, session_of
-from tests.crash.program import Program
+from tests.support.program import Program
 
 
 def box_of(page: Page) -> dict[str, float]:

@@ -7,7 +7,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ACCOUNT, PASSWORD, OpenPage, sign_in
-from tests.crash.program import Program
+from tests.support.program import Program
 
 
 def test_a_stranger_sees_what_this_is_and_can_sign_in(open_page: OpenPage) -> None:

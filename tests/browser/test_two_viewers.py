@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, session_of
-from tests.crash.program import Program
+from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 

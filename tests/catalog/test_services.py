@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db.models import RestrictedError
 
 from media_app.catalog import services
 from media_app.catalog.models import Video, VideoSource
@@ -55,6 +56,15 @@ def test_each_owner_has_a_row_of_their_own(owner: User, library: Library) -> Non
     colleague.groups.set(owner.groups.all())
     path = library.crew / "plain.mp4"
     assert refer(owner, path)[0].pk != refer(colleague, path)[0].pk
+
+
+def test_an_account_is_not_deleted_with_its_videos(owner: User, library: Library) -> None:
+    video = refer(owner, library.crew / "plain.mp4")[0]
+    with pytest.raises(RestrictedError):
+        owner.delete()
+    services.delete_video(video, owner)
+    owner.delete()
+    assert not User.objects.filter(username="owner").exists()
 
 
 def test_one_bad_file_leaves_no_row_of_the_good_one(owner: User, library: Library) -> None:

@@ -2,17 +2,23 @@
 
 import os
 import time
+import uuid
+from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models.functions import Now
 
-from tests.support.factories import make_user, make_video
+from jobs_app.models import JobStatus
+from media_app.uploads.models import Upload
+from tests.support.factories import lease_of, make_job, make_user, make_video
+from vodplatform.management.commands.doctor import converter
 
 
-def doctor(capsys) -> tuple[int, str]:
+def doctor(capsys, *words: str) -> tuple[int, str]:
     try:
-        call_command("doctor")
+        call_command("doctor", *words)
         code = 0
     except SystemExit as exc:
         code = int(exc.code or 0)
@@ -34,6 +40,103 @@ def test_doctor_names_a_folder_that_is_gone_and_a_video_without_its_file(db, cap
     assert "/nowhere/at-all.mp4" in output
 
 
+def test_doctor_names_a_virus_scanner_that_is_down_or_lets_files_pass_unread(db, capsys, clamd):
+    assert doctor(capsys)[0] == 0
+    clamd.stop()
+    code, output = doctor(capsys)
+    assert (code, "BAD  virus scanner" in output, "VOD_CLAMD" in output) == (1, True, True)
+    clamd.start(AlertExceedsMax="no")
+    code, output = doctor(capsys)
+    assert (code, "AlertExceedsMax" in output) == (1, True)
+
+
+def test_doctor_names_a_converter_that_is_missing_or_can_do_too_little(tmp_path):
+    assert converter() is None
+    assert "cannot be started" in converter(str(tmp_path / "nowhere"))
+    small = tmp_path / "ffmpeg"
+    small.write_text("#!/bin/sh\necho ' V....D mpeg4  MPEG-4'; echo ' A....D aac  AAC'; echo ' ... scale  V->V'\n")
+    small.chmod(0o755)
+    told = converter(str(small))
+    assert "lacks libx264, aresample, bwdif, tonemap, zscale;" in told
+
+
+def test_doctor_tells_a_disk_that_is_away_from_files_that_are_gone(db, capsys, settings, tmp_path):
+    (tmp_path / "disk").mkdir()
+    settings.LIBRARY_ROOTS = [(tmp_path / "disk", frozenset())]
+    make_video(make_user(), location=str(tmp_path / "disk/a.mp4"))
+    code, output = doctor(capsys)
+    assert code == 1
+    assert f"1 videos lie in library folders that are away, the first is {tmp_path}/disk/a.mp4" in output
+    assert "have no file any more" not in output
+
+
+def test_doctor_survives_a_library_folder_that_cannot_be_asked(db, capsys, settings, tmp_path):
+    settings.LIBRARY_ROOTS = [(tmp_path / ("x" * 300), frozenset())]
+    make_video(make_user(), location=str(tmp_path / ("x" * 300) / "a.mp4"))
+    code, output = doctor(capsys)
+    assert code == 1
+    assert "do not exist, or cannot be read" in output
+    assert "have no file any more" not in output
+
+
+@pytest.fixture
+def media(settings, tmp_path):
+    """The store as a folder of its own."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {**settings.STORAGES["default"], "OPTIONS": {"location": str(tmp_path / "media")}},
+    }
+    return tmp_path / "media"
+
+
+def stored(media, name, age=2 * 3600):
+    """A file in the store, last written to so many seconds ago."""
+    path = media / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"0123456789")
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def test_doctor_fix_marks_videos_without_files_and_deletes_files_without_rows(db, capsys, media):
+    owner = make_user()
+    kept, gone = (
+        make_video(owner, title=name, location=f"videos/{name}/a.mp4", source="stored") for name in ("kept", "gone")
+    )
+    stored(media, "videos/kept/a.mp4")
+    left, young = stored(media, "videos/nobodys/a.mp4"), stored(media, "uploads/nobodys/000001", age=60)
+    code, output = doctor(capsys)
+    assert code == 1
+    assert "1 videos have no file any more, the first is videos/gone/a.mp4" in output
+    assert "1 files (10 bytes) belong to nothing, the first is videos/nobodys/a.mp4" in output
+    assert left.exists()
+    code, output = doctor(capsys, "--fix")
+    assert code == 0, output
+    assert "failed   gone: videos/gone/a.mp4" in output
+    assert "removed  videos/nobodys/a.mp4, 10 bytes" in output
+    assert (left.exists(), young.exists()) == (False, True)
+    kept.refresh_from_db()
+    gone.refresh_from_db()
+    assert (kept.status, gone.status, gone.error_message) == ("ready", "failed", "The file is not there any more.")
+
+
+def test_doctor_fix_touches_nothing_where_rows_and_store_are_strangers(db, capsys, media):
+    left = stored(media, "videos/nobodys/a.mp4")
+    with pytest.raises(CommandError, match="is it the right one"):
+        doctor(capsys, "--fix")
+    assert left.exists()
+
+
+def test_doctor_names_a_storage_that_cannot_be_used(db, capsys, media, s3_storage):
+    assert doctor(capsys)[0] == 0
+    s3_storage.faults.answer_503()
+    code, output = doctor(capsys)
+    assert (code, "BAD  storage" in output, "AWS_STORAGE_BUCKET_NAME" in output) == (1, True, True)
+    assert "BAD  stored files" in output
+    with pytest.raises(CommandError, match="does not answer"):
+        doctor(capsys, "--fix")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_doctor_finds_an_append_only_table_that_lost_its_trigger(capsys):
     suffix = " ON jobs_event" if connection.vendor == "postgresql" else ""
@@ -53,19 +156,50 @@ def test_doctor_finds_an_append_only_table_that_lost_its_trigger(capsys):
             cursor.execute(definition)
 
 
-def test_expire_removes_old_previews_and_keeps_fresh_ones(db, settings, tmp_path, capsys):
-    settings.MEDIA_ROOT = tmp_path / "media"
+def test_expire_removes_old_previews_and_keeps_fresh_ones(db, media, settings, tmp_path, capsys):
     settings.DATA_DIR = tmp_path
-    old, fresh = settings.MEDIA_ROOT / "previews/comp-old", settings.MEDIA_ROOT / "previews/comp-fresh"
+    old, fresh = media / "previews/comp-old", media / "previews/comp-fresh"
     scratch = tmp_path / "tmp/job-left-over"
     for folder in (old, fresh, scratch):
         folder.mkdir(parents=True)
         (folder / "file").write_text("x")
-    for folder in (old, scratch):
+    for path in (old / "file", scratch):
         long_ago = time.time() - 3 * 86_400
-        os.utime(folder, (long_ago, long_ago))
+        os.utime(path, (long_ago, long_ago))
     call_command("expire")
     assert not old.exists()
     assert not scratch.exists()
-    assert fresh.exists()
-    assert "2 old folders" in capsys.readouterr().out
+    assert (fresh / "file").exists()
+    assert "1 files that nothing points at, 1 old folders" in capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+def test_expire_ends_uploads_whose_time_is_over_and_sweeps_renditions(capsys, media):
+    owner = make_user()
+    over, live = (
+        Upload.objects.create(
+            owner=owner, front="chunks", purpose="library", filename="a.mp4", size=100, chunk_size=10,
+            expires_at=Now() + timedelta(hours=hours),
+        )
+        for hours in (-1, 1)
+    )  # fmt: skip
+    lost, kept = (stored(media, f"uploads/{upload.pk}/000001") for upload in (over, live))
+    swept = stored(media, f"renditions/{uuid.uuid4()}/{uuid.uuid4().hex}/poster/poster.jpg")
+    call_command("expire")
+    over.refresh_from_db()
+    live.refresh_from_db()
+    assert (over.status, live.status) == ("expired", "initiated")
+    assert (lost.exists(), kept.exists(), swept.exists()) == (False, True, False)
+    assert "1 uploads, 1 files that nothing points at" in capsys.readouterr().out
+
+
+def test_expire_keeps_the_folder_of_a_job_that_runs_for_days(db, settings, tmp_path, capsys):
+    """What it writes lies deeper: the folder itself looks as old as the job."""
+    settings.DATA_DIR = tmp_path
+    token = lease_of(make_job(make_user(), JobStatus.PROCESSING)).token
+    live, dead = tmp_path / f"tmp/job-{token.hex}-a", tmp_path / f"tmp/job-{uuid.uuid4().hex}-b"
+    for folder in (live, dead):
+        folder.mkdir(parents=True)
+        os.utime(folder, (time.time() - 3 * 86_400,) * 2)
+    call_command("expire")
+    assert (live.exists(), dead.exists()) == (True, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -13,7 +14,13 @@ from tests.support.factories import make_session, rewind_anchor
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
-SLACK = 2.0  # seconds that a slow machine may take between two calls
+_began = 0.0
+
+
+@pytest.fixture(autouse=True)
+def _note_the_time(session: ComparisonSession) -> None:
+    global _began
+    _began = time.monotonic()
 
 
 @pytest.fixture
@@ -29,9 +36,10 @@ def read(api: Api, session: ComparisonSession) -> dict[str, Any]:
     return session_of(api.get(f"{BASE}/{session.session_id}"))
 
 
-def about(value: float) -> Any:
-    """``value``, or up to the slack later."""
-    return pytest.approx(value + SLACK / 2, abs=SLACK / 2 + 0.001)
+def about(value: float, rate: float = 1.0) -> Any:
+    """``value``, or as much later as the test has taken until now."""
+    slack = (time.monotonic() - _began) * rate
+    return pytest.approx(value + slack / 2, abs=slack / 2 + 0.002)
 
 
 def test_playing_is_shown_on_the_session_and_on_every_vod(api: Api, session: ComparisonSession) -> None:
@@ -65,7 +73,7 @@ def test_a_read_changes_nothing(api: Api, session: ComparisonSession) -> None:
 def test_the_rate_scales_the_passing_time(api: Api, session: ComparisonSession, rate: float) -> None:
     assert play(api, session, state="playing", rate=rate, at=100)["rate"] == rate
     rewind_anchor(session, 40)
-    assert read(api, session)["global_time"] == pytest.approx(100 + 40 * rate, abs=SLACK * rate)
+    assert read(api, session)["global_time"] == about(100 + 40 * rate, rate)
 
 
 def test_the_rate_stays_until_another_is_given(api: Api, session: ComparisonSession) -> None:

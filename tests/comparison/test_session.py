@@ -13,7 +13,7 @@ from jobs_app.models import Job, JobEvent, JobStatus
 from media_app.catalog.models import Video
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange
 from tests.support.api import BAD_BODIES, BASE, Api, refused, session_of
-from tests.support.factories import make_alignment, make_job, make_key, make_session, make_user
+from tests.support.factories import make_alignment, make_job, make_key, make_session, make_user, make_video
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -190,7 +190,7 @@ class TestDelete:
 
     def test_an_owner_leaves_with_sessions_history_and_alignments(self) -> None:
         leaver = make_user()
-        session = make_session(leaver)
+        session = make_session(leaver, videos=[make_video(make_user()) for _ in range(3)])
         make_alignment(session)
         Api(make_key(leaver)).put(f"{url(session)}/offsets", {"offsets": {"vod-2": 3}, "source": "manual"})
         assert OffsetChange.objects.count() == 1

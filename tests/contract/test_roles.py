@@ -1,104 +1,238 @@
-"""Every route × every role, on an owner's object: 401, 404 or let in. Walks the OpenAPI document."""
+"""Every route × every role × every way to sign in, on an owner's object: 401, 403, 404 or let in.
+
+Walks the OpenAPI document; its companions are test_socket_roles.py, test_page_roles.py and test_door_roles.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from drf_spectacular.generators import SchemaGenerator
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpResponse
 
-from sessions_app.comparison.models import ComparisonSession
+from jobs_app.models import Job
+from media_app.catalog.models import Video
+from media_app.uploads.models import Upload, UploadChunk
+from sessions_app.analysis.models import AnalysisSession
+from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange
+from tests.contract.places import (
+    METHODS,
+    WAYS,
+    address,
+    body,
+    filled,
+    is_of_catalogue,
+    operations,
+    owned_operations,
+    places,
+    unknown,
+)
 from tests.support.api import Api, error_of
-from tests.support.factories import make_alignment, make_job, make_key, make_session
+from tests.support.factories import make_key
 from vodplatform.accounts.models import ApiToken, User
 
-pytestmark = pytest.mark.django_db
-METHODS = {"get", "post", "put", "patch", "delete"}
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("steps_kind")]
 ROLES = ["anonymous", "owner", "other", "moderator", "admin"]
-OPEN = {("post", "/api/auth/token")}
-# A token is its user's alone; an administrator revokes it in the admin.
-PERSONAL = "token_id"
-
-
-def operations() -> list[tuple[str, str]]:
-    """(method, path) of every operation of the API."""
-    paths: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)["paths"]
-    return [(method, path) for path, item in sorted(paths.items()) for method in item if method in METHODS]
-
-
-def address(path: str, owner: User) -> str:
-    """The path with an object of the owner's in each place; a new kind of place has to be taught here."""
-    session = make_session(owner)
-    alignment = make_alignment(session)
-    job_id = alignment.job_id if "{session_id}" in path else make_job(owner, "failed").pk
-    places: dict[str, Callable[[], object]] = {
-        "session_id": lambda: session.session_id,
-        "vod_id": lambda: "vod-1",
-        "job_id": lambda: job_id,
-        "token_id": lambda: ApiToken.issue(owner)[0].pk,
-    }
-    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-    assert set(names) <= set(places), f"teach this test what {names} of {path} are"
-    for name in names:
-        path = path.replace(f"{{{name}}}", str(places[name]()))
-    return path
+OPEN = {("post", "/api/auth/token"), ("post", "/api/auth/jwt"), ("post", "/api/auth/jwt/refresh")}
+# Tokens and uploads are their user's alone; an administrator revokes or gives up one in the admin.
+PERSONAL = ("token_id", "upload_id")
+# Lets in to watch, no more.
+READS = {("post", "/api/auth/ws-ticket")}
+# Reads real video, which is not there, or takes a form with a file: the owner is told so.
+NOT_CARRIED_OUT = {
+    ("post", "/timer-preview"): "vod_file_not_found",
+    ("post", "/chunk"): "unsupported_media_type",
+    ("post", "/api/v1/library"): "invalid",
+    ("post", "/video/upload"): "invalid",
+    ("post", "/analyze/highlights"): "invalid",
+    ("post", "/analyze/workout"): "invalid",
+}
+NO_JSON = (
+    "/cancel",
+    "/retry",
+    "/pause",
+    "/resume",
+    "/ws-ticket",
+    "/complete",
+    "/chunk",
+    "/restore",
+    "/file",
+    "/cancel/{session_id}",
+)
+every_operation = pytest.mark.parametrize(("method", "path"), operations(), ids=lambda part: part)
+owned = pytest.mark.parametrize(("method", "path"), owned_operations(), ids=lambda part: part)
 
 
 def test_the_document_has_operations() -> None:
-    assert len(operations()) > 20
+    assert len(operations()) > 30
 
 
-@pytest.mark.parametrize(("method", "path"), operations(), ids=lambda part: part)
+@pytest.fixture
+def people(owner: User, other: User, moderator: User, admin_person: User) -> dict[str, User]:
+    return {"owner": owner, "other": other, "moderator": moderator, "admin": admin_person}
+
+
+def refusal(method: str, path: str, way: str) -> tuple[int, str] | None:
+    """With what a way to sign in is refused before anybody looks whose the object is."""
+    if (method, path) in OPEN:
+        return None
+    is_read = method == "get" or (method, path) in READS
+    if way == "token without scopes" or (way.endswith(" read") and not is_read):
+        return 403, "scope_required"
+    return (403, "csrf_failed") if way == "session without CSRF" and method != "get" else None
+
+
+def is_visible(path: str, role: str, way: str) -> bool:
+    """Whether the owner's object is there for a role that has signed in this way."""
+    if "{" not in path or role == "owner":
+        return True
+    is_admins = not any(name in path for name in PERSONAL)
+    return role == "admin" and is_admins and (way.endswith(" admin") or way.startswith("session"))
+
+
+def send(api: Api, method: str, url: str, content: dict[str, Any] | None) -> HttpResponse:
+    """The answer; what the call has done is undone."""
+    with transaction.atomic():
+        if method == "head":  # an error without its body is no error body
+            response = api.client.head(url, headers=api.headers)
+        else:
+            response = api.send(method.upper(), url, content)
+        transaction.set_rollback(True)
+    return response
+
+
+def said(response: HttpResponse) -> tuple[int, dict[str, str], bytes]:
+    """An answer without what differs from one request to the next."""
+    number = response["X-Request-ID"]
+    headers = {name: value for name, value in response.headers.items() if name != "X-Request-ID"}
+    return response.status_code, headers, response.content.replace(number.encode(), b"")
+
+
+@owned
 @pytest.mark.parametrize("role", ROLES)
 def test_an_owners_object_is_for_the_owner_and_admins(
-    method: str, path: str, role: str, owner: User, other: User, moderator: User, admin_person: User
+    method: str, path: str, role: str, owner: User, people: dict[str, User]
 ) -> None:
-    people = {"owner": owner, "other": other, "moderator": moderator, "admin": admin_person}
-    api = Api(make_key(people[role])) if role in people else Api()
-    before = ComparisonSession.objects.count()
     url = address(path, owner)
-    response = api.send(method.upper(), url, {} if method in ("post", "put", "patch") else None)
-    if (method, path) in OPEN:
-        assert response.status_code not in (401, 403, 404)
-    elif role == "anonymous":
-        assert response.status_code == 401
-        assert response["WWW-Authenticate"]
-    elif "{" in path and (role in ("other", "moderator") or (role == "admin" and PERSONAL in path)):
-        # Not yours is answered as unknown, before anything else that might be wrong.
-        assert response.status_code == 404
-        assert error_of(response)["type"] != "feature_disabled"
-    else:
-        assert response.status_code not in (401, 403, 404), response.content
-    if role not in ("owner", "admin"):
-        assert ComparisonSession.objects.count() == before + 1
-        assert not ComparisonSession.objects.exclude(revision=1).exists()
+    if role == "anonymous":
+        response = send(Api(), method, url, body(method, path, owner))
+        if (method, path) in OPEN:
+            assert error_of(response)["code"] == 400
+        else:
+            assert (response.status_code, error_of(response)["type"]) == (401, "unauthenticated")
+            assert response["WWW-Authenticate"]
+        return
+    person = people[role]
+    content = body(method, path, person if "{" not in path else owner)
+    for way, sign_in in WAYS.items():
+        response = send(sign_in(person), method, url, content)
+        if refused := refusal(method, path, way):
+            assert (way, response.status_code, error_of(response)["type"]) == (way, *refused)
+        elif not is_visible(path, role, way):
+            # Not yours is answered as unknown, before anything else that might be wrong.
+            assert (way, response.status_code) == (way, 404), response.content
+            assert error_of(response)["type"] != "feature_disabled"
+        elif (method, path) in OPEN:
+            assert error_of(response)["code"] == 400
+        elif kind := next(
+            (kind for (verb, end), kind in NOT_CARRIED_OUT.items() if method == verb and path.endswith(end)), ""
+        ):
+            assert error_of(response)["type"] == kind
+        else:
+            assert (way, response.status_code) in [(way, status) for status in (200, 201, 202, 204)], response.content
 
 
-@pytest.mark.parametrize(("method", "path"), operations(), ids=lambda part: part)
+@pytest.mark.full
+@pytest.mark.parametrize("path", sorted({path for _, path in owned_operations() if "{" in path}))
+@pytest.mark.parametrize("role", ["other", "moderator", "admin"])
+def test_somebody_elses_is_answered_like_one_that_nobody_has(
+    path: str, role: str, owner: User, people: dict[str, User]
+) -> None:
+    """Byte by byte, with every method and every way to sign in; for admins, with those that make them no admin."""
+    person = people[role]
+    theirs = places(path, owner)
+    pairs = [(theirs, unknown(theirs))]
+    if {"session_id", "job_id"} <= set(theirs):
+        # One's own session, with another's alignment.
+        own = {"session_id": places("/{session_id}", person)["session_id"]}
+        pairs.append((theirs | own, unknown(theirs) | own))
+    for way, sign_in in WAYS.items():
+        if is_visible(path, role, way) or (role == "moderator" and way not in ("token admin", "session")):
+            continue
+        api = sign_in(person)
+        for method in [*sorted(METHODS), "head", "options"]:
+            content = body(method, path, owner)
+            for pair in pairs:
+                first, second = (said(send(api, method, filled(path, ids), content)) for ids in pair)
+                assert first == second, (way, method)
+
+
+@pytest.mark.parametrize("path", sorted({path for _, path in operations() if "{" not in path}))
+@pytest.mark.parametrize("role", ["other", "moderator", "admin"])
+def test_lists_hold_nothing_of_somebody_elses(path: str, role: str, owner: User, people: dict[str, User]) -> None:
+    person = people[role]
+    sessions = [places(f"/{{{name}}}", owner)[name] for name in ("session_id", "job_id", "token_id")]
+    for way, sign_in in WAYS.items():
+        if role == "admin" and is_visible("/{session_id}", role, way) and "tokens" not in path:
+            continue
+        response = sign_in(person).send("GET", f"{path}?limit=100")
+        for text in (*sessions, owner.username, str(owner.pk)):
+            assert text not in response.content.decode(), way
+
+
+@pytest.mark.full
+@owned
+def test_who_may_not_changes_nothing(method: str, path: str, owner: User, people: dict[str, User]) -> None:
+    """Here nothing is rolled back."""
+    url = address(path, owner)
+    content = body(method, path, owner)
+    before = rows()
+    for way, sign_in in WAYS.items():
+        if refusal(method, path, way):
+            sign_in(owner).send(method.upper(), url, content)
+        for role in ("other", "moderator", "admin"):
+            if not is_visible(path, role, way):
+                sign_in(people[role]).send(method.upper(), url, content)
+    if (method, path) not in OPEN:
+        Api().send(method.upper(), url, content)
+    assert rows() == before
+
+
+def rows() -> list[list[dict[str, Any]]]:
+    """Everything that calls of the API change, without the tokens that a test signs in with."""
+    tokens = ApiToken.objects.filter(Q(revoked_at__isnull=False) | Q(name="another"))
+    models = (AnalysisSession, ComparisonSession, ComparisonVod, Alignment, Job, Video, Upload, UploadChunk)
+    found = [model.objects.order_by("pk").values() for model in models]
+    return [list(part) for part in (*found, OffsetChange.objects.values(), tokens.values("pk"))]
+
+
+@every_operation
 def test_a_slash_at_the_end_changes_nothing(method: str, path: str, owner: User, other: User, api: Api) -> None:
     for client in (Api(), Api(make_key(other))):
         url = address(path, owner)
-        body = {} if method in ("post", "put", "patch") else None
-        first, second = (client.send(method.upper(), url + end, body) for end in ("", "/"))
+        content: dict[str, Any] | None = {} if method in ("post", "put", "patch") else None
+        first, second = (client.send(method.upper(), url + end, content) for end in ("", "/"))
         assert (first.status_code, first.get("Location")) == (second.status_code, None)
 
 
 @pytest.mark.parametrize("path", sorted({path for _, path in operations()}))
-def test_methods_that_the_document_does_not_name_are_405(path: str, owner: User, api: Api) -> None:
+def test_methods_that_the_document_does_not_name_are_405(path: str, owner: User, api: Api, admin_api: Api) -> None:
     named = {method for method, known in operations() if known == path}
     url = address(path, owner)
     for method in METHODS - named:
-        response = api.send(method.upper(), url, {})
+        response = (admin_api if is_of_catalogue(path) else api).send(method.upper(), url, {})
         assert (response.status_code, error_of(response)["type"]) == (405, "method_not_allowed")
         allowed = {part.strip().lower() for part in response["Allow"].split(",")}
         assert named <= allowed
 
 
 @pytest.mark.parametrize(("method", "path"), [pair for pair in operations() if pair[0] in ("post", "put", "patch")])
-def test_a_body_of_another_kind_is_refused(method: str, path: str, owner: User, api: Api) -> None:
-    if path.endswith(("/cancel", "/retry", "/pause", "/resume")):
-        return  # these take no body
+def test_a_body_of_another_kind_is_refused(method: str, path: str, owner: User, api: Api, moderator_api: Api) -> None:
+    if path.endswith(NO_JSON):
+        return  # these take no body, or a form
+    api = moderator_api if is_of_catalogue(path) else api
     url = address(path, owner)
     response = api.send(method.upper(), url, raw=b"a=b", content_type="application/x-www-form-urlencoded")
     assert (response.status_code, error_of(response)["type"]) == (415, "unsupported_media_type")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.crash.program import CallFailed, Program, Truth, is_alive, wait_for
+from tests.support.program import CallFailed, Program, Truth, is_alive, wait_for
 
 PROMISED_SECONDS = 1.0
 MARGIN_SECONDS = 0.5  # of a busy machine

@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from tests.crash.program import is_alive, wait_for
+from tests.support.program import is_alive, wait_for
 from vodplatform.base.process import ChildError, Limits, run_child
 
 WALL_SECONDS = 1.5

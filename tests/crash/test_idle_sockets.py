@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.crash.program import Program, Truth, wait_for
+from tests.support.program import Program, Truth, wait_for
 
 IDLE_SECONDS = 7.0
 QUICK_SECONDS = 5.0  # less than the half minute after which a socket would look for itself

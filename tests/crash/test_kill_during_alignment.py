@@ -10,8 +10,8 @@ import psutil
 import psycopg
 import pytest
 
-from tests.crash.conftest import ON_POSTGRESQL
-from tests.crash.program import Place, Program, Truth, is_alive, wait_for
+from tests.support.places import ON_POSTGRESQL
+from tests.support.program import Place, Program, Truth, is_alive, wait_for
 
 LEASE_SECONDS = 20
 RUNS_AGAIN_SECONDS = 30  # goals.md R1

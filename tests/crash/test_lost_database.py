@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from jobs_app import running, services
+from jobs_app import leases, running
 from jobs_app.models import Job, JobStatus
 from tests.support.factories import make_job, make_user
 
@@ -23,8 +23,8 @@ def claimed(monkeypatch: pytest.MonkeyPatch, handler: Any) -> Job:
 
 
 def fail_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Let a service fail the first time that it is called."""
-    original, calls = getattr(services, name), []
+    """Let a write under the lease fail the first time that it is tried."""
+    original, calls = getattr(leases, name), []
 
     def flaky(*args: Any, **named: Any) -> Any:
         calls.append(name)
@@ -32,15 +32,25 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
             raise OperationalError("server closed the connection unexpectedly")
         return original(*args, **named)
 
-    monkeypatch.setattr(services, name, flaky)
+    monkeypatch.setattr(leases, name, flaky)
 
 
-def test_job_whose_end_could_not_be_written_runs_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = claimed(monkeypatch, lambda context: {})
+def test_an_end_that_could_not_be_written_at_first_is_written_after_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    job = claimed(monkeypatch, lambda context: {"answer": 42})
     fail_once(monkeypatch, "complete")
     running.run_job(job)
     job.refresh_from_db()
-    assert (job.status, job.crashes) == (JobStatus.QUEUED, 1)
+    assert (job.status, job.result, job.crashes) == (JobStatus.COMPLETED, {"answer": 42}, 0)
+
+
+def test_a_job_whose_handler_lost_the_database_is_tried_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handler(context: running.JobContext) -> dict[str, Any]:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    job = claimed(monkeypatch, handler)
+    running.run_job(job)
+    job.refresh_from_db()
+    assert (job.status, job.retries, job.crashes) == (JobStatus.WAITING, 1, 0)
 
 
 def test_progress_that_could_not_be_written_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from tests.crash.conftest import SHARED_REDIS
-from tests.crash.program import Place, Program, Truth, is_alive, manage, wait_for
+from tests.support.places import SHARED_REDIS
+from tests.support.program import Place, Program, Truth, is_alive, manage, wait_for
 from vodplatform.settings.environment import private_redis_socket
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.program import manage
 from tests.crash.test_up import one_sentence
+from tests.support.program import manage
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,9 @@ from tests.crash.test_up import one_sentence
         ("VOD_TIMER_READER", "foo"),
         ("SECRET_KEY", "short"),
         ("VOD_SIGNED_URL_SECONDS", "forever"),
+        ("VOD_CLAMD", "here"),
+        ("AWS_STORAGE_BUCKET_NAME", "videos/all"),
+        ("CDN_KEY_PAIR_ID", "K2JCJMDEHXQW5F"),
     ],
 )
 def test_it_names_the_wrong_setting(tmp_path: Path, name: str, value: str) -> None:

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_app.delivery.ranges import ByteRange, Unsatisfiable, etag_matches, parse_range
+from media_app.delivery.ranges import (
+    ByteRange,
+    Unsatisfiable,
+    begins_with_the_first_byte,
+    etag_matches,
+    parse_range,
+)
 
 pytestmark = pytest.mark.pure
 sizes = st.integers(0, 10**12)
@@ -89,3 +95,13 @@ def test_a_start_at_or_behind_the_end_is_unsatisfiable(size: int, beyond: int) -
 def test_etags_are_compared_as_asked(header: str | None, weak: bool, strong: bool) -> None:
     assert etag_matches(header, '"a"', weak=True) == weak
     assert etag_matches(header, '"a"', weak=False) == strong
+
+
+@given(st.text(max_size=20) | st.from_regex(r"bytes=\d{0,3}-\d{0,3}", fullmatch=True), st.integers(1000, 10**12))
+def test_whether_it_begins_with_the_first_byte_is_known_before_the_size(header: str, size: int) -> None:
+    try:
+        part = parse_range(header, size)
+    except Unsatisfiable:
+        assert not begins_with_the_first_byte(header)
+    else:
+        assert begins_with_the_first_byte(header) == (part is None or part.start == 0)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import AsyncIterator
+from datetime import timedelta
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,20 @@ import httpx
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db.models.functions import Now
 from django.test import Client
 
-from media_app.catalog.models import Video, VideoSource
-from media_app.delivery import door
+from media_app.catalog.models import Video, VideoSource, VideoStatus
+from media_app.delivery.door import route_of
+from media_app.delivery.sending import MOST_BYTES
 from media_app.delivery.urls import stream_url
 from tests.conftest import Library
-from tests.support.factories import PASSWORD, make_key, make_user, make_video
+from tests.delivery.answers import harmless, refused
+from tests.support.factories import PASSWORD, make_job, make_key, make_user, make_video
 from tests.support.sockets import ask
-from vodplatform.accounts.models import User
+from vodplatform.accounts.models import ApiToken, User
 from vodplatform.asgi import application
-from vodplatform.base import signing
-from vodplatform.base.errors import ERROR_TYPES
+from vodplatform.base import logs, signing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = 700_000
@@ -57,21 +59,6 @@ def url(video: Video) -> str:
 @pytest.fixture
 def signed(video: Video) -> str:
     return stream_url(video)
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(application, raise_app_exceptions=True)
-    async with httpx.AsyncClient(transport=transport, base_url="http://vod.example") as client:
-        yield client
-
-
-def refused(response: httpx.Response, status: int, type: str) -> None:
-    assert response.status_code == status, response.text
-    body = response.json()
-    assert (body["ok"], body["code"], body["type"]) == (False, status, type)
-    assert ERROR_TYPES[type].status == status
-    assert body["request_id"] == response.headers["x-request-id"]
 
 
 class TestBytes:
@@ -151,6 +138,23 @@ class TestCaching:
             assert response.headers["etag"] == etag
         assert (await http.get(signed, headers={"If-None-Match": '"other"'})).status_code == 200
 
+    async def test_by_date_too(self, http: httpx.AsyncClient, signed: str, path: Path) -> None:
+        os.utime(path, (1_700_000_000.5, 1_700_000_000.5))
+        date = (await http.get(signed)).headers["last-modified"]
+        assert (await http.get(signed, headers={"If-Modified-Since": date})).status_code == 304
+        earlier = formatdate(1_699_999_999, usegmt=True)
+        assert (await http.get(signed, headers={"If-Modified-Since": earlier})).status_code == 200
+        # An ETag says more than a date.
+        both = {"If-Modified-Since": date, "If-None-Match": '"other"'}
+        assert (await http.get(signed, headers=both)).status_code == 200
+
+    async def test_a_condition_that_does_not_hold_is_412(self, http: httpx.AsyncClient, signed: str) -> None:
+        etag = (await http.get(signed)).headers["etag"]
+        for headers in ({"If-Match": '"other"'}, {"If-Unmodified-Since": formatdate(0, usegmt=True)}):
+            refused(await http.get(signed, headers=headers), 412, "precondition_failed")
+        for headers in ({"If-Match": etag}, {"If-Match": "*"}, {"If-Unmodified-Since": "nonsense"}):
+            assert (await http.get(signed, headers=headers)).status_code == 200
+
     async def test_a_changed_file_has_another_etag(self, http: httpx.AsyncClient, signed: str, path: Path) -> None:
         before = (await http.get(signed)).headers["etag"]
         path.write_bytes(b"new")
@@ -173,6 +177,28 @@ class TestCaching:
     ) -> None:
         response = await http.get(signed, headers={"Range": f"bytes={SIZE}-", "If-Range": '"other"'})
         assert (response.status_code, response.content) == (200, content)
+
+
+class TestKeeping:
+    """What browsers may keep of private bytes."""
+
+    async def test_what_the_sign_in_opened_is_asked_for_again(
+        self, http: httpx.AsyncClient, url: str, owner: User
+    ) -> None:
+        headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
+        response = await http.get(url, headers=headers)
+        assert response.headers["cache-control"] == "private, no-cache"
+        again = await http.get(url, headers={**headers, "If-None-Match": response.headers["etag"]})
+        assert (again.status_code, again.headers["cache-control"]) == (304, "private, no-cache")
+
+    async def test_what_a_signature_opened_is_kept_no_longer_than_it_holds(
+        self, http: httpx.AsyncClient, url: str, video: Video
+    ) -> None:
+        assert (await http.get(stream_url(video))).headers["cache-control"] == "private, max-age=3600"
+        token = signing.sign("stream", str(video.pk), seconds=60)
+        before = signing.ends(token) - time.time()
+        kept = (await http.get(f"{url}?sig={token}")).headers["cache-control"].removeprefix("private, max-age=")
+        assert signing.ends(token) - time.time() - 1 <= int(kept) <= before < 3600
 
 
 class TestSignature:
@@ -212,8 +238,19 @@ class TestSignIn:
         response = await http.get(url)
         refused(response, 401, "unauthenticated")
         assert response.headers["www-authenticate"]
-        for header in ("Token", "Token wrong", "Bearer x", "Basic eDp5"):
-            refused(await http.get(url, headers={"Authorization": header}), 401, "unauthenticated")
+        refused(await http.get(url, headers={"Authorization": "Basic eDp5"}), 401, "unauthenticated")
+
+    @pytest.mark.parametrize("header", ["Token", "Token wrong", "Bearer x"])
+    async def test_one_that_does_not_hold_says_so(self, http: httpx.AsyncClient, url: str, header: str) -> None:
+        refused(await http.get(url, headers={"Authorization": header}), 401, "token_invalid")
+
+    async def test_one_that_has_expired_says_so(self, http: httpx.AsyncClient, url: str, owner: User) -> None:
+        def expired() -> str:
+            key = make_key(owner)
+            ApiToken.objects.filter(user=owner).update(expires_at=Now() - timedelta(seconds=1))
+            return key
+
+        refused(await http.get(url, headers={"Authorization": f"Token {await ask(expired)}"}), 401, "token_invalid")
 
     async def test_the_owner_and_admins_may_read_by_token(
         self, http: httpx.AsyncClient, url: str, owner: User, admin_person: User
@@ -245,12 +282,99 @@ class TestSignIn:
         assert response.status_code in (400, 404)
         assert response.json()["ok"] is False
 
+    async def test_the_log_says_who_asked(
+        self, http: httpx.AsyncClient, url: str, owner: User, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
+        users = []
+        caplog.handler.addFilter(lambda record: users.append((record.getMessage(), logs.user_id.get())) or True)
+        for address in (url, f"/api/v1/media/stream/{uuid.uuid4()}", f"{url}?sig=x"):
+            await http.get(address, headers=headers)
+        assert [user for name, user in users if name == "request"] == [str(owner.pk), str(owner.pk), ""]
+
     @pytest.mark.parametrize("scopes", [[], ["none"]])
     async def test_a_token_that_may_not_read_is_refused(
         self, http: httpx.AsyncClient, url: str, owner: User, scopes: list[str]
     ) -> None:
         headers = {"Authorization": f"Token {await ask(lambda: make_key(owner, scopes=scopes))}"}
-        assert (await http.get(url, headers=headers)).status_code in (401, 403)
+        response = await http.get(url, headers=headers)
+        refused(response, 403, "scope_required")
+        assert response.json()["scope"] == "read"
+
+
+class TestStates:
+    @pytest.fixture
+    async def stored(self, owner: User) -> Video:
+        key = await ask(default_storage.save, "videos/a/stored.mp4", ContentFile(b"stored bytes"))
+        return await ask(lambda: make_video(owner, source=VideoSource.STORED, location=key, title="A title"))
+
+    @pytest.fixture
+    async def headers(self, owner: User) -> dict[str, str]:
+        return {"Authorization": f"Token {await ask(make_key, owner)}"}
+
+    async def to(self, video: Video, **fields: Any) -> None:
+        await ask(lambda: Video.objects.filter(pk=video.pk).update(**fields))
+
+    async def test_one_that_is_being_looked_at_can_be_played(self, http: httpx.AsyncClient, stored: Video) -> None:
+        job = await ask(lambda: make_job(stored.owner, "processing"))
+        await self.to(stored, status=VideoStatus.PROCESSING, job=job)
+        assert (await http.get(stream_url(stored))).content == b"stored bytes"
+
+    async def test_one_that_waits_for_the_scanner_cannot(
+        self, http: httpx.AsyncClient, stored: Video, settings: Any
+    ) -> None:
+        settings.CLAMD = "/run/clamd"
+        job = await ask(lambda: make_job(stored.owner, "waiting"))
+        await self.to(stored, status=VideoStatus.PROCESSING, job=job)
+        refused(await http.get(stream_url(stored)), 409, "video_not_ready")
+        await self.to(stored, status=VideoStatus.READY)
+        assert (await http.get(stream_url(stored))).status_code == 200
+
+    @pytest.mark.parametrize(
+        "fields", [{"status": VideoStatus.UPLOADING}, {"status": VideoStatus.PROCESSING, "location": "uploads/1/"}]
+    )
+    async def test_one_whose_file_has_not_come_is_409(
+        self, http: httpx.AsyncClient, stored: Video, headers: dict[str, str], fields: dict[str, Any]
+    ) -> None:
+        job = await ask(lambda: make_job(stored.owner, "queued"))
+        await self.to(stored, **fields, job=job)
+        refused(await http.get(stream_url(stored)), 409, "video_not_ready")
+        refused(await http.get(f"/api/v1/media/stream/{stored.pk}", headers=headers), 409, "video_not_ready")
+
+    @pytest.mark.parametrize("status", [VideoStatus.FAILED, VideoStatus.PROCESSING])
+    async def test_one_that_failed_is_given_back_and_never_played(
+        self, http: httpx.AsyncClient, stored: Video, headers: dict[str, str], status: str
+    ) -> None:
+        job = await ask(lambda: make_job(stored.owner, "failed", error={"type": "vod_unreadable", "message": "No."}))
+        await self.to(stored, status=status, job=job)
+        for address, given in ((stream_url(stored), {}), (f"/api/v1/media/stream/{stored.pk}", headers)):
+            response = await http.get(address, headers=given)
+            assert (response.status_code, response.content) == (200, b"stored bytes")
+            assert response.headers["content-type"] == "application/octet-stream"
+            assert response.headers["content-disposition"] == 'attachment; filename="A title.mp4"'
+
+    async def test_one_in_which_something_was_found_is_not(
+        self, http: httpx.AsyncClient, stored: Video, headers: dict[str, str]
+    ) -> None:
+        job = await ask(lambda: make_job(stored.owner, "failed", error={"type": "malware_found", "message": "Eicar."}))
+        await self.to(stored, status=VideoStatus.PROCESSING, job=job)
+        refused(await http.get(stream_url(stored)), 404, "not_found")
+        refused(await http.get(f"/api/v1/media/stream/{stored.pk}", headers=headers), 404, "not_found")
+
+
+class TestDownload:
+    async def test_it_is_saved_under_its_title(self, http: httpx.AsyncClient, signed: str, video: Video) -> None:
+        await ask(lambda: Video.objects.filter(pk=video.pk).update(title="Rúnda 7\r\nX-Evil: 1"))
+        response = await http.get(f"{signed}&download=1")
+        header = response.headers["content-disposition"]
+        assert header == (
+            "attachment; filename=\"R_nda 7 X-Evil_ 1.mp4\"; filename*=UTF-8''R%C3%BAnda%207%20X-Evil_%201.mp4"
+        )
+        assert "x-evil" not in response.headers
+
+    async def test_else_it_is_played_in_place(self, http: httpx.AsyncClient, signed: str) -> None:
+        for address in (signed, f"{signed}&download=0", f"{signed}&download="):
+            assert "content-disposition" not in (await http.get(address)).headers
 
 
 class TestFiles:
@@ -306,11 +430,7 @@ class TestFiles:
         assert response.headers["x-request-id"] != "a\tb"
 
     async def test_it_can_never_act_as_a_page(self, http: httpx.AsyncClient, signed: str) -> None:
-        headers = (await http.get(signed)).headers
-        assert headers["x-content-type-options"] == "nosniff"
-        assert "sandbox" in headers["content-security-policy"]
-        assert headers["x-frame-options"] == "DENY"
-        assert "no-referrer" in headers["referrer-policy"] or "same-origin" in headers["referrer-policy"]
+        harmless(await http.get(signed))
 
 
 class Player:
@@ -337,7 +457,7 @@ class Player:
 
     async def send(self, message: dict[str, Any]) -> None:
         self.messages.append(message)
-        if message["type"] == "http.response.body":
+        if message.get("body"):
             self.chunks += 1
             self.received += len(message["body"])
             if self.chunks >= self.hang_up_after:
@@ -356,7 +476,7 @@ def is_open(path: Path) -> bool:
 
 class TestHangingUp:
     async def test_reading_stops_when_the_player_goes(self, signed: str, path: Path) -> None:
-        os.truncate(path, 200 * door.READ_BYTES)
+        os.truncate(path, 200 * MOST_BYTES)
         player = Player(signed, hang_up_after=3)
         await player.play()
         assert 3 <= player.chunks <= 5
@@ -370,13 +490,13 @@ class TestHangingUp:
         assert player.messages[-1].get("more_body", False) is False
 
     async def test_a_file_that_becomes_shorter_breaks_the_connection(self, signed: str, path: Path) -> None:
-        os.truncate(path, 50 * door.READ_BYTES)
+        os.truncate(path, 50 * MOST_BYTES)
         player = Player(signed, hang_up_after=10**9)
         send = player.send
 
         async def cut(message: dict[str, Any]) -> None:
             if player.chunks == 1:
-                os.truncate(path, door.READ_BYTES)
+                os.truncate(path, MOST_BYTES)
             await send(message)
 
         player.send = cut  # type: ignore[method-assign]
@@ -385,20 +505,60 @@ class TestHangingUp:
         assert not is_open(path)
         assert player.messages[-1]["more_body"] is True
 
+    async def test_a_file_that_is_written_over_breaks_the_connection(self, signed: str, path: Path) -> None:
+        os.truncate(path, 50 * MOST_BYTES)
+        player = Player(signed, hang_up_after=10**9)
+        send = player.send
+
+        async def write_over(message: dict[str, Any]) -> None:
+            if player.chunks == 1:
+                with path.open("r+b") as file:
+                    file.write(b"another recording")
+            await send(message)
+
+        player.send = write_over  # type: ignore[method-assign]
+        with pytest.raises(OSError, match="changed"):
+            await player.play()
+        assert not is_open(path)
+        assert player.received < 10 * MOST_BYTES
+
+    async def test_a_file_that_is_replaced_goes_on_as_it_was(self, signed: str, path: Path) -> None:
+        """Who has begun to read one recording gets all of it and nothing of the next."""
+        content = os.urandom(3 * MOST_BYTES)
+        path.write_bytes(content)
+        player = Player(signed, hang_up_after=10**9)
+        send = player.send
+
+        async def replace(message: dict[str, Any]) -> None:
+            if player.chunks == 1 and path.stat().st_size > 10:
+                path.with_name("next.mp4").write_bytes(b"next")
+                path.with_name("next.mp4").rename(path)
+            await send(message)
+
+        player.send = replace  # type: ignore[method-assign]
+        await player.play()
+        assert b"".join(message.get("body", b"") for message in player.messages) == content
+
     async def test_memory_stays_small(self, signed: str, path: Path) -> None:
-        os.truncate(path, 40 * door.READ_BYTES)
+        os.truncate(path, 40 * MOST_BYTES)
         player = Player(signed, hang_up_after=10**9)
         await player.play()
-        assert max(len(message.get("body", b"")) for message in player.messages) <= door.READ_BYTES
+        assert max(len(message.get("body", b"")) for message in player.messages) <= MOST_BYTES
 
 
-def test_the_door_takes_only_its_own_addresses() -> None:
-    assert door.matches("/api/v1/media/stream/abc")
-    assert door.matches("/api/v1/media/stream/abc/")
-    for path in (
-        "/api/v1/media/stream/",
-        "/api/v1/media/stream",
-        "/api/v1/media/stream/a/b",
-        "/x/api/v1/media/stream/a",
-    ):
-        assert not door.matches(path)
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("/api/v1/media/stream/abc", "api/v1/media/stream/<video_id>"),
+        ("/api/v1/media/stream/abc/", "api/v1/media/stream/<video_id>"),
+        ("/api/v1/media/hls/t/v/master.m3u8", "api/v1/media/hls/<token>/<video_id>/<name>"),
+        ("/api/v1/media/hls/t/v/720/index.m3u8", "api/v1/media/hls/<token>/<video_id>/<rung>/<name>"),
+        ("/api/v1/media/renditions/t/r/poster.jpg", "api/v1/media/renditions/<token>/<rendition_id>/<name>"),
+        ("/api/v1/media/stream/", None), ("/api/v1/media/stream", None), ("/api/v1/media/stream/a/b", None),
+        ("/x/api/v1/media/stream/a", None), ("/api/v1/media/hls/t/v", None), ("/api/v1/media/hls/t/v/a.html", None),
+        ("/api/v1/media/hls/t/v/a/b/c", None), ("/api/v1/media/renditions/t/r", None), ("/api/v1/media/made/a", None),
+        ("/api/v1/media/optimized/a", None), ("/", None),
+    ],
+)  # fmt: skip
+def test_the_door_takes_only_its_own_addresses(path: str, route: str | None) -> None:
+    assert route_of(path) == route

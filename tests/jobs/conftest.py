@@ -34,7 +34,5 @@ def running_keeper(settings: Any) -> Iterator[None]:
     keeper.start()
     yield
     keeper.stop()
-    assert keeper._thread is not None
-    keeper._thread.join(10)
-    assert not keeper._thread.is_alive()
+    assert keeper.join(10)
     keeper._stop.clear()

@@ -6,9 +6,10 @@ import sys
 import threading
 from typing import Any
 
+from jobs_app import services
 from jobs_app.kinds import JobKind
 from jobs_app.models import Job
-from jobs_app.running import JobContext, JobFailed
+from jobs_app.running import JobContext, JobFailed, TransientFault
 from vodplatform.base.process import Limits
 
 started = threading.Event()
@@ -33,6 +34,41 @@ def wait_for_the_test(context: JobContext) -> dict[str, Any]:
     assert go_on.wait(20)
     context.check()
     return {"late": True}
+
+
+def steps(context: JobContext) -> dict[str, Any]:
+    """Three steps with a checkpoint after each; between the steps it waits for the test."""
+    done = list((context.saved or {}).get("done", []))
+    while len(done) < 3:
+        done.append(context.attempt)
+        context.checkpoint({"done": done})
+        started.set()
+        assert go_on.wait(20)
+        context.check()
+    return {"done": done}
+
+
+def ask(context: JobContext) -> dict[str, Any]:
+    """Ask somebody else's service, which has an answer the ``params["asks"]``-th time."""
+    state = context.saved or {"asked": 0}
+    asked = state["asked"] + 1
+    if context.params.get("poked_meanwhile") and asked == 1:
+        services.poke(context.job_id)
+    if asked < context.params["asks"]:
+        context.wait({"asked": asked}, seconds=300, deadline_seconds=3600, message="Waiting for the service")
+    return {"asked": asked, "attempt": context.attempt}
+
+
+def stumble(context: JobContext) -> dict[str, Any]:
+    """A transient fault in the first ``params["faults"]`` attempts."""
+    if context.attempt <= context.params["faults"]:
+        raise TransientFault("storage_down", "The storage does not answer.")
+    return {"attempt": context.attempt}
+
+
+def store_and_fail(context: JobContext) -> dict[str, Any]:
+    context.store("half.txt", b"half")
+    raise JobFailed("no_timer", "There is no timer.")
 
 
 def store(context: JobContext) -> dict[str, Any]:
@@ -66,4 +102,9 @@ BREAK = JobKind("test.break", "test", break_down)
 WAIT = JobKind("test.wait", "test", wait_for_the_test)
 STORE = JobKind("test.store", "test", store)
 CHILD = JobKind("test.child", "test", child)
-NAMES = ("ECHO", "REFUSE", "BREAK", "WAIT", "STORE", "CHILD")
+STEPS = JobKind("test.steps", "test", steps, pausable=True)
+ASK = JobKind("test.ask", "test", ask, pausable=True)
+STUMBLE = JobKind("test.stumble", "test", stumble, max_retries=2, retry_seconds=5.0)
+HALF = JobKind("test.half", "test", store_and_fail)
+PAUSABLE_CHILD = JobKind("test.pausable_child", "test", child, pausable=True)
+NAMES = ("PAUSABLE_CHILD", "STEPS", "ASK", "STUMBLE", "HALF", "ECHO", "REFUSE", "BREAK", "WAIT", "STORE", "CHILD")

@@ -7,18 +7,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 from django.core.files.storage import default_storage
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.models.functions import Now
 
-from jobs_app import actors, services
+from jobs_app import actors, leases, running, services, upkeep
 from jobs_app.broker import broker
 from jobs_app.models import Job, JobEvent
-from jobs_app.running import keeper, run_lane, sweep
+from jobs_app.running import JobContext, keeper, run_job, run_lane, sweep
 from tests.jobs import kinds
 from tests.support.factories import make_job
 from tests.support.waiting import wait_until
@@ -106,11 +107,16 @@ def test_outputs_stand_under_the_attempts_own_key(owner: User) -> None:
 
 
 def test_a_childs_progress_is_the_jobs(owner: User) -> None:
-    code = 'import json; [print(json.dumps({"progress": n, "message": str(n)})) for n in (10, 30)]; print("[1]\\nx")'
+    code = (
+        'import json; [print(json.dumps({"progress": n, "message": str(n)})) for n in (10, 30)]; '
+        'print("[1]\\nx"); print(json.dumps({"answer": 42}))'
+    )
     job = queue(owner, "test.child", params={"code": code})
     run_lane("test")
     assert ended(job).status == "completed"
-    assert [message["progress"] for message in job.result["messages"]] == [10, 30]
+    assert (job.progress, job.result["messages"]) == (100, [{"answer": 42}])
+    shown = JobEvent.objects.filter(job=job).values_list("name", flat=True)
+    assert list(shown) == ["processing", "completed"]
 
 
 def test_a_killed_child_is_a_crash_and_runs_again(owner: User) -> None:
@@ -185,6 +191,46 @@ class TestKeeping:
             assert not psutil.pid_exists(pid)
         assert (ended(job).status, job.attempt, job.crashes) == ("queued", 0, 0)
 
+    def test_a_worker_that_cannot_renew_stops_by_itself(
+        self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.JOB_LEASE_SECONDS = 1.0
+
+        def refuse(*args: object) -> None:
+            raise OperationalError("the database is away")
+
+        job = queue(owner, "test.child", params={"code": kinds.SLEEPS})
+        with running_lane():
+            pid = wait_until(lambda: ended(job).message)
+            for name in ("held", "renew"):
+                monkeypatch.setattr(leases, name, refuse)
+            wait_until(lambda: not psutil.pid_exists(int(pid)))
+            monkeypatch.undo()
+            # It was the database that was away, and the row is still this attempt's: nobody has crashed.
+            wait_until(lambda: ended(job).message.isdigit() and job.message != pid)
+            services.cancel(job)
+        assert (ended(job).attempt, job.crashes) == (1, 0)
+        names = list(JobEvent.objects.filter(job=job).order_by("id").values_list("name", flat=True))
+        assert names[-4:] == ["processing", "given_back", "processing", "cancelled"]
+
+    @pytest.mark.parametrize("is_calm", [True, False])
+    def test_an_attempt_that_was_not_renewed_gives_itself_back_only_after_an_outage(
+        self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch, is_calm: bool
+    ) -> None:
+        settings.JOB_LEASE_SECONDS = 60.0
+
+        def forget(context: JobContext) -> dict[str, Any]:
+            context.renewed_at -= 100
+            return {}
+
+        monkeypatch.setattr(running, "kind_of", lambda name: SimpleNamespace(handler=forget))
+        monkeypatch.setattr(keeper, "is_calm", lambda: is_calm)
+        job = queue(owner, "test.echo")
+        claimed = leases.claim("test", "me", is_alone=True)
+        assert claimed
+        run_job(claimed)
+        assert ended(job).status == ("processing" if is_calm else "queued")
+
     def test_the_sweep_takes_over_what_a_dead_worker_left(self, owner: User) -> None:
         job = make_job(owner, "processing", kind="test.echo", lane="test", lease_until=Now())
         wait_until(lambda: ended(job).status == "queued")
@@ -193,6 +239,7 @@ class TestKeeping:
 
 def test_the_sweep_wakes_lanes_whose_wake_up_was_lost(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[str] = []
+    upkeep.take_chore("expire", 3600)
     monkeypatch.setattr(actors, "wake", woken.append)
     sweep()
     assert woken == []

@@ -10,7 +10,7 @@ from jobs_app.models import LIVE, TRANSITIONS, Job, JobStatus
 from tests.support.factories import make_job
 from tests.support.sources import ROOT, SOURCES
 from vodplatform.accounts.models import User
-from vodplatform.base.transitions import ImpossibleTransition, transition
+from vodplatform.base.transitions import ImpossibleTransition, begin, transition
 
 ENDED = {"completed", "failed", "cancelled", "expired"}
 # Fields that only `transition` may write, on any model.
@@ -36,7 +36,7 @@ def test_what_has_ended_lives_again_only_through_the_queue() -> None:
 @pytest.mark.parametrize("target", JobStatus.values)
 def test_a_transition_wins_exactly_where_the_table_has_an_arrow(owner: User, source: str, target: str) -> None:
     job = make_job(owner, source)
-    values = {"lease_token": None, "lease_until": None}
+    values = {"lease_token": None, "lease_until": None, "run_at": job.created_at, "admitted": False}
     if target == "processing":
         values = {"lease_token": job.pk, "lease_until": job.created_at}
     rows = Job.objects.filter(pk=job.pk)
@@ -47,6 +47,15 @@ def test_a_transition_wins_exactly_where_the_table_has_an_arrow(owner: User, sou
     won = transition(rows, TRANSITIONS, target, **values)
     assert won == (target in TRANSITIONS[source])
     assert rows.get().status == (target if won else source)
+
+
+@pytest.mark.django_db
+def test_a_row_begins_in_a_state_of_the_table_alone(owner: User) -> None:
+    job = begin(Job, TRANSITIONS, JobStatus.COMPLETED, kind="no-op", lane="system", owner=owner, admitted=False)
+    assert Job.objects.get(pk=job.pk).status == JobStatus.COMPLETED
+    with pytest.raises(ImpossibleTransition):
+        begin(Job, TRANSITIONS, "finished", kind="no-op", lane="system", owner=owner)
+    assert Job.objects.count() == 1
 
 
 def state_writes(tree: ast.AST) -> list[int]:

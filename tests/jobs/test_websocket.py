@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from jobs_app import services
+from jobs_app import leases
 from jobs_app.models import Job
 from tests.support.api import Api
 from tests.support.factories import lease_of, make_job, make_key
@@ -38,11 +38,11 @@ async def test_then_comes_every_change_up_to_the_end(job: Job, key: str) -> None
     async with connected(f"/ws/jobs/{job.pk}", key=key) as communicator:
         first = await next_message(communicator)
         for percent in (20, 60):
-            assert await ask(services.report_progress, lease, percent, f"{percent} of 100")
+            assert await ask(leases.report_progress, lease, percent, f"{percent} of 100")
             message = await next_message(communicator)
             assert (message["job"]["progress"], message["job"]["message"]) == (percent, f"{percent} of 100")
             assert message["revision"] > first["revision"]
-        await ask(services.complete, lease, {"answer": 42})
+        await ask(leases.complete, lease, {"answer": 42})
         last = (await next_message(communicator))["job"]
         assert (last["status"], last["progress"], last["result"]) == ("completed", 100, {"answer": 42})
 
@@ -61,13 +61,13 @@ async def test_a_change_that_was_rolled_back_is_not_seen(job: Job, key: str) -> 
 
     def undone() -> None:
         with transaction.atomic():
-            services.report_progress(lease, 90, "never")
+            leases.report_progress(lease, 90, "never")
             transaction.set_rollback(True)
 
     async with connected(f"/ws/jobs/{job.pk}/", key=key) as communicator:
         await next_message(communicator)
         await ask(undone)
-        await ask(services.report_progress, lease, 30, "real")
+        await ask(leases.report_progress, lease, 30, "real")
         assert (await next_message(communicator))["job"]["message"] == "real"
 
 
@@ -75,7 +75,7 @@ async def test_a_deleted_job_closes_its_viewers(job: Job, key: str) -> None:
     lease = await ask(lease_of, job)
     async with connected(f"/ws/jobs/{job.pk}/", key=key) as communicator:
         await next_message(communicator)
-        await ask(services.complete, lease, {})
+        await ask(leases.complete, lease, {})
         await next_message(communicator)
         await ask(lambda: Api(key).delete(f"/api/v1/jobs/{job.pk}"))
         event = await communicator.receive_output(5)

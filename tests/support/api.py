@@ -29,7 +29,7 @@ BAD_BODIES = {
     "NUL": b'{"name": "a\\u0000b"}',
     "NUL in a key": b'{"a\\u0000": 1}',
     "half a surrogate pair": b'{"name": "\\ud800"}',
-    "deep lists": b"[" * 100_000 + b"]" * 100_000,
+    "deep lists": b"[" * 8_000 + b"]" * 8_000,
     "deep objects": b'{"a":' * 70 + b"1" + b"}" * 70,
     "a long number": b'{"timestamp": ' + b"9" * 5000 + b"}",
 }
@@ -88,6 +88,7 @@ def check_answer(response: HttpResponse) -> None:
     if response.status_code >= 400:
         body = error_of(response)
         assert body["request_id"] == response["X-Request-ID"]
+        assert response.status_code != 401 or response["WWW-Authenticate"]
 
 
 def error_of(response: HttpResponse) -> dict[str, Any]:
@@ -99,6 +100,7 @@ def error_of(response: HttpResponse) -> dict[str, Any]:
     assert len(body["error"]) > 3
     assert body["code"] == response.status_code
     assert ERROR_TYPES[body["type"]].status == response.status_code
+    assert body["type"] != "invalid" or body["errors"]
     return body  # type: ignore[no-any-return]
 
 

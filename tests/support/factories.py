@@ -8,12 +8,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.db.models import F
 from django.db.models.functions import Now
 
+from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
-from media_app.catalog.models import Video, VideoSource
+from media_app.catalog.models import Place, Rendition, Video, VideoSource, VideoStatus
+from sessions_app.analysis.models import AnalysisSession
+from sessions_app.analysis.params import check
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetSource
 from sessions_app.comparison.services import ALIGN_KIND
 from vodplatform.accounts.models import ApiToken, Role, Subscription, User
@@ -80,18 +85,22 @@ def make_job(owner: User, status: str = JobStatus.QUEUED, *, kind: str = ALIGN_K
         values |= {
             "lease_token": uuid.uuid4(), "lease_until": Now() + timedelta(seconds=60), "started_at": Now(), "attempt": 1
         }  # fmt: skip
+    elif status == JobStatus.WAITING:
+        values |= {"run_at": Now() + timedelta(hours=1)}
     elif status in (JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED):
         values |= {"finished_at": Now()}
+    if status not in (JobStatus.QUEUED, JobStatus.PROCESSING):
+        values["admitted"] = False
     job = Job.objects.create(owner=owner, kind=kind, **{**values, **fields})
     job.refresh_from_db()
     return job
 
 
-def lease_of(job: Job) -> jobs.Lease:
+def lease_of(job: Job) -> leases.Lease:
     """The lease that a processing job is under."""
     job.refresh_from_db()
     assert job.lease_token is not None
-    return jobs.Lease(job.pk, job.lease_token)
+    return leases.Lease(job.pk, job.lease_token)
 
 
 def proposal(vod_id: str, offset: float, confidence: float = 0.93, **fields: Any) -> dict[str, Any]:
@@ -120,3 +129,51 @@ def make_alignment(
     params = {"session_id": session.session_id, "videos": videos, "roi": None, "game": "auto", "reader": "rapidocr"}
     job = make_job(session.owner, status, params=params, result=result)
     return Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
+
+
+def make_rendition(video: Video, kind: str, name: str = "", **fields: Any) -> Rendition:
+    """A rendition's row, as ingest writes it; its files exist only where somebody has put them into ``folder``."""
+    files = {
+        "poster": {"image": "poster.jpg"}, "sprite": {"vtt": "sprite.vtt", "image": "sprite.jpg"},
+        "peaks": {"json": "peaks.json"}, "hls": {"playlist": "index.m3u8", "media": "media.mp4"},
+        "proxy": {"video": "proxy.mp4"}, "silent": {"video": "silent.mp4"}, "thumbnail": {"image": "thumbnail.jpg"},
+    }[kind]  # fmt: skip
+    part = f"{kind}-{name}" if name else kind
+    values: dict[str, Any] = {
+        "folder": f"renditions/{video.pk}/{uuid.uuid4().hex}/{part}/", "files": files, "width": 1280, "height": 720,
+        "bit_rate": 1_000_000, "mime_type": "video/mp4", "size": 1000,
+    }  # fmt: skip
+    return Rendition.objects.create(video=video, kind=kind, name=name, **{**values, **fields})
+
+
+def make_analysis(
+    owner: User, *, kind: str = "highlights", video: Video | None = None, content: bytes = b"bytes",
+    name: str = "match", pk: uuid.UUID | None = None, **job: Any,
+) -> AnalysisSession:  # fmt: skip
+    """An analysis with its job, and a file of its own in the store; or of a ``video`` of the library.
+
+    job: columns of its job; those that go with its status come by themselves.
+    """
+    params, warnings = check(kind, {})
+    session = AnalysisSession(
+        pk=pk or uuid.uuid4(), owner=owner, analysis_type=kind, name=name, params=params, warnings=warnings,
+        expires_at=Now() + timedelta(hours=24),
+    )  # fmt: skip
+    video_id = video.pk if video else session.pk
+    row = jobs.enqueue(kind, owner, {"session_id": str(session.pk), "video_id": str(video_id)})
+    if video is None:
+        key = default_storage.save(f"videos/{session.pk}/whole.mp4", ContentFile(content))
+        video = make_video(
+            owner, pk=session.pk, title=name, location=key, source=VideoSource.STORED, place=Place.SESSION, job=row,
+            status=VideoStatus.READY, file_size=len(content), duration=20.0,
+        )  # fmt: skip
+    session.video, session.job = video, row
+    session.save()
+    if job:
+        values = {"admitted": job.get("status") in (JobStatus.QUEUED, JobStatus.PROCESSING, None), **job}
+        if job.get("status") == JobStatus.PROCESSING:
+            values |= {"lease_token": uuid.uuid4(), "lease_until": Now() + timedelta(seconds=60)}
+        if job.get("status") == JobStatus.WAITING:
+            values["run_at"] = Now() + timedelta(seconds=60)
+        Job.objects.filter(pk=row.pk).update(**values)
+    return AnalysisSession.objects.with_state().get(pk=session.pk)

@@ -36,7 +36,13 @@ class Socket(ApplicationCommunicator):
         pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         super().__init__(
             application,
-            {"type": "websocket", "path": path, "query_string": b"", "headers": pairs, "subprotocols": []},
+            {
+                "type": "websocket",
+                "path": path.partition("?")[0],
+                "query_string": path.partition("?")[2].encode(),
+                "headers": pairs,
+                "subprotocols": [],
+            },
         )
 
     async def connect(self) -> bool:

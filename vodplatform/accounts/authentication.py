@@ -1,148 +1,203 @@
-"""Who is asking: API tokens for REST framework, and the same answer for WebSockets and the byte doors."""
+"""Signing in: the classes of REST framework, and the same answer for WebSockets and the byte doors."""
 
 from __future__ import annotations
 
-import contextlib
+import io
 from collections.abc import Mapping
-from datetime import datetime
-from importlib import import_module
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.db import OperationalError, close_old_connections, connection
-from django.http.cookie import parse_cookie
-from django.utils import timezone
-from django.utils.crypto import constant_time_compare
+from django.core.handlers.asgi import ASGIRequest
+from django.db import close_old_connections
+from django.http import HttpRequest, HttpResponse
 from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
+from rest_framework.authentication import (
+    BaseAuthentication,
+    CSRFCheck,
+    SessionAuthentication,
+    get_authorization_header,
+)
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
-from vodplatform.accounts.models import ApiToken, Scope, User
+from vodplatform.accounts import credentials, tickets
+from vodplatform.accounts.credentials import Credential, Kind, SignedIn, user_of
+from vodplatform.accounts.models import Scope, User, includes
 from vodplatform.base import logs
-from vodplatform.base.database import impatient
+from vodplatform.base.errors import DomainError
 
-LAST_USED_PRECISION_SECONDS = 60
+CSRF_FAILED = "The page's protection token is missing or old; load the page again."
+# Of these the body is none of the check's business: the token of a byte door's request stands in a header.
+OF_THE_BODY = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
 
 
-class TokenAuthentication(BaseAuthentication):
-    """``Authorization: Token <key>``; a token without the scope that the method needs is refused with 403."""
+class ScopeRequired(PermissionDenied):
+    """403 ``scope_required``, with the scope that is needed in the body."""
 
-    keyword = b"token"
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(f"The token lacks the scope {scope.value!r}.", code="scope_required")
+        self.extra = {"scope": scope.value}
 
-    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+
+class HeaderAuthentication(BaseAuthentication):
+    """``Authorization: <keyword> <key>``; a key without the scope that the method needs is refused with 403.
+
+    A view whose method changes nothing of the caller's may ask for less by ``token_scope``.
+    """
+
+    keyword = ""
+    refusal = ""
+
+    def find(self, key: str) -> SignedIn | None:
+        """Who carries the key, if it is valid."""
+        raise NotImplementedError
+
+    def authenticate(self, request: Request) -> SignedIn | None:
         parts = get_authorization_header(request).split()
-        if not parts or parts[0].lower() != self.keyword:
+        if not parts or parts[0].lower() != self.keyword.lower().encode():
             return None
         if len(parts) != 2:
-            raise AuthenticationFailed("Send `Authorization: Token <key>`.", code="token_invalid")
-        token = find_token(parts[1].decode("latin-1"))
-        if token is None:
-            raise AuthenticationFailed("The token is unknown, expired or revoked.", code="token_invalid")
+            raise AuthenticationFailed(f"Send `Authorization: {self.keyword} <key>`.", code="token_invalid")
+        found = self.find(parts[1].decode("latin-1"))
+        if found is None:
+            raise AuthenticationFailed(self.refusal, code="token_invalid")
         needed = Scope.READ if request.method in SAFE_METHODS else Scope.WRITE
-        if not allows(token, needed):
-            raise PermissionDenied(f"The token lacks the scope {needed.value!r}.", code="scope_required")
-        logs.user_id.set(str(token.user_id))
-        return token.user, token
+        needed = getattr(request.parser_context.get("view"), "token_scope", needed)
+        if not includes(found[1].scopes, needed):
+            raise ScopeRequired(needed)
+        logs.user_id.set(str(found[0].pk))
+        return found
 
     def authenticate_header(self, request: Request) -> str:
-        return "Token"
+        return self.keyword
+
+
+class TokenAuthentication(HeaderAuthentication):
+    """An API token."""
+
+    keyword = "Token"
+    refusal = "The token is unknown, expired or revoked."
+
+    def find(self, key: str) -> SignedIn | None:
+        return credentials.by_token(key)
+
+
+class JwtAuthentication(HeaderAuthentication):
+    """A JSON Web Token."""
+
+    keyword = "Bearer"
+    refusal = "The token is not valid, expired, or its account's password has changed."
+
+    def find(self, key: str) -> SignedIn | None:
+        return credentials.by_jwt(key)
 
 
 class BrowserAuthentication(SessionAuthentication):
     """The browser's session, with CSRF protection of every change."""
 
-    def authenticate(self, request: Request) -> tuple[User, None] | None:
-        found: tuple[User, None] | None = super().authenticate(request)
-        if found:
-            logs.user_id.set(str(found[0].pk))
-        return found
+    def authenticate(self, request: Request) -> SignedIn | None:
+        found = super().authenticate(request)
+        if not found or not isinstance(found[0], User):
+            return None
+        user = found[0]
+        logs.user_id.set(str(user.pk))
+        return user, credentials.session_credential(user, request._request.session.session_key or "")
 
     def enforce_csrf(self, request: Request) -> None:
         try:
             super().enforce_csrf(request)
         except PermissionDenied as exc:
-            raise PermissionDenied(
-                "The page's protection token is missing or old; load the page again.", code="csrf_failed"
-            ) from exc
+            raise PermissionDenied(CSRF_FAILED, code="csrf_failed") from exc
 
 
-def find_token(key: str) -> ApiToken | None:
-    """The valid token with this key; notes its use, to the minute."""
-    token = ApiToken.objects.valid().select_related("user").filter(digest=ApiToken.digest_of(key)).first()
-    if token is None:
-        return None
-    now = timezone.now()
-    if token.last_used_at is None or (now - token.last_used_at).total_seconds() > LAST_USED_PRECISION_SECONDS:
-        _note_use(token, now)
-    token.user.without_admin_scope = not allows(token, Scope.ADMIN)
-    return token
+async def sign_in(scope: Mapping[str, Any]) -> SignedIn | None:
+    """Who an ASGI connection comes from, by Authorization header, a WebSocket's ``?ticket=`` (used up here) or cookie.
 
-
-def _note_use(token: ApiToken, now: datetime) -> None:
-    """Write when a token was last used, unless that would have to wait: signing in reads, and must not need a write."""
-    if connection.in_atomic_block:
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-        return
-    with contextlib.suppress(OperationalError), impatient():
-        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-
-
-def allows(token: ApiToken, scope: str) -> bool:
-    """Whether a token has a scope; ``write`` includes ``read``, ``admin`` includes both."""
-    order = [Scope.READ, Scope.WRITE, Scope.ADMIN]
-    return any(order.index(Scope(held)) >= order.index(Scope(scope)) for held in token.scopes if held in Scope.values)
-
-
-async def authenticate(scope: Mapping[str, Any]) -> User | None:
-    """The user of an ASGI connection: by Authorization header or by session cookie; None when not signed in.
-
-    A WebSocket's cookie counts only with an Origin of this host: another site's page also sends the cookie.
+    A Host that is none of ours signs in nobody.
     """
-    headers = {name.lower(): value for name, value in scope.get("headers", [])}
-    return await sync_to_async(_authenticate, thread_sensitive=False)(headers, scope.get("type") == "websocket")
+    return await sync_to_async(_sign_in, thread_sensitive=False)(scope)
 
 
-def _authenticate(headers: dict[bytes, bytes], is_websocket: bool) -> User | None:
+def reader_of(scope: Mapping[str, Any]) -> SignedIn | None:
+    """Who asks by this HTTP request, as REST views would find; None for somebody who has not signed in. It blocks.
+
+    Raises ``token_invalid``, ``scope_required`` (with ``scope``).
+    """
+    headers = credentials.headers_of(scope)
+    found = credentials.whoever(headers) if credentials.known_host(headers) else None
+    if found is None:
+        if credentials.authorization_of(headers):
+            raise DomainError("token_invalid")
+        return None
+    _must_include(found, Scope.READ)
+    return found
+
+
+def writer_of(scope: Mapping[str, Any]) -> SignedIn:
+    """Who may change things by this HTTP request, as REST views would find; blocks, and leaves the body alone.
+
+    Raises ``unauthenticated``, ``token_invalid``, ``scope_required`` (with ``scope``), ``csrf_failed``.
+    """
+    headers = credentials.headers_of(scope)
+    found = credentials.whoever(headers) if credentials.known_host(headers) else None
+    if found is None:
+        raise DomainError("token_invalid" if credentials.authorization_of(headers) else "unauthenticated")
+    _must_include(found, Scope.WRITE)
+    if found[1].kind == Kind.SESSION and _is_forged(scope):
+        raise DomainError("csrf_failed", CSRF_FAILED)
+    return found
+
+
+def _must_include(found: SignedIn, needed: Scope) -> None:
+    if not includes(found[1].scopes, needed):
+        raise DomainError("scope_required", f"The token lacks the scope {needed.value!r}.", scope=needed.value)
+
+
+def _is_forged(scope: Mapping[str, Any]) -> bool:
+    """Whether Django's own check of Origin, Referer and token refuses the request."""
+    kept = [(name, value) for name, value in scope["headers"] if name.lower() not in OF_THE_BODY]
+    request = ASGIRequest({**scope, "headers": kept}, io.BytesIO())
+    check = CSRFCheck(_empty)
+    check.process_request(request)
+    return check.process_view(request, _empty, (), {}) is not None
+
+
+def _empty(request: HttpRequest) -> HttpResponse:
+    """Stands for the view that a door is."""
+    return HttpResponse()
+
+
+async def current_user(credential: Credential) -> User | None:
+    """Who is behind a credential at this moment; None when it holds no more."""
+    return await sync_to_async(_current_user, thread_sensitive=False)(credential)
+
+
+def _sign_in(scope: Mapping[str, Any]) -> SignedIn | None:
+    headers = credentials.headers_of(scope)
+    is_websocket = scope.get("type") == "websocket"
     close_old_connections()
     try:
-        keyword, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
-        if keyword.lower() == "token":
-            token = find_token(key.strip())
-            return token.user if token and allows(token, Scope.READ) else None
-        if is_websocket and not same_origin(headers):
+        if not credentials.known_host(headers):
             return None
-        return _session_user(headers.get(b"cookie", b"").decode("latin-1"))
+        ticket = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("ticket")
+        if not is_websocket or not ticket or b"authorization" in headers:
+            return credentials.by_headers(headers, is_websocket)
+        credential = tickets.redeem(ticket[0])
+        user = user_of(credential) if credential else None
+        return (user, credential) if user and credential else None
     finally:
         close_old_connections()
 
 
-def same_origin(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether the Origin header names the host that was asked."""
-    origin = headers.get(b"origin", b"").decode("latin-1")
-    host = headers.get(b"host", b"").decode("latin-1")
+def _current_user(credential: Credential) -> User | None:
+    close_old_connections()
     try:
-        return bool(origin) and urlsplit(origin).netloc.lower() == host.lower()
-    except ValueError:  # such as an unclosed bracket
-        return False
-
-
-def _session_user(cookie_header: str) -> User | None:
-    key = parse_cookie(cookie_header).get(settings.SESSION_COOKIE_NAME, "")
-    if not (key.isascii() and key.isalnum()):
-        return None
-    session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-    if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
-        return None
-    user = User.objects.filter(pk=session.get(SESSION_KEY), is_active=True).first()
-    if user is None or not constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
-        return None
-    return user
+        return user_of(credential)
+    finally:
+        close_old_connections()
 
 
 class BrowserScheme(SessionScheme):  # type: ignore[no-untyped-call]
@@ -160,3 +215,13 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Token <key>`"}
+
+
+class JwtScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document shows the JSON Web Token."""
+
+    target_class = JwtAuthentication
+    name = "jwt"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import unicodedata
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
+
+# Signs that turn the reading direction of what stands around them: a name with them can look like another.
+TURNING_SIGNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+USERNAME_KEY_LENGTH = 450
 
 
 class Role(models.TextChoices):
@@ -41,6 +47,14 @@ class Scope(models.TextChoices):
     ADMIN = "admin"
 
 
+SCOPE_ORDER = [Scope.READ, Scope.WRITE, Scope.ADMIN]
+
+
+def includes(held: Iterable[str], scope: str) -> bool:
+    """Whether scopes allow what ``scope`` names; ``write`` includes ``read``, ``admin`` includes both."""
+    return any(SCOPE_ORDER.index(Scope(own)) >= SCOPE_ORDER.index(Scope(scope)) for own in held if own in Scope.values)
+
+
 class UserManager(DjangoUserManager["User"]):
     """Makes a superuser an admin too, so that ``createsuperuser`` gives what its name says."""
 
@@ -50,11 +64,38 @@ class UserManager(DjangoUserManager["User"]):
         return super().create_superuser(username, email, password, **{"role": Role.ADMIN, **extra})
 
 
+def plain_text(value: str) -> None:
+    """Raise ValidationError for control characters and for signs that turn the reading direction."""
+    if any(unicodedata.category(sign) == "Cc" or sign in TURNING_SIGNS for sign in value):
+        raise ValidationError("Control characters are not allowed.", code="control_characters")
+
+
+def username_key(username: str) -> str:
+    """What two user names may not share: the name without its case and its ways of writing the same signs."""
+    # Cut first: normalising takes time with the square of a run of combining marks.
+    folded = unicodedata.normalize("NFKC", username[:USERNAME_KEY_LENGTH]).casefold()
+    return unicodedata.normalize("NFKC", folded)[:USERNAME_KEY_LENGTH]
+
+
+# What :meth:`User.save` writes along when only some fields are saved.
+DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key",)}
+
+
 class User(AbstractUser):
     """A person. Role, staff flag and superuser flag agree: see :meth:`save`."""
 
+    # One name as its owner writes it: not everybody has two, and not in that order.
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # Two names of the former columns fit, with the space between; the API takes 150 characters.
+    full_name = models.CharField(max_length=301, blank=True, default="", validators=[plain_text])
+    avatar_url = models.URLField(
+        max_length=500, blank=True, default="", validators=[URLValidator(schemes=["http", "https"])]
+    )
     role = models.CharField(max_length=16, choices=Role, default=Role.USER)
+    username_key = models.CharField(max_length=500, unique=True, editable=False)
 
     without_admin_scope = False  # set on the object that a token signs in
 
@@ -69,28 +110,56 @@ class User(AbstractUser):
         """Whether this user may do everything; not through a token without the scope ``admin``."""
         return self.is_active and self.role == Role.ADMIN and not self.without_admin_scope
 
+    @property
+    def is_moderator(self) -> bool:
+        """Whether this user may create and change what is in the catalogue, and moderate; admins may."""
+        return self.is_active and self.role in (Role.MODERATOR, Role.ADMIN)
+
+    def get_full_name(self) -> str:
+        """The name that the person gave, or an empty text."""
+        return self.full_name
+
+    def get_short_name(self) -> str:
+        """What a page may call this person."""
+        return self.full_name or self.username
+
+    def clean(self) -> None:
+        """Refuse a user name that another has in another case."""
+        super().clean()
+        if not self.username or "\x00" in self.username:
+            return  # the field's own check has refused it; a database could not even be asked
+        is_another = self._renew_key() or self._state.adding
+        if is_another and User.objects.filter(username_key=self.username_key).exclude(pk=self.pk).exists():
+            raise ValidationError({"username": "A user with that username already exists."}, code="unique")
+
+    def _renew_key(self) -> bool:
+        """Let the key follow the name; whether it had to. Accounts older than the rule may have ``#…`` added to it."""
+        key = username_key(self.username)
+        if self.username_key.partition("#")[0] == key:
+            return False
+        self.username_key = key
+        return True
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Admins are superusers and staff, moderators are staff; nobody else is either, whatever they were before."""
         self.is_superuser = self.role == Role.ADMIN
         self.is_staff = self.role in (Role.ADMIN, Role.MODERATOR)
+        self._renew_key()
+        if kwargs.get("update_fields") is not None:
+            wanted = set(kwargs["update_fields"])
+            kwargs["update_fields"] = wanted.union(*(DERIVED_FIELDS[name] for name in wanted & DERIVED_FIELDS.keys()))
         super().save(*args, **kwargs)
 
-    @property
-    def tier(self) -> str:
-        """The tier of the subscription that is valid now; ``free`` without one."""
-        now = timezone.now()
-        row = (
-            self.subscriptions.filter(valid_from__lte=now)
-            .filter(Q(valid_until__isnull=True) | Q(valid_until__gt=now))
-            .order_by("-valid_from", "-id")
-            .first()
-        )
-        return row.tier if row else Tier.FREE
 
-    @property
-    def limits(self) -> dict[str, int]:
-        """max_segments, max_upload_bytes, max_storage_bytes, max_concurrent_jobs of the present tier."""
-        return dict(settings.TIER_LIMITS[self.tier])
+def default_scopes(user: User) -> list[str]:
+    """What a token may do when nobody says: all that its user may."""
+    return list(Scope.values) if user.is_admin else [Scope.READ.value, Scope.WRITE.value]
+
+
+class SubscriptionQuerySet(models.QuerySet["Subscription"]):
+    def current(self) -> SubscriptionQuerySet:
+        """Valid now, by the database's clock."""
+        return self.filter(valid_from__lte=Now()).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=Now()))
 
 
 class Subscription(models.Model):
@@ -98,11 +167,15 @@ class Subscription(models.Model):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="subscriptions")
     tier = models.CharField(max_length=16, choices=Tier)
-    valid_from = models.DateTimeField(default=timezone.now)
+    valid_from = models.DateTimeField(db_default=Now())
     valid_until = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = SubscriptionQuerySet.as_manager()
 
     class Meta:
+        ordering = ["-valid_from", "-id"]
+        indexes = [models.Index(fields=["user", "valid_from"], name="subscription_user_from")]
         constraints = [
             models.CheckConstraint(condition=Q(tier__in=Tier.values), name="subscription_tier_known"),
             models.CheckConstraint(
@@ -115,12 +188,20 @@ class Subscription(models.Model):
         return f"{self.tier} for {self.user}"
 
 
+EXPIRES_SOON = timedelta(days=7)
+
+
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def valid(self) -> ApiTokenQuerySet:
         """Neither revoked nor expired, of a user who may sign in."""
         return self.filter(revoked_at__isnull=True, user__is_active=True).filter(
             Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
         )
+
+    def with_expiry_state(self) -> ApiTokenQuerySet:
+        """With ``is_expired`` and ``expires_soon`` (within a week), by the database's clock."""
+        soon = Q(expires_at__gt=Now(), expires_at__lte=Now() + EXPIRES_SOON)
+        return self.annotate(is_expired=Q(expires_at__lte=Now()), expires_soon=soon)
 
 
 class ApiToken(models.Model):
@@ -133,7 +214,7 @@ class ApiToken(models.Model):
     name = models.CharField(max_length=100, default="token")
     digest = models.CharField(max_length=64, unique=True)
     scopes = models.JSONField(default=list)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -141,7 +222,7 @@ class ApiToken(models.Model):
     objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
-        ordering = ["-created_at"]
+        ordering = ["-created_at", "-id"]
 
     def __str__(self) -> str:
         return f"{self.name} of {self.user}"
@@ -157,12 +238,28 @@ class ApiToken(models.Model):
     ) -> tuple[ApiToken, str]:
         """Make a token; returns the row and the key, which is shown this once and cannot be had again."""
         key = cls.PREFIX + secrets.token_urlsafe(32)
-        default = Scope.values if user.is_admin else [Scope.READ.value, Scope.WRITE.value]
         row = cls.objects.create(
             user=user,
             name=name,
             digest=cls.digest_of(key),
-            scopes=scopes if scopes is not None else default,
-            expires_at=timezone.now() + lifetime if lifetime else None,
+            scopes=scopes if scopes is not None else default_scopes(user),
+            expires_at=Now() + lifetime if lifetime else None,
         )
+        row.refresh_from_db()
         return row, key
+
+
+class WsTicket(models.Model):
+    """What a browser or a program shows to open one WebSocket, for a minute and once; only its SHA-256 is kept.
+
+    ``kind`` and ``reference`` are the credential it was given for: the socket lives as long as that does.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="ws_tickets")
+    kind = models.CharField(max_length=16)
+    reference = models.TextField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"a {self.kind}'s ticket of {self.user}"

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 from typing import Any
+from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError, close_old_connections
 from redis.exceptions import RedisError
 
-from vodplatform.accounts.authentication import authenticate
+from vodplatform.accounts.authentication import current_user, sign_in
+from vodplatform.accounts.credentials import Credential, headers_of, known_host
 from vodplatform.accounts.models import User
 
 logger = logging.getLogger("vodplatform.realtime")
@@ -20,20 +24,30 @@ NOT_SIGNED_IN = 4401
 NOT_YOURS = 4404
 TRY_AGAIN = 1013
 CONNECT_TRIES = 3
-RECHECK_SECONDS = 30.0
+RECHECK_SECONDS = 60.0
+# Sockets that came together, as after a restart, do not ask together for ever.
+RECHECK_JITTER = 0.2
 
 
 class WatchConsumer(AsyncJsonWebsocketConsumer):
     """Watch one thing. Subclasses say what by :meth:`snapshot`.
 
-    Subscribes, then sends the snapshot, then drops what is not newer. Every half minute sign-in and
-    permission are checked again and a snapshot is taken: what a dead broker lost arrives then.
+    Subscribes, then sends the snapshot, then drops what is not newer. Each minute sign-in and permission are
+    checked again and a snapshot is taken: what a dead broker lost arrives then. What was signed in with is kept,
+    not what proved it: a ticket is used up, and the socket ends with the token, session or JWT behind it.
+
+    Where :meth:`stranger` gives somebody, whoever has not signed in may watch as that. Where nothing is sent first
+    (``is_silent``) the connection opens when it is subscribed: what its client reads then misses no change.
     """
+
+    is_silent = False
 
     revision: int = 0
     group: str = ""
-    user: User | None = None
+    credential: Credential | None = None
     accepted = False
+    # A timer, not a sleeping task: thousands of sockets wait here.
+    _timer: asyncio.TimerHandle | None = None
     _checker: asyncio.Task[None] | None = None
 
     @property
@@ -41,9 +55,16 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         """The parts of the address."""
         return dict(self.scope["url_route"]["kwargs"])
 
-    def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:
-        """(group, message with ``revision``) for what is watched, or None when ``user`` may not see it. May query."""
+    def snapshot(self, user: Any) -> tuple[str, dict[str, Any] | None] | None:
+        """(group, message with ``revision``) for what is watched, or None when ``user`` may not see it. May query.
+
+        No message: nothing is sent first. user: :class:`User`, or what :meth:`stranger` gives.
+        """
         raise NotImplementedError
+
+    def stranger(self) -> AnonymousUser | None:
+        """As whom somebody watches who has not signed in; None: not at all."""
+        return None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Run the socket; where the broker has gone meanwhile, its first use fails, the next one connects anew."""
@@ -61,24 +82,38 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             await send({"type": "websocket.close", "code": TRY_AGAIN})
 
     async def connect(self) -> None:
-        await self.accept()
-        self.accepted = True
+        if not self.is_silent:
+            await self._open()
         if any("\x00" in part for part in self.route.values()):
-            await self.close(NOT_YOURS)
+            await self._refuse(NOT_YOURS)
             return
         found = await self._look()
         if found is None:
             return
-        self.group = found[0]
-        await self.channel_layer.group_add(self.group, self.channel_name)
+        await self._follow(found[0])
         # What changed between the permission check and the subscription is in the second look.
         found = await self._look()
         if found is None:
             return
-        await self.show(found[1])
-        self._checker = asyncio.create_task(self._recheck())
+        await self._follow(found[0])
+        await self._open()
+        if found[1] is not None:
+            await self.show(found[1])
+        self._check_later()
+
+    async def _open(self) -> None:
+        if not self.accepted:
+            await self.accept()
+            self.accepted = True
+
+    async def _refuse(self, code: int) -> None:
+        """Close; browsers are told the code only of a connection that was open."""
+        await self._open()
+        await self.close(code)
 
     async def disconnect(self, code: int) -> None:
+        if self._timer:
+            self._timer.cancel()
         if self._checker:
             self._checker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -103,14 +138,14 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         self.revision = message["revision"]
         await self.send_json(message)
 
-    async def _look(self) -> tuple[str, dict[str, Any]] | None:
+    async def _look(self) -> tuple[str, dict[str, Any] | None] | None:
         """The snapshot, after checking who is asking; closes the socket and returns None when they may not see it."""
-        self.user = user = await authenticate(self.scope)
+        user = await self._who() or self._stranger()
         if user is None:
-            await self.close(NOT_SIGNED_IN)
+            await self._refuse(NOT_SIGNED_IN)
             return None
 
-        def take() -> tuple[str, dict[str, Any]] | None:
+        def take() -> tuple[str, dict[str, Any] | None] | None:
             close_old_connections()
             try:
                 return self.snapshot(user)
@@ -119,18 +154,54 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
 
         found = await sync_to_async(take, thread_sensitive=False)()
         if found is None:
-            await self.close(NOT_YOURS)
+            await self._refuse(NOT_YOURS)
         return found
 
+    async def _who(self) -> User | None:
+        """Who is watching, asked anew each time; None when not signed in, or not any more."""
+        if self.credential is not None:
+            return await current_user(self.credential)
+        found = await sign_in(self.scope)
+        if found is None:
+            return None
+        user, self.credential = found
+        return user
+
+    def _stranger(self) -> AnonymousUser | None:
+        """Who has shown nothing to sign in with; not one whose key is wrong or has ended meanwhile."""
+        headers = headers_of(self.scope)
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
+        has_shown_something = self.credential is not None or b"authorization" in headers or "ticket" in query
+        return None if has_shown_something or not known_host(headers) else self.stranger()
+
+    async def _follow(self, group: str) -> None:
+        """Listen where the viewer may listen now: who is no admin any more has another group.
+
+        First there and then no more here: in between a message may come twice, but none is missed.
+        """
+        if group == self.group:
+            return
+        former, self.group = self.group, group
+        await self.channel_layer.group_add(group, self.channel_name)
+        if former:
+            await self.channel_layer.group_discard(former, self.channel_name)
+
+    def _check_later(self) -> None:
+        delay = RECHECK_SECONDS * random.uniform(1 - RECHECK_JITTER, 1 + RECHECK_JITTER)  # noqa: S311 - no secret
+        self._timer = asyncio.get_running_loop().call_later(delay, self._begin_check)
+
+    def _begin_check(self) -> None:
+        self._checker = asyncio.create_task(self._recheck())
+
     async def _recheck(self) -> None:
-        while True:
-            await asyncio.sleep(RECHECK_SECONDS)
-            try:
-                found = await self._look()
-            except DatabaseError as exc:  # it heals; so does this socket, at the next look
-                logger.warning("socket", extra={"data": {"exception": repr(exc)}})
-                continue
+        try:
+            found = await self._look()
             if found is None:
                 return
-            if found[1]["revision"] > self.revision:
+            await self._follow(found[0])
+            if found[1] is not None and found[1]["revision"] > self.revision:
                 await self.show(found[1])
+        except (DatabaseError, RedisError, OSError) as exc:  # it heals; so does this socket, at the next look
+            logger.warning("socket", extra={"data": {"exception": repr(exc)}})
+        self._checker = None
+        self._check_later()

@@ -6,32 +6,78 @@ from typing import Any
 
 from rest_framework import serializers
 
-from vodplatform.accounts.models import ApiToken, Scope, User
+from vodplatform.accounts.limits import limits_of_tier, tier_of
+from vodplatform.accounts.models import ApiToken, Role, Scope, Tier, User, plain_text
 from vodplatform.base.fields import StrictCharField, StrictIntegerField
 
 TEN_YEARS_SECONDS = 315_360_000
+SCOPES_HELP = "`write` includes `read`, `admin` includes both."
+
+
+class LimitsSerializer(serializers.Serializer[dict[str, int]]):
+    """What the tier allows: counts and bytes."""
+
+    max_segments = serializers.IntegerField()
+    max_upload_bytes = serializers.IntegerField()
+    max_storage_bytes = serializers.IntegerField()
+    max_concurrent_jobs = serializers.IntegerField()
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
-    """The signed-in user, with what the tier allows."""
+    """A user with role, tier and what the tier allows."""
 
-    full_name = serializers.CharField(source="get_full_name", read_only=True)
-    tier = serializers.CharField(read_only=True)
-    limits = serializers.DictField(child=serializers.IntegerField(), read_only=True)
+    avatar_url = serializers.SerializerMethodField()
+    role = serializers.ChoiceField(choices=Role.choices, read_only=True)
+    tier = serializers.ChoiceField(choices=Tier.choices, read_only=True)
+    limits = LimitsSerializer(read_only=True)
 
     class Meta:
         model = User
-        fields = ["id", "username", "full_name", "role", "tier", "limits"]
+        fields = ["id", "username", "full_name", "avatar_url", "role", "tier", "limits"]
+        read_only_fields = ["username", "full_name"]
+
+    def get_avatar_url(self, user: User) -> str | None:
+        return user.avatar_url or None
+
+    def to_representation(self, instance: User) -> dict[str, Any]:
+        tier = tier_of(instance)
+        return {
+            "id": str(instance.pk),
+            "username": instance.username,
+            "full_name": instance.full_name,
+            "avatar_url": self.get_avatar_url(instance),
+            "role": instance.role,
+            "tier": tier,
+            "limits": limits_of_tier(tier),
+        }
 
 
-class TokenRequestSerializer(serializers.Serializer[dict[str, Any]]):
-    """Name and password for a token; ``expires_in`` in seconds."""
+def scopes_field() -> serializers.ListField:
+    """One or more scopes."""
+    return serializers.ListField(
+        child=serializers.ChoiceField(choices=Scope.choices), required=False, min_length=1, max_length=10,
+        help_text=SCOPES_HELP,
+    )  # fmt: skip
+
+
+class CredentialsSerializer(serializers.Serializer[dict[str, Any]]):
+    """Name and password."""
 
     username = StrictCharField(max_length=150)
     password = StrictCharField(max_length=1000, trim_whitespace=False)
-    name = StrictCharField(max_length=100, default="token")
+    scopes = scopes_field()
+
+
+class TokenFieldsSerializer(serializers.Serializer[dict[str, Any]]):
+    """What a new token is to be; ``expires_in`` in seconds."""
+
+    name = StrictCharField(max_length=100, default="token", validators=[plain_text])
     expires_in = StrictIntegerField(min_value=1, max_value=TEN_YEARS_SECONDS, required=False, allow_null=True)
-    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices), required=False, min_length=1)
+    scopes = scopes_field()
+
+
+class TokenRequestSerializer(TokenFieldsSerializer, CredentialsSerializer):
+    """Name and password for a token; ``expires_in`` in seconds."""
 
 
 class TokenCreatedSerializer(serializers.Serializer[dict[str, Any]]):
@@ -42,9 +88,43 @@ class TokenCreatedSerializer(serializers.Serializer[dict[str, Any]]):
     user = UserSerializer()
 
 
+class OwnTokenCreatedSerializer(serializers.Serializer[dict[str, Any]]):
+    """The key, this once, and what it may do."""
+
+    id = serializers.UUIDField()
+    token = serializers.CharField()
+    expiry = serializers.DateTimeField(allow_null=True)
+    name = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices))
+
+
 class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
     """A token without its key."""
+
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices))
 
     class Meta:
         model = ApiToken
         fields = ["id", "name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"]
+
+
+class JwtRefreshSerializer(serializers.Serializer[dict[str, Any]]):
+    """A refresh token, which can be used once."""
+
+    refresh = StrictCharField(max_length=4096)
+
+
+class JwtPairSerializer(serializers.Serializer[dict[str, Any]]):
+    """A pair of JSON Web Tokens and when each ends."""
+
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+    access_expires_at = serializers.DateTimeField()
+    refresh_expires_at = serializers.DateTimeField()
+
+
+class WsTicketSerializer(serializers.Serializer[dict[str, Any]]):
+    """A ticket for one WebSocket: `ws/…?ticket=…`."""
+
+    ticket = serializers.CharField()
+    expires_at = serializers.DateTimeField()

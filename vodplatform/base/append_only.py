@@ -11,7 +11,7 @@ from typing import Any
 
 from django.db import connection
 
-APPEND_ONLY = ["jobs_event", "comparison_offset_change"]
+APPEND_ONLY = ["jobs_event", "comparison_offset_change", "audit_entry", "crdt_operations"]
 
 
 def protect(table: str) -> Callable[[Any, Any], None]:

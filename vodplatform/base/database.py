@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection
+from django.db import connection, transaction
 
 IMPATIENT_MILLISECONDS = 50
 
@@ -27,3 +27,19 @@ def impatient() -> Iterator[None]:
             yield
         finally:
             cursor.execute(f"PRAGMA busy_timeout = {patience}")
+
+
+@contextmanager
+def bounded(seconds: float) -> Iterator[None]:
+    """Within the block PostgreSQL gives up a statement after ``seconds`` (OperationalError), waits for locks included.
+
+    Reading only: on SQLite readers wait for nobody, and a transaction would take the lock that writers need.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, round(seconds * 1000)))])
+        yield
+        # Inside a test's own transaction the setting would outlive the block.
+        cursor.execute("SELECT set_config('statement_timeout', '0', true)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import (
@@ -62,26 +63,64 @@ ERROR_TYPES = _types(
     ("not_found", 404, "There is nothing here.", "Check the address and that it is yours."),
     ("session_not_found", 404, "Session not found", "Check the id; the session may be deleted or belong to somebody else."),
     ("job_not_found", 404, "Job not found", "Check the id; the job may be deleted or belong to somebody else."),
+    ("results_not_ready", 400, "Results not ready", "Ask for the status until it is completed; a cancelled session has none."),
     ("alignment_not_found", 404, "Alignment not found", "Check the job id; it must be an alignment of this session."),
     ("feature_disabled", 404, "Comparison sessions are switched off.", "The operator can set VOD_MULTI_VOD_ENABLED=1."),
     ("method_not_allowed", 405, "That method is not allowed here.", "See `Allow` in the answer's headers."),
     ("not_acceptable", 406, "This answers JSON only.", "Send `Accept: application/json`."),
+    ("upload_not_found", 404, "Upload not found", "Check the id; the upload may be over or belong to somebody else."),
+    ("upload_finished", 409, "The upload has already ended.", "Begin a new one."),
+    ("upload_unfinished", 409, "Some of the bytes have not come yet.", "Send the rest first."),
+    ("upload_conflict", 409, "The upload is not where you think it is.", "Ask for its offset and go on from there."),
+    ("upload_limit", 409, "You have as many unfinished uploads as one account can have.", "Finish some or give them up."),
+    ("chunk_missing", 409, "Chunks are missing.", "Send those named in `missing_chunks`."),
+    ("chunk_conflict", 409, "Other bytes came under this chunk's number before.", "Begin a new upload for another file."),
+    ("chunk_invalid", 400, "The chunk is not as announced.", "Send exactly the bytes that belong under this number."),
+    ("checksum_mismatch", 400, "The bytes do not fit their checksum.", "Send them again."),
+    ("video_in_use", 409, "A comparison shows this video.", "Delete the comparisons named in `sessions` first."),
+    ("edit_conflict", 409, "Conflict detected: Server has newer changes. Please refresh and try again.", "Load the video again, or send what you changed as operations to /sync."),
+    ("operation_mismatch", 409, "Another operation came before under the same actor and counter.", "Give each replica an actor of its own, and each of its operations a counter of its own."),
+    ("video_deleted", 409, "The video has been deleted.", "An administrator can restore it."),
+    ("video_no_file", 409, "No file of this video is stored.", "Upload its file first."),
+    ("already_reported", 409, "You have reported this video already.", "A moderator will look at it."),
+    ("video_not_ready", 409, "The video is not ready yet.", "Wait until its status is ready."),
+    ("token_limit", 409, "You have as many tokens as one account can have.", "Revoke one that you do not use any more."),
     ("job_finished", 409, "The job has already ended.", "Nothing to do; retry it to run it again."),
     ("job_live", 409, "The job is still running.", "Cancel it first."),
     ("job_in_use", 409, "A session shows this job.", "Delete the session instead."),
     ("not_pausable", 409, "Jobs of this kind cannot be paused.", "Cancel it and retry it later."),
     ("not_retryable", 409, "Only failed and cancelled jobs whose inputs still exist can run again.", "Start a new one."),
     ("nothing_to_apply", 409, "This alignment has nothing to apply.", "Wait until it ends, or align again."),
+    ("idempotency_mismatch", 409, "This Idempotency-Key was used for another request.", "Send the first content again, or use a new key."),
+    ("idempotency_running", 409, "The first request with this Idempotency-Key is still running.", "Send it again after `Retry-After` seconds."),
+    ("idempotency_answer_lost", 409, "The first request with this Idempotency-Key was carried out, but its answer was lost.", "Look for what it made in the list; use a new key for another one."),
+    ("subscription_over", 409, "This subscription has ended, or has no end that could be moved.", "Grant a new one."),
     ("gone", 410, "This address has expired.", "Ask for the object again to get a fresh address."),
+    ("session_expired", 410, "The session has expired; its files and results are deleted.", "Send the video again."),
+    ("upload_expired", 410, "The upload's time is over.", "Begin a new one."),
+    ("upload_lost", 410, "What had come of this upload is lost.", "Begin a new one."),
+    ("precondition_failed", 412, "This server speaks tus 1.0.0.", "Send `Tus-Resumable: 1.0.0`."),
+    ("storage_full", 413, "Your storage is full.", "Delete videos that you do not need, or take a larger plan."),
     ("too_large", 413, "The request is too large.", "Send less than the limit named in `limit`."),
     ("unsupported_media_type", 415, "That content type is not accepted here.", "Send `Content-Type: application/json`."),
+    ("not_a_video", 415, "This is not a video file.", "Send MP4, MOV, WebM, Matroska, AVI, OGG, MPEG-TS, FLV or WMV."),
+    ("not_a_picture", 415, "This is not a JPEG, PNG or WebP picture.", "Send one of these."),
     ("range_not_satisfiable", 416, "The range is outside the file.", "See `Content-Range` in the answer."),
     ("throttled", 429, "Too many requests.", "Wait as long as `Retry-After` says."),
+    ("picture_unreadable", 422, "The picture is damaged and cannot be read.", "Send another one, or a smaller one."),
+    ("analysis_failed", 422, "Analysis failed", "See `message` and `reason`; send another file."),
+    ("no_video", 422, "There is no picture in this file.", "Send a file with a video track."),
+    ("video_too_long", 422, "The video is too long.", "Send a shorter one."),
+    ("not_scanned", 422, "The virus scanner cannot read the whole file.", "Send a smaller file, or ask the operator to raise the scanner's limits."),
+    ("malware_found", 422, "The virus scanner has found something in this file.", "Send another file."),
+    ("upload_locked", 423, "Another request is writing this upload.", "Try again in a moment."),
+    ("upload_checksum_mismatch", 460, "The bytes do not fit their checksum; none of them was kept.", "Send them again."),
     ("timeout", 422, "The job took too long.", "Try a shorter or smaller video."),
     ("out_of_memory", 422, "The job needed too much memory.", "Try a smaller video."),
     ("job_crashed", 500, "The job was started several times and never came to its end.", "Retry it; name its id if it stays."),
     ("unknown_kind", 500, "This program has no such kind of job any more.", "Start a new one."),
     ("server_error", 500, "Something broke on our side; it has been logged.", "Try again; name the request id if it stays."),
+    ("disk_full", 503, "The server has no room for this file.", "Try again later; the operator has to make room."),
     ("unavailable", 503, "A part of the service is down.", "Try again after `Retry-After` seconds."),
 )  # fmt: skip
 
@@ -92,14 +131,14 @@ class DomainError(Exception):
     message: the sentence shown; the type's usual sentence when left out. extra: fields added to the body.
     """
 
-    def __init__(self, type: str, message: str = "", **extra: Any) -> None:
+    def __init__(self, type: str, message: str = "", /, **extra: Any) -> None:
         self.type = ERROR_TYPES[type]
         self.message = message or self.type.sentence
         self.extra = extra
         super().__init__(self.message)
 
 
-def error_body(type: str, message: str = "", *, code: int | None = None, **extra: Any) -> dict[str, Any]:
+def error_body(type: str, message: str = "", /, *, code: int | None = None, **extra: Any) -> dict[str, Any]:
     """The body of contract section 0 for one error type."""
     kind = ERROR_TYPES[type]
     return {
@@ -113,10 +152,16 @@ def error_body(type: str, message: str = "", *, code: int | None = None, **extra
 
 
 def error_response(
-    type: str, message: str = "", *, headers: dict[str, str] | None = None, **extra: Any
+    type: str, message: str = "", /, *, headers: dict[str, str] | None = None, **extra: Any
 ) -> JsonResponse:
     """The same body as a plain Django response, for what is not a REST framework view."""
-    return JsonResponse(error_body(type, message, **extra), status=ERROR_TYPES[type].status, headers=headers)
+    status = ERROR_TYPES[type].status
+    return JsonResponse(error_body(type, message, **extra), status=status, headers=_challenge(status) | (headers or {}))
+
+
+def _challenge(status: int) -> dict[str, str]:
+    """The header that a 401 must have (RFC 9110 section 15.5.2), on the endpoints that take passwords too."""
+    return {"WWW-Authenticate": "Token"} if status == HTTPStatus.UNAUTHORIZED else {}
 
 
 _BY_STATUS = {
@@ -145,7 +190,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         exc = exceptions.PermissionDenied()
     if isinstance(exc, DomainError):
         body = error_body(exc.type.name, exc.message, **exc.extra)
-        if exc.type.status in (429, 503):
+        if exc.type.status in (429, 503) or "retry_after" in exc.extra:
             headers["Retry-After"] = str(exc.extra.get("retry_after", 5))
     elif isinstance(exc, exceptions.ValidationError):
         body = error_body("invalid", first_sentence(exc.detail), errors=exc.detail)
@@ -165,9 +210,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         codes = exc.get_codes()
         if isinstance(codes, str) and codes in ERROR_TYPES:
             name = codes
-        body = error_body(name, sentence)
+        body = error_body(name, sentence, **getattr(exc, "extra", {}))
         if wait := getattr(exc, "wait", None):
-            headers["Retry-After"] = str(max(1, int(wait)))
+            body["retry_after"] = max(1, int(wait))
+            headers["Retry-After"] = str(body["retry_after"])
         if header := getattr(exc, "auth_header", None):
             headers["WWW-Authenticate"] = header
     elif isinstance(exc, OperationalError):
@@ -178,7 +224,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         logger.error("error", extra={"data": {"traceback": traceback.format_exc()}}, exc_info=exc)
         body = error_body("server_error")
     response = Response(body, status=body["code"] if body["code"] in range(400, 600) else status.HTTP_400_BAD_REQUEST)
-    for name, value in headers.items():
+    for name, value in (_challenge(response.status_code) | headers).items():
         response[name] = value
     return response
 

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 
 from vodplatform.base import logs
@@ -39,6 +40,7 @@ class RequestContextMiddleware:
         number = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         token = logs.request_id.set(number)
         user_token = logs.user_id.set("")
+        address_token = logs.address.set(request.META.get("REMOTE_ADDR") or "")
         try:
             request.path_info = without_trailing_slash(request.path_info)
             request.path = without_trailing_slash(request.path)
@@ -46,9 +48,13 @@ class RequestContextMiddleware:
             response = self.get_response(request)
             if request.path.startswith("/admin"):
                 response.headers.setdefault("Content-Security-Policy", ADMIN_POLICY)
+            if request.META.get("HTTP_AUTHORIZATION") or settings.SESSION_COOKIE_NAME in request.COOKIES:
+                # What somebody who is signed in was shown is kept by no proxy, and not by the browser unasked.
+                response.headers.setdefault("Cache-Control", "private, no-cache")
             response["X-Request-ID"] = number
             return response
         finally:
+            logs.address.reset(address_token)
             logs.user_id.reset(user_token)
             logs.request_id.reset(token)
 
@@ -62,6 +68,19 @@ class RequestContextMiddleware:
         """Refuse here rather than before the other layers, so that they add their headers to this answer too."""
         if _has_nul(request):
             return error_response("bad_request", "The address contains a NUL character.")
+        if request.META.get("QUERY_STRING", "").count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
+            # Django refuses to read them, and each page reads some, the one that tells of a fault too.
+            return error_response("bad_request", "The address has too many parameters.")
+        if (request.content_params or {}).get("charset", "utf-8").lower().replace("utf8", "utf-8") != "utf-8":
+            return error_response("bad_request", "The body must be UTF-8.")
+        return None
+
+    def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
+        """The admin takes ids and dates from its addresses and forms as they come: odd ones are the caller's fault."""
+        if not request.path.startswith("/admin/"):
+            return None
+        if isinstance(exc, ValidationError) or (request.GET and isinstance(exc, ValueError | OverflowError)):
+            return error_response("bad_request", "The address or the form names something that cannot be.")
         return None
 
 

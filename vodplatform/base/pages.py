@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 THEME_COOKIE = "theme"
@@ -17,30 +18,64 @@ THEMES = (
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """One entry of the main navigation; `icon` names a symbol of static/icons.svg."""
+    """One entry of the main navigation; `icon` names a symbol of static/icons.svg.
+
+    phone_only: stands in the phone's tab bar alone; at a desk the account menu has it. desk_only: the phone's bar has
+    no room for it. home_of: the beginning of other addresses at which one is still there. is_public: shown to who is
+    not signed in too, where the catalogue is open to all.
+    """
 
     label: str
     href: str
     icon: str
+    phone_only: bool = False
+    desk_only: bool = False
+    is_public: bool = False
+    home_of: str = ""
     current: bool = False
 
+    def is_for(self, address: str) -> bool:
+        """Whether one is in this part of the program at ``address``."""
+        below = address.startswith(f"{self.href}/") or bool(self.home_of and address.startswith(self.home_of))
+        return address == self.href or below
 
-NAVIGATION = (NavItem("Compare", "/compare", "compare"), NavItem("New", "/compare?new", "plus"))
+
+NAVIGATION: tuple[NavItem, ...] = (
+    NavItem("Library", "/library", "library", home_of="/watch/"),
+    NavItem("Catalogue", "/catalogue", "film", is_public=True),
+    NavItem("Upload", "/upload", "upload"),
+    NavItem("Compare", "/compare", "compare"),
+    NavItem("New", "/compare?new", "plus", desk_only=True),
+    NavItem("Analysis", "/analysis", "analysis"),
+    NavItem("Jobs", "/jobs", "jobs"),
+    NavItem("Account", "/account", "user", phone_only=True),
+)
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context processor of every template; reads the request and nothing else."""
+    """Context processor of every template; reads the request, who asks, and the settings."""
     theme = request.COOKIES.get(THEME_COOKIE)
     return {
         "theme": theme if theme in {choice["value"] for choice in THEMES} else "dark",
         "themes": THEMES,
-        "nav_items": _navigation(request),
+        "nav_items": navigation(request),
+        "is_catalogue_public": settings.PUBLIC_CATALOG,
     }
 
 
-def _navigation(request: HttpRequest) -> list[NavItem]:
-    """The entries, the one for this address marked: the longest match, so that "New" is not also "Compare"."""
-    here = request.path.rstrip("/") + ("?new" if "new" in request.GET else "")
-    fits = [item.href for item in NAVIGATION if here == item.href or here.startswith(item.href + "/")]
+def navigation(request: HttpRequest, at: str = "") -> list[NavItem]:
+    """The entries, the one for this address marked: the longest match, so that "New" is not also "Compare".
+
+    at: the address in whose part of the program one is, where this one's own does not tell; a view puts the answer into
+    its context as ``nav_items``.
+    """
+    here = at or request.path.rstrip("/") + ("?new" if "new" in request.GET else "")
+    fits = [item.href for item in NAVIGATION if item.is_for(here)]
     best = max(fits, key=len, default="")
-    return [NavItem(item.label, item.href, item.icon, item.href == best) for item in NAVIGATION]
+    # Where the request went wrong before anybody was asked for, nobody has signed in.
+    user = getattr(request, "user", None)
+    if user is not None and user.is_authenticated:
+        items = NAVIGATION
+    else:
+        items = tuple(item for item in NAVIGATION if item.is_public and settings.PUBLIC_CATALOG)
+    return [replace(item, current=item.href == best) for item in items]

@@ -14,19 +14,25 @@ from vodplatform.base.errors import DomainError
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
+MAX_PARTS = 200_000
+MAX_SMALL_BODY_BYTES = 16 * 1024
 
 
 class StrictJSONParser(BaseParser):
     """UTF-8 JSON of at most 2 MiB, 64 levels, finite numbers, text without NUL or lone surrogates."""
 
     media_type = "application/json"
+    max_bytes = MAX_BODY_BYTES
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        raw = stream.read(MAX_BODY_BYTES + 1)
-        if len(raw) > MAX_BODY_BYTES:
-            raise DomainError("too_large", "The body is larger than 2 MiB.", limit=MAX_BODY_BYTES)
+        raw = stream.read(self.max_bytes + 1)
+        if len(raw) > self.max_bytes:
+            raise DomainError("too_large", f"The body is larger than {self.max_bytes} bytes.", limit=self.max_bytes)
+        # A list of nothing but empty lists takes fifty times its length in memory: counted before it is built.
+        if sum(raw.count(sign) for sign in (b"[", b"{", b",")) > MAX_PARTS:
+            raise DomainError("too_large", "The body has too many parts.", limit=MAX_PARTS)
         try:
             value = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
         except UnicodeDecodeError as exc:
@@ -37,6 +43,12 @@ class StrictJSONParser(BaseParser):
             raise ParseError(f"The body is not valid JSON: {exc}") from exc
         check_json(value)
         return value
+
+
+class SmallJSONParser(StrictJSONParser):
+    """The same for what nobody has signed in for: 16 KiB."""
+
+    max_bytes = MAX_SMALL_BODY_BYTES
 
 
 def check_json(value: Any) -> None:

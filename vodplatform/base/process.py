@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,9 @@ from typing import Any
 
 import psutil
 
-SHIM = Path(__file__).with_name("exec_shim.py")
+from vodplatform.base.child import MARK as MARK  # noqa: PLC0414 - part of this interface
+from vodplatform.base.child import SHIM as SHIM  # noqa: PLC0414 - part of this interface
+
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
@@ -118,7 +121,8 @@ def run_child(
         sys.executable, "-S", "-I", str(SHIM), str(os.getpid()),
         f"data={limits.data_bytes},core=0", "--", *argv,
     ]  # fmt: skip
-    environment = child_environment(limits.threads) | dict(extra_env or {})
+    mark = f"{os.getpid()}:{psutil.Process().create_time():.2f}:{uuid.uuid4().hex}"
+    environment = child_environment(limits.threads) | dict(extra_env or {}) | {MARK: mark}
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
@@ -148,6 +152,7 @@ def run_child(
                 process.wait(POLL_SECONDS)
     finally:
         _kill_group(process)
+        kill_strays(mark)
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):
@@ -307,6 +312,41 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     if process.poll() is None:
         process.kill()
+
+
+def kill_strays(mark: str) -> None:
+    """Kill what a child has started in sessions of their own: they carry the child's mark in their environment."""
+    wanted = f"{MARK}={mark}".encode()
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):  # ended meanwhile, or somebody else's
+                if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                    os.kill(int(folder.name), signal.SIGKILL)
+
+
+def kill_orphans() -> int:
+    """Kill what children have left whose parent was killed before it could end them; returns how many.
+
+    The kernel kills a child with its parent, but not what the child has started in sessions of their own.
+    """
+    count = 0
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError, ValueError):
+                for part in (folder / "environ").read_bytes().split(b"\0"):
+                    name, _, value = part.partition(b"=")
+                    if name == MARK.encode() and not _lives(*value.decode().split(":")[:2]):
+                        os.kill(int(folder.name), signal.SIGKILL)
+                        count += 1
+    return count
+
+
+def _lives(pid: str, started: str) -> bool:
+    """Whether the process that made a mark still runs, and is not another one with its number."""
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == started
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _describe(returncode: int | None) -> str:

@@ -1,4 +1,4 @@
-"""What the OpenAPI document adds to every endpoint: the one error body."""
+"""What the OpenAPI document adds to every endpoint: the one error body, the headers of answers, empty parameters."""
 
 from typing import Any
 
@@ -15,16 +15,50 @@ ERROR_SCHEMA = {
     },
     "additionalProperties": {},
 }
+HEADERS = {
+    "RequestId": {
+        "description": "`X-Request-ID` of the request, or a new one; the logs have it.",
+        "required": True,
+        "schema": {"type": "string", "pattern": r"^[A-Za-z0-9._-]{1,128}$"},
+    },
+    "Allow": {"description": "With 405: the methods there are.", "schema": {"type": "string"}},
+    "Challenge": {"description": "With 401: how to sign in.", "schema": {"type": "string"}},
+    "RetryAfter": {
+        "description": "With 429, 503 and some 409: seconds to wait.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+}
+ERROR_HEADERS = {"Allow": "Allow", "WWW-Authenticate": "Challenge", "Retry-After": "RetryAfter"}
 
 
 def add_error_responses(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Give every operation a ``default`` response with the error body."""
-    result.setdefault("components", {}).setdefault("schemas", {})["Error"] = ERROR_SCHEMA
+    """Give every operation a ``default`` response with the error body, and every response its headers."""
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Error"] = ERROR_SCHEMA
+    components["headers"] = HEADERS
     answer = {
         "description": "An error.",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        "headers": {name: _header(component) for name, component in ERROR_HEADERS.items()},
     }
     for operations in result["paths"].values():
         for operation in operations.values():
             operation["responses"].setdefault("default", answer)
+            for response in operation["responses"].values():
+                response.setdefault("headers", {})["X-Request-ID"] = _header("RequestId")
     return result
+
+
+def allow_empty_parameters(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Say of every query parameter that an empty one (``?kind=&limit=20``) counts as one that was not given."""
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["in"] == "query":
+                    parameter["allowEmptyValue"] = True
+                    parameter["schema"].pop("minLength", None)
+    return result
+
+
+def _header(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/headers/{name}"}

@@ -1,4 +1,8 @@
-"""Capabilities in URLs: one file, one purpose, until an instant; minted by whoever checked the permission."""
+"""Capabilities in URLs: one file, one purpose, until an instant; minted by whoever checked the permission.
+
+The key changes by itself: each day of expiry has its own, derived from ``SECRET_KEY``, and it signs nothing else. When
+the secret itself is changed, addresses signed with one of ``SECRET_KEY_FALLBACKS`` still open until they expire.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import time
 from django.conf import settings
 
 ROUND_SECONDS = 300
+KEY_SECONDS = 86_400
 # Longer numbers are not ours, and Python refuses to write out very long ones.
 _EXPIRES = re.compile(r"[0-9a-f]{1,12}")
 
@@ -31,7 +36,7 @@ def sign(purpose: str, name: str, *, seconds: float | None = None, now: float | 
     lifetime = settings.SIGNED_URL_SECONDS if seconds is None else seconds
     moment = time.time() if now is None else now
     expires = int(-(-(moment + lifetime) // ROUND_SECONDS) * ROUND_SECONDS)
-    return f"{expires:x}.{_mac(purpose, name, expires)}"
+    return f"{expires:x}.{_mac(purpose, name, expires, settings.SECRET_KEY)}"
 
 
 def verify(token: str, purpose: str, name: str, *, now: float | None = None) -> int:
@@ -41,14 +46,30 @@ def verify(token: str, purpose: str, name: str, *, now: float | None = None) -> 
     if not _EXPIRES.fullmatch(head):
         raise BadSignature
     expires = int(head, 16)
-    if not mac.isascii() or not hmac.compare_digest(mac, _mac(purpose, name, expires)):
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    if not mac.isascii() or not any(
+        hmac.compare_digest(mac, _mac(purpose, name, expires, secret)) for secret in secrets
+    ):
         raise BadSignature
     if moment > expires:
         raise ExpiredSignature
     return expires
 
 
-def _mac(purpose: str, name: str, expires: int) -> str:
-    key = hashlib.sha256(b"media-url-v1:" + settings.SECRET_KEY.encode()).digest()
+def pseudonym(text: str, *, now: float | None = None) -> str:
+    """What stands for ``text`` on one day (UTC), 32 letters: another one on the next; only the secret leads back."""
+    moment = time.time() if now is None else now
+    day = f"pseudonym-v1:{int(moment // KEY_SECONDS)}"
+    key = hmac.new(settings.SECRET_KEY.encode(), day.encode(), hashlib.sha256).digest()
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def ends(token: str) -> int:
+    """The instant (epoch seconds) at which a token of ours ends; it is not verified."""
+    return int(token.partition(".")[0], 16)
+
+
+def _mac(purpose: str, name: str, expires: int, secret: str) -> str:
+    key = hmac.new(secret.encode(), f"media-url-v2:{expires // KEY_SECONDS}".encode(), hashlib.sha256).digest()
     text = "\x1f".join((purpose, name, str(expires))).encode()
     return base64.urlsafe_b64encode(hmac.new(key, text, hashlib.sha256).digest()[:24]).decode()

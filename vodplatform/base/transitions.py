@@ -1,4 +1,4 @@
-"""The one mechanism by which a row changes its state: a conditional UPDATE that says whether it won."""
+"""The one mechanism by which a row gets its state: made in one, then moved by an UPDATE that says whether it won."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ Table = Mapping[str, frozenset[str]]
 
 class ImpossibleTransition(Exception):
     """The table has no such arrow: a fault of the program, not of its user."""
+
+
+def begin(model: type[ModelT], table: Table, state: str, *, field: str = "status", **values: Any) -> ModelT:
+    """Create a row in a ``state`` of the table. Raises :class:`ImpossibleTransition` for any other."""
+    if state not in table:
+        raise ImpossibleTransition(f"{state} is none of the table's states")
+    return model._default_manager.create(**{field: state}, **values)
 
 
 def transition(queryset: QuerySet[ModelT], table: Table, to: str, *, field: str = "status", **values: Any) -> int:

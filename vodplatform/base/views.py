@@ -1,4 +1,4 @@
-"""What answers when nothing else does: health, unknown paths, and Django's own error pages as the one body."""
+"""What answers when nothing else does: unknown paths, and Django's own error pages as the one body."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import redis
-from django.conf import settings
-from django.core.files.storage import default_storage
-from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
@@ -21,9 +17,13 @@ from vodplatform.base.errors import error_body, error_response
 logger = logging.getLogger("vodplatform.error")
 
 
+# Where programs alone ask; the catalogue's other names look like pages'.
+API_PREFIXES = ("/api", "/functions/v1/", "/videos", "/sync")
+
+
 def wants_html(request: HttpRequest) -> bool:
     """Whether a person asks: a literal ``text/html`` in Accept (``*/*`` is what programs send)."""
-    return "text/html" in request.headers.get("Accept", "") and not request.path.startswith("/api")
+    return "text/html" in request.headers.get("Accept", "") and not request.path.startswith(API_PREFIXES)
 
 
 def _answer(request: HttpRequest, template: str, type: str, message: str = "") -> HttpResponse:
@@ -80,50 +80,3 @@ def read_only(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequ
         return view(request)
 
     return wrapped
-
-
-@read_only
-def live(request: HttpRequest) -> HttpResponse:
-    """The process answers; nothing else is asked."""
-    return JsonResponse({"status": "healthy"})
-
-
-@read_only
-def health(request: HttpRequest) -> HttpResponse:
-    """Database, storage, queue and realtime, each ``up`` or ``down``; 503 only when the database is down."""
-    checks = {"database": _database(), "storage": _storage(), "queue": _redis()}
-    checks["realtime"] = checks["queue"]
-    healthy = all(checks.values())
-    body: dict[str, Any] = {
-        "status": "healthy" if healthy else "degraded",
-        **{name: "up" if up else "down" for name, up in checks.items()},
-    }
-    if not checks["database"]:
-        body = error_body("unavailable", "The database does not answer.", **body)
-        return JsonResponse(body, status=503, headers={"Retry-After": "5"})
-    return JsonResponse(body)
-
-
-def _database() -> bool:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        return True
-    except DatabaseError:
-        return False
-
-
-def _storage() -> bool:
-    try:
-        default_storage.exists("health")
-        return True
-    except OSError:
-        return False
-
-
-def _redis() -> bool:
-    try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as client:
-            return bool(client.ping())
-    except redis.RedisError:
-        return False

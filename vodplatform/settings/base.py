@@ -1,17 +1,24 @@
 """Settings that every way of running shares; what differs is in embedded, production and test."""
 
+import hashlib
 import logging
+import tomllib
 import warnings
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from csp.constants import NONE, SELF
+from django.urls import reverse_lazy
 
-from .environment import PROJECT_ROOT, Environment
+from .environment import PROJECT_ROOT, Environment, message_prefix
 
 env = Environment()
 BASE_DIR = PROJECT_ROOT
 DATA_DIR = env.data_dir()
 SECRET_KEY = env.secret_key(DATA_DIR)
+SECRET_KEY_FALLBACKS = env.former_keys()
+VERSION: str = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["version"]
 DEBUG = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 
@@ -28,24 +35,30 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    "rest_framework_simplejwt.token_blacklist",
     "vodplatform",
+    "vodplatform.base",
     "vodplatform.accounts",
     "jobs_app",
+    "media_app.uploads",
     "media_app.catalog",
+    "media_app.editorial",
     "sessions_app.comparison",
+    "sessions_app.analysis",
 ]
 
 MIDDLEWARE = [
     "vodplatform.base.middleware.RequestContextMiddleware",
+    "vodplatform.base.access.AccessMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "vodplatform.urls"
@@ -75,6 +88,14 @@ TEMPLATES = [
 DATABASES: dict[str, Any] = {"default": env.database(DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["vodplatform.accounts.backends.RoleBackend"]
+# What moderators may do in the admin: this list and nothing else. Admins may do everything.
+MODERATOR_PERMISSIONS = [
+    "editorial.view_cataloguevideo",
+    "editorial.change_cataloguevideo",
+    "editorial.view_videoreport",
+    "editorial.change_videoreport",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -92,26 +113,36 @@ STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [PROJECT_ROOT / "static"]
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = DATA_DIR / "media"
+_s3 = env.s3()
 STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(MEDIA_ROOT)}},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+if _s3 is not None:
+    STORAGES["default"] = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": _s3}
+# CloudFront before the bucket: base_url, key_pair_id, private_key; or None.
+CDN = env.cdn()
 
 REDIS_URL = env.redis_url(DATA_DIR)
 REDIS_IS_PRIVATE = not env.text("REDIS_URL")
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "vod"},
+        "CONFIG": {
+            "hosts": [REDIS_URL],
+            "prefix": message_prefix(SECRET_KEY, REDIS_URL, str(DATABASES["default"]["NAME"])),
+        },
     }
 }
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "vodplatform.accounts.authentication.TokenAuthentication",
+        "vodplatform.accounts.authentication.JwtAuthentication",
         "vodplatform.accounts.authentication.BrowserAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["vodplatform.base.throttles.RequestThrottle"],
     "DEFAULT_PARSER_CLASSES": ["vodplatform.base.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -131,20 +162,25 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "vodplatform.base.schema.add_error_responses",
+        "vodplatform.base.schema.allow_empty_parameters",
     ],
     "ENUM_NAME_OVERRIDES": {
         "PlaybackStateEnum": "sessions_app.comparison.models.PlaybackState",
         "SyncModeEnum": "sessions_app.comparison.models.SyncMode",
         "OffsetSourceEnum": "sessions_app.comparison.models.OffsetSource",
         "JobStatusEnum": "jobs_app.models.JobStatus",
+        "UploadStatusEnum": "media_app.uploads.models.UploadStatus",
     },
 }
 
+# Players are sent on to where the files are.
+MEDIA_ORIGINS = env.media_origins()
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
+        "connect-src": [SELF, *MEDIA_ORIGINS],
         "img-src": [SELF, "data:", "blob:"],
-        "media-src": [SELF, "blob:"],
+        "media-src": [SELF, "blob:", *MEDIA_ORIGINS],
         "object-src": [NONE],
         "frame-ancestors": [NONE],
         "base-uri": [SELF],
@@ -161,7 +197,22 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
-# Accounts: what a tier allows. Bytes, counts.
+# How often a minute: signing in by name and by address; requests by user, or by address where nobody is signed in.
+THROTTLES_ON = env.flag("VOD_THROTTLES", True)
+THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
+THROTTLE_STORAGE = "redis"
+
+# Accounts.
+SIGNUP = env.flag("VOD_SIGNUP", True)
+# Only vodplatform/accounts/jwt.py uses the package behind this. The key is derived: a JWT proves nothing elsewhere.
+SIMPLE_JWT = {
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": hashlib.sha256(b"jwt-v1:" + SECRET_KEY.encode()).hexdigest(),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.integer("VOD_JWT_ACCESS_MINUTES", 15, 1, 1440)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.integer("VOD_JWT_REFRESH_DAYS", 7, 1, 365)),
+    "USER_ID_CLAIM": "sub",
+}
+# What a tier allows. Bytes, counts.
 GIB = 1024**3
 TIER_LIMITS = {
     "free": {"max_segments": 0, "max_upload_bytes": GIB // 2, "max_storage_bytes": 5 * GIB, "max_concurrent_jobs": 2},
@@ -174,15 +225,41 @@ TIER_LIMITS = {
     },
 }
 
+TOKENS_PER_USER = 100
+AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS", 365, 1, 36_500)
+
 # Jobs. Each kind is a dotted path to its JobKind. Lanes hold how many of their jobs run at once over all workers.
-JOB_KINDS = ["sessions_app.comparison.handlers.ALIGN"]
+JOB_KINDS = [
+    "media_app.catalog.handlers.INGEST",
+    "media_app.catalog.handlers.RENDER",
+    "sessions_app.comparison.handlers.ALIGN",
+    "sessions_app.analysis.handlers.HIGHLIGHTS",
+    "sessions_app.analysis.handlers.WORKOUT",
+]
 JOB_BROKER = "redis"
-JOB_LANES = {"align": env.integer("VOD_ALIGN_CONCURRENCY", 2, 1, 64)}
+JOB_LANES = {
+    "align": env.integer("VOD_ALIGN_CONCURRENCY", 2, 1, 64),
+    "analysis": env.integer("VOD_ANALYSIS_CONCURRENCY", 2, 1, 64),
+    "ingest": env.integer("VOD_INGEST_CONCURRENCY", 2, 1, 64),
+    "render": env.integer("VOD_RENDER_CONCURRENCY", 1, 1, 64),
+}
 JOB_LEASE_SECONDS = 20.0
 JOB_RENEW_SECONDS = 5.0
 JOB_CONTROL_SECONDS = 0.5
 JOB_SWEEP_SECONDS = 2.0
 JOB_PROGRESS_SECONDS = 0.5
+JOB_ADMISSION_SECONDS = 10.0
+JOB_CHORES_SECONDS = 3600.0
+# What one of the workers does every so many seconds, beside jobs: a dotted path to a function without parameters.
+JOB_CHORES = {
+    "views": (60.0, "media_app.catalog.viewing.roll_up"),
+    "analyses": (60.0, "sessions_app.analysis.services.expire"),
+}
+# A handler that goes on for so long after it was told to stop has its worker restarted.
+JOB_STUCK_SECONDS = 60.0
+# How long a worker tries to write how an attempt ended, through a database that is away.
+JOB_LAST_WORD_SECONDS = 60.0
+JOB_RETENTION_DAYS = env.number("VOD_JOB_RETENTION_DAYS", 30, 1, 36_500)
 
 CHILD_MEMORY_BYTES = env.integer("VOD_CHILD_MEMORY_MB", 2048, 128, 1 << 20) * 1024**2
 CHILD_THREADS = env.integer("VOD_CHILD_THREADS", 2, 1, 256)
@@ -190,7 +267,41 @@ CHILD_SECONDS = env.number("VOD_CHILD_SECONDS", 300, 1, 86_400)
 
 # Media.
 LIBRARY_ROOTS = env.library_roots()
+CLAMD = env.clamd()
+# What `/health` asks beside the parts that every installation has: a dotted path for each name.
+HEALTH_PARTS = {"scanner": "media_app.uploads.scan.ping"} if CLAMD else {}
 SIGNED_URL_SECONDS = env.integer("VOD_SIGNED_URL_SECONDS", 7200, 60, 86_400)
+X_ACCEL_PREFIX = env.location_prefix("VOD_X_ACCEL_PREFIX")
+
+# Uploads. Each purpose is a dotted path to its Purpose.
+UPLOAD_PURPOSES = [
+    "media_app.catalog.receiving.LIBRARY",
+    "media_app.editorial.receiving.CATALOGUE",
+    "media_app.editorial.receiving.THUMBNAIL",
+    "sessions_app.analysis.receiving.ANALYSIS",
+]
+# Which addresses take forms with files: lists of media_app.uploads.multipart.Form.
+UPLOAD_FORMS = ["media_app.uploads.multipart.FORMS", "sessions_app.analysis.receiving.FORMS"]
+# Analysis sessions: how long they are kept with their files, and the model that describes what is found, if any.
+SESSION_TTL_HOURS = env.number("VOD_SESSION_TTL_HOURS", 24, 0.001, 24 * 365)
+VISION = {
+    "url": env.text("VOD_VISION_URL"),
+    "model": env.text("VOD_VISION_MODEL"),
+    "key": env.text("VOD_VISION_KEY"),
+    "seconds": env.number("VOD_VISION_SECONDS", 60, 1, 3600),
+    "calls": env.integer("VOD_VISION_CALLS", 40, 1, 10_000),
+    "allow_private": env.flag("VOD_VISION_ALLOW_PRIVATE", False),
+}
+UPLOAD_TTL_HOURS = env.number("VOD_UPLOAD_TTL_HOURS", 24, 0.01, 24 * 365)
+UPLOADS_AT_ONCE = 200
+# The catalogue: whether anonymous people may read it, and what its own upload door takes.
+PUBLIC_CATALOG = env.flag("VOD_PUBLIC_CATALOG", True)
+MAX_VIDEO_SIZE = env.integer("VOD_MAX_VIDEO_SIZE", 52_428_800, 1, 1 << 40)
+MAX_THUMBNAIL_SIZE = env.integer("VOD_MAX_THUMBNAIL_SIZE", 5_242_880, 1, 1 << 30)
+DISK_RESERVE_BYTES = env.integer("VOD_DISK_RESERVE_MB", 512, 0, 1 << 20) * 1024**2
+MAX_VIDEO_SECONDS = env.number("VOD_MAX_VIDEO_HOURS", 12, 0.01, 1000) * 3600
+# Renditions of fewer lines than the source that are made after it is playable; empty for none.
+HLS_RUNGS = env.numbers("VOD_HLS_RUNGS", [720, 480])
 
 # Comparison.
 MULTI_VOD_ENABLED = env.flag("VOD_MULTI_VOD_ENABLED", True)
@@ -198,6 +309,10 @@ MULTI_VOD_MAX_SESSIONS_CACHED = env.integer("VOD_MULTI_VOD_MAX_SESSIONS_CACHED",
 MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS = env.number("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS", 5.0, 0.1, 3600)
 TIMER_READER = env.choice("VOD_TIMER_READER", "rapidocr", ("rapidocr", "easyocr"))
 DEMO_ACCOUNT = env.text("VOD_DEMO_ACCOUNT")
+
+# Being watched.
+METRICS_TOKEN = env.secret("VOD_METRICS_TOKEN")
+SENTRY_DSN = env.sentry_dsn()
 
 LOGGING = {
     "version": 1,
@@ -213,15 +328,78 @@ LOGGING = {
         "django.server": {"level": "WARNING"},
         # Faults are logged by our own handlers, without the address and the signature in it.
         "django.request": {"level": "CRITICAL"},
-        "uvicorn.access": {"level": "WARNING"},
+        # A Host that is not ours is answered 400 and counted; anybody could fill the log with tracebacks.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # The server's own lines go our way; those about a WebSocket name its address with the ticket in it.
+        "uvicorn": {"handlers": [], "propagate": True},
+        "uvicorn.error": {"level": "WARNING"},
+        "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }
 logging.captureWarnings(True)
 # WhiteNoise hands Django a plain iterator; static files are small enough to be read at once.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
+
+def _may(permission: str) -> Callable[[Any], bool]:
+    return lambda request: request.user.has_perm(permission)
+
+
+def _link(title: str, icon: str, link: Any, permission: str = "") -> dict[str, Any]:
+    entry = {"title": title, "icon": icon, "link": link}
+    return {**entry, "permission": _may(permission)} if permission else entry
+
+
+def _list(title: str, icon: str, model: str) -> dict[str, Any]:
+    """An entry for a model's list, shown to who may view it; ``model``: ``app.name``."""
+    app, name = model.split(".")
+    return _link(title, icon, reverse_lazy(f"admin:{app}_{name}_changelist"), f"{app}.view_{name}")
+
+
+ENVIRONMENT = "this machine"  # shown in the admin's corner
 UNFOLD = {
     "SITE_TITLE": "VOD platform",
     "SITE_HEADER": "VOD platform",
+    "SITE_SYMBOL": "play_circle",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}favicon.svg"}],
+    "SITE_URL": "/",
     "SHOW_HISTORY": True,
+    "ENVIRONMENT": "vodplatform.accounts.admin.environment",
+    "LOGIN": {"form": "vodplatform.accounts.forms.AdminSignInForm"},
+    "SIDEBAR": {
+        "show_search": True,
+        "navigation": [
+            {
+                "title": "Work",
+                "items": [
+                    _list("Catalogue", "subscriptions", "editorial.cataloguevideo"),
+                    _list("Reports", "flag", "editorial.videoreport"),
+                    _list("Private videos", "movie", "catalog.video"),
+                    _list("Uploads", "upload", "uploads.upload"),
+                    _list("Comparisons", "compare", "comparison.comparisonsession"),
+                    _list("Jobs", "manufacturing", "jobs.job"),
+                ],
+            },
+            {
+                "title": "People",
+                "separator": True,
+                "items": [
+                    _list("Users", "person", "accounts.user"),
+                    _list("Subscriptions", "card_membership", "accounts.subscription"),
+                    _list("Tokens", "key", "accounts.apitoken"),
+                    _list("Groups", "group", "auth.group"),
+                ],
+            },
+            {"title": "Records", "separator": True, "items": [_list("Audit log", "history", "base.auditentry")]},
+            {
+                "title": "Site",
+                "separator": True,
+                "items": [
+                    _link("Comparisons", "play_circle", "/compare"),
+                    _link("API", "api", "/api/docs"),
+                    _link("Health", "monitor_heart", "/health"),
+                ],
+            },
+        ],
+    },
 }

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import dj_database_url
 
 T = TypeVar("T")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+# Seconds for one attempt at S3, and attempts: what asks gets its answer, or the failure, within half a minute.
+S3_CONNECT_SECONDS = 3
+S3_READ_SECONDS = 10
+S3_ATTEMPTS = 2
 
 
 class SettingsError(Exception):
@@ -34,6 +40,11 @@ class Variable:
 
 VARIABLES: list[Variable] = [
     Variable("SECRET_KEY", "made once in the data folder", "Signs cookies and URLs; required in production."),
+    Variable(
+        "SECRET_KEY_FALLBACKS",
+        "none",
+        "Former values of SECRET_KEY, separated by commas: what was signed with them stays valid until it expires.",
+    ),
     Variable("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "Host names that the program answers to."),
     Variable("DATABASE_URL", "SQLite in the data folder", "`postgres://user:password@host:port/name`."),
     Variable("REDIS_URL", "a private Redis started by `up`", "Broker and realtime, `redis://host:port/number`."),
@@ -49,11 +60,62 @@ VARIABLES: list[Variable] = [
     Variable("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS", "5.0", "How often a playing position is persisted."),
     Variable("VOD_TIMER_READER", "rapidocr", "What reads timers: `rapidocr`, or `easyocr` (an extra)."),
     Variable("VOD_ALIGN_CONCURRENCY", "2", "Alignments that run at once."),
+    Variable("VOD_ANALYSIS_CONCURRENCY", "2", "Analyses that run at once."),
+    Variable("VOD_SESSION_TTL_HOURS", "24", "Hours after which an analysis and its files are deleted."),
+    Variable(
+        "VOD_VISION_URL",
+        "none",
+        "An OpenAI-compatible endpoint whose model describes highlights, `http://host:port/v1`; with VOD_VISION_MODEL.",
+    ),
+    Variable("VOD_VISION_MODEL", "none", "The model's name there, as `SmolVLM2-2.2B-Instruct`."),
+    Variable("VOD_VISION_KEY", "none", "The key that the endpoint asks for."),
+    Variable("VOD_VISION_SECONDS", "60", "Seconds for one answer of the model."),
+    Variable("VOD_VISION_CALLS", "40", "Calls of the model for one analysis."),
+    Variable("VOD_VISION_ALLOW_PRIVATE", "0", "1: the endpoint may be on this machine or a private network."),
+    Variable("VOD_INGEST_CONCURRENCY", "2", "Uploaded videos that are taken in at once."),
+    Variable("VOD_RENDER_CONCURRENCY", "1", "Renditions that are encoded at once."),
+    Variable(
+        "VOD_HLS_RUNGS",
+        "720,480",
+        "Lines of the smaller HLS renditions, never more than the source; `none` for none.",
+    ),
+    Variable("VOD_MAX_VIDEO_HOURS", "12", "Longer uploads are refused."),
+    Variable("VOD_PUBLIC_CATALOG", "1", "1: whoever is not signed in may read the catalogue; 0: he may not."),
+    Variable("VOD_MAX_VIDEO_SIZE", "52428800", "Bytes of a video that the catalogue's own upload door takes."),
+    Variable("VOD_MAX_THUMBNAIL_SIZE", "5242880", "Bytes of a thumbnail."),
+    Variable("VOD_UPLOAD_TTL_HOURS", "24", "Hours after which an unfinished upload expires."),
+    Variable("VOD_DISK_RESERVE_MB", "512", "Room on the disk that uploads leave free."),
+    Variable("VOD_AUDIT_RETENTION_DAYS", "365", "Days after which an entry of the audit log is deleted."),
+    Variable("VOD_JOB_RETENTION_DAYS", "30", "Days after which a finished job that nothing shows is deleted."),
     Variable("VOD_CHILD_MEMORY_MB", "2048", "Memory of one helper process."),
     Variable("VOD_CHILD_THREADS", "2", "Threads of one helper process."),
     Variable("VOD_CHILD_SECONDS", "300", "Wall clock of one helper process; jobs that must run longer say so."),
     Variable("VOD_SIGNED_URL_SECONDS", "7200", "How long a signed media URL lives, 60 to 86400."),
+    Variable(
+        "VOD_X_ACCEL_PREFIX",
+        "none",
+        "nginx sends local files itself: where its internal locations begin, `/_media/` in `deploy/nginx.conf`.",
+    ),
+    Variable(
+        "VOD_CLAMD",
+        "none",
+        "Scans uploads: the Unix socket of ClamAV's clamd, or `host:port`. Set and not answering, uploads wait.",
+    ),
+    Variable("AWS_STORAGE_BUCKET_NAME", "none", "Keeps files in this S3 bucket instead of the data folder."),
+    Variable("AWS_S3_ENDPOINT_URL", "Amazon's", "Another S3 server, `https://host:port`; its buckets go by path."),
+    Variable("AWS_S3_REGION_NAME", "us-east-1", "The bucket's region."),
+    Variable("AWS_ACCESS_KEY_ID", "what boto3 finds", "S3 credentials; without them the host's role is used."),
+    Variable("AWS_SECRET_ACCESS_KEY", "what boto3 finds", "The other half of the S3 credentials."),
+    Variable("CDN_BASE_URL", "none", "Where CloudFront serves the bucket, `https://host`; needs the two below."),
+    Variable("CDN_KEY_PAIR_ID", "none", "The public key's id at CloudFront."),
+    Variable("CDN_PRIVATE_KEY_PATH", "none", "The file with its RSA private key, PEM; signs the CDN's URLs."),
+    Variable("VOD_SIGNUP", "1", "0 lets nobody sign up; accounts are then made by `create_account` and admins."),
+    Variable("VOD_JWT_ACCESS_MINUTES", "15", "How long a JWT signs in, 1 to 1440."),
+    Variable("VOD_JWT_REFRESH_DAYS", "7", "How long a JWT can be renewed, 1 to 365."),
+    Variable("VOD_THROTTLES", "on", "`off` lifts the limits on how often one may sign in and ask; for tests."),
     Variable("VOD_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
+    Variable("VOD_METRICS_TOKEN", "none", "Lets a scraper read `/metrics` as `Bearer`; 16 characters or more."),
+    Variable("SENTRY_DSN", "none", "Reports faults to Sentry; needs `requirements/production.txt`."),
     Variable("VOD_DEMO_ACCOUNT", "none", "Set by `make demo`: whose newest comparison `/` opens. Loopback only."),
 ]  # fmt: skip
 
@@ -127,6 +189,17 @@ class Environment:
     def names(self, name: str, default: list[str]) -> list[str]:
         return self.get(name, default, lambda raw: [part.strip() for part in raw.split(",") if part.strip()], "names")
 
+    def numbers(self, name: str, default: list[int]) -> list[int]:
+        """Whole numbers above 0, separated by commas; `none` for none."""
+
+        def convert(raw: str) -> list[int]:
+            found = [] if raw.lower() == "none" else [int(part) for part in raw.split(",")]
+            if any(not 0 < number < 1 << 15 for number in found):
+                raise ValueError(raw)
+            return found
+
+        return self.get(name, default, convert, "whole numbers separated by commas, or none")
+
     def data_dir(self) -> Path:
         """The data folder, made when it is missing, readable by its owner alone."""
         path = self.get("VOD_DATA_DIR", PROJECT_ROOT / "data", Path, "a folder").expanduser().resolve()
@@ -156,6 +229,47 @@ class Environment:
             os.fsync(file.fileno())
         return path.read_text(encoding="ascii").strip()
 
+    def former_keys(self) -> list[str]:
+        """SECRET_KEY_FALLBACKS, each as long as a key has to be."""
+        keys = self.names("SECRET_KEY_FALLBACKS", [])
+        if any(len(key) < 32 for key in keys):
+            raise SettingsError("SECRET_KEY_FALLBACKS has a key that is shorter than 32 characters; name former keys.")
+        return keys
+
+    def location_prefix(self, name: str) -> str:
+        """A path of this site that begins and ends with a slash; nothing when unset."""
+
+        def convert(raw: str) -> str:
+            if not re.fullmatch(r"/([A-Za-z0-9_-]+/)+", raw):
+                raise ValueError(raw)
+            return raw
+
+        return self.get(name, "", convert, "a path such as /_media/")
+
+    def secret(self, name: str) -> str:
+        """A secret that somebody has to guess: nothing, or ASCII that is long enough."""
+        given = self.text(name)
+        if given and (len(given) < 16 or not (given.isascii() and given.isprintable()) or " " in given):
+            raise SettingsError(f"{name} must be 16 or more ASCII characters without spaces.")
+        return given
+
+    def sentry_dsn(self) -> str:
+        """SENTRY_DSN, once it is known that it can be used."""
+        given = self.text("SENTRY_DSN")
+        if not given:
+            return ""
+        try:
+            from sentry_sdk.utils import BadDsn, Dsn
+        except ImportError as exc:
+            raise SettingsError(
+                "SENTRY_DSN is set, but sentry-sdk is missing; install requirements/production.txt."
+            ) from exc
+        try:
+            Dsn(given)
+        except (BadDsn, ValueError) as exc:
+            raise SettingsError("SENTRY_DSN must be an address such as https://key@host/number.") from exc
+        return given
+
     def database(self, data_dir: Path) -> dict[str, Any]:
         """Django's settings of the one database: PostgreSQL by URL, else SQLite in the data folder."""
         url = self.text("DATABASE_URL")
@@ -169,7 +283,14 @@ class Environment:
             return sqlite_database(Path(parsed["NAME"]))
         if parsed["ENGINE"] != "django.db.backends.postgresql":
             raise SettingsError("DATABASE_URL must begin with postgres:// or sqlite:///.")
-        parsed["OPTIONS"] = {"pool": {"min_size": 0, "max_size": 16, "timeout": 20}, **parsed.get("OPTIONS", {})}
+        parsed["OPTIONS"] = {
+            "pool": {"min_size": 0, "max_size": 16, "timeout": 20},
+            # A process that was stopped in the middle of a transaction holds its locks no longer than this.
+            "options": "-c idle_in_transaction_session_timeout=15s",
+            # A server that is cut off is noticed within about 20 s, not after hours.
+            "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000,
+            **parsed.get("OPTIONS", {}),
+        }  # fmt: skip
         parsed["CONN_MAX_AGE"] = 0
         # The pool hands out no connection that a restarted server has closed.
         parsed["CONN_HEALTH_CHECKS"] = True
@@ -181,6 +302,86 @@ class Environment:
         if given and not given.startswith(("redis://", "rediss://", "unix://")):
             raise SettingsError("REDIS_URL must begin with redis://, rediss:// or unix://.")
         return given or f"unix://{private_redis_socket(data_dir)}"
+
+    def clamd(self) -> str | tuple[str, int] | None:
+        """Where clamd listens: the path of a Unix socket, or host and port."""
+
+        def convert(raw: str) -> str | tuple[str, int]:
+            if raw.startswith("/"):
+                return raw
+            host, colon, port = raw.rpartition(":")
+            host = host.removeprefix("[").removesuffix("]")
+            if not (colon and host and "/" not in raw and 0 < int(port) < 65536):
+                raise ValueError(raw)
+            return host, int(port)
+
+        wanted = "the absolute path of a Unix socket, or host:port"
+        return self.get("VOD_CLAMD", None, convert, wanted)
+
+    def s3(self) -> dict[str, Any] | None:
+        """Options of django-storages' S3Storage; None where files stay in the data folder."""
+        bucket = self.get("AWS_STORAGE_BUCKET_NAME", "", _bucket_name, "a bucket's name")
+        endpoint = self.get("AWS_S3_ENDPOINT_URL", "", _web_address, "an address such as https://host:port")
+        region = self.text("AWS_S3_REGION_NAME", "us-east-1")
+        key, secret = self.text("AWS_ACCESS_KEY_ID"), self.text("AWS_SECRET_ACCESS_KEY")
+        if not bucket:
+            return None
+        if bool(key) != bool(secret):
+            raise SettingsError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set together or not at all.")
+        # Here, not above: it costs 0.1 s that an installation without S3 does not have to pay at each start.
+        from botocore.config import Config
+
+        return {
+            "bucket_name": bucket,
+            "endpoint_url": endpoint or None,
+            "region_name": region,
+            "access_key": key or None,
+            "secret_key": secret or None,
+            "querystring_auth": True,
+            "default_acl": None,
+            # Every key is used once; asking first whether it is free would cost a call each.
+            "file_overwrite": True,
+            "client_config": Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path" if endpoint else "auto"},
+                connect_timeout=S3_CONNECT_SECONDS,
+                read_timeout=S3_READ_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": S3_ATTEMPTS},
+                max_pool_connections=32,
+                # Other servers than Amazon's may not know the checksums that it has taken since 2025.
+                request_checksum_calculation="when_required" if endpoint else "when_supported",
+                response_checksum_validation="when_required" if endpoint else "when_supported",
+            ),
+        }
+
+    def media_origins(self) -> list[str]:
+        """Where players may be sent for files: the bucket's origins and the CDN's."""
+        bucket, endpoint = self.text("AWS_STORAGE_BUCKET_NAME"), self.text("AWS_S3_ENDPOINT_URL")
+        region = self.text("AWS_S3_REGION_NAME", "us-east-1")
+        origins = []
+        if bucket and endpoint:
+            origins.append(_origin(endpoint))
+        elif bucket:
+            # A name with a dot in it has no certificate of its own and goes by path.
+            hosts = ["s3.amazonaws.com", f"s3.{region}.amazonaws.com"]
+            origins += [f"https://{host}" if "." in bucket else f"https://{bucket}.{host}" for host in hosts]
+        if cdn := self.text("CDN_BASE_URL"):
+            origins.append(_origin(cdn))
+        return origins
+
+    def cdn(self) -> dict[str, str] | None:
+        """CloudFront: ``base_url`` without a slash at its end, ``key_pair_id``, ``private_key`` (PEM); None without."""
+        names = ("CDN_BASE_URL", "CDN_KEY_PAIR_ID", "CDN_PRIVATE_KEY_PATH")
+        missing = [name for name in names if not self.text(name)]
+        if len(missing) == len(names):
+            return None
+        if missing:
+            raise SettingsError(f"{' and '.join(missing)} must be set, too: {', '.join(names)} go together.")
+        return {
+            "base_url": self.get("CDN_BASE_URL", "", _web_address, "an address such as https://host"),
+            "key_pair_id": self.text("CDN_KEY_PAIR_ID"),
+            "private_key": self.get("CDN_PRIVATE_KEY_PATH", "", _rsa_key, "a readable file with an RSA key in PEM"),
+        }
 
     def library_roots(self) -> list[tuple[Path, frozenset[str]]]:
         """(folder with symlinks resolved, group names) pairs; no group means staff only."""
@@ -197,6 +398,44 @@ class Environment:
         return roots
 
 
+def _bucket_name(raw: str) -> str:
+    """S3's own rule; a name that breaks it is often an address or a path."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]", raw):
+        raise ValueError(raw)
+    return raw
+
+
+def _web_address(raw: str) -> str:
+    """``http(s)://host[:port][/path]`` without a slash at its end."""
+    parts = urlsplit(raw)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
+        raise ValueError(raw)
+    _ = parts.port  # raises ValueError
+    return raw.rstrip("/")
+
+
+def _origin(address: str) -> str:
+    """Scheme, host and port of an address, as a content security policy names them."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _rsa_key(raw: str) -> str:
+    """The text of a PEM file, once it is known to hold an RSA key that can sign without a passphrase."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        pem = Path(raw).expanduser().read_bytes()
+        key = load_pem_private_key(pem, password=None)
+    except (OSError, UnsupportedAlgorithm) as exc:
+        raise ValueError(raw) from exc
+    if not isinstance(key, RSAPrivateKey):
+        raise TypeError(raw)
+    return pem.decode("ascii")
+
+
 def private_redis_socket(data_dir: Path) -> Path:
     """Where the private Redis listens: in the data folder, or in /tmp where the kernel's 107 bytes would not do."""
     path = data_dir / "run" / "redis.sock"
@@ -204,6 +443,16 @@ def private_redis_socket(data_dir: Path) -> Path:
         return path
     digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
     return Path(f"/tmp/vod-{os.getuid()}-{digest}/redis.sock")
+
+
+def message_prefix(secret_key: str, redis_url: str, database: str) -> str:
+    """What the names of Redis' messages begin with, which know no database number.
+
+    It keeps installations on one server apart, also one that was restored from another's backup: that has its key and
+    its ids. database: its name.
+    """
+    number = urlsplit(redis_url).path or "/0"
+    return f"vod-{hashlib.sha256(chr(0).join((secret_key, number, database)).encode()).hexdigest()[:12]}"
 
 
 def sqlite_database(path: Path) -> dict[str, Any]:

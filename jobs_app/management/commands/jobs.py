@@ -1,51 +1,110 @@
-"""Jobs from the command line: list them, cancel, retry; the kinds this program knows."""
+"""Jobs from the command line: list them, watch them, and whatever can be done to one; the kinds there are."""
 
+from __future__ import annotations
+
+import json
+import threading
 from argparse import ArgumentParser
-from typing import Any
+from collections.abc import Callable
+from typing import IO, Any, cast
 
 from django.core.management.base import CommandError
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
 
 from jobs_app import services
 from jobs_app.kinds import registry
-from jobs_app.models import Job, JobStatus
+from jobs_app.models import Job, JobStatus, job_state
 from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.errors import DomainError
 
+WATCH_SECONDS = 0.5
+
+
+def delete(job: Job) -> Job:
+    """Delete a job; returns what it was."""
+    services.delete(job)
+    return job
+
+
+CHANGES: dict[str, Callable[[Job], Job]] = {
+    "cancel": services.cancel,
+    "pause": services.pause,
+    "resume": services.resume,
+    "retry": services.retry,
+    "first": services.raise_priority,
+    "delete": delete,
+}
+
 
 class Command(BaseCommand):
-    help = "List jobs, newest first; --cancel and --retry change one."
+    help = "List jobs, newest first; --cancel, --pause, --resume, --retry, --first and --delete change one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--status", choices=JobStatus.values)
+        parser.add_argument("--kind")
+        parser.add_argument("--owner", metavar="NAME")
         parser.add_argument("--limit", type=int, default=20)
+        parser.add_argument("--json", action="store_true", help="one JSON object a line, as the API shows jobs")
+        parser.add_argument("--watch", action="store_true", help="go on showing them until Ctrl-C")
         parser.add_argument("--kinds", action="store_true", help="list the kinds of jobs and their lanes")
-        parser.add_argument("--cancel", metavar="ID")
-        parser.add_argument("--retry", metavar="ID")
+        for name in CHANGES:
+            parser.add_argument(f"--{name}", metavar="ID")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["limit"] < 1:
+            raise CommandError("--limit must be at least 1.")
         if options["kinds"]:
             for kind in registry().values():
-                self.stdout.write(f"{kind.name:24} lane {kind.lane}, {kind.max_attempts} attempts")
+                pausable = ", pausable" if kind.pausable else ""
+                self.stdout.write(f"{kind.name:24} lane {kind.lane}, {kind.max_attempts} attempts{pausable}")
             return
-        for name, change in (("cancel", services.cancel), ("retry", services.retry)):
+        for name, change in CHANGES.items():
             if options[name]:
-                self.stdout.write(self._line(self._change(options[name], change)))
+                self._show([self._change(options[name], change)], options["json"])
                 return
-        jobs = Job.objects.select_related("owner")
-        if options["status"]:
-            jobs = jobs.filter(status=options["status"])
-        for job in jobs[: options["limit"]]:
-            self.stdout.write(self._line(job))
+        if options["watch"]:
+            self._watch(options)
+        else:
+            self._show(self._jobs(options), options["json"])
 
-    def _change(self, number: str, change: Any) -> Job:
+    def _jobs(self, options: dict[str, Any]) -> list[Job]:
+        jobs = Job.objects.select_related("owner")
+        for option, field in (("status", "status"), ("kind", "kind"), ("owner", "owner__username")):
+            if options[option]:
+                jobs = jobs.filter(**{field: options[option]})
+        return list(jobs[: options["limit"]])
+
+    def _change(self, number: str, change: Callable[[Job], Job]) -> Job:
         try:
-            return change(Job.objects.get(pk=number))  # type: ignore[no-any-return]
+            return change(Job.objects.select_related("owner").get(pk=number))
         except (Job.DoesNotExist, ValueError) as exc:
             raise CommandError(f"There is no job {number!r}.") from exc
         except DomainError as exc:
             raise CommandError(exc.message) from exc
 
-    @staticmethod
-    def _line(job: Job) -> str:
-        return f"{job.pk}  {job.kind:20} {job.status:10} {job.progress:3.0f} %  {job.owner}  {job.message}"
+    def _show(self, jobs: list[Job], as_json: bool) -> None:
+        for job in jobs:
+            if as_json:
+                self.stdout.write(json.dumps(job_state(job)))
+            else:
+                percent = f"{job.progress:3.0f} %"
+                self.stdout.write(f"{job.pk}  {job.kind:20} {job.status:10} {percent}  {job.owner}  {job.message}")
+
+    def _watch(self, options: dict[str, Any]) -> None:
+        pause = threading.Event()
+        with Live(self._table(options), console=Console(file=cast(IO[str], self.stdout)), auto_refresh=False) as live:
+            try:
+                while not pause.wait(WATCH_SECONDS):
+                    live.update(self._table(options), refresh=True)
+            except KeyboardInterrupt:
+                return
+
+    def _table(self, options: dict[str, Any]) -> Table:
+        table = Table("job", "kind", "status", "%", "owner", "message", box=None)
+        for job in self._jobs(options):
+            percent = f"{job.progress:.0f}"
+            table.add_row(str(job.pk), job.kind, job.status, percent, job.owner.username, job.message)
+        return table

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,35 +14,7 @@ from sessions_app.comparison.alignment.align import Roi, align_videos, as_json
 from sessions_app.comparison.alignment.clock import PROFILES
 from sessions_app.comparison.alignment.preview import preview_timers
 from sessions_app.comparison.alignment.reader import ReaderUnavailable, load_reader
-
-REPORTS_A_SECOND = 5.0
-
-
-class BadRequest(Exception):
-    """The request is not one of the two that this program serves; the message says why."""
-
-
-class Protocol:
-    """Writes JSON lines to what was standard output; anything printed by libraries goes to standard error."""
-
-    def __init__(self) -> None:
-        self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-        os.dup2(2, 1)
-        self._percent = 0.0
-        self._last = 0.0
-
-    def progress(self, percent: float, message: str) -> None:
-        """Report ``percent`` done, never less than before, not more often than :data:`REPORTS_A_SECOND`."""
-        now = time.monotonic()
-        if percent < self._percent or now - self._last < 1 / REPORTS_A_SECOND:
-            return
-        self._percent, self._last = percent, now
-        self.send({"progress": round(percent, 1), "message": message})
-
-    def send(self, message: dict[str, Any]) -> None:
-        """Write one line and flush it."""
-        self._out.write(json.dumps(message) + "\n")
-        self._out.flush()
+from vodplatform.base.child import BadRequest, Reports
 
 
 def serve(request: Any, progress: Callable[[float, str], None]) -> dict[str, Any]:
@@ -84,18 +55,17 @@ def main() -> None:
 
     Anticipated errors are an ``{"error": {"type", "message"}}`` line and exit code 0; anything else is a crash.
     """
-    protocol = Protocol()
+    reports = Reports()
     try:
-        answer = {"result": serve(json.load(sys.stdin), protocol.progress)}
+        reports.send({"result": serve(json.load(sys.stdin), reports.progress)})
     except BadRequest as exc:
-        answer = {"error": {"type": "bad_request", "message": str(exc)}}
+        reports.error("bad_request", str(exc))
     except json.JSONDecodeError as exc:
-        answer = {"error": {"type": "bad_request", "message": f"The request is not JSON: {exc}."}}
+        reports.error("bad_request", f"The request is not JSON: {exc}.")
     except MediaError as exc:
-        answer = {"error": {"type": exc.code, "message": exc.message}}
+        reports.error(exc.code, exc.message)
     except ReaderUnavailable as exc:
-        answer = {"error": {"type": "reader_unavailable", "message": str(exc)}}
-    protocol.send(answer)
+        reports.error("reader_unavailable", str(exc))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 import { createSession, libraryFiles } from "../api.js";
 import { debounce, h, icon, need, setText } from "../dom.js";
 import { size } from "../format.js";
-import { errorNote } from "../notice.js";
+import { errorNote, toast } from "../notice.js";
+import { findVideo } from "../videos.js";
 
-/** @typedef {{path: string, name: string, size: number}} File */
+/** @typedef {{path: string, name: string, size: number, video?: string}} File video: its id, of one of the library */
 
 const LETTERS = ["A", "B", "C"];
 const FEWEST = 2;
@@ -55,7 +56,7 @@ function drawFiles(search, count) {
   if (files.length) return list.replaceChildren(h("ul", {}, ...files.map(row)));
   list.replaceChildren(search
     ? h("div", { class: "empty" }, icon("search"), h("h3", {}, `Nothing matches “${search}”`), h("p", {}, "Names and folders of the recordings open to you were searched. Check the spelling."), h("div", { class: "row" }, h("button", { class: "btn", type: "button", onclick: clearSearch }, "Clear the search")))
-    : h("div", { class: "empty" }, icon("film"), h("h3", {}, "No recordings to choose from"), h("p", {}, "No library folder with videos is open to your account. Whoever runs this server sets the folders with VOD_LIBRARY_ROOTS, and who may use them.")));
+    : h("div", { class: "empty" }, icon("film"), h("h3", {}, "No recordings to choose from"), h("p", {}, "No library folder with videos is open to your account. Whoever runs this server sets the folders with VOD_LIBRARY_ROOTS, and who may use them. Videos that you uploaded are chosen in your library."), h("div", { class: "row" }, h("a", { class: "btn", href: "/library" }, "To the library"))));
 }
 
 function clearSearch() {
@@ -66,7 +67,7 @@ function clearSearch() {
 
 /** @param {File} file */
 function row(file) {
-  const index = chosen.findIndex((c) => c.path === file.path);
+  const index = chosen.findIndex((c) => !c.video && c.path === file.path);
   const taken = index >= 0;
   const full = chosen.length === LETTERS.length;
   const name = file.path.split("/").pop() ?? file.name;
@@ -79,6 +80,20 @@ function row(file) {
 }
 
 /** @param {File} file */
+function nameOf(file) {
+  return file.video ? file.name : file.path.split("/").pop() ?? file.name;
+}
+
+/** The videos of the library with which somebody comes here (`?new&video=…`), in their order. */
+async function addFromLibrary() {
+  const ids = new URL(location.href).searchParams.getAll("video").slice(0, LETTERS.length);
+  const found = await Promise.all(ids.map((id) => findVideo(id).catch(() => null)));
+  if (found.includes(null)) toast("A video of the library could not be had.", "warn");
+  chosen = [...found.flatMap((video) => (video ? [{ path: "", name: video.title, size: video.file_size, video: video.id }] : [])), ...chosen].slice(0, LETTERS.length);
+  if (ids.length) redraw();
+}
+
+/** @param {File} file */
 function add(file) {
   chosen = [...chosen, file];
   redraw(file.path);
@@ -86,7 +101,7 @@ function add(file) {
 
 /** @param {File} file */
 function remove(file) {
-  chosen = chosen.filter((c) => c.path !== file.path);
+  chosen = chosen.filter((c) => c.video !== file.video || c.path !== file.path);
   redraw(file.path);
 }
 
@@ -105,8 +120,8 @@ function drawSlots() {
   need("[data-slots]").replaceChildren(...LETTERS.map((letter, i) => {
     const file = chosen[i];
     if (!file) return h("li", { class: "vacant", data: { letter } }, h("span", { class: "id" }, letter), i === 0 ? "The reference, shown large" : i === 1 ? "A second recording" : "A third, if you like");
-    const name = file.path.split("/").pop() ?? file.name;
-    return h("li", { class: "slot", data: { letter } }, h("span", { class: "id" }, letter), h("span", { class: "cut", title: file.path, dir: "auto" }, name),
+    const name = nameOf(file);
+    return h("li", { class: "slot", data: { letter } }, h("span", { class: "id" }, letter), h("span", { class: "cut", title: file.path || name, dir: "auto" }, name),
       h("button", { class: "btn ic quiet", type: "button", "aria-label": `Remove ${letter}, ${name}`, onclick: () => remove(file) }, icon("x")),
       h("span", { class: "s1 t3 m" }, `${size(file.size)}${i === 0 ? ", reference" : ""}`));
   }));
@@ -114,7 +129,7 @@ function drawSlots() {
   const enough = chosen.length >= FEWEST;
   createButton.setAttribute("aria-disabled", String(!enough || creating));
   setText(need("[data-hint]"), enough ? "Next: a box around the timer, from which the offsets are worked out." : "Choose at least two recordings of the same match.");
-  nameField.placeholder = chosen.length ? chosen.map((f) => f.path.split("/").pop()?.replace(/\.[^.]+$/, "")).join(" / ").slice(0, 200) : "Comparison";
+  nameField.placeholder = chosen.length ? chosen.map((f) => (f.video ? f.name : nameOf(f).replace(/\.[^.]+$/, ""))).join(" / ").slice(0, 200) : "Comparison";
 }
 
 async function create() {
@@ -125,7 +140,7 @@ async function create() {
   problem.replaceChildren();
   setText(createButton, "Reading the files…");
   try {
-    const vods = chosen.map((file, i) => ({ vod_id: LETTERS[i], name: (file.path.split("/").pop() ?? file.name).slice(0, 255), path: file.path }));
+    const vods = chosen.map((file, i) => ({ vod_id: LETTERS[i], name: nameOf(file).slice(0, 255), ...(file.video ? { video_id: file.video } : { path: file.path }) }));
     const { session } = await createSession({ vods, name: nameField.value.trim() || nameField.placeholder });
     location.assign(`/compare/${encodeURIComponent(session.session_id)}?setup`);
   } catch (error) {
@@ -144,4 +159,5 @@ window.addEventListener("pageshow", () => {
   drawSlots();
 });
 drawSlots();
+addFromLibrary();
 load();

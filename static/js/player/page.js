@@ -11,6 +11,7 @@ import { SyncController } from "../sync/controller.js";
 import { Track } from "../sync/track.js";
 import { Actions } from "./actions.js";
 import { bindings } from "./bindings.js";
+import { Copies } from "./copies.js";
 import { Pane } from "./panes.js";
 import { Remote } from "./remote.js";
 import { History, showOffsets, tabs } from "./side.js";
@@ -88,7 +89,7 @@ function adopt(next) {
   for (const vod of next.vods) {
     if (actions.unsent.has(vod.vod_id)) continue;
     controller.setOffset(vod.vod_id, vod.offset);
-    panes.find((/** @type {Pane} */ p) => p.id === vod.vod_id)?.showOffset();
+    panes.find((/** @type {Pane} */ p) => p.id === vod.vod_id)?.refreshOffset();
   }
   const { roi, game } = next.ui_state ?? {};
   if (!drawing) ui = { ...ui, roi: roi ?? ui.roi, game: game ?? ui.game };
@@ -179,6 +180,8 @@ actions.addEventListener("change", mark);
 actions.addEventListener("draw", (event) => draw(/** @type {CustomEvent} */ (event).detail));
 actions.addEventListener("reload", () => api.read().then(({ session: now }) => adopt(now), trouble));
 controller.addEventListener("change", mark);
+const copies = new Copies(need("[data-copies]"), pageData("copies"), controller);
+controller.addEventListener("change", () => copies.apply());
 controller.addEventListener("ended", () => remote.leading && remote.played());
 controller.addEventListener("soundblocked", () => (need("[data-sound-blocked]").hidden = false));
 need("[data-act=sound-on]").addEventListener("click", () => {

@@ -8,6 +8,8 @@ import * as format from "../format.js";
 
 export class Pane {
   #noteKey = "";
+  /** Whether the offset field holds what somebody types, or nonsense that they have yet to mend. */
+  #isTyping = false;
 
   /**
    * @param {HTMLElement} element rendered by the server
@@ -67,6 +69,7 @@ export class Pane {
       else return;
       event.preventDefault();
     });
+    this.offset.addEventListener("input", () => (this.#isTyping = true));
     this.offset.addEventListener("blur", () => this.#commit(actions));
     this.offset.addEventListener("focus", () => this.offset.select());
     this.slider.addEventListener("input", () => actions.moveFreeTo(id, Number(this.slider.value)));
@@ -74,14 +77,22 @@ export class Pane {
 
   /** @param {Actions} actions */
   #commit(actions) {
-    if (this.offset.value === format.offset(this.track.offset)) return;
-    const seconds = format.parseOffset(this.offset.value);
+    const isUnchanged = this.offset.value === format.offset(this.track.offset);
+    const seconds = isUnchanged ? this.track.offset : format.parseOffset(this.offset.value);
+    this.#isTyping = seconds === null;
+    if (isUnchanged) return;
     this.offset.setAttribute("aria-invalid", String(seconds === null));
     if (seconds !== null) actions.setOffset(this.id, seconds);
     else if (document.activeElement !== this.offset) this.showOffset();
   }
 
+  /** What came from the server; not in place of what is being typed. */
+  refreshOffset() {
+    if (!this.#isTyping) this.showOffset();
+  }
+
   showOffset() {
+    this.#isTyping = false;
     this.offset.value = format.offset(this.track.offset);
     this.offset.setAttribute("aria-invalid", "false");
   }

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from media_app.store import files as store
 from vodplatform.archive import ArchiveError, write_archive
 from vodplatform.base.commands import Command as BaseCommand
 
@@ -23,3 +24,5 @@ class Command(BaseCommand):
         except ArchiveError as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(f"{sum(counts.values())} rows in {options['file']}")
+        if not store.is_local():
+            self.stdout.write("The files are on S3 and not in it: keep the bucket, or copy it with its own tools.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import redis
@@ -12,26 +14,42 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from media_app.catalog.models import Video
-from media_app.catalog.services import local_path
+from media_app.catalog import upkeep
+from media_app.store.files import StoreUnavailable, is_local
+from media_app.uploads import scan
+from media_app.uploads.room import in_words
 from vodplatform.base.append_only import unprotected_tables
 from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.health import ask_storage
 from vodplatform.base.process import ChildError, run_child
 from vodplatform.management.commands.up import redis_server
 
 
 class Command(BaseCommand):
-    help = "Check database, broker, library folders, reader and helpers; exit 1 when something is wrong."
+    help = "Check database, broker, storage, library folders, reader and helpers; exit 1 when something is wrong."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--fix", action="store_true",
+            help="first mark videos as failed whose file is gone, and delete stored files that nothing knows",
+        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["fix"]:
+            self._mend()
         checks: list[tuple[str, Callable[[], str | None]]] = [
             ("database", database),
             ("append-only tables", append_only),
             ("broker", broker),
+            ("storage", storage),
             ("library folders", library_folders),
             ("helper processes", helper),
+            ("video converter", converter),
             ("timer reader", reader),
+            ("virus scanner", scanner),
             ("video files", files),
+            ("stored files", leftovers),
         ]
         wrong = 0
         for name, check in checks:
@@ -40,6 +58,26 @@ class Command(BaseCommand):
             self.stdout.write(f"{'ok  ' if problem is None else 'BAD '} {name}{': ' + problem if problem else ''}")
         if wrong:
             sys.exit(1)
+
+    def _mend(self) -> None:
+        if database():
+            raise CommandError("migrations are missing; run `manage.py migrate` first.")
+        try:
+            lost, back = upkeep.mark_lost()
+            again = upkeep.make_again()
+            removed = upkeep.remove_leftovers()
+        except (upkeep.NotOurs, StoreUnavailable) as exc:
+            raise CommandError(str(exc)) from exc
+        for video in lost:
+            self.stdout.write(f"failed   {video.title}: {video.location} is not there any more")
+        for video in back:
+            self.stdout.write(f"ready    {video.title}: {video.location} is there again")
+        for rendition in again:
+            self.stdout.write(f"lost     {rendition.video.title}: {rendition}")
+        for file in removed.files:
+            self.stdout.write(f"removed  {file.key}, {in_words(file.size)}")
+        for item in removed.unfinished:
+            self.stdout.write(f"removed  unfinished upload of {item.key}")
 
 
 def database() -> str | None:
@@ -74,8 +112,32 @@ def broker() -> str | None:
 
 
 def library_folders() -> str | None:
-    missing = [str(root) for root, _ in settings.LIBRARY_ROOTS if not root.is_dir()]
-    return f"{', '.join(missing)} named by VOD_LIBRARY_ROOTS do not exist." if missing else None
+    missing = [str(root) for root, _ in settings.LIBRARY_ROOTS if not _is_folder(root)]
+    return f"{', '.join(missing)} named by VOD_LIBRARY_ROOTS do not exist, or cannot be read." if missing else None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a network's disk that has gone away
+        return False
+
+
+def converter(path: str = "") -> str | None:
+    code = (
+        "import sys, json\nfrom media_app.av.ffmpeg import Ffmpeg, ProgramMissing\n"
+        "try:\n    print(json.dumps({'lacks': Ffmpeg.default(sys.argv[1]).lacks()}))\n"
+        "except ProgramMissing as exc:\n    print(json.dumps({'problem': exc.strerror}))"
+    )
+    try:
+        [said] = run_child([sys.executable, "-c", code, path]).messages
+    except (ChildError, ValueError) as exc:
+        return f"ffmpeg cannot be asked what it can do ({exc}); install the requirements again."
+    if problem := said.get("problem"):
+        return f"{problem}; install imageio-ffmpeg again. Until then videos have no stream."
+    if lacks := said["lacks"]:
+        return f"ffmpeg lacks {', '.join(lacks)}; take another build, such as the one that comes with imageio-ffmpeg."
+    return None
 
 
 def helper() -> str | None:
@@ -99,13 +161,57 @@ def reader() -> str | None:
     return str(messages[0]["problem"]) if messages else None
 
 
+def scanner() -> str | None:
+    if not scan.is_configured():
+        return None
+    try:
+        scan.ping()
+        if scan.lets_large_files_pass():
+            return "clamd calls files clean that are too large for it to read; set `AlertExceedsMax yes` in clamd.conf."
+    except scan.ScannerDown as exc:
+        return f"{exc} Start clamd, or unset VOD_CLAMD; until then uploads wait."
+    return None
+
+
+def storage() -> str | None:
+    try:
+        ask_storage()
+    except Exception as exc:  # whatever the driver of a storage raises
+        where = "check AWS_STORAGE_BUCKET_NAME and what goes with it" if not is_local() else "check VOD_DATA_DIR"
+        return f"files cannot be kept ({exc}); {where}."
+    return None
+
+
 def files() -> str | None:
     if database():
         return None
-    gone = []
-    for video in Video.objects.iterator():
-        try:
-            local_path(video)
-        except FileNotFoundError:
-            gone.append(video.location)
-    return f"{len(gone)} videos have no file any more, the first is {gone[0]}." if gone else None
+    try:
+        lost = upkeep.lost_videos()
+        made = upkeep.lost_renditions()
+    except StoreUnavailable as exc:
+        return str(exc)
+    gone = [video.location for video in lost if not upkeep.is_away(video)]
+    away = [video.location for video in lost if upkeep.is_away(video)]
+    if gone:
+        return f"{len(gone)} videos have no file any more, the first is {gone[0]}; `doctor --fix` marks them as failed."
+    if away:
+        return f"{len(away)} videos lie in library folders that are away, the first is {away[0]}; mount that disk."
+    if made:
+        return f"{len(made)} renditions have no file any more, the first is {made[0].folder}; `doctor --fix` mends it."
+    return None
+
+
+def leftovers() -> str | None:
+    if database():
+        return None
+    try:
+        found = upkeep.leftovers()
+    except StoreUnavailable as exc:
+        return str(exc)
+    if not found:
+        return None
+    names = [file.key for file in found.files] + [item.key for item in found.unfinished]
+    return (
+        f"{len(names)} files ({in_words(found.size)}) belong to nothing, the first is {names[0]}; "
+        "`doctor --fix` deletes them."
+    )

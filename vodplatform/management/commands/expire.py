@@ -1,36 +1,92 @@
-"""Remove what has had its time: browser sessions, preview pictures, folders that a killed process left."""
+"""Remove what has had its time: sign-ins, kept answers, uploads, analyses, jobs, previews, and what the dead left."""
 
 from __future__ import annotations
 
 import shutil
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
+from jobs_app import outputs, upkeep
+from media_app.catalog.services import sweep_renditions
+from media_app.catalog.upkeep import NotOurs, abort_unfinished, go_back_where_it_ended
+from media_app.store import files as store
+from media_app.uploads import sweep
+from sessions_app.analysis import services as analysis
+from vodplatform.accounts import services
+from vodplatform.base import audit, idempotency
 from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.logs import event
+from vodplatform.base.storage import StoreUnavailable
 
+PREVIEWS = "previews"
 PREVIEW_SECONDS = 3600
 SCRATCH_SECONDS = 86_400
 
 
 class Command(BaseCommand):
-    help = "Remove expired browser sessions, old previews and left-over scratch folders."
+    help = (
+        "Remove expired sign-ins, kept answers, unfinished uploads, old jobs, previews, and what dead processes left; "
+        "`up` does it hourly."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("clearsessions")
-        removed = remove_older(settings.MEDIA_ROOT / "previews", PREVIEW_SECONDS)
+        idempotency.purge()
+        audit.purge()
+        services.purge()
+        ended = sweep.expire()
+        analyses = analysis.expire()
+        jobs = upkeep.purge()
+        removed = upkeep.sweep_scratch()
         removed += remove_older(settings.DATA_DIR / "tmp", SCRATCH_SECONDS)
-        self.stdout.write(f"{removed} old folders removed")
+        go_back_where_it_ended()
+        try:
+            # Last, because these ask a storage that may be away.
+            files = outputs.sweep() + sweep_renditions() + sweep_previews() + _abort_unfinished()
+        except StoreUnavailable as exc:
+            event("cleanup.left", reason=exc.reason)
+            raise CommandError(exc.message) from exc
+        event("cleanup", jobs=jobs, uploads=ended, analyses=analyses, files=files, folders=removed)
+        self.stdout.write(
+            f"{jobs} old jobs, {ended} uploads, {analyses} analyses, {files} files that nothing points at, "
+            f"{removed} old folders removed"
+        )
+
+
+def _abort_unfinished() -> int:
+    try:
+        return abort_unfinished()
+    except NotOurs as exc:
+        event("cleanup.left", reason=str(exc))
+        return 0
+
+
+def sweep_previews() -> int:
+    """Delete the pictures of timer previews that are old, wherever files are; returns how many."""
+    over = datetime.now(UTC) - timedelta(seconds=PREVIEW_SECONDS)
+    old = [file.key for file in store.files(f"{PREVIEWS}/") if file.modified < over]
+    for key in old:
+        store.delete(key)
+    for folder in {"/".join(key.split("/")[:2]) for key in old}:
+        outputs.delete_empty_folders(folder)
+    return len(old)
 
 
 def remove_older(parent: Path, seconds: float) -> int:
-    """Remove the folders in ``parent`` that nobody has written to for so long; returns how many."""
+    """Remove the folders in ``parent`` that nobody has written to for so long; returns how many.
+
+    Those of attempts stay: files below them may be written to while the folder itself looks old, and whether the
+    attempt lives is known to :func:`jobs_app.upkeep.sweep_scratch`.
+    """
     if not parent.is_dir():
         return 0
-    old = [folder for folder in parent.iterdir() if folder.is_dir() and time.time() - folder.stat().st_mtime > seconds]
+    others = [folder for folder in parent.iterdir() if folder.is_dir() and upkeep.token_of(folder) is None]
+    old = [folder for folder in others if time.time() - folder.stat().st_mtime > seconds]
     for folder in old:
         shutil.rmtree(folder, ignore_errors=True)
     return len(old)

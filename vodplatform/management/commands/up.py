@@ -20,6 +20,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.metrics import VARIABLE
 from vodplatform.settings.environment import PROJECT_ROOT, private_redis_socket
 from vodplatform.supervisor import Child, StartFailed, Supervisor
 
@@ -52,6 +53,7 @@ class Command(BaseCommand):
             **os.environ,
             "VOD_DATA_DIR": str(settings.DATA_DIR),
             "PYTHONUNBUFFERED": "1",
+            VARIABLE: str(metrics_folder(settings.DATA_DIR)),
             # The children find the program from whatever folder `up` was started in.
             "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH")))),
         }
@@ -87,6 +89,14 @@ def take_lock(data_dir: Path) -> IO[str]:
     file.write(str(os.getpid()))
     file.flush()
     return file
+
+
+def metrics_folder(data_dir: Path) -> Path:
+    """Where the children count, empty: what was counted before belongs to a program that has ended."""
+    folder = data_dir / "run" / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def check_services() -> None:
@@ -165,9 +175,9 @@ def web_child(host: str, port: int) -> Child:
     """HTTP, WebSockets and bytes on one port."""
     argv = [
         sys.executable, "-m", "uvicorn", "vodplatform.asgi:application", "--host", host, "--port", str(port),
-        "--http", "httptools", "--loop", "uvloop", "--ws", "websockets-sansio", "--ws-max-size", "65536",
-        "--lifespan", "off", "--timeout-graceful-shutdown", "2", "--no-access-log", "--no-server-header",
-        "--no-proxy-headers", "--log-level", "warning",
+        "--http", "vodplatform.base.protocol:HttpProtocol", "--loop", "uvloop", "--ws", "websockets-sansio",
+        "--ws-max-size", "65536", "--lifespan", "off", "--timeout-graceful-shutdown", "2", "--no-access-log",
+        "--no-server-header", "--no-proxy-headers", "--log-level", "warning",
     ]  # fmt: skip
     connect_to = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 

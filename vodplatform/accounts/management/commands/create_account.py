@@ -12,7 +12,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.db import transaction
 
-from vodplatform.accounts.models import Role, Subscription, Tier, User
+from vodplatform.accounts.models import Role, Tier, User
+from vodplatform.accounts.services import grant
 from vodplatform.base.commands import Command as BaseCommand
 
 
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             user.save()
             if options["tier"] != Tier.FREE:
-                Subscription.objects.create(user=user, tier=options["tier"])
+                grant(user, options["tier"], None, None)
             for name in options["group"]:
                 user.groups.add(Group.objects.get_or_create(name=name)[0])
         answer = {"id": str(user.id), "username": user.username}

@@ -1,0 +1,8 @@
+"""The embedded program with one more address, and room for what the bench sends."""
+
+from vodplatform.settings.embedded import *  # noqa: F403
+from vodplatform.settings.embedded import TIER_LIMITS
+
+ROOT_URLCONF = "bench.urls"
+TIER_LIMITS = {tier: {**limits, "max_concurrent_jobs": 20} for tier, limits in TIER_LIMITS.items()}
+THROTTLES_ON = False

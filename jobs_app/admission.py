@@ -1,0 +1,105 @@
+"""Who may run next: a user's places in a lane by tier, and the turns that users take. Claims nothing itself.
+
+A user has as many places in each lane as the tier allows jobs at once; jobs beyond them wait unadmitted, out of
+the index that a claim looks at. That the user's running jobs over all lanes stay within the tier is checked by
+the claim.
+"""
+
+from __future__ import annotations
+
+import uuid
+import zlib
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+
+from jobs_app.models import Job, JobStatus
+from jobs_app.record import wake_on_commit
+from vodplatform.accounts.limits import limits_of_many
+
+ADMISSION_BATCH = 200
+PLACES_LOCK = 0x766F66
+
+
+def smallest_limit() -> int:
+    """What every tier allows: below it nobody's tier has to be looked up."""
+    return int(min(limits["max_concurrent_jobs"] for limits in settings.TIER_LIMITS.values()))
+
+
+def jobs_at_once(owner_id: uuid.UUID) -> int:
+    """How many jobs the present tier of a user lets run at once."""
+    return limits_of_many([owner_id])[owner_id]["max_concurrent_jobs"]
+
+
+def place(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
+    """(whether a new job of this owner is admitted to ``lane``, its turn there).
+
+    Turns are those of start-time fair queueing: one more than the owner's last, but not before what runs now,
+    so that a user who comes fresh is next and one who queued a hundred is not first a hundred times.
+    """
+    _lock_places(owner_id)
+    count = Job.objects.admitted_in(lane).filter(owner_id=owner_id).order_by().count()
+    # The time of the lane is the highest turn that was ever claimed in it; each is one look into an index.
+    claimed = Job.objects.filter(lane=lane, attempt__gt=0).order_by("-turn").values_list("turn", flat=True).first()
+    own = Job.objects.filter(owner_id=owner_id, lane=lane).order_by("-turn").values_list("turn", flat=True).first()
+    turn = max(claimed or 0, own + 1 if own is not None else 0)
+    if count < smallest_limit() or count < jobs_at_once(owner_id):
+        return True, turn
+    return False, 0  # its turn is taken when it gets its place
+
+
+def _lock_places(owner_id: uuid.UUID) -> None:
+    """Until this transaction ends nobody else counts or gives away this owner's places (PostgreSQL)."""
+    if connection.vendor == "postgresql" and connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(%s, %s)", [PLACES_LOCK, zlib.crc32(owner_id.bytes) & 0x7FFFFFFF]
+            )
+
+
+def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
+    """Give the best of an owner's waiting jobs of ``lane`` a place, where one is free; wakes a worker for it."""
+    _lock_places(owner_id)
+    waiting = Job.objects.filter(owner_id=owner_id, lane=lane, status=JobStatus.QUEUED, admitted=False)
+    if connection.vendor == "postgresql" and connection.in_atomic_block:
+        # One that somebody is just cancelling or pausing is passed over: he waits for the lock that is held here.
+        waiting = waiting.select_for_update(skip_locked=True)
+    best = waiting.order_by("-priority", "created_at", "id").values_list("pk", flat=True).first()
+    if best is None:
+        return False
+    is_free, turn = place(owner_id, lane)
+    if not is_free or not Job.objects.filter(pk=best, status=JobStatus.QUEUED, admitted=False).update(
+        admitted=True, turn=turn, revision=F("revision") + 1
+    ):
+        return False
+    wake_on_commit(lane)
+    return True
+
+
+def release(owner_id: uuid.UUID, lane: str) -> None:
+    """A job of this owner has left ``lane``: admit the next, and wake lanes where the owner was over the limit."""
+    admit_next(owner_id, lane)
+    # By name, not by exclusion: so the index of places is taken, without statistics too.
+    others = [name for name in settings.JOB_LANES if name != lane]
+    queued = Job.objects.filter(owner_id=owner_id, lane__in=others, admitted=True, status=JobStatus.QUEUED)
+    for other in set(queued.order_by().values_list("lane", flat=True)) if others else ():
+        wake_on_commit(other)
+
+
+def admit_all(after: uuid.UUID | None = None) -> uuid.UUID | None:
+    """Admit whatever has a free place without having been told, as after a change of tier.
+
+    Looks at some owners only, those after ``after``; returns the last of them, None when there are no more.
+    """
+    waiting = Job.objects.filter(status=JobStatus.QUEUED, admitted=False).order_by("owner_id")
+    if after is not None:
+        waiting = waiting.filter(owner_id__gt=after)
+    owners = list(waiting.values_list("owner_id", flat=True).distinct()[:ADMISSION_BATCH])
+    for owner_id in owners:
+        own = Job.objects.filter(owner_id=owner_id, status=JobStatus.QUEUED, admitted=False)
+        for lane in list(own.order_by("lane").values_list("lane", flat=True).distinct()):
+            with transaction.atomic():
+                while admit_next(owner_id, lane):
+                    pass
+    return owners[-1] if len(owners) == ADMISSION_BATCH else None

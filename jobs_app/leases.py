@@ -1,0 +1,279 @@
+"""Every change of a job's row that a worker makes: claim, renew, progress, checkpoint, and each way an attempt ends.
+
+A worker writes through its :class:`Lease`; the one that has lost it changes nothing and is told so.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import uuid
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F, QuerySet, Value
+from django.db.models.functions import Coalesce, Greatest, Least, Now
+
+from jobs_app import admission
+from jobs_app.kinds import registry
+from jobs_app.models import TRANSITIONS, Job, JobStatus, lease_duration
+from jobs_app.record import after, after_end, note, publish, read_again, wake_on_commit
+from vodplatform.base import metrics
+from vodplatform.base.logs import event
+from vodplatform.base.transitions import transition
+
+logger = logging.getLogger("vodplatform.jobs")
+CLAIM_LOCK = 0x766F64
+OWNER_LOCK = 0x766F65
+LOCK_SECONDS = 5
+LONGEST_RETRY_SECONDS = 600.0
+RETRY_GROWTH = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right of one worker to write to one job."""
+
+    job_id: uuid.UUID
+    token: uuid.UUID
+
+    def rows(self) -> QuerySet[Job]:
+        """The job while this lease holds; empty afterwards."""
+        return Job.objects.filter(pk=self.job_id, lease_token=self.token, status=JobStatus.PROCESSING)
+
+
+class MustBeAlone(Exception):
+    """The next job of the lane has crashed so often that it runs in a process with nothing beside it."""
+
+
+def claim(lane: str, worker: str, *, is_alone: bool = True, look_first: bool = True) -> Job | None:
+    """Take the best queued job of a lane, or None when there is none, the lane is full or its owners are.
+
+    One short transaction. On PostgreSQL an advisory lock per lane comes first: counting under SKIP LOCKED
+    alone lets several workers count the same free slot. On SQLite the transaction is IMMEDIATE.
+
+    is_alone: whether nothing else runs in the caller's process; if not, raises :class:`MustBeAlone` for a job
+    that has to be. look_first: look without a lock before; one who has just freed a slot need not.
+    """
+    if look_first and not may_claim(lane):
+        return None
+    with transaction.atomic():
+        _lock(CLAIM_LOCK, lane.encode())
+        # Few rows, by a partial index: the lanes' limits bound them. A count by owner would walk the owner's rows.
+        processing = list(Job.objects.filter(status=JobStatus.PROCESSING).order_by().values_list("lane", "owner_id"))
+        if sum(1 for running, _ in processing if running == lane) >= settings.JOB_LANES[lane]:
+            return None
+        job = _next_of(lane, [owner_id for _, owner_id in processing])
+        if job is None:
+            return None
+        if job.runs_alone and not is_alone:
+            raise MustBeAlone
+        won = transition(
+            Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.PROCESSING,
+            lease_token=uuid.uuid4(), lease_until=Now() + lease_duration(), worker=worker[:100],
+            attempt=F("attempt") + 1, started_at=Now(), finished_at=None, run_at=None, error=None,
+            revision=F("revision") + 1,
+        )  # fmt: skip
+        if not won:
+            return None
+        job = read_again(job.pk)
+        note(job, "processing", worker=worker)
+    return job
+
+
+def next_must_be_alone(lane: str) -> bool:
+    """Whether the job that would be claimed next has to run in a process with nothing beside it."""
+    job = Job.objects.claimable(lane).first() if may_claim(lane) else None
+    return job is not None and job.runs_alone
+
+
+def may_claim(lane: str) -> bool:
+    """Whether there is something to claim and a free slot; a look without a lock, for the many wake-ups in vain."""
+    busy = Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).count()
+    return busy < settings.JOB_LANES[lane] and Job.objects.claimable(lane).exists()
+
+
+def _next_of(lane: str, running: list[uuid.UUID]) -> Job | None:
+    """The best claimable job whose owner may run one more; ``running``: the owner of each job that runs now."""
+    full: set[uuid.UUID] = set()
+    while job := Job.objects.claimable(lane).exclude(owner_id__in=full).first():
+        count = running.count(job.owner_id)
+        if connection.vendor == "postgresql":
+            # Another lane may be claiming for the same owner: then this one is passed over, the sweep comes again.
+            # Not waited for: two claims that meet two full owners in opposite order would wait for each other.
+            if not _try_lock(OWNER_LOCK, job.owner_id.bytes):
+                full.add(job.owner_id)
+                continue
+            running = list(
+                Job.objects.filter(status=JobStatus.PROCESSING).order_by().values_list("owner_id", flat=True)
+            )
+            count = running.count(job.owner_id)
+        if count < admission.smallest_limit() or count < admission.jobs_at_once(job.owner_id):
+            return job
+        full.add(job.owner_id)
+    return None
+
+
+def _lock(space: int, name: bytes) -> None:
+    """Hold a lock of this name until the transaction ends; SQLite's transactions exclude each other anyway.
+
+    Raises OperationalError when its holder does not let go, such as a process that was stopped in the middle.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [space, zlib.crc32(name) & 0x7FFFFFFF])
+
+
+def _try_lock(space: int, name: bytes) -> bool:
+    """As :func:`_lock`, without waiting: whether it is held now. PostgreSQL only."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [space, zlib.crc32(name) & 0x7FFFFFFF])
+        return bool(cursor.fetchone()[0])
+
+
+def renew(tokens: Iterable[uuid.UUID]) -> None:
+    """Move the end of these leases on by a whole lease."""
+    Job.objects.filter(lease_token__in=list(tokens), status=JobStatus.PROCESSING).update(
+        lease_until=Now() + lease_duration()
+    )
+
+
+def held(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Which of these leases still hold; the others were cancelled, paused, taken over or deleted."""
+    rows = Job.objects.filter(lease_token__in=list(tokens), status=JobStatus.PROCESSING)
+    return {token for token in rows.values_list("lease_token", flat=True) if token}
+
+
+def report_progress(lease: Lease, progress: float, message: str) -> bool:
+    """Write how far a job is (percent; never goes back) and tell who watches. False when the lease is lost."""
+    percent = min(max(progress, 0.0), 100.0)
+    with transaction.atomic():
+        won = lease.rows().update(
+            progress=Greatest(F("progress"), Value(percent)), message=plain(message), revision=F("revision") + 1
+        )
+        if won:
+            publish(read_again(lease.job_id))
+    if won:
+        event("processing.progress", progress=round(percent, 1))
+    return bool(won)
+
+
+def plain(text: str, length: int = 500) -> str:
+    """``text`` as every database takes it: no NUL, no half of a surrogate pair (as in a file name), not too long."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")[:length]
+
+
+def save_checkpoint(lease: Lease, state: dict[str, Any]) -> bool:
+    """Keep what the job needs to go on from here in another attempt. False when the lease is lost."""
+    return bool(lease.rows().update(checkpoint=state))
+
+
+def complete(lease: Lease, result: dict[str, Any]) -> bool:
+    """End a job well. The row points at this attempt's outputs from here on; False when the lease is lost."""
+    return _finish(
+        lease, JobStatus.COMPLETED, result=result, progress=100.0, message="Done", checkpoint=None, deadline=None
+    )
+
+
+def fail(lease: Lease, type: str, message: str) -> bool:
+    """End a job with a reason that its owner can act on."""
+    sentence = plain(message, 4000)
+    return _finish(lease, JobStatus.FAILED, error={"type": type, "message": sentence}, message=sentence[:500])
+
+
+def give_back(lease: Lease) -> bool:
+    """Put a job back because this worker shuts down; costs no attempt and keeps its place."""
+    return _leave(lease, JobStatus.QUEUED, "given_back", attempt=F("attempt") - 1, message="Waiting for a worker")
+
+
+def crashed(lease: Lease, why: str) -> bool:
+    """An attempt died without a word: run again, or fail when it has died too often. False when the lease is lost."""
+    with transaction.atomic():
+        job = lease.rows().first()
+        if job is None:
+            return False
+        if job.crashes + 1 >= job.max_attempts:
+            lease.rows().update(crashes=F("crashes") + 1)
+            return fail(
+                lease, "job_crashed", f"It was started {job.crashes + 1} times and never came to its end: {why}"
+            )
+        return _leave(
+            lease, JobStatus.QUEUED, "crashed", {"why": plain(why)}, crashes=F("crashes") + 1, message="Starting again"
+        )
+
+
+def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_seconds: float, message: str) -> bool:
+    """Leave the worker and the lane until ``seconds`` have passed or :func:`services.poke` says so; costs no attempt.
+
+    state: kept as the checkpoint. deadline_seconds: counted from the job's first wait; after it the job fails.
+    """
+    with transaction.atomic():
+        if lease.rows().filter(deadline__lte=Now()).exists():
+            return fail(lease, "wait_timeout", "The other service did not come to an end in time.")
+        deadline = Coalesce(F("deadline"), Now() + timedelta(seconds=deadline_seconds))
+        # Somebody may have called while it ran: then run_at is set already, and it goes on at once.
+        run_at = Coalesce(F("run_at"), Least(Now() + timedelta(seconds=seconds), deadline))
+        return _leave(
+            lease, JobStatus.WAITING, "waiting", attempt=F("attempt") - 1, admitted=False, checkpoint=state,
+            deadline=deadline, run_at=run_at, message=plain(message),
+        )  # fmt: skip
+
+
+def retry_later(lease: Lease, type: str, message: str) -> bool:
+    """A transient fault: try again by itself after a growing delay, or fail when that was done often enough."""
+    with transaction.atomic():
+        job = lease.rows().first()
+        if job is None:
+            return False
+        kind = registry().get(job.kind)
+        if kind is None or job.retries >= kind.max_retries:
+            return fail(lease, type, message)
+        delay = min(kind.retry_seconds * RETRY_GROWTH**job.retries, LONGEST_RETRY_SECONDS)
+        # Not all that fell together rise together.
+        delay *= random.uniform(0.75, 1.25)  # noqa: S311
+        return _leave(
+            lease, JobStatus.WAITING, "retrying", {"type": type, "why": plain(message), "seconds": round(delay, 1)},
+            retries=F("retries") + 1, admitted=False, run_at=Now() + timedelta(seconds=delay),
+            message=f"{plain(message, 400)} Trying again by itself.",
+        )  # fmt: skip
+
+
+def _leave(lease: Lease, to: str, name: str, data: dict[str, Any] | None = None, **values: Any) -> bool:
+    """End an attempt without ending the job."""
+    with transaction.atomic():
+        won = transition(
+            lease.rows(), TRANSITIONS, to, lease_token=None, lease_until=None, worker="", revision=F("revision") + 1,
+            **values,
+        )  # fmt: skip
+        if won:
+            job = after(lease.job_id, name, **(data or {}))
+            if to == JobStatus.QUEUED:
+                wake_on_commit(job.lane)
+            admission.release(job.owner_id, job.lane)
+    return bool(won)
+
+
+def _finish(lease: Lease, status: str, **values: Any) -> bool:
+    with transaction.atomic():
+        won = transition(
+            lease.rows(), TRANSITIONS, status, lease_token=None, lease_until=None, finished_at=Now(), admitted=False,
+            revision=F("revision") + 1, **values,
+        )  # fmt: skip
+        if won:
+            job = after_end(lease.job_id, status)
+            admission.release(job.owner_id, job.lane)
+            transaction.on_commit(lambda: _count(job), robust=True)
+    return bool(won)
+
+
+def _count(job: Job) -> None:
+    event("processing.complete", kind=job.kind, outcome=job.status)
+    metrics.JOB_OUTCOMES.labels(job.kind, job.status).inc()
+    if job.started_at and job.finished_at:
+        metrics.JOB_SECONDS.labels(job.kind).observe((job.finished_at - job.started_at).total_seconds())

@@ -1,0 +1,215 @@
+"""The page ``/jobs``: the user's jobs, newest first, and pieces of the same page for who watches it change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from jobs_app.kinds import Subject, icon_of, label_of, registry, subjects_of
+from jobs_app.models import LIVE, Job, JobStatus, job_state
+from vodplatform.accounts.limits import limits_of
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import ERROR_TYPES, error_response
+
+PER_PAGE = 50
+S = JobStatus
+# What the list can be narrowed to, by the word in the address.
+GROUPS: dict[str, tuple[str, frozenset[str]]] = {
+    "": ("All", frozenset(S.values)),
+    "live": ("Live", frozenset(LIVE)),
+    "failed": ("Failed", frozenset({S.FAILED})),
+    "finished": ("Finished", frozenset({S.COMPLETED, S.CANCELLED, S.EXPIRED})),
+}
+# Icon, word and tone of each status; a status is never told by its colour alone.
+STATUSES: dict[str, tuple[str, str, str]] = {
+    S.QUEUED: ("clock", "Queued", ""),
+    S.PROCESSING: ("run", "Processing", "run"),
+    S.WAITING: ("hour", "Waiting", "warn"),
+    S.PAUSED: ("pause", "Paused", ""),
+    S.COMPLETED: ("check", "Completed", "ok"),
+    S.FAILED: ("alert", "Failed", "bad"),
+    S.CANCELLED: ("ban", "Cancelled", ""),
+    S.EXPIRED: ("clock", "Expired", ""),
+}
+PAUSABLE = frozenset({S.QUEUED, S.PROCESSING, S.WAITING})
+RETRYABLE = frozenset({S.FAILED, S.CANCELLED})
+TAKES_TURNS = "Taking turns: all places are taken, it starts by itself when one is free"
+WITH_BAR = frozenset({S.PROCESSING, S.PAUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One job as a line of the list. ``now``: the database's clock, against which its time runs on."""
+
+    job: Job
+    state: dict[str, Any]
+    subject: Subject
+    icon: str
+    status_icon: str
+    status_word: str
+    tone: str
+    remark: str
+    next_step: str
+    run_at: datetime | None
+    now: datetime
+    foreign_owner: str
+    has_bar: bool
+    actions: frozenset[str]
+
+
+@require_safe
+@never_cache
+def index(request: HttpRequest) -> HttpResponse:
+    """The list. ``show`` and ``kind`` narrow it; ``part=rows&id=…`` and ``part=list`` answer pieces of it."""
+    part = request.GET.get("part", "")
+    if part and not request.user.is_authenticated:
+        return error_response("unauthenticated")
+    if part == "rows":
+        return _rows(request)
+    return _list(request, "jobs/list.html" if part == "list" else "jobs/index.html")
+
+
+@login_required
+def _list(request: HttpRequest, template: str) -> HttpResponse:
+    user = cast(User, request.user)
+    jobs, kind = Job.objects.visible_to(user), _kind(request)
+    show = request.GET.get("show", "")
+    show = show if show in GROUPS else ""
+    found = jobs.filter(status__in=GROUPS[show][1]) if show else jobs
+    paginator = Paginator(_timed(found.filter(kind=kind) if kind else found), PER_PAGE)
+    page = paginator.get_page(request.GET.get("page"))
+    summary = _summary(user, show, kind)
+    context = summary | {
+        "rows": rows_of(list(page.object_list), user, all_taken=summary["running_jobs"] >= summary["places"]),
+        "page": page,
+        "newer": _address(show, kind, page.previous_page_number()) if page.has_previous() else "",
+        "older": _address(show, kind, page.next_page_number()) if page.has_next() else "",
+    }
+    return render(request, template, context | {"watch": _watch(page, show, kind)})
+
+
+def _rows(request: HttpRequest) -> HttpResponse:
+    """Some lines anew, and the counts; what is gone, or not the user's, is left out."""
+    user = cast(User, request.user)
+    ids = []
+    for text in request.GET.getlist("id")[:PER_PAGE]:
+        try:
+            ids.append(UUID(text))
+        except ValueError:
+            return error_response("bad_request", "An id is not one of a job.")
+    jobs = list(_timed(Job.objects.visible_to(user).filter(pk__in=ids)))
+    show = request.GET.get("show", "")
+    summary = _summary(user, show if show in GROUPS else "", _kind(request))
+    rows = rows_of(jobs, user, all_taken=summary["running_jobs"] >= summary["places"])
+    return render(request, "jobs/rows.html", summary | {"rows": rows})
+
+
+def _timed(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    return jobs.select_related("owner").annotate(asked_at=Now())
+
+
+def rows_of(jobs: list[Job], user: User, *, all_taken: bool) -> list[Row]:
+    """The lines of these jobs (annotated with ``asked_at``), for the eyes of ``user``.
+
+    all_taken: whether as many jobs of ``user`` run as the tier allows, so that the queued ones take turns.
+    """
+    subjects = subjects_of(jobs)
+    return [_row(job, subjects[job.pk], user, all_taken) for job in jobs]
+
+
+def _row(job: Job, subject: Subject, user: User, all_taken: bool) -> Row:
+    icon, word, tone = STATUSES[job.status]
+    state = job_state(job)
+    error_type = ERROR_TYPES.get((job.error or {}).get("type", ""))
+    return Row(
+        job=job, state=state, subject=subject, icon=icon_of(job.kind), status_icon=icon, status_word=word,
+        tone=tone, remark=_remark(job, takes_turns=not job.admitted or (all_taken and job.owner_id == user.pk)),
+        next_step=error_type.next_step.replace("`", "") if error_type else "",
+        run_at=job.run_at if job.status == S.WAITING else None, now=job.asked_at,  # type: ignore[attr-defined]
+        foreign_owner="" if job.owner_id == user.pk else job.owner.username,
+        has_bar=job.status in WITH_BAR or (job.status == S.WAITING and job.progress > 0),
+        actions=_actions(job, subject, state, user),
+    )  # fmt: skip
+
+
+def _actions(job: Job, subject: Subject, state: dict[str, Any], user: User) -> frozenset[str]:
+    """What ``user`` can do with it. Whether a retry finds its inputs is asked when it is tried, not for each line."""
+    if not job.can_change(user):
+        return frozenset()
+    possible = {
+        "pause": job.status in PAUSABLE and bool(state.get("pausable")),
+        "resume": job.status == S.PAUSED,
+        "cancel": job.is_live,
+        "retry": job.status in RETRYABLE and job.kind in registry(),
+        "delete": not job.is_live and not subject.in_use,
+    }
+    return frozenset(name for name, can in possible.items() if can)
+
+
+def _remark(job: Job, *, takes_turns: bool) -> str:
+    """What stands under the bar, or in its place."""
+    at = f"At {job.progress:.0f} %" if job.started_at else "Before it had begun"
+    if job.status == S.QUEUED:
+        return TAKES_TURNS if takes_turns else job.message or "Next in line"
+    if job.status in (S.FAILED, S.CANCELLED):
+        return at
+    if job.status == S.EXPIRED:
+        return "What it made has been deleted"
+    plain = {S.PROCESSING: "Starting", S.WAITING: "For another service", S.PAUSED: at, S.COMPLETED: "Done"}
+    return job.message or plain[S(job.status)]
+
+
+def _kind(request: HttpRequest) -> str:
+    kind = request.GET.get("kind", "")
+    return kind if kind in registry() else ""
+
+
+def _summary(user: User, show: str, kind: str) -> dict[str, Any]:
+    """The counts above the list, the places taken, and the kinds to choose from."""
+    jobs = Job.objects.visible_to(user)
+    running = Job.objects.filter(owner=user, status=S.PROCESSING).count()
+    places = limits_of(user)["max_concurrent_jobs"]
+    counts = (jobs.filter(kind=kind) if kind else jobs).aggregate(
+        **{f"group_{name}": Count("pk", filter=Q(status__in=statuses)) for name, (_, statuses) in GROUPS.items()}
+    )
+    return {
+        "filters": [
+            {"label": label, "count": counts[f"group_{name}"], "href": _address(name, kind), "current": name == show}
+            for name, (label, _) in GROUPS.items()
+        ],
+        "show": show,
+        "kind": kind,
+        "kinds": [{"value": name, "label": label_of(name)} for name in registry()],
+        "places": places,
+        "running_jobs": running,
+        "any_jobs": counts["group_"] > 0 or bool(kind),
+    }
+
+
+def _watch(page: Page[Job], show: str, kind: str) -> dict[str, Any]:
+    """What the page's script needs to tell a new job of this list from another."""
+    return {
+        "query": urlencode({"show": show, "kind": kind}),
+        "statuses": sorted(GROUPS[show][1]),
+        "kind": kind,
+        "first_page": page.number == 1,
+    }
+
+
+def _address(show: str, kind: str, page: int = 1) -> str:
+    query = urlencode({name: value for name, value in (("show", show), ("kind", kind)) if value})
+    if page > 1:
+        query += f"{'&' if query else ''}page={page}"
+    return f"/jobs{'?' if query else ''}{query}"

@@ -1,0 +1,71 @@
+"""What follows a written row: its event, and the message to whoever watches. Changes no job itself."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.db import transaction
+
+from jobs_app.kinds import registry
+from jobs_app.models import Job, JobEvent, job_state
+from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
+
+EVERYBODYS_JOBS = "jobs.all"
+
+
+def group_name(job_id: uuid.UUID | str) -> str:
+    """The realtime group of one job."""
+    return f"job.{job_id}"
+
+
+def owners_group_name(owner_id: uuid.UUID | str) -> str:
+    """The realtime group of all jobs of one user."""
+    return f"jobs.of.{owner_id}"
+
+
+def read_again(job_id: uuid.UUID) -> Job:
+    """The row as it is now, with its owner. Raises ``Job.DoesNotExist``."""
+    return Job.objects.select_related("owner").get(pk=job_id)
+
+
+def note(job: Job, name: str, **data: Any) -> None:
+    """Write the event and tell who watches, for a row that has just been written and read again."""
+    JobEvent.objects.create(job=job, name=name, attempt=job.attempt, data=data)
+    publish(job)
+
+
+def after(job_id: uuid.UUID, name: str, **data: Any) -> Job:
+    """Read a row that has just been written, and :func:`note` it."""
+    job = read_again(job_id)
+    note(job, name, **data)
+    return job
+
+
+def after_end(job_id: uuid.UUID, name: str) -> Job:
+    """:func:`after` for a job that has ended; what its kind does then is in the same transaction."""
+    job = after(job_id, name)
+    if job.kind in registry():
+        registry()[job.kind].ended(job)
+    return job
+
+
+def publish(job: Job) -> None:
+    """Tell who watches the job, its owner's jobs or all jobs, once this transaction commits."""
+    publish_on_commit(
+        (group_name(job.pk), owners_group_name(job.owner_id), EVERYBODYS_JOBS),
+        {"type": "job", "revision": job.revision, "job": job_state(job)},
+    )
+
+
+def publish_gone(job_id: uuid.UUID, owner_id: uuid.UUID) -> None:
+    """Tell them that the job is no more."""
+    publish_gone_on_commit(group_name(job_id))
+    publish_on_commit((owners_group_name(owner_id), EVERYBODYS_JOBS), {"type": "gone", "id": str(job_id)})
+
+
+def wake_on_commit(lane: str) -> None:
+    """Wake a worker for ``lane`` when the present transaction commits."""
+    from jobs_app.actors import wake  # the broker is set up by importing it
+
+    transaction.on_commit(lambda: wake(lane), robust=True)

@@ -1,0 +1,118 @@
+"""What nobody asks for and has to happen: taking over from dead workers, waking what is due, and cleaning up."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from jobs_app import leases, services
+from jobs_app.models import FINISHED, Chore, Job, JobStatus
+from vodplatform.base.errors import DomainError
+
+DUE_BATCH = 500
+SCRATCH_SECONDS = 60.0
+HOMELESS = "homeless"  # the chore that calls fail_homeless
+
+
+def reap() -> int:
+    """Take over the jobs of workers that are gone; returns how many.
+
+    Who had to wait for the database was not alone in that: the living renew their leases first, and the next call sees
+    who has not.
+    """
+    count, began = 0, time.monotonic()
+    for job in list(Job.objects.lease_expired()):
+        assert job.lease_token
+        lease = leases.Lease(job.pk, job.lease_token)
+        with transaction.atomic():
+            # Renewed since it was listed: then it is not ours to take. Locked, so that it is not renewed from here on.
+            is_over = lease.rows().filter(lease_until__lt=Now()).select_for_update().first() is not None
+            if time.monotonic() - began > settings.JOB_RENEW_SECONDS / 2:
+                break
+            if is_over:
+                count += leases.crashed(lease, "the worker was not heard of any more")
+        began = time.monotonic()
+    return count
+
+
+def wake_due() -> int:
+    """Queue the waiting jobs whose time has come; returns how many."""
+    return sum(services.go_on(job_id) for job_id in list(Job.objects.due().values_list("pk", flat=True)[:DUE_BATCH]))
+
+
+def fail_homeless() -> int:
+    """End queued jobs of lanes that the settings do not have any more: nobody would ever run them."""
+    count = 0
+    for job in list(
+        Job.objects.filter(status=JobStatus.QUEUED).exclude(lane__in=settings.JOB_LANES).order_by()[:DUE_BATCH]
+    ):
+        count += services.fail_queued(job, "unknown_kind", f"This program has no lane {job.lane!r} any more.")
+    return count
+
+
+def lanes_with_work() -> list[str]:
+    """Lanes that have an admitted queued job and a free slot: their wake-up may have been lost."""
+    return [lane for lane in settings.JOB_LANES if leases.may_claim(lane)]
+
+
+def purge() -> int:
+    """Delete finished jobs that are old enough and shown by nothing; returns how many."""
+    age = timedelta(days=settings.JOB_RETENTION_DAYS)
+    old = Job.objects.filter(status__in=FINISHED, finished_at__lt=Now() - age)
+    count = 0
+    for job_id in list(old.values_list("pk", flat=True)):
+        try:
+            services.delete(Job(pk=job_id))
+            count += 1
+        except DomainError:  # a session shows it, or it has just been retried
+            continue
+    return count
+
+
+def sweep_scratch() -> int:
+    """Remove the scratch folders of attempts that are over; returns how many.
+
+    A folder carries its attempt's token. What has been written to within a minute is left for the next time.
+    """
+    base = scratch_base()
+    folders = {folder: token_of(folder) for folder in base.iterdir()} if base.is_dir() else {}
+    held = leases.held([token for token in folders.values() if token])
+    gone = [folder for folder, token in folders.items() if token and token not in held and is_old(folder)]
+    for folder in gone:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(gone)
+
+
+def scratch_base() -> Path:
+    """Where attempts on this host have their scratch folders."""
+    return Path(settings.DATA_DIR) / "tmp"
+
+
+def token_of(folder: Path) -> uuid.UUID | None:
+    """The attempt that a scratch folder belongs to."""
+    try:
+        return uuid.UUID(folder.name.split("-")[1]) if folder.name.startswith("job-") else None
+    except (ValueError, IndexError):
+        return None
+
+
+def is_old(folder: Path) -> bool:
+    """Whether a folder is old enough to be judged."""
+    try:
+        return time.time() - folder.stat().st_mtime > SCRATCH_SECONDS
+    except OSError:
+        return False
+
+
+def take_chore(name: str, every_seconds: float) -> bool:
+    """Whether this process is the one to do a chore now; it is due again after ``every_seconds``."""
+    Chore.objects.bulk_create([Chore(name=name)], ignore_conflicts=True)
+    due = Chore.objects.filter(name=name, due_at__lte=Now())
+    return bool(due.update(due_at=Now() + timedelta(seconds=every_seconds)))

@@ -1,0 +1,94 @@
+"""The decoder configuration of H.264 in MP4 and its units: read, and joined where one track has two sources.
+
+ISO/IEC 14496-15, 5.3.3.1 (the record) and ITU-T H.264, 7.3 and 9.1 (the numbers of parameter sets).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+LENGTH_BYTES = 4
+MOST_SPS, MOST_PPS = 31, 255  # that one record can hold
+HIGH_PROFILES = (100, 110, 122, 144)  # whose record ends with the format of their samples
+SAMPLES_420_8 = bytes([0xFC | 1, 0xF8, 0xF8, 0])
+
+
+@dataclass(frozen=True, slots=True)
+class Avcc:
+    """An AVCDecoderConfigurationRecord. sps, pps: parameter sets, NAL units with their headers."""
+
+    profile: int
+    compatibility: int
+    level: int
+    sps: tuple[bytes, ...]
+    pps: tuple[bytes, ...]
+
+    @classmethod
+    def parse(cls, record: bytes) -> Self | None:
+        """None for what is none, or counts the lengths of its units in anything but four bytes."""
+        if len(record) < 7 or record[0] != 1 or (record[4] & 3) + 1 != LENGTH_BYTES:
+            return None
+        try:
+            sps, at = _sets(record, 6, record[5] & 31)
+            pps, _ = _sets(record, at + 1, record[at])
+        except (IndexError, ValueError):
+            return None
+        return cls(record[1], record[2], record[3], sps, pps) if sps and pps else None
+
+    def free_number(self) -> int:
+        """The least number that none of its parameter sets has. Raises ValueError when all 32 are taken."""
+        taken = {_exp_golomb(unit[4:]) for unit in self.sps} | {_exp_golomb(unit[1:]) for unit in self.pps}
+        return next(iter(sorted(set(range(32)) - taken)), 31)
+
+    def joined(self, other: bytes) -> bytes | None:
+        """One record for the streams of this and of another; None where they use the same numbers otherwise."""
+        second = Avcc.parse(other)
+        if second is None:
+            return None
+        sps, pps = (tuple(dict.fromkeys(own + new)) for own, new in ((self.sps, second.sps), (self.pps, second.pps)))
+        numbers = [_exp_golomb(unit[4:]) for unit in sps], [_exp_golomb(unit[1:]) for unit in pps]
+        if any(len(set(one)) < len(one) for one in numbers) or len(sps) > MOST_SPS or len(pps) > MOST_PPS:
+            return None
+        profile = max(self.profile, second.profile)
+        head = [1, profile, self.compatibility & second.compatibility, max(self.level, second.level), 0xFC | 3]
+        record = bytes([*head, 0xE0 | len(sps)]) + _listed(sps) + bytes([len(pps)]) + _listed(pps)
+        return record + SAMPLES_420_8 if profile in HIGH_PROFILES else record
+
+
+def nal_units(sample: bytes) -> Iterator[bytes]:
+    """The units of one sample, without their lengths; ends where the sample is damaged."""
+    at = 0
+    while at + LENGTH_BYTES < len(sample):
+        length = int.from_bytes(sample[at : at + LENGTH_BYTES])
+        at += LENGTH_BYTES
+        if not length or at + length > len(sample):
+            return
+        yield sample[at : at + length]
+        at += length
+
+
+def _sets(record: bytes, at: int, count: int) -> tuple[tuple[bytes, ...], int]:
+    found = []
+    for _ in range(count):
+        length = int.from_bytes(record[at : at + 2])
+        unit = record[at + 2 : at + 2 + length]
+        if len(unit) < max(2, length):
+            raise ValueError("the record ends within a parameter set")
+        found.append(unit)
+        at += 2 + length
+    return tuple(found), at
+
+
+def _listed(units: tuple[bytes, ...]) -> bytes:
+    return b"".join(len(unit).to_bytes(2) + unit for unit in units)
+
+
+def _exp_golomb(data: bytes) -> int:
+    """The unsigned number (9.1) at the head of ``data``."""
+    bits = "".join(f"{byte:08b}" for byte in data[:8])
+    zeros = bits.find("1")
+    if zeros < 0 or 2 * zeros + 1 > len(bits):
+        return -1
+    return int(bits[zeros : 2 * zeros + 1], 2) - 1

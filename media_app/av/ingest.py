@@ -1,0 +1,255 @@
+"""The ingest child: makes what a video is shown with, one task after the other; knows nothing of rows and keys.
+
+``python -m media_app.av.ingest`` reads one request from standard input: ``{"source": path, "folder": path,
+"tasks": [{"do": "poster" | "sprite" | "peaks" | "hls" | "proxy" | "silent", "rung": "source" | lines}, …],
+"ffmpeg": path, "threads": n}``. It writes JSON lines: ``{"progress": 0 to 100, "message"}``, never less than before;
+after each task ``{"made": {"kind", "name", "files", …}}`` with the files in ``folder/kind[-name]/``, or ``{"left_out":
+{"kind", "name", "reason"}}`` when this video has no such thing; at last ``{"result": {"made", "left_out"}}``. When the
+video cannot be read at all, or the disk is full, the last line is ``{"error": {"type", "message"}}`` instead; also
+when there is no ffmpeg, after everything that needs none has been made.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av.error
+
+from media_app.av import hls, proxy
+from media_app.av.container import MediaError
+from media_app.av.ffmpeg import ConversionFailed, Ffmpeg, ProgramMissing
+from media_app.av.rungs import fitted, rung_of
+from media_app.av.source import Progress, Source
+from vodplatform.base.child import BadRequest, Reports
+
+if TYPE_CHECKING:
+    from media_app.av.frames import VideoFile
+
+SOURCE_RUNG = "source"
+MAX_LINES = 4320
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to make. name: empty, or which of several of its kind."""
+
+    kind: str
+    name: str = ""
+
+    @classmethod
+    def parse(cls, value: Any) -> Task:
+        """Raises :class:`BadRequest`."""
+        kind = value.get("do") if isinstance(value, dict) else None
+        if kind not in Ingest.MAKERS:
+            raise BadRequest(f"There is no task {kind!r}; use one of {', '.join(Ingest.MAKERS)}.")
+        if kind != "hls":
+            return cls(kind)
+        rung = str(value.get("rung", SOURCE_RUNG))
+        if rung != SOURCE_RUNG and not (rung.isascii() and rung.isdigit() and 0 < int(rung) <= MAX_LINES):
+            raise BadRequest(f"There is no rung {rung!r}; use source or a number of lines.")
+        return cls(kind, rung)
+
+    @property
+    def folder(self) -> str:
+        """Its folder's name."""
+        return f"{self.kind}-{self.name}" if self.name else self.kind
+
+    @property
+    def message(self) -> str:
+        """What an owner reads while it is made."""
+        if self.kind == "hls" and self.name != SOURCE_RUNG:
+            return f"Encoding {self.name} lines"
+        return MESSAGES[self.kind]
+
+
+MESSAGES = {
+    "poster": "Making the poster",
+    "sprite": "Making the preview pictures",
+    "peaks": "Drawing the sound",
+    "hls": "Preparing the stream",
+    "proxy": "Making the proxy",
+    "silent": "Taking the sound away",
+}
+
+
+class Ingest:
+    """The tasks of one request, on one source."""
+
+    def __init__(self, source: Source, folder: Path, ffmpeg: str | None, threads: int) -> None:
+        self.source = source
+        self.folder = folder
+        self._ffmpeg = ffmpeg
+        self._threads = threads
+
+    @cached_property
+    def program(self) -> Ffmpeg:
+        """Found when a task needs it: pictures and peaks are made without. Raises :class:`ProgramMissing`."""
+        return Ffmpeg.default(self._ffmpeg, self._threads)
+
+    def make(self, task: Task, share: Progress) -> dict[str, Any]:
+        """Make what ``task`` says into a folder of its own; returns what is said of it.
+
+        Raises :class:`media_app.av.hls.NotOffered`, ConversionFailed, MediaError and PyAV's errors, which are all the
+        video's, and OSError, which is ours.
+        """
+        folder = self.folder / task.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        return {"kind": task.kind, "name": task.name, **self.MAKERS[task.kind](self, task, folder, share)}
+
+    def cost(self, task: Task) -> float:
+        """How long it takes, roughly, in seconds; only the proportions matter."""
+        facts, minutes = self.source.facts, self.source.facts.duration / 60
+        if task.kind in ("hls", "proxy") and task.name != SOURCE_RUNG:
+            lines = int(task.name) if task.name else proxy.LINES
+            width, height = fitted(facts, lines)
+            return 1 + minutes * (8 + width * height * float(facts.fps) / 2e6)
+        return {"poster": 1.0, "sprite": 2.0}.get(task.kind, 0.2 + minutes / 10)
+
+    @cached_property
+    def video(self) -> VideoFile:
+        """The opened video that poster and sprite share: finding its keyframes may mean reading the whole file."""
+        from media_app.av.frames import VideoFile  # OpenCV comes with it, which the other tasks do without
+
+        return VideoFile(self.source.path)
+
+    def _poster(self, task: Task, folder: Path, share: Progress) -> dict[str, Any]:
+        from media_app.av.poster import NAME, make_poster
+
+        made = make_poster(folder / NAME, self.video, share)
+        return _said({"image": NAME}, made, width=made.width, height=made.height)
+
+    def _sprite(self, task: Task, folder: Path, share: Progress) -> dict[str, Any]:
+        from media_app.av.sprite import IMAGE_NAME, VTT_NAME, make_sprite
+
+        made = make_sprite(folder, self.video, share)
+        return _said({"vtt": VTT_NAME, "image": IMAGE_NAME}, made, width=made.width, height=made.height)
+
+    def _peaks(self, task: Task, folder: Path, share: Progress) -> dict[str, Any]:
+        from media_app.av.peaks import NAME, make_peaks
+
+        if self.source.sound is None:
+            raise hls.NotOffered("The video has no sound.")
+        return _said({"json": NAME}, make_peaks(folder / NAME, self.source, share))
+
+    def _hls(self, task: Task, folder: Path, share: Progress) -> dict[str, Any]:
+        if task.name == SOURCE_RUNG:
+            made = hls.make_source(folder, self.source, self.program, share)
+        else:
+            rung = rung_of(self.source.facts, int(task.name))
+            made = hls.make_rung(folder, self.source, rung, self.program, share)
+        return _said(
+            {"playlist": hls.PLAYLIST, "media": hls.MEDIA}, made,
+            width=made.width, height=made.height, bit_rate=made.bit_rate, codecs=made.codecs,
+        )  # fmt: skip
+
+    def _proxy(self, task: Task, folder: Path, share: Progress) -> dict[str, Any]:
+        made = proxy.make_proxy(folder, self.source, self.program, share)
+        return self._mp4(proxy.PROXY_NAME, made)
+
+    def _silent(self, task: Task, folder: Path, share: Progress) -> dict[str, Any]:
+        made = proxy.make_silent(folder, self.source, self.program, share)
+        return self._mp4(proxy.SILENT_NAME, made)
+
+    def _mp4(self, name: str, made: proxy.Mp4Rendition) -> dict[str, Any]:
+        return _said(
+            {"video": name}, made, width=made.width, height=made.height, bit_rate=made.bit_rate, codecs=made.codecs
+        )  # fmt: skip
+
+    MAKERS: dict[str, Callable[[Ingest, Task, Path, Progress], dict[str, Any]]] = {
+        "poster": _poster, "sprite": _sprite, "peaks": _peaks, "hls": _hls, "proxy": _proxy, "silent": _silent,
+    }  # fmt: skip
+
+
+def _said(
+    files: dict[str, str], made: Any, *, width: int = 0, height: int = 0, bit_rate: int = 0, codecs: str = ""
+) -> dict[str, Any]:
+    return {
+        "files": files, "width": width, "height": height, "bit_rate": bit_rate, "codecs": codecs,
+        "mime_type": made.mime_type, "size": made.size,
+    }  # fmt: skip
+
+
+def serve(request: Any, reports: Reports) -> dict[str, Any]:
+    """Run the tasks of one request. Raises :class:`BadRequest`, MediaError, OSError."""
+    if not isinstance(request, dict) or not isinstance(request.get("tasks"), list):
+        raise BadRequest("The request is not an object with a list of tasks.")
+    try:
+        path, folder = Path(request["source"]), Path(request["folder"])
+        threads = int(request.get("threads") or os.environ.get("VOD_CHILD_THREADS") or 2)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise BadRequest(f"The request lacks or garbles {exc}.") from exc
+    tasks = [Task.parse(value) for value in request["tasks"]]
+    reports.progress(0, "Looking at the video")
+    ingest = Ingest(Source.open(path), folder, request.get("ffmpeg"), threads)
+    result: dict[str, list[dict[str, Any]]] = {"made": [], "left_out": []}
+    missing: ProgramMissing | None = None
+    costs = [ingest.cost(task) for task in tasks]
+    for number, task in enumerate(tasks):
+        share = partial(_report, reports, task.message, sum(costs[:number]) / sum(costs), costs[number] / sum(costs))
+        share(0.0)
+        try:
+            key, said = _attempt(ingest, task, share)
+        except ProgramMissing as exc:
+            missing = exc
+            continue
+        result[key].append(said)
+        reports.send({key: said})
+    if missing is not None:
+        raise missing
+    reports.progress(100, "Done")
+    return result
+
+
+def _report(reports: Reports, message: str, begin: float, part: float, done: float) -> None:
+    reports.progress(100 * (begin + part * done), message)
+
+
+def _attempt(ingest: Ingest, task: Task, share: Progress) -> tuple[str, dict[str, Any]]:
+    try:
+        return "made", ingest.make(task, share)
+    except (hls.NotOffered, ConversionFailed) as exc:
+        reason = str(exc)
+    except MediaError as exc:
+        reason = exc.message
+    except av.error.FFmpegError:
+        reason = "Its data is damaged and cannot be decoded."
+    import shutil
+
+    # Half of a rendition is none.
+    shutil.rmtree(ingest.folder / task.folder, ignore_errors=True)
+    return "left_out", {"kind": task.kind, "name": task.name, "reason": reason}
+
+
+def main() -> None:
+    """Serve one request; anticipated errors are a line and exit code 0, anything else is a crash."""
+    reports = Reports()
+    try:
+        reports.send({"result": serve(json.load(sys.stdin), reports)})
+    except BadRequest as exc:
+        reports.error("bad_request", str(exc))
+    except json.JSONDecodeError as exc:
+        reports.error("bad_request", f"The request is not JSON: {exc}.")
+    except MediaError as exc:
+        reports.error(exc.code, exc.message)
+    except av.error.FFmpegError:  # of opening it; some of these are OSErrors too, and none of them is ours
+        reports.error("vod_unreadable", "Its data is damaged and cannot be decoded.")
+    except MemoryError:
+        reports.error("out_of_memory", "The video needs too much memory.")
+    except OSError as exc:
+        if exc.errno in FULL:
+            reports.error("disk_full", "There is no room left on the server's disk.")
+        else:
+            reports.error("unavailable", f"The server cannot write what it makes: {exc.strerror or exc}.")
+
+
+if __name__ == "__main__":
+    main()

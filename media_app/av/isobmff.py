@@ -1,0 +1,97 @@
+"""Read the few boxes of an MP4 header that a playlist has to name codecs by (ISO/IEC 14496-12, -14, -15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+# Boxes on the way to the sample entries; a sample entry has fixed fields before its own boxes.
+FULL_BOX = 4
+ENTRY_FIELDS = {b"avc1": 78, b"avc3": 78, b"mp4a": 28}
+SAMPLES_OF_STSD = 8
+DECODER_SPECIFIC = 5
+LONG_OBJECT_TYPE = 31
+MOST_BEFORE_MOOV = 4096  # bytes
+
+
+def codecs_of(header: bytes) -> str:
+    """The RFC 6381 names of the tracks in an MP4 header made here (H.264 and AAC), as in ``avc1.64001f,mp4a.40.2``.
+
+    Raises ValueError for anything else.
+    """
+    names = {
+        name
+        for moov in boxes(header, b"moov")
+        for trak in boxes(moov, b"trak")
+        for mdia in boxes(trak, b"mdia")
+        for minf in boxes(mdia, b"minf")
+        for stbl in boxes(minf, b"stbl")
+        for stsd in boxes(stbl, b"stsd")
+        for name in _entries(stsd[SAMPLES_OF_STSD:])
+    }
+    if not names:
+        raise ValueError("The header has no track.")
+    return ",".join(sorted(names))  # the picture first
+
+
+def header_of(path: Path) -> bytes:
+    """The first bytes of an MP4 file, to the end of its ``moov`` box, which stands before the media in all made here.
+
+    Raises ValueError when it does not.
+    """
+    with path.open("rb") as file:
+        at = 0
+        while len(start := file.read(8)) == 8 and at < MOST_BEFORE_MOOV:
+            at += max(8, int.from_bytes(start[:4]))
+            if start[4:] == b"moov":
+                file.seek(0)
+                return file.read(at)
+            file.seek(at)
+    raise ValueError("The file does not begin with its header.")
+
+
+def boxes(content: bytes, kind: bytes) -> Iterator[bytes]:
+    """The contents of the boxes of one kind that stand side by side in ``content``."""
+    for found, inner in _walk(content):
+        if found == kind:
+            yield inner
+
+
+def _walk(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at + 8 <= len(content):
+        size = int.from_bytes(content[at : at + 4])
+        if size < 8:
+            return
+        yield content[at + 4 : at + 8], content[at + 8 : at + size]
+        at += size
+
+
+def _entries(content: bytes) -> Iterator[str]:
+    for kind, inner in _walk(content):
+        if kind not in ENTRY_FIELDS:
+            raise ValueError(f"There is no codec name for {kind!r}.")
+        own = inner[ENTRY_FIELDS[kind] :]
+        if kind == b"mp4a":
+            yield f"mp4a.40.{_object_type(next(boxes(own, b'esds'))[FULL_BOX:])}"
+        else:
+            yield f"{kind.decode()}.{next(boxes(own, b'avcC'))[1:4].hex()}"
+
+
+def _object_type(descriptors: bytes) -> int:
+    """The audio object type in an elementary stream descriptor (ISO/IEC 14496-1, 7.2.6; 14496-3, 1.6.2.1)."""
+    at = 0
+    skips = {3: 3, 4: 13}  # fixed fields of the two descriptors around the one wanted
+    while at < len(descriptors):
+        tag = descriptors[at]
+        at += 1
+        while at < len(descriptors) and descriptors[at] & 0x80:
+            at += 1
+        at += 1
+        if tag == DECODER_SPECIFIC and at + 1 < len(descriptors):
+            kind = descriptors[at] >> 3
+            if kind == LONG_OBJECT_TYPE:
+                return 32 + ((descriptors[at] & 7) << 3 | descriptors[at + 1] >> 5)
+            return kind
+        at += skips.get(tag, len(descriptors))
+    raise ValueError("The sound has no decoder configuration.")

@@ -1,0 +1,31 @@
+"""Write pictures as JPEG files of a bounded size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+
+from media_app.av.container import MediaError
+from media_app.av.frames import Image
+
+MIME_TYPE = "image/jpeg"
+QUALITIES = (85, 75, 65, 50)
+SMALLER = (cv2.IMWRITE_JPEG_OPTIMIZE, 1, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+
+
+def write_jpeg(path: Path, image: Image, most_bytes: int, first_quality: int = QUALITIES[0]) -> int:
+    """Write ``image`` (BGR) at ``path`` in the best quality that fits; returns its bytes. Raises OSError, MediaError.
+
+    The lowest quality is written even where it is larger.
+    """
+    content = b""
+    for quality in (first_quality, *(lower for lower in QUALITIES if lower < first_quality)):
+        done, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality, *SMALLER])
+        if not done:
+            raise MediaError(MediaError.UNREADABLE, "A picture of the video cannot be written as JPEG.")
+        content = encoded.tobytes()
+        if len(content) <= most_bytes:
+            break
+    path.write_bytes(content)
+    return len(content)

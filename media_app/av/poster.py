@@ -1,0 +1,144 @@
+"""Choose the frame that stands for a video: neither black nor blurred nor a flash; decodes keyframes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av.error
+import cv2
+import numpy as np
+
+from media_app.av.container import MediaError
+from media_app.av.frames import Image, Picture, VideoFile
+from media_app.av.picture import MIME_TYPE, write_jpeg
+from media_app.av.sampling import sample, spread
+from media_app.av.source import Progress
+
+NAME = "poster.jpg"
+MAX_SIDE = 1280  # pixels of the longer side
+MAX_BYTES = 300_000
+CANDIDATES = 24
+SCORED_WIDTH = 320  # pixels: fine enough to tell sharp from blurred
+LEAST_SECONDS = 0.001
+FINALISTS = 8  # whose surroundings are looked at
+LEAST_FIT = 0.1  # of the best score: an unsteady picture is better than a black one
+STEADY_SECONDS = 0.3  # a flash is over by then
+STEADY_LEVELS = 40.0  # of 255 that the mean brightness may change meanwhile
+DARK, MIDDLE_DARK, MIDDLE_BRIGHT, BRIGHT = 12.0, 70.0, 170.0, 245.0  # mean luma: useless, good from, good to, useless
+CONTRAST = 45.0  # standard deviation of luma that needs no more
+DETAIL = 400.0  # variance of the Laplacian that needs no more: letters have ten times as much
+# Shares of the pixels in one of 32 grey levels: real scenes stay below the first, cards are beyond the second.
+SCENE_SHARE, CARD_SHARE = 0.4, 0.9
+CARD_WORTH = 0.1
+USUAL_PLACE = (0.04, 0.8)  # shares of the length; titles stand before, credits after
+ELSEWHERE = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What a frame looks like at a glance. brightness, contrast: mean and deviation of luma, 0 to 255.
+
+    detail: variance of the Laplacian of luma. plain: share of the pixels in the fullest of 32 grey levels.
+    """
+
+    brightness: float
+    contrast: float
+    detail: float
+    plain: float
+
+    @classmethod
+    def of(cls, image: Image) -> Looks:
+        """Look at a small BGR picture."""
+        luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+        levels = np.bincount(luma.ravel() >> 3, minlength=32)
+        return cls(
+            brightness=float(luma.mean()),
+            contrast=float(luma.std()),
+            detail=float(cv2.Laplacian(luma, cv2.CV_32F).var()),
+            plain=float(levels.max() / luma.size),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Poster:
+    """time: seconds of the frame shown. width, height: pixels of the file. size: its bytes."""
+
+    time: float
+    width: int
+    height: int
+    size: int
+    mime_type: str = MIME_TYPE
+
+
+def make_poster(path: Path, video: VideoFile, on_progress: Progress | None = None) -> Poster:
+    """Write the poster of ``video`` at ``path``: JPEG, upright, square pixels.
+
+    Raises :class:`MediaError` when nothing of it can be decoded, OSError where the file cannot be written.
+    """
+    moment = choose_moment(video, on_progress or (lambda share: None))
+    picture = None if moment is None else _decode(video, moment)
+    if picture is None:
+        raise MediaError(MediaError.UNREADABLE, "No picture of the video can be decoded.")
+    width = min(video.width, MAX_SIDE, max(2, round(MAX_SIDE * video.width / video.height)))
+    image = picture.scaled(width)
+    size = write_jpeg(path, image, MAX_BYTES)
+    return Poster(picture.time, image.shape[1], image.shape[0], size)
+
+
+def choose_moment(video: VideoFile, on_progress: Progress) -> float | None:
+    """Where the best frame lies, seconds; None when no candidate can be decoded."""
+    times: list[float] = []
+    looks: list[Looks] = []
+    for number, picture in enumerate(sample(video, spread(video.duration, CANDIDATES))):
+        times.append(picture.time)
+        looks.append(Looks.of(picture.scaled(SCORED_WIDTH)))
+        on_progress(0.8 * (number + 1) / CANDIDATES)
+    if not times:
+        return None
+    scores = score(looks, [time / max(video.duration, times[-1], LEAST_SECONDS) for time in times])
+    ranking = [int(number) for number in np.argsort(-scores, kind="stable")]
+    for place, number in enumerate(ranking[:FINALISTS]):
+        if scores[number] < LEAST_FIT * scores[ranking[0]]:
+            break
+        if _is_steady(video, times[number], looks[number].brightness):
+            return times[number]
+        on_progress(0.8 + 0.2 * (place + 1) / FINALISTS)
+    return times[ranking[0]]
+
+
+def score(looks: Sequence[Looks], places: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """How well each candidate would stand for the video, 0 to 1; places: shares of its length, 0 to 1.
+
+    Sharpness is judged against the other candidates: what is sharp in a cartoon is not in a forest.
+    """
+    sharpest = min(DETAIL, max(1.0, float(np.percentile([look.detail for look in looks], 90))))
+    values = []
+    for look, place in zip(looks, places, strict=True):
+        exposure = np.interp(look.brightness, (DARK, MIDDLE_DARK, MIDDLE_BRIGHT, BRIGHT), (0.0, 1.0, 1.0, 0.0))
+        contrast = min(1.0, look.contrast / CONTRAST)
+        sharpness = min(1.0, look.detail / sharpest)
+        variety = np.interp(look.plain, (SCENE_SHARE, CARD_SHARE), (1.0, CARD_WORTH))
+        usual = 1.0 if USUAL_PLACE[0] <= place <= USUAL_PLACE[1] else ELSEWHERE
+        values.append(exposure * np.sqrt(contrast * sharpness) * variety * usual)
+    return np.array(values, np.float64)
+
+
+def _is_steady(video: VideoFile, moment: float, brightness: float) -> bool:
+    """Whether the picture is about as bright a little later: encoders like to put keyframes into flashes."""
+    try:
+        for picture in video.walk(moment + 1e-6):
+            if picture.time >= min(moment + STEADY_SECONDS, video.duration):
+                change = Looks.of(picture.scaled(SCORED_WIDTH)).brightness - brightness
+                return abs(change) <= STEADY_LEVELS
+    except av.error.FFmpegError:
+        return False
+    return True
+
+
+def _decode(video: VideoFile, moment: float) -> Picture | None:
+    try:
+        return video.frame_at(moment + 1e-6)
+    except av.error.FFmpegError:
+        return None

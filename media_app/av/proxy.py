@@ -1,0 +1,114 @@
+"""Make the two renditions of the comparison page: a small one that seeks at once, and the video without its sound.
+
+Both keep the time of every picture, on the scale of ``currentTime``: what is aligned on one of them is aligned on all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track
+from media_app.av.hls import NotOffered
+from media_app.av.isobmff import codecs_of, header_of
+from media_app.av.probe import VideoFacts
+from media_app.av.rungs import encoding, fitted, picture_of, sound_of
+from media_app.av.source import Progress, Source
+
+PROXY_NAME = "proxy.mp4"
+SILENT_NAME = "silent.mp4"
+MIME_TYPE = "video/mp4"
+LINES = 720
+GOP_SECONDS = Fraction(1, 2)
+MAX_GOP = 60  # frames
+QUALITY = 21
+# Forced this early, the next picture of a variable rate is still within the half second.
+FORCED_SECONDS = 0.4
+# What an MP4 can carry, and the sample entry that players look for where there are several.
+CARRIED = {
+    "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
+    "mpeg1video": "mp4v", "mjpeg": "mp4v",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Mp4Rendition:
+    """width, height: pixels as displayed. bit_rate: bits a second, mean. codecs: RFC 6381, empty for rare ones.
+
+    size: bytes.
+    """
+
+    width: int
+    height: int
+    bit_rate: int
+    codecs: str
+    size: int
+    mime_type: str = MIME_TYPE
+
+
+def make_proxy(folder: Path, source: Source, program: Ffmpeg, on_progress: Progress | None = None) -> Mp4Rendition:
+    """Encode ``proxy.mp4``: at most 720 lines, a keyframe every half second, no B-frames, every frame of the source.
+
+    Raises :class:`media_app.av.ffmpeg.ConversionFailed` and OSError.
+    """
+    width, height = fitted(source.facts, LINES)
+    tracks = [picture_of(source, (width, height))]
+    if source.sound is not None:
+        tracks.append(sound_of(source.sound))
+    options: dict[str, Any] = {
+        "crf": QUALITY, "bf": 0, "refs": 1, "g": gop_frames(source.facts), "fps_mode": "passthrough",
+        "enc_time_base:v": "demux",
+    }  # fmt: skip
+    if source.facts.is_vfr:
+        options["force_key_frames"] = f"expr:gte(t,prev_forced_t+{FORCED_SECONDS})+isnan(prev_forced_t)"
+    path = folder / PROXY_NAME
+    _run(path, source, program, tracks=tracks, options=encoding(source, program, **options), on_progress=on_progress)
+    return _describe(path, width, height, source.facts)
+
+
+def gop_frames(facts: VideoFacts) -> int:
+    """Frames between two keyframes of the proxy: half a second at the true rate, not more."""
+    return min(MAX_GOP, max(1, int(facts.fps * GOP_SECONDS)))
+
+
+def make_silent(folder: Path, source: Source, program: Ffmpeg, on_progress: Progress | None = None) -> Mp4Rendition:
+    """Copy the picture alone into ``silent.mp4``.
+
+    Raises :class:`NotOffered` where MP4 cannot carry it as it is; ConversionFailed and OSError.
+    """
+    facts = source.facts
+    tag = CARRIED.get(facts.codec)
+    if tag is None:
+        raise NotOffered(f"An MP4 file cannot carry {facts.codec}.")
+    if not source.times_pictures:
+        raise NotOffered("It does not say when its pictures are to be shown.")
+    options = {"c:v": "copy", "tag:v": tag, **WITHOUT_TAGS}
+    path = folder / SILENT_NAME
+    _run(path, source, program, tracks=[Track(source.track)], options=options, on_progress=on_progress)
+    return _describe(path, facts.width, facts.height, facts)
+
+
+def _run(
+    path: Path, source: Source, program: Ffmpeg, *, tracks: Sequence[Track], options: dict[str, Any],
+    on_progress: Progress | None,
+) -> None:  # fmt: skip
+    options = {**options, "copyts": None, "f": "mp4", "movflags": "+faststart"}
+    # On the scale of ``currentTime``; ffmpeg by itself would have every file start at zero.
+    reading = {"itsoffset": f"{float(-source.origin):.6f}"}
+    program.make(path, source, tracks, options, on_progress=on_progress, reading=reading)
+
+
+def _describe(path: Path, width: int, height: int, facts: VideoFacts) -> Mp4Rendition:
+    size = path.stat().st_size
+    try:
+        header = header_of(path)
+    except ValueError as exc:
+        raise ConversionFailed("Nothing of it could be converted.") from exc
+    try:
+        codecs = codecs_of(header)
+    except ValueError:
+        codecs = ""  # copied from a codec that is not named here
+    return Mp4Rendition(width, height, round(size * 8 / max(facts.duration, 0.001)), codecs, size)

@@ -1,0 +1,128 @@
+"""A sheet of small pictures over the whole video and the WebVTT that says which part of it shows which time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from media_app.av.container import MediaError
+from media_app.av.frames import Image, VideoFile
+from media_app.av.picture import MIME_TYPE, write_jpeg
+from media_app.av.sampling import sample, spread
+from media_app.av.source import Progress
+
+IMAGE_NAME = "sprite.jpg"
+VTT_NAME = "sprite.vtt"
+MAX_THUMBS = 100
+COLUMNS = 10
+LONGER_SIDE = 160  # pixels of a thumb
+LEAST_SIDE = 16
+QUALITY = 75
+MAX_BYTES = 2_000_000
+# Seconds between thumbs: the first that needs no more than MAX_THUMBS.
+INTERVALS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 45, 60, 90, 120, 180, 300)
+LEAST_CUE = 0.001  # seconds: what WebVTT can tell apart
+
+
+@dataclass(frozen=True, slots=True)
+class Sprite:
+    """thumbs: how many. width, height: pixels of the sheet. size: bytes of both files."""
+
+    thumbs: int
+    width: int
+    height: int
+    size: int
+    mime_type: str = MIME_TYPE
+
+
+def make_sprite(folder: Path, video: VideoFile, on_progress: Progress | None = None) -> Sprite:
+    """Write ``sprite.jpg`` and ``sprite.vtt`` into ``folder``; the cues cover 0 to the end without a gap.
+
+    Raises :class:`MediaError` when nothing of it can be decoded, OSError where the files cannot be written.
+    """
+    width, height = thumb_size(video.width, video.height)
+    moments = spread(video.duration, count_thumbs(video.duration))
+    thumbs: list[Image] = []
+    times: list[float] = []
+    for picture in sample(video, moments):
+        thumbs.append(_fitted(picture.scaled(width), width, height))
+        times.append(picture.time)
+        if on_progress is not None:
+            on_progress(0.95 * len(thumbs) / len(moments))
+    if not thumbs:
+        raise MediaError(MediaError.UNREADABLE, "No picture of the video can be decoded.")
+    starts, kept = cue_starts(times, video.duration)
+    sheet = tile([thumbs[number] for number in kept], COLUMNS)
+    size = write_jpeg(folder / IMAGE_NAME, sheet, MAX_BYTES, QUALITY)
+    boxes = [(number % COLUMNS * width, number // COLUMNS * height, width, height) for number in range(len(kept))]
+    content = web_vtt([*starts, video.duration], boxes).encode()
+    (folder / VTT_NAME).write_bytes(content)
+    return Sprite(len(kept), sheet.shape[1], sheet.shape[0], size + len(content))
+
+
+def count_thumbs(duration: float) -> int:
+    """How many thumbs a video of ``duration`` seconds gets: one at a round interval, 100 at most."""
+    interval = next((seconds for seconds in INTERVALS if duration <= seconds * MAX_THUMBS), duration / MAX_THUMBS)
+    return min(MAX_THUMBS, max(1, round(duration / interval)))
+
+
+def thumb_size(width: int, height: int) -> tuple[int, int]:
+    """Pixels of a thumb: the longer side is 160, the other in proportion, both even."""
+    scale = LONGER_SIDE / max(width, height)
+    sides = (max(LEAST_SIDE, 2 * round(side * scale / 2)) for side in (width, height))
+    return next(sides), next(sides)
+
+
+def cue_starts(times: Sequence[float], duration: float) -> tuple[list[float], list[int]]:
+    """Where the cue of each picture starts, seconds, and which pictures have one: ``times`` are theirs, ascending.
+
+    A cue begins half way between its picture and the one before, so that every time shows its nearest picture.
+    """
+    starts, kept = [0.0], [0]
+    for number in range(1, len(times)):
+        start = round((times[number - 1] + times[number]) / 2, 3)
+        if starts[-1] + LEAST_CUE <= start <= duration - LEAST_CUE:
+            starts.append(start)
+            kept.append(number)
+    return starts, kept
+
+
+def tile(thumbs: Sequence[Image], columns: int) -> Image:
+    """Lay pictures of one size out row by row; the rest of the last row is black."""
+    height, width = thumbs[0].shape[:2]
+    across = min(columns, len(thumbs))
+    sheet = np.zeros((-(-len(thumbs) // across) * height, across * width, 3), np.uint8)
+    for number, thumb in enumerate(thumbs):
+        row, column = divmod(number, across)
+        sheet[row * height : (row + 1) * height, column * width : (column + 1) * width] = thumb
+    return sheet
+
+
+def web_vtt(edges: Sequence[float], boxes: Sequence[tuple[int, int, int, int]]) -> str:
+    """WebVTT whose cue n spans ``edges[n]`` to ``edges[n + 1]`` seconds and names a part of the sheet.
+
+    The part is a spatial media fragment (W3C Media Fragments URI 1.0, section 4.2.2).
+    """
+    lines = ["WEBVTT", ""]
+    for number, box in enumerate(boxes):
+        lines.append(f"{timestamp(edges[number])} --> {timestamp(edges[number + 1])}")
+        lines += [f"{IMAGE_NAME}#xywh={','.join(map(str, box))}", ""]
+    return "\n".join(lines)
+
+
+def timestamp(seconds: float) -> str:
+    """WebVTT's way to write a time."""
+    whole = round(seconds * 1000)
+    minutes, milliseconds = divmod(whole, 60_000)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{milliseconds // 1000:02d}.{milliseconds % 1000:03d}"
+
+
+def _fitted(image: Image, width: int, height: int) -> Image:
+    """``image`` at exactly this size: rounding, a small video or a change of size on the way make others."""
+    if image.shape[:2] == (height, width):
+        return image
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

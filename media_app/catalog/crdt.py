@@ -1,0 +1,394 @@
+"""What many people write about one video, some of them offline, merged without losing any of it.
+
+A :class:`Document` is a state-based CRDT (Shapiro et al. 2011, "Conflict-free Replicated Data Types"): applying an
+:class:`Operation` and joining two documents are commutative, associative and idempotent. The same set of operations
+gives the same document, byte for byte, in whatever order, pieces or repetitions it came.
+
+- A field is a register that keeps its causally maximal writes (a multi-value register) and shows the greatest
+  (timestamp, actor, counter) among them.
+- Tags are an observed-remove set in which an addition wins over a removal that had not seen it (Bieniusa et al. 2012,
+  "An optimized conflict-free replicated set"): dots for additions, a clock for the removals of each tag.
+
+A dot is (actor, counter). An operation's dot is its actor's entry of its own clock. What an operation *covers* is all
+that its clock names but itself; a write lives as long as no other operation covers it. The state holds one write per
+actor and field, one addition per actor and tag, and clocks: it grows with people and tags, not with operations.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+Clock = dict[str, int]
+# What the video was made with: older than any operation, and seen by all of them.
+BASE = ""
+MOST_TAGS = 50
+
+
+class OperationType(StrEnum):
+    """What an operation does; its value is a text, a truth value, or for ``set_tags`` a list of texts."""
+
+    UPDATE_TITLE = "update_title"
+    UPDATE_DESCRIPTION = "update_description"
+    UPDATE_CATEGORY = "update_category"
+    UPDATE_FEATURED = "update_featured"
+    ADD_TAG = "add_tag"
+    REMOVE_TAG = "remove_tag"
+    SET_TAGS = "set_tags"
+
+
+FIELDS: dict[OperationType, str] = {
+    OperationType.UPDATE_TITLE: "title",
+    OperationType.UPDATE_DESCRIPTION: "description",
+    OperationType.UPDATE_CATEGORY: "category",
+    OperationType.UPDATE_FEATURED: "is_featured",
+}
+
+
+class Order(StrEnum):
+    """How one clock stands to another."""
+
+    EQUAL = "equal"
+    BEFORE = "before"
+    AFTER = "after"
+    CONCURRENT = "concurrent"
+
+
+def compare(one: Mapping[str, int], other: Mapping[str, int]) -> Order:
+    """How ``one`` stands to ``other``; an entry that is missing is 0."""
+    actors = one.keys() | other.keys()
+    behind = any(one.get(actor, 0) < other.get(actor, 0) for actor in actors)
+    ahead = any(one.get(actor, 0) > other.get(actor, 0) for actor in actors)
+    if behind and ahead:
+        return Order.CONCURRENT
+    return Order.BEFORE if behind else Order.AFTER if ahead else Order.EQUAL
+
+
+def join(one: Mapping[str, int], other: Mapping[str, int]) -> Clock:
+    """The least clock that has seen what both have seen."""
+    joined = dict(one)
+    for actor, counter in other.items():
+        if counter > joined.get(actor, -1):
+            joined[actor] = counter
+    return joined
+
+
+class Key(NamedTuple):
+    """What decides between writes that knew nothing of each other. timestamp: microseconds since 1970."""
+
+    timestamp: int
+    actor: str
+    counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that one writer did. timestamp: microseconds since 1970. clock: all that it had seen, and itself."""
+
+    type: OperationType
+    value: Any
+    timestamp: int
+    actor: str
+    clock: Clock
+
+    @property
+    def counter(self) -> int:
+        return self.clock[self.actor]
+
+    @property
+    def key(self) -> Key:
+        return Key(self.timestamp, self.actor, self.counter)
+
+    @property
+    def covers(self) -> Clock:
+        """What it had seen."""
+        return {**self.clock, self.actor: self.counter - 1, BASE: 0}
+
+
+class Dots:
+    """Which counters of each actor have come: closed ranges in order, as few as there are gaps."""
+
+    def __init__(self, ranges: Mapping[str, list[list[int]]] | None = None) -> None:
+        self.ranges: dict[str, list[list[int]]] = {
+            name: [list(one) for one in own] for name, own in (ranges or {}).items()
+        }
+
+    def __contains__(self, dot: tuple[str, int]) -> bool:
+        actor, counter = dot
+        own = self.ranges.get(actor, [])
+        at = _first_ending_at(own, counter)
+        return at < len(own) and own[at][0] <= counter
+
+    def add(self, actor: str, first: int, last: int) -> None:
+        """Note the counters ``first`` to ``last``."""
+        own = self.ranges.setdefault(actor, [])
+        at = end = _first_ending_at(own, first - 1)
+        while end < len(own) and own[end][0] <= last + 1:
+            end += 1
+        touched = own[at:end]
+        own[at:end] = [[min([first, *(one[0] for one in touched)]), max([last, *(one[1] for one in touched)])]]
+
+    def count(self) -> int:
+        """How many there are."""
+        return sum(last - first + 1 for ranges in self.ranges.values() for first, last in ranges)
+
+    def clock(self) -> Clock:
+        """The greatest of each actor, in their order: it is shown, and the same wherever it was merged."""
+        return {actor: ranges[-1][1] for actor, ranges in sorted(self.ranges.items())}
+
+
+def _first_ending_at(ranges: list[list[int]], counter: int) -> int:
+    """Where the first range stands that ends at ``counter`` or after it."""
+    return bisect_left(ranges, counter, key=lambda one: one[1])
+
+
+class Write(NamedTuple):
+    """A value that somebody wrote."""
+
+    key: Key
+    value: Any
+
+
+@dataclass(slots=True)
+class Register:
+    """One field. writes: those that nobody has covered, one per actor. covered: what anybody had seen.
+
+    greatest: of all writes there ever were; shown where writers claim to have seen each other and none is left.
+    """
+
+    writes: dict[str, Write] = field(default_factory=dict)
+    covered: Clock = field(default_factory=dict)
+    greatest: Write | None = None
+
+    def apply(self, operation: Operation) -> None:
+        self._take([Write(operation.key, operation.value)], operation.covers)
+
+    def join(self, other: Register) -> None:
+        writes = [*other.writes.values(), *([other.greatest] if other.greatest else [])]
+        self._take(writes, other.covered)
+
+    def meets(self, operation: Operation) -> bool:
+        """Whether a write that lives here and the operation have not seen each other."""
+        if operation.counter <= self.covered.get(operation.actor, -1):
+            return False
+        return any(write.key.counter > operation.covers.get(actor, 0) for actor, write in self.writes.items())
+
+    def value(self, otherwise: Any) -> Any:
+        """What is shown. otherwise: where nothing has been written."""
+        living = max(self.writes.values(), key=lambda write: write.key, default=self.greatest)
+        return otherwise if living is None else living.value
+
+    def _take(self, writes: Iterable[Write], covers: Clock) -> None:
+        self.covered = join(self.covered, {actor: counter for actor, counter in covers.items() if counter > 0})
+        for write in writes:
+            held = self.writes.get(write.key.actor)
+            if held is None or held.key.counter < write.key.counter:
+                self.writes[write.key.actor] = write
+            if self.greatest is None or self.greatest.key < write.key:
+                self.greatest = write
+        self.writes = {
+            actor: write for actor, write in self.writes.items() if write.key.counter > self.covered.get(actor, 0)
+        }
+
+
+class Addition(NamedTuple):
+    """A tag's newest addition by one actor. place: where it stood in the list that it came in."""
+
+    counter: int
+    timestamp: int
+    place: int
+
+
+@dataclass(slots=True)
+class TagSet:
+    """Tags. added: by tag and actor. removed: the clock of each tag's removals. cleared: that of ``set_tags``."""
+
+    added: dict[str, dict[str, Addition]] = field(default_factory=dict)
+    removed: dict[str, Clock] = field(default_factory=dict)
+    cleared: Clock = field(default_factory=dict)
+
+    def apply(self, operation: Operation) -> None:
+        match operation.type:
+            case OperationType.ADD_TAG:
+                self._add(operation.value, operation.actor, Addition(operation.counter, operation.timestamp, 0))
+                self._settle([operation.value])
+            case OperationType.REMOVE_TAG:
+                # Its own dot as well, which is no addition: who has not seen it has not seen the removal.
+                clock = {**operation.clock, BASE: 0}
+                self.removed[operation.value] = join(self.removed.get(operation.value, {}), clock)
+                self._settle([operation.value])
+            case OperationType.SET_TAGS:
+                self.cleared = join(self.cleared, operation.covers)
+                for place, tag in enumerate(operation.value):
+                    self._add(tag, operation.actor, Addition(operation.counter, operation.timestamp, place))
+                self._settle(self.added.keys() | self.removed.keys())
+
+    def join(self, other: TagSet) -> None:
+        self.cleared = join(self.cleared, other.cleared)
+        for tag, clock in other.removed.items():
+            self.removed[tag] = join(self.removed.get(tag, {}), clock)
+        for tag, actors in other.added.items():
+            for actor, addition in actors.items():
+                self._add(tag, actor, addition)
+        self._settle(self.added.keys() | self.removed.keys())
+
+    def meets(self, operation: Operation) -> bool:
+        """Whether the operation and what has been done to the same tags have not seen each other and disagree."""
+        covers = operation.covers
+        if operation.type == OperationType.ADD_TAG:
+            removed, own = self.removed.get(operation.value, {}), operation.actor
+            if operation.counter <= max(self.cleared.get(own, -1), removed.get(own, -1)):
+                return False
+            return any(counter > covers.get(actor, 0) for actor, counter in removed.items() if actor != own)
+        given = set(operation.value) if operation.type == OperationType.SET_TAGS else set()
+        tags = (
+            [operation.value]
+            if operation.type == OperationType.REMOVE_TAG
+            else [tag for tag in self.added if tag not in given]
+        )
+        return any(
+            addition.counter > covers.get(actor, -1)
+            for tag in tags
+            for actor, addition in self.added.get(tag, {}).items()
+        )
+
+    def value(self) -> list[str]:
+        """The tags in the order in which they came to be, and no more than :data:`MOST_TAGS`."""
+        first = {
+            tag: min((one.timestamp, actor, one.counter, one.place) for actor, one in actors.items())
+            for tag, actors in self.added.items()
+        }
+        return sorted(first, key=lambda tag: (first[tag], tag))[:MOST_TAGS]
+
+    def _add(self, tag: str, actor: str, addition: Addition) -> None:
+        actors = self.added.setdefault(tag, {})
+        # Who has seen an actor's newest addition has seen the older ones.
+        if actor not in actors or actors[actor] < addition:
+            actors[actor] = addition
+
+    def _settle(self, tags: Iterable[str]) -> None:
+        """Drop of these what is removed, and of their own clocks what ``cleared`` says already."""
+        for tag in tags:
+            removed = self.removed.pop(tag, {})
+            removed = {actor: counter for actor, counter in removed.items() if counter > self.cleared.get(actor, -1)}
+            if removed:
+                self.removed[tag] = removed
+            living = {
+                actor: one
+                for actor, one in self.added.pop(tag, {}).items()
+                if one.counter > max(self.cleared.get(actor, -1), removed.get(actor, -1))
+            }
+            if living:
+                self.added[tag] = living
+
+
+@dataclass(slots=True)
+class Document:
+    """All that is known of one video's words. greatest: the key of the greatest operation."""
+
+    registers: dict[str, Register] = field(default_factory=lambda: {name: Register() for name in FIELDS.values()})
+    tags: TagSet = field(default_factory=TagSet)
+    dots: Dots = field(default_factory=Dots)
+    greatest: Key | None = None
+
+    @classmethod
+    def begin(cls, tags: Iterable[str] = ()) -> Document:
+        """The document of a new video; its first tags are older than any operation."""
+        document = cls()
+        for place, tag in enumerate(tags):
+            document.tags._add(tag, BASE, Addition(0, 0, place))
+        return document
+
+    def apply(self, operation: Operation) -> bool:
+        """Take one operation in; whether it was new."""
+        if (operation.actor, operation.counter) in self.dots:
+            return False
+        self.dots.add(operation.actor, operation.counter, operation.counter)
+        self.greatest = operation.key if self.greatest is None else max(self.greatest, operation.key)
+        self._part(operation).apply(operation)
+        return True
+
+    def meets(self, operation: Operation) -> bool:
+        """Whether the operation conflicts with what has been written here: neither had seen the other."""
+        return self._part(operation).meets(operation)
+
+    def join(self, other: Document) -> None:
+        """Take in all that another document knows."""
+        for name, register in self.registers.items():
+            register.join(other.registers[name])
+        self.tags.join(other.tags)
+        for actor, ranges in other.dots.ranges.items():
+            for first, last in ranges:
+                self.dots.add(actor, first, last)
+        if other.greatest and (self.greatest is None or self.greatest < other.greatest):
+            self.greatest = other.greatest
+
+    @property
+    def clock(self) -> Clock:
+        """The greatest counter of each actor that has come."""
+        return self.dots.clock()
+
+    @property
+    def version(self) -> int:
+        """1 and the number of operations."""
+        return 1 + self.dots.count()
+
+    def values(self, base: Mapping[str, Any]) -> dict[str, Any]:
+        """What is shown. base: the fields as the video was made."""
+        shown = {name: register.value(base[name]) for name, register in self.registers.items()}
+        return {**shown, "tags": self.tags.value()}
+
+    def _part(self, operation: Operation) -> Register | TagSet:
+        name = FIELDS.get(operation.type)
+        return self.registers[name] if name else self.tags
+
+    def to_json(self) -> dict[str, Any]:
+        """The same document is the same JSON, whatever it was made of."""
+        return {
+            "registers": {
+                name: {
+                    "writes": [[*write.key, write.value] for _, write in sorted(register.writes.items())],
+                    "covered": dict(sorted(register.covered.items())),
+                    "greatest": [*register.greatest.key, register.greatest.value] if register.greatest else None,
+                }
+                for name, register in sorted(self.registers.items())
+            },
+            "tags": {
+                "added": {
+                    tag: {actor: list(one) for actor, one in sorted(actors.items())}
+                    for tag, actors in sorted(self.tags.added.items())
+                },
+                "removed": {tag: dict(sorted(clock.items())) for tag, clock in sorted(self.tags.removed.items())},
+                "cleared": dict(sorted(self.tags.cleared.items())),
+            },
+            "dots": dict(sorted(self.dots.ranges.items())),
+            "greatest": list(self.greatest) if self.greatest else None,
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Document:
+        """The document that :meth:`to_json` told."""
+
+        def write(row: list[Any]) -> Write:
+            return Write(Key(*row[:3]), row[3])
+
+        registers = {
+            name: Register(
+                {row[1]: write(row) for row in part["writes"]},
+                dict(part["covered"]),
+                write(part["greatest"]) if part["greatest"] else None,
+            )
+            for name, part in told["registers"].items()
+        }
+        tags = TagSet(
+            {
+                tag: {actor: Addition(*one) for actor, one in actors.items()}
+                for tag, actors in told["tags"]["added"].items()
+            },
+            {tag: dict(clock) for tag, clock in told["tags"]["removed"].items()},
+            dict(told["tags"]["cleared"]),
+        )
+        return cls(registers, tags, Dots(told["dots"]), Key(*told["greatest"]) if told["greatest"] else None)

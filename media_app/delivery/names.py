@@ -1,0 +1,48 @@
+"""What the headers of a file say of its name and type: nothing that a caller could make act; free of Django."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+MAX_LETTERS = 150
+FORBIDDEN = frozenset('/\\:*?"<>|')  # what some file system does not take
+PLAIN_TYPE = "application/octet-stream"
+_MEDIA_TYPE = re.compile(r"(video|audio)/[a-z0-9][a-z0-9.+-]{0,60}")
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
+# What a made file is sent as. Nothing that a browser would take for a page.
+MADE_TYPES = {
+    ".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".vtt": "text/vtt; charset=utf-8",
+    ".json": "application/json", ".mp4": "video/mp4",
+}  # fmt: skip
+
+
+def media_type(claimed: str) -> str:
+    """A video's own type, or the one that says nothing: never one that a browser would run."""
+    return claimed if _MEDIA_TYPE.fullmatch(claimed) else PLAIN_TYPE
+
+
+def made_type(name: str) -> str | None:
+    """The content type of a made file by its name; None for what is never sent."""
+    return MADE_TYPES.get(PurePosixPath(name).suffix)
+
+
+def attachment(title: str, location: str) -> str:
+    """``Content-Disposition`` (RFC 6266, RFC 8187) that saves a file under its title and the suffix of its place."""
+    stem = " ".join("".join(map(_harmless, title)).split())[:MAX_LETTERS].strip(". ") or "video"
+    suffix = PurePosixPath(location).suffix.lower()
+    if not _SUFFIX.fullmatch(suffix) or stem.lower().endswith(suffix):
+        suffix = ""
+    name = stem + suffix
+    plain = "".join(letter if letter.isascii() else "_" for letter in name).replace("%", "_")
+    header = f'attachment; filename="{plain}"'
+    return header if plain == name else f"{header}; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _harmless(letter: str) -> str:
+    """The letter, or what stands for one that ends a header, turns the text around, or no file's name may have."""
+    if letter in FORBIDDEN:
+        return "_"
+    return " " if unicodedata.category(letter)[0] in "CZ" else letter

@@ -1,0 +1,74 @@
+"""Which address a device is given for a video: the form by its facts, the place by where the bytes are."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from media_app.catalog.models import Rendition, RenditionKind, Video
+from media_app.catalog.services import is_local
+from media_app.delivery import cdn, names, urls
+from media_app.delivery.choice import Device, Facts, Form, choose
+from media_app.delivery.gate import Use, use_of
+from media_app.delivery.sources import address_elsewhere
+from media_app.store import files as store
+from vodplatform.base import signing
+from vodplatform.base.errors import DomainError
+
+MADE_FORMS = {RenditionKind.HLS: Form.LADDER, RenditionKind.PROXY: Form.PROXY}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """delivery_type: as the contract names it. expires: epoch seconds; None where the sign-in opens the address."""
+
+    address: str
+    delivery_type: str
+    expires: int | None
+    is_global: bool
+    renditions: list[dict[str, Any]] = field(default_factory=list)
+
+
+def choose_delivery(video: Video, device: Device, *, seconds: float, signed: bool) -> Delivery:
+    """Where ``device`` plays ``video`` from, for ``seconds``. Reads ``video.renditions``.
+
+    signed: whether the address stands for itself; a ladder's always does, its playlists name each other.
+    Raises ``video_not_ready`` while there is nothing to play, ``unavailable``.
+    """
+    if use_of(video) != Use.PLAY:
+        raise DomainError("video_not_ready")
+    rows = list(video.renditions.all())
+    for row in rows:
+        row.video = video
+    made = frozenset(MADE_FORMS[RenditionKind(row.kind)] for row in rows if row.kind in MADE_FORMS)
+    sound = [str(track.get("codec", "")) for track in video.audio_tracks]
+    form = choose(Facts(video.mime_type, video.codec, sound, made), device)
+    shown = [urls.shown(row, seconds) for row in rows if row.kind in urls.PLAYABLE]
+    if form == Form.LADDER:
+        address = urls.hls_url(video, seconds)
+        token = address.removeprefix(urls.HLS_PREFIX).partition("/")[0]
+        return Delivery(address, "hls", signing.ends(token), cdn.is_set() and not store.is_local(), shown)
+    proxy = next((row for row in rows if row.kind == RenditionKind.PROXY), None) if form == Form.PROXY else None
+    place = _place(video, proxy, seconds, signed=signed)
+    return Delivery(*place, shown)
+
+
+def _place(video: Video, proxy: Rendition | None, seconds: float, *, signed: bool) -> tuple[str, str, int | None, bool]:
+    """(address, delivery type, end, whether a CDN gives it) of the original, or of its proxy."""
+    here = store.is_local() if proxy else is_local(video)
+    if not here and signed:
+        key = proxy.key_of("video") if proxy else video.location
+        content_type = "video/mp4" if proxy else names.media_type(video.mime_type)
+        until = round(time.time() + seconds)
+        kind = "cdn_signed" if cdn.is_set() else "s3_signed"
+        return address_elsewhere(key, content_type, until), kind, until, cdn.is_set()
+    if proxy:
+        address = urls.rendition_url(proxy, seconds)
+        token = address.removeprefix(urls.RENDITION_PREFIX).partition("/")[0]
+    elif signed:
+        address = urls.stream_url(video, seconds)
+        token = address.partition("?sig=")[2]
+    else:
+        return f"{urls.STREAM_PREFIX}{video.pk}", "local", None, False
+    return address, "local_signed", signing.ends(token), False

@@ -1,0 +1,382 @@
+"""What the address of a byte door names, once signature, row and permission allow it; sends nothing itself."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ObjectDoesNotExist
+
+from media_app.catalog.library_roots import is_inside, roots_of
+from media_app.catalog.models import Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
+from media_app.delivery import accel, cdn, names, waiting
+from media_app.delivery.gate import Use, use_of
+from media_app.delivery.playlists import Rung, master_playlist, with_suffix
+from media_app.delivery.urls import HLS, PLAYLIST, RENDITION, STREAM, is_restricted, lifetime, signed_name
+from media_app.store import files as store
+from vodplatform.accounts.models import User
+from vodplatform.base import signing
+from vodplatform.base.errors import DomainError
+
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+MEDIA_TYPE = "video/mp4"
+MAX_PLAYLIST_BYTES = 8 * 1024**2
+LEAST_SECONDS = 60
+MOST_KEPT_SECONDS = 3600
+# What the sign-in opened, or what everybody may see for as long as it is shown: asked for again each time.
+KEPT_UNTIL_ASKED = "private, no-cache"
+FOR_EVER = ", immutable"
+# A master playlist grows while lower rungs are being made.
+KEPT_SHORTLY = "private, max-age=10"
+# The signature is checked each time, so the way on from it is not kept.
+NOT_KEPT = "private, no-store"
+SOURCE_RUNG = "source"
+STREAM_COLUMNS = (
+    "status", "source", "location", "owner", "title", "mime_type", "duration", "place", "is_hidden", "deleted_at",
+)  # fmt: skip
+WATCHABLE = (VideoStatus.PROCESSING, VideoStatus.READY)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """An open file of this machine; whoever gets it closes the descriptor. modified_ns: as found when it was opened.
+
+    place: whose threads wait for it (:mod:`media_app.delivery.waiting`). tells: whether its file system says at once
+    what is not in memory. Those that are reached over a network do not, so nothing is asked of them but in a thread.
+    """
+
+    descriptor: int
+    size: int
+    modified_ns: int
+    place: str = waiting.MEDIA
+    tells: bool = False
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.size:x}-{self.modified_ns:x}"'
+
+    @property
+    def modified(self) -> float:
+        return self.modified_ns / 1e9
+
+    def has_changed(self) -> bool:
+        """Whether the file was written to since. May wait for the disk."""
+        found = os.fstat(self.descriptor)
+        return (found.st_size, found.st_mtime_ns) != (self.size, self.modified_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """A file on S3 that is read through us. etag: S3's own, as who is sent on gets it. modified: epoch seconds."""
+
+    key: str
+    size: int
+    etag: str
+    modified: float
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """A local file that nginx sends. address: of its internal location."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A file that the caller gets at another server. address: signed there."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a disk or the bucket has to be asked for first, which may take its time.
+
+    load: raises ``DomainError``. place: whose threads wait for it (:mod:`media_app.delivery.waiting`).
+    """
+
+    load: Callable[[], OpenFile | HandedOver | StoredObject | bytes]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What to answer with. disposition: empty unless it is to be saved under a name.
+
+    shows: the catalogue video that is watched by whoever is given this from its first byte.
+    """
+
+    content: OpenFile | StoredObject | HandedOver | Elsewhere | bytes | Pending
+    content_type: str
+    cache: str
+    disposition: str = ""
+    shows: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a caller asked of a door. parts: of the address. options: of the query. headers: by their small names."""
+
+    method: str
+    route: str
+    parts: Mapping[str, str]
+    options: Mapping[str, str]
+    headers: Mapping[str, str]
+
+    def wants(self, option: str) -> bool:
+        """Whether a switch such as ``proxy=1`` is on."""
+        return self.options.get(option, "") in ("1", "true")
+
+    @property
+    def through_us(self) -> bool:
+        """Whether the bytes have to come from here: a signature for S3 is for GET alone, and fetch needs CORS."""
+        return self.method == "HEAD" or self.wants("proxy")
+
+
+@contextmanager
+def as_refusals() -> Iterator[None]:
+    """What cannot be found is 404, whatever the reason; a signature that was ours once is 410."""
+    try:
+        yield
+    except signing.ExpiredSignature as exc:
+        raise DomainError("gone") from exc
+    except (signing.BadSignature, FileNotFoundError, KeyError, ObjectDoesNotExist) as exc:
+        raise DomainError("not_found") from exc
+
+
+def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
+    """The original of a video: for whoever may see it, or carries a signature where ``user`` is None.
+
+    Raises ``unauthenticated``, ``not_found``, ``gone``, ``video_not_ready``, ``unavailable``.
+    """
+    with as_refusals():
+        video_id = _uuid(request.parts["video_id"])
+        rows = Video.objects.all() if user is None else Video.objects.visible_to(user)
+        signed = None if user is not None else _Signed.of(request.options["sig"], STREAM, video_id)
+        video = rows.only(*STREAM_COLUMNS).filter(pk=video_id, deleted_at=None).first()
+        if video is None:
+            # To sign in may help. Whoever has, learns nothing of what is not theirs.
+            raise DomainError("unauthenticated") if isinstance(user, AnonymousUser) else FileNotFoundError(video_id)
+        until = signed.until_of(video) if signed else time.time() + lifetime(video)
+        use = use_of(video)
+        if use == Use.NEVER:
+            raise FileNotFoundError(video_id)
+        if use == Use.LATER:
+            raise DomainError("video_not_ready", "The video's file has not come in yet. Ask again in a while.")
+        # What could not be taken in is its owner's to have back, and nobody's to play.
+        failed = use == Use.SAVE
+        content_type = names.PLAIN_TYPE if failed else names.media_type(video.mime_type)
+        saved = failed or request.wants("download")
+        disposition = names.attachment(video.title, video.location) if saved else ""
+        cache = _kept(until) if signed else KEPT_UNTIL_ASKED
+        if video.source == VideoSource.REFERENCE or store.is_local():
+            found = Found(_original(video), content_type, cache, disposition)
+        else:
+            found = _remote(request, video.location, content_type, cache, until=until, disposition=disposition)
+        return replace(found, shows=_shown(video))
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """A signature of ours for one thing. until: epoch seconds. opens_restricted: whether it was made for moderators."""
+
+    until: int
+    opens_restricted: bool
+
+    @classmethod
+    def of(cls, token: str, purpose: str, key: uuid.UUID) -> _Signed:
+        """Raises ``BadSignature``, ``ExpiredSignature``; asks nothing of the database."""
+        try:
+            return cls(signing.verify(token, purpose, signed_name(key, False)), False)
+        except signing.ExpiredSignature:
+            raise
+        except signing.BadSignature:
+            return cls(signing.verify(token, purpose, signed_name(key, True)), True)
+
+    def until_of(self, video: Video) -> int:
+        """When it ends for a video as it stands now. Raises ``FileNotFoundError`` where it opens it no more."""
+        if is_restricted(video) and not self.opens_restricted:
+            raise FileNotFoundError(video.pk)
+        return self.until
+
+
+def find_rendition(request: Request) -> Found:
+    """A file of a poster, sprite, peaks, proxy or silent rendition, by the signature in the address."""
+    with as_refusals():
+        rendition_id = _uuid(request.parts["rendition_id"])
+        signed = _Signed.of(request.parts["token"], RENDITION, rendition_id)
+        rows = Rendition.objects.exclude(kind=RenditionKind.HLS).select_related("video")
+        row = rows.get(pk=rendition_id, video__deleted_at=None)
+        until = signed.until_of(row.video)
+        name = request.parts["name"]
+        content_type = names.made_type(name)
+        if name not in row.files.values() or content_type is None:
+            raise FileNotFoundError(name)
+        return _made(request, row, name, content_type, until)
+
+
+def find_hls(request: Request) -> Found:
+    """A playlist or the media of a rung, by the signature in the address."""
+    with as_refusals():
+        video_id, name = _uuid(request.parts["video_id"]), request.parts["name"]
+        signed = _Signed.of(request.parts["token"], HLS, video_id)
+        video = Video.objects.get(pk=video_id, status__in=WATCHABLE, deleted_at=None)
+        until = signed.until_of(video)
+        rows = ladder(video, list(video.renditions.filter(kind=RenditionKind.HLS)))
+        # A player that fetches cannot follow to a bucket without CORS: what it asked for once holds for all.
+        suffix = "?proxy=1" if request.wants("proxy") else ""
+        if "rung" not in request.parts:
+            frame_rate = 0.0 if video.is_variable_frame_rate else float(video.fps)
+            text = master_playlist([_rung(row, video) for row in rows], frame_rate, suffix)
+            return Found(text.encode(), PLAYLIST_TYPE, KEPT_SHORTLY, shows=_shown(video))
+        row = {row.name: row for row in rows}[request.parts["rung"]]
+        if name == PLAYLIST:
+            key, media = row.key_of("playlist"), row.files["media"]
+            return Found(_later(lambda: _playlist(key, media, suffix)), PLAYLIST_TYPE, _kept(until, FOR_EVER))
+        if name != row.files["media"]:
+            raise FileNotFoundError(name)
+        return _made(request, row, name, MEDIA_TYPE, until)
+
+
+def ladder(video: Video, rows: list[Rendition]) -> list[Rendition]:
+    """The rungs to offer: none taller than the source. Raises ``FileNotFoundError`` where there is none."""
+    found = [row for row in rows if row.name == SOURCE_RUNG or not video.height or row.height <= video.height]
+    if not found:
+        raise FileNotFoundError(video.pk)
+    return found
+
+
+def address_elsewhere(key: str, content_type: str, until: float, disposition: str = "") -> str:
+    """Where the bucket, or the CDN before it, gives a file until ``until`` (epoch seconds), a minute at least."""
+    now = time.time()
+    seconds = max(LEAST_SECONDS, round(until - now))
+    if cdn.is_set() and not disposition:
+        return cdn.signed_url(key, round(now) + seconds)
+    return store.presigned(key, seconds, content_type, disposition)
+
+
+def _shown(video: Video) -> uuid.UUID | None:
+    return video.pk if video.place == Place.CATALOGUE else None
+
+
+def _kept(until: float, more: str = "") -> str:
+    """How long a browser may keep what a signature opened: no longer than the signature."""
+    return f"private, max-age={max(0, min(MOST_KEPT_SECONDS, int(until - time.time())))}{more}"
+
+
+def _made(request: Request, row: Rendition, name: str, content_type: str, until: float) -> Found:
+    key = f"{row.folder}{name}"
+    if store.is_local():
+        return Found(_stored(key), content_type, _kept(until, FOR_EVER))
+    if not content_type.startswith("video/"):
+        # Pictures and texts are small, and pages draw and read them: they come from their own origin.
+        return Found(_object(key), content_type, _kept(until, FOR_EVER))
+    return _remote(request, key, content_type, _kept(until), until=until)
+
+
+def _remote(request: Request, key: str, content_type: str, cache: str, *, until: float, disposition: str = "") -> Found:
+    if request.through_us:
+        return Found(_object(key), content_type, cache, disposition)
+    return Found(Elsewhere(address_elsewhere(key, content_type, until, disposition)), content_type, NOT_KEPT)
+
+
+def _original(video: Video) -> Pending:
+    if video.source == VideoSource.STORED:
+        return _stored(video.location)
+    location, roots = video.location, roots_of(video.owner)
+
+    def load() -> OpenFile | HandedOver:
+        path = Path(os.path.realpath(location))
+        if not is_inside(path, roots):
+            raise FileNotFoundError(location)
+        return _local(path, in_place=True, place=place)
+
+    place = waiting.place_of(location)
+    return _pending(load, place)
+
+
+def _stored(key: str) -> Pending:
+    return _pending(lambda: _local(store.local_path(key), in_place=False, place=waiting.MEDIA), waiting.MEDIA)
+
+
+def _local(path: Path, *, in_place: bool, place: str) -> OpenFile | HandedOver:
+    """A file of this machine: one of our own storage, or one that is used ``in_place`` and whose path is resolved.
+
+    Raises ``FileNotFoundError`` also where, between the look at the path and its opening, a link was put into it.
+    """
+    if accel.is_on():
+        with store.told_apart(str(path)):
+            found = path.lstat()
+        if not stat.S_ISREG(found.st_mode):
+            raise FileNotFoundError(path)
+        return HandedOver(accel.internal_address(path))
+    with store.told_apart(str(path)):
+        try:
+            # Not waiting for a writer, should a pipe be put in its place meanwhile.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except (PermissionError, IsADirectoryError) as exc:
+            raise FileNotFoundError(path) from exc
+        found, opened = os.fstat(descriptor), Path(f"/proc/self/fd/{descriptor}").readlink()
+    expected = opened == path if in_place else is_inside(opened, [Path(os.path.realpath(settings.MEDIA_ROOT))])
+    if not stat.S_ISREG(found.st_mode) or not expected:
+        os.close(descriptor)
+        raise FileNotFoundError(path)
+    return OpenFile(descriptor, found.st_size, found.st_mtime_ns, place, _tells(descriptor))
+
+
+def _tells(descriptor: int) -> bool:
+    """Whether a read that must not wait is answered at all; network file systems have no such thing."""
+    try:
+        os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def _rung(row: Rendition, video: Video) -> Rung:
+    peak = max(1, row.bit_rate)
+    average = round(8 * row.size / video.duration) if video.duration else peak
+    return Rung(row.name, row.width, row.height, peak, max(1, min(peak, average)), row.codecs)
+
+
+def _playlist(key: str, media: str, suffix: str) -> bytes:
+    content = b"".join(store.read(key, 0, MAX_PLAYLIST_BYTES))
+    return with_suffix(content.decode("utf-8", errors="replace"), media, suffix).encode()
+
+
+def _object(key: str) -> Pending:
+    def load() -> StoredObject:
+        facts = store.stat(key)
+        return StoredObject(key, facts.size, facts.etag, facts.modified.timestamp())
+
+    return _later(load)
+
+
+def _later(load: Callable[[], StoredObject | bytes]) -> Pending:
+    return _pending(load, waiting.MEDIA if store.is_local() else waiting.BUCKET)
+
+
+def _pending(load: Callable[[], OpenFile | HandedOver | StoredObject | bytes], place: str) -> Pending:
+    def refusing() -> OpenFile | HandedOver | StoredObject | bytes:
+        with as_refusals():
+            return load()
+
+    return Pending(refusing, place)
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError as exc:
+        raise FileNotFoundError(text) from exc

@@ -1,0 +1,415 @@
+"""The one media store, on a file system or on S3: keys in, bytes and paths out. It knows nothing of videos or uploads.
+
+Keys are relative POSIX paths without ``..``. What is written under a key is never written again: whoever makes
+something new takes a new key. Every call may raise :class:`StoreUnavailable`, those that write :class:`StoreFull`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from stat import S_ISREG
+from typing import IO, Any
+
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
+from botocore.exceptions import ClientError
+from django.core.exceptions import SuspiciousFileOperation
+from django.core.files.storage import FileSystemStorage, default_storage
+from s3transfer.subscribers import BaseSubscriber
+
+from vodplatform.base.storage import StoreFull as StoreFull  # noqa: PLC0414 - part of this interface
+from vodplatform.base.storage import StoreUnavailable as StoreUnavailable  # noqa: PLC0414 - part of this interface
+from vodplatform.base.storage import told_apart as told_apart  # noqa: PLC0414 - part of this interface
+
+READ_BYTES = 256 * 1024
+# S3's own limits (Amazon S3 User Guide, "Multipart upload limits").
+LEAST_PART_BYTES = 5 * 1024**2
+MOST_PARTS = 10_000
+_NO_SUCH_UPLOAD = "NoSuchUpload"
+# Also the answer to any range of an empty file.
+_BEYOND_THE_END = frozenset({"416", "InvalidRange"})
+# Beside the attempts of each call, those for bytes that break off on their way; five by default.
+_TRANSFER = TransferConfig(num_download_attempts=2)
+_COPY_BYTES = 8 * 1024**2
+# How often whoever waits for a transfer is told of it, whether it moves or not; seconds.
+_TOLD_SECONDS = 0.5
+_making_client = threading.Lock()
+Told = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """One file of the store. size: bytes. modified: UTC."""
+
+    key: str
+    size: int
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFacts:
+    """What is known of a file without reading it.
+
+    size: bytes. etag: a strong validator with its quotes, S3's own where it is there. modified: UTC.
+    """
+
+    size: int
+    etag: str
+    modified: datetime
+
+
+def is_local() -> bool:
+    """Whether files are on a file system of this machine."""
+    return isinstance(default_storage, FileSystemStorage)
+
+
+def local_path(key: str) -> Path:
+    """Where a key's bytes are, or would be, on the file system; only where :func:`is_local`.
+
+    Raises ``FileNotFoundError`` for a key that leads out of the store.
+    """
+    try:
+        return Path(default_storage.path(key))
+    except SuspiciousFileOperation as exc:
+        raise FileNotFoundError(key) from exc
+
+
+def stat(key: str) -> StoredFacts:
+    """The facts of a file. Raises ``FileNotFoundError``."""
+    with told_apart(key):
+        if is_local():
+            found = local_path(key).stat()
+            if not S_ISREG(found.st_mode):  # S3 has no folders that could be taken for a file
+                raise FileNotFoundError(key)
+            etag = f'"{found.st_size:x}-{found.st_mtime_ns:x}"'
+            return StoredFacts(found.st_size, etag, datetime.fromtimestamp(found.st_mtime, UTC))
+        head = _client().head_object(Bucket=_bucket(), Key=key)
+        return StoredFacts(int(head["ContentLength"]), str(head["ETag"]), head["LastModified"].astimezone(UTC))
+
+
+def size(key: str) -> int:
+    """Bytes of a file. Raises ``FileNotFoundError``."""
+    return stat(key).size
+
+
+def exists(key: str) -> bool:
+    """Whether a file is there."""
+    try:
+        size(key)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def read(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ_BYTES) -> Iterator[bytes]:
+    """The bytes ``start`` to ``stop`` (not included; None: the end), at most ``piece`` bytes at a time.
+
+    Raises ``FileNotFoundError``.
+    """
+    if is_local():
+        with told_apart(key), local_path(key).open("rb") as file:
+            file.seek(start)
+            left = (stop if stop is not None else os.fstat(file.fileno()).st_size) - start
+            while left > 0 and (chunk := file.read(min(piece, left))):
+                left -= len(chunk)
+                yield chunk
+        return
+    if stop is not None and stop <= start:
+        return
+    with told_apart(key):
+        wanted = f"bytes={start}-{'' if stop is None else stop - 1}"
+        try:
+            body = _client().get_object(Bucket=_bucket(), Key=key, Range=wanted)["Body"]
+        except ClientError as exc:
+            if exc.response["Error"]["Code"] in _BEYOND_THE_END:
+                return
+            raise
+        with contextlib.closing(body):
+            yield from body.iter_chunks(piece)
+
+
+def local_copy(key: str, folder: Path, told: Told | None = None) -> Path:
+    """A path with the file's bytes: its own, else a copy in ``folder``. Raises ``FileNotFoundError``.
+
+    told: is called again and again while it waits, by the caller's own thread, with the bytes that have moved since
+    the last time, perhaps none. What it raises ends the transfer and is raised.
+    """
+    if is_local():
+        path = local_path(key)
+        if not path.is_file():
+            raise FileNotFoundError(key)
+        return path
+    path = folder / f"{uuid.uuid4().hex}{Path(key).suffix}"
+    with told_apart(key), _transfers() as transfers:
+        progress = _Progress()
+        _wait_for(transfers.download(_bucket(), key, str(path), subscribers=[progress]), progress, told)
+    return path
+
+
+def put_file(key: str, path: Path, content_type: str = "", told: Told | None = None) -> None:
+    """Take the file at ``path`` into the store: moved on a file system, sent and removed on S3.
+
+    told: as :func:`local_copy` has it; whoever ends it keeps ``path``. In the last moment it may be there on S3, too.
+    """
+    with told_apart(key):
+        if is_local():
+            target = local_path(key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.rename(target)
+            except OSError as exc:
+                if exc.errno != errno.EXDEV:
+                    raise
+                # Another file system: visible under its key only once it is whole.
+                partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+                try:
+                    _copy(path, partial, told)
+                    partial.rename(target)
+                finally:
+                    partial.unlink(missing_ok=True)
+                path.unlink()
+            sync_path(target)
+            sync_path(target.parent)
+            return
+        extra = {"ContentType": content_type} if content_type else {}
+        with _transfers() as transfers:
+            progress = _Progress()
+            _wait_for(transfers.upload(str(path), _bucket(), key, extra, [progress]), progress, told)
+        path.unlink(missing_ok=True)
+
+
+def put_stream(key: str, body: IO[bytes]) -> None:
+    """Keep what an open file holds from where it stands, on S3; it is not read into memory."""
+    with told_apart(key):
+        _client().put_object(Bucket=_bucket(), Key=key, Body=body)
+
+
+def move(source: str, target: str) -> None:
+    """Give a file another key that nobody uses; on S3 the storage makes a copy first. Raises ``FileNotFoundError``."""
+    with told_apart(source):
+        if is_local():
+            path = local_path(target)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            local_path(source).rename(path)
+            sync_path(path.parent)
+            return
+        # In parts where it is too large to be copied at once.
+        _client().copy({"Bucket": _bucket(), "Key": source}, _bucket(), target)
+        _client().delete_object(Bucket=_bucket(), Key=source)
+
+
+def delete(key: str) -> None:
+    """Delete a file; harmless when it is gone."""
+    with told_apart(key), contextlib.suppress(FileNotFoundError):
+        if is_local():
+            local_path(key).unlink()
+        else:
+            _client().delete_object(Bucket=_bucket(), Key=key)
+
+
+def delete_folder(prefix: str) -> int:
+    """Delete everything below ``prefix`` (which ends with ``/``); returns how many files went."""
+    assert prefix.endswith("/") and prefix.strip("/")
+    count = 0
+    for file in list(files(prefix)):
+        delete(file.key)
+        count += 1
+    if is_local():
+        shutil.rmtree(local_path(prefix), ignore_errors=True)
+    return count
+
+
+def files(prefix: str) -> Iterator[StoredFile]:
+    """Every file below ``prefix`` (which ends with ``/``)."""
+    with told_apart(prefix):
+        if not is_local():
+            for page in _client().get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix):
+                for item in page.get("Contents", []):
+                    yield StoredFile(item["Key"], item["Size"], item["LastModified"])
+            return
+        base = local_path(prefix)
+        for folder, _, names in os.walk(base):
+            for name in names:
+                path = Path(folder) / name
+                with contextlib.suppress(FileNotFoundError):
+                    found = path.stat(follow_symlinks=False)
+                    key = prefix + path.relative_to(base).as_posix()
+                    yield StoredFile(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+
+def free_bytes() -> int | None:
+    """Bytes that are left on the file system; None where the store has no end."""
+    if not is_local():
+        return None
+    root = Path(default_storage.location)  # type: ignore[attr-defined]
+    root.mkdir(parents=True, exist_ok=True)
+    return shutil.disk_usage(root).free
+
+
+def presigned(key: str, seconds: int, content_type: str = "", disposition: str = "") -> str:
+    """An address of S3 itself that reads one file, signed for so many seconds (signature version 4)."""
+    params = {"Bucket": _bucket(), "Key": key}
+    if content_type:
+        params["ResponseContentType"] = content_type
+    if disposition:
+        params["ResponseContentDisposition"] = disposition
+    with told_apart(key):
+        return str(_client().generate_presigned_url("get_object", Params=params, ExpiresIn=seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a multipart upload that S3 has confirmed. number: from 1. size: bytes."""
+
+    number: int
+    etag: str
+    size: int
+
+
+def begin_multipart(key: str, content_type: str = "") -> str:
+    """Begin a file that comes in parts, on S3; returns the name of the upload there."""
+    extra = {"ContentType": content_type} if content_type else {}
+    with told_apart(key):
+        return str(_client().create_multipart_upload(Bucket=_bucket(), Key=key, **extra)["UploadId"])
+
+
+def put_part(key: str, upload: str, number: int, body: IO[bytes], length: int) -> Part:
+    """Send one part, at least :data:`LEAST_PART_BYTES` long unless it is the last."""
+    with told_apart(key):
+        answer = _client().upload_part(
+            Bucket=_bucket(), Key=key, UploadId=upload, PartNumber=number, Body=body, ContentLength=length
+        )
+        return Part(number, answer["ETag"], length)
+
+
+def copy_part(key: str, upload: str, number: int, source: str, length: int, *, start: int | None = None) -> Part:
+    """Make a part of a file that is in the store already, without its bytes passing through here.
+
+    length: bytes. start: where they begin in the file, which has more than 5 MiB then; None where they are all of it.
+    """
+    part = {} if start is None else {"CopySourceRange": f"bytes={start}-{start + length - 1}"}
+    with told_apart(source):
+        answer = _client().upload_part_copy(
+            Bucket=_bucket(), Key=key, UploadId=upload, PartNumber=number,
+            CopySource={"Bucket": _bucket(), "Key": source}, **part,
+        )  # fmt: skip
+        return Part(number, answer["CopyPartResult"]["ETag"], length)
+
+
+def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
+    """Join the parts; harmless when that has been done already."""
+    with told_apart(key):
+        listed = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
+        try:
+            _client().complete_multipart_upload(
+                Bucket=_bucket(), Key=key, UploadId=upload, MultipartUpload={"Parts": listed}
+            )
+        except ClientError as exc:
+            # Done by an attempt that did not live to say so.
+            if exc.response["Error"]["Code"] != _NO_SUCH_UPLOAD or not exists(key):
+                raise
+
+
+def abort_multipart(key: str, upload: str) -> None:
+    """Give an unfinished upload up; harmless when it is gone."""
+    with told_apart(key):
+        try:
+            _client().abort_multipart_upload(Bucket=_bucket(), Key=key, UploadId=upload)
+        except ClientError as exc:
+            if exc.response["Error"]["Code"] != _NO_SUCH_UPLOAD:
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A multipart upload that was begun on S3 and neither finished nor given up. begun: UTC."""
+
+    key: str
+    upload: str
+    begun: datetime
+
+
+def unfinished() -> Iterator[Unfinished]:
+    """Every multipart upload that is open: it takes room, and no listing of files shows it. None on a file system."""
+    if is_local():
+        return
+    with told_apart():
+        for page in _client().get_paginator("list_multipart_uploads").paginate(Bucket=_bucket()):
+            for item in page.get("Uploads", []):
+                yield Unfinished(item["Key"], item["UploadId"], item["Initiated"])
+
+
+def sync_path(path: Path) -> None:
+    """Bring a file or folder to the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(source: Path, target: Path, told: Told | None) -> None:
+    with source.open("rb") as read_from, target.open("wb") as written:
+        while count := os.sendfile(written.fileno(), read_from.fileno(), None, _COPY_BYTES):
+            if told is not None:
+                told(count)
+        os.fsync(written.fileno())
+
+
+class _Progress(BaseSubscriber):
+    """What the threads of a transfer say of it."""
+
+    def __init__(self) -> None:
+        self.is_over = threading.Event()
+        self._moved = 0
+        self._lock = threading.Lock()
+
+    def on_progress(self, future: Any, bytes_transferred: int, **kwargs: Any) -> None:
+        """Called with less than nothing where a part begins anew."""
+        with self._lock:
+            self._moved += bytes_transferred
+
+    def on_done(self, future: Any, **kwargs: Any) -> None:
+        self.is_over.set()
+
+    def take(self) -> int:
+        """Bytes since the last call."""
+        with self._lock:
+            moved = max(0, self._moved)
+            self._moved -= moved
+        return moved
+
+
+def _transfers() -> Any:
+    """A context in which files move; those that still do when it is left by an exception are given up."""
+    return create_transfer_manager(_client(), _TRANSFER)
+
+
+def _wait_for(transfer: Any, progress: _Progress, told: Told | None) -> None:
+    while told is not None and not progress.is_over.wait(_TOLD_SECONDS):
+        told(progress.take())
+    transfer.result()
+    if told is not None:
+        told(progress.take())
+
+
+def _client() -> Any:
+    """The storage's client, one for all threads: each of its own would take 13 MB and half a second to make."""
+    storage: Any = default_storage
+    client = getattr(storage, "shared_client", None)
+    if client is None:
+        with _making_client:
+            client = storage.shared_client = getattr(storage, "shared_client", None) or storage.connection.meta.client
+    return client
+
+
+def _bucket() -> str:
+    return str(default_storage.bucket_name)  # type: ignore[attr-defined]

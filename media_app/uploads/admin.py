@@ -1,0 +1,57 @@
+"""Uploads in the admin: what is on its way and how it ended, read-only, with one action: give up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+
+from media_app.uploads import room, services
+from media_app.uploads.models import Upload
+from vodplatform.base import audit
+from vodplatform.base.errors import DomainError
+
+
+@admin.register(Upload)
+class UploadAdmin(ModelAdmin):
+    list_display = ["filename", "owner", "front", "shown_status", "shown_progress", "created_at", "expires_at"]
+    list_filter = ["status", "front", "purpose"]
+    search_fields = ["filename", "owner__username"]
+    list_select_related = ["owner"]
+    actions = ["give_up"]
+
+    @display(description="Status", label={"completed": "success", "failed": "danger", "uploading": "info"})
+    def shown_status(self, upload: Upload) -> str:
+        return upload.status
+
+    @admin.display(description="Arrived", ordering="offset")
+    def shown_progress(self, upload: Upload) -> str:
+        share = 100 * upload.offset // upload.size if upload.size else 100
+        return f"{share} % of {room.in_words(upload.size)}"
+
+    @admin.action(description="Give up and delete the bytes")
+    def give_up(self, request: HttpRequest, uploads: QuerySet[Upload]) -> None:
+        count = 0
+        for upload in uploads:
+            try:
+                services.cancel(upload)
+            except DomainError as exc:
+                self.message_user(request, f"{upload}: {exc.message}", messages.WARNING)
+                continue
+            audit.record("upload.cancel", actor=request.user, target=upload, filename=upload.filename)
+            count += 1
+        self.message_user(request, f"{count} uploads given up.")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Rows go with their bytes, when their time is over."""
+        return False

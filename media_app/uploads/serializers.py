@@ -1,0 +1,108 @@
+"""The shapes of uploads (contract section 5), in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from media_app.uploads.models import UploadFront, UploadStatus
+from media_app.uploads.tus_protocol import MOST_BYTES
+from vodplatform.base.fields import ListQuerySerializer, StrictCharField, StrictIntegerField
+
+
+class UploadStateSerializer(serializers.Serializer[dict[str, Any]]):
+    """How far an upload in chunks is; chunks by their numbers."""
+
+    session_id = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=UploadStatus.choices)
+    uploaded_chunks = serializers.ListField(child=serializers.IntegerField())
+    remaining_chunks = serializers.ListField(child=serializers.IntegerField())
+    total_chunks = serializers.IntegerField()
+    progress_percent = serializers.FloatField()
+    expires_at = serializers.DateTimeField()
+
+
+class CompletedUploadSerializer(UploadStateSerializer):
+    """The same, and what to name the file by."""
+
+    media_file_id = serializers.UUIDField(help_text="The session's id.")
+
+
+class BegunUploadSerializer(UploadStateSerializer):
+    """The same, and where to send which chunks. chunk_size: bytes."""
+
+    filename = serializers.CharField()
+    upload_url = serializers.CharField()
+    chunk_size = serializers.IntegerField()
+
+
+class UploadErrorSerializer(serializers.Serializer[dict[str, str]]):
+    """Why an upload failed; ``type`` stands in docs/errors.md."""
+
+    type = serializers.CharField()
+    message = serializers.CharField()
+
+
+class UploadSerializer(serializers.Serializer[dict[str, Any]]):
+    """One upload. size, offset, chunk_size: bytes; offset: those that have arrived for good."""
+
+    id = serializers.UUIDField()
+    front = serializers.ChoiceField(choices=UploadFront.choices)
+    purpose = serializers.CharField()
+    filename = serializers.CharField()
+    content_type = serializers.CharField()
+    size = serializers.IntegerField()
+    offset = serializers.IntegerField()
+    chunk_size = serializers.IntegerField(allow_null=True)
+    total_chunks = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=UploadStatus.choices)
+    progress_percent = serializers.FloatField()
+    upload_url = serializers.CharField(allow_null=True)
+    resource_id = serializers.UUIDField(allow_null=True, help_text="Of what a completed one has become.")
+    error = UploadErrorSerializer(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    completed_at = serializers.DateTimeField(allow_null=True)
+
+
+class UploadListSerializer(serializers.Serializer[dict[str, Any]]):
+    """A page of uploads, newest first."""
+
+    uploads = UploadSerializer(many=True)
+    total = serializers.IntegerField()
+
+
+class UploadQuerySerializer(ListQuerySerializer):
+    """Which uploads; ``status`` may come several times."""
+
+    status = serializers.ListField(
+        child=serializers.ChoiceField(choices=UploadStatus.choices), required=False, max_length=len(UploadStatus)
+    )
+
+
+class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
+    """A file that is to come in chunks. size, chunk_size: bytes."""
+
+    filename = StrictCharField(max_length=1000)
+    size = StrictIntegerField(min_value=1, max_value=MOST_BYTES)
+    chunk_size = StrictIntegerField(min_value=1, max_value=MOST_BYTES, required=False)
+    content_type = StrictCharField(max_length=255, required=False, allow_blank=True)
+    purpose = StrictCharField(max_length=16, required=False)
+    video_id = StrictCharField(
+        max_length=36, required=False, help_text="Of the catalogue video whose file it is (`purpose` catalogue)."
+    )
+    title = StrictCharField(max_length=255, required=False)
+    tags = serializers.ListField(child=StrictCharField(max_length=64), required=False, max_length=50)
+    sha256 = serializers.RegexField(
+        r"^[0-9a-fA-F]{64}$", required=False, help_text="Of the whole file, which is then compared."
+    )
+
+
+class ChunkSerializer(serializers.Serializer[dict[str, Any]]):
+    """One chunk; its fields may come in any order."""
+
+    chunk_number = serializers.IntegerField(min_value=0, help_text="From 0.")
+    chunk = serializers.FileField(allow_empty_file=True)
+    checksum = serializers.RegexField(r"^[0-9a-fA-F]{64}$", required=False, help_text="SHA-256 of the chunk.")

@@ -1,0 +1,185 @@
+"""The jobs of analyses: take the file in, hand it to the pipeline's child, keep what that found and made."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from jobs_app.kinds import JobKind, Subject
+from jobs_app.models import Job
+from jobs_app.running import JobContext, JobFailed, TransientFault
+from media_app.catalog.models import Place, Rendition, RenditionKind, Video, VideoStatus
+from media_app.catalog.services import columns_of, mime_type_of, path_for_work
+from media_app.catalog.taking_in import OURS, blame, checking, faults_told, keep, limits, make_ready, take_in, writing
+from media_app.store import files as store
+from media_app.uploads.models import Upload
+from sessions_app.analysis.models import AnalysisSession, AnalysisType
+from sessions_app.analysis.services import ended
+from vodplatform.base.process import ChildError
+
+PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
+POSTER = [sys.executable, "-m", "media_app.av.ingest"]
+POSTER_SECONDS = 120.0
+LEAST_SECONDS, SECONDS_A_SECOND = 900.0, 30.0  # for the pipeline, and for each second of the video
+TAKEN_IN, POSTER_MADE, ANALYSED = 8.0, 10.0, 97.0  # percent
+DELETED = "The session has been deleted."
+BROKE = "The analysis broke or took too long. The file may be damaged: try it in another format."
+RENDITIONS = {"reel": RenditionKind.REEL, "preview": RenditionKind.PREVIEW}
+THUMBNAIL = "thumb-"
+
+
+def analyse(context: JobContext) -> dict[str, Any]:
+    """Take the file in where it has just come, analyse it, and let the session show what was found."""
+    session = _session(context)
+    video = session.video
+    if video is None:
+        raise JobFailed("not_found", "The file is not there any more. Send it again.")
+    with context.scratch() as folder, faults_told():
+        path = _path(context, video, folder)
+        if video.place == Place.SESSION:
+            _make_poster(context, video, path, folder)
+        out = folder / "made"
+        out.mkdir()
+        found = _run(context, session, path, out, video.duration)
+        context.progress(ANALYSED, "Keeping what was found")
+        thumbnails = _keep_files(context, session, video, out, found["files"])
+    with context.holding():
+        if not AnalysisSession.objects.filter(pk=session.pk).update(data=found["data"], thumbnails=thumbnails):
+            raise JobFailed("session_not_found", DELETED)
+    # The keys stand in the job's result: what it points at is not swept.
+    return {"session_id": str(session.pk), "summary": found["data"].get("summary", ""), "pictures": thumbnails}
+
+
+def _session(context: JobContext) -> AnalysisSession:
+    rows = AnalysisSession.objects.select_related("video").defer("data")
+    session = rows.filter(pk=context.params["session_id"]).first()
+    if session is None:
+        raise JobFailed("session_not_found", DELETED)
+    return session
+
+
+def _path(context: JobContext, video: Video, folder: Path) -> Path:
+    """The whole file; one that has just come is scanned and probed first, by the first attempt that gets so far."""
+    if video.status == VideoStatus.READY:
+        return path_for_work(video, folder, checking(context))
+    upload_id = context.params.get("upload_id")
+    upload = Upload.objects.filter(pk=upload_id).first() if upload_id else None
+    # One that breaks off in the middle is analysed as far as it goes.
+    path, facts, _ = take_in(context, video, upload, folder, needs_end=False)
+    if not facts["width"]:
+        raise JobFailed("no_video", "There is no picture in this file; there is nothing to analyse.")
+    with writing(context, video, upload.purpose if upload else ""):
+        make_ready(video, columns_of(facts) | {"mime_type": mime_type_of(path, video.mime_type)})
+    video.refresh_from_db()
+    return path
+
+
+def _make_poster(context: JobContext, video: Video, path: Path, folder: Path) -> None:
+    """A picture for the lists. None is no reason to fail."""
+    if video.renditions.filter(kind=RenditionKind.POSTER).exists():
+        return
+    out = folder / "poster"
+    out.mkdir()
+    request = {"source": str(path), "folder": str(out), "tasks": [{"do": "poster"}], "threads": settings.CHILD_THREADS}
+
+    def hear(message: dict[str, Any]) -> None:
+        if made := message.get("made"):
+            keep(context, video, out, made, "")
+
+    try:
+        context.run_child(
+            POSTER, stdin=json.dumps(request).encode(), limits=limits(POSTER_SECONDS), share=(TAKEN_IN, POSTER_MADE),
+            told=hear,
+        )  # fmt: skip
+    except ChildError as exc:
+        if exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
+            raise
+
+
+def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, duration: float) -> dict[str, Any]:
+    """What the pipeline's child answers: ``{"data", "files"}``."""
+    request = {
+        "op": session.analysis_type, "path": str(path), "folder": str(out), "params": session.params,
+        "threads": settings.CHILD_THREADS, "vision": vision(), "saved": context.saved or None,
+    }  # fmt: skip
+    try:
+        finished = context.run_child(
+            PIPELINE, stdin=json.dumps(request).encode(), share=(POSTER_MADE, ANALYSED),
+            limits=limits(LEAST_SECONDS + SECONDS_A_SECOND * duration),
+        )  # fmt: skip
+    except ChildError as exc:
+        blame(exc)
+        kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "vod_unreadable")
+        raise JobFailed(kind, BROKE) from exc
+    answer = finished.messages[-1] if finished.messages else {}
+    if error := answer.get("error"):
+        raise (TransientFault if error["type"] in OURS else JobFailed)(error["type"], error["message"])
+    result: dict[str, Any] = answer["result"]
+    return result
+
+
+def vision() -> dict[str, Any] | None:
+    """The model that the settings name, as the pipeline wants to know it; None for none."""
+    return dict(settings.VISION) if settings.VISION["url"] and settings.VISION["model"] else None
+
+
+def _keep_files(
+    context: JobContext, session: AnalysisSession, video: Video, out: Path, files: dict[str, str]
+) -> list[str]:
+    """Put what was made into the store; the keys of the pictures, in the order of what they show."""
+    for role, kind in RENDITIONS.items():
+        if name := files.get(role):
+            _keep_video(context, session, video, kind, out / name)
+    count = len([role for role in files if role.startswith(THUMBNAIL)])
+    pictures = [files.get(f"{THUMBNAIL}{number}", "") for number in range(count)]
+    return [context.store(name, (out / name).read_bytes()) if name else "" for name in pictures]
+
+
+def _keep_video(context: JobContext, session: AnalysisSession, video: Video, kind: str, path: Path) -> None:
+    target = f"renditions/{video.pk}/{context.lease.token.hex}/{kind}/"
+    store.put_file(f"{target}{path.name}", path, "video/mp4", checking(context))
+    with writing(context, video, ""):
+        rows = Rendition.objects.filter(video=video, kind=kind, name=session.rendition_name)
+        before = rows.values_list("folder", flat=True).first()
+        columns = {
+            "folder": target, "files": {"video": path.name}, "mime_type": "video/mp4",
+            "size": store.size(f"{target}{path.name}"),
+        }  # fmt: skip
+        Rendition.objects.update_or_create(video=video, kind=kind, name=session.rendition_name, defaults=columns)
+    if before and before != target:
+        store.delete_folder(before)
+
+
+def inputs_exist(job: Job) -> bool:
+    """Whether the session and its file are still there."""
+    return AnalysisSession.objects.filter(pk=job.params["session_id"], expired_at=None, video__isnull=False).exists()
+
+
+def subjects(jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    """The session of each; a job whose session is gone has no page."""
+    rows = AnalysisSession.objects.filter(job__in=jobs).only("pk", "name", "job_id")
+    sessions = {row.job_id: row for row in rows}
+    found = {}
+    for job in jobs:
+        session = sessions.get(job.pk)
+        if session is None:
+            found[job.pk] = Subject("An analysis that is gone")
+        else:
+            found[job.pk] = Subject(session.name, "", f"/analysis/{session.pk}", in_use=True)
+    return found
+
+
+HIGHLIGHTS = JobKind(
+    name=str(AnalysisType.HIGHLIGHTS), lane="analysis", handler=analyse, inputs_exist=inputs_exist, pausable=True,
+    label="Highlights", icon="star", subjects=subjects, ended=ended,
+)  # fmt: skip
+WORKOUT = JobKind(
+    name=str(AnalysisType.WORKOUT), lane="analysis", handler=analyse, inputs_exist=inputs_exist, pausable=True,
+    label="Workout", icon="rep", subjects=subjects, ended=ended,
+)  # fmt: skip

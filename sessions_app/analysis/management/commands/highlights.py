@@ -1,0 +1,46 @@
+"""Find a video's highlights without the server: say what stands out, and keep the reel."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from sessions_app.analysis.management.analysing import USAGE_EXIT, AnalysisCommand, put, span, table, thumbnails
+from sessions_app.analysis.models import AnalysisType
+
+
+class Command(AnalysisCommand):
+    help = "Find what stands out in a video, and cut it into a reel; exit 3 when the file is no video."
+    analysis_type = str(AnalysisType.HIGHLIGHTS)
+    role = "reel"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--thumbnails", metavar="DIR", type=Path, help="keep a picture of each highlight there")
+
+    def before(self, source: Path, options: dict[str, Any]) -> None:
+        super().before(source, options)
+        folder: Path | None = options["thumbnails"]
+        if folder is not None and not folder.is_dir():
+            raise CommandError(f"There is no folder {folder}.", returncode=USAGE_EXIT)
+
+    def keep(self, folder: Path, files: dict[str, str], options: dict[str, Any]) -> dict[str, Any]:
+        kept: list[str] = []
+        if options["thumbnails"] is not None:
+            for number, name in enumerate(thumbnails(files), 1):
+                path = options["thumbnails"] / f"{Path(options['file']).stem}-{number}.jpg"
+                put(folder / name, path)
+                kept.append(str(path))
+        return {**super().keep(folder, files, options), "thumbnail_paths": kept}
+
+    def lines(self, data: dict[str, Any]) -> Iterator[str]:
+        yield data["summary"]
+        if data["highlights"]:
+            found = [(span(one), f"{one['score']:.2f}", one["description"]) for one in data["highlights"]]
+            yield ""
+            yield from table([("When", "Score", "What"), *found])
+            yield ""

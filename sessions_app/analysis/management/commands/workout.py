@@ -1,0 +1,35 @@
+"""Count a workout's repetitions without the server: exercises with their tempo, and the preview with the counter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sessions_app.analysis.management.analysing import AnalysisCommand, span, table
+from sessions_app.analysis.models import AnalysisType
+
+
+class Command(AnalysisCommand):
+    help = "Count the repetitions of the exercises in a video; exit 3 when the file is no video."
+    analysis_type = str(AnalysisType.WORKOUT)
+    role = "preview"
+
+    def lines(self, data: dict[str, Any]) -> Iterator[str]:
+        yield data["summary"]
+        if data["exercises"]:
+            yield ""
+            yield from table(
+                [("When", "Exercise", "Repetitions", "Tempo", "Confidence"), *map(_row, data["exercises"])]
+            )
+            yield ""
+        for one in data["exercises"]:
+            for sentence in one["feedback"]:
+                yield f"{span(one)} {one['name']}: {sentence}"
+        for one in data["not_counted"]:
+            yield f"{span(one)} not counted: {one['reason']}"
+
+
+def _row(one: dict[str, Any]) -> tuple[str, ...]:
+    seconds = (one.get("tempo") or {}).get("seconds")
+    tempo = f"{seconds:.1f} s each" if seconds is not None else "–"
+    return span(one), one["name"], str(one["repetitions"]), tempo, f"{one['confidence']:.2f}"

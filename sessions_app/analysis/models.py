@@ -1,0 +1,144 @@
+"""Analysis sessions: what was asked of a video, and what was found. Where one is follows from its job."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import BooleanField, Case, DurationField, ExpressionWrapper, F, Q, Value, When
+from django.db.models.functions import Now
+
+from jobs_app.models import FINISHED, Job, JobStatus
+from media_app.catalog.models import Place, Video
+from vodplatform.accounts.models import User
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+class AnalysisType(models.TextChoices):
+    HIGHLIGHTS = "highlights"
+    WORKOUT = "workout"
+
+
+class SessionStatus(models.TextChoices):
+    """Where a session is, as the contract names it."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
+    def visible_to(self, user: User | AnonymousUser) -> AnalysisSessionQuerySet:
+        """The owner's sessions; an admin's are all."""
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        return self if user.is_admin else self.filter(owner=user)
+
+    def over(self) -> AnalysisSessionQuerySet:
+        """Those whose time is over and whose files are still there, by the database's clock."""
+        return self.filter(expired_at=None, expires_at__lte=Now())
+
+    def with_state(self) -> AnalysisSessionQuerySet:
+        """What :attr:`AnalysisSession.status` reads, in one query; without the results, which may be large."""
+        running = ExpressionWrapper(Now() - F("job__started_at"), output_field=DurationField())
+        return (
+            self.select_related("job", "video", "owner")
+            .prefetch_related("video__renditions")
+            .defer("data", "job__result", "job__checkpoint", "job__params")
+            .annotate(  # type: ignore[no-redef]
+                is_over=Case(
+                    When(Q(expired_at__isnull=False) | Q(expires_at__lte=Now()), then=Value(True)),
+                    default=Value(False), output_field=BooleanField(),
+                ),
+                running=running,
+            )
+        )  # fmt: skip
+
+    def in_status(self, status: str) -> AnalysisSessionQuerySet:
+        """Those of which :attr:`AnalysisSession.status` says so."""
+        over = Q(expired_at__isnull=False) | Q(expires_at__lte=Now())
+        if status == SessionStatus.EXPIRED:
+            return self.filter(over)
+        by_job = {
+            SessionStatus.QUEUED: Q(job__status__in=LIVE, job__started_at=None),
+            SessionStatus.PROCESSING: Q(job__status__in=LIVE, job__started_at__isnull=False),
+            SessionStatus.CANCELLED: Q(job=None) | Q(job__status=JobStatus.CANCELLED),
+        }
+        return self.filter(~over, by_job.get(SessionStatus(status), Q(job__status=status)))
+
+
+LIVE = frozenset(JobStatus) - FINISHED
+
+
+class AnalysisSession(models.Model):
+    """One analysis of one video.
+
+    video: what is analysed; None once its file is gone. One that came with the session stands on no shelf and goes
+    with it; one of the owner's library stays. params: checked, with their defaults. warnings: sentences for whoever
+    asked. data: what was found, as the contract shows it but for the addresses of files; thumbnails: keys of pictures.
+    expires_at: from when on the files go; expired_at: when they went.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="analyses")
+    analysis_type = models.CharField(max_length=16, choices=AnalysisType)
+    name = models.CharField(max_length=255)
+    params = models.JSONField(default=dict)
+    warnings = models.JSONField(default=list)
+    video = models.ForeignKey(Video, on_delete=models.SET_NULL, null=True, related_name="analyses")
+    job = models.ForeignKey(Job, on_delete=models.RESTRICT, null=True, related_name="analyses")
+    data = models.JSONField(null=True, blank=True)
+    thumbnails = models.JSONField(default=list)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    expired_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AnalysisSessionQuerySet.as_manager()
+    if TYPE_CHECKING:
+        is_over: bool  # these two of AnalysisSessionQuerySet.with_state
+        running: timedelta | None
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["owner", "-created_at", "-id"], name="analysis_by_owner"),
+            models.Index(fields=["expires_at"], condition=Q(expired_at=None), name="analysis_to_expire"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(analysis_type__in=AnalysisType.values), name="analysis_type_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def can_change(self, user: User) -> bool:
+        """Whether ``user`` may cancel and delete it."""
+        return user.is_admin or self.owner_id == user.pk
+
+    @property
+    def status(self) -> SessionStatus:
+        """Where it is. A job that waits or is paused is still being processed, unless no worker has had it yet."""
+        if self.is_over:
+            return SessionStatus.EXPIRED
+        if self.job is None:
+            return SessionStatus.CANCELLED
+        if self.job.status in LIVE:
+            return SessionStatus.PROCESSING if self.job.started_at else SessionStatus.QUEUED
+        return SessionStatus(self.job.status)
+
+    @property
+    def owns_video(self) -> bool:
+        """Whether the file came with the session and goes with it."""
+        return self.video is not None and self.video.place == Place.SESSION
+
+    @property
+    def rendition_name(self) -> str:
+        """What tells its reel from those of other analyses of the same video."""
+        return self.pk.hex[:16]

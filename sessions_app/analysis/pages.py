@@ -1,0 +1,71 @@
+"""The pages ``/analysis`` and ``/analysis/{id}``: frames of what their scripts ask the API for."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
+from sessions_app.analysis.params import PARAMS, Choice
+from sessions_app.analysis.presentation import present
+from vodplatform.accounts.limits import limits_of
+from vodplatform.accounts.models import User
+
+
+@require_safe
+@never_cache
+@login_required
+def index(request: HttpRequest) -> HttpResponse:
+    """The user's analyses, and the form for a new one."""
+    user = cast(User, request.user)
+    context = {
+        "types": [{"value": value, "label": label} for value, label in AnalysisType.choices],
+        "exercises": _exercises(),
+        "statuses": [{"value": value, "label": label} for value, label in SessionStatus.choices],
+        "keeps_hours": settings.SESSION_TTL_HOURS,
+        "facts": {"params": _ranges(), "max_upload_bytes": limits_of(user)["max_upload_bytes"]},
+    }
+    return render(request, "analysis/list.html", context)
+
+
+@require_safe
+@never_cache
+@login_required
+def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """One analysis: what it found, or how far it is. 404 for what is not the user's."""
+    rows = AnalysisSession.objects.visible_to(request.user).with_state()
+    found = rows.filter(pk=session_id).first()
+    if found is None:
+        raise Http404
+    context = {
+        "session": found,
+        "state": present(found),
+        "exercises": _exercises(),
+        "facts": {"params": _ranges()},
+    }
+    return render(request, "analysis/session.html", context)
+
+
+def _exercises() -> list[str]:
+    choice = PARAMS[AnalysisType.WORKOUT]["exercise"]
+    return list(cast(Choice, choice).values)
+
+
+def _ranges() -> dict[str, dict[str, Any]]:
+    """What the forms' fields may hold: least, most and default of numbers, values and default of choices."""
+    return {
+        kind: {
+            name: {"values": one.values, "default": one.default}
+            if isinstance(one, Choice)
+            else {"least": one.least, "most": one.most, "default": one.default, "whole": one.is_whole}
+            for name, one in params.items()
+        }
+        for kind, params in PARAMS.items()
+    }

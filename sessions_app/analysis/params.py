@@ -1,0 +1,117 @@
+"""What an analysis may be asked: the parameters of each type, their ranges and their defaults."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sessions_app.analysis.models import AnalysisType
+from sessions_app.analysis.pipelines.naming import EXERCISES
+from vodplatform.base.errors import DomainError
+
+AUTO = "auto"
+MOST_WARNINGS, LONGEST_NAME = 20, 60
+MOST_PARAMS_CHARACTERS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number within a range. is_whole: no fractions."""
+
+    least: float
+    most: float
+    default: float
+    is_whole: bool = False
+
+    def of(self, value: Any) -> float | int:
+        """Raises ``ValueError`` with a sentence."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError("Must be a number.")
+        if self.is_whole and value != int(value):
+            raise ValueError("Must be a whole number.")
+        if not self.least <= value <= self.most:
+            raise ValueError(f"Must be from {self.least:g} to {self.most:g}.")
+        return int(value) if self.is_whole else float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some words."""
+
+    values: tuple[str, ...]
+    default: str
+
+    def of(self, value: Any) -> str:
+        """Raises ``ValueError`` with a sentence."""
+        found = value.strip().lower() if isinstance(value, str) else None
+        if found not in self.values:
+            raise ValueError(f"Must be one of {', '.join(self.values)}.")
+        return found
+
+
+PARAMS: dict[str, dict[str, Number | Choice]] = {
+    AnalysisType.HIGHLIGHTS: {
+        "segment_length": Number(2, 60, 10),
+        "target_duration": Number(5, 600, 60),
+        "max_highlights": Number(1, 50, 10, is_whole=True),
+        "min_score": Number(0, 1, 0.2),
+    },
+    AnalysisType.WORKOUT: {
+        "exercise": Choice((AUTO, *EXERCISES), AUTO),
+        "min_repetitions": Number(2, 50, 2, is_whole=True),
+    },
+}
+
+
+def check(analysis_type: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """All parameters of a type, those that were not given as usual; and a sentence for each that is unknown.
+
+    Raises ``invalid`` (400) with ``errors.params``.
+    """
+    known = PARAMS[analysis_type]
+    params: dict[str, Any] = {name: kind.of(kind.default) for name, kind in known.items()}
+    wrong: dict[str, list[str]] = {}
+    for name in known.keys() & given.keys():
+        if given[name] is None:
+            continue
+        try:
+            params[name] = known[name].of(given[name])
+        except ValueError as exc:
+            wrong[name] = [str(exc)]
+    if wrong:
+        name, (sentence,) = next(iter(wrong.items()))
+        raise DomainError("invalid", f"{name}: {sentence}", errors={"params": wrong})
+    unknown = sorted(str(name) for name in given.keys() - known.keys())[:MOST_WARNINGS]
+    return params, [f"The parameter {name[:LONGEST_NAME]!r} is unknown and was ignored." for name in unknown]
+
+
+def parse(text: Any) -> dict[str, Any]:
+    """The object that the field ``params`` holds as JSON; empty where it holds nothing. Raises ``invalid`` (400)."""
+    if text is None or text == "":
+        return {}
+    try:
+        # A form that was sent as JSON may hold the object itself.
+        found = json.loads(text) if isinstance(text, str) and len(text) <= MOST_PARAMS_CHARACTERS else text
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise DomainError("invalid", "params must be a JSON object.", errors={"params": ["Send a JSON object."]})
+    return found
+
+
+def from_fields(analysis_type: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that a form carries as fields of its own: numbers come as text there."""
+    found: dict[str, Any] = {}
+    for name, kind in PARAMS[analysis_type].items():
+        value = fields.get(name)
+        if value is None or value == "":
+            continue
+        if isinstance(kind, Number) and isinstance(value, str):
+            with contextlib.suppress(ValueError):  # said to be no number by whoever checks it
+                value = float(value)
+        found[name] = value
+    return found

@@ -1,0 +1,75 @@
+"""The analysis child: one JSON request on standard input, JSON lines on standard output; see ``main``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from media_app.av.container import MediaError
+from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
+from vodplatform.base.child import BadRequest, Reports
+
+
+def _highlights(task: Task) -> Result:
+    from sessions_app.analysis.pipelines.highlights import find_highlights
+
+    return find_highlights(task)
+
+
+def _workout(task: Task) -> Result:
+    from sessions_app.analysis.pipelines.workout import count_workout
+
+    return count_workout(task)
+
+
+# Each imports what it needs when it is asked for: the pose model alone takes longer to load than the rest together.
+OPS: dict[str, Callable[[Task], Result]] = {"highlights": _highlights, "workout": _workout}
+
+
+def serve(request: Any, reports: Reports) -> Result:
+    """Answer one request. Raises :class:`BadRequest`, MediaError, :class:`AnalysisFailed`."""
+    if not isinstance(request, dict):
+        raise BadRequest("The request is not an object.")
+    try:
+        op = OPS[request["op"]]
+        task = Task(
+            path=Path(request["path"]),
+            folder=Path(request["folder"]),
+            params=dict(request["params"]),
+            threads=int(request.get("threads") or os.environ.get("VOD_CHILD_THREADS") or 2),
+            vision=request.get("vision"),
+            saved=request.get("saved"),
+            progress=reports.progress,
+            checkpoint=lambda state: reports.send({"checkpoint": state}),
+        )
+    except (KeyError, TypeError, ValueError) as exc:
+        raise BadRequest(f"The request lacks or garbles {exc}.") from exc
+    return op(task)
+
+
+def main() -> None:
+    """Serve one request: ``{"op": "highlights" | "workout", "path", "folder", "params", …}`` in; ``progress`` and
+    ``checkpoint`` lines, then ``{"result": {"data", "files"}}`` or ``error``, out.
+
+    Anticipated errors are an ``{"error": {"type", "message"}}`` line and exit code 0; anything else is a crash.
+    """
+    reports = Reports()
+    try:
+        result = serve(json.load(sys.stdin), reports)
+        reports.send({"result": {"data": result.data, "files": result.files}})
+    except BadRequest as exc:
+        reports.error("bad_request", str(exc))
+    except json.JSONDecodeError as exc:
+        reports.error("bad_request", f"The request is not JSON: {exc}.")
+    except MediaError as exc:
+        reports.error(exc.code, exc.message)
+    except AnalysisFailed as exc:
+        reports.error(exc.type, exc.message)
+
+
+if __name__ == "__main__":
+    main()

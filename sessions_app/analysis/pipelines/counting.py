@@ -1,0 +1,163 @@
+"""Sets of exercises in what was seen of a video: by the body's joints where somebody is found, by the picture else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.analysis.pipelines.looking import RATE, Seen
+from sessions_app.analysis.pipelines.poses import BODY_SIGNALS, body_length, signals, ways
+from sessions_app.analysis.pipelines.repetitions import Floats, picture_signals, smoothed
+from sessions_app.analysis.pipelines.sets import Set, candidates, chosen, windows
+
+LEAST_SEEN = 0.6  # of the looks at each repetition that found somebody
+MOST_TRAVEL = 0.5  # lengths of the upper body that the hips end away from where they began: who walks goes somewhere
+QUICK_TWO = 2.5  # seconds; two that take less are a hand that waves
+WORTH_OF_TWO = 0.18
+LEAST_TRUST = 0.25  # in the joints of a signal
+SAME_TIME = 0.7  # of a set that another covers, to be asked whether it agrees
+WORTH_ASKING = 0.4  # of its worth that the other has
+MOST_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
+SEEN_SECONDS = 3.0
+WELL_SEEN = 0.9  # of the looks around a moment; where fewer found somebody, the picture is asked too
+PICTURE_WINDOWS = 128.0  # seconds; longer ones would need much memory and say no more
+PICTURE_WORTH = 0.85  # beside what is counted by joints
+PICTURE_LIKENESS = 0.8
+LEAST_UNSEEN = 0.3  # of the looks, around which somebody is seen too seldom
+MOVED = 12  # grey levels over which a pixel ranges that takes part in a movement
+LEAST_AREA = 0.03  # of the picture that takes part: less is a clock, a lamp, a caption
+LEAST_CHANGE = 2.0  # grey levels, deviation over time of the pixels, all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Even:
+    """What was seen, at even distances: the picture that is on display at each moment. times: seconds, shape (n,)."""
+
+    times: Floats
+    joints: NDArray[np.float64]
+    pictures: NDArray[np.uint8]
+    found: NDArray[np.bool_]
+    step: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A set, and by what it was counted.
+
+    agreement: 0 to 1, how many of the other signals that tell as much count the same.
+    """
+
+    set: Set
+    by_poses: bool
+    agreement: float
+
+    @property
+    def confidence(self) -> float:
+        """0 to 1, that the number is right."""
+        one = self.set
+        alike = float(np.clip((one.likeness - 0.6) / 0.35, 0, 1))
+        lengths = [rep.end - rep.start for rep in one.repetitions]
+        steady = float(np.clip(1.2 - np.std(lengths) / np.mean(lengths), 0, 1))
+        many = min(1.0, len(one.repetitions) / 4)
+        moves = float(np.clip(one.worth / 0.35, 0, 1))
+        sure = 0.35 * alike + 0.3 * self.agreement + 0.15 * steady + 0.1 * many + 0.1 * moves
+        most = CONFIDENCE_CUT if one.is_cut else MOST_CONFIDENCE
+        return round(min(most, sure) * (1.0 if self.by_poses else CONFIDENCE_OF_PICTURE), 2)
+
+
+def evened(seen: Seen) -> Even | None:
+    """None of fewer than eight looks."""
+    if len(seen.times) < 8 or seen.times[-1] - seen.times[0] < 0.5:
+        return None
+    step = max(1 / RATE, float(np.median(np.diff(seen.times))))
+    times = seen.times[0] + step * np.arange(int((seen.times[-1] - seen.times[0]) / step + 1e-6) + 1)
+    shown = np.searchsorted(seen.times, times + step / 4, "right") - 1
+    return Even(
+        times, seen.joints[shown].astype(np.float64), seen.pictures[shown], seen.found[shown], step,
+    )  # fmt: skip
+
+
+def count(even: Even, least: int, allowed: frozenset[str] | None = None) -> list[Counted]:
+    """Sets in the order of time that do not overlap. allowed: signals of poses that may count; None for all."""
+    found: list[Set] = []
+    if even.found.any():
+        usable = {
+            name: one
+            for name, one in signals(even.joints).items()
+            if one.trust >= LEAST_TRUST and (allowed is None or name in allowed)
+        }
+        by_poses = candidates(even.times, usable, ways(even.joints), least)
+        hips = even.joints[:, [23, 24], :2].mean(1) / body_length(even.joints)
+        found += [one for one in by_poses if _is_exercise(even, hips, one)]
+    size = max(1, round(SEEN_SECONDS / even.step)) | 1
+    well_seen = smoothed(even.found.astype(np.float64), min(size, len(even.found))) >= WELL_SEEN
+    by_picture = [] if allowed is not None and even.found.mean() > LEAST_SEEN else _by_picture(even, ~well_seen, least)
+    everything = found + by_picture
+    return [Counted(one, one.signal in BODY_SIGNALS, _agreement(one, everything)) for one in chosen(everything)]
+
+
+def _agreement(one: Set, everything: list[Set]) -> float:
+    """Of the best sets by each other signal at the same time, the share that counts the same, by their worth."""
+    best: dict[str, Set] = {}
+    for other in everything:
+        shared = min(one.end, other.end) - max(one.start, other.start)
+        if other.signal == one.signal or shared < SAME_TIME * (one.end - one.start):
+            continue
+        if other.signal not in best or other.value > best[other.signal].value:
+            best[other.signal] = other
+    # Itself counts as one of them: the only signal that tells anything is agreed with by half.
+    same, total = one.worth / 2, one.worth
+    for other in best.values():
+        if other.worth >= WORTH_ASKING * one.worth:
+            total += other.worth
+            same += other.worth * (len(other.repetitions) == len(one.repetitions))
+    return same / total if len(best) == 0 else min(1.0, (same + one.worth / 2) / total)
+
+
+def _is_exercise(even: Even, hips: Floats, one: Set) -> bool:
+    """Whether somebody is seen all along, stays in place, and takes the time that it takes."""
+    if _is_chance(one):
+        return False
+    away = []
+    for rep in one.repetitions:
+        first, last = (int(place) for place in np.searchsorted(even.times, (rep.start, rep.end)))
+        if even.found[first : last + 1].mean() < LEAST_SEEN:
+            return False
+        there = hips[first : last + 1][even.found[first : last + 1]]
+        away.append(float(np.hypot(*(there[-1] - there[0]))))
+    return float(np.median(away)) <= MOST_TRAVEL
+
+
+def _is_chance(one: Set) -> bool:
+    took = sum(rep.end - rep.start for rep in one.repetitions)
+    return len(one.repetitions) == 2 and (took < QUICK_TWO or one.worth < WORTH_OF_TWO)
+
+
+def _by_picture(even: Even, where: NDArray[np.bool_], least: int) -> list[Set]:
+    """Sets by the components of small pictures, in windows in which nobody is seen for some of the time."""
+    found: list[Set] = []
+    for first, last in windows(even.times):
+        span = slice(first, last)
+        if not where[span].any() or even.times[last - 1] - even.times[first] > PICTURE_WINDOWS + 1:
+            continue
+        flat = even.pictures[span].reshape(last - first, -1).astype(np.float64)
+        ranges = np.percentile(flat, 95, axis=0) - np.percentile(flat, 5, axis=0)
+        if (ranges > MOVED).mean() < LEAST_AREA:
+            continue
+        found += [
+            replace(one, worth=one.worth * PICTURE_WORTH)
+            for one in candidates(even.times[span], picture_signals(even.pictures[span]), flat, least, is_window=True)
+            if one.likeness >= PICTURE_LIKENESS and not _is_chance(one) and _is_new(even, where, one)
+        ]
+    return found
+
+
+def _is_new(even: Even, where: NDArray[np.bool_], one: Set) -> bool:
+    """Whether enough of the picture moves, and joints do not tell it better."""
+    first, last = np.searchsorted(even.times, (one.start, one.end))
+    flat = even.pictures[first : last + 1].reshape(last + 1 - first, -1).astype(np.float64)
+    ranges = np.percentile(flat, 95, axis=0) - np.percentile(flat, 5, axis=0)
+    is_large = (ranges > MOVED).mean() >= LEAST_AREA and np.sqrt(flat.var(0).mean()) >= LEAST_CHANGE
+    return bool(is_large and where[first : last + 1].mean() >= LEAST_UNSEEN)

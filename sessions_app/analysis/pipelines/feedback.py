@@ -1,0 +1,96 @@
+"""What can be said of how a set was done: how regular, how deep, how even left and right; only what was measured."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.analysis.pipelines.counting import Counted
+from sessions_app.analysis.pipelines.poses import ANGLES, angle
+from sessions_app.analysis.pipelines.repetitions import regularity
+
+STEADY, UNEVEN = 0.12, 0.25  # deviation of the lengths over their mean
+SLOWER = 1.25  # the last two beside those before
+SHALLOW = 0.7  # of the usual way
+MOST_NAMED = 3
+VISIBLE = 0.75  # of all three joints of an angle, mean, on both sides
+UNEQUAL = 1.3  # one side's way over the other's …
+UNEQUAL_DEGREES = 12.0  # … and by so many degrees
+BOTH_SIDES = ("knee", "elbow", "hip", "shoulder")
+ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth",
+)  # fmt: skip
+
+
+def feedback_of(times: NDArray[np.float64], joints: NDArray[np.float64], counted: Counted) -> list[str]:
+    """Sentences; none where there is nothing to say. joints: shape (n, 33, 4), at ``times``."""
+    return [*_regularity(counted), *_depth(counted), *_symmetry(times, joints, counted)]
+
+
+def ordinal(number: int) -> str:
+    """The first is 1."""
+    if number <= len(ORDINALS):
+        return ORDINALS[number - 1]
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _regularity(counted: Counted) -> list[str]:
+    repetitions = counted.set.repetitions
+    varies = regularity(repetitions)
+    if varies is None:
+        return []
+    said = []
+    if varies <= STEADY:
+        said.append(f"Steady: lengths vary by {varies:.0%}.")
+    elif varies >= UNEVEN:
+        said.append(f"Uneven: lengths vary by {varies:.0%}.")
+    lengths = [one.end - one.start for one in repetitions]
+    if len(lengths) >= 6:
+        last, before = float(np.mean(lengths[-2:])), float(np.median(lengths[:-2]))
+        if last >= SLOWER * before:
+            said.append(f"The last two are slower: {last:.1f} s each, {before:.1f} s before.")
+    return said
+
+
+def _depth(counted: Counted) -> list[str]:
+    amplitudes = np.array(counted.set.amplitudes)
+    if len(amplitudes) < 3:
+        return []
+    shares = amplitudes / max(1e-9, float(np.median(amplitudes)))
+    shallow = [int(number) for number in np.flatnonzero(shares < SHALLOW)]
+    if not shallow:
+        return []
+    if len(shallow) > MOST_NAMED:
+        return [f"{len(shallow)} of {len(shares)} go less far than the others."]
+    return [
+        f"The {ordinal(number + 1)} goes {_share(float(shares[number]))} as far as the others." for number in shallow
+    ]
+
+
+def _share(value: float) -> str:
+    return "half" if 0.42 <= value <= 0.58 else f"{value:.0%}"
+
+
+def _symmetry(times: NDArray[np.float64], joints: NDArray[np.float64], counted: Counted) -> list[str]:
+    """Only of a signal of both sides whose joints are seen well on both, and which move together."""
+    side = next((name for name in BOTH_SIDES if name in counted.set.signal), None)
+    if side is None or not counted.by_poses:
+        return []
+    first, last = np.searchsorted(times, (counted.set.start, counted.set.end))
+    part = joints[first : last + 1]
+    part = part[~np.isnan(part[:, 11, 0])]
+    values = {}
+    for name in (f"left {side}", f"right {side}"):
+        if len(part) < 6 or float(part[:, ANGLES[name], 3].mean(0).min()) < VISIBLE:
+            return []
+        values[name] = angle(part[:, :, :2], *ANGLES[name])
+    left, right = values.values()
+    if np.corrcoef(left, right)[0, 1] < 0.6:  # in turns, or one side alone
+        return []
+    ranges = {name: float(np.percentile(one, 92) - np.percentile(one, 8)) for name, one in values.items()}
+    less, more = sorted(ranges, key=lambda name: ranges[name])
+    if ranges[more] < UNEQUAL * ranges[less] or ranges[more] - ranges[less] < UNEQUAL_DEGREES:
+        return []
+    return [f"The {less} moves by {ranges[less]:.0f}°, the {more} by {ranges[more]:.0f}°, as the camera sees them."]

@@ -1,0 +1,119 @@
+"""What is told of highlights: segments with what was measured in them, curves, edges, descriptions in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media_app.av.cut import Placed
+from sessions_app.analysis.pipelines import words
+from sessions_app.analysis.pipelines.known import Known
+from sessions_app.analysis.pipelines.moments import MOST, STEP, Stretch
+from sessions_app.analysis.pipelines.shots import Edge, EdgeKind
+
+Floats = NDArray[np.float64]
+CURVE_POINTS = 1200
+CURVE_STEP = 0.5  # seconds, of short videos
+
+
+def segments_of(duration: float, length: float) -> int:
+    """How many segments the fixed grid has. A rest that is no longer than a frame is none."""
+    return max(1, int(np.ceil((duration - 0.05) / length)))
+
+
+def data_of(  # noqa: PLR0917 - each stage gives one
+    params: Mapping[str, Any], known: Known, final: Sequence[Stretch], placed: Mapping[int, Placed],
+    edges: Sequence[Edge], method: str,
+) -> dict[str, Any]:  # fmt: skip
+    """What the contract shows of one analysis, but for the addresses of files.
+
+    final: the highlights in their order; placed: where each stands in the reel, by its number.
+    """
+    length = float(params["segment_length"])
+    count = segments_of(known.duration, length)
+    segments = [_segment(known, edges, number, length) for number in range(count)]
+    highlights = []
+    for number, one in enumerate(final):
+        _, said = known.verdicts.get(f"{one.peak:.2f}", (None, ""))
+        cuts = sum(edge.kind == EdgeKind.CUT and one.start + 0.1 < edge.middle < one.end - 0.1 for edge in edges)
+        seen = replace(measured(known, one.start, one.end), cuts=cuts)
+        place = placed.get(number)
+        highlights.append({
+            "start_time": round(place.source_start if place else one.start, 3),
+            "end_time": round(place.source_end if place else one.end, 3),
+            "score": round(min(1.0, one.score), 3),
+            "description": said or words.highlight(seen),
+            "segment": min(count - 1, int(one.peak / length)),
+            "reel_start": round(place.start, 3) if place else None,
+            "reel_end": round(place.end, 3) if place else None,
+        })  # fmt: skip
+    return {
+        "summary": _summary(known, final),
+        "duration": round(known.duration, 3),
+        "segments": segments,
+        "highlights": highlights,
+        "curves": _curves(known),
+        "edges": [{"kind": str(e.kind), "start": round(e.start, 3), "end": round(e.end, 3)} for e in edges],
+        "warnings": known.warnings,
+        "method": method,
+    }
+
+
+def _summary(known: Known, final: Sequence[Stretch]) -> str:
+    def peak(values: Floats) -> float | None:
+        at = int(np.argmax(values))
+        return (at + 0.5) * STEP if values[at] / MOST >= words.SOME else None
+
+    sound = peak(known.moments.sound) if known.has_sound else None
+    lengths = [one.length for one in final]
+    return words.summary(lengths, known.duration, sound, peak(known.moments.motion), by_sound=known.has_sound)
+
+
+def measured(known: Known, start: float, end: float) -> words.Measured:
+    """What was measured between two moments."""
+    part = known.moments.part(start, end)
+    inside = (known.changes > start) & (known.changes <= end)
+    return words.Measured(
+        sound=float(known.moments.sound[part].max()) / MOST,
+        motion=float(known.moments.motion[part].max()) / MOST,
+        decibels=float(known.moments.level[part].max()),
+        cuts=int(inside.sum()),
+        has_sound=known.has_sound,
+    )
+
+
+def _segment(known: Known, edges: Sequence[Edge], number: int, length: float) -> dict[str, Any]:
+    start, end = number * length, min(known.duration, (number + 1) * length)
+    seen = measured(known, start, end)
+    part = known.moments.part(start, end)
+    # Where frames were decoded their edges are known; elsewhere a keyframe that shows something else stands for one.
+    seen = replace(seen, cuts=max(seen.cuts, sum(start < edge.middle <= end for edge in edges)))
+    return {
+        "index": number,
+        "start_time": round(start, 3),
+        "end_time": round(end, 3),
+        "score": round(float(known.moments.score[part].max()), 3),
+        "description": words.segment(seen),
+        "signals": {
+            "sound": round(seen.sound, 3),
+            "motion": round(seen.motion, 3),
+            "cuts": round(min(1.0, seen.cuts / max(1.0, (end - start) / 2)), 3),
+        },
+    }
+
+
+def _curves(known: Known) -> dict[str, Any]:
+    """The signals over time, each point the highest value of its step."""
+    steps = max(round(CURVE_STEP / STEP), int(np.ceil(len(known.moments.score) / CURVE_POINTS)))
+    signals = {
+        "score": known.moments.score, "sound": known.moments.sound / MOST, "motion": known.moments.motion / MOST
+    }  # fmt: skip
+    starts = np.arange(0, len(known.moments.score), steps)
+    curves: dict[str, Any] = {"step": steps * STEP}
+    for name, values in signals.items():
+        curves[name] = np.round(np.maximum.reduceat(values, starts), 3).tolist()
+    return curves

@@ -1,0 +1,344 @@
+"""Find the highlights of a video and cut them into a reel: the signals first, frames only where something was chosen.
+
+One pass reads packets, sound and keyframes (:mod:`survey`), what stands out is chosen within the budget
+(:mod:`moments`), a model may judge the best of it (:mod:`vision`), and only around the ends of what was chosen are all
+frames decoded, so that the reel begins and ends where shots do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import av.error
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from media_app.av.container import MediaError, open_media
+from media_app.av.cut import Placed, cut
+from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
+from media_app.av.frames import Picture, VideoFile
+from media_app.av.picture import write_jpeg
+from media_app.av.source import Source
+from sessions_app.analysis.pipelines import words
+from sessions_app.analysis.pipelines.findings import data_of, measured, segments_of
+from sessions_app.analysis.pipelines.known import Known, from_saved, to_save
+from sessions_app.analysis.pipelines.moments import (
+    SNAP,
+    SNAP_INWARD,
+    STEP,
+    Stretch,
+    apart,
+    choose,
+    look_at,
+    measure,
+    settled,
+    stretches,
+)
+from sessions_app.analysis.pipelines.shots import Edge, EdgeKind, find_edges
+from sessions_app.analysis.pipelines.survey import Survey, survey
+from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
+
+Floats = NDArray[np.float64]
+REEL = "reel.mp4"
+MOST_CANDIDATES = 300
+ANOTHER_SHOT = 0.25  # how far two keyframes are apart when something else is shown; see moments.apart
+EDGE_MARGIN = 0.9  # seconds of frames around where an edge may lie, for telling cuts from flashes
+EDGE_PIXELS = 1.5e9  # that are decoded for looking at edges, of the best highlights first: 24 s of 1080p
+EARLY = 0.95  # of the longest GOP
+GIVE = 0.1  # seconds by which a highlight may end earlier where that spares an encode
+CUT_SHORT = 1.0, 0.02  # seconds, and share of the length announced, by which a file may end earlier unremarked
+KEPT_SECONDS = 3.0  # between two checkpoints
+THUMBNAIL_WIDTH, THUMBNAIL_BYTES = 640, 120_000
+WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80
+WINDOWS_BUDGET = 2.0  # of the reel's seconds that a model is asked about
+QUIET_DB = -59.0  # dB of the sound's loudest moment, below which there is none to speak of
+# Percent of the whole at which each stage ends.
+READ, JUDGED, EDGES, THUMBNAILS = 60.0, 80.0, 86.0, 89.0
+
+
+def find_highlights(task: Task) -> Result:
+    """Analyse one video. Raises :class:`AnalysisFailed` for what cannot be analysed, OSError where the disk fails."""
+    task.progress(0, "Reading the video")
+    source = _opened(task)
+    known = from_saved(task.saved) or _read(task, source)
+    budget = min(float(task.params["target_duration"]), known.duration)
+    method = "signals"
+    candidates = known.candidates
+    if task.vision is not None and candidates:
+        candidates, counted = _judged(task, known, budget)
+        method = "vision" if counted else method
+    chosen = choose(
+        candidates, budget, int(task.params["max_highlights"]), float(task.params["min_score"]),
+        known.looks.get,
+    )  # fmt: skip
+    facts = source.facts
+    edges, final = _settled(task, known, chosen, budget, float(facts.fps) * facts.coded_width * facts.coded_height)
+    files: dict[str, str] = {}
+    placed: dict[int, Placed] = {}
+    if final:
+        _thumbnails(task, known, final, files)
+        placed = _reel(task, known, source, final, files)
+    task.progress(100, "Done")
+    return Result(data_of(task.params, known, final, placed, edges, method), files)
+
+
+# Reading
+
+
+def _opened(task: Task) -> Source:
+    try:
+        with open_media(task.path) as container:
+            if not any(not s.disposition & s.disposition.attached_pic for s in container.streams.video):
+                raise AnalysisFailed("no_video", "There is no picture in this file; there is nothing to analyse.")
+        return Source.open(task.path)
+    except MediaError as exc:
+        raise AnalysisFailed(exc.code, exc.message) from exc
+    except av.error.FFmpegError as exc:
+        raise AnalysisFailed("vod_unreadable", "The video data is damaged and cannot be decoded.") from exc
+
+
+def _read(task: Task, source: Source) -> Known:
+    announced = source.facts.duration
+    length = float(task.params["segment_length"])
+    count = segments_of(announced, length)
+
+    def tell(share: float) -> None:
+        number = min(count, int(share * announced / length) + 1)
+        task.progress(READ * share, f"Analyzing segment {number}/{count}")
+
+    try:
+        found = survey(task.path, announced, tell)
+    except MediaError as exc:
+        raise AnalysisFailed(exc.code, exc.message) from exc
+    if not len(found.times):
+        raise AnalysisFailed("vod_unreadable", "No picture of the video can be read: it is damaged or cut short.")
+    duration, warnings = _extent(found, announced)
+    if not found.has_sound:
+        warnings.append("There is no sound: the motion alone decided.")
+    elif float(found.band.max()) < QUIET_DB:
+        warnings.append("The sound is silent all along: the motion alone decided.")
+    moments = measure(found, duration)
+    candidates = stretches(moments, duration)[:MOST_CANDIDATES]
+    look = look_at(found)
+    known = Known(
+        duration=duration,
+        moments=moments,
+        has_sound=found.has_sound and float(found.band.max()) >= QUIET_DB,
+        changes=found.key_times[1:][apart(found.key_pictures) >= ANOTHER_SHOT],
+        keys=found.times[found.keys],
+        candidates=candidates,
+        looks={one.peak: shown for one in candidates if (shown := look(one.peak)) is not None},
+        warnings=warnings,
+    )
+    task.checkpoint(to_save(known))
+    return known
+
+
+def _extent(found: Survey, announced: float) -> tuple[float, list[str]]:
+    """How many seconds there are to analyse, and what is to be said of it."""
+    frame = float(np.median(np.diff(found.times))) if len(found.times) > 1 else 0.0
+    end = max(found.end + frame, STEP)
+    if announced - end > CUT_SHORT[0] + CUT_SHORT[1] * announced:
+        ends = f"The file ends at {words.clock(end)}; {words.clock(announced)} were announced."
+        return end, [f"{ends} What is there was analysed."]
+    duration = max(announced, STEP) if len(found.times) > 1 else max(min(announced, 1.0), STEP)
+    return duration, ["A part of the file is damaged; the rest was analysed."] if found.damaged else []
+
+
+# A model's judgement
+
+
+def _judged(task: Task, known: Known, budget: float) -> tuple[list[Stretch], int]:
+    """The candidates with the scores that a model and the signals give together, and how many it has judged."""
+    from sessions_app.analysis.pipelines.vision import Judge, Window
+
+    assert task.vision is not None
+    asked: list[Stretch] = []
+    for one in known.candidates:
+        if sum(other.length for other in asked) >= WINDOWS_BUDGET * budget:
+            break
+        if one.score >= float(task.params["min_score"]):
+            asked.append(one)
+    judge = Judge(task.vision)
+    kept_at, skipped = time.monotonic(), 0
+    with _video(task) as video:
+        for number, one in enumerate(asked):
+            share = number / len(asked)
+            task.progress(READ + (JUDGED - READ) * share, f"Asking the model about moment {number + 1}/{len(asked)}")
+            key = f"{one.peak:.2f}"
+            if key in known.verdicts:
+                continue
+            if judge.is_spent:
+                skipped += 1
+                continue
+            pictures = tuple(_jpeg(picture) for picture in _pictures(video, one))
+            if not pictures:
+                continue
+            facts = words.facts(measured(known, one.start, one.end), one.start, one.end)
+            verdict = judge.judge(Window(one.start, one.end, pictures, facts))
+            known.verdicts[key] = (verdict.score, verdict.description)
+            if time.monotonic() - kept_at > KEPT_SECONDS:
+                kept_at = time.monotonic()
+                task.checkpoint(to_save(known))
+    if known.verdicts:
+        task.checkpoint(to_save(known))
+    notes = judge.notes
+    if skipped and not notes:
+        notes = ["All that the model may be asked was used up; the signals alone decided the rest."]
+    known.warnings += [note for note in notes if note not in known.warnings]
+    together, counted = [], 0
+    for one in known.candidates:
+        score, _ = known.verdicts.get(f"{one.peak:.2f}", (None, ""))
+        counted += score is not None
+        together.append(one if score is None else replace(one, score=(one.score + score) / 2))
+    return sorted(together, key=lambda one: -one.score), counted
+
+
+def _video(task: Task, threads: int = 1) -> VideoFile:
+    try:
+        return VideoFile(task.path, threads)
+    except MediaError as exc:
+        raise AnalysisFailed(exc.code, exc.message) from exc
+
+
+def _pictures(video: VideoFile, one: Stretch) -> list[Picture]:
+    """Some pictures spread over a stretch, in their order."""
+    wanted = [one.start + (number + 0.5) * one.length / WINDOW_PICTURES for number in range(WINDOW_PICTURES)]
+    found: list[Picture] = []
+    try:
+        for picture in video.walk(max(one.start, video.first_time), one.start):
+            if picture.time >= one.end or not wanted:
+                break
+            if picture.time >= wanted[0]:
+                found.append(picture)
+                while wanted and wanted[0] <= picture.time:
+                    wanted.pop(0)
+    except av.error.FFmpegError:
+        pass  # what was decoded before the damage is shown
+    return found
+
+
+def _jpeg(picture: Picture) -> bytes:
+    done, encoded = cv2.imencode(".jpg", picture.scaled(WINDOW_WIDTH), [cv2.IMWRITE_JPEG_QUALITY, WINDOW_QUALITY])
+    return encoded.tobytes() if done else b""
+
+
+# The ends of what was chosen
+
+
+def _settled(
+    task: Task, known: Known, chosen: Sequence[Stretch], budget: float, pixels_a_second: float
+) -> tuple[list[Edge], list[Stretch]]:  # fmt: skip
+    """Edges that were looked for and found, and the stretches with their ends there, without overlaps, in order."""
+    found = {moment: Edge(EdgeKind.CUT, moment, moment) for moment in _cuts_of_encoder(known)}
+    looked: list[tuple[float, float]] = []
+    ends = [moment for one in sorted(chosen, key=lambda one: -one.score) for moment in (one.start, one.end)]
+    left_to_decode = EDGE_PIXELS / pixels_a_second
+    for number, moment in enumerate(ends):
+        task.progress(JUDGED + (EDGES - JUDGED) * number / len(ends), "Looking for cuts around the highlights")
+        window = max(0.0, moment - SNAP_INWARD - EDGE_MARGIN), min(known.duration, moment + SNAP_INWARD + EDGE_MARGIN)
+        if not _may_hold_edge(known, *window) or any(a <= window[0] and window[1] <= b for a, b in looked):
+            continue
+        if any(window[0] <= edge <= window[1] for edge in found):
+            continue
+        entry = known.keys[: np.searchsorted(known.keys, window[0], side="right")]
+        left_to_decode -= window[1] - window[0] + (window[0] - float(entry[-1]) if len(entry) else 0.0) / 2
+        if left_to_decode < 0:
+            break
+        looked.append(window)
+        try:
+            for edge in find_edges(task.path, *window, threads=task.threads):
+                if all(abs(edge.middle - other) > SNAP / 4 for other in found):
+                    found[edge.middle] = edge
+        except (MediaError, av.error.FFmpegError):
+            continue  # damaged there: no edge is known
+    near = [moment for moment in sorted(found) if any(abs(moment - end) <= SNAP_INWARD + EDGE_MARGIN for end in ends)]
+    edges = [found[moment] for moment in near]
+    cuts = [edge.middle for edge in edges]
+    final: list[Stretch] = []
+    left = budget
+    for one in chosen:
+        own = settled(one, cuts, known.moments, known.duration)
+        if final and own.start < final[-1].end:
+            own = replace(own, start=final[-1].end)
+        if own.length > left:
+            own = replace(own, end=own.start + left)
+        if own.length < min(STEP, known.duration / 2):
+            continue
+        left -= own.length
+        final.append(own)
+    return edges, final
+
+
+def _cuts_of_encoder(known: Known) -> list[float]:
+    """Where an encoder has begun a GOP before its time and something else is on show: there a shot begins, seconds."""
+    if len(known.keys) < 2:
+        return []
+    gaps = np.diff(known.keys)
+    early = known.keys[1:][gaps < EARLY * gaps.max()]
+    return [float(one) for one in known.changes if len(early) and np.abs(early - one).min() < 1e-3]
+
+
+def _may_hold_edge(known: Known, start: float, end: float) -> bool:
+    """Whether the keyframes on both sides of a window show something else, or an encoder has put one between.
+
+    Encoders begin a new GOP where a shot begins, as far as they look for it; where they do not, the picture of the
+    next keyframe tells. A shot that lasts less than a GOP may be missed, and then an end stays where it is.
+    """
+    behind = known.keys[np.searchsorted(known.keys, end) : np.searchsorted(known.keys, end) + 1]
+    last = float(behind[0]) if len(behind) else end
+    return bool(((known.changes >= start) & (known.changes <= last + 1e-3)).any())
+
+
+# Files
+
+
+def _thumbnails(task: Task, known: Known, final: Sequence[Stretch], files: dict[str, str]) -> None:
+    with _video(task) as video:
+        for number, one in enumerate(final):
+            task.progress(EDGES + (THUMBNAILS - EDGES) * number / len(final), "Taking a picture of each highlight")
+            picture = _picture_of(video, known, one)
+            if picture is None:
+                continue
+            name = f"thumb-{number}.jpg"
+            write_jpeg(task.folder / name, picture.scaled(THUMBNAIL_WIDTH), THUMBNAIL_BYTES)
+            files[f"thumb-{number}"] = name
+
+
+def _picture_of(video: VideoFile, known: Known, one: Stretch) -> Picture | None:
+    """The keyframe nearest to the peak where there is one within, else the frame at the peak."""
+    inside = known.keys[(known.keys >= one.start) & (known.keys <= one.end)]
+    try:
+        if len(inside):
+            nearest = float(inside[np.argmin(np.abs(inside - one.peak))])
+            picture = video.keyframe(nearest)
+            if picture is not None and one.start - STEP <= picture.time <= one.end:
+                return picture
+        return video.frame_at(min(max(one.start, one.peak), one.end))
+    except av.error.FFmpegError:
+        return None
+
+
+def _reel(
+    task: Task, known: Known, source: Source, final: Sequence[Stretch], files: dict[str, str]
+) -> dict[int, Placed]:  # fmt: skip
+    """Cut the reel; where each highlight stands in it, by its number."""
+
+    def tell(share: float) -> None:
+        task.progress(THUMBNAILS + (99 - THUMBNAILS) * share, "Cutting the reel")
+
+    tell(0.0)
+    try:
+        placed = cut(
+            task.folder / REEL, source, [(one.start, one.end) for one in final],
+            Ffmpeg.default(threads=task.threads), tell, give=GIVE,
+        )  # fmt: skip
+    except (ConversionFailed, MediaError, av.error.FFmpegError) as exc:
+        why = str(exc) if isinstance(exc, ConversionFailed) else "Its data is damaged."
+        known.warnings.append(f"The reel could not be cut. {why}")
+        return {}
+    files["reel"] = REEL
+    return {one.part: one for one in placed}

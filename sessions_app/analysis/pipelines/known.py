@@ -1,0 +1,89 @@
+"""What the pass over a file leaves to the stages after it, and to the next attempt: a checkpoint of JSON types."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.analysis.pipelines.moments import MOST, Moments, Stretch
+
+Floats = NDArray[np.float64]
+VERSION = 1
+
+
+@dataclass(slots=True)
+class Known:
+    """What later stages need of the pass over the file; goes into the checkpoint.
+
+    duration: seconds that could be read. changes: when another shot was on show than at the keyframe before, seconds.
+    keys: times of all keyframes. looks: of each candidate, by its peak (seconds).
+    """
+
+    duration: float
+    moments: Moments
+    has_sound: bool
+    changes: Floats
+    keys: Floats
+    candidates: list[Stretch]
+    looks: dict[float, Floats]
+    warnings: list[str]
+    verdicts: dict[str, tuple[float | None, str]] = field(default_factory=dict)
+
+
+def to_save(known: Known) -> dict[str, Any]:
+    """As a checkpoint: JSON types, some hundred bytes a minute."""
+    signals = (known.moments.sound, known.moments.motion, known.moments.score)
+    return {
+        "version": VERSION,
+        "duration": known.duration,
+        "signals": [_packed(one / most) for one, most in zip(signals, (MOST, MOST, 1.0), strict=True)],
+        "level": _packed((known.moments.level + 200) / 400),
+        "has_sound": known.has_sound,
+        "changes": np.round(known.changes, 3).tolist(),
+        "keys": base64.b64encode(zlib.compress(known.keys.astype(np.float32).tobytes())).decode(),
+        "candidates": [
+            [one.start, one.end, one.score, one.peak, _packed(known.looks[one.peak]) if one.peak in known.looks else ""]
+            for one in known.candidates
+        ],
+        "warnings": known.warnings,
+        "verdicts": {key: list(value) for key, value in known.verdicts.items()},
+    }
+
+
+def from_saved(saved: Mapping[str, Any] | None) -> Known | None:
+    """What an attempt before has found; None where that cannot be used."""
+    if not saved or saved.get("version") != VERSION:
+        return None
+    try:
+        sound, motion, score = (_unpacked(one) for one in saved["signals"])
+        moments = Moments(MOST * sound, MOST * motion, 400 * _unpacked(saved["level"]) - 200, score)
+        listed = saved["candidates"]
+        keys = np.frombuffer(zlib.decompress(base64.b64decode(saved["keys"])), np.float32)
+        return Known(
+            duration=float(saved["duration"]),
+            moments=moments,
+            has_sound=bool(saved["has_sound"]),
+            changes=np.array(saved["changes"], np.float64),
+            keys=keys.astype(np.float64),
+            candidates=[Stretch(*map(float, row[:4])) for row in listed],
+            looks={float(row[3]): _unpacked(row[4]) for row in listed if row[4]},
+            warnings=[str(one) for one in saved["warnings"]],
+            verdicts={key: (score, str(text)) for key, (score, text) in saved["verdicts"].items()},
+        )
+    except (KeyError, TypeError, ValueError, zlib.error):
+        return None
+
+
+def _packed(values: Floats) -> str:
+    """Values of 0 to 1 in 16 bits each."""
+    return base64.b64encode(zlib.compress(np.round(np.clip(values, 0, 1) * 65535).astype(np.uint16).tobytes())).decode()
+
+
+def _unpacked(text: str) -> Floats:
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint16).astype(np.float64) / 65535

@@ -1,0 +1,170 @@
+"""Look at a video once, some 15 times a second of its own time: where the body's joints are, and a very small picture.
+
+Frames are taken by their presentation times, so a variable rate makes no difference. What was seen can be packed into
+a text small enough for a checkpoint: finding poses is what takes long, decoding again does not.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import av.error
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from media_app.av.frames import Picture, VideoFile
+from sessions_app.analysis.pipelines.poses import JOINTS, SIDE, Poses
+
+RATE = 15.0  # looks a second
+LEAST_RATE = 5.0
+MOST_LOOKS = 36_000  # of a long video; it is looked at less often, until the least rate
+SMALL = 24  # pixels of a side of the small picture
+# Nose, shoulders, elbows, wrists, hips, knees, ankles: what signals, names and drawing need.
+KEPT = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+ABSENT_SECONDS = 2.0  # when nobody was seen for so long …
+ABSENT_STEP = 0.5  # … somebody is looked for only every so many seconds
+LEAST_BODY = 0.06  # of the picture's height, from shoulders to hips: a smaller one is no more than noise
+SAVE_SECONDS = 10.0  # of wall clock between two checkpoints
+MOST_SAVED = 900_000  # characters
+STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)  # pixels to which joints are rounded in a checkpoint, as few as fit
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen, n looks in the order of time.
+
+    times: seconds on the scale of ``currentTime``, shape (n,). joints: x, y, depth in pixels of a picture of ``size``
+    (height, width) and visibility 0 to 1, shape (n, 33, 4), NaN where nobody is and of joints that are not used.
+    pictures: grey, shape (n, 24, 24). end: seconds of the last frame that can be decoded. announced: what the file
+    says it lasts.
+    """
+
+    times: NDArray[np.float64]
+    joints: NDArray[np.float32]
+    pictures: NDArray[np.uint8]
+    size: tuple[int, int]
+    end: float
+    announced: float
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """Where somebody was seen, shape (n,)."""
+        return np.asarray(~np.isnan(self.joints[:, KEPT[0], 0]))
+
+
+def rate_for(duration: float) -> float:
+    """Looks a second at a video of so many seconds."""
+    return max(LEAST_RATE, min(RATE, MOST_LOOKS / max(duration, 1.0)))
+
+
+def look(
+    video: VideoFile, poses: Poses | None, saved: dict[str, Any] | None,
+    on_progress: Callable[[float], None], checkpoint: Callable[[dict[str, Any]], None],
+) -> Seen:  # fmt: skip
+    """Look at the whole video. on_progress: is told the share done. poses: None looks for movement alone."""
+    known = unpacked(saved) if poses is not None else np.zeros((0, JOINTS, 4), np.float32)
+    times: list[float] = []
+    joints: list[NDArray[np.float32]] = []
+    pictures: list[NDArray[np.uint8]] = []
+    nobody = np.full((JOINTS, 4), np.nan, np.float32)
+    width = max(2, round(video.width * min(1.0, SIDE / max(video.width, video.height))))
+    size = (1, 1)
+    end = seen_at = looked_at = video.first_time
+    saved_at = time.monotonic()
+    for picture in looks(video, rate_for(video.duration)):
+        image = picture.scaled(width)
+        end, size = picture.time, image.shape[:2]
+        grey = cv2.cvtColor(cv2.resize(image, (SMALL, SMALL), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+        pictures.append(np.asarray(grey, np.uint8))
+        if len(times) < len(known):
+            here = known[len(times)]
+        elif poses is None or (end - seen_at > ABSENT_SECONDS and end - looked_at < ABSENT_STEP):
+            here = nobody
+        else:
+            here, looked_at = _kept(poses.find(image), size[0]), end
+        if not np.isnan(here[KEPT[0], 0]):
+            seen_at = end
+        times.append(end)
+        joints.append(here)
+        on_progress(min(1.0, (end - video.first_time) / max(video.duration - video.first_time, 1e-6)))
+        if poses is not None and time.monotonic() - saved_at > SAVE_SECONDS and len(times) > len(known):
+            checkpoint(packed(np.array(joints)))
+            saved_at = time.monotonic()
+    seen = np.array(joints, np.float32).reshape(-1, JOINTS, 4)
+    if poses is not None and len(times) > len(known):
+        checkpoint(packed(seen))
+    return Seen(
+        np.array(times), seen, np.array(pictures, np.uint8).reshape(-1, SMALL, SMALL), size, end, video.duration
+    )
+
+
+def looks(video: VideoFile, rate: float) -> Iterator[Picture]:
+    """Frames at about ``rate`` a second of the video's time, up to where it can be decoded."""
+    step = 1 / rate
+    due = -math.inf
+    try:
+        for picture in video.walk(video.first_time):
+            if picture.time >= due - 1e-6:
+                # Where frames come more seldom than this, each is taken and none makes up for another.
+                due = max(due + step, picture.time + step / 2)
+                yield picture
+    except av.error.FFmpegError:
+        return  # what came before it is there
+
+
+def _kept(joints: NDArray[np.float64], height: int) -> NDArray[np.float32]:
+    """Joints that are used; all NaN where the body is too small to be told from noise."""
+    here = np.full((JOINTS, 4), np.nan, np.float32)
+    trunk = joints[[11, 12], :2].mean(0) - joints[[23, 24], :2].mean(0)
+    limbs = joints[[23, 24], :2].mean(0) - joints[[25, 26], :2].mean(0)
+    if max(np.hypot(*trunk), np.hypot(*limbs)) >= LEAST_BODY * height:  # NaN where nobody is
+        here[list(KEPT)] = joints[list(KEPT)]
+    return here
+
+
+def packed(joints: NDArray[np.float32]) -> dict[str, Any]:
+    """Joints as JSON of less than a megabyte, rounded as little as that takes."""
+    part = joints[:, list(KEPT)][:, :, [0, 1, 3]].astype(np.float64)
+    is_seen = ~np.isnan(part[:, 0, 0])
+    text, step = "", STEPS[0]
+    for step in STEPS:
+        scaled = np.nan_to_num(part / (step, step, 1 / 15))
+        whole = np.rint(scaled).clip(-32_000, 32_000).astype(np.int16).reshape(len(part), -1)
+        # Small differences along the time of each number pack best.
+        differences = np.diff(whole[is_seen], axis=0, prepend=np.zeros((1, whole.shape[1]), np.int16)).T
+        content = np.packbits(is_seen).tobytes() + np.ascontiguousarray(differences).astype("<i2").tobytes()
+        text = base64.b64encode(zlib.compress(content, 6)).decode()
+        if len(text) <= MOST_SAVED:
+            break
+    return {"version": VERSION, "looks": len(joints), "step": step, "joints": text}
+
+
+def unpacked(saved: dict[str, Any] | None) -> NDArray[np.float32]:
+    """Joints of a checkpoint, shape (n, 33, 4); none where it is of another version or cannot be read."""
+    none = np.zeros((0, JOINTS, 4), np.float32)
+    if not saved or saved.get("version") != VERSION:
+        return none
+    try:
+        count, step = int(saved["looks"]), float(saved["step"])
+        content = zlib.decompress(base64.b64decode(saved["joints"]))
+        flags = -(-count // 8)
+        is_seen = np.unpackbits(np.frombuffer(content[:flags], np.uint8))[:count].astype(bool)
+        numbers = np.frombuffer(content[flags:], "<i2").reshape(len(KEPT) * 3, int(is_seen.sum()))
+    except (KeyError, TypeError, ValueError, zlib.error):
+        return none
+    whole = np.cumsum(numbers, axis=1, dtype=np.int16).T.reshape(-1, len(KEPT), 3)
+    joints = np.full((count, JOINTS, 4), np.nan, np.float32)
+    places = np.flatnonzero(is_seen)
+    for number, joint in enumerate(KEPT):
+        joints[places, joint, 0] = whole[:, number, 0] * step
+        joints[places, joint, 1] = whole[:, number, 1] * step
+        joints[places, joint, 3] = whole[:, number, 2] / 15
+    return joints

@@ -1,0 +1,287 @@
+"""How much stands out at each moment of a video, and which stretches of it to show within a budget of seconds.
+
+Every signal is measured against the minutes around it, and what comes again and again there is no event: what is loud
+for a library is quiet for a stadium. A stretch grows around a peak until the score has fallen, begins and ends where
+the picture changes or the sound rests, and counts less the more it looks like one that has been chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.analysis.pipelines.survey import BINS_A_SECOND, Survey, histograms
+
+Floats = NDArray[np.float64]
+STEP = 0.25  # seconds
+MINUTE = 60.0  # what a moment is compared with
+CONTEXT = 600.0  # seconds: how much of it is usual, for what comes again and again
+STILL_DB = 1.5  # less than this is no change of loudness
+STILL_LUMA = 0.3  # nor this of luma in a tenth of a second
+SILENT_DB = -60.0
+HOLD_STEPS = 2  # to either side, over which beats are one sound
+SOUND_STEPS, MOTION_STEPS = 2, 4  # to either side, that are smoothed together
+SOUND_PERCENT, MOTION_PERCENT = 84.0, 82.0  # of the context: what is above counts
+LEAST_DB = 5.0  # a distance that counts as one, however steady the sound is
+LEAST_GROWTH = 0.4  # of the logarithm of motion, likewise
+SOUND_WEIGHT, MOTION_WEIGHT = 1.0, 3.0  # the distance of motion is of the logarithm
+SCORE_FROM, SCORE_HALF = 0.3, 2.0
+DENSE = 0.5  # of the steps have a change of frames
+MOST = 8.0  # deviations: more than this is no more remarkable
+FALLS_TO = 0.35  # of its peak's score, where a stretch ends
+BREATHER = 0.75  # seconds below that which do not end it
+SLOPE = 1.5  # seconds beside a stretch in which no other has its peak
+LEAST_SECONDS, MOST_SECONDS = 2.0, 20.0
+LEAD_IN, LEAD_OUT = 0.6, 0.4  # seconds
+SNAP = 1.0  # seconds outwards within which an end moves to a shot edge
+SNAP_INWARD = 1.6  # and inwards: scores are smoothed, and a lead is added
+REST = 0.6  # seconds within which it moves to where the sound rests
+ALIKE = 0.5  # how much less one counts that looks the same
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Each signal at each quarter of a second, shape (n,).
+
+    sound, motion: deviations from what is usual around it, 0 to :data:`MOST`. level: dB of the sound, the band of
+    speech, relative to what is usual. score: 0 to 1.
+    """
+
+    sound: Floats
+    motion: Floats
+    level: Floats
+    score: Floats
+
+    def part(self, start: float, end: float) -> slice:
+        """The steps between two moments, at least one."""
+        first = min(max(0, int(start / STEP)), max(0, len(self.score) - 1))
+        return slice(first, max(first + 1, int(np.ceil(end / STEP))))
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the video, seconds. score: 0 to 1; peak: where it is highest."""
+
+    start: float
+    end: float
+    score: float
+    peak: float
+
+    @property
+    def length(self) -> float:
+        """Seconds."""
+        return self.end - self.start
+
+
+def measure(found: Survey, duration: float) -> Moments:
+    """The signals of a whole video. duration: seconds."""
+    count = max(1, int(np.ceil(duration / STEP)))
+    level = _at_steps(found.band, 1 / BINS_A_SECOND, count, np.max) if found.has_sound else np.full(count, SILENT_DB)
+    level = np.maximum(level, SILENT_DB)
+    usual = _running(level, MINUTE, 50)
+    sound = (
+        _remarkable(_smoothed(_held(level, HOLD_STEPS), SOUND_STEPS) - usual, SOUND_PERCENT, LEAST_DB) * SOUND_WEIGHT
+    )
+    motion = _remarkable(_motion(found, count), MOTION_PERCENT, LEAST_GROWTH) * MOTION_WEIGHT
+    sound, motion = np.minimum(sound, MOST), np.minimum(motion, MOST)
+    both = np.sqrt(sound**2 + motion**2)
+    return Moments(sound, motion, level - usual, np.maximum(0, both - SCORE_FROM) / (both + SCORE_HALF))
+
+
+def _motion(found: Survey, count: int) -> Floats:
+    """How much moves in each step: logarithms against what is usual, of changes of frames where there are enough."""
+    packets = _smoothed(np.log(np.maximum(_bytes(found, count), 1.0)), MOTION_STEPS)
+    packets = packets - np.median(packets)
+    index = np.clip((found.change_times / STEP).astype(np.int64), 0, count - 1)
+    frames = np.bincount(index, minlength=count)
+    seen = np.flatnonzero(frames)
+    if len(seen) < 2:
+        return packets
+    total = np.bincount(index, weights=np.log(found.changes + STILL_LUMA), minlength=count)
+    changes = _smoothed(np.interp(np.arange(count), seen, total[seen] / frames[seen]), MOTION_STEPS)
+    changes = changes - np.median(changes)
+    if len(seen) >= DENSE * count:
+        return changes
+    return np.asarray((packets + changes) / 2, np.float64)
+
+
+def _remarkable(values: Floats, percent: float, least: float) -> Floats:
+    """How far values are above a percentile of what is around them, in distances from there to the median."""
+    base = _running(values, CONTEXT, 50)
+    spread = np.maximum(_running(values, CONTEXT, percent) - base, least)
+    return np.asarray(np.maximum((values - base) / spread - 1, 0.0))
+
+
+def _bytes(found: Survey, count: int) -> Floats:
+    """Bytes of all packets but keyframes in each step; where a keyframe stands, what its neighbours have."""
+    if len(found.times) < 2:
+        return np.ones(count)
+    sizes = found.sizes.copy()
+    others = np.flatnonzero(~found.keys)
+    if len(others):
+        sizes[found.keys] = np.interp(np.flatnonzero(found.keys), others, sizes[others])
+    index = np.clip((found.times / STEP).astype(np.int64), 0, count - 1)
+    total = np.bincount(index, weights=sizes, minlength=count)
+    frames = np.bincount(index, minlength=count)
+    has_some = np.flatnonzero(frames)
+    # A mean over the frames of a step: their number differs from step to step.
+    return np.asarray(np.interp(np.arange(count), has_some, total[has_some] / frames[has_some]))
+
+
+def _at_steps(values: Floats, spacing: float, count: int, of: Callable[..., Floats]) -> Floats:
+    """One value for each step of those that lie in it."""
+    index = np.clip((np.arange(len(values)) * spacing / STEP).astype(np.int64), 0, count - 1)
+    first = np.searchsorted(index, np.arange(count))
+    first = np.minimum(first, len(values) - 1)
+    return np.asarray(np.maximum.reduceat(values, first) if of is np.max else np.add.reduceat(values, first))
+
+
+def _running(values: Floats, seconds: float, percent: float) -> Floats:
+    """A percentile of the window around each step, found at each second and drawn out in between."""
+    half, hop = int(seconds / STEP / 2), max(1, int(1 / STEP))
+    at = np.arange(0, len(values), hop)
+    found = [float(np.percentile(values[max(0, i - half) : i + half + 1], percent)) for i in at.tolist()]
+    return np.asarray(np.interp(np.arange(len(values)), at, found))
+
+
+def _held(values: Floats, steps: int) -> Floats:
+    """What comes in beats counts as going on between them: a closing (dilation, then erosion) over time."""
+    size = 2 * steps + 1
+    row = values.reshape(1, -1)
+    kernel = np.ones((1, size), np.uint8)
+    closed = cv2.morphologyEx(row, cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_REPLICATE)
+    found: Floats = np.asarray(closed, np.float64)[0]
+    return found
+
+
+def _smoothed(values: Floats, steps: int) -> Floats:
+    """A mean over some steps to either side; ends repeat themselves."""
+    padded = np.pad(values, steps, mode="edge")
+    weights = np.hanning(2 * steps + 3)[1:-1]
+    return np.convolve(padded, weights / weights.sum(), "valid")
+
+
+def stretches(moments: Moments, duration: float) -> list[Stretch]:
+    """What stands out, the most remarkable first; they do not overlap."""
+    score = _smoothed(moments.score, 2)
+    free = np.ones(len(score), np.bool_)
+    found: list[Stretch] = []
+    for peak in np.argsort(-score, kind="stable").tolist():
+        if not free[peak] or score[peak] <= 0.05:
+            continue
+        first, last = _grown(score, free, peak)
+        # What falls off beside a peak is no peak of its own.
+        slope = int(SLOPE / STEP)
+        free[max(0, first - slope) : last + slope + 1] = False
+        start, end = max(0.0, first * STEP - LEAD_IN), min(duration, (last + 1) * STEP + LEAD_OUT)
+        missing = LEAST_SECONDS - (end - start)
+        if missing > 0:
+            start = max(0.0, start - missing / 2)
+            end = min(duration, start + LEAST_SECONDS)
+        found.append(Stretch(start, end, float(score[peak]), (peak + 0.5) * STEP))
+    return found
+
+
+def _grown(score: Floats, free: NDArray[np.bool_], peak: int) -> tuple[int, int]:
+    """First and last step around a peak before the score stays below its share of it."""
+    floor, most, breather = score[peak] * FALLS_TO, int(MOST_SECONDS / STEP), int(BREATHER / STEP)
+
+    def reach(step: int) -> int:
+        at = last = peak
+        below = 0
+        while 0 <= at + step < len(score) and free[at + step] and abs(at + step - peak) < most:
+            at += step
+            below = below + 1 if score[at] < floor else 0
+            if below > breather:
+                break
+            if not below:
+                last = at
+        return last
+
+    return reach(-1), reach(1)
+
+
+def choose(
+    candidates: Sequence[Stretch], budget: float, most: int, least_score: float, looks: Callable[[float], Floats | None]
+) -> list[Stretch]:
+    """Those that are shown, in their order in the video.
+
+    budget: seconds of all together. looks: how the picture looks at a moment, for telling the same thing twice.
+    """
+    chosen: list[Stretch] = []
+    seen: list[Floats] = []
+    rest = [one for one in candidates if one.score >= least_score]
+    left = budget
+    while rest and left >= LEAST_SECONDS and len(chosen) < most:
+        worth = [one.score * _novelty(looks(one.peak), seen) for one in rest]
+        best = rest.pop(int(np.argmax(worth)))
+        if best.length > left:
+            best = _shortened(best, left)
+        chosen.append(best)
+        left -= best.length
+        look = looks(best.peak)
+        if look is not None:
+            seen.append(look)
+    return sorted(chosen, key=lambda one: one.start)
+
+
+def _novelty(look: Floats | None, seen: Sequence[Floats]) -> float:
+    if look is None or not seen:
+        return 1.0
+    nearest = min(float(np.abs(look - other).sum()) / 6 for other in seen)  # three histograms: 6 is nothing in common
+    return 1.0 - ALIKE * max(0.0, 1.0 - 4 * nearest)
+
+
+def _shortened(one: Stretch, seconds: float) -> Stretch:
+    """As much of it around its peak."""
+    start = min(max(one.start, one.peak - seconds / 2), one.end - seconds)
+    return Stretch(start, start + seconds, one.score, one.peak)
+
+
+def look_at(found: Survey) -> Callable[[float], Floats | None]:
+    """How the picture looks at a moment (how its colours are spread), by the keyframe before it."""
+    shares = histograms(found.key_pictures).astype(np.float64)
+
+    def look(time: float) -> Floats | None:
+        if not len(shares):
+            return None
+        return np.asarray(shares[max(0, int(np.searchsorted(found.key_times, time, side="right")) - 1)])
+
+    return look
+
+
+def apart(pictures: NDArray[np.uint8]) -> Floats:
+    """How different each picture is from the one before, by layout and colours; 0 for the same, shape (n − 1,)."""
+    if len(pictures) < 2:
+        return np.zeros(0)
+    shares = np.cumsum(histograms(pictures).reshape(len(pictures), 3, 16), axis=2).reshape(len(pictures), -1)
+    colours = np.abs(np.diff(shares, axis=0)).sum(1) / 6
+    # What stays of a picture where something small moves in it.
+    coarse = np.array([cv2.resize(one, (16, 9), interpolation=cv2.INTER_AREA) for one in pictures], np.float32)
+    coarse = coarse.mean(3).reshape(len(pictures), -1)
+    return np.asarray(np.minimum(np.abs(np.diff(coarse, axis=0)).mean(1) / 40, 2) + colours, np.float64)
+
+
+def settled(one: Stretch, edges: Sequence[float], moments: Moments, duration: float) -> Stretch:
+    """A stretch whose ends lie on shot edges (seconds) where there are some near, else where the sound rests."""
+
+    def settle(time: float, outward: int) -> float:
+        near = [edge for edge in edges if -SNAP_INWARD <= outward * (edge - time) <= SNAP]
+        if near:
+            return min(near, key=lambda edge: abs(edge - time))
+        window = moments.part(max(0.0, time - REST), min(duration, time + REST))
+        levels = moments.level[window]
+        if len(levels) < 2 or np.ptp(levels) < STILL_DB:
+            return time
+        # Of two rests the one further out keeps more of what is shown.
+        order = np.lexsort((-outward * np.arange(len(levels)), levels))
+        return float((window.start + int(order[0]) + 0.5) * STEP)
+
+    start, end = max(0.0, settle(one.start, -1)), min(duration, settle(one.end, 1))
+    if end - start < LEAST_SECONDS / 2:
+        return one
+    return Stretch(start, end, one.score, one.peak)

@@ -1,0 +1,216 @@
+"""What an exercise is called, by rules on how the body moves, with a confidence; below a half it is "movement".
+
+Angles are those of the picture, not of space: rules ask for much and allow for much. A rule is a product of soft
+conditions, so that one that clearly fails rules the name out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.analysis.pipelines.poses import ANGLES, SIDES, angle, body_length
+from sessions_app.analysis.pipelines.sets import Set
+
+UNNAMED = "movement"
+LEAST = 0.5  # of a name's confidence, to be given at all
+MOST = 0.85  # these are rules: measured on some dozens of clips, and 0.9 is to mean nearly always
+LEAST_VISIBLE = 0.5  # of a joint, mean, to be asked at all
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How the body moves in one repetition, medians over a set.
+
+    bend: degrees by which each pair of joints changes its angle, the side that moves more; other: the side that moves
+    less. least, most: of the angle's ends, the moving side. tilt: degrees of the upper body from upright, least and
+    most. drop: lengths of the upper body by which the hips go down. reach: height of the wrists over the shoulders at
+    their lowest and highest, in the same lengths. spread: by how much the feet's distance changes; apart: its most.
+    opposite: whether both legs go against each other, -1 to 1 (1: together).
+    """
+
+    bend: dict[str, float]
+    other: dict[str, float]
+    least: dict[str, float]
+    most: dict[str, float]
+    tilt: tuple[float, float]
+    drop: float
+    reach: tuple[float, float]
+    spread: float
+    apart: float
+    together: float
+    legs_seen: bool
+
+
+def facts_of(times: NDArray[np.float64], joints: NDArray[np.float64], one: Set) -> Facts | None:
+    """Facts of a set; None where too little of the body is seen. joints: shape (n, 33, 4), at ``times``."""
+    first, last = (int(at) for at in np.searchsorted(times, (one.start, one.end)))
+    part = joints[first : last + 1]
+    part = part[~np.isnan(part[:, 11, 0])]
+    if len(part) < 6:
+        return None
+    places, seen = part[:, :, :2], part[:, :, 3]
+    if np.mean(seen[:, [11, 12, 23, 24]].max(1)) < LEAST_VISIBLE:
+        return None
+    body = body_length(part)
+    angles = {name: angle(places, *ANGLES[name]) for name in ANGLES}
+    bend, other, least, most = {}, {}, {}, {}
+    for side in SIDES:
+        ranges = {}
+        for name in (f"left {side}", f"right {side}"):
+            trust = float(np.mean(seen[:, ANGLES[name]].min(1)))
+            ranges[name] = _range(angles[name]) * (1.0 if trust >= LEAST_VISIBLE else 0.7)
+        larger, smaller = sorted(ranges, key=lambda name: -ranges[name])
+        bend[side], other[side] = ranges[larger], ranges[smaller]
+        least[side], most[side] = (float(np.percentile(angles[larger], share)) for share in (8, 92))
+    shoulders, hips = places[:, [11, 12]].mean(1), places[:, [23, 24]].mean(1)
+    trunk = shoulders - hips
+    tilts = np.degrees(np.arctan2(np.abs(trunk[:, 0]), -trunk[:, 1]))
+    reach = (shoulders[:, 1] - places[:, [15, 16], 1].mean(1)) / body
+    apart = np.abs(places[:, 27, 0] - places[:, 28, 0]) / body
+    knees = [angles["left knee"] - angles["left knee"].mean(), angles["right knee"] - angles["right knee"].mean()]
+    strength = float(np.linalg.norm(knees[0]) * np.linalg.norm(knees[1]))
+    return Facts(
+        bend, other, least, most,
+        tilt=(float(np.percentile(tilts, 8)), float(np.percentile(tilts, 92))),
+        drop=_range(hips[:, 1]) / body,
+        reach=(float(np.percentile(reach, 8)), float(np.percentile(reach, 92))),
+        spread=_range(apart),
+        apart=float(np.percentile(apart, 92)),
+        together=float(knees[0] @ knees[1]) / strength if strength > 0 else 1.0,
+        legs_seen=bool(np.mean(seen[:, [25, 26, 27, 28]].max(1)) >= LEAST_VISIBLE),
+    )  # fmt: skip
+
+
+def _range(values: NDArray[np.float64]) -> float:
+    return float(np.percentile(values, 92) - np.percentile(values, 8))
+
+
+def above(value: float, least: float, plenty: float) -> float:
+    """0 at ``least`` and below, 1 at ``plenty`` and above."""
+    return float(np.clip((value - least) / (plenty - least), 0, 1))
+
+
+def below(value: float, plenty: float, most: float) -> float:
+    """1 at ``plenty`` and below, 0 at ``most`` and above."""
+    return 1 - above(value, plenty, most)
+
+
+def _squat(f: Facts) -> float:
+    stands = below(f.tilt[0], 25, 45) * below(f.tilt[1], 60, 80)
+    moves = above(f.bend["knee"], 30, 50) * above(f.bend["hip"], 20, 40) * above(f.drop, 0.2, 0.4)
+    same = above(f.together, 0.3, 0.7) * below(f.spread, 0.35, 0.7) * below(f.apart, 1.1, 1.5)
+    return stands * moves * same * below(f.reach[1] - f.reach[0], 1.2, 1.8) * float(f.legs_seen)
+
+
+def _lunge(f: Facts) -> float:
+    stands = below(f.tilt[0], 20, 40) * below(f.tilt[1], 45, 70)
+    moves = above(f.bend["knee"], 35, 55) * above(f.drop, 0.12, 0.3)
+    return stands * moves * above(f.apart, 0.9, 1.3) * below(f.reach[1] - f.reach[0], 1.0, 1.6) * float(f.legs_seen)
+
+
+def _push_up(f: Facts) -> float:
+    lies = above(f.tilt[0], 40, 60)
+    moves = above(f.bend["elbow"], 30, 50) * below(f.reach[1], -0.1, 0.3)
+    return lies * moves * below(f.bend["knee"], 35, 60) * below(f.bend["hip"], 35, 60)
+
+
+def _curl(f: Facts) -> float:
+    stands = below(f.tilt[1], 25, 45) * below(f.bend["hip"], 25, 45) * below(f.drop, 0.15, 0.35)
+    moves = above(f.bend["elbow"], 45, 70) * below(f.bend["shoulder"], 35, 60) * above(f.most["elbow"], 120, 140)
+    return stands * moves * below(f.reach[1], 0.15, 0.45) * below(f.reach[0], -0.5, -0.3)
+
+
+def _press(f: Facts) -> float:
+    stands = below(f.tilt[1], 25, 45) * below(f.drop, 0.15, 0.35) * below(f.spread, 0.25, 0.45)
+    moves = above(f.bend["elbow"], 35, 55) * above(f.reach[1], 0.5, 0.8) * above(f.reach[0], -0.35, -0.1)
+    return stands * moves * below(f.reach[0], 0.35, 0.6) * above(f.other["elbow"], 20, 40)
+
+
+def _lateral_raise(f: Facts) -> float:
+    stands = below(f.tilt[1], 20, 40) * below(f.drop, 0.12, 0.3) * below(f.spread, 0.2, 0.4)
+    moves = above(f.other["shoulder"], 35, 55) * below(f.bend["elbow"], 40, 70)
+    return stands * moves * below(abs(f.reach[1]), 0.3, 0.6) * below(f.reach[0], -0.5, -0.3)
+
+
+def _jumping_jack(f: Facts) -> float:
+    moves = above(f.other["shoulder"], 50, 80) * above(f.spread, 0.3, 0.55) * above(f.reach[1], 0.0, 0.3)
+    return below(f.tilt[1], 20, 40) * moves * float(f.legs_seen)
+
+
+def _burpee(f: Facts) -> float:
+    moves = above(f.drop, 0.6, 0.9) * above(f.bend["hip"], 50, 80)
+    return below(f.tilt[0], 25, 45) * above(f.tilt[1], 60, 80) * moves
+
+
+def _sit_up(f: Facts) -> float:
+    moves = above(f.tilt[1] - f.tilt[0], 25, 45) * above(f.bend["hip"], 30, 50)
+    return above(f.tilt[1], 60, 75) * moves * below(f.drop, 0.35, 0.6) * below(f.bend["knee"], 40, 70)
+
+
+def _high_knees(f: Facts) -> float:
+    moves = above(f.bend["knee"], 35, 60) * above(f.bend["hip"], 25, 45) * below(f.together, -0.2, 0.3)
+    return below(f.tilt[1], 20, 40) * moves * below(f.drop, 0.3, 0.5) * above(f.other["hip"], 15, 35)
+
+
+def _mountain_climber(f: Facts) -> float:
+    moves = above(f.bend["knee"], 35, 60) * below(f.together, -0.1, 0.4) * below(f.bend["elbow"], 35, 60)
+    return above(f.tilt[0], 45, 60) * moves * float(f.legs_seen)
+
+
+def _pull_up(f: Facts) -> float:
+    hangs = above(f.reach[0], 0.0, 0.25) * below(f.tilt[1], 30, 50)
+    return hangs * above(f.bend["elbow"], 40, 65) * above(f.drop, 0.25, 0.5) * above(f.reach[1], 0.6, 0.9)
+
+
+def _pull_down(f: Facts) -> float:
+    sits = below(f.drop, 0.12, 0.25) * below(f.tilt[1], 30, 50) * below(f.bend["knee"], 25, 45)
+    moves = above(f.other["elbow"], 40, 65) * above(f.reach[1], 0.6, 0.9)
+    return sits * moves * below(f.reach[0], 0.4, 0.6) * 0.6  # a press looks the same but for the weight
+
+
+RULES: dict[str, Callable[[Facts], float]] = {
+    "squat": _squat, "lunge": _lunge, "push-up": _push_up, "biceps curl": _curl, "shoulder press": _press,
+    "lateral raise": _lateral_raise, "jumping jack": _jumping_jack, "burpee": _burpee, "sit-up": _sit_up,
+    "high knees": _high_knees, "mountain climber": _mountain_climber, "pull-up": _pull_up, "pull-down": _pull_down,
+}  # fmt: skip
+EXERCISES = tuple(RULES)
+# What tells an exercise that is asked for by its name; others of the body's signals do not count then.
+_KNEES = ("left knee", "right knee", "both knees")
+_HIPS = ("left hip", "right hip", "both hips")
+_ELBOWS = ("left elbow", "right elbow", "both elbows")
+_SHOULDERS = ("left shoulder", "right shoulder", "both shoulders", "wrists' height", "wrists apart")
+_HEIGHTS = ("hips' height", "shoulders' height")
+SIGNALS: dict[str, frozenset[str]] = {
+    name: frozenset(signals)
+    for name, signals in {
+        "squat": (*_KNEES, *_HIPS, *_HEIGHTS), "lunge": (*_KNEES, *_HIPS, *_HEIGHTS, "feet apart"),
+        "push-up": (*_ELBOWS, "shoulders' height"), "biceps curl": (*_ELBOWS, "wrists' height"),
+        "shoulder press": (*_ELBOWS, *_SHOULDERS), "lateral raise": _SHOULDERS,
+        "jumping jack": (*_SHOULDERS, "feet apart"), "burpee": (*_HIPS, *_HEIGHTS),
+        "sit-up": (*_HIPS, "shoulders' height"), "high knees": (*_KNEES, *_HIPS),
+        "mountain climber": (*_KNEES, *_HIPS), "pull-up": (*_ELBOWS, *_HEIGHTS), "pull-down": (*_ELBOWS, *_SHOULDERS),
+    }.items()
+}  # fmt: skip
+PLURALS = {
+    "high knees": "high knees", "lunge": "lunges", "biceps curl": "biceps curls", "shoulder press": "shoulder presses",
+    UNNAMED: "movements",
+}  # fmt: skip
+
+
+def name_of(facts: Facts | None) -> tuple[str, float]:
+    """The name and its confidence, 0 to 1; ("movement", 0.0) where no rule is sure enough."""
+    if facts is None:
+        return UNNAMED, 0.0
+    scores = sorted(((rule(facts), name) for name, rule in RULES.items()), reverse=True)
+    (best, name), (second, _) = scores[0], scores[1]
+    confidence = min(MOST, best * (1 - second / 2))
+    return (name, round(confidence, 2)) if confidence >= LEAST else (UNNAMED, 0.0)
+
+
+def plural(name: str) -> str:
+    """More than one of it."""
+    return PLURALS.get(name, f"{name}s")

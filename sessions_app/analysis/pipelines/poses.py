@@ -1,0 +1,130 @@
+"""Where a person's joints are in sampled frames of a video, by MediaPipe's BlazePose (Bazarevsky et al., 2020).
+
+Its package asks for other versions of what this program uses, so it lies in a folder of its own beside the
+environment's (``requirements/pose.txt``) and only the process that looks for poses has it on its path. Its models come
+with it: nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.analysis.pipelines.repetitions import Signal, filled, smoothed
+
+FOLDER = Path(sys.prefix) / "pose"
+SIDE = 288  # pixels of the longer side of what the model is shown
+JOINTS = 33
+# Corner and both ends of each angle, by BlazePose's numbers.
+ANGLES = {
+    "left elbow": (11, 13, 15), "right elbow": (12, 14, 16), "left knee": (23, 25, 27), "right knee": (24, 26, 28),
+    "left hip": (11, 23, 25), "right hip": (12, 24, 26), "left shoulder": (13, 11, 23), "right shoulder": (14, 12, 24),
+}  # fmt: skip
+MOVING = (11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)  # shoulders, elbows, wrists, hips, knees, ankles
+SIDES = ("elbow", "knee", "hip", "shoulder")
+
+BODY_SIGNALS = frozenset({
+    *ANGLES, *(f"both {name}s" for name in SIDES), "hips' height", "shoulders' height", "wrists' height", "feet apart",
+    "wrists apart",
+})  # fmt: skip
+
+
+class PosesUnavailable(Exception):
+    """The model cannot be loaded; the text is a sentence."""
+
+
+class Poses:
+    """Finds one person, frame after frame of one video. Use as a context manager. Raises :class:`PosesUnavailable`."""
+
+    def __init__(self) -> None:
+        if str(FOLDER) not in sys.path:
+            sys.path.insert(0, str(FOLDER))
+        os.environ.setdefault("GLOG_minloglevel", "2")
+        # It draws with this, and nothing is drawn here.
+        for name in ("matplotlib", "matplotlib.pyplot"):
+            sys.modules.setdefault(name, types.ModuleType(name))
+        sys.modules["matplotlib"].pyplot = sys.modules["matplotlib.pyplot"]  # type: ignore[attr-defined]
+        try:
+            from mediapipe.python.solutions import pose  # type: ignore[import-not-found]
+        except ImportError as exc:
+            raise PosesUnavailable(f"The pose model is not installed: `make install` does it ({exc}).") from exc
+        self._model: Any = pose.Pose(model_complexity=1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._model.close()
+
+    def find(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Joints in a BGR image: x, y, depth in pixels and visibility 0 to 1, shape (33, 4); NaN where nobody is."""
+        height, width = image.shape[:2]
+        found = self._model.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).pose_landmarks
+        if found is None:
+            return np.full((JOINTS, 4), np.nan)
+        return np.array([(one.x * width, one.y * height, one.z * width, one.visibility) for one in found.landmark])
+
+
+def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
+    """What may repeat of a person's movement. joints: shape (n, 33, 4).
+
+    Angles are shares of 180 degrees; heights and distances are in units of the upper body's length.
+    """
+    places, seen = joints[:, :, :2], joints[:, :, 3]
+    shoulders, hips = (places[:, [11, 12]].mean(1), places[:, [23, 24]].mean(1))
+    body = body_length(joints)
+    found: dict[str, Signal] = {}
+    for name, (one, corner, other) in ANGLES.items():
+        # Who rests stands, lies or hangs with straight limbs, arms beside the body.
+        straight = "shoulder" not in name
+        found[name] = Signal(angle(places, one, corner, other) / 180, _trust(seen[:, [one, corner, other]]), straight)
+    for name in SIDES:
+        left, right = found[f"left {name}"], found[f"right {name}"]
+        mean = (left.values + right.values) / 2
+        found[f"both {name}s"] = Signal(mean, (left.trust + right.trust) / 2, left.rests_high)
+    wrists = places[:, [15, 16]].mean(1)
+    # Counted downwards: who stands is high up in the picture.
+    found["hips' height"] = Signal(hips[:, 1] / body / 2, rests_high=False)
+    found["shoulders' height"] = Signal(shoulders[:, 1] / body / 2, rests_high=False)
+    found["wrists' height"] = Signal((wrists - shoulders)[:, 1] / body / 3, _trust(seen[:, [15, 16]]))
+    found["feet apart"] = Signal(np.abs(places[:, 27, 0] - places[:, 28, 0]) / body / 2, _trust(seen[:, [27, 28]]))
+    found["wrists apart"] = Signal(
+        np.linalg.norm(places[:, 15] - places[:, 16], axis=1) / body / 3, _trust(seen[:, [15, 16]])
+    )
+    return found
+
+
+def angle(places: NDArray[np.float64], one: int, corner: int, other: int) -> NDArray[np.float64]:
+    """Degrees between two joints seen from a third, shape (n,)."""
+    first, second = places[:, one] - places[:, corner], places[:, other] - places[:, corner]
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    return np.asarray(np.degrees(np.arccos(np.clip((first * second).sum(1) / np.maximum(lengths, 1e-9), -1, 1))))
+
+
+def _trust(seen: NDArray[np.float64]) -> float:
+    found = seen.min(axis=1)
+    return float(np.nanmean(found)) if not np.isnan(found).all() else 0.0
+
+
+def ways(joints: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Places of the joints that move, in units of the upper body's length, without holes, shape (n, 24)."""
+    places = joints[:, MOVING, :2] / body_length(joints)
+    flat = places.reshape(len(places), -1)
+    return np.stack([smoothed(filled(flat[:, number]), 3) for number in range(flat.shape[1])], axis=1)
+
+
+def body_length(joints: NDArray[np.float64]) -> float:
+    """Pixels from the shoulders to the hips, the median; 5 at least."""
+    trunk = joints[:, [11, 12], :2].mean(1) - joints[:, [23, 24], :2].mean(1)
+    lengths = np.linalg.norm(trunk, axis=1)
+    return max(5.0, float(np.nanmedian(lengths))) if not np.isnan(lengths).all() else 5.0

@@ -1,0 +1,302 @@
+"""Which parts of a video are sets of an exercise: repetitions that look alike, by the signal that tells them best.
+
+Windows of several lengths are searched, each signal by itself. What comes of it counts only where the whole body (or
+the whole picture) goes the same way each time: a leg that swings twice is no exercise. Of all that is found, the sets
+are chosen that do not overlap and together say most (weighted interval scheduling).
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.analysis.pipelines.repetitions import (
+    LEAST_PERIODICITY,
+    Floats,
+    Repetition,
+    Series,
+    Signal,
+    repetitions_of,
+    series_of,
+    visits_of,
+)
+
+WINDOWS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)  # seconds; each begins in the middle of the one before
+PHASES = 6  # at which a way there, and a way back, is compared
+ALIKE = 0.5  # correlation of two repetitions' ways
+LEAST_LIKENESS = 0.6  # of a set, mean
+LIKENESS_OF_TWO = 0.8  # two may be alike by chance
+AMPLITUDES = 2.5  # a repetition is at most so many times larger or smaller than the typical one
+LENGTHS = 3.0  # likewise longer or shorter
+LONGEST_PAUSE = 4.0  # seconds; after a longer one another set begins
+LEAST_WAY = 0.5  # of the way there that the way back has, or the other way round
+LONGEST_REPETITION = 12.0  # seconds
+UNUSUAL = 0.93  # worth of a set that rests where such a movement turns
+SAME_WAY = 0.7  # likeness of two sets that follow each other, to be one
+GOES_ON = 0.45  # of the local range
+LEAST_RANGE = 0.07
+LEAST_WORTH = 0.12
+RANGE_IS_PLENTY = 0.6
+TOUCHING = 0.35  # seconds by which sets may overlap: where one ends and another begins is not known better
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Repetitions of one exercise. signal: by which they were counted.
+
+    likeness: 0 to 1, how much they look like the typical one, less where others lie between them. range: of the
+    signal, median of the repetitions. worth: likeness times range times trust. is_usual: whether it rests where such a
+    movement usually does.
+    is_cut: whether the signal goes on before or after it, so that one more or less is in doubt. typical: how it goes,
+    a unit vector of the ways of all joints or pixels. curve: the signal from
+    the first start to the last end, 0 to 1. amplitudes: of the signal, of each repetition.
+    """
+
+    signal: str
+    repetitions: tuple[Repetition, ...]
+    likeness: float
+    range: float
+    worth: float
+    is_usual: bool
+    is_cut: bool
+    typical: NDArray[np.float32]
+    curve: NDArray[np.float32]
+    amplitudes: tuple[float, ...]
+
+    @property
+    def start(self) -> float:
+        """Seconds, of the first repetition."""
+        return self.repetitions[0].start
+
+    @property
+    def end(self) -> float:
+        """Seconds, of the last repetition."""
+        return self.repetitions[-1].end
+
+    @property
+    def value(self) -> float:
+        """What the set says, to be weighed against others: seconds that it explains times its worth.
+
+        One repetition is left out, so that one set of twelve says more than two of six.
+        """
+        usual = 1.0 if self.is_usual else UNUSUAL
+        return (self.end - self.start) * (1 - 1 / len(self.repetitions)) * self.worth * self.likeness * usual
+
+
+def find_sets(times: Floats, signals: Mapping[str, Signal], ways: Floats, least: int = 2) -> list[Set]:
+    """Sets in the order of time.
+
+    times: seconds, evenly spaced, shape (n,). ways: what has to go the same way each time (places of joints, pixels),
+    shape (n, d). least: repetitions of a set.
+    """
+    return chosen(candidates(times, signals, ways, least))
+
+
+def candidates(
+    times: Floats, signals: Mapping[str, Signal], ways: Floats, least: int = 2, *, is_window: bool = False
+) -> list[Set]:
+    """All sets by any signal in any window; they overlap.
+
+    is_window: these are one window of signals that are less sure: only what is periodic counts.
+    """
+    least_periodicity = LEAST_PERIODICITY if is_window else 0.0
+    found: list[Set] = []
+    for first, last in [(0, len(times))] if is_window else windows(times):
+        span = slice(first, last)
+        for name, signal in signals.items():
+            series = series_of(times[span], name, replace(signal, values=signal.values[span]), least_periodicity)
+            if series is None or len(series.repetitions) < least:
+                continue
+            visits = visits_of(series.curve, series.values)
+            for turns_high in (False, True):
+                found += sets_of(
+                    times[span], series, visits, signal, turns_high=turns_high, ways=ways[span], least=least
+                )
+    return found
+
+
+def windows(times: Floats) -> Iterator[tuple[int, int]]:
+    """First and one past the last sample of each window, the shortest first; the whole is the last one."""
+    if len(times) < 2:
+        return
+    step = float(times[-1] - times[0]) / (len(times) - 1)
+    for seconds in WINDOWS:
+        size = round(seconds / step)
+        if size >= len(times):
+            break
+        for first in range(0, len(times) - size // 2, max(1, size // 2)):
+            yield first, min(len(times), first + size)
+    if times[-1] - times[0] <= 2 * WINDOWS[-1]:
+        yield 0, len(times)
+
+
+def sets_of(
+    times: Floats, series: Series, visits: Sequence[tuple[bool, int]], signal: Signal, *, turns_high: bool,
+    ways: Floats, least: int,
+) -> Iterator[Set]:  # fmt: skip
+    """The parts of a series whose repetitions look alike and follow each other."""
+    repetitions = repetitions_of(times, series.curve, visits, turns_high)
+    if len(repetitions) < least:
+        return
+    movements = _movements(times, repetitions, ways)
+    places = [np.searchsorted(times, (one.start, one.turn, one.end)).clip(0, len(times) - 1) for one in repetitions]
+    rises = np.array([np.abs(series.values[turn] - series.values[[first, last]]) for first, turn, last in places])
+    heights = rises.mean(1)
+    lengths = np.array([one.end - one.start for one in repetitions])
+    # What is cut at its beginning or end is no whole repetition; what takes that long is something else.
+    whole = (rises.min(1) >= LEAST_WAY * rises.max(1)) & (lengths <= LONGEST_REPETITION)
+    for members in _alike(movements, heights, lengths, whole, least):
+        typical = movements[members].mean(0)
+        typical /= max(1e-9, float(np.linalg.norm(typical)))
+        pause = max(LONGEST_PAUSE, 1.5 * float(np.median(lengths[members])))
+        gaps = [repetitions[two].start - repetitions[one].end > pause for one, two in pairwise(members.tolist())]
+        for group in np.split(members, np.flatnonzero(gaps) + 1):
+            if len(group) < least:
+                continue
+            likenesses = np.clip(movements[group] @ typical, 0, 1)
+            # Others in between say that it is not this that repeats.
+            others = float(whole[group[0] : group[-1] + 1].sum())
+            likeness = float(likenesses.mean()) * len(group) / max(len(group), others)
+            span = float(np.median(heights[group]))
+            worth = likeness * min(span, RANGE_IS_PLENTY) * float(np.sqrt(signal.trust))
+            if likeness < (LIKENESS_OF_TWO if len(group) == 2 else LEAST_LIKENESS):
+                continue
+            if span < LEAST_RANGE or worth < LEAST_WORTH:
+                continue
+            first, last = int(places[group[0]][0]), int(places[group[-1]][2])
+            yield Set(
+                signal=series.signal,
+                repetitions=tuple(repetitions[one] for one in group),
+                likeness=likeness,
+                range=span,
+                worth=worth,
+                is_usual=signal.rests_high is not turns_high,
+                is_cut=_goes_on(series.curve, first, last, int((last - first) / len(group))),
+                # Copies, and small: thousands of these are weighed against each other.
+                typical=typical.astype(np.float32),
+                curve=series.curve[first : last + 1].astype(np.float32),
+                amplitudes=tuple(float(one) for one in heights[group]),
+            )
+
+
+def _alike(
+    movements: Floats, heights: Floats, lengths: Floats, whole: NDArray[np.bool_], least: int
+) -> Iterator[NDArray[np.intp]]:
+    """Numbers of repetitions that look like one of them, are about as large and take about as long; each once."""
+    likeness = movements @ movements.T
+    same = (likeness >= ALIKE) & _within(heights, AMPLITUDES) & _within(lengths, LENGTHS)
+    free = whole.copy()
+    while free.sum() >= least:
+        both = same & free[:, None] & free[None, :]
+        leader = int(np.argmax((likeness * both).sum(1)))
+        members = np.flatnonzero(both[leader])
+        free[leader] = False
+        free[members] = False
+        if len(members) < least:
+            return
+        yield members
+
+
+def _goes_on(curve: Floats, first: int, last: int, length: int) -> bool:
+    """Whether within a repetition's length before ``first`` or after ``last`` the signal moves as in half of one."""
+    sides = (curve[max(0, first - length) : first + 1], curve[last : last + length + 1])
+    return any(float(np.ptp(side)) > GOES_ON for side in sides)
+
+
+def _within(values: Floats, factor: float) -> NDArray[np.bool_]:
+    """Which two of these differ by less than a factor, shape (n, n)."""
+    logs = np.log(np.maximum(values, 1e-9))
+    return np.asarray(np.abs(logs[:, None] - logs[None, :]) <= np.log(factor))
+
+
+def _movements(times: Floats, repetitions: tuple[Repetition, ...], ways: Floats) -> Floats:
+    """How each repetition goes, its pauses taken out: unit vectors, shape (repetitions, 2 × PHASES × d)."""
+    share = (np.arange(PHASES) + 0.5) / PHASES
+    moments = np.array(
+        [
+            np.concatenate([one.start + share * (one.turn - one.start), one.turn + share * (one.end - one.turn)])
+            for one in repetitions
+        ]
+    )
+    step = (times[-1] - times[0]) / max(1, len(times) - 1)
+    places = np.rint((moments - times[0]) / step).astype(int).clip(0, len(times) - 1)
+    movements = ways[places]
+    movements = (movements - movements.mean(1, keepdims=True)).reshape(len(repetitions), -1)
+    return np.asarray(movements / np.maximum(np.linalg.norm(movements, axis=1, keepdims=True), 1e-9))
+
+
+def chosen(found: list[Set]) -> list[Set]:
+    """Those that do not overlap and are worth most together."""
+    ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
+    ends = [one.end for one in ordered]
+    best: list[tuple[float, int]] = [(0.0, -1)]  # value of the first n, and which was taken last
+    for number, one in enumerate(ordered):
+        before = bisect.bisect_right(ends, one.start + TOUCHING, 0, number)
+        with_it = best[before][0] + one.value
+        best.append((with_it, number) if with_it > best[number][0] else (best[number][0], -1))
+    taken: list[Set] = []
+    at = len(ordered)
+    while at > 0:
+        number = best[at][1]
+        if number < 0:
+            at -= 1
+            continue
+        taken.append(ordered[number])
+        at = bisect.bisect_right(ends, ordered[number].start + TOUCHING, 0, number)
+    return joined(taken[::-1])
+
+
+def joined(ordered: Sequence[Set]) -> list[Set]:
+    """Sets in the order of time, none beginning before the last has ended; what goes on the same way is one set."""
+    done: list[Set] = []
+    for one in ordered:
+        following = one
+        if done and following.start < done[-1].end:
+            first = following.repetitions[0]
+            later = replace(first, start=min(done[-1].end, first.turn))
+            following = replace(following, repetitions=(later, *following.repetitions[1:]))
+        if done and _goes_the_same_way(done[-1], following):
+            done[-1] = _together(done[-1], following)
+        else:
+            done.append(following)
+    return done
+
+
+def _goes_the_same_way(one: Set, two: Set) -> bool:
+    lengths = [float(np.median([rep.end - rep.start for rep in each.repetitions])) for each in (one, two)]
+    alike = one.signal == two.signal and float(one.typical @ two.typical) >= SAME_WAY
+    sizes = np.array([one.range, two.range]), np.array(lengths)
+    return bool(
+        alike
+        and two.start - one.end <= max(LONGEST_PAUSE, 1.5 * min(lengths))
+        and _within(sizes[0], AMPLITUDES).all()
+        and _within(sizes[1], LENGTHS).all()
+    )
+
+
+def _together(one: Set, two: Set) -> Set:
+    counts = (len(one.repetitions), len(two.repetitions))
+    points = len(one.curve) + len(two.curve)
+    times = [np.linspace(each.start, each.end, len(each.curve)) for each in (one, two)]
+    curve = np.interp(
+        np.linspace(one.start, two.end, points), np.concatenate(times), np.concatenate([one.curve, two.curve])
+    )
+
+    def mean(first: float, second: float) -> float:
+        return float(np.average([first, second], weights=counts))
+
+    return replace(
+        one,
+        repetitions=one.repetitions + two.repetitions,
+        likeness=mean(one.likeness, two.likeness),
+        range=mean(one.range, two.range),
+        worth=mean(one.worth, two.worth),
+        is_cut=True,
+        curve=curve.astype(np.float32),
+        amplitudes=one.amplitudes + two.amplitudes,
+    )

@@ -1,0 +1,252 @@
+"""One pass over a file, read once: what its packets, its sound and few of its frames tell.
+
+A packet costs next to nothing, a second of sound little, a keyframe as much as a frame. Of large videos the keyframes
+are decoded and one frame behind each, of small ones all frames that others refer to: which of the two is a matter of
+their pixels. What needs all frames is for the few moments that this pass finds worth it. Memory grows with the length
+by some 50 bytes a packet and one small picture a keyframe, 15 kB: three hours with one each second are 170 MB.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import av.error
+import cv2
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from media_app.av.container import DECODER_OPTIONS, first_video, open_media, presentation_origin
+
+Progress = Callable[[float], None]
+SMALL = (96, 54)  # pixels, width and height, of every picture that is looked at
+SOUND_RATE = 8000  # Hz
+BINS_A_SECOND = 10  # of loudness
+BIN = SOUND_RATE // BINS_A_SECOND
+BAND = (300.0, 3000.0)  # Hz: speech, shouts, hits; not wind and hum
+SILENCE = -100.0  # dB
+MOST_BINS = BINS_A_SECOND * 3600 * 24  # a timestamp may say anything
+MOST_KEYFRAMES = 12_000  # whose pictures are kept: 190 MB; of more of them every second is
+PROGRESS_STEP = 0.002  # of the whole
+DENSE_PIXELS = 3e9  # of a video whose reference frames are all decoded: seven minutes of 640×360 at 30 frames a second
+FRAMES_BEHIND = 1  # packets behind each keyframe that are decoded of larger ones
+TINY = (48, 27)
+CHANGE_SECONDS = 0.34
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What one pass has found. Times are seconds on the scale of ``currentTime``.
+
+    times, sizes, keys: of the video's packets in the order of their presentation, shape (n,): when, how many bytes,
+    whether a keyframe. band, loudness: dB of the sound in each tenth of a second, shape (bins,): between 300 and
+    3 000 Hz, and all of it; empty without sound. key_times, key_pictures: of the keyframes that could be decoded, BGR,
+    shape (k, 54, 96, 3). change_times, changes: how much luma changes from one decoded frame to the next that is shown
+    within a third of a second, the mean over the picture for a tenth of a second, shape (c,). end: seconds to which the
+    file could be read; damaged: whether it broke off there.
+    """
+
+    times: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+    keys: NDArray[np.bool_]
+    band: NDArray[np.float64]
+    loudness: NDArray[np.float64]
+    key_times: NDArray[np.float64]
+    key_pictures: NDArray[np.uint8]
+    change_times: NDArray[np.float64]
+    changes: NDArray[np.float64]
+    end: float
+    damaged: bool
+
+    @property
+    def has_sound(self) -> bool:
+        """Whether any sound could be decoded."""
+        return len(self.loudness) > 0
+
+
+def small(frame: VideoFrame) -> NDArray[np.uint8]:
+    """A frame as it is stored, squeezed into :data:`SMALL`: BGR, shape (54, 96, 3)."""
+    picture = frame.reformat(width=SMALL[0], height=SMALL[1], format="bgr24", interpolation="AREA")
+    return np.asarray(picture.to_ndarray(), np.uint8)
+
+
+def survey(  # noqa: PLR0915 - one loop, and what it keeps
+    path: str | os.PathLike[str], duration: float, on_progress: Progress | None = None
+) -> Survey:
+    """Read the file once from its beginning. duration: seconds, for the progress. Raises :class:`MediaError`."""
+    with open_media(path) as container:
+        video = first_video(container)
+        video.codec_context.options = {**DECODER_OPTIONS, "skip_loop_filter": "all"}
+        video.codec_context.skip_frame = "NONREF"
+        video.codec_context.thread_count = 1
+        is_dense = _pixels(video, duration) <= DENSE_PIXELS
+        base = float(video.time_base or 0)
+        origin = float(presentation_origin(container))
+        audio = next(iter(container.streams.audio), None)
+        ear = _Ear(origin)
+        packets: list[tuple[float, int, bool]] = []
+        pictures: dict[float, NDArray[np.uint8]] = {}
+        eye = _Eye()
+        damaged = False
+        reached = 0.0
+        behind = FRAMES_BEHIND
+
+        def see(packet: Any) -> None:
+            try:
+                frames = video.decode(packet)
+            except av.error.InvalidDataError:
+                return
+            for frame in frames:
+                if frame.pts is None:
+                    continue
+                at = frame.pts * base - origin
+                eye.see(at, frame)
+                if frame.key_frame:
+                    pictures[at] = small(frame)
+            if len(pictures) > MOST_KEYFRAMES:
+                for at in sorted(pictures)[1::2]:
+                    del pictures[at]
+
+        try:
+            for packet in container.demux([video] if audio is None else [video, audio]):
+                if packet.stream is not video:
+                    ear.hear(packet)
+                    continue
+                if packet.pts is not None and packet.size:
+                    at = packet.pts * base - origin
+                    packets.append((at, packet.size, packet.is_keyframe))
+                    # Packets come in the order of decoding.
+                    if on_progress is not None and at >= reached + PROGRESS_STEP * duration:
+                        reached = at
+                        on_progress(min(1.0, max(0.0, at / duration)) if duration > 0 else 1.0)
+                behind = 0 if packet.is_keyframe else behind + 1
+                if is_dense or behind <= FRAMES_BEHIND or not packet.size:
+                    see(packet)
+        except IndexError:
+            pass  # how PyAV ends where a track has begun meanwhile
+        except av.error.FFmpegError:
+            damaged = True
+    packets.sort()
+    times = np.array([one[0] for one in packets], np.float64)
+    shown = sorted(pictures)
+    key_pictures = np.empty((len(shown), SMALL[1], SMALL[0], 3), np.uint8)
+    for number, at in enumerate(shown):
+        key_pictures[number] = pictures.pop(at)
+    return Survey(
+        times=times,
+        sizes=np.array([one[1] for one in packets], np.float64),
+        keys=np.array([one[2] for one in packets], np.bool_),
+        band=ear.levels(ear.band),
+        loudness=ear.levels(ear.whole),
+        key_times=np.array(shown, np.float64),
+        key_pictures=key_pictures,
+        change_times=np.array(eye.times, np.float64),
+        changes=np.array(eye.changes, np.float64),
+        end=float(times[-1]) if len(times) else 0.0,
+        damaged=damaged,
+    )
+
+
+def _pixels(video: VideoStream, duration: float) -> float:
+    """Of all frames together."""
+    rate = float(video.average_rate or video.guessed_rate or 30)
+    return duration * rate * video.codec_context.width * video.codec_context.height
+
+
+class _Eye:
+    """Sees frames as they are decoded and keeps how much they change."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.changes: list[float] = []
+        self._at = -np.inf
+        self._luma = np.zeros((0, 0), np.int16)
+
+    def see(self, at: float, frame: VideoFrame) -> None:
+        """Take the next frame. at: seconds."""
+        luma = frame.reformat(width=TINY[0], height=TINY[1], format="gray", interpolation="AREA").to_ndarray()
+        now = np.asarray(luma, np.int16)
+        if 0 < at - self._at <= CHANGE_SECONDS:
+            # What moves evenly changes more pixels the longer one waits, but not in proportion.
+            self.changes.append(float(np.abs(now - self._luma).mean()) * float(np.sqrt(0.1 / (at - self._at))))
+            self.times.append((at + self._at) / 2)
+        self._at, self._luma = at, now
+
+
+class _Ear:
+    """Hears the sound of packets as they come and keeps its energy in each tenth of a second."""
+
+    def __init__(self, origin: float) -> None:
+        self.band: list[float] = []
+        self.whole: list[float] = []
+        self._origin = origin
+        self._resampler: AudioResampler | None = None
+        self._layout: Any = None
+        self._rest: NDArray[np.float32] = np.zeros(0, np.float32)
+        self._window = np.hanning(BIN).astype(np.float32)
+        frequencies = np.fft.rfftfreq(BIN, 1 / SOUND_RATE)
+        self._inside = (frequencies >= BAND[0]) & (frequencies <= BAND[1])
+
+    def hear(self, packet: Any) -> None:
+        """Decode one packet; one that cannot be decoded is a hole, which is silent."""
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            return
+        for frame in frames:
+            self._take(frame)
+
+    def levels(self, energies: list[float]) -> NDArray[np.float64]:
+        """Energies as dB of full scale."""
+        values = np.array(energies, np.float64)
+        return np.asarray(np.maximum(10 * np.log10(np.maximum(values, 1e-12)), SILENCE))
+
+    def _take(self, frame: AudioFrame) -> None:
+        if frame.pts is None or frame.time_base is None:
+            return
+        layout = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if layout != self._layout:
+            self._layout = layout
+            self._resampler = AudioResampler("flt", "mono", SOUND_RATE)
+        assert self._resampler is not None
+        at = round((float(frame.pts * frame.time_base) - self._origin) * SOUND_RATE)
+        for mixed in self._resampler.resample(frame):
+            self._add(at, mixed.to_ndarray()[0])
+            at += mixed.samples
+
+    def _add(self, at: int, samples: NDArray[np.float32]) -> None:
+        """Put samples where they belong; what was heard before the beginning is left out, holes are silent."""
+        reached = len(self.whole) * BIN + len(self._rest)
+        if at < reached:
+            # Timestamps are rounded: a few samples off is no overlap.
+            skip = reached - at if reached - at > BIN // 4 else 0
+            samples = samples[skip:]
+        elif at - reached > BIN // 4:
+            hole = min(at - reached, MOST_BINS * BIN - reached)
+            self._rest = np.concatenate([self._rest, np.zeros(max(0, hole), np.float32)])
+        self._rest = np.concatenate([self._rest, samples])
+        whole = len(self._rest) // BIN
+        if not whole or len(self.whole) >= MOST_BINS:
+            return
+        blocks = self._rest[: whole * BIN].reshape(whole, BIN)
+        self._rest = self._rest[whole * BIN :].copy()
+        self.whole.extend(np.mean(blocks * blocks, axis=1).tolist())
+        spectrum = np.abs(np.fft.rfft(blocks * self._window, axis=1)) ** 2
+        self.band.extend((2 * spectrum[:, self._inside].sum(axis=1) / BIN / np.sum(self._window**2)).tolist())
+
+
+def histograms(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How the colours of small pictures are spread: 16 shares of each of Y, Cr and Cb, shape (n, 48)."""
+    pixels = pictures.shape[1] * pictures.shape[2]
+    shares = np.zeros((len(pictures), 48), np.float32)
+    offsets = 16 * np.arange(3)
+    for number, picture in enumerate(pictures):
+        colours = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YCrCb), np.uint8).reshape(pixels, 3)
+        shares[number] = np.bincount(((colours >> 4) + offsets).ravel(), minlength=48) / pixels
+    return shares

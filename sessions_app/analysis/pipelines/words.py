@@ -1,0 +1,108 @@
+"""What was measured of a video, said in plain sentences; every word stands for a number that is given here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# Shares (0 to 1) of what counts as remarkable, from which on a word is used.
+SOME, MUCH = 0.25, 0.6
+LOUDER_DB = 6.0  # twice as loud to the ear is 10
+TOGETHER_SECONDS = 3.0  # within which two things happen together
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is known of a stretch. sound, motion: shares of what counts as remarkable, 0 to 1, at their highest.
+
+    decibels: by which its loudest moment is above what is usual around it. cuts: how many shot edges were seen.
+    has_sound: whether there is any sound to speak of.
+    """
+
+    sound: float
+    motion: float
+    decibels: float
+    cuts: int
+    has_sound: bool
+
+
+def clock(seconds: float) -> str:
+    """A position as people read it: 6:20, 1:02:05."""
+    whole = round(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def segment(seen: Measured) -> str:
+    """One sentence about a part of the grid."""
+    motion = _motion(seen.motion)
+    if seen.has_sound:
+        sound = "much louder than around it" if seen.sound >= MUCH and seen.decibels >= LOUDER_DB else ""
+        sound = sound or ("louder than around it" if seen.sound >= SOME else "sound as usual")
+        sentence = f"{sound[0].upper()}{sound[1:]}, {motion}"
+    else:
+        sentence = f"{motion[0].upper()}{motion[1:]}"
+    return f"{sentence}, {_counted(seen.cuts)}." if seen.cuts else f"{sentence}."
+
+
+def highlight(seen: Measured) -> str:
+    """One or two sentences about why a stretch was chosen."""
+    said = []
+    if seen.has_sound and seen.sound >= SOME:
+        if seen.decibels >= LOUDER_DB:
+            said.append(f"the sound rises {seen.decibels:.0f} dB above what is usual around it")
+        else:
+            said.append("the sound is louder than usual around it")
+    if seen.motion >= SOME:
+        said.append(
+            "there is much more motion than usual" if seen.motion >= MUCH else "there is more motion than usual"
+        )
+    if not said:
+        said.append("it stands out a little from what is around it")
+    sentence = " and ".join(said)
+    text = f"{sentence[0].upper()}{sentence[1:]}."
+    return f"{text} The picture changes by {_counted(seen.cuts)}." if seen.cuts else text
+
+
+def facts(seen: Measured, start: float, end: float) -> str:
+    """What a model is told of a window beside its pictures."""
+    sound = f"sound {seen.decibels:+.0f} dB against the minute around it" if seen.has_sound else "no sound"
+    return f"From {clock(start)} to {clock(end)}: {sound}, motion {seen.motion:.2f} of 1, {seen.cuts} cuts."
+
+
+def summary(
+    lengths: Sequence[float], duration: float, loudest: float | None, liveliest: float | None, *, by_sound: bool
+) -> str:
+    """What was found in one or two sentences.
+
+    lengths: of the highlights, seconds. loudest, liveliest: where the sound rises most above what is usual and where
+    there is most motion against what is usual, seconds; None where neither is remarkable.
+    """
+    if not lengths:
+        against = "in sound or motion" if by_sound else "in motion"
+        return f"Nothing in these {_length(duration)} stands out {against}; there are no highlights."
+    count = len(lengths)
+    text = f"{count} highlight{'' if count == 1 else 's'}, {_length(sum(lengths))}"
+    text += f"{' together' if count > 1 else ''}, out of {clock(duration)}."
+    if loudest is not None and liveliest is not None and abs(loudest - liveliest) <= TOGETHER_SECONDS:
+        return f"{text} The sharpest rise of the sound and the most motion come together at {clock(loudest)}."
+    if loudest is not None:
+        text += f" The sound rises most at {clock(loudest)}."
+    if liveliest is not None:
+        text += f" There is most motion, against what is usual, at {clock(liveliest)}."
+    return text
+
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+
+
+def _motion(share: float) -> str:
+    if share >= MUCH:
+        return "much more motion than usual"
+    return "more motion than usual" if share >= SOME else "motion as usual"
+
+
+def _counted(cuts: int) -> str:
+    return "one cut" if cuts == 1 else f"{cuts} cuts"

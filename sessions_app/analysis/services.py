@@ -1,0 +1,158 @@
+"""What changes several rows, files or the queue: a session begins, is cancelled, deleted, and ends with its time."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from jobs_app import services as jobs
+from jobs_app.models import Job, JobStatus
+from media_app.catalog.models import RenditionKind, Video, VideoStatus
+from media_app.catalog.services import delete_video
+from media_app.store import files as store
+from media_app.uploads.models import Upload
+from sessions_app.analysis.models import AnalysisSession
+from vodplatform.accounts.models import User
+from vodplatform.base import audit, idempotency
+from vodplatform.base.errors import DomainError
+from vodplatform.base.logs import event
+
+MADE = (RenditionKind.REEL, RenditionKind.PREVIEW)
+TOMBSTONE = timedelta(days=7)  # for which an expired session still says so
+BATCH = 200
+
+Asked = Mapping[str, Any]
+
+
+def begin_for_upload(upload: Upload, asked: Asked, take: Callable[[Job], Video]) -> AnalysisSession:
+    """A session for a file that has come; its id is the upload's ``resource_id``.
+
+    asked: ``analysis_type, params, warnings, name``. take: makes the video that the job takes in.
+    """
+    with transaction.atomic():
+        params = {name: str(upload.resource_id) for name in ("session_id", "video_id")} | {"upload_id": str(upload.pk)}
+        job = jobs.enqueue(asked["analysis_type"], upload.owner, params)
+        video = take(job)
+        return _begin(upload.resource_id, upload.owner, asked, video, job)
+
+
+def begin_for_video(user: User, video: Video, asked: Asked) -> AnalysisSession:
+    """A session for a video of the user's library, which stays there. Raises ``video_not_ready``."""
+    if video.status != VideoStatus.READY:
+        raise DomainError("video_not_ready")
+    with transaction.atomic():
+        idempotency.seal()
+        session_id = uuid.uuid4()
+        params = {"session_id": str(session_id), "video_id": str(video.pk)}
+        job = jobs.enqueue(asked["analysis_type"], user, params)
+        return _begin(session_id, user, asked, video, job)
+
+
+def _begin(session_id: uuid.UUID, owner: User, asked: Asked, video: Video, job: Job) -> AnalysisSession:
+    return AnalysisSession.objects.create(
+        pk=session_id, owner=owner, analysis_type=asked["analysis_type"], name=asked.get("name") or video.title,
+        params=asked["params"], warnings=asked["warnings"], video=video, job=job,
+        expires_at=Now() + timedelta(hours=settings.SESSION_TTL_HOURS),
+    )  # fmt: skip
+
+
+def cancel(session: AnalysisSession) -> None:
+    """Cancel what is under way; again is harmless. Raises ``job_finished`` (409), ``session_expired`` (410)."""
+    if session.is_over:
+        raise DomainError("session_expired", sessionId=str(session.pk))
+    if session.job is None or session.job.status == JobStatus.CANCELLED:
+        return
+    try:
+        jobs.cancel(session.job)
+    except DomainError as exc:
+        if exc.type.name == "job_not_found":  # cleaned up meanwhile
+            raise DomainError("session_not_found") from exc
+        raise DomainError(exc.type.name, exc.message, sessionId=str(session.pk), **exc.extra) from exc
+
+
+def clean_up(session: AnalysisSession, by: User | None) -> None:
+    """Cancel, and delete the rows and the files: the session is nobody's any more."""
+    with transaction.atomic():
+        row = _locked(session.pk)
+        if row is None:
+            raise DomainError("session_not_found")
+        audit.record("analysis.delete", actor=by, target=row, name=row.name)
+        _drop(row)
+        row.delete()
+        _drop_job(row.job_id)
+        transaction.on_commit(lambda: event("cleanup", analysis=str(session.pk)))
+
+
+def expire() -> int:
+    """Delete the files of sessions whose time is over, and the rows of those that said so for a week; how many."""
+    count = 0
+    for pk in list(AnalysisSession.objects.over().values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic():
+            row = _locked(pk)
+            if row is None or row.expired_at is not None:
+                continue
+            job_id = row.job_id
+            _drop(row)
+            AnalysisSession.objects.filter(pk=pk).update(
+                expired_at=Now(), job=None, video=None, data=None, thumbnails=[], params={}, warnings=[]
+            )
+            _drop_job(job_id)
+            count += 1
+    AnalysisSession.objects.filter(expired_at__lt=Now() - TOMBSTONE).delete()
+    return count
+
+
+def ended(job: Job) -> None:
+    """What goes with a job that came to nothing: the file that was sent for it, and what there is of results."""
+    if job.status not in (JobStatus.FAILED, JobStatus.CANCELLED):
+        return
+    for row in AnalysisSession.objects.filter(job=job).select_related("video"):
+        drop_files(row)
+
+
+def drop_files(row: AnalysisSession) -> None:
+    """Delete the file that came with a session, or what was made of the library's, once this commits."""
+    if row.video is None:
+        return
+    if row.owns_video:
+        delete_video(row.video, by=None)
+        return
+    made = row.video.renditions.filter(kind__in=MADE, name=row.rendition_name)
+    folders = list(made.values_list("folder", flat=True))
+    made.delete()
+    transaction.on_commit(lambda: _delete_folders(folders))
+
+
+def _locked(session_id: uuid.UUID) -> AnalysisSession | None:
+    """The row, and its job before it: in this order, and the video last, wherever more than one of them is written."""
+    Job.objects.select_for_update(of=("self",)).filter(analyses=session_id).first()
+    rows = AnalysisSession.objects.select_for_update(of=("self",)).select_related("job", "video")
+    return rows.filter(pk=session_id).first()
+
+
+def _drop(row: AnalysisSession) -> None:
+    if row.job is not None and row.job.is_live:
+        jobs.cancel_all(Job.objects.filter(pk=row.job.pk))
+        row.refresh_from_db()
+    drop_files(row)
+
+
+def _drop_job(job_id: uuid.UUID | None) -> None:
+    """Delete a job that nothing shows any more, with its pictures."""
+    if job_id is not None:
+        jobs.delete(Job(pk=job_id))
+
+
+def _delete_folders(folders: list[str]) -> None:
+    """The sweep finds what is left when the storage does not answer now."""
+    try:
+        for folder in folders:
+            store.delete_folder(folder)
+    except store.StoreUnavailable as exc:
+        event("video.left", reason=exc.reason)

@@ -1,0 +1,88 @@
+// The calls of the analyses, and the shapes of what they answer.
+
+import { call, get, idempotencyKey } from "../api.js";
+
+/**
+ * @typedef {"highlights"|"workout"} Kind
+ * @typedef {{duration: number, width: number, height: number, stream_url: string|null, poster_url: string|null, video_id?: string|null}} Source
+ *
+ * @typedef {object} Session one analysis, as its status tells of it
+ * @property {string} sessionId
+ * @property {"queued"|"processing"|"completed"|"failed"|"cancelled"|"expired"} status
+ * @property {number} progress percent
+ * @property {string} message
+ * @property {Kind} analysis_type
+ * @property {{type: string, message: string}|null} error
+ * @property {string} created_at
+ * @property {string} updated_at
+ * @property {string|null} expires_at until when what it made is kept
+ * @property {string|null} job_id
+ * @property {string|null} job_status the job's own word: paused and waiting too
+ * @property {number|null} eta_seconds
+ * @property {string} name
+ * @property {Record<string, any>} params
+ * @property {string[]} warnings
+ * @property {Source|null} source
+ *
+ * @typedef {{index: number, start_time: number, end_time: number, score: number, description: string, signals: Record<string, number>}} Segment
+ * @typedef {{start_time: number, end_time: number, score: number, description: string, segment?: number, reel_start: number, reel_end: number, thumbnail_url?: string|null}} Highlight
+ * @typedef {{step: number, score: number[], sound: number[], motion: number[]}} Curves
+ * @typedef {{kind: "cut"|"dissolve"|"fade", start: number, end: number}} Edge
+ * @typedef {{summary: string, duration: number, segments: Segment[], highlights: Highlight[], curves: Curves, edges: Edge[], warnings: string[], method: string, highlight_video_url: string|null, thumbnails: string[]}} Highlights
+ *
+ * @typedef {{start: number, turn: number, end: number}} Repetition
+ * @typedef {{name: string, start_time: number, end_time: number, repetitions: number, rep_times: Repetition[], tempo: {seconds: number, down: number, up: number, per_minute: number, pauses: {start: number, end: number}[]}|null, confidence: number, name_confidence: number|null, signal: string, curve: {step: number, start: number, values: number[]}|null, feedback: string[]}} Exercise
+ * @typedef {{start_time: number, end_time: number, reason: string}} NotCounted
+ * @typedef {{summary: string, duration: number, exercises: Exercise[], total_repetitions: number, not_counted: NotCounted[], warnings: string[], method: string, preview_url: string|null}} Workout
+ */
+
+const ANALYSES = "/api/v1/video";
+const path = (/** @type {string} */ what, /** @type {string} */ id) => `${ANALYSES}/${what}/${encodeURIComponent(id)}`;
+
+/**
+ * @param {{limit: number, offset: number, analysis_type?: string}} query
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{sessions: Session[], pagination: {limit: number, offset: number, total: number}}>}
+ */
+export function listSessions(query, signal) {
+  const given = Object.entries(query).filter(([, value]) => value !== "").map(([name, value]) => [name, String(value)]);
+  return get(`${ANALYSES}/sessions?${new URLSearchParams(given)}`, { signal });
+}
+
+/** @param {string} id @returns {Promise<Session>} */
+export const readSession = (id) => get(path("status", id));
+/** @param {string} id @returns {Promise<{data: any}>} */
+export const readResults = (id) => get(path("results", id));
+/** @param {string} id @returns {Promise<{status: string}>} */
+export const cancelSession = (id) => call("POST", path("cancel", id), {});
+/** @param {string} id */
+export const deleteSession = (id) => call("DELETE", path("cleanup", id));
+
+/** Where all of a result is had as JSON. @param {string} id */
+export const jsonOf = (id) => path("results", id);
+/** Where a part of it is had as a table. @param {string} id @param {"segments"|"highlights"|"repetitions"} part */
+export const csvOf = (id, part) => `${path("results", id)}.csv?kind=${part}`;
+
+/** A key for one thing that is asked for; the same for the same thing tried again. */
+export const newKey = idempotencyKey;
+
+/**
+ * Analyse a video of the library.
+ * @param {string} video its id
+ * @param {Kind} kind
+ * @param {Record<string, any>} params
+ * @param {string} key
+ * @returns {Promise<{sessionId: string, warnings: string[]}>}
+ */
+export function analyseVideo(video, kind, params, key) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries({ video_id: video, analysis_type: kind, params: JSON.stringify(params) })) form.append(name, value);
+  return call("POST", `${ANALYSES}/upload`, form, { headers: { "Idempotency-Key": key } });
+}
+
+/**
+ * What an upload by tus is told, so that it becomes an analysis.
+ * @param {Kind} kind
+ * @param {Record<string, any>} params
+ */
+export const uploadFor = (kind, params) => ({ purpose: "analysis", analysis_type: kind, params: JSON.stringify(params) });

@@ -1,0 +1,204 @@
+// A chart over the time of a video: lanes one below the other, a ruler, a playhead that goes on with the video. Pressed
+// or dragged it leads to that time; by keys from one stop to the next. What the lanes show their owners draw.
+
+import { h } from "../dom.js";
+import { duration } from "../format.js";
+import { ticks } from "../timeline.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const PIXELS_PER_MARK = 96;
+const FAR = 10; // stops, with Page Up and Page Down
+
+/**
+ * A drawing that is as large as what it stands in, whatever its own coordinates.
+ * @param {number} width of its coordinates
+ * @param {number} height
+ * @param {...{d: string, class: string}} paths
+ * @returns {SVGElement}
+ */
+export function drawing(width, height, ...paths) {
+  const svg = document.createElementNS(SVG, "svg");
+  for (const [name, value] of Object.entries({ viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" })) svg.setAttribute(name, value);
+  for (const path of paths) {
+    const shape = document.createElementNS(SVG, "path");
+    shape.setAttribute("d", path.d);
+    shape.setAttribute("class", path.class);
+    svg.append(shape);
+  }
+  return svg;
+}
+
+/**
+ * The area below a curve, as a path.
+ * @param {number[]} values 0 to 1
+ * @param {number} step of the width between two of them
+ * @param {number} height
+ * @returns {string}
+ */
+export function area(values, step, height) {
+  if (!values.length) return "";
+  const points = values.map((value, n) => `${round(n * step)} ${round(height * (1 - value))}`);
+  return `M0 ${height}L${points.join("L")}L${round((values.length - 1) * step)} ${height}Z`;
+}
+
+/**
+ * The area on both sides of the middle, as sound is drawn.
+ * @param {number[]} values 0 to 1
+ * @param {number} step
+ * @param {number} height
+ * @returns {string}
+ */
+export function mirrored(values, step, height) {
+  if (!values.length) return "";
+  const half = height / 2;
+  // Silence is a line, not nothing.
+  const top = values.map((value, n) => `${round(n * step)} ${round(half - Math.max(value, 0.02) * half)}`);
+  const bottom = values.map((value, n) => `${round(n * step)} ${round(half + Math.max(value, 0.02) * half)}`).reverse();
+  return `M${top.join("L")}L${bottom.join("L")}Z`;
+}
+
+/** @param {number} value */
+export const round = (value) => Math.round(value * 100) / 100;
+
+/**
+ * @typedef {object} ChartOptions
+ * @property {number} duration seconds
+ * @property {string} label what it shows
+ * @property {number[]} stops seconds, rising: where the arrow keys lead
+ * @property {(time: number) => string} say what is there, in words
+ * @property {(time: number) => void} seek
+ */
+
+export class TimeChart {
+  #time = 0;
+  #width = 0;
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {ChartOptions} options
+   */
+  constructor(holder, options) {
+    this.options = options;
+    this.playhead = h("i", { class: "ph" });
+    this.lanes = h("div", { class: "lanes", role: "slider", tabindex: "0", "aria-label": options.label, "aria-valuemin": "0", "aria-valuemax": options.duration.toFixed(2), "aria-valuenow": "0" }, this.playhead);
+    this.names = h("div", { class: "names", "aria-hidden": "true" });
+    this.ruler = h("div", { class: "ruler", "aria-hidden": "true" });
+    this.chart = h("div", { class: "chart" }, this.names, this.lanes, h("span", {}), this.ruler);
+    this.scroller = h("div", { class: "scroller" }, this.chart);
+    holder.replaceChildren(this.scroller);
+    this.lanes.addEventListener("pointerdown", (event) => this.#drag(event));
+    this.lanes.addEventListener("click", (event) => this.#click(event));
+    this.lanes.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(() => this.#drawRuler()).observe(this.lanes);
+    this.update(0);
+  }
+
+  /**
+   * @param {string} name shown beside it
+   * @param {string} kind its class
+   * @param {...(Node|false|null)} inside
+   * @returns {HTMLElement}
+   */
+  lane(name, kind, ...inside) {
+    // On a phone the name stands in the lane itself: there is no room beside it.
+    const lane = h("div", { class: `lane ${kind}` }, ...inside, h("span", { class: "lb phone", "aria-hidden": "true" }, name));
+    this.names.append(h("span", { class: kind }, name));
+    this.playhead.before(lane);
+    return lane;
+  }
+
+  /**
+   * A stretch of a lane.
+   * @param {number} from seconds
+   * @param {number} to
+   * @param {string} kind its class
+   * @param {...(Node|string)} inside
+   * @returns {HTMLElement}
+   */
+  stretch(from, to, kind, ...inside) {
+    const { duration: whole } = this.options;
+    return h("i", { class: kind, vars: { "--x": this.share(from), "--w2": Math.max(0, Math.min(to, whole) - from) / whole } }, ...inside);
+  }
+
+  /** @param {number} time seconds @returns {number} of the width, 0 to 1 */
+  share(time) {
+    return Math.min(1, Math.max(0, time / this.options.duration));
+  }
+
+  /** @param {number} time seconds: where the video is */
+  update(time) {
+    const before = this.share(this.#time);
+    this.#time = time;
+    const now = this.share(time);
+    this.playhead.style.setProperty("--x", now.toFixed(5));
+    this.lanes.setAttribute("aria-valuenow", time.toFixed(2));
+    const words = this.options.say(time);
+    if (this.lanes.getAttribute("aria-valuetext") !== words) this.lanes.setAttribute("aria-valuetext", words);
+    if (before !== now) this.#follow(before, now);
+  }
+
+  /** Where it is wider than the screen the page is turned when the playhead leaves it. @param {number} before @param {number} now */
+  #follow(before, now) {
+    const { scroller, lanes } = this;
+    if (scroller.scrollWidth <= scroller.clientWidth) return;
+    const shows = (/** @type {number} */ share) => {
+      const at = lanes.offsetLeft + share * lanes.clientWidth - scroller.scrollLeft;
+      return at >= 0 && at <= scroller.clientWidth;
+    };
+    if (shows(before) && !shows(now)) scroller.scrollLeft = lanes.offsetLeft + now * lanes.clientWidth - scroller.clientWidth * 0.15;
+  }
+
+  #drawRuler() {
+    const width = this.lanes.clientWidth;
+    if (!width || width === this.#width) return;
+    this.#width = width;
+    const { duration: whole } = this.options;
+    const marks = ticks(0, whole, Math.max(2, width / PIXELS_PER_MARK)).filter((time) => this.share(time) < 0.95);
+    const fine = marks.length > 1 && marks[1] < 1;
+    this.ruler.replaceChildren(...marks.map((time) => h("span", { class: time > 0 ? "mid" : "", vars: { "--x": this.share(time) } }, fine ? `${round(time)} s` : duration(time))), h("span", { class: "last" }, duration(whole)));
+  }
+
+  /** @param {MouseEvent} event @returns {number} seconds */
+  #at(event) {
+    const box = this.lanes.getBoundingClientRect();
+    return Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)) * this.options.duration;
+  }
+
+  /** A finger that moves turns the chart; a mouse drags the playhead. @param {PointerEvent} event */
+  #drag(event) {
+    if (event.button !== 0 || event.pointerType === "touch") return;
+    const end = new AbortController();
+    this.lanes.setPointerCapture(event.pointerId);
+    this.lanes.addEventListener("pointermove", (moved) => this.options.seek(this.#at(moved)), { signal: end.signal });
+    for (const name of ["pointerup", "pointercancel"]) this.lanes.addEventListener(name, () => end.abort(), { signal: end.signal });
+  }
+
+  /** @param {MouseEvent} event */
+  #click(event) {
+    if (event.button === 0) this.options.seek(this.#at(event));
+  }
+
+  /** The keys of a slider; they work too where single keys are switched off. @param {KeyboardEvent} event */
+  #key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const steps = /** @type {Record<string, number>} */ ({ ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: FAR, PageDown: -FAR })[event.key];
+    const to = steps !== undefined ? this.stop(steps) : /** @type {Record<string, number>} */ ({ Home: 0, End: this.options.duration })[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    this.options.seek(to);
+  }
+
+  /**
+   * The stop so many away from where the video is.
+   * @param {number} steps negative: back
+   * @returns {number} seconds
+   */
+  stop(steps) {
+    const { stops, duration: whole } = this.options;
+    const at = stops.findLastIndex((stop) => stop <= this.#time + 0.05);
+    if (steps > 0) return stops[at + steps] ?? (at + 1 < stops.length ? stops[stops.length - 1] : whole);
+    // Well behind a stop one step back leads to it, not to the one before.
+    const isBehind = at >= 0 && this.#time - stops[at] > 1;
+    return stops[at + steps + (isBehind ? 1 : 0)] ?? 0;
+  }
+}

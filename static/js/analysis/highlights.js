@@ -1,0 +1,204 @@
+// What was found in a video: the reel and its parts, the table of segments, and the scores over time. One place is
+// shown by all of them: a moment of the video, of which the reel shows some.
+
+import { h, need, setText } from "../dom.js";
+import { key } from "../keys.js";
+import { area, drawing, mirrored, round, TimeChart } from "./chart.js";
+import { bindKeys } from "./keys.js";
+import * as reel from "./reel.js";
+import { Screen } from "./screen.js";
+import { Segments } from "./segments.js";
+import { counted, scoreWords, secondsWords, timeWords } from "./words.js";
+
+/**
+ * @typedef {import("./api.js").Session} Session
+ * @typedef {import("./api.js").Highlights} Highlights
+ */
+
+const REEL = "reel";
+const SOURCE = "source";
+const HEIGHT = 100; // of the lanes' own coordinates
+const MOST_CUTS = 4000;
+
+export class HighlightsView {
+  /** @type {Screen|null} */ screen = null;
+  /** Where in the video it is while there is no player, seconds. */ #place = 0;
+  #current = -2;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {Session} session
+   * @param {Highlights} data
+   * @param {{result: () => Promise<Highlights>, session: () => Promise<Session>}} renew both as they are now, with fresh addresses
+   */
+  constructor(root, session, data, renew) {
+    this.root = root;
+    this.session = session;
+    this.data = data;
+    const { highlights, highlight_video_url: url } = data;
+    const films = [
+      ...(url && highlights.length ? [{ id: REEL, url, duration: highlights[highlights.length - 1].reel_end, poster: highlights[0].thumbnail_url ?? undefined, renew: async () => (await renew.result()).highlight_video_url ?? "" }] : []),
+      ...(session.source?.stream_url ? [{ id: SOURCE, url: session.source.stream_url, duration: data.duration, poster: session.source.poster_url ?? undefined, renew: async () => (await renew.session()).source?.stream_url ?? "" }] : []),
+    ];
+    const player = need("[data-screen]", root);
+    player.hidden = films.length === 0;
+    root.toggleAttribute("data-unseen", films.length === 0);
+    if (films.length) this.screen = new Screen(player, films);
+    this.parts = this.#drawParts(need("[data-parts]", root));
+    this.switch = need("[data-films]", root);
+    this.switch.hidden = films.length < 2;
+    this.switch.addEventListener("click", (/** @type {Event} */ event) => {
+      const button = /** @type {Element} */ (event.target).closest("button");
+      if (button) this.show(button.value);
+    });
+    this.segments = new Segments(need("[data-segments]", root), data, (line) => this.#press(line));
+    this.chart = this.#drawChart(need("[data-chart]", root));
+    this.screen?.addEventListener("time", () => this.#follow());
+    this.screen?.addEventListener("change", () => this.#mark());
+    bindKeys(this.screen, this.chart, (time) => this.seek(time), "segment", [
+      ...(highlights.length ? [{ keys: "1 – 9", label: "Play that highlight", match: (/** @type {KeyboardEvent} */ event) => !event.ctrlKey && /^[1-9]$/.test(event.key), run: (/** @type {KeyboardEvent} */ event) => this.play(Number(event.key) - 1) }] : []),
+      ...(films.length > 1 ? [{ keys: "S", label: "Reel or source", match: key("s"), run: () => this.show(this.screen?.shown === REEL ? SOURCE : REEL) }] : []),
+    ]);
+    this.#mark();
+    this.#follow();
+  }
+
+  /** Where it is in the video, seconds. */
+  get place() {
+    const { screen } = this;
+    if (!screen) return this.#place;
+    return screen.shown === REEL ? reel.toSource(this.data.highlights, screen.time) : screen.time;
+  }
+
+  /** Show the reel or the source, at the same moment. @param {string} film */
+  show(film) {
+    const { screen, place, data } = this;
+    if (!screen?.has(film) || screen.shown === film) return;
+    // What the reel lacks: its next part.
+    const next = data.highlights.find((one) => one.start_time >= place) ?? data.highlights[0];
+    screen.show(film, film === SOURCE ? place : reel.toReel(data.highlights, place) ?? next?.reel_start ?? 0);
+  }
+
+  /** Go to a moment of the video; what the reel lacks the source shows. @param {number} time seconds */
+  seek(time) {
+    const { screen, data } = this;
+    const to = Math.min(Math.max(0, time), data.duration);
+    this.#place = to;
+    if (!screen) return this.#follow();
+    const inReel = screen.shown === REEL ? reel.toReel(data.highlights, to) : null;
+    if (inReel !== null) screen.seek(inReel);
+    else if (screen.has(SOURCE)) screen.show(SOURCE, to);
+    else this.#toNearest(to);
+  }
+
+  /** Without the source the reel's part that is nearest. @param {number} time */
+  #toNearest(time) {
+    const away = (/** @type {import("./api.js").Highlight} */ one) => Math.max(one.start_time - time, time - one.end_time, 0);
+    const nearest = [...this.data.highlights].sort((a, b) => away(a) - away(b))[0];
+    if (nearest) this.screen?.seek(time < nearest.start_time ? nearest.reel_start : reel.toReel(this.data.highlights, Math.min(time, nearest.end_time - 0.1)) ?? nearest.reel_start);
+  }
+
+  /** @param {number} index of a highlight */
+  play(index) {
+    const one = this.data.highlights[index];
+    const { screen } = this;
+    if (!one || !screen) return;
+    screen.seek(screen.shown === REEL ? one.reel_start : one.start_time);
+    screen.play();
+  }
+
+  /** @param {import("./segments.js").Line} line */
+  #press(line) {
+    if (line.highlight !== null) return this.play(line.highlight);
+    this.seek(line.start_time);
+    this.screen?.play();
+  }
+
+  /** @param {HTMLElement} nav @returns {HTMLElement[]} */
+  #drawParts(nav) {
+    const parts = this.data.highlights.map((one, n) => h("button", { type: "button", title: `${timeWords(one.start_time)}, ${scoreWords(one.score)}`, "aria-label": `${n + 1}: ${timeWords(one.start_time)}, score ${scoreWords(one.score)}`, vars: { "--grow": Math.max(1, one.end_time - one.start_time) }, onclick: () => this.play(n) }, String(n + 1)));
+    nav.replaceChildren(...parts);
+    nav.hidden = parts.length === 0;
+    return parts;
+  }
+
+  // Scores over time
+
+  /** @param {HTMLElement} holder */
+  #drawChart(holder) {
+    const { data, session } = this;
+    const { segments, highlights, curves, duration } = data;
+    const least = Number(session.params.min_score ?? 0);
+    const best = segments.reduce((top, one) => (one.score > (top?.score ?? -1) ? one : top), /** @type {import("./api.js").Segment|null} */ (null));
+    const lengths = segments.length ? secondsWords(segments[0].end_time - segments[0].start_time) : "";
+    setText(need("[data-chart-words]", this.root), `${counted(segments.length, "segment")}${lengths ? ` of ${lengths}` : ""}. Arrow keys move from one to the next`);
+    setText(need("[data-least]", this.root), `least score ${scoreWords(least)}`);
+    setText(need("[data-chart-sentence]", this.root), best ? `Scores of ${counted(segments.length, "segment")}; ${segments.filter((one) => one.score >= least).length} reach ${scoreWords(least)}, the highest is ${scoreWords(best.score)} at ${timeWords(best.start_time)}. The table above has the numbers.` : "");
+    const chart = new TimeChart(holder, { duration, label: "Position in the video, over its scores", stops: segments.map((one) => one.start_time), say: (time) => this.#say(time), seek: (time) => this.seek(time) });
+    const bars = (/** @type {boolean} */ inReel) => segments.filter((one) => reel.within(highlights, one).length > 0 === inReel).map((one) => bar(one, duration / segments.length)).join("");
+    chart.lane("", "plot",
+      drawing(duration, HEIGHT, { d: bars(false), class: "of" }, { d: bars(true), class: "on" }),
+      ...highlights.map((one, n) => chart.stretch(one.start_time, one.end_time, "band", h("b", {}, String(n + 1)))),
+      h("i", { class: "least", vars: { "--y": least } }));
+    const scale = chart.names.firstElementChild;
+    scale?.append(...[[1, "1.0"], [least, scoreWords(least)], [0, "0"]].filter(([at], n) => n !== 1 || (Number(at) > 0.12 && Number(at) < 0.88)).map(([at, words]) => h("span", { class: "y", vars: { "--y": at } }, String(words))));
+    if (curves.sound.some((value) => value > 0)) chart.lane("Sound", "sound", drawing(duration, HEIGHT, { d: mirrored(curves.sound, curves.step, HEIGHT), class: "wave" }));
+    if (curves.motion.length) chart.lane("Motion", "motion", drawing(duration, HEIGHT, { d: area(curves.motion, curves.step, HEIGHT), class: "hill" }));
+    chart.lane("Cuts", "cuts", drawing(duration, HEIGHT, ...this.#cuts()));
+    return chart;
+  }
+
+  /**
+   * A cut is a line; a dissolve and a fade are as wide as they last. Single edges may have been looked for near the
+   * highlights alone: how much each segment is cut stands behind them.
+   */
+  #cuts() {
+    const edges = this.data.edges.slice(0, MOST_CUTS);
+    const some = this.data.segments.filter((one) => one.signals.cuts > 0).map((one) => `M${one.start_time} ${HEIGHT}V${round(HEIGHT * (1 - one.signals.cuts))}H${one.end_time}V${HEIGHT}Z`).join("");
+    const lines = edges.filter((one) => one.end - one.start < 0.05).map((one) => `M${one.start} 14V86`).join("");
+    const wide = edges.filter((one) => one.end - one.start >= 0.05).map((one) => `M${one.start} 24H${one.end}V76H${one.start}Z`).join("");
+    return [{ d: some, class: "some" }, { d: wide, class: "wide" }, { d: lines, class: "cut" }];
+  }
+
+  /** @param {number} time @returns {string} */
+  #say(time) {
+    const { segments, highlights } = this.data;
+    const segment = segments.find((one) => time >= one.start_time && time < one.end_time) ?? segments[segments.length - 1];
+    const highlight = reel.at(highlights, time);
+    if (!segment) return timeWords(time);
+    return `${timeWords(time)}, segment ${segment.index + 1} of ${segments.length}, score ${scoreWords(segment.score)}${highlight >= 0 ? `, highlight ${highlight + 1}` : ""}`;
+  }
+
+  // What goes on
+
+  #follow() {
+    const { place, data, screen } = this;
+    const { highlights } = data;
+    const index = screen?.shown === REEL ? reel.playing(highlights, screen.time) : reel.at(highlights, place);
+    this.chart.update(place);
+    this.segments.mark(place, index);
+    const where = need("[data-where]", this.root);
+    where.hidden = index < 0 && screen?.shown !== SOURCE;
+    setText(where, index >= 0 ? `${index + 1} of ${highlights.length} · ${timeWords(place)}` : timeWords(place));
+    if (index === this.#current) return;
+    this.#current = index;
+    this.parts.forEach((part, n) => {
+      if (n === index) part.setAttribute("aria-current", "true");
+      else part.removeAttribute("aria-current");
+    });
+  }
+
+  #mark() {
+    for (const button of this.switch.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.value === this.screen?.shown));
+  }
+}
+
+/**
+ * One bar, with a gap where there is room for one.
+ * @param {import("./api.js").Segment} segment
+ * @param {number} usual seconds
+ */
+function bar({ start_time, end_time, score }, usual) {
+  const gap = Math.min(usual * 0.1, (end_time - start_time) * 0.25);
+  return `M${start_time + gap} ${HEIGHT}V${HEIGHT * (1 - Math.max(score, 0.005))}H${end_time - gap}V${HEIGHT}Z`;
+}

@@ -1,0 +1,121 @@
+// What can be asked of an analysis: one field for each parameter, with its limits, and what was typed as values.
+
+import { h, icon, need } from "../dom.js";
+import { exerciseName } from "./words.js";
+
+/**
+ * @typedef {import("./api.js").Kind} Kind
+ * @typedef {{least: number, most: number, default: number, whole: boolean}} Range
+ * @typedef {Record<Kind, Record<string, any>>} Ranges of each parameter, as the server has them: a Range, or `values` to
+ *   choose from with a `default`
+ * @typedef {{name: string, label: string, unit: string, hint: string}} Field
+ */
+
+const EXERCISE = "exercise";
+const AUTO = "auto";
+
+/** @type {Record<Kind, Field[]>} the numbers that are asked for */
+const FIELDS = {
+  highlights: [
+    { name: "target_duration", label: "Length of the reel", unit: "seconds, at most", hint: "" },
+    { name: "max_highlights", label: "Highlights", unit: "at most", hint: "" },
+    { name: "segment_length", label: "Length of a segment", unit: "seconds", hint: "Each gets a score." },
+    { name: "min_score", label: "Least score", unit: "0 to 1", hint: "What is below it stays out." },
+  ],
+  workout: [{ name: "min_repetitions", label: "Least repetitions", unit: "in a set", hint: "Shorter sets are not counted." }],
+};
+
+/**
+ * @param {string} text as it was typed, with a point or a comma
+ * @param {string} label
+ * @param {Range} range
+ * @returns {{value: number}|{wrong: string}}
+ */
+function readField(text, label, { least, most, whole }) {
+  const plain = text.trim().replace(",", ".");
+  const value = plain === "" ? NaN : Number(plain);
+  const kind = whole ? "a whole number" : "a number";
+  if (!Number.isFinite(value) || value < least || value > most || (whole && !Number.isInteger(value))) return { wrong: `${label}: ${kind} from ${least} to ${most}.` };
+  return { value };
+}
+
+export class ParamsForm {
+  /** @type {Kind} */ #kind = "highlights";
+  /** What was typed for each kind: going to the other and back loses nothing. @type {Record<string, string>} */ #typed = {};
+
+  /**
+   * @param {Ranges} ranges
+   * @param {Record<string, any>} [given] values to begin with
+   */
+  constructor(ranges, given = {}) {
+    this.ranges = ranges;
+    for (const [name, value] of Object.entries(given)) this.#typed[name] = String(value);
+    this.element = h("fieldset", { class: "params" });
+  }
+
+  /** @param {Kind} kind */
+  show(kind) {
+    this.#kind = kind;
+    this.element.replaceChildren(h("legend", { class: "vh" }, "Parameters"), ...(EXERCISE in this.ranges[kind] ? [this.#exercises()] : []), ...FIELDS[kind].map((field) => this.#field(field)));
+  }
+
+  /** @returns {Record<string, any>|null} null when something is wrong, which is said beside it and has the focus */
+  read() {
+    const ranges = this.ranges[this.#kind];
+    /** @type {Record<string, any>} */ const values = EXERCISE in ranges ? { [EXERCISE]: this.#exercise() } : {};
+    /** @type {HTMLElement|null} */ let first = null;
+    for (const field of FIELDS[this.#kind]) {
+      const range = ranges[field.name];
+      const read = readField(this.#typed[field.name] ?? String(range.default), field.label, range);
+      const input = this.#tell(field.name, "wrong" in read ? read.wrong : "");
+      if ("wrong" in read) first ??= input;
+      else values[field.name] = read.value;
+    }
+    first?.focus();
+    return first ? null : values;
+  }
+
+  /**
+   * What the server says of single parameters.
+   * @param {Record<string, any>} errors sentences by the name of a parameter
+   * @returns {boolean} whether one of them stands here
+   */
+  refuse(errors) {
+    const named = FIELDS[this.#kind].filter(({ name }) => errors[name]);
+    for (const { name } of [...named].reverse()) this.#tell(name, [errors[name]].flat(Infinity).join(" ")).focus();
+    return named.length > 0;
+  }
+
+  /** @param {Field} field */
+  #field({ name, label, unit, hint }) {
+    const range = this.ranges[this.#kind][name];
+    const id = `param-${name}`;
+    const input = h("input", { class: "in m", id, type: "text", inputmode: range.whole ? "numeric" : "decimal", autocomplete: "off", maxlength: "8", value: this.#typed[name] ?? String(range.default), "aria-describedby": `${id}-hint ${id}-error`, oninput: (/** @type {Event} */ event) => (this.#typed[name] = /** @type {HTMLInputElement} */ (event.target).value) });
+    return h("div", { class: "fld" }, h("label", { for: id }, label), input, h("p", { class: "hint", id: `${id}-hint` }, [unit, hint].filter(Boolean).join(". ")),
+      h("p", { class: "err", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})));
+  }
+
+  #exercise() {
+    const { values, default: usual } = this.ranges[this.#kind][EXERCISE];
+    return values.includes(this.#typed[EXERCISE]) ? this.#typed[EXERCISE] : usual;
+  }
+
+  #exercises() {
+    const chosen = this.#exercise();
+    const choose = (/** @type {Event} */ event) => (this.#typed[EXERCISE] = /** @type {HTMLSelectElement} */ (event.target).value);
+    return h("div", { class: "fld" }, h("label", { for: "param-exercise" }, "Exercise"),
+      h("select", { class: "in", id: "param-exercise", "aria-describedby": "param-exercise-hint", onchange: choose },
+        ...this.ranges[this.#kind][EXERCISE].values.map((/** @type {string} */ name) => h("option", { value: name, selected: name === chosen }, name === AUTO ? "Find out by itself" : exerciseName(name)))),
+      h("p", { class: "hint", id: "param-exercise-hint" }, "What it cannot name it counts all the same."));
+  }
+
+  /** @param {string} name @param {string} sentence @returns {HTMLElement} the field */
+  #tell(name, sentence) {
+    const [input, error] = [need(`#param-${name}`, this.element), need(`#param-${name}-error`, this.element)];
+    error.hidden = !sentence;
+    need("span", error).textContent = sentence;
+    if (sentence) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+    return input;
+  }
+}

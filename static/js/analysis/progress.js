@@ -1,0 +1,94 @@
+// An analysis that is worked on, or waits for it: how far it is, how long that will take, and how it is stopped.
+
+import { h, icon, need, setText } from "../dom.js";
+import { errorNote } from "../notice.js";
+import { leftWords } from "../upload/speed.js";
+import { ACTS, actButton, actsOf, perform } from "./acts.js";
+import { stateOf, statusOf } from "./words.js";
+
+/** @typedef {import("./api.js").Session} Session */
+
+/** @type {Record<string, string>} what is said where the job says nothing */
+const QUIET = {
+  queued: "It starts by itself when its turn comes. This page can be left.",
+  processing: "Starting",
+  waiting: "Waiting for another service",
+  paused: "What has been done is kept. It goes on from there.",
+};
+
+export class Progress {
+  #shown = "";
+
+  /**
+   * @param {(session: Session) => number|null} left seconds
+   * @param {(session: Session) => Promise<void>} onActed something was asked of it
+   */
+  constructor(left, onActed) {
+    this.left = left;
+    this.onActed = onActed;
+    this.trouble = h("div", {});
+    this.element = h("section", { class: "panel work", "aria-label": "Progress", tabindex: "-1" });
+  }
+
+  /** @param {Session} session as it is now */
+  draw(session) {
+    this.session = session;
+    const { element } = this;
+    const state = stateOf(session);
+    const shown = [state, session.source?.poster_url ? 1 : 0].join();
+    if (shown !== this.#shown) {
+      this.#shown = shown;
+      const focused = element.contains(document.activeElement);
+      this.trouble.replaceChildren();
+      element.replaceChildren(...this.#parts(session));
+      if (focused) /** @type {HTMLElement} */ (element.querySelector("[data-act]") ?? element).focus();
+    }
+    this.tick();
+  }
+
+  tick() {
+    const { element, session } = this;
+    if (!session || !element.isConnected) return;
+    const bar = /** @type {HTMLProgressElement} */ (need("progress", element));
+    bar.value = Math.max(bar.value, session.progress);
+    const percent = Math.floor(session.progress);
+    bar.setAttribute("aria-label", `${session.name}, ${percent} percent`);
+    const state = stateOf(session);
+    setText(need("[data-message]", element), (state !== "paused" && session.message) || QUIET[state] || "");
+    const left = this.left(session);
+    setText(need("[data-percent]", element), state === "queued" ? "" : [`${percent} %`, state === "processing" && (left === null ? "time left not known yet" : leftWords(left))].filter(Boolean).join(" · "));
+  }
+
+  /** @param {Session} session @returns {HTMLElement[]} */
+  #parts(session) {
+    const { icon: picture, word, tone } = statusOf(session);
+    const state = stateOf(session);
+    const poster = session.source?.poster_url;
+    return [
+      h("span", { class: `pic dark${poster ? "" : " none"}` }, poster ? h("img", { src: poster, alt: "" }) : icon("film")),
+      h("div", { class: "col sp" },
+        h("p", { class: "row wrap" }, h("span", { class: `st ${tone}`.trim() }, icon(picture, state === "processing" ? "spin" : ""), word), h("span", { dir: "auto", data: { message: "" } })),
+        h("progress", { class: `bar${state === "processing" ? "" : " off"}`, value: "0", max: "100" }),
+        h("p", { class: "s1 t2 m", data: { percent: "" } }),
+        this.trouble),
+      h("div", { class: "row wrap acts" }, ...actsOf(session).map((act) => actButton(act, session.name, () => this.#act(act)))),
+    ];
+  }
+
+  /** @param {import("./acts.js").Act} act */
+  async #act(act) {
+    const session = /** @type {Session} */ (this.session);
+    const buttons = [...this.element.querySelectorAll("[data-act]")];
+    if (buttons.some((button) => button.getAttribute("aria-disabled") === "true")) return;
+    this.trouble.replaceChildren();
+    for (const button of buttons) button.setAttribute("aria-disabled", "true");
+    try {
+      await perform(session, act);
+      await this.onActed(session);
+    } catch (error) {
+      this.trouble.replaceChildren(errorNote(ACTS[act].wrong, error));
+    } finally {
+      for (const button of buttons) button.removeAttribute("aria-disabled");
+    }
+  }
+}

@@ -1,0 +1,173 @@
+// The player of a result: one or several films of which one is shown, such as the reel and the source; a button to play,
+// the clock, sound, full screen. Each film is played as the page of a video plays it.
+
+import { h, icon, need, setIcon, setText } from "../dom.js";
+import { duration } from "../format.js";
+import { keepSound, restoreSound } from "../watch/kept.js";
+import { Player } from "../watch/player.js";
+
+/**
+ * @typedef {object} Film
+ * @property {string} id as the element has it in `data-film`
+ * @property {string} url
+ * @property {number} duration seconds, until the browser knows it
+ * @property {string} [poster]
+ * @property {() => Promise<string>} renew its address anew: a signed one runs out
+ */
+
+/** What a player needs to know of a video, of something that is none of the library. @param {Film} film @param {string} url */
+const asVideo = (film, url) => /** @type {any} */ ({ video_url: url, hls_url: null, renditions: [], duration_exact: film.duration, width: 0, height: 0, fps: 0, codec: "", file_size: 0 });
+
+/** Tells "change" when something is pressed or loaded, "time" while it goes on. */
+export class Screen extends EventTarget {
+  /** @type {Map<string, Player>} */ #players = new Map();
+  /** @type {Set<string>} films that have been begun: one that nobody looks at is not loaded */ #begun = new Set();
+  shown = "";
+  #told = "";
+
+  /**
+   * @param {HTMLElement} root
+   * @param {Film[]} films at least one; the first is shown
+   */
+  constructor(root, films) {
+    super();
+    this.root = root;
+    for (const film of films) this.#add(film);
+    need("[data-act=toggle]", root).addEventListener("click", () => this.toggle());
+    need("[data-act=mute]", root).addEventListener("click", () => this.mute());
+    need("[data-act=fullscreen]", root).addEventListener("click", () => this.fullscreen());
+    this.show(films[0].id);
+    const frame = () => {
+      if (this.playing) this.#time();
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  }
+
+  /** @param {Film} film */
+  #add(film) {
+    const element = /** @type {HTMLVideoElement} */ (need(`[data-film=${film.id}]`, this.root));
+    const player = new Player(element, asVideo(film, film.url), { fps: 0, variable: false, renew: async () => asVideo(film, await film.renew()) });
+    this.#players.set(film.id, player);
+    if (film.poster) element.poster = film.poster;
+    element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
+    element.addEventListener("click", () => this.toggle());
+    element.addEventListener("dblclick", () => this.fullscreen());
+    element.addEventListener("volumechange", () => keepSound(element));
+    for (const name of ["timeupdate", "seeked", "loadedmetadata"]) element.addEventListener(name, () => this.shown === film.id && this.#time());
+    player.addEventListener("change", () => this.shown === film.id && this.#mark());
+  }
+
+  /** Of the film that is shown. @returns {Player} */
+  get player() {
+    return /** @type {Player} */ (this.#players.get(this.shown));
+  }
+
+  get time() {
+    return this.player.time;
+  }
+
+  get duration() {
+    return this.player.duration;
+  }
+
+  get playing() {
+    return this.player.playing;
+  }
+
+  /** @param {string} id @returns {boolean} whether there is such a film */
+  has(id) {
+    return this.#players.has(id);
+  }
+
+  /**
+   * Show a film; one that plays gives over to it.
+   * @param {string} id
+   * @param {number} [at] seconds
+   */
+  show(id, at) {
+    const next = this.#players.get(id);
+    if (!next) return;
+    if (this.shown !== id) {
+      const before = this.#players.get(this.shown);
+      const plays = before?.playing ?? false;
+      before?.element.pause();
+      this.shown = id;
+      for (const [film, player] of this.#players) player.element.hidden = film !== id;
+      restoreSound(next.element);
+      if (!this.#begun.has(id)) {
+        this.#begun.add(id);
+        next.begin();
+      }
+      if (plays) next.play();
+    }
+    if (at !== undefined) next.seek(at);
+    this.#mark();
+    this.#time();
+  }
+
+  /** @param {number} time seconds */
+  seek(time) {
+    this.player.seek(time);
+    this.#time();
+  }
+
+  play() {
+    if (!this.playing) this.player.play();
+  }
+
+  toggle() {
+    this.player.toggle();
+  }
+
+  mute() {
+    this.player.mute();
+  }
+
+  async fullscreen() {
+    if (document.fullscreenElement) return document.exitFullscreen();
+    if (this.root.requestFullscreen) return this.root.requestFullscreen();
+    // A phone whose browser fills the screen with nothing but the video.
+    /** @type {any} */ (this.player.element).webkitEnterFullscreen?.();
+  }
+
+  #time() {
+    setText(need("[data-now]", this.root), duration(Math.floor(this.time)));
+    this.dispatchEvent(new Event("time"));
+  }
+
+  #mark() {
+    const { root, player } = this;
+    const play = need("[data-act=toggle]", root);
+    setIcon(play, player.playing ? "pause" : "play");
+    name(play, player.playing ? "Pause (Space)" : "Play (Space)");
+    const mute = need("[data-act=mute]", root);
+    const silent = player.element.muted || player.element.volume === 0;
+    setIcon(mute, silent ? "mute" : "vol");
+    name(mute, silent ? "Sound on (M)" : "Mute (M)");
+    setText(need("[data-length]", root), duration(player.duration));
+    need("[data-waits]", root).hidden = !player.waits;
+    this.#drawTrouble();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #drawTrouble() {
+    const { trouble } = this.player;
+    const place = need("[data-trouble]", this.root);
+    place.hidden = trouble === null;
+    const told = trouble ? `${this.shown} ${trouble.title}` : "";
+    if (told === this.#told) return;
+    this.#told = told;
+    if (!trouble) return place.replaceChildren();
+    const words = trouble.mayMake ? "It has no decoder for this format. Download it and play it with another program." : trouble.text;
+    place.replaceChildren(icon("alert"), h("b", { role: "alert" }, trouble.title), h("p", { class: "s1" }, words),
+      h("div", { class: "row wrap" }, h("button", { class: "btn", type: "button", onclick: () => this.player.again() }, icon("retry"), "Try again")));
+  }
+}
+
+/** @param {HTMLElement} button @param {string} words */
+function name(button, words) {
+  if (button.title === words) return;
+  button.title = words;
+  button.setAttribute("aria-label", words);
+}

@@ -1,0 +1,251 @@
+// The page of one analysis: how far it is while it is worked on, then what was found; or why there is nothing to see.
+
+import { ApiError } from "../api.js";
+import { h, icon, need, pageData, setText } from "../dom.js";
+import { toggleMenu } from "../menu.js";
+import { errorNote } from "../notice.js";
+import { csvOf, jsonOf, readResults, readSession } from "./api.js";
+import { deleteDialog } from "./deleting.js";
+import { Follower } from "./follow.js";
+import { HighlightsView } from "./highlights.js";
+import { NewAnalysis } from "./new.js";
+import { Progress } from "./progress.js";
+import { askedWords, fileName, isLive, keptWords, KINDS, nextStep, stateOf, statusOf } from "./words.js";
+import { WorkoutView } from "./workout.js";
+
+/** @typedef {import("./api.js").Session} Session */
+
+const SHAPES_AFTER = 300;
+const TITLE = document.title;
+
+const facts = pageData("facts");
+const state = need("[data-state]");
+const said = need("[data-said]");
+const acts = need("[data-acts]");
+
+/** @type {Session} */ let session = pageData("analysis-session");
+/** @type {any} what was found, once it is there */ let data = null;
+let isGone = false;
+let shown = "";
+let isReading = false;
+
+const follower = new Follower({
+  sessions: () => (isGone ? [] : [session]),
+  onChange: changed,
+  onGone: gone,
+  onState: (now) => {
+    need("[data-live-state]").hidden = now !== "polling";
+  },
+});
+const progress = new Progress((one) => follower.left(one), (one) => follower.ask(one.sessionId));
+need("[data-live-retry]").addEventListener("click", () => follower.live.retry());
+
+/** @param {Session} next as it is now */
+function changed(next) {
+  const before = session;
+  session = next;
+  if (stateOf(before) !== stateOf(next)) setText(said, `${statusOf(next).word}.`);
+  draw();
+}
+
+function draw() {
+  drawHead();
+  if (isLive(session)) progress.draw(session);
+  // Drawn anew only when it is another: what has the focus in it keeps it.
+  const now = isLive(session) ? "live" : session.status;
+  if (now === shown) return;
+  shown = now;
+  need("[data-result]").hidden = now !== "completed" || data === null;
+  if (now === "live") {
+    state.replaceChildren(progress.element);
+    progress.draw(session);
+  } else if (now === "completed") showResult();
+  else ended();
+}
+
+function drawHead() {
+  const { icon: picture, word, tone } = statusOf(session);
+  const status = need("[data-status]");
+  if (status.dataset.word !== word) {
+    status.dataset.word = word;
+    status.className = `st ${tone}`.trim();
+    status.replaceChildren(icon(picture, stateOf(session) === "processing" ? "spin" : ""), word);
+  }
+  tick();
+  const asked = askedWords(session.analysis_type, session.params);
+  const summary = need("[data-summary]");
+  const [words, wish] = summary.querySelectorAll("span");
+  setText(words, data?.summary ?? "");
+  setText(wish, asked);
+  summary.hidden = !data && !asked;
+  const warnings = [...session.warnings, ...(data?.warnings ?? [])];
+  const place = need("[data-warnings]");
+  place.hidden = warnings.length === 0;
+  if (place.childElementCount !== warnings.length) place.replaceChildren(...warnings.map((words) => h("div", { class: "note warn" }, icon("alert"), h("p", { class: "anywhere", dir: "auto" }, words))));
+  drawActs();
+}
+
+/** What goes on with the clock. */
+function tick() {
+  const kept = need("[data-kept]");
+  const words = isGone ? "" : keptWords(session);
+  kept.hidden = !words;
+  setText(need("span", kept), words);
+  if (isLive(session)) progress.tick();
+  document.title = isLive(session) && session.progress > 0 ? `${Math.floor(session.progress)} % · ${TITLE}` : TITLE;
+}
+
+/** The buttons on top: drawn anew when there are others. */
+function drawActs() {
+  const made = data && (data.highlight_video_url ?? data.preview_url);
+  const again = mayRunAgain();
+  const parts = [isLive(session), again, Boolean(data), Boolean(made)].join();
+  if (acts.dataset.shown === parts) return;
+  acts.dataset.shown = parts;
+  const isReel = session.analysis_type === "highlights";
+  const focused = acts.contains(document.activeElement);
+  acts.replaceChildren(...[
+    h("button", { class: "btn ic quiet", type: "button", "aria-label": "Delete this analysis", title: "Delete this analysis", onclick: remove }, icon("trash")),
+    data && h("button", { class: "btn", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", onclick: openData }, icon("list"), "Data"),
+    again && h("button", { class: `btn${made ? "" : " pri"}`, type: "button", onclick: runAgain }, icon("gear"), "Run again…"),
+    made && h("a", { class: "btn pri", href: made, download: fileName(session.name, isReel ? "reel.mp4" : "preview.mp4"), data: { made: "" }, onclick: freshAddress }, icon("download"), isReel ? "Download reel" : "Download preview"),
+  ].filter((part) => part !== null && part !== false && part !== undefined && part !== ""));
+  if (focused) /** @type {HTMLElement|null} */ (acts.querySelector("button"))?.focus();
+}
+
+// The result
+
+async function showResult() {
+  if (isReading) return;
+  isReading = true;
+  const shapes = setTimeout(() => state.replaceChildren(shapesOfResult()), SHAPES_AFTER);
+  try {
+    if (!session.source) session = await readSession(session.sessionId);
+    ({ data } = await readResults(session.sessionId));
+    clearTimeout(shapes);
+    state.replaceChildren();
+    drawHead();
+    const result = need("[data-result]");
+    result.hidden = false;
+    const View = session.analysis_type === "workout" ? WorkoutView : HighlightsView;
+    new View(result, session, data, { result: renewResult, session: () => readSession(session.sessionId) });
+  } catch (error) {
+    clearTimeout(shapes);
+    if (error instanceof ApiError && [404, 410, 422].includes(error.status)) {
+      // It ended otherwise meanwhile: its status says how.
+      state.replaceChildren();
+      return void follower.ask(session.sessionId);
+    }
+    state.replaceChildren(errorNote("The result could not be loaded.", error, () => {
+      state.replaceChildren();
+      showResult();
+    }));
+  } finally {
+    isReading = false;
+  }
+}
+
+async function renewResult() {
+  ({ data } = await readResults(session.sessionId));
+  return data;
+}
+
+/** A signed address runs out: where the page stood open for long a new one is had first. @param {Event} event */
+async function freshAddress(event) {
+  const link = /** @type {HTMLAnchorElement} */ (event.currentTarget);
+  if (link.dataset.fresh) return void delete link.dataset.fresh;
+  event.preventDefault();
+  try {
+    const fresh = await renewResult();
+    link.href = fresh.highlight_video_url ?? fresh.preview_url ?? link.href;
+  } catch {
+    // The address that is known may still do.
+  }
+  link.dataset.fresh = "1";
+  link.click();
+}
+
+function shapesOfResult() {
+  return h("div", { class: "two", role: "status", "aria-label": "Loading the result" }, h("i", { class: "sk wide-pic" }), h("div", { class: "panel pad col" }, ...Array.from({ length: 6 }, () => h("i", { class: "sk" }))));
+}
+
+/** @param {Event} event */
+function openData(event) {
+  const { sessionId, name } = session;
+  const isReel = session.analysis_type === "highlights";
+  const tables = /** @type {["segments"|"highlights"|"repetitions", string][]} */ (isReel ? [["highlights", "Highlights as CSV"], ["segments", "Segments as CSV"]] : [["repetitions", "Repetitions as CSV"]]);
+  toggleMenu(/** @type {HTMLElement} */ (event.currentTarget), "Data", [
+    ...tables.map(([part, label]) => ({ label, icon: "list", href: csvOf(sessionId, part), download: fileName(name, `${part}.csv`) })),
+    { label: "Everything as JSON", icon: "copy", href: jsonOf(sessionId), download: fileName(name, `${session.analysis_type}.json`), apart: true },
+  ]);
+}
+
+// What can be done
+
+/** A file that was sent for this analysis alone goes with it. */
+function mayRunAgain() {
+  return Boolean(session.source?.video_id) && !isLive(session) && !isGone;
+}
+
+function runAgain() {
+  new NewAnalysis({
+    ranges: facts.params, video: session.source?.video_id ?? "", kind: session.analysis_type, params: session.params,
+    onMade: ({ sessionId }) => location.assign(`/analysis/${encodeURIComponent(sessionId)}`),
+  });
+}
+
+function remove() {
+  deleteDialog(session, () => location.assign("/analysis"));
+}
+
+// Where there is nothing to see
+
+function ended() {
+  const { status, error, name } = session;
+  const had = state.contains(document.activeElement);
+  const kind = KINDS[session.analysis_type];
+  const fresh = h("a", { class: `btn${mayRunAgain() ? "" : " pri"}`, href: `/analysis?new=${session.analysis_type}` }, icon("plus"), "New analysis");
+  const back = h("a", { class: "btn", href: "/analysis" }, "All analyses");
+  if (status === "failed") {
+    state.replaceChildren(h("div", { class: "note bad", role: "alert" }, icon("alert"),
+      h("div", { class: "sp" }, h("b", { class: "anywhere", dir: "auto" }, error?.message || "The analysis failed."), h("p", { class: "s1" }, nextStep(error?.type ?? "")), session.job_id && h("p", { class: "s1 m anywhere" }, `job ${session.job_id}`)),
+      h("div", { class: "row wrap" }, back, fresh)));
+  } else if (status === "cancelled") {
+    state.replaceChildren(empty("ban", "It was cancelled", `Nothing of ${kind.label.toLowerCase() === "workout" ? "the count" : "the highlights"} is kept.${session.source?.video_id ? " The video is still in your library." : " The file that was sent for it has been deleted."}`, fresh, back));
+  } else {
+    data = null;
+    need("[data-result]").hidden = true;
+    for (const film of /** @type {NodeListOf<HTMLVideoElement>} */ (need("[data-result]").querySelectorAll("video"))) film.pause();
+    state.replaceChildren(empty("hour", "This analysis has expired", `Results are kept for a while only, and those of “${name}” have been deleted. A video of your library is still there.`, fresh, back));
+  }
+  if (had || document.activeElement === document.body) /** @type {HTMLElement|null} */ (had ? state.querySelector("a, button") : null)?.focus();
+  drawHead();
+}
+
+/** @param {string} picture @param {string} title @param {string} words @param {...HTMLElement} buttons */
+function empty(picture, title, words, ...buttons) {
+  return h("div", { class: "panel empty" }, icon(picture), h("h2", {}, title), h("p", { class: "anywhere" }, words), h("div", { class: "row wrap" }, ...buttons));
+}
+
+/** It was deleted, here or elsewhere. */
+function gone() {
+  if (isGone) return;
+  isGone = true;
+  data = null;
+  for (const part of ["[data-result]", "[data-status]", "[data-summary]", "[data-warnings]", "[data-acts]"]) need(part).hidden = true;
+  for (const film of /** @type {NodeListOf<HTMLVideoElement>} */ (need("[data-result]").querySelectorAll("video"))) film.pause();
+  state.replaceChildren(empty("search", "This analysis is not here any more", "It was deleted, in another window or by whoever runs this server.", h("a", { class: "btn", href: "/analysis" }, "All analyses")));
+  setText(said, "This analysis was deleted.");
+  tick();
+}
+
+follower.had([session]);
+setInterval(tick, 1000);
+for (const event of ["online", "signedin"]) {
+  window.addEventListener(event, () => {
+    if (session.status !== "completed" || data || isGone) return;
+    state.replaceChildren();
+    showResult();
+  });
+}
+draw();

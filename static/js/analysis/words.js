@@ -1,0 +1,130 @@
+// Analyses in words: what state one is in, how long it is kept, what was asked, what a repetition is called. Pure.
+
+import { duration } from "../format.js";
+
+/**
+ * @typedef {import("./api.js").Session} Session
+ * @typedef {import("./api.js").Kind} Kind
+ * @typedef {{icon: string, word: string, tone: string}} Status a status is never told by its colour alone
+ */
+
+/** @type {Record<Kind, {icon: string, label: string, what: string, start: string}>} */
+export const KINDS = {
+  highlights: { icon: "star", label: "Highlights", what: "Finds the best moments by sound, motion and cuts, and puts them together as a reel.", start: "Find highlights" },
+  workout: { icon: "rep", label: "Workout", what: "Counts repetitions, says how steady they are, and draws the count into a preview.", start: "Count repetitions" },
+};
+
+/** @type {Record<string, Status>} */
+const STATUSES = {
+  queued: { icon: "clock", word: "Queued", tone: "" },
+  processing: { icon: "run", word: "Processing", tone: "run" },
+  waiting: { icon: "hour", word: "Waiting", tone: "warn" },
+  paused: { icon: "pause", word: "Paused", tone: "" },
+  completed: { icon: "check", word: "Completed", tone: "ok" },
+  failed: { icon: "alert", word: "Failed", tone: "bad" },
+  cancelled: { icon: "ban", word: "Cancelled", tone: "" },
+  expired: { icon: "hour", word: "Expired", tone: "" },
+};
+
+/** Whether work on it is under way, or will be. @param {Session} session */
+export const isLive = ({ status }) => status === "queued" || status === "processing";
+
+/** The word for how it stands: its own, and while it is live that of its job. @param {Session} session */
+export const stateOf = (session) => (isLive(session) && session.job_status && session.job_status in STATUSES ? session.job_status : session.status);
+
+/** @param {Session} session @returns {Status} */
+export const statusOf = (session) => STATUSES[stateOf(session)] ?? { icon: "dot", word: stateOf(session), tone: "" };
+
+/**
+ * How long something takes, in its two largest units.
+ * @param {number} seconds
+ * @returns {string} `21 h 14 min`, `6 days 4 h`, `12 min`
+ */
+export function span(seconds) {
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 48 * 60) return [`${Math.floor(minutes / 60)} h`, minutes % 60 && `${minutes % 60} min`].filter(Boolean).join(" ");
+  const hours = Math.round(minutes / 60);
+  return [`${Math.floor(hours / 24)} days`, hours % 24 && `${hours % 24} h`].filter(Boolean).join(" ");
+}
+
+/**
+ * @param {Session} session
+ * @param {number} [now] milliseconds
+ * @returns {string} `kept 21 h 14 min`; empty where nothing is kept
+ */
+export function keptWords({ status, expires_at }, now = Date.now()) {
+  const left = expires_at ? (Date.parse(expires_at) - now) / 1000 : NaN;
+  return status !== "expired" && left > 0 ? `kept ${span(left)}` : "";
+}
+
+/** @param {number} seconds @returns {string} `10 s`, `0.5 s` */
+export const secondsWords = (seconds) => `${Number(seconds.toFixed(1))} s`;
+
+/** @param {number} score 0 to 1 @returns {string} `0.94` */
+export const scoreWords = (score) => score.toFixed(2);
+
+/** @param {number} count @param {string} one @param {string} [many] */
+export const counted = (count, one, many = plural(one)) => `${count} ${count === 1 ? one : many}`;
+
+/** @param {string} word */
+function plural(word) {
+  return /(s|x|ch|sh)$/.test(word) ? `${word}es` : `${word}s`;
+}
+
+/** What an exercise is called where nothing is known of it but that it repeats. */
+const UNNAMED = "movement";
+
+/** @param {string} name as the program has it @returns {string} `Push-up` */
+export const exerciseName = (name) => (name === UNNAMED ? "Repeated movement" : name[0].toUpperCase() + name.slice(1));
+
+/** @param {string} name @param {number} repetitions @returns {string} `Push-ups` */
+export const exerciseTitle = (name, repetitions) => (name === UNNAMED || repetitions === 1 ? exerciseName(name) : plural(exerciseName(name)));
+
+/** @param {string} name @param {number} number @param {number} of @returns {string} `Squat 8 of 12` */
+export const repetitionWords = (name, number, of) => `${name === UNNAMED ? "Repetition" : exerciseName(name)} ${number} of ${of}`;
+
+/**
+ * @param {Kind} kind
+ * @param {Record<string, any>} params
+ * @returns {string} what was asked for
+ */
+export function askedWords(kind, params) {
+  const said = kind === "workout"
+    ? [params.exercise && (params.exercise === "auto" ? "any exercise" : params.exercise), params.min_repetitions && `sets of ${params.min_repetitions} repetitions and more`]
+    : [params.target_duration && `a reel of ${secondsWords(params.target_duration)}`, params.max_highlights && counted(params.max_highlights, "highlight") + " at most", params.segment_length && `segments of ${secondsWords(params.segment_length)}`];
+  const words = said.filter(Boolean).join(", ");
+  return words ? `Asked: ${words}.` : "";
+}
+
+/** @param {number} from @param {number} to seconds @returns {string} `0:08–0:52` */
+export const rangeWords = (from, to) => `${duration(Math.floor(from))}–${duration(Math.round(to))}`;
+
+/** @param {number} time seconds @returns {string} the second that is being shown: `6:18` */
+export const timeWords = (time) => duration(Math.floor(time));
+
+/**
+ * A name for a file that is saved.
+ * @param {string} name of the analysis
+ * @param {string} what such as `reel.mp4`
+ * @returns {string}
+ */
+export function fileName(name, what) {
+  const plain = name.replace(/\.[a-z0-9]{2,4}$/i, "").replace(/[\\/:*?"<>|\s\u0000-\u001f]+/g, " ").trim().slice(0, 120);
+  return `${plain || "analysis"} ${what}`;
+}
+
+/**
+ * What somebody can do about an analysis that failed.
+ * @param {string} type of the error
+ * @returns {string}
+ */
+export function nextStep(type) {
+  const known = {
+    no_video: "Choose a file with a picture in it.",
+    vod_unreadable: "Check that the file plays and was copied whole, then analyse it again.",
+    timeout: "Cut the video into shorter parts and analyse them one by one.",
+    out_of_memory: "Export it in a smaller size, then analyse it again.",
+  };
+  return known[/** @type {keyof typeof known} */ (type)] ?? "Analyse it again; if it fails once more, tell whoever runs this server.";
+}

@@ -1,0 +1,93 @@
+// The catalogue's calls, and a form with files whose way up can be watched and stopped.
+
+import { ApiError, call, cookie, get } from "../api.js";
+
+/**
+ * @typedef {import("../videos.js").Video & {
+ *   thumbnail_url: string|null, category: string|null, is_featured: boolean, is_hidden: boolean, view_count: number,
+ *   version: number, vector_clock: Record<string, number>, last_modified_by: string, updated_at: string, deleted_at: string|null
+ * }} CatalogueVideo
+ * @typedef {{page: number, limit: number, total: number, totalPages: number}} Pagination
+ */
+
+const VIDEOS = "/api/v1/videos";
+const path = (/** @type {string} */ id, /** @type {string} */ end = "") => `${VIDEOS}/${encodeURIComponent(id)}${end}`;
+
+/**
+ * @param {Record<string, string|number|boolean>} query page, limit, search, category, status, featured; empty ones are left out
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{videos: CatalogueVideo[], pagination: Pagination}>}
+ */
+export function listCatalogue(query, signal) {
+  const given = Object.entries(query).filter(([, value]) => value !== "" && value !== false).map(([name, value]) => [name, String(value)]);
+  return get(`${VIDEOS}?${new URLSearchParams(given)}`, { signal });
+}
+
+/** @param {string} id @returns {Promise<CatalogueVideo>} */
+export const readCatalogueVideo = (id) => get(path(id));
+
+/**
+ * @param {Record<string, any>} fields
+ * @param {string} key the same for the same thing tried again
+ * @returns {Promise<CatalogueVideo>}
+ */
+export const createCatalogueVideo = (fields, key) => call("POST", VIDEOS, fields, { headers: { "Idempotency-Key": key } });
+
+/** @param {string} id @param {Record<string, any>} fields @returns {Promise<CatalogueVideo>} */
+export const changeCatalogueVideo = (id, fields) => call("PUT", path(id), fields);
+
+/** @param {string} id @param {string} reason */
+export const deleteCatalogueVideo = (id, reason) => call("DELETE", `${path(id)}${reason ? `?${new URLSearchParams({ reason })}` : ""}`);
+
+/** @param {string} id @returns {Promise<CatalogueVideo>} */
+export const restoreCatalogueVideo = (id) => call("POST", path(id, "/restore"));
+
+/** @param {string} id @param {string} reason one of ReportReason @param {string} text */
+export const reportVideo = (id, reason, text) => call("POST", path(id, "/reports"), { reason, text });
+
+/** A key that makes a repeated creation harmless. Not crypto.randomUUID, which plain http does not have. */
+export function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/**
+ * Send a video's file, its thumbnail, or both. `fetch` cannot tell how much has gone; XMLHttpRequest can.
+ * @param {string} id
+ * @param {{video?: File|null, thumbnail?: File|null}} files
+ * @param {(share: number) => void} onProgress of the bytes, 0 to 1
+ * @param {AbortSignal} signal
+ * @returns {Promise<CatalogueVideo>}
+ * @throws {ApiError} of status 0 when the network is gone; an AbortError when it was stopped
+ */
+export function sendFiles(id, files, onProgress, signal) {
+  const form = new FormData();
+  form.append("videoId", id);
+  // The fields before the files: the server can refuse without having read these.
+  if (files.thumbnail) form.append("thumbnail", files.thumbnail);
+  if (files.video) form.append("video", files.video);
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path(id, "/file"));
+    request.responseType = "json";
+    request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
+    request.upload.addEventListener("progress", (event) => event.lengthComputable && onProgress(event.loaded / event.total));
+    request.addEventListener("load", () => {
+      const answer = request.response;
+      if (request.status >= 200 && request.status < 300 && answer) return resolve(answer);
+      if (request.status === 401) window.dispatchEvent(new Event("signedout"));
+      reject(new ApiError(answer?.error ?? (request.status === 413 ? "That is too large." : "The server gave no usable answer."), {
+        status: request.status || 500, type: answer?.type ?? "unknown", body: answer,
+        requestId: answer?.request_id ?? request.getResponseHeader("X-Request-ID"),
+        retryAfter: Number(request.getResponseHeader("Retry-After")) || null,
+      }));
+    });
+    request.addEventListener("error", () => reject(new ApiError("The server cannot be reached.")));
+    request.addEventListener("abort", () => reject(new DOMException("Stopped", "AbortError")));
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    request.send(form);
+  });
+}
+
+/** @param {unknown} error @returns {boolean} whether somebody stopped it */
+export const isAbort = (error) => error instanceof DOMException && error.name === "AbortError";

@@ -1,0 +1,390 @@
+// The page where moderators work on one video. What they write is kept in this browser first and merged with everybody
+// else's by the sync client; what is no word of the video (its file, who sees it) goes to the server at once.
+
+import { ApiError, cookie, fragment } from "../api.js";
+import { debounce, h, icon, need, pageData, setIcon, setText } from "../dom.js";
+import { duration, when } from "../format.js";
+import { LiveChannel } from "../live.js";
+import { errorNote, explain, toast } from "../notice.js";
+import { SyncClient, SyncError } from "../sync-client.js";
+import { bytes, picture } from "../videos.js";
+import { readCatalogueVideo, restoreCatalogueVideo } from "./api.js";
+import { openConflicts, TagConflicts } from "./conflicts.js";
+import { deleteDialog, hideDialog } from "./dialogs.js";
+import { FilesForm } from "./files.js";
+import { views } from "./matching.js";
+import { TagField } from "./tags.js";
+import { choice, TypedField } from "./typing.js";
+import { audience, savedLine } from "./words.js";
+
+/** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
+
+const facts = pageData("facts");
+const form = /** @type {HTMLFormElement} */ (need("[data-words]"));
+const line = need("[data-line]");
+const trouble = need("[data-trouble]");
+const said = need("[data-said]");
+const history = need("[data-history]");
+const oneLine = (/** @type {string} */ text) => text.normalize("NFC").replace(/\s+/g, " ").trim();
+
+const client = new SyncClient({ videoId: facts.id, actor: facts.user, headers: () => ({ "X-CSRFToken": cookie("csrftoken") }) });
+/** @type {CatalogueVideo|null} as the server last told it */ let video = null;
+let gone = false;
+
+// The words
+
+/** @param {string} field @param {any} value */
+async function keep(field, value) {
+  try {
+    await client.edit(field, value);
+  } catch (error) {
+    notKept(error);
+  }
+}
+
+/** @param {unknown} error */
+function notKept(error) {
+  if (!(error instanceof SyncError)) console.error(error);
+  toast(error instanceof SyncError ? error.sentence : "This browser could not keep the change.", "bad");
+}
+
+/** Choose between two that have not seen each other: an operation also where it is what is shown. @param {string} field @param {any} value */
+async function settle(field, value) {
+  try {
+    await client.settle(field, value);
+  } catch (error) {
+    notKept(error);
+  }
+}
+
+const fields = {
+  title: new TypedField(need("#title"), need("#title").value, {
+    label: "the title", clean: oneLine, keep: (value) => keep("title", value), settle: (value) => settle("title", value),
+    trouble: (value) => (value ? "" : "A video needs a title. The last one stays until you write another."),
+  }),
+  description: new TypedField(need("#description"), need("#description").value, { label: "the description", clean: (text) => text.normalize("NFC").replace(/\r\n?/g, "\n"), keep: (value) => keep("description", value), settle: (value) => settle("description", value), trouble: () => "" }),
+  category: new TypedField(need("#category"), need("#category").value, { label: "the category", clean: oneLine, keep: (value) => keep("category", value), settle: (value) => settle("category", value), trouble: () => "" }),
+};
+const tags = new TagField(need("[data-tag-field]"), {
+  limits: facts,
+  add: (tag) => client.addTag(tag).catch(notKept),
+  remove: (tag) => client.removeTag(tag).catch(notKept),
+});
+const featured = /** @type {HTMLInputElement} */ (need("#featured"));
+const featuredNote = need('[data-conflict="is_featured"]');
+const tagNotes = need('[data-conflict="tags"]');
+const tagConflicts = new TagConflicts(`${facts.user}/${facts.id}`);
+featured.addEventListener("change", () => {
+  featuredNote.replaceChildren();
+  keep("is_featured", featured.checked);
+});
+form.addEventListener("submit", (event) => event.preventDefault());
+
+/** @param {string[]} names @param {boolean} isLocal */
+function showWords(names, isLocal) {
+  const values = client.values;
+  for (const name of /** @type {const} */ (["title", "description", "category"])) if (names.includes(name)) fields[name].show(values[name] ?? "", isLocal);
+  if (names.includes("tags")) tags.show(values.tags);
+  if (names.includes("is_featured")) featured.checked = values.is_featured;
+  if (names.includes("title")) {
+    for (const place of document.querySelectorAll("[data-title]")) setText(place, values.title);
+    document.title = `Edit ${values.title} · VOD Sync`;
+  }
+}
+
+const LABELS = { title: "title", description: "description", category: "category", tags: "tags", is_featured: "featured mark" };
+
+// What is written before anything of the video is known here would stand beside all that it says: it waits for that.
+let isLoaded = false;
+
+function load() {
+  if (isLoaded || !client.video) return;
+  isLoaded = true;
+  showWords(Object.keys(LABELS), false);
+  form.inert = gone;
+  document.body.dataset.ready = "";
+  for (const deed of tagConflicts.all) tagNotes.append(tagChoice(deed));
+}
+
+client.addEventListener("change", (/** @type {any} */ event) => {
+  const { fields: names, origin } = event.detail;
+  if (!isLoaded) return load();
+  showWords(names, origin === "local");
+  if (origin !== "local") {
+    setText(said, `Somebody else changed the ${names.map((/** @type {keyof typeof LABELS} */ name) => LABELS[name] ?? name).join(", ")}.`);
+    renewHistory();
+  }
+});
+
+client.addEventListener("conflict", (/** @type {any} */ event) => {
+  const { field, mine, theirs } = event.detail;
+  if (field !== "tags") return conflict(field, { mine, theirs });
+  const shown = [...tagNotes.children].find((note) => /** @type {HTMLElement} */ (note).dataset.tag === mine.tag);
+  tagConflicts.add(mine);
+  shown?.remove();
+  tagNotes.append(tagChoice(mine));
+});
+
+/** @param {string} field @param {import("./conflicts.js").Conflict} both */
+function conflict(field, { mine, theirs }) {
+  if (field !== "is_featured") return fields[/** @type {keyof typeof fields} */ (field)]?.conflict({ mine: mine ?? "", theirs: theirs ?? "" });
+  if (featuredNote.firstChild) return;
+  featuredNote.replaceChildren(choice("Somebody else changed this too, and neither of you had seen the other's.", yesNo(mine), yesNo(theirs), (chosen) => {
+    featuredNote.replaceChildren();
+    featured.checked = chosen === yesNo(true);
+    featured.focus();
+    settle("is_featured", featured.checked);
+  }));
+}
+
+/** What nobody has chosen between yet is asked, also after a reload; what somebody else has chosen is not asked any more. */
+function drawConflicts() {
+  const open = openConflicts(client.document, facts.user, client.actor);
+  for (const [field, both] of open) conflict(field, both);
+  for (const [name, field] of Object.entries(fields)) if (!open.has(name)) field.settled();
+  if (!open.has("is_featured")) featuredNote.replaceChildren();
+}
+
+const yesNo = (/** @type {boolean} */ value) => (value ? "Featured" : "Not featured");
+
+/** @param {import("./conflicts.js").TagDeed} mine what somebody else did the opposite of */
+function tagChoice(mine) {
+  const theirs = mine.did === "added" ? "removed" : "added";
+  const note = choice(`You and somebody else treated the tag “${mine.tag}” differently, neither having seen the other.`, mine.did, theirs, (did) => {
+    note.remove();
+    tagConflicts.drop(mine.tag);
+    need("#tag-input").focus();
+    (did === "added" ? client.addTag(mine.tag) : client.removeTag(mine.tag)).catch(notKept);
+  });
+  note.dataset.tag = mine.tag;
+  return note;
+}
+
+client.addEventListener("refused", (/** @type {any} */ event) => {
+  const { error } = event.detail;
+  showWords(Object.keys(LABELS), false);
+  toast(`A change was refused and taken back: ${error.sentence}`, "bad");
+});
+
+// How far it has come
+
+client.addEventListener("state", (/** @type {any} */ event) => drawLine(event.detail));
+
+let announced = "";
+
+/** @param {{state: string, pending: number, error: any}} now */
+function drawLine({ state, pending, error }) {
+  const told = savedLine(state, pending);
+  line.className = `st line ${told.tone}`;
+  line.dataset.state = state;
+  setIcon(line, told.icon);
+  need(".i", line).classList.toggle("spin", told.tone === "run");
+  setText(need("span", line), told.words);
+  if (state === "refused" && error?.type === "video_deleted") drawDeleted();
+  else if (state === "refused" && error) trouble.replaceChildren(errorNote("What you changed is kept here and was not sent.", new ApiError(error.sentence, { status: error.status, type: error.type }), () => client.retry()));
+  else if (!gone) trouble.replaceChildren();
+  if (error?.status === 401) window.dispatchEvent(new Event("signedout"));
+  if (told.tone !== "run" && told.tone !== announced) {
+    // Not each time that something is saved: that the network went, that it came back.
+    if (announced || told.tone !== "ok") setText(said, told.words);
+    announced = told.tone;
+  }
+  load();
+  if (state !== "synced" || pending > 0) return;
+  renewHistory();
+  drawConflicts();
+}
+
+window.addEventListener("signedin", () => client.retry());
+window.addEventListener("online", () => renew());
+
+/** What was typed in the last moment is an operation before the page goes. */
+function flush() {
+  for (const field of Object.values(fields)) field.flush();
+}
+window.addEventListener("pagehide", flush);
+document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && flush());
+
+// What is no word of it: its file, who sees it
+
+/** @param {CatalogueVideo} now */
+function draw(now) {
+  const before = video;
+  video = now;
+  if (gone && !now.deleted_at) {
+    gone = false;
+    form.inert = !isLoaded;
+    trouble.replaceChildren();
+    client.retry();
+  }
+  const told = audience(now);
+  const mark = need("[data-audience]");
+  mark.className = `st ${told.tone}`;
+  setIcon(mark, told.icon);
+  need(".i", mark).classList.toggle("spin", told.tone === "run");
+  setText(need("span", mark), told.words);
+  setText(need("[data-why]"), told.why);
+  drawButtons();
+  drawFile(now);
+  if (now.deleted_at) drawDeleted();
+  if (before && before.status !== now.status) setText(said, `${told.words}. ${told.why}`);
+}
+
+const hide = need("[data-hide]");
+const remove = /** @type {HTMLElement|null} */ (document.querySelector("[data-delete]"));
+
+function drawButtons() {
+  if (!video) return;
+  const online = navigator.onLine;
+  setText(need("span", hide), video.is_hidden ? "Show to everybody…" : "Hide…");
+  setIcon(hide, video.is_hidden ? "check" : "ban");
+  hide.hidden = video.deleted_at !== null;
+  hide.setAttribute("aria-disabled", String(!online));
+  if (remove) {
+    setText(need("span", remove), video.deleted_at ? "Restore" : "Delete…");
+    setIcon(remove, video.deleted_at ? "retry" : "trash");
+    remove.classList.toggle("del", !video.deleted_at);
+    remove.setAttribute("aria-disabled", String(!online));
+  }
+  need("[data-needs-network]").hidden = online;
+  const watch = /** @type {HTMLAnchorElement} */ (need("[data-watch]"));
+  watch.hidden = !(video.video_url && video.status === "ready");
+  drawSend();
+}
+for (const event of ["online", "offline"]) window.addEventListener(event, drawButtons);
+
+/** @param {CatalogueVideo} now */
+function drawFile(now) {
+  const address = now.thumbnail_url ?? now.poster_url;
+  const holder = need("[data-picture]");
+  const shown = holder.querySelector("img");
+  const end = (/** @type {string} */ url) => new URL(url, location.href).pathname.split("/").slice(-2).join("/");
+  if (!address) holder.replaceChildren(h("span", { class: "none" }, icon("film")));
+  else if (!shown || end(shown.src) !== end(address)) holder.replaceChildren(h("img", { src: address, alt: "", onerror: () => holder.replaceChildren(h("span", { class: "none" }, icon("film"))) }));
+  const rows = /** @type {[string, string][]} */ ([
+    ["Length", now.duration_exact ? duration(now.duration_exact) : ""], ["Picture", picture(now)], ["Size", now.file_size ? bytes(now.file_size) : ""],
+    ["Kind", now.mime_type], ["Watched", views(now.view_count)],
+  ]).filter(([, value]) => value);
+  need("[data-file-facts]").replaceChildren(...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "m" }, value)]));
+}
+
+function drawDeleted() {
+  gone = true;
+  form.inert = true;
+  const words = facts.is_admin ? "Restore it to go on." : "An administrator can restore it.";
+  trouble.replaceChildren(h("div", { class: "note bad", role: "alert" }, icon("trash"), h("div", { class: "sp" }, h("b", {}, "This video has been deleted."), h("p", { class: "s1" }, `What you wrote and was not sent is kept in this browser. ${words}`)), h("a", { class: "btn", href: "/catalogue" }, "To the catalogue")));
+}
+
+hide.addEventListener("click", () => {
+  if (!video || hide.getAttribute("aria-disabled") === "true") return;
+  hideDialog(video, (now) => {
+    draw(now);
+    toast(now.is_hidden ? "Only moderators see it now." : "Everybody sees it now, once its file is ready.");
+  });
+});
+
+remove?.addEventListener("click", async () => {
+  if (!video || remove.getAttribute("aria-disabled") === "true") return;
+  if (!video.deleted_at) return deleteDialog(video, () => renew());
+  try {
+    draw(await restoreCatalogueVideo(facts.id));
+    toast("The video is back in the catalogue.");
+  } catch (error) {
+    toast(explain(error), "bad");
+  }
+});
+
+const send = need("[data-send]");
+const stop = need("[data-stop]");
+const files = new FilesForm(facts, { replaces: facts.has_file, onChange: drawSend });
+need("[data-files]").prepend(files.element);
+
+function drawSend() {
+  send.hidden = stop.hidden = files.isEmpty;
+  send.setAttribute("aria-disabled", String(files.isSending || !navigator.onLine));
+  stop.hidden = !files.isSending;
+}
+need("[data-files]").addEventListener("submit", async (/** @type {Event} */ event) => {
+  event.preventDefault();
+  if (files.isEmpty || files.isSending || !navigator.onLine) return;
+  const isPictureAlone = !files.chosen.video;
+  const sent = await files.send(facts.id);
+  if (!sent) return;
+  draw(sent);
+  toast(isPictureAlone ? "The thumbnail is in its place." : "The file has arrived and is being looked at.");
+});
+stop.addEventListener("click", () => files.stop());
+
+// Who did what
+
+let shown = 0;
+
+async function askHistory() {
+  try {
+    const fresh = await fragment(`/catalogue/${facts.id}/edit?part=history&shown=${shown || ""}`);
+    const focused = history.contains(document.activeElement) && (document.activeElement?.matches("[data-shown]") ? "[data-shown]" : "[data-older]");
+    const at = history.querySelector("[data-shown]")?.scrollTop ?? 0;
+    history.replaceChildren(fresh);
+    const list = /** @type {HTMLElement} */ (need("[data-shown]", history));
+    shown = Number(list.dataset.shown);
+    // What is longer than its place is scrolled by keys, too.
+    if (list.scrollHeight > list.clientHeight) list.tabIndex = 0;
+    for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (history.querySelectorAll("time"))) {
+      const then = new Date(time.dateTime);
+      setText(time, when(then));
+      time.title = then.toLocaleString();
+    }
+    if (focused) (/** @type {HTMLElement|null} */ (history.querySelector(focused)) ?? list).focus();
+    // As far down as somebody has read.
+    list.scrollTop = at;
+  } catch {
+    // What is shown is old until the next change.
+  }
+}
+const renewHistory = debounce(askHistory, 250);
+history.addEventListener("click", (/** @type {Event} */ event) => {
+  if (!(/** @type {Element} */ (event.target).closest("[data-older]"))) return;
+  shown += 50;
+  askHistory();
+});
+
+// Live
+
+async function renew() {
+  try {
+    draw(await readCatalogueVideo(facts.id));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) drawDeleted();
+    else if (error instanceof ApiError && error.status === 403) trouble.replaceChildren(errorNote("You may not change this video any more.", error));
+    // Else what is shown stays; the banners say that there is no connection or no session.
+  }
+}
+
+new LiveChannel(`/ws/videos/${facts.id}/`, {
+  onMessage: (message) => {
+    if (message.event === "DELETE") drawDeleted();
+    else if (message.new) {
+      draw(message.new);
+      // What was written here comes back too.
+      if (client.state !== "synced" || client.video?.version !== message.new.version) client.retry();
+    }
+  },
+  snapshot: () => readCatalogueVideo(facts.id),
+  onSnapshot: (now) => {
+    draw(now);
+    client.retry();
+  },
+  onState: (now) => {
+    document.body.dataset.live = now;
+    if (now !== "live") return;
+    renew();
+    client.retry();
+  },
+  isSilent: true,
+});
+
+tags.show(facts.tags);
+askHistory();
+renew();
+await client.start();
+drawLine({ state: client.state, pending: client.pending, error: null });

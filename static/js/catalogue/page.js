@@ -1,0 +1,248 @@
+// The catalogue: the list and how it is narrowed, and what changes in it while it is looked at.
+
+import { ApiError } from "../api.js";
+import { h, icon, need, pageData, setText } from "../dom.js";
+import { EndlessList, LIMIT, nothingFound } from "../endless.js";
+import { LiveChannel } from "../live.js";
+import { toggleMenu } from "../menu.js";
+import { explain, toast } from "../notice.js";
+import { listCatalogue, readCatalogueVideo, restoreCatalogueVideo } from "./api.js";
+import { Card } from "./card.js";
+import { deleteDialog, hideDialog, reportDialog } from "./dialogs.js";
+import { newVideoDialog } from "./making.js";
+import { asked, belongs, meaning } from "./matching.js";
+
+/** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
+
+const MOST = 100; // that one call may ask for
+const NOWHERE = new Set([4401, 4404]);
+
+const viewer = pageData("facts");
+const featured = /** @type {HTMLButtonElement} */ (need("[data-featured]"));
+/** @type {Set<string>} videos that came and are not shown yet */ const fresh = new Set();
+
+// The list
+
+const list = new EndlessList({
+  path: "/catalogue",
+  queryOf: (part) => ({
+    search: part("search").slice(0, 200), category: part("category"),
+    status: viewer.statuses.includes(part("status")) ? part("status") : "", featured: part("featured") === "true",
+  }),
+  ask: (query, page, signal) => listCatalogue({ ...asked(query), ...page }, signal),
+  card: (video) => new Card(video, viewer, openMenu),
+  added: (card) => {
+    fresh.delete(card.video.id);
+    noteCategory(card.video);
+    drawNews();
+  },
+  begun: () => {
+    fresh.clear();
+    drawNews();
+  },
+  isNarrowed: (query) => Object.values(query).some(Boolean),
+  empty,
+  nothing: ({ search }) => nothingFound(search, "Titles, categories, tags and descriptions were searched. Check the spelling.", "No video of the catalogue is what you chose above.", () => list.clear({ search: "", category: "", status: "", featured: false })),
+  drawFilters: (query) => {
+    if (query.category) offerCategory(query.category);
+    featured.setAttribute("aria-pressed", String(query.featured));
+  },
+});
+
+function drawNews() {
+  list.offer(fresh.size);
+}
+
+function empty() {
+  const words = viewer.is_moderator ? "Everybody who may read the catalogue sees what you put here, once its file is ready." : "What moderators put here can be watched by everybody. It appears by itself.";
+  return h("div", { class: "panel empty" }, icon("film"), h("h2", {}, "No videos yet"), h("p", {}, words),
+    viewer.is_moderator && h("div", { class: "row wrap" }, h("button", { class: "btn", type: "button", onclick: makeNew }, icon("plus"), "New video")));
+}
+
+/** A category that nobody had when the page was made. @param {CatalogueVideo} video */
+function noteCategory(video) {
+  if (video.category) offerCategory(video.category);
+}
+
+/** @param {string} category */
+function offerCategory(category) {
+  const select = /** @type {HTMLSelectElement} */ (list.filters.elements.namedItem("category"));
+  const options = [...select.options];
+  if (options.some((option) => option.value === category)) return;
+  const after = options.slice(1).find((option) => option.value > category) ?? null;
+  select.insertBefore(h("option", { value: category }, category), after);
+  select.closest("span")?.removeAttribute("hidden");
+  const known = document.querySelector("#categories");
+  known?.append(h("option", { value: category }));
+}
+
+// What is done with videos
+
+/** @param {CatalogueVideo} video @param {HTMLElement} button */
+function openMenu(video, button) {
+  const { is_moderator: moderates, is_admin: administers } = viewer;
+  const gone = video.deleted_at !== null;
+  toggleMenu(button, `More for ${video.title}`, [
+    ...(video.video_url && video.status === "ready" ? [{ label: "Watch", icon: "play", href: `/watch/${video.id}` }] : []),
+    ...(moderates && !gone ? [
+      { label: "Edit", icon: "pencil", href: `/catalogue/${video.id}/edit` },
+      { label: video.is_hidden ? "Show to everybody…" : "Hide…", icon: video.is_hidden ? "check" : "ban", run: () => hide(video) },
+    ] : []),
+    ...(gone ? [] : [{ label: "Report…", icon: "alert", run: () => reportDialog(video, viewer.reasons, (sentence) => toast(sentence)) }]),
+    ...(administers ? [gone ? { label: "Restore", icon: "retry", run: () => restore(video) } : { label: "Delete…", icon: "trash", danger: true, apart: true, run: () => remove(video) }] : []),
+  ]);
+}
+
+/** @param {CatalogueVideo} video */
+function hide(video) {
+  hideDialog(video, (now) => {
+    changed(now);
+    toast(now.is_hidden ? "Only moderators see it now." : "Everybody sees it now, once its file is ready.");
+  });
+}
+
+/** @param {CatalogueVideo} video */
+function remove(video) {
+  // The socket may tell of it before the answer has come.
+  const next = list.neighbour(video.id);
+  deleteDialog(video, () => removed(video.id, "The video is deleted.", next));
+}
+
+/** @param {CatalogueVideo} video */
+async function restore(video) {
+  const next = list.neighbour(video.id);
+  try {
+    await restoreCatalogueVideo(video.id);
+    removed(video.id, "The video is back in the catalogue.", next);
+  } catch (error) {
+    toast(explain(error), "bad");
+  }
+}
+
+/** @param {CatalogueVideo} video as it is now */
+function changed(video) {
+  list.cards.get(video.id)?.draw(video);
+  noteCategory(video);
+}
+
+/**
+ * @param {string} id
+ * @param {string} [words] what is said of it; nothing where somebody else did it
+ * @param {string} [next] the video that has the focus then
+ */
+function removed(id, words = "", next = undefined) {
+  const title = list.cards.get(id)?.video.title;
+  list.remove(id, words !== "", next);
+  if (title !== undefined) setText(list.said, `${title} is not shown any more.`);
+  if (words) toast(words);
+}
+
+function makeNew() {
+  newVideoDialog(viewer, (video) => came(video), (video) => {
+    changed(video);
+    toast("The file has arrived. It appears for everybody when it has been looked at.");
+  });
+}
+
+/** One that was made here is shown at once: it was asked for. @param {CatalogueVideo} video */
+function came(video) {
+  if (!list.cards.has(video.id) && belongs(video, /** @type {any} */ (list.query))) list.prepend(video);
+}
+
+// Live
+
+/** @param {import("./matching.js").Change} change */
+function heard(change) {
+  const id = (change.new ?? change.old)?.id;
+  if (!id) return;
+  const then = meaning(change, /** @type {any} */ (list.query), list.cards.get(id)?.video ?? null);
+  if (then === "draw") changed(/** @type {CatalogueVideo} */ (change.new));
+  if (then === "remove") {
+    fresh.delete(id);
+    removed(id);
+  }
+  if (then === "offer" && !list.isLoading) {
+    fresh.add(id);
+    // Where nothing is shown nothing can move.
+    if (!list.cards.size && !list.hasFailed) return void list.reload();
+  }
+  drawNews();
+}
+
+/** What came while nobody told of it: the first of the list again, quietly. */
+async function reconcile() {
+  if (list.isLoading || list.hasFailed) return;
+  try {
+    adopt(await theShown());
+  } catch {
+    // What is shown stays; the banners say that there is no connection or no session.
+  }
+}
+
+/** As much of the list as is shown, with what it was narrowed to and what was shown when it was asked for. */
+async function theShown() {
+  const [narrowed, shown] = [list.query, new Set(list.cards.keys())];
+  return { narrowed, shown, answer: await listCatalogue({ ...asked(/** @type {any} */ (narrowed)), page: 1, limit: Math.min(MOST, Math.max(LIMIT, list.cards.size)) }) };
+}
+
+/** @param {Awaited<ReturnType<typeof theShown>>} told */
+function adopt({ narrowed, shown, answer }) {
+  if (narrowed !== list.query || list.isLoading) return;
+  const { videos, pagination } = answer;
+  if (!list.cards.size && videos.length) {
+    list.show(answer);
+    return list.drawMore();
+  }
+  const at = (/** @type {CatalogueVideo|undefined} */ video) => Date.parse(video?.created_at ?? "") || 0;
+  const last = at([...list.cards.values()].at(-1)?.video);
+  for (const video of videos) {
+    // What was told or made here while the answer was on its way is newer than that.
+    const now = list.cards.get(video.id)?.video;
+    if (now && Date.parse(video.updated_at) < Date.parse(now.updated_at)) continue;
+    if (now) changed(video);
+    // What is not loaded yet stands at the end of the list; what came stands before that.
+    else if (list.isWhole || (!narrowed.search && at(video) > last)) fresh.add(video.id);
+  }
+  // What was searched for stands in an order of its own: of it nothing can be said that is not told.
+  const oldest = videos.length === pagination.total ? -1 : narrowed.search ? Infinity : at(videos.at(-1));
+  const there = new Set(videos.map((video) => video.id));
+  for (const [id, card] of [...list.cards]) if (shown.has(id) && !there.has(id) && at(card.video) > oldest) removed(id);
+  drawNews();
+}
+
+const live = new LiveChannel("/ws/videos/", {
+  onMessage: heard,
+  snapshot: theShown,
+  onSnapshot: adopt,
+  onState: (now) => {
+    need("[data-live-state]").hidden = now !== "polling";
+    list.grid.toggleAttribute("data-live", now === "live");
+    if (now === "live") reconcile();
+  },
+  isSilent: true,
+  final: NOWHERE,
+});
+need("[data-live-retry]").addEventListener("click", () => live.retry());
+
+// Events
+
+featured.addEventListener("click", (event) => {
+  event.preventDefault();
+  list.narrow({ featured: !list.query.featured });
+});
+document.querySelector("[data-new]")?.addEventListener("click", makeNew);
+for (const event of ["online", "signedin"]) window.addEventListener(event, () => list.mend() || reconcile());
+
+/** A watch page may lead here to report what it shows. */
+async function reportFromAddress() {
+  const id = new URL(location.href).searchParams.get("report");
+  if (!id || !viewer.user) return;
+  try {
+    reportDialog(await readCatalogueVideo(id), viewer.reasons, (sentence) => toast(sentence));
+  } catch (error) {
+    toast(error instanceof ApiError && error.status === 404 ? "It is not in the catalogue any more." : explain(error), "bad");
+  }
+}
+
+list.begin();
+reportFromAddress();

@@ -1,0 +1,101 @@
+// The tags of one video as chips: added by Enter or a comma, removed by their button or Backspace.
+
+import { h, icon, need, setText } from "../dom.js";
+import { tellField } from "./dialogs.js";
+import { cleanTag, tagTrouble } from "./words.js";
+
+/**
+ * @typedef {object} TagOptions
+ * @property {{max_tags: number, max_tag_length: number}} limits
+ * @property {(tag: string) => Promise<void>} add
+ * @property {(tag: string) => Promise<void>} remove
+ */
+
+export class TagField {
+  /** @type {string[]} */ #tags = [];
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {TagOptions} options
+   */
+  constructor(holder, options) {
+    this.options = options;
+    this.list = /** @type {HTMLElement} */ (need("[data-tags]", holder));
+    this.input = /** @type {HTMLInputElement} */ (need("input", holder));
+    this.error = /** @type {HTMLElement} */ (need("#tag-error"));
+    this.said = /** @type {HTMLElement} */ (need("[data-tags-said]", holder));
+    this.input.addEventListener("keydown", (event) => this.#pressed(event));
+    this.input.addEventListener("input", () => this.input.value.includes(",") && this.#take());
+    this.input.addEventListener("change", () => this.#take());
+  }
+
+  /** @param {KeyboardEvent} event */
+  #pressed(event) {
+    if (event.isComposing) return;
+    if (event.key === "Enter") {
+      event.preventDefault();
+      this.#take();
+    } else if (event.key === "Backspace" && !this.input.value) {
+      const last = /** @type {HTMLElement|null} */ (this.list.lastElementChild?.querySelector("button") ?? null);
+      last?.focus();
+    }
+  }
+
+  /** Make tags of what is typed. */
+  #take() {
+    const parts = this.input.value.split(",").map(cleanTag).filter(Boolean);
+    tellField(this.input, this.error, "");
+    for (const [at, tag] of parts.entries()) {
+      const wrong = tagTrouble(tag, this.#tags, this.options.limits);
+      if (wrong) {
+        // What could not be taken stays in the field.
+        this.input.value = parts.slice(at).join(", ");
+        return tellField(this.input, this.error, wrong);
+      }
+      if (this.#tags.includes(tag)) continue;
+      this.#draw([...this.#tags, tag]);
+      setText(this.said, `${tag} added.`);
+      this.options.add(tag);
+    }
+    this.input.value = "";
+  }
+
+  /** @param {string} tag */
+  #drop(tag) {
+    const chips = [...this.list.children];
+    const at = chips.findIndex((chip) => /** @type {HTMLElement} */ (chip).dataset.tag === tag);
+    this.#draw(this.#tags.filter((other) => other !== tag));
+    const next = /** @type {HTMLElement|undefined} */ ([...this.list.children][Math.min(at, this.list.children.length - 1)]);
+    (next?.querySelector("button") ?? this.input).focus();
+    setText(this.said, `${tag} removed.`);
+    this.options.remove(tag);
+  }
+
+  /** @param {string[]} tags as everybody sees them; what is being typed stays */
+  show(tags) {
+    this.#draw(tags);
+  }
+
+  /** @param {string[]} tags */
+  #draw(tags) {
+    this.#tags = [...tags];
+    const there = new Map([...this.list.children].map((chip) => [/** @type {HTMLElement} */ (chip).dataset.tag ?? "", chip]));
+    for (const [tag, chip] of there) {
+      if (tags.includes(tag)) continue;
+      // Somebody else has removed the one whose button has the focus.
+      if (chip.contains(document.activeElement)) this.input.focus();
+      chip.remove();
+    }
+    tags.forEach((tag, at) => {
+      const chip = there.get(tag) ?? this.#chip(tag);
+      if (this.list.children[at] !== chip) this.list.insertBefore(chip, this.list.children[at] ?? null);
+    });
+    this.list.hidden = tags.length === 0;
+  }
+
+  /** @param {string} tag */
+  #chip(tag) {
+    return h("li", { class: "pill chip", data: { tag } }, h("span", { class: "cut", dir: "auto", title: tag }, tag),
+      h("button", { class: "btn ic quiet", type: "button", "aria-label": `Remove ${tag}`, onclick: () => this.#drop(tag), onkeydown: (/** @type {KeyboardEvent} */ event) => (event.key === "Backspace" || event.key === "Delete") && (event.preventDefault(), this.#drop(tag)) }, icon("x")));
+  }
+}

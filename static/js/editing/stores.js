@@ -1,0 +1,110 @@
+// Where sync-client.js keeps what it must find again: a browser's IndexedDB, or memory.
+
+/**
+ * @typedef {object} Store
+ * @property {(key: string) => Promise<any>} read undefined where nothing is kept
+ * @property {(key: string, change: (kept: any) => any) => Promise<any>} update in one step, also with other tabs in
+ *   mind; `undefined` removes; resolves with what is kept then
+ * @property {(prefix: string) => Promise<string[]>} keys
+ */
+
+/** Keeps nothing longer than the program lives; for node, tests, and where a browser keeps nothing. @implements {Store} */
+export class MemoryStore {
+  /** @type {Map<string, string>} */ #kept = new Map();
+
+  /** @param {string} key */
+  async read(key) {
+    const found = this.#kept.get(key);
+    return found === undefined ? undefined : JSON.parse(found);
+  }
+
+  /**
+   * @param {string} key
+   * @param {(kept: any) => any} change
+   */
+  async update(key, change) {
+    const found = this.#kept.get(key);
+    const next = change(found === undefined ? undefined : JSON.parse(found));
+    if (next === undefined) this.#kept.delete(key);
+    else this.#kept.set(key, JSON.stringify(next));
+    return next;
+  }
+
+  /** @param {string} prefix */
+  async keys(prefix) {
+    return [...this.#kept.keys()].filter((key) => key.startsWith(prefix)).sort();
+  }
+}
+
+const TABLE = "kept";
+
+/** Keeps what is unsent in the browser's profile. @implements {Store} */
+export class IndexedDbStore {
+  /** @type {Promise<IDBDatabase>|null} */ #opened = null;
+
+  /** @param {string} [name] */
+  constructor(name = "vod-sync") {
+    this.name = name;
+  }
+
+  /** @param {string} key */
+  async read(key) {
+    return this.#within("readonly", (table) => table.get(key));
+  }
+
+  /**
+   * @param {string} key
+   * @param {(kept: any) => any} change
+   */
+  async update(key, change) {
+    let next;
+    await this.#within("readwrite", (table) => {
+      const asked = table.get(key);
+      asked.onsuccess = () => {
+        next = change(asked.result);
+        if (next === undefined) table.delete(key);
+        else table.put(next, key);
+      };
+      return asked;
+    });
+    return next;
+  }
+
+  /** @param {string} prefix */
+  async keys(prefix) {
+    const found = await this.#within("readonly", (table) => table.getAllKeys());
+    return found.filter((/** @type {string} */ key) => key.startsWith(prefix)).sort();
+  }
+
+  #open() {
+    this.#opened ??= new Promise((resolve, reject) => {
+      const asked = indexedDB.open(this.name, 1);
+      asked.onupgradeneeded = () => asked.result.createObjectStore(TABLE);
+      asked.onsuccess = () => {
+        // As where the site's data is cleared: the next call opens it anew.
+        asked.result.onclose = () => (this.#opened = null);
+        resolve(asked.result);
+      };
+      asked.onerror = () => reject(asked.error);
+    });
+    return this.#opened;
+  }
+
+  /**
+   * @param {IDBTransactionMode} mode
+   * @param {(table: IDBObjectStore) => IDBRequest} ask
+   * @returns {Promise<any>} the request's result, once it is on disk
+   */
+  async #within(mode, ask) {
+    const database = await this.#open();
+    return new Promise((resolve, reject) => {
+      const transaction = database.transaction(TABLE, mode, { durability: "strict" });
+      const asked = ask(transaction.objectStore(TABLE));
+      transaction.oncomplete = () => resolve(asked.result);
+      transaction.onabort = transaction.onerror = () => reject(transaction.error ?? asked.error);
+    });
+  }
+}
+
+/** @returns {Store} */
+export const defaultStore = () => (globalThis.indexedDB ? new IndexedDbStore() : new MemoryStore());

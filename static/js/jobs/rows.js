@@ -1,0 +1,216 @@
+// The rows of the list: while a job runs its bar, words and clock are moved here; whenever its status changes, the
+// server draws the row anew and it is put in place of the old one, with the focus where it was.
+
+import { need, setText } from "../dom.js";
+import { duration } from "../format.js";
+import { ServerClock } from "../live.js";
+import { tellTimes } from "../times.js";
+
+const GATHER = 60; // ms in which changes of several rows become one question
+const AGAIN = 5000; // ms after which a question that failed is asked again
+const AT_ONCE = 50;
+const RUNNING = new Set(["processing", "waiting"]);
+const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
+
+export class Rows {
+  #clock = new ServerClock();
+  /** @type {Set<string>} */ #wanted = new Set();
+  /** @type {Map<string, string>} */ #seen = new Map();
+  #timer = 0;
+  #loading = false;
+
+  /**
+   * @param {HTMLElement} list
+   * @param {object} options
+   * @param {(ids: string[]) => Promise<DocumentFragment>} options.load rows drawn by the server
+   * @param {(fresh: DocumentFragment) => void} options.onParts what came with them
+   * @param {(title: string, word: string) => void} options.onEnd a job has ended
+   * @param {() => void} options.onEmpty the last row is gone
+   */
+  constructor(list, options) {
+    this.list = list;
+    this.options = options;
+    this.adoptAll();
+    setInterval(() => this.#tick(), 1000);
+  }
+
+  /** @returns {HTMLElement[]} */
+  get #all() {
+    return [...this.list.querySelectorAll("[data-job]")].map((row) => /** @type {HTMLElement} */ (row));
+  }
+
+  get count() {
+    return this.#all.length;
+  }
+
+  /** When the newest job shown was made, milliseconds; 0 without one. */
+  get newest() {
+    return Math.max(0, ...this.#all.map((row) => Date.parse(row.dataset.created ?? "")));
+  }
+
+  /** The list has been put in anew. */
+  adoptAll() {
+    this.#seen.clear();
+    for (const row of this.#all) this.#start(row);
+    this.#tick();
+  }
+
+  focusFirst() {
+    this.#all[0]?.focus();
+  }
+
+  /**
+   * @param {any} job as the API shows it
+   * @param {number} [revision] where it came by the socket
+   * @returns {boolean} whether the list has that job
+   */
+  change(job, revision) {
+    const row = this.#row(job.id);
+    if (!row) return false;
+    if (revision !== undefined && revision <= Number(row.dataset.revision)) return true;
+    if (revision !== undefined) row.dataset.revision = String(revision);
+    const runsOn = job.status === "processing" && row.dataset.status === "processing" && job.attempt === Number(row.dataset.attempt);
+    if (runsOn) this.#progress(row, job);
+    else if (this.#differs(row, job, revision)) this.ask(job.id);
+    return true;
+  }
+
+  /**
+   * Ask for the rows that a list of the newest jobs lacks although it should have them, or that it does not reach.
+   * @param {Set<string>} known
+   */
+  askMissing(known) {
+    for (const row of this.#all) {
+      const id = /** @type {string} */ (row.dataset.job);
+      if (!known.has(id)) this.ask(id);
+    }
+  }
+
+  /** @param {string} id a row that may have changed */
+  ask(id) {
+    this.#wanted.add(id);
+    if (!this.#timer && !this.#loading) this.#timer = window.setTimeout(() => this.#load(), GATHER);
+  }
+
+  /** @param {string} id */
+  remove(id) {
+    const row = this.#row(id);
+    if (!row) return;
+    const next = /** @type {HTMLElement|null} */ (row.nextElementSibling ?? row.previousElementSibling);
+    const hadFocus = row.contains(document.activeElement);
+    row.remove();
+    if (hadFocus) next?.focus();
+    if (this.count === 0) this.options.onEmpty();
+  }
+
+  /**
+   * While something is asked of a job, its buttons do nothing.
+   * @param {HTMLElement} row
+   * @param {boolean} busy
+   */
+  setBusy(row, busy) {
+    for (const button of row.querySelectorAll("[data-actions] button")) {
+      if (busy) button.setAttribute("aria-disabled", "true");
+      else button.removeAttribute("aria-disabled");
+    }
+  }
+
+  /** @param {string} id */
+  #row(id) {
+    return /** @type {HTMLElement|null} */ (document.getElementById(`job-${id}`));
+  }
+
+  /**
+   * Whether a job is another than what its row shows. An answer of the API has no revision, so its parts tell.
+   * @param {HTMLElement} row
+   * @param {any} job
+   * @param {number} [revision]
+   */
+  #differs(row, job, revision) {
+    const parts = JSON.stringify([job.status, job.attempt, job.message, job.run_at]);
+    const before = this.#seen.get(job.id);
+    this.#seen.set(job.id, parts);
+    return revision !== undefined || job.status !== row.dataset.status || (before !== undefined && before !== parts);
+  }
+
+  /**
+   * @param {HTMLElement} row
+   * @param {any} job
+   */
+  #progress(row, job) {
+    const bar = /** @type {HTMLProgressElement} */ (need("progress", row));
+    bar.value = Math.max(bar.value, job.progress);
+    if (job.message) setText(need("[data-message]", row), job.message);
+  }
+
+  async #load() {
+    this.#timer = 0;
+    this.#loading = true;
+    const ids = [...this.#wanted].slice(0, AT_ONCE);
+    for (const id of ids) this.#wanted.delete(id);
+    let pause = GATHER;
+    try {
+      const fresh = await this.options.load(ids);
+      for (const id of ids) {
+        const row = /** @type {HTMLElement|null} */ (fresh.querySelector(`[data-job="${id}"]`));
+        if (row) this.#replace(id, row);
+        else this.remove(id);
+      }
+      this.options.onParts(fresh);
+    } catch {
+      // The banners say that there is no connection or no session; what was asked for is asked for again.
+      for (const id of ids) if (this.#row(id)) this.#wanted.add(id);
+      pause = AGAIN;
+    }
+    this.#loading = false;
+    if (this.#wanted.size) this.#timer = window.setTimeout(() => this.#load(), pause);
+  }
+
+  /**
+   * @param {string} id
+   * @param {HTMLElement} fresh
+   */
+  #replace(id, fresh) {
+    const row = this.#row(id);
+    if (!row || Number(fresh.dataset.revision) < Number(row.dataset.revision)) return;
+    const focused = row.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
+    const same = row.dataset.status === fresh.dataset.status;
+    if (same) {
+      need("[data-trouble]", fresh).replaceChildren(...need("[data-trouble]", row).childNodes);
+      const [old, bar] = [row, fresh].map((r) => /** @type {HTMLProgressElement|null} */ (r.querySelector("progress")));
+      if (old && bar && row.dataset.attempt === fresh.dataset.attempt) bar.value = Math.max(old.value, bar.value);
+    }
+    const { act } = focused?.dataset ?? {};
+    for (const { name, value } of fresh.attributes) row.setAttribute(name, value);
+    row.replaceChildren(...fresh.childNodes);
+    this.#start(row);
+    this.#tick();
+    if (focused && !row.contains(document.activeElement)) this.#focusIn(row, act);
+    if (!same && !LIVE.has(row.dataset.status ?? "")) this.options.onEnd(row.dataset.title ?? "", need(".sx", row).textContent.trim().toLowerCase());
+  }
+
+  /**
+   * @param {HTMLElement} row
+   * @param {string} [act] what the focused button did
+   */
+  #focusIn(row, act) {
+    const button = /** @type {HTMLElement|null} */ ((act && row.querySelector(`[data-act=${act}]`)) || row.querySelector("[data-actions] > *"));
+    (button ?? row).focus();
+  }
+
+  /** @param {HTMLElement} row */
+  #start(row) {
+    tellTimes(row);
+    this.#clock.note(Number(need("[data-elapsed]", row).dataset.now));
+  }
+
+  /** How long each has run: on while it runs, at its end where it ended; nothing for one that stands. */
+  #tick() {
+    for (const row of this.#all) {
+      const element = need("[data-elapsed]", row);
+      const { from, to } = element.dataset;
+      const until = to ? Number(to) : RUNNING.has(row.dataset.status ?? "") ? this.#clock.now() : NaN;
+      setText(element, from && !Number.isNaN(until) ? duration(until - Number(from)) : "–");
+    }
+  }
+}

@@ -1,0 +1,217 @@
+// One video of the grid: picture, name, what is known of it, and while it is being worked on how far that is.
+
+import { h, icon, need, setText } from "../dom.js";
+import { placeOf } from "../focus.js";
+import { duration } from "../format.js";
+import { Sprite } from "../sprite.js";
+import { bytes, day, LETTERS, picture } from "../videos.js";
+
+/**
+ * @typedef {import("../videos.js").Video} Video
+ * @typedef {{progress: number, message: string, status: string}} Job
+ */
+
+const STEPS = 20; // pictures that the arrow keys go through
+const LINGER = 120; // ms that a pointer stays before the pictures are loaded: one that passes over a grid wants none
+
+/**
+ * @typedef {object} CardActions
+ * @property {(video: Video, chosen: boolean) => void} onPick
+ * @property {(video: Video, button: HTMLElement) => void} onMore
+ */
+
+export class Card {
+  /** @type {Sprite|null} */ #sprite = null;
+  #wantsPreview = false;
+  /** Whether the pictures could not be had: not asked for again before the video is drawn anew. */ #hasNoSprite = false;
+  #share = 0;
+  /** @type {Job|null} the job that takes it in, while that runs */ #job = null;
+
+  /**
+   * @param {Video} video
+   * @param {CardActions} actions
+   */
+  constructor(video, actions) {
+    this.video = video;
+    this.actions = actions;
+    this.element = h("li", { class: "card", data: { video: video.id } });
+    this.draw(video);
+    this.#listen();
+  }
+
+  /**
+   * Show the video as it is now; the focus stays on what had it.
+   * @param {Video} video
+   */
+  draw(video) {
+    this.video = video;
+    const { element } = this;
+    const focused = element.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+    const letter = element.dataset.letter ?? "";
+    element.dataset.status = video.status;
+    element.replaceChildren(this.#pick(), this.#picture(), this.#foot());
+    this.#sprite = null;
+    this.#hasNoSprite = false;
+    this.#drawWork();
+    this.mark(letter, false);
+    // A menu that the card's button has opened keeps the focus: it is outside of the card.
+    focused?.()?.focus();
+  }
+
+  /**
+   * @param {string} letter under which it is selected; empty when it is not
+   * @param {boolean} full no more can be selected
+   */
+  mark(letter, full) {
+    const { element, video } = this;
+    element.toggleAttribute("data-sel", letter !== "");
+    // A mark that is no letter has no colour of its own.
+    if (letter) element.dataset.letter = letter;
+    else delete element.dataset.letter;
+    const box = /** @type {HTMLInputElement|null} */ (element.querySelector("[data-part=pick]"));
+    if (!box) return;
+    box.checked = letter !== "";
+    box.disabled = full && !letter;
+    box.setAttribute("aria-label", LETTERS.includes(letter) ? `Selected as ${letter}: ${video.title}` : letter ? `Selected: ${video.title}` : `Select ${video.title}`);
+    const mark = /** @type {HTMLElement} */ (need(".id", element));
+    mark.hidden = !letter;
+    setText(mark, letter);
+  }
+
+  /**
+   * What its job says, while it is being worked on.
+   * @param {Job|null} job null when it has ended
+   */
+  work(job) {
+    const began = Boolean(job) !== Boolean(this.#job);
+    this.#job = job;
+    if (began) this.draw(this.video);
+    else this.#drawWork();
+  }
+
+  #drawWork() {
+    const bar = /** @type {HTMLProgressElement|null} */ (this.element.querySelector(".mask progress"));
+    if (!bar || !this.#job) return;
+    const { progress, message, status } = this.#job;
+    bar.value = Math.max(bar.value, progress);
+    bar.setAttribute("aria-label", `${this.video.title}, ${Math.round(bar.value)} percent`);
+    setText(need("[data-message]", this.element), status === "queued" ? "Waiting for its turn" : status === "paused" ? "Paused" : message || "Being looked at");
+  }
+
+  get title() {
+    return /** @type {HTMLElement} */ (need("h3 a", this.element));
+  }
+
+  #pick() {
+    return h("label", { class: "pick" }, h("span", { class: "id", hidden: true, "aria-hidden": "true" }),
+      h("input", { type: "checkbox", data: { part: "pick" }, onchange: (/** @type {Event} */ event) => this.actions.onPick(this.video, /** @type {HTMLInputElement} */ (event.target).checked) }));
+  }
+
+  #picture() {
+    const { video } = this;
+    const known = picture(video);
+    const mask = this.#mask();
+    return h("span", { class: "pic dark" },
+      video.poster_url ? h("img", { src: video.poster_url, alt: "", loading: "lazy", decoding: "async", draggable: "false", onerror: withoutPicture }) : h("span", { class: "none" }, !mask && icon("film")),
+      h("canvas", { hidden: true }),
+      mask,
+      known && video.status !== "failed" && h("span", { class: "ov bs" }, known),
+      video.duration_exact > 0 && h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(video.duration_exact)),
+      h("span", { class: "scrub", hidden: true }, h("b", {})));
+  }
+
+  #mask() {
+    const { video } = this;
+    if (video.status === "failed") return h("span", { class: "mask" }, icon("alert"), h("span", { class: "lines" }, video.error?.message || "It could not be read"));
+    // Once it has a picture the work that is left shows below it alone.
+    if (video.status === "ready" && (video.poster_url || !this.#job)) return null;
+    return h("span", { class: "mask" }, h("span", { class: "lines", data: { message: "" } }, video.status === "uploading" ? "Arriving" : "Waiting for its turn"),
+      h("progress", { class: "bar", value: "0", max: "100", "aria-label": video.title }));
+  }
+
+  #foot() {
+    const { video } = this;
+    return h("div", { class: "ft" },
+      h("div", {}, h("h3", { dir: "auto", title: video.title }, h("a", { href: `/watch/${video.id}`, data: { part: "title" } }, video.title)), this.#meta()),
+      h("button", { class: "btn ic quiet more", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": `More for ${video.title}`, data: { part: "more" }, onclick: (/** @type {Event} */ event) => this.actions.onMore(this.video, /** @type {HTMLElement} */ (event.currentTarget)) }, icon("more")));
+  }
+
+  #meta() {
+    const { video } = this;
+    if (video.status === "failed") return h("p", { class: "meta" }, h("span", { class: "st bad" }, icon("alert"), "Failed"), " ", h("a", { href: `/watch/${video.id}`, data: { part: "todo" } }, "What to do"));
+    if (video.status !== "ready" || this.#job) return h("p", { class: "meta" }, h("span", { class: "st run" }, icon("run", "spin"), video.status === "ready" ? "Processing, already playable" : "Processing"));
+    const came = new Date(video.created_at);
+    return h("p", { class: "meta" }, h("time", { datetime: video.created_at, title: came.toLocaleString() }, day(came)), h("span", { class: "x" }, ` · ${bytes(video.file_size)}`), video.tags.length ? h("span", { class: "x" }, ...video.tags.flatMap((tag, at) => [at ? ", " : " · ", h("span", { dir: "auto" }, tag)])) : null);
+  }
+
+  // The preview: the picture of the time under the pointer, or of the step that the arrow keys lead to.
+
+  #listen() {
+    const { element } = this;
+    element.addEventListener("pointermove", (event) => {
+      const pic = /** @type {HTMLElement} */ (need(".pic", element));
+      const box = pic.getBoundingClientRect();
+      if (event.clientY > box.bottom) return this.#hide();
+      this.#show(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));
+    });
+    element.addEventListener("pointerleave", () => this.#hide());
+    element.addEventListener("pointercancel", () => this.#hide());
+    element.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (by === undefined || event.target !== this.title || !this.video.sprite_vtt_url) return;
+      event.preventDefault();
+      this.#show(Math.min(1, Math.max(0, this.#share + by / STEPS)));
+    });
+    element.addEventListener("focusout", () => this.#hide());
+  }
+
+  /** @param {number} share of the video, 0 to 1 */
+  async #show(share) {
+    const { video } = this;
+    if (!video.sprite_vtt_url || this.#hasNoSprite) return;
+    this.#share = share;
+    const isFirst = !this.#wantsPreview;
+    this.#wantsPreview = true;
+    if (!this.#sprite) {
+      if (!isFirst) return; // On its way.
+      await new Promise((done) => setTimeout(done, LINGER));
+      if (!this.#wantsPreview || video !== this.video) return;
+      try {
+        this.#sprite = await Sprite.load(video.sprite_vtt_url);
+      } catch {
+        // The poster stays: a preview is an extra. Its address may have run out.
+        if (video === this.video) this.#hasNoSprite = true;
+        return;
+      }
+    }
+    if (!this.#wantsPreview || video !== this.video) return;
+    const canvas = /** @type {HTMLCanvasElement} */ (need("canvas", this.element));
+    this.#sprite.draw(canvas, this.#share * video.duration_exact);
+    canvas.hidden = false;
+    const scrub = /** @type {HTMLElement} */ (need(".scrub", this.element));
+    scrub.hidden = false;
+    scrub.style.setProperty("--share", String(this.#share));
+  }
+
+  #hide() {
+    this.#wantsPreview = false;
+    this.#share = 0;
+    for (const part of /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll("canvas, .scrub"))) part.hidden = true;
+  }
+}
+
+/** @param {Event} event of a picture that cannot be had */
+function withoutPicture(event) {
+  /** @type {Element} */ (event.target).replaceWith(h("span", { class: "none" }, icon("film")));
+}
+
+/**
+ * Whether a comparison can take it.
+ * @param {Video} video
+ */
+export function selectable(video) {
+  return (video.status === "ready" || video.status === "processing") && Boolean(video.video_url);
+}
+
+/** @param {number} index @returns {string} the letter of the video selected as this one */
+export const letterAt = (index) => LETTERS[index] ?? "";

@@ -1,0 +1,165 @@
+// What is asked about one video: its name, description and tags; and whether it shall really go.
+
+import { ApiError } from "../api.js";
+import { h, icon, need } from "../dom.js";
+import { placeOf } from "../focus.js";
+import { errorNote } from "../notice.js";
+import { bytes, changeVideo, deleteVideo, parseTags } from "../videos.js";
+
+/** @typedef {import("../videos.js").Video} Video */
+
+const FIELDS = /** @type {const} */ (["title", "description", "tags"]);
+
+/**
+ * @param {Video} video
+ * @param {(changed: Video) => void} onChanged
+ * @param {"title"|"description"|"tags"} [first] which field is typed in first
+ */
+export function editDialog(video, onChanged, first = "title") {
+  const problem = h("div", {});
+  const title = field("title", "Name", h("input", { class: "in", type: "text", maxlength: "255", required: true, autocomplete: "off", dir: "auto", value: video.title }));
+  const description = field("description", "Description", h("textarea", { class: "in", rows: "4", maxlength: "20000", dir: "auto" }, video.description));
+  const tags = field("tags", "Tags", h("input", { class: "in", type: "text", autocomplete: "off", autocapitalize: "none", dir: "auto", value: video.tags.join(", ") }), "Parted by commas; videos are found by them.");
+  const save = h("button", { class: "btn pri" }, "Save");
+  const dialog = show(h("dialog", { class: "dlg small", "aria-labelledby": "edit-heading" },
+    h("form", { class: "pad col", novalidate: true, onsubmit: submit },
+      h("h2", { id: "edit-heading" }, "Name, description and tags"),
+      title, description, tags, problem,
+      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"), save))));
+  const typed = /** @type {HTMLInputElement} */ (need(`#edit-${first}`, dialog));
+  typed.focus();
+  if (first === "title") typed.select();
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (save.getAttribute("aria-disabled") === "true") return;
+    for (const name of FIELDS) tell(name, "");
+    problem.replaceChildren();
+    const fields = { title: value("title").trim(), description: value("description").trim(), tags: parseTags(value("tags")) };
+    if (!fields.title) return tell("title", "A video needs a name.");
+    save.setAttribute("aria-disabled", "true");
+    try {
+      const changed = await changeVideo(video.id, fields);
+      dialog.close();
+      onChanged(changed);
+    } catch (error) {
+      refused(error);
+    } finally {
+      save.removeAttribute("aria-disabled");
+    }
+  }
+
+  /** @param {unknown} error */
+  function refused(error) {
+    const errors = error instanceof ApiError && error.type === "invalid" ? error.body?.errors : null;
+    const named = FIELDS.filter((name) => errors?.[name]);
+    // The first of them last, so that it has the focus.
+    for (const name of [...named].reverse()) tell(name, sentences(errors[name]));
+    if (!named.length) problem.replaceChildren(errorNote("It was not saved.", error));
+  }
+
+  /** @param {string} name */
+  function value(name) {
+    return /** @type {HTMLInputElement} */ (need(`#edit-${name}`, dialog)).value;
+  }
+
+  /** @param {string} name @param {string} sentence */
+  function tell(name, sentence) {
+    const input = need(`#edit-${name}`, dialog);
+    const error = need(`#edit-${name}-error`, dialog);
+    error.hidden = !sentence;
+    need("span", error).textContent = sentence;
+    if (!sentence) return input.removeAttribute("aria-invalid");
+    input.setAttribute("aria-invalid", "true");
+    input.focus();
+  }
+}
+
+/**
+ * A label, its field and the place for what is wrong with it.
+ * @param {string} name
+ * @param {string} label
+ * @param {HTMLElement} input
+ * @param {string} [hint]
+ */
+function field(name, label, input, hint) {
+  const id = `edit-${name}`;
+  input.id = id;
+  input.setAttribute("aria-describedby", `${hint ? `${id}-hint ` : ""}${id}-error`);
+  return h("div", { class: "fld" }, h("label", { for: id }, label), input, hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
+    h("p", { class: "err", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})));
+}
+
+/**
+ * What the server says of a field: a sentence, several, or one for each entry of a list.
+ * @param {any} errors
+ * @returns {string}
+ */
+function sentences(errors) {
+  return (Array.isArray(errors) ? errors : Object.values(errors)).flat(Infinity).map((error) => (typeof error === "string" ? error : sentences(error))).join(" ");
+}
+
+/**
+ * @param {Video} video
+ * @param {() => void} onDeleted
+ */
+export function deleteDialog(video, onDeleted) {
+  const problem = h("div", {});
+  const confirm = h("button", { class: "btn del", type: "button", onclick: remove }, icon("trash"), "Delete");
+  const dialog = show(h("dialog", { class: "dlg small", role: "alertdialog", "aria-labelledby": "delete-heading", "aria-describedby": "delete-words" },
+    h("div", { class: "pad col" },
+      h("h2", { class: "anywhere", id: "delete-heading", dir: "auto" }, `Delete “${video.title}”?`),
+      h("p", { class: "t2", id: "delete-words" }, words(video)),
+      problem,
+      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"), confirm))));
+
+  async function remove() {
+    if (confirm.getAttribute("aria-disabled") === "true") return;
+    confirm.setAttribute("aria-disabled", "true");
+    problem.replaceChildren();
+    try {
+      await deleteVideo(video.id);
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 404)) {
+        confirm.removeAttribute("aria-disabled");
+        return problem.replaceChildren(error instanceof ApiError && error.type === "video_in_use" ? inUse(error) : errorNote("It was not deleted.", error));
+      }
+      // Somebody else has deleted it meanwhile: that is what was asked for.
+    }
+    dialog.close();
+    onDeleted();
+  }
+}
+
+/** @param {Video} video @returns {string} what deleting it does */
+function words({ source, file_size }) {
+  if (source === "reference") return "Its file stays where it is, in the server's folder; pictures, tags and description go. This cannot be undone.";
+  return `${bytes(file_size)} become free. This cannot be undone.`;
+}
+
+/** @param {ApiError} error with the names of the comparisons that show the video */
+function inUse(error) {
+  /** @type {string[]} */ const names = error.body?.sessions ?? [];
+  return h("div", { class: "note warn", role: "alert" }, icon("compare"),
+    h("div", { class: "sp" }, h("b", {}, names.length > 1 ? `${names.length} comparisons show it.` : "A comparison shows it."),
+      h("p", { class: "s1 anywhere", dir: "auto" }, names.length ? `Delete ${names.map((name) => `“${name}”`).join(", ")} first.` : "Delete that first.")),
+    h("a", { class: "btn", href: "/compare" }, "To your comparisons"));
+}
+
+/**
+ * @param {HTMLElement} element
+ * @returns {HTMLDialogElement}
+ */
+export function show(element) {
+  const dialog = /** @type {HTMLDialogElement} */ (element);
+  const before = placeOf(document.activeElement);
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    // What was pressed may have gone with the video, or have been drawn anew.
+    before()?.focus();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}

@@ -1,0 +1,325 @@
+// The library: the list and how it is narrowed, what is selected, what changes while it is looked at.
+
+import { ApiError, fragment, jobs, me } from "../api.js";
+import { debounce, h, icon, need, setText } from "../dom.js";
+import { EndlessList, LIMIT, nothingFound } from "../endless.js";
+import { LiveChannel } from "../live.js";
+import { toggleMenu } from "../menu.js";
+import { toast } from "../notice.js";
+import { bytesOf, downloadOf, findVideo, INGEST, listVideos, readVideo, round } from "../videos.js";
+import { Card, selectable } from "./card.js";
+import { deleteDialog, editDialog } from "./dialogs.js";
+import { Selection } from "./selection.js";
+import { deleteSeveral, tagSeveral } from "./several.js";
+import { UploadsPanel } from "./uploads.js";
+
+/** @typedef {import("../videos.js").Video} Video */
+
+const SIGNED_OUT = 4401;
+const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
+const VIEW = "vod-library-view";
+/** @type {Record<string, string>} how they stand, by the word in the address */
+const ORDERS = { "": "newest first", title: "by name", longest: "longest first", largest: "largest first" };
+
+/** When the first of the list came: what came later is no part of it. */ let newest = "";
+/** @type {Map<string, any>} the last that was heard of each job */ const heard = new Map();
+
+// The list
+
+const list = new EndlessList({
+  path: "/library",
+  queryOf: (part) => ({ search: part("search"), status: part("status"), tag: part("tag"), order: part("order") }),
+  ask: (query, page, signal) => listVideos({ ...query, ...page }, signal),
+  card: (video) => new Card(video, { onPick: pick, onMore: openMenu }),
+  added: (card) => {
+    selection.renew(card.video);
+    showWork(card);
+  },
+  // What stands above all that is shown is offered instead; in another order than by time nothing is known to.
+  ofThisList: (videos) => {
+    const old = videos.filter((video) => list.query.order !== "" || Date.parse(video.created_at) <= Date.parse(newest));
+    if (old.length < videos.length) lookForNew();
+    return old;
+  },
+  begun: (answer) => {
+    newest = answer.videos[0]?.created_at ?? "";
+    list.offer(0);
+  },
+  drawn: () => {
+    list.grid.setAttribute("aria-label", `Videos, ${ORDERS[list.query.order] ?? ORDERS[""]}`);
+    markAll();
+  },
+  isNarrowed: ({ search, status, tag }) => Boolean(search || status || tag),
+  empty: () => h("div", { class: "panel empty" }, icon("film"), h("h2", {}, "No videos yet"),
+    h("p", {}, "Upload two recordings of the same match and they can be put side by side in a minute."),
+    h("div", { class: "row wrap" }, h("a", { class: "btn pri", href: "/upload" }, icon("upload"), "Upload videos"))),
+  nothing: ({ search }) => nothingFound(search, "Names, tags and descriptions of your videos were searched, with or without accents and capitals. Check the spelling, or look in the catalogue.",
+    "None of your videos has this status and tag.", () => list.clear({ search: "", status: "", tag: "" }),
+    search && h("a", { class: "btn", href: `/catalogue?search=${encodeURIComponent(search)}` }, "Search the catalogue too")),
+  drawFilters: drawRail,
+});
+const selection = new Selection(need("[data-selection]"), markAll);
+const uploads = new UploadsPanel(need("[data-uploads]"), () => lookForNew());
+
+/** The rail is the server's, with its counts; which entry is current is known here. @param {any} query */
+function drawRail(query) {
+  for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-rail] a"))) {
+    const to = list.queryOf(link.href);
+    const current = link.dataset.kind === "tag" ? to.tag === query.tag : to.status === query.status;
+    if (current) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+/** @type {Record<string, string>} what the server last said of the counts and the choices */
+const served = { rail: need("[data-rail]").innerHTML, choices: need("[data-choices]").innerHTML };
+
+/** Counts and tags anew, after a change; what is the same stays as it is, and so does what has the focus. */
+const renewRail = debounce(async () => {
+  try {
+    const fresh = await fragment(`/library?part=rail&${new URLSearchParams(list.query)}`);
+    for (const name of ["rail", "choices"]) {
+      const [from, to] = [fresh.querySelector(`[data-${name}]`), document.querySelector(`[data-${name}]`)];
+      if (!from || !to || served[name] === from.innerHTML) continue;
+      served[name] = from.innerHTML;
+      const focused = to.contains(document.activeElement) ? document.activeElement : null;
+      to.replaceChildren(...from.childNodes);
+      for (const attribute of ["href", "name"]) {
+        const value = focused?.getAttribute(attribute);
+        if (value) /** @type {HTMLElement|null} */ (to.querySelector(`[${attribute}="${CSS.escape(value)}"]`))?.focus();
+      }
+    }
+    list.drawFilters();
+  } catch {
+    // The counts are old until the next change.
+  }
+}, 400);
+
+async function showStorage() {
+  const meter = need("[data-storage]");
+  try {
+    const { limits, usage, tier } = await me();
+    const [used, all] = [usage.storage_bytes, limits.max_storage_bytes];
+    const words = bytesOf(used, all);
+    const bar = /** @type {HTMLProgressElement} */ (need("progress", meter));
+    Object.assign(bar, { max: all, value: Math.min(used, all) });
+    bar.setAttribute("aria-label", `Storage used: ${words}`);
+    bar.classList.toggle("bad", used >= all);
+    bar.classList.toggle("warn", used < all && used > 0.9 * all);
+    setText(need("[data-storage-words]", meter), words);
+    setText(need("[data-plan]", meter), `${tier[0].toUpperCase()}${tier.slice(1)} plan, ${round(limits.max_upload_bytes)} for one file`);
+    meter.classList.remove("unknown");
+  } catch {
+    // The meter stays empty; the banners say why.
+  }
+}
+
+// What is done with videos
+
+/** @param {Video} video @param {boolean} on */
+function pick(video, on) {
+  selection.set(video, on);
+}
+
+function markAll() {
+  for (const card of list.cards.values()) card.mark(selection.letterOf(card.video.id), selection.full);
+  markPrimary();
+}
+
+/** One button of the page is filled: what most people came for now. */
+function markPrimary() {
+  need("[data-upload-link]").classList.toggle("pri", list.cards.size > 0 && selection.chosen.length === 0);
+}
+
+/** @param {Video} video @param {HTMLElement} button */
+function openMenu(video, button) {
+  const letter = selection.letterOf(video.id);
+  toggleMenu(button, `More for ${video.title}`, [
+    { label: "Watch", icon: "play", href: `/watch/${video.id}` },
+    ...(letter || !selection.full ? [{ label: letter ? "Do not select" : "Select", icon: "check", run: () => selection.set(video, !letter) }] : []),
+    { label: "Rename and tag", icon: "pencil", run: () => editDialog(video, changed) },
+    ...(video.status === "ready" ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${video.id}` }] : []),
+    ...(video.video_url && video.error?.type !== "malware_found" ? [{ label: "Download", icon: "download", href: downloadOf(video) }] : []),
+    { label: "Delete", icon: "trash", danger: true, apart: true, run: () => deleteDialog(video, () => removed(video)) },
+  ]);
+}
+
+need("[data-tag-selected]").addEventListener("click", () => {
+  tagSeveral(selection.chosen, changed, (count) => count && toast(count === 1 ? "The video is changed." : `${count} videos are changed.`));
+});
+need("[data-delete-selected]").addEventListener("click", () => {
+  deleteSeveral(selection.chosen, (video) => takeAway(video), (count) => {
+    if (!count) return;
+    toast(count === 1 ? "The video is deleted." : `${count} videos are deleted.`);
+    list.find.focus();
+  });
+});
+
+/** @param {Video} video as it is now */
+function changed(video) {
+  list.cards.get(video.id)?.draw(video);
+  selection.renew(video);
+  markAll();
+  renewRail();
+}
+
+/** @param {Video} video */
+function removed(video) {
+  takeAway(video, true);
+  toast("The video is deleted.");
+}
+
+/** @param {Video} video that is not there any more @param {boolean} [byHand] whether it was deleted here */
+function takeAway(video, byHand = false) {
+  if (selection.letterOf(video.id)) selection.set(video, false);
+  list.remove(video.id, byHand);
+  renewRail();
+  showStorage();
+}
+
+// Live
+
+const live = new LiveChannel("/ws/jobs/", {
+  onMessage: (message) => {
+    if (message.type === "jobs") for (const job of message.jobs) jobChanged(job);
+    else if (message.type === "job") jobChanged(message.job);
+  },
+  snapshot: () => jobs(100),
+  onSnapshot: (snapshot) => snapshot.jobs.forEach(jobChanged),
+  onState: (now) => {
+    need("[data-live-state]").hidden = now !== "polling";
+  },
+  subject: (message) => message.job?.id ?? message.id ?? "",
+  final: new Set([SIGNED_OUT]),
+});
+need("[data-live-retry]").addEventListener("click", () => live.retry());
+
+/** @param {any} job */
+function jobChanged(job) {
+  const before = heard.get(job.id);
+  heard.set(job.id, job);
+  const card = [...list.cards.values()].find((one) => one.video.job_id === job.id);
+  if (!card) {
+    if (!before && job.kind === INGEST && RUNNING.has(job.status)) lookForNew();
+    return;
+  }
+  const isNews = !RUNNING.has(job.status) ? before && RUNNING.has(before.status) : before?.message !== job.message || !card.video.poster_url;
+  showWork(card);
+  if (isNews || card.video.status === "processing") renew(card.video.id);
+}
+
+/** @param {Card} card */
+function showWork(card) {
+  const job = heard.get(card.video.job_id ?? "");
+  card.work(job && RUNNING.has(job.status) ? job : null);
+  card.mark(selection.letterOf(card.video.id), selection.full);
+}
+
+/** @type {Map<string, boolean>} what is being read, and whether it has changed again meanwhile */ const renewing = new Map();
+/** @type {Set<string>} what could not be read: read when there is a network or a session again */ const unread = new Set();
+
+/** @param {string} id a video that is another than what is shown */
+async function renew(id) {
+  if (renewing.has(id)) return void renewing.set(id, true);
+  renewing.set(id, false);
+  unread.delete(id);
+  try {
+    renewed(await readVideo(id));
+  } catch (error) {
+    const card = list.cards.get(id);
+    if (card && error instanceof ApiError && error.status === 404) takeAway(card.video);
+    else unread.add(id);
+  }
+  const again = renewing.get(id);
+  renewing.delete(id);
+  if (again) renew(id);
+}
+
+/** @param {Video} video as it is now */
+function renewed(video) {
+  const card = list.cards.get(video.id);
+  if (!card) return;
+  const was = card.video.status;
+  if (JSON.stringify(stable(card.video)) !== JSON.stringify(stable(video))) {
+    card.draw(video);
+    showWork(card);
+    selection.renew(video);
+    markAll();
+  }
+  if (was === video.status) return;
+  setText(list.said, `${video.title}: ${video.status === "ready" ? "ready" : "failed"}.`);
+  renewRail();
+  showStorage();
+}
+
+/** @param {Video} video @returns what of it shows; addresses are signed anew each time */
+function stable(video) {
+  return [video.status, video.title, video.tags, video.error, video.duration_exact, video.width, video.fps, ...[video.video_url, video.poster_url, video.sprite_vtt_url].map(Boolean)];
+}
+
+/** A video may have come: it is offered, for a list that moves by itself is pressed in the wrong place. */
+const lookForNew = debounce(async () => {
+  try {
+    const answer = await listVideos({ .../** @type {any} */ (list.query), page: 1, limit: LIMIT });
+    const { videos, pagination } = answer;
+    renewRail();
+    showStorage();
+    if (!list.cards.size && videos.length) {
+      list.show(answer);
+      return list.drawMore();
+    }
+    // In another order than by time a new one may stand on any page.
+    list.offer(list.query.order ? Math.max(0, pagination.total - list.total) : videos.filter((video) => !list.cards.has(video.id)).length);
+  } catch {
+    // The next message asks again.
+  }
+}, 500);
+
+// Events
+
+document.addEventListener("click", (event) => {
+  const link = /** @type {HTMLAnchorElement|null} */ (/** @type {Element} */ (event.target).closest("[data-rail] a"));
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const to = list.queryOf(link.href);
+  list.narrow(link.dataset.kind === "tag" ? { tag: list.query.tag === to.tag ? "" : to.tag } : { status: to.status });
+});
+for (const event of ["online", "signedin"]) {
+  window.addEventListener(event, () => {
+    list.mend();
+    for (const id of [...unread]) renew(id);
+    uploads.refresh();
+    showStorage();
+  });
+}
+
+const views = need("[data-view]");
+
+/** @param {string} name */
+function showView(name) {
+  need(".lib").dataset.view = name;
+  for (const button of views.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.value === name));
+}
+views.addEventListener("click", (/** @type {Event} */ event) => {
+  const button = /** @type {Element} */ (event.target).closest("button");
+  if (!button) return;
+  showView(button.value);
+  try {
+    localStorage.setItem(VIEW, button.value);
+  } catch {
+    // A browser that keeps nothing begins with the grid next time.
+  }
+});
+try {
+  showView(localStorage.getItem(VIEW) === "list" ? "list" : "grid");
+} catch {
+  showView("grid");
+}
+
+// A page that leads here may bring a video to compare: it is selected, and the next is chosen beside it.
+for (const id of new URL(location.href).searchParams.getAll("select")) {
+  findVideo(id).then((video) => selectable(video) && selection.set(video, true), () => {});
+}
+
+list.begin();
+showStorage();

@@ -1,0 +1,96 @@
+// The videos that are selected, and the bar that says so: two or three can be compared, any number tagged or deleted.
+
+import { h, need, setText } from "../dom.js";
+import { LETTERS } from "../videos.js";
+import { letterAt, selectable } from "./card.js";
+
+/** @typedef {import("../videos.js").Video & {is_listed?: boolean}} Video is_listed: of the catalogue, so that nobody changes it here */
+
+const FEWEST = 2;
+const MOST = 100;
+const CHOSEN = "✓"; // in place of a letter, where there are more than letters
+
+export class Selection {
+  /** @type {Video[]} */ chosen = [];
+
+  /**
+   * @param {HTMLElement} bar
+   * @param {() => void} onChange
+   */
+  constructor(bar, onChange) {
+    this.bar = bar;
+    this.onChange = onChange;
+    need("[data-clear]", bar).addEventListener("click", () => this.clear());
+  }
+
+  get full() {
+    return this.chosen.length >= MOST;
+  }
+
+  /** @param {string} id @returns {string} the letter under which it is selected, a mark where it has none, or empty */
+  letterOf(id) {
+    const index = this.chosen.findIndex((video) => video.id === id);
+    if (index < 0) return "";
+    return this.chosen.length > LETTERS.length ? CHOSEN : letterAt(index);
+  }
+
+  /**
+   * @param {Video} video
+   * @param {boolean} on
+   */
+  set(video, on) {
+    const others = this.chosen.filter((other) => other.id !== video.id);
+    if (on && others.length >= MOST) return;
+    this.chosen = on ? [...others, video] : others;
+    this.#draw();
+  }
+
+  /** @param {Video} video as it is now */
+  renew(video) {
+    if (!this.letterOf(video.id)) return;
+    this.chosen = this.chosen.map((other) => (other.id === video.id ? { ...video, is_listed: other.is_listed } : other));
+    this.#draw();
+  }
+
+  clear() {
+    this.chosen = [];
+    this.#draw();
+  }
+
+  #draw() {
+    const { chosen, bar } = this;
+    const many = chosen.length > LETTERS.length;
+    bar.hidden = chosen.length === 0;
+    setText(need("[data-count]", bar), `${chosen.length} selected`);
+    need("[data-names]", bar).replaceChildren(...(many ? [] : chosen).flatMap((video, index) => [
+      h("span", { class: "id", data: { letter: letterAt(index) } }, letterAt(index)),
+      h("span", { class: "cut t2 desk", dir: "auto", title: video.title }, video.title),
+    ]));
+    const playable = chosen.every(selectable);
+    const enough = chosen.length >= FEWEST;
+    setText(need("[data-hint]", bar), hint(chosen.length, playable));
+    const go = need("[data-compare]", bar);
+    go.hidden = many || !playable;
+    setText(need("span", go), enough ? `Compare ${chosen.length} videos` : "Compare 2 videos");
+    if (enough) go.href = `/compare?new&${chosen.map((video) => `video=${video.id}`).join("&")}`;
+    else go.removeAttribute("href");
+    // A link without an address is none: it is still called one, and says that it leads nowhere yet.
+    for (const [name, value] of [["role", "link"], ["aria-disabled", "true"]]) {
+      if (enough) go.removeAttribute(name);
+      else go.setAttribute(name, value);
+    }
+    for (const name of ["tag", "delete"]) need(`[data-${name}-selected]`, bar).hidden = chosen.some((video) => video.is_listed);
+    this.onChange();
+  }
+}
+
+/**
+ * @param {number} count
+ * @param {boolean} playable whether all of them can be played
+ */
+function hint(count, playable) {
+  if (!playable) return "not all can be compared";
+  if (count < FEWEST) return "one more, of the same match";
+  if (count < LETTERS.length) return "a third may join";
+  return count > LETTERS.length ? "three at most can be compared" : "";
+}

@@ -1,0 +1,153 @@
+// What is asked about several videos at once: whether they shall really go, and which tags they get or lose. They are
+// changed one after the other; what was refused is named with its reason, and costs none of the others.
+
+import { ApiError } from "../api.js";
+import { h, icon, need, setText } from "../dom.js";
+import { explain } from "../notice.js";
+import { bytes, changeVideo, deleteVideo, parseTags } from "../videos.js";
+import { show } from "./dialogs.js";
+
+/** @typedef {import("../videos.js").Video} Video */
+
+const NAMES_SHOWN = 5;
+const TRIES = 3;
+
+/**
+ * @param {Video[]} videos
+ * @param {(video: Video) => void} onDeleted for each
+ * @param {(count: number) => void} onDone after the last
+ */
+export function deleteSeveral(videos, onDeleted, onDone) {
+  const stored = videos.filter((video) => video.source !== "reference");
+  const words = [
+    stored.length > 0 && `${bytes(stored.reduce((sum, video) => sum + video.file_size, 0))} become free.`,
+    stored.length < videos.length && "Files in the server's folders stay where they are.",
+    "This cannot be undone.",
+  ];
+  const progress = h("p", { class: "s1 t2", role: "status" });
+  const refused = h("div", {});
+  const confirm = h("button", { class: "btn del", type: "button", onclick: run }, icon("trash"), h("span", {}, `Delete ${videos.length}`));
+  const keep = h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep them");
+  const dialog = show(h("dialog", { class: "dlg small", role: "alertdialog", "aria-labelledby": "several-heading", "aria-describedby": "several-words" },
+    h("div", { class: "pad col" },
+      h("h2", { id: "several-heading" }, `Delete ${videos.length} videos?`), names(videos),
+      h("p", { class: "t2", id: "several-words" }, words.filter(Boolean).join(" ")), progress, refused,
+      h("div", { class: "row wrap end" }, keep, confirm))));
+
+  async function run() {
+    if (confirm.getAttribute("aria-disabled") === "true") return;
+    confirm.setAttribute("aria-disabled", "true");
+    const { done, failed } = await oneByOne(videos, deleteVideo_, "deleted", { progress, refused, dialog });
+    onDone(done);
+    if (!failed) return dialog.close();
+    confirm.hidden = true;
+    setText(keep, "Close");
+    keep.focus();
+  }
+
+  /** @param {Video} video */
+  async function deleteVideo_(video) {
+    try {
+      await deleteVideo(video.id);
+    } catch (error) {
+      // Somebody else has deleted it meanwhile: that is what was asked for.
+      if (!(error instanceof ApiError && error.status === 404)) throw error;
+    }
+    onDeleted(video);
+  }
+}
+
+/**
+ * @param {Video[]} videos
+ * @param {(video: Video) => void} onChanged for each, as it is then
+ * @param {(count: number) => void} onDone after the last
+ */
+export function tagSeveral(videos, onChanged, onDone) {
+  /** @type {Map<string, number>} */ const counts = new Map();
+  for (const tag of videos.flatMap((video) => video.tags)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  const present = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
+  const progress = h("p", { class: "s1 t2", role: "status" });
+  const refused = h("div", {});
+  const missing = h("p", { class: "err", id: "several-error", hidden: true }, icon("alert"), h("span", {}, "Name a tag to add, or choose one to take away."));
+  const field = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "several-tags", type: "text", autocomplete: "off", autocapitalize: "none", dir: "auto", "aria-describedby": "several-hint several-error" }));
+  const save = h("button", { class: "btn pri" }, "Save");
+  const cancel = h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel");
+  const dialog = show(h("dialog", { class: "dlg small", "aria-labelledby": "several-heading" },
+    h("form", { class: "pad col", novalidate: true, onsubmit: submit },
+      h("h2", { id: "several-heading" }, `Tags of ${videos.length} videos`), names(videos),
+      h("div", { class: "fld" }, h("label", { for: "several-tags" }, "Add to each"), field, h("p", { class: "hint", id: "several-hint" }, "Parted by commas."), missing),
+      present.length > 0 && h("fieldset", { class: "col takes" }, h("legend", { class: "s1 t2" }, "Take away from each that has it"),
+        ...present.map(([tag, count]) => h("label", { class: "chk" }, h("input", { type: "checkbox", name: "take", value: tag }), h("span", { class: "cut", dir: "auto" }, tag), " ", h("span", { class: "s1 t3 m" }, `${count} of ${videos.length}`)))),
+      progress, refused,
+      h("div", { class: "row wrap end" }, cancel, save))));
+  field.focus();
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (save.getAttribute("aria-disabled") === "true") return;
+    const added = parseTags(field.value);
+    const taken = new Set([.../** @type {NodeListOf<HTMLInputElement>} */ (dialog.querySelectorAll("[name=take]:checked"))].map((box) => box.value));
+    missing.hidden = added.length > 0 || taken.size > 0;
+    if (!missing.hidden) return field.focus();
+    save.setAttribute("aria-disabled", "true");
+    const change = async (/** @type {Video} */ video) => {
+      const tags = [...new Set([...video.tags.filter((tag) => !taken.has(tag)), ...added])];
+      if (tags.join("\n") !== video.tags.join("\n")) onChanged(await changeVideo(video.id, { tags }));
+    };
+    const { done, failed } = await oneByOne(videos, change, "changed", { progress, refused, dialog });
+    onDone(done);
+    if (!failed) return dialog.close();
+    save.removeAttribute("aria-disabled");
+    field.focus();
+  }
+}
+
+/** @param {Video[]} videos */
+function names(videos) {
+  const rest = videos.length - NAMES_SHOWN;
+  return h("ul", { class: "s1 t2 several" }, ...videos.slice(0, NAMES_SHOWN).map((video) => h("li", { class: "cut", dir: "auto", title: video.title }, video.title)), rest > 0 && h("li", {}, `and ${rest} more`));
+}
+
+/**
+ * @param {Video[]} videos
+ * @param {(video: Video) => Promise<unknown>} act
+ * @param {string} word what has become of one: `deleted`
+ * @param {{progress: HTMLElement, refused: HTMLElement, dialog: HTMLDialogElement}} shown
+ * @returns {Promise<{done: number, failed: number}>}
+ */
+async function oneByOne(videos, act, word, { progress, refused, dialog }) {
+  /** @type {HTMLElement[]} */ const reasons = [];
+  let done = 0;
+  for (const video of videos) {
+    // Closed in the middle, it stops after the one that is under way.
+    if (!dialog.open) break;
+    setText(progress, `${done} of ${videos.length} ${word}`);
+    try {
+      await patiently(() => act(video));
+      done += 1;
+    } catch (error) {
+      const names = error instanceof ApiError && error.type === "video_in_use" ? ` Shown by ${(error.body?.sessions ?? []).map((/** @type {string} */ name) => `“${name}”`).join(", ")}.` : "";
+      reasons.push(h("li", { class: "anywhere", dir: "auto" }, `${video.title}: ${explain(error)}${names}`));
+    }
+  }
+  setText(progress, `${done} of ${videos.length} ${word}`);
+  refused.replaceChildren(...(reasons.length ? [h("div", { class: "note bad", role: "alert" }, icon("alert"), h("div", { class: "sp" }, h("b", {}, `${reasons.length} not ${word}`), h("ul", { class: "s1 several" }, ...reasons)))] : []));
+  return { done, failed: reasons.length };
+}
+
+/**
+ * Where the server asks for patience it gets it.
+ * @param {() => Promise<unknown>} act
+ */
+async function patiently(act) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 429 && error.retryAfter) || tries >= TRIES) throw error;
+      const wait = error.retryAfter * 1000;
+      await new Promise((over) => setTimeout(over, wait));
+    }
+  }
+}

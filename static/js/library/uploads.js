@@ -1,0 +1,193 @@
+// The uploads that are under way, above the grid: told by the tab that sends them, or else by the server, which knows
+// what has arrived but not why nothing more comes.
+
+import { h, icon, need, setIcon, setText } from "../dom.js";
+import { explain, toast } from "../notice.js";
+import { askToCancel, cancelUpload } from "../upload/cancel.js";
+import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "../upload/channel.js";
+import { leftWords } from "../upload/speed.js";
+import { bytes, bytesOf, liveUploads } from "../videos.js";
+
+/**
+ * @typedef {import("../videos.js").Upload} Upload
+ * @typedef {import("../upload/channel.js").UploadState} UploadState
+ * @typedef {{upload: Upload, at: number, speed: number, told: UploadState|null, toldAt: number, element: HTMLElement, shown: string}} Row
+ */
+
+const POLL = 4000;
+const SHOWN = 5;
+
+export class UploadsPanel {
+  /** @type {Map<string, Row>} */ #rows = new Map();
+  /** What was heard of uploads that the server has not told of yet. @type {Map<string, {told: UploadState, toldAt: number}>} */ #early = new Map();
+  #timer = 0;
+  #asking = false;
+
+  /**
+   * @param {HTMLElement} panel
+   * @param {() => void} onEnded one has become a video, or is gone
+   */
+  constructor(panel, onEnded) {
+    this.panel = panel;
+    this.list = need("[data-uploads-list]", panel);
+    this.onEnded = onEnded;
+    this.channel = uploadChannel({ onState: (files) => this.#told(files) });
+    this.channel.ask();
+    this.refresh();
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.refresh());
+    // The timers of a tab that nobody looks at hardly run, but it answers at once.
+    setInterval(() => {
+      const now = performance.now();
+      if ([...this.#rows.values()].some((row) => row.told && now - row.toldAt > ASK_AFTER && now - row.toldAt < STATE_HOLDS)) this.channel.ask();
+    }, 1000);
+  }
+
+  async refresh() {
+    if (this.#asking) return;
+    this.#asking = true;
+    clearTimeout(this.#timer);
+    try {
+      // A file of the catalogue is none of the library's: it is gone on with where its video is edited.
+      this.#adopt((await liveUploads()).filter((upload) => upload.purpose === "library"));
+    } catch {
+      // What is shown stays; the banners say that there is no connection or no session.
+    }
+    this.#asking = false;
+    if (this.#rows.size && document.visibilityState === "visible") this.#timer = window.setTimeout(() => this.refresh(), POLL);
+  }
+
+  /** @param {Upload[]} uploads */
+  #adopt(uploads) {
+    const now = performance.now();
+    let ended = 0;
+    for (const [id, row] of this.#rows) {
+      if (uploads.some((upload) => upload.id === id)) continue;
+      row.element.remove();
+      this.#rows.delete(id);
+      ended += 1;
+    }
+    for (const upload of uploads) {
+      const row = this.#rows.get(upload.id);
+      if (!row) {
+        const element = h("li", { class: "up", data: { upload: upload.id } });
+        this.#rows.set(upload.id, { upload, at: now, speed: 0, told: null, toldAt: 0, element, shown: "", ...this.#early.get(upload.id) });
+        this.#early.delete(upload.id);
+        this.list.append(element);
+        continue;
+      }
+      row.speed = Math.max(0, ((upload.offset - row.upload.offset) / (now - row.at)) * 1000);
+      Object.assign(row, { upload, at: now });
+    }
+    this.#draw();
+    if (ended) this.onEnded();
+  }
+
+  /** @param {UploadState[]} files */
+  #told(files) {
+    let unknown = false;
+    for (const file of files) {
+      const row = this.#rows.get(file.id);
+      const heard = { told: file, toldAt: performance.now() };
+      if (row) Object.assign(row, heard);
+      else this.#early.set(file.id, heard);
+      if (file.state === "stopped" ? row : !row) unknown = true;
+    }
+    this.#draw();
+    if (unknown) this.refresh();
+  }
+
+  #draw() {
+    const rows = [...this.#rows.values()];
+    this.panel.hidden = rows.length === 0;
+    let going = 0;
+    rows.forEach((row, index) => {
+      row.element.hidden = index >= SHOWN;
+      if (this.#drawRow(row)) going += 1;
+    });
+    const waiting = rows.length - going;
+    setText(need("[data-uploads-words]", this.panel), [going && `${going} going`, waiting && `${waiting} waiting`].filter(Boolean).join(", "));
+    const mark = need(".st", this.panel);
+    setIcon(mark, going ? "run" : "hour");
+    need(".i", mark).classList.toggle("spin", going > 0);
+  }
+
+  /**
+   * @param {Row} row
+   * @returns {boolean} whether bytes are coming
+   */
+  #drawRow(row) {
+    const { upload, element } = row;
+    const told = row.told && performance.now() - row.toldAt < STATE_HOLDS ? row.told : null;
+    const sent = told ? Math.max(told.sent, upload.offset) : upload.offset;
+    const speed = told ? told.speed : row.speed;
+    const state = told ? told.state : speed > 0 ? "arriving" : upload.front === "tus" ? "left" : "quiet";
+    // Buttons are made anew only when there are others, so that the focus is not lost each second.
+    const shown = `${state} ${Boolean(told)}`;
+    if (row.shown !== shown) {
+      const focused = element.contains(document.activeElement);
+      element.replaceChildren(h("span", { class: "pic none" }, icon("film")),
+        h("div", {}, h("p", { class: "cut", title: upload.filename, dir: "auto" }, upload.filename), h("p", { class: "s1 t3 m", data: { size: "" } })),
+        h("div", { class: "p" }, h("progress", { class: `bar${{ offline: " warn", left: " warn", paused: " off", waiting: " off" }[state] ?? ""}`, value: "0", max: "100" }), h("p", { class: `s1 words ${state === "offline" || state === "left" ? "st warn" : "t2"}` }, (state === "offline" || state === "left") && icon(state === "offline" ? "offline" : "alert"), h("span", { data: { words: "" } }))),
+        h("div", { class: "row acts" }, ...this.#buttons(row, state, Boolean(told))));
+      if (focused) /** @type {HTMLElement|null} */ (element.querySelector(".acts > *"))?.focus();
+      row.shown = shown;
+    }
+    const percent = upload.size ? Math.floor((sent / upload.size) * 100) : 100;
+    const bar = /** @type {HTMLProgressElement} */ (need("progress", element));
+    bar.value = percent;
+    bar.setAttribute("aria-label", `${upload.filename}, ${percent} percent`);
+    setText(need("[data-size]", element), bytesOf(sent, upload.size));
+    setText(need("[data-words]", element), words(state, percent, speed, upload.size - sent));
+    return state === "sending" || state === "arriving";
+  }
+
+  /**
+   * @param {Row} row
+   * @param {string} state
+   * @param {boolean} told
+   */
+  #buttons(row, state, told) {
+    const { id, filename, offset } = row.upload;
+    const act = (/** @type {import("../upload/channel.js").UploadAct} */ name) => () => this.channel.act(id, name);
+    const small = (/** @type {string} */ label, /** @type {string} */ picture, /** @type {() => void} */ run) => h("button", { class: "btn ic quiet", type: "button", "aria-label": `${label} ${filename}`, title: label, onclick: run }, icon(picture));
+    const stop = () => askToCancel(filename, offset, () => this.#cancel(id));
+    return [
+      told && (state === "sending" || state === "waiting") && small("Pause", "pause", act("pause")),
+      told && state === "paused" && small("Resume", "play", act("resume")),
+      told && state === "offline" && small("Try now", "retry", act("resume")),
+      state === "left" && h("a", { class: "btn", href: "/upload", "aria-label": `Go on with ${filename}` }, "Go on"),
+      (told || row.upload.front === "tus") && small("Cancel", "x", stop),
+    ].filter(Boolean).map((button) => /** @type {HTMLElement} */ (button));
+  }
+
+  /**
+   * Only one tab has it deleted: whoever asked second would be told that there is no such upload.
+   * @param {string} id
+   */
+  async #cancel(id) {
+    // The tab that sends it may be one of which nothing is heard; what is deleted under its hands it takes for a fault.
+    this.channel.act(id, "pause");
+    try {
+      await cancelUpload(id);
+      this.channel.act(id, "cancelled");
+    } catch (error) {
+      const status = /** @type {any} */ (error).status;
+      if (status === 404 || status === 410) this.channel.act(id, "cancelled");
+      // Else it ended by itself meanwhile, or it stays, paused.
+      else if (status !== 409) toast(explain(error), "bad");
+    }
+    this.refresh();
+  }
+}
+
+/**
+ * @param {string} state
+ * @param {number} percent
+ * @param {number} speed bytes a second
+ * @param {number} left bytes
+ */
+function words(state, percent, speed, left) {
+  if (state === "sending" || state === "arriving") return [`${percent} %`, speed > 0 && `${bytes(speed)}/s`, speed > 0 && leftWords(left / speed)].filter(Boolean).join(" · ");
+  const plain = { offline: "Goes on by itself when the network is back", paused: "Paused by you", waiting: "Waiting for its turn", left: "Not being sent; what arrived is kept" };
+  return plain[/** @type {keyof plain} */ (state)] ?? `${percent} %`;
+}

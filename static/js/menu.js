@@ -1,0 +1,113 @@
+// A menu that a button opens: one popover for the page, by keys as the ARIA pattern has it, closed by whatever else
+// is pressed, with the focus back on the button.
+
+import { h, icon } from "./dom.js";
+import { placeOf } from "./focus.js";
+
+/**
+ * @typedef {object} MenuItem
+ * @property {string} label
+ * @property {string} [icon]
+ * @property {string} [note] dimmer, at the end
+ * @property {string} [href] makes it a link
+ * @property {string} [download] the name under which what the link leads to is saved
+ * @property {boolean} [checked] makes it one of several to choose from
+ * @property {boolean} [danger]
+ * @property {boolean} [apart] has a line above it
+ * @property {() => void} [run]
+ */
+
+/** @type {HTMLElement|null} */ let open = null;
+/** @type {() => HTMLElement|null} the button that opened it, or what was drawn in its place since */ let openedBy = () => null;
+
+/**
+ * @param {HTMLElement} button has aria-haspopup="menu"; pressed again it closes the menu
+ * @param {string} label
+ * @param {MenuItem[]} items
+ */
+export function toggleMenu(button, label, items) {
+  const again = openedBy() === button;
+  closeMenu();
+  if (again) return;
+  const box = h("div", { class: "menu-list", role: "menu", "aria-label": label, popover: "manual" }, ...items.map(element));
+  // A button within a dialog or a player in full screen has its menu there: nothing else is above these.
+  (button.closest("dialog, [data-menu-home]") ?? document.body).append(box);
+  box.showPopover();
+  place(box, button);
+  open = box;
+  openedBy = placeOf(button);
+  button.setAttribute("aria-expanded", "true");
+  box.addEventListener("keydown", keys);
+  /** @type {HTMLElement} */ (box.querySelector("[aria-checked=true]") ?? box.firstElementChild).focus();
+}
+
+export function closeMenu() {
+  if (!open) return;
+  const hadFocus = open.contains(document.activeElement);
+  const button = openedBy();
+  open.remove();
+  open = null;
+  openedBy = () => null;
+  button?.setAttribute("aria-expanded", "false");
+  if (hadFocus) button?.focus();
+}
+
+/** @param {MenuItem} item */
+function element(item) {
+  const one = item.checked !== undefined;
+  const mark = one ? (item.checked ? icon("check") : h("span", { class: "i" })) : item.icon ? icon(item.icon) : null;
+  const props = { role: one ? "menuitemradio" : "menuitem", "aria-checked": one ? String(item.checked) : null, class: `${item.danger ? "danger" : ""}${item.apart ? " apart" : ""}`.trim(), tabindex: "-1", onclick: () => choose(item) };
+  const inside = [mark, h("span", {}, item.label), item.note && h("span", { class: "t3 s1 m" }, item.note)];
+  return item.href ? h("a", { ...props, href: item.href, download: item.download }, ...inside) : h("button", { ...props, type: "button" }, ...inside);
+}
+
+/** @param {MenuItem} item */
+function choose(item) {
+  // First: what it does may open a dialog, which gives the focus back to what has it now.
+  closeMenu();
+  item.run?.();
+}
+
+/** @param {KeyboardEvent} event */
+function keys(event) {
+  const items = [...(open?.children ?? [])].map((item) => /** @type {HTMLElement} */ (item));
+  const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const to = { ArrowDown: (at + 1) % items.length, ArrowUp: (at - 1 + items.length) % items.length, Home: 0, End: items.length - 1 }[event.key];
+  if (to !== undefined) items[to].focus();
+  else if (event.key === "Escape" || event.key === "Tab") closeMenu();
+  else if (event.key === " ") /** @type {HTMLElement} */ (document.activeElement).click();
+  else return;
+  if (event.key !== "Tab") event.preventDefault();
+  event.stopPropagation();
+}
+
+/**
+ * Under the button, or over it where there is no room; its end at the button's end.
+ * @param {HTMLElement} box
+ * @param {HTMLElement} button
+ */
+function place(box, button) {
+  const [at, own] = [button.getBoundingClientRect(), box.getBoundingClientRect()];
+  const right = document.dir === "rtl" ? at.left + own.width : at.right;
+  const left = Math.min(Math.max(8, right - own.width), innerWidth - own.width - 8);
+  const below = at.bottom + 4;
+  const top = below + own.height > innerHeight - 8 ? Math.max(8, at.top - own.height - 4) : below;
+  box.style.setProperty("--left", `${left}px`);
+  box.style.setProperty("--top-edge", `${top}px`);
+}
+
+document.addEventListener("pointerdown", (event) => {
+  const target = /** @type {Node} */ (event.target);
+  if (open && !open.contains(target) && !openedBy()?.contains(target)) closeMenu();
+});
+/** The page has moved under the menu: it goes with its button, and away with it. @param {Event} event */
+function follow(event) {
+  if (!open || open.contains(/** @type {Node} */ (event.target))) return;
+  const button = openedBy();
+  if (!button) return closeMenu();
+  const { top, bottom, width } = button.getBoundingClientRect();
+  if (width === 0 || bottom < 0 || top > innerHeight) closeMenu();
+  else place(open, button);
+}
+window.addEventListener("resize", closeMenu);
+document.addEventListener("scroll", follow, { capture: true, passive: true });

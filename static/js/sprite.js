@@ -1,0 +1,89 @@
+// The pictures of a sprite sheet: its WebVTT says which piece of the one image belongs to which time.
+
+/** @typedef {{from: number, to: number, x: number, y: number, width: number, height: number}} Cue times in seconds, the rest in pixels */
+
+const CUE = /^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)\s+-->\s+(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)/;
+
+/**
+ * @param {string} text a WebVTT file with media fragments, spatial (`#xywh=`), as players use it for thumbnails
+ * @returns {{image: string, cues: Cue[]}} image: its address as the file has it
+ */
+export function parseSprite(text) {
+  /** @type {Cue[]} */
+  const cues = [];
+  let image = "";
+  const lines = text.split(/\r?\n/);
+  for (let i = 0; i < lines.length; i += 1) {
+    const times = CUE.exec(lines[i]);
+    const piece = times && /^(.*)#xywh=(?:pixel:)?(\d+),(\d+),(\d+),(\d+)/.exec(lines[i + 1] ?? "");
+    if (!times || !piece) continue;
+    const seconds = (/** @type {number} */ at) => Number(times[at] ?? 0) * 3600 + Number(times[at + 1]) * 60 + Number(times[at + 2]);
+    image = piece[1];
+    const [x, y, width, height] = piece.slice(2).map(Number);
+    cues.push({ from: seconds(1), to: seconds(4), x, y, width, height });
+  }
+  return { image, cues };
+}
+
+const KEPT = 20; // sheets; each is a picture of some megabytes once it is decoded
+
+/** @type {Map<string, Promise<Sprite>>} by address, those used last at the end */
+const loaded = new Map();
+
+export class Sprite {
+  /**
+   * @param {HTMLImageElement} image
+   * @param {Cue[]} cues
+   */
+  constructor(image, cues) {
+    this.image = image;
+    this.cues = cues;
+  }
+
+  /**
+   * @param {string} address of the WebVTT
+   * @returns {Promise<Sprite>} the same for the same address
+   * @throws when it cannot be had or has no picture
+   */
+  static load(address) {
+    const known = loaded.get(address);
+    const coming = known ?? Sprite.#fetch(address);
+    loaded.delete(address);
+    loaded.set(address, coming);
+    if (known) return known;
+    for (const old of [...loaded.keys()].slice(0, -KEPT)) loaded.delete(old);
+    coming.catch(() => loaded.delete(address));
+    return coming;
+  }
+
+  /** @param {string} address */
+  static async #fetch(address) {
+    const response = await fetch(address, { credentials: "same-origin" });
+    if (!response.ok) throw new Error(`The preview pictures cannot be had (${response.status}).`);
+    const { image: name, cues } = parseSprite(await response.text());
+    if (!cues.length) throw new Error("There is no preview picture.");
+    const image = new Image();
+    image.src = new URL(name, new URL(address, location.href)).href;
+    await image.decode();
+    return new Sprite(image, cues);
+  }
+
+  /**
+   * @param {number} time seconds
+   * @returns {Cue} the picture of that time; the nearest where there is none
+   */
+  at(time) {
+    return this.cues.find((cue) => time < cue.to) ?? this.cues[this.cues.length - 1];
+  }
+
+  /**
+   * Draw the picture of a time into a canvas, which takes the picture's size.
+   * @param {HTMLCanvasElement} canvas
+   * @param {number} time seconds
+   */
+  draw(canvas, time) {
+    const { x, y, width, height } = this.at(time);
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    canvas.getContext("2d")?.drawImage(this.image, x, y, width, height, 0, 0, width, height);
+  }
+}

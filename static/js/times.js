@@ -1,0 +1,11 @@
+// Times that the server wrote in UTC, told as the reader's clock has them; the full one stays in the title.
+
+import { when } from "./format.js";
+
+/** @param {ParentNode} [root] */
+export function tellTimes(root = document) {
+  for (const element of /** @type {NodeListOf<HTMLTimeElement>} */ (root.querySelectorAll("time[data-when]"))) {
+    if (!element.title) element.title = element.textContent ?? "";
+    element.textContent = when(new Date(element.dateTime));
+  }
+}

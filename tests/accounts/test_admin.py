@@ -1,0 +1,303 @@
+"""The admin: each role's pages, what admins do with users, subscriptions and tokens, and what it leaves behind."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib import admin
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+from django.urls import reverse
+
+from tests.support.api import Api
+from tests.support.factories import make_key, make_user, make_video
+from vodplatform.accounts import services
+from vodplatform.accounts.limits import tier_of
+from vodplatform.accounts.models import ApiToken, Role, Subscription, User
+from vodplatform.base.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+HTML = {"Accept": "text/html"}
+USERS, TOKENS, SUBSCRIPTIONS = (
+    f"/admin/accounts/{name}/" for name in ("user", "apitoken", "subscription")
+)  # fmt: skip
+MODELS = sorted(f"{model._meta.app_label}.{model._meta.model_name}" for model in admin.site._registry)
+
+
+def lists() -> list[str]:
+    """The list page of every model in the admin."""
+    return [reverse(f"admin:{name.replace('.', '_')}_changelist") for name in MODELS]
+
+
+def entering(user: User | None) -> Client:
+    client = Client(headers=HTML)
+    if user:
+        client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def staff(admin_person: User) -> Client:
+    """An admin in the admin."""
+    return entering(admin_person)
+
+
+def act(client: Client, address: str, action: str, *rows: Any) -> Any:
+    """Do an action of a list with some of its rows."""
+    return client.post(address, {"action": action, "_selected_action": [str(row.pk) for row in rows]}, follow=True)
+
+
+class TestWhoSeesWhat:
+    @pytest.mark.parametrize("name", MODELS)
+    def test_admins_see_every_list(self, staff: Client, name: str) -> None:
+        assert staff.get(reverse(f"admin:{name.replace('.', '_')}_changelist")).status_code == 200
+
+    @pytest.mark.parametrize("name", MODELS)
+    @pytest.mark.parametrize("page", ["changelist", "add"])
+    def test_moderators_see_what_their_permissions_name(self, moderator: User, name: str, page: str) -> None:
+        app, model = name.split(".")
+        needed = f"{app}.{'view' if page == 'changelist' else 'add'}_{model}"
+        response = entering(moderator).get(reverse(f"admin:{app}_{model}_{page}"))
+        assert response.status_code == (200 if needed in django_settings.MODERATOR_PERMISSIONS else 403)
+
+    @pytest.mark.parametrize("role", [None, Role.USER])
+    def test_others_see_the_sign_in(self, role: str | None) -> None:
+        client = entering(make_user(role=role) if role else None)
+        for address in ["/admin/", *lists()]:
+            response = client.get(address)
+            assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/admin/login/")
+
+    def test_moderators_see_no_private_videos(self, moderator: User, admin_person: User, owner: User) -> None:
+        video = make_video(owner, title="Mine alone")
+        page = "/admin/catalog/video/"
+        assert "Mine alone" in entering(admin_person).get(page).content.decode()
+        client = entering(moderator)
+        for address in (page, f"{page}{video.pk}/change/"):
+            assert client.get(address).status_code == 403
+        catalogue = "/admin/editorial/cataloguevideo/"
+        assert "Mine alone" not in client.get(catalogue).content.decode()
+        assert client.get(f"{catalogue}{video.pk}/change/").status_code == 302
+
+    def test_an_inactive_admin_is_let_in_nowhere(self) -> None:
+        client = entering(make_user(role=Role.ADMIN))
+        User.objects.update(is_active=False)
+        assert client.get("/admin/").status_code == 302
+
+    def test_what_the_package_behind_the_jwt_keeps_is_not_shown(self) -> None:
+        assert not any(name.startswith("token_blacklist.") for name in MODELS)
+
+    @pytest.mark.parametrize(("role", "sees"), [(Role.ADMIN, True), (Role.MODERATOR, False)])
+    def test_the_sidebar_shows_what_one_may_open(self, role: str, sees: bool) -> None:
+        page = entering(make_user(role=role)).get("/admin/").content.decode()
+        assert 'href="/admin/editorial/cataloguevideo/"' in page
+        for address in (USERS, TOKENS, SUBSCRIPTIONS, "/admin/base/auditentry/"):
+            assert (f'href="{address}"' in page) is sees
+        assert 'href="/compare"' in page
+
+    def test_every_link_of_the_sidebar_leads_somewhere(self, staff: Client) -> None:
+        for section in django_settings.UNFOLD["SIDEBAR"]["navigation"]:
+            for item in section["items"]:
+                assert staff.get(str(item["link"])).status_code == 200, item
+
+    def test_nothing_comes_from_elsewhere(self, staff: Client) -> None:
+        for address in ("/admin/", USERS):
+            page = staff.get(address).content.decode()
+            assert not re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"(?:https?:)?//[^\"]*", page)
+
+
+class TestPermissions:
+    """They follow from the role; a row that somebody left grants nothing."""
+
+    def grant_everything(self, user: User) -> None:
+        group = Group.objects.create(name="all")
+        group.permissions.set(Permission.objects.all())
+        user.groups.add(group)
+        user.user_permissions.set(Permission.objects.all())
+
+    def test_admins_have_all(self, admin_person: User) -> None:
+        assert admin_person.has_perm("accounts.delete_user")
+        assert admin_person.has_module_perms("accounts")
+        assert len(admin_person.get_all_permissions()) == Permission.objects.count()
+
+    def test_moderators_have_exactly_theirs(self, moderator: User) -> None:
+        self.grant_everything(moderator)
+        assert moderator.get_all_permissions() == set(django_settings.MODERATOR_PERMISSIONS)
+        assert moderator.has_perm("editorial.change_cataloguevideo")
+        assert not moderator.has_perm("editorial.delete_cataloguevideo")
+        assert not moderator.has_perm("catalog.view_video")
+        assert not moderator.has_perm("accounts.view_user")
+        assert [moderator.has_module_perms(app) for app in ("editorial", "catalog", "accounts")] == [True, False, False]
+
+    def test_users_have_none(self, owner: User) -> None:
+        self.grant_everything(owner)
+        assert owner.get_all_permissions() == set()
+        assert not owner.has_perm("editorial.view_cataloguevideo")
+        assert not owner.has_module_perms("editorial")
+
+    @pytest.mark.parametrize("role", Role.values)
+    def test_the_inactive_have_none(self, role: str) -> None:
+        user = make_user(role=role, is_active=False)
+        self.grant_everything(user)
+        assert user.get_all_permissions() == set()
+        assert not user.has_perm("editorial.view_cataloguevideo")
+
+    def test_a_moderators_permissions_are_permissions_that_exist(self) -> None:
+        rows = Permission.objects.values_list("content_type__app_label", "codename")
+        assert set(django_settings.MODERATOR_PERMISSIONS) <= {f"{app}.{name}" for app, name in rows}
+
+
+def form_of(user: User, **changes: Any) -> dict[str, Any]:
+    """What the user's page sends back."""
+    return {
+        "username": user.username, "full_name": user.full_name, "avatar_url": "", "email": "", "role": user.role,
+        "is_active": "on", "subscriptions-TOTAL_FORMS": 0, "subscriptions-INITIAL_FORMS": 0, **changes,
+    }  # fmt: skip
+
+
+class TestUsers:
+    def test_a_role_is_changed_and_kept(self, staff: Client, owner: User) -> None:
+        response = staff.post(f"{USERS}{owner.pk}/change/", form_of(owner, role="moderator"))
+        assert response.status_code == 302, response.context["errors"]
+        owner.refresh_from_db()
+        assert (owner.role, owner.is_staff, owner.is_superuser) == ("moderator", True, False)
+        entry = AuditEntry.objects.get(action="role.changed")
+        assert (entry.actor_name, entry.target_id, entry.data) == (
+            "admin", str(owner.pk), {"old": "user", "new": "moderator"}
+        )  # fmt: skip
+
+    def test_flags_and_permissions_are_not_edited_by_hand(self, staff: Client, owner: User) -> None:
+        permission = Permission.objects.first()
+        assert permission
+        changes = {"is_staff": "on", "is_superuser": "on", "user_permissions": [permission.pk]}
+        assert staff.post(f"{USERS}{owner.pk}/change/", form_of(owner, **changes)).status_code == 302
+        owner.refresh_from_db()
+        assert (owner.is_staff, owner.is_superuser, owner.user_permissions.count()) == (False, False, 0)
+
+    def test_an_account_is_made(self, staff: Client) -> None:
+        words = "another good password"
+        inline = {name: value for name, value in form_of(User()).items() if name.startswith("subscriptions-")}
+        form = {"username": "ada", "usable_password": "true", "password1": words, "password2": words, **inline}
+        response = staff.post(f"{USERS}add/", form)
+        assert response.status_code == 302, response.context["errors"]
+        assert User.objects.get(username="ada").check_password(words)
+        assert AuditEntry.objects.filter(action="user.added", actor_name="admin").exists()
+
+    def test_one_that_differs_by_case_alone_is_refused(self, staff: Client, owner: User, other: User) -> None:
+        response = staff.post(f"{USERS}{other.pk}/change/", form_of(other, username="OWNER"))
+        assert response.status_code == 200
+        assert "already exists" in response.content.decode()
+
+    def test_a_deactivated_one_is_signed_out_everywhere(self, staff: Client, owner: User) -> None:
+        key = make_key(owner)
+        staff.post(f"{USERS}{owner.pk}/change/", form_of(owner, is_active=""))
+        assert Api(key).get("/api/v1/me").status_code == 401
+
+    def test_one_goes_with_its_tokens_and_subscriptions(self, staff: Client, owner: User) -> None:
+        services.grant(owner, "pro", None, None)
+        make_key(owner)
+        assert staff.post(f"{USERS}{owner.pk}/delete/", {"post": "yes"}).status_code == 302
+        assert not User.objects.filter(pk=owner.pk).exists()
+        assert AuditEntry.objects.filter(action="user.deleted", target_id=str(owner.pk)).exists()
+
+    @pytest.mark.parametrize(("action", "tier"), [("grant_pro", "pro"), ("grant_enterprise", "enterprise")])
+    def test_a_month_is_granted_to_several(
+        self, staff: Client, owner: User, other: User, action: str, tier: str
+    ) -> None:
+        act(staff, USERS, action, owner, other)
+        for user in (owner, other):
+            row = Subscription.objects.get(user=user)
+            assert tier_of(user) == row.tier == tier
+            assert row.valid_until is not None
+            assert row.valid_until - row.valid_from == pytest.approx(timedelta(days=30), abs=timedelta(seconds=5))
+
+    def test_the_list_shows_the_present_tier_in_as_many_queries_for_many(
+        self, staff: Client, django_assert_max_num_queries: Any
+    ) -> None:
+        make_user("payer", tier="enterprise")
+        for _ in range(30):
+            make_user(tier="pro")
+        with django_assert_max_num_queries(12):
+            page = staff.get(USERS).content.decode()
+        assert page.count(">pro<") + page.count("pro\n") >= 30
+        assert "enterprise" in page
+
+
+class TestSubscriptions:
+    def test_adding_one_grants_it(self, staff: Client, owner: User) -> None:
+        old = services.grant(owner, "enterprise", None, None)
+        form = {"user": owner.pk, "tier": "pro", "valid_until_0": "2999-01-01", "valid_until_1": "00:00"}
+        response = staff.post(f"{SUBSCRIPTIONS}add/", form)
+        assert response.status_code == 302, response.context["errors"]
+        old.refresh_from_db()
+        assert tier_of(owner) == "pro"
+        assert old.valid_until is not None
+        assert AuditEntry.objects.filter(action="subscription.granted", actor_name="admin").count() == 1
+
+    def test_one_that_would_have_ended_is_refused(self, staff: Client, owner: User) -> None:
+        form = {"user": owner.pk, "tier": "pro", "valid_until_0": "2001-01-01", "valid_until_1": "00:00"}
+        response = staff.post(f"{SUBSCRIPTIONS}add/", form)
+        assert response.status_code == 200
+        assert "passed already" in response.content.decode()
+        assert not Subscription.objects.exists()
+
+    def test_one_is_extended_and_ended_by_actions(self, staff: Client, owner: User) -> None:
+        until = services.database_now(owner) + timedelta(days=5)
+        row = services.grant(owner, "pro", until, None)
+        act(staff, SUBSCRIPTIONS, "extend_month", row)
+        row.refresh_from_db()
+        assert row.valid_until == until + timedelta(days=30)
+        act(staff, SUBSCRIPTIONS, "end_now", row)
+        assert tier_of(owner) == "free"
+        done = AuditEntry.objects.filter(actor_name="admin").order_by("id").values_list("action", flat=True)
+        assert list(done) == ["subscription.extended", "subscription.revoked"]
+
+    def test_one_that_cannot_be_extended_is_named(self, staff: Client, owner: User) -> None:
+        page = act(staff, SUBSCRIPTIONS, "extend_month", services.grant(owner, "pro", None, None)).content.decode()
+        assert "no end that could be moved" in page
+
+    def test_the_history_is_read_only(self, staff: Client, owner: User) -> None:
+        row = services.grant(owner, "pro", None, None)
+        page = f"{SUBSCRIPTIONS}{row.pk}"
+        assert staff.get(f"{page}/change/").status_code == 200
+        assert staff.post(f"{page}/change/", {"tier": "enterprise"}).status_code == 403
+        assert staff.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
+        assert tier_of(owner) == "pro"
+
+    def test_the_users_page_shows_it_and_changes_nothing(self, staff: Client, owner: User) -> None:
+        row = services.grant(owner, "pro", None, None)
+        assert "pro" in staff.get(f"{USERS}{owner.pk}/change/").content.decode()
+        forged = {"subscriptions-TOTAL_FORMS": 1, "subscriptions-INITIAL_FORMS": 1, "subscriptions-0-id": row.pk,
+                  "subscriptions-0-tier": "enterprise", "subscriptions-0-user": owner.pk}  # fmt: skip
+        staff.post(f"{USERS}{owner.pk}/change/", form_of(owner, **forged))
+        assert tier_of(owner) == "pro"
+
+
+class TestTokens:
+    def test_they_are_revoked_at_once_and_that_is_kept(self, staff: Client, owner: User) -> None:
+        row, key = ApiToken.issue(owner, name="laptop")
+        act(staff, TOKENS, "revoke", row)
+        assert Api(key).get("/api/v1/me").status_code == 401
+        entry = AuditEntry.objects.get(action="token.revoked")
+        assert (entry.actor_name, entry.target_name) == ("admin", "laptop of owner")
+
+    def test_their_keys_are_nowhere(self, staff: Client, owner: User) -> None:
+        row, key = ApiToken.issue(owner)
+        for address in (TOKENS, f"{TOKENS}{row.pk}/change/"):
+            page = staff.get(address).content.decode()
+            assert key not in page
+            assert row.digest not in page
+
+    def test_none_is_made_or_changed_there(self, staff: Client, owner: User) -> None:
+        row, _ = ApiToken.issue(owner, scopes=["read"])
+        assert staff.get(f"{TOKENS}add/").status_code == 403
+        assert staff.post(f"{TOKENS}{row.pk}/change/", {"scopes": '["admin"]'}).status_code == 403
+
+
+def test_the_corner_warns_in_production(staff: Client, settings: Any) -> None:
+    assert "this machine" in staff.get("/admin/").content.decode()
+    settings.ENVIRONMENT = "production"
+    assert "production" in staff.get("/admin/").content.decode()

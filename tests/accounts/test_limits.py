@@ -1,0 +1,86 @@
+"""Limits: from the subscription that is valid by the database's clock, for one user and for many in one query."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.db.models.functions import Now
+
+from tests.support.factories import make_user
+from vodplatform.accounts import services
+from vodplatform.accounts.limits import limits_of, limits_of_many, plan_of, tier_of, tiers_of_many
+from vodplatform.accounts.models import Subscription, User
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+def period(user: User, tier: str, begins: int, ends: int | None) -> Subscription:
+    """A row as it stands, in days from now, by the database's clock."""
+    until = None if ends is None else Now() + ends * DAY
+    return Subscription.objects.create(user=user, tier=tier, valid_from=Now() + begins * DAY, valid_until=until)
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "tier"),
+    [(-10, None, "pro"), (-10, 10, "pro"), (-10, -1, "free"), (1, 10, "free"), (1, None, "free")],
+)
+def test_a_subscription_counts_within_its_period(owner: User, begins: int, ends: int | None, tier: str) -> None:
+    period(owner, "pro", begins, ends)
+    assert tier_of(owner) == tier
+    assert limits_of(owner) == django_settings.TIER_LIMITS[tier]
+
+
+def test_a_user_of_many_has_the_limits_of_its_own_tier(django_assert_num_queries: Any) -> None:
+    people = {tier: make_user(tier=tier) for tier in ("pro", "enterprise")} | {"free": make_user()}
+    with django_assert_num_queries(1):
+        found = limits_of_many([user.pk for user in people.values()])
+    assert found == {user.pk: django_settings.TIER_LIMITS[tier] for tier, user in people.items()}
+
+
+def test_somebody_elses_subscription_does_not_count(owner: User) -> None:
+    make_user(tier="enterprise")
+    assert tiers_of_many([owner.pk]) == {owner.pk: "free"}
+
+
+def test_of_nobody_there_are_no_limits() -> None:
+    assert limits_of_many([]) == {}
+
+
+def test_changing_the_limits_of_one_does_not_change_the_tier() -> None:
+    user = make_user()
+    limits_of(user)["max_concurrent_jobs"] = 99
+    assert limits_of(user)["max_concurrent_jobs"] == 2
+
+
+class TestPlan:
+    def test_without_a_subscription_it_is_free_and_stays(self, owner: User) -> None:
+        assert plan_of(owner) == {"tier": "free", "valid_until": None, "next_tier": None}
+
+    def test_a_subscription_without_end_has_no_next(self, owner: User) -> None:
+        services.grant(owner, "pro", None, None)
+        assert plan_of(owner) == {"tier": "pro", "valid_until": None, "next_tier": None}
+
+    def test_after_the_last_subscription_comes_free(self, owner: User) -> None:
+        until = services.database_now(owner) + 30 * DAY
+        services.grant(owner, "pro", until, None)
+        assert plan_of(owner) == {"tier": "pro", "valid_until": until, "next_tier": "free"}
+
+    def test_what_begins_as_it_ends_is_next(self, owner: User) -> None:
+        until = services.database_now(owner) + 30 * DAY
+        services.grant(owner, "pro", until, None)
+        services.grant(owner, "enterprise", None, None, begins=until)
+        assert plan_of(owner) == {"tier": "pro", "valid_until": until, "next_tier": "enterprise"}
+
+    def test_with_a_gap_between_comes_free_first(self, owner: User) -> None:
+        until = services.database_now(owner) + 30 * DAY
+        services.grant(owner, "pro", until, None)
+        services.grant(owner, "enterprise", None, None, begins=until + DAY)
+        assert plan_of(owner)["next_tier"] == "free"
+
+    def test_what_has_not_begun_is_not_the_plan(self, owner: User) -> None:
+        period(owner, "pro", 1, None)
+        assert plan_of(owner)["tier"] == "free"

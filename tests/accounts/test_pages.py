@@ -1,0 +1,279 @@
+"""Signing in and up, the password and the account's page: what they let in, where they lead, what they leave behind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.support.api import Api, refused
+from tests.support.factories import PASSWORD, make_key, make_user, make_video
+from vodplatform.accounts import jwt, services
+from vodplatform.accounts.models import ApiToken, User
+from vodplatform.base import throttles
+from vodplatform.base.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+HTML = {"Accept": "text/html"}
+NEW = {"username": "ada", "password1": PASSWORD, "password2": PASSWORD}
+ELSEWHERE = [
+    "https://evil.example/",
+    "//evil.example",
+    "/\\evil.example",
+    "javascript:alert(1)",
+    "http:///evil.example",
+]
+
+
+@pytest.fixture
+def browser() -> Client:
+    return Client(headers=HTML)
+
+
+@pytest.fixture
+def throttled(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Few attempts, nothing counted yet, all in one moment: no minute ends meanwhile."""
+    monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: 1_800_000_000.0))
+    settings.THROTTLES_ON = True
+    settings.THROTTLES = {**settings.THROTTLES, "sign_in_name": 2, "sign_in_address": 4}
+    throttles.forget()
+    yield
+    throttles.forget()
+
+
+def actions() -> list[tuple[str, str]]:
+    return list(AuditEntry.objects.order_by("id").values_list("action", "actor_name"))
+
+
+def is_signed_in(client: Client) -> bool:
+    return "_auth_user_id" in client.session
+
+
+class TestSigningIn:
+    def test_it_leads_on_and_is_kept(self, browser: Client, owner: User) -> None:
+        response = browser.post("/login", {"username": "owner", "password": PASSWORD})
+        assert (response.status_code, response["Location"]) == (302, "/compare")
+        assert actions() == [("sign_in", "owner")]
+        assert AuditEntry.objects.get().data == {"by": "session"}
+
+    def test_a_wrong_password_is_kept_without_it(self, browser: Client, owner: User) -> None:
+        assert browser.post("/login", {"username": "owner", "password": "not mine"}).status_code == 200
+        assert actions() == [("sign_in.failed", "")]
+        assert "not mine" not in str(AuditEntry.objects.values().get())
+        assert not is_signed_in(browser)
+
+    @pytest.mark.parametrize("address", ELSEWHERE)
+    def test_it_never_leads_elsewhere(self, browser: Client, owner: User, address: str) -> None:
+        response = browser.post("/login", {"username": "owner", "password": PASSWORD, "next": address})
+        assert response["Location"] == "/compare"
+
+    def test_signing_out_is_kept(self, browser: Client, owner: User) -> None:
+        browser.force_login(owner)
+        assert browser.post("/logout").status_code == 302
+        assert actions() == [("sign_out", "owner")]
+        assert not is_signed_in(browser)
+
+    def test_a_name_has_so_many_attempts_a_minute(self, browser: Client, owner: User, throttled: None) -> None:
+        for _ in range(2):
+            assert browser.post("/login", {"username": "owner", "password": "wrong"}).status_code == 200
+        response = browser.post("/login", {"username": "Owner ", "password": PASSWORD})
+        assert response.status_code == 429
+        assert int(response["Retry-After"]) >= 1
+        assert not is_signed_in(browser)
+        assert browser.post("/login", {"username": "other", "password": "x"}).status_code == 200
+
+    def test_token_jwt_page_and_admin_count_together(self, browser: Client, owner: User, throttled: None) -> None:
+        wrong = {"username": "owner", "password": "wrong"}
+        assert Api().post("/api/auth/token", wrong).status_code == 401
+        assert Api().post("/api/auth/jwt", wrong).status_code == 401
+        for path in ("/api/auth/token", "/api/auth/jwt"):
+            assert refused(Api().post(path, {**wrong, "password": PASSWORD}), 429, "throttled")["retry_after"] >= 1
+        for path in ("/login", "/admin/login/"):
+            response = browser.post(path, {"username": "owner", "password": PASSWORD})
+            assert (response.status_code, response.has_header("Retry-After")) == (429, True)
+
+
+class TestAdminDoor:
+    def test_it_signs_staff_in_and_keeps_it(self, browser: Client, moderator: User) -> None:
+        response = browser.post("/admin/login/?next=/admin/", {"username": "moderator", "password": PASSWORD})
+        assert (response.status_code, response["Location"]) == (302, "/admin/")
+        assert actions() == [("sign_in", "moderator")]
+
+    def test_it_lets_in_nobody_else_and_keeps_that(self, browser: Client, owner: User) -> None:
+        assert browser.post("/admin/login/", {"username": "owner", "password": PASSWORD}).status_code == 200
+        assert not is_signed_in(browser)
+        assert actions() == [("sign_in.failed", "")]
+
+    def test_its_other_doors_are_the_sites(self, browser: Client, moderator: User) -> None:
+        browser.force_login(moderator)
+        assert browser.get("/admin/password_change/")["Location"] == "/account/password"
+        browser.post("/admin/logout/")
+        assert actions() == [("sign_out", "moderator")]
+
+
+class TestSigningUp:
+    def test_it_makes_an_account_and_signs_it_in(self, browser: Client) -> None:
+        assert browser.get("/signup").status_code == 200
+        response = browser.post("/signup", {**NEW, "full_name": "Ada Lovelace"})
+        assert (response.status_code, response["Location"]) == (302, "/compare")
+        user = User.objects.get()
+        assert (user.username, user.full_name, user.role, user.is_staff) == ("ada", "Ada Lovelace", "user", False)
+        assert user.check_password(PASSWORD)
+        assert is_signed_in(browser)
+        assert actions() == [("sign_up", "ada")]
+
+    def test_it_leads_to_where_one_wanted_to_go(self, browser: Client) -> None:
+        assert browser.post("/signup", {**NEW, "next": "/compare?new"})["Location"] == "/compare?new"
+
+    @pytest.mark.parametrize("address", ELSEWHERE)
+    def test_it_never_leads_elsewhere(self, browser: Client, address: str) -> None:
+        assert browser.post("/signup", {**NEW, "next": address})["Location"] == "/compare"
+        assert browser.get(f"/signup?next={address}")["Location"] == "/compare"
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"username": ""}, {"username": "owner"}, {"username": "OWNER"}, {"username": "ｏｗｎｅｒ"},
+            {"username": "a b"}, {"username": "a\nb"}, {"username": "a\x00b"}, {"username": "x" * 151},
+            {"username": "a\u202eb"}, {"password1": ""}, {"password2": "another"},
+            {"password1": "short", "password2": "short"}, {"password1": "password", "password2": "password"},
+            {"username": "correcthorse", "password1": "correcthorse", "password2": "correcthorse"},
+            {"full_name": "x" * 151}, {"full_name": "a\x07"}, {"full_name": "a\u202eb"},
+        ],
+        ids=lambda fields: str(fields)[:40],
+    )  # fmt: skip
+    def test_a_bad_one_is_refused_on_the_page(self, browser: Client, owner: User, fields: dict[str, str]) -> None:
+        response = browser.post("/signup", {**NEW, **fields})
+        assert response.status_code == 200
+        assert response.context["form"].errors
+        assert User.objects.count() == 1
+        assert not is_signed_in(browser)
+
+    @pytest.mark.parametrize("field", ["role", "is_staff", "is_superuser", "groups", "tier"])
+    def test_nobody_makes_himself_more_than_a_user(self, browser: Client, field: str) -> None:
+        browser.post("/signup", {**NEW, field: "admin"})
+        user = User.objects.get()
+        assert (user.role, user.is_staff, user.is_superuser) == ("user", False, False)
+
+    def test_who_is_signed_in_needs_none(self, browser: Client, owner: User) -> None:
+        browser.force_login(owner)
+        assert browser.get("/signup")["Location"] == "/compare"
+        assert browser.post("/signup", NEW)["Location"] == "/compare"
+        assert User.objects.count() == 1
+
+    def test_it_can_be_switched_off(self, browser: Client, settings: Any) -> None:
+        settings.SIGNUP = False
+        for response in (browser.get("/signup"), browser.post("/signup", NEW)):
+            assert response.status_code == 404
+            assert response["Content-Type"].startswith("text/html")
+        assert not User.objects.exists()
+        assert b"/signup" not in browser.get("/login").content
+
+    def test_an_address_has_so_many_attempts_a_minute(self, browser: Client, throttled: None) -> None:
+        for number in range(4):
+            Client().post("/signup", {**NEW, "username": f"ada{number}"})
+        assert User.objects.count() == 4
+        response = browser.post("/signup", NEW)
+        assert response.status_code == 429
+        assert int(response["Retry-After"]) >= 1
+        assert User.objects.count() == 4
+
+    def test_of_two_who_take_one_name_at_once_the_second_is_told(
+        self, browser: Client, owner: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # Between the form's check and the row there is a moment; the constraint is what holds then.
+        monkeypatch.setattr(User, "clean", lambda self: None)
+        monkeypatch.setattr("django.contrib.auth.forms.UserCreationForm.clean_username", lambda self: "OWNER")
+        response = browser.post("/signup", {**NEW, "username": "OWNER"})
+        assert response.status_code == 200
+        assert "already exists" in str(response.context["form"].errors["username"])
+
+    def test_a_forged_form_is_refused(self) -> None:
+        assert Client(enforce_csrf_checks=True).post("/signup", NEW).status_code == 403
+
+
+class TestPassword:
+    FORM = {
+        "old_password": PASSWORD,
+        "new_password1": "another good password",
+        "new_password2": "another good password",
+    }
+
+    def test_it_is_changed_and_this_browser_stays_signed_in(self, browser: Client, owner: User) -> None:
+        browser.force_login(owner)
+        assert browser.get("/account/password").status_code == 200
+        response = browser.post("/account/password", self.FORM)
+        assert (response.status_code, response["Location"]) == (302, "/account")
+        owner.refresh_from_db()
+        assert owner.check_password("another good password")
+        assert browser.get("/account").status_code == 200
+        assert actions() == [("password.changed", "owner")]
+
+    def test_other_sessions_and_jwts_end_and_tokens_go_on(self, browser: Client, owner: User) -> None:
+        elsewhere = Client()
+        for client in (browser, elsewhere):
+            client.force_login(owner)
+        key, access = make_key(owner), Api()
+        access.headers = {"Authorization": f"Bearer {jwt.issue(owner, ['read']).access}"}
+        browser.post("/account/password", self.FORM)
+        assert elsewhere.get("/api/v1/me").status_code == 401
+        assert access.get("/api/v1/me").status_code == 401
+        assert Api(key).get("/api/v1/me").status_code == 200
+
+    @pytest.mark.parametrize("fields", [{"old_password": "wrong"}, {"new_password2": "x"}], ids=str)
+    def test_a_bad_one_is_refused_on_the_page(self, browser: Client, owner: User, fields: dict[str, str]) -> None:
+        browser.force_login(owner)
+        assert browser.post("/account/password", {**self.FORM, **fields}).status_code == 200
+        owner.refresh_from_db()
+        assert owner.check_password(PASSWORD)
+        # Somebody who does not know the old one is worth an entry; a slip of the fingers is not.
+        assert actions() == ([("password.refused", "owner")] if "old_password" in fields else [])
+
+
+@pytest.mark.parametrize("path", ["/account", "/account/password"])
+def test_who_is_not_signed_in_is_sent_to_do_so(browser: Client, path: str) -> None:
+    response = browser.get(path)
+    assert (response.status_code, response["Location"]) == (302, f"/login?next={path}")
+
+
+class TestAccountPage:
+    def test_it_has_profile_tokens_plan_use_and_limits(self, browser: Client, owner: User, other: User) -> None:
+        services.grant(owner, "pro", None, None)
+        make_key(owner, name="laptop")
+        make_key(other, name="somebody else's")
+        revoked, _ = ApiToken.issue(owner, name="revoked")
+        services.revoke_tokens([revoked], by=owner)
+        make_video(owner, source="stored", file_size=77)
+        browser.force_login(owner)
+        response = browser.get("/account")
+        assert response.status_code == 200
+        context = response.context
+        assert context["profile"] == owner
+        assert [token.name for token in context["tokens"]] == ["laptop"]
+        assert context["plan"] == {"tier": "pro", "valid_until": None, "next_tier": None}
+        assert context["usage"]["storage_bytes"] == 77
+        assert context["limits"]["max_concurrent_jobs"] == 4
+
+    def test_it_takes_as_many_queries_for_many_tokens_as_for_one(
+        self, browser: Client, owner: User, django_assert_max_num_queries: Any
+    ) -> None:
+        browser.force_login(owner)
+        for _ in range(30):
+            make_key(owner)
+        with django_assert_max_num_queries(9):
+            response = browser.get("/account")
+        assert len(re.findall(r"<tr", response.content.decode())) >= 30
+
+    def test_it_only_shows(self, browser: Client, owner: User) -> None:
+        browser.force_login(owner)
+        assert browser.post("/account").status_code == 405
+
+
+def test_somebody_of_another_case_cannot_sign_in_as_the_first(browser: Client) -> None:
+    make_user("Ada")
+    browser.post("/login", {"username": "ada", "password": PASSWORD})
+    assert not is_signed_in(browser)

@@ -1,0 +1,162 @@
+"""Subscriptions: granted, extended and revoked; no two of a user's periods overlap, and rows are the history."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import hypothesis.strategies as st
+import pytest
+from django.db import connections
+from hypothesis import given
+from hypothesis.extra.django import TestCase
+
+from tests.support.factories import make_user
+from vodplatform.accounts import services
+from vodplatform.accounts.limits import tier_of
+from vodplatform.accounts.models import Subscription, User
+from vodplatform.base.errors import DomainError
+from vodplatform.base.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def now(owner: User) -> datetime:
+    return services.database_now(owner)
+
+
+def periods(user: User) -> list[tuple[str, datetime, datetime | None]]:
+    rows = Subscription.objects.filter(user=user).order_by("valid_from")
+    return list(rows.values_list("tier", "valid_from", "valid_until"))
+
+
+class TestGranting:
+    def test_it_holds_at_once(self, owner: User, admin_person: User) -> None:
+        services.grant(owner, "pro", None, admin_person)
+        assert tier_of(owner) == "pro"
+
+    def test_it_ends_the_present_one_and_keeps_it_as_history(self, owner: User, now: datetime) -> None:
+        first = services.grant(owner, "enterprise", None, None)
+        second = services.grant(owner, "pro", now + 30 * DAY, None)
+        first.refresh_from_db()
+        assert first.valid_until == second.valid_from
+        assert tier_of(owner) == "pro"
+        assert [tier for tier, _, _ in periods(owner)] == ["enterprise", "pro"]
+
+    def test_it_cuts_the_beginning_of_one_that_goes_on_longer(self, owner: User, now: datetime) -> None:
+        later = services.grant(owner, "pro", now + 30 * DAY, None, begins=now + 10 * DAY)
+        services.grant(owner, "enterprise", now + 20 * DAY, None)
+        later.refresh_from_db()
+        assert (later.valid_from, later.valid_until) == (now + 20 * DAY, now + 30 * DAY)
+
+    def test_one_that_it_covers_whole_goes(self, owner: User, now: datetime) -> None:
+        services.grant(owner, "pro", now + 30 * DAY, None, begins=now + 10 * DAY)
+        services.grant(owner, "enterprise", now + 40 * DAY, None)
+        assert [tier for tier, _, _ in periods(owner)] == ["enterprise"]
+
+    def test_one_that_begins_as_it_ends_is_left_alone(self, owner: User, now: datetime) -> None:
+        services.grant(owner, "pro", None, None, begins=now + 10 * DAY)
+        services.grant(owner, "enterprise", now + 10 * DAY, None)
+        assert [(tier, until) for tier, _, until in periods(owner)] == [("enterprise", now + 10 * DAY), ("pro", None)]
+
+    @pytest.mark.parametrize("days", [0, -1])
+    def test_one_that_would_end_before_it_begins_is_refused(self, owner: User, now: datetime, days: int) -> None:
+        services.grant(owner, "pro", None, None)
+        with pytest.raises(DomainError):
+            services.grant(owner, "enterprise", now + days * DAY, None)
+        assert tier_of(owner) == "pro"
+
+    def test_somebody_elses_are_left_alone(self, owner: User, other: User) -> None:
+        services.grant(other, "pro", None, None)
+        services.grant(owner, "enterprise", None, None)
+        assert tier_of(other) == "pro"
+
+    def test_it_is_in_the_audit_log(self, owner: User, admin_person: User) -> None:
+        services.grant(owner, "pro", None, admin_person)
+        entry = AuditEntry.objects.get(action="subscription.granted")
+        assert (entry.actor_name, entry.target_id, entry.data["tier"]) == ("admin", str(owner.pk), "pro")
+
+
+class TestExtending:
+    def test_it_moves_the_end(self, owner: User, now: datetime) -> None:
+        row = services.grant(owner, "pro", now + 5 * DAY, None)
+        assert services.extend(row, 30 * DAY, None).valid_until == now + 35 * DAY
+        assert AuditEntry.objects.filter(action="subscription.extended").exists()
+
+    def test_the_next_one_begins_later(self, owner: User, now: datetime) -> None:
+        row = services.grant(owner, "pro", now + 5 * DAY, None)
+        following = services.grant(owner, "enterprise", None, None, begins=now + 5 * DAY)
+        services.extend(row, 30 * DAY, None)
+        following.refresh_from_db()
+        assert following.valid_from == now + 35 * DAY
+
+    def test_one_that_is_over_or_has_no_end_is_refused(self, owner: User, other: User, now: datetime) -> None:
+        over = Subscription.objects.create(user=owner, tier="pro", valid_from=now - 9 * DAY, valid_until=now - DAY)
+        for row in (over, services.grant(other, "pro", None, None)):
+            with pytest.raises(DomainError, match="ended"):
+                services.extend(row, DAY, None)
+
+
+class TestRevoking:
+    def test_it_ends_now_and_stays_as_history(self, owner: User) -> None:
+        row = Subscription.objects.create(user=owner, tier="pro", valid_from=services.database_now(owner) - DAY)
+        services.revoke(row, None)
+        assert tier_of(owner) == "free"
+        row.refresh_from_db()
+        assert row.valid_until is not None
+        assert AuditEntry.objects.filter(action="subscription.revoked", target_id=str(owner.pk)).exists()
+
+    def test_one_granted_a_moment_ago_ends_too(self, owner: User) -> None:
+        services.revoke(services.grant(owner, "pro", None, None), None)
+        assert tier_of(owner) == "free"
+
+    def test_one_that_has_not_begun_goes(self, owner: User, now: datetime) -> None:
+        services.revoke(services.grant(owner, "pro", None, None, begins=now + DAY), None)
+        assert periods(owner) == []
+
+    def test_one_that_is_over_is_refused(self, owner: User, now: datetime) -> None:
+        row = Subscription.objects.create(user=owner, tier="pro", valid_from=now - 9 * DAY, valid_until=now - DAY)
+        with pytest.raises(DomainError, match="ended"):
+            services.revoke(row, None)
+
+
+class TestAnyOrder(TestCase):
+    """Whatever is granted in whatever order, periods never overlap and the last grant holds where it reaches."""
+
+    @given(
+        st.lists(
+            st.tuples(st.sampled_from(["pro", "enterprise"]), st.integers(0, 20), st.none() | st.integers(1, 20)),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    def test_periods_never_overlap(self, grants: list[tuple[str, int, int | None]]) -> None:
+        user = make_user()
+        now = services.database_now(user)
+        for tier, begins, length in grants:
+            until = None if length is None else now + (begins + length) * DAY
+            last = services.grant(user, tier, until, None, begins=now + begins * DAY)
+        found = periods(user)
+        for (_, _, until), (_, begins, _) in pairwise(found):
+            self.assertIsNotNone(until)
+            self.assertLessEqual(until, begins)
+        self.assertIn((last.tier, last.valid_from, last.valid_until), found)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_grants_at_once_leave_one_present_period(owner: User) -> None:
+    def grant(tier: str) -> None:
+        try:
+            services.grant(owner, tier, None, None)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=grant, args=[tier]) for tier in ("pro", "enterprise") * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Subscription.objects.current().filter(user=owner).count() == 1

@@ -1,0 +1,308 @@
+"""POST /api/auth/ws-ticket, and what a ticket opens: one socket, within a minute, while what is behind it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.test import Client
+
+from jobs_app.record import EVERYBODYS_JOBS, owners_group_name
+from sessions_app.comparison.models import ComparisonSession
+from tests.support.api import Api, refused
+from tests.support.factories import PASSWORD, make_key, make_session
+from tests.support.sockets import ask, connected, first_close, next_message, socket
+from tests.support.waiting import wait_until
+from vodplatform.accounts import jwt, realtime, services, tickets
+from vodplatform.accounts.credentials import Credential
+from vodplatform.accounts.models import ApiToken, User, WsTicket
+from vodplatform.base.publish import publish
+
+pytestmark = pytest.mark.django_db(transaction=True)
+TICKET = "/api/auth/ws-ticket"
+
+
+@pytest.fixture
+def session(owner: User) -> ComparisonSession:
+    return make_session(owner)
+
+
+@pytest.fixture
+def path(session: ComparisonSession) -> str:
+    return f"/ws/sessions/{session.session_id}/"
+
+
+def ticket_of(api: Api) -> str:
+    response = api.post(TICKET)
+    assert response.status_code == 200, response.content
+    return str(response.json()["ticket"])
+
+
+def browser_of(user: User) -> Api:
+    """Signed in by cookie, with a CSRF token in each header."""
+    api = Api()
+    assert api.client.login(username=user.username, password=PASSWORD)
+    api.client.get("/compare")
+    api.headers = {"X-CSRFToken": api.client.cookies["csrftoken"].value}
+    return api
+
+
+def bearer_of(user: User, scopes: list[str] | None = None) -> Api:
+    api = Api()
+    api.headers = {"Authorization": f"Bearer {jwt.issue(user, scopes or ['read']).access}"}
+    return api
+
+
+MAKERS: dict[str, Callable[[User], Api]] = {
+    "token": lambda user: Api(make_key(user, scopes=["read"])), "jwt": bearer_of, "session": browser_of
+}  # fmt: skip
+
+
+class TestGiving:
+    @pytest.mark.parametrize("kind", list(MAKERS))
+    def test_whoever_is_signed_in_gets_one_for_a_minute(self, owner: User, kind: str) -> None:
+        response = MAKERS[kind](owner).post(TICKET)
+        assert response.status_code == 200
+        body = response.json()
+        assert set(body) == {"ticket", "expires_at"}
+        assert len(body["ticket"]) > 40
+        left = datetime.fromisoformat(body["expires_at"]) - services.database_now(owner)
+        assert timedelta(seconds=50) < left <= timedelta(seconds=60)
+
+    def test_only_its_hash_is_kept(self, api: Api) -> None:
+        text = ticket_of(api)
+        assert WsTicket.objects.get().digest == ApiToken.digest_of(text)
+        assert text not in str(WsTicket.objects.values().get())
+
+    def test_nobody_gets_none(self, anonymous: Api) -> None:
+        refused(anonymous.post(TICKET), 401, "unauthenticated")
+
+    def test_a_token_that_may_not_even_read_gets_none(self, owner: User) -> None:
+        refused(Api(make_key(owner, scopes=[])).post(TICKET), 403, "scope_required")
+
+    def test_a_browser_needs_its_csrf_token(self, owner: User) -> None:
+        api = browser_of(owner)
+        api.headers = {}
+        refused(api.post(TICKET), 403, "csrf_failed")
+
+    def test_old_ones_go(self, api: Api, owner: User) -> None:
+        ticket_of(api)
+        WsTicket.objects.update(expires_at=Now() - timedelta(seconds=1))
+        ticket_of(api)
+        assert WsTicket.objects.count() == 1
+        WsTicket.objects.update(expires_at=Now() - timedelta(seconds=1))
+        assert tickets.purge() == 1
+
+
+class TestOpening:
+    @pytest.mark.parametrize("kind", list(MAKERS))
+    async def test_it_lets_in(self, path: str, owner: User, kind: str) -> None:
+        text = await ask(lambda: ticket_of(MAKERS[kind](owner)))
+        async with connected(f"{path}?ticket={text}") as communicator:
+            assert (await next_message(communicator))["type"] == "session"
+
+    async def test_it_needs_no_origin(self, path: str, api: Api) -> None:
+        text = await ask(lambda: ticket_of(api))
+        async with connected(f"{path}?ticket={text}", headers={"origin": "https://app.example"}) as communicator:
+            assert (await next_message(communicator))["type"] == "session"
+
+    async def test_a_second_socket_is_closed_with_4401(self, path: str, api: Api) -> None:
+        text = await ask(lambda: ticket_of(api))
+        async with connected(f"{path}?ticket={text}") as communicator:
+            await next_message(communicator)
+            assert await first_close(socket(f"{path}?ticket={text}")) == 4401
+
+    async def test_it_is_used_up_even_where_the_thing_is_not_yours(self, path: str, other_api: Api) -> None:
+        text = await ask(lambda: ticket_of(other_api))
+        assert await first_close(socket(f"{path}?ticket={text}")) == 4404
+        assert await ask(WsTicket.objects.count) == 0
+
+    async def test_a_late_one_is_closed_with_4401(self, path: str, api: Api) -> None:
+        text = await ask(lambda: ticket_of(api))
+        await ask(lambda: WsTicket.objects.update(expires_at=Now() - timedelta(milliseconds=1)))
+        assert await first_close(socket(f"{path}?ticket={text}")) == 4401
+
+    @pytest.mark.parametrize("text", ["x", "%00", "%ff", "", "a&ticket=b", "x" * 3000])
+    async def test_a_wrong_one_is_closed_with_4401(self, path: str, text: str) -> None:
+        assert await first_close(socket(f"{path}?ticket={text}")) == 4401
+
+    async def test_a_wrong_one_is_not_helped_by_a_cookie(self, path: str, owner: User) -> None:
+        cookie = await ask(lambda: browser_of(owner).client.cookies["sessionid"].value)
+        headers = {"cookie": f"sessionid={cookie}", "origin": "http://vod.example", "host": "vod.example"}
+        assert await first_close(socket(f"{path}?ticket=wrong", headers=headers)) == 4401
+
+    async def test_of_a_token_without_the_admin_scope_it_stays_without(self, path: str, admin_person: User) -> None:
+        small = await ask(lambda: ticket_of(Api(make_key(admin_person, scopes=["write"]))))
+        assert await first_close(socket(f"{path}?ticket={small}")) == 4404
+        whole = await ask(lambda: ticket_of(Api(make_key(admin_person))))
+        async with connected(f"{path}?ticket={whole}") as communicator:
+            await next_message(communicator)
+
+    async def test_it_opens_no_api_call_and_no_byte_door(self, api: Api) -> None:
+        text = await ask(lambda: ticket_of(api))
+        response = await ask(lambda: Api().get(f"/api/v1/me?ticket={text}"))
+        assert response.status_code == 401
+        assert await ask(WsTicket.objects.count) == 1
+
+
+def test_of_two_who_show_it_at_once_one_gets_in(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    delete, all_have_read = QuerySet.delete, threading.Barrier(8, timeout=10)
+
+    def delete_together(rows: Any) -> Any:
+        if rows.model is WsTicket:
+            all_have_read.wait()
+        return delete(rows)
+
+    credential = Credential("token", str(ApiToken.issue(owner)[0].pk))
+    text, _ = tickets.issue(owner, credential)
+    monkeypatch.setattr(QuerySet, "delete", delete_together)
+    found: list[Credential | None] = []
+
+    def redeem() -> None:
+        try:
+            found.append(tickets.redeem(text))
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=redeem) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [each for each in found if each] == [credential]
+    assert len(found) == 8
+
+
+class TestEnding:
+    """What is behind the ticket is asked again each minute, in these tests at once."""
+
+    @pytest.fixture(autouse=True)
+    def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(realtime, "RECHECK_SECONDS", 0.1)
+
+    async def closes(self, path: str, maker: Callable[[User], Api], owner: User, change: Callable[[], Any]) -> int:
+        """The code with which a socket that was opened by a ticket is closed after a change."""
+        text = await ask(lambda: ticket_of(maker(owner)))
+        async with connected(f"{path}?ticket={text}") as communicator:
+            await next_message(communicator)
+            await ask(change)
+            event = await communicator.receive_output(10)
+            assert event["type"] == "websocket.close", event
+            return int(event["code"])
+
+    async def test_a_revoked_token_ends_it(self, path: str, owner: User) -> None:
+        revoke = lambda: ApiToken.objects.update(revoked_at=Now())  # noqa: E731
+        assert await self.closes(path, MAKERS["token"], owner, revoke) == 4401
+
+    async def test_an_expired_token_ends_it(self, path: str, owner: User) -> None:
+        expire = lambda: ApiToken.objects.update(expires_at=Now())  # noqa: E731
+        assert await self.closes(path, MAKERS["token"], owner, expire) == 4401
+
+    async def test_a_sign_out_ends_it(self, path: str, owner: User) -> None:
+        api = await ask(browser_of, owner)
+        assert await self.closes(path, lambda user: api, owner, api.client.logout) == 4401
+
+    @pytest.mark.parametrize("kind", ["jwt", "session"])
+    async def test_a_changed_password_ends_it(self, path: str, owner: User, kind: str) -> None:
+        def change() -> None:
+            owner.set_password("another good password")
+            owner.save()
+
+        assert await self.closes(path, MAKERS[kind], owner, change) == 4401
+
+    @pytest.mark.parametrize("kind", list(MAKERS))
+    async def test_a_deactivated_account_ends_it(self, path: str, owner: User, kind: str) -> None:
+        assert await self.closes(path, MAKERS[kind], owner, lambda: User.objects.update(is_active=False)) == 4401
+
+    async def test_the_end_of_the_jwt_ends_it(self, path: str, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(jwt._Access, "lifetime", timedelta(seconds=3))
+        assert await self.closes(path, MAKERS["jwt"], owner, lambda: None) == 4401
+
+    async def test_one_that_still_holds_goes_on(self, path: str, api: Api, session: ComparisonSession) -> None:
+        text = await ask(lambda: ticket_of(api))
+        async with connected(f"{path}?ticket={text}") as communicator:
+            await next_message(communicator)
+            before = await ask(lambda: ApiToken.objects.filter(user=session.owner).update(last_used_at=None))
+            assert before == 1
+            # A check notes that the token was used: then the socket has been looked at again.
+            await ask(lambda: wait_until(ApiToken.objects.filter(last_used_at__isnull=False).exists))
+            await ask(lambda: api.patch(f"/api/sessions/multi-vod/{session.session_id}", {"name": "Still here"}))
+            assert (await next_message(communicator))["session"]["name"] == "Still here"
+
+    async def test_who_is_no_admin_any_more_hears_of_nobody_elses_jobs(self, admin_person: User) -> None:
+        def demote() -> None:
+            admin_person.role = "user"
+            admin_person.save()
+
+        async with connected("/ws/jobs/", key=await ask(make_key, admin_person)) as communicator:
+            assert (await next_message(communicator))["type"] == "jobs"
+            await ask(demote)
+            # Two more lists: the second was taken by a check that began after the change.
+            for _ in range(2):
+                assert (await next_message(communicator))["type"] == "jobs"
+            await ask(lambda: publish([EVERYBODYS_JOBS], {"type": "job", "revision": 1, "job": "another's"}))
+            await ask(
+                lambda: publish([owners_group_name(admin_person.pk)], {"type": "job", "revision": 1, "job": "own"})
+            )
+            async with asyncio.timeout(10):
+                heard = await next_message(communicator)
+                while heard["type"] == "jobs":
+                    heard = await next_message(communicator)
+            assert heard["job"] == "own"
+
+
+class TestHosts:
+    """A Host that is none of ours signs in nobody, whatever it carries: such a page reads nothing here."""
+
+    @pytest.fixture(autouse=True)
+    def one_host(self, settings: Any) -> None:
+        settings.ALLOWED_HOSTS = ["vod.example", "[::1]"]
+
+    @pytest.mark.parametrize("host", ["evil.example", "vod.example.evil.example", "", "vod.example:80:80", "127.0.0.1"])
+    async def test_another_is_closed_with_4401(self, path: str, owner: User, host: str) -> None:
+        client = Client()
+        await ask(lambda: client.force_login(owner))
+        cookie = f"sessionid={client.cookies['sessionid'].value}"
+        headers = {"cookie": cookie, "origin": f"http://{host}", "host": host}
+        assert await first_close(socket(path, headers=headers)) == 4401
+        assert await first_close(socket(path, key=await ask(make_key, owner), headers={"host": host})) == 4401
+
+    @pytest.mark.parametrize("host", ["vod.example", "VOD.example:8000", "[::1]:8000"])
+    async def test_ours_lets_in(self, path: str, owner: User, host: str) -> None:
+        client = Client()
+        await ask(lambda: client.force_login(owner))
+        cookie = f"sessionid={client.cookies['sessionid'].value}"
+        headers = {"cookie": cookie, "origin": f"http://{host}", "host": host}
+        async with connected(path, headers=headers) as communicator:
+            assert (await next_message(communicator))["type"] == "session"
+
+
+class TestHeaders:
+    async def test_a_jwt_in_the_header_lets_in(self, path: str, owner: User) -> None:
+        access = (await ask(lambda: jwt.issue(owner, ["read"]))).access
+        async with connected(path, headers={"authorization": f"Bearer {access}"}) as communicator:
+            assert (await next_message(communicator))["type"] == "session"
+
+    async def test_a_refresh_token_is_closed_with_4401(self, path: str, owner: User) -> None:
+        refresh = (await ask(lambda: jwt.issue(owner, ["read"]))).refresh
+        assert await first_close(socket(path, headers={"authorization": f"Bearer {refresh}"})) == 4401
+
+    async def test_a_token_that_may_not_read_is_closed_with_4401(self, path: str, owner: User) -> None:
+        assert await first_close(socket(path, key=await ask(lambda: make_key(owner, scopes=[])))) == 4401
+
+    async def test_an_expired_token_is_closed_with_4401(self, path: str, owner: User) -> None:
+        key = await ask(make_key, owner)
+        await ask(lambda: ApiToken.objects.update(expires_at=Now() - timedelta(seconds=1)))
+        assert await first_close(socket(path, key=key)) == 4401
+
+    async def test_the_header_counts_before_the_ticket(self, path: str, api: Api) -> None:
+        text = await ask(lambda: ticket_of(api))
+        assert await first_close(socket(f"{path}?ticket={text}", headers={"authorization": "Token wrong"})) == 4401
+        assert await ask(WsTicket.objects.count) == 1

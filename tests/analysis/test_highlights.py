@@ -1,0 +1,334 @@
+"""The whole analysis of small videos: what it finds, what it says where there is nothing, and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from media_app.av.probe import probe
+from sessions_app.analysis.pipelines import highlights, known, words
+from sessions_app.analysis.pipelines.highlights import find_highlights
+from sessions_app.analysis.pipelines.shots import Edge, EdgeKind
+from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
+from tests.support.footage import convert, noise, write_pictures
+
+pytestmark = [pytest.mark.full, pytest.mark.pure]
+WIDTH, HEIGHT, RATE, SECONDS = 160, 90, 10, 60
+LOUD, FAST = (20.0, 25.0), (40.0, 45.0)  # seconds: what happens in the recording
+PARAMS = {"segment_length": 10.0, "target_duration": 14.0, "max_highlights": 10, "min_score": 0.2}
+
+
+def recording(path: Path, *, fast: bool = True) -> Path:
+    """A quiet scene with a small thing that moves; from 40 to 45 s everything moves."""
+    grounds = [noise(seed, WIDTH, HEIGHT) for seed in range(3)]
+    pictures = []
+    for number in range(SECONDS * RATE):
+        time = number / RATE
+        picture = grounds[0].copy()
+        cv2.circle(picture, (20 + number % 100, 40), 6, (0, 0, 255), -1)
+        if fast and FAST[0] <= time < FAST[1]:
+            picture = np.roll(grounds[1 + number % 2], 13 * number, axis=1)
+        pictures.append(picture)
+    return write_pictures(path, pictures, fps=Fraction(RATE), gop=30)
+
+
+@pytest.fixture(scope="module")
+def silent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recording(tmp_path_factory.mktemp("recording") / "silent.mp4")
+
+
+@pytest.fixture(scope="module")
+def loud(silent: Path) -> Path:
+    """The same with a low noise, and a tone from 20 to 25 s."""
+    sound = (
+        f"aevalsrc='0.01*(random(0)-0.5)+if(between(t,{LOUD[0]},{LOUD[1]}),0.4*sin(2*PI*900*t),0)':s=32000:d={SECONDS}"
+    )
+    return convert(
+        silent, silent.with_name("loud.mp4"), "-f", "lavfi", "-i", sound, "-map", "0:v", "-map", "1:a", "-c:v", "copy",
+        "-c:a", "aac",
+    )  # fmt: skip
+
+
+def analysed(path: Path, folder: Path, **changes: Any) -> Result:
+    folder.mkdir(exist_ok=True)
+    params = PARAMS | {name: changes.pop(name) for name in list(changes) if name in PARAMS}
+    return find_highlights(Task(path=path, folder=folder, params=params, threads=1, **changes))
+
+
+def spans(result: Result) -> list[tuple[float, float]]:
+    return [(one["start_time"], one["end_time"]) for one in result.data["highlights"]]
+
+
+def test_what_is_loud_and_what_is_fast_is_found_and_said(loud: Path, tmp_path: Path) -> None:
+    result = analysed(loud, tmp_path / "out")
+    data = result.data
+    json.dumps(data, allow_nan=False)
+    first, second = spans(result)
+    for (start, end), (begins, ends) in zip((first, second), (LOUD, FAST), strict=True):
+        assert min(end, ends) - max(start, begins) > 4
+        assert end - start < 8
+    by_sound, by_motion = data["highlights"]
+    assert by_sound["description"].startswith("The sound rises ")
+    assert "motion" not in by_sound["description"]
+    assert "much more motion than usual" in by_motion["description"]
+    assert (by_sound["segment"], by_motion["segment"]) == (2, 4)
+    assert data["summary"].startswith("2 highlights, ")
+    assert (data["duration"], data["method"], data["warnings"]) == (pytest.approx(SECONDS, abs=0.1), "signals", [])
+
+
+def test_segments_are_a_fixed_grid_with_named_signals(loud: Path, tmp_path: Path) -> None:
+    segments = analysed(loud, tmp_path / "out", segment_length=8.0).data["segments"]
+    assert [(one["index"], one["start_time"]) for one in segments] == [(n, 8.0 * n) for n in range(8)]
+    assert segments[-1]["end_time"] == pytest.approx(SECONDS, abs=0.1)
+    assert all(0 <= value <= 1 for one in segments for value in (one["score"], *one["signals"].values()))
+    assert all(set(one["signals"]) == {"sound", "motion", "cuts"} for one in segments)
+    assert segments[2]["signals"]["sound"] > 0.5 > segments[1]["signals"]["sound"]
+    assert segments[5]["signals"]["motion"] > 0.5 > segments[1]["signals"]["motion"]
+    assert segments[1]["description"] == "Sound as usual, motion as usual."
+
+
+def test_the_reel_holds_the_highlights_within_the_budget(loud: Path, tmp_path: Path) -> None:
+    result = analysed(loud, tmp_path / "out", target_duration=7.0)
+    facts = probe(tmp_path / "out" / result.files["reel"])
+    assert 5.5 < facts.duration < 7.05
+    assert (facts.codec, len(facts.audio_tracks)) == ("h264", 1)
+    at = 0.0
+    for one in result.data["highlights"]:
+        assert one["reel_start"] == pytest.approx(at, abs=0.001)
+        assert one["reel_end"] - one["reel_start"] == pytest.approx(one["end_time"] - one["start_time"], abs=0.002)
+        at = one["reel_end"]
+    assert at <= 7.001
+
+
+def test_each_highlight_has_a_picture(loud: Path, tmp_path: Path) -> None:
+    result = analysed(loud, tmp_path / "out")
+    names = [result.files[f"thumb-{number}"] for number in range(2)]
+    assert sorted(os.listdir(tmp_path / "out")) == sorted([*names, result.files["reel"]])
+    for name in names:
+        assert cv2.imread(str(tmp_path / "out" / name)).shape == (HEIGHT, WIDTH, 3)
+
+
+def test_curves_and_progress(loud: Path, tmp_path: Path) -> None:
+    told: list[tuple[float, str]] = []
+    data = analysed(loud, tmp_path / "out", progress=lambda percent, text: told.append((percent, text))).data
+    assert data["curves"]["step"] == 0.5
+    assert {len(data["curves"][name]) for name in ("score", "sound", "motion")} == {120}
+    assert int(np.argmax(data["curves"]["sound"])) * 0.5 == pytest.approx(20, abs=1)
+    percents = [percent for percent, _ in told]
+    assert percents == sorted(percents)
+    assert (percents[0], percents[-1]) == (0, 100)
+    texts = list(dict.fromkeys(text for _, text in told))
+    assert texts[:2] == ["Reading the video", "Analyzing segment 1/6"]
+    assert "Analyzing segment 6/6" in texts
+    assert "Cutting the reel" in texts
+
+
+def test_without_sound_the_motion_alone_decides_and_that_is_said(silent: Path, tmp_path: Path) -> None:
+    result = analysed(silent, tmp_path / "out")
+    [(start, end)] = spans(result)
+    assert min(end, FAST[1]) - max(start, FAST[0]) > 4
+    assert result.data["warnings"] == ["There is no sound: the motion alone decided."]
+    assert probe(tmp_path / "out" / result.files["reel"]).audio_tracks == ()
+
+
+def test_where_nothing_stands_out_there_are_no_highlights(tmp_path: Path) -> None:
+    path = recording(tmp_path / "calm.mp4", fast=False)
+    result = analysed(path, tmp_path / "out")
+    assert (result.data["highlights"], result.files) == ([], {})
+    assert result.data["summary"] == "Nothing in these 60 s stands out in motion; there are no highlights."
+    assert len(result.data["segments"]) == 6
+
+
+@pytest.mark.parametrize("count", [1, 2, 9])
+def test_a_few_frames_are_a_video_too(tmp_path: Path, count: int) -> None:
+    path = write_pictures(tmp_path / "short.mp4", [noise(n, WIDTH, HEIGHT) for n in range(count)])
+    data = analysed(path, tmp_path / "out", segment_length=60.0).data
+    assert len(data["segments"]) == 1
+    assert 0 < data["duration"] <= 1
+    json.dumps(data, allow_nan=False)
+
+
+def test_sound_alone_is_no_video(loud: Path, tmp_path: Path) -> None:
+    path = convert(loud, tmp_path / "sound.m4a", "-vn", "-c:a", "copy")
+    with pytest.raises(AnalysisFailed) as failed:
+        analysed(path, tmp_path / "out")
+    assert failed.value.type == "no_video"
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all" * 100])
+def test_what_is_no_video_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "text.mp4"
+    path.write_bytes(content)
+    with pytest.raises(AnalysisFailed) as failed:
+        analysed(path, tmp_path / "out")
+    assert failed.value.type == "vod_unreadable"
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])
+def test_a_file_that_breaks_off_is_analysed_as_far_as_it_goes(loud: Path, tmp_path: Path, suffix: str) -> None:
+    whole = convert(loud, tmp_path / f"whole.{suffix}", "-c", "copy", "-movflags", "+faststart")
+    content = whole.read_bytes()
+    broken = tmp_path / f"broken.{suffix}"
+    broken.write_bytes(content[: int(len(content) * 0.45)])
+    data = analysed(broken, tmp_path / "out").data
+    assert 10 < data["duration"] < 50
+    assert data["segments"][-1]["end_time"] == data["duration"]
+    if suffix != "ts":  # which announces nothing
+        ends = words.clock(data["duration"])
+        assert data["warnings"][0] == f"The file ends at {ends}; 1:00 were announced. What is there was analysed."
+
+
+def test_turned_and_variable_rates_are_analysed(clips: Path, tmp_path: Path) -> None:
+    for name in ("rotated.mp4", "vfr.mp4", "vp9.webm", "hevc.mp4"):
+        data = analysed(clips / name, tmp_path / name.replace(".", "-")).data
+        assert data["duration"] == pytest.approx(probe(clips / name).duration, abs=0.2)
+
+
+def test_another_attempt_goes_on_without_reading_again(
+    loud: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[dict[str, Any]] = []
+    first = analysed(loud, tmp_path / "first", checkpoint=kept.append)
+    saved = json.loads(json.dumps(kept[-1]))
+    assert len(json.dumps(saved)) < 100_000
+    read: list[object] = []
+    monkeypatch.setattr(highlights, "survey", lambda *args: read.append(args))
+    second = analysed(loud, tmp_path / "second", saved=saved)
+    assert not read
+    assert second.data["highlights"] == first.data["highlights"]
+    assert second.data["summary"] == first.data["summary"]
+    assert second.files == first.files
+
+
+@pytest.mark.parametrize("saved", [{}, {"version": 0}, {"version": known.VERSION, "signals": []}])
+def test_what_was_saved_otherwise_is_not_used(loud: Path, tmp_path: Path, saved: dict[str, Any]) -> None:
+    assert len(analysed(loud, tmp_path / "out", saved=saved).data["highlights"]) == 2
+
+
+def test_the_reel_begins_and_ends_where_shots_do(silent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[tuple[float, float]] = []
+
+    def edges(path: Path, start: float, end: float, threads: int) -> list[Edge]:
+        looked.append((start, end))
+        return [Edge(EdgeKind.CUT, moment, moment) for moment in FAST if start <= moment <= end]
+
+    monkeypatch.setattr(highlights, "find_edges", edges)
+    result = analysed(silent, tmp_path / "out")
+    assert spans(result) == [(pytest.approx(FAST[0]), pytest.approx(FAST[1], abs=0.11))]
+    assert [(one["kind"], one["start"]) for one in result.data["edges"]] == [("cut", moment) for moment in FAST]
+    assert all(end - start < 6 for start, end in looked)
+
+
+class StandIn:
+    """A judge that gives its scores in order. seen: the windows that it was asked about."""
+
+    def __init__(self, scores: Sequence[float | None], notes: Sequence[str]) -> None:
+        self.scores = list(scores)
+        self.seen: list[Any] = []
+        self.notes = list(notes)
+
+    @property
+    def is_spent(self) -> bool:
+        return not self.scores
+
+    def judge(self, window: Any) -> Any:
+        from sessions_app.analysis.pipelines.vision import Verdict
+
+        self.seen.append(window)
+        score = self.scores.pop(0)
+        return Verdict(score, "" if score is None else f"Said with {score}.")
+
+
+def judged(
+    loud: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, scores: Sequence[float | None],
+    notes: Sequence[str] = ("The model was slow.",),
+) -> tuple[Any, Any]:  # fmt: skip
+    from sessions_app.analysis.pipelines import vision
+
+    judge = StandIn(scores, notes)
+    monkeypatch.setattr(vision, "Judge", lambda config: judge)
+    return analysed(loud, folder, vision={"url": "http://model"}, target_duration=6.0), judge
+
+
+def test_a_budget_that_is_used_up_between_two_windows_is_told(
+    loud: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, judge = judged(loud, tmp_path / "out", monkeypatch, [0.5], notes=())
+    assert len(judge.seen) == 1
+    assert result.data["warnings"] == [
+        "All that the model may be asked was used up; the signals alone decided the rest."
+    ]
+
+
+def test_a_model_scores_and_describes_the_best_windows(
+    loud: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, judge = judged(loud, tmp_path / "out", monkeypatch, [0.0, 1.0])
+    assert len(judge.seen) == 2
+    for window in judge.seen:
+        assert len(window.pictures) == 4
+        assert all(picture.startswith(b"\xff\xd8") for picture in window.pictures)
+        assert window.facts.startswith("From 0:")
+    best = max(result.data["highlights"], key=lambda one: one["score"])
+    assert best["description"] == "Said with 1.0."
+    assert best["start_time"] == pytest.approx(judge.seen[1].start, abs=1.5)
+    assert (result.data["method"], result.data["warnings"]) == ("vision", ["The model was slow."])
+
+
+def test_a_model_that_does_not_know_leaves_the_signals_to_decide(
+    loud: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, _ = judged(loud, tmp_path / "out", monkeypatch, [None])
+    plain = analysed(loud, tmp_path / "plain", target_duration=6.0)
+    assert result.data["method"] == "signals"
+    assert result.data["highlights"] == plain.data["highlights"]
+
+
+def test_a_reel_that_cannot_be_cut_is_said_and_the_rest_stands(
+    loud: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise highlights.ConversionFailed("Its data is damaged.")
+
+    monkeypatch.setattr(highlights, "cut", refuse)
+    result = analysed(loud, tmp_path / "out")
+    assert len(result.data["highlights"]) == 2
+    assert {one["reel_start"] for one in result.data["highlights"]} == {None}
+    assert result.data["warnings"] == ["The reel could not be cut. Its data is damaged."]
+    assert "reel" not in result.files
+
+
+def test_three_hours_take_little_memory(tmp_path: Path) -> None:
+    """In a process of its own, whose largest size tells."""
+    import subprocess
+    import sys
+
+    minute = recording(tmp_path / "minute.mp4")
+    (tmp_path / "list.txt").write_text(f"file '{minute}'\n" * 180)
+    path = convert(
+        None, tmp_path / "long.mp4", "-f", "concat", "-safe", "0", "-i", str(tmp_path / "list.txt"), "-c", "copy"
+    )
+    with av.open(str(path)) as container:
+        assert container.duration > 10_700 * 1_000_000
+    code = (
+        "import json, resource, sys, pathlib\n"
+        "from sessions_app.analysis.pipelines.highlights import find_highlights\n"
+        "from sessions_app.analysis.pipelines.task import Task\n"
+        f"result = find_highlights(Task(pathlib.Path({str(path)!r}), pathlib.Path({str(tmp_path)!r}), {PARAMS!r}, 1))\n"
+        "print(json.dumps([len(result.data['segments']), len(result.data['curves']['score']),\n"
+        "      resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300)
+    segments, points, kilobytes = json.loads(run.stdout.splitlines()[-1])
+    assert segments == 1080
+    assert points <= 1200
+    assert kilobytes < 500_000

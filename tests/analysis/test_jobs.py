@@ -1,0 +1,218 @@
+"""The jobs of analyses: the file is taken in, a child does the work, its findings are kept; and how each can fail.
+
+The child is a script of the test's here; the pipelines themselves have tests of their own, and test_whole runs both.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.files.storage import default_storage
+
+from jobs_app import leases
+from jobs_app import services as jobs
+from jobs_app.models import Job, JobStatus
+from jobs_app.running import run_lane
+from media_app.catalog.models import Rendition, Video
+from sessions_app.analysis import services
+from sessions_app.analysis.models import AnalysisSession
+from tests.analysis.conftest import DATA, MakeAnalysis, again, files_in
+from tests.support.api import Api
+from tests.support.waiting import wait_until
+from vodplatform.accounts.models import User
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("media", "running_keeper"),
+    pytest.mark.full,
+]
+Pipeline = Callable[[str], Path]
+WORKS = (
+    "say(progress=50, message='Analyzing segment 1/2')\n"
+    "make('reel.mp4'); make('t.jpg')\n"
+    "say(result={'data': DATA, 'files': {'reel': 'reel.mp4', 'thumb-0': 't.jpg'}})\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes of these sessions are no video: nobody draws a poster of them."""
+    monkeypatch.setattr("sessions_app.analysis.handlers._make_poster", lambda *given: None)
+
+
+def run(session: AnalysisSession) -> AnalysisSession:
+    run_lane("analysis")
+    return again(session)
+
+
+def error_of(session: AnalysisSession) -> str:
+    return str(Job.objects.get(pk=session.job_id).error["type"])  # type: ignore[index]
+
+
+def scratch_of(session: AnalysisSession) -> list[Path]:
+    """The folders of its job's attempts."""
+    assert session.job_id
+    return list(Path(django_settings.DATA_DIR, "tmp").glob(f"job-*-{session.job_id.hex}-*"))
+
+
+def in_thread(*given: Any) -> threading.Thread:
+    thread = threading.Thread(target=run_lane, args=given)
+    thread.start()
+    return thread
+
+
+def children_of(log: Path) -> int:
+    return len(log.read_text().splitlines()) if log.exists() else 0
+
+
+def test_what_was_found_and_made_is_kept(
+    api: Api, owner: User, media: Path, make_analysis: MakeAnalysis, pipeline: Pipeline
+) -> None:
+    log = pipeline(WORKS)
+    session = run(make_analysis(owner))
+    assert session.status == "completed", Job.objects.get().error
+    request = json.loads(log.read_text())
+    assert (request["op"], request["params"]["target_duration"], request["vision"]) == ("highlights", 60.0, None)
+    data = api.get(f"/api/v1/video/results/{session.pk}").json()["data"]
+    assert data["segments"] == DATA["segments"]
+    row = Rendition.objects.get(kind="reel")
+    with default_storage.open(row.key_of("video")) as file:
+        assert file.read() == b"reel.mp4"
+    assert (row.size, len(data["thumbnails"])) == (8, 1)
+    assert scratch_of(session) == []
+
+
+def test_the_model_of_the_settings_is_named_to_the_child(
+    owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline, settings: Any
+) -> None:
+    settings.VISION = {**settings.VISION, "url": "http://models.example/v1", "model": "small", "key": "secret"}
+    log = pipeline(WORKS)
+    run(make_analysis(owner))
+    assert json.loads(log.read_text())["vision"]["model"] == "small"
+
+
+@pytest.mark.parametrize(
+    ("script", "type"),
+    [
+        ("say(error={'type': 'no_video', 'message': 'There is no picture.'})", "no_video"),
+        ("os._exit(3)", "vod_unreadable"),
+        ("raise RuntimeError('broken')", "vod_unreadable"),
+    ],
+)
+def test_what_cannot_be_analysed_fails_and_its_file_goes(
+    owner: User, media: Path, make_analysis: MakeAnalysis, pipeline: Pipeline, script: str, type: str
+) -> None:
+    pipeline(script)
+    session = run(make_analysis(owner))
+    assert (session.status, error_of(session)) == ("failed", type)
+    assert files_in(media) == []
+    assert not Video.objects.exists()
+
+
+def test_one_that_takes_too_long_fails(
+    owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions_app.analysis.handlers.LEAST_SECONDS", 0.5)
+    monkeypatch.setattr("sessions_app.analysis.handlers.SECONDS_A_SECOND", 0.0)
+    pipeline("time.sleep(600)")
+    session = run(make_analysis(owner))
+    assert (session.status, error_of(session)) == ("failed", "timeout")
+
+
+def test_a_child_that_the_system_ended_is_tried_again(
+    owner: User, media: Path, make_analysis: MakeAnalysis, pipeline: Pipeline
+) -> None:
+    pipeline("os.kill(os.getpid(), 9)")
+    session = run(make_analysis(owner))
+    job = Job.objects.get()
+    assert (session.status, job.status, job.retries) == ("processing", "waiting", 1)
+    assert files_in(media) != []
+
+
+@pytest.mark.parametrize("end", ["cancel", "clean_up", "expire"])
+def test_whoever_ends_it_in_mid_work_leaves_no_process_file_or_folder(
+    owner: User, media: Path, make_analysis: MakeAnalysis, pipeline: Pipeline, end: str
+) -> None:
+    log = pipeline(
+        "make('half.mp4')\nsay(progress=10, message='Analyzing segment 1/9', pid=os.getpid())\ntime.sleep(600)"
+    )
+    session = make_analysis(owner)
+    thread = in_thread("analysis")
+    wait_until(lambda: children_of(log) == 1)
+    wait_until(lambda: Job.objects.get().progress > 10)
+    began = time.monotonic()
+    if end == "expire":
+        AnalysisSession.objects.filter(pk=session.pk).update(expires_at=session.created_at)
+        services.expire()
+    else:
+        getattr(services, end)(again(session), *([owner] if end == "clean_up" else []))
+    thread.join(60)
+    assert not thread.is_alive()
+    assert time.monotonic() - began < 30
+    assert files_in(media) == []
+    assert scratch_of(session) == []
+    assert not Video.objects.exists()
+    assert AnalysisSession.objects.count() == (0 if end == "clean_up" else 1)
+    assert [job.status for job in Job.objects.all()] == (["cancelled"] if end == "cancel" else [])
+
+
+def test_paused_it_goes_on_from_where_it_was(owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline) -> None:
+    log = pipeline(
+        "if request['saved'] is None:\n"
+        "    say(checkpoint={'done': 7}); say(progress=40, message='Analyzing segment 7/20')\n"
+        "    time.sleep(600)\n" + WORKS
+    )
+    session = make_analysis(owner)
+    thread = in_thread("analysis")
+    wait_until(lambda: (Job.objects.get().checkpoint or {}).get("done") == 7)
+    jobs.pause(Job.objects.get())
+    thread.join(60)
+    assert (again(session).status, Job.objects.get().status) == ("processing", "paused")
+    jobs.resume(Job.objects.get())
+    assert run(session).status == "completed"
+    assert [json.loads(line)["saved"] for line in log.read_text().splitlines()] == [None, {"done": 7}]
+
+
+def test_a_worker_that_died_is_followed_by_one_that_goes_on(
+    owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline
+) -> None:
+    log = pipeline(WORKS)
+    session = make_analysis(owner)
+    job = leases.claim("analysis", "a worker that dies")
+    assert job is not None
+    assert job.lease_token is not None
+    lease = leases.Lease(job.pk, job.lease_token)
+    assert leases.save_checkpoint(lease, {"done": 3})
+    assert leases.crashed(lease, "it was killed")
+    assert run(session).status == "completed"
+    assert json.loads(log.read_text())["saved"] == {"done": 3}
+
+
+def test_progress_never_goes_back(owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline, settings: Any) -> None:
+    settings.JOB_PROGRESS_SECONDS = 0.0
+    pipeline("for percent in (10, 60, 30, 90):\n    say(progress=percent, message='Analyzing segment 1/2')\n" + WORKS)
+    seen: list[float] = []
+    session = make_analysis(owner)
+    thread = in_thread("analysis")
+    while thread.is_alive():
+        seen.append(Job.objects.get().progress)
+        thread.join(0.005)
+    assert seen == sorted(seen)
+    assert again(session).status == "completed"
+
+
+def test_at_most_two_run_at_once(owner: User, other: User, make_analysis: MakeAnalysis) -> None:
+    for person in (owner, owner, other):
+        make_analysis(person)
+    running = [leases.claim("analysis", "worker") for _ in range(3)]
+    assert [job is not None for job in running] == [True, True, False]
+    # One of each: users take turns.
+    assert {job.owner_id for job in running if job} == {owner.pk, other.pk}
+    assert Job.objects.filter(status=JobStatus.QUEUED).count() == 1

@@ -1,0 +1,171 @@
+"""What stands out, on signals that are given: no file is read here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sessions_app.analysis.pipelines.moments import (
+    LEAST_SECONDS,
+    STEP,
+    Moments,
+    Stretch,
+    apart,
+    choose,
+    look_at,
+    measure,
+    settled,
+    stretches,
+)
+from sessions_app.analysis.pipelines.survey import BINS_A_SECOND, SMALL, Survey
+
+pytestmark = pytest.mark.pure
+SECONDS, RATE = 240, 25
+NOTHING = np.zeros(0)
+
+
+def surveyed(
+    level: NDArray[np.float64] | None = None,
+    sizes: NDArray[np.float64] | None = None,
+    changes: NDArray[np.float64] | None = None,
+) -> Survey:
+    """A survey of four minutes at 25 frames a second; noise where nothing is given."""
+    random = np.random.default_rng(1)
+    count = SECONDS * RATE
+    times = np.arange(count) / RATE
+    sound = NOTHING if level is None else level + random.normal(0, 0.7, len(level))
+    pictures = random.integers(0, 255, (4, SMALL[1], SMALL[0], 3)).astype(np.uint8)
+    return Survey(
+        times=times,
+        sizes=(np.full(count, 1000.0) if sizes is None else sizes) * random.uniform(0.95, 1.05, count),
+        keys=np.arange(count) % 50 == 0,
+        band=sound,
+        loudness=sound,
+        key_times=np.arange(4) * 60.0,
+        key_pictures=pictures,
+        change_times=NOTHING if changes is None else times,
+        changes=NOTHING if changes is None else changes,
+        end=float(times[-1]),
+        damaged=False,
+    )
+
+
+def levels(*loud: tuple[float, float, float]) -> NDArray[np.float64]:
+    """−50 dB in each tenth of a second, more between given seconds."""
+    level = np.full(SECONDS * BINS_A_SECOND, -50.0)
+    for start, end, decibels in loud:
+        level[int(start * BINS_A_SECOND) : int(end * BINS_A_SECOND)] += decibels
+    return level
+
+
+def best(found: Survey) -> Stretch:
+    return stretches(measure(found, SECONDS), SECONDS)[0]
+
+
+def test_a_loud_stretch_is_found_where_it_is() -> None:
+    one = best(surveyed(levels((100, 106, 20))))
+    assert (one.start, one.end) == (pytest.approx(100, abs=1.2), pytest.approx(106, abs=1.2))
+    assert one.score > 0.5
+
+
+def test_of_two_sounds_the_louder_counts_more() -> None:
+    found = stretches(measure(surveyed(levels((50, 55, 14), (150, 155, 24))), SECONDS), SECONDS)
+    assert [round(one.peak / 50) for one in found[:2]] == [3, 1]
+
+
+def test_what_comes_again_and_again_is_usual() -> None:
+    often = levels(*((at, at + 3.0, 15.0) for at in range(0, SECONDS, 8)))
+    assert measure(surveyed(often), SECONDS).score.max() < 0.2 < best(surveyed(levels((100, 103, 15)))).score
+
+
+def test_beats_are_one_sound() -> None:
+    one = best(surveyed(levels(*((100 + 0.7 * n, 100.2 + 0.7 * n, 25.0) for n in range(9)))))
+    assert one.start < 101
+    assert one.end > 105
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_motion_is_seen_in_packets_and_in_frames(dense: bool) -> None:
+    busy = np.ones(SECONDS * RATE)
+    busy[60 * RATE : 66 * RATE] = 5.0
+    one = best(surveyed(sizes=1000 * (1 if dense else busy), changes=busy if dense else None))
+    assert (one.start, one.end) == (pytest.approx(60, abs=1.6), pytest.approx(66, abs=1.6))
+
+
+def test_noise_is_no_event() -> None:
+    moments = measure(surveyed(levels()), SECONDS)
+    assert moments.score.max() < 0.2
+    assert choose(stretches(moments, SECONDS), 60, 10, 0.2, lambda moment: None) == []
+
+
+@pytest.mark.parametrize("seconds", [0.04, 0.5, 2.0])
+def test_the_shortest_videos_have_signals_too(seconds: float) -> None:
+    nothing = Survey(
+        NOTHING, NOTHING, np.zeros(0, np.bool_), NOTHING, NOTHING, NOTHING, np.zeros((0, 54, 96, 3), np.uint8),
+        NOTHING, NOTHING, 0.0, False,
+    )  # fmt: skip
+    moments = measure(nothing, seconds)
+    assert len(moments.score) == max(1, int(np.ceil(seconds / STEP)))
+    assert not moments.score.any()
+    assert look_at(nothing)(0.0) is None
+
+
+def stretch(start: float, end: float, score: float) -> Stretch:
+    return Stretch(start, end, score, (start + end) / 2)
+
+
+def test_the_best_are_chosen_within_the_budget_and_shown_in_order() -> None:
+    candidates = [stretch(50, 58, 0.9), stretch(10, 15, 0.8), stretch(90, 99, 0.7), stretch(120, 125, 0.1)]
+    chosen = choose(candidates, 17.0, 10, 0.2, lambda moment: None)
+    assert [(one.start, one.end) for one in chosen[:2]] == [(10, 15), (50, 58)]
+    assert chosen[2].length == pytest.approx(4.0)
+    assert chosen[2].start >= 90
+    assert len(choose(candidates, 100.0, 2, 0.2, lambda moment: None)) == 2
+    assert len(choose(candidates, 100.0, 10, 0.75, lambda moment: None)) == 2
+
+
+def test_what_looks_like_something_chosen_counts_less() -> None:
+    one, other = np.zeros(48), np.zeros(48)
+    one[[0, 16, 32]] = 1.0
+    other[[9, 25, 41]] = 1.0
+    candidates = [stretch(0, 5, 0.9), stretch(20, 25, 0.8), stretch(40, 45, 0.7)]
+    chosen = choose(candidates, 10.0, 10, 0.2, lambda moment: one if moment < 30 else other)
+    assert [chosen_one.start for chosen_one in chosen] == [0, 40]
+
+
+def flat(level: NDArray[np.float64] | None = None) -> Moments:
+    count = int(SECONDS / STEP)
+    zeros = np.zeros(count)
+    return Moments(zeros, zeros, zeros if level is None else level, zeros)
+
+
+def test_ends_move_to_shot_edges_that_are_near() -> None:
+    own = settled(stretch(20, 30, 0.5), [19.4, 20.9, 31.5, 28.7], flat(), SECONDS)
+    assert (own.start, own.end) == (19.4, 28.7)
+    assert settled(stretch(20, 30, 0.5), [10.0, 25.0], flat(), SECONDS) == stretch(20, 30, 0.5)
+
+
+def test_without_an_edge_an_end_moves_to_where_the_sound_rests() -> None:
+    level = np.full(int(SECONDS / STEP), 10.0)
+    level[int(30.25 / STEP)] = -10.0
+    own = settled(stretch(20, 30, 0.5), [], flat(level), SECONDS)
+    assert own.end == pytest.approx(30.25 + STEP / 2)
+    assert own.start == 20
+
+
+def test_a_stretch_is_no_shorter_than_the_least_and_stays_inside() -> None:
+    found = stretches(measure(surveyed(levels((0, 0.4, 30), (239.7, 240, 30))), SECONDS), SECONDS)
+    for one in found[:2]:
+        assert one.length >= LEAST_SECONDS - 1e-9 or one.end == SECONDS
+        assert one.start >= 0
+        assert one.end <= SECONDS
+
+
+def test_pictures_of_one_scene_are_near_and_of_another_are_apart() -> None:
+    random = np.random.default_rng(3)
+    scene = np.repeat(np.repeat(random.integers(0, 255, (6, 8, 3)), 9, 0), 12, 1).astype(np.uint8)
+    moved = np.roll(scene, 2, axis=1)
+    other = np.full_like(scene, 40)
+    assert apart(np.array([scene, moved, other]))[0] < 0.25 < apart(np.array([scene, moved, other]))[1]
+    assert len(apart(np.array([scene]))) == 0

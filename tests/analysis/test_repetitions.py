@@ -1,0 +1,131 @@
+"""Counting what repeats: on curves whose repetitions are known, and on curves that have none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sessions_app.analysis.pipelines.repetitions import (
+    Signal,
+    find_period,
+    find_series,
+    picture_signals,
+    regularity,
+)
+
+pytestmark = pytest.mark.pure
+RATE = 15.0
+Floats = NDArray[np.float64]
+
+
+def movement(lengths: list[float], *, height: float = 0.5, rest: float = 0.0) -> tuple[Floats, Floats]:
+    """A rest of a second, one bend of each length in seconds with a rest after it, and a second of rest."""
+    parts = [np.zeros(int(RATE))]
+    for length in lengths:
+        phase = np.arange(round(length * RATE)) / round(length * RATE)
+        parts += [(1 - np.cos(2 * np.pi * phase)) / 2, np.zeros(round(rest * RATE))]
+    values = 0.2 + height * np.concatenate([*parts, np.zeros(int(RATE))])
+    return np.arange(len(values)) / RATE, values
+
+
+def counted(times: Floats, values: Floats) -> int:
+    series = find_series(times, {"knee": Signal(values)})
+    return len(series.repetitions) if series else 0
+
+
+@pytest.mark.parametrize(
+    ("count", "length"),
+    [(2, 2.0), (2, 4.0), *((count, length) for count in (3, 5, 12, 40) for length in (0.8, 2.0, 4.0))],
+)
+def test_even_repetitions_are_counted(count: int, length: float) -> None:
+    assert counted(*movement([length] * count)) == count
+
+
+def test_each_begins_turns_and_ends_where_it_does() -> None:
+    times, values = movement([2.0, 3.0, 2.0], rest=0.4)
+    series = find_series(times, {"knee": Signal(values)})
+    assert series is not None
+    turns = [one.turn for one in series.repetitions]
+    assert turns == pytest.approx([2.0, 4.9, 7.8], abs=0.2)
+    for one in series.repetitions:
+        assert one.start < one.turn < one.end
+    assert all(
+        first.end <= second.start for first, second in zip(series.repetitions, series.repetitions[1:], strict=False)
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_who_slows_down_pauses_and_shakes_is_counted_all_the_same(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    lengths = [1.6 + 0.1 * number + random.uniform(-0.2, 0.2) for number in range(9)]
+    first, second = movement(lengths[:5])[1], movement(lengths[5:])[1]
+    values = np.concatenate([first, np.full(int(3 * RATE), 0.2), second])
+    values += random.normal(0, 0.02, len(values)) + np.linspace(0, 0.1, len(values))
+    assert counted(np.arange(len(values)) / RATE, values) == 9
+
+
+def test_holes_and_single_wild_values_count_for_nothing() -> None:
+    times, values = movement([2.0] * 6)
+    values[20:24] = np.nan
+    values[50], values[70] = 3.0, -3.0
+    assert counted(times, values) == 6
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_is_found_where_nothing_repeats(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    times = np.arange(300) / RATE
+    for values in (np.full(300, 0.4), np.linspace(0, 1, 300), np.full(300, np.nan)):
+        assert find_series(times, {"knee": Signal(values)}) is None
+    walk = np.cumsum(random.normal(0, 0.02, 300))
+    series = find_series(times, {"knee": Signal(walk)})
+    assert series is None or series.periodicity < 0.75
+
+
+def test_too_little_is_nothing() -> None:
+    assert find_series(np.arange(5) / RATE, {"knee": Signal(np.arange(5.0))}) is None
+    assert find_series(np.zeros(0), {}) is None
+
+
+def test_of_several_signals_the_one_counts_that_moves_most_regularly() -> None:
+    times, large = movement([2.0] * 5)
+    small = 0.2 + (large - 0.2) * 0.1
+    unsteady = large + np.random.default_rng(1).normal(0, 0.3, len(large))
+    series = find_series(times, {"small": Signal(small), "large": Signal(large), "unsteady": Signal(unsteady, 0.3)})
+    assert series is not None
+    assert series.signal == "large"
+
+
+def test_a_period_is_the_first_that_is_strong() -> None:
+    times = np.arange(450) / RATE
+    strength, period = find_period(np.sin(2 * np.pi * times / 2.0), RATE)
+    assert period == pytest.approx(2.0, abs=1 / RATE)
+    assert strength > 0.9
+    assert find_period(np.zeros(450), RATE) == (0.0, 0.0)
+
+
+def test_what_moves_in_pictures_is_counted_without_any_model() -> None:
+    times, values = movement([1.6] * 7)
+    pictures = np.full((len(times), 32, 32), 90, np.uint8)
+    for number, value in enumerate(values):
+        at = int(4 + 20 * value)
+        pictures[number, at : at + 6, 8:24] = 200
+    series = find_series(times, picture_signals(pictures))
+    assert series is not None
+    assert len(series.repetitions) == 7
+    assert picture_signals(np.zeros((100, 8, 8), np.uint8)) == {}
+
+
+def test_regularity_is_the_deviation_of_the_lengths() -> None:
+    times, values = movement([2.0] * 6)
+    even = find_series(times, {"knee": Signal(values)})
+    times, values = movement([1.2, 3.0, 1.2, 3.0, 1.2, 3.0])
+    uneven = find_series(times, {"knee": Signal(values)})
+    assert even is not None
+    assert uneven is not None
+    first, second = regularity(even.repetitions), regularity(uneven.repetitions)
+    assert first is not None
+    assert second is not None
+    assert first < 0.1 < second
+    assert regularity(even.repetitions[:2]) is None

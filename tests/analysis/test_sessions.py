@@ -1,0 +1,324 @@
+"""Analysis sessions over the API: status, results, cancel, cleanup, list, expiry. The pipelines are not run here."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.db import connection
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+
+from jobs_app import services as jobs
+from jobs_app.models import Job, JobStatus
+from media_app.catalog.models import Rendition, Video
+from sessions_app.analysis import services
+from sessions_app.analysis.models import AnalysisSession
+from tests.analysis.conftest import DATA, MakeAnalysis, again, files_in
+from tests.support.api import Api, refused
+from tests.support.factories import make_video
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+BASE = "/api/v1/video"
+DONE = {"status": JobStatus.COMPLETED, "progress": 100, "finished_at": Now(), "admitted": False}
+
+
+def ready(make: MakeAnalysis, owner: User, **given: Any) -> AnalysisSession:
+    """A session that is completed, with a reel and a thumbnail."""
+    session = make(owner, **DONE, **given)
+    key = default_storage.save(f"jobs/{session.job_id}/a/thumb.jpg", ContentFile(b"picture"))
+    AnalysisSession.objects.filter(pk=session.pk).update(data=DATA, thumbnails=[key])
+    Job.objects.filter(pk=session.job_id).update(result={"pictures": [key]})
+    assert session.video is not None
+    folder = f"renditions/{session.video.pk}/{'0' * 32}/reel/"
+    default_storage.save(f"{folder}reel.mp4", ContentFile(b"reel"))
+    Rendition.objects.create(
+        video=session.video, kind="reel", name=session.rendition_name, folder=folder, files={"video": "reel.mp4"}
+    )
+    return again(session)
+
+
+def pass_time(session: AnalysisSession, **fields: Any) -> None:
+    AnalysisSession.objects.filter(pk=session.pk).update(**fields)
+
+
+class TestStatus:
+    @pytest.mark.parametrize(
+        ("job", "status"),
+        [
+            ({}, "queued"),
+            ({"status": JobStatus.PAUSED}, "queued"),
+            ({"status": JobStatus.PROCESSING, "started_at": Now()}, "processing"),
+            ({"status": JobStatus.WAITING, "started_at": Now()}, "processing"),
+            ({"status": JobStatus.PAUSED, "started_at": Now()}, "processing"),
+            ({"status": JobStatus.COMPLETED}, "completed"),
+            ({"status": JobStatus.FAILED, "error": {"type": "no_video", "message": "No."}}, "failed"),
+            ({"status": JobStatus.CANCELLED}, "cancelled"),
+        ],
+    )
+    def test_it_follows_from_the_job(
+        self, api: Api, owner: User, make_analysis: MakeAnalysis, job: dict[str, Any], status: str
+    ) -> None:
+        session = make_analysis(owner, **job)
+        body = api.get(f"{BASE}/status/{session.pk}").json()
+        assert (body["sessionId"], body["status"], body["job_id"]) == (str(session.pk), status, str(session.job_id))
+        assert (body["analysis_type"], body["params"]["segment_length"]) == ("highlights", 10.0)
+        assert body["job_status"] == job.get("status", "queued")
+        listed = api.get(f"{BASE}/sessions?status={status}").json()["sessions"]
+        assert [one["sessionId"] for one in listed] == [str(session.pk)]
+
+    def test_it_says_how_far_it_is_and_how_long_it_will_take(
+        self, api: Api, owner: User, make_analysis: MakeAnalysis
+    ) -> None:
+        session = make_analysis(
+            owner, status=JobStatus.PROCESSING, progress=25, message="Analyzing segment 13/20",
+            started_at=Now() - timedelta(seconds=30),
+        )  # fmt: skip
+        body = api.get(f"{BASE}/status/{session.pk}").json()
+        assert (body["progress"], body["message"]) == (25.0, "Analyzing segment 13/20")
+        assert 85 < body["eta_seconds"] < 180
+
+    def test_what_stands_has_no_estimate(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        session = make_analysis(owner, status=JobStatus.PAUSED, progress=25, started_at=Now())
+        assert api.get(f"{BASE}/status/{session.pk}").json()["eta_seconds"] is None
+
+    def test_a_failure_is_told_with_its_reason(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        error = {"type": "no_video", "message": "There is no picture in this file."}
+        session = make_analysis(owner, status=JobStatus.FAILED, error=error)
+        body = api.get(f"{BASE}/status/{session.pk}").json()
+        assert (body["error"], body["message"]) == (error, error["message"])
+
+    @pytest.mark.parametrize("name", ["status", "results", "cancel", "cleanup"])
+    @pytest.mark.parametrize("session_id", ["nonsense", "00000000-0000-4000-8000-000000000000"])
+    def test_an_unknown_one_is_not_there(self, api: Api, name: str, session_id: str) -> None:
+        method = {"cancel": "POST", "cleanup": "DELETE"}.get(name, "GET")
+        body = refused(api.send(method, f"{BASE}/{name}/{session_id}"), 404, "session_not_found")
+        assert body["error"] == "Session not found"
+
+    def test_nobody_else_sees_it_but_admins(
+        self, other_api: Api, admin_api: Api, moderator_api: Api, owner: User, make_analysis: MakeAnalysis
+    ) -> None:
+        session = ready(make_analysis, owner)
+        for name in ("status", "results"):
+            assert admin_api.get(f"{BASE}/{name}/{session.pk}").status_code == 200
+            for stranger in (other_api, moderator_api):
+                refused(stranger.get(f"{BASE}/{name}/{session.pk}"), 404, "session_not_found")
+        refused(other_api.post(f"{BASE}/cancel/{session.pk}"), 404, "session_not_found")
+        refused(other_api.delete(f"{BASE}/cleanup/{session.pk}"), 404, "session_not_found")
+        assert other_api.get(f"{BASE}/sessions").json()["sessions"] == []
+
+
+class TestResults:
+    def test_they_are_the_data_with_addresses(
+        self, api: Api, anonymous: Api, owner: User, make_analysis: MakeAnalysis
+    ) -> None:
+        session = ready(make_analysis, owner)
+        body = api.get(f"{BASE}/results/{session.pk}").json()
+        assert (body["sessionId"], body["status"]) == (str(session.pk), "completed")
+        data = body["data"]
+        assert (data["summary"], data["segments"]) == (DATA["summary"], DATA["segments"])
+        assert data["highlight_video_url"].endswith("/reel.mp4")
+        assert data["thumbnails"] == [data["highlights"][0]["thumbnail_url"]]
+        assert b"".join(anonymous.get(data["thumbnails"][0])) == b"picture"
+
+    @pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.CANCELLED, JobStatus.PROCESSING])
+    def test_before_the_end_there_are_none(
+        self, api: Api, owner: User, make_analysis: MakeAnalysis, status: str
+    ) -> None:
+        session = make_analysis(owner, status=status, progress=12.5, started_at=Now())
+        body = refused(api.get(f"{BASE}/results/{session.pk}"), 400, "results_not_ready")
+        assert (body["error"], body["progress"]) == ("Results not ready", 12.5)
+        assert body["status"] == ("cancelled" if status == JobStatus.CANCELLED else "processing")
+
+    def test_of_a_failed_one_there_is_the_reason(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        session = make_analysis(owner, status=JobStatus.FAILED, error={"type": "no_video", "message": "No picture."})
+        body = refused(api.get(f"{BASE}/results/{session.pk}"), 422, "analysis_failed")
+        assert (body["error"], body["message"], body["reason"]) == ("Analysis failed", "No picture.", "no_video")
+        assert body["sessionId"] == str(session.pk)
+
+    def test_as_a_table_no_cell_is_a_formula(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        session = ready(make_analysis, owner)
+        answer = api.get(f"{BASE}/results/{session.pk}.csv?kind=segments", headers={"Accept": "text/csv"})
+        assert answer["Content-Type"] == "text/csv; charset=utf-8"
+        rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
+        assert [row["end_time"] for row in rows] == ["10.0", "20.0"]
+        assert rows[1]["description"] == "'=HYPERLINK()"
+
+    def test_repetitions_are_a_table_too(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        session = make_analysis(owner, kind="workout", **DONE)
+        times = [{"start": 1.0, "turn": 2.0, "end": 3.5}]
+        data = {"exercises": [{"name": "squat", "rep_times": times}], "total_repetitions": 1}
+        pass_time(session, data=data)
+        answer = api.get(f"{BASE}/results/{session.pk}.csv")
+        (row,) = csv.DictReader(io.StringIO(answer.content.decode()))
+        assert (row["exercise"], row["repetition"], row["seconds"]) == ("squat", "1", "2.5")
+        refused(api.get(f"{BASE}/results/{session.pk}.csv?kind=segments"), 400, "invalid")
+        assert api.get(f"{BASE}/results/{session.pk}").json()["data"]["preview_url"] is None
+
+
+class TestCancel:
+    def test_it_is_cancelled_and_its_file_goes(
+        self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis
+    ) -> None:
+        session = make_analysis(owner)
+        expected = {"sessionId": str(session.pk), "status": "cancelled", "message": "Processing cancelled successfully"}
+        for _ in range(2):
+            assert api.post(f"{BASE}/cancel/{session.pk}").json() == expected
+        assert files_in(media) == []
+        assert not Video.objects.exists()
+        assert api.get(f"{BASE}/status/{session.pk}").json()["status"] == "cancelled"
+
+    def test_after_the_end_it_is_a_conflict(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        session = ready(make_analysis, owner)
+        body = refused(api.post(f"{BASE}/cancel/{session.pk}"), 409, "job_finished")
+        assert (body["sessionId"], body["status"]) == (str(session.pk), "completed")
+
+    def test_whoever_cancels_the_job_cancels_the_session(
+        self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis
+    ) -> None:
+        session = make_analysis(owner)
+        assert api.post(f"/api/v1/jobs/{session.job_id}/cancel").status_code == 200
+        assert files_in(media) == []
+        refused(api.post(f"/api/v1/jobs/{session.job_id}/retry"), 409, "not_retryable")
+
+    def test_a_video_of_the_library_stays(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        video = make_video(owner)
+        session = make_analysis(owner, video=video)
+        api.post(f"{BASE}/cancel/{session.pk}")
+        assert Video.objects.get().pk == video.pk
+
+
+class TestCleanup:
+    def test_nothing_is_left(self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis) -> None:
+        session = ready(make_analysis, owner)
+        assert len(files_in(media)) == 3
+        answer = api.delete(f"{BASE}/cleanup/{session.pk}")
+        assert answer.json() == {"message": "Session cleaned up successfully"}
+        assert files_in(media) == []
+        assert not (AnalysisSession.objects.exists() or Job.objects.exists() or Video.objects.exists())
+        refused(api.get(f"{BASE}/status/{session.pk}"), 404, "session_not_found")
+        refused(api.delete(f"{BASE}/cleanup/{session.pk}"), 404, "session_not_found")
+
+    def test_one_that_waits_or_runs_is_cancelled_first(
+        self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis
+    ) -> None:
+        session = make_analysis(owner, status=JobStatus.PROCESSING, started_at=Now())
+        assert api.delete(f"{BASE}/cleanup/{session.pk}").status_code == 200
+        assert files_in(media) == []
+        assert not Job.objects.exists()
+
+    def test_of_a_library_video_only_what_was_made_goes(
+        self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis
+    ) -> None:
+        video = make_video(owner)
+        mine, others = (ready(make_analysis, owner, video=video) for _ in range(2))
+        api.delete(f"{BASE}/cleanup/{mine.pk}")
+        assert [row.name for row in video.renditions.all()] == [others.rendition_name]
+        assert api.get(f"{BASE}/results/{others.pk}").json()["data"]["highlight_video_url"]
+
+    def test_a_library_video_that_is_deleted_leaves_the_results(
+        self, api: Api, owner: User, make_analysis: MakeAnalysis
+    ) -> None:
+        session = ready(make_analysis, owner, video=make_video(owner))
+        assert session.video is not None
+        assert api.delete(f"/api/v1/library/{session.video.pk}").status_code == 200
+        body = api.get(f"{BASE}/results/{session.pk}").json()
+        assert (body["data"]["highlight_video_url"], len(body["data"]["segments"])) == (None, 2)
+
+
+class TestExpiry:
+    def test_after_its_time_only_a_tombstone_is_left(
+        self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis
+    ) -> None:
+        session, young = ready(make_analysis, owner), make_analysis(owner)
+        pass_time(session, expires_at=Now() - timedelta(seconds=1))
+        for _ in range(2):  # before the files are gone, and after
+            body = api.get(f"{BASE}/status/{session.pk}").json()
+            assert (body["status"], body["source"], body["eta_seconds"]) == ("expired", None, None)
+            refused(api.get(f"{BASE}/results/{session.pk}"), 410, "session_expired")
+            refused(api.get(f"{BASE}/results/{session.pk}.csv"), 410, "session_expired")
+            refused(api.post(f"{BASE}/cancel/{session.pk}"), 410, "session_expired")
+            services.expire()
+        assert files_in(media) == [f"videos/{young.pk}/whole.mp4"]
+        assert [job.pk for job in Job.objects.all()] == [young.job_id]
+        assert [one["sessionId"] for one in api.get(f"{BASE}/sessions?status=expired").json()["sessions"]] == [
+            str(session.pk)
+        ]
+
+    def test_the_tombstone_goes_after_a_week(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        session = ready(make_analysis, owner)
+        pass_time(session, expires_at=Now() - timedelta(days=8), expired_at=Now() - timedelta(days=6, hours=23))
+        services.expire()
+        assert api.get(f"{BASE}/status/{session.pk}").json()["status"] == "expired"
+        pass_time(session, expired_at=Now() - timedelta(days=7, seconds=1))
+        services.expire()
+        refused(api.get(f"{BASE}/status/{session.pk}"), 404, "session_not_found")
+
+    def test_one_that_still_runs_is_ended(self, owner: User, media: Path, make_analysis: MakeAnalysis) -> None:
+        session = make_analysis(owner, status=JobStatus.PROCESSING, started_at=Now())
+        pass_time(session, expires_at=Now() - timedelta(seconds=1))
+        assert services.expire() == 1
+        assert files_in(media) == []
+        assert again(session).status == "expired"
+
+    def test_the_command_does_it_too(
+        self, owner: User, media: Path, make_analysis: MakeAnalysis, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        pass_time(ready(make_analysis, owner), expires_at=Now() - timedelta(seconds=1))
+        call_command("expire")
+        assert "1 analyses" in capsys.readouterr().out
+        assert files_in(media) == []
+
+
+class TestList:
+    def test_it_is_paged_newest_first(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        made = [make_analysis(owner, kind=kind) for kind in ("highlights", "workout", "highlights")]
+        body = api.get(f"{BASE}/sessions?limit=2").json()
+        assert body["pagination"] == {"limit": 2, "offset": 0, "total": 3}
+        assert [one["sessionId"] for one in body["sessions"]] == [str(made[2].pk), str(made[1].pk)]
+        rest = api.get(f"{BASE}/sessions?limit=2&offset=2").json()["sessions"]
+        assert [one["sessionId"] for one in rest] == [str(made[0].pk)]
+        workouts = api.get(f"{BASE}/sessions?analysis_type=workout").json()["sessions"]
+        assert [one["sessionId"] for one in workouts] == [str(made[1].pk)]
+
+    @pytest.mark.parametrize("query", ["limit=0", "limit=101", "offset=-1", "status=done", "analysis_type=x"])
+    def test_a_wrong_question_is_refused(self, api: Api, query: str) -> None:
+        refused(api.get(f"{BASE}/sessions?{query}"), 400, "invalid")
+
+    def test_ten_ask_the_database_no_more_often_than_one(
+        self, api: Api, owner: User, make_analysis: MakeAnalysis
+    ) -> None:
+        def queries() -> int:
+            with CaptureQueriesContext(
+                connection,
+            ) as found:
+                assert api.get(f"{BASE}/sessions").status_code == 200
+            return len(found)
+
+        ready(make_analysis, owner)
+        api.get(f"{BASE}/sessions")
+        one = queries()
+        for _ in range(9):
+            ready(make_analysis, owner)
+        assert queries() == one
+
+
+def test_files_of_sessions_take_of_the_owners_room(api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+    make_analysis(owner, content=b"x" * 1000)
+    assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 1000
+
+
+def test_a_session_keeps_its_job(api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+    session = ready(make_analysis, owner)
+    refused(api.delete(f"/api/v1/jobs/{session.job_id}"), 409, "job_in_use")
+    with pytest.raises(DomainError, match="A session shows this job"):
+        jobs.delete(Job.objects.get(pk=session.job_id))

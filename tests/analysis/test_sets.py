@@ -1,0 +1,60 @@
+"""Sets: what is chosen of much that overlaps, and what goes on the same way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sessions_app.analysis.pipelines.repetitions import Repetition
+from sessions_app.analysis.pipelines.sets import Set, chosen, joined, windows
+
+pytestmark = pytest.mark.pure
+SAME, OTHER = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+
+
+def a_set(start: float, count: int, *, worth: float = 0.4, signal: str = "left knee") -> Set:
+    """So many repetitions of two seconds each, one after the other."""
+    return Set(
+        signal=signal,
+        repetitions=tuple(Repetition(start + 2 * n, start + 2 * n + 1, start + 2 * n + 2) for n in range(count)),
+        likeness=0.9, range=0.5, worth=worth, is_usual=True, is_cut=False, typical=SAME,
+        curve=np.zeros(count * 30, np.float32), amplitudes=(0.5,) * count,
+    )  # fmt: skip
+
+
+def test_the_sets_that_say_most_together_are_chosen() -> None:
+    long, short, other = a_set(0, 6), a_set(0, 2, worth=0.5), a_set(30, 3, signal="left elbow")
+    found = chosen([short, other, long, a_set(8, 3, worth=0.3)])
+    assert [(one.start, len(one.repetitions)) for one in found] == [(0, 6), (30, 3)]
+
+
+def test_what_goes_on_the_same_way_is_one_set_and_one_more_or_less_is_in_doubt() -> None:
+    [one] = joined([a_set(0, 4), a_set(9, 3)])
+    assert len(one.repetitions) == len(one.amplitudes) == 7
+    assert one.is_cut
+    assert (one.start, one.end) == (0, 15)
+
+
+@pytest.mark.parametrize("later", [
+    a_set(14, 3), a_set(9, 3, signal="left elbow"),
+    replace(a_set(9, 3), typical=OTHER), replace(a_set(9, 3), range=0.1),
+])  # fmt: skip
+def test_another_pause_signal_way_or_size_is_another_set(later: Set) -> None:
+    assert len(joined([a_set(0, 4), later])) == 2
+
+
+def test_no_set_begins_before_the_last_has_ended() -> None:
+    first, second = joined([a_set(0, 4), replace(a_set(7.8, 3), signal="left elbow")])
+    assert first.end == second.start == 8.0
+    assert second.repetitions[0].turn == 8.8
+
+
+def test_windows_cover_everything_and_end_with_the_whole() -> None:
+    times = np.arange(900) / 15
+    spans = list(windows(times))
+    assert spans[-1] == (0, 900)
+    assert all(0 <= first < last <= 900 for first, last in spans)
+    assert {first for first, last in spans if last - first == 120} >= {0, 60, 120}
+    assert list(windows(np.zeros(1))) == []

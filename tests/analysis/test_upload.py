@@ -1,0 +1,277 @@
+"""``POST /api/v1/video/upload`` and the two calls that wait: forms with a video, and what is asked of it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from jobs_app.models import Job
+from jobs_app.running import run_lane
+from media_app.catalog.models import Place, Video
+from media_app.uploads.models import Upload
+from sessions_app.analysis import services
+from sessions_app.analysis.models import AnalysisSession
+from tests.analysis.conftest import DATA, again, files_in
+from tests.support.factories import make_key, make_video
+from tests.support.sockets import ask as ask_rows
+from tests.support.streams import Answer, Request, ask
+from tests.uploads.conftest import video_of
+from tests.uploads.forms import FORM, Part, form_of
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+URL = "/api/v1/video/upload"
+VIDEO = video_of(50_000)
+FILE: Part = ("video", VIDEO, "Räder.mp4")
+KIND: Part = ("analysis_type", "highlights")
+FACTS = {
+    "width": 320, "height": 180, "duration": 20.0, "fps": (30, 1), "is_vfr": False, "codec": "h264", "audio_tracks": [],
+}  # fmt: skip
+FOUND = "say(result={'data': DATA, 'files': {}})"
+
+
+@pytest.fixture
+def key(owner: User) -> str:
+    return make_key(owner)
+
+
+@pytest.fixture
+def _taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests send only begins like a video: whoever takes it in looks no closer."""
+    monkeypatch.setattr(
+        "sessions_app.analysis.handlers.take_in",
+        lambda context, video, upload, folder, **options: (Path(folder), FACTS, ""),
+    )
+    monkeypatch.setattr("sessions_app.analysis.handlers.mime_type_of", lambda path, otherwise: otherwise)
+    monkeypatch.setattr("sessions_app.analysis.handlers._make_poster", lambda *given: None)
+
+
+async def post(key: str, *parts: Part, url: str = URL, headers: dict[str, str] | None = None) -> Answer:
+    return await ask("POST", url, {**FORM, **(headers or {})}, form_of(parts), key=key)
+
+
+def only_session() -> AnalysisSession:
+    return AnalysisSession.objects.with_state().get()
+
+
+async def nothing_left(media: Path) -> None:
+    assert files_in(media) == []
+    counts = lambda: (Video.objects.count(), Job.objects.count(), Upload.objects.reserved().count())  # noqa: E731
+    assert await ask_rows(counts) == (0, 0, 0)
+
+
+class TestUpload:
+    async def test_a_video_becomes_a_session_that_waits(self, key: str, media: Path) -> None:
+        answer = await post(key, FILE, KIND, ("params", '{"segment_length": 5, "max_highlights": 3}'))
+        body = answer.json()
+        assert (answer.status, body["status"], body["warnings"]) == (202, "queued", [])
+        session = await ask_rows(only_session)
+        assert (str(session.pk), str(session.job_id)) == (body["sessionId"], body["job_id"])
+        assert session.params == {"segment_length": 5.0, "target_duration": 60.0, "max_highlights": 3, "min_score": 0.2}
+        assert (session.name, session.status) == ("Räder", "queued")
+        assert session.video is not None
+        assert (session.video.place, session.video.file_size) == (Place.SESSION, len(VIDEO))
+        assert (media / session.video.location).read_bytes() == VIDEO
+
+    async def test_its_fields_may_come_first_and_its_file_may_be_called_file(self, key: str) -> None:
+        answer = await post(key, ("analysis_type", "workout"), ("name", "  Leg  day "), ("file", VIDEO, "a.mp4"))
+        assert answer.status == 202
+        session = await ask_rows(only_session)
+        assert (session.analysis_type, session.name) == ("workout", "Leg day")
+        assert session.params == {"exercise": "auto", "min_repetitions": 2}
+
+    async def test_it_stands_in_no_library(self, key: str) -> None:
+        await post(key, FILE, KIND)
+        assert (await ask("GET", "/api/v1/library", key=key)).json()["videos"] == []
+        session = await ask_rows(only_session)
+        assert (await ask("GET", f"/api/v1/library/{session.pk}", key=key)).status == 404
+
+    async def test_unknown_parameters_are_named_and_ignored(self, key: str) -> None:
+        answer = await post(key, FILE, KIND, ("params", '{"segment_length": 5, "zoom": 2, "min_repetitions": 3}'))
+        assert answer.json()["warnings"] == [
+            "The parameter 'min_repetitions' is unknown and was ignored.",
+            "The parameter 'zoom' is unknown and was ignored.",
+        ]
+
+    @pytest.mark.parametrize(
+        "params",
+        [
+            "[]", '"x"', "7", "null!", "{", '{"segment_length": 0}', '{"segment_length": 1e9}',
+            '{"segment_length": "10"}',
+            '{"segment_length": true}', '{"segment_length": NaN}', '{"max_highlights": 1.5}', '{"min_score": 1.01}',
+            '{"target_duration": [60]}', '{"a": ' * 3000,
+        ],
+    )  # fmt: skip
+    async def test_wrong_parameters_are_refused_and_nothing_is_left(self, key: str, media: Path, params: str) -> None:
+        body = (await post(key, FILE, KIND, ("params", params))).refused(400, "invalid")
+        assert body["errors"]["params"]
+        await nothing_left(media)
+
+    @pytest.mark.parametrize("kind", ["", "dance", "Highlights"])
+    async def test_an_unknown_type_is_refused(self, key: str, media: Path, kind: str) -> None:
+        body = (await post(key, FILE, ("analysis_type", kind))).refused(400, "invalid")
+        assert body["errors"]["analysis_type"]
+        await nothing_left(media)
+
+    async def test_an_exercise_that_is_not_known_is_refused(self, key: str) -> None:
+        params = ("params", '{"exercise": "chess"}')
+        body = (await post(key, FILE, ("analysis_type", "workout"), params)).refused(400, "invalid")
+        assert "squat" in body["errors"]["params"]["exercise"][0]
+
+    async def test_a_form_without_a_video_is_refused(self, key: str) -> None:
+        body = (await post(key, KIND)).refused(400, "invalid")
+        assert body["errors"]["video"]
+
+    async def test_what_is_no_video_is_refused(self, key: str, media: Path) -> None:
+        (await post(key, ("video", b"GIF89a" + b"x" * 5000, "a.mp4"), KIND)).refused(415, "not_a_video")
+        await nothing_left(media)
+
+    async def test_nobody_may_without_signing_in(self, media: Path) -> None:
+        (await post("", FILE, KIND)).refused(401, "unauthenticated")
+        await nothing_left(media)
+
+    async def test_the_same_request_again_gets_the_first_answer(self, key: str) -> None:
+        first, again_ = [await post(key, FILE, KIND, headers={"Idempotency-Key": "once"}) for _ in range(2)]
+        assert (first.status, again_.status, first.json()) == (202, 202, again_.json())
+        assert await ask_rows(AnalysisSession.objects.count) == 1
+
+    async def test_the_same_file_ten_times_at_once_is_ten_sessions(self, key: str) -> None:
+        answers = await asyncio.gather(*(post(key, FILE, KIND) for _ in range(10)))
+        assert [answer.status for answer in answers] == [202] * 10
+        assert len({answer.json()["sessionId"] for answer in answers}) == 10
+        assert await ask_rows(AnalysisSession.objects.count) == 10
+
+    async def test_by_tus_it_is_the_same(self, key: str) -> None:
+        given = {
+            "purpose": "analysis",
+            "analysis_type": "workout",
+            "params": '{"min_repetitions": 4}',
+            "filename": "a.mp4",
+        }
+        metadata = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in given.items())
+        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(VIDEO)), "Upload-Metadata": metadata}
+        made = await ask("POST", "/api/v1/uploads/tus", headers, key=key)
+        assert made.status == 201, made
+        headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+        path = (
+            "/" + made.headers["location"].split("/", 3)[3]
+            if "://" in made.headers["location"]
+            else made.headers["location"]
+        )
+        sent = await ask("PATCH", path, headers, VIDEO, key=key)
+        assert sent.status == 204, sent
+        session = await ask_rows(only_session)
+        upload = await ask_rows(Upload.objects.get)
+        assert (session.pk, session.params["min_repetitions"]) == (upload.resource_id, 4)
+
+    async def test_by_tus_wrong_parameters_are_refused_before_a_byte_is_sent(self, key: str) -> None:
+        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "100", "Upload-Metadata": "purpose YW5hbHlzaXM="}
+        answer = await ask("POST", "/api/v1/uploads/tus", headers, key=key)
+        assert answer.refused(400, "invalid")["errors"]["analysis_type"]
+
+
+class TestOfTheLibrary:
+    async def test_a_video_of_ones_own_library_is_analysed_where_it_is(self, key: str, owner: User) -> None:
+        video = await ask_rows(lambda: make_video(owner, title="The final"))
+        answer = await post(key, KIND, ("video_id", str(video.pk)))
+        assert answer.status == 202, answer
+        session = await ask_rows(only_session)
+        assert (session.name, session.video, session.owns_video) == ("The final", video, False)
+
+    async def test_not_one_of_somebody_else_nor_one_that_is_not_there(self, key: str, other: User) -> None:
+        theirs = await ask_rows(lambda: make_video(other))
+        for video_id in (str(theirs.pk), "nonsense", "00000000-0000-4000-8000-000000000000"):
+            (await post(key, KIND, ("video_id", video_id))).refused(400, "video_not_found")
+
+    async def test_not_one_that_is_not_ready(self, key: str, owner: User) -> None:
+        video = await ask_rows(lambda: make_video(owner, status="processing"))
+        (await post(key, KIND, ("video_id", str(video.pk)))).refused(409, "video_not_ready")
+
+
+@pytest.mark.usefixtures("_taken_as_it_is", "running_keeper")
+class TestWaiting:
+    """``/analyze/…`` answers the data itself, once it is there."""
+
+    async def working(self, call: Any) -> Answer:
+        """The answer of a call while a worker does what is queued."""
+        task = asyncio.ensure_future(call)
+        while not task.done():
+            await ask_rows(run_lane, "analysis")
+            await asyncio.sleep(0.02)
+        answer: Answer = await task
+        return answer
+
+    async def test_it_answers_what_was_found(self, key: str, pipeline: Callable[[str], Path]) -> None:
+        log = pipeline(FOUND)
+        call = post(key, FILE, ("segment_length", "5"), ("max_highlights", "2"), url="/analyze/highlights")
+        answer = await self.working(call)
+        assert (answer.status, answer.json()["segments"]) == (200, DATA["segments"])
+        assert answer.headers["content-type"] == "application/json"
+        params = json.loads(log.read_text())["params"]
+        assert (params["segment_length"], params["max_highlights"]) == (5.0, 2)
+        assert (await ask_rows(only_session)).status == "completed"
+
+    async def test_the_other_type_has_an_address_of_its_own(self, key: str, pipeline: Callable[[str], Path]) -> None:
+        log = pipeline("say(result={'data': {'exercises': [], 'total_repetitions': 0}, 'files': {}})")
+        answer = await self.working(post(key, FILE, ("min_repetitions", "5"), url="/analyze/workout/"))
+        assert answer.json() == {"exercises": [], "total_repetitions": 0, "preview_url": None}
+        assert json.loads(log.read_text())["params"] == {"exercise": "auto", "min_repetitions": 5}
+
+    async def test_a_failure_is_its_answer(self, key: str, pipeline: Callable[[str], Path]) -> None:
+        pipeline("say(error={'type': 'no_video', 'message': 'There is no picture.'})")
+        answer = await self.working(post(key, FILE, url="/analyze/highlights"))
+        body = answer.refused(422, "analysis_failed")
+        assert (body["error"], body["message"]) == ("Analysis failed", "There is no picture.")
+
+    @pytest.mark.parametrize("field", [("segment_length", "nan"), ("min_score", "high"), ("target_duration", "1e9")])
+    async def test_wrong_fields_are_refused_at_once(self, key: str, media: Path, field: Part) -> None:
+        body = (await post(key, FILE, field, url="/analyze/highlights")).refused(400, "invalid")
+        assert body["errors"]["params"]
+        await nothing_left(media)
+
+    async def test_without_a_form_it_is_refused(self, key: str) -> None:
+        answer = await ask("POST", "/analyze/workout", {"Content-Type": "application/json"}, b"{}", key=key)
+        answer.refused(400, "invalid")
+
+    async def test_a_caller_that_hangs_up_cancels_the_job(self, key: str, media: Path) -> None:
+        body = form_of([FILE])
+        request = Request("POST", "/analyze/highlights", FORM, key=key, length=len(body))
+        await request.give(body, last=True)
+        while not await ask_rows(AnalysisSession.objects.count):
+            await asyncio.sleep(0.02)
+        await request.until_taken()
+        await request.gone()
+        assert (await ask_rows(only_session)).status == "cancelled"
+        assert not request.has_answered
+        await ask_rows(lambda: wait_for_no_files(media))
+
+    async def test_one_that_is_cancelled_by_others_is_told_so(self, key: str) -> None:
+        body = form_of([FILE])
+        request = Request("POST", "/analyze/highlights", FORM, key=key, length=len(body))
+        await request.give(body, last=True)
+        while not await ask_rows(AnalysisSession.objects.count):
+            await asyncio.sleep(0.02)
+        await ask_rows(lambda: services.cancel(only_session()))
+        body_ = (await request.answer()).refused(400, "results_not_ready")
+        assert body_["status"] == "cancelled"
+
+    async def test_one_that_is_cleaned_up_is_not_there_any_more(self, key: str, owner: User) -> None:
+        body = form_of([FILE])
+        request = Request("POST", "/analyze/highlights", FORM, key=key, length=len(body))
+        await request.give(body, last=True)
+        while not await ask_rows(AnalysisSession.objects.count):
+            await asyncio.sleep(0.02)
+        await ask_rows(lambda: services.clean_up(only_session(), owner))
+        (await request.answer()).refused(404, "session_not_found")
+
+
+def wait_for_no_files(media: Path) -> None:
+    assert files_in(media) == []
+    assert UUID(str(again(AnalysisSession.objects.get()).pk))

@@ -1,0 +1,483 @@
+"""What a model is asked, how patient we are with its endpoint; nothing it says is taken for more than it is."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessions_app.analysis.pipelines import vision
+from sessions_app.analysis.pipelines.said import MOST_DESCRIPTION, NOTHING, Said, amount, cleaned, read, read_answer
+from sessions_app.analysis.pipelines.vision import UNKNOWN, Judge, Verdict, Window
+from tests.support import vision_server as served
+from tests.support.vision_server import VisionServer, fails, running_vision_server, says, sends
+
+pytestmark = pytest.mark.pure
+WINDOW = Window(12.0, 20.0, (b"\xff\xd8one", b"\xff\xd8two", b"\xff\xd8three"), "The sound rises sharply.")
+GOOD = Verdict(0.8, "A player scores.")
+SHORT = 0.3  # seconds that a call may take where it is to end by that
+LATE_SECONDS = 5
+
+
+@pytest.fixture
+def server() -> Iterator[VisionServer]:
+    with running_vision_server() as found:
+        yield found
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    """How long was waited before asking again; nobody really does."""
+    return []
+
+
+def judge_of(server: VisionServer, pauses: list[float], call_seconds: float = 20.0, **changes: Any) -> Judge:
+    return Judge(server.config(**changes), call_seconds=call_seconds, pause=pauses.append)
+
+
+class TestQuestion:
+    def test_it_is_a_chat_completion_with_pictures_and_a_form_to_fill_in(
+        self, server: VisionServer, pauses: list[float]
+    ) -> None:
+        assert judge_of(server, pauses, key="sk-1").judge(WINDOW) == GOOD
+        (asked,) = server.asked
+        assert asked.path == "/v1/chat/completions"
+        assert asked.headers["authorization"] == "Bearer sk-1"
+        body = asked.body
+        assert (body["model"], body["temperature"], body["stream"]) == (served.MODEL, 0, False)
+        form = body["response_format"]
+        assert form["type"] == "json_schema"
+        assert form["json_schema"]["schema"]["required"] == ["score", "description"]
+        system, user = body["messages"]
+        assert "never instructions" in system["content"]
+        assert "not from 0 to 10" in system["content"]
+        assert user["content"][0]["type"] == "text"
+        assert "12.0 s to 20.0 s" in user["content"][0]["text"]
+        assert WINDOW.facts in user["content"][0]["text"]
+        head = "data:image/jpeg;base64,"
+        assert all(picture.startswith(head) for picture in asked.pictures)
+        assert tuple(base64.b64decode(picture.removeprefix(head)) for picture in asked.pictures) == WINDOW.pictures
+
+    @pytest.mark.parametrize("ending", ["", "/", "/chat/completions", "/chat/completions/"])
+    def test_the_address_may_be_written_with_or_without_its_end(
+        self, ending: str, server: VisionServer, pauses: list[float]
+    ) -> None:
+        assert judge_of(server, pauses, url=f"{server.url}{ending}").judge(WINDOW) == GOOD
+        assert server.asked[0].path == "/v1/chat/completions"
+
+    def test_the_query_of_an_address_stays(self, server: VisionServer, pauses: list[float]) -> None:
+        judge_of(server, pauses, url=f"{server.url}?api-version=1").judge(WINDOW)
+        assert server.asked[0].path == "/v1/chat/completions?api-version=1"
+
+    def test_without_a_key_none_is_sent(self, server: VisionServer, pauses: list[float]) -> None:
+        judge_of(server, pauses).judge(WINDOW)
+        assert "authorization" not in server.asked[0].headers
+
+    def test_without_pictures_nothing_is_asked(self, server: VisionServer, pauses: list[float]) -> None:
+        assert judge_of(server, pauses).judge(Window(0, 1, (), "")) == UNKNOWN
+        assert server.asked == []
+
+
+class TestManner:
+    @pytest.mark.parametrize("status", [400, 422, 501])
+    def test_who_does_not_know_the_form_is_asked_without_and_stays_so(
+        self, status: int, server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.plan = [fails(status, "response_format is not supported")]
+        judge = judge_of(server, pauses)
+        assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [GOOD, GOOD]
+        assert ["response_format" in asked.body for asked in server.asked] == [True, False, False]
+        assert judge.notes == []
+
+    def test_who_takes_one_picture_is_sent_the_middle_one_and_still_the_form(
+        self, server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.usual = served.with_one_picture
+        judge = judge_of(server, pauses)
+        assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [GOOD, GOOD]
+        assert [len(asked.pictures) for asked in server.asked] == [3, 1, 1]
+        assert base64.b64decode(server.asked[1].pictures[0].partition(",")[2]) == WINDOW.pictures[1]
+        assert all("response_format" in asked.body for asked in server.asked)
+
+    def test_who_wants_the_newer_name_of_the_length_gets_it(self, server: VisionServer, pauses: list[float]) -> None:
+        server.usual = served.with_new_tokens
+        assert judge_of(server, pauses).judge(WINDOW) == GOOD
+        assert "max_completion_tokens" in server.asked[1].body
+
+    def test_too_large_a_question_is_asked_with_one_picture(self, server: VisionServer, pauses: list[float]) -> None:
+        server.plan = [fails(413)]
+        assert judge_of(server, pauses).judge(WINDOW) == GOOD
+        assert [len(asked.pictures) for asked in server.asked] == [3, 1]
+
+    def test_a_fault_of_one_window_does_not_take_the_form_from_the_others(
+        self, server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.plan = [fails(400), fails(400)]
+        judge = judge_of(server, pauses)
+        assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [UNKNOWN, GOOD]
+        assert "response_format" in server.asked[-1].body
+        assert not judge.is_spent
+
+
+class TestPatience:
+    @pytest.mark.parametrize("fault", [fails(500), fails(503), fails(429), served.resets, served.breaks_off])
+    def test_who_is_busy_or_breaks_off_is_asked_again_a_little_later(
+        self, fault: served.Reply, server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.plan = [fault, fault]
+        judge = judge_of(server, pauses)
+        assert judge.judge(WINDOW) == GOOD
+        assert pauses == [1.0, 2.0]
+        assert judge.notes == []
+
+    def test_it_waits_as_long_as_it_is_asked_to(self, server: VisionServer, pauses: list[float]) -> None:
+        server.plan = [fails(429, Retry_After="7"), fails(503, Retry_After="0")]
+        assert judge_of(server, pauses).judge(WINDOW) == GOOD
+        assert pauses == [7.0, 0.0]
+
+    def test_a_date_to_wait_for_is_understood(self, server: VisionServer, pauses: list[float]) -> None:
+        server.plan = [fails(429, Retry_After=format_datetime(datetime.now(UTC) + timedelta(seconds=9), usegmt=True))]
+        assert judge_of(server, pauses).judge(WINDOW) == GOOD
+        assert 5 < pauses[0] <= 9
+
+    @pytest.mark.parametrize("nonsense", ["soon", "-5", "1e9", "nan", "٣"])
+    def test_nonsense_to_wait_for_is_not_waited_for(
+        self, nonsense: str, server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.plan = [
+            lambda handler: handler.reply(429, b"{}", **{"Retry-After": nonsense.encode().decode("latin-1")})
+        ]
+        assert judge_of(server, pauses).judge(WINDOW) == GOOD
+        assert pauses == [1.0]
+
+    def test_a_wait_beyond_the_budget_is_not_begun(self, server: VisionServer, pauses: list[float]) -> None:
+        server.plan = [fails(429, Retry_After="3600")]
+        judge = judge_of(server, pauses)
+        assert judge.judge(WINDOW) == UNKNOWN
+        assert (pauses, judge.is_spent, len(server.asked)) == ([], True, 1)
+        assert judge.notes == ["The model's endpoint is busy or broken (429); the signals alone decided."]
+
+    def test_three_faults_are_enough_for_one_window_and_the_next_one_has_its_own(
+        self, server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.plan = [fails(500)] * 3
+        judge = judge_of(server, pauses)
+        assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [UNKNOWN, GOOD]
+        assert len(server.asked) == 4
+
+    @pytest.mark.parametrize("fault", [served.hangs, served.drips])
+    def test_who_takes_too_long_is_not_waited_for(
+        self, fault: served.Reply, server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.plan = [fault]
+        judge = judge_of(server, pauses, call_seconds=SHORT)
+        began = time.monotonic()
+        assert judge.judge(WINDOW) == UNKNOWN
+        assert time.monotonic() - began < LATE_SECONDS
+        assert (len(server.asked), pauses) == (1, [])
+
+    @pytest.mark.parametrize(
+        ("fault", "why"),
+        [
+            (fails(500), "busy or broken (500)"), (served.resets, "broke off"),
+            (served.hangs, "did not answer in time"),
+            (fails(400), "does not take what it is asked (400)"), (says(""), "could not be read"),
+            (sends(served.HTML.encode(), "text/html"), "could not be read"),
+            (sends(b" " * 300_000), "more than is read"),
+        ],
+    )  # fmt: skip
+    def test_after_four_windows_without_an_answer_it_is_given_up(
+        self, fault: served.Reply, why: str, server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.usual = fault
+        judge = judge_of(server, pauses, call_seconds=SHORT)
+        verdicts = []
+        while not judge.is_spent:
+            verdicts.append(judge.judge(WINDOW))
+        assert verdicts == [UNKNOWN] * vision.FAULTS_IN_A_ROW
+        (note,) = judge.notes
+        assert why in note
+        assert note.endswith("; the signals alone decided.")
+        calls = len(server.asked)
+        assert judge.judge(WINDOW) == UNKNOWN
+        assert (len(server.asked), len(judge.notes)) == (calls, 1)
+
+    def test_an_answer_between_faults_begins_the_count_anew(self, server: VisionServer, pauses: list[float]) -> None:
+        nothing = says("")
+        server.plan = [nothing, nothing, nothing, served.good, nothing, nothing, nothing]
+        judge = judge_of(server, pauses)
+        for _ in range(7):
+            judge.judge(WINDOW)
+        assert not judge.is_spent
+        server.usual = nothing
+        judge.judge(WINDOW)
+        assert judge.is_spent
+        assert judge.notes[0].endswith("decided the rest.")
+
+    @pytest.mark.parametrize("status", [301, 302, 401, 403, 404, 410, 418])
+    def test_what_asking_again_does_not_mend_is_asked_once(
+        self, status: int, server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.usual = fails(status, Location="http://127.0.0.1:9/")
+        judge = judge_of(server, pauses)
+        assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [UNKNOWN, UNKNOWN]
+        assert (len(server.asked), judge.is_spent) == (1, True)
+        assert f"({status})" in judge.notes[0]
+
+
+class TestBudget:
+    def test_calls_are_counted_with_those_that_failed(self, server: VisionServer, pauses: list[float]) -> None:
+        server.plan = [fails(500), fails(400)]
+        judge = judge_of(server, pauses, calls=4)
+        assert judge.judge(WINDOW) == GOOD
+        assert judge.judge(WINDOW) == GOOD
+        assert judge.is_spent
+        assert judge.judge(WINDOW) == UNKNOWN
+        assert len(server.asked) == 4
+        assert judge.notes == ["All that the model may be asked was used up; the signals alone decided the rest."]
+
+    def test_a_budget_that_ends_amid_a_window_leaves_it_unknown(
+        self, server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.usual = fails(500)
+        judge = judge_of(server, pauses, calls=2)
+        assert judge.judge(WINDOW) == UNKNOWN
+        assert (len(server.asked), judge.is_spent) == (2, True)
+
+    def test_no_call_is_longer_than_what_is_left(self, server: VisionServer, pauses: list[float]) -> None:
+        server.usual = served.hangs
+        judge = judge_of(server, pauses, seconds=SHORT)
+        began = time.monotonic()
+        assert judge.judge(WINDOW) == UNKNOWN
+        assert time.monotonic() - began < LATE_SECONDS
+        assert judge.is_spent
+
+    def test_waiting_counts_as_time(self, server: VisionServer, pauses: list[float]) -> None:
+        server.plan = [fails(429, Retry_After="40"), served.good, fails(429, Retry_After="40")]
+        judge = judge_of(server, pauses)
+        assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [GOOD, UNKNOWN]
+        assert (pauses, judge.is_spent) == ([40.0], True)
+
+    @pytest.mark.parametrize("changes", [{"calls": 0}, {"seconds": 0}])
+    def test_without_a_budget_nobody_is_asked(
+        self, changes: dict[str, Any], server: VisionServer, pauses: list[float]
+    ) -> None:
+        judge = judge_of(server, pauses, **changes)
+        assert judge.is_spent
+        assert judge.judge(WINDOW) == UNKNOWN
+        assert server.asked == []
+
+
+class TestGuard:
+    def test_a_private_address_is_not_asked_unless_allowed(self, server: VisionServer, pauses: list[float]) -> None:
+        judge = judge_of(server, pauses, allow_private=False)
+        assert judge.judge(WINDOW) == UNKNOWN
+        assert (server.asked, judge.is_spent) == ([], True)
+        assert judge.notes == [
+            "The model was not asked: 127.0.0.1 leads to a private address, where nothing is sent to; "
+            "the signals alone decided."
+        ]
+
+    @pytest.mark.parametrize("url", ["", "nonsense", "file:///etc/passwd", "http://u:sk-1@127.0.0.1/v1", "http://[::1"])
+    def test_what_is_no_address_is_a_note_and_no_fault_of_ours(self, url: str, pauses: list[float]) -> None:
+        config = {"url": url, "model": "m", "key": None, "seconds": 9, "calls": 9, "allow_private": True}
+        judge = Judge(config, pause=pauses.append)
+        assert judge.judge(WINDOW) == UNKNOWN
+        assert judge.is_spent
+        assert "sk-1" not in judge.notes[0]
+
+    def test_the_key_is_not_in_what_is_said_of_it(self, server: VisionServer, pauses: list[float]) -> None:
+        server.usual = fails(401, "Wrong key sk-secret")
+        judge = judge_of(server, pauses, key="sk-secret")
+        judge.judge(WINDOW)
+        assert "sk-secret" not in repr(judge.notes)
+
+    def test_a_key_that_cannot_be_sent_is_a_note(self, server: VisionServer, pauses: list[float]) -> None:
+        judge = judge_of(server, pauses, key="sk\r\nX-Other: 1")
+        assert judge.judge(WINDOW) == UNKNOWN
+        assert judge.notes
+        assert server.asked == []
+
+    def test_a_child_that_asks_nobody_does_not_import_the_way_out(self) -> None:
+        code = "import sys, sessions_app.analysis.pipelines.vision; print('httpx' in sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout == "False\n"
+
+
+KEYS = ["score", "description", "a"]
+FILLED = Said(0.7, "A man jumps.")
+
+
+class TestReading:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '{"score": 0.7, "description": "A man jumps."}',
+            '```json\n{"score": 0.7, "description": "A man jumps."}\n```',
+            'Sure! Here it is:\n{"score": 0.7, "description": "A man jumps."}\nAnything else?',
+            '{"score": "0.7", "description": "A man jumps."}',
+            '{"score": "0,7", "description": "A man jumps."}',
+            '{"score": "7/10", "description": "A man jumps."}',
+            '{"score": "7 out of 10", "description": "A man jumps."}',
+            '{"score": "70%", "description": "A man jumps."}',
+            '{"score": "70 percent", "description": "A man jumps."}',
+            '{"Score": ".70"[0:0], "x": 1} {"SCORE": 0.70, "Description": "A man jumps."}',
+            '{"score": "０．７", "description": "A man jumps."}',
+            '{"description": "A man jumps.", "score": 7e-1, "extra": [1, {"a": null}]}',
+            '{"result": {"score": 0.7, "description": "A man jumps."}}',
+            '[{"score": 0.7, "description": "A man jumps."}]',
+            '<think>Perhaps {"score": 0.1, "description": "no"}</think>{"score": 0.7, "description": "A man jumps."}',
+            'The form is {"score": 0.0, "description": "…"}. So: {"score": 0.7, "description": "A man jumps."}',
+            '{"score": 0.7, "description": "A <b>man</b>\\n jumps."}',
+            "{'score': 0.7, 'description': 'A man jumps.'}",
+            '{"score": 0.7, "description": "A man jumps.",}',
+            "Score: 0.7\nDescription: A man jumps.",
+            "**Score:** 7/10\n**Description:** A man jumps.",
+            '{"puntuación": 0.7, "descripción": "A man jumps."}',
+            '{"评分": 0.7, "描述": "A man jumps."}',
+        ],
+    )
+    def test_one_answer_has_many_shapes(self, text: str) -> None:
+        assert read(text, is_whole=True) == FILLED
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "", " ", "{}", "[]", "null", "0.7", "yes", "{{{{{{", "[" * 5000, '{"a":' * 5000, "{" * 20_000,
+            '{"score": 0', '{"score": 0.',
+            '{"score": 0.7', '{"score": 0.7, "desc', '{"score": 0.7, "description": "A m',
+            '```json\n{"score": 0.7, "description": "A man', "Score: 0.7 to 0.9", "Score: 0.7-0.9",
+            "Score: 0.7. Score: 0.2.", "I'm sorry, but I can't help with that. Score: 0", "I cannot rate this.",
+            '{"description": "I\'m sorry, I can\'t help with that.", "score": 0}', served.HTML,
+            '<html>{"score": 1, "description": "x"}</html>', "<think>the score: 0.7", "Score: 12", "Score: high",
+            '{"score": null}', '{"score": NaN}', '{"score": true}', '{"score": [0.7]}', '{"score": {"value": 0.7}}',
+            '{"score": "high"}', '{"score": "0.7 or 0.9"}', '{"score": -Infinity, "description": ""}',
+            '{"score": 1' + "0" * 9999 + "}", '{"score": "' + "9" * 9999 + '"}', '{"score": 7, "description": " * "}',
+        ],
+    )  # fmt: skip
+    def test_half_an_answer_none_or_a_double_one_is_unknown_and_not_0(self, text: str) -> None:
+        assert read(text, is_whole=True) == NOTHING
+
+    def test_a_form_that_is_whole_counts_though_the_talk_after_it_was_cut(self) -> None:
+        text = '{"score": 0.7, "description": "A man jumps."} And I would like to add that'
+        assert read(text, is_whole=False) == FILLED
+
+    def test_a_sentence_that_was_cut_does_not(self) -> None:
+        assert read("Score: 0.7\nDescription: A man", is_whole=False) == NOTHING
+
+    @pytest.mark.parametrize("value", [-0.1, 1.01, 7, 85, -3, 250, float("nan"), float("inf"), 10**400, True, False])
+    def test_a_score_outside_is_unknown_and_its_sentence_stays(self, value: Any) -> None:
+        assert amount(value) is None
+        assert read(f'{{"score": {json.dumps(value)}, "description": "A man."}}', is_whole=True) == Said(None, "A man.")
+
+    @pytest.mark.parametrize(
+        ("value", "score"),
+        [
+            (0, 0.0), (1, 1.0), ("0", 0.0), ("1.0", 1.0), ("8 / 10", 0.8), ("85 %", 0.85), ("4/5", 0.8),
+            ("75/100", 0.75),
+            ("80 Prozent", 0.8), ("8 von 10", 0.8), ("8 sur 10", 0.8), ("about 0.6", 0.6), ("0.6 (high)", 0.6),
+            ("3/7", None), ("12/10", None), ("7", None), ("85", None), ("-0.5", None), ("0.2, 0.4", None), ("", None),
+            ("1e-3", None), ("8/10/12", None), ("nan", None), (None, None), ("0.7.2026", None),
+        ],
+    )  # fmt: skip
+    def test_a_number_as_text_counts_with_its_scale(self, value: Any, score: float | None) -> None:
+        found = amount(value)
+        assert found == (None if score is None else pytest.approx(score))
+
+    @pytest.mark.parametrize(
+        ("reply", "verdict"),
+        [
+            (says('{"score": 0.7, "description": "Ein Mann springt über den Zaun."}'),
+            (0.7, "Ein Mann springt über den Zaun.")),
+            (says('{"score": 0.7, "description": "一名球员进球"}'), (0.7, "一名球员进球")),
+            (says([{"type": "text", "text": '{"score": 0.7, '}, {"type": "text", "text": '"description": ""}'}]),
+            (0.7, "")),
+            (says('{"score": 0.7, "desc', "length"), (None, "")),
+            (says("Score: 0.7", "length"), (None, "")), (says("Score: 0.7", None), (None, "")),
+            (says('{"score": 0.7}', "stop", refusal="No."), (None, "")), (says(None), (None, "")), (says(""),
+            (None, "")),
+            (says("Je ne sais pas."), (None, "")), (says(served.HTML), (None, "")), (says(7), (None, "")),
+            (sends(served.HTML.encode(), "text/html"), (None, "")), (sends(b""), (None, "")), (sends(b"[]"),
+            (None, "")),
+            (sends(b'{"choices": []}'), (None, "")), (sends(b'{"choices": [{"message": "hi"}]}'), (None, "")),
+            (sends(b'{"choices": [{"message": {"content": {"score": 1}}}]}'), (None, "")), (sends(b"\xff\xfe"),
+            (None, "")),
+            (sends(b'{"error": "overloaded"}'), (None, "")), (sends(b"[" * 100_000), (None, "")),
+            (sends(b" " * 300_000), (None, "")), (sends(b'{"choices": [{"mess'), (None, "")),
+        ],
+    )  # fmt: skip
+    def test_whatever_an_endpoint_answers_is_a_verdict(
+        self, reply: served.Reply, verdict: tuple[float | None, str], server: VisionServer, pauses: list[float]
+    ) -> None:
+        server.plan = [reply]
+        assert judge_of(server, pauses).judge(WINDOW) == Verdict(*verdict)
+        assert len(server.asked) == 1
+
+    @given(st.binary(max_size=300))
+    def test_no_bytes_raise(self, body: bytes) -> None:
+        read_answer(body)
+
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.floats() | st.text(max_size=9),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["score", "description",
+            "a"]), inner),
+        ),
+        st.sampled_from(["stop", "length", None, 3]),
+    )  # fmt: skip
+    def test_a_score_is_within_or_unknown_whatever_is_said(self, content: Any, ended: Any) -> None:
+        choice = {"message": {"content": json.dumps(content)}, "finish_reason": ended}
+        said = read_answer(json.dumps({"choices": [choice]}).encode())
+        assert said.score is None or 0 <= said.score <= 1
+        assert len(said.description) <= MOST_DESCRIPTION
+
+
+class TestDescription:
+    @pytest.mark.parametrize(
+        ("told", "clean"),
+        [
+            ("  A  man\n\tjumps. ", "A man jumps."), ("<script>alert(1)</script>A man", "alert(1) A man"),
+            ("&lt;img src=x onerror=alert(1)&gt;A man", "A man"), ("<img src=x onerror=alert(1)",
+            "img src=x onerror=alert(1)"),
+            ("**A man** `jumps`", "A man jumps"), ("# A man", "A man"), ("[A man](http://evil.example) jumps",
+            "A man jumps"),
+            ("A man, see https://evil.example/x?y=1 now", "A man, see now"), ("javascript:alert(1)", ""),
+            ("A\u202eman\u202c \u200bjumps\x00\x1b[31m", "Aman jumps [31m"), ("\ud800A man", "A man"), ("...", ""),
+            ("", ""),
+            ("Z" + "\u0351" * 50 + "algo", "Z\u0351\u0351algo"), ("Crème brûlée 7 %", "Crème brûlée 7 %"), ("五", "五"),
+            ("A\u2028B", "A B"), ('"A man"', "A man"), ("two_words", "two_words"),
+        ],
+    )  # fmt: skip
+    def test_it_is_plain_text(self, told: str, clean: str) -> None:
+        assert cleaned(told) == clean
+
+    def test_a_long_one_ends_at_a_word(self) -> None:
+        found = cleaned("jumping over " * 99)
+        assert len(found) <= MOST_DESCRIPTION
+        assert found.endswith(("jumping…", "over…"))
+        assert len(cleaned("x" * 9999)) == MOST_DESCRIPTION
+
+    @pytest.mark.parametrize("letter", ["<", "[", "{", "(", "&", "![", "*", "a:", "http://", "\u0351"])
+    def test_none_takes_long_to_clean_or_read(self, letter: str) -> None:
+        began = time.monotonic()
+        assert len(cleaned(letter * 50_000)) <= MOST_DESCRIPTION
+        read(letter * 50_000, is_whole=True)
+        read("score" * 10_000 + letter * 10_000, is_whole=True)
+        assert time.monotonic() - began < LATE_SECONDS
+
+    @given(st.text(max_size=500))
+    def test_nothing_gets_through_that_could_be_markup(self, told: str) -> None:
+        found = cleaned(told)
+        assert len(found) <= MOST_DESCRIPTION
+        assert not set(found) & set("<>\n\r\t\0`")
+        found.encode()

@@ -1,0 +1,396 @@
+"""Workouts: what repeats is counted, told apart and timed; what does not is left out, and said to be."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from media_app.av.container import MediaError
+from media_app.av.frames import VideoFile
+from media_app.av.probe import probe
+from sessions_app.analysis.pipelines import workout
+from sessions_app.analysis.pipelines.looking import (
+    KEPT,
+    LEAST_RATE,
+    MOST_LOOKS,
+    MOST_SAVED,
+    RATE,
+    SMALL,
+    looks,
+    packed,
+    rate_for,
+    unpacked,
+)
+from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable
+from sessions_app.analysis.pipelines.preview import count_at
+from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
+from sessions_app.analysis.pipelines.words import clock
+from sessions_app.analysis.pipelines.workout import count_workout, describe
+from tests.support.bodies import Floats, bends, curling, seen, squatting
+from tests.support.clips import render_clip
+from tests.support.footage import convert, noise, write_pictures
+
+pytestmark = pytest.mark.pure
+SQUAT = Path(__file__).parents[1] / "media" / "rx_squat.mp4"
+PARAMS = {"exercise": "auto", "min_repetitions": 2}
+
+
+def described(joints: Floats, params: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return describe(seen(joints, **more), {**PARAMS, **(params or {})}, [])
+
+
+def nobody(seconds: float) -> Floats:
+    return np.full((round(seconds * 15), 33, 4), np.nan)
+
+
+def resting(seconds: float) -> Floats:
+    return squatting(np.zeros(round(seconds * 15)))
+
+
+def boxes(places: Floats) -> np.ndarray:
+    """Small grey pictures in which a box stands at a height, 0 to 1."""
+    pictures = np.full((len(places), SMALL, SMALL), 90, np.uint8)
+    for number, place in enumerate(places):
+        at = int(2 + 14 * place)
+        pictures[number, at : at + 5, 6:18] = 200
+    return pictures
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 12])
+def test_a_set_is_counted_named_and_timed(count: int) -> None:
+    data = described(squatting(bends(count)))
+    [one] = data["exercises"]
+    assert (one["name"], one["repetitions"], data["total_repetitions"]) == ("squat", count, count)
+    turns = [rep["turn"] for rep in one["rep_times"]]
+    assert turns == pytest.approx([2.0 + 2.4 * number for number in range(count)], abs=0.2)
+    assert all(rep["start"] < rep["turn"] < rep["end"] for rep in one["rep_times"])
+    assert one["start_time"] == one["rep_times"][0]["start"]
+    assert one["end_time"] == one["rep_times"][-1]["end"]
+    assert one["tempo"]["seconds"] == pytest.approx(2.0, abs=0.4)
+    assert 0.5 <= one["confidence"] <= 1
+    assert data["method"] == "poses"
+    assert data["summary"] == f"{count} squats."
+
+
+def test_a_curve_is_in_its_bounds_and_covers_the_set() -> None:
+    [one] = described(squatting(bends(4)))["exercises"]
+    curve = one["curve"]
+    assert 0 <= min(curve["values"]) < 0.2 < 0.8 < max(curve["values"]) <= 1
+    assert len(curve["values"]) <= 1200
+    assert curve["start"] == one["start_time"]
+    assert (len(curve["values"]) - 1) * curve["step"] == pytest.approx(one["end_time"] - one["start_time"], abs=0.11)
+
+
+def test_two_exercises_are_told_apart() -> None:
+    joints = np.concatenate([squatting(bends(4)), resting(3), curling(bends(6, length=1.6))])
+    data = described(joints)
+    assert [(one["name"], one["repetitions"]) for one in data["exercises"]] == [("squat", 4), ("biceps curl", 6)]
+    assert data["summary"] == "10 repetitions: 4 squats and 6 biceps curls."
+    assert all(one["end_time"] <= two["start_time"] for one, two in pairwise(data["exercises"]))
+
+
+def test_a_short_pause_is_a_pause_and_a_long_one_ends_the_set() -> None:
+    short = described(np.concatenate([squatting(bends(3)), resting(0.5), squatting(bends(3))]))
+    [one] = short["exercises"]
+    assert one["repetitions"] == 6
+    [pause] = one["tempo"]["pauses"]
+    assert pause["end"] - pause["start"] == pytest.approx(2.9, abs=0.6)
+    long = described(np.concatenate([squatting(bends(3)), resting(9), squatting(bends(4))]))
+    assert [one["repetitions"] for one in long["exercises"]] == [3, 4]
+    assert long["summary"] == "7 squats in two sets."
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_who_moves_without_repeating_is_not_counted(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    steps = np.convolve(np.cumsum(random.normal(0, 0.2, 420)), np.ones(9) / 9, "same")
+    wander = (steps - steps.min()) / np.ptp(steps)
+    other = np.roll(wander[::-1], 60)
+    joints = squatting(wander)
+    joints[:, [13, 14, 15, 16]] = curling(other)[:, [13, 14, 15, 16]]
+    data = described(joints)
+    # A random walk may go up and down twice alike: that is never said with confidence.
+    assert all(one["confidence"] < 0.9 for one in data["exercises"])
+    assert data["total_repetitions"] <= 2
+
+
+def test_who_walks_away_is_not_counted() -> None:
+    curve = bends(8, length=1.0, rest=0.0)
+    joints = squatting(0.6 * curve)
+    joints[:, :, 0] += np.linspace(0, 900, len(curve))[:, None]
+    assert described(joints)["exercises"] == []
+
+
+def test_a_body_without_movement_says_so_and_nothing_else() -> None:
+    data = described(resting(20), noise=0.2)
+    assert data["exercises"] == []
+    assert data["total_repetitions"] == 0
+    assert data["summary"] == "Nothing repeats clearly enough to be counted."
+
+
+def test_who_leaves_the_picture_is_told_to_film_from_further_away() -> None:
+    walls = np.random.default_rng(1).integers(0, 255, (1000, SMALL, SMALL)).astype(np.uint8)
+    joints = np.concatenate([squatting(bends(5)), nobody(12)])
+    data = described(joints, pictures=walls[: len(joints)])
+    assert data["total_repetitions"] == 5
+    [part] = data["not_counted"]
+    assert part["end_time"] == pytest.approx(len(joints) / 15, abs=0.2)
+    assert "body is in the picture" in part["reason"] or "further away" in part["reason"]
+    assert data["summary"].startswith("5 squats. For 1")
+    assert data["summary"].endswith("s the program cannot tell.")
+
+
+def test_fewer_than_were_asked_for_are_not_counted_but_mentioned() -> None:
+    data = described(squatting(bends(3)), {"min_repetitions": 4})
+    assert data["exercises"] == []
+    assert data["total_repetitions"] == 0
+    [part] = data["not_counted"]
+    assert part["reason"] == "Only 3 repetitions in a row; at least 4 were asked for."
+
+
+def test_an_exercise_that_is_named_is_the_only_one_counted() -> None:
+    joints = np.concatenate([squatting(bends(4)), resting(3), curling(bends(5))])
+    [one] = described(joints, {"exercise": "biceps curl"})["exercises"]
+    assert (one["name"], one["repetitions"]) == ("biceps curl", 5)
+    [one] = described(joints, {"exercise": "squat"})["exercises"]
+    assert (one["name"], one["repetitions"]) == ("squat", 4)
+
+
+def test_what_moves_in_the_picture_is_counted_where_nobody_is_found() -> None:
+    curve = bends(6)
+    data = described(nobody(len(curve) / 15), pictures=boxes(curve))
+    [one] = data["exercises"]
+    assert (one["name"], one["repetitions"], one["signal"]) == ("movement", 6, "the picture's movement")
+    assert one["name_confidence"] == 0
+    assert one["confidence"] < 0.9
+    assert data["method"] == "movement"
+
+
+def test_a_clock_in_the_picture_is_no_exercise() -> None:
+    """Digits change as regularly as anything does; they are small."""
+    pictures = np.full((600, SMALL, SMALL), 90, np.uint8)
+    for number in range(len(pictures)):
+        pictures[number, 20, 18:22] = 90 + 60 * (np.array([number, number // 3, number // 8, number // 15]) % 2)
+    data = described(nobody(40), pictures=pictures)
+    assert data["exercises"] == []
+    assert data["total_repetitions"] == 0
+
+
+def test_a_still_picture_is_said_to_be_still() -> None:
+    data = described(nobody(10), pictures=np.full((150, SMALL, SMALL), 90, np.uint8))
+    assert data["summary"] == "The picture hardly changes: there is nothing to count."
+    assert data["not_counted"] == []
+
+
+def test_depth_and_slowing_down_are_told_only_where_they_are() -> None:
+    steady = described(squatting(bends(7)))["exercises"][0]["feedback"]
+    assert len(steady) == 1
+    assert steady[0].startswith("Steady: lengths vary by ")
+    shallow = described(squatting(bends(7, depths=[1, 1, 1, 1, 1, 0.65, 1])))["exercises"][0]
+    assert shallow["repetitions"] == 7
+    assert any(said.startswith("The sixth goes ") for said in shallow["feedback"])
+    slow = np.concatenate([bends(5)[:-15], bends(2, length=3.4)[15:]])
+    assert any("last two are slower" in said for said in described(squatting(slow))["exercises"][0]["feedback"])
+
+
+def test_one_side_that_bends_less_is_told() -> None:
+    curve = bends(5)
+    joints = curling(curve)
+    joints[:, [11, 13, 15]] = curling(0.55 * curve)[:, [11, 13, 15]]
+    [one] = described(joints)["exercises"]
+    assert one["repetitions"] == 5
+    if "elbow" in one["signal"]:
+        assert any(said.startswith("The left elbow moves by ") for said in one["feedback"])
+    # Where one side is hidden, nothing is said of it.
+    joints[:, [11, 13, 15], 3] = 0.4
+    [one] = described(joints)["exercises"]
+    assert not any("left elbow" in said for said in one["feedback"])
+
+
+def test_too_short_is_said_to_be_too_short() -> None:
+    for length in (0, 1, 5):
+        data = described(squatting(np.zeros(length)))
+        assert data["exercises"] == []
+        assert data["summary"] == "The video is too short for anything to repeat."
+
+
+def test_joints_survive_being_packed_to_a_fraction_of_a_pixel() -> None:
+    joints = seen(np.concatenate([squatting(bends(5)), nobody(2), curling(bends(2))])).joints
+    again = unpacked(packed(joints))
+    assert again.shape == joints.shape
+    there = ~np.isnan(joints[:, 0, 0])
+    assert np.array_equal(there, ~np.isnan(again[:, 0, 0]))
+    difference = np.abs(again[there][:, list(KEPT)][:, :, [0, 1]] - joints[there][:, list(KEPT)][:, :, [0, 1]])
+    assert difference.max() <= 0.126
+
+
+def test_three_hours_of_joints_are_less_than_a_megabyte() -> None:
+    hours = np.tile(squatting(bends(20)), (80, 1, 1))[:54_000]
+    saved = packed(seen(hours, noise=1.0).joints)
+    assert len(saved["joints"]) <= MOST_SAVED
+    assert len(unpacked(saved)) == 54_000
+
+
+@pytest.mark.parametrize("saved", [None, {}, {"version": 0}, {"version": 1, "looks": 3, "step": 1, "joints": "?"}])
+def test_a_checkpoint_that_cannot_be_read_counts_for_nothing(saved: dict[str, Any] | None) -> None:
+    assert len(unpacked(saved)) == 0
+
+
+def test_a_long_video_is_looked_at_less_often() -> None:
+    assert rate_for(0) == rate_for(600) == RATE
+    assert rate_for(3600) == MOST_LOOKS / 3600
+    assert rate_for(3 * 3600) == LEAST_RATE
+
+
+def test_the_counter_counts_what_is_done() -> None:
+    labels = [(1.0, 5.0, "Squat", [3.0, 5.0]), (20.0, 24.0, "Movement", [22.0, 24.0])]
+    assert [count_at(labels, at) for at in (0.5, 1.5, 3.0, 5.5, 10.0, 23.0)] == [
+        "", "Squat 0 of 2", "Squat 1 of 2", "Squat 2 of 2", "", "Movement 1 of 2",
+    ]  # fmt: skip
+
+
+def test_times_are_said_as_on_a_clock() -> None:
+    assert [clock(seconds) for seconds in (0, 65.4, 3725)] == ["0:00", "1:05", "1:02:05"]
+
+
+# With real files.
+
+
+class Heard:
+    """What a task was told."""
+
+    def __init__(self) -> None:
+        self.progress: list[tuple[float, str]] = []
+        self.checkpoints: list[dict[str, Any]] = []
+
+
+def run(path: Path, folder: Path, heard: Heard | None = None, saved: dict[str, Any] | None = None) -> Result:
+    folder.mkdir(parents=True, exist_ok=True)
+    heard = heard or Heard()
+    return count_workout(
+        Task(
+            path=path, folder=folder, params=PARAMS, threads=1, saved=saved,
+            progress=lambda percent, message: heard.progress.append((percent, message)),
+            checkpoint=heard.checkpoints.append,
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.full
+def test_a_real_squat_is_counted_drawn_and_not_looked_at_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    result = run(SQUAT, tmp_path / "one", heard)
+    [one] = result.data["exercises"]
+    assert (one["name"], one["repetitions"]) == ("squat", 2)
+    assert [rep["turn"] for rep in one["rep_times"]] == pytest.approx([3.0, 9.7], abs=0.5)
+    assert result.files == {"preview": "preview.mp4"}
+    assert [path.name for path in (tmp_path / "one").iterdir()] == ["preview.mp4"]
+    facts = probe(tmp_path / "one" / "preview.mp4")
+    assert (facts.codec, facts.pixel_format) == ("h264", "yuv420p")
+    assert facts.duration == pytest.approx(12.0, abs=0.1)
+    content = (tmp_path / "one" / "preview.mp4").read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+    percents = [percent for percent, _ in heard.progress]
+    assert percents == sorted(percents)
+    assert "Analyzing segment 2/3" in [message for _, message in heard.progress]
+
+    # An attempt that died after this goes on from there.
+    def never(self: Poses, image: np.ndarray) -> np.ndarray:
+        raise AssertionError("looked for poses again")
+
+    monkeypatch.setattr(Poses, "find", never)
+    again = run(SQUAT, tmp_path / "two", saved=heard.checkpoints[-1])
+    assert [one["repetitions"] for one in again.data["exercises"]] == [2]
+    assert again.data["exercises"][0]["rep_times"][0]["turn"] == pytest.approx(one["rep_times"][0]["turn"], abs=0.2)
+
+
+@pytest.mark.full
+def test_it_goes_by_the_times_of_frames_not_by_their_number(tmp_path: Path) -> None:
+    path = render_clip(tmp_path / "vfr.mp4", frame_steps=(1, 1, 2, 1, 9), seconds=6.0, sound=False)
+    with VideoFile(path) as video:
+        times = [picture.time for picture in looks(video, RATE)]
+    assert max(np.diff(times)) == pytest.approx(0.3, abs=0.01)
+    assert min(np.diff(times)) >= 0.5 / RATE - 1e-6
+    assert 5.5 < times[-1] < 6.0
+
+
+@pytest.mark.full
+def test_nobody_in_it_is_said_and_nothing_is_drawn(tmp_path: Path) -> None:
+    path = render_clip(tmp_path / "v.mp4", seconds=3.0)
+    result = run(path, tmp_path / "out")
+    assert result.data["exercises"] == []
+    assert result.files == {}
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.full
+def test_the_sound_goes_into_the_preview_and_a_turned_video_stands_upright(tmp_path: Path) -> None:
+    """Stored lying down, with a note to turn it; beside it a tone."""
+    tone = ("-f", "lavfi", "-i", "sine=d=12:r=48000")
+    lying = convert(SQUAT, tmp_path / "lying.mp4", *tone, "-vf", "transpose=2", "-shortest", "-preset", "ultrafast")
+    turned = convert(None, tmp_path / "turned.mp4", "-display_rotation", "-90", "-i", str(lying), "-c", "copy")
+    assert probe(turned).rotation == 90
+    result = run(turned, tmp_path / "out")
+    assert [one["repetitions"] for one in result.data["exercises"]] == [2]
+    facts = probe(tmp_path / "out" / "preview.mp4")
+    assert (facts.width, facts.height, facts.rotation) == (226, 400, 0)
+    assert [track.codec for track in facts.audio_tracks] == ["aac"]
+
+
+@pytest.mark.full
+def test_a_file_that_breaks_off_is_analysed_as_far_as_it_goes(tmp_path: Path) -> None:
+    whole = convert(SQUAT, tmp_path / "whole.mp4", "-c", "copy", "-movflags", "+faststart")
+    content = whole.read_bytes()
+    part = tmp_path / "part.mp4"
+    part.write_bytes(content[: int(len(content) * 0.6)])
+    result = run(part, tmp_path / "out")
+    [warning] = [one for one in result.data["warnings"] if "announced" in one]
+    assert warning.startswith("The picture ends at 0:0")
+    assert result.data["duration"] < 11.0
+
+
+@pytest.mark.full
+def test_sound_without_a_picture_is_no_video(tmp_path: Path) -> None:
+    path = convert(None, tmp_path / "a.m4a", "-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac")
+    with pytest.raises(AnalysisFailed) as caught:
+        run(path, tmp_path / "out")
+    assert caught.value.type == "no_video"
+
+
+@pytest.mark.full
+def test_a_single_frame_is_too_short(tmp_path: Path) -> None:
+    path = write_pictures(tmp_path / "v.mp4", [noise(4)])
+    result = run(path, tmp_path / "out")
+    assert result.data["summary"] == "The video is too short for anything to repeat."
+    assert result.files == {}
+
+
+def test_what_is_no_media_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "v.mp4"
+    path.write_text("a shopping list")
+    with pytest.raises(MediaError):
+        run(path, tmp_path / "out")
+
+
+@pytest.mark.full
+def test_without_the_model_movement_alone_is_counted_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Poses:
+        raise PosesUnavailable("The pose model is not installed: `make install` does it.")
+
+    monkeypatch.setattr(workout, "Poses", missing)
+    pictures = [np.full((96, 96, 3), 90, np.uint8) for _ in bends(5)]
+    for picture, place in zip(pictures, bends(5), strict=True):
+        at = int(8 + 60 * place)
+        picture[at : at + 16, 24:72] = 200
+    path = write_pictures(tmp_path / "v.mp4", pictures, fps=Fraction(15))
+    result = run(path, tmp_path / "out")
+    assert [one["repetitions"] for one in result.data["exercises"]] == [5]
+    assert result.data["method"] == "movement"
+    assert any("make install" in one for one in result.data["warnings"])

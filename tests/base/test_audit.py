@@ -1,0 +1,273 @@
+"""The audit log: what an entry says, that it stands and falls with its change and is never changed, who reads it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import AnonymousUser, Group
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import DatabaseError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
+
+from jobs_app.models import Job
+from tests.support.factories import make_job, make_user
+from vodplatform.accounts.models import ApiToken, User
+from vodplatform.archive import read_archive, write_archive
+from vodplatform.base import audit, logs
+from vodplatform.base.admin import AuditedModelAdmin, AuditEntryAdmin
+from vodplatform.base.append_only import unprotected_tables
+from vodplatform.base.middleware import RequestContextMiddleware
+from vodplatform.base.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/base/auditentry/"
+
+
+def entry() -> AuditEntry:
+    return AuditEntry.objects.get()
+
+
+class TestEntries:
+    def test_it_says_who_did_what_to_what(self, owner: User, other: User) -> None:
+        audit.record("role.changed", actor=owner, target=other, old="user", new="moderator")
+        found = entry()
+        assert (found.actor_id, found.actor_name) == (str(owner.pk), "owner")
+        assert (found.target_type, found.target_id, found.target_name) == ("accounts.user", str(other.pk), "other")
+        assert (found.action, found.data) == ("role.changed", {"old": "user", "new": "moderator"})
+
+    def test_it_says_where_from_and_in_which_request(self, owner: User) -> None:
+        def view(request: HttpRequest) -> HttpResponse:
+            audit.record("sign_in", actor=owner)
+            return HttpResponse()
+
+        request = RequestFactory().get("/", headers={"X-Request-ID": "number-7"}, REMOTE_ADDR="203.0.113.9")
+        RequestContextMiddleware(view)(request)
+        assert (entry().request_id, entry().address) == ("number-7", "203.0.113.9")
+        assert (logs.request_id.get(), logs.address.get()) == ("", "")
+
+    def test_outside_of_a_request_there_is_neither(self, owner: User) -> None:
+        audit.record("sign_in", actor=owner)
+        assert (entry().request_id, entry().address) == ("", "")
+
+    @pytest.mark.parametrize("nobody", [None, AnonymousUser()], ids=["none", "anonymous"])
+    def test_nobody_may_have_done_it(self, nobody: Any) -> None:
+        audit.record("sign_in.failed", actor=nobody, username="anna")
+        assert (entry().actor_id, entry().actor_name, entry().data) == ("", "", {"username": "anna"})
+
+    def test_when_is_by_the_database_s_clock(self, owner: User) -> None:
+        audit.record("sign_in", actor=owner)
+        job = make_job(owner)
+        assert abs(Job.objects.get(pk=job.pk).created_at - entry().at) < timedelta(seconds=5)
+
+    def test_what_a_stranger_typed_does_no_harm(self) -> None:
+        audit.record("sign_in.failed", actor=None, username="a\x00\ud800" + "x" * 100_000, more=[{"\x00": "\x00"}])
+        name = entry().data["username"]
+        assert name.startswith("a\ufffd?xxx")
+        assert len(name) == audit.MAX_TEXT
+        assert entry().data["more"] == [{"\ufffd": "\ufffd"}]
+
+    def test_long_names_are_cut(self, owner: User) -> None:
+        token = ApiToken(user=owner, name="n" * 5000)
+        audit.record("token.made", actor=owner, target=token)
+        assert len(entry().target_name) == 200
+
+    def test_data_may_hold_what_json_does_not_know(self, owner: User) -> None:
+        audit.record("sign_in", actor=owner, id=owner.pk, at=owner.date_joined, set={"a"})
+        assert entry().data["id"] == str(owner.pk)
+        assert entry().data["set"] == ["a"]
+
+    def test_it_falls_with_the_change_it_is_about(self, owner: User) -> None:
+        with pytest.raises(RuntimeError), transaction.atomic():
+            audit.record("token.made", actor=owner)
+            raise RuntimeError
+        assert not AuditEntry.objects.exists()
+
+    def test_it_outlives_the_people_in_it(self, owner: User, other: User) -> None:
+        audit.record("role.changed", actor=owner, target=other)
+        owner.delete()
+        other.delete()
+        assert (entry().actor_name, entry().target_name) == ("owner", "other")
+
+
+class TestNeverChanged:
+    def test_the_trigger_stands(self) -> None:
+        assert "audit_entry" not in unprotected_tables()
+
+    def test_an_entry_cannot_be_changed(self, owner: User) -> None:
+        audit.record("sign_in", actor=owner)
+        with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
+            AuditEntry.objects.update(action="nothing")
+        assert entry().action == "sign_in"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_backup_takes_entries_of_deleted_people_along(tmp_path: Any) -> None:
+    owner = make_user("owner")
+    audit.record("sign_in", actor=owner, username="owner")
+    before = AuditEntry.objects.values().get()
+    at = before.pop("at")
+    owner.delete()
+    assert write_archive(tmp_path / "all.tar")["base.auditentry"] == 1
+    AuditEntry.objects.all().delete()
+    Group.objects.all().delete()
+    read_archive(tmp_path / "all.tar")
+    after = AuditEntry.objects.values().get()
+    assert abs(after.pop("at") - at) < timedelta(milliseconds=1)
+    assert after == before
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+class TestReading:
+    def test_admins_see_the_list_and_each_entry(self, admin_person: User, owner: User, other: User) -> None:
+        made = audit.record("role.changed", actor=owner, target=other, new="moderator")
+        client = signed_in(admin_person)
+        page = client.get(LIST)
+        assert page.status_code == 200
+        assert "role.changed" in page.content.decode()
+        page = client.get(f"{LIST}{made.pk}/change/")
+        assert page.status_code == 200
+        assert "moderator" in page.content.decode()
+        assert 'name="_save"' not in page.content.decode()
+
+    def test_it_can_be_searched_and_filtered(self, admin_person: User, owner: User, other: User) -> None:
+        audit.record("role.changed", actor=owner, target=other)
+        audit.record("token.revoked", actor=other)
+        client = signed_in(admin_person)
+        for query, there, gone in (
+            ("?q=owner", "role.changed</", "token.revoked</"),
+            ("?action=token.revoked", "token.revoked</", "role.changed</"),
+            ("?target_type=accounts.user", "role.changed</", "token.revoked</"),
+        ):
+            rows = client.get(LIST + query).content.decode().split('id="result_list"')[-1]
+            assert there.rstrip("</") in rows, query
+            assert f">{gone}" not in rows, query
+        year = entry_year()
+        assert client.get(f"{LIST}?at__year={year}").status_code == 200
+
+    @pytest.mark.parametrize("action", ["add/", "{}/delete/"])
+    def test_nothing_can_be_added_or_deleted(self, admin_person: User, action: str) -> None:
+        made = audit.record("sign_in", actor=admin_person)
+        assert signed_in(admin_person).get(LIST + action.format(made.pk)).status_code == 403
+
+    def test_an_entry_cannot_be_posted_to(self, admin_person: User) -> None:
+        made = audit.record("sign_in", actor=admin_person)
+        assert signed_in(admin_person).post(f"{LIST}{made.pk}/change/", {"action": "x"}).status_code == 403
+
+    def test_moderators_do_not_see_it(self, moderator: User) -> None:
+        made = audit.record("sign_in", actor=moderator)
+        client = signed_in(moderator)
+        for path in (LIST, f"{LIST}{made.pk}/change/"):
+            assert client.get(path).status_code == 403
+        assert "auditentry" not in client.get("/admin/").content.decode()
+
+    def test_the_list_takes_as_many_queries_for_many_rows(
+        self, admin_person: User, django_assert_max_num_queries: Any
+    ) -> None:
+        for _ in range(60):
+            audit.record("sign_in", actor=admin_person, target=admin_person)
+        client = signed_in(admin_person)
+        with django_assert_max_num_queries(15):
+            assert client.get(LIST).status_code == 200
+
+    def test_it_is_read_only_by_its_class_too(self) -> None:
+        view = AuditEntryAdmin(AuditEntry, admin.site)
+        request = RequestFactory().get("/")
+        request.user = make_user(role="admin")
+        assert view.has_view_permission(request)
+        assert not any(
+            allowed(request)
+            for allowed in (view.has_add_permission, view.has_change_permission, view.has_delete_permission)
+        )
+
+
+def entry_year() -> int:
+    found = AuditEntry.objects.first()
+    assert found
+    return found.at.year
+
+
+class GroupChanges(AuditedModelAdmin):
+    """An admin of ours, for the tests: groups have one field."""
+
+    fields = ["name"]
+
+
+class PasswordChanges(DjangoUserAdmin, AuditedModelAdmin):
+    """Django's own password page under the same roof."""
+
+
+class TestAdminChanges:
+    """What AuditedModelAdmin writes when its pages are used."""
+
+    def request(self, user: User, data: dict[str, str]) -> HttpRequest:
+        request = RequestFactory().post("/admin/auth/group/", data)
+        request.user = user
+        request.session = SessionStore()
+        request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+        request._messages = SimpleNamespace(add=lambda *given: None)  # type: ignore[attr-defined]
+        return request
+
+    def save(self, user: User, name: str, group: Group | None = None) -> None:
+        view = GroupChanges(Group, admin.site)
+        response = view.changeform_view(self.request(user, {"name": name}), str(group.pk) if group else None)
+        assert response.status_code == 302
+
+    def test_an_addition_is_written_down(self, admin_person: User) -> None:
+        self.save(admin_person, "crew")
+        found = entry()
+        assert (found.action, found.actor_name, found.target_name) == ("group.added", "admin", "crew")
+        assert LogEntry.objects.count() == 1
+
+    def test_a_change_names_its_fields(self, admin_person: User) -> None:
+        group = Group.objects.create(name="crew")
+        self.save(admin_person, "band", group)
+        assert (entry().action, entry().data["fields"]) == ("group.changed", ["name"])
+        assert "band" not in json.dumps(entry().data)
+
+    def test_saving_without_a_change_is_none(self, admin_person: User) -> None:
+        group = Group.objects.create(name="crew")
+        self.save(admin_person, "crew", group)
+        assert not AuditEntry.objects.exists()
+
+    def test_a_deletion_is_written_down(self, admin_person: User) -> None:
+        group = Group.objects.create(name="crew")
+        request = self.request(admin_person, {"post": "yes"})
+        assert GroupChanges(Group, admin.site).delete_view(request, str(group.pk)).status_code == 302
+        assert not Group.objects.exists()
+        assert (entry().action, entry().target_id, entry().target_name) == ("group.deleted", str(group.pk), "crew")
+
+    def test_several_deleted_from_the_list_are_each_written_down(self, admin_person: User) -> None:
+        names = ["crew", "band"]
+        groups = [Group.objects.create(name=name) for name in names]
+        data = {"action": "delete_selected", "_selected_action": [str(group.pk) for group in groups], "post": "yes"}
+        view = GroupChanges(Group, admin.site)
+        assert view.changelist_view(self.request(admin_person, data)).status_code == 302
+        assert not Group.objects.exists()
+        assert sorted(AuditEntry.objects.values_list("target_name", flat=True)) == sorted(names)
+
+    def test_an_action_may_say_it_in_its_own_words(self, admin_person: User) -> None:
+        group = Group.objects.create(name="crew")
+        view = GroupChanges(Group, admin.site)
+        view.log_change(self.request(admin_person, {}), group, "Emptied.")
+        assert entry().data == {"by": "admin", "note": "Emptied."}
+
+    def test_a_password_is_named_and_not_told(self, admin_person: User, owner: User) -> None:
+        view = PasswordChanges(User, admin.site)
+        data = {"password1": "another long secret 7", "password2": "another long secret 7", "usable_password": "true"}
+        assert view.user_change_password(self.request(admin_person, data), str(owner.pk)).status_code == 302
+        assert (entry().action, entry().target_name) == ("user.changed", "owner")
+        assert "password" in entry().data["fields"][0]
+        assert "secret" not in json.dumps(entry().data)

@@ -1,0 +1,277 @@
+"""``/health`` names what does not answer, in time, without being hung by it, and heals by itself."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from tests.support.api import Api, refused
+from tests.support.clamav import Clamd
+from tests.support.s3 import Bucket, storage_of
+from tests.support.waiting import wait_until
+from vodplatform.base import health
+
+pytestmark = pytest.mark.django_db
+LONGEST_SECONDS = 2.0
+PARTS = {"database", "storage", "queue", "realtime"}
+
+
+class SilentServer:
+    """Accepts connections and never says a word."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.socket.getsockname()[1]
+        self.seen = 0
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                self._open.append(self.socket.accept()[0])
+                self.seen += 1
+            except OSError:
+                return
+
+    def close(self) -> None:
+        self.socket.close()
+        for found in self._open:
+            found.close()
+
+
+@pytest.fixture
+def silent() -> Iterator[SilentServer]:
+    server = SilentServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def database_at() -> Iterator[Any]:
+    """Lets the settings name another database; the test's own connection stays as it is."""
+    kept = dict(connection.settings_dict)
+    yield connection.settings_dict.update
+    connection.settings_dict.update(kept)
+
+
+def ask(api: Api) -> tuple[int, dict[str, Any], float]:
+    """Status, body, and seconds that it took."""
+    begun = time.monotonic()
+    response = api.get("/health", fails=True)
+    return response.status_code, response.json(), time.monotonic() - begun
+
+
+def part(api: Api, name: str) -> str:
+    return str(ask(api)[1][name])
+
+
+def test_it_names_the_parts_and_the_version(anonymous: Api, settings: Any) -> None:
+    status, body, _ = ask(anonymous)
+    assert status == 200
+    assert set(body) == {"status", "version", *PARTS}
+    assert (body["database"], body["storage"]) == ("up", "up")
+    assert {body[name] for name in PARTS} <= {"up", "down"}
+    assert (body["status"] == "healthy") == ("down" not in body.values())
+    assert body["version"] == settings.VERSION
+    assert settings.VERSION.count(".") == 2
+
+
+def test_live_asks_nothing(anonymous: Api, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PARTS", [])
+    with django_assert_num_queries(0):
+        response = anonymous.get("/health/live")
+    assert (response.status_code, response.json()) == (200, {"status": "healthy"})
+
+
+class TestDatabase:
+    def test_a_missing_one_is_503_and_says_no_address(
+        self, anonymous: Api, database_at: Any, tmp_path: Path, silent: SilentServer
+    ) -> None:
+        silent.close()
+        where = {"HOST": "127.0.0.1", "PORT": silent.port, "NAME": str(tmp_path / "none.sqlite3")}
+        database_at(where)
+        response = anonymous.get("/health", fails=True)
+        body = refused(response, 503, "unavailable")
+        assert (body["database"], body["storage"], body["status"]) == ("down", "up", "degraded")
+        assert int(response["Retry-After"]) >= 1
+        for detail in ("127.0.0.1", str(silent.port), str(tmp_path)):
+            assert detail not in response.content.decode()
+
+    def test_one_that_hangs_hangs_nobody_and_it_heals(
+        self, anonymous: Api, database_at: Any, tmp_path: Path, silent: SilentServer
+    ) -> None:
+        kept = dict(connection.settings_dict)
+        pipe = tmp_path / "hangs.sqlite3"
+        os.mkfifo(pipe)  # opening it waits for somebody at the other end
+        is_file = connection.vendor == "sqlite"
+        database_at({"NAME": str(pipe)} if is_file else {"HOST": "127.0.0.1", "PORT": silent.port})
+        threads = threading.active_count()
+        for _ in range(3):
+            status, body, seconds = ask(anonymous)
+            assert (status, body["database"]) == (503, "down")
+            assert seconds < LONGEST_SECONDS
+        # One question hangs, however often it is asked.
+        assert threading.active_count() <= threads + 1 + int(not is_file)
+        if is_file:
+            os.close(os.open(pipe, os.O_WRONLY))
+        silent.close()
+        database_at(kept)
+        assert wait_until(lambda: part(anonymous, "database") == "up", 60)
+
+
+class TestStorage:
+    def test_a_folder_that_takes_nothing_is_down(self, anonymous: Api, settings: Any, tmp_path: Path) -> None:
+        blocked = tmp_path / "media"
+        blocked.write_text("not a folder")
+        settings.MEDIA_ROOT = blocked
+        settings.STORAGES = {
+            **settings.STORAGES,
+            "default": {**settings.STORAGES["default"], "OPTIONS": {"location": str(blocked)}},
+        }
+        status, body, _ = ask(anonymous)
+        assert (status, body["status"], body["storage"], body["database"]) == (200, "degraded", "down", "up")
+        blocked.unlink()
+        assert part(anonymous, "storage") == "up"
+
+    def test_a_full_disk_is_down(self, anonymous: Api) -> None:
+        with full_disk():
+            found = part(anonymous, "storage")
+        assert found == "down"
+
+    def test_a_bucket_that_answers_is_up_and_one_that_is_not_there_is_down(
+        self, anonymous: Api, s3_storage: Bucket, settings: Any
+    ) -> None:
+        # Who is slow to answer is down for the moment, as on a machine that is busy.
+        assert wait_until(lambda: part(anonymous, "storage") == "up", 60)
+        assert s3_storage.keys() == []
+        s3_storage.faults.answer_503()
+        assert part(anonymous, "storage") == "down"
+        s3_storage.faults.heal()
+        assert wait_until(lambda: part(anonymous, "storage") == "up", 60)
+        environment = {**s3_storage.environment, "AWS_STORAGE_BUCKET_NAME": "nobodys-bucket"}
+        settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
+        assert part(anonymous, "storage") == "down"
+
+    def test_s3_that_hangs_hangs_nobody(self, anonymous: Api, s3_storage: Bucket) -> None:
+        s3_storage.faults.hang()
+        status, body, seconds = ask(anonymous)
+        assert (status, body["storage"]) == (200, "down")
+        assert seconds < LONGEST_SECONDS
+        s3_storage.faults.heal()
+        assert wait_until(lambda: part(anonymous, "storage") == "up", 60)
+
+    def test_it_leaves_nothing_behind(self, anonymous: Api, settings: Any, tmp_path: Path) -> None:
+        settings.STORAGES = {
+            **settings.STORAGES,
+            "default": {**settings.STORAGES["default"], "OPTIONS": {"location": str(tmp_path / "media")}},
+        }
+        assert part(anonymous, "storage") == "up"
+        assert list((tmp_path / "media").iterdir()) == []
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file may grow at all. Only around one call: pytest's own report may go to a file, too."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+class TestQueueAndRealtime:
+    def test_a_broker_that_is_silent_hangs_nobody(self, anonymous: Api, settings: Any, silent: SilentServer) -> None:
+        settings.REDIS_URL = f"redis://127.0.0.1:{silent.port}/0"
+        status, body, seconds = ask(anonymous)
+        assert silent.seen
+        assert (status, body["status"], body["queue"]) == (200, "degraded", "down")
+        assert seconds < LONGEST_SECONDS
+
+    def test_realtime_is_asked_for_itself(self, anonymous: Api, settings: Any, silent: SilentServer) -> None:
+        silent.close()
+        settings.CHANNEL_LAYERS = layers(silent.port)
+        assert part(anonymous, "realtime") == "down"
+
+    def test_realtime_that_is_silent_hangs_nobody(self, anonymous: Api, settings: Any, silent: SilentServer) -> None:
+        settings.CHANNEL_LAYERS = layers(silent.port)
+        status, body, seconds = ask(anonymous)
+        assert silent.seen
+        assert (status, body["realtime"]) == (200, "down")
+        assert seconds < LONGEST_SECONDS
+        silent.close()
+
+
+def layers(port: int) -> dict[str, Any]:
+    return {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [f"redis://127.0.0.1:{port}/0"], "prefix": "vod"},
+        }
+    }
+
+
+@pytest.fixture
+def scanned(settings: Any, clamd: Clamd) -> Clamd:
+    """A clamd that the settings name."""
+    settings.HEALTH_PARTS = {"scanner": "media_app.uploads.scan.ping"}
+    return clamd
+
+
+class TestScanner:
+    def test_it_is_named_where_one_is_set(self, anonymous: Api, scanned: Clamd) -> None:
+        assert set(ask(anonymous)[1]) == {"status", "version", "scanner", *PARTS}
+        assert part(anonymous, "scanner") == "up"
+
+    def test_one_that_is_down_degrades_and_heals(self, anonymous: Api, scanned: Clamd) -> None:
+        scanned.stop()
+        status, body, _ = ask(anonymous)
+        assert (status, body["status"], body["scanner"]) == (200, "degraded", "down")
+        scanned.start()
+        assert part(anonymous, "scanner") == "up"
+
+    def test_one_that_is_silent_hangs_nobody(
+        self, anonymous: Api, scanned: Clamd, settings: Any, silent: SilentServer
+    ) -> None:
+        settings.CLAMD = ("127.0.0.1", silent.port)
+        status, body, seconds = ask(anonymous)
+        assert silent.seen
+        assert (status, body["scanner"]) == (200, "down")
+        assert seconds < LONGEST_SECONDS
+
+
+def test_a_change_is_logged_once(anonymous: Api, settings: Any, caplog: pytest.LogCaptureFixture, silent: Any) -> None:
+    parts = [health.Part("queue", health.ask_queue)]
+    silent.close()
+    settings.REDIS_URL = f"redis://127.0.0.1:{silent.port}/0"
+    for _ in range(3):
+        assert health.look(parts) == {"queue": False}
+    told = [record.data for record in caplog.records if record.levelname == "WARNING" and record.msg == "health"]  # type: ignore[attr-defined]
+    assert told == [{"part": "queue", "is": "down"}]
+
+
+def test_many_at_once_ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, go_on = [], threading.Event()
+
+    def slowly() -> None:
+        asked.append(1)
+        go_on.wait(10)
+
+    one = health.Part("slow", slowly)
+    answers = [one.begin() for _ in range(20)]
+    go_on.set()
+    assert all(one.is_up(answer, time.monotonic() + 10) for answer in answers)
+    assert len(asked) == 1
+    assert one.is_up(one.begin(), time.monotonic() + 10)
+    assert len(asked) == 2

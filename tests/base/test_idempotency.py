@@ -1,0 +1,623 @@
+"""Idempotency-Key: one effect for a request sent again, its first answer again, and nothing made twice by a crash."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.http import HttpResponse
+from django.test import RequestFactory
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.request import Request
+
+from jobs_app.models import Job
+from sessions_app.comparison import services
+from sessions_app.comparison.models import Alignment, ComparisonSession
+from tests.conftest import GROUP, Library
+from tests.support.api import BASE, Api, refused, session_of
+from tests.support.factories import make_key, make_session, make_user, make_video
+from tests.support.waiting import wait_until
+from vodplatform.accounts.models import User
+from vodplatform.base import idempotency
+from vodplatform.base.errors import DomainError
+from vodplatform.base.models import IdempotencyQuerySet, IdempotencyRecord, RecordState
+from vodplatform.base.parsers import StrictJSONParser
+
+pytestmark = pytest.mark.django_db
+KEY = {"Idempotency-Key": "key-1"}
+AGAIN = "Idempotency-Replayed"
+
+
+def body_of(user: User, library: Library, **fields: Any) -> dict[str, Any]:
+    """A body that makes a session of two videos of the user's."""
+    videos = [make_video(user, location=str(library.crew / name)) for name in ("plain.mp4", "other.mp4")]
+    vods = [{"vod_id": f"v{number}", "video_id": str(video.pk)} for number, video in enumerate(videos)]
+    return {"vods": vods, "name": "Final", **fields}
+
+
+def member() -> User:
+    """A user of the library folder, for the tests whose rows are really written."""
+    user = make_user()
+    user.groups.add(Group.objects.get_or_create(name=GROUP)[0])
+    return user
+
+
+@pytest.fixture
+def body(owner: User, library: Library) -> dict[str, Any]:
+    return body_of(owner, library)
+
+
+@pytest.fixture
+def align(owner: User) -> str:
+    """The address that starts an alignment."""
+    return f"{BASE}/{make_session(owner).session_id}/align"
+
+
+def record() -> IdempotencyRecord:
+    return IdempotencyRecord.objects.get()
+
+
+def age(**by: float) -> None:
+    """Let so much time pass for every record, by the database's clock."""
+    by_time = timedelta(**by)
+    IdempotencyRecord.objects.update(created_at=F("created_at") - by_time, locked_until=F("locked_until") - by_time)
+
+
+def abandon(**values: Any) -> None:
+    """Leave the one record as a process leaves it that is killed in the middle."""
+    fields = {"state": RecordState.IN_PROGRESS, "answer_status": None, "body": "", "headers": {}, **values}
+    IdempotencyRecord.objects.update(**fields)
+
+
+class TestAnswers:
+    def test_a_request_sent_again_gets_the_first_answer_again(self, api: Api, body: dict[str, Any]) -> None:
+        first = api.post(BASE, body, headers=KEY)
+        second = api.post(BASE, body, headers=KEY)
+        assert (first.status_code, second.status_code) == (201, 201)
+        assert first.content == second.content
+        assert (first.get(AGAIN), second[AGAIN]) == (None, "true")
+        assert ComparisonSession.objects.count() == 1
+        assert first["X-Request-ID"] != second["X-Request-ID"]
+
+    def test_an_alignment_is_queued_once(self, api: Api, align: str) -> None:
+        first, second = (api.post(align, {"method": "timer_ocr"}, headers=KEY) for _ in range(2))
+        assert (first.status_code, second.status_code, second[AGAIN]) == (202, 202, "true")
+        assert first.json() == second.json()
+        assert (Job.objects.count(), Alignment.objects.count()) == (1, 1)
+
+    def test_without_a_key_each_request_counts(self, api: Api, body: dict[str, Any]) -> None:
+        ids = {session_of(api.post(BASE, body), 201)["session_id"] for _ in range(2)}
+        assert len(ids) == 2
+        assert not IdempotencyRecord.objects.exists()
+
+    def test_another_key_is_another_request(self, api: Api, body: dict[str, Any]) -> None:
+        for key in ("a", "b", "A"):
+            assert api.post(BASE, body, headers={"Idempotency-Key": key}).get(AGAIN) is None
+        assert ComparisonSession.objects.count() == 3
+
+    def test_the_same_key_on_another_route_is_another_request(self, api: Api, owner: User) -> None:
+        for _ in range(2):
+            path = f"{BASE}/{make_session(owner).session_id}/align"
+            assert api.post(path, {"method": "timer_ocr"}, headers=KEY).get(AGAIN) is None
+        assert Job.objects.count() == 2
+
+    def test_a_slash_at_the_end_is_the_same_route(self, api: Api, align: str) -> None:
+        first, second = (api.post(align + end, {"method": "timer_ocr"}, headers=KEY) for end in ("", "/"))
+        assert first.json() == second.json()
+        assert second[AGAIN] == "true"
+
+    def test_the_same_key_of_another_user_is_another_request(
+        self, api: Api, admin_api: Api, admin_person: User, body: dict[str, Any], library: Library
+    ) -> None:
+        mine = session_of(api.post(BASE, body, headers=KEY), 201)
+        theirs = admin_api.post(BASE, body, headers=KEY)
+        assert theirs.get(AGAIN) is None
+        assert session_of(theirs, 201)["created_by"] == str(admin_person.pk) != mine["created_by"]
+
+    def test_a_user_s_tokens_share_their_keys(self, owner: User, body: dict[str, Any]) -> None:
+        first, second = (Api(make_key(owner)).post(BASE, body, headers=KEY) for _ in range(2))
+        assert second[AGAIN] == "true"
+        assert first.content == second.content
+
+    def test_a_replay_needs_the_same_rights(self, owner: User, body: dict[str, Any], anonymous: Api) -> None:
+        assert Api(make_key(owner)).post(BASE, body, headers=KEY).status_code == 201
+        refused(anonymous.post(BASE, body, headers=KEY), 401, "unauthenticated")
+        refused(Api(make_key(owner, scopes=["read"])).post(BASE, body, headers=KEY), 403, "scope_required")
+
+    def test_the_first_answer_stays_after_what_it_made_has_gone(self, api: Api, body: dict[str, Any]) -> None:
+        first = api.post(BASE, body, headers=KEY)
+        ComparisonSession.objects.all().delete()
+        assert api.post(BASE, body, headers=KEY).content == first.content
+        assert not ComparisonSession.objects.exists()
+
+    def test_records_go_with_their_user(self, api: Api, owner: User, align: str) -> None:
+        api.post(align, {"method": "timer_ocr"}, headers=KEY)
+        ComparisonSession.objects.all().delete()
+        owner.videos.all().delete()
+        owner.delete()
+        assert not IdempotencyRecord.objects.exists()
+
+
+class TestKeys:
+    @pytest.mark.parametrize("key", ["", " ", "a b", "a\tb", "x" * 256, "ä", "a\x7f", "\x01"])
+    def test_a_key_of_other_characters_or_lengths_is_refused(self, api: Api, align: str, key: str) -> None:
+        response = api.post(align, {"method": "timer_ocr"}, headers={"Idempotency-Key": key})
+        assert list(refused(response, 400, "invalid")["errors"]) == ["Idempotency-Key"]
+        assert not Job.objects.exists()
+
+    @pytest.mark.parametrize("key", ["x", "x" * 255, '"8e03978e-40d5-43dd-bc93-6894a57f9324"', "!~'\\,;="])
+    def test_any_visible_characters_make_a_key(self, api: Api, align: str, key: str) -> None:
+        first, second = (
+            api.post(align, {"method": "timer_ocr"}, headers={"Idempotency-Key": key}) for _ in range(2)
+        )  # fmt: skip
+        assert (first.status_code, second[AGAIN]) == (202, "true")
+
+
+class TestContent:
+    def test_other_content_under_the_same_key_is_a_conflict(self, api: Api, body: dict[str, Any]) -> None:
+        api.post(BASE, body, headers=KEY)
+        refused(api.post(BASE, {**body, "name": "Other"}, headers=KEY), 409, "idempotency_mismatch")
+        refused(api.post(f"{BASE}?a=1", body, headers=KEY), 409, "idempotency_mismatch")
+        refused(api.post(BASE, raw=b"{", headers=KEY), 409, "idempotency_mismatch")
+        assert ComparisonSession.objects.count() == 1
+        assert api.post(BASE, body, headers=KEY)[AGAIN] == "true"
+
+    def test_other_content_is_a_conflict_while_the_first_runs_too(self, api: Api, body: dict[str, Any]) -> None:
+        api.post(BASE, body, headers=KEY)
+        abandon()
+        refused(api.post(BASE, {**body, "name": "Other"}, headers=KEY), 409, "idempotency_mismatch")
+
+    def test_the_order_and_spacing_of_the_fields_do_not_matter(self, api: Api, align: str) -> None:
+        api.post(align, raw=b'{"method":"timer_ocr","game":"auto"}', headers=KEY)
+        again = api.post(align, raw=b'{ "game" : "auto", "method" : "timer_ocr" }', headers=KEY)
+        assert again[AGAIN] == "true"
+
+
+def request_of(data: bytes | dict[str, Any], content_type: str | None = None, path: str = "/x") -> Request:
+    """A request as a view gets it that takes JSON, forms and files."""
+    kind = {"content_type": content_type} if content_type else {}
+    return Request(
+        RequestFactory().post(path, data, **kind), parsers=[StrictJSONParser(), FormParser(), MultiPartParser()]
+    )
+
+
+class TestFingerprint:
+    """What counts as the same content."""
+
+    FORM = "application/x-www-form-urlencoded"
+
+    def same(self, first: Request, second: Request) -> bool:
+        return idempotency.fingerprint(first) == idempotency.fingerprint(second)
+
+    def upload(self, content: bytes, name: str = "a.mp4", field: str = "video", **fields: Any) -> Request:
+        return request_of({field: SimpleUploadedFile(name, content), **fields})
+
+    def test_files_count_by_their_bytes(self) -> None:
+        assert self.same(self.upload(b"abc", title="T"), self.upload(b"abc", title="T"))
+        assert not self.same(self.upload(b"abc", title="T"), self.upload(b"abd", title="T"))
+
+    def test_the_boundary_between_parts_does_not_count(self) -> None:
+        bodies = [
+            b'--%b\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nabc\r\n--%b--\r\n' % (mark, mark)
+            for mark in (b"one", b"two")
+        ]
+        first, second = (
+            request_of(body, f"multipart/form-data; boundary={mark}")
+            for body, mark in zip(bodies, ("one", "two"), strict=True)
+        )
+        assert self.same(first, second)
+
+    def test_fields_beside_files_count(self) -> None:
+        assert not self.same(self.upload(b"abc", title="T"), self.upload(b"abc", title="U"))
+        assert not self.same(self.upload(b"abc"), self.upload(b"abc", field="other"))
+        assert not self.same(self.upload(b"abc", tags=["a", "b"]), self.upload(b"abc", tags=["b", "a"]))
+
+    def test_a_text_with_a_file_s_content_is_no_file(self) -> None:
+        assert not self.same(self.upload(b"abc"), request_of({"video": "abc"}))
+
+    def test_files_can_be_read_afterwards(self) -> None:
+        request = self.upload(b"abc" * 100_000)
+        idempotency.fingerprint(request)
+        assert request.data["video"].read() == b"abc" * 100_000
+
+    def test_a_json_body_can_be_parsed_afterwards(self) -> None:
+        request = request_of(b'{"a": 1}', "application/json")
+        idempotency.fingerprint(request)
+        assert request.data == {"a": 1}
+
+    def test_forms_count_by_their_fields(self) -> None:
+        assert self.same(request_of(b"a=1&b=2", self.FORM), request_of(b"b=2&a=1", self.FORM))
+        assert not self.same(request_of(b"a=1&a=2", self.FORM), request_of(b"a=2&a=1", self.FORM))
+        request = request_of(b"a=1", self.FORM)
+        idempotency.fingerprint(request)
+        assert request.data["a"] == "1"
+
+    def test_a_parameter_of_the_content_type_does_not_count(self) -> None:
+        first, second = (request_of(b"{}", kind) for kind in ("application/json", "application/JSON; charset=utf-8"))
+        assert self.same(first, second)
+        assert not self.same(first, request_of(b"{}", "text/plain"))
+
+    @pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5000, b'"\\ud800"', b"NaN"])
+    def test_what_is_no_json_counts_by_its_bytes(self, raw: bytes) -> None:
+        first, second, other = (request_of(content, "application/json") for content in (raw, raw, raw + b" x"))
+        assert self.same(first, second)
+        assert not self.same(first, other)
+
+    def test_query_kind_and_content_do_not_run_into_each_other(self) -> None:
+        first = request_of(b'"b"', "application/json", "/x?a")
+        assert not self.same(first, request_of(b'"ab"', "application/json", "/x?"))
+
+
+class TestRefusals:
+    def test_a_refusal_is_remembered(self, api: Api, align: str) -> None:
+        first = refused(api.post(align, {"method": "audio"}, headers=KEY), 400, "method_unavailable")
+        response = api.post(align, {"method": "audio"}, headers={**KEY, "X-Request-ID": "second"})
+        second = refused(response, 400, "method_unavailable")
+        assert response[AGAIN] == "true"
+        assert (second.pop("request_id"), first.pop("request_id") != "second") == ("second", True)
+        assert first == second
+
+    @pytest.mark.parametrize("raw", [b"{", b'{"method": 7}', b"[]", b"[" * 100_000])
+    def test_a_malformed_body_is_refused_as_ever(self, api: Api, align: str, raw: bytes) -> None:
+        plain, first, second = (api.post(align, raw=raw, headers=headers) for headers in ({}, KEY, KEY))
+        assert plain.status_code == first.status_code == second.status_code == 400
+        assert plain.json()["type"] == first.json()["type"] == second.json()["type"]
+        assert second[AGAIN] == "true"
+
+    def test_what_is_unknown_stays_unknown_whatever_the_body(self, other_api: Api, align: str) -> None:
+        refused(other_api.post(align, raw=b"{", headers=KEY), 404, "session_not_found")
+
+    def test_a_huge_body_is_refused_with_the_limit(self, api: Api, align: str) -> None:
+        response = api.post(align, raw=b"{" + b" " * (3 * 1024 * 1024) + b"}", headers=KEY)
+        assert refused(response, 413, "too_large")["limit"] == 2 * 1024 * 1024
+        assert not IdempotencyRecord.objects.exists()
+
+    def test_another_kind_of_body_is_refused_as_ever(self, api: Api, align: str) -> None:
+        for kind in ("text/plain", "multipart/form-data; boundary=x", ""):
+            refused(api.post(align, raw=b"a", content_type=kind, headers=KEY), 415, "unsupported_media_type")
+            IdempotencyRecord.objects.all().delete()
+
+    def test_a_refusal_before_sign_in_is_not(self, anonymous: Api, align: str) -> None:
+        refused(anonymous.post(align, {"method": "audio"}, headers=KEY), 401, "unauthenticated")
+        assert not IdempotencyRecord.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("exc", "status"),
+        [
+            (RuntimeError("broken"), 500),
+            (OperationalError("database is locked"), 503),
+            (DomainError("unavailable"), 503),
+            (DomainError("throttled", retry_after=3), 429),
+        ],
+        ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+    )
+    def test_what_may_pass_is_forgotten(
+        self, api: Api, align: str, monkeypatch: pytest.MonkeyPatch, exc: Exception, status: int
+    ) -> None:
+        def fail(*args: Any) -> None:
+            raise exc
+
+        with monkeypatch.context() as patch:
+            patch.setattr(services, "start_alignment", fail)
+            assert api.post(align, {"method": "timer_ocr"}, headers=KEY, fails=True).status_code == status
+        assert not IdempotencyRecord.objects.exists()
+        response = api.post(align, {"method": "timer_ocr"}, headers=KEY)
+        assert (response.status_code, response.get(AGAIN)) == (202, None)
+
+    def test_an_effect_is_not_made_again_when_what_came_after_it_broke(
+        self, api: Api, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*args: Any) -> None:
+            raise RuntimeError("broken")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("sessions_app.comparison.api.present_session", fail)
+            refused(api.post(BASE, body, headers=KEY, fails=True), 500, "server_error")
+        assert ComparisonSession.objects.count() == 1
+        refused(api.post(BASE, body, headers=KEY), 409, "idempotency_answer_lost")
+        assert ComparisonSession.objects.count() == 1
+
+
+class TestTime:
+    def test_after_a_day_a_key_is_new(self, api: Api, body: dict[str, Any]) -> None:
+        first = session_of(api.post(BASE, body, headers=KEY), 201)["session_id"]
+        age(hours=23, minutes=59)
+        assert api.post(BASE, body, headers=KEY)[AGAIN] == "true"
+        age(minutes=2)
+        again = api.post(BASE, {**body, "name": "Other"}, headers=KEY)
+        assert again.get(AGAIN) is None
+        assert session_of(again, 201)["session_id"] != first
+        assert record().answer_status == 201
+
+    def test_purging_removes_what_is_older_than_a_day(self, api: Api, align: str) -> None:
+        api.post(align, {"method": "timer_ocr"}, headers=KEY)
+        age(hours=23)
+        assert idempotency.purge() == 0
+        age(hours=2)
+        api.post(align, {"method": "timer_ocr"}, headers={"Idempotency-Key": "key-2"})
+        assert idempotency.purge() == 1
+        assert record().key == "key-2"
+
+
+class TestCrashes:
+    """A record whose request never came to its end."""
+
+    def test_while_the_first_may_still_run_the_second_is_asked_to_wait(self, api: Api, body: dict[str, Any]) -> None:
+        api.post(BASE, body, headers=KEY)
+        abandon(sealed=False)
+        age(seconds=58)
+        response = api.post(BASE, body, headers=KEY)
+        refused(response, 409, "idempotency_running")
+        assert response["Retry-After"] == "1"
+        assert ComparisonSession.objects.count() == 1
+
+    def test_one_that_had_no_effect_is_taken_over(self, api: Api, body: dict[str, Any]) -> None:
+        api.post(BASE, {**body, "vods": []}, headers=KEY)
+        abandon()
+        age(seconds=61)
+        response = api.post(BASE, {**body, "vods": []}, headers=KEY)
+        refused(response, 400, "vod_count")
+        assert response.get(AGAIN) is None
+        assert (record().state, record().answer_status) == (RecordState.DONE, 400)
+
+    def test_one_that_had_its_effect_is_not_made_again(self, api: Api, body: dict[str, Any]) -> None:
+        api.post(BASE, body, headers=KEY)
+        assert record().sealed
+        abandon()
+        refused(api.post(BASE, body, headers=KEY), 409, "idempotency_running")
+        age(seconds=61)
+        error = refused(api.post(BASE, body, headers=KEY), 409, "idempotency_answer_lost")
+        assert "carried out" in error["error"]
+        assert ComparisonSession.objects.count() == 1
+
+    @pytest.mark.parametrize(
+        ("meanwhile", "status"),
+        [
+            ({"token": uuid.UUID(int=7)}, 409),
+            ({"sealed": True}, 409),
+            ({"state": RecordState.DONE, "answer_status": 201, "body": "{}"}, 201),
+        ],
+        ids=["another took it over", "its effect was committed", "its answer was written"],
+    )
+    def test_what_happens_between_looking_and_taking_over_wins(
+        self,
+        api: Api,
+        body: dict[str, Any],
+        monkeypatch: pytest.MonkeyPatch,
+        meanwhile: dict[str, Any],
+        status: int,
+    ) -> None:
+        api.post(BASE, body, headers=KEY)
+        ComparisonSession.objects.all().delete()
+        abandon(sealed=False)
+        age(seconds=61)
+        real = IdempotencyQuerySet.at_database_time
+
+        def look(rows: IdempotencyQuerySet) -> Any:
+            found = list(real(rows))
+            IdempotencyRecord.objects.update(**meanwhile, locked_until=Now() + idempotency.LOCK)
+            return real(rows) if "seen" in seen else SimpleNamespace(first=lambda: seen.append("seen") or found[0])
+
+        seen: list[str] = []
+        monkeypatch.setattr(IdempotencyQuerySet, "at_database_time", look)
+        answer = api.post(BASE, body, headers=KEY)
+        assert (answer.status_code, AGAIN in answer) == (status, status == 201)
+        assert seen
+        assert not ComparisonSession.objects.exists()
+        for name, value in meanwhile.items():
+            assert getattr(record(), name) == value
+
+    @pytest.mark.parametrize("path", ["session", "align"])
+    def test_every_effect_is_sealed(self, api: Api, body: dict[str, Any], align: str, path: str) -> None:
+        where, what = {"session": (BASE, body), "align": (align, {"method": "timer_ocr"})}[path]
+        assert api.post(where, what, headers=KEY).status_code in (201, 202)
+        assert record().sealed
+
+    def test_the_effect_of_a_request_that_lost_its_record_rolls_back(
+        self, api: Api, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = services._videos
+
+        def slow(*args: Any) -> Any:
+            # While the files are read a minute passes, and somebody else takes the record over.
+            IdempotencyRecord.objects.update(token=uuid.uuid4())
+            return real(*args)
+
+        monkeypatch.setattr(services, "_videos", slow)
+        refused(api.post(BASE, body, headers=KEY), 409, "idempotency_running")
+        assert not ComparisonSession.objects.exists()
+        assert record().state == RecordState.IN_PROGRESS
+
+    def test_a_request_that_lost_its_record_does_not_write_its_answer(
+        self, api: Api, align: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def slow(*args: Any) -> None:
+            IdempotencyRecord.objects.update(token=uuid.uuid4())
+            raise DomainError("unknown_vod")
+
+        monkeypatch.setattr(services, "start_alignment", slow)
+        refused(api.post(align, {"method": "timer_ocr"}, headers=KEY), 400, "unknown_vod")
+        assert (record().state, record().answer_status) == (RecordState.IN_PROGRESS, None)
+
+    def test_an_effect_that_rolls_back_leaves_its_record_unsealed(
+        self, api: Api, body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*args: Any, **fields: Any) -> None:
+            raise DomainError("unknown_vod")
+
+        monkeypatch.setattr(ComparisonSession.objects, "create", fail)
+        refused(api.post(BASE, body, headers=KEY), 400, "unknown_vod")
+        assert (record().sealed, record().answer_status) == (False, 400)
+
+    def test_sealing_outside_of_a_request_does_nothing(self, owner: User, library: Library) -> None:
+        video = make_video(owner, location=str(library.crew / "plain.mp4"))
+        vods = [services.NewVod(name, name, video_id=video.pk) for name in ("a", "b")]
+        assert services.create_session(owner, vods).pk
+
+    @pytest.mark.django_db(transaction=True)
+    def test_sealing_outside_of_a_transaction_is_a_fault_of_the_program(self, owner: User) -> None:
+        token = idempotency._current.set(idempotency.InProgress(1, uuid.uuid4()))
+        try:
+            with pytest.raises(transaction.TransactionManagementError):
+                idempotency.seal()
+        finally:
+            idempotency._current.reset(token)
+
+
+def at_once(calls: list[Callable[[], HttpResponse]]) -> list[HttpResponse]:
+    """The answers to calls that start together, each in a thread of its own."""
+    gate = threading.Barrier(len(calls))
+    answers: list[HttpResponse] = []
+
+    def run(call: Callable[[], HttpResponse]) -> None:
+        try:
+            gate.wait(10)
+            answers.append(call())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(answers) == len(calls)
+    return answers
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    def test_two_requests_with_one_key_at_once_create_one_session(self, library: Library) -> None:
+        user = member()
+        key, body = make_key(user), body_of(user, library)
+        for number in range(6):
+            ComparisonSession.objects.all().delete()
+            headers = {"Idempotency-Key": f"round-{number}"}
+            answers = at_once([lambda headers=headers: Api(key).post(BASE, body, headers=headers)] * 3)
+            assert ComparisonSession.objects.count() == 1
+            assert {answer.status_code for answer in answers} <= {201, 409}
+            made = [answer for answer in answers if answer.status_code == 201]
+            assert len({answer.content for answer in made}) == 1
+            assert sum(AGAIN not in answer for answer in made) == 1
+            for answer in answers:
+                if answer.status_code == 409:
+                    refused(answer, 409, "idempotency_running")
+            assert Api(key).post(BASE, body, headers=headers).content == made[0].content
+
+    def test_a_second_request_while_the_first_works_is_asked_to_wait(
+        self, library: Library, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        user = member()
+        key, body = make_key(user), body_of(user, library)
+        working, go_on = threading.Event(), threading.Event()
+        real = services._videos
+
+        def slow(*args: Any) -> Any:
+            working.set()
+            assert go_on.wait(30)
+            return real(*args)
+
+        monkeypatch.setattr(services, "_videos", slow)
+        answers: list[HttpResponse] = []
+
+        def first() -> None:
+            try:
+                answers.append(Api(key).post(BASE, body, headers=KEY))
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=first)
+        thread.start()
+        try:
+            assert working.wait(30)
+            refused(Api(key).post(BASE, body, headers=KEY), 409, "idempotency_running")
+        finally:
+            go_on.set()
+            thread.join(60)
+        assert session_of(answers[0], 201)
+        assert Api(key).post(BASE, body, headers=KEY)[AGAIN] == "true"
+        assert ComparisonSession.objects.count() == 1
+
+    def test_of_several_that_take_over_one_works(self, library: Library) -> None:
+        user = member()
+        key, body = make_key(user), body_of(user, library)
+        for _ in range(4):
+            IdempotencyRecord.objects.all().delete()
+            ComparisonSession.objects.all().delete()
+            Api(key).post(BASE, body, headers=KEY)
+            ComparisonSession.objects.all().delete()
+            abandon(sealed=False, locked_until=Now() - timedelta(seconds=1))
+            answers = at_once([lambda: Api(key).post(BASE, body, headers=KEY)] * 3)
+            assert ComparisonSession.objects.count() == 1
+            assert sum(answer.status_code == 201 and AGAIN not in answer for answer in answers) == 1
+
+    def test_a_slow_effect_and_its_take_over_make_one_session(
+        self, library: Library, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first request stands still before its effect, its minute passes, the second does the work."""
+        user = member()
+        key, body = make_key(user), body_of(user, library)
+        working, go_on = threading.Event(), threading.Event()
+        real = services._videos
+
+        def slow(*args: Any) -> Any:
+            if not working.is_set():
+                working.set()
+                assert go_on.wait(30)
+            return real(*args)
+
+        monkeypatch.setattr(services, "_videos", slow)
+        answers: list[HttpResponse] = []
+
+        def first() -> None:
+            try:
+                answers.append(Api(key).post(BASE, body, headers=KEY))
+            finally:
+                connection.close()
+
+        thread = threading.Thread(target=first)
+        thread.start()
+        try:
+            assert wait_until(working.is_set)
+            age(seconds=61)
+            second = Api(key).post(BASE, body, headers=KEY)
+        finally:
+            go_on.set()
+            thread.join(60)
+        assert session_of(second, 201)
+        refused(answers[0], 409, "idempotency_running")
+        assert ComparisonSession.objects.count() == 1
+        assert Api(key).post(BASE, body, headers=KEY).content == second.content
+
+
+class TestRoutes:
+    def test_every_post_that_makes_something_takes_a_key(self) -> None:
+        paths: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+        makers, takers = set(), set()
+        for path, item in paths.items():
+            for method, operation in item.items():
+                headers = [part["name"] for part in operation.get("parameters", []) if part["in"] == "header"]
+                if "Idempotency-Key" in headers:
+                    takers.add((method, path))
+                if method == "post" and {"201", "202"} & set(operation["responses"]):
+                    makers.add((method, path))
+        assert len(makers) >= 2
+        # These make something and wait for what comes of it.
+        makers |= {("post", f"/analyze/{kind}") for kind in ("highlights", "workout")}
+        assert takers == {(method, path) for method, path in makers if not path.startswith("/api/auth/")}
+
+    def test_a_long_path_fits_into_the_index(self, api: Api) -> None:
+        refused(api.post(f"{BASE}/{'x' * 3000}/align", {"method": "timer_ocr"}, headers=KEY), 404, "session_not_found")
+        refused(api.post(f"{BASE}/{'y' * 3000}/align", {"method": "timer_ocr"}, headers=KEY), 404, "session_not_found")
+        assert IdempotencyRecord.objects.count() == 2

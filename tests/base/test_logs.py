@@ -1,0 +1,250 @@
+"""The log as the program really writes it: one JSON object a line, with its ids, and nobody's secret in any of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import logging.config
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import call_command
+from django.test import RequestFactory
+
+from jobs_app import running
+from tests.support.api import Api
+from tests.support.factories import PASSWORD, make_job, make_key, make_session, make_user, make_video
+from tests.support.sockets import ask, connected
+from vodplatform.accounts.models import User
+from vodplatform.asgi import application
+from vodplatform.base import logs
+
+pytestmark = pytest.mark.django_db
+FIELDS = {"at", "level", "logger", "event", "request_id", "user", "job"}
+
+
+class Lines(io.StringIO):
+    """What was logged so far."""
+
+    def all(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.all() if line["event"] == event]
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """The settings' own logging configuration, with its one handler writing here."""
+    root = logging.getLogger()
+    kept, level = list(root.handlers), root.level
+    logging.config.dictConfig(django_settings.LOGGING)
+    [handler] = [found for found in root.handlers if isinstance(found.formatter, logs.JsonFormatter)]
+    assert isinstance(handler, logging.StreamHandler)
+    written = Lines()
+    handler.setStream(written)
+    yield written
+    root.handlers[:] = kept
+    root.setLevel(level)
+
+
+class TestLines:
+    def test_every_line_is_an_object_with_the_ids(self, lines: Lines, api: Api, owner: User) -> None:
+        api.get("/api/v1/me", headers={"X-Request-ID": "number-7"})
+        logging.getLogger("anybody").warning("a message\nof two lines \u2028 or three")
+        for line in lines.all():
+            assert set(line) >= FIELDS
+        assert len(lines.all()) == lines.getvalue().count("\n") == len(lines.getvalue().splitlines())
+        [line] = lines.of("request")
+        assert (line["request_id"], line["user"], line["job"]) == ("number-7", str(owner.pk), "")
+        assert line["at"].endswith("Z")
+        assert line["at"][10] == "T"
+
+    def test_a_traceback_stays_on_its_line(self, lines: Lines, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*args: Any) -> None:
+            raise RuntimeError("broken\nin two lines")
+
+        monkeypatch.setattr("jobs_app.api.Job.objects.visible_to", broken)
+        api.get("/api/v1/jobs", fails=True, headers={"X-Request-ID": "number-8"})
+        [line] = lines.of("error")
+        assert "Traceback" in line["exc_info"]
+        assert "in two lines" in line["exc_info"]
+        assert (line["request_id"], line["level"]) == ("number-8", "ERROR")
+
+    def test_the_level_is_the_settings(self, lines: Lines) -> None:
+        logging.getLogger("vodplatform.jobs").debug("unseen")
+        logging.getLogger("uvicorn.error").info('127.0.0.1 - "WebSocket /ws/jobs/?ticket=x" [accepted]')
+        assert lines.all() == []
+
+    def test_the_web_servers_lines_are_objects_too(self, lines: Lines) -> None:
+        # As uvicorn sets itself up before it loads the program.
+        from uvicorn.config import LOGGING_CONFIG
+
+        logging.config.dictConfig(LOGGING_CONFIG)
+        logging.config.dictConfig(django_settings.LOGGING)
+        handlers = [*logging.getLogger("uvicorn").handlers, *logging.getLogger("uvicorn.access").handlers]
+        assert handlers == []
+        assert logging.getLogger("uvicorn").propagate
+        assert logging.getLogger("uvicorn.access").propagate
+        assert logging.getLogger("uvicorn.error").getEffectiveLevel() == logging.WARNING
+
+    @pytest.mark.django_db(transaction=True)
+    def test_jobs_tell_their_beginning_their_progress_and_their_end(self, lines: Lines, owner: User) -> None:
+        job = make_job(owner, "processing", kind="no.such.kind")
+        running.JobContext(job).progress(50, "Half")
+        running.run_job(job)
+        [line] = lines.of("processing.start")
+        assert (line["job"], line["data"]["kind"]) == (str(job.pk), "no.such.kind")
+        [line] = lines.of("processing.progress")
+        assert line["data"]["progress"] == 50
+        [line] = lines.of("processing.complete")
+        assert (line["job"], line["data"]["outcome"]) == (str(job.pk), "failed")
+
+    @pytest.mark.django_db(transaction=True)
+    def test_a_cancelled_job_and_a_cleanup_are_told(self, lines: Lines, owner: User) -> None:
+        job = make_job(owner)
+        assert Api(make_key(owner)).post(f"/api/v1/jobs/{job.pk}/cancel").status_code == 200
+        [line] = lines.of("processing.cancelled")
+        assert line["data"]["job"] == str(job.pk)
+        call_command("expire", stdout=io.StringIO())
+        assert lines.of("cleanup")
+
+
+class TestAccess:
+    def test_each_request_has_one_line(self, lines: Lines, api: Api, owner: User) -> None:
+        session = make_session(owner)
+        api.get(f"/api/sessions/multi-vod/{session.session_id}/?a=1")
+        [line] = lines.of("request")
+        data = line["data"]
+        assert data.pop("ms") >= 0
+        assert data == {"method": "GET", "route": "api/sessions/multi-vod/<str:session_id>", "status": 200}
+        assert line["level"] == "INFO"
+
+    def test_a_page_names_its_user(self, lines: Lines, anonymous: Api, owner: User) -> None:
+        anonymous.client.force_login(owner)
+        anonymous.client.get("/compare", headers={"Accept": "text/html"})
+        assert [line["user"] for line in lines.of("request")] == [str(owner.pk)]
+
+    def test_who_comes_next_is_somebody_else(self, lines: Lines, api: Api, anonymous: Api) -> None:
+        api.get("/api/v1/me")
+        anonymous.get("/api/v1/me")
+        assert [bool(line["user"]) for line in lines.of("request")] == [True, False]
+
+    @pytest.mark.django_db(transaction=True)
+    async def test_the_byte_door_has_its_line_too(self, lines: Lines) -> None:
+        video = await ask(lambda: make_video(make_user("viewer")))
+        path = f"/api/v1/media/stream/{video.pk}"
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"sig=0.secret-sign"}
+        scope["headers"] = [(b"x-request-id", b"number-10")]
+        await application(scope, receive, send)
+        [line] = lines.of("request")
+        assert line["data"]["route"] == "api/v1/media/stream/<video_id>"
+        assert line["data"]["status"] == sent[0]["status"] == 404
+        assert line["request_id"] == "number-10"
+        assert "secret-sign" not in lines.getvalue()
+
+    async def test_a_body_that_is_too_large_has_its_line_too(self, lines: Lines) -> None:
+        async def nothing(message: Any = None) -> dict[str, Any]:
+            return {"type": "http.disconnect"}
+
+        headers = [(b"content-length", b"99999999999")]
+        await application(
+            {"type": "http", "method": "POST", "path": "/api/v1/me", "headers": headers}, nothing, nothing
+        )
+        assert [line["data"]["status"] for line in lines.of("request")] == [413]
+
+
+class TestSecrets:
+    def test_what_callers_send_is_in_no_line(
+        self, lines: Lines, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.LOGGING["root"]["level"] = "DEBUG"
+        logging.getLogger().setLevel(logging.DEBUG)
+        key = make_key(owner)
+        secrets = {
+            "key": key, "password": PASSWORD, "wrong": "Wrong-Password-88", "ticket": "ticket-7f3a9c",
+            "sig": "sig-7f3a9c", "metrics": "metrics-token-7f3a9c",
+        }  # fmt: skip
+        settings.METRICS_TOKEN = secrets["metrics"]
+        api, anonymous = Api(key), Api()
+        query = f"?ticket={secrets['ticket']}&sig={secrets['sig']}&token={key}"
+        for path in ("/api/v1/me", "/none", "/api/v1/jobs/x", "/compare", "/login", "/api/v1/media/made/a.jpg"):
+            api.get(path + query) if path.startswith("/api") else anonymous.client.get(path + query)
+        for password in (PASSWORD, secrets["wrong"]):
+            anonymous.post("/api/auth/token", {"username": owner.username, "password": password})
+            anonymous.client.post("/login" + query, {"username": owner.username, "password": password})
+        anonymous.get("/metrics", headers={"Authorization": f"Bearer {secrets['metrics']}"})
+        anonymous.client.get("/" + query, headers={"Host": "evil.example"})
+
+        def broken(*args: Any) -> None:
+            raise RuntimeError("broken")
+
+        monkeypatch.setattr("jobs_app.api.Job.objects.visible_to", broken)
+        api.get("/api/v1/jobs" + query, fails=True)
+        assert len(lines.of("request")) >= 12
+        for name, secret in secrets.items():
+            assert secret not in lines.getvalue(), name
+
+    @pytest.mark.django_db(transaction=True)
+    async def test_a_sockets_ticket_is_in_no_line(self, lines: Lines) -> None:
+        logging.getLogger().setLevel(logging.DEBUG)
+        key = await ask(lambda: make_key(make_user("listener")))
+        async with connected("/ws/jobs/none", key=key):
+            pass
+        assert key not in lines.getvalue()
+
+    @pytest.mark.parametrize(
+        ("text", "secret"),
+        [
+            ("GET /x?ticket=AbC-1_2&a=1", "AbC-1_2"),
+            ("/stream/1?a=1&sig=5f3.ab-c_d", "5f3.ab-c_d"),
+            ("/api/v1/media/hls/65f3a0c4.Ab-c_d/1/master.m3u8", "Ab-c_d"),
+            ("/api/v1/media/renditions/65f3a0c4.Ab-c_d/1/poster.jpg", "Ab-c_d"),
+            ("Authorization: Token vod_abcdefghijklmnopqrstuvwxyz", "abcdefghijkl"),
+            ("Authorization: Bearer abcdefghijklmnopqrstuv", "abcdefghijklmnopqrstuv"),
+            ("'authorization', b'Basic YTpiYWFhYWFhYWFhYWFh'", "YTpiYWFhYWFh"),
+            ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "c2lnbmF0dXJl"),
+            ("connection to redis://user:hunter2@host:6379/0 failed", "hunter2"),
+            ("postgres://u:p%40ss@db/name", "p%40ss"),
+            ("Cookie: sessionid=abc123def; theme=dark", "abc123def"),
+            ("username=a&password=hunter2&next=/", "hunter2"),
+        ],
+    )
+    def test_one_that_slips_into_a_message_is_cut_out(self, lines: Lines, text: str, secret: str) -> None:
+        logging.getLogger("anybody").warning("failed: %s", text, extra={"data": {"again": text, "list": [text]}})
+        try:
+            raise RuntimeError(text)
+        except RuntimeError:
+            logging.getLogger("anybody").exception("error")
+        assert len(lines.all()) == 2
+        assert secret not in lines.getvalue()
+
+    def test_the_request_that_django_hangs_on_a_record_is_not_written(self, lines: Lines) -> None:
+        request = RequestFactory().get("/private/path")
+        logging.getLogger("django.security").warning("refused", extra={"request": request, "status_code": 400})
+        assert len(lines.of("refused")) == 1
+        assert "/private/path" not in lines.getvalue()
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "The token is unknown, expired or revoked.",
+            "http://127.0.0.1:8000/compare",
+            "a ticket = b",
+            "at 12:30:01@x",
+            "api/v1/media/hls/<token>/<video_id>/<name>",
+        ],
+    )
+    def test_what_is_no_secret_stays(self, text: str) -> None:
+        assert logs.without_secrets(text) == text

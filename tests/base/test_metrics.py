@@ -1,0 +1,400 @@
+"""``GET /metrics``: who may read it, that it holds exactly what docs/metrics.md names, that its numbers are true."""
+
+from __future__ import annotations
+
+import io
+import re
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.db.models.functions import Now
+from prometheus_client.parser import text_string_to_metric_families
+
+from jobs_app.models import Job, JobStatus
+from sessions_app.comparison.models import ComparisonSession
+from tests.support.api import BASE, Api, refused
+from tests.support.factories import make_job, make_key, make_session, make_user, make_video
+from tests.support.sockets import connected
+from vodplatform import metrics
+from vodplatform.accounts.models import Role, User
+from vodplatform.base.metrics import DEFINITIONS, define, observe_request
+from vodplatform.settings.environment import PROJECT_ROOT, Environment, SettingsError
+
+pytestmark = pytest.mark.django_db
+SECRET = "scrape-me-if-you-can-0123456789"
+
+
+@pytest.fixture
+def scraper(settings: Any) -> Api:
+    """A client with the metrics token."""
+    settings.METRICS_TOKEN = SECRET
+    client = Api()
+    client.headers = {"Authorization": f"Bearer {SECRET}"}
+    return client
+
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def samples_of(client: Api) -> Samples:
+    """Every sample of one scrape, by its name and labels."""
+    response = client.get("/metrics")
+    assert response.status_code == 200, response.content
+    families = text_string_to_metric_families(response.content.decode())
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+def value(samples: Samples, name: str, **labels: str) -> float | None:
+    return samples.get((name, frozenset(labels.items())))
+
+
+class TestAccess:
+    def test_nobody_is_turned_away_with_the_one_body(self, anonymous: Api, settings: Any) -> None:
+        for token in ("", SECRET):
+            settings.METRICS_TOKEN = token
+            response = anonymous.get("/metrics")
+            refused(response, 401, "unauthenticated")
+            assert response["WWW-Authenticate"] == "Bearer"
+
+    def test_users_and_moderators_may_not(self, api: Api, moderator_api: Api) -> None:
+        for client in (api, moderator_api):
+            refused(client.get("/metrics"), 403, "forbidden")
+
+    def test_an_admins_token_needs_the_scope(self, admin_person: User) -> None:
+        small = Api(make_key(admin_person, scopes=["read", "write"]))
+        assert refused(small.get("/metrics"), 403, "scope_required")["scope"] == "admin"
+        assert Api(make_key(admin_person, scopes=["admin"])).get("/metrics").status_code == 200
+
+    def test_an_admins_browser_may(self, anonymous: Api, admin_person: User) -> None:
+        anonymous.client.force_login(admin_person)
+        assert anonymous.get("/metrics").status_code == 200
+
+    def test_a_users_browser_may_not(self, anonymous: Api, owner: User) -> None:
+        anonymous.client.force_login(owner)
+        refused(anonymous.get("/metrics"), 403, "forbidden")
+
+    @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+    def test_the_metrics_token_may(self, scraper: Api, scheme: str) -> None:
+        assert scraper.get("/metrics", headers={"Authorization": f"{scheme} {SECRET}"}).status_code == 200
+
+    @pytest.mark.parametrize(
+        "header", [f"Token {SECRET}", "Bearer", "Bearer ", f"Bearer {SECRET}x", f"Bearer {SECRET[:-1]}", "Bearer \xff"]
+    )
+    def test_anything_else_is_401(self, scraper: Api, header: str) -> None:
+        assert scraper.get("/metrics", headers={"Authorization": header}).status_code == 401
+
+    def test_without_a_metrics_token_an_empty_one_is_not_it(self, anonymous: Api, settings: Any) -> None:
+        settings.METRICS_TOKEN = ""
+        for header in ("Bearer", "Bearer ", "Bearer  "):
+            assert anonymous.get("/metrics", headers={"Authorization": header}).status_code == 401
+
+    def test_the_metrics_token_opens_nothing_else(self, scraper: Api) -> None:
+        for path in ("/api/v1/me", "/api/v1/jobs", f"{BASE}/list"):
+            assert scraper.get(path).status_code == 401
+
+    def test_other_methods_are_405(self, scraper: Api) -> None:
+        for method in ("POST", "PUT", "DELETE"):
+            refused(scraper.send(method, "/metrics"), 405, "method_not_allowed")
+
+    @pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text;version=1.0.0", "text/html", "a/b"])
+    def test_whatever_is_accepted_the_format_is_the_one(self, scraper: Api, accept: str) -> None:
+        response = scraper.get("/metrics", headers={"Accept": accept})
+        assert response.status_code == 200
+        assert response["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+    @pytest.mark.parametrize("given", ["short", "with a space in the middle", "ümlaut-ümlaut-ümlaut"])
+    def test_a_token_that_can_be_guessed_stops_the_start(self, given: str) -> None:
+        with pytest.raises(SettingsError, match="VOD_METRICS_TOKEN"):
+            Environment({"VOD_METRICS_TOKEN": given}).secret("VOD_METRICS_TOKEN")
+
+
+class TestDocument:
+    def page(self) -> str:
+        out = io.StringIO()
+        call_command("metrics", stdout=out)
+        return out.getvalue()
+
+    def test_the_committed_page_is_the_definitions(self) -> None:
+        assert Path(PROJECT_ROOT, "docs/metrics.md").read_text() == self.page()
+
+    def test_a_scrape_holds_exactly_what_the_page_names(self, scraper: Api) -> None:
+        named = re.findall(r"^\| `(\w+)` \| (\w+) \|", self.page(), re.MULTILINE)
+        text = scraper.get("/metrics").content.decode()
+        assert sorted(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE)) == sorted(named)
+        assert len(named) == len(DEFINITIONS) > 20
+
+    def test_every_metric_has_the_labels_and_the_help_of_the_page(self, scraper: Api, owner: User) -> None:
+        make_job(owner, finished_at=Now(), started_at=Now(), status=JobStatus.COMPLETED)
+        scraper.get("/health/live")
+        text = scraper.get("/metrics").content.decode()
+        for family in text_string_to_metric_families(text):
+            name = family.name + ("_total" if family.type == "counter" else "")
+            assert family.documentation == DEFINITIONS[name].help
+            for sample in family.samples:
+                assert set(sample.labels) - {"le"} == set(DEFINITIONS[name].labels), name
+
+    def test_a_name_is_defined_once(self) -> None:
+        with pytest.raises(ValueError, match="vod_jobs"):
+            define("gauge", "vod_jobs", "Again.")
+
+    def test_every_collector_names_what_it_reads(self) -> None:
+        names = [definition.name for collector in metrics.COLLECTORS for definition in collector.definitions]
+        assert len(names) == len(set(names))
+        assert set(names) <= set(DEFINITIONS)
+
+
+class TestRows:
+    def test_jobs_are_counted_by_kind_and_status(self, scraper: Api, owner: User) -> None:
+        for status in (JobStatus.QUEUED, JobStatus.QUEUED, JobStatus.FAILED):
+            make_job(owner, status)
+        make_job(owner, kind="other.kind")
+        samples = samples_of(scraper)
+        assert value(samples, "vod_jobs", kind="comparison.align", status="queued") == 2
+        assert value(samples, "vod_jobs", kind="comparison.align", status="failed") == 1
+        assert value(samples, "vod_jobs", kind="other.kind", status="queued") == 1
+        assert value(samples, "vod_jobs", kind="comparison.align", status="paused") is None
+
+    def test_the_queue_is_as_deep_and_as_old_as_it_is(self, scraper: Api, owner: User) -> None:
+        for admitted, age in ((True, 5), (False, 90), (False, 30)):
+            job = make_job(owner, admitted=admitted)
+            Job.objects.filter(pk=job.pk).update(created_at=Now() - timedelta(seconds=age))
+        make_job(owner, JobStatus.PROCESSING)
+        samples = samples_of(scraper)
+        assert value(samples, "vod_queue_depth", lane="align") == 3
+        assert value(samples, "vod_queue_admitted", lane="align") == 1
+        oldest = value(samples, "vod_queue_oldest_seconds", lane="align")
+        assert oldest is not None
+        assert 90 <= oldest < 120
+
+    def test_an_empty_lane_is_empty(self, scraper: Api) -> None:
+        samples = samples_of(scraper)
+        for name in ("vod_queue_depth", "vod_queue_admitted", "vod_queue_oldest_seconds"):
+            assert value(samples, name, lane="align") == 0
+
+    def test_the_last_hour_is_the_last_hour(self, scraper: Api, owner: User) -> None:
+        def ended(status: JobStatus, minutes_ago: int, seconds: float) -> None:
+            end = Now() - timedelta(minutes=minutes_ago)
+            make_job(owner, status, started_at=end - timedelta(seconds=seconds), finished_at=end)
+
+        ended(JobStatus.COMPLETED, 1, 10)
+        ended(JobStatus.COMPLETED, 50, 30)
+        ended(JobStatus.COMPLETED, 70, 1000)
+        ended(JobStatus.FAILED, 5, 500)
+        ended(JobStatus.CANCELLED, 5, 500)
+        samples = samples_of(scraper)
+        mean = value(samples, "vod_job_mean_seconds", kind="comparison.align")
+        assert mean == pytest.approx(20, abs=0.1)
+        ratio = value(samples, "vod_job_success_ratio", kind="comparison.align")
+        assert ratio == pytest.approx(2 / 3)
+
+    def test_a_kind_that_did_nothing_has_no_rate(self, scraper: Api, owner: User) -> None:
+        make_job(owner)
+        assert not [
+            name for name, _ in samples_of(scraper) if name in ("vod_job_mean_seconds", "vod_job_success_ratio")
+        ]
+
+    def test_sessions_are_active_while_they_change(self, scraper: Api, owner: User) -> None:
+        make_session(owner)
+        old = make_session(owner)
+        ComparisonSession.objects.filter(pk=old.pk).update(updated_at=Now() - timedelta(minutes=61))
+        assert value(samples_of(scraper), "vod_sessions_active", kind="comparison") == 1
+
+    def test_storage_is_what_is_stored_and_not_what_is_referenced(self, scraper: Api, owner: User) -> None:
+        assert value(samples_of(scraper), "vod_storage_used_bytes") == 0
+        make_video(owner, file_size=700, source="stored")
+        make_video(owner, file_size=50, source="stored")
+        make_video(owner, file_size=9000)
+        assert value(samples_of(scraper), "vod_storage_used_bytes") == 750
+
+    def test_accounts_are_those_that_may_sign_in(self, scraper: Api) -> None:
+        make_user(), make_user(), make_user(is_active=False), make_user(role=Role.MODERATOR)
+        samples = samples_of(scraper)
+        assert value(samples, "vod_accounts", role="user") == 2
+        assert value(samples, "vod_accounts", role="moderator") == 1
+
+    def test_the_machine_is_a_machine(self, scraper: Api) -> None:
+        samples = samples_of(scraper)
+        used, total = (value(samples, f"vod_host_memory_{name}_bytes") for name in ("used", "total"))
+        free, size = (value(samples, f"vod_disk_{name}_bytes") for name in ("free", "total"))
+        percent = value(samples, "vod_host_cpu_percent")
+        started, resident = value(samples, "vod_process_start_seconds"), value(samples, "vod_process_memory_bytes")
+        assert used and total and 0 < used < total
+        assert free is not None and size and free < size
+        assert percent is not None and 0 <= percent <= 100
+        assert started and started > 1_600_000_000
+        assert resident and 10_000_000 < resident < total
+
+    def test_as_many_queries_for_many_rows_as_for_one(
+        self, scraper: Api, owner: User, django_assert_max_num_queries: Callable[[int], Any]
+    ) -> None:
+        for _ in range(30):
+            make_job(owner)
+        with django_assert_max_num_queries(32):
+            scraper.get("/metrics")
+
+
+class TestRequests:
+    def count(self, samples: Samples, **labels: str) -> float:
+        return value(samples, "vod_request_seconds_count", **labels) or 0
+
+    def grown(self, scraper: Api, act: Callable[[], object], **labels: str) -> float:
+        before = self.count(samples_of(scraper), **labels)
+        act()
+        return self.count(samples_of(scraper), **labels) - before
+
+    def test_each_is_counted_under_its_template(self, scraper: Api, api: Api, owner: User) -> None:
+        session = make_session(owner)
+
+        def act() -> None:
+            assert api.get(f"{BASE}/{session.session_id}").status_code == 200
+            assert api.get(f"{BASE}/{session.session_id}/").status_code == 200
+
+        route = "api/sessions/multi-vod/<str:session_id>"
+        assert self.grown(scraper, act, method="GET", route=route, status="2xx") == 2
+
+    def test_no_path_becomes_a_label(self, scraper: Api, api: Api) -> None:
+        for path in (
+            "/none-nonesuch",
+            "/api/v1/jobs/none-nonesuch",
+            f"{BASE}/comp-nonesuch",
+            "/static/none-nonesuch",
+            "/a?ticket=nonesuch",
+        ):
+            api.client.get(path, headers=api.headers)
+        assert "nonesuch" not in scraper.get("/metrics").content.decode()
+
+    @pytest.mark.parametrize(
+        ("method", "path", "labels"),
+        [
+            ("GET", "/nowhere", {"method": "GET", "route": "unknown", "status": "4xx"}),
+            ("BREW", "/nowhere", {"method": "other", "route": "unknown", "status": "4xx"}),
+            ("GET", "/", {"method": "GET", "route": "/", "status": "2xx"}),
+            ("GET", "/api/v1/me", {"method": "GET", "route": "api/v1/me", "status": "4xx"}),
+            ("GET", "/static/css/base.css", {"method": "GET", "route": "static", "status": "2xx"}),
+            ("GET", "/static/none.css", {"method": "GET", "route": "unknown", "status": "4xx"}),
+        ],
+    )
+    def test_what_is_asked_cannot_make_new_series(
+        self, scraper: Api, anonymous: Api, method: str, path: str, labels: dict[str, str]
+    ) -> None:
+        assert self.grown(scraper, lambda: anonymous.client.generic(method, path), **labels) == 1
+
+    def test_a_fault_is_counted_as_5xx(self, scraper: Api, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(*args: Any) -> None:
+            raise RuntimeError("broken")
+
+        monkeypatch.setattr("jobs_app.api.Job.objects.visible_to", broken)
+        labels = {"method": "GET", "route": "api/v1/jobs", "status": "5xx"}
+        assert self.grown(scraper, lambda: api.get("/api/v1/jobs", fails=True), **labels) == 1
+
+    def test_the_time_is_in_the_right_bucket(self, scraper: Api) -> None:
+        before = samples_of(scraper)
+        observe_request("GET", "api/v1/test", 204, 0.07)
+        after = samples_of(scraper)
+        labels = {"method": "GET", "route": "api/v1/test", "status": "2xx"}
+        grown = {
+            edge: (value(after, "vod_request_seconds_bucket", le=edge, **labels) or 0)
+            - (value(before, "vod_request_seconds_bucket", le=edge, **labels) or 0)
+            for edge in ("0.05", "0.1", "+Inf")
+        }
+        assert grown == {"0.05": 0, "0.1": 1, "+Inf": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_sockets_are_counted_while_they_are_open(settings: Any) -> None:
+    from vodplatform.base.metrics import REGISTRY
+
+    def open_now() -> float | None:
+        return REGISTRY.get_sample_value("vod_sockets_open")
+
+    before = open_now()
+    assert before is not None
+    async with connected("/ws/none"), connected("/ws/none"):
+        assert open_now() == before + 2
+    assert open_now() == before
+
+
+class TestBadDays:
+    @pytest.fixture
+    def errors(self, scraper: Api) -> Callable[[], Samples]:
+        return lambda: {
+            key: number for key, number in samples_of(scraper).items() if key[0] == "vod_scrape_errors_total"
+        }
+
+    def test_one_part_that_breaks_leaves_the_others(
+        self, scraper: Api, owner: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken() -> metrics.Values:
+            yield metrics.JOBS, ("half", "done"), 1
+            raise ZeroDivisionError
+
+        make_video(owner, file_size=5, source="stored")
+        jobs, *others = metrics.COLLECTORS
+        before = value(samples_of(scraper), "vod_scrape_errors_total", part="jobs") or 0
+        monkeypatch.setattr(metrics, "COLLECTORS", [metrics.Collector("jobs", jobs.definitions, broken), *others])
+        samples = samples_of(scraper)
+        assert value(samples, "vod_scrape_errors_total", part="jobs") == before + 1
+        assert value(samples, "vod_storage_used_bytes") == 5
+        assert value(samples, "vod_jobs", kind="half", status="done") is None
+
+    def test_a_database_that_is_gone_costs_only_what_is_read_from_it(
+        self, scraper: Api, gone_database: None, anonymous: Api
+    ) -> None:
+        samples = samples_of(scraper)
+        parts = {dict(labels)["part"] for name, labels in samples if name == "vod_scrape_errors_total"}
+        assert parts >= {"jobs", "queue", "last_hour", "sessions", "storage", "accounts"}
+        assert value(samples, "vod_storage_used_bytes") is None
+        assert value(samples, "vod_host_memory_total_bytes")
+        refused(anonymous.get("/health", fails=True), 503, "unavailable")
+
+    @pytest.mark.postgresql
+    @pytest.mark.django_db(transaction=True)
+    def test_a_locked_table_costs_its_own_part_and_four_seconds_at_most(self, scraper: Api, owner: User) -> None:
+        make_video(owner, file_size=5, source="stored")
+        parameters = {
+            k: v
+            for k, v in connection.get_connection_params().items()
+            if k in ("dbname", "user", "host", "port", "password")
+        }
+        done = threading.Event()
+        with closing(psycopg.connect(**parameters)) as other:
+            other.execute("LOCK TABLE catalog_video IN ACCESS EXCLUSIVE MODE")
+            found: list[Samples] = []
+
+            def scrape() -> None:
+                try:
+                    found.append(samples_of(scraper))
+                finally:
+                    connection.close()
+                    done.set()
+
+            threading.Thread(target=scrape).start()
+            assert done.wait(8), "the scrape hangs on the lock"
+            other.rollback()
+        assert value(found[0], "vod_storage_used_bytes") is None
+        assert value(found[0], "vod_scrape_errors_total", part="storage")
+        assert value(found[0], "vod_queue_depth", lane="align") == 0
+
+
+@pytest.fixture
+def gone_database(tmp_path: Path) -> Iterator[None]:
+    """The settings name a database that is not there; the test's own connection stays as it is."""
+    kept = dict(connection.settings_dict)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: whoever connects is refused
+        connection.settings_dict.update(
+            {"HOST": "127.0.0.1", "PORT": taken.getsockname()[1]}
+            if connection.vendor == "postgresql"
+            else {"NAME": str(tmp_path / "gone.sqlite3")}
+        )
+        yield
+    connection.settings_dict.update(kept)

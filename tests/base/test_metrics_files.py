@@ -1,0 +1,168 @@
+"""Counting in several processes: one scrape adds them up, the dead count once, and a full disk ends nobody."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+pytestmark = pytest.mark.pure
+ROOT = Path(__file__).parents[2]
+COUNT = """
+import sys
+from vodplatform.base import metrics
+metrics.JOB_OUTCOMES.labels("kind", "completed").inc(int(sys.argv[1]))
+metrics.JOB_SECONDS.labels("kind").observe(7.0)
+metrics.SOCKETS_OPEN.inc(3)
+print("counted", flush=True)
+sys.stdin.read()
+"""
+SHOW = """
+import sys
+from prometheus_client.exposition import generate_latest
+from vodplatform.base import metrics
+class All:
+    def collect(self):
+        return metrics.collect()
+for line in sys.stdin:
+    print(generate_latest(All()).decode() + "# END", flush=True)
+"""
+
+
+def start(code: str, folder: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words], cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={"PATH": os.environ["PATH"], "PROMETHEUS_MULTIPROC_DIR": str(folder)},
+    )  # fmt: skip
+
+
+def scrape(folder: Path, scraper: subprocess.Popen[str] | None = None) -> dict[str, float]:
+    """Samples by name and label values, as ``scraper`` or a process that starts now sees them."""
+    process = scraper or start(SHOW, folder)
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write("\n")
+    process.stdin.flush()
+    text = "".join(iter(process.stdout.readline, "# END\n"))
+    if process is not scraper:
+        process.communicate()
+    return {
+        " ".join([s.name, *s.labels.values()]): s.value for f in text_string_to_metric_families(text) for s in f.samples
+    }
+
+
+@pytest.fixture
+def count(tmp_path: Path) -> Callable[[int], subprocess.Popen[str]]:
+    """Starts a process that has counted and goes on living."""
+
+    def run(number: int) -> subprocess.Popen[str]:
+        process = start(COUNT, tmp_path, str(number))
+        assert process.stdout
+        assert process.stdout.readline() == "counted\n"
+        return process
+
+    return run
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+def test_processes_are_added_up(tmp_path: Path, count: Callable[[int], subprocess.Popen[str]]) -> None:
+    processes = [count(2), count(5)]
+    try:
+        found = scrape(tmp_path)
+        assert found["vod_job_outcomes_total kind completed"] == 7
+        assert found["vod_job_seconds_count kind"] == 2
+        assert found["vod_job_seconds_bucket kind 5.0"] == 0
+        assert found["vod_job_seconds_bucket kind 10.0"] == 2
+        assert found["vod_sockets_open"] == 6
+        assert found["vod_publish_failures_total"] == 0
+    finally:
+        for process in processes:
+            end(process)
+
+
+def test_what_the_dead_counted_stays_and_what_they_held_goes(
+    tmp_path: Path, count: Callable[[int], subprocess.Popen[str]]
+) -> None:
+    living, dead, scraper = count(2), count(5), start(SHOW, tmp_path)
+    try:
+        assert scrape(tmp_path, scraper)["vod_sockets_open"] == 6
+        end(dead)
+        for who in (scraper, scraper, None):  # putting it away again and again must not count it again
+            found = scrape(tmp_path, who)
+            assert found["vod_job_outcomes_total kind completed"] == 7
+            assert found["vod_job_seconds_sum kind"] == 14
+            assert found["vod_sockets_open"] == 3
+        assert not list(tmp_path.glob(f"*_{dead.pid}.db"))
+    finally:
+        end(living)
+        end(scraper)
+
+
+def test_processes_that_die_again_and_again_leave_no_heap_of_files(
+    tmp_path: Path, count: Callable[[int], subprocess.Popen[str]]
+) -> None:
+    for _ in range(4):
+        end(count(1))
+    last = count(1)  # nobody scrapes: each one that starts tidies up
+    try:
+        assert len(list(tmp_path.glob("*.db"))) <= 5
+        assert scrape(tmp_path)["vod_job_outcomes_total kind completed"] == 5
+    finally:
+        end(last)
+
+
+def test_another_process_with_a_dead_ones_number_is_not_it(
+    tmp_path: Path, count: Callable[[int], subprocess.Popen[str]]
+) -> None:
+    dead, living = count(5), count(0)
+    try:
+        end(dead)
+        # As if the living one had been given the number of one that ended an hour ago.
+        for path in tmp_path.glob(f"*_{dead.pid}.db"):
+            later = path.rename(path.with_name(path.name.replace(str(dead.pid), str(os.getpid()))))
+            os.utime(later, (1, 1))
+        found = scrape(tmp_path)
+        assert found["vod_sockets_open"] == 3
+        assert found["vod_job_outcomes_total kind completed"] == 5
+    finally:
+        end(living)
+
+
+def test_a_torn_file_is_left_out_and_counted(tmp_path: Path, count: Callable[[int], subprocess.Popen[str]]) -> None:
+    living = count(2)
+    torn = tmp_path / f"counter_{os.getpid()}.db"
+    torn.write_bytes(b"\xff\x00\x00\x00" + b"\x07" * 300)
+    try:
+        found = scrape(tmp_path)
+        assert found["vod_job_outcomes_total kind completed"] == 2
+        assert found["vod_scrape_errors_total files"] >= 1
+    finally:
+        end(living)
+
+
+def test_without_room_on_the_disk_a_process_counts_for_itself_and_lives(tmp_path: Path) -> None:
+    # No file may grow beyond 4 KiB, as on a full disk: setting room aside fails.
+    full = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+    process = start(full + COUNT, tmp_path, "5")
+    out, errors = process.communicate("", timeout=120)
+    assert (process.returncode, out) == (0, "counted\n"), errors
+    assert "vod_job_outcomes_total kind completed" not in scrape(tmp_path)
+
+
+def test_room_is_really_taken(tmp_path: Path, count: Callable[[int], subprocess.Popen[str]]) -> None:
+    process = count(1)
+    try:
+        for path in tmp_path.glob(f"*_{process.pid}.db"):
+            assert path.stat().st_blocks * 512 >= path.stat().st_size
+    finally:
+        end(process)

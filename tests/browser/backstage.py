@@ -1,0 +1,276 @@
+"""A hand behind the program: runs beside it on its database and broker, and does to rows what workers and people do.
+
+``python -m tests.browser.backstage`` reads one JSON list a line, ``[name, arguments]``, and answers one JSON value a
+line. The tests of this folder call it through :class:`Backstage`.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from tests.support.program import Place, clean_environment
+
+# No worker looks into this lane, and main() puts off what would end its jobs, so that a queued job stays queued.
+NOWHERE = "nowhere"
+
+
+class Backstage:
+    """The client's end; each method is a function of :func:`main`."""
+
+    def __init__(self, place: Place) -> None:
+        settings = {"VOD_DATA_DIR": str(place.data_dir), "DJANGO_SETTINGS_MODULE": "vodplatform.settings.embedded"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.browser.backstage"], env=clean_environment({**place.environment, **settings}),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+        )  # fmt: skip
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**arguments: Any) -> Any:
+            assert self.process.stdin is not None
+            assert self.process.stdout is not None
+            self.process.stdin.write(json.dumps([name, arguments]) + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+            assert answer, f"backstage ended at {name}"
+            return json.loads(answer)
+
+        return call
+
+    def end(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait(20)
+
+
+def main() -> None:
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.sessions.backends.db import SessionStore
+    from django.db.models import F
+    from django.db.models.functions import Now
+
+    from jobs_app import leases, services
+    from jobs_app.models import Chore, Job
+    from jobs_app.record import publish, read_again
+    from jobs_app.upkeep import HOMELESS
+    from media_app.catalog.models import Video
+    from media_app.editorial import services as editorial
+    from media_app.editorial.models import CrdtOperation, VideoReport
+    from media_app.editorial.realtime import changing
+    from media_app.uploads.models import Upload
+    from sessions_app.analysis import services as analyses
+    from sessions_app.analysis.models import AnalysisSession
+    from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetSource
+    from tests.support.factories import lease_of, make_job, make_rendition, make_session, make_video
+    from vodplatform.accounts.models import ApiToken, Subscription, User
+    from vodplatform.base.models import AuditEntry
+
+    def user(owner: str) -> User:
+        return User.objects.get(username=owner)
+
+    def make(
+        owner: str, status: str, name: str = "", minutes: float = 0, told: bool = True, **fields: Any
+    ) -> str:  # fmt: skip
+        """A job as old as ``minutes``; with a ``name``, the alignment of a session called so. Watchers are ``told``."""
+        fields = {"lane": NOWHERE, "created_at": Now() - timedelta(minutes=minutes), **fields}
+        if status == "processing":
+            fields.setdefault("lease_until", Now() + timedelta(days=1))
+        if status not in ("queued", "paused"):
+            fields.setdefault("started_at", Now() - timedelta(minutes=minutes))
+        job = make_job(user(owner), status, **fields)
+        if name:
+            session = make_session(user(owner), name=name)
+            Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
+        if told:
+            publish(read_again(job.pk))
+        return str(job.pk)
+
+    def analysis(
+        owner: str, status: str, kind: str = "highlights", hours: float = 24, told: bool = True, *,
+        fields: dict[str, Any] | None = None, **of_job: Any,
+    ) -> list[str]:  # fmt: skip
+        """The ids of an analysis and of its job, which came to ``status``; kept for ``hours`` from now."""
+        job = make(owner, status, told=False, kind=kind, **of_job)
+        session = AnalysisSession.objects.create(
+            owner=user(owner), analysis_type=kind, job_id=job, expires_at=Now() + timedelta(hours=hours),
+            **{"name": "Match 2041", **(fields or {})},
+        )  # fmt: skip
+        if told:
+            publish(read_again(UUID(job)))
+        return [str(session.pk), job]
+
+    def end_analysis(session: str, data: dict[str, Any]) -> bool:
+        """Its worker has found something."""
+        row = AnalysisSession.objects.get(pk=session)
+        AnalysisSession.objects.filter(pk=session).update(data=data)
+        assert row.job is not None
+        return leases.complete(lease_of(row.job), {})
+
+    def delete_analysis(session: str) -> None:
+        row = AnalysisSession.objects.get(pk=session)
+        analyses.clean_up(row, by=None)
+
+    def change(job: str, **fields: Any) -> None:
+        """Write columns past every rule, and tell watchers."""
+        Job.objects.filter(pk=job).update(revision=F("revision") + 1, **fields)
+        publish(read_again(Job.objects.get(pk=job).pk))
+
+    def progress(job: str, percent: float, message: str) -> bool:
+        return leases.report_progress(lease_of(Job.objects.get(pk=job)), percent, message)
+
+    def complete(job: str) -> bool:
+        return leases.complete(lease_of(Job.objects.get(pk=job)), {})
+
+    def fail(job: str, type: str, message: str) -> bool:
+        return leases.fail(lease_of(Job.objects.get(pk=job)), type, message)
+
+    def delete(job: str) -> None:
+        services.delete(Job.objects.get(pk=job))
+
+    def status(job: str) -> str | None:
+        row = Job.objects.filter(pk=job).first()
+        return row.status if row else None
+
+    def clear(key: str) -> None:
+        """No job, no comparison, no analysis, no token but the one with this key, no plan."""
+        Alignment.objects.all().delete()
+        ComparisonSession.objects.all().delete()
+        AnalysisSession.objects.all().delete()
+        Job.objects.all().delete()
+        ApiToken.objects.exclude(digest=ApiToken.digest_of(key)).delete()
+        Subscription.objects.all().delete()
+        User.objects.update(full_name="", avatar_url="")
+
+    def token(owner: str, name: str, ends_in: float | None = None, used_ago: float | None = None) -> str:
+        """A token that ends in so many days (before now when negative), used so many minutes ago."""
+        row, _ = ApiToken.issue(user(owner), name=name, scopes=["read"])
+        ApiToken.objects.filter(pk=row.pk).update(
+            expires_at=None if ends_in is None else Now() + timedelta(days=ends_in),
+            last_used_at=None if used_ago is None else Now() - timedelta(minutes=used_ago),
+        )
+        return str(row.pk)
+
+    def video(owner: str, title: str = "A recording", minutes: float = 0, job: str | None = None, **fields: Any) -> str:
+        """A video's row as old as ``minutes``, without a file."""
+        row = make_video(user(owner), title=title, job_id=job, **{"source": "stored", **fields})
+        Video.objects.filter(pk=row.pk).update(created_at=Now() - timedelta(minutes=minutes))
+        return str(row.pk)
+
+    def change_video(video: str, **fields: Any) -> None:
+        Video.objects.filter(pk=video).update(**fields)
+
+    def picture(video: str, kind: str = "poster") -> None:
+        """A picture's row, without a file."""
+        make_rendition(Video.objects.get(pk=video), kind)
+
+    def show(owner: str, name: str, video: str) -> None:
+        """A comparison that shows the video."""
+        make_session(user(owner), name=name, videos=[Video.objects.get(pk=video)] * 2)
+
+    def no_videos(keep: str | None = None) -> None:
+        """A library with nothing in it but ``keep``, and no upload under way."""
+        ComparisonSession.objects.all().delete()
+        Upload.objects.all().delete()
+        Video.objects.exclude(pk=keep).delete()
+
+    def uploads(owner: str) -> list[dict[str, Any]]:
+        """The user's uploads, the oldest first."""
+        rows = Upload.objects.filter(owner=user(owner)).order_by("created_at", "id")
+        return [{"id": str(row.pk), "status": row.status, "offset": row.offset, "size": row.size} for row in rows]
+
+    def change_upload(upload: str, **fields: Any) -> None:
+        """Write columns past every rule."""
+        Upload.objects.filter(pk=upload).update(**fields)
+
+    def subscribe(owner: str, tier: str, days: float) -> None:
+        Subscription.objects.create(
+            user=user(owner), tier=tier, valid_from=Now() - timedelta(days=1), valid_until=Now() + timedelta(days=days)
+        )
+
+    def session_of(person: User) -> str:
+        session = SessionStore()
+        session[SESSION_KEY] = str(person.pk)
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+        session.create()
+        return str(session.session_key)
+
+    def admin_session() -> str:
+        """The key of a browser session of an admin."""
+        admin = User.objects.filter(username="chief").first() or User.objects.create_superuser("chief", password="x")
+        return session_of(admin)
+
+    def person_session(name: str, role: str = "user") -> str:
+        """The key of a browser session of a person with this role."""
+        person = User.objects.filter(username=name).first() or User.objects.create_user(name, password="x")
+        User.objects.filter(pk=person.pk).update(role=role)
+        return session_of(User.objects.get(pk=person.pk))
+
+    def catalogue_video(by: str, minutes: float = 0, status: str = "ready", **fields: Any) -> str:
+        """A video of the catalogue as old as ``minutes``, without a file; watchers are told. by: who made it."""
+        words = {name: fields.pop(name) for name in (*editorial.WORDS, "is_hidden") if name in fields}
+        made = editorial.create(user(by), {"title": "A video", **words})
+        with changing(made.pk):
+            Video.objects.filter(pk=made.pk).update(
+                status=status, location=f"videos/{made.pk}/1.mp4" if status != "uploading" else "",
+                created_at=Now() - timedelta(minutes=minutes), **fields,
+            )  # fmt: skip
+        return str(made.pk)
+
+    def change_catalogue(video: str, **fields: Any) -> None:
+        """Write columns that are no words, and tell watchers."""
+        with changing(UUID(video)):
+            Video.objects.filter(pk=video).update(**fields)
+
+    def edit_catalogue(by: str, video: str, **values: Any) -> None:
+        """An edit that comes by PUT."""
+        editorial.edit(UUID(video), values, user(by))
+
+    def delete_catalogue(by: str, video: str, hard: bool = False) -> None:
+        editorial.delete(UUID(video), user(by), hard=hard)
+
+    def catalogue_row(video: str) -> dict[str, Any]:
+        """What a video's row says, and its operations as they came."""
+        columns = ("title", "description", "category", "tags", "is_featured", "is_hidden", "version", "location")
+        row = Video.objects.filter(pk=video).values(*columns, "deleted_at").get()
+        done = CrdtOperation.objects.filter(video=video)
+        told = [[one.operation_type, one.operation_data["value"], one.actor] for one in done]
+        return {**row, "deleted_at": str(row["deleted_at"] or ""), "operations": told}
+
+    def last_audit(video: str) -> list[str]:
+        """The newest line of the audit log about a video: what, who, why."""
+        row = AuditEntry.objects.filter(target_id=video).order_by("-pk")[0]
+        return [row.action, row.actor_name, row.data.get("reason", "")]
+
+    def reports(video: str) -> list[list[str]]:
+        rows = VideoReport.objects.filter(video=video).order_by("created_at")
+        return [[row.reporter.username if row.reporter else "", row.reason, row.text] for row in rows]
+
+    # The program would end the jobs of a lane that it does not have.
+    Chore.objects.update_or_create(name=HOMELESS, defaults={"due_at": Now() + timedelta(days=1)})
+
+    known = {
+        function.__name__: function
+        for function in (
+            make, change, progress, complete, fail, delete, status, clear, token, subscribe, admin_session,
+            video, change_video, picture, show, no_videos, uploads, person_session, catalogue_video, change_catalogue,
+            change_upload, edit_catalogue, delete_catalogue, catalogue_row, last_audit, reports, analysis,
+            end_analysis, delete_analysis,
+        )
+    }  # fmt: skip
+    for line in sys.stdin:
+        name, arguments = json.loads(line)
+        print(json.dumps(known[name](**arguments)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Real videos in the library of the running program, put there by its API; and files that are slow to send."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import CDPSession, Page
+
+from tests.support.program import Program, wait_for
+
+LIBRARY = "/api/v1/library"
+INGEST_SECONDS = 90.0
+# What is evaluated in pages: the name of what has the focus; what can be pressed among ``x`` and is too small for it.
+FOCUSED = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText"
+TOO_SMALL = """(x) => [...document.querySelectorAll(x)].filter((e) => e.offsetParent)
+    .map((e) => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])
+    .filter(([, r]) => r.width && (r.height < 44 || r.width < 44)).map(([html]) => html)"""
+
+
+def put(program: Program, file: Path, **fields: str) -> dict[str, Any]:
+    """Upload ``file`` by one form; ``fields`` such as a title or tags go with it."""
+    line = secrets.token_hex(16)
+    parts = [
+        f'--{line}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
+    parts.append(
+        f'--{line}\r\nContent-Disposition: form-data; name="file"; filename="{file.name}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    body = "".join(parts).encode() + file.read_bytes() + f"\r\n--{line}--\r\n".encode()
+    headers = {"Authorization": f"Token {program.place.key}", "Content-Type": f"multipart/form-data; boundary={line}"}
+    request = urllib.request.Request(program.address + LIBRARY, data=body, headers=headers, method="POST")
+    with urllib.request.urlopen(request, timeout=60) as response:
+        found: dict[str, Any] = json.load(response)
+    return found
+
+
+def get(program: Program, video_id: str) -> dict[str, Any]:
+    return program.call("GET", f"{LIBRARY}/{video_id}")
+
+
+def taken_in(program: Program, file: Path, **fields: str) -> dict[str, Any]:
+    """The same, once all that ingest makes of it is there."""
+    video_id = put(program, file, **fields)["id"]
+
+    def finished() -> dict[str, Any] | None:
+        video = get(program, video_id)
+        job = program.call("GET", f"/api/v1/jobs/{video['job_id']}")
+        assert job["status"] != "failed", job["error"]
+        return video if job["status"] == "completed" else None
+
+    found = wait_for(finished, INGEST_SECONDS, f"{file.name} taken in")
+    assert found is not None
+    return found
+
+
+def padded(source: Path, target: Path, size: int) -> Path:
+    """A copy of an MP4 that is ``size`` bytes long and plays the same: a box of noise stands at its end."""
+    content = source.read_bytes()
+    rest = size - len(content) - 8
+    assert rest >= 0
+    target.write_bytes(content + (rest + 8).to_bytes(4, "big") + b"free" + secrets.token_bytes(rest))
+    return target
+
+
+def digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def original(program: Program, video: dict[str, Any]) -> str:
+    """The digest of what the program hands out of a video's original."""
+    with urllib.request.urlopen(program.address + video["video_url"], timeout=60) as response:
+        return hashlib.sha256(response.read()).hexdigest()
+
+
+def throttle(page: Page, bytes_a_second: int) -> CDPSession:
+    """Let the page send no faster."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_a_second},
+    )
+    return session

@@ -1,0 +1,234 @@
+"""The account page: tokens that are shown once, plan and use, the profile, and how the pages look."""
+
+from __future__ import annotations
+
+import re
+import urllib.error
+import urllib.request
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.backstage import Backstage
+from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
+from tests.support.program import Program
+
+
+def token_row(page: Page, name: str) -> Locator:
+    return page.locator(f'[data-token][data-name="{name}"]')
+
+
+def make_token(page: Page, name: str, *scopes: str) -> str:
+    """Make one by the form; returns the key that the page shows."""
+    page.get_by_role("button", name="New token").click()
+    page.locator("#token-name").fill(name)
+    for scope in scopes:
+        page.get_by_label(scope, exact=True).check()
+    page.get_by_role("button", name="Make the token").click()
+    return page.get_by_label("The new token").inner_text()
+
+
+def status_with(program: Program, key: str) -> int:
+    """What the API answers to that key."""
+    request = urllib.request.Request(f"{program.address}/api/v1/me", headers={"Authorization": f"Token {key}"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as exc:
+        return exc.code
+
+
+# Tokens
+
+
+def test_a_new_token_is_shown_once_works_and_is_in_the_list(
+    open_page: OpenPage, backstage: Backstage, program: Program
+) -> None:
+    page = open_page("/account")
+    key = make_token(page, "obs-uploader", "write")
+    expect(page.get_by_role("button", name="Copy")).to_be_focused()
+    expect(token_row(page, "obs-uploader")).to_contain_text("new")
+    expect(token_row(page, "obs-uploader")).to_contain_text("write")
+    assert status_with(program, key) == 200
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == key
+    page.get_by_role("button", name="I have it").click()
+    expect(page.get_by_role("button", name="New token")).to_be_focused()
+    assert key not in page.content()
+    page.reload()
+    assert key not in page.content()
+    expect(token_row(page, "obs-uploader")).to_be_visible()
+
+
+def test_revoking_is_confirmed_and_ends_the_token_at_once(
+    open_page: OpenPage, backstage: Backstage, program: Program
+) -> None:
+    page = open_page("/account")
+    key = make_token(page, "stats notebook")
+    page.get_by_role("button", name="Revoke stats notebook").click()
+    dialog = page.get_by_role("alertdialog", name="Revoke “stats notebook”?")
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(dialog).to_be_hidden()
+    assert status_with(program, key) == 200
+    page.get_by_role("button", name="Revoke stats notebook").click()
+    dialog.get_by_role("button", name="Revoke").click()
+    expect(token_row(page, "stats notebook")).to_have_count(0)
+    expect(page.get_by_label("The new token")).to_have_count(0)
+    assert status_with(program, key) == 401
+
+
+def test_an_ended_token_is_removed_without_a_question_and_one_that_ends_soon_is_marked(
+    open_page: OpenPage, backstage: Backstage
+) -> None:
+    backstage.token(owner=ACCOUNT, name="old laptop", ends_in=-20, used_ago=60)
+    backstage.token(owner=ACCOUNT, name="soon over", ends_in=3.5, used_ago=12)
+    backstage.token(owner=ACCOUNT, name="for ever")
+    page = open_page("/account")
+    expect(token_row(page, "old laptop").locator(".st")).to_contain_text("ended")
+    expect(token_row(page, "soon over").locator(".st.warn")).to_have_text("in 3 days")
+    expect(token_row(page, "soon over")).to_contain_text("12 minutes ago")
+    expect(token_row(page, "for ever").locator("[data-l=Ends]")).to_have_text("never")
+    page.get_by_role("button", name="Remove old laptop").click()
+    expect(token_row(page, "old laptop")).to_have_count(0)
+    expect(token_row(page, "soon over")).to_be_visible()
+
+
+def test_a_token_needs_a_name_and_something_that_it_may(open_page: OpenPage, backstage: Backstage) -> None:
+    page = open_page("/account")
+    page.get_by_role("button", name="New token").press("Enter")
+    expect(page.locator("#token-name")).to_be_focused()
+    page.locator("#token-name").fill("   ")
+    page.get_by_role("button", name="Make the token").click()
+    error = page.locator("[data-token-error]")
+    expect(error).to_contain_text("Give it a name")
+    page.locator("#token-name").fill("nothing")
+    page.get_by_label("read", exact=True).uncheck()
+    page.get_by_role("button", name="Make the token").click()
+    expect(error).to_contain_text("at least one thing")
+    expect(page.get_by_label("admin", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Not now").click()
+    expect(page.get_by_role("button", name="New token")).to_be_focused()
+    expect(token_row(page, "nothing")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("status", "type", "words"), [(500, "server_error", "request 7f3a"), (429, "throttled", "Wait 7 seconds")]
+)
+def test_a_token_that_could_not_be_made_says_why_and_keeps_what_was_typed(
+    open_page: OpenPage, backstage: Backstage, status: int, type: str, words: str
+) -> None:
+    def refuse(route: Route) -> None:
+        body = f'{{"ok": false, "error": "No.", "code": {status}, "type": "{type}", "request_id": "7f3a"}}'
+        route.fulfill(status=status, content_type="application/json", body=body, headers={"Retry-After": "7"})
+
+    page = open_page("/account", quiet=False)
+    page.route("**/api/auth/tokens", refuse)
+    page.get_by_role("button", name="New token").click()
+    page.locator("#token-name").fill("kept")
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.locator("[data-token-error]")).to_contain_text(words)
+    expect(page.locator("#token-name")).to_have_value("kept")
+
+
+# Plan and use
+
+
+def test_plan_and_limits_are_those_of_the_subscription(open_page: OpenPage, backstage: Backstage) -> None:
+    page = open_page("/account")
+    plan = page.locator("#plan")
+    expect(plan).to_contain_text("Free")
+    expect(plan).to_contain_text("comes with Pro")
+    backstage.subscribe(owner=ACCOUNT, tier="pro", days=40)
+    backstage.make(owner=ACCOUNT, status="processing")
+    page.reload()
+    expect(plan).to_contain_text(re.compile(r"Pro\s*until \d{4}-\d\d-\d\d, then Free"))
+    expect(plan).to_contain_text("of 100.0")
+    expect(plan).to_contain_text("When Pro ends nothing is deleted.")
+    plan.get_by_role("link", name="1 under way").click()
+    page.wait_for_url("**/jobs?show=live")
+
+
+# Profile
+
+
+def test_the_profile_is_saved(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
+    page = open_page("/account")
+    page.get_by_label("Name", exact=True).last.fill("  Anna Kovač ")
+    page.get_by_label("Address of a picture").fill("https://example.org/anna.png")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    me = program.call("GET", "/api/v1/me")
+    assert (me["full_name"], me["avatar_url"]) == ("Anna Kovač", "https://example.org/anna.png")
+    page.reload()
+    expect(page.locator("#full_name")).to_have_value("Anna Kovač")
+    page.get_by_label("Address of a picture").fill("")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    assert program.call("GET", "/api/v1/me")["avatar_url"] is None
+
+
+def test_a_wrong_address_is_said_beside_the_field(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
+    page = open_page("/account", quiet=False)
+    field = page.get_by_label("Address of a picture")
+    field.fill("javascript:alert(1)")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#avatar_url-error")).to_contain_text("valid URL")
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    assert program.call("GET", "/api/v1/me")["avatar_url"] is None
+    field.fill("https://example.org/a.png")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    expect(page.locator("#avatar_url-error")).to_be_hidden()
+
+
+# Appearance, and finding one's way
+
+
+def test_the_theme_is_the_same_choice_in_the_menu_and_on_the_page(open_page: OpenPage, backstage: Backstage) -> None:
+    page = open_page("/account")
+    look = page.locator("#look")
+    look.get_by_role("button", name="Light").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    page.get_by_label(f"account of {ACCOUNT}").click()
+    menu = page.locator("[data-menu]")
+    expect(menu.get_by_role("button", name="Light")).to_have_attribute("aria-pressed", "true")
+    menu.get_by_role("button", name="System").click()
+    expect(look.get_by_role("button", name="System")).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "auto")
+
+
+def test_single_keys_can_be_switched_off_for_this_browser(open_page: OpenPage, backstage: Backstage) -> None:
+    page = open_page("/account")
+    page.get_by_label("Single-key shortcuts off").check()
+    page.reload()
+    expect(page.get_by_label("Single-key shortcuts off")).to_be_checked()
+    assert page.evaluate("localStorage.getItem('vod-keys')") == "off"
+
+
+def test_the_menu_and_on_a_phone_the_bar_lead_to_the_account(open_page: OpenPage, backstage: Backstage) -> None:
+    page = open_page("/compare")
+    expect(page.get_by_role("navigation", name="Main", exact=True).get_by_role("link", name="Account")).to_have_count(0)
+    page.get_by_label(f"account of {ACCOUNT}").click()
+    page.locator("[data-menu]").get_by_role("link", name="Account").click()
+    page.wait_for_url("**/account")
+    phone = open_page("/compare", size=PHONE)
+    phone.get_by_role("navigation", name="Main, phone").get_by_role("link", name="Account").click()
+    phone.wait_for_url("**/account")
+    expect(phone.get_by_role("link", name="Account")).to_have_attribute("aria-current", "page")
+
+
+def test_the_list_of_sections_marks_the_one_chosen_and_brings_it_into_view(
+    open_page: OpenPage, backstage: Backstage
+) -> None:
+    page = open_page("/account", size=(1280, 500))
+    sections = page.locator("[data-sections]")
+    expect(sections.get_by_role("link", name="Tokens")).to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("button", name="Save")).not_to_be_in_viewport()
+    sections.get_by_role("link", name="Profile").click()
+    expect(sections.get_by_role("link", name="Profile")).to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("button", name="Save")).to_be_in_viewport()
+    expect(sections.get_by_role("link", name="Tokens")).not_to_have_attribute("aria-current", "true")

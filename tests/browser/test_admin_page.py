@@ -1,0 +1,68 @@
+"""The job list of the admin in the browser: it moves by itself, and admins act on what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.backstage import Backstage
+from tests.browser.conftest import ACCOUNT
+from tests.support.program import Program, wait_for
+
+
+@pytest.fixture
+def admin_page(chromium: Browser, program: Program, backstage: Backstage) -> Iterator[Page]:
+    """A page of somebody signed in as an admin. It may leave no error in its console."""
+    context = chromium.new_context(base_url=program.address)
+    context.add_cookies([{"name": "sessionid", "value": backstage.admin_session(), "url": program.address}])
+    page = context.new_page()
+    errors: list[str] = []
+    page.on(
+        "console",
+        lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+def part(page: Page, job: str, name: str) -> Locator:
+    return page.locator(f'[data-job="{job}"][data-part="{name}"]')
+
+
+def test_progress_and_status_move_without_a_reload(admin_page: Page, backstage: Backstage) -> None:
+    job = backstage.make(owner=ACCOUNT, status="processing", progress=10)
+    admin_page.goto("/admin/jobs/job/")
+    expect(part(admin_page, job, "status")).to_have_text("processing")
+    # The socket may open after this page is there; the change is told again until it is heard.
+    wait_for(
+        lambda: (
+            backstage.progress(job=job, percent=60, message="Reading the timer")
+            and part(admin_page, job, "progress").evaluate("(bar) => bar.value") == 60
+        ),
+        20,
+    )
+    expect(part(admin_page, job, "message")).to_have_text("Reading the timer")
+    backstage.complete(job=job)
+    expect(part(admin_page, job, "status")).to_have_text("completed")
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after"), [("cancel_jobs", "queued", "cancelled"), ("put_first", "queued", "queued")]
+)
+def test_an_action_changes_what_is_ticked(
+    admin_page: Page, backstage: Backstage, program: Program, action: str, before: str, after: str
+) -> None:
+    job, other = (backstage.make(owner=ACCOUNT, status=before) for _ in range(2))
+    admin_page.goto("/admin/jobs/job/")
+    admin_page.locator(f'input[name="_selected_action"][value="{job}"]').check()
+    admin_page.locator('select[name="action"]').select_option(action)
+    admin_page.get_by_role("button", name="Run").click()
+    expect(admin_page.get_by_text("1 jobs")).to_be_visible()
+    found = {number: program.call("GET", f"/api/v1/jobs/{number}") for number in (job, other)}
+    assert (found[job]["status"], found[other]["status"]) == (after, before)
+    if action == "put_first":
+        assert (found[job]["priority"], found[other]["priority"]) == (10, 0)

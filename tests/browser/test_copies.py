@@ -1,0 +1,68 @@
+"""Copies of the videos for quick seeking, made from the comparison page and played there."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import OpenPage, Recording, make_comparison
+from tests.support.program import Program
+
+SOURCES = "[...document.querySelectorAll('[data-pane] video')].map((video) => video.currentSrc)"
+
+
+def test_quick_copies_are_made_and_played(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}")
+    page.get_by_role("button", name="Make quick copies for scrubbing").press("Enter")
+    expect(page.get_by_role("status").filter(has_text="Making quick copies")).to_be_visible()
+    toggle = page.get_by_role("button", name="Quick copies", exact=True)
+    expect(toggle).to_have_attribute("aria-pressed", "false", timeout=120_000)
+    # Nobody's picture changes before they ask for it.
+    assert all("/stream/" in source for source in page.evaluate(SOURCES))
+    toggle.press("Enter")
+    expect(toggle).to_have_attribute("aria-pressed", "true")
+    assert all("/renditions/" in source for source in page.evaluate(SOURCES))
+    expect(page.locator("[data-sync-word]")).not_to_have_text("loading", timeout=60_000)
+    page.reload()
+    expect(toggle).to_have_attribute("aria-pressed", "true")
+    assert all("/renditions/" in source for source in page.evaluate(SOURCES))
+    toggle.press("Enter")
+    expect_originals(page)
+    page.reload()
+    expect_originals(page)
+
+
+def test_what_was_begun_is_made_when_the_next_is_refused_and_who_plays_copies_goes_on(
+    open_page: OpenPage, program: Program, recordings: list[Recording]
+) -> None:
+    paths = [recordings[0].path.with_name(name) for name in ("delta.mp4", "echo.mp4")]
+    page = open_page(f"/compare/{make_comparison(program, paths)['session_id']}", quiet=False)
+    asked: list[str] = []
+
+    def refuse_the_second(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 2:
+            return route.fulfill(status=503, json={"error": "Too much to do.", "type": "unavailable"})
+        return route.fallback()
+
+    page.route("**/renditions", refuse_the_second)
+    make = page.get_by_role("button", name="Make quick copies for scrubbing")
+    make.press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="Too much to do.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Making quick copies")).to_be_visible()
+    toggle = page.get_by_role("button", name="Quick copies", exact=True)
+    expect(toggle).to_have_attribute("aria-pressed", "false", timeout=120_000)
+    toggle.press("Enter")
+    expect(page.locator("[data-pane] video").first).to_have_attribute("src", re.compile("/renditions/"))
+    make.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="Making quick copies")).to_be_visible()
+    expect(toggle).to_be_visible(timeout=120_000)
+    expect(make).to_have_count(0)
+    expect(toggle).to_have_attribute("aria-pressed", "true")
+
+
+def expect_originals(page: Page) -> None:
+    for video in page.locator("[data-pane] video").all():
+        expect(video).to_have_attribute("src", re.compile("/stream/"))

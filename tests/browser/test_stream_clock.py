@@ -1,0 +1,106 @@
+"""The stream of a video keeps the original's clock: the same picture at the same time, from the first to the last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser import shelf
+from tests.browser.conftest import OpenPage
+from tests.support.program import Program
+from vodplatform.demo.barcode import decode_barcode
+from vodplatform.demo.clips import small_spec
+from vodplatform.demo.encode import render
+from vodplatform.demo.match import round_match
+
+FPS, SECONDS = 30, 20.0
+
+
+@pytest.fixture(scope="module")
+def video(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Pictures with their numbers, some of them decoded before they are shown (B-frames), and sound."""
+    path = tmp_path_factory.mktemp("clock") / "numbered.mp4"
+    spec = small_spec(
+        "numbered", 10.0, 3, fps=Fraction(FPS), duration=SECONDS, gop=60, bframes=2, audio=True, frame_barcode=True
+    )
+    render(spec, round_match(77, 40.0), path)
+    found = shelf.taken_in(program, path, title="Numbered")
+    yield found
+    program.call("DELETE", f"{shelf.LIBRARY}/{found['id']}")
+
+
+def choose(page: Page, quality: str) -> None:
+    page.locator("[data-act=qualities]").click()
+    page.get_by_role("menuitemradio", name=quality).click()
+    page.wait_for_function(
+        """(streams) => { const v = document.querySelector('video');
+            return v.src.startsWith('blob:') === streams && v.readyState >= 2 && !v.seeking; }""",
+        arg=quality == "Auto",
+    )
+
+
+def picture_at(page: Page, seconds: float) -> int:
+    """The number of the picture on screen after a jump to ``seconds``."""
+    page.evaluate(
+        """async (at) => { const v = document.querySelector('video');
+            const shown = new Promise((resolve) => v.requestVideoFrameCallback(resolve));
+            v.currentTime = at; await shown; }""",
+        seconds,
+    )
+    page.wait_for_function("() => !document.querySelector('video').seeking")
+    # Straight from the element: what lies over the picture on the page is not in the way.
+    content = page.evaluate(
+        """() => { const v = document.querySelector('video');
+            const canvas = new OffscreenCanvas(v.videoWidth, v.videoHeight);
+            const context = canvas.getContext('2d');
+            context.drawImage(v, 0, 0);
+            return [v.videoWidth, v.videoHeight, [...context.getImageData(0, 0, v.videoWidth, v.videoHeight).data]
+                .filter((_, n) => n % 4 === 1)]; }"""
+    )
+    width, height, green = content
+    picture = np.array(green, np.uint8).reshape(height, width)
+    return decode_barcode(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
+
+
+@pytest.mark.parametrize("begins", [0.0, 10.0], ids=["from the beginning", "from the middle"])
+def test_the_stream_shows_what_the_original_shows(open_page: OpenPage, video: dict[str, Any], begins: float) -> None:
+    page = open_page(f"/watch/{video['id']}" + (f"#t={begins}" if begins else ""))
+    page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
+    page.wait_for_function("(at) => document.querySelector('video').currentTime === at", arg=begins)
+    length = page.evaluate("document.querySelector('video').duration")
+    choose(page, "Auto")
+    assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(begins, abs=0.001)
+    assert page.evaluate("document.querySelector('video').duration") == pytest.approx(length, abs=0.05)
+    # In the middle of each picture's time, so that neither neighbour is near.
+    numbers = [0, 1, 179, 180, 181, 359, 360, 400, int(FPS * SECONDS) - 1]
+    seen = [picture_at(page, (number + 0.5) / FPS) for number in numbers]
+    assert seen == numbers
+    # Where picture and sound both are: what is missing of either would be missing here.
+    ranges = page.evaluate(
+        "(() => { const b = document.querySelector('video').buffered; "
+        "return [...Array(b.length).keys()].map((n) => [b.start(n), b.end(n)]); })()"
+    )
+    assert len(ranges) == 1, ranges
+    assert ranges[0] == pytest.approx([0.0, SECONDS], abs=0.03)
+    choose(page, "Original")
+    assert [picture_at(page, (number + 0.5) / FPS) for number in numbers] == numbers
+
+
+def test_it_plays_from_the_beginning_to_the_end(open_page: OpenPage, video: dict[str, Any]) -> None:
+    page = open_page(f"/watch/{video['id']}")
+    page.wait_for_function("() => document.querySelector('video')?.readyState >= 2")
+    choose(page, "Auto")
+    page.evaluate("document.querySelector('video').playbackRate = 4")
+    page.keyboard.press("k")
+    page.wait_for_function("() => document.querySelector('video').ended", timeout=60_000)
+    assert page.evaluate("document.querySelector('video').currentTime") == pytest.approx(SECONDS, abs=0.05)
+    played = page.evaluate(
+        "(() => { const p = document.querySelector('video').played; return [p.length, p.start(0)]; })()"
+    )
+    assert played == [1, 0]

@@ -1,0 +1,774 @@
+"""The upload page in the browser: files sent by tus, paused, cut off, gone on with, and refused with the reason."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Dialog, Locator, Page, Request, Route, expect
+
+from tests.browser import shelf
+from tests.browser.backstage import Backstage
+from tests.browser.conftest import ACCOUNT, PASSWORD, PHONE, OpenPage, Recording
+from tests.support.clips import render_clip
+from tests.support.program import Program, wait_for
+
+MIB = 2**20
+SIZE = 24 * MIB
+TUS = "**/api/v1/uploads/tus/**"
+RATE = 6 * MIB  # bytes a second: such a file takes some seconds
+
+
+@pytest.fixture(autouse=True)
+def _empty(backstage: Backstage) -> None:
+    backstage.no_videos()
+
+
+@pytest.fixture(scope="module")
+def large(recordings: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real video that takes a while to send."""
+    return shelf.padded(recordings[1].path, tmp_path_factory.mktemp("large") / "match_2041.mp4", SIZE)
+
+
+def listen(page: Page) -> list[int]:
+    """The offsets at which the page sends something from now on, in order."""
+    sent: list[int] = []
+
+    def heard(request: Request) -> None:
+        if request.method == "PATCH":
+            sent.append(int(request.headers["upload-offset"]))
+
+    page.on("request", heard)
+    return sent
+
+
+def choose(page: Page, *files: Path) -> None:
+    page.locator("#files").set_input_files([str(file) for file in files])
+
+
+def drop(page: Page, *paths: Path) -> None:
+    """Drop files and folders of this machine, as a person does."""
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+
+
+def pause(page: Page, name: str) -> None:
+    page.get_by_role("button", name=f"Pause {name}").click()
+    expect(page.get_by_role("button", name=f"Resume, {name}")).to_be_visible()
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator(".file", has_text=name)
+
+
+def is_sending(page: Page, name: str, at_least: int = 1) -> None:
+    """Wait until so many percent have been sent."""
+    row(page, name).locator("progress").wait_for()
+    page.wait_for_function(
+        """([name, percent]) => [...document.querySelectorAll('.file[data-state=sending]')]
+            .some((row) => row.innerText.includes(name) && row.querySelector('progress').value >= percent)""",
+        arg=[name, at_least],
+    )
+
+
+def is_ready(page: Page, name: str) -> None:
+    expect(row(page, name)).to_have_attribute("data-state", "ready", timeout=60_000)
+
+
+def video_of(page: Page, program: Program, name: str) -> dict[str, Any]:
+    href = row(page, name).get_by_role("link", name=re.compile("^Watch")).get_attribute("href")
+    assert href
+    return shelf.get(program, href.rsplit("/", 1)[-1])
+
+
+# The whole way
+
+
+def test_a_chosen_file_is_sent_taken_in_and_can_be_watched(
+    open_page: OpenPage, program: Program, recordings: list[Recording]
+) -> None:
+    page = open_page("/upload")
+    expect(page.get_by_text("5.0 GiB free of 5 GiB")).to_be_visible()
+    expect(page.get_by_text("Up to 512 MiB each on Free")).to_be_visible()
+    page.get_by_label("Tags for all of them").fill("ascent, scrim")
+    choose(page, recordings[0].path)
+    is_ready(page, "alpha")
+    video = video_of(page, program, "alpha")
+    assert (video["title"], video["tags"]) == ("alpha", ["ascent", "scrim"])
+    assert shelf.original(program, video) == shelf.digest(recordings[0].path)
+    expect(page.locator("[data-summary]")).to_have_text("1 ready")
+    # Its pictures come by themselves while one waits.
+    expect(row(page, "alpha")).to_contain_text("360p60, 0:40", timeout=60_000)
+    expect(row(page, "alpha").locator(".pic img")).to_be_visible()
+    row(page, "alpha").get_by_role("link", name="Watch alpha").click()
+    page.wait_for_url("**/watch/*")
+
+
+def test_dropped_files_are_sent_three_at_once_and_the_others_wait(
+    open_page: OpenPage, recordings: list[Recording]
+) -> None:
+    page = open_page("/upload")
+    held: list[Route] = []
+    page.route(TUS, lambda route: held.append(route) if route.request.method == "PATCH" else route.fallback())
+    page.evaluate(
+        """(names) => {
+            const transfer = new DataTransfer();
+            for (const name of names) transfer.items.add(new File([new Uint8Array(4e6)], name, {type: 'video/mp4'}));
+            window.dispatchEvent(new DragEvent('dragenter', {dataTransfer: transfer, bubbles: true}));
+            window.dropped = transfer;
+        }""",
+        [f"clip {number}.mp4" for number in range(5)],
+    )
+    expect(page.locator("[data-drop]")).to_have_attribute("data-over", "")
+    page.evaluate("document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: window.dropped, bubbles: true}))")
+    expect(page.locator(".file")).to_have_count(5)
+    expect(page.locator(".file[data-state=sending]")).to_have_count(3)
+    expect(page.locator(".file[data-state=waiting]")).to_have_count(2)
+    expect(page.locator("[data-summary]")).to_have_text("5 under way")
+    assert page.locator("[data-drop]").get_attribute("data-over") is None
+    page.close(run_before_unload=False)
+
+
+def test_a_dropped_folder_is_walked_also_where_the_browser_gives_no_handles(
+    open_page: OpenPage, recordings: list[Recording], tmp_path: Path
+) -> None:
+    inner = tmp_path / "scrim" / "day 2"
+    inner.mkdir(parents=True)
+    (inner / "notes.txt").write_text("No video.")
+    shutil.copy(recordings[0].path, inner / "alpha.mp4")
+    shutil.copy(recordings[1].path, tmp_path / "scrim" / "bravo.mp4")
+    page = open_page("/upload")
+    page.evaluate("delete DataTransferItem.prototype.getAsFileSystemHandle")
+    drop(page, tmp_path / "scrim")
+    is_ready(page, "alpha")
+    is_ready(page, "bravo")
+    expect(page.locator(".file")).to_have_count(2)
+
+
+def test_two_that_are_ready_can_be_compared_at_once(open_page: OpenPage, recordings: list[Recording]) -> None:
+    page = open_page("/upload")
+    choose(page, recordings[1].path, recordings[2].path)
+    is_ready(page, "bravo")
+    is_ready(page, "charlie")
+    page.get_by_role("link", name="Compare 2 videos").click()
+    page.wait_for_url("**/compare?new&video=*")
+    expect(page.locator("[data-count]")).to_have_text("2 of 3")
+
+
+def test_the_same_file_twice_is_in_the_list_once(open_page: OpenPage, large: Path) -> None:
+    page = open_page("/upload")
+    shelf.throttle(page, MIB)
+    choose(page, large)
+    choose(page, large)
+    expect(page.locator("[data-toasts]")).to_contain_text("is in the list already")
+    expect(page.locator(".file")).to_have_count(1)
+
+
+# Stopped and gone on with
+
+
+def test_paused_it_stands_and_resumed_it_goes_on_where_it_was(
+    open_page: OpenPage, backstage: Backstage, program: Program, large: Path
+) -> None:
+    page = open_page("/upload")
+    sent = listen(page)
+    shelf.throttle(page, RATE)
+    choose(page, large)
+    is_sending(page, "match_2041", 20)
+    page.get_by_role("button", name="Pause match_2041").click()
+    expect(row(page, "match_2041")).to_contain_text("Paused by you")
+    expect(row(page, "match_2041")).to_contain_text("Resume before tomorrow")
+    arrived = wait_for(lambda: backstage.uploads(owner=ACCOUNT)[0]["offset"], 20, "some of it arrived")
+    before = len(sent)
+    page.get_by_role("button", name="Resume, match_2041").click()
+    is_ready(page, "match_2041")
+    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    assert sent[before] >= arrived
+    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
+
+
+def test_all_are_paused_and_resumed_by_one_button(open_page: OpenPage, large: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.mp4"
+    other.write_bytes(large.read_bytes()[: 8 * MIB])
+    page = open_page("/upload")
+    shelf.throttle(page, MIB)
+    choose(page, large, other)
+    is_sending(page, "match_2041")
+    page.get_by_role("button", name="Pause all").click()
+    expect(page.locator(".file[data-state=paused]")).to_have_count(2)
+    page.get_by_role("button", name="Resume all").click()
+    expect(page.locator(".file[data-state=sending]")).to_have_count(2)
+
+
+def test_a_lost_network_is_said_and_it_goes_on_by_itself_when_it_is_back(
+    open_page: OpenPage, program: Program, large: Path
+) -> None:
+    page = open_page("/upload", quiet=False)
+    sent = listen(page)
+    shelf.throttle(page, RATE)
+    choose(page, large)
+    is_sending(page, "match_2041", 30)
+    page.context.set_offline(True)
+    expect(row(page, "match_2041")).to_contain_text("No connection")
+    expect(row(page, "match_2041")).to_contain_text("What arrived is kept. Goes on when the network is back")
+    before = len(sent)
+    page.context.set_offline(False)
+    is_ready(page, "match_2041")
+    assert sent[before] > 0
+    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
+
+
+def test_a_server_that_does_not_answer_is_asked_again_after_a_pause_that_is_shown(
+    open_page: OpenPage, recordings: list[Recording]
+) -> None:
+    page = open_page("/upload", quiet=False)
+    broken = "**/api/v1/uploads/tus/**"
+    page.route(broken, lambda route: route.abort() if route.request.method == "PATCH" else route.fallback())
+    choose(page, recordings[0].path)
+    expect(row(page, "alpha")).to_contain_text("No connection")
+    expect(row(page, "alpha")).to_contain_text(re.compile(r"Tries again in \d+ s"))
+    page.unroute(broken)
+    page.get_by_role("button", name="Try now, alpha").click()
+    is_ready(page, "alpha")
+
+
+def lose_the_last(page: Page, size: int) -> list[str]:
+    """Let the last bytes of files of ``size`` arrive and their answers be lost; what was lost so far."""
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        request = route.request
+        at = int(request.headers.get("upload-offset", 0))
+        if request.method != "PATCH" or at == 0 or at + 16 * MIB < size:
+            return route.fallback()
+        assert route.fetch().status == 204
+        lost.append(request.url)
+        return route.abort()
+
+    page.route(TUS, lose)
+    return lost
+
+
+def test_a_last_answer_that_is_lost_costs_nothing(
+    open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]
+) -> None:
+    page = open_page("/upload", quiet=False)
+    sent = listen(page)
+    lost = lose_the_last(page, recordings[0].path.stat().st_size)
+    choose(page, recordings[0].path)
+    is_ready(page, "alpha")
+    assert len(lost) == 1
+    assert len(sent) == len(set(sent))
+    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    assert shelf.original(program, video_of(page, program, "alpha")) == shelf.digest(recordings[0].path)
+
+
+def test_after_a_reload_it_is_listed_and_goes_on_when_its_file_is_chosen_again(
+    open_page: OpenPage, backstage: Backstage, program: Program, large: Path, tmp_path: Path
+) -> None:  # fmt: skip
+    page = open_page("/upload")
+    page.on("dialog", Dialog.accept)
+    shelf.throttle(page, RATE)
+    choose(page, large)
+    is_sending(page, "match_2041", 30)
+    page.reload()
+    sent = listen(page)
+    expect(row(page, "match_2041")).to_contain_text("Not finished")
+    expect(row(page, "match_2041")).to_contain_text("Choose the file again to go on.")
+    expect(page.locator("[data-summary]")).to_have_text("1 needs you")
+    wrong = tmp_path / "another.mp4"
+    wrong.write_bytes(b"another")
+    with page.expect_file_chooser() as chooser:
+        page.evaluate("delete window.showOpenFilePicker")
+        page.get_by_role("button", name="Choose the file, match_2041").click()
+    chooser.value.set_files(str(wrong))
+    expect(row(page, "match_2041")).to_contain_text("That is another file: “another.mp4”, 7 B.")
+    choose(page, large)
+    is_ready(page, "match_2041")
+    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    assert min(sent) > 0
+    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
+
+
+# A file of the browser's own disk, given by a handle as the picker of Chromium gives them: a video, and a box of
+# nothing at its end.
+PICK_FROM_OWN_DISK = """
+    window.showOpenFilePicker = async () => {
+      const folder = await navigator.storage.getDirectory();
+      const handle = await folder.getFileHandle("own.mp4", {create: true});
+      const writer = await handle.createWritable();
+      await writer.write(await (await fetch("/own-file")).arrayBuffer());
+      await writer.write(new Uint8Array([0x01, 0x40, 0, 0, 102, 114, 101, 101]));
+      await writer.write(new Uint8Array(0x1400000 - 8));
+      await writer.close();
+      return [handle];
+    };
+"""
+DIGEST_ON_OWN_DISK = """async () => {
+    const handle = await (await navigator.storage.getDirectory()).getFileHandle("own.mp4");
+    const digest = await crypto.subtle.digest("SHA-256", await (await handle.getFile()).arrayBuffer());
+    return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}"""
+
+
+def test_where_the_browser_may_open_the_file_again_it_goes_on_by_itself(
+    open_page: OpenPage, backstage: Backstage, program: Program, tmp_path: Path
+) -> None:
+    clip = render_clip(tmp_path / "clip.mp4")
+    page = open_page("/compare")
+    page.on("dialog", Dialog.accept)
+    page.add_init_script(PICK_FROM_OWN_DISK)
+    page.route("**/own-file", lambda route: route.fulfill(path=str(clip)))
+    page.goto("/upload")
+    shelf.throttle(page, RATE)
+    page.get_by_text("Choose files").click()
+    is_sending(page, "own.mp4", 30)
+    page.reload()
+    is_ready(page, "own")
+    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    assert shelf.original(program, video_of(page, program, "own")) == page.evaluate(DIGEST_ON_OWN_DISK)
+
+
+def test_leaving_while_something_goes_is_asked(open_page: OpenPage, large: Path) -> None:
+    page = open_page("/upload")
+    shelf.throttle(page, MIB)
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    choose(page, large)
+    is_sending(page, "match_2041")
+    page.get_by_role("link", name="Go to the library").click()
+    wait_for(lambda: page.evaluate("1") and asked, 10, "the question")
+    assert asked == ["beforeunload"]
+    assert page.url.endswith("/upload")
+    page.get_by_role("button", name="Pause match_2041").click()
+    page.get_by_role("link", name="Go to the library").click()
+    page.wait_for_url("**/library")
+    assert asked == ["beforeunload"]
+
+
+def test_stopping_is_asked_and_deletes_what_has_arrived(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
+    page = open_page("/upload")
+    shelf.throttle(page, MIB)
+    choose(page, large)
+    is_sending(page, "match_2041", 8)
+    page.get_by_role("button", name="Cancel match_2041").click()
+    expect(page.get_by_role("alertdialog")).to_contain_text("of it arrived and will be deleted")
+    page.get_by_role("button", name="Keep it").click()
+    expect(page.get_by_role("button", name="Cancel match_2041")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop and delete").click()
+    expect(page.locator(".file")).to_have_count(0)
+    wait_for(lambda: backstage.uploads(owner=ACCOUNT)[0]["status"] == "cancelled", 20, "the upload's end")
+
+
+def sign_in_again(page: Page) -> None:
+    page.locator("[data-signed-out]").get_by_role("button", name="Sign in").click()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+
+
+@pytest.mark.parametrize("status", [503, 502])
+def test_a_question_that_the_server_refuses_for_now_is_asked_again_and_nothing_begins_anew(
+    open_page: OpenPage, backstage: Backstage, program: Program, large: Path, status: int
+) -> None:
+    page = open_page("/upload", quiet=False)
+    sent = listen(page)
+    shelf.throttle(page, RATE)
+    choose(page, large)
+    is_sending(page, "match_2041", 20)
+    pause(page, "match_2041")
+    refused: list[str] = []
+
+    def refuse_once(route: Route) -> None:
+        if route.request.method != "HEAD" or refused:
+            return route.fallback()
+        refused.append(route.request.url)
+        return route.fulfill(status=status)
+
+    page.route(TUS, refuse_once)
+    page.get_by_role("button", name="Resume, match_2041").click()
+    is_ready(page, "match_2041")
+    assert len(refused) == 1
+    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    assert sent.count(0) == 1
+    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
+
+
+def test_a_session_that_ended_while_it_was_paused_costs_nothing(
+    open_page: OpenPage, backstage: Backstage, large: Path
+) -> None:
+    page = open_page("/upload", quiet=False)
+    sent = listen(page)
+    shelf.throttle(page, RATE)
+    choose(page, large)
+    is_sending(page, "match_2041", 20)
+    pause(page, "match_2041")
+    page.context.clear_cookies(name="sessionid")
+    page.get_by_role("button", name="Resume, match_2041").click()
+    expect(row(page, "match_2041")).to_contain_text("Signed out")
+    sign_in_again(page)
+    is_ready(page, "match_2041")
+    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    assert sent.count(0) == 1
+
+
+def test_an_upload_that_failed_on_the_server_is_over_and_says_why(
+    open_page: OpenPage, backstage: Backstage, large: Path
+) -> None:
+    page = open_page("/upload", quiet=False)
+    shelf.throttle(page, RATE)
+    choose(page, large)
+    is_sending(page, "match_2041", 20)
+    pause(page, "match_2041")
+    (upload,) = backstage.uploads(owner=ACCOUNT)
+    fields = {"status": "failed", "error_type": "upload_lost", "error_message": "The bytes are gone."}
+    backstage.change_upload(upload=upload["id"], **fields)
+    page.get_by_role("button", name="Resume, match_2041").click()
+    expect(row(page, "match_2041")).to_have_attribute("data-state", "refused")
+    expect(row(page, "match_2041")).to_contain_text("The bytes are gone.")
+    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+
+
+def test_an_upload_that_was_cancelled_elsewhere_is_begun_again_only_when_asked(
+    open_page: OpenPage, backstage: Backstage, large: Path
+) -> None:
+    page = open_page("/upload", quiet=False)
+    sent = listen(page)
+    shelf.throttle(page, RATE)
+    choose(page, large)
+    is_sending(page, "match_2041", 20)
+    pause(page, "match_2041")
+    (upload,) = backstage.uploads(owner=ACCOUNT)
+    backstage.change_upload(upload=upload["id"], status="cancelled")
+    page.get_by_role("button", name="Resume, match_2041").click()
+    expect(row(page, "match_2041")).to_contain_text("Stopped elsewhere")
+    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    assert sent.count(0) == 1
+    row(page, "match_2041").get_by_role("button", name="Send it again").click()
+    is_ready(page, "match_2041")
+    assert len(backstage.uploads(owner=ACCOUNT)) == 2
+
+
+def test_nothing_goes_into_the_library_of_somebody_who_has_signed_in_meanwhile(
+    open_page: OpenPage, backstage: Backstage, program: Program, large: Path, recordings: list[Recording]
+) -> None:
+    page = open_page("/upload", quiet=False)
+    shelf.throttle(page, RATE)
+    choose(page, large)
+    is_sending(page, "match_2041", 20)
+    pause(page, "match_2041")
+    session = {"name": "sessionid", "value": backstage.admin_session(), "url": program.address}
+    page.context.add_cookies([session])
+    page.get_by_role("button", name="Resume, match_2041").click()
+    expect(row(page, "match_2041")).to_contain_text("Stopped elsewhere")
+    expect(page.locator("[data-toasts]")).to_contain_text("chief is signed in here now")
+    row(page, "match_2041").get_by_role("button", name="Send it again").click()
+    choose(page, recordings[0].path)
+    expect(row(page, "alpha")).to_have_attribute("data-state", "waiting")
+    expect(row(page, "match_2041")).to_have_attribute("data-state", "refused")
+    assert backstage.uploads(owner="chief") == []
+
+
+def test_what_could_not_be_deleted_stays_and_can_be_stopped_again(
+    open_page: OpenPage, backstage: Backstage, large: Path
+) -> None:
+    page = open_page("/upload", quiet=False)
+    shelf.throttle(page, RATE)
+    choose(page, large)
+    is_sending(page, "match_2041", 8)
+    page.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
+    page.get_by_role("button", name="Cancel match_2041").click()
+    page.get_by_role("button", name="Stop and delete").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("is not deleted.")
+    expect(row(page, "match_2041")).to_contain_text("Paused by you")
+    assert backstage.uploads(owner=ACCOUNT)[0]["status"] == "uploading"
+    page.unroute(TUS)
+    page.get_by_role("button", name="Cancel match_2041").click()
+    page.get_by_role("button", name="Stop and delete").click()
+    expect(page.locator(".file")).to_have_count(0)
+    assert backstage.uploads(owner=ACCOUNT)[0]["status"] == "cancelled"
+
+
+def test_stopped_too_late_it_shows_what_it_has_become(
+    open_page: OpenPage, backstage: Backstage, recordings: list[Recording]
+) -> None:
+    page = open_page("/upload", quiet=False)
+    page.route(TUS, lambda route: route.abort() if route.request.method == "HEAD" else route.fallback())
+    lost = lose_the_last(page, recordings[0].path.stat().st_size)
+    choose(page, recordings[0].path)
+    expect(row(page, "alpha")).to_contain_text("No connection", timeout=30_000)
+    assert lost
+    page.get_by_role("button", name="Cancel alpha").click()
+    page.get_by_role("button", name="Stop and delete").click()
+    is_ready(page, "alpha")
+    assert [upload["status"] for upload in backstage.uploads(owner=ACCOUNT)] == ["completed"]
+
+
+def test_a_session_that_ended_is_begun_again_and_it_goes_on(
+    open_page: OpenPage, backstage: Backstage, program: Program, large: Path
+) -> None:
+    page = open_page("/upload", quiet=False)
+    sent = listen(page)
+    shelf.throttle(page, RATE)
+    choose(page, large)
+    is_sending(page, "match_2041", 10)
+    page.context.clear_cookies(name="sessionid")
+    expect(row(page, "match_2041")).to_contain_text("Signed out")
+    sign_in_again(page)
+    is_ready(page, "match_2041")
+    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    assert sent.count(0) == 1
+    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
+
+
+# Refused
+
+
+def test_a_file_over_the_plans_limit_is_refused_before_anything_is_sent(
+    open_page: OpenPage, backstage: Backstage, tmp_path: Path
+) -> None:
+    huge = tmp_path / "finals_full_day.mov"
+    with huge.open("wb") as file:
+        file.truncate(513 * MIB)
+    page = open_page("/upload")
+    choose(page, huge)
+    expect(row(page, "finals_full_day")).to_contain_text("Too large, nothing was sent")
+    expect(row(page, "finals_full_day")).to_contain_text("Your plan takes files up to 512 MiB.")
+    expect(row(page, "finals_full_day").get_by_role("link", name="See plans")).to_be_visible()
+    assert backstage.uploads(owner=ACCOUNT) == []
+    row(page, "finals_full_day").get_by_role("button", name="Remove").click()
+    expect(page.locator(".file")).to_have_count(0)
+    expect(page.locator("#files")).to_be_focused()
+
+
+def test_what_is_no_video_is_refused_with_the_reason(open_page: OpenPage, tmp_path: Path) -> None:
+    notes = tmp_path / "round_notes.mp4"
+    notes.write_text("These are notes, not a video.\n" * 200)
+    page = open_page("/upload", quiet=False)
+    choose(page, notes)
+    expect(row(page, "round_notes")).to_contain_text("Not a video")
+    expect(row(page, "round_notes")).to_contain_text("Choose the recording itself.")
+    expect(page.locator("[data-summary]")).to_have_text("1 needs you")
+
+
+def test_much_of_what_is_no_video_is_not_sent(open_page: OpenPage, tmp_path: Path) -> None:
+    notes = tmp_path / "round_notes.mp4"
+    notes.write_bytes(b"These are notes.\n" * 2_000_000)
+    page = open_page("/upload", quiet=False)
+    sent = listen(page)
+    choose(page, notes)
+    expect(row(page, "round_notes")).to_contain_text("Not a video")
+    assert sent == [0]
+
+
+def test_an_empty_file_is_refused_at_once(open_page: OpenPage, tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    page = open_page("/upload")
+    choose(page, tmp_path / "empty.mp4")
+    expect(row(page, "empty")).to_contain_text("Nothing in it")
+
+
+def test_a_full_storage_is_said_and_it_can_be_tried_again_when_there_is_room(
+    open_page: OpenPage, backstage: Backstage, recordings: list[Recording]
+) -> None:
+    backstage.video(owner=ACCOUNT, title="The large one", file_size=5 * 2**30 - 1000)
+    page = open_page("/upload", quiet=False)
+    choose(page, recordings[0].path)
+    expect(row(page, "alpha")).to_contain_text("Your storage is full")
+    expect(row(page, "alpha")).to_contain_text("1000 B of 5 GiB are free.")
+    backstage.no_videos()
+    row(page, "alpha").get_by_role("button", name="Try again").click()
+    is_ready(page, "alpha")
+
+
+def test_a_file_that_came_and_cannot_be_read_fails_with_the_reason(
+    open_page: OpenPage, recordings: list[Recording], tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut_short.mp4"
+    content = recordings[0].path.read_bytes()
+    cut.write_bytes(content[: len(content) // 2])
+    page = open_page("/upload", quiet=False)
+    choose(page, cut)
+    expect(row(page, "cut_short")).to_have_attribute("data-state", "failed", timeout=60_000)
+    expect(row(page, "cut_short")).to_contain_text("It cannot be used")
+    row(page, "cut_short").get_by_role("link", name="What to do").click()
+    page.wait_for_url("**/watch/*")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+# Another tab
+
+
+def test_the_library_in_another_tab_shows_it_and_can_pause_it(open_page: OpenPage, large: Path) -> None:
+    page = open_page("/upload")
+    shelf.throttle(page, MIB)
+    choose(page, large)
+    is_sending(page, "match_2041", 5)
+    other = page.context.new_page()
+    other.goto("/library")
+    panel = other.get_by_role("region", name="Uploading")
+    expect(panel).to_contain_text("match_2041.mp4")
+    expect(panel).to_contain_text(re.compile(r"\d+ % · .*/s · .* left"))
+    expect(panel).to_contain_text("1 going")
+    panel.get_by_role("button", name="Pause match_2041").click()
+    expect(panel).to_contain_text("Paused by you")
+    expect(row(page, "match_2041")).to_contain_text("Paused by you")
+    deletions: list[str] = []
+    page.context.on("request", lambda request: deletions.append(request.url) if request.method == "DELETE" else None)
+    panel.get_by_role("button", name="Cancel match_2041").click()
+    other.get_by_role("button", name="Stop and delete").click()
+    expect(panel).to_be_hidden()
+    expect(page.locator(".file")).to_have_count(0)
+    # The second of two would be told that there is no such upload.
+    assert len(deletions) == 1
+
+
+def test_what_the_other_tab_could_not_delete_stays_paused(
+    open_page: OpenPage, backstage: Backstage, large: Path
+) -> None:
+    page = open_page("/upload")
+    shelf.throttle(page, MIB)
+    choose(page, large)
+    is_sending(page, "match_2041", 5)
+    other = page.context.new_page()
+    other.goto("/library")
+    other.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
+    panel = other.get_by_role("region", name="Uploading")
+    panel.get_by_role("button", name="Cancel match_2041").click()
+    other.get_by_role("button", name="Stop and delete").click()
+    expect(other.locator("[data-toasts]")).to_contain_text("The server cannot be reached.")
+    expect(row(page, "match_2041")).to_contain_text("Paused by you")
+    assert backstage.uploads(owner=ACCOUNT)[0]["status"] == "uploading"
+
+
+def test_a_second_upload_page_leaves_it_to_the_tab_that_sends(open_page: OpenPage, large: Path) -> None:
+    page = open_page("/upload")
+    shelf.throttle(page, MIB)
+    choose(page, large)
+    is_sending(page, "match_2041", 5)
+    other = page.context.new_page()
+    other.goto("/upload")
+    expect(row(other, "match_2041")).to_contain_text("Going in another tab")
+    pause(page, "match_2041")
+    expect(row(other, "match_2041")).to_contain_text("Paused in another tab")
+    page.close(run_before_unload=False)
+    expect(row(other, "match_2041")).to_contain_text("Not finished", timeout=15_000)
+
+
+def test_a_tab_of_which_nothing_is_heard_is_told_that_its_upload_is_cancelled(
+    open_page: OpenPage, backstage: Backstage, large: Path
+) -> None:
+    page = open_page("/upload", quiet=False)
+    page.evaluate("BroadcastChannel.prototype.postMessage = () => {}")
+    shelf.throttle(page, MIB)
+    choose(page, large)
+    is_sending(page, "match_2041", 5)
+    pause(page, "match_2041")
+    other = page.context.new_page()
+    other.goto("/library")
+    panel = other.get_by_role("region", name="Uploading")
+    expect(panel).to_contain_text("Not being sent; what arrived is kept")
+    panel.get_by_role("button", name="Cancel match_2041").click()
+    other.get_by_role("button", name="Stop and delete").click()
+    expect(panel).to_be_hidden()
+    expect(page.locator(".file")).to_have_count(0)
+    assert [upload["status"] for upload in backstage.uploads(owner=ACCOUNT)] == ["cancelled"]
+
+
+def test_a_tab_whose_timers_hardly_run_is_asked_before_it_counts_as_gone(
+    open_page: OpenPage, backstage: Backstage, large: Path
+) -> None:
+    page = open_page("/compare")
+    # As of a tab that has long been hidden.
+    page.add_init_script("window.setInterval = () => 0")
+    page.goto("/upload")
+    shelf.throttle(page, MIB)
+    choose(page, large)
+    is_sending(page, "match_2041", 5)
+    pause(page, "match_2041")
+    other = page.context.new_page()
+    other.add_init_script("""
+        window.states = 0;
+        const count = ({data}) => { if (data.type === 'state') window.states += 1; };
+        new BroadcastChannel('vod-uploads').addEventListener('message', count);
+    """)
+    other.goto("/library")
+    panel = other.get_by_role("region", name="Uploading")
+    expect(panel).to_contain_text("Paused by you")
+    # Each state holds five seconds: after three of them it would have been given up without being asked for.
+    other.wait_for_function("() => window.states >= 4", timeout=30_000)
+    expect(panel).to_contain_text("Paused by you")
+
+
+def test_an_upload_that_nobody_sends_is_offered_in_the_library(
+    open_page: OpenPage, backstage: Backstage, large: Path
+) -> None:
+    page = open_page("/upload", quiet=False)
+    page.on("dialog", Dialog.accept)
+    shelf.throttle(page, RATE)
+    choose(page, large)
+    is_sending(page, "match_2041", 20)
+    page.goto("/library")
+    panel = page.get_by_role("region", name="Uploading")
+    expect(panel).to_contain_text("Not being sent; what arrived is kept")
+    # A file of the catalogue would be none of the library's.
+    (upload,) = backstage.uploads(owner=ACCOUNT)
+    backstage.change_upload(upload=upload["id"], purpose="catalogue")
+    expect(panel).to_be_hidden(timeout=20_000)
+    backstage.change_upload(upload=upload["id"], purpose="library")
+    page.reload()
+    expect(panel.get_by_role("link", name="Go on with match_2041")).to_have_attribute("href", "/upload")
+    panel.get_by_role("button", name="Cancel match_2041").click()
+    page.get_by_role("button", name="Stop and delete").click()
+    expect(panel).to_be_hidden()
+    assert backstage.uploads(owner=ACCOUNT)[0]["status"] == "cancelled"
+    # The browser remembers where it was; there is nothing left to go on with, and it begins anew.
+    page.goto("/upload")
+    choose(page, large)
+    is_ready(page, "match_2041")
+
+
+# By keys, and on a phone
+
+
+def test_it_works_by_keys_alone(open_page: OpenPage, large: Path) -> None:
+    page = open_page("/upload")
+    page.on("filechooser", lambda chooser: chooser.set_files(str(large)))
+    page.evaluate("delete window.showOpenFilePicker")
+    shelf.throttle(page, MIB)
+    page.locator("#files").focus()
+    page.keyboard.press("Enter")
+    is_sending(page, "match_2041")
+    seen = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(shelf.FOCUSED))
+    assert seen == ["Pause all", "Pause match_2041.mp4", "Cancel match_2041.mp4"]
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Resume, match_2041")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Pause match_2041")).to_be_focused()
+
+
+def test_on_a_phone_what_is_pressed_is_large_enough(open_page: OpenPage, tmp_path: Path, large: Path) -> None:
+    long = tmp_path / f"{'x' * 200}.mp4"
+    long.write_text("No video.")
+    page = open_page("/upload", size=PHONE, quiet=False)
+    shelf.throttle(page, MIB)
+    choose(page, long, large)
+    expect(row(page, "xxx")).to_contain_text("Not a video")
+    is_sending(page, "match_2041")
+    small = page.evaluate(shelf.TOO_SMALL, "main button, main .btn, main input.in")
+    assert small == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

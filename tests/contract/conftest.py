@@ -1,0 +1,32 @@
+"""What the tests of the contract share: requests on the test's own connection, and a kind of job that pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+
+from jobs_app.kinds import registry
+
+
+@pytest.fixture
+def one_connection(db: None) -> Iterator[None]:
+    """Requests that come through WSGI or ASGI leave the test's connection open, as Django's own test client does."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def steps_kind(settings: Any) -> Iterator[None]:
+    """The kind ``test.steps``, which keeps checkpoints, beside the program's own."""
+    settings.JOB_KINDS = [*settings.JOB_KINDS, "tests.jobs.kinds.STEPS"]
+    settings.JOB_LANES = {**settings.JOB_LANES, "test": 2}
+    registry.cache_clear()
+    yield
+    registry.cache_clear()

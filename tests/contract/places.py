@@ -1,0 +1,209 @@
+"""What an owner has and where it stands in an address: for the walks over every route and role."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.http import HttpResponse
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+
+from jobs_app.models import JobStatus
+from media_app.catalog.models import Video, VideoSource
+from media_app.uploads import services as uploads
+from media_app.uploads.models import Upload, UploadFront
+from sessions_app.analysis.models import AnalysisSession
+from tests.support.api import BASE, Api
+from tests.support.catalogue import make_catalogue_video
+from tests.support.factories import make_alignment, make_analysis, make_job, make_key, make_session, make_video
+from vodplatform.accounts import jwt
+from vodplatform.accounts.models import ApiToken, User
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+# In which state a job is for the call on it to be carried out.
+JOB_STATES = {"/cancel": "queued", "/pause": "queued", "/resume": "paused", "/retry": "failed"}
+ROI = {"vod_id": "vod-1", "time": 1.5, "x": 0.1, "y": 0.1, "width": 0.5, "height": 0.25}
+# A body with which the owner's call is carried out, by method and the end of the path; none needs none.
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("patch", "/{session_id}"): {"name": "Changed"},
+    ("patch", "/me"): {"full_name": "Changed"},
+    ("put", "/global-seek"): {"timestamp": 5},
+    ("put", "/seek"): {"timestamp": 5},
+    ("put", "/playback"): {"state": "playing"},
+    ("put", "/offsets"): {"offsets": {"vod-2": 5}, "source": "manual"},
+    ("post", "/align"): {"method": "timer_ocr"},
+    ("post", "/timer-preview"): {"roi": ROI},
+    ("patch", "/{video_id}"): {"title": "Changed"},
+    ("post", "/renditions"): {"kind": "proxy"},
+    ("post", "/api/v1/uploads"): {"filename": "a.mp4", "size": 10},
+    ("post", "/analytics/upload"): {"session_id": "0b1e", "bytes": 1000, "seconds": 0.5},
+    ("post", "/api/v1/videos"): {"title": "New"},
+    ("put", "/{video_id}"): {"title": "Changed"},
+    ("post", "/reports"): {"reason": "spam"},
+}
+# Of these nobody is the owner: tests/editorial/test_roles.py has who may do what.
+CATALOGUE = "/api/v1/videos"
+ANALYSIS = "/api/v1/video"
+
+
+def operations() -> list[tuple[str, str]]:
+    """(method, path) of every operation of the API."""
+    paths: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    return [(method, path) for path, item in sorted(paths.items()) for method in item if method in METHODS]
+
+
+def is_of_catalogue(path: str) -> bool:
+    """Whether a path is about everybody's videos rather than one's own things."""
+    return path == CATALOGUE or path.startswith(f"{CATALOGUE}/")
+
+
+def owned_operations() -> list[tuple[str, str]]:
+    """Those about what somebody owns."""
+    return [(method, path) for method, path in operations() if not is_of_catalogue(path)]
+
+
+def stored_video(owner: User, **fields: Any) -> Video:
+    """A video of some bytes that are there."""
+    location = default_storage.save("contract.mp4", ContentFile(b"some bytes"))
+    return make_video(owner, source=VideoSource.STORED, location=location, **fields)
+
+
+def chunked_upload(owner: User, *, is_whole: bool = False) -> Upload:
+    """An upload of one chunk, which may have come."""
+    upload = uploads.begin(
+        owner, front=UploadFront.CHUNKS, purpose="library", filename="a.mp4", size=10, chunk_size=65_536
+    )
+    if is_whole:
+        key = default_storage.save(f"uploads/{upload.pk}/0", ContentFile(b"some bytes"))
+        uploads.store_chunk_row(upload, 0, 10, hashlib.sha256(b"some bytes").hexdigest(), key)
+    return upload
+
+
+def places(path: str, owner: User) -> dict[str, str]:
+    """A thing of the owner's for each place in a path; a new kind of place has to be taught here."""
+    names = re.findall(r"\{(\w+)\}", path)
+    found: dict[str, object] = {}
+    if is_of_analysis(path):
+        found = {"session_id": analysis(owner, path).pk}
+    elif "session_id" in names:
+        session = make_session(owner)
+        found = {"session_id": session.session_id, "vod_id": "vod-1", "job_id": make_alignment(session).job_id}
+    elif "job_id" in names:
+        status = next((status for end, status in JOB_STATES.items() if path.endswith(end)), "completed")
+        found = {"job_id": make_job(owner, status, kind="test.steps", lane="test").pk}
+    elif "video_id" in names and is_of_catalogue(path):
+        location = default_storage.save("contract.mp4", ContentFile(b"some bytes"))
+        found = {"video_id": make_catalogue_video(owner, location=location).pk}
+    elif "video_id" in names:
+        found = {"video_id": stored_video(owner).pk}
+    elif "upload_id" in names:
+        found = {"upload_id": chunked_upload(owner, is_whole=path.endswith("/complete")).pk}
+    elif "token_id" in names:
+        found = {"token_id": ApiToken.issue(owner, name="another")[0].pk}
+    assert set(names) <= set(found), f"teach this what {names} of {path} are"
+    return {name: str(found[name]) for name in names}
+
+
+def is_of_analysis(path: str) -> bool:
+    """Whether a path names an analysis."""
+    return path.startswith(f"{ANALYSIS}/") and "{session_id}" in path
+
+
+def analysis(owner: User, path: str) -> AnalysisSession:
+    """One in which state the call on it is carried out: completed, but where it is to be cancelled."""
+    if path.endswith("/cancel/{session_id}"):
+        return make_analysis(owner)
+    session = make_analysis(owner, status=JobStatus.COMPLETED)
+    AnalysisSession.objects.filter(pk=session.pk).update(data={"summary": "", "segments": [], "highlights": []})
+    return session
+
+
+def unknown(names: dict[str, str]) -> dict[str, str]:
+    """As many that nobody has, of the same shape."""
+    is_comparison = names.get("session_id", "").startswith("comp-")
+    like: dict[str, Callable[[], str]] = {
+        "session_id": lambda: f"comp-{uuid.uuid4().hex[:24]}" if is_comparison else str(uuid.uuid4()),
+        "vod_id": lambda: "vod-1",
+    }
+    return {name: like.get(name, lambda: str(uuid.uuid4()))() for name in names}
+
+
+def filled(path: str, names: dict[str, str]) -> str:
+    """The path with these in its places."""
+    for name, value in names.items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
+
+
+def address(path: str, owner: User) -> str:
+    """The path with a thing of the owner's in each place."""
+    return filled(path, places(path, owner))
+
+
+def body(method: str, path: str, owner: User) -> dict[str, Any] | None:
+    """What the owner may send there."""
+    if method not in ("post", "put", "patch"):
+        return None
+    if (method, path) == ("post", BASE):
+        videos = [str(stored_video(owner).pk) for _ in range(2)]
+        return {"vods": [{"vod_id": f"vod-{number}", "video_id": pk} for number, pk in enumerate(videos)]}
+    return next((value for (verb, end), value in BODIES.items() if method == verb and path.endswith(end)), {})
+
+
+def with_token(*scopes: str) -> Callable[[User], Api]:
+    return lambda user: Api(make_key(user, scopes=list(scopes)))
+
+
+def with_jwt(*scopes: str) -> Callable[[User], Api]:
+    def sign_in(user: User) -> Api:
+        api = Api()
+        api.headers = {"Authorization": f"Bearer {jwt.issue(user, scopes).access}"}
+        return api
+
+    return sign_in
+
+
+def with_session(*, csrf: bool) -> Callable[[User], Api]:
+    def sign_in(user: User) -> Api:
+        api = Api()
+        api.client.force_login(user)
+        if csrf:
+            api.client.cookies["csrftoken"] = "c" * 32
+            api.headers = {"X-CSRFToken": "c" * 32}
+        return api
+
+    return sign_in
+
+
+# Each way to sign in to the API, by what it is called here.
+WAYS: dict[str, Callable[[User], Api]] = {
+    "token without scopes": with_token(),
+    "token read": with_token("read"),
+    "token write": with_token("read", "write"),
+    "token admin": with_token("read", "write", "admin"),
+    "jwt read": with_jwt("read"),
+    "jwt write": with_jwt("read", "write"),
+    "jwt admin": with_jwt("admin"),
+    "session": with_session(csrf=True),
+    "session without CSRF": with_session(csrf=False),
+}
+
+
+def browser(user: User | None) -> Client:
+    """A browser, signed in or not, that asks for pages."""
+    client = Client(headers={"Accept": "text/html"}, raise_request_exception=False)
+    if user:
+        client.force_login(user)
+    return client
+
+
+def page_of(response: HttpResponse) -> tuple[int, str]:
+    """Status and text of an answer, without its CSRF tokens and its request id."""
+    text = response.content.decode().replace(response["X-Request-ID"], "")
+    return response.status_code, re.sub(r'csrfmiddlewaretoken" value="\w+"', "", text)

@@ -1,0 +1,206 @@
+"""Every page of the admin × every role: moderators get what settings.MODERATOR_PERMISSIONS names, users the sign-in.
+
+What is theirs is the catalogue and its reports; tests/editorial/test_admin.py has what they do with it.
+
+Walks the models that are registered: a new one fails until it is taught what admins may do with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model
+from django.urls import reverse
+
+from media_app.editorial.models import CatalogueVideo, VideoReport
+from media_app.uploads import services as uploads
+from media_app.uploads.models import Upload, UploadFront
+from tests.contract.places import browser, page_of
+from tests.support.catalogue import make_catalogue_video
+from tests.support.factories import make_analysis, make_job, make_session, make_user, make_video
+from vodplatform.accounts import services
+from vodplatform.accounts.models import ApiToken, Subscription, User
+from vodplatform.base import audit
+from vodplatform.base.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+MARK = "zebra"
+
+
+def audited(owner: User) -> AuditEntry:
+    audit.record("contract", actor=owner, target=owner)
+    return AuditEntry.objects.get(action="contract")
+
+
+def begun(owner: User) -> Upload:
+    return uploads.begin(owner, front=UploadFront.TUS, purpose="library", filename=f"{MARK}.mp4", size=10)
+
+
+def reported(owner: User) -> VideoReport:
+    video = make_catalogue_video(owner, title=f"{MARK} reported")
+    return VideoReport.objects.create(video=video, reporter=owner, reason="spam", text=MARK)
+
+
+# A row of each model, of an owner whose name has the mark; and what admins may do besides looking.
+MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
+    "analysis.analysissession": (lambda owner: make_analysis(owner, name=MARK), set()),
+    "accounts.user": (lambda owner: owner, {"add", "change", "delete"}),
+    "accounts.subscription": (lambda owner: services.grant(owner, "pro", None, None), {"add"}),
+    "accounts.apitoken": (lambda owner: ApiToken.issue(owner, name=MARK)[0], {"delete"}),
+    "auth.group": (lambda owner: Group.objects.create(name=MARK), {"add", "change", "delete"}),
+    "base.auditentry": (audited, set()),
+    "catalog.video": (lambda owner: make_video(owner, title=MARK), {"delete"}),
+    "comparison.comparisonsession": (lambda owner: make_session(owner, name=MARK), set()),
+    "editorial.cataloguevideo": (
+        lambda owner: CatalogueVideo.objects.get(pk=make_catalogue_video(owner, title=MARK).pk),
+        {"change"},
+    ),
+    "editorial.videoreport": (reported, {"change"}),
+    "jobs.job": (lambda owner: make_job(owner, message=MARK), set()),
+    "uploads.upload": (begun, set()),
+}
+# The permissions of which any one opens a page.
+PAGES = {
+    "changelist": ("view", "change"), "add": ("add",), "change": ("view", "change"), "history": ("view", "change"),
+    "delete": ("delete",),
+}  # fmt: skip
+
+
+# What moderators are there for.
+THEIRS = {"editorial.cataloguevideo", "editorial.videoreport"}
+
+
+def test_moderators_have_these_permissions_and_no_others() -> None:
+    found = {name.split(".")[0] + "." + name.rpartition("_")[2] for name in settings.MODERATOR_PERMISSIONS}
+    assert found == THEIRS
+
+
+def test_every_model_is_taught() -> None:
+    assert {f"{model._meta.app_label}.{model._meta.model_name}" for model in admin.site._registry} == set(MODELS)
+
+
+@pytest.fixture
+def owner() -> User:
+    return make_user(f"{MARK}-owner", full_name="Zebra Owner")
+
+
+def address(name: str, page: str, row: Model) -> str:
+    keys = [] if page in ("changelist", "add") else [row.pk]
+    return reverse(f"admin:{name.replace('.', '_')}_{page}", args=keys)
+
+
+def moderators_may(name: str, *actions: str) -> bool:
+    app, model = name.split(".")
+    return any(f"{app}.{action}_{model}" in settings.MODERATOR_PERMISSIONS for action in actions)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", MODELS)
+class TestModels:
+    def test_admins_get_what_there_is(self, name: str, page: str, owner: User, admin_person: User) -> None:
+        make_row, may = MODELS[name]
+        response = browser(admin_person).get(address(name, page, make_row(owner)))
+        assert response.status_code == (200 if {"view", *may} & set(PAGES[page]) else 403)
+        if page not in ("add", "history"):
+            assert response.status_code == 403 or MARK in response.content.decode().lower()
+
+    def test_moderators_get_exactly_theirs(self, name: str, page: str, owner: User, moderator: User) -> None:
+        response = browser(moderator).get(address(name, page, MODELS[name][0](owner)))
+        if not moderators_may(name, *PAGES[page]):
+            # Where they see no row, its history is told to be not there, as that of a row that nobody has.
+            assert response.status_code == 403 or (page, response["Location"]) == ("history", "/admin/")
+            assert MARK not in response.content.decode().lower()
+        else:
+            assert name in THEIRS
+            assert response.status_code == 200
+            assert page == "history" or MARK in response.content.decode().lower()
+
+    @pytest.mark.parametrize("signed_in", [False, True])
+    def test_others_get_the_sign_in(self, name: str, page: str, owner: User, other: User, signed_in: bool) -> None:
+        url = address(name, page, MODELS[name][0](owner))
+        client = browser(other if signed_in else None)
+        for response in (client.get(url), client.post(url, {"post": "yes"})):
+            assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/admin/login/")
+
+    def test_who_may_not_changes_nothing(
+        self, name: str, page: str, owner: User, moderator: User, other: User, admin_person: User
+    ) -> None:
+        row = MODELS[name][0](owner)
+        rows = type(row)._default_manager.order_by("pk")
+        form = {
+            "post": "yes", "username": "taken over", "role": "admin", "is_active": "on", "name": "taken over",
+            "tier": "enterprise", "title": "taken over", "user": str(moderator.pk), "message": "taken over",
+            "subscriptions-TOTAL_FORMS": 0, "subscriptions-INITIAL_FORMS": 0, "_selected_action": [str(row.pk)],
+        }  # fmt: skip
+        actions = [*(admin.site._registry[type(row)].actions or []), "delete_selected"]
+        people = [None, other, *([] if name in THEIRS and page in ("changelist", "change") else [moderator])]
+        if page not in MODELS[name][1] and page != "changelist":
+            people.append(admin_person)
+        clients = [browser(user) for user in people]
+        before = list(rows.values())
+        for client in clients:
+            for action in actions if page == "changelist" else [""]:
+                client.post(address(name, page, row), {**form, "action": str(getattr(action, "__name__", action))})
+        assert list(rows.values()) == before
+
+
+class TestOtherPages:
+    @pytest.fixture
+    def marked(self, owner: User) -> User:
+        for make_row, _ in MODELS.values():
+            make_row(owner)
+        return owner
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "/admin/", "/admin", "/admin/jsi18n/", "/admin/search/?s=zebra", "/admin/search/?s=user",
+            *sorted({f"/admin/{name.split('.')[0]}/" for name in MODELS}), "/admin/none/", "/admin/accounts/none/",
+            "/admin/autocomplete/?app_label=accounts&model_name=subscription&field_name=user&term=zebra",
+            "/admin/autocomplete/?app_label=jobs&model_name=job&field_name=owner&term=zebra",
+            "/admin/login/?next=//evil.example", "/admin/accounts/user/?q=zebra", "/admin/catalog/video/?q=zebra",
+            "/admin/catalog/video/?owner__username__startswith=z", "/admin/catalog/video/?o=-1&p=0&all=",
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("role", ["anonymous", "other", "moderator"])
+    def test_they_show_nothing_of_anybodys(
+        self, url: str, role: str, marked: User, other: User, moderator: User
+    ) -> None:
+        user = {"anonymous": None, "other": other, "moderator": moderator}[role]
+        response = browser(user).get(url)
+        assert response.status_code in (200, 301, 302, 400, 403, 404), url
+        shown = response.content.decode().lower()
+        if user == moderator and "editorial" in url:
+            # Whoever made a catalogue video, or reported one, is told to its moderators.
+            return
+        assert f"{MARK}-owner" not in shown
+        assert "zebra owner" not in shown
+        if user != moderator and response.status_code == 200:
+            assert 'type="password"' in shown or url.startswith("/admin/jsi18n")
+        assert "evil" not in response.get("Location", "")
+
+    def test_an_address_of_a_row_tells_moderators_nothing(self, marked: User, moderator: User) -> None:
+        """`r/…` leads to the page of any row of any model; there is none, and whether there is a row must not show."""
+        kind = ContentType.objects.get_for_model(User).pk
+        client = browser(moderator)
+        keys = (marked.pk, "00000000-0000-0000-0000-000000000001")
+        found, unknown = (page_of(client.get(f"/admin/r/{kind}/{pk}/")) for pk in keys)
+        assert found == unknown
+        assert found[0] == 404
+
+    def test_a_users_password_is_for_admins_to_set(self, marked: User, moderator: User, other: User) -> None:
+        url = f"/admin/accounts/user/{marked.pk}/password/"
+        before = User.objects.get(pk=marked.pk).password
+        for user, status in ((None, 302), (other, 302), (moderator, 403)):
+            client = browser(user)
+            words: dict[str, Any] = {"password1": "a new good password", "password2": "a new good password"}
+            assert client.get(url).status_code == status
+            assert client.post(url, words).status_code == status
+        assert User.objects.get(pk=marked.pk).password == before
+        assert not Subscription.objects.exclude(user=marked).exists()

@@ -1,0 +1,296 @@
+"""Requests that are wrong as bytes, at every operation: odd headers, addresses, methods and bodies. Never a 5xx."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import hypothesis
+import pytest
+from django.db import transaction
+from django.test import Client
+from hypothesis import strategies as st
+
+from sessions_app.comparison.models import ComparisonSession
+from tests.contract.places import address, filled, operations, places
+from tests.contract.wire import PROTECTIVE, Answer, Headers, ask, check
+from tests.support.api import BAD_BODIES, BASE
+from tests.support.factories import make_key, make_session
+from vodplatform.accounts.models import Role, User
+
+pytestmark = [pytest.mark.full, pytest.mark.django_db, pytest.mark.usefixtures("one_connection", "steps_kind")]
+SEARCHES = os.environ.get("HYPOTHESIS_PROFILE") == "search"
+every_operation = pytest.mark.parametrize(("method", "path"), operations(), ids=lambda part: part)
+JSON = (b"content-type", b"application/json")
+
+ODD_HEADERS: dict[str, list[tuple[bytes, bytes]]] = {
+    "Accept HTML": [(b"accept", b"text/html,application/xhtml+xml")],
+    "Accept nothing": [(b"accept", b"*/*;q=0")],
+    "Accept garbage": [(b"accept", b"\xff/;q=\x00,,;/")],
+    "a long Accept": [(b"accept", b"a/b," * 5000)],
+    "a format in the query of the framework": [(b"accept", b"application/json; indent=1000000")],
+    "Authorization empty": [(b"authorization", b"")],
+    "Authorization without a key": [(b"authorization", b"Token")],
+    "Authorization with three parts": [(b"authorization", b"Token a b")],
+    "Authorization not ASCII": [(b"authorization", b"Token \xff\xfe")],
+    "Authorization with NUL": [(b"authorization", b"Token a\x00b")],
+    "a long token": [(b"authorization", b"Token " + b"a" * 60_000)],
+    "a long JWT": [(b"authorization", b"Bearer " + b"a." * 30_000)],
+    "a JWT of nothing": [(b"authorization", b"Bearer ..")],
+    "a JWT of lists": [(b"authorization", b"Bearer W10.W10.W10")],
+    "Basic": [(b"authorization", b"Basic YTpi")],
+    "Digest": [(b"authorization", b'Digest username="a"')],
+    "cookies not ASCII": [(b"cookie", b"sessionid=\xff\xfe; csrftoken=\xff")],
+    "a session with NUL": [(b"cookie", b"sessionid=a\x00b")],
+    "a session with quotes": [(b"cookie", b"sessionid=\"a' OR 1=1 --\"")],
+    "a long session": [(b"cookie", b"sessionid=" + b"a" * 60_000)],
+    "ten thousand cookies": [(b"cookie", b"a=b;" * 10_000)],
+    "many headers": [(b"x-%d" % number, b"a") for number in range(2000)],
+    "a long header": [(b"x-long", b"a" * 60_000)],
+    "an odd name": [(b"x-\xff", b"a"), (b"", b"a"), (b"x_y", b"\x00")],
+    "a length that is no number": [(b"content-length", b"ten")],
+    "a negative length": [(b"content-length", b"-1")],
+    "a long length": [(b"content-length", b"9" * 5000)],
+    "two lengths": [(b"content-length", b"2"), (b"content-length", b"3")],
+    "a coding": [(b"content-encoding", b"gzip"), (b"transfer-encoding", b"gzip, chunked")],
+    "ranges": [(b"range", b"bytes=0-0,-1"), (b"if-range", b"\xff")],
+    "conditions": [(b"if-none-match", b"*"), (b"if-modified-since", b"never"), (b"if-match", b'"a"')],
+    "Expect": [(b"expect", b"200-ok")],
+    "another host behind a proxy": [(b"x-forwarded-host", b"evil.example"), (b"x-forwarded-for", b"\xff, 1.2.3.4")],
+    "another method": [(b"x-http-method-override", b"DELETE"), (b"x-method-override", b"DELETE")],
+    "an odd language": [(b"accept-language", b"xx;q=\xff"), (b"accept-encoding", b"*;q=0")],
+    "an odd request id": [(b"x-request-id", b"<script>\xff\x00")],
+    "an odd Origin": [(b"origin", b"null"), (b"referer", b"http://[::1")],
+    "an odd key": [(b"idempotency-key", b"\xff\x00")],
+    "a long key": [(b"idempotency-key", b"k" * 256)],
+    "an empty key": [(b"idempotency-key", b"")],
+}  # fmt: skip
+CONTENT_TYPES = [
+    b"", b"text/plain", b"text/html", b"application/xml", b"application/x-www-form-urlencoded", b"multipart/form-data",
+    b"multipart/form-data; boundary=\xff", b"multipart/form-data; boundary=" + b"a" * 300,
+    b"multipart/mixed; boundary=a",
+    b"application/json; charset=utf-16", b"application/json; charset=\xff", b"application/json; charset=none",
+    b"application/json;;;=", b"application/json, text/plain", b"APPLICATION/JSON", b"application/*", b"*/*", b"json",
+    b"application/json\x00", b"/", b"a" * 60_000,
+]  # fmt: skip
+NO_BODY = (
+    "/cancel", "/retry", "/pause", "/resume", "/ws-ticket", "/complete", "/chunk", "/restore", "/cancel/{session_id}",
+)  # fmt: skip
+ODD_QUERIES = [
+    b"limit=1&limit=2", b"limit=&offset=", b"limit=%00", b"limit=%ff", b"limit=1%", b"limit[]=1",
+    b"limit=1e1", b"limit=" + b"9" * 5000, b"offset=2147483648", b"offset=9223372036854775808", b"limit=%D9%A1",
+    b"offset=-0", b"kind=" + b"a" * 60_000, b"kind=%00", b"status=%ED%A0%80", b"created_by=%00&search=%00&vod_id=%00",
+    b"created_by=%ED%A0%80&search=%ED%A0%80&vod_id=%ED%A0%80", b"a=1&" * 2000, b"&&&===", b"%", b"format=html",
+    b"format=api", b"_method=DELETE", b"ticket=a&sig=b", b"?" * 100,
+]  # fmt: skip
+ODD_ENDINGS = [
+    b"%00", b"%FF", b"%C3%28", b"%ED%A0%80", b"%2F", b"%2e%2e", b"//", b"/.", b"/..", b";a=b", b".json", b"%0D%0AA:b",
+    b"%E2%80%AE", b"%", b"%zz", b"%u0041", b"\\", b"<script>", b"'", b" ", b"/" * 2000, b"a" * 60_000,
+]  # fmt: skip
+ODD_METHODS = [
+    "HEAD", "OPTIONS", "TRACE", "CONNECT", "BREW", "PROPFIND", "QUERY", "", " ", "A" * 5000, "GET\r\n",
+    "\u00dc", "__init__", "dispatch", "http_method_not_allowed",
+]  # fmt: skip
+
+HEADER_NAMES = [
+    b"accept", b"authorization", b"cookie", b"content-type", b"idempotency-key", b"x-request-id", b"origin", b"range",
+    b"x-csrftoken", b"if-none-match", b"accept-language",
+]  # fmt: skip
+# A server passes on no control characters, and an address in ASCII alone.
+HEADER_VALUES = st.binary(max_size=60).map(lambda value: value.translate(None, bytes(range(32)) + b"\x7f"))
+QUERIES = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=60) | st.dictionaries(
+    st.sampled_from(["limit", "offset", "kind", "status", "vod_id", "created_by", "search"]), st.text(max_size=20)
+).map(lambda pairs: urlencode(pairs, errors="surrogatepass"))
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda parts: st.lists(parts, max_size=3) | st.dictionaries(st.text(max_size=10), parts, max_size=3),
+    max_leaves=6,
+)
+BODIES = st.binary(max_size=100) | VALUES.map(lambda value: json.dumps(value).encode())
+
+
+@pytest.fixture
+def key(owner: User) -> tuple[bytes, bytes]:
+    """The owner's token as a header; a moderator's, whom the catalogue's doors let through to what he sends."""
+    owner.role = Role.MODERATOR
+    owner.save()
+    return b"authorization", f"Token {make_key(owner)}".encode()
+
+
+def tried(method: str, url: bytes | str, headers: Headers = (), body: bytes | Sequence[bytes] = b"") -> Answer:
+    """The checked answer; what it has done is undone."""
+    with transaction.atomic():
+        answer = check(ask(method, url, headers, body))
+        transaction.set_rollback(True)
+    return answer
+
+
+@every_operation
+def test_odd_headers(method: str, path: str, owner: User, key: tuple[bytes, bytes]) -> None:
+    url = address(path, owner)
+    for odd in ODD_HEADERS.values():
+        own = {name for name, _ in odd}
+        signed_in = [] if b"authorization" in own else [key]
+        tried(method.upper(), url, [*odd, JSON, *signed_in], b"{}")
+
+
+@every_operation
+def test_odd_content_types(method: str, path: str, owner: User, key: tuple[bytes, bytes]) -> None:
+    url = address(path, owner)
+    for kind in CONTENT_TYPES:
+        for body in (b"{}", b"--a\r\n\r\n\xff"):
+            tried(method.upper(), url, [key, (b"content-type", kind)], body)
+
+
+@every_operation
+def test_odd_queries(method: str, path: str, owner: User, key: tuple[bytes, bytes]) -> None:
+    url = address(path, owner).encode()
+    for query in ODD_QUERIES:
+        tried(method.upper(), url + b"?" + query, [key, JSON], b"{}")
+
+
+@every_operation
+def test_odd_addresses(method: str, path: str, owner: User, key: tuple[bytes, bytes]) -> None:
+    url = address(path, owner).encode()
+    for ending in ODD_ENDINGS:
+        tried(method.upper(), url + ending, [key, JSON], b"{}")
+        before, _, after = url.rpartition(b"/")
+        tried(method.upper(), before + b"/" + ending + b"/" + after, [key, JSON], b"{}")
+    names = places(path, owner)
+    for name in names:
+        for ending in ODD_ENDINGS:
+            before, after = filled(path, names | {name: "\n"}).encode().split(b"\n")
+            tried(method.upper(), before + ending + after, [key, JSON], b"{}")
+
+
+@pytest.mark.parametrize("path", sorted({path for _, path in operations()}))
+def test_odd_methods(path: str, owner: User, key: tuple[bytes, bytes]) -> None:
+    url = address(path, owner)
+    named = {method.upper() for method, known in operations() if known == path}
+    for method in ODD_METHODS:
+        answer = tried(method, url, [key, JSON], b"{}")
+        if method == "OPTIONS" or (method == "HEAD" and "GET" in named):
+            assert answer.status == 200
+        else:
+            assert (method, answer.status) == (method, 405)
+            assert named <= set(answer.headers["allow"].split(", "))
+
+
+@every_operation
+def test_odd_bodies(method: str, path: str, owner: User, key: tuple[bytes, bytes]) -> None:
+    url = address(path, owner)
+    takes_one = method in ("post", "put", "patch") and not path.endswith(NO_BODY)
+    for name, body in BAD_BODIES.items():
+        answer = tried(method.upper(), url, [key, JSON], body)
+        assert answer.status == 400 or not takes_one, name
+    large = b'{"a": "' + b"a" * (3 * 1024 * 1024) + b'"}'
+    answer = tried(method.upper(), url, [key, JSON], large)
+    assert answer.type == "too_large" or not takes_one
+    for bodies in (large * 2, [large] * 2):
+        assert tried(method.upper(), url, [key, JSON], bodies).type == "too_large"
+
+
+@every_operation
+@hypothesis.settings(max_examples=300 if SEARCHES else 15, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.given(query=QUERIES, body=BODIES, name=st.sampled_from(HEADER_NAMES), value=HEADER_VALUES)
+def test_random_bytes(
+    method: str, path: str, owner: User, key: tuple[bytes, bytes], query: str, body: bytes, name: bytes, value: bytes
+) -> None:
+    with transaction.atomic():
+        tried(method.upper(), f"{address(path, owner)}?{query}", [(name, value), key, JSON], body)
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("name", [b"x-http-method-override", b"x-method-override", b"x-http-method", b"_method"])
+def test_another_method_in_a_header_is_not_obeyed(
+    owner: User, key: tuple[bytes, bytes], method: str, name: bytes
+) -> None:
+    session = make_session(owner)
+    answer = check(ask(method, f"{BASE}/{session.session_id}?_method=DELETE", [key, (name, b"DELETE")]))
+    assert answer.status == (200 if method == "GET" else 405)
+    assert ComparisonSession.objects.filter(pk=session.pk).exists()
+
+
+def test_a_body_that_comes_in_pieces_without_its_length_is_read(key: tuple[bytes, bytes]) -> None:
+    answer = check(ask("POST", "/api/auth/tokens", [key, JSON], [b'{"scopes": ', b'["read"]}']))
+    assert (answer.status, json.loads(answer.body)["scopes"]) == (201, ["read"])
+
+
+def test_an_unknown_host_is_refused_in_the_one_body(settings: Any, key: tuple[bytes, bytes]) -> None:
+    settings.ALLOWED_HOSTS = ["a.b"]
+    for host in (b"evil.example", b"", b"a.b:x", b"a.b@evil.example", b"\xff", b"a" * 5000):
+        answer = check(ask("GET", "/api/v1/me", [key, (b"accept", b"text/html")], host=host))
+        assert (answer.status, answer.type) == (400, "bad_request")
+
+
+# Pages, documents and doors: people's browsers may be sent there with anything in the address.
+OTHERS = [
+    "/", "/health", "/health/live", "/metrics", "/api/schema", "/api/docs", "/api", "/api/none", "/login", "/logout",
+    "/signup", "/account", "/account/password", "/jobs", "/compare", "/compare/none", "/api/v1/media/made/a.jpg",
+    "/analysis", "/analysis/none", "/admin/", "/admin/login/",
+    "/admin/logout/", "/admin/password_change/", "/admin/jobs/job/", "/admin/search/",
+    "/admin/accounts/user/", "/admin/accounts/user/add/", "/admin/accounts/user/none/change/", "/admin/autocomplete/",
+    "/admin/jsi18n/", "/admin/r/1/1/", "/static/css/base.css", "/static/none", "/api/v1/media/stream/a",
+    "/api/v1/media/hls/a/b/master.m3u8", "/api/v1/media/hls/a/b/c/media.mp4", "/api/v1/media/renditions/a/b/c.jpg",
+]  # fmt: skip
+FORMS = {
+    "NUL": b"username=a%00&password=a%00&password1=%00&password2=%00&old_password=%00&next=%00",
+    "no UTF-8": b"username=%ff&password=%ff&password1=%ff&password2=%ff&old_password=%ff&next=%ff",
+    "half a pair": b"username=%ED%A0%80&password=%ED%A0%80&full_name=%ED%A0%80",
+    "bytes": b"\xff\x00\xfe",
+    "many fields": b"a=1&" * 5000,
+    "a long name": b"username=" + b"a" * 200_000 + b"&password=a",
+    "twice": b"username=a&username=b&password=a&password=b",
+    "elsewhere": b"username=a&password=a&next=//evil.example",
+    "JSON": b'{"username": "a"}',
+    "an action": b"action=cancel_jobs&_selected_action=none&_selected_action=%00&index=x",
+}
+FORM_KINDS = [b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=a", b"application/json"]
+CSRF = "c" * 32
+CSRF_PAIR = [(b"cookie", f"csrftoken={CSRF}".encode()), (b"x-csrftoken", CSRF.encode())]
+
+
+@pytest.fixture
+def staff(admin_person: User) -> list[tuple[bytes, bytes]]:
+    """The headers of an admin's browser."""
+    client = Client()
+    client.force_login(admin_person)
+    cookies = f"sessionid={client.cookies['sessionid'].value}; csrftoken={CSRF}"
+    return [(b"cookie", cookies.encode()), (b"x-csrftoken", CSRF.encode())]
+
+
+def met(method: str, url: bytes | str, headers: Headers, body: bytes = b"") -> Answer:
+    """The answer of an address that is no call of the API; what it has done is undone."""
+    with transaction.atomic():
+        answer = ask(method, url, headers, body)
+        transaction.set_rollback(True)
+    assert answer.status < 500, answer
+    for name in PROTECTIVE:
+        assert answer.headers.get(name), (name, answer)
+    if "html" in answer.headers.get("content-type", ""):
+        path = url if isinstance(url, str) else url.decode("latin-1")
+        assert path.startswith("/api/docs") or not path.startswith("/api"), answer
+    return answer
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume")
+@pytest.mark.parametrize("path", OTHERS)
+def test_other_addresses_stand_anything(path: str, staff: list[tuple[bytes, bytes]]) -> None:
+    html = (b"accept", b"text/html")
+    who = [] if path in ("/login", "/signup", "/admin/login/") else staff
+    for odd in ODD_HEADERS.values():
+        names = {name for name, _ in odd}
+        met("GET", path, [*odd, *(header for header in who if header[0] not in names)])
+    for query in [*ODD_QUERIES, b"next=//evil.example", b"page=x", b"page=-1", b"q=%00", b"o=x&p=x", b"id=x&part=rows"]:
+        answer = met("GET", path.encode() + b"?" + query, [html, *who])
+        assert "evil" not in answer.headers.get("location", "").partition("?")[0]
+    for method in ODD_METHODS:
+        met(method, path, [html, *who])
+    for kind in FORM_KINDS:
+        for body in FORMS.values():
+            answer = met("POST", path, [html, *(who or CSRF_PAIR), (b"content-type", kind)], body)
+            assert "evil" not in answer.headers.get("location", "").partition("?")[0]

@@ -1,0 +1,233 @@
+"""Every page × every role, with somebody else's things about: the sign-in, 404 or one's own; never another's data.
+
+Walks the URL configuration: a new address that is no call of the API fails until it is taught here.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from jobs_app.models import JobStatus
+from media_app.catalog.models import Place, Video
+from media_app.editorial import urls as editorial
+from tests.contract.places import browser, operations, page_of
+from tests.support.factories import make_analysis, make_job, make_session, make_user, make_video
+from vodplatform.accounts import services
+from vodplatform.accounts.models import ApiToken, User
+
+pytestmark = pytest.mark.django_db
+ROLES = ["anonymous", "other", "moderator", "admin"]
+MARK = "zebra"  # stands in everything that is the owner's
+OPEN, SIGNED_IN, OBJECT, MODERATED, DOOR = "open", "signed in", "object", "moderated", "door"
+# Each address that the OpenAPI document does not have: who is let in, and the queries that ask it for something else.
+PAGES: dict[str, tuple[str, list[str]]] = {
+    "": (OPEN, []),
+    "health": (OPEN, []),
+    "health/live": (OPEN, []),
+    "api/schema": (OPEN, ["?format=json"]),
+    "api/docs": (OPEN, ["?script="]),
+    "login": (OPEN, ["?next=/compare/{session_id}"]),
+    "signup": (OPEN, ["?next=/compare/{session_id}"]),
+    "account": (SIGNED_IN, []),
+    "account/password": (SIGNED_IN, []),
+    "jobs": (SIGNED_IN, ["?part=rows&id={job_id}", "?part=list", "?show=failed", "?kind=comparison.align", "?page=2"]),
+    "library": (SIGNED_IN, ["?part=rail", "?status=failed", "?tag=none", "?search=none", "?select={video_id}"]),
+    "upload": (SIGNED_IN, []),
+    "watch/<uuid:video_id>": (OBJECT, []),
+    "catalogue": (OPEN, ["?search=none", "?category=none", "?status=deleted", "?featured=true", "?report={hidden_id}"]),
+    "catalogue/<uuid:video_id>/edit": (MODERATED, ["?part=history", "?part=history&shown=100"]),
+    "analysis": (SIGNED_IN, []),
+    "analysis/<uuid:session_id>": (OBJECT, []),
+    "compare": (SIGNED_IN, ["?new", "?page=2"]),
+    "compare/<str:session_id>": (OBJECT, ["?setup"]),
+    # These have tests of their own: byte doors in test_door_roles.py, the admin in test_admin_roles.py.
+    "metrics": (DOOR, []),
+    "api/v1/media/made/<path:key>": (DOOR, []),
+    "logout": (DOOR, []),
+    "^.*$": (DOOR, []),
+}
+# Other names of the catalogue's calls: no pages, and not in the document; what they answer is held in tests/editorial.
+PAGES |= {str(pattern.pattern): (DOOR, []) for pattern in editorial.urlpatterns if "api/" not in str(pattern.pattern)}
+# The document is no page, the page is no document: 406 for who takes the other alone.
+SPEAKS_ONE = {(406, "api/schema"), (406, "api/docs")}
+
+
+def routes(resolver: URLResolver, prefix: str = "") -> list[str]:
+    """Every route of the program outside of the admin."""
+    found = []
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            found += [] if route.startswith("admin") else routes(pattern, route)
+        elif isinstance(pattern, URLPattern) and not route.startswith("admin"):
+            found.append(route)
+    return found
+
+
+def plain(route: str) -> str:
+    """A route as the OpenAPI document writes it."""
+    return "/" + re.sub(r"<\w+:(\w+)>|\(\?P<(\w+)>[^)]*\)", lambda found: f"{{{found[1] or found[2]}}}", route).strip(
+        "^$"
+    )
+
+
+def test_every_address_is_taught() -> None:
+    calls = {path for _, path in operations()}
+    others = {route for route in routes(get_resolver()) if plain(route) not in calls}
+    assert others == set(PAGES)
+
+
+@pytest.fixture
+def ids() -> dict[str, str]:
+    """Things of an owner, with the mark in whatever somebody could read."""
+    owner = make_user(f"{MARK}-owner", full_name="Zebra Owner", email="zebra@example.org")
+    services.grant(owner, "pro", None, None)
+    ApiToken.issue(owner, name="zebra token")
+    videos = [make_video(owner, title=f"zebra {number}.mp4", tags=["zebra"]) for number in range(2)]
+    session = make_session(owner, name="Zebra crossing", description="zebra", videos=videos, ui_state={"a": "zebra"})
+    session.vods.update(name="Zebra's view", path="/zebra.mp4")
+    jobs = [make_job(owner, status, message="zebra") for status in JobStatus.values]
+    make_job(owner, "failed", error={"type": "timeout", "message": "zebra"})
+    hidden = make_video(
+        owner, title="zebra of the catalogue", category="zebra", place=Place.CATALOGUE, is_hidden=True,
+    )  # fmt: skip
+    return {
+        "session_id": session.session_id,
+        "job_id": str(jobs[0].pk),
+        "video_id": str(videos[0].pk),
+        "hidden_id": str(hidden.pk),
+        "analysis_id": str(make_analysis(owner, name="zebra analysed").pk),
+    }
+
+
+@pytest.fixture
+def people(other: User, moderator: User, admin_person: User) -> dict[str, User | None]:
+    return {"anonymous": None, "other": other, "moderator": moderator, "admin": admin_person}
+
+
+def address(route: str, query: str, ids: dict[str, str]) -> str:
+    if route.startswith("catalogue"):
+        ids = {**ids, "video_id": ids["hidden_id"]}
+    if route.startswith("analysis"):
+        ids = {**ids, "session_id": ids["analysis_id"]}
+    return (plain(route) + query).format(**ids)
+
+
+def shows(response: HttpResponse) -> bool:
+    """Whether anything of the owner's is in an answer."""
+    return MARK in response.content.decode().lower() or MARK in str(response.headers).lower()
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("route", [route for route, (kind, _) in PAGES.items() if kind != DOOR])
+def test_nobody_sees_what_is_another_ones(
+    route: str, role: str, ids: dict[str, str], people: dict[str, User | None]
+) -> None:
+    kind, queries = PAGES[route]
+    client = browser(people[role])
+    for query in ["", *queries]:
+        url = address(route, query, ids)
+        for response in (client.get(url), client.get(url, headers={"Accept": "application/json"})):
+            to = response.get("Location", "")
+            if role == "anonymous" and kind != OPEN:
+                asks = response.status_code == 302 and to.startswith("/login?next=")
+                assert asks or ("part=" in query and response.status_code == 401), url
+            elif (kind == OBJECT and role != "admin") or (kind == MODERATED and role == "other"):
+                assert response.status_code == 404, url
+            elif to:
+                # Who is signed in needs neither the doors nor the poster.
+                assert people[role] and route in ("", "login", "signup"), url
+            else:
+                assert response.status_code == 200 or (response.status_code, route) in SPEAKS_ONE, url
+            if role != "admin" and not (role == "moderator" and "catalogue" in route):
+                assert not shows(response), url
+
+
+@pytest.mark.parametrize("role", ROLES[:-1])
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_somebody_elses_comparison_is_like_one_that_nobody_has(
+    role: str, accept: str, ids: dict[str, str], people: dict[str, User | None]
+) -> None:
+    client = browser(people[role])
+    for query in ("", "?setup"):
+        for method in ("GET", "HEAD", "POST", "DELETE"):
+            urls = [address("compare/<str:session_id>", query, each) for each in (ids, {"session_id": "comp-none"})]
+            answers = [client.generic(method, url, headers={"Accept": accept}) for url in urls]
+            assert page_of(answers[0]) == page_of(answers[1])
+
+
+@pytest.mark.parametrize("role", ["other", "moderator"])
+def test_lines_of_somebody_elses_jobs_are_left_out(
+    role: str, ids: dict[str, str], people: dict[str, User | None]
+) -> None:
+    client = browser(people[role])
+    url = address("jobs", "?part=rows&id={job_id}", ids)
+    assert page_of(client.get(url)) == page_of(
+        client.get(url.replace(ids["job_id"], "00000000-0000-0000-0000-000000000001"))
+    )
+
+
+def test_the_owner_and_admins_do_see_it(ids: dict[str, str], admin_person: User) -> None:
+    """Else the others' pages would prove nothing."""
+    for user in (User.objects.get(username=f"{MARK}-owner"), admin_person):
+        client = browser(user)
+        for route in ("jobs", "compare", "compare/<str:session_id>"):
+            assert shows(client.get(address(route, "", ids))), route
+    assert shows(browser(User.objects.get(username=f"{MARK}-owner")).get("/account"))
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("route", [route for route, (kind, _) in PAGES.items() if kind not in (OPEN, DOOR)])
+def test_no_page_is_kept_by_what_stands_between(
+    route: str, role: str, ids: dict[str, str], people: dict[str, Any]
+) -> None:
+    """A page of one person's must not be given to the next from a cache: it varies by the cookie."""
+    response = browser(people[role]).get(address(route, "", ids))
+    assert "Cookie" in response["Vary"] or "no-store" in response.get("Cache-Control", "")
+
+
+@pytest.mark.parametrize("role", ["moderator", "admin"])
+def test_moderators_see_what_of_the_catalogue_is_hidden(
+    role: str, ids: dict[str, str], people: dict[str, User | None]
+) -> None:
+    client = browser(people[role])
+    assert shows(client.get("/catalogue"))
+    assert shows(client.get(f"/catalogue/{ids['hidden_id']}/edit"))
+    assert b"made the video" in client.get(f"/catalogue/{ids['hidden_id']}/edit?part=history").content
+
+
+def test_who_sees_a_catalogue_video_but_may_not_change_it_is_told_so(
+    ids: dict[str, str], people: dict[str, User | None]
+) -> None:
+    Video.objects.filter(pk=ids["hidden_id"]).update(is_hidden=False)
+    for query in ("", "?part=history"):
+        url = f"/catalogue/{ids['hidden_id']}/edit{query}"
+        response = browser(people["other"]).get(url, headers={"Accept": "text/html"})
+        assert response.status_code == 403
+        assert not shows(response)
+    for method in ("post", "put", "delete"):
+        assert getattr(browser(people["admin"]), method)(f"/catalogue/{ids['hidden_id']}/edit").status_code == 405
+
+
+def test_a_catalogue_that_is_not_open_to_all_asks_who_is_there(
+    settings: Any, ids: dict[str, str], people: dict[str, User | None]
+) -> None:
+    settings.PUBLIC_CATALOG = False
+    response = browser(None).get("/catalogue?search=a")
+    assert response["Location"] == "/login?next=/catalogue%3Fsearch%3Da"
+    assert b"/catalogue" not in browser(None).get("/", headers={"Accept": "text/html"}).content
+    assert browser(people["other"]).get("/catalogue").status_code == 200
+
+
+def test_a_history_that_is_asked_for_oddly_is_the_usual_one(
+    ids: dict[str, str], people: dict[str, User | None]
+) -> None:
+    client = browser(people["moderator"])
+    pages = {client.get(f"/catalogue/{ids['hidden_id']}/edit?part=history&shown={shown}").content
+             for shown in ("", "50", "-1", "x", "9" * 30, "²")}  # fmt: skip
+    assert len(pages) == 1

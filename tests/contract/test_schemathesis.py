@@ -1,0 +1,336 @@
+"""schemathesis over the whole OpenAPI document, as nobody, as a user and as an administrator.
+
+Every operation gets the edges of its schema (the coverage phase) and random requests (fuzzing), valid and not. Each
+case begins with the same rows: what it does is rolled back. The same cases in every run, unless
+HYPOTHESIS_PROFILE=search looks further.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import hypothesis
+import pytest
+import schemathesis
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.wsgi import get_wsgi_application
+from django.db import transaction
+from django.db.models.functions import Now
+from drf_spectacular.generators import SchemaGenerator
+from schemathesis import Case, CheckContext, Response
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+from media_app.catalog.models import VideoSource
+from media_app.uploads import services as uploads
+from media_app.uploads.models import Upload, UploadFront
+from sessions_app.comparison.models import Alignment, OffsetSource
+from tests.contract.places import is_of_analysis, is_of_catalogue
+from tests.support.api import BASE
+from tests.support.catalogue import make_catalogue_video
+from tests.support.factories import (
+    PASSWORD,
+    make_analysis,
+    make_job,
+    make_key,
+    make_session,
+    make_user,
+    make_video,
+    proposal,
+)
+from vodplatform.accounts import jwt
+from vodplatform.accounts.models import ApiToken, Role, User
+from vodplatform.base.errors import ERROR_TYPES
+
+SEARCHES = os.environ.get("HYPOTHESIS_PROFILE") == "search"
+
+pytestmark = pytest.mark.full
+ROLES = ["anonymous", "user", "admin"]
+
+# What is there in every case, so that addresses and bodies hit: the user's own, somebody else's, nobody's.
+MINE, THEIRS, NOBODYS = "comp-mine", "comp-theirs", "comp-nobodys"
+JOBS = {UUID(int=number): status for number, status in enumerate(
+    ["queued", "processing", "paused", "waiting", "failed", "cancelled", "completed"], start=100
+)}  # fmt: skip
+ALIGNMENT, THEIR_JOB, MY_VIDEO, THEIR_VIDEO, MY_TOKEN, THEIR_TOKEN, UNKNOWN, THEIR_UPLOAD = (
+    UUID(int=number) for number in range(1, 9)
+)
+# Uploads in chunks: one that has begun, one whose only chunk is there, one that has been given up.
+BEGUN, WHOLE, GIVEN_UP = (UUID(int=number) for number in range(200, 203))
+# Of the catalogue: each of another kind, and what they are.
+CATALOGUE = {UUID(int=number): fields for number, fields in enumerate(
+    [{"tags": ["a"], "category": "Training"}, {"is_hidden": True}, {"deleted_at": Now()}, {"status": "uploading"}],
+    start=300,
+)}  # fmt: skip
+MY_ANALYSIS, RUNNING_ANALYSIS, THEIR_ANALYSIS = (UUID(int=number) for number in range(400, 403))
+PLACES: dict[str, list[object]] = {
+    "session_id": [MINE, THEIRS, NOBODYS],
+    "vod_id": ["vod-1", "vod-9"],
+    "job_id": [*JOBS, ALIGNMENT, THEIR_JOB, UNKNOWN],
+    "token_id": [MY_TOKEN, THEIR_TOKEN, UNKNOWN],
+    "video_id": [MY_VIDEO, THEIR_VIDEO, UNKNOWN],
+    "upload_id": [BEGUN, WHOLE, GIVEN_UP, THEIR_UPLOAD, UNKNOWN],
+}
+# Its file comes by the door before Django, which is not there behind WSGI: tests/uploads/test_multipart.py.
+BY_A_DOOR = ["library_upload", "videos_file", "analysis_upload", "analyze_highlights", "analyze_workout"]
+# Answers no JSON: tests/analysis/test_sessions.py.
+TABLES = ["analysis_table"]
+VODS = ["vod-1", "vod-2", "vod-9"]
+# The header that an answer of this status must have.
+NEEDED = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
+# Reads real video in a child for seconds, or wants the bytes that belong under a number: their own tests do that.
+NEVER_DONE = ["/timer-preview]", "/chunk]"]
+
+# A request that fits the document is refused with `invalid` for these fields alone: what they must not be is more
+# than a schema can say.
+CHANGED = {
+    "title": "one line", "tags": "at most 50, short", "category": "one line", "version": "one that has been",
+    "vector_clock": "actors with a name", "non_field_errors": "something to change",
+}  # fmt: skip
+MEANT = {
+    "comparison_create": {"vods": "a VOD has either `path` or `video_id`"},
+    "comparison_offsets": {"confidence": "required unless the source is manual"},
+    "comparison_align": {"roi": "the box ends inside the frame and the VOD"},
+    "comparison_timer_preview": {"roi": "the box ends inside the frame and the VOD", "times": "lists of numbers"},
+    "auth_token_create": {"name": "no control characters"},
+    "auth_tokens_create": {"name": "no control characters"},
+    "library_change": {"title": "one line", "tags": "at most 50, short", "non_field_errors": "something to change"},
+    "uploads_begin": {
+        "filename": "no control characters",
+        "title": "one line",
+        "tags": "at most 50, short",
+        "sha256": "64 digits",
+        "chunk_size": "not more than a hundred thousand of them",
+        "purpose": "one that is registered",
+    },
+    "videos_create": {"title": "one line", "tags": "at most 50, short", "category": "one line"},
+    "videos_change": CHANGED,
+    "videos_patch": CHANGED,
+    "videos_sync": {
+        "operations": "of one's own, and of what has come",
+        "client_vector_clock": "not far ahead in one's own",
+        "video_id": "that of the address",
+    },
+    "videos_sync_state": {"since": "an instant"},
+    "videos_ready": {"videoId": "that of the address", "processingResults": "at most 64 KiB"},
+    "me_update": {"avatar_url": "an address of http or https", "full_name": "no control characters"},
+}
+
+
+def taught() -> dict[str, Any]:
+    """The document with those rows in it as the values there are, and no field in an answer that it does not name."""
+    document = json.loads(json.dumps(SchemaGenerator().get_schema(request=None, public=True)))
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            for parameter in operation.get("parameters", []):
+                if parameter["in"] == "path":
+                    assert parameter["name"] in PLACES, f"teach this test what {parameter['name']} of {path} is"
+                    values = PLACES[parameter["name"]]
+                    if "{session_id}" in path and parameter["name"] == "job_id":
+                        values = [ALIGNMENT, THEIR_JOB, UNKNOWN]
+                    if is_of_analysis(path):
+                        values = [MY_ANALYSIS, RUNNING_ANALYSIS, THEIR_ANALYSIS, UNKNOWN]
+                    if is_of_catalogue(path):
+                        values = [*CATALOGUE, MY_VIDEO, UNKNOWN]
+                    parameter["schema"]["enum"] = [str(value) for value in values]
+    schemas = document["components"]["schemas"]
+    for name, schema in schemas.items():
+        if not name.endswith("Request") and "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+    for name in ("CredentialsRequest", "TokenRequestRequest"):
+        schemas[name]["properties"]["username"]["enum"] = ["mine", "nobody"]
+        schemas[name]["properties"]["password"]["enum"] = [PASSWORD, "wrong"]
+    # Paths into library folders have their own tests, which probe real files.
+    vod = schemas["NewVodRequest"]
+    del vod["properties"]["path"]
+    vod["required"].append("video_id")
+    schemas["NewSessionRequest"]["properties"]["vods"] |= {"minItems": 2, "maxItems": 3}
+    vod["properties"]["video_id"]["enum"] = [str(MY_VIDEO), str(THEIR_VIDEO), str(UNKNOWN)]
+    offsets = schemas["OffsetsRequest"]["properties"]["offsets"]
+    offsets["properties"] = {vod_id: copy.deepcopy(offsets["additionalProperties"]) for vod_id in VODS}
+    schemas["RoiRequest"]["properties"]["vod_id"]["enum"] = VODS
+    schemas["ApplyRequest"]["properties"]["vod_ids"]["items"]["enum"] = VODS
+    schemas["NewSessionRequest"]["properties"]["vods"]["example"] = [
+        {"vod_id": vod_id, "video_id": str(MY_VIDEO)} for vod_id in VODS
+    ]
+    begun = schemas["NewUploadRequest"]["properties"]
+    begun["size"]["example"], begun["chunk_size"]["example"], begun["purpose"]["example"] = 1000, 65_536, "library"
+    for name, value in {"time": 1.5, "x": 0.1, "y": 0.1, "width": 0.5, "height": 0.25}.items():
+        schemas["RoiRequest"]["properties"][name]["example"] = value
+    link_sessions(document["paths"])
+    return document
+
+
+def link_sessions(paths: dict[str, Any]) -> None:
+    """Say that a listed session is what the calls on a session take; of jobs and tokens schemathesis sees it itself."""
+    listed = {"session_id": "$response.body#/sessions/0/session_id"}
+    paths[f"{BASE}/list"]["get"]["responses"]["200"]["links"] = {
+        operation["operationId"]: {"operationId": operation["operationId"], "parameters": listed}
+        for path, item in paths.items()
+        for operation in item.values()
+        if path.startswith(f"{BASE}/{{session_id}}") and "{job_id}" not in path
+    }
+
+
+def loaded() -> Any:
+    """The schema as schemathesis tries it, against the program behind WSGI."""
+    generation = {"max-examples": 300 if SEARCHES else 8, "allow-x00": False}
+    phases = {"coverage": {"generate-duplicate-query-parameters": True}}
+    seed = {} if SEARCHES else {"seed": 1}
+    config = schemathesis.Config.from_dict({"generation": generation, "phases": phases, **seed})
+    found = schemathesis.openapi.from_dict(taught(), config=config)
+    found.app = get_wsgi_application()
+    return found.exclude(operation_id=[*BY_A_DOOR, *TABLES])
+
+
+schema = loaded()
+
+
+@pytest.fixture
+def headers(one_connection: None, steps_kind: None) -> dict[str, dict[str, str]]:
+    """What each role signs in with; with it come the rows named above."""
+    mine, theirs, admin = make_user("mine"), make_user("theirs"), make_user("root", role=Role.ADMIN)
+    session = make_session(mine, session_id=MINE)
+    make_session(theirs, session_id=THEIRS)
+    for user, video_id, token_id in ((mine, MY_VIDEO, MY_TOKEN), (theirs, THEIR_VIDEO, THEIR_TOKEN)):
+        location = default_storage.save("contract.mp4", ContentFile(b"never read"))
+        make_video(user, pk=video_id, source=VideoSource.STORED, location=location)
+        ApiToken.objects.filter(pk=ApiToken.issue(user)[0].pk).update(id=token_id)
+    for upload_id, owner in ((BEGUN, mine), (WHOLE, mine), (GIVEN_UP, mine), (THEIR_UPLOAD, theirs)):
+        begun = uploads.begin(
+            owner, front=UploadFront.CHUNKS, purpose="library", filename="a.mp4", size=10, chunk_size=65_536
+        )
+        Upload.objects.filter(pk=begun.pk).update(id=upload_id)
+    key = default_storage.save(f"uploads/{WHOLE}/000000", ContentFile(b"0123456789"))
+    uploads.store_chunk_row(Upload.objects.get(pk=WHOLE), 0, 10, hashlib.sha256(b"0123456789").hexdigest(), key)
+    uploads.cancel(Upload.objects.get(pk=GIVEN_UP))
+    for job_id, status in JOBS.items():
+        make_job(mine, status, pk=job_id, kind="test.steps", lane="test")
+    make_job(theirs, "failed", pk=THEIR_JOB, error={"type": "timeout", "message": "The job took too long."})
+    result = {"reference": "vod-1", "proposals": [proposal("vod-2", -50.0)], "refused": []}
+    job = make_job(mine, "completed", pk=ALIGNMENT, result=result)
+    Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
+    for video_id, fields in CATALOGUE.items():
+        location = default_storage.save("contract.mp4", ContentFile(b"never read"))
+        make_catalogue_video(admin, pk=video_id, location=location, **fields)
+    make_analysis(mine, pk=MY_ANALYSIS, status="completed")
+    make_analysis(mine, pk=RUNNING_ANALYSIS)
+    make_analysis(theirs, pk=THEIR_ANALYSIS)
+    keys = {"user": make_key(mine), "admin": make_key(admin)}
+    return {"anonymous": {}, **{role: {"Authorization": f"Token {key}"} for role, key in keys.items()}}
+
+
+@pytest.fixture
+def answered(role: str, request: pytest.FixtureRequest) -> Iterator[set[int]]:
+    """The statuses that an operation has answered its own method with: the calls of who may did not all miss."""
+    statuses: set[int] = set()
+    yield statuses
+    who_may = "admin" if "/api/v1/videos" in request.node.name else "user"
+    if role == who_may and statuses and not any(path in request.node.name for path in NEVER_DONE):
+        assert any(status < 300 for status in statuses), statuses
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Roll back what happens in the block."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def answers_as_agreed(ctx: CheckContext, response: Response, case: Case) -> None:
+    """What section 0 says of every answer."""
+    told = {name: values[0] for name, values in response.headers.items()}
+    assert told["x-content-type-options"] == "nosniff"
+    if response.status_code >= 400:
+        body = response.json()
+        assert (body["ok"], body["code"]) == (False, response.status_code)
+        assert ERROR_TYPES[body["type"]].status == response.status_code
+        assert body["request_id"] == told["x-request-id"]
+        assert ("errors" in body) is (body["type"] == "invalid")
+        assert NEEDED.get(response.status_code, "x-request-id") in told
+    elif response.request.method != "OPTIONS":
+        assert str(response.status_code) in case.operation.responses.status_codes
+    assert told["content-type"] == "application/json" if response.content else response.status_code == 204
+
+
+def is_meant(case: Case, response: Response) -> bool:
+    """Whether a refusal of what fits the document is about its meaning, which the document cannot tell."""
+    body = response.json()
+    if body["type"] == "invalid":
+        # A text of blanks alone is an empty one.
+        fields = {name for name, errors in body["errors"].items() if errors != ["This field may not be blank."]}
+        return fields <= set(MEANT.get(case.operation.definition.raw["operationId"], ()))
+    return body["type"] not in ("parse_error", "bad_request")
+
+
+def check(case: Case, response: Response, sent: dict[str, Any], recorder: Any = None) -> None:
+    """Every check of schemathesis and ours.
+
+    recorder: of calls in a row. There a field that was made wrong may have got its value from an earlier answer since,
+    and be right again: what has to be refused is told of single calls alone.
+    """
+    # A plan's limits are no part of the document.
+    meant = response.status_code == 413 or (response.status_code == 400 and is_meant(case, response))
+    excluded = [*([positive_data_acceptance] if meant else []), *([negative_data_rejection] if recorder else [])]
+    case.validate_response(
+        response, headers=sent["headers"], transport_kwargs=sent, recorder=recorder,
+        additional_checks=[answers_as_agreed], excluded_checks=excluded,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ROLES)
+@schema.parametrize()
+@hypothesis.settings(suppress_health_check=list(hypothesis.HealthCheck))
+def test_every_operation(case: Case, role: str, headers: dict[str, dict[str, str]], answered: set[int]) -> None:
+    sent = {"headers": headers[role]}
+    with undone():
+        is_valid = case.meta is not None and case.meta.generation.mode.is_positive
+        if case.operation.path.endswith("/jwt/refresh") and is_valid and len(case.body["refresh"]) % 2:
+            case.body["refresh"] = jwt.issue(User.objects.get(username="mine"), ["read"]).refresh
+        response = case.call(**sent)
+        if response.request.method == case.operation.method.upper():
+            answered.add(response.status_code)
+        check(case, response, sent)
+
+
+@pytest.mark.parametrize("role", ["user", "admin"])
+def test_calls_in_a_row(role: str, headers: dict[str, dict[str, str]]) -> None:
+    """Each takes what one before it has answered: what is made is there, what is deleted is gone."""
+    trails = []
+
+    class Calls(schema.as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            self.trail: list[str] = []
+            self.block = undone()
+            self.block.__enter__()
+
+        def teardown(self) -> None:
+            self.block.__exit__(None, None, None)
+            trails.append(self.trail)
+
+        def get_call_kwargs(self, case: Case) -> dict[str, Any]:
+            return {"headers": headers[role]}
+
+        def after_call(self, response: Response, case: Case) -> None:
+            super().after_call(response, case)
+            if response.status_code < 300:
+                self.trail.append(case.operation.label)
+
+        def validate_response(self, response: Response, case: Case, *args: Any, **sent: Any) -> None:
+            check(case, response, sent, self.recorder)
+
+    Calls.run(
+        settings=hypothesis.settings(
+            max_examples=200 if SEARCHES else 20, stateful_step_count=8,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )
+    )  # fmt: skip
+    assert max(map(len, trails)) > 3

@@ -1,0 +1,92 @@
+"""The way of docs/analysis.md with curl, against the running program: the calls of the second seed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.clips import render_clip
+from tests.support.program import Program, wait_for
+
+BASE = "/api/v1/video"
+ENDS_SECONDS = 120
+
+Curl = Callable[..., tuple[int, Any]]
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render_clip(tmp_path_factory.mktemp("sent") / "match.mp4", seconds=30.0)
+
+
+@pytest.fixture
+def curl(program: Program) -> Curl:
+    """Run curl with these words and a path; status and body."""
+    found = shutil.which("curl")
+    assert found, "curl is missing"
+
+    def run(path: str, *words: str) -> tuple[int, Any]:
+        argv = [
+            found, "-sS", "-w", "\\n%{http_code}", "-H", f"Authorization: Token {program.place.key}", *words,
+            program.address + path,
+        ]  # fmt: skip
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=True)
+        body, _, status = done.stdout.rpartition("\n")
+        return int(status), json.loads(body) if body.startswith(("{", "[")) else body
+
+    return run
+
+
+def test_upload_poll_results_cancel_and_cleanup(curl: Curl, video: Path) -> None:
+    form = ["-F", f"video=@{video}", "-F", "analysis_type=highlights", "-F", 'params={"segment_length": 5}']
+    status, started = curl(f"{BASE}/upload", *form)
+    assert (status, started["status"], started["warnings"]) == (202, "queued", [])
+    session = started["sessionId"]
+    seen: list[tuple[str, float]] = []
+
+    def is_over() -> bool:
+        _, state = curl(f"{BASE}/status/{session}")
+        seen.append((state["status"], state["progress"]))
+        return bool(state["status"] in ("completed", "failed"))
+
+    wait_for(is_over, ENDS_SECONDS, "the end of the analysis")
+    assert seen[-1] == ("completed", 100.0)
+    assert [progress for _, progress in seen] == sorted(progress for _, progress in seen)
+    status, results = curl(f"{BASE}/results/{session}")
+    assert (status, results["sessionId"], results["status"]) == (200, session, "completed")
+    data = results["data"]
+    assert {"summary", "duration", "segments", "highlights", "highlight_video_url", "thumbnails"} <= set(data)
+    assert len(data["segments"]) == 6
+    assert curl(f"{BASE}/results/{session}.csv?kind=segments")[1].count("\n") == 7
+    assert curl(f"{BASE}/cancel/{session}", "-X", "POST")[0] == 409
+    assert curl(f"{BASE}/sessions?status=completed")[1]["pagination"]["total"] == 1
+    status, answer = curl(f"{BASE}/cleanup/{session}", "-X", "DELETE")
+    assert (status, answer) == (200, {"message": "Session cleaned up successfully"})
+    assert curl(f"{BASE}/status/{session}")[0] == 404
+
+    _, started = curl(f"{BASE}/upload", *form)
+    status, answer = curl(f"{BASE}/cancel/{started['sessionId']}", "-X", "POST")
+    assert (status, answer["status"]) == (200, "cancelled")
+    status, answer = curl(f"{BASE}/results/{started['sessionId']}")
+    assert (status, answer["error"], answer["code"]) == (400, "Results not ready", 400)
+
+
+@pytest.mark.parametrize(("kind", "field"), [("highlights", "segment_length=5"), ("workout", "min_repetitions=3")])
+def test_the_calls_that_wait_answer_the_same(curl: Curl, video: Path, kind: str, field: str) -> None:
+    status, data = curl(f"/analyze/{kind}", "-F", f"video=@{video}", "-F", field)
+    assert status == 200, data
+    assert data["duration"] == pytest.approx(30.0, abs=0.2)
+    assert {"summary", "segments" if kind == "highlights" else "exercises"} <= set(data)
+
+
+def test_what_is_no_video_is_told_at_once(curl: Curl, tmp_path: Path) -> None:
+    wrong = tmp_path / "match.mp4"
+    wrong.write_bytes(b"GIF89a" + bytes(5000))
+    status, answer = curl("/analyze/highlights", "-F", f"video=@{wrong}")
+    assert (status, answer["type"]) == (415, "not_a_video")

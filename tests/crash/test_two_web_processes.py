@@ -1,0 +1,161 @@
+"""Two web processes that share nothing but PostgreSQL, Redis and a bucket serve one upload between them."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.support.places import SHARED_REDIS
+from tests.support.program import PROJECT_ROOT, Place, clean_environment, wait_for
+from tests.support.s3 import Bucket
+from tests.support.senders import SPEAKS, Sender, long_video, patch_headers
+from vodplatform.management.commands.up import free_port, web_child, worker_child
+from vodplatform.supervisor import Child, Supervisor
+
+pytestmark = pytest.mark.postgresql
+MIB = 1024**2
+HOST = "127.0.0.1"
+TAKE_IN_SECONDS = 60.0
+
+
+def host_of(folder: Path, child: Child, place: Place, bucket: Bucket) -> Supervisor:
+    """A host that runs one part of the program, with a data folder and a temporary folder of its own."""
+    assert SHARED_REDIS, "REDIS_URL is missing: give both, as scripts/test does"
+    (folder / "tmp").mkdir(parents=True)
+    variables = {
+        **place.environment,
+        **bucket.environment,
+        "PYTHONPATH": str(PROJECT_ROOT),
+        "SECRET_KEY": (place.data_dir / "secret.key").read_text().strip(),
+        "TMPDIR": str(folder / "tmp"),
+        "VOD_DATA_DIR": str(folder / "data"),
+    }
+    child.log = (folder / "log").open("ab")
+    return Supervisor([child], clean_environment(variables))
+
+
+@pytest.fixture
+def hosts(place: Place, s3: Bucket, tmp_path: Path) -> Iterator[tuple[Sender, Sender]]:
+    """A client for each of the two web processes; a worker runs on a third host."""
+    ports = [free_port(HOST, 0), free_port(HOST, 0)]
+    children = [*(web_child(HOST, port) for port in ports), worker_child(1)]
+    started = [host_of(tmp_path / f"host-{number}", child, place, s3) for number, child in enumerate(children)]
+    try:
+        for host in started:
+            host.start()
+        first, second = (Sender(f"http://{HOST}:{port}", place.key) for port in ports)
+        yield first, second
+    finally:
+        for host in reversed(started):
+            host.stop()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return long_video(tmp_path_factory.mktemp("source") / "match.mp4", 30 * MIB + 4321)
+
+
+def taken_in(sender: Sender, video: str) -> dict[str, Any]:
+    """A video as the API shows it once the job that takes it in has ended."""
+
+    def ended() -> bool:
+        job = sender.ask("GET", f"/api/v1/jobs/{shown()['job_id']}").json()
+        assert job["status"] in ("queued", "processing", "completed"), job
+        return bool(job["status"] == "completed")
+
+    def shown() -> dict[str, Any]:
+        answer = sender.ask("GET", f"/api/v1/library/{video}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    wait_for(ended, TAKE_IN_SECONDS, "a video that has been taken in")
+    assert shown()["status"] == "ready"
+    return shown()
+
+
+def fetched(sender: Sender, address: str) -> bytes:
+    """What a signed address gives to whoever has it, at this web process."""
+    answer = httpx.get(sender.address + address, follow_redirects=True, trust_env=False, timeout=30)
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def is_left(tmp_path: Path) -> list[Path]:
+    """Files that uploads have left on the hosts: all should be in the bucket."""
+    return [
+        path for path in tmp_path.glob("host-*/**/*")
+        if path.is_file() and {"media", "uploads", "tmp"} & set(path.relative_to(tmp_path).parts)
+    ]  # fmt: skip
+
+
+def stalled(sender: Sender, upload: str, offset: int, data: bytes, length: int) -> socket.socket:
+    """A PATCH of ``length`` bytes that stops after ``data``."""
+    place = urlsplit(sender.address)
+    words = {
+        "Host": place.netloc, "Authorization": f"Token {sender.key}", "Content-Length": str(length),
+        **patch_headers(offset),
+    }  # fmt: skip
+    head = "".join(f"{name}: {value}\r\n" for name, value in words.items())
+    line = socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=30)
+    line.sendall(f"PATCH {upload} HTTP/1.1\r\n{head}\r\n".encode() + data)
+    return line
+
+
+def test_upload_by_tus_goes_on_at_the_other_process(
+    hosts: tuple[Sender, Sender], source: Path, place: Place, s3: Bucket, tmp_path: Path
+) -> None:
+    content = source.read_bytes()
+    upload = hosts[0].begin_tus(len(content))
+    offset, turn = 0, 0
+    # Some fill a part of the multipart upload, some only its tail, which the other process goes on with.
+    for length in (1000, 9 * MIB, 3 * MIB + 1, 2 * MIB, 7 * MIB + 5):
+        sender, other = hosts[turn % 2], hosts[(turn + 1) % 2]
+        answer = sender.patch(upload, offset, content[offset : offset + length])
+        assert (answer.status_code, answer.headers["upload-offset"]) == (204, str(offset + length)), answer.text
+        offset, turn = offset + length, turn + 1
+        assert other.offset(upload) == offset
+        assert other.patch(upload, offset - 1, b"x").status_code == 409
+    # One process holds the upload when the other is asked for it: it lets go, and what it has taken counts.
+    with stalled(hosts[0], upload, offset, content[offset : offset + 4 * MIB], len(content) - offset) as line:
+        wait_for(lambda: place.query("SELECT lock_token FROM uploads_upload") != [(None,)], 10, "the lock")
+        kept = hosts[1].offset(upload)
+        assert b" 423 " in line.recv(4096).partition(b"\r\n")[0]
+    assert offset <= kept <= offset + 4 * MIB
+    offset = kept
+    answer = hosts[1].patch(upload, offset, content[offset:])
+    assert answer.status_code == 204, answer.text
+    done = hosts[0].ask("HEAD", upload, SPEAKS).headers
+    assert (done["upload-offset"], done["x-resource-id"]) == (str(len(content)), answer.headers["x-resource-id"])
+    video = taken_in(hosts[0], answer.headers["x-resource-id"])
+    assert fetched(hosts[0], video["video_url"]) == fetched(hosts[1], video["video_url"]) == content
+    assert s3.unfinished() == s3.keys("uploads/") == is_left(tmp_path) == []
+
+
+def test_upload_in_chunks_goes_on_at_the_other_process(
+    hosts: tuple[Sender, Sender], source: Path, s3: Bucket, tmp_path: Path
+) -> None:
+    content, chunk = source.read_bytes(), 5 * MIB
+    pieces = [content[start : start + chunk] for start in range(0, len(content), chunk)]
+    upload = hosts[0].begin_chunks(len(content), chunk)
+    for number in (3, 0, 6, 5, 1, 4, 2):
+        sender, other = hosts[number % 2], hosts[(number + 1) % 2]
+        assert number in sender.send_chunk(upload, number, pieces[number]).json()["uploaded_chunks"]
+        assert number in other.status(upload)["uploaded_chunks"]
+        assert other.send_chunk(upload, number, pieces[number]).status_code == 200
+        assert other.send_chunk(upload, number, pieces[number][::-1]).json()["type"] == "chunk_conflict"
+    answer = hosts[0].complete(upload)
+    assert answer.status_code == 200, answer.text
+    assert hosts[1].status(upload)["status"] == "completed"
+    assert hosts[1].complete(upload).json() == answer.json()
+    video = taken_in(hosts[1], answer.headers["x-resource-id"])
+    assert fetched(hosts[0], video["video_url"]) == fetched(hosts[1], video["video_url"]) == content
+    wait_for(
+        lambda: s3.unfinished() == s3.keys("uploads/") == is_left(tmp_path) == [], 10, "no file that is not needed"
+    )

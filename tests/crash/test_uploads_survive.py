@@ -1,0 +1,336 @@
+"""kill −9 of the web process during uploads by every door that can be gone on with, and of the worker after them.
+
+UPLOAD_TEST_MB says how large the files are, in megabytes: 60 by default, so that the suite stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import socket
+import struct
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import httpx
+import psutil
+import pytest
+from tusclient.client import TusClient
+
+from tests.support import node
+from tests.support.faults import faulty
+from tests.support.program import Place, Program, is_alive, manage, wait_for
+from tests.support.senders import TUS, Sender, long_video, patch_headers, sha256_of
+
+MIB = 1024**2
+SIZE = int(os.environ.get("UPLOAD_TEST_MB", "60")) * 10**6
+CHUNK = max(MIB, SIZE // 24)
+AT_ONCE = 4
+# When the web process is killed: somewhere in each of these shares of what is to be sent.
+KILLS = ((0.05, 0.3), (0.35, 0.6), (0.65, 0.8))
+# The head of a request, and what a form puts around a chunk.
+AROUND_BYTES = 1500
+SEND_SECONDS = 240.0
+START_SECONDS = 30.0
+TAKE_IN_SECONDS = 60.0
+RUNS_AGAIN_SECONDS = 30  # goals.md R1
+INGEST = ["-m", "media_app.av.ingest"]
+# Enough for the joining to be seen while it lasts, and how often it may be missed.
+JOINED_BYTES, JOINED_CHUNK, TRIES = 96 * MIB, 16 * MIB, 5
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is sent."""
+    return long_video(tmp_path_factory.mktemp("source") / "match.mp4", SIZE)
+
+
+def stored(place: Place, key: str) -> Path:
+    return place.data_dir / "media" / key
+
+
+def sender_of(program: Program) -> Sender:
+    return Sender(program.address, program.place.key)
+
+
+def taken_in(program: Program, video: str) -> str:
+    """The SHA-256 of a video's stored file, once it can be played and the program has noted the same."""
+
+    def found() -> tuple[str, str] | None:
+        [(status, digest, location)] = program.place.query(
+            "SELECT status, sha256, location FROM catalog_video WHERE id = ?", UUID(video)
+        )
+        assert status in ("processing", "ready")
+        return (digest, location) if status == "ready" and digest else None
+
+    noted, location = wait_for(found, TAKE_IN_SECONDS, "a video that is ready") or ("", "")
+    digest = sha256_of(stored(program.place, location))
+    assert digest == noted
+    return digest
+
+
+class Client:
+    """Sends a file, whatever breaks. amount: bytes that it means to send. at_stake: those that one kill may cost."""
+
+    amount = SIZE
+    at_stake = CHUNK
+
+    def send(self, program: Program, address: str, source: Path) -> str:
+        """Send ``source`` to the program at ``address``; returns the id of the video."""
+        raise NotImplementedError
+
+    def answered(self) -> set[int]:
+        """What has been sent and answered so far; none where the server keeps the count."""
+        return set()
+
+    def listed(self, program: Program) -> set[int]:
+        """The same, as the program says now."""
+        return set()
+
+
+class TusJsClient(Client):
+    """tus-js-client under node."""
+
+    def send(self, program: Program, address: str, source: Path) -> str:
+        argv = [node.program("node"), node.FOLDER / "upload.js", node.packages(), address + TUS, source, CHUNK]
+        done = subprocess.run(
+            [str(word) for word in argv], env={"PATH": os.environ["PATH"], "TOKEN": program.place.key},
+            capture_output=True, text=True, timeout=SEND_SECONDS, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        assert found["went_on"] >= len(KILLS)
+        return str(found["resource"])
+
+
+class Tuspy(Client):
+    """tuspy."""
+
+    def send(self, program: Program, address: str, source: Path) -> str:
+        client = TusClient(address + TUS, headers={"Authorization": f"Token {program.place.key}"})
+        uploader = client.uploader(
+            str(source), chunk_size=CHUNK, metadata={"filename": source.name}, retries=200, retry_delay=0.2
+        )
+        uploader.upload()
+        return str(uploader.request.response_headers["x-resource-id"])
+
+
+class Chunks(Client):
+    """The chunk protocol: each chunk twice, in any order, four at a time."""
+
+    amount = 2 * SIZE
+    at_stake = AT_ONCE * CHUNK
+
+    def __init__(self, rng: random.Random) -> None:
+        self.numbers = 2 * list(range(-(-SIZE // CHUNK)))
+        rng.shuffle(self.numbers)
+        self.kept: list[int] = []
+        self.upload = ""
+
+    def send(self, program: Program, address: str, source: Path) -> str:
+        sender = Sender(address, program.place.key)
+        self.upload = sender.begin_chunks(SIZE, CHUNK)
+
+        def send_one(number: int) -> None:
+            with source.open("rb") as file:
+                file.seek(number * CHUNK)
+                data = file.read(CHUNK)
+            while True:
+                with suppress(httpx.TransportError):
+                    answer = sender.send_chunk(self.upload, number, data)
+                    assert answer.status_code == 200, answer.text
+                    assert number in answer.json()["uploaded_chunks"]
+                    self.kept.append(number)
+                    return
+                wait_for(program.lives, START_SECONDS, "another web process")
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(send_one, self.numbers))
+        assert sender.status(self.upload)["remaining_chunks"] == []
+        first, second = sender.complete(self.upload), sender.complete(self.upload)
+        assert (first.status_code, first.json()) == (200, second.json()), first.text
+        assert first.json()["media_file_id"] == self.upload
+        return first.headers["x-resource-id"]
+
+    def answered(self) -> set[int]:
+        return set(self.kept)
+
+    def listed(self, program: Program) -> set[int]:
+        return set(sender_of(program).status(self.upload)["uploaded_chunks"])
+
+
+def survives(client: Client, program: Program, source: Path, rng: random.Random) -> None:
+    """Send the file while the web process is killed three times, and judge what has come of it."""
+    program.start()
+    shares = [rng.uniform(*share) for share in KILLS]
+    with faulty(program.address) as proxy, ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(client.send, program, proxy.url, source)
+        for share in shares:
+            web = wait_for(program.web, START_SECONDS)
+            assert web is not None
+            enough = share * client.amount
+            wait_for(lambda enough=enough: sending.done() or proxy.sent >= enough, SEND_SECONDS)  # type: ignore[misc]
+            answered = client.answered()
+            web.kill()
+            assert not sending.done(), sending.result()
+            wait_for(lambda web=web: not is_alive(web), 5)  # type: ignore[misc]
+            wait_for(program.lives, START_SECONDS, "another web process")
+            assert answered <= client.listed(program)
+        video = sending.result(SEND_SECONDS)
+        again = proxy.sent - client.amount
+    at = ", ".join(f"{share:.0%}" for share in shares)
+    print(
+        f"{type(client).__name__}: killed at {at}; {again} bytes beside those of the file, {client.at_stake} at stake"
+    )
+    assert again <= len(KILLS) * client.at_stake + AROUND_BYTES * len(proxy.requests)
+    assert taken_in(program, video) == sha256_of(source)
+    assert program.place.query("SELECT count(*) FROM catalog_video") == [(1,)]
+    assert '"level": "ERROR"' not in program.log.read_text()
+    program.end()
+
+
+def test_uploads_by_every_client_survive_three_kills_of_the_web_process(
+    new_place: Callable[[], Place], new_program: Callable[..., Program], source: Path
+) -> None:
+    seed = secrets.randbelow(100_000)
+    print(f"seed {seed}")
+    clients = [TusJsClient(), Tuspy(), Chunks(random.Random(seed))]
+    programs = [new_program(new_place()) for _ in clients]
+    # Side by side: after each kill the lock of who was killed has to run out.
+    with ThreadPoolExecutor(len(clients)) as pool:
+        stories = [
+            pool.submit(survives, client, program, source, random.Random(f"{seed} {number}"))
+            for number, (client, program) in enumerate(zip(clients, programs, strict=True))
+        ]
+    for story in stories:
+        story.result()
+
+
+def reset(line: socket.socket) -> None:
+    """End a connection as a host does that has died: with a reset, what it had still to send forgotten."""
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.close()
+
+
+def test_patch_that_is_cut_keeps_every_byte_that_had_arrived(program: Program, source: Path) -> None:
+    sender, content = sender_of(program), source.read_bytes()[: 12 * MIB + 345]
+    upload = sender.begin_tus(len(content))
+    [(key,)] = program.place.query("SELECT key FROM uploads_upload")
+    place = urlsplit(program.address)
+    for cut in (reset, socket.socket.close):
+        before = sender.offset(upload)
+        arrived = before + 4 * MIB + 6789
+        words = {
+            "Host": place.netloc, "Authorization": f"Token {sender.key}",
+            "Content-Length": str(len(content) - before), **patch_headers(before),
+        }  # fmt: skip
+        head = "".join(f"{name}: {value}\r\n" for name, value in words.items())
+        with socket.create_connection((str(place.hostname), int(place.port or 0))) as line:
+            line.sendall(f"PATCH {upload} HTTP/1.1\r\n{head}\r\n".encode() + content[before:arrived])
+            # A reset destroys what the process has not read yet: that has not arrived.
+            path = stored(program.place, key)
+            wait_for(lambda path=path, arrived=arrived: path.exists() and path.stat().st_size == arrived, 10)  # type: ignore[misc]
+            cut(line)
+        assert sender.offset(upload) == arrived
+    answer = sender.patch(upload, arrived, content[arrived:])
+    assert (answer.status_code, answer.headers["upload-offset"]) == (204, str(len(content)))
+    assert stored(program.place, key).read_bytes() == content
+
+
+def ingest_children(program: Program) -> list[psutil.Process]:
+    """The children that make pictures and renditions."""
+    found = []
+    for process in program.descendants():
+        with suppress(psutil.Error):
+            if process.cmdline()[1:3] == INGEST:
+                found.append(process)
+    return found
+
+
+def frozen_child(program: Program) -> psutil.Process:
+    """The child that makes the first picture, stopped in the middle of it."""
+
+    def caught() -> psutil.Process | None:
+        for process in ingest_children(program):
+            process.suspend()
+            return process
+        return None
+
+    process = wait_for(caught, 30, "a child at work")
+    assert process is not None
+    return process
+
+
+def frozen_joining(program: Program, source: Path) -> str:
+    """A video whose chunks are being joined by a worker that has been stopped in the middle of it: its id."""
+    sender, worker = sender_of(program), program.worker()
+    assert worker is not None
+    for _ in range(TRIES):
+        upload = sender.begin_chunks(JOINED_BYTES, JOINED_CHUNK)
+        with source.open("rb") as file:
+            for number in range(JOINED_BYTES // JOINED_CHUNK):
+                assert sender.send_chunk(upload, number, file.read(JOINED_CHUNK)).status_code == 200
+        [(given,)] = program.place.query("SELECT resource_id FROM uploads_upload WHERE id = ?", UUID(upload))
+        video = UUID(str(given))
+        folder = stored(program.place, f"videos/{video}")
+        assert sender.complete(upload).status_code == 200
+        wait_for(lambda folder=folder: folder.is_dir() and any(folder.iterdir()), 30, "the whole")  # type: ignore[misc]
+        worker.suspend()
+        [(location,)] = program.place.query("SELECT location FROM catalog_video WHERE id = ?", video)
+        if location == f"uploads/{upload}/":
+            return str(video)
+        # It was quicker: once more.
+        worker.resume()
+    raise AssertionError(f"the joining was missed {TRIES} times")
+
+
+def job_of(program: Program, video: str) -> str:
+    [(job,)] = program.place.query("SELECT job_id FROM catalog_video WHERE id = ?", UUID(video))
+    return str(UUID(str(job)))
+
+
+def orphans(place: Place) -> set[str]:
+    """Files of the store and folders of dead attempts that no row knows."""
+    known = {location for (location,) in place.query("SELECT location FROM catalog_video")}
+    for folder, files in place.query("SELECT folder, files FROM catalog_rendition"):
+        names: dict[str, Any] = json.loads(files) if isinstance(files, str) else files
+        known |= {folder + name for name in names.values()}
+    media, scratch = place.data_dir / "media", place.data_dir / "tmp"
+    there = {path.relative_to(media).as_posix() for path in media.rglob("*") if path.is_file()}
+    return (there - known) | {path.name for path in scratch.glob("job-*")}
+
+
+def test_taking_in_runs_again_and_leaves_nothing_when_its_worker_is_killed(program: Program, tmp_path: Path) -> None:
+    sender, place = sender_of(program), program.place
+    short, long = long_video(tmp_path / "short.mp4", MIB), long_video(tmp_path / "long.mp4", JOINED_BYTES)
+    wait_for(program.worker, START_SECONDS)
+    answer = sender.patch(sender.begin_tus(MIB), 0, short.read_bytes())
+    rendered = answer.headers["x-resource-id"]
+    child, worker = frozen_child(program), program.worker()
+    joined = frozen_joining(program, long)
+    assert worker is not None
+    worker.kill()
+    wait_for(lambda: not is_alive(child), 5, "the end of the worker's child")
+    for video, content in ((rendered, short), (joined, long)):
+        job = job_of(program, video)
+        wait_for(lambda job=job: place.events(job).count("processing") == 2, RUNS_AGAIN_SECONDS, "the second start")  # type: ignore[misc]
+        wait_for(lambda job=job: place.job(job)["status"] == "completed", TAKE_IN_SECONDS, "the end of the job")  # type: ignore[misc]
+        assert place.events(job) == ["queued", "processing", "crashed", "processing", "completed"]
+        assert place.job(job)["crashes"] == 1
+        assert taken_in(program, video) == sha256_of(content)
+        kinds = [kind for (kind,) in place.query("SELECT kind FROM catalog_rendition WHERE video_id = ?", UUID(video))]
+        assert sorted(kinds) == ["hls", "peaks", "poster", "sprite"]
+    for folder in (place.data_dir / "tmp").glob("job-*"):
+        # Scratch is kept for a minute after its last change.
+        os.utime(folder, (0, 0))
+    ended = manage("expire", "--data-dir", str(place.data_dir), environment=place.environment)
+    assert ended.returncode == 0, ended.stderr
+    assert orphans(place) == set()

@@ -1,0 +1,184 @@
+"""Catalogue videos at the byte doors: open to everybody while shown, to moderators while hidden, deleted to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from django.db.models.functions import Now
+
+from media_app.catalog.models import Place, Video, VideoStatus
+from media_app.delivery import urls
+from sessions_app.comparison.presentation import present_copies, present_session
+from tests.delivery.answers import refused
+from tests.delivery.made import of_kind
+from tests.support.factories import make_job, make_key, make_session
+from tests.support.sockets import ask
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Addresses = Callable[[], Any]
+
+
+@pytest.fixture
+def video(clip: Video) -> Video:
+    """The clip in the catalogue, shown."""
+    Video.objects.filter(pk=clip.pk).update(place=Place.CATALOGUE)
+    clip.refresh_from_db()
+    return clip
+
+
+async def to(video: Video, **fields: Any) -> Video:
+    """Change its row; returns it as it is then."""
+
+    def write() -> Video:
+        Video.objects.filter(pk=video.pk).update(**fields)
+        return Video.objects.get(pk=video.pk)
+
+    return await ask(write)
+
+
+async def addresses(video: Video) -> list[str]:
+    """Every kind of signed address there is, as made for the video as it stands."""
+
+    def make() -> list[str]:
+        row, poster = of_kind(video, "hls"), of_kind(video, "poster")
+        row.video = poster.video = video
+        folder = urls.hls_url(video).removesuffix(urls.MASTER)
+        return [
+            urls.stream_url(video), urls.hls_url(video), f"{folder}source/index.m3u8", f"{folder}source/media.mp4",
+            urls.rendition_url(row), urls.rendition_url(poster),
+        ]  # fmt: skip
+
+    return await ask(make)
+
+
+async def statuses(http: httpx.AsyncClient, found: list[str]) -> set[int]:
+    return {(await http.get(address)).status_code for address in found}
+
+
+async def key_of(user: User) -> dict[str, str]:
+    return {"Authorization": f"Token {await ask(make_key, user)}"}
+
+
+class TestSigned:
+    async def test_a_deleted_one_opens_to_nobody_until_it_is_restored(
+        self, http: httpx.AsyncClient, video: Video, moderator: User, admin_person: User, owner: User
+    ) -> None:
+        found = await addresses(video)
+        assert await statuses(http, found) == {200}
+        deleted = await to(video, deleted_at=Now())
+        assert await statuses(http, found) == {404}
+        assert await statuses(http, await addresses(deleted)) == {404}
+        for user in (moderator, admin_person, owner):
+            headers = await key_of(user)
+            for address in (f"{urls.STREAM_PREFIX}{video.pk}", f"/api/v1/media/optimized/{video.pk}"):
+                refused(await http.get(address, headers=headers), 404, "not_found")
+        await to(video, deleted_at=None)
+        assert await statuses(http, found) == {200}
+
+    async def test_what_was_made_for_everybody_ends_when_it_is_hidden(
+        self, http: httpx.AsyncClient, video: Video
+    ) -> None:
+        found = await addresses(video)
+        hidden = await to(video, is_hidden=True)
+        assert await statuses(http, found) == {404}
+        for_moderators = await addresses(hidden)
+        assert not set(found) & set(for_moderators)
+        assert await statuses(http, for_moderators) == {200}
+        # Shown again, both open it: nobody is thrown out in the middle.
+        await to(video, is_hidden=False)
+        assert await statuses(http, [*found, *for_moderators]) == {200}
+
+    async def test_so_it_does_when_it_is_not_ready_any_more(self, http: httpx.AsyncClient, video: Video) -> None:
+        """While another file takes its place only moderators see it."""
+        found = await addresses(video)
+        job = await ask(lambda: make_job(video.owner, "processing"))
+        changed = await to(video, status=VideoStatus.PROCESSING, job=job)
+        assert await statuses(http, found) == {404}
+        assert await statuses(http, await addresses(changed)) == {200}
+
+    async def test_a_private_one_is_as_hidden_as_ever(self, http: httpx.AsyncClient, clip: Video) -> None:
+        """The column means nothing there."""
+        found = await addresses(clip)
+        assert found == await addresses(await to(clip, is_hidden=True))
+        assert await statuses(http, found) == {200}
+
+    async def test_a_session_that_shows_it_is_no_way_around(
+        self, http: httpx.AsyncClient, video: Video, other: User
+    ) -> None:
+        """Whoever made a session of it, while it was shown, is no moderator."""
+
+        def shown() -> list[str]:
+            session = make_session(other, videos=[video])
+            copies = present_copies(session, other)[0]
+            return [
+                present_session(session)["vods"][0]["stream_url"], copies["stream_url"], copies["proxy_url"],
+            ]  # fmt: skip
+
+        assert await statuses(http, await ask(shown)) == {200}
+        await to(video, is_hidden=True)
+        assert await statuses(http, await ask(shown)) == {404}
+
+
+class TestOpen:
+    @pytest.fixture
+    def address(self, video: Video) -> str:
+        return f"{urls.STREAM_PREFIX}{video.pk}"
+
+    async def test_anybody_may_watch_what_is_shown(self, http: httpx.AsyncClient, address: str, other: User) -> None:
+        for headers in ({}, await key_of(other)):
+            response = await http.get(address, headers={**headers, "Range": "bytes=0-9"})
+            assert (response.status_code, len(response.content)) == (206, 10)
+            assert response.headers["cache-control"] == "private, no-cache"
+
+    async def test_where_the_catalogue_is_not_public_one_signs_in(
+        self, http: httpx.AsyncClient, address: str, other: User, settings: Any
+    ) -> None:
+        settings.PUBLIC_CATALOG = False
+        refused(await http.get(address), 401, "unauthenticated")
+        assert (await http.get(address, headers=await key_of(other))).status_code == 200
+
+    @pytest.mark.parametrize(
+        "fields", [{"is_hidden": True}, {"deleted_at": Now()}, {"status": VideoStatus.FAILED}, {"place": Place.LIBRARY}]
+    )
+    async def test_nobody_learns_of_what_is_not_shown(
+        self, http: httpx.AsyncClient, address: str, video: Video, other: User, fields: dict[str, Any]
+    ) -> None:
+        await to(video, **fields)
+        refused(await http.get(address), 401, "unauthenticated")
+        refused(await http.get(address, headers=await key_of(other)), 404, "not_found")
+
+    async def test_a_hidden_one_is_its_moderators(
+        self, http: httpx.AsyncClient, address: str, video: Video, moderator: User, owner: User
+    ) -> None:
+        await to(video, is_hidden=True)
+        assert (await http.get(address, headers=await key_of(moderator))).status_code == 200
+        # Who put it there is nobody special.
+        refused(await http.get(address, headers=await key_of(owner)), 404, "not_found")
+
+    async def test_a_token_that_does_not_hold_is_refused_all_the_same(
+        self, http: httpx.AsyncClient, address: str
+    ) -> None:
+        refused(await http.get(address, headers={"Authorization": "Token wrong"}), 401, "token_invalid")
+
+    async def test_device_choice_gives_it_too(
+        self, http: httpx.AsyncClient, address: str, video: Video, other: User, moderator: User
+    ) -> None:
+        wanted = f"/api/v1/media/optimized/{video.pk}"
+        body = (await http.get(wanted, headers=await key_of(other))).json()
+        assert (await http.get(body["streaming_url"])).status_code == 200
+        await to(video, is_hidden=True)
+        assert (await http.get(body["streaming_url"])).status_code == 404
+        refused(await http.get(wanted, headers=await key_of(other)), 404, "not_found")
+        body = (await http.get(wanted, headers=await key_of(moderator))).json()
+        assert (await http.get(body["streaming_url"])).status_code == 200
+
+
+async def test_one_without_a_file_is_not_ready(http: httpx.AsyncClient, video: Video, moderator: User) -> None:
+    await to(video, status=VideoStatus.UPLOADING, location="")
+    headers = await key_of(moderator)
+    refused(await http.get(f"{urls.STREAM_PREFIX}{video.pk}", headers=headers), 409, "video_not_ready")
+    refused(await http.get(f"/api/v1/media/optimized/{video.pk}", headers=headers), 409, "video_not_ready")

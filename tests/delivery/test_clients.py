@@ -1,0 +1,127 @@
+"""curl, PyAV and ffmpeg seek in a private file by its signed address, through a real server; nobody can without."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import imageio_ffmpeg
+import pytest
+from av.error import HTTPUnauthorizedError
+
+from media_app.catalog.models import Video
+from media_app.delivery import urls
+from tests.delivery.made import SECONDS, Made
+from tests.support import nginx
+from vodplatform.asgi import application
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Watched:
+    """The application; notes the status and the range of every answer."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, str]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def noting_send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                found = dict(message["headers"])
+                self.answers.append((message["status"], found.get(b"content-range", b"").decode()))
+            await send(message)
+
+        await application(scope, receive, noting_send)
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+@pytest.fixture
+def site(watched: Watched) -> Iterator[str]:
+    """Where the application is served."""
+    with nginx.served(watched) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def content(made: Made) -> bytes:
+    return made.original.read_bytes()
+
+
+def curl(*words: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["curl", "-sS", *words], capture_output=True, timeout=120, check=False)
+
+
+class TestCurl:
+    def test_it_reads_any_part(self, site: str, clip: Video, content: bytes) -> None:
+        address = site + urls.stream_url(clip)
+        assert curl(address).stdout == content
+        assert curl("-r", "1000-1999", address).stdout == content[1000:2000]
+        assert curl("-r", "-500", address).stdout == content[-500:]
+        assert curl("-r", "0-1,5-6", address).stdout == content
+
+    def test_it_goes_on_where_it_was_cut(self, site: str, clip: Video, content: bytes, tmp_path: Path) -> None:
+        part = tmp_path / "part.mp4"
+        part.write_bytes(content[:12_345])
+        assert curl("-C", "-", "-o", str(part), site + urls.stream_url(clip)).returncode == 0
+        assert part.read_bytes() == content
+
+    def test_it_saves_it_under_its_title(self, site: str, clip: Video, content: bytes, tmp_path: Path) -> None:
+        address = site + urls.stream_url(clip) + "&download=1"
+        assert curl("-OJ", "--output-dir", str(tmp_path), address).returncode == 0
+        assert (tmp_path / "A stored clip.mp4").read_bytes() == content
+
+    def test_without_the_signature_it_gets_nothing(self, site: str, clip: Video) -> None:
+        address = site + urls.stream_url(clip)
+        last = "A" if address[-1] != "A" else "B"
+        for wrong, status in ((address.partition("?")[0], 401), (address[:-1] + last, 404)):
+            done = curl("-w", "%{http_code}", "-o", "/dev/null", "-r", "0-9", wrong)
+            assert done.stdout.decode() == str(status)
+
+
+class TestFfmpeg:
+    def test_a_reader_of_the_container_jumps_to_its_index_and_to_a_moment(
+        self, site: str, clip: Video, content: bytes, watched: Watched
+    ) -> None:
+        """As ffprobe does; the index of this file stands at its end."""
+        assert content.index(b"moov") > len(content) / 2
+        with av.open(site + urls.stream_url(clip)) as container:
+            stream = container.streams.video[0]
+            assert (stream.width, stream.height) == (320, 180)
+            assert stream.duration is not None
+            assert float(stream.duration * stream.time_base) == pytest.approx(SECONDS, abs=0.1)
+            container.seek(int(5 / stream.time_base), stream=stream)
+            frame = next(container.decode(stream))
+            assert frame.pts * stream.time_base == pytest.approx(5, abs=0.6)
+        assert sum(status == 206 for status, _ in watched.answers) >= 2
+        assert any(not answer.startswith("bytes 0-") for _, answer in watched.answers)
+
+    def test_it_follows_a_ladder_to_a_moment(self, site: str, clip: Video) -> None:
+        with av.open(site + urls.hls_url(clip), options={"allowed_extensions": "ALL"}) as container:
+            stream = container.streams.video[0]
+            container.seek(7_000_000)
+            frame = next(container.decode(stream))
+            assert frame.time == pytest.approx(6, abs=1.1)
+            assert len(container.streams.audio) == 1
+
+    def test_it_cuts_out_of_it(self, site: str, clip: Video, tmp_path: Path) -> None:
+        done = subprocess.run(
+            [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-ss", "6", "-i", site + urls.stream_url(clip),
+             "-frames:v", "1", str(tmp_path / "frame.png")],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (tmp_path / "frame.png").stat().st_size > 100
+
+    def test_without_the_signature_it_opens_nothing(self, site: str, clip: Video) -> None:
+        with pytest.raises(HTTPUnauthorizedError):
+            av.open(site + urls.stream_url(clip).partition("?")[0])
+        master = urls.hls_url(clip).replace(urls.HLS_PREFIX, urls.HLS_PREFIX + "f")
+        with pytest.raises(av.error.HTTPNotFoundError):
+            av.open(site + master)

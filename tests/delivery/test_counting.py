@@ -1,0 +1,237 @@
+"""Who watches a catalogue video is noted beside the answer: each viewer once, when it begins, by user or address."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from media_app.catalog.models import Place, Video, VideoView
+from media_app.catalog.viewing import roll_up
+from media_app.delivery import counting, urls
+from tests.conftest import Library
+from tests.delivery.made import Made, stored_video
+from tests.support import s3
+from tests.support.factories import PASSWORD, make_key
+from tests.support.sockets import ask
+from tests.support.waiting import wait_until
+from vodplatform.accounts.models import User
+from vodplatform.asgi import application
+from vodplatform.base import signing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ADDRESS = "203.0.113.9"
+
+
+@pytest.fixture(autouse=True)
+def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is remembered of the test before."""
+    monkeypatch.setattr(counting, "_remembered", set())
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """The whole application, asked from an address of the net."""
+    async with client_from(ADDRESS) as client:
+        yield client
+
+
+def client_from(address: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(application, raise_app_exceptions=True, client=(address, 4000))
+    return httpx.AsyncClient(transport=transport, base_url="http://vod.example")
+
+
+@pytest.fixture
+def video(clip: Video) -> Video:
+    Video.objects.filter(pk=clip.pk).update(place=Place.CATALOGUE)
+    clip.refresh_from_db()
+    return clip
+
+
+async def viewers() -> list[str]:
+    """Who has been noted, once all is written."""
+    wait_until(lambda: counting._waiting == 0)
+    return await ask(lambda: sorted(VideoView.objects.values_list("viewer", flat=True)))
+
+
+@pytest.fixture
+def plain(video: Video) -> str:
+    """The address that stands open while the video is shown."""
+    return f"{urls.STREAM_PREFIX}{video.pk}"
+
+
+class TestWhatCounts:
+    @pytest.mark.parametrize("header", ["", "bytes=0-", "bytes=0-99", "bytes=0-1,5-6", "nonsense"])
+    async def test_what_begins_with_the_first_byte(self, http: httpx.AsyncClient, plain: str, header: str) -> None:
+        response = await http.get(plain, headers={"Range": header} if header else {})
+        assert response.status_code in (200, 206)
+        assert len(await viewers()) == 1
+
+    @pytest.mark.parametrize("header", ["bytes=1-", "bytes=-1", "bytes=500-600", "bytes=99999999-", "bytes=-0"])
+    async def test_seeking_does_not(self, http: httpx.AsyncClient, plain: str, header: str) -> None:
+        assert (await http.get(plain, headers={"Range": header})).status_code in (206, 416)
+        assert await viewers() == []
+
+    async def test_nor_what_sends_no_bytes(self, http: httpx.AsyncClient, plain: str, video: Video) -> None:
+        etag = (await http.head(plain)).headers["etag"]
+        for method, address, headers in (
+            ("HEAD", urls.stream_url(video), {}), ("GET", plain, {"If-None-Match": etag}),
+            ("GET", plain, {"If-Match": '"x"'}), ("POST", plain, {}), ("HEAD", urls.hls_url(video), {}),
+            ("GET", f"{plain}?sig=x", {}),
+        ):  # fmt: skip
+            assert (await http.request(method, address, headers=headers)).status_code in (200, 304, 404, 405, 412)
+        assert await viewers() == []
+
+    async def test_of_a_ladder_its_master_alone(self, http: httpx.AsyncClient, video: Video) -> None:
+        folder = urls.hls_url(video).removesuffix(urls.MASTER)
+        for name in ("source/index.m3u8", "source/media.mp4"):
+            assert (await http.get(folder + name)).status_code == 200
+        assert await viewers() == []
+        assert (await http.get(folder + urls.MASTER)).status_code == 200
+        assert len(await viewers()) == 1
+
+    async def test_private_videos_are_not_counted(self, http: httpx.AsyncClient, clip: Video) -> None:
+        for address in (urls.stream_url(clip), urls.hls_url(clip)):
+            assert (await http.get(address)).status_code == 200
+        assert await viewers() == []
+
+    async def test_where_nginx_sends_the_bytes(self, http: httpx.AsyncClient, plain: str, settings: Any) -> None:
+        settings.X_ACCEL_PREFIX = "/_media/"
+        response = await http.get(plain)
+        assert (response.status_code, "x-accel-redirect" in response.headers) == (200, True)
+        assert len(await viewers()) == 1
+
+    async def test_where_one_is_sent_on_to_the_bucket(
+        self, http: httpx.AsyncClient, s3_storage: s3.Bucket, owner: User, made: Made, tmp_path: Path
+    ) -> None:
+        video = await ask(lambda: stored_video(owner, made, tmp_path, place=Place.CATALOGUE))
+        assert (await http.get(urls.stream_url(video), headers={"Range": "bytes=7-"})).status_code == 302
+        assert await viewers() == []
+        assert (await http.get(urls.stream_url(video))).status_code == 302
+        assert len(await viewers()) == 1
+
+    async def test_a_reference_of_the_catalogue_counts_too(
+        self, http: httpx.AsyncClient, owner: User, library: Library
+    ) -> None:
+        from tests.support.factories import make_video
+
+        path = str(library.crew / "plain.mp4")
+        video = await ask(lambda: make_video(owner, location=path, place=Place.CATALOGUE))
+        assert (await http.get(urls.stream_url(video))).status_code == 200
+        assert len(await viewers()) == 1
+
+
+class TestWho:
+    async def test_a_user_by_whatever_opens_it(
+        self, http: httpx.AsyncClient, plain: str, video: Video, other: User
+    ) -> None:
+        """A page's player sends its cookie along with the signature."""
+
+        def sign_in() -> str:
+            client = Client()
+            assert client.login(username=other.username, password=PASSWORD)
+            return client.cookies["sessionid"].value
+
+        token = {"Authorization": f"Token {await ask(make_key, other)}"}
+        cookie = {"Cookie": f"sessionid={await ask(sign_in)}"}
+        for headers in (token, cookie):
+            for address in (plain, urls.stream_url(video), urls.hls_url(video)):
+                assert (await http.get(address, headers=headers)).status_code == 200
+        assert await viewers() == [str(other.pk)]
+
+    async def test_somebody_without_a_name_by_what_stands_for_the_address(
+        self, http: httpx.AsyncClient, plain: str, video: Video
+    ) -> None:
+        for address in (plain, urls.stream_url(video), urls.hls_url(video)):
+            await http.get(address, headers={"Authorization": "Token wrong"} if "sig" in address else {})
+        (viewer,) = await viewers()
+        assert viewer == signing.pseudonym(ADDRESS)
+        assert ADDRESS not in viewer
+
+    async def test_each_address_is_a_viewer_and_a_network_of_ipv6_is_one(self, plain: str) -> None:
+        for address in ("203.0.113.9", "203.0.113.10", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"):
+            async with client_from(address) as client:
+                assert (await client.get(plain)).status_code == 200
+        assert len(await viewers()) == 4
+
+    async def test_in_the_end_it_is_in_the_count(self, http: httpx.AsyncClient, plain: str, video: Video) -> None:
+        for _ in range(3):
+            await http.get(plain)
+        assert len(await viewers()) == 1
+        assert await ask(roll_up) == 1
+        assert (await ask(lambda: Video.objects.get(pk=video.pk))).view_count == 1
+
+
+class TestBeside:
+    async def test_the_answer_does_not_wait_for_it(
+        self, http: httpx.AsyncClient, plain: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gate = threading.Event()
+        real = counting.note_view
+
+        def slow(*arguments: Any) -> None:
+            assert gate.wait(20)
+            real(*arguments)
+
+        monkeypatch.setattr(counting, "note_view", slow)
+        try:
+            response = await asyncio.wait_for(http.get(plain), 10)
+            assert response.status_code == 200
+            assert await ask(VideoView.objects.count) == 0
+        finally:
+            gate.set()
+        assert len(await viewers()) == 1
+
+    async def test_a_database_that_is_away_costs_a_view_and_no_answer(
+        self, http: httpx.AsyncClient, plain: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = counting.note_view
+
+        def refuse(*arguments: object) -> None:
+            raise OperationalError("the database is away")
+
+        monkeypatch.setattr(counting, "note_view", refuse)
+        assert (await http.get(plain)).status_code == 200
+        assert await viewers() == []
+        monkeypatch.setattr(counting, "note_view", real)
+        assert (await http.get(plain)).status_code == 200
+        assert len(await viewers()) == 1
+
+    async def test_who_plays_in_a_loop_is_written_down_once(
+        self, http: httpx.AsyncClient, plain: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        noted = []
+        monkeypatch.setattr(counting, "note_view", lambda *arguments: noted.append(arguments))
+        for _ in range(5):
+            assert (await http.get(plain)).status_code == 200
+        await viewers()
+        assert len(noted) == 1
+        monkeypatch.setattr(counting, "_hour", 0)  # an hour later
+        await http.get(plain)
+        await viewers()
+        assert len(noted) == 2
+
+    async def test_a_flood_waits_in_no_endless_queue(self, plain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        gate, noted = threading.Event(), []
+
+        def slow(*arguments: Any) -> None:
+            assert gate.wait(20)
+            noted.append(arguments)
+
+        monkeypatch.setattr(counting, "note_view", slow)
+        monkeypatch.setattr(counting, "MOST_WAITING", 3)
+        try:
+            for number in range(8):
+                async with client_from(f"203.0.113.{number}") as client:
+                    assert (await client.get(plain)).status_code == 200
+        finally:
+            gate.set()
+        await viewers()
+        assert len(noted) == 3

@@ -1,0 +1,527 @@
+"""deploy/nginx.conf before the program: local files by X-Accel-Redirect, bodies as they come, JSON from nginx too."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from django.conf import settings as django_settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from media_app.catalog.models import Video, VideoSource
+from media_app.delivery import accel
+from media_app.delivery.urls import stream_url
+from tests.conftest import Library
+from tests.support import nginx
+from tests.support.factories import make_key, make_video
+from tests.support.waiting import wait_until
+from vodplatform.accounts.models import User
+from vodplatform.asgi import application
+from vodplatform.base.errors import ERROR_TYPES
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SIZE = 700_000
+NAMES = [
+    "plain.mp4", "two words.mp4", "per%20cent%2F.mp4", "a?b=c&d#e.mp4", "new\nline.mp4", "naïve Ünïcode 🎮.mp4",
+    "..dots...mp4", "quote\"'`.mp4", "semi;colon,comma.mp4", "back\\slash.mp4", "%00%0d%0a.mp4", "+plus+.mp4",
+    "\x01\x7f.mp4", "x" * 240 + ".mp4",
+]  # fmt: skip
+
+
+@pytest.fixture
+def front(tmp_path: Path, library: Library, settings: Any) -> Iterator[nginx.Nginx]:
+    """nginx before the program, which lets it send the files."""
+    settings.X_ACCEL_PREFIX = "/_media/"
+    media = Path(django_settings.MEDIA_ROOT)
+    media.mkdir(parents=True, exist_ok=True)
+    with nginx.served(application) as port, nginx.running(tmp_path / "n", port, media, library.crew) as running:
+        yield running
+
+
+@pytest.fixture
+def client(front: nginx.Nginx) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=front.url, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+def path(library: Library) -> Path:
+    path = library.crew / "bytes.mp4"
+    path.write_bytes(os.urandom(SIZE))
+    return path
+
+
+@pytest.fixture
+def signed(owner: User, path: Path) -> str:
+    return stream_url(make_video(owner, location=str(path), file_size=SIZE))
+
+
+def refused(response: httpx.Response, type: str) -> None:
+    """The one body, though nginx says it."""
+    assert response.status_code == ERROR_TYPES[type].status, response.text
+    body = response.json()
+    assert response.headers["content-type"] == "application/json"
+    assert (body["ok"], body["code"], body["type"]) == (False, response.status_code, type)
+    assert body["request_id"] == response.headers["x-request-id"] != ""
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert body["error"]
+
+
+class TestFiles:
+    def test_the_program_sends_a_header_and_nginx_the_bytes(
+        self, client: httpx.Client, signed: str, path: Path
+    ) -> None:
+        response = client.get(signed)
+        assert (response.status_code, response.content) == (200, path.read_bytes())
+        assert response.headers["server"] == "nginx"
+        assert response.headers["content-type"] == "video/mp4"
+        assert response.headers["cache-control"] == "private, max-age=3600"
+        assert response.headers["accept-ranges"] == "bytes"
+        assert "x-accel-redirect" not in response.headers
+
+    def test_the_bytes_do_not_pass_the_program(self, client: httpx.Client, signed: str, path: Path) -> None:
+        os.truncate(path, 200_000_000)
+        with client.stream("GET", signed) as response:
+            assert response.headers["content-length"] == "200000000"
+
+    @pytest.mark.parametrize(
+        ("header", "start", "stop"),
+        [
+            ("bytes=0-0", 0, 1), ("bytes=-500", SIZE - 500, SIZE), ("bytes=500-", 500, SIZE),
+            ("bytes=262143-262145", 262_143, 262_146), (f"bytes=0-{SIZE * 9}", 0, SIZE),
+        ],
+    )  # fmt: skip
+    def test_ranges(self, client: httpx.Client, signed: str, path: Path, header: str, start: int, stop: int) -> None:
+        response = client.get(signed, headers={"Range": header})
+        assert (response.status_code, response.content) == (206, path.read_bytes()[start:stop])
+        assert response.headers["content-range"] == f"bytes {start}-{stop - 1}/{SIZE}"
+
+    def test_several_ranges_are_the_whole_file(self, client: httpx.Client, signed: str, path: Path) -> None:
+        response = client.get(signed, headers={"Range": "bytes=0-1,5-6"})
+        assert (response.status_code, response.content) == (200, path.read_bytes())
+
+    def test_a_range_outside_is_416(self, client: httpx.Client, signed: str) -> None:
+        response = client.get(signed, headers={"Range": f"bytes={SIZE}-"})
+        refused(response, "range_not_satisfiable")
+        assert response.headers["content-range"] == f"bytes */{SIZE}"
+
+    def test_head(self, client: httpx.Client, signed: str) -> None:
+        for headers, status in (({}, 200), ({"Range": "bytes=0-9"}, 206)):
+            got, head = client.get(signed, headers=headers), client.head(signed, headers=headers)
+            assert (head.status_code, head.content) == (status, b"")
+            for name in ("content-length", "etag", "last-modified", "content-type", "accept-ranges"):
+                assert head.headers.get(name) == got.headers.get(name)
+
+    def test_what_is_known_is_not_sent_again(self, client: httpx.Client, signed: str) -> None:
+        whole = client.get(signed)
+        for headers in (
+            {"If-None-Match": whole.headers["etag"]}, {"If-Modified-Since": whole.headers["last-modified"]},
+        ):  # fmt: skip
+            assert client.get(signed, headers=headers).status_code == 304
+
+    def test_if_range_gives_the_part_only_of_the_same_file(self, client: httpx.Client, signed: str, path: Path) -> None:
+        whole = client.get(signed)
+        for known in (whole.headers["etag"], whole.headers["last-modified"]):
+            response = client.get(signed, headers={"Range": "bytes=0-9", "If-Range": known})
+            assert (response.status_code, response.content) == (206, path.read_bytes()[:10])
+        for unknown in ('"other"', formatdate(0, usegmt=True)):
+            response = client.get(signed, headers={"Range": "bytes=0-9", "If-Range": unknown})
+            assert (response.status_code, len(response.content)) == (200, SIZE)
+
+    def test_if_match_of_another_file_is_412(self, client: httpx.Client, signed: str) -> None:
+        refused(client.get(signed, headers={"If-Match": '"other"'}), "precondition_failed")
+
+    @pytest.mark.parametrize("name", NAMES, ids=ascii)
+    def test_any_name(self, client: httpx.Client, owner: User, library: Library, name: str) -> None:
+        (library.crew / name).write_bytes(name.encode())
+        video = make_video(owner, location=str(library.crew / name), title=name)
+        response = client.get(stream_url(video) + "&download=1")
+        assert (response.status_code, response.content) == (200, name.encode())
+        assert response.headers["content-disposition"].startswith('attachment; filename="')
+
+    def test_a_stored_file(self, client: httpx.Client, owner: User) -> None:
+        key = default_storage.save(f"videos/{uuid.uuid4()}/a b.mp4", ContentFile(b"stored bytes"))
+        video = make_video(owner, source=VideoSource.STORED, location=key)
+        assert client.get(stream_url(video), headers={"Range": "bytes=-5"}).content == b"bytes"
+
+    def test_it_can_never_act_as_a_page(self, client: httpx.Client, owner: User, library: Library) -> None:
+        page = library.crew / "page.html"
+        page.write_text("<script>alert(1)</script>")
+        video = make_video(owner, location=str(page), mime_type="text/html")
+        response = client.get(stream_url(video), headers={"X-Request-ID": "mine-1"})
+        assert response.headers["content-type"] == "application/octet-stream"
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in response.headers["content-security-policy"]
+        assert response.headers["x-frame-options"] == "DENY"
+        assert response.headers["x-request-id"] == "mine-1"
+        assert all(len(response.headers.get_list(name)) == 1 for name in response.headers)
+
+
+class TestPermission:
+    def test_without_a_signature_or_a_sign_in_it_is_401(self, client: httpx.Client, signed: str, owner: User) -> None:
+        address = signed.partition("?")[0]
+        refused(client.get(address), "unauthenticated")
+        headers = {"Authorization": f"Token {make_key(owner)}"}
+        assert client.get(address, headers=headers).status_code == 200
+
+    def test_a_changed_signature_is_404(self, client: httpx.Client, signed: str) -> None:
+        refused(client.get(signed[:-1] + ("A" if signed[-1] != "A" else "B")), "not_found")
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+    def test_nobody_reaches_the_internal_location(
+        self, client: httpx.Client, path: Path, signed: str, method: str
+    ) -> None:
+        inside = accel.internal_address(path)
+        assert client.get(signed).status_code == 200
+        for address in (
+            inside, inside.replace("/_media/", "//_media//"), "/api/../.." + inside, inside.replace("_", "%5f"),
+            "/_media/", "/_media/etc/passwd", inside + "?sig=1", inside + "/",
+        ):  # fmt: skip
+            response = client.request(method, address)
+            assert response.status_code == 404, address
+            assert path.read_bytes()[:100] not in response.content
+            if method == "GET":
+                assert response.json()["type"] == "not_found"
+
+    def test_a_header_of_the_caller_opens_nothing(self, client: httpx.Client, path: Path) -> None:
+        headers = {"X-Accel-Redirect": accel.internal_address(path)}
+        assert client.get("/health", headers=headers).json()["status"]
+
+    def test_a_file_that_goes_between_the_two_is_404(
+        self, client: httpx.Client, signed: str, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        take = accel.internal_address
+
+        def too_late(found: Path) -> str:
+            address = take(found)
+            path.unlink()
+            return address
+
+        monkeypatch.setattr(accel, "internal_address", too_late)
+        refused(client.get(signed), "not_found")
+
+    def test_a_link_put_there_between_the_two_is_not_followed(
+        self, client: httpx.Client, signed: str, path: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        take = accel.internal_address
+
+        def too_late(found: Path) -> str:
+            address = take(found)
+            path.unlink()
+            path.symlink_to(library.outside / "plain.mp4")
+            return address
+
+        monkeypatch.setattr(accel, "internal_address", too_late)
+        refused(client.get(signed), "not_found")
+
+    @pytest.mark.parametrize("what", ["file", "folder"])
+    def test_what_is_put_there_before_nginx_is_told_opens_nothing_of_another_group(
+        self, what: str, client: httpx.Client, owner: User, library: Library, settings: Any,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        """Two groups' folders under one location of nginx: the permission was looked at for one of them."""
+        ours, theirs = library.crew / "ours", library.crew / "theirs"
+        for folder, content in ((ours, b"ours"), (theirs, b"theirs")):
+            (folder / "deeper").mkdir(parents=True)
+            (folder / "deeper" / "a.mp4").write_bytes(content)
+        settings.LIBRARY_ROOTS = [(ours, frozenset({"crew"})), (theirs, frozenset({"others"}))]
+        video = make_video(owner, location=str(ours / "deeper" / "a.mp4"))
+        assert client.get(stream_url(video)).content == b"ours"
+        take = accel.internal_address
+
+        def swapped(found: Path) -> str:
+            (ours / "deeper").rename(ours / "moved")
+            if what == "folder":
+                (ours / "deeper").symlink_to(theirs / "deeper")
+            else:
+                (ours / "deeper").mkdir()
+                (ours / "deeper" / "a.mp4").symlink_to(theirs / "deeper" / "a.mp4")
+            return take(found)
+
+        monkeypatch.setattr(accel, "internal_address", swapped)
+        refused(client.get(stream_url(video)), "not_found")
+
+    @pytest.mark.parametrize("place", ["outside", "etc", "dots", "sibling"])
+    def test_a_folder_that_nginx_is_not_told_of_has_no_address(
+        self, place: str, client: httpx.Client, library: Library, settings: Any
+    ) -> None:
+        found = {
+            "outside": library.outside / "plain.mp4",
+            "etc": Path("/etc/passwd"),
+            "dots": library.crew / ".." / "outside" / "plain.mp4",
+            "sibling": library.crew.with_name("crew-2") / "plain.mp4",
+        }[place]
+        with pytest.raises(FileNotFoundError):
+            accel.internal_address(found)
+
+    def test_a_root_that_nginx_does_not_have_is_404(
+        self, client: httpx.Client, owner: User, library: Library, settings: Any
+    ) -> None:
+        settings.LIBRARY_ROOTS = [(library.outside, frozenset({"crew"}))]
+        video = make_video(owner, location=str(library.outside / "plain.mp4"))
+        refused(client.get(stream_url(video)), "not_found")
+
+
+def test_without_the_setting_the_program_sends_the_bytes(
+    client: httpx.Client, signed: str, path: Path, settings: Any
+) -> None:
+    settings.X_ACCEL_PREFIX = ""
+    response = client.get(signed, headers={"Range": "bytes=5-9"})
+    assert (response.status_code, response.content) == (206, path.read_bytes()[5:10])
+    assert response.headers["etag"].count("-") == 1
+
+
+class Recorder:
+    """An ASGI app that notes what comes of a body, as it comes."""
+
+    def __init__(self) -> None:
+        self.received = 0
+        self.ended = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                break
+            self.received += len(message.get("body", b""))
+            if not message.get("more_body"):
+                self.ended = True
+                break
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Iterator[tuple[nginx.Nginx, Recorder]]:
+    """nginx before something that notes bodies."""
+    recorder = Recorder()
+    with nginx.served(recorder) as port, nginx.running(tmp_path / "n", port, tmp_path / "m", tmp_path / "r") as running:
+        yield running, recorder
+
+
+class TestBodies:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/api/v1/uploads/tus/1", "/api/v1/uploads/tus/", "/api/v1/library", "/api/v1/uploads/7/chunk",
+            "/api/v1/challenge-videos/upload/7/chunk", "/videos-upload", "/videos-upload/",
+            "/functions/v1/videos-upload", "/api/v1/videos/7/file", "/api/v1/videos/7/thumbnail",
+        ],
+    )  # fmt: skip
+    def test_an_upload_is_passed_on_as_it_comes(self, path: str, recorded: tuple[nginx.Nginx, Recorder]) -> None:
+        front, recorder = recorded
+        with socket.create_connection(("127.0.0.1", front.port)) as connection:
+            head = f"PATCH {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 30000000\r\n\r\n"
+            connection.sendall(head.encode() + bytes(300_000))
+            wait_until(lambda: recorder.received >= 300_000)
+            assert not recorder.ended
+        # A cut is told at once, too: what has come until then is kept.
+        wait_until(lambda: recorder.received == 300_000)
+
+    def test_a_large_one_comes_through_whole(self, recorded: tuple[nginx.Nginx, Recorder]) -> None:
+        front, recorder = recorded
+        response = httpx.patch(f"{front.url}/api/v1/uploads/tus/1", content=bytes(60_000_000), timeout=30)
+        assert (response.status_code, recorder.received, recorder.ended) == (204, 60_000_000, True)
+
+    def test_elsewhere_a_large_one_is_refused_in_json(self, recorded: tuple[nginx.Nginx, Recorder]) -> None:
+        front, recorder = recorded
+        response = httpx.post(f"{front.url}/api/v1/me", content=bytes(4 * 1024**2 + 1))
+        refused(response, "too_large")
+        assert recorder.received == 0
+
+
+class Sender:
+    """An ASGI app that sends much, and notes how much it got rid of."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        length = [(b"content-length", b"200000000")]
+        await send({"type": "http.response.start", "status": 200, "headers": length})
+        for _ in range(2000):
+            await send({"type": "http.response.body", "body": bytes(100_000), "more_body": self.sent < 199_900_000})
+            self.sent += 100_000
+
+
+def test_bytes_on_their_way_out_are_not_gathered(tmp_path: Path) -> None:
+    """A player that reads slowly costs nginx neither memory nor disk; the program waits with the rest."""
+    sender = Sender()
+    with (
+        nginx.served(sender) as port,
+        nginx.running(tmp_path / "n", port, tmp_path / "m", tmp_path / "r") as front,
+        socket.create_connection(("127.0.0.1", front.port), timeout=10) as player,
+    ):
+        player.sendall(b"GET /api/v1/media/stream/1 HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert player.recv(1000)
+        wait_until(Steady(lambda: sender.sent))
+        assert 0 < sender.sent < 60_000_000
+        assert not [file for file in (front.folder / "proxy").rglob("*") if file.is_file()]
+
+
+class Steady:
+    """Whether a figure has been the same for a while."""
+
+    def __init__(self, read: Callable[[], int]) -> None:
+        self.read = read
+        self.last: list[int] = []
+
+    def __call__(self) -> bool:
+        self.last.append(self.read())
+        return len(self.last) > 60 and len(set(self.last[-60:])) == 1
+
+
+def certificate(folder: Path) -> Path:
+    """A file with a key and a certificate for loopback that it signs itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vod.example")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, SHA256())
+    )  # fmt: skip
+    path = folder / "vod.pem"
+    path.write_bytes(
+        made.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    return path
+
+
+def test_with_its_certificate_it_speaks_tls_and_says_so(tmp_path: Path) -> None:
+    """The program is told the truth about who asks and how, whatever the caller claims."""
+    told: dict[str, str] = {}
+
+    async def listen(scope: Any, receive: Any, send: Any) -> None:
+        told.update({name.decode(): value.decode() for name, value in scope["headers"]})
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    pem = certificate(tmp_path)
+    claims = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "8.8.8.8", "Host": "vod.example.org"}
+    with (
+        nginx.served(listen) as port,
+        nginx.running(tmp_path / "n", port, tmp_path / "m", tmp_path / "r", pem=pem) as front,
+    ):
+        response = httpx.get(f"{front.url}/api/v1/me", headers=claims, verify=ssl.create_default_context(cafile=pem))
+    assert response.status_code == 204
+    assert (told["x-forwarded-proto"], told["x-forwarded-for"]) == ("https", "127.0.0.1")
+    assert told["host"] == "vod.example.org"
+
+
+def logged(front: nginx.Nginx) -> str:
+    """All that nginx has written of requests; its settings, which stand beside it, are not."""
+    files = [file for file in front.folder.rglob("*") if file.is_file() and file.suffix not in (".conf", ".pid")]
+    assert front.folder / "site.log" in files
+    return "".join(file.read_text(errors="replace") for file in files)
+
+
+class TestFaults:
+    def test_a_program_that_is_down_is_told_in_json(self, tmp_path: Path) -> None:
+        with nginx.running(tmp_path / "n", nginx.free_port(), tmp_path / "m", tmp_path / "r") as front:
+            response = httpx.get(f"{front.url}/api/v1/me")
+        refused(response, "unavailable")
+        assert response.headers["retry-after"] == "5"
+
+    def test_what_is_no_request_is_told_in_json(self, recorded: tuple[nginx.Nginx, Recorder]) -> None:
+        front, _ = recorded
+        with socket.create_connection(("127.0.0.1", front.port), timeout=5) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
+            answer = connection.makefile("rb").read()
+        assert b"400 Bad Request" in answer
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"] == "bad_request"
+
+    def test_nothing_is_logged_of_addresses(self, recorded: tuple[nginx.Nginx, Recorder]) -> None:
+        front, _ = recorded
+        httpx.get(f"{front.url}/api/v1/media/stream/1?sig=secret")
+        assert "secret" not in logged(front)
+
+    def test_nor_when_the_program_is_down(self, tmp_path: Path) -> None:
+        with nginx.running(tmp_path / "n", nginx.free_port(), tmp_path / "m", tmp_path / "r") as front:
+            refused(httpx.get(f"{front.url}/api/v1/media/stream/1?sig=secret"), "unavailable")
+            refused(httpx.get(f"{front.url}/api/v1/media/hls/secret/1/master.m3u8"), "unavailable")
+            assert "secret" not in logged(front)
+
+    def test_nor_of_a_file_that_cannot_be_opened(
+        self, front: nginx.Nginx, client: httpx.Client, signed: str, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A socket put in the place of a video: to open it is a fault of the system, not one of those that are 404."""
+        take = accel.internal_address
+        with socket.socket(socket.AF_UNIX) as listening:
+
+            def too_late(found: Path) -> str:
+                address = take(found)
+                path.unlink()
+                listening.bind(str(path))
+                return address
+
+            monkeypatch.setattr(accel, "internal_address", too_late)
+            response = client.get(signed)
+        refused(response, "server_error")
+        assert signed.partition("?sig=")[2] not in logged(front)
+
+    @pytest.mark.parametrize(
+        ("line", "more", "type"),
+        [
+            ("TRACE / HTTP/1.1", "", "method_not_allowed"), ("GET / HTTP/3.0", "", "bad_request"),
+            ("POST /api/v1/me HTTP/1.1", "Transfer-Encoding: gzip\r\n", "bad_request"),
+            ("GET /" + "a" * 40_000 + " HTTP/1.1", "", "bad_request"),
+        ],
+        ids=["trace", "version", "encoding", "long"],
+    )  # fmt: skip
+    def test_what_nginx_refuses_itself_is_told_in_json(
+        self, recorded: tuple[nginx.Nginx, Recorder], line: str, more: str, type: str
+    ) -> None:
+        front, recorder = recorded
+        with socket.create_connection(("127.0.0.1", front.port), timeout=5) as connection:
+            connection.sendall(f"{line}\r\nHost: a\r\n{more}Connection: close\r\n\r\n".encode())
+            answer = connection.makefile("rb").read()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        status = ERROR_TYPES[type].status
+        assert head.startswith(f"HTTP/1.1 {status} ".encode())
+        assert b"Content-Type: application/json" in head
+        told = json.loads(body)
+        assert (told["ok"], told["code"], told["type"]) == (False, status, type)
+        assert (b"Allow: GET, HEAD" in head) == (type == "method_not_allowed")
+        assert not recorder.ended
+
+
+def test_the_address_is_percent_encoded(library: Library, settings: Any) -> None:
+    settings.X_ACCEL_PREFIX = "/_media/"
+    path = library.crew / "a b%\n?#ü.mp4"
+    path.write_bytes(b"")
+    assert accel.internal_address(path) == f"/_media{quote(str(library.crew))}/a%20b%25%0A%3F%23%C3%BC.mp4"
+
+
+def test_a_moved_media_folder_keeps_its_name(tmp_path: Path, settings: Any) -> None:
+    """The folder of the settings may be a link to another disk; nginx is told the name that the operator knows."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "a.mp4").write_bytes(b"")
+    (tmp_path / "media").symlink_to(tmp_path / "disk")
+    settings.X_ACCEL_PREFIX, settings.MEDIA_ROOT = "/_media/", tmp_path / "media"
+    assert accel.internal_address(tmp_path / "media" / "a.mp4") == f"/_media{tmp_path}/media/a.mp4"
+
+
+def test_a_video_of_nobody_has_no_address(owner: User, client: httpx.Client, signed: str) -> None:
+    Video.objects.all().delete()
+    refused(client.get(signed), "not_found")

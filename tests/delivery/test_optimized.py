@@ -1,0 +1,204 @@
+"""GET /api/v1/media/optimized/{id}: where a device plays a video from."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from media_app.catalog.models import Video, VideoSource, VideoStatus
+from media_app.delivery import urls
+from tests.delivery.test_cdn import pem_of, verify
+from tests.support import s3
+from tests.support.api import Api, refused
+from tests.support.factories import make_job, make_rendition, make_video
+from vodplatform.accounts.models import User
+from vodplatform.base import signing
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def video(owner: User) -> Video:
+    """A stored video that any browser plays."""
+    tracks = [{"codec": "aac", "sample_rate": 48_000, "channels": 2}]
+    return make_video(owner, source=VideoSource.STORED, location="videos/a/b.mp4", audio_tracks=tracks)
+
+
+def path(video: Video, query: str = "") -> str:
+    return f"/api/v1/media/optimized/{video.pk}{query}"
+
+
+def ask(api: Api, video: Video, query: str = "") -> dict[str, Any]:
+    response = api.get(path(video, query))
+    assert response.status_code == 200, response.content
+    body: dict[str, Any] = response.json()
+    assert set(body) == {
+        "streaming_url", "delivery_type", "supports_range", "global_delivery", "expires_at", "renditions",
+    }  # fmt: skip
+    assert body["supports_range"] is True
+    return body
+
+
+def seconds_left(body: dict[str, Any]) -> float:
+    return (datetime.fromisoformat(body["expires_at"]) - datetime.now(UTC)).total_seconds()
+
+
+class TestLocal:
+    def test_a_desktop_plays_the_file_itself(self, api: Api, video: Video) -> None:
+        body = ask(api, video)
+        assert (body["delivery_type"], body["global_delivery"]) == ("local_signed", False)
+        address, _, token = body["streaming_url"].partition("?sig=")
+        assert address == f"{urls.STREAM_PREFIX}{video.pk}"
+        ends = signing.verify(token, urls.STREAM, str(video.pk))
+        assert datetime.fromisoformat(body["expires_at"]).timestamp() == ends
+        assert body["renditions"] == []
+
+    @pytest.mark.parametrize("value", ["false", "0", "False"])
+    def test_without_a_signature_the_sign_in_opens_it(self, api: Api, video: Video, value: str) -> None:
+        body = ask(api, video, f"?prefer_signed={value}")
+        assert (body["delivery_type"], body["streaming_url"]) == ("local", f"{urls.STREAM_PREFIX}{video.pk}")
+        assert body["expires_at"] is None
+
+    @pytest.mark.parametrize(("query", "seconds"), [("", 7200), ("?expires_in=60", 60), ("?expires_in=86400", 86_400)])
+    def test_it_opens_as_long_as_was_asked(self, api: Api, video: Video, query: str, seconds: int) -> None:
+        assert seconds - 5 < seconds_left(ask(api, video, query)) <= seconds + signing.ROUND_SECONDS
+
+    def test_a_referenced_file_is_served_here(self, api: Api, owner: User) -> None:
+        assert ask(api, make_video(owner))["delivery_type"] == "local_signed"
+
+
+class TestDevices:
+    @pytest.mark.parametrize(
+        ("device", "kind"),
+        [
+            ("mobile", "hls"),
+            ("tablet", "hls"),
+            ("desktop", "local_signed"),
+            ("tv", "local_signed"),
+            ("", "local_signed"),
+        ],
+    )  # fmt: skip
+    def test_who_is_on_the_move_gets_the_ladder(self, api: Api, video: Video, device: str, kind: str) -> None:
+        make_rendition(video, "hls", "source")
+        body = ask(api, video, f"?device_type={device}")
+        assert body["delivery_type"] == kind
+        assert ("master.m3u8" in body["streaming_url"]) == (kind == "hls")
+
+    @pytest.mark.parametrize("device", ["mobile", "tablet", "desktop", "tv"])
+    def test_without_a_ladder_all_get_the_file(self, api: Api, video: Video, device: str) -> None:
+        assert ask(api, video, f"?device_type={device}")["delivery_type"] == "local_signed"
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"codec": "hevc"}, {"mime_type": "video/x-matroska"},
+            {"audio_tracks": [{"codec": "aac"}, {"codec": "ac3"}]},
+        ],
+    )  # fmt: skip
+    def test_what_no_browser_plays_is_given_as_a_ladder_or_a_proxy(
+        self, api: Api, video: Video, fields: dict[str, Any]
+    ) -> None:
+        Video.objects.filter(pk=video.pk).update(**fields)
+        assert ask(api, video)["delivery_type"] == "local_signed"
+        proxy = make_rendition(video, "proxy")
+        body = ask(api, video, "?prefer_signed=false")
+        assert (body["delivery_type"], body["expires_at"] is None) == ("local_signed", False)
+        assert body["streaming_url"].endswith(f"/{proxy.pk}/proxy.mp4")
+        make_rendition(video, "hls", "720")
+        assert ask(api, video, "?device_type=tv")["delivery_type"] == "hls"
+
+    def test_a_ladder_says_when_it_ends_and_what_is_in_it(self, api: Api, video: Video) -> None:
+        make_rendition(video, "hls", "720")
+        make_rendition(video, "poster")
+        body = ask(api, video, "?device_type=mobile&expires_in=3600&prefer_signed=false")
+        token = body["streaming_url"].removeprefix(urls.HLS_PREFIX).partition("/")[0]
+        assert datetime.fromisoformat(body["expires_at"]).timestamp() == signing.verify(token, urls.HLS, str(video.pk))
+        assert 3590 < seconds_left(body) <= 3600 + signing.ROUND_SECONDS
+        (rung,) = body["renditions"]
+        assert (rung["kind"], rung["name"], rung["height"]) == ("hls", "720", 720)
+        assert rung["url"].startswith(urls.HLS_PREFIX)
+
+
+class TestElsewhere:
+    @pytest.fixture(autouse=True)
+    def bucket(self, s3_storage: s3.Bucket) -> s3.Bucket:
+        return s3_storage
+
+    def test_on_s3_it_is_read_there(self, api: Api, video: Video, bucket: s3.Bucket) -> None:
+        bucket.client().put_object(Bucket=bucket.name, Key=video.location, Body=b"bytes")
+        body = ask(api, video, "?expires_in=600")
+        assert (body["delivery_type"], body["global_delivery"]) == ("s3_signed", False)
+        assert parse_qs(urlsplit(body["streaming_url"]).query)["X-Amz-Expires"] == ["600"]
+        assert s3.get(body["streaming_url"], {"Range": "bytes=1-2"})[::2] == (206, b"yt")
+        assert abs(seconds_left(body) - 600) < 5
+
+    def test_behind_a_cdn_it_is_read_there(self, api: Api, video: Video, settings: Any) -> None:
+        key = generate_private_key(65_537, 2048)
+        settings.CDN = {"base_url": "https://cdn.example.org", "key_pair_id": "K1", "private_key": pem_of(key)}
+        body = ask(api, video)
+        assert (body["delivery_type"], body["global_delivery"]) == ("cdn_signed", True)
+        verify(body["streaming_url"], key)
+        make_rendition(video, "hls", "source")
+        body = ask(api, video, "?device_type=mobile")
+        assert (body["delivery_type"], body["global_delivery"]) == ("hls", True)
+
+    def test_without_a_signature_it_is_reached_through_us(self, api: Api, video: Video) -> None:
+        assert ask(api, video, "?prefer_signed=false")["delivery_type"] == "local"
+
+    def test_a_proxy_is_read_there_too(self, api: Api, video: Video) -> None:
+        Video.objects.filter(pk=video.pk).update(codec="hevc")
+        proxy = make_rendition(video, "proxy")
+        body = ask(api, video)
+        assert body["delivery_type"] == "s3_signed"
+        assert f"{proxy.folder}proxy.mp4" in body["streaming_url"]
+
+    def test_a_referenced_file_is_served_here_all_the_same(self, api: Api, owner: User) -> None:
+        assert ask(api, make_video(owner))["delivery_type"] == "local_signed"
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "?device_type=watch", "?device_type=MOBILE", "?prefer_signed=maybe", "?expires_in=59", "?expires_in=86401",
+            "?expires_in=x", "?expires_in=-1", "?expires_in=1e3", "?expires_in=NaN",
+        ],
+    )  # fmt: skip
+    def test_a_bad_value_is_400(self, api: Api, video: Video, query: str) -> None:
+        refused(api.get(path(video, query)), 400, "invalid")
+
+    def test_somebody_elses_is_not_found(self, other_api: Api, moderator_api: Api, video: Video) -> None:
+        for client in (other_api, moderator_api):
+            refused(client.get(path(video)), 404, "not_found")
+            refused(client.get(path(video, "?device_type=watch")), 404, "not_found")
+
+    def test_admins_are_given_any(self, admin_api: Api, video: Video) -> None:
+        assert ask(admin_api, video)["delivery_type"] == "local_signed"
+
+    def test_nobody_is_asked_to_sign_in(self, anonymous: Api, video: Video) -> None:
+        refused(anonymous.get(path(video)), 401, "unauthenticated")
+
+    def test_an_unknown_one_is_not_found(self, api: Api) -> None:
+        refused(api.get(f"/api/v1/media/optimized/{uuid.uuid4()}"), 404, "not_found")
+        refused(api.get("/api/v1/media/optimized/none"), 404, "not_found")
+
+    def test_one_that_has_not_come_in_is_409(self, api: Api, owner: User, video: Video) -> None:
+        failed = make_job(owner, "failed", error={"type": "vod_unreadable", "message": "No."})
+        for fields in (
+            {"status": VideoStatus.UPLOADING}, {"status": VideoStatus.FAILED},
+            {"status": VideoStatus.PROCESSING, "job": failed}, {"status": VideoStatus.READY, "location": "uploads/1/"},
+        ):  # fmt: skip
+            Video.objects.filter(pk=video.pk).update(**fields)
+            refused(api.get(path(video)), 409, "video_not_ready")
+
+
+def test_it_asks_as_little_for_many_renditions(api: Api, video: Video, django_assert_max_num_queries: Any) -> None:
+    for number in range(6):
+        make_rendition(video, "hls", str(100 + number))
+    with django_assert_max_num_queries(6):
+        assert len(ask(api, video, "?device_type=mobile")["renditions"]) == 6

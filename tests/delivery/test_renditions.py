@@ -1,0 +1,144 @@
+"""GET|HEAD /api/v1/media/renditions/{token}/{rendition_id}/{name}: posters, sprites, peaks and proxies by signature."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import httpx
+import pytest
+
+from media_app.catalog.models import Rendition, Video
+from media_app.delivery import urls
+from tests.delivery.answers import harmless, refused
+from tests.delivery.made import Made, of_kind
+from tests.support.factories import make_key
+from tests.support.sockets import ask
+from vodplatform.accounts.models import User
+from vodplatform.base import signing
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def address(row: Rendition, name: str, token: str = "") -> str:
+    return f"{urls.RENDITION_PREFIX}{token or signing.sign(urls.RENDITION, str(row.pk))}/{row.pk}/{name}"
+
+
+@pytest.fixture
+async def poster(clip: Video) -> Rendition:
+    return await ask(of_kind, clip, "poster")
+
+
+class TestFiles:
+    @pytest.mark.parametrize(
+        ("kind", "name", "content_type"),
+        [
+            ("poster", "poster.jpg", "image/jpeg"), ("sprite", "sprite.vtt", "text/vtt; charset=utf-8"),
+            ("sprite", "sprite.jpg", "image/jpeg"), ("peaks", "peaks.json", "application/json"),
+            ("proxy", "proxy.mp4", "video/mp4"),
+        ],
+    )  # fmt: skip
+    async def test_each_is_what_was_made(
+        self, http: httpx.AsyncClient, clip: Video, made: Made, kind: str, name: str, content_type: str
+    ) -> None:
+        row = await ask(of_kind, clip, kind)
+        content = (made.folder / kind / name).read_bytes()
+        response = await http.get(address(row, name))
+        assert (response.status_code, response.content) == (200, content)
+        assert response.headers["content-type"] == content_type
+        assert response.headers["cache-control"] == "private, max-age=3600, immutable"
+        harmless(response)
+        part = await http.get(address(row, name), headers={"Range": "bytes=5-9"})
+        assert (part.status_code, part.content) == (206, content[5:10])
+        assert (await http.head(address(row, name))).headers["content-length"] == str(len(content))
+
+    async def test_the_pictures_of_a_sprite_inherit_its_signature(
+        self, http: httpx.AsyncClient, clip: Video, made: Made
+    ) -> None:
+        url = str(http.base_url) + urls.rendition_url(await ask(of_kind, clip, "sprite"))
+        text = (await http.get(url)).text
+        assert text.startswith("WEBVTT")
+        named = {cue.partition("#xywh=")[0] for cue in re.findall(r"\S+#xywh=\d+,\d+,\d+,\d+", text)}
+        assert named == {"sprite.jpg"}
+        picture = await http.get(urljoin(url, named.pop()))
+        assert picture.content == (made.folder / "sprite" / "sprite.jpg").read_bytes()
+
+    @pytest.mark.parametrize(
+        "name",
+        ["sprite.jpg", "other.jpg", "..%2fposter.jpg", "poster.jpg%00", "poster.html", "%00", "index.m3u8", "poster"],
+    )
+    async def test_there_is_nothing_else(self, http: httpx.AsyncClient, poster: Rendition, name: str) -> None:
+        refused(await http.get(address(poster, name)), 404, "not_found")
+
+    async def test_a_page_among_the_files_is_not_sent(
+        self, http: httpx.AsyncClient, poster: Rendition, settings: Any
+    ) -> None:
+        await ask(lambda: Rendition.objects.filter(pk=poster.pk).update(files={"image": "page.html"}))
+        Path(settings.MEDIA_ROOT, poster.folder, "page.html").write_text("<script>")
+        refused(await http.get(address(poster, "page.html")), 404, "not_found")
+
+    async def test_a_ladder_has_a_door_of_its_own(self, http: httpx.AsyncClient, clip: Video) -> None:
+        row = await ask(of_kind, clip, "hls")
+        refused(await http.get(address(row, "media.mp4")), 404, "not_found")
+
+    async def test_a_folder_that_leads_out_of_the_store_is_not_followed(
+        self, http: httpx.AsyncClient, poster: Rendition, settings: Any
+    ) -> None:
+        Path(settings.MEDIA_ROOT).with_name("poster.jpg").write_bytes(b"secret")
+        for folder in ("../", "/etc/", f"{settings.MEDIA_ROOT}/../"):
+            await ask(lambda folder=folder: Rendition.objects.filter(pk=poster.pk).update(folder=folder))
+            refused(await http.get(address(poster, "poster.jpg")), 404, "not_found")
+
+    async def test_a_link_out_of_the_store_is_not_followed(
+        self, http: httpx.AsyncClient, poster: Rendition, settings: Any, tmp_path: Path
+    ) -> None:
+        (tmp_path / "secret.jpg").write_bytes(b"secret")
+        path = Path(settings.MEDIA_ROOT, poster.folder, "poster.jpg")
+        path.unlink()
+        path.symlink_to(tmp_path / "secret.jpg")
+        refused(await http.get(address(poster, "poster.jpg")), 404, "not_found")
+
+    async def test_one_that_is_gone_is_not_found(
+        self, http: httpx.AsyncClient, poster: Rendition, settings: Any
+    ) -> None:
+        Path(settings.MEDIA_ROOT, poster.folder, "poster.jpg").unlink()
+        refused(await http.get(address(poster, "poster.jpg")), 404, "not_found")
+
+    @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+    async def test_other_methods_are_refused(self, http: httpx.AsyncClient, poster: Rendition, method: str) -> None:
+        refused(await http.request(method, address(poster, "poster.jpg")), 405, "method_not_allowed")
+
+
+class TestSignature:
+    async def test_to_have_signed_in_opens_nothing(
+        self, http: httpx.AsyncClient, poster: Rendition, owner: User, admin_person: User
+    ) -> None:
+        for user in (owner, admin_person):
+            headers = {"Authorization": f"Token {await ask(make_key, user)}"}
+            refused(await http.get(address(poster, "poster.jpg", "x"), headers=headers), 404, "not_found")
+
+    async def test_an_expired_one_is_gone(self, http: httpx.AsyncClient, poster: Rendition) -> None:
+        token = signing.sign(urls.RENDITION, str(poster.pk), seconds=60, now=time.time() - 100_000)
+        refused(await http.get(address(poster, "poster.jpg", token)), 410, "gone")
+
+    async def test_another_ones_is_not_found(self, http: httpx.AsyncClient, poster: Rendition, clip: Video) -> None:
+        peaks = await ask(of_kind, clip, "peaks")
+        for token in (
+            signing.sign(urls.RENDITION, str(peaks.pk)), signing.sign(urls.HLS, str(poster.pk)),
+            signing.sign(urls.RENDITION, str(poster.video_id)), signing.sign(urls.MADE, str(poster.pk)),
+        ):  # fmt: skip
+            refused(await http.get(address(poster, "poster.jpg", token)), 404, "not_found")
+
+    async def test_it_ends_with_the_rendition(self, http: httpx.AsyncClient, poster: Rendition, clip: Video) -> None:
+        url = address(poster, "poster.jpg")
+        await ask(clip.delete)
+        refused(await http.get(url), 404, "not_found")
+
+    async def test_an_unknown_one_is_not_found(self, http: httpx.AsyncClient) -> None:
+        nobody = str(uuid.uuid4())
+        url = f"{urls.RENDITION_PREFIX}{signing.sign(urls.RENDITION, nobody)}/{nobody}/poster.jpg"
+        refused(await http.get(url), 404, "not_found")

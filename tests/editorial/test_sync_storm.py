@@ -1,0 +1,25 @@
+"""Rounds of bad days for the reference client: whatever is lost, doubled, closed, copied or full, no word that a store
+has kept is lost, and all end with the same bytes. Its server is a small one of the script's own; against the program
+itself is test_sync_convergence."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.node import modules, program
+
+pytestmark = pytest.mark.pure
+ROUNDS = 300
+SECONDS = 600
+
+
+@pytest.mark.parametrize("first", [1, 3_029])
+def test_no_word_that_was_kept_is_lost(tmp_path: Path, first: int) -> None:
+    folder = modules(tmp_path / "node", "storm.js")
+    argv = [program("node"), "storm.js", str(first), str(ROUNDS)]
+    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=True)
+    assert json.loads(done.stdout) == {"lost": [], "apart": []}

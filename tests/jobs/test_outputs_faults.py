@@ -1,0 +1,185 @@
+"""What jobs store, on an S3 that is away: rows change all the same, jobs are tried again, and leftovers are swept."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from jobs_app import outputs, services
+from jobs_app.models import Job
+from jobs_app.running import run_lane
+from tests.comparison.test_align import BOX, stand_in
+from tests.comparison.test_timer_preview import ECHO
+from tests.conftest import Library
+from tests.support.api import BASE, Api, refused
+from tests.support.factories import make_job, make_session, make_video
+from tests.support.s3 import Bucket, storage_of
+from vodplatform.accounts.models import User
+from vodplatform.base import logs
+from vodplatform.base.storage import StoreFull, StoreUnavailable
+from vodplatform.management.commands import expire
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
+PATIENCE = 0.25  # seconds that the impatient store waits
+
+
+@pytest.fixture
+def bucket(s3: Bucket, settings: Any) -> Bucket:
+    """The storage, which waits a quarter of a second where the settings' own waits ten."""
+    storage = storage_of(
+        s3.environment, connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1}
+    )
+    settings.STORAGES = {**settings.STORAGES, "default": storage}
+    return s3
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """The named events of this process, as the log has them."""
+    found: list[tuple[str, dict[str, Any]]] = []
+
+    def hear(name: str, **data: Any) -> None:
+        found.append((name, data))
+
+    monkeypatch.setattr(outputs, "event", hear)
+    monkeypatch.setattr(expire, "event", hear)
+    monkeypatch.setattr(logs, "event", hear)
+    yield found
+
+
+def put(job: Job) -> str:
+    return outputs.store(job.pk, uuid.uuid4(), "a.jpg", b"picture")
+
+
+class TestDeleting:
+    def test_a_job_is_deleted_and_its_files_are_swept_later(
+        self, api: Api, owner: User, bucket: Bucket, events: list[tuple[str, dict[str, Any]]]
+    ) -> None:
+        job = make_job(owner, "completed")
+        key = put(job)
+        bucket.faults.answer_503()
+        assert api.delete(f"/api/v1/jobs/{job.pk}").status_code == 204
+        assert not Job.objects.filter(pk=job.pk).exists()
+        (left,) = [data for name, data in events if name == "outputs.left"]
+        assert left["folder"] == f"jobs/{job.pk}"
+        assert bucket.keys() == [key]
+        bucket.faults.heal()
+        assert (outputs.sweep(), bucket.keys()) == (1, [])
+
+    def test_so_is_one_that_is_deleted_with_its_session(self, owner: User, bucket: Bucket) -> None:
+        job = make_job(owner, "failed")
+        put(job)
+        bucket.faults.hang()
+        services.delete(job)
+        assert not Job.objects.exists()
+
+    def test_what_asks_the_storage_itself_says_that_it_is_away(self, bucket: Bucket) -> None:
+        job = Job(pk=uuid.uuid4())
+        put(job)
+        bucket.faults.answer_503()
+        for call in (
+            lambda: outputs.delete_folder("previews/comp-1"), lambda: outputs.keep("previews/comp-1/a", b"a"),
+            lambda: outputs.sweep_job(job.pk), outputs.sweep, lambda: put(job),
+        ):  # fmt: skip
+            with pytest.raises(StoreUnavailable):
+                call()
+
+
+class TestRunning:
+    def queue(self, owner: User, kind: str) -> Job:
+        return make_job(owner, kind=kind, lane="test", params={})
+
+    def test_a_kind_that_stores_is_tried_again(self, owner: User, bucket: Bucket) -> None:
+        job = self.queue(owner, "test.store")
+        bucket.faults.answer_503()
+        run_lane("test")
+        job.refresh_from_db()
+        assert (job.status, job.retries, job.crashes) == ("waiting", 1, 0)
+        bucket.faults.heal()
+        Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
+        services.go_on(job.pk)
+        run_lane("test")
+        job.refresh_from_db()
+        assert (job.status, bucket.keys()) == ("completed", [job.result["key"]])
+
+    def test_one_whose_retries_are_used_up_says_why(self, owner: User, bucket: Bucket) -> None:
+        job = self.queue(owner, "test.store")
+        Job.objects.filter(pk=job.pk).update(retries=100)
+        bucket.faults.answer_503()
+        run_lane("test")
+        job.refresh_from_db()
+        assert (job.status, job.error["type"]) == ("failed", "unavailable")
+
+    def test_a_full_disk_is_told_as_one(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(*arguments: object, **options: object) -> str:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(outputs.default_storage, "save", full)
+        with pytest.raises(StoreFull):
+            put(Job(pk=uuid.uuid4()))
+        job = self.queue(owner, "test.store")
+        Job.objects.filter(pk=job.pk).update(retries=100)
+        run_lane("test")
+        job.refresh_from_db()
+        assert (job.status, job.error["type"]) == ("failed", "disk_full")
+
+    def test_what_a_failed_attempt_stored_may_stay_for_a_while(
+        self, owner: User, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, events: list[tuple[str, dict[str, Any]]]
+    ) -> None:
+        """The storage goes away between what the attempt stored and its end."""
+        job = self.queue(owner, "test.half")
+        keep = outputs.keep
+
+        def keep_and_lose(key: str, content: bytes) -> str:
+            found = keep(key, content)
+            bucket.faults.answer_503()
+            return found
+
+        monkeypatch.setattr(outputs, "keep", keep_and_lose)
+        run_lane("test")
+        job.refresh_from_db()
+        assert (job.status, job.error["type"]) == ("failed", "no_timer")
+        assert [name for name, _ in events].count("outputs.left") == 1
+        assert len(bucket.keys()) == 1
+
+
+class TestExpire:
+    def test_old_previews_go_from_a_bucket_too(self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+        outputs.keep("previews/comp-1/x/a.jpg", b"old")
+        call_command("expire")
+        assert bucket.keys() == ["previews/comp-1/x/a.jpg"]
+
+        class Later(datetime):
+            @classmethod
+            def now(cls, tz: Any = None) -> Any:
+                return datetime.now(UTC) + timedelta(hours=2)
+
+        monkeypatch.setattr(expire, "datetime", Later)
+        call_command("expire")
+        assert bucket.keys() == []
+
+    def test_a_storage_that_is_away_is_named(self, bucket: Bucket, events: list[tuple[str, dict[str, Any]]]) -> None:
+        outputs.keep("previews/comp-1/x/a.jpg", b"old")
+        bucket.faults.answer_503()
+        with pytest.raises(CommandError, match="storage does not answer"):
+            call_command("expire")
+        assert "cleanup.left" in [name for name, _ in events]
+
+
+def test_a_timer_preview_on_a_storage_that_is_away_is_503(
+    api: Api, owner: User, library: Library, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, ECHO)
+    videos = [make_video(owner, duration=5, location=str(library.crew / name)) for name in ("plain.mp4", "other.mp4")]
+    session = make_session(owner, videos=videos)
+    bucket.faults.answer_503()
+    path = f"{BASE}/{session.session_id}/timer-preview"
+    refused(api.send("POST", path, {"roi": BOX}, fails=True), 503, "unavailable")
+    assert api.delete(f"{BASE}/{session.session_id}").status_code == 200

@@ -1,0 +1,186 @@
+"""The page /jobs without a browser: whose jobs it shows, what can be done with each, its pieces, and its queries."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from jobs_app.kinds import icon_of, label_of, registry
+from jobs_app.models import Job, JobStatus
+from jobs_app.pages import GROUPS, PER_PAGE, STATUSES
+from tests.support.factories import make_alignment, make_job, make_session
+from vodplatform.accounts.models import User
+from vodplatform.settings.environment import PROJECT_ROOT
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def browser(client: Client, owner: User) -> Client:
+    client.force_login(owner)
+    return client
+
+
+def shown(client: Client, address: str = "/jobs") -> str:
+    response = client.get(address)
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def ids(page: str) -> list[str]:
+    return re.findall(r'data-job="([^"]+)"', page)
+
+
+def actions(page: str, job: Job) -> set[str]:
+    row = page.split(f'id="job-{job.pk}"')[1].split("</li>", maxsplit=1)[0]
+    return set(re.findall(r'data-act="(\w+)"', row))
+
+
+def test_a_stranger_is_sent_to_the_sign_in(client: Client) -> None:
+    response = client.get("/jobs")
+    assert (response.status_code, response["Location"]) == (302, "/login?next=/jobs")
+
+
+@pytest.mark.parametrize("part", ["list", "rows", "other"])
+def test_a_piece_is_refused_to_a_stranger_without_a_redirect(client: Client, part: str) -> None:
+    response = client.get(f"/jobs?part={part}")
+    assert (response.status_code, response.json()["type"]) == (401, "unauthenticated")
+
+
+def test_jobs_come_newest_first_and_only_ones_own(browser: Client, owner: User, other: User) -> None:
+    old = make_job(owner, created_at=Now() - timedelta(hours=1))
+    new = make_job(owner)
+    make_job(other)
+    assert ids(shown(browser)) == [str(new.pk), str(old.pk)]
+
+
+def test_an_admin_sees_everybodys_with_their_owners(client: Client, admin_person: User, owner: User) -> None:
+    job = make_job(owner)
+    client.force_login(admin_person)
+    page = shown(client)
+    assert ids(page) == [str(job.pk)]
+    assert "of owner," in page
+
+
+def test_a_row_of_somebody_else_is_left_out_of_the_rows_asked_for(browser: Client, owner: User, other: User) -> None:
+    own, foreign = make_job(owner), make_job(other)
+    assert ids(shown(browser, f"/jobs?part=rows&id={own.pk}&id={foreign.pk}")) == [str(own.pk)]
+
+
+def test_an_id_that_is_none_is_a_bad_request(browser: Client) -> None:
+    response = browser.get("/jobs?part=rows&id=7")
+    assert (response.status_code, response.json()["type"]) == (400, "bad_request")
+
+
+def test_every_status_has_a_word_an_icon_that_exists_and_one_group() -> None:
+    icons = (PROJECT_ROOT / "static" / "icons.svg").read_text()
+    assert set(STATUSES) == set(JobStatus.values)
+    for icon, word, _ in STATUSES.values():
+        assert f'id="i-{icon}"' in icons
+        assert word
+    groups = [statuses for name, (_, statuses) in GROUPS.items() if name]
+    assert sorted(status for statuses in groups for status in statuses) == sorted(JobStatus.values)
+
+
+def test_every_kind_of_the_program_has_a_label_and_an_icon_that_exists() -> None:
+    icons = (PROJECT_ROOT / "static" / "icons.svg").read_text()
+    for name in registry():
+        assert label_of(name) != name, f"{name} has no label"
+        assert f'id="i-{icon_of(name)}"' in icons
+
+
+@pytest.mark.parametrize(("show", "count"), [("", 8), ("live", 4), ("failed", 1), ("finished", 3), ("nonsense", 8)])
+def test_it_can_be_narrowed_by_status(browser: Client, owner: User, show: str, count: int) -> None:
+    for status in JobStatus.values:
+        make_job(owner, status)
+    assert len(ids(shown(browser, f"/jobs?show={show}"))) == count
+
+
+def test_it_can_be_narrowed_by_kind(browser: Client, owner: User, kinds: None) -> None:
+    make_job(owner)
+    echo = make_job(owner, kind="test.echo")
+    assert ids(shown(browser, "/jobs?kind=test.echo")) == [str(echo.pk)]
+
+
+@pytest.mark.parametrize(
+    ("status", "can"),
+    [
+        ("queued", {"cancel"}), ("processing", {"cancel"}), ("waiting", {"cancel"}), ("paused", {"resume", "cancel"}),
+        ("completed", {"delete"}), ("failed", {"retry", "delete"}), ("cancelled", {"retry", "delete"}),
+        ("expired", {"delete"}),
+    ],
+)  # fmt: skip
+def test_each_status_offers_what_it_can_be_asked_for(browser: Client, owner: User, status: str, can: set[str]) -> None:
+    job = make_job(owner, status)
+    assert actions(shown(browser), job) == can
+
+
+@pytest.mark.parametrize("status", ["queued", "processing", "waiting"])
+def test_only_a_kind_with_checkpoints_offers_a_pause(browser: Client, owner: User, kinds: None, status: str) -> None:
+    pausable = next(name for name, kind in registry().items() if kind.pausable and name.startswith("test."))
+    job, plain = make_job(owner, status, kind=pausable), make_job(owner, status, kind="test.echo")
+    page = shown(browser)
+    assert "pause" in actions(page, job)
+    assert "pause" not in actions(page, plain)
+
+
+def test_a_job_that_a_session_shows_has_a_link_and_is_not_deleted_alone(browser: Client, owner: User) -> None:
+    session = make_session(owner, name="Match 2041, round 7")
+    job = make_alignment(session).job
+    page = shown(browser)
+    assert f'<a href="/compare/{session.session_id}?setup">Align Match 2041, round 7</a>' in page
+    assert "delete" not in actions(page, job)
+
+
+def test_a_failure_says_why_and_what_to_do(browser: Client, owner: User) -> None:
+    error = {"type": "out_of_memory", "message": "It needed more than 2 GB <b>."}
+    job = make_job(owner, "failed", error=error, message="x")
+    page = shown(browser)
+    assert "It needed more than 2 GB &lt;b&gt;." in page
+    assert "Try a smaller video." in page
+    assert f"job {job.pk}" in page
+
+
+def test_a_job_beyond_the_limit_is_said_to_take_turns(browser: Client, owner: User) -> None:
+    make_job(owner, "queued", admitted=False)
+    assert "Taking turns" in shown(browser)
+
+
+def test_a_queued_job_takes_turns_too_while_the_tiers_limit_runs(browser: Client, owner: User) -> None:
+    make_job(owner, "queued")
+    assert "Taking turns" not in shown(browser)
+    for _ in range(2):
+        make_job(owner, "processing")
+    page = shown(browser)
+    assert "Taking turns" in page
+    assert "2 of your 2 places are taken" in page
+    assert "2 running" in page
+
+
+def test_a_page_past_the_end_is_the_last_one(browser: Client, owner: User) -> None:
+    for _ in range(PER_PAGE + 1):
+        make_job(owner)
+    assert len(ids(shown(browser))) == PER_PAGE
+    assert len(ids(shown(browser, "/jobs?page=2"))) == 1
+    assert ids(shown(browser, "/jobs?page=99")) == ids(shown(browser, "/jobs?page=2"))
+
+
+def test_fifty_jobs_take_as_many_queries_as_one(browser: Client, owner: User) -> None:
+    make_alignment(make_session(owner))
+    with CaptureQueriesContext(connection) as one:
+        shown(browser)
+    for _ in range(PER_PAGE - 1):
+        make_alignment(make_session(owner))
+    with CaptureQueriesContext(connection) as fifty:
+        assert len(ids(shown(browser))) == PER_PAGE
+    assert len(fifty) == len(one)
+
+
+def test_nothing_but_reading_is_allowed(browser: Client) -> None:
+    assert browser.post("/jobs").status_code == 405

@@ -1,0 +1,346 @@
+"""What a review of the engine proved to be wrong, each held by a test: races, starvation, and ends that were lost."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+from django.db import connections, transaction
+from django.db.models.functions import Now
+
+from jobs_app import actors, admission, leases, outputs, running, services, upkeep
+from jobs_app.kinds import JobKind, registry
+from jobs_app.models import Job, JobStatus
+from jobs_app.running import run_lane
+from sessions_app.comparison.services import delete_session
+from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
+from tests.support.waiting import wait_until
+from vodplatform.accounts.models import User
+from vodplatform.base import publish
+from vodplatform.base.errors import DomainError
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
+SURROGATE = "a\udc80b"
+
+
+@pytest.fixture
+def one_at_a_time(kinds: None, settings: Any) -> None:
+    settings.JOB_LANES = {**settings.JOB_LANES, "test": 1}
+
+
+def again(job: Job) -> Job:
+    job.refresh_from_db()
+    return job
+
+
+@contextmanager
+def beside(work: Callable[[], object]) -> Iterator[list[BaseException]]:
+    """Run ``work`` in a thread of its own beside the block; yields what it raised."""
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as exc:
+            faults.append(exc)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield faults
+    finally:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+class TestTurns:
+    def test_two_who_ask_one_at_a_time_do_not_starve_a_third(self) -> None:
+        anna, ben, cleo = (make_user(name) for name in ("anna", "ben", "cleo"))
+        for user in (anna, anna, ben, cleo):
+            services.enqueue("test.echo", user, {})
+        order = []
+        for _ in range(12):
+            job = leases.claim("test", "w")
+            order.append(job.owner.username)
+            for user in (ben, cleo):
+                if not Job.objects.live().filter(owner=user).exists():
+                    services.enqueue("test.echo", user, {})
+            leases.complete(lease_of(job), {})
+        assert order.count("anna") == 2, order
+
+    def test_an_idle_moment_gives_nobody_all_the_turns(self) -> None:
+        anna, ben = make_user("anna"), make_user("ben")
+        for _ in range(20):
+            services.enqueue("test.echo", anna, {})
+        for _ in range(10):
+            leases.complete(lease_of(leases.claim("test", "w")), {})
+        for _ in range(8):
+            services.enqueue("test.echo", ben, {})
+        order = []
+        for _ in range(8):
+            job = leases.claim("test", "w")
+            order.append(job.owner.username)
+            leases.complete(lease_of(job), {})
+        assert 3 <= order.count("anna") <= 5, order
+
+
+class TestPlaces:
+    def test_admission_gets_round_to_everybody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(admission, "ADMISSION_BATCH", 3)
+        for _ in range(7):
+            Job.objects.create(kind="test.echo", lane="test", owner=make_user(), admitted=False)
+        last = None
+        for _ in range(4):
+            last = admission.admit_all(last)
+        assert not Job.objects.filter(admitted=False).exists()
+
+    @pytest.mark.postgresql
+    def test_two_that_end_together_let_two_in(self, owner: User) -> None:
+        for _ in range(4):
+            services.enqueue("test.echo", owner, {})
+        first, second = (leases.claim("test", "w") for _ in range(2))
+        done, go = threading.Event(), threading.Event()
+
+        def slowly() -> None:
+            with transaction.atomic():
+                leases.complete(lease_of(first), {})
+                done.set()
+                go.wait(1.0)
+
+        with beside(slowly) as faults:
+            assert done.wait(10)
+            leases.complete(lease_of(second), {})
+            go.set()
+        assert faults == []
+        assert Job.objects.filter(status="queued", admitted=True).count() == 2
+
+    @pytest.mark.postgresql
+    def test_an_enqueue_beside_the_last_ends_is_let_in(self, owner: User) -> None:
+        for _ in range(2):
+            services.enqueue("test.echo", owner, {})
+        running_jobs = [leases.claim("test", "w") for _ in range(2)]
+        queued = threading.Event()
+
+        def slowly() -> None:
+            with transaction.atomic():
+                services.enqueue("test.echo", owner, {})
+                queued.set()
+                threading.Event().wait(0.5)
+
+        with beside(slowly) as faults:
+            assert queued.wait(10)
+            for job in running_jobs:
+                leases.complete(lease_of(job), {})
+        assert faults == []
+        assert Job.objects.filter(status="queued", admitted=True).count() == 1
+
+    @pytest.mark.postgresql
+    def test_claims_that_meet_two_full_owners_do_not_wait_for_each_other(
+        self, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 9, "align": 9, "third": 9}
+        anna, ben = make_user(), make_user()
+        for user in (anna, ben):
+            for _ in range(2):
+                make_job(user, "processing", kind="test.echo", lane="third")
+        for lane, users in (("test", (anna, ben)), ("align", (ben, anna))):
+            for turn, user in enumerate(users):
+                make_job(user, kind="test.echo", lane=lane, turn=turn)
+        real, met, seen = leases._try_lock, threading.Barrier(2, timeout=5), threading.local()
+
+        def together(space: int, name: bytes) -> bool:
+            found = real(space, name)
+            if not getattr(seen, "once", False):
+                seen.once = True
+                met.wait()
+            return found
+
+        monkeypatch.setattr(leases, "_try_lock", together)
+        with (
+            beside(lambda: leases.claim("test", "w", look_first=False)) as one,
+            beside(lambda: leases.claim("align", "w", look_first=False)) as two,
+        ):
+            pass
+        assert one + two == []
+
+
+class TestAlone:
+    def test_a_process_emptied_for_a_job_that_is_gone_goes_on(self) -> None:
+        here = running.Room()
+        make_job(make_user(), kind="test.echo", lane="align")
+        assert here.take("align", look_first=True)
+        make_job(make_user(), kind="test.echo", lane="test", crashes=2)
+        assert here.take("test", look_first=True) is None
+        leases.complete(lease_of(leases.claim("test", "another process")), {})
+        make_job(make_user(), kind="test.echo", lane="test")
+        assert here.take("test", look_first=True) is not None
+
+    def test_one_emptied_in_vain_takes_from_the_lane_that_woke_it(self) -> None:
+        here = running.Room()
+        here._drained_for = "test"
+        make_job(make_user(), kind="test.echo", lane="align")
+        assert here.take("align", look_first=True) is not None
+
+
+class TestEnds:
+    def run(self, owner: User, monkeypatch: pytest.MonkeyPatch, handler: Callable[[Any], Any]) -> Job:
+        monkeypatch.setitem(registry(), "test.odd", JobKind("test.odd", "test", handler))
+        job = make_job(owner, kind="test.odd", lane="test", params={})
+        run_lane("test")
+        return again(job)
+
+    def test_a_result_that_is_no_json_fails_the_job(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        job = self.run(owner, monkeypatch, lambda context: {"id": uuid.uuid4()})
+        assert (job.status, job.error["type"]) == ("failed", "server_error")
+
+    def test_a_state_that_is_no_json_fails_the_job(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        def wait(context: running.JobContext) -> None:
+            context.wait({"id": uuid.uuid4()}, seconds=1, deadline_seconds=9, message="w")
+
+        assert self.run(owner, monkeypatch, wait).status == "failed"
+
+    @pytest.mark.parametrize("text", ["a\x00b", SURROGATE, "x" * 100_000])
+    def test_any_text_can_be_the_reason(self, owner: User, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+        def refuse(context: running.JobContext) -> None:
+            raise running.JobFailed("no_timer", text)
+
+        job = self.run(owner, monkeypatch, refuse)
+        assert (job.status, job.error["type"], job.crashes) == ("failed", "no_timer", 0)
+
+    @pytest.mark.parametrize("text", ["a\x00b", SURROGATE])
+    def test_any_text_can_be_the_progress(self, owner: User, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+        assert self.run(owner, monkeypatch, lambda c: c.progress(3, text) or {}).status == "completed"
+
+    def test_what_a_new_attempt_stores_is_not_swept_with_the_old(
+        self, owner: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = make_job(owner, "failed", kind="test.echo", lane="test")
+        real = outputs._files
+
+        def meanwhile(prefix: str) -> Iterator[str]:
+            monkeypatch.setattr(outputs, "_files", real)
+            found = list(real(prefix))
+            services.retry(Job.objects.get(pk=job.pk))
+            attempt = leases.claim("test", "w")
+            key = outputs.store(attempt.pk, attempt.lease_token, "out.txt", b"made")
+            leases.complete(lease_of(attempt), {"key": key})
+            return iter(found)
+
+        monkeypatch.setattr(outputs, "_files", meanwhile)
+        outputs.sweep_job(job.pk)
+        assert default_storage.exists(again(job).result["key"])
+
+    def test_a_job_of_a_lane_that_is_gone_ends(self, owner: User) -> None:
+        job = make_job(owner, kind="test.echo", lane="gone")
+        assert upkeep.fail_homeless() == 1
+        assert (again(job).status, job.error["type"]) == ("failed", "unknown_kind")
+
+    def test_a_deleted_session_takes_its_jobs_out_of_the_lists(
+        self, owner: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[tuple[str, dict[str, Any]]] = []
+        monkeypatch.setattr(publish, "_send", lambda group, event: sent.append((group, event)))
+        session = make_session(owner)
+        job = make_alignment(session, "queued").job
+        delete_session(session)
+        assert (f"job.{job.pk}", {"type": "watch.gone"}) in sent
+        gone = {"type": "watch.message", "message": {"type": "gone", "id": str(job.pk)}}
+        assert (f"jobs.of.{owner.pk}", gone) in sent
+
+    @pytest.mark.postgresql
+    def test_deleting_a_session_beside_the_end_of_its_jobs_does_not_deadlock(self, owner: User) -> None:
+        session = make_session(owner)
+        jobs = [make_alignment(session, "processing").job for _ in range(2)]
+        make_job(owner, admitted=False)
+        last = max(jobs, key=lambda job: job.pk)
+        lease, written = lease_of(last), threading.Event()
+
+        def complete_slowly() -> None:
+            with transaction.atomic():
+                Job.objects.select_for_update().get(pk=last.pk)
+                written.set()
+                threading.Event().wait(0.5)
+                leases.complete(lease, {"proposals": [], "refused": []})
+
+        with beside(complete_slowly) as faults:
+            assert written.wait(10)
+            delete_session(session)
+        assert faults == []
+        assert not Job.objects.filter(pk__in=[job.pk for job in jobs]).exists()
+
+
+class TestRetry:
+    @pytest.mark.parametrize("now", [s for s in JobStatus.values if s not in ("failed", "cancelled")])
+    def test_who_read_the_job_before_it_changed_changes_nothing(self, owner: User, now: str) -> None:
+        job = make_job(owner, now, kind="test.steps", lane="test", checkpoint={"step": 3})
+        stale = Job.objects.get(pk=job.pk)
+        stale.status = JobStatus.CANCELLED
+        before = Job.objects.filter(pk=job.pk).values().get()
+        with pytest.raises(DomainError):
+            services.retry(stale)
+        assert Job.objects.filter(pk=job.pk).values().get() == before
+
+
+class TestLeases:
+    def test_a_database_that_hangs_stops_the_job_all_the_same(
+        self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.JOB_LEASE_SECONDS, settings.JOB_RENEW_SECONDS, settings.JOB_CONTROL_SECONDS = 0.5, 0.1, 0.05
+        go = threading.Event()
+        monkeypatch.setattr(leases, "renew", lambda tokens: go.wait(20))
+        monkeypatch.setattr(running, "sweep", lambda: None)
+        context = running.JobContext(make_job(owner, "processing", kind="test.echo", lane="test"))
+        keeper = running.LeaseKeeper()
+        with keeper.keep(context):
+            keeper.start()
+            try:
+                wait_until(lambda: context.stop_reason() is not None)
+            finally:
+                go.set()
+        keeper.stop()
+        assert keeper.join(10)
+
+    def test_after_trouble_nobody_is_taken_over_before_all_could_renew(
+        self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job = make_job(owner, "processing", kind="test.echo", lane="test", lease_until=Now() - timedelta(seconds=1))
+        monkeypatch.setattr(actors, "wake", lambda lane: None)
+        keeper = running.LeaseKeeper()
+        monkeypatch.setattr(running, "keeper", keeper)
+        running.sweep()
+        assert again(job).status == "processing"
+        keeper._trouble_at -= 2 * settings.JOB_RENEW_SECONDS + 1
+        running.sweep()
+        assert again(job).status == "queued"
+
+    def test_what_heard_nothing_of_the_end_is_given_back(self, owner: User) -> None:
+        job = make_job(owner, "processing", kind="test.echo", lane="test")
+        keeper = running.LeaseKeeper()
+        with keeper.keep(running.JobContext(again(job))):
+            keeper.give_back_all()
+        assert (again(job).status, job.attempt, job.crashes) == ("queued", 0, 0)
+
+    def test_a_broker_that_fails_is_left_alone_for_a_while(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[str] = []
+
+        def refuse(lane: str) -> None:
+            asked.append(lane)
+            raise OSError("no answer")
+
+        monkeypatch.setattr(actors.work_lane, "send", refuse)
+        monkeypatch.setattr(actors, "_silent_until", 0.0)
+        for lane in ("a", "b", "c"):
+            actors.wake(lane)
+        assert asked == ["a"]
+        monkeypatch.setattr(actors, "_silent_until", 0.0)
+        actors.wake("d")
+        assert asked == ["a", "d"]

@@ -1,0 +1,148 @@
+"""What nobody asks for: unreferenced outputs, old jobs and left scratch folders go; a chore is done by one process."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.db.models.functions import Now
+
+from jobs_app import leases, outputs, services, upkeep
+from jobs_app.models import Chore, Job, JobEvent, JobQuerySet
+from jobs_app.running import run_lane
+from tests.support.factories import lease_of, make_alignment, make_job, make_session
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
+
+
+@pytest.fixture(autouse=True)
+def _empty_storage() -> None:
+    """Without what other tests have stored."""
+    outputs.delete_folder(outputs.ROOT)
+
+
+def put(job_id: object, name: str, attempt: uuid.UUID | None = None) -> str:
+    return default_storage.save(f"jobs/{job_id}/{(attempt or uuid.uuid4()).hex}/{name}", ContentFile(b"made"))
+
+
+class TestReaping:
+    def test_who_had_to_wait_for_the_database_lets_the_living_go_first(self, owner: User, settings: Any) -> None:
+        job = make_job(owner, "processing", lease_until=Now() - timedelta(seconds=1))
+        settings.JOB_RENEW_SECONDS = 0  # any wait is too long
+        assert upkeep.reap() == 0
+        settings.JOB_RENEW_SECONDS = 60
+        assert upkeep.reap() == 1
+        job.refresh_from_db()
+        assert job.crashes == 1
+
+    def test_a_lease_renewed_meanwhile_is_not_taken_away(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        job = make_job(owner, "processing", kind="test.echo", lane="test", lease_until=Now() - timedelta(seconds=1))
+        late = list(Job.objects.lease_expired())
+        leases.renew([lease_of(job).token])
+        monkeypatch.setattr(JobQuerySet, "lease_expired", lambda self: late)
+        assert upkeep.reap() == 0
+        job.refresh_from_db()
+        assert (job.status, job.crashes) == ("processing", 0)
+
+
+class TestOutputs:
+    def test_what_an_ended_job_does_not_point_at_goes(self, owner: User) -> None:
+        job = make_job(owner, "completed")
+        kept, lost, second = put(job.pk, "a.jpg"), put(job.pk, "a.jpg"), put(job.pk, "b.jpg")
+        Job.objects.filter(pk=job.pk).update(result={"list": [{"deep": kept}]})
+        assert outputs.sweep() == 2
+        assert [default_storage.exists(key) for key in (kept, lost, second)] == [True, False, False]
+
+    @pytest.mark.parametrize("status", ["queued", "processing", "waiting", "paused"])
+    def test_a_live_jobs_outputs_are_left_alone(self, owner: User, status: str) -> None:
+        key = put(make_job(owner, status).pk, "half.jpg")
+        assert outputs.sweep() == 0
+        assert default_storage.exists(key)
+
+    @pytest.mark.parametrize("status", ["failed", "cancelled"])
+    def test_a_failed_job_keeps_none(self, owner: User, status: str) -> None:
+        put(make_job(owner, status).pk, "half.jpg")
+        assert outputs.sweep() == 1
+
+    def test_those_of_a_job_that_is_gone_go(self, owner: User) -> None:
+        key = put(uuid.uuid4(), "a.jpg")
+        assert outputs.sweep() == 1
+        assert not default_storage.exists(key)
+
+    def test_what_is_no_jobs_folder_is_left_alone(self) -> None:
+        key = default_storage.save("jobs/notes/readme.txt", ContentFile(b"mine"))
+        assert outputs.sweep() == 0
+        assert default_storage.exists(key)
+        default_storage.delete(key)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_an_attempt_that_fails_takes_its_outputs_with_it_at_once(self, owner: User) -> None:
+        job = services.enqueue("test.half", owner, {})
+        run_lane("test")
+        job.refresh_from_db()
+        assert job.status == "failed"
+        assert list(outputs._files(f"jobs/{job.pk}")) == []
+
+    def test_the_command_does_it_too(self, owner: User) -> None:
+        key = put(make_job(owner, "failed").pk, "half.jpg")
+        call_command("expire", verbosity=0)
+        assert not default_storage.exists(key)
+
+
+class TestPurge:
+    def old(self, job: Job, days: float) -> Job:
+        Job.objects.filter(pk=job.pk).update(finished_at=Now() - timedelta(days=days))
+        return job
+
+    @pytest.mark.django_db(transaction=True)
+    def test_old_ended_jobs_go_with_their_events_and_outputs(self, owner: User, settings: Any) -> None:
+        settings.JOB_RETENTION_DAYS = 30
+        old = self.old(make_job(owner, "completed"), 31)
+        young, live = self.old(make_job(owner, "completed"), 29), make_job(owner)
+        JobEvent.objects.create(job=old, name="completed")
+        key = put(old.pk, "a.jpg")
+        assert upkeep.purge() == 1
+        assert set(Job.objects.values_list("pk", flat=True)) == {young.pk, live.pk}
+        assert not JobEvent.objects.exists()
+        assert not default_storage.exists(key)
+
+    def test_one_that_a_session_shows_stays(self, owner: User) -> None:
+        job = self.old(make_alignment(make_session(owner)).job, 400)
+        other = self.old(make_job(owner, "failed"), 400)
+        assert upkeep.purge() == 1
+        assert Job.objects.filter(pk=job.pk).exists()
+        assert not Job.objects.filter(pk=other.pk).exists()
+
+
+class TestScratch:
+    def folder(self, name: str, age: float = 3600) -> Path:
+        path = Path(django_settings.DATA_DIR) / "tmp" / name
+        path.mkdir(parents=True, exist_ok=True)
+        (path / "frame.png").write_bytes(b"x")
+        moment = path.stat().st_mtime - age
+        os.utime(path, (moment, moment))
+        return path
+
+    def test_a_dead_attempts_folder_goes_and_a_running_ones_stays(self, owner: User) -> None:
+        token = lease_of(make_job(owner, "processing")).token
+        running, dead = self.folder(f"job-{token.hex}-a"), self.folder(f"job-{uuid.uuid4().hex}-a")
+        young, foreign = self.folder(f"job-{uuid.uuid4().hex}-b", 5), self.folder("notes")
+        assert upkeep.sweep_scratch() == 1
+        assert [path.exists() for path in (running, dead, young, foreign)] == [True, False, True, True]
+
+
+class TestChores:
+    def test_one_process_does_it_until_it_is_due_again(self) -> None:
+        assert [upkeep.take_chore("sweep", 3600) for _ in range(3)] == [True, False, False]
+        assert upkeep.take_chore("other", 3600)
+        Chore.objects.filter(name="sweep").update(due_at=Now() - timedelta(seconds=1))
+        assert [upkeep.take_chore("sweep", 3600) for _ in range(2)] == [True, False]

@@ -1,0 +1,161 @@
+"""GET /api/v1/library."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from jobs_app.models import JobStatus
+from media_app.catalog.models import Rendition, Video, VideoSource, VideoStatus
+from tests.support.api import Api, refused
+from tests.support.factories import make_job, make_key, make_user, make_video
+from vodplatform.accounts.models import Role, User
+
+pytestmark = pytest.mark.django_db
+URL = "/api/v1/library"
+# Contract section 4: what every video has, and what one of the library has besides.
+FIELDS = {
+    "id", "title", "description", "file_path", "thumbnail_path", "video_url", "thumbnail_url", "duration",
+    "duration_exact", "file_size", "mime_type", "status", "vector_clock", "last_modified_by", "version", "tags",
+    "category", "is_featured", "is_hidden", "view_count", "created_at", "updated_at", "deleted_at",
+    "poster_url", "sprite_vtt_url", "peaks_url", "renditions",
+}  # fmt: skip
+
+
+def titles(api: Api, query: str = "") -> list[str]:
+    response = api.get(f"{URL}?{query}")
+    assert response.status_code == 200, response.content
+    return [video["title"] for video in response.json()["videos"]]
+
+
+def test_a_video_has_the_fields_of_the_contract(api: Api, owner: User) -> None:
+    video = make_video(owner, title="Round 7", duration=12.6, tags=["ranked"])
+    body = api.get(URL).json()
+    assert body["pagination"] == {"page": 1, "limit": 20, "total": 1, "totalPages": 1}
+    row = body["videos"][0]
+    assert set(row) >= FIELDS
+    assert (row["id"], row["title"], row["tags"], row["status"]) == (str(video.pk), "Round 7", ["ranked"], "ready")
+    assert (row["duration"], row["duration_exact"], row["version"], row["vector_clock"]) == (13, 12.6, 1, {})
+    assert row["last_modified_by"] == str(owner.pk)
+    assert row["video_url"].startswith(f"/api/v1/media/stream/{video.pk}?sig=")
+    assert (row["poster_url"], row["renditions"], row["error"]) == (None, [], None)
+
+
+def test_what_was_made_of_it_has_signed_addresses(api: Api, owner: User) -> None:
+    video = make_video(owner)
+    for kind, name, files in [
+        ("poster", "", {"image": "poster.jpg"}),
+        ("sprite", "", {"vtt": "sprite.vtt", "image": "sprite.jpg"}),
+        ("peaks", "", {"json": "peaks.json"}),
+        ("hls", "720", {"playlist": "index.m3u8", "media": "media.mp4"}),
+    ]:
+        folder = f"renditions/{video.pk}/{uuid.uuid4().hex}/{kind}/"
+        Rendition.objects.create(video=video, kind=kind, name=name, folder=folder, files=files, height=720)
+    row = api.get(URL).json()["videos"][0]
+    assert row["thumbnail_path"].endswith("/poster.jpg")
+    assert row["thumbnail_url"] == row["poster_url"]
+    assert all(row[name] for name in ("poster_url", "sprite_vtt_url", "peaks_url", "hls_url"))
+    assert [(rung["kind"], rung["name"], rung["height"]) for rung in row["renditions"]] == [("hls", "720", 720)]
+
+
+def test_it_is_the_callers_own_alone(api: Api, owner: User) -> None:
+    make_video(owner, title="mine")
+    make_video(make_user(), title="another's")
+    assert titles(api) == ["mine"]
+
+
+def test_an_admins_list_is_of_his_own_videos(admin_api: Api, owner: User) -> None:
+    make_video(owner, title="somebody's")
+    assert titles(admin_api) == []
+
+
+def test_nobody_has_no_library(anonymous: Api) -> None:
+    refused(anonymous.get(URL), 401, "unauthenticated")
+
+
+def test_pages(api: Api, owner: User) -> None:
+    for number in range(25):
+        make_video(owner, title=str(number))
+    every = titles(api, "limit=100")
+    assert every == [str(number) for number in reversed(range(25))]
+    assert titles(api) == every[:20]
+    assert titles(api, "page=2") == every[20:]
+    assert titles(api, "page=3&limit=7") == every[14:21]
+    assert titles(api, "page=99") == []
+    assert api.get(f"{URL}?page=99").json()["pagination"] == {"page": 99, "limit": 20, "total": 25, "totalPages": 2}
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=x", "page=-1", "limit=101", "limit=0", "limit=x", "status=gone"])
+def test_a_bad_value_is_400(api: Api, query: str) -> None:
+    refused(api.get(f"{URL}?{query}"), 400, "invalid")
+
+
+def test_every_word_of_a_search_has_to_occur(api: Api, owner: User) -> None:
+    make_video(owner, title="Grand final", description="against the Foxes")
+    make_video(owner, title="Grand opening")
+    make_video(owner, title="Training", tags=["final"])
+    assert titles(api, "search=grand") == ["Grand opening", "Grand final"]
+    assert titles(api, "search=foxes+grand") == ["Grand final"]
+    assert titles(api, "search=final") == ["Training", "Grand final"]
+
+
+@pytest.mark.parametrize("search", ["%", "_", "'", '"', "\\", "%%20or%201=1", "a" * 200])
+def test_a_search_for_signs_finds_nothing_and_breaks_nothing(api: Api, owner: User, search: str) -> None:
+    make_video(owner, title="plain")
+    assert titles(api, f"search={search.replace('%', '%25')}") == []
+
+
+def test_by_tag(api: Api, owner: User) -> None:
+    make_video(owner, title="one", tags=["día", "a"])
+    make_video(owner, title="two", tags=["día 2", "b"])
+    assert titles(api, "tag=día") == ["one"]
+    assert titles(api, "tag=d") == []
+
+
+def test_by_status_which_is_what_its_job_says(api: Api, owner: User) -> None:
+    for status, title in [("processing", "going"), ("failed", "broken"), ("cancelled", "stopped")]:
+        job = make_job(owner, status, error={"type": "vod_unreadable", "message": "No video."})
+        make_video(owner, title=title, status=VideoStatus.PROCESSING, source=VideoSource.STORED, job=job)
+    make_video(owner, title="orphan", status=VideoStatus.PROCESSING, source=VideoSource.STORED)
+    make_video(owner, title="whole")
+    assert titles(api, "status=processing") == ["going"]
+    assert titles(api, "status=ready") == ["whole"]
+    assert set(titles(api, "status=failed")) == {"broken", "stopped", "orphan"}
+    errors = {video["title"]: video["error"] for video in api.get(f"{URL}?status=failed").json()["videos"]}
+    assert errors["broken"] == {"type": "vod_unreadable", "message": "No video."}
+    assert errors["orphan"]["type"] == "server_error"
+
+
+def test_fifty_take_as_many_queries_as_one(api: Api, owner: User) -> None:
+    def count() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            assert api.get(f"{URL}?limit=100").status_code == 200
+        return len(queries)
+
+    for _ in range(2):
+        make_full(owner)
+    count()  # the first also notes when the token was used
+    few = count()
+    for _ in range(48):
+        make_full(owner)
+    assert count() == few
+
+
+def make_full(owner: User) -> Video:
+    job = make_job(owner, JobStatus.COMPLETED)
+    video = make_video(owner, job=job)
+    Rendition.objects.create(
+        video=video, kind="poster", folder=f"renditions/{video.pk}/x/poster/", files={"image": "a.jpg"}
+    )
+    return video
+
+
+def test_moderators_have_a_library_too(owner: User) -> None:
+    moderator = make_user(role=Role.MODERATOR)
+    make_video(moderator, title="hers")
+    assert titles(Api(make_key(moderator))) == ["hers"]

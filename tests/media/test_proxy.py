@@ -1,0 +1,238 @@
+"""The comparison page's renditions: every frame at its own time, quick to seek, and one without sound."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from media_app.av.ffmpeg import Ffmpeg
+from media_app.av.frames import VideoFile
+from media_app.av.hls import NotOffered, make_rung
+from media_app.av.probe import probe
+from media_app.av.proxy import LINES, Mp4Rendition, gop_frames, make_proxy, make_silent
+from media_app.av.rungs import rung_of
+from media_app.av.source import Source
+from tests.support.clips import render_clip
+from tests.support.footage import FFMPEG, convert, noise, write_pictures
+
+pytestmark = pytest.mark.pure
+PROGRAM = Ffmpeg(FFMPEG, threads=1)
+CLIPS = ("plain.mp4", "ntsc.mp4", "rotated.mp4", "hevc.mp4", "av1.mp4", "vp9.webm", "vfr.mp4", "silent.mp4")
+
+
+def times_of(path: Path) -> np.ndarray:
+    """Presentation times on the scale of currentTime, seconds, shape (n,)."""
+    with VideoFile(path) as video:
+        return np.array([picture.time for picture in video.walk(0.0)])
+
+
+def proxy_of(path: Path, folder: Path) -> Mp4Rendition:
+    made = make_proxy(folder, Source.open(path), PROGRAM)
+    assert made.size == (folder / "proxy.mp4").stat().st_size
+    return made
+
+
+def silent_of(path: Path, folder: Path) -> Mp4Rendition:
+    made = make_silent(folder, Source.open(path), PROGRAM)
+    assert made.size == (folder / "silent.mp4").stat().st_size
+    return made
+
+
+def packets_of(path: Path) -> list[tuple[float, bool, bytes]]:
+    with av.open(str(path)) as container:
+        return [
+            (float(p.pts * p.time_base), p.is_keyframe, bytes(p)) for p in container.demux(video=0) if p.size
+        ]  # fmt: skip
+
+
+def assert_same_times(path: Path, made: Path) -> None:
+    was, now = times_of(path), times_of(made)
+    assert len(was) == len(now)
+    assert np.abs(was - now).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_every_frame_of_a_proxy_has_its_own_time(clips: Path, tmp_path: Path, name: str) -> None:
+    proxy_of(clips / name, tmp_path)
+    assert_same_times(clips / name, tmp_path / "proxy.mp4")
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_every_frame_of_a_silent_rendition_is_the_same_at_the_same_time(clips: Path, tmp_path: Path, name: str) -> None:
+    silent_of(clips / name, tmp_path)
+    assert_same_times(clips / name, tmp_path / "silent.mp4")
+    assert [content for _, _, content in packets_of(tmp_path / "silent.mp4")] == [
+        content for _, _, content in packets_of(clips / name)
+    ]
+    assert probe(tmp_path / "silent.mp4").audio_tracks == ()
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "ts", "flv", "mov"])
+def test_times_survive_a_change_of_container(tmp_path: Path, suffix: str) -> None:
+    """Transport streams and FLV do not start at zero, and B-frames are stored out of order."""
+    options = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "3", "-r", "30000/1001")
+    path = convert(render_clip(tmp_path / "whole.mp4", seconds=3.0), tmp_path / f"v.{suffix}", *options)
+    proxy_of(path, tmp_path)
+    assert_same_times(path, tmp_path / "proxy.mp4")
+    silent_of(path, tmp_path)
+    assert_same_times(path, tmp_path / "silent.mp4")
+
+
+def test_a_video_that_starts_late_starts_late_in_both(tmp_path: Path) -> None:
+    whole = render_clip(tmp_path / "whole.mp4", seconds=2.0)
+    late = convert(whole, tmp_path / "late.mp4", "-c", "copy", "-output_ts_offset", "0.7")
+    assert times_of(late)[0] == pytest.approx(0.7, abs=0.001)
+    proxy_of(late, tmp_path)
+    assert_same_times(late, tmp_path / "proxy.mp4")
+    silent_of(late, tmp_path)
+    assert_same_times(late, tmp_path / "silent.mp4")
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_video_with_sound_that_starts_late_is_there_to_its_end(tmp_path: Path, suffix: str) -> None:
+    """Later than the tail that sound may have: the limit of its length counts from where the clock begins."""
+    whole = render_clip(tmp_path / "whole.mp4", seconds=3.0)
+    late = convert(whole, tmp_path / f"late.{suffix}", "-c", "copy", "-output_ts_offset", "3")
+    assert times_of(late)[-1] > 5.9
+    assert probe(late).duration == pytest.approx(6.0, abs=0.05)
+    proxy_of(late, tmp_path)
+    assert_same_times(late, tmp_path / "proxy.mp4")
+    with av.open(str(tmp_path / "proxy.mp4")) as container:
+        heard = [float(frame.pts * frame.time_base) for frame in container.decode(audio=0)]
+    assert heard[-1] == pytest.approx(6.0, abs=0.1)
+
+
+def test_what_an_edit_list_hides_stays_hidden(tmp_path: Path) -> None:
+    whole = write_pictures(tmp_path / "whole.mp4", [noise(number) for number in range(100)], gop=50)
+    cut = convert(None, tmp_path / "cut.mp4", "-ss", "3", "-i", str(whole), "-c", "copy")
+    assert len(times_of(cut)) == 70
+    proxy_of(cut, tmp_path)
+    assert_same_times(cut, tmp_path / "proxy.mp4")
+    silent_of(cut, tmp_path)
+    assert_same_times(cut, tmp_path / "silent.mp4")
+
+
+def test_proxies_show_the_same_pictures(tmp_path: Path) -> None:
+    path = write_pictures(tmp_path / "v.mp4", [noise(number) for number in range(30)])
+    proxy_of(path, tmp_path)
+    with VideoFile(path) as was, VideoFile(tmp_path / "proxy.mp4") as now:
+        for before, after in zip(was.walk(0.0), now.walk(0.0), strict=True):
+            difference = before.scaled(320).astype(int) - after.scaled(320).astype(int)
+            assert np.abs(difference).mean() < 4
+
+
+@pytest.mark.parametrize("fps", [Fraction(10), Fraction(30_000, 1001), Fraction(60), Fraction(1)])
+def test_keyframes_are_half_a_second_apart_at_most_and_nothing_is_out_of_order(tmp_path: Path, fps: Fraction) -> None:
+    pictures = [noise(number % 7, 64, 48) for number in range(int(4 * fps) + 1)]
+    proxy_of(write_pictures(tmp_path / "v.mp4", pictures, fps=fps, gop=250), tmp_path)
+    found = packets_of(tmp_path / "proxy.mp4")
+    times = [time for time, _, _ in found]
+    assert times == sorted(times)
+    keyframes = np.array([time for time, is_keyframe, _ in found if is_keyframe])
+    assert np.diff(keyframes).max() <= max(0.5, 1 / fps) + 1e-6
+    assert keyframes[0] == 0.0
+
+
+def test_a_variable_rate_has_a_keyframe_every_half_second_too(tmp_path: Path) -> None:
+    """Slow at first, then fast: half a second is another count of frames in each part."""
+    steps = [1] * 40 + [6] * 20
+    path = render_clip(tmp_path / "v.mp4", fps=Fraction(60), frame_steps=steps, seconds=5.0)
+    assert Source.open(path).facts.is_vfr
+    proxy_of(path, tmp_path)
+    assert_same_times(path, tmp_path / "proxy.mp4")
+    keyframes = np.array([time for time, is_keyframe, _ in packets_of(tmp_path / "proxy.mp4") if is_keyframe])
+    assert np.diff(keyframes).max() <= 0.5 + 1e-6
+
+
+def test_the_group_follows_the_true_rate(clips: Path) -> None:
+    assert gop_frames(probe(clips / "plain.mp4")) == 15
+    assert gop_frames(probe(clips / "ntsc.mp4")) == 14
+
+
+def test_both_begin_with_their_index(clips: Path, tmp_path: Path) -> None:
+    proxy_of(clips / "plain.mp4", tmp_path)
+    silent_of(clips / "plain.mp4", tmp_path)
+    for name in ("proxy.mp4", "silent.mp4"):
+        content = (tmp_path / name).read_bytes()
+        assert content.index(b"moov") < content.index(b"mdat")
+
+
+@pytest.mark.parametrize(("size", "expected"), [((1920, 1080), (1280, 720)), ((1080, 1920), (720, 1280))])
+def test_proxies_have_720_lines_at_most(tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]) -> None:
+    made = proxy_of(write_pictures(tmp_path / "v.mp4", [noise(1, *size)] * 2), tmp_path)
+    facts = probe(tmp_path / "proxy.mp4")
+    assert (made.width, made.height) == (facts.width, facts.height) == expected
+    assert min(expected) == LINES
+
+
+def test_rotation_and_pixel_shape_are_applied_to_the_proxy_and_kept_by_the_copy(tmp_path: Path) -> None:
+    path = write_pictures(tmp_path / "v.mp4", [noise(2, 144, 96)] * 5, rotation=90, ratio=Fraction(4, 3))
+    proxy, silent = proxy_of(path, tmp_path), silent_of(path, tmp_path)
+    assert (proxy.width, proxy.height) == (silent.width, silent.height) == (96, 192)
+    facts = probe(tmp_path / "proxy.mp4")
+    assert (facts.width, facts.height, facts.rotation, facts.sample_aspect_ratio) == (96, 192, 0, 1)
+    facts = probe(tmp_path / "silent.mp4")
+    assert (facts.width, facts.height, facts.rotation) == (96, 192, 90)
+
+
+def test_odd_sizes_become_even(tmp_path: Path) -> None:
+    path = write_pictures(tmp_path / "v.mp4", [noise(3, 161, 91)] * 5, pixel_format="yuv444p")
+    made = proxy_of(path, tmp_path)
+    assert (made.width, made.height) == (160, 90)
+    assert probe(tmp_path / "proxy.mp4").pixel_format == "yuv420p"
+
+
+def test_a_single_frame_has_both(tmp_path: Path) -> None:
+    path = write_pictures(tmp_path / "v.mp4", [noise(4)])
+    assert proxy_of(path, tmp_path).codecs.startswith("avc1.64")
+    silent_of(path, tmp_path)
+    for name in ("proxy.mp4", "silent.mp4"):
+        assert len(times_of(tmp_path / name)) == 1
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [("webm", "libvpx"), ("ogv", "libtheora"), ("wmv", "wmv2")])
+def test_what_an_mp4_cannot_carry_has_no_silent_copy_but_a_proxy(tmp_path: Path, suffix: str, codec: str) -> None:
+    path = convert(None, tmp_path / f"v.{suffix}", "-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=1", "-c:v", codec)
+    with pytest.raises(NotOffered, match="cannot carry"):
+        silent_of(path, tmp_path)
+    assert proxy_of(path, tmp_path).size
+
+
+def test_the_sound_of_a_proxy_is_in_step(tmp_path: Path) -> None:
+    """A click at 1 s is at 1 s, within a sample of video."""
+    click = "aevalsrc=if(between(t\\,1\\,1.01)\\,0.9\\,0):d=3:s=48000"
+    inputs = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=30:d=3", "-f", "lavfi", "-i", click)
+    path = convert(None, tmp_path / "v.mkv", *inputs, "-c:v", "libx264", "-c:a", "pcm_s16le")
+    proxy_of(path, tmp_path)
+    with av.open(str(tmp_path / "proxy.mp4")) as container:
+        frames = [(float(f.pts * f.time_base), f.to_ndarray()[0]) for f in container.decode(audio=0)]
+    rate = 48_000
+    loud = next(time + np.flatnonzero(np.abs(s) > 0.3)[0] / rate for time, s in frames if np.abs(s).max() > 0.3)
+    assert loud == pytest.approx(1.0, abs=0.005)
+
+
+@pytest.mark.parametrize("name", ["proxy", "rung"])
+def test_a_hole_in_the_sound_is_silence_and_what_follows_is_in_step(tmp_path: Path, name: str) -> None:
+    click = "aevalsrc=if(between(t\\,2.5\\,2.51)\\,0.9\\,0):d=3:s=48000"
+    inputs = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=30:d=3", "-f", "lavfi", "-i", click)
+    hole = ("-af", "aselect=not(between(t\\,1\\,2))", "-c:v", "libx264", "-c:a", "pcm_s16le")
+    path = convert(None, tmp_path / "v.mkv", *inputs, *hole)
+    source = Source.open(path)
+    if name == "proxy":
+        made = tmp_path / "proxy.mp4"
+        make_proxy(tmp_path, source, PROGRAM)
+    else:
+        made = tmp_path / "media.mp4"
+        make_rung(tmp_path, source, rung_of(source.facts, 48), PROGRAM)
+    with av.open(str(made)) as container:
+        samples = np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
+    # Counted in samples, as a player plays them: a hole that is only a jump of the times would be closed.
+    assert np.flatnonzero(np.abs(samples) > 0.3)[0] / 48_000 == pytest.approx(2.5, abs=0.04)
+
+
+def test_one_channel_stays_one(clips: Path, tmp_path: Path) -> None:
+    proxy_of(clips / "plain.mp4", tmp_path)
+    [track] = probe(tmp_path / "proxy.mp4").audio_tracks
+    assert (track.codec, track.channels) == ("aac", 1)

@@ -1,0 +1,128 @@
+// Runs clients of static/js/sync-client.js as it is told, one JSON line for each call, and answers with one line each:
+//
+//   {make: name, options, store: name, locks: bool}    a client; stores and locks are shared by all that name them
+//   {call: name, method, args}                         → {value} or {error: {status, type, message}}
+//   {read: name}                                       → its values, state, pending, document, actor, events so far
+//   {offline: name, is: bool}                          whether its calls fail before they leave
+//   {copy: store, to: store}                           as a profile is copied to another machine
+//   {full: store, is: bool}                            whether what it is given to keep is refused
+//   {restored: name, video}                            its calls are answered by this video, as by an older backup
+//   {calls: name, left}                                so many succeed, then it is offline
+//   {sign: name, headers}                              its calls are somebody else's
+//   {type: name, values}                               titles that are written while it reads, one each time
+
+import { createInterface } from "node:readline";
+import { MemoryStore, SyncClient } from "./js/sync-client.js";
+
+/** Web Locks as far as the client uses them; pages that are gone let go. */
+class Locks {
+  held = new Set();
+
+  async request(name, { ifAvailable }, use) {
+    if (!ifAvailable) throw new TypeError("only ifAvailable");
+    if (this.held.has(name)) return use(null);
+    this.held.add(name);
+    try {
+      return await use({ name });
+    } finally {
+      this.held.delete(name);
+    }
+  }
+}
+
+/** A store that can be full. */
+class Store extends MemoryStore {
+  isFull = false;
+
+  async update(key, change) {
+    if (this.isFull) throw new DOMException("full", "QuotaExceededError");
+    return super.update(key, change);
+  }
+}
+
+const clients = new Map();
+const stores = new Map();
+const locks = new Map();
+
+const kept = (map, name, make) => {
+  if (!map.has(name)) map.set(name, make());
+  return map.get(name);
+};
+
+function make(told) {
+  const about = { offline: false, events: [], video: told.options.videoId, titles: [], left: Infinity };
+  const client = new SyncClient({
+    ...told.options,
+    store: kept(stores, told.store, () => new Store()),
+    locks: told.locks ? kept(locks, told.store, () => new Locks()) : null,
+    wait: { first: 5, longest: 50 },
+    now: told.ahead ? () => Date.now() + told.ahead : undefined,
+    fetch: async (url, options) => {
+      if (about.offline || about.left-- <= 0) throw new TypeError("offline");
+      if (options.method === "GET" && about.titles.length) await client.edit("title", about.titles.shift());
+      return fetch(url.replace(told.options.videoId, about.video), options);
+    },
+  });
+  for (const name of ["change", "conflict", "state", "refused"]) {
+    client.addEventListener(name, ({ detail }) => {
+      const error = detail.error && { status: detail.error.status, type: detail.error.type };
+      about.events.push([name, { ...detail, error }]);
+    });
+  }
+  clients.set(told.make, { client, about });
+  return {};
+}
+
+async function copy(from, to) {
+  const other = kept(stores, to, () => new Store());
+  for (const key of await stores.get(from).keys("")) {
+    const value = await stores.get(from).read(key);
+    await other.update(key, () => value);
+  }
+  return {};
+}
+
+async function answer(told) {
+  if (told.make) return make(told);
+  if (told.copy) return copy(told.copy, told.to);
+  if (told.full) {
+    kept(stores, told.full, () => new Store()).isFull = told.is;
+    return {};
+  }
+  const { client, about } = clients.get(told.call ?? told.read ?? told.offline ?? told.restored ?? told.calls ?? told.sign ?? told.type);
+  if (told.restored) {
+    about.video = told.video;
+    return {};
+  }
+  if (told.calls) {
+    about.left = told.left;
+    return {};
+  }
+  if (told.sign) {
+    client.options.headers = told.headers;
+    return {};
+  }
+  if (told.type) {
+    about.titles = told.values;
+    return {};
+  }
+  if (told.offline) {
+    about.offline = told.is;
+    return {};
+  }
+  if (told.read) {
+    const { values, state, pending, document, actor, video } = client;
+    return { values, state, pending, document, actor, video, events: about.events };
+  }
+  try {
+    return { value: (await client[told.method](...(told.args ?? []))) ?? null };
+  } catch (error) {
+    if (error.name !== "SyncError") throw error;
+    return { error: { status: error.status, type: error.type, message: error.message } };
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  console.log(JSON.stringify(await answer(JSON.parse(line))));
+}
+process.exit(0);

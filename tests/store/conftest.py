@@ -1,0 +1,104 @@
+"""The store in both of its forms: a folder, and a bucket of a real S3 server behind a proxy that makes faults."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.s3 import Bucket
+
+
+@pytest.fixture
+def folder(settings: Any, tmp_path: Path) -> Path:
+    """The store as a folder of its own."""
+    place = tmp_path / "media"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(place)}},
+    }
+    return place
+
+
+@pytest.fixture(params=["local", "s3"])
+def place(request: pytest.FixtureRequest) -> Path | Bucket:
+    """Both forms of the store, one after the other: the folder or the bucket."""
+    found: Path | Bucket = request.getfixturevalue("folder" if request.param == "local" else "s3_storage")
+    return found
+
+
+@pytest.fixture
+def new_file(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a file outside the store, as a job has it when it is done."""
+
+    def make(content: bytes = b"0123456789" * 100, name: str = "made.mp4") -> Path:
+        path = tmp_path / "made" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        return path
+
+    return make
+
+
+DISK_BYTES = 1024**2
+
+
+@pytest.fixture
+def small_disk(settings: Any, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The store on a file system of 1 MiB.
+
+    Where this process may not mount one (it is not root, or in a container that forbids it), the system calls that
+    write into that folder fail as they would; that shows what the store makes of it, and not that the disk says it.
+    """
+    folder.mkdir()
+    if _mount(folder):
+        yield folder
+        _unmount(folder)
+        return
+    written = 0
+
+    def full(size: int) -> None:
+        nonlocal written
+        written += size
+        if written > DISK_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    sendfile, write_bytes, rename = os.sendfile, Path.write_bytes, Path.rename
+
+    def copy(target: int, source: int, offset: Any, count: int) -> int:
+        full(min(count, os.fstat(source).st_size))
+        return sendfile(target, source, offset, count)
+
+    def write(path: Path, content: bytes) -> int:
+        if path.is_relative_to(folder):
+            path.touch()
+            full(len(content))
+        return write_bytes(path, content)
+
+    def move(path: Path, target: Any) -> Path:
+        if path.is_relative_to(folder) != Path(target).is_relative_to(folder):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "sendfile", copy)
+    monkeypatch.setattr(Path, "write_bytes", write)
+    monkeypatch.setattr(Path, "rename", move)
+    yield folder
+
+
+def _mount(path: Path) -> bool:
+    library = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
+    options = f"size={DISK_BYTES}".encode()
+    return bool(library.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, options) == 0)
+
+
+def _unmount(path: Path) -> None:
+    library = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
+    lazily = 2
+    assert library.umount2(os.fsencode(path), lazily) == 0, os.strerror(ctypes.get_errno())

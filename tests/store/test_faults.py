@@ -1,0 +1,147 @@
+"""S3 that is ill: every call says so in bounded time, nothing half is left to be taken for whole, and it heals."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from media_app.store import files as store
+from tests.support.s3 import Bucket, storage_of
+
+KEY = "videos/5f0c/match.mp4"
+CONTENT = b"0123456789" * 100
+# One attempt of the impatient store, and what two of them with their pauses may take; seconds.
+ATTEMPT_SECONDS = 0.25
+LONGEST_SECONDS = 15.0
+MIB = 1024**2
+
+
+@pytest.fixture
+def bucket(s3: Bucket, settings: Any) -> Bucket:
+    """A bucket with one file; the store that it is waits a quarter of a second where the settings' own waits ten."""
+    storage = storage_of(s3.environment, connect_timeout=ATTEMPT_SECONDS, read_timeout=ATTEMPT_SECONDS)
+    settings.STORAGES = {**settings.STORAGES, "default": storage}
+    s3.client().put_object(Bucket=s3.name, Key=KEY, Body=CONTENT)
+    return s3
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A file to be stored; larger than what is sent in one piece."""
+    path = tmp_path / "made.mp4"
+    path.write_bytes(os.urandom(20 * MIB))
+    return path
+
+
+CALLS: dict[str, Callable[[Path], object]] = {
+    "size": lambda folder: store.size(KEY),
+    "exists": lambda folder: store.exists(KEY),
+    "read": lambda folder: list(store.read(KEY)),
+    "local copy": lambda folder: store.local_copy(KEY, folder),
+    "put stream": lambda folder: store.put_stream("new", io.BytesIO(CONTENT)),
+    "delete": lambda folder: store.delete(KEY),
+    "delete folder": lambda folder: store.delete_folder("videos/"),
+    "list": lambda folder: list(store.files("videos/")),
+    "begin parts": lambda folder: store.begin_multipart("new"),
+    "put part": lambda folder: store.put_part("new", "some-upload", 1, io.BytesIO(CONTENT), len(CONTENT)),
+    "copy part": lambda folder: store.copy_part("new", "some-upload", 1, KEY, len(CONTENT)),
+    "finish parts": lambda folder: store.finish_multipart("new", "some-upload", [store.Part(1, "etag", 5)]),
+    "abort parts": lambda folder: store.abort_multipart("new", "some-upload"),
+}
+FAULTS: dict[str, Callable[[Bucket], None]] = {
+    "503": lambda bucket: bucket.faults.answer_503(),
+    "hang": lambda bucket: bucket.faults.hang(),
+    "cut": lambda bucket: bucket.faults.cut(),
+    "refused": lambda bucket: bucket.faults.close(),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("call", CALLS)
+def test_every_call_says_that_the_store_is_unavailable(bucket: Bucket, tmp_path: Path, call: str, fault: str) -> None:
+    assert store.size(KEY) == len(CONTENT)  # there is a connection already: that one breaks, too
+    FAULTS[fault](bucket)
+    begun = time.monotonic()
+    with pytest.raises(store.StoreUnavailable) as refused:
+        CALLS[call](tmp_path)
+    assert time.monotonic() - begun < LONGEST_SECONDS
+    assert refused.value.type.status == 503
+    assert bucket.name not in refused.value.message
+    assert bucket.keys() == [KEY]
+
+
+@pytest.mark.parametrize("fault", ["503", "hang", "cut"])
+def test_it_heals_by_itself(bucket: Bucket, fault: str) -> None:
+    FAULTS[fault](bucket)
+    with pytest.raises(store.StoreUnavailable):
+        store.size(KEY)
+    bucket.faults.heal()
+    assert b"".join(store.read(KEY)) == CONTENT
+
+
+@pytest.mark.parametrize("fault", ["answer_503", "hang", "cut"])
+def test_one_failure_is_not_noticed(bucket: Bucket, fault: str) -> None:
+    assert store.size(KEY) == len(CONTENT)
+    getattr(bucket.faults, fault)(times=1)
+    assert b"".join(store.read(KEY)) == CONTENT
+    assert bucket.faults.struck == 1
+
+
+class TestInTheMiddle:
+    @pytest.mark.parametrize("fault", ["hang", "cut"])
+    def test_a_read_that_breaks_off_is_not_an_end(self, bucket: Bucket, fault: str) -> None:
+        bucket.client().put_object(Bucket=bucket.name, Key="large", Body=os.urandom(8 * MIB))
+        reading = store.read("large")
+        got = len(next(reading))
+        (bucket.faults.hang if fault == "hang" else bucket.faults.cut)()
+        begun = time.monotonic()
+        with pytest.raises(store.StoreUnavailable):
+            got += sum(map(len, reading))
+        assert got < 8 * MIB
+        assert time.monotonic() - begun < LONGEST_SECONDS
+
+    @pytest.mark.parametrize("fault", ["503", "hang", "cut"])
+    def test_a_copy_for_a_job_is_whole_or_not_there(self, bucket: Bucket, tmp_path: Path, fault: str) -> None:
+        folder = tmp_path / "job"
+        folder.mkdir()
+        bucket.client().put_object(Bucket=bucket.name, Key="large", Body=os.urandom(20 * MIB))
+        # Past the question for the size, into the bytes.
+        bucket.faults.cut(after_bytes=2 * MIB) if fault == "cut" else FAULTS[fault](bucket)
+        with pytest.raises(store.StoreUnavailable):
+            store.local_copy("large", folder)
+        assert list(folder.iterdir()) == []
+
+    @pytest.mark.parametrize("fault", ["503", "hang", "cut", "refused"])
+    def test_a_file_that_cannot_be_sent_stays_where_it_is(self, bucket: Bucket, made: Path, fault: str) -> None:
+        bucket.faults.cut(after_bytes=10 * MIB) if fault == "cut" else FAULTS[fault](bucket)
+        with pytest.raises(store.StoreUnavailable):
+            store.put_file("videos/new.mp4", made)
+        assert made.stat().st_size == 20 * MIB
+        assert bucket.keys() == [KEY]
+
+    def test_the_same_file_can_be_sent_when_it_is_well_again(self, bucket: Bucket, made: Path, settings: Any) -> None:
+        # As patient as the program: on a busy machine a part may take longer than a quarter of a second.
+        settings.STORAGES = {**settings.STORAGES, "default": storage_of(bucket.environment)}
+        content = made.read_bytes()
+        bucket.faults.cut(after_bytes=10 * MIB)
+        with pytest.raises(store.StoreUnavailable):
+            store.put_file("videos/new.mp4", made)
+        bucket.faults.heal()
+        store.put_file("videos/new.mp4", made)
+        assert bucket.content("videos/new.mp4") == content
+        assert not made.exists()
+
+
+def test_a_bucket_that_is_not_there_is_a_fault_and_no_empty_library(bucket: Bucket, settings: Any) -> None:
+    environment = {**bucket.environment, "AWS_STORAGE_BUCKET_NAME": "nobodys-bucket"}
+    settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
+    with pytest.raises(store.StoreUnavailable):
+        list(store.files("videos/"))
+    with pytest.raises(store.StoreUnavailable):
+        store.put_stream("new", io.BytesIO(CONTENT))

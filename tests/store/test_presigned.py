@@ -1,0 +1,112 @@
+"""Addresses of S3 itself: they read one file, and their signatures are those that botocore's own signer makes."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
+
+import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from media_app.store import files as store
+from tests.support.s3 import KEY_ID, REGION, SECRET, Bucket, get
+
+KEY = "videos/5f0c/A match (1) ünïcode + & #.mp4"
+CONTENT = b"0123456789" * 100
+SIGNED = [f"X-Amz-{name}" for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")]
+
+
+@pytest.fixture
+def bucket(s3_storage: Bucket) -> Bucket:
+    """A bucket with one file."""
+    s3_storage.client().put_object(Bucket=s3_storage.name, Key=KEY, Body=CONTENT)
+    return s3_storage
+
+
+def query_of(url: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query, keep_blank_values=True).items()}
+
+
+def signature_for(url: str, secret: str = SECRET, method: str = "GET") -> str:
+    """What botocore's signer makes of an address without its signature, at the moment and for the time it names."""
+    parts, query = urlsplit(url), query_of(url)
+    plain = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name not in SIGNED])
+    request = AWSRequest(method, urlunsplit(parts._replace(query=plain)))
+    request.context["timestamp"] = query["X-Amz-Date"]
+    signer = S3SigV4QueryAuth(Credentials(KEY_ID, secret), "s3", REGION, int(query["X-Amz-Expires"]))
+    signer._modify_request_before_signing(request)
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    return str(signer.signature(text, request))
+
+
+def test_it_reads_the_file_and_its_ranges(bucket: Bucket) -> None:
+    url = store.presigned(KEY, 600)
+    assert get(url)[2] == CONTENT
+    status, headers, body = get(url, {"Range": "bytes=10-19"})
+    assert (status, body, headers["content-range"]) == (206, b"0123456789", "bytes 10-19/1000")
+
+
+def test_it_is_signed_as_botocore_signs(bucket: Bucket) -> None:
+    url = store.presigned(KEY, 600, "video/mp4", 'attachment; filename="a.mp4"')
+    query = query_of(url)
+    assert query["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
+    assert query["X-Amz-Credential"].startswith(f"{KEY_ID}/")
+    assert query["X-Amz-Credential"].endswith(f"/{REGION}/s3/aws4_request")
+    assert query["X-Amz-SignedHeaders"] == "host"
+    assert query["X-Amz-Signature"] == signature_for(url)
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        ("5f0c", "5f0d"),
+        ("X-Amz-Expires=600", "X-Amz-Expires=604800"),
+        ("video%2Fmp4", "text%2Fhtml"),
+        ("127.0.0.1", "127.0.0.2"),
+    ],
+)
+def test_nothing_in_it_can_be_altered(bucket: Bucket, part: str, other: str) -> None:
+    url = store.presigned(KEY, 600, "video/mp4")
+    assert part in url
+    altered = url.replace(part, other)
+    assert query_of(altered)["X-Amz-Signature"] != signature_for(altered)
+
+
+def test_it_is_for_reading_alone_and_by_our_secret(bucket: Bucket) -> None:
+    url = store.presigned(KEY, 600)
+    signature = query_of(url)["X-Amz-Signature"]
+    for method in ("PUT", "DELETE", "POST"):
+        assert signature != signature_for(url, method=method)
+    assert signature != signature_for(url, secret="another")
+
+
+@pytest.mark.parametrize("seconds", [60, 7200, 86_400])
+def test_it_lives_as_long_as_it_says(bucket: Bucket, seconds: int) -> None:
+    query = query_of(store.presigned(KEY, seconds))
+    assert query["X-Amz-Expires"] == str(seconds)
+    began = time.mktime(time.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ")) - time.timezone
+    assert abs(began - time.time()) < 30
+
+
+def test_it_says_what_the_file_is(bucket: Bucket) -> None:
+    _, headers, _ = get(store.presigned(KEY, 600, "video/mp4", 'inline; filename="match.mp4"'))
+    assert headers["content-type"] == "video/mp4"
+    assert headers["content-disposition"] == 'inline; filename="match.mp4"'
+
+
+def test_making_one_asks_nobody(bucket: Bucket) -> None:
+    bucket.faults.close()
+    assert store.presigned(KEY, 600)
+
+
+def test_one_for_a_missing_file_is_a_404_of_s3(bucket: Bucket) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        get(store.presigned("videos/none.mp4", 600))
+    assert refused.value.code == 404
+
+
+def test_the_secret_is_not_in_it(bucket: Bucket) -> None:
+    assert SECRET not in store.presigned(KEY, 600)

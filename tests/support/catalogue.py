@@ -1,0 +1,31 @@
+"""Rows of the catalogue for the tests, as the services leave them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from media_app.catalog.crdt import FIELDS, Document
+from media_app.catalog.models import Place, Video, VideoSource, VideoStatus
+from media_app.catalog.search import search_text
+from media_app.editorial.models import MergeState
+from tests.support.factories import make_video
+from vodplatform.accounts.models import User
+
+
+def make_catalogue_video(owner: User, **fields: Any) -> Video:
+    """A catalogue video that anybody may see; its file exists only where ``location`` names one."""
+    words: dict[str, Any] = {
+        "title": "A recording", "description": "", "category": "", "tags": [], "is_featured": False, **fields
+    }  # fmt: skip
+    video = make_video(
+        owner,
+        **{
+            "place": Place.CATALOGUE, "source": VideoSource.STORED, "status": VideoStatus.READY, **words,
+            "location": fields.get("location", f"videos/{uuid.uuid4()}/1.mp4"), "last_modified_by": owner,
+            "search_text": search_text(words["title"], words["description"], words["category"], words["tags"]),
+        },
+    )  # fmt: skip
+    base = {name: words[name] for name in (*FIELDS.values(), "tags")}
+    MergeState.objects.create(video=video, base=base, document=Document.begin(words["tags"]).to_json())
+    return video

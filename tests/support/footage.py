@@ -1,0 +1,63 @@
+"""Videos of given pictures, and files in formats that PyAV does not write, for the tests of sniffing and ingest."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import imageio_ffmpeg
+import numpy as np
+
+FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def convert(source: Path | None, target: Path, *options: str) -> Path:
+    """Have ffmpeg write ``target`` from ``source``, or from what ``options`` name as inputs."""
+    inputs = [] if source is None else ["-i", str(source)]
+    command = [FFMPEG, "-nostdin", "-v", "error", *inputs, *options, "-threads", "1", "-y", str(target)]
+    subprocess.run(command, check=True, timeout=300, stdin=subprocess.DEVNULL)
+    return target
+
+
+def write_pictures(
+    path: Path,
+    pictures: Iterable[np.ndarray],
+    *,
+    fps: Fraction = Fraction(10),
+    gop: int = 10,
+    rotation: int = 0,
+    ratio: Fraction | None = None,
+    pixel_format: str = "yuv420p",
+    codec: str = "libx264",
+) -> Path:
+    """Write BGR ``pictures`` of one size, one a frame, with a keyframe every ``gop`` frames and nowhere else."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=fps)
+        stream.pix_fmt = pixel_format
+        stream.codec_context.gop_size = gop
+        stream.codec_context.thread_count = 1
+        if codec == "libx264":
+            stream.options = {"preset": "ultrafast", "crf": "14", "sc_threshold": "0"}
+        if rotation:
+            stream.set_display_rotation(-rotation)
+        for number, picture in enumerate(pictures):
+            if not number:
+                stream.height, stream.width = picture.shape[:2]
+                if ratio is not None:
+                    stream.sample_aspect_ratio = ratio
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")
+            frame.pts, frame.time_base = number, 1 / fps
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def noise(seed: int, width: int = 320, height: int = 180, low: int = 60, high: int = 200, grain: int = 8) -> np.ndarray:
+    """A sharp picture: squares of random grey, ``grain`` pixels wide; BGR."""
+    random = np.random.default_rng(seed)
+    squares = random.integers(low, high, (-(-height // grain), -(-width // grain)), np.uint8)
+    grey = squares.repeat(grain, 0).repeat(grain, 1)[:height, :width]
+    return np.stack([grey] * 3, axis=-1)

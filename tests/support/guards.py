@@ -1,0 +1,836 @@
+"""The program's guards, each with the test that fails when it is removed.
+
+``make guards`` removes one after the other in a copy of the tree and runs its test, which has to fail. A test of the
+suite holds that each text still stands where the list says, and that docs/design/0008-guards.md shows this list.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.services import environment as services_environment
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """name: what it keeps. file, text, without: where it stands, and the text that removes it.
+
+    test: the node that fails without it. postgresql: only there, where SQLite's transactions exclude each other.
+    """
+
+    name: str
+    file: str
+    text: str
+    without: str
+    test: str
+    postgresql: bool = False
+
+
+GUARDS = [
+    Guard(
+        "an analysis is for its owner and admins", "sessions_app/analysis/models.py",
+        "return self if user.is_admin else self.filter(owner=user)", "return self",
+        "tests/analysis/test_sessions.py::TestStatus::test_nobody_else_sees_it_but_admins",
+    ),
+    Guard(
+        "only videos of one's own library are analysed", "sessions_app/analysis/api.py",
+        "Video.objects.private().filter(owner=self.user, pk=key)", "Video.objects.private().filter(pk=key)",
+        "tests/analysis/test_upload.py::TestOfTheLibrary"
+        "::test_not_one_of_somebody_else_nor_one_that_is_not_there",
+    ),
+    Guard(
+        "no cell of a table is a formula", "sessions_app/analysis/presentation.py",
+        "isinstance(value, str) and value.startswith(FORMULA)", "False",
+        "tests/analysis/test_sessions.py::TestResults::test_as_a_table_no_cell_is_a_formula",
+    ),
+    Guard(
+        "nothing is sent to addresses inside", "vodplatform/base/outbound.py",
+        "            if kind is not None:\n                raise Refused(f\"{self._host} leads",
+        "            if False:\n                raise Refused(f\"{self._host} leads",
+        "tests/base/test_outbound.py::TestRedirects::test_one_to_the_inside_is_refused",
+    ),
+    Guard(
+        "keys stay behind where a redirect leads elsewhere", "vodplatform/base/outbound.py",
+        "if name in KEPT_ELSEWHERE}", "}",
+        "tests/base/test_outbound.py::TestRedirects"
+        "::test_a_followed_one_leaves_keys_behind_when_it_leads_elsewhere",
+    ),
+    Guard(
+        "a packed answer is unpacked piece by piece", "vodplatform/base/outbound.py",
+        "unpacker.decompress(rest, BLOCK)", "unpacker.decompress(rest)",
+        "tests/base/test_outbound.py::TestLimits::test_a_bomb_is_put_out_before_it_fills_the_memory",
+    ),
+    Guard(
+        "the model's address is not a private one unless allowed", "sessions_app/analysis/pipelines/vision.py",
+        "outbound.Rules(self._may_be_private,", "outbound.Rules(True,",
+        "tests/analysis/test_vision.py::TestGuard::test_a_private_address_is_not_asked_unless_allowed",
+    ),
+    Guard(
+        "an analysis that came to nothing leaves no file", "sessions_app/analysis/handlers.py",
+        'label="Highlights", icon="star", subjects=subjects, ended=ended,',
+        'label="Highlights", icon="star", subjects=subjects,',
+        "tests/analysis/test_sessions.py::TestCancel::test_whoever_cancels_the_job_cancels_the_session",
+    ),
+    Guard(
+        "a caller that hangs up has his analysis cancelled", "sessions_app/analysis/waiting.py",
+        "                await surely(_cancel, session_id)\n", "",
+        "tests/analysis/test_upload.py::TestWaiting::test_a_caller_that_hangs_up_cancels_the_job",
+    ),
+    Guard(
+        "files of sessions take of their owner's room", "sessions_app/analysis/receiving.py",
+        "stored_bytes=session_bytes,", "",
+        "tests/analysis/test_sessions.py::test_files_of_sessions_take_of_the_owners_room",
+    ),
+    Guard(
+        "what an analysis asks for is checked before a byte is sent by tus", "sessions_app/analysis/receiving.py",
+        "begin=_begin,", "",
+        "tests/analysis/test_upload.py::TestUpload"
+        "::test_by_tus_wrong_parameters_are_refused_before_a_byte_is_sent",
+    ),
+    Guard(
+        "a worker writes only under its lease", "jobs_app/leases.py",
+        "filter(pk=self.job_id, lease_token=self.token, status=JobStatus.PROCESSING)", "filter(pk=self.job_id)",
+        "tests/jobs/test_services.py::TestLease::test_who_lost_the_lease_writes_nothing",
+    ),
+    Guard(
+        "the lane's lock around count and claim", "jobs_app/leases.py",
+        "        _lock(CLAIM_LOCK, lane.encode())\n", "",
+        "tests/jobs/test_services.py::TestClaim::test_nobody_claims_between_another_ones_count_and_claim", True,
+    ),
+    Guard(
+        "IMMEDIATE transactions on SQLite", "vodplatform/settings/environment.py",
+        '"transaction_mode": "IMMEDIATE"', '"transaction_mode": "DEFERRED"',
+        "tests/jobs/test_services.py::TestClaim::test_eight_workers_never_run_more_than_the_lane_allows",
+    ),
+    Guard(
+        "the lane's limit", "jobs_app/leases.py",
+        ">= settings.JOB_LANES[lane]:", ">= 10**9:",
+        "tests/jobs/test_services.py::TestClaim::test_a_full_lane_gives_nothing_and_another_lane_does",
+    ),
+    Guard(
+        "the owner's lock over all lanes", "jobs_app/leases.py",
+        "            if not _try_lock(OWNER_LOCK, job.owner_id.bytes):\n", "            if False:\n",
+        "tests/jobs/test_turns.py::test_claims_in_two_lanes_at_once_never_exceed_the_owners_limit", True,
+    ),
+    Guard(
+        "the tier's limit of running jobs", "jobs_app/leases.py",
+        "            return job\n        full.add(job.owner_id)\n", "            return job\n        return job\n",
+        "tests/jobs/test_turns.py::TestPlaces::test_the_limit_holds_over_all_lanes",
+    ),
+    Guard(
+        "only admitted jobs are claimed", "jobs_app/models.py",
+        "status=JobStatus.QUEUED, admitted=True)", "status=JobStatus.QUEUED)",
+        "tests/jobs/test_services.py::TestClaim::test_there_may_be_none",
+    ),
+    Guard(
+        "users in turn", "jobs_app/models.py", 'order_by("-priority", "turn", ', 'order_by("-priority", ',
+        "tests/jobs/test_turns.py::TestTurns::test_users_take_turns",
+    ),
+    Guard(
+        "a worker without renewals stops by itself", "jobs_app/running.py",
+        "if time.monotonic() - self.renewed_at > settings.JOB_LEASE_SECONDS:", "if False:",
+        "tests/jobs/test_running.py::TestKeeping::test_a_worker_that_cannot_renew_stops_by_itself",
+    ),
+    Guard(
+        "nobody is taken over before all could renew", "jobs_app/running.py",
+        "        if keeper.is_calm():\n", "        if True:\n",
+        "tests/jobs/test_review.py::TestLeases::test_after_trouble_nobody_is_taken_over_before_all_could_renew",
+    ),
+    Guard(
+        "an owner's places are counted by one at a time", "jobs_app/admission.py",
+        '"SELECT pg_advisory_xact_lock(%s, %s)"', '"SELECT %s, %s"',
+        "tests/jobs/test_review.py::TestPlaces::test_an_enqueue_beside_the_last_ends_is_let_in", True,
+    ),
+    Guard(
+        "a retry only of what has ended", "jobs_app/services.py", "pk=job.pk, status__in=RETRYABLE)", "pk=job.pk)",
+        "tests/jobs/test_review.py::TestRetry::test_who_read_the_job_before_it_changed_changes_nothing",
+    ),
+    Guard(
+        "a lease is taken over only when it has run out", "jobs_app/upkeep.py",
+        "            if is_over:\n", "            if True:\n",
+        "tests/jobs/test_upkeep.py::TestReaping::test_a_lease_renewed_meanwhile_is_not_taken_away",
+    ),
+    Guard(
+        "who waited for the database takes no lease", "jobs_app/upkeep.py",
+        "            if time.monotonic() - began > settings.JOB_RENEW_SECONDS / 2:\n                break\n", "",
+        "tests/jobs/test_upkeep.py::TestReaping::test_who_had_to_wait_for_the_database_lets_the_living_go_first",
+    ),
+    Guard(
+        "a backup keeps each row once", "vodplatform/archive.py", "if not model._meta.proxy and", "if",
+        "tests/commands/test_backup.py::test_a_restored_program_has_the_same_rows_and_files",
+    ),
+    Guard(
+        "alone after two crashes", "jobs_app/leases.py",
+        "        if job.runs_alone and not is_alone:\n            raise MustBeAlone\n", "",
+        "tests/jobs/test_alone.py::test_two_crashes_make_it_so",
+    ),
+    Guard(
+        "an end to crashing", "jobs_app/leases.py", "if job.crashes + 1 >= job.max_attempts:", "if False:",
+        "tests/jobs/test_services.py::TestCrashes::test_after_as_many_attempts_as_it_has_it_fails_with_the_reason",
+    ),
+    Guard(
+        "an end to waiting", "jobs_app/leases.py", "if lease.rows().filter(deadline__lte=Now()).exists():", "if False:",
+        "tests/jobs/test_waiting.py::TestWaiting::test_after_its_deadline_it_asks_once_more_and_fails",
+    ),
+    Guard(
+        "an end to automatic retries", "jobs_app/leases.py",
+        "if kind is None or job.retries >= kind.max_retries:", "if kind is None:",
+        "tests/jobs/test_waiting.py::TestRetries::test_after_its_last_retry_it_fails_with_the_reason",
+    ),
+    Guard(
+        "a call between two waits is kept", "jobs_app/leases.py",
+        'run_at = Coalesce(F("run_at"), Least', 'run_at = Coalesce(F("finished_at"), Least',
+        "tests/jobs/test_waiting.py::TestWaiting::test_a_call_while_it_still_runs_is_not_lost",
+    ),
+    Guard(
+        "a live job's outputs are not swept", "jobs_app/outputs.py",
+        "if job is not None and job.status in LIVE:", "if False:",
+        "tests/jobs/test_upkeep.py::TestOutputs::test_a_live_jobs_outputs_are_left_alone",
+    ),
+    Guard(
+        "strays of a child are killed", "vodplatform/base/process.py", "        kill_strays(mark)\n", "",
+        "tests/base/test_process.py::TestEnding::test_what_it_started_in_a_session_of_its_own_is_killed_too",
+    ),
+    Guard(
+        "jobs are their owner's", "jobs_app/models.py",
+        "return self if user.is_admin else self.filter(owner=user)", "return self",
+        "tests/jobs/test_api.py::TestOne::test_somebody_elses_is_not_found",
+    ),
+    Guard(
+        "comparisons are their owner's", "sessions_app/comparison/models.py",
+        "return self if user.is_admin else self.filter(owner=user)", "return self",
+        "tests/contract/test_roles.py::test_an_owners_object_is_for_the_owner_and_admins",
+    ),
+    Guard(
+        "videos are their owner's", "media_app/catalog/models.py",
+        "return self.filter(Q(owner=user, place=Place.LIBRARY) | catalogue_rule(user))", "return self",
+        "tests/comparison/test_create.py::TestVideoIds::test_another_users_video_is_refused_as_an_unknown_one",
+    ),
+    Guard(
+        "a key is inserted before its effect", "vodplatform/base/idempotency.py",
+        "        if key is None or not request.user.is_authenticated:\n", "        if True:\n",
+        "tests/base/test_idempotency.py::TestAtOnce::test_two_requests_with_one_key_at_once_create_one_session",
+    ),
+    Guard(
+        "an effect rolls back when its request has lost its record", "vodplatform/base/idempotency.py",
+        "    if not _own(current).update(sealed=True):\n", "    if _own(current).update(sealed=True) < 0:\n",
+        "tests/base/test_idempotency.py::TestCrashes::test_the_effect_of_a_request_that_lost_its_record_rolls_back",
+    ),
+    Guard(
+        "a WebSocket's cookie counts only from our own pages", "vodplatform/accounts/credentials.py",
+        "    if is_websocket and not authorization_of(headers) and not same_origin(headers):\n        return None\n",
+        "",
+        "tests/comparison/test_websocket.py::TestSessionCookie::test_it_does_not_from_another_sites_page",
+    ),
+    Guard(
+        "a socket answers only to our own names", "vodplatform/accounts/credentials.py",
+        "    known = validate_host(host, settings.ALLOWED_HOSTS)\n", "    known = True\n",
+        "tests/accounts/test_tickets.py::TestHosts::test_another_is_closed_with_4401",
+    ),
+    Guard(
+        "a token's scopes", "vodplatform/accounts/authentication.py",
+        "        if not includes(found[1].scopes, needed):\n            raise ScopeRequired(needed)\n", "",
+        "tests/accounts/test_tokens.py::TestUsing::test_its_scopes_say_what_it_may",
+    ),
+    Guard(
+        "an admin's token without the scope admin is no admin's", "vodplatform/accounts/credentials.py",
+        "user.without_admin_scope = not includes(credential.scopes, Scope.ADMIN)", "user.without_admin_scope = False",
+        "tests/accounts/test_tokens.py::test_an_admin_s_token_without_the_admin_scope_sees_its_own_things_only",
+    ),
+    Guard(
+        "a ticket works once", "vodplatform/accounts/tickets.py",
+        "if row is None or rows.delete()[0] != 1:", "if row is None:",
+        "tests/accounts/test_tickets.py::TestOpening::test_a_second_socket_is_closed_with_4401",
+    ),
+    Guard(
+        "a ticket works for a minute", "vodplatform/accounts/tickets.py",
+        "rows.filter(expires_at__gt=Now()).first()", "rows.first()",
+        "tests/accounts/test_tickets.py::TestOpening::test_a_late_one_is_closed_with_4401",
+    ),
+    Guard(
+        "a body has a limit", "vodplatform/base/bodies.py",
+        "                if received > limit:\n", "                if False:\n",
+        "tests/base/test_bodies.py::test_a_longer_one_in_chunks_is_refused_as_soon_as_it_is_too_long",
+    ),
+    Guard(
+        "a request's head has a limit", "vodplatform/base/protocol.py",
+        "if self._head > MAX_HEAD_BYTES and", "if False and",
+        "tests/base/test_protocol.py::test_a_head_without_end_is_refused_before_it_fills_the_memory",
+    ),
+    Guard(
+        "a body without its length is read", "vodplatform/base/bodies.py",
+        'if b"content-length" not in headers:', "if False:",
+        "tests/base/test_bodies.py::test_one_that_comes_without_its_length_gets_it",
+    ),
+    Guard(
+        "a signature names one file and purpose", "vodplatform/base/signing.py",
+        "hmac.compare_digest(mac, _mac(purpose, name, expires, secret)) for", "True for",
+        "tests/base/test_signing.py::test_it_names_one_file_and_one_purpose",
+    ),
+    Guard(
+        "a signature ends", "vodplatform/base/signing.py", "    if moment > expires:\n", "    if False:\n",
+        "tests/base/test_signing.py::test_a_token_lives_as_long_as_it_says_and_not_much_longer",
+    ),
+    Guard(
+        "bytes of two files never end up in one", "media_app/delivery/sending.py",
+        "if not chunk or file.has_changed():", "if not chunk:",
+        "tests/delivery/test_stream.py::TestHangingUp::test_a_file_that_is_written_over_breaks_the_connection",
+    ),
+    Guard(
+        "reading stops when the player goes", "media_app/delivery/sending.py",
+        "asyncio.ensure_future(_wait_for_disconnect(receive))", "asyncio.ensure_future(asyncio.Event().wait())",
+        "tests/delivery/test_stream.py::TestHangingUp::test_reading_stops_when_the_player_goes",
+    ),
+    Guard(
+        "readers that stand still keep one small piece", "vodplatform/base/protocol.py",
+        "        transport.set_write_buffer_limits(high=0)\n", "",
+        "tests/delivery/test_sending.py::TestSlowReaders::test_a_hundred_take_next_to_nothing",
+    ),
+    Guard(
+        "pieces become smaller the more wait", "media_app/delivery/sending.py",
+        "ALL_WAITING_BYTES // (_waiting + 1)", "ALL_WAITING_BYTES",
+        "tests/delivery/test_sending.py::TestSlowReaders::test_a_hundred_take_next_to_nothing",
+    ),
+    Guard(
+        "a link put into a path is not followed", "media_app/delivery/sources.py",
+        "if not stat.S_ISREG(found.st_mode) or not expected:", "if not stat.S_ISREG(found.st_mode):",
+        "tests/delivery/test_renditions.py::TestFiles::test_a_link_out_of_the_store_is_not_followed",
+    ),
+    Guard(
+        "nginx is named files of our folders alone", "media_app/delivery/accel.py",
+        "if not library_roots.is_inside(name, folders):", "if False:",
+        "tests/delivery/test_nginx.py::TestPermission::test_a_folder_that_nginx_is_not_told_of_has_no_address",
+    ),
+    Guard(
+        "nginx is handed the path that was looked at, not where a link leads", "media_app/delivery/accel.py",
+        "name = Path(os.path.normpath(path))", "name = Path(os.path.realpath(path))",
+        "tests/delivery/test_nginx.py::TestPermission::"
+        "test_what_is_put_there_before_nginx_is_told_opens_nothing_of_another_group",
+    ),
+    Guard(
+        "what a scanner found is not handed out", "media_app/delivery/gate.py", "if MALWARE in (reason, told):",
+        "if False:", "tests/delivery/test_gate.py::TestWithoutAScanner::test_what_is_not_known_to_be_bad_is_given",
+    ),
+    Guard(
+        "what waits for the scanner is not handed out", "media_app/delivery/gate.py",
+        "settings.CLAMD is None and store.is_local()", "store.is_local()",
+        "tests/delivery/test_gate.py::TestWithAScanner::test_what_waits_for_it_is_not_ready",
+    ),
+    Guard(
+        "what the scanner has not passed is not handed out", "media_app/delivery/gate.py",
+        "return Use.SAVE if settings.CLAMD is None or reason in AFTER_SCAN else Use.NEVER", "return Use.SAVE",
+        "tests/delivery/test_gate.py::TestWithAScanner::test_what_it_has_not_passed_never_is",
+    ),
+    Guard(
+        "a bucket has an address only for what is in it", "media_app/delivery/gate.py",
+        "settings.CLAMD is None and store.is_local()", "settings.CLAMD is None",
+        "tests/delivery/test_gate.py::TestOnS3::test_nothing_has_an_address_before_its_parts_are_joined",
+    ),
+    Guard(
+        "device choice asks what the stream door asks", "media_app/delivery/services.py",
+        "if use_of(video) != Use.PLAY:", "if False:",
+        "tests/delivery/test_gate.py::TestOnS3::test_no_address_of_the_bucket_leads_past_the_scanner",
+    ),
+    Guard(
+        "an address for everybody ends when its video is hidden", "media_app/delivery/sources.py",
+        "if is_restricted(video) and not self.opens_restricted:", "if False:",
+        "tests/delivery/test_catalogue.py::TestSigned::test_what_was_made_for_everybody_ends_when_it_is_hidden",
+    ),
+    Guard(
+        "a session opens nothing that is hidden", "media_app/delivery/urls.py",
+        "not as_shown and is_restricted(video)", "is_restricted(video)",
+        "tests/delivery/test_catalogue.py::TestSigned::test_a_session_that_shows_it_is_no_way_around",
+    ),
+    Guard(
+        "a deleted video opens to nobody", "media_app/delivery/sources.py",
+        "Video.objects.get(pk=video_id, status__in=WATCHABLE, deleted_at=None)",
+        "Video.objects.get(pk=video_id, status__in=WATCHABLE)",
+        "tests/delivery/test_catalogue.py::TestSigned::test_a_deleted_one_opens_to_nobody_until_it_is_restored",
+    ),
+    Guard(
+        "a disk that is away holds up no other", "media_app/delivery/waiting.py",
+        'return f"library-{number}"', 'return "library"',
+        "tests/delivery/test_waiting.py::test_it_holds_up_no_other_disk",
+    ),
+    Guard(
+        "who stands still before a bucket holds one piece", "media_app/delivery/sending.py",
+        "            await _drained(send)\n            if hung_up.done():\n                return\n"
+        "            chunk = await reader.next_chunk()",
+        "            chunk = await reader.next_chunk()",
+        "tests/delivery/test_sending.py::TestStalledReadersOfABucket::"
+        "test_one_holds_no_more_than_the_piece_that_it_was_given",
+    ),
+    Guard(
+        "a view is counted once", "media_app/catalog/viewing.py",
+        "filter(video_id=video_id, is_counted=False).update", "filter(video_id=video_id).update",
+        "tests/catalog/test_viewing.py::TestRollingUp::test_views_that_come_meanwhile_are_counted_once",
+    ),
+    Guard(
+        "a job whose storage is away is tried again", "jobs_app/running.py",
+        "    except (StoreUnavailable, StoreFull) as exc:\n", "    except ZeroDivisionError as exc:\n",
+        "tests/jobs/test_outputs_faults.py::TestRunning::test_a_kind_that_stores_is_tried_again",
+    ),
+    Guard(
+        "the byte doors ask for the token's scope", "vodplatform/accounts/authentication.py",
+        "    _must_include(found, Scope.READ)\n", "",
+        "tests/delivery/test_stream.py::TestSignIn::test_a_token_that_may_not_read_is_refused",
+    ),
+    Guard(
+        "what failed is given back as bytes, to be saved", "media_app/delivery/sources.py",
+        "names.PLAIN_TYPE if failed else names.media_type(video.mime_type)", "names.media_type(video.mime_type)",
+        "tests/delivery/test_stream.py::TestStates::test_one_that_failed_is_given_back_and_never_played",
+    ),
+    Guard(
+        "a ladder's addresses are signed, each of them", "media_app/delivery/sources.py",
+        '_Signed.of(request.parts["token"], HLS, video_id)', "_Signed(2**40, True)",
+        "tests/delivery/test_hls.py::TestSignature::test_each_address_needs_it",
+    ),
+    Guard(
+        "a ladder ends with its video", "media_app/delivery/sources.py",
+        "Video.objects.get(pk=video_id, status__in=WATCHABLE, deleted_at=None)", "Video.objects.get(pk=video_id)",
+        "tests/delivery/test_hls.py::TestSignature::test_it_opens_no_longer_than_the_video_is_there",
+    ),
+    Guard(
+        "renditions are signed, each of them", "media_app/delivery/sources.py",
+        '_Signed.of(request.parts["token"], RENDITION, rendition_id)', "_Signed(2**40, True)",
+        "tests/delivery/test_renditions.py::TestSignature::test_another_ones_is_not_found",
+    ),
+    Guard(
+        "no rung is taller than the source", "media_app/delivery/sources.py",
+        "or not video.height or row.height <= video.height", "or True",
+        "tests/delivery/test_hls.py::TestMaster::test_none_is_taller_than_the_source",
+    ),
+    Guard(
+        "a video is never sent as a page", "media_app/delivery/names.py",
+        "return claimed if _MEDIA_TYPE.fullmatch(claimed) else PLAIN_TYPE", "return claimed",
+        "tests/delivery/test_names.py::test_a_video_is_sent_as_a_video_or_as_bytes",
+    ),
+    Guard(
+        "a bucket that hangs holds up nobody else", "media_app/delivery/sources.py",
+        "return _pending(load, waiting.MEDIA if store.is_local() else waiting.BUCKET)", "return load()",
+        "tests/delivery/test_s3.py::TestFaults::test_one_that_hangs_holds_up_nobody_else",
+    ),
+    Guard(
+        "a title puts nothing into a header", "media_app/delivery/names.py",
+        'return " " if unicodedata.category(letter)[0] in "CZ" else letter', "return letter",
+        "tests/delivery/test_names.py::test_any_title_is_one_harmless_header",
+    ),
+    Guard(
+        "rows that are never changed", "vodplatform/base/append_only.py",
+        "BEFORE UPDATE ON {table} \"\n                f\"BEGIN",
+        "BEFORE UPDATE ON {table} \"\n                f\"WHEN 0 BEGIN",
+        "tests/jobs/test_services.py::TestLease::test_events_are_never_changed",
+    ),
+    Guard(
+        "only clamd's own OK makes a file clean", "media_app/uploads/scan.py",
+        '    if not space or word != "FOUND":\n        raise ScannerDown(f"clamd answers {answer!r}.")\n',
+        '    if word != "FOUND":\n        return None\n',
+        "tests/uploads/test_scan.py::TestNotWell::test_only_its_own_words_make_a_file_clean",
+    ),
+    Guard(
+        "what clamd has not read for its size is not clean", "media_app/uploads/scan.py",
+        "        if size > MAX_FILE_BYTES:\n", "        if False:\n",
+        "tests/uploads/test_scan.py::TestLimits::test_two_gibibytes_are_never_clean",
+    ),
+    Guard(
+        "an import follows no link out of its folder", "media_app/catalog/importing.py",
+        "is_video and real.is_relative_to(folder) and", "is_video and",
+        "tests/commands/test_import_videos.py::TestWalking::test_links_that_lead_out_are_left_out_and_others_are_the_file",
+    ),
+    Guard(
+        "an import asks the owner's plan", "media_app/catalog/importing.py",
+        "        room.check_room(owner, size)\n", "",
+        "tests/commands/test_import_videos.py::TestLimits::test_the_plan_binds_all_together",
+    ),
+    Guard(
+        "doctor deletes nothing that is an hour young", "media_app/catalog/upkeep.py",
+        " for file in store.files(prefix) if file.modified < over]", " for file in store.files(prefix)]",
+        "tests/catalog/test_upkeep.py::TestLeftovers::test_what_was_written_to_within_the_hour_stays",
+    ),
+    Guard(
+        "doctor deletes nothing where the database knows nothing", "media_app/catalog/upkeep.py",
+        "    if not Video.objects.filter(source=VideoSource.STORED).exists():\n", "    if False:\n",
+        "tests/catalog/test_upkeep.py::TestLeftovers::test_a_database_that_knows_nothing_deletes_nothing",
+    ),
+    Guard(
+        "parts of a running attempt are nobody's leftovers", "media_app/catalog/upkeep.py",
+        "_Known.now([item.key for item in begun])", "_Known.now([])",
+        "tests/catalog/test_upkeep.py::TestUnfinishedOnS3::test_those_of_a_running_attempt_are_left_alone",
+    ),
+    Guard(
+        "a file is kept until another has taken its place", "media_app/catalog/taking_in.py",
+        '    if not context.params.get("previous"):\n', "    if True:\n",
+        "tests/catalog/test_replacing.py::test_one_that_cannot_be_taken_in_leaves_the_former_as_it_was_and_says_why",
+    ),
+    Guard(
+        "no job is begun for a video that is gone", "media_app/catalog/handlers.py",
+        "        with context.holding():\n            enqueue(", "        if True:\n            enqueue(",
+        "tests/catalog/test_ingest_faults.py::TestDeletedMeanwhile::test_no_job_is_begun_for_a_video_that_is_gone",
+    ),
+    Guard(
+        "a finding outlives its job", "media_app/catalog/handlers.py",
+        "        error_type=why.type, error_message=str(why), updated_at=Now(),\n", "        updated_at=Now(),\n",
+        "tests/catalog/test_scanned_ingest.py::test_a_video_with_a_finding_is_not",
+    ),
+    Guard(
+        "doctor does not believe an empty store", "media_app/catalog/upkeep.py",
+        "    if any(video.source == VideoSource.STORED for video in lost) and not any(", "    if False and not any(",
+        "tests/catalog/test_upkeep.py::TestLostVideos::test_an_empty_store_is_not_believed",
+    ),
+    Guard(
+        "S3 that breaks off is not an end of a file", "vodplatform/base/storage.py",
+        "except (Boto3Error, BotoCoreError, HTTPError, RetriesExceededError) as exc:\n"
+        "        raise StoreUnavailable(str(exc)) from exc",
+        "except (Boto3Error, BotoCoreError, HTTPError, RetriesExceededError):\n        pass",
+        "tests/store/test_faults.py::TestInTheMiddle::test_a_read_that_breaks_off_is_not_an_end",
+    ),
+    Guard(
+        "an upload moves under its lock alone", "media_app/uploads/sinks.py",
+        "Upload.objects.filter(pk=self.upload_id, lock_token=self.token)", "Upload.objects.filter(pk=self.upload_id)",
+        "tests/uploads/test_tus_bytes.py::TestStopped::test_who_lost_the_lock_is_told_so_and_moves_nothing",
+    ),
+    Guard(
+        "the file of a stopped writer is left to it", "media_app/uploads/sinks.py",
+        "        if not _locked(self._descriptor):\n", "        if False:\n",
+        "tests/uploads/test_tus_bytes.py::TestStopped::test_a_write_that_was_on_its_way_harms_nobody",
+    ),
+    Guard(
+        "nobody writes after the lock has run out", "media_app/uploads/sinks.py",
+        "        if self.lock.is_near_its_end():\n            raise LockLost\n", "",
+        "tests/uploads/test_tus_bytes.py::TestStopped::test_after_a_long_stop_nothing_is_written",
+    ),
+    Guard(
+        "a part of S3 has a number of its own", "media_app/uploads/sinks.py",
+        "        self.lock.renew(part_number=self.upload.part_number)\n", "        self.lock.renew()\n",
+        "tests/uploads/test_s3.py::TestTakenOver::test_a_part_that_arrives_late_harms_nobody",
+    ),
+    Guard(
+        "nothing of a PATCH counts before its checksum", "media_app/uploads/tus.py",
+        "                ending.keeps = digest is None and not _has_lost(exc)\n",
+        "                ending.keeps = not _has_lost(exc)\n",
+        "tests/uploads/test_tus_bytes.py::TestChecksum::test_of_bytes_that_do_not_fit_nothing_is_kept",
+    ),
+    Guard(
+        "what came whole is finished by whoever asks", "media_app/uploads/tus.py",
+        "        return services.complete(upload) if upload.offset == upload.size else upload\n",
+        "        return upload\n",
+        "tests/uploads/test_tus_headers.py::TestHead::"
+        "test_what_came_whole_while_nobody_was_left_to_finish_it_is_finished",
+    ),
+    Guard(
+        "no more bytes than were announced", "media_app/uploads/sinks.py",
+        "        if self.received + len(data) > self.upload.size:\n", "        if False:\n",
+        "tests/uploads/test_tus_headers.py::TestPatch::"
+        "test_more_than_announced_is_413_when_it_comes_without_its_length",
+    ),
+    Guard(
+        "what is no video is refused by its first bytes", "media_app/uploads/sinks.py",
+        "        elif purpose.looks_early and not self.upload.is_partial:\n            raise purpose.refusal()\n", "",
+        "tests/uploads/test_tus_headers.py::TestCreationWithUpload::"
+        "test_what_is_no_video_is_415_and_the_upload_is_over",
+    ),
+    Guard(
+        "other bytes under a chunk's number are a conflict", "media_app/uploads/services.py",
+        "    if there not in (None, sha256):\n", "    if False:\n",
+        "tests/uploads/test_chunks.py::TestWrong::test_other_bytes_under_the_same_number",
+    ),
+    Guard(
+        "uploads are their owner's", "media_app/uploads/models.py",
+        "return self.none() if isinstance(user, AnonymousUser) else self.filter(owner=user)", "return self",
+        "tests/uploads/test_tus_headers.py::TestWhoMay::test_somebody_elses_is_answered_as_one_that_nobody_has",
+    ),
+    Guard(
+        "room is reserved by one upload of a user at a time", "media_app/uploads/room.py",
+        "    lock(user)\n    if Upload", "    if Upload",
+        "tests/uploads/test_tus_bytes.py::TestTwoAtOnce::"
+        "test_of_many_that_begin_at_once_no_more_are_let_in_than_there_is_room_for", True,
+    ),
+    Guard(
+        "bytes that nobody was told of are cut off", "media_app/uploads/sinks.py",
+        "            os.ftruncate(self._gathering.fileno(), self._gathered)\n", "",
+        "tests/uploads/test_s3.py::TestTus::test_a_full_disk_is_503_and_what_fitted_stays",
+    ),
+    Guard(
+        "bytes with a checksum gather no further than others", "media_app/uploads/sinks.py",
+        "                if self._is_full():\n                    self._flush()\n", "                pass\n",
+        "tests/uploads/test_tus_bytes.py::TestChecksum::test_the_disk_works_ahead_and_nothing_counts",
+    ),
+    Guard(
+        "a chunk's file is its thread's alone", "media_app/uploads/chunks.py",
+        "        body = await surely(_keep, arriving, number, checksum)\n",
+        "        try:\n            body = await surely(_keep, arriving, number, checksum)\n"
+        "        finally:\n            arriving.let_go()\n",
+        "tests/uploads/test_chunks.py::TestTheServerStops::"
+        "test_a_chunk_that_becomes_durable_then_keeps_its_file",
+    ),
+    Guard(
+        "only so many chunks of a user arrive at a time", "media_app/uploads/chunks.py",
+        "    if _arriving[user] >= MOST_AT_ONCE:\n", "    if False:\n",
+        "tests/uploads/test_chunks.py::TestRoom::test_only_so_many_come_at_a_time",
+    ),
+    Guard(
+        "chunks leave the disk its reserve", "media_app/uploads/chunks.py",
+        "        room.check_disk(self._most())\n", "",
+        "tests/uploads/test_chunks.py::TestRoom::test_a_disk_that_is_nearly_full_takes_none",
+    ),
+    Guard(
+        "what could not be deleted is not forgotten", "media_app/uploads/sweep.py",
+        "    _delete_left()\n", "",
+        "tests/uploads/test_s3.py::TestIll::test_what_could_not_be_deleted_is_when_it_is_well_again",
+    ),
+    Guard(
+        "a join that breaks leaves nothing open on S3", "media_app/uploads/joining.py",
+        "            store.abort_multipart(key, upload)\n", "            pass\n",
+        "tests/uploads/test_s3.py::TestTus::test_a_join_that_breaks_leaves_nothing_open",
+    ),
+    Guard(
+        "a creation that is sent again makes no second upload", "media_app/uploads/tus.py",
+        '        if (key := headers.get("idempotency-key")) is None:\n',
+        '        key = headers.get("idempotency-key", "")\n        if True:\n',
+        "tests/uploads/test_tus_headers.py::TestCreationAgain::test_it_is_the_same_upload",
+    ),
+    Guard(
+        "a form whose answer is known needs no room", "media_app/uploads/multipart.py",
+        "        if _is_again(exchange, user):\n", "        if False:\n",
+        "tests/uploads/test_multipart.py::TestIdempotency::test_the_same_again_needs_no_room",
+    ),
+    Guard(
+        "a token needs the scope to write at the byte doors", "vodplatform/accounts/authentication.py",
+        "    if not includes(found[1].scopes, needed):\n        raise DomainError(",
+        "    if False:\n        raise DomainError(",
+        "tests/uploads/test_tus_headers.py::TestWhoMay::test_a_token_needs_the_scope_to_write",
+    ),
+    Guard(
+        "another's private video has no page", "media_app/catalog/pages.py",
+        "Video.objects.visible_to(user).filter(pk=video_id)", "Video.objects.filter(pk=video_id)",
+        "tests/catalog/test_watch.py::test_a_private_video_is_nobody_elses",
+    ),
+    Guard(
+        "a browser needs its protection token at the byte doors", "vodplatform/accounts/authentication.py",
+        "found[1].kind == Kind.SESSION and _is_forged(scope)", "False",
+        "tests/uploads/test_tus_headers.py::TestWhoMay::test_a_browser_needs_its_protection_token",
+    ),
+    Guard(
+        "the bytes of a form's file are part of its key's content", "vodplatform/base/idempotency.py",
+        '        parts.append(_canonical({name: file["sha256"] for name, file in taken.items()}))\n', "        pass\n",
+        "tests/uploads/test_multipart.py::TestIdempotency::test_other_content_is_a_conflict",
+    ),
+    Guard(
+        "what a view does not complete is given up", "media_app/uploads/multipart.py",
+        "            await surely(_give_up, [upload.pk for upload in told.files.values()])\n", "            pass\n",
+        "tests/uploads/test_multipart.py::TestRefused::test_fields_that_cannot_be",
+    ),
+    Guard(
+        "ffmpeg dies with the child", "media_app/av/ffmpeg.py",
+        '[sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "core=0", "--", *argv]', "list(argv)",
+        "tests/media/test_ingest.py::TestNothingOutlivesIt::test_ffmpeg_dies_with_the_child",
+    ),
+    Guard(
+        "ffmpeg's environment", "media_app/av/ffmpeg.py",
+        "{name: os.environ[name] for name in names if name in os.environ}", "dict(os.environ)",
+        "tests/media/test_ingest.py::TestNothingOutlivesIt::test_ffmpeg_sees_path_and_home_alone",
+    ),
+    Guard(
+        "a stream that a full disk cut short is not a rendition", "media_app/av/hls.py",
+        "    if (folder / MEDIA).stat().st_size != ", "    if False and (folder / MEDIA).stat().st_size != ",
+        "tests/media/test_ingest.py::TestDiskTrouble::test_a_full_disk_is_an_error_and_no_fault_of_the_video",
+    ),
+    Guard(
+        "a playlist names its own file alone", "media_app/av/hls.py", " or named != {MEDIA}", "",
+        "tests/media/test_hls.py::test_a_playlist_names_nothing_but_its_own_file",
+    ),
+    Guard(
+        "tags of a recording stay in the original", "media_app/av/ffmpeg.py",
+        'WITHOUT_TAGS = {"map_metadata": "-1", "map_chapters": "-1"}', "WITHOUT_TAGS: dict[str, str] = {}",
+        "tests/media/test_hls.py::test_tags_of_the_recording_do_not_come_along",
+    ),
+    Guard(
+        "ffmpeg opens nothing but media", "media_app/av/ffmpeg.py", '    "format_whitelist": FORMATS,\n', "",
+        "tests/media/test_ingest.py::TestFilesThatNameOthers::test_ffmpeg_does_not_play_what_a_script_names",
+    ),
+    Guard(
+        "a claimed size takes no memory while a file is opened", "media_app/av/container.py",
+        'mode="r", options=DECODER_OPTIONS, ', 'mode="r", ',
+        "tests/media/test_ingest.py::TestBadMedia::test_opening_a_picture_bomb_takes_no_memory",
+    ),
+    Guard(
+        "a claimed length has an end", "media_app/av/probe.py",
+        "if duration > limits.max_seconds", "if False",
+        "tests/media/test_ingest.py::TestBadMedia::test_a_claim_to_last_for_years_is_refused",
+    ),
+    Guard(
+        "a picture's size is known before it is decoded", "media_app/av/thumbnail.py",
+        "    if width * height > MAX_PIXELS or max(width, height) > MAX_PICTURE_SIDE:\n", "    if False:\n",
+        "tests/media/test_thumbnail.py::test_a_bomb_is_refused_before_a_decoder_sees_it",
+    ),
+    Guard(
+        "what is on its way for a video is not deleted with its former file", "media_app/catalog/services.py",
+        "            if key not in kept:\n", "            if key != location:\n",
+        "tests/catalog/test_replacing.py::test_what_is_on_its_way_for_the_same_video_stays",
+    ),
+    Guard(
+        "once a new file is in, nothing goes back to the former", "media_app/catalog/handlers.py",
+        'if name != "previous"}', "}",
+        "tests/catalog/test_replacing.py::test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest",
+    ),
+    Guard(
+        "a catalogue that is closed to strangers has no page for them", "media_app/editorial/pages.py",
+        "if not user.is_authenticated and not settings.PUBLIC_CATALOG:", "if False:",
+        "tests/contract/test_page_roles.py::test_a_catalogue_that_is_not_open_to_all_asks_who_is_there",
+    ),
+    Guard(
+        "only moderators open the page where a catalogue video is edited", "media_app/editorial/pages.py",
+        "if not video.can_change(user):", "if False:",
+        "tests/contract/test_page_roles.py::test_who_sees_a_catalogue_video_but_may_not_change_it_is_told_so",
+    ),
+    Guard(
+        "what one may not see of the catalogue has no page to edit it", "media_app/editorial/pages.py",
+        "video = Video.objects.in_catalogue(user).filter(pk=video_id).first()",
+        "video = Video.objects.filter(pk=video_id).first()",
+        "tests/contract/test_page_roles.py::test_nobody_sees_what_is_another_ones",
+    ),
+    Guard(
+        "the catalogue's door takes its own kinds alone", "media_app/uploads/purposes.py",
+        "return not self.mime_types or mime_type in self.mime_types", "return True",
+        "tests/editorial/test_upload.py::TestRefused::test_other_containers",
+    ),
+    Guard(
+        "who is no moderator sends no file, before a byte is read", "media_app/uploads/multipart.py",
+        "        purpose_of(part.purpose).admit(user, given)\n", "        pass\n",
+        "tests/editorial/test_upload.py::TestRefused::test_users_before_a_byte_is_read",
+    ),
+    Guard(
+        "what nobody has scanned is not made ready by hand", "media_app/editorial/receiving.py",
+        'if scan.is_configured() and not (upload and upload.metadata.get("scanned")):', "if False:",
+        "tests/editorial/test_ready.py::TestScanned::test_what_waits_for_the_scanner_may_not",
+    ),
+    Guard(
+        "a moderator's form does not overwrite a newer edit unseen", "media_app/editorial/admin.py",
+        'version=form.cleaned_data["version"]', "version=None",
+        "tests/editorial/test_admin.py::TestEdit::test_one_that_comes_in_the_very_moment_is_told_too",
+    ),
+    Guard(
+        "a form writes what was changed in it, not what it was opened with", "media_app/editorial/admin.py",
+        "self.fields[name].show_hidden_initial = True", "pass",
+        "tests/editorial/test_admin.py::TestEdit::test_what_somebody_else_hid_meanwhile_stays_hidden",
+    ),
+    Guard(
+        "moderators see the catalogue's reports of what is not deleted", "media_app/editorial/admin.py",
+        "return rows.filter(video__in=Video.objects.in_catalogue(acting(request)))", "return rows",
+        "tests/editorial/test_admin.py::TestReports::test_those_of_deleted_videos_are_for_admins",
+    ),
+    Guard(
+        "who shows a wrong key is no stranger to a socket", "vodplatform/accounts/realtime.py",
+        "if has_shown_something or not known_host(headers)", "if not known_host(headers)",
+        "tests/editorial/test_sockets.py::TestWhoIsLetIn::test_a_wrong_key_makes_nobody_a_stranger",
+    ),
+    Guard(
+        "a page of an unknown host is no stranger to a socket", "vodplatform/accounts/realtime.py",
+        "if has_shown_something or not known_host(headers)", "if has_shown_something",
+        "tests/editorial/test_sockets.py::TestWhoIsLetIn::test_a_page_of_an_unknown_host_is_closed_with_4401",
+    ),
+    Guard(
+        "a catalogue's watcher is told of the past only what he saw", "media_app/editorial/realtime.py",
+        "old.fields if old and audience in old.audiences else None", "old.fields if old else None",
+        "tests/editorial/test_sockets.py::TestWhatIsTold::test_each_audience_hears_what_it_may_see",
+    ),
+    Guard(
+        "a catalogue's watcher is told only what he sees", "media_app/editorial/realtime.py",
+        "new.fields if new and audience in new.audiences else None", "new.fields if new else None",
+        "tests/editorial/test_sockets.py::TestWhatIsTold::test_each_audience_hears_what_it_may_see",
+    ),
+    Guard(
+        "a catalogue's watcher is moved when his role is another", "vodplatform/accounts/realtime.py",
+        "            await self._follow(found[0])\n            if found[1]", "            if found[1]",
+        "tests/editorial/test_sockets.py::TestLookingAgain::"
+        "test_who_is_no_moderator_any_more_hears_no_more_of_what_is_hidden",
+    ),
+    Guard(
+        "an operation counts once", "media_app/catalog/crdt.py",
+        "        if (operation.actor, operation.counter) in self.dots:\n            return False\n", "",
+        "tests/catalog/test_crdt.py::test_an_operation_that_comes_twice_counts_once",
+    ),
+]  # fmt: skip
+
+
+def table() -> str:
+    """docs/design/0008-guards.md."""
+    lines = [
+        f"| {guard.name} | `{guard.file}` | `{guard.test}`{' on PostgreSQL' * guard.postgresql} |" for guard in GUARDS
+    ]
+    return HEAD + "\n".join(lines) + "\n"
+
+
+HEAD = """# 8. Guards and the tests that fail without them
+
+Made by `python -m tests.support.guards --table`. `make guards` removes each in a copy of the tree and runs its test,
+which has to fail. What requests have of their own stands in 0007 too.
+
+| guard | where | fails without it |
+| --- | --- | --- |
+"""
+
+
+def remove(guard: Guard, root: Path) -> None:
+    """Take the guard out of the copy at ``root``."""
+    path = root / guard.file
+    source = path.read_text()
+    assert source.count(guard.text) == 1, f"{guard.name}: its text stands {source.count(guard.text)} times"
+    path.write_text(source.replace(guard.text, guard.without))
+
+
+def holds_without(guard: Guard, root: Path) -> bool:
+    """Whether the guard's test passes in the copy: then it guards nothing."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    if guard.postgresql:
+        environment |= dict(pair.split("=", 1) for pair in services_environment().split())
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", guard.test], cwd=root, env=environment,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    # 1: tests failed. Anything else (nothing collected, a broken import) proves nothing.
+    assert done.returncode in (0, 1), done.stdout[-3000:]
+    return done.returncode == 0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", action="store_true", help="print docs/design/0008-guards.md")
+    parser.add_argument("only", nargs="*", help="parts of the names of the guards to try")
+    options = parser.parse_args(words)
+    if options.table:
+        print(table(), end="")
+        return 0
+    useless = []
+    for guard in GUARDS:
+        if options.only and not any(word in guard.name for word in options.only):
+            continue
+        if guard.postgresql and not services_environment():
+            print(f"left out, no PostgreSQL here: {guard.name}", flush=True)
+            continue
+        with tempfile.TemporaryDirectory(prefix="guards-") as folder:
+            root = Path(folder) / "tree"
+            shutil.copytree(
+                PROJECT_ROOT,
+                root,
+                ignore=shutil.ignore_patterns(".venv", ".git", "data", "__pycache__", ".cache", ".*_cache"),
+            )
+            remove(guard, root)
+            if holds_without(guard, root):
+                useless.append(guard.name)
+        print(f"{'NOT CAUGHT' if guard.name in useless else 'caught    '} {guard.name}", flush=True)
+    return 1 if useless else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""Debian's nginx on loopback before a web process, with deploy/nginx.conf as it is shipped but for its places."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from tests.support.waiting import wait_until
+from vodplatform.base.process import SHIM
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = PROJECT_ROOT / "deploy" / "nginx.conf"
+# One process, so that nothing of it is left when it is killed; it reads what whoever runs the tests may read.
+MAIN = """
+{user}
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 1024; }}
+http {{
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    access_log {folder}/access.log;
+    include {folder}/site.conf;
+    {more}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Nginx:
+    """A running nginx. url: without a slash at its end."""
+
+    url: str
+    port: int
+    pid: int
+    folder: Path
+
+    @property
+    def errors(self) -> str:
+        """What it has logged."""
+        return (self.folder / "error.log").read_text(errors="replace")
+
+
+def program() -> str:
+    """Where nginx is; Debian keeps it where only root looks."""
+    found = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
+    assert found, "nginx is missing: make test installs Debian's nginx-light"
+    return found
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def site(port: int, upstream: int, folder: Path, media: Path, root: Path, pem: Path | None = None) -> str:
+    """The shipped site with other places: a loopback port, the web process's port, folders for the log and for files.
+
+    pem: a file with certificate and key; without one the port speaks plain HTTP.
+    """
+    text = SHIPPED.read_text()
+    for old, new in (
+        ("listen 443 ssl;", f"listen 127.0.0.1:{port}{' ssl' if pem else ''};"),
+        ("    ssl_certificate     /etc/ssl/vod.pem;\n", f"    ssl_certificate {pem};\n" if pem else ""),
+        ("    ssl_certificate_key /etc/ssl/vod.key;\n", f"    ssl_certificate_key {pem};\n" if pem else ""),
+        ("server 127.0.0.1:8000;", f"server 127.0.0.1:{upstream};"),
+        ("/var/log/nginx/vodplatform.log", str(folder / "site.log")),
+        ("/var/lib/vodplatform/media", str(media)),
+        ("/srv/vods", str(root)),
+    ):
+        assert old in text, f"{SHIPPED.name} has no {old!r} any more"
+        text = text.replace(old, new)
+    return text
+
+
+@contextmanager
+def running(
+    folder: Path, upstream: int, media: Path, root: Path, *, more: str = "", pem: Path | None = None
+) -> Iterator[Nginx]:
+    """nginx before the web process on port ``upstream``, gone after the block.
+
+    media, root: the folders that take the places of the shipped ones. more: further blocks for ``http``.
+    """
+    port = free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "site.conf").write_text(site(port, upstream, folder, media, root, pem))
+    user = "user root;" if os.geteuid() == 0 else ""
+    (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user, more=more))
+    argv = [program(), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]
+    with open(folder / "output.log", "ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "core=0", "--", *argv],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        )  # fmt: skip
+
+    def answers() -> bool:
+        said = (folder / "error.log", folder / "output.log")
+        assert process.poll() is None, "".join(path.read_text() for path in said if path.exists())
+        return is_open(port)
+
+    try:
+        wait_until(answers)
+        yield Nginx(f"{'https' if pem else 'http'}://127.0.0.1:{port}", port, process.pid, folder)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def served(application: Any) -> Iterator[int]:
+    """The port on which an ASGI application is served from a thread of this process, by the program's own server."""
+    config = uvicorn.Config(
+        application, host="127.0.0.1", port=0, http="vodplatform.base.protocol:HttpProtocol", loop="uvloop", ws="none",
+        lifespan="off", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(10)

@@ -1,0 +1,57 @@
+"""The npm packages of tests/node, installed once for each lock file into the cache folder, outside what git keeps."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+FOLDER = PROJECT_ROOT / "tests" / "node"
+CACHE = PROJECT_ROOT / ".cache" / "node"
+DESCRIPTIONS = ("package.json", "package-lock.json")
+INSTALL_SECONDS = 300
+
+
+def program(name: str) -> str:
+    """Where ``node`` or ``npm`` is."""
+    found = shutil.which(name)
+    assert found, f"{name} is missing: `make node` installs Debian's"
+    return found
+
+
+def packages() -> Path:
+    """A folder whose node_modules holds exactly what the lock file names; the first call asks the registry for it."""
+    digest = hashlib.sha256(b"".join((FOLDER / name).read_bytes() for name in DESCRIPTIONS)).hexdigest()
+    target = CACHE / digest[:16]
+    if target.is_dir():
+        return target
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        place = Path(scratch) / "packages"
+        place.mkdir()
+        for name in DESCRIPTIONS:
+            shutil.copy(FOLDER / name, place)
+        argv = [program("npm"), "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel", "error"]
+        done = subprocess.run(
+            argv, cwd=place, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_SECONDS,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"npm ci: {done.stderr[-2000:]}"
+        try:
+            place.rename(target)
+        except OSError:
+            # Another run has been quicker.
+            assert target.is_dir()
+    return target
+
+
+def modules(folder: Path, *scripts: str) -> Path:
+    """``folder`` with the pages' modules as node loads them (``js/…``), and these scripts of tests/node beside them."""
+    shutil.copytree(PROJECT_ROOT / "static" / "js", folder / "js")
+    for name in scripts:
+        shutil.copy(FOLDER / name, folder)
+    (folder / "package.json").write_text('{"type": "module"}')
+    return folder

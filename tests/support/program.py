@@ -1,0 +1,307 @@
+"""The real program in a process tree of its own: start it, call it, look at its rows and processes; asserts nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psutil
+import psycopg
+
+from tests.support.waiting import PATIENCE
+
+T = TypeVar("T")
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+POLL_SECONDS = 0.02
+START_SECONDS = 120.0
+STOP_SECONDS = 120.0
+ALIGNER = "sessions_app.comparison.alignment"
+BASE = "/api/sessions/multi-vod"
+
+
+def wait_for(condition: Callable[[], T], seconds: float, what: str = "") -> T:
+    """The first true value of ``condition``. Raises AssertionError after ``seconds`` of an idle machine."""
+    deadline = time.monotonic() + seconds * PATIENCE
+    pause = threading.Event()
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds * PATIENCE:g} s: {what or condition}")
+        pause.wait(POLL_SECONDS)
+
+
+def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """PATH, HOME, no throttles, and ``extra``: nothing of the caller's settings."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": os.environ.get("HOME", "/"),
+        "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # A test asks how far a job is as often as it can.
+        "VOD_THROTTLES": "off",
+        **extra,
+    }
+
+
+def manage(*words: str, environment: Mapping[str, str], seconds: float = 300.0) -> subprocess.CompletedProcess[str]:
+    """Run one management command to its end; never raises for how it ended."""
+    return subprocess.run(
+        [sys.executable, str(PROJECT_ROOT / "manage.py"), *words],
+        env=clean_environment(environment), capture_output=True, text=True, timeout=seconds, check=False,
+    )  # fmt: skip
+
+
+class CallFailed(Exception):
+    """The program answered with an error: its status and body."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(f"{status}: {body}")
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """Two recordings of one match. offset: true seconds of b against a. bound: half a frame of each."""
+
+    a: Path
+    b: Path
+    offset: float
+    bound: float
+
+
+@dataclass(slots=True)
+class Place:
+    """Where one program lives: its data folder, its settings, and the key of an account in it."""
+
+    data_dir: Path
+    environment: dict[str, str]
+    key: str
+
+    def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows straight from the program's database; ``?`` stands for a value."""
+        if "DATABASE_URL" in self.environment:
+            with psycopg.connect(self.environment["DATABASE_URL"], autocommit=True) as connection:
+                return connection.execute(sql.replace("?", "%s"), values).fetchall()
+        path = self.data_dir / "vodplatform.sqlite3"
+        plain = [value.hex if isinstance(value, UUID) else value for value in values]
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
+            return connection.execute(sql, plain).fetchall()
+
+    def events(self, job_id: str) -> list[str]:
+        """The names of a job's events, in order."""
+        rows = self.query("SELECT name FROM jobs_event WHERE job_id = ? ORDER BY id", UUID(job_id))
+        return [name for (name,) in rows]
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        """Some columns of a job's row."""
+        names = ("status", "attempt", "crashes", "lease_token")
+        rows = self.query(f"SELECT {', '.join(names)} FROM video_jobs WHERE id = ?", UUID(job_id))
+        return dict(zip(names, rows[0], strict=True))
+
+
+@dataclass(slots=True)
+class Program:
+    """One ``manage.py up``. Every process it ever had is remembered, so that none outlives the test."""
+
+    place: Place
+    address: str = ""
+    process: subprocess.Popen[str] | None = None
+    seen: set[psutil.Process] = field(default_factory=set)
+    lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
+
+    def start(self, *arguments: str) -> Program:
+        """Start it on a free port and wait until it says that it serves."""
+        self.launch("--port", "0", *arguments)
+        wait_for(self.is_ready, START_SECONDS, "the line `ready http://…`")
+        return self
+
+    def launch(self, *arguments: str) -> None:
+        """Start it and return at once."""
+        self.address = ""
+        self.lines = queue.Queue()
+        with open(self.log, "ab") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, str(PROJECT_ROOT / "manage.py"), "up", "--data-dir", str(self.place.data_dir),
+                 *arguments],
+                env=clean_environment(self.place.environment), stdout=subprocess.PIPE, stderr=errors, text=True,
+                start_new_session=True, cwd=self.place.data_dir.parent,
+            )  # fmt: skip
+        threading.Thread(target=self._listen, args=(self.process, self.lines), daemon=True).start()
+
+    @staticmethod
+    def _listen(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.put(line.rstrip("\n"))
+        lines.put(None)
+
+    def is_ready(self) -> bool:
+        """Whether it has printed its readiness line. Raises when it has ended instead."""
+        while not self.address:
+            try:
+                line = self.lines.get_nowait()
+            except queue.Empty:
+                return False
+            if line is None:
+                raise AssertionError(f"`up` ended before it was ready:\n{self.log.read_text()[-3000:]}")
+            if line.startswith("ready http://"):
+                self.address = line.split()[1].rstrip("/")
+        return True
+
+    @property
+    def log(self) -> Path:
+        """What it and its children wrote to standard error."""
+        return self.place.data_dir.parent / f"{self.place.data_dir.name}.log"
+
+    # Processes
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    def descendants(self) -> list[psutil.Process]:
+        """Everything it has started and that still runs."""
+        try:
+            family = psutil.Process(self.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            family = []
+        self.seen.update(family)
+        return family
+
+    def find(self, word: str, parent: int | None = None) -> psutil.Process | None:
+        """The first descendant with ``word`` in its command line, and with this parent."""
+        for process in self.descendants():
+            with suppress(psutil.Error):
+                if word in process.cmdline() and parent in (None, process.ppid()):
+                    return process
+        return None
+
+    def web(self) -> psutil.Process | None:
+        return self.find("uvicorn", self.pid)
+
+    def master(self) -> psutil.Process | None:
+        return self.find("dramatiq", self.pid)
+
+    def worker(self) -> psutil.Process | None:
+        """A worker process of the master."""
+        master = self.master()
+        return self.find("dramatiq", master.pid) if master else None
+
+    def redis(self) -> psutil.Process | None:
+        for process in self.descendants():
+            with suppress(psutil.Error):
+                if "redis-server" in process.name():
+                    return process
+        return None
+
+    def aligners(self) -> list[psutil.Process]:
+        """The aligner's children at work (the shim, once it has become one)."""
+        found = []
+        for process in self.descendants():
+            with suppress(psutil.Error):
+                if process.cmdline()[1:3] == ["-m", ALIGNER]:
+                    found.append(process)
+        return found
+
+    def survivors(self) -> list[psutil.Process]:
+        """Processes it ever had that still run."""
+        return [process for process in self.seen if is_alive(process)]
+
+    def interrupt(self, number: int = signal.SIGINT) -> int:
+        """Signal `up` alone, as a terminal or a service manager does, and return its exit code."""
+        self.descendants()
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(STOP_SECONDS)
+
+    def end(self) -> None:
+        """Stop it if it runs; whatever is left of it is killed, one by one."""
+        if self.process is not None and self.process.poll() is None:
+            try:
+                self.interrupt()
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        for process in self.survivors():
+            with suppress(psutil.Error):
+                process.kill()
+
+    # The API
+
+    def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """One call of the API. Raises :class:`CallFailed`, OSError."""
+        request = urllib.request.Request(
+            self.address + path, method=method, data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Token {self.place.key}", "Content-Type": "application/json"},
+        )  # fmt: skip
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                found: dict[str, Any] = json.load(response)
+                return found
+        except urllib.error.HTTPError as exc:
+            raise CallFailed(exc.code, exc.read().decode(errors="replace")) from exc
+
+    def lives(self) -> bool:
+        """Whether the web process answers."""
+        try:
+            self.call("GET", "/api/v1/jobs?limit=1")
+        except (OSError, CallFailed):
+            return False
+        return True
+
+    def compare(self, truth: Truth) -> str:
+        """Make a session of two recordings; returns the path of it in the API."""
+        vods = [{"vod_id": name, "name": name, "path": str(path)} for name, path in (("a", truth.a), ("b", truth.b))]
+        session = self.call("POST", BASE, {"vods": vods})["session"]
+        return f"{BASE}/{session['session_id']}"
+
+    def align(self, session: str) -> str:
+        """Start an alignment; returns the job's id."""
+        job_id: str = self.call("POST", f"{session}/align", {"method": "timer_ocr"})["job_id"]
+        return job_id
+
+    def frozen_aligner(self, others: Sequence[psutil.Process] = ()) -> psutil.Process:
+        """The aligner's child, stopped in the middle of its work, so that what is killed is killed during it."""
+
+        def caught() -> psutil.Process | None:
+            for process in self.aligners():
+                if process not in others:
+                    process.suspend()
+                    return process
+            return None
+
+        process = wait_for(caught, 15, "an aligner at work")
+        assert process is not None
+        return process
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it runs; a zombie does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def redis_database(url: str, number: int) -> str:
+    """``url`` with another database number."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('/')[0]}/{number}"

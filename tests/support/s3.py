@@ -1,0 +1,162 @@
+"""A real S3 API server (moto's) in a process of its own on loopback, with a fresh bucket and a proxy that makes faults.
+
+It checks neither signatures nor expiry: what is signed is compared with botocore's own signer instead.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.request
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.support.faults import FaultyProxy, faulty
+from vodplatform.base.process import SHIM
+from vodplatform.settings.environment import Environment
+
+REGION = "eu-central-1"
+KEY_ID = "AKIAIOSFODNN7EXAMPLE"
+SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+# Prints its address once it listens, and ends with the pipe to its standard input.
+SERVER = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+host, port = server.get_host_and_port()
+print(f"http://{host}:{port}", flush=True)
+sys.stdin.read()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket of a test's own.
+
+    environment: what names it to the program, through the proxy. faults: the proxy. direct: the server's address
+    past the proxy.
+    """
+
+    name: str
+    direct: str
+    faults: FaultyProxy
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "AWS_STORAGE_BUCKET_NAME": self.name,
+            "AWS_S3_ENDPOINT_URL": self.faults.url,
+            "AWS_S3_REGION_NAME": REGION,
+            "AWS_ACCESS_KEY_ID": KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+        }
+
+    def client(self) -> Any:
+        """A client of boto3, past the proxy."""
+        return client_of(self.direct)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys that are there, in order."""
+        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def content(self, key: str) -> bytes:
+        """The bytes of a key."""
+        body: bytes = self.client().get_object(Bucket=self.name, Key=key)["Body"].read()
+        return body
+
+    def unfinished(self) -> list[str]:
+        """The keys of multipart uploads that were begun and neither finished nor given up."""
+        answer = self.client().list_multipart_uploads(Bucket=self.name)
+        return [item["Key"] for item in answer.get("Uploads", [])]
+
+
+def client_of(address: str) -> Any:
+    """boto3's client for a server at ``address``."""
+    return boto3.client(
+        "s3", endpoint_url=address, region_name=REGION, aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET,
+        config=Config(s3={"addressing_style": "path"}, signature_version="s3v4"),
+    )  # fmt: skip
+
+
+@contextmanager
+def running_server() -> Iterator[str]:
+    """The address of an S3 server that is gone after the block, however the tests end."""
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/")}
+    argv = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "core=0", "--", sys.executable, "-c", SERVER]
+    process = subprocess.Popen(
+        argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        address = process.stdout.readline().strip()
+        assert address.startswith("http://"), "the S3 server did not start: python -m moto.server"
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+@contextmanager
+def fresh_bucket(address: str) -> Iterator[Bucket]:
+    """An empty bucket at the server, gone with all that is in it after the block."""
+    name = f"test-{uuid.uuid4().hex[:16]}"
+    client = client_of(address)
+    client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    try:
+        with faulty(address) as proxy:
+            yield Bucket(name, address, proxy)
+    finally:
+        for upload in client.list_multipart_uploads(Bucket=name).get("Uploads", []):
+            client.abort_multipart_upload(Bucket=name, Key=upload["Key"], UploadId=upload["UploadId"])
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
+            if found := [{"Key": item["Key"]} for item in page.get("Contents", [])]:
+                client.delete_objects(Bucket=name, Delete={"Objects": found})
+        client.delete_bucket(Bucket=name)
+
+
+def storage_of(environment: Mapping[str, str], **config: Any) -> dict[str, Any]:
+    """Django's setting of the storage that these variables name. config: instead of the settings' own, to botocore."""
+    options = Environment(environment).s3()
+    assert options is not None
+    options["client_config"] = options["client_config"].merge(Config(**config))
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
+def get(url: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers (names in lower case) and body of a GET."""
+    with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers or {})), timeout=30) as answer:
+        return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of the S3 server of the whole run."""
+    with running_server() as address:
+        yield address
+
+
+@pytest.fixture
+def s3(s3_server: str) -> Iterator[Bucket]:
+    """A fresh bucket; the program does not know of it: take ``s3_storage``, or give its environment to a process."""
+    with fresh_bucket(s3_server) as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def s3_storage(s3: Bucket, settings: Any) -> Bucket:
+    """A fresh bucket that is this process's storage, by the settings that a program would have made of it."""
+    settings.STORAGES = {**settings.STORAGES, "default": storage_of(s3.environment)}
+    return s3

@@ -1,0 +1,106 @@
+"""A plain client that sends files to a running program, one request a call, by tus and in chunks; and files to send."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.clips import render_clip
+
+TUS = "/api/v1/uploads/tus/"
+CHUNKED = "/api/v1/challenge-videos/upload"
+PIECE_BYTES = 1024**2
+BOX_BYTES = 8
+# After a kill the lock of who was killed has to run out first.
+ANSWER_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whoever has the token ``key``. address: of the program, without a slash at its end."""
+
+    address: str
+    key: str
+
+    def ask(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **body: Any
+    ) -> httpx.Response:  # fmt: skip
+        """One request over a connection of its own. Raises ``httpx.TransportError``."""
+        given = {"Authorization": f"Token {self.key}", **(headers or {})}
+        return httpx.request(
+            method, self.address + path, headers=given, timeout=ANSWER_SECONDS, trust_env=False, **body
+        )
+
+    def begin_tus(self, size: int, name: str = "match.mp4") -> str:
+        """The path of a new upload by tus."""
+        words = f"filename {b64encode(name.encode()).decode()}"
+        answer = self.ask("POST", TUS, {**SPEAKS, "Upload-Length": str(size), "Upload-Metadata": words})
+        assert answer.status_code == 201, answer.text
+        return answer.headers["location"]
+
+    def offset(self, upload: str) -> int:
+        """How far an upload by tus is."""
+        answer = self.ask("HEAD", upload, SPEAKS)
+        assert answer.status_code == 200, answer.headers
+        return int(answer.headers["upload-offset"])
+
+    def patch(self, upload: str, offset: int, data: bytes) -> httpx.Response:
+        """Bytes at the offset of an upload by tus."""
+        return self.ask("PATCH", upload, patch_headers(offset), content=data)
+
+    def begin_chunks(self, size: int, chunk_size: int, name: str = "match.mp4") -> str:
+        """The id of a new upload in chunks."""
+        body = {"filename": name, "size": size, "chunk_size": chunk_size}
+        answer = self.ask("POST", "/api/v1/uploads", json=body)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["session_id"])
+
+    def send_chunk(self, upload: str, number: int, data: bytes) -> httpx.Response:
+        """One chunk, with its checksum."""
+        form = {"chunk_number": str(number), "checksum": hashlib.sha256(data).hexdigest()}
+        return self.ask("POST", f"{CHUNKED}/{upload}/chunk", data=form, files={"chunk": ("blob", data)})
+
+    def status(self, upload: str) -> dict[str, Any]:
+        """The status body of an upload in chunks."""
+        answer = self.ask("GET", f"{CHUNKED}/{upload}/status")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def complete(self, upload: str) -> httpx.Response:
+        """Say that all chunks have been sent."""
+        return self.ask("POST", f"{CHUNKED}/{upload}/complete")
+
+
+SPEAKS = {"Tus-Resumable": "1.0.0"}
+
+
+def patch_headers(offset: int) -> dict[str, str]:
+    """What a PATCH says of its bytes."""
+    return {**SPEAKS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+
+
+def long_video(path: Path, size: int, seed: int = 0) -> Path:
+    """A short clip that plays, followed by noise in a box that players skip, ``size`` bytes in all (below 4 GiB)."""
+    render_clip(path, seconds=2)
+    left = size - path.stat().st_size
+    noise = random.Random(seed)
+    with path.open("ab") as file:
+        file.write(left.to_bytes(4) + b"free")
+        left -= BOX_BYTES
+        while left:
+            left -= file.write(noise.randbytes(min(left, PIECE_BYTES)))
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

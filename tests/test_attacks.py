@@ -1,0 +1,136 @@
+"""What an attack on the running program found, each held by a test."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from tests.support.api import BASE, Api, refused
+from tests.support.factories import PASSWORD, make_key, make_user
+from vodplatform.accounts.models import ApiToken, Role, User, username_key
+from vodplatform.base import audit
+from vodplatform.base.logs import without_secrets
+from vodplatform.base.models import AuditEntry
+from vodplatform.base.parsers import MAX_PARTS
+from vodplatform.base.throttles import digest_of
+
+pytestmark = pytest.mark.django_db
+# Normalising these takes time with the square of their number.
+MARKS = "\u0300\u0327" * 500_000
+
+
+def signed_in(user: User) -> Api:
+    api = Api()
+    assert api.client.login(username=user.username, password=PASSWORD)
+    return api
+
+
+class TestNames:
+    def test_a_name_without_end_is_cut_before_it_is_normalised(self) -> None:
+        assert digest_of(MARKS) == digest_of(MARKS[:150])
+        assert len(username_key(MARKS)) <= 450
+
+    @pytest.mark.parametrize("path", ["/login", "/signup", "/admin/login/"])
+    def test_no_form_normalises_one(self, path: str) -> None:
+        api = Api()
+        api.client.handler.enforce_csrf_checks = False
+        form = {"username": MARKS[:200_000], "password": "x", "password1": "x", "password2": "x"}
+        assert api.client.post(path, form).status_code in (200, 400)
+
+    def test_sign_in_takes_no_large_body(self, anonymous: Api) -> None:
+        for path in ("token", "jwt", "jwt/refresh"):
+            body = json.dumps({"username": "x" * 20_000, "password": "x", "refresh": "x"})
+            refused(anonymous.post(f"/api/auth/{path}", raw=body), 413, "too_large")
+
+    def test_a_token_s_name_has_no_signs_that_turn_or_break_a_line(self, api: Api) -> None:
+        for name in ("a\nb", "a\u202eb", "a\x7fb", "a\x9bb"):
+            refused(api.post("/api/auth/tokens", {"name": name}), 400, "invalid")
+
+    @pytest.mark.parametrize("url", ["https://a\u202eb.example/x.png", "javascript:alert(1)", "https://x y/"])
+    def test_a_picture_s_address_is_plain(self, api: Api, url: str) -> None:
+        refused(api.patch("/api/v1/me", {"avatar_url": url}), 400, "invalid")
+
+
+def test_cutting_secrets_out_of_a_line_takes_no_more_than_its_length() -> None:
+    assert without_secrets("eyJ-" * 100_000 + " token eyJhbGciOiJIUzI1NiJ9.e30.c2ln").endswith(" token ***")
+
+
+def test_a_body_of_nothing_but_brackets_is_refused_before_it_is_built(api: Api) -> None:
+    raw = "[" + "[]," * (MAX_PARTS // 2) + "[]]"
+    refused(api.post(BASE, raw=raw), 413, "too_large")
+
+
+class TestPassword:
+    def test_the_old_password_cannot_be_found_by_trying(self, owner: User, settings: Any) -> None:
+        settings.THROTTLES_ON = True
+        api = signed_in(make_user("tried"))
+        api.client.handler.enforce_csrf_checks = False
+        form = {"old_password": "wrong", "new_password1": "another long one", "new_password2": "another long one"}
+        answers = [api.client.post("/account/password", form) for _ in range(11)]
+        assert [answer.status_code for answer in answers] == [200] * 10 + [429]
+        assert int(answers[-1]["Retry-After"]) > 0
+        assert AuditEntry.objects.filter(action="password.refused").count() == 10
+
+
+class TestAnswers:
+    @pytest.mark.parametrize("charset", ["hex", "zlib", "rot13", "undefined", "idna", "utf-16", "latin-1"])
+    def test_a_charset_that_is_not_ours_is_refused(self, charset: str) -> None:
+        response = Api().send(
+            "POST", "/login", raw=b"a=b", content_type=f"multipart/form-data; charset={charset}; boundary=x"
+        )
+        refused(response, 400, "bad_request")
+
+    def test_utf_8_may_be_named(self, api: Api) -> None:
+        response = api.send("PATCH", "/api/v1/me", {"full_name": "Ä"}, content_type="application/json; charset=UTF-8")
+        assert response.json()["full_name"] == "Ä"
+
+    @pytest.mark.parametrize("path", ["/api/v1/me", "/api/v1/jobs", "/api/auth/tokens", BASE + "/list"])
+    def test_what_is_private_is_kept_by_nobody(self, api: Api, path: str) -> None:
+        assert "private" in api.get(path)["Cache-Control"]
+
+    @pytest.mark.parametrize("path", ["/account", "/compare", "/account/password"])
+    def test_private_pages_neither(self, owner: User, path: str) -> None:
+        response = signed_in(owner).client.get(path)
+        assert response.status_code == 200
+        assert "private" in response["Cache-Control"]
+
+    @pytest.mark.parametrize(
+        "address",
+        ["/admin/accounts/user/?created_at__year=-1", "/admin/jobs/job/?created_at__year=" + "9" * 40,
+         "/admin/jobs/job/?owner__id__exact=x"],
+    )  # fmt: skip
+    def test_odd_addresses_of_the_admin_are_the_caller_s_fault(self, admin_person: User, address: str) -> None:
+        assert signed_in(admin_person).client.get(address).status_code in (200, 302, 400)
+
+    def test_an_odd_choice_in_an_admin_action_too(self, admin_person: User) -> None:
+        api = signed_in(admin_person)
+        api.client.handler.enforce_csrf_checks = False
+        response = api.client.post("/admin/jobs/job/", {"action": "cancel_jobs", "_selected_action": "x"})
+        assert response.status_code in (302, 400)
+
+
+class TestGrowth:
+    def test_an_account_has_so_many_tokens_at_most(self, api: Api, owner: User, settings: Any) -> None:
+        settings.TOKENS_PER_USER = 3
+        assert [api.post("/api/auth/tokens", {"name": "x"}).status_code for _ in range(2)] == [201, 201]
+        assert refused(api.post("/api/auth/tokens", {"name": "x"}), 409, "token_limit")["limit"] == 3
+        ApiToken.objects.filter(user=owner, name="x").update(revoked_at=Now())
+        assert api.post("/api/auth/tokens", {"name": "x"}).status_code == 201
+
+    def test_the_audit_log_forgets_after_a_year(self, owner: User) -> None:
+        audit.record("sign_in", actor=owner)
+        assert audit.purge() == 0
+        AuditEntry.objects.all().delete()
+        AuditEntry.objects.create(action="old", at=Now() - timedelta(days=366))
+        assert audit.purge() == 1
+
+
+def test_a_moderator_has_no_way_around_through_the_admin_s_redirects() -> None:
+    moderator = make_user("mod", role=Role.MODERATOR)
+    assert make_key(moderator)
+    response = signed_in(moderator).client.get("/admin/r/10/x/")
+    assert response.status_code in (400, 404)

@@ -1,0 +1,139 @@
+"""GET /api/v1/health/processing: queue, ffmpeg and storage as they are."""
+
+from __future__ import annotations
+
+import http.server
+import subprocess
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import pytest
+from django.db.models import F
+
+from jobs_app.models import Job
+from tests.support import s3
+from tests.support.api import Api, refused
+from tests.support.factories import make_job
+from tests.support.waiting import wait_until
+from vodplatform import processing
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+PATH = "/api/v1/health/processing"
+
+
+def ask(api: Api) -> dict[str, Any]:
+    response = api.get(PATH)
+    assert response.status_code == 200, response.content
+    body: dict[str, Any] = response.json()
+    assert set(body) == {"processing_queue", "ffmpeg_service", "storage"}
+    return body
+
+
+@pytest.fixture
+def _no_ffmpeg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """An installation whose ffmpeg has gone."""
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "none"))
+    processing.ffmpeg_version.cache_clear()
+    yield
+    monkeypatch.undo()
+    processing.ffmpeg_version.cache_clear()
+
+
+class TestQueue:
+    def test_jobs_are_counted_by_how_they_stand(self, api: Api, owner: User, other: User) -> None:
+        for user, status in (
+            (owner, "queued"), (other, "queued"), (owner, "processing"), (owner, "failed"), (owner, "completed"),
+            (owner, "paused"), (owner, "waiting"),
+        ):  # fmt: skip
+            make_job(user, status)
+        assert ask(api)["processing_queue"] == {"depth": 2, "active_jobs": 1, "failed_jobs_last_hour": 1}
+
+    def test_a_failure_is_forgotten_after_an_hour(self, api: Api, owner: User) -> None:
+        job = make_job(owner, "failed")
+        Job.objects.filter(pk=job.pk).update(finished_at=F("finished_at") - timedelta(minutes=61))
+        assert ask(api)["processing_queue"]["failed_jobs_last_hour"] == 0
+
+
+class TestFfmpeg:
+    def test_its_version_is_what_it_says(self, api: Api) -> None:
+        done = subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-version"], capture_output=True, text=True, check=True)
+        found = ask(api)["ffmpeg_service"]
+        assert found["available"] is True
+        assert done.stdout.startswith(f"ffmpeg version {found['version']} ")
+
+    def test_what_runs_is_counted(self, api: Api) -> None:
+        before = ask(api)["ffmpeg_service"]["resource_usage"]["processes"]
+        argv = [
+            imageio_ffmpeg.get_ffmpeg_exe(),
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc=s=64x64",
+            "-f",
+            "null",
+            "-",
+        ]
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+        try:
+            use = wait_until(lambda: self.busy(api, before))
+            assert use["cpu_percent"] > 0
+            assert use["memory_bytes"] > 10**6
+        finally:
+            process.kill()
+            process.wait()
+
+    def busy(self, api: Api, before: int) -> dict[str, Any] | None:
+        use: dict[str, Any] = ask(api)["ffmpeg_service"]["resource_usage"]
+        return use if use["processes"] > before and use["cpu_percent"] else None
+
+    @pytest.mark.usefixtures("_no_ffmpeg")
+    def test_one_that_does_not_start_is_not_available(self, api: Api) -> None:
+        found = ask(api)["ffmpeg_service"]
+        assert (found["available"], found["version"]) == (False, None)
+
+
+class TestStorage:
+    def test_what_is_not_configured_is_null(self, api: Api) -> None:
+        storage = ask(api)["storage"]
+        assert (storage["s3_accessible"], storage["cdn_accessible"]) == (None, None)
+        disk = storage["disk_space"]
+        assert 0 < disk["free_bytes"] <= disk["total_bytes"]
+        assert disk["used_bytes"] > 0
+
+    def test_a_bucket_answers_or_not(self, api: Api, s3_storage: s3.Bucket) -> None:
+        assert ask(api)["storage"]["s3_accessible"] is True
+        s3_storage.faults.answer_503()
+        assert ask(api)["storage"]["s3_accessible"] is False
+        s3_storage.faults.heal()
+        assert wait_until(lambda: ask(api)["storage"]["s3_accessible"])
+
+    @pytest.mark.parametrize(("status", "reached"), [(200, True), (403, True), (404, True), (502, False)])
+    def test_a_cdn_is_there_whatever_it_says_to_strangers(
+        self, api: Api, settings: Any, status: int, reached: bool
+    ) -> None:
+        class Edge(http.server.BaseHTTPRequestHandler):
+            def do_HEAD(self) -> None:
+                self.send_response(status)
+                self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Edge) as edge:
+            threading.Thread(target=edge.serve_forever, daemon=True).start()
+            settings.CDN = {"base_url": f"http://127.0.0.1:{edge.server_port}", "key_pair_id": "", "private_key": ""}
+            assert ask(api)["storage"]["cdn_accessible"] is reached
+            edge.shutdown()
+        if reached:
+            assert ask(api)["storage"]["cdn_accessible"] is False
+
+
+def test_nobody_is_asked_to_sign_in(anonymous: Api) -> None:
+    refused(anonymous.get(PATH), 401, "unauthenticated")

@@ -1,0 +1,84 @@
+"""What the event rows of a program tell: how many jobs ran at once, and whether each ended once. Asserts on its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from tests.support.program import PROJECT_ROOT, Place, clean_environment
+
+ENDS = {"completed", "failed", "cancelled"}
+LEAVES = ENDS | {"given_back", "crashed", "paused", "waiting", "retrying"}
+FINISHED = ("completed", "failed", "cancelled", "expired")
+
+
+def enqueue(place: Place, jobs: Sequence[dict[str, Any]]) -> list[str]:
+    """Queue jobs with these parameters, by the program's own service; returns their ids."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "tests.torture.enqueue", "crash"], input=json.dumps(list(jobs)), text=True,
+        env=clean_environment({**place.environment, "VOD_DATA_DIR": str(place.data_dir)}), cwd=PROJECT_ROOT,
+        capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)  # type: ignore[no-any-return]
+
+
+def events(place: Place) -> list[tuple[str, str]]:
+    """(job, name) of every event, in the order in which they were written."""
+    rows = place.query("SELECT job_id, name FROM jobs_event ORDER BY id")
+    return [(str(job).replace("-", ""), name) for job, name in rows]
+
+
+def left(place: Place) -> int:
+    """How many jobs have not ended."""
+    marks = ", ".join("?" for _ in FINISHED)
+    return int(place.query(f"SELECT count(*) FROM video_jobs WHERE status NOT IN ({marks})", *FINISHED)[0][0])
+
+
+def most_at_once(place: Place) -> int:
+    """The most jobs that ran at one moment.
+
+    A claim's event is written under the lane's lock after the running rows were counted, and an end's event in
+    the transaction that frees the slot: in the order of the rows the count can only be too high, never too low.
+    """
+    running: set[str] = set()
+    most = 0
+    for job, name in events(place):
+        if name == "processing":
+            assert job not in running, f"{job} was claimed twice"
+            running.add(job)
+        elif name in LEAVES:
+            running.discard(job)
+        most = max(most, len(running))
+    assert not running
+    return most
+
+
+def check_each_ended_once(place: Place) -> Counter[str]:
+    """Every job has one end, after its last claim; returns how many ended how."""
+    by_job: dict[str, list[str]] = {}
+    for job, name in events(place):
+        by_job.setdefault(job, []).append(name)
+    ends: Counter[str] = Counter()
+    for job, names in by_job.items():
+        found = [name for name in names if name in ENDS]
+        assert len(found) == 1, (job, names)
+        assert names[-1] in ENDS, (job, names)
+        ends.update(found)
+    assert sum(ends.values()) == place.query("SELECT count(*) FROM video_jobs")[0][0]
+    return ends
+
+
+def check_effects(place: Place) -> None:
+    """What is stored is what the completed rows point at: each job's effect stands once, and nothing else does."""
+    rows = place.query("SELECT result FROM video_jobs WHERE status = 'completed'")
+    results = [json.loads(value) if isinstance(value, str) else value for (value,) in rows]
+    wanted = {result["key"] for result in results}
+    media = place.data_dir / "media"
+    found = {str(path.relative_to(media)) for path in media.rglob("effect*") if path.is_file()}
+    assert len(wanted) == len(results)
+    assert found == wanted

@@ -1,0 +1,241 @@
+"""One bad day at a time, on the running program: what is lost, doubled, late, stopped, locked or greedy."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing, suppress
+from typing import Any
+
+import psutil
+import pytest
+import redis
+
+from tests.support.places import ON_POSTGRESQL, SHARED_REDIS
+from tests.support.program import Place, Program, is_alive, wait_for
+from tests.torture import story
+from vodplatform.settings.environment import private_redis_socket
+
+QUICK = {"in_thread": True, "steps": 2, "seconds": 0.05}
+LEASE_SECONDS = 4.0
+LOCKED_SECONDS = 8.0
+
+
+def broker(place: Place) -> redis.Redis:
+    """The program's own Redis."""
+    if SHARED_REDIS:
+        return redis.Redis.from_url(place.environment["REDIS_URL"])
+    return redis.Redis(unix_socket_path=str(private_redis_socket(place.data_dir)))
+
+
+def all_ended(place: Place, seconds: float = 120) -> None:
+    wait_for(lambda: story.left(place) == 0, seconds, "all jobs to end")
+
+
+def job_of(place: Place, job_id: str) -> dict[str, Any]:
+    return place.job(job_id)
+
+
+@pytest.fixture
+def program(place: Place, new_program: Callable[..., Program]) -> Program:
+    """The running program of this folder's place."""
+    return new_program(place).start()
+
+
+# Two runs of the suite stand side by side: each counts its own.
+FORK_NAME = os.getpid()
+
+
+def sleepers() -> list[psutil.Process]:
+    """What the synthetic child has started in sessions of their own, and still runs."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cmdline() == ["sleep", f"600.{FORK_NAME}"] and "VOD_CHILD" in process.environ():
+                found.append(process)
+    return found
+
+
+class TestWorkers:
+    def test_a_worker_stopped_past_its_lease_finds_the_job_in_other_hands(
+        self, place: Place, new_program: Callable[..., Program]
+    ) -> None:
+        new_program(place).start("--workers", "2")
+        job = story.enqueue(place, [{"in_thread": True, "steps": 30, "seconds": 0.1}])[0]
+        wait_for(lambda: job_of(place, job)["status"] == "processing", 30)
+        pid = int(place.query("SELECT worker FROM video_jobs")[0][0].rpartition(":")[2])
+        worker = psutil.Process(pid)
+        worker.suspend()
+        try:
+            wait_for(lambda: place.events(job).count("processing") == 2, LEASE_SECONDS * 5, "another worker to take it")
+        finally:
+            worker.resume()
+        all_ended(place)
+        assert place.events(job) == ["queued", "processing", "crashed", "processing", "completed"]
+        assert job_of(place, job)["crashes"] == 1
+        story.check_effects(place)
+
+    def test_a_deploy_costs_no_attempt(self, place: Place, new_program: Callable[..., Program]) -> None:
+        program = new_program(place).start()
+        job = story.enqueue(place, [{"steps": 40, "seconds": 0.1}])[0]
+        wait_for(lambda: place.query("SELECT progress FROM video_jobs")[0][0] > 20, 30)
+        program.interrupt()
+        assert (job_of(place, job)["status"], job_of(place, job)["attempt"]) == ("queued", 0)
+        new_program(place).start()
+        all_ended(place)
+        assert place.events(job) == ["queued", "processing", "given_back", "processing", "completed"]
+        # It went on from its checkpoint: the second time it did not begin at step 1.
+        assert job_of(place, job)["attempt"] == 1
+
+    def test_a_handler_that_hears_nothing_has_its_worker_started_again(
+        self, place: Place, new_program: Callable[..., Program]
+    ) -> None:
+        place.environment["TORTURE_STUCK"] = "1"
+        program = new_program(place).start()
+        deaf, other = story.enqueue(place, [{"stubborn": 60, "in_thread": True}, {"steps": 100, "seconds": 0.1}])
+        wait_for(lambda: job_of(place, other)["status"] == "processing", 30)
+        wait_for(lambda: job_of(place, deaf)["status"] == "processing", 30)
+        before = program.worker()
+        program.call("POST", f"/api/v1/jobs/{deaf}/cancel")
+        wait_for(lambda: before is not None and not is_alive(before), 30, "the deaf worker to be ended")
+        all_ended(place)
+        assert place.events(deaf) == ["queued", "processing", "cancelled"]
+        assert place.events(other) == ["queued", "processing", "given_back", "processing", "completed"]
+
+    def test_a_deploy_while_a_handler_hears_nothing_costs_it_no_attempt(
+        self, place: Place, new_program: Callable[..., Program]
+    ) -> None:
+        program = new_program(place).start()
+        job = story.enqueue(place, [{"stubborn": 30, "in_thread": True}])[0]
+        wait_for(lambda: job_of(place, job)["status"] == "processing", 30)
+        program.interrupt()
+        assert (job_of(place, job)["status"], job_of(place, job)["attempt"]) == ("queued", 0)
+        assert place.events(job) == ["queued", "processing", "given_back"]
+
+    def test_what_a_killed_workers_child_has_left_is_ended_by_the_next(
+        self, place: Place, new_program: Callable[..., Program]
+    ) -> None:
+        program = new_program(place).start()
+        job = story.enqueue(place, [{"steps": 40, "seconds": 0.2, "forks": 3, "fork_name": FORK_NAME}])[0]
+        wait_for(lambda: len(sleepers()) >= 3, 30)
+        worker = wait_for(program.worker, 30)
+        worker.kill()
+        wait_for(lambda: "crashed" in place.events(job), 60)
+        program.call("POST", f"/api/v1/jobs/{job}/cancel")
+        wait_for(lambda: sleepers() == [], 90, "what is left to be ended")
+
+    @pytest.mark.parametrize("share", [0.9, 1.5])
+    def test_an_outage_is_nobodys_crash(self, place: Place, new_program: Callable[..., Program], share: float) -> None:
+        """Within a lease the handlers go on; past it they stop, since somebody else may have begun, and begin again."""
+        new_program(place).start("--workers", "3")
+        jobs = story.enqueue(place, [{"in_thread": True, "steps": 150, "seconds": 0.1} for _ in range(2)])
+        wait_for(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
+        release = hold_the_database(place)
+        threading.Event().wait(LEASE_SECONDS * share)
+        release()
+        all_ended(place)
+        assert [job_of(place, job)["crashes"] for job in jobs] == [0, 0]
+
+
+class TestGreed:
+    def test_a_child_that_eats_memory_fails_and_its_worker_lives(self, place: Place, program: Program) -> None:
+        worker = wait_for(program.worker, 30)
+        job = story.enqueue(place, [{"steps": 40, "seconds": 0.2, "leak_mb": 64}])[0]
+        all_ended(place)
+        assert job_of(place, job)["status"] == "failed"
+        assert "out_of_memory" in str(place.query("SELECT error FROM video_jobs")[0][0])
+        assert is_alive(worker)
+
+    def test_what_a_child_leaves_behind_is_ended_with_it(self, place: Place, program: Program) -> None:
+        story.enqueue(place, [{"steps": 2, "forks": 5, "fork_name": FORK_NAME}])
+        all_ended(place)
+        assert sleepers() == []
+
+    def test_a_hundred_megabytes_of_progress_are_a_few_rows(self, place: Place, program: Program) -> None:
+        worker = wait_for(program.worker, 30)
+        before = worker.memory_info().rss
+        job = story.enqueue(place, [{"steps": 1, "seconds": 0.1, "flood_mb": 100}])[0]
+        all_ended(place)
+        assert place.events(job) == ["queued", "processing", "completed"]
+        revisions = place.query("SELECT revision FROM video_jobs")[0][0]
+        assert revisions < 200
+        assert worker.memory_info().rss - before < 100 << 20
+
+
+class TestBroker:
+    def test_lost_wake_ups_are_made_up_for(self, place: Place, program: Program) -> None:
+        for _ in range(3):
+            story.enqueue(place, [QUICK] * 5)
+            broker(place).flushdb()
+        all_ended(place)
+        assert story.check_each_ended_once(place) == {"completed": 15}
+
+    def test_doubled_and_foreign_wake_ups_change_nothing(self, place: Place, program: Program) -> None:
+        with broker(place) as client:
+            jobs = story.enqueue(place, [QUICK] * 5)
+            # Whatever waits in the queue is put there again, in another order.
+            name = b"vod-jobs:wake"
+            for number in client.lrange(name, 0, -1):
+                client.lpush(name, number, number)
+            client.lpush(name, "no-such-message")
+        all_ended(place)
+        assert len(jobs) == 5
+        assert story.check_each_ended_once(place) == {"completed": 5}
+        assert program.lives()
+
+    @pytest.mark.private_redis
+    def test_a_redis_that_hangs_stops_neither_requests_nor_jobs(self, place: Place, program: Program) -> None:
+        server = program.redis()
+        assert server is not None
+        running = story.enqueue(place, [{"in_thread": True, "steps": 30, "seconds": 0.1}])[0]
+        wait_for(lambda: job_of(place, running)["status"] == "processing", 30)
+        server.suspend()
+        try:
+            assert program.call("GET", f"/api/v1/jobs/{running}")["status"] == "processing"
+            assert program.call("GET", "/health")["queue"] == "down"
+            assert program.call("POST", f"/api/v1/jobs/{running}/cancel")["status"] == "cancelled"
+            later = program.call("POST", f"/api/v1/jobs/{running}/retry")
+            assert later["status"] == "queued"
+        finally:
+            server.resume()
+        all_ended(place)
+        assert job_of(place, running)["status"] == "completed"
+        wait_for(lambda: program.call("GET", "/health")["status"] == "healthy", 30)
+
+
+class TestDatabase:
+    def test_a_database_locked_past_every_lease_loses_nothing(self, place: Place, program: Program) -> None:
+        jobs = story.enqueue(place, [{"steps": 20, "seconds": 0.1}, {"steps": 20, "seconds": 0.1, "in_thread": True}])
+        wait_for(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
+        release = hold_the_database(place)
+        threading.Event().wait(LOCKED_SECONDS)
+        release()
+        all_ended(place)
+        assert story.check_each_ended_once(place) == {"completed": 2}
+        story.check_effects(place)
+        assert program.lives()
+
+
+def hold_the_database(place: Place) -> Callable[[], None]:
+    """Take what every write needs; returns what lets it go."""
+    if ON_POSTGRESQL:
+        import psycopg
+
+        connection = psycopg.connect(place.environment["DATABASE_URL"])
+        connection.execute("LOCK TABLE video_jobs IN ACCESS EXCLUSIVE MODE")
+
+        def let_go() -> None:
+            connection.rollback()
+            connection.close()
+
+        return let_go
+    held = sqlite3.connect(place.data_dir / "vodplatform.sqlite3", isolation_level=None)
+    held.execute("BEGIN EXCLUSIVE")
+
+    def release() -> None:
+        with closing(held):
+            held.execute("ROLLBACK")
+
+    return release

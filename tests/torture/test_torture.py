@@ -1,0 +1,155 @@
+"""kill −9 and SIGSTOP of everything at random moments: every job ends once, and its effect stands once.
+
+``ROUNDS`` (``make torture ROUNDS=20``) says how often; ``TORTURE_SEED`` repeats a run's decisions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import psutil
+import psycopg
+import pytest
+
+from tests.support.program import CallFailed, Place, Program, is_alive, manage, wait_for
+from tests.torture import story
+
+ROUNDS = int(os.environ.get("ROUNDS") or 3)
+SEED = int(os.environ.get("TORTURE_SEED") or random.SystemRandom().randrange(10**6))
+JOBS = 14
+BLOWS_SECONDS = 8.0
+LEASE_SECONDS = 4.0
+CALM_SECONDS = 240.0
+STOPPABLE = ("cancel", "pause", "resume")
+
+
+def some_jobs(rng: random.Random) -> list[dict[str, Any]]:
+    """Jobs of every temper; all of them come to an end if they are let."""
+    tempers: list[dict[str, Any]] = [
+        {"steps": 8, "seconds": 0.15}, {"steps": 4, "seconds": 0.1, "in_thread": True}, {"dies": 1}, {"faults": 2},
+        {"waits": 2, "wait_seconds": 0.3}, {"steps": 3, "forks": 1}, {"stubborn": 1.5, "in_thread": True},
+        {"fails": "It cannot be done."}, {"steps": 2, "flood_mb": 2}, {"kills_worker": 1, "in_thread": True},
+    ]  # fmt: skip
+    chosen = tempers + [rng.choice(tempers[:7]) for _ in range(JOBS - len(tempers))]
+    rng.shuffle(chosen)
+    return chosen
+
+
+class Torturer:
+    """Hits one part of a program at a time, at random; everything it stops it lets go on."""
+
+    def __init__(self, program: Program, rng: random.Random) -> None:
+        self.program = program
+        self.rng = rng
+        self.stopped: list[tuple[float, psutil.Process]] = []
+        self.blows: list[str] = []
+
+    def victims(self) -> dict[str, psutil.Process]:
+        """What runs now and can be hit; `up` itself is the operator's hand and is not."""
+        program = self.program
+        found = {"web": program.web(), "master": program.master(), "worker": program.worker(), "redis": program.redis()}
+        for process in program.descendants():
+            with suppress(psutil.Error):
+                if "tests.torture.work" in process.cmdline():
+                    found["child"] = process
+        return {name: process for name, process in found.items() if process is not None}
+
+    def hit(self) -> None:
+        """One blow."""
+        victims = self.victims()
+        if not victims:
+            return
+        name = self.rng.choice(sorted(victims))
+        victim = victims[name]
+        with suppress(psutil.Error):
+            if self.rng.random() < 0.5:
+                self.blows.append(f"kill {name}")
+                victim.kill()
+            else:
+                # Sometimes past the lease: it comes back and finds its job in other hands.
+                pause = self.rng.uniform(0.2, LEASE_SECONDS * 2)
+                self.blows.append(f"stop {name} {pause:.1f}")
+                victim.suspend()
+                self.stopped.append((time.monotonic() + pause, victim))
+
+    def let_go(self, *, all_of_them: bool = False) -> None:
+        """Continue what has been stopped long enough."""
+        now = time.monotonic()
+        for moment, victim in list(self.stopped):
+            if all_of_them or moment <= now:
+                self.stopped.remove((moment, victim))
+                with suppress(psutil.Error):
+                    victim.resume()
+
+    def cut_connections(self) -> None:
+        """End the program's connections to PostgreSQL, where it has any."""
+        url = self.program.place.environment.get("DATABASE_URL")
+        if url:
+            self.blows.append("cut database")
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+    def meddle(self, jobs: list[str]) -> None:
+        """Cancel, pause or resume one of the jobs, where the program answers."""
+        job, action = self.rng.choice(jobs), self.rng.choice(STOPPABLE)
+        with suppress(OSError, CallFailed):
+            self.program.call("POST", f"/api/v1/jobs/{job}/{action}")
+            self.blows.append(f"{action} {job[:4]}")
+
+
+def resume_paused(program: Program) -> None:
+    """Let every paused job go on."""
+    for job in program.call("GET", "/api/v1/jobs?status=paused&limit=100")["jobs"]:
+        program.call("POST", f"/api/v1/jobs/{job['id']}/resume")
+
+
+def failed_otherwise(place: Place) -> list[tuple[Any, ...]]:
+    """Failed jobs that were not asked to fail."""
+    rows = place.query("SELECT id, params, error FROM video_jobs WHERE status = 'failed'")
+    return [row for row in rows if "fails" not in (json.loads(row[1]) if isinstance(row[1], str) else row[1])]
+
+
+@pytest.mark.parametrize("number", range(ROUNDS))
+def test_every_job_ends_once_whatever_dies(number: int, place: Place, new_program: Callable[..., Program]) -> None:
+    rng = random.Random(f"{SEED}-{number}")
+    program = new_program(place).start("--workers", "2")
+    jobs = story.enqueue(place, some_jobs(rng))
+    torturer = Torturer(program, rng)
+    pause = threading.Event()
+    until = time.monotonic() + BLOWS_SECONDS
+    try:
+        while time.monotonic() < until:
+            pause.wait(rng.uniform(0.05, 0.6))
+            torturer.let_go()
+            rng.choice([torturer.hit, torturer.hit, torturer.cut_connections, lambda: torturer.meddle(jobs)])()
+    finally:
+        torturer.let_go(all_of_them=True)
+    try:
+        wait_for(program.lives, 60, "the program to answer again")
+        resume_paused(program)
+        wait_for(lambda: story.left(place) == 0, CALM_SECONDS, "all jobs to end")
+        ends = story.check_each_ended_once(place)
+        assert story.most_at_once(place) <= 2
+        # The only one that may fail is the one that says so itself, unless it was cancelled before it could.
+        assert ends["failed"] + ends["cancelled"] >= 1, ends
+        assert failed_otherwise(place) == []
+        answer = manage("expire", environment={**place.environment, "VOD_DATA_DIR": str(place.data_dir)})
+        assert answer.returncode == 0, answer.stderr
+        story.check_effects(place)
+    except AssertionError as exc:
+        left = place.query("SELECT id, status, attempt, crashes, message FROM video_jobs WHERE status != 'completed'")
+        exc.add_note(f"TORTURE_SEED={SEED}, round {number}: {torturer.blows}\n{left}")
+        raise
+    program.end()
+    strays = [process for process in program.seen if is_alive(process)]
+    assert strays == []

@@ -1,0 +1,95 @@
+"""What the tests of uploads share: files that begin as videos do, and people who send them."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from media_app.uploads.models import Upload
+from media_app.uploads.purposes import registry
+from tests.support.factories import make_key
+from tests.support.waiting import PATIENCE
+from vodplatform.accounts.models import User
+
+FTYP = (24).to_bytes(4) + b"ftypisom" + (512).to_bytes(4) + b"isomiso2"
+
+
+def video_of(size: int, seed: int = 0) -> bytes:
+    """Bytes that begin as an MP4 does: a ``ftyp`` box, and a box of noise that players skip."""
+    rest = size - len(FTYP)
+    return FTYP + rest.to_bytes(4) + b"free" + random.Random(seed).randbytes(rest - 8)
+
+
+@pytest.fixture
+def media(settings: Any, tmp_path: Path) -> Path:
+    """The store of this test, a folder of its own."""
+    place = tmp_path / "media"
+    place.mkdir()
+    storage = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(place)}}
+    settings.STORAGES = {**settings.STORAGES, "default": storage}
+    return place
+
+
+@pytest.fixture
+def key(owner: User) -> str:
+    """The owner's API token."""
+    return make_key(owner)
+
+
+@pytest.fixture
+def other_key(other: User) -> str:
+    return make_key(other)
+
+
+@pytest.fixture
+def small_limits(settings: Any) -> None:
+    """The free tier with a file of 1 MiB and a storage of 2 MiB."""
+    limits = {**settings.TIER_LIMITS["free"], "max_upload_bytes": 1 << 20, "max_storage_bytes": 2 << 20}
+    settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": limits}
+
+
+@pytest.fixture
+def purposes(settings: Any) -> Iterator[dict[str, Any]]:
+    """The registry of purposes, to be changed by a test."""
+    registry.cache_clear()
+    yield registry()
+    registry.cache_clear()
+
+
+def fill_up(monkeypatch: pytest.MonkeyPatch, room: int) -> Callable[[], bool]:
+    """A disk on which each file has room for so many bytes; returns whether it has refused some."""
+    pwrite, refused = os.pwrite, []
+
+    def full(descriptor: int, data: Any, offset: int) -> int:
+        if offset + len(data) > room:
+            fits = max(0, room - offset)
+            if fits:
+                return pwrite(descriptor, bytes(data)[:fits], offset)
+            refused.append(offset)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return pwrite(descriptor, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", full)
+    return lambda: bool(refused)
+
+
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) -> Any:
+    """What ``condition`` returns once it is true. Fails the test after ``seconds``."""
+    deadline = time.monotonic() + seconds * PATIENCE
+    while not (found := await condition()):
+        assert time.monotonic() < deadline, f"not true after {seconds * PATIENCE:g} s"
+        await asyncio.sleep(0.01)
+    return found
+
+
+def content_of(media: Path, upload: Upload) -> bytes:
+    """What lies at an upload's key."""
+    return (media / upload.key).read_bytes()

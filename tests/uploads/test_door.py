@@ -1,0 +1,211 @@
+"""What the doors share: bodies that stop, that wait to be asked for, that nobody wants; faults of threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from media_app.uploads import door
+from media_app.uploads.door import Exchange, Keeper, Silent, Wanted
+from media_app.uploads.sinks import LockLost
+from vodplatform.base.bodies import Scope
+from vodplatform.base.errors import DomainError
+
+Message = dict[str, Any]
+
+
+class Caller:
+    """A caller who says these pieces, then nothing."""
+
+    def __init__(self, *pieces: bytes, headers: list[tuple[bytes, bytes]] | None = None, ends: bool = False) -> None:
+        self.pieces, self.ends = list(pieces), ends
+        self.asked = 0
+        self.sent: list[Message] = []
+        self.scope: Scope = {"type": "http", "method": "PATCH", "headers": headers or []}
+
+    async def receive(self) -> Message:
+        self.asked += 1
+        if not self.pieces:
+            await asyncio.Event().wait()
+        return {
+            "type": "http.request",
+            "body": self.pieces.pop(0),
+            "more_body": bool(self.pieces) or not self.ends,
+        }
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+    def exchange(self) -> Exchange:
+        return Exchange(self.scope, self.receive, self.send, "a/route")
+
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        return dict(self.sent[0]["headers"])
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IDLE_SECONDS", "LINGER_SECONDS", "SHORT_SECONDS"):
+        monkeypatch.setattr(door, name, 0.1)
+
+
+class TestAnswering:
+    async def test_what_has_been_read_to_its_end_keeps_the_connection(self) -> None:
+        caller = Caller(b"bytes", headers=[(b"content-length", b"5")], ends=True)
+        await caller.exchange().answer(200, content={"a": 1})
+        assert (caller.sent[0]["status"], b"connection" in caller.headers) == (200, False)
+        assert [message.get("body") for message in caller.sent[1:]] == [b'{"a": 1}']
+
+    async def test_what_nobody_wants_is_read_for_a_while_behind_the_answer(self) -> None:
+        caller = Caller(*[b"x" * 1000] * 50, headers=[(b"content-length", b"999999999")])
+        await caller.exchange().answer(409)
+        assert caller.headers[b"connection"] == b"close"
+        assert caller.pieces == []
+        assert [message["more_body"] for message in caller.sent[1:-1]] == [True]
+
+    async def test_who_waits_to_be_asked_for_the_body_is_not_asked(self) -> None:
+        headers = [(b"content-length", b"999999999"), (b"expect", b"100-continue")]
+        caller = Caller(b"x", headers=headers)
+        await caller.exchange().answer(409)
+        assert (caller.asked, caller.headers[b"connection"]) == (0, b"close")
+        assert len(caller.sent) == 2
+
+    async def test_a_request_without_a_body_has_none_to_be_read(self) -> None:
+        caller = Caller(b"", ends=True)
+        await caller.exchange().answer(204)
+        assert b"connection" not in caller.headers
+        assert b"content-length" not in caller.headers
+
+    async def test_a_header_that_comes_twice_is_joined(self) -> None:
+        caller = Caller(headers=[(b"upload-offset", b"1"), (b"Upload-Offset", b"2")])
+        assert caller.exchange().headers["upload-offset"] == "1, 2"
+
+    @pytest.mark.parametrize("length", [b"-1", b"ten", b"", b"1_0", "٣".encode()])
+    async def test_a_length_that_is_no_number_is_not_believed(self, length: bytes) -> None:
+        assert Caller(headers=[(b"content-length", length)]).exchange().body.announced is None
+
+    async def test_who_says_nothing_is_not_waited_for(self) -> None:
+        with pytest.raises(Silent):
+            await Caller().exchange().body.next()
+
+
+class TestFaults:
+    @pytest.mark.parametrize(
+        ("fault", "type"),
+        [
+            (LockLost(), "upload_locked"), (Wanted(), "upload_locked"), (Silent(), "bad_request"),
+            (RuntimeError("x"), "server_error"), (DomainError("too_large"), "too_large"),
+        ],
+    )  # fmt: skip
+    async def test_each_becomes_an_error_of_ours(self, fault: Exception, type: str) -> None:
+        async def work(exchange: Exchange) -> None:
+            raise fault
+
+        caller = Caller(b"", ends=True)
+        await door.serve(caller.exchange(), work)
+        assert f'"type": "{type}"'.encode() in caller.sent[1]["body"]
+
+    async def test_after_the_answer_has_begun_it_breaks_the_connection(self) -> None:
+        async def work(exchange: Exchange) -> None:
+            await exchange.answer(200)
+            raise RuntimeError("too late")
+
+        with pytest.raises(RuntimeError, match="too late"):
+            await door.serve(Caller(b"", ends=True).exchange(), work)
+
+
+class _Sink:
+    """A sink that does what a test tells it."""
+
+    def __init__(self, renew: Callable[[], None] = lambda: None, tend: Callable[[], None] = lambda: None) -> None:
+        self.renew, self.tend, self.is_wanted = renew, tend, False
+        self.lock = self
+        self.rests, self.due = 0, False
+        self.taken: list[bytes] = []
+
+    def must_rest(self) -> bool:
+        self.rests -= 1
+        return self.rests >= 0
+
+    def is_due(self) -> bool:
+        return self.due
+
+    def write(self, data: bytes) -> None:
+        self.taken.append(data)
+
+
+class TestKeeper:
+    @pytest.fixture(autouse=True)
+    def _quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(door, "RENEW_SECONDS", 0.02)
+
+    async def test_a_lock_that_is_lost_ends_the_reading(self) -> None:
+        def lost() -> None:
+            raise LockLost
+
+        async with Keeper(_Sink(renew=lost)) as keeper:  # type: ignore[arg-type]
+            with pytest.raises(LockLost):
+                await keeper.run(_for_ever())
+
+    async def test_so_does_a_disk_that_breaks(self) -> None:
+        def broken() -> None:
+            raise DomainError("disk_full")
+
+        sink = _Sink(tend=broken)
+        async with Keeper(sink) as keeper:  # type: ignore[arg-type]
+            sink.due = True
+            with pytest.raises(DomainError):
+                await keeper.run(_for_ever())
+
+    async def test_so_does_somebody_who_wants_the_lock(self) -> None:
+        sink = _Sink()
+        async with Keeper(sink) as keeper:  # type: ignore[arg-type]
+            sink.is_wanted = True
+            with pytest.raises(Wanted):
+                await keeper.run(_for_ever())
+
+    async def test_who_has_read_to_the_end_has_won(self) -> None:
+        sink = _Sink()
+        async with Keeper(sink) as keeper:  # type: ignore[arg-type]
+            await keeper.run(keeper.write(b"bytes"))
+        assert sink.taken == [b"bytes"]
+
+    async def test_nothing_is_written_while_there_is_no_room(self) -> None:
+        rounds = []
+        sink = _Sink(tend=lambda: rounds.append(len(sink.taken)))
+        sink.rests = 3
+        async with Keeper(sink) as keeper:  # type: ignore[arg-type]
+            await keeper.run(keeper.write(b"bytes"))
+        assert sink.taken == [b"bytes"]
+        assert rounds[0] == 0
+
+    async def test_what_reading_raises_is_raised(self) -> None:
+        async def reading() -> None:
+            raise ValueError("odd")
+
+        async with Keeper(_Sink()) as keeper:  # type: ignore[arg-type]
+            with pytest.raises(ValueError, match="odd"):
+                await keeper.run(reading())
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_what_has_to_be_done_is_done_when_nobody_waits() -> None:
+    done, begun = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def work() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        loop.call_soon_threadsafe(done.set)
+
+    task = asyncio.create_task(door.surely(work))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait_for(done.wait(), 5)
+    assert begun.is_set()

@@ -1,0 +1,552 @@
+"""Every door on S3: parts and tails, what a cut, a take-over and an ill S3 leave; a real server, with faults made."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+
+from media_app.catalog.models import Video
+from media_app.catalog.services import delete_video
+from media_app.store import files as store
+from media_app.uploads import joining, services, sinks, sweep
+from media_app.uploads.models import Upload, UploadChunk
+from tests.support.s3 import Bucket, storage_of
+from tests.support.sockets import ask as ask_rows
+from tests.support.stored import put_bytes
+from tests.support.streams import Request, ask
+from tests.uploads.conftest import fill_up, until, video_of
+from tests.uploads.forms import FORM, form_of
+from tests.uploads.tus import Client, row_of
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+
+pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
+MIB = 1 << 20
+PART = sinks.LEAST_PART_BYTES
+SIZE = 2 * PART + 3 * MIB + 5
+VIDEO = video_of(SIZE)
+
+
+@pytest.fixture
+def bucket(s3_storage: Bucket, settings: Any, tmp_path: Path) -> Bucket:
+    """The store of this test; what gathers on its way there does so in a folder of the test's."""
+    settings.DATA_DIR = tmp_path
+    return s3_storage
+
+
+@pytest.fixture
+def client(key: str) -> Client:
+    return Client(key)
+
+
+async def whole_of(bucket: Bucket, upload: Upload) -> bytes:
+    """The file that a completed upload becomes, as the job makes it."""
+    await ask_rows(joining.finish, upload)
+    return await ask_rows(bucket.content, upload.key)
+
+
+async def taken(client: Client, address: str, content: bytes, step: int) -> None:
+    """Send the content by PATCHes of so many bytes."""
+    for start in range(0, len(content), step):
+        answer = await client.patch(address, start, content[start : start + step])
+        assert answer.status == 204, answer
+
+
+class TestTus:
+    async def test_one_patch_becomes_parts(self, client: Client, bucket: Bucket) -> None:
+        address = await client.created(SIZE, filename="a.mp4")
+        assert (await client.patch(address, 0, VIDEO)).status == 204
+        upload = await row_of(address)
+        assert [size for _, _, size in upload.parts] == [PART, PART, SIZE - 2 * PART]
+        assert await whole_of(bucket, upload) == VIDEO
+        assert await ask_rows(lambda: Video.objects.get().location) == upload.key
+        assert bucket.keys() == [upload.key]
+        assert bucket.unfinished() == []
+
+    @pytest.mark.parametrize("step", [5 * MIB + 1, PART, 3 * PART])
+    async def test_what_is_too_little_for_a_part_waits_in_an_object(
+        self, client: Client, bucket: Bucket, step: int
+    ) -> None:
+        address = await client.created(SIZE)
+        await taken(client, address, VIDEO, step)
+        upload = await row_of(address)
+        assert [size for _, _, size in upload.parts[:-1]] == [PART] * (len(upload.parts) - 1)
+        assert await whole_of(bucket, upload) == VIDEO
+        assert bucket.keys() == [upload.key]
+
+    async def test_a_few_bytes_at_a_time(self, client: Client, bucket: Bucket) -> None:
+        address, offset = await client.created(SIZE), 0
+        for size in (1, 10, 4085, 1, 100_000, 1_000_000):
+            assert (await client.patch(address, offset, VIDEO[offset : offset + size])).status == 204
+            offset += size
+            assert await client.offset(address) == offset
+            [tail] = bucket.keys()
+            assert bucket.content(tail) == VIDEO[:offset]
+        assert (await client.patch(address, offset, VIDEO[offset:])).status == 204
+        assert await whole_of(bucket, await row_of(address)) == VIDEO
+
+    async def test_a_patch_that_is_cut_keeps_what_arrived(self, client: Client, bucket: Bucket) -> None:
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE)
+        for start in range(0, PART + 3 * MIB, MIB):
+            await request.give(VIDEO[start : start + MIB])
+        await request.gone()
+        assert await client.offset(address) == PART + 3 * MIB
+        assert (await client.patch(address, PART + 3 * MIB, VIDEO[PART + 3 * MIB :])).status == 204
+        assert await whole_of(bucket, await row_of(address)) == VIDEO
+
+    async def test_a_checksum_holds_for_all_or_nothing(self, client: Client, bucket: Bucket) -> None:
+        address = await client.created(SIZE)
+        wrong = {"Upload-Checksum": f"sha256 {base64.b64encode(bytes(32)).decode()}"}
+        (await client.patch(address, 0, VIDEO, wrong)).refused(460, "upload_checksum_mismatch")
+        assert await client.offset(address) == 0
+        right = {"Upload-Checksum": f"sha256 {base64.b64encode(hashlib.sha256(VIDEO).digest()).decode()}"}
+        assert (await client.patch(address, 0, VIDEO, right)).status == 204
+        assert await whole_of(bucket, await row_of(address)) == VIDEO
+
+    async def test_with_a_checksum_parts_leave_before_the_last_byte_and_none_counts(
+        self, client: Client, bucket: Bucket
+    ) -> None:
+        address = await client.created(SIZE)
+        right = {"Upload-Checksum": f"sha256 {base64.b64encode(hashlib.sha256(VIDEO).digest()).decode()}"}
+        request = client.patching(address, 0, SIZE, right)
+        for start in range(0, SIZE - MIB, MIB):
+            await request.give(VIDEO[start : start + MIB])
+
+        async def have_left() -> bool:
+            return sum("partNumber=" in line for line in bucket.faults.requests) >= 2
+
+        await until(have_left)
+        assert (await row_of(address)).offset == 0
+        await request.give(VIDEO[SIZE // MIB * MIB :], last=True)
+        answer = await request.answer()
+        assert (answer.status, answer.headers["upload-offset"]) == (204, str(SIZE))
+        assert await whole_of(bucket, await row_of(address)) == VIDEO
+
+    async def test_with_a_checksum_all_may_leave_before_the_end(self, client: Client, bucket: Bucket) -> None:
+        """The request ends with a whole part, and the file does not."""
+        address = await client.created(SIZE)
+        for start, stop in ((0, 2 * PART), (2 * PART, SIZE)):
+            digest = base64.b64encode(hashlib.sha256(VIDEO[start:stop]).digest()).decode()
+            answer = await client.patch(address, start, VIDEO[start:stop], {"Upload-Checksum": f"sha256 {digest}"})
+            assert (answer.status, answer.headers["upload-offset"]) == (204, str(stop))
+        assert await whole_of(bucket, await row_of(address)) == VIDEO
+
+    async def test_with_a_checksum_the_first_bytes_are_judged_at_the_end(self, client: Client, bucket: Bucket) -> None:
+        address, content = await client.created(SIZE), b"x" * SIZE
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        answer = await client.patch(address, 0, content, {"Upload-Checksum": f"sha256 {digest}"})
+        answer.refused(415, "not_a_video")
+        assert (bucket.keys(), bucket.unfinished()) == ([], [])
+
+    async def test_a_full_disk_is_503_and_what_fitted_stays(
+        self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        address = await client.created(SIZE)
+        with monkeypatch.context() as patch:
+            is_full = fill_up(patch, 2_000_000)
+            request = client.patching(address, 0, SIZE)
+            for start in range(0, SIZE, 700_000):
+                await request.give(VIDEO[start : start + 700_000])
+                if request.task.done() or is_full():
+                    break
+            request.hang_up()
+            (await request.answer()).refused(503, "disk_full")
+        # Of the last piece a part was written, which nobody was told.
+        assert await client.offset(address) == 1_400_000
+        assert (await client.patch(address, 1_400_000, VIDEO[1_400_000:])).status == 204
+        assert await whole_of(bucket, await row_of(address)) == VIDEO
+
+    async def test_the_bucket_knows_the_type(self, client: Client, bucket: Bucket) -> None:
+        address = await client.created(SIZE)
+        await taken(client, address, VIDEO, 2 * PART)
+        upload = await row_of(address)
+        await whole_of(bucket, upload)
+        assert bucket.client().head_object(Bucket=bucket.name, Key=upload.key)["ContentType"] == "video/mp4"
+
+    async def test_nobody_holds_a_connection_to_the_database_while_s3_takes_its_time(
+        self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        held: list[tuple[str, bool]] = []
+
+        def noting(name: str) -> None:
+            call = getattr(store, name)
+
+            def noted(*args: Any, **kwargs: Any) -> Any:
+                held.append((name, connection.connection is not None))
+                return call(*args, **kwargs)
+
+            monkeypatch.setattr(store, name, noted)
+
+        for name in ("put_stream", "read", "begin_multipart", "put_part", "abort_multipart", "delete_folder", "delete"):
+            noting(name)
+        address = await client.created(SIZE)
+        for start, stop in ((0, 1000), (1000, PART + 2000), (PART + 2000, PART + 3000)):
+            assert (await client.patch(address, start, VIDEO[start:stop])).status == 204
+        assert (await client.delete(address)).status == 204
+        assert {name for name, _ in held} == {
+            "put_stream", "read", "begin_multipart", "put_part", "abort_multipart", "delete_folder", "delete",
+        }  # fmt: skip
+        assert [name for name, is_held in held if is_held] == []
+
+    async def test_given_up_it_leaves_nothing(self, client: Client, bucket: Bucket) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[: PART + 100])
+        assert len(bucket.unfinished()) == 1
+        assert (await client.delete(address)).status == 204
+        assert (bucket.keys(), bucket.unfinished()) == ([], [])
+
+    async def test_what_is_no_video_leaves_nothing(self, client: Client, bucket: Bucket) -> None:
+        address = await client.created(SIZE)
+        (await client.patch(address, 0, b"no video" * 2_000_000)).refused(415, "not_a_video")
+        assert (bucket.keys(), bucket.unfinished()) == ([], [])
+
+    async def test_a_video_that_is_deleted_before_it_was_taken_in_leaves_nothing(
+        self, client: Client, bucket: Bucket, owner: User
+    ) -> None:
+        address = await client.created(SIZE)
+        assert (await client.patch(address, 0, VIDEO)).status == 204
+        assert len(bucket.unfinished()) == 1
+        await ask_rows(lambda: delete_video(Video.objects.get(), owner))
+        assert (bucket.keys(), bucket.unfinished()) == ([], [])
+
+    async def test_a_tail_that_is_gone_is_told(self, client: Client, bucket: Bucket) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[:1000])
+        [tail] = bucket.keys()
+        bucket.client().delete_object(Bucket=bucket.name, Key=tail)
+        (await client.patch(address, 1000, VIDEO[1000:])).refused(410, "upload_lost")
+
+    async def test_parts_of_a_concatenation_are_joined_there(
+        self, client: Client, bucket: Bucket, tmp_path: Path
+    ) -> None:
+        addresses = []
+        for content in (VIDEO[: 6 * MIB], VIDEO[6 * MIB : 18 * MIB], VIDEO[18 * MIB :]):
+            addresses.append(await client.created(len(content), {"Upload-Concat": "partial"}))
+            await taken(client, addresses[-1], content, 7 * MIB)
+        answer = await client.create(None, {"Upload-Concat": f"final;{' '.join(addresses)}"})
+        upload = await row_of(answer.headers["location"])
+        shares: list[float] = []
+        await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, shares.append))
+        assert bucket.content("videos/whole.mp4") == VIDEO
+        assert shares[-1] == 1
+        await ask_rows(services.drop_pieces, upload)
+        assert (bucket.keys(), bucket.unfinished()) == (["videos/whole.mp4"], [])
+
+    async def test_a_large_part_of_a_concatenation_is_copied_in_pieces(
+        self, client: Client, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """S3 copies 5 GiB at most by one call."""
+        monkeypatch.setattr(joining, "MOST_COPY_BYTES", 6 * MIB)
+        addresses = []
+        for content in (VIDEO[: 17 * MIB], VIDEO[17 * MIB :]):
+            addresses.append(await client.created(len(content), {"Upload-Concat": "partial"}))
+            await taken(client, addresses[-1], content, 20 * MIB)
+        answer = await client.create(None, {"Upload-Concat": f"final;{' '.join(addresses)}"})
+        upload = await row_of(answer.headers["location"])
+        shares: list[float] = []
+        before = len(bucket.faults.requests)
+        await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, shares.append))
+        assert sum("partNumber=" in line for line in bucket.faults.requests[before:]) == 4
+        assert bucket.content("videos/whole.mp4") == VIDEO
+        assert bucket.client().head_object(Bucket=bucket.name, Key="videos/whole.mp4")["ContentType"] == "video/mp4"
+        assert len(shares) == 4
+        assert shares == sorted(shares)
+
+    async def test_a_join_that_breaks_leaves_nothing_open(self, client: Client, bucket: Bucket, tmp_path: Path) -> None:
+        addresses = []
+        for content in (VIDEO[: 6 * MIB], VIDEO[6 * MIB :]):
+            addresses.append(await client.created(len(content), {"Upload-Concat": "partial"}))
+            await taken(client, addresses[-1], content, 20 * MIB)
+        answer = await client.create(None, {"Upload-Concat": f"final;{' '.join(addresses)}"})
+        upload = await row_of(answer.headers["location"])
+
+        def stop(share: float) -> None:
+            raise ZeroDivisionError
+
+        def join() -> None:
+            with pytest.raises(ZeroDivisionError):
+                joining.join(upload, "videos/whole.mp4", tmp_path, stop)
+
+        await ask_rows(join)
+        assert bucket.unfinished() == []
+        await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, lambda share: None))
+        assert bucket.content("videos/whole.mp4") == VIDEO
+
+    async def test_what_gathers_is_on_the_disk_and_gone_afterwards(
+        self, client: Client, bucket: Bucket, tmp_path: Path
+    ) -> None:
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE)
+        await request.give(VIDEO[:MIB])
+        assert list((tmp_path / "tmp" / "uploads").iterdir()) == []  # it has no name
+        await request.gone()
+        assert await client.offset(address) == MIB
+
+
+class TestTakenOver:
+    def test_a_part_that_arrives_late_harms_nobody(
+        self, owner: User, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
+        first = sinks.acquire(upload.pk)
+        assert first is not None
+        stopped = sinks.open_sink(upload, first)
+        stopped.write(VIDEO[:PART])
+        stopped.tend()
+        stopped.write(bytes(PART))
+        put_part, late = store.put_part, []
+
+        def stop(*part: Any) -> None:
+            """The process stands still before a byte of the part has left."""
+            late.extend(part)
+            raise store.StoreUnavailable
+
+        with monkeypatch.context() as patch, pytest.raises(store.StoreUnavailable):
+            patch.setattr(store, "put_part", stop)
+            stopped.tend()
+        Upload.objects.update(lock_until=Now())
+        second = sinks.acquire(upload.pk)
+        assert second is not None
+        there = Upload.objects.get()
+        sink = sinks.open_sink(there, second)
+        sink.write(VIDEO[PART:])
+        sink.sync()
+        put_part(*late)
+        with pytest.raises(sinks.LockLost):
+            stopped.sync()
+        stopped.close()
+        sink.close()
+        whole = services.complete(there)
+        joining.finish(whole)
+        assert bucket.content(whole.key) == VIDEO
+
+    def test_a_tail_that_nobody_noted_is_deleted(self, owner: User, bucket: Bucket) -> None:
+        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
+        lock = sinks.acquire(upload.pk)
+        assert lock is not None
+        sink = sinks.open_sink(upload, lock)
+        sink.write(VIDEO[:1000])
+        Upload.objects.update(lock_token=None)
+        with pytest.raises(sinks.LockLost):
+            sink.sync()
+        sink.close()
+        assert bucket.keys() == []
+
+    def test_an_upload_that_has_used_up_its_numbers_is_lost(self, owner: User, bucket: Bucket) -> None:
+        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
+        Upload.objects.update(part_number=store.MOST_PARTS)
+        upload.refresh_from_db()
+        lock = sinks.acquire(upload.pk)
+        assert lock is not None
+        sink = sinks.open_sink(upload, lock)
+        sink.write(VIDEO[:PART])
+        with pytest.raises(DomainError) as caught:
+            sink.sync()
+        sink.close()
+        assert caught.value.type.name == "upload_lost"
+
+    def test_a_multipart_upload_that_nobody_noted_is_given_up(self, owner: User, bucket: Bucket) -> None:
+        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
+        lock = sinks.acquire(upload.pk)
+        assert lock is not None
+        sink = sinks.open_sink(upload, lock)
+        sink.write(VIDEO[:PART])
+        Upload.objects.update(lock_token=None)
+        with pytest.raises(sinks.LockLost):
+            sink.sync()
+        sink.close()
+        assert bucket.unfinished() == []
+
+
+class TestChunks:
+    async def test_chunks_become_the_file_without_passing_through_here(
+        self, key: str, owner: User, bucket: Bucket, tmp_path: Path
+    ) -> None:
+        chunk = 6 * MIB
+        upload = await ask_rows(
+            lambda: services.begin(
+                owner, front="chunks", purpose="library", filename="a.mp4", size=SIZE, chunk_size=chunk
+            )
+        )
+        numbers = [3, 0, 2, 1, 2, 0]
+
+        async def send(number: int) -> int:
+            content = VIDEO[number * chunk : (number + 1) * chunk]
+            body = form_of([("chunk_number", str(number)), ("chunk", content, "blob")])
+            return (await ask("POST", f"/api/v1/uploads/{upload.pk}/chunk", FORM, body, key=key)).status
+
+        assert await asyncio.gather(*(send(number) for number in numbers)) == [200] * 6
+        assert len(bucket.keys()) == 4
+        assert list((tmp_path / "tmp" / "uploads").iterdir()) == []
+        assert (await ask("POST", f"/api/v1/uploads/{upload.pk}/complete", key=key)).status == 200
+        await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, lambda share: None))
+        assert bucket.content("videos/whole.mp4") == VIDEO
+        await ask_rows(services.drop_pieces, upload)
+        assert bucket.keys() == ["videos/whole.mp4"]
+
+    async def test_small_ones_are_joined_here(self, owner: User, bucket: Bucket, tmp_path: Path) -> None:
+        def fill() -> Upload:
+            upload = services.begin(
+                owner, front="chunks", purpose="library", filename="a.mp4", size=5 * MIB, chunk_size=MIB
+            )
+            for number in range(5):
+                put_bytes(f"uploads/{upload.pk}/{number}", VIDEO[number * MIB : (number + 1) * MIB])
+                services.store_chunk_row(upload, number, MIB, "0" * 64, f"uploads/{upload.pk}/{number}")
+            return services.complete(upload)
+
+        upload = await ask_rows(fill)
+        shares: list[float] = []
+        await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, shares.append))
+        assert bucket.content("videos/whole.mp4") == VIDEO[: 5 * MIB]
+        assert shares == sorted(shares)
+        assert shares[-1] == 1
+
+    @pytest.fixture
+    def chunked(self, owner: User, bucket: Bucket) -> Upload:
+        """An upload in one chunk of 100 000 bytes."""
+        return services.begin(
+            owner, front="chunks", purpose="library", filename="a.mp4", size=100_000, chunk_size=100_000
+        )
+
+    async def test_what_arrives_has_no_name_that_a_killed_process_could_leave(
+        self, key: str, chunked: Upload, bucket: Bucket, tmp_path: Path
+    ) -> None:
+        body = form_of([("chunk_number", "0"), ("chunk", VIDEO[:100_000], "blob")])
+        request = Request("POST", f"/api/v1/uploads/{chunked.pk}/chunk", FORM, key=key)
+        await request.give(body[:50_000])
+        assert list((tmp_path / "tmp" / "uploads").iterdir()) == []
+        await request.give(body[50_000:], last=True)
+        assert (await request.answer()).status == 200
+
+    async def test_one_that_is_on_its_way_when_the_server_stops_arrives(
+        self, key: str, chunked: Upload, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        entered, may_go_on, put_stream = threading.Event(), threading.Event(), store.put_stream
+
+        def slow(key: str, body: Any) -> None:
+            entered.set()
+            assert may_go_on.wait(20)
+            put_stream(key, body)
+
+        monkeypatch.setattr(store, "put_stream", slow)
+        body = form_of([("chunk_number", "0"), ("chunk", VIDEO[:100_000], "blob")])
+        request = Request("POST", f"/api/v1/uploads/{chunked.pk}/chunk", FORM, key=key)
+        await request.give(body, last=True)
+        await asyncio.to_thread(entered.wait, 20)
+        request.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request.task
+        may_go_on.set()
+        await until(lambda: ask_rows(UploadChunk.objects.exists))
+        assert bucket.content((await ask_rows(UploadChunk.objects.get)).key) == VIDEO[:100_000]
+
+
+async def test_a_form_becomes_parts_too(key: str, bucket: Bucket) -> None:
+    answer = await ask("POST", "/api/v1/library", FORM, form_of([("file", VIDEO, "a.mp4")]), key=key)
+    assert answer.status == 201
+    upload = await ask_rows(Upload.objects.get)
+    assert upload.sha256 == hashlib.sha256(VIDEO).hexdigest()
+    assert await whole_of(bucket, upload) == VIDEO
+
+
+async def test_a_form_that_is_refused_leaves_nothing(key: str, bucket: Bucket) -> None:
+    body = form_of([("file", VIDEO, "a.mp4"), ("title", "x" * 300)])
+    (await ask("POST", "/api/v1/library", FORM, body, key=key)).refused(400, "invalid")
+    assert (bucket.keys(), bucket.unfinished()) == ([], [])
+
+
+class TestIll:
+    """S3 that answers 503, or nothing, or breaks off: bounded, told, and gone on with."""
+
+    @pytest.fixture
+    def hurried(self, bucket: Bucket, settings: Any) -> Bucket:
+        """The same with timeouts of a second."""
+        storage = storage_of(bucket.environment, connect_timeout=1, read_timeout=1)
+        settings.STORAGES = {**settings.STORAGES, "default": storage}
+        return bucket
+
+    @pytest.mark.parametrize("fault", ["answer_503", "hang", "cut"])
+    async def test_a_patch_is_503_and_goes_on_later(self, client: Client, hurried: Bucket, fault: str) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[: PART + 1000])
+        getattr(hurried.faults, fault)()
+        began = time.monotonic()
+        answer = await client.patch(address, PART + 1000, VIDEO[PART + 1000 :])
+        answer.refused(503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert time.monotonic() - began < 20
+        hurried.faults.heal()
+        offset = await client.offset(address)
+        assert offset >= PART + 1000
+        assert (await client.patch(address, offset, VIDEO[offset:])).status == 204
+        assert await whole_of(hurried, await row_of(address)) == VIDEO
+
+    @pytest.mark.parametrize("fault", ["answer_503", "hang"])
+    async def test_a_chunk_is_503_and_is_sent_again(
+        self, key: str, owner: User, hurried: Bucket, fault: str, tmp_path: Path
+    ) -> None:
+        size = 100_000
+        upload = await ask_rows(
+            lambda: services.begin(
+                owner, front="chunks", purpose="library", filename="a.mp4", size=size, chunk_size=size
+            )
+        )
+        body = form_of([("chunk_number", "0"), ("chunk", VIDEO[:size], "blob")])
+        getattr(hurried.faults, fault)()
+        answer = await ask("POST", f"/api/v1/uploads/{upload.pk}/chunk", FORM, body, key=key)
+        answer.refused(503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert list((tmp_path / "tmp" / "uploads").iterdir()) == []
+        hurried.faults.heal()
+        answer = await ask("POST", f"/api/v1/uploads/{upload.pk}/chunk", FORM, body, key=key)
+        assert (answer.status, answer.json()["remaining_chunks"]) == (200, [])
+
+    @pytest.mark.parametrize("end", ["cancel", "expire"])
+    async def test_what_could_not_be_deleted_is_when_it_is_well_again(
+        self, client: Client, hurried: Bucket, end: str
+    ) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[: PART + 1000])
+        if end == "expire":
+            await ask_rows(lambda: Upload.objects.update(expires_at=Now() - timedelta(days=8)))
+        hurried.faults.answer_503()
+        if end == "cancel":
+            assert (await client.delete(address)).status == 204
+            await ask_rows(lambda: Upload.objects.update(expires_at=Now() - timedelta(days=8)))
+        await ask_rows(sweep.expire)
+        upload = await row_of(address)
+        assert (upload.status, len(hurried.keys()), len(hurried.unfinished())) == ("expired", 1, 1)
+        hurried.faults.heal()
+        await ask_rows(sweep.expire)
+        assert (hurried.keys(), hurried.unfinished()) == ([], [])
+        assert await ask_rows(Upload.objects.count) == 0
+
+    async def test_the_lock_is_kept_while_s3_lets_wait(
+        self, client: Client, hurried: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE)
+        await request.give(VIDEO[:MIB])
+        before = (await row_of(address)).lock_until
+        hurried.faults.hang()
+        for start in range(MIB, PART + MIB, MIB):
+            await request.give(VIDEO[start : start + MIB])
+        while True:
+            row = await row_of(address)
+            if request.has_answered or (before and row.lock_until and (row.lock_until - before).total_seconds() > 1):
+                break
+            await asyncio.sleep(0.05)
+        assert not request.has_answered
+        hurried.faults.heal()
+        await request.gone()

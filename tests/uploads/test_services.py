@@ -1,0 +1,263 @@
+"""Uploads as rows: names, room, ends, and what the sweep does with those whose time is over."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db.models.functions import Now
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media_app.catalog.models import Video
+from media_app.catalog.services import delete_video
+from media_app.uploads import room, services, sinks, sweep
+from media_app.uploads.models import Upload, UploadChunk
+from tests.support.factories import make_user, make_video
+from tests.uploads.conftest import content_of, video_of
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+
+# What follows a commit deletes bytes.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+SIZE = 20_000
+VIDEO = video_of(SIZE)
+WEEK = timedelta(days=8)
+
+
+def begin(owner: User, front: str = "tus", **fields: Any) -> Upload:
+    given = {"purpose": "library", "filename": "a.mp4", "size": SIZE, **fields}
+    return services.begin(owner, front=front, **given)
+
+
+def write(upload: Upload, content: bytes) -> None:
+    """Let bytes arrive at the upload's end."""
+    lock = sinks.acquire(upload.pk)
+    assert lock is not None
+    sink = sinks.open_sink(upload, lock)
+    sink.write(content)
+    sink.sync()
+    sink.close()
+    lock.release()
+
+
+def arrived(owner: User, **fields: Any) -> Upload:
+    """One whose bytes are all there."""
+    upload = begin(owner, **fields)
+    write(upload, VIDEO)
+    return upload
+
+
+def age(upload: Upload, by: timedelta = timedelta(seconds=1)) -> None:
+    """Let the upload's time be over, for so long."""
+    Upload.objects.filter(pk=upload.pk).update(expires_at=Now() - by)
+
+
+def files_in(media: Path) -> list[Path]:
+    return [path for path in media.rglob("*") if path.is_file()]
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("name", "clean"),
+        [
+            ("a.mp4", "a.mp4"), ("../../etc/passwd", "passwd"), ("C:\\Users\\x\\a.mp4", "a.mp4"), ("", "unnamed"),
+            ("a\0b.mp4", "ab.mp4"), ("a\r\nSet-Cookie: x.mp4", "aSet-Cookie: x.mp4"), ("...", "unnamed"),
+            (" . ", "unnamed"), ("\u202egpj.mp4", "gpj.mp4"), ("\u05d0\u05d1.mp4", "\u05d0\u05d1.mp4"),
+            ("é.mp4", "é.mp4"), ("dir/", "unnamed"),
+            ("x" * 300 + ".mp4", "x" * 251 + ".mp4"), ("x" * 300, "x" * 255), ("a." + "x" * 300, "a." + "x" * 253),
+        ],
+    )  # fmt: skip
+    def test_a_name_is_for_people_to_read(self, name: str, clean: str) -> None:
+        assert services.clean_name(name) == clean
+
+    @given(st.text(max_size=600))
+    def test_whatever_comes(self, name: str) -> None:
+        clean = services.clean_name(name)
+        assert 0 < len(clean) <= 255
+        assert not set("/\\\0\r\n") & set(clean)
+        clean.encode()
+
+    @pytest.mark.parametrize(("size", "words"), [(1, "1 bytes"), (512 << 20, "512 MiB"), (5 << 40, "5120 GiB")])
+    def test_sizes_in_words(self, size: int, words: str) -> None:
+        assert room.in_words(size) == words
+
+
+class TestRoom:
+    def test_what_is_on_its_way_and_what_is_stored_count_together(self, owner: User) -> None:
+        begin(owner, size=1000)
+        make_video(owner, source="stored", file_size=500)
+        arrived(owner)
+        assert services.complete(Upload.objects.get(size=SIZE)).status == "completed"
+        assert room.storage_bytes(owner.pk) == 1000 + 500 + SIZE
+        assert room.finished_bytes(owner.pk) == 500 + SIZE
+
+    def test_what_has_ended_gives_its_room_back(self, owner: User) -> None:
+        for end in (services.cancel, lambda upload: services.fail(upload, DomainError("not_a_video"))):
+            end(begin(owner, size=1000))
+            assert room.storage_bytes(owner.pk) == 0
+
+    def test_others_are_not_counted(self, owner: User, other: User) -> None:
+        begin(other, size=1000)
+        assert room.storage_bytes(owner.pk) == 0
+
+    def test_uploads_of_today(self, owner: User) -> None:
+        begin(owner)
+        begin(owner, is_partial=True)
+        old = begin(owner)
+        Upload.objects.filter(pk=old.pk).update(created_at=Now() - timedelta(days=1))
+        assert services.uploads_today(owner.pk) == 1
+
+
+class TestEnds:
+    def test_completed_it_becomes_a_video_once(self, owner: User, media: Path) -> None:
+        upload = arrived(owner)
+        first, second = services.complete(upload), services.complete(upload)
+        assert (first.resource_id, first.taken_up) == (second.resource_id, True)
+        assert Video.objects.get().location == first.key
+        assert content_of(media, first) == VIDEO
+
+    def test_before_all_has_come_it_is_not(self, owner: User) -> None:
+        upload = begin(owner)
+        write(upload, VIDEO[:-1])
+        with pytest.raises(DomainError) as caught:
+            services.complete(upload)
+        assert caught.value.type.name == "upload_unfinished"
+
+    def test_given_up_twice_it_is_given_up(self, owner: User, media: Path) -> None:
+        upload = begin(owner)
+        write(upload, VIDEO[:100])
+        for _ in range(2):
+            assert services.cancel(upload).status == "cancelled"
+        assert files_in(media) == []
+
+    @pytest.mark.parametrize("end", ["completed", "failed", "expired"])
+    def test_what_has_ended_is_not_given_up(self, owner: User, end: str) -> None:
+        upload = arrived(owner)
+        if end == "completed":
+            services.complete(upload)
+        elif end == "failed":
+            services.fail(upload, DomainError("not_a_video"))
+        else:
+            age(upload)
+            Upload.objects.update(offset=0)
+            sweep.expire()
+        upload.refresh_from_db()
+        with pytest.raises(DomainError) as caught:
+            services.cancel(upload)
+        assert caught.value.type.name == ("upload_expired" if end == "expired" else "upload_finished")
+
+
+class TestExpiry:
+    def test_what_is_over_ends_and_its_bytes_go(self, owner: User, media: Path) -> None:
+        live, over = begin(owner), begin(owner)
+        for upload in (live, over):
+            write(upload, VIDEO[:100])
+        age(over)
+        assert sweep.expire() == 1
+        over.refresh_from_db()
+        assert over.status == "expired"
+        assert [path.relative_to(media).as_posix() for path in files_in(media)] == [live.key]
+        assert sweep.expire() == 0
+
+    def test_chunks_go_too(self, owner: User, media: Path) -> None:
+        upload = begin(owner, "chunks", chunk_size=SIZE)
+        path = media / f"uploads/{upload.pk}/a"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(VIDEO)
+        services.store_chunk_row(upload, 0, SIZE, "0" * 64, f"uploads/{upload.pk}/a")
+        age(upload)
+        assert sweep.expire() == 1
+        assert (files_in(media), UploadChunk.objects.count()) == ([], 0)
+
+    def test_what_came_whole_is_completed_instead(self, owner: User) -> None:
+        arrived(owner)
+        sweep.expire()
+        assert Upload.objects.get().status == "completed"
+        assert Video.objects.count() == 1
+
+    def test_a_form_that_nobody_reads_any_more_goes_after_an_hour(self, owner: User, media: Path) -> None:
+        left, present = (begin(owner, "multipart") for _ in range(2))
+        write(left, VIDEO[:100])
+        Upload.objects.filter(pk=left.pk).update(updated_at=Now() - timedelta(hours=2))
+        assert sweep.expire() == 1
+        present.refresh_from_db()
+        assert (present.status, files_in(media)) == ("initiated", [])
+
+    def test_tombstones_go_after_a_week(self, owner: User) -> None:
+        over, finished = begin(owner), arrived(owner)
+        services.complete(finished)
+        age(over)
+        sweep.expire()
+        assert Upload.objects.count() == 2
+        for upload in (over, finished):
+            age(upload, WEEK)
+        sweep.expire()
+        assert Upload.objects.count() == 0
+        assert Video.objects.count() == 1
+
+    def test_pieces_that_wait_to_be_joined_are_kept(self, owner: User, media: Path) -> None:
+        parts = [arrived(owner, is_partial=True) for _ in range(2)]
+        for part in parts:
+            services.complete(part)
+        whole = services.concatenate(owner, [part.pk for part in parts], purpose="library", filename="a.mp4")
+        for upload in Upload.objects.all():
+            age(upload, WEEK)
+        assert sweep.expire() == 0
+        assert (Upload.objects.count(), len(files_in(media))) == (3, 2)
+        services.drop_pieces(whole)
+        sweep.expire()
+        assert (Upload.objects.count(), files_in(media)) == (0, [])
+
+    def test_those_of_a_video_that_is_deleted_before_are_forgotten(self, owner: User, media: Path) -> None:
+        part = arrived(owner, is_partial=True)
+        services.complete(part)
+        whole = services.concatenate(owner, [part.pk], purpose="library", filename="a.mp4")
+        delete_video(Video.objects.get(pk=whole.resource_id), owner)
+        assert files_in(media) == []
+        services.forget(uuid.uuid4())
+
+    def test_what_a_killed_process_left_on_its_way_to_s3_goes(self, settings: Any, tmp_path: Path) -> None:
+        settings.DATA_DIR = tmp_path
+        folder = room.scratch_folder()
+        old, new = folder / "old", folder / "new"
+        for path in (old, new):
+            path.write_bytes(b"x")
+        os.utime(old, (time.time() - 7200,) * 2)
+        sweep.expire()
+        assert [path.name for path in folder.iterdir()] == ["new"]
+
+    def test_the_command_does_it(self, owner: User, capsys: pytest.CaptureFixture[str]) -> None:
+        age(begin(owner))
+        call_command("expire")
+        assert Upload.objects.get().status == "expired"
+
+
+class TestPurposes:
+    def test_an_unknown_one_is_named_with_those_there_are(self, owner: User) -> None:
+        with pytest.raises(DomainError) as caught:
+            begin(owner, purpose="nothing")
+        assert "library" in str(caught.value.extra["errors"]["purpose"])
+
+    def test_a_limit_of_its_own_binds_too(self, owner: User, purposes: dict[str, Any]) -> None:
+        import dataclasses
+
+        purposes["small"] = dataclasses.replace(purposes["library"], name="small", max_bytes=lambda: 100)
+        with pytest.raises(DomainError) as caught:
+            begin(owner, purpose="small", size=101)
+        assert (caught.value.type.name, caught.value.extra["limit"]) == ("too_large", 100)
+        assert begin(owner, purpose="small", size=100).status == "initiated"
+
+
+def test_somebody_elses_is_not_found(owner: User) -> None:
+    upload = begin(owner)
+    for who, where in ((make_user(), upload.pk), (owner, "nothing"), (owner, uuid.uuid4())):
+        with pytest.raises(DomainError) as caught:
+            services.find(who, where)
+        assert caught.value.type.name == "upload_not_found"

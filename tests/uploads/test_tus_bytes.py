@@ -1,0 +1,483 @@
+"""tus under bad luck: cut, doubled, interrupted, killed, stopped, checked, full; what arrived before stays."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import errno
+import hashlib
+import os
+import random
+import time
+import tracemalloc
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.db.models import F
+from django.db.models.functions import Now
+
+from jobs_app.models import Job
+from media_app.catalog.models import Video
+from media_app.uploads import door, services, sinks, tus
+from media_app.uploads.models import Upload
+from tests.support.sockets import ask as ask_rows
+from tests.support.streams import Request
+from tests.uploads.conftest import content_of, fill_up, until, video_of
+from tests.uploads.tus import BYTES, Client, id_of, row_of
+from vodplatform.base.storage import StoreFull
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+SIZE = 300_000
+VIDEO = video_of(SIZE)
+
+
+@pytest.fixture
+def client(key: str) -> Client:
+    return Client(key)
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that is renewed and runs out ten times as fast."""
+    for name in ("LOCK_SECONDS", "RENEW_SECONDS", "SPARE_SECONDS", "SYNC_SECONDS"):
+        monkeypatch.setattr(sinks, name, getattr(sinks, name) / 10)
+    monkeypatch.setattr(door, "RENEW_SECONDS", sinks.RENEW_SECONDS)
+    monkeypatch.setattr(tus, "LOCK_WAIT_SECONDS", tus.LOCK_WAIT_SECONDS / 10)
+
+
+class TestCuts:
+    async def test_a_patch_that_is_cut_in_the_middle_keeps_what_arrived(self, client: Client, media: Path) -> None:
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE)
+        await request.give(VIDEO[:100_000])
+        await request.give(VIDEO[100_000:123_456])
+        await request.gone()
+        assert not request.has_answered
+        assert await client.offset(address) == 123_456
+        assert (await client.patch(address, 123_456, VIDEO[123_456:])).status == 204
+        assert content_of(media, await row_of(address)) == VIDEO
+
+    async def test_as_often_as_it_is_cut(self, client: Client, media: Path) -> None:
+        address, chance, offset = await client.created(SIZE), random.Random(7), 0
+        while offset < SIZE:
+            request = client.patching(address, offset, SIZE - offset)
+            stop = min(SIZE, offset + chance.randrange(1, 60_000))
+            await request.give(VIDEO[offset:stop])
+            await request.gone()
+            offset = await client.offset(address)
+            assert offset == stop
+        upload = await row_of(address)
+        assert (upload.status, content_of(media, upload)) == ("completed", VIDEO)
+        assert await ask_rows(Video.objects.count) == 1
+
+    async def test_bytes_become_durable_while_they_still_come(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sinks, "FLUSH_BYTES", 50_000)
+        monkeypatch.setattr(sinks, "SYNC_BYTES", 100_000)
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE)
+        for start in range(0, 250_000, 10_000):
+            await request.give(VIDEO[start : start + 10_000])
+        while (await row_of(address)).offset < 200_000:
+            await asyncio.sleep(0.01)
+        await request.give(VIDEO[250_000:], last=True)
+        assert (await request.answer()).status == 204
+
+    async def test_the_server_stops_and_what_arrived_is_kept(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE)
+        await request.give(VIDEO[:150_000])
+        request.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request.task
+        assert await client.offset(address) == 150_000
+
+    async def test_who_says_nothing_for_a_minute_is_told_to_ask(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(door, "IDLE_SECONDS", 0.3)
+        monkeypatch.setattr(door, "LINGER_SECONDS", 0.3)
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE)
+        await request.give(VIDEO[:1000])
+        (await request.answer()).refused(409, "upload_conflict")
+        assert await client.offset(address) == 1000
+
+
+class TestTwoAtOnce:
+    async def test_the_second_patch_asks_the_first_to_let_go(
+        self, client: Client, media: Path, short_waits: None
+    ) -> None:
+        address = await client.created(SIZE)
+        first = client.patching(address, 0, SIZE)
+        await first.give(VIDEO[:100_000])
+        # What the second thinks of the offset holds only once the first has let go.
+        second = client.patching(address, 100_000, SIZE - 100_000)
+        await second.give(VIDEO[100_000:], last=True)
+        assert (await second.answer()).status == 204
+        first.hang_up()
+        (await first.answer()).refused(423, "upload_locked")
+        assert content_of(media, await row_of(address)) == VIDEO
+
+    async def test_head_waits_for_what_is_on_its_way(self, client: Client, short_waits: None) -> None:
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE)
+        await request.give(VIDEO[:77_777])
+        assert await client.offset(address) == 77_777
+        request.hang_up()
+        (await request.answer()).refused(423, "upload_locked")
+
+    async def test_who_does_not_let_go_is_waited_for_and_then_it_is_423(
+        self, client: Client, short_waits: None
+    ) -> None:
+        address = await client.created(SIZE)
+        await ask_rows(lambda: Upload.objects.filter(pk=id_of(address)).update(lock_until=Now() + timedelta(hours=1)))
+        (await client.patch(address, 0, VIDEO)).refused(423, "upload_locked")
+        assert (await client.head(address)).status == 423
+        assert (await row_of(address)).lock_wanted
+
+    async def test_one_that_was_killed_keeps_nobody_out_for_long(
+        self, client: Client, media: Path, short_waits: None
+    ) -> None:
+        address = await client.created(SIZE)
+        # As a process leaves it that is gone: the lock is there, and nobody renews it.
+        assert await ask_rows(sinks.acquire, (await row_of(address)).pk) is not None
+        assert (await client.patch(address, 0, VIDEO)).status == 204
+        assert content_of(media, await row_of(address)) == VIDEO
+
+    async def test_of_ten_at_once_the_bytes_of_one_are_taken(
+        self, client: Client, media: Path, short_waits: None
+    ) -> None:
+        address = await client.created(SIZE)
+        answers = await asyncio.gather(*(client.patch(address, 0, VIDEO) for _ in range(10)))
+        statuses = sorted(answer.status for answer in answers)
+        assert statuses[0] == 204
+        assert set(statuses[1:]) <= {409, 423}
+        assert content_of(media, await row_of(address)) == VIDEO
+        assert await ask_rows(lambda: (Video.objects.count(), Job.objects.count())) == (1, 1)
+
+    async def test_of_many_that_begin_at_once_no_more_are_let_in_than_there_is_room_for(
+        self, client: Client, small_limits: None
+    ) -> None:
+        answers = await asyncio.gather(*(client.create(1 << 20) for _ in range(8)))
+        assert sorted(answer.status for answer in answers) == [201] * 2 + [413] * 6
+
+    async def test_ten_at_once_that_end_the_upload_make_one_video(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[:-1])
+        await ask_rows(lambda: Upload.objects.filter(pk=id_of(address)).update(offset=F("size")))
+        answers = await asyncio.gather(*(client.head(address) for _ in range(10)))
+        assert {answer.status for answer in answers} == {200}
+        assert await ask_rows(lambda: (Video.objects.count(), Job.objects.count())) == (1, 1)
+
+    async def test_termination_ends_a_patch_that_is_under_way(
+        self, client: Client, media: Path, short_waits: None
+    ) -> None:
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE)
+        await request.give(VIDEO[:100_000])
+        assert (await client.delete(address)).status == 204
+        request.hang_up()
+        (await request.answer()).refused(423, "upload_locked")
+        assert not any(path.is_file() for path in media.rglob("*"))
+
+
+class TestStopped:
+    async def test_who_lost_the_lock_is_told_so_and_moves_nothing(
+        self, client: Client, media: Path, short_waits: None
+    ) -> None:
+        address = await client.created(SIZE)
+        stopped = client.patching(address, 0, SIZE)
+        await stopped.give(VIDEO[:100_000])
+        # Somebody found the lock run out, and took it.
+        theirs = uuid.uuid4()
+        until = Now() + timedelta(seconds=0.4)
+        await ask_rows(lambda: Upload.objects.update(lock_token=theirs, lock_until=until))
+        await settled(stopped)
+        stopped.hang_up()
+        (await stopped.answer()).refused(423, "upload_locked")
+        upload = await row_of(address)
+        assert (upload.offset, upload.lock_token) == (0, theirs)
+        assert await client.offset(address) == 0
+
+    def test_a_write_that_was_on_its_way_harms_nobody(self, client: Client, media: Path, owner: Any) -> None:
+        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
+        first = sinks.acquire(upload.pk)
+        assert first is not None
+        stopped = sinks.open_sink(upload, first)
+        stopped.write(VIDEO[:100_000])
+        stopped.sync()
+        stopped.write(VIDEO[100_000:150_000])
+        Upload.objects.update(lock_until=Now())
+        second = sinks.acquire(upload.pk)
+        assert second is not None
+        there = Upload.objects.get()
+        sink = sinks.open_sink(there, second)
+        other = VIDEO[:100_000] + video_of(SIZE, seed=1)[100_000:]
+        sink.write(other[100_000:])
+        sink.sync()
+        # The system call that the stop had interrupted.
+        stopped.write(VIDEO[150_000:])
+        with pytest.raises(sinks.LockLost):
+            stopped.sync()
+        stopped.close()
+        sink.close()
+        assert services.complete(there).status == "completed"
+        assert content_of(media, Upload.objects.get()) == other
+
+    def test_after_a_long_stop_nothing_is_written(self, owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
+        lock = sinks.acquire(upload.pk)
+        assert lock is not None
+        sink = sinks.open_sink(upload, lock)
+        lock.renewed_at -= sinks.LOCK_SECONDS + 1
+        assert sink.must_rest()
+        with pytest.raises(sinks.LockLost):
+            sink.write(VIDEO[:1000])
+        sink.close()
+
+
+class TestCopies:
+    """Whoever finds the file held by one that was stopped goes on in a copy."""
+
+    @pytest.fixture
+    def held(self, owner: Any) -> Iterator[Upload]:
+        """An upload whose file a stopped writer has open."""
+        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
+        lock = sinks.acquire(upload.pk)
+        assert lock is not None
+        stopped = sinks.open_sink(upload, lock)
+        stopped.write(VIDEO[:100_000])
+        stopped.sync()
+        Upload.objects.update(lock_until=Now())
+        yield Upload.objects.get()
+        stopped.close()
+
+    @pytest.mark.parametrize("call", ["open", "copy_file_range", "fsync"])
+    def test_one_that_cannot_be_made_leaves_nothing(
+        self, held: Upload, media: Path, monkeypatch: pytest.MonkeyPatch, call: str
+    ) -> None:
+        lock = sinks.acquire(held.pk)
+        assert lock is not None
+        before = len(os.listdir("/proc/self/fd"))
+        real = getattr(os, call)
+
+        def full(*args: Any) -> Any:
+            if call == "open" and not args[1] & os.O_EXCL:
+                return real(*args)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patch, pytest.raises(StoreFull):
+            patch.setattr(os, call, full)
+            sinks.open_sink(held, lock)
+        assert len(os.listdir("/proc/self/fd")) == before
+        assert [path.relative_to(media).as_posix() for path in media.rglob("*") if path.is_file()] == [held.key]
+
+    def test_who_loses_the_lock_meanwhile_leaves_nothing(self, held: Upload, media: Path) -> None:
+        lock = sinks.acquire(held.pk)
+        assert lock is not None
+        Upload.objects.update(lock_token=uuid.uuid4())
+        with pytest.raises(sinks.LockLost):
+            sinks.open_sink(held, lock)
+        assert [path.relative_to(media).as_posix() for path in media.rglob("*") if path.is_file()] == [held.key]
+
+
+class TestChecksum:
+    @staticmethod
+    def of(content: bytes, name: str = "sha1") -> dict[str, str]:
+        return {"Upload-Checksum": f"{name} {base64.b64encode(hashlib.new(name, content).digest()).decode()}"}
+
+    @pytest.mark.parametrize("name", ["sha1", "sha256", "md5"])
+    async def test_bytes_that_fit_are_taken(self, client: Client, media: Path, name: str) -> None:
+        address = await client.created(SIZE)
+        for start, stop in ((0, 100_000), (100_000, SIZE)):
+            answer = await client.patch(address, start, VIDEO[start:stop], self.of(VIDEO[start:stop], name))
+            assert (answer.status, answer.headers["upload-offset"]) == (204, str(stop))
+        assert content_of(media, await row_of(address)) == VIDEO
+
+    async def test_the_disk_works_ahead_and_nothing_counts(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sinks, "FLUSH_BYTES", 50_000)
+        monkeypatch.setattr(sinks, "MOST_WAITING_BYTES", 100_000)
+        flushed, fdatasync = [], os.fdatasync
+
+        def flush(descriptor: int) -> None:
+            fdatasync(descriptor)
+            flushed.append(os.fstat(descriptor).st_size)
+
+        monkeypatch.setattr(os, "fdatasync", flush)
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE, self.of(VIDEO))
+
+        async def kept_up(received: int) -> bool:
+            return bool(flushed) and received - flushed[-1] < 100_000
+
+        async with asyncio.timeout(20):
+            for start in range(0, 250_000, 10_000):
+                await request.give(VIDEO[start : start + 10_000])
+        await until(lambda: kept_up(250_000))
+        assert (await row_of(address)).offset == 0
+        await request.give(VIDEO[250_000:], last=True)
+        assert (await request.answer()).status == 204
+
+    async def test_of_bytes_that_do_not_fit_nothing_is_kept(self, client: Client, media: Path) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[:50_000])
+        answer = await client.patch(address, 50_000, VIDEO[50_000:], self.of(VIDEO))
+        answer.refused(460, "upload_checksum_mismatch")
+        assert await client.offset(address) == 50_000
+        assert (await client.patch(address, 50_000, VIDEO[50_000:])).status == 204
+        assert content_of(media, await row_of(address)) == VIDEO
+
+    async def test_first_bytes_that_were_broken_on_their_way_do_not_end_the_upload(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        (await client.patch(address, 0, b"x" * SIZE, self.of(VIDEO))).refused(460, "upload_checksum_mismatch")
+        assert (await client.patch(address, 0, VIDEO, self.of(VIDEO))).status == 204
+
+    async def test_what_is_no_video_is_refused_once_it_fits(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        (await client.patch(address, 0, b"x" * SIZE, self.of(b"x" * SIZE))).refused(415, "not_a_video")
+
+    async def test_of_a_patch_that_is_cut_nothing_is_kept(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE, self.of(VIDEO))
+        await request.give(VIDEO[:200_000])
+        await request.gone()
+        assert await client.offset(address) == 0
+
+    async def test_nor_when_the_server_stops(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE, self.of(VIDEO))
+        await request.give(VIDEO[:200_000])
+        request.task.cancel()
+        await asyncio.wait({request.task})
+        assert await client.offset(address) == 0
+
+    @pytest.mark.parametrize("header", ["", "sha1", "crc32 AAAA", "sha1 AAAA", "sha1 !", "sha256"])
+    async def test_a_checksum_that_means_nothing_is_400(self, client: Client, header: str) -> None:
+        address = await client.created(SIZE)
+        body = (await client.patch(address, 0, VIDEO, {"Upload-Checksum": header})).refused(400, "invalid")
+        assert "Upload-Checksum" in body["errors"]
+        assert await client.offset(address) == 0
+
+    async def test_it_holds_for_bytes_that_come_with_the_creation(self, client: Client) -> None:
+        answer = await client.create(SIZE, {**BYTES, **self.of(b"other")}, VIDEO[:1000])
+        answer.refused(460, "upload_checksum_mismatch")
+        upload = await ask_rows(Upload.objects.get)
+        assert (upload.status, upload.offset) == ("initiated", 0)
+
+
+class TestTrouble:
+    async def test_a_full_disk_is_503_and_what_fitted_stays(
+        self, client: Client, media: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        address = await client.created(SIZE)
+        is_full = fill_up(monkeypatch, 200_000)
+        request = client.patching(address, 0, SIZE)
+        for start in range(0, SIZE, 10_000):
+            await request.give(VIDEO[start : start + 10_000])
+            if request.task.done() or is_full():
+                break
+        request.hang_up()
+        answer = await request.answer()
+        answer.refused(503, "disk_full")
+        assert int(answer.headers["retry-after"]) > 0
+        monkeypatch.undo()
+        offset = await client.offset(address)
+        assert offset == 200_000
+        assert (await client.patch(address, offset, VIDEO[offset:])).status == 204
+
+    async def test_a_disk_that_is_nearly_full_takes_no_new_upload(self, client: Client, settings: Any) -> None:
+        settings.DISK_RESERVE_BYTES = 1 << 60
+        answer = await client.create(SIZE)
+        answer.refused(503, "disk_full")
+        assert int(answer.headers["retry-after"]) > 0
+
+    async def test_a_database_that_is_away_is_503_and_heals(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(*args: object, **kwargs: object) -> None:
+            raise OperationalError("gone")
+
+        address = await client.created(SIZE)
+        with monkeypatch.context() as patch:
+            patch.setattr(services, "find", away)
+            answer = await client.patch(address, 0, VIDEO)
+            answer.refused(503, "unavailable")
+            assert int(answer.headers["retry-after"]) > 0
+        assert (await client.patch(address, 0, VIDEO)).status == 204
+
+    async def test_a_database_that_goes_away_in_the_middle_costs_no_byte_that_was_told(
+        self, client: Client, media: Path, short_waits: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[:50_000])
+        request = client.patching(address, 50_000, SIZE - 50_000)
+        await request.give(VIDEO[50_000:100_000])
+        with monkeypatch.context() as patch:
+            patch.setattr(sinks.Lock, "renew", raises(OperationalError("gone")))
+            await settled(request)
+        request.hang_up()
+        (await request.answer()).refused(503, "unavailable")
+        offset = await client.offset(address)
+        assert offset >= 50_000
+        assert (await client.patch(address, offset, VIDEO[offset:])).status == 204
+        assert content_of(media, await row_of(address)) == VIDEO
+
+    async def test_a_file_that_is_gone_is_told_and_the_upload_is_over(self, client: Client, media: Path) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[:50_000])
+        (media / (await row_of(address)).key).unlink()
+        (await client.patch(address, 50_000, VIDEO[50_000:])).refused(410, "upload_lost")
+        assert (await row_of(address)).status == "failed"
+
+    async def test_a_part_that_breaks_in_the_job_s_row_leaves_the_upload_to_be_finished(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        address = await client.created(SIZE)
+        with monkeypatch.context() as patch:
+            patch.setattr("media_app.catalog.receiving.enqueue", raises(OperationalError("gone")))
+            (await client.patch(address, 0, VIDEO)).refused(503, "unavailable")
+        upload = await row_of(address)
+        assert (upload.status, upload.offset) == ("uploading", SIZE)
+        assert (await client.head(address)).headers["x-resource-id"]
+
+
+async def test_memory_stays_flat_however_much_comes(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = 64 * 1024**2
+    piece = VIDEO[:262_144]
+    address = await client.created(size)
+    request = client.patching(address, 0, size)
+    await request.give(piece)
+    tracemalloc.start()
+    try:
+        for _ in range(size // len(piece) - 1):
+            await request.give(piece)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    await request.give(b"", last=True)
+    assert (await request.answer()).status == 204
+    assert peak < 4 * 1024**2
+
+
+def raises(error: Exception) -> Callable[..., Any]:
+    def call(*args: object, **kwargs: object) -> None:
+        raise error
+
+    return call
+
+
+async def settled(request: Request, seconds: float = 5.0) -> None:
+    """Wait until a request has been answered."""
+    deadline = time.monotonic() + seconds
+    while not request.has_answered:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)

@@ -1,0 +1,558 @@
+"""``/api/v1/uploads/tus/``: what each request has to say and each answer says; every header missing and wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import uuid
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from media_app.catalog.models import Video
+from media_app.uploads import services, sweep
+from media_app.uploads.models import Upload
+from tests.support.factories import PASSWORD, make_key
+from tests.support.sockets import ask as ask_rows
+from tests.support.streams import Answer, Request, ask
+from tests.uploads.conftest import content_of, video_of
+from tests.uploads.tus import BASE, BYTES, SPEAKS, Client, id_of, row_of
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+SIZE = 50_000
+VIDEO = video_of(SIZE)
+
+
+@pytest.fixture
+def client(key: str) -> Client:
+    return Client(key)
+
+
+class TestOptions:
+    @pytest.mark.parametrize("address", [BASE, BASE[:-1], f"{BASE}{uuid.uuid4()}"])
+    async def test_it_says_what_is_spoken_here_to_anybody(self, address: str) -> None:
+        answer = await ask("OPTIONS", address)
+        assert (answer.status, answer.content) == (204, b"")
+        assert answer.headers["tus-version"] == answer.headers["tus-resumable"] == "1.0.0"
+        wanted = {"creation", "creation-with-upload", "expiration", "checksum", "termination", "concatenation"}
+        assert set(answer.headers["tus-extension"].split(",")) == wanted
+        assert {"sha1", "sha256"} <= set(answer.headers["tus-checksum-algorithm"].split(","))
+        assert int(answer.headers["tus-max-size"]) == 20 * 1024**3
+
+    async def test_who_is_signed_in_is_told_the_limit_of_the_tier(self, key: str) -> None:
+        answer = await ask("OPTIONS", BASE, key=key)
+        assert int(answer.headers["tus-max-size"]) == 512 * 1024**2
+
+
+class TestVersion:
+    @pytest.mark.parametrize("version", [None, "", "0.2.2", "1.0", "1.0.0, 1.0.0", "2.0.0"])
+    @pytest.mark.parametrize("method", ["POST", "HEAD", "PATCH", "DELETE"])
+    async def test_another_version_or_none_is_412(self, client: Client, method: str, version: str | None) -> None:
+        address = BASE if method == "POST" else await client.created(SIZE)
+        headers = {name: value for name, value in BYTES.items() if name != "Tus-Resumable"}
+        headers |= {"Upload-Length": "5", "Upload-Offset": "0"} | (
+            {} if version is None else {"Tus-Resumable": version}
+        )
+        answer = await ask(method, address, headers, b"bytes", key=client.key)
+        answer.refused(412, "precondition_failed")
+        assert answer.headers["tus-version"] == answer.headers["tus-resumable"] == "1.0.0"
+
+    async def test_every_answer_says_which_version_it_speaks(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        answers = [
+            await ask("GET", address), await ask("POST", BASE), await ask("HEAD", address, SPEAKS),
+            await client.head(address), await client.head(f"{BASE}{uuid.uuid4()}"), await client.patch(address, 5, b""),
+            await client.patch(address, 0, VIDEO), await client.delete(address), await client.create(None),
+        ]  # fmt: skip
+        assert [answer.headers["tus-resumable"] for answer in answers] == ["1.0.0"] * len(answers)
+        assert [answer.status for answer in answers] == [405, 412, 401, 200, 404, 409, 204, 409, 400]
+
+
+class TestCreation:
+    async def test_an_upload_is_made_and_its_address_is_a_path(self, client: Client) -> None:
+        answer = await client.create(SIZE, filename="Räder.mp4", filetype="video/mp4")
+        assert (answer.status, answer.content) == (201, b"")
+        assert answer.headers["location"].startswith(BASE)
+        upload = await row_of(answer.headers["location"])
+        assert (upload.size, upload.filename, upload.content_type) == (SIZE, "Räder.mp4", "video/mp4")
+        assert (upload.purpose, upload.status) == ("library", "initiated")
+        expires = parsedate_to_datetime(answer.headers["upload-expires"])
+        assert abs((upload.expires_at - expires).total_seconds()) < 1
+
+    @pytest.mark.parametrize("length", [None, "", "-1", "1.5", "ten", "0x10", "9" * 30, "5, 5", str(2**63)])
+    async def test_a_length_that_is_none_is_400(self, client: Client, length: str | None) -> None:
+        answer = await client.create(None, {} if length is None else {"Upload-Length": length})
+        assert "Upload-Length" in answer.refused(400, "invalid")["errors"]
+
+    async def test_an_empty_file_is_refused_with_a_sentence(self, client: Client) -> None:
+        assert (await client.create(0)).refused(400, "invalid")["errors"] == {"size": ["The file is empty."]}
+
+    async def test_a_length_to_be_told_later_is_refused(self, client: Client) -> None:
+        answer = await client.create(None, {"Upload-Defer-Length": "1"})
+        assert "Upload-Defer-Length" in answer.refused(400, "invalid")["errors"]
+
+    @pytest.mark.parametrize("metadata", ["filename !", "filename YQ==,filename YQ==", "a b c", ",", "ä YQ=="])
+    async def test_metadata_that_mean_nothing_are_400(self, client: Client, metadata: str) -> None:
+        answer = await client.create(SIZE, {"Upload-Metadata": metadata})
+        assert "Upload-Metadata" in answer.refused(400, "invalid")["errors"]
+
+    async def test_a_key_without_a_value_is_one(self, client: Client) -> None:
+        assert (await client.create(SIZE, {"Upload-Metadata": "filename"})).status == 201
+
+    @pytest.mark.parametrize(
+        ("metadata", "field"),
+        [
+            ({"purpose": "nothing"}, "purpose"), ({"title": "x" * 256}, "title"), ({"tags": "[1]"}, "tags"),
+            ({"tags": "[broken"}, "tags"), ({"sha256": "abc"}, "sha256"), ({"sha256": "g" * 64}, "sha256"),
+        ],
+    )  # fmt: skip
+    async def test_metadata_that_cannot_be_are_400(self, client: Client, metadata: dict[str, str], field: str) -> None:
+        assert field in (await client.create(SIZE, **metadata)).refused(400, "invalid")["errors"]
+
+    async def test_what_is_said_of_the_file_becomes_the_video(self, client: Client) -> None:
+        said = {"filename": "a.mp4", "title": "  A  title ", "tags": '["one", "two", "one"]', "sha256": "A" * 64}
+        address = await client.created(SIZE, **said)
+        assert (await client.patch(address, 0, VIDEO)).status == 204
+        upload = await row_of(address)
+        video = await ask_rows(lambda: Video.objects.get(pk=upload.resource_id))
+        assert (video.title, video.tags, upload.metadata["sha256"]) == ("A title", ["one", "two"], "a" * 64)
+
+    @pytest.mark.parametrize(
+        "name", ["../../etc/passwd", "a\\..\\b.mp4", "x" * 300 + ".mp4", "a\nb\r.mp4", "\u202egpj.mp4", ""]
+    )
+    async def test_a_name_is_only_for_people(self, client: Client, media: Path, name: str) -> None:
+        address = await client.created(SIZE, filename=name)
+        assert (await client.patch(address, 0, VIDEO)).status == 204
+        upload = await row_of(address)
+        assert 0 < len(upload.filename) <= 255
+        assert not set("/\\\n\r\u202e") & set(upload.filename)
+        assert [path.parent.parent.name for path in media.rglob("*.*") if path.is_file()] in ([], ["videos"])
+        assert content_of(media, upload) == VIDEO
+
+    async def test_a_name_with_nul_is_malformed(self, client: Client) -> None:
+        answer = await client.create(SIZE, {"Upload-Metadata": "filename YQBi"})
+        assert "NUL" in str(answer.refused(400, "invalid")["errors"]["Upload-Metadata"])
+
+    async def test_what_is_larger_than_the_tier_allows_is_413(self, client: Client, small_limits: None) -> None:
+        body = (await client.create((1 << 20) + 1)).refused(413, "too_large")
+        assert body["limit"] == 1 << 20
+        assert (await client.create(1 << 20)).status == 201
+
+    async def test_what_is_on_its_way_takes_room(self, client: Client, small_limits: None) -> None:
+        for _ in range(2):
+            assert (await client.create(1 << 20)).status == 201
+        body = (await client.create(1)).refused(413, "storage_full")
+        assert (body["limit"], body["used"]) == (2 << 20, 2 << 20)
+
+    async def test_there_is_an_end_to_unfinished_uploads(self, client: Client, settings: object) -> None:
+        settings.UPLOADS_AT_ONCE = 2  # type: ignore[attr-defined]
+        addresses = [await client.created(SIZE) for _ in range(2)]
+        assert (await client.create(SIZE)).refused(409, "upload_limit")["limit"] == 2
+        assert (await client.delete(addresses[0])).status == 204
+        assert (await client.create(SIZE)).status == 201
+
+
+class TestCreationWithUpload:
+    async def test_the_first_bytes_come_along(self, client: Client, media: Path) -> None:
+        answer = await client.create(SIZE, BYTES, VIDEO[:20_000])
+        assert (answer.status, answer.headers["upload-offset"]) == (201, "20000")
+        assert "upload-expires" in answer.headers
+        address = answer.headers["location"]
+        assert (await client.patch(address, 20_000, VIDEO[20_000:])).status == 204
+        assert content_of(media, await row_of(address)) == VIDEO
+
+    async def test_all_of_them_may(self, client: Client) -> None:
+        answer = await client.create(SIZE, BYTES, VIDEO)
+        assert (answer.status, answer.headers["upload-offset"]) == (201, str(SIZE))
+        upload = await row_of(answer.headers["location"])
+        assert (upload.status, answer.headers["x-resource-id"]) == ("completed", str(upload.resource_id))
+
+    async def test_none_of_them_may(self, client: Client) -> None:
+        answer = await client.create(SIZE, BYTES)
+        assert answer.status == 201
+
+    async def test_bytes_of_another_kind_are_415(self, client: Client) -> None:
+        (await client.create(SIZE, {"Content-Type": "video/mp4"}, b"bytes")).refused(415, "unsupported_media_type")
+        assert await ask_rows(Upload.objects.count) == 0
+
+    async def test_more_than_announced_is_413(self, client: Client) -> None:
+        (await client.create(10, BYTES, VIDEO[:11])).refused(413, "too_large")
+        assert await ask_rows(Upload.objects.count) == 0
+
+    async def test_a_refusal_says_where_the_upload_is_nevertheless(self, client: Client) -> None:
+        wrong = {"Upload-Checksum": f"sha1 {base64.b64encode(bytes(20)).decode()}"}
+        answer = await client.create(SIZE, {**BYTES, **wrong}, VIDEO[:1000])
+        answer.refused(460, "upload_checksum_mismatch")
+        address = answer.headers["location"]
+        assert await client.offset(address) == 0
+        assert (await client.patch(address, 0, VIDEO)).status == 204
+
+    async def test_what_is_no_video_is_415_and_the_upload_is_over(self, client: Client, media: Path) -> None:
+        (await client.create(SIZE, BYTES, b"#EXTM3U\nfile:///etc/passwd\n" * 500)).refused(415, "not_a_video")
+        upload = await ask_rows(Upload.objects.get)
+        assert (upload.status, upload.error_type) == ("failed", "not_a_video")
+        assert not any(path.is_file() for path in media.rglob("*"))
+
+
+class TestCreationAgain:
+    """The same creation with the same Idempotency-Key: an answer was lost."""
+
+    KEY = {"Idempotency-Key": "one"}
+
+    async def test_it_is_the_same_upload(self, client: Client) -> None:
+        first = await client.create(SIZE, self.KEY, filename="a.mp4")
+        again = await client.create(SIZE, self.KEY, filename="a.mp4")
+        assert (first.status, again.status) == (201, 201)
+        assert first.headers["location"] == again.headers["location"]
+        assert ("idempotency-replayed" in first.headers, again.headers["idempotency-replayed"]) == (False, "true")
+        assert await ask_rows(Upload.objects.count) == 1
+
+    async def test_without_a_key_or_with_another_one_it_is_another(self, client: Client) -> None:
+        for headers in ({}, {}, self.KEY, {"Idempotency-Key": "two"}):
+            assert (await client.create(SIZE, headers)).status == 201
+        assert await ask_rows(Upload.objects.count) == 4
+
+    async def test_with_other_content_it_is_409(self, client: Client) -> None:
+        await client.create(SIZE, self.KEY)
+        (await client.create(SIZE + 1, self.KEY)).refused(409, "idempotency_mismatch")
+
+    @pytest.mark.parametrize("text", ["", "a b", "x" * 256])
+    async def test_a_key_that_is_none_is_400(self, client: Client, text: str) -> None:
+        body = (await client.create(SIZE, {"Idempotency-Key": text})).refused(400, "invalid")
+        assert "Idempotency-Key" in body["errors"]
+
+    async def test_bytes_that_came_along_are_not_taken_twice(self, client: Client, media: Path) -> None:
+        for _ in range(2):
+            answer = await client.create(SIZE, {**BYTES, **self.KEY}, VIDEO[:1000])
+            assert (answer.status, answer.headers["upload-offset"]) == (201, "1000")
+        assert (await client.patch(answer.headers["location"], 1000, VIDEO[1000:])).status == 204
+        assert content_of(media, await row_of(answer.headers["location"])) == VIDEO
+
+    async def test_what_was_refused_is_looked_at_anew(self, client: Client, settings: Any) -> None:
+        settings.DISK_RESERVE_BYTES = 1 << 60
+        (await client.create(SIZE, self.KEY)).refused(503, "disk_full")
+        settings.DISK_RESERVE_BYTES = 0
+        assert (await client.create(SIZE, self.KEY)).status == 201
+
+    async def test_at_once_it_is_one(self, client: Client) -> None:
+        answers = await asyncio.gather(*(client.create(SIZE, self.KEY) for _ in range(8)))
+        assert {answer.status for answer in answers} <= {201, 409}
+        assert await ask_rows(Upload.objects.count) == 1
+
+    async def test_somebody_else_s_key_is_another(self, client: Client, other_key: str) -> None:
+        mine, theirs = await client.create(SIZE, self.KEY), await Client(other_key).create(SIZE, self.KEY)
+        assert mine.headers["location"] != theirs.headers["location"]
+
+
+class TestHead:
+    async def test_it_says_how_far_it_is(self, client: Client) -> None:
+        address = await client.created(SIZE, filename="a.mp4", odd="", title="Grüße")
+        await client.patch(address, 0, VIDEO[:12_345])
+        answer = await client.head(address)
+        assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
+        assert (answer.headers["upload-offset"], answer.headers["upload-length"]) == ("12345", str(SIZE))
+        assert answer.headers["upload-metadata"] == "filename YS5tcDQ=,odd,title R3LDvMOfZQ=="
+        assert "upload-expires" in answer.headers
+        assert "upload-concat" not in answer.headers
+
+    async def test_a_finished_one_says_what_it_has_become(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        assert (await client.patch(address, 0, VIDEO)).status == 204
+        answer = await client.head(address)
+        assert answer.headers["upload-offset"] == str(SIZE)
+        assert answer.headers["x-resource-id"] == str((await row_of(address)).resource_id)
+        assert "upload-expires" not in answer.headers
+
+    async def test_what_came_whole_while_nobody_was_left_to_finish_it_is_finished(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[:-1])
+        # As a process leaves it that dies between the last byte and the last word.
+        await ask_rows(lambda: Upload.objects.filter(pk=id_of(address)).update(offset=SIZE))
+        answer = await client.head(address)
+        assert (answer.headers["upload-offset"], (await row_of(address)).status) == (str(SIZE), "completed")
+        assert answer.headers["x-resource-id"]
+
+    async def test_one_that_failed_is_told_so(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        (await client.patch(address, 0, b"no video" * 1000)).refused(415, "not_a_video")
+        assert (await client.head(address)).status == 409
+
+
+class TestPatch:
+    async def test_bytes_arrive(self, client: Client, media: Path) -> None:
+        address = await client.created(SIZE, filename="x.mp4")
+        first = await client.patch(address, 0, VIDEO[:30_000])
+        assert (first.status, first.content, first.headers["upload-offset"]) == (204, b"", "30000")
+        assert "upload-expires" in first.headers
+        assert "x-resource-id" not in first.headers
+        last = await client.patch(address, 30_000, VIDEO[30_000:])
+        assert (last.status, last.headers["upload-offset"]) == (204, str(SIZE))
+        upload = await row_of(address)
+        assert last.headers["x-resource-id"] == str(upload.resource_id)
+        assert (upload.status, upload.mime_type) == ("completed", "video/mp4")
+        assert content_of(media, upload) == VIDEO
+        video = await ask_rows(lambda: Video.objects.get(pk=upload.resource_id))
+        assert (video.location, video.file_size, video.status) == (upload.key, SIZE, "processing")
+
+    async def test_a_slash_at_the_end_changes_nothing(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        assert (await client.patch(f"{address}/", 0, VIDEO)).status == 204
+        assert (await client.head(f"{address}/")).status == 200
+
+    @pytest.mark.parametrize("kind", [None, "", "application/octet-stream", "video/mp4", "application/offset"])
+    async def test_another_content_type_is_415(self, client: Client, kind: str | None) -> None:
+        address = await client.created(SIZE)
+        headers = {**SPEAKS, "Upload-Offset": "0"} | ({} if kind is None else {"Content-Type": kind})
+        (await ask("PATCH", address, headers, VIDEO, key=client.key)).refused(415, "unsupported_media_type")
+        assert await client.offset(address) == 0
+
+    @pytest.mark.parametrize("offset", [None, "", "-1", "ten", "1.0", "0, 0", "9" * 30])
+    async def test_an_offset_that_is_none_is_400(self, client: Client, offset: str | None) -> None:
+        address = await client.created(SIZE)
+        headers = BYTES | ({} if offset is None else {"Upload-Offset": offset})
+        body = (await ask("PATCH", address, headers, VIDEO, key=client.key)).refused(400, "invalid")
+        assert "Upload-Offset" in body["errors"]
+        assert await client.offset(address) == 0
+
+    @pytest.mark.parametrize("offset", [0, 9_999, 10_001, SIZE, SIZE * 9])
+    async def test_another_offset_is_409_and_names_the_right_one(self, client: Client, offset: int) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[:10_000])
+        answer = await client.patch(address, offset, VIDEO[10_000:])
+        assert answer.refused(409, "upload_conflict")["offset"] == 10_000
+        assert answer.headers["upload-offset"] == "10000"
+        assert await client.offset(address) == 10_000
+
+    async def test_more_than_announced_is_413_before_any_of_it_is_read(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        request = client.patching(address, 0, SIZE + 1)
+        request.hang_up()
+        (await request.answer()).refused(413, "too_large")
+
+    async def test_more_than_announced_is_413_when_it_comes_without_its_length(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        request = client.patching(address, 0)
+        await request.give(VIDEO)
+        await request.give(b"one more", last=True)
+        (await request.answer()).refused(413, "too_large")
+        # What was announced has come; the upload is whole, and is finished by who asks.
+        assert await client.offset(address) == SIZE
+
+    async def test_none_is_harmless(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        answer = await client.patch(address, 0, b"")
+        assert (answer.status, answer.headers["upload-offset"]) == (204, "0")
+
+    async def test_the_last_one_once_more_is_answered_again(self, client: Client) -> None:
+        """tuspy sends an empty PATCH when the answer to the last one was lost."""
+        address = await client.created(SIZE)
+        first = await client.patch(address, 0, VIDEO)
+        again = await client.patch(address, SIZE, b"")
+        assert (again.status, again.headers["upload-offset"]) == (204, str(SIZE))
+        assert again.headers["x-resource-id"] == first.headers["x-resource-id"]
+        assert await ask_rows(Video.objects.count) == 1
+
+    async def test_after_the_end_nothing_more_is_taken(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO)
+        assert (await client.patch(address, 0, VIDEO)).refused(409, "upload_finished")["status"] == "completed"
+
+    async def test_another_method_may_stand_in_a_header(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        headers = {**BYTES, "Upload-Offset": "0", "X-HTTP-Method-Override": "PATCH"}
+        assert (await ask("POST", address, headers, VIDEO[:10], key=client.key)).status == 204
+        headers = {**SPEAKS, "X-HTTP-Method-Override": "DELETE"}
+        assert (await ask("POST", address, headers, key=client.key)).status == 204
+        assert (await row_of(address)).status == "cancelled"
+
+    async def test_what_is_no_video_is_415_as_soon_as_that_shows(self, client: Client, media: Path) -> None:
+        address = await client.created(10_000_000, filename="holiday.mp4", filetype="video/mp4")
+        request = client.patching(address, 0, 10_000_000)
+        await request.give(b"ffconcat version 1.0\nfile /etc/passwd\n" * 200)
+        await request.until_taken()
+        (await request.answer()).refused(415, "not_a_video")
+        assert (await row_of(address)).status == "failed"
+        assert not any(path.is_file() for path in media.rglob("*"))
+        (await client.patch(address, 0, VIDEO)).refused(409, "upload_finished")
+
+    async def test_a_video_under_another_name_is_taken(self, client: Client) -> None:
+        address = await client.created(SIZE, filename="notes.txt", filetype="text/plain")
+        assert (await client.patch(address, 0, VIDEO)).status == 204
+        assert (await row_of(address)).mime_type == "video/mp4"
+
+
+class TestTermination:
+    async def test_the_bytes_go_and_the_upload_is_not_there_any_more(self, client: Client, media: Path) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[:1000])
+        assert any(path.is_file() for path in media.rglob("*"))
+        answer = await client.delete(address)
+        assert (answer.status, answer.content) == (204, b"")
+        assert not any(path.is_file() for path in media.rglob("*"))
+        for again in (
+            await client.head(address),
+            await client.patch(address, 1000, VIDEO[1000:]),
+            await client.delete(address),
+        ):
+            assert again.status == 404
+
+    async def test_what_has_become_something_is_not_undone(self, client: Client, media: Path) -> None:
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO)
+        (await client.delete(address)).refused(409, "upload_finished")
+        assert content_of(media, await row_of(address)) == VIDEO
+
+
+class TestExpiration:
+    async def test_after_its_time_it_is_410_and_its_bytes_go(self, client: Client, media: Path) -> None:
+        from django.db.models.functions import Now
+
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[:1000])
+        await ask_rows(lambda: Upload.objects.filter(pk=id_of(address)).update(expires_at=Now()))
+        for answer in (await client.head(address), await client.patch(address, 1000, VIDEO[1000:])):
+            assert answer.status == 410
+        assert await ask_rows(sweep.expire) == 1
+        for answer in (await client.head(address), await client.patch(address, 1000, VIDEO[1000:])):
+            assert answer.status == 410
+        assert not any(path.is_file() for path in media.rglob("*"))
+
+
+class TestWhoMay:
+    @pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE"])
+    async def test_somebody_elses_is_answered_as_one_that_nobody_has(
+        self, client: Client, other_key: str, method: str
+    ) -> None:
+        address = await client.created(SIZE)
+        headers = {**BYTES, "Upload-Offset": "0"}
+        answers = [
+            await ask(method, where, headers, b"", key=other_key)
+            for where in (address, f"{BASE}{uuid.uuid4()}", f"{BASE}nothing", f"{BASE}%00", f"{BASE}..")
+        ]
+        assert [answer.status for answer in answers] == [404] * len(answers)
+        assert len({said(answer) for answer in answers}) == 1
+
+    async def test_an_admin_does_not_see_it_either(self, client: Client, admin_person: User) -> None:
+        address = await client.created(SIZE)
+        assert (await Client(await ask_rows(make_key, admin_person)).head(address)).status == 404
+
+    @pytest.mark.parametrize("method", ["POST", "HEAD", "PATCH", "DELETE"])
+    async def test_nobody_is_asked_to_sign_in(self, client: Client, method: str) -> None:
+        address = await client.created(SIZE)
+        headers = {**BYTES, "Upload-Offset": "0", "Upload-Length": "5"}
+        where = BASE if method == "POST" else address
+        answer = await ask(method, where, headers, b"")
+        answer.refused(401, "unauthenticated")
+        assert answer.headers["www-authenticate"]
+        for authorization in ("Token wrong", "Bearer wrong", "Token", "token a b"):
+            answer = await ask(method, where, {**headers, "Authorization": authorization}, b"")
+            answer.refused(401, "token_invalid")
+
+    @pytest.mark.parametrize("scopes", [[], ["read"]])
+    async def test_a_token_needs_the_scope_to_write(self, owner: User, scopes: list[str]) -> None:
+        reader = Client(await ask_rows(lambda: make_key(owner, scopes=scopes)))
+        assert (await reader.create(SIZE)).refused(403, "scope_required")["scope"] == "write"
+
+    async def test_a_browser_needs_its_protection_token(self, owner: User) -> None:
+        cookie = await ask_rows(session_cookie, owner)
+        token = "c" * 32
+        headers = {**SPEAKS, "Upload-Length": "5"}
+        for given, wanted in (
+            ({"Cookie": cookie}, "csrf_failed"),
+            ({"Cookie": f"{cookie}; csrftoken={token}"}, "csrf_failed"),
+            ({"Cookie": f"{cookie}; csrftoken={token}", "X-CSRFToken": "d" * 32}, "csrf_failed"),
+            (
+                {"Cookie": f"{cookie}; csrftoken={token}", "X-CSRFToken": token, "Origin": "http://evil.example"},
+                "csrf_failed",
+            ),
+            ({"Cookie": f"{cookie}; csrftoken={token}", "X-CSRFToken": token}, ""),
+            ({"Cookie": f"{cookie}; csrftoken={token}", "X-CSRFToken": token, "Origin": "http://vod.example"}, ""),
+        ):
+            answer = await ask("POST", BASE, headers | given)
+            if wanted:
+                answer.refused(403, wanted)
+            else:
+                assert answer.status == 201
+                assert (await ask("HEAD", answer.headers["location"], SPEAKS | {"Cookie": cookie})).status == 200
+
+    async def test_writes_are_counted_and_bytes_are_not(self, client: Client, settings: object) -> None:
+        settings.THROTTLES_ON = True  # type: ignore[attr-defined]
+        settings.THROTTLES = {**settings.THROTTLES, "write": 2}  # type: ignore[attr-defined]
+        address = await client.created(SIZE)
+        # At the turn of a minute the window lets one more through.
+        answer = [await client.create(SIZE) for _ in range(4)][-1]
+        assert answer.refused(429, "throttled")["retry_after"] == int(answer.headers["retry-after"])
+        for offset in range(0, 500, 100):
+            assert (await client.patch(address, offset, VIDEO[offset : offset + 100])).status == 204
+
+    async def test_another_host_signs_in_nobody(self, client: Client, settings: object) -> None:
+        settings.ALLOWED_HOSTS = ["vod.example"]  # type: ignore[attr-defined]
+        answer = await ask("POST", BASE, {**SPEAKS, "Upload-Length": "5", "Host": "evil.example"}, key=client.key)
+        assert answer.status == 401
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "BREW", "TRACE"])
+async def test_other_methods_are_405(client: Client, method: str) -> None:
+    address = await client.created(SIZE)
+    answer = await ask(method, address, SPEAKS, key=client.key)
+    answer.refused(405, "method_not_allowed")
+    assert answer.headers["allow"] == "DELETE, HEAD, OPTIONS, PATCH"
+    answer = await ask(method, BASE, SPEAKS, key=client.key)
+    assert answer.headers["allow"] == "OPTIONS, POST"
+
+
+async def test_a_request_id_is_accepted_and_logged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="vodplatform.event"):
+        answer = await client.create(SIZE, {"X-Request-ID": "number-7"})
+    assert answer.headers["x-request-id"] == "number-7"
+    lines = {record.getMessage(): record for record in caplog.records}
+    assert lines["request"].data["route"] == "api/v1/uploads/tus"
+    assert lines["request"].data["status"] == 201
+    assert lines["video.upload.start"].data["bytes"] == SIZE
+
+
+async def test_what_breaks_on_our_side_is_a_500_in_the_one_body(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(services, "begin", broken)
+    (await client.create(SIZE)).refused(500, "server_error")
+
+
+async def test_a_body_that_is_refused_is_read_for_a_while_and_the_connection_ends(client: Client) -> None:
+    request = Request("PATCH", f"{BASE}{uuid.uuid4()}", {**BYTES, "Upload-Offset": "0"}, key=client.key, length=10**9)
+    await request.give(b"x" * 1000)
+    for _ in range(20):
+        await request.give(b"x" * 1000)
+    request.hang_up()
+    answer = await request.answer()
+    answer.refused(404, "upload_not_found")
+    assert answer.headers["connection"] == "close"
+
+
+def said(answer: Answer) -> str:
+    """An answer without what differs from one request to the next."""
+    headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+    body = answer.json() | {"request_id": ""} if answer.content else {}
+    return json.dumps([answer.status, headers, body])
+
+
+def session_cookie(user: User) -> str:
+    from django.test import Client as Browser
+
+    browser = Browser()
+    assert browser.login(username=user.username, password=PASSWORD)
+    return f"sessionid={browser.cookies['sessionid'].value}"
+
+
+async def test_an_account_that_is_gone_has_no_uploads(client: Client) -> None:
+    address = await client.created(SIZE)
+    user = await ask_rows(lambda: Upload.objects.get(pk=id_of(address)).owner)
+    await ask_rows(lambda: User.objects.filter(pk=user.pk).update(is_active=False))
+    (await client.head(address)).refused(401, "token_invalid")

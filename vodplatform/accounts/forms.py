@@ -1,0 +1,94 @@
+"""The forms that ask for a password. All count attempts; signing in leaves an audit entry either way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, UserCreationForm
+from django.core.exceptions import ValidationError
+from django.forms import CharField
+from django.http import HttpRequest
+from unfold.forms import AuthenticationForm as UnfoldAuthenticationForm
+
+from vodplatform.accounts.models import User, plain_text
+from vodplatform.accounts.services import address_of
+from vodplatform.base import audit
+from vodplatform.base.errors import DomainError
+from vodplatform.base.throttles import check_sign_in
+
+
+class CountedForm:
+    """A form whose every use counts as an attempt; ``retry_after`` (seconds) is set when there were too many."""
+
+    retry_after: int | None = None
+
+    def count(self, request: HttpRequest, username: str) -> None:
+        """Raises ValidationError with the code ``throttled``."""
+        try:
+            check_sign_in(username, address_of(request))
+        except DomainError as exc:
+            self.retry_after = exc.extra["retry_after"]
+            raise ValidationError(
+                f"Too many attempts. Try again in {self.retry_after} seconds.", code="throttled"
+            ) from exc
+
+
+class CountedSignIn(CountedForm):
+    """What the site's and the admin's sign-in share."""
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = self.cleaned_data  # type: ignore[attr-defined]
+        if not (data.get("username") and data.get("password")):
+            return data
+        self.count(self.request, data["username"])  # type: ignore[attr-defined]
+        try:
+            data = super().clean()  # type: ignore[misc]
+        except ValidationError:
+            audit.record("sign_in.failed", actor=None, username=data["username"])
+            raise
+        user = self.get_user()  # type: ignore[attr-defined]
+        audit.record("sign_in", actor=user, target=user, by="session")
+        return data
+
+
+class SignInForm(CountedSignIn, AuthenticationForm):
+    pass
+
+
+class AdminSignInForm(CountedSignIn, UnfoldAuthenticationForm):
+    """Named in ``settings.UNFOLD``."""
+
+
+class PasswordForm(CountedForm, PasswordChangeForm):
+    """Whoever has taken over an open browser must not find out the password by trying."""
+
+    def __init__(self, user: User, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self.request = request
+        super().__init__(user, *args, **kwargs)
+
+    def clean_old_password(self) -> str:
+        self.count(self.request, self.user.get_username())
+        try:
+            return super().clean_old_password()
+        except ValidationError:
+            audit.record("password.refused", actor=self.user, target=self.user)
+            raise
+
+
+class SignUpForm(CountedForm, UserCreationForm):  # type: ignore[type-arg]
+    """A name, a password twice, and the person's own name if they like."""
+
+    full_name = CharField(max_length=150, required=False, validators=[plain_text])
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self.request = request
+        super().__init__(*args, **kwargs)
+
+    class Meta:
+        model = User
+        fields = ("username", "full_name")
+
+    def clean(self) -> dict[str, Any]:
+        self.count(self.request, self.data.get("username", ""))
+        super().clean()
+        return self.cleaned_data

@@ -1,0 +1,114 @@
+"""Pages of signing in, signing up, signing out and changing the password. The account's own page is vodplatform.me."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth import login
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView, RedirectURLMixin
+from django.db import IntegrityError, transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.views.generic import FormView
+
+from vodplatform.accounts.forms import CountedForm, PasswordForm, SignInForm, SignUpForm
+from vodplatform.accounts.models import User
+from vodplatform.base import audit
+
+TOO_MANY = 429
+
+
+def _throttled(form: object, response: HttpResponse) -> HttpResponse:
+    """The form's page again, as 429 with ``Retry-After`` when there were too many attempts."""
+    if isinstance(form, CountedForm) and form.retry_after:
+        response.status_code = TOO_MANY
+        response["Retry-After"] = str(form.retry_after)
+    return response
+
+
+class SignInView(LoginView):
+    """``/login``"""
+
+    form_class = SignInForm
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), "signup_open": settings.SIGNUP}
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        return _throttled(form, super().form_invalid(form))
+
+
+def admin_sign_in(request: HttpRequest) -> HttpResponse:
+    """``/admin/login/``: the admin's own page, with ``settings.UNFOLD``'s form."""
+    response = admin.site.login(request)
+    context = response.context_data if isinstance(response, TemplateResponse) else None
+    return _throttled((context or {}).get("form"), response)
+
+
+class SignOutView(LogoutView):
+    """``/logout``"""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(request.user, User):
+            audit.record("sign_out", actor=request.user, target=request.user)
+        return super().post(request, *args, **kwargs)
+
+
+class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
+    """``/signup``: makes an account, signs it in and goes on to ``next``, if that is on this site, or to /compare."""
+
+    template_name = "registration/signup.html"
+    form_class = SignUpForm
+    next_page = settings.LOGIN_REDIRECT_URL
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not settings.SIGNUP:
+            raise Http404
+        if request.user.is_authenticated:
+            return HttpResponseRedirect(self.get_success_url())
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), self.redirect_field_name: self.get_redirect_url()}
+
+    def form_valid(self, form: SignUpForm) -> HttpResponse:
+        try:
+            with transaction.atomic():
+                user = form.save()
+                audit.record("sign_up", actor=user, target=user)
+        except IntegrityError:  # somebody else took the name between the check and now
+            form.add_error("username", User._meta.get_field("username").error_messages["unique"])
+            return self.form_invalid(form)
+        login(self.request, user)
+        return super().form_valid(form)
+
+    def form_invalid(self, form: SignUpForm) -> HttpResponse:
+        return _throttled(form, super().form_invalid(form))
+
+
+class PasswordView(PasswordChangeView):
+    """``/account/password``: other sessions and every JWT end with the old password; API tokens go on."""
+
+    template_name = "account/password.html"
+    form_class = PasswordForm
+    success_url = "/account"
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request}
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        return _throttled(form, super().form_invalid(form))
+
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        with transaction.atomic():
+            response = super().form_valid(form)
+            audit.record("password.changed", actor=form.user, target=form.user)
+        messages.success(self.request, "The password is changed. Other browsers and programs have to sign in again.")
+        return response

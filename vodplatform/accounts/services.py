@@ -1,0 +1,170 @@
+"""Changes to accounts that touch several rows or leave an audit entry: signing in, tokens, roles, subscriptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import authenticate as check_password
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.http import HttpRequest
+
+from vodplatform.accounts import jwt, tickets
+from vodplatform.accounts.models import ApiToken, Scope, Subscription, User, default_scopes
+from vodplatform.base import audit
+from vodplatform.base.errors import DomainError
+from vodplatform.base.throttles import check_sign_in
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where a request comes from, for the throttles."""
+    return request.META.get("REMOTE_ADDR") or ""
+
+
+def check_credentials(request: HttpRequest, username: str, password: str) -> User:
+    """Whose name and password these are. Each attempt counts. Raises ``throttled``, ``bad_credentials``."""
+    check_sign_in(username, address_of(request))
+    user = check_password(request, username=username, password=password)
+    if not isinstance(user, User):
+        audit.record("sign_in.failed", actor=None, username=username)
+        raise DomainError("bad_credentials")
+    return user
+
+
+def chosen_scopes(user: User, wanted: Sequence[str] | None) -> list[str]:
+    """The scopes for something that signs in as ``user``: those wanted, else all that the user may have.
+
+    Never more than ``user`` has signed in with: making one needs ``write``, and without the scope ``admin`` nobody is
+    an admin. Raises ``forbidden``.
+    """
+    if wanted is not None and Scope.ADMIN in wanted and not user.is_admin:
+        raise DomainError("forbidden", "Only an admin's token can have the scope 'admin'.")
+    return default_scopes(user) if wanted is None else list(dict.fromkeys(wanted))
+
+
+@transaction.atomic
+def issue_token(user: User, *, name: str, scopes: list[str], lifetime: timedelta | None) -> tuple[ApiToken, str]:
+    """A new API token and its key, which is shown this once. Raises ``token_limit``."""
+    if ApiToken.objects.valid().filter(user=user).count() >= settings.TOKENS_PER_USER:
+        raise DomainError("token_limit", limit=settings.TOKENS_PER_USER)
+    row, key = ApiToken.issue(user, name=name, scopes=scopes, lifetime=lifetime)
+    audit.record("token.made", actor=user, target=row, scopes=scopes)
+    return row, key
+
+
+@transaction.atomic
+def revoke_tokens(tokens: Iterable[ApiToken], *, by: User) -> int:
+    """End tokens that are not revoked yet, at once; returns how many that were."""
+    count = 0
+    for token in tokens:
+        if ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=Now()):
+            audit.record("token.revoked", actor=by, target=token)
+            count += 1
+    return count
+
+
+@transaction.atomic
+def issue_jwt(user: User, scopes: list[str]) -> jwt.Pair:
+    """A new pair of JSON Web Tokens for somebody who has just signed in."""
+    pair = jwt.issue(user, scopes)
+    audit.record("sign_in", actor=user, target=user, by="jwt")
+    return pair
+
+
+@transaction.atomic
+def grant(
+    user: User, tier: str, until: datetime | None, by: User | None, *, begins: datetime | None = None
+) -> Subscription:
+    """Give ``user`` a tier from ``begins`` (now, by the database's clock) to ``until`` (no end when None).
+
+    Where periods overlap the newer grant holds: the present one ends as the new one begins, a later one begins as
+    the new one ends, and what would lie wholly within it goes. Raises ``invalid`` for a period that ends before it
+    begins.
+    """
+    now = _locked(user.pk)
+    start = max(begins or now, now)
+    if until is not None and until <= start:
+        raise DomainError("invalid", "A subscription must end after it begins.")
+    _make_room(user, start, until)
+    row = Subscription.objects.create(user=user, tier=tier, valid_from=start, valid_until=until)
+    audit.record(
+        "subscription.granted", actor=by, target=user, tier=tier, valid_from=_text(start), valid_until=_text(until)
+    )
+    return row
+
+
+@transaction.atomic
+def extend(subscription: Subscription, duration: timedelta, by: User | None) -> Subscription:
+    """Move the end of a period that is not over by ``duration``; what follows it begins that much later at most.
+
+    Raises ``subscription_over`` for one that has ended or has no end.
+    """
+    now = _locked(subscription.user_id)
+    row = Subscription.objects.filter(pk=subscription.pk, valid_until__gt=now).first()
+    if row is None or row.valid_until is None:
+        raise DomainError("subscription_over")
+    until = row.valid_until + duration
+    _make_room(row.user, row.valid_until, until)
+    row.valid_until = until
+    row.save(update_fields=["valid_until"])
+    audit.record("subscription.extended", actor=by, target=row.user, tier=row.tier, valid_until=_text(until))
+    return row
+
+
+@transaction.atomic
+def revoke(subscription: Subscription, by: User | None) -> None:
+    """End a period now; one that has not begun goes. Raises ``subscription_over`` for one that has ended."""
+    now = _locked(subscription.user_id)
+    still = Q(valid_until__isnull=True) | Q(valid_until__gt=now)
+    row = Subscription.objects.filter(still, pk=subscription.pk).first()
+    if row is None:
+        raise DomainError("subscription_over")
+    _end(row, now)
+    audit.record("subscription.revoked", actor=by, target=row.user, tier=row.tier)
+
+
+def purge() -> int:
+    """Remove tickets that nobody used and refresh tokens that have ended; returns how many."""
+    return tickets.purge() + jwt.purge()
+
+
+def database_now(user: User) -> datetime:
+    """The database's time."""
+    now: datetime = User.objects.filter(pk=user.pk).values_list(Now(), flat=True).get()
+    return now
+
+
+def _locked(user_id: UUID) -> datetime:
+    """The database's time, once nobody else can change this user's subscriptions before the transaction ends."""
+    rows = User.objects.select_for_update().filter(pk=user_id).annotate(database_now=Now())
+    now: datetime = rows.values_list("database_now", flat=True).get()
+    return now
+
+
+def _make_room(user: User, start: datetime, until: datetime | None) -> None:
+    """Cut the user's periods so that none overlaps start–until."""
+    rows = Subscription.objects.filter(user=user).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=start))
+    for row in rows.filter(valid_from__lt=until) if until else rows:
+        if row.valid_from < start:
+            _end(row, start)
+        elif until is None or (row.valid_until is not None and row.valid_until <= until):
+            row.delete()
+        else:
+            row.valid_from = until
+            row.save(update_fields=["valid_from"])
+
+
+def _end(row: Subscription, when: datetime) -> None:
+    if row.valid_from >= when:
+        row.delete()
+    else:
+        row.valid_until = when
+        row.save(update_fields=["valid_until"])
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+
+
+class BaseConfig(AppConfig):
+    name = "vodplatform.base"
+    label = "base"
+
+    def ready(self) -> None:
+        from vodplatform.base import reporting
+
+        reporting.start()

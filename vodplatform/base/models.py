@@ -1,0 +1,103 @@
+"""The two tables of the ground floor: answers kept for repeated requests, and who did what. Knows no other model."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import ExpressionWrapper, Q
+from django.db.models.functions import Now
+
+KEPT = timedelta(hours=24)
+
+
+class RecordState(models.TextChoices):
+    """Whether the first request with a key has its answer."""
+
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+
+
+class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
+    def at_database_time(self) -> IdempotencyQuerySet:
+        """Each row with ``stale`` (older than a day) and ``unlocked`` (its request was given up), by that clock."""
+        boolean = models.BooleanField()
+        return self.annotate(
+            stale=ExpressionWrapper(Q(created_at__lt=Now() - KEPT), output_field=boolean),
+            unlocked=ExpressionWrapper(Q(locked_until__lte=Now()), output_field=boolean),
+        )
+
+
+class IdempotencyRecord(models.Model):
+    """One ``Idempotency-Key`` of one user on one route, and the answer that was given.
+
+    ``token`` names the request that works on it: whoever takes the record over writes another one, and the first
+    request can then neither carry out its effect nor write its answer. ``sealed`` is written in the transaction of
+    the effect: a sealed record is never worked on again.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    route = models.CharField(max_length=255)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    state = models.CharField(max_length=16, choices=RecordState, default=RecordState.IN_PROGRESS)
+    token = models.UUIDField(default=uuid.uuid4)
+    locked_until = models.DateTimeField()
+    sealed = models.BooleanField(default=False)
+    answer_status = models.PositiveSmallIntegerField(null=True)
+    body = models.TextField(blank=True, default="")
+    headers = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = IdempotencyQuerySet.as_manager()
+
+    class Meta:
+        db_table = "idempotency_record"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "route", "key"], name="idempotency_once"),
+            models.CheckConstraint(condition=Q(state__in=RecordState.values), name="idempotency_state_known"),
+            models.CheckConstraint(
+                condition=Q(state="in_progress", answer_status__isnull=True)
+                | Q(state="done", answer_status__isnull=False),
+                name="idempotency_answer_when_done",
+            ),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="idempotency_age")]
+
+    def __str__(self) -> str:
+        return f"{self.key} on {self.route}"
+
+
+class AuditEntry(models.Model):
+    """Who did what to what, and when; never changed (a trigger holds that).
+
+    People and things are kept as id and name, not as foreign keys: the entry outlives them.
+    """
+
+    at = models.DateTimeField(db_default=Now())
+    actor_id = models.CharField(max_length=64, blank=True, default="")
+    actor_name = models.CharField(max_length=150, blank=True, default="")
+    action = models.CharField(max_length=64)
+    target_type = models.CharField(max_length=100, blank=True, default="")
+    target_id = models.CharField(max_length=64, blank=True, default="")
+    target_name = models.CharField(max_length=200, blank=True, default="")
+    data = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
+    request_id = models.CharField(max_length=128, blank=True, default="")
+    address = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        db_table = "audit_entry"
+        ordering = ["-at", "-id"]
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["-at", "-id"], name="audit_newest"),
+            models.Index(fields=["action", "-at"], name="audit_action"),
+            models.Index(fields=["actor_id", "-at"], name="audit_actor"),
+            models.Index(fields=["target_type", "target_id"], name="audit_target"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.actor_name or 'nobody'}"

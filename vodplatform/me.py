@@ -1,0 +1,112 @@
+"""The signed-in person: profile, plan and use, for the API and for the account's page."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from jobs_app.models import Job, JobStatus
+from media_app.uploads import room
+from media_app.uploads import services as uploads
+from vodplatform.accounts import limits
+from vodplatform.accounts.models import ApiToken, User, plain_text
+from vodplatform.accounts.serializers import UserSerializer
+from vodplatform.base import audit
+from vodplatform.base.fields import StrictCharField
+
+ACTIVE = (JobStatus.QUEUED, JobStatus.PROCESSING, JobStatus.WAITING)
+_http_url = URLValidator(schemes=["http", "https"])
+
+
+def usage_of(user: User) -> dict[str, int]:
+    """storage_bytes, of files on their way too; jobs_active (not paused); uploads_today (since midnight UTC)."""
+    return {
+        "storage_bytes": room.storage_bytes(user.pk),
+        "jobs_active": Job.objects.filter(owner=user, status__in=ACTIVE).count(),
+        "uploads_today": uploads.uploads_today(user.pk),
+    }
+
+
+class UsageSerializer(serializers.Serializer[dict[str, int]]):
+    """What the user takes of the limits."""
+
+    storage_bytes = serializers.IntegerField()
+    jobs_active = serializers.IntegerField()
+    uploads_today = serializers.IntegerField()
+
+
+class MeSerializer(UserSerializer):
+    """The signed-in user, with limits and use."""
+
+    usage = UsageSerializer(read_only=True)
+
+    class Meta(UserSerializer.Meta):
+        fields = [*UserSerializer.Meta.fields, "usage"]
+
+    def to_representation(self, instance: User) -> dict[str, Any]:
+        return {**super().to_representation(instance), "usage": usage_of(instance)}
+
+
+class ProfileSerializer(serializers.Serializer[dict[str, Any]]):
+    """What users change of themselves; other fields are ignored."""
+
+    full_name = StrictCharField(max_length=150, allow_blank=True, required=False, validators=[plain_text])
+    avatar_url = StrictCharField(
+        max_length=500, allow_blank=True, allow_null=True, required=False, help_text="http or https; null for none."
+    )
+
+    def validate_avatar_url(self, value: str | None) -> str:
+        if value:
+            try:
+                _http_url(value)
+                plain_text(value)
+            except ValidationError as exc:
+                raise serializers.ValidationError(exc.messages) from exc
+        return value or ""
+
+
+class MeView(APIView):
+    """The signed-in user."""
+
+    @extend_schema(operation_id="me", responses={200: MeSerializer})
+    def get(self, request: Request) -> Response:
+        return Response(MeSerializer(cast(User, request.user)).data)
+
+    @extend_schema(operation_id="me_update", request=ProfileSerializer, responses={200: MeSerializer})
+    def patch(self, request: Request) -> Response:
+        form = ProfileSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        user = cast(User, request.user)
+        for name, value in form.validated_data.items():
+            setattr(user, name, value)
+        if form.validated_data:
+            user.save(update_fields=list(form.validated_data))
+            audit.record("profile.changed", actor=user, target=user, fields=sorted(form.validated_data))
+        return Response(MeSerializer(user).data)
+
+
+@require_safe
+@login_required
+def account(request: HttpRequest) -> HttpResponse:
+    """``/account``: profile, tokens, plan and use."""
+    user = cast(User, request.user)
+    plan = limits.plan_of(user)
+    context = {
+        "profile": user,
+        "tokens": ApiToken.objects.filter(user=user, revoked_at__isnull=True).with_expiry_state(),
+        "plan": plan,
+        "limits": limits.limits_of_tier(plan["tier"]),
+        "usage": usage_of(user),
+    }
+    return render(request, "account/index.html", context)
