@@ -16,7 +16,7 @@ from django.core.files.storage import default_storage
 from jobs_app.models import Job, JobStatus
 from jobs_app.running import keeper, run_lane
 from jobs_app.services import poke, retry
-from media_app.catalog import handlers, receiving, services
+from media_app.catalog import handlers, receiving, services, taking_in
 from media_app.catalog.models import TRANSITIONS, Rendition, Video, VideoStatus
 from media_app.store import files as store
 from media_app.uploads import room, scan
@@ -183,7 +183,7 @@ def test_a_storage_that_is_away_is_waited_for(
     def away(*args: object) -> None:
         raise store.StoreUnavailable("gone")
 
-    monkeypatch.setattr(handlers, "path_for_work", away)
+    monkeypatch.setattr(taking_in, "path_for_work", away)
     video = take(clip)
     assert (video.state, job_of(video).status) == ("processing", JobStatus.WAITING)
 

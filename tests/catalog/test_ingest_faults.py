@@ -15,7 +15,7 @@ import pytest
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from jobs_app.running import JobContext, LeaseLost, keeper, run_lane
-from media_app.catalog import handlers, receiving, services
+from media_app.catalog import handlers, receiving, services, taking_in
 from media_app.catalog.models import Video
 from media_app.store import files as store
 from tests.support.factories import make_job
@@ -167,7 +167,7 @@ class TestWhoseFaultItIs:
     ) -> None:
         video = put()
         with monkeypatch.context() as patched:
-            patched.setattr(handlers, "PROBE", probe)
+            patched.setattr(taking_in, "PROBE", probe)
             run_lane("ingest")
         assert (again(video).state, job_of(video).status) == ("processing", "waiting")
         assert job_of(video).events.filter(name="retrying").values_list("data", flat=True)[0]["type"] == type
@@ -177,7 +177,7 @@ class TestWhoseFaultItIs:
 
     @pytest.mark.parametrize("probe", [shell("kill -SEGV $$"), shell("exit 3"), shell("echo hello")])
     def test_the_files_is_told(self, put: Any, monkeypatch: pytest.MonkeyPatch, probe: list[str]) -> None:
-        monkeypatch.setattr(handlers, "PROBE", probe)
+        monkeypatch.setattr(taking_in, "PROBE", probe)
         video = put()
         run_lane("ingest")
         assert (again(video).state, job_of(video).error["type"]) == ("failed", "vod_unreadable")
@@ -210,7 +210,7 @@ class TestWhoseFaultItIs:
         assert (again(video).state, job_of(video).status) == ("ready", status)
 
     def test_after_the_last_try_the_row_says_why(self, put: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(handlers, "PROBE", ["/nowhere/python"])
+        monkeypatch.setattr(taking_in, "PROBE", ["/nowhere/python"])
         video = put()
         run_lane("ingest")
         Job.objects.filter(pk=video.job_id).update(retries=handlers.INGEST.max_retries)

@@ -14,7 +14,7 @@ import pytest
 from jobs_app import services as jobs
 from jobs_app.models import Job
 from jobs_app.running import JobFailed, TransientFault, keeper, run_lane
-from media_app.catalog import handlers, services, upkeep
+from media_app.catalog import handlers, services, taking_in, upkeep
 from media_app.catalog.models import Place, Rendition, Video, VideoSource, VideoStatus
 from media_app.editorial import realtime, receiving
 from media_app.store import files as store
@@ -239,7 +239,7 @@ def test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest(
     Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
     jobs.go_on(job.pk)
     with monkeypatch.context() as patched:
-        patched.setattr(handlers, "_facts", broken)
+        patched.setattr(taking_in, "_facts", broken)
         run_lane("ingest")
     now = again(first)
     assert now.job

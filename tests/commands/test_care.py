@@ -190,7 +190,7 @@ def test_expire_ends_uploads_whose_time_is_over_and_sweeps_renditions(capsys, me
     live.refresh_from_db()
     assert (over.status, live.status) == ("expired", "initiated")
     assert (lost.exists(), kept.exists(), swept.exists()) == (False, True, False)
-    assert "1 uploads, 1 files that nothing points at" in capsys.readouterr().out
+    assert "1 uploads, 0 analyses, 1 files that nothing points at" in capsys.readouterr().out
 
 
 def test_expire_keeps_the_folder_of_a_job_that_runs_for_days(db, settings, tmp_path, capsys):
