@@ -160,8 +160,7 @@ class VideoFile:
         self._stream: VideoStream = first_video(self._container)
         # More threads mean more frames in flight: for single keyframes that is only memory and delay.
         self._stream.codec_context.thread_count = threads
-        if threads == 1:
-            self._stream.thread_type = "NONE"
+        self._stream.thread_type = "NONE" if threads == 1 else "AUTO"
         base = self._stream.time_base
         if base is None:
             raise MediaError(MediaError.UNREADABLE, "The video track has no time base.")

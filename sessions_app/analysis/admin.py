@@ -27,7 +27,8 @@ class AnalysisSessionAdmin(ModelAdmin):
     actions = ["cancel", "clean_up"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AnalysisSession]:
-        return AnalysisSession.objects.with_state().order_by(*self.get_ordering(request) or ("-created_at", "-id"))
+        rows = AnalysisSession.objects.with_state().defer(None).select_related("owner")
+        return rows.defer("data").order_by(*self.get_ordering(request) or ("-created_at", "-id"))
 
     @admin.display(description="status")
     def state(self, session: AnalysisSession) -> str:

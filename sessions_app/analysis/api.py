@@ -49,7 +49,7 @@ class AnalysisView(APIView):
         rows = AnalysisSession.objects.visible_to(self.user).with_state()
         if whole:
             rows = rows.defer(None).defer("job__result", "job__checkpoint", "job__params")
-        session = rows.filter(pk=key).first()
+        session = rows.order_by().filter(pk=key).first()
         if session is None:
             raise DomainError("session_not_found")
         if change and not session.can_change(self.user):

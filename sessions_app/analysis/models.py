@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import BooleanField, Case, DurationField, ExpressionWrapper, F, Q, Value, When
+from django.db.models import BooleanField, Case, DurationField, ExpressionWrapper, F, Prefetch, Q, Value, When
 from django.db.models.functions import Now
 
 from jobs_app.models import FINISHED, Job, JobStatus
-from media_app.catalog.models import Place, Video
+from media_app.catalog.models import Place, Rendition, Video
 from vodplatform.accounts.models import User
 
 if TYPE_CHECKING:
@@ -34,6 +34,16 @@ class SessionStatus(models.TextChoices):
     EXPIRED = "expired"
 
 
+# The columns that say where a session is and what can be shown of its video.
+OF_SESSIONS = (
+    "owner", "analysis_type", "name", "params", "warnings", "video", "job", "thumbnails", "created_at", "expires_at",
+    "expired_at",
+)  # fmt: skip
+OF_JOBS = ("kind", "status", "progress", "message", "error", "started_at", "finished_at")
+OF_VIDEOS = ("place", "status", "deleted_at", "is_hidden", "duration", "width", "height", "mime_type")
+OF_RENDITIONS = ("video", "kind", "name", "files")
+
+
 class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
     def visible_to(self, user: User | AnonymousUser) -> AnalysisSessionQuerySet:
         """The owner's sessions; an admin's are all."""
@@ -46,12 +56,15 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
         return self.filter(expired_at=None, expires_at__lte=Now())
 
     def with_state(self) -> AnalysisSessionQuerySet:
-        """What :attr:`AnalysisSession.status` reads, in one query; without the results, which may be large."""
+        """What :attr:`AnalysisSession.status` and the presentation read, in two queries of no more columns than these.
+
+        It is asked for twice a second while somebody waits. Without the results, which may be large.
+        """
         running = ExpressionWrapper(Now() - F("job__started_at"), output_field=DurationField())
         return (
-            self.select_related("job", "video", "owner")
-            .prefetch_related("video__renditions")
-            .defer("data", "job__result", "job__checkpoint", "job__params")
+            self.select_related("job", "video")
+            .prefetch_related(Prefetch("video__renditions", Rendition.objects.order_by().only(*OF_RENDITIONS)))
+            .only(*OF_SESSIONS, *(f"job__{name}" for name in OF_JOBS), *(f"video__{name}" for name in OF_VIDEOS))
             .annotate(  # type: ignore[no-redef]
                 is_over=Case(
                     When(Q(expired_at__isnull=False) | Q(expires_at__lte=Now()), then=Value(True)),

@@ -58,7 +58,7 @@ async def post(key: str, *parts: Part, url: str = URL, headers: dict[str, str] |
 
 
 def only_session() -> AnalysisSession:
-    return AnalysisSession.objects.with_state().get()
+    return AnalysisSession.objects.with_state().defer(None).get()
 
 
 async def nothing_left(media: Path) -> None:

@@ -18,28 +18,28 @@ from sessions_app.analysis.pipelines.survey import BINS_A_SECOND, Survey, histog
 
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds
-MINUTE = 60.0  # what a moment is compared with
+MINUTES = 120.0  # seconds of sound that a moment is compared with
 CONTEXT = 600.0  # seconds: how much of it is usual, for what comes again and again
 STILL_DB = 1.5  # less than this is no change of loudness
 STILL_LUMA = 0.3  # nor this of luma in a tenth of a second
 SILENT_DB = -60.0
 HOLD_STEPS = 2  # to either side, over which beats are one sound
-SOUND_STEPS, MOTION_STEPS = 2, 4  # to either side, that are smoothed together
-SOUND_PERCENT, MOTION_PERCENT = 84.0, 82.0  # of the context: what is above counts
-LEAST_DB = 5.0  # a distance that counts as one, however steady the sound is
-LEAST_GROWTH = 0.4  # of the logarithm of motion, likewise
+SOUND_STEPS, MOTION_STEPS = 3, 8  # to either side, that are smoothed together
+SOUND_PERCENT, MOTION_PERCENT = 80.0, 82.0  # of the context: what is above counts
+LEAST_DB = 6.0  # a distance that counts as one, however steady the sound is
+LEAST_GROWTH = 0.6  # of the logarithm of motion, likewise
 SOUND_WEIGHT, MOTION_WEIGHT = 1.0, 3.0  # the distance of motion is of the logarithm
-SCORE_FROM, SCORE_HALF = 0.3, 2.0
+SCORE_FROM, SCORE_HALF = 0.3, 1.7
 DENSE = 0.5  # of the steps have a change of frames
 MOST = 8.0  # deviations: more than this is no more remarkable
-FALLS_TO = 0.35  # of its peak's score, where a stretch ends
+FALLS_TO = 0.42  # of its peak's score, where a stretch ends
 BREATHER = 0.75  # seconds below that which do not end it
 SLOPE = 1.5  # seconds beside a stretch in which no other has its peak
 LEAST_SECONDS, MOST_SECONDS = 2.0, 20.0
 LEAD_IN, LEAD_OUT = 0.6, 0.4  # seconds
 SNAP = 1.0  # seconds outwards within which an end moves to a shot edge
 SNAP_INWARD = 1.6  # and inwards: scores are smoothed, and a lead is added
-REST = 0.6  # seconds within which it moves to where the sound rests
+REST = 0.3  # seconds within which it moves to where the sound rests
 ALIKE = 0.5  # how much less one counts that looks the same
 
 
@@ -82,7 +82,7 @@ def measure(found: Survey, duration: float) -> Moments:
     count = max(1, int(np.ceil(duration / STEP)))
     level = _at_steps(found.band, 1 / BINS_A_SECOND, count, np.max) if found.has_sound else np.full(count, SILENT_DB)
     level = np.maximum(level, SILENT_DB)
-    usual = _running(level, MINUTE, 50)
+    usual = _running(level, MINUTES, 50)
     sound = (
         _remarkable(_smoothed(_held(level, HOLD_STEPS), SOUND_STEPS) - usual, SOUND_PERCENT, LEAST_DB) * SOUND_WEIGHT
     )

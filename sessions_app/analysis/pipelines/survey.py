@@ -9,7 +9,9 @@ by some 50 bytes a packet and one small picture a keyframe, 15 kB: three hours w
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +40,7 @@ DENSE_PIXELS = 3e9  # of a video whose reference frames are all decoded: seven m
 FRAMES_BEHIND = 1  # packets behind each keyframe that are decoded of larger ones
 TINY = (48, 27)
 CHANGE_SECONDS = 0.34
+MOST_WAITING = 32  # packets that are to be decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +116,27 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
                 for at in sorted(pictures)[1::2]:
                     del pictures[at]
 
+        decoder = _Beside(see)
         try:
-            for packet in container.demux([video] if audio is None else [video, audio]):
-                if packet.stream is not video:
-                    ear.hear(packet)
-                    continue
-                if packet.pts is not None and packet.size:
-                    at = packet.pts * base - origin
-                    packets.append((at, packet.size, packet.is_keyframe))
-                    # Packets come in the order of decoding.
-                    if on_progress is not None and at >= reached + PROGRESS_STEP * duration:
-                        reached = at
-                        on_progress(min(1.0, max(0.0, at / duration)) if duration > 0 else 1.0)
-                behind = 0 if packet.is_keyframe else behind + 1
-                if is_dense or behind <= FRAMES_BEHIND or not packet.size:
-                    see(packet)
-        except IndexError:
-            pass  # how PyAV ends where a track has begun meanwhile
+            try:
+                for packet in container.demux([video] if audio is None else [video, audio]):
+                    if packet.stream is not video:
+                        ear.hear(packet)
+                        continue
+                    if packet.pts is not None and packet.size:
+                        at = packet.pts * base - origin
+                        packets.append((at, packet.size, packet.is_keyframe))
+                        # Packets come in the order of decoding.
+                        if on_progress is not None and at >= reached + PROGRESS_STEP * duration:
+                            reached = at
+                            on_progress(min(1.0, max(0.0, at / duration)) if duration > 0 else 1.0)
+                    behind = 0 if packet.is_keyframe else behind + 1
+                    if is_dense or behind <= FRAMES_BEHIND or not packet.size:
+                        decoder.give(packet)
+            except IndexError:
+                pass  # how PyAV ends where a track has begun meanwhile
+            finally:
+                decoder.end()
         except av.error.FFmpegError:
             damaged = True
     packets.sort()
@@ -151,6 +158,30 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
         end=float(times[-1]) if len(times) else 0.0,
         damaged=damaged,
     )
+
+
+class _Beside:
+    """Does something with packets in a thread of its own, in their order: pictures are decoded while sound is.
+
+    Decoders let go of the interpreter's lock. No more than :data:`MOST_WAITING` packets wait.
+    """
+
+    def __init__(self, do: Callable[[Any], None]) -> None:
+        self._do = do
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def give(self, packet: Any) -> None:
+        """Take one more. Raises what came of one before."""
+        if len(self._waiting) == MOST_WAITING:
+            self._waiting.popleft().result()
+        self._waiting.append(self._pool.submit(self._do, packet))
+
+    def end(self) -> None:
+        """Wait for all of them. Raises what came of one."""
+        self._pool.shutdown()
+        for one in self._waiting:
+            one.result()
 
 
 def _pixels(video: VideoStream, duration: float) -> float:
