@@ -26,7 +26,8 @@ UPLOADS, UPLOAD_BYTES = 10, 100 * 10**6
 ANALYSES, ANALYSED_SECONDS = 2, 900.0
 LEAST_CALLS = 200
 PAIRS = 5
-PAIR_SECONDS = 120.0
+PAIR_SECONDS = 300.0
+ASKS_SECONDS = 0.25  # between two questions, as the page and a program that is no nuisance ask
 ENDS_SECONDS = 600.0
 BOUNDARY = "bench7d91bcd0"
 PIECE = 256 * 1024
@@ -123,7 +124,8 @@ def waited_for(program: Program, clip: Path, rng: random.Random) -> Table:
                 assert status == 200, body
             else:
                 session = str(json.loads(send(program, f"{BASE}/upload", clip)[2])["sessionId"])
-                wait_for(lambda session=session: _status(program, session) == "completed", ENDS_SECONDS)  # type: ignore[misc]
+                while _status(program, session) != "completed":
+                    time.sleep(ASKS_SECONDS)
             took[name].append(time.perf_counter() - began)
     ratio = percentile(took["background"], 0.5) / percentile(took["waiting"], 0.5)
     table = Table("P10b: an analysis in the background, against the call that waits", ("what", "p50", "goal", "met"))

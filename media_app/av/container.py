@@ -36,7 +36,9 @@ MAX_PIXELS = 8192 * 8192  # of a frame: a few hundred bytes may claim gigabytes 
 # and 790 MB before anybody could look at its size.
 DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 
-av.logging.set_level(av.logging.PANIC)
+# Any level, however high, installs a callback that takes the interpreter's lock. A decoder's own thread that has
+# something to say then waits for whoever closes the decoder, and that one for it.
+av.logging.set_level(None)
 
 
 class MediaError(Exception):

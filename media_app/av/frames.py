@@ -234,13 +234,13 @@ class VideoFile:
         sparse_until: seconds; before it frames that no other frame refers to may be left out, which halves
         the cost of getting there.
         """
-        for extra in SEEK_STEPS:
-            target = start - extra
+        for target in (*(start - extra for extra in SEEK_STEPS), -BEFORE_START):
             self._seek(target)
             frames = self._decode_onward(sparse_until)
             first = next(frames, None)
-            # Indexes hold decoding times: a keyframe decoded before ``start`` may be shown after it.
-            if first is not None and (first.time <= start + 1e-6 or target <= self.first_time):
+            # Indexes hold decoding times: a keyframe decoded before ``start`` may be shown after it. Without an index
+            # a seek goes to any packet, and the keyframe behind that may be the second of the file.
+            if first is not None and (first.time <= max(start, self.first_time) + 1e-6 or target == -BEFORE_START):
                 yield first
                 yield from frames
                 return

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from fractions import Fraction
 from pathlib import Path
 
+import av.error
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from media_app.av.container import MediaError
 from sessions_app.analysis.pipelines import survey as surveying
 from sessions_app.analysis.pipelines.survey import SILENCE, Survey, histograms, survey
 from tests.support.footage import convert, noise, write_pictures
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.pure
 SECONDS, RATE, GOP = 6, 10, 10
@@ -149,3 +152,46 @@ def test_nothing_is_an_answer_too() -> None:
     )  # fmt: skip
     assert not nothing.has_sound
     assert histograms(nothing.key_pictures).shape == (0, 48)
+
+
+class TestBeside:
+    def test_packets_are_taken_in_their_order_by_one_thread(self) -> None:
+        taken: list[tuple[int, int]] = []
+        beside = surveying._Beside(lambda packet: taken.append((packet, threading.get_ident())))
+        for number in range(3 * surveying.MOST_WAITING):
+            beside.give(number)
+        beside.end()
+        assert [number for number, _ in taken] == list(range(3 * surveying.MOST_WAITING))
+        assert {thread for _, thread in taken} not in (set(), {threading.get_ident()})
+
+    def test_no_more_than_some_wait(self) -> None:
+        goes_on = threading.Event()
+        given: list[int] = []
+        beside = surveying._Beside(lambda packet: goes_on.wait(60))
+
+        def give() -> None:
+            for number in range(2 * surveying.MOST_WAITING):
+                beside.give(number)
+                given.append(number)
+
+        giver = threading.Thread(target=give)
+        giver.start()
+        wait_until(lambda: len(given) >= surveying.MOST_WAITING)
+        giver.join(0.2)
+        assert len(given) == surveying.MOST_WAITING
+        goes_on.set()
+        giver.join()
+        beside.end()
+        assert len(given) == 2 * surveying.MOST_WAITING
+
+    @pytest.mark.parametrize("count", [1, 100])
+    def test_what_breaks_is_told(self, count: int) -> None:
+        def broken(packet: int) -> None:
+            raise av.error.InvalidDataError(1, "broken")
+
+        beside = surveying._Beside(broken)
+        with pytest.raises(av.error.InvalidDataError):
+            for number in range(count):
+                beside.give(number)
+            beside.end()
+        beside._pool.shutdown()

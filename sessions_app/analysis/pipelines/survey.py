@@ -166,10 +166,10 @@ class _Beside:
     Decoders let go of the interpreter's lock. No more than :data:`MOST_WAITING` packets wait.
     """
 
-    def __init__(self, do: Callable[[Any], None]) -> None:
+    def __init__(self, do: Callable[[Any], object]) -> None:
         self._do = do
         self._pool = ThreadPoolExecutor(1)
-        self._waiting: deque[Future[None]] = deque()
+        self._waiting: deque[Future[object]] = deque()
 
     def give(self, packet: Any) -> None:
         """Take one more. Raises what came of one before."""

@@ -9,6 +9,7 @@ from encoded import grey_of, number_of, write_video
 
 from media_app.av.container import MediaError
 from media_app.av.frames import WHOLE, Box, Picture, VideoFile
+from tests.support.footage import convert
 
 pytestmark = pytest.mark.pure
 MIDDLE = Box(0.4, 0.4, 0.2, 0.2)
@@ -34,6 +35,28 @@ def test_the_frame_on_display_at_a_time(tmp_path: Path, suffix: str, wanted: int
     with VideoFile(write_video(tmp_path / f"v.{suffix}", options=REORDERED)) as video:
         for phase in (0.1, 0.9):
             assert number(video.frame_at((wanted + phase) / 30)) == wanted % 16
+
+
+def test_within_the_first_gop_of_a_stream_it_is_found_too(tmp_path: Path) -> None:
+    """There a seek goes to any packet, and the first picture may come after the first sound."""
+    options = REORDERED | {"g": "150", "preset": "ultrafast", "bf": "2"}
+    silent = write_video(tmp_path / "v.mp4", frames=300, options=options)
+    stream = convert(
+        silent, tmp_path / "v.ts", "-f", "lavfi", "-i", "sine=duration=10", "-map", "0:v", "-map", "1:a", "-c:v",
+        "copy", "-c:a", "aac",
+    )  # fmt: skip
+    with VideoFile(stream) as video:
+        assert video.first_time > 0
+        for wanted in (0, 2, 29, 30, 45, 100, 149, 150, 200):
+            assert number(video.frame_at(video.first_time + (wanted + 0.1) / 30)) == wanted % 16
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_threads_change_nothing(tmp_path: Path, threads: int) -> None:
+    with VideoFile(write_video(tmp_path / "v.mp4", options=REORDERED), threads) as video:
+        for start, first in ((0.0, 0), (1.0, 20), (0.7, 20)):
+            assert [number(p) for p in video.walk(start)] == [n % 16 for n in range(first, 60)]
+            assert number(video.frame_at(start + 0.01)) == int(start * 30 + 0.3) % 16
 
 
 def test_beyond_the_end_the_last_frame_is_on_display(tmp_path: Path) -> None:
