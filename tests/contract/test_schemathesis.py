@@ -293,7 +293,8 @@ def test_every_operation(case: Case, role: str, headers: dict[str, dict[str, str
     sent = {"headers": headers[role]}
     with undone():
         is_valid = case.meta is not None and case.meta.generation.mode.is_positive
-        if case.operation.path.endswith("/jwt/refresh") and is_valid and len(case.body["refresh"]) % 2:
+        if case.operation.path.endswith("/jwt/refresh") and is_valid and not answered & {200}:
+            # What the document cannot tell how to make up.
             case.body["refresh"] = jwt.issue(User.objects.get(username="mine"), ["read"]).refresh
         response = case.call(**sent)
         if response.request.method == case.operation.method.upper():
