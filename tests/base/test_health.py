@@ -18,11 +18,11 @@ from django.db import connection
 from tests.support.api import Api, refused
 from tests.support.clamav import Clamd
 from tests.support.s3 import Bucket, storage_of
-from tests.support.waiting import wait_until
+from tests.support.waiting import PATIENCE, wait_until
 from vodplatform.base import health
 
 pytestmark = pytest.mark.django_db
-LONGEST_SECONDS = 2.0
+LONGEST_SECONDS = 2.0 * PATIENCE
 PARTS = {"database", "storage", "queue", "realtime"}
 
 
