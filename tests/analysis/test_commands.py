@@ -178,7 +178,9 @@ class TestHighlights:
     def test_an_interrupt_ends_the_child_and_leaves_nothing(
         self, number: signal.Signals, eventful: Path, tmp_path: Path
     ) -> None:
-        argv = [*MANAGE, "highlights", str(eventful), "-o", str(tmp_path / "reel.mp4")]
+        # A suite that runs in the background hands down that SIGINT is ignored.
+        as_usual = ["env", "--default-signal=INT"]
+        argv = [*as_usual, *MANAGE, "highlights", str(eventful), "-o", str(tmp_path / "reel.mp4")]
         environment = {**os.environ, "TMPDIR": str(tmp_path)}
         with subprocess.Popen(
             argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
@@ -187,7 +189,10 @@ class TestHighlights:
             child.suspend()  # it does not come to its end before it is ended
             assert list(tmp_path.glob("vod-analysis-*"))
             command.send_signal(number)
-            _, said = command.communicate(timeout=BUSY_SECONDS)
+            try:
+                _, said = command.communicate(timeout=BUSY_SECONDS)
+            finally:
+                command.kill()
         assert command.returncode == 130
         assert said.splitlines()[-1] == "Stopped."
         assert "Traceback" not in said
