@@ -19,7 +19,7 @@ $(VENV)/bin/python:
 define install
 	@echo "Installing $(1) into $(VENV) …"
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
-	@$(VENV)/bin/uv pip install --python $(PY) --require-hashes -r $(1) 2>/dev/null \
+	@$(VENV)/bin/uv pip install --compile-bytecode --python $(PY) --require-hashes -r $(1) 2>/dev/null \
 		|| $(PY) -m pip install --disable-pip-version-check --quiet --progress-bar on --require-hashes -r $(1)
 	@touch $(2)
 endef
@@ -38,7 +38,7 @@ $(VENV)/.pose: requirements/pose.txt | $(VENV)/bin/python
 	@echo "Installing requirements/pose.txt into $(VENV)/pose …"
 	@rm -rf $(VENV)/pose
 	@$(PY) -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
-	@{ $(VENV)/bin/uv pip install --python $(PY) $(POSE) 2>/dev/null \
+	@{ $(VENV)/bin/uv pip install --compile-bytecode --python $(PY) $(POSE) 2>/dev/null \
 		|| $(PY) -m pip install --disable-pip-version-check --quiet --progress-bar on $(POSE); } && touch $@ \
 		|| { rm -rf $(VENV)/pose; echo "It cannot be installed here: workouts are counted without finding bodies."; }
 
@@ -53,7 +53,8 @@ up: $(VENV)/.base ## Run the whole program on this machine (ARGS="--port 8000")
 
 # What the tests drive beside the program, each from Debian where it is missing.
 browser:
-	@command -v chromium >/dev/null || scripts/need chromium
+	@command -v chromium-headless-shell >/dev/null || scripts/need chromium-headless-shell 2>/dev/null \
+		|| command -v chromium >/dev/null || scripts/need chromium
 
 scanner:
 	@command -v clamd >/dev/null || [ -x /usr/sbin/clamd ] || scripts/need clamav-daemon

@@ -15,6 +15,7 @@ from jobs_app.models import Job, job_state
 from jobs_app.serializers import JobListSerializer, JobQuerySerializer, JobSerializer
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
+from vodplatform.base.fields import window
 
 
 def find_job(request: Request, job_id: UUID, *, change: bool = False) -> Job:
@@ -38,7 +39,7 @@ class JobListView(APIView):
         data = query.validated_data
         jobs = Job.objects.visible_to(cast(User, request.user))
         jobs = jobs.filter(**{name: data[name] for name in ("kind", "status") if name in data})
-        page = jobs.select_related("owner")[data["offset"] : data["offset"] + data["limit"]]
+        page = jobs.select_related("owner")[window(data)]
         return Response({"jobs": [job_state(job) for job in page], "total": jobs.count()})
 
 

@@ -10,11 +10,13 @@ import redis
 from django.conf import settings
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.brokers.stub import StubBroker
+from dramatiq.common import dq_name
 from dramatiq.middleware import AgeLimit, Middleware
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 IDLE_POLL_MILLISECONDS = 20
+DELAYED_POLL_MILLISECONDS = 250
 HEARTBEAT_MILLISECONDS = 10_000
 WAKE_UP_AGE_MILLISECONDS = 60_000
 REDIS_SECONDS = 2
@@ -28,7 +30,9 @@ class WakeBroker(RedisBroker):
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> dramatiq.Consumer:
         """As dramatiq calls it; only ``timeout`` (milliseconds between looks) is ours."""
-        return super().consume(queue_name, prefetch, min(timeout, IDLE_POLL_MILLISECONDS))
+        # Nothing here delays a message: to look at that queue as often would double what an idle worker costs.
+        most = DELAYED_POLL_MILLISECONDS if queue_name == dq_name(queue_name) else IDLE_POLL_MILLISECONDS
+        return super().consume(queue_name, prefetch, min(timeout, most))
 
 
 def make_broker() -> dramatiq.Broker:

@@ -91,6 +91,9 @@ class Job(models.Model):
     which keeps the claim as quick with 100 000 queued as with ten. ``turn`` orders the users of a lane (start-time
     fair queueing with jobs of one size, after Goyal, Vin and Cheng 1996). ``run_at``: when a waiting job goes on.
     ``deadline``: when it gives up. ``checkpoint``: what it needs to go on after a pause or a wait.
+
+    ``is_pro_job``, ``segments_data``: of a job on segments of a video, each with its ``status``; whose kind it is
+    knows what they mean. On PostgreSQL a GIN index finds jobs by what their segments hold.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -113,6 +116,8 @@ class Job(models.Model):
     run_at = models.DateTimeField(null=True, blank=True)
     deadline = models.DateTimeField(null=True, blank=True)
     checkpoint = models.JSONField(null=True, blank=True)
+    is_pro_job = models.BooleanField(default=False)
+    segments_data = models.JSONField(null=True, blank=True)
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=100, blank=True, default="")
@@ -146,6 +151,7 @@ class Job(models.Model):
                 condition=Q(status__in=["completed", "failed", "cancelled", "expired"]),
             ),
             models.Index(fields=["owner", "-created_at"], name="job_owner"),
+            models.Index(fields=["is_pro_job"], name="idx_video_jobs_is_pro_job"),
         ]  # fmt: skip
         constraints = [
             models.CheckConstraint(condition=Q(status__in=JobStatus.values), name="job_status_known"),

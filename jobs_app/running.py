@@ -6,7 +6,6 @@ import contextlib
 import io
 import logging
 import os
-import shutil
 import signal
 import socket
 import tempfile
@@ -90,6 +89,10 @@ class JobContext:
         self._pending_checkpoint: dict[str, Any] | None = None
         self._written_at = 0.0
         self.renewed_at = time.monotonic()
+
+    def tries_again(self) -> bool:
+        """Whether the job is tried again by itself after a transient fault."""
+        return Job.objects.filter(pk=self.job_id, retries__lt=kind_of(self.kind).max_retries).exists()
 
     def is_lost(self) -> bool:
         """Whether the job is not this attempt's any more.
@@ -214,11 +217,13 @@ class JobContext:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder of this attempt's own, gone when the block ends; those of attempts before it that died go now."""
+        """A folder of this attempt's own, gone when the block ends; those of attempts before it that died go now.
+
+        Not that of an attempt after it: a worker that stood still may come here when another has taken over.
+        """
         base = upkeep.scratch_base()
         base.mkdir(mode=0o700, exist_ok=True)
-        for folder in base.glob(f"job-*-{self.job_id.hex}-*"):
-            shutil.rmtree(folder, ignore_errors=True)
+        upkeep.remove_dead(base.glob(f"job-*-{self.job_id.hex}-*"))
         prefix = f"job-{self.lease.token.hex}-{self.job_id.hex}-"
         with tempfile.TemporaryDirectory(prefix=prefix, dir=base, ignore_cleanup_errors=True) as own:
             yield Path(own)

@@ -28,10 +28,14 @@ logger = logging.getLogger("vodplatform.jobs")
 RETRYABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
 
 
-def enqueue(kind: str, owner: User, params: dict[str, Any], *, priority: int = Priority.NORMAL) -> Job:
+def enqueue(
+    kind: str, owner: User, params: dict[str, Any], *, priority: int = Priority.NORMAL, job_id: uuid.UUID | None = None,
+    segments: list[dict[str, Any]] | None = None,
+) -> Job:  # fmt: skip
     """Write a queued job in the caller's transaction; a worker is woken on commit.
 
-    Over the owner's limit it is queued without a place: it waits for one and is not refused.
+    Over the owner's limit it is queued without a place: it waits for one and is not refused. job_id: where something
+    was named after it before. segments: of a pro job.
     """
     definition = kind_of(kind)
     with transaction.atomic():
@@ -39,7 +43,8 @@ def enqueue(kind: str, owner: User, params: dict[str, Any], *, priority: int = P
         is_admitted, turn = admission.place(owner.pk, definition.lane)
         job = Job.objects.create(
             kind=kind, lane=definition.lane, owner=owner, params=params, priority=priority,
-            max_attempts=definition.max_attempts, admitted=is_admitted, turn=turn,
+            max_attempts=definition.max_attempts, admitted=is_admitted, turn=turn, pk=job_id or uuid.uuid4(),
+            is_pro_job=segments is not None, segments_data=segments,
         )  # fmt: skip
         job.refresh_from_db(fields=["created_at"])
         JobEvent.objects.create(job=job, name="queued")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
@@ -82,9 +83,14 @@ def sweep_scratch() -> int:
     A folder carries its attempt's token. What has been written to within a minute is left for the next time.
     """
     base = scratch_base()
-    folders = {folder: token_of(folder) for folder in base.iterdir()} if base.is_dir() else {}
-    held = leases.held([token for token in folders.values() if token])
-    gone = [folder for folder, token in folders.items() if token and token not in held and is_old(folder)]
+    return remove_dead(folder for folder in base.iterdir() if is_old(folder)) if base.is_dir() else 0
+
+
+def remove_dead(folders: Iterable[Path]) -> int:
+    """Remove those of the folders that are of attempts that are over; returns how many."""
+    tokens = {folder: token for folder in folders if (token := token_of(folder))}
+    held = leases.held(tokens.values())
+    gone = [folder for folder, token in tokens.items() if token not in held]
     for folder in gone:
         shutil.rmtree(folder, ignore_errors=True)
     return len(gone)

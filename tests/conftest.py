@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -14,7 +15,10 @@ import pytest
 import redis
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
-from django.db.backends.postgresql.operations import DatabaseOperations
+from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db.backends.postgresql.base import DatabaseOperations as PostgresOperations
+from django.db.backends.sqlite3.base import DatabaseOperations as SqliteOperations
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from tests.support.api import Api
 from tests.support.clips import render_all
@@ -27,7 +31,7 @@ hypothesis.settings.register_profile("repeat", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
-pytest_plugins = ["tests.support.places", "tests.support.clamav", "tests.support.s3"]
+pytest_plugins = ["tests.support.places", "tests.support.engine", "tests.support.clamav", "tests.support.s3"]
 TESTS = Path(__file__).parent
 MARKS_BY_FOLDER = {
     "media/av": "pure",
@@ -38,6 +42,7 @@ MARKS_BY_FOLDER = {
     "torture": "crash",
 }
 GROUP = "crew"
+FILLED_ONCE = frozenset({"django_content_type", "auth_permission"})  # by migrations, from the models
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -51,9 +56,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for folder, mark in MARKS_BY_FOLDER.items():
             if item.path.is_relative_to(TESTS / folder):
                 item.add_marker(getattr(pytest.mark, mark))
-        # A browser on a crowded machine: once more, in a page of its own, and named in the summary as RERUN.
+        # A browser on a crowded machine: up to twice more, in a page of its own, and named in the summary as RERUN.
         if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=2))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what lives as long as the run: it would go through all of it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_unconfigure() -> None:
@@ -78,16 +90,39 @@ def _own_redis() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_emptying() -> Iterator[None]:
-    """Empty PostgreSQL's tables between tests by DELETE: TRUNCATE makes and syncs a new file for each, a second a test.
+    """Empty the tables between tests by DELETE, and leave those that migrations fill, which no test changes.
 
-    The order does not matter: Django's foreign keys are checked at the end of the transaction.
+    TRUNCATE makes and syncs a new file for each table on PostgreSQL, a second a test; to make all permissions anew took
+    longer than most tests. The order does not matter: Django's foreign keys are checked at the end of the transaction.
     """
 
-    def delete_rows(operations: DatabaseOperations, style: object, tables: list[str], **options: object) -> list[str]:
-        return [f"DELETE FROM {operations.quote_name(table)}" for table in tables]
+    def delete_rows(
+        operations: BaseDatabaseOperations, style: object, tables: list[str], **options: object
+    ) -> list[str]:
+        return [f"DELETE FROM {operations.quote_name(table)}" for table in tables if table not in FILLED_ONCE]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "sql_flush", delete_rows)
+        patch.setattr(PostgresOperations, "sql_flush", delete_rows)
+        patch.setattr(SqliteOperations, "sql_flush", delete_rows)
+        patch.setattr("django.core.management.commands.flush.emit_post_migrate_signal", lambda *given, **named: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_listed_once() -> Iterator[None]:
+    """Every test client has middleware of its own, and WhiteNoise's looked through all static files for each."""
+    listed: dict[tuple[str, bool], dict[str, object]] = {}
+    look = WhiteNoiseMiddleware.add_files_from_finders
+
+    def add_files_from_finders(middleware: WhiteNoiseMiddleware) -> None:
+        key = middleware.static_prefix, middleware.autorefresh
+        if key not in listed:
+            look(middleware)
+            listed[key] = dict(middleware.files)
+        middleware.files.update(listed[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add_files_from_finders)
         yield
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
 
-from django.core.asgi import get_asgi_application
+import django
 
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402
 from channels.routing import URLRouter  # noqa: E402
@@ -24,6 +24,7 @@ from sessions_app.comparison.consumers import SessionConsumer  # noqa: E402
 from vodplatform.accounts.realtime import NOT_YOURS  # noqa: E402
 from vodplatform.base.access import note, observed  # noqa: E402
 from vodplatform.base.bodies import limited  # noqa: E402
+from vodplatform.base.handlers import OneThreadHandler  # noqa: E402
 from vodplatform.base.metrics import SOCKETS_OPEN  # noqa: E402
 
 
@@ -47,6 +48,7 @@ websockets = URLRouter(
 )
 
 
+django_application = OneThreadHandler()
 http = limited(django_application, on_refusal=lambda scope: note(scope.get("method", ""), "none", 413, 0.0))
 form_door = multipart.form_door(http)
 # What it waits for is begun by a form with a file, or without one by the view alone.

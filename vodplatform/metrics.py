@@ -31,6 +31,7 @@ from jobs_app.models import LIVE, Job, JobStatus
 from media_app.catalog.models import Video, VideoSource
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.comparison.models import ComparisonSession
+from sessions_app.merging.models import MergeSession
 from vodplatform.accounts.models import Role, User
 from vodplatform.base import metrics
 from vodplatform.base.database import bounded
@@ -109,9 +110,11 @@ def read_last_hour() -> Values:
 
 def read_sessions() -> Values:
     analyses = AnalysisSession.objects.filter(Q(created_at__gt=Now() - HOUR) | Q(job__status__in=LIVE))
+    merges = MergeSession.objects.filter(Q(created_at__gt=Now() - HOUR) | Q(job__status__in=LIVE))
     return [
         (SESSIONS_ACTIVE, ("comparison",), ComparisonSession.objects.filter(updated_at__gt=Now() - HOUR).count()),
         (SESSIONS_ACTIVE, ("analysis",), analyses.count()),
+        (SESSIONS_ACTIVE, ("merging",), merges.count()),
     ]
 
 

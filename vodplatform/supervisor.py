@@ -34,7 +34,7 @@ class Child:
     name: str
     argv: Sequence[str]
     is_ready: Callable[[], bool]
-    ready_seconds: float = 30.0
+    ready_seconds: float = 120.0
     stop_seconds: float = 12.0
     log: IO[bytes] | None = None
     process: subprocess.Popen[bytes] | None = None

@@ -14,6 +14,8 @@ from media_app.editorial import pages as catalogue_pages
 from media_app.library import api as library
 from sessions_app.analysis import pages as analysis_pages
 from sessions_app.comparison import pages
+from sessions_app.merging import pages as challenge_pages
+from sessions_app.prosync import pages as pro_pages
 from vodplatform import home, me, metrics, processing
 from vodplatform.accounts import api as accounts
 from vodplatform.accounts import pages as account_pages
@@ -55,6 +57,8 @@ urlpatterns = [
     path("api/v1/health/processing", processing.ProcessingView.as_view()),
     path("", include("sessions_app.comparison.urls")),
     path("", include("sessions_app.analysis.urls")),
+    path("", include("sessions_app.merging.urls")),
+    path("", include("sessions_app.prosync.urls")),
     path("login", account_pages.SignInView.as_view(), name="login"),
     path("logout", account_pages.SignOutView.as_view(), name="logout"),
     path("signup", account_pages.SignUpView.as_view(), name="signup"),
@@ -68,6 +72,10 @@ urlpatterns = [
     path("watch/<uuid:video_id>", video_pages.watch, name="watch"),
     path("analysis", analysis_pages.index, name="analysis"),
     path("analysis/<uuid:session_id>", analysis_pages.session, name="analysis-session"),
+    path("challenges", challenge_pages.index, name="challenges"),
+    path("pro", pro_pages.index, name="pro"),
+    path("challenges/new", challenge_pages.new, name="challenges-new"),
+    path("challenges/<uuid:challenge_id>", challenge_pages.challenge, name="challenge"),
     path("compare", pages.index, name="compare"),
     path("compare/<str:session_id>", pages.session, name="compare-session"),
     # The admin's own doors count and keep attempts like the site's.

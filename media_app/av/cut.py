@@ -32,7 +32,7 @@ from media_app.av.container import REBASED_FORMATS, demux, open_media, presentat
 from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Filter, Track
 from media_app.av.rungs import even, picture_of
 from media_app.av.source import Progress, Source
-from media_app.av.splice import SoundTrack
+from media_app.av.splice import SoundTrack, Span
 
 WHOLE = {"preset": "veryfast", "crf": 21}  # of what is encoded as a whole
 # Of the seconds beside what is copied: as near to the source as veryfast at crf 17, in half its time, larger by half.
@@ -357,13 +357,14 @@ class _Cutter:
             raise ConversionFailed("None of its pictures can be decoded.")
         delay = max(_delay(piece) for piece in pieces)
         sound = self.source.sound
-        with _output(target) as out:
+        with output(target) as out:
             stream = self.add_picture(out, pieces)
             spans = [(self.seconds(part.first), part.stop - part.first) for part in parts]
-            voice = None if sound is None else SoundTrack(out, self.source, sound)
+            voice = None if sound is None else SoundTrack(out, sound.channels)
             tracks = [self.pictures(parts, delay, stream)]
             if voice is not None:
-                tracks.append(voice.packets([(start, length * self.base) for start, length in spans]))
+                heard = [Span(self.source, start, length * self.base) for start, length in spans]
+                tracks.append(voice.packets(heard))
             total = float(sum(length for _, length in spans) * self.base)
             for time, packet in heapq.merge(*tracks, key=lambda one: one[0]):
                 out.mux(packet)
@@ -501,12 +502,16 @@ def _reading(file: Path | None) -> Iterator[InputContainer]:
 
 
 @contextmanager
-def _output(target: Path) -> Iterator[OutputContainer]:
-    """An MP4 that is being written, its index at its head. Raises OSError where it cannot be."""
+def output(target: Path, verb: str = "cut", **options: str) -> Iterator[OutputContainer]:
+    """An MP4 that is being written, its index at its head. verb: what is done to the media, for the sentence.
+
+    options: for FFmpeg's writer. Raises OSError where the disk is at fault, :class:`ConversionFailed` where it is the
+    media.
+    """
     try:
-        with av.open(f"file:{target}", "w", format="mp4", options={"movflags": "+faststart"}) as out:
+        with av.open(f"file:{target}", "w", format="mp4", options={"movflags": "+faststart", **options}) as out:
             yield out
     except av.error.FFmpegError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.ENOENT, errno.EROFS):
             raise OSError(exc.errno, exc.strerror) from exc
-        raise ConversionFailed("Its data is damaged, or of a kind that cannot be cut.") from exc
+        raise ConversionFailed(f"Its data is damaged, or of a kind that cannot be {verb}.") from exc

@@ -11,10 +11,7 @@ when there is no ffmpeg, after everything that needs none has been made.
 
 from __future__ import annotations
 
-import errno
-import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -28,14 +25,13 @@ from media_app.av.container import MediaError
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg, ProgramMissing
 from media_app.av.rungs import fitted, rung_of
 from media_app.av.source import Progress, Source
-from vodplatform.base.child import BadRequest, Reports
+from vodplatform.base.child import BadRequest, Reports, answer
 
 if TYPE_CHECKING:
     from media_app.av.frames import VideoFile
 
 SOURCE_RUNG = "source"
 MAX_LINES = 4320
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,27 +225,13 @@ def _attempt(ingest: Ingest, task: Task, share: Progress) -> tuple[str, dict[str
     return "left_out", {"kind": task.kind, "name": task.name, "reason": reason}
 
 
-def main() -> None:
-    """Serve one request; anticipated errors are a line and exit code 0, anything else is a crash."""
-    reports = Reports()
-    try:
-        reports.send({"result": serve(json.load(sys.stdin), reports)})
-    except BadRequest as exc:
-        reports.error("bad_request", str(exc))
-    except json.JSONDecodeError as exc:
-        reports.error("bad_request", f"The request is not JSON: {exc}.")
-    except MediaError as exc:
-        reports.error(exc.code, exc.message)
-    except av.error.FFmpegError:  # of opening it; some of these are OSErrors too, and none of them is ours
-        reports.error("vod_unreadable", "Its data is damaged and cannot be decoded.")
-    except MemoryError:
-        reports.error("out_of_memory", "The video needs too much memory.")
-    except OSError as exc:
-        if exc.errno in FULL:
-            reports.error("disk_full", "There is no room left on the server's disk.")
-        else:
-            reports.error("unavailable", f"The server cannot write what it makes: {exc.strerror or exc}.")
+def _fault(exc: Exception) -> dict[str, Any] | None:
+    if isinstance(exc, MediaError):
+        return {"type": exc.code, "message": exc.message}
+    if isinstance(exc, av.error.FFmpegError):  # of opening it; some of these are OSErrors too, and none of them is ours
+        return {"type": "vod_unreadable", "message": "Its data is damaged and cannot be decoded."}
+    return None
 
 
 if __name__ == "__main__":
-    main()
+    answer(serve, _fault)

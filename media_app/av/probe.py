@@ -6,9 +6,7 @@ line ``{"result": [{"path", "facts"} | {"path", "error": {"code", "message"}}]}`
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -30,6 +28,7 @@ from media_app.av.container import (
     open_media,
     presentation_origin,
 )
+from vodplatform.base.child import answer_about_paths
 
 MAX_PACKETS_TO_FIRST_FRAME = 400
 TIMING_PACKETS = 600
@@ -295,12 +294,7 @@ def probe_many(paths: Sequence[str], limits: ProbeLimits | None = None) -> list[
 
 def main() -> None:
     """Serve one request from standard input."""
-    try:
-        request = json.load(sys.stdin)
-        answer: dict[str, Any] = {"result": probe_many([str(path) for path in request["paths"]])}
-    except (ValueError, KeyError, TypeError) as exc:
-        answer = {"error": {"type": "bad_request", "message": f"The request is not {{paths: […]}}: {exc}"}}
-    sys.stdout.write(json.dumps(answer) + "\n")
+    answer_about_paths(probe_many)
 
 
 if __name__ == "__main__":

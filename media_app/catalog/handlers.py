@@ -112,15 +112,11 @@ def _failure_written(context: JobContext, video: Video, purpose: str) -> Iterato
         yield
     except JobFailed as exc:
         # The job's own word is enough where the row is gone with the video, or this try is not the last.
-        if not (isinstance(exc, TransientFault) and _goes_on(context)) and Video.objects.filter(pk=video.pk).exists():
+        is_last = not (isinstance(exc, TransientFault) and context.tries_again())
+        if is_last and Video.objects.filter(pk=video.pk).exists():
             with writing(context, video, purpose):
                 _write_failure(context, video, exc)
         raise
-
-
-def _goes_on(context: JobContext) -> bool:
-    """Whether the job is tried again by itself after a transient fault."""
-    return Job.objects.filter(pk=context.job_id, retries__lt=INGEST.max_retries).exists()
 
 
 def _write_failure(context: JobContext, video: Video, why: JobFailed) -> None:

@@ -30,11 +30,16 @@ class Place(models.TextChoices):
     """On which shelf a video stands: its owner's private one, everybody's, or none.
 
     What was sent for one session only is on no shelf: whoever may see the session is shown it, and it goes with it.
+    It is open while that session is published: whoever has signed in may watch it by its id.
     """
 
     LIBRARY = "library"
     CATALOGUE = "catalogue"
     SESSION = "session"
+    OPEN = "open"
+
+
+OFF_SHELF = (Place.SESSION, Place.OPEN)
 
 
 class VideoStatus(models.TextChoices):
@@ -82,6 +87,13 @@ class VideoQuerySet(models.QuerySet["Video"]):
         if isinstance(user, AnonymousUser):
             return self.in_catalogue(user)
         return self.filter(Q(owner=user, place=Place.LIBRARY) | catalogue_rule(user))
+
+    def watchable_by(self, user: User | AnonymousUser) -> VideoQuerySet:
+        """Those, and what stands on no shelf: one's own, and what is open."""
+        if isinstance(user, AnonymousUser) or user.is_admin:
+            return self.visible_to(user)
+        own = Q(owner=user, place__in=[Place.LIBRARY, *OFF_SHELF])
+        return self.filter(own | Q(place=Place.OPEN) | catalogue_rule(user))
 
     def private(self) -> VideoQuerySet:
         """Those of private libraries."""
@@ -252,8 +264,8 @@ class Video(models.Model):
 
 
 class RenditionKind(models.TextChoices):
-    """What ingest makes of a video, what is made on demand (proxy, silent), a picture that somebody gave, and what
-    sessions made of it: their name is the beginning of the session's id."""
+    """What ingest makes of a video, what is made on demand (proxy, silent), a picture that somebody gave, what sessions
+    made of it (their name is the beginning of the session's id), and sounds that are to replace its own."""
 
     POSTER = "poster"
     SPRITE = "sprite"
@@ -264,6 +276,8 @@ class RenditionKind(models.TextChoices):
     THUMBNAIL = "thumbnail"
     REEL = "reel"
     PREVIEW = "preview"
+    SOUND = "sound"
+    DUB = "dub"
 
 
 class Rendition(models.Model):

@@ -13,7 +13,7 @@ from django.db.models import Sum
 from jobs_app.models import Job
 from jobs_app.services import enqueue
 from media_app.catalog.fields import clean_tags, clean_title
-from media_app.catalog.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
+from media_app.catalog.models import OFF_SHELF, TRANSITIONS, Place, Video, VideoSource, VideoStatus
 from media_app.store import files as store
 from media_app.uploads.joining import is_in_pieces
 from media_app.uploads.models import Upload
@@ -119,7 +119,7 @@ def location_of(upload: Upload) -> str:
 
 def session_bytes(user_id: uuid.UUID) -> int:
     """What the videos of a user's sessions take, whichever session they came with."""
-    rows = Video.objects.filter(place=Place.SESSION, owner=user_id, source=VideoSource.STORED)
+    rows = Video.objects.filter(place__in=OFF_SHELF, owner=user_id, source=VideoSource.STORED)
     return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
 
 

@@ -117,7 +117,7 @@ def probe(paths: list[Path], caller: object = "") -> list[dict[str, Any]]:
             # One of them takes the reader down: find out which.
             return [answer for path in paths for answer in probe([path], caller)]
         message = "The file cannot be read as a video: reading it broke or took too long."
-        return [{"error": {"code": "vod_unreadable", "message": message}}]
+        return [{"error": {"code": "vod_unreadable", "message": message, "broke": True}}]
     return results
 
 
@@ -273,6 +273,7 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
     try:
         store.delete_folder(f"renditions/{video_id}/")
         store.delete_folder(f"thumbnails/{video_id}/")
+        store.delete_folder(f"sounds/{video_id}/")
         uploads.forget(video_id)  # pieces that were never joined
         for upload in Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE):
             with contextlib.suppress(DomainError):  # it has ended meanwhile
@@ -286,23 +287,29 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
 def sweep_renditions() -> int:
     """Delete what attempts made and did not come to keep; returns how many files went.
 
-    The folder below a video's carries the token of the attempt, as in :mod:`jobs_app.outputs`.
+    The folder below a video's carries the token of the attempt, as in :mod:`jobs_app.outputs`. Of an attempt that was
+    ended some renditions may be kept, and what it was about to keep after them not.
     """
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[str, list[str]] = {}
     for file in store.files("renditions/"):
-        parts = file.key.split("/")
-        if len(parts) > 3:
-            found.setdefault((parts[1], parts[2]), []).append(file.key)
-    # Listed before the rows are read: what a new attempt makes meanwhile is not in the list.
-    kept = {tuple(folder.split("/")[1:3]) for folder in Rendition.objects.values_list("folder", flat=True)}
-    held = leases.held([token for _, name in found if (token := attempt_of(name))])
+        if file.key.count("/") > 2:
+            found.setdefault(folder_of(file.key), []).append(file.key)
+    # Listed first: what an attempt makes meanwhile is not in the list. Then who is alive, and only then the rows: what
+    # an attempt that has ended came to keep is in them.
+    held = leases.held({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
+    kept = set(Rendition.objects.values_list("folder", flat=True))
     count = 0
-    for (video, name), keys in found.items():
-        if (video, name) not in kept and attempt_of(name) not in held:
+    for folder, keys in found.items():
+        if folder not in kept and attempt_of(folder.split("/")[2]) not in held:
             for key in keys:
                 store.delete(key)
                 count += 1
     return count
+
+
+def folder_of(key: str) -> str:
+    """The folder of the rendition that a file ``renditions/{video}/{attempt}/{rendition}/…`` is part of."""
+    return "/".join(key.split("/")[:4]) + "/"
 
 
 def attempt_of(name: str) -> uuid.UUID | None:

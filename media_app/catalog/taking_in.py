@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,7 +18,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from jobs_app.running import JobContext, JobFailed, TransientFault
-from media_app.catalog.models import TRANSITIONS, Rendition, Video, VideoStatus
+from media_app.catalog.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
 from media_app.catalog.services import PROBE, changing_of, delete_others, path_for_work
 from media_app.store import files as store
 from media_app.uploads import joining, scan
@@ -25,9 +26,12 @@ from media_app.uploads.models import Upload
 from media_app.uploads.purposes import purpose_of
 from media_app.uploads.services import drop_pieces
 from vodplatform.base.errors import DomainError
+from vodplatform.base.logs import event
 from vodplatform.base.process import ChildError, Limits
 from vodplatform.base.transitions import transition
 
+INGEST = [sys.executable, "-m", "media_app.av.ingest"]
+POSTER_SECONDS = 120.0
 HASH_BYTES = 4 * 1024**2
 SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
 NO_SHIM = 127  # the exit code with which the shim says that it could not start the program
@@ -76,11 +80,11 @@ def take_in(
     """
     if upload:
         _make_whole(context, video, upload, folder)
-    _await_scanner(context)
+    await_scanner(context)
     path = path_for_work(video, folder, checking(context))
-    _scan(context, path)
+    scan_file(context, path)
     context.progress(15, "Reading the file")
-    facts = _facts(context, path)
+    facts = facts_of(context, path)
     _check(facts, needs_end)
     expected = upload.metadata.get("sha256", "") if upload else ""
     digest = digest_of(context, path) if expected else ""
@@ -125,7 +129,7 @@ def _go_on(context: JobContext, percent: float, message: str) -> None:
     context.progress(percent, message)
 
 
-def _await_scanner(context: JobContext) -> None:
+def await_scanner(context: JobContext) -> None:
     """While the scanner is away nothing is fetched for it."""
     if scan.is_configured():
         try:
@@ -141,7 +145,8 @@ def _wait_for_scanner(context: JobContext) -> NoReturn:
     )  # fmt: skip
 
 
-def _scan(context: JobContext, path: Path) -> None:
+def scan_file(context: JobContext, path: Path) -> None:
+    """Have a file looked at where there is a scanner; waits while that is away. Raises :class:`JobFailed`."""
     if not scan.is_configured():
         return
     context.progress(11, "Looking for viruses")
@@ -155,7 +160,8 @@ def _scan(context: JobContext, path: Path) -> None:
         raise JobFailed("malware_found", f"The virus scanner found {found} in this file.")
 
 
-def _facts(context: JobContext, path: Path) -> dict[str, Any]:
+def facts_of(context: JobContext, path: Path) -> dict[str, Any]:
+    """What the probe says of a file. Raises :class:`JobFailed`."""
     try:
         finished = context.run_child(PROBE, stdin=json.dumps({"paths": [str(path)]}).encode(), limits=limits(120))
         answer: dict[str, Any] = finished.messages[-1]["result"][0]
@@ -210,7 +216,7 @@ def keep(context: JobContext, video: Video, folder: Path, made: dict[str, Any], 
     target = f"renditions/{video.pk}/{context.lease.token.hex}/{name}/"
     for file in made["files"].values():
         path = folder / name / file
-        store.put_file(target + file, path, MIME_TYPES[path.suffix], checking(context))
+        store.put_file(target + file, path, MIME_TYPES.get(path.suffix) or made["mime_type"], checking(context))
     with writing(context, video, purpose):
         before = Rendition.objects.filter(video=video, kind=made["kind"], name=made["name"]).first()
         columns = {
@@ -221,6 +227,47 @@ def keep(context: JobContext, video: Video, folder: Path, made: dict[str, Any], 
         )
     if before and before.folder != target:
         store.delete_folder(before.folder)
+
+
+def make_poster(context: JobContext, video: Video, path: Path, folder: Path, *, share: tuple[float, float]) -> None:
+    """:func:`make_stills` of the picture for the lists alone."""
+    make_stills(context, video, path, folder, (RenditionKind.POSTER,), share=share)
+
+
+def make_stills(
+    context: JobContext, video: Video, path: Path, folder: Path, kinds: Sequence[str], *, share: tuple[float, float]
+) -> None:
+    """What players and lists show of a video beside it, unless it is there; that none can be made is no failure.
+
+    path: of its file. folder: of the attempt's own. kinds: of poster, peaks, sprite. share: the percent at which that
+    begins and ends. Raises :class:`TransientFault`, but in the last try, where that is not the video's fault.
+    """
+    there = set(video.renditions.filter(kind__in=kinds).values_list("kind", flat=True))
+    missing = [kind for kind in kinds if kind not in there]
+    if not missing:
+        return
+    out = folder / "stills"
+    out.mkdir()
+    tasks = [{"do": kind} for kind in missing]
+    request = {"source": str(path), "folder": str(out), "tasks": tasks, "threads": settings.CHILD_THREADS}
+
+    def hear(message: dict[str, Any]) -> None:
+        if made := message.get("made"):
+            keep(context, video, out, made, "")
+
+    try:
+        finished = context.run_child(
+            INGEST, stdin=json.dumps(request).encode(), limits=limits(POSTER_SECONDS), share=share, told=hear
+        )
+    except ChildError as exc:
+        if context.tries_again() or exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
+            blame(exc)
+        event("poster.left", video=str(video.pk), reason=str(exc))
+        return
+    if error := (finished.messages[-1] if finished.messages else {}).get("error"):
+        if error["type"] in OURS and context.tries_again():
+            raise TransientFault(error["type"], error["message"])
+        event("poster.left", video=str(video.pk), reason=error["message"])
 
 
 def limits(seconds: float) -> Limits:

@@ -24,7 +24,7 @@ from jobs_app.models import LIVE as JOBS_LIVE
 from jobs_app.models import JobStatus
 from jobs_app.services import enqueue
 from media_app.catalog.models import TRANSITIONS, Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
-from media_app.catalog.services import RENDER_KIND, attempt_of, changing_of, check_file, go_back
+from media_app.catalog.services import RENDER_KIND, attempt_of, changing_of, check_file, folder_of, go_back
 from media_app.store import files as store
 from media_app.uploads.models import Upload, UploadStatus
 from vodplatform.base import audit
@@ -32,7 +32,7 @@ from vodplatform.base.errors import DomainError
 from vodplatform.base.transitions import transition
 
 GRACE = timedelta(hours=1)
-PREFIXES = ("videos/", "uploads/", "renditions/", "thumbnails/")
+PREFIXES = ("videos/", "uploads/", "renditions/", "thumbnails/", "sounds/")
 # Where else something may be sent in parts: what attempts make, below a folder with their token as renditions have it.
 IN_PARTS = (*PREFIXES, "jobs/")
 BY_ATTEMPT = ("renditions", "jobs")
@@ -40,9 +40,11 @@ OPEN_UPLOADS = (UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COM
 GONE = "vod_file_not_found"
 GONE_SENTENCE = "The file is not there any more."
 # Renditions that people or sessions ask for one by one: lost ones are made when somebody asks again.
-ON_DEMAND = (RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW)
+ON_DEMAND = (
+    RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW, RenditionKind.DUB,
+)  # fmt: skip
 # What somebody gave cannot be made again.
-GIVEN = (RenditionKind.THUMBNAIL,)
+GIVEN = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
 
 
 class NotOurs(Exception):
@@ -114,7 +116,7 @@ def _changing(video: Video) -> Iterator[None]:
 
 def lost_renditions() -> list[Rendition]:
     """Renditions of which a file is gone. Raises ``StoreUnavailable``."""
-    present = {file.key for prefix in ("renditions/", "thumbnails/") for file in store.files(prefix)}
+    present = {file.key for prefix in ("renditions/", "thumbnails/", "sounds/") for file in store.files(prefix)}
     return [
         rendition
         for rendition in Rendition.objects.select_related("video__owner").iterator()
@@ -234,17 +236,15 @@ class _Known:
             busy=frozenset(str(pk) for pk in busy.values_list("pk", flat=True)),
             uploads=frozenset(str(pk) for pk, _, _ in uploads),
             multiparts=frozenset(name for _, _, name in uploads if name),
-            folders=frozenset("/".join(folder.split("/")[1:3]) for folder in folders),
+            folders=frozenset(folders),
             held=frozenset(token.hex for token in held),
         )
 
     def keeps(self, key: str) -> bool:
         """Whether some row answers for the file under ``key``, or soon may."""
-        kind, _, rest = key.partition("/")
-        parts = rest.split("/")
         if key in self.locations or self.is_at_work(key):
             return True
-        return kind == "renditions" and "/".join(parts[:2]) in self.folders
+        return key.startswith("renditions/") and folder_of(key) in self.folders
 
     def nobodys(self, unfinished: Iterable[store.Unfinished]) -> list[store.Unfinished]:
         """Those that nobody goes on with."""
@@ -257,7 +257,7 @@ class _Known:
             return parts[0] in self.busy
         if kind == "uploads":
             return parts[0] in self.uploads
-        if kind == "thumbnails":
+        if kind in ("thumbnails", "sounds"):
             return False
         return len(parts) > 1 and parts[1] in self.held
 

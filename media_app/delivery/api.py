@@ -18,6 +18,7 @@ from media_app.delivery import serializers as s
 from media_app.delivery.choice import Device
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
+from vodplatform.base.fields import asked
 from vodplatform.base.idempotency import idempotent
 
 
@@ -30,13 +31,11 @@ class OptimizedView(APIView):
         responses={200: s.OptimizedSerializer},
     )
     def get(self, request: Request, video_id: UUID) -> Response:
-        rows = Video.objects.visible_to(cast(User, request.user)).prefetch_related("renditions")
+        rows = Video.objects.watchable_by(cast(User, request.user)).prefetch_related("renditions")
         video = rows.filter(pk=video_id, deleted_at=None).first()
         if video is None:
             raise DomainError("not_found")
-        form = s.OptimizedQuerySerializer(data={name: value for name, value in request.query_params.items() if value})
-        form.is_valid(raise_exception=True)
-        query = form.validated_data
+        query = asked(s.OptimizedQuerySerializer, request.query_params)
         chosen = services.choose_delivery(
             video,
             Device(query["device_type"]),

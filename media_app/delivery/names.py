@@ -15,7 +15,11 @@ _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
 # What a made file is sent as. Nothing that a browser would take for a page.
 MADE_TYPES = {
     ".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".vtt": "text/vtt; charset=utf-8",
-    ".json": "application/json", ".mp4": "video/mp4",
+    ".json": "application/json", ".mp4": "video/mp4", ".mp3": "audio/mpeg", ".wav": "audio/wav", ".m4a": "audio/mp4",
+    ".aac": "audio/aac", ".ogg": "audio/ogg", ".flac": "audio/flac",
+    # What a provider may answer with.
+    ".m4v": "video/x-m4v", ".mov": "video/quicktime", ".webm": "video/webm", ".mkv": "video/x-matroska",
+    ".3gp": "video/3gpp", ".ogv": "video/ogg", ".avi": "video/x-msvideo", ".ts": "video/mp2t",
 }  # fmt: skip
 
 

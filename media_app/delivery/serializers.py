@@ -32,6 +32,17 @@ class RenditionSerializer(serializers.Serializer[dict[str, Any]]):
     url = serializers.CharField()
 
 
+class SourceSerializer(serializers.Serializer[dict[str, Any]]):
+    """The video that a session is about. duration: seconds."""
+
+    duration = serializers.FloatField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    mime_type = serializers.CharField()
+    stream_url = serializers.CharField()
+    poster_url = serializers.CharField(allow_null=True)
+
+
 class OptimizedSerializer(serializers.Serializer[dict[str, Any]]):
     """Where to play a video from. expires_at: null where the address needs the sign-in instead."""
 

@@ -160,7 +160,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
     """
     with as_refusals():
         video_id = _uuid(request.parts["video_id"])
-        rows = Video.objects.all() if user is None else Video.objects.visible_to(user)
+        rows = Video.objects.all() if user is None else Video.objects.watchable_by(user)
         signed = None if user is not None else _Signed.of(request.options["sig"], STREAM, video_id)
         video = rows.only(*STREAM_COLUMNS).filter(pk=video_id, deleted_at=None).first()
         if video is None:

@@ -1,7 +1,7 @@
 """The addresses of media: signed, each for one video or file and one purpose. Check permission before making one.
 
 The name that is signed says whether the video was restricted, so that what was made for everybody ends when a
-catalogue video is hidden, and what was made for its moderators does not.
+catalogue video is hidden or a session's is open no more, and what was made for its moderators or owner does not.
 """
 
 from __future__ import annotations
@@ -39,12 +39,16 @@ MAIN_ROLE: dict[str, str] = {
     RenditionKind.SILENT: "video",
     RenditionKind.REEL: "video",
     RenditionKind.PREVIEW: "video",
+    RenditionKind.SOUND: "audio",
+    RenditionKind.DUB: "video",
 }
 
 
 def is_restricted(video: Video) -> bool:
-    """Whether only its moderators may see a catalogue video as it stands."""
-    return video.place == Place.CATALOGUE and (video.is_hidden or video.status != VideoStatus.READY)
+    """Whether only some may see it as it stands: a catalogue video its moderators, a session's who may see that."""
+    if video.place == Place.CATALOGUE:
+        return video.is_hidden or video.status != VideoStatus.READY
+    return video.place == Place.SESSION
 
 
 def signed_name(key: UUID, restricted: bool) -> str:
@@ -85,6 +89,28 @@ def rendition_url(rendition: Rendition, seconds: float | None = None, *, as_show
     return f"{RENDITION_PREFIX}{token}/{rendition.pk}/{quote(rendition.files[MAIN_ROLE[rendition.kind]])}"
 
 
+def url_of(rendition: Rendition | None, video: Video) -> str | None:
+    """:func:`rendition_url` of one of ``video``'s, which need not have been read with it; None for none."""
+    if rendition is None:
+        return None
+    rendition.video = video
+    return rendition_url(rendition)
+
+
+def source_of(video: Video) -> dict[str, Any]:
+    """What a session shows of the video that it is about: ``duration, width, height, mime_type, stream_url`` and
+    ``poster_url`` (None until made). Asks for ``video.renditions`` once: lists prefetch them."""
+    made = {rendition.kind: rendition for rendition in video.renditions.all()}
+    return {
+        "duration": video.duration,
+        "width": video.width,
+        "height": video.height,
+        "mime_type": video.mime_type,
+        "stream_url": stream_url(video),
+        "poster_url": url_of(made.get(RenditionKind.POSTER), video),
+    }
+
+
 def media_of(video: Video) -> dict[str, Any]:
     """``thumbnail_url, poster_url, sprite_vtt_url, peaks_url, hls_url`` (None until made) and ``renditions``.
 
@@ -98,7 +124,7 @@ def media_of(video: Video) -> dict[str, Any]:
     by_kind = {rendition.kind: rendition for rendition in made}
 
     def one(kind: str) -> str | None:
-        return rendition_url(by_kind[kind]) if kind in by_kind else None
+        return url_of(by_kind.get(kind), video)
 
     return {
         "thumbnail_url": one(RenditionKind.THUMBNAIL) or one(RenditionKind.POSTER),

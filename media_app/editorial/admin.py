@@ -32,7 +32,7 @@ from media_app.editorial.models import CatalogueVideo, CrdtOperation, VideoRepor
 from media_app.library.serializers import shown_videos
 from vodplatform.accounts.models import User
 from vodplatform.base import audit
-from vodplatform.base.admin import AuditedModelAdmin
+from vodplatform.base.admin import AuditedModelAdmin, LookedAt
 from vodplatform.base.errors import DomainError
 
 MAX_REASON = 500
@@ -269,7 +269,7 @@ class ReportInline(TabularInline):
         return False
 
 
-class OperationInline(TabularInline):
+class OperationInline(LookedAt, TabularInline):
     """Every operation on the video's words, the latest first; never changed."""
 
     model = CrdtOperation
@@ -304,15 +304,6 @@ class OperationInline(TabularInline):
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # Whoever may see the video may see how it came to be.
         return request.user.has_perm("editorial.view_cataloguevideo")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class ModeratedAdmin(AuditedModelAdmin):

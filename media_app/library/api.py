@@ -20,6 +20,7 @@ from media_app.uploads import services as uploads
 from media_app.uploads.multipart import received
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
+from vodplatform.base.fields import asked
 from vodplatform.base.idempotency import idempotent
 
 # By what lists are put in order; those that are equal in it, newest first.
@@ -52,10 +53,7 @@ class LibraryListView(LibraryView):
         operation_id="library_list", parameters=[s.LibraryQuerySerializer], responses={200: s.LibraryPageSerializer}
     )
     def get(self, request: Request) -> Response:
-        given = {name: value for name, value in request.query_params.items() if value}
-        form = s.LibraryQuerySerializer(data=given)
-        form.is_valid(raise_exception=True)
-        query = form.validated_data
+        query = asked(s.LibraryQuerySerializer, request.query_params)
         videos = chosen(Video.objects.private().filter(owner=self.user).with_state(), query)
         page, limit, total = query["page"], query["limit"], videos.count()
         videos = videos.order_by(*ORDERS[query["order"]], "-created_at", "-id")

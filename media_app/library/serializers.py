@@ -14,7 +14,7 @@ from media_app.delivery.serializers import RenditionSerializer
 from media_app.delivery.urls import media_of, stream_url
 from media_app.store import files as store
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import StrictCharField
+from vodplatform.base.fields import CauseSerializer, StrictCharField
 
 T = TypeVar("T")
 MAX_DESCRIPTION = 20_000
@@ -45,13 +45,6 @@ class PaginationSerializer(serializers.Serializer[dict[str, int]]):
     limit = serializers.IntegerField()
     total = serializers.IntegerField()
     totalPages = serializers.IntegerField()
-
-
-class VideoErrorSerializer(serializers.Serializer[dict[str, str]]):
-    """Why a video failed; ``type`` stands in docs/errors.md."""
-
-    type = serializers.CharField()
-    message = serializers.CharField()
 
 
 class VideoSerializer(serializers.Serializer[dict[str, Any]]):
@@ -92,7 +85,7 @@ class VideoSerializer(serializers.Serializer[dict[str, Any]]):
     hls_url = serializers.CharField(allow_null=True)
     renditions = RenditionSerializer(many=True)
     job_id = serializers.UUIDField(allow_null=True)
-    error = VideoErrorSerializer(allow_null=True)
+    error = CauseSerializer(allow_null=True)
 
 
 class LibraryPageSerializer(serializers.Serializer[dict[str, Any]]):

@@ -11,6 +11,7 @@ import errno
 import os
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -224,6 +225,22 @@ def delete_folder(prefix: str) -> int:
         count += 1
     if is_local():
         shutil.rmtree(local_path(prefix), ignore_errors=True)
+    return count
+
+
+def delete_empty_folders(prefix: str, older_seconds: float) -> int:
+    """Delete folders below ``prefix`` (which ends with ``/``) that have had nothing in them for so long; returns how
+    many. Only a file system has such: a file that is deleted leaves its folder, which another may be writing to.
+    """
+    if not is_local():
+        return 0
+    count = 0
+    base, over = local_path(prefix), time.time() - older_seconds
+    for folder in [Path(name) for name, _, _ in os.walk(base, topdown=False)]:
+        with contextlib.suppress(OSError):  # it has something in it, or is gone
+            if folder != base and folder.stat().st_mtime < over:
+                folder.rmdir()
+                count += 1
     return count
 
 

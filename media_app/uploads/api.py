@@ -23,6 +23,7 @@ from media_app.uploads.forms import is_form
 from media_app.uploads.models import Upload, UploadFront, UploadStatus
 from media_app.uploads.states import status_of
 from vodplatform.accounts.models import User
+from vodplatform.base.fields import window
 from vodplatform.base.idempotency import idempotent
 from vodplatform.base.parsers import StrictJSONParser
 
@@ -38,7 +39,7 @@ class UploadListView(APIView):
         form.is_valid(raise_exception=True)
         query = form.validated_data
         uploads = services.own_list(cast(User, request.user), query.get("status", []))
-        page = uploads[query["offset"] : query["offset"] + query["limit"]]
+        page = uploads[window(query)]
         return Response({"uploads": [states.summary_of(upload) for upload in page], "total": uploads.count()})
 
     @extend_schema(
@@ -135,6 +136,9 @@ class ResumeView(ChunkedView):
 
 class CompleteView(ChunkedView):
     """All chunks have been sent: the upload becomes what it is for. Asked again, the same answer."""
+
+    # A clip is looked at first, which is work.
+    throttle_scope: ClassVar[str | None] = "write"
 
     @extend_schema(request=None, responses={200: s.CompletedUploadSerializer})
     def post(self, request: Request, upload_id: UUID) -> Response:

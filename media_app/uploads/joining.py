@@ -44,6 +44,18 @@ def join(upload: Upload, key: str, folder: Path, told: Share) -> None:
     store.put_file(key, whole, upload.mime_type, moved)
 
 
+def bring(upload: Upload, path: Path, folder: Path, told: Share) -> None:
+    """Make the whole of a completed upload a file of this machine, at ``path``; as :func:`join` has it."""
+    pieces = [(source, size) for source, size in sources_of(upload) if size]
+    finish(upload)
+    total = sum(size for _, size in pieces)
+    if store.is_local():
+        _join_files(((store.local_path(source), size) for source, size in pieces), path, _counting(total, told))
+    else:
+        moved = _counting(2 * total, told)
+        _join_files(_copies(pieces, folder, moved), path, moved)
+
+
 def finish(upload: Upload) -> None:
     """On S3, make files of what came in parts; harmless when that has been done, and on a file system."""
     if store.is_local():

@@ -33,20 +33,23 @@ from vodplatform.base.idempotency import HEADER, RECEIVED, is_answered, route_at
 from vodplatform.base.middleware import without_trailing_slash
 
 App = Callable[..., Awaitable[None]]
+NUMBERED = "#"  # before the number of a file whose part has the same name as one before it
 # Of the request these describe the body that the view is not given.
 OF_THE_BODY = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect", b"x-request-id"})
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file of a form. names: that its part may have. purpose: of the upload that it becomes.
+    """A file of a form, or several of a kind. names: that its part may have. purpose: of the upload that it becomes.
 
-    most_bytes: a limit of this door's own beside those of the tier and the purpose; None for none.
+    most_bytes: a limit of this door's own beside those of the tier and the purpose; None for none. most: how many may
+    come; where that is more than one they are told apart by :func:`several`.
     """
 
     names: frozenset[str]
     purpose: str
     most_bytes: Callable[[], int | None] = lambda: None
+    most: int = 1
 
     def limit(self, user: User) -> int:
         """How large the file may be, in bytes."""
@@ -120,6 +123,11 @@ def received(request: Request) -> dict[str, Upload]:
     return {name: rows[file["upload"]] for name, file in named.items() if file["upload"] in rows}
 
 
+def several(files: dict[str, Upload], name: str) -> list[Upload]:
+    """Of :func:`received`, those that came under one name, in their order."""
+    return [upload for key, upload in files.items() if key.partition(NUMBERED)[0] == name]
+
+
 def form_door(app: App) -> App:
     """The ASGI app that stands before ``app``, the one that has the views."""
 
@@ -184,7 +192,7 @@ def _admit(user: User, form: Form, given: dict[str, str], announced: int | None)
     if announced is not None:
         # A form is a little longer than its files; that alone makes nothing too large.
         least = max(0, announced - MOST_OVERHEAD_BYTES)
-        if least > sum(limits.values()):
+        if least > sum(part.most * limit for part, limit in limits.items()):
             limit = limits[form.files[0]]
             sentence = f"The file is larger than your limit of {room.in_words(limit)}."
             raise DomainError("too_large", sentence, limit=limit)
@@ -215,12 +223,11 @@ async def _read(exchange: Exchange, told: _Received) -> None:
 
 async def _take_file(part: Part, kind: FilePart, events: AsyncIterator[Any], told: _Received) -> None:
     """Read the file that begins here to its end, into an upload of its own."""
-    if any(told.form.part_of(name) is kind for name in (*told.files, *told.hashes)):
-        raise DomainError("invalid", errors={str(part.name): ["Send one file."]})
+    name = _key_of(part, kind, [*told.files, *told.hashes])
     if told.is_again:
-        told.hashes[part.name or ""] = await _hash(events, told.reserved[kind])
+        told.hashes[name] = await _hash(events, told.reserved[kind])
         return
-    sink = await in_thread(_begin, told, part, kind, pool=storage_threads)
+    sink = await in_thread(_begin, told, part, kind, name, pool=storage_threads)
     digest = hashlib.sha256()
 
     async def read(keeper: Keeper) -> None:
@@ -238,6 +245,16 @@ async def _take_file(part: Part, kind: FilePart, events: AsyncIterator[Any], tol
         await surely(sink.close)
 
 
+def _key_of(part: Part, kind: FilePart, there: list[str]) -> str:
+    """Under which the file is handed on. Raises ``invalid`` for one too many."""
+    count = sum(key.partition(NUMBERED)[0] in kind.names for key in there)
+    if count >= kind.most:
+        sentence = "Send one file." if kind.most == 1 else f"Send at most {kind.most} files."
+        raise DomainError("invalid", errors={str(part.name): [sentence]})
+    name = part.name or ""
+    return f"{name}{NUMBERED}{count}" if name in there else name
+
+
 async def _hash(events: AsyncIterator[Any], most: int) -> str:
     """The SHA-256 of the file that begins here, of at most so many bytes. Raises ``too_large``."""
     digest, size = hashlib.sha256(), 0
@@ -251,12 +268,12 @@ async def _hash(events: AsyncIterator[Any], most: int) -> str:
     return digest.hexdigest()
 
 
-def _begin(told: _Received, part: Part, kind: FilePart) -> Sink:
+def _begin(told: _Received, part: Part, kind: FilePart, name: str) -> Sink:
     upload = services.begin(
         told.user, front=UploadFront.MULTIPART, purpose=kind.purpose, filename=part.filename or "",
         content_type=part.content_type or "", size=told.reserved[kind],
     )  # fmt: skip
-    told.files[part.name or ""] = upload
+    told.files[name] = upload
     lock = sinks.acquire(upload.pk)
     assert lock is not None
     return sinks.open_sink(upload, lock)

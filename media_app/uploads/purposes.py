@@ -39,6 +39,10 @@ def _no_bytes(user_id: UUID) -> int:
     return 0
 
 
+def _nothing_to_see(upload: Upload) -> None:
+    """What it holds is found out later."""
+
+
 def _nothing_around(resource_id: UUID) -> AbstractContextManager[Any]:
     return nullcontext()
 
@@ -59,7 +63,11 @@ class Purpose:
 
     families, mime_types: what the first bytes have to tell; no types stand for all of the families. refusal: how
     anything else is refused. looks_early: whether that is done once they have come, and ends the upload; else
-    ``finish`` sees to it, by a ``mime_type`` that is empty.
+    ``finish`` sees to it, by a ``mime_type`` that is empty. inspect: called once all bytes are there, before the
+    upload is completed and outside of any transaction; raises ``DomainError``, and may have ended the upload then.
+
+    takes_up: whether what an upload becomes answers for its bytes from then on; else they stay the upload's, which
+    may still be given up and has its time. cancel: does the giving up where more goes with it, by :func:`end`.
 
     changing: stands around every write of what a finished upload became, by its id.
     """
@@ -78,6 +86,9 @@ class Purpose:
     mime_types: frozenset[str] = frozenset()
     refusal: Callable[[], DomainError] = lambda: DomainError("not_a_video")
     looks_early: bool = True
+    inspect: Callable[[Upload], None] = _nothing_to_see
+    takes_up: bool = True
+    cancel: Callable[[Upload], None] | None = None
     changing: Callable[[UUID], AbstractContextManager[Any]] = _nothing_around
 
     def takes(self, kind: Kind | None) -> bool:

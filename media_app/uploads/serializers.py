@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from media_app.uploads.models import UploadFront, UploadStatus
 from media_app.uploads.tus_protocol import MOST_BYTES
-from vodplatform.base.fields import ListQuerySerializer, StrictCharField, StrictIntegerField
+from vodplatform.base.fields import CauseSerializer, ListQuerySerializer, StrictCharField, StrictIntegerField
 
 
 class UploadStateSerializer(serializers.Serializer[dict[str, Any]]):
@@ -37,13 +37,6 @@ class BegunUploadSerializer(UploadStateSerializer):
     chunk_size = serializers.IntegerField()
 
 
-class UploadErrorSerializer(serializers.Serializer[dict[str, str]]):
-    """Why an upload failed; ``type`` stands in docs/errors.md."""
-
-    type = serializers.CharField()
-    message = serializers.CharField()
-
-
 class UploadSerializer(serializers.Serializer[dict[str, Any]]):
     """One upload. size, offset, chunk_size: bytes; offset: those that have arrived for good."""
 
@@ -60,7 +53,7 @@ class UploadSerializer(serializers.Serializer[dict[str, Any]]):
     progress_percent = serializers.FloatField()
     upload_url = serializers.CharField(allow_null=True)
     resource_id = serializers.UUIDField(allow_null=True, help_text="Of what a completed one has become.")
-    error = UploadErrorSerializer(allow_null=True)
+    error = CauseSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()

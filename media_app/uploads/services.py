@@ -190,9 +190,12 @@ def still(upload: Upload) -> Upload:
 def complete(upload: Upload) -> Upload:
     """Flip the row of an upload whose bytes are all there, and make what it becomes; harmless when that is done.
 
-    Raises ``chunk_missing`` (with the numbers), ``upload_unfinished``, ``upload_finished``, ``upload_expired``.
+    Raises ``chunk_missing`` (with the numbers), ``upload_unfinished``, ``upload_finished``, ``upload_expired``, and
+    what the purpose's ``inspect`` raises.
     """
     kind = purpose_of(upload.purpose)
+    if not upload.is_partial and upload.status in LIVE and upload.offset == upload.size:
+        kind.inspect(upload)
     with transaction.atomic():
         row = Upload.objects.select_for_update().get(pk=upload.pk)
         if row.status == UploadStatus.COMPLETED:
@@ -212,7 +215,7 @@ def _complete(row: Upload, kind: Purpose) -> None:
     won = transition(
         Upload.objects.filter(pk=row.pk), TRANSITIONS, UploadStatus.COMPLETED,
         completed_at=Now(), updated_at=Now(), lock_token=None, lock_until=None, offset=F("size"),
-        taken_up=not row.is_partial,
+        taken_up=kind.takes_up and not row.is_partial,
     )  # fmt: skip
     if not won:
         raise DomainError("upload_finished")
@@ -237,7 +240,10 @@ def cancel(upload: Upload) -> Upload:
     if upload.status != UploadStatus.CANCELLED:
         if upload.status == UploadStatus.EXPIRED:
             raise DomainError("upload_expired")
-        if upload.taken_up or not end(upload, UploadStatus.CANCELLED):
+        kind = purpose_of(upload.purpose)
+        if kind.cancel is not None and not upload.taken_up:
+            kind.cancel(upload)
+        elif upload.taken_up or not end(upload, UploadStatus.CANCELLED):
             upload.refresh_from_db()
             if upload.status != UploadStatus.CANCELLED:
                 raise DomainError("upload_finished", status=upload.status, **_reason(upload))

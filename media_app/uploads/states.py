@@ -22,7 +22,8 @@ def with_state(uploads: UploadQuerySet) -> UploadQuerySet:
 
 def status_of(upload: Upload) -> dict[str, Any]:
     """The status body of contract section 5; ``progress_percent`` by bytes."""
-    there = sorted(upload.chunks.values_list("number", flat=True))
+    rows = getattr(upload, "arrived", None)  # read for a whole list before
+    there = sorted(upload.chunks.values_list("number", flat=True) if rows is None else [row.number for row in rows])
     if upload.status == UploadStatus.COMPLETED and not there:
         there = list(range(upload.total_chunks))  # joined, and the pieces gone
     known = set(there)

@@ -1,21 +1,18 @@
 """Analyses in the admin: what people asked for, how far it is; cancelled and deleted by actions, never edited."""
 
-from typing import Any
-
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin
 
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.base.admin import ActedOnAdmin
 
 
 @admin.register(AnalysisSession)
-class AnalysisSessionAdmin(ModelAdmin):
+class AnalysisSessionAdmin(ActedOnAdmin):
     list_display = ["name", "owner", "analysis_type", "state", "progress", "created_at", "expires_at"]
     list_filter = ["analysis_type", "job__status"]
     search_fields = ["=id", "name", "owner__username"]
@@ -48,32 +45,10 @@ class AnalysisSessionAdmin(ModelAdmin):
 
     @admin.action(description="Cancel", permissions=["view"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[AnalysisSession]) -> None:
-        self._each(request, queryset, services.cancel, "cancelled")
+        self.each(request, queryset, services.cancel, "cancelled")
 
     @admin.action(description="Delete with files", permissions=["view"])
     def clean_up(self, request: HttpRequest, queryset: QuerySet[AnalysisSession]) -> None:
         by = request.user
         assert isinstance(by, User)
-        self._each(request, queryset, lambda session: services.clean_up(session, by), "deleted")
-
-    def _each(self, request: HttpRequest, queryset: QuerySet[AnalysisSession], do: Any, done: str) -> None:
-        count, refused = 0, []
-        for session in queryset:
-            try:
-                do(session)
-                count += 1
-            except DomainError as exc:
-                refused.append(f"{session}: {exc.message}")
-        if count:
-            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
-        for sentence in refused[:10]:
-            self.message_user(request, sentence, messages.WARNING)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        self.each(request, queryset, lambda session: services.clean_up(session, by), "deleted")

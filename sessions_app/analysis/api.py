@@ -28,6 +28,7 @@ from sessions_app.analysis.presentation import TABLES, present, results, table
 from sessions_app.analysis.receiving import ask
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
+from vodplatform.base.fields import asked, page_of, window
 from vodplatform.base.idempotency import idempotent
 
 STARTED = "Video uploaded successfully"
@@ -220,14 +221,11 @@ class SessionListView(AnalysisView):
         operation_id="analysis_list", parameters=[s.AnalysisQuerySerializer], responses={200: s.AnalysisListSerializer}
     )
     def get(self, request: Request) -> Response:
-        form = s.AnalysisQuerySerializer(data={name: value for name, value in request.query_params.items() if value})
-        form.is_valid(raise_exception=True)
-        query = form.validated_data
+        query = asked(s.AnalysisQuerySerializer, request.query_params)
         rows = AnalysisSession.objects.filter(owner=self.user)
         if "status" in query:
             rows = rows.in_status(query["status"])
         if "analysis_type" in query:
             rows = rows.filter(analysis_type=query["analysis_type"])
-        limit, offset = query["limit"], query["offset"]
-        shown = [present(session) for session in rows.with_state()[offset : offset + limit]]
-        return Response({"sessions": shown, "pagination": {"limit": limit, "offset": offset, "total": rows.count()}})
+        shown = [present(session) for session in rows.with_state()[window(query)]]
+        return Response({"sessions": shown, "pagination": page_of(query, rows.count())})

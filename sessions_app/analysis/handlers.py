@@ -16,7 +16,17 @@ from jobs_app.models import Job
 from jobs_app.running import JobContext, JobFailed, TransientFault
 from media_app.catalog.models import Place, Rendition, RenditionKind, Video, VideoStatus
 from media_app.catalog.services import columns_of, mime_type_of, path_for_work
-from media_app.catalog.taking_in import OURS, blame, checking, faults_told, keep, limits, make_ready, take_in, writing
+from media_app.catalog.taking_in import (
+    OURS,
+    blame,
+    checking,
+    faults_told,
+    limits,
+    make_poster,
+    make_ready,
+    take_in,
+    writing,
+)
 from media_app.store import files as store
 from media_app.uploads.models import Upload
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
@@ -24,8 +34,6 @@ from sessions_app.analysis.services import ended
 from vodplatform.base.process import ChildError
 
 PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
-POSTER = [sys.executable, "-m", "media_app.av.ingest"]
-POSTER_SECONDS = 120.0
 LEAST_SECONDS, SECONDS_A_SECOND = 900.0, 30.0  # for the pipeline, and for each second of the video
 TAKEN_IN, POSTER_MADE, ANALYSED = 8.0, 10.0, 97.0  # percent
 DELETED = "The session has been deleted."
@@ -43,7 +51,7 @@ def analyse(context: JobContext) -> dict[str, Any]:
     with context.scratch() as folder, faults_told():
         path = _path(context, video, folder)
         if video.place == Place.SESSION:
-            _make_poster(context, video, path, folder)
+            make_poster(context, video, path, folder, share=(TAKEN_IN, POSTER_MADE))
         out = folder / "made"
         out.mkdir()
         found = _run(context, session, path, out, video.duration)
@@ -78,28 +86,6 @@ def _path(context: JobContext, video: Video, folder: Path) -> Path:
         make_ready(video, columns_of(facts) | {"mime_type": mime_type_of(path, video.mime_type)})
     video.refresh_from_db()
     return path
-
-
-def _make_poster(context: JobContext, video: Video, path: Path, folder: Path) -> None:
-    """A picture for the lists. None is no reason to fail."""
-    if video.renditions.filter(kind=RenditionKind.POSTER).exists():
-        return
-    out = folder / "poster"
-    out.mkdir()
-    request = {"source": str(path), "folder": str(out), "tasks": [{"do": "poster"}], "threads": settings.CHILD_THREADS}
-
-    def hear(message: dict[str, Any]) -> None:
-        if made := message.get("made"):
-            keep(context, video, out, made, "")
-
-    try:
-        context.run_child(
-            POSTER, stdin=json.dumps(request).encode(), limits=limits(POSTER_SECONDS), share=(TAKEN_IN, POSTER_MADE),
-            told=hear,
-        )  # fmt: skip
-    except ChildError as exc:
-        if exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
-            raise
 
 
 def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, duration: float) -> dict[str, Any]:

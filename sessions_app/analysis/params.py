@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sessions_app.analysis.models import AnalysisType
-from sessions_app.analysis.pipelines.naming import EXERCISES
+from sessions_app.analysis.pipelines.exercises import EXERCISES
 from vodplatform.base.errors import DomainError
 
 AUTO = "auto"

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from jobs_app.models import JobStatus
-from media_app.catalog.models import Rendition, RenditionKind, Video, VideoStatus
-from media_app.delivery.urls import made_url, rendition_url, stream_url
+from media_app.catalog.models import RenditionKind, VideoStatus
+from media_app.delivery.urls import made_url, source_of, url_of
 from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
 from vodplatform.base.errors import DomainError
 
@@ -89,23 +89,7 @@ def _source(session: AnalysisSession) -> dict[str, Any] | None:
     video = session.video
     if video is None or session.is_over or video.status != VideoStatus.READY or video.deleted_at is not None:
         return None
-    poster = next((row for row in video.renditions.all() if row.kind == RenditionKind.POSTER), None)
-    return {
-        "duration": video.duration,
-        "width": video.width,
-        "height": video.height,
-        "mime_type": video.mime_type,
-        "stream_url": stream_url(video),
-        "poster_url": _address(poster, video),
-        "video_id": None if session.owns_video else str(video.pk),
-    }
-
-
-def _address(rendition: Rendition | None, video: Video) -> str | None:
-    if rendition is None:
-        return None
-    rendition.video = video
-    return rendition_url(rendition)
+    return {**source_of(video), "video_id": None if session.owns_video else str(video.pk)}
 
 
 def results(session: AnalysisSession) -> dict[str, Any]:
@@ -120,7 +104,7 @@ def results(session: AnalysisSession) -> dict[str, Any]:
     if video is not None:
         for row in video.renditions.all():
             if row.name == session.rendition_name:
-                made[row.kind] = _address(row, video)
+                made[row.kind] = url_of(row, video)
     if session.analysis_type == AnalysisType.HIGHLIGHTS:
         thumbnails = [made_url(key) if key else None for key in session.thumbnails]
         data["highlight_video_url"] = made.get(RenditionKind.REEL)

@@ -6,8 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from media_app.delivery.serializers import SourceSerializer
 from sessions_app.analysis.models import AnalysisType, SessionStatus
-from vodplatform.base.fields import ListQuerySerializer
+from vodplatform.base.fields import CauseSerializer, ListPageSerializer, ListQuerySerializer
 
 Data = dict[str, Any]
 
@@ -50,20 +51,9 @@ class StartedSerializer(serializers.Serializer[Data]):
     warnings = serializers.ListField(child=serializers.CharField())
 
 
-class ErrorSerializer(serializers.Serializer[Data]):
-    type = serializers.CharField()
-    message = serializers.CharField()
-
-
-class SourceSerializer(serializers.Serializer[Data]):
+class AnalysisSourceSerializer(SourceSerializer):
     """The video itself; ``video_id`` of one that stands in the library."""
 
-    duration = serializers.FloatField()
-    width = serializers.IntegerField()
-    height = serializers.IntegerField()
-    mime_type = serializers.CharField()
-    stream_url = serializers.CharField()
-    poster_url = serializers.CharField(allow_null=True)
     video_id = serializers.UUIDField(allow_null=True)
 
 
@@ -76,14 +66,14 @@ class StatusSerializer(serializers.Serializer[Data]):
     name = serializers.CharField()
     params = serializers.DictField()
     warnings = serializers.ListField(child=serializers.CharField())
-    error = ErrorSerializer(allow_null=True)
+    error = CauseSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
     job_id = serializers.UUIDField(allow_null=True)
     job_status = serializers.CharField(allow_null=True)
     eta_seconds = serializers.FloatField(allow_null=True)
-    source = SourceSerializer(allow_null=True)  # type: ignore[assignment]
+    source = AnalysisSourceSerializer(allow_null=True)  # type: ignore[assignment]
 
 
 class ResultsSerializer(serializers.Serializer[Data]):
@@ -102,15 +92,9 @@ class CancelledSerializer(serializers.Serializer[Data]):
     message = serializers.CharField()
 
 
-class ListPaginationSerializer(serializers.Serializer[Data]):
-    limit = serializers.IntegerField()
-    offset = serializers.IntegerField()
-    total = serializers.IntegerField()
-
-
 class AnalysisListSerializer(serializers.Serializer[Data]):
     sessions = StatusSerializer(many=True)
-    pagination = ListPaginationSerializer()
+    pagination = ListPageSerializer()
 
 
 class AnalysisQuerySerializer(ListQuerySerializer):

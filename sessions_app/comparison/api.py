@@ -27,6 +27,7 @@ from sessions_app.comparison.presentation import (
 )
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
+from vodplatform.base.fields import window
 from vodplatform.base.idempotency import idempotent
 
 
@@ -98,7 +99,7 @@ class SessionListView(ComparisonView):
             sessions = sessions.filter(who)
         # Grouping drops the order that the model has by default: it must be said again.
         counted = sessions.annotate(vod_count=Count("vods")).order_by("-created_at", "-session_id")
-        page = counted[query["offset"] : query["offset"] + query["limit"]]
+        page = counted[window(query)]
         return Response({"ok": True, "sessions": [present_listed(row) for row in page], "total": sessions.count()})
 
 
@@ -269,7 +270,7 @@ class LibraryFilesView(ComparisonView):
             for path in library_roots.video_files(library_roots.roots_of(self.user))
             if all(word in path.name.lower() for word in words)
         ]
-        page = paths[query["offset"] : query["offset"] + query["limit"]]
+        page = paths[window(query)]
         files = []
         for path in page:
             with contextlib.suppress(OSError):  # gone since the folder was read

@@ -1,8 +1,9 @@
-// An endless list of videos: its first page and the next as they come into view, how it is narrowed and what the address
+// An endless list of cards: its first page and the next as they come into view, how it is narrowed and what the address
 // says of that, what is shown while it is empty, loading or in trouble. What a card shows and what changes it meanwhile
-// the pages of library and catalogue know.
+// the pages of library, catalogue and challenges know.
 
 import { debounce, h, icon, need, setText } from "./dom.js";
+import { counted } from "./format.js";
 import { key, listen } from "./keys.js";
 import { errorNote } from "./notice.js";
 
@@ -12,26 +13,27 @@ const SEARCH_PAUSE = 250;
 const AHEAD = 600; // pixels before the end at which the next are asked for
 
 /**
- * @typedef {{video: any, element: HTMLElement, title: HTMLElement}} ListCard
- * @typedef {{videos: any[], pagination: {page: number, limit: number, total: number, totalPages: number}}} Answer
+ * @typedef {{element: HTMLElement, title: HTMLElement}} ListCard
+ * @typedef {{items: any[], pagination: {page: number, limit: number, total: number, totalPages: number}}} Answer
  *
  * @typedef {object} ListOptions
  * @property {string} path of the page
+ * @property {string} noun what one of them is called, such as `video`
  * @property {(part: (name: string) => string) => Record<string, any>} queryOf how an address narrows it
  * @property {(query: any, page: {page: number, limit: number}, signal: AbortSignal) => Promise<Answer>} ask
- * @property {(video: any) => ListCard} card
+ * @property {(item: any) => ListCard} card
  * @property {(card: any) => void} [added] a card is new in the list
- * @property {(videos: any[]) => any[]} [ofThisList] of a further page: what did not come since the first was read
+ * @property {(items: any[]) => any[]} [ofThisList] of a further page: what did not come since the first was read
  * @property {(answer: Answer) => void} [begun] the first page is shown
  * @property {() => void} [drawn] the numbers are told anew
  * @property {(query: any) => boolean} isNarrowed
- * @property {() => HTMLElement} empty shown where there is no video
+ * @property {() => HTMLElement} empty shown where there is none
  * @property {(query: any) => HTMLElement} nothing shown where none is found
  * @property {(query: any) => void} drawFilters but the selects, which are drawn here; letters that are being typed stay
  */
 
 export class EndlessList {
-  /** @type {Map<string, any>} by the video's id, in the order of the list */ cards = new Map();
+  /** @type {Map<string, any>} by id, in the order of the list */ cards = new Map();
   /** How many the server has. */ total = 0;
   /** Whether the last page has been read: what is still missing then has come since. */ isWhole = false;
   isLoading = false;
@@ -60,7 +62,7 @@ export class EndlessList {
     this.#request.abort();
     this.#request = new AbortController();
     const { signal } = this.#request;
-    const shapes = setTimeout(() => !this.cards.size && this.state.replaceChildren(shapesOfCards()), SHAPES_AFTER);
+    const shapes = setTimeout(() => !this.cards.size && this.state.replaceChildren(shapesOfCards(`Loading ${this.options.noun}s`)), SHAPES_AFTER);
     this.grid.setAttribute("aria-busy", "true");
     this.isLoading = true;
     try {
@@ -87,12 +89,12 @@ export class EndlessList {
     this.total = answer.pagination.total;
     this.isWhole = answer.pagination.totalPages <= 1;
     this.options.begun?.(answer);
-    this.#add(answer.videos);
+    this.#add(answer.items);
     if (video && part) /** @type {HTMLElement|null} */ (this.cards.get(video)?.element.querySelector(`[data-part=${part}]`))?.focus();
     this.draw();
   }
 
-  /** The next videos; asked again while they come, the same. */
+  /** The next ones; asked again while they come, the same. */
   loadMore() {
     this.#coming ??= this.#askMore().finally(() => (this.#coming = null));
     return this.#coming;
@@ -113,7 +115,7 @@ export class EndlessList {
         const answer = await this.options.ask(this.query, { page, limit: LIMIT }, signal);
         this.total = answer.pagination.total;
         this.isWhole = page >= answer.pagination.totalPages;
-        came.push(...this.#add(this.options.ofThisList?.(answer.videos) ?? answer.videos));
+        came.push(...this.#add(this.options.ofThisList?.(answer.items) ?? answer.items));
         page += 1;
       } while (!this.isWhole && came.length < LIMIT / 2);
       if (byHand) (came[0]?.title ?? [...this.cards.values()].at(-1)?.title)?.focus();
@@ -129,39 +131,39 @@ export class EndlessList {
     }
   }
 
-  /** @param {any[]} videos @returns {ListCard[]} those that were not there */
-  #add(videos) {
-    const made = videos.filter((video) => !this.cards.has(video.id)).map((video) => this.#card(video));
+  /** @param {any[]} items @returns {ListCard[]} those that were not there */
+  #add(items) {
+    const made = items.filter((item) => !this.cards.has(item.id)).map((item) => this.#card(item));
     this.grid.append(...made.map((card) => card.element));
     for (const card of made) this.options.added?.(card);
     return made;
   }
 
-  /** @param {any} video @returns {ListCard} */
-  #card(video) {
-    const card = this.options.card(video);
-    this.cards.set(video.id, card);
+  /** @param {any} item @returns {ListCard} */
+  #card(item) {
+    const card = this.options.card(item);
+    this.cards.set(item.id, card);
     return card;
   }
 
-  /** One that was made here stands first. @param {any} video */
-  prepend(video) {
-    const card = this.#card(video);
-    this.cards = new Map([[video.id, card], ...this.cards]);
+  /** One that was made here stands first. @param {any} item */
+  prepend(item) {
+    const card = this.#card(item);
+    this.cards = new Map([[item.id, card], ...this.cards]);
     this.total += 1;
     this.grid.prepend(card.element);
     this.options.added?.(card);
     this.draw();
   }
 
-  /** @param {string} id @returns {string} the video that stands beside it */
+  /** @param {string} id @returns {string} what stands beside it */
   neighbour(id) {
     const element = this.cards.get(id)?.element;
     return (element?.nextElementSibling ?? element?.previousElementSibling)?.getAttribute("data-video") ?? "";
   }
 
   /**
-   * Take a video out of the list.
+   * Take one out of the list.
    * @param {string} id
    * @param {boolean} byHand whether the focus goes on to another in any case, and not only where the video had it
    * @param {string} [next] the video that has the focus then
@@ -184,8 +186,8 @@ export class EndlessList {
   draw() {
     const { options, cards, total, query } = this;
     const narrowed = options.isNarrowed(query);
-    setText(need("[data-total]"), total === 1 ? "1 video" : `${total} videos`);
-    setText(this.said, cards.size ? `${cards.size} of ${total} videos shown` : narrowed ? "Nothing found" : "No videos yet");
+    setText(need("[data-total]"), counted(total, options.noun));
+    setText(this.said, cards.size ? `${cards.size} of ${counted(total, options.noun)} shown` : narrowed ? "Nothing found" : `No ${options.noun}s yet`);
     this.state.replaceChildren(...(cards.size ? [] : [narrowed ? options.nothing(query) : options.empty()]));
     options.drawn?.();
   }
@@ -197,7 +199,7 @@ export class EndlessList {
     if (!this.more.hidden && this.more.getBoundingClientRect().top < innerHeight + AHEAD) requestAnimationFrame(() => this.loadMore());
   }
 
-  /** @param {number} count of videos that came and are not shown: a list that moves by itself is pressed in the wrong place */
+  /** @param {number} count of those that came and are not shown: a list that moves by itself is pressed in the wrong place */
   offer(count) {
     this.news.hidden = count === 0;
     if (count) setText(need("span", this.news), `${count} new`);
@@ -294,6 +296,14 @@ export class EndlessList {
 }
 
 /**
+ * @param {{videos: any[], pagination: Answer["pagination"]}} answer of the API's lists of videos
+ * @returns {Answer}
+ */
+export function listed({ videos, pagination }) {
+  return { items: videos, pagination };
+}
+
+/**
  * @param {string} search what was searched for; nothing where the list is narrowed otherwise
  * @param {string} places where it was searched
  * @param {string} otherwise what is said where nothing was searched for
@@ -306,7 +316,8 @@ export function nothingFound(search, places, otherwise, clear, elsewhere = false
     h("div", { class: "row wrap" }, h("button", { class: "btn", type: "button", onclick: clear }, search ? "Clear the search" : "Show all videos"), elsewhere));
 }
 
-function shapesOfCards() {
+/** @param {string} label */
+function shapesOfCards(label) {
   const one = () => h("div", { class: "col" }, h("i", { class: "sk wide-pic" }), h("i", { class: "sk" }), h("i", { class: "sk short" }));
-  return h("div", { class: "grid", role: "status", "aria-label": "Loading videos" }, ...Array.from({ length: 8 }, one));
+  return h("div", { class: "grid", role: "status", "aria-label": label }, ...Array.from({ length: 8 }, one));
 }

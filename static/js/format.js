@@ -161,3 +161,18 @@ export function relative(date, now = new Date()) {
   }
   return words.format(0, "second");
 }
+
+/**
+ * @param {number} count
+ * @param {string} one its name
+ * @param {string} [many]
+ * @returns {string} `1 video`, `3 matches`
+ */
+export function counted(count, one, many = plural(one)) {
+  return `${count} ${count === 1 ? one : many}`;
+}
+
+/** @param {string} word @returns {string} `videos`, `matches` */
+export function plural(word) {
+  return /(s|x|ch|sh)$/.test(word) ? `${word}es` : `${word}s`;
+}

@@ -1,6 +1,6 @@
 // Single-key shortcuts: one table serves the keys and the help dialog. Off while typing, and can be switched off.
 
-import { h } from "./dom.js";
+import { h, need } from "./dom.js";
 
 /**
  * @typedef {object} Binding
@@ -92,11 +92,29 @@ export function keyWithModifiers(...keys) {
 }
 
 /**
+ * Listen for a page's keys, and tell of them in its dialog (templates/parts/keys_dialog.html), which `?` and the
+ * buttons for help open.
+ * @param {Binding[]} bindings
+ */
+export function offerKeys(bindings) {
+  const dialog = /** @type {HTMLDialogElement} */ (need("[data-help]"));
+  const help = () => dialog.showModal();
+  const all = [...bindings, { keys: "?", label: "These keys", match: key("?"), run: help }];
+  listen(all);
+  describe(need("[data-keys]", dialog), all);
+  const on = /** @type {HTMLInputElement} */ (need("[data-keys-on]", dialog));
+  on.checked = keysOn();
+  on.addEventListener("change", () => setKeysOn(on.checked));
+  need("[data-close]", dialog).addEventListener("click", () => dialog.close());
+  for (const button of document.querySelectorAll("[data-act=help]")) button.addEventListener("click", help);
+}
+
+/**
  * Fill the help dialog from the same table.
  * @param {HTMLElement} list a <dl class="keys">
  * @param {Binding[]} bindings
  */
-export function describe(list, bindings) {
+function describe(list, bindings) {
   list.replaceChildren(
     ...bindings.flatMap((b) => [
       h("dt", {}, ...b.keys.split(" ").flatMap((k, i) => [i ? " " : "", h("kbd", {}, k)])),

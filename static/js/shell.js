@@ -30,6 +30,11 @@ for (const menu of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.query
   });
 }
 
+// What the page of new challenges keeps of one's clips goes with who signs out, on whichever page that is.
+for (const out of document.querySelectorAll('form[action="/logout"]')) {
+  out.addEventListener("submit", () => globalThis.indexedDB?.deleteDatabase("vod-challenges"));
+}
+
 const offline = document.querySelector("[data-offline]");
 if (offline) {
   const show = () => offline.toggleAttribute("hidden", navigator.onLine);

@@ -280,7 +280,7 @@ class TestRefusals:
         (["highlights", __file__, "--max-highlights", "1.5"], "Must be a whole number."),
         (["highlights", __file__, "-o", "/no/such/reel.mp4"], "name a file in a folder that exists"),
         (["highlights", __file__, "-o", "/"], "name a file in a folder that exists"),
-        (["highlights", __file__, "-o", __file__], "would replace the video itself"),
+        (["highlights", __file__, "-o", __file__], "would replace a file that it is made of"),
         (["highlights", __file__, "--thumbnails", "/no/such"], "There is no folder /no/such."),
         (["workout", __file__, "--exercise", "chess"], "invalid choice"),
         (["workout", __file__, "--min-repetitions", "1"], "Must be from 2 to 50."),

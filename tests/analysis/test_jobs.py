@@ -44,7 +44,7 @@ WORKS = (
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes of these sessions are no video: nobody draws a poster of them."""
-    monkeypatch.setattr("sessions_app.analysis.handlers._make_poster", lambda *given: None)
+    monkeypatch.setattr("sessions_app.analysis.handlers.make_poster", lambda *given, **share: None)
 
 
 def run(session: AnalysisSession) -> AnalysisSession:

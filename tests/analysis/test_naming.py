@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from sessions_app.analysis.pipelines.counting import count, evened
+from sessions_app.analysis.pipelines.exercises import EXERCISES
 from sessions_app.analysis.pipelines.naming import (
-    EXERCISES,
     LEAST,
     MOST,
+    RULES,
     SIGNALS,
     UNNAMED,
     above,
@@ -69,7 +70,7 @@ def test_conditions_are_soft_between_their_ends() -> None:
 
 
 def test_every_exercise_has_signals_that_there_are() -> None:
-    assert set(SIGNALS) == set(EXERCISES)
+    assert set(SIGNALS) == set(RULES) == set(EXERCISES)
     for name, signals in SIGNALS.items():
         assert signals, name
         assert signals <= BODY_SIGNALS

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from media_app.av import mediapipe as module
 from media_app.av.frames import VideoFile
-from sessions_app.analysis.pipelines import poses as module
 from sessions_app.analysis.pipelines.poses import (
     ANGLES,
     BODY_SIGNALS,

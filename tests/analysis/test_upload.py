@@ -50,7 +50,7 @@ def _taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda context, video, upload, folder, **options: (Path(folder), FACTS, ""),
     )
     monkeypatch.setattr("sessions_app.analysis.handlers.mime_type_of", lambda path, otherwise: otherwise)
-    monkeypatch.setattr("sessions_app.analysis.handlers._make_poster", lambda *given: None)
+    monkeypatch.setattr("sessions_app.analysis.handlers.make_poster", lambda *given, **share: None)
 
 
 async def post(key: str, *parts: Part, url: str = URL, headers: dict[str, str] | None = None) -> Answer:

@@ -50,6 +50,12 @@ class SilentServer:
             found.close()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_being_asked() -> None:
+    """Whoever asks waits for the answer to a question that is open: here that of the test before, about its servers."""
+    wait_until(lambda: all(part._asked is None or part._asked.done() for part in health.PARTS))
+
+
 @pytest.fixture
 def silent() -> Iterator[SilentServer]:
     server = SilentServer()

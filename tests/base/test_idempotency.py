@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -27,6 +26,7 @@ from sessions_app.comparison.models import Alignment, ComparisonSession
 from tests.conftest import GROUP, Library
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_key, make_session, make_user, make_video
+from tests.support.together import at_once
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
 from vodplatform.base import idempotency
@@ -475,27 +475,6 @@ class TestCrashes:
             idempotency._current.reset(token)
 
 
-def at_once(calls: list[Callable[[], HttpResponse]]) -> list[HttpResponse]:
-    """The answers to calls that start together, each in a thread of its own."""
-    gate = threading.Barrier(len(calls))
-    answers: list[HttpResponse] = []
-
-    def run(call: Callable[[], HttpResponse]) -> None:
-        try:
-            gate.wait(10)
-            answers.append(call())
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert len(answers) == len(calls)
-    return answers
-
-
 @pytest.mark.django_db(transaction=True)
 class TestAtOnce:
     def test_two_requests_with_one_key_at_once_create_one_session(self, library: Library) -> None:
@@ -504,7 +483,7 @@ class TestAtOnce:
         for number in range(6):
             ComparisonSession.objects.all().delete()
             headers = {"Idempotency-Key": f"round-{number}"}
-            answers = at_once([lambda headers=headers: Api(key).post(BASE, body, headers=headers)] * 3)
+            answers = at_once(*[lambda headers=headers: Api(key).post(BASE, body, headers=headers)] * 3)
             assert ComparisonSession.objects.count() == 1
             assert {answer.status_code for answer in answers} <= {201, 409}
             made = [answer for answer in answers if answer.status_code == 201]
@@ -558,7 +537,7 @@ class TestAtOnce:
             Api(key).post(BASE, body, headers=KEY)
             ComparisonSession.objects.all().delete()
             abandon(sealed=False, locked_until=Now() - timedelta(seconds=1))
-            answers = at_once([lambda: Api(key).post(BASE, body, headers=KEY)] * 3)
+            answers = at_once(*[lambda: Api(key).post(BASE, body, headers=KEY)] * 3)
             assert ComparisonSession.objects.count() == 1
             assert sum(answer.status_code == 201 and AGAIN not in answer for answer in answers) == 1
 
@@ -615,6 +594,8 @@ class TestRoutes:
         assert len(makers) >= 2
         # These make something and wait for what comes of it.
         makers |= {("post", f"/analyze/{kind}") for kind in ("highlights", "workout")}
+        # A guess is made, and its answer is what was asked for.
+        makers |= {("post", "/api/v1/challenges/{challenge_id}/guesses")}
         assert takers == {(method, path) for method, path in makers if not path.startswith("/api/auth/")}
 
     def test_a_long_path_fits_into_the_index(self, api: Api) -> None:

@@ -56,3 +56,18 @@ class TestOrigins:
     )
     def test_pages_may_play_from_where_players_are_sent(self, variables: dict[str, str], origins: list[str]) -> None:
         assert Environment(variables).media_origins() == origins
+
+
+class TestTheProvider:
+    KEY, PUBLIC = {"SYNCSO_API_KEY": "sk-1"}, {"VOD_PUBLIC_URL": "https://vod.example/"}
+
+    def test_it_has_its_key_and_knows_where_we_are(self) -> None:
+        environment = Environment({**self.KEY, **self.PUBLIC})
+        assert environment.syncso("syncso")["key"] == "sk-1"
+        assert environment.public_url() == "https://vod.example"
+        assert Environment({}).syncso("local")["key"] == ""
+
+    @pytest.mark.parametrize(("given", "name"), [(PUBLIC, "SYNCSO_API_KEY"), (KEY, "VOD_PUBLIC_URL")])
+    def test_without_one_of_them_the_start_is_stopped(self, given: dict[str, str], name: str) -> None:
+        with pytest.raises(SettingsError, match=name):
+            Environment(given).syncso("syncso")

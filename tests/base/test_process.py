@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -262,14 +263,33 @@ sys.path.insert(0, {str(PROJECT_ROOT)!r})
 from vodplatform.base.process import run_child
 run_child([sys.executable, "-c", {self.SLEEPS!r}], on_message=lambda m: print(m["pid"], flush=True))
 """
-        import subprocess
-
         process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
         try:
             assert process.stdout is not None
             pid = int(process.stdout.readline())
             process.kill()
             wait_until(lambda: gone(pid), 5)
+        finally:
+            process.kill()
+            process.wait()
+
+    def test_what_is_said_while_the_parent_stands_still_is_heard(self) -> None:
+        # A stopped process's wait for the pipes ends without a look at them when it goes on.
+        parent = f"""
+import sys
+sys.path.insert(0, {str(PROJECT_ROOT)!r})
+from vodplatform.base.process import run_child
+code = "import json, time; print(json.dumps({{'n': 1}}), flush=True); time.sleep(1); print(json.dumps({{'n': 2}}))"
+run_child([sys.executable, "-c", code], on_message=lambda m: print(m["n"], flush=True))
+"""
+        process = psutil.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout.readline() == "1\n"
+            [child] = process.children()
+            process.suspend()
+            wait_until(lambda: gone(child.pid))
+            process.resume()
+            assert process.stdout.read() == "2\n"
         finally:
             process.kill()
             process.wait()

@@ -1,7 +1,7 @@
 """A hand behind the program: runs beside it on its database and broker, and does to rows what workers and people do.
 
-``python -m tests.browser.backstage`` reads one JSON list a line, ``[name, arguments]``, and answers one JSON value a
-line. The tests of this folder call it through :class:`Backstage`.
+``python -m tests.browser.backstage`` reads one JSON list a line, ``[name, arguments]``, and answers one a line,
+``[value, what was raised]``. The tests of this folder call it through :class:`Backstage`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ class Backstage:
             self.process.stdin.flush()
             answer = self.process.stdout.readline()
             assert answer, f"backstage ended at {name}"
-            return json.loads(answer)
+            found, raised = json.loads(answer)
+            assert not raised, f"{name}: {raised}"
+            return found
 
         return call
 
@@ -62,7 +64,7 @@ def main() -> None:
     from jobs_app.models import Chore, Job
     from jobs_app.record import publish, read_again
     from jobs_app.upkeep import HOMELESS
-    from media_app.catalog.models import Video
+    from media_app.catalog.models import Rendition, RenditionKind, Video
     from media_app.editorial import services as editorial
     from media_app.editorial.models import CrdtOperation, VideoReport
     from media_app.editorial.realtime import changing
@@ -70,6 +72,8 @@ def main() -> None:
     from sessions_app.analysis import services as analyses
     from sessions_app.analysis.models import AnalysisSession
     from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetSource
+    from sessions_app.merging.models import Challenge, MergeSession
+    from sessions_app.prosync.models import ProJob
     from tests.support.factories import lease_of, make_job, make_rendition, make_session, make_video
     from vodplatform.accounts.models import ApiToken, Subscription, User
     from vodplatform.base.models import AuditEntry
@@ -145,6 +149,9 @@ def main() -> None:
         Alignment.objects.all().delete()
         ComparisonSession.objects.all().delete()
         AnalysisSession.objects.all().delete()
+        Challenge.objects.all().delete()
+        MergeSession.objects.all().delete()
+        ProJob.objects.all().delete()
         Job.objects.all().delete()
         ApiToken.objects.exclude(digest=ApiToken.digest_of(key)).delete()
         Subscription.objects.all().delete()
@@ -171,6 +178,10 @@ def main() -> None:
     def picture(video: str, kind: str = "poster") -> None:
         """A picture's row, without a file."""
         make_rendition(Video.objects.get(pk=video), kind)
+
+    def no_copies() -> None:
+        """No quick copy of any video; the files stay."""
+        Rendition.objects.filter(kind=RenditionKind.PROXY).delete()
 
     def show(owner: str, name: str, video: str) -> None:
         """A comparison that shows the video."""
@@ -264,12 +275,21 @@ def main() -> None:
             make, change, progress, complete, fail, delete, status, clear, token, subscribe, admin_session,
             video, change_video, picture, show, no_videos, uploads, person_session, catalogue_video, change_catalogue,
             change_upload, edit_catalogue, delete_catalogue, catalogue_row, last_audit, reports, analysis,
-            end_analysis, delete_analysis,
+            end_analysis, delete_analysis, no_copies,
         )
     }  # fmt: skip
+    answer_calls(known)
+
+
+def answer_calls(known: dict[str, Callable[..., Any]]) -> None:
+    """Call what each line asks for. What one call raises fails its test, and nobody else's."""
     for line in sys.stdin:
         name, arguments = json.loads(line)
-        print(json.dumps(known[name](**arguments)), flush=True)
+        try:
+            answer = [known[name](**arguments), ""]
+        except Exception as error:
+            answer = [None, f"{type(error).__name__}: {error}"]
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser.backstage import Backstage
+from tests.browser.challenges import Maker
 from tests.support.places import ON_POSTGRESQL, REDIS_DATABASE, SHARED_REDIS, database_url, on_server
 from tests.support.program import BASE, PROJECT_ROOT, Place, Program, clean_environment, manage, redis_database
 from vodplatform.demo.clips import NTSC, small_spec
@@ -23,7 +25,8 @@ from vodplatform.demo.encode import render
 from vodplatform.demo.match import round_match
 from vodplatform.demo.recording import RecordingSpec
 
-CHROMIUM = "/usr/bin/chromium"
+# Debian's headless shell has the same engine without the windows around it, for half of the processor time.
+CHROMIUM = shutil.which("chromium-headless-shell") or "/usr/bin/chromium"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required", "--mute-audio",
@@ -230,3 +233,17 @@ def evaluate_module(page: Page, module: str, body: str, argument: Any = None) ->
     return page.evaluate(
         f"async (x) => {{ const m = await import({json.dumps(f'/static/js/{module}')}); return {body}; }}", argument
     )
+
+
+@pytest.fixture(scope="module")
+def _maker(program: Program) -> Iterator[Maker]:
+    running = Maker(program.place)
+    yield running
+    running.end()
+
+
+@pytest.fixture
+def maker(_maker: Maker, backstage: Backstage) -> Iterator[Maker]:
+    """What makes challenges behind the program; none is left."""
+    yield _maker
+    _maker.clear()

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import cv2
 import numpy as np
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from vodplatform.demo.barcode import decode_barcode
 
@@ -25,6 +25,15 @@ def frames_on_screen(page: Page) -> dict[str, int]:
         crop = picture[round(y) : round(y + height), round(x) : round(x + width)]
         found[vod_id] = decode_barcode(crop)
     return found
+
+
+def wait_until_standing(page: Page) -> None:
+    """Wait until the comparison player says that every video shows the frame of its moment.
+
+    What was pressed before shows with the next picture that is drawn; until then the old word stands.
+    """
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
 
 
 def spread(frames: dict[str, int], rates: dict[str, Fraction], starts: dict[str, float]) -> float:

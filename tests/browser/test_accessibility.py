@@ -29,6 +29,9 @@ PAGES = {
     "upload": ("/upload", False),
     "watching": ("/watch/{video}", False),
     "failed video": ("/watch/{failed}", False),
+    "challenges": ("/challenges", False),
+    "a new challenge": ("/challenges/new", False),
+    "pro, not in the plan": ("/pro", False),
     "list": ("/compare", False),
     "choosing": ("/compare?new", False),
     "setting up": ("/compare/{id}?setup", False),
@@ -57,7 +60,11 @@ def fill_library(backstage: Backstage, video: str) -> str:
 
 
 def serious_findings(page: Page) -> list[str]:
-    """What axe finds serious or critical, one line each with the elements."""
+    """What axe finds serious or critical, one line each with the elements; what fades or grows has come to its end."""
+    page.evaluate(
+        "() => Promise.allSettled(document.getAnimations()"
+        ".filter((one) => one.effect.getComputedTiming().endTime < Infinity).map((one) => one.finished))"
+    )
     page.evaluate(AXE)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
@@ -87,6 +94,9 @@ def test_no_page_has_a_serious_finding_or_is_wider_than_the_window(
     page = open_page(address, size=size, theme=theme, anonymous=anonymous, quiet=name != "not found")
     if name == "jobs":
         expect(page.locator("[data-live-word]")).to_be_visible()
+    if name == "challenges":
+        # Then its button is the first thing no more, and has another colour.
+        expect(page.get_by_role("heading", name="No challenges yet")).to_be_visible()
     if name == "comparison":
         expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
     if name == "choosing":
@@ -143,7 +153,7 @@ def test_uploads_in_every_state_have_no_serious_finding(
     for state in ("refused", "sending"):
         page.locator(f".file[data-state={state}]").first.wait_for()
     page.get_by_role("button", name="Pause large").click()
-    page.locator(".file[data-state=ready]").wait_for(timeout=60_000)
+    page.locator(".file[data-state=ready]").wait_for(timeout=shelf.TAKEN_IN)
     assert serious_findings(page) == []
     page.get_by_role("button", name="Cancel large").click()
     assert serious_findings(page) == []

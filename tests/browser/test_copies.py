@@ -7,36 +7,41 @@ from typing import Any
 
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.backstage import Backstage
 from tests.browser.conftest import OpenPage, Recording, make_comparison
 from tests.support.program import Program
 
-SOURCES = "[...document.querySelectorAll('[data-pane] video')].map((video) => video.currentSrc)"
+ORIGINAL, COPY = re.compile("/stream/"), re.compile("/renditions/")
 
 
-def test_quick_copies_are_made_and_played(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+def test_quick_copies_are_made_and_played(
+    open_page: OpenPage, backstage: Backstage, comparison: dict[str, Any]
+) -> None:
+    backstage.no_copies()
     page = open_page(f"/compare/{comparison['session_id']}")
     page.get_by_role("button", name="Make quick copies for scrubbing").press("Enter")
     expect(page.get_by_role("status").filter(has_text="Making quick copies")).to_be_visible()
     toggle = page.get_by_role("button", name="Quick copies", exact=True)
     expect(toggle).to_have_attribute("aria-pressed", "false", timeout=120_000)
     # Nobody's picture changes before they ask for it.
-    assert all("/stream/" in source for source in page.evaluate(SOURCES))
+    expect_sources(page, ORIGINAL)
     toggle.press("Enter")
     expect(toggle).to_have_attribute("aria-pressed", "true")
-    assert all("/renditions/" in source for source in page.evaluate(SOURCES))
+    expect_sources(page, COPY)
     expect(page.locator("[data-sync-word]")).not_to_have_text("loading", timeout=60_000)
     page.reload()
     expect(toggle).to_have_attribute("aria-pressed", "true")
-    assert all("/renditions/" in source for source in page.evaluate(SOURCES))
+    expect_sources(page, COPY)
     toggle.press("Enter")
-    expect_originals(page)
+    expect_sources(page, ORIGINAL)
     page.reload()
-    expect_originals(page)
+    expect_sources(page, ORIGINAL)
 
 
 def test_what_was_begun_is_made_when_the_next_is_refused_and_who_plays_copies_goes_on(
-    open_page: OpenPage, program: Program, recordings: list[Recording]
+    open_page: OpenPage, program: Program, backstage: Backstage, recordings: list[Recording]
 ) -> None:
+    backstage.no_copies()
     paths = [recordings[0].path.with_name(name) for name in ("delta.mp4", "echo.mp4")]
     page = open_page(f"/compare/{make_comparison(program, paths)['session_id']}", quiet=False)
     asked: list[str] = []
@@ -55,7 +60,7 @@ def test_what_was_begun_is_made_when_the_next_is_refused_and_who_plays_copies_go
     toggle = page.get_by_role("button", name="Quick copies", exact=True)
     expect(toggle).to_have_attribute("aria-pressed", "false", timeout=120_000)
     toggle.press("Enter")
-    expect(page.locator("[data-pane] video").first).to_have_attribute("src", re.compile("/renditions/"))
+    expect(page.locator("[data-pane] video").first).to_have_attribute("src", COPY)
     make.press("Enter")
     expect(page.get_by_role("status").filter(has_text="Making quick copies")).to_be_visible()
     expect(toggle).to_be_visible(timeout=120_000)
@@ -63,6 +68,8 @@ def test_what_was_begun_is_made_when_the_next_is_refused_and_who_plays_copies_go
     expect(toggle).to_have_attribute("aria-pressed", "true")
 
 
-def expect_originals(page: Page) -> None:
-    for video in page.locator("[data-pane] video").all():
-        expect(video).to_have_attribute("src", re.compile("/stream/"))
+def expect_sources(page: Page, kind: re.Pattern[str]) -> None:
+    videos = page.locator("[data-pane] video")
+    expect(videos).to_have_count(3)
+    for video in videos.all():
+        expect(video).to_have_attribute("src", kind)

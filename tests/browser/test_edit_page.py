@@ -17,7 +17,7 @@ from tests.browser.conftest import DESK, PHONE, OpenPage, Recording, evaluate_mo
 from tests.browser.test_accessibility import serious_findings
 from tests.support.program import wait_for
 
-AT_ONCE = 5_000  # ms in which a change shows elsewhere, on a machine that does much else besides
+AT_ONCE = 15_000  # ms in which a change shows elsewhere, on a machine that does much else besides
 MERGED = 20_000
 MIB = 2**20
 
@@ -425,8 +425,8 @@ def test_its_file_is_given_here_and_shows_when_it_has_been_taken_in(
     expect(page.locator("[data-audience]")).to_have_text("No file yet")
     page.locator("#file-video").set_input_files(str(recordings[0].path))
     page.get_by_role("button", name="Upload").click()
-    expect(page.locator("[data-audience]")).to_have_text("Shown", timeout=90_000)
-    expect(page.locator("[data-file-facts]")).to_contain_text("0:40", timeout=30_000)
+    expect(page.locator("[data-audience]")).to_have_text("Shown", timeout=shelf.TAKEN_IN)
+    expect(page.locator("[data-file-facts]")).to_contain_text("0:40", timeout=shelf.TAKEN_IN)
     expect(page.get_by_role("link", name="Watch")).to_be_visible()
     page.wait_for_function("() => document.querySelector('[data-picture] img')?.naturalWidth > 0")
     poster = page.locator("[data-picture] img").get_attribute("src")
@@ -466,7 +466,7 @@ def test_what_is_too_large_for_a_form_goes_in_pieces_and_goes_on_after_a_cut(
     picture.write_bytes(page.locator("h1").screenshot())
     page.locator("#file-thumbnail").set_input_files(str(picture))
     page.locator("#file-video").set_input_files(str(file))
-    shelf.throttle(page, 8 * MIB)
+    shelf.throttle(page, 4 * MIB)
     page.get_by_role("button", name="Upload", exact=True).click()
     page.wait_for_function("() => document.querySelector('[data-files] progress').value >= 20")
     page.context.set_offline(True)
@@ -474,8 +474,8 @@ def test_what_is_too_large_for_a_form_goes_in_pieces_and_goes_on_after_a_cut(
         "No connection. It goes on by itself when the network is back."
     )
     page.context.set_offline(False)
-    expect(page.locator("[data-audience]")).to_have_text("Shown", timeout=90_000)
-    expect(page.locator("[data-toasts]")).to_contain_text("The file has arrived")
+    expect(page.locator("[data-toasts]")).to_contain_text("The file has arrived", timeout=shelf.TAKEN_IN)
+    expect(page.locator("[data-audience]")).to_have_text("Shown", timeout=shelf.TAKEN_IN)
     # It went on where it was.
     assert [offset for _, offset in sent].count(0) == 1
     page.wait_for_function("() => document.querySelector('[data-picture] img')?.naturalWidth > 0")

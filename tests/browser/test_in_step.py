@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import shelf
 from tests.browser.conftest import OpenPage, Recording, make_comparison, session_of, sign_in
-from tests.browser.pixels import frames_on_screen, spread
+from tests.browser.pixels import frames_on_screen, spread, wait_until_standing
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
@@ -30,16 +31,13 @@ def starts(recordings: list[Recording]) -> dict[str, float]:
     return {letter: recording.start for letter, recording in zip("ABC", recordings, strict=True)}
 
 
-def wait_until_standing(page: Page) -> None:
-    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
-
-
 def look_while_playing(page: Page, rates: dict[str, Fraction], starts: dict[str, float]) -> list[float]:
     """Spreads in seconds over some screenshots; every picture has moved on since the one before."""
     spreads, last = [], {"A": -1, "B": -1, "C": -1}
     for _ in range(LOOKS):
         page.wait_for_function("n => window.__frames === undefined || performance.now() > window.__frames + n", arg=300)
         page.evaluate("window.__frames = performance.now()")
+        expect(page.locator("[data-sync-word]")).to_have_text("in step")
         frames = frames_on_screen(page)
         assert all(frames[vod_id] > last[vod_id] for vod_id in frames), "a video stands still"
         spreads.append(spread(frames, rates, starts))
@@ -64,9 +62,9 @@ def test_a_person_signs_in_aligns_three_recordings_and_watches_them_in_step(
     page.wait_for_url("**/compare/comp-*?setup")
 
     draw_box(page, recordings[0])
-    expect(page.locator("[data-readings] figure")).to_have_count(15, timeout=60_000)
+    expect(page.locator("[data-readings] figure")).to_have_count(15, timeout=shelf.TAKEN_IN)
     page.get_by_role("button", name="Align", exact=True).click()
-    page.get_by_role("button", name="Apply to B and C and open").click(timeout=60_000)
+    page.get_by_role("button", name="Apply to B and C and open").click(timeout=shelf.TAKEN_IN)
     page.wait_for_url(re.compile(r"/compare/comp-\w+$"))
     wait_until_standing(page)
 
@@ -77,7 +75,7 @@ def test_a_person_signs_in_aligns_three_recordings_and_watches_them_in_step(
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     wait_until_standing(page)
-    assert spread(frames_on_screen(page), rates, starts) <= HALF_FRAMES
+    wait_until(lambda: spread(frames_on_screen(page), rates, starts) <= HALF_FRAMES, 5)
 
     page.get_by_role("button", name="Play").click()
     expect(page.locator("[data-sync-word]")).to_have_text("in step")

@@ -107,7 +107,7 @@ def test_the_time_of_a_running_job_goes_on_and_that_of_a_paused_one_stands(
     paused = backstage.make(owner=ACCOUNT, status="paused")
     page = open_page("/jobs")
     clock = row(page, running).locator("[data-elapsed]")
-    expect(clock).to_have_text(re.compile(r"2:0\d"))
+    expect(clock).to_have_text(re.compile(r"2:[0-5]\d"))
     before = clock.inner_text()
     expect(clock).not_to_have_text(before)
     expect(row(page, paused).locator("[data-elapsed]")).to_have_text("–")
@@ -262,11 +262,11 @@ def test_asked_too_often_it_is_sent_by_itself_when_the_time_is_over(open_page: O
 def test_what_waits_to_be_sent_can_be_taken_back(open_page: OpenPage, backstage: Backstage) -> None:
     job = backstage.make(owner=ACCOUNT, status="processing")
     page = open_page("/jobs", quiet=False)
-    calls = throttle_once(page, "**/cancel", 1)
+    calls = throttle_once(page, "**/cancel", 6)
     row(page, job).get_by_role("button", name="Cancel").click()
     row(page, job).get_by_role("button", name="Do not send").click()
     expect(row(page, job)).not_to_contain_text("A little slower")
-    page.wait_for_function("(until) => performance.now() > until", arg=page.evaluate("performance.now()") + 2000)
+    page.wait_for_function("(until) => performance.now() > until", arg=page.evaluate("performance.now()") + 7000)
     assert len(calls) == 1
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests.browser import shelf
 from tests.browser.conftest import PHONE, OpenPage, Recording, make_comparison, session_of
 from tests.support.program import Program
 
@@ -42,7 +43,7 @@ def test_what_the_box_reads_is_shown_for_every_video(open_page: OpenPage, compar
     page = open_page(f"/compare/{comparison['session_id']}?setup")
     page.locator(".roi-box").focus()
     page.keyboard.press("ArrowRight")
-    expect(page.locator("[data-readings] figure")).to_have_count(15, timeout=60_000)
+    expect(page.locator("[data-readings] figure")).to_have_count(15, timeout=shelf.TAKEN_IN)
     expect(page.locator("[data-readings] img").first).to_have_js_property("complete", True)
     expect(page.locator("[data-readings] [data-letter=A] figcaption b").first).to_have_text(re.compile(r"^\d:\d\d$"))
 
@@ -70,7 +71,7 @@ def test_without_a_box_the_timer_is_looked_for_everywhere_and_that_is_said(
     page = open_page(f"/compare/{comparison['session_id']}?setup")
     expect(page.get_by_text("looked for in the whole picture")).to_be_visible()
     page.get_by_role("button", name="Align", exact=True).click()
-    expect(page.get_by_role("region", name="Proposal for B")).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("region", name="Proposal for B")).to_be_visible(timeout=shelf.TAKEN_IN)
 
 
 def test_the_name_can_be_changed(open_page: OpenPage, comparison: dict[str, Any], program: Program) -> None:
@@ -90,7 +91,7 @@ def test_a_recording_without_a_timer_is_refused_with_the_reason(
     page.keyboard.press("ArrowUp")
     page.get_by_role("button", name="Align", exact=True).click()
     refusal = page.get_by_role("region", name="No proposal for B")
-    expect(refusal).to_contain_text("Refused", timeout=90_000)
+    expect(refusal).to_contain_text("Refused", timeout=shelf.TAKEN_IN)
     expect(page.get_by_role("button", name=re.compile("Apply"))).to_have_count(0)
     refusal.get_by_role("button", name="Draw the box on B").click()
     expect(page.locator("[data-draw-on] [value=B]")).to_have_attribute("aria-pressed", "true")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -55,17 +56,16 @@ def picture_at(page: Page, seconds: float) -> int:
     )
     page.wait_for_function("() => !document.querySelector('video').seeking")
     # Straight from the element: what lies over the picture on the page is not in the way.
-    content = page.evaluate(
-        """() => { const v = document.querySelector('video');
-            const canvas = new OffscreenCanvas(v.videoWidth, v.videoHeight);
-            const context = canvas.getContext('2d');
-            context.drawImage(v, 0, 0);
-            return [v.videoWidth, v.videoHeight, [...context.getImageData(0, 0, v.videoWidth, v.videoHeight).data]
-                .filter((_, n) => n % 4 === 1)]; }"""
+    address = page.evaluate(
+        """() => { const v = document.querySelector('video'), canvas = document.createElement('canvas');
+            canvas.width = v.videoWidth;
+            canvas.height = v.videoHeight;
+            canvas.getContext('2d').drawImage(v, 0, 0);
+            return canvas.toDataURL('image/png'); }"""
     )
-    width, height, green = content
-    picture = np.array(green, np.uint8).reshape(height, width)
-    return decode_barcode(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
+    png = base64.b64decode(address.partition(",")[2])
+    picture = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+    return decode_barcode(picture)
 
 
 @pytest.mark.parametrize("begins", [0.0, 10.0], ids=["from the beginning", "from the middle"])

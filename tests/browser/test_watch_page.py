@@ -41,7 +41,7 @@ def watch(open_page: OpenPage, video: dict[str, Any], **options: Any) -> Page:
 
 
 def is_loaded(page: Page) -> None:
-    page.wait_for_function("() => document.querySelector('video')?.readyState >= 2", timeout=30_000)
+    page.wait_for_function("() => document.querySelector('video')?.readyState >= 2", timeout=shelf.TAKEN_IN)
 
 
 def time_of(page: Page) -> float:
@@ -190,9 +190,9 @@ def test_where_it_was_left_and_how_loud_are_remembered(open_page: OpenPage, vide
     page.keyboard.press("5")
     stands_at(page, 20)
     page.reload()
+    expect(page.locator("[data-toasts]")).to_contain_text("Goes on at 0:20")
     is_loaded(page)
     stands_at(page, 20)
-    expect(page.locator("[data-toasts]")).to_contain_text("Goes on at 0:20")
     assert page.evaluate("document.querySelector('video').muted") is True
     assert page.evaluate("document.querySelector('video').volume") == pytest.approx(0.8)
     page.keyboard.press("Home")
@@ -423,7 +423,7 @@ def test_a_copy_for_stepping_is_made_on_demand(open_page: OpenPage, program: Pro
     page = watch(open_page, mine)
     page.get_by_role("button", name="More").click()
     page.get_by_role("menuitem", name="Make a copy for stepping").click()
-    expect(page.locator("[data-details]")).to_contain_text("for stepping", timeout=60_000)
+    expect(page.locator("[data-details]")).to_contain_text("for stepping", timeout=shelf.TAKEN_IN)
     page.locator("[data-act=qualities]").click()
     page.get_by_role("menuitemradio", name="For stepping").click()
     expect(page.locator("[data-quality]")).to_contain_text("For stepping")
@@ -465,7 +465,7 @@ def test_a_real_upload_becomes_playable_while_one_looks(
     mine = shelf.put(program, recordings[2].path, title="Just sent")
     page = open_page(f"/watch/{mine['id']}", quiet=False)
     is_loaded(page)
-    expect(page.locator("[data-status]")).to_have_text("Ready", timeout=60_000)
+    expect(page.locator("[data-status]")).to_have_text("Ready", timeout=shelf.TAKEN_IN)
     expect(page.get_by_role("navigation", name="Jump to a time").get_by_role("link")).to_have_count(10)
     shown = page.locator("[data-frame]")
     page.keyboard.press("5")
@@ -508,7 +508,10 @@ def test_what_failed_for_a_reason_that_may_be_over_is_tried_again(open_page: Ope
     expect(page.locator("[data-state]")).to_be_empty()
 
 
-def test_a_copy_that_was_not_begun_says_so_until_it_is(open_page: OpenPage, video: dict[str, Any]) -> None:
+def test_a_copy_that_was_not_begun_says_so_until_it_is(
+    open_page: OpenPage, backstage: Backstage, video: dict[str, Any]
+) -> None:
+    backstage.no_copies()
     page = watch(open_page, video, quiet=False)
     address = "**/renditions"
     page.route(address, lambda route: route.fulfill(status=503, json={"error": "Busy.", "type": "unavailable"}))
@@ -519,7 +522,7 @@ def test_a_copy_that_was_not_begun_says_so_until_it_is(open_page: OpenPage, vide
     page.unroute(address)
     note.get_by_role("button", name="Try again").click()
     expect(note).to_have_count(0)
-    expect(page.locator("[data-details]")).to_contain_text("for stepping", timeout=60_000)
+    expect(page.locator("[data-details]")).to_contain_text("for stepping", timeout=shelf.TAKEN_IN)
 
 
 def test_what_has_the_focus_keeps_it_while_the_work_goes_on(open_page: OpenPage, backstage: Backstage) -> None:
@@ -580,8 +583,11 @@ def test_anybody_watches_what_the_catalogue_shows(
     expect(page.get_by_role("button", name="Tag")).to_have_count(0)
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('video').currentTime > 0.3")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => document.querySelector('video').paused")
     page.get_by_role("button", name="More").click()
-    assert page.get_by_role("menuitem").all_inner_texts() == ["Copy the link to 0:00", "Download"]
+    words = f"Copy the link to 0:{int(time_of(page)):02d}"
+    assert page.get_by_role("menuitem").all_inner_texts() == [words, "Download"]
     with page.expect_download() as download:
         page.get_by_role("menuitem", name="Download").click()
     assert shelf.digest(download.value.path()) == shelf.digest(clip)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from jobs_app import leases
 from jobs_app.models import Job, JobStatus
-from jobs_app.running import keeper, run_lane
+from jobs_app.running import run_lane
 from jobs_app.services import poke, retry
 from media_app.catalog import handlers, receiving, services, taking_in
 from media_app.catalog.models import TRANSITIONS, Rendition, Video, VideoStatus
@@ -26,22 +27,13 @@ from tests.support.clips import render_clip
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper"), pytest.mark.full]
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds, H.264 and AAC."""
     return render_clip(tmp_path_factory.mktemp("clips") / "match.mp4", seconds=6.0)
-
-
-@pytest.fixture(autouse=True)
-def _keeper() -> Iterator[None]:
-    keeper.start()
-    yield
-    keeper.stop()
-    assert keeper.join(10)
-    keeper._stop.clear()
 
 
 @pytest.fixture
@@ -195,6 +187,38 @@ def test_what_an_attempt_made_and_did_not_keep_is_swept(take: Callable[..., Vide
     kept = video.renditions.get(kind="poster").key_of("image")
     assert services.sweep_renditions() == 1
     assert (default_storage.exists(lost), default_storage.exists(kept)) == (False, True)
+
+
+def test_what_an_attempt_was_about_to_keep_when_it_ended_is_swept_from_beside_what_it_kept(
+    take: Callable[..., Video], clip: Path
+) -> None:
+    video = take(clip)
+    services.sweep_renditions()  # what other tests have left
+    poster = video.renditions.get(kind="poster")
+    kept = poster.key_of("image")
+    lost = default_storage.save(poster.folder.replace("/poster/", "/dub/") + "dub.mp4", ContentFile(b"lost"))
+    assert services.sweep_renditions() == 1
+    assert (default_storage.exists(lost), default_storage.exists(kept)) == (False, True)
+
+
+def test_what_an_attempt_keeps_while_the_sweep_looks_around_stays(
+    take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = take(clip)
+    poster = video.renditions.get(kind="poster")
+    held = leases.held
+    video.renditions.exclude(pk=poster.pk).delete()
+    Rendition.objects.filter(pk=poster.pk).update(folder="renditions/elsewhere/")
+
+    def keeps_and_ends(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+        """Of an attempt that keeps its last and ends while its lease is looked for."""
+        found = held(tokens)
+        Rendition.objects.filter(pk=poster.pk).update(folder=poster.folder)
+        return found
+
+    monkeypatch.setattr(leases, "held", keeps_and_ends)
+    services.sweep_renditions()
+    assert default_storage.exists(poster.key_of("image"))
 
 
 class TestScanner:

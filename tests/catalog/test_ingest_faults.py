@@ -14,7 +14,7 @@ import pytest
 
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
-from jobs_app.running import JobContext, LeaseLost, keeper, run_lane
+from jobs_app.running import JobContext, LeaseLost, run_lane
 from media_app.catalog import handlers, receiving, services, taking_in
 from media_app.catalog.models import Video
 from media_app.store import files as store
@@ -22,17 +22,8 @@ from tests.support.factories import make_job
 from tests.support.s3 import Bucket
 from vodplatform.accounts.models import User
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper")]
 END_SECONDS = 20.0
-
-
-@pytest.fixture(autouse=True)
-def _keeper() -> Iterator[None]:
-    keeper.start()
-    yield
-    keeper.stop()
-    assert keeper.join(10)
-    keeper._stop.clear()
 
 
 @pytest.fixture

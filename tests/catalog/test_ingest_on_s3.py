@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs_app.running import keeper, run_lane
+from jobs_app.running import run_lane
 from media_app.catalog import receiving, services
 from media_app.catalog.models import Video
 from media_app.store import files as store
@@ -22,7 +21,7 @@ from tests.support.clips import render_clip
 from tests.support.s3 import Bucket
 from vodplatform.accounts.models import User
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper"), pytest.mark.full]
 MIB = 1024**2
 
 
@@ -34,15 +33,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with path.open("ab") as file:
         file.write(size.to_bytes(4, "big") + b"free" + b"\0" * (size - 8))
     return path
-
-
-@pytest.fixture(autouse=True)
-def _keeper() -> Iterator[None]:
-    keeper.start()
-    yield
-    keeper.stop()
-    assert keeper.join(10)
-    keeper._stop.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from jobs_app import services as jobs
 from jobs_app.models import Job
-from jobs_app.running import JobFailed, TransientFault, keeper, run_lane
+from jobs_app.running import JobFailed, TransientFault, run_lane
 from media_app.catalog import handlers, services, taking_in, upkeep
 from media_app.catalog.models import Place, Rendition, Video, VideoSource, VideoStatus
 from media_app.editorial import realtime, receiving
@@ -24,16 +24,7 @@ from tests.support.factories import make_video
 from tests.support.stored import put_bytes
 from vodplatform.accounts.models import User
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _keeper() -> Iterator[None]:
-    keeper.start()
-    yield
-    keeper.stop()
-    assert keeper.join(10)
-    keeper._stop.clear()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper")]
 
 
 @pytest.fixture(autouse=True)
@@ -239,7 +230,7 @@ def test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest(
     Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
     jobs.go_on(job.pk)
     with monkeypatch.context() as patched:
-        patched.setattr(taking_in, "_facts", broken)
+        patched.setattr(taking_in, "facts_of", broken)
         run_lane("ingest")
     now = again(first)
     assert now.job

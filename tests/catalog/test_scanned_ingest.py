@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +11,14 @@ import pytest
 
 from jobs_app import services as jobs
 from jobs_app.models import Job
-from jobs_app.running import keeper, run_lane
+from jobs_app.running import run_lane
 from jobs_app.services import poke
 from media_app.catalog import handlers, receiving
 from media_app.catalog.models import Video
 from tests.support.clamav import FILE_BYTES, FINDING, Clamd, infect
 from vodplatform.accounts.models import User
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _keeper() -> Iterator[None]:
-    keeper.start()
-    yield
-    keeper.stop()
-    assert keeper.join(10)
-    keeper._stop.clear()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper")]
 
 
 @pytest.fixture(autouse=True)

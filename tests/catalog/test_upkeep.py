@@ -305,6 +305,12 @@ class TestLeftovers:
         Job.objects.filter(pk=job.pk).update(lease_token=uuid.uuid4())
         assert keys(upkeep.leftovers()) == {key}
 
+    def test_what_stands_beside_a_rendition_that_is_kept_goes(self, owner: User, put: Any) -> None:
+        rendition = make_rendition(make_stored(owner, put))
+        put(rendition.key_of("image"))
+        left = put(rendition.folder.replace("/poster/", "/dub/") + "dub.mp4")
+        assert keys(upkeep.leftovers()) == {left}
+
     def test_a_database_that_knows_nothing_deletes_nothing(self, owner: User, put: Any) -> None:
         key = put("videos/x/a.mp4")
         with pytest.raises(upkeep.NotOurs):

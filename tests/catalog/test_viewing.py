@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import connections
 from django.db.models.functions import Now
 
 from media_app.catalog import viewing
 from media_app.catalog.models import Place, Video, VideoView
 from media_app.catalog.viewing import note_view, roll_up
 from tests.support.factories import make_video
+from tests.support.together import at_once
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -94,7 +93,7 @@ class TestRollingUp:
     def test_many_at_once_add_up(self, video: Video) -> None:
         for number in range(40):
             note_view(video.pk, f"viewer-{number}")
-        counted = at_once(roll_up, 4)
+        counted = at_once(*[roll_up] * 4)
         assert (sum(counted), views_of(video)) == (40, 40)
 
     def test_views_that_come_meanwhile_are_counted_once(self, video: Video) -> None:
@@ -106,26 +105,6 @@ class TestRollingUp:
                 total += roll_up()
             return total
 
-        counted = at_once(watch_and_count, 4)
+        counted = at_once(*[watch_and_count] * 4)
         assert sum(counted) + roll_up() == 40
         assert views_of(video) == 40
-
-
-def at_once(work: Callable[[], int], threads: int) -> list[int]:
-    """What ``work`` returns in so many threads that begin together."""
-    gate, found = threading.Barrier(threads), []
-
-    def run() -> None:
-        try:
-            gate.wait(10)
-            found.append(work())
-        finally:
-            connections.close_all()
-
-    running = [threading.Thread(target=run) for _ in range(threads)]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join(30)
-    assert len(found) == threads
-    return found

@@ -9,6 +9,8 @@ import pytest
 from vodplatform.demo.clips import refusal_pairs, render_pair, timer_pairs
 from vodplatform.settings.environment import PROJECT_ROOT
 
+pytestmark = pytest.mark.pure
+
 
 def align(*words: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "align", *words]

@@ -79,16 +79,6 @@ def test_doctor_survives_a_library_folder_that_cannot_be_asked(db, capsys, setti
     assert "have no file any more" not in output
 
 
-@pytest.fixture
-def media(settings, tmp_path):
-    """The store as a folder of its own."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {**settings.STORAGES["default"], "OPTIONS": {"location": str(tmp_path / "media")}},
-    }
-    return tmp_path / "media"
-
-
 def stored(media, name, age=2 * 3600):
     """A file in the store, last written to so many seconds ago."""
     path = media / name
@@ -190,7 +180,18 @@ def test_expire_ends_uploads_whose_time_is_over_and_sweeps_renditions(capsys, me
     live.refresh_from_db()
     assert (over.status, live.status) == ("expired", "initiated")
     assert (lost.exists(), kept.exists(), swept.exists()) == (False, True, False)
-    assert "1 uploads, 0 analyses, 1 files that nothing points at" in capsys.readouterr().out
+    assert "1 uploads, 0 analyses, 0 merges, 0 pro jobs, 1 files that nothing points at" in capsys.readouterr().out
+
+
+def test_expire_removes_the_folders_of_files_that_went(db, media):
+    folders = [media / "videos" / name for name in ("left", "fresh", "held")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    (folders[2] / "video.mp4").write_bytes(b"x")
+    for folder in (folders[0], folders[2]):
+        os.utime(folder, (time.time() - 7200,) * 2)
+    call_command("expire")
+    assert [folder.exists() for folder in folders] == [False, True, True]
 
 
 def test_expire_keeps_the_folder_of_a_job_that_runs_for_days(db, settings, tmp_path, capsys):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from sessions_app.comparison.models import ComparisonSession, OffsetChange
 from tests.support.api import BAD_BODIES, BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of, vod_of
 from tests.support.factories import make_key, make_session
+from tests.support.together import at_once
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -171,23 +170,14 @@ def test_another_users_session_is_not_found(other_api: Api, session: ComparisonS
 def test_twenty_writers_at_once_lose_nothing(owner: User) -> None:
     session = make_session(owner, durations=(600, 600))
     key = make_key(owner)
-    start = threading.Barrier(WRITERS)
-    answers: dict[float, Any] = {}
-
-    def writer(offset: float) -> None:
-        try:
-            start.wait()
-            answers[offset] = write(Api(key), session, offsets={"vod-2": offset}, source="manual")
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=writer, args=(float(number),)) for number in range(1, WRITERS + 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    shown = {offset: session_of(answer) for offset, answer in answers.items()}
-    assert len(shown) == WRITERS
+    offsets = [float(number) for number in range(1, WRITERS + 1)]
+    answers = at_once(
+        *(
+            lambda offset=offset: write(Api(key), session, offsets={"vod-2": offset}, source="manual")
+            for offset in offsets
+        )
+    )
+    shown = {offset: session_of(answer) for offset, answer in zip(offsets, answers, strict=True)}
     rows = list(OffsetChange.objects.order_by("id"))
     assert {row.new_offset for row in rows} == set(shown)
     # Each change starts from what the one before it left: nobody overwrote what they had not seen.

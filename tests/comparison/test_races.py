@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-
 import pytest
-from django.db import connection
 
 from jobs_app.models import Job
 from sessions_app.comparison.models import Alignment, ComparisonSession
 from tests.support.api import BASE, Api
 from tests.support.factories import make_key, make_session, make_user
+from tests.support.together import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROUNDS = 6
-
-
-def at_once(*calls: Callable[[], int]) -> list[int]:
-    """Run the calls in threads that start together; their statuses."""
-    gate = threading.Barrier(len(calls))
-    statuses = [0] * len(calls)
-
-    def run(number: int) -> None:
-        try:
-            gate.wait(10)
-            statuses[number] = calls[number]()
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return statuses
 
 
 def test_deleting_a_session_while_others_align_and_move_it_leaves_nothing_behind() -> None:

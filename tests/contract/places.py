@@ -21,7 +21,17 @@ from media_app.uploads.models import Upload, UploadFront
 from sessions_app.analysis.models import AnalysisSession
 from tests.support.api import BASE, Api
 from tests.support.catalogue import make_catalogue_video
-from tests.support.factories import make_alignment, make_analysis, make_job, make_key, make_session, make_video
+from tests.support.factories import (
+    make_alignment,
+    make_analysis,
+    make_challenge,
+    make_job,
+    make_key,
+    make_merge,
+    make_pro_job,
+    make_session,
+    make_video,
+)
 from vodplatform.accounts import jwt
 from vodplatform.accounts.models import ApiToken, User
 
@@ -46,10 +56,20 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("post", "/api/v1/videos"): {"title": "New"},
     ("put", "/{video_id}"): {"title": "Changed"},
     ("post", "/reports"): {"reason": "spam"},
+    ("post", "/upload-for-merge/initiate"): {
+        "video_count": 2,
+        "video_filenames": ["a.mp4", "b.mp4"],
+        "video_file_sizes": [10, 10],
+        "video_durations": [1.0, 2.0],
+        "video_mime_types": ["video/mp4", "video/mp4"],
+    },
+    ("patch", "/{challenge_id}"): {"title": "Changed"},
+    ("post", "/guesses"): {"statement_index": 0},
 }
 # Of these nobody is the owner: tests/editorial/test_roles.py has who may do what.
 CATALOGUE = "/api/v1/videos"
 ANALYSIS = "/api/v1/video"
+CHALLENGES = "/api/v1/challenges"
 
 
 def operations() -> list[tuple[str, str]]:
@@ -94,6 +114,8 @@ def places(path: str, owner: User) -> dict[str, str]:
     elif "session_id" in names:
         session = make_session(owner)
         found = {"session_id": session.session_id, "vod_id": "vod-1", "job_id": make_alignment(session).job_id}
+    elif "/sync/pro-job/" in path:
+        found = {"job_id": make_pro_job(owner, status="completed").pk}
     elif "job_id" in names:
         status = next((status for end, status in JOB_STATES.items() if path.endswith(end)), "completed")
         found = {"job_id": make_job(owner, status, kind="test.steps", lane="test").pk}
@@ -104,6 +126,13 @@ def places(path: str, owner: User) -> dict[str, str]:
         found = {"video_id": stored_video(owner).pk}
     elif "upload_id" in names:
         found = {"upload_id": chunked_upload(owner, is_whole=path.endswith("/complete")).pk}
+    elif "merge_id" in names:
+        states = {"/cancel": "queued", "/retry": "failed"}
+        status = next((status for end, status in states.items() if path.endswith(end)), "completed")
+        found = {"merge_id": make_merge(owner, count=2, status=status).pk}
+    elif "challenge_id" in names:
+        merge = make_merge(owner, count=2, status="completed")
+        found = {"challenge_id": make_challenge(owner, merge=merge).pk}
     elif "token_id" in names:
         found = {"token_id": ApiToken.issue(owner, name="another")[0].pk}
     assert set(names) <= set(found), f"teach this what {names} of {path} are"
@@ -150,6 +179,10 @@ def body(method: str, path: str, owner: User) -> dict[str, Any] | None:
     """What the owner may send there."""
     if method not in ("post", "put", "patch"):
         return None
+    if (method, path) == ("post", CHALLENGES):
+        clips = make_merge(owner, count=2, status="completed").clips.order_by("index")
+        statements = [{"media_file_id": str(clip.pk)} for clip in clips]
+        return {"title": "New", "statements": statements, "lie_statement_index": 1}
     if (method, path) == ("post", BASE):
         videos = [str(stored_video(owner).pk) for _ in range(2)]
         return {"vods": [{"vod_id": f"vod-{number}", "video_id": pk} for number, pk in enumerate(videos)]}

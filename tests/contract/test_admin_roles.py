@@ -21,9 +21,19 @@ from django.urls import reverse
 from media_app.editorial.models import CatalogueVideo, VideoReport
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
+from sessions_app.merging.models import Challenge, ChallengeReport
 from tests.contract.places import browser, page_of
 from tests.support.catalogue import make_catalogue_video
-from tests.support.factories import make_analysis, make_job, make_session, make_user, make_video
+from tests.support.factories import (
+    make_analysis,
+    make_challenge,
+    make_job,
+    make_merge,
+    make_pro_job,
+    make_session,
+    make_user,
+    make_video,
+)
 from vodplatform.accounts import services
 from vodplatform.accounts.models import ApiToken, Subscription, User
 from vodplatform.base import audit
@@ -47,6 +57,14 @@ def reported(owner: User) -> VideoReport:
     return VideoReport.objects.create(video=video, reporter=owner, reason="spam", text=MARK)
 
 
+def published(owner: User) -> Challenge:
+    return make_challenge(owner, title=MARK, is_published=True)
+
+
+def against(owner: User) -> ChallengeReport:
+    return ChallengeReport.objects.create(challenge=published(owner), reporter=owner, reason=MARK)
+
+
 # A row of each model, of an owner whose name has the mark; and what admins may do besides looking.
 MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     "analysis.analysissession": (lambda owner: make_analysis(owner, name=MARK), set()),
@@ -62,6 +80,10 @@ MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
         {"change"},
     ),
     "editorial.videoreport": (reported, {"change"}),
+    "merging.challenge": (published, {"change"}),
+    "merging.challengereport": (against, {"change"}),
+    "merging.mergesession": (lambda owner: make_merge(owner, title=MARK), set()),
+    "prosync.projob": (lambda owner: make_pro_job(owner, name=MARK), set()),
     "jobs.job": (lambda owner: make_job(owner, message=MARK), set()),
     "uploads.upload": (begun, set()),
 }
@@ -73,7 +95,7 @@ PAGES = {
 
 
 # What moderators are there for.
-THEIRS = {"editorial.cataloguevideo", "editorial.videoreport"}
+THEIRS = {"editorial.cataloguevideo", "editorial.videoreport", "merging.challenge", "merging.challengereport"}
 
 
 def test_moderators_have_these_permissions_and_no_others() -> None:

@@ -16,7 +16,16 @@ from jobs_app.models import JobStatus
 from media_app.catalog.models import Place, Video
 from media_app.editorial import urls as editorial
 from tests.contract.places import browser, operations, page_of
-from tests.support.factories import make_analysis, make_job, make_session, make_user, make_video
+from tests.support.factories import (
+    make_analysis,
+    make_challenge,
+    make_job,
+    make_merge,
+    make_pro_job,
+    make_session,
+    make_user,
+    make_video,
+)
 from vodplatform.accounts import services
 from vodplatform.accounts.models import ApiToken, User
 
@@ -43,6 +52,10 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "catalogue/<uuid:video_id>/edit": (MODERATED, ["?part=history", "?part=history&shown=100"]),
     "analysis": (SIGNED_IN, []),
     "analysis/<uuid:session_id>": (OBJECT, []),
+    "challenges": (SIGNED_IN, []),
+    "challenges/new": (SIGNED_IN, ["?merge={merge_id}"]),
+    "challenges/<uuid:challenge_id>": (OBJECT, []),
+    "pro": (SIGNED_IN, ["?job={pro_id}"]),
     "compare": (SIGNED_IN, ["?new", "?page=2"]),
     "compare/<str:session_id>": (OBJECT, ["?setup"]),
     # These have tests of their own: byte doors in test_door_roles.py, the admin in test_admin_roles.py.
@@ -101,6 +114,9 @@ def ids() -> dict[str, str]:
         "job_id": str(jobs[0].pk),
         "video_id": str(videos[0].pk),
         "hidden_id": str(hidden.pk),
+        "merge_id": str(make_merge(owner, title="zebra merged").pk),
+        "challenge_id": str(make_challenge(owner, title="zebra challenge", texts=["zebra"]).pk),
+        "pro_id": str(make_pro_job(owner, name="zebra talk").pk),
         "analysis_id": str(make_analysis(owner, name="zebra analysed").pk),
     }
 

@@ -19,6 +19,7 @@ from uuid import UUID
 import hypothesis
 import pytest
 import schemathesis
+from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.wsgi import get_wsgi_application
@@ -28,18 +29,23 @@ from drf_spectacular.generators import SchemaGenerator
 from schemathesis import Case, CheckContext, Response
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from jobs_app.kinds import registry
 from media_app.catalog.models import VideoSource
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
 from sessions_app.comparison.models import Alignment, OffsetSource
+from sessions_app.merging.models import MergeSession
 from tests.contract.places import is_of_analysis, is_of_catalogue
 from tests.support.api import BASE
 from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import (
     PASSWORD,
     make_analysis,
+    make_challenge,
     make_job,
     make_key,
+    make_merge,
+    make_pro_job,
     make_session,
     make_user,
     make_video,
@@ -70,23 +76,31 @@ CATALOGUE = {UUID(int=number): fields for number, fields in enumerate(
     start=300,
 )}  # fmt: skip
 MY_ANALYSIS, RUNNING_ANALYSIS, THEIR_ANALYSIS = (UUID(int=number) for number in range(400, 403))
+# Merges: waiting for clips, at work, failed for a passing reason, completed; challenges: a draft, one of somebody's.
+CLIPS_COMING, MERGING, NOT_MERGED, MERGED, SPARE, THEIR_MERGE = (UUID(int=number) for number in range(500, 506))
+MY_CHALLENGE, THEIR_CHALLENGE = UUID(int=510), UUID(int=511)
+MY_PRO, THEIR_PRO = UUID(int=600), UUID(int=601)
 PLACES: dict[str, list[object]] = {
+    "merge_id": [CLIPS_COMING, MERGING, NOT_MERGED, MERGED, THEIR_MERGE, UNKNOWN],
+    "challenge_id": [MY_CHALLENGE, THEIR_CHALLENGE, UNKNOWN],
     "session_id": [MINE, THEIRS, NOBODYS],
     "vod_id": ["vod-1", "vod-9"],
-    "job_id": [*JOBS, ALIGNMENT, THEIR_JOB, UNKNOWN],
+    "job_id": [*JOBS, ALIGNMENT, THEIR_JOB, MY_PRO, THEIR_PRO, UNKNOWN],
     "token_id": [MY_TOKEN, THEIR_TOKEN, UNKNOWN],
     "video_id": [MY_VIDEO, THEIR_VIDEO, UNKNOWN],
     "upload_id": [BEGUN, WHOLE, GIVEN_UP, THEIR_UPLOAD, UNKNOWN],
 }
 # Its file comes by the door before Django, which is not there behind WSGI: tests/uploads/test_multipart.py.
-BY_A_DOOR = ["library_upload", "videos_file", "analysis_upload", "analyze_highlights", "analyze_workout"]
+BY_A_DOOR = [
+    "library_upload", "videos_file", "analysis_upload", "analyze_highlights", "analyze_workout", "pro_sync_process",
+]  # fmt: skip
 # Answers no JSON: tests/analysis/test_sessions.py.
 TABLES = ["analysis_table"]
 VODS = ["vod-1", "vod-2", "vod-9"]
 # The header that an answer of this status must have.
 NEEDED = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
 # Reads real video in a child for seconds, or wants the bytes that belong under a number: their own tests do that.
-NEVER_DONE = ["/timer-preview]", "/chunk]"]
+NEVER_DONE = ["/timer-preview]", "/chunk]", "/webhooks/syncso]"]
 
 # A request that fits the document is refused with `invalid` for these fields alone: what they must not be is more
 # than a schema can say.
@@ -110,6 +124,28 @@ MEANT = {
         "chunk_size": "not more than a hundred thousand of them",
         "purpose": "one that is registered",
     },
+    "merges_initiate": {
+        **dict.fromkeys(
+            ["video_filenames", "video_file_sizes", "video_durations", "video_mime_types"], "one for each video"
+        ),
+        "media_file_ids": "clips of one's own, one for each video",
+        "chunk_size": "not smaller than 64 KiB",
+        "challenge_title": "no control characters",
+    },
+    "challenges_make": {
+        "title": "no control characters",
+        "statements": "all clips of a merge",
+        "lie_statement_index": "one of them",
+        "merged_video_metadata": "that of the merge",
+        "is_merged_video": "true",
+    },
+    "challenges_edit": {
+        "title": "no control characters",
+        "texts": "one for each",
+        "lie_statement_index": "one of them",
+    },
+    "challenges_guess": {"statement_index": "one that there is"},
+    "challenges_report": {"reason": "no control characters"},
     "videos_create": {"title": "one line", "tags": "at most 50, short", "category": "one line"},
     "videos_change": CHANGED,
     "videos_patch": CHANGED,
@@ -193,9 +229,29 @@ def loaded() -> Any:
 schema = loaded()
 
 
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, dict[str, str]]]:
+    """What each role signs in with; with it come the rows named above, made once: every test rolls back to them."""
+    with django_db_blocker.unblock(), transaction.atomic(), pytest.MonkeyPatch.context() as patch:
+        # The kind of the fixture steps_kind, which a test has, and this has not.
+        patch.setattr(django_settings, "JOB_KINDS", [*django_settings.JOB_KINDS, "tests.jobs.kinds.STEPS"])
+        patch.setattr(django_settings, "JOB_LANES", {**django_settings.JOB_LANES, "test": 2})
+        registry.cache_clear()
+        found = make_world()
+        patch.undo()
+        registry.cache_clear()
+        yield found
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def headers(one_connection: None, steps_kind: None) -> dict[str, dict[str, str]]:
-    """What each role signs in with; with it come the rows named above."""
+def headers(world: dict[str, dict[str, str]], one_connection: None, steps_kind: None) -> dict[str, dict[str, str]]:
+    """The same, in a test."""
+    return world
+
+
+def make_world() -> dict[str, dict[str, str]]:
+    """Make the rows."""
     mine, theirs, admin = make_user("mine"), make_user("theirs"), make_user("root", role=Role.ADMIN)
     session = make_session(mine, session_id=MINE)
     make_session(theirs, session_id=THEIRS)
@@ -223,6 +279,15 @@ def headers(one_connection: None, steps_kind: None) -> dict[str, dict[str, str]]
     make_analysis(mine, pk=MY_ANALYSIS, status="completed")
     make_analysis(mine, pk=RUNNING_ANALYSIS)
     make_analysis(theirs, pk=THEIR_ANALYSIS)
+    make_pro_job(mine, pk=MY_PRO, status="completed")
+    make_pro_job(theirs, pk=THEIR_PRO)
+    make_merge(mine, pk=CLIPS_COMING)
+    make_merge(mine, pk=MERGING, status="processing", started_at=Now())
+    make_merge(mine, pk=NOT_MERGED, status="failed", error={"type": "disk_full", "message": "Full."})
+    make_merge(mine, pk=SPARE, status="completed")
+    for owner, merge_id, challenge_id in ((mine, MERGED, MY_CHALLENGE), (theirs, THEIR_MERGE, THEIR_CHALLENGE)):
+        merge = make_merge(owner, pk=merge_id, status="completed")
+        make_challenge(owner, merge=merge, pk=challenge_id, is_published=owner is theirs)
     keys = {"user": make_key(mine), "admin": make_key(admin)}
     return {"anonymous": {}, **{role: {"Authorization": f"Token {key}"} for role, key in keys.items()}}
 
@@ -286,6 +351,25 @@ def check(case: Case, response: Response, sent: dict[str, Any], recorder: Any = 
     )  # fmt: skip
 
 
+def fill_in(case: Case) -> None:
+    """Give a call what the document cannot tell how to make up."""
+    name = case.operation.definition.raw["operationId"]
+    if name == "auth_jwt_refresh":
+        case.body["refresh"] = jwt.issue(User.objects.get(username="mine"), ["read"]).refresh
+    elif name == "merges_initiate" and case.media_type == "application/json":
+        case.body = {
+            "video_count": 2, "video_filenames": ["a.mp4", "b.mp4"], "video_file_sizes": [10, 20],
+            "video_durations": [1.5, 2], "video_mime_types": ["video/mp4", "video/webm"],
+        }  # fmt: skip
+    elif name == "challenges_make":
+        clips = MergeSession.objects.get(pk=SPARE).clips.order_by("index")
+        statements = [{"media_file_id": str(clip.pk), "text": "So it was."} for clip in clips]
+        case.body = {"title": "Three things", "statements": statements, "lie_statement_index": 2}
+    elif name == "challenges_edit":
+        case.path_parameters = {"challenge_id": str(MY_CHALLENGE)}
+        case.body = {"title": "Others", "texts": ["a", "b", "c"], "lie_statement_index": 0}
+
+
 @pytest.mark.parametrize("role", ROLES)
 @schema.parametrize()
 @hypothesis.settings(suppress_health_check=list(hypothesis.HealthCheck))
@@ -293,9 +377,8 @@ def test_every_operation(case: Case, role: str, headers: dict[str, dict[str, str
     sent = {"headers": headers[role]}
     with undone():
         is_valid = case.meta is not None and case.meta.generation.mode.is_positive
-        if case.operation.path.endswith("/jwt/refresh") and is_valid and not answered & {200}:
-            # What the document cannot tell how to make up.
-            case.body["refresh"] = jwt.issue(User.objects.get(username="mine"), ["read"]).refresh
+        if is_valid and not answered & {200, 201}:
+            fill_in(case)
         response = case.call(**sent)
         if response.request.method == case.operation.method.upper():
             answered.add(response.status_code)

@@ -35,13 +35,6 @@ CALLS: dict[str, tuple[Callable[[str, Headers], Answer], int]] = {
 
 
 @pytest.fixture
-def media(settings: object, tmp_path: object) -> None:
-    """The store of this test."""
-    storage = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path)}}
-    settings.STORAGES = {**settings.STORAGES, "default": storage}  # type: ignore[attr-defined]
-
-
-@pytest.fixture
 def people(owner: User, other: User, moderator: User, admin_person: User) -> dict[str, User]:
     return {"owner": owner, "other": other, "moderator": moderator, "admin": admin_person}
 

@@ -14,6 +14,8 @@ import pytest
 from tests.support.clips import render_clip
 from tests.support.program import Program, wait_for
 
+pytestmark = pytest.mark.once
+
 BASE = "/api/v1/video"
 ENDS_SECONDS = 120
 

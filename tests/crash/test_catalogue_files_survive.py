@@ -38,7 +38,7 @@ def test_a_file_that_was_answered_is_taken_in_whatever_happens_to_the_worker(pro
     with moderator(program) as client:
         video = client.post("/api/v1/videos", json={"title": "Grand final"}).json()["id"]
         # Nobody takes it in before it is killed.
-        worker.suspend()
+        place.stop_between_writes(worker)
         body = send(client, video, first)
         worker.kill()
         assert taken_in(program, video) == sha256_of(first)

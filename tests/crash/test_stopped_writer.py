@@ -51,7 +51,7 @@ def test_what_a_stopped_writer_still_holds_goes_nowhere(program: Program, second
     line = stalled(first, upload, 0, content[: 20 * MIB], SIZE)
     try:
         wait_for(lambda: offset_of(program.place) >= 16 * MIB, 20, "what has come to be durable")
-        web.suspend()
+        program.place.stop_between_writes(web)
         # These wait in the system for the process to wake up.
         line.settimeout(0.5)
         with pytest.raises(TimeoutError):

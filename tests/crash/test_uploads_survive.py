@@ -117,7 +117,7 @@ class Tuspy(Client):
     def send(self, program: Program, address: str, source: Path) -> str:
         client = TusClient(address + TUS, headers={"Authorization": f"Token {program.place.key}"})
         uploader = client.uploader(
-            str(source), chunk_size=CHUNK, metadata={"filename": source.name}, retries=200, retry_delay=0.2
+            str(source), chunk_size=CHUNK, metadata={"filename": source.name}, retries=200, retry_delay=1.0
         )
         uploader.upload()
         return str(uploader.request.response_headers["x-resource-id"])

@@ -10,6 +10,8 @@ from django.test import override_settings
 
 from jobs_app.broker import make_broker
 
+pytestmark = pytest.mark.pure
+
 DRAMATIQ_ASKS = 1000  # milliseconds between looks at an idle queue, by its default
 
 
@@ -25,3 +27,8 @@ def redis_broker() -> Iterator[dramatiq.Broker]:
 def test_an_idle_queue_is_looked_at_every_twenty_milliseconds(redis_broker: dramatiq.Broker) -> None:
     consumer = redis_broker.consume("wake", prefetch=8, timeout=DRAMATIQ_ASKS)
     assert consumer.timeout == 20
+
+
+def test_the_queue_of_delayed_messages_which_stays_empty_is_looked_at_less_often(redis_broker: dramatiq.Broker) -> None:
+    consumer = redis_broker.consume("wake.DQ", prefetch=8, timeout=DRAMATIQ_ASKS)
+    assert consumer.timeout == 250

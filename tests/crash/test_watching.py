@@ -28,7 +28,7 @@ def watched(place: Place, new_program: Callable[..., Program]) -> Iterator[Progr
 def scrape(program: Program) -> dict[str, float]:
     """Samples by name and label values."""
     request = urllib.request.Request(program.address + "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-    with urllib.request.urlopen(request, timeout=10) as response:
+    with urllib.request.urlopen(request, timeout=60) as response:
         text = response.read().decode()
     return {
         " ".join([s.name, *s.labels.values()]): s.value

@@ -9,6 +9,8 @@ import pytest
 from tests.crash.test_up import one_sentence
 from tests.support.program import manage
 
+pytestmark = pytest.mark.pure
+
 
 @pytest.mark.parametrize(
     ("name", "value"),

@@ -133,7 +133,7 @@ class TestElsewhere:
         bucket.client().put_object(Bucket=bucket.name, Key=video.location, Body=b"bytes")
         body = ask(api, video, "?expires_in=600")
         assert (body["delivery_type"], body["global_delivery"]) == ("s3_signed", False)
-        assert parse_qs(urlsplit(body["streaming_url"]).query)["X-Amz-Expires"] == ["600"]
+        assert 590 <= int(parse_qs(urlsplit(body["streaming_url"]).query)["X-Amz-Expires"][0]) <= 600
         assert s3.get(body["streaming_url"], {"Range": "bytes=1-2"})[::2] == (206, b"yt")
         assert abs(seconds_left(body) - 600) < 5
 

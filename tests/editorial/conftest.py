@@ -1,14 +1,11 @@
-"""What the tests of the catalogue's files share: a store of the test's own, moderators' keys, real small videos."""
+"""What the tests of the catalogue's files share: moderators' keys, real small videos."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from jobs_app.running import keeper
 from media_app.catalog.models import Video
 from media_app.editorial import services
 from tests.support.factories import make_key
@@ -37,17 +34,6 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def media(settings: Any, tmp_path: Path) -> Path:
-    """The store of this test, a folder of its own."""
-    place = tmp_path / "media"
-    place.mkdir()
-    storage = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(place)}}
-    settings.STORAGES = {**settings.STORAGES, "default": storage}
-    settings.MEDIA_ROOT = place
-    return place
-
-
-@pytest.fixture
 def moderator_key(moderator: User) -> str:
     return make_key(moderator)
 
@@ -61,13 +47,3 @@ def admin_key(admin_person: User) -> str:
 def bare(moderator: User) -> Video:
     """A catalogue video without a file, as POST /videos makes it."""
     return services.create(moderator, {"title": "To come"})
-
-
-@pytest.fixture
-def work() -> Iterator[None]:
-    """Jobs can be run in this process."""
-    keeper.start()
-    yield
-    keeper.stop()
-    assert keeper.join(10)
-    keeper._stop.clear()

@@ -24,7 +24,7 @@ from tests.support.sockets import ask as ask_rows
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "work")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "lease_keeper")]
 
 
 @pytest.fixture(autouse=True)

@@ -273,7 +273,7 @@ class TestRefused:
         )
 
 
-@pytest.mark.usefixtures("work", "no_pictures")
+@pytest.mark.usefixtures("lease_keeper", "no_pictures")
 class TestReplaced:
     """With real ingest; what becomes of the former file's renditions is tests/catalog's."""
 
@@ -364,7 +364,7 @@ class TestTus:
         }  # fmt: skip
         return await ask("POST", "/api/v1/uploads/tus/", headers, content, key=key)
 
-    @pytest.mark.usefixtures("work", "no_pictures")
+    @pytest.mark.usefixtures("lease_keeper", "no_pictures")
     async def test_the_whole_becomes_the_videos_file(
         self, moderator_key: str, bare: Video, clips: Path, media: Path
     ) -> None:
@@ -408,7 +408,7 @@ class TestTus:
         assert "purpose" in answer.refused(400, "invalid")["errors"]
 
 
-@pytest.mark.usefixtures("work", "no_pictures")
+@pytest.mark.usefixtures("lease_keeper", "no_pictures")
 class TestScanned:
     """With the real clamd."""
 

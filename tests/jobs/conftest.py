@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from jobs_app.kinds import registry
-from jobs_app.running import keeper
 from tests.jobs import kinds as test_kinds
+from tests.support.engine import keeping
 
 
 @pytest.fixture
@@ -31,8 +31,5 @@ def running_keeper(settings: Any) -> Iterator[None]:
     settings.JOB_CONTROL_SECONDS = 0.05
     settings.JOB_RENEW_SECONDS = 0.1
     settings.JOB_SWEEP_SECONDS = 0.1
-    keeper.start()
-    yield
-    keeper.stop()
-    assert keeper.join(10)
-    keeper._stop.clear()
+    with keeping():
+        yield

@@ -27,12 +27,12 @@ from vodplatform.base.storage import StoreFull, StoreUnavailable
 from vodplatform.management.commands import expire
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
-PATIENCE = 0.25  # seconds that the impatient store waits
+PATIENCE = 3.0  # seconds that the impatient store waits
 
 
 @pytest.fixture
 def bucket(s3: Bucket, settings: Any) -> Bucket:
-    """The storage, which waits a quarter of a second where the settings' own waits ten."""
+    """The storage, which waits three seconds where the settings' own waits ten, and asks once."""
     storage = storage_of(
         s3.environment, connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1}
     )

@@ -18,7 +18,7 @@ let resource = null;
 const upload = new Upload(fs.createReadStream(file), {
   endpoint,
   chunkSize: Number(chunkBytes),
-  retryDelays: Array(120).fill(250),
+  retryDelays: Array(600).fill(250),
   headers: { Authorization: `Token ${process.env.TOKEN}` },
   metadata: { filename: path.basename(file), filetype: "video/mp4" },
   onAfterResponse: (request, response) => {

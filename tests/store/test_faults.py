@@ -17,14 +17,14 @@ from tests.support.s3 import Bucket, storage_of
 KEY = "videos/5f0c/match.mp4"
 CONTENT = b"0123456789" * 100
 # One attempt of the impatient store, and what two of them with their pauses may take; seconds.
-ATTEMPT_SECONDS = 0.25
+ATTEMPT_SECONDS = 0.5
 LONGEST_SECONDS = 15.0
 MIB = 1024**2
 
 
 @pytest.fixture
 def bucket(s3: Bucket, settings: Any) -> Bucket:
-    """A bucket with one file; the store that it is waits a quarter of a second where the settings' own waits ten."""
+    """A bucket with one file; the store that it is waits half a second where the settings' own waits ten."""
     storage = storage_of(s3.environment, connect_timeout=ATTEMPT_SECONDS, read_timeout=ATTEMPT_SECONDS)
     settings.STORAGES = {**settings.STORAGES, "default": storage}
     s3.client().put_object(Bucket=s3.name, Key=KEY, Body=CONTENT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import uuid
 from collections.abc import Sequence
@@ -17,10 +18,16 @@ from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from media_app.catalog.models import Place, Rendition, Video, VideoSource, VideoStatus
+from media_app.uploads import services as uploads
+from media_app.uploads.models import Upload, UploadFront, UploadStatus
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.analysis.params import check
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetSource
 from sessions_app.comparison.services import ALIGN_KIND
+from sessions_app.merging import challenges
+from sessions_app.merging import services as merging
+from sessions_app.merging.models import Challenge, MergeClip, MergeSession
+from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import ApiToken, Role, Subscription, User
 
 PASSWORD = "correct horse battery staple"
@@ -169,11 +176,112 @@ def make_analysis(
         )  # fmt: skip
     session.video, session.job = video, row
     session.save()
-    if job:
-        values = {"admitted": job.get("status") in (JobStatus.QUEUED, JobStatus.PROCESSING, None), **job}
-        if job.get("status") == JobStatus.PROCESSING:
-            values |= {"lease_token": uuid.uuid4(), "lease_until": Now() + timedelta(seconds=60)}
-        if job.get("status") == JobStatus.WAITING:
-            values["run_at"] = Now() + timedelta(seconds=60)
-        Job.objects.filter(pk=row.pk).update(**values)
+    _put(row, job)
     return AnalysisSession.objects.with_state().get(pk=session.pk)
+
+
+def _put(row: Job, columns: dict[str, Any]) -> None:
+    """Give a queued job these columns, and those that go with its status."""
+    if not columns:
+        return
+    status = columns.get("status")
+    values = {"admitted": status in (JobStatus.QUEUED, JobStatus.PROCESSING, None), **columns}
+    if status == JobStatus.PROCESSING:
+        values |= {"lease_token": uuid.uuid4(), "lease_until": Now() + timedelta(seconds=60)}
+    if status == JobStatus.WAITING:
+        values["run_at"] = Now() + timedelta(seconds=60)
+    Job.objects.filter(pk=row.pk).update(**values)
+
+
+def make_pro_job(
+    owner: User, *, segments: Sequence[dict[str, Any]] = (), name: str = "talk", pk: uuid.UUID | None = None,
+    engine: str = "local", **job: Any,
+) -> ProJob:  # fmt: skip
+    """A pro job of a video and a sound of some bytes, with columns of its ``job``; a completed one has a result."""
+    told = [dict(one) for one in segments] or [
+        {"startTime": 1.0, "endTime": 2.0, "audioInput": {"refId": "audio-1"}, "status": job.get("status", "queued")}
+    ]
+    row = jobs.enqueue("prosync", owner, {"upload_id": str(uuid.uuid4())}, job_id=pk, segments=told)
+    video_id = uuid.uuid4()
+    key = default_storage.save(f"videos/{video_id}/whole.mp4", ContentFile(b"bytes"))
+    video = make_video(
+        owner, pk=video_id, title=name, location=key, source=VideoSource.STORED, place=Place.SESSION, job=row,
+        status=VideoStatus.READY, file_size=5, duration=20.0,
+    )  # fmt: skip
+    made = [("sound", "0", f"sounds/{video_id}/0/", "audio", "sound.wav", "audio/wav")]
+    if job.get("status") == JobStatus.COMPLETED:
+        made.append(("dub", "", f"renditions/{video_id}/{uuid.uuid4().hex}/dub/", "video", "dub.mp4", "video/mp4"))
+    for kind, number, folder, role, filename, mime_type in made:
+        default_storage.save(f"{folder}{filename}", ContentFile(b"bytes"))
+        Rendition.objects.create(
+            video=video, kind=kind, name=number, folder=folder, files={role: filename}, mime_type=mime_type, size=5
+        )
+    pro = ProJob.objects.create(
+        pk=row.pk, owner=owner, job=row, name=name, video=video, engine=engine,
+        sounds=[{"ref": "audio-1", "filename": "line.wav", "seconds": 1.0, "peaks": [0.5]}],
+        options={"sync_mode": "cut_off", "model": None, "remove_text": None},
+        outcome={"engine": engine, "segments": [{}]} if job.get("status") == JobStatus.COMPLETED else None,
+    )  # fmt: skip
+    _put(row, job)
+    return ProJob.objects.with_state().get(pk=pro.pk)
+
+
+def make_merge(
+    owner: User, *, count: int = 3, title: str = "Three things", content: bytes = b"", pk: uuid.UUID | None = None,
+    **job: Any,
+) -> MergeSession:  # fmt: skip
+    """A merge whose clips have yet to come; with columns of its ``job`` one whose clips are there.
+
+    content: of the merged video of a completed one, some bytes where there is none.
+    """
+    expires_at = Now() + timedelta(hours=24)
+    session = MergeSession.objects.create(pk=pk or uuid.uuid4(), owner=owner, title=title, expires_at=expires_at)
+    for index in range(count):
+        upload = uploads.begin(
+            owner, front=UploadFront.CHUNKS, purpose="clip", filename=f"statement{index + 1}.mp4", size=10,
+            metadata={}, chunk_size=65_536,
+        )  # fmt: skip
+        MergeClip.objects.create(
+            pk=upload.pk, session=session, index=index, upload=upload, filename=upload.filename, size=10, duration=2.0
+        )
+    if not job:
+        return MergeSession.objects.with_state().get(pk=session.pk)
+    for clip in session.clips.all():
+        key = default_storage.save(f"uploads/{clip.pk}/0", ContentFile(b"some bytes"))
+        digest = hashlib.sha256(b"some bytes").hexdigest()
+        uploads.store_chunk_row(Upload.objects.get(pk=clip.pk), 0, 10, digest, key)
+        Upload.objects.filter(pk=clip.pk).update(status=UploadStatus.COMPLETED, completed_at=Now())
+    row = jobs.enqueue("merge", owner, {"merge_session_id": str(session.pk)})
+    MergeSession.objects.filter(pk=session.pk).update(job=row)
+    if job.get("status") == JobStatus.COMPLETED:
+        content = content or bytes(20 * count)
+        key = default_storage.save(f"videos/{session.pk}/merged.mp4", ContentFile(content))
+        video = make_video(
+            owner, pk=session.pk, title=title, location=key, source=VideoSource.STORED, place=Place.SESSION,
+            status=VideoStatus.READY, file_size=len(content), duration=2.0 * count,
+        )  # fmt: skip
+        segments = [{"start": 2.0 * number, "end": 2.0 * number + 2} for number in range(count)]
+        merging.note_completed(
+            session.pk, video=video, segments=segments, compression_applied=False, took_seconds=1.0,
+            source_seconds=2.0 * count,
+        )  # fmt: skip
+    _put(row, job)
+    return MergeSession.objects.with_state().get(pk=session.pk)
+
+
+def make_challenge(
+    owner: User, *, merge: MergeSession | None = None, title: str = "Three things", texts: Sequence[str] = (),
+    lie: int = 1, is_published: bool = False, **fields: Any,
+) -> Challenge:  # fmt: skip
+    """A challenge of a completed merge: a draft, or one that everybody may play."""
+    merge = merge or make_merge(owner, title=title, status=JobStatus.COMPLETED)
+    clips = list(merge.clips.order_by("index"))
+    words = [*texts, *([""] * len(clips))]
+    statements = [{"media_file_id": str(clip.pk), "text": words[number]} for number, clip in enumerate(clips)]
+    challenge = Challenge.objects.create(
+        owner=owner, merge=merge, title=title, statements=statements, lie_index=lie, **fields
+    )
+    if is_published:
+        challenges.publish(challenge)
+    challenge.refresh_from_db()
+    return challenge

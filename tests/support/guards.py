@@ -38,6 +38,107 @@ class Guard:
 
 GUARDS = [
     Guard(
+        "a pro job is for its owner and admins", "sessions_app/prosync/models.py",
+        "return self if user.is_admin else self.filter(owner=user)", "return self",
+        "tests/prosync/test_process.py::TestOthers::test_a_stranger_sees_none_of_it",
+    ),
+    Guard(
+        "a plan without pro segments has none", "sessions_app/prosync/services.py",
+        "    if not most:\n", "    if False:\n",
+        "tests/prosync/test_process.py::TestPlans::test_the_free_plan_has_none",
+    ),
+    Guard(
+        "a plan has its number of segments", "sessions_app/prosync/api.py",
+        "if len(wanted) > most:", "if False:",
+        "tests/prosync/test_process.py::TestPlans::test_a_plan_has_its_number_of_segments",
+    ),
+    Guard(
+        "a webhook is signed by the provider", "sessions_app/prosync/engines/syncso.py",
+        "if not secret or not any(matches):", "if False:",
+        "tests/prosync/test_provider_job.py::TestWebhook::test_a_call_that_is_not_the_providers_is_refused",
+    ),
+    Guard(
+        "a webhook is not believed without a secret", "sessions_app/prosync/engines/syncso.py",
+        "if not secret or not any(matches):", "if not any(matches):",
+        "tests/prosync/test_provider_job.py::TestWebhook::test_without_a_secret_nobody_is_believed",
+    ),
+    Guard(
+        "an old webhook is refused", "sessions_app/prosync/engines/syncso.py",
+        "if abs(now - sent_at) > TOLERANCE_SECONDS:", "if False:",
+        "tests/prosync/test_provider_job.py::TestWebhook::test_a_call_that_is_not_the_providers_is_refused",
+    ),
+    Guard(
+        "a webhook counts once", "sessions_app/prosync/services.py",
+        "notified_at__lt=sent_at", "notified_at__gte=0",
+        "tests/prosync/test_provider_job.py::TestWebhook::test_the_same_call_again_is_refused",
+    ),
+    Guard(
+        "what the provider is asked stands in the row before", "sessions_app/prosync/engines/provider.py",
+        "found = provider.find(name)", "found = None",
+        "tests/prosync/test_provider_job.py::TestTheWay::test_a_provider_that_forgets_keys_is_searched",
+    ),
+    Guard(
+        "a generation that is left while it is asked for is stopped", "sessions_app/prosync/engines/provider.py",
+        "        _stop_if_left(row, generation_id)\n", "",
+        "tests/prosync/test_provider_job.py::TestLeaving::test_one_that_was_left_while_it_was_asked_for_is_stopped",
+    ),
+    Guard(
+        "the provider's result is whole", "sessions_app/prosync/engines/provider.py",
+        'if facts["truncated"]:', "if False:",
+        "tests/prosync/test_provider_job.py::TestResult::test_one_that_ends_too_early_without_a_word_is_fetched_again",
+    ),
+    Guard(
+        "the provider's result is scanned", "sessions_app/prosync/engines/provider.py",
+        "    scan_file(work.context, path)\n", "",
+        "tests/prosync/test_provider_job.py::TestResult::test_an_infected_one_is_not_shown",
+    ),
+    Guard(
+        "an attempt leaves the folder of the one after it", "jobs_app/upkeep.py",
+        "if token not in held]", "if token]",
+        "tests/jobs/test_running.py::test_who_comes_too_late_leaves_the_folder_of_the_attempt_after_it",
+    ),
+    Guard(
+        "the provider's result lies on no private address", "sessions_app/prosync/engines/syncso.py",
+        "max_bytes=most_bytes, redirects=MOST_REDIRECTS)",
+        "max_bytes=most_bytes, redirects=MOST_REDIRECTS, allow_private=True)",
+        "tests/prosync/test_syncso_client.py::TestDownload::test_one_on_a_private_address_is_refused",
+    ),
+    Guard(
+        "the API's key follows no redirect", "sessions_app/prosync/engines/syncso.py",
+        "self._rules = replace(rules, redirects=0)", "self._rules = replace(rules, redirects=3)",
+        "tests/prosync/test_syncso_client.py::TestMeaning::test_a_redirect_takes_the_key_nowhere",
+    ),
+    Guard(
+        "the lie is told to owners and to who has guessed", "sessions_app/merging/presentation.py",
+        "return challenge.owner_id == user.pk or bool(own_guess(challenge))", "return True",
+        "tests/merging/test_lie.py::TestSameBytes::test_one_row_with_another_lie_in_it",
+    ),
+    Guard(
+        "no list in the admin can be asked for the lie", "sessions_app/merging/admin.py",
+        'return not lookup.startswith("lie_index") and super()', "return super()",
+        "tests/merging/test_moderators_play_too.py::test_a_list_cannot_be_asked_for_it",
+    ),
+    Guard(
+        "a draft is its owner's", "sessions_app/merging/models.py",
+        "seen = Q(owner=user) | PUBLISHED", "seen = Q()",
+        "tests/merging/test_challenges.py::TestWhoSees::test_each_as_the_contract_has_it",
+    ),
+    Guard(
+        "a merge is for its owner and admins", "sessions_app/merging/models.py",
+        "return self if user.is_admin else self.filter(owner=user)", "return self",
+        "tests/merging/test_merge_sessions.py::TestWhoMay::test_its_owner_and_admins_see_it",
+    ),
+    Guard(
+        "statements are the maker's own clips", "sessions_app/merging/challenges.py",
+        "MergeClip.objects.filter(pk__in=ids, session__owner=user)", "MergeClip.objects.filter(pk__in=ids)",
+        "tests/merging/test_challenges.py::TestMake::test_an_admin_makes_none_of_somebody_elses_merge",
+    ),
+    Guard(
+        "players' addresses end with the publishing", "media_app/delivery/urls.py",
+        "return video.place == Place.SESSION", "return False",
+        "tests/merging/test_delivery.py::TestSignedAddresses::test_those_of_players_end_with_it_and_the_owners_stay",
+    ),
+    Guard(
         "an analysis is for its owner and admins", "sessions_app/analysis/models.py",
         "return self if user.is_admin else self.filter(owner=user)", "return self",
         "tests/analysis/test_sessions.py::TestStatus::test_nobody_else_sees_it_but_admins",

@@ -17,9 +17,11 @@ from tests.support.program import Place, Program, Truth, manage, redis_database
 from vodplatform.demo.clips import render_pair, timer_pairs
 
 ACCOUNT = "crash"
-REDIS_DATABASE = 12
 ON_POSTGRESQL = os.environ.get("DATABASE_URL", "").startswith("postgres")
 SHARED_REDIS = os.environ.get("REDIS_URL", "")
+# The programs' own number: not the one that this process takes for itself, nor that of a part of the suite beside it.
+_own = SHARED_REDIS.rpartition("/")[2]
+REDIS_DATABASE = int(_own) + 2 if _own.isdigit() else 13
 
 
 @pytest.fixture(scope="session")

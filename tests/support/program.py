@@ -30,6 +30,8 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.02
 START_SECONDS = 120.0
 STOP_SECONDS = 120.0
+STANDS_SECONDS = 20.0
+MOMENT_SECONDS = 0.5
 ALIGNER = "sessions_app.comparison.alignment"
 BASE = "/api/sessions/multi-vod"
 
@@ -103,6 +105,39 @@ class Place:
         plain = [value.hex if isinstance(value, UUID) else value for value in values]
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as connection:
             return connection.execute(sql, plain).fetchall()
+
+    def is_writable(self) -> bool:
+        """Whether nobody has kept a transaction open for a moment: on SQLite all others can write then."""
+        if "DATABASE_URL" in self.environment:
+            held = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                " AND backend_type = 'client backend' AND xact_start IS NOT NULL"
+            )
+            until = time.monotonic() + MOMENT_SECONDS
+            while self.query(held) != [(0,)]:
+                if time.monotonic() > until:
+                    return False
+                time.sleep(POLL_SECONDS)
+            return True
+        path = self.data_dir / "vodplatform.sqlite3"
+        with closing(sqlite3.connect(path, timeout=MOMENT_SECONDS, isolation_level=None)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            return True
+
+    def stop_between_writes(self, process: psutil.Process) -> None:
+        """SIGSTOP at a moment at which the process has no transaction open, so that all others can go on."""
+
+        def stands() -> bool:
+            process.suspend()
+            if self.is_writable():
+                return True
+            process.resume()
+            return False
+
+        wait_for(stands, STANDS_SECONDS, f"a moment at which {process.pid} does not write")
 
     def events(self, job_id: str) -> list[str]:
         """The names of a job's events, in order."""
@@ -288,7 +323,7 @@ class Program:
                     return process
             return None
 
-        process = wait_for(caught, 15, "an aligner at work")
+        process = wait_for(caught, 60, "an aligner at work")
         assert process is not None
         return process
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
 PATIENCE = 4.0  # what a deadline, good for a machine that does nothing else, is multiplied by
+
+
+def within(seconds: float) -> float:
+    """The most that what is promised within ``seconds`` may take here: just that, unless the machine is very busy."""
+    return seconds * (PATIENCE if os.getloadavg()[0] > 2 * (os.cpu_count() or 1) else 1)
 
 
 def wait_until(condition: Callable[[], T], seconds: float = 10.0) -> T:

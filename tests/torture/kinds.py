@@ -45,7 +45,7 @@ def run(context: JobContext) -> dict[str, Any]:
             params["dies_at"] = params["steps"] // 2
         names = ("steps", "seconds", "dies_at", "leak_mb", "flood_mb", "forks", "fork_name")
         request = {"first": state["step"], **{name: params[name] for name in names if name in params}}
-        limits = Limits(wall_seconds=60, memory_bytes=256 << 20)
+        limits = Limits(wall_seconds=600, memory_bytes=256 << 20)
         context.run_child(
             [sys.executable, "-m", "tests.torture.work"], stdin=json.dumps(request).encode(), limits=limits
         )

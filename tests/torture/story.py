@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from tests.support.program import PROJECT_ROOT, Place, clean_environment
+from tests.crash.test_uploads_survive import orphans
+from tests.support.program import PROJECT_ROOT, Place, clean_environment, manage, wait_for
 
 ENDS = {"completed", "failed", "cancelled"}
 LEAVES = ENDS | {"given_back", "crashed", "paused", "waiting", "retrying"}
 FINISHED = ("completed", "failed", "cancelled", "expired")
+SWEPT_SECONDS = 90.0
 
 
 def enqueue(place: Place, jobs: Sequence[dict[str, Any]]) -> list[str]:
@@ -82,3 +84,22 @@ def check_effects(place: Place) -> None:
     found = {str(path.relative_to(media)) for path in media.rglob("effect*") if path.is_file()}
     assert len(wanted) == len(results)
     assert found == wanted
+
+
+def sweep_up(place: Place) -> None:
+    """Do what the program does each hour until nothing is left that no row knows.
+
+    A folder of an attempt that was killed at its very end is left alone for a minute, for it may be written to.
+    """
+    environment = {**place.environment, "VOD_DATA_DIR": str(place.data_dir)}
+
+    def is_clean() -> bool:
+        answer = manage("expire", environment=environment)
+        assert answer.returncode == 0, answer.stderr
+        return not orphans(place)
+
+    try:
+        wait_for(is_clean, SWEPT_SECONDS, "a sweep that leaves nothing")
+    except AssertionError as exc:
+        exc.add_note(f"Left: {orphans(place)}")
+        raise

@@ -67,7 +67,7 @@ class TestWorkers:
         wait_for(lambda: job_of(place, job)["status"] == "processing", 30)
         pid = int(place.query("SELECT worker FROM video_jobs")[0][0].rpartition(":")[2])
         worker = psutil.Process(pid)
-        worker.suspend()
+        place.stop_between_writes(worker)
         try:
             wait_for(lambda: place.events(job).count("processing") == 2, LEASE_SECONDS * 5, "another worker to take it")
         finally:
@@ -79,8 +79,8 @@ class TestWorkers:
 
     def test_a_deploy_costs_no_attempt(self, place: Place, new_program: Callable[..., Program]) -> None:
         program = new_program(place).start()
-        job = story.enqueue(place, [{"steps": 40, "seconds": 0.1}])[0]
-        wait_for(lambda: place.query("SELECT progress FROM video_jobs")[0][0] > 20, 30)
+        job = story.enqueue(place, [{"steps": 120, "seconds": 0.1}])[0]
+        wait_for(lambda: place.query("SELECT progress FROM video_jobs")[0][0] > 7, 30)
         program.interrupt()
         assert (job_of(place, job)["status"], job_of(place, job)["attempt"]) == ("queued", 0)
         new_program(place).start()
@@ -151,15 +151,18 @@ class TestGreed:
     def test_what_a_child_leaves_behind_is_ended_with_it(self, place: Place, program: Program) -> None:
         story.enqueue(place, [{"steps": 2, "forks": 5, "fork_name": FORK_NAME}])
         all_ended(place)
-        assert sleepers() == []
+        wait_for(lambda: not sleepers(), 5, "the end of what it left")
 
     def test_a_hundred_megabytes_of_progress_are_a_few_rows(self, place: Place, program: Program) -> None:
+        # One that has done a job has loaded what it needs; one that has just begun is a sixth of that.
+        story.enqueue(place, [QUICK])
+        all_ended(place)
         worker = wait_for(program.worker, 30)
         before = worker.memory_info().rss
         job = story.enqueue(place, [{"steps": 1, "seconds": 0.1, "flood_mb": 100}])[0]
         all_ended(place)
         assert place.events(job) == ["queued", "processing", "completed"]
-        revisions = place.query("SELECT revision FROM video_jobs")[0][0]
+        revisions = max(row[0] for row in place.query("SELECT revision FROM video_jobs"))
         assert revisions < 200
         assert worker.memory_info().rss - before < 100 << 20
 
@@ -189,7 +192,7 @@ class TestBroker:
     def test_a_redis_that_hangs_stops_neither_requests_nor_jobs(self, place: Place, program: Program) -> None:
         server = program.redis()
         assert server is not None
-        running = story.enqueue(place, [{"in_thread": True, "steps": 30, "seconds": 0.1}])[0]
+        running = story.enqueue(place, [{"in_thread": True, "steps": 100, "seconds": 0.1}])[0]
         wait_for(lambda: job_of(place, running)["status"] == "processing", 30)
         server.suspend()
         try:
@@ -231,7 +234,7 @@ def hold_the_database(place: Place) -> Callable[[], None]:
             connection.close()
 
         return let_go
-    held = sqlite3.connect(place.data_dir / "vodplatform.sqlite3", isolation_level=None)
+    held = sqlite3.connect(place.data_dir / "vodplatform.sqlite3", timeout=60, isolation_level=None)
     held.execute("BEGIN EXCLUSIVE")
 
     def release() -> None:

@@ -29,16 +29,6 @@ def video_of(size: int, seed: int = 0) -> bytes:
 
 
 @pytest.fixture
-def media(settings: Any, tmp_path: Path) -> Path:
-    """The store of this test, a folder of its own."""
-    place = tmp_path / "media"
-    place.mkdir()
-    storage = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(place)}}
-    settings.STORAGES = {**settings.STORAGES, "default": storage}
-    return place
-
-
-@pytest.fixture
 def key(owner: User) -> str:
     """The owner's API token."""
     return make_key(owner)

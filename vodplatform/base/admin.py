@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from vodplatform.base import audit
+from vodplatform.base.errors import DomainError
 from vodplatform.base.models import AuditEntry
+
+MOST_REFUSALS = 10  # that are told of one action
 
 
 class AuditedModelAdmin(ModelAdmin):
@@ -47,8 +51,39 @@ class AuditedModelAdmin(ModelAdmin):
         return super().log_deletions(request, queryset)
 
 
+class LookedAt:
+    """What is only looked at: neither added, changed nor deleted. Beside a ModelAdmin or an inline."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ActedOnAdmin(LookedAt, ModelAdmin):
+    """Rows that are looked at, and changed by the list's actions alone."""
+
+    def each(self, request: HttpRequest, rows: Iterable[Any], do: Callable[[Any], object], done: str) -> None:
+        """Do it to each row, and say how many there were and which ones refused."""
+        count, refused = 0, []
+        for row in rows:
+            try:
+                do(row)
+                count += 1
+            except DomainError as exc:
+                refused.append(f"{row}: {exc.message}")
+        if count:
+            self.message_user(request, f"{count} {done}.", messages.SUCCESS)
+        for sentence in refused[:MOST_REFUSALS]:
+            self.message_user(request, sentence, messages.WARNING)
+
+
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ModelAdmin):
+class AuditEntryAdmin(LookedAt, ModelAdmin):
     """Who did what; nothing here can be changed."""
 
     list_display = ["at", "actor_name", "action", "target", "address"]
@@ -68,12 +103,3 @@ class AuditEntryAdmin(ModelAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_active and request.user.is_superuser)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -1,8 +1,9 @@
-"""Serializer fields that take a JSON number as a number and nothing else, and the list parameters all lists share."""
+"""Serializer fields that take a JSON number as a number and nothing else, and the shapes that many answers share."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -53,6 +54,41 @@ class ListQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
     limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
     offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
+
+
+class ListPageSerializer(serializers.Serializer[dict[str, int]]):
+    """Where a page stands in its list."""
+
+    limit = serializers.IntegerField()
+    offset = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class CauseSerializer(serializers.Serializer[dict[str, str]]):
+    """Why something failed; ``type`` stands in docs/errors.md."""
+
+    type = serializers.CharField()
+    message = serializers.CharField()
+
+
+def asked(form: type[serializers.Serializer[Any]], given: Mapping[str, str]) -> dict[str, Any]:
+    """What a request's query ``given`` asks for, as ``form`` has it; an empty parameter is none.
+
+    Raises ``ValidationError``.
+    """
+    filled = form(data={name: value for name, value in given.items() if value})
+    filled.is_valid(raise_exception=True)
+    return dict(filled.validated_data)
+
+
+def window(query: Mapping[str, Any]) -> slice:
+    """The rows of a list that ``query`` (of a :class:`ListQuerySerializer`) asks for."""
+    return slice(query["offset"], query["offset"] + query["limit"])
+
+
+def page_of(query: Mapping[str, Any], total: int) -> dict[str, int]:
+    """Where those rows stand among ``total``: a :class:`ListPageSerializer`."""
+    return {"limit": query["limit"], "offset": query["offset"], "total": total}
 
 
 def _kind(data: Any) -> str:

@@ -105,6 +105,7 @@ REQUEST_SECONDS = histogram(
 )
 JOB_OUTCOMES = counter("vod_job_outcomes_total", "Ends of jobs: completed, failed, cancelled.", "kind", "outcome")
 JOB_SECONDS = histogram("vod_job_seconds", "Seconds that an attempt at a job ran.", JOB_BUCKETS, "kind")
+MERGE_SECONDS = histogram("vod_merge_seconds", "Seconds that merging clips to one video took.", JOB_BUCKETS, "picture")
 UPLOADS_ENDED = counter(
     "vod_uploads_total", "Ends of uploads: completed, failed, cancelled, expired.", "front", "outcome"
 )

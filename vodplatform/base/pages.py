@@ -43,10 +43,12 @@ class NavItem:
 NAVIGATION: tuple[NavItem, ...] = (
     NavItem("Library", "/library", "library", home_of="/watch/"),
     NavItem("Catalogue", "/catalogue", "film", is_public=True),
-    NavItem("Upload", "/upload", "upload"),
+    NavItem("Upload", "/upload", "upload", desk_only=True),
     NavItem("Compare", "/compare", "compare"),
     NavItem("New", "/compare?new", "plus", desk_only=True),
     NavItem("Analysis", "/analysis", "analysis"),
+    NavItem("Challenges", "/challenges", "challenge"),
+    NavItem("Pro", "/pro", "pro", desk_only=True),
     NavItem("Jobs", "/jobs", "jobs"),
     NavItem("Account", "/account", "user", phone_only=True),
 )

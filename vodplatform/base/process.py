@@ -121,7 +121,7 @@ def run_child(
         sys.executable, "-S", "-I", str(SHIM), str(os.getpid()),
         f"data={limits.data_bytes},core=0", "--", *argv,
     ]  # fmt: skip
-    mark = f"{os.getpid()}:{psutil.Process().create_time():.2f}:{uuid.uuid4().hex}"
+    mark = f"{os.getpid()}:{_start_of(os.getpid())}:{uuid.uuid4().hex}"
     environment = child_environment(limits.threads) | dict(extra_env or {}) | {MARK: mark}
     try:
         process = subprocess.Popen(
@@ -277,6 +277,9 @@ def _pump(
         # A grandchild may keep the pipes open after the child has ended: then its end is the end.
         while selector.get_map():
             check()
+            # Asked before the look at the pipes: a wait in which this process was stopped ends without one, and a child
+            # that has ended meanwhile has said its last words into them.
+            has_ended = process.poll() is not None
             ready = selector.select(POLL_SECONDS)
             for key, _ in ready:
                 if key.fileobj is process.stdin:
@@ -299,7 +302,7 @@ def _pump(
                     buffer = bytearray(rest[:MAX_LINE_BYTES])
                     for line in lines:
                         deliver(line)
-            if not ready and process.poll() is not None:
+            if not ready and has_ended:
                 break
     if buffer:
         deliver(bytes(buffer))
@@ -344,9 +347,16 @@ def kill_orphans() -> int:
 def _lives(pid: str, started: str) -> bool:
     """Whether the process that made a mark still runs, and is not another one with its number."""
     try:
-        return f"{psutil.Process(int(pid)).create_time():.2f}" == started
-    except psutil.NoSuchProcess:
+        return str(_start_of(int(pid))) == started
+    except FileNotFoundError:
         return False
+
+
+def _start_of(pid: int) -> int:
+    """When a process began, in clock ticks since the machine did: no step of its clock changes that, as it would a
+    date. The field after the name, which may have blanks and parentheses, is the third of proc(5)'s 52.
+    """
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[22 - 3])
 
 
 def _describe(returncode: int | None) -> str:

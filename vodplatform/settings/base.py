@@ -45,6 +45,8 @@ INSTALLED_APPS = [
     "media_app.editorial",
     "sessions_app.comparison",
     "sessions_app.analysis",
+    "sessions_app.merging",
+    "sessions_app.prosync",
 ]
 
 MIDDLEWARE = [
@@ -95,6 +97,10 @@ MODERATOR_PERMISSIONS = [
     "editorial.change_cataloguevideo",
     "editorial.view_videoreport",
     "editorial.change_videoreport",
+    "merging.view_challenge",
+    "merging.change_challenge",
+    "merging.view_challengereport",
+    "merging.change_challengereport",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -170,6 +176,8 @@ SPECTACULAR_SETTINGS = {
         "OffsetSourceEnum": "sessions_app.comparison.models.OffsetSource",
         "JobStatusEnum": "jobs_app.models.JobStatus",
         "UploadStatusEnum": "media_app.uploads.models.UploadStatus",
+        "MergeStatusEnum": "sessions_app.merging.models.MergeStatus",
+        "ChallengeStatusEnum": "sessions_app.merging.models.ChallengeStatus",
     },
 }
 
@@ -235,12 +243,16 @@ JOB_KINDS = [
     "sessions_app.comparison.handlers.ALIGN",
     "sessions_app.analysis.handlers.HIGHLIGHTS",
     "sessions_app.analysis.handlers.WORKOUT",
+    "sessions_app.merging.handlers.MERGE",
+    "sessions_app.prosync.handlers.PROSYNC",
 ]
 JOB_BROKER = "redis"
 JOB_LANES = {
     "align": env.integer("VOD_ALIGN_CONCURRENCY", 2, 1, 64),
     "analysis": env.integer("VOD_ANALYSIS_CONCURRENCY", 2, 1, 64),
     "ingest": env.integer("VOD_INGEST_CONCURRENCY", 2, 1, 64),
+    "merge": env.integer("VOD_MERGE_CONCURRENCY", 4, 1, 64),
+    "prosync": env.integer("VOD_PROSYNC_CONCURRENCY", 2, 1, 64),
     "render": env.integer("VOD_RENDER_CONCURRENCY", 1, 1, 64),
 }
 JOB_LEASE_SECONDS = 20.0
@@ -254,6 +266,8 @@ JOB_CHORES_SECONDS = 3600.0
 JOB_CHORES = {
     "views": (60.0, "media_app.catalog.viewing.roll_up"),
     "analyses": (60.0, "sessions_app.analysis.services.expire"),
+    "merges": (300.0, "sessions_app.merging.services.expire"),
+    "pro jobs": (300.0, "sessions_app.prosync.services.expire"),
 }
 # A handler that goes on for so long after it was told to stop has its worker restarted.
 JOB_STUCK_SECONDS = 60.0
@@ -279,9 +293,16 @@ UPLOAD_PURPOSES = [
     "media_app.editorial.receiving.CATALOGUE",
     "media_app.editorial.receiving.THUMBNAIL",
     "sessions_app.analysis.receiving.ANALYSIS",
+    "sessions_app.merging.receiving.CLIP",
+    "sessions_app.prosync.receiving.VIDEO",
+    "sessions_app.prosync.receiving.SOUND",
 ]
 # Which addresses take forms with files: lists of media_app.uploads.multipart.Form.
-UPLOAD_FORMS = ["media_app.uploads.multipart.FORMS", "sessions_app.analysis.receiving.FORMS"]
+UPLOAD_FORMS = [
+    "media_app.uploads.multipart.FORMS",
+    "sessions_app.analysis.receiving.FORMS",
+    "sessions_app.prosync.receiving.FORMS",
+]
 # Analysis sessions: how long they are kept with their files, and the model that describes what is found, if any.
 SESSION_TTL_HOURS = env.number("VOD_SESSION_TTL_HOURS", 24, 0.001, 24 * 365)
 VISION = {
@@ -292,6 +313,11 @@ VISION = {
     "calls": env.integer("VOD_VISION_CALLS", 40, 1, 10_000),
     "allow_private": env.flag("VOD_VISION_ALLOW_PRIVATE", False),
 }
+# Pro jobs: what replaces the speech, and how large one sound may be.
+PROSYNC_ENGINE = env.choice("VOD_PROSYNC_ENGINE", "local", ("local", "syncso"))
+PROSYNC_MAX_AUDIO_BYTES = env.integer("VOD_PROSYNC_MAX_AUDIO_SIZE", 104_857_600, 1, 1 << 32)
+SYNCSO = env.syncso(PROSYNC_ENGINE)
+PUBLIC_URL = env.public_url()
 UPLOAD_TTL_HOURS = env.number("VOD_UPLOAD_TTL_HOURS", 24, 0.01, 24 * 365)
 UPLOADS_AT_ONCE = 200
 # The catalogue: whether anonymous people may read it, and what its own upload door takes.
@@ -374,9 +400,13 @@ UNFOLD = {
                 "items": [
                     _list("Catalogue", "subscriptions", "editorial.cataloguevideo"),
                     _list("Reports", "flag", "editorial.videoreport"),
+                    _list("Challenges", "quiz", "merging.challenge"),
+                    _list("Challenge reports", "flag", "merging.challengereport"),
                     _list("Private videos", "movie", "catalog.video"),
                     _list("Uploads", "upload", "uploads.upload"),
                     _list("Comparisons", "compare", "comparison.comparisonsession"),
+                    _list("Merges", "merge", "merging.mergesession"),
+                    _list("Pro jobs", "lips", "prosync.projob"),
                     _list("Jobs", "manufacturing", "jobs.job"),
                 ],
             },

@@ -73,6 +73,15 @@ VARIABLES: list[Variable] = [
     Variable("VOD_VISION_CALLS", "40", "Calls of the model for one analysis."),
     Variable("VOD_VISION_ALLOW_PRIVATE", "0", "1: the endpoint may be on this machine or a private network."),
     Variable("VOD_INGEST_CONCURRENCY", "2", "Uploaded videos that are taken in at once."),
+    Variable("VOD_MERGE_CONCURRENCY", "4", "Merges of clips that run at once."),
+    Variable("VOD_PROSYNC_ENGINE", "local", "What replaces speech: `local`, this machine, or `syncso`, sync.so."),
+    Variable("SYNCSO_API_KEY", "none", "The key of the account at sync.so; the engine `syncso` needs it."),
+    Variable("SYNCSO_WEBHOOK_SECRET", "none", "What its webhooks are signed with; without it the program only asks."),
+    Variable("VOD_SYNCSO_URL", "https://api.sync.so", "Where its API is."),
+    Variable("VOD_SYNCSO_ALLOW_PRIVATE", "0", "1: it and its results may be on this machine or a private network."),
+    Variable("VOD_PUBLIC_URL", "none", "Where others reach this program, `https://host`; `syncso` fetches from there."),
+    Variable("VOD_PROSYNC_CONCURRENCY", "2", "Pro jobs that run at once."),
+    Variable("VOD_PROSYNC_MAX_AUDIO_SIZE", "104857600", "Bytes of one sound of a pro job."),
     Variable("VOD_RENDER_CONCURRENCY", "1", "Renditions that are encoded at once."),
     Variable(
         "VOD_HLS_RUNGS",
@@ -368,6 +377,25 @@ class Environment:
         if cdn := self.text("CDN_BASE_URL"):
             origins.append(_origin(cdn))
         return origins
+
+    def syncso(self, engine: str) -> dict[str, Any]:
+        """How sync.so is asked: ``key``, ``webhook_secret``, ``url``, ``allow_private``."""
+        key = self.text("SYNCSO_API_KEY")
+        if engine == "syncso" and not key:
+            raise SettingsError("VOD_PROSYNC_ENGINE is 'syncso', which needs SYNCSO_API_KEY, the key of the account.")
+        if engine == "syncso" and not self.public_url():
+            raise SettingsError("VOD_PROSYNC_ENGINE is 'syncso', which fetches from here and needs VOD_PUBLIC_URL.")
+        default, wanted = "https://api.sync.so", "an address such as https://host"
+        return {
+            "key": key,
+            "webhook_secret": self.text("SYNCSO_WEBHOOK_SECRET"),
+            "url": self.get("VOD_SYNCSO_URL", default, _web_address, wanted).rstrip("/"),
+            "allow_private": self.flag("VOD_SYNCSO_ALLOW_PRIVATE", False),
+        }
+
+    def public_url(self) -> str:
+        """Where others reach this program, without a slash at its end; "" where that is not said."""
+        return self.get("VOD_PUBLIC_URL", "", _web_address, "an address such as https://host").rstrip("/")
 
     def cdn(self) -> dict[str, str] | None:
         """CloudFront: ``base_url`` without a slash at its end, ``key_pair_id``, ``private_key`` (PEM); None without."""

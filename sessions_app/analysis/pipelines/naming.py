@@ -177,7 +177,6 @@ RULES: dict[str, Callable[[Facts], float]] = {
     "lateral raise": _lateral_raise, "jumping jack": _jumping_jack, "burpee": _burpee, "sit-up": _sit_up,
     "high knees": _high_knees, "mountain climber": _mountain_climber, "pull-up": _pull_up, "pull-down": _pull_down,
 }  # fmt: skip
-EXERCISES = tuple(RULES)
 # What tells an exercise that is asked for by its name; others of the body's signals do not count then.
 _KNEES = ("left knee", "right knee", "both knees")
 _HIPS = ("left hip", "right hip", "both hips")

@@ -7,10 +7,6 @@ with it: nothing is fetched.
 
 from __future__ import annotations
 
-import os
-import sys
-import types
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,9 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from media_app.av.mediapipe import solution
 from sessions_app.analysis.pipelines.repetitions import Signal, filled, smoothed
 
-FOLDER = Path(sys.prefix) / "pose"
 SIDE = 288  # pixels of the longer side of what the model is shown
 JOINTS = 33
 # Corner and both ends of each angle, by BlazePose's numbers.
@@ -45,15 +41,8 @@ class Poses:
     """Finds one person, frame after frame of one video. Use as a context manager. Raises :class:`PosesUnavailable`."""
 
     def __init__(self) -> None:
-        if str(FOLDER) not in sys.path:
-            sys.path.insert(0, str(FOLDER))
-        os.environ.setdefault("GLOG_minloglevel", "2")
-        # It draws with this, and nothing is drawn here.
-        for name in ("matplotlib", "matplotlib.pyplot"):
-            sys.modules.setdefault(name, types.ModuleType(name))
-        sys.modules["matplotlib"].pyplot = sys.modules["matplotlib.pyplot"]  # type: ignore[attr-defined]
         try:
-            from mediapipe.python.solutions import pose  # type: ignore[import-not-found]
+            pose = solution("pose")
         except ImportError as exc:
             raise PosesUnavailable(f"The pose model is not installed: `make install` does it ({exc}).") from exc
         self._model: Any = pose.Pose(model_complexity=1)

@@ -2,13 +2,14 @@
 // shown by all of them: a moment of the video, of which the reel shows some.
 
 import { h, need, setText } from "../dom.js";
+import { counted } from "../format.js";
 import { key } from "../keys.js";
 import { area, drawing, mirrored, round, TimeChart } from "./chart.js";
 import { bindKeys } from "./keys.js";
 import * as reel from "./reel.js";
 import { Screen } from "./screen.js";
 import { Segments } from "./segments.js";
-import { counted, scoreWords, secondsWords, timeWords } from "./words.js";
+import { scoreWords, secondsWords, timeWords } from "./words.js";
 
 /**
  * @typedef {import("./api.js").Session} Session

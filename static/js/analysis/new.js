@@ -2,16 +2,16 @@
 // parameters. Used for a new analysis, and for another one of the same video.
 
 import { ApiError } from "../api.js";
+import { show } from "../dialog.js";
 import { debounce, h, icon, need, setText } from "../dom.js";
-import { duration } from "../format.js";
-import { show } from "../library/dialogs.js";
+import { counted, duration } from "../format.js";
 import { errorNote } from "../notice.js";
 import { ACCEPT, chosenFrom, pickFiles } from "../upload/choosing.js";
 import { unreadable } from "../upload/dropping.js";
 import { bytes, listVideos, picture, readVideo } from "../videos.js";
 import { analyseVideo, newKey } from "./api.js";
 import { ParamsForm } from "./params.js";
-import { counted, KINDS } from "./words.js";
+import { KINDS } from "./words.js";
 
 /**
  * @typedef {import("../upload/choosing.js").Chosen} Chosen

@@ -1,6 +1,6 @@
 // Analyses in words: what state one is in, how long it is kept, what was asked, what a repetition is called. Pure.
 
-import { duration } from "../format.js";
+import { counted, duration, plural } from "../format.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -63,14 +63,6 @@ export const secondsWords = (seconds) => `${Number(seconds.toFixed(1))} s`;
 
 /** @param {number} score 0 to 1 @returns {string} `0.94` */
 export const scoreWords = (score) => score.toFixed(2);
-
-/** @param {number} count @param {string} one @param {string} [many] */
-export const counted = (count, one, many = plural(one)) => `${count} ${count === 1 ? one : many}`;
-
-/** @param {string} word */
-function plural(word) {
-  return /(s|x|ch|sh)$/.test(word) ? `${word}es` : `${word}s`;
-}
 
 /** What an exercise is called where nothing is known of it but that it repeats. */
 const UNNAMED = "movement";

@@ -2,12 +2,12 @@
 // the movement over time, and the parts that could not be counted.
 
 import { h, icon, need, setText } from "../dom.js";
-import { confidence } from "../format.js";
+import { confidence, counted } from "../format.js";
 import { SeekBar } from "../watch/seek.js";
 import { drawing, round, TimeChart } from "./chart.js";
 import { bindKeys } from "./keys.js";
 import { Screen } from "./screen.js";
-import { counted, exerciseTitle, rangeWords, repetitionWords, secondsWords, timeWords } from "./words.js";
+import { exerciseTitle, rangeWords, repetitionWords, secondsWords, timeWords } from "./words.js";
 
 /**
  * @typedef {import("./api.js").Session} Session

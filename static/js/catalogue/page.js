@@ -2,7 +2,7 @@
 
 import { ApiError } from "../api.js";
 import { h, icon, need, pageData, setText } from "../dom.js";
-import { EndlessList, LIMIT, nothingFound } from "../endless.js";
+import { EndlessList, LIMIT, listed, nothingFound } from "../endless.js";
 import { LiveChannel } from "../live.js";
 import { toggleMenu } from "../menu.js";
 import { explain, toast } from "../notice.js";
@@ -29,7 +29,8 @@ const list = new EndlessList({
     search: part("search").slice(0, 200), category: part("category"),
     status: viewer.statuses.includes(part("status")) ? part("status") : "", featured: part("featured") === "true",
   }),
-  ask: (query, page, signal) => listCatalogue({ ...asked(query), ...page }, signal),
+  noun: "video",
+  ask: async (query, page, signal) => listed(await listCatalogue({ ...asked(query), ...page }, signal)),
   card: (video) => new Card(video, viewer, openMenu),
   added: (card) => {
     fresh.delete(card.video.id);
@@ -190,7 +191,7 @@ function adopt({ narrowed, shown, answer }) {
   if (narrowed !== list.query || list.isLoading) return;
   const { videos, pagination } = answer;
   if (!list.cards.size && videos.length) {
-    list.show(answer);
+    list.show(listed(answer));
     return list.drawMore();
   }
   const at = (/** @type {CatalogueVideo|undefined} */ video) => Date.parse(video?.created_at ?? "") || 0;

@@ -1,8 +1,8 @@
 // What is asked about one video: its name, description and tags; and whether it shall really go.
 
 import { ApiError } from "../api.js";
+import { askToDelete, show } from "../dialog.js";
 import { h, icon, need } from "../dom.js";
-import { placeOf } from "../focus.js";
 import { errorNote } from "../notice.js";
 import { bytes, changeVideo, deleteVideo, parseTags } from "../videos.js";
 
@@ -105,31 +105,10 @@ function sentences(errors) {
  * @param {() => void} onDeleted
  */
 export function deleteDialog(video, onDeleted) {
-  const problem = h("div", {});
-  const confirm = h("button", { class: "btn del", type: "button", onclick: remove }, icon("trash"), "Delete");
-  const dialog = show(h("dialog", { class: "dlg small", role: "alertdialog", "aria-labelledby": "delete-heading", "aria-describedby": "delete-words" },
-    h("div", { class: "pad col" },
-      h("h2", { class: "anywhere", id: "delete-heading", dir: "auto" }, `Delete “${video.title}”?`),
-      h("p", { class: "t2", id: "delete-words" }, words(video)),
-      problem,
-      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"), confirm))));
-
-  async function remove() {
-    if (confirm.getAttribute("aria-disabled") === "true") return;
-    confirm.setAttribute("aria-disabled", "true");
-    problem.replaceChildren();
-    try {
-      await deleteVideo(video.id);
-    } catch (error) {
-      if (!(error instanceof ApiError && error.status === 404)) {
-        confirm.removeAttribute("aria-disabled");
-        return problem.replaceChildren(error instanceof ApiError && error.type === "video_in_use" ? inUse(error) : errorNote("It was not deleted.", error));
-      }
-      // Somebody else has deleted it meanwhile: that is what was asked for.
-    }
-    dialog.close();
-    onDeleted();
-  }
+  askToDelete({
+    heading: `Delete “${video.title}”?`, words: words(video), remove: () => deleteVideo(video.id), onDeleted,
+    refused: (error) => (error instanceof ApiError && error.type === "video_in_use" ? inUse(error) : errorNote("It was not deleted.", error)),
+  });
 }
 
 /** @param {Video} video @returns {string} what deleting it does */
@@ -145,21 +124,4 @@ function inUse(error) {
     h("div", { class: "sp" }, h("b", {}, names.length > 1 ? `${names.length} comparisons show it.` : "A comparison shows it."),
       h("p", { class: "s1 anywhere", dir: "auto" }, names.length ? `Delete ${names.map((name) => `“${name}”`).join(", ")} first.` : "Delete that first.")),
     h("a", { class: "btn", href: "/compare" }, "To your comparisons"));
-}
-
-/**
- * @param {HTMLElement} element
- * @returns {HTMLDialogElement}
- */
-export function show(element) {
-  const dialog = /** @type {HTMLDialogElement} */ (element);
-  const before = placeOf(document.activeElement);
-  dialog.addEventListener("close", () => {
-    dialog.remove();
-    // What was pressed may have gone with the video, or have been drawn anew.
-    before()?.focus();
-  });
-  document.body.append(dialog);
-  dialog.showModal();
-  return dialog;
 }

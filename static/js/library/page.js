@@ -2,7 +2,7 @@
 
 import { ApiError, fragment, jobs, me } from "../api.js";
 import { debounce, h, icon, need, setText } from "../dom.js";
-import { EndlessList, LIMIT, nothingFound } from "../endless.js";
+import { EndlessList, LIMIT, listed, nothingFound } from "../endless.js";
 import { LiveChannel } from "../live.js";
 import { toggleMenu } from "../menu.js";
 import { toast } from "../notice.js";
@@ -29,7 +29,8 @@ const ORDERS = { "": "newest first", title: "by name", longest: "longest first",
 const list = new EndlessList({
   path: "/library",
   queryOf: (part) => ({ search: part("search"), status: part("status"), tag: part("tag"), order: part("order") }),
-  ask: (query, page, signal) => listVideos({ ...query, ...page }, signal),
+  noun: "video",
+  ask: async (query, page, signal) => listed(await listVideos({ ...query, ...page }, signal)),
   card: (video) => new Card(video, { onPick: pick, onMore: openMenu }),
   added: (card) => {
     selection.renew(card.video);
@@ -42,7 +43,7 @@ const list = new EndlessList({
     return old;
   },
   begun: (answer) => {
-    newest = answer.videos[0]?.created_at ?? "";
+    newest = answer.items[0]?.created_at ?? "";
     list.offer(0);
   },
   drawn: () => {
@@ -265,7 +266,7 @@ const lookForNew = debounce(async () => {
     renewRail();
     showStorage();
     if (!list.cards.size && videos.length) {
-      list.show(answer);
+      list.show(listed(answer));
       return list.drawMore();
     }
     // In another order than by time a new one may stand on any page.

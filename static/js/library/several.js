@@ -2,10 +2,10 @@
 // changed one after the other; what was refused is named with its reason, and costs none of the others.
 
 import { ApiError } from "../api.js";
+import { show } from "../dialog.js";
 import { h, icon, need, setText } from "../dom.js";
 import { explain } from "../notice.js";
 import { bytes, changeVideo, deleteVideo, parseTags } from "../videos.js";
-import { show } from "./dialogs.js";
 
 /** @typedef {import("../videos.js").Video} Video */
 

@@ -5,10 +5,9 @@ import { key, keyWithModifiers } from "../keys.js";
 /**
  * @param {import("./actions.js").Actions} actions
  * @param {import("./view.js").View} view
- * @param {() => void} help
  * @returns {import("../keys.js").Binding[]}
  */
-export function bindings(actions, view, help) {
+export function bindings(actions, view) {
   const reach = (/** @type {KeyboardEvent} */ event) => (event.shiftKey ? 5 : event.ctrlKey ? 0.1 : 1);
   const focusedId = () => actions.focused.id;
   return [
@@ -27,6 +26,5 @@ export function bindings(actions, view, help) {
     { keys: "+ − =", label: "Zoom in, out, fit", match: key("+", "-", "="), run: (e) => view.zoomBy(e.key === "+" ? 1 : e.key === "-" ? -1 : 0) },
     { keys: "F", label: "Full screen", match: key("f"), run: () => actions.fullscreen() },
     { keys: "S", label: "Save the frames as pictures", match: key("s"), run: () => actions.save() },
-    { keys: "?", label: "These keys", match: key("?"), run: help },
   ];
 }

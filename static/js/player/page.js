@@ -3,7 +3,7 @@
 import { ApiError, sessionApi } from "../api.js";
 import { AlignPanel } from "../align.js";
 import { debounce, h, icon, need, pageData } from "../dom.js";
-import { describe, keysOn, listen, setKeysOn } from "../keys.js";
+import { offerKeys } from "../keys.js";
 import { explain, toast } from "../notice.js";
 import { Readings } from "../readings.js";
 import { RoiBox } from "../roi.js";
@@ -52,9 +52,7 @@ const timeline = new TimelineView(need("[data-timeline]"), tracks, {
   jump: (seconds) => actions.jump(seconds),
 });
 const actions = new Actions({ controller, remote, api, view, panes, name: session.name, zoomTimeline: (factor) => timeline.zoomBy(factor) });
-const helpDialog = /** @type {HTMLDialogElement} */ (need("[data-help]"));
-const help = () => helpDialog.showModal();
-const transport = new Transport(controller, actions, help);
+const transport = new Transport(controller, actions);
 const history = new History(need("[data-history]"), api, letterOf);
 const showTab = tabs(need("[data-tabs]"), () => showHistory());
 
@@ -188,13 +186,7 @@ need("[data-act=sound-on]").addEventListener("click", () => {
   need("[data-sound-blocked]").hidden = true;
   actions.mute();
 });
-const keys = bindings(actions, view, help);
-listen(keys);
-describe(need("[data-keys]"), keys);
-const keysSwitch = /** @type {HTMLInputElement} */ (need("[data-keys-on]"));
-keysSwitch.checked = keysOn();
-keysSwitch.addEventListener("change", () => setKeysOn(keysSwitch.checked));
-need("[data-close]", helpDialog).addEventListener("click", () => helpDialog.close());
+offerKeys(bindings(actions, view));
 need("[data-stage]").addEventListener("dblclick", (/** @type {Event} */ event) => {
   const pane = /** @type {HTMLElement} */ (event.target).closest("[data-pic]")?.closest("[data-pane]");
   if (pane) actions.makeLarge(/** @type {HTMLElement} */ (pane).dataset.pane ?? "");

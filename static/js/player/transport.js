@@ -15,9 +15,8 @@ export class Transport {
   /**
    * @param {import("../sync/controller.js").SyncController} controller
    * @param {Actions} actions
-   * @param {() => void} help
    */
-  constructor(controller, actions, help) {
+  constructor(controller, actions) {
     this.controller = controller;
     this.actions = actions;
     this.timecode = need("[data-timecode]");
@@ -43,7 +42,6 @@ export class Transport {
       fullscreen: () => actions.fullscreen(),
       "tl-in": () => actions.zoomTimeline(2),
       "tl-out": () => actions.zoomTimeline(0.5),
-      help,
     };
     for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`).addEventListener("click", act);
     this.speeds.addEventListener("click", (/** @type {Event} */ event) => {

@@ -2,7 +2,7 @@
 
 import { need, setIcon, setText } from "../dom.js";
 import { duration, frameNumber, position } from "../format.js";
-import { describe, key, keysOn, keyWithModifiers, listen, setKeysOn } from "../keys.js";
+import { key, keyWithModifiers, offerKeys } from "../keys.js";
 import { toggleMenu } from "../menu.js";
 import { frameOf } from "../sync/frames.js";
 
@@ -23,7 +23,6 @@ export class Controls {
     this.root = root;
     this.player = player;
     this.onMenu = onMenu;
-    this.helpDialog = /** @type {HTMLDialogElement} */ (need("[data-help]"));
     this.gear = need("[data-act=qualities]", root);
     /** @type {Record<string, () => void>} */
     const acts = {
@@ -33,7 +32,6 @@ export class Controls {
       mute: () => player.mute(),
       fullscreen: () => this.fullscreen(),
       qualities: () => this.#qualities(),
-      help: () => this.helpDialog.showModal(),
     };
     for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`, root).addEventListener("click", act);
     this.volume = /** @type {HTMLInputElement} */ (need("[data-volume]", root));
@@ -99,7 +97,7 @@ export class Controls {
   #keys() {
     const { player } = this;
     const by = (/** @type {number} */ seconds) => player.seek(player.time + seconds);
-    const bindings = [
+    offerKeys([
       { keys: "Space K", label: "Play and pause", match: key(" ", "k"), run: () => player.toggle() },
       { keys: "J L", label: "10 s back, on", match: key("j", "l"), run: (/** @type {KeyboardEvent} */ e) => by(e.key.toLowerCase() === "l" ? JUMP : -JUMP) },
       { keys: "← →", label: "5 s back, on; Shift 1 s", match: keyWithModifiers("ArrowLeft", "ArrowRight"), run: (/** @type {KeyboardEvent} */ e) => by((e.key === "ArrowRight" ? 1 : -1) * (e.shiftKey ? 1 : STEP)) },
@@ -110,14 +108,7 @@ export class Controls {
       { keys: "↑ ↓", label: "Louder, quieter", match: key("ArrowUp", "ArrowDown"), run: (/** @type {KeyboardEvent} */ e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER) },
       { keys: "M", label: "Sound off and on", match: key("m"), run: () => player.mute() },
       { keys: "F", label: "Full screen", match: key("f"), run: () => this.fullscreen() },
-      { keys: "?", label: "These keys", match: key("?"), run: () => this.helpDialog.showModal() },
-    ];
-    listen(bindings);
-    describe(need("[data-keys]"), bindings);
-    const on = /** @type {HTMLInputElement} */ (need("[data-keys-on]"));
-    on.checked = keysOn();
-    on.addEventListener("change", () => setKeysOn(on.checked));
-    need("[data-close]", this.helpDialog).addEventListener("click", () => this.helpDialog.close());
+    ]);
   }
 
   /** @param {1|-1} by */

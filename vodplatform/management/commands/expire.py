@@ -17,6 +17,8 @@ from media_app.catalog.upkeep import NotOurs, abort_unfinished, go_back_where_it
 from media_app.store import files as store
 from media_app.uploads import sweep
 from sessions_app.analysis import services as analysis
+from sessions_app.merging import services as merging
+from sessions_app.prosync import services as prosync
 from vodplatform.accounts import services
 from vodplatform.base import audit, idempotency
 from vodplatform.base.commands import Command as BaseCommand
@@ -26,6 +28,7 @@ from vodplatform.base.storage import StoreUnavailable
 PREVIEWS = "previews"
 PREVIEW_SECONDS = 3600
 SCRATCH_SECONDS = 86_400
+EMPTY_SECONDS = 3600  # after which nobody is about to write into a folder any more
 
 
 class Command(BaseCommand):
@@ -41,6 +44,8 @@ class Command(BaseCommand):
         services.purge()
         ended = sweep.expire()
         analyses = analysis.expire()
+        merges = merging.expire()
+        dubs = prosync.expire()
         jobs = upkeep.purge()
         removed = upkeep.sweep_scratch()
         removed += remove_older(settings.DATA_DIR / "tmp", SCRATCH_SECONDS)
@@ -51,10 +56,14 @@ class Command(BaseCommand):
         except StoreUnavailable as exc:
             event("cleanup.left", reason=exc.reason)
             raise CommandError(exc.message) from exc
-        event("cleanup", jobs=jobs, uploads=ended, analyses=analyses, files=files, folders=removed)
+        removed += sum(store.delete_empty_folders(prefix, EMPTY_SECONDS) for prefix in ("videos/", "sounds/"))
+        event(
+            "cleanup", jobs=jobs, uploads=ended, analyses=analyses, merges=merges, dubs=dubs, files=files,
+            folders=removed,
+        )  # fmt: skip
         self.stdout.write(
-            f"{jobs} old jobs, {ended} uploads, {analyses} analyses, {files} files that nothing points at, "
-            f"{removed} old folders removed"
+            f"{jobs} old jobs, {ended} uploads, {analyses} analyses, {merges} merges, {dubs} pro jobs, "
+            f"{files} files that nothing points at, {removed} old folders removed"
         )
 
 

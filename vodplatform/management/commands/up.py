@@ -202,4 +202,4 @@ def worker_child(processes: int) -> Child:
         sys.executable, "-m", "dramatiq", "jobs_app.worker", "--processes", str(processes), "--threads", str(threads),
         "--worker-shutdown-timeout", "8000", "--skip-logging",
     ]  # fmt: skip
-    return Child("worker", argv, lambda: True, stop_seconds=12)
+    return Child("worker", argv, lambda: True, stop_seconds=20)

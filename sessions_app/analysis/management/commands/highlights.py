@@ -9,8 +9,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from sessions_app.analysis.management.analysing import USAGE_EXIT, AnalysisCommand, put, span, table, thumbnails
+from sessions_app.analysis.management.analysing import AnalysisCommand, put, span, thumbnails
 from sessions_app.analysis.models import AnalysisType
+from vodplatform.base.terminal import USAGE_EXIT, table
 
 
 class Command(AnalysisCommand):

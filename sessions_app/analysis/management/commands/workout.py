@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sessions_app.analysis.management.analysing import AnalysisCommand, span, table
+from sessions_app.analysis.management.analysing import AnalysisCommand, span
 from sessions_app.analysis.models import AnalysisType
+from vodplatform.base.terminal import table
 
 
 class Command(AnalysisCommand):

@@ -1,0 +1,62 @@
+"""The merging child: joins clips into one MP4; knows nothing of sessions and keys.
+
+``python -m media_app.av.merge`` reads one request from standard input: ``{"clips": [{"path", "name"}, …], "target":
+path, "folder": path for what is made on the way, "ffmpeg": path, "threads": n, "level": whether all are to be equally
+loud}``. It writes JSON lines: ``{"progress": 0 to 100, "message"}``, never less than before; at last ``{"result":
+{"segments": [{"start", "end"}], …}}`` or ``{"error": {"type", "message", "clip": number
+from 0, where one is at fault}}``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from media_app.av.merge import plain
+from media_app.av.merge.outcome import ClipFailed, Merged
+from media_app.av.merge.tables import NotPlain
+from vodplatform.base.child import BadRequest, Reports, answer
+
+LEAST_CLIPS = 2
+
+
+def serve(request: Any, reports: Reports) -> dict[str, Any]:
+    """Raises :class:`BadRequest`, :class:`ClipFailed` and OSError."""
+    try:
+        clips = [(Path(str(clip["path"])), str(clip["name"])) for clip in request["clips"]]
+        target, folder = Path(request["target"]).absolute(), Path(request["folder"]).absolute()
+        threads = int(request.get("threads") or os.environ.get("VOD_CHILD_THREADS") or 2)
+        ffmpeg, level = request.get("ffmpeg"), bool(request.get("level"))
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise BadRequest(f"The request lacks or garbles {exc}.") from exc
+    if len(clips) < LEAST_CLIPS:
+        raise BadRequest(f"There is nothing to join: give {LEAST_CLIPS} clips at least.")
+    made = merge(clips, target, folder, ffmpeg=ffmpeg, threads=threads, level=level, tell=reports.progress)
+    reports.progress(100, "Done")
+    return made.as_json()
+
+
+def merge(
+    clips: Sequence[tuple[Path, str]], target: Path, folder: Path, *, ffmpeg: str | None, threads: int, level: bool,
+    tell: plain.Tell,
+) -> Merged:  # fmt: skip
+    """Join ``clips`` (path and name) into ``target``; folder: for what is made on the way.
+
+    Raises :class:`ClipFailed` where a clip is at fault, OSError where the server is.
+    """
+    try:
+        return plain.copy(clips, target, tell, level=level)
+    except NotPlain:
+        from media_app.av.merge.joining import Merge  # FFmpeg comes with it, which costs more than most copies
+
+        return Merge(clips, target, folder, ffmpeg, threads, level, tell).make()
+
+
+def _fault(exc: Exception) -> dict[str, Any] | None:
+    return {"type": exc.type, "message": exc.message, "clip": exc.clip} if isinstance(exc, ClipFailed) else None
+
+
+if __name__ == "__main__":
+    answer(serve, _fault)

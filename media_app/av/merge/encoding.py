@@ -1,0 +1,72 @@
+"""Encode one clip as all of a merge are encoded: one size, one rate, one kind of pixel, letterboxed, without sound."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from media_app.av.ffmpeg import WITHOUT_TAGS, Ffmpeg, Filter, Track
+from media_app.av.merge.plan import Clip, Shape
+from media_app.av.merge.survey import UNSPECIFIED
+from media_app.av.rungs import HDR_TRANSFERS, TO_SDR, even
+from media_app.av.source import Progress, Source
+
+CRF, PRESET = 23, "medium"
+GOP_SECONDS = 2
+MOST_ERRORS = 0.1  # of the packets: a clip with more that cannot be decoded is no clip
+BT709 = (("color_primaries", "bt709"), ("color_trc", "bt709"), ("colorspace", "bt709"), ("range", "tv"))
+MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
+
+
+def encode(target: Path, clip: Clip, source: Source, *, shape: Shape, program: Ffmpeg, on_progress: Progress) -> None:
+    """Write ``target``, an MP4 that begins with a keyframe and has as many pictures as :func:`count_of` says.
+
+    Raises :class:`media_app.av.ffmpeg.ConversionFailed`, :class:`media_app.av.ffmpeg.ProgramMissing` and OSError.
+    """
+    options: dict[str, Any] = {
+        "c:v": "libx264", "preset": PRESET, "crf": CRF, "profile:v": "high", "threads": program.threads,
+        "g": max(1, round(shape.fps * GOP_SECONDS)), "fps_mode": "passthrough", "frames:v": count_of(clip, shape.fps),
+        "an": None, "f": "mp4", **WITHOUT_TAGS,
+    }  # fmt: skip
+    reading = {"max_error_rate": MOST_ERRORS}
+    program.make(target, source, [picture_of(clip, source, shape)], options, on_progress=on_progress, reading=reading)
+
+
+def count_of(clip: Clip, fps: Fraction) -> int:
+    """Pictures of a clip at a rate: those of its length, and never fewer than it takes to come to the last."""
+    survey = clip.survey
+    behind = (survey.shown[-1] - survey.shown[0]) * survey.base
+    return max(round(behind * fps) + 1, round(survey.seconds * fps))
+
+
+def picture_of(clip: Clip, source: Source, shape: Shape) -> Track:
+    """The picture upright, within the common size; ffmpeg turns it as the file asks before any filter sees it."""
+    facts, colours = source.facts, clip.survey.colours
+    scale = min(Fraction(shape.width, facts.width), Fraction(shape.height, facts.height))
+    size = tuple(
+        min(most, even(round(side * scale) + 1))
+        for side, most in ((facts.width, shape.width), (facts.height, shape.height))
+    )
+    steps: list[Filter] = []
+    if facts.is_interlaced:
+        # One picture for both fields, before anything makes lines out of lines.
+        steps.append(Filter("bwdif", (), (("mode", "send_frame"), ("deint", "interlaced"))))
+    # Each picture comes at the time nearest to its own, and the last one is there however short it is.
+    steps.append(Filter("setpts", ("PTS-STARTPTS",)))
+    steps.append(Filter("fps", (), (("fps", str(shape.fps)), ("eof_action", "pass"))))
+    if facts.color_transfer in HDR_TRANSFERS:
+        steps += [Filter("scale", size, (("flags", "bicubic"),)), *TO_SDR]
+    else:
+        # Pictures that do not say so are taken as players take them.
+        matrix = MATRICES.get(colours.matrix, "bt709" if colours.matrix == UNSPECIFIED else "auto")
+        steps.append(
+            Filter("scale", size, (
+                ("flags", "bicubic"), ("in_color_matrix", matrix), ("out_color_matrix", "bt709"), ("out_range", "tv"),
+            ))
+        )  # fmt: skip
+    steps.append(Filter("format", ("yuv420p",)))
+    if size != (shape.width, shape.height):
+        steps.append(Filter("pad", (shape.width, shape.height, "(ow-iw)/2", "(oh-ih)/2")))
+    steps += [Filter("setsar", (1,)), Filter("setparams", (), BT709)]
+    return Track(source.track, tuple(steps))

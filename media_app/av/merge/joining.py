@@ -1,0 +1,147 @@
+"""Make one MP4 of several clips: copied where they agree, else encoded clip by clip; says where each one stands."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property, partial
+from pathlib import Path
+
+import av.error
+
+from media_app.av.container import MediaError
+from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
+from media_app.av.merge import copying
+from media_app.av.merge.layout import lay_out
+from media_app.av.merge.outcome import ClipFailed, Merged, measure
+from media_app.av.merge.plain import COPIED_FROM, Tell
+from media_app.av.merge.plan import Clip, Plan, named, plan
+from media_app.av.merge.reading import survey_of, times_of
+from media_app.av.merge.survey import Survey
+from media_app.av.source import Source
+
+LOOKED, ENCODED = 2.0, 95.0  # percent
+BREAK_SECONDS = 1.0  # that a file may say it is longer than its packets
+
+
+@dataclass
+class Merge:
+    """clips: path and name of each. folder: for what is made on the way; it is the caller's to remove."""
+
+    clips: Sequence[tuple[Path, str]]
+    target: Path
+    folder: Path
+    ffmpeg: str | None
+    threads: int
+    level: bool
+    tell: Tell
+    sources: list[Source] = field(default_factory=list)
+
+    @cached_property
+    def program(self) -> Ffmpeg:
+        """Found when something has to be encoded. Raises :class:`media_app.av.ffmpeg.ProgramMissing`."""
+        return Ffmpeg.default(self.ffmpeg, self.threads)
+
+    def make(self) -> Merged:
+        """Write the target, whole or not at all.
+
+        Raises :class:`ClipFailed` where a clip is at fault, OSError where the server is.
+        """
+        try:
+            self.sources.clear()
+            clips = [self._look(number) for number in range(len(self.clips))]
+            return self._write(clips, plan(clips, level=self.level))
+        except ConversionFailed as exc:
+            raise ClipFailed("merge_failed", str(exc), None) from exc
+        except MediaError as exc:
+            raise ClipFailed("merge_failed", exc.message, None) from exc
+        except av.error.FFmpegError as exc:  # some of these are OSErrors too, and none of them is ours
+            raise ClipFailed("merge_failed", "The clips' data is damaged and cannot be joined.") from exc
+
+    def _write(self, clips: list[Clip], planned: Plan) -> Merged:
+        surveys, begin = [clip.survey for clip in clips], COPIED_FROM
+        own = Path(tempfile.mkdtemp(prefix=".merge-", dir=self.folder))
+        try:
+            if not planned.copies_picture:
+                surveys, begin = self._encode(clips, planned, own), ENCODED
+            return self._join(clips, planned, surveys, begin)
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+
+    def _join(self, clips: list[Clip], planned: Plan, surveys: Sequence[Survey], begin: float) -> Merged:
+        rate = clips[0].source.sound.sample_rate if planned.copies_sound and clips[0].source.sound else None
+        layout = lay_out(surveys, rate)
+        sound = None
+        if rate is not None:
+            sound = copying.copied_sound(surveys, layout, rate, planned.channels)
+        elif planned.channels:
+            from media_app.av.merge.sound import encoded_sound  # numpy comes with it, which a copy does without
+
+            sound = encoded_sound(clips, self.sources, layout, planned.channels, level=self.level)
+        try:
+            copying.join(
+                self.target, surveys, layout, sound, lambda share: self.tell(begin + (99 - begin) * share, "Joining")
+            )
+            segments = measure(times_of(self.target), [len(survey.shown) for survey in surveys])
+        except BaseException:
+            self.target.unlink(missing_ok=True)
+            raise
+        return Merged(planned, clips, segments, self.target.stat().st_size)
+
+    def _look(self, number: int) -> Clip:
+        path, name = self.clips[number]
+        self.tell(LOOKED * number / len(self.clips), f"Looking at clip {number + 1}")
+        try:
+            source = Source.open(path)
+            survey = survey_of(path, source.sound.track if source.sound else None)
+        except MediaError as exc:
+            raise ClipFailed(exc.code, f"{named(number, name)} cannot be read: {exc.message}", number) from exc
+        self.sources.append(source)
+        clip = Clip(number, name, source, survey)
+        if source.facts.truncated or _breaks_off(source, survey):
+            raise ClipFailed(MediaError.UNREADABLE, f"{clip} cannot be read: it is cut short.", number)
+        return clip
+
+    def _encoded(self, begin: float, part: float, message: str, share: float) -> None:
+        self.tell(begin + part * share, message)
+
+    def _encode(self, clips: Sequence[Clip], planned: Plan, folder: Path) -> list[Survey]:
+        from media_app.av.merge.encoding import count_of, encode  # a copy does without
+
+        total = float(sum(clip.survey.seconds for clip in clips))
+        made: list[Survey] = []
+        done = Fraction(0)
+        for clip in clips:
+            begin = LOOKED + (ENCODED - LOOKED) * float(done) / total
+            part = (ENCODED - LOOKED) * float(clip.survey.seconds) / total
+            message = f"Encoding clip {clip.number + 1} of {len(clips)}"
+            self.tell(begin, message)
+            file = folder / f"clip-{clip.number}.mp4"
+            try:
+                encode(
+                    file, clip, self.sources[clip.number], shape=planned.shape, program=self.program,
+                    on_progress=partial(self._encoded, begin, part, message),
+                )  # fmt: skip
+                survey = survey_of(file)
+            except (ConversionFailed, MediaError) as exc:
+                raise ClipFailed("merge_failed", f"{clip} cannot be converted: {exc}", clip.number) from exc
+            # Of more pictures a second than are kept the last may not be there.
+            wanted = count_of(clip, planned.shape.fps)
+            if not wanted - 1 <= len(survey.shown) <= wanted:
+                raise ClipFailed("merge_failed", f"{clip} cannot be converted: it breaks off.", clip.number)
+            if survey.why_not or (made and survey.extradata != made[0].extradata):
+                raise ConversionFailed(f"{clip} does not fit the others.")
+            made.append(survey)
+            done += clip.survey.seconds
+        return made
+
+
+def _breaks_off(source: Source, survey: Survey) -> bool:
+    """Whether the file says that it is longer than what is there of it."""
+    end = (survey.shown[-1] + survey.last_length) * survey.base
+    if survey.sound is not None:
+        end = max(end, survey.sound.end)
+    return source.facts.duration - float(end - survey.origin) > BREAK_SECONDS

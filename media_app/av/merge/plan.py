@@ -1,0 +1,252 @@
+"""What of several clips can be copied into one file, and what the rest becomes; reads nothing and writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+from media_app.av.merge.layout import BLOCK
+from media_app.av.merge.survey import Survey, rate_of
+
+MOST_LINES = 1080  # of the shorter side
+MAX_FPS = 60
+NTSC = 1001
+# Rates that cameras have; others are rounded up to the next whole one.
+USUAL_RATES = tuple(
+    sorted([Fraction(rate) for rate in (24, 25, 30, 48, 50, 60)] + [Fraction(1000 * n, NTSC) for n in (24, 30, 60)])
+)
+NEAR = Fraction(1, 100)  # of a rate: what timestamps in milliseconds, and a lost picture, make of it
+CONFIG_BYTES = 2  # of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1) that say all of plain AAC-LC
+# Objects of low complexity, one or two channels, frames of 1024 samples, nothing that depends on another track.
+PLAIN = 0b00010_0000_0000_000
+PLAIN_MASK = 0b11111_0000_0000_111
+EVENNESS = 0.001  # seconds by which a packet of sound may lie beside its place
+LEAST_COPIED_SECONDS = 0.25  # of a clip whose sound is copied: some 40 ms of it are lost at a joint
+
+
+class Facts(Protocol):
+    """Of :class:`media_app.av.probe.VideoFacts` what is asked for here."""
+
+    @property
+    def codec(self) -> str: ...
+    @property
+    def pixel_format(self) -> str: ...
+    @property
+    def is_interlaced(self) -> bool: ...
+    @property
+    def sample_aspect_ratio(self) -> Fraction: ...
+    @property
+    def coded_width(self) -> int: ...
+    @property
+    def coded_height(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def rotation(self) -> int: ...
+    @property
+    def fps(self) -> Fraction: ...
+    @property
+    def is_vfr(self) -> bool: ...
+
+
+class Voice(Protocol):
+    """Of :class:`media_app.av.source.Sound` what is asked for here."""
+
+    @property
+    def codec(self) -> str: ...
+    @property
+    def profile(self) -> str: ...
+    @property
+    def sample_rate(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+
+
+class Described(Protocol):
+    """Of :class:`media_app.av.source.Source` what is asked for here."""
+
+    @property
+    def facts(self) -> Facts: ...
+    @property
+    def sound(self) -> Voice | None: ...
+    @property
+    def hides_pictures(self) -> bool: ...
+    @property
+    def times_pictures(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """number: from 0. name: for its owner."""
+
+    number: int
+    name: str
+    source: Described
+    survey: Survey
+
+    def __str__(self) -> str:
+        return named(self.number, self.name)
+
+
+def named(number: int, name: str) -> str:
+    """How a clip is called in a sentence."""
+    return f"Clip {number + 1} (“{name}”)"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What every clip becomes. width, height: even pixels. fps: pictures a second."""
+
+    width: int
+    height: int
+    fps: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """copies_picture, copies_sound: what stays as it is. why: a sentence that says why something does not, or None.
+
+    shape: what the pictures become where they are encoded. channels: of the sound, 0 for none.
+    """
+
+    copies_picture: bool
+    copies_sound: bool
+    why: str | None
+    shape: Shape
+    channels: int
+
+
+def plan(clips: Sequence[Clip], *, level: bool = False) -> Plan:
+    """level: each clip's loudness is to be the same."""
+    sounds = [clip.source.sound for clip in clips if clip.source.sound is not None]
+    channels = min(2, max((sound.channels for sound in sounds), default=0))
+    why_pictures = why_not_copied(clips)
+    why_sound = None
+    if sounds:
+        why_sound = why_pictures or ("The loudness is levelled." if level else why_sound_not_copied(clips))
+    return Plan(
+        copies_picture=why_pictures is None,
+        copies_sound=bool(sounds) and why_sound is None,
+        why=why_pictures or why_sound,
+        shape=common_shape(clips),
+        channels=channels,
+    )
+
+
+def why_not_copied(clips: Sequence[Clip]) -> str | None:
+    """Why the pictures have to be encoded, a sentence; None when they can be copied."""
+    for clip in clips:
+        facts = clip.source.facts
+        if facts.codec != "h264":
+            return f"{clip} is {facts.codec}, not H.264."
+        if facts.pixel_format != "yuv420p" or facts.is_interlaced or facts.sample_aspect_ratio != 1:
+            return f"{clip} is not H.264 as every player takes it."
+        if clip.source.hides_pictures or not clip.source.times_pictures:
+            return f"{clip}: some of its pictures are hidden, or have no times."
+        if clip.survey.why_not:
+            return f"{clip}: {clip.survey.why_not}"
+    differences: tuple[tuple[str, Callable[[Clip], Any]], ...] = (
+        ("size", lambda clip: (clip.source.facts.coded_width, clip.source.facts.coded_height)),
+        ("rotation", lambda clip: clip.source.facts.rotation),
+        ("encoding", lambda clip: clip.survey.extradata),
+        ("clock", lambda clip: clip.survey.base),
+    )
+    for what, of in differences:
+        if odd := _odd_one_out(clips, of):
+            return f"{odd} is of another {what} than the others."
+    return None
+
+
+def why_sound_not_copied(clips: Sequence[Clip]) -> str | None:
+    """Why the sound has to be encoded, a sentence; None when it can be copied. Some clip has sound."""
+    for clip in clips:
+        sound, survey = clip.source.sound, clip.survey.sound
+        if sound is None or survey is None:
+            return f"{clip} has no sound."
+        if sound.codec != "aac" or sound.profile != "LC" or not _is_plain(survey.config):
+            return f"The sound of {clip} is not AAC-LC as every player takes it."
+        if clip.survey.seconds < LEAST_COPIED_SECONDS:
+            return f"{clip} is too short for its sound to be copied."
+        if not is_even(clip):
+            return f"The sound of {clip} has holes."
+    for what in (
+        lambda clip: clip.source.sound.sample_rate,
+        lambda clip: clip.source.sound.channels,
+        lambda clip: clip.survey.sound.config,
+    ):
+        if odd := _odd_one_out(clips, what):
+            return f"The sound of {odd} is encoded in another way than that of the others."
+    return None
+
+
+def is_even(clip: Clip) -> bool:
+    """Whether the packets of its sound follow each other without holes, each 1024 samples behind the one before."""
+    sound, survey = clip.source.sound, clip.survey.sound
+    assert sound is not None
+    assert survey is not None
+    ticks = Fraction(BLOCK, sound.sample_rate) / survey.base
+    first, step, give = survey.starts[0], float(ticks), EVENNESS / float(survey.base)
+    return all(abs(first + step * number - start) <= give for number, start in enumerate(survey.starts))
+
+
+def common_shape(clips: Sequence[Clip]) -> Shape:
+    """The orientation and the size that most have, the larger where as many have another; the highest rate."""
+    every = [clip.source.facts for clip in clips]
+    uprights = [facts.height > facts.width for facts in every]
+    areas = {True: 0, False: 0}
+    for facts, way in zip(every, uprights, strict=True):
+        areas[way] += facts.width * facts.height
+    upright = max((True, False), key=lambda way: (uprights.count(way), areas[way]))
+    sizes = Counter(
+        _bounded(facts.width, facts.height) for facts, way in zip(every, uprights, strict=True) if way == upright
+    )
+    width, height = max(sizes, key=lambda size: (sizes[size], size[0] * size[1]))
+    return Shape(width, height, common_rate([usual_rate(clip) for clip in clips]))
+
+
+def common_rate(rates: Sequence[Fraction]) -> Fraction:
+    """The highest, 60 at most; one of television where all of them are."""
+    top = max(rates)
+    if top.denominator == NTSC and any(rate.denominator != NTSC for rate in rates):
+        top = Fraction(round(top))
+    return min(top, Fraction(MAX_FPS))
+
+
+def usual_rate(clip: Clip) -> Fraction:
+    """A rate at which every picture of the clip has a place, one that cameras have where it is near to one."""
+    facts = clip.source.facts
+    if not facts.is_vfr and (facts.fps.denominator in (1, NTSC)):
+        return facts.fps
+    rate = rate_of(clip.survey)
+    nearest = min(USUAL_RATES, key=lambda usual: abs(usual - rate))
+    if abs(nearest / rate - 1) <= NEAR:
+        return nearest
+    if facts.is_vfr:
+        return next((usual for usual in USUAL_RATES if usual >= rate and usual.denominator == 1), Fraction(MAX_FPS))
+    return Fraction(max(1, -(-rate.numerator // rate.denominator)))
+
+
+def _bounded(width: int, height: int) -> tuple[int, int]:
+    """Even sides, the shorter of them no longer than :data:`MOST_LINES`."""
+    scale = min(Fraction(1), Fraction(MOST_LINES, min(width, height)))
+    return max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2)
+
+
+def _odd_one_out(clips: Sequence[Clip], of: Callable[[Clip], Any]) -> Clip | None:
+    """The first clip for which ``of`` says something else than for most."""
+    said = [of(clip) for clip in clips]
+    usual = max(said, key=said.count)
+    return next((clip for clip, one in zip(clips, said, strict=True) if one != usual), None)
+
+
+def _is_plain(config: bytes) -> bool:
+    return (
+        len(config) >= CONFIG_BYTES
+        and int.from_bytes(config[:CONFIG_BYTES]) & PLAIN_MASK == PLAIN
+        and config[1] >> 3 & 15 in (1, 2)
+    )

@@ -1,0 +1,168 @@
+"""Pro jobs over the API (contract section 3): parse, permit, call, answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from media_app.catalog import words
+from media_app.library.serializers import MessageSerializer
+from media_app.uploads.multipart import received, several
+from sessions_app.prosync import presentation, segments, services
+from sessions_app.prosync import serializers as s
+from sessions_app.prosync.engines import syncso
+from sessions_app.prosync.engines.syncso import Nonsense, WebhookRefused, verify_webhook
+from sessions_app.prosync.models import Engine, ProJob
+from sessions_app.prosync.receiving import look_at
+from sessions_app.prosync.segments import Fault
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+from vodplatform.base.fields import asked, page_of, window
+from vodplatform.base.idempotency import idempotent
+from vodplatform.base.parsers import MAX_BODY_BYTES
+
+
+class ProView(APIView):
+    """What all of these share: the caller, and the job as the caller may see it."""
+
+    @property
+    def user(self) -> User:
+        return cast(User, self.request.user)
+
+    def find(self, job_id: UUID) -> ProJob:
+        """404 when the caller may not see it."""
+        row = ProJob.objects.visible_to(self.user).with_state().filter(pk=job_id).first()
+        if row is None:
+            raise DomainError("job_not_found")
+        return row
+
+
+class ProcessView(ProView):
+    """A video whose speech is to be replaced in some segments."""
+
+    @extend_schema(
+        operation_id="pro_sync_process",
+        request={"multipart/form-data": s.NewProJobSerializer},
+        responses={202: s.BegunProJobSerializer},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        most = services.most_segments(self.user)
+        form = request.data
+        if not isinstance(form, Mapping):
+            raise _refused([Fault(None, "video", "missing", "Send a multipart form.")])
+        given = form.get("segments") or form.get("segments_data")
+        wanted, faults = segments.read_list(given or [], "segments")
+        if len(wanted) > most:
+            sentence = f"Your plan allows {most} segments, and these are {len(wanted)}."
+            raise DomainError("segment_limit", sentence, limit=most)
+        if not wanted and not faults:
+            faults = [Fault(None, "segments", "no_segments", "Send at least one segment.")]
+        row = self._begin(request, form, wanted, faults)
+        return Response(presentation.begun(row, most), status=202)
+
+    def _begin(self, request: Request, form: Mapping[str, Any], wanted: list[Any], faults: list[Fault]) -> ProJob:
+        files = received(request)
+        video, uploads = files.get("video"), several(files, "audio_files")
+        refs, more = segments.read_refs(form.get("audio_ref_ids"), len(uploads))
+        options, wrong = segments.read_options(form.get("options"))
+        faults = [*faults, *more, *wrong]
+        if settings.PROSYNC_ENGINE == Engine.SYNCSO and options.model not in ("", *syncso.MODELS):
+            faults.append(Fault(None, "options.model", "unknown", f"One of {', '.join(syncso.MODELS)}."))
+        if video is None:
+            faults.append(Fault(None, "video", "missing", "Send the video as `video` in a multipart form."))
+        if not uploads:
+            faults.append(Fault(None, "audio_files", "missing", "Send at least one sound as `audio_files`."))
+        name = form.get("name") or ""
+        try:
+            name = words.title(name) if not isinstance(name, str) or not words.is_blank(name) else ""
+        except words.NotClean as exc:
+            faults.append(Fault(None, "name", "invalid", str(exc)))
+        looked = look_at(self.user, video, uploads)
+        duration = looked.video["duration"] if looked.video else None
+        faults += segments.removal_beyond(options.remove_text, duration)
+        given = dict(zip(refs, looked.sounds, strict=True))
+        lengths = {ref: sound.seconds if sound else None for ref, sound in given.items()}
+        read, own = segments.read_segments(wanted, lengths, duration)
+        refusals = [error for _, error in looked.refusals]
+        of_files = [Fault(None, part, error.type.name, error.message) for part, error in looked.refusals]
+        if faults := [*of_files, *faults, *own]:
+            raise _refused(faults, refusals[0].type.name if refusals else "invalid")
+        assert video is not None
+        read.sort(key=lambda segment: segment.index)
+        asked = {"segments": [segment.as_json() for segment in read], "options": options.as_json(), "name": name}
+        sounds = {ref: sound for ref, sound in given.items() if sound}
+        return services.begin(self.user, video, sounds, asked)
+
+
+def _refused(faults: list[Fault], type: str = "invalid") -> DomainError:
+    first = faults[0].message
+    sentence = first if len(faults) == 1 else f"{first} There are {len(faults)} faults in all; see `errors`."
+    return DomainError(type, sentence, errors=[fault.as_json() for fault in faults])
+
+
+class ProStatusView(ProView):
+    """Where a pro job is."""
+
+    @extend_schema(operation_id="pro_sync_status", responses={200: s.ProJobSerializer})
+    def get(self, request: Request, job_id: UUID) -> Response:
+        return Response(presentation.present(self.find(job_id)))
+
+
+class ProJobView(ProView):
+    """One pro job, to be deleted with its files."""
+
+    @extend_schema(operation_id="pro_sync_delete", responses={200: MessageSerializer})
+    def delete(self, request: Request, job_id: UUID) -> Response:
+        row = self.find(job_id)
+        if not row.can_change(self.user):
+            raise DomainError("forbidden")
+        services.delete(row, self.user)
+        return Response({"message": "Pro job deleted"})
+
+
+class WebhookView(APIView):
+    """Where sync.so says that a generation has ended. Its signature signs it in; it is asked then, and not believed."""
+
+    authentication_classes = ()
+    permission_classes = ()
+    parser_classes = ()
+
+    @extend_schema(operation_id="pro_sync_webhook", request=OpenApiTypes.OBJECT, responses={200: s.NoticedSerializer})
+    def post(self, request: Request) -> Response:
+        body = request.stream.read(MAX_BODY_BYTES + 1) if request.stream else b""
+        if len(body) > MAX_BODY_BYTES:
+            raise DomainError("too_large", limit=MAX_BODY_BYTES)
+        secret, signature = settings.SYNCSO["webhook_secret"], request.headers.get("Sync-Signature")
+        try:
+            notice = verify_webhook(secret, signature, body, time.time())
+        except WebhookRefused as exc:
+            raise DomainError("signature_invalid", str(exc)) from exc
+        except Nonsense as exc:
+            raise DomainError("bad_request", str(exc)) from exc
+        services.noticed(notice.generation.id, int(notice.sent_at))
+        return Response({"ok": True})
+
+
+class ProListView(ProView):
+    """The caller's own pro jobs, newest first."""
+
+    @extend_schema(
+        operation_id="pro_sync_list", parameters=[s.ProJobQuerySerializer], responses={200: s.ProJobListSerializer}
+    )
+    def get(self, request: Request) -> Response:
+        query = asked(s.ProJobQuerySerializer, request.query_params)
+        rows = ProJob.objects.filter(owner=self.user)
+        if "status" in query:
+            rows = rows.filter(job__status=query["status"])
+        shown = [presentation.present(row) for row in rows.with_state()[window(query)]]
+        return Response({"pro_jobs": shown, "pagination": page_of(query, rows.count())})

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ProsyncConfig(AppConfig):
+    name = "sessions_app.prosync"
+    label = "prosync"

@@ -1,0 +1,108 @@
+"""The job of a pro job: take the video in, let the engine replace the speech, keep what that made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from jobs_app.kinds import JobKind, Subject
+from jobs_app.models import Job, JobStatus
+from jobs_app.running import JobContext, JobFailed
+from media_app.catalog.models import RenditionKind, VideoStatus
+from media_app.catalog.services import columns_of, mime_type_of
+from media_app.catalog.taking_in import (
+    facts_of,
+    faults_told,
+    keep,
+    make_ready,
+    make_stills,
+    scan_file,
+    take_in,
+    writing,
+)
+from media_app.uploads.models import Upload
+from sessions_app.prosync import services
+from sessions_app.prosync.engines import local, provider
+from sessions_app.prosync.engines.work import Made, Work
+from sessions_app.prosync.models import Engine, ProJob
+
+TAKEN_IN, SHOWN, MADE = 15.0, 20.0, 95.0  # percent
+STILLS = ("poster", "peaks", "sprite")
+DELETED = "The pro job has been deleted."
+
+
+def replace_speech(context: JobContext) -> dict[str, Any]:
+    """Make the video with the new speech, and let the pro job show it."""
+    row = ProJob.objects.with_state().filter(pk=context.job_id).first()
+    if row is None:
+        raise JobFailed("job_not_found", DELETED)
+    with context.scratch() as folder, faults_told():
+        work = Work(context, row, folder, share=(SHOWN, MADE))
+        if row.video.status != VideoStatus.READY:
+            _take_in(work)
+        made = (local if row.engine == Engine.LOCAL else provider).make(work)
+        _keep(work, made)
+    return {"job_id": str(row.pk), "segments": len(work.segments)}
+
+
+def _take_in(work: Work) -> None:
+    """Let the video be shown, once it and the sounds have been scanned, and it was probed."""
+    context, video = work.context, work.row.video
+    for path in work.bring_sounds().values():
+        scan_file(context, path)
+    upload = Upload.objects.filter(pk=context.params["upload_id"]).first()
+    path, facts, _ = take_in(context, video, upload, work.folder)
+    if not facts["width"]:
+        raise JobFailed("no_video", "There is no picture in this file.")
+    make_stills(context, video, path, work.folder, STILLS, share=(TAKEN_IN, SHOWN))
+    with writing(context, video, upload.purpose if upload else ""):
+        make_ready(video, columns_of(facts) | {"mime_type": mime_type_of(path, video.mime_type)})
+        services.note_segments(context.job_id, JobStatus.PROCESSING)
+    video.refresh_from_db()
+
+
+def _keep(work: Work, made: Made) -> None:
+    context, row, folder = work.context, work.row, work.folder
+    context.progress(MADE, "Keeping the video")
+    facts = facts_of(context, made.path)
+    out = folder / RenditionKind.DUB
+    out.mkdir(exist_ok=True)
+    # A provider may answer with a container of its own.
+    path = made.path.rename(out / f"dub{made.path.suffix}")
+    described = {
+        "kind": RenditionKind.DUB, "name": "", "files": {"video": path.name}, "codecs": "",
+        "mime_type": mime_type_of(path, "video/mp4"),
+        "width": facts["width"], "height": facts["height"], "bit_rate": 0, "size": path.stat().st_size,
+    }  # fmt: skip
+    keep(context, row.video, folder, described, "")
+    with context.holding():
+        if not ProJob.objects.filter(pk=row.pk).update(outcome=made.outcome):
+            raise JobFailed("job_not_found", DELETED)
+        services.note_segments(row.pk, JobStatus.COMPLETED)
+
+
+def inputs_exist(job: Job) -> bool:
+    """Whether the pro job is still there: its files go with it."""
+    return ProJob.objects.filter(pk=job.pk).exists()
+
+
+def subjects(jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    """The video of each; a job whose pro job is gone has no page."""
+    rows = {row.pk: row for row in ProJob.objects.filter(pk__in=[job.pk for job in jobs]).only("pk", "name")}
+    found = {}
+    for job in jobs:
+        row = rows.get(job.pk)
+        if row is None:
+            found[job.pk] = Subject("A pro job that is gone")
+        else:
+            count = len(job.segments_data or [])
+            detail = f"{count} segment{'s' if count != 1 else ''}"
+            found[job.pk] = Subject(row.name, detail, f"/pro?job={job.pk}", in_use=True)
+    return found
+
+
+PROSYNC = JobKind(
+    name=services.PRO_KIND, lane="prosync", handler=replace_speech, inputs_exist=inputs_exist, label="Pro lip-sync",
+    icon="pro", subjects=subjects, ended=provider.ended,
+)  # fmt: skip

@@ -1,0 +1,65 @@
+"""Replace the speech in parts of a video without the server, and say what was done to each."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+from typing import Any
+
+from sessions_app.prosync.management.dubbing import Asked, check, dub, lines_of
+from sessions_app.prosync.segments import MODES, USUAL_MODE
+from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.terminal import check_output, making, misused
+
+
+def line(text: str) -> Asked:
+    """One of the segments. Raises :class:`ArgumentTypeError`."""
+    try:
+        return Asked.parse(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not START-END=SOUND, in seconds") from None
+
+
+class Command(BaseCommand):
+    help = (
+        "Put sounds into parts of a video, lips with them where a face can be followed; all else stays as it is. "
+        "Exit 3 when one of the files cannot be used."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("video", metavar="VIDEO", type=Path)
+        parser.add_argument(
+            "lines", metavar="START-END=SOUND[@FROM-TO]", nargs="*", type=line,
+            help="seconds of the video, a sound, and seconds of that where not all of it is wanted",
+        )  # fmt: skip
+        parser.add_argument("-o", "--output", metavar="MP4", type=Path, required=True, help="write the video there")
+        parser.add_argument(
+            "--mode", choices=MODES, default=USUAL_MODE,
+            help=f"what becomes of a sound that is not as long as its part; default {USUAL_MODE}",
+        )  # fmt: skip
+        parser.add_argument("--sound-only", action="store_true", help="leave the picture alone")
+        parser.add_argument("--remove-text", action="store_true", help="take text out of the picture")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument("--force", action="store_true", help="replace the output where it is there already")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        video: Path = options["video"]
+        output: Path = options["output"]
+        lines: list[Asked] = options["lines"]
+        if not lines and not options["remove_text"]:
+            misused("Say what is to be heard, or --remove-text.")
+        check(video, lines)
+        check_output(output, [video, *(one.sound for one in lines)], force=options["force"])
+        with making(self.stderr):
+            segments, result = dub(
+                video, lines, output, mode=options["mode"], mouths=not options["sound_only"],
+                remove_text=options["remove_text"], verbosity=options["verbosity"],
+            )  # fmt: skip
+        if options["json"]:
+            self.stdout.write(json.dumps({**result, "path": str(output)}))
+            return
+        for told in lines_of(segments, output, result):
+            self.stdout.write(told)

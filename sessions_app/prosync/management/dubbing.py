@@ -1,0 +1,145 @@
+"""What the command ``dub`` does: check what is asked, run the child, put what it made where it was asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+
+from media_app.catalog.services import probe
+from media_app.catalog.taking_in import limits
+from sessions_app.prosync.engines.local import DUB
+from sessions_app.prosync.receiving import PROBE, PROBE_SECONDS
+from sessions_app.prosync.segments import Segment, read_segments
+from vodplatform.base.process import ChildError, run_child
+from vodplatform.base.terminal import DAY_SECONDS, REFUSED_EXIT, misused, run_shown, table
+
+REFUSALS = frozenset({
+    "no_video", "vod_unreadable", "vod_codec_unsupported", "sound_unsupported", "sound_unreadable", "sound_too_long",
+    "sound_empty", "dub_failed",
+})  # fmt: skip
+NUMBER = r"\d+(?:\.\d+)?"
+LINE = re.compile(rf"(?P<start>{NUMBER})-(?P<end>{NUMBER})=(?P<sound>.+?)(?:@(?P<from>{NUMBER})-(?P<to>{NUMBER}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One ``START-END=SOUND[@FROM-TO]``, all in seconds."""
+
+    start: float
+    end: float
+    sound: Path
+    crop: tuple[float, float] | None
+
+    @classmethod
+    def parse(cls, text: str) -> Asked:
+        """Raises ValueError."""
+        found = LINE.fullmatch(text)
+        if found is None:
+            raise ValueError(text)
+        crop = (float(found["from"]), float(found["to"])) if found["from"] else None
+        return cls(float(found["start"]), float(found["end"]), Path(found["sound"]), crop)
+
+    def __str__(self) -> str:
+        return f"{self.start:g}-{self.end:g}={self.sound}"
+
+    def as_segment(self) -> dict[str, Any]:
+        """As a client would send it; the sound's path is its name."""
+        crop = {"startTime": self.crop[0], "endTime": self.crop[1]} if self.crop else {}
+        return {"startTime": self.start, "endTime": self.end, "audioInput": {"refId": str(self.sound), **crop}}
+
+
+def check(video: Path, lines: Sequence[Asked]) -> None:
+    """Whether the files are there. Raises :class:`CommandError`."""
+    for path in (video, *(line.sound for line in lines)):
+        if not path.is_file():
+            misused(f"There is no file {path}.")
+
+
+def dub(
+    video: Path, lines: Sequence[Asked], output: Path, *, mode: str, mouths: bool, remove_text: bool, verbosity: int
+) -> tuple[list[Segment], dict[str, Any]]:
+    """Write ``output``, whole or not at all; the segments as they were understood and what the child answers.
+
+    Raises :class:`CommandError`.
+    """
+    segments = _read(video, lines)
+    # Beside the output: what is made there needs no second copy, and room for it on no other disk.
+    folder = Path(tempfile.mkdtemp(prefix=".vod-dub-", dir=output.parent))
+    try:
+        made = folder / "made.mp4"
+        request = {
+            "source": str(video.resolve()), "target": str(made.resolve()), "folder": str(folder.resolve()),
+            "lines": [
+                {
+                    "start": one.start, "end": one.end, "sound": str(lines[one.index].sound.resolve()), "mode": mode,
+                    "from": one.crop[0] if one.crop else None, "to": one.crop[1] if one.crop else None,
+                }
+                for one in segments
+            ],
+            "mouths": mouths, "remove_text": {} if remove_text else None, "threads": settings.CHILD_THREADS,
+        }  # fmt: skip
+        result = run_shown(
+            DUB, request, limits=limits(DAY_SECONDS), name="Dubbing", refusals=REFUSALS, verbosity=verbosity
+        )
+        if not made.exists():
+            raise CommandError("No text was found, and nothing else was asked for.", returncode=REFUSED_EXIT)
+        made.replace(output)
+        return segments, result
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(video: Path, lines: Sequence[Asked]) -> list[Segment]:
+    """The segments in the order of the video, checked as the API's are. Raises :class:`CommandError`."""
+    seen = probe([video.resolve()])[0]
+    if error := seen.get("error"):
+        raise CommandError(error["message"], returncode=REFUSED_EXIT)
+    lengths = _lengths(list(dict.fromkeys(line.sound for line in lines)))
+    segments, faults = read_segments([line.as_segment() for line in lines], lengths, seen["facts"]["duration"])
+    if faults:
+        misused("\n".join(f"{lines[fault.index or 0]}: {fault.message}" for fault in faults))
+    return segments
+
+
+def _lengths(sounds: Sequence[Path]) -> dict[str, float | None]:
+    """Seconds of each sound by its name. Raises :class:`CommandError`."""
+    if not sounds:
+        return {}
+    request = json.dumps({"paths": [str(sound.resolve()) for sound in sounds]}).encode()
+    try:
+        answers = run_child(PROBE, stdin=request, limits=limits(PROBE_SECONDS * len(sounds))).messages[-1]["result"]
+    except ChildError as exc:
+        raise CommandError(f"Reading the sounds broke or took too long. {exc}", returncode=REFUSED_EXIT) from exc
+    for sound, answer in zip(sounds, answers, strict=True):
+        if error := answer.get("error"):
+            raise CommandError(f"{sound.name}: {error['message']}", returncode=REFUSED_EXIT)
+    return {str(sound): answer["facts"]["seconds"] for sound, answer in zip(sounds, answers, strict=True)}
+
+
+def lines_of(segments: Sequence[Segment], output: Path, result: dict[str, Any]) -> Iterator[str]:
+    """What is said of the result on a terminal."""
+    if segments:
+        rows = [("Sound", "From", "To", "Gain", "Mouth")]
+        for one, told in zip(segments, result["segments"], strict=True):
+            mouth = told.get("mouth") or {}
+            rows.append((
+                Path(one.ref).name, f"{one.start:.3f} s", f"{one.end:.3f} s", f"{told['gain']:+.1f} dB",
+                mouth.get("label") or "as it was",
+            ))  # fmt: skip
+        yield from table(rows)
+        yield ""
+    notes = [told.get("note") for told in result.get("segments", [])]
+    notes += [(told.get("mouth") or {}).get("why") for told in result.get("segments", [])]
+    notes += [result.get("why_sound"), result.get("why_picture")]
+    for note in dict.fromkeys(note for note in notes if note):
+        yield f"Note: {note}"
+    yield f"The video is {output}"

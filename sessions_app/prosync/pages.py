@@ -1,0 +1,56 @@
+"""The page ``/pro``: a video, sounds, segments; its script asks the API. ``?job=`` shows a run."""
+
+from __future__ import annotations
+
+import uuid
+from typing import cast
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from media_app.uploads.room import in_words
+from sessions_app.prosync.models import Engine, ProJob
+from sessions_app.prosync.receiving import MOST_SOUNDS
+from vodplatform.accounts.limits import limits_of, limits_of_tier, tier_of
+from vodplatform.accounts.models import Tier, User
+
+ENGINE_WORDS = {Engine.LOCAL: "basic", Engine.SYNCSO: "by sync.so"}
+
+
+@require_safe
+@never_cache
+@login_required
+def index(request: HttpRequest) -> HttpResponse:
+    """The workspace; whose plan has no segments is told so, and shown what was made before."""
+    user = cast(User, request.user)
+    limits = limits_of(user)
+    facts = {
+        "max_segments": limits["max_segments"],
+        "max_upload_bytes": limits["max_upload_bytes"],
+        "max_audio_bytes": settings.PROSYNC_MAX_AUDIO_BYTES,
+        "most_sounds": MOST_SOUNDS,
+        "plan": Tier(tier_of(user)).label,
+        "engine_word": ENGINE_WORDS[Engine(settings.PROSYNC_ENGINE)],
+    }
+    context = {
+        "facts": facts,
+        "max_upload": in_words(limits["max_upload_bytes"]),
+        # Who has no plan any more still sees what was made.
+        "is_workspace": bool(limits["max_segments"]) or _has_run(user, request.GET.get("job", "")),
+        "pro_segments": limits_of_tier(Tier.PRO)["max_segments"],
+        "enterprise_segments": limits_of_tier(Tier.ENTERPRISE)["max_segments"],
+    }
+    return render(request, "pro/index.html", context)
+
+
+def _has_run(user: User, job_id: str) -> bool:
+    """Whether there is this run, and ``user`` may see it."""
+    try:
+        wanted = uuid.UUID(job_id)
+    except ValueError:
+        return False
+    return ProJob.objects.visible_to(user).filter(pk=wanted).exists()

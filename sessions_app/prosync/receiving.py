@@ -1,0 +1,183 @@
+"""What becomes of the files of a pro job: looked at before it begins, and taken up by it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Sum
+
+from media_app.catalog.models import Rendition, RenditionKind
+from media_app.catalog.receiving import key_of, take_for_session, title_of
+from media_app.catalog.services import probe, waiting_room
+from media_app.store import files as store
+from media_app.uploads import joining, room
+from media_app.uploads.models import Upload
+from media_app.uploads.multipart import FilePart, form
+from media_app.uploads.purposes import Purpose
+from sessions_app.prosync import services
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+from vodplatform.base.process import ChildError, Limits
+
+VIDEO_NAME, SOUND_NAME = "pro-video", "pro-sound"
+MOST_SOUNDS = 50
+PROBE = [sys.executable, "-m", "media_app.av.dub.probe"]
+PROBE_SECONDS = 60.0  # for each sound: it is decoded to its end
+NO_SOUND = {"error": {"type": "not_a_sound", "message": "This is no sound in MP3, WAV, M4A, AAC, Ogg or FLAC."}}
+
+
+def _admit(user: User, given: Mapping[str, str]) -> None:
+    """Raises ``tier_required`` before anything of a file is read."""
+    services.most_segments(user)
+
+
+FORMS = [
+    form(
+        "api/v1/sync/pro-sync-process", FilePart(frozenset({"video"}), VIDEO_NAME),
+        FilePart(frozenset({"audio_files"}), SOUND_NAME, most=MOST_SOUNDS),
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A sound that has come. seconds: all of it, decoded. extension: the usual one of its kind, without a dot."""
+
+    upload: Upload
+    seconds: float
+    extension: str
+    mime_type: str
+    peaks: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found. video: what the probe says of it, None where there is none to be used; sounds: in their order,
+    the same. refusals: of the files that are not taken, each with the name of its part.
+    """
+
+    video: dict[str, Any] | None
+    sounds: list[Sound | None]
+    refusals: list[tuple[str, DomainError]]
+
+
+def look_at(user: User, video: Upload | None, sounds: Sequence[Upload]) -> Looked:
+    """What the files are, whatever else is wrong with the request. video: None where none was sent.
+
+    Refused are, by their content, ``not_a_video`` and ``not_a_sound`` (415), ``no_video``, ``video_too_long``,
+    ``sound_unreadable``, and by ``dub_failed`` any other video that nothing can be done with (422).
+    """
+    with tempfile.TemporaryDirectory(dir=room.scratch_folder(), ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        seen = [probe([_local(video, folder / "video")], user.pk)[0]] if video and video.mime_type else []
+        paths = [_local(upload, folder / f"sound-{number}") for number, upload in enumerate(sounds) if upload.mime_type]
+        answers = iter(_probe_sounds(user, paths) if paths else [])
+    looked = Looked(None, [], [])
+    try:
+        if video is not None:
+            looked = Looked(_video(seen), [], [])
+    except DomainError as exc:
+        looked.refusals.append(("video", exc))
+    for upload in sounds:
+        sound = None
+        try:
+            sound = _sound(upload, next(answers) if upload.mime_type else NO_SOUND)
+        except DomainError as exc:
+            looked.refusals.append(("audio_files", exc))
+        looked.sounds.append(sound)
+    return looked
+
+
+def _local(upload: Upload, folder: Path) -> Path:
+    """The bytes of an upload that are all there, as a file of this machine."""
+    if store.is_local():
+        return store.local_path(upload.key)
+    joining.finish(upload)
+    folder.mkdir()
+    return store.local_copy(upload.key, folder)
+
+
+def _probe_sounds(user: User, paths: Sequence[Path]) -> list[dict[str, Any]]:
+    limits = Limits(
+        wall_seconds=PROBE_SECONDS * max(1, len(paths)), memory_bytes=settings.CHILD_MEMORY_BYTES,
+        threads=settings.CHILD_THREADS,
+    )  # fmt: skip
+    request = json.dumps({"paths": [str(path) for path in paths]}).encode()
+    try:
+        finished = waiting_room.run_child(PROBE, caller=str(user.pk), stdin=request, limits=limits)
+        answers: list[dict[str, Any]] = finished.messages[-1]["result"]
+    except (ChildError, IndexError, KeyError) as exc:
+        if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
+            raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
+        if len(paths) > 1:
+            # One of them takes the reader down: find out which.
+            return [answer for path in paths for answer in _probe_sounds(user, [path])]
+        return [{"error": {"type": "sound_unreadable", "message": "Reading it broke or took too long."}}]
+    return answers
+
+
+def _video(seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The facts. seen: what the probe said, nothing of what does not begin as a video does."""
+    if not seen:
+        raise DomainError("not_a_video")
+    if error := seen[0].get("error"):
+        raise DomainError("dub_failed", error["message"])
+    facts: dict[str, Any] = seen[0]["facts"]
+    if not facts["width"]:
+        raise DomainError("no_video")
+    if facts.get("truncated"):
+        raise DomainError("dub_failed", "The video is cut short: its end is missing.")
+    if facts["duration"] > settings.MAX_VIDEO_SECONDS:
+        hours = settings.MAX_VIDEO_SECONDS / 3600
+        raise DomainError("video_too_long", f"The video is longer than {hours:g} hours.")
+    return facts
+
+
+def _sound(upload: Upload, answer: dict[str, Any]) -> Sound:
+    if error := answer.get("error"):
+        raise DomainError(error["type"], f"{upload.filename}: {error['message']}")
+    facts = answer["facts"]
+    return Sound(upload, facts["seconds"], facts["extension"], facts["mime_type"], facts["peaks"])
+
+
+def _video_key(upload: Upload) -> str:
+    return key_of(upload.resource_id, upload.filename)
+
+
+def _finish_video(upload: Upload) -> None:
+    services.make(upload, lambda job: take_for_session(upload, job, title=title_of(upload.filename)))
+
+
+def _only_in_its_form(user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    raise DomainError("invalid", errors={"purpose": ["The files of a pro job come in its form alone."]})
+
+
+def _part_of_the_job(upload: Upload) -> None:
+    """The video's end makes the job, with its sounds."""
+
+
+def _made_bytes(user_id: uuid.UUID) -> int:
+    """What the sounds and the results of a user's pro jobs take."""
+    rows = Rendition.objects.filter(video__owner=user_id, kind__in=[RenditionKind.SOUND, RenditionKind.DUB])
+    return int(rows.aggregate(total=Sum("size", default=0))["total"])
+
+
+# What the first bytes tell is not said before the plan and the number of segments have been looked at: `looks_early`.
+VIDEO = Purpose(
+    name=VIDEO_NAME, label="Video of a pro job", key_of=_video_key, begin=_only_in_its_form, admit=_admit,
+    finish=_finish_video, looks_early=False,
+)  # fmt: skip
+SOUND = Purpose(
+    name=SOUND_NAME, label="Sound of a pro job", key_of=lambda upload: f"uploads/{upload.pk}/whole",
+    begin=_only_in_its_form, admit=_admit, finish=_part_of_the_job, stored_bytes=_made_bytes,
+    max_bytes=lambda: int(settings.PROSYNC_MAX_AUDIO_BYTES), families=frozenset({"audio", "video"}),
+    refusal=lambda: DomainError("not_a_sound"), looks_early=False,
+)  # fmt: skip

@@ -1,0 +1,352 @@
+"""What is asked of a pro job: segments, the sounds they take and the options, read and checked; free of Django.
+
+Every fault is found in one go, so that whoever sends ten segments mends them once (contract section 3).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+USUAL_MODE = "cut_off"
+MODES = (USUAL_MODE, "loop", "bounce", "silence", "remap")
+MOST_LABEL, MOST_REF, MOST_MODEL = 200, 64, 64
+MOST_REGIONS = 20
+LEAST_SIDE = 0.005  # of a box, as a share of the picture: less is hardly a pixel, and no letter
+LEAST_CROP = 0.0005  # seconds of a sound; in less there is nothing to be heard
+# A player tells a duration to the millisecond; an end that was copied from it may lie this far behind the last sample.
+ROUNDING = 0.0005
+# What turns the direction of all that stands behind it; other signs without a width are part of many a language.
+TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+FIELDS = {"startTime": "start_time", "endTime": "end_time", "audioInput": "audio_input", "refId": "ref_id"}
+WHAT = {"startTime": "segment's start", "endTime": "segment's end"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something to be mended. index: of the segment as it was sent, None where it is about none of them."""
+
+    index: int | None
+    field: str
+    type: str
+    message: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As the contract shows it."""
+        return {"segment_index": self.index, "field": self.field, "type": self.type, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """index: its place among those that were sent. start, end: seconds of the video. ref: of its sound.
+
+    crop: seconds of the sound that are used, None for all of it.
+    """
+
+    index: int
+    start: float
+    end: float
+    ref: str
+    crop: tuple[float, float] | None
+    label: str
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is kept and shown."""
+        sound: dict[str, Any] = {"refId": self.ref}
+        if self.crop is not None:
+            sound |= {"startTime": self.crop[0], "endTime": self.crop[1]}
+        found: dict[str, Any] = {"startTime": self.start, "endTime": self.end, "audioInput": sound}
+        return found | ({"label": self.label} if self.label else {})
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """mode: what becomes of a sound that is not as long as its segment. remove_text: None for no."""
+
+    mode: str = USUAL_MODE
+    model: str = ""
+    remove_text: dict[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is kept and shown."""
+        return {"sync_mode": self.mode, "model": self.model or None, "remove_text": self.remove_text}
+
+
+def read_list(text: Any, field: str) -> tuple[list[Any], list[Fault]]:
+    """The list that a field of a form holds, as JSON or as it is; one fault where it holds none.
+
+    NaN and the infinities are left in it: they are a fault of the entry that has them, beside those of the others.
+    """
+    try:
+        value = text if isinstance(text, list) else _json(text, float)
+    except ValueError:
+        return [], [Fault(None, field, "not_json", "Send a JSON list.")]
+    if not isinstance(value, list):
+        return [], [Fault(None, field, "not_a_list", "Send a JSON list.")]
+    return value, []
+
+
+def read_refs(given: Any, count: int) -> tuple[list[str], list[Fault]]:
+    """The names of ``count`` sounds in their order: those given, else ``audio-1`` and so on."""
+    names = [f"audio-{number}" for number in range(1, count + 1)]
+    if given in (None, ""):
+        return names, []
+    values, faults = read_list(given, "audio_ref_ids")
+    if faults:
+        return names, faults
+    if len(values) != count:
+        sentence = f"Name every sound: there are {count} sounds and {len(values)} names."
+        return names, [Fault(None, "audio_ref_ids", "wrong_count", sentence)]
+    if not all(one and _is_text(one, MOST_REF) for one in values):
+        sentence = f"Each name is a text of 1 to {MOST_REF} characters."
+        return names, [Fault(None, "audio_ref_ids", "invalid", sentence)]
+    if twice := sorted({one for one in values if values.count(one) > 1}):
+        sentence = f"{twice[0]!r} names more than one sound."
+        return values, [Fault(None, "audio_ref_ids", "duplicate_ref", sentence)]
+    return values, []
+
+
+def read_options(given: Any) -> tuple[Options, list[Fault]]:
+    """The options of a job; what is not said, or null, is as usual, what is not known is a fault."""
+    if given in (None, ""):
+        return Options(), []
+    try:
+        value = given if isinstance(given, dict) else _json(given, _refuse)
+    except ValueError:
+        return Options(), [Fault(None, "options", "not_json", "Send a JSON object; numbers must be finite.")]
+    if not isinstance(value, dict):
+        return Options(), [Fault(None, "options", "not_an_object", "Send a JSON object.")]
+    faults = []
+    mode, model = value.get("sync_mode"), value.get("model")
+    if mode is not None and mode not in MODES:
+        faults.append(Fault(None, "options.sync_mode", "unknown", f"One of {', '.join(MODES)}."))
+    if model is not None and not (model and _is_text(model, MOST_MODEL)):
+        faults.append(Fault(None, "options.model", "invalid", f"A text of 1 to {MOST_MODEL} characters."))
+    remove_text, more = _read_removal(value.get("remove_text"))
+    options = Options(remove_text=remove_text) if faults else Options(mode or USUAL_MODE, model or "", remove_text)
+    return options, [*faults, *more]
+
+
+def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
+    """``regions`` (shares of the displayed picture) and ``start``, ``end`` (seconds), each where it is given."""
+    if given is None or given is False:  # and not 0
+        return None, []
+    if given is True:
+        return {}, []
+    field = "options.remove_text"
+    if not isinstance(given, Mapping):
+        return None, [Fault(None, field, "not_an_object", "Send an object, or true for the whole video.")]
+    found: dict[str, Any] = {}
+    faults = []
+    for name in ("start", "end"):
+        if given.get(name) is not None:
+            seconds = _number(given[name])
+            if seconds is None or seconds < 0:
+                faults.append(Fault(None, f"{field}.{name}", "not_a_number", "Seconds of the video, 0 or more."))
+            else:
+                found[name] = seconds
+    if "end" in found and found["end"] <= found.get("start", 0.0):
+        faults.append(Fault(None, f"{field}.end", "end_before_start", "It has to lie behind the start."))
+    regions = given.get("regions")
+    if regions is not None:
+        boxes = [_read_box(one) for one in regions] if isinstance(regions, list) else [None]
+        if None in boxes or not 0 < len(boxes) <= MOST_REGIONS:
+            sentence = (
+                f"1 to {MOST_REGIONS} boxes of x, y, width and height, as shares of the picture from 0 to 1; "
+                f"width and height at least {LEAST_SIDE}."
+            )
+            faults.append(Fault(None, f"{field}.regions", "invalid", sentence))
+        found["regions"] = boxes
+    return (None if faults else found), faults
+
+
+def removal_beyond(given: Mapping[str, Any] | None, duration: float | None) -> list[Fault]:
+    """Where the time whose text is removed lies behind a video of ``duration`` seconds.
+
+    given: as ``Options.remove_text`` is, without a fault of its own. duration: None where it is not known.
+    """
+    if not given or duration is None:
+        return []
+    return [
+        Fault(None, f"options.remove_text.{name}", "beyond_video", f"The video ends at {duration:.3f} s.")
+        for name in ("start", "end")
+        if name in given and _is_behind(given[name], duration, is_start=name == "start")
+    ]
+
+
+def _is_behind(seconds: float, duration: float, *, is_start: bool) -> bool:
+    # What begins at the end holds no picture.
+    return seconds >= duration if is_start else seconds > duration + ROUNDING
+
+
+def _read_box(given: Any) -> dict[str, float] | None:
+    if not isinstance(given, Mapping):
+        return None
+    box = {name: _number(given.get(name)) for name in ("x", "y", "width", "height")}
+    sides = {name: value for name, value in box.items() if value is not None and 0 <= value <= 1}
+    if len(sides) < len(box) or min(sides["width"], sides["height"]) < LEAST_SIDE:
+        return None
+    if sides["x"] + sides["width"] > 1 + 1e-9 or sides["y"] + sides["height"] > 1 + 1e-9:
+        return None
+    return sides
+
+
+def read_segments(
+    given: Sequence[Any], sounds: Mapping[str, float | None], duration: float | None
+) -> tuple[list[Segment], list[Fault]]:
+    """The segments in the order of the video, and what is wrong with those that were sent.
+
+    sounds: seconds of each sound by its name, None where that is not known; duration: of the video, the same.
+    """
+    found, faults = [], []
+    for index, one in enumerate(given):
+        segment, own = _read_segment(index, one, sounds, duration)
+        faults += own
+        if segment is not None:
+            found.append(segment)
+    found.sort(key=lambda segment: (segment.start, segment.end, segment.index))
+    faults += _overlaps(found)
+    faults.sort(key=lambda fault: -1 if fault.index is None else fault.index)
+    return found, faults
+
+
+def _read_segment(
+    index: int, given: Any, sounds: Mapping[str, float | None], duration: float | None
+) -> tuple[Segment | None, list[Fault]]:
+    """The segment, where it has two moments in their order; and its faults."""
+    if not isinstance(given, Mapping):
+        return None, [Fault(index, "segment", "not_an_object", "A segment is an object.")]
+    faults = []
+    times = {}
+    for name in ("startTime", "endTime"):
+        seconds = _number(_of(given, name))
+        if seconds is None or seconds < 0:
+            sentence = f"The {WHAT[name]} is a number of seconds, 0 or more."
+            faults.append(Fault(index, name, "not_a_number", sentence))
+        else:
+            times[name] = seconds
+    start, end = times.get("startTime"), times.get("endTime")
+    if start is not None and end is not None and end <= start:
+        faults.append(Fault(index, "endTime", "end_before_start", f"It ends at {end:g} s, and begins at {start:g} s."))
+        end = None
+    if duration is not None:
+        for name, seconds in times.items():
+            if _is_behind(seconds, duration, is_start=name == "startTime"):
+                sentence = f"The video ends at {duration:.3f} s, before this segment's {name[:-4]}, {seconds:g} s."
+                faults.append(Fault(index, name, "beyond_video", sentence))
+    ref, crop, more = _read_sound(index, _of(given, "audioInput"), sounds)
+    faults += more
+    label = given.get("label")
+    if label is None:
+        label = ""
+    if not _is_text(label, MOST_LABEL):
+        faults.append(Fault(index, "label", "invalid", f"A text of at most {MOST_LABEL} characters, in one line."))
+        label = ""
+    if start is None or end is None:
+        return None, faults
+    if duration is not None and end > duration:
+        end = max(start, duration) if end <= duration + ROUNDING else end
+    return Segment(index, start, end, ref, crop, label), faults
+
+
+def _read_sound(
+    index: int, given: Any, sounds: Mapping[str, float | None]
+) -> tuple[str, tuple[float, float] | None, list[Fault]]:
+    if not isinstance(given, Mapping):
+        return "", None, [Fault(index, "audioInput", "not_an_object", "Send an object with the `refId` of a sound.")]
+    ref = _of(given, "refId")
+    if not isinstance(ref, str) or ref not in sounds:
+        known = ", ".join(sounds) or "none"
+        return (
+            "",
+            None,
+            [Fault(index, "audioInput.refId", "unknown_ref", f"No sound has this name; there are: {known}.")],
+        )
+    crop, faults = _read_crop(index, _of(given, "startTime"), _of(given, "endTime"), ref, sounds[ref])
+    return ref, crop, faults
+
+
+def _read_crop(
+    index: int, given_begin: Any, given_end: Any, ref: str, length: float | None
+) -> tuple[tuple[float, float] | None, list[Fault]]:
+    """The part of a sound of ``length`` seconds that is used; None for all of it."""
+    names = ("audioInput.startTime", "audioInput.endTime")
+    if given_begin is None and given_end is None:
+        return None, []
+    if given_begin is None or given_end is None:
+        sentence = "Give both ends of the part of the sound, or none."
+        return None, [Fault(index, names[given_begin is not None], "crop_incomplete", sentence)]
+    begin, end = _number(given_begin), _number(given_end)
+    faults = [
+        Fault(index, name, "not_a_number", "A number of seconds of the sound, 0 or more.")
+        for name, value in zip(names, (begin, end), strict=True)
+        if value is None or value < 0
+    ]
+    if faults or begin is None or end is None:
+        return None, faults
+    last = end if length is None else min(end, length)
+    if end <= begin:
+        sentence = f"The part of the sound ends at {end:g} s, and begins at {begin:g} s."
+        return None, [Fault(index, names[1], "end_before_start", sentence)]
+    if length is not None and (begin >= length or end > length + ROUNDING):
+        faults = [Fault(index, names[begin < length], "crop_outside", f"The sound {ref!r} ends at {length:.3f} s.")]
+    elif last - begin < LEAST_CROP:
+        sentence = f"The part of the sound is shorter than {LEAST_CROP * 1000:g} ms."
+        faults = [Fault(index, names[1], "crop_too_short", sentence)]
+    return (None if faults else (begin, last)), faults
+
+
+def _overlaps(segments: Sequence[Segment]) -> list[Fault]:
+    """Of each that begins before one before it has ended; touching is fine."""
+    faults = []
+    last: Segment | None = None  # of those so far, the one that ends last
+    for segment in segments:
+        if last is not None and segment.start < last.end:
+            sentence = f"It begins {last.end - segment.start:.3g} s before segment {last.index + 1} ends."
+            faults.append(Fault(segment.index, "startTime", "overlap", sentence))
+        if last is None or segment.end > last.end:
+            last = segment
+    return faults
+
+
+def _of(given: Mapping[str, Any], name: str) -> Any:
+    """A field by the contract's name or by the same in snake_case."""
+    return given.get(name, given.get(FIELDS[name]))
+
+
+def _is_text(value: Any, most: int) -> bool:
+    """Whether it is a text that a database takes and a line of a page shows, in its own direction."""
+    return isinstance(value, str) and len(value) <= most and not any(_is_unfit(sign) for sign in value)
+
+
+def _is_unfit(sign: str) -> bool:
+    return sign in TURNS or unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def _number(value: Any) -> float | None:
+    """A finite number; no text, and no truth value."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(word)
+
+
+def _json(text: Any, constant: Callable[[str], Any]) -> Any:
+    """Raises ValueError for what is no JSON. constant: reads NaN and the infinities, which JSON does not have."""
+    if not isinstance(text, str):
+        raise ValueError("not a text")
+    try:
+        return json.loads(text, parse_constant=constant)
+    except RecursionError as exc:
+        raise ValueError("too deep") from exc

@@ -1,0 +1,162 @@
+"""What changes several rows, files or the queue: a pro job begins, is deleted, and ends with its time."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from jobs_app import services as jobs
+from jobs_app.models import Job, JobStatus
+from media_app.catalog.models import Rendition, RenditionKind, Video
+from media_app.catalog.services import delete_video
+from media_app.store import files as store
+from media_app.uploads import joining
+from media_app.uploads import services as uploads
+from media_app.uploads.models import Upload
+from sessions_app.prosync.engines import provider
+from sessions_app.prosync.models import ProJob
+from vodplatform.accounts.limits import limits_of
+from vodplatform.accounts.models import User
+from vodplatform.base import audit
+from vodplatform.base.errors import DomainError
+from vodplatform.base.logs import event
+
+PRO_KIND = "prosync"
+ASKED = "pro"  # in the metadata of the video's upload: what is asked, and its sounds
+TOMBSTONE = timedelta(days=7)  # for which a job that came to nothing may be tried again
+BATCH = 100
+
+
+class Sounding(Protocol):
+    """A sound that has come, as :class:`sessions_app.prosync.receiving.Sound` has it."""
+
+    @property
+    def upload(self) -> Upload: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def extension(self) -> str: ...
+    @property
+    def mime_type(self) -> str: ...
+    @property
+    def peaks(self) -> list[float]: ...
+
+
+def most_segments(user: User) -> int:
+    """How many segments the user's tier allows. Raises ``tier_required`` where it allows none."""
+    most = limits_of(user)["max_segments"]
+    if not most:
+        raise DomainError("tier_required")
+    return most
+
+
+def begin(user: User, video: Upload, sounds: Mapping[str, Sounding], asked: Mapping[str, Any]) -> ProJob:
+    """A pro job of files that have come and were looked at.
+
+    sounds: by the names that the segments give them. asked: ``segments`` as they are kept, ``options``, ``name``.
+    The files of the sounds are moved to where they stay; what fails behind that deletes them.
+    """
+    folder = f"sounds/{video.resource_id}"
+    kept = []
+    try:
+        for number, (ref, sound) in enumerate(sounds.items()):
+            target = f"{folder}/{number}/sound.{sound.extension}"
+            joining.finish(sound.upload)
+            store.move(sound.upload.key, target)
+            kept.append({
+                "ref": ref, "key": target, "bytes": sound.upload.size, "filename": sound.upload.filename,
+                "seconds": sound.seconds, "mime_type": sound.mime_type, "peaks": sound.peaks,
+            })  # fmt: skip
+        video.metadata |= {ASKED: {**asked, "sounds": kept}}
+        video.save(update_fields=["metadata"])
+        with transaction.atomic():
+            for sound in sounds.values():
+                uploads.complete(sound.upload)
+            uploads.complete(video)
+            # Nothing is left to be said of them: what they became stands beside the video.
+            Upload.objects.filter(pk__in=[sound.upload.pk for sound in sounds.values()]).delete()
+            row = ProJob.objects.select_related("job").get(video=video.resource_id)
+    except BaseException:
+        store.delete_folder(f"{folder}/")
+        raise
+    event("prosync.begin", job=str(row.pk), segments=len(asked["segments"]), engine=row.engine)
+    return row
+
+
+def make(upload: Upload, take: Callable[[Job], Video]) -> ProJob:
+    """Within the transaction that completes the video's upload. take: makes the video that the job takes in."""
+    asked = upload.metadata[ASKED]
+    segments = [{**one, "status": str(JobStatus.QUEUED)} for one in asked["segments"]]
+    params = {"upload_id": str(upload.pk), "video_id": str(upload.resource_id)}
+    job = jobs.enqueue(PRO_KIND, upload.owner, params, segments=segments)
+    video = take(job)
+    for number, sound in enumerate(asked["sounds"]):
+        folder, _, name = sound["key"].rpartition("/")
+        Rendition.objects.create(
+            video=video, kind=RenditionKind.SOUND, name=str(number), folder=f"{folder}/", files={"audio": name},
+            mime_type=sound["mime_type"], size=sound["bytes"],
+        )  # fmt: skip
+    Upload.objects.filter(pk=upload.pk).update(metadata={})
+    return ProJob.objects.create(
+        pk=job.pk, owner=upload.owner, job=job, name=asked.get("name") or video.title, video=video,
+        sounds=[_told(sound) for sound in asked["sounds"]], options=asked["options"], engine=settings.PROSYNC_ENGINE,
+    )  # fmt: skip
+
+
+def _told(sound: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: sound[name] for name in ("ref", "filename", "seconds", "peaks")}
+
+
+def note_segments(job_id: uuid.UUID, status: str) -> None:
+    """Write how far the segments are; within a transaction that holds the job."""
+    segments = Job.objects.values_list("segments_data", flat=True).get(pk=job_id) or []
+    Job.objects.filter(pk=job_id).update(segments_data=[{**one, "status": str(status)} for one in segments])
+
+
+def noticed(generation_id: str, sent_at: int) -> None:
+    """The provider has news of a generation: its job looks now. sent_at: seconds since 1970, as that was signed.
+
+    Raises ``signature_invalid`` for a call that has come before, or was overtaken by a later one.
+    """
+    row = ProJob.objects.filter(generation_id=generation_id).first()
+    if row is None:
+        return  # of a job that is gone, or whose create has not been answered yet
+    if not ProJob.objects.filter(pk=row.pk, notified_at__lt=sent_at).update(notified_at=sent_at):
+        raise DomainError("signature_invalid", "This call has come before.")
+    jobs.poke(row.job_id)
+
+
+def delete(row: ProJob, by: User | None) -> None:
+    """Cancel what is under way, and delete the rows and the files. by: None where its time was over."""
+    with transaction.atomic():
+        # The job before the video, as wherever both are locked.
+        Job.objects.select_for_update(of=("self",)).filter(pk=row.job_id).first()
+        found = ProJob.objects.select_for_update(of=("self",)).select_related("video").filter(pk=row.pk).first()
+        if found is None:
+            raise DomainError("job_not_found")
+        audit.record("prosync.delete", actor=by, target=found, name=found.name)
+        jobs.cancel_all(Job.objects.live().filter(pk=found.job_id))
+        found.refresh_from_db()
+        provider.deleted(found)
+        video = found.video
+        found.delete()
+        delete_video(video, by=None)
+        jobs.delete(Job(pk=row.job_id))
+    event("cleanup", prosync=str(row.pk))
+
+
+def expire() -> int:
+    """Delete the pro jobs that came to nothing and have said so for a week, with their files; returns how many."""
+    ended = [JobStatus.FAILED, JobStatus.CANCELLED]
+    old = ProJob.objects.filter(job__status__in=ended, job__finished_at__lt=Now() - TOMBSTONE)
+    count = 0
+    for row in old[:BATCH]:
+        delete(row, None)
+        count += 1
+    return count

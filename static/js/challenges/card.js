@@ -1,0 +1,56 @@
+// One challenge of the list: its picture, its title, whose it is, and whether it was played.
+
+import { h, icon } from "../dom.js";
+import { counted, duration } from "../format.js";
+import { day } from "../videos.js";
+import { foundWords, makerOf, statusOf } from "./words.js";
+
+/** @typedef {import("./api.js").Challenge} Challenge */
+
+export class Card {
+  /** @param {Challenge} challenge */
+  constructor(challenge) {
+    // The list knows what it shows as videos.
+    this.video = challenge;
+    this.element = h("li", { class: "card", data: { video: challenge.id } }, this.#picture(), this.#foot());
+  }
+
+  get title() {
+    return /** @type {HTMLElement} */ (this.element.querySelector("[data-part=title]"));
+  }
+
+  #picture() {
+    const { poster_url, statements, total_duration } = this.video;
+    return h("span", { class: "pic dark" },
+      poster_url ? h("img", { src: poster_url, alt: "", loading: "lazy", decoding: "async", draggable: "false", onerror: withoutPicture }) : h("span", { class: "none" }, icon("challenge")),
+      h("span", { class: "ov bs" }, counted(statements.length, "statement")),
+      total_duration && h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(total_duration)));
+  }
+
+  #foot() {
+    const challenge = this.video;
+    const came = new Date(challenge.published_at ?? challenge.created_at);
+    return h("div", { class: "ft" }, h("div", {},
+      h("h3", { dir: "auto", title: challenge.title }, h("a", { href: `/challenges/${challenge.id}`, data: { part: "title" } }, challenge.title)),
+      h("p", { class: "meta" }, "by ", challenge.is_own ? "you" : h("bdi", {}, makerOf(challenge)), " · ", h("time", { datetime: came.toISOString(), title: came.toLocaleString() }, day(came))),
+      h("p", { class: "meta" }, this.#state())));
+  }
+
+  /** Whether it was played, and by whom where it is one's own. */
+  #state() {
+    const challenge = this.video;
+    const { is_own, status, my_guess, guess_count } = challenge;
+    if (is_own && status !== "published") {
+      const { icon: picture, word, tone } = statusOf(challenge);
+      return h("span", { class: `st ${tone}`.trim() }, icon(picture), word);
+    }
+    if (is_own) return h("span", { class: "st" }, icon("user"), guess_count ? foundWords(challenge).replace(/\.$/, "") : "No guess yet");
+    if (my_guess) return my_guess.correct ? h("span", { class: "st ok" }, icon("trophy"), "Found") : h("span", { class: "st bad" }, icon("x"), "Not found");
+    return h("span", { class: "st run" }, icon("play"), "Not played");
+  }
+}
+
+/** @param {Event} event of a picture that cannot be had */
+function withoutPicture(event) {
+  /** @type {Element} */ (event.target).replaceWith(h("span", { class: "none" }, icon("challenge")));
+}

@@ -1,0 +1,287 @@
+// The form of a new challenge: its statements in order, with their clips; title, loudness, and which one is the lie.
+
+import { need, setText } from "../../dom.js";
+import { duration } from "../../format.js";
+import { toast } from "../../notice.js";
+import { bytes, round } from "../../videos.js";
+import { askFirst } from "./ask.js";
+import { look, Refused } from "./measure.js";
+import { Recorder } from "./recorder.js";
+import { Slot } from "./slot.js";
+
+/**
+ * @typedef {import("./draft.js").Draft} Draft
+ * @typedef {import("./draft.js").Statement} Statement
+ * @typedef {{max_upload_bytes: number, least_clips: number, most_clips: number, max_text: number, max_title: number}} Facts
+ */
+
+export class Form {
+  /** @type {Map<Statement, Slot>} */ #slots = new Map();
+  /** @type {Set<Statement>} whose file is being looked at */ #busy = new Set();
+  #isWaiting = false;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {Draft} draft
+   * @param {Facts} facts
+   * @param {object} hears
+   * @param {() => void} hears.onMake everything is there
+   * @param {() => void} hears.onThrowAway it was asked whether it shall
+   * @param {(text: string) => void} hears.say to those who do not see what happened
+   */
+  constructor(root, draft, facts, { onMake, onThrowAway, say }) {
+    this.root = root;
+    this.draft = draft;
+    this.facts = facts;
+    this.hears = { onMake, onThrowAway, say };
+    this.list = need("[data-slots]", root);
+    this.title = /** @type {HTMLInputElement} */ (need("#title", root));
+    this.level = /** @type {HTMLInputElement} */ (need("#level", root));
+    this.send = need("[data-make]", root);
+    this.title.addEventListener("input", () => {
+      this.draft.title = this.title.value;
+      tell(this.title, "");
+      this.#changed();
+    });
+    this.level.addEventListener("change", () => {
+      this.draft.level = this.level.checked;
+      this.#changed();
+    });
+    need("[data-add]", root).addEventListener("click", () => this.#add());
+    need("[data-throw-away]", root).addEventListener("click", () => this.#throwAway());
+    // A line that is finished is not yet a challenge that is.
+    root.addEventListener("keydown", (event) => event.key === "Enter" && /** @type {Element} */ (event.target).matches("input:not([type=file])") && event.preventDefault());
+    need("form", root).addEventListener("submit", (/** @type {Event} */ event) => this.#submit(event));
+    this.show(draft);
+  }
+
+  /** @param {Draft} draft another one */
+  show(draft) {
+    this.draft = draft;
+    this.title.value = draft.title;
+    this.level.checked = draft.level;
+    for (const [statement, slot] of this.#slots) if (!draft.statements.includes(statement)) this.#forget(statement, slot);
+    this.draw();
+  }
+
+  /** @param {boolean} isWaiting whether the server is being asked */
+  wait(isWaiting) {
+    this.#isWaiting = isWaiting;
+    this.#drawSend();
+  }
+
+  /** @param {Statement} statement whose clip has to be another */
+  focus(statement) {
+    this.#slots.get(statement)?.focus();
+  }
+
+  draw() {
+    const { statements, lie } = this.draft;
+    const { least_clips, most_clips } = this.facts;
+    statements.forEach((statement, at) => {
+      const slot = this.#slots.get(statement) ?? this.#make(statement);
+      slot.draw(at, statements.length, least_clips, statement.id === lie, this.#busy.has(statement));
+    });
+    this.#order(statements.map((statement) => /** @type {Slot} */ (this.#slots.get(statement)).element));
+    const add = need("[data-add]", this.root);
+    add.hidden = statements.length >= most_clips;
+    const left = need("[data-left]", this.root);
+    left.hidden = add.hidden;
+    setText(left, `up to ${most_clips}`);
+    this.#drawSummary();
+    this.#drawSend();
+  }
+
+  /** Put the cards into order without taking the focus from the one that has it. @param {HTMLElement[]} elements */
+  #order(elements) {
+    const focused = /** @type {HTMLElement|null} */ (document.activeElement);
+    elements.forEach((element, at) => {
+      if (this.list.children[at] !== element) this.list.insertBefore(element, this.list.children[at] ?? null);
+    });
+    if (focused?.isConnected && document.activeElement !== focused) focused.focus();
+  }
+
+  #drawSummary() {
+    const { clips, statements, duration: seconds, size, isKept } = this.draft;
+    const words = [`${clips.length} of ${statements.length} clips`, seconds > 0 && duration(seconds), size > 0 && bytes(size)];
+    setText(need("[data-summary]", this.root), words.filter(Boolean).join(" · "));
+    setText(need("[data-limit]", this.root), `Each up to ${round(this.facts.max_upload_bytes)}.`);
+    need("[data-not-kept]", this.root).hidden = isKept || clips.length === 0;
+    need("[data-throw-away]", this.root).hidden = this.draft.isEmpty;
+  }
+
+  #drawSend() {
+    const off = this.#isWaiting || this.#busy.size > 0;
+    if (off) this.send.setAttribute("aria-disabled", "true");
+    else this.send.removeAttribute("aria-disabled");
+    setText(need("span", this.send), this.#isWaiting ? "Beginning" : "Make the challenge");
+  }
+
+  /** @param {Statement} statement */
+  #make(statement) {
+    const slot = new Slot(statement, this.facts.max_text, {
+      onFiles: (files) => this.take(files, statement),
+      onAct: (act) => this.#act(statement, act),
+      onText: () => this.#changed(),
+      onLie: () => {
+        this.draft.lie = statement.id;
+        this.#problemOfLie("");
+        this.#changed();
+      },
+    });
+    this.#slots.set(statement, slot);
+    return slot;
+  }
+
+  /** @param {Statement} statement @param {Slot} slot */
+  #forget(statement, slot) {
+    slot.end();
+    this.#slots.delete(statement);
+    this.#busy.delete(statement);
+  }
+
+  #changed() {
+    this.draft.changed();
+    this.draw();
+  }
+
+  // Statements
+
+  #add() {
+    const statement = this.draft.add();
+    this.#changed();
+    this.focus(statement);
+    this.hears.say(`Statement ${this.draft.statements.length} added.`);
+  }
+
+  /** @param {Statement} statement @param {import("./slot.js").SlotAct} act */
+  async #act(statement, act) {
+    const at = this.draft.statements.indexOf(statement);
+    const slot = /** @type {Slot} */ (this.#slots.get(statement));
+    if (act === "record") return this.#record(statement);
+    if (slot[act].getAttribute("aria-disabled") === "true") return this.hears.say(slot[act].title);
+    if (act === "remove") return this.#remove(statement, at);
+    this.draft.move(statement, act === "up" ? -1 : 1);
+    this.draw();
+    slot[act].focus();
+    slot.element.scrollIntoView({ block: "nearest" });
+    this.hears.say(`Moved. It is statement ${at + (act === "up" ? 0 : 2)} now.`);
+  }
+
+  /** @param {Statement} statement @param {number} at */
+  async #remove(statement, at) {
+    // A file can be chosen again; what was recorded here is nowhere else.
+    if (statement.clip?.isRecorded && !(await askFirst({ title: `Remove statement ${at + 1}?`, text: "Its recording is in this browser alone and goes with it.", keep: "Keep it", act: "Remove" }))) return;
+    const slot = /** @type {Slot} */ (this.#slots.get(statement));
+    this.draft.remove(statement);
+    this.#forget(statement, slot);
+    this.draw();
+    const next = this.draft.statements[Math.min(at, this.draft.statements.length - 1)];
+    this.#slots.get(next)?.element.focus();
+    this.hears.say(`Statement ${at + 1} removed.`);
+  }
+
+  /** @param {Statement} statement */
+  #record(statement) {
+    const at = this.draft.statements.indexOf(statement);
+    new Recorder(at + 1, statement.text.trim(), (blob, seconds) => this.#set(statement, blob, `recording ${clockWords(new Date())}`, seconds));
+  }
+
+  // Clips
+
+  /**
+   * Files that were chosen or dropped: the first is this statement's, the others go where a clip is missing still.
+   * @param {File[]} files
+   * @param {Statement|null} [first]
+   */
+  take(files, first = null) {
+    const { most_clips } = this.facts;
+    let left = 0;
+    for (const [n, file] of files.entries()) {
+      const free = this.draft.statements.find((one) => one !== first && !one.clip && !this.#busy.has(one));
+      const statement = (n === 0 && first) || free || (this.draft.statements.length < most_clips ? this.draft.add() : null);
+      if (statement) this.#set(statement, file, file.name);
+      else left += 1;
+    }
+    if (left) toast(`A challenge has ${most_clips} statements at most: ${left === 1 ? "one file was" : `${left} files were`} left out.`, "warn");
+    this.#changed();
+  }
+
+  /**
+   * @param {Statement} statement
+   * @param {Blob} blob
+   * @param {string} name
+   * @param {number} [seconds] of one that was recorded here
+   */
+  async #set(statement, blob, name, seconds = 0) {
+    if (this.#busy.has(statement)) return;
+    this.#busy.add(statement);
+    const before = statement.clip ? statement.problem : "";
+    statement.problem = "";
+    this.draw();
+    const { draft } = this;
+    try {
+      const { duration: length, plays } = await look(blob, this.facts.max_upload_bytes, seconds);
+      if (draft.statements.includes(statement)) await draft.setClip(statement, { name, type: blob.type, size: blob.size, duration: length, plays, isRecorded: seconds > 0, blob });
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      const said = `“${name}”: ${error.message}`;
+      // The clip that was there before is as good as it was.
+      if (statement.clip?.blob && !before) toast(`${said} The clip that was there stays.`, "bad");
+      else statement.problem = said;
+      if (statement.problem) this.hears.say(said);
+    } finally {
+      this.#busy.delete(statement);
+      this.draw();
+    }
+  }
+
+  // Off it goes
+
+  /** @param {Event} event */
+  #submit(event) {
+    event.preventDefault();
+    if (this.#isWaiting) return;
+    if (this.#busy.size) return this.hears.say("A file is being looked at still.");
+    const { title, statements } = this.draft;
+    tell(this.title, title.trim() ? "" : "Give it a title: it is what players choose by.");
+    for (const statement of statements) {
+      const lacks = !statement.clip?.blob && !statement.problem;
+      if (lacks) statement.problem = statements.length > this.facts.least_clips ? "Choose a clip, record one, or remove this statement." : "Choose a clip, or record one.";
+    }
+    this.draw();
+    const without = statements.find(({ clip, problem }) => problem || !clip?.blob);
+    this.#problemOfLie(this.draft.lie ? "" : "Say which one is the lie: mark it beside its clip.");
+    if (!title.trim()) return this.title.focus();
+    if (without) return this.focus(without);
+    if (!this.draft.lie) return /** @type {Slot} */ (this.#slots.get(statements[0])).lie.focus();
+    this.hears.onMake();
+  }
+
+  /** @param {string} text */
+  #problemOfLie(text) {
+    const place = need("#lie-problem", this.root);
+    place.hidden = !text;
+    setText(need("span", place), text);
+  }
+
+  async #throwAway() {
+    const isRecorded = this.draft.clips.some((clip) => clip.isRecorded);
+    const text = isRecorded ? "Clips and words go from this browser. What was recorded here is nowhere else." : "Clips and words go from this browser. The files that you chose stay where they are.";
+    if (await askFirst({ title: "Throw this challenge away?", text, keep: "Keep it", act: "Throw away" })) this.hears.onThrowAway();
+  }
+}
+
+/** @param {HTMLInputElement} input @param {string} sentence what is wrong with it */
+function tell(input, sentence) {
+  const problem = need(`#${input.id}-problem`);
+  problem.hidden = !sentence;
+  setText(need("span", problem), sentence);
+  if (sentence) input.setAttribute("aria-invalid", "true");
+  else input.removeAttribute("aria-invalid");
+}
+
+/** @param {Date} date @returns {string} `14.06.09` */
+function clockWords(date) {
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(".");
+}

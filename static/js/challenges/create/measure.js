@@ -1,0 +1,151 @@
+// What is known of a clip before it is sent: whether it is a video, how long, how large its picture. Asked of the browser
+// where that can play it, else read from the file.
+
+import { tooLarge } from "../../upload/transfer.js";
+
+/**
+ * @typedef {object} Facts
+ * @property {number} duration seconds; 0 where nobody here can tell
+ * @property {number} width pixels
+ * @property {number} height
+ * @property {boolean} plays whether this browser can show it
+ */
+
+const PATIENCE = 10_000; // ms
+/** A time beyond the end of every clip. */
+const BEYOND = 1e7;
+const HEAD = 4096;
+
+/** Why a clip cannot be used, and what to do. */
+export class Refused extends Error {
+  /** @param {string} title @param {string} text */
+  constructor(title, text) {
+    super(`${title}. ${text}`);
+    this.name = "Refused";
+  }
+}
+
+/**
+ * @param {Blob} blob
+ * @param {number} limit bytes
+ * @param {number} [knownDuration] seconds, of one that was recorded here
+ * @returns {Promise<Facts>}
+ * @throws {Refused}
+ */
+export async function look(blob, limit, knownDuration = 0) {
+  if (blob.size === 0) throw new Refused("Nothing in it", "The file is empty. Choose another one.");
+  if (blob.size > limit) throw new Refused(...tooLarge(limit));
+  /** @type {Uint8Array} */ let head;
+  try {
+    head = new Uint8Array(await blob.slice(0, HEAD).arrayBuffer());
+  } catch {
+    throw new Refused("It could not be read", "It may have been moved, or this browser may not open it. Choose it again.");
+  }
+  const facts = await asked(blob);
+  if (facts) {
+    if (!facts.width) throw new Refused("No picture in it", "The file has sound alone. Choose a video.");
+    return { ...facts, duration: facts.duration || knownDuration };
+  }
+  if (!isContainer(head)) throw new Refused("Not a video", "What is in it is something else. Choose the recording itself.");
+  return { duration: knownDuration || (await mp4Duration(blob)), width: 0, height: 0, plays: false };
+}
+
+/**
+ * @param {Blob} blob
+ * @returns {Promise<Facts|null>} null where the browser cannot play it
+ */
+async function asked(blob) {
+  const video = document.createElement("video");
+  const address = URL.createObjectURL(blob);
+  try {
+    Object.assign(video, { muted: true, playsInline: true, preload: "auto", src: address });
+    await once(video, "loadeddata");
+    await findEnd(video);
+    const duration = Number.isFinite(video.duration) ? video.duration : video.currentTime;
+    return { duration, width: video.videoWidth, height: video.videoHeight, plays: true };
+  } catch {
+    return null;
+  } finally {
+    video.removeAttribute("src");
+    video.load();
+    URL.revokeObjectURL(address);
+  }
+}
+
+/**
+ * What a browser has recorded does not say how long it is until its end has been looked for.
+ * @param {HTMLVideoElement} video whose metadata is there; it stands at its end then, if it was of that kind
+ */
+async function findEnd(video) {
+  if (Number.isFinite(video.duration)) return;
+  video.currentTime = BEYOND;
+  await once(video, "seeked");
+}
+
+/** Let the controls of a player show how long its video is, recorded here or not. @param {HTMLVideoElement} video */
+export function showLength(video) {
+  video.addEventListener("loadedmetadata", async () => {
+    if (Number.isFinite(video.duration)) return;
+    // Its first picture is read anew after that, by phones only when they are asked to.
+    video.preload = "auto";
+    await findEnd(video).catch(() => {});
+    video.currentTime = 0;
+  });
+}
+
+/**
+ * @param {HTMLVideoElement} video
+ * @param {string} event
+ * @returns {Promise<void>}
+ */
+function once(video, event) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("it takes too long")), PATIENCE);
+    const done = (/** @type {() => void} */ how) => () => {
+      clearTimeout(timer);
+      how();
+    };
+    video.addEventListener(event, done(resolve), { once: true });
+    video.addEventListener("error", done(() => reject(new Error("not playable"))), { once: true });
+  });
+}
+
+/** @type {[number, string][]} where in a file what stands that tells a kind of video */
+const MARKS = [[4, "ftyp"], [4, "moov"], [4, "mdat"], [4, "free"], [4, "wide"], [0, "\x1aE\xdf\xa3"], [8, "AVI "], [0, "OggS"], [0, "FLV"], [0, "\x30\x26\xb2\x75"], [0, "\0\0\x01\xba"], [0, "\0\0\x01\xb3"]];
+
+/** @param {Uint8Array} head @returns {boolean} whether a file that begins so may have a video in it */
+function isContainer(head) {
+  const text = String.fromCharCode(...head);
+  return MARKS.some(([at, mark]) => text.startsWith(mark, at)) || (text[0] === "G" && text[188] === "G") || (text[4] === "G" && text[196] === "G");
+}
+
+/**
+ * The duration that the `mvhd` box of an MP4 or MOV tells (ISO 14496-12, 8.2.2).
+ * @param {Blob} blob
+ * @returns {Promise<number>} seconds; 0 where there is none
+ */
+export async function mp4Duration(blob) {
+  let [from, end] = [0, blob.size];
+  while (from + 8 <= end) {
+    const box = new DataView(await blob.slice(from, from + 48).arrayBuffer());
+    const type = String.fromCharCode(...new Uint8Array(box.buffer, 4, 4));
+    const isLong = box.getUint32(0) === 1 && box.byteLength >= 16;
+    const size = isLong ? Number(box.getBigUint64(8)) : box.getUint32(0) || end - from;
+    const header = isLong ? 16 : 8;
+    if (size < header) return 0;
+    if (type === "mvhd") return readMvhd(box, header);
+    // What follows stands inside of it, not behind it.
+    if (type === "moov") [from, end] = [from + header, Math.min(end, from + size)];
+    else from += size;
+  }
+  return 0;
+}
+
+/** @param {DataView} box @param {number} at where its content begins @returns {number} seconds */
+function readMvhd(box, at) {
+  const isLong = box.byteLength > at && box.getUint8(at) === 1;
+  if (box.byteLength < at + (isLong ? 32 : 20)) return 0;
+  const scale = box.getUint32(at + (isLong ? 20 : 12));
+  const length = isLong ? Number(box.getBigUint64(at + 24)) : box.getUint32(at + 16);
+  return scale > 0 && length !== 0xffffffff ? length / scale : 0;
+}

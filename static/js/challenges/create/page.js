@@ -1,0 +1,559 @@
+// The page of a new challenge: from its clips to what is published. The form, then clips on their way, the merge, and what
+// came of it; each is found again after a reload.
+
+import { ApiError, idempotencyKey } from "../../api.js";
+import { h, icon, need, pageData, setText } from "../../dom.js";
+import { errorNote, explain, toast } from "../../notice.js";
+import { takeDrops } from "../../upload/dropping.js";
+import { bytes } from "../../videos.js";
+import { holdAlone } from "./alone.js";
+import { cancelMerge, changeChallenge, deleteChallenge, deleteMerge, initiate, makeChallenge, pageOf, publishChallenge, readMerge, retryMerge } from "./api.js";
+import { askFirst } from "./ask.js";
+import { Draft } from "./draft.js";
+import { Form } from "./form.js";
+import { forget, forgetOthers } from "./kept.js";
+import { Follower } from "./merge.js";
+import { network } from "./network.js";
+import { chunkSize } from "./pace.js";
+import { Patience, Stopped } from "./patience.js";
+import { Review } from "./review.js";
+import { Part, Sender } from "./sender.js";
+import { Work } from "./work.js";
+
+/**
+ * @typedef {import("./api.js").Merge} Merge
+ * @typedef {import("./work.js").Trouble} Trouble
+ * @typedef {"form"|"work"|"review"|"other"} Stage
+ */
+
+const TITLE = document.title;
+/** Steps, as they stand above the page. */
+const STEPS = { form: 0, sending: 1, merging: 2, review: 3 };
+const DRAW = 100; // ms
+const REFUSED = new Set([400, 403, 404, 409, 410, 413, 422]);
+/** Clips are on their way. */
+const LIVE = new Set(["initiated", "uploading"]);
+
+const facts = pageData("facts");
+const said = need("[data-said]");
+const notes = need("[data-notes]");
+const stages = /** @type {Record<Stage, HTMLElement>} */ (Object.fromEntries(["form", "work", "review", "other"].map((name) => [name, need(`[data-stage=${name}]`)])));
+const steps = [...document.querySelectorAll("[data-steps] li")];
+
+let draft = new Draft();
+/** @type {Sender|null} */ let sender = null;
+/** @type {Follower|null} */ let follower = null;
+/** @type {Patience|null} of what is asked besides the pieces */ let patience = null;
+/** @type {Merge|null} as it was last read */ let merge = null;
+/** Where files that are dropped go. @type {string} id of a statement */ let aimedAt = "";
+/** What the challenge was when it was last saved on the server. */ let savedAs = "";
+
+const form = new Form(stages.form, draft, facts, { onMake: begin, onThrowAway: throwAway, say });
+const work = new Work(stages.work, { onAct: act, onFiles: giveClips, say });
+const review = new Review(stages.review, facts, { onDone: finish, onChange: () => draft.changed(), onThrowAway: askToThrowAway, renew: async () => (await readMerge(draft.mergeId)).merged_video?.merged_video_url ?? "" });
+
+/** @param {string} text to those who do not see what happens */
+function say(text) {
+  setText(said, text);
+}
+
+/** @param {Stage} stage @param {keyof typeof STEPS} [step] */
+function show(stage, step = "form") {
+  const moved = stages[stage].hidden;
+  for (const [name, element] of Object.entries(stages)) element.hidden = name !== stage;
+  need("[data-steps]").hidden = stage === "other";
+  steps.forEach((element, at) => {
+    element.toggleAttribute("data-done", at < STEPS[step]);
+    if (at === STEPS[step]) element.setAttribute("aria-current", "step");
+    else element.removeAttribute("aria-current");
+  });
+  if (moved) notes.replaceChildren();
+  if (stage !== "work") document.title = TITLE;
+  if (stage !== "review") review.end();
+  return moved;
+}
+
+/** @param {string} id of the merge that the address leads to; empty for none */
+function leadTo(id) {
+  history.replaceState(null, "", id ? `?merge=${encodeURIComponent(id)}` : location.pathname);
+}
+
+/** What is under way ends here; what the server has stays. */
+function stopWork() {
+  sender?.stop();
+  follower?.end();
+  patience?.stop();
+  [sender, follower, patience] = [null, null, null];
+}
+
+// The form
+
+function showForm() {
+  stopWork();
+  form.show(draft);
+  form.wait(false);
+  if (show("form")) need("h1").focus();
+}
+
+/** @param {string} title @param {string} text beside the form */
+function remark(title, text) {
+  notes.replaceChildren(h("div", { class: "note warn", role: "status" }, icon("info"), h("div", { class: "sp" }, h("b", {}, title), h("p", { class: "s1" }, text))));
+}
+
+async function begin() {
+  form.wait(true);
+  notes.replaceChildren();
+  const largest = Math.max(...draft.clips.map((clip) => clip.size));
+  const body = draft.mergeBody(chunkSize(network(), largest, { least: facts.least_chunk, most: facts.most_chunk }));
+  // The same thing asked for again is the same merge, also where another speed was measured meanwhile.
+  const same = (/** @type {any} */ one) => JSON.stringify({ ...one, chunk_size: 0 });
+  if (!draft.begun || same(draft.begun.body) !== same(body)) draft.begun = { key: idempotencyKey(), body };
+  await draft.saveNow();
+  await initiateMerge();
+}
+
+async function initiateMerge() {
+  const begun = /** @type {import("./draft.js").Asked} */ (draft.begun);
+  patience = new Patience();
+  patience.addEventListener("change", () => patience && work.draw());
+  showWork("sending", { phase: "beginning" });
+  try {
+    const answer = await patience.ask(() => initiate(begun.body, begun.key));
+    draft.mergeId = answer.merge_session_id;
+    await draft.saveNow();
+    leadTo(draft.mergeId);
+    const clips = draft.clips;
+    send(answer.upload_sessions.map((one) => new Part({
+      index: one.video_index, upload: one.session_id, size: clips[one.video_index].size, chunkSize: one.chunk_size,
+      missing: Array.from({ length: one.total_chunks }, (_, number) => number), isComplete: false, blob: clips[one.video_index].blob,
+    })));
+  } catch (error) {
+    if (error instanceof Stopped) return;
+    draft.begun = null;
+    draft.changed();
+    showForm();
+    refusedToBegin(error);
+  }
+}
+
+/** @param {unknown} error */
+function refusedToBegin(error) {
+  const type = error instanceof ApiError ? error.type : "";
+  const body = error instanceof ApiError ? error.body : null;
+  const [title, text, link, words] = {
+    storage_full: ["Your storage is full", `${body?.limit ? `${bytes(Math.max(0, body.limit - (body.used ?? 0)))} are free, and these clips need ${bytes(draft.size)}. ` : ""}Delete videos that you do not need, then try again.`, "/library", "To the library"],
+    upload_limit: ["Too many uploads are under way", `${explain(error)} Finish some, or give them up.`, "/upload", "To the uploads"],
+    too_large: ["A clip is too large", `Your plan takes clips up to ${bytes(body?.limit ?? facts.max_upload_bytes)}. Cut it, or record it again.`, "/account#plan", "See plans"],
+  }[/** @type {"storage_full"} */ (type)] ?? ["It was not begun", [explain(error), ...fieldWords(body?.errors)].join(" "), "", ""];
+  notes.replaceChildren(h("div", { class: "note bad", role: "alert", tabindex: "-1" }, icon("alert"), h("div", { class: "sp" }, h("b", {}, title), h("p", { class: "s1" }, text)), link && h("a", { class: "btn", href: link }, words)));
+  /** @type {HTMLElement} */ (notes.firstElementChild).focus();
+}
+
+/** @param {any} errors by field, as the API names them @returns {string[]} sentences */
+function fieldWords(errors) {
+  if (!errors) return [];
+  return Object.values(errors).flatMap((one) => (typeof one === "string" ? [one] : fieldWords(one)));
+}
+
+// Clips on their way
+
+/**
+ * @param {"sending"|"merging"} step
+ * @param {Partial<import("./work.js").Stand>} stand
+ */
+function showWork(step, stand) {
+  const moved = show("work", step);
+  if (moved) work.show(draft.statements.map(({ text, clip }, at) => ({ title: text.trim() || `Statement ${at + 1}`, name: clip?.name ?? "", clip })));
+  work.draw({ sender, patience: sender?.patience ?? patience, merge: null, trouble: null, ...stand });
+  if (moved || stand.phase === "failed") work.focus();
+}
+
+/** @param {Part[]} parts @param {boolean} [anew] whether the server is asked what it has */
+function send(parts, anew = false) {
+  const told = new Set(draft.told);
+  const its = new Sender(parts, {
+    told,
+    onArrived: () => {
+      keepTold(told);
+      showWork("merging", { phase: "merging", merge: { percent: 0, message: "", isQueued: true, estimate: merge?.estimated_merge_time_seconds ?? 0 } });
+      follow();
+    },
+    onRefused: (part) => {
+      keepTold(told);
+      fail({ title: `Clip ${part.index + 1} cannot be used`, text: refusalWords(part), clip: part.index, mayRetry: false });
+    },
+    onOver: () => follow(),
+  });
+  sender = its;
+  let drawing = false;
+  its.addEventListener("change", () => {
+    if (drawing) return;
+    drawing = true;
+    // Bytes are told many times a second, and a hidden page draws nothing: a timer, not a frame.
+    setTimeout(() => {
+      drawing = false;
+      if (sender === its && (its.isGoing || its.lacksClips)) drawSending();
+    }, DRAW);
+  });
+  showWork("sending", { phase: "sending" });
+  if (parts.every((part) => part.state === "arrived")) return follow();
+  its.start(anew);
+}
+
+function drawSending() {
+  const its = /** @type {Sender} */ (sender);
+  work.draw({ phase: "sending" });
+  document.title = its.size ? `${Math.floor((its.sent / its.size) * 100)} % · ${TITLE}` : TITLE;
+}
+
+/** @param {Set<string>} told uploads of which the figures were told */
+function keepTold(told) {
+  draft.told = [...told];
+  draft.changed();
+}
+
+/** What is said of a clip without its name, which stands beside it. @param {string} text */
+const withoutName = (text) => text.replace(/^Clip \d+ \(statement-\d+\.\w+\): /, "");
+
+/** @param {Part} part */
+function refusalWords({ error }) {
+  const steps = /** @type {Record<string, string>} */ ({
+    not_a_video: "Choose the recording itself, or record it here.",
+    no_video: "Choose a clip with a picture.",
+    clip_unreadable: "Check that it plays and was copied whole, or record it again.",
+    video_too_long: "Cut it shorter.",
+    vod_codec_unsupported: "Export it as H.264, or record it here.",
+    chunk_conflict: "The file is another than the one that was begun with. Choose it again.",
+    clip_lost: "Choose it again.",
+    malware_found: "Choose another one.",
+  });
+  return [error ? withoutName(explain(error)) : "", steps[error?.type ?? ""] ?? "Choose another one, or record it again."].join(" ");
+}
+
+/** @param {File[]} files @returns {string} what there is to say of those that fit nowhere */
+function giveClips(files) {
+  const others = sender?.give(files) ?? [];
+  const words = others.map((file) => `“${file.name}” has ${bytes(file.size)}, and no clip that is missing has exactly its size.`);
+  return words.join(" ");
+}
+
+// The merge
+
+function follow() {
+  follower?.end();
+  follower = new Follower(draft.mergeId, { onStatus: stands, onGone: () => gone("unknown"), onProgress: (percent, message) => drawMerging({ percent, message, isQueued: false }) });
+}
+
+/** @param {{percent: number, message: string, isQueued: boolean}} at */
+function drawMerging(at) {
+  showWork("merging", { phase: "merging", merge: { ...at, estimate: merge?.estimated_merge_time_seconds ?? 0 } });
+  document.title = at.isQueued ? TITLE : `${Math.floor(at.percent)} % · ${TITLE}`;
+}
+
+/** @param {Merge} now how the merge stands */
+function stands(now) {
+  merge = now;
+  const { overall_status: status, uploads, challenge_id } = now;
+  if (challenge_id && challenge_id !== draft.challengeId) return void leave(challenge_id);
+  // The second half of the whole is the merge's.
+  if (status === "processing") return drawMerging({ percent: Math.max(0, now.progress * 2 - 100), message: now.message, isQueued: false });
+  // All were sent, and the server has not begun yet: it is asked again.
+  if (status === "queued" || (LIVE.has(status) && (sender || uploads.every((one) => one.status === "completed")))) return drawMerging({ percent: 0, message: "", isQueued: true });
+  if (LIVE.has(status)) {
+    follower?.end();
+    return send(uploads.map(partOf), true);
+  }
+  stopWork();
+  if (status === "completed") return showReview(now);
+  if (status === "failed") return fail(troubleOf(now));
+  gone(status);
+}
+
+/** @param {import("./api.js").UploadState} upload */
+function partOf(upload) {
+  const clip = draft.statements[upload.video_index]?.clip;
+  const fits = clip?.blob && clip.size === upload.size;
+  return new Part({ index: upload.video_index, upload: upload.session_id, size: upload.size, chunkSize: upload.chunk_size, missing: upload.remaining_chunks, isComplete: upload.status === "completed", blob: fits ? clip.blob : null });
+}
+
+/** @param {Merge} failed @returns {Trouble} */
+function troubleOf({ uploads, error_message, retry_available }) {
+  // The others have failed with the one that is at fault.
+  const refused = uploads.find((one) => one.error && one.error.type !== "merge_failed");
+  // A clip that the merge could not read is named by its number.
+  const named = /^Clip (\d+)\b/.exec(error_message ?? "");
+  const clip = refused ? refused.video_index : named ? Number(named[1]) - 1 : -1;
+  const text = withoutName(refused?.error?.message ?? error_message ?? "The server does not say why.");
+  return { title: clip >= 0 ? `Clip ${clip + 1} cannot be used` : "The merge failed", text, clip, mayRetry: retry_available };
+}
+
+/** @param {Trouble} trouble */
+function fail(trouble) {
+  showWork(sender ? "sending" : "merging", { phase: "failed", trouble });
+  document.title = TITLE;
+}
+
+/** The merge is no more: its clips may be here still. @param {string} status */
+function gone(status) {
+  stopWork();
+  leadTo("");
+  if (draft.clips.some((clip) => clip.blob)) {
+    draft.leaveMerge();
+    showForm();
+    const words = /** @type {Record<string, string>} */ ({ cancelled: "It was stopped", expired: "It took longer than a day", unknown: "The server does not know it any more" })[status] ?? "It has ended";
+    return remark(words, "Your clips and words are here still. Make the challenge anew when you like.");
+  }
+  if (draft.mayKeep) draft.forget();
+  showOther("hour", status === "expired" ? "This challenge has expired" : "There is nothing at this address for you", status === "expired" ? "Clips on their way are kept for a day. Begin anew with the same files." : "It may have been stopped, or it is not yours.");
+}
+
+/** @param {string} mark @param {string} title @param {string} text @param {HTMLElement|null} [button] */
+function showOther(mark, title, text, button = null) {
+  stages.other.replaceChildren(h("div", { class: "panel empty" }, icon(mark), h("h2", { tabindex: "-1" }, title), h("p", {}, text), h("div", { class: "row wrap" }, button ?? h("a", { class: "btn pri", href: "/challenges/new" }, icon("plus"), "New challenge"), h("a", { class: "btn", href: "/challenges" }, "All challenges"))));
+  show("other");
+  need("h2", stages.other).focus();
+}
+
+// What is done about it
+
+/** @param {import("./work.js").WorkAct} what */
+async function act(what) {
+  if (what === "pause") sender?.pause();
+  else if (what === "resume") sender?.resume();
+  else if (what === "now") (sender?.patience ?? patience)?.now();
+  else if (what === "cancel") cancel();
+  else if (what === "retry") retry();
+  else if (what === "replace") replace(/** @type {Trouble} */ (work.trouble));
+  else if (what === "back") backToForm();
+}
+
+async function cancel() {
+  const isMerging = !sender?.isGoing && draft.mergeId;
+  const sure = await askFirst({
+    title: isMerging ? "Stop putting the clips together?" : "Stop sending the clips?",
+    text: draft.mayKeep ? "What the server has of them is deleted. Clips and words stay in this browser, and you can begin anew." : "What the server has of them is deleted.",
+    keep: "Go on", act: "Stop", mark: "x",
+  });
+  if (!sure || stages.work.hidden) return;
+  const { mergeId: id, begun } = draft;
+  stopWork();
+  try {
+    if (id) await cancelMerge(id);
+    // Its answer is on its way, or lost: the same call tells what there is to be stopped.
+    else if (begun) initiate(begun.body, begun.key).then((answer) => cancelMerge(answer.merge_session_id)).catch(() => {});
+  } catch (error) {
+    const over = error instanceof ApiError && [404, 409, 410].includes(error.status);
+    if (!over) {
+      // It goes on, for nobody has stopped it.
+      follow();
+      return notes.replaceChildren(errorNote("It was not stopped.", error, cancel));
+    }
+  }
+  await backToForm();
+}
+
+/** The clips once more; what was begun of them is given up. */
+async function backToForm() {
+  stopWork();
+  if (draft.mergeId) deleteMerge(draft.mergeId).catch(() => {});
+  await draft.leaveMerge();
+  leadTo("");
+  showForm();
+}
+
+async function retry() {
+  notes.replaceChildren();
+  try {
+    stands(await retryMerge(draft.mergeId));
+    follow();
+  } catch (error) {
+    notes.replaceChildren(errorNote("It was not begun again.", error, retry));
+  }
+}
+
+/** @param {Trouble} trouble */
+async function replace({ clip, text }) {
+  const statement = draft.statements[clip];
+  if (statement) statement.problem = text;
+  await backToForm();
+  if (statement) form.focus(statement);
+}
+
+// What came of it
+
+/** @param {Merge} merge that is completed */
+async function showReview(merge) {
+  merge.uploads.forEach((_, at) => draft.statements[at] ?? draft.add());
+  show("review", "review");
+  review.show(draft, merge);
+  review.focus();
+  say("The clips are one video now. Watch it, then publish it or keep it as a draft.");
+  if (draft.challengeId) review.drawSaved(true);
+  else if (draft.title.trim() && draft.lie) await save();
+}
+
+/** Save it as a draft, once; what has changed since is changed there. @returns {Promise<boolean>} whether it is there */
+async function save() {
+  const now = /** @type {Merge} */ (merge);
+  review.wait(true, "Saving");
+  review.tellProblem(null);
+  try {
+    // Asked for again it is the same challenge, for what was asked for is kept.
+    draft.made ??= { key: idempotencyKey(), body: draft.challengeBody(now) };
+    await draft.saveNow();
+    const { key, body } = draft.made;
+    if (!draft.challengeId) {
+      const { id } = await makeChallenge(body, key);
+      draft.challengeId = id;
+      savedAs = JSON.stringify({ title: body.title, texts: body.statements.map((/** @type {any} */ one) => one.text ?? ""), lie_statement_index: body.lie_statement_index });
+      // It is there: nothing of it has to be kept here any more.
+      await draft.forget();
+    }
+    const fields = draft.challengeFields();
+    if (JSON.stringify(fields) !== savedAs) {
+      await changeChallenge(draft.challengeId, fields);
+      savedAs = JSON.stringify(fields);
+    }
+    review.drawSaved(true);
+    return true;
+  } catch (error) {
+    const type = error instanceof ApiError ? error.type : "";
+    if (type === "challenge_exists") {
+      leave(/** @type {ApiError} */ (error).body.challenge_id);
+      return false;
+    }
+    // What was refused is remembered with its key; what is still running, or was not heard, is the same thing asked again.
+    if (error instanceof ApiError && REFUSED.has(error.status) && type !== "idempotency_running" && !draft.challengeId) draft.made = null;
+    review.drawSaved(Boolean(draft.challengeId));
+    review.tellProblem(errorNote("The challenge was not saved.", error, save));
+    return false;
+  } finally {
+    review.wait(false);
+  }
+}
+
+/** @param {boolean} publish */
+async function finish(publish) {
+  if (!(await save())) return;
+  if (publish) {
+    review.wait(true, "Publishing");
+    try {
+      await publishChallenge(draft.challengeId);
+    } catch (error) {
+      review.wait(false);
+      review.drawSaved(true);
+      return review.tellProblem(errorNote("It was not published.", error, () => finish(true)));
+    }
+  }
+  leave(draft.challengeId);
+}
+
+/** @param {string} challenge its id */
+async function leave(challenge) {
+  stopWork();
+  await draft.forget();
+  location.assign(pageOf(challenge));
+}
+
+async function askToThrowAway() {
+  if (await askFirst({ title: "Throw this challenge away?", text: "The video and all words go, here and on the server. This cannot be undone.", keep: "Keep it", act: "Throw away" })) throwAway();
+}
+
+async function throwAway() {
+  const { mergeId, challengeId } = draft;
+  try {
+    // The merge goes with its challenge.
+    if (challengeId) await deleteChallenge(challengeId);
+    else if (mergeId) await deleteMerge(mergeId);
+  } catch (error) {
+    if (!(error instanceof ApiError && error.status === 404)) return review.tellProblem(errorNote("It was not deleted.", error, throwAway));
+  }
+  stopWork();
+  await draft.forget();
+  leadTo("");
+  draft = new Draft();
+  showForm();
+  say("Thrown away.");
+}
+
+// Beginning
+
+/** @param {boolean} take from the tab that has it */
+async function start(take = false) {
+  const alone = await holdAlone(`vod-challenge-${document.body.dataset.user}`, takenElsewhere, take);
+  if (!alone) return elsewhere("A challenge is being made in another tab");
+  await forgetOthers();
+  const asked = new URL(location.href).searchParams.get("merge") ?? "";
+  const kept = await Draft.load();
+  if (kept && (!asked || asked === kept.mergeId)) draft = kept;
+  else if (asked) {
+    draft = new Draft(0);
+    // The one that this browser has of its own stays as it is.
+    draft.mayKeep = !kept || kept.isEmpty;
+  }
+  if (asked && !draft.mergeId) draft.mergeId = asked;
+  if (draft.mergeId) return goOn();
+  form.show(draft);
+  show("form");
+  // Its answer was lost: asked for again it is the same merge.
+  if (draft.begun && draft.clips.length === draft.begun.body.video_count && draft.clips.every((clip) => clip.blob)) initiateMerge();
+}
+
+async function goOn() {
+  leadTo(draft.mergeId);
+  try {
+    const now = await readMerge(draft.mergeId);
+    if (!draft.title) draft.title = now.title;
+    while (draft.statements.length < now.uploads.length) draft.add();
+    stands(now);
+    if (!sender && (LIVE.has(now.overall_status) || now.overall_status === "queued" || now.overall_status === "processing")) follow();
+  } catch (error) {
+    if (error instanceof ApiError && (error.status === 404 || error.status === 410)) return gone(error.status === 410 ? "expired" : "unknown");
+    stages.other.replaceChildren(errorNote("How far it is could not be asked.", error, () => goOn()));
+    show("other");
+  }
+}
+
+function takenElsewhere() {
+  stopWork();
+  elsewhere("It goes on in another tab");
+}
+
+/** @param {string} title */
+function elsewhere(title) {
+  // Nothing of this tab may be kept over what the other one keeps.
+  draft.mayKeep = false;
+  showOther("copy", title, "One tab at a time makes a challenge, so that nothing is sent twice.", h("button", { class: "btn pri", type: "button", onclick: () => start(true) }, "Go on here"));
+}
+
+// Events
+
+takeDrops(need("main"), (files) => {
+  const found = files.map(({ file }) => file);
+  if (!stages.form.hidden) form.take(found, draft.statements.find(({ id }) => id === aimedAt) ?? null);
+  else if (sender?.lacksClips) {
+    const misfits = giveClips(found);
+    if (misfits) toast(misfits, "warn");
+  }
+  aimedAt = "";
+});
+window.addEventListener("drop", (event) => {
+  aimedAt = /** @type {HTMLElement|null} */ (/** @type {Element} */ (event.target).closest?.("[data-slot]"))?.dataset.slot ?? "";
+}, { capture: true });
+window.addEventListener("beforeunload", (event) => {
+  if (sender?.isGoing || document.querySelector("dialog.recording:is([data-state=recording], [data-state=taken])")) event.preventDefault();
+});
+window.addEventListener("pagehide", () => draft.saveNow());
+for (const out of document.querySelectorAll('form[action="/logout"]')) {
+  out.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    stopWork();
+    draft.mayKeep = false;
+    await forget();
+    /** @type {HTMLFormElement} */ (out).submit();
+  });
+}
+// Waiting times count down.
+setInterval(() => (sender?.patience ?? patience)?.lack?.at && work.draw(), 1000);
+
+start();

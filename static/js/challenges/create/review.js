@@ -1,0 +1,217 @@
+// What came of the merge, before it goes out: the video with its parts, the words and the lie once more, and whether it is
+// published or stays a draft.
+
+import { h, icon, need, setText } from "../../dom.js";
+import { duration } from "../../format.js";
+
+/**
+ * @typedef {import("./draft.js").Draft} Draft
+ * @typedef {import("./api.js").Merge} Merge
+ * @typedef {import("./api.js").Segment} Segment
+ */
+
+export class Review {
+  /** @type {Segment[]} */ #segments = [];
+  /** The end of the part that is played by itself, seconds; 0 while all of it is. */ #until = 0;
+  #address = "";
+  #isWaiting = false;
+  #hasRenewed = false;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {{max_text: number, max_title: number}} facts
+   * @param {object} hears
+   * @param {(publish: boolean) => void} hears.onDone title and lie are there
+   * @param {() => void} hears.onChange something was typed or chosen
+   * @param {() => void} hears.onThrowAway
+   * @param {() => Promise<string>} hears.renew the video's address anew: a signed one runs out
+   */
+  constructor(root, facts, hears) {
+    this.root = root;
+    this.facts = facts;
+    this.hears = hears;
+    this.video = /** @type {HTMLVideoElement} */ (h("video", { class: "film", controls: true, playsinline: true, preload: "metadata", "aria-label": "The merged video" }));
+    this.video.addEventListener("timeupdate", () => this.#time());
+    this.video.addEventListener("seeked", () => this.#time());
+    this.video.addEventListener("play", () => this.#frames());
+    this.video.addEventListener("error", () => this.#broken());
+    this.trouble = h("div", { class: "mask", hidden: true });
+    this.parts = h("nav", { class: "parts-nav", "aria-label": "Parts of the video" });
+    this.heading = h("h2", { tabindex: "-1", id: "review-title" }, "Watch it, then publish it");
+    this.title = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "review-name", type: "text", dir: "auto", maxlength: String(facts.max_title), autocomplete: "off", "aria-describedby": "review-name-problem" }));
+    this.title.addEventListener("input", () => {
+      this.draft.title = this.title.value;
+      hears.onChange();
+    });
+    this.statements = h("ol", { class: "col" });
+    this.saved = h("p", { class: "st", role: "status" });
+    this.problem = h("div", { class: "col" });
+    this.publish = h("button", { class: "btn pri big", type: "button", data: { act: "publish" }, onclick: () => this.#done(true) }, icon("check"), "Publish");
+    this.keep = h("button", { class: "btn big", type: "button", data: { act: "keep" }, onclick: () => this.#done(false) }, "Keep as draft");
+    /** @type {Draft} */ this.draft;
+    this.element = h("div", { class: "reviewing" },
+      h("div", { class: "col" }, h("div", { class: "stage dark" }, this.video, this.trouble), this.parts),
+      h("section", { class: "panel side", "aria-labelledby": "review-title" },
+        h("div", { class: "pad col wide-gap" }, this.heading,
+          h("div", { class: "fld" }, h("label", { for: "review-name" }, "Title"), this.title, problem("review-name-problem")),
+          h("fieldset", { class: "col" }, h("legend", { class: "s1 t2" }, "In words, and which one is the lie. That is shown to nobody before they guess."), this.statements, problem("review-lie-problem")),
+          this.saved, this.problem,
+          h("div", { class: "row wrap go" }, this.keep, this.publish),
+          h("button", { class: "btn quiet", type: "button", onclick: () => hears.onThrowAway() }, icon("trash"), "Throw it away"))));
+  }
+
+  /** @param {Draft} draft @param {Merge} merge that is completed */
+  show(draft, merge) {
+    this.draft = draft;
+    this.root.replaceChildren(this.element);
+    const merged = /** @type {import("./api.js").Merged} */ (merge.merged_video);
+    this.#segments = merged.segments;
+    this.title.value = draft.title;
+    this.#load(merged.merged_video_url);
+    if (merged.poster_url) this.video.poster = merged.poster_url;
+    this.parts.replaceChildren(...this.#segments.map((segment) => {
+      const button = h("button", { class: "part", type: "button", vars: { "--share": segment.duration }, onclick: () => this.#play(segment) },
+        h("span", { class: "vh" }, "Play statement "), h("b", { class: "m" }, String(segment.statement_index + 1)), " ", h("span", { class: "m cut" }, duration(segment.duration)));
+      return button;
+    }));
+    this.statements.replaceChildren(...draft.statements.map((statement, at) => {
+      const text = /** @type {HTMLInputElement} */ (h("input", { class: "in", type: "text", dir: "auto", maxlength: String(this.facts.max_text), autocomplete: "off", "aria-label": `What statement ${at + 1} says`, placeholder: "Nothing written", value: statement.text }));
+      text.addEventListener("input", () => {
+        statement.text = text.value;
+        this.hears.onChange();
+      });
+      const lie = /** @type {HTMLInputElement} */ (h("input", { type: "radio", name: "review-lie", value: statement.id, checked: draft.lie === statement.id, "aria-label": `The lie: statement ${at + 1}` }));
+      const line = h("li", { class: "told" }, h("span", { class: "nr", "aria-hidden": "true" }, String(at + 1)), text, h("label", { class: "chk lie" }, lie, "The lie"));
+      line.toggleAttribute("data-lie", lie.checked);
+      lie.addEventListener("change", () => {
+        draft.lie = statement.id;
+        for (const [n, other] of [...this.statements.children].entries()) other.toggleAttribute("data-lie", n === at);
+        tell("review-lie-problem", "");
+        this.hears.onChange();
+      });
+      return line;
+    }));
+    this.#time();
+    this.wait(false);
+  }
+
+  focus() {
+    this.heading.focus();
+  }
+
+  /** It is not shown any more. */
+  end() {
+    this.video.pause();
+    this.root.replaceChildren();
+  }
+
+  /** @param {boolean} isWaiting whether the server is being asked @param {string} [word] what for */
+  wait(isWaiting, word = "") {
+    this.#isWaiting = isWaiting;
+    for (const button of [this.publish, this.keep]) {
+      if (isWaiting) button.setAttribute("aria-disabled", "true");
+      else button.removeAttribute("aria-disabled");
+    }
+    if (word) this.saved.replaceChildren(icon("run", "spin"), word);
+  }
+
+  /** @param {boolean} isDraft whether the server has it as a draft */
+  drawSaved(isDraft) {
+    this.saved.replaceChildren(...(isDraft ? [icon("check"), "Saved as a draft, which you alone see."] : []));
+  }
+
+  /** @param {HTMLElement|null} note what went wrong */
+  tellProblem(note) {
+    this.problem.replaceChildren(...(note ? [note] : []));
+    // On a phone it may stand below what is seen.
+    note?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** @param {boolean} publish */
+  #done(publish) {
+    if (this.#isWaiting) return;
+    this.problem.replaceChildren();
+    const { draft } = this;
+    tell("review-name-problem", draft.title.trim() ? "" : "Give it a title: it is what players choose by.");
+    if (draft.title.trim()) this.title.removeAttribute("aria-invalid");
+    else this.title.setAttribute("aria-invalid", "true");
+    tell("review-lie-problem", draft.lie ? "" : "Say which one is the lie.");
+    if (!draft.title.trim()) return this.title.focus();
+    if (!draft.lie) return /** @type {HTMLElement} */ (need("input[type=radio]", this.statements)).focus();
+    this.hears.onDone(publish);
+  }
+
+  // The video
+
+  /** @param {string} address */
+  #load(address) {
+    if (this.#address === address) return;
+    this.#address = address;
+    this.trouble.hidden = true;
+    this.video.src = address;
+  }
+
+  /** @param {Segment} segment */
+  #play({ start_time, end_time }) {
+    // Within its first frame: a time that is the frame's own may be rounded into the one before.
+    this.video.currentTime = start_time + 0.001;
+    this.#until = end_time;
+    this.video.play().catch(() => {});
+  }
+
+  /** A part that is played by itself ends with its last frame. */
+  #frames() {
+    const { video } = this;
+    if (video.paused) return;
+    if (this.#until && (video.currentTime >= this.#until - 0.02 || video.ended)) {
+      this.#until = 0;
+      video.pause();
+    }
+    requestAnimationFrame(() => this.#frames());
+  }
+
+  #time() {
+    const time = this.video.currentTime;
+    [...this.parts.children].forEach((button, at) => {
+      const { start_time, end_time } = this.#segments[at];
+      const isHere = time >= start_time - 0.001 && (time < end_time || at === this.#segments.length - 1);
+      if (isHere) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+    });
+  }
+
+  async #broken() {
+    if (!this.#address) return;
+    const at = this.video.currentTime;
+    if (!this.#hasRenewed) {
+      this.#hasRenewed = true;
+      const address = await this.hears.renew().catch(() => "");
+      if (address && address !== this.#address) {
+        this.#load(address);
+        this.video.currentTime = at;
+        return;
+      }
+    }
+    this.trouble.hidden = false;
+    this.trouble.replaceChildren(icon("alert"), h("b", { role: "alert" }, "The video cannot be shown here"), h("p", { class: "s1" }, "It is stored, and the challenge can be made all the same."),
+      h("button", { class: "btn", type: "button", onclick: () => this.#again() }, icon("retry"), "Try again"));
+  }
+
+  #again() {
+    this.#hasRenewed = false;
+    this.trouble.hidden = true;
+    this.video.load();
+  }
+}
+
+/** The place for what is wrong with a field. @param {string} id */
+function problem(id) {
+  return h("p", { class: "err", id, role: "alert", hidden: true }, icon("alert"), h("span", {}));
+}
+
+/** @param {string} id @param {string} sentence */
+function tell(id, sentence) {
+  const place = need(`#${id}`);
+  place.hidden = !sentence;
+  setText(need("span", place), sentence);
+}

@@ -1,0 +1,129 @@
+// One's own merges that are no challenge yet: how far each is, and where it is gone on with.
+
+import { jobs } from "../api.js";
+import { h, icon, need, setText } from "../dom.js";
+import { counted } from "../format.js";
+import { LiveChannel } from "../live.js";
+import { listMerges } from "./api.js";
+
+/** @typedef {import("./api.js").Merge} Merge */
+
+const MOST = 50;
+const ASK = 5000; // ms between two questions while clips come: no job tells of these
+const SETTLES = 300; // ms: of a job's messages one question is made
+const SIGNED_OUT = 4401;
+const COMING = new Set(["initiated", "uploading"]);
+/** @type {Record<string, {icon: string, tone: string, word: string, act: string}>} those that are shown */
+const STATES = {
+  initiated: { icon: "upload", tone: "", word: "Waiting for its clips", act: "Go on" },
+  uploading: { icon: "upload", tone: "run", word: "Clips are coming", act: "Go on" },
+  queued: { icon: "clock", tone: "", word: "Waiting for its turn", act: "Open" },
+  processing: { icon: "run", tone: "run", word: "Merging", act: "Open" },
+  completed: { icon: "check", tone: "ok", word: "Merged, to be told which is the lie", act: "Finish it" },
+  failed: { icon: "alert", tone: "bad", word: "Failed", act: "What to do" },
+};
+
+export class Merges {
+  /** @type {Map<string, {merge: Merge, element: HTMLElement}>} */ #rows = new Map();
+  #timer = 0;
+
+  /**
+   * @param {HTMLElement} panel
+   * @param {{onState: (state: import("../live.js").LiveState) => void, onMade: () => void}} on onMade: one may be a challenge now
+   */
+  constructor(panel, on) {
+    this.panel = panel;
+    this.on = on;
+    this.list = need("[data-merges-list]", panel);
+    this.live = new LiveChannel("/ws/jobs/", {
+      onMessage: (message) => {
+        if (message.type === "jobs") message.jobs.forEach((/** @type {any} */ job) => this.#told(job));
+        else if (message.type === "job") this.#told(message.job);
+        else if (message.type === "gone" && this.#has(message.id)) this.#soon(SETTLES);
+      },
+      snapshot: () => jobs(MOST),
+      onSnapshot: (snapshot) => snapshot.jobs.forEach((/** @type {any} */ job) => this.#told(job)),
+      onState: (state) => on.onState(state),
+      subject: (message) => message.job?.id ?? message.id ?? "",
+      final: new Set([SIGNED_OUT]),
+    });
+    for (const event of ["online", "signedin"]) window.addEventListener(event, () => this.refresh());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.refresh());
+    this.refresh();
+  }
+
+  async refresh() {
+    clearTimeout(this.#timer);
+    try {
+      const { merge_sessions } = await listMerges(MOST);
+      this.#draw(merge_sessions.filter((merge) => merge.overall_status in STATES && !merge.challenge_id));
+    } catch {
+      // What is shown stays; the list below says what is wrong.
+    }
+    const coming = [...this.#rows.values()].some(({ merge }) => COMING.has(merge.overall_status));
+    if (coming && document.visibilityState === "visible") this.#soon(ASK);
+  }
+
+  /** @param {number} wait milliseconds */
+  #soon(wait) {
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.refresh(), wait);
+  }
+
+  /** @param {string} job @returns {boolean} whether one of them is merged by it */
+  #has(job) {
+    return [...this.#rows.values()].some(({ merge }) => merge.job_id === job);
+  }
+
+  /** @param {any} job */
+  #told(job) {
+    if (job.kind !== "merge" && !this.#has(job.id)) return;
+    const row = [...this.#rows.values()].find(({ merge }) => merge.job_id === job.id);
+    // While it goes on its message is enough.
+    if (row?.merge.overall_status === "processing" && job.status === "processing") {
+      const bar = /** @type {HTMLProgressElement} */ (need("progress", row.element));
+      bar.value = Math.max(bar.value, 50 + job.progress / 2);
+      setText(need("[data-percent]", row.element), `${Math.round(bar.value)} %`);
+    } else if (!row || ["queued", "processing"].includes(row.merge.overall_status)) this.#soon(SETTLES);
+  }
+
+  /** @param {Merge[]} merges the newest first */
+  #draw(merges) {
+    const had = [...this.#rows.keys()];
+    const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.closest("[data-merge]")?.getAttribute("data-merge");
+    this.#rows = new Map(merges.map((merge) => {
+      const old = this.#rows.get(merge.merge_session_id);
+      const same = old && JSON.stringify(shown(old.merge)) === JSON.stringify(shown(merge));
+      return [merge.merge_session_id, same ? old : { merge, element: this.#row(merge) }];
+    }));
+    const elements = [...this.#rows.values()].map((row) => row.element);
+    if (elements.some((element, at) => this.list.children[at] !== element) || this.list.children.length !== elements.length) {
+      this.list.replaceChildren(...elements);
+      if (focused) /** @type {HTMLElement|null} */ (this.#rows.get(focused)?.element.querySelector("a"))?.focus();
+    }
+    this.panel.hidden = merges.length === 0;
+    const waiting = merges.filter((merge) => merge.overall_status === "completed").length;
+    setText(need("[data-merges-words]", this.panel), waiting ? `${counted(waiting, "is", "are")} merged and can be finished` : "");
+    if (had.some((id) => !this.#rows.has(id))) this.on.onMade();
+  }
+
+  /** @param {Merge} merge */
+  #row(merge) {
+    const { merge_session_id, overall_status, progress, uploads, error_message } = merge;
+    const { icon: picture, tone, word, act } = STATES[overall_status];
+    const title = merge.title || uploads.map((upload) => upload.filename).join(", ") || "Without a title";
+    const runs = !["completed", "failed"].includes(overall_status);
+    return h("li", { class: "up merge", data: { merge: merge_session_id } },
+      h("div", { class: "name" }, h("h3", { class: "cut", dir: "auto", title }, title), h("span", { class: "s1 t3" }, counted(uploads.length, "clip"))),
+      h("div", { class: "p" },
+        runs && h("progress", { class: "bar", max: "100", value: progress, "aria-label": `${title}, how far it is` }),
+        h("div", { class: "row words" }, h("span", { class: `st ${tone}`.trim() }, icon(picture, picture === "run" ? "spin" : ""), word), runs && h("span", { class: "m s1 t2", data: { percent: "" } }, `${Math.round(progress)} %`)),
+        overall_status === "failed" && error_message && h("p", { class: "s1 t2 anywhere" }, error_message)),
+      h("div", { class: "row acts" }, h("a", { class: "btn", href: `/challenges/new?merge=${encodeURIComponent(merge_session_id)}`, "aria-label": `${act}: ${title}` }, act)));
+  }
+}
+
+/** @param {Merge} merge what of it shows */
+function shown({ title, overall_status, progress, error_message, uploads }) {
+  return [title, overall_status, Math.round(progress), error_message, uploads.length];
+}

@@ -1,0 +1,175 @@
+// The page of one challenge: its statements played one at a time, and beside them the question, the answer once that was
+// given, or what its owner can do.
+
+import { ApiError } from "../api.js";
+import { h, icon, need, pageData, setIcon, setText } from "../dom.js";
+import { placeOf } from "../focus.js";
+import { errorNote, toast } from "../notice.js";
+import { readChallenge } from "./api.js";
+import { Ask, lookOnly } from "./ask.js";
+import { bindKeys } from "./keys.js";
+import { Own } from "./own.js";
+import { reportDialog } from "./report.js";
+import { Reveal } from "./reveal.js";
+import { SegmentPlayer } from "./segments.js";
+import { Stage } from "./stage.js";
+import { kindWords } from "./words.js";
+
+/** @typedef {import("./api.js").Challenge} Challenge */
+
+const facts = pageData("facts");
+const side = need("[data-side]");
+const state = need("[data-state]");
+const said = need("[data-said]");
+
+/** @type {Challenge} as this user may see it now */ let challenge = pageData("challenge");
+/** @type {Set<number>} statements that were seen to their end */ const seen = new Set();
+/** @type {{element: HTMLElement, mark: (playing: import("./options.js").Playing) => void, focus: () => void}} */ let panel;
+let isGone = false;
+
+const player = new SegmentPlayer(need("[data-stage] video"), need("[data-still]"), {
+  url: challenge.stream_url ?? "",
+  segments: challenge.segments,
+  duration: challenge.total_duration ?? 0,
+  renew: async () => {
+    const fresh = await read();
+    if (!fresh.stream_url) throw new ApiError("The video of this challenge is not there any more.", { status: 404, type: "not_found" });
+    return fresh.stream_url;
+  },
+});
+const stage = new Stage(need("[data-stage]"), challenge, player);
+
+/** As it is now; where it is no more the page says so. @throws {ApiError} */
+async function read() {
+  try {
+    return await readChallenge(challenge.id);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) gone();
+    throw error;
+  }
+}
+
+// Beside the picture
+
+/** @param {boolean} [focus] what was asked for has been answered: the focus goes there */
+function draw(focus = false) {
+  const { title, statements, my_guess, is_own, can_guess, lie_statement_index } = challenge;
+  document.title = `${title} · VOD Sync`;
+  setText(need("h1"), title);
+  need("h1").title = title;
+  setText(need("[data-kind]"), kindWords(statements.length));
+  const was = panel && side.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+  panel = is_own ? new Own(challenge, facts, { play, changed, deleted, gone }) : my_guess && lie_statement_index !== null ? new Reveal(challenge, { play, again }) : can_guess ? new Ask(challenge, { play, answer, other }) : lookOnly(challenge, { play });
+  document.body.dataset.step = my_guess ? "reveal" : is_own ? "own" : "ask";
+  side.replaceChildren(panel.element);
+  mark();
+  if (focus) panel.focus();
+  else if (was) (was() ?? panel).focus();
+}
+
+function mark() {
+  panel.mark({ index: player.index, playing: player.playing, seen });
+}
+
+/** The button of a statement: another is played from its start, the one that is on goes on or pauses. @param {number} index */
+function play(index) {
+  if (index === player.index && (player.playing || (player.time > 0 && !player.isOver))) player.toggle();
+  else player.play(index);
+  // On a phone the picture may be above what is on screen.
+  need("[data-stage]").scrollIntoView({ block: "nearest" });
+}
+
+function again() {
+  player.play(0);
+  need("[data-stage]").scrollIntoView({ block: "nearest" });
+}
+
+/** @param {{statement_index: number, correct: boolean, lie_statement_index: number}} given the server's answer to the guess */
+async function answer({ statement_index, correct, lie_statement_index }) {
+  challenge = { ...challenge, can_guess: false, lie_statement_index, my_guess: { statement_index, correct, created_at: "" } };
+  draw(true);
+  setText(said, correct ? `You found it. Number ${lie_statement_index + 1} was the lie.` : `Not this time. Number ${lie_statement_index + 1} was the lie.`);
+  try {
+    // What others said comes with it.
+    changed(await read());
+  } catch {
+    // What the lie was is told; the numbers are there when the page is opened again.
+  }
+}
+
+/** The guess was not taken because the challenge is another than what is shown. */
+async function other() {
+  try {
+    const fresh = await read();
+    if (fresh.my_guess) toast("You have guessed already, in another window. This is what came of it.", "warn");
+    changed(fresh, true);
+  } catch (error) {
+    if (!isGone) state.replaceChildren(errorNote("The challenge could not be loaded.", error, () => {
+      state.replaceChildren();
+      other();
+    }));
+  }
+}
+
+/** @param {Challenge} fresh as it is now @param {boolean} [focus] */
+function changed(fresh, focus = false) {
+  challenge = fresh;
+  stage.adopt(fresh);
+  draw(focus || side.contains(document.activeElement));
+}
+
+function deleted() {
+  location.assign("/challenges");
+}
+
+/** It was deleted or taken down, here or elsewhere. */
+function gone() {
+  if (isGone) return;
+  isGone = true;
+  player.pause();
+  for (const part of document.querySelectorAll("[data-playing]")) part.setAttribute("hidden", "");
+  document.body.dataset.step = "gone";
+  state.replaceChildren(h("div", { class: "panel empty" }, icon("search"), h("h2", { tabindex: "-1" }, "This challenge is not here any more"),
+    h("p", {}, "It was deleted, or whoever made it has taken it down."), h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/challenges" }, "All challenges"))));
+  need("h2", state).focus();
+  setText(said, "This challenge is not here any more.");
+}
+
+// What happens
+
+player.addEventListener("change", mark);
+player.addEventListener("end", () => {
+  seen.add(player.index);
+  setText(said, `Statement ${player.index + 1} has ended.`);
+  mark();
+});
+
+const report = document.querySelector("[data-report]");
+report?.addEventListener("click", () => reportDialog(challenge, () => {
+  setIcon(report, "check");
+  setText(need("[data-report-word]"), "Reported");
+  report.setAttribute("aria-label", "Reported");
+}));
+
+// What players said in the meantime.
+document.addEventListener("visibilitychange", async () => {
+  if (document.visibilityState !== "visible" || isGone || !challenge.results) return;
+  try {
+    const fresh = await read();
+    if (JSON.stringify([fresh.results, fresh.status, fresh.title]) !== JSON.stringify([challenge.results, challenge.status, challenge.title])) changed(fresh);
+  } catch {
+    // It stays as it was.
+  }
+});
+
+draw();
+bindKeys(stage, challenge.statements.length, () => {
+  panel.focus();
+  side.scrollIntoView({ block: "nearest" });
+});
+if (challenge.stream_url) player.begin();
+else {
+  const place = need("[data-trouble]");
+  place.hidden = false;
+  place.replaceChildren(icon("alert"), h("b", { role: "alert" }, "There is no video"), h("p", { class: "s1" }, "The video of this challenge is not there any more."));
+}

@@ -1,0 +1,60 @@
+// Telling the moderators what is wrong with a challenge.
+
+import { ApiError } from "../api.js";
+import { show } from "../dialog.js";
+import { h, icon } from "../dom.js";
+import { errorNote, toast } from "../notice.js";
+import { newKey, reportChallenge } from "./api.js";
+
+const MOST = 1000; // characters
+
+/**
+ * @param {import("./api.js").Challenge} challenge
+ * @param {() => void} onReported it has been, now or before
+ */
+export function reportDialog(challenge, onReported) {
+  const key = newKey();
+  const problem = h("div", {});
+  const wrong = h("p", { class: "err", id: "report-error", hidden: true }, icon("alert"), h("span", {}, "Say in a few words what is wrong."));
+  const reason = /** @type {HTMLTextAreaElement} */ (h("textarea", { class: "in", id: "report-reason", rows: "4", maxlength: MOST, required: true, dir: "auto", "aria-describedby": "report-hint report-error" }));
+  const send = h("button", { class: "btn pri" }, "Send the report");
+  const dialog = show(h("dialog", { class: "dlg small", "aria-labelledby": "report-heading" },
+    h("form", { class: "pad col", novalidate: true, onsubmit: submit },
+      h("h2", { id: "report-heading" }, "Report this challenge"),
+      h("p", { class: "t2 anywhere", dir: "auto" }, challenge.title),
+      h("div", { class: "fld" }, h("label", { for: "report-reason" }, "What is wrong with it?"), reason, h("p", { class: "hint", id: "report-hint" }, "The moderators read this; who made the challenge does not."), wrong),
+      problem,
+      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"), send))));
+  reason.focus();
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (send.getAttribute("aria-disabled") === "true") return;
+    problem.replaceChildren();
+    const words = reason.value.trim();
+    wrong.hidden = words !== "";
+    if (!words) {
+      reason.setAttribute("aria-invalid", "true");
+      return reason.focus();
+    }
+    reason.removeAttribute("aria-invalid");
+    send.setAttribute("aria-disabled", "true");
+    try {
+      await reportChallenge(challenge.id, words, key);
+      done("Thank you. A moderator will look at it.");
+    } catch (error) {
+      if (error instanceof ApiError && error.type === "already_reported") return done("You have reported it already; a moderator will look at it.");
+      problem.replaceChildren(errorNote("The report was not sent.", error));
+    } finally {
+      send.removeAttribute("aria-disabled");
+    }
+  }
+
+  /** @param {string} words */
+  function done(words) {
+    dialog.close();
+    toast(words);
+    onReported();
+  }
+}

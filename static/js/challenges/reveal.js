@@ -1,0 +1,63 @@
+// What the lie was, in place of the question: whether it was found, what others said, and what comes next.
+
+import { h, icon, need } from "../dom.js";
+import { listChallenges } from "./api.js";
+import { noteOf, Options } from "./options.js";
+import { foundWords, takenWords } from "./words.js";
+
+/** @typedef {import("./api.js").Challenge} Challenge */
+
+const FEW = 2; // this one may still be among those that were not played
+
+export class Reveal {
+  /**
+   * @param {Challenge} challenge guessed at: `my_guess` and `lie_statement_index` are there
+   * @param {{play: (index: number) => void, again: () => void}} on
+   */
+  constructor(challenge, on) {
+    const lie = /** @type {number} */ (challenge.lie_statement_index);
+    const mine = challenge.my_guess?.statement_index;
+    const found = mine === lie;
+    this.options = new Options(challenge, {
+      onPlay: on.play,
+      about: (index) => {
+        const isMine = index === mine;
+        const words = index === lie ? (isMine ? "The lie, and your guess" : "The lie") : isMine ? "True, your guess" : "True";
+        return { tone: index === lie ? "lie" : "true", notes: noteOf(index === lie ? "x" : "check", words, takenWords(challenge, index)) };
+      },
+    });
+    this.next = h("a", { class: "btn pri big", href: "/challenges?show=unplayed" }, h("span", {}, "Next challenge"), icon("right"));
+    this.element = h("div", { class: "ask", data: { reveal: "" } },
+      h("div", { class: `res${found ? "" : " no"}` }, icon(found ? "trophy" : "x"), h("div", {},
+        h("h2", { tabindex: "-1" }, found ? "You found it." : "Not this time."),
+        h("p", {}, found ? `Number ${lie + 1} was the lie.` : `You said ${Number(mine) + 1}, but number ${lie + 1} was the lie.`),
+        h("p", { class: "s1 t2", data: { found: "" } }, challenge.results ? foundWords(challenge) : ""))),
+      h("ul", { class: "opts" }, ...this.options.elements),
+      h("div", { class: "go row" }, h("button", { class: "btn big", type: "button", onclick: on.again }, icon("retry"), "Watch again"), this.next));
+    this.#lookForNext(challenge);
+  }
+
+  /** @param {import("./options.js").Playing} playing */
+  mark(playing) {
+    this.options.mark(playing);
+  }
+
+  focus() {
+    need("h2", this.element).focus();
+  }
+
+  /** @param {Challenge} challenge */
+  async #lookForNext({ id }) {
+    try {
+      const { challenges } = await listChallenges({ unplayed: 1, limit: FEW });
+      const other = challenges.find((one) => one.id !== id);
+      if (other) this.next.setAttribute("href", `/challenges/${other.id}`);
+      else {
+        this.next.setAttribute("href", "/challenges");
+        need("span", this.next).textContent = "All challenges";
+      }
+    } catch {
+      // The list of those that were not played says what is wrong.
+    }
+  }
+}

@@ -1,0 +1,44 @@
+// What is said of challenges, in one place. Pure; knows no page.
+
+/** @typedef {import("./api.js").Challenge} Challenge */
+
+const NUMBERS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+
+/** @param {number} count of all statements @returns {string} `two are true, one is a lie` */
+export function kindWords(count) {
+  return `${NUMBERS[count - 1] ?? count - 1} ${count === 2 ? "is" : "are"} true, one is a lie`;
+}
+
+/** Who made it. @param {Challenge} challenge */
+export const makerOf = ({ owner }) => owner.full_name || owner.username;
+
+/** What a statement is called where there are no words for it. @param {Challenge} challenge @param {number} index */
+export const wordsOf = ({ statements }, index) => statements[index].text || `Statement ${index + 1}`;
+
+/** @type {Record<Challenge["status"], {icon: string, word: string, tone: string, text: string}>} */
+const STATUSES = {
+  draft: { icon: "pencil", word: "Draft", tone: "", text: "Only you see it. Others can play it once it is published." },
+  published: { icon: "check", word: "Published", tone: "ok", text: "Everybody who has signed in here can play it." },
+  withheld: { icon: "ban", word: "Withheld", tone: "warn", text: "A moderator has taken it down. Only you and the moderators see it, and it cannot be published again. If you think this is a mistake, ask whoever runs this server." },
+};
+
+/** @param {Challenge} challenge */
+export const statusOf = (challenge) => STATUSES[challenge.status];
+
+/** How many of those who guessed found it. @param {Challenge} challenge @returns {string} */
+export function foundWords({ results, guess_count, my_guess }) {
+  if (!guess_count || !results) return "Nobody has guessed yet.";
+  if (guess_count === 1 && my_guess) return "You are the first who guessed.";
+  if (guess_count === 1) return results.correct ? "The one player who guessed found it." : "The one player who guessed did not find it.";
+  const found = results.correct === guess_count ? `All ${guess_count}` : results.correct ? `${results.correct} of ${guess_count}` : `None of ${guess_count}`;
+  return `${found} players found it.`;
+}
+
+/** How many took a statement for the lie. @param {Challenge} challenge @param {number} index @returns {string} */
+export function takenWords({ results, guess_count }, index) {
+  if (!results || !guess_count) return "";
+  return `${results.by_statement[index]} of ${guess_count} chose it`;
+}
+
+/** @param {Challenge} challenge @returns {string} where others find it */
+export const addressOf = ({ id }) => new URL(`/challenges/${id}`, location.href).href;

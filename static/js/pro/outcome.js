@@ -1,0 +1,57 @@
+// How far a run and its segments are, and what was done to a segment, in words. Pure.
+
+import { moment } from "./segments.js";
+
+/** Of a run: sign, tone, word. */
+export const STATES = {
+  queued: ["clock", "", "Waiting"], processing: ["run", "run", "Working"], waiting: ["clock", "run", "Waiting for sync.so"], paused: ["pause", "", "Paused"],
+  completed: ["check", "ok", "Ready"], failed: ["alert", "bad", "Failed"], cancelled: ["ban", "", "Cancelled"], expired: ["clock", "", "Expired"],
+};
+
+const OF_SEGMENTS = {
+  queued: { sign: "clock", tone: "", word: "waiting" }, processing: { sign: "run", tone: "run", word: "being made" }, completed: { sign: "check", tone: "ok", word: "made" },
+  failed: { sign: "alert", tone: "bad", word: "not made" }, cancelled: { sign: "ban", tone: "", word: "not made" }, expired: { sign: "clock", tone: "", word: "not kept" },
+};
+
+/**
+ * @param {string} status of a segment of a run
+ * @returns {{sign: string, tone: string, word: string}|null} null where it is of none
+ */
+export const stateOf = (status) => OF_SEGMENTS[/** @type {keyof OF_SEGMENTS} */ (status)] ?? null;
+
+const MODES = { cut_off: "played once", silence: "played once", loop: "repeated", bounce: "forwards and backwards", remap: "stretched" };
+
+/**
+ * What was done to the whole of a video: its text, and what could not be left as it was.
+ * @param {any} outcome of the job
+ * @returns {string} sentences; empty for none
+ */
+export function toldOfAll(outcome) {
+  if (!outcome) return "";
+  const found = outcome.text?.found ?? [];
+  const [first, last] = [Math.min(...found.map((/** @type {any} */ one) => one.start)), Math.max(...found.map((/** @type {any} */ one) => one.end))];
+  const text = found.length ? `Text removed from ${found.length} place${found.length === 1 ? "" : "s"}, between ${moment(first)} and ${moment(last)}.` : "";
+  return [text, outcome.text?.why, outcome.why_picture, outcome.why_sound].filter(Boolean).join(" ");
+}
+
+/** @param {number} seconds */
+const seconds = (seconds) => `${(Math.round(seconds * 100) / 100).toFixed(2)} s`;
+
+/**
+ * @param {any} outcome of one segment, as the job's `outcome.segments` has it
+ * @returns {string} sentences; empty for none
+ */
+export function told(outcome) {
+  if (!outcome || !outcome.mode) return "";
+  const parts = [`${seconds(outcome.used)} of the sound, ${MODES[/** @type {keyof MODES} */ (outcome.mode)] ?? outcome.mode}`];
+  if (outcome.repeats > 1.005) parts.push(`${(Math.round(outcome.repeats * 10) / 10).toFixed(1)} times`);
+  if (Math.abs(outcome.stretch - 1) > 0.005) parts.push(`to ${Math.round(outcome.stretch * 100)} % of its length`);
+  if (outcome.silence > 0.02) parts.push(`then ${seconds(outcome.silence)} of silence`);
+  const louder = Math.round(Math.abs(outcome.gain) * 10) / 10;
+  if (louder >= 0.1) parts.push(`${louder.toFixed(1)} dB ${outcome.gain > 0 ? "louder" : "quieter"}`);
+  const said = [`${parts.join(", ")}.`, outcome.note];
+  const mouth = outcome.mouth;
+  if (mouth?.label) said.push(`Mouth moved (${mouth.label}) in ${mouth.moved} of ${mouth.frames} frames.`);
+  else if (mouth) said.push(`Mouth left as it was: ${mouth.why}`);
+  return said.filter(Boolean).join(" ");
+}

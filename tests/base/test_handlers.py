@@ -1,0 +1,127 @@
+"""The ASGI handler: a request's middleware and view share one thread, and the answer is the one Django's own gives."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import path
+from django.utils.decorators import sync_and_async_middleware
+
+from vodplatform.base.handlers import OneThreadHandler
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
+threads: list[int] = []
+
+
+@sync_and_async_middleware
+def watcher(get_response: Any) -> Any:
+    """Notes its thread, in whichever way it is asked."""
+    if asyncio.iscoroutinefunction(get_response):
+
+        async def noting_async(request: HttpRequest) -> Any:
+            threads.append(threading.get_ident())
+            return await get_response(request)
+
+        return noting_async
+
+    def noting(request: HttpRequest) -> Any:
+        threads.append(threading.get_ident())
+        return get_response(request)
+
+    return noting
+
+
+def plain(request: HttpRequest) -> HttpResponse:
+    threads.append(threading.get_ident())
+    return HttpResponse("plain")
+
+
+async def coroutine(request: HttpRequest) -> HttpResponse:
+    await asyncio.sleep(0)
+    return HttpResponse("plain")
+
+
+def streamed(request: HttpRequest) -> StreamingHttpResponse:
+    async def parts() -> Any:
+        yield b"pla"
+        yield b"in"
+
+    return StreamingHttpResponse(parts())
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    raise ValueError("broken")
+
+
+urlpatterns = [path(view.__name__, view) for view in (plain, coroutine, streamed, broken)]
+
+
+@pytest.fixture(autouse=True)
+def _watched(settings: Any) -> None:
+    middle = len(settings.MIDDLEWARE) // 2
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE[:middle], f"{__name__}.watcher", *settings.MIDDLEWARE[middle:]]
+    settings.DEBUG_PROPAGATE_EXCEPTIONS = False
+    threads.clear()
+
+
+def ask(handler: ASGIHandler, name: str) -> tuple[int, bytes, int]:
+    """Status, body, and how often another thread called the event loop's."""
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
+        "path": f"/{name}", "raw_path": f"/{name}".encode(), "query_string": b"", "root_path": "",
+        "headers": [(b"host", b"a.b")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+    messages = [{"type": "http.request", "body": b"", "more_body": False}]
+    sent: list[Any] = []
+    calls = 0
+
+    async def receive() -> Any:
+        return messages.pop() if messages else await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        original = loop.call_soon_threadsafe
+
+        def counting(*given: Any, **named: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            return original(*given, **named)
+
+        loop.call_soon_threadsafe = counting  # type: ignore[method-assign]
+        try:
+            await handler(scope, receive, send)
+        finally:
+            loop.call_soon_threadsafe = original  # type: ignore[method-assign]
+
+    async_to_sync(run)()
+    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:]), calls
+
+
+def test_middleware_and_view_run_in_one_thread() -> None:
+    assert ask(OneThreadHandler(), "plain")[:2] == (200, b"plain")
+    assert len(threads) == 2
+    assert len(set(threads)) == 1
+
+
+def test_it_changes_threads_less_than_half_as_often_as_djangos() -> None:
+    djangos, ours = (ask(handler(), "plain")[2] for handler in (ASGIHandler, OneThreadHandler))
+    assert 0 < ours < djangos / 2
+
+
+@pytest.mark.parametrize("name", ["plain", "coroutine", "streamed"])
+def test_every_kind_of_view_answers(name: str) -> None:
+    assert ask(OneThreadHandler(), name)[:2] == (200, b"plain")
+
+
+def test_what_breaks_in_a_view_is_a_500_and_no_more() -> None:
+    assert ask(OneThreadHandler(), "broken")[0] == 500
+    assert ask(OneThreadHandler(), "plain")[0] == 200

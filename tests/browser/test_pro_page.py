@@ -1,0 +1,543 @@
+"""The page of the pro segments: files chosen, segments made, mended and moved, sent, followed, and compared."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.backstage import Backstage
+from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, evaluate_module
+from tests.browser.test_accessibility import serious_findings
+from tests.support.footage import convert
+from tests.support.program import Program
+
+SYNC = "/api/v1/sync"
+MODULE = "pro/segments.js"
+READY_SECONDS = 120
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A video of eight seconds with sound, and two sounds."""
+    folder = tmp_path_factory.mktemp("pro")
+    video = convert(
+        None, folder / "trailer_take4.mp4", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=8", "-f", "lavfi", "-i",
+        "sine=300:r=48000:d=8", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "25", "-c:a",
+        "aac",
+    )  # fmt: skip
+    line = convert(None, folder / "mira_line.wav", "-f", "lavfi", "-i", "sine=700:r=48000:d=3")
+    note = convert(None, folder / "note.flac", "-f", "lavfi", "-i", "sine=900:r=48000:d=1")
+    short = convert(
+        None, folder / "pickup.mp4", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=3", "-c:v", "libx264", "-preset",
+        "ultrafast", "-pix_fmt", "yuv420p",
+    )  # fmt: skip
+    zipped, garbled, broken = folder / "song.mp3", folder / "garbled.mp3", folder / "broken.mp4"
+    zipped.write_bytes(b"PK\x03\x04" + bytes(200))
+    garbled.write_bytes(b"ID3\x04" + bytes(2000))
+    broken.write_bytes(b"no video at all")
+    long = folder / f"{'a_name_without_a_gap_' * 11}.mp4"
+    long.write_bytes(short.read_bytes())
+    return {
+        "video": video, "line": line, "note": note, "short": short, "zip": zipped, "garbled": garbled,
+        "broken": broken, "long": long,
+    }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _with_a_plan(backstage: Backstage, program: Program) -> Iterator[None]:
+    clear(program)
+    backstage.subscribe(owner=ACCOUNT, tier="pro", days=10)
+    yield
+    clear(program)
+
+
+def clear(program: Program) -> None:
+    for one in program.call("GET", f"{SYNC}/pro-jobs?limit=100")["pro_jobs"]:
+        program.call("DELETE", f"{SYNC}/pro-job/{one['job_id']}")
+
+
+def begin(open_page: OpenPage, files: dict[str, Path], *sounds: str, **options: Any) -> Page:
+    """The page with the video and these sounds in it."""
+    page = open_page("/pro", **options)
+    page.locator("[data-choose-video]").set_input_files(files["video"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("trailer_take4")
+    expect(page.locator("[data-add-segment]")).to_be_enabled()
+    if sounds:
+        page.locator("[data-add-sounds]").set_input_files([files[name] for name in sounds])
+        expect(page.locator("[data-sound-list] li")).to_have_count(len(sounds))
+    return page
+
+
+def segments(page: Page) -> Locator:
+    return page.locator("[data-segments] .sg")
+
+
+def field(page: Page, name: str) -> Locator:
+    return page.locator(f"[data-field={name}]")
+
+
+def type_into(page: Page, name: str, text: str) -> None:
+    field(page, name).fill(text)
+    field(page, name).press("Tab")
+
+
+def go_to(page: Page, seconds: float) -> None:
+    page.evaluate(
+        "(at) => document.querySelectorAll('[data-picture] video').forEach((one) => (one.currentTime = at))", seconds
+    )
+    expect(page.locator("[data-time]")).to_have_text(f"0:{seconds:06.3f}")
+
+
+def make_segments(page: Page, *starts: float, length: float = 1) -> None:
+    for start in starts:
+        go_to(page, start)
+        page.locator("[data-add-segment]").click()
+        type_into(page, "end", str(start + length))
+
+
+def process(page: Page) -> str:
+    """Send it, and wait for the result; the id of the run."""
+    page.locator("[data-process]").click()
+    expect(page.locator("[data-state-words]")).to_have_text("Ready", timeout=1000 * READY_SECONDS)
+    return page.url.partition("?job=")[2]
+
+
+@pytest.fixture
+def run(open_page: OpenPage, files: dict[str, Path]) -> str:
+    """The id of a run that is ready, of two segments."""
+    page = begin(open_page, files, "line")
+    make_segments(page, 1, 5)
+    found = process(page)
+    page.context.close()
+    return found
+
+
+def test_a_video_is_dubbed_and_compared(open_page: OpenPage, files: dict[str, Path], program: Program) -> None:
+    page = begin(open_page, files, "line", "note")
+    page.keyboard.press("s")
+    expect(segments(page)).to_have_count(1)
+    expect(field(page, "end")).to_have_value("0:04.000")
+    type_into(page, "start", "1")
+    type_into(page, "end", "0:03,5")
+    field(page, "label").fill("Welcome back")
+    expect(segments(page)).to_have_attribute("aria-label", "1 Welcome back, segment from 0:01.000 to 0:03.500, sound 1")
+    process = page.get_by_role("button", name="Process 1 segment")
+    expect(process).to_have_attribute("aria-disabled", "false")
+    process.click()
+    expect(page.locator("[data-job-state]")).to_contain_text("Ready", timeout=1000 * READY_SECONDS)
+    (job,) = program.call("GET", f"{SYNC}/pro-jobs")["pro_jobs"]
+    assert (job["status"], job["name"]) == ("completed", "trailer_take4")
+    assert job["segments_data"][0]["label"] == "Welcome back"
+    assert page.url.endswith(f"/pro?job={job['job_id']}")
+    expect(page.locator("[data-view=wipe]")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("[data-done]")).to_contain_text("2.50 s of the sound, played once")
+    with page.expect_download() as got:
+        page.get_by_role("link", name="Download").click()
+    assert got.value.suggested_filename.endswith(".mp4")
+    # Both pictures are at the same moment, wherever it is gone to.
+    page.keyboard.press("]")
+    at = "[...document.querySelectorAll('[data-picture] video')].map((video) => video.currentTime)"
+    page.wait_for_function(f"() => {{ const [a, b] = {at}; return a === 1 && Math.abs(a - b) < 0.01; }}")
+    page.keyboard.press("b")
+    expect(page.locator("[data-after]")).to_be_hidden()
+    page.reload()
+    expect(segments(page)).to_have_count(1)
+    expect(page.locator("[data-view=after]")).to_be_enabled()
+    expect(page.locator("[data-run-list] li")).to_have_count(1)
+
+
+def test_what_is_wrong_is_said_beside_it_and_mended(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = begin(open_page, files, "line")
+    page.locator("[data-add-segment]").click()
+    page.locator("[data-add-segment]").click()
+    expect(segments(page)).to_have_count(2)
+    type_into(page, "start", "3.6")
+    expect(page.locator("#says-start")).to_contain_text("Begins 0.4 s before segment 1 ends.")
+    expect(field(page, "start")).to_have_attribute("aria-invalid", "true")
+    process = page.locator("[data-process]")
+    expect(process).to_have_attribute("aria-disabled", "true")
+    expect(process).to_have_attribute("title", "1 to mend")
+    page.get_by_role("button", name="Move the start to 0:04.000").click()
+    expect(process).to_have_attribute("aria-disabled", "false")
+    type_into(page, "end", "9")
+    expect(page.locator("#says-start")).to_contain_text("The video ends at 0:08.000.")
+    page.get_by_role("button", name="Move the end to 0:08.000").click()
+    type_into(page, "to", "3.5")
+    expect(page.locator("#says-from")).to_contain_text("The sound ends at 0:03.000.")
+    page.get_by_role("button", name="Use the whole sound").click()
+    type_into(page, "start", "soon")
+    expect(page.locator("#says-start")).to_contain_text("A time such as 0:38.600")
+
+
+def test_a_segment_is_dragged_and_never_over_another(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = begin(open_page, files, "line")
+    page.locator("[data-add-segment]").click()
+    type_into(page, "end", "2")
+    page.locator("[data-timeline] [data-ruler]").click(position={"x": 1, "y": 4})
+    lane = page.locator("[data-segments]").bounding_box()
+    assert lane is not None
+    second = lane["width"] / 8
+    page.mouse.click(lane["x"] + 5 * second, lane["y"] + 60)
+    page.keyboard.press("s")
+    expect(segments(page)).to_have_count(2)
+    block = segments(page).nth(1).bounding_box()
+    assert block is not None
+    page.mouse.move(block["x"] + block["width"] / 2, block["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(lane["x"] + 0.2 * second, block["y"] + 40, steps=6)
+    page.mouse.up()
+    expect(field(page, "start")).to_have_value("0:02.000")
+    segments(page).nth(1).focus()
+    page.keyboard.press("ArrowRight")
+    expect(field(page, "start")).to_have_value("0:02.100")
+    page.keyboard.press("Delete")
+    expect(segments(page)).to_have_count(1)
+    page.get_by_role("button", name="Bring it back").click()
+    expect(segments(page)).to_have_count(2)
+
+
+def test_the_plan_has_its_number_of_segments(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = begin(open_page, files, "line")
+    for count in range(1, 6):
+        page.locator("[data-add-segment]").click()
+        type_into(page, "end", str(count))
+        page.evaluate(
+            f"document.querySelectorAll('[data-picture] video').forEach((one) => (one.currentTime = {count}))"
+        )
+    expect(segments(page)).to_have_count(5)
+    expect(page.locator("[data-meter-words]")).to_have_text("5 of 5 segments on Pro")
+    expect(page.locator("[data-add-segment]")).to_be_disabled()
+
+
+def test_who_has_no_such_plan_is_told_what_it_would_be(open_page: OpenPage, backstage: Backstage) -> None:
+    session = backstage.person_session(name="freda")
+    page = open_page("/pro", session=session)
+    expect(page.get_by_role("heading", name="Not in your plan")).to_be_visible()
+    expect(page.locator("[data-choose-video]")).to_have_count(0)
+
+
+def test_a_run_that_is_gone_is_said_to_be(open_page: OpenPage) -> None:
+    page = open_page(f"/pro?job={NOWHERE}", quiet=False)
+    expect(page.get_by_role("alert")).to_contain_text("This run cannot be shown.")
+    expect(page.get_by_role("alert")).to_contain_text("not here any more, or not yours")
+
+
+def test_who_has_no_plan_gets_no_workspace_for_a_run_that_is_gone(open_page: OpenPage, backstage: Backstage) -> None:
+    page = open_page(f"/pro?job={NOWHERE}", session=backstage.person_session(name="freda"))
+    expect(page.get_by_role("heading", name="Not in your plan")).to_be_visible()
+
+
+def test_keys_move_a_segment_again_and_again(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = begin(open_page, files, "line", "note")
+    make_segments(page, 1, 5)
+    segments(page).first.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Control+Shift+ArrowRight")
+    expect(segments(page).first).to_have_attribute("aria-label", re.compile("from 0:01.300 to 0:03.300"))
+    expect(segments(page).first).to_be_focused()
+    page.get_by_role("button", name="Play note.flac").focus()
+    page.evaluate("document.querySelector('[data-loop]').click(), document.querySelector('.sg').click()")
+    expect(page.get_by_role("button", name="Play note.flac")).to_be_focused()
+    page.get_by_role("button", name="Remove mira_line.wav").click()
+    expect(page.get_by_role("button", name="Remove note.flac")).to_be_focused()
+
+
+def test_a_segment_follows_a_pointer_that_leaves_its_lane(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = begin(open_page, files, "line")
+    make_segments(page, 1, 5)
+    lane, block = page.locator("[data-segments]").bounding_box(), segments(page).nth(1).bounding_box()
+    assert lane is not None
+    assert block is not None
+    x, y, second = block["x"] + 30, block["y"] + 40, lane["width"] / 8
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + second, y)
+    page.mouse.move(x + second, y - 300)
+    page.mouse.move(x + 0.5 * second, y - 300)
+    page.mouse.up()
+    expect(field(page, "start")).to_have_value(re.compile(r"0:05\.(49|50)\d"))
+
+
+def test_no_more_segments_come_back_than_the_plan_allows(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = begin(open_page, files, "line")
+    make_segments(page, 0, 1, 2, 3, 4)
+    page.locator("[data-delete-segment]").click()
+    make_segments(page, 6)
+    page.get_by_role("button", name="Bring it back").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("Your plan allows 5 segments.")
+    expect(segments(page)).to_have_count(5)
+
+
+def test_another_video_keeps_what_was_made_and_one_that_is_none_changes_nothing(
+    open_page: OpenPage, files: dict[str, Path]
+) -> None:
+    page = begin(open_page, files, "line")
+    make_segments(page, 1, 5)
+    other = page.locator("[data-other-video]")
+    other.set_input_files(files["broken"])
+    expect(page.get_by_role("alert")).to_contain_text("This video cannot be taken.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("trailer_take4")
+    expect(page.locator("[data-process]")).to_have_attribute("aria-disabled", "false")
+    other.set_input_files(files["short"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("pickup")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(segments(page)).to_have_count(2)
+    expect(page.locator("[data-process]")).to_have_attribute("title", "1 to mend")
+
+
+def test_a_recording_that_does_not_say_how_long_it_is_is_taken(open_page: OpenPage, tmp_path: Path) -> None:
+    recorded = convert(
+        None, tmp_path / "recorded.webm", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=2", "-c:v", "libvpx",
+        "-live", "1",
+    )  # fmt: skip
+    page = open_page("/pro")
+    page.locator("[data-choose-video]").set_input_files(recorded)
+    expect(page.get_by_role("heading", level=1)).to_have_text("recorded")
+    page.locator("[data-add-segment]").click()
+    expect(segments(page)).to_have_count(1)
+    start, end = (field(page, name).input_value() for name in ("start", "end"))
+    assert start < end <= "0:02.1"
+    marks = page.locator("[data-ruler] span").all_text_contents()
+    assert marks[:3] == ["0:00.0", "0:00.2", "0:00.4"] and len(set(marks)) == len(marks)
+
+
+@pytest.mark.parametrize("sound", ["zip", "garbled"])
+def test_a_file_that_is_no_sound_is_named_once(open_page: OpenPage, files: dict[str, Path], sound: str) -> None:
+    page = begin(open_page, files, sound, quiet=False)
+    expect(page.locator("[data-sound-list]")).to_contain_text("not readable here")
+    make_segments(page, 1)
+    page.locator("[data-process]").click()
+    expect(page.get_by_role("alert")).to_contain_text(f"{files[sound].name}: ")
+    assert (page.get_by_role("alert").text_content() or "").count(files[sound].name) == 1
+
+
+def test_what_was_changed_is_asked_under_another_key(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = begin(open_page, files, "line", quiet=False)
+    make_segments(page, 1)
+    keys: list[str] = []
+    page.on("request", lambda one: keys.append(one.headers["idempotency-key"]) if one.method == "POST" else None)
+    page.context.set_offline(True)
+    for _ in range(2):
+        page.locator("[data-process]").click()
+        expect(page.get_by_role("alert")).to_contain_text("Check the network")
+    page.locator("[data-option=sync_mode]").select_option("loop")
+    page.locator("[data-process]").click()
+    expect(page.get_by_role("alert")).to_contain_text("Check the network")
+    first, again, changed = keys
+    assert first == again != changed
+
+
+def test_sending_is_stopped_and_the_focus_stays_where_one_goes_on(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = begin(open_page, files, "line")
+    make_segments(page, 1)
+    network = page.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 20_000}
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", slow)
+    page.locator("[data-process]").click()
+    cancel = page.get_by_role("button", name="Cancel")
+    expect(cancel).to_be_focused()
+    expect(page.locator("[data-state-words]")).to_have_text("Sending")
+    expect(page.locator("[data-percent]")).to_have_text(re.compile(r"^[1-9]\d* %$"))
+    expect(page.locator("[data-add-segment]")).to_be_disabled()
+    cancel.click()
+    expect(page.get_by_role("button", name="Process 1 segment")).to_be_focused()
+    expect(segments(page)).to_have_count(1)
+    assert "job=" not in page.url
+
+
+def test_another_run_is_shown_with_its_own_video(open_page: OpenPage, files: dict[str, Path], run: str) -> None:
+    page = begin(open_page, files, "line")
+    page.locator("[data-other-video]").set_input_files(files["short"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("pickup")
+    make_segments(page, 0, 1.5)
+    process(page)
+    page.locator("[data-run-list]").get_by_role("link", name="trailer_take4").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("trailer_take4")
+    expect(page).to_have_url(re.compile(run))
+    at = "[...document.querySelectorAll('[data-picture] video')].map((one) => one.duration)"
+    page.wait_for_function(f"() => {at}.every((seconds) => seconds > 7)")
+    expect(page.locator("[data-filename]")).to_have_text("")
+
+
+def test_a_run_is_followed_segment_by_segment_until_it_is_gone(
+    open_page: OpenPage, backstage: Backstage, program: Program, run: str
+) -> None:
+    given = program.call("GET", f"{SYNC}/pro-job/{run}/status")["segments_data"]
+    queued, processing = ([{**one, "status": status} for one in given] for status in ("queued", "processing"))
+    backstage.change(job=run, status="queued", lane="nowhere", finished_at=None, progress=0, segments_data=queued)
+    page = open_page(f"/pro?job={run}", quiet=False)
+    expect(page.locator("[data-state-words]")).to_have_text("Waiting for its turn")
+    expect(page.locator("[data-segment-state]")).to_have_text("waiting")
+    lease = {"lease_token": NOWHERE, "lease_until": "2100-01-01T00:00:00Z", "status": "processing"}
+    backstage.change(job=run, **lease, progress=20, message="Looking at the video")
+    expect(page.locator("[data-state-words]")).to_have_text("Looking at the video")
+    expect(page.locator("[data-segment-state]")).to_have_text("waiting")
+    backstage.change(job=run, segments_data=processing, progress=50, message="Replacing the sound")
+    expect(page.locator("[data-segment-state]")).to_have_text("being made")
+    expect(segments(page).nth(1)).to_have_attribute("aria-label", re.compile("being made$"))
+    expect(page.locator("[data-percent]")).to_have_text("50 %")
+    assert serious_findings(page) == []
+    program.call("DELETE", f"{SYNC}/pro-job/{run}")
+    expect(page.locator("[data-state-words]")).to_have_text("It is not here any more.")
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_hidden()
+
+
+def test_a_run_whose_video_was_not_read_offers_no_place_for_another(
+    open_page: OpenPage, backstage: Backstage, program: Program, run: str
+) -> None:
+    shown = program.call("GET", f"{SYNC}/pro-job/{run}/status")
+    (video,) = re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", shown["source"]["stream_url"])
+    backstage.change_video(video=video, status="failed")
+    error = {"type": "timeout", "message": "It took longer than it may."}
+    backstage.change(job=run, status="failed", error=error)
+    page = open_page(f"/pro?job={run}")
+    expect(page.locator("[data-state-words]")).to_have_text("It took longer than it may.")
+    expect(page.get_by_text("There is no picture")).to_be_visible()
+    expect(page.get_by_text("Choose a video")).to_be_hidden()
+    widths = segments(page).evaluate_all("(all) => all.map((one) => one.offsetWidth)")
+    assert min(widths) > 100
+    expect(page.locator("[data-segment-state]")).to_have_text("not made")
+    expect(page.locator("[data-meter]")).to_be_hidden()
+    assert serious_findings(page) == []
+
+
+def test_before_and_after_are_shown_side_by_side(open_page: OpenPage, run: str) -> None:
+    page = open_page(f"/pro?job={run}")
+    page.locator("[data-view=beside]").click()
+    picture = page.locator("[data-picture]").bounding_box()
+    before, after = (page.locator(f"[data-{name}]").bounding_box() for name in ("before", "after"))
+    assert picture is not None
+    assert before is not None
+    assert after is not None
+    assert before["x"] + before["width"] == pytest.approx(after["x"], abs=1)
+    assert after["width"] == pytest.approx(picture["width"] / 2, abs=1)
+    expect(page.get_by_text("After, run of")).to_be_visible()
+    page.keyboard.press("w")
+    expect(page.locator("[data-view=wipe]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_text_is_removed_in_places_and_from_a_moment_to_another(
+    open_page: OpenPage, files: dict[str, Path], program: Program
+) -> None:
+    page = begin(open_page, files, "line")
+    make_segments(page, 1)
+    page.get_by_label("Remove text from the picture").check()
+    page.get_by_role("button", name="Only in a place").click()
+    expect(page.locator(".roi-box")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Shift+ArrowLeft")
+    page.get_by_label("Text from", exact=True).fill("3")
+    page.locator("#r-end").fill("2")
+    page.locator("#r-end").press("Tab")
+    expect(page.locator("#says-removal")).to_have_text("It ends before it begins.")
+    expect(page.locator("[data-process]")).to_have_attribute("title", "1 to mend")
+    page.locator("#r-end").fill("3.5")
+    page.locator("#r-end").press("Tab")
+    assert serious_findings(page) == []
+    run = process(page)
+    asked = program.call("GET", f"{SYNC}/pro-job/{run}/status")["options"]["remove_text"]
+    assert (asked["start"], asked["end"]) == (3, 3.5)
+    assert asked["regions"] == [pytest.approx({"x": 0.2, "y": 0.795, "width": 0.595, "height": 0.14})]
+    page.reload()
+    expect(page.locator("[data-told]")).to_have_text(re.compile(r"No text was found\.|Text removed from \d+ place"))
+    expect(page.locator("#r-start")).to_have_value("0:03.000")
+    expect(page.locator("[data-places] li")).to_have_count(1)
+    expect(page.locator(".roi-box")).to_have_count(0)
+
+
+def test_a_segment_at_the_end_of_the_video_is_looped(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = open_page("/pro")
+    page.locator("[data-choose-video]").set_input_files(files["short"])
+    make_segments(page, 2)
+    page.locator("[data-loop]").click()
+    go_to(page, 2.5)
+    page.locator("[data-play]").click()
+    video = "document.querySelector('[data-before]')"
+    page.wait_for_function(f"() => {video}.currentTime > 2.7")
+    page.wait_for_function(f"() => !{video}.paused && {video}.currentTime < 2.5")
+
+
+def test_long_names_do_not_widen_a_phone(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = open_page("/pro", size=PHONE)
+    page.locator("[data-choose-video]").set_input_files(files["long"])
+    expect(page.get_by_role("heading", level=1)).to_have_attribute("title", files["long"].stem)
+    expect(page.locator("[data-add-segment]")).to_be_enabled()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert serious_findings(page) == []
+
+
+def test_why_it_cannot_be_sent_is_told_to_who_presses(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = begin(open_page, files, "line", size=PHONE)
+    page.locator("[data-process]").click(force=True)
+    expect(page.locator("[data-toasts]")).to_contain_text("Add a segment first.")
+    make_segments(page, 1, 5)
+    segments(page).first.click()
+    type_into(page, "end", "0.5")
+    segments(page).nth(1).click()
+    page.locator("[data-process]").click(force=True)
+    expect(page.locator("[data-toasts]")).to_contain_text("1 to mend.")
+    expect(page.locator("#says-start")).to_contain_text("It ends before it begins.")
+
+
+def test_the_account_leads_here_on_a_phone_too(open_page: OpenPage) -> None:
+    page = open_page("/account", size=PHONE)
+    page.locator("#plan").get_by_role("link", name="Pro lip-sync").click()
+    expect(page.get_by_role("heading", name="New run")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_nothing_serious_is_found_in_it(open_page: OpenPage, files: dict[str, Path], size: Any, theme: str) -> None:
+    page = begin(open_page, files, "line", "note", size=size, theme=theme)
+    page.locator("[data-add-segment]").click()
+    page.locator("[data-add-segment]").click()
+    type_into(page, "start", "3")
+    assert serious_findings(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+class TestRules:
+    """The module that knows no page."""
+
+    @pytest.fixture
+    def page(self, open_page: OpenPage) -> Page:
+        return open_page("/login", anonymous=True)
+
+    def test_moments_are_read_as_people_write_them(self, page: Page) -> None:
+        texts = ["38.6", "0:38,6", "1:02:03.5", "1:00", "", "x", "-1", "1:99:00.0"]
+        found = evaluate_module(page, MODULE, "x.map(m.parseMoment)", texts)
+        assert found[:4] == [38.6, 38.6, 3723.5, 60]
+        assert found[4:7] == [None, None, None]
+        assert evaluate_module(page, MODULE, "x.map(m.moment)", [0, 38.6, 3723.5]) == [
+            "0:00.000",
+            "0:38.600",
+            "1:02:03.500",
+        ]
+
+    def test_room_is_found_behind_what_is_there(self, page: Page) -> None:
+        body = "x.map((at) => m.roomFor([{id: 1, start: 1, end: 3}, {id: 2, start: 5, end: 6}], at, 8, 4))"
+        assert evaluate_module(page, MODULE, body, [0, 1, 3.5, 5.5, 7.95]) == [
+            {"start": 0, "end": 1}, {"start": 3, "end": 5}, {"start": 3.5, "end": 5}, {"start": 6, "end": 8}, None,
+        ]  # fmt: skip
+
+    def test_what_is_asked_has_the_sounds_that_are_used_alone(self, page: Page) -> None:
+        body = """m.asked([{id: 1, start: 4, end: 5, sound: 9, from: null, to: 1, label: ""},
+                           {id: 2, start: 1, end: 2, sound: 7, from: null, to: null, label: "Hi"}],
+                          [7, 8, 9].map((id) => ({id, name: "a.wav", duration: id === 9 ? 2 : 3})))"""
+        assert evaluate_module(page, MODULE, body, None) == {
+            "files": [7, 9],
+            "refs": ["sound-1", "sound-2"],
+            "segments": [
+                {"startTime": 1, "endTime": 2, "audioInput": {"refId": "sound-1"}, "label": "Hi"},
+                {"startTime": 4, "endTime": 5, "audioInput": {"refId": "sound-2", "startTime": 0, "endTime": 1}},
+            ],
+        }

@@ -1,0 +1,109 @@
+"""`manage.py dub`: other speech in parts of a video; what was done to each as a table and as JSON; what it refuses."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sessions_app.prosync.management.commands.dub import Command
+from tests.prosync.conftest import make_footage
+from tests.prosync.test_local_job import RATE, lag_of, pictures_of, sound_of
+from tests.support.footage import convert
+
+pytestmark = pytest.mark.full
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_footage(tmp_path_factory.mktemp("dub"))
+
+
+def run(*words: str | Path) -> tuple[int, str, str]:
+    """Exit code and both outputs, in this process: starting another one takes longer than most of the work."""
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            Command().run_from_argv(["manage.py", "dub", *map(str, words)])
+        except SystemExit as exc:
+            code = int(exc.code or 0)
+    return code, out.getvalue(), err.getvalue()
+
+
+def test_sounds_are_heard_in_their_parts_and_all_else_is_as_it_was(footage: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    same_name = tmp_path / "other" / "line.wav"
+    same_name.write_bytes((footage / "note.flac").read_bytes())
+    path = tmp_path / "out.mp4"
+    code, out, err = run(
+        footage / "talk.mp4", f"4-5={same_name}", f"1-2.5={footage / 'line.wav'}@0.5-2", "-o", path, "--sound-only"
+    )
+    assert code == 0, err
+    lines = out.splitlines()
+    assert lines[0].split() == ["Sound", "From", "To", "Gain", "Mouth"]
+    assert [line.split()[:5] for line in lines[1:3]] == [
+        ["line.wav", "1.000", "s", "2.500", "s"], ["line.wav", "4.000", "s", "5.000", "s"]
+    ]  # fmt: skip
+    assert lines[-1] == f"The video is {path}"
+    before, after = sound_of(footage / "talk.mp4"), sound_of(path)
+    wanted = sound_of(footage / "line.wav")[RATE // 2 :]
+    assert abs(lag_of(after[RATE : round(2.5 * RATE)], wanted)) < 0.01
+    assert abs(lag_of(after[4 * RATE : 5 * RATE], sound_of(footage / "note.flac"))) < 0.01
+    assert np.array_equal(after[: round(0.8 * RATE)], before[: round(0.8 * RATE)])
+    assert pictures_of(path) == pictures_of(footage / "talk.mp4")
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["other", "out.mp4"]
+
+
+def test_json_is_what_the_child_answers(footage: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    code, out, err = run(footage / "talk.mp4", f"1-3={footage / 'line.wav'}", "-o", path, "--json", "--mode", "loop")
+    assert code == 0, err
+    told = json.loads(out)
+    assert (told["path"], told["sound"]) == (str(path), "spliced")
+    assert [one["mode"] for one in told["segments"]] == ["loop"]
+
+
+def test_where_there_is_no_text_nothing_is_written(tmp_path: Path) -> None:
+    convert(None, tmp_path / "plain.mp4", "-f", "lavfi", "-i", "color=teal:s=320x180:r=25:d=2", "-c:v", "libx264")
+    code, _, err = run(tmp_path / "plain.mp4", "--remove-text", "-o", tmp_path / "out.mp4")
+    assert (code, "No text was found" in err) == (3, True), err
+    assert [one.name for one in tmp_path.iterdir()] == ["plain.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "sentence"),
+    [
+        (["talk.mp4", "-o", "out.mp4"], 2, "Say what is to be heard, or --remove-text."),
+        (["talk.mp4", "one", "-o", "out.mp4"], 2, "'one' is not START-END=SOUND, in seconds"),
+        (["talk.mp4", "-1-3=line.wav", "-o", "out.mp4"], 2, "usage:"),
+        (["gone.mp4", "1-3=line.wav", "-o", "out.mp4"], 2, "There is no file gone.mp4."),
+        (["talk.mp4", "1-3=gone.wav", "-o", "out.mp4"], 2, "There is no file gone.wav."),
+        (["talk.mp4", "1-3=line.wav", "-o", "line.wav", "--force"], 2, "would replace a file that it is made of"),
+        (["talk.mp4", "1-3=line.wav", "-o", "there.mp4"], 2, "--force"),
+        (["talk.mp4", "1-6.01=line.wav", "-o", "out.mp4"], 2, "1-6.01=line.wav: The video ends at 6.000 s"),
+        (["talk.mp4", "1-3=line.wav@1-2.5", "-o", "out.mp4"], 2, "ends at 2.000 s"),
+        (["talk.mp4", "1-3=line.wav", "2-4=line.wav", "-o", "out.mp4"], 2, "before segment 1 ends"),
+        (["line.wav", "1-1.5=line.wav", "-o", "out.mp4"], 3, ""),
+        (["talk.mp4", "1-3=words.wav", "-o", "out.mp4"], 3, "words.wav: "),
+        (["words.wav", "1-3=line.wav", "-o", "out.mp4"], 3, "not a video file"),
+    ],
+)
+def test_what_cannot_be_done_is_answered_by_a_sentence(
+    footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], exit_code: int, sentence: str
+) -> None:
+    for name in ("talk.mp4", "line.wav"):
+        (tmp_path / name).write_bytes((footage / name).read_bytes())
+    (tmp_path / "words.wav").write_text("bread, milk" * 500)
+    (tmp_path / "there.mp4").write_text("an older one")
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(*words)
+    assert (code, out) == (exit_code, ""), err
+    assert sentence in err
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["line.wav", "talk.mp4", "there.mp4", "words.wav"]
+    assert (tmp_path / "there.mp4").read_text() == "an older one"

@@ -1,0 +1,304 @@
+"""Statements sent from a phone on a bad line to the running program become one video; the seed's own calls, by curl."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.crash.test_uploads_survive import orphans, stored
+from tests.media.statements import Statement, packets_of, shown, statement
+from tests.support.phone import CHALLENGES, HALF, MERGES, UNHEARD, UNSENT, UPLOADS, Phone
+from tests.support.program import Place, Program, manage, wait_for
+from tests.support.senders import sha256_of
+
+SIZE = (320, 180)
+# Pictures of noise that a phone would never make, for clips that are many chunks long.
+MANY_BYTES = {"crf": "3"}
+ENDS_SECONDS = 120.0
+GONE_SECONDS = 20.0
+EXACT = 0.001  # seconds
+
+
+def make_alike(folder: Path) -> list[Statement]:
+    """Three clips of one phone: what is in them can be copied."""
+    return [
+        statement(folder, number, seconds=seconds, size=SIZE, video=MANY_BYTES)
+        for number, seconds in ((1, 2.0), (2, 3.0), (3, 2.4))
+    ]
+
+
+def make_unlike(folder: Path) -> list[Statement]:
+    """Three clips that agree in nothing: pictures and sound have to be encoded."""
+    return [
+        statement(folder, 4, seconds=2.0, size=SIZE, video=MANY_BYTES),
+        statement(folder, 5, seconds=4.0, size=(640, 360), fps=30, rate=44_100, channels=2),
+        statement(folder, 6, seconds=2.0, size=(256, 144), sound=None),
+    ]
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> list[Statement]:
+    return make_alike(tmp_path_factory.mktemp("alike"))
+
+
+@pytest.fixture(scope="module")
+def unlike(tmp_path_factory: pytest.TempPathFactory) -> list[Statement]:
+    return make_unlike(tmp_path_factory.mktemp("unlike"))
+
+
+def phone_of(program: Program, *, seed: int = 1, **more: Any) -> Phone:
+    """Whose every third request is dropped, wherever the program is."""
+    return Phone(lambda: program.address, program.place.key, seed, **more)
+
+
+def paths_of(clips: Sequence[Statement]) -> list[Path]:
+    return [clip.path for clip in clips]
+
+
+def begin(phone: Phone, clips: Sequence[Statement], **more: Any) -> dict[str, Any]:
+    return phone.initiate(paths_of(clips), [clip.seconds for clip in clips], **more)
+
+
+def sent(phone: Phone, clips: Sequence[Statement]) -> dict[str, Any]:
+    """A merge whose clips have come."""
+    begun = begin(phone, clips)
+    phone.send(begun, paths_of(clips))
+    phone.complete(begun)
+    return begun
+
+
+def judge(phone: Phone, program: Program, begun: Mapping[str, Any], clips: Sequence[Statement], folder: Path) -> Path:
+    """The merged video as a player gets it, once it is found to be the right one."""
+    merge = begun["merge_session_id"]
+    state = wait_for(lambda: phone.ended(merge), ENDS_SECONDS, "the end of the merge")
+    assert state is not None
+    assert (state["overall_status"], state["progress"], state["error_type"]) == ("completed", 100.0, None), state
+    merged = state["merged_video"]
+    ids = [one["session_id"] for one in begun["upload_sessions"]]
+    challenge = phone.challenge(ids, merged)
+    found = phone.segments(challenge["id"])
+    assert found == {"video_file_id": merged["video_file_id"], "segments": merged["segments"]}
+    played = phone.optimized(found["video_file_id"])
+    assert played["supports_range"]
+    path = phone.fetch(played["streaming_url"], folder / f"{merge}.mp4")
+    check_segments(path, found["segments"], clips)
+    assert path.stat().st_size == merged["file_size"]
+    assert merged["total_duration"] == pytest.approx(found["segments"][-1]["end_time"], abs=EXACT)
+    [(location,)] = program.place.query("SELECT location FROM catalog_video WHERE id = ?", UUID(found["video_file_id"]))
+    assert sha256_of(stored(program.place, location)) == sha256_of(path)
+    return path
+
+
+def check_segments(path: Path, segments: Sequence[Mapping[str, Any]], clips: Sequence[Statement]) -> None:
+    """Each segment shows every picture of its clip, in order, and none of another's."""
+    pictures = shown(path, SIZE[0])
+    assert [segment["statement_index"] for segment in segments] == list(range(len(clips)))
+    assert segments[0]["start_time"] == pytest.approx(0, abs=EXACT)
+    for segment, later in pairwise(segments):
+        assert segment["end_time"] == later["start_time"]
+    for segment, clip in zip(segments, clips, strict=True):
+        inside = [
+            (time, number)
+            for time, number in pictures
+            if segment["start_time"] - EXACT <= time < segment["end_time"] - EXACT
+        ]
+        assert inside[0][0] == pytest.approx(segment["start_time"], abs=EXACT)
+        assert (inside[0][1], inside[-1][1]) == (clip.numbers[0], clip.numbers[-1])
+        # Where the rate of another clip is higher some are shown twice.
+        assert list(dict.fromkeys(number for _, number in inside)) == clip.numbers
+        assert segment["duration"] == pytest.approx(clip.seconds, abs=0.05)
+    assert sum(len(clip.numbers) for clip in clips) <= len(pictures)
+
+
+def merges(place: Place) -> int:
+    return int(place.query("SELECT count(*) FROM merging_mergesession")[0][0])
+
+
+def nothing_is_left_over(place: Place) -> None:
+    """Of each merge there is one video with its poster; of the clips and of attempts there is nothing."""
+    count = merges(place)
+    uploads = place.data_dir / "media" / "uploads"
+
+    def pieces() -> list[Path]:
+        return [path for path in uploads.rglob("*") if path.is_file()]
+
+    wait_for(lambda: not pieces() and not orphans(place), GONE_SECONDS, f"the end of {pieces()} {orphans(place)}")
+    assert [path.name for path in (place.data_dir / "tmp" / "uploads").glob("*")] == []
+    assert place.query("SELECT count(*) FROM uploads_uploadchunk") == [(0,)]
+    assert place.query("SELECT count(*) FROM catalog_video") == [(count,)]
+    assert place.query("SELECT kind FROM catalog_rendition") == [("poster",)] * count
+    assert len(list((place.data_dir / "media" / "videos").rglob("*.mp4"))) == count
+    jobs = place.query("SELECT status FROM video_jobs")
+    assert jobs == [("completed",)] * count
+    assert place.query("SELECT name FROM jobs_event WHERE name = 'completed'") == jobs
+
+
+def arrived(place: Place, upload: str) -> str:
+    """The SHA-256 of what the program has of an upload, its chunks in order."""
+    rows = place.query("SELECT key FROM uploads_uploadchunk WHERE upload_id = ? ORDER BY number", UUID(upload))
+    digest = hashlib.sha256()
+    for (key,) in rows:
+        digest.update(stored(place, key).read_bytes())
+    return digest.hexdigest()
+
+
+def test_a_phone_whose_every_third_request_is_lost_gets_the_right_video(
+    program: Program, alike: list[Statement], unlike: list[Statement], tmp_path: Path
+) -> None:
+    phone, place = phone_of(program), program.place
+    worker = wait_for(program.worker, 30)
+    assert worker is not None
+    begun = []
+    # What has come is looked at before it is merged.
+    place.stop_between_writes(worker)
+    for clips in (alike, unlike):
+        begun.append(begin(phone, clips, challenge_title="Two truths, one lie"))
+        phone.send(begun[-1], paths_of(clips))
+        for one in begun[-1]["upload_sessions"]:
+            assert one["total_chunks"] == -(-clips[one["video_index"]].path.stat().st_size // one["chunk_size"])
+            assert arrived(place, one["session_id"]) == sha256_of(clips[one["video_index"]].path)
+        assert phone.complete(begun[-1]) == [one["session_id"] for one in begun[-1]["upload_sessions"]]
+        assert phone.status(begun[-1]["merge_session_id"])["overall_status"] == "queued"
+    worker.resume()
+    first, second = (
+        judge(phone, program, one, clips, tmp_path) for one, clips in zip(begun, (alike, unlike), strict=True)
+    )
+    # Those that agree are as they were, picture by picture.
+    assert packets_of(first) == [packet for clip in alike for packet in packets_of(clip.path)]
+    states = [phone.status(one["merge_session_id"])["merged_video"] for one in begun]
+    assert [state["compression_applied"] for state in states] == [False, True]
+    assert sha256_of(first) != sha256_of(second)
+    # Nothing was made twice because its answer had been lost.
+    assert merges(place) == 2
+    assert place.query("SELECT count(*) FROM uploads_upload") == [(6,)]
+    assert place.query("SELECT count(*) FROM merging_challenge") == [(2,)]
+    nothing_is_left_over(place)
+    assert '"level": "ERROR"' not in program.log.read_text()
+    # The line was as bad as it was meant to be. Polls count too: a quick merge is asked about less often.
+    assert set(phone.dropped) == {UNSENT, HALF, UNHEARD}
+    assert min(phone.dropped.values()) >= 10
+
+
+@dataclass(frozen=True, slots=True)
+class Curl:
+    """curl with somebody's JWT."""
+
+    address: str
+    token: str
+
+    def __call__(self, path: str, *words: str) -> tuple[int, Any]:
+        """Status and body."""
+        program = shutil.which("curl")
+        assert program, "curl is missing"
+        argv = [
+            program, "-sS", "-w", "\\n%{http_code}", "-H", f"Authorization: Bearer {self.token}", *words,
+            self.address + path,
+        ]  # fmt: skip
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=True)
+        body, _, status = done.stdout.rpartition("\n")
+        return int(status), json.loads(body) if body.startswith(("{", "[")) else body
+
+
+@pytest.fixture
+def curl(program: Program) -> Curl:
+    """Of a new account that has signed in as the seed's app does."""
+    where = ("--data-dir", str(program.place.data_dir))
+    made = manage("create_account", "caller", *where, environment=program.place.environment)
+    assert made.returncode == 0, made.stderr
+    account = json.loads(made.stdout)
+    words = json.dumps({name: account[name] for name in ("username", "password")})
+    done = subprocess.run(
+        ["curl", "-sS", "-H", "Content-Type: application/json", "-d", words, f"{program.address}/api/auth/jwt"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return Curl(program.address, json.loads(done.stdout)["access"])
+
+
+def form_of(fields: Mapping[str, Any], *, repeated: bool) -> list[str]:
+    """What `createFormData` makes of the seed's request: lists as JSON, or each entry a field of the list's name."""
+    words = []
+    for name, value in fields.items():
+        if not isinstance(value, list):
+            words += ["-F", f"{name}={value}"]
+        elif repeated:
+            words += [word for entry in value for word in ("-F", f"{name}={entry}")]
+        else:
+            words += ["-F", f"{name}={json.dumps(value)}"]
+    return words
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("repeated", [False, True], ids=["lists as JSON", "lists as repeated fields"])
+def test_the_seeds_flow_works_as_its_sample_code_calls_it(
+    curl: Curl, alike: list[Statement], tmp_path: Path, *, repeated: bool
+) -> None:
+    """Phases 1 to 5 of the fifth seed, in its order and with its fields; chunks of the size that it answers with."""
+    request: dict[str, Any] = {
+        "video_count": 3,
+        "video_filenames": ["statement1.mp4", "statement2.mp4", "statement3.mp4"],
+        "video_file_sizes": [clip.path.stat().st_size for clip in alike],
+        "video_durations": [15.0, 12.5, 18.2],
+        "video_mime_types": ["video/mp4", "video/mp4", "video/mp4"],
+        "challenge_title": "My Challenge",
+    }
+    status, begun = curl(f"{MERGES}/upload-for-merge/initiate", *form_of(request, repeated=repeated))
+    assert (status, begun["status"], begun["estimated_merge_time_seconds"]) == (201, "initiated", 34.28)
+    for index, session in enumerate(begun["upload_sessions"]):
+        assert (session["video_index"], session["filename"]) == (index, request["video_filenames"][index])
+        assert session["upload_url"] == f"{UPLOADS}/{session['session_id']}/chunk"
+        assert session["chunk_size"] == 1_048_576
+        content = alike[index].path.read_bytes()
+        for number in range(session["total_chunks"]):
+            piece = tmp_path / "chunk"
+            piece.write_bytes(content[number * session["chunk_size"] :][: session["chunk_size"]])
+            status, state = curl(session["upload_url"], "-F", f"chunk_number={number}", "-F", f"chunk=@{piece}")
+            assert (status, number in state["uploaded_chunks"]) == (200, True), state
+        base = f"{UPLOADS}/{session['session_id']}"
+        assert curl(f"{base}/status")[1]["progress_percent"] == 100.0
+        status, completed = curl(f"{base}/complete", "-X", "POST")
+        assert (status, completed["status"], completed["media_file_id"]) == (200, "completed", session["session_id"])
+        assert curl(f"{base}/status")[1]["status"] == "completed"
+
+    def is_over() -> Any:
+        _, state = curl(f"{MERGES}/merge-session/{begun['merge_session_id']}/status")
+        assert state["overall_status"] in ("queued", "processing", "completed"), state
+        return state if state["overall_status"] == "completed" else None
+
+    merged = wait_for(is_over, ENDS_SECONDS, "the end of the merge")["merged_video"]
+    challenge_request = {
+        "title": "My Challenge",
+        "statements": [
+            {"media_file_id": session["session_id"], "duration_seconds": seconds}
+            for session, seconds in zip(begun["upload_sessions"], (15.0, 12.5, 18.2), strict=True)
+        ],
+        "lie_statement_index": 1,
+        "is_merged_video": True,
+        "merged_video_metadata": {
+            "total_duration": merged["total_duration"],
+            "segments": merged["segments"],
+            "video_file_id": merged["video_file_id"],
+            # The sample says so whatever was done.
+            "compression_applied": True,
+        },
+    }
+    words = ["-H", "Content-Type: application/json", "-d", json.dumps(challenge_request)]
+    status, challenge = curl(CHALLENGES, *words)
+    assert (status, challenge["status"], challenge["title"]) == (201, "draft", "My Challenge"), challenge
+    _, segments = curl(f"{CHALLENGES}/{challenge['id']}/segments")
+    _, streaming = curl(f"/api/v1/media/optimized/{segments['video_file_id']}?device_type=mobile&prefer_signed=true")
+    assert (streaming["delivery_type"], streaming["supports_range"]) == ("local_signed", True)
+    played = tmp_path / "played.mp4"
+    assert curl(streaming["streaming_url"], "-o", str(played))[0] == 200
+    check_segments(played, segments["segments"], alike)
+    assert curl(streaming["streaming_url"], "-o", str(tmp_path / "part"), "-H", "Range: bytes=0-99")[0] == 206
+    assert (tmp_path / "part").read_bytes() == played.read_bytes()[:100]

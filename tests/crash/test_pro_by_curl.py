@@ -1,0 +1,82 @@
+"""Every example of docs/pro-api-testing.md, run with curl against the running program in the order of the page."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.prosync.conftest import make_footage
+from tests.support.program import PROJECT_ROOT, Program, clean_environment, manage, wait_for
+
+pytestmark = pytest.mark.once
+
+PAGE = PROJECT_ROOT / "docs" / "pro-api-testing.md"
+ANYTHING = "…"
+ENDS_SECONDS = 120
+EXAMPLE = re.compile(r"^(curl .*?)\n# (\d{3}) (\{.*?\})$", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the page's files lie."""
+    return make_footage(tmp_path_factory.mktemp("pro"))
+
+
+def examples() -> list[tuple[str, int, str]]:
+    """(command, status, answer) of each example."""
+    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    return [(command, int(status), answer) for block in blocks for command, status, answer in EXAMPLE.findall(block)]
+
+
+def fits(expected: Any, found: Any) -> bool:
+    """Whether what the page shows is there; what it leaves out may be anything."""
+    if expected == ANYTHING:
+        return True
+    if isinstance(expected, dict):
+        return isinstance(found, dict) and all(fits(part, found.get(name)) for name, part in expected.items())
+    if isinstance(expected, list):
+        return isinstance(found, list) and len(found) == len(expected) and all(map(fits, expected, found))
+    return bool(expected == found)
+
+
+def token_of(program: Program, name: str, tier: str) -> str:
+    environment = {**program.place.environment, "VOD_DATA_DIR": str(program.place.data_dir)}
+    words = ["create_account", name, *(["--tier", tier] if tier else [])]
+    assert manage(*words, environment=environment).returncode == 0
+    return manage("create_token", name, environment=environment).stdout.strip()
+
+
+def test_the_page_tells_the_truth(program: Program, folder: Path) -> None:
+    told = examples()
+    assert len(told) == PAGE.read_text().count("\ncurl ") >= 15
+    variables = {
+        "FREE": token_of(program, "fred", ""), "PRO": token_of(program, "pia", "pro"),
+        "ENTERPRISE": token_of(program, "eve", "enterprise"), "VOD": program.address, "JOB": "",
+    }  # fmt: skip
+    finished = ""
+    for command, status, answer in told:
+        script = 'curl() { command curl -sS -w "\\n%{http_code}" "$@"; }\n' + command
+        done = subprocess.run(
+            ["bash", "-euc", script], capture_output=True, text=True, timeout=120, check=True, cwd=folder,
+            env=clean_environment(variables) | {"PATH": os.environ["PATH"]},
+        )  # fmt: skip
+        text, _, code = done.stdout.rpartition("\n")
+        body = json.loads(text)
+        expected = json.loads(answer.replace("$JOB", variables["JOB"]))
+        assert (int(code), fits(expected, body)) == (status, True), (command, text)
+        if status == 202:
+            variables["JOB"] = body["job_id"]
+            finished = finished or body["job_id"]
+
+    def is_over() -> bool:
+        return program.place.job(finished)["status"] in ("completed", "failed")
+
+    wait_for(is_over, ENDS_SECONDS, "the end of the first pro job")
+    assert program.place.job(finished)["status"] == "completed"
+    assert program.place.query("SELECT COUNT(*) FROM video_jobs WHERE is_pro_job") == [(2,)]

@@ -1,0 +1,725 @@
+"""What is asked of the lip-sync provider, what its answers mean for the next attempt, and what of it is believed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessions_app.prosync.engines import syncso
+from sessions_app.prosync.engines.syncso import (
+    AccountRefused,
+    LinkExpired,
+    Nonsense,
+    ProviderError,
+    RefusedForGood,
+    ResultRefused,
+    RetryLater,
+    Status,
+    SyncSo,
+    UnknownGeneration,
+    WebhookRefused,
+    build_request,
+    next_delay,
+    read_generation,
+    verify_webhook,
+)
+from tests.support.lip_sync_provider import (
+    KEY,
+    SECRET,
+    TINY,
+    Fault,
+    Provider,
+    page,
+    provider_process,
+    running_provider,
+    signed,
+)
+from tests.support.waiting import wait_until
+from vodplatform.base.outbound import Rules
+
+pytestmark = pytest.mark.pure
+HERE = Rules(allow_private=True, seconds=20.0)
+SOON = Rules(allow_private=True, seconds=0.4)
+NAME = "pro-3f1c9f2e"
+SOUNDS = {"a": "https://here.example/a.wav", "b": "https://here.example/b.wav"}
+SEGMENTS = [{"start": 0.5, "end": 2.0, "ref": "a"}, {"start": 2.0, "end": 3.25, "ref": "b", "from": 1.0, "to": 2.5}]
+ENOUGH = 10 * 1024**2
+LATE_SECONDS = 5
+
+
+def a_request(name: str = NAME, **more: Any) -> dict[str, Any]:
+    return build_request("https://here.example/video.mp4", SOUNDS, SEGMENTS, output_name=name, **more)
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> Iterator[Provider]:
+    with running_provider(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def client(provider: Provider) -> SyncSo:
+    return SyncSo(KEY, base_url=provider.url, rules=HERE)
+
+
+class TestRequest:
+    def test_it_is_what_the_provider_describes(self) -> None:
+        assert a_request(sync_mode="remap", webhook_url="https://here.example/hook?x=1") == {
+            "model": "lipsync-2",
+            "input": [
+                {"type": "video", "url": "https://here.example/video.mp4"},
+                {"type": "audio", "url": "https://here.example/a.wav", "refId": "a"},
+                {"type": "audio", "url": "https://here.example/b.wav", "refId": "b"},
+            ],
+            "options": {"sync_mode": "remap"},
+            "segments": [
+                {"startTime": 0.5, "endTime": 2.0, "audioInput": {"refId": "a"}},
+                {"startTime": 2.0, "endTime": 3.25, "audioInput": {"refId": "b", "startTime": 1.0, "endTime": 2.5}},
+            ],
+            "outputFileName": NAME,
+            "webhookUrl": f"https://here.example/hook?x=1&output={NAME}",
+        }
+
+    def test_segments_are_put_in_order_and_unused_sounds_stay_here(self) -> None:
+        request = build_request("https://v", SOUNDS, [SEGMENTS[1]], output_name=NAME)
+        assert [part.get("refId") for part in request["input"]] == [None, "b"]
+        request = build_request("https://v", SOUNDS, SEGMENTS[::-1], output_name=NAME)
+        assert [segment["startTime"] for segment in request["segments"]] == [0.5, 2.0]
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            {"sync_mode": "stretch"}, {"model": "lipsync-9"}, {"output_name": "a b c d e f"}, {"output_name": "short"},
+            {"segments": [{"start": 0, "end": 1, "ref": "a", "from": 0.5}]},
+            {"segments": [{"start": 0, "end": 1, "ref": "a", "from": None, "to": 1}]},
+            {"segments": [{"start": 0, "end": 1, "ref": "c"}]},
+        ],
+    )  # fmt: skip
+    def test_what_is_no_request_is_not_made_one(self, words: dict[str, Any]) -> None:
+        with pytest.raises(ValueError):
+            build_request("https://v", SOUNDS, **{"segments": SEGMENTS, "output_name": NAME} | words)
+
+
+class TestCreate:
+    def test_it_is_made_once_and_followed_to_its_result(self, provider: Provider, client: SyncSo) -> None:
+        made = client.create(a_request(), "job-1")
+        assert [client.get(made).status for _ in range(2)] == [Status.PROCESSING, Status.COMPLETED]
+        found = client.get(made)
+        assert found.is_over and found.duration == 1.0 and NAME in found.output_url
+        file = io.BytesIO(b"what was there before, and longer than the result" * 100)
+        fetched = client.download(found.output_url, file, ENOUGH)
+        assert file.getvalue() == TINY and fetched.size == len(TINY) and fetched.kind.container == "mp4"
+        (asked,) = provider.asked("create")
+        assert asked["headers"]["x-api-key"] == KEY and asked["headers"]["idempotency-key"] == "job-1"
+
+    def test_the_same_key_again_is_the_same_generation(self, provider: Provider, client: SyncSo) -> None:
+        assert client.create(a_request(), "job-1") == client.create(a_request(), "job-1")
+        assert len(provider.generations) == 1
+        assert client.create(a_request(), "job-2") != client.create(a_request(), "job-1")
+
+    def test_a_request_that_lay_in_a_database_is_still_the_same(self, provider: Provider, client: SyncSo) -> None:
+        request = a_request()
+        stored = dict(reversed(request.items()))  # JSONB has an order of its own
+        assert client.create(request, "job-1") == client.create(stored, "job-1")
+
+    @pytest.mark.parametrize("kind", ["cut_after", "half", "hang_after"])
+    def test_a_lost_answer_is_got_by_asking_again(self, provider: Provider, kind: str) -> None:
+        client = SyncSo(KEY, base_url=provider.url, rules=SOON if kind == "hang_after" else HERE)
+        provider.fails(Fault(kind, "create"))
+        with pytest.raises(RetryLater):
+            client.create(a_request(), "job-1")
+        made = SyncSo(KEY, base_url=provider.url, rules=HERE).create(a_request(), "job-1")
+        assert [each["id"] for each in provider.generations] == [made]
+
+    def test_an_id_that_would_not_fit_its_column_is_nonsense(self, provider: Provider, client: SyncSo) -> None:
+        provider.fails(Fault("changes", "create", changes={"id": "a" * 101}))
+        with pytest.raises(Nonsense):
+            client.create(a_request(), "job-1")
+
+    def test_a_key_with_another_request_is_final(self, provider: Provider, client: SyncSo) -> None:
+        client.create(a_request(), "job-1")
+        with pytest.raises(RefusedForGood) as caught:
+            client.create(a_request(sync_mode="loop"), "job-1")
+        assert caught.value.code == "IDEMPOTENCY_PAYLOAD_MISMATCH" and len(provider.generations) == 1
+
+    @pytest.mark.parametrize("code", ["IDEMPOTENCY_REQUEST_IN_PROGRESS", "IDEMPOTENCY_OUTCOME_UNKNOWN", ""])
+    def test_a_conflict_with_itself_is_asked_again(self, provider: Provider, client: SyncSo, code: str) -> None:
+        provider.fails(Fault("status", "create", 409, code))
+        with pytest.raises(RetryLater):
+            client.create(a_request(), "job-1")
+
+    def test_an_unknown_outcome_that_names_the_generation_is_followed(self, provider: Provider, client: SyncSo) -> None:
+        body = {"statusCode": 409, "errorCode": "IDEMPOTENCY_OUTCOME_UNKNOWN", "generationId": "5c1b"}
+        provider.fails(Fault("says", "create", 409, body=json.dumps(body)))
+        assert client.create(a_request(), "job-1") == "5c1b"
+
+    @pytest.mark.parametrize("key", ["", "with space", "ü", "a" * 129, "a\r\nx: y"])
+    def test_a_key_that_is_none_is_not_sent(self, provider: Provider, client: SyncSo, key: str) -> None:
+        with pytest.raises(ValueError):
+            client.create(a_request(), key)
+        assert provider.asked() == []
+
+    def test_what_it_does_not_take_is_final_and_says_why(self, provider: Provider, client: SyncSo) -> None:
+        with pytest.raises(RefusedForGood, match="model must be one of") as caught:
+            client.create(a_request() | {"model": "other"}, "job-1")
+        assert not isinstance(caught.value, AccountRefused) and provider.generations == []
+
+    def test_a_request_that_is_no_json_is_not_sent(self, client: SyncSo) -> None:
+        with pytest.raises(ValueError):
+            client.create(a_request() | {"options": {"temperature": float("nan")}}, "job-1")
+
+
+class TestMeaning:
+    """What each answer means for the next attempt, whatever was asked."""
+
+    @pytest.fixture(params=["create", "get", "cancel", "find"])
+    def ask(self, request: pytest.FixtureRequest, client: SyncSo) -> Callable[[], Any]:
+        calls: dict[str, Callable[[], Any]] = {
+            "create": lambda: client.create(a_request(), "job-1"),
+            "get": lambda: client.get("5c1b"),
+            "cancel": lambda: client.cancel("5c1b"),
+            "find": lambda: client.find(NAME),
+        }
+        return calls[request.param]
+
+    @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+    def test_busy_and_broken_is_asked_again(self, provider: Provider, ask: Callable[[], Any], status: int) -> None:
+        provider.fails(Fault("status", status=status, code="busy_now", headers={"Retry-After": "7"}))
+        with pytest.raises(RetryLater) as caught:
+            ask()
+        assert caught.value.retry_after == 7.0 and caught.value.code == "busy_now"
+
+    @pytest.mark.parametrize("status", [401, 402, 403])
+    def test_a_refused_account_is_for_an_operator(
+        self, provider: Provider, ask: Callable[[], Any], status: int
+    ) -> None:
+        provider.fails(Fault("status", status=status))
+        with pytest.raises(AccountRefused):
+            ask()
+
+    @pytest.mark.parametrize("status", [413, 415, 418])
+    def test_what_is_not_taken_is_final(self, provider: Provider, ask: Callable[[], Any], status: int) -> None:
+        provider.fails(Fault("status", status=status))
+        with pytest.raises(RefusedForGood):
+            ask()
+
+    @pytest.mark.parametrize("kind", ["cut", "half"])
+    def test_a_broken_connection_is_asked_again(self, provider: Provider, ask: Callable[[], Any], kind: str) -> None:
+        provider.fails(Fault(kind))
+        with pytest.raises(RetryLater):
+            ask()
+
+    @pytest.mark.parametrize("status", [200, 302])
+    def test_a_page_is_nonsense(self, provider: Provider, ask: Callable[[], Any], status: int) -> None:
+        provider.fails(page(status=status))
+        with pytest.raises(Nonsense):
+            ask()
+
+    def test_a_provider_that_says_nothing_is_given_up_in_time(self, provider: Provider) -> None:
+        provider.fails(Fault("hang"))
+        began = time.monotonic()
+        with pytest.raises(RetryLater):
+            SyncSo(KEY, base_url=provider.url, rules=SOON).get("5c1b")
+        assert time.monotonic() - began < LATE_SECONDS
+
+    def test_a_provider_that_is_not_there_is_asked_again(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        with pytest.raises(RetryLater):
+            SyncSo(KEY, base_url=f"http://127.0.0.1:{port}", rules=HERE).get("5c1b")
+
+    def test_an_answer_without_an_end_is_nonsense(self, provider: Provider, client: SyncSo) -> None:
+        provider.fails(Fault("endless"))
+        with pytest.raises(Nonsense):
+            client.get("5c1b")
+
+    def test_a_redirect_takes_the_key_nowhere(self, provider: Provider, client: SyncSo, tmp_path: Path) -> None:
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        with running_provider(elsewhere) as other:
+            provider.fails(Fault("redirect", body=f"{other.url}/v2/generate/5c1b"))
+            with pytest.raises(Nonsense):
+                client.get("5c1b")
+            assert other.asked() == []
+
+    def test_a_date_to_come_back_at_is_understood(self, provider: Provider, client: SyncSo) -> None:
+        soon = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
+        for said in (soon, "soon", "-3", "9" * 400):
+            provider.fails(Fault("status", status=429, headers={"Retry-After": said}))
+            with pytest.raises(RetryLater) as caught:
+                client.get("5c1b")
+            after = caught.value.retry_after
+            assert (30 < (after or 0) <= 40) if said == soon else (after is None or next_delay(0, after) <= 902)
+
+    def test_what_it_says_is_cleaned_for_people(self, provider: Provider, client: SyncSo) -> None:
+        said = "Could not fetch https://s3.example/a.wav?X-Amz-Signature=secret\n\x1b[31mat\u202eall " + "x" * 9000
+        provider.fails(Fault("status", status=422, body=said))
+        with pytest.raises(RefusedForGood) as caught:
+            client.get("5c1b")
+        told = str(caught.value)
+        assert "https://s3.example/a.wav at" not in told and "https://s3.example/a.wav" in told
+        assert "secret" not in told and "\x1b" not in told and "\u202e" not in told and len(told) < 700
+
+    def test_neither_key_nor_query_is_in_an_error(self, provider: Provider, client: SyncSo) -> None:
+        provider.fails(Fault("status", status=401, body="Unauthorized"))
+        with pytest.raises(ProviderError) as caught:
+            client.get("5c1b")
+        assert KEY not in str(caught.value) + repr(caught.value) + repr(vars(caught.value))
+        assert caught.value.__cause__ is None and KEY not in repr(client)
+
+    def test_a_key_that_is_said_back_is_not_told(self, provider: Provider, client: SyncSo) -> None:
+        provider.fails(Fault("status", status=401, body=f"Incorrect API key provided: {KEY}."))
+        with pytest.raises(AccountRefused, match="Incorrect API key") as caught:
+            client.get("5c1b")
+        assert KEY not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("address", "told"),
+        [
+            (
+                "https://here.example/api/v1/media/renditions/66ab.c2lnbmVk/1f/sound.wav",
+                "https://here.example/…/sound.wav",
+            ),
+            ("HTTPS://here.example/a/stream?sig=66ab.c2lnbmVk", "HTTPS://here.example/…/stream"),
+            ("https://here.example?sig=66ab.c2lnbmVk", "https://here.example"),
+        ],
+    )
+    def test_of_an_address_host_and_file_are_told(self, address: str, told: str) -> None:
+        entry = {"id": "5c1b", "status": "FAILED", "error": f"Could not fetch {address} today"}
+        assert read_generation(entry).error == f"Could not fetch {told} today"
+
+    def test_who_is_not_wanted_any_more_asks_nothing(self, provider: Provider) -> None:
+        def check() -> None:
+            raise InterruptedError
+
+        client = SyncSo(KEY, base_url=provider.url, rules=HERE, check=check)
+        for ask in (lambda: client.get("5c1b"), lambda: client.create(a_request(), "job-1"), lambda: client.find(NAME)):
+            with pytest.raises(InterruptedError):
+                ask()
+        assert provider.asked() == []
+
+    def test_the_key_is_not_sent_without_encryption(self) -> None:
+        with pytest.raises(ValueError, match="https"):
+            SyncSo(KEY, base_url="http://api.example")
+
+    def test_a_private_address_is_not_asked(self) -> None:
+        with pytest.raises(RefusedForGood, match="private"):
+            SyncSo(KEY, base_url="https://127.0.0.1").get("5c1b")
+
+
+class TestGet:
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"id": "another"}, {"id": None}, {"id": "../v2/x"}, {"status": "PONDERING"}, {"status": None},
+            {"status": "COMPLETED", "outputUrl": None}, {"status": "COMPLETED", "outputUrl": 7},
+        ],
+    )  # fmt: skip
+    def test_an_answer_that_cannot_be_is_nonsense(
+        self, provider: Provider, client: SyncSo, changes: dict[str, Any]
+    ) -> None:
+        made = client.create(a_request(), "job-1")
+        provider.fails(Fault("changes", "get", changes=changes))
+        with pytest.raises(Nonsense):
+            client.get(made)
+        assert client.get(made).id == made
+
+    @pytest.mark.parametrize(
+        "body", ["", "null", "[]", '{"id": ', "[" * 100_000, '{"id": "5c1b", "status": ' + "9" * 5000]
+    )
+    def test_broken_json_is_nonsense(self, provider: Provider, client: SyncSo, body: str) -> None:
+        provider.fails(Fault("says", body=body))
+        with pytest.raises(Nonsense):
+            client.get("5c1b")
+
+    @pytest.mark.parametrize("status", ["FAILED", "REJECTED"])
+    def test_why_it_came_to_nothing_is_told(self, provider: Provider, client: SyncSo, status: str) -> None:
+        made = client.create(a_request(), "job-1")
+        provider.finish(made, status, "The provided audio\nis too long.", "generation_audio_length_exceeded")
+        found = client.get(made)
+        assert found.status == status and found.is_over and found.output_url == ""
+        assert found.error == "The provided audio is too long."
+        assert found.error_code == "generation_audio_length_exceeded"
+
+    def test_one_that_is_not_known_may_yet_be(self, client: SyncSo) -> None:
+        with pytest.raises(UnknownGeneration):
+            client.get("5c1b")
+
+    @pytest.mark.parametrize("generation_id", ["", "..", "a/b", "a?b", "a b", "ü", "x" * 200])
+    def test_an_id_that_is_none_is_not_asked_for(self, provider: Provider, client: SyncSo, generation_id: str) -> None:
+        with pytest.raises(ValueError):
+            client.get(generation_id)
+        assert provider.asked() == []
+
+    def test_older_and_newer_names_of_fields_are_read(self) -> None:
+        found = read_generation({"id": "5", "status": "COMPLETED", "outputMediaUrl": "https://x", "error_code": "e"})
+        assert found.output_url == "https://x" and found.error_code == "e"
+        assert read_generation({"id": "5", "status": "CANCELLED"}).status == Status.CANCELED
+
+    @pytest.mark.parametrize("duration", [-1, "2", True, None, [], 10**400, float("inf"), float("nan")])
+    def test_a_duration_that_is_none_is_unknown(self, duration: Any) -> None:
+        assert read_generation({"id": "5", "status": "PENDING", "outputDuration": duration}).duration is None
+
+    @given(
+        st.dictionaries(
+            st.sampled_from(["id", "status", "outputUrl", "error", "errorCode", "outputDuration"]),
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text()),
+        )
+    )
+    def test_no_answer_breaks_the_reader(self, entry: dict[str, Any]) -> None:
+        with contextlib.suppress(Nonsense):
+            read_generation(entry)
+
+
+class TestFind:
+    def test_one_whose_id_nobody_noted_is_found(self, provider: Provider, client: SyncSo) -> None:
+        provider.fails(Fault("cut_after", "create"))
+        with pytest.raises(RetryLater):
+            client.create(a_request(webhook_url="https://here.example/hook"), "job-1")
+        client.create(a_request("pro-another-one", webhook_url="https://here.example/hook"), "job-2")
+        found = client.find(NAME)
+        assert found is not None and found.id == provider.generations[0]["id"]
+        assert found.status == Status.PENDING and len(provider.generations) == 2
+
+    def test_without_a_webhook_its_result_tells(self, provider: Provider, client: SyncSo) -> None:
+        made = client.create(a_request(), "job-1")
+        assert client.find(NAME) is None
+        provider.finish(made)
+        found = client.find(NAME)
+        assert found is not None and found.id == made
+
+    def test_one_whose_result_the_list_does_not_tell_is_looked_up(self, provider: Provider, client: SyncSo) -> None:
+        made = client.create(a_request(), "job-1")
+        provider.finish(made)
+        entry = {"id": made, "status": "COMPLETED", "webhookUrl": f"https://here.example/?output={NAME}"}
+        provider.fails(Fault("says", "list", body=json.dumps([entry])))
+        found = client.find(NAME)
+        assert found is not None and (found.id, found.status) == (made, Status.COMPLETED)
+
+    @pytest.mark.parametrize("other", [NAME + "-2", "x-" + NAME, NAME[:-1]])
+    def test_a_similar_name_is_another(self, client: SyncSo, other: str) -> None:
+        client.create(a_request(other, webhook_url="https://here.example/hook"), "job-1")
+        assert client.find(NAME) is None
+
+    def test_it_looks_behind_the_first_page_but_not_for_ever(
+        self, provider: Provider, client: SyncSo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(syncso, "PAGE", 2)
+        names = [f"pro-number-{number:02}" for number in range(12)]
+        for name in names:
+            client.create(a_request(name, webhook_url="https://here.example/hook"), name)
+        found = client.find(names[3])
+        assert found is not None and found.id == provider.generations[3]["id"]
+        assert client.find(names[1]) is None
+        assert len(provider.asked("list")) == 5 + 5
+
+    def test_a_list_that_repeats_itself_ends(self, provider: Provider, client: SyncSo) -> None:
+        entries = [{"id": f"g{number}", "status": "PENDING"} for number in range(100)]
+        provider.fails(*[Fault("says", "list", body=json.dumps(entries))] * 5)
+        assert client.find(NAME) is None
+        assert len(provider.asked("list")) == 2
+
+    @pytest.mark.parametrize("body", ["{}", "[1]", "null", '["a"]', '[{"id": "5", "input": [1, {"url": 2}]}]'])
+    def test_what_is_no_list_is_nonsense_or_empty(self, provider: Provider, client: SyncSo, body: str) -> None:
+        provider.fails(Fault("says", "list", body=body))
+        with contextlib.suppress(Nonsense):
+            assert client.find(NAME) is None
+
+
+class TestCancel:
+    def test_a_pending_one_is_stopped(self, client: SyncSo) -> None:
+        made = client.create(a_request(), "job-1")
+        assert client.cancel(made) is True
+        assert client.get(made).status == Status.CANCELED
+
+    def test_one_that_runs_goes_on(self, client: SyncSo) -> None:
+        made = client.create(a_request(), "job-1")
+        client.get(made)
+        assert client.cancel(made) is False
+
+    def test_a_provider_that_knows_no_such_call_says_no(self, provider: Provider, client: SyncSo) -> None:
+        provider.set(knows_cancel=False)
+        assert client.cancel(client.create(a_request(), "job-1")) is False
+
+    def test_a_yes_that_is_none_is_a_no(self, provider: Provider, client: SyncSo) -> None:
+        made = client.create(a_request(), "job-1")
+        provider.fails(Fault("says", "cancel", body="{}"))
+        assert client.cancel(made) is False
+
+
+class TestDownload:
+    @pytest.fixture
+    def url(self, provider: Provider, client: SyncSo) -> str:
+        made = client.create(a_request(), "job-1")
+        provider.finish(made)
+        return client.get(made).output_url
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Iterator[BinaryIO]:
+        with (tmp_path / "result").open("wb+") as opened:
+            yield opened
+
+    def test_the_key_stays_here(self, provider: Provider, client: SyncSo, url: str, file: BinaryIO) -> None:
+        client.download(url, file, ENOUGH)
+        (asked,) = provider.asked("output")
+        assert KEY not in json.dumps(asked)
+
+    def test_one_that_is_larger_than_allowed_is_refused(
+        self, provider: Provider, client: SyncSo, url: str, file: BinaryIO
+    ) -> None:
+        with pytest.raises(ResultRefused, match="more than 100 bytes"):
+            client.download(url, file, 100)
+        provider.fails(Fault("endless", "output"))
+        with pytest.raises(ResultRefused):
+            client.download(url, file, 1024**2)
+        assert file.seek(0, io.SEEK_END) == 0
+
+    def test_one_on_a_private_address_is_refused(self, provider: Provider, url: str, file: BinaryIO) -> None:
+        client = SyncSo(KEY)
+        with pytest.raises(ResultRefused, match="private"):
+            client.download(url.replace("http:", "https:"), file, ENOUGH)
+        with pytest.raises(ResultRefused, match="encryption"):
+            client.download(url, file, ENOUGH)
+        assert provider.asked("output") == []
+
+    @pytest.mark.parametrize(
+        "where",
+        [
+            "https://[", "https://[::1", "https://\u2100.example/x", "https://2130706433/", "https://0x7f.1/",
+            "https://[::ffff:127.0.0.1]/", "https://169.254.169.254/", "file:///etc/passwd", "", "//x", "https://a:b@x/",
+        ],
+    )  # fmt: skip
+    def test_an_address_that_is_none_or_not_public_is_refused(self, file: BinaryIO, where: str) -> None:
+        with pytest.raises(ResultRefused):
+            SyncSo(KEY).download(where, file, ENOUGH)
+
+    def test_it_ends_in_the_middle_when_it_is_not_wanted_any_more(
+        self, provider: Provider, url: str, file: BinaryIO
+    ) -> None:
+        asked = []
+
+        def check() -> None:
+            asked.append(file.tell())
+            if len(asked) > 3:
+                raise InterruptedError
+
+        provider.fails(Fault("endless", "output"))
+        with pytest.raises(InterruptedError):
+            SyncSo(KEY, base_url=provider.url, rules=HERE, check=check).download(url, file, 1024**4)
+        assert file.seek(0, io.SEEK_END) == 0
+
+    @pytest.mark.parametrize(
+        "where", ["http://169.254.169.254/latest/meta-data", "http://100.100.100.200/", "file:///etc/passwd"]
+    )
+    def test_a_redirect_to_where_keys_lie_is_refused(
+        self, provider: Provider, client: SyncSo, url: str, file: BinaryIO, where: str
+    ) -> None:
+        provider.fails(Fault("redirect", "output", body=where))
+        with pytest.raises(ResultRefused):
+            client.download(url, file, ENOUGH)
+
+    def test_a_redirect_to_storage_is_followed(
+        self, provider: Provider, client: SyncSo, url: str, file: BinaryIO
+    ) -> None:
+        provider.fails(Fault("redirect", "output", body=url))
+        assert client.download(url, file, ENOUGH).size == len(TINY)
+        provider.fails(*[Fault("redirect", "output", body=url)] * 9)
+        with pytest.raises(ResultRefused):
+            client.download(url, file, ENOUGH)
+
+    @pytest.mark.parametrize("body", ["", "<html>", "PK\x03\x04" + "a" * 5000, "#EXTM3U\nhttp://x", "<" * 500_000])
+    def test_what_is_no_video_is_nonsense_and_leaves_nothing(
+        self, provider: Provider, client: SyncSo, url: str, file: BinaryIO, body: str
+    ) -> None:
+        provider.fails(Fault("says", "output", body=body, content_type="video/mp4"))
+        with pytest.raises(Nonsense):
+            client.download(url, file, ENOUGH)
+        assert file.seek(0, io.SEEK_END) == 0
+
+    def test_a_video_that_is_called_a_page_is_nonsense(
+        self, provider: Provider, client: SyncSo, url: str, file: BinaryIO
+    ) -> None:
+        provider.set(result_type="text/html")
+        with pytest.raises(Nonsense):
+            client.download(url, file, ENOUGH)
+        provider.set(result_type="binary/octet-stream")
+        assert client.download(url, file, ENOUGH).kind.mime_type == "video/mp4"
+
+    @pytest.mark.parametrize("status", [403, 404, 410])
+    def test_an_address_that_is_over_is_asked_for_anew(
+        self, provider: Provider, client: SyncSo, url: str, file: BinaryIO, status: int
+    ) -> None:
+        provider.fails(page("output", status))
+        with pytest.raises(LinkExpired):
+            client.download(url, file, ENOUGH)
+
+    @pytest.mark.parametrize("fault", [Fault("half", "output"), Fault("cut", "output"), page("output", 503)])
+    def test_one_that_broke_off_is_fetched_again(
+        self, provider: Provider, client: SyncSo, url: str, file: BinaryIO, fault: Fault
+    ) -> None:
+        provider.fails(fault)
+        with pytest.raises(RetryLater):
+            client.download(url, file, ENOUGH)
+        assert file.seek(0, io.SEEK_END) == 0
+        assert client.download(url, file, ENOUGH).size == len(TINY)
+
+    def test_a_long_page_is_not_read_to_its_end(self, provider: Provider, client: SyncSo, url: str) -> None:
+        class Watched(io.BytesIO):
+            largest = 0
+
+            def write(self, block: Any) -> int:
+                self.largest = max(self.largest, self.tell() + len(block))
+                return super().write(block)
+
+        file = Watched()
+        provider.fails(Fault("says", "output", body="<" * 2_000_000))
+        with pytest.raises(Nonsense):
+            client.download(url, file, ENOUGH)
+        assert file.largest <= 64 * 1024
+
+    def test_a_full_disk_is_told_as_one(self, client: SyncSo, url: str) -> None:
+        class Full(io.BytesIO):
+            def write(self, _: Any) -> int:
+                raise OSError(28, "No space left on device")
+
+        with pytest.raises(OSError, match="No space"):
+            client.download(url, Full(), ENOUGH)
+
+
+class TestWebhook:
+    NOW = 1_790_000_000.0
+    BODY = json.dumps({"id": "5c1b", "status": "COMPLETED", "outputUrl": "https://x/y.mp4"}).encode()
+
+    def test_a_signed_call_is_believed(self) -> None:
+        notice = verify_webhook(SECRET, signed(self.BODY, at=self.NOW), self.BODY, self.NOW + 200)
+        assert notice.generation.id == "5c1b" and notice.generation.status == Status.COMPLETED
+        assert notice.sent_at == self.NOW and notice.replay_key == "5c1b:1790000000"
+
+    def test_the_same_call_again_has_the_same_mark(self) -> None:
+        calls = [signed(self.BODY, at=at) for at in (self.NOW, self.NOW, self.NOW + 1)]
+        marks = [verify_webhook(SECRET, call, self.BODY, self.NOW).replay_key for call in calls]
+        assert marks[0] == marks[1] != marks[2]
+
+    @pytest.mark.parametrize("late", [301, -301, 86_400])
+    def test_an_old_one_and_one_from_the_future_are_refused(self, late: float) -> None:
+        with pytest.raises(WebhookRefused, match="old"):
+            verify_webhook(SECRET, signed(self.BODY, at=self.NOW), self.BODY, self.NOW + late)
+
+    def test_milliseconds_are_understood(self) -> None:
+        header = signed(self.BODY, at=self.NOW * 1000 + 250)
+        assert verify_webhook(SECRET, header, self.BODY, self.NOW).sent_at == self.NOW + 0.25
+        with pytest.raises(WebhookRefused, match="old"):
+            verify_webhook(SECRET, header, self.BODY, self.NOW + 301)
+
+    def test_each_of_two_signatures_counts_and_spaces_do_not(self) -> None:
+        stamp, right = signed(self.BODY, at=self.NOW).split(",")
+        for header in (f"{stamp}, v1={'0' * 64}, {right}", f"{right},{stamp}", f"{stamp},v0=x,{right}"):
+            assert verify_webhook(SECRET, header, self.BODY, self.NOW).generation.id == "5c1b"
+
+    def test_what_was_changed_on_the_way_is_refused(self) -> None:
+        header = signed(self.BODY, at=self.NOW)
+        other = header.replace("t=1790000000", "t=1790000001")
+        spaced = self.BODY.replace(b": ", b":")
+        for secret, sent, body in (
+            ("whsec_other", header, self.BODY), (SECRET, other, self.BODY), (SECRET, header, spaced),
+            (SECRET, header, self.BODY + b" "), (SECRET, header[:-1], self.BODY), (SECRET, header.upper(), self.BODY),
+        ):  # fmt: skip
+            with pytest.raises(WebhookRefused):
+                verify_webhook(secret, sent, body, self.NOW)
+
+    def test_without_a_secret_nothing_is_believed(self) -> None:
+        with pytest.raises(WebhookRefused):
+            verify_webhook("", signed(self.BODY, "", self.NOW), self.BODY, self.NOW)
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            None,
+            "",
+            "t=,v1=",
+            "v1=abc",
+            "t=1",
+            "t=1,t=2,v1=a",
+            "t=-1,v1=a",
+            "t=1e9,v1=a",
+            "t=٣,v1=a",
+            "t=" + "9" * 5000 + ",v1=a",
+            "t=1,v1=ü\ud800",
+            "," * 9000,
+        ],
+    )
+    def test_a_header_that_is_none_is_refused(self, header: str | None) -> None:
+        with pytest.raises(WebhookRefused):
+            verify_webhook(SECRET, header, self.BODY, self.NOW)
+
+    @given(st.text(max_size=200), st.binary(max_size=50))
+    def test_no_header_breaks_it(self, header: str, body: bytes) -> None:
+        with pytest.raises(WebhookRefused):
+            verify_webhook(SECRET, header, body, self.NOW)
+
+    @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff", b'{"id": "5", "status": "GONE"}'])
+    def test_a_signed_body_that_is_no_generation_is_nonsense(self, body: bytes) -> None:
+        with pytest.raises(Nonsense):
+            verify_webhook(SECRET, signed(body, at=self.NOW), body, self.NOW)
+
+
+class TestDelay:
+    def test_it_doubles_up_to_a_limit_and_is_drawn_from_nothing_to_all_of_it(self) -> None:
+        asked: list[tuple[float, float]] = []
+
+        def draw(least: float, most: float) -> float:
+            asked.append((least, most))
+            return most
+
+        assert [next_delay(attempt, draw=draw) for attempt in range(7)] == [2, 4, 8, 16, 32, 60, 60]
+        assert {least for least, _ in asked} == {0.0}
+        assert next_delay(10**9, draw=draw) == 60
+
+    def test_what_the_provider_asks_for_is_waited_at_least(self) -> None:
+        assert all(30 <= next_delay(0, 30) <= 32 for _ in range(50))
+        assert next_delay(0, 10**9, draw=lambda _, most: most) == 902
+        assert next_delay(0, -5, draw=lambda *_: 0.0) == 0.5
+
+    def test_two_waiters_do_not_come_back_together(self) -> None:
+        assert len({next_delay(5) for _ in range(20)}) > 10
+
+
+class TestProvider:
+    """The provider of the tests, where other tests rely on it."""
+
+    def test_it_goes_on_where_it_was_killed(self, tmp_path: Path) -> None:
+        with provider_process(tmp_path, polls=None) as (provider, process):
+            made = SyncSo(KEY, base_url=provider.url, rules=HERE).create(a_request(), "job-1")
+            process.kill()
+            process.wait()
+            port = int(provider.url.rpartition(":")[2])
+            with provider_process(tmp_path, port) as (again, _):
+                client = SyncSo(KEY, base_url=again.url, rules=HERE)
+                assert client.create(a_request(), "job-1") == made and len(again.generations) == 1
+                assert not client.get(made).is_over and not client.get(made).is_over
+
+    def test_it_fetches_what_it_is_given_and_calls_back(self, provider: Provider, client: SyncSo) -> None:
+        first = client.create(a_request(), "job-1")
+        provider.finish(first)
+        video = client.get(first).output_url
+        sounds = {"a": video, "b": "http://127.0.0.1:9/nothing"}
+        hook = f"{provider.url}/nobody/hooked"
+        provider.set(fetches=True, calls_webhooks=True, polls=0)
+        good = client.create(build_request(video, sounds, SEGMENTS[:1], output_name=NAME, webhook_url=hook), "job-2")
+        bad = client.create(build_request(video, sounds, SEGMENTS, output_name=NAME, webhook_url=hook), "job-3")
+        assert client.get(good).status == Status.COMPLETED
+        assert client.get(bad).error_code == "generation_input_video_inaccessible"
+        wait_until(lambda: [call["status"] for call in provider.state()["deliveries"]] == [404, 404])
+        assert provider.call_webhook(good) == 404

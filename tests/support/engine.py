@@ -1,0 +1,76 @@
+"""Fixtures of tests that run jobs in their own process: a store, the worker's keeper, a stand-in for a child."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs_app.running import keeper
+
+SCRIPT_HEAD = """\
+import json, os, sys, time
+request = json.load(sys.stdin)
+open({log!r}, "a").write(json.dumps(request) + "\\n")
+def say(**line):
+    print(json.dumps(line), flush=True)
+"""
+
+
+@pytest.fixture
+def media(settings: Any, tmp_path: Path) -> Path:
+    """The store of this test, a folder of its own."""
+    place = tmp_path / "media"
+    place.mkdir()
+    storage = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(place)}}
+    settings.STORAGES = {**settings.STORAGES, "default": storage}
+    settings.MEDIA_ROOT = place  # the doors of bytes open nothing that lies elsewhere
+    return place
+
+
+@contextmanager
+def keeping() -> Iterator[None]:
+    """The worker's threads run while the block does: jobs can be run in this process."""
+    keeper.start()
+    try:
+        yield
+    finally:
+        keeper.stop()
+        assert keeper.join(10)
+        keeper._stop.clear()
+
+
+@pytest.fixture
+def lease_keeper() -> Iterator[None]:
+    """The thread that keeps leases, as often as in production."""
+    with keeping():
+        yield
+
+
+@pytest.fixture
+def running_keeper(settings: Any) -> Iterator[None]:
+    """The thread that keeps leases, looking about twenty times a second."""
+    settings.JOB_CONTROL_SECONDS = 0.05
+    with keeping():
+        yield
+
+
+@pytest.fixture
+def child_script(tmp_path: Path) -> Callable[[str], tuple[list[str], Path]]:
+    """Writes a program that can stand in the place of a job's child.
+
+    It finds its request as ``request`` and writes lines by ``say``. Returns the command that runs it, and the file in
+    which the requests that came stand, one a line.
+    """
+    log = tmp_path / "requests"
+
+    def write(script: str) -> tuple[list[str], Path]:
+        path = tmp_path / "child.py"
+        path.write_text(SCRIPT_HEAD.format(log=str(log)) + script)
+        return [sys.executable, str(path)], log
+
+    return write

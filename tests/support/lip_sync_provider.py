@@ -1,0 +1,526 @@
+"""sync.so's v2 API on loopback, written from its public description, with faults put in by request; it moves no lips.
+
+In a test: ``running_provider``; beside programs that are killed: ``provider_process``, which starts
+``python -m tests.support.lip_sync_provider FOLDER``. Either way what it knows lies in the folder, so that one that is
+killed and started again goes on, and the test steers it over HTTP (:class:`Provider`).
+
+Where the description is silent this is a guess, on the strict side: a key that comes back with another body is a 409, a
+cancelled generation has to be pending, and a listing names no output file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+KEY = "sk-of-the-test"
+SECRET = "whsec_of-the-test"
+MODELS = ("lipsync-2", "lipsync-2-pro", "lipsync-1.9.0-beta", "react-1", "sync-3")
+MODES = ("bounce", "loop", "cut_off", "silence", "remap")
+HANG_SECONDS = 30.0
+STALL_SECONDS = 300.0
+FETCH_SECONDS = 20.0
+HTML = "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body>sync</body></html>"
+# The shortest thing that is an MP4 by its first bytes.
+TINY = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\0\x08mdat" + bytes(600)
+BLOCK = bytes(64 * 1024)
+ROUTES = (
+    ("create", "POST", re.compile(r"/v2/generate")),
+    ("get", "GET", re.compile(r"/v2/generate/([^/]+)")),
+    ("cancel", "POST", re.compile(r"/v2/generate/([^/]+)/cancel")),
+    ("list", "GET", re.compile(r"/v2/generations")),
+    ("output", "GET", re.compile(r"/outputs/([^/]+)/[^/]+\.mp4")),
+    ("look", "GET", re.compile(r"/_control")),
+    ("steer", "POST", re.compile(r"/_control")),
+)
+# ``polls``: looks that find a generation unfinished; None: until it is told to end. ``outcome``: how it ends then.
+# ``fetches``: the inputs are fetched, and the result is the video as it was; else it is ``result`` (a path) or TINY.
+SETTINGS: dict[str, Any] = {
+    "polls": 1, "outcome": "COMPLETED", "error": "", "error_code": "", "fetches": False, "result": None,
+    "result_type": "video/mp4", "honours_keys": True, "knows_cancel": True, "calls_webhooks": False, "secret": SECRET,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong with the next request ``on`` a route ("" for any of the API).
+
+    kind: ``status`` (with ``code``, ``headers``), ``says`` (``body`` as it is), ``changes`` (fields of a true answer),
+    ``redirect`` (to ``body``), ``endless`` (a video without an end), ``stalls`` (one that begins and says no more);
+    ``cut``, ``hang`` (before anything was done), ``cut_after``, ``hang_after``, ``half``, ``ends`` (half of what was
+    never said to be longer; it was done).
+    """
+
+    kind: str
+    on: str = ""
+    status: int = 200
+    code: str = ""
+    body: str = ""
+    content_type: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+def page(on: str = "", status: int = 200) -> Fault:
+    """A web page in place of the answer."""
+    return Fault("says", on, status, body=HTML, content_type="text/html; charset=utf-8")
+
+
+class Provider:
+    """One provider as the test sees it, in this process or another."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def state(self) -> dict[str, Any]:
+        """``generations`` in their order, ``asked`` (method, path, headers), ``deliveries`` of webhooks, settings."""
+        with urllib.request.urlopen(f"{self.url}/_control", timeout=FETCH_SECONDS) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    @property
+    def generations(self) -> list[dict[str, Any]]:
+        """Everything it has taken money for, oldest first."""
+        return list(self.state()["generations"])
+
+    def asked(self, route: str = "") -> list[dict[str, Any]]:
+        """The requests to one route, or to all."""
+        return [asked for asked in self.state()["asked"] if route in ("", asked["route"])]
+
+    def fails(self, *faults: Fault) -> None:
+        """Each fault meets one request, in this order."""
+        self._steer(faults=[asdict(fault) for fault in faults])
+
+    def set(self, **settings: Any) -> None:
+        """Change some of :data:`SETTINGS`."""
+        self._steer(settings=settings)
+
+    def finish(self, generation_id: str, status: str = "COMPLETED", error: str = "", error_code: str = "") -> None:
+        """End a generation now."""
+        self._steer(finish={"id": generation_id, "status": status, "error": error, "error_code": error_code})
+
+    def call_webhook(
+        self, generation_id: str, *, secret: str = SECRET, at: float | None = None, url: str | None = None
+    ) -> int:
+        """Call the webhook of a generation as it stands; the status it answers with."""
+        found = next(each for each in self.generations if each["id"] == generation_id)
+        body = json.dumps(shown(found), separators=(",", ":")).encode()
+        return deliver(url or found["webhookUrl"], body, secret, at)
+
+    def _steer(self, **words: Any) -> None:
+        request = urllib.request.Request(f"{self.url}/_control", json.dumps(words).encode(), method="POST")
+        urllib.request.urlopen(request, timeout=FETCH_SECONDS).close()
+
+
+def signed(body: bytes, secret: str = SECRET, at: float | None = None) -> str:
+    """The ``Sync-Signature`` of a body. at: seconds since 1970; now without it."""
+    stamp = int(time.time() if at is None else at)
+    return f"t={stamp},v1={hmac.new(secret.encode(), f'{stamp}.'.encode() + body, hashlib.sha256).hexdigest()}"
+
+
+def deliver(url: str, body: bytes, secret: str = SECRET, at: float | None = None) -> int:
+    """Post a webhook's call; the status it is answered with."""
+    headers = {"Content-Type": "application/json", "Sync-Signature": signed(body, secret, at)}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=FETCH_SECONDS) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as exc:
+        exc.close()
+        return exc.code
+
+
+def shown(generation: dict[str, Any]) -> dict[str, Any]:
+    """A generation as the API gives it: with what the description lists, without what it does not."""
+    return {name: value for name, value in generation.items() if name not in ("outputFileName", "looks")}
+
+
+class Refusal(Exception):
+    """An answer that is an error."""
+
+    def __init__(self, status: int, message: Any, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"statusCode": status, "message": message} | ({"errorCode": code} if code else {})
+
+
+class Book:
+    """What a provider knows, in ``state.json`` after each change."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "state.json"
+        self.guard = threading.RLock()
+        self.state: dict[str, Any] = {
+            "generations": [], "keys": {}, "asked": [], "faults": [], "deliveries": [], "settings": dict(SETTINGS),
+        }  # fmt: skip
+        if self.path.exists():
+            self.state = json.loads(self.path.read_text())
+
+    @contextmanager
+    def changed(self) -> Iterator[dict[str, Any]]:
+        """The state, to be changed by one at a time; then it is written whole."""
+        with self.guard:
+            yield self.state
+            whole = self.path.with_suffix(".new")
+            whole.write_text(json.dumps(self.state))
+            os.replace(whole, self.path)
+
+    def generation(self, generation_id: str) -> dict[str, Any]:
+        """Raises :class:`Refusal`."""
+        found = [each for each in self.state["generations"] if each["id"] == generation_id]
+        if not found:
+            raise Refusal(404, "Generation not found")
+        generation: dict[str, Any] = found[0]
+        return generation
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: ProviderServer
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def log_message(self, *_: Any) -> None:
+        """Tests read what was asked from the state."""
+
+    def _serve(self) -> None:
+        self.content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path = urlsplit(self.path).path
+        routes = ((route, pattern.fullmatch(path)) for route, method, pattern in ROUTES if method == self.command)
+        route, match = next(((route, match) for route, match in routes if match), ("", None))
+        if match is None:
+            self._reply(404, json.dumps({"statusCode": 404, "message": f"Cannot {self.command} {path}"}).encode())
+            return
+        if route in ("look", "steer"):
+            self._reply(200, json.dumps(getattr(self, f"_{route}")()).encode())
+            return
+        fault = self._note(route)
+        with contextlib.suppress(ConnectionError):
+            self._meet(route, match.groups(), fault)
+
+    def _note(self, route: str) -> Fault | None:
+        """Write the request down, and what goes wrong with it."""
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        with self.server.book.changed() as state:
+            state["asked"].append({"route": route, "method": self.command, "path": self.path, "headers": headers})
+            for fault in state["faults"]:
+                if fault["on"] in ("", route):
+                    state["faults"].remove(fault)
+                    return Fault(**fault)
+        return None
+
+    def _meet(self, route: str, groups: tuple[str, ...], fault: Fault | None) -> None:
+        kind = fault.kind if fault else ""
+        if kind == "hang":
+            self.server.is_over.wait(HANG_SECONDS)
+        if kind in ("cut", "hang"):
+            self._reset()
+            return
+        if fault and kind in ("status", "says", "redirect", "endless", "stalls"):
+            self._instead(fault)
+            return
+        try:
+            status, body, content_type = getattr(self, f"_{route}")(*groups)
+        except Refusal as exc:
+            status, body, content_type = exc.status, json.dumps(exc.body).encode(), "application/json"
+        if kind == "hang_after":
+            self.server.is_over.wait(HANG_SECONDS)
+        if kind in ("cut_after", "hang_after"):
+            self._reset()
+            return
+        if fault and kind == "changes":
+            body = json.dumps(json.loads(body) | fault.changes).encode()
+        if kind == "ends":
+            self._begin_video()
+            self.wfile.write(body[: len(body) // 2])
+            return
+        self._reply(status, body, content_type, sent=len(body) // 2 if kind == "half" else None)
+
+    def _instead(self, fault: Fault) -> None:
+        """A fault that needs no answer."""
+        if fault.kind == "status":
+            body = {"statusCode": fault.status, "message": fault.body or "It is broken.", "errorCode": fault.code}
+            self._reply(fault.status, json.dumps(body).encode(), headers=fault.headers)
+        elif fault.kind == "says":
+            self._reply(fault.status, fault.body.encode(), fault.content_type, headers=fault.headers)
+        elif fault.kind == "redirect":
+            self._reply(302, b"", headers={"Location": fault.body})
+        elif fault.kind == "stalls":
+            self._begin_video()
+            self.wfile.write(TINY)
+            self.server.is_over.wait(STALL_SECONDS)
+        else:
+            self._begin_video()
+            self.wfile.write(TINY)
+            while not self.server.is_over.is_set():
+                self.wfile.write(BLOCK)
+
+    def _begin_video(self) -> None:
+        """The head of a video whose length is not told: it ends with the connection."""
+        self.close_connection = True
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp4")
+        self.end_headers()
+
+    def _reply(
+        self,
+        status: int,
+        body: bytes,
+        content_type: str = "application/json",
+        *,
+        headers: dict[str, str] | None = None,
+        sent: int | None = None,
+    ) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body[:sent])
+        self.close_connection = self.close_connection or sent is not None
+
+    def _reset(self) -> None:
+        """Break the connection off with a reset."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.close_connection = True
+
+    def _signed_in(self) -> None:
+        if self.headers.get("x-api-key") != KEY:
+            raise Refusal(401, "Unauthorized")
+
+    def _create(self) -> tuple[int, bytes, str]:
+        self._signed_in()
+        request = json.loads(self.content)
+        _check(request)
+        key = self.headers.get("Idempotency-Key")
+        if key is not None and not re.fullmatch(r"[A-Za-z0-9._~-]{1,128}", key):
+            raise Refusal(400, "The Idempotency-Key is not well-formed.", "INVALID_IDEMPOTENCY_KEY")
+        digest = hashlib.sha256(self.content).hexdigest()
+        with self.server.book.changed() as state:
+            known = state["keys"].get(key) if state["settings"]["honours_keys"] else None
+            if known is not None and known["digest"] != digest:
+                raise Refusal(409, "This key was used with another payload.", "IDEMPOTENCY_PAYLOAD_MISMATCH")
+            if known is not None:
+                return _json(shown(self.server.book.generation(known["id"])), 201)
+            made = {"id": str(uuid4()), "createdAt": datetime.now(UTC).isoformat(), "status": "PENDING", "looks": 0}
+            made |= {"webhookUrl": None, "outputUrl": None, "outputDuration": None, "error": None, **request}
+            state["generations"].append(made)
+            if key is not None:
+                state["keys"][key] = {"id": made["id"], "digest": digest}
+            return _json(shown(made), 201)
+
+    def _get(self, generation_id: str) -> tuple[int, bytes, str]:
+        self._signed_in()
+        with self.server.book.changed() as state:
+            found = self.server.book.generation(generation_id)
+            settings = dict(state["settings"])
+            if found["status"] == "PENDING":
+                found["status"] = "PROCESSING"
+            found["looks"] += 1
+            ends = settings["polls"] is not None and found["looks"] > settings["polls"]
+        if ends:
+            self.server.finish(generation_id, settings["outcome"], settings["error"], settings["error_code"])
+        return _json(shown(found))
+
+    def _cancel(self, generation_id: str) -> tuple[int, bytes, str]:
+        self._signed_in()
+        with self.server.book.changed() as state:
+            if not state["settings"]["knows_cancel"]:
+                raise Refusal(404, f"Cannot POST {self.path}")
+            found = self.server.book.generation(generation_id)
+            if found["status"] != "PENDING":
+                raise Refusal(400, "Only a pending generation can be cancelled.")
+            found["status"] = "CANCELED"
+            return _json(shown(found))
+
+    def _list(self) -> tuple[int, bytes, str]:
+        self._signed_in()
+        query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+        found = list(self.server.book.state["generations"])
+        if "status" in query:
+            found = [each for each in found if each["status"] in query["status"].split(",")]
+        if "limit" in query:
+            limit = int(query["limit"])
+            if not 1 <= limit <= 100:
+                raise Refusal(400, ["limit must not be greater than 100"])
+            found.reverse()
+            if "cursor" in query:
+                found = found[[each["id"] for each in found].index(query["cursor"]) + 1 :]
+            found = found[:limit]
+        return _json([shown(each) for each in found])
+
+    def _output(self, generation_id: str) -> tuple[int, bytes, str]:
+        settings = self.server.book.state["settings"]
+        kept = self.server.book.folder / f"{generation_id}.mp4"
+        path = kept if kept.exists() else settings["result"] and Path(settings["result"])
+        return 200, path.read_bytes() if path else TINY, settings["result_type"]
+
+    def _look(self) -> dict[str, Any]:
+        with self.server.book.guard:
+            copied: dict[str, Any] = json.loads(json.dumps(self.server.book.state))
+            return copied
+
+    def _steer(self) -> dict[str, Any]:
+        words = json.loads(self.content)
+        with self.server.book.changed() as state:
+            state["faults"] += words.get("faults", [])
+            assert words.get("settings", {}).keys() <= SETTINGS.keys()
+            state["settings"] |= words.get("settings", {})
+        if end := words.get("finish"):
+            self.server.finish(end["id"], end["status"], end["error"], end["error_code"])
+        return {}
+
+
+class ProviderServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.book = Book(folder)
+        self.is_over = threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, *_: Any) -> None:
+        """Who is asked hangs up in the middle: here that is usual."""
+
+    def finish(self, generation_id: str, status: str, error: str, error_code: str) -> None:
+        """End a generation that runs."""
+        generation = self.book.generation(generation_id)
+        settings = self.book.state["settings"]
+        # Without the guard: whoever is asked for the inputs may be asking here.
+        if status == "COMPLETED" and settings["fetches"] and not self._fetch(generation):
+            status, error_code = "FAILED", "generation_input_video_inaccessible"
+            error = "An input could not be fetched."
+        with self.book.changed():
+            if generation["status"] not in ("PENDING", "PROCESSING"):
+                return
+            generation["status"] = status
+            if status == "COMPLETED":
+                path = f"{generation_id}/{generation.get('outputFileName') or 'output'}.mp4"
+                generation["outputUrl"] = f"{self.url}/outputs/{path}?signature=of-the-storage"
+                generation["outputDuration"] = 1.0
+            elif error or error_code:
+                generation |= {"error": error, "errorCode": error_code}
+            body = json.dumps(shown(generation), separators=(",", ":")).encode()
+        if settings["calls_webhooks"] and generation.get("webhookUrl"):
+            call = (generation_id, generation["webhookUrl"], body, settings["secret"])
+            threading.Thread(target=self._call, args=call, daemon=True).start()
+
+    def _call(self, generation_id: str, url: str, body: bytes, secret: str) -> None:
+        try:
+            status = deliver(url, body, secret)
+        except OSError:
+            status = 0  # nobody there: the program was killed
+        with self.book.changed() as state:
+            state["deliveries"].append({"id": generation_id, "status": status})
+
+    def _fetch(self, generation: dict[str, Any]) -> bool:
+        """Fetch all inputs and keep the video; whether that went well."""
+        try:
+            for part in generation["input"]:
+                with urllib.request.urlopen(part["url"], timeout=FETCH_SECONDS) as answer:
+                    content = answer.read()
+                if part["type"] == "video":
+                    (self.book.folder / f"{generation['id']}.mp4").write_bytes(content)
+        except OSError:
+            return False
+        return True
+
+
+def _json(value: Any, status: int = 200) -> tuple[int, bytes, str]:
+    return status, json.dumps(value).encode(), "application/json"
+
+
+def _check(request: dict[str, Any]) -> None:
+    """What the description asks of a request. Raises :class:`Refusal`."""
+    inputs = request.get("input", [])
+    refs = [part.get("refId") for part in inputs if part["type"] == "audio"]
+    wrong: list[str] = []
+    if request.get("model") not in MODELS:
+        wrong.append("model must be one of the following values: " + ", ".join(MODELS))
+    if sorted(part["type"] for part in inputs)[-1:] != ["video"] or not refs or len(set(refs)) != len(refs):
+        wrong.append("input must hold one video and sounds with refIds of their own")
+    if request.get("options", {}).get("sync_mode", "bounce") not in MODES:
+        wrong.append("sync_mode must be one of the following values: " + ", ".join(MODES))
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,255}", request.get("outputFileName", "")):
+        wrong.append("outputFileName may hold letters, digits, underscores and hyphens")
+    for segment in request.get("segments", []):
+        sound = segment["audioInput"]
+        if sound["refId"] not in refs or ("startTime" in sound) != ("endTime" in sound):
+            wrong.append("segments: refId has to be known, and a crop has both ends")
+        if not 0 <= segment["startTime"] < segment["endTime"]:
+            wrong.append("segments: endTime must be greater than startTime")
+    if wrong:
+        raise Refusal(400, wrong)
+
+
+@contextmanager
+def running_provider(folder: Path, **settings: Any) -> Iterator[Provider]:
+    """A provider in this process, which is gone after the block. folder: exists, its own."""
+    server = ProviderServer(folder)
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
+    thread.start()
+    try:
+        provider = Provider(server.url)
+        provider.set(**settings)
+        yield provider
+    finally:
+        server.is_over.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def provider_process(folder: Path, port: int = 0, **settings: Any) -> Iterator[tuple[Provider, subprocess.Popen[str]]]:
+    """A provider in a process of its own, killed after the block. port: to come back where one was before."""
+    words = [sys.executable, "-m", "tests.support.lip_sync_provider", str(folder), "--port", str(port)]
+    process = subprocess.Popen(words, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        provider = Provider(json.loads(process.stdout.readline())["url"])
+        provider.set(**settings)
+        yield provider, process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where its state lies")
+    parser.add_argument("--port", type=int, default=0)
+    options = parser.parse_args()
+    server = ProviderServer(options.folder, options.port)
+    print(json.dumps({"url": server.url}), flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Calls that are made at one moment, as many clients make them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import connections
+
+from tests.support.waiting import PATIENCE
+
+T = TypeVar("T")
+JOIN_SECONDS = 60.0
+
+
+def at_once(*calls: Callable[[], T]) -> list[T]:
+    """What each call returned; all begin together, each in a thread and with connections of its own.
+
+    Raises AssertionError where one of them raised or does not end.
+    """
+    gate = threading.Barrier(len(calls))
+    found: dict[int, T] = {}
+
+    def run(number: int) -> None:
+        try:
+            gate.wait(10 * PATIENCE)
+            found[number] = calls[number]()
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=(number,), daemon=True) for number in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(JOIN_SECONDS)
+    assert len(found) == len(calls), f"{len(calls) - len(found)} of {len(calls)} calls did not return"
+    return [found[number] for number in range(len(calls))]

@@ -1,0 +1,68 @@
+"""kill −9 and SIGSTOP of everything at random moments while speech is replaced: each job has one whole result."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from tests.prosync.conftest import URL, make_footage, segment
+from tests.prosync.test_local_job import RATE, lag_of, sound_of
+from tests.support.program import Place, Program, manage, wait_for
+from tests.torture import story
+from tests.torture.test_torture import CALM_SECONDS, SEED, Torturer
+
+JOBS = 4
+MADE = sorted(["dub", "peaks", "poster", "sound", "sprite"] * JOBS)
+
+
+def test_every_dub_has_one_result_whatever_dies(
+    place: Place, new_program: Callable[..., Program], tmp_path: Path
+) -> None:
+    rng = random.Random(f"{SEED}-dubs")
+    environment = {**place.environment, "VOD_DATA_DIR": str(place.data_dir)}
+    program = new_program(place).start("--workers", "2")
+    assert manage("create_account", "pia", "--tier", "enterprise", environment=environment).returncode == 0
+    place.key = manage("create_token", "pia", environment=environment).stdout.strip()
+    footage = make_footage(tmp_path)
+    jobs = [sent(program, footage) for _ in range(JOBS)]
+    torturer = Torturer(program, rng)
+    torturer.rage()
+    try:
+        wait_for(program.lives, 60, "the program to answer again")
+        wait_for(lambda: story.left(place) == 0, CALM_SECONDS, "all jobs to end")
+        assert story.check_each_ended_once(place) == {"completed": JOBS}
+        for job in jobs:
+            judge(program, job, footage)
+        story.sweep_up(place)
+        assert sorted(kind for (kind,) in place.query("SELECT kind FROM catalog_rendition")) == MADE
+    except AssertionError as exc:
+        exc.add_note(f"TORTURE_SEED={SEED}: {torturer.blows}")
+        raise
+
+
+def sent(program: Program, footage: Path) -> str:
+    """The job of a request to say two other seconds in the middle of six."""
+    files = {"video": (footage / "talk.mp4").open("rb"), "audio_files": (footage / "line.wav").open("rb")}
+    answer = httpx.post(
+        program.address + URL, files=files, data={"segments": json.dumps([segment(1, 3)])}, timeout=60,
+        headers={"Authorization": f"Token {program.place.key}"},
+    )  # fmt: skip
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["job_id"])
+
+
+def judge(program: Program, job: str, footage: Path) -> None:
+    """The sound is heard where it was wanted, and before and behind it what was there."""
+    state = program.call("GET", f"/api/v1/sync/pro-job/{job}/status")
+    assert [one["status"] for one in state["segments_data"]] == ["completed"]
+    path = footage / f"{job}.mp4"
+    path.write_bytes(httpx.get(program.address + state["result_url"], timeout=60).content)
+    before, after = sound_of(footage / "talk.mp4"), sound_of(path)
+    assert abs(lag_of(after[RATE : 3 * RATE], sound_of(footage / "line.wav"))) < 0.01
+    for part in (slice(0, round(0.8 * RATE)), slice(round(3.2 * RATE), round(5.9 * RATE))):
+        assert np.array_equal(after[part], before[part])
