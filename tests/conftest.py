@@ -61,6 +61,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.flaky(reruns=2))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why tests were tried again: of those that passed then, nothing else does."""
+    reports = terminalreporter.getreports("rerun")
+    if reports:
+        terminalreporter.section("why tests were tried again")
+    for report in reports:
+        crash = getattr(report.longrepr, "reprcrash", None)
+        where = f"{crash.path}:{crash.lineno}: {crash.message.splitlines()[0]}" if crash else "cause unknown"
+        terminalreporter.line(f"{report.nodeid}: {where}")
+
+
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what lives as long as the run: it would go through all of it again and again."""
     gc.collect()

@@ -1,9 +1,9 @@
 // Plays one part of a video at a time: from its first frame to its last, where it stands still by itself. Knows no
 // button; from where the element has its bytes the watch page's player knows.
 //
-// A browser hands pictures to the screen some 30 ms before their sound is heard, so that whoever pauses at the end of
-// what is heard has seen the next part begin. The picture is therefore held a moment before: a canvas over the video
-// keeps one of the last frames while the sound goes on to its end; then the last frame itself is gone to.
+// A browser hands pictures to the screen some 30 ms before their sound is heard, and goes on doing so while the page is
+// busy: whoever pauses at the end of what is heard has seen the next part begin. Before the end of a part a canvas is
+// therefore laid over the video, onto which only pictures of that part are drawn; then the last frame itself is gone to.
 
 import { Player } from "../watch/player.js";
 
@@ -11,9 +11,11 @@ import { Player } from "../watch/player.js";
 
 const EDGE = 0.002; // s: a time on the border of two frames shows either, one this far inside the right one
 const LEAD = 8; // ms before the end of a part's sound at which it is paused: a pause takes a moment to be one
-const HOLD = 0.12; // s before the end of a part from which its picture is held: a page that is busy is late by some
-const HELD_FRAMES = 2.5; // as many frames at least
-const SETTLES = 250; // ms after a seek in which its picture is on screen, if the browser does not tell of it
+const COVERS = 1; // s before the end of a part from which the canvas is there: a page may be busy for about as long
+const UNSURE = 0.12; // s before that end after which nothing is drawn, where a browser does not say which picture it gives
+const UNSURE_FRAMES = 2.5; // as many frames at least
+const SETTLES = 250; // ms after a seek in which its picture is on screen: of one that is there already nothing is told
+const PATIENCE = 2000; // ms after a seek at the most, where it is told that the picture is another
 
 /** What the player needs to know of a video, of a challenge's. @param {string} url @param {number} duration */
 const asVideo = (url, duration) => /** @type {any} */ ({ video_url: url, hls_url: null, renditions: [], duration_exact: duration, width: 0, height: 0, fps: 0, codec: "", file_size: 0 });
@@ -42,6 +44,8 @@ export class SegmentPlayer extends EventTarget {
     super();
     this.element = element;
     this.still = still;
+    /** Where a picture is drawn before it is known which it was. */
+    this.draft = document.createElement("canvas");
     this.segments = segments;
     this.player = new Player(element, asVideo(url, duration), { fps: 0, variable: false, renew: async () => asVideo(await renew(), duration) });
     this.player.addEventListener("change", () => this.#tell());
@@ -114,11 +118,23 @@ export class SegmentPlayer extends EventTarget {
     element.currentTime = time;
     await heard(element, "seeked");
     if (turn !== this.#turn) return;
-    await onScreen(element);
+    await this.#onScreen();
     if (turn !== this.#turn) return;
     this.still.hidden = true;
     this.#isSeeking = false;
     this.#time();
+  }
+
+  /** Wait until a picture of the part is to be seen: a seek has ended a moment before. */
+  async #onScreen() {
+    const { element, segment } = this;
+    const until = performance.now() + PATIENCE;
+    let time = NaN;
+    do time = await new Promise((done) => {
+      setTimeout(() => done(timeOf(element)), SETTLES);
+      element.requestVideoFrameCallback?.((_, { mediaTime }) => done(mediaTime));
+    });
+    while ((time < segment.start_time - EDGE || time > segment.end_time - EDGE) && performance.now() < until);
   }
 
   #run() {
@@ -180,18 +196,21 @@ export class SegmentPlayer extends EventTarget {
     // Something that knows nothing of parts has moved it into another, or nothing here was run for a while.
     if (time < segment.start_time - EDGE) return this.play();
     if (time > segment.end_time - EDGE && this.still.hidden) return void this.#stop();
-    if (segment.end_time - time <= Math.max(HOLD * element.playbackRate, HELD_FRAMES * this.#frame)) this.#hold();
+    if (segment.end_time - time <= Math.max(COVERS * element.playbackRate, 2 * UNSURE_FRAMES * this.#frame)) this.#cover(time);
+    else this.still.hidden = true;
     this.#arm();
     this.#time();
   }
 
-  /** Keep what is on screen there. */
-  #hold() {
-    const { element, still } = this;
-    if (!still.hidden) return;
-    still.width = element.videoWidth;
-    still.height = element.videoHeight;
-    still.getContext("2d")?.drawImage(element, 0, 0);
+  /** Draw what is on screen onto the canvas, unless it may be of the next part. @param {number} time seconds, of what was told last */
+  #cover(time) {
+    const { element, still, draft, segment } = this;
+    drawOnto(draft, element, element.videoWidth, element.videoHeight);
+    // Looked at afterwards: while it was drawn the next may have come.
+    const drawn = timeOf(element);
+    const unsure = Math.max(UNSURE * element.playbackRate, UNSURE_FRAMES * this.#frame);
+    if (Number.isNaN(drawn) ? time > segment.end_time - unsure : drawn > segment.end_time - EDGE) return;
+    drawOnto(still, draft, draft.width, draft.height);
     still.hidden = false;
   }
 
@@ -220,10 +239,21 @@ function heard(target, name) {
   return new Promise((done) => target.addEventListener(name, done, { once: true }));
 }
 
-/** Wait until what was gone to is to be seen: a seek has ended a moment before. @param {HTMLVideoElement} element */
-function onScreen(element) {
-  return new Promise((done) => {
-    setTimeout(done, SETTLES);
-    element.requestVideoFrameCallback?.(done);
-  });
+/** The time of the picture that a video gives now, seconds; NaN where a browser does not say, or not of another origin's. @param {HTMLVideoElement} element */
+function timeOf(element) {
+  try {
+    const picture = new VideoFrame(element);
+    const { timestamp } = picture;
+    picture.close();
+    return timestamp / 1e6;
+  } catch {
+    return NaN;
+  }
+}
+
+/** @param {HTMLCanvasElement} canvas @param {CanvasImageSource} picture @param {number} width pixels @param {number} height */
+function drawOnto(canvas, picture, width, height) {
+  // A canvas whose size is set is made anew, though it be the same.
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  canvas.getContext("2d", { alpha: false })?.drawImage(picture, 0, 0);
 }
