@@ -121,7 +121,7 @@ def run_child(
         sys.executable, "-S", "-I", str(SHIM), str(os.getpid()),
         f"data={limits.data_bytes},core=0", "--", *argv,
     ]  # fmt: skip
-    mark = f"{os.getpid()}:{_start_of(os.getpid())}:{uuid.uuid4().hex}"
+    mark = new_mark()
     environment = child_environment(limits.threads) | dict(extra_env or {}) | {MARK: mark}
     try:
         process = subprocess.Popen(
@@ -315,6 +315,11 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     if process.poll() is None:
         process.kill()
+
+
+def new_mark() -> str:
+    """A value of :data:`MARK` for a child of this process, for as long as this process lives no orphan's."""
+    return f"{os.getpid()}:{_start_of(os.getpid())}:{uuid.uuid4().hex}"
 
 
 def kill_strays(mark: str) -> None:

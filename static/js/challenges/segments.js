@@ -206,8 +206,8 @@ export class SegmentPlayer extends EventTarget {
   #cover(time) {
     const { element, still, draft, segment } = this;
     drawOnto(draft, element, element.videoWidth, element.videoHeight);
-    // Looked at afterwards: while it was drawn the next may have come.
-    const drawn = timeOf(element);
+    // Looked at afterwards: while it was drawn the next may have come. (Some browsers give the time of the sound, which is late.)
+    const drawn = Math.max(time, timeOf(element));
     const unsure = Math.max(UNSURE * element.playbackRate, UNSURE_FRAMES * this.#frame);
     if (Number.isNaN(drawn) ? time > segment.end_time - unsure : drawn > segment.end_time - EDGE) return;
     drawOnto(still, draft, draft.width, draft.height);
