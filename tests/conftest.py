@@ -67,9 +67,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if reports:
         terminalreporter.section("why tests were tried again")
     for report in reports:
+        terminalreporter.line(report.nodeid)
         crash = getattr(report.longrepr, "reprcrash", None)
-        where = f"{crash.path}:{crash.lineno}: {crash.message.splitlines()[0]}" if crash else "cause unknown"
-        terminalreporter.line(f"{report.nodeid}: {where}")
+        for line in f"{crash.path}:{crash.lineno}: {crash.message}".splitlines()[:8] if crash else ("cause unknown",):
+            terminalreporter.line(f"    {line[:400]}")
 
 
 def pytest_collection_finish() -> None:

@@ -159,11 +159,16 @@ OpenPage = Callable[..., Page]
 
 
 @pytest.fixture
-def open_page(chromium: Browser, program: Program, signed_in: Any) -> Iterator[OpenPage]:
+def open_page(
+    request: pytest.FixtureRequest, chromium: Browser, program: Program, signed_in: Any
+) -> Iterator[OpenPage]:
     """Opens an address as the signed-in person, or as whose session is given, in a context of its own.
 
     No page may leave an error in its console.
     """
+    # Ends before what it shows goes: a page that asks for that once more would have an error in its console.
+    if "maker" in request.fixturenames:
+        request.getfixturevalue("maker")
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
