@@ -6,6 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 1
 ROUNDS ?= 20
+COUNT ?= 50
 
 help: ## Show this list
 	@grep -hE '^[a-z_-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z_-]+):.*## (.*)/  \1\t\2/' | expand -t 16
@@ -51,25 +52,30 @@ demo: $(VENV)/.base ## Three recordings, aligned, on a page (ARGS=--check, SEED=
 up: $(VENV)/.base ## Run the whole program on this machine (ARGS="--port 8000")
 	@$(PY) manage.py up $(ARGS)
 
-# What the tests drive beside the program, each from Debian where it is missing.
-browser:
-	@command -v chromium-headless-shell >/dev/null || scripts/need chromium-headless-shell 2>/dev/null \
-		|| command -v chromium >/dev/null || scripts/need chromium
+tools: ## Install what tests drive beside the program: Chromium, clamd, nginx, node
+	@scripts/tools
 
-scanner:
-	@command -v clamd >/dev/null || [ -x /usr/sbin/clamd ] || scripts/need clamav-daemon
+test: ## Everything that must pass, on SQLite, and on PostgreSQL and Redis where they answer (APP=merging: one slice)
+	@$(MAKE) --no-print-directory -j 2 $(VENV)/.dev tools
+	@$(if $(APP),,$(MAKE) --no-print-directory lint)
+	@scripts/test $(if $(APP),--app $(APP))
 
-proxy:
-	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || scripts/need nginx-light
-
-node:
-	@{ command -v node && command -v npm; } >/dev/null || scripts/need nodejs npm
-
-test: $(VENV)/.dev browser scanner proxy node lint ## Everything that must pass, on SQLite, and on PostgreSQL and Redis where they answer
-	@scripts/test
+test-all: $(VENV)/.dev tools ## Every test on both databases
+	@ALL=1 scripts/test
 
 test-fast: $(VENV)/.dev ## The quick part of the tests, on SQLite
-	@$(PY) -m pytest -q -m "not full and not browser and not crash"
+	@$(PY) -m pytest -q -n $$(nproc) -m "not full and not browser and not program and not crash"
+
+coverage: $(VENV)/.dev tools ## Lines and branches that the tests run, by package; at least 90 % of the lines
+	@rm -f .coverage
+	@scripts/test --cov --cov-append --cov-report= --cov-context=test
+	@$(PY) -m tests.support.coverage
+
+mutations: $(VENV)/.dev ## Change the code at random; its tests have to notice (COUNT=50, SEED=n; after make coverage)
+	@$(PY) -m tests.support.mutations --count $(COUNT) --seed $(SEED)
+
+durations: $(VENV)/.dev ## Where the last run's minutes went, into docs/testing.md
+	@$(PY) -m tests.support.durations
 
 lint: $(VENV)/.dev ## Style, types, layers, migrations, the committed OpenAPI document
 	@scripts/lint
@@ -98,4 +104,4 @@ lock: ## Pin requirements/*.in anew
 clean: ## Remove what was made: environment, caches, the data folder's demo
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data/demo bench/.cache
 
-.PHONY: help install develop demo up browser scanner proxy node test test-fast lint schema torture guards bench lock clean
+.PHONY: help install develop demo up tools test test-all test-fast coverage mutations durations lint schema torture guards bench lock clean

@@ -23,6 +23,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 from tests.support.api import Api
 from tests.support.clips import render_all
 from tests.support.factories import make_key, make_user
+from tests.support.kept import kept
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import Role, User
 
@@ -31,18 +32,52 @@ hypothesis.settings.register_profile("repeat", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
-pytest_plugins = ["tests.support.places", "tests.support.engine", "tests.support.clamav", "tests.support.s3"]
+pytest_plugins = [
+    "tests.support.durations",
+    "tests.support.places",
+    "tests.support.engine",
+    "tests.support.clamav",
+    "tests.support.s3",
+]
 TESTS = Path(__file__).parent
 MARKS_BY_FOLDER = {
-    "media/av": "pure",
-    "comparison/alignment": "pure",
-    "demo": "pure",
-    "browser": "browser",
-    "crash": "crash",
-    "torture": "crash",
+    "media/av": ["pure"],
+    "comparison/alignment": ["pure"],
+    "demo": ["pure"],
+    "jobs": ["both"],  # locks, claims, leases, clocks
+    "browser": ["browser"],
+    "program": ["program"],
+    "crash": ["crash"],
+    "torture": ["crash", "both"],
+}
+# What takes longest and mostly waits begins first: the rest fills the time.
+TIERS = ("crash", "browser", "program", "full")
+# What files about a slice are called that do not have its name.
+OTHER_NAMES = {
+    "accounts": ("account", "sign"),
+    "analysis": ("analys", "highlights", "workout"),
+    "catalog": ("ingest",),
+    "comparison": ("align", "step", "choosing", "setting_up", "viewers", "copies"),
+    "delivery": ("player", "stream_clock", "private_file"),
+    "editorial": ("catalogue", "edit_page", "sync_client", "seed_examples"),
+    "jobs": ("torture", "bad_days", "lane_limit", "job"),
+    "merging": ("merge", "challenge", "create_page"),
+    "prosync": ("pro_", "dub"),
+    "uploads": ("upload",),
 }
 GROUP = "crew"
 FILLED_ONCE = frozenset({"django_content_type", "auth_permission"})  # by migrations, from the models
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--app", metavar="NAME", help="only what tests one slice: its folder, its pages, its programs")
+
+
+def is_about(item: pytest.Item, app: str) -> bool:
+    """Whether a case stands in a slice's folder, or in a file that has its name or one of its :data:`OTHER_NAMES`."""
+    place = item.path.relative_to(TESTS)
+    names = (app, *OTHER_NAMES.get(app, ()), "javascript")
+    return app in place.parts or any(name in place.stem for name in names)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -50,15 +85,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     foreign = {"private_redis"} if os.environ.get("REDIS_URL") else set()
     foreign |= set() if on_postgresql else {"postgresql"}
     left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in foreign)]
+    if app := config.getoption("--app"):
+        left_out += [item for item in items if not is_about(item, app)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
     for item in items:
-        for folder, mark in MARKS_BY_FOLDER.items():
+        for folder, marks in MARKS_BY_FOLDER.items():
             if item.path.is_relative_to(TESTS / folder):
-                item.add_marker(getattr(pytest.mark, mark))
-        # A browser on a crowded machine: up to twice more, in a page of its own, and named in the summary as RERUN.
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.flaky(reruns=2))
+                for mark in marks:
+                    item.add_marker(mark)
+        # Once more in a page of its own, and named in the summary: which of them need it has to be found out.
+        if item.get_closest_marker("browser") and not item.get_closest_marker("flaky"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+    items.sort(key=tier)
+
+
+def tier(item: pytest.Item) -> int:
+    """Which of :data:`TIERS` a case is of, the rest last."""
+    return next((number for number, mark in enumerate(TIERS) if item.get_closest_marker(mark)), len(TIERS))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -147,9 +191,9 @@ def _views_are_written() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clips() -> Path:
     """A folder with every clip of tests/support/clips.py; read-only by custom."""
-    return render_all(tmp_path_factory.mktemp("clips"))
+    return kept("clips", render_all)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ export const LIMIT = 24;
 const SHAPES_AFTER = 300;
 const SEARCH_PAUSE = 250;
 const AHEAD = 600; // pixels before the end at which the next are asked for
+const TRIES = 3; // of a first page that is out of date before it comes
 
 /**
  * @typedef {{element: HTMLElement, title: HTMLElement}} ListCard
@@ -39,6 +40,7 @@ export class EndlessList {
   isLoading = false;
   hasFailed = false;
   #request = new AbortController();
+  #isOutdated = false;
   /** @type {Promise<void>|null} */ #coming = null;
 
   /** @param {ListOptions} options */
@@ -66,7 +68,13 @@ export class EndlessList {
     this.grid.setAttribute("aria-busy", "true");
     this.isLoading = true;
     try {
-      this.show(await this.options.ask(this.query, { page: 1, limit: LIMIT }, signal));
+      let answer;
+      let tries = 0;
+      do {
+        this.#isOutdated = false;
+        answer = await this.options.ask(this.query, { page: 1, limit: LIMIT }, signal);
+      } while (this.#isOutdated && ++tries < TRIES && !signal.aborted);
+      this.show(answer);
     } catch (error) {
       if (!signal.aborted) this.#trouble("The list could not be loaded.", error, () => this.reload());
     } finally {
@@ -92,6 +100,11 @@ export class EndlessList {
     this.#add(answer.items);
     if (video && part) /** @type {HTMLElement|null} */ (this.cards.get(video)?.element.querySelector(`[data-part=${part}]`))?.focus();
     this.draw();
+  }
+
+  /** Something has changed: a first page that was asked for before and has not come yet is asked for again. */
+  outdate() {
+    this.#isOutdated = true;
   }
 
   /** The next ones; asked again while they come, the same. */
@@ -148,6 +161,7 @@ export class EndlessList {
 
   /** One that was made here stands first. @param {any} item */
   prepend(item) {
+    this.outdate();
     const card = this.#card(item);
     this.cards = new Map([[item.id, card], ...this.cards]);
     this.total += 1;

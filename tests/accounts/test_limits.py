@@ -14,7 +14,7 @@ from vodplatform.accounts import services
 from vodplatform.accounts.limits import limits_of, limits_of_many, plan_of, tier_of, tiers_of_many
 from vodplatform.accounts.models import Subscription, User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 DAY = timedelta(days=1)
 
 

@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from vodplatform.accounts.models import User
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 BEFORE, AFTER = ("accounts", "0001_initial"), ("accounts", "0002_profiles_and_tickets")
 
 

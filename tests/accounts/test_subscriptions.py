@@ -19,7 +19,7 @@ from vodplatform.accounts.models import Subscription, User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.models import AuditEntry
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 DAY = timedelta(days=1)
 
 

@@ -25,7 +25,7 @@ from vodplatform.accounts.credentials import Credential
 from vodplatform.accounts.models import ApiToken, User, WsTicket
 from vodplatform.base.publish import publish
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 TICKET = "/api/auth/ws-ticket"
 
 

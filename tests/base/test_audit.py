@@ -27,7 +27,7 @@ from vodplatform.base.append_only import unprotected_tables
 from vodplatform.base.middleware import RequestContextMiddleware
 from vodplatform.base.models import AuditEntry
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 LIST = "/admin/base/auditentry/"
 
 

@@ -21,7 +21,7 @@ from tests.support.s3 import Bucket, storage_of
 from tests.support.waiting import PATIENCE, wait_until
 from vodplatform.base import health
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 LONGEST_SECONDS = 2.0 * PATIENCE
 PARTS = {"database", "storage", "queue", "realtime"}
 

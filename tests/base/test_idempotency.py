@@ -34,7 +34,7 @@ from vodplatform.base.errors import DomainError
 from vodplatform.base.models import IdempotencyQuerySet, IdempotencyRecord, RecordState
 from vodplatform.base.parsers import StrictJSONParser
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 KEY = {"Idempotency-Key": "key-1"}
 AGAIN = "Idempotency-Replayed"
 

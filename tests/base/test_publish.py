@@ -16,6 +16,8 @@ from tests.support.factories import make_session
 from vodplatform.accounts.models import User
 from vodplatform.base import publish
 
+pytestmark = pytest.mark.both
+
 
 class DeadLayer:
     """A channel layer whose broker is gone."""

@@ -30,7 +30,7 @@ from vodplatform.base import throttles
 from vodplatform.base.errors import DomainError
 from vodplatform.management.commands.up import redis_server
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 LIMITS = {"sign_in_name": 3, "sign_in_address": 5, "write": 3, "read": 4, "clock": 6}
 ME = "/api/v1/jobs"
 

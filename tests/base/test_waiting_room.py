@@ -9,6 +9,8 @@ from tests.support.waiting import wait_until
 from vodplatform.base import process
 from vodplatform.base.process import ChildError, Limits, WaitingRoom
 
+pytestmark = pytest.mark.both
+
 SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 LIMITS = Limits(wall_seconds=60)
 

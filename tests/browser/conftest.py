@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +13,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from tests.browser.backstage import Backstage
 from tests.browser.challenges import Maker
-from tests.support.places import ON_POSTGRESQL, REDIS_DATABASE, SHARED_REDIS, database_url, on_server
-from tests.support.program import BASE, PROJECT_ROOT, Place, Program, clean_environment, manage, redis_database
-from vodplatform.demo.clips import NTSC, small_spec
-from vodplatform.demo.encode import render
-from vodplatform.demo.match import round_match
-from vodplatform.demo.recording import RecordingSpec
+from tests.browser.recordings import SPECS, Recording, render_all
+from tests.support.kept import kept
+from tests.support.places import prepared
+from tests.support.program import BASE, Place, Program
 
 # Debian's headless shell has the same engine without the windows around it, for half of the processor time.
 CHROMIUM = shutil.which("chromium-headless-shell") or "/usr/bin/chromium"
@@ -33,83 +26,29 @@ FLAGS = [
 ]  # fmt: skip
 ACCOUNT, PASSWORD = "watcher", "a-password-for-the-browser"
 DESK, PHONE = (1440, 900), (360, 740)
-SECONDS = 40.0
 ANSWER_SECONDS = 60
 # An idle machine needs none of it.
 expect.set_options(timeout=1000 * ANSWER_SECONDS)
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """A file in the library and what is true of it. start: match time of its first frame, seconds."""
-
-    path: Path
-    fps: Fraction
-    start: float
-
-    @property
-    def offset_to_first(self) -> float:
-        """True offset in seconds when the first recording's is 0."""
-        return self.start - SPECS[0].start
-
-
-def _spec(name: str, start: float, fps: Fraction, **changes: Any) -> RecordingSpec:
-    return small_spec(name, start, 7, fps=fps, duration=SECONDS, gop=15, frame_barcode=True, **changes)
-
-
-SPECS = (
-    _spec("alpha", 10.1234, Fraction(60), audio=True),
-    _spec("bravo", 12.6071, NTSC, style="broadcast"),
-    _spec("charlie", 11.4513, Fraction(30), style="arcade"),
-)
-WITHOUT_TIMER = _spec("delta", 13.0, Fraction(30), style=None)
-VARIABLE_RATE = _spec("echo", 12.0, Fraction(60), vfr=True)
-
-
 @pytest.fixture(scope="package")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Recording]:
-    """Three recordings of one match in a library folder; beside them one without a timer (delta), one of variable
-    frame rate (echo), and a file of text (notes)."""
-    folder = tmp_path_factory.mktemp("recordings")
-    match = round_match(77, 60.0)
-    for spec in (*SPECS, WITHOUT_TIMER, VARIABLE_RATE):
-        render(spec, match, folder / f"{spec.name}.mp4")
-    (folder / "notes.mp4").write_text("These are notes, not a video.\n")
+def recordings() -> list[Recording]:
+    """Three recordings of one match in a library folder, with what :func:`render_all` puts beside them."""
+    folder = kept("recordings", render_all)
     return [Recording(folder / f"{spec.name}.mp4", spec.fps, spec.start) for spec in SPECS]
 
 
 @pytest.fixture(scope="package")
 def program(tmp_path_factory: pytest.TempPathFactory, recordings: list[Recording]) -> Iterator[Program]:
     """`manage.py up` with an account that may use the recordings."""
-    environment = {"VOD_LIBRARY_ROOTS": f"{recordings[0].path.parent}={ACCOUNT}", "VOD_THROTTLES": "off"}
-    database = f"vod_browser_{secrets.token_hex(4)}"
-    if ON_POSTGRESQL:
-        on_server(f"CREATE DATABASE {database}")
-        environment["DATABASE_URL"] = database_url(database)
-    if SHARED_REDIS:
-        environment["REDIS_URL"] = redis_database(SHARED_REDIS, REDIS_DATABASE)
-    data_dir = tmp_path_factory.mktemp("program") / "d"
-    commands = environment | {"VOD_DATA_DIR": str(data_dir)}
-    try:
-        assert manage("migrate", "--verbosity", "0", environment=commands).returncode == 0
-        _create_account(commands)
-        key = manage("create_token", ACCOUNT, environment=commands).stdout.strip()
-        running = Program(Place(data_dir, environment, key))
+    with prepared(ACCOUNT, recordings[0].path.parent, PASSWORD) as template:
+        data_dir = tmp_path_factory.mktemp("program") / "d"
+        shutil.copytree(template.data_dir, data_dir)
+        running = Program(Place(data_dir, template.environment, template.key))
         try:
             yield running.start()
         finally:
             running.end()
-    finally:
-        if ON_POSTGRESQL:
-            on_server(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
-
-
-def _create_account(environment: dict[str, str]) -> None:
-    words = [sys.executable, str(PROJECT_ROOT / "manage.py"), "create_account", ACCOUNT, "--group", ACCOUNT]
-    subprocess.run(
-        [*words, "--password-stdin"], input=PASSWORD, text=True, check=True, capture_output=True, timeout=300,
-        env=clean_environment(environment),
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="package")

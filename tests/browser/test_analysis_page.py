@@ -13,7 +13,8 @@ from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from tests.browser import analyses, shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, DESK, PHONE, SECONDS, OpenPage, Recording, evaluate_module
+from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording, evaluate_module
+from tests.browser.recordings import SECONDS
 from tests.browser.test_accessibility import serious_findings
 from tests.support.program import Program
 
@@ -660,15 +661,14 @@ def test_single_keys_play_and_the_dialog_tells_of_them(
     expect(dialog).to_be_hidden()
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_no_state_of_these_pages_has_a_serious_finding_or_is_wider_than_the_window(
-    open_page: OpenPage, backstage: Backstage, video: dict[str, Any], size: tuple[int, int], theme: str
+    open_page: OpenPage, backstage: Backstage, video: dict[str, Any], size: tuple[int, int]
 ) -> None:
     name = "a_very_long_name_" * 14
     for word in STATUSES:
         last, _ = make(backstage, word.lower(), error=ERROR, progress=30, fields={"name": name})
-    page = open_page("/analysis", size=size, theme=theme)
+    page = open_page("/analysis", size=size)
     expect(page.locator("[data-session]")).to_have_count(len(STATUSES))
     is_fine(page)
     page.get_by_role("button", name="New analysis").click()
@@ -685,7 +685,7 @@ def test_no_state_of_these_pages_has_a_serious_finding_or_is_wider_than_the_wind
     expect(page.get_by_role("heading", name="It was cancelled")).to_be_visible()
     is_fine(page)
     for kind in ("highlights", "workout"):
-        result = open_result(open_page, backstage, kind, video, size=size, theme=theme)
+        result = open_result(open_page, backstage, kind, video, size=size)
         is_fine(result)
 
 

@@ -342,6 +342,25 @@ def test_what_cannot_be_taken_is_said_before_it_is_sent(open_page: OpenPage, mod
     expect(card(page, "Round 7")).to_contain_text("No file yet")
 
 
+def test_one_made_while_the_list_is_still_on_its_way_stays(open_page: OpenPage, moderator: str) -> None:
+    page = open_page("/catalogue", session=moderator)
+    held: list[Route] = []
+    page.route(f"**{API}?*", lambda route: route.continue_() if held else held.append(route))
+    page.reload()
+    wait_for(lambda: page.evaluate("1") and held, 20, "the list to be asked for")
+    without_it = held[0].fetch()
+    page.locator("[data-new]").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Title").fill("Round 7")
+    dialog.get_by_role("button", name="Next: the file").click()
+    dialog.get_by_role("button", name="Later").click()
+    expect(card(page, "Round 7")).to_be_visible()
+    held[0].fulfill(response=without_it)
+    expect(page.locator("[data-grid]")).to_have_attribute("aria-busy", "false")
+    expect(card(page, "Round 7")).to_be_visible()
+    expect(page.locator("[data-total]")).to_have_text("1 video")
+
+
 def test_a_file_that_is_no_video_is_refused_beside_its_field(
     open_page: OpenPage, moderator: str, recordings: list[Recording]
 ) -> None:
@@ -454,15 +473,14 @@ def test_all_of_it_is_reached_by_keys_alone(open_page: OpenPage, put: Callable[.
     expect(page.get_by_role("button", name="More for One")).to_be_focused()
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [(1440, 900), PHONE], ids=["desk", "phone"])
 def test_nothing_serious_is_found_with_its_dialogs_open(
-    open_page: OpenPage, put: Callable[..., str], admin: str, size: tuple[int, int], theme: str
+    open_page: OpenPage, put: Callable[..., str], admin: str, size: tuple[int, int]
 ) -> None:
     put("תחילת המשחק", category="Maps", tags=["a tag"] * 1, is_featured=True)
     put("a_very_long_name_" * 10, status="failed", error_type="timeout", error_message="It took too long.")
     put("Away", is_hidden=True)
-    page = open_page("/catalogue", session=admin, size=size, theme=theme)
+    page = open_page("/catalogue", session=admin, size=size)
     expect(page.locator(".card")).to_have_count(3)
     assert serious_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

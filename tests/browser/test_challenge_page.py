@@ -592,13 +592,12 @@ def test_on_a_phone_it_fits_and_what_is_decided_on_is_within_reach(
         expect(page.get_by_role("heading", name="Not this time.")).to_be_in_viewport()
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [SMALL, PHONE], ids=["desk", "phone"])
 def test_no_state_of_it_has_a_serious_finding(
-    open_page: OpenPage, maker: Maker, films: dict[str, Film], size: tuple[int, int], theme: str
+    open_page: OpenPage, maker: Maker, films: dict[str, Film], size: tuple[int, int]
 ) -> None:
     one = films["30"]
-    page = visit(open_page, maker.of(one), size=size, theme=theme)
+    page = visit(open_page, maker.of(one), size=size)
     page.get_by_role("radio").nth(1).check(force=True)
     expect(page.get_by_role("button", name="Say that 2 is the lie")).not_to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Report this challenge").click()

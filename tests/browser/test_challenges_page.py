@@ -185,10 +185,9 @@ def test_while_it_loads_the_shapes_of_what_comes_are_there(open_page: OpenPage, 
     expect(page.locator(".sk")).to_have_count(0)
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_it_has_no_serious_finding_and_is_no_wider_than_the_window(
-    open_page: OpenPage, maker: Maker, short: Film, size: tuple[int, int], theme: str
+    open_page: OpenPage, maker: Maker, short: Film, size: tuple[int, int]
 ) -> None:
     long = "a_very_long_name_" * 10
     guessed = maker.of(short, title=long)
@@ -196,7 +195,7 @@ def test_it_has_no_serious_finding_and_is_no_wider_than_the_window(
     maker.of(short, title="תחילת המשחק", owner=ACCOUNT, is_published=False)
     maker.merge(owner=ACCOUNT, title=long, status="processing", percent=40)
     maker.merge(owner=ACCOUNT, title=long, status="failed", type="merge_failed", message=long)
-    page = open_page("/challenges", size=size, theme=theme)
+    page = open_page("/challenges", size=size)
     expect(page.locator("[data-merge]")).to_have_count(2)
     expect(cards(page)).to_have_count(1)
     assert serious_findings(page) == []

@@ -608,12 +608,11 @@ def test_clips_that_are_dropped_on_a_statement_are_its_own_and_the_others_fill_w
 # How it looks, and to whom
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_no_step_has_a_serious_finding_or_is_wider_than_the_window(
-    open_page: OpenPage, clips: list[Path], size: tuple[int, int], theme: str
+    open_page: OpenPage, clips: list[Path], size: tuple[int, int]
 ) -> None:
-    page = opened(open_page, size=size, theme=theme)
+    page = opened(open_page, size=size)
 
     def looked() -> None:
         assert serious_findings(page) == []

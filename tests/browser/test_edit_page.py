@@ -542,13 +542,12 @@ def test_a_history_longer_than_its_place_is_scrolled_by_keys(
     assert page.evaluate("document.querySelector('.hist').scrollTop") > 0
 
 
-@pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_nothing_serious_is_found_also_beside_a_conflict(
-    edit: Callable[..., Page], backstage: Backstage, video: str, size: tuple[int, int], theme: str
+    edit: Callable[..., Page], backstage: Backstage, video: str, size: tuple[int, int]
 ) -> None:
     backstage.edit_catalogue(by="mia", video=video, tags=["a_very_long_tag_" * 4, "mma"], description="x" * 300)
-    page = edit("boss", size=size, theme=theme, quiet=False)
+    page = edit("boss", size=size, quiet=False)
     assert serious_findings(page) == []
     page.context.set_offline(True)
     page.get_by_role("textbox", name="Title").fill("a_very_long_name_" * 10)

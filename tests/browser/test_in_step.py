@@ -16,6 +16,8 @@ from tests.browser.pixels import frames_on_screen, spread, wait_until_standing
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
+# Three videos are decoded without a graphics card, beside whatever else runs: one that is late shows no picture yet.
+pytestmark = pytest.mark.flaky(reruns=2)
 LOOKS = 12
 HALF_A_FRAME = 0.5 / 29.97  # seconds, of the slowest video: no closer can pictures tell on a busy machine
 HALF_FRAMES = 1 / 120 + 2 / 60  # s: half a frame of each video, the aligner's promise for the three

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,11 +12,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Response
 
-from tests.browser.conftest import ACCOUNT, SECONDS, OpenPage, Recording, sign_in
-from tests.browser.conftest import _create_account as create_account
+from tests.browser.conftest import ACCOUNT, PASSWORD, OpenPage, Recording, sign_in
+from tests.browser.recordings import SECONDS
 from tests.support import s3
-from tests.support.places import REDIS_DATABASE, SHARED_REDIS
-from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment, manage, redis_database
+from tests.support.places import prepared
+from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment
 
 # Plays an address in a new <video>: what came of it, at once or after a jump to each of the moments.
 PLAY = """async ([address, moments]) => {
@@ -94,24 +95,21 @@ def test_nobody_can_without_it(open_page: OpenPage, comparison: dict[str, Any]) 
 @pytest.fixture
 def far_program(tmp_path: Path, s3: s3.Bucket, recordings: list[Recording]) -> Iterator[tuple[Program, str]]:
     """The program with its files in a bucket, and the signed address of one of them."""
-    environment = {**s3.environment, "VOD_THROTTLES": "off"}
-    if SHARED_REDIS:
-        environment["REDIS_URL"] = redis_database(SHARED_REDIS, REDIS_DATABASE)
-    data_dir = tmp_path / "d"
-    commands = environment | {"VOD_DATA_DIR": str(data_dir)}
-    assert manage("migrate", "--verbosity", "0", environment=commands).returncode == 0
-    create_account(commands)
-    copy = tmp_path / "copy.mp4"
-    copy.write_bytes(recordings[0].path.read_bytes())
-    done = subprocess.run(
-        [sys.executable, "-c", STORE, ACCOUNT, str(copy)], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True,
-        env=clean_environment({**commands, "DJANGO_SETTINGS_MODULE": "vodplatform.settings.embedded"}), timeout=60,
-    )  # fmt: skip
-    program = Program(Place(data_dir, environment, ""))
-    try:
-        yield program.start(), done.stdout.strip()
-    finally:
-        program.end()
+    with prepared(ACCOUNT, recordings[0].path.parent, PASSWORD) as template:
+        place = Place(tmp_path / "d", {**template.environment, **s3.environment}, template.key)
+        shutil.copytree(template.data_dir, place.data_dir)
+        variables = {"VOD_DATA_DIR": str(place.data_dir), "DJANGO_SETTINGS_MODULE": "vodplatform.settings.embedded"}
+        copy = tmp_path / "copy.mp4"
+        shutil.copyfile(recordings[0].path, copy)
+        done = subprocess.run(
+            [sys.executable, "-c", STORE, ACCOUNT, str(copy)], cwd=PROJECT_ROOT, capture_output=True, text=True,
+            check=True, env=clean_environment({**place.environment, **variables}), timeout=60,
+        )  # fmt: skip
+        program = Program(place)
+        try:
+            yield program.start(), done.stdout.strip()
+        finally:
+            program.end()
 
 
 def test_a_video_element_follows_to_the_bucket(

@@ -495,9 +495,8 @@ def test_the_account_leads_here_on_a_phone_too(open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_nothing_serious_is_found_in_it(open_page: OpenPage, files: dict[str, Path], size: Any, theme: str) -> None:
-    page = begin(open_page, files, "line", "note", size=size, theme=theme)
+def test_nothing_serious_is_found_in_it(open_page: OpenPage, files: dict[str, Path], size: Any) -> None:
+    page = begin(open_page, files, "line", "note", size=size)
     page.locator("[data-add-segment]").click()
     page.locator("[data-add-segment]").click()
     type_into(page, "start", "3")

@@ -15,7 +15,7 @@ from tests.support.factories import make_user, make_video
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 
 
 def refer(user: User, *paths: Path) -> list[Video]:

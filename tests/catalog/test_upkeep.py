@@ -27,7 +27,7 @@ from tests.support.stored import put_bytes
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 TWO_HOURS = 7200
 
 

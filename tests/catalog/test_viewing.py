@@ -16,7 +16,7 @@ from tests.support.factories import make_video
 from tests.support.together import at_once
 from vodplatform.accounts.models import User
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

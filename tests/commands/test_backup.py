@@ -21,6 +21,8 @@ from vodplatform.accounts.models import ApiToken, Tier, User
 from vodplatform.archive import kept_models, write_archive
 from vodplatform.settings.environment import PROJECT_ROOT
 
+pytestmark = pytest.mark.both
+
 
 def manage(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a command on an embedded data folder of its own."""

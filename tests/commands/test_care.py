@@ -15,6 +15,8 @@ from media_app.uploads.models import Upload
 from tests.support.factories import lease_of, make_job, make_user, make_video
 from vodplatform.management.commands.doctor import converter
 
+pytestmark = pytest.mark.both
+
 
 def doctor(capsys, *words: str) -> tuple[int, str]:
     try:

@@ -373,7 +373,6 @@ class TestWords:
         assert capsys.readouterr().out.startswith("1 imported")
 
 
-@pytest.mark.once
 @pytest.mark.crash
 def test_killed_in_the_middle_it_leaves_nothing_half_and_goes_on(clips: Path, tmp_path: Path) -> None:
     """kill −9 while the first file is being copied, then while the second is; the third run comes to its end."""

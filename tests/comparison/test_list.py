@@ -100,7 +100,7 @@ class TestCreatedBy:
         assert api.get(f"{URL}?created_by={other.pk}").json() == {"ok": True, "sessions": [], "total": 0}
         assert names(api, f"created_by={owner.username}") == ["A comparison"]
 
-    @pytest.mark.parametrize("who", ["nobody", str(uuid.uuid4()), "a%27 OR 1=1", "%FF"])
+    @pytest.mark.parametrize("who", ["nobody", str(uuid.UUID(int=1)), "a%27 OR 1=1", "%FF"])
     def test_nobody_has_no_sessions(self, api: Api, owner: User, who: str) -> None:
         make_session(owner)
         assert names(api, f"created_by={who}") == []

@@ -15,7 +15,7 @@ from tests.support.factories import make_session
 from vodplatform.accounts.models import User
 from vodplatform.base.append_only import APPEND_ONLY, unprotected_tables
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 
 
 @pytest.fixture

@@ -166,6 +166,7 @@ def test_another_users_session_is_not_found(other_api: Api, session: ComparisonS
     assert unchanged(session)
 
 
+@pytest.mark.both
 @pytest.mark.django_db(transaction=True)
 def test_twenty_writers_at_once_lose_nothing(owner: User) -> None:
     session = make_session(owner, durations=(600, 600))

@@ -10,7 +10,7 @@ from tests.support.api import BASE, Api
 from tests.support.factories import make_key, make_session, make_user
 from tests.support.together import at_once
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 ROUNDS = 6
 
 

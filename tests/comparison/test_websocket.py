@@ -21,7 +21,7 @@ from vodplatform.accounts import realtime
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.base import publish
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

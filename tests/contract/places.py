@@ -6,12 +6,14 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.http import HttpResponse
 from django.test import Client
+from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
 from jobs_app.models import JobStatus
@@ -72,10 +74,40 @@ ANALYSIS = "/api/v1/video"
 CHALLENGES = "/api/v1/challenges"
 
 
+@lru_cache(maxsize=1)
+def document() -> dict[str, Any]:
+    """The OpenAPI document, computed once for a process. Whoever changes it changes a copy."""
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1)
 def operations() -> list[tuple[str, str]]:
     """(method, path) of every operation of the API."""
-    paths: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    paths = document()["paths"]
     return [(method, path) for path, item in sorted(paths.items()) for method in item if method in METHODS]
+
+
+def methods_of(path: str) -> set[str]:
+    """The methods that the document names there."""
+    return set(document()["paths"][path]) & METHODS
+
+
+def takes_queries(path: str) -> bool:
+    """Whether the document names parameters of a query there."""
+    item = document()["paths"][path]
+    return any(one["in"] == "query" for method in methods_of(path) for one in item[method].get("parameters", []))
+
+
+def kind_of(method: str, path: str) -> tuple[object, ...]:
+    """What reads a request before the view's own code does: operations of one kind differ in that code alone."""
+    view = resolve(re.sub(r"\{\w+\}", str(uuid.UUID(int=1)), path)).func.cls  # type: ignore[attr-defined]
+    takes_body = method in ("post", "put", "patch")
+    return (*view.authentication_classes, *view.parser_classes, *view.renderer_classes, takes_body)
+
+
+def one_of_each_kind() -> list[tuple[str, str]]:
+    """The first operation of each kind."""
+    return list({kind_of(method, path): (method, path) for method, path in reversed(operations())}.values())
 
 
 def is_of_catalogue(path: str) -> bool:

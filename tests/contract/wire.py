@@ -69,7 +69,7 @@ def ask(
     return Answer(sent[0]["status"], found, content)
 
 
-def check(answer: Answer) -> Answer:
+def checked(answer: Answer) -> Answer:
     """Fail unless the answer is one that an API path may give, whatever it was asked."""
     assert answer.status < 500, answer
     for name in PROTECTIVE:

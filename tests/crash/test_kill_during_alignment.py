@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from uuid import UUID
 
 import psutil
@@ -11,8 +9,10 @@ import psycopg
 import pytest
 
 from tests.support.places import ON_POSTGRESQL
-from tests.support.program import Place, Program, Truth, is_alive, wait_for
+from tests.support.program import Program, Truth, is_alive, wait_for
 from tests.support.waiting import within
+
+pytestmark = pytest.mark.both
 
 LEASE_SECONDS = 20
 RUNS_AGAIN_SECONDS = 30  # goals.md R1
@@ -74,28 +74,21 @@ def test_alignment_fails_with_a_reason_when_its_child_dies_every_time(program: P
     assert ends_after_retry
 
 
+@pytest.mark.parametrize("victim", ["worker", "master"])
 def test_alignment_runs_again_when_its_worker_or_its_master_is_killed(
-    new_place: Callable[[], Place], new_program: Callable[..., Program], truth: Truth
+    program: Program, truth: Truth, victim: str
 ) -> None:
-    # Both side by side: each takes a whole lease.
-    programs = {victim: new_program(place) for victim, place in [("worker", new_place()), ("master", new_place())]}
-    jobs: dict[str, tuple[str, str]] = {}
-    for victim, program in programs.items():
-        session = program.start().compare(truth)
-        jobs[victim] = session, program.align(session)
-        child, worker = program.frozen_aligner(), program.worker()
-        process: psutil.Process | None = getattr(program, victim)()
-        assert process is not None and worker is not None
-        process.kill()
-        gone = [child, worker]
-        wait_for(lambda gone=gone: not any(map(is_alive, gone)), 5, f"the end of the {victim}'s children")  # type: ignore[misc]
-    for victim, program in programs.items():
-        session, job_id = jobs[victim]
-        runs_again = functools.partial(has_started_twice, program, job_id)
-        wait_for(runs_again, RUNS_AGAIN_SECONDS, f"the second start after the end of the {victim}")
-        ends_once_and_right(program, truth, session, job_id)
-        assert program.place.job(job_id)["crashes"] == 1
-        assert LEASE_SECONDS - 0.1 <= seconds_until_second_start(program, job_id) <= within(RUNS_AGAIN_SECONDS)
+    session = program.compare(truth)
+    job_id = program.align(session)
+    child, worker = program.frozen_aligner(), program.worker()
+    process: psutil.Process | None = getattr(program, victim)()
+    assert process is not None and worker is not None
+    process.kill()
+    wait_for(lambda: not is_alive(child) and not is_alive(worker), 5, f"the end of the {victim}'s children")
+    wait_for(lambda: has_started_twice(program, job_id), RUNS_AGAIN_SECONDS, "the second start")
+    ends_once_and_right(program, truth, session, job_id)
+    assert program.place.job(job_id)["crashes"] == 1
+    assert LEASE_SECONDS - 0.1 <= seconds_until_second_start(program, job_id) <= within(RUNS_AGAIN_SECONDS)
 
 
 @pytest.mark.private_redis

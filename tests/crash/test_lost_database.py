@@ -11,7 +11,7 @@ from jobs_app import leases, running
 from jobs_app.models import Job, JobStatus
 from tests.support.factories import make_job, make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 
 def claimed(monkeypatch: pytest.MonkeyPatch, handler: Any) -> Job:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.test_two_web_processes import stalled
 from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment, wait_for
-from tests.support.senders import Sender, long_video
+from tests.support.senders import Sender, long_video, stalled
 from vodplatform.management.commands.up import free_port, web_child
 from vodplatform.supervisor import Supervisor
+
+pytestmark = pytest.mark.both
 
 MIB = 1024**2
 SIZE = 40 * MIB + 321

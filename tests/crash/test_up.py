@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import signal
 import socket
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from tests.support.places import SHARED_REDIS
 from tests.support.program import Place, Program, Truth, is_alive, manage, wait_for
+from tests.support.sentences import one_sentence
 from vodplatform.settings.environment import private_redis_socket
 
 
@@ -18,14 +18,6 @@ def accepts(address: str) -> bool:
     found = urlsplit(address)
     with socket.socket() as probe:
         return probe.connect_ex((str(found.hostname), int(found.port or 0))) == 0
-
-
-def one_sentence(text: str) -> str:
-    """The message of a command that refused. Raises AssertionError when it is more than a line, or a traceback."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    assert len(lines) == 1, text
-    assert "Traceback" not in text
-    return lines[0]
 
 
 def test_second_up_on_the_same_data_folder_is_refused_and_the_first_goes_on(program: Program, truth: Truth) -> None:
@@ -42,19 +34,7 @@ def test_second_up_on_the_same_data_folder_is_refused_and_the_first_goes_on(prog
     wait_for(lambda: place.job(job_id)["status"] == "completed", 40, "an alignment by the first one")
 
 
-def test_interrupt_stops_everything_and_leaves_no_socket(program: Program, truth: Truth) -> None:
-    program.align(program.compare(truth))
-    program.frozen_aligner().resume()
-    address = program.address
-    assert program.interrupt(signal.SIGINT) == 0
-    wait_for(lambda: not program.survivors(), 2, "the end of every process")
-    assert not accepts(address)
-    assert not private_redis_socket(program.place.data_dir).exists()
-
-
-def test_killed_up_leaves_no_process_behind(
-    program: Program, truth: Truth, new_program: Callable[..., Program]
-) -> None:
+def test_killed_up_leaves_no_process_behind(program: Program, truth: Truth) -> None:
     session = program.compare(truth)
     job_id = program.align(session)
     child = program.frozen_aligner()
@@ -65,14 +45,12 @@ def test_killed_up_leaves_no_process_behind(
     wait_for(lambda: not program.survivors(), 5, "the end of every process")
     assert not is_alive(child)
     # What was left in the folder does not keep the next one from starting, and it finishes the job.
-    after = new_program(program.place).start()
-    wait_for(lambda: after.place.job(job_id)["status"] == "completed", 60, "the end of the job")
-    assert after.place.events(job_id).count("completed") == 1
+    program.start()
+    wait_for(lambda: program.place.job(job_id)["status"] == "completed", 60, "the end of the job")
+    assert program.place.events(job_id).count("completed") == 1
 
 
-def test_deploy_during_an_alignment_costs_no_attempt(
-    program: Program, truth: Truth, new_program: Callable[..., Program]
-) -> None:
+def test_deploy_during_an_alignment_costs_no_attempt(program: Program, truth: Truth) -> None:
     session = program.compare(truth)
     job_id = program.align(session)
     child = program.frozen_aligner()
@@ -82,11 +60,11 @@ def test_deploy_during_an_alignment_costs_no_attempt(
     place = program.place
     assert place.events(job_id) == ["queued", "processing", "given_back"]
     assert place.job(job_id) == {"status": "queued", "attempt": 0, "crashes": 0, "lease_token": None}
-    after = new_program(place).start()
+    program.start()
     wait_for(lambda: place.job(job_id)["status"] == "completed", 30, "the end of the job")
     assert place.events(job_id) == ["queued", "processing", "given_back", "processing", "completed"]
     assert place.job(job_id)["attempt"] == 1
-    [proposal] = after.call("GET", f"{session}/alignments/{job_id}")["proposals"]
+    [proposal] = program.call("GET", f"{session}/alignments/{job_id}")["proposals"]
     assert abs(proposal["offset"] - truth.offset) <= truth.bound
 
 
@@ -109,3 +87,13 @@ def test_children_write_logs_that_say_what_happened(program: Program, truth: Tru
         return {line["event"] for line in lines if line.get("job") == job_id or line.get("job_id") == job_id}
 
     wait_for(lambda: {"processing.start", "processing.complete"} <= noted(), 5, "both events in the log")
+
+
+def test_interrupt_stops_everything_and_leaves_no_socket(program: Program, truth: Truth) -> None:
+    program.align(program.compare(truth))
+    program.frozen_aligner().resume()
+    address = program.address
+    assert program.interrupt(signal.SIGINT) == 0
+    wait_for(lambda: not program.survivors(), 2, "the end of every process")
+    assert not accepts(address)
+    assert not private_redis_socket(program.place.data_dir).exists()

@@ -1,5 +1,7 @@
 """kill −9 of the web process during uploads by every door that can be gone on with, and of the worker after them.
 
+Of the worker also between a catalogue file's answer and its taking in, and in the middle of that.
+
 UPLOAD_TEST_MB says how large the files are, in megabytes: 60 by default, so that the suite stays quick.
 """
 
@@ -26,8 +28,10 @@ import pytest
 from tusclient.client import TusClient
 
 from tests.support import node
+from tests.support.clips import render_clip
 from tests.support.faults import faulty
 from tests.support.program import Place, Program, is_alive, manage, wait_for
+from tests.support.program_files import orphans, stored
 from tests.support.senders import TUS, Sender, long_video, patch_headers, sha256_of
 
 MIB = 1024**2
@@ -51,10 +55,6 @@ JOINED_BYTES, JOINED_CHUNK, TRIES = 96 * MIB, 16 * MIB, 5
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What is sent."""
     return long_video(tmp_path_factory.mktemp("source") / "match.mp4", SIZE)
-
-
-def stored(place: Place, key: str) -> Path:
-    return place.data_dir / "media" / key
 
 
 def sender_of(program: Program) -> Sender:
@@ -223,7 +223,8 @@ def reset(line: socket.socket) -> None:
 def test_patch_that_is_cut_keeps_every_byte_that_had_arrived(program: Program, source: Path) -> None:
     sender, content = sender_of(program), source.read_bytes()[: 12 * MIB + 345]
     upload = sender.begin_tus(len(content))
-    [(key,)] = program.place.query("SELECT key FROM uploads_upload")
+    id_of_upload = UUID(upload.rstrip("/").rpartition("/")[2])
+    [(key,)] = program.place.query("SELECT key FROM uploads_upload WHERE id = ?", id_of_upload)
     place = urlsplit(program.address)
     for cut in (reset, socket.socket.close):
         before = sender.offset(upload)
@@ -297,17 +298,6 @@ def job_of(program: Program, video: str) -> str:
     return str(UUID(str(job)))
 
 
-def orphans(place: Place) -> set[str]:
-    """Files of the store and folders of dead attempts that no row knows."""
-    known = {location for (location,) in place.query("SELECT location FROM catalog_video")}
-    for folder, files in place.query("SELECT folder, files FROM catalog_rendition"):
-        names: dict[str, Any] = json.loads(files) if isinstance(files, str) else files
-        known |= {folder + name for name in names.values()}
-    media, scratch = place.data_dir / "media", place.data_dir / "tmp"
-    there = {path.relative_to(media).as_posix() for path in media.rglob("*") if path.is_file()}
-    return (there - known) | {path.name for path in scratch.glob("job-*")}
-
-
 def test_taking_in_runs_again_and_leaves_nothing_when_its_worker_is_killed(program: Program, tmp_path: Path) -> None:
     sender, place = sender_of(program), program.place
     short, long = long_video(tmp_path / "short.mp4", MIB), long_video(tmp_path / "long.mp4", JOINED_BYTES)
@@ -334,3 +324,48 @@ def test_taking_in_runs_again_and_leaves_nothing_when_its_worker_is_killed(progr
     ended = manage("expire", "--data-dir", str(place.data_dir), environment=place.environment)
     assert ended.returncode == 0, ended.stderr
     assert orphans(place) == set()
+
+
+def moderator(program: Program) -> httpx.Client:
+    """A client of a new moderator's."""
+    environment, where = program.place.environment, ("--data-dir", str(program.place.data_dir))
+    made = manage("create_account", "mod", "--role", "moderator", *where, environment=environment)
+    assert made.returncode == 0, made.stderr
+    key = manage("create_token", "mod", *where, environment=environment).stdout.strip()
+    return httpx.Client(base_url=program.address, headers={"Authorization": f"Token {key}"}, timeout=60)
+
+
+def send_form(client: httpx.Client, video: str, path: Path) -> dict[str, Any]:
+    """The video as it is once the form with its file has been answered."""
+    answer = client.post(f"/api/v1/videos/{video}/file", files={"video": (path.name, path.read_bytes(), "video/mp4")})
+    assert answer.status_code in (200, 201), answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_file_that_was_answered_is_taken_in_whatever_happens_to_the_worker(program: Program, tmp_path: Path) -> None:
+    first, second = (render_clip(tmp_path / f"{name}.mp4", seconds=name) for name in (3, 5))
+    place = program.place
+    worker = wait_for(program.worker, START_SECONDS)
+    assert worker is not None
+    with moderator(program) as client:
+        video = client.post("/api/v1/videos", json={"title": "Grand final"}).json()["id"]
+        # Nobody takes it in before it is killed.
+        place.stop_between_writes(worker)
+        body = send_form(client, video, first)
+        worker.kill()
+        assert taken_in(program, video) == sha256_of(first)
+        wait_for(lambda: place.job(body["job_id"])["status"] == "completed", TAKE_IN_SECONDS, "the end of the job")
+        # Killed in the middle of what is made of the file that takes the first one's place.
+        body = send_form(client, video, second)
+        child, worker = frozen_child(program), program.worker()
+        assert worker is not None
+        worker.kill()
+        wait_for(lambda: not child.is_running(), 5, "the end of the worker's child")
+        wait_for(lambda: place.job(body["job_id"])["status"] == "completed", TAKE_IN_SECONDS, "the end of the job")
+        assert taken_in(program, video) == sha256_of(second)
+        shown = client.get(f"/api/v1/videos/{video}").json()
+        assert (shown["status"], shown["duration"], shown["file_path"]) == ("ready", 5, body["file_path"])
+        files = [path.name for path in stored(place, f"videos/{video}").iterdir()]
+        assert files == [Path(body["file_path"]).name]
+        assert not {key for key in orphans(place) if key.startswith(("videos/", "uploads/"))}

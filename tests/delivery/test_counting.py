@@ -26,7 +26,7 @@ from vodplatform.accounts.models import User
 from vodplatform.asgi import application
 from vodplatform.base import signing
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 ADDRESS = "203.0.113.9"
 
 

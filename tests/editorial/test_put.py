@@ -15,7 +15,7 @@ from tests.support.factories import make_key
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 URL = "/api/v1/videos"
 
 

@@ -17,6 +17,8 @@ from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_video
 from vodplatform.accounts.models import User
 
+pytestmark = pytest.mark.both
+
 URL = "/api/v1/videos"
 LIBRARY = "/api/v1/library"
 

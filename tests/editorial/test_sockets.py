@@ -28,7 +28,7 @@ from vodplatform.accounts import realtime
 from vodplatform.accounts.models import ApiToken, Role, User
 from vodplatform.base.transitions import transition
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 LIST = "/ws/videos/"
 SECONDS = 20
 

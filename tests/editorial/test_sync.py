@@ -24,7 +24,7 @@ from tests.support.catalogue import make_catalogue_video
 from tests.support.program import wait_for
 from vodplatform.accounts.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 URL = "/api/v1/videos"
 THEN = 1_700_000_000.25
 SECONDS = 60

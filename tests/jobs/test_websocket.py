@@ -92,7 +92,7 @@ async def test_somebody_else_is_closed_with_4404(job: Job, other: User, moderato
         assert await first_close(socket(f"/ws/jobs/{job.pk}/", key=await ask(make_key, user))) == 4404
 
 
-@pytest.mark.parametrize("name", [str(uuid.uuid4()), "none", "7", "🎮"])
+@pytest.mark.parametrize("name", [str(uuid.UUID(int=1)), "none", "7", "🎮"])
 async def test_an_unknown_job_is_closed_with_4404(key: str, name: str) -> None:
     assert await first_close(socket(f"/ws/jobs/{name}/", key=key)) == 4404
 

@@ -14,7 +14,7 @@ from tests.support.api import Api, refused
 from tests.support.factories import make_job, make_key, make_user, make_video
 from vodplatform.accounts.models import Role, User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 URL = "/api/v1/library"
 # Contract section 4: what every video has, and what one of the library has besides.
 FIELDS = {

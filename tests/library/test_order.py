@@ -8,7 +8,7 @@ from tests.support.api import Api, refused
 from tests.support.factories import make_video
 from vodplatform.accounts.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 URL = "/api/v1/library"
 
 

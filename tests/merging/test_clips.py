@@ -222,6 +222,7 @@ class TestLooking:
         body = refused(complete(api, ids_of(begun)[0]), 422, "video_too_long")
         assert "Clip 1" in body["error"]
 
+    @pytest.mark.both
     def test_looked_at_twice_at_once_it_fails_once(self, api: Api, clip_files: Clips) -> None:
         begun = begin(api, [clip_files["text"], clip_files["1"]])
         sid = ids_of(begun)[0]
@@ -264,6 +265,7 @@ def sound_alone(path: Path) -> bytes:
 
 @pytest.mark.usefixtures("unseen")
 class TestAtOnce:
+    @pytest.mark.both
     def test_the_last_two_completed_at_once_queue_one_merge(self, api: Api) -> None:
         for _ in range(3):
             begun = begin(api, SMALL)
@@ -279,6 +281,7 @@ class TestAtOnce:
             assert Job.objects.filter(merges=begun["merge_session_id"]).count() == 1
         assert Job.objects.count() == 3
 
+    @pytest.mark.both
     @pytest.mark.parametrize("way", ["cancel", "delete clip", "delete merge"])
     def test_given_up_while_the_last_is_completed(self, api: Api, media: Path, way: str) -> None:
         """Whichever is first: no job is left alive, and no byte."""
@@ -309,11 +312,13 @@ class TestAtOnce:
                 assert told["overall_status"] == "cancelled"
                 assert [one["status"] for one in told["uploads"]] == ["cancelled"] * 2
 
+    @pytest.mark.both
     def test_cancelled_and_cancelled_at_once(self, api: Api) -> None:
         merge_id = deliver(api, SMALL)
         path = f"{MERGES}/merge-session/{merge_id}/cancel"
         assert at_once(*[lambda: api.post(path).status_code] * 4) == [200] * 4
 
+    @pytest.mark.both
     def test_retried_at_once_it_is_queued_once(self, api: Api, owner: User) -> None:
         merge = make_merge(owner, status="failed", error={"type": "timeout", "message": "It took too long."})
         path = f"{MERGES}/merge-session/{merge.pk}/retry"
@@ -556,6 +561,7 @@ class TestByTus:
         if gone.status == 204:
             assert files_in(media) == []
 
+    @pytest.mark.both
     @pytest.mark.usefixtures("unseen")
     async def test_the_same_clips_named_at_once_are_merged_once(self, key: str, api: Api) -> None:
         ids = [await by_tus(key, SMALL[number]) for number in range(2)]

@@ -14,7 +14,7 @@ from tests.support.factories import make_challenge, make_key, make_user
 from tests.support.together import at_once
 from vodplatform.accounts.models import User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
+pytestmark = [pytest.mark.both, pytest.mark.django_db, pytest.mark.usefixtures("media")]
 committed = pytest.mark.django_db(transaction=True)
 
 

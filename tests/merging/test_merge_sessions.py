@@ -20,7 +20,7 @@ from tests.support.factories import make_challenge, make_key, make_merge
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
+pytestmark = [pytest.mark.both, pytest.mark.django_db, pytest.mark.usefixtures("media")]
 committed = pytest.mark.django_db(transaction=True)
 LIST = f"{MERGES}/merge-sessions"
 TIMEOUT = {"type": "timeout", "message": "It took too long."}

@@ -46,6 +46,7 @@ def test_one_waits_at_a_time(other_api: Api, moderator_api: Api, moderator: User
     assert ChallengeReport.objects.count() == 3
 
 
+@pytest.mark.both
 @committed
 def test_many_at_once_are_one(other_api: Api, challenge: Challenge) -> None:
     answers = at_once(*[lambda: report(other_api, challenge).status_code] * 5)

@@ -22,7 +22,7 @@ from tests.support.sockets import ask as ask_rows
 from tests.support.streams import ask
 from vodplatform.accounts.models import User
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 
 
 def left(media: Path) -> list[Any]:

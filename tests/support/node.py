@@ -18,7 +18,7 @@ INSTALL_SECONDS = 300
 def program(name: str) -> str:
     """Where ``node`` or ``npm`` is."""
     found = shutil.which(name)
-    assert found, f"{name} is missing: `make node` installs Debian's"
+    assert found, f"{name} is missing: `make tools` installs Debian's"
     return found
 
 

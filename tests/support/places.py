@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,22 +16,23 @@ import psycopg
 import pytest
 import redis
 
-from tests.support.program import Place, Program, Truth, manage, redis_database
+from tests.support.kept import kept
+from tests.support.program import PROJECT_ROOT, Place, Program, Truth, manage, redis_database
 from vodplatform.demo.clips import render_pair, timer_pairs
 
-ACCOUNT = "crash"
+ACCOUNT, PASSWORD = "crash", "a-password-for-programs"
 ON_POSTGRESQL = os.environ.get("DATABASE_URL", "").startswith("postgres")
 SHARED_REDIS = os.environ.get("REDIS_URL", "")
-# The programs' own number: not the one that this process takes for itself, nor that of a part of the suite beside it.
-_own = SHARED_REDIS.rpartition("/")[2]
-REDIS_DATABASE = int(_own) + 2 if _own.isdigit() else 13
+# The programs' own number, beside the one that this process takes for itself.
+REDIS_DATABASE = int(SHARED_REDIS.rpartition("/")[2]) + 1 if SHARED_REDIS else 0
 
 
 @pytest.fixture(scope="session")
-def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
+def truth() -> Truth:
     """Two recordings of one match with a timer, in a folder of their own."""
     pair = timer_pairs(9100)[0]
-    a, b = render_pair(pair, tmp_path_factory.mktemp("library"))
+    folder = kept("truth", lambda folder: render_pair(pair, folder))
+    a, b = (folder / f"{clip.spec.name}.mp4" for clip in (pair.a, pair.b))
     assert pair.offset is not None
     return Truth(a, b, pair.offset, float(1 / pair.a.spec.fps + 1 / pair.b.spec.fps) / 2)
 
@@ -44,42 +48,71 @@ def database_url(name: str) -> str:
     return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory, truth: Truth) -> Iterator[Place]:
-    """A migrated, empty program with one account, never started; others are copies of it."""
-    environment = {"VOD_LIBRARY_ROOTS": f"{truth.a.parent}={ACCOUNT}"}
-    database = f"vod_crash_{secrets.token_hex(4)}"
-    if ON_POSTGRESQL:
-        on_server(f"CREATE DATABASE {database}")
-        environment["DATABASE_URL"] = database_url(database)
+def prepare(data_dir: Path, environment: dict[str, str], account: str, password: str) -> str:
+    """Migrate a program's database and make an account in a group of its own name; the account's key."""
+    variables = environment | {"VOD_DATA_DIR": str(data_dir)}
+    answers = [
+        manage("migrate", "--verbosity", "0", environment=variables),
+        manage("create_account", account, "--group", account, "--password-stdin", environment=variables, told=password),
+        manage("create_token", account, environment=variables),
+    ]
+    for answer in answers:
+        assert answer.returncode == 0, answer.stderr
+    return answers[-1].stdout.strip()
+
+
+# What a prepared data folder on SQLite is made by.
+PREPARED_BY = [
+    PROJECT_ROOT / "requirements" / "base.txt",
+    *sorted((PROJECT_ROOT / "vodplatform" / "accounts").rglob("*.py")),
+    *sorted(path for path in PROJECT_ROOT.glob("*_app/**/migrations/*.py")),
+    *sorted((PROJECT_ROOT / "vodplatform" / "base" / "migrations").glob("*.py")),
+]
+
+
+@contextmanager
+def prepared(account: str, library: Path, password: str = PASSWORD) -> Iterator[Place]:
+    """A migrated, empty program, never started, with one account that may use ``library``; others are copies of it.
+
+    On SQLite it is made once on this machine; on PostgreSQL its database goes with the block.
+    """
+    environment = {"VOD_LIBRARY_ROOTS": f"{library}={account}"}
+
+    def make(folder: Path) -> None:
+        (folder / "key").write_text(prepare(folder / "data", environment, account, password))
+
     if SHARED_REDIS:
         environment["REDIS_URL"] = redis_database(SHARED_REDIS, REDIS_DATABASE)
-    data_dir = tmp_path_factory.mktemp("template") / "data"
-    commands = environment | {"VOD_DATA_DIR": str(data_dir)}
+    if not ON_POSTGRESQL:
+        digest = hashlib.sha256(b"".join(path.read_bytes() for path in PREPARED_BY)).hexdigest()
+        folder = kept(f"place-{account}", make, digest, password)
+        yield Place(folder / "data", environment, (folder / "key").read_text())
+        return
+    database = f"vod_{account}_{secrets.token_hex(4)}"
+    on_server(f"CREATE DATABASE {database}")
+    environment["DATABASE_URL"] = database_url(database)
     try:
-        answers = [
-            manage(*words, environment=commands)
-            for words in (
-                ["migrate", "--verbosity", "0"],
-                ["create_account", ACCOUNT, "--group", ACCOUNT],
-                ["create_token", ACCOUNT],
-            )
-        ]
-        for answer in answers:
-            assert answer.returncode == 0, answer.stderr
-        yield Place(data_dir, environment, answers[-1].stdout.strip())
+        with tempfile.TemporaryDirectory(prefix="vod-test-") as folder:
+            data_dir = Path(folder) / "data"
+            yield Place(data_dir, environment, prepare(data_dir, environment, account, password))
     finally:
-        if ON_POSTGRESQL:
-            on_server(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        on_server(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
 
-@pytest.fixture
-def new_place(template: Place, tmp_path: Path) -> Iterator[Callable[[], Place]]:
-    """Makes places of their own, each with a data folder and a database; gone after the test."""
+@pytest.fixture(scope="session")
+def template(truth: Truth) -> Iterator[Place]:
+    """What the places of the tests that start programs are copies of."""
+    with prepared(ACCOUNT, truth.a.parent) as place:
+        yield place
+
+
+@contextmanager
+def places(template: Place, folder: Path) -> Iterator[Callable[[], Place]]:
+    """Makes places of their own below ``folder``, each with a data folder and a database; gone after the block."""
     databases: list[str] = []
 
     def make() -> Place:
-        data_dir = tmp_path / f"d{secrets.token_hex(2)}"
+        data_dir = folder / f"d{secrets.token_hex(2)}"
         shutil.copytree(template.data_dir, data_dir)
         environment = dict(template.environment)
         if ON_POSTGRESQL:
@@ -91,9 +124,34 @@ def new_place(template: Place, tmp_path: Path) -> Iterator[Callable[[], Place]]:
             redis.Redis.from_url(environment["REDIS_URL"]).flushdb()
         return Place(data_dir, environment, template.key)
 
-    yield make
-    for name in databases:
-        on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    try:
+        yield make
+    finally:
+        for name in databases:
+            on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@contextmanager
+def programs() -> Iterator[Callable[[Place], Program]]:
+    """Makes programs, not yet started; none outlives the block."""
+    made: list[Program] = []
+
+    def make(place: Place) -> Program:
+        made.append(Program(place))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for program in made:
+            program.end()
+
+
+@pytest.fixture
+def new_place(template: Place, tmp_path: Path) -> Iterator[Callable[[], Place]]:
+    """Makes places of their own; gone after the test."""
+    with places(template, tmp_path) as make:
+        yield make
 
 
 @pytest.fixture
@@ -105,15 +163,8 @@ def place(new_place: Callable[[], Place]) -> Place:
 @pytest.fixture
 def new_program(place: Place) -> Iterator[Callable[..., Program]]:
     """Makes programs, not yet started, on the test's place or another; none outlives the test."""
-    programs: list[Program] = []
-
-    def make(at: Place | None = None) -> Program:
-        programs.append(Program(at or place))
-        return programs[-1]
-
-    yield make
-    for program in programs:
-        program.end()
+    with programs() as make:
+        yield lambda at=None: make(at or place)
 
 
 @pytest.fixture

@@ -62,11 +62,13 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def manage(*words: str, environment: Mapping[str, str], seconds: float = 300.0) -> subprocess.CompletedProcess[str]:
-    """Run one management command to its end; never raises for how it ended."""
+def manage(
+    *words: str, environment: Mapping[str, str], seconds: float = 300.0, told: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run one management command to its end; never raises for how it ended. told: its standard input."""
     return subprocess.run(
         [sys.executable, str(PROJECT_ROOT / "manage.py"), *words],
-        env=clean_environment(environment), capture_output=True, text=True, timeout=seconds, check=False,
+        env=clean_environment(environment), capture_output=True, text=True, timeout=seconds, check=False, input=told,
     )  # fmt: skip
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import random
+import socket
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -85,6 +87,19 @@ SPEAKS = {"Tus-Resumable": "1.0.0"}
 def patch_headers(offset: int) -> dict[str, str]:
     """What a PATCH says of its bytes."""
     return {**SPEAKS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+
+
+def stalled(sender: Sender, upload: str, offset: int, data: bytes, length: int) -> socket.socket:
+    """A PATCH of ``length`` bytes that stops after ``data``."""
+    place = urlsplit(sender.address)
+    words = {
+        "Host": place.netloc, "Authorization": f"Token {sender.key}", "Content-Length": str(length),
+        **patch_headers(offset),
+    }  # fmt: skip
+    head = "".join(f"{name}: {value}\r\n" for name, value in words.items())
+    line = socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=30)
+    line.sendall(f"PATCH {upload} HTTP/1.1\r\n{head}\r\n".encode() + data)
+    return line
 
 
 def long_video(path: Path, size: int, seed: int = 0) -> Path:

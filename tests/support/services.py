@@ -1,13 +1,11 @@
 """Prints ``DATABASE_URL=… REDIS_URL=…`` on one line when a PostgreSQL and a Redis both answer, else nothing.
 
-``scripts/test`` runs this to decide whether the suite has a second round. An argument names a part of that round which
-runs beside the rest: it has a database and a Redis number of its own. Free of Django.
+``scripts/test`` runs this to decide whether the suite has a second run. Free of Django.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
@@ -16,20 +14,17 @@ import psycopg
 import redis
 
 POSTGRES = "postgres://postgres@127.0.0.1:5432/vodplatform_suite"
-REDIS = "redis://127.0.0.1:6379/11"
+# The first of eight numbers: each of four workers takes two (workers.py).
+REDIS = "redis://127.0.0.1:6379/8"
 # Django's runner makes `test_<name>` through one of these, so one of them has to let us in.
 MAINTENANCE_DATABASES = ("test", "postgres")
 ANSWER_SECONDS = 2
 
 
-def environment(variables: Mapping[str, str] = os.environ, part: str = "") -> str:
-    """The line to put before the second run, or an empty text. part: of it, that has its own of both."""
+def environment(variables: Mapping[str, str] = os.environ) -> str:
+    """The variables of the second run, or an empty text."""
     database = variables.get("TEST_DATABASE_URL") or POSTGRES
     broker = variables.get("TEST_REDIS_URL") or REDIS
-    if part:
-        database = f"{database}_{part}"
-        address, _, number = broker.rpartition("/")
-        broker = f"{address}/{int(number) + 1}" if number.isdigit() else f"{broker.rstrip('/')}/12"
     return f"DATABASE_URL={database} REDIS_URL={broker}" if postgres_answers(database) and redis_answers(broker) else ""
 
 
@@ -81,5 +76,5 @@ def redis_answers(url: str) -> bool:
 
 
 if __name__ == "__main__":
-    if line := environment(part="".join(sys.argv[1:2])):
+    if line := environment():
         print(line)

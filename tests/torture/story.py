@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from tests.crash.test_uploads_survive import orphans
 from tests.support.program import PROJECT_ROOT, Place, clean_environment, manage, wait_for
+from tests.support.program_files import orphans
 
 ENDS = {"completed", "failed", "cancelled"}
 LEAVES = ENDS | {"given_back", "crashed", "paused", "waiting", "retrying"}

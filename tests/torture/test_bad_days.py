@@ -210,7 +210,8 @@ class TestBroker:
 
 class TestDatabase:
     def test_a_database_locked_past_every_lease_loses_nothing(self, place: Place, program: Program) -> None:
-        jobs = story.enqueue(place, [{"steps": 20, "seconds": 0.1}, {"steps": 20, "seconds": 0.1, "in_thread": True}])
+        # Long enough that both still run when they are first looked for.
+        jobs = story.enqueue(place, [{"steps": 60, "seconds": 0.1}, {"steps": 60, "seconds": 0.1, "in_thread": True}])
         wait_for(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
         release = hold_the_database(place)
         threading.Event().wait(LOCKED_SECONDS)

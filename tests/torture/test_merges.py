@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.crash.test_merge_by_phone import judge, make_alike, make_unlike, merges, nothing_is_left_over, phone_of, sent
+from tests.support.merges import judge, make_alike, make_unlike, merges, nothing_is_left_over, phone_of, sent
 from tests.support.program import Place, Program, wait_for
 from tests.torture import story
 from tests.torture.test_torture import CALM_SECONDS, SEED, Torturer

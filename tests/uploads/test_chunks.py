@@ -28,7 +28,7 @@ from tests.uploads.forms import FORM, Part, form_of, part_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 CHUNK = 64 * 1024
 SIZE = 3 * CHUNK + 1000
 VIDEO = video_of(SIZE)

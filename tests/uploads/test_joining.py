@@ -11,7 +11,7 @@ from media_app.uploads.models import Upload
 from tests.uploads.conftest import video_of
 from vodplatform.accounts.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.both, pytest.mark.django_db]
 CHUNK = 64 * 1024
 SIZE = 5 * CHUNK + 77
 VIDEO = video_of(SIZE)

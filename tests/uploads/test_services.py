@@ -25,7 +25,7 @@ from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
 # What follows a commit deletes bytes.
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 SIZE = 20_000
 VIDEO = video_of(SIZE)
 WEEK = timedelta(days=8)

@@ -31,7 +31,7 @@ from tests.uploads.conftest import content_of, fill_up, until, video_of
 from tests.uploads.tus import BYTES, Client, id_of, row_of
 from vodplatform.base.storage import StoreFull
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 SIZE = 300_000
 VIDEO = video_of(SIZE)
 

@@ -14,7 +14,7 @@ from tests.support.sockets import ask as ask_rows
 from tests.uploads.conftest import video_of
 from tests.uploads.tus import BYTES, Client, id_of, row_of
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 SIZE = 90_000
 VIDEO = video_of(SIZE)
 PARTIAL = {"Upload-Concat": "partial"}

@@ -1,6 +1,6 @@
 """Settings of the test suite: the embedded program with quick passwords, no outside process.
 
-``DATABASE_URL`` and ``REDIS_URL`` choose PostgreSQL and Redis, as `make test` does in its second run.
+``DATABASE_URL`` and ``REDIS_URL`` choose PostgreSQL and Redis, as `scripts/test` does in its second run.
 """
 
 import os

@@ -156,6 +156,7 @@ function came(video) {
 function heard(change) {
   const id = (change.new ?? change.old)?.id;
   if (!id) return;
+  list.outdate();
   const then = meaning(change, /** @type {any} */ (list.query), list.cards.get(id)?.video ?? null);
   if (then === "draw") changed(/** @type {CatalogueVideo} */ (change.new));
   if (then === "remove") {

@@ -1,10 +1,9 @@
 """Rendered pairs, style × rate × size × bitrate × pause × offset: right to half a frame of each, or refused."""
 
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from sessions_app.comparison.alignment.align import AlignmentResult, align_videos
 from sessions_app.comparison.alignment.reader import RapidReader
 from tests.comparison.alignment.draw import Look, draw_clip, minutes
+from tests.support.kept import kept
 from vodplatform.demo.clips import Pair, refusal_pairs, render_pair, timer_pairs, unrelated_pair
 
 pytestmark = [pytest.mark.pure, pytest.mark.full]
@@ -35,24 +35,20 @@ Align = Callable[[Pair], AlignmentResult]
 
 
 @pytest.fixture(scope="module")
-def align(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Align]:
-    """Renders the pairs of the chosen tests in two processes ahead of them, and aligns one without any hint."""
-    folder = tmp_path_factory.mktemp("matrix")
+def align() -> Align:
+    """Aligns the recordings of a pair without any hint."""
     reader = RapidReader()
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        chosen = " ".join(item.name for item in request.session.items)
-        everything = [p for p in (*RIGHT.values(), *REFUSED.values(), UNRELATED) if p.name in chosen]
-        rendered: dict[str, Future[tuple[Path, Path]]] = {}
-        for pair in everything:
-            (folder / pair.name).mkdir()
-            rendered[pair.name] = pool.submit(render_pair, pair, folder / pair.name)
 
-        def run(pair: Pair) -> AlignmentResult:
-            paths = rendered[pair.name].result()
-            return align_videos(list(zip("ab", paths, strict=True)), None, "auto", reader)
+    def run(pair: Pair) -> AlignmentResult:
+        folder = kept(f"pair-{pair.name}", partial(render, pair), SEED)
+        paths = [folder / f"{clip.spec.name}.mp4" for clip in (pair.a, pair.b)]
+        return align_videos(list(zip("ab", paths, strict=True)), None, "auto", reader)
 
-        yield run
-        pool.shutdown(cancel_futures=True)
+    return run
+
+
+def render(pair: Pair, folder: Path) -> None:
+    render_pair(pair, folder)
 
 
 @pytest.mark.parametrize("name", RIGHT)

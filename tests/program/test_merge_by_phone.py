@@ -4,46 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from tests.crash.test_uploads_survive import orphans, stored
-from tests.media.statements import Statement, packets_of, shown, statement
-from tests.support.phone import CHALLENGES, HALF, MERGES, UNHEARD, UNSENT, UPLOADS, Phone
+from tests.media.statements import Statement, packets_of
+from tests.support.merges import (
+    ENDS_SECONDS,
+    begin,
+    check_segments,
+    judge,
+    make_alike,
+    make_unlike,
+    nothing_is_left_over,
+    paths_of,
+    phone_of,
+)
+from tests.support.phone import CHALLENGES, HALF, MERGES, UNHEARD, UNSENT, UPLOADS
 from tests.support.program import Place, Program, manage, wait_for
+from tests.support.program_files import stored
 from tests.support.senders import sha256_of
-
-SIZE = (320, 180)
-# Pictures of noise that a phone would never make, for clips that are many chunks long.
-MANY_BYTES = {"crf": "3"}
-ENDS_SECONDS = 120.0
-GONE_SECONDS = 20.0
-EXACT = 0.001  # seconds
-
-
-def make_alike(folder: Path) -> list[Statement]:
-    """Three clips of one phone: what is in them can be copied."""
-    return [
-        statement(folder, number, seconds=seconds, size=SIZE, video=MANY_BYTES)
-        for number, seconds in ((1, 2.0), (2, 3.0), (3, 2.4))
-    ]
-
-
-def make_unlike(folder: Path) -> list[Statement]:
-    """Three clips that agree in nothing: pictures and sound have to be encoded."""
-    return [
-        statement(folder, 4, seconds=2.0, size=SIZE, video=MANY_BYTES),
-        statement(folder, 5, seconds=4.0, size=(640, 360), fps=30, rate=44_100, channels=2),
-        statement(folder, 6, seconds=2.0, size=(256, 144), sound=None),
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -56,91 +43,10 @@ def unlike(tmp_path_factory: pytest.TempPathFactory) -> list[Statement]:
     return make_unlike(tmp_path_factory.mktemp("unlike"))
 
 
-def phone_of(program: Program, *, seed: int = 1, **more: Any) -> Phone:
-    """Whose every third request is dropped, wherever the program is."""
-    return Phone(lambda: program.address, program.place.key, seed, **more)
-
-
-def paths_of(clips: Sequence[Statement]) -> list[Path]:
-    return [clip.path for clip in clips]
-
-
-def begin(phone: Phone, clips: Sequence[Statement], **more: Any) -> dict[str, Any]:
-    return phone.initiate(paths_of(clips), [clip.seconds for clip in clips], **more)
-
-
-def sent(phone: Phone, clips: Sequence[Statement]) -> dict[str, Any]:
-    """A merge whose clips have come."""
-    begun = begin(phone, clips)
-    phone.send(begun, paths_of(clips))
-    phone.complete(begun)
-    return begun
-
-
-def judge(phone: Phone, program: Program, begun: Mapping[str, Any], clips: Sequence[Statement], folder: Path) -> Path:
-    """The merged video as a player gets it, once it is found to be the right one."""
-    merge = begun["merge_session_id"]
-    state = wait_for(lambda: phone.ended(merge), ENDS_SECONDS, "the end of the merge")
-    assert state is not None
-    assert (state["overall_status"], state["progress"], state["error_type"]) == ("completed", 100.0, None), state
-    merged = state["merged_video"]
-    ids = [one["session_id"] for one in begun["upload_sessions"]]
-    challenge = phone.challenge(ids, merged)
-    found = phone.segments(challenge["id"])
-    assert found == {"video_file_id": merged["video_file_id"], "segments": merged["segments"]}
-    played = phone.optimized(found["video_file_id"])
-    assert played["supports_range"]
-    path = phone.fetch(played["streaming_url"], folder / f"{merge}.mp4")
-    check_segments(path, found["segments"], clips)
-    assert path.stat().st_size == merged["file_size"]
-    assert merged["total_duration"] == pytest.approx(found["segments"][-1]["end_time"], abs=EXACT)
-    [(location,)] = program.place.query("SELECT location FROM catalog_video WHERE id = ?", UUID(found["video_file_id"]))
-    assert sha256_of(stored(program.place, location)) == sha256_of(path)
-    return path
-
-
-def check_segments(path: Path, segments: Sequence[Mapping[str, Any]], clips: Sequence[Statement]) -> None:
-    """Each segment shows every picture of its clip, in order, and none of another's."""
-    pictures = shown(path, SIZE[0])
-    assert [segment["statement_index"] for segment in segments] == list(range(len(clips)))
-    assert segments[0]["start_time"] == pytest.approx(0, abs=EXACT)
-    for segment, later in pairwise(segments):
-        assert segment["end_time"] == later["start_time"]
-    for segment, clip in zip(segments, clips, strict=True):
-        inside = [
-            (time, number)
-            for time, number in pictures
-            if segment["start_time"] - EXACT <= time < segment["end_time"] - EXACT
-        ]
-        assert inside[0][0] == pytest.approx(segment["start_time"], abs=EXACT)
-        assert (inside[0][1], inside[-1][1]) == (clip.numbers[0], clip.numbers[-1])
-        # Where the rate of another clip is higher some are shown twice.
-        assert list(dict.fromkeys(number for _, number in inside)) == clip.numbers
-        assert segment["duration"] == pytest.approx(clip.seconds, abs=0.05)
-    assert sum(len(clip.numbers) for clip in clips) <= len(pictures)
-
-
-def merges(place: Place) -> int:
-    return int(place.query("SELECT count(*) FROM merging_mergesession")[0][0])
-
-
-def nothing_is_left_over(place: Place) -> None:
-    """Of each merge there is one video with its poster; of the clips and of attempts there is nothing."""
-    count = merges(place)
-    uploads = place.data_dir / "media" / "uploads"
-
-    def pieces() -> list[Path]:
-        return [path for path in uploads.rglob("*") if path.is_file()]
-
-    wait_for(lambda: not pieces() and not orphans(place), GONE_SECONDS, f"the end of {pieces()} {orphans(place)}")
-    assert [path.name for path in (place.data_dir / "tmp" / "uploads").glob("*")] == []
-    assert place.query("SELECT count(*) FROM uploads_uploadchunk") == [(0,)]
-    assert place.query("SELECT count(*) FROM catalog_video") == [(count,)]
-    assert place.query("SELECT kind FROM catalog_rendition") == [("poster",)] * count
-    assert len(list((place.data_dir / "media" / "videos").rglob("*.mp4"))) == count
-    jobs = place.query("SELECT status FROM video_jobs")
-    assert jobs == [("completed",)] * count
-    assert place.query("SELECT name FROM jobs_event WHERE name = 'completed'") == jobs
+def rows_of(place: Place) -> list[int]:
+    """How many merges, uploads and challenges there are."""
+    tables = ("merging_mergesession", "uploads_upload", "merging_challenge")
+    return [place.query(f"SELECT count(*) FROM {table}")[0][0] for table in tables]
 
 
 def arrived(place: Place, upload: str) -> str:
@@ -158,18 +64,21 @@ def test_a_phone_whose_every_third_request_is_lost_gets_the_right_video(
     phone, place = phone_of(program), program.place
     worker = wait_for(program.worker, 30)
     assert worker is not None
-    begun = []
+    begun, before = [], rows_of(place)
     # What has come is looked at before it is merged.
     place.stop_between_writes(worker)
-    for clips in (alike, unlike):
-        begun.append(begin(phone, clips, challenge_title="Two truths, one lie"))
-        phone.send(begun[-1], paths_of(clips))
-        for one in begun[-1]["upload_sessions"]:
-            assert one["total_chunks"] == -(-clips[one["video_index"]].path.stat().st_size // one["chunk_size"])
-            assert arrived(place, one["session_id"]) == sha256_of(clips[one["video_index"]].path)
-        assert phone.complete(begun[-1]) == [one["session_id"] for one in begun[-1]["upload_sessions"]]
-        assert phone.status(begun[-1]["merge_session_id"])["overall_status"] == "queued"
-    worker.resume()
+    try:
+        for clips in (alike, unlike):
+            begun.append(begin(phone, clips, challenge_title="Two truths, one lie"))
+            phone.send(begun[-1], paths_of(clips))
+            for one in begun[-1]["upload_sessions"]:
+                assert one["total_chunks"] == -(-clips[one["video_index"]].path.stat().st_size // one["chunk_size"])
+                assert arrived(place, one["session_id"]) == sha256_of(clips[one["video_index"]].path)
+            assert phone.complete(begun[-1]) == [one["session_id"] for one in begun[-1]["upload_sessions"]]
+            assert phone.status(begun[-1]["merge_session_id"])["overall_status"] == "queued"
+    finally:
+        # Others need it too.
+        worker.resume()
     first, second = (
         judge(phone, program, one, clips, tmp_path) for one, clips in zip(begun, (alike, unlike), strict=True)
     )
@@ -179,9 +88,7 @@ def test_a_phone_whose_every_third_request_is_lost_gets_the_right_video(
     assert [state["compression_applied"] for state in states] == [False, True]
     assert sha256_of(first) != sha256_of(second)
     # Nothing was made twice because its answer had been lost.
-    assert merges(place) == 2
-    assert place.query("SELECT count(*) FROM uploads_upload") == [(6,)]
-    assert place.query("SELECT count(*) FROM merging_challenge") == [(2,)]
+    assert [now - then for now, then in zip(rows_of(place), before, strict=True)] == [2, 6, 2]
     nothing_is_left_over(place)
     assert '"level": "ERROR"' not in program.log.read_text()
     # The line was as bad as it was meant to be. Polls count too: a quick merge is asked about less often.
@@ -213,7 +120,7 @@ class Curl:
 def curl(program: Program) -> Curl:
     """Of a new account that has signed in as the seed's app does."""
     where = ("--data-dir", str(program.place.data_dir))
-    made = manage("create_account", "caller", *where, environment=program.place.environment)
+    made = manage("create_account", f"caller-{secrets.token_hex(4)}", *where, environment=program.place.environment)
     assert made.returncode == 0, made.stderr
     account = json.loads(made.stdout)
     words = json.dumps({name: account[name] for name in ("username", "password")})
@@ -237,7 +144,6 @@ def form_of(fields: Mapping[str, Any], *, repeated: bool) -> list[str]:
     return words
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("repeated", [False, True], ids=["lists as JSON", "lists as repeated fields"])
 def test_the_seeds_flow_works_as_its_sample_code_calls_it(
     curl: Curl, alike: list[Statement], tmp_path: Path, *, repeated: bool

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.test_up import one_sentence
 from tests.support.program import manage
+from tests.support.sentences import one_sentence
 
 pytestmark = pytest.mark.pure
 

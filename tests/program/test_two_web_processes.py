@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from uuid import UUID
 
 import httpx
 import pytest
 
 from tests.support.places import SHARED_REDIS
 from tests.support.program import PROJECT_ROOT, Place, clean_environment, wait_for
-from tests.support.s3 import Bucket
-from tests.support.senders import SPEAKS, Sender, long_video, patch_headers
+from tests.support.s3 import Bucket, fresh_bucket
+from tests.support.senders import SPEAKS, Sender, long_video, stalled
 from vodplatform.management.commands.up import free_port, web_child, worker_child
 from vodplatform.supervisor import Child, Supervisor
 
@@ -40,12 +39,25 @@ def host_of(folder: Path, child: Child, place: Place, bucket: Bucket) -> Supervi
     return Supervisor([child], clean_environment(variables))
 
 
-@pytest.fixture
-def hosts(place: Place, s3: Bucket, tmp_path: Path) -> Iterator[tuple[Sender, Sender]]:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the hosts' folders are."""
+    return tmp_path_factory.mktemp("hosts")
+
+
+@pytest.fixture(scope="module")
+def s3(s3_server: str) -> Iterator[Bucket]:
+    """The hosts' bucket."""
+    with fresh_bucket(s3_server) as bucket:
+        yield bucket
+
+
+@pytest.fixture(scope="module")
+def hosts(place: Place, s3: Bucket, folder: Path) -> Iterator[tuple[Sender, Sender]]:
     """A client for each of the two web processes; a worker runs on a third host."""
     ports = [free_port(HOST, 0), free_port(HOST, 0)]
     children = [*(web_child(HOST, port) for port in ports), worker_child(1)]
-    started = [host_of(tmp_path / f"host-{number}", child, place, s3) for number, child in enumerate(children)]
+    started = [host_of(folder / f"host-{number}", child, place, s3) for number, child in enumerate(children)]
     try:
         for host in started:
             host.start()
@@ -87,29 +99,16 @@ def fetched(sender: Sender, address: str) -> bytes:
     return answer.content
 
 
-def is_left(tmp_path: Path) -> list[Path]:
+def is_left(folder: Path) -> list[Path]:
     """Files that uploads have left on the hosts: all should be in the bucket."""
     return [
-        path for path in tmp_path.glob("host-*/**/*")
-        if path.is_file() and {"media", "uploads", "tmp"} & set(path.relative_to(tmp_path).parts)
+        path for path in folder.glob("host-*/**/*")
+        if path.is_file() and {"media", "uploads", "tmp"} & set(path.relative_to(folder).parts)
     ]  # fmt: skip
 
 
-def stalled(sender: Sender, upload: str, offset: int, data: bytes, length: int) -> socket.socket:
-    """A PATCH of ``length`` bytes that stops after ``data``."""
-    place = urlsplit(sender.address)
-    words = {
-        "Host": place.netloc, "Authorization": f"Token {sender.key}", "Content-Length": str(length),
-        **patch_headers(offset),
-    }  # fmt: skip
-    head = "".join(f"{name}: {value}\r\n" for name, value in words.items())
-    line = socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=30)
-    line.sendall(f"PATCH {upload} HTTP/1.1\r\n{head}\r\n".encode() + data)
-    return line
-
-
 def test_upload_by_tus_goes_on_at_the_other_process(
-    hosts: tuple[Sender, Sender], source: Path, place: Place, s3: Bucket, tmp_path: Path
+    hosts: tuple[Sender, Sender], source: Path, place: Place, s3: Bucket, folder: Path
 ) -> None:
     content = source.read_bytes()
     upload = hosts[0].begin_tus(len(content))
@@ -122,9 +121,10 @@ def test_upload_by_tus_goes_on_at_the_other_process(
         offset, turn = offset + length, turn + 1
         assert other.offset(upload) == offset
         assert other.patch(upload, offset - 1, b"x").status_code == 409
+    locked = "SELECT lock_token FROM uploads_upload WHERE id = ?"
     # One process holds the upload when the other is asked for it: it lets go, and what it has taken counts.
     with stalled(hosts[0], upload, offset, content[offset : offset + 4 * MIB], len(content) - offset) as line:
-        wait_for(lambda: place.query("SELECT lock_token FROM uploads_upload") != [(None,)], 10, "the lock")
+        wait_for(lambda: place.query(locked, UUID(upload.rstrip("/").rpartition("/")[2])) != [(None,)], 10, "the lock")
         kept = hosts[1].offset(upload)
         assert b" 423 " in line.recv(4096).partition(b"\r\n")[0]
     assert offset <= kept <= offset + 4 * MIB
@@ -135,11 +135,11 @@ def test_upload_by_tus_goes_on_at_the_other_process(
     assert (done["upload-offset"], done["x-resource-id"]) == (str(len(content)), answer.headers["x-resource-id"])
     video = taken_in(hosts[0], answer.headers["x-resource-id"])
     assert fetched(hosts[0], video["video_url"]) == fetched(hosts[1], video["video_url"]) == content
-    assert s3.unfinished() == s3.keys("uploads/") == is_left(tmp_path) == []
+    assert s3.unfinished() == s3.keys("uploads/") == is_left(folder) == []
 
 
 def test_upload_in_chunks_goes_on_at_the_other_process(
-    hosts: tuple[Sender, Sender], source: Path, s3: Bucket, tmp_path: Path
+    hosts: tuple[Sender, Sender], source: Path, s3: Bucket, folder: Path
 ) -> None:
     content, chunk = source.read_bytes(), 5 * MIB
     pieces = [content[start : start + chunk] for start in range(0, len(content), chunk)]
@@ -156,6 +156,4 @@ def test_upload_in_chunks_goes_on_at_the_other_process(
     assert hosts[1].complete(upload).json() == answer.json()
     video = taken_in(hosts[1], answer.headers["x-resource-id"])
     assert fetched(hosts[0], video["video_url"]) == fetched(hosts[1], video["video_url"]) == content
-    wait_for(
-        lambda: s3.unfinished() == s3.keys("uploads/") == is_left(tmp_path) == [], 10, "no file that is not needed"
-    )
+    wait_for(lambda: s3.unfinished() == s3.keys("uploads/") == is_left(folder) == [], 10, "no file that is not needed")

@@ -1,14 +1,20 @@
-"""Cancelling an alignment ends its child within a second, whatever the child does."""
+"""An alignment in mid-work, from outside: it is cancelled, its session is deleted, and sockets that said nothing hear.
+
+Cancelling ends its child within a second, whatever the child does. redis-py 8 gives a socket 5 s by default.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 
 from tests.support.program import CallFailed, Program, Truth, is_alive, wait_for
 from tests.support.waiting import within
+from tests.support.watching import next_message, watch
 
 PROMISED_SECONDS = 1.0
 MARGIN_SECONDS = 0.5  # of a busy machine
+IDLE_SECONDS = 7.0
 
 
 def test_cancel_ends_the_child_within_a_second(program: Program, truth: Truth) -> None:
@@ -44,3 +50,24 @@ def test_deleting_the_session_ends_its_alignment(program: Program, truth: Truth)
         raise AssertionError("the job of a deleted session is still there")
     scratch = program.place.data_dir / "tmp"
     wait_for(lambda: not list(scratch.glob("job-*")), 5, "the end of the scratch folder")
+
+
+def test_session_and_job_sockets_hear_a_change_after_seven_idle_seconds(program: Program, truth: Truth) -> None:
+    session = program.compare(truth)
+    job_id = program.align(session)
+    child = program.frozen_aligner()
+    with (
+        watch(program, f"ws/sessions/{session.rsplit('/', 1)[1]}/") as sessions,
+        watch(program, f"ws/jobs/{job_id}/") as jobs,
+    ):
+        first = next_message(sessions)
+        assert first["type"] == "session"
+        assert next_message(jobs)["job"]["status"] == "processing"
+        threading.Event().wait(IDLE_SECONDS)  # the idleness is what is tested
+        program.call("PUT", f"{session}/offsets", {"offsets": {"b": 1.5}, "source": "manual"})
+        changed = next_message(sessions)
+        assert changed["revision"] == first["revision"] + 1
+        assert changed["session"]["vods"][1]["offset"] == 1.5
+        child.resume()
+        while (state := next_message(jobs, 160)["job"])["status"] != "completed":
+            assert state["status"] == "processing"

@@ -1,0 +1,57 @@
+// The words for what is known of a video, and the list of uploads that have not ended.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { bytes, bytesOf, day, liveUploads, parseTags, picture } from "./js/videos.js";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+test("sizes are told in the units of the plans", () => {
+  const sizes = [0, 999, 1024, 1023.6 * 1024, 3.1 * GIB, 99.96 * MIB, 890 * MIB];
+  const told = ["0 B", "999 B", "1.0 KiB", "1.0 MiB", "3.1 GiB", "100 MiB", "890 MiB"];
+  assert.deepEqual(sizes.map(bytes), told);
+});
+
+test("how much of how much says the unit once", () => {
+  const pairs = [[1.3 * GIB, 2 * GIB], [412 * MIB, 2 * GIB], [38.2 * GIB, 100 * GIB]];
+  assert.deepEqual(pairs.map((pair) => bytesOf(...pair)), ["1.3 of 2 GiB", "412 MiB of 2 GiB", "38.2 of 100 GiB"]);
+});
+
+test("a picture is named as people name it", () => {
+  const pictures = [
+    { width: 1920, height: 1080, fps: 60 }, { width: 1280, height: 720, fps: 29.97 },
+    { width: 1280, height: 720, fps: 59.999 }, { width: 1080, height: 1920, fps: 30 },
+    { width: 0, height: 0, fps: 0 },
+  ];
+  assert.deepEqual(pictures.map(picture), ["1080p60", "720p29.97", "720p60", "1080×1920", ""]);
+});
+
+test("a day is told as short as it is clear", () => {
+  const times = ["2026-03-05T14:02", "2026-03-04T23:59", "2026-03-03T09:00", "2025-12-31T09:00"];
+  const told = times.map((then) => day(new Date(then), new Date("2026-03-05T14:30")));
+  assert.deepEqual(told, ["Today, 14:02", "Yesterday", "3 Mar", "2025-12-31"]);
+});
+
+test("tags are parted by commas and each is there once", () => {
+  const texts = [" ascent,scrim ,, ascent", "two  words", " , "];
+  assert.deepEqual(texts.map(parseTags), [["ascent", "scrim"], ["two words"], []]);
+});
+
+test("more than a page of uploads is read to its end", async (t) => {
+  const asked = [];
+  t.mock.method(globalThis, "fetch", async (address) => {
+    assert.match(address, /^\/api\/v1\/uploads\?/);
+    asked.push(address);
+    const offset = Number(address.split("offset=").at(-1));
+    // One that began meanwhile has moved the second page on by one.
+    const first = offset === 0 ? 0 : offset - 1;
+    const uploads = [];
+    for (let number = first; number < Math.min(230, first + 100); number += 1) uploads.push({ id: String(number) });
+    return Response.json({ uploads, total: 231 });
+  });
+  const found = (await liveUploads()).map((upload) => upload.id);
+  assert.deepEqual(found, Array.from({ length: 230 }, (_, number) => String(number)));
+  assert.equal(asked.length, 3);
+});

@@ -1,0 +1,123 @@
+"""Where the suite's minutes go: each run writes how long every case took; ``python -m tests.support.durations`` tells.
+
+A run is recorded by ``--record-durations NAME`` into ``.cache/durations/NAME.jsonl``, a line for each worker's start
+(seconds to its first case) and one for each phase of each case. Imported by pytest as a plugin.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+FOLDER = PROJECT_ROOT / ".cache" / "durations"
+DOCUMENT = PROJECT_ROOT / "docs" / "testing.md"
+BEGIN, END = "<!-- made by `make durations` -->\n", "<!-- end -->\n"
+SLOWEST = 15
+PHASES = ("setup", "call", "teardown")
+_imported = time.monotonic()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-durations", metavar="NAME", help="write how long each case takes into .cache/durations")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A worker tells how long it took to import, collect and choose its cases."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["start_seconds"] = time.monotonic() - _imported
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    name = config.getoption("--record-durations")
+    if name and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder(name), "durations-recorder")
+
+
+class Recorder:
+    """Writes the lines, in the process that starts the workers or in the only one."""
+
+    def __init__(self, name: str) -> None:
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        self.lines = (FOLDER / f"{name}.jsonl").open("w")
+
+    def write(self, **line: object) -> None:
+        self.lines.write(json.dumps(line) + "\n")
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when in PHASES and getattr(report, "context", None) is None:  # a subtest is part of its case
+            marks = [tier for tier in ("browser", "program", "crash", "pure") if tier in report.keywords]
+            self.write(
+                case=report.nodeid, phase=report.when, seconds=round(report.duration, 4), outcome=report.outcome,
+                worker=getattr(report, "worker_id", "main"), tier=marks[0] if marks else "database",
+            )  # fmt: skip
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        output = getattr(node, "workeroutput", {})
+        self.write(worker=node.gateway.id, start=round(output.get("start_seconds", 0), 2))
+
+    def pytest_unconfigure(self) -> None:
+        self.lines.close()
+
+
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open() as lines:
+        for line in lines:
+            yield json.loads(line)
+
+
+def table(head: list[str], rows: list[list[object]]) -> str:
+    """A table in Markdown, its numbers on the right."""
+    ruler = ["---", *(["--:"] * (len(head) - 1))]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in (head, ruler, *rows)) + "\n"
+
+
+def report(path: Path) -> str:
+    """What one recorded run says, as Markdown: by tier, by folder, the slowest functions. Seconds of workers' time."""
+    by: dict[str, dict[str, list[float]]] = {
+        kind: defaultdict(lambda: [0.0] * 4) for kind in ("tier", "folder", "function")
+    }
+    starts = []
+    for line in lines_of(path):
+        if "start" in line:
+            starts.append(line["start"])
+            continue
+        function = line["case"].partition("[")[0]
+        folder = "/".join(Path(function.partition("::")[0]).parts[:2])
+        for kind, key in (("tier", line["tier"]), ("folder", folder), ("function", function)):
+            by[kind][key][PHASES.index(line["phase"])] += line["seconds"]
+            by[kind][key][3] += line["phase"] == "setup"
+
+    def rows(kind: str, most: int = 100) -> list[list[object]]:
+        slowest = sorted(by[kind].items(), key=lambda item: -sum(item[1][:3]))[:most]
+        return [[key, int(found[3]), *(round(sum(found[:3]) if n == 3 else found[n]) for n in (0, 1, 3))]
+                for key, found in slowest]  # fmt: skip
+
+    columns = ["cases", "set-up s", "call s", "all s"]
+    total = sum(sum(found[:3]) for found in by["tier"].values())
+    return (
+        f"### {path.stem}\n\nIn the cases {total:.0f} s of workers' time; each of {len(starts)} workers took "
+        f"{sum(starts) / max(1, len(starts)):.0f} s to import and collect.\n\n"
+        + table(["tier", *columns], rows("tier")) + "\n" + table(["folder", *columns], rows("folder")) + "\n"
+        + table(["slowest", *columns], rows("function", SLOWEST))
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Print the last runs' tables and write them into docs/testing.md."""
+    found = "\n".join(report(path) for path in sorted(FOLDER.glob("*.jsonl"), reverse=True))
+    print(found)
+    before, rest = DOCUMENT.read_text().split(BEGIN)
+    DOCUMENT.write_text(before + BEGIN + "\n" + found + "\n" + END + rest.split(END)[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Media that tests render, kept on this machine: each is made once, for all workers and for later runs."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import inspect
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import av
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vodplatform-tests"
+# What most of it is made with: another version of any of these makes all of it anew.
+RENDERERS = [
+    *sorted((PROJECT_ROOT / "vodplatform" / "demo").glob("*.py")),
+    *(Path(__file__).with_name(f"{name}.py") for name in ("clips", "footage", "pictures", "streams")),
+]
+UNUSED_DAYS = 7
+
+
+def kept(name: str, make: Callable[[Path], object], *given: str | float) -> Path:
+    """The folder that ``make(folder)`` fills; read-only by custom.
+
+    It is made again for another name, for other ``given`` values, and when a module that renders or the one in which
+    ``make`` is written has changed. What was not used for :data:`UNUSED_DAYS` is deleted.
+    """
+    digest = hashlib.sha256(repr((name, given, av.__version__)).encode())
+    written = make.func if isinstance(make, partial) else make
+    for path in (*RENDERERS, Path(inspect.getsourcefile(written) or __file__)):
+        digest.update(path.read_bytes())
+    folder = CACHE / f"{name}-{digest.hexdigest()[:16]}"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f".{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            _delete_unused()
+            scratch = Path(tempfile.mkdtemp(dir=CACHE, prefix=".making-"))
+            make(scratch)
+            scratch.rename(folder)
+        os.utime(folder)
+    return folder
+
+
+def _delete_unused() -> None:
+    """Delete what no run has asked for of late, and what a killed one left behind."""
+    for path in CACHE.iterdir():
+        if time.time() - path.stat().st_mtime > UNUSED_DAYS * 86_400:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -1,0 +1,153 @@
+"""Random mutations of the program's code, each of which the tests that run the mutated line have to notice.
+
+``make mutations`` (COUNT=50, SEED=n) needs the contexts of a run under coverage (`make coverage`), which tell which
+cases ran which line. It prints one JSON line for each mutation: where, what, and whether it was caught. What only a
+program that tests start runs, or a child process, is not mutated: nothing says who runs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from coverage import CoverageData
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("vodplatform", "jobs_app", "media_app", "sessions_app")
+LEFT_OUT = {"migrations", "demo", "settings"}
+MOST_CASES = 150
+SECONDS = 900
+OPPOSITES: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """line: of the file, from 1. before, after: the node's text."""
+
+    file: str
+    line: int
+    start: int
+    end: int
+    before: str
+    after: str
+
+
+def mutated(node: ast.AST) -> ast.AST | None:
+    """The node with another meaning, or None where this makes nothing of its kind."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in OPPOSITES:
+        return ast.Compare(node.left, [OPPOSITES[type(node.ops[0])]()], node.comparators)  # type: ignore[list-item]
+    if isinstance(node, ast.BoolOp):
+        return ast.BoolOp(OPPOSITES[type(node.op)](), node.values)  # type: ignore[arg-type]
+    if isinstance(node, ast.BinOp) and type(node.op) in OPPOSITES:
+        return ast.BinOp(node.left, OPPOSITES[type(node.op)](), node.right)  # type: ignore[arg-type]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return node.operand
+    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        return ast.Constant(not node.value)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return ast.Constant(node.value + 1)
+    if isinstance(node, ast.IfExp):
+        return ast.IfExp(node.test, node.orelse, node.body)
+    return None
+
+
+def mutations_of(path: Path, lines: set[int]) -> Iterator[Mutation]:
+    """Those on lines that tests run; of nodes that stand on one line, and outside of annotations and f-strings."""
+    source = path.read_text()
+    tree = ast.parse(source)
+    passed_over: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        for part in (getattr(node, "annotation", None), getattr(node, "returns", None)):
+            passed_over |= set(ast.walk(part)) if part else set()
+        if isinstance(node, ast.JoinedStr):
+            passed_over |= set(ast.walk(node))
+    rows = source.splitlines()
+    for node in ast.walk(tree):
+        if node in passed_over or not isinstance(node, ast.expr) or node.lineno != node.end_lineno:
+            continue
+        other = mutated(node)
+        if other is None or node.lineno not in lines or not rows[node.lineno - 1].isascii():
+            continue
+        before = rows[node.lineno - 1][node.col_offset : node.end_col_offset]
+        after = f"({ast.unparse(ast.fix_missing_locations(other))})"
+        where = str(path.relative_to(PROJECT_ROOT))
+        yield Mutation(where, node.lineno, node.col_offset, node.end_col_offset or 0, before, after)
+
+
+def cases_by_line(data: CoverageData, path: Path) -> dict[int, list[str]]:
+    """The node ids of the cases that ran each line."""
+    found = data.contexts_by_lineno(str(path))
+    return {line: sorted({name.rpartition("|")[0] for name in names if name}) for line, names in found.items()}
+
+
+def choose(data: CoverageData, count: int, rng: random.Random) -> list[tuple[Mutation, list[str]]]:
+    """Mutations, each in a file chosen by how many there may be, with the cases that run its line."""
+    possible: list[tuple[Mutation, list[str]]] = []
+    for package in PACKAGES:
+        for path in sorted((PROJECT_ROOT / package).rglob("*.py")):
+            if LEFT_OUT & set(path.relative_to(PROJECT_ROOT).parts):
+                continue
+            cases = {line: names for line, names in cases_by_line(data, path).items() if names}
+            possible += [(one, cases[one.line]) for one in mutations_of(path, set(cases))]
+    return rng.sample(possible, count)
+
+
+def is_caught(mutation: Mutation, cases: list[str], tree: Path) -> bool:
+    """Whether a case fails in the tree with the mutation. The tree is as it was afterwards."""
+    path = tree / mutation.file
+    source = path.read_text()
+    rows = source.splitlines(keepends=True)
+    row = rows[mutation.line - 1]
+    rows[mutation.line - 1] = row[: mutation.start] + mutation.after + row[mutation.end :]
+    path.write_text("".join(rows))
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "--dist", "load", *cases], cwd=tree,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return True  # what hangs is noticed
+    finally:
+        path.write_text(source)
+    assert ended.returncode in (0, 1, 2, 3, 4), ended.stdout[-2000:]
+    return ended.returncode != 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    rng = random.Random(options.seed)
+    data = CoverageData(str(PROJECT_ROOT / ".coverage"))
+    data.read()
+    chosen = choose(data, options.count, rng)
+    survived = 0
+    with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
+        tree = Path(folder) / "tree"
+        left_out = shutil.ignore_patterns(".git", "data", "__pycache__", ".*cache", ".coverage*")
+        shutil.copytree(PROJECT_ROOT, tree, ignore=left_out, symlinks=True)
+        for mutation, cases in chosen:
+            some = rng.sample(cases, min(len(cases), MOST_CASES))
+            caught = is_caught(mutation, some, tree)
+            survived += not caught
+            print(json.dumps({**asdict(mutation), "cases": len(cases), "caught": caught}), flush=True)
+    print(f"{options.count - survived} caught, {survived} survived")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

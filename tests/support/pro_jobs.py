@@ -1,0 +1,54 @@
+"""Pro jobs of a running program, and kill −9 of what works on them; judges nothing."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.prosync.conftest import URL, segment
+from tests.support.program import Place, Program, manage
+
+
+def give_a_plan(place: Place) -> None:
+    """Let the place's key be that of a new account that has the plan."""
+    name, environment = f"pia-{secrets.token_hex(4)}", {**place.environment, "VOD_DATA_DIR": str(place.data_dir)}
+    made = manage("create_account", name, "--tier", "pro", environment=environment)
+    assert made.returncode == 0, made.stderr
+    place.key = manage("create_token", name, environment=environment).stdout.strip()
+
+
+def send(program: Program, folder: Path) -> str:
+    """The job of a request with the files of a folder that ``make_footage`` has filled."""
+    files = {"video": (folder / "talk.mp4").open("rb"), "audio_files": (folder / "line.wav").open("rb")}
+    answer = httpx.post(
+        program.address + URL, files=files, data={"segments": f"[{segment()}]".replace("'", '"')}, timeout=60,
+        headers={"Authorization": f"Token {program.place.key}"},
+    )  # fmt: skip
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["job_id"])
+
+
+def kill(program: Program, victim: str) -> None:
+    """kill −9 of the worker with all that it has started, or of everything, which is started again."""
+    assert program.process is not None
+    if victim == "worker":
+        for process in (program.master(), program.worker()):
+            if process is not None:
+                with suppress(psutil.Error):
+                    process.kill()
+        return
+    for process in [psutil.Process(program.pid), *program.descendants()]:
+        with suppress(psutil.Error):
+            process.kill()
+    program.process.wait(10)
+    program.start()
+
+
+def dubs(place: Place) -> tuple[int, int]:
+    """How many results there are, by the rows and by the files."""
+    [(rows,)] = place.query("SELECT COUNT(*) FROM catalog_rendition WHERE kind = 'dub'")
+    return rows, len(list((place.data_dir / "media").glob("renditions/*/*/dub/*")))

@@ -1,0 +1,25 @@
+"""Files of a running program, as its data folder and the rows of its database have them; asserts nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.support.program import Place
+
+
+def stored(place: Place, key: str) -> Path:
+    """Where the file of a key lies."""
+    return place.data_dir / "media" / key
+
+
+def orphans(place: Place) -> set[str]:
+    """Files of the store and folders of dead attempts that no row knows."""
+    known = {location for (location,) in place.query("SELECT location FROM catalog_video")}
+    for folder, files in place.query("SELECT folder, files FROM catalog_rendition"):
+        names: dict[str, Any] = json.loads(files) if isinstance(files, str) else files
+        known |= {folder + name for name in names.values()}
+    media, scratch = place.data_dir / "media", place.data_dir / "tmp"
+    there = {path.relative_to(media).as_posix() for path in media.rglob("*") if path.is_file()}
+    return (there - known) | {path.name for path in scratch.glob("job-*")}

@@ -1,0 +1,11 @@
+"""What a command says that does not do what it was told."""
+
+from __future__ import annotations
+
+
+def one_sentence(text: str) -> str:
+    """The message of a command that refused. Raises AssertionError when it is more than a line, or a traceback."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert len(lines) == 1, text
+    assert "Traceback" not in text
+    return lines[0]

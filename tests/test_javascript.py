@@ -1,0 +1,48 @@
+"""The modules of static/js that need no browser: each file of tests/node/*.test.mjs, run by node's own test runner."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sessions_app.comparison import timeline
+from tests.support.node import FOLDER, modules, program
+
+pytestmark = pytest.mark.pure
+SCRIPTS = sorted(path.name for path in FOLDER.glob("*.test.mjs"))
+SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages' modules and the tests of them, as node loads both."""
+    return modules(tmp_path_factory.mktemp("node"), "near.mjs", *SCRIPTS)
+
+
+@pytest.fixture(scope="module")
+def timeline_cases(folder: Path) -> Path:
+    """A file of what the server computes by the formula of the timeline."""
+    rng = random.Random(7)
+    given = [(rng.uniform(0, 9000), rng.uniform(-4000, 4000), rng.uniform(0.04, 8000)) for _ in range(500)]
+    path = folder / "timeline_cases.json"
+    path.write_text(json.dumps([{"given": case, "expected": timeline.vod_time(*case)} for case in given]))
+    return path
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_file_of_node_passes(folder: Path, timeline_cases: Path, script: str) -> None:
+    done = subprocess.run(
+        [program("node"), "--test", "--test-reporter=spec", script], cwd=folder, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=SECONDS, check=False,
+        env=os.environ | {"TIMELINE_CASES": str(timeline_cases)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    # Node counts a file without a case as a case that passed, of the file's name.
+    assert [line for line in done.stdout.splitlines() if "✔" in line and script not in line], done.stdout
+    assert "ℹ skipped 0" in done.stdout, done.stdout
+    assert "ℹ todo 0" in done.stdout, done.stdout
