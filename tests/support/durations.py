@@ -46,7 +46,7 @@ class Recorder:
 
     def __init__(self, name: str) -> None:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        self.lines = (FOLDER / f"{name}.jsonl").open("w")
+        self.lines = (FOLDER / f"{name}.jsonl").open("w", buffering=1)  # what a run that was ended did last is there too
 
     def write(self, **line: object) -> None:
         self.lines.write(json.dumps(line) + "\n")
