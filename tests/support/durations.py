@@ -46,7 +46,8 @@ class Recorder:
 
     def __init__(self, name: str) -> None:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        self.lines = (FOLDER / f"{name}.jsonl").open("w", buffering=1)  # what a run that was ended did last is there too
+        # By lines, so that what a run did last is there when it is ended.
+        self.lines = (FOLDER / f"{name}.jsonl").open("w", buffering=1)
 
     def write(self, **line: object) -> None:
         self.lines.write(json.dumps(line) + "\n")
