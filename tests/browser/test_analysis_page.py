@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from tests.browser import analyses, shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording, evaluate_module
+from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
 from tests.browser.recordings import SECONDS
 from tests.browser.test_accessibility import serious_findings
 from tests.support.program import Program
@@ -715,39 +715,3 @@ def test_from_right_to_left_times_and_charts_stay(
     is_at(page.locator("[data-film=source]"), SECONDS / 4)
     assert page.locator(".reel").evaluate("(e) => getComputedStyle(e).direction") == "ltr"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-# What knows no page
-
-
-@pytest.fixture
-def plain(open_page: OpenPage) -> Page:
-    return open_page("/login", anonymous=True)
-
-
-def test_a_moment_of_the_reel_is_one_of_the_video(plain: Page) -> None:
-    highlights = [
-        {"start_time": 10, "end_time": 14, "reel_start": 0, "reel_end": 4},
-        {"start_time": 30, "end_time": 33, "reel_start": 4, "reel_end": 7},
-    ]
-
-    def told(function: str, values: list[Any]) -> Any:
-        body = f"x.values.map((one) => m.{function}(x.highlights, one))"
-        return evaluate_module(plain, "analysis/reel.js", body, {"highlights": highlights, "values": values})
-
-    assert told("toSource", [0, 3, 4, 6.5, 9]) == [10, 13, 30, 32.5, 33]
-    assert told("toReel", [10, 13, 20, 31, 33]) == [0, 3, None, 5, None]
-    segments = [{"start_time": start, "end_time": start + 10, "index": start // 10} for start in (0, 10, 30)]
-    assert told("within", segments) == [[], [1], [2]]
-
-
-def test_times_and_names_are_told_as_people_tell_them(plain: Page) -> None:
-    spans = [10, 2400, 76_440, 7200, 360_000]
-    told = ["1 min", "40 min", "21 h 14 min", "2 h", "4 days 4 h"]
-    assert evaluate_module(plain, "analysis/words.js", "x.map(m.span)", spans) == told
-    names = [["squat", 12], ["push-up", 1], ["movement", 5], ["crunch", 3]]
-    titles = ["Squats", "Push-up", "Repeated movement", "Crunches"]
-    assert evaluate_module(plain, "analysis/words.js", "x.map((one) => m.exerciseTitle(...one))", names) == titles
-    files = [["a/b: c?.mp4", "reel.mp4"], ["", "x.csv"]]
-    saved = ["a b c reel.mp4", "analysis x.csv"]
-    assert evaluate_module(plain, "analysis/words.js", "x.map((one) => m.fileName(...one))", files) == saved

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording, evaluate_module
+from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
 from tests.browser.test_accessibility import serious_findings
 from tests.support.program import Program, wait_for
 
@@ -508,44 +508,3 @@ def test_on_a_phone_what_is_pressed_is_large_enough(
     assert small == []
     page.evaluate("document.documentElement.dir = 'rtl'")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-# What it computes without a page
-
-
-def video(**fields: Any) -> dict[str, Any]:
-    return {
-        "title": "Café", "category": None, "tags": [], "description": "", "status": "ready", "is_featured": False,
-        "is_hidden": False, "deleted_at": None, "updated_at": "2026-01-02T00:00:00Z", **fields,
-    }  # fmt: skip
-
-
-ANY = {"search": "", "category": "", "status": "", "featured": False}
-
-
-def test_what_a_change_means_depends_on_what_is_shown(open_page: OpenPage) -> None:
-    page = open_page("/login", anonymous=True)
-    gone, older = video(deleted_at="2026-01-02T00:00:00Z"), video(updated_at="2026-01-01T00:00:00Z")
-    cases = [
-        (video(), ANY, None, "offer"),
-        (video(), {**ANY, "search": "CAFE"}, None, "offer"),
-        (video(), {**ANY, "search": "tea"}, None, "remove"),
-        (video(), {**ANY, "featured": True}, None, "remove"),
-        (video(), {**ANY, "featured": True}, video(is_featured=True), "draw"),
-        (older, ANY, video(), "none"),
-        (gone, ANY, video(), "remove"),
-        (gone, {**ANY, "status": "deleted"}, None, "offer"),
-        (video(), {**ANY, "status": "deleted"}, gone, "remove"),
-        (video(is_hidden=True), {**ANY, "status": "hidden"}, None, "offer"),
-        (video(), {**ANY, "status": "failed"}, None, "remove"),
-        (None, ANY, video(), "remove"),
-    ]
-    body = "x.map(([video, query, shown]) => m.meaning({ new: video, old: shown }, query, shown))"
-    told = evaluate_module(page, "catalogue/matching.js", body, [case[:3] for case in cases])
-    assert told == [case[3] for case in cases]
-
-
-def test_views_are_told_as_people_say_them(open_page: OpenPage) -> None:
-    page = open_page("/login", anonymous=True)
-    told = evaluate_module(page, "catalogue/matching.js", "x.map(m.views)", [0, 1, 2, 1234, 18_234, 2_000_000])
-    assert told == ["no views yet", "1 view", "2 views", "1,234 views", "18.2K views", "2M views"]

@@ -25,7 +25,6 @@ PIECE = 256 * KIB
 TITLE = "Three things about my first LAN"
 TEXTS = ("We drove eleven hours in a bread van.", "I borrowed the mouse that won the final.", "")
 LIE = 1
-PACE = "challenges/create/pace.js"
 CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 # A connection on which a piece is as small as they come.
 SLOW = "localStorage.setItem('vod-upload-speed', JSON.stringify({speed: 1000, at: Date.now()}))"
@@ -633,35 +632,7 @@ def test_no_step_has_a_serious_finding_or_is_wider_than_the_window(
     looked()
 
 
-# In pieces of what size
-
-
-def pieces(page: Page, speed: float = 0, kind: str = "", downlink: float = 0, largest: int = MIB) -> Any:
-    """Bytes of a piece on such a network."""
-    asked = [{"speed": speed, "kind": kind, "downlink": downlink}, largest, {"least": 64 * KIB, "most": 64 * MIB}]
-    return evaluate_module(page, PACE, "m.chunkSize(...x)", asked)
-
-
-def test_pieces_are_as_large_as_the_network_is_fast(open_page: OpenPage) -> None:
-    page = open_page("/login", anonymous=True)
-    assert pieces(page, kind="2g") == pieces(page, kind="slow-2g") == 256 * KIB
-    assert pieces(page, kind="3g") == 512 * KIB
-    assert pieces(page) == pieces(page, kind="4g", downlink=1) == MIB
-    assert pieces(page, kind="4g", downlink=10) == 4 * MIB
-    # What was measured tells more than what the browser guesses.
-    assert pieces(page, speed=300_000, kind="4g", downlink=10) == 512 * KIB
-    assert pieces(page, speed=10_000, kind="4g") == 256 * KIB
-    assert pieces(page, speed=10**9) == 4 * MIB
-    # The largest file that a plan takes has not too many of them.
-    largest = 20 * 1024 * MIB
-    assert largest / pieces(page, kind="2g", largest=largest) <= 25_000
-
-
-def test_each_wait_is_longer_than_the_one_before_and_the_server_is_heard(open_page: OpenPage) -> None:
-    page = open_page("/login", anonymous=True)
-    waits = evaluate_module(page, PACE, "x.map((n) => m.waitLength(n, null, 0.5))", [1, 2, 3, 4, 9])
-    assert waits == [1000, 2000, 4000, 8000, 30_000]
-    assert evaluate_module(page, PACE, "x.map((chance) => m.waitLength(1, 7, chance))", [0, 1]) == [7000, 8400]
+# Of what length
 
 
 def test_the_length_of_a_video_that_the_browser_cannot_play_is_read_from_its_file(

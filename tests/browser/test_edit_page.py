@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import DESK, PHONE, OpenPage, Recording, evaluate_module
+from tests.browser.conftest import DESK, PHONE, OpenPage, Recording
 from tests.browser.test_accessibility import serious_findings
 from tests.support.program import wait_for
 
@@ -571,34 +571,3 @@ def test_on_a_phone_what_is_pressed_is_large_enough(edit: Callable[..., Page]) -
     assert small == []
     page.evaluate("document.documentElement.dir = 'rtl'")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-# What it computes without a page
-
-
-def test_how_far_it_has_come_is_told_in_words(open_page: OpenPage) -> None:
-    page = open_page("/login", anonymous=True)
-    cases = [
-        ("synced", 0),
-        ("pending", 2),
-        ("sending", 1),
-        ("offline", 0),
-        ("offline", 1),
-        ("offline", 3),
-        ("refused", 2),
-    ]
-    told = evaluate_module(
-        page, "catalogue/words.js", "x.map(([state, pending]) => m.savedLine(state, pending).words)", cases
-    )
-    assert told == [
-        "Saved", "Syncing", "Syncing", "No connection; what you change is kept here", "1 change waits for the network",
-        "3 changes wait for the network", "2 changes could not be sent",
-    ]  # fmt: skip
-
-
-def test_who_sees_a_video_is_told_in_words(open_page: OpenPage) -> None:
-    page = open_page("/login", anonymous=True)
-    base = {"status": "ready", "is_hidden": False, "deleted_at": None, "error": None}
-    cases = [base, {**base, "is_hidden": True}, {**base, "status": "processing"}, {**base, "deleted_at": "2026-01-01"}]
-    told = evaluate_module(page, "catalogue/words.js", "x.map((video) => m.audience(video).words)", cases)
-    assert told == ["Shown", "Hidden", "Processing", "Deleted"]

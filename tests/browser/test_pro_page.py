@@ -11,13 +11,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, evaluate_module
+from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage
 from tests.browser.test_accessibility import serious_findings
 from tests.support.footage import convert
 from tests.support.program import Program
 
 SYNC = "/api/v1/sync"
-MODULE = "pro/segments.js"
 READY_SECONDS = 120
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
@@ -502,41 +501,3 @@ def test_nothing_serious_is_found_in_it(open_page: OpenPage, files: dict[str, Pa
     type_into(page, "start", "3")
     assert serious_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
-class TestRules:
-    """The module that knows no page."""
-
-    @pytest.fixture
-    def page(self, open_page: OpenPage) -> Page:
-        return open_page("/login", anonymous=True)
-
-    def test_moments_are_read_as_people_write_them(self, page: Page) -> None:
-        texts = ["38.6", "0:38,6", "1:02:03.5", "1:00", "", "x", "-1", "1:99:00.0"]
-        found = evaluate_module(page, MODULE, "x.map(m.parseMoment)", texts)
-        assert found[:4] == [38.6, 38.6, 3723.5, 60]
-        assert found[4:7] == [None, None, None]
-        assert evaluate_module(page, MODULE, "x.map(m.moment)", [0, 38.6, 3723.5]) == [
-            "0:00.000",
-            "0:38.600",
-            "1:02:03.500",
-        ]
-
-    def test_room_is_found_behind_what_is_there(self, page: Page) -> None:
-        body = "x.map((at) => m.roomFor([{id: 1, start: 1, end: 3}, {id: 2, start: 5, end: 6}], at, 8, 4))"
-        assert evaluate_module(page, MODULE, body, [0, 1, 3.5, 5.5, 7.95]) == [
-            {"start": 0, "end": 1}, {"start": 3, "end": 5}, {"start": 3.5, "end": 5}, {"start": 6, "end": 8}, None,
-        ]  # fmt: skip
-
-    def test_what_is_asked_has_the_sounds_that_are_used_alone(self, page: Page) -> None:
-        body = """m.asked([{id: 1, start: 4, end: 5, sound: 9, from: null, to: 1, label: ""},
-                           {id: 2, start: 1, end: 2, sound: 7, from: null, to: null, label: "Hi"}],
-                          [7, 8, 9].map((id) => ({id, name: "a.wav", duration: id === 9 ? 2 : 3})))"""
-        assert evaluate_module(page, MODULE, body, None) == {
-            "files": [7, 9],
-            "refs": ["sound-1", "sound-2"],
-            "segments": [
-                {"startTime": 1, "endTime": 2, "audioInput": {"refId": "sound-1"}, "label": "Hi"},
-                {"startTime": 4, "endTime": 5, "audioInput": {"refId": "sound-2", "startTime": 0, "endTime": 1}},
-            ],
-        }

@@ -1,15 +1,19 @@
 """Where the suite's minutes go: each run writes how long every case took; ``python -m tests.support.durations`` tells.
 
 A run is recorded by ``--record-durations NAME`` into ``.cache/durations/NAME.jsonl``, a line for each worker's start
-(seconds to its first case) and one for each phase of each case. Imported by pytest as a plugin.
+(seconds to its first case) and one for each phase of each case. ``cpu`` is the processor's time, with that of the child
+processes that ended meanwhile: a program that a module shares counts in the phase that ends it. Imported by pytest as a
+plugin.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,7 @@ BEGIN, END = "<!-- made by `make durations` -->\n", "<!-- end -->\n"
 SLOWEST = 15
 PHASES = ("setup", "call", "teardown")
 _imported = time.monotonic()
+_cpu = sum(os.times()[:4])
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,6 +38,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """A worker tells how long it took to import, collect and choose its cases."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["start_seconds"] = time.monotonic() - _imported
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    """Tell the report what the processor did since the last one."""
+    global _cpu
+    report = yield
+    now = sum(os.times()[:4])
+    report.cpu, _cpu = now - _cpu, now
+    return report
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,7 +71,8 @@ class Recorder:
         if report.when in PHASES and getattr(report, "context", None) is None:  # a subtest is part of its case
             marks = [tier for tier in ("browser", "program", "crash", "pure") if tier in report.keywords]
             self.write(
-                case=report.nodeid, phase=report.when, seconds=round(report.duration, 4), outcome=report.outcome,
+                case=report.nodeid, phase=report.when, seconds=round(report.duration, 4),
+                cpu=round(getattr(report, "cpu", 0.0), 2), outcome=report.outcome,
                 worker=getattr(report, "worker_id", "main"), tier=marks[0] if marks else "database",
             )  # fmt: skip
 
@@ -84,7 +100,7 @@ def table(head: list[str], rows: list[list[object]]) -> str:
 def report(path: Path) -> str:
     """What one recorded run says, as Markdown: by tier, by folder, the slowest functions. Seconds of workers' time."""
     by: dict[str, dict[str, list[float]]] = {
-        kind: defaultdict(lambda: [0.0] * 4) for kind in ("tier", "folder", "function")
+        kind: defaultdict(lambda: [0.0] * 5) for kind in ("tier", "folder", "function")
     }
     starts = []
     for line in lines_of(path):
@@ -96,17 +112,17 @@ def report(path: Path) -> str:
         for kind, key in (("tier", line["tier"]), ("folder", folder), ("function", function)):
             by[kind][key][PHASES.index(line["phase"])] += line["seconds"]
             by[kind][key][3] += line["phase"] == "setup"
+            by[kind][key][4] += line["cpu"]
 
     def rows(kind: str, most: int = 100) -> list[list[object]]:
         slowest = sorted(by[kind].items(), key=lambda item: -sum(item[1][:3]))[:most]
-        return [[key, int(found[3]), *(round(sum(found[:3]) if n == 3 else found[n]) for n in (0, 1, 3))]
-                for key, found in slowest]  # fmt: skip
+        return [[key, *map(round, (found[3], found[0], found[1], sum(found[:3]), found[4]))] for key, found in slowest]
 
-    columns = ["cases", "set-up s", "call s", "all s"]
-    total = sum(sum(found[:3]) for found in by["tier"].values())
+    columns = ["cases", "set-up s", "call s", "all s", "CPU s"]
+    total, cpu = (sum(map(seconds, by["tier"].values())) for seconds in (lambda found: sum(found[:3]), itemgetter(4)))
     return (
-        f"### {path.stem}\n\nIn the cases {total:.0f} s of workers' time; each of {len(starts)} workers took "
-        f"{sum(starts) / max(1, len(starts)):.0f} s to import and collect.\n\n"
+        f"### {path.stem}\n\nIn the cases {total:.0f} s of workers' time, {cpu:.0f} s of the processor's; "
+        f"each of {len(starts)} workers took {sum(starts) / max(1, len(starts)):.0f} s to import and collect.\n\n"
         + table(["tier", *columns], rows("tier")) + "\n" + table(["folder", *columns], rows("folder")) + "\n"
         + table(["slowest", *columns], rows("function", SLOWEST))
     )  # fmt: skip
