@@ -48,7 +48,7 @@ MARKS_BY_FOLDER = {
     "browser": ["browser"],
     "program": ["program"],
     "crash": ["crash"],
-    "torture": ["crash", "both"],
+    "torture": ["crash"],
 }
 # What takes longest and mostly waits begins first: the rest fills the time.
 TIERS = ("crash", "browser", "program", "full")

@@ -8,8 +8,8 @@ import time
 import psutil
 import pytest
 
-from tests.support.program import is_alive, wait_for
-from tests.support.waiting import within
+from tests.support.program import is_alive
+from tests.support.waiting import wait_until, within
 from vodplatform.base.process import ChildError, Limits, run_child
 
 pytestmark = pytest.mark.pure
@@ -63,7 +63,7 @@ def test_grandchild_that_keeps_the_pipes_open_neither_holds_the_runner_nor_survi
         grandchild = psutil.Process(message["pid"])
     except psutil.NoSuchProcess:
         return
-    wait_for(lambda: not is_alive(grandchild), 2, "the end of the grandchild")
+    wait_until(lambda: not is_alive(grandchild), 2, "the end of the grandchild")
 
 
 def test_memory_limit_ends_the_child() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from playwright.sync_api import CDPSession, Page
 
-from tests.support.program import Program, wait_for
-from tests.support.waiting import PATIENCE
+from tests.support.program import Program
+from tests.support.waiting import PATIENCE, wait_until
 
 LIBRARY = "/api/v1/library"
 INGEST_SECONDS = 90.0
@@ -57,7 +57,7 @@ def taken_in(program: Program, file: Path, **fields: str) -> dict[str, Any]:
         assert job["status"] != "failed", job["error"]
         return video if job["status"] == "completed" else None
 
-    found = wait_for(finished, INGEST_SECONDS, f"{file.name} taken in")
+    found = wait_until(finished, INGEST_SECONDS, f"{file.name} taken in")
     assert found is not None
     return found
 

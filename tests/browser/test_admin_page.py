@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_progress_and_status_move_without_a_reload(admin_page: Page, backstage: 
     admin_page.goto("/admin/jobs/job/")
     expect(part(admin_page, job, "status")).to_have_text("processing")
     # The socket may open after this page is there; the change is told again until it is heard.
-    wait_for(
+    wait_until(
         lambda: (
             backstage.progress(job=job, percent=60, message="Reading the timer")
             and part(admin_page, job, "progress").evaluate("(bar) => bar.value") == 60

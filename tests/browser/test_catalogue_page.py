@@ -14,7 +14,8 @@ from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
 from tests.browser.test_accessibility import serious_findings
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 LIVE = ".grid[data-live]"
 API = "/api/v1/videos"
@@ -262,7 +263,7 @@ def test_an_answer_older_than_what_is_shown_takes_nothing_away(
 
     page.route(f"**{API}?*", hold)
     page.evaluate("window.dispatchEvent(new Event('online'))")
-    wait_for(lambda: page.evaluate("true") and held, 10, "the question")
+    wait_until(lambda: page.evaluate("true") and held, 10, "the question")
     page.locator("[data-new]").click()
     page.get_by_label("Title").fill("The newer one")
     page.get_by_role("button", name="Next: the file").click()
@@ -347,7 +348,7 @@ def test_one_made_while_the_list_is_still_on_its_way_stays(open_page: OpenPage, 
     held: list[Route] = []
     page.route(f"**{API}?*", lambda route: route.continue_() if held else held.append(route))
     page.reload()
-    wait_for(lambda: page.evaluate("1") and held, 20, "the list to be asked for")
+    wait_until(lambda: page.evaluate("1") and held, 20, "the list to be asked for")
     without_it = held[0].fetch()
     page.locator("[data-new]").click()
     dialog = page.get_by_role("dialog")
@@ -418,14 +419,14 @@ def test_moderators_hide_and_admins_delete_and_restore(
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(card(page, "One")).to_have_count(0)
     expect(page.locator("[data-part=title]", has_text="Two")).to_be_focused()
-    wait_for(lambda: backstage.catalogue_row(video=video)["deleted_at"], 10, "deleted")
+    wait_until(lambda: backstage.catalogue_row(video=video)["deleted_at"], 10, "deleted")
     assert backstage.last_audit(video=video) == ["video.soft_delete", "boss", "Nobody may show this."]
     page.get_by_label("Status").select_option("Deleted")
     expect(card(page, "One")).to_contain_text("Deleted")
     page.get_by_role("button", name="More for One").click()
     page.get_by_role("menuitem", name="Restore").click()
     expect(card(page, "One")).to_have_count(0)
-    wait_for(lambda: not backstage.catalogue_row(video=video)["deleted_at"], 10, "restored")
+    wait_until(lambda: not backstage.catalogue_row(video=video)["deleted_at"], 10, "restored")
 
 
 # When something fails

@@ -16,7 +16,8 @@ from tests.browser import shelf
 from tests.browser.conftest import CHROMIUM, DESK, FLAGS, PHONE, OpenPage, evaluate_module
 from tests.browser.test_accessibility import serious_findings
 from tests.support.clips import RECIPES, render_clip
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 VIDEOS = "/api/v1/challenge-videos"
 CHALLENGES = "/api/v1/challenges"
@@ -418,7 +419,7 @@ def test_stopped_it_is_over_on_the_server_and_the_clips_are_here_still(
     page.get_by_role("button", name="Cancel").click()
     dialog.get_by_role("button", name="Stop").click()
     expect(slot(page, 3).locator("video")).to_be_visible()
-    wait_for(lambda: not merges(program), 20, "the merge to be gone")
+    wait_until(lambda: not merges(program), 20, "the merge to be gone")
     page.get_by_role("button", name="Throw it away").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Throw away").click()
     expect(page.locator(".slot video")).to_have_count(0)

@@ -15,7 +15,7 @@ from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import DESK, PHONE, OpenPage, Recording
 from tests.browser.test_accessibility import serious_findings
-from tests.support.program import wait_for
+from tests.support.waiting import wait_until
 
 AT_ONCE = 15_000  # ms in which a change shows elsewhere, on a machine that does much else besides
 MERGED = 20_000
@@ -121,7 +121,7 @@ def test_tags_are_added_and_removed_by_keys(edit: Callable[..., Page], backstage
     page.keyboard.press("Enter")
     expect(page.locator("#tag-error")).to_have_text("A tag has 64 characters at most.")
     expect(field).to_have_value("x" * 65)
-    wait_for(lambda: backstage.catalogue_row(video=video)["tags"] == ["mma", "one"], 10, "the tags")
+    wait_until(lambda: backstage.catalogue_row(video=video)["tags"] == ["mma", "one"], 10, "the tags")
 
 
 def test_a_title_cannot_be_emptied(edit: Callable[..., Page], backstage: Backstage, video: str) -> None:
@@ -132,7 +132,7 @@ def test_a_title_cannot_be_emptied(edit: Callable[..., Page], backstage: Backsta
     expect(page.get_by_role("textbox", name="Title")).to_have_attribute("aria-invalid", "true")
     page.get_by_role("textbox", name="Title").fill("Better")
     expect(page.locator("#title-error")).to_be_hidden()
-    wait_for(lambda: backstage.catalogue_row(video=video)["title"] == "Better", 10, "the title")
+    wait_until(lambda: backstage.catalogue_row(video=video)["title"] == "Better", 10, "the title")
     assert [value for _, value, _ in backstage.catalogue_row(video=video)["operations"]] == ["Better"]
 
 
@@ -172,7 +172,7 @@ def test_what_somebody_is_typing_is_never_written_over(
     expect(title).to_have_value("Round 7 and what I write")
     page.clock.resume()
     note.get_by_role("button", name="Keep yours").click()
-    wait_for(lambda: backstage.catalogue_row(video=video)["title"] == "Round 7 and what I write", 10, "mine")
+    wait_until(lambda: backstage.catalogue_row(video=video)["title"] == "Round 7 and what I write", 10, "mine")
     expect(note).to_be_empty()
 
 
@@ -231,7 +231,7 @@ def test_what_was_written_without_a_network_outlives_the_tab(
     page.goto(address)
     expect(page.get_by_role("textbox", name="Title")).to_have_value("Kept in the browser", timeout=MERGED)
     expect(saved(page)).to_have_text("Saved", timeout=MERGED)
-    wait_for(lambda: backstage.catalogue_row(video=video)["title"] == "Kept in the browser", 10, "the kept title")
+    wait_until(lambda: backstage.catalogue_row(video=video)["title"] == "Kept in the browser", 10, "the kept title")
 
 
 @pytest.mark.parametrize("kept", ["yours", "theirs"])
@@ -256,7 +256,7 @@ def test_a_conflict_is_shown_beside_its_field_and_the_choice_is_written(
     expect(note).to_be_empty()
     value = {"yours": "Mine", "theirs": "Hers"}[kept]
     expect(page.get_by_role("textbox", name="Title")).to_have_value(value)
-    wait_for(lambda: len(backstage.catalogue_row(video=video)["operations"]) == before + 1, 10, "the choice")
+    wait_until(lambda: len(backstage.catalogue_row(video=video)["operations"]) == before + 1, 10, "the choice")
     assert backstage.catalogue_row(video=video)["title"] == value
 
 
@@ -270,7 +270,7 @@ def test_a_tag_that_one_removed_and_another_added_is_asked_about(
     other.get_by_role("button", name="Remove mma").click()
     other.locator("#tag-input").fill("mma")
     other.keyboard.press("Enter")
-    wait_for(lambda: len(backstage.catalogue_row(video=video)["operations"]) == 2, 10, "removed and added again")
+    wait_until(lambda: len(backstage.catalogue_row(video=video)["operations"]) == 2, 10, "removed and added again")
     page.context.set_offline(False)
     note = note_of(page, "tags")
     expect(note).to_contain_text("“mma”", timeout=MERGED)
@@ -307,8 +307,8 @@ def test_a_conflict_is_asked_about_again_after_a_reload_until_somebody_chooses(
     note.get_by_role("button", name="Keep theirs").click()
     note_of(conflict, "is_featured").get_by_role("button", name="Keep yours").click()
     expect(note).to_be_empty()
-    wait_for(lambda: backstage.catalogue_row(video=video)["title"] == "Hers", 10, "the choice")
-    wait_for(lambda: len(backstage.catalogue_row(video=video)["operations"]) == 7, 10, "both choices")
+    wait_until(lambda: backstage.catalogue_row(video=video)["title"] == "Hers", 10, "the choice")
+    wait_until(lambda: len(backstage.catalogue_row(video=video)["operations"]) == 7, 10, "both choices")
     conflict.reload()
     expect(saved(conflict)).to_have_text("Saved", timeout=MERGED)
     expect(conflict.get_by_role("textbox", name="Title")).to_have_value("Hers")
@@ -340,7 +340,7 @@ def test_a_conflict_about_a_tag_is_asked_about_again_after_a_reload(
     other.get_by_role("button", name="Remove mma").click()
     other.locator("#tag-input").fill("mma")
     other.keyboard.press("Enter")
-    wait_for(lambda: len(backstage.catalogue_row(video=video)["operations"]) == 2, 10, "removed and added again")
+    wait_until(lambda: len(backstage.catalogue_row(video=video)["operations"]) == 2, 10, "removed and added again")
     page.context.set_offline(False)
     expect(note_of(page, "tags")).to_contain_text("“mma”", timeout=MERGED)
     page.reload()
@@ -348,7 +348,7 @@ def test_a_conflict_about_a_tag_is_asked_about_again_after_a_reload(
     expect(note.locator("[data-mine]")).to_have_text("removed", timeout=MERGED)
     note.get_by_role("button", name="Keep yours").click()
     expect(page.locator(".chip")).to_have_count(0)
-    wait_for(lambda: backstage.catalogue_row(video=video)["tags"] == [], 10, "the choice")
+    wait_until(lambda: backstage.catalogue_row(video=video)["tags"] == [], 10, "the choice")
     page.reload()
     expect(saved(page)).to_have_text("Saved", timeout=MERGED)
     expect(note).to_be_empty()
@@ -372,7 +372,7 @@ def test_three_browsers_without_a_network_end_equal(
         page.context.set_offline(False)
     for page in pages.values():
         expect(saved(page)).to_have_text("Saved", timeout=MERGED)
-    wait_for(lambda: len(backstage.catalogue_row(video=video)["operations"]) == 11, 20, "all operations")
+    wait_until(lambda: len(backstage.catalogue_row(video=video)["operations"]) == 11, 20, "all operations")
     row = backstage.catalogue_row(video=video)
     # Who wrote last has the title, nobody's tag is lost, and what nobody else wrote stands.
     assert row["title"] == "The title of max"

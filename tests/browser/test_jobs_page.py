@@ -11,7 +11,8 @@ from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PASSWORD, PHONE, OpenPage
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 WORDS = ("Queued", "Processing", "Waiting", "Paused", "Completed", "Failed", "Cancelled", "Expired")
 
@@ -312,7 +313,7 @@ def test_a_lost_socket_is_opened_again_after_longer_and_longer_pauses(
     page.add_init_script(CLOSED_AT_ONCE)
     page.on("websocket", lambda socket: opened.append(time.monotonic()))
     page.goto("/jobs")
-    wait_for(lambda: page.evaluate("1") and len(opened) >= 5, 30, "five connections")
+    wait_until(lambda: page.evaluate("1") and len(opened) >= 5, 30, "five connections")
     pauses = [after - before for before, after in pairwise(opened)]
     # Half a second, doubled each time, a third more or less.
     assert pauses[2] > 1.3

@@ -12,7 +12,8 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -225,7 +226,7 @@ def scroll_to_all(page: Page, count: int) -> None:
         page.mouse.wheel(0, 4000)
         return page.locator(".card").count() == count
 
-    wait_for(all_there, 20, f"all {count}")
+    wait_until(all_there, 20, f"all {count}")
 
 
 def test_more_come_as_one_scrolls_to_the_end(open_page: OpenPage, backstage: Backstage) -> None:
@@ -597,7 +598,7 @@ def test_what_could_not_be_read_is_read_when_the_network_is_back(open_page: Open
     backstage.change_video(video=video, status="ready", duration=130, width=1280, height=720)
     backstage.complete(job=job)
     page.wait_for_function("() => !document.querySelector('.card .mask progress')?.value")
-    wait_for(lambda: page.evaluate("1") and asked, 10, "the question")
+    wait_until(lambda: page.evaluate("1") and asked, 10, "the question")
     page.unroute(f"**/api/v1/library/{video}")
     page.evaluate("window.dispatchEvent(new Event('online'))")
     expect(card(page, "Warm-up")).to_contain_text("2:10")

@@ -10,7 +10,8 @@ from playwright.sync_api import Page
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import OpenPage
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 SECONDS = 60
 BEGIN = """async ({videoId, actor}) => {
@@ -69,7 +70,7 @@ def agreed(*pages: Page) -> list[dict[str, Any]]:
         settled = all(one["pending"] == 0 and one["state"] == "synced" for one in found)
         return found if settled and len({one["document"] for one in found}) == 1 else []
 
-    return wait_for(done, SECONDS, "the pages to agree")
+    return wait_until(done, SECONDS, "the pages to agree")
 
 
 def bytes_of(video: dict[str, Any]) -> str:
@@ -90,7 +91,7 @@ def test_three_browsers_go_offline_and_come_back_equal(
         edit(page, ["description", "category", "category"][number], f"Words of {number}")
         assert look(page)["values"]["title"] == f"Title of {number}"
         assert look(page)["pending"] >= 3
-    wait_for(lambda: all(look(page)["state"] == "offline" for page in pages), SECONDS, "all to notice")
+    wait_until(lambda: all(look(page)["state"] == "offline" for page in pages), SECONDS, "all to notice")
     for page in reversed(pages):
         page.context.set_offline(False)
     found = agreed(*pages)

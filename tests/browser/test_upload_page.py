@@ -14,7 +14,8 @@ from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PASSWORD, PHONE, OpenPage, Recording
 from tests.support.clips import render_clip
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 MIB = 2**20
 SIZE = 24 * MIB
@@ -183,7 +184,7 @@ def test_paused_it_stands_and_resumed_it_goes_on_where_it_was(
     page.get_by_role("button", name="Pause match_2041").click()
     expect(row(page, "match_2041")).to_contain_text("Paused by you")
     expect(row(page, "match_2041")).to_contain_text("Resume before tomorrow")
-    arrived = wait_for(lambda: backstage.uploads(owner=ACCOUNT)[0]["offset"], 20, "some of it arrived")
+    arrived = wait_until(lambda: backstage.uploads(owner=ACCOUNT)[0]["offset"], 20, "some of it arrived")
     before = len(sent)
     page.get_by_role("button", name="Resume, match_2041").click()
     is_ready(page, "match_2041")
@@ -349,7 +350,7 @@ def test_leaving_while_something_goes_is_asked(open_page: OpenPage, large: Path)
     choose(page, large)
     is_sending(page, "match_2041")
     page.get_by_role("link", name="Go to the library").click()
-    wait_for(lambda: page.evaluate("1") and asked, 10, "the question")
+    wait_until(lambda: page.evaluate("1") and asked, 10, "the question")
     assert asked == ["beforeunload"]
     assert page.url.endswith("/upload")
     page.get_by_role("button", name="Pause match_2041").click()
@@ -370,7 +371,7 @@ def test_stopping_is_asked_and_deletes_what_has_arrived(open_page: OpenPage, bac
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Stop and delete").click()
     expect(page.locator(".file")).to_have_count(0)
-    wait_for(lambda: backstage.uploads(owner=ACCOUNT)[0]["status"] == "cancelled", 20, "the upload's end")
+    wait_until(lambda: backstage.uploads(owner=ACCOUNT)[0]["status"] == "cancelled", 20, "the upload's end")
 
 
 def sign_in_again(page: Page) -> None:

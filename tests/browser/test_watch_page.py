@@ -15,7 +15,8 @@ from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
 from tests.support.clips import render_clip
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 SECONDS = 40.0
 JOB = {"kind": "ingest", "params": {"video_id": "00000000-0000-4000-8000-000000000000"}}
@@ -614,7 +615,7 @@ def test_an_admin_who_watches_what_is_deleted_is_told_and_gets_it_back_when_it_i
     page = open_page(f"/watch/{shown}", session=backstage.person_session(name="boss", role="admin"))
     is_loaded(page)
     page.keyboard.press("Space")
-    wait_for(lambda: is_playing(page), 10, "playing")
+    wait_until(lambda: is_playing(page), 10, "playing")
     backstage.delete_catalogue(by="boss", video=shown)
     expect(page.locator("[data-state]")).to_contain_text("It is deleted.")
     expect(page.locator("[data-player]")).to_be_hidden()
@@ -694,4 +695,4 @@ def test_on_a_phone_what_is_pressed_is_large_enough_and_nothing_is_out_of_reach(
     for name in ("Original", "Speed 2×"):
         expect(page.get_by_role("menuitemradio", name=name)).to_be_visible()
     page.get_by_role("menuitem", name="Sound off").tap()
-    wait_for(lambda: page.evaluate("document.querySelector('video').muted"), 5, "the sound off")
+    wait_until(lambda: page.evaluate("document.querySelector('video').muted"), 5, "the sound off")

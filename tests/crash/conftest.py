@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from tests.support.places import SHARED_REDIS, places, programs
-from tests.support.program import Place, Program, wait_for
+from tests.support.program import Place, Program
+from tests.support.waiting import wait_until
 
 # What judges for several modules says what it found, as a test does.
 pytest.register_assert_rewrite("tests.support.merges")
@@ -62,7 +63,7 @@ def why_not(program: Program) -> str:
         return "has a process that is stopped"
     try:
         # One that was killed may need a moment to be gone.
-        wait_for(lambda: has_ended(program) or is_whole(program), HEALS_SECONDS, "a program that is whole")
+        wait_until(lambda: has_ended(program) or is_whole(program), HEALS_SECONDS, "a program that is whole")
     except AssertionError as exc:
         return str(exc)
     return "was ended" if has_ended(program) else ""

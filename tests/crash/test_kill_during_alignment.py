@@ -9,8 +9,8 @@ import psycopg
 import pytest
 
 from tests.support.places import ON_POSTGRESQL
-from tests.support.program import Program, Truth, is_alive, wait_for
-from tests.support.waiting import within
+from tests.support.program import Program, Truth, is_alive
+from tests.support.waiting import wait_until, within
 
 pytestmark = pytest.mark.both
 
@@ -21,8 +21,8 @@ ALIGN_SECONDS = 40  # a busy machine included
 
 def ends_once_and_right(program: Program, truth: Truth, session: str, job_id: str) -> None:
     """Wait for the end and judge it: rows, answer, evidence and processes."""
-    wait_for(lambda: program.place.job(job_id)["status"] == "completed", ALIGN_SECONDS, "the end of the job")
-    wait_for(program.lives, 15, "the web process")
+    wait_until(lambda: program.place.job(job_id)["status"] == "completed", ALIGN_SECONDS, "the end of the job")
+    wait_until(program.lives, 15, "the web process")
     assert program.place.events(job_id).count("completed") == 1
     assert not {"failed", "cancelled"} & set(program.place.events(job_id))
     found = program.call("GET", f"{session}/alignments/{job_id}")
@@ -31,7 +31,7 @@ def ends_once_and_right(program: Program, truth: Truth, session: str, job_id: st
     assert abs(proposal["offset"] - truth.offset) <= truth.bound
     applied = program.call("POST", f"{session}/alignments/{job_id}/apply", {})["session"]
     assert [vod["offset"] for vod in applied["vods"]] == [0, proposal["offset"]]
-    wait_for(lambda: not program.aligners(), 5, "the end of the aligner's child")
+    wait_until(lambda: not program.aligners(), 5, "the end of the aligner's child")
 
 
 def has_started_twice(program: Program, job_id: str) -> bool:
@@ -63,14 +63,14 @@ def test_alignment_fails_with_a_reason_when_its_child_dies_every_time(program: P
     for _ in range(3):
         child = program.frozen_aligner()
         child.kill()
-        wait_for(lambda child=child: not is_alive(child), 5)  # type: ignore[misc]
-    wait_for(lambda: program.place.job(job_id)["status"] == "failed", 10, "the failure")
+        wait_until(lambda child=child: not is_alive(child), 5)  # type: ignore[misc]
+    wait_until(lambda: program.place.job(job_id)["status"] == "failed", 10, "the failure")
     error = program.call("GET", f"/api/v1/jobs/{job_id}")["error"]
     assert error["type"] == "job_crashed"
     assert "3 times" in error["message"]
     assert program.place.events(job_id).count("failed") == 1
     program.call("POST", f"/api/v1/jobs/{job_id}/retry")
-    ends_after_retry = wait_for(lambda: program.place.job(job_id)["status"] == "completed", ALIGN_SECONDS)
+    ends_after_retry = wait_until(lambda: program.place.job(job_id)["status"] == "completed", ALIGN_SECONDS)
     assert ends_after_retry
 
 
@@ -84,8 +84,8 @@ def test_alignment_runs_again_when_its_worker_or_its_master_is_killed(
     process: psutil.Process | None = getattr(program, victim)()
     assert process is not None and worker is not None
     process.kill()
-    wait_for(lambda: not is_alive(child) and not is_alive(worker), 5, f"the end of the {victim}'s children")
-    wait_for(lambda: has_started_twice(program, job_id), RUNS_AGAIN_SECONDS, "the second start")
+    wait_until(lambda: not is_alive(child) and not is_alive(worker), 5, f"the end of the {victim}'s children")
+    wait_until(lambda: has_started_twice(program, job_id), RUNS_AGAIN_SECONDS, "the second start")
     ends_once_and_right(program, truth, session, job_id)
     assert program.place.job(job_id)["crashes"] == 1
     assert LEASE_SECONDS - 0.1 <= seconds_until_second_start(program, job_id) <= within(RUNS_AGAIN_SECONDS)
@@ -101,7 +101,7 @@ def test_alignment_survives_the_end_of_redis(program: Program, truth: Truth) -> 
     redis.kill()
     # Asked for while there is no broker: the row is there, the wake-up is not.
     second = program.align(session)
-    wait_for(lambda: program.redis() not in (None, redis), 10, "another Redis")
+    wait_until(lambda: program.redis() not in (None, redis), 10, "another Redis")
     child.resume()
     ends_once_and_right(program, truth, session, job_id)
     ends_once_and_right(program, truth, session, second)
@@ -117,7 +117,7 @@ def test_alignment_survives_the_end_of_the_web_process(program: Program, truth: 
     web = program.web()
     assert web is not None
     web.kill()
-    wait_for(program.lives, 20, "another web process")
+    wait_until(program.lives, 20, "another web process")
     assert program.web() != web
     child.resume()
     ends_once_and_right(program, truth, session, job_id)

@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from tests.support.clips import render_clip
-from tests.support.program import Place, Program, is_alive, wait_for
+from tests.support.program import Place, Program, is_alive
+from tests.support.waiting import wait_until
 
 PIPELINE = ["-m", "sessions_app.analysis.pipelines"]
 BASE = "/api/v1/video"
@@ -66,7 +67,7 @@ def frozen(program: Program, job_id: str) -> psutil.Process:
             return process
         return None
 
-    process = wait_for(caught, AT_WORK_SECONDS, "a pipeline at work")
+    process = wait_until(caught, AT_WORK_SECONDS, "a pipeline at work")
     assert process is not None
     return process
 
@@ -91,10 +92,10 @@ def test_ended_in_mid_work_it_leaves_no_process_no_file_and_no_row(program: Prog
     started = upload(program, video)
     child = frozen(program, started["job_id"])
     program.call("POST" if end == "cancel" else "DELETE", f"{BASE}/{end}/{started['sessionId']}")
-    wait_for(lambda: not is_alive(child), 5, "the end of the frozen child")
-    wait_for(lambda: not children(program), 5, "the end of the pipeline's child")
-    wait_for(lambda: not scratch_of(place), 10, "the end of its folder")
-    wait_for(lambda: media_of(place) <= files, 10, "the end of its files")
+    wait_until(lambda: not is_alive(child), 5, "the end of the frozen child")
+    wait_until(lambda: not children(program), 5, "the end of the pipeline's child")
+    wait_until(lambda: not scratch_of(place), 10, "the end of its folder")
+    wait_until(lambda: media_of(place) <= files, 10, "the end of its files")
     assert rows_of(place, "catalog_video") == rows[:1]
     if end == "cancel":
         assert program.call("GET", f"{BASE}/status/{started['sessionId']}")["status"] == "cancelled"
@@ -108,20 +109,20 @@ def test_after_the_end_of_its_worker_it_goes_on_from_its_checkpoint(program: Pro
     assert worker is not None
     before = checkpoint(program.place, started["job_id"])
     worker.kill()
-    wait_for(lambda: not is_alive(child), 5, "the end of its child")
+    wait_until(lambda: not is_alive(child), 5, "the end of its child")
 
     def events() -> list[str]:
         return program.place.events(started["job_id"])
 
     assert before
-    wait_for(lambda: events().count("processing") == 2, RUNS_AGAIN_SECONDS, "the second start")
-    state = wait_for(lambda: _ended(program, started["sessionId"]), ENDS_SECONDS, "the end of the analysis")
+    wait_until(lambda: events().count("processing") == 2, RUNS_AGAIN_SECONDS, "the second start")
+    state = wait_until(lambda: _ended(program, started["sessionId"]), ENDS_SECONDS, "the end of the analysis")
     assert state["status"] == "completed", state
     assert events().count("completed") == 1
     data = program.call("GET", f"{BASE}/results/{started['sessionId']}")["data"]
     assert data["duration"] == pytest.approx(SECONDS, abs=1.0)
-    wait_for(lambda: not scratch_of(program.place), 10, "the end of both attempts' folders")
-    wait_for(lambda: not children(program), 5, "the end of the pipeline's child")
+    wait_until(lambda: not scratch_of(program.place), 10, "the end of both attempts' folders")
+    wait_until(lambda: not children(program), 5, "the end of the pipeline's child")
 
 
 def _ended(program: Program, session_id: str) -> dict[str, Any] | None:
@@ -134,7 +135,7 @@ def test_restarted_at_a_deploy_it_costs_no_attempt(program: Program, video: Path
     frozen(program, started["job_id"]).resume()
     assert program.interrupt() == 0
     program.start()
-    state = wait_for(lambda: _ended(program, started["sessionId"]), ENDS_SECONDS, "the end of the analysis")
+    state = wait_until(lambda: _ended(program, started["sessionId"]), ENDS_SECONDS, "the end of the analysis")
     assert state["status"] == "completed"
     assert program.place.job(started["job_id"])["crashes"] == 0
     assert "given_back" in program.place.events(started["job_id"])

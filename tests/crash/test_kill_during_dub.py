@@ -11,7 +11,8 @@ import pytest
 from tests.crash.conftest import QUICK_LEASES, Prepare
 from tests.prosync.conftest import make_footage
 from tests.support.pro_jobs import dubs, give_a_plan, kill, send
-from tests.support.program import Place, Program, wait_for
+from tests.support.program import Place, Program
+from tests.support.waiting import wait_until
 
 ENDS_SECONDS = 120
 AT_WORK_SECONDS = 60
@@ -42,7 +43,7 @@ def frozen_dub(program: Program) -> psutil.Process:
                     return process
         return None
 
-    found = wait_for(caught, AT_WORK_SECONDS, "a child that makes the video")
+    found = wait_until(caught, AT_WORK_SECONDS, "a child that makes the video")
     assert found is not None
     return found
 
@@ -58,7 +59,7 @@ def test_what_is_killed_while_it_is_made_here_is_made_once(program: Program, fol
     job = send(program, folder)
     frozen_dub(program)
     kill(program, victim)
-    wait_for(lambda: place.job(job)["status"] in ("completed", "failed"), ENDS_SECONDS, "the end")
+    wait_until(lambda: place.job(job)["status"] in ("completed", "failed"), ENDS_SECONDS, "the end")
     assert place.job(job)["status"] == "completed"
     assert dubs(place) == (rows + 1, files + 1)
     assert sounds(place) == sounds_before + 1

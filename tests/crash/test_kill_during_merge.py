@@ -26,7 +26,8 @@ from tests.support.merges import (
     sent,
 )
 from tests.support.phone import CHUNK_BYTES
-from tests.support.program import Program, is_alive, manage, wait_for
+from tests.support.program import Program, is_alive, manage
+from tests.support.waiting import wait_until
 
 MERGING = ["-m", "media_app.av.merge"]
 AT_WORK_SECONDS = 60
@@ -64,7 +65,7 @@ def kill_everything(program: Program) -> None:
         with suppress(psutil.Error):
             process.kill()
     program.process.wait(10)
-    wait_for(lambda: not program.survivors(), 10, "the end of the whole program")
+    wait_until(lambda: not program.survivors(), 10, "the end of the whole program")
 
 
 def merging(program: Program) -> list[psutil.Process]:
@@ -89,7 +90,7 @@ def frozen_merge(program: Program) -> psutil.Process:
             return process
         return None
 
-    process = wait_for(caught, AT_WORK_SECONDS, "a merge that encodes")
+    process = wait_until(caught, AT_WORK_SECONDS, "a merge that encodes")
     assert process is not None
     return process
 
@@ -108,7 +109,7 @@ def test_the_whole_program_is_killed_twice_while_a_phone_sends(
     with ThreadPoolExecutor(1) as pool, closing(phone):
         sending = pool.submit(phone.send, begun, paths_of(clips), times=2)
         for share in KILLS:
-            wait_for(lambda share=share: sending.done() or there() >= share * total, ENDS_SECONDS)  # type: ignore[misc]
+            wait_until(lambda share=share: sending.done() or there() >= share * total, ENDS_SECONDS)  # type: ignore[misc]
             kill_everything(program)
             assert not sending.done(), sending.result()
             assert there() < total
@@ -136,12 +137,12 @@ def test_what_is_killed_while_it_merges_makes_one_video_after_all(
     assert worker is not None
     if victim == "worker":
         worker.kill()
-        wait_for(lambda: not is_alive(encoding) and not is_alive(poster), 5, "the end of its children")
+        wait_until(lambda: not is_alive(encoding) and not is_alive(poster), 5, "the end of its children")
     else:
         kill_everything(program)
         program.start()
     jobs = [state["job_id"] for state in states]
-    wait_for(
+    wait_until(
         lambda: all(place.events(job).count("processing") == 2 for job in jobs), RUNS_AGAIN_SECONDS, "the second starts"
     )
     for one, clips in zip(begun, (alike, unlike), strict=True):
@@ -161,7 +162,7 @@ def stopped_at_the_end(program: Program, job: str) -> psutil.Process | None:
     """The worker, stopped when a merge has just ended and its clips lie there still; None where it was quicker."""
     worker = program.worker()
     assert worker is not None
-    wait_for(lambda: program.place.job(job)["status"] == "completed", ENDS_SECONDS, "the end of the merge")
+    wait_until(lambda: program.place.job(job)["status"] == "completed", ENDS_SECONDS, "the end of the merge")
     worker.suspend()
     if pieces(program):
         return worker
@@ -181,7 +182,7 @@ def test_clips_that_a_killed_worker_could_not_delete_go_with_the_chores(
             break
     assert worker is not None, f"the end was missed {TRIES} times"
     worker.kill()
-    wait_for(lambda: not is_alive(worker), 5, "the end of the worker")
+    wait_until(lambda: not is_alive(worker), 5, "the end of the worker")
     ended = manage("expire", "--data-dir", str(program.place.data_dir), environment=program.place.environment)
     assert ended.returncode == 0, ended.stderr
     assert pieces(program) == []

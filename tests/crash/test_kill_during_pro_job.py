@@ -14,7 +14,8 @@ from tests.crash.conftest import QUICK_LEASES, Prepare
 from tests.prosync.conftest import make_footage
 from tests.support.lip_sync_provider import KEY, Fault, Provider, provider_process
 from tests.support.pro_jobs import dubs, give_a_plan, kill, send
-from tests.support.program import Place, Program, manage, wait_for
+from tests.support.program import Place, Program, manage
+from tests.support.waiting import wait_until
 
 ENDS_SECONDS = 120
 AT_WORK_SECONDS = 60
@@ -86,23 +87,23 @@ def test_it_is_killed_at_every_step_and_pays_once(lips: Lips, program: Program, 
         return str(program.place.query(generation_of, UUID(sent))[0][0])
 
     # It has been made, and nobody was told.
-    wait_for(lambda: len(lips.generations) == 1, AT_WORK_SECONDS, "the generation")
+    wait_until(lambda: len(lips.generations) == 1, AT_WORK_SECONDS, "the generation")
     assert (state(), known()) == ("processing", "")
     kill(program, victim)
     generation = lips.generations[0]["id"]
-    wait_for(lambda: known() == generation, ENDS_SECONDS, "that the same one is found again")
+    wait_until(lambda: known() == generation, ENDS_SECONDS, "that the same one is found again")
 
-    wait_for(lambda: state() == "waiting", AT_WORK_SECONDS, "a wait between two looks")
+    wait_until(lambda: state() == "waiting", AT_WORK_SECONDS, "a wait between two looks")
     kill(program, victim)
     looks = len(lips.asked("get"))
-    wait_for(lambda: len(lips.asked("get")) > looks, ENDS_SECONDS, "that it looks again")
+    wait_until(lambda: len(lips.asked("get")) > looks, ENDS_SECONDS, "that it looks again")
 
     lips.fails(Fault("hang_after", "output"))
     lips.finish(generation)
-    wait_for(lambda: len(lips.asked("output")) == 1, AT_WORK_SECONDS, "that it is fetched")
+    wait_until(lambda: len(lips.asked("output")) == 1, AT_WORK_SECONDS, "that it is fetched")
     assert state() == "processing"
     kill(program, victim)
-    wait_for(lambda: state() in ("completed", "failed"), ENDS_SECONDS, "the end")
+    wait_until(lambda: state() in ("completed", "failed"), ENDS_SECONDS, "the end")
 
     assert (state(), len(lips.generations)) == ("completed", 1)
     status = program.call("GET", f"/api/v1/sync/pro-job/{sent}/status")
@@ -116,7 +117,7 @@ def test_it_is_killed_at_every_step_and_pays_once(lips: Lips, program: Program, 
 def test_one_that_is_left_is_stopped_though_its_worker_never_told_of_it(
     lips: Lips, program: Program, sent: str, how: str
 ) -> None:
-    wait_for(lambda: len(lips.generations) == 1, AT_WORK_SECONDS, "the generation")
+    wait_until(lambda: len(lips.generations) == 1, AT_WORK_SECONDS, "the generation")
     kill(program, "worker")
     if how == "delete":
         program.call("DELETE", f"/api/v1/sync/pro-job/{sent}")
@@ -124,5 +125,5 @@ def test_one_that_is_left_is_stopped_though_its_worker_never_told_of_it(
         environment = {**program.place.environment, "VOD_DATA_DIR": str(program.place.data_dir)}
         # A process that ends behind it: what is beside it has to be waited for.
         assert manage("jobs", "--cancel", sent, environment=environment).returncode == 0
-    wait_for(lambda: lips.generations[0]["status"] == "CANCELED", AT_WORK_SECONDS, "that it is stopped")
+    wait_until(lambda: lips.generations[0]["status"] == "CANCELED", AT_WORK_SECONDS, "that it is stopped")
     assert len(lips.generations) == 1

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment, wait_for
+from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment
 from tests.support.senders import Sender, long_video, stalled
+from tests.support.waiting import wait_until
 from vodplatform.management.commands.up import free_port, web_child
 from vodplatform.supervisor import Supervisor
 
@@ -51,7 +52,7 @@ def test_what_a_stopped_writer_still_holds_goes_nowhere(program: Program, second
     assert web is not None
     line = stalled(first, upload, 0, content[: 20 * MIB], SIZE)
     try:
-        wait_for(lambda: offset_of(program.place) >= 16 * MIB, 20, "what has come to be durable")
+        wait_until(lambda: offset_of(program.place) >= 16 * MIB, 20, "what has come to be durable")
         program.place.stop_between_writes(web)
         # These wait in the system for the process to wake up.
         line.settimeout(0.5)

@@ -8,8 +8,9 @@ import socket
 from urllib.parse import urlsplit
 
 from tests.support.places import SHARED_REDIS
-from tests.support.program import Place, Program, Truth, is_alive, manage, wait_for
+from tests.support.program import Place, Program, Truth, is_alive, manage
 from tests.support.sentences import one_sentence
+from tests.support.waiting import wait_until
 from vodplatform.settings.environment import private_redis_socket
 
 
@@ -21,7 +22,7 @@ def accepts(address: str) -> bool:
 
 
 def test_second_up_on_the_same_data_folder_is_refused_and_the_first_goes_on(program: Program, truth: Truth) -> None:
-    wait_for(program.worker, 15, "the worker")
+    wait_until(program.worker, 15, "the worker")
     before = {process.pid for process in program.descendants()}
     place = program.place
     second = manage("up", "--port", "0", "--data-dir", str(place.data_dir), environment=place.environment)
@@ -31,7 +32,7 @@ def test_second_up_on_the_same_data_folder_is_refused_and_the_first_goes_on(prog
     assert {process.pid for process in program.descendants()} == before
     session = program.compare(truth)
     job_id = program.align(session)
-    wait_for(lambda: place.job(job_id)["status"] == "completed", 40, "an alignment by the first one")
+    wait_until(lambda: place.job(job_id)["status"] == "completed", 40, "an alignment by the first one")
 
 
 def test_killed_up_leaves_no_process_behind(program: Program, truth: Truth) -> None:
@@ -42,11 +43,11 @@ def test_killed_up_leaves_no_process_behind(program: Program, truth: Truth) -> N
     assert program.process is not None
     program.process.kill()
     program.process.wait()
-    wait_for(lambda: not program.survivors(), 5, "the end of every process")
+    wait_until(lambda: not program.survivors(), 5, "the end of every process")
     assert not is_alive(child)
     # What was left in the folder does not keep the next one from starting, and it finishes the job.
     program.start()
-    wait_for(lambda: program.place.job(job_id)["status"] == "completed", 60, "the end of the job")
+    wait_until(lambda: program.place.job(job_id)["status"] == "completed", 60, "the end of the job")
     assert program.place.events(job_id).count("completed") == 1
 
 
@@ -55,13 +56,13 @@ def test_deploy_during_an_alignment_costs_no_attempt(program: Program, truth: Tr
     job_id = program.align(session)
     child = program.frozen_aligner()
     assert program.interrupt(signal.SIGTERM) == 0
-    wait_for(lambda: not program.survivors(), 2, "the end of every process")
+    wait_until(lambda: not program.survivors(), 2, "the end of every process")
     assert not is_alive(child)
     place = program.place
     assert place.events(job_id) == ["queued", "processing", "given_back"]
     assert place.job(job_id) == {"status": "queued", "attempt": 0, "crashes": 0, "lease_token": None}
     program.start()
-    wait_for(lambda: place.job(job_id)["status"] == "completed", 30, "the end of the job")
+    wait_until(lambda: place.job(job_id)["status"] == "completed", 30, "the end of the job")
     assert place.events(job_id) == ["queued", "processing", "given_back", "processing", "completed"]
     assert place.job(job_id)["attempt"] == 1
     [proposal] = program.call("GET", f"{session}/alignments/{job_id}")["proposals"]
@@ -80,13 +81,13 @@ def test_port_in_use_is_one_sentence(place: Place) -> None:
 
 def test_children_write_logs_that_say_what_happened(program: Program, truth: Truth) -> None:
     job_id = program.align(program.compare(truth))
-    wait_for(lambda: program.place.job(job_id)["status"] == "completed", 40, "the end of the job")
+    wait_until(lambda: program.place.job(job_id)["status"] == "completed", 40, "the end of the job")
 
     def noted() -> set[str]:
         lines = [json.loads(line) for line in program.log.read_text().splitlines() if line.startswith("{")]
         return {line["event"] for line in lines if line.get("job") == job_id or line.get("job_id") == job_id}
 
-    wait_for(lambda: {"processing.start", "processing.complete"} <= noted(), 5, "both events in the log")
+    wait_until(lambda: {"processing.start", "processing.complete"} <= noted(), 5, "both events in the log")
 
 
 def test_interrupt_stops_everything_and_leaves_no_socket(program: Program, truth: Truth) -> None:
@@ -94,6 +95,6 @@ def test_interrupt_stops_everything_and_leaves_no_socket(program: Program, truth
     program.frozen_aligner().resume()
     address = program.address
     assert program.interrupt(signal.SIGINT) == 0
-    wait_for(lambda: not program.survivors(), 2, "the end of every process")
+    wait_until(lambda: not program.survivors(), 2, "the end of every process")
     assert not accepts(address)
     assert not private_redis_socket(program.place.data_dir).exists()

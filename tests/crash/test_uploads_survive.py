@@ -30,9 +30,10 @@ from tusclient.client import TusClient
 from tests.support import node
 from tests.support.clips import render_clip
 from tests.support.faults import faulty
-from tests.support.program import Place, Program, is_alive, manage, wait_for
+from tests.support.program import Place, Program, is_alive, manage
 from tests.support.program_files import orphans, stored
 from tests.support.senders import TUS, Sender, long_video, patch_headers, sha256_of
+from tests.support.waiting import wait_until
 
 MIB = 1024**2
 SIZE = int(os.environ.get("UPLOAD_TEST_MB", "60")) * 10**6
@@ -71,7 +72,7 @@ def taken_in(program: Program, video: str) -> str:
         assert status in ("processing", "ready")
         return (digest, location) if status == "ready" and digest else None
 
-    noted, location = wait_for(found, TAKE_IN_SECONDS, "a video that is ready") or ("", "")
+    noted, location = wait_until(found, TAKE_IN_SECONDS, "a video that is ready") or ("", "")
     digest = sha256_of(stored(program.place, location))
     assert digest == noted
     return digest
@@ -150,7 +151,7 @@ class Chunks(Client):
                     assert number in answer.json()["uploaded_chunks"]
                     self.kept.append(number)
                     return
-                wait_for(program.lives, START_SECONDS, "another web process")
+                wait_until(program.lives, START_SECONDS, "another web process")
 
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(send_one, self.numbers))
@@ -174,15 +175,15 @@ def survives(client: Client, program: Program, source: Path, rng: random.Random)
     with faulty(program.address) as proxy, ThreadPoolExecutor(1) as pool:
         sending = pool.submit(client.send, program, proxy.url, source)
         for share in shares:
-            web = wait_for(program.web, START_SECONDS)
+            web = wait_until(program.web, START_SECONDS)
             assert web is not None
             enough = share * client.amount
-            wait_for(lambda enough=enough: sending.done() or proxy.sent >= enough, SEND_SECONDS)  # type: ignore[misc]
+            wait_until(lambda enough=enough: sending.done() or proxy.sent >= enough, SEND_SECONDS)  # type: ignore[misc]
             answered = client.answered()
             web.kill()
             assert not sending.done(), sending.result()
-            wait_for(lambda web=web: not is_alive(web), 5)  # type: ignore[misc]
-            wait_for(program.lives, START_SECONDS, "another web process")
+            wait_until(lambda web=web: not is_alive(web), 5)  # type: ignore[misc]
+            wait_until(program.lives, START_SECONDS, "another web process")
             assert answered <= client.listed(program)
         video = sending.result(SEND_SECONDS)
         again = proxy.sent - client.amount
@@ -238,7 +239,7 @@ def test_patch_that_is_cut_keeps_every_byte_that_had_arrived(program: Program, s
             line.sendall(f"PATCH {upload} HTTP/1.1\r\n{head}\r\n".encode() + content[before:arrived])
             # A reset destroys what the process has not read yet: that has not arrived.
             path = stored(program.place, key)
-            wait_for(lambda path=path, arrived=arrived: path.exists() and path.stat().st_size == arrived, 10)  # type: ignore[misc]
+            wait_until(lambda path=path, arrived=arrived: path.exists() and path.stat().st_size == arrived, 10)  # type: ignore[misc]
             cut(line)
         assert sender.offset(upload) == arrived
     answer = sender.patch(upload, arrived, content[arrived:])
@@ -265,7 +266,7 @@ def frozen_child(program: Program) -> psutil.Process:
             return process
         return None
 
-    process = wait_for(caught, 30, "a child at work")
+    process = wait_until(caught, 30, "a child at work")
     assert process is not None
     return process
 
@@ -283,7 +284,7 @@ def frozen_joining(program: Program, source: Path) -> str:
         video = UUID(str(given))
         folder = stored(program.place, f"videos/{video}")
         assert sender.complete(upload).status_code == 200
-        wait_for(lambda folder=folder: folder.is_dir() and any(folder.iterdir()), 30, "the whole")  # type: ignore[misc]
+        wait_until(lambda folder=folder: folder.is_dir() and any(folder.iterdir()), 30, "the whole")  # type: ignore[misc]
         worker.suspend()
         [(location,)] = program.place.query("SELECT location FROM catalog_video WHERE id = ?", video)
         if location == f"uploads/{upload}/":
@@ -301,18 +302,18 @@ def job_of(program: Program, video: str) -> str:
 def test_taking_in_runs_again_and_leaves_nothing_when_its_worker_is_killed(program: Program, tmp_path: Path) -> None:
     sender, place = sender_of(program), program.place
     short, long = long_video(tmp_path / "short.mp4", MIB), long_video(tmp_path / "long.mp4", JOINED_BYTES)
-    wait_for(program.worker, START_SECONDS)
+    wait_until(program.worker, START_SECONDS)
     answer = sender.patch(sender.begin_tus(MIB), 0, short.read_bytes())
     rendered = answer.headers["x-resource-id"]
     child, worker = frozen_child(program), program.worker()
     joined = frozen_joining(program, long)
     assert worker is not None
     worker.kill()
-    wait_for(lambda: not is_alive(child), 5, "the end of the worker's child")
+    wait_until(lambda: not is_alive(child), 5, "the end of the worker's child")
     for video, content in ((rendered, short), (joined, long)):
         job = job_of(program, video)
-        wait_for(lambda job=job: place.events(job).count("processing") == 2, RUNS_AGAIN_SECONDS, "the second start")  # type: ignore[misc]
-        wait_for(lambda job=job: place.job(job)["status"] == "completed", TAKE_IN_SECONDS, "the end of the job")  # type: ignore[misc]
+        wait_until(lambda job=job: place.events(job).count("processing") == 2, RUNS_AGAIN_SECONDS, "the second start")  # type: ignore[misc]
+        wait_until(lambda job=job: place.job(job)["status"] == "completed", TAKE_IN_SECONDS, "the end of the job")  # type: ignore[misc]
         assert place.events(job) == ["queued", "processing", "crashed", "processing", "completed"]
         assert place.job(job)["crashes"] == 1
         assert taken_in(program, video) == sha256_of(content)
@@ -346,7 +347,7 @@ def send_form(client: httpx.Client, video: str, path: Path) -> dict[str, Any]:
 def test_a_file_that_was_answered_is_taken_in_whatever_happens_to_the_worker(program: Program, tmp_path: Path) -> None:
     first, second = (render_clip(tmp_path / f"{name}.mp4", seconds=name) for name in (3, 5))
     place = program.place
-    worker = wait_for(program.worker, START_SECONDS)
+    worker = wait_until(program.worker, START_SECONDS)
     assert worker is not None
     with moderator(program) as client:
         video = client.post("/api/v1/videos", json={"title": "Grand final"}).json()["id"]
@@ -355,14 +356,14 @@ def test_a_file_that_was_answered_is_taken_in_whatever_happens_to_the_worker(pro
         body = send_form(client, video, first)
         worker.kill()
         assert taken_in(program, video) == sha256_of(first)
-        wait_for(lambda: place.job(body["job_id"])["status"] == "completed", TAKE_IN_SECONDS, "the end of the job")
+        wait_until(lambda: place.job(body["job_id"])["status"] == "completed", TAKE_IN_SECONDS, "the end of the job")
         # Killed in the middle of what is made of the file that takes the first one's place.
         body = send_form(client, video, second)
         child, worker = frozen_child(program), program.worker()
         assert worker is not None
         worker.kill()
-        wait_for(lambda: not child.is_running(), 5, "the end of the worker's child")
-        wait_for(lambda: place.job(body["job_id"])["status"] == "completed", TAKE_IN_SECONDS, "the end of the job")
+        wait_until(lambda: not child.is_running(), 5, "the end of the worker's child")
+        wait_until(lambda: place.job(body["job_id"])["status"] == "completed", TAKE_IN_SECONDS, "the end of the job")
         assert taken_in(program, video) == sha256_of(second)
         shown = client.get(f"/api/v1/videos/{video}").json()
         assert (shown["status"], shown["duration"], shown["file_path"]) == ("ready", 5, body["file_path"])

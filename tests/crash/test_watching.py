@@ -13,7 +13,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.crash.conftest import Prepare
-from tests.support.program import Place, Program, Truth, wait_for
+from tests.support.program import Place, Program, Truth
+from tests.support.waiting import wait_until
 from tests.support.watching import next_message, watch
 
 TOKEN = "metrics-token-of-this-test"
@@ -55,8 +56,8 @@ def test_one_scrape_knows_web_and_worker_and_outlives_them(program: Program, tru
         return found[name] - earlier.get(name, 0)
 
     job_id = program.align(program.compare(truth))
-    wait_for(lambda: program.place.job(job_id)["status"] == "completed", 40, "the end of the job")
-    wait_for(lambda: scrape(program).get(outcome, 0) - earlier.get(outcome, 0) == 1, 5, "the worker's count")
+    wait_until(lambda: program.place.job(job_id)["status"] == "completed", 40, "the end of the job")
+    wait_until(lambda: scrape(program).get(outcome, 0) - earlier.get(outcome, 0) == 1, 5, "the worker's count")
     before = scrape(program)
     assert since(before, posted) == 1
     assert since(before, kept) == 1
@@ -73,7 +74,7 @@ def test_one_scrape_knows_web_and_worker_and_outlives_them(program: Program, tru
         found = program.web()
         return bool(program.worker()) and found is not None and found.pid != web.pid and program.lives()
 
-    wait_for(others_serve, 30, "a new web process and a new worker")
+    wait_until(others_serve, 30, "a new web process and a new worker")
     after = scrape(program)
     assert since(after, outcome) == 1
     assert since(after, posted) == 1
@@ -89,7 +90,7 @@ def test_sockets_hear_changes_again_after_redis_was_killed(program: Program, tru
         assert redis is not None
         redis.kill()
         program.call("PUT", f"{session}/offsets", {"offsets": {"b": 1.0}, "source": "manual"})
-        wait_for(lambda: program.redis() not in (None, redis), 10, "another Redis")
+        wait_until(lambda: program.redis() not in (None, redis), 10, "another Redis")
         offset = 1.0
 
         def heard() -> bool:
@@ -103,13 +104,13 @@ def test_sockets_hear_changes_again_after_redis_was_killed(program: Program, tru
                 return False
             return True
 
-        wait_for(heard, 15, "a change after Redis came back")
+        wait_until(heard, 15, "a change after Redis came back")
 
 
 def test_every_line_of_the_log_is_an_object_with_its_ids(program: Program, truth: Truth) -> None:
     """Also of what was written while others were killed, where there was that before."""
     job_id = program.align(program.compare(truth))
-    wait_for(lambda: program.place.job(job_id)["status"] == "completed", 40, "the end of the job")
+    wait_until(lambda: program.place.job(job_id)["status"] == "completed", 40, "the end of the job")
     program.interrupt()
     lines = [json.loads(line) for line in program.log.read_text().splitlines()]
     for line in lines:

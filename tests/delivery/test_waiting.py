@@ -33,16 +33,16 @@ def gate(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[threadin
     gate = threading.Event()
     real_open, real_path = os.open, os.path.realpath
 
-    def wait_for(path: str) -> None:
+    def wait_until(path: str) -> None:
         if path.startswith(str(library.staff)):
             assert gate.wait(20)
 
     def slow_open(path: Any, *arguments: Any, **options: Any) -> int:
-        wait_for(str(path))
+        wait_until(str(path))
         return real_open(path, *arguments, **options)
 
     def slow_path(path: Any, **options: Any) -> str:
-        wait_for(str(path))
+        wait_until(str(path))
         return real_path(path, **options)
 
     monkeypatch.setattr(os, "open", slow_open)

@@ -21,7 +21,7 @@ from media_app.editorial.models import CrdtOperation
 from media_app.editorial.operations import Refused
 from tests.support.api import BAD_BODIES, Api, refused
 from tests.support.catalogue import make_catalogue_video
-from tests.support.program import wait_for
+from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
@@ -582,7 +582,7 @@ def test_what_is_being_written_is_not_missed(moderator_api: Api, moderator: User
     try:
         assert written.wait(SECONDS)
         asker.start()
-        wait_for(lambda: somebody_waits() or not asker.is_alive(), SECONDS, "the answer, or that it waits")
+        wait_until(lambda: somebody_waits() or not asker.is_alive(), SECONDS, "the answer, or that it waits")
     finally:
         go_on.set()
         writer.join(SECONDS)

@@ -25,7 +25,8 @@ from tests.support.lossy import CUT, LOST, PASSED, TWICE, UNANSWERED, lossy
 from tests.support.node import modules
 from tests.support.node import program as node_program
 from tests.support.places import ON_POSTGRESQL, REDIS_DATABASE, SHARED_REDIS, database_url, on_server
-from tests.support.program import Place, Program, manage, redis_database, wait_for
+from tests.support.program import Place, Program, manage, redis_database
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.crash
 T = OperationType
@@ -298,7 +299,7 @@ class Clients:
             settled = not any("error" in answer for answer in answers) and not any(one["pending"] for one in found)
             return found if settled and len({one["document"] for one in found}) == 1 else []
 
-        return wait_for(done, SECONDS, f"{names} to agree")
+        return wait_until(done, SECONDS, f"{names} to agree")
 
     def events(self, name: str, kind: str) -> list[dict[str, Any]]:
         return [detail for one, detail in self.read(name)["events"] if one == kind]
@@ -346,7 +347,7 @@ def test_three_clients_converge_through_a_bad_connection(
         for name, who in writers.items():
             clients.make(name, who, video, proxy.url, locks=locks)
             clients.do(name, "start")
-        wait_for(lambda: all(clients.read(name)["values"]["title"] for name in writers), SECONDS, "all to be loaded")
+        wait_until(lambda: all(clients.read(name)["values"]["title"] for name in writers), SECONDS, "all to be loaded")
         for step in range(60):
             name = rng.choice(list(writers))
             if rng.random() < 0.2:

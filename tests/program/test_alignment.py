@@ -8,8 +8,8 @@ from __future__ import annotations
 import threading
 import time
 
-from tests.support.program import CallFailed, Program, Truth, is_alive, wait_for
-from tests.support.waiting import within
+from tests.support.program import CallFailed, Program, Truth, is_alive
+from tests.support.waiting import wait_until, within
 from tests.support.watching import next_message, watch
 
 PROMISED_SECONDS = 1.0
@@ -24,16 +24,16 @@ def test_cancel_ends_the_child_within_a_second(program: Program, truth: Truth) -
     answered = program.call("POST", f"/api/v1/jobs/{job_id}/cancel")
     started = time.monotonic()
     assert answered["status"] == "cancelled"
-    wait_for(lambda: not is_alive(child), PROMISED_SECONDS + MARGIN_SECONDS, "the end of the child")
+    wait_until(lambda: not is_alive(child), PROMISED_SECONDS + MARGIN_SECONDS, "the end of the child")
     took = time.monotonic() - started
     assert took <= within(PROMISED_SECONDS + MARGIN_SECONDS)
     assert program.call("POST", f"/api/v1/jobs/{job_id}/cancel")["status"] == "cancelled"
     # The slot is free again and nothing of the cancelled attempt is written.
     again = program.align(session)
-    wait_for(lambda: program.place.job(again)["status"] == "completed", 40, "the next alignment")
+    wait_until(lambda: program.place.job(again)["status"] == "completed", 40, "the next alignment")
     assert program.place.events(job_id) == ["queued", "processing", "cancelled"]
     assert program.place.job(job_id)["status"] == "cancelled"
-    wait_for(lambda: not program.aligners(), 5, "the end of every child")
+    wait_until(lambda: not program.aligners(), 5, "the end of every child")
 
 
 def test_deleting_the_session_ends_its_alignment(program: Program, truth: Truth) -> None:
@@ -41,7 +41,7 @@ def test_deleting_the_session_ends_its_alignment(program: Program, truth: Truth)
     job_id = program.align(session)
     child = program.frozen_aligner()
     program.call("DELETE", session)
-    wait_for(lambda: not is_alive(child), PROMISED_SECONDS + MARGIN_SECONDS, "the end of the child")
+    wait_until(lambda: not is_alive(child), PROMISED_SECONDS + MARGIN_SECONDS, "the end of the child")
     try:
         program.call("GET", f"/api/v1/jobs/{job_id}")
     except CallFailed as exc:
@@ -49,7 +49,7 @@ def test_deleting_the_session_ends_its_alignment(program: Program, truth: Truth)
     else:
         raise AssertionError("the job of a deleted session is still there")
     scratch = program.place.data_dir / "tmp"
-    wait_for(lambda: not list(scratch.glob("job-*")), 5, "the end of the scratch folder")
+    wait_until(lambda: not list(scratch.glob("job-*")), 5, "the end of the scratch folder")
 
 
 def test_session_and_job_sockets_hear_a_change_after_seven_idle_seconds(program: Program, truth: Truth) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.support.clips import render_clip
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 BASE = "/api/v1/video"
 ENDS_SECONDS = 120
@@ -55,7 +56,7 @@ def test_upload_poll_results_cancel_and_cleanup(curl: Curl, video: Path) -> None
         seen.append((state["status"], state["progress"]))
         return bool(state["status"] in ("completed", "failed"))
 
-    wait_for(is_over, ENDS_SECONDS, "the end of the analysis")
+    wait_until(is_over, ENDS_SECONDS, "the end of the analysis")
     assert seen[-1] == ("completed", 100.0)
     assert [progress for _, progress in seen] == sorted(progress for _, progress in seen)
     status, results = curl(f"{BASE}/results/{session}")

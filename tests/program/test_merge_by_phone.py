@@ -28,9 +28,10 @@ from tests.support.merges import (
     phone_of,
 )
 from tests.support.phone import CHALLENGES, HALF, MERGES, UNHEARD, UNSENT, UPLOADS
-from tests.support.program import Place, Program, manage, wait_for
+from tests.support.program import Place, Program, manage
 from tests.support.program_files import stored
 from tests.support.senders import sha256_of
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_a_phone_whose_every_third_request_is_lost_gets_the_right_video(
     program: Program, alike: list[Statement], unlike: list[Statement], tmp_path: Path
 ) -> None:
     phone, place = phone_of(program), program.place
-    worker = wait_for(program.worker, 30)
+    worker = wait_until(program.worker, 30)
     assert worker is not None
     begun, before = [], rows_of(place)
     # What has come is looked at before it is merged.
@@ -180,7 +181,7 @@ def test_the_seeds_flow_works_as_its_sample_code_calls_it(
         assert state["overall_status"] in ("queued", "processing", "completed"), state
         return state if state["overall_status"] == "completed" else None
 
-    merged = wait_for(is_over, ENDS_SECONDS, "the end of the merge")["merged_video"]
+    merged = wait_until(is_over, ENDS_SECONDS, "the end of the merge")["merged_video"]
     challenge_request = {
         "title": "My Challenge",
         "statements": [

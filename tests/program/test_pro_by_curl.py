@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.prosync.conftest import make_footage
-from tests.support.program import PROJECT_ROOT, Program, clean_environment, manage, wait_for
+from tests.support.program import PROJECT_ROOT, Program, clean_environment, manage
+from tests.support.waiting import wait_until
 
 PAGE = PROJECT_ROOT / "docs" / "pro-api-testing.md"
 ANYTHING = "…"
@@ -81,6 +82,6 @@ def test_the_page_tells_the_truth(program: Program, folder: Path) -> None:
     def is_over() -> bool:
         return program.place.job(finished)["status"] in ("completed", "failed")
 
-    wait_for(is_over, ENDS_SECONDS, "the end of the first pro job")
+    wait_until(is_over, ENDS_SECONDS, "the end of the first pro job")
     assert program.place.job(finished)["status"] == "completed"
     assert pro_jobs(program) - before == 2

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from tests.support.factories import PASSWORD
-from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment, wait_for
+from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.full
 # As they stand there; the address goes before the path, and an id into the place of ``uuid``.
@@ -78,7 +79,7 @@ def walk(program: Program, base: str, keys: dict[str, str], folder: Path) -> Non
     status, answer = run(SYNC, base, keys["moderator"], folder, video_id)
     assert (status, answer["sync_type"], answer["action"]) == (200, "equal", "none")
     with httpx.Client(headers={"Authorization": f"Bearer {keys['moderator']}"}, timeout=30) as client:
-        wait_for(lambda: _is_ready(client, base, video_id), TAKE_IN_SECONDS, "a file that is taken in")
+        wait_until(lambda: _is_ready(client, base, video_id), TAKE_IN_SECONDS, "a file that is taken in")
         ready = client.put(f"{base}/videos-upload", json={"videoId": video_id, "duration": 120})
         assert (ready.status_code, ready.json()["status"]) == (200, "ready")
         page = client.get(f"{base}/videos?search={quote('test')}&status=ready").json()

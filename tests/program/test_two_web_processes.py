@@ -11,9 +11,10 @@ import httpx
 import pytest
 
 from tests.support.places import SHARED_REDIS
-from tests.support.program import PROJECT_ROOT, Place, clean_environment, wait_for
+from tests.support.program import PROJECT_ROOT, Place, clean_environment
 from tests.support.s3 import Bucket, fresh_bucket
 from tests.support.senders import SPEAKS, Sender, long_video, stalled
+from tests.support.waiting import wait_until
 from vodplatform.management.commands.up import free_port, web_child, worker_child
 from vodplatform.supervisor import Child, Supervisor
 
@@ -87,7 +88,7 @@ def taken_in(sender: Sender, video: str) -> dict[str, Any]:
         found: dict[str, Any] = answer.json()
         return found
 
-    wait_for(ended, TAKE_IN_SECONDS, "a video that has been taken in")
+    wait_until(ended, TAKE_IN_SECONDS, "a video that has been taken in")
     assert shown()["status"] == "ready"
     return shown()
 
@@ -124,7 +125,9 @@ def test_upload_by_tus_goes_on_at_the_other_process(
     locked = "SELECT lock_token FROM uploads_upload WHERE id = ?"
     # One process holds the upload when the other is asked for it: it lets go, and what it has taken counts.
     with stalled(hosts[0], upload, offset, content[offset : offset + 4 * MIB], len(content) - offset) as line:
-        wait_for(lambda: place.query(locked, UUID(upload.rstrip("/").rpartition("/")[2])) != [(None,)], 10, "the lock")
+        wait_until(
+            lambda: place.query(locked, UUID(upload.rstrip("/").rpartition("/")[2])) != [(None,)], 10, "the lock"
+        )
         kept = hosts[1].offset(upload)
         assert b" 423 " in line.recv(4096).partition(b"\r\n")[0]
     assert offset <= kept <= offset + 4 * MIB
@@ -156,4 +159,6 @@ def test_upload_in_chunks_goes_on_at_the_other_process(
     assert hosts[1].complete(upload).json() == answer.json()
     video = taken_in(hosts[1], answer.headers["x-resource-id"])
     assert fetched(hosts[0], video["video_url"]) == fetched(hosts[1], video["video_url"]) == content
-    wait_for(lambda: s3.unfinished() == s3.keys("uploads/") == is_left(folder) == [], 10, "no file that is not needed")
+    wait_until(
+        lambda: s3.unfinished() == s3.keys("uploads/") == is_left(folder) == [], 10, "no file that is not needed"
+    )

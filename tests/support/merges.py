@@ -12,9 +12,10 @@ import pytest
 
 from tests.media.statements import Statement, shown, statement
 from tests.support.phone import Phone
-from tests.support.program import Place, Program, wait_for
+from tests.support.program import Place, Program
 from tests.support.program_files import orphans, stored
 from tests.support.senders import sha256_of
+from tests.support.waiting import wait_until
 
 SIZE = (320, 180)
 # Pictures of noise that a phone would never make, for clips that are many chunks long.
@@ -65,7 +66,7 @@ def sent(phone: Phone, clips: Sequence[Statement]) -> dict[str, Any]:
 def judge(phone: Phone, program: Program, begun: Mapping[str, Any], clips: Sequence[Statement], folder: Path) -> Path:
     """The merged video as a player gets it, once it is found to be the right one."""
     merge = begun["merge_session_id"]
-    state = wait_for(lambda: phone.ended(merge), ENDS_SECONDS, "the end of the merge")
+    state = wait_until(lambda: phone.ended(merge), ENDS_SECONDS, "the end of the merge")
     assert state is not None
     assert (state["overall_status"], state["progress"], state["error_type"]) == ("completed", 100.0, None), state
     merged = state["merged_video"]
@@ -117,7 +118,7 @@ def nothing_is_left_over(place: Place) -> None:
     def pieces() -> list[Path]:
         return [path for path in uploads.rglob("*") if path.is_file()]
 
-    wait_for(lambda: not pieces() and not orphans(place), GONE_SECONDS, f"the end of {pieces()} {orphans(place)}")
+    wait_until(lambda: not pieces() and not orphans(place), GONE_SECONDS, f"the end of {pieces()} {orphans(place)}")
     assert [path.name for path in (place.data_dir / "tmp" / "uploads").glob("*")] == []
     assert place.query("SELECT count(*) FROM uploads_uploadchunk") == [(0,)]
     assert place.query("SELECT count(*) FROM catalog_video") == [(count,)]

@@ -13,19 +13,18 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import psutil
 import psycopg
 
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import wait_until
 
-T = TypeVar("T")
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.02
 START_SECONDS = 120.0
@@ -34,19 +33,6 @@ STANDS_SECONDS = 20.0
 MOMENT_SECONDS = 0.5
 ALIGNER = "sessions_app.comparison.alignment"
 BASE = "/api/sessions/multi-vod"
-
-
-def wait_for(condition: Callable[[], T], seconds: float, what: str = "") -> T:
-    """The first true value of ``condition``. Raises AssertionError after ``seconds`` of an idle machine."""
-    deadline = time.monotonic() + seconds * PATIENCE
-    pause = threading.Event()
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds * PATIENCE:g} s: {what or condition}")
-        pause.wait(POLL_SECONDS)
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -139,7 +125,7 @@ class Place:
             process.resume()
             return False
 
-        wait_for(stands, STANDS_SECONDS, f"a moment at which {process.pid} does not write")
+        wait_until(stands, STANDS_SECONDS, f"a moment at which {process.pid} does not write")
 
     def events(self, job_id: str) -> list[str]:
         """The names of a job's events, in order."""
@@ -166,7 +152,7 @@ class Program:
     def start(self, *arguments: str) -> Program:
         """Start it on a free port and wait until it says that it serves."""
         self.launch("--port", "0", *arguments)
-        wait_for(self.is_ready, START_SECONDS, "the line `ready http://…`")
+        wait_until(self.is_ready, START_SECONDS, "the line `ready http://…`")
         return self
 
     def launch(self, *arguments: str) -> None:
@@ -325,7 +311,7 @@ class Program:
                     return process
             return None
 
-        process = wait_for(caught, 60, "an aligner at work")
+        process = wait_until(caught, 60, "an aligner at work")
         assert process is not None
         return process
 

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from tests.support.program import PROJECT_ROOT, Place, clean_environment, manage, wait_for
+from tests.support.program import PROJECT_ROOT, Place, clean_environment, manage
 from tests.support.program_files import orphans
+from tests.support.waiting import wait_until
 
 ENDS = {"completed", "failed", "cancelled"}
 LEAVES = ENDS | {"given_back", "crashed", "paused", "waiting", "retrying"}
@@ -99,7 +100,7 @@ def sweep_up(place: Place) -> None:
         return not orphans(place)
 
     try:
-        wait_for(is_clean, SWEPT_SECONDS, "a sweep that leaves nothing")
+        wait_until(is_clean, SWEPT_SECONDS, "a sweep that leaves nothing")
     except AssertionError as exc:
         exc.add_note(f"Left: {orphans(place)}")
         raise

@@ -14,7 +14,8 @@ import pytest
 import redis
 
 from tests.support.places import ON_POSTGRESQL, SHARED_REDIS
-from tests.support.program import Place, Program, is_alive, wait_for
+from tests.support.program import Place, Program, is_alive
+from tests.support.waiting import wait_until
 from tests.torture import story
 from vodplatform.settings.environment import private_redis_socket
 
@@ -31,7 +32,7 @@ def broker(place: Place) -> redis.Redis:
 
 
 def all_ended(place: Place, seconds: float = 120) -> None:
-    wait_for(lambda: story.left(place) == 0, seconds, "all jobs to end")
+    wait_until(lambda: story.left(place) == 0, seconds, "all jobs to end")
 
 
 def job_of(place: Place, job_id: str) -> dict[str, Any]:
@@ -58,18 +59,21 @@ def sleepers() -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.both
 class TestWorkers:
     def test_a_worker_stopped_past_its_lease_finds_the_job_in_other_hands(
         self, place: Place, new_program: Callable[..., Program]
     ) -> None:
         new_program(place).start("--workers", "2")
         job = story.enqueue(place, [{"in_thread": True, "steps": 30, "seconds": 0.1}])[0]
-        wait_for(lambda: job_of(place, job)["status"] == "processing", 30)
+        wait_until(lambda: job_of(place, job)["status"] == "processing", 30)
         pid = int(place.query("SELECT worker FROM video_jobs")[0][0].rpartition(":")[2])
         worker = psutil.Process(pid)
         place.stop_between_writes(worker)
         try:
-            wait_for(lambda: place.events(job).count("processing") == 2, LEASE_SECONDS * 5, "another worker to take it")
+            wait_until(
+                lambda: place.events(job).count("processing") == 2, LEASE_SECONDS * 5, "another worker to take it"
+            )
         finally:
             worker.resume()
         all_ended(place)
@@ -80,7 +84,7 @@ class TestWorkers:
     def test_a_deploy_costs_no_attempt(self, place: Place, new_program: Callable[..., Program]) -> None:
         program = new_program(place).start()
         job = story.enqueue(place, [{"steps": 120, "seconds": 0.1}])[0]
-        wait_for(lambda: place.query("SELECT progress FROM video_jobs")[0][0] > 7, 30)
+        wait_until(lambda: place.query("SELECT progress FROM video_jobs")[0][0] > 7, 30)
         program.interrupt()
         assert (job_of(place, job)["status"], job_of(place, job)["attempt"]) == ("queued", 0)
         new_program(place).start()
@@ -95,11 +99,11 @@ class TestWorkers:
         place.environment["TORTURE_STUCK"] = "1"
         program = new_program(place).start()
         deaf, other = story.enqueue(place, [{"stubborn": 60, "in_thread": True}, {"steps": 100, "seconds": 0.1}])
-        wait_for(lambda: job_of(place, other)["status"] == "processing", 30)
-        wait_for(lambda: job_of(place, deaf)["status"] == "processing", 30)
+        wait_until(lambda: job_of(place, other)["status"] == "processing", 30)
+        wait_until(lambda: job_of(place, deaf)["status"] == "processing", 30)
         before = program.worker()
         program.call("POST", f"/api/v1/jobs/{deaf}/cancel")
-        wait_for(lambda: before is not None and not is_alive(before), 30, "the deaf worker to be ended")
+        wait_until(lambda: before is not None and not is_alive(before), 30, "the deaf worker to be ended")
         all_ended(place)
         assert place.events(deaf) == ["queued", "processing", "cancelled"]
         assert place.events(other) == ["queued", "processing", "given_back", "processing", "completed"]
@@ -109,7 +113,7 @@ class TestWorkers:
     ) -> None:
         program = new_program(place).start()
         job = story.enqueue(place, [{"stubborn": 30, "in_thread": True}])[0]
-        wait_for(lambda: job_of(place, job)["status"] == "processing", 30)
+        wait_until(lambda: job_of(place, job)["status"] == "processing", 30)
         program.interrupt()
         assert (job_of(place, job)["status"], job_of(place, job)["attempt"]) == ("queued", 0)
         assert place.events(job) == ["queued", "processing", "given_back"]
@@ -119,19 +123,19 @@ class TestWorkers:
     ) -> None:
         program = new_program(place).start()
         job = story.enqueue(place, [{"steps": 40, "seconds": 0.2, "forks": 3, "fork_name": FORK_NAME}])[0]
-        wait_for(lambda: len(sleepers()) >= 3, 30)
-        worker = wait_for(program.worker, 30)
+        wait_until(lambda: len(sleepers()) >= 3, 30)
+        worker = wait_until(program.worker, 30)
         worker.kill()
-        wait_for(lambda: "crashed" in place.events(job), 60)
+        wait_until(lambda: "crashed" in place.events(job), 60)
         program.call("POST", f"/api/v1/jobs/{job}/cancel")
-        wait_for(lambda: sleepers() == [], 90, "what is left to be ended")
+        wait_until(lambda: sleepers() == [], 90, "what is left to be ended")
 
     @pytest.mark.parametrize("share", [0.9, 1.5])
     def test_an_outage_is_nobodys_crash(self, place: Place, new_program: Callable[..., Program], share: float) -> None:
         """Within a lease the handlers go on; past it they stop, since somebody else may have begun, and begin again."""
         new_program(place).start("--workers", "3")
         jobs = story.enqueue(place, [{"in_thread": True, "steps": 150, "seconds": 0.1} for _ in range(2)])
-        wait_for(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
+        wait_until(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
         release = hold_the_database(place)
         threading.Event().wait(LEASE_SECONDS * share)
         release()
@@ -141,7 +145,7 @@ class TestWorkers:
 
 class TestGreed:
     def test_a_child_that_eats_memory_fails_and_its_worker_lives(self, place: Place, program: Program) -> None:
-        worker = wait_for(program.worker, 30)
+        worker = wait_until(program.worker, 30)
         job = story.enqueue(place, [{"steps": 40, "seconds": 0.2, "leak_mb": 64}])[0]
         all_ended(place)
         assert job_of(place, job)["status"] == "failed"
@@ -151,13 +155,13 @@ class TestGreed:
     def test_what_a_child_leaves_behind_is_ended_with_it(self, place: Place, program: Program) -> None:
         story.enqueue(place, [{"steps": 2, "forks": 5, "fork_name": FORK_NAME}])
         all_ended(place)
-        wait_for(lambda: not sleepers(), 5, "the end of what it left")
+        wait_until(lambda: not sleepers(), 5, "the end of what it left")
 
     def test_a_hundred_megabytes_of_progress_are_a_few_rows(self, place: Place, program: Program) -> None:
         # One that has done a job has loaded what it needs; one that has just begun is a sixth of that.
         story.enqueue(place, [QUICK])
         all_ended(place)
-        worker = wait_for(program.worker, 30)
+        worker = wait_until(program.worker, 30)
         before = worker.memory_info().rss
         job = story.enqueue(place, [{"steps": 1, "seconds": 0.1, "flood_mb": 100}])[0]
         all_ended(place)
@@ -167,6 +171,7 @@ class TestGreed:
         assert worker.memory_info().rss - before < 100 << 20
 
 
+@pytest.mark.both
 class TestBroker:
     def test_lost_wake_ups_are_made_up_for(self, place: Place, program: Program) -> None:
         for _ in range(3):
@@ -193,7 +198,7 @@ class TestBroker:
         server = program.redis()
         assert server is not None
         running = story.enqueue(place, [{"in_thread": True, "steps": 100, "seconds": 0.1}])[0]
-        wait_for(lambda: job_of(place, running)["status"] == "processing", 30)
+        wait_until(lambda: job_of(place, running)["status"] == "processing", 30)
         server.suspend()
         try:
             assert program.call("GET", f"/api/v1/jobs/{running}")["status"] == "processing"
@@ -205,14 +210,15 @@ class TestBroker:
             server.resume()
         all_ended(place)
         assert job_of(place, running)["status"] == "completed"
-        wait_for(lambda: program.call("GET", "/health")["status"] == "healthy", 30)
+        wait_until(lambda: program.call("GET", "/health")["status"] == "healthy", 30)
 
 
+@pytest.mark.both
 class TestDatabase:
     def test_a_database_locked_past_every_lease_loses_nothing(self, place: Place, program: Program) -> None:
         # Long enough that both still run when they are first looked for.
         jobs = story.enqueue(place, [{"steps": 60, "seconds": 0.1}, {"steps": 60, "seconds": 0.1, "in_thread": True}])
-        wait_for(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
+        wait_until(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
         release = hold_the_database(place)
         threading.Event().wait(LOCKED_SECONDS)
         release()

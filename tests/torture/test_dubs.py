@@ -9,10 +9,12 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 
 from tests.prosync.conftest import URL, make_footage, segment
 from tests.prosync.test_local_job import RATE, lag_of, sound_of
-from tests.support.program import Place, Program, manage, wait_for
+from tests.support.program import Place, Program, manage
+from tests.support.waiting import wait_until
 from tests.torture import story
 from tests.torture.test_torture import CALM_SECONDS, SEED, Torturer
 
@@ -20,6 +22,7 @@ JOBS = 4
 MADE = sorted(["dub", "peaks", "poster", "sound", "sprite"] * JOBS)
 
 
+@pytest.mark.both
 def test_every_dub_has_one_result_whatever_dies(
     place: Place, new_program: Callable[..., Program], tmp_path: Path
 ) -> None:
@@ -33,8 +36,8 @@ def test_every_dub_has_one_result_whatever_dies(
     torturer = Torturer(program, rng)
     torturer.rage()
     try:
-        wait_for(program.lives, 60, "the program to answer again")
-        wait_for(lambda: story.left(place) == 0, CALM_SECONDS, "all jobs to end")
+        wait_until(program.lives, 60, "the program to answer again")
+        wait_until(lambda: story.left(place) == 0, CALM_SECONDS, "all jobs to end")
         assert story.check_each_ended_once(place) == {"completed": JOBS}
         for job in jobs:
             judge(program, job, footage)

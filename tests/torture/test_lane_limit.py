@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.support.program import Place, Program, wait_for
+import pytest
+
+from tests.support.program import Place, Program
+from tests.support.waiting import wait_until
 from tests.torture import story
 
 WORKERS = 8
 JOBS = 200
 
 
+@pytest.mark.both
 def test_eight_workers_never_run_more_than_the_lane_allows(place: Place, new_program: Callable[..., Program]) -> None:
     story.enqueue(place, [{"in_thread": True, "steps": 2, "seconds": 0.01} for _ in range(JOBS)])
     program = new_program(place).start("--workers", str(WORKERS))
-    wait_for(lambda: story.left(place) == 0, 300, "all jobs to end")
+    wait_until(lambda: story.left(place) == 0, 300, "all jobs to end")
     workers = {name for (name,) in place.query("SELECT DISTINCT worker FROM video_jobs")}
     assert story.check_each_ended_once(place) == {"completed": JOBS}
     assert story.most_at_once(place) == 2

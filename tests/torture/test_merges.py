@@ -6,12 +6,16 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.support.merges import judge, make_alike, make_unlike, merges, nothing_is_left_over, phone_of, sent
-from tests.support.program import Place, Program, wait_for
+from tests.support.program import Place, Program
+from tests.support.waiting import wait_until
 from tests.torture import story
 from tests.torture.test_torture import CALM_SECONDS, SEED, Torturer
 
 
+@pytest.mark.both
 def test_every_merge_makes_one_video_whatever_dies(
     place: Place, new_program: Callable[..., Program], tmp_path: Path
 ) -> None:
@@ -23,8 +27,8 @@ def test_every_merge_makes_one_video_whatever_dies(
     torturer = Torturer(program, rng)
     torturer.rage()
     try:
-        wait_for(program.lives, 60, "the program to answer again")
-        wait_for(lambda: story.left(place) == 0, CALM_SECONDS, "all merges to end")
+        wait_until(program.lives, 60, "the program to answer again")
+        wait_until(lambda: story.left(place) == 0, CALM_SECONDS, "all merges to end")
         assert story.check_each_ended_once(place) == {"completed": len(sets)}
         for one, clips in zip(begun, sets, strict=True):
             judge(phone, program, one, clips, tmp_path)

@@ -19,7 +19,8 @@ import psutil
 import psycopg
 import pytest
 
-from tests.support.program import CallFailed, Place, Program, is_alive, manage, wait_for
+from tests.support.program import CallFailed, Place, Program, is_alive, manage
+from tests.support.waiting import wait_until
 from tests.torture import story
 
 ROUNDS = int(os.environ.get("ROUNDS") or 3)
@@ -135,6 +136,7 @@ def failed_otherwise(place: Place) -> list[tuple[Any, ...]]:
     return [row for row in rows if "fails" not in (json.loads(row[1]) if isinstance(row[1], str) else row[1])]
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_every_job_ends_once_whatever_dies(number: int, place: Place, new_program: Callable[..., Program]) -> None:
     rng = random.Random(f"{SEED}-{number}")
@@ -143,8 +145,8 @@ def test_every_job_ends_once_whatever_dies(number: int, place: Place, new_progra
     torturer = Torturer(program, rng)
     torturer.rage(torturer.hit, lambda: torturer.meddle(jobs))
     try:
-        wait_for(program.lives, 60, "the program to answer again")
-        wait_for(lambda: all_ended(place, program), CALM_SECONDS, "all jobs to end")
+        wait_until(program.lives, 60, "the program to answer again")
+        wait_until(lambda: all_ended(place, program), CALM_SECONDS, "all jobs to end")
         ends = story.check_each_ended_once(place)
         assert story.most_at_once(place) <= 2
         # The only one that may fail is the one that says so itself, unless it was cancelled before it could.
