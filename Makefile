@@ -64,7 +64,7 @@ test-all: $(VENV)/.dev tools ## Every test on both databases
 	@ALL=1 scripts/test
 
 test-fast: $(VENV)/.dev ## The quick part of the tests, on SQLite
-	@$(PY) -m pytest -q -n $$(nproc) -m "not full and not browser and not program and not crash"
+	@$(PY) -m pytest -q -n $$(($$(nproc) + 1)) -m "not full and not browser and not program and not crash"
 
 coverage: $(VENV)/.dev tools ## Lines and branches that the tests run, by package; at least 90 % of the lines
 	@rm -f .coverage

@@ -40,7 +40,7 @@ pytest_plugins = [
     "tests.support.s3",
 ]
 TESTS = Path(__file__).parent
-MARKS_BY_FOLDER = {
+MARKS_BY_PLACE = {
     "media/av": ["pure"],
     "comparison/alignment": ["pure"],
     "demo": ["pure"],
@@ -49,6 +49,19 @@ MARKS_BY_FOLDER = {
     "program": ["program"],
     "crash": ["crash"],
     "torture": ["crash"],
+    "contract": ["full"],
+    "store": ["full"],  # asks an S3 server
+    "commands": ["full"],  # starts programs
+    "delivery/test_s3.py": ["full"],
+    "editorial/test_roles.py": ["full"],
+    "editorial/test_sync_storm.py": ["full"],
+    "base/test_environment.py": ["full"],
+    "catalog/test_replacing.py": ["full"],
+    "media/test_ingest.py": ["full"],
+    "media/test_hls.py": ["full"],
+    "comparison/alignment/test_vote.py": ["full"],
+    "prosync/test_provider_job.py": ["full"],  # waits for its provider
+    "prosync/test_process.py": ["full"],
 }
 # What takes longest and mostly waits begins first: the rest fills the time.
 TIERS = ("crash", "browser", "program", "full")
@@ -90,8 +103,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
     for item in items:
-        for folder, marks in MARKS_BY_FOLDER.items():
-            if item.path.is_relative_to(TESTS / folder):
+        for place, marks in MARKS_BY_PLACE.items():
+            if item.path.is_relative_to(TESTS / place):
                 for mark in marks:
                     item.add_marker(mark)
         # Once more in a page of its own, and named in the summary: which of them need it has to be found out.

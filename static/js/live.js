@@ -55,6 +55,7 @@ export class ServerClock {
 export class LiveChannel {
   /** @type {WebSocket|null} */ #socket = null;
   /** @type {Map<string, number>} */ #revisions = new Map();
+  /** How many messages have come. */ #heard = 0;
   #failures = 0;
   #reconnect = 0;
   #poll = 0;
@@ -88,8 +89,11 @@ export class LiveChannel {
   async #refresh() {
     if (this.#asking || this.#closed) return;
     this.#asking = true;
+    const before = this.#heard;
     try {
-      this.options.onSnapshot(await this.options.snapshot());
+      const snapshot = await this.options.snapshot();
+      // A message that came meanwhile is newer.
+      if (this.#heard === before) this.options.onSnapshot(snapshot);
     } catch {
       // The state of the channel already says that there is no connection; the next poll asks again.
     } finally {
@@ -133,6 +137,7 @@ export class LiveChannel {
 
   /** @param {any} message */
   #receive(message) {
+    this.#heard += 1;
     const revision = message.revision;
     if (typeof revision === "number") {
       const subject = this.options.subject?.(message) ?? "";

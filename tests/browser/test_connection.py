@@ -7,6 +7,7 @@ from typing import Any
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.conftest import OpenPage
+from tests.support.waiting import wait_until
 
 
 def ready(page: Page) -> None:
@@ -69,9 +70,17 @@ def test_a_video_that_cannot_be_loaded_is_named_and_can_be_tried_again(
 ) -> None:
     page = open_page("/compare", quiet=False)
     gone = comparison["vods"][1]["stream_url"].split("?")[0]
-    page.route(f"**{gone}*", lambda route: route.fulfill(status=404, body=""))
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=404, body="")
+
+    page.route(f"**{gone}*", refuse)
     page.goto(f"/compare/{comparison['session_id']}")
     note = page.locator("[data-pane=B] [data-note]")
+    # The page tries once by itself, with a fresh address.
+    wait_until(lambda: page.evaluate("true") and len(refused) > 1, 20, "the page's own second try")
     expect(note).to_contain_text("B cannot be played")
     expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
     page.unroute(f"**{gone}*")

@@ -624,6 +624,37 @@ def test_an_admin_who_watches_what_is_deleted_is_told_and_gets_it_back_when_it_i
     expect(page.locator("[data-player]")).to_be_visible()
 
 
+def test_an_answer_that_comes_after_newer_news_takes_nothing_back(
+    open_page: OpenPage, backstage: Backstage, program: Program, tmp_path: Path
+) -> None:
+    shown = published(program, backstage, render_clip(tmp_path / "clip.mp4", seconds=20))
+    page = open_page(f"/watch/{shown}", session=backstage.person_session(name="boss", role="admin"))
+    is_loaded(page)
+    held: list[Route] = []
+    asked: list[str] = []
+
+    def hold(route: Route) -> None:
+        """The second question, asked once the page hears what changes, gets its answer late."""
+        asked.append(route.request.url)
+        if len(asked) == 2:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(f"**/api/v1/videos/{shown}", hold)
+    page.reload()
+    wait_until(lambda: page.evaluate("true") and held, 20, "the second question")
+    before_it_was_deleted = held[0].fetch()
+    backstage.delete_catalogue(by="boss", video=shown)
+    expect(page.locator("[data-state]")).to_contain_text("It is deleted.")
+    with page.expect_response(f"**/api/v1/videos/{shown}") as answered:
+        held[0].fulfill(response=before_it_was_deleted)
+    answered.value.finished()
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    expect(page.locator("[data-state]")).to_contain_text("It is deleted.")
+    expect(page.locator("[data-player]")).to_be_hidden()
+
+
 def test_a_moderator_is_led_to_where_it_is_edited(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
     shown = backstage.catalogue_video(by=ACCOUNT, title="The final", duration=20, is_hidden=True)
     page = open_page("/login", anonymous=True, quiet=False)

@@ -1,24 +1,32 @@
 """The program's guards, each with the test that fails when it is removed.
 
-``make guards`` removes one after the other in a copy of the tree and runs its test, which has to fail. A test of the
-suite holds that each text still stands where the list says, and that docs/design/0008-guards.md shows this list.
+``make guards`` removes each in a copy of the tree, as many at once as there are cores, and runs its test, which has to
+fail. A test of the suite holds that each text still stands where the list says, and that docs/design/0008-guards.md
+shows this list.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import queue
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.services import environment as services_environment
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+# The last of them would have each run make anew what pytest keeps of the tests' assertions.
+LEFT_UNSET = ("DATABASE_URL", "REDIS_URL", "PYTHONDONTWRITEBYTECODE")
+LEFT_OUT = shutil.ignore_patterns(".venv", ".git", "data", ".cache", ".*_cache", ".coverage*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -882,17 +890,22 @@ which has to fail. What requests have of their own stands in 0007 too.
 """
 
 
-def remove(guard: Guard, root: Path) -> None:
-    """Take the guard out of the copy at ``root``."""
+@contextmanager
+def without(guard: Guard, root: Path) -> Iterator[None]:
+    """The copy at ``root`` has no such guard while the block runs."""
     path = root / guard.file
     source = path.read_text()
     assert source.count(guard.text) == 1, f"{guard.name}: its text stands {source.count(guard.text)} times"
     path.write_text(source.replace(guard.text, guard.without))
+    try:
+        yield
+    finally:
+        path.write_text(source)
 
 
 def holds_without(guard: Guard, root: Path) -> bool:
     """Whether the guard's test passes in the copy: then it guards nothing."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    environment = {name: value for name, value in os.environ.items() if name not in LEFT_UNSET}
     if guard.postgresql:
         environment |= dict(pair.split("=", 1) for pair in services_environment().split())
     done = subprocess.run(
@@ -912,24 +925,32 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.table:
         print(table(), end="")
         return 0
-    useless = []
-    for guard in GUARDS:
-        if options.only and not any(word in guard.name for word in options.only):
-            continue
-        if guard.postgresql and not services_environment():
+    on_services = bool(services_environment())
+    chosen = [guard for guard in GUARDS if not options.only or any(word in guard.name for word in options.only)]
+    for guard in chosen:
+        if guard.postgresql and not on_services:
             print(f"left out, no PostgreSQL here: {guard.name}", flush=True)
-            continue
-        with tempfile.TemporaryDirectory(prefix="guards-") as folder:
-            root = Path(folder) / "tree"
-            shutil.copytree(
-                PROJECT_ROOT,
-                root,
-                ignore=shutil.ignore_patterns(".venv", ".git", "data", "__pycache__", ".cache", ".*_cache"),
-            )
-            remove(guard, root)
-            if holds_without(guard, root):
-                useless.append(guard.name)
-        print(f"{'NOT CAUGHT' if guard.name in useless else 'caught    '} {guard.name}", flush=True)
+    chosen = [guard for guard in chosen if on_services or not guard.postgresql]
+    copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
+    one_database = threading.Lock()
+
+    def is_caught(guard: Guard) -> bool:
+        root = copies.get()
+        try:
+            with without(guard, root), one_database if guard.postgresql else nullcontext():
+                return not holds_without(guard, root)
+        finally:
+            copies.put(root)
+
+    useless = 0
+    at_once = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory(prefix="guards-") as folder, ThreadPoolExecutor(at_once) as pool:
+        for number in range(at_once):
+            copies.put(Path(shutil.copytree(PROJECT_ROOT, Path(folder) / str(number), ignore=LEFT_OUT)))
+        for guard, caught in zip(chosen, pool.map(is_caught, chosen), strict=True):
+            useless += not caught
+            print(f"{'caught    ' if caught else 'NOT CAUGHT'} {guard.name}", flush=True)
+    print(f"{len(chosen) - useless} of {len(chosen)} guards are caught")
     return 1 if useless else 0
 
 

@@ -69,9 +69,11 @@ async function read() {
   return found;
 }
 
-/** @param {Video} next */
+/** @param {Video & Partial<import("../catalogue/api.js").CatalogueVideo>} next */
 function adopt(next) {
   const before = video;
+  // An answer that was on its way while something newer was told tells nothing.
+  if (Date.parse(next.updated_at ?? "") < Date.parse(before?.updated_at ?? "")) return;
   video = next;
   if (before && before.status !== next.status) setText(said, `${next.title}: ${next.status}.`);
   if (before && !before.duration_exact && next.duration_exact) renewFacts();
@@ -476,7 +478,7 @@ function watchCatalogue() {
   live = new LiveChannel(`/ws/videos/${facts.id}/`, {
     onMessage: (message) => {
       if (message.event === "DELETE") gone();
-      else if (message.new && (!video || Date.parse(message.new.updated_at) >= Date.parse(video.updated_at ?? ""))) adopt(message.new);
+      else if (message.new) adopt(message.new);
     },
     snapshot: read,
     onSnapshot: adopt,

@@ -1,0 +1,64 @@
+// The live channel, with sockets and a clock of the test's own: what is asked for without a socket, and what counts.
+
+import assert from "node:assert/strict";
+import test, { mock } from "node:test";
+
+import { LiveChannel } from "./js/live.js";
+
+/** @type {Socket[]} */ const sockets = [];
+
+class Socket {
+  constructor(address) {
+    this.address = address;
+    sockets.push(this);
+  }
+
+  close() {}
+}
+
+Object.assign(globalThis, {
+  window: Object.assign(new EventTarget(), {
+    setTimeout: (...given) => setTimeout(...given),
+    setInterval: (...given) => setInterval(...given),
+  }),
+  location: { protocol: "https:", host: "here" },
+  WebSocket: Socket,
+});
+mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+
+const LONG = 20_000;
+
+/** A channel whose first three connections came to nothing, so that it asks; what it asks for comes by `answer`. */
+function polling() {
+  const heard = [];
+  let answer;
+  const channel = new LiveChannel("/ws/jobs/1/", {
+    onMessage: (message) => heard.push(message.words),
+    snapshot: () => new Promise((resolve) => { answer = (words) => resolve({ words }); }),
+    onSnapshot: (snapshot) => heard.push(snapshot.words),
+  });
+  for (let n = 0; n < 3; n += 1) {
+    sockets.at(-1).onclose({ code: 1006 });
+    if (n < 2) mock.timers.tick(LONG);
+  }
+  return { channel, heard, answer: async (words) => {
+    answer(words);
+    await new Promise((resolve) => setImmediate(resolve));
+  } };
+}
+
+test("without a socket the state is asked for", async () => {
+  const { channel, heard, answer } = polling();
+  await answer("as it was asked for");
+  assert.deepEqual(heard, ["as it was asked for"]);
+  channel.close();
+});
+
+test("an answer that comes after a message takes nothing back", async () => {
+  const { channel, heard, answer } = polling();
+  mock.timers.tick(LONG);
+  sockets.at(-1).onmessage({ data: JSON.stringify({ words: "newer" }) });
+  await answer("older");
+  assert.deepEqual(heard, ["newer"]);
+  channel.close();
+});
