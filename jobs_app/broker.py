@@ -5,34 +5,70 @@ The default middleware is left out: its time limit kills after ten minutes and i
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import dramatiq
 import redis
 from django.conf import settings
-from dramatiq.brokers.redis import RedisBroker
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
 from dramatiq.brokers.stub import StubBroker
-from dramatiq.common import dq_name
+from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import AgeLimit, Middleware
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-IDLE_POLL_MILLISECONDS = 20
-DELAYED_POLL_MILLISECONDS = 250
 HEARTBEAT_MILLISECONDS = 10_000
 WAKE_UP_AGE_MILLISECONDS = 60_000
 REDIS_SECONDS = 2
+FULL_SECONDS = 0.02
+NAMESPACE = "vod-jobs"
 
 
 class WakeBroker(RedisBroker):
-    """Redis, looked at often enough for an idle queue to be quick: dramatiq's second made a wake-up take 150 ms, p50.
+    """Redis that says when a message has come.
 
-    Set here, because dramatiq reads its own variable for it when it is imported, before any module of ours.
+    Dramatiq's own asks again and again: seldom, and a wake-up is late; often, and an idle worker is busy. What nobody
+    is told of, such as a message that a dead worker had taken, is found by asking once a second as there.
     """
 
-    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 5000) -> dramatiq.Consumer:
-        """As dramatiq calls it; only ``timeout`` (milliseconds between looks) is ours."""
-        # Nothing here delays a message: to look at that queue as often would double what an idle worker costs.
-        most = DELAYED_POLL_MILLISECONDS if queue_name == dq_name(queue_name) else IDLE_POLL_MILLISECONDS
-        return super().consume(queue_name, prefetch, min(timeout, most))
+    @property
+    def consumer_class(self) -> type[WakeConsumer]:
+        return WakeConsumer
+
+    def enqueue(self, message: dramatiq.Message[Any], *, delay: int | None = None) -> dramatiq.Message[Any]:
+        sent = super().enqueue(message, delay=delay)
+        self.client.publish(channel_of(sent.queue_name), "")
+        return sent
+
+
+class WakeConsumer(_RedisConsumer):
+    """Takes messages at once when there are any, and waits to be told where there are none."""
+
+    def __init__(self, broker: WakeBroker, queue_name: str, prefetch: int, timeout: int) -> None:
+        super().__init__(broker, queue_name, prefetch, 0)  # type: ignore[no-untyped-call]
+        self._most_seconds = timeout / 1000
+        self._told = broker.client.pubsub(ignore_subscribe_messages=True)
+        self._told.subscribe(channel_of(queue_name))
+
+    def __next__(self) -> dramatiq.MessageProxy | None:
+        message: dramatiq.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
+        if message is None and self.outstanding_message_count >= self.prefetch:
+            time.sleep(FULL_SECONDS)  # until a thread is done with one
+        elif message is None:
+            try:
+                self._told.get_message(timeout=self._most_seconds)
+            except redis.ConnectionError as exc:
+                raise ConnectionClosed(exc) from exc
+        return message
+
+    def close(self) -> None:
+        self._told.close()
+
+
+def channel_of(queue_name: str) -> str:
+    """Where those who wait for a queue's messages are told that one has come."""
+    return f"{NAMESPACE}:{queue_name}:told"
 
 
 def make_broker() -> dramatiq.Broker:
@@ -51,7 +87,7 @@ def make_broker() -> dramatiq.Broker:
                 socket_timeout=REDIS_SECONDS,
                 retry=Retry(NoBackoff(), 1),
             ),
-            namespace="vod-jobs",
+            namespace=NAMESPACE,
             middleware=middleware,
             heartbeat_timeout=HEARTBEAT_MILLISECONDS,
             maintenance_chance=1_000_000,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import socket
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,13 +21,12 @@ from media_app.delivery.urls import stream_url
 from tests.conftest import Library
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_session, make_user, make_video
+from tests.support.private_redis import PrivateRedis
 from tests.support.sockets import ask
-from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
 from vodplatform.asgi import application
 from vodplatform.base import throttles
 from vodplatform.base.errors import DomainError
-from vodplatform.management.commands.up import redis_server
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 LIMITS = {"sign_in_name": 3, "sign_in_address": 5, "write": 3, "read": 4, "clock": 6}
@@ -342,33 +340,6 @@ class TestWithoutRedis:
 
 def _asked(*args: Any) -> None:
     raise RuntimeError("asked again")
-
-
-class PrivateRedis:
-    """A Redis of the test's own on a Unix socket, that can be ended and started again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "redis.sock"
-        self.url = f"unix://{self.path}"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        options = ["--port", "0", "--unixsocket", str(self.path), "--save", "", "--appendonly", "no"]
-        self.process = subprocess.Popen([redis_server(), *options], stdout=subprocess.DEVNULL)
-        wait_until(self._answers)
-
-    def _answers(self) -> bool:
-        try:
-            with redis.Redis.from_url(self.url) as client:
-                return bool(client.ping())
-        except redis.RedisError:
-            return False
-
-    def stop(self) -> None:
-        if self.process:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
 
 
 @pytest.fixture

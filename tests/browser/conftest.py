@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ FLAGS = [
 ]  # fmt: skip
 ACCOUNT, PASSWORD = "watcher", "a-password-for-the-browser"
 DESK, PHONE = (1440, 900), (360, 740)
+STORED = "local_storage,indexeddb,service_workers,cache_storage,file_systems"
 ANSWER_SECONDS = 60
 # An idle machine needs none of it.
 expect.set_options(timeout=1000 * ANSWER_SECONDS)
@@ -97,18 +98,66 @@ def sign_in(page: Page, program: Program) -> None:
 OpenPage = Callable[..., Page]
 
 
+class Contexts:
+    """Browser contexts that were used before, each with what the browser has cached, and nothing else, for the next.
+
+    A new one would load and compile every module again for each test.
+    """
+
+    def __init__(self, browser: Browser, address: str) -> None:
+        self._browser, self._address = browser, address
+        self._free: dict[tuple[int, int], list[BrowserContext]] = {}
+        self._used: list[tuple[tuple[int, int] | None, BrowserContext]] = []
+
+    def take(self, size: tuple[int, int], cookies: Sequence[Any], own: bool = False) -> Page:
+        """An empty page in one that nobody uses. own: in a new one, that nobody has after it."""
+        free = [] if own else self._free.setdefault(size, [])
+        touch = size[0] < 700
+        context = free.pop() if free else self._browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, has_touch=touch, is_mobile=touch, base_url=self._address
+        )  # fmt: skip
+        self._used.append((None if own else size, context))
+        context.set_default_timeout(1000 * ANSWER_SECONDS)
+        context.add_cookies(cookies)
+        page = context.new_page()
+        session = context.new_cdp_session(page)
+        session.send("Storage.clearDataForOrigin", {"origin": self._address, "storageTypes": STORED})
+        session.detach()
+        return page
+
+    def give_back(self) -> None:
+        """Close all pages and set back what was set; what they have stored goes when the context is taken again."""
+        for size, context in self._used:
+            if size is None:
+                context.close()
+                continue
+            for page in context.pages:
+                page.close()
+            context.set_offline(False)
+            context.unroute_all()
+            context.clear_permissions()
+            context.clear_cookies()
+            self._free[size].append(context)
+        self._used.clear()
+
+
+@pytest.fixture(scope="package")
+def _contexts(chromium: Browser, program: Program) -> Contexts:
+    return Contexts(chromium, program.address)
+
+
 @pytest.fixture
 def open_page(
-    request: pytest.FixtureRequest, chromium: Browser, program: Program, signed_in: Any
+    request: pytest.FixtureRequest, _contexts: Contexts, program: Program, signed_in: Any
 ) -> Iterator[OpenPage]:
-    """Opens an address as the signed-in person, or as whose session is given, in a context of its own.
+    """Opens an address as the signed-in person, or as whose session is given, in a context that no other page has.
 
-    No page may leave an error in its console.
+    No page may leave an error in its console. What a test adds belongs to the page, for other tests have its context
+    after it. ``own`` gives it a context of its own, with a clock to hold and nothing cached.
     """
     # Ends before what it shows goes: a page that asks for that once more would have an error in its console.
     if "maker" in request.fixturenames:
         request.getfixturevalue("maker")
-    contexts: list[BrowserContext] = []
     errors: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:
@@ -123,18 +172,13 @@ def open_page(
         anonymous: bool = False,
         quiet: bool = True,
         session: str = "",
+        own: bool = False,
     ) -> Page:
-        touch = size[0] < 700
-        context = chromium.new_context(
-            viewport={"width": size[0], "height": size[1]}, has_touch=touch, is_mobile=touch,
-            storage_state=None if anonymous or session else signed_in, base_url=program.address,
-        )  # fmt: skip
-        contexts.append(context)
-        context.add_cookies([{"name": "theme", "value": theme, "url": program.address}])
+        cookies = [] if anonymous or session else list(signed_in["cookies"])
+        cookies.append({"name": "theme", "value": theme, "url": program.address})
         if session:
-            context.add_cookies([{"name": "sessionid", "value": session, "url": program.address}])
-        context.set_default_timeout(1000 * ANSWER_SECONDS)
-        page = context.new_page()
+            cookies.append({"name": "sessionid", "value": session, "url": program.address})
+        page = _contexts.take(size, cookies, own)
         if quiet:
             page.on("console", heard)
             page.on("pageerror", lambda error: errors.append(str(error)))
@@ -142,8 +186,7 @@ def open_page(
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
+    _contexts.give_back()
     assert errors == []
 
 

@@ -639,7 +639,7 @@ def told(open_page: OpenPage, one: Film, challenge: str) -> list[str]:
     """Everything that a page tells somebody who plays, does everything but guess, and looks at the list: each line of
     the traffic in both directions, what is in the page, and what the browser keeps."""
     lines: list[str] = []
-    page = open_page("about:blank")
+    page = open_page("about:blank", own=True)
     answers: list[Any] = []
 
     def hear(answer: Any) -> None:

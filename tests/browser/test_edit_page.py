@@ -155,7 +155,7 @@ def test_an_edit_shows_in_the_second_browser_without_a_reload(edit: Callable[...
 def test_what_somebody_is_typing_is_never_written_over(
     edit: Callable[..., Page], backstage: Backstage, video: str
 ) -> None:
-    page = edit()
+    page = edit(own=True)
     title = page.get_by_role("textbox", name="Title")
     hold_the_clock(page)
     title.focus()
@@ -179,7 +179,7 @@ def test_what_somebody_is_typing_is_never_written_over(
 def test_theirs_can_be_taken_in_the_place_of_what_is_typed(
     edit: Callable[..., Page], backstage: Backstage, video: str
 ) -> None:
-    page = edit()
+    page = edit(own=True)
     hold_the_clock(page)
     page.get_by_role("textbox", name="Title").press("End")
     page.keyboard.type(" draft")

@@ -70,6 +70,8 @@ def test_filters_narrow_the_list_and_an_empty_one_leads_back(open_page: OpenPage
     page.get_by_role("link", name="Finished 0").click()
     expect(page.get_by_role("heading", name="No job here")).to_be_visible()
     page.get_by_role("link", name="Show all jobs").click()
+    expect(row(page, queued)).to_be_visible()
+    page.wait_for_load_state()  # with the script that goes where the choice leads
     page.get_by_label("Kind").select_option("Alignment")
     page.wait_for_url(re.compile(r"kind=comparison\.align"))
     expect(row(page, queued)).to_be_visible()

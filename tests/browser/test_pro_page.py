@@ -113,7 +113,7 @@ def run(open_page: OpenPage, files: dict[str, Path]) -> str:
     page = begin(open_page, files, "line")
     make_segments(page, 1, 5)
     found = process(page)
-    page.context.close()
+    page.close()
     return found
 
 

@@ -151,7 +151,7 @@ def test_without_locks_each_tab_is_a_replica_and_nothing_is_lost(
 ) -> None:
     """As on plain http from another machine."""
     page = open_page("/login", session=people["mod"], quiet=False)
-    page.context.add_init_script("Object.defineProperty(Navigator.prototype, 'locks', { value: undefined })")
+    page.add_init_script("Object.defineProperty(Navigator.prototype, 'locks', { value: undefined })")
     page.reload()
     begin(page, video)
     agreed(page)

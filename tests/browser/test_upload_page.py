@@ -627,7 +627,8 @@ def test_the_library_in_another_tab_shows_it_and_can_pause_it(open_page: OpenPag
     expect(panel).to_contain_text("Paused by you")
     expect(row(page, "match_2041")).to_contain_text("Paused by you")
     deletions: list[str] = []
-    page.context.on("request", lambda request: deletions.append(request.url) if request.method == "DELETE" else None)
+    for tab in (page, other):
+        tab.on("request", lambda request: deletions.append(request.url) if request.method == "DELETE" else None)
     panel.get_by_role("button", name="Cancel match_2041").click()
     other.get_by_role("button", name="Stop and delete").click()
     expect(panel).to_be_hidden()

@@ -1,34 +1,90 @@
-"""What dramatiq does with our broker: looks often enough for an idle queue to be quick."""
+"""What dramatiq does with our broker: a message wakes who waits for it, and what nobody was told of is found later."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import dramatiq
 import pytest
 from django.test import override_settings
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.errors import ConnectionClosed
 
-from jobs_app.broker import make_broker
+from jobs_app.broker import WakeBroker, make_broker
+from tests.support.private_redis import PrivateRedis
 
-pytestmark = pytest.mark.pure
+pytestmark = pytest.mark.private_redis
 
-DRAMATIQ_ASKS = 1000  # milliseconds between looks at an idle queue, by its default
+LONG, SOON = 60_000, 100  # milliseconds until it asks although it was told nothing
+MESSAGE = dramatiq.Message(queue_name="wake", actor_name="work_lane", args=(), kwargs={}, options={})
+SECONDS = 20
 
 
 @pytest.fixture
-def redis_broker() -> Iterator[dramatiq.Broker]:
-    """The broker of a program with Redis; nothing connects."""
+def server(tmp_path: Path) -> Iterator[PrivateRedis]:
+    running = PrivateRedis(tmp_path)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def wakes(server: PrivateRedis) -> Iterator[WakeBroker]:
+    """The broker of a program with Redis."""
     known = dramatiq.get_broker()
-    with override_settings(JOB_BROKER="redis", REDIS_URL="redis://127.0.0.1:1/0"):
-        yield make_broker()
+    with override_settings(JOB_BROKER="redis", REDIS_URL=server.url):
+        made = make_broker()
+    assert isinstance(made, WakeBroker)
+    yield made
+    made.client.close()
     dramatiq.set_broker(known)
 
 
-def test_an_idle_queue_is_looked_at_every_twenty_milliseconds(redis_broker: dramatiq.Broker) -> None:
-    consumer = redis_broker.consume("wake", prefetch=8, timeout=DRAMATIQ_ASKS)
-    assert consumer.timeout == 20
+def taken(consumer: dramatiq.Consumer) -> dramatiq.MessageProxy:
+    """The next message; says nothing of how long it took."""
+    return next(message for message in consumer if message is not None)
 
 
-def test_the_queue_of_delayed_messages_which_stays_empty_is_looked_at_less_often(redis_broker: dramatiq.Broker) -> None:
-    consumer = redis_broker.consume("wake.DQ", prefetch=8, timeout=DRAMATIQ_ASKS)
-    assert consumer.timeout == 250
+def test_who_waits_is_told_of_a_message(wakes: WakeBroker) -> None:
+    consumer = wakes.consume("wake", timeout=LONG)
+    with ThreadPoolExecutor(1) as threads:
+        message = threads.submit(taken, consumer)
+        wakes.enqueue(MESSAGE)
+        assert message.result(SECONDS).message_id == MESSAGE.message_id
+
+
+def test_a_message_that_came_before_is_there_at_once(wakes: WakeBroker) -> None:
+    wakes.enqueue(MESSAGE)
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(taken, wakes.consume("wake", timeout=LONG)).result(SECONDS)
+
+
+def test_a_message_that_nobody_was_told_of_is_found(wakes: WakeBroker) -> None:
+    consumer = wakes.consume("wake", timeout=SOON)
+    with ThreadPoolExecutor(1) as threads:
+        message = threads.submit(taken, consumer)
+        RedisBroker.enqueue(wakes, MESSAGE)
+        assert message.result(SECONDS)
+
+
+def test_who_has_taken_as_many_as_it_may_goes_on_when_one_is_done(wakes: WakeBroker) -> None:
+    consumer = wakes.consume("wake", prefetch=1, timeout=LONG)
+    for _ in range(2):
+        wakes.enqueue(MESSAGE)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(taken, consumer).result(SECONDS)
+        # What it was told of the second is behind it by now.
+        assert [threads.submit(next, consumer).result(SECONDS) for _ in range(3)] == [None] * 3
+        consumer.ack(first)
+        assert threads.submit(taken, consumer).result(SECONDS)
+
+
+def test_a_redis_that_is_gone_is_a_lost_connection(wakes: WakeBroker, server: PrivateRedis) -> None:
+    consumer = wakes.consume("wake", timeout=LONG)
+    with ThreadPoolExecutor(1) as threads:
+        message = threads.submit(taken, consumer)
+        server.stop()
+        with pytest.raises(ConnectionClosed):
+            message.result(SECONDS)

@@ -256,13 +256,11 @@ class Program:
         return self.process.wait(STOP_SECONDS)
 
     def end(self) -> None:
-        """Stop it if it runs; whatever is left of it is killed, one by one."""
-        if self.process is not None and self.process.poll() is None:
-            try:
-                self.interrupt()
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        """Kill it and all that is left of it, at once. A test about how it ends calls :meth:`interrupt`."""
+        self.descendants()
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
         for process in self.survivors():
             with suppress(psutil.Error):
                 process.kill()

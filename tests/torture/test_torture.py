@@ -159,6 +159,6 @@ def test_every_job_ends_once_whatever_dies(number: int, place: Place, new_progra
         left = place.query("SELECT id, status, attempt, crashes, message FROM video_jobs WHERE status != 'completed'")
         exc.add_note(f"TORTURE_SEED={SEED}, round {number}: {torturer.blows}\n{left}")
         raise
-    program.end()
+    program.interrupt()
     strays = [process for process in program.seen if is_alive(process)]
     assert strays == []
