@@ -38,6 +38,7 @@ pytest_plugins = [
     "tests.support.engine",
     "tests.support.clamav",
     "tests.support.s3",
+    "tests.support.shared",
 ]
 TESTS = Path(__file__).parent
 MARKS_BY_PLACE = {

@@ -10,11 +10,12 @@ from uuid import UUID
 import httpx
 import pytest
 
-from tests.crash.conftest import QUICK_LEASES, Prepare
+from tests.crash.conftest import QUICK_LEASES
 from tests.prosync.conftest import make_footage
 from tests.support.lip_sync_provider import KEY, Fault, Provider, provider_process
 from tests.support.pro_jobs import dubs, give_a_plan, kill, send
 from tests.support.program import Place, Program, manage
+from tests.support.shared import Prepare
 from tests.support.waiting import wait_until
 
 ENDS_SECONDS = 120

@@ -12,8 +12,8 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.crash.conftest import Prepare
 from tests.support.program import Place, Program, Truth
+from tests.support.shared import Prepare
 from tests.support.waiting import wait_until
 from tests.support.watching import next_message, watch
 

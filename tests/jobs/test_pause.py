@@ -51,7 +51,7 @@ def again(job: Job) -> Job:
     return job
 
 
-@pytest.mark.usefixtures("running_keeper")
+@pytest.mark.usefixtures("kinds", "running_keeper")
 def test_a_running_job_stops_and_goes_on_from_its_checkpoint(owner: User) -> None:
     job = make(owner)
     with running_lane():
@@ -67,7 +67,7 @@ def test_a_running_job_stops_and_goes_on_from_its_checkpoint(owner: User) -> Non
     assert names == ["processing", "paused", "resumed", "processing", "completed"]
 
 
-@pytest.mark.usefixtures("running_keeper")
+@pytest.mark.usefixtures("kinds", "running_keeper")
 def test_its_child_is_killed_and_what_the_child_had_saved_is_kept(owner: User, settings: Any) -> None:
     settings.JOB_PROGRESS_SECONDS = 0.0
     code = kinds.SLEEPS.replace('"progress": 5', '"checkpoint": {"step": 7}, "progress": 5')

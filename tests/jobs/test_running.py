@@ -155,7 +155,7 @@ def test_a_child_that_takes_too_long_fails_the_job(owner: User) -> None:
     assert (ended(job).status, job.error["type"]) == ("failed", "timeout")
 
 
-@pytest.mark.usefixtures("running_keeper")
+@pytest.mark.usefixtures("kinds", "running_keeper")
 class TestCancelling:
     def test_the_child_is_killed_within_a_second(self, owner: User, settings: Any) -> None:
         settings.JOB_CONTROL_SECONDS = 0.5  # as in the program
@@ -188,7 +188,7 @@ class TestCancelling:
         assert not Job.objects.exists()
 
 
-@pytest.mark.usefixtures("running_keeper")
+@pytest.mark.usefixtures("kinds", "running_keeper")
 class TestKeeping:
     def test_a_running_jobs_lease_is_renewed(self, owner: User) -> None:
         job = queue(owner, "test.wait")

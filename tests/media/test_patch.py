@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -99,16 +100,22 @@ def patched(path: Path, folder: Path, *runs: Run) -> tuple[Path, Patched]:
 @dataclass(frozen=True)
 class Shown:
     time: Fraction
-    planes: np.ndarray
-    bgr: np.ndarray
+    frame: av.VideoFrame
+
+    @cached_property
+    def planes(self) -> np.ndarray:
+        return self.frame.to_ndarray()
+
+    @cached_property
+    def bgr(self) -> np.ndarray:
+        return self.frame.to_ndarray(format="bgr24")
 
 
 def shown(path: Path) -> list[Shown]:
     """Every frame that a player shows, and when, by the file's own clock."""
     with av.open(str(path)) as container:
         return [
-            Shown(frame.pts * Fraction(frame.time_base), frame.to_ndarray(), frame.to_ndarray(format="bgr24"))
-            for frame in container.decode(video=0)
+            Shown(frame.pts * Fraction(frame.time_base), frame) for frame in container.decode(video=0)
         ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import boto3
@@ -139,6 +140,15 @@ def get(url: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[s
     """Status, headers (names in lower case) and body of a GET."""
     with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers or {})), timeout=30) as answer:
         return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_session() -> Iterator[None]:
+    """Each storage makes a session of its own, which reads all that S3 can do: longer than most tests take."""
+    session = lru_cache(boto3.Session)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boto3, "Session", session)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from typing import Any
+from uuid import UUID
 
 import psutil
 import pytest
@@ -15,6 +16,7 @@ import redis
 
 from tests.support.places import ON_POSTGRESQL, SHARED_REDIS
 from tests.support.program import Place, Program, is_alive
+from tests.support.shared import Shared
 from tests.support.waiting import wait_until
 from tests.torture import story
 from vodplatform.settings.environment import private_redis_socket
@@ -35,14 +37,29 @@ def all_ended(place: Place, seconds: float = 120) -> None:
     wait_until(lambda: story.left(place) == 0, seconds, "all jobs to end")
 
 
+def all_completed_once(place: Place, jobs: list[str]) -> None:
+    """Wait for the end of every job; each has one, and these have done their work."""
+    all_ended(place)
+    story.check_each_ended_once(place)
+    assert {job_of(place, job)["status"] for job in jobs} == {"completed"}
+
+
 def job_of(place: Place, job_id: str) -> dict[str, Any]:
     return place.job(job_id)
 
 
 @pytest.fixture
-def program(place: Place, new_program: Callable[..., Program]) -> Program:
-    """The running program of this folder's place."""
-    return new_program(place).start()
+def program(shared: Shared) -> Program:
+    """The module's running program, whole."""
+    return shared.whole()
+
+
+@pytest.fixture
+def new_place(shared: Shared, new_place: Callable[[], Place]) -> Callable[[], Place]:
+    """Makes places of the test's own. On one Redis for all there is one program at a time: the module's is ended."""
+    if SHARED_REDIS:
+        shared.end()
+    return new_place
 
 
 # Two runs of the suite stand side by side: each counts its own.
@@ -144,20 +161,23 @@ class TestWorkers:
 
 
 class TestGreed:
-    def test_a_child_that_eats_memory_fails_and_its_worker_lives(self, place: Place, program: Program) -> None:
+    def test_a_child_that_eats_memory_fails_and_its_worker_lives(self, program: Program) -> None:
+        place = program.place
         worker = wait_until(program.worker, 30)
         job = story.enqueue(place, [{"steps": 40, "seconds": 0.2, "leak_mb": 64}])[0]
         all_ended(place)
         assert job_of(place, job)["status"] == "failed"
-        assert "out_of_memory" in str(place.query("SELECT error FROM video_jobs")[0][0])
+        assert "out_of_memory" in str(place.query("SELECT error FROM video_jobs WHERE id = ?", UUID(job))[0][0])
         assert is_alive(worker)
 
-    def test_what_a_child_leaves_behind_is_ended_with_it(self, place: Place, program: Program) -> None:
+    def test_what_a_child_leaves_behind_is_ended_with_it(self, program: Program) -> None:
+        place = program.place
         story.enqueue(place, [{"steps": 2, "forks": 5, "fork_name": FORK_NAME}])
         all_ended(place)
         wait_until(lambda: not sleepers(), 5, "the end of what it left")
 
-    def test_a_hundred_megabytes_of_progress_are_a_few_rows(self, place: Place, program: Program) -> None:
+    def test_a_hundred_megabytes_of_progress_are_a_few_rows(self, program: Program) -> None:
+        place = program.place
         # One that has done a job has loaded what it needs; one that has just begun is a sixth of that.
         story.enqueue(place, [QUICK])
         all_ended(place)
@@ -173,14 +193,16 @@ class TestGreed:
 
 @pytest.mark.both
 class TestBroker:
-    def test_lost_wake_ups_are_made_up_for(self, place: Place, program: Program) -> None:
+    def test_lost_wake_ups_are_made_up_for(self, program: Program) -> None:
+        place = program.place
+        jobs = []
         for _ in range(3):
-            story.enqueue(place, [QUICK] * 5)
+            jobs += story.enqueue(place, [QUICK] * 5)
             broker(place).flushdb()
-        all_ended(place)
-        assert story.check_each_ended_once(place) == {"completed": 15}
+        all_completed_once(place, jobs)
 
-    def test_doubled_and_foreign_wake_ups_change_nothing(self, place: Place, program: Program) -> None:
+    def test_doubled_and_foreign_wake_ups_change_nothing(self, program: Program) -> None:
+        place = program.place
         with broker(place) as client:
             jobs = story.enqueue(place, [QUICK] * 5)
             # Whatever waits in the queue is put there again, in another order.
@@ -188,13 +210,13 @@ class TestBroker:
             for number in client.lrange(name, 0, -1):
                 client.lpush(name, number, number)
             client.lpush(name, "no-such-message")
-        all_ended(place)
         assert len(jobs) == 5
-        assert story.check_each_ended_once(place) == {"completed": 5}
+        all_completed_once(place, jobs)
         assert program.lives()
 
     @pytest.mark.private_redis
-    def test_a_redis_that_hangs_stops_neither_requests_nor_jobs(self, place: Place, program: Program) -> None:
+    def test_a_redis_that_hangs_stops_neither_requests_nor_jobs(self, program: Program) -> None:
+        place = program.place
         server = program.redis()
         assert server is not None
         running = story.enqueue(place, [{"in_thread": True, "steps": 100, "seconds": 0.1}])[0]
@@ -215,15 +237,15 @@ class TestBroker:
 
 @pytest.mark.both
 class TestDatabase:
-    def test_a_database_locked_past_every_lease_loses_nothing(self, place: Place, program: Program) -> None:
+    def test_a_database_locked_past_every_lease_loses_nothing(self, program: Program) -> None:
+        place = program.place
         # Long enough that both still run when they are first looked for.
         jobs = story.enqueue(place, [{"steps": 60, "seconds": 0.1}, {"steps": 60, "seconds": 0.1, "in_thread": True}])
         wait_until(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
         release = hold_the_database(place)
         threading.Event().wait(LOCKED_SECONDS)
         release()
-        all_ended(place)
-        assert story.check_each_ended_once(place) == {"completed": 2}
+        all_completed_once(place, jobs)
         story.check_effects(place)
         assert program.lives()
 

@@ -1,3 +1,5 @@
+import gc
+
 from django.apps import AppConfig
 
 
@@ -9,3 +11,6 @@ class BaseConfig(AppConfig):
         from vodplatform.base import reporting
 
         reporting.start()
+        # What is loaded stays loaded: it is not looked through again.
+        gc.freeze()
+        gc.enable()
