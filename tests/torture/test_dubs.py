@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import pytest
 
 from tests.prosync.conftest import URL, make_footage, segment
 from tests.prosync.test_local_job import RATE, lag_of, sound_of
@@ -22,7 +21,6 @@ JOBS = 4
 MADE = sorted(["dub", "peaks", "poster", "sound", "sprite"] * JOBS)
 
 
-@pytest.mark.both
 def test_every_dub_has_one_result_whatever_dies(
     place: Place, new_program: Callable[..., Program], tmp_path: Path
 ) -> None:
