@@ -61,18 +61,20 @@ def most_at_once(place: Place) -> int:
     return most
 
 
-def check_each_ended_once(place: Place) -> Counter[str]:
-    """Every job has one end, after its last claim; returns how many ended how."""
+def check_each_ended_once(place: Place, jobs: Sequence[str] | None = None) -> Counter[str]:
+    """Every job, or each of ``jobs``, has one end, after its last claim; returns how many ended how."""
     by_job: dict[str, list[str]] = {}
+    wanted = None if jobs is None else {job.replace("-", "") for job in jobs}
     for job, name in events(place):
-        by_job.setdefault(job, []).append(name)
+        if wanted is None or job in wanted:
+            by_job.setdefault(job, []).append(name)
     ends: Counter[str] = Counter()
     for job, names in by_job.items():
         found = [name for name in names if name in ENDS]
         assert len(found) == 1, (job, names)
         assert names[-1] in ENDS, (job, names)
         ends.update(found)
-    assert sum(ends.values()) == place.query("SELECT count(*) FROM video_jobs")[0][0]
+    assert sum(ends.values()) == (place.query("SELECT count(*) FROM video_jobs")[0][0] if jobs is None else len(jobs))
     return ends
 
 

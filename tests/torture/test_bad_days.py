@@ -40,8 +40,7 @@ def all_ended(place: Place, seconds: float = 120) -> None:
 def all_completed_once(place: Place, jobs: list[str]) -> None:
     """Wait for the end of every job; each has one, and these have done their work."""
     all_ended(place)
-    story.check_each_ended_once(place)
-    assert {job_of(place, job)["status"] for job in jobs} == {"completed"}
+    assert story.check_each_ended_once(place, jobs) == {"completed": len(jobs)}
 
 
 def job_of(place: Place, job_id: str) -> dict[str, Any]:
