@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce, Greatest, Least, Now
 
 from jobs_app import admission
 from jobs_app.kinds import registry
-from jobs_app.models import TRANSITIONS, Job, JobStatus, lease_duration
+from jobs_app.models import TRANSITIONS, Job, JobQuerySet, JobStatus, lease_duration
 from jobs_app.record import after, after_end, note, publish, read_again, wake_on_commit
 from vodplatform.base import metrics
 from vodplatform.base.logs import event
@@ -33,6 +33,9 @@ OWNER_LOCK = 0x766F65
 LOCK_SECONDS = 5
 LONGEST_RETRY_SECONDS = 600.0
 RETRY_GROWTH = 4.0
+OUTAGE_RETRY_SECONDS = (20.0, 40.0)
+BETWEEN_OUTAGES = timedelta(minutes=10)
+LONGEST_OUTAGE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +91,27 @@ def claim(lane: str, worker: str, *, is_alone: bool = True, look_first: bool = T
 
 def next_must_be_alone(lane: str) -> bool:
     """Whether the job that would be claimed next has to run in a process with nothing beside it."""
-    job = Job.objects.claimable(lane).first() if may_claim(lane) else None
+    job = _claimable(lane).first() if may_claim(lane) else None
     return job is not None and job.runs_alone
 
 
 def may_claim(lane: str) -> bool:
     """Whether there is something to claim and a free slot; a look without a lock, for the many wake-ups in vain."""
+    if lane not in settings.JOB_LANES:
+        return False
     busy = Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).count()
-    return busy < settings.JOB_LANES[lane] and Job.objects.claimable(lane).exists()
+    return busy < settings.JOB_LANES[lane] and _claimable(lane).exists()
+
+
+def _claimable(lane: str) -> JobQuerySet:
+    """Of the queued jobs those of kinds that this program knows: others are for hosts with another release."""
+    return Job.objects.claimable(lane).filter(kind__in=registry())
 
 
 def _next_of(lane: str, running: list[uuid.UUID]) -> Job | None:
     """The best claimable job whose owner may run one more; ``running``: the owner of each job that runs now."""
     full: set[uuid.UUID] = set()
-    while job := Job.objects.claimable(lane).exclude(owner_id__in=full).first():
+    while job := _claimable(lane).exclude(owner_id__in=full).first():
         count = running.count(job.owner_id)
         if connection.vendor == "postgresql":
             # Another lane may be claiming for the same owner: then this one is passed over, the sweep comes again.
@@ -240,6 +250,28 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
         return _leave(
             lease, JobStatus.WAITING, "retrying", {"type": type, "why": plain(message), "seconds": round(delay, 1)},
             retries=F("retries") + 1, admitted=False, run_at=Now() + timedelta(seconds=delay),
+            message=f"{plain(message, 400)} Trying again by itself.",
+        )  # fmt: skip
+
+
+def outlast(lease: Lease, type: str, message: str) -> bool:
+    """What the job needs is away, which is nobody's fault: it waits and tries again, for a day at most.
+
+    Costs no attempt and no retry. An attempt that got far before that begins a new day.
+    """
+    with transaction.atomic():
+        job = lease.rows().annotate(now=Now()).first()
+        if job is None:
+            return False
+        assert job.started_at
+        went_on = job.now - job.started_at > BETWEEN_OUTAGES
+        since = job.now if job.away_since is None or went_on else job.away_since
+        if job.now - since > LONGEST_OUTAGE:
+            return fail(lease, type, message)
+        seconds = random.uniform(*OUTAGE_RETRY_SECONDS)  # noqa: S311 - no secret
+        return _leave(
+            lease, JobStatus.WAITING, "retrying", {"type": type, "why": plain(message), "seconds": round(seconds, 1)},
+            attempt=F("attempt") - 1, admitted=False, away_since=since, run_at=Now() + timedelta(seconds=seconds),
             message=f"{plain(message, 400)} Trying again by itself.",
         )  # fmt: skip
 

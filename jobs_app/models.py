@@ -90,7 +90,8 @@ class Job(models.Model):
     writes nothing. ``admitted``: holds one of its owner's places in the lane; only such a job can be claimed,
     which keeps the claim as quick with 100 000 queued as with ten. ``turn`` orders the users of a lane (start-time
     fair queueing with jobs of one size, after Goyal, Vin and Cheng 1996). ``run_at``: when a waiting job goes on.
-    ``deadline``: when it gives up. ``checkpoint``: what it needs to go on after a pause or a wait.
+    ``deadline``: when it gives up. ``checkpoint``: what it needs to go on after a pause or a wait. ``away_since``: the
+    first attempt of those in a row that found the storage away.
 
     ``is_pro_job``, ``segments_data``: of a job on segments of a video, each with its ``status``; whose kind it is
     knows what they mean. On PostgreSQL a GIN index finds jobs by what their segments hold.
@@ -115,6 +116,7 @@ class Job(models.Model):
     turn = models.BigIntegerField(default=0)
     run_at = models.DateTimeField(null=True, blank=True)
     deadline = models.DateTimeField(null=True, blank=True)
+    away_since = models.DateTimeField(null=True, blank=True)
     checkpoint = models.JSONField(null=True, blank=True)
     is_pro_job = models.BooleanField(default=False)
     segments_data = models.JSONField(null=True, blank=True)

@@ -27,6 +27,7 @@ from django.utils.module_loading import import_string
 from jobs_app import admission, leases, outputs, upkeep
 from jobs_app.kinds import kind_of
 from jobs_app.models import Job
+from jobs_app.outage import outage
 from vodplatform.base import logs
 from vodplatform.base.process import ChildError, Finished, Limits, kill_orphans, run_child
 from vodplatform.base.storage import StoreFull, StoreUnavailable
@@ -34,6 +35,7 @@ from vodplatform.base.storage import StoreFull, StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+AWAY = "The file storage does not answer."
 logger = logging.getLogger("vodplatform.jobs")
 WORKER = f"{socket.gethostname()}:{os.getpid()}"
 STRAY_SECONDS = 60.0
@@ -439,7 +441,7 @@ class Sweep:
     """What each worker process does every few seconds; the rarer things less often."""
 
     def __init__(self) -> None:
-        self._next_admission = self._next_stray = 0.0
+        self._next_admission = self._next_stray = self._next_host = 0.0
         self._last_owner: uuid.UUID | None = None
 
     def __call__(self) -> None:
@@ -454,8 +456,9 @@ class Sweep:
         if now >= self._next_admission:
             self._next_admission = now + settings.JOB_ADMISSION_SECONDS
             self._last_owner = admission.admit_all(self._last_owner)
-            if upkeep.take_chore(upkeep.HOMELESS, settings.JOB_CHORES_SECONDS):
-                upkeep.fail_homeless()
+            if settings.HOST_CHORE and now >= self._next_host:
+                self._next_host = now + settings.JOB_CHORES_SECONDS
+                threading.Thread(target=_do_chore, args=(settings.HOST_CHORE,), name="host", daemon=True).start()
             if upkeep.take_chore("expire", settings.JOB_CHORES_SECONDS):
                 threading.Thread(target=_expire, name="expire", daemon=True).start()
             for name, (seconds, path) in settings.JOB_CHORES.items():
@@ -497,6 +500,8 @@ def run_lane(lane: str) -> int:
     try:
         while not keeper.stopping:
             close_old_connections()
+            if not outage.is_over():
+                break  # the sweep comes by
             job = room.take(lane, look_first=count == 0)
             if job is None:
                 break
@@ -549,11 +554,7 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
     """Run the handler; returns what writes how it ended."""
     lease = context.lease
     try:
-        try:
-            kind = kind_of(job.kind)
-        except LookupError as exc:
-            raise JobFailed("unknown_kind", str(exc)) from exc
-        result = kind.handler(context)
+        result = kind_of(job.kind).handler(context)
         context.check()
         return partial(_complete, lease, result)
     except LeaseLost:
@@ -572,8 +573,11 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
         return partial(_written, leases.retry_later, lease, exc.type, str(exc))
     except JobFailed as exc:
         return partial(_written, leases.fail, lease, exc.type, str(exc))
-    except (StoreUnavailable, StoreFull) as exc:
-        # The storage's fault, whatever the kind: it may be well again, or have room, a little later.
+    except StoreUnavailable as exc:
+        outage.notice()
+        return partial(_written, leases.outlast, lease, exc.type.name, AWAY)
+    except StoreFull as exc:
+        # The storage's fault, whatever the kind: it may have room a little later.
         return partial(_written, leases.retry_later, lease, exc.type.name, exc.message)
     except ChildError as exc:
         return partial(_child_ended, lease, exc)

@@ -124,7 +124,7 @@ def retry(job: Job, *, priority: int | None = None) -> Job:
         won = transition(
             Job.objects.filter(pk=job.pk, status__in=RETRYABLE), TRANSITIONS, JobStatus.QUEUED,
             progress=0.0, message="", result=None, error=None, finished_at=None, started_at=None, checkpoint=None,
-            deadline=None, run_at=None, retries=0, admitted=is_admitted, turn=turn,
+            deadline=None, away_since=None, run_at=None, retries=0, admitted=is_admitted, turn=turn,
             priority=job.priority if priority is None else priority,
             max_attempts=F("crashes") + kind_of(job.kind).max_attempts, revision=F("revision") + 1,
         )  # fmt: skip
@@ -150,19 +150,6 @@ def raise_priority(job: Job) -> Job:
         after(job.pk, "raised")
         wake_on_commit(job.lane)
     return job
-
-
-def fail_queued(job: Job, type: str, message: str) -> bool:
-    """End a queued job that cannot run."""
-    with transaction.atomic():
-        won = transition(
-            Job.objects.filter(pk=job.pk, status=JobStatus.QUEUED), TRANSITIONS, JobStatus.FAILED, finished_at=Now(),
-            admitted=False, error={"type": type, "message": message}, message=message[:500],
-            revision=F("revision") + 1,
-        )  # fmt: skip
-        if won:
-            after_end(job.pk, "failed")
-    return bool(won)
 
 
 def cancel_all(jobs: QuerySet[Job]) -> None:

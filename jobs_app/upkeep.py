@@ -14,22 +14,24 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from jobs_app import leases, services
+from jobs_app.kinds import registry
 from jobs_app.models import FINISHED, Chore, Job, JobStatus
 from vodplatform.base.errors import DomainError
 
 DUE_BATCH = 500
 SCRATCH_SECONDS = 60.0
-HOMELESS = "homeless"  # the chore that calls fail_homeless
 
 
 def reap() -> int:
     """Take over the jobs of workers that are gone; returns how many.
 
+    Those of a kind that this program does not know are left to who does: how often one may crash stands there.
+
     Who had to wait for the database was not alone in that: the living renew their leases first, and the next call sees
     who has not.
     """
     count, began = 0, time.monotonic()
-    for job in list(Job.objects.lease_expired()):
+    for job in [job for job in Job.objects.lease_expired() if job.kind in registry()]:
         assert job.lease_token
         lease = leases.Lease(job.pk, job.lease_token)
         with transaction.atomic():
@@ -48,14 +50,11 @@ def wake_due() -> int:
     return sum(services.go_on(job_id) for job_id in list(Job.objects.due().values_list("pk", flat=True)[:DUE_BATCH]))
 
 
-def fail_homeless() -> int:
-    """End queued jobs of lanes that the settings do not have any more: nobody would ever run them."""
-    count = 0
-    for job in list(
-        Job.objects.filter(status=JobStatus.QUEUED).exclude(lane__in=settings.JOB_LANES).order_by()[:DUE_BATCH]
-    ):
-        count += services.fail_queued(job, "unknown_kind", f"This program has no lane {job.lane!r} any more.")
-    return count
+def strangers() -> list[str]:
+    """``kind in lane`` of queued jobs that this program never claims, because another release or other settings did."""
+    queued = Job.objects.filter(status=JobStatus.QUEUED).order_by().values_list("kind", "lane").distinct()
+    known = registry()
+    return sorted(f"{kind} in {lane}" for kind, lane in queued if kind not in known or lane not in settings.JOB_LANES)
 
 
 def lanes_with_work() -> list[str]:

@@ -201,6 +201,14 @@ def _views_are_written() -> Iterator[None]:
         wait_until(lambda: counting._waiting == 0, 30)
 
 
+@pytest.fixture(autouse=True)
+def _no_outage() -> Iterator[None]:
+    """What a test's storage was like is no news for the next."""
+    yield
+    if found := sys.modules.get("jobs_app.outage"):
+        found.outage.forget()
+
+
 @pytest.fixture(scope="session")
 def clips() -> Path:
     """A folder with every clip of tests/support/clips.py; read-only by custom."""

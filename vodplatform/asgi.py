@@ -13,6 +13,7 @@ django.setup(set_prefix=False)
 
 from channels.generic.websocket import AsyncWebsocketConsumer  # noqa: E402
 from channels.routing import URLRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from jobs_app.consumers import JobConsumer, JobListConsumer  # noqa: E402
@@ -21,6 +22,7 @@ from media_app.editorial.consumers import CatalogueConsumer, CatalogueVideoConsu
 from media_app.uploads import chunks, multipart, tus  # noqa: E402
 from sessions_app.analysis import waiting  # noqa: E402
 from sessions_app.comparison.consumers import SessionConsumer  # noqa: E402
+from vodplatform import host  # noqa: E402
 from vodplatform.accounts.realtime import NOT_YOURS  # noqa: E402
 from vodplatform.base.access import note, observed  # noqa: E402
 from vodplatform.base.bodies import limited  # noqa: E402
@@ -54,6 +56,10 @@ form_door = multipart.form_door(http)
 # What it waits for is begun by a form with a file, or without one by the view alone.
 waiting_door = waiting.waiting_door(lambda scope: form_door if multipart.form_of(scope) else http)
 media_doors = {route: observed(door.media_door, route) for route in door.ADDRESSES}
+
+
+if settings.HOST_CHORE:
+    host.keep_clean()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from jobs_app import api as jobs
 from jobs_app import pages as job_pages
@@ -20,13 +20,14 @@ from vodplatform import home, me, metrics, processing
 from vodplatform.accounts import api as accounts
 from vodplatform.accounts import pages as account_pages
 from vodplatform.base import health, views
+from vodplatform.schema_view import SchemaView
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("health", health.health),
     path("health/live", health.live),
     path("metrics", metrics.MetricsView.as_view()),
-    path("api/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema", SchemaView.as_view(), name="schema"),
     # A page has no other methods, and no template for what they would answer.
     path(
         "api/docs",

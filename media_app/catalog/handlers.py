@@ -87,7 +87,7 @@ def render(context: JobContext) -> dict[str, Any]:
     video = _video(context)
     tasks = context.params["tasks"]
     with context.scratch() as folder, faults_told():
-        path = path_for_work(video, folder, checking(context))
+        path = path_for_work(video, folder, checking(context), reader=None)
         wanted = [task for task in tasks if not _is_made(video, task)]
         left_out = _make(context, video, path, folder, wanted, purpose=context.params.get("purpose", ""))
     if left_out and len(left_out) == len(tasks):

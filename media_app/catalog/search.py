@@ -16,6 +16,8 @@ from django.db import connections
 from django.db.models import BooleanField, Case, F, FloatField, Func, Q, TextField, Value, When
 from django.db.models.expressions import Combinable
 
+from vodplatform.base.text import normalize
+
 if TYPE_CHECKING:
     from media_app.catalog.models import VideoQuerySet
 
@@ -37,11 +39,11 @@ SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 def folded(*texts: str) -> str:
     """The texts in one line of small letters without accents (Unicode 15, canonical caseless matching, 3.13)."""
-    spread = unicodedata.normalize("NFKD", " ".join(texts)).casefold()
-    signs = (sign for sign in unicodedata.normalize("NFKD", spread) if not unicodedata.combining(sign))
+    spread = normalize("NFKD", " ".join(texts)).casefold()
+    signs = (sign for sign in normalize("NFKD", spread) if not unicodedata.combining(sign))
     # Joiners, soft hyphens and choosers of a glyph are no part of how a word is spelt.
     bare = "".join(sign for sign in signs if _kind(sign) != "F")
-    return " ".join(unicodedata.normalize("NFKC", SELECTORS.sub("", bare).translate(LETTERS)).split())
+    return " ".join(normalize("NFKC", SELECTORS.sub("", bare).translate(LETTERS)).split())
 
 
 def search_text(title: str, description: str, category: str, tags: Iterable[str]) -> str:

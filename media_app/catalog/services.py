@@ -152,11 +152,17 @@ def local_path(video: Video) -> Path:
     return path
 
 
-def path_for_work(video: Video, folder: Path, told: Callable[[int], None] | None = None) -> Path:
+def path_for_work(
+    video: Video, folder: Path, told: Callable[[int], None] | None = None, *, reader: User | None
+) -> Path:
     """A path from which the whole file can be read: its own, or a copy in ``folder`` where it lies on S3.
 
-    told: as :func:`media_app.store.files.local_copy` has it. Raises ``FileNotFoundError``, ``StoreUnavailable``.
+    reader: who is shown what comes of it, and may see the video at this moment; None where the program works for the
+    video itself. told: as :func:`media_app.store.files.local_copy` has it. Raises ``FileNotFoundError``, also for what
+    the reader may not see any more, ``StoreUnavailable``.
     """
+    if reader is not None and not Video.objects.watchable_by(reader).filter(pk=video.pk).exists():
+        raise FileNotFoundError(video.location)
     return local_path(video) if is_local(video) else store.local_copy(video.location, folder, told)
 
 

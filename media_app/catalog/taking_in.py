@@ -46,10 +46,10 @@ MIME_TYPES = {
 
 @contextmanager
 def faults_told() -> Iterator[None]:
-    """A storage that is away or full is a reason to try again, a file that is gone is none."""
+    """A storage that is full is a reason to try again, a file that is gone is none."""
     try:
         yield
-    except (store.StoreUnavailable, store.StoreFull) as exc:
+    except store.StoreFull as exc:
         raise TransientFault(exc.type.name, exc.message) from exc
     except FileNotFoundError as exc:
         raise JobFailed("not_found", "The file is not there any more.") from exc
@@ -81,7 +81,7 @@ def take_in(
     if upload:
         _make_whole(context, video, upload, folder)
     await_scanner(context)
-    path = path_for_work(video, folder, checking(context))
+    path = path_for_work(video, folder, checking(context), reader=None)
     scan_file(context, path)
     context.progress(15, "Reading the file")
     facts = facts_of(context, path)

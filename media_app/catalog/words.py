@@ -7,11 +7,15 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+from vodplatform.base.text import normalize
+
 MAX_TITLE = 255
 MAX_DESCRIPTION = 20_000
 MAX_CATEGORY = 100
 MAX_TAGS = 50
 MAX_TAG_LENGTH = 64
+# What is sent may be so much longer than what is left once spaces are taken together and signs are joined.
+MOST_SHRUNK = 4
 
 
 class NotClean(ValueError):
@@ -20,43 +24,36 @@ class NotClean(ValueError):
 
 def title(value: Any) -> str:
     """One line of 1 to 255 characters. Raises :class:`NotClean`."""
-    text = _line(value)
-    if not text or len(text) > MAX_TITLE:
-        raise NotClean(f"Send 1 to {MAX_TITLE} characters.")
-    return text
+    sentence = f"Send 1 to {MAX_TITLE} characters."
+    return _filled(_line(value, MAX_TITLE, sentence), sentence)
 
 
 def description(value: Any) -> str:
     """A text of any lines, at most 20 000 characters; null is none. Raises :class:`NotClean`."""
-    text = "" if value is None else _text(value)
-    if len(text) > MAX_DESCRIPTION:
-        raise NotClean(f"Send at most {MAX_DESCRIPTION} characters.")
-    return text
+    return "" if value is None else _text(value, MAX_DESCRIPTION, f"Send at most {MAX_DESCRIPTION} characters.")
 
 
 def category(value: Any) -> str:
     """One line of at most 100 characters; null is none. Raises :class:`NotClean`."""
-    text = "" if value is None else _line(value)
-    if len(text) > MAX_CATEGORY:
-        raise NotClean(f"Send at most {MAX_CATEGORY} characters.")
-    return text
+    return "" if value is None else _line(value, MAX_CATEGORY, f"Send at most {MAX_CATEGORY} characters.")
 
 
 def tag(value: Any) -> str:
     """One line of 1 to 64 characters. Raises :class:`NotClean`."""
-    text = _line(value)
-    if not text or len(text) > MAX_TAG_LENGTH:
-        raise NotClean(f"A tag has 1 to {MAX_TAG_LENGTH} characters.")
-    return text
+    sentence = f"A tag has 1 to {MAX_TAG_LENGTH} characters."
+    return _filled(_line(value, MAX_TAG_LENGTH, sentence), sentence)
 
 
 def tags(value: Any) -> list[str]:
     """Tags from a list, each once, in the order given, empty ones left out. Raises :class:`NotClean`."""
+    sentence = f"At most {MAX_TAGS}, each of {MAX_TAG_LENGTH} characters."
+    if isinstance(value, list) and len(value) > MOST_SHRUNK * MAX_TAGS:
+        raise NotClean(sentence)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise NotClean("Send a list of texts.")
-    found = list(dict.fromkeys(filter(None, map(_line, value))))
-    if len(found) > MAX_TAGS or any(len(one) > MAX_TAG_LENGTH for one in found):
-        raise NotClean(f"At most {MAX_TAGS}, each of {MAX_TAG_LENGTH} characters.")
+    found = list(dict.fromkeys(filter(None, (_line(one, MAX_TAG_LENGTH, sentence) for one in value))))
+    if len(found) > MAX_TAGS:
+        raise NotClean(sentence)
     return found
 
 
@@ -87,17 +84,30 @@ CLEAN: dict[str, Callable[[Any], Any]] = {
 }  # fmt: skip
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, most: int, sentence: str) -> str:
+    """A text of at most so many characters. Its length is asked first: all that follows goes through it."""
     if not isinstance(value, str):
         raise NotClean("Send a text.")
+    if len(value) > most:
+        raise NotClean(sentence)
     if "\x00" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
         raise NotClean("Not valid Unicode.")
     return value
 
 
-def _line(value: Any) -> str:
-    text = _text(value.replace("\x00", " ") if isinstance(value, str) else value)
-    return unicodedata.normalize("NFC", " ".join(_spaced(text).split()))
+def _line(value: Any, most: int, sentence: str) -> str:
+    """One line of at most so many characters, once spaces are taken together and signs are joined."""
+    text = _text(value.replace("\x00", " ") if isinstance(value, str) else value, MOST_SHRUNK * most, sentence)
+    text = normalize("NFC", " ".join(_spaced(text).split()))
+    if len(text) > most:
+        raise NotClean(sentence)
+    return text
+
+
+def _filled(text: str, sentence: str) -> str:
+    if not text:
+        raise NotClean(sentence)
+    return text
 
 
 def _spaced(text: str) -> str:

@@ -16,11 +16,12 @@ from media_app.editorial.api import CatalogueView
 from media_app.library.serializers import VideoSerializer, present_video
 from media_app.uploads.multipart import received
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import SecondsField
+from vodplatform.base.fields import SecondsField, ShortDictField
 from vodplatform.base.idempotency import idempotent
 
 MOST_SECONDS = 604_800
 MOST_RESULTS_BYTES = 64 * 1024
+MOST_RESULTS = 1000
 
 
 class CatalogueFileSerializer(serializers.Serializer[dict[str, Any]]):
@@ -36,7 +37,7 @@ class ReadySerializer(serializers.Serializer[dict[str, Any]]):
 
     videoId = serializers.UUIDField(required=False, help_text="As in the address.")
     duration = SecondsField(min_value=0, max_value=MOST_SECONDS, required=False, allow_null=True)
-    processingResults = serializers.DictField(required=False, allow_null=True)
+    processingResults = ShortDictField(max_length=MOST_RESULTS, required=False, allow_null=True)
 
     def validate_processingResults(self, value: Any) -> Any:
         if len(json.dumps(value)) > MOST_RESULTS_BYTES:

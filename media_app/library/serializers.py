@@ -9,7 +9,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from media_app.catalog.fields import clean_tags, clean_title
-from media_app.catalog.models import RenditionKind, Video, VideoQuerySet, VideoSource, VideoStatus
+from media_app.catalog.models import MAX_TAGS, RenditionKind, Video, VideoQuerySet, VideoSource, VideoStatus
 from media_app.delivery.serializers import RenditionSerializer
 from media_app.delivery.urls import media_of, stream_url
 from media_app.store import files as store
@@ -114,7 +114,9 @@ class TagsField(serializers.ListField):
     child = StrictCharField(allow_blank=True)
 
     def to_internal_value(self, data: Any) -> list[str]:
-        return clean_for_form(clean_tags, super().to_internal_value(data))
+        # The rule for tags asks how many they are; the framework tries each of them first.
+        is_long = isinstance(data, list) and len(data) > MAX_TAGS
+        return clean_for_form(clean_tags, data if is_long else super().to_internal_value(data))
 
 
 def clean_for_form(clean: Callable[[Any], T], value: Any) -> T:

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Any
@@ -35,6 +36,7 @@ READ_BYTES = 256 * 1024
 LEAST_PART_BYTES = 5 * 1024**2
 MOST_PARTS = 10_000
 _NO_SUCH_UPLOAD = "NoSuchUpload"
+NO_BUCKET = "NoSuchBucket"
 # Also the answer to any range of an empty file.
 _BEYOND_THE_END = frozenset({"416", "InvalidRange"})
 # Beside the attempts of each call, those for bytes that break off on their way; five by default.
@@ -213,7 +215,8 @@ def delete(key: str) -> None:
         if is_local():
             local_path(key).unlink()
         else:
-            _client().delete_object(Bucket=_bucket(), Key=key)
+            with _gone_is_fine():
+                _client().delete_object(Bucket=_bucket(), Key=key)
 
 
 def delete_folder(prefix: str) -> int:
@@ -337,12 +340,19 @@ def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
 
 def abort_multipart(key: str, upload: str) -> None:
     """Give an unfinished upload up; harmless when it is gone."""
-    with told_apart(key):
-        try:
-            _client().abort_multipart_upload(Bucket=_bucket(), Key=key, UploadId=upload)
-        except ClientError as exc:
-            if exc.response["Error"]["Code"] != _NO_SUCH_UPLOAD:
-                raise
+    with told_apart(key), _gone_is_fine():
+        _client().abort_multipart_upload(Bucket=_bucket(), Key=key, UploadId=upload)
+
+
+@contextlib.contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    """Servers differ in how they call what is not there; all say 404. A bucket that is not there is a wrong setting."""
+    try:
+        yield
+    except ClientError as exc:
+        said = exc.response
+        if said["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND or said["Error"]["Code"] == NO_BUCKET:
+            raise
 
 
 @dataclass(frozen=True, slots=True)

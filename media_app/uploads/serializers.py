@@ -8,7 +8,13 @@ from rest_framework import serializers
 
 from media_app.uploads.models import UploadFront, UploadStatus
 from media_app.uploads.tus_protocol import MOST_BYTES
-from vodplatform.base.fields import CauseSerializer, ListQuerySerializer, StrictCharField, StrictIntegerField
+from vodplatform.base.fields import (
+    CauseSerializer,
+    ListQuerySerializer,
+    ShortListField,
+    StrictCharField,
+    StrictIntegerField,
+)
 
 
 class UploadStateSerializer(serializers.Serializer[dict[str, Any]]):
@@ -70,7 +76,7 @@ class UploadListSerializer(serializers.Serializer[dict[str, Any]]):
 class UploadQuerySerializer(ListQuerySerializer):
     """Which uploads; ``status`` may come several times."""
 
-    status = serializers.ListField(
+    status = ShortListField(
         child=serializers.ChoiceField(choices=UploadStatus.choices), required=False, max_length=len(UploadStatus)
     )
 
@@ -87,7 +93,7 @@ class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
         max_length=36, required=False, help_text="Of the catalogue video whose file it is (`purpose` catalogue)."
     )
     title = StrictCharField(max_length=255, required=False)
-    tags = serializers.ListField(child=StrictCharField(max_length=64), required=False, max_length=50)
+    tags = ShortListField(child=StrictCharField(max_length=64), required=False, max_length=50)
     sha256 = serializers.RegexField(
         r"^[0-9a-fA-F]{64}$", required=False, help_text="Of the whole file, which is then compared."
     )

@@ -35,6 +35,7 @@ from vodplatform.base import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
 from vodplatform.base.metrics import UPLOAD_BYTES, UPLOADS_ENDED
+from vodplatform.base.text import normalize
 from vodplatform.base.transitions import transition
 
 DEFAULT_PURPOSE = "library"
@@ -300,7 +301,9 @@ def uploads_today(user_id: uuid.UUID) -> int:
 
 def clean_name(name: str) -> str:
     """A file's name for people to read: no folder, no control or direction-changing characters, 255 at most."""
-    text = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    # Of one that is far too long the beginning and the end, before anything goes through it sign by sign.
+    text = normalize("NFC", last if len(last) <= 4 * MAX_NAME else last[: 2 * MAX_NAME] + last[-2 * MAX_NAME :])
     text = "".join(sign for sign in text if unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Zl", "Zp")).strip()
     if len(text) > MAX_NAME:
         stem, dot, suffix = text.rpartition(".")

@@ -42,7 +42,6 @@ def expire() -> int:
     Upload.objects.filter(pk__in=gone).delete()
     parts = Upload.objects.filter(is_partial=True, status=UploadStatus.EXPIRED, key="")
     parts.filter(expires_at__lt=Now() - TOMBSTONE).delete()
-    _sweep_scratch()
     return count
 
 
@@ -65,7 +64,8 @@ def _complete_whole() -> None:
             event("upload.left", upload=str(upload.pk), reason=exc.message)
 
 
-def _sweep_scratch() -> None:
+def sweep_scratch() -> None:
+    """Remove what forms have left in this host's scratch folder."""
     folder = scratch_folder()
     for path in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):

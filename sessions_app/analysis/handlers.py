@@ -75,7 +75,7 @@ def _session(context: JobContext) -> AnalysisSession:
 def _path(context: JobContext, video: Video, folder: Path) -> Path:
     """The whole file; one that has just come is scanned and probed first, by the first attempt that gets so far."""
     if video.status == VideoStatus.READY:
-        return path_for_work(video, folder, checking(context))
+        return path_for_work(video, folder, checking(context), reader=context.owner)
     upload_id = context.params.get("upload_id")
     upload = Upload.objects.filter(pk=upload_id).first() if upload_id else None
     # One that breaks off in the middle is analysed as far as it goes.

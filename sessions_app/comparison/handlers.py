@@ -9,12 +9,12 @@ from uuid import UUID
 
 from jobs_app.kinds import JobKind, Subject
 from jobs_app.models import Job
-from jobs_app.running import JobContext, JobFailed, TransientFault
+from jobs_app.running import JobContext, JobFailed
 from media_app.catalog.models import Video
 from media_app.catalog.services import check_file, path_for_work
-from media_app.store.files import StoreUnavailable
 from sessions_app.comparison.models import Alignment, ComparisonSession
 from sessions_app.comparison.services import ALIGN_KIND, run_aligner
+from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
 
@@ -24,7 +24,9 @@ def align(context: JobContext) -> dict[str, Any]:
     with context.scratch() as folder:
         request = {
             "op": "align",
-            "videos": [{"vod_id": item["vod_id"], "path": _path(item, folder)} for item in params["videos"]],
+            "videos": [
+                {"vod_id": item["vod_id"], "path": _path(item, folder, context.owner)} for item in params["videos"]
+            ],
             "roi": params["roi"],
             "game": params["game"],
             "reader": params["reader"],
@@ -41,11 +43,9 @@ def align(context: JobContext) -> dict[str, Any]:
     return result
 
 
-def _path(item: dict[str, str], folder: Path) -> str:
+def _path(item: dict[str, str], folder: Path, reader: User) -> str:
     try:
-        return str(path_for_work(Video.objects.get(pk=item["video_id"]), folder))
-    except StoreUnavailable as exc:
-        raise TransientFault(exc.type.name, exc.message) from exc
+        return str(path_for_work(Video.objects.get(pk=item["video_id"]), folder, reader=reader))
     except (Video.DoesNotExist, FileNotFoundError) as exc:
         raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file is not there any more.") from exc
 

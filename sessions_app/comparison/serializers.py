@@ -10,10 +10,19 @@ from rest_framework import serializers
 from sessions_app.comparison.models import OffsetSource, PlaybackState, SyncMode
 from sessions_app.comparison.timeline import MAX_RATE, MAX_TIMESTAMP, MIN_RATE
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import ListQuerySerializer, SecondsField, StrictCharField, StrictIntegerField
+from vodplatform.base.fields import (
+    ListQuerySerializer,
+    SecondsField,
+    ShortDictField,
+    ShortListField,
+    StrictCharField,
+    StrictIntegerField,
+)
 
 MAX_UI_STATE_BYTES = 64 * 1024
 MAX_PREVIEW_TIMES = 8
+MOST_VODS = 3
+MOST_UI_NAMES = 1000
 GAMES = ["auto", "apex", "valorant", "csgo", "speedrun"]
 METHODS = ["timer_ocr", "audio", "auto"]
 ROUNDING = 1e-6
@@ -72,7 +81,7 @@ class PatchSerializer(serializers.Serializer[Data]):
     description = StrictCharField(max_length=10_000, required=False, allow_blank=True)
     sync_mode = serializers.ChoiceField(choices=SyncMode.choices, required=False)
     sync_config = SyncConfigSerializer(required=False)
-    ui_state = serializers.DictField(required=False)
+    ui_state = ShortDictField(max_length=MOST_UI_NAMES, required=False)
 
     def validate_ui_state(self, value: Data) -> Data:
         if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_UI_STATE_BYTES:
@@ -93,7 +102,9 @@ class PlaybackSerializer(serializers.Serializer[Data]):
 
 
 class OffsetsSerializer(serializers.Serializer[Data]):
-    offsets = serializers.DictField(child=SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP))
+    offsets = ShortDictField(
+        child=SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP), max_length=MOST_VODS
+    )
     source = serializers.ChoiceField(choices=OffsetSource.choices)  # type: ignore[assignment]
     confidence = SecondsField(min_value=0, max_value=1, required=False, allow_null=True, help_text="0 to 1.")
 
@@ -131,8 +142,8 @@ class AlignSerializer(serializers.Serializer[Data]):
 
 
 class ApplySerializer(serializers.Serializer[Data]):
-    vod_ids = serializers.ListField(
-        child=StrictCharField(max_length=100), required=False, allow_null=True, min_length=1, max_length=3
+    vod_ids = ShortListField(
+        child=StrictCharField(max_length=100), required=False, allow_null=True, min_length=1, max_length=MOST_VODS
     )
 
 
@@ -146,9 +157,9 @@ class PreviewSerializer(serializers.Serializer[Data]):
     def validate_times(self, value: Any) -> Any:
         if value is None or value == []:
             return None
-        moments = serializers.ListField(
-            child=SecondsField(min_value=0, max_value=MAX_TIMESTAMP), max_length=MAX_PREVIEW_TIMES
-        )
+        moments = ShortListField(child=SecondsField(min_value=0, max_value=MAX_TIMESTAMP), max_length=MAX_PREVIEW_TIMES)
+        if isinstance(value, dict) and len(value) > MOST_VODS:
+            raise serializers.ValidationError(f"Send at most {MOST_VODS} lists.")
         if isinstance(value, dict):
             return {vod_id: moments.run_validation(part) for vod_id, part in value.items()}
         return moments.run_validation(value)

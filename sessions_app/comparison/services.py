@@ -404,7 +404,7 @@ def preview_timer(
         videos = [
             {
                 "vod_id": vod.vod_id,
-                "path": str(_path_of(vod, folder)),
+                "path": str(_path_of(vod, folder, by)),
                 "times": times.get(vod.vod_id) if isinstance(times, dict) else times,
             }
             for vod in vods
@@ -429,9 +429,9 @@ def preview_timer(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _path_of(vod: ComparisonVod, folder: Path) -> Path:
+def _path_of(vod: ComparisonVod, folder: Path, reader: User) -> Path:
     try:
-        return path_for_work(vod.video, folder)
+        return path_for_work(vod.video, folder, reader=reader)
     except FileNotFoundError as exc:
         raise DomainError("vod_file_not_found", f"{vod.vod_id}: the file is not there any more.") from exc
 

@@ -156,7 +156,8 @@ def _draw(context: JobContext, session: MergeSession, folder: Path) -> None:
     video = Video.objects.filter(pk=session.pk).first()
     if video is None:
         raise LeaseLost  # deleted meanwhile, and the job with it
-    make_poster(context, video, path_for_work(video, folder, checking(context)), folder, share=(STORED, 100))
+    path = path_for_work(video, folder, checking(context), reader=None)
+    make_poster(context, video, path, folder, share=(STORED, 100))
 
 
 def _note(session: MergeSession, key: str, size: int, facts: dict[str, Any], found: dict[str, Any]) -> None:

@@ -30,6 +30,7 @@ from vodplatform.base.fields import (
     ListPageSerializer,
     ListQuerySerializer,
     SecondsField,
+    ShortListField,
     StrictCharField,
     StrictIntegerField,
 )
@@ -92,13 +93,13 @@ class NewMergeSerializer(serializers.Serializer[Data]):
     """
 
     video_count = StrictIntegerField(min_value=LEAST_CLIPS, max_value=MOST_CLIPS)
-    video_filenames = serializers.ListField(child=StrictCharField(max_length=1000), required=False)
-    video_file_sizes = serializers.ListField(
-        child=StrictIntegerField(min_value=1, max_value=MOST_BYTES), required=False
+    video_filenames = ShortListField(child=StrictCharField(max_length=1000), max_length=MOST_CLIPS, required=False)
+    video_file_sizes = ShortListField(
+        child=StrictIntegerField(min_value=1, max_value=MOST_BYTES), max_length=MOST_CLIPS, required=False
     )
-    video_durations = serializers.ListField(child=SecondsField(max_value=MOST_SECONDS), required=False)
-    video_mime_types = serializers.ListField(child=StrictCharField(max_length=255), required=False)
-    media_file_ids = serializers.ListField(child=serializers.UUIDField(), required=False)
+    video_durations = ShortListField(child=SecondsField(max_value=MOST_SECONDS), max_length=MOST_CLIPS, required=False)
+    video_mime_types = ShortListField(child=StrictCharField(max_length=255), max_length=MOST_CLIPS, required=False)
+    media_file_ids = ShortListField(child=serializers.UUIDField(), max_length=MOST_CLIPS, required=False)
     challenge_title = StrictCharField(
         max_length=MAX_TITLE, required=False, allow_blank=True, allow_null=True, validators=[plain_text]
     )
@@ -237,7 +238,7 @@ class SaidMergeSerializer(serializers.Serializer[Data]):
 
     video_file_id = serializers.UUIDField(required=False)
     total_duration = SecondsField(required=False)
-    segments = SaidSegmentSerializer(many=True, required=False)
+    segments = SaidSegmentSerializer(many=True, required=False, max_length=MOST_CLIPS)  # type: ignore[call-arg]
     compression_applied = serializers.BooleanField(required=False, allow_null=True)
 
 
@@ -245,7 +246,7 @@ class NewChallengeSerializer(serializers.Serializer[Data]):
     """A challenge of a completed merge: its clips as statements in the merge's order, one of them the lie."""
 
     title = StrictCharField(max_length=MAX_TITLE, validators=[plain_text])
-    statements = NewStatementSerializer(many=True)
+    statements = NewStatementSerializer(many=True, max_length=MOST_CLIPS)  # type: ignore[call-arg]
     lie_statement_index = StrictIntegerField(min_value=0, max_value=MOST_CLIPS - 1)
     is_merged_video = serializers.BooleanField(default=True)
     merged_video_metadata = SaidMergeSerializer(required=False)
@@ -267,7 +268,7 @@ class ChallengeChangesSerializer(serializers.Serializer[Data]):
     """What is to be changed of a draft. texts: of all statements, in order."""
 
     title = StrictCharField(max_length=MAX_TITLE, required=False, validators=[plain_text])
-    texts = serializers.ListField(
+    texts = ShortListField(
         child=StrictCharField(max_length=MAX_TEXT, allow_blank=True, validators=[plain_text]),
         required=False,
         max_length=MOST_CLIPS,

@@ -182,6 +182,18 @@ class TestSigningUp:
         assert int(response["Retry-After"]) >= 1
         assert User.objects.count() == 4
 
+    def test_an_address_makes_so_many_accounts_an_hour(self, throttled: None, settings: Any) -> None:
+        settings.THROTTLES = {**settings.THROTTLES, "sign_up": 2, "sign_in_address": 100, "sign_in_name": 100}
+        throttles.forget()
+        refused = Client().post("/signup", {**NEW, "password2": "something else"})
+        assert refused.status_code == 200
+        for name in ("ada", "ben", "eve"):
+            response = Client().post("/signup", {**NEW, "username": name})
+        assert response.status_code == 429
+        assert 60 < int(response["Retry-After"]) <= 3601
+        assert "Too many accounts were made from your network. Try again in" in response.content.decode()
+        assert set(User.objects.values_list("username", flat=True)) == {"ada", "ben"}
+
     def test_of_two_who_take_one_name_at_once_the_second_is_told(
         self, browser: Client, owner: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -213,16 +225,26 @@ class TestPassword:
         assert browser.get("/account").status_code == 200
         assert actions() == [("password.changed", "owner")]
 
-    def test_other_sessions_and_jwts_end_and_tokens_go_on(self, browser: Client, owner: User) -> None:
+    def test_other_sessions_and_jwts_end_and_tokens_as_one_chooses(self, browser: Client, owner: User) -> None:
         elsewhere = Client()
         for client in (browser, elsewhere):
             client.force_login(owner)
         key, access = make_key(owner), Api()
         access.headers = {"Authorization": f"Bearer {jwt.issue(owner, ['read']).access}"}
-        browser.post("/account/password", self.FORM)
+        page = browser.post("/account/password", self.FORM, follow=True)
+        assert "Other browsers are signed out. One API token still works." in page.content.decode()
         assert elsewhere.get("/api/v1/me").status_code == 401
         assert access.get("/api/v1/me").status_code == 401
         assert Api(key).get("/api/v1/me").status_code == 200
+        again = {**self.FORM, "old_password": self.FORM["new_password1"], "revoke_tokens": "on"}
+        page = browser.post("/account/password", again, follow=True)
+        assert "Other browsers are signed out." in page.content.decode()
+        assert "still work" not in page.content.decode()
+        assert Api(key).get("/api/v1/me").status_code == 401
+
+    def test_the_page_offers_it_ticked(self, browser: Client, owner: User) -> None:
+        browser.force_login(owner)
+        assert b'name="revoke_tokens" checked' in browser.get("/account/password").content
 
     @pytest.mark.parametrize("fields", [{"old_password": "wrong"}, {"new_password2": "x"}], ids=str)
     def test_a_bad_one_is_refused_on_the_page(self, browser: Client, owner: User, fields: dict[str, str]) -> None:

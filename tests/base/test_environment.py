@@ -14,10 +14,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from vodplatform.settings.environment import (
+    PRIVATE_FILES,
     PROJECT_ROOT,
     VARIABLES,
     Environment,
     SettingsError,
+    is_open,
     message_prefix,
     private_redis_socket,
 )
@@ -107,6 +109,21 @@ class TestSecrets:
     def test_the_data_folder_is_the_owners_alone(self, tmp_path: Path) -> None:
         folder = Environment({"VOD_DATA_DIR": str(tmp_path / "new")}).data_dir()
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+    def test_one_that_was_made_for_others_too_is_closed_with_what_is_secret_in_it(self, tmp_path: Path) -> None:
+        secret = [tmp_path / name for name in PRIVATE_FILES]
+        for path in secret:
+            path.touch(0o644)
+        tmp_path.chmod(0o755)
+        Environment({"VOD_DATA_DIR": str(tmp_path)}).data_dir()
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path, *secret)] == [0o700] + [0o600] * len(secret)
+        assert not any(map(is_open, (tmp_path, *secret)))
+
+    def test_a_folder_for_everybody_stays_one(self, tmp_path: Path) -> None:
+        tmp_path.chmod(0o1777)
+        Environment({"VOD_DATA_DIR": str(tmp_path)}).data_dir()
+        assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o1777
+        assert is_open(tmp_path)
 
 
 class TestDatabases:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from typing import Any
 
@@ -29,7 +30,7 @@ MAKERS = {
     "DomainError": 0, "error_body": 0, "error_response": 0, "refusal": 0, "_turn_away": 0, "_Refused": 0, "_refuse": 1,
     "_answer": 2,
 }  # fmt: skip
-STATUSES = {400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 416, 422, 423, 429, 460, 500, 503}
+STATUSES = {400, 401, 403, 404, 405, 406, 408, 409, 410, 412, 413, 415, 416, 422, 423, 429, 460, 500, 503}
 
 
 def named_types(tree: ast.AST) -> set[str]:
@@ -148,3 +149,15 @@ def test_a_fault_of_ours_is_logged_with_its_traceback(caplog: pytest.LogCaptureF
 )
 def test_the_first_fault_is_the_sentence(detail: Any, sentence: str) -> None:
     assert first_sentence(detail) == sentence
+
+
+def test_of_many_errors_the_first_are_told_and_how_many_there_were() -> None:
+    def told(detail: Any) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(json.dumps(exception_handler(exceptions.ValidationError(detail), {}).data))
+        return body
+
+    one, none = {"c": ["No."]}, {}
+    few = told({"a": ["No."] * 3, "b": [one] * 17})
+    many = told({"a": ["No."] * 3, "b": [none, one] * 50_000, "d": ["No."]})
+    assert (few["errors"], "errors_count" in few) == ({"a": ["No."] * 3, "b": [one] * 17}, False)
+    assert (many["errors"], many["errors_count"]) == ({"a": ["No."] * 3, "b": [none, one] * 17}, 50_004)

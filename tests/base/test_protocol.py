@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +16,8 @@ import pytest
 import uvicorn
 
 from tests.support.waiting import wait_until
-from vodplatform.base.protocol import MAX_HEAD_BYTES, HttpProtocol
+from vodplatform.base import protocol
+from vodplatform.base.protocol import MAX_HEAD_BYTES, HttpProtocol, SocketProtocol
 from vodplatform.management.commands.up import web_child
 
 READ_AT_ONCE = 256 * 1024  # what uvloop reads in one piece
@@ -22,29 +25,38 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
 async def path_and_size(scope: Any, receive: Any, send: Any) -> None:
-    """Says which path was asked for and how much came with it."""
+    """Says which path was asked for and how much came with it; ``/slow`` after a second."""
     size, more = 0, True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return
         size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    if scope["path"] == "/slow":
+        await asyncio.sleep(1)
     content = json.dumps([scope["path"], size]).encode()
     headers = [(b"content-length", str(len(content)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """A server on loopback, with the protocol and without the program."""
-    server = uvicorn.Server(
-        uvicorn.Config(path_and_size, port=0, http=HttpProtocol, loop="uvloop", lifespan="off", log_config=None)
-    )
+@contextlib.contextmanager
+def serving(app: Any, **options: Any) -> Iterator[tuple[int, uvicorn.Server]]:
+    """A server on loopback, without the program: its port, and itself."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, loop="uvloop", lifespan="off", log_config=None, **options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_until(lambda: server.started)
-    yield server.servers[0].sockets[0].getsockname()[1]
+    yield server.servers[0].sockets[0].getsockname()[1], server
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """A server with the protocol."""
+    with serving(path_and_size, http=HttpProtocol) as (found, _):
+        yield found
 
 
 @pytest.fixture
@@ -135,8 +147,109 @@ def test_requests_sent_ahead_of_their_answers_do_not_count_together(wire: socket
     sender.join(10)
 
 
+class Impatient(HttpProtocol):
+    """Waits less long."""
+
+    head_seconds, body_seconds = 0.5, 0.5
+
+
+class TestTime:
+    @pytest.fixture
+    def port(self) -> Iterator[int]:
+        with serving(path_and_size, http=Impatient) as (found, _):
+            yield found
+
+    @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc"])
+    def test_what_does_not_come_is_not_waited_for(self, wire: socket.socket, answers: BinaryIO, sent: bytes) -> None:
+        wire.sendall(sent)
+        status, _, body = answer(answers)
+        assert (status, body["type"]) == (408, "request_timeout")
+        assert answers.read() == b""
+
+    def test_a_head_that_comes_a_sign_at_a_time_is_not_waited_for(self, wire: socket.socket) -> None:
+        wire.sendall(b"GET / HTTP/1.1\r\nA: ")
+        with pytest.raises(OSError):
+            while True:
+                wire.sendall(b"a")
+                time.sleep(0.1)
+
+    def test_a_body_that_comes_slowly_is_taken(self, wire: socket.socket, answers: BinaryIO) -> None:
+        wire.sendall(head("/a", "Content-Length: 10"))
+        for _ in range(10):
+            time.sleep(0.1)
+            wire.sendall(b"a")
+        assert answer(answers)[2] == ["/a", 10]
+
+    def test_an_answer_may_take_its_time(self, wire: socket.socket, answers: BinaryIO) -> None:
+        wire.sendall(head("/slow"))
+        assert answer(answers)[2] == ["/slow", 0]
+
+
+class Small(HttpProtocol):
+    """May have as few descriptors as the tests say."""
+
+
+class TestCrowds:
+    @pytest.fixture
+    def port(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+        monkeypatch.setattr(protocol, "SPARE_DESCRIPTORS", 0)
+        monkeypatch.setattr(Small, "most_connections", 6)
+        with serving(path_and_size, http=Small) as (found, _):
+            yield found
+
+    def test_past_half_of_the_descriptors_health_alone_is_served(self, port: int) -> None:
+        with contextlib.ExitStack() as stack:
+            wires = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)) for _ in range(4)]
+            told = []
+            for path in ("/a", "/health"):
+                wires[-1].sendall(head(path))
+                with wires[-1].makefile("rb") as stream:
+                    told.append(answer(stream))
+                wires.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)))
+        assert [(status, body) for status, _, body in told[1:]] == [(200, ["/health", 0])]
+        assert (told[0][0], told[0][2]["type"]) == (503, "unavailable")
+
+    def test_past_all_of_them_a_connection_is_ended_at_once(self, port: int) -> None:
+        with contextlib.ExitStack() as stack:
+            wires = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)) for _ in range(7)]
+            assert wires[-1].recv(1) == b""
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as wire, wire.makefile("rb") as stream:
+            wire.sendall(head("/again"))
+            assert answer(stream)[2] == ["/again", 0]
+
+
+class Hasty(SocketProtocol):
+    unread_seconds = 0.5
+
+
+def test_a_socket_that_never_reads_is_ended() -> None:
+    ended = threading.Event()
+
+    async def talk(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        try:
+            await send({"type": "websocket.accept"})
+            while True:
+                await send({"type": "websocket.send", "text": "a" * 65_536})
+        finally:
+            ended.set()
+
+    with (
+        serving(talk, http=HttpProtocol, ws=Hasty, ws_ping_interval=None) as (port, server),
+        socket.create_connection(("127.0.0.1", port), timeout=10) as wire,
+    ):
+        lines = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
+        wire.sendall(head("/ws", *lines, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="))
+        assert ended.wait(20)
+        wait_until(lambda: not server.server_state.connections, 20, "the connection to be gone")
+
+
 def test_the_program_is_served_with_it() -> None:
     name = f"{HttpProtocol.__module__}:{HttpProtocol.__name__}"
     argv = web_child("127.0.0.1", 0).argv
     assert argv[argv.index("--http") + 1] == name
-    assert f"--http {name} " in (PROJECT_ROOT / "deploy/vodplatform-web.service").read_text()
+    sockets = f"{SocketProtocol.__module__}:{SocketProtocol.__name__}"
+    assert argv[argv.index("--ws") + 1] == sockets
+    assert (
+        f"--http {name} --loop uvloop --ws {sockets} " in (PROJECT_ROOT / "deploy/vodplatform-web.service").read_text()
+    )

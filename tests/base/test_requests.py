@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
 
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_session
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
+JSON = {"Accept": "application/vnd.oai.openapi+json"}
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
@@ -177,6 +183,22 @@ class TestDocuments:
         page = anonymous.client.get("/api/docs")
         assert page.status_code == 200
         assert b"https://" not in page.content.replace(b"https://www.w3.org", b"")
+
+    def test_the_schema_is_the_committed_one_and_is_not_made_anew(
+        self, anonymous: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(SchemaGenerator, "get_schema", None)
+        committed = (PROJECT_ROOT / "docs" / "openapi.yaml").read_bytes()
+        answer = anonymous.client.get("/api/schema")
+        assert answer.content == committed
+        assert answer["Content-Type"] == "application/vnd.oai.openapi"
+        as_json = anonymous.client.get("/api/schema", headers=JSON)
+        assert json.loads(as_json.content) == yaml.safe_load(committed)
+        assert as_json["Content-Type"] == "application/vnd.oai.openapi+json"
+        for asked, whole in (({}, answer), (JSON, as_json)):
+            again = anonymous.client.get("/api/schema", headers={**asked, "If-None-Match": whole["ETag"]})
+            assert (again.status_code, again.content, again["ETag"]) == (304, b"", whole["ETag"])
+        assert answer["ETag"] != as_json["ETag"]
 
     @pytest.mark.parametrize("accept", ["*/*", "text/html"])
     def test_the_docs_have_no_other_methods(self, anonymous: Api, accept: str) -> None:

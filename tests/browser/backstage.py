@@ -61,9 +61,8 @@ def main() -> None:
     from django.db.models.functions import Now
 
     from jobs_app import leases, services
-    from jobs_app.models import Chore, Job
+    from jobs_app.models import Job
     from jobs_app.record import publish, read_again
-    from jobs_app.upkeep import HOMELESS
     from media_app.catalog.models import Rendition, RenditionKind, Video
     from media_app.editorial import services as editorial
     from media_app.editorial.models import CrdtOperation, VideoReport
@@ -265,9 +264,6 @@ def main() -> None:
     def reports(video: str) -> list[list[str]]:
         rows = VideoReport.objects.filter(video=video).order_by("created_at")
         return [[row.reporter.username if row.reporter else "", row.reason, row.text] for row in rows]
-
-    # The program would end the jobs of a lane that it does not have.
-    Chore.objects.update_or_create(name=HOMELESS, defaults={"due_at": Now() + timedelta(days=1)})
 
     known = {
         function.__name__: function

@@ -172,7 +172,7 @@ def test_a_failed_one_can_be_tried_again(take: Callable[..., Video], clip: Path,
 def test_a_storage_that_is_away_is_waited_for(
     take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*args: object) -> None:
+    def away(*args: object, **options: object) -> None:
         raise store.StoreUnavailable("gone")
 
     monkeypatch.setattr(taking_in, "path_for_work", away)

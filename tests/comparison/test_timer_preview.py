@@ -6,12 +6,18 @@ import json
 from typing import Any
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db.models.functions import Now
 
+from jobs_app.models import Job
+from jobs_app.running import run_lane
+from media_app.catalog.models import Video
 from sessions_app.comparison.models import ComparisonSession
 from tests.comparison.test_align import BOX, stand_in
 from tests.conftest import Library
 from tests.support.api import BAD_BODIES, BASE, NOT_FINITE, NOT_NUMBERS, Api, refused
+from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_session, make_video
 from vodplatform.accounts.models import User
 
@@ -153,3 +159,28 @@ def test_a_malformed_body_is_refused(api: Api, url: str, name: str) -> None:
 
 def test_another_users_session_is_not_found(other_api: Api, url: str) -> None:
     refused(other_api.post(url, {"roi": BOX}), 404, "session_not_found")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", [{"is_hidden": True}, {"deleted_at": Now()}, {"status": "failed"}])
+def test_a_catalogue_video_that_is_shown_no_more_is_not_read_any_more(
+    api: Api, admin_api: Api, owner: User, moderator: User, library: Library, monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any],
+) -> None:  # fmt: skip
+    """A session that was made while it was there stays, and so does its place in it; its pictures do not."""
+    stand_in(monkeypatch, ECHO)
+    stored = default_storage.save("shown.mp4", ContentFile((library.crew / "plain.mp4").read_bytes()))
+    shown = make_catalogue_video(moderator, location=stored, duration=5)
+    own = make_video(owner, duration=5, location=str(library.crew / "other.mp4"))
+    session = make_session(owner, videos=[shown, own])
+    url = f"{BASE}/{session.session_id}"
+    assert api.post(f"{url}/timer-preview", {"roi": BOX}).status_code == 200
+    Video.objects.filter(pk=shown.pk).update(**change)
+    refused(api.post(f"{url}/timer-preview", {"roi": BOX}), 400, "vod_file_not_found")
+    asked = api.post(f"{url}/align", {"method": "timer_ocr"})
+    assert asked.status_code == 202
+    run_lane("align")
+    job = Job.objects.get(pk=asked.json()["job_id"])
+    assert (job.status, job.error["type"]) == ("failed", "vod_file_not_found")
+    if "status" not in change:
+        assert admin_api.post(f"{url}/timer-preview", {"roi": BOX}).status_code == 200

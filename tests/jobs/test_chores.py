@@ -35,8 +35,7 @@ def fail() -> None:
 def _rest() -> Iterator[None]:
     """Of the worker's own chores only those that the test names."""
     done.clear()
-    for name in ("expire", upkeep.HOMELESS):
-        upkeep.take_chore(name, 3600)
+    upkeep.take_chore("expire", 3600)
     yield
     for thread in threading.enumerate():
         if thread.name in ("test", "views", "broken"):

@@ -11,15 +11,16 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 
-from jobs_app import outputs, services
+from jobs_app import leases, outputs, services
 from jobs_app.models import Job
-from jobs_app.running import run_lane
+from jobs_app.running import Sweep, run_lane
 from tests.comparison.test_align import BOX, stand_in
 from tests.comparison.test_timer_preview import ECHO
 from tests.conftest import Library
 from tests.support.api import BASE, Api, refused
-from tests.support.factories import make_job, make_session, make_video
+from tests.support.factories import lease_of, make_job, make_session, make_video
 from tests.support.s3 import Bucket, storage_of
 from vodplatform.accounts.models import User
 from vodplatform.base import logs
@@ -93,29 +94,58 @@ class TestDeleting:
 
 
 class TestRunning:
+    @pytest.fixture(autouse=True)
+    def _asked_each_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("jobs_app.outage.ASK_SECONDS", 0.0)
+
     def queue(self, owner: User, kind: str) -> Job:
         return make_job(owner, kind=kind, lane="test", params={})
 
-    def test_a_kind_that_stores_is_tried_again(self, owner: User, bucket: Bucket) -> None:
+    def test_a_kind_that_stores_waits_until_the_storage_is_back(self, owner: User, bucket: Bucket) -> None:
         job = self.queue(owner, "test.store")
         bucket.faults.answer_503()
         run_lane("test")
         job.refresh_from_db()
-        assert (job.status, job.retries, job.crashes) == ("waiting", 1, 0)
+        assert (job.status, job.attempt, job.retries, job.crashes) == ("waiting", 0, 0, 0)
+        assert job.away_since is not None
         bucket.faults.heal()
+        self.go_on(job)
+        assert (job.status, bucket.keys()) == ("completed", [job.result["key"]])
+
+    def test_nothing_else_is_taken_meanwhile_and_all_goes_on_by_itself(self, owner: User, bucket: Bucket) -> None:
+        jobs = [self.queue(owner, "test.store") for _ in range(3)]
+        bucket.faults.answer_503()
+        for _ in range(2):
+            run_lane("test")
+        statuses = sorted(Job.objects.values_list("status", "attempt"))
+        assert statuses == [("queued", 0), ("queued", 0), ("waiting", 0)]
+        bucket.faults.heal()
+        assert run_lane("test") == 2
+        Job.objects.filter(status="waiting").update(run_at=jobs[0].created_at)
+        Sweep()()
+        run_lane("test")
+        assert set(Job.objects.values_list("status", flat=True)) == {"completed"}
+
+    def go_on(self, job: Job) -> None:
         Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
         services.go_on(job.pk)
         run_lane("test")
         job.refresh_from_db()
-        assert (job.status, bucket.keys()) == ("completed", [job.result["key"]])
 
-    def test_one_whose_retries_are_used_up_says_why(self, owner: User, bucket: Bucket) -> None:
+    @pytest.mark.parametrize(
+        ("hours", "minutes", "status"), [(23, 1, "waiting"), (25, 1, "failed"), (25, 11, "waiting")]
+    )
+    def test_after_a_day_of_it_the_job_says_why(
+        self, owner: User, bucket: Bucket, hours: int, minutes: int, status: str
+    ) -> None:
+        """Unless its last attempt went on for a while before the storage went away again."""
         job = self.queue(owner, "test.store")
-        Job.objects.filter(pk=job.pk).update(retries=100)
-        bucket.faults.answer_503()
-        run_lane("test")
+        lease = lease_of(leases.claim("test", "w"))
+        ago = {"away_since": Now() - timedelta(hours=hours), "started_at": Now() - timedelta(minutes=minutes)}
+        Job.objects.filter(pk=job.pk).update(**ago)
+        assert leases.outlast(lease, "unavailable", "The file storage does not answer.")
         job.refresh_from_db()
-        assert (job.status, job.error["type"]) == ("failed", "unavailable")
+        assert (job.status, (job.error or {}).get("type")) == (status, "unavailable" if status == "failed" else None)
 
     def test_a_full_disk_is_told_as_one(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(*arguments: object, **options: object) -> str:

@@ -14,7 +14,7 @@ from django.core.files.storage import default_storage
 from django.db import connections, transaction
 from django.db.models.functions import Now
 
-from jobs_app import actors, admission, leases, outputs, running, services, upkeep
+from jobs_app import actors, admission, leases, outputs, running, services
 from jobs_app.kinds import JobKind, registry
 from jobs_app.models import Job, JobStatus
 from jobs_app.running import run_lane
@@ -238,11 +238,6 @@ class TestEnds:
         monkeypatch.setattr(outputs, "_files", meanwhile)
         outputs.sweep_job(job.pk)
         assert default_storage.exists(again(job).result["key"])
-
-    def test_a_job_of_a_lane_that_is_gone_ends(self, owner: User) -> None:
-        job = make_job(owner, kind="test.echo", lane="gone")
-        assert upkeep.fail_homeless() == 1
-        assert (again(job).status, job.error["type"]) == ("failed", "unknown_kind")
 
     def test_a_deleted_session_takes_its_jobs_out_of_the_lists(
         self, owner: User, monkeypatch: pytest.MonkeyPatch

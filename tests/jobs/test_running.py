@@ -89,13 +89,6 @@ def test_a_fault_of_ours_fails_the_job_without_telling_its_text(owner: User) -> 
     assert "not for users' eyes" not in str(job.error)
 
 
-def test_a_job_of_a_kind_that_is_gone_fails_with_that_sentence(owner: User) -> None:
-    job = queue(owner, "gone")
-    run_lane("test")
-    assert ended(job).status == "failed"
-    assert "gone" in job.error["message"]
-
-
 def test_outputs_stand_under_the_attempts_own_key(owner: User) -> None:
     job = queue(owner, "test.store")
     run_lane("test")

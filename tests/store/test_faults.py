@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from media_app.store import files as store
 from tests.support.s3 import Bucket, storage_of
@@ -145,3 +146,35 @@ def test_a_bucket_that_is_not_there_is_a_fault_and_no_empty_library(bucket: Buck
         list(store.files("videos/"))
     with pytest.raises(store.StoreUnavailable):
         store.put_stream("new", io.BytesIO(CONTENT))
+
+
+@pytest.mark.parametrize("code", ["NoSuchUpload", "NoSuchKey", "404", "NotFound", "NoSuchVersion"])
+def test_giving_up_or_deleting_what_is_gone_is_done(bucket: Bucket, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Swift says NoSuchKey of a multipart upload that was finished."""
+    answering(monkeypatch, 404, code)
+    store.abort_multipart(KEY, "some-upload")
+    store.delete(KEY)
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "NoSuchBucket"), (403, "AccessDenied"), (500, "InternalError")])
+def test_a_wrong_bucket_is_not_taken_for_a_file_that_is_gone(
+    bucket: Bucket, status: int, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, status, code)
+    for call in (lambda: store.abort_multipart(KEY, "some-upload"), lambda: store.delete(KEY)):
+        with pytest.raises(store.StoreUnavailable):
+            call()
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, status: int, code: str) -> None:
+    """Every call of the client ends with this error."""
+
+    class Client:
+        def __getattr__(self, name: str) -> Any:
+            def call(**given: Any) -> None:
+                said = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+                raise ClientError(said, name)
+
+            return call
+
+    monkeypatch.setattr(store, "_client", Client)

@@ -46,6 +46,124 @@ class Guard:
 
 GUARDS = [
     Guard(
+        "a worker takes only kinds that it knows", "jobs_app/leases.py",
+        "return Job.objects.claimable(lane).filter(kind__in=registry())", "return Job.objects.claimable(lane)",
+        "tests/jobs/test_releases.py::TestTheFormer::test_a_job_of_a_new_kind_waits_for_who_knows_it",
+    ),
+    Guard(
+        "a worker judges only kinds that it knows", "jobs_app/upkeep.py",
+        "[job for job in Job.objects.lease_expired() if job.kind in registry()]", "list(Job.objects.lease_expired())",
+        "tests/jobs/test_releases.py::TestTheFormer::test_the_dead_worker_of_a_new_kind_is_judged_by_who_knows_it",
+    ),
+    Guard(
+        "a job outlasts a storage that is away", "jobs_app/running.py",
+        "partial(_written, leases.outlast, lease, exc.type.name, AWAY)",
+        "partial(_written, leases.retry_later, lease, exc.type.name, AWAY)",
+        "tests/jobs/test_outputs_faults.py::TestRunning::test_a_kind_that_stores_waits_until_the_storage_is_back",
+    ),
+    Guard(
+        "no job is taken while the storage is away", "jobs_app/running.py",
+        "            if not outage.is_over():\n", "            if False:\n",
+        "tests/jobs/test_outputs_faults.py::TestRunning::test_nothing_else_is_taken_meanwhile_and_all_goes_on_by_itself",
+    ),
+    Guard(
+        "one process migrates at a time", "vodplatform/management/commands/migrate.py",
+        "            fcntl.flock(file, fcntl.LOCK_EX)\n", "            pass\n",
+        "tests/test_migrations.py::test_several_that_begin_at_once_migrate_once",
+    ),
+    Guard(
+        "one host migrates at a time", "vodplatform/management/commands/migrate.py",
+        "cursor.execute(\"SELECT pg_advisory_lock(%s)\", [LOCK])", "pass",
+        "tests/test_migrations.py::test_several_hosts_that_begin_at_once_migrate_once", postgresql=True,
+    ),
+    Guard(
+        "the data folder is closed to others, whatever it was", "vodplatform/settings/environment.py",
+        "        if is_open(path) and not", "        if False and not",
+        "tests/base/test_environment.py::TestSecrets::"
+        "test_one_that_was_made_for_others_too_is_closed_with_what_is_secret_in_it",
+    ),
+    Guard(
+        "an address makes so many accounts an hour", "vodplatform/accounts/forms.py",
+        "            self._count_account()\n", "            pass\n",
+        "tests/accounts/test_pages.py::TestSigningUp::test_an_address_makes_so_many_accounts_an_hour",
+    ),
+    Guard(
+        "a host that only serves cleans its own folder", "vodplatform/asgi.py",
+        "    host.keep_clean()\n", "    pass\n",
+        "tests/test_host.py::test_a_host_that_only_serves_cleans_its_own_too",
+    ),
+    Guard(
+        "a run of combining marks has an end", "vodplatform/base/text.py",
+        "        if run <= MOST_MARKS:\n", "        if True:\n",
+        "tests/base/test_text.py::test_what_is_searched_in_has_no_runs",
+    ),
+    Guard(
+        "a text's length is asked before it is looked at", "media_app/catalog/words.py",
+        "    if len(value) > most:\n        raise NotClean(sentence)\n    if \"", "    if \"",
+        "tests/base/test_text.py::test_length_is_asked_before_the_text_is_looked_at",
+    ),
+    Guard(
+        "a list's length is asked before its parts", "vodplatform/base/fields.py",
+        "if isinstance(data, list | tuple) and len(data) > self.most:", "if False:",
+        "tests/contract/test_large_bodies.py::test_too_many_parts_are_refused_unseen",
+    ),
+    Guard(
+        "an object's names are counted before its parts", "vodplatform/base/fields.py",
+        "if isinstance(data, Mapping) and len(data) > self.most:", "if False:",
+        "tests/contract/test_large_bodies.py::test_too_many_parts_are_refused_unseen",
+    ),
+    Guard(
+        "an answer names twenty errors at most", "vodplatform/base/errors.py",
+        "    if count <= MOST_ERRORS:", "    if True:",
+        "tests/base/test_errors.py::test_of_many_errors_the_first_are_told_and_how_many_there_were",
+    ),
+    Guard(
+        "a socket that never reads is ended", "vodplatform/base/protocol.py",
+        "self._unread = self.loop.call_later(self.unread_seconds, self._give_up)", "pass",
+        "tests/base/test_protocol.py::test_a_socket_that_never_reads_is_ended",
+    ),
+    Guard(
+        "what waits for a socket has a bound", "vodplatform/base/layers.py",
+        "        if self.qsize() >= MOST_WAITING:", "        if False:",
+        "tests/base/test_layers.py::test_of_more_than_may_wait_only_those_behind_are_kept",
+    ),
+    Guard(
+        "a request has its time", "vodplatform/base/protocol.py",
+        "self._late = None if seconds is None else self.loop.call_later(seconds, self._too_late, seconds)",
+        "self._late = None",
+        "tests/base/test_protocol.py::TestTime::test_what_does_not_come_is_not_waited_for",
+    ),
+    Guard(
+        "connections leave descriptors for health", "vodplatform/base/protocol.py",
+        "            app = turn_away\n", "            pass\n",
+        "tests/base/test_protocol.py::TestCrowds::test_past_half_of_the_descriptors_health_alone_is_served",
+    ),
+    Guard(
+        "connections leave descriptors for the program", "vodplatform/base/protocol.py",
+        "            transport.abort()\n        else:", "            pass\n        else:",
+        "tests/base/test_protocol.py::TestCrowds::test_past_all_of_them_a_connection_is_ended_at_once",
+    ),
+    Guard(
+        "the schema is not made anew for each who asks", "vodplatform/urls.py",
+        "path(\"api/schema\", SchemaView.as_view()", "path(\"api/schema\", SchemaView.__base__.as_view()",
+        "tests/base/test_requests.py::TestDocuments::test_the_schema_is_the_committed_one_and_is_not_made_anew",
+    ),
+    Guard(
+        "who works on a video may see it at that moment", "media_app/catalog/services.py",
+        "if reader is not None and not", "if False and not",
+        "tests/comparison/test_timer_preview.py::test_a_catalogue_video_that_is_shown_no_more_is_not_read_any_more",
+    ),
+    Guard(
+        "an upload that is gone is given up", "media_app/store/files.py",
+        "if said[\"ResponseMetadata\"][\"HTTPStatusCode\"] != HTTPStatus.NOT_FOUND or", "if True or",
+        "tests/store/test_faults.py::test_giving_up_or_deleting_what_is_gone_is_done",
+    ),
+    Guard(
+        "a wrong bucket is no file that is gone", "media_app/store/files.py",
+        " or said[\"Error\"][\"Code\"] == NO_BUCKET:", ":",
+        "tests/store/test_faults.py::test_a_wrong_bucket_is_not_taken_for_a_file_that_is_gone",
+    ),
+    Guard(
         "a pro job is for its owner and admins", "sessions_app/prosync/models.py",
         "return self if user.is_admin else self.filter(owner=user)", "return self",
         "tests/prosync/test_process.py::TestOthers::test_a_stranger_sees_none_of_it",
@@ -483,11 +601,6 @@ GUARDS = [
         "a view is counted once", "media_app/catalog/viewing.py",
         "filter(video_id=video_id, is_counted=False).update", "filter(video_id=video_id).update",
         "tests/catalog/test_viewing.py::TestRollingUp::test_views_that_come_meanwhile_are_counted_once",
-    ),
-    Guard(
-        "a job whose storage is away is tried again", "jobs_app/running.py",
-        "    except (StoreUnavailable, StoreFull) as exc:\n", "    except ZeroDivisionError as exc:\n",
-        "tests/jobs/test_outputs_faults.py::TestRunning::test_a_kind_that_stores_is_tried_again",
     ),
     Guard(
         "the byte doors ask for the token's scope", "vodplatform/accounts/authentication.py",

@@ -230,7 +230,7 @@ class TestExpiry:
         for path in (old, new):
             path.write_bytes(b"x")
         os.utime(old, (time.time() - 7200,) * 2)
-        sweep.expire()
+        sweep.sweep_scratch()
         assert [path.name for path in folder.iterdir()] == ["new"]
 
     def test_the_command_does_it(self, owner: User, capsys: pytest.CaptureFixture[str]) -> None:

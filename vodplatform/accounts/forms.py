@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, UserCreationForm
 from django.core.exceptions import ValidationError
-from django.forms import CharField
+from django.forms import BooleanField, CharField
 from django.http import HttpRequest
 from unfold.forms import AuthenticationForm as UnfoldAuthenticationForm
 
@@ -14,7 +14,7 @@ from vodplatform.accounts.models import User, plain_text
 from vodplatform.accounts.services import address_of
 from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
-from vodplatform.base.throttles import check_sign_in
+from vodplatform.base.throttles import check_sign_in, check_sign_up
 
 
 class CountedForm:
@@ -62,6 +62,8 @@ class AdminSignInForm(CountedSignIn, UnfoldAuthenticationForm):
 class PasswordForm(CountedForm, PasswordChangeForm):
     """Whoever has taken over an open browser must not find out the password by trying."""
 
+    revoke_tokens = BooleanField(required=False, initial=True)
+
     def __init__(self, user: User, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.request = request
         super().__init__(user, *args, **kwargs)
@@ -79,6 +81,7 @@ class SignUpForm(CountedForm, UserCreationForm):  # type: ignore[type-arg]
     """A name, a password twice, and the person's own name if they like."""
 
     full_name = CharField(max_length=150, required=False, validators=[plain_text])
+    too_many = ""  # of accounts, as a sentence
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.request = request
@@ -91,4 +94,14 @@ class SignUpForm(CountedForm, UserCreationForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         self.count(self.request, self.data.get("username", ""))
         super().clean()
+        if not self.errors:
+            self._count_account()
         return self.cleaned_data
+
+    def _count_account(self) -> None:
+        try:
+            check_sign_up(address_of(self.request))
+        except DomainError as exc:
+            self.retry_after = exc.extra["retry_after"]
+            self.too_many = f"{exc.message} Try again in {-(-self.retry_after // 60)} minutes."
+            raise ValidationError(self.too_many, code="throttled") from exc

@@ -15,7 +15,8 @@ from django.template.response import TemplateResponse
 from django.views.generic import FormView
 
 from vodplatform.accounts.forms import CountedForm, PasswordForm, SignInForm, SignUpForm
-from vodplatform.accounts.models import User
+from vodplatform.accounts.models import ApiToken, User
+from vodplatform.accounts.services import revoke_tokens
 from vodplatform.base import audit
 
 TOO_MANY = 429
@@ -94,7 +95,7 @@ class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
 
 
 class PasswordView(PasswordChangeView):
-    """``/account/password``: other sessions and every JWT end with the old password; API tokens go on."""
+    """``/account/password``: other sessions and every JWT end with the old password, and tokens if that is ticked."""
 
     template_name = "account/password.html"
     form_class = PasswordForm
@@ -110,5 +111,10 @@ class PasswordView(PasswordChangeView):
         with transaction.atomic():
             response = super().form_valid(form)
             audit.record("password.changed", actor=form.user, target=form.user)
-        messages.success(self.request, "The password is changed. Other browsers and programs have to sign in again.")
+            left = ApiToken.objects.filter(user=form.user, revoked_at__isnull=True)
+            if form.cleaned_data["revoke_tokens"]:
+                revoke_tokens(left, by=form.user)
+            count = left.all().count()
+        told = {0: "", 1: " One API token still works."}.get(count, f" {count} API tokens still work.")
+        messages.success(self.request, f"The password is changed. Other browsers are signed out.{told}")
         return response

@@ -128,6 +128,10 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         """What was watched has been deleted."""
         await self.close(NOT_YOURS)
 
+    async def watch_late(self, event: dict[str, Any]) -> None:
+        """The client reads so slowly that messages were thrown away: it comes back, and is sent all anew."""
+        await self.close(TRY_AGAIN)
+
     async def watch_message(self, event: dict[str, Any]) -> None:
         """A message from the group."""
         if event["message"]["revision"] > self.revision:

@@ -138,9 +138,9 @@ ERROR_TYPES = _types(
     ("timeout", 422, "The job took too long.", "Try a shorter or smaller video."),
     ("out_of_memory", 422, "The job needed too much memory.", "Try a smaller video."),
     ("job_crashed", 500, "The job was started several times and never came to its end.", "Retry it; name its id if it stays."),
-    ("unknown_kind", 500, "This program has no such kind of job any more.", "Start a new one."),
     ("server_error", 500, "Something broke on our side; it has been logged.", "Try again; name the request id if it stays."),
     ("disk_full", 503, "The server has no room for this file.", "Try again later; the operator has to make room."),
+    ("request_timeout", 408, "The request did not come to its end in time.", "Send it again, without a pause."),
     ("unavailable", 503, "A part of the service is down.", "Try again after `Retry-After` seconds."),
 )  # fmt: skip
 
@@ -184,6 +184,9 @@ def _challenge(status: int) -> dict[str, str]:
     return {"WWW-Authenticate": "Token"} if status == HTTPStatus.UNAUTHORIZED else {}
 
 
+# Sentences in `errors`; whoever sends more of what is wrong has no use for each.
+MOST_ERRORS = 20
+
 _BY_STATUS = {
     400: "bad_request",
     401: "unauthenticated",
@@ -191,6 +194,7 @@ _BY_STATUS = {
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",
+    408: "request_timeout",
     413: "too_large",
     415: "unsupported_media_type",
     429: "throttled",
@@ -213,7 +217,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         if exc.type.status in (429, 503) or "retry_after" in exc.extra:
             headers["Retry-After"] = str(exc.extra.get("retry_after", 5))
     elif isinstance(exc, exceptions.ValidationError):
-        body = error_body("invalid", first_sentence(exc.detail), errors=exc.detail)
+        body = error_body("invalid", first_sentence(exc.detail), **_told(exc.detail))
     elif isinstance(exc, exceptions.ParseError):
         body = error_body("parse_error", str(exc.detail))
     elif isinstance(exc, RequestDataTooBig | TooManyFilesSent):
@@ -247,6 +251,36 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     for name, value in (_challenge(response.status_code) | headers).items():
         response[name] = value
     return response
+
+
+def _told(detail: Any) -> dict[str, Any]:
+    """What a body says of nested validation errors: ``errors``, of which the first 20 stay, and how many there were."""
+    count = _count(detail)
+    if count <= MOST_ERRORS:
+        return {"errors": detail}
+    return {"errors": _first(detail, [MOST_ERRORS]), "errors_count": count}
+
+
+def _count(detail: Any) -> int:
+    if isinstance(detail, dict):
+        return sum(map(_count, detail.values()))
+    return sum(map(_count, detail)) if isinstance(detail, list) else 1
+
+
+def _first(detail: Any, left: list[int]) -> Any:
+    """The same without what comes after so many sentences. A list keeps the place of each part that stays."""
+    if isinstance(detail, dict):
+        found = {key: _first(value, left) for key, value in detail.items() if left[0]}
+        return {key: value for key, value in found.items() if value}
+    if isinstance(detail, list):
+        kept = []
+        for value in detail:
+            if not left[0]:
+                break
+            kept.append(_first(value, left))
+        return kept
+    left[0] -= 1
+    return detail
 
 
 def first_sentence(detail: Any, field: str = "") -> str:

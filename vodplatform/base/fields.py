@@ -49,6 +49,36 @@ class StrictCharField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class ShortListField(serializers.ListField):
+    """A list whose length is asked before anything in it: the framework's own field looks at every part first."""
+
+    def __init__(self, *, max_length: int, **options: Any) -> None:
+        super().__init__(max_length=max_length, **options)
+        self.most = max_length
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list | tuple) and len(data) > self.most:
+            self.fail("max_length", max_length=self.most)
+        found: list[Any] = super().to_internal_value(data)
+        return found
+
+
+class ShortDictField(serializers.DictField):
+    """An object with at most ``max_length`` names, which are counted before anything in it is looked at."""
+
+    default_error_messages = {"max_length": "Ensure this field has no more than {max_length} elements."}
+
+    def __init__(self, *, max_length: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.most = max_length
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, Mapping) and len(data) > self.most:
+            self.fail("max_length", max_length=self.most)
+        found: dict[str, Any] = super().to_internal_value(data)
+        return found
+
+
 class ListQuerySerializer(serializers.Serializer[dict[str, Any]]):
     """``limit`` (1–100, default 20) and ``offset`` of a list."""
 

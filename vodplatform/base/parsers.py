@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -16,6 +17,7 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_PARTS = 200_000
 MAX_SMALL_BODY_BYTES = 16 * 1024
+REFUSED_LETTER = re.compile("[\x00\ud800-\udfff]")
 
 
 class StrictJSONParser(BaseParser):
@@ -64,11 +66,9 @@ def check_json(value: Any) -> None:
             pending.extend((part, depth + 1) for part in item)
         elif isinstance(item, float) and not math.isfinite(item):
             raise ParseError("The body has a number that is not finite.")
-        elif isinstance(item, str):
-            if "\x00" in item:
-                raise ParseError("The body has a NUL character in a text.")
-            if any("\ud800" <= letter <= "\udfff" for letter in item):
-                raise ParseError("The body has half a surrogate pair in a text.")
+        elif isinstance(item, str) and (found := REFUSED_LETTER.search(item)):
+            what = "a NUL character" if found[0] == "\x00" else "half a surrogate pair"
+            raise ParseError(f"The body has {what} in a text.")
 
 
 def _refuse_constant(name: str) -> Any:

@@ -1,31 +1,113 @@
-"""uvicorn's HTTP/1.1 protocol, limiting heads and unsent bytes; what is no HTTP gets the one error body."""
+"""uvicorn's protocols for HTTP/1.1 and WebSockets, with limits on heads, on time and on what clients leave unread.
+
+What is no HTTP gets the one error body.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import resource
 import uuid
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 MAX_HEAD_BYTES = 64 * 1024
+MOST_DESCRIPTORS = 65_536
+SPARE_DESCRIPTORS = 128  # for the database, the broker, logs and files
+
+
+@cache
+def _crowded() -> Any:
+    from vodplatform.base.logs import Sparingly
+
+    return Sparingly(logging.getLogger("vodplatform.connections"), "too many connections")
+
+
+def raise_limit() -> int:
+    """Let this process and its children have as many descriptors as they may, up to 65 536; returns how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return MOST_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
+
+
+async def turn_away(scope: Any, receive: Any, send: Any) -> None:
+    """Answers 503 in the program's place."""
+    from vodplatform.base.access import note
+    from vodplatform.base.bodies import refusal
+
+    status, headers, body = refusal(
+        "unavailable", "The server has as many connections as it can serve.", request_id=uuid.uuid4().hex
+    )
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+    note(scope["method"], "none", status, 0.0)
 
 
 class HttpProtocol(HttpToolsProtocol):
     """Named by ``--http`` where the server is started; the rest is uvicorn's own.
 
     The parser behind it keeps a header until its end, however long it is: without a limit anybody can fill the memory.
+    A head that is not whole after 20 s, and a body of which nothing comes for 60 s, end the connection. Each connection
+    may need a second descriptor for a file: past half of them requests are answered with 503, except for ``/health``;
+    past all but a few a connection is ended as soon as it is made.
     """
 
     _head = 0  # bytes of the present head, the first piece that was read not counted
     _heads = 0
     _in_head = False
+    _late: asyncio.TimerHandle | None = None
+    head_seconds, body_seconds = 20.0, 60.0
+    most_connections = raise_limit()
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         # Whoever sends waits as soon as the kernel takes no more: for a reader that stands still one piece is kept, not
         # one on top of 64 KiB.
         transport.set_write_buffer_limits(high=0)
+        if len(self.connections) > self.most_connections - SPARE_DESCRIPTORS:
+            _crowded().warning(connections=len(self.connections))
+            transport.abort()
+        else:
+            self._wait(self.head_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait(None)
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._wait(None)
+        super().handle_websocket_upgrade()
+
+    def _wait(self, seconds: float | None) -> None:
+        """Give what comes next so long."""
+        if self._late:
+            self._late.cancel()
+        self._late = None if seconds is None else self.loop.call_later(seconds, self._too_late, seconds)
+
+    def _too_late(self, seconds: float) -> None:
+        if self.flow.read_paused:  # we are the one who is waited for
+            self._wait(seconds)
+        elif self.transport.is_closing():
+            pass
+        elif self._heads and not self._in_head and self.cycle is not None and self.cycle.response_started:
+            self.transport.abort()
+        else:
+            self._turn_away("request_timeout")
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        is_crowded = len(self.connections) > self.most_connections // 2
+        if is_crowded and not self.scope["path"].startswith("/health"):
+            _crowded().warning(connections=len(self.connections))
+            app = turn_away
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         heads = self._heads
@@ -38,17 +120,27 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._heads, self._head, self._in_head = self._heads + 1, 0, True
+        self._wait(self.head_seconds)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._wait(self.body_seconds)
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._wait(self.body_seconds)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._wait(None)
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed as a request, an unknown method included."""
         self._turn_away("bad_request", "The request is not valid HTTP.")
 
-    def _turn_away(self, type: str, message: str, **extra: Any) -> None:
+    def _turn_away(self, type: str, message: str = "", **extra: Any) -> None:
         # Here, because the server loads this class before the program has its settings.
         from vodplatform.base.access import note
         from vodplatform.base.bodies import refusal
@@ -59,3 +151,37 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.write(first + lines + b"\r\n" + body)
         self.transport.close()
         note("", "none", status, 0.0)
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """Named by ``--ws``. Ends the connection of a client that reads nothing for 20 s.
+
+    uvicorn's own closes it, and so waits for ever for what is unsent. The limits of :class:`HttpProtocol` hold, whose
+    connection it was: one byte that the kernel does not take counts.
+    """
+
+    unread_seconds = 20.0
+    _unread: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.unread_seconds, self._give_up)
+
+    def resume_writing(self) -> None:
+        self._forget()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _forget(self) -> None:
+        if self._unread:
+            self._unread.cancel()
+            self._unread = None
+
+    def _give_up(self) -> None:
+        from vodplatform.base.logs import event
+
+        event("socket.unread", seconds=self.unread_seconds)
+        self.transport.abort()

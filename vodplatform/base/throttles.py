@@ -7,7 +7,6 @@ import logging
 import math
 import threading
 import time
-import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import redis
 from django.conf import settings
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.backoff import NoBackoff
@@ -26,6 +25,7 @@ from rest_framework.throttling import BaseThrottle
 
 from vodplatform.base import metrics
 from vodplatform.base.errors import DomainError
+from vodplatform.base.text import normalize
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # which imports this module by the settings
@@ -35,6 +35,7 @@ logger = logging.getLogger("vodplatform.throttles")
 REDIS_SECONDS = 0.5  # how long a request waits for a Redis that hangs
 APART_SECONDS = 5.0  # how long it is then left alone
 LOG_SECONDS = 60.0
+HOURLY = ("sign_up",)  # of settings.THROTTLES; the others are for a minute
 MAX_NAME = 150  # characters; no account has a longer one
 Counter = SlidingWindowCounterRateLimiter
 
@@ -49,7 +50,7 @@ class _Counters:
     log_after: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def hit(self, limit: RateLimitItemPerMinute, *identifiers: str) -> int:
+    def hit(self, limit: RateLimitItem, *identifiers: str) -> int:
         """Count one more. 0 when it is within ``limit``, else whole seconds until the next one will be."""
         if self.shared is not None and time.monotonic() >= self.apart_until:
             try:
@@ -69,7 +70,7 @@ class _Counters:
             logger.warning("throttles count in this process only", extra={"data": {"exception": repr(exc)}})
 
 
-def _hit(counter: Counter, limit: RateLimitItemPerMinute, *identifiers: str) -> int:
+def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
     if counter.hit(limit, *identifiers):
         return 0
     storage = cast(MemoryStorage | RedisStorage, counter.storage)
@@ -111,7 +112,7 @@ def hit(name: str, *identifiers: str) -> int:
     """Count one more under a name of ``settings.THROTTLES``. 0 when it is allowed, else whole seconds to wait."""
     if not settings.THROTTLES_ON:
         return 0
-    limit = RateLimitItemPerMinute(settings.THROTTLES[name])
+    limit = (RateLimitItemPerHour if name in HOURLY else RateLimitItemPerMinute)(settings.THROTTLES[name])
     wait = _counters(settings.THROTTLE_STORAGE, settings.REDIS_URL).hit(limit, name, *identifiers)
     if wait:
         metrics.THROTTLED.labels(name).inc()
@@ -128,10 +129,15 @@ def check_sign_in(name: str, address: str) -> None:
         raise DomainError("throttled", "Too many attempts to sign in.", retry_after=wait)
 
 
+def check_sign_up(address: str) -> None:
+    """Count one more account made from ``address``. Raises ``throttled`` with ``retry_after`` (seconds)."""
+    if wait := hit("sign_up", network_of(address)):
+        raise DomainError("throttled", "Too many accounts were made from your network.", retry_after=wait)
+
+
 def digest_of(name: str) -> str:
     """What stands for a user name in a key: the same for each way of writing it, and nothing that Redis shows."""
-    # Cut first: normalising takes time with the square of a run of combining marks.
-    folded = unicodedata.normalize("NFKC", name[:MAX_NAME]).strip().casefold()
+    folded = normalize("NFKC", name[:MAX_NAME]).strip().casefold()
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 

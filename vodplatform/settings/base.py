@@ -138,7 +138,7 @@ REDIS_URL = env.redis_url(DATA_DIR)
 REDIS_IS_PRIVATE = not env.text("REDIS_URL")
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "vodplatform.base.layers.ShortChannelLayer",
         "CONFIG": {
             "hosts": [REDIS_URL],
             "prefix": message_prefix(SECRET_KEY, REDIS_URL, str(DATABASES["default"]["NAME"])),
@@ -213,6 +213,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 # How often a minute: signing in by name and by address; requests by user, or by address where nobody is signed in.
 THROTTLES_ON = env.flag("VOD_THROTTLES", True)
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
+# By the hour; each account has room for files.
+THROTTLES["sign_up"] = env.integer("VOD_SIGN_UPS_PER_HOUR", 5, 1, 100_000)
 THROTTLE_STORAGE = "redis"
 
 # Accounts.
@@ -274,6 +276,8 @@ JOB_CHORES = {
     "merges": (300.0, "sessions_app.merging.services.expire"),
     "pro jobs": (300.0, "sessions_app.prosync.services.expire"),
 }
+# What each process that works or serves does every hour, for the data folder of its own host.
+HOST_CHORE = "vodplatform.host.clean"
 # A handler that goes on for so long after it was told to stop has its worker restarted.
 JOB_STUCK_SECONDS = 60.0
 # How long a worker tries to write how an attempt ended, through a database that is away.

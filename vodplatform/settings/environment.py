@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,12 +123,17 @@ VARIABLES: list[Variable] = [
     Variable("VOD_SIGNUP", "1", "0 lets nobody sign up; accounts are then made by `create_account` and admins."),
     Variable("VOD_JWT_ACCESS_MINUTES", "15", "How long a JWT signs in, 1 to 1440."),
     Variable("VOD_JWT_REFRESH_DAYS", "7", "How long a JWT can be renewed, 1 to 365."),
+    Variable("VOD_SIGN_UPS_PER_HOUR", "5", "How many accounts may be made from one address in an hour."),
     Variable("VOD_THROTTLES", "on", "`off` lifts the limits on how often one may sign in and ask; for tests."),
     Variable("VOD_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
     Variable("VOD_METRICS_TOKEN", "none", "Lets a scraper read `/metrics` as `Bearer`; 16 characters or more."),
     Variable("SENTRY_DSN", "none", "Reports faults to Sentry; needs `requirements/production.txt`."),
     Variable("VOD_DEMO_ACCOUNT", "none", "Set by `make demo`: whose newest comparison `/` opens. Loopback only."),
 ]  # fmt: skip
+
+
+# Beside the folder: a copy of it is made with the modes that its files have.
+PRIVATE_FILES = ("vodplatform.sqlite3", "vodplatform.sqlite3-wal", "vodplatform.sqlite3-shm", "secret.key")
 
 
 class Environment:
@@ -218,6 +225,9 @@ class Environment:
             raise SettingsError(f"VOD_DATA_DIR is {str(path)!r}, which cannot be made: {exc.strerror}.") from exc
         if not os.access(path, os.W_OK):
             raise SettingsError(f"VOD_DATA_DIR is {str(path)!r}, which cannot be written to.")
+        keep_private(path)
+        for name in PRIVATE_FILES:
+            keep_private(path / name)
         return path
 
     def secret_key(self, data_dir: Path) -> str:
@@ -424,6 +434,27 @@ class Environment:
                 raise SettingsError("VOD_LIBRARY_ROOTS names the whole file system; name the folders with videos.")
             roots.append((resolved, frozenset(filter(None, groups.split("+")))))
         return roots
+
+
+def is_open(path: Path) -> bool:
+    """Whether others than its owner, and whom an access control list names, may do anything with it."""
+    try:
+        return bool(stat.S_IMODE(path.stat().st_mode) & _refused(path))
+    except FileNotFoundError:
+        return False
+
+
+def keep_private(path: Path) -> None:
+    """Take from all others what they may do with a file or folder of ours, whatever it was made with."""
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # somebody else's: `doctor` says so
+        if is_open(path) and not path.stat().st_mode & stat.S_ISVTX:  # not one for everybody, such as /tmp
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_refused(path))
+
+
+def _refused(path: Path) -> int:
+    """The bits that others must not have. Where a list names somebody, such as nginx, the group's are its mask."""
+    has_list = "system.posix_acl_access" in os.listxattr(path)
+    return stat.S_IRWXO if has_list else stat.S_IRWXG | stat.S_IRWXO
 
 
 def _bucket_name(raw: str) -> str:

@@ -15,6 +15,7 @@ from .base import CHANNEL_LAYERS, DATA_DIR, DATABASES, REDIS_IS_PRIVATE
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 THROTTLES_ON = False
+HOST_CHORE = ""  # a thread of its own would be in the way of most tests
 THROTTLE_STORAGE = "memory"
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, not memory: twenty writers on a shared in-memory database get "table is locked".

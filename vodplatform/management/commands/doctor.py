@@ -14,6 +14,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from jobs_app.upkeep import strangers
 from media_app.catalog import upkeep
 from media_app.store.files import StoreUnavailable, is_local
 from media_app.uploads import scan
@@ -23,6 +24,7 @@ from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.health import ask_storage
 from vodplatform.base.process import ChildError, run_child
 from vodplatform.management.commands.up import redis_server
+from vodplatform.settings.environment import PRIVATE_FILES, is_open
 
 
 class Command(BaseCommand):
@@ -39,6 +41,7 @@ class Command(BaseCommand):
         if options["fix"]:
             self._mend()
         checks: list[tuple[str, Callable[[], str | None]]] = [
+            ("data folder", data_folder),
             ("database", database),
             ("append-only tables", append_only),
             ("broker", broker),
@@ -48,6 +51,7 @@ class Command(BaseCommand):
             ("video converter", converter),
             ("timer reader", reader),
             ("virus scanner", scanner),
+            ("jobs", jobs),
             ("video files", files),
             ("stored files", leftovers),
         ]
@@ -78,6 +82,15 @@ class Command(BaseCommand):
             self.stdout.write(f"removed  {file.key}, {in_words(file.size)}")
         for item in removed.unfinished:
             self.stdout.write(f"removed  unfinished upload of {item.key}")
+
+
+def data_folder() -> str | None:
+    found = [
+        path for path in (settings.DATA_DIR, *(settings.DATA_DIR / name for name in PRIVATE_FILES)) if is_open(path)
+    ]
+    if not found:
+        return None
+    return f"others may read {', '.join(map(str, found))}, which belong to another user; `chmod go-rwx` them."
 
 
 def database() -> str | None:
@@ -171,6 +184,15 @@ def scanner() -> str | None:
     except scan.ScannerDown as exc:
         return f"{exc} Start clamd, or unset VOD_CLAMD; until then uploads wait."
     return None
+
+
+def jobs() -> str | None:
+    if database() or not (found := strangers()):
+        return None
+    return (
+        f"queued jobs that this release never takes: {', '.join(found)}; start the release that does, or cancel them "
+        "with `manage.py jobs --cancel ID`."
+    )
 
 
 def storage() -> str | None:

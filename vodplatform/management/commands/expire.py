@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from jobs_app import outputs, upkeep
@@ -19,6 +15,7 @@ from media_app.uploads import sweep
 from sessions_app.analysis import services as analysis
 from sessions_app.merging import services as merging
 from sessions_app.prosync import services as prosync
+from vodplatform import host
 from vodplatform.accounts import services
 from vodplatform.base import audit, idempotency
 from vodplatform.base.commands import Command as BaseCommand
@@ -27,7 +24,6 @@ from vodplatform.base.storage import StoreUnavailable
 
 PREVIEWS = "previews"
 PREVIEW_SECONDS = 3600
-SCRATCH_SECONDS = 86_400
 EMPTY_SECONDS = 3600  # after which nobody is about to write into a folder any more
 
 
@@ -47,8 +43,7 @@ class Command(BaseCommand):
         merges = merging.expire()
         dubs = prosync.expire()
         jobs = upkeep.purge()
-        removed = upkeep.sweep_scratch()
-        removed += remove_older(settings.DATA_DIR / "tmp", SCRATCH_SECONDS)
+        removed = host.clean()
         go_back_where_it_ended()
         try:
             # Last, because these ask a storage that may be away.
@@ -83,19 +78,4 @@ def sweep_previews() -> int:
         store.delete(key)
     for folder in {"/".join(key.split("/")[:2]) for key in old}:
         outputs.delete_empty_folders(folder)
-    return len(old)
-
-
-def remove_older(parent: Path, seconds: float) -> int:
-    """Remove the folders in ``parent`` that nobody has written to for so long; returns how many.
-
-    Those of attempts stay: files below them may be written to while the folder itself looks old, and whether the
-    attempt lives is known to :func:`jobs_app.upkeep.sweep_scratch`.
-    """
-    if not parent.is_dir():
-        return 0
-    others = [folder for folder in parent.iterdir() if folder.is_dir() and upkeep.token_of(folder) is None]
-    old = [folder for folder in others if time.time() - folder.stat().st_mtime > seconds]
-    for folder in old:
-        shutil.rmtree(folder, ignore_errors=True)
     return len(old)

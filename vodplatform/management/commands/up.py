@@ -175,8 +175,9 @@ def web_child(host: str, port: int) -> Child:
     """HTTP, WebSockets and bytes on one port."""
     argv = [
         sys.executable, "-m", "uvicorn", "vodplatform.asgi:application", "--host", host, "--port", str(port),
-        "--http", "vodplatform.base.protocol:HttpProtocol", "--loop", "uvloop", "--ws", "websockets-sansio",
-        "--ws-max-size", "65536", "--lifespan", "off", "--timeout-graceful-shutdown", "2", "--no-access-log",
+        "--http", "vodplatform.base.protocol:HttpProtocol", "--loop", "uvloop",
+        "--ws", "vodplatform.base.protocol:SocketProtocol", "--ws-max-size", "65536",
+        "--lifespan", "off", "--timeout-graceful-shutdown", "2", "--no-access-log",
         "--no-server-header", "--no-proxy-headers", "--log-level", "warning",
     ]  # fmt: skip
     connect_to = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)

@@ -1,0 +1,66 @@
+"""Normal forms of text: what they are for any language, and what becomes of text that is made to be slow."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from media_app.catalog import search, words
+from vodplatform.base.text import MOST_MARKS, normalize
+
+pytestmark = pytest.mark.pure
+
+FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+# Marks that are sorted by their class, and signs that are taken apart into such.
+MARKS = ["\u0301\u0316", "\u0f73", "\uff9e\u0301"]
+# As many as kept the process busy for a second and a half before.
+MANY = 20_000
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(text=st.text(max_size=30))
+def test_what_anybody_writes_is_as_unicode_has_it(form: str, text: str) -> None:
+    assert normalize(form, text) == unicodedata.normalize(form, text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("marks", MARKS)
+def test_of_a_run_of_marks_the_first_stay(form: str, marks: str) -> None:
+    few = ("a" + marks * MANY)[: MOST_MARKS + 1]
+    assert normalize(form, "a" + marks * MANY + "b") == unicodedata.normalize(form, few + "b")  # type: ignore[arg-type]
+
+
+def test_a_run_ends_with_the_next_letter() -> None:
+    text = ("a" + "\u0301\u0316" * 15) * 100
+    assert normalize("NFD", text) == unicodedata.normalize("NFD", text)
+
+
+@pytest.mark.parametrize("marks", MARKS)
+def test_what_is_searched_in_has_no_runs(marks: str) -> None:
+    assert len(search.folded("a" + marks * MANY, "end")) < 100
+
+
+@pytest.mark.parametrize(
+    ("clean", "most"),
+    [(words.title, 255), (words.category, 100), (words.tag, 64), (words.description, 20_000)],
+)
+def test_length_is_asked_before_the_text_is_looked_at(
+    clean: object, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*given: object) -> None:
+        raise RuntimeError("looked at")
+
+    monkeypatch.setattr(words, "normalize", refuse)
+    monkeypatch.setattr(words, "_spaced", refuse)
+    with pytest.raises(words.NotClean):
+        clean("\u0301" * 320_000)  # type: ignore[operator]
+    with pytest.raises(words.NotClean):
+        words.tags(["a"] * 100_000)
+
+
+def test_a_line_may_be_longer_before_it_is_cleaned() -> None:
+    # Hangul that is typed in parts, three signs to a syllable.
+    assert words.title(unicodedata.normalize("NFD", "\uac01" * 255)) == "\uac01" * 255

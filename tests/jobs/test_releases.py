@@ -1,0 +1,75 @@
+"""Hosts with another release beside this one: their jobs are neither taken nor judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from jobs_app import leases, services, upkeep
+from jobs_app.kinds import registry
+from jobs_app.models import Job, JobEvent
+from jobs_app.running import Sweep, run_lane
+from tests.support.factories import make_job
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
+
+
+@pytest.fixture
+def former(settings: Any, kinds: None) -> Iterator[None]:
+    """The release before: without the kind ``test.echo``, and without the lane ``next``."""
+    settings.JOB_KINDS = [path for path in settings.JOB_KINDS if not path.endswith(".ECHO")]
+    registry.cache_clear()
+    assert "test.echo" not in registry()
+    yield
+    registry.cache_clear()
+
+
+@pytest.mark.usefixtures("former")
+class TestTheFormer:
+    def test_a_job_of_a_new_kind_waits_for_who_knows_it(self, owner: User) -> None:
+        job = make_job(owner, kind="test.echo", lane="test", admitted=True)
+        assert not leases.may_claim("test")
+        assert leases.claim("test", "w") is None
+        assert run_lane("test") == 0
+        Sweep()()
+        job.refresh_from_db()
+        assert (job.status, job.attempt) == ("queued", 0)
+
+    def test_one_behind_it_is_taken(self, owner: User) -> None:
+        make_job(owner, kind="test.echo", lane="test", admitted=True, priority=9)
+        known = services.enqueue("test.store", owner, {})
+        assert run_lane("test") == 1
+        known.refresh_from_db()
+        assert known.status == "completed"
+
+    def test_a_job_in_a_new_lane_waits_for_who_has_it(self, owner: User) -> None:
+        job = make_job(owner, kind="test.store", lane="next", admitted=True)
+        assert run_lane("next") == 0
+        Sweep()()
+        job.refresh_from_db()
+        assert job.status == "queued"
+
+    def test_the_dead_worker_of_a_new_kind_is_judged_by_who_knows_it(self, owner: User) -> None:
+        job = make_job(owner, "processing", kind="test.echo", lane="test")
+        Job.objects.filter(pk=job.pk).update(lease_until=Now() - timedelta(hours=1))
+        assert upkeep.reap() == 0
+        assert not JobEvent.objects.filter(job=job, name="crashed").exists()
+
+    def test_doctor_names_what_nobody_here_takes(self, owner: User) -> None:
+        make_job(owner, kind="test.echo", lane="test")
+        make_job(owner, kind="test.store", lane="next")
+        make_job(owner, kind="test.store", lane="test")
+        make_job(owner, "completed", kind="gone", lane="gone")
+        assert upkeep.strangers() == ["test.echo in test", "test.store in next"]
+
+
+def test_the_new_one_takes_what_the_former_left(owner: User) -> None:
+    job = services.enqueue("test.echo", owner, {"a": 1})
+    assert run_lane("test") == 1
+    job.refresh_from_db()
+    assert job.status == "completed"

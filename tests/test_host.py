@@ -1,0 +1,62 @@
+"""Each host cleans up its own data folder, whichever of its processes run: nobody else sees it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs_app import upkeep
+from jobs_app.running import Sweep
+from tests.support.factories import lease_of, make_job
+from tests.support.program import PROJECT_ROOT, clean_environment, manage
+from tests.support.waiting import wait_until
+from vodplatform import host
+from vodplatform.accounts.models import User
+
+LONG_AGO = 2 * host.SCRATCH_SECONDS
+
+
+def left(data: Path, name: str) -> Path:
+    """A scratch folder that nobody has written to for two days."""
+    folder = data / "tmp" / name
+    folder.mkdir(parents=True)
+    (folder / "part").write_bytes(b"of something")
+    os.utime(folder, (time.time() - LONG_AGO,) * 2)
+    return folder
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_cleans_its_own_host_whoever_does_the_chores_of_all(
+    owner: User, settings: Any, tmp_path: Path
+) -> None:
+    settings.DATA_DIR, settings.HOST_CHORE = tmp_path, f"{host.__name__}.{host.clean.__name__}"
+    running = lease_of(make_job(owner, "processing"))
+    dead = [left(tmp_path, f"job-{uuid.uuid4().hex}"), left(tmp_path, "preview-1")]
+    alive = left(tmp_path, f"job-{running.token.hex}")
+    assert upkeep.take_chore("expire", 3600)  # by another host
+    Sweep()()
+    wait_until(lambda: not any(folder.exists() for folder in dead), 20)
+    assert alive.exists()
+
+
+@pytest.mark.full
+def test_a_host_that_only_serves_cleans_its_own_too(tmp_path: Path) -> None:
+    environment = {"VOD_DATA_DIR": str(tmp_path)}
+    assert manage("migrate", "--verbosity", "0", environment=environment).returncode == 0
+    dead = left(tmp_path, f"job-{uuid.uuid4().hex}")
+    serving = subprocess.Popen(
+        [sys.executable, "-c", "import time, vodplatform.asgi; time.sleep(60)"], cwd=PROJECT_ROOT,
+        env=clean_environment(environment), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_until(lambda: not dead.exists(), 60)
+    finally:
+        serving.kill()
+        serving.wait()

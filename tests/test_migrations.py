@@ -1,0 +1,82 @@
+"""Migrations while hosts of the release before still run, and two that begin at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.db import models
+from django.db.migrations import AddField, AlterField, Migration
+from django.db.migrations.loader import MigrationLoader
+
+from tests.support.places import database_url, on_server
+from tests.support.program import PROJECT_ROOT, clean_environment, manage
+
+AT_ONCE = 3
+# As they were when the rule came; no host has run without them since.
+LAST_BEFORE = {
+    "accounts": 2, "analysis": 1, "base": 2, "catalog": 9, "comparison": 2, "editorial": 2, "jobs": 4, "merging": 1,
+    "prosync": 1, "uploads": 1,
+}  # fmt: skip
+
+
+def own_migrations() -> list[Migration]:
+    """The program's migrations that came after the rule."""
+    found = MigrationLoader(None).disk_migrations
+    assert set(LAST_BEFORE) <= {app for app, _ in found}
+    return [one for (app, name), one in found.items() if app in LAST_BEFORE and int(name[:4]) > LAST_BEFORE[app]]
+
+
+def breaks_inserts(field: models.Field) -> bool:  # type: ignore[type-arg]
+    """Whether who does not know the column cannot insert a row: Django drops a Python default once it is added."""
+    return not (field.null or field.many_to_many or field.has_db_default() or getattr(field, "generated", False))
+
+
+@pytest.mark.parametrize("migration", own_migrations(), ids=str)
+def test_the_release_before_can_go_on_inserting(migration: Migration) -> None:
+    """A column that may not be null has a ``db_default``."""
+    for operation in migration.operations:
+        if isinstance(operation, AddField | AlterField):
+            assert not breaks_inserts(operation.field), f"{migration}: {operation.model_name}.{operation.name}"
+
+
+def test_the_rule_knows_what_breaks_inserts() -> None:
+    assert breaks_inserts(models.IntegerField(default=0))
+    assert not breaks_inserts(models.IntegerField(db_default=0))
+    assert not breaks_inserts(models.IntegerField(null=True))
+
+
+def together(environment: dict[str, str]) -> list[tuple[int, str]]:
+    """Exit codes and what several ``migrate`` that begin at once say when they fail."""
+    argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "migrate", "--verbosity", "0"]
+    variables = clean_environment(environment)
+    running = [
+        subprocess.Popen(argv, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for _ in range(AT_ONCE)
+    ]
+    told = [process.communicate(timeout=300)[1] for process in running]
+    codes = [process.returncode for process in running]
+    return [(code, text if code else "") for code, text in zip(codes, told, strict=True)]
+
+
+@pytest.mark.full
+def test_several_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
+    environment = {"VOD_DATA_DIR": str(tmp_path)}
+    assert together(environment) == [(0, "")] * AT_ONCE
+    assert manage("migrate", "--check", environment=environment).returncode == 0
+
+
+@pytest.mark.full
+@pytest.mark.postgresql
+def test_several_hosts_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
+    name = f"vod_migrate_{os.getpid()}"
+    on_server(f"CREATE DATABASE {name}")
+    try:
+        environment = {"DATABASE_URL": database_url(name), "VOD_DATA_DIR": str(tmp_path)}
+        assert together(environment) == [(0, "")] * AT_ONCE
+        assert manage("migrate", "--check", environment=environment).returncode == 0
+    finally:
+        on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
