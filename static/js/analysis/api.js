@@ -49,8 +49,8 @@ export function listSessions(query, signal) {
   return get(`${ANALYSES}/sessions?${new URLSearchParams(given)}`, { signal });
 }
 
-/** @param {string} id @returns {Promise<Session>} */
-export const readSession = (id) => get(path("status", id));
+/** @param {string} id @param {AbortSignal} [signal] @returns {Promise<Session>} */
+export const readSession = (id, signal) => get(path("status", id), { signal });
 /** @param {string} id @returns {Promise<{data: any}>} */
 export const readResults = (id) => get(path("results", id));
 /** @param {string} id @returns {Promise<{status: string}>} */

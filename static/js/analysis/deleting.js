@@ -6,13 +6,14 @@ import { isLive } from "./words.js";
 
 /**
  * @param {import("./api.js").Session} session
+ * @param {import("./follow.js").Follower} follower
  * @param {() => void} onDeleted
  */
-export function deleteDialog(session, onDeleted) {
+export function deleteDialog(session, follower, onDeleted) {
   const words = isLive(session) ? "The work on it is stopped, and what it has made so far goes." : "Its result goes, with everything that it made.";
   askToDelete({
     heading: `Delete the analysis “${session.name}”?`,
     words: `${words}${session.source?.video_id ? " The video stays in your library." : ""} This cannot be undone.`,
-    remove: () => deleteSession(session.sessionId), onDeleted,
+    remove: () => follower.remove(session.sessionId, () => deleteSession(session.sessionId)), onDeleted,
   });
 }

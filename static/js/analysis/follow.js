@@ -26,9 +26,10 @@ const NEWEST = 100;
 const SIGNED_OUT = 4401;
 
 export class Follower {
-  /** @type {Map<string, boolean>} what is being read, and whether it has changed again meanwhile */ #reading = new Map();
+  /** @type {Map<string, {again: boolean, request: AbortController}>} what is being read, and whether it has changed meanwhile */ #reading = new Map();
   /** @type {Set<string>} what could not be read: read when there is a network or a session again */ #unread = new Set();
   /** @type {Map<string, number>} timers of what is asked in a moment */ #due = new Map();
+  /** @type {Set<string>} what is being deleted: to ask for it would only find that it is gone */ #leaving = new Set();
   /** @type {Map<string, number>} when the status of each was last had, milliseconds as performance.now() */ #readAt = new Map();
 
   /** @param {FollowOptions} options */
@@ -62,22 +63,40 @@ export class Follower {
     for (const { sessionId } of sessions) this.#readAt.set(sessionId, performance.now());
   }
 
+  /**
+   * Delete one; nothing is asked of it meanwhile.
+   * @param {string} id
+   * @param {() => Promise<unknown>} remove
+   */
+  async remove(id, remove) {
+    this.#leaving.add(id);
+    this.#reading.get(id)?.request.abort();
+    clearTimeout(this.#due.get(id));
+    try {
+      await remove();
+    } finally {
+      this.#leaving.delete(id);
+    }
+  }
+
   /** @param {string} id read its status anew */
   async ask(id) {
-    if (this.#reading.has(id)) return void this.#reading.set(id, true);
-    this.#reading.set(id, false);
+    if (this.#leaving.has(id)) return;
+    const before = this.#reading.get(id);
+    if (before) return void (before.again = true);
+    const reading = { again: false, request: new AbortController() };
+    this.#reading.set(id, reading);
     this.#unread.delete(id);
     try {
-      const session = await readSession(id);
+      const session = await readSession(id, reading.request.signal);
       this.had([session]);
       if (this.#find((one) => one.sessionId === id)) this.options.onChange(session);
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) this.options.onGone(id);
-      else this.#unread.add(id);
+      else if (!reading.request.signal.aborted) this.#unread.add(id);
     }
-    const again = this.#reading.get(id);
     this.#reading.delete(id);
-    if (again) this.ask(id);
+    if (reading.again) this.ask(id);
   }
 
   /** @param {(session: Session) => boolean} fits */

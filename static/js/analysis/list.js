@@ -117,7 +117,7 @@ function make(session) {
       await perform(one, act);
       await follower.ask(one.sessionId);
     },
-    onDelete: (one) => deleteDialog(one, () => {
+    onDelete: (one) => deleteDialog(one, follower, () => {
       removed(one.sessionId);
       toast("The analysis is deleted.");
     }),

@@ -195,7 +195,7 @@ function runAgain() {
 }
 
 function remove() {
-  deleteDialog(session, () => location.assign("/analysis"));
+  deleteDialog(session, follower, () => location.assign("/analysis"));
 }
 
 // Where there is nothing to see
