@@ -46,6 +46,11 @@ class Guard:
 
 GUARDS = [
     Guard(
+        "a new password ends the tokens where that is ticked", "vodplatform/accounts/pages.py",
+        "                revoke_tokens(left, by=form.user)\n", "                pass\n",
+        "tests/accounts/test_pages.py::TestPassword::test_other_sessions_and_jwts_end_and_tokens_as_one_chooses",
+    ),
+    Guard(
         "a worker takes only kinds that it knows", "jobs_app/leases.py",
         "return Job.objects.claimable(lane).filter(kind__in=registry())", "return Job.objects.claimable(lane)",
         "tests/jobs/test_releases.py::TestTheFormer::test_a_job_of_a_new_kind_waits_for_who_knows_it",
@@ -95,7 +100,7 @@ GUARDS = [
     Guard(
         "a run of combining marks has an end", "vodplatform/base/text.py",
         "        if run <= MOST_MARKS:\n", "        if True:\n",
-        "tests/base/test_text.py::test_what_is_searched_in_has_no_runs",
+        "tests/base/test_text.py::test_of_a_run_of_marks_the_first_stay",
     ),
     Guard(
         "a text's length is asked before it is looked at", "media_app/catalog/words.py",
