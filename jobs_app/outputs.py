@@ -16,6 +16,7 @@ from django.core.files.storage import default_storage
 from jobs_app.models import LIVE, Job
 from vodplatform.base.logs import event
 from vodplatform.base.storage import StoreUnavailable, told_apart
+from vodplatform.base.unreferenced import seen_again
 
 ROOT = "jobs"
 
@@ -67,28 +68,38 @@ def sweep_job(job_id: uuid.UUID) -> int:
 
     A live job is left alone: the attempt that runs now, or the checkpoint, may need what is there.
     """
+    gone = _unreferenced(job_id)
+    for key in gone:
+        _delete(key)
+    delete_empty_folders(prefix_of(job_id))
+    return len(gone)
+
+
+def sweep() -> int:
+    """As :func:`sweep_job` for every job that has something in the storage, but of what was seen so a day ago too;
+    returns how many files went.
+    """
+    jobs = []
+    for name in _listed(ROOT)[0]:
+        with contextlib.suppress(ValueError):
+            jobs.append(uuid.UUID(name))
+    gone = seen_again(ROOT, (key for job in jobs for key in _unreferenced(job)))
+    for key in gone:
+        _delete(key)
+    for job in jobs:
+        delete_empty_folders(prefix_of(job))
+    return len(gone)
+
+
+def _unreferenced(job_id: uuid.UUID) -> list[str]:
+    """What attempts of an ended job stored and its row does not point at."""
     # Listed before the row is read: what a new attempt stores meanwhile is not in the list.
     found = list(_files(prefix_of(job_id)))
     job = Job.objects.filter(pk=job_id).only("status", "result", "checkpoint").first()
     if job is not None and job.status in LIVE:
-        return 0
+        return []
     kept = set() if job is None else set(_texts([job.result, job.checkpoint]))
-    count = 0
-    for key in found:
-        if key not in kept:
-            _delete(key)
-            count += 1
-    delete_empty_folders(prefix_of(job_id))
-    return count
-
-
-def sweep() -> int:
-    """:func:`sweep_job` for every job that has something in the storage; returns how many files went."""
-    count = 0
-    for name in _listed(ROOT)[0]:
-        with contextlib.suppress(ValueError):
-            count += sweep_job(uuid.UUID(name))
-    return count
+    return [key for key in found if key not in kept]
 
 
 def delete_empty_folders(prefix: str) -> None:

@@ -39,6 +39,7 @@ AWAY = "The file storage does not answer."
 logger = logging.getLogger("vodplatform.jobs")
 WORKER = f"{socket.gethostname()}:{os.getpid()}"
 STRAY_SECONDS = 60.0
+HOST_SECONDS = 60.0
 
 
 class JobFailed(Exception):
@@ -457,7 +458,7 @@ class Sweep:
             self._next_admission = now + settings.JOB_ADMISSION_SECONDS
             self._last_owner = admission.admit_all(self._last_owner)
             if settings.HOST_CHORE and now >= self._next_host:
-                self._next_host = now + settings.JOB_CHORES_SECONDS
+                self._next_host = now + HOST_SECONDS
                 threading.Thread(target=_do_chore, args=(settings.HOST_CHORE,), name="host", daemon=True).start()
             if upkeep.take_chore("expire", settings.JOB_CHORES_SECONDS):
                 threading.Thread(target=_expire, name="expire", daemon=True).start()

@@ -13,6 +13,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
 django.setup()
 
+from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 from dramatiq.middleware import Middleware  # noqa: E402
 
@@ -20,7 +21,7 @@ import jobs_app.actors  # noqa: E402, F401
 from jobs_app.broker import broker  # noqa: E402
 from jobs_app.kinds import registry  # noqa: E402
 from jobs_app.running import keeper  # noqa: E402
-from vodplatform.base import publish  # noqa: E402
+from vodplatform.base import installation, publish  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
 
@@ -52,3 +53,5 @@ class WorkerLife(Middleware):
 
 
 broker.add_middleware(WorkerLife())
+if settings.HOST_CHORE:
+    installation.begin_process()

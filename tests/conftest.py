@@ -26,6 +26,7 @@ from tests.support.factories import make_key, make_user
 from tests.support.kept import kept
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import Role, User
+from vodplatform.base.installation import MARK
 
 # The same examples in every run, so that a run says something about the change; HYPOTHESIS_PROFILE=search looks on.
 hypothesis.settings.register_profile("repeat", derandomize=True, deadline=None)
@@ -203,6 +204,14 @@ def _views_are_written() -> Iterator[None]:
     yield
     if counting := sys.modules.get("media_app.delivery.counting"):
         wait_until(lambda: counting._waiting == 0, 30)
+
+
+@pytest.fixture(autouse=True)
+def _no_mark() -> Iterator[None]:
+    """The mark of an installation goes with its row, of the store that most tests share."""
+    mark = Path(django_settings.MEDIA_ROOT, MARK)
+    yield
+    mark.unlink(missing_ok=True)
 
 
 @pytest.fixture(autouse=True)

@@ -36,7 +36,8 @@ def left(data: Path, name: str) -> Path:
 def test_a_worker_cleans_its_own_host_whoever_does_the_chores_of_all(
     owner: User, settings: Any, tmp_path: Path
 ) -> None:
-    settings.DATA_DIR, settings.HOST_CHORE = tmp_path, f"{host.__name__}.{host.clean.__name__}"
+    settings.DATA_DIR, settings.HOST_CHORE = tmp_path, f"{host.__name__}.{host.look_after.__name__}"
+    host._next_clean = 0.0
     running = lease_of(make_job(owner, "processing"))
     dead = [left(tmp_path, f"job-{uuid.uuid4().hex}"), left(tmp_path, "preview-1")]
     alive = left(tmp_path, f"job-{running.token.hex}")

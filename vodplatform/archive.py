@@ -27,8 +27,14 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
+from vodplatform.base.installation import MARK
+
 FORMAT = 1
-LEFT_OUT = {"contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry", "accounts.wsticket"}
+LEFT_OUT = {
+    "contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry", "accounts.wsticket",
+    # Of one database and its store alone.
+    "base.installation", "base.unreferenced",
+}  # fmt: skip
 
 
 class ArchiveError(Exception):
@@ -75,6 +81,8 @@ def _add_media(archive: tarfile.TarFile) -> None:
             names[:] = [name for name in names if name != "previews"]
         for name in files:
             path = Path(folder, name)
+            if path == root / MARK:
+                continue
             with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
                 if path.is_file() and not path.is_symlink():
                     _add_file(archive, f"media/{path.relative_to(root)}", file)

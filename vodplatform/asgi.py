@@ -24,6 +24,7 @@ from sessions_app.analysis import waiting  # noqa: E402
 from sessions_app.comparison.consumers import SessionConsumer  # noqa: E402
 from vodplatform import host  # noqa: E402
 from vodplatform.accounts.realtime import NOT_YOURS  # noqa: E402
+from vodplatform.base import installation  # noqa: E402
 from vodplatform.base.access import note, observed  # noqa: E402
 from vodplatform.base.bodies import limited  # noqa: E402
 from vodplatform.base.handlers import OneThreadHandler  # noqa: E402
@@ -59,7 +60,8 @@ media_doors = {route: observed(door.media_door, route) for route in door.ADDRESS
 
 
 if settings.HOST_CHORE:
-    host.keep_clean()
+    installation.begin_process()
+    host.begin()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -1,6 +1,5 @@
-"""What each host cleans up of its own: folders of attempts, forms and previews that somebody here did not live to end.
-
-Every process that serves or works does it for the data folder it has, since no other host sees that.
+"""What each process that serves or works looks after, since no other host sees what this one has: whether it is still
+part of its installation, and the folders of attempts, forms and previews that somebody here did not live to end.
 """
 
 from __future__ import annotations
@@ -16,10 +15,22 @@ from django.db import DatabaseError, connection
 
 from jobs_app import upkeep
 from media_app.uploads import sweep
+from vodplatform.base import installation
 
 logger = logging.getLogger("vodplatform.host")
 SCRATCH_SECONDS = 86_400
-EVERY_SECONDS = 3600.0
+EVERY_SECONDS = 60.0
+CLEAN_SECONDS = 3600.0
+_next_clean = 0.0
+
+
+def look_after() -> None:
+    """Called every minute: :func:`installation.watch`, and :func:`clean` every hour."""
+    global _next_clean
+    installation.watch()
+    if time.monotonic() >= _next_clean:
+        _next_clean = time.monotonic() + CLEAN_SECONDS
+        clean()
 
 
 def clean() -> int:
@@ -44,8 +55,8 @@ def remove_older(parent: Path, seconds: float) -> int:
     return len(old)
 
 
-def keep_clean() -> None:
-    """Clean now and each hour, in a thread that ends with the process."""
+def begin() -> None:
+    """:func:`look_after` now and every minute, in a thread that ends with the process."""
     threading.Thread(target=_run, name="host", daemon=True).start()
 
 
@@ -53,9 +64,9 @@ def _run() -> None:
     pause = threading.Event()
     while True:
         try:
-            clean()
+            look_after()
         except (DatabaseError, OSError) as exc:
-            logger.warning("host not cleaned", extra={"data": {"exception": repr(exc)}})
+            logger.warning("host not looked after", extra={"data": {"exception": repr(exc)}})
         finally:
             connection.close()
         pause.wait(EVERY_SECONDS)

@@ -18,7 +18,7 @@ from jobs_app.kinds import JobKind, Subject
 from jobs_app.models import Job, Priority
 from jobs_app.running import JobContext, JobFailed, TransientFault
 from jobs_app.services import enqueue
-from media_app.catalog.models import TRANSITIONS, RenditionKind, Video, VideoStatus
+from media_app.catalog.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
 from media_app.catalog.receiving import INGEST_KIND
 from media_app.catalog.services import RENDER_KIND, columns_of, delete_others, go_back, mime_type_of, path_for_work
 from media_app.catalog.taking_in import (
@@ -134,7 +134,7 @@ def _drop_former(context: JobContext, video: Video) -> None:
     # The next attempt, should there be one, has nothing to go back to.
     left = {name: value for name, value in context.params.items() if name != "previous"}
     Job.objects.filter(pk=context.job_id).update(params=left)
-    made = video.renditions.exclude(kind=RenditionKind.THUMBNAIL)
+    made = Rendition.with_lost.filter(video=video).exclude(kind=RenditionKind.THUMBNAIL)
     folders = list(made.values_list("folder", flat=True))
     made.delete()
     transaction.on_commit(lambda: _delete_former_files(video, folders))

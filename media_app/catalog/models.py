@@ -280,11 +280,19 @@ class RenditionKind(models.TextChoices):
     DUB = "dub"
 
 
+class RenditionManager(models.Manager["Rendition"]):
+    """Those whose files are there, as far as is known."""
+
+    def get_queryset(self) -> models.QuerySet[Rendition]:
+        return super().get_queryset().filter(lost_at=None)
+
+
 class Rendition(models.Model):
     """Something made of a video: files in a folder of the store that are never changed.
 
     name: which of several (the rung of an HLS ladder: ``source``, ``720``). folder: a key that ends with ``/``.
     files: names in the folder by their role. codecs: RFC 6381. bit_rate: bits a second, the peak. size: bytes.
+    lost_at: since when a file of it is missing; it is shown nowhere then, and again should the file come back.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -300,6 +308,10 @@ class Rendition(models.Model):
     bit_rate = models.BigIntegerField(default=0)
     size = models.BigIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
+    lost_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RenditionManager()
+    with_lost = models.Manager["Rendition"]()
 
     class Meta:
         ordering = ["kind", "-height", "name"]

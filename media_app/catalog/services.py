@@ -35,6 +35,7 @@ from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
 from vodplatform.base.process import ChildError, Limits, WaitingRoom
 from vodplatform.base.transitions import transition
+from vodplatform.base.unreferenced import seen_again
 
 RENDER_KIND = "render"
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
@@ -291,7 +292,7 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
 
 
 def sweep_renditions() -> int:
-    """Delete what attempts made and did not come to keep; returns how many files went.
+    """Delete what attempts made and did not come to keep, seen so a day ago too; returns how many files went.
 
     The folder below a video's carries the token of the attempt, as in :mod:`jobs_app.outputs`. Of an attempt that was
     ended some renditions may be kept, and what it was about to keep after them not.
@@ -303,14 +304,12 @@ def sweep_renditions() -> int:
     # Listed first: what an attempt makes meanwhile is not in the list. Then who is alive, and only then the rows: what
     # an attempt that has ended came to keep is in them.
     held = leases.held({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
-    kept = set(Rendition.objects.values_list("folder", flat=True))
-    count = 0
-    for folder, keys in found.items():
-        if folder not in kept and attempt_of(folder.split("/")[2]) not in held:
-            for key in keys:
-                store.delete(key)
-                count += 1
-    return count
+    kept = set(Rendition.with_lost.values_list("folder", flat=True))
+    left = [folder for folder in found if folder not in kept and attempt_of(folder.split("/")[2]) not in held]
+    gone = seen_again("renditions", (key for folder in left for key in found[folder]))
+    for key in gone:
+        store.delete(key)
+    return len(gone)
 
 
 def folder_of(key: str) -> str:

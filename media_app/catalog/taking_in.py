@@ -218,12 +218,12 @@ def keep(context: JobContext, video: Video, folder: Path, made: dict[str, Any], 
         path = folder / name / file
         store.put_file(target + file, path, MIME_TYPES.get(path.suffix) or made["mime_type"], checking(context))
     with writing(context, video, purpose):
-        before = Rendition.objects.filter(video=video, kind=made["kind"], name=made["name"]).first()
+        before = Rendition.with_lost.filter(video=video, kind=made["kind"], name=made["name"]).first()
         columns = {
             column: made[column] for column in ("files", "mime_type", "codecs", "width", "height", "bit_rate", "size")
         }
-        Rendition.objects.update_or_create(
-            video=video, kind=made["kind"], name=made["name"], defaults={"folder": target, **columns}
+        Rendition.with_lost.update_or_create(
+            video=video, kind=made["kind"], name=made["name"], defaults={"folder": target, "lost_at": None, **columns}
         )
     if before and before.folder != target:
         store.delete_folder(before.folder)

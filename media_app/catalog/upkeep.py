@@ -16,6 +16,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from jobs_app import leases
@@ -29,7 +30,9 @@ from media_app.store import files as store
 from media_app.uploads.models import Upload, UploadStatus
 from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
+from vodplatform.base.installation import NotOurs
 from vodplatform.base.transitions import transition
+from vodplatform.base.unreferenced import seen_again
 
 GRACE = timedelta(hours=1)
 PREFIXES = ("videos/", "uploads/", "renditions/", "thumbnails/", "sounds/")
@@ -37,6 +40,7 @@ PREFIXES = ("videos/", "uploads/", "renditions/", "thumbnails/", "sounds/")
 IN_PARTS = (*PREFIXES, "jobs/")
 BY_ATTEMPT = ("renditions", "jobs")
 OPEN_UPLOADS = (UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COMPLETED)
+MANY = 0.1
 GONE = "vod_file_not_found"
 GONE_SENTENCE = "The file is not there any more."
 # Renditions that people or sessions ask for one by one: lost ones are made when somebody asks again.
@@ -45,10 +49,6 @@ ON_DEMAND = (
 )  # fmt: skip
 # What somebody gave cannot be made again.
 GIVEN = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
-
-
-class NotOurs(Exception):
-    """Rows and store do not look like each other's at all, so that nothing may be mended; the message is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,10 @@ class Leftovers:
 
     def __bool__(self) -> bool:
         return bool(self.files or self.unfinished)
+
+    @property
+    def count(self) -> int:
+        return len(self.files) + len(self.unfinished)
 
     @property
     def size(self) -> int:
@@ -76,6 +80,27 @@ def lost_videos() -> list[Video]:
         for video in rows.iterator()
         if (video.source == VideoSource.REFERENCE or video.location not in present) and _is_there(video) is False
     ]
+
+
+def many_lost() -> str:
+    """How many videos or renditions have no file, where it is more than a tenth and not one alone; else "".
+
+    Then it is more likely that the files are somewhere else. Raises ``StoreUnavailable``.
+    """
+    lost = (
+        (
+            "videos",
+            [video for video in lost_videos() if not is_away(video)],
+            Video.objects.filter(status=VideoStatus.READY),
+        ),
+        ("renditions", lost_renditions(), Rendition.objects.all()),
+    )
+    found = []
+    for name, missing, rows in lost:
+        total = rows.count()
+        if len(missing) > max(1, total * MANY):
+            found.append(f"{len(missing)} of {total} {name}")
+    return " and ".join(found)
 
 
 def mark_lost() -> tuple[list[Video], list[Video]]:
@@ -115,25 +140,39 @@ def _changing(video: Video) -> Iterator[None]:
 
 
 def lost_renditions() -> list[Rendition]:
-    """Renditions of which a file is gone. Raises ``StoreUnavailable``."""
+    """Renditions of which a file is gone and that are not marked so. Raises ``StoreUnavailable``."""
+    return [rendition for rendition, is_whole in _renditions() if not is_whole and rendition.lost_at is None]
+
+
+def mark_lost_renditions() -> tuple[list[Rendition], list[Rendition]]:
+    """Mark renditions whose files are gone, and show those again whose files are back; returns both lists.
+
+    Those that every video has are queued to be made again. Raises ``StoreUnavailable``.
+    """
+    lost: list[Rendition] = []
+    back: list[Rendition] = []
+    for rendition, is_whole in _renditions():
+        if is_whole != (rendition.lost_at is not None):
+            continue
+        video = rendition.video
+        # One that has been made again meanwhile has another folder.
+        rows = Rendition.with_lost.filter(pk=rendition.pk, folder=rendition.folder, lost_at__isnull=not is_whole)
+        with suppress(DomainError), _changing(video):  # unless the video has been deleted meanwhile
+            if not rows.update(lost_at=None if is_whole else Now()):
+                continue
+            (back if is_whole else lost).append(rendition)
+            if not is_whole and rendition.kind not in (*ON_DEMAND, *GIVEN) and video.status == VideoStatus.READY:
+                enqueue(RENDER_KIND, video.owner, {"video_id": str(video.pk), "tasks": [_task_of(rendition)]})
+    return lost, back
+
+
+def _renditions() -> list[tuple[Rendition, bool]]:
+    """Every rendition, and whether all its files are there."""
     present = {file.key for prefix in ("renditions/", "thumbnails/", "sounds/") for file in store.files(prefix)}
     return [
-        rendition
-        for rendition in Rendition.objects.select_related("video__owner").iterator()
-        if any(key not in present and not store.exists(key) for key in map(rendition.key_of, rendition.files))
+        (row, all(key in present or store.exists(key) for key in map(row.key_of, row.files)))
+        for row in Rendition.with_lost.select_related("video__owner").iterator()
     ]
-
-
-def make_again() -> list[Rendition]:
-    """Forget renditions whose files are gone; those that every video has are queued to be made again."""
-    lost = lost_renditions()
-    for rendition in lost:
-        video = rendition.video
-        with suppress(DomainError), _changing(video):
-            rendition.delete()
-            if rendition.kind not in (*ON_DEMAND, *GIVEN) and video.status == VideoStatus.READY:
-                enqueue(RENDER_KIND, video.owner, {"video_id": str(video.pk), "tasks": [_task_of(rendition)]})
-    return lost
 
 
 def leftovers() -> Leftovers:
@@ -145,9 +184,15 @@ def leftovers() -> Leftovers:
     return Leftovers([file for file in files if not known.keeps(file.key)], known.nobodys(unfinished))
 
 
+def old_leftovers(found: Leftovers) -> Leftovers:
+    """Those of ``found`` that were seen a day ago too; the others are noted for the next look."""
+    files = seen_again("leftovers", (file.key for file in found.files))
+    return Leftovers([file for file in found.files if file.key in files], _old("leftover parts", found.unfinished))
+
+
 def remove_leftovers() -> Leftovers:
-    """Delete what :func:`leftovers` finds, and return it. Raises :class:`NotOurs`, ``StoreUnavailable``."""
-    found = leftovers()
+    """Delete :func:`old_leftovers`, and return them. Raises :class:`NotOurs`, ``StoreUnavailable``."""
+    found = old_leftovers(leftovers())
     if found:
         _check_ours()
     for file in found.files:
@@ -157,16 +202,21 @@ def remove_leftovers() -> Leftovers:
 
 
 def abort_unfinished() -> int:
-    """Give up multipart uploads on S3 that nobody goes on with; returns how many.
+    """Give up multipart uploads on S3 that nobody goes on with, and did not a day ago; returns how many.
 
     Raises :class:`NotOurs`, ``StoreUnavailable``.
     """
     begun = _unfinished()
-    found = _Known.now([item.key for item in begun]).nobodys(begun) if begun else []
+    found = _old("unfinished", _Known.now([item.key for item in begun]).nobodys(begun) if begun else [])
     if found:
         _check_ours()
     _abort(found)
     return len(found)
+
+
+def _old(sweep: str, unfinished: list[store.Unfinished]) -> list[store.Unfinished]:
+    names = seen_again(sweep, (f"{item.key} {item.upload}" for item in unfinished))
+    return [item for item in unfinished if f"{item.key} {item.upload}" in names]
 
 
 def go_back_where_it_ended() -> int:
@@ -226,8 +276,8 @@ class _Known:
         unready = (VideoStatus.UPLOADING, VideoStatus.PROCESSING)
         busy = videos.filter(Q(status__in=unready) | Q(job__status__in=JOBS_LIVE))
         uploads = list(Upload.objects.filter(status__in=OPEN_UPLOADS).values_list("pk", "key", "multipart_id"))
-        folders = Rendition.objects.values_list("folder", flat=True)
-        given = Rendition.objects.filter(kind__in=GIVEN).iterator()
+        folders = Rendition.with_lost.values_list("folder", flat=True)
+        given = Rendition.with_lost.filter(kind__in=GIVEN).iterator()
         held = leases.held(token for name in tokens if (token := attempt_of(name)))
         return cls(
             locations=frozenset(videos.values_list("location", flat=True))

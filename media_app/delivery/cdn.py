@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from botocore.signers import CloudFrontSigner
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA1
@@ -22,6 +21,8 @@ def is_set() -> bool:
 
 def signed_url(key: str, expires: int) -> str:
     """Where CloudFront gives the stored file ``key`` until ``expires`` (epoch seconds)."""
+    from botocore.signers import CloudFrontSigner
+
     cdn = settings.CDN
     assert cdn is not None
     signer: Any = CloudFrontSigner

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from jobs_app import services as jobs
 from jobs_app.models import LIVE, Job, JobStatus
 from media_app.av.sniff import AVI, JPEG, M4V, MOV, MP4, OGV, PNG, WEBM, WEBP
-from media_app.catalog.models import TRANSITIONS, Place, RenditionKind, Video, VideoSource, VideoStatus
+from media_app.catalog.models import TRANSITIONS, Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
 from media_app.catalog.receiving import INGEST_KIND, UNKNOWN_TYPE
 from media_app.catalog.services import check_file
 from media_app.editorial import thumbnails
@@ -295,7 +295,7 @@ def _previous(video: Video, job: Job | None) -> dict[str, Any] | None:
 
 def _drop_failed(video: Video) -> None:
     """Delete a file that never was taken in, or was lost, with what was made of it: there is no way back to it."""
-    made = video.renditions.exclude(kind=RenditionKind.THUMBNAIL)
+    made = Rendition.with_lost.filter(video=video).exclude(kind=RenditionKind.THUMBNAIL)
     folders, location = list(made.values_list("folder", flat=True)), video.location
     made.delete()
 

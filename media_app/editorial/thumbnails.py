@@ -61,7 +61,7 @@ def show(video: Video, made: dict[str, Any]) -> None:
 
 def drop(video: Video) -> None:
     """Take the video's thumbnail away, its file on commit. The caller holds the row."""
-    for rendition in video.renditions.filter(kind=RenditionKind.THUMBNAIL):
+    for rendition in Rendition.with_lost.filter(video=video, kind=RenditionKind.THUMBNAIL):
         key = rendition.key_of("image")
         rendition.delete()
         transaction.on_commit(lambda key=key: delete_quietly(key))  # type: ignore[misc]

@@ -21,11 +21,8 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Any
 
-from boto3.s3.transfer import TransferConfig, create_transfer_manager
-from botocore.exceptions import ClientError
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage, default_storage
-from s3transfer.subscribers import BaseSubscriber
 
 from vodplatform.base.storage import StoreFull as StoreFull  # noqa: PLC0414 - part of this interface
 from vodplatform.base.storage import StoreUnavailable as StoreUnavailable  # noqa: PLC0414 - part of this interface
@@ -39,8 +36,6 @@ _NO_SUCH_UPLOAD = "NoSuchUpload"
 NO_BUCKET = "NoSuchBucket"
 # Also the answer to any range of an empty file.
 _BEYOND_THE_END = frozenset({"416", "InvalidRange"})
-# Beside the attempts of each call, those for bytes that break off on their way; five by default.
-_TRANSFER = TransferConfig(num_download_attempts=2)
 _COPY_BYTES = 8 * 1024**2
 # How often whoever waits for a transfer is told of it, whether it moves or not; seconds.
 _TOLD_SECONDS = 0.5
@@ -131,8 +126,8 @@ def read(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ
         wanted = f"bytes={start}-{'' if stop is None else stop - 1}"
         try:
             body = _client().get_object(Bucket=_bucket(), Key=key, Range=wanted)["Body"]
-        except ClientError as exc:
-            if exc.response["Error"]["Code"] in _BEYOND_THE_END:
+        except _client_error() as exc:
+            if _code(exc) in _BEYOND_THE_END:
                 return
             raise
         with contextlib.closing(body):
@@ -332,9 +327,9 @@ def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
             _client().complete_multipart_upload(
                 Bucket=_bucket(), Key=key, UploadId=upload, MultipartUpload={"Parts": listed}
             )
-        except ClientError as exc:
+        except _client_error() as exc:
             # Done by an attempt that did not live to say so.
-            if exc.response["Error"]["Code"] != _NO_SUCH_UPLOAD or not exists(key):
+            if _code(exc) != _NO_SUCH_UPLOAD or not exists(key):
                 raise
 
 
@@ -349,9 +344,8 @@ def _gone_is_fine() -> Iterator[None]:
     """Servers differ in how they call what is not there; all say 404. A bucket that is not there is a wrong setting."""
     try:
         yield
-    except ClientError as exc:
-        said = exc.response
-        if said["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND or said["Error"]["Code"] == NO_BUCKET:
+    except _client_error() as exc:
+        if exc.response["ResponseMetadata"]["HTTPStatusCode"] != HTTPStatus.NOT_FOUND or _code(exc) == NO_BUCKET:
             raise
 
 
@@ -391,8 +385,8 @@ def _copy(source: Path, target: Path, told: Told | None) -> None:
         os.fsync(written.fileno())
 
 
-class _Progress(BaseSubscriber):
-    """What the threads of a transfer say of it."""
+class _Progress:
+    """What the threads of a transfer say of it: a subscriber of s3transfer's."""
 
     def __init__(self) -> None:
         self.is_over = threading.Event()
@@ -417,7 +411,10 @@ class _Progress(BaseSubscriber):
 
 def _transfers() -> Any:
     """A context in which files move; those that still do when it is left by an exception are given up."""
-    return create_transfer_manager(_client(), _TRANSFER)
+    from boto3.s3.transfer import TransferConfig, create_transfer_manager
+
+    # Beside the attempts of each call, those for bytes that break off on their way; five by default.
+    return create_transfer_manager(_client(), TransferConfig(num_download_attempts=2))
 
 
 def _wait_for(transfer: Any, progress: _Progress, told: Told | None) -> None:
@@ -426,6 +423,17 @@ def _wait_for(transfer: Any, progress: _Progress, told: Told | None) -> None:
     transfer.result()
     if told is not None:
         told(progress.take())
+
+
+def _client_error() -> Any:
+    """What S3's client raises; loaded where it is used, which costs a tenth of a start."""
+    from botocore.exceptions import ClientError
+
+    return ClientError
+
+
+def _code(error: Any) -> str:
+    return str(error.response["Error"]["Code"])
 
 
 def _client() -> Any:

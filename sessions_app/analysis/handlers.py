@@ -131,13 +131,13 @@ def _keep_video(context: JobContext, session: AnalysisSession, video: Video, kin
     target = f"renditions/{video.pk}/{context.lease.token.hex}/{kind}/"
     store.put_file(f"{target}{path.name}", path, "video/mp4", checking(context))
     with writing(context, video, ""):
-        rows = Rendition.objects.filter(video=video, kind=kind, name=session.rendition_name)
+        rows = Rendition.with_lost.filter(video=video, kind=kind, name=session.rendition_name)
         before = rows.values_list("folder", flat=True).first()
         columns = {
             "folder": target, "files": {"video": path.name}, "mime_type": "video/mp4",
-            "size": store.size(f"{target}{path.name}"),
+            "size": store.size(f"{target}{path.name}"), "lost_at": None,
         }  # fmt: skip
-        Rendition.objects.update_or_create(video=video, kind=kind, name=session.rendition_name, defaults=columns)
+        Rendition.with_lost.update_or_create(video=video, kind=kind, name=session.rendition_name, defaults=columns)
     if before and before != target:
         store.delete_folder(before)
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
-from media_app.catalog.models import RenditionKind, Video, VideoStatus
+from media_app.catalog.models import Rendition, RenditionKind, Video, VideoStatus
 from media_app.catalog.services import delete_video
 from media_app.store import files as store
 from media_app.uploads.models import Upload
@@ -123,7 +123,7 @@ def drop_files(row: AnalysisSession) -> None:
     if row.owns_video:
         delete_video(row.video, by=None)
         return
-    made = row.video.renditions.filter(kind__in=MADE, name=row.rendition_name)
+    made = Rendition.with_lost.filter(video=row.video, kind__in=MADE, name=row.rendition_name)
     folders = list(made.values_list("folder", flat=True))
     made.delete()
     transaction.on_commit(lambda: _delete_folders(folders))

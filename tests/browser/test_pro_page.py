@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage
 from tests.browser.test_accessibility import serious_findings
 from tests.support.footage import convert
 from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 SYNC = "/api/v1/sync"
 READY_SECONDS = 120
@@ -388,6 +389,32 @@ def test_a_run_is_followed_segment_by_segment_until_it_is_gone(
     expect(page.locator("[data-state-words]")).to_have_text("It is not here any more.")
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     expect(page.get_by_role("button", name="Delete", exact=True)).to_be_hidden()
+
+
+def test_the_segments_are_read_again_after_an_older_answer_and_after_none(
+    open_page: OpenPage, backstage: Backstage, program: Program, run: str
+) -> None:
+    given = program.call("GET", f"{SYNC}/pro-job/{run}/status")["segments_data"]
+    queued, processing = ([{**one, "status": status} for one in given] for status in ("queued", "processing"))
+    lease = {"lease_token": NOWHERE, "lease_until": "2100-01-01T00:00:00Z"}
+    backstage.change(job=run, status="processing", **lease, finished_at=None, message="Looking", segments_data=queued)
+    page = open_page(f"/pro?job={run}", quiet=False)
+    words, segment = page.locator("[data-state-words]"), page.locator("[data-segment-state]")
+    expect(segment).to_have_text("waiting")
+    answers = f"**{SYNC}/pro-job/{run}/status"
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(answers, lambda route: held.append((route, route.fetch())), times=1)
+    backstage.change(job=run, message="Listening")
+    wait_until(lambda: page.evaluate("1") and held, 10, "the question")
+    backstage.change(job=run, segments_data=processing, message="Replacing the sound")
+    expect(words).to_have_text("Replacing the sound")
+    route, older = held[0]
+    route.fulfill(response=older)
+    expect(segment).to_have_text("being made")
+    page.route(answers, lambda route: route.fulfill(status=503, body=""), times=1)
+    backstage.change(job=run, segments_data=queued, message="Once more")
+    expect(words).to_have_text("Once more")
+    expect(segment).to_have_text("waiting", timeout=20_000)
 
 
 def test_a_run_whose_video_was_not_read_offers_no_place_for_another(

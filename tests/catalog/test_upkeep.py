@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.db.models.functions import Now
 
 from jobs_app.models import Job, JobStatus
-from media_app.catalog import upkeep
+from media_app.catalog import services, upkeep
 from media_app.catalog.models import Place, Rendition, Video, VideoSource, VideoStatus
 from media_app.editorial import realtime
 from media_app.store import files as store
@@ -216,12 +216,13 @@ class TestLostReferences:
 
 
 class TestLostRenditions:
-    def test_one_is_forgotten_and_made_again(self, owner: User, put: Any) -> None:
+    def test_one_is_shown_no_more_and_made_again(self, owner: User, put: Any) -> None:
         video = make_stored(owner, put)
         kept, lost = make_rendition(video), make_rendition(video, "hls", "720")
         put(kept.key_of("image"))
         assert upkeep.lost_renditions() == [lost]
-        upkeep.make_again()
+        assert upkeep.mark_lost_renditions() == ([lost], [])
+        assert upkeep.mark_lost_renditions() == ([], [])
         assert list(video.renditions.all()) == [kept]
         job = Job.objects.get()
         assert (job.kind, job.owner) == ("render", owner)
@@ -233,14 +234,55 @@ class TestLostRenditions:
     )
     def test_each_is_asked_for_by_its_name(self, owner: User, put: Any, kind: str, name: str, task: Any) -> None:
         make_rendition(make_stored(owner, put), kind, name)
-        upkeep.make_again()
+        upkeep.mark_lost_renditions()
         assert Job.objects.get().params["tasks"] == [task]
 
     def test_those_on_demand_wait_for_somebody_to_ask(self, owner: User, put: Any) -> None:
         make_rendition(make_stored(owner, put), "proxy")
-        upkeep.make_again()
+        upkeep.mark_lost_renditions()
         assert not Rendition.objects.exists()
         assert not Job.objects.exists()
+
+    def test_one_whose_files_are_back_is_shown_again_and_its_files_stay_meanwhile(self, owner: User, put: Any) -> None:
+        video = make_stored(owner, put)
+        lost = make_rendition(video, "proxy")
+        upkeep.mark_lost_renditions()
+        put(lost.key_of("image"))
+        assert not upkeep.leftovers()
+        assert services.sweep_renditions() == 0
+        assert upkeep.mark_lost_renditions() == ([], [lost])
+        assert list(video.renditions.all()) == [lost]
+
+    def test_one_that_is_made_again_takes_the_place_of_the_lost_one(
+        self, owner: User, put: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lost = make_rendition(make_stored(owner, put))
+        look = upkeep._renditions
+
+        def made_meanwhile() -> Any:
+            found = look()
+            Rendition.objects.filter(pk=lost.pk).update(folder="renditions/x/y/poster/")
+            return found
+
+        monkeypatch.setattr(upkeep, "_renditions", made_meanwhile)
+        assert upkeep.mark_lost_renditions() == ([], [])
+        assert Rendition.objects.get() == lost
+
+
+class TestManyLost:
+    def test_it_says_how_many_are_out_of_sight(self, owner: User, put: Any) -> None:
+        for number in range(4):
+            video = make_stored(owner, put if number < 2 else None)
+            make_rendition(video)
+        assert upkeep.many_lost() == "2 of 4 videos and 4 of 4 renditions"
+
+    def test_a_few_are_not_many(self, owner: User, put: Any) -> None:
+        make_stored(owner)
+        assert upkeep.many_lost() == ""
+        for _ in range(19):
+            make_stored(owner, put)
+        make_stored(owner)
+        assert upkeep.many_lost() == ""
 
 
 class TestLeftovers:

@@ -11,8 +11,10 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from jobs_app.models import JobStatus
+from media_app.catalog.models import Video
 from media_app.uploads.models import Upload
 from tests.support.factories import lease_of, make_job, make_user, make_video
+from vodplatform.base.models import Unreferenced
 from vodplatform.management.commands.doctor import converter
 
 pytestmark = pytest.mark.both
@@ -110,6 +112,38 @@ def test_doctor_fix_marks_videos_without_files_and_deletes_files_without_rows(db
     kept.refresh_from_db()
     gone.refresh_from_db()
     assert (kept.status, gone.status, gone.error_message) == ("ready", "failed", "The file is not there any more.")
+
+
+def test_doctor_fix_asks_first_where_many_files_are_out_of_sight(db, capsys, media):
+    owner = make_user()
+    for name in ("kept", "gone-1", "gone-2"):
+        make_video(owner, title=name, location=f"videos/{name}/a.mp4", source="stored")
+    kept = stored(media, "videos/kept/a.mp4")
+    with pytest.raises(CommandError, match=r"^2 of 3 videos have no file here; nothing was changed"):
+        doctor(capsys, "--fix")
+    assert not Video.objects.filter(status="failed").exists()
+    code, output = doctor(capsys, "--fix", "--yes")
+    assert (code, output.count("failed   gone-")) == (0, 2)
+    # The right store is back.
+    for name in ("gone-1", "gone-2"):
+        stored(media, f"videos/{name}/a.mp4")
+    assert doctor(capsys, "--fix")[1].count("ready    gone-") == 2
+    assert (kept.exists(), Video.objects.filter(status="ready").count()) == (True, 3)
+
+
+def test_doctor_fix_deletes_what_nothing_has_known_for_a_day(db, capsys, media, settings):
+    settings.UNREFERENCED_HOURS = 24
+    make_video(make_user(), location="videos/kept/a.mp4", source="stored")
+    stored(media, "videos/kept/a.mp4")
+    left = stored(media, "videos/nobodys/a.mp4")
+    for words in ((), ("--fix",)):
+        code, output = doctor(capsys, *words)
+        assert (code, "deletes those that did not 24 hours ago either, now 0" in output) == (1, True)
+        assert left.exists()
+    Unreferenced.objects.update(since=Now() - timedelta(hours=25))
+    assert "either, now 1" in doctor(capsys)[1]
+    assert doctor(capsys, "--fix")[0] == 0
+    assert not left.exists()
 
 
 def test_doctor_fix_touches_nothing_where_rows_and_store_are_strangers(db, capsys, media):

@@ -191,7 +191,7 @@ class TestUpkeep:
         assert [file.key for file in found.files] == [f"thumbnails/{bare.pk}/1_thumb.jpg"]
         (media / body["thumbnail_path"]).unlink()
         assert [row.kind for row in await ask_rows(upkeep.lost_renditions)] == ["thumbnail"]
-        await ask_rows(upkeep.make_again)
+        await ask_rows(upkeep.mark_lost_renditions)
         assert await ask_rows(Rendition.objects.count) == 0
 
 

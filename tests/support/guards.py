@@ -46,6 +46,117 @@ class Guard:
 
 GUARDS = [
     Guard(
+        "a copy of the database is told from it", "vodplatform/base/installation.py",
+        "if row.database != _database():",
+        "if False:",
+        "tests/base/test_installation.py::test_who_has_another_database_or_store_is_refused",
+    ),
+    Guard(
+        "another kind of store is told from the right one", "vodplatform/base/installation.py",
+        "if row.store != _store():",
+        "if False:",
+        "tests/base/test_installation.py::test_who_has_another_database_or_store_is_refused",
+    ),
+    Guard(
+        "a store without a mark is not the right one", "vodplatform/base/installation.py",
+        "    if mark is None:\n        raise NotOurs(",
+        "    if False:\n        raise NotOurs(",
+        "tests/base/test_installation.py::test_who_has_another_database_or_store_is_refused",
+    ),
+    Guard(
+        "a store with another mark is not the right one", "vodplatform/base/installation.py",
+        "if mark != str(row.pk):",
+        "if False:",
+        "tests/base/test_installation.py::test_a_fresh_database_is_refused_beside_a_store_of_others",
+    ),
+    Guard(
+        "a second store is not marked", "vodplatform/base/installation.py",
+        "        if not Installation.objects.select_for_update().filter(pk=row.pk, is_marked=False).exists():\n",
+        "        if False:\n",
+        "tests/base/test_installation.py::test_another_host_does_not_mark_a_second_store_while_the_first_is_being_marked",
+    ),
+    Guard(
+        "a host has the installation's key", "vodplatform/base/installation.py",
+        "if not any(constant_time_compare(row.key, _digest(key, row.pk)) for key in _keys()):",
+        "if False:",
+        "tests/base/test_installation.py::test_a_host_with_another_key_does_not_begin",
+    ),
+    Guard(
+        "a process of another installation ends", "vodplatform/base/installation.py",
+        "        os.kill(os.getpid(), signal.SIGTERM)\n",
+        "        pass\n",
+        "tests/base/test_installation.py::TestProcesses::test_one_that_is_refused_twice_in_a_row_ends",
+    ),
+    Guard(
+        "health knows a store of others", "vodplatform/base/health.py",
+        "    installation.ask()\n",
+        "",
+        "tests/base/test_installation.py::TestProcesses::test_the_storage_of_others_is_down_for_health",
+    ),
+    Guard(
+        "expire deletes nothing of others", "vodplatform/management/commands/expire.py",
+        "            installation.check()\n",
+        "            pass\n",
+        "tests/base/test_installation.py::TestCommands::test_those_that_delete_refuse_in_a_copy",
+    ),
+    Guard(
+        "doctor mends nothing of others", "vodplatform/management/commands/doctor.py",
+        "            installation.check()\n",
+        "",
+        "tests/base/test_installation.py::TestCommands::test_those_that_delete_refuse_in_a_copy",
+    ),
+    Guard(
+        "a web process of others does not come up", "vodplatform/asgi.py",
+        "    installation.begin_process()\n",
+        "",
+        "tests/program/test_two_installations.py::test_a_host_with_other_files_or_another_key_does_not_come_up",
+        postgresql=True,
+    ),
+    Guard(
+        "a worker of others does not come up", "jobs_app/worker.py",
+        "    installation.begin_process()\n",
+        "    pass\n",
+        "tests/program/test_two_installations.py::test_a_host_with_other_files_or_another_key_does_not_come_up",
+        postgresql=True,
+    ),
+    Guard(
+        "a backup takes over no store unasked", "vodplatform/management/commands/restore.py",
+        "                installation.begin()\n",
+        "                pass\n",
+        "tests/program/test_two_installations.py::test_a_backup_takes_the_bucket_over_only_on_purpose",
+        postgresql=True,
+    ),
+    Guard(
+        "a sweep sees twice", "vodplatform/base/unreferenced.py",
+        " and at - since >= hours",
+        "",
+        "tests/base/test_installation.py::TestUnreferenced::test_what_is_seen_again_a_day_later_may_go",
+    ),
+    Guard(
+        "what is referenced again is forgotten by the sweep", "vodplatform/base/unreferenced.py",
+        "        noted.filter(key__in=over[start : start + BATCH]).delete()\n",
+        "        pass\n",
+        "tests/base/test_installation.py::TestUnreferenced::test_what_was_referenced_in_between_begins_anew",
+    ),
+    Guard(
+        "doctor asks where many files are out of sight", "vodplatform/management/commands/doctor.py",
+        "if not is_sure and (found := upkeep.many_lost()):",
+        "if found := '':",
+        "tests/commands/test_care.py::test_doctor_fix_asks_first_where_many_files_are_out_of_sight",
+    ),
+    Guard(
+        "the files of a lost rendition are not swept", "media_app/catalog/services.py",
+        "Rendition.with_lost.values_list(\"folder\", flat=True)",
+        "Rendition.objects.values_list(\"folder\", flat=True)",
+        "tests/catalog/test_upkeep.py::TestLostRenditions::test_one_whose_files_are_back_is_shown_again_and_its_files_stay_meanwhile",
+    ),
+    Guard(
+        "a lost rendition is shown nowhere", "media_app/catalog/models.py",
+        "super().get_queryset().filter(lost_at=None)",
+        "super().get_queryset()",
+        "tests/catalog/test_upkeep.py::TestLostRenditions::test_one_is_shown_no_more_and_made_again",
+    ),
+    Guard(
         "a new password ends the tokens where that is ticked", "vodplatform/accounts/pages.py",
         "                revoke_tokens(left, by=form.user)\n", "                pass\n",
         "tests/accounts/test_pages.py::TestPassword::test_other_sessions_and_jwts_end_and_tokens_as_one_chooses",
@@ -79,7 +190,8 @@ GUARDS = [
     Guard(
         "one host migrates at a time", "vodplatform/management/commands/migrate.py",
         "cursor.execute(\"SELECT pg_advisory_lock(%s)\", [LOCK])", "pass",
-        "tests/test_migrations.py::test_several_hosts_that_begin_at_once_migrate_once", postgresql=True,
+        "tests/test_migrations.py::test_several_hosts_that_begin_at_once_migrate_once",
+        postgresql=True,
     ),
     Guard(
         "the data folder is closed to others, whatever it was", "vodplatform/settings/environment.py",
@@ -94,7 +206,7 @@ GUARDS = [
     ),
     Guard(
         "a host that only serves cleans its own folder", "vodplatform/asgi.py",
-        "    host.keep_clean()\n", "    pass\n",
+        "    host.begin()\n", "    pass\n",
         "tests/test_host.py::test_a_host_that_only_serves_cleans_its_own_too",
     ),
     Guard(
@@ -160,12 +272,12 @@ GUARDS = [
     ),
     Guard(
         "an upload that is gone is given up", "media_app/store/files.py",
-        "if said[\"ResponseMetadata\"][\"HTTPStatusCode\"] != HTTPStatus.NOT_FOUND or", "if True or",
+        "if exc.response[\"ResponseMetadata\"][\"HTTPStatusCode\"] != HTTPStatus.NOT_FOUND or", "if True or",
         "tests/store/test_faults.py::test_giving_up_or_deleting_what_is_gone_is_done",
     ),
     Guard(
         "a wrong bucket is no file that is gone", "media_app/store/files.py",
-        " or said[\"Error\"][\"Code\"] == NO_BUCKET:", ":",
+        " or _code(exc) == NO_BUCKET:", ":",
         "tests/store/test_faults.py::test_a_wrong_bucket_is_not_taken_for_a_file_that_is_gone",
     ),
     Guard(
@@ -716,9 +828,8 @@ GUARDS = [
     ),
     Guard(
         "S3 that breaks off is not an end of a file", "vodplatform/base/storage.py",
-        "except (Boto3Error, BotoCoreError, HTTPError, RetriesExceededError) as exc:\n"
-        "        raise StoreUnavailable(str(exc)) from exc",
-        "except (Boto3Error, BotoCoreError, HTTPError, RetriesExceededError):\n        pass",
+        "        if not isinstance(exc, _of_s3()):\n            raise\n",
+        "        if isinstance(exc, _of_s3()):\n            return\n",
         "tests/store/test_faults.py::TestInTheMiddle::test_a_read_that_breaks_off_is_not_an_end",
     ),
     Guard(

@@ -76,7 +76,7 @@ def prepared(account: str, library: Path, password: str = PASSWORD) -> Iterator[
 
     On SQLite it is made once on this machine; on PostgreSQL its database goes with the block.
     """
-    environment = {"VOD_LIBRARY_ROOTS": f"{library}={account}"}
+    environment = {"VOD_LIBRARY_ROOTS": f"{library}={account}", "VOD_UNREFERENCED_HOURS": "0"}
 
     def make(folder: Path) -> None:
         (folder / "key").write_text(prepare(folder / "data", environment, account, password))

@@ -28,6 +28,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.module_loading import import_string
 
+from vodplatform.base import installation
 from vodplatform.base.errors import error_body
 from vodplatform.base.views import read_only
 
@@ -132,9 +133,15 @@ def ask_realtime() -> None:
     async_to_sync(send)()
 
 
+def ask_own_storage() -> None:
+    """:func:`ask_storage`, and whether it is the one that belongs to the database, as was seen within a minute."""
+    ask_storage()
+    installation.ask()
+
+
 PARTS = [
     Part("database", ask_database),
-    Part("storage", ask_storage),
+    Part("storage", ask_own_storage),
     Part("queue", ask_queue),
     Part("realtime", ask_realtime),
 ]

@@ -1,4 +1,6 @@
-"""The two tables of the ground floor: answers kept for repeated requests, and who did what. Knows no other model."""
+"""The tables of the ground floor: answers kept for repeated requests, who did what, which installation this is, and
+which stored files nothing points at. Knows no other model.
+"""
 
 from __future__ import annotations
 
@@ -101,3 +103,42 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} by {self.actor_name or 'nobody'}"
+
+
+class Installation(models.Model):
+    """The one installation that this database belongs to; :mod:`vodplatform.base.installation` compares it.
+
+    database: what a copy of the database has another of. store: where files are, in words. key: tells SECRET_KEY from
+    another. is_marked: whether the store has got its mark.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    is_only = models.BooleanField(default=True, unique=True, editable=False)
+    database = models.CharField(max_length=64, blank=True, default="")
+    store = models.CharField(max_length=300)
+    key = models.CharField(max_length=64)
+    is_marked = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "installation"
+        constraints = [models.CheckConstraint(condition=Q(is_only=True), name="installation_is_only")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Unreferenced(models.Model):
+    """A stored file that nothing pointed at when a sweep looked for such, and since when that is so."""
+
+    sweep = models.CharField(max_length=32)
+    key = models.TextField()
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "store_unreferenced"
+        verbose_name_plural = "unreferenced files"
+        constraints = [models.UniqueConstraint(fields=["sweep", "key"], name="unreferenced_once")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import sys
 from collections.abc import Iterator
-
-from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
-from s3transfer.exceptions import RetriesExceededError
-from urllib3.exceptions import HTTPError
+from typing import Any
 
 from vodplatform.base.errors import DomainError
 
@@ -37,15 +34,31 @@ def told_apart(key: str = "") -> Iterator[None]:
     """Turn what storages raise into ``FileNotFoundError``, :class:`StoreFull` and :class:`StoreUnavailable`."""
     try:
         yield
-    except ClientError as exc:
-        if exc.response.get("Error", {}).get("Code") in _MISSING:
-            raise FileNotFoundError(key) from exc
-        raise StoreUnavailable(str(exc)) from exc
-    except (Boto3Error, BotoCoreError, HTTPError, RetriesExceededError) as exc:
-        raise StoreUnavailable(str(exc)) from exc
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
         raise FileNotFoundError(key) from exc
     except OSError as exc:
         if exc.errno in _FULL:
             raise StoreFull from exc
         raise StoreUnavailable(str(exc)) from exc
+    except Exception as exc:
+        if not isinstance(exc, _of_s3()):
+            raise
+        if _code(exc) in _MISSING:
+            raise FileNotFoundError(key) from exc
+        raise StoreUnavailable(str(exc)) from exc
+
+
+def _of_s3() -> tuple[type[Exception], ...]:
+    """What S3's client and its transfers raise; loaded with them, not at each start."""
+    if "botocore" not in sys.modules:
+        return ()
+    from boto3.exceptions import Boto3Error
+    from botocore.exceptions import BotoCoreError, ClientError
+    from s3transfer.exceptions import RetriesExceededError
+    from urllib3.exceptions import HTTPError
+
+    return ClientError, Boto3Error, BotoCoreError, HTTPError, RetriesExceededError
+
+
+def _code(exc: Any) -> str:
+    return str((getattr(exc, "response", None) or {}).get("Error", {}).get("Code", ""))

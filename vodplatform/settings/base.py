@@ -241,6 +241,7 @@ TIER_LIMITS = {
 }
 
 TOKENS_PER_USER = 100
+UNREFERENCED_HOURS = env.number("VOD_UNREFERENCED_HOURS", 24, 0, 24 * 365)
 AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS", 365, 1, 36_500)
 
 # Jobs. Each kind is a dotted path to its JobKind. Lanes hold how many of their jobs run at once over all workers.
@@ -277,7 +278,7 @@ JOB_CHORES = {
     "pro jobs": (300.0, "sessions_app.prosync.services.expire"),
 }
 # What each process that works or serves does every hour, for the data folder of its own host.
-HOST_CHORE = "vodplatform.host.clean"
+HOST_CHORE = "vodplatform.host.look_after"
 # A handler that goes on for so long after it was told to stop has its worker restarted.
 JOB_STUCK_SECONDS = 60.0
 # How long a worker tries to write how an attempt ended, through a database that is away.

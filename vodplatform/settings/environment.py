@@ -96,6 +96,11 @@ VARIABLES: list[Variable] = [
     Variable("VOD_MAX_THUMBNAIL_SIZE", "5242880", "Bytes of a thumbnail."),
     Variable("VOD_UPLOAD_TTL_HOURS", "24", "Hours after which an unfinished upload expires."),
     Variable("VOD_DISK_RESERVE_MB", "512", "Room on the disk that uploads leave free."),
+    Variable(
+        "VOD_UNREFERENCED_HOURS",
+        "24",
+        "Hours for which nothing must point at a stored file before it is deleted.",
+    ),
     Variable("VOD_AUDIT_RETENTION_DAYS", "365", "Days after which an entry of the audit log is deleted."),
     Variable("VOD_JOB_RETENTION_DAYS", "30", "Days after which a finished job that nothing shows is deleted."),
     Variable("VOD_CHILD_MEMORY_MB", "2048", "Memory of one helper process."),

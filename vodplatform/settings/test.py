@@ -17,6 +17,7 @@ ALLOWED_HOSTS = ["*"]
 THROTTLES_ON = False
 HOST_CHORE = ""  # a thread of its own would be in the way of most tests
 THROTTLE_STORAGE = "memory"
+UNREFERENCED_HOURS = 0
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, not memory: twenty writers on a shared in-memory database get "table is locked".
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}

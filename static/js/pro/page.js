@@ -24,6 +24,7 @@ import { peaksAt, waveOf } from "./waves.js";
 
 const LIVE = ["queued", "processing", "waiting", "paused"];
 const JUMP = 5; // seconds
+const ASK_AGAIN = 5_000; // after no answer
 const facts = pageData("facts");
 
 class Page {
@@ -345,9 +346,19 @@ class Page {
     this.#channel?.close();
     if (!this.job || !LIVE.includes(this.job.status)) return;
     let isAsking = false;
+    let isWanted = false;
+    // An answer that is on its way may be older than the message that came meanwhile: it is asked once more.
     const ask = async () => {
+      isWanted = true;
       if (isAsking) return;
       isAsking = true;
+      while (isWanted) {
+        isWanted = false;
+        await look();
+      }
+      isAsking = false;
+    };
+    const look = async () => {
       try {
         const job = await readJob(id);
         if (this.job?.job_id !== id) return;
@@ -358,13 +369,12 @@ class Page {
         this.runs.load();
         if (job.status === "completed") toast("The video is ready.");
       } catch (error) {
-        // Of no connection the banner tells; the next message asks again.
-        if (error instanceof ApiError && error.status === 404 && this.job?.job_id === id) this.#gone();
-      } finally {
-        isAsking = false;
+        if (this.job?.job_id !== id) return;
+        if (error instanceof ApiError && error.status === 404) this.#gone();
+        else window.setTimeout(() => this.#channel === followed && ask(), ASK_AGAIN);
       }
     };
-    this.#channel = new LiveChannel(`/ws/jobs/${id}/`, {
+    const followed = this.#channel = new LiveChannel(`/ws/jobs/${id}/`, {
       onMessage: (message) => {
         const job = message.job ?? message;
         if (!this.job || this.job.job_id !== id) return;

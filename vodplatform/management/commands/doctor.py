@@ -19,6 +19,7 @@ from media_app.catalog import upkeep
 from media_app.store.files import StoreUnavailable, is_local
 from media_app.uploads import scan
 from media_app.uploads.room import in_words
+from vodplatform.base import installation
 from vodplatform.base.append_only import unprotected_tables
 from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.health import ask_storage
@@ -34,15 +35,17 @@ class Command(BaseCommand):
         super().add_arguments(parser)
         parser.add_argument(
             "--fix", action="store_true",
-            help="first mark videos as failed whose file is gone, and delete stored files that nothing knows",
+            help="first mark what has lost its file, and delete stored files that nothing has known for a day",
         )  # fmt: skip
+        parser.add_argument("--yes", action="store_true", help="with --fix: also where many files are out of sight")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["fix"]:
-            self._mend()
+            self._mend(is_sure=options["yes"])
         checks: list[tuple[str, Callable[[], str | None]]] = [
             ("data folder", data_folder),
             ("database", database),
+            ("installation", belonging),
             ("append-only tables", append_only),
             ("broker", broker),
             ("storage", storage),
@@ -63,21 +66,29 @@ class Command(BaseCommand):
         if wrong:
             sys.exit(1)
 
-    def _mend(self) -> None:
+    def _mend(self, *, is_sure: bool) -> None:
         if database():
             raise CommandError("migrations are missing; run `manage.py migrate` first.")
         try:
+            installation.check()
+            if not is_sure and (found := upkeep.many_lost()):
+                raise CommandError(
+                    f"{found} have no file here; nothing was changed. Where this is the right store and they are "
+                    "gone, say `doctor --fix --yes`."
+                )
             lost, back = upkeep.mark_lost()
-            again = upkeep.make_again()
+            lost_renditions, found_renditions = upkeep.mark_lost_renditions()
             removed = upkeep.remove_leftovers()
-        except (upkeep.NotOurs, StoreUnavailable) as exc:
+        except (installation.NotOurs, StoreUnavailable) as exc:
             raise CommandError(str(exc)) from exc
         for video in lost:
             self.stdout.write(f"failed   {video.title}: {video.location} is not there any more")
         for video in back:
             self.stdout.write(f"ready    {video.title}: {video.location} is there again")
-        for rendition in again:
+        for rendition in lost_renditions:
             self.stdout.write(f"lost     {rendition.video.title}: {rendition}")
+        for rendition in found_renditions:
+            self.stdout.write(f"back     {rendition.video.title}: {rendition}")
         for file in removed.files:
             self.stdout.write(f"removed  {file.key}, {in_words(file.size)}")
         for item in removed.unfinished:
@@ -97,6 +108,17 @@ def database() -> str | None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return "migrations are missing; run `manage.py migrate` or start `manage.py up`."
+    return None
+
+
+def belonging() -> str | None:
+    """Whether database, store and key are of one installation."""
+    if database():
+        return None
+    try:
+        installation.begin()
+    except (installation.NotOurs, StoreUnavailable) as exc:
+        return str(exc)
     return None
 
 
@@ -230,10 +252,11 @@ def leftovers() -> str | None:
         found = upkeep.leftovers()
     except StoreUnavailable as exc:
         return str(exc)
+    old = upkeep.old_leftovers(found)
     if not found:
         return None
     names = [file.key for file in found.files] + [item.key for item in found.unfinished]
     return (
-        f"{len(names)} files ({in_words(found.size)}) belong to nothing, the first is {names[0]}; "
-        "`doctor --fix` deletes them."
+        f"{len(names)} files ({in_words(found.size)}) belong to nothing, the first is {names[0]}; `doctor --fix` "
+        f"deletes those that did not {settings.UNREFERENCED_HOURS:g} hours ago either, now {old.count}."
     )

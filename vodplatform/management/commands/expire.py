@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from jobs_app import outputs, upkeep
 from media_app.catalog.services import sweep_renditions
-from media_app.catalog.upkeep import NotOurs, abort_unfinished, go_back_where_it_ended
+from media_app.catalog.upkeep import abort_unfinished, go_back_where_it_ended
 from media_app.store import files as store
 from media_app.uploads import sweep
 from sessions_app.analysis import services as analysis
@@ -17,7 +17,7 @@ from sessions_app.merging import services as merging
 from sessions_app.prosync import services as prosync
 from vodplatform import host
 from vodplatform.accounts import services
-from vodplatform.base import audit, idempotency
+from vodplatform.base import audit, idempotency, installation
 from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.logs import event
 from vodplatform.base.storage import StoreUnavailable
@@ -34,6 +34,12 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            installation.check()
+        except installation.NotOurs as exc:
+            raise CommandError(str(exc)) from exc
+        except StoreUnavailable:
+            pass  # what needs no storage is done all the same
         call_command("clearsessions")
         idempotency.purge()
         audit.purge()
@@ -65,7 +71,7 @@ class Command(BaseCommand):
 def _abort_unfinished() -> int:
     try:
         return abort_unfinished()
-    except NotOurs as exc:
+    except installation.NotOurs as exc:
         event("cleanup.left", reason=str(exc))
         return 0
 

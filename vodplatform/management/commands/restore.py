@@ -1,4 +1,4 @@
-"""Fill an empty data folder or database from a backup."""
+"""Fill an empty data folder or database from a backup; files on S3 are taken over on purpose."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -9,7 +9,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from vodplatform.archive import ArchiveError, read_archive
+from vodplatform.base import installation
 from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.storage import StoreUnavailable
 from vodplatform.management.commands.up import take_lock
 
 
@@ -19,13 +21,21 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--adopt", action="store_true",
+            help="take over the store, with the files that the backup knows, from the installation it belongs to",
+        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
         lock = take_lock(settings.DATA_DIR)
         try:
             call_command("migrate", interactive=False, verbosity=0)
+            if not options["adopt"]:
+                installation.begin()
             counts = read_archive(options["file"])
-        except ArchiveError as exc:
+            if options["adopt"]:
+                installation.adopt()
+        except (ArchiveError, installation.NotOurs, StoreUnavailable) as exc:
             raise CommandError(str(exc)) from exc
         finally:
             lock.close()

@@ -19,8 +19,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
+from vodplatform.base import installation
 from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.metrics import VARIABLE
+from vodplatform.base.storage import StoreUnavailable
 from vodplatform.settings.environment import PROJECT_ROOT, private_redis_socket
 from vodplatform.supervisor import Child, StartFailed, Supervisor
 
@@ -44,6 +46,12 @@ class Command(BaseCommand):
         host, port = options["host"], free_port(options["host"], options["port"])
         check_services()
         call_command("migrate", interactive=False, verbosity=0)
+        try:
+            installation.begin()
+        except installation.NotOurs as exc:
+            raise CommandError(str(exc)) from exc
+        except StoreUnavailable as exc:
+            self.stderr.write(f"The file storage does not answer ({exc.reason}); it is asked again every minute.")
         connection.close()
         children = []
         if settings.REDIS_IS_PRIVATE:

@@ -1,0 +1,296 @@
+"""Which installation database, store and key belong to: a stranger to one of them changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models.functions import Now
+
+from tests.support.api import Api
+from tests.support.factories import make_user, make_video
+from tests.support.s3 import Bucket
+from vodplatform.base import health, installation
+from vodplatform.base.models import AuditEntry, Installation, Unreferenced
+from vodplatform.base.storage import StoreUnavailable
+from vodplatform.base.unreferenced import seen_again
+
+pytestmark = [pytest.mark.django_db, pytest.mark.both, pytest.mark.usefixtures("media")]
+KEY = "another-key-that-is-long-enough-for-a-host"
+
+
+@pytest.fixture
+def row() -> Installation:
+    """The installation that the first process has begun."""
+    installation.begin()
+    return Installation.objects.get()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_seen() -> Any:
+    yield
+    installation._refusals.clear()
+
+
+def another_store(settings: Any, folder: Path) -> None:
+    folder.mkdir()
+    settings.STORAGES = {
+        **settings.STORAGES, "default": {**settings.STORAGES["default"], "OPTIONS": {"location": str(folder)}},
+    }  # fmt: skip
+
+
+def copied_database() -> None:
+    """What the row says in a database that was copied to another place."""
+    Installation.objects.update(database="the original's")
+
+
+def marked(number: str) -> None:
+    default_storage.delete(installation.MARK)
+    default_storage.save(installation.MARK, ContentFile(json.dumps({"installation": number}).encode()))
+
+
+def test_the_first_process_writes_the_row_and_the_mark_and_the_next_finds_them(row: Installation, media: Path) -> None:
+    assert json.loads((media / installation.MARK).read_text()) == {"installation": str(row.pk)}
+    installation.begin()
+    installation.check()
+    assert Installation.objects.get() == row
+
+
+def test_a_process_that_died_before_the_mark_is_gone_on_from(row: Installation, media: Path) -> None:
+    (media / installation.MARK).unlink()
+    Installation.objects.update(is_marked=False)
+    installation.check()
+    assert (media / installation.MARK).is_file()
+
+
+def test_the_mark_is_kept_in_a_bucket_too(s3_storage: Bucket) -> None:
+    installation.begin()
+    installation.check()
+    assert s3_storage.keys() == [installation.MARK]
+    assert Installation.objects.get().store == f"the S3 bucket {s3_storage.name}"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        pytest.param("copy", "is a copy of the one of installation", id="copy"),
+        pytest.param("other store", "has no installation.json", id="store"),
+        pytest.param("other kind of store", "in the S3 bucket shop, and this host in the data folder", id="kind"),
+        pytest.param("another's store", "belongs to installation 5e1f", id="another"),
+        pytest.param("a broken mark", "belongs to installation unknown", id="broken"),
+    ],
+)
+def test_who_has_another_database_or_store_is_refused(
+    row: Installation, settings: Any, tmp_path: Path, wrong: str, says: str
+) -> None:
+    match wrong:
+        case "copy":
+            copied_database()
+        case "other store":
+            another_store(settings, tmp_path / "other")
+        case "other kind of store":
+            Installation.objects.update(store="the S3 bucket shop")
+        case "another's store":
+            marked("5e1f")
+        case _:
+            marked("")
+            default_storage.delete(installation.MARK)
+            default_storage.save(installation.MARK, ContentFile(b"[]"))
+    for ask in (installation.check, installation.begin):
+        with pytest.raises(installation.NotOurs, match=says):
+            ask()
+
+
+def test_a_fresh_database_is_refused_beside_a_store_of_others(row: Installation) -> None:
+    Installation.objects.all().delete()
+    with pytest.raises(installation.NotOurs, match="each needs a store of its own"):
+        installation.begin()
+
+
+def test_another_host_does_not_mark_a_second_store_while_the_first_is_being_marked(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = installation._read_mark
+
+    def marked_meanwhile() -> str | None:
+        Installation.objects.update(is_marked=True)
+        return read()
+
+    installation._make_row()
+    monkeypatch.setattr(installation, "_read_mark", marked_meanwhile)
+    with pytest.raises(installation.NotOurs, match="has no installation"):
+        installation.begin()
+    assert not default_storage.exists(installation.MARK)
+
+
+def test_a_host_with_another_key_does_not_begin(row: Installation, settings: Any) -> None:
+    former, settings.SECRET_KEY = settings.SECRET_KEY, KEY
+    with pytest.raises(installation.NotOurs, match="SECRET_KEY is not the one"):
+        installation.begin()
+    settings.SECRET_KEY_FALLBACKS = [former]
+    installation.begin()
+    settings.SECRET_KEY_FALLBACKS = []
+    installation.begin()
+    settings.SECRET_KEY = former
+    with pytest.raises(installation.NotOurs):
+        installation.begin()
+    row.refresh_from_db()
+    assert KEY not in row.key
+
+
+def test_one_that_is_taken_over_belongs_here_and_to_nobody_else(row: Installation) -> None:
+    copied_database()
+    installation.adopt()
+    installation.begin()
+    found = Installation.objects.get()
+    assert found.pk != row.pk
+    assert AuditEntry.objects.get(action="installation.adopted").target_id == str(found.pk)
+    # The original, whose row the mark was of.
+    Installation.objects.all().delete()
+    row.save(force_insert=True)
+    with pytest.raises(installation.NotOurs, match=f"belongs to installation {found.pk}"):
+        installation.check()
+
+
+def test_a_copy_of_a_database_that_uses_a_bucket_has_another_number(s3_storage: Bucket) -> None:
+    installation.begin()
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            expected = str(os.stat(connection.settings_dict["NAME"]).st_ino)
+        else:
+            cursor.execute("SELECT oid FROM pg_database WHERE datname = %s", [connection.settings_dict["NAME"]])
+            cluster, _ = Installation.objects.get().database.split()
+            assert int(cluster) > 0
+            expected = f"{cluster} {cursor.fetchone()[0]}"
+    assert Installation.objects.get().database == expected
+
+
+def test_on_sqlite_a_data_folder_may_move_with_all_that_is_in_it(row: Installation, settings: Any) -> None:
+    assert (row.database == "") is (connection.vendor == "sqlite")
+
+
+def test_a_storage_that_is_away_is_no_stranger(row: Installation, s3_storage: Bucket) -> None:
+    Installation.objects.update(store=f"the S3 bucket {s3_storage.name}", database=installation._database())
+    s3_storage.faults.answer_503()
+    with pytest.raises(StoreUnavailable):
+        installation.check()
+
+
+class TestProcesses:
+    @pytest.fixture
+    def signals(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        sent: list[int] = []
+        monkeypatch.setattr(os, "kill", lambda pid, number: sent.append(number))
+        return sent
+
+    def test_one_that_is_refused_twice_in_a_row_ends(self, row: Installation, signals: list[int]) -> None:
+        copied_database()
+        installation.watch()
+        assert signals == []
+        installation.watch()
+        assert signals == [signal.SIGTERM]
+
+    def test_one_refusal_alone_is_forgotten(self, row: Installation, signals: list[int]) -> None:
+        right = row.database
+        for _ in range(3):
+            copied_database()
+            installation.watch()
+            Installation.objects.update(database=right)
+            installation.watch()
+        assert signals == []
+
+    def test_the_storage_of_others_is_down_for_health(self, row: Installation, api: Api, signals: list[int]) -> None:
+        health.ask_own_storage()
+        copied_database()
+        installation.watch()
+        with pytest.raises(installation.NotOurs):
+            health.ask_own_storage()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_one_that_cannot_know_goes_on(self, s3_storage: Bucket, signals: list[int]) -> None:
+        s3_storage.faults.answer_503()
+        installation.begin_process()
+        installation.watch()
+        installation.watch()
+        assert signals == []
+
+
+class TestCommands:
+    @pytest.fixture
+    def poster(self, media: Path) -> Path:
+        """What `expire` takes for rubbish: a rendition's file of which this database knows nothing."""
+        path = media / "renditions/11111111-1111-4111-8111-111111111111/22222222222242228222222222222222/poster/p.jpg"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"a picture")
+        os.utime(path, (0, 0))
+        return path
+
+    def test_those_that_delete_refuse_in_a_copy(self, row: Installation, poster: Path) -> None:
+        make_video(make_user(), source="stored", location="videos/elsewhere/a.mp4")
+        copied_database()
+        for words in (("expire",), ("doctor", "--fix"), ("doctor", "--fix", "--yes")):
+            with pytest.raises(CommandError, match="is a copy"):
+                call_command(*words)
+        assert poster.exists()
+
+    def test_the_same_in_the_original_delete(self, row: Installation, poster: Path) -> None:
+        call_command("expire")
+        assert not poster.exists()
+
+    def test_installation_says_which_it_is_and_takes_over(self, row: Installation, capsys: Any) -> None:
+        call_command("installation")
+        assert str(row.pk) in capsys.readouterr().out
+        copied_database()
+        with pytest.raises(CommandError, match="is a copy"):
+            call_command("installation")
+        call_command("installation", "--adopt")
+        assert str(Installation.objects.get().pk) in capsys.readouterr().out
+
+    def test_doctor_tells_of_it(self, row: Installation, capsys: Any) -> None:
+        copied_database()
+        with pytest.raises(SystemExit):
+            call_command("doctor")
+        assert "BAD  installation: This database is a copy" in capsys.readouterr().out
+
+
+class TestUnreferenced:
+    def test_what_is_seen_again_a_day_later_may_go(self, settings: Any) -> None:
+        settings.UNREFERENCED_HOURS = 24
+        assert seen_again("x", ["a", "b"]) == set()
+        Unreferenced.objects.filter(key="a").update(since=Now() - timedelta(hours=25))
+        assert seen_again("x", ["a", "b", "c"]) == {"a"}
+
+    def test_what_was_referenced_in_between_begins_anew(self, settings: Any) -> None:
+        settings.UNREFERENCED_HOURS = 24
+        seen_again("x", ["a"])
+        seen_again("y", ["a"])
+        Unreferenced.objects.update(since=Now() - timedelta(hours=25))
+        assert seen_again("x", []) == set()
+        assert seen_again("x", ["a"]) == set()
+        assert seen_again("y", ["a"]) == {"a"}
+
+    def test_expire_leaves_for_a_day_what_nothing_points_at(
+        self, row: Installation, settings: Any, media: Path
+    ) -> None:
+        settings.UNREFERENCED_HOURS = 24
+        keys = (
+            "renditions/11111111-1111-4111-8111-111111111111/22222222222242228222222222222222/poster/p.jpg",
+            "jobs/11111111-1111-4111-8111-111111111111/22222222222242228222222222222222/frame.jpg",
+        )
+        for key in keys:
+            (media / key).parent.mkdir(parents=True)
+            (media / key).write_bytes(b"a picture")
+        call_command("expire")
+        assert all((media / key).exists() for key in keys)
+        Unreferenced.objects.update(since=Now() - timedelta(hours=25))
+        call_command("expire")
+        assert not any((media / key).exists() for key in keys)

@@ -1,0 +1,34 @@
+"""Which installation this is: its database, its store and its key; `--adopt` joins what this host has."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from vodplatform.base import installation
+from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.models import Installation
+from vodplatform.base.storage import StoreFull, StoreUnavailable
+
+
+class Command(BaseCommand):
+    help = "Show which installation database and store belong to, exit 1 where they do not; --adopt joins them anew."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--adopt", action="store_true",
+            help="make this database, store and SECRET_KEY one installation; whoever else uses one of them refuses",
+        )  # fmt: skip
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["adopt"]:
+                installation.adopt()
+            installation.begin()
+        except (installation.NotOurs, StoreFull, StoreUnavailable) as exc:
+            raise CommandError(str(exc)) from exc
+        row = Installation.objects.get()
+        self.stdout.write(f"installation {row.pk}, files in {row.store}, since {row.created_at:%Y-%m-%d %H:%M} UTC")
