@@ -30,7 +30,7 @@ class VideoAdmin(ModelAdmin):
         return video.state
 
     def delete_model(self, request: HttpRequest, obj: Video) -> None:
-        """With its files, and not while a comparison shows it."""
+        """With its files; a comparison that shows it has a gap in its place."""
         services.delete_video(obj, cast(User, request.user))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:

@@ -17,13 +17,14 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import RestrictedError
 from django.db.models.functions import Now
+from django.dispatch import Signal
 
 from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import LIVE, Job
 from media_app.av.sniff import sniff
 from media_app.catalog import library_roots
-from media_app.catalog.models import TRANSITIONS, Rendition, Video, VideoSource, VideoStatus
+from media_app.catalog.models import TRANSITIONS, Place, Rendition, Video, VideoSource, VideoStatus
 from media_app.store import files as store
 from media_app.uploads import services as uploads
 from media_app.uploads.models import LIVE as UPLOADS_LIVE
@@ -38,6 +39,10 @@ from vodplatform.base.transitions import transition
 from vodplatform.base.unreferenced import seen_again
 
 RENDER_KIND = "render"
+DELETED = "video_deleted"
+# Sent before a video is deleted, with ``video`` and ``by``; answered with the sessions of ``by`` that show it, as
+# ``session_id`` and ``name``. Whoever shows it to others takes a :func:`stand_in`.
+leaving = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = WaitingRoom(PROBES_AT_ONCE)
@@ -261,18 +266,36 @@ def delete_video(video: Video, by: User | None) -> None:
     """Delete a video with all that was made of it; a file used in place stays where it is.
 
     by: None where its time was over.
-    Raises ``video_in_use`` (409) while a session shows it, with the ``sessions``.
+    Raises ``video_in_use`` (409) while sessions of ``by`` show it, with the ``sessions``; those of others, and all
+    where an admin deletes it, show a gap from then on.
     """
     with transaction.atomic():
         cancel_jobs(video.pk)
+        answers: list[Any] = [answer for _, answer in leaving.send(Video, video=video, by=by)]
+        in_the_way = [session for answer in answers for session in answer]
+        if in_the_way:
+            raise DomainError("video_in_use", sessions=in_the_way)
         audit.record("video.delete", actor=by, target=video, title=video.title, location=video.location)
         video_id, location, is_stored = video.pk, video.location, video.source == VideoSource.STORED
         try:
             video.delete()
-        except RestrictedError as exc:
-            shown = sorted({str(getattr(row, "session", row)) for row in exc.restricted_objects})
-            raise DomainError("video_in_use", sessions=shown) from exc
+        except RestrictedError as exc:  # a session that was made meanwhile, or the job that it is the video of
+            raise DomainError("video_in_use", sessions=[]) from exc
         transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
+
+
+def stand_in(video: Video, owner: User) -> Video:
+    """What takes a deleted video's place where somebody's session shows it: how long it was, and nothing to be seen.
+
+    Whoever shows it deletes it when it is shown no more.
+    """
+    facts = {name: getattr(video, name) for name in OF_THE_FILE - {"location", "file_size", "sha256"}}
+    number = uuid.uuid4()
+    return Video.objects.create(
+        **facts, id=number, owner=owner, title="A deleted video", place=Place.SESSION, source=VideoSource.STORED,
+        location=f"videos/{number}/deleted", file_size=0, status=VideoStatus.FAILED, error_type=DELETED,
+        error_message="The video has been deleted.", deleted_at=Now(),
+    )  # fmt: skip
 
 
 def _delete_files(video_id: uuid.UUID, location: str) -> None:

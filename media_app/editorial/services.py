@@ -306,7 +306,7 @@ def operation_of(row: CrdtOperation) -> Operation:
 def delete(video_id: UUID, by: User, *, hard: bool = False, reason: str = "") -> None:
     """Take a video out of the catalogue: to be restored, or with its files and operations for good.
 
-    Raises ``video_in_use`` (409) for a hard one that a session shows, ``not_found``.
+    A session that shows one that goes for good has a gap in its place. Raises ``not_found``.
     """
     with transaction.atomic():
         if hard:

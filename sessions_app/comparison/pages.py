@@ -60,7 +60,12 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
         "session": state,
         "copies": copies,
         "panes": [
-            {"letter": letter, "vod": vod, "src": (is_quick and copy["proxy_url"]) or vod["stream_url"]}
+            {
+                "letter": letter,
+                "vod": vod,
+                "src": (is_quick and copy["proxy_url"]) or vod["stream_url"],
+                "is_gone": copy["is_gone"],
+            }
             for letter, vod, copy in zip(LETTERS, state["vods"], copies, strict=False)
         ],
         "latest_alignment": latest_alignment_id(found),

@@ -125,6 +125,7 @@ def present_copies(session: ComparisonSession, viewer: User) -> list[dict[str, A
             "vod_id": vod.vod_id,
             "video_id": str(vod.video_id),
             "mine": vod.video.can_change(viewer),
+            "is_gone": vod.video.deleted_at is not None,
             "stream_url": stream_url(vod.video, as_shown=True),
             "proxy_url": url(vod, RenditionKind.PROXY),
             "silent_url": url(vod, RenditionKind.SILENT),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import shutil
@@ -20,8 +21,8 @@ from jobs_app import outputs
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from jobs_app.running import default_limits
-from media_app.catalog.models import Video, VideoStatus
-from media_app.catalog.services import check_file, path_for_work, reference_videos
+from media_app.catalog.models import Place, Video, VideoStatus
+from media_app.catalog.services import DELETED, check_file, path_for_work, reference_videos, stand_in
 from media_app.delivery.urls import made_url
 from sessions_app.comparison.models import (
     Alignment,
@@ -53,6 +54,8 @@ PREVIEW_SECONDS = 30.0
 PREVIEWS_AT_ONCE = 2
 waiting_room = WaitingRoom(PREVIEWS_AT_ONCE)
 MIN_VODS, MAX_VODS = 2, 3
+# What stands in for a deleted video.
+GAP = {"place": Place.SESSION, "error_type": DELETED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,10 +272,33 @@ def delete_session(session: ComparisonSession) -> None:
         job_ids = list(session.alignments.values_list("job_id", flat=True))
         jobs.cancel_all(Job.objects.filter(pk__in=job_ids))
         publish_gone_on_commit(group_name(session.pk))
+        gaps = list(Video.objects.filter(comparison_vods__session=session_id, **GAP).values_list("pk", flat=True))
         session.delete()
+        Video.objects.filter(pk__in=gaps).delete()
         for job_id in job_ids:
             jobs.delete(Job(pk=job_id))
         transaction.on_commit(lambda: outputs.drop_folder(preview_prefix(session_id)))
+
+
+def leave_gaps(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
+    """Let go of a video that is being deleted: what shows it has a gap in its place.
+
+    Those sessions stay as they are that ``by`` can delete first, and are returned; an admin need not.
+    """
+    rows = list(ComparisonVod.objects.filter(video=video).select_related("session__owner").order_by("session"))
+    shown = {row.session_id: row.session for row in rows}
+    if by is not None and not by.is_admin:
+        own = [session for session in shown.values() if session.owner_id == by.pk]
+        if own:
+            return [{"session_id": session.session_id, "name": session.name} for session in own]
+    for session in shown.values():
+        with contextlib.suppress(DomainError), changing(session, by or session.owner) as change:  # unless it is gone
+            gap = stand_in(video, session.owner)
+            ComparisonVod.objects.filter(session=session, video=video).update(video=gap)
+            for vod in change.vods:
+                if vod.video_id == video.pk:
+                    vod.video = gap
+    return []
 
 
 def save_playing_position(session_id: str) -> None:

@@ -376,12 +376,11 @@ class TestDelete:
         assert admin_api.delete(f"{URL}/{video.pk}?hard=true").status_code == 200
         assert not Video.objects.exists()
 
-    def test_not_for_good_while_a_comparison_shows_it(self, admin_api: Api, moderator: User, owner: User) -> None:
+    def test_for_good_whatever_comparisons_show_it(self, admin_api: Api, moderator: User, owner: User) -> None:
         video = make_catalogue_video(moderator)
-        session = make_session(owner, videos=[video, make_video(owner)])
-        body = refused(admin_api.delete(f"{URL}/{video.pk}?hard=true"), 409, "video_in_use")
-        assert body["sessions"] == [session.name]
-        assert admin_api.delete(f"{URL}/{video.pk}").status_code == 200
+        make_session(owner, videos=[video, make_video(owner)])
+        assert admin_api.delete(f"{URL}/{video.pk}?hard=true").status_code == 200
+        assert not Video.objects.filter(pk=video.pk).exists()
 
     @pytest.mark.parametrize("value", ["false", "0", ""])
     def test_what_is_not_hard_is_soft(self, value: str, admin_api: Api, moderator: User) -> None:

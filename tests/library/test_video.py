@@ -103,7 +103,7 @@ class TestDelete:
         video = make_stored(owner)
         session = make_session(owner, videos=[video, make_video(owner)], name="Final")
         body = refused(api.delete(url(video)), 409, "video_in_use")
-        assert body["sessions"] == [str(session)]
+        assert body["sessions"] == [{"session_id": session.pk, "name": "Final"}]
         assert default_storage.exists(video.location)
         assert Video.objects.filter(pk=video.pk).exists()
 

@@ -46,6 +46,16 @@ class Guard:
 
 GUARDS = [
     Guard(
+        "an admin may always delete a video", "sessions_app/comparison/services.py",
+        "    if by is not None and not by.is_admin:\n", "    if by is not None:\n",
+        "tests/comparison/test_gaps.py::test_an_admin_is_not_stopped_by_a_session_of_his_own",
+    ),
+    Guard(
+        "a session of others stands in nobody's way", "sessions_app/comparison/services.py",
+        "if session.owner_id == by.pk]", "]",
+        "tests/comparison/test_gaps.py::test_whose_video_it_is_may_delete_it_and_the_session_of_others_keeps_its_clock",
+    ),
+    Guard(
         "a copy of the database is told from it", "vodplatform/base/installation.py",
         "if row.database != _database():",
         "if False:",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.program import Place
+from vodplatform.base.installation import MARK
 
 
 def stored(place: Place, key: str) -> Path:
@@ -16,7 +17,7 @@ def stored(place: Place, key: str) -> Path:
 
 def orphans(place: Place) -> set[str]:
     """Files of the store and folders of dead attempts that no row knows."""
-    known = {location for (location,) in place.query("SELECT location FROM catalog_video")}
+    known = {MARK, *(location for (location,) in place.query("SELECT location FROM catalog_video"))}
     for folder, files in place.query("SELECT folder, files FROM catalog_rendition"):
         names: dict[str, Any] = json.loads(files) if isinstance(files, str) else files
         known |= {folder + name for name in names.values()}

@@ -83,7 +83,10 @@ ERROR_TYPES = _types(
     ("chunk_conflict", 409, "Other bytes came under this chunk's number before.", "Begin a new upload for another file."),
     ("chunk_invalid", 400, "The chunk is not as announced.", "Send exactly the bytes that belong under this number."),
     ("checksum_mismatch", 400, "The bytes do not fit their checksum.", "Send them again."),
-    ("video_in_use", 409, "A comparison shows this video.", "Delete the comparisons named in `sessions` first."),
+    (
+        "video_in_use", 409, "A comparison of yours shows this video.",
+        "Delete the comparisons in `sessions` (`session_id`, `name`) first.",
+    ),
     ("edit_conflict", 409, "Conflict detected: Server has newer changes. Please refresh and try again.", "Load the video again, or send what you changed as operations to /sync."),
     ("operation_mismatch", 409, "Another operation came before under the same actor and counter.", "Give each replica an actor of its own, and each of its operations a counter of its own."),
     ("video_deleted", 409, "The video has been deleted.", "An administrator can restore it."),

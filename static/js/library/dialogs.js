@@ -117,11 +117,12 @@ function words({ source, file_size }) {
   return `${bytes(file_size)} become free. This cannot be undone.`;
 }
 
-/** @param {ApiError} error with the names of the comparisons that show the video */
+/** @param {ApiError} error with the viewer's comparisons that show the video */
 function inUse(error) {
-  /** @type {string[]} */ const names = error.body?.sessions ?? [];
+  /** @type {{session_id: string, name: string}[]} */ const sessions = error.body?.sessions ?? [];
   return h("div", { class: "note warn", role: "alert" }, icon("compare"),
-    h("div", { class: "sp" }, h("b", {}, names.length > 1 ? `${names.length} comparisons show it.` : "A comparison shows it."),
-      h("p", { class: "s1 anywhere", dir: "auto" }, names.length ? `Delete ${names.map((name) => `“${name}”`).join(", ")} first.` : "Delete that first.")),
+    h("div", { class: "sp" }, h("b", {}, sessions.length > 1 ? `${sessions.length} comparisons show it.` : "A comparison shows it."),
+      h("p", { class: "s1" }, "Delete first:"),
+      h("ul", { class: "s1 several" }, ...sessions.map(({ session_id, name }) => h("li", { class: "anywhere", dir: "auto" }, h("a", { href: `/compare/${session_id}` }, name))))),
     h("a", { class: "btn", href: "/compare" }, "To your comparisons"));
 }

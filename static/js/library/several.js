@@ -127,7 +127,7 @@ async function oneByOne(videos, act, word, { progress, refused, dialog }) {
       await patiently(() => act(video));
       done += 1;
     } catch (error) {
-      const names = error instanceof ApiError && error.type === "video_in_use" ? ` Shown by ${(error.body?.sessions ?? []).map((/** @type {string} */ name) => `“${name}”`).join(", ")}.` : "";
+      const names = error instanceof ApiError && error.type === "video_in_use" ? ` Shown by ${(error.body?.sessions ?? []).map((/** @type {{name: string}} */ session) => `“${session.name}”`).join(", ")}.` : "";
       reasons.push(h("li", { class: "anywhere", dir: "auto" }, `${video.title}: ${explain(error)}${names}`));
     }
   }

@@ -127,7 +127,9 @@ export class Pane {
     this.#noteKey = key;
     this.note.hidden = key === "";
     const { letter } = this;
-    if (key === "failed") {
+    if (key === "failed" && "gone" in this.element.dataset) {
+      this.note.replaceChildren(icon("alert"), h("span", {}, `The video of ${letter} has been deleted.`));
+    } else if (key === "failed") {
       this.note.replaceChildren(icon("alert"), h("span", {}, `${letter} cannot be played: ${whyFailed(this.track.video)}`), h("button", { class: "btn", type: "button", data: { act: "retry" } }, "Try again"));
     } else if (key === "waiting") this.note.replaceChildren(icon("clock"), `Waiting for ${letter}'s data`);
     else if (key === "free") this.note.replaceChildren(icon("unlink"), `${letter} moves alone; find the moment the others show, then Align here`);
