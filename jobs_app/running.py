@@ -28,7 +28,7 @@ from jobs_app import admission, leases, outputs, upkeep
 from jobs_app.kinds import kind_of
 from jobs_app.models import Job
 from jobs_app.outage import outage
-from vodplatform.base import logs
+from vodplatform.base import disk, logs
 from vodplatform.base.process import ChildError, Finished, Limits, kill_orphans, run_child
 from vodplatform.base.storage import StoreFull, StoreUnavailable
 
@@ -501,7 +501,7 @@ def run_lane(lane: str) -> int:
     try:
         while not keeper.stopping:
             close_old_connections()
-            if not outage.is_over():
+            if not outage.is_over() or not disk.has_room():
                 break  # the sweep comes by
             job = room.take(lane, look_first=count == 0)
             if job is None:

@@ -17,7 +17,8 @@ def test_it_stands_where_the_list_says(guard: Guard) -> None:
     source = (PROJECT_ROOT / guard.file).read_text()
     assert source.count(guard.text) == 1
     assert guard.without != guard.text
-    compile(source.replace(guard.text, guard.without), guard.file, "exec")
+    if guard.file.endswith(".py"):
+        compile(source.replace(guard.text, guard.without), guard.file, "exec")
 
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)

@@ -15,21 +15,26 @@ from django.db import DatabaseError, connection
 
 from jobs_app import upkeep
 from media_app.uploads import sweep
-from vodplatform.base import installation
+from vodplatform.base import disk, installation
 
 logger = logging.getLogger("vodplatform.host")
 SCRATCH_SECONDS = 86_400
-EVERY_SECONDS = 60.0
+EVERY_SECONDS = 5.0
+WATCH_SECONDS = 60.0
 CLEAN_SECONDS = 3600.0
-_next_clean = 0.0
+_next_watch = _next_clean = 0.0
 
 
 def look_after() -> None:
-    """Called every minute: :func:`installation.watch`, and :func:`clean` every hour."""
-    global _next_clean
-    installation.watch()
-    if time.monotonic() >= _next_clean:
-        _next_clean = time.monotonic() + CLEAN_SECONDS
+    """Called every few seconds: :func:`disk.look`, each minute :func:`installation.watch`, each hour :func:`clean`."""
+    global _next_watch, _next_clean
+    disk.look()
+    now = time.monotonic()
+    if now >= _next_watch:
+        _next_watch = now + WATCH_SECONDS
+        installation.watch()
+    if now >= _next_clean:
+        _next_clean = now + CLEAN_SECONDS
         clean()
 
 
@@ -56,7 +61,7 @@ def remove_older(parent: Path, seconds: float) -> int:
 
 
 def begin() -> None:
-    """:func:`look_after` now and every minute, in a thread that ends with the process."""
+    """:func:`look_after` now and every few seconds, in a thread that ends with the process."""
     threading.Thread(target=_run, name="host", daemon=True).start()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
 import socket
 import ssl
 import uuid
@@ -25,10 +27,12 @@ from cryptography.x509.oid import NameOID
 from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from pytest_check import check
 
 from media_app.catalog.models import Video, VideoSource
 from media_app.delivery import accel
 from media_app.delivery.urls import stream_url
+from media_app.uploads import chunks, multipart, tus
 from tests.conftest import Library
 from tests.support import nginx
 from tests.support.factories import make_key, make_video
@@ -525,3 +529,53 @@ def test_a_moved_media_folder_keeps_its_name(tmp_path: Path, settings: Any) -> N
 def test_a_video_of_nobody_has_no_address(owner: User, client: httpx.Client, signed: str) -> None:
     Video.objects.all().delete()
     refused(client.get(signed), "not_found")
+
+
+class TestUploads:
+    """Through the shipped site, to a program that only counts what comes and takes its time."""
+
+    MIB_5 = 5 * 1024**2
+
+    @pytest.fixture
+    def counting(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+        shipped = nginx.SHIPPED.read_text()
+        assert shipped.count("300s") == 2
+        hasty = tmp_path / "hasty.conf"
+        hasty.write_text(shipped.replace("300s", "1s"))
+        monkeypatch.setattr(nginx, "SHIPPED", hasty)
+
+        async def count(scope: Any, receive: Any, send: Any) -> None:
+            total, more = 0, True
+            while more:
+                message = await receive()
+                total, more = total + len(message.get("body", b"")), message.get("more_body", False)
+            if b"late" in scope["query_string"]:
+                await asyncio.sleep(2.5)
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": str(total).encode()})
+
+        (tmp_path / "media").mkdir()
+        with (
+            nginx.served(count) as port,
+            nginx.running(tmp_path / "n", port, tmp_path / "media", tmp_path) as running,
+            httpx.Client(base_url=running.url, timeout=30) as client,
+        ):
+            yield client
+
+    def test_every_address_that_takes_files_takes_more_than_four_mib(self, counting: httpx.Client) -> None:
+        routes = [form.route for form in multipart.forms()] + [*tus.ADDRESSES, *chunks.ADDRESSES]
+        assert len(routes) >= 12
+        for route in routes:
+            path = "/" + re.sub(r"<[^>]+>", str(uuid.uuid4()), route)
+            for address in (path, f"{path}/"):
+                answer = counting.post(address, content=bytes(self.MIB_5))
+                with check(route):
+                    assert (answer.status_code, answer.text) == (200, str(self.MIB_5))
+
+    def test_no_other_address_does(self, counting: httpx.Client) -> None:
+        for path in ("/api/v1/jobs", "/api/v1/videos", "/account/sign-in", "/api/v1/media/x"):
+            refused(counting.post(path, content=bytes(self.MIB_5)), "too_large")
+
+    def test_whoever_asks_for_an_analysis_waits_for_it(self, counting: httpx.Client) -> None:
+        assert counting.post("/analyze/highlights?late", content=b"1234").text == "4"
+        refused(counting.post("/api/v1/jobs?late", content=b"1234"), "unavailable")

@@ -95,7 +95,7 @@ VARIABLES: list[Variable] = [
     Variable("VOD_MAX_VIDEO_SIZE", "52428800", "Bytes of a video that the catalogue's own upload door takes."),
     Variable("VOD_MAX_THUMBNAIL_SIZE", "5242880", "Bytes of a thumbnail."),
     Variable("VOD_UPLOAD_TTL_HOURS", "24", "Hours after which an unfinished upload expires."),
-    Variable("VOD_DISK_RESERVE_MB", "512", "Room on the disk that uploads leave free."),
+    Variable("VOD_DISK_RESERVE_MB", "512", "Room on the disk that uploads and jobs leave free."),
     Variable(
         "VOD_UNREFERENCED_HOURS",
         "24",

@@ -19,7 +19,7 @@ from media_app.catalog import upkeep
 from media_app.store.files import StoreUnavailable, is_local
 from media_app.uploads import scan
 from media_app.uploads.room import in_words
-from vodplatform.base import installation
+from vodplatform.base import disk, installation
 from vodplatform.base.append_only import unprotected_tables
 from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.health import ask_storage
@@ -47,6 +47,7 @@ class Command(BaseCommand):
             ("database", database),
             ("installation", belonging),
             ("append-only tables", append_only),
+            ("room", room),
             ("broker", broker),
             ("storage", storage),
             ("library folders", library_folders),
@@ -128,6 +129,15 @@ def append_only() -> str | None:
     tables = ", ".join(unprotected_tables())
     return (
         f"{tables}: the trigger that keeps rows unchanged is gone; migrate that app back and forth." if tables else None
+    )
+
+
+def room() -> str | None:
+    if disk.free_bytes() >= settings.DISK_RESERVE_BYTES:
+        return None
+    return (
+        f"{in_words(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than VOD_DISK_RESERVE_MB: "
+        "uploads are refused and jobs wait; delete something."
     )
 
 
