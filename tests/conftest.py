@@ -26,6 +26,7 @@ from tests.support.factories import make_key, make_user
 from tests.support.kept import kept
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import Role, User
+from vodplatform.base import health
 from vodplatform.base.installation import MARK
 
 # The same examples in every run, so that a run says something about the change; HYPOTHESIS_PROFILE=search looks on.
@@ -220,6 +221,13 @@ def _no_outage() -> Iterator[None]:
     yield
     if found := sys.modules.get("jobs_app.outage"):
         found.outage.forget()
+
+
+@pytest.fixture(autouse=True)
+def _a_new_heart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite a test in a transaction holds the lock that ``/health`` waits for, to see that somebody can write."""
+    monkeypatch.setattr(health, "heart", health.Heart())
+    monkeypatch.setattr(health, "WRITE_SECONDS", 0.05)
 
 
 @pytest.fixture(scope="session")

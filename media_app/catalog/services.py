@@ -34,9 +34,10 @@ from vodplatform.accounts.models import User
 from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
-from vodplatform.base.process import ChildError, Limits, WaitingRoom
+from vodplatform.base.process import ChildError, Limits
 from vodplatform.base.transitions import transition
 from vodplatform.base.unreferenced import seen_again
+from vodplatform.base.waiting_room import WaitingRoom
 
 RENDER_KIND = "render"
 DELETED = "video_deleted"
@@ -291,11 +292,15 @@ def stand_in(video: Video, owner: User) -> Video:
     """
     facts = {name: getattr(video, name) for name in OF_THE_FILE - {"location", "file_size", "sha256"}}
     number = uuid.uuid4()
-    return Video.objects.create(
+    gap = Video.objects.create(
         **facts, id=number, owner=owner, title="A deleted video", place=Place.SESSION, source=VideoSource.STORED,
-        location=f"videos/{number}/deleted", file_size=0, status=VideoStatus.FAILED, error_type=DELETED,
-        error_message="The video has been deleted.", deleted_at=Now(),
+        location=f"videos/{number}/deleted", file_size=0, deleted_at=Now(),
     )  # fmt: skip
+    rows = Video.objects.filter(pk=number)
+    sentence = "The video has been deleted."
+    transition(rows, TRANSITIONS, VideoStatus.FAILED, error_type=DELETED, error_message=sentence)
+    gap.refresh_from_db()
+    return gap
 
 
 def _delete_files(video_id: uuid.UUID, location: str) -> None:

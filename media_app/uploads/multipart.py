@@ -31,6 +31,7 @@ from vodplatform.base.bodies import Receive, Scope, Send
 from vodplatform.base.errors import DomainError
 from vodplatform.base.idempotency import HEADER, RECEIVED, is_answered, route_at
 from vodplatform.base.middleware import without_trailing_slash
+from vodplatform.base.throttles import COUNTED
 
 App = Callable[..., Awaitable[None]]
 NUMBERED = "#"  # before the number of a file whose part has the same name as one before it
@@ -166,7 +167,8 @@ async def _answer(exchange: Exchange, form: Form, app: App, receive: Receive, se
             return _Received(user, form, {part: part.limit(user) for part in form.files}, is_again=True)
         return _admit(user, form, given, exchange.body.announced)
 
-    told = await as_writer(exchange, admit)
+    # Counted here, be it refused later or not, and not once more by the view.
+    told = await as_writer(exchange, admit, counts=True)
     try:
         await _read(exchange, told)
         await _call(exchange, told, app, receive, send)
@@ -309,11 +311,13 @@ async def _call(exchange: Exchange, told: _Received, app: App, receive: Receive,
         exchange.has_answered = True
         await send(message)
 
-    await app({**exchange.scope, "headers": headers, RECEIVED: files}, given, noting)
+    await app({**exchange.scope, "headers": headers, RECEIVED: files, COUNTED: True}, given, noting)
 
 
 def _give_up(uploads: list[Any]) -> None:
-    """Cancel what the view has not completed: it refused, or had answered a request with the same key before."""
+    """Delete what the view has not completed: it refused, or had answered a request with the same key before."""
     for upload in Upload.objects.filter(pk__in=uploads).exclude(status=UploadStatus.COMPLETED):
         with contextlib.suppress(DomainError):
             services.cancel(upload)
+            # Nobody can go on with a form: its row would only take room for as long as those of other uploads.
+            Upload.objects.filter(pk=upload.pk, status=UploadStatus.CANCELLED).delete()

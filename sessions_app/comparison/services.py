@@ -24,6 +24,7 @@ from jobs_app.running import default_limits
 from media_app.catalog.models import Place, Video, VideoStatus
 from media_app.catalog.services import DELETED, check_file, path_for_work, reference_videos, stand_in
 from media_app.delivery.urls import made_url
+from media_app.uploads import room
 from sessions_app.comparison.models import (
     Alignment,
     ComparisonSession,
@@ -40,11 +41,13 @@ from sessions_app.comparison.presentation import (
     session_message,
 )
 from sessions_app.comparison.timeline import Clock
+from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.base import idempotency
 from vodplatform.base.errors import DomainError
-from vodplatform.base.process import ChildError, WaitingRoom
+from vodplatform.base.process import ChildError
 from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
+from vodplatform.base.waiting_room import WaitingRoom
 
 __all__ = ["present_session"]
 
@@ -76,7 +79,7 @@ def group_name(session_id: str) -> str:
 def create_session(
     owner: User, vods: list[NewVod], *, name: str | None = "", description: str | None = ""
 ) -> ComparisonSession:
-    """Make a session of 2–3 VODs, their files probed. Raises the errors of contract section 1."""
+    """Make a session of 2–3 VODs, their files probed. Raises the errors of contract section 1, ``session_limit``."""
     if not MIN_VODS <= len(vods) <= MAX_VODS:
         raise DomainError("vod_count", f"A comparison needs 2 or 3 VODs, not {len(vods)}.")
     if len({vod.vod_id for vod in vods}) < len(vods):
@@ -84,6 +87,10 @@ def create_session(
     videos = _videos(owner, vods)
     with transaction.atomic():
         idempotency.seal()
+        room.lock(owner)
+        limit = limits_of(owner)["max_sessions"]
+        if ComparisonSession.objects.filter(owner=owner).count() >= limit:
+            raise DomainError("session_limit", limit=limit)
         session = ComparisonSession.objects.create(
             owner=owner, name=name or " / ".join(vod.name for vod in vods)[:200], description=description or ""
         )

@@ -36,10 +36,6 @@ def again(session: AnalysisSession) -> AnalysisSession:
     return AnalysisSession.objects.with_state().get(pk=session.pk)
 
 
-def files_in(media: Path) -> list[str]:
-    return sorted(str(path.relative_to(media)) for path in media.rglob("*") if path.is_file())
-
-
 @pytest.fixture
 def pipeline(
     monkeypatch: pytest.MonkeyPatch, child_script: Callable[[str], tuple[list[str], Path]]

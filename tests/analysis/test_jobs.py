@@ -23,8 +23,9 @@ from jobs_app.running import run_lane
 from media_app.catalog.models import Rendition, Video
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
-from tests.analysis.conftest import DATA, MakeAnalysis, again, files_in
+from tests.analysis.conftest import DATA, MakeAnalysis, again
 from tests.support.api import Api
+from tests.support.stored import files_in
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
 

@@ -21,9 +21,10 @@ from jobs_app.models import Job, JobStatus
 from media_app.catalog.models import Rendition, Video
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
-from tests.analysis.conftest import DATA, MakeAnalysis, again, files_in
+from tests.analysis.conftest import DATA, MakeAnalysis, again
 from tests.support.api import Api, refused
 from tests.support.factories import make_video
+from tests.support.stored import files_in
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 

@@ -18,9 +18,10 @@ from media_app.catalog.models import Place, Video
 from media_app.uploads.models import Upload
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
-from tests.analysis.conftest import DATA, again, files_in
+from tests.analysis.conftest import DATA, again
 from tests.support.factories import make_key, make_video
 from tests.support.sockets import ask as ask_rows
+from tests.support.stored import files_in
 from tests.support.streams import Answer, Request, ask
 from tests.uploads.conftest import video_of
 from tests.uploads.forms import FORM, Part, form_of

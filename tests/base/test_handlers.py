@@ -13,10 +13,14 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 from django.utils.decorators import sync_and_async_middleware
 
+from tests.support.waiting import wait_until
 from vodplatform.base.handlers import OneThreadHandler
+from vodplatform.base.waiting_room import caller_gone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 threads: list[int] = []
+waited: list[bool] = []
+begun = threading.Event()
 
 
 @sync_and_async_middleware
@@ -59,7 +63,15 @@ def broken(request: HttpRequest) -> HttpResponse:
     raise ValueError("broken")
 
 
-urlpatterns = [path(view.__name__, view) for view in (plain, coroutine, streamed, broken)]
+def waits(request: HttpRequest) -> HttpResponse:
+    gone = caller_gone.get()
+    assert gone is not None
+    begun.set()
+    waited.append(gone.wait(10))
+    return HttpResponse("nobody reads it")
+
+
+urlpatterns = [path(view.__name__, view) for view in (plain, coroutine, streamed, broken, waits)]
 
 
 @pytest.fixture(autouse=True)
@@ -70,13 +82,17 @@ def _watched(settings: Any) -> None:
     threads.clear()
 
 
-def ask(handler: ASGIHandler, name: str) -> tuple[int, bytes, int]:
-    """Status, body, and how often another thread called the event loop's."""
-    scope = {
+def scope_of(name: str) -> dict[str, Any]:
+    return {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
         "path": f"/{name}", "raw_path": f"/{name}".encode(), "query_string": b"", "root_path": "",
         "headers": [(b"host", b"a.b")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
     }  # fmt: skip
+
+
+def ask(handler: ASGIHandler, name: str) -> tuple[int, bytes, int]:
+    """Status, body, and how often another thread called the event loop's."""
+    scope = scope_of(name)
     messages = [{"type": "http.request", "body": b"", "more_body": False}]
     sent: list[Any] = []
     calls = 0
@@ -125,3 +141,19 @@ def test_every_kind_of_view_answers(name: str) -> None:
 def test_what_breaks_in_a_view_is_a_500_and_no_more() -> None:
     assert ask(OneThreadHandler(), "broken")[0] == 500
     assert ask(OneThreadHandler(), "plain")[0] == 200
+
+
+def test_a_view_is_told_that_its_client_has_gone() -> None:
+    messages = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop()
+        await asyncio.to_thread(begun.wait, 10)
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        pass
+
+    async_to_sync(OneThreadHandler())(scope_of("waits"), receive, send)
+    wait_until(lambda: waited == [True])

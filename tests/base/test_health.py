@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -20,6 +22,7 @@ from tests.support.clamav import Clamd
 from tests.support.s3 import Bucket, storage_of
 from tests.support.waiting import PATIENCE, wait_until
 from vodplatform.base import health
+from vodplatform.base.models import Heartbeat
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 LONGEST_SECONDS = 2.0 * PATIENCE
@@ -281,3 +284,35 @@ def test_many_at_once_ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(asked) == 1
     assert one.is_up(one.begin(), time.monotonic() + 10)
     assert len(asked) == 2
+
+
+class TestLocked:
+    """Reading goes on while nobody can write."""
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Somebody else keeps the lock that every writer needs."""
+        settings = connection.settings_dict
+        if connection.vendor == "sqlite":
+            with closing(sqlite3.connect(str(settings["NAME"]), isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                yield
+            return
+        names = {"dbname": "NAME", "user": "USER", "host": "HOST", "port": "PORT", "password": "PASSWORD"}
+        with psycopg.connect(**{ours: settings[theirs] or None for ours, theirs in names.items()}) as other:
+            other.execute("LOCK TABLE heartbeat IN ACCESS EXCLUSIVE MODE")
+            yield
+            other.rollback()
+
+    @pytest.mark.django_db(transaction=True)
+    def test_what_cannot_be_written_for_long_is_down_and_heals(
+        self, anonymous: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert ask(anonymous)[1]["database"] == "up"
+        assert Heartbeat.objects.count() == 1
+        with self.locked():
+            assert ask(anonymous)[1]["database"] == "up"
+            monkeypatch.setattr(health, "LOCKED_SECONDS", 0.0)
+            status, body, _ = ask(anonymous)
+            assert (status, body["database"]) == (503, "down")
+        assert ask(anonymous)[1]["database"] == "up"

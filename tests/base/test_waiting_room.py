@@ -6,8 +6,9 @@ import threading
 import pytest
 
 from tests.support.waiting import wait_until
-from vodplatform.base import process
-from vodplatform.base.process import ChildError, Limits, WaitingRoom
+from vodplatform.base import waiting_room
+from vodplatform.base.process import ChildError, Limits
+from vodplatform.base.waiting_room import WaitingRoom, caller_gone
 
 pytestmark = pytest.mark.both
 
@@ -21,12 +22,12 @@ def running(monkeypatch):
     inside: list[bytes] = []
     let_go = threading.Event()
 
-    def held(argv, *, limits, stdin):
+    def held(argv, *, limits, stdin, should_stop):
         inside.append(stdin)
         assert let_go.wait(30)
         inside.remove(stdin)
 
-    monkeypatch.setattr(process, "run_child", held)
+    monkeypatch.setattr(waiting_room, "run_child", held)
     yield inside, let_go
     let_go.set()
 
@@ -73,7 +74,7 @@ def test_there_are_only_so_many_seats(running):
 
 def test_who_waits_too_long_is_told(running, monkeypatch):
     inside, _ = running
-    monkeypatch.setattr(process, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(waiting_room, "WAIT_SECONDS", 0.05)
     room = WaitingRoom(1)
     start(room, "ann", b"first")
     wait_until(lambda: inside)
@@ -81,3 +82,73 @@ def test_who_waits_too_long_is_told(running, monkeypatch):
         thread, errors = start(room, caller, b"second")
         thread.join(10)
         assert errors == [ChildError.BUSY]
+
+
+def test_seats_are_given_in_turn_and_who_had_one_waits_again(running):
+    inside, let_go = running
+    room = WaitingRoom(1)
+    threads = [start(room, "ann", b"ann-1")[0]]
+    wait_until(lambda: inside == [b"ann-1"])
+    for number, caller in enumerate(("ben", "cid", "ann"), 1):
+        threads.append(start(room, caller, f"{caller}-{number}".encode())[0])
+        wait_until(lambda number=number: len(room._line) == min(number, 2))
+    order: list[bytes] = []
+    serve = waiting_room.run_child
+
+    def noted(argv, *, stdin, **named):
+        order.append(stdin)
+        serve(argv, stdin=stdin, **named)
+
+    waiting_room.run_child = noted
+    let_go.set()
+    for thread in threads:
+        thread.join(10)
+    assert order == [b"ben-1", b"cid-2", b"ann-3"]
+    assert (room._free, len(room._line)) == (1, 0)
+
+
+def test_who_takes_long_gives_way_to_who_waits_and_only_then(monkeypatch):
+    monkeypatch.setattr(waiting_room, "GIVE_WAY_SECONDS", 0.2)
+    room = WaitingRoom(1)
+    sleeper = [sys.executable, "-c", "import time; time.sleep(30)"]
+    errors: list[str] = []
+
+    def sleep() -> None:
+        with pytest.raises(ChildError) as caught:
+            room.run_child(sleeper, caller="ann", limits=LIMITS, stdin=b"")
+        errors.append(str(caught.value))
+
+    thread = threading.Thread(target=sleep)
+    thread.start()
+    thread.join(1)
+    assert thread.is_alive()
+    room.run_child([sys.executable, "-c", ""], caller="ben", limits=LIMITS, stdin=b"")
+    thread.join(10)
+    assert errors == ["Others wait, and it took longer than 0.2 s."]
+
+
+@pytest.mark.parametrize("is_seated", [True, False])
+def test_who_has_gone_needs_no_seat(running, monkeypatch, is_seated):
+    inside, _ = running
+    room = WaitingRoom(1)
+    gone = threading.Event()
+    caught: list[ChildError] = []
+
+    def ask() -> None:
+        caller_gone.set(gone)
+        with pytest.raises(ChildError) as error:
+            room.run_child([sys.executable, "-c", "import time; time.sleep(30)"], caller="b", limits=LIMITS, stdin=b"")
+        caught.append(error.value)
+
+    if is_seated:
+        monkeypatch.undo()
+    else:
+        start(room, "ann", b"first")
+        wait_until(lambda: inside)
+    thread = threading.Thread(target=ask)
+    thread.start()
+    wait_until(lambda: room._free == 0 if is_seated else len(room._line) == 1)
+    gone.set()
+    thread.join(10)
+    assert [(one.kind, str(one)) for one in caught] == [("stopped", "Nobody waits for the answer any more.")]
+    assert len(room._line) == 0

@@ -397,3 +397,14 @@ def test_creating_needs_a_sign_in(anonymous: Api) -> None:
 
 def test_a_reading_token_cannot_create(owner: User) -> None:
     refused(Api(make_key(owner, scopes=["read"])).post(BASE, {"vods": []}), 403, "scope_required")
+
+
+def test_an_account_has_as_many_as_its_plan_allows(api: Api, library: Library, settings: Any) -> None:
+    limits = settings.TIER_LIMITS
+    settings.TIER_LIMITS = {**limits, "free": {**limits["free"], "max_sessions": 1}}
+    body = {"vods": vods(library.crew / "plain.mp4", library.crew / "other.mp4")}
+    first = api.post(BASE, body)
+    assert first.status_code == 201, first.json()
+    assert refused(api.post(BASE, body), 409, "session_limit")["limit"] == 1
+    assert api.delete(f"{BASE}/{first.json()['session']['session_id']}").status_code == 200
+    assert api.post(BASE, body).status_code == 201

@@ -25,8 +25,3 @@ def part_of(path: Path, name: str = "video", filename: str = "") -> Part:
 async def send(key: str, url: str, *parts: Part, headers: dict[str, str] | None = None) -> Answer:
     """The answer to a form."""
     return await ask("POST", url, {**FORM, **(headers or {})}, form_of(parts), key=key)
-
-
-def files_in(media: Path, prefix: str = "") -> list[str]:
-    """The keys below a prefix, in order."""
-    return sorted(path.relative_to(media).as_posix() for path in (media / prefix).rglob("*") if path.is_file())

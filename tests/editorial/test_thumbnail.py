@@ -15,11 +15,12 @@ from media_app.catalog.models import Rendition, Video
 from media_app.editorial import services
 from media_app.uploads import room
 from media_app.uploads.models import Upload
-from tests.editorial.sending import canonical, files_in, send
+from tests.editorial.sending import canonical, send
 from tests.support.clamav import EICAR, Clamd
 from tests.support.pictures import SECRET, encoded, picture, png_bomb, with_exif
 from tests.support.s3 import Bucket
 from tests.support.sockets import ask as ask_rows
+from tests.support.stored import files_in
 from tests.support.streams import ask
 from tests.uploads.conftest import video_of
 from vodplatform.accounts.models import User

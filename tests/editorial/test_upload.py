@@ -19,12 +19,13 @@ from media_app.editorial import receiving, services
 from media_app.uploads import room
 from media_app.uploads.models import Upload
 from tests.editorial.conftest import NOT_TAKEN, TAKEN
-from tests.editorial.sending import ALIASES, canonical, files_in, part_of, send
+from tests.editorial.sending import ALIASES, canonical, part_of, send
 from tests.support.catalogue import make_catalogue_video
 from tests.support.clamav import FINDING, Clamd, infect
 from tests.support.factories import make_key, make_video
 from tests.support.sockets import ask as ask_rows
 from tests.support.sockets import connected, next_message
+from tests.support.stored import files_in
 from tests.support.streams import Request, ask
 from tests.uploads.conftest import video_of
 from tests.uploads.forms import FORM, form_of

@@ -153,10 +153,6 @@ def job_of(merge_id: Any) -> Job:
     return Job.objects.get(merges=merge_id)
 
 
-def files_in(media: Path) -> list[str]:
-    return sorted(str(path.relative_to(media)) for path in media.rglob("*") if path.is_file())
-
-
 def statements_of(session: MergeSession | str, **more: Any) -> dict[str, Any]:
     """What makes a challenge of a merge."""
     clips = session_of(getattr(session, "pk", session)).clips.all()

@@ -16,9 +16,10 @@ from jobs_app.models import Job
 from media_app.catalog.models import Place, Video
 from sessions_app.merging import challenges
 from sessions_app.merging.models import Challenge, Guess, MergeSession
-from tests.merging.conftest import CHALLENGES, files_in, statements_of, status_of
+from tests.merging.conftest import CHALLENGES, statements_of, status_of
 from tests.support.api import BAD_BODIES, Api, refused
 from tests.support.factories import make_challenge, make_key, make_merge, make_rendition, make_user
+from tests.support.stored import files_in
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]

@@ -24,7 +24,6 @@ from tests.merging.conftest import (
     begin,
     complete,
     deliver,
-    files_in,
     ids_of,
     job_of,
     merged,
@@ -36,6 +35,7 @@ from tests.merging.conftest import (
 from tests.support.api import Api, refused
 from tests.support.factories import make_key, make_merge
 from tests.support.sockets import ask as ask_rows
+from tests.support.stored import files_in
 from tests.support.streams import ask
 from tests.support.together import at_once
 from tests.uploads.conftest import video_of

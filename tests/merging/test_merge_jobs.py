@@ -37,7 +37,6 @@ from tests.merging.conftest import (
     CHALLENGES,
     MERGES,
     deliver,
-    files_in,
     job_of,
     merged,
     session_of,
@@ -47,6 +46,7 @@ from tests.merging.conftest import (
 from tests.support.api import Api, refused
 from tests.support.clamav import Clamd, infect
 from tests.support.factories import make_challenge, make_merge
+from tests.support.stored import files_in
 from tests.support.waiting import wait_until
 from tests.uploads.conftest import video_of
 from vodplatform.accounts.models import Subscription, User

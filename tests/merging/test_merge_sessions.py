@@ -14,9 +14,10 @@ from jobs_app.models import Job
 from media_app.catalog.models import Video
 from media_app.uploads.models import Upload
 from sessions_app.merging.models import MergeClip, MergeSession
-from tests.merging.conftest import MERGES, files_in, status_of
+from tests.merging.conftest import MERGES, status_of
 from tests.support.api import Api, refused
 from tests.support.factories import make_challenge, make_key, make_merge
+from tests.support.stored import files_in
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 

@@ -15,10 +15,10 @@ from media_app.uploads import sweep
 from media_app.uploads.models import Upload
 from sessions_app.merging import challenges
 from sessions_app.merging.models import Challenge
-from tests.merging.conftest import files_in
 from tests.support.s3 import Bucket
 from tests.support.s3 import get as get_elsewhere
 from tests.support.sockets import ask as ask_rows
+from tests.support.stored import files_in
 from tests.support.streams import Answer, ask
 from tests.uploads.forms import FORM, Part, form_of
 from vodplatform.accounts import jwt

@@ -66,7 +66,3 @@ async def post(key: str, parts: list[Part], headers: dict[str, str] | None = Non
 
 async def status_of(key: str, job_id: str) -> Answer:
     return await ask("GET", f"/api/v1/sync/pro-job/{job_id}/status", key=key)
-
-
-def files_in(media: Path) -> list[str]:
-    return sorted(str(path.relative_to(media)) for path in media.rglob("*") if path.is_file())

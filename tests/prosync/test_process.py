@@ -15,10 +15,11 @@ from jobs_app.models import Job
 from media_app.catalog.models import Place, Video
 from media_app.uploads.models import LIVE, Upload
 from sessions_app.prosync.models import ProJob
-from tests.prosync.conftest import URL, files_in, parts_of, post, segment, status_of
+from tests.prosync.conftest import URL, parts_of, post, segment, status_of
 from tests.support.factories import make_key, make_user
 from tests.support.footage import convert
 from tests.support.sockets import ask as ask_rows
+from tests.support.stored import files_in
 from tests.support.streams import ask
 from vodplatform.accounts.models import User
 

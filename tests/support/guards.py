@@ -46,6 +46,30 @@ class Guard:
 
 GUARDS = [
     Guard(
+        "a form that is refused counts", "media_app/uploads/multipart.py", "admit, counts=True)", "admit)",
+        "tests/uploads/test_multipart.py::TestLimits::test_one_that_is_refused_counts_too_and_leaves_no_row",
+    ),
+    Guard(
+        "comparisons have an end", "sessions_app/comparison/services.py",
+        "        if ComparisonSession.objects.filter(owner=owner).count() >= limit:\n", "        if False:\n",
+        "tests/comparison/test_create.py::test_an_account_has_as_many_as_its_plan_allows",
+    ),
+    Guard(
+        "health writes to the database", "vodplatform/base/health.py",
+        "            if now - self._fails_since >= LOCKED_SECONDS:\n                raise\n", "",
+        "tests/base/test_health.py::TestLocked::test_what_cannot_be_written_for_long_is_down_and_heals",
+    ),
+    Guard(
+        "who reads a video for long gives way", "vodplatform/base/waiting_room.py",
+        "if self._line and time.monotonic() > begun + GIVE_WAY_SECONDS:", "if False:",
+        "tests/base/test_waiting_room.py::test_who_takes_long_gives_way_to_who_waits_and_only_then",
+    ),
+    Guard(
+        "nothing is read for a client that has gone", "vodplatform/base/handlers.py",
+        "                gone.set()\n", "                pass\n",
+        "tests/base/test_handlers.py::test_a_view_is_told_that_its_client_has_gone",
+    ),
+    Guard(
         "no job begins where there is little room", "jobs_app/running.py", " or not disk.has_room()", "",
         "tests/jobs/test_little_room.py::test_jobs_wait_while_there_is_little_room",
     ),

@@ -21,6 +21,7 @@ import pytest
 from botocore.config import Config
 
 from tests.support.faults import FaultyProxy, faulty
+from vodplatform.base.installation import MARK
 from vodplatform.base.process import SHIM
 from vodplatform.settings.environment import Environment
 
@@ -66,9 +67,9 @@ class Bucket:
         return client_of(self.direct)
 
     def keys(self, prefix: str = "") -> list[str]:
-        """The keys that are there, in order."""
+        """The keys that are there, in order; not the mark of the installation."""
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return [item["Key"] for page in pages for item in page.get("Contents", []) if item["Key"] != MARK]
 
     def content(self, key: str) -> bytes:
         """The bytes of a key."""

@@ -1,12 +1,14 @@
-"""Files that are in the store before a test begins."""
+"""Files that are in the store, before a test and after it."""
 
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from django.core.files.storage import default_storage
 
 from media_app.store import files as store
+from vodplatform.base.installation import MARK
 
 
 def put_bytes(key: str, content: bytes) -> None:
@@ -17,3 +19,9 @@ def put_bytes(key: str, content: bytes) -> None:
         path.write_bytes(content)
     else:
         default_storage.save(key, io.BytesIO(content))
+
+
+def files_in(media: Path, prefix: str = "") -> list[str]:
+    """The keys below ``prefix`` of the store in a folder, in order; not the mark of the installation."""
+    keys = [path.relative_to(media).as_posix() for path in (media / prefix).rglob("*") if path.is_file()]
+    return sorted(key for key in keys if key != MARK)

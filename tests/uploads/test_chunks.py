@@ -22,6 +22,7 @@ from media_app.uploads import chunks, joining, services, sweep
 from media_app.uploads.models import Upload, UploadChunk
 from tests.support.factories import make_key
 from tests.support.sockets import ask as ask_rows
+from tests.support.stored import files_in
 from tests.support.streams import Answer, Request, ask
 from tests.uploads.conftest import until, video_of
 from tests.uploads.forms import FORM, Part, form_of, part_of
@@ -67,10 +68,6 @@ async def send_chunk(key: str, upload: Upload, number: int, base: str = BASES[0]
 
 async def complete(key: str, upload: Upload, base: str = BASES[0]) -> Answer:
     return await ask("POST", f"{base}/{upload.pk}/complete", key=key)
-
-
-def files_in(media: Path) -> list[Path]:
-    return [path for path in media.rglob("*") if path.is_file()]
 
 
 async def state(upload: Upload) -> Upload:
@@ -180,14 +177,14 @@ class TestWrong:
         assert (await send_chunk(key, upload, 1)).status == 200
         body = (await send(key, upload, fields_of(1, b"x" * CHUNK))).refused(409, "chunk_conflict")
         assert body["chunk_number"] == 1
-        assert [path.read_bytes() for path in files_in(media)] == [chunk_of(1)]
+        assert [(media / key).read_bytes() for key in files_in(media)] == [chunk_of(1)]
 
     async def test_of_other_bytes_that_come_at_once_one_stays(self, key: str, upload: Upload, media: Path) -> None:
         others = [bytes([number]) * CHUNK for number in range(6)]
         answers = await asyncio.gather(*(send(key, upload, fields_of(1, content)) for content in others))
         assert sorted(answer.status for answer in answers) == [200, 409, 409, 409, 409, 409]
-        [path] = files_in(media)
-        assert path.read_bytes() == others[[answer.status for answer in answers].index(200)]
+        [name] = files_in(media)
+        assert (media / name).read_bytes() == others[[answer.status for answer in answers].index(200)]
 
     @pytest.mark.parametrize(
         "parts",

@@ -17,6 +17,7 @@ from media_app.uploads import door, forms, multipart, room
 from media_app.uploads.models import Upload
 from tests.support.factories import PASSWORD, make_key
 from tests.support.sockets import ask as ask_rows
+from tests.support.stored import files_in
 from tests.support.streams import Answer, Request, ask
 from tests.uploads.conftest import fill_up, video_of
 from tests.uploads.forms import FORM, Part, form_of
@@ -33,10 +34,6 @@ FILE: Part = ("file", VIDEO, "Räder.mp4")
 
 async def post(key: str, *parts: Part, headers: dict[str, str] | None = None) -> Answer:
     return await ask("POST", URL, {**FORM, **(headers or {})}, form_of(parts), key=key)
-
-
-def files_in(media: Path) -> list[Path]:
-    return [path for path in media.rglob("*") if path.is_file()]
 
 
 async def nothing_left(media: Path) -> None:
@@ -230,13 +227,21 @@ class TestLimits:
             (await post(key, FILE)).refused(503, "unavailable")
         await nothing_left(media)
 
-    async def test_views_count_their_own_calls(self, key: str, media: Path, settings: Any) -> None:
-        settings.THROTTLES_ON, settings.THROTTLES = True, {**settings.THROTTLES, "write": 1}
+    async def test_each_counts_once_among_the_changes_of_a_minute(self, key: str, media: Path, settings: Any) -> None:
+        settings.THROTTLES_ON, settings.THROTTLES = True, {**settings.THROTTLES, "write": 3}
         # At the turn of a minute the window lets one more through.
-        answers = [await post(key, FILE) for _ in range(3)]
+        answers = [await post(key, FILE) for _ in range(6)]
         taken = [answer for answer in answers if answer.status == 201]
         answers[-1].refused(429, "throttled")
-        assert 0 < len(taken) == len(files_in(media))
+        assert 3 <= len(taken) == len(files_in(media))
+
+    async def test_one_that_is_refused_counts_too_and_leaves_no_row(self, key: str, media: Path, settings: Any) -> None:
+        settings.THROTTLES_ON, settings.THROTTLES = True, {**settings.THROTTLES, "write": 3}
+        answers = [await post(key, ("file", b"no video", "a.mp4")) for _ in range(6)]
+        assert answers[0].status == 415 or answers[0].status == 400, answers[0]
+        answers[-1].refused(429, "throttled")
+        assert await ask_rows(Upload.objects.count) == 0
+        await nothing_left(media)
 
 
 class TestIdempotency:

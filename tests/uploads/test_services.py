@@ -20,6 +20,7 @@ from media_app.catalog.services import delete_video
 from media_app.uploads import room, services, sinks, sweep
 from media_app.uploads.models import Upload, UploadChunk
 from tests.support.factories import make_user, make_video
+from tests.support.stored import files_in
 from tests.uploads.conftest import content_of, video_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
@@ -57,10 +58,6 @@ def arrived(owner: User, **fields: Any) -> Upload:
 def age(upload: Upload, by: timedelta = timedelta(seconds=1)) -> None:
     """Let the upload's time be over, for so long."""
     Upload.objects.filter(pk=upload.pk).update(expires_at=Now() - by)
-
-
-def files_in(media: Path) -> list[Path]:
-    return [path for path in media.rglob("*") if path.is_file()]
 
 
 class TestNames:
@@ -163,7 +160,7 @@ class TestExpiry:
         assert sweep.expire() == 1
         over.refresh_from_db()
         assert over.status == "expired"
-        assert [path.relative_to(media).as_posix() for path in files_in(media)] == [live.key]
+        assert files_in(media) == [live.key]
         assert sweep.expire() == 0
 
     def test_chunks_go_too(self, owner: User, media: Path) -> None:

@@ -21,6 +21,7 @@ class LimitsSerializer(serializers.Serializer[dict[str, int]]):
     max_upload_bytes = serializers.IntegerField()
     max_storage_bytes = serializers.IntegerField()
     max_concurrent_jobs = serializers.IntegerField()
+    max_sessions = serializers.IntegerField()
 
 
 class UserSerializer(serializers.ModelSerializer[User]):

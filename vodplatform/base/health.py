@@ -39,6 +39,11 @@ ANSWER_SECONDS = 1.5
 # where the driver can help it.
 DRIVER_SECONDS = 2
 PROBE = os.urandom(4096)
+# For so long a row waits to be written, and for so long that may fail: on SQLite somebody else is always writing.
+WRITE_SECONDS = 0.5
+LOCKED_SECONDS = 10.0
+BEAT = "INSERT INTO heartbeat (id, at) SELECT 1,"
+BEAT_AGAIN = "WHERE true ON CONFLICT (id) DO UPDATE SET at = excluded.at"
 
 
 class Part:
@@ -81,25 +86,57 @@ class Part:
             asked.set_result(False)
 
 
+class Heart:
+    """Whether a row can be written. That somebody else writes for a moment is no news; that it lasts is."""
+
+    def __init__(self) -> None:
+        self._fails_since: float | None = None
+
+    def beat(self, write: Callable[[], object]) -> None:
+        """Raises what ``write`` raises once it has for :data:`LOCKED_SECONDS`, whenever it was asked in between."""
+        try:
+            write()
+        except (sqlite3.Error, psycopg.Error) as exc:
+            if isinstance(exc, psycopg.errors.UndefinedTable) or "no such table" in str(exc):
+                return  # it is being updated
+            now = time.monotonic()
+            self._fails_since = now if self._fails_since is None else self._fails_since
+            if now - self._fails_since >= LOCKED_SECONDS:
+                raise
+        else:
+            self._fails_since = None
+
+
+heart = Heart()
+
+
 def ask_database() -> None:
-    """Read from the database over a connection of its own: the pool may be exhausted by what makes it slow."""
+    """Read and write a row over a connection of its own: the pool may be exhausted by what makes it slow."""
     if connection.vendor == "postgresql":
         parameters = {
             **connection.get_connection_params(),
             "connect_timeout": DRIVER_SECONDS,
             "tcp_user_timeout": DRIVER_SECONDS * 1000,
-            "options": f"-c statement_timeout={DRIVER_SECONDS * 1000}",
+            "options": f"-c statement_timeout={DRIVER_SECONDS * 1000} -c lock_timeout={WRITE_SECONDS * 1000:.0f}",
+            "autocommit": True,
         }
         for name in ("cursor_factory", "context", "prepare_threshold"):
             parameters.pop(name, None)
         with closing(psycopg.connect(**parameters)) as found:
             found.execute("SELECT 1")
+            heart.beat(lambda: found.execute(f"{BEAT} now() {BEAT_AGAIN}"))
         return
     name = str(connection.settings_dict["NAME"])
-    address = name if name.startswith("file:") else f"file:{name}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True, timeout=DRIVER_SECONDS)) as found:
+    with closing(sqlite3.connect(_address(name, "ro"), uri=True, timeout=DRIVER_SECONDS)) as found:
         # `SELECT 1` would not touch the file.
         found.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    writing = sqlite3.connect(_address(name, "rw"), uri=True, timeout=WRITE_SECONDS, isolation_level=None)
+    with closing(writing):
+        heart.beat(lambda: writing.execute(f"{BEAT} strftime('%Y-%m-%d %H:%M:%f', 'now') {BEAT_AGAIN}"))
+
+
+def _address(name: str, mode: str) -> str:
+    return name if name.startswith("file:") else f"file:{name}?mode={mode}"
 
 
 def ask_storage() -> None:

@@ -128,6 +128,19 @@ class Installation(models.Model):
         return str(self.pk)
 
 
+class Heartbeat(models.Model):
+    """One row that ``/health`` writes, to see that somebody can."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "heartbeat"
+
+    def __str__(self) -> str:
+        return str(self.at)
+
+
 class Unreferenced(models.Model):
     """A stored file that nothing pointed at when a sweep looked for such, and since when that is so."""
 

@@ -15,11 +15,10 @@ import selectors
 import signal
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,6 @@ from vodplatform.base.child import SHIM as SHIM  # noqa: PLC0414 - part of this 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
-WAIT_SECONDS = 20.0
 MAX_LINE_BYTES = 4 * 1024 * 1024
 STDERR_LINES = 60
 
@@ -198,49 +196,6 @@ class _Watch:
             if used > self.limits.memory_bytes:
                 limit = self.limits.memory_bytes // 1024**2
                 raise ChildError(ChildError.MEMORY, f"It needed more than {limit} MiB of memory.")
-
-
-class WaitingRoom:
-    """Children that web requests wait for: a few at once, one at a time for each caller, so that nobody holds all."""
-
-    def __init__(self, seats: int) -> None:
-        self._seats = threading.BoundedSemaphore(seats)
-        self._callers: dict[str, tuple[threading.Lock, int]] = {}
-        self._guard = threading.Lock()
-
-    def run_child(self, argv: Sequence[str], *, caller: str, limits: Limits, stdin: bytes) -> Finished:
-        """:func:`run_child` when it is ``caller``'s turn and a seat is free.
-
-        Raises :class:`ChildError`, with the kind ``BUSY`` when that took longer than 20 s.
-        """
-        deadline = time.monotonic() + WAIT_SECONDS
-        with self._turn_of(caller, deadline):
-            if not self._seats.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                raise ChildError(ChildError.BUSY, "Too many videos are being read at this moment.")
-            try:
-                return run_child(argv, limits=limits, stdin=stdin)
-            finally:
-                self._seats.release()
-
-    @contextlib.contextmanager
-    def _turn_of(self, caller: str, deadline: float) -> Iterator[None]:
-        with self._guard:
-            lock, waiting = self._callers.get(caller, (threading.Lock(), 0))
-            self._callers[caller] = lock, waiting + 1
-        try:
-            if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
-                raise ChildError(ChildError.BUSY, "Your other requests are still being worked on.")
-            try:
-                yield
-            finally:
-                lock.release()
-        finally:
-            with self._guard:
-                lock, waiting = self._callers[caller]
-                if waiting > 1:
-                    self._callers[caller] = lock, waiting - 1
-                else:
-                    del self._callers[caller]
 
 
 def tree_memory_bytes(pid: int) -> int:

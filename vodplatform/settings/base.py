@@ -230,13 +230,26 @@ SIMPLE_JWT = {
 # What a tier allows. Bytes, counts.
 GIB = 1024**3
 TIER_LIMITS = {
-    "free": {"max_segments": 0, "max_upload_bytes": GIB // 2, "max_storage_bytes": 5 * GIB, "max_concurrent_jobs": 2},
-    "pro": {"max_segments": 5, "max_upload_bytes": 5 * GIB, "max_storage_bytes": 100 * GIB, "max_concurrent_jobs": 4},
+    "free": {
+        "max_segments": 0,
+        "max_upload_bytes": GIB // 2,
+        "max_storage_bytes": 5 * GIB,
+        "max_concurrent_jobs": 2,
+        "max_sessions": 200,
+    },
+    "pro": {
+        "max_segments": 5,
+        "max_upload_bytes": 5 * GIB,
+        "max_storage_bytes": 100 * GIB,
+        "max_concurrent_jobs": 4,
+        "max_sessions": 2000,
+    },
     "enterprise": {
         "max_segments": 10,
         "max_upload_bytes": 20 * GIB,
         "max_storage_bytes": 1000 * GIB,
         "max_concurrent_jobs": 8,
+        "max_sessions": 10_000,
     },
 }
 
