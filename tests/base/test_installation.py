@@ -242,6 +242,17 @@ class TestCommands:
                 call_command(*words)
         assert poster.exists()
 
+    def test_expire_touches_no_file_while_nobody_can_tell_whose_they_are(
+        self, row: Installation, poster: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away() -> None:
+            raise StoreUnavailable("it hangs")
+
+        monkeypatch.setattr(installation, "check", away)
+        with pytest.raises(CommandError, match="storage does not answer"):
+            call_command("expire")
+        assert poster.exists()
+
     def test_the_same_in_the_original_delete(self, row: Installation, poster: Path) -> None:
         call_command("expire")
         assert not poster.exists()

@@ -34,16 +34,20 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        away = None
         try:
             installation.check()
         except installation.NotOurs as exc:
             raise CommandError(str(exc)) from exc
-        except StoreUnavailable:
-            pass  # what needs no storage is done all the same
+        except StoreUnavailable as exc:
+            away = exc
         call_command("clearsessions")
         idempotency.purge()
         audit.purge()
         services.purge()
+        if away is not None:  # whose files there are is not known either
+            event("cleanup.left", reason=away.reason)
+            raise CommandError(away.message) from away
         ended = sweep.expire()
         analyses = analysis.expire()
         merges = merging.expire()
