@@ -65,6 +65,22 @@ MARKS_BY_PLACE = {
     "comparison/alignment/test_vote.py": ["full"],
     "prosync/test_provider_job.py": ["full"],  # waits for its provider
     "prosync/test_process.py": ["full"],
+    # Each of these takes five seconds and more.
+    "base/test_child.py": ["full"],
+    "base/test_health.py": ["full"],
+    "base/test_process.py": ["full"],
+    "base/test_protocol.py": ["full"],
+    "catalog/test_ingest_faults.py": ["full"],
+    "delivery/test_nginx.py": ["full"],
+    "editorial/test_ready.py": ["full"],
+    "editorial/test_sockets.py": ["full"],
+    "editorial/test_thumbnail.py": ["full"],
+    "jobs/test_outputs_faults.py": ["full"],
+    "jobs/test_running.py": ["full"],
+    "jobs/test_turns.py": ["full"],
+    "media/test_proxy.py": ["full"],
+    "media/test_thumbnail.py": ["full"],
+    "merging/test_lie.py": ["full"],
 }
 # What takes longest and mostly waits begins first: the rest fills the time.
 TIERS = ("crash", "browser", "program", "full")

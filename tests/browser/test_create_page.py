@@ -255,7 +255,8 @@ def test_what_is_recorded_with_the_camera_becomes_a_draft(
         browser.close()
     [challenge] = program.call("GET", f"{CHALLENGES}?mine=1")["challenges"]
     assert (challenge["status"], challenge["lie_statement_index"]) == ("draft", 1)
-    assert challenge["segments"][1]["duration"] == pytest.approx(int(long) + 0.5, abs=0.7)
+    # Cut to whole seconds on the page; an encoder that gets no time at first takes less than was recorded.
+    assert int(long) - 1.5 < challenge["segments"][1]["duration"] < int(long) + 1.2
 
 
 @pytest.mark.parametrize(

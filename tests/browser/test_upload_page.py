@@ -132,6 +132,8 @@ def test_dropped_files_are_sent_three_at_once_and_the_others_wait(
     expect(page.locator(".file[data-state=waiting]")).to_have_count(2)
     expect(page.locator("[data-summary]")).to_have_text("5 under way")
     assert page.locator("[data-drop]").get_attribute("data-over") is None
+    # An upload that is created after this would still be there for the next case.
+    wait_until(lambda: page.evaluate("1") and len(held) == 3, 10, "all three created")
     page.close(run_before_unload=False)
 
 
