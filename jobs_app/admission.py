@@ -40,13 +40,22 @@ def place(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
     """
     _lock_places(owner_id)
     count = Job.objects.admitted_in(lane).filter(owner_id=owner_id).order_by().count()
+    if count < smallest_limit() or count < jobs_at_once(owner_id):
+        return True, next_turn(owner_id, lane)
+    return False, 0  # its turn is taken when it gets its place
+
+
+def next_turn(owner_id: uuid.UUID, lane: str) -> int:
+    """The turn of what this owner adds to ``lane`` now."""
     # The time of the lane is the highest turn that was ever claimed in it; each is one look into an index.
     claimed = Job.objects.filter(lane=lane, attempt__gt=0).order_by("-turn").values_list("turn", flat=True).first()
     own = Job.objects.filter(owner_id=owner_id, lane=lane).order_by("-turn").values_list("turn", flat=True).first()
-    turn = max(claimed or 0, own + 1 if own is not None else 0)
-    if count < smallest_limit() or count < jobs_at_once(owner_id):
-        return True, turn
-    return False, 0  # its turn is taken when it gets its place
+    return max(claimed or 0, own + 1 if own is not None else 0)
+
+
+def share_of(lane: str) -> int:
+    """How many places of ``lane`` one owner may hold while others wait: half of them."""
+    return max(1, int(settings.JOB_LANES[lane]) // 2)
 
 
 def _lock_places(owner_id: uuid.UUID) -> None:

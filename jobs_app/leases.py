@@ -9,6 +9,7 @@ import logging
 import random
 import uuid
 import zlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +21,7 @@ from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
 from jobs_app import admission
-from jobs_app.kinds import registry
+from jobs_app.kinds import is_pausable, registry
 from jobs_app.models import TRANSITIONS, Job, JobQuerySet, JobStatus, lease_duration
 from jobs_app.record import after, after_end, note, publish, read_again, wake_on_commit
 from vodplatform.base import metrics
@@ -36,6 +37,8 @@ RETRY_GROWTH = 4.0
 OUTAGE_RETRY_SECONDS = (20.0, 40.0)
 BETWEEN_OUTAGES = timedelta(minutes=10)
 LONGEST_OUTAGE = timedelta(days=1)
+LONG_SLICE = 10  # times JOB_SLICE_SECONDS, for who holds no more than a share of the lane
+OWNERS_LOOKED_AT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def claim(lane: str, worker: str, *, is_alone: bool = True, look_first: bool = T
         processing = list(Job.objects.filter(status=JobStatus.PROCESSING).order_by().values_list("lane", "owner_id"))
         if sum(1 for running, _ in processing if running == lane) >= settings.JOB_LANES[lane]:
             return None
-        job = _next_of(lane, [owner_id for _, owner_id in processing])
+        job = _next_of(lane, processing)
         if job is None:
             return None
         if job.runs_alone and not is_alone:
@@ -108,9 +111,18 @@ def _claimable(lane: str) -> JobQuerySet:
     return Job.objects.claimable(lane).filter(kind__in=registry())
 
 
-def _next_of(lane: str, running: list[uuid.UUID]) -> Job | None:
-    """The best claimable job whose owner may run one more; ``running``: the owner of each job that runs now."""
-    full: set[uuid.UUID] = set()
+def _next_of(lane: str, processing: list[tuple[str, uuid.UUID]]) -> Job | None:
+    """The best claimable job whose owner may run one more; of who has a share of the lane already only if nobody else
+    waits. processing: lane and owner of each job that runs now.
+    """
+    running = [owner_id for _, owner_id in processing]
+    here = Counter(owner_id for name, owner_id in processing if name == lane)
+    sated = {owner_id for owner_id, count in here.items() if count >= admission.share_of(lane)}
+    return _best_of(lane, running, passed_over=sated) or (_best_of(lane, running, passed_over=set()) if sated else None)
+
+
+def _best_of(lane: str, running: list[uuid.UUID], *, passed_over: set[uuid.UUID]) -> Job | None:
+    full = set(passed_over)
     while job := _claimable(lane).exclude(owner_id__in=full).first():
         count = running.count(job.owner_id)
         if connection.vendor == "postgresql":
@@ -200,6 +212,58 @@ def fail(lease: Lease, type: str, message: str) -> bool:
 def give_back(lease: Lease) -> bool:
     """Put a job back because this worker shuts down; costs no attempt and keeps its place."""
     return _leave(lease, JobStatus.QUEUED, "given_back", attempt=F("attempt") - 1, message="Waiting for a worker")
+
+
+def give_way(lease: Lease) -> bool:
+    """Put a job behind those that wait, at a checkpoint: others have their turn. Costs no attempt."""
+    with transaction.atomic():
+        job = lease.rows().first()
+        if job is None:
+            return False
+        turn = admission.next_turn(job.owner_id, job.lane)
+        return _leave(
+            lease, JobStatus.QUEUED, "gave_way", attempt=F("attempt") - 1, turn=turn,
+            message="Goes on when others have had their turn",
+        )  # fmt: skip
+
+
+def has_to_give_way(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Which of these leases' jobs should give way at their next checkpoint.
+
+    In each lane that is full while somebody else's job waits, not less urgent and free to run: the one that has run
+    longest of those whose owner holds more than a share of the lane, for ``JOB_SLICE_SECONDS`` at least, or of all that
+    have run ten times as long.
+    """
+    own = set(tokens)
+    found = set()
+    rows = Job.objects.filter(status=JobStatus.PROCESSING, lane__in=settings.JOB_LANES).annotate(now=Now())
+    by_lane: dict[str, list[Job]] = {}
+    for job in rows.order_by("started_at"):
+        by_lane.setdefault(job.lane, []).append(job)
+    for lane, jobs in by_lane.items():
+        if len(jobs) < settings.JOB_LANES[lane] or not own & {job.lease_token for job in jobs}:
+            continue
+        counts = Counter(job.owner_id for job in jobs)
+        for job in jobs:
+            holds_much = counts[job.owner_id] > admission.share_of(lane) or len(jobs) == 1
+            least = settings.JOB_SLICE_SECONDS * (1 if holds_much else LONG_SLICE)
+            if not is_pausable(job.kind) or (job.now - job.started_at).total_seconds() < least:
+                continue
+            if _somebody_waits(lane, job):
+                found |= {job.lease_token} & own
+                break
+    return found
+
+
+def _somebody_waits(lane: str, job: Job) -> bool:
+    """Whether a job of another owner who may run one more would be claimed in the place of ``job``."""
+    waiting = _claimable(lane).exclude(owner_id=job.owner_id).filter(priority__gte=job.priority)
+    owners = set(waiting.order_by().values_list("owner_id", flat=True).distinct()[:OWNERS_LOOKED_AT])
+    if not owners:
+        return False
+    theirs = Job.objects.filter(status=JobStatus.PROCESSING, owner_id__in=owners).order_by()
+    running = Counter(theirs.values_list("owner_id", flat=True))
+    return any(running[owner_id] < admission.jobs_at_once(owner_id) for owner_id in owners)
 
 
 def crashed(lease: Lease, why: str) -> bool:

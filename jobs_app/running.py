@@ -29,7 +29,7 @@ from jobs_app.kinds import kind_of
 from jobs_app.models import Job
 from jobs_app.outage import outage
 from vodplatform.base import disk, logs
-from vodplatform.base.process import ChildError, Finished, Limits, kill_orphans, run_child
+from vodplatform.base.process import Access, ChildError, Finished, Limits, kill_orphans, run_child
 from vodplatform.base.storage import StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ class ShuttingDown(Exception):
     """This worker ends: give the job back."""
 
 
+class GivesWay(Exception):
+    """Others wait, and what is done so far is kept: go on later."""
+
+
 class Waits(Exception):
     """Raised by :meth:`JobContext.wait`: the attempt ends here, the job goes on later."""
 
@@ -87,7 +91,9 @@ class JobContext:
         self.lease = leases.Lease(job.pk, job.lease_token)
         self.lost = threading.Event()
         self.shutdown = threading.Event()
+        self.gives_way = threading.Event()
         self.has_stored = False
+        self._is_kept = False  # since it was told to give way
         self._pending: tuple[float, str] | None = None
         self._pending_checkpoint: dict[str, Any] | None = None
         self._written_at = 0.0
@@ -113,6 +119,8 @@ class JobContext:
             return "The job was cancelled, paused or taken over."
         if self.shutdown.is_set():
             return "The worker shuts down."
+        if self._is_kept:
+            return "Others wait for their turn."
         return None
 
     def check(self) -> None:
@@ -121,6 +129,12 @@ class JobContext:
             raise LeaseLost
         if self.shutdown.is_set():
             raise ShuttingDown
+        if self._is_kept:
+            raise GivesWay
+
+    def note_kept(self) -> None:
+        """Say that an attempt begun from here on would lose nothing: where others wait, this one ends soon."""
+        self._is_kept = self.gives_way.is_set()
 
     def progress(self, percent: float, message: str) -> None:
         """Report how far it is; written at most twice a second, so a report soon after another may be left out."""
@@ -156,6 +170,8 @@ class JobContext:
         if not leases.save_checkpoint(self.lease, state):
             raise LeaseLost
         self.saved = state
+        self.note_kept()
+        self.check()
 
     def wait(self, state: dict[str, Any], *, seconds: float, deadline_seconds: float, message: str) -> NoReturn:
         """End this attempt, free the worker and the lane, and go on with ``state`` in ``saved`` after ``seconds``
@@ -166,10 +182,12 @@ class JobContext:
     def run_child(
         self, argv: Sequence[str], *, stdin: bytes = b"", limits: Limits | None = None, keep_messages: bool = True,
         share: tuple[float, float] = (0, 100), told: Callable[[dict[str, Any]], None] | None = None,
+        access: Access | None = None,
     ) -> Finished:  # fmt: skip
         """Run the heavy part in a child; its ``progress``/``message`` lines become this job's progress,
         its ``checkpoint`` lines (at most two a second are written) this job's checkpoint. Its other lines come back,
         and each is ``told`` as it comes, in this thread. ``share``: the percent at which it begins and ends.
+        ``access``: as in :func:`run_child`.
 
         Raises :class:`LeaseLost`, :class:`ShuttingDown`, or :class:`ChildError` when it ended badly.
         """
@@ -179,6 +197,7 @@ class JobContext:
         def on_message(message: dict[str, Any]) -> None:
             if isinstance(message.get("checkpoint"), dict):
                 self.saved = self._pending_checkpoint = message["checkpoint"]
+                self.note_kept()
             if isinstance(message.get("progress"), int | float):
                 percent = share[0] + (share[1] - share[0]) * float(message["progress"]) / 100
                 self.progress(percent, str(message.get("message", "")))
@@ -199,6 +218,7 @@ class JobContext:
                 on_message=on_message,
                 should_stop=self.stop_reason,
                 keep_messages=False,
+                access=access,
             )
             return replace(finished, messages=kept)
         except ChildError as exc:
@@ -340,6 +360,8 @@ class LeaseKeeper:
                         self._trouble_at = time.monotonic()  # it had to wait, and so have others
                     for context in contexts.values():
                         context.renewed_at = now
+                    if contexts:
+                        self._mark_long(contexts)
                 if contexts:
                     self._mark_lost(contexts)
             except DatabaseError as exc:
@@ -375,6 +397,12 @@ class LeaseKeeper:
         for token, context in contexts.items():
             if token not in holding:
                 context.lost.set()
+
+    def _mark_long(self, contexts: dict[uuid.UUID, JobContext]) -> None:
+        giving = leases.has_to_give_way(contexts)
+        for token, context in contexts.items():
+            # Who waited may have been served meanwhile: then it goes on.
+            (context.gives_way.set if token in giving else context.gives_way.clear)()
 
     def _end_if_stuck(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         """A thread cannot be killed: where a handler ignores its end for too long, this worker is ended instead.
@@ -565,6 +593,9 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
     except ShuttingDown:
         context.flush()
         return partial(_written, leases.give_back, lease)
+    except GivesWay:
+        context.flush()
+        return partial(_written, leases.give_way, lease)
     except Waits as exc:
         return partial(
             _written, leases.wait, lease, exc.state, exc.seconds, deadline_seconds=exc.deadline_seconds,

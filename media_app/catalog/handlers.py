@@ -18,6 +18,7 @@ from jobs_app.kinds import JobKind, Subject
 from jobs_app.models import Job, Priority
 from jobs_app.running import JobContext, JobFailed, TransientFault
 from jobs_app.services import enqueue
+from media_app.catalog import budget
 from media_app.catalog.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
 from media_app.catalog.receiving import INGEST_KIND
 from media_app.catalog.services import RENDER_KIND, columns_of, delete_others, go_back, mime_type_of, path_for_work
@@ -37,7 +38,7 @@ from media_app.catalog.taking_in import (
 from media_app.store import files as store
 from media_app.uploads.models import Upload
 from vodplatform.base.logs import event
-from vodplatform.base.process import ChildError
+from vodplatform.base.process import Access, ChildError
 from vodplatform.base.transitions import transition
 
 WORK = [sys.executable, "-m", "media_app.av.ingest"]
@@ -168,6 +169,7 @@ def _make(
         def hear(message: dict[str, Any], out: Path = out, answered: list[dict[str, Any]] = answered) -> None:
             if made := message.get("made"):
                 keep(context, video, out, made, purpose)
+                context.note_kept()
             answered.extend(message[key] for key in ("made", "left_out") if key in message)
             left_out.extend(message[key] for key in ("left_out",) if key in message)
 
@@ -175,8 +177,9 @@ def _make(
         seconds = 600 + video.duration * sum(10 if task["do"] in ENCODES else 1 for task in tasks)
         try:
             finished = context.run_child(
-                WORK, stdin=json.dumps(request).encode(), limits=limits(seconds), share=share, told=hear
-            )
+                WORK, stdin=json.dumps(request).encode(), limits=limits(seconds), share=share, told=hear,
+                access=Access(reads=[path], writes=[out]),
+            )  # fmt: skip
         except ChildError as exc:
             if context.attempt == 1:
                 blame(exc)
@@ -206,7 +209,9 @@ def _plan_rungs(
     full = min(lines, MOST_LINES)
     if any(item["kind"] == "hls" for item in left_out) and full not in rungs:
         rungs.insert(0, full)
-    if rungs:
+    if rungs and budget.refusal(context.owner, video):
+        event("video.too_much", video=str(video.pk), gigapixels=round(budget.gigapixels(video)))
+    elif rungs:
         tasks = [{"do": "hls", "rung": rung} for rung in rungs]
         params = {"video_id": str(video.pk), "tasks": tasks, **({"purpose": purpose} if purpose else {})}
         # Who deletes the video cancels this job first: none is begun after that.

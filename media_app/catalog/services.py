@@ -23,7 +23,7 @@ from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import LIVE, Job
 from media_app.av.sniff import sniff
-from media_app.catalog import library_roots
+from media_app.catalog import budget, library_roots
 from media_app.catalog.models import TRANSITIONS, Place, Rendition, Video, VideoSource, VideoStatus
 from media_app.store import files as store
 from media_app.uploads import services as uploads
@@ -34,7 +34,7 @@ from vodplatform.accounts.models import User
 from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
-from vodplatform.base.process import ChildError, Limits
+from vodplatform.base.process import Access, ChildError, Limits
 from vodplatform.base.transitions import transition
 from vodplatform.base.unreferenced import seen_again
 from vodplatform.base.waiting_room import WaitingRoom
@@ -115,7 +115,9 @@ def probe(paths: list[Path], caller: object = "") -> list[dict[str, Any]]:
     )
     request = json.dumps({"paths": [str(path) for path in paths]}).encode()
     try:
-        finished = waiting_room.run_child(PROBE, caller=str(caller), stdin=request, limits=limits)
+        finished = waiting_room.run_child(
+            PROBE, caller=str(caller), stdin=request, limits=limits, access=Access(reads=paths)
+        )
         results: list[dict[str, Any]] = finished.messages[-1]["result"]
     except (ChildError, IndexError, KeyError) as exc:
         if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
@@ -242,7 +244,7 @@ def change(video: Video, values: dict[str, Any]) -> Video:
 def want_rendition(video: Video, kind: str) -> tuple[Rendition | None, Job | None]:
     """The rendition if it is made, else the job that makes it, begun now if there is none.
 
-    Raises ``video_not_ready`` (409).
+    Raises ``video_not_ready`` (409), ``work_limit`` (403).
     """
     if video.status != VideoStatus.READY:
         raise DomainError("video_not_ready")
@@ -251,6 +253,7 @@ def want_rendition(video: Video, kind: str) -> tuple[Rendition | None, Job | Non
         made = video.renditions.filter(kind=kind).first()
         if made:
             return made, None
+        budget.check(video.owner, video)
         tasks = [{"do": kind}]
         running = Job.objects.filter(
             kind=RENDER_KIND, owner=video.owner_id, status__in=LIVE, params__video_id=str(video.pk), params__tasks=tasks

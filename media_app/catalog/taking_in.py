@@ -18,6 +18,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from jobs_app.running import JobContext, JobFailed, TransientFault
+from media_app.catalog import budget
 from media_app.catalog.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
 from media_app.catalog.services import PROBE, changing_of, delete_others, path_for_work
 from media_app.store import files as store
@@ -27,7 +28,7 @@ from media_app.uploads.purposes import purpose_of
 from media_app.uploads.services import drop_pieces
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
-from vodplatform.base.process import ChildError, Limits
+from vodplatform.base.process import Access, ChildError, Limits
 from vodplatform.base.transitions import transition
 
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
@@ -91,6 +92,12 @@ def take_in(
     if digest != expected:
         raise JobFailed("checksum_mismatch", "The file that came is not the one that was sent; send it again.")
     return path, facts, digest
+
+
+def check_budget(context: JobContext, facts: dict[str, Any]) -> None:
+    """Raises :class:`JobFailed` where a video is more work than its owner's plan allows."""
+    if error := budget.refusal(context.owner, facts):
+        raise JobFailed(error.type.name, error.message)
 
 
 def make_ready(video: Video, columns: dict[str, Any]) -> None:
@@ -163,7 +170,8 @@ def scan_file(context: JobContext, path: Path) -> None:
 def facts_of(context: JobContext, path: Path) -> dict[str, Any]:
     """What the probe says of a file. Raises :class:`JobFailed`."""
     try:
-        finished = context.run_child(PROBE, stdin=json.dumps({"paths": [str(path)]}).encode(), limits=limits(120))
+        request = json.dumps({"paths": [str(path)]}).encode()
+        finished = context.run_child(PROBE, stdin=request, limits=limits(120), access=Access(reads=[path]))
         answer: dict[str, Any] = finished.messages[-1]["result"][0]
     except ChildError as exc:
         blame(exc)
@@ -257,8 +265,9 @@ def make_stills(
 
     try:
         finished = context.run_child(
-            INGEST, stdin=json.dumps(request).encode(), limits=limits(POSTER_SECONDS), share=share, told=hear
-        )
+            INGEST, stdin=json.dumps(request).encode(), limits=limits(POSTER_SECONDS), share=share, told=hear,
+            access=Access(reads=[path], writes=[out]),
+        )  # fmt: skip
     except ChildError as exc:
         if context.tries_again() or exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
             blame(exc)

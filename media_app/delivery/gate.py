@@ -11,9 +11,10 @@ from media_app.store import files as store
 
 MALWARE = "malware_found"
 # How a video can fail after the scanner has read all of it and found nothing.
-AFTER_SCAN = frozenset(
-    {"vod_unreadable", "vod_codec_unsupported", "video_too_long", "checksum_mismatch", "vod_file_not_found"}
-)
+AFTER_SCAN = frozenset({
+    "vod_unreadable", "vod_codec_unsupported", "video_too_long", "work_limit", "checksum_mismatch",
+    "vod_file_not_found",
+})  # fmt: skip
 
 
 class Use(StrEnum):

@@ -18,7 +18,7 @@ from media_app.store import files as store
 from media_app.uploads.room import scratch_folder
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
-from vodplatform.base.process import ChildError, Limits
+from vodplatform.base.process import Access, ChildError, Limits
 
 WORK = [sys.executable, "-m", "media_app.av.thumbnail"]
 SECONDS = 20.0
@@ -36,7 +36,9 @@ def make(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, A
         request = json.dumps({"source": str(source), "folder": folder}).encode()
         limits = Limits(wall_seconds=SECONDS, memory_bytes=MEMORY_BYTES, threads=settings.CHILD_THREADS)
         try:
-            answer = waiting_room.run_child(WORK, caller=caller, stdin=request, limits=limits).messages[-1]
+            access = Access(reads=[source], writes=[folder])
+            done = waiting_room.run_child(WORK, caller=caller, stdin=request, limits=limits, access=access)
+            answer = done.messages[-1]
         except (ChildError, IndexError) as exc:
             if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
                 raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from media_app.catalog.services import columns_of, mime_type_of, path_for_work
 from media_app.catalog.taking_in import (
     OURS,
     blame,
+    check_budget,
     checking,
     faults_told,
     limits,
@@ -31,7 +33,7 @@ from media_app.store import files as store
 from media_app.uploads.models import Upload
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from sessions_app.analysis.services import ended
-from vodplatform.base.process import ChildError
+from vodplatform.base.process import Access, ChildError
 
 PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
 LEAST_SECONDS, SECONDS_A_SECOND = 900.0, 30.0  # for the pipeline, and for each second of the video
@@ -82,6 +84,7 @@ def _path(context: JobContext, video: Video, folder: Path) -> Path:
     path, facts, _ = take_in(context, video, upload, folder, needs_end=False)
     if not facts["width"]:
         raise JobFailed("no_video", "There is no picture in this file; there is nothing to analyse.")
+    check_budget(context, facts)
     with writing(context, video, upload.purpose if upload else ""):
         make_ready(video, columns_of(facts) | {"mime_type": mime_type_of(path, video.mime_type)})
     video.refresh_from_db()
@@ -97,7 +100,7 @@ def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, d
     try:
         finished = context.run_child(
             PIPELINE, stdin=json.dumps(request).encode(), share=(POSTER_MADE, ANALYSED),
-            limits=limits(LEAST_SECONDS + SECONDS_A_SECOND * duration),
+            limits=limits(LEAST_SECONDS + SECONDS_A_SECOND * duration), access=access_of(path, out),
         )  # fmt: skip
     except ChildError as exc:
         blame(exc)
@@ -113,6 +116,13 @@ def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, d
 def vision() -> dict[str, Any] | None:
     """The model that the settings name, as the pipeline wants to know it; None for none."""
     return dict(settings.VISION) if settings.VISION["url"] and settings.VISION["model"] else None
+
+
+def access_of(path: Path, folder: Path) -> Access:
+    """What the pipeline's child may see: the video, the folder for what it makes, and the model's host."""
+    url = urlsplit(str(settings.VISION["url"]))
+    port = (url.port or (80 if url.scheme == "http" else 443)) if vision() else None
+    return Access(reads=[path], writes=[folder], connects_to=port)
 
 
 def _keep_files(

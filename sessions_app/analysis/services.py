@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
+from media_app.catalog import budget
 from media_app.catalog.models import Rendition, RenditionKind, Video, VideoStatus
 from media_app.catalog.services import delete_video
 from media_app.store import files as store
@@ -43,9 +44,10 @@ def begin_for_upload(upload: Upload, asked: Asked, take: Callable[[Job], Video])
 
 
 def begin_for_video(user: User, video: Video, asked: Asked) -> AnalysisSession:
-    """A session for a video of the user's library, which stays there. Raises ``video_not_ready``."""
+    """A session for a video of the user's library, which stays there. Raises ``video_not_ready``, ``work_limit``."""
     if video.status != VideoStatus.READY:
         raise DomainError("video_not_ready")
+    budget.check(user, video)
     with transaction.atomic():
         idempotency.seal()
         session_id = uuid.uuid4()

@@ -33,7 +33,7 @@ def align(context: JobContext) -> dict[str, Any]:
             "evidence_dir": str(folder),
         }
         try:
-            result = run_aligner(request, lambda argv, stdin: context.run_child(argv, stdin=stdin).messages)
+            result = run_aligner(request, lambda argv, **more: context.run_child(argv, **more).messages)
         except DomainError as exc:
             raise JobFailed(exc.type.name, exc.message) from exc
         for found in [*result["proposals"], *(result.get("refused") or [])]:

@@ -45,7 +45,7 @@ from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.base import idempotency
 from vodplatform.base.errors import DomainError
-from vodplatform.base.process import ChildError
+from vodplatform.base.process import Access, ChildError
 from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
 from vodplatform.base.waiting_room import WaitingRoom
 
@@ -451,7 +451,7 @@ def preview_timer(
         }
         result = run_aligner(
             request,
-            lambda argv, stdin: waiting_room.run_child(argv, caller=str(by.pk), stdin=stdin, limits=limits).messages,
+            lambda argv, **more: waiting_room.run_child(argv, caller=str(by.pk), limits=limits, **more).messages,
         )
         return _keep_crops(session.session_id, folder, result["readings"])
     except ChildError as exc:
@@ -483,10 +483,16 @@ def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -
     return kept
 
 
-def run_aligner(request: dict[str, Any], run: Callable[[list[str], bytes], list[dict[str, Any]]]) -> dict[str, Any]:
-    """Give the aligner's child a request by ``run`` and return its result. Raises :class:`DomainError` in its words."""
+def run_aligner(request: dict[str, Any], run: Callable[..., list[dict[str, Any]]]) -> dict[str, Any]:
+    """Give the aligner's child a request and return its result. Raises :class:`DomainError` in its words.
+
+    run: is called with the child's ``argv`` and, by name, what it reads (``stdin``) and may see (``access``); returns
+    its messages.
+    """
+    folders = [request[name] for name in ("evidence_dir", "crop_dir") if request.get(name)]
+    reads = [*(video["path"] for video in request["videos"]), Path.home() / ".EasyOCR"]
     try:
-        messages = run(ALIGNER, json.dumps(request).encode())
+        messages = run(ALIGNER, stdin=json.dumps(request).encode(), access=Access(reads=reads, writes=folders))
     except ChildError as exc:
         if exc.kind == ChildError.TIMEOUT:
             raise DomainError("vod_unreadable", f"Reading the videos took too long. {exc}") from exc

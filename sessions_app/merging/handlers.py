@@ -35,7 +35,7 @@ from media_app.uploads import joining
 from sessions_app.merging import services
 from sessions_app.merging.models import MergeClip, MergeSession
 from vodplatform.base.metrics import MERGE_SECONDS
-from vodplatform.base.process import ChildError
+from vodplatform.base.process import Access, ChildError
 from vodplatform.base.transitions import begin
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
@@ -112,8 +112,9 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
     seconds = settings.CHILD_SECONDS + SECONDS_A_SECOND * _seconds_of(clips)
     try:
         finished = context.run_child(
-            WORK, stdin=json.dumps(request).encode(), limits=limits(seconds), share=(BROUGHT, MERGED)
-        )
+            WORK, stdin=json.dumps(request).encode(), limits=limits(seconds), share=(BROUGHT, MERGED),
+            access=Access(reads=paths, writes=[folder]),
+        )  # fmt: skip
     except ChildError as exc:
         blame(exc)
         kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "merge_crashed")

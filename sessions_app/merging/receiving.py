@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+from media_app.catalog import budget
 from media_app.catalog.services import probe
 from media_app.store import files as store
 from media_app.uploads import joining, room
@@ -36,14 +37,17 @@ def _inspect(upload: Upload) -> None:
         found = probe([whole], upload.owner_id)[0]
     if found.get("error", {}).get("broke"):
         return  # by its own fault or the machine's: the merge looks again, and names it
-    error = _refusal(found)
+    error = _refusal(found) or budget.refusal(upload.owner, found["facts"], beside=services.gigapixels_beside(upload))
     if error is None:
         # How long the merge may take goes by this, not by what the sender says.
-        told = upload.metadata | {services.SECONDS: found["facts"]["duration"]}
+        facts = found["facts"]
+        told = upload.metadata | {
+            services.SECONDS: facts["duration"], services.GIGAPIXELS: budget.gigapixels(facts)
+        }  # fmt: skip
         Upload.objects.filter(pk=upload.pk).update(metadata=told)
     if error is not None:
         clip = MergeClip.objects.filter(pk=upload.pk).first()
-        error = DomainError(error.type.name, f"{clip.label if clip else 'The clip'}: {error.message}")
+        error = DomainError(error.type.name, f"{clip.label if clip else 'The clip'}: {error.message}", **error.extra)
         services.clip_unreadable(upload, error)
         raise error
 

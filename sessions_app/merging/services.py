@@ -33,7 +33,8 @@ from vodplatform.base.logs import event
 
 MERGE_KIND = "merge"
 CLIP = "clip"
-SECONDS = "seconds"  # in the metadata of a clip's upload: how long it is, once it was looked at
+# In the metadata of a clip's upload, once it was looked at: how long it is, and how much work for the plan's budget.
+SECONDS, GIGAPIXELS = "seconds", "gigapixels"
 FACTOR = 0.75  # seconds of work for a second of video, until this machine has merged a few itself
 TELLING_SECONDS = 10.0  # of video: what is shorter is mostly start-up
 LEAST_MERGES, MOST_MERGES = 5, 50  # from which, and from how many of the last, its own factor is told
@@ -41,8 +42,8 @@ TOMBSTONE = timedelta(days=7)  # for which a merge that came to nothing still sa
 BATCH = 200
 # Why a merge of these clips can never be: another try would end like this one.
 FINAL = frozenset({
-    "clip_unreadable", "merge_failed", "malware_found", "not_scanned", "video_too_long", "upload_lost", "too_large",
-    "bad_request",
+    "clip_unreadable", "merge_failed", "malware_found", "not_scanned", "video_too_long", "work_limit", "upload_lost",
+    "too_large", "bad_request",
 })  # fmt: skip
 
 Clip = Mapping[str, Any]
@@ -128,6 +129,12 @@ def estimate(durations: Iterable[float]) -> float:
     # In decimals: halves are rounded up, as whoever does it by hand would.
     total = sum((Decimal(str(duration)) for duration in durations), Decimal(0)) * Decimal(str(factor))
     return float(total.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def gigapixels_beside(upload: Upload) -> float:
+    """How much work the other clips of a clip's merge are, as far as they have been looked at."""
+    clips = MergeClip.objects.filter(session__clips=upload.pk).exclude(pk=upload.pk).select_related("upload")
+    return float(sum(clip.upload.metadata.get(GIGAPIXELS, 0.0) for clip in clips if clip.upload))
 
 
 def clip_completed(upload: Upload) -> None:

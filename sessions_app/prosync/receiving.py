@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Sum
 
+from media_app.catalog import budget
 from media_app.catalog.models import Rendition, RenditionKind
 from media_app.catalog.receiving import key_of, take_for_session, title_of
 from media_app.catalog.services import probe, waiting_room
@@ -25,7 +26,7 @@ from media_app.uploads.purposes import Purpose
 from sessions_app.prosync import services
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
-from vodplatform.base.process import ChildError, Limits
+from vodplatform.base.process import Access, ChildError, Limits
 
 VIDEO_NAME, SOUND_NAME = "pro-video", "pro-sound"
 MOST_SOUNDS = 50
@@ -73,17 +74,20 @@ def look_at(user: User, video: Upload | None, sounds: Sequence[Upload]) -> Looke
     """What the files are, whatever else is wrong with the request. video: None where none was sent.
 
     Refused are, by their content, ``not_a_video`` and ``not_a_sound`` (415), ``no_video``, ``video_too_long``,
-    ``sound_unreadable``, and by ``dub_failed`` any other video that nothing can be done with (422).
+    ``sound_unreadable``, ``work_limit`` (403), and by ``dub_failed`` any other video that nothing can be done with
+    (422).
     """
     with tempfile.TemporaryDirectory(dir=room.scratch_folder(), ignore_cleanup_errors=True) as name:
         folder = Path(name)
         seen = [probe([_local(video, folder / "video")], user.pk)[0]] if video and video.mime_type else []
         paths = [_local(upload, folder / f"sound-{number}") for number, upload in enumerate(sounds) if upload.mime_type]
-        answers = iter(_probe_sounds(user, paths) if paths else [])
+        answers = iter(_probe_sounds(user, paths, folder) if paths else [])
     looked = Looked(None, [], [])
     try:
         if video is not None:
-            looked = Looked(_video(seen), [], [])
+            facts = _video(seen)
+            budget.check(user, facts)
+            looked = Looked(facts, [], [])
     except DomainError as exc:
         looked.refusals.append(("video", exc))
     for upload in sounds:
@@ -105,21 +109,23 @@ def _local(upload: Upload, folder: Path) -> Path:
     return store.local_copy(upload.key, folder)
 
 
-def _probe_sounds(user: User, paths: Sequence[Path]) -> list[dict[str, Any]]:
+def _probe_sounds(user: User, paths: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
+    """What the probe says of each; ``folder`` is for what it makes on the way."""
     limits = Limits(
         wall_seconds=PROBE_SECONDS * max(1, len(paths)), memory_bytes=settings.CHILD_MEMORY_BYTES,
         threads=settings.CHILD_THREADS,
     )  # fmt: skip
     request = json.dumps({"paths": [str(path) for path in paths]}).encode()
     try:
-        finished = waiting_room.run_child(PROBE, caller=str(user.pk), stdin=request, limits=limits)
+        access = Access(reads=paths, writes=[folder])
+        finished = waiting_room.run_child(PROBE, caller=str(user.pk), stdin=request, limits=limits, access=access)
         answers: list[dict[str, Any]] = finished.messages[-1]["result"]
     except (ChildError, IndexError, KeyError) as exc:
         if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
             raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
             # One of them takes the reader down: find out which.
-            return [answer for path in paths for answer in _probe_sounds(user, [path])]
+            return [answer for path in paths for answer in _probe_sounds(user, [path], folder)]
         return [{"error": {"type": "sound_unreadable", "message": "Reading it broke or took too long."}}]
     return answers
 

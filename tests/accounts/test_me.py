@@ -22,11 +22,14 @@ from vodplatform.accounts.models import Role, Subscription, User
 pytestmark = pytest.mark.django_db
 GIB = 1024**3
 LIMITS = {
-    "free": (0, GIB // 2, 5 * GIB, 2, 200),
-    "pro": (5, 5 * GIB, 100 * GIB, 4, 2000),
-    "enterprise": (10, 20 * GIB, 1000 * GIB, 8, 10_000),
+    "free": (0, GIB // 2, 5 * GIB, 2, 200, 1000),
+    "pro": (5, 5 * GIB, 100 * GIB, 4, 2000, 5000),
+    "enterprise": (10, 20 * GIB, 1000 * GIB, 8, 10_000, 25_000),
 }
-NAMES = ("max_segments", "max_upload_bytes", "max_storage_bytes", "max_concurrent_jobs", "max_sessions")
+NAMES = (
+    "max_segments", "max_upload_bytes", "max_storage_bytes", "max_concurrent_jobs", "max_sessions",
+    "max_video_gigapixels",
+)  # fmt: skip
 
 
 def me(user: User) -> dict:

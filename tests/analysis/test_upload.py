@@ -191,6 +191,11 @@ class TestOfTheLibrary:
         for video_id in (str(theirs.pk), "nonsense", "00000000-0000-4000-8000-000000000000"):
             (await post(key, KIND, ("video_id", video_id))).refused(400, "video_not_found")
 
+    async def test_not_one_that_is_more_work_than_the_plan_allows(self, key: str, owner: User) -> None:
+        video = await ask_rows(lambda: make_video(owner, duration=12 * 3600.0))
+        body = (await post(key, KIND, ("video_id", str(video.pk)))).refused(403, "work_limit")
+        assert body["limit"] == 1000
+
     async def test_not_one_that_is_not_ready(self, key: str, owner: User) -> None:
         video = await ask_rows(lambda: make_video(owner, status="processing"))
         (await post(key, KIND, ("video_id", str(video.pk)))).refused(409, "video_not_ready")
@@ -230,6 +235,16 @@ class TestWaiting:
         answer = await self.working(post(key, FILE, url="/analyze/highlights"))
         body = answer.refused(422, "analysis_failed")
         assert (body["error"], body["message"]) == ("Analysis failed", "There is no picture.")
+
+    async def test_a_video_that_is_more_work_than_the_plan_allows_is_not_begun(
+        self, key: str, pipeline: Callable[[str], Path], settings: Any
+    ) -> None:
+        free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 0}
+        settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
+        log = pipeline("say(result={'data': DATA, 'files': {}})")
+        body = (await self.working(post(key, FILE, url="/analyze/highlights"))).refused(422, "analysis_failed")
+        assert (body["reason"], body["message"][:22]) == ("work_limit", "Your plan allows up to")
+        assert not log.exists()
 
     @pytest.mark.parametrize("field", [("segment_length", "nan"), ("min_score", "high"), ("target_duration", "1e9")])
     async def test_wrong_fields_are_refused_at_once(self, key: str, media: Path, field: Part) -> None:

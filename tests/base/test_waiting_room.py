@@ -22,7 +22,7 @@ def running(monkeypatch):
     inside: list[bytes] = []
     let_go = threading.Event()
 
-    def held(argv, *, limits, stdin, should_stop):
+    def held(argv, *, limits, stdin, should_stop, access):
         inside.append(stdin)
         assert let_go.wait(30)
         inside.remove(stdin)

@@ -17,7 +17,7 @@ from jobs_app import leases
 from jobs_app.models import Job, JobStatus
 from jobs_app.running import run_lane
 from jobs_app.services import poke, retry
-from media_app.catalog import handlers, receiving, services, taking_in
+from media_app.catalog import budget, handlers, receiving, services, taking_in
 from media_app.catalog.models import TRANSITIONS, Rendition, Video, VideoStatus
 from media_app.store import files as store
 from media_app.uploads import room, scan
@@ -117,6 +117,42 @@ def test_renditions_on_demand(take: Callable[..., Video], clip: Path, kind: str)
     made = video.renditions.get(kind=kind)
     assert made.mime_type == "video/mp4"
     assert default_storage.size(made.key_of("video")) == made.size
+
+
+def test_one_that_is_more_work_than_the_plan_allows_is_played_and_not_encoded(
+    take: Callable[..., Video], clip: Path, settings: Any
+) -> None:
+    settings.HLS_RUNGS = [120]
+    work = budget.gigapixels(take(clip))
+    assert Job.objects.filter(kind="render").count() == 1
+    free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": work / 2}
+    settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
+    video = take(clip)
+    assert video.state == "ready"
+    assert {row.kind for row in video.renditions.all()} == {"poster", "hls", "sprite", "peaks"}
+    assert Job.objects.filter(kind="render").count() == 1
+    with pytest.raises(DomainError) as caught:
+        services.want_rendition(video, "proxy")
+    assert (caught.value.type.name, caught.value.extra["limit"]) == ("work_limit", work / 2)
+
+
+def test_the_work_of_a_video_is_its_pixels_times_its_frames() -> None:
+    facts = {"width": 1920, "height": 1080, "fps": (60, 1), "duration": 7200.0}
+    assert budget.gigapixels(facts) == pytest.approx(895.8, abs=0.1)
+    assert budget.gigapixels(facts | {"fps": (0, 1)}) == pytest.approx(895.8 / 60, abs=0.1)
+
+
+def test_a_refusal_says_how_long_it_may_be(owner: User) -> None:
+    day = {"width": 1920, "height": 1080, "fps": (30, 1), "duration": 12 * 3600.0}
+    refusal = budget.refusal(owner, day)
+    assert refusal is not None
+    assert (refusal.message, refusal.extra) == (
+        "Your plan allows up to 4:27 h of a video with this size and frame rate.", {"limit": 1000, "work": 2687.386}
+    )  # fmt: skip
+    assert budget.refusal(owner, day | {"duration": 4 * 3600.0}) is None
+    hour = budget.refusal(owner, day, beside=900.0)
+    assert hour is not None
+    assert "up to 26 min" in hour.message
 
 
 NO_VIDEOS = {

@@ -285,8 +285,6 @@ class TestManyViewers:
         assert 0 < fifty == one
 
 
-# What is told through Redis is told at most once; a page that missed something asks again.
-@pytest.mark.flaky(reruns=1, only_rerun="TimeoutError")
 class TestLookingAgain:
     """Each minute, in these tests at once: is he still signed in, and may he still see it?"""
 
@@ -347,6 +345,30 @@ class TestLookingAgain:
             assert (await next_message(communicator))["new"]["title"] == "After"
         assert moves[:2] == ["group_add", "group_discard"]
         assert heard == ["group_add begins", "group_add ends", "group_discard begins", "group_discard ends"]
+
+    async def test_a_message_sent_while_somebody_changes_audience_is_not_missed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It goes to one group after the other; who moved in between was in neither at its time."""
+        person = await ask(lambda: make_user(role=Role.MODERATOR))
+        layer = get_channel_layer()
+        message = {"type": "watch.message", "message": {"event": "UPDATE", "new": {"title": "Between"}}}
+
+        async def move(group: str, channel: str) -> None:
+            await layer.group_send(group, message)
+            await original(group, channel)
+            asyncio.get_running_loop().call_later(0.1, lambda: sends.append(asyncio.create_task(send_late())))
+
+        async def send_late() -> None:
+            await layer.group_send(group_of(Audience.MODERATORS), message)
+
+        sends: list[asyncio.Task[None]] = []
+        async with connected(LIST, key=await ask(make_key, person)) as communicator:
+            original = layer.group_add
+            monkeypatch.setitem(vars(layer), "group_add", move)
+            await ask(lambda: User.objects.filter(pk=person.pk).update(role=Role.USER))
+            assert (await next_message(communicator))["new"]["title"] == "Between"
+            monkeypatch.undo()
 
     async def test_who_becomes_a_moderator_hears_more(self, hidden: Video, owner: User, moderator: User) -> None:
         async with connected(LIST, key=await ask(make_key, owner)) as communicator:

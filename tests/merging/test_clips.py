@@ -222,6 +222,20 @@ class TestLooking:
         body = refused(complete(api, ids_of(begun)[0]), 422, "video_too_long")
         assert "Clip 1" in body["error"]
 
+    def test_clips_that_are_together_more_work_than_the_plan_allows_are_refused(
+        self, api: Api, clip_files: Clips, settings: Any
+    ) -> None:
+        begun = begin(api, [clip_files["1"], clip_files["2"]])
+        for sid, name in zip(ids_of(begun), ("1", "2"), strict=True):
+            send(api, sid, clip_files[name])
+        assert complete(api, ids_of(begun)[0]).status_code == 200
+        work = Upload.objects.get(pk=ids_of(begun)[0]).metadata["gigapixels"]
+        free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 1.5 * work}
+        settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
+        body = refused(complete(api, ids_of(begun)[1]), 403, "work_limit")
+        assert "Clip 2" in body["error"]
+        assert body["limit"] == 1.5 * work
+
     @pytest.mark.both
     def test_looked_at_twice_at_once_it_fails_once(self, api: Api, clip_files: Clips) -> None:
         begun = begin(api, [clip_files["text"], clip_files["1"]])

@@ -45,6 +45,7 @@ from tests.merging.conftest import (
 )
 from tests.support.api import Api, refused
 from tests.support.clamav import Clamd, infect
+from tests.support.engine import open_to_children
 from tests.support.factories import make_challenge, make_merge
 from tests.support.stored import files_in
 from tests.support.waiting import wait_until
@@ -226,6 +227,7 @@ class TestTime:
         program = tmp_path / "ffmpeg"
         program.write_text(f"#!/bin/sh\necho $$ >> {log}\nexec sleep 600\n")
         program.chmod(0o755)
+        open_to_children(tmp_path, monkeypatch)
         env = shutil.which("env")
         monkeypatch.setattr(handlers, "WORK", [env, f"IMAGEIO_FFMPEG_EXE={program}", *MERGE_CHILD])
         return log
@@ -525,6 +527,7 @@ class TestGivenUp:
         merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
         asleep = tmp_path / "asleep.py"
         asleep.write_text("import time\ntime.sleep(600)\n")
+        open_to_children(tmp_path, monkeypatch)
         monkeypatch.setattr(taking_in, "INGEST", [sys.executable, str(asleep)])
         thread = in_thread()
         wait_until(lambda: Video.objects.filter(pk=merge_id).exists(), 20)

@@ -241,6 +241,14 @@ class TestRefusals:
         body = await refused(key, media, parts_of(footage, segment()), 413, "too_large")
         assert body["limit"] == 100_000
 
+    async def test_a_video_that_is_more_work_than_the_plan_allows_is_refused(
+        self, key: str, footage: Path, media: Path, settings: Any
+    ) -> None:
+        pro = settings.TIER_LIMITS["pro"] | {"max_video_gigapixels": 0}
+        settings.TIER_LIMITS = settings.TIER_LIMITS | {"pro": pro}
+        body = await refused(key, media, parts_of(footage, segment()), 403, "work_limit")
+        assert faults(body) == [(None, "video", "work_limit")]
+
     async def test_a_video_that_cannot_be_read_is_refused(self, key: str, footage: Path, media: Path) -> None:
         whole = (footage / "talk.mp4").read_bytes()
         parts = [("video", whole[:3000], "cut.mp4"), *parts_of(footage, segment())[1:]]

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from jobs_app.running import keeper
+from vodplatform.base.process import Access
 
 SCRIPT_HEAD = """\
 import json, os, sys, time
@@ -59,14 +60,21 @@ def running_keeper(settings: Any) -> Iterator[None]:
         yield
 
 
+def open_to_children(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let confined children run programs of ``folder`` and write there, for programs that stand in for the real."""
+    rules = Access.rules
+    monkeypatch.setattr(Access, "rules", lambda self: [*rules(self), f"run={folder}", f"write={folder}"])
+
+
 @pytest.fixture
-def child_script(tmp_path: Path) -> Callable[[str], tuple[list[str], Path]]:
+def child_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[list[str], Path]]:
     """Writes a program that can stand in the place of a job's child.
 
     It finds its request as ``request`` and writes lines by ``say``. Returns the command that runs it, and the file in
     which the requests that came stand, one a line.
     """
     log = tmp_path / "requests"
+    open_to_children(tmp_path, monkeypatch)
 
     def write(script: str) -> tuple[list[str], Path]:
         path = tmp_path / "child.py"

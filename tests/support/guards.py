@@ -60,6 +60,53 @@ GUARDS = [
         "tests/base/test_health.py::TestLocked::test_what_cannot_be_written_for_long_is_down_and_heals",
     ),
     Guard(
+        "a child reads what it was given alone", "vodplatform/base/exec_shim.py", "        restrict_files(rules)\n", "",
+        "tests/base/test_confinement.py::TestFiles",
+    ),
+    Guard(
+        "a child has no network", "vodplatform/base/exec_shim.py",
+        "        restrict_calls(has_network=any(name == \"connect\" for name, _ in rules))\n", "",
+        "tests/base/test_confinement.py::TestNetwork",
+    ),
+    Guard(
+        "half of a lane is for others", "jobs_app/admission.py",
+        "max(1, int(settings.JOB_LANES[lane]) // 2)", "int(settings.JOB_LANES[lane])",
+        "tests/jobs/test_giving_way.py::TestShare",
+    ),
+    Guard(
+        "a long job lets others have their turn", "jobs_app/running.py",
+        "            (context.gives_way.set if token in giving else context.gives_way.clear)()\n", "            pass\n",
+        "tests/jobs/test_giving_way.py::TestHow::test_a_child_is_ended_when_it_has_said_a_checkpoint",
+    ),
+    Guard(
+        "who gave way comes after who waits", "jobs_app/leases.py",
+        "turn=turn,\n            message=\"Goes", "message=\"Goes",
+        "tests/jobs/test_giving_way.py::TestHow",
+    ),
+    Guard(
+        "what is too much work is not encoded", "media_app/catalog/handlers.py",
+        "if rungs and budget.refusal(context.owner, video):", "if False:",
+        "tests/catalog/test_ingest.py::test_one_that_is_more_work_than_the_plan_allows_is_played_and_not_encoded",
+    ),
+    Guard(
+        "what is too much work is not analysed", "sessions_app/analysis/handlers.py",
+        "    check_budget(context, facts)\n", "",
+        "tests/analysis/test_upload.py::TestWaiting::"
+        "test_a_video_that_is_more_work_than_the_plan_allows_is_not_begun",
+    ),
+    Guard(
+        "clips together have a budget", "sessions_app/merging/receiving.py",
+        ", beside=services.gigapixels_beside(upload)", "",
+        "tests/merging/test_clips.py::TestLooking::"
+        "test_clips_that_are_together_more_work_than_the_plan_allows_are_refused",
+    ),
+    Guard(
+        "whoever moves to another audience misses nothing", "vodplatform/accounts/realtime.py",
+        "await asyncio.sleep(OVERLAP_SECONDS)", "pass",
+        "tests/editorial/test_sockets.py::TestLookingAgain::"
+        "test_a_message_sent_while_somebody_changes_audience_is_not_missed",
+    ),
+    Guard(
         "who reads a video for long gives way", "vodplatform/base/waiting_room.py",
         "if self._line and time.monotonic() > begun + GIVE_WAY_SECONDS:", "if False:",
         "tests/base/test_waiting_room.py::test_who_takes_long_gives_way_to_who_waits_and_only_then",

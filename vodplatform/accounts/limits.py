@@ -17,7 +17,9 @@ Limits = dict[str, int]
 
 
 def limits_of_tier(tier: str) -> Limits:
-    """max_segments, max_upload_bytes, max_storage_bytes, max_concurrent_jobs, max_sessions of a tier."""
+    """max_segments, max_upload_bytes, max_storage_bytes, max_concurrent_jobs, max_sessions,
+    max_video_gigapixels of a tier.
+    """
     return dict(settings.TIER_LIMITS[tier])
 
 

@@ -27,6 +27,7 @@ CONNECT_TRIES = 3
 RECHECK_SECONDS = 60.0
 # Sockets that came together, as after a restart, do not ask together for ever.
 RECHECK_JITTER = 0.2
+OVERLAP_SECONDS = 0.5
 
 
 class WatchConsumer(AsyncJsonWebsocketConsumer):
@@ -181,13 +182,15 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     async def _follow(self, group: str) -> None:
         """Listen where the viewer may listen now: who is no admin any more has another group.
 
-        First there and then no more here: in between a message may come twice, but none is missed.
+        First there, and for a moment in both: a message is sent to one group after the other, and who moved between the
+        two would miss it. It may come twice.
         """
         if group == self.group:
             return
         former, self.group = self.group, group
         await self.channel_layer.group_add(group, self.channel_name)
         if former:
+            await asyncio.sleep(OVERLAP_SECONDS)
             await self.channel_layer.group_discard(former, self.channel_name)
 
     def _check_later(self) -> None:

@@ -15,13 +15,14 @@ SCOPES_HELP = "`write` includes `read`, `admin` includes both."
 
 
 class LimitsSerializer(serializers.Serializer[dict[str, int]]):
-    """What the tier allows: counts and bytes."""
+    """What the tier allows: counts, bytes, and width × height × frames / 10⁹ of one video that is worked on."""
 
     max_segments = serializers.IntegerField()
     max_upload_bytes = serializers.IntegerField()
     max_storage_bytes = serializers.IntegerField()
     max_concurrent_jobs = serializers.IntegerField()
     max_sessions = serializers.IntegerField()
+    max_video_gigapixels = serializers.IntegerField()
 
 
 class UserSerializer(serializers.ModelSerializer[User]):

@@ -103,6 +103,10 @@ ERROR_TYPES = _types(
     ("already_guessed", 409, "You have guessed already.", "There is one guess for each player; `lie_statement_index` is the answer."),
     ("already_reported", 409, "You have reported this already.", "A moderator will look at it."),
     ("video_not_ready", 409, "The video is not ready yet.", "Wait until its status is ready."),
+    (
+        "work_limit", 403, "The video is more work than your plan allows.",
+        "Send a shorter or smaller one, or take a larger plan; `limit` and `work` are width × height × frames / 10⁹.",
+    ),
     ("session_limit", 409, "You have as many comparisons as your plan allows.", "Delete some, or take a larger plan."),
     ("token_limit", 409, "You have as many tokens as one account can have.", "Revoke one that you do not use any more."),
     ("job_finished", 409, "The job has already ended.", "Nothing to do; retry it to run it again."),

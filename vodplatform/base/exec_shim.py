@@ -1,29 +1,67 @@
-"""Start one program in its own session, with limits, dying with the thread that asked for it; nothing else.
+"""Start one program in its own session, confined and with limits, dying with the thread that asked for it.
 
-Run as ``python -S -I exec_shim.py PARENT_PID SOFT_LIMITS -- PROGRAM ARG…`` and replaced by PROGRAM. It is
+Run as ``python -S -I exec_shim.py PARENT_PID SOFT_LIMITS [RULE…] -- PROGRAM ARG…`` and replaced by PROGRAM. It is
 a program and not a ``preexec_fn`` because code between fork and exec in a threaded process can deadlock.
 
 ``SOFT_LIMITS`` is a comma-separated list of ``name=value`` with names of the ``resource`` module in lower
 case (``data``, ``core``, ``nofile``, ``fsize``), or empty. RLIMIT_DATA rather than RLIMIT_AS: decoders
 reserve gigabytes of address space that they never touch.
+
+``RULE`` is ``run=PATH`` (and read), ``read=PATH``, ``write=PATH`` (and read), ``list=PATH`` or ``connect=PORT``. With
+one at least, the program and all that it starts see the files of the rules alone (Landlock, Linux 5.13 and later), read
+no memory of other processes, signal none (6.12), and have no network (seccomp) but TCP to ``PORT`` (to other ports too
+before 6.7). What the kernel does not offer is left out: ``manage.py doctor`` tries what holds.
 """
 
 import ctypes
 import os
 import resource
 import signal
+import stat
+import struct
 import sys
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 38, 22, 24
+SECCOMP_MODE_FILTER = 2
+CAPABILITIES, OF_FILES = 64, (1, 2)  # more than there are; those by which root reads files whoever owns them
+libc = ctypes.CDLL(None, use_errno=True)
+
+# linux/landlock.h; the numbers of its system calls are the same on every architecture.
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+GIVE_VERSION, PATH_BENEATH, NET_PORT = 1, 1, 2
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REFER, TRUNCATE, IOCTL_DEV = (1 << bit for bit in (0, 1, 2, 3, 13, 14, 15))
+OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+BIND_TCP, CONNECT_TCP = 1, 2
+ABSTRACT_SOCKETS, SIGNALS = 1, 2
+
+# What no decoder needs: by machine, its audit number, that of ``socket``, and those of the system calls that reach into
+# other processes, the kernel or other namespaces: ptrace, process_vm_readv and _writev, pidfd_getfd, mount, umount2,
+# pivot_root, chroot, unshare, setns, open_by_handle_at, bpf, perf_event_open, userfaultfd, io_uring_setup, keyctl,
+# add_key, request_key, init_module, finit_module, delete_module, kexec_load, open_tree, move_mount, fsopen.
+REFUSED = {
+    "x86_64": (0xC000003E, 41, (
+        101, 310, 311, 438, 165, 166, 155, 161, 272, 308, 304, 321, 298, 323, 425, 250, 248, 249, 175, 313, 176, 246,
+        428, 429, 430,
+    )),
+    "aarch64": (0xC00000B7, 198, (
+        117, 270, 271, 438, 40, 39, 41, 51, 97, 268, 265, 280, 241, 282, 425, 219, 217, 218, 105, 273, 106, 104,
+        428, 429, 430,
+    )),
+}  # fmt: skip
+LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # operations of a BPF program
+NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+ALLOW, REFUSE = 0x7FFF0000, 0x00050001  # the call fails with EPERM
+OTHER_TABLE = 0x40000000  # x86_64: system calls of the x32 ABI
 
 
 def main(argv: list[str]) -> None:
     """Apply what ``argv`` asks for and exec; exits 127 when the program cannot be started."""
     parent = int(argv[0])
     limits = argv[1]
-    command = argv[3:]
+    end = argv.index("--")
+    rules, command = [rule.partition("=")[::2] for rule in argv[2:end]], argv[end + 1 :]
     os.setsid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # The parent may have died before prctl took effect: then nobody would ever signal this process.
     if os.getppid() != parent:
         os._exit(125)
@@ -33,11 +71,89 @@ def main(argv: list[str]) -> None:
         resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (number, number))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
+    if rules:
+        drop_capabilities()
+        libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        restrict_files(rules)
+        restrict_calls(has_network=any(name == "connect" for name, _ in rules))
     try:
         os.execvp(command[0], command)
     except OSError as exc:
         sys.stderr.write(f"cannot start {command[0]}: {exc}\n")
         os._exit(127)
+
+
+def drop_capabilities() -> None:
+    """Of root's powers leave those over files, which the rules bound; who is not root has none."""
+    for number in range(CAPABILITIES):
+        if number not in OF_FILES:
+            libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
+
+
+def restrict_files(rules: list[tuple[str, str]]) -> None:
+    """Let this process see what the rules name and nothing else, as far as the kernel has Landlock."""
+    version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), GIVE_VERSION)
+    if version < 1:
+        return
+    handled = (1 << 13) - 1
+    for since, right in ((2, REFER), (3, TRUNCATE), (5, IOCTL_DEV)):
+        handled |= right if version >= since else 0
+    # Each version knows so many bytes of this structure.
+    attributes = struct.pack("=QQQ", handled, BIND_TCP | CONNECT_TCP, ABSTRACT_SOCKETS | SIGNALS)
+    size = 8 if version < 4 else 16 if version < 6 else 24
+    ruleset = libc.syscall(CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
+    if ruleset < 0:
+        return
+    reads = READ_FILE | READ_DIR
+    granted = {"run": reads | EXECUTE, "read": reads, "list": READ_DIR, "write": handled & ~EXECUTE}
+    for name, value in rules:
+        if name == "connect":
+            if version >= 4:
+                rule = struct.pack("=QQ", CONNECT_TCP, int(value))
+                libc.syscall(ADD_RULE, ruleset, NET_PORT, rule, 0)
+            continue
+        try:
+            place = os.open(value, os.O_PATH | os.O_CLOEXEC)
+        except OSError:  # it is not there, so there is nothing to see
+            continue
+        is_folder = stat.S_ISDIR(os.fstat(place).st_mode)
+        rights = granted[name] if is_folder else granted[name] & OF_A_FILE & handled
+        libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, struct.pack("=Qi", rights, place), 0)
+        os.close(place)
+    libc.syscall(RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
+
+
+def restrict_calls(*, has_network: bool) -> None:
+    """Refuse this process the system calls of :data:`REFUSED`, and ``socket``, or all but the internet's with it."""
+    if calls_of() not in REFUSED:
+        return
+    architecture, socket, refused = REFUSED[calls_of()]
+    # Each step: operation, operand, and where it goes on when true and when false; None is the next step.
+    steps: list[tuple[int, int, str | None, str | None]] = [
+        (LOAD, ARCHITECTURE, None, None),
+        (EQUAL, architecture, None, "refuse"),
+        (LOAD, NUMBER, None, None),
+        (AT_LEAST, OTHER_TABLE, "refuse", None),
+        *((EQUAL, number, "refuse", None) for number in refused),
+        (EQUAL, socket, None, "allow"),
+        (LOAD, FIRST_ARGUMENT, None, None),
+        *((EQUAL, family, "allow", None) for family in ((2, 10) if has_network else ())),  # AF_INET, AF_INET6
+    ]
+    places = {"refuse": len(steps), "allow": len(steps) + 1}
+    program = b""
+    for at, (operation, operand, then, otherwise) in enumerate(steps):
+        jumps = [places[name] - at - 1 if name else 0 for name in (then, otherwise)]
+        program += struct.pack("=HBBI", operation, *jumps, operand)
+    program += struct.pack("=HBBI", RETURN, 0, 0, REFUSE) + struct.pack("=HBBI", RETURN, 0, 0, ALLOW)
+    code = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
+    libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header, 0, 0)
+
+
+def calls_of() -> str:
+    """The machine whose system calls this process makes."""
+    return os.uname().machine if sys.maxsize > 2**32 else ""
 
 
 if __name__ == "__main__":

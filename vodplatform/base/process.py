@@ -1,6 +1,7 @@
 """Run heavy or untrusted work in a child process and end it for certain; knows nothing of jobs or videos.
 
-The child is started through :mod:`vodplatform.base.exec_shim`, in a session of its own. It is killed with
+The child is started through :mod:`vodplatform.base.exec_shim`, in a session of its own, and sees the files that it is
+given, but neither others nor the network, where the kernel can hold it to that. It is killed with
 its whole group when the caller says stop, when the wall clock runs out, or when the resident memory of its
 tree passes the limit. A child reports by JSON lines on its standard output; everything it writes to
 standard error is kept, last part only, for the log.
@@ -33,6 +34,15 @@ POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MAX_LINE_BYTES = 4 * 1024 * 1024
 STDERR_LINES = 60
+PACKAGES = ("vodplatform", "media_app", "sessions_app", "jobs_app")
+LIBRARIES = (
+    sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", "/bin", "/nix/store", "/dev/urandom", "/dev/zero",
+    "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/proc/filesystems", "/sys/devices/system",
+    "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/fonts", "/etc/ssl/openssl.cnf",
+)  # fmt: skip
+NAME_SERVICE = (
+    "/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/gai.conf", "/etc/ssl/certs", "/etc/pki/tls",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,28 @@ class Limits:
     memory_bytes: int = 2 * 1024**3
     data_bytes: int = 6 * 1024**3
     threads: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a child may see beside the program's own code and the system's libraries. No network but what is named.
+
+    reads: files and folders. writes: folders in which it may make, change and delete; the first is its ``TMPDIR``.
+    connects_to: TCP port.
+    """
+
+    reads: Sequence[Path | str] = ()
+    writes: Sequence[Path | str] = ()
+    connects_to: int | None = None
+
+    def rules(self) -> list[str]:
+        """The same as rules of the shim."""
+        code = [*LIBRARIES, *(PROJECT_ROOT / name for name in PACKAGES)]
+        rules = [f"list={PROJECT_ROOT}", *(f"run={path}" for path in code), *(f"read={path}" for path in self.reads)]
+        rules += [f"write={path}" for path in ("/dev/null", *self.writes)]
+        if self.connects_to is not None:
+            rules += [f"read={path}" for path in NAME_SERVICE] + [f"connect={self.connects_to}"]
+        return rules
 
 
 class ChildError(Exception):
@@ -104,6 +136,7 @@ def run_child(
     should_stop: Callable[[], str | None] | None = None,
     extra_env: Mapping[str, str] | None = None,
     keep_messages: bool = True,
+    access: Access | None = None,
 ) -> Finished:
     """Run ``argv`` to its end and return what it said.
 
@@ -112,15 +145,18 @@ def run_child(
 
     on_message: called with each JSON object line, in order, in this thread.
     should_stop: asked about ten times a second; a sentence stops the child (raises ``STOPPED`` with it).
+    access: None for a child of our own code alone, that sees what this process does.
     Raises :class:`ChildError`.
     """
     limits = limits or Limits()
     command = [
         sys.executable, "-S", "-I", str(SHIM), str(os.getpid()),
-        f"data={limits.data_bytes},core=0", "--", *argv,
+        f"data={limits.data_bytes},core=0", *(access.rules() if access else ()), "--", *argv,
     ]  # fmt: skip
     mark = new_mark()
     environment = child_environment(limits.threads) | dict(extra_env or {}) | {MARK: mark}
+    if access and access.writes:
+        environment["TMPDIR"] = str(access.writes[0])
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from vodplatform.base.commands import ended_politely
-from vodplatform.base.process import ChildError, Limits, run_child
+from vodplatform.base.process import Access, ChildError, Limits, run_child
 
 USAGE_EXIT = 2  # as for a wrong option
 REFUSED_EXIT = 3  # a given file is at fault
@@ -62,8 +62,8 @@ def making(errors: OutputWrapper, what: str = "The video") -> Iterator[None]:
 
 
 def run_shown(
-    argv: Sequence[str], request: dict[str, Any], *, limits: Limits, name: str, refusals: Collection[str],
-    verbosity: int,
+    argv: Sequence[str], request: dict[str, Any], *, limits: Limits, access: Access, name: str,
+    refusals: Collection[str], verbosity: int,
 ) -> dict[str, Any]:  # fmt: skip
     """What a child answers to ``request``; how far it is goes to standard error. Raises :class:`CommandError`.
 
@@ -85,7 +85,10 @@ def run_shown(
                 last.update(message)
 
         try:
-            run_child(argv, stdin=json.dumps(request).encode(), limits=limits, on_message=hear, keep_messages=False)
+            run_child(
+                argv, stdin=json.dumps(request).encode(), limits=limits, on_message=hear, keep_messages=False,
+                access=access,
+            )  # fmt: skip
         except ChildError as exc:
             said = f"\n{exc.stderr}" if exc.stderr and verbosity > 1 else " See why with -v 2."
             raise CommandError(f"{name} broke. {exc}{said if exc.stderr else ''}") from exc

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 
-from vodplatform.base.process import ChildError, Finished, Limits, run_child
+from vodplatform.base.process import Access, ChildError, Finished, Limits, run_child
 
 WAIT_SECONDS = 20.0
 # Who has a seat for longer gives it up to somebody who waits; with two seats, four are served while one waits.
@@ -28,7 +28,9 @@ class WaitingRoom:
         self._callers: dict[str, tuple[threading.Lock, int]] = {}
         self._guard = threading.Lock()
 
-    def run_child(self, argv: Sequence[str], *, caller: str, limits: Limits, stdin: bytes) -> Finished:
+    def run_child(
+        self, argv: Sequence[str], *, caller: str, limits: Limits, stdin: bytes, access: Access | None = None
+    ) -> Finished:
         """:func:`run_child` when it is ``caller``'s turn and a seat is free.
 
         Raises :class:`ChildError`: of the kind ``BUSY`` when the turn did not come within 20 s, ``STOPPED`` when others
@@ -45,7 +47,7 @@ class WaitingRoom:
 
         with self._turn_of(caller, deadline), self._seat(gone, deadline):
             begun = time.monotonic()
-            return run_child(argv, limits=limits, stdin=stdin, should_stop=should_stop)
+            return run_child(argv, limits=limits, stdin=stdin, should_stop=should_stop, access=access)
 
     @contextlib.contextmanager
     def _seat(self, gone: threading.Event | None, deadline: float) -> Iterator[None]:

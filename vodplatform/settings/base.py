@@ -229,6 +229,8 @@ SIMPLE_JWT = {
 }
 # What a tier allows. Bytes, counts.
 GIB = 1024**3
+# max_video_gigapixels: width × height × frames / 10⁹ of one video that is analysed, encoded or dubbed; 1000 are a good
+# two hours of 1080p60.
 TIER_LIMITS = {
     "free": {
         "max_segments": 0,
@@ -236,6 +238,7 @@ TIER_LIMITS = {
         "max_storage_bytes": 5 * GIB,
         "max_concurrent_jobs": 2,
         "max_sessions": 200,
+        "max_video_gigapixels": 1000,
     },
     "pro": {
         "max_segments": 5,
@@ -243,6 +246,7 @@ TIER_LIMITS = {
         "max_storage_bytes": 100 * GIB,
         "max_concurrent_jobs": 4,
         "max_sessions": 2000,
+        "max_video_gigapixels": 5000,
     },
     "enterprise": {
         "max_segments": 10,
@@ -250,6 +254,7 @@ TIER_LIMITS = {
         "max_storage_bytes": 1000 * GIB,
         "max_concurrent_jobs": 8,
         "max_sessions": 10_000,
+        "max_video_gigapixels": 25_000,
     },
 }
 
@@ -277,6 +282,7 @@ JOB_LANES = {
     "render": env.integer("VOD_RENDER_CONCURRENCY", 1, 1, 64),
 }
 JOB_LEASE_SECONDS = 20.0
+JOB_SLICE_SECONDS = 60.0  # after which a job gives way to others at its next checkpoint, where its lane is full
 JOB_RENEW_SECONDS = 5.0
 JOB_CONTROL_SECONDS = 0.5
 JOB_SWEEP_SECONDS = 2.0

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from media_app.catalog.taking_in import limits
-from sessions_app.analysis.handlers import PIPELINE, THUMBNAIL, vision
+from sessions_app.analysis.handlers import PIPELINE, THUMBNAIL, access_of, vision
 from sessions_app.analysis.params import PARAMS, Choice, Number
 from sessions_app.analysis.pipelines.words import clock
 from vodplatform.base.commands import Command as BaseCommand
@@ -102,8 +102,8 @@ class AnalysisCommand(BaseCommand):
             "threads": settings.CHILD_THREADS, "vision": vision(), "saved": None,
         }  # fmt: skip
         return run_shown(
-            PIPELINE, request, limits=limits(DAY_SECONDS), name="The analysis", refusals=REFUSALS,
-            verbosity=options["verbosity"],
+            PIPELINE, request, limits=limits(DAY_SECONDS), access=access_of(source.resolve(), folder),
+            name="The analysis", refusals=REFUSALS, verbosity=options["verbosity"],
         )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 
 from media_app.catalog.taking_in import limits
+from vodplatform.base.process import Access
 from vodplatform.base.terminal import DAY_SECONDS, check_output, misused, run_shown, table
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
@@ -48,8 +49,9 @@ def _run(clips: Sequence[Path], made: Path, folder: Path, *, level: bool, verbos
         "folder": str(folder.resolve()), "threads": settings.CHILD_THREADS, "level": level,
     }  # fmt: skip
     return run_shown(
-        WORK, request, limits=limits(DAY_SECONDS), name="The merge", refusals=REFUSALS, verbosity=verbosity
-    )
+        WORK, request, limits=limits(DAY_SECONDS), name="The merge", refusals=REFUSALS, verbosity=verbosity,
+        access=Access(reads=[clip.resolve() for clip in clips], writes=[folder.resolve(), made.resolve().parent]),
+    )  # fmt: skip
 
 
 def lines(clips: Sequence[Path], output: Path, result: dict[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from jobs_app.running import JobFailed, TransientFault
 from media_app.catalog.taking_in import OURS, blame, limits
 from sessions_app.prosync.engines.work import Made, Work
-from vodplatform.base.process import ChildError
+from vodplatform.base.process import Access, ChildError
 
 DUB = [sys.executable, "-m", "media_app.av.dub"]
 NAME = "made.mp4"
@@ -57,7 +57,10 @@ def _run(
     }  # fmt: skip
     seconds = LEAST_SECONDS + SECONDS_A_SECOND * work.row.video.duration
     try:
-        finished = work.context.run_child(DUB, stdin=json.dumps(request).encode(), limits=limits(seconds), share=share)
+        finished = work.context.run_child(
+            DUB, stdin=json.dumps(request).encode(), limits=limits(seconds), share=share,
+            access=Access(reads=[path, *(line["sound"] for line in lines)], writes=[work.folder]),
+        )  # fmt: skip
     except ChildError as exc:
         blame(exc)
         kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "dub_failed")

@@ -19,7 +19,7 @@ from media_app.catalog.taking_in import limits
 from sessions_app.prosync.engines.local import DUB
 from sessions_app.prosync.receiving import PROBE, PROBE_SECONDS
 from sessions_app.prosync.segments import Segment, read_segments
-from vodplatform.base.process import ChildError, run_child
+from vodplatform.base.process import Access, ChildError, run_child
 from vodplatform.base.terminal import DAY_SECONDS, REFUSED_EXIT, misused, run_shown, table
 
 REFUSALS = frozenset({
@@ -88,8 +88,11 @@ def dub(
             "mouths": mouths, "remove_text": {} if remove_text else None, "threads": settings.CHILD_THREADS,
         }  # fmt: skip
         result = run_shown(
-            DUB, request, limits=limits(DAY_SECONDS), name="Dubbing", refusals=REFUSALS, verbosity=verbosity
-        )
+            DUB, request, limits=limits(DAY_SECONDS), name="Dubbing", refusals=REFUSALS, verbosity=verbosity,
+            access=Access(
+                reads=[video.resolve(), *(line.sound.resolve() for line in lines)], writes=[folder.resolve()]
+            ),
+        )  # fmt: skip
         if not made.exists():
             raise CommandError("No text was found, and nothing else was asked for.", returncode=REFUSED_EXIT)
         made.replace(output)
@@ -114,9 +117,15 @@ def _lengths(sounds: Sequence[Path]) -> dict[str, float | None]:
     """Seconds of each sound by its name. Raises :class:`CommandError`."""
     if not sounds:
         return {}
-    request = json.dumps({"paths": [str(sound.resolve()) for sound in sounds]}).encode()
+    paths = [sound.resolve() for sound in sounds]
+    request = json.dumps({"paths": [str(path) for path in paths]}).encode()
     try:
-        answers = run_child(PROBE, stdin=request, limits=limits(PROBE_SECONDS * len(sounds))).messages[-1]["result"]
+        with tempfile.TemporaryDirectory(prefix="vod-dub-") as folder:
+            finished = run_child(
+                PROBE, stdin=request, limits=limits(PROBE_SECONDS * len(sounds)),
+                access=Access(reads=paths, writes=[folder]),
+            )  # fmt: skip
+        answers = finished.messages[-1]["result"]
     except ChildError as exc:
         raise CommandError(f"Reading the sounds broke or took too long. {exc}", returncode=REFUSED_EXIT) from exc
     for sound, answer in zip(sounds, answers, strict=True):

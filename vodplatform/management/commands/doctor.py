@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from vodplatform.base import disk, installation
 from vodplatform.base.append_only import unprotected_tables
 from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.health import ask_storage
-from vodplatform.base.process import ChildError, run_child
+from vodplatform.base.process import Access, ChildError, run_child
 from vodplatform.management.commands.up import redis_server
 from vodplatform.settings.environment import PRIVATE_FILES, is_open
 
@@ -53,6 +54,7 @@ class Command(BaseCommand):
             ("library folders", library_folders),
             ("helper processes", helper),
             ("video converter", converter),
+            ("confinement", confinement),
             ("timer reader", reader),
             ("virus scanner", scanner),
             ("jobs", jobs),
@@ -191,6 +193,27 @@ def helper() -> str | None:
     except ChildError as exc:
         return f"a helper process does not start ({exc}); run `make install` again. {exc.stderr[-200:]}"
     return None
+
+
+def confinement() -> str | None:
+    """Whether helper processes are kept from other files and from the network, tried with one."""
+    code = (
+        "import json, socket, sys\ncan = []\n"
+        "for what, act in (('read', lambda: open(sys.argv[1])), ('network', lambda: socket.socket(socket.AF_INET))):\n"
+        "    try:\n        act().close()\n        can.append(what)\n    except OSError:\n        pass\n"
+        "print(json.dumps({'can': can}))"
+    )
+    with tempfile.NamedTemporaryFile(prefix="doctor-", dir=settings.DATA_DIR) as secret:
+        try:
+            [said] = run_child([sys.executable, "-c", code, secret.name], access=Access()).messages
+        except (ChildError, ValueError) as exc:
+            return f"a confined helper process does not start ({exc}); run `make install` again."
+    words = {
+        "read": "read all files that the program's user can (the kernel has no Landlock, or it is switched off: Linux "
+        "5.13 and later have it, see /sys/kernel/security/lsm)",
+        "network": "use the network (the kernel refuses seccomp)",
+    }
+    return f"helper processes can {' and '.join(words[name] for name in said['can'])}." if said["can"] else None
 
 
 def reader() -> str | None:

@@ -97,7 +97,7 @@ class Command(BaseCommand):
             try:
                 return run_aligner(
                     request,
-                    lambda argv, stdin: run_child(argv, stdin=stdin, limits=default_limits(), on_message=show).messages,
+                    lambda argv, **more: run_child(argv, limits=default_limits(), on_message=show, **more).messages,
                 )
             except (ChildError, DomainError) as exc:
                 raise CommandError(str(exc)) from exc

@@ -1,0 +1,165 @@
+"""What a confined child can see and reach, tried by children that try."""
+
+from __future__ import annotations
+
+import ast
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vodplatform.base.process import PACKAGES, PROJECT_ROOT, Access, run_child
+
+pytestmark = pytest.mark.pure
+TRY = """
+import json, sys
+def attempt(act):
+    try:
+        found = act()
+    except OSError as exc:
+        return type(exc).__name__
+    return found if isinstance(found, (str, int)) else "done"
+"""
+
+
+def tried(act: str, *given: object, access: Access) -> Any:
+    """What came of ``act``, an expression that sees ``sys.argv``: its value, or the name of the OSError that it met."""
+    code = f"{TRY}\nimport os, socket\nprint(json.dumps({{'found': attempt(lambda: {act})}}))"
+    [said] = run_child([sys.executable, "-c", code, *map(str, given)], access=access).messages
+    return said["found"]
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    path = tmp_path / "secret_key"
+    path.write_text("what no decoder may know")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "scratch"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+CONNECT = "socket.create_connection(('127.0.0.1', int(sys.argv[1])), timeout=5).close()"
+
+
+class TestFiles:
+    def test_a_file_that_it_was_not_given_cannot_be_read(self, secret: Path, folder: Path) -> None:
+        assert tried("open(sys.argv[1]).read()", secret, access=Access(writes=[folder])) == "PermissionError"
+
+    def test_one_that_it_was_given_can_be_read_and_not_written(self, secret: Path) -> None:
+        access = Access(reads=[secret])
+        assert tried("open(sys.argv[1]).read()", secret, access=access) == "what no decoder may know"
+        assert tried("open(sys.argv[1], 'a')", secret, access=access) == "PermissionError"
+        assert tried("os.unlink(sys.argv[1])", secret, access=access) == "PermissionError"
+        assert tried("os.truncate(sys.argv[1], 0)", secret, access=access) == "PermissionError"
+        assert secret.read_text()
+
+    def test_a_link_leads_to_nothing_else(self, secret: Path, folder: Path) -> None:
+        (folder / "link").symlink_to(secret)
+        assert tried("open(sys.argv[1]).read()", folder / "link", access=Access(writes=[folder])) == "PermissionError"
+
+    def test_what_is_in_the_folders_beside_its_own_cannot_be_listed(self, secret: Path, folder: Path) -> None:
+        access = Access(writes=[folder])
+        assert tried("len(os.listdir(sys.argv[1]))", secret.parent, access=access) == "PermissionError"
+        assert tried("len(os.listdir(sys.argv[1]))", folder, access=access) == 0
+
+    def test_its_folder_is_for_whatever_it_makes(self, folder: Path) -> None:
+        act = (
+            "[os.mkdir(sys.argv[1] + '/in'), open(sys.argv[1] + '/in/a', 'w').write('made'),"
+            " os.rename(sys.argv[1] + '/in/a', sys.argv[1] + '/b'), os.rmdir(sys.argv[1] + '/in')]"
+        )
+        assert tried(act, folder, access=Access(writes=[folder])) == "done"
+        assert {path.name: path.read_text() for path in folder.iterdir()} == {"b": "made"}
+
+    def test_temporary_files_go_there(self, folder: Path) -> None:
+        act = "__import__('tempfile').mkdtemp(prefix='own-')"
+        assert Path(tried(act, access=Access(writes=[folder]))).parent == folder
+
+    def test_what_it_makes_there_is_no_program(self, folder: Path) -> None:
+        (folder / "program").write_text("#!/bin/sh\necho '{}'\n")
+        (folder / "program").chmod(0o700)
+        act = "__import__('subprocess').check_output([sys.argv[1]], text=True)"
+        assert tried(act, folder / "program", access=Access(writes=[folder])) == "PermissionError"
+
+    def test_no_other_place_takes_a_file(self, folder: Path) -> None:
+        for place in ("/tmp/x", "/dev/shm/x", str(PROJECT_ROOT / "x"), "/usr/x", "/proc/self/oom_score_adj"):
+            assert tried("open(sys.argv[1], 'w')", place, access=Access(writes=[folder])) == "PermissionError"
+
+
+class TestOthers:
+    def test_the_environment_and_the_memory_of_its_parent_are_closed(self, folder: Path) -> None:
+        for name in ("environ", "mem", "maps", "cmdline"):
+            found = tried("len(open(sys.argv[1], 'rb').read(1))", f"/proc/{os.getpid()}/{name}", access=Access())
+            assert found == "PermissionError", name
+
+    def test_its_parent_hears_no_signal_of_it(self) -> None:
+        assert tried("os.kill(int(sys.argv[1]), 0)", os.getpid(), access=Access()) == "PermissionError"
+
+    def test_what_it_starts_can_do_no_more(self, secret: Path) -> None:
+        act = "__import__('subprocess').run(['cat', sys.argv[1]], capture_output=True).returncode"
+        assert tried(act, secret, access=Access()) == 1
+
+
+class TestNetwork:
+    def test_there_is_none(self, port: int) -> None:
+        assert tried(CONNECT, port, access=Access()) == "PermissionError"
+        for family in ("AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"):
+            assert tried(f"socket.socket(socket.{family})", access=Access()) == "PermissionError", family
+
+    def test_the_port_that_is_named_can_be_reached_and_no_other(self, port: int) -> None:
+        assert tried(CONNECT, port, access=Access(connects_to=port)) == "done"
+        assert tried(CONNECT, port, access=Access(connects_to=port + 1)) == "PermissionError"
+
+    def test_sockets_of_this_machine_stay_closed_with_one(self, port: int) -> None:
+        access = Access(connects_to=port)
+        assert tried("socket.socket(socket.AF_UNIX)", access=access) == "PermissionError"
+
+    def test_nor_is_anything_listened_on(self, port: int) -> None:
+        act = "socket.create_server(('127.0.0.1', 0)).close()"
+        assert tried(act, access=Access(connects_to=port)) == "PermissionError"
+
+
+def test_who_is_given_nothing_is_as_free_as_before(secret: Path, port: int) -> None:
+    code = f"{TRY}\nimport socket\nprint(json.dumps([open(sys.argv[2]).read(), attempt(lambda: {CONNECT})]))"
+    script = f"{code}\nprint(json.dumps({{'found': 1}}))"
+    assert run_child([sys.executable, "-c", script, str(port), str(secret)]).messages == [{"found": 1}]
+
+
+def test_each_child_that_reads_media_is_confined() -> None:
+    """Whoever starts a child says what it may see; ``doctor``'s of our own code alone do not."""
+    free = {"vodplatform/management/commands/doctor.py", "vodplatform/processing.py"}
+    found, lacking = 0, []
+    for package in PACKAGES:
+        for path in (PROJECT_ROOT / package).rglob("*.py"):
+            name = str(path.relative_to(PROJECT_ROOT))
+            for node in ast.walk(ast.parse(path.read_text())) if name not in free else ():
+                if isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in STARTS:
+                    found += 1
+                    named = {keyword.arg for keyword in node.keywords}
+                    if not named & {"access", None}:  # None: ``**more``, which has it
+                        lacking.append(f"{name}:{node.lineno}")
+    assert (lacking, found > 12) == ([], True)
+
+
+STARTS = {"run_child", "run_shown"}
+
+
+def test_the_rules_of_one_name_no_folder_above_the_projects_own_files(folder: Path) -> None:
+    rules = Access(reads=[folder / "a.mp4"], writes=[folder]).rules()
+    named = [Path(rule.partition("=")[2]) for rule in rules if rule.startswith(("run=", "read=", "write="))]
+    assert PROJECT_ROOT not in named
+    assert not [path for path in named if path in (PROJECT_ROOT / "data").parents]

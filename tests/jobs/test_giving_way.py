@@ -1,0 +1,193 @@
+"""No account stops a lane: half of it while others wait, and a long job lets others have their turn."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from jobs_app import leases, services
+from jobs_app.models import Job, JobEvent, JobStatus, Priority
+from jobs_app.running import keeper, run_job
+from tests.jobs import kinds
+from tests.support.factories import lease_of, make_job, make_user
+from tests.support.waiting import wait_until
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
+Running = Callable[..., Job]
+
+
+@pytest.fixture
+def other() -> User:
+    return make_user("other")
+
+
+@pytest.fixture
+def at_work() -> Running:
+    def make(owner: User, *, minutes: float = 2, kind: str = "test.steps", **fields: Any) -> Job:
+        began = Now() - timedelta(minutes=minutes)
+        return make_job(
+            owner, JobStatus.PROCESSING, kind=kind, lane="test", params={}, **{"started_at": began, **fields}
+        )
+
+    return make
+
+
+def wait_in_line(owner: User, **fields: Any) -> Job:
+    return make_job(owner, kind="test.echo", lane="test", **{"params": {}, **fields})
+
+
+def giving(*jobs: Job) -> list[Job]:
+    """Which of these have to give way, asked by the process that has them all."""
+    tokens = leases.has_to_give_way([lease_of(job).token for job in jobs])
+    return [job for job in jobs if job.lease_token in tokens]
+
+
+class TestShare:
+    @pytest.fixture(autouse=True)
+    def _four_places(self, kinds: None, settings: Any) -> None:
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 4}
+
+    def test_who_has_half_of_a_lane_is_passed_over_while_others_wait(self, owner: User, other: User) -> None:
+        pro = make_user("pro", tier="enterprise")
+        for _ in range(4):
+            services.enqueue("test.echo", pro, {})
+        theirs = [services.enqueue("test.echo", user, {}, priority=Priority.LOW) for user in (owner, other)]
+        claimed = [leases.claim("test", "w") for _ in range(4)]
+        assert [job and job.owner_id for job in claimed] == [pro.pk, pro.pk, *(job.owner_id for job in theirs)]
+
+    def test_alone_it_has_the_whole(self) -> None:
+        pro = make_user("pro", tier="enterprise")
+        for _ in range(4):
+            services.enqueue("test.echo", pro, {})
+        assert all(leases.claim("test", "w") for _ in range(4))
+
+    def test_also_beside_somebody_who_may_run_no_more(self, owner: User, settings: Any) -> None:
+        settings.JOB_LANES = {**settings.JOB_LANES, "align": 4}
+        pro = make_user("pro", tier="enterprise")
+        for _ in range(2):
+            make_job(owner, JobStatus.PROCESSING, lane="align")
+        wait_in_line(owner)
+        for _ in range(4):
+            services.enqueue("test.echo", pro, {})
+        assert [job.owner_id for _ in range(4) if (job := leases.claim("test", "w"))] == [pro.pk] * 4
+
+
+class TestWho:
+    """The lane ``test`` has two places."""
+
+    def test_one_of_an_account_that_has_the_whole_lane(self, owner: User, other: User, at_work: Running) -> None:
+        older, newer = at_work(owner, minutes=3), at_work(owner)
+        assert giving(older, newer) == []
+        wait_in_line(other)
+        assert giving(older, newer) == [older]
+
+    def test_not_before_its_slice_is_over(self, owner: User, other: User, at_work: Running) -> None:
+        wait_in_line(other)
+        assert giving(at_work(owner, minutes=0.5), at_work(owner, minutes=0.5)) == []
+
+    def test_not_while_a_place_is_free(self, owner: User, other: User, at_work: Running, settings: Any) -> None:
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 3}
+        wait_in_line(other)
+        assert giving(at_work(owner), at_work(owner)) == []
+
+    def test_not_to_ones_own(self, owner: User, at_work: Running) -> None:
+        wait_in_line(owner)
+        assert giving(at_work(owner), at_work(owner)) == []
+
+    def test_not_to_who_may_not_run(self, owner: User, other: User, at_work: Running) -> None:
+        for _ in range(2):
+            make_job(other, JobStatus.PROCESSING, lane="align")
+        wait_in_line(other)
+        assert giving(at_work(owner), at_work(owner)) == []
+
+    def test_not_to_what_is_less_urgent(self, owner: User, other: User, at_work: Running) -> None:
+        wait_in_line(other, priority=Priority.LOW)
+        assert giving(at_work(owner), at_work(owner)) == []
+
+    def test_not_one_that_keeps_nothing(self, owner: User, other: User, at_work: Running) -> None:
+        wait_in_line(other)
+        keeping = at_work(owner)
+        assert giving(at_work(owner, minutes=9, kind="test.wait"), keeping) == [keeping]
+
+    def test_of_two_accounts_the_older_after_a_longer_while(self, owner: User, other: User, at_work: Running) -> None:
+        wait_in_line(make_user("third"))
+        first, second = at_work(owner, minutes=8), at_work(other, minutes=7)
+        assert giving(first, second) == []
+        Job.objects.filter(pk=second.pk).update(started_at=Now() - timedelta(minutes=11))
+        assert giving(first, second) == [second]
+
+    def test_where_there_is_one_place_whoever_has_it(
+        self, owner: User, other: User, at_work: Running, settings: Any
+    ) -> None:
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 1}
+        wait_in_line(other)
+        job = at_work(owner)
+        assert giving(job) == [job]
+
+    def test_another_process_is_told_of_its_own_alone(self, owner: User, other: User, at_work: Running) -> None:
+        at_work(owner, minutes=9)
+        wait_in_line(other)
+        assert giving(at_work(owner)) == []
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("running_keeper")
+class TestHow:
+    @pytest.fixture(autouse=True)
+    def _one_place_and_no_patience(self, kinds: None, settings: Any) -> None:
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 1}
+        settings.JOB_SLICE_SECONDS = 0.0
+
+    def run_until_it_gives_way(self, job: Job) -> None:
+        claimed = leases.claim("test", "w")
+        assert claimed is not None
+        assert claimed.pk == job.pk
+        run_job(claimed)
+        job.refresh_from_db()
+        assert (job.status, job.attempt, job.admitted, job.lease_token) == ("queued", 0, True, None)
+        assert [event.name for event in JobEvent.objects.filter(job=job)][-1] == "gave_way"
+
+    def test_it_ends_at_its_checkpoint_and_goes_on_there_after_the_other(self, owner: User, other: User) -> None:
+        job = services.enqueue("test.steps", owner, {})
+        services.enqueue("test.echo", other, {})
+        self.run_until_it_gives_way_at_its_second_step(job)
+        following = leases.claim("test", "w")
+        assert following is not None
+        assert following.owner_id == other.pk
+        run_job(following)
+        again = leases.claim("test", "w")
+        assert again is not None
+        assert again.pk == job.pk
+        run_job(again)
+        job.refresh_from_db()
+        assert (job.status, job.result) == ("completed", {"done": [1, 1, 1]})
+
+    def run_until_it_gives_way_at_its_second_step(self, job: Job) -> None:
+        def let_it_go_on() -> None:
+            assert kinds.started.wait(20)
+            [context] = wait_until(lambda: list(keeper._contexts.values()), 10, "it runs")
+            assert context.gives_way.wait(20)
+            kinds.go_on.set()
+
+        helper = threading.Thread(target=let_it_go_on)
+        helper.start()
+        self.run_until_it_gives_way(job)
+        helper.join()
+        assert len((job.checkpoint or {})["done"]) == 2
+
+    def test_a_child_is_ended_when_it_has_said_a_checkpoint(self, owner: User, other: User) -> None:
+        code = (
+            "import json, time\n"
+            "for number in range(400):\n"
+            "    print(json.dumps({'checkpoint': {'at': number}}), flush=True)\n    time.sleep(0.05)\n"
+        )
+        job = services.enqueue("test.pausable_child", owner, {"code": code})
+        services.enqueue("test.echo", other, {})
+        self.run_until_it_gives_way(job)
+        assert (job.checkpoint or {})["at"] < 399
