@@ -16,7 +16,8 @@ from bench.p1_timer_alignment import yes
 from bench.p10_wake_up import ACCOUNT, ms, prepared
 from bench.recordings import long_pair
 from bench.report import Table
-from tests.support.program import Program, Truth, wait_for
+from tests.support.program import Program, Truth
+from tests.support.waiting import wait_until
 from vodplatform.base.process import tree_memory_bytes
 
 WRITES = 200
@@ -76,7 +77,7 @@ def one_alignment(program: Program, session: str, offset: float) -> tuple[int, f
     started = time.monotonic()
     try:
         job_id = program.align(session)
-        wait_for(lambda: program.place.job(job_id)["status"] == "completed", 120, "the alignment")
+        wait_until(lambda: program.place.job(job_id)["status"] == "completed", 120, "the alignment")
         wall = time.monotonic() - started
     finally:
         done.set()

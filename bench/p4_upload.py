@@ -20,8 +20,9 @@ from bench.measure import percentile, run
 from bench.p1_timer_alignment import yes
 from bench.p5_bytes_out import settled
 from bench.report import Table
-from tests.support.program import Place, Program, manage, wait_for
+from tests.support.program import Place, Program, manage
 from tests.support.senders import long_video
+from tests.support.waiting import wait_until
 
 ACCOUNT = "bench"
 MIB = 1024**2
@@ -169,7 +170,7 @@ def copied(source: Path, target: Path) -> float:
 
 def send(program: Program, source: Path, way: Way) -> Sent:
     """Send the file in one way, wait until it has been taken in, and forget it again."""
-    web, worker = wait_for(program.web, 20), wait_for(program.worker, 20)
+    web, worker = wait_until(program.web, 20), wait_until(program.worker, 20)
     assert web is not None and worker is not None
     settled(lambda: web.memory_info().rss)
     wanted = {
@@ -180,10 +181,10 @@ def send(program: Program, source: Path, way: Way) -> Sent:
     with watched(web, worker) as samples:
         answer = json.loads(run([sys.executable, "-m", "bench.sender"], json.dumps(wanted).encode()).output)
         door, video = cpu(web) - door, answer["video"]
-        wait_for(lambda: is_hashed(program, video), 120, "the hash")
+        wait_until(lambda: is_hashed(program, video), 120, "the hash")
         rest = cpu(worker, children=True) - max(one.worker for one in samples if one.at <= answer["ended"])
     most = max(one.memory for one in samples)
-    wait_for(lambda: is_done(program, video), 300, "the end of the job")
+    wait_until(lambda: is_done(program, video), 300, "the end of the job")
     program.call("DELETE", f"/api/v1/library/{video}")
     return Sent(door, rest, answer["wall"], answer["last"], answer["bare"], most - before)
 

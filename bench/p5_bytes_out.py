@@ -25,7 +25,8 @@ from bench.p1_timer_alignment import yes
 from bench.p10_wake_up import ACCOUNT, prepared
 from bench.report import PROJECT_ROOT, Table
 from tests.support import nginx
-from tests.support.program import clean_environment, wait_for
+from tests.support.program import clean_environment
+from tests.support.waiting import wait_until
 
 GIB = 1024**3
 MIB = 1024**2
@@ -171,7 +172,7 @@ def web(variables: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
     argv = [sys.executable, "-m", "uvicorn", "vodplatform.asgi:application", "--port", str(port), *SERVER]
     process = subprocess.Popen(argv, cwd=PROJECT_ROOT, env=variables)
     try:
-        wait_for(lambda: nginx.is_open(port), 60)
+        wait_until(lambda: nginx.is_open(port), 60)
         yield port, psutil.Process(process.pid)
     finally:
         process.terminate()

@@ -18,8 +18,9 @@ from bench.p1_timer_alignment import yes
 from bench.p10_wake_up import ms, prepared
 from bench.report import Table
 from tests.support.clips import render_clip
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
 from tests.support.senders import long_video
+from tests.support.waiting import wait_until
 
 BASE = "/api/v1/video"
 UPLOADS, UPLOAD_BYTES = 10, 100 * 10**6
@@ -83,7 +84,7 @@ def under_load(program: Program, source: Path, clip: Path) -> Table:
     while any(thread.is_alive() for thread in uploads) or len(calls.took["status"]) < LEAST_CALLS:
         calls.time("bare", lambda: program.call("GET", "/bench/bare"))
         calls.time("status", lambda: program.call("GET", f"{BASE}/status/{ids[0]}"))
-    wait_for(lambda: _status(program, ids[0]) == "completed", ENDS_SECONDS, "the first analysis")
+    wait_until(lambda: _status(program, ids[0]) == "completed", ENDS_SECONDS, "the first analysis")
     for _ in range(LEAST_CALLS):
         calls.time("results", lambda: program.call("GET", f"{BASE}/results/{ids[0]}"))
     for session in program.call("GET", f"{BASE}/sessions?limit=100")["sessions"]:

@@ -17,7 +17,8 @@ from bench.p8_status import BASE, send
 from bench.p10_wake_up import prepared
 from bench.report import Table
 from tests.support.clips import render_clip
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 SESSIONS = 200
 CLIP_SECONDS = 6.0
@@ -72,7 +73,7 @@ def analyse(program: Program, clip: Path, kind: str) -> None:
         assert status in ("queued", "processing", "completed"), status
         return bool(status == "completed")
 
-    wait_for(is_over, ENDS_SECONDS, "the analysis")
+    wait_until(is_over, ENDS_SECONDS, "the analysis")
     program.call("GET", f"{BASE}/results/{session}")
     program.call("DELETE", f"{BASE}/cleanup/{session}")
 

@@ -21,7 +21,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from bench.measure import percentile
 from bench.p10_wake_up import prepared
 from bench.report import PROJECT_ROOT, Table
-from tests.support.program import Program, wait_for
+from tests.support.program import Program
+from tests.support.waiting import wait_until
 
 SOCKETS = 1_000
 LISTENERS = 50
@@ -47,7 +48,7 @@ def measure(seed: int) -> list[Table]:
         )
         program = Program(place).start()
         try:
-            web = wait_for(program.web, 30)
+            web = wait_until(program.web, 30)
             address = program.address.replace("http://", "ws://") + "/ws/jobs/"
             ours = asyncio.run(idle(address, {"Authorization": f"Token {place.key}"}, web))
             told = asyncio.run(broadcast(program, address))
@@ -147,7 +148,7 @@ def bare_server() -> Iterator[tuple[str, psutil.Process]]:
         return True
 
     try:
-        wait_for(answers, 30)
+        wait_until(answers, 30)
         yield f"ws://127.0.0.1:{port}/", psutil.Process(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)

@@ -26,7 +26,7 @@ from tests.support.factories import make_key, make_user
 from tests.support.kept import kept
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import Role, User
-from vodplatform.base import health
+from vodplatform.base import health, storage
 from vodplatform.base.installation import MARK
 
 # The same examples in every run, so that a run says something about the change; HYPOTHESIS_PROFILE=search looks on.
@@ -237,6 +237,7 @@ def _no_outage() -> Iterator[None]:
     yield
     if found := sys.modules.get("jobs_app.outage"):
         found.outage.forget()
+    storage.silence.until = 0.0
 
 
 @pytest.fixture(autouse=True)

@@ -253,7 +253,7 @@ class TestFaults:
             response = await http.get(address)
             refused(response, 503, "unavailable")
             assert int(response.headers["retry-after"]) >= 1
-        bucket.faults.heal()
+        bucket.heal()
         assert (await http.get(poster)).status_code == 200
 
     async def test_one_that_hangs_holds_up_nobody_else(
@@ -273,7 +273,7 @@ class TestFaults:
             assert (await http.get(urls.stream_url(clip))).status_code == 302
             assert (await http.get(urls.hls_url(clip))).status_code == 200
         assert not any(future.done() for future in waiting)
-        bucket.faults.heal()
+        bucket.heal()
         assert {(await future).status_code for future in waiting} <= {200, 503}
 
     async def test_to_be_sent_on_needs_no_bucket(self, http: httpx.AsyncClient, clip: Video, bucket: s3.Bucket) -> None:

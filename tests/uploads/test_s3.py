@@ -486,7 +486,7 @@ class TestIll:
         answer.refused(503, "unavailable")
         assert int(answer.headers["retry-after"]) > 0
         assert time.monotonic() - began < 20
-        hurried.faults.heal()
+        hurried.heal()
         offset = await client.offset(address)
         assert offset >= PART + 1000
         assert (await client.patch(address, offset, VIDEO[offset:])).status == 204
@@ -508,7 +508,7 @@ class TestIll:
         answer.refused(503, "unavailable")
         assert int(answer.headers["retry-after"]) > 0
         assert list((tmp_path / "tmp" / "uploads").iterdir()) == []
-        hurried.faults.heal()
+        hurried.heal()
         answer = await ask("POST", f"/api/v1/uploads/{upload.pk}/chunk", FORM, body, key=key)
         assert (answer.status, answer.json()["remaining_chunks"]) == (200, [])
 
@@ -527,7 +527,7 @@ class TestIll:
         await ask_rows(sweep.expire)
         upload = await row_of(address)
         assert (upload.status, len(hurried.keys()), len(hurried.unfinished())) == ("expired", 1, 1)
-        hurried.faults.heal()
+        hurried.heal()
         await ask_rows(sweep.expire)
         assert (hurried.keys(), hurried.unfinished()) == ([], [])
         assert await ask_rows(Upload.objects.count) == 0
@@ -548,5 +548,5 @@ class TestIll:
                 break
             await asyncio.sleep(0.05)
         assert not request.has_answered
-        hurried.faults.heal()
+        hurried.heal()
         await request.gone()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,9 @@ from vodplatform.base.errors import DomainError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+# After a call that got no answer in its time nothing else is asked for so long: what tidies up behind it would wait as
+# long again, and whoever waits for both gets no answer within half a minute.
+SILENT_SECONDS = 1.0
 
 
 class StoreUnavailable(DomainError):
@@ -29,9 +33,29 @@ class StoreFull(DomainError):
         super().__init__("disk_full")
 
 
+class Silence:
+    """When the storage last left a call of this process unanswered."""
+
+    def __init__(self) -> None:
+        self.until = 0.0
+
+    def note(self) -> None:
+        """A call has just been given up."""
+        self.until = time.monotonic() + SILENT_SECONDS
+
+    def check(self) -> None:
+        """Raises :class:`StoreUnavailable` just after that."""
+        if time.monotonic() < self.until:
+            raise StoreUnavailable("It has just left another call unanswered.")
+
+
+silence = Silence()
+
+
 @contextlib.contextmanager
 def told_apart(key: str = "") -> Iterator[None]:
     """Turn what storages raise into ``FileNotFoundError``, :class:`StoreFull` and :class:`StoreUnavailable`."""
+    silence.check()
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
@@ -39,6 +63,9 @@ def told_apart(key: str = "") -> Iterator[None]:
     except OSError as exc:
         if exc.errno in _FULL:
             raise StoreFull from exc
+        # Those of S3's client are both.
+        if isinstance(exc, _timeouts()):
+            silence.note()
         raise StoreUnavailable(str(exc)) from exc
     except Exception as exc:
         if not isinstance(exc, _of_s3()):
@@ -58,6 +85,14 @@ def _of_s3() -> tuple[type[Exception], ...]:
     from urllib3.exceptions import HTTPError
 
     return ClientError, Boto3Error, BotoCoreError, HTTPError, RetriesExceededError
+
+
+def _timeouts() -> tuple[type[Exception], ...]:
+    if "botocore" not in sys.modules:
+        return ()
+    from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
+
+    return ConnectTimeoutError, ReadTimeoutError
 
 
 def _code(exc: Any) -> str:

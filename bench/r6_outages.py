@@ -1,0 +1,211 @@
+"""R6: what is answered while something is away, when ``/health`` says which, and when all is well again by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import django
+
+from bench.measure import cache
+from bench.p10_wake_up import prepared
+from bench.report import Table
+from tests.support.clamav import running_clamd
+from tests.support.clips import render_clip
+from tests.support.faults import faulty
+from tests.support.program import Program
+from tests.support.waiting import wait_until
+
+POLL_SECONDS = 0.1
+ASKED_SECONDS = 10.0  # after the beginning of a fault: what is to be given up has been
+AWAY_SECONDS = 15.0  # for which a fault lasts, at least
+HEALS_SECONDS = 90.0
+DISK_BYTES = 192 * 1024**2
+LINE = secrets.token_hex(16)
+
+
+@dataclass
+class Answer:
+    """status: 0 for none. took: seconds."""
+
+    status: int
+    retry_after: str
+    body: bytes
+    took: float
+
+    def __str__(self) -> str:
+        if not self.status:
+            return "no answer"
+        told = json.loads(self.body or b"{}") if self.body[:1] == b"{" else {}
+        words = [str(self.status), told.get("type", ""), f"Retry-After {self.retry_after}" if self.retry_after else ""]
+        return f"{', '.join(filter(None, words))}; {self.took:.1f} s"
+
+
+@dataclass
+class Fault:
+    """One thing that goes. part: what ``/health`` calls it. call: the request that needs it."""
+
+    name: str
+    part: str
+    call: tuple[str, str, bytes, str]
+    begin: Callable[[], None]
+    end: Callable[[], None]
+
+
+def measure(seed: int) -> list[Table]:
+    """Each fault in turn, on one program that has them all, and a full disk on one of its own."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.test")
+    django.setup()
+    from tests.support.s3 import fresh_bucket, running_server
+
+    table = Table(
+        "", ("away", "health says so after", "what needs it answers", "reads answer", "well again after"),
+        note="What needs it: an upload to the library, 10 s after the beginning. Reads: `GET /api/v1/me`. Well again: "
+        "`/health` says healthy and the upload is taken, counted from the end of the fault.",
+    )  # fmt: skip
+    clip = cache("outages") / "clip.mp4"
+    if not clip.exists():
+        render_clip(clip, seconds=2.0)
+    upload = form_with(clip)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-outages-")))
+        bucket = stack.enter_context(fresh_bucket(stack.enter_context(running_server())))
+        clamd = stack.enter_context(running_clamd())
+        redis = stack.enter_context(faulty(stack.enter_context(running_redis(folder))))
+        place = prepared(folder / "data", {
+            **bucket.environment, "VOD_CLAMD": str(clamd.socket), "VOD_THROTTLES": "off",
+            "REDIS_URL": f"redis://127.0.0.1:{redis.port}/0",
+        })  # fmt: skip
+        program = Program(place).start()
+        stack.callback(program.end)
+        database = sqlite3.connect(place.data_dir / "vodplatform.sqlite3", timeout=30, isolation_level=None)
+        stack.callback(database.close)
+        for fault in (
+            Fault("S3, that hangs", "storage", upload, bucket.faults.hang, bucket.faults.heal),
+            Fault("S3, that answers 503", "storage", upload, bucket.faults.answer_503, bucket.faults.heal),
+            Fault("Redis, that hangs", "queue", upload, redis.hang, redis.heal),
+            Fault("Redis, that is gone", "queue", upload, redis.cut, redis.heal),
+            Fault("clamd", "scanner", upload, clamd.stop, clamd.start),
+            Fault(
+                "a database that somebody has locked", "database", upload,
+                lambda: nothing(database.execute("BEGIN IMMEDIATE")), lambda: nothing(database.execute("ROLLBACK")),
+            ),
+        ):  # fmt: skip
+            table.add(*row_of(program, fault))
+    if os.geteuid() == 0:
+        table.add(*on_a_full_disk(upload))
+    return [table]
+
+
+def row_of(program: Program, fault: Fault) -> tuple[str, ...]:
+    """Let it go, ask, let it come back."""
+    wait_until(lambda: health(program).get("status") == "healthy", HEALS_SECONDS, "a program that is well")
+    began = time.monotonic()
+    fault.begin()
+    said = ""
+    while time.monotonic() - began < AWAY_SECONDS + 5 and not said:
+        if health(program).get(fault.part) == "down":
+            said = f"{time.monotonic() - began:.1f} s"
+        time.sleep(POLL_SECONDS)
+    time.sleep(max(0.0, ASKED_SECONDS - (time.monotonic() - began)))
+    needing, reading = ask(program, *fault.call), ask(program, "GET", "/api/v1/me", b"", "")
+    time.sleep(max(0.0, AWAY_SECONDS - (time.monotonic() - began)))
+    fault.end()
+    ended = time.monotonic()
+
+    def is_well() -> bool:
+        return health(program).get("status") == "healthy" and ask(program, *fault.call).status < 300
+
+    wait_until(is_well, HEALS_SECONDS, f"{fault.name} to be over")
+    return fault.name, said or "never", str(needing), str(reading), f"{time.monotonic() - ended:.1f} s"
+
+
+def on_a_full_disk(upload: tuple[str, str, bytes, str]) -> tuple[str, ...]:
+    """A disk of the data folder's own, filled to the last byte."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-disk-")))
+        disk = folder / "disk"
+        disk.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(disk)], check=True)
+        stack.callback(lambda: subprocess.run(["umount", "-l", str(disk)], check=False))
+        place = prepared(disk / "data", {"VOD_DISK_RESERVE_MB": "32", "VOD_THROTTLES": "off"})
+        program = Program(place).start()
+        stack.callback(program.end)
+        filler = disk / "filler"
+
+        def fill() -> None:
+            with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while True:
+                    file.write(bytes(64 * 1024))
+
+        return row_of(program, Fault("room on the disk", "storage", upload, fill, filler.unlink))
+
+
+def ask(program: Program, method: str, path: str, body: bytes, content_type: str) -> Answer:
+    """One request and how long its answer took."""
+    began = time.monotonic()
+    connection = http.client.HTTPConnection(urlsplit(program.address).netloc, timeout=60)
+    try:
+        headers = {"Authorization": f"Token {program.place.key}", "Accept": "application/json"}
+        connection.request(method, path, body or None, headers | ({"Content-Type": content_type} if body else {}))
+        response = connection.getresponse()
+        content = response.read()
+        return Answer(response.status, response.getheader("Retry-After") or "", content, time.monotonic() - began)
+    except (OSError, http.client.HTTPException):
+        return Answer(0, "", b"", time.monotonic() - began)
+    finally:
+        connection.close()
+
+
+def health(program: Program) -> dict[str, str]:
+    """What ``/health`` says; nothing where it does not answer."""
+    answer = ask(program, "GET", "/health", b"", "")
+    return json.loads(answer.body) if answer.body else {}  # type: ignore[no-any-return]
+
+
+def form_with(clip: Path) -> tuple[str, str, bytes, str]:
+    """The request that puts a video into the library."""
+    head = (
+        f'--{LINE}\r\nContent-Disposition: form-data; name="file"; filename="clip.mp4"\r\n'
+        "Content-Type: video/mp4\r\n\r\n"
+    )
+    body = head.encode() + clip.read_bytes() + f"\r\n--{LINE}--\r\n".encode()
+    return "POST", "/api/v1/library", body, f"multipart/form-data; boundary={LINE}"
+
+
+@contextlib.contextmanager
+def running_redis(folder: Path) -> Iterator[str]:
+    """A Redis of the bench's own: host and port."""
+    port = free_port()
+    found = shutil.which("redis-server")
+    assert found, "redis-server is missing"
+    argv = [found, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def nothing(value: object) -> None:
+    """For what is called for its effect."""
