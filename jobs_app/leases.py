@@ -234,23 +234,23 @@ def has_to_give_way(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     longest of those whose owner holds more than a share of the lane, for ``JOB_SLICE_SECONDS`` at least, or of all that
     have run ten times as long.
     """
-    own = set(tokens)
-    found = set()
-    rows = Job.objects.filter(status=JobStatus.PROCESSING, lane__in=settings.JOB_LANES).annotate(now=Now())
-    by_lane: dict[str, list[Job]] = {}
-    for job in rows.order_by("started_at"):
-        by_lane.setdefault(job.lane, []).append(job)
+    own, found = set(tokens), set()
+    by_lane: dict[str, list[tuple[Job, timedelta]]] = {}
+    rows = Job.objects.filter(status=JobStatus.PROCESSING).order_by("started_at")
+    # Not their checkpoints, which may be large.
+    for job in rows.only("owner_id", "lane", "kind", "priority", "started_at", "lease_token").annotate(now=Now()):
+        if job.lane in settings.JOB_LANES and job.started_at:
+            by_lane.setdefault(job.lane, []).append((job, job.now - job.started_at))
     for lane, jobs in by_lane.items():
-        if len(jobs) < settings.JOB_LANES[lane] or not own & {job.lease_token for job in jobs}:
+        if len(jobs) < settings.JOB_LANES[lane] or not own & {job.lease_token for job, _ in jobs}:
             continue
-        counts = Counter(job.owner_id for job in jobs)
-        for job in jobs:
+        counts = Counter(job.owner_id for job, _ in jobs)
+        for job, ran in jobs:
             holds_much = counts[job.owner_id] > admission.share_of(lane) or len(jobs) == 1
             least = settings.JOB_SLICE_SECONDS * (1 if holds_much else LONG_SLICE)
-            if not is_pausable(job.kind) or (job.now - job.started_at).total_seconds() < least:
-                continue
-            if _somebody_waits(lane, job):
-                found |= {job.lease_token} & own
+            if is_pausable(job.kind) and ran.total_seconds() >= least and _somebody_waits(lane, job):
+                if job.lease_token in own:
+                    found.add(job.lease_token)
                 break
     return found
 

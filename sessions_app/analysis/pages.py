@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
 from sessions_app.analysis.params import PARAMS, Choice
 from sessions_app.analysis.presentation import present
+from sessions_app.analysis.services import work_factors
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 
@@ -30,7 +31,11 @@ def index(request: HttpRequest) -> HttpResponse:
         "exercises": _exercises(),
         "statuses": [{"value": value, "label": label} for value, label in SessionStatus.choices],
         "keeps_hours": settings.SESSION_TTL_HOURS,
-        "facts": {"params": _ranges(), "max_upload_bytes": limits_of(user)["max_upload_bytes"]},
+        "facts": {
+            "params": _ranges(),
+            "factors": work_factors(),
+            "max_upload_bytes": limits_of(user)["max_upload_bytes"],
+        },
     }
     return render(request, "analysis/list.html", context)
 
@@ -48,7 +53,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "session": found,
         "state": present(found),
         "exercises": _exercises(),
-        "facts": {"params": _ranges()},
+        "facts": {"params": _ranges(), "factors": work_factors()},
     }
     return render(request, "analysis/session.html", context)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from statistics import median
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +19,7 @@ from media_app.catalog.models import Rendition, RenditionKind, Video, VideoStatu
 from media_app.catalog.services import delete_video
 from media_app.store import files as store
 from media_app.uploads.models import Upload
-from sessions_app.analysis.models import AnalysisSession
+from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from vodplatform.accounts.models import User
 from vodplatform.base import audit, idempotency
 from vodplatform.base.errors import DomainError
@@ -27,6 +28,11 @@ from vodplatform.base.logs import event
 MADE = (RenditionKind.REEL, RenditionKind.PREVIEW)
 TOMBSTONE = timedelta(days=7)  # for which an expired session still says so
 BATCH = 200
+
+# Seconds of work for a second of video, until this installation has done some itself.
+FACTORS = {AnalysisType.HIGHLIGHTS: 0.1, AnalysisType.WORKOUT: 0.5}
+TELLING_SECONDS = 10.0  # of video: what is shorter is mostly start-up
+LEAST_DONE, MOST_DONE = 5, 50  # from which, and from how many of the last, its own factor is told
 
 Asked = Mapping[str, Any]
 
@@ -62,6 +68,23 @@ def _begin(session_id: uuid.UUID, owner: User, asked: Asked, video: Video, job: 
         params=asked["params"], warnings=asked["warnings"], video=video, job=job,
         expires_at=Now() + timedelta(hours=settings.SESSION_TTL_HOURS),
     )  # fmt: skip
+
+
+def work_factors() -> dict[str, float]:
+    """By type, about how many seconds of work a second of video is: by the last analyses here, else a guess."""
+    factors = {}
+    for kind, guess in FACTORS.items():
+        done = AnalysisSession.objects.filter(
+            analysis_type=kind, job__status=JobStatus.COMPLETED, job__started_at__isnull=False,
+            video__duration__gte=TELLING_SECONDS,
+        ).select_related("job", "video").defer("data")  # fmt: skip
+        shares = [
+            (row.job.finished_at - row.job.started_at).total_seconds() / row.video.duration
+            for row in done.order_by("-job__finished_at")[:MOST_DONE]
+            if row.video and row.job and row.job.started_at and row.job.finished_at
+        ]
+        factors[str(kind)] = round(median(shares), 4) if len(shares) >= LEAST_DONE else guess
+    return factors
 
 
 def cancel(session: AnalysisSession) -> None:

@@ -13,7 +13,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import F
 from django.db.models.functions import Now
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from jobs_app import services as jobs
@@ -196,6 +198,24 @@ class TestCancel:
         session = make_analysis(owner, video=video)
         api.post(f"{BASE}/cancel/{session.pk}")
         assert Video.objects.get().pk == video.pk
+
+
+class TestEstimate:
+    def test_it_is_a_guess_until_some_have_been_done_here(self, owner: User, make_analysis: MakeAnalysis) -> None:
+        for _ in range(4):
+            make_analysis(owner, **DONE)
+        assert services.work_factors() == {"highlights": 0.1, "workout": 0.5}
+
+    def test_then_it_goes_by_these(self, owner: User, make_analysis: MakeAnalysis) -> None:
+        for seconds in (1, 4, 5, 6, 900):
+            session = make_analysis(owner, **DONE)
+            began = F("finished_at") - timedelta(seconds=seconds)
+            Job.objects.filter(pk=session.job_id).update(started_at=began)
+        assert services.work_factors() == {"highlights": pytest.approx(5 / 20, abs=0.01), "workout": 0.5}
+
+    def test_the_pages_have_it(self, client: Client, owner: User) -> None:
+        client.force_login(owner)
+        assert '"factors": {"highlights": 0.1, "workout": 0.5}' in client.get("/analysis").content.decode()
 
 
 class TestCleanup:

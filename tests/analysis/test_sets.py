@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from sessions_app.analysis.pipelines.counting import Counted
+from sessions_app.analysis.pipelines.counting import has_rival as find_rival
 from sessions_app.analysis.pipelines.repetitions import Repetition
 from sessions_app.analysis.pipelines.sets import Set, chosen, joined, windows
 
@@ -28,6 +31,24 @@ def test_the_sets_that_say_most_together_are_chosen() -> None:
     long, short, other = a_set(0, 6), a_set(0, 2, worth=0.5), a_set(30, 3, signal="left elbow")
     found = chosen([short, other, long, a_set(8, 3, worth=0.3)])
     assert [(one.start, len(one.repetitions)) for one in found] == [(0, 6), (30, 3)]
+
+
+def stretched(one: Set, count: int) -> Set:
+    """The same time as so many repetitions."""
+    length = (one.end - one.start) / count
+    ends = [one.start + length * n for n in range(count + 1)]
+    repetitions = tuple(Repetition(a, (a + b) / 2, b) for a, b in pairwise(ends))
+    return replace(one, repetitions=repetitions, signal="left hip")
+
+
+@pytest.mark.parametrize(("count", "worth", "has_rival"), [(7, 0.4, True), (7, 0.2, False), (5, 0.4, False)])
+def test_a_number_that_another_comes_near_is_never_sure(count: int, worth: float, has_rival: bool) -> None:
+    one = replace(a_set(0, 5), likeness=1.0)
+    sure = Counted(one, by_poses=True, agreement=1.0)
+    rival = replace(stretched(one, count), worth=worth)
+    found = replace(sure, has_rival=find_rival(one, [one, rival, a_set(40, 9)]))
+    assert sure.confidence > 0.9
+    assert (found.has_rival, found.confidence) == (has_rival, 0.85 if has_rival else sure.confidence)
 
 
 def test_what_goes_on_the_same_way_is_one_set_and_one_more_or_less_is_in_doubt() -> None:

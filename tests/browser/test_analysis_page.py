@@ -238,6 +238,9 @@ def test_a_video_of_the_library_is_found_and_analysed_as_a_workout(
     dialog.get_by_role("button", name="My library").click()
     dialog.get_by_label("Search your videos").fill("round")
     dialog.get_by_role("radio", name="Round 7").check()
+    expect(dialog.get_by_role("status").filter(has_text="work")).to_have_text(
+        "Less than a minute of work, once it begins."
+    )
     dialog.get_by_label("Exercise").select_option("squat")
     dialog.get_by_role("button", name="Count repetitions").click()
     page.wait_for_url(re.compile("/analysis/[0-9a-f-]{36}$"))

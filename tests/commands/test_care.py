@@ -15,6 +15,7 @@ from media_app.catalog.models import Video
 from media_app.uploads.models import Upload
 from tests.support.factories import lease_of, make_job, make_user, make_video
 from vodplatform.base.models import Unreferenced
+from vodplatform.base.process import Access
 from vodplatform.management.commands.doctor import converter
 
 pytestmark = pytest.mark.both
@@ -33,6 +34,15 @@ def test_doctor_is_content_with_a_fresh_program(db, capsys):
     code, output = doctor(capsys)
     assert code == 0, output
     assert "BAD" not in output
+
+
+def test_doctor_tries_whether_helper_processes_are_confined(db, capsys, monkeypatch):
+    """On a kernel that cannot do it the rules change nothing."""
+    monkeypatch.setattr(Access, "rules", lambda self: [])
+    code, output = doctor(capsys)
+    assert code == 1
+    assert "BAD  confinement: helper processes can read all files" in output
+    assert "use the network" in output
 
 
 def test_doctor_names_a_folder_that_is_gone_and_a_video_without_its_file(db, capsys, settings, tmp_path):

@@ -19,6 +19,7 @@ WORTH_OF_TWO = 0.18
 LEAST_TRUST = 0.25  # in the joints of a signal
 SAME_TIME = 0.7  # of a set that another covers, to be asked whether it agrees
 WORTH_ASKING = 0.4  # of its worth that the other has
+RIVAL = 0.8  # of its value that another number has
 MOST_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
 SEEN_SECONDS = 3.0
 WELL_SEEN = 0.9  # of the looks around a moment; where fewer found somebody, the picture is asked too
@@ -46,12 +47,14 @@ class Even:
 class Counted:
     """A set, and by what it was counted.
 
-    agreement: 0 to 1, how many of the other signals that tell as much count the same.
+    agreement: 0 to 1, how many of the other signals that tell as much count the same. has_rival: another number is
+    nearly as good an answer.
     """
 
     set: Set
     by_poses: bool
     agreement: float
+    has_rival: bool = False
 
     @property
     def confidence(self) -> float:
@@ -63,7 +66,7 @@ class Counted:
         many = min(1.0, len(one.repetitions) / 4)
         moves = float(np.clip(one.worth / 0.35, 0, 1))
         sure = 0.35 * alike + 0.3 * self.agreement + 0.15 * steady + 0.1 * many + 0.1 * moves
-        most = CONFIDENCE_CUT if one.is_cut else MOST_CONFIDENCE
+        most = CONFIDENCE_CUT if one.is_cut or self.has_rival else MOST_CONFIDENCE
         return round(min(most, sure) * (1.0 if self.by_poses else CONFIDENCE_OF_PICTURE), 2)
 
 
@@ -95,7 +98,22 @@ def count(even: Even, least: int, allowed: frozenset[str] | None = None) -> list
     well_seen = smoothed(even.found.astype(np.float64), min(size, len(even.found))) >= WELL_SEEN
     by_picture = [] if allowed is not None and even.found.mean() > LEAST_SEEN else _by_picture(even, ~well_seen, least)
     everything = found + by_picture
-    return [Counted(one, one.signal in BODY_SIGNALS, _agreement(one, everything)) for one in chosen(everything)]
+    return [
+        Counted(one, one.signal in BODY_SIGNALS, _agreement(one, everything), has_rival(one, everything))
+        for one in chosen(everything)
+    ]
+
+
+def has_rival(one: Set, everything: list[Set]) -> bool:
+    """Whether another number at the same time is worth nearly as much: the right one may be that."""
+    return any(
+        other.value >= RIVAL * one.value
+        and len(other.repetitions) != len(one.repetitions)
+        and min(one.end, other.end) - max(one.start, other.start) >= SAME_TIME * max(
+            one.end - one.start, other.end - other.start
+        )
+        for other in everything
+    )  # fmt: skip
 
 
 def _agreement(one: Set, everything: list[Set]) -> float:

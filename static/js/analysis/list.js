@@ -215,7 +215,7 @@ async function arrived(id) {
 function begin(given = {}) {
   asking = new NewAnalysis({
     ...given,
-    ranges: facts.params,
+    ranges: facts.params, factors: facts.factors,
     onFiles: (files, kind, params) => uploads.add(files, kind, params),
     onMade: ({ sessionId }) => location.assign(`/analysis/${encodeURIComponent(sessionId)}`),
   });

@@ -20,6 +20,7 @@ import { KINDS } from "./words.js";
  *
  * @typedef {object} NewOptions
  * @property {import("./params.js").Ranges} ranges
+ * @property {Record<string, number>} factors by kind, about how many seconds of work a second of video is
  * @property {(answer: {sessionId: string, warnings: string[]}) => void} onMade an analysis of a video of the library
  * @property {(files: Chosen[], kind: Kind, params: Record<string, any>) => void} [onFiles] to be sent; without it only
  *   the video that is given can be analysed
@@ -32,6 +33,17 @@ import { KINDS } from "./words.js";
 const SEARCH_PAUSE = 250;
 const SHOWN = 24;
 const SHAPES_AFTER = 300;
+
+/**
+ * How long the work takes once it begins, in words.
+ * @param {number} seconds
+ */
+export function estimateWords(seconds) {
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 1) return "Less than a minute of work, once it begins.";
+  if (minutes < 60) return `About ${counted(minutes, "minute")} of work, once it begins.`;
+  return `About ${counted(Math.round(minutes / 60), "hour")} of work, once it begins.`;
+}
 
 export class NewAnalysis {
   /** @type {Kind} */ #kind;
@@ -54,6 +66,7 @@ export class NewAnalysis {
     this.missing = h("p", { class: "err", id: "new-missing", role: "alert", hidden: true }, icon("alert"), h("span", {}));
     this.source = h("div", { class: "source" });
     this.what = h("p", { class: "s1 t2" });
+    this.estimate = h("p", { class: "s1 t2", role: "status", data: { estimate: "" } });
     this.send = h("button", { class: "btn pri", data: { send: "" } });
     const again = !options.onFiles;
     this.kinds = h("div", { class: "seg", role: "group", "aria-label": "What to look for" }, ...Object.entries(KINDS).map(([kind, { icon: mark, label }]) => h("button", { type: "button", value: kind, onclick: () => this.#showKind(/** @type {Kind} */ (kind)) }, icon(mark), label)));
@@ -65,7 +78,7 @@ export class NewAnalysis {
         h("h2", { id: "new-heading" }, again ? "Run again" : "New analysis"),
         h("div", { class: "row wrap" }, this.kinds), this.what,
         !again && h("div", { class: "row wrap" }, this.froms), this.source, this.missing,
-        this.params.element, this.problem,
+        this.params.element, this.estimate, this.problem,
         h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => this.dialog.close() }, "Close"), this.send))));
     this.dialog.addEventListener("close", () => this.#search.abort());
     this.#showKind(this.#kind);
@@ -101,6 +114,8 @@ export class NewAnalysis {
     this.send.replaceChildren(icon(mark), several ? `${start} in ${this.#files.length} files` : start);
     if (this.#sending) this.send.setAttribute("aria-disabled", "true");
     else this.send.removeAttribute("aria-disabled");
+    const seconds = this.#from === "library" && this.#video ? this.#video.duration_exact * this.options.factors[this.#kind] : 0;
+    setText(this.estimate, seconds > 0 ? estimateWords(seconds) : "");
   }
 
   // A file
@@ -200,6 +215,7 @@ export class NewAnalysis {
   #pick(video) {
     this.#video = video;
     this.missing.hidden = true;
+    this.#drawSend();
   }
 
   /** The one video that another analysis is made of. */
@@ -211,6 +227,7 @@ export class NewAnalysis {
   async #readGiven(id) {
     try {
       this.#video = await readVideo(id);
+      this.#drawSend();
       if (!this.options.onFiles) this.#showGiven();
       else if (this.#from === "library") this.#showFrom("library");
     } catch (error) {

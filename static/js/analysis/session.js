@@ -189,7 +189,7 @@ function mayRunAgain() {
 
 function runAgain() {
   new NewAnalysis({
-    ranges: facts.params, video: session.source?.video_id ?? "", kind: session.analysis_type, params: session.params,
+    ranges: facts.params, factors: facts.factors, video: session.source?.video_id ?? "", kind: session.analysis_type, params: session.params,
     onMade: ({ sessionId }) => location.assign(`/analysis/${encodeURIComponent(sessionId)}`),
   });
 }
