@@ -235,27 +235,27 @@ def has_to_give_way(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     have run ten times as long.
     """
     own, found = set(tokens), set()
-    by_lane: dict[str, list[tuple[Job, timedelta]]] = {}
-    rows = Job.objects.filter(status=JobStatus.PROCESSING).order_by("started_at")
-    # Not their checkpoints, which may be large.
-    for job in rows.only("owner_id", "lane", "kind", "priority", "started_at", "lease_token").annotate(now=Now()):
-        if job.lane in settings.JOB_LANES and job.started_at:
-            by_lane.setdefault(job.lane, []).append((job, job.now - job.started_at))
-    for lane, jobs in by_lane.items():
-        if len(jobs) < settings.JOB_LANES[lane] or not own & {job.lease_token for job, _ in jobs}:
+    # Not whole rows: checkpoints may be large.
+    rows = Job.objects.filter(status=JobStatus.PROCESSING, started_at__isnull=False).order_by("started_at")
+    names = ("lane", "owner_id", "kind", "priority", "lease_token")
+    by_lane: dict[str, list[Any]] = {}
+    for row in rows.annotate(ran=Now() - F("started_at")).values_list(*names, "ran", named=True):
+        if row.lane in settings.JOB_LANES:
+            by_lane.setdefault(row.lane, []).append(row)
+    for lane, running in by_lane.items():
+        if len(running) < settings.JOB_LANES[lane] or not own & {row.lease_token for row in running}:
             continue
-        counts = Counter(job.owner_id for job, _ in jobs)
-        for job, ran in jobs:
-            holds_much = counts[job.owner_id] > admission.share_of(lane) or len(jobs) == 1
+        counts = Counter(row.owner_id for row in running)
+        for row in running:
+            holds_much = counts[row.owner_id] > admission.share_of(lane) or len(running) == 1
             least = settings.JOB_SLICE_SECONDS * (1 if holds_much else LONG_SLICE)
-            if is_pausable(job.kind) and ran.total_seconds() >= least and _somebody_waits(lane, job):
-                if job.lease_token in own:
-                    found.add(job.lease_token)
+            if is_pausable(row.kind) and row.ran.total_seconds() >= least and _somebody_waits(lane, row):
+                found |= own & {row.lease_token}
                 break
     return found
 
 
-def _somebody_waits(lane: str, job: Job) -> bool:
+def _somebody_waits(lane: str, job: Any) -> bool:
     """Whether a job of another owner who may run one more would be claimed in the place of ``job``."""
     waiting = _claimable(lane).exclude(owner_id=job.owner_id).filter(priority__gte=job.priority)
     owners = set(waiting.order_by().values_list("owner_id", flat=True).distinct()[:OWNERS_LOOKED_AT])
