@@ -52,7 +52,7 @@ demo: $(VENV)/.base ## Three recordings, aligned, on a page (ARGS=--check, SEED=
 up: $(VENV)/.base ## Run the whole program on this machine (ARGS="--port 8000")
 	@$(PY) manage.py up $(ARGS)
 
-tools: ## Install what tests drive beside the program: Chromium, clamd, nginx, node
+tools: ## Install what tests drive beside the program: Chromium, clamd, nginx, node, Swift
 	@scripts/tools
 
 test: ## Everything that must pass, on SQLite, and on PostgreSQL and Redis where they answer (APP=merging: one slice)

@@ -40,6 +40,7 @@ pytest_plugins = [
     "tests.support.engine",
     "tests.support.clamav",
     "tests.support.s3",
+    "tests.support.swift",
     "tests.support.shared",
 ]
 TESTS = Path(__file__).parent

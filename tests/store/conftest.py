@@ -1,4 +1,4 @@
-"""The store in both of its forms: a folder, and a bucket of a real S3 server behind a proxy that makes faults."""
+"""The store in both of its forms: a folder, and a bucket behind a proxy that makes faults, of two S3 servers."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def folder(settings: Any, tmp_path: Path) -> Path:
     return place
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["folder", "s3_storage", "swift"])
 def place(request: pytest.FixtureRequest) -> Path | Bucket:
-    """Both forms of the store, one after the other: the folder or the bucket."""
-    found: Path | Bucket = request.getfixturevalue("folder" if request.param == "local" else "s3_storage")
+    """Both forms of the store, one after the other: the folder, or the bucket of moto's server or of Swift."""
+    found: Path | Bucket = request.getfixturevalue(request.param)
     return found
 
 

@@ -296,6 +296,7 @@ class TestListing:
     def test_nothing_below_is_an_empty_list(self, place: Place) -> None:
         assert list(store.files("none/")) == []
 
+    @pytest.mark.parametrize("place", ["folder", "s3_storage"], indirect=True)
     def test_more_than_a_page_of_s3_is_listed(self, place: Place) -> None:
         if isinstance(place, Bucket):
             client = place.client()

@@ -1,0 +1,110 @@
+"""OpenStack Swift with its S3 door, from Debian's packages: a second S3 server, whose answers differ from moto's."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.s3 import REGION, Bucket, client_of, fresh_bucket, storage_of
+from tests.support.waiting import wait_until
+from vodplatform.base.process import SHIM
+
+KEY_ID, SECRET = "test:tester", "testing"
+START_SECONDS = 30.0
+KINDS = ("account", "container", "object")
+PROXY = f"""
+[pipeline:main]
+pipeline = catch_errors gatekeeper cache listing_formats s3api tempauth copy slo proxy-server
+[app:proxy-server]
+use = egg:swift#proxy
+account_autocreate = true
+[filter:catch_errors]
+use = egg:swift#catch_errors
+[filter:gatekeeper]
+use = egg:swift#gatekeeper
+[filter:cache]
+use = egg:swift#memcache
+memcache_servers = 127.0.0.1:1
+[filter:listing_formats]
+use = egg:swift#listing_formats
+[filter:s3api]
+use = egg:swift#s3api
+location = {REGION}
+[filter:tempauth]
+use = egg:swift#tempauth
+user_test_tester = {SECRET} .admin
+[filter:copy]
+use = egg:swift#copy
+[filter:slo]
+use = egg:swift#slo
+"""
+
+
+@contextmanager
+def running_swift() -> Iterator[str]:
+    """The address of a Swift of one disk and one copy of everything, gone after the block."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swift-")))
+        for kind in KINDS:
+            port = _free_port()
+            builder = str(folder / f"{kind}.builder")
+            for words in (["create", "4", "1", "1"], ["add", f"r1z1-127.0.0.1:{port}/disk", "1"], ["rebalance"]):
+                subprocess.run(["swift-ring-builder", builder, *words], check=True, capture_output=True)
+            pipeline = f"[pipeline:main]\npipeline = {kind}-server\n[app:{kind}-server]\nuse = egg:swift#{kind}\n"
+            _start(stack, folder, f"{kind}-server", port, pipeline)
+        (folder / "disk").mkdir()
+        port = _free_port()
+        _start(stack, folder, "proxy-server", port, PROXY)
+        wait_until(lambda: _answers(port), START_SECONDS, "Swift to answer")
+        yield f"http://127.0.0.1:{port}"
+
+
+def _start(stack: ExitStack, folder: Path, name: str, port: int, rest: str) -> None:
+    config = folder / f"{name}.conf"
+    config.write_text(
+        f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {port}\nuser = {getpass.getuser()}\nswift_dir = {folder}\n"
+        f"devices = {folder}\nmount_check = false\nworkers = 0\ndisable_fallocate = true\n{rest}"
+    )
+    # Through the shim it dies with the tests, however those end. It is Debian's Python that has Swift.
+    shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "core=0", "--"]
+    argv = [*shim, f"/usr/bin/swift-{name}", str(config)]
+    log = stack.enter_context((folder / f"{name}.log").open("wb"))
+    process = subprocess.Popen(argv, stdout=log, stderr=log, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    stack.callback(process.wait)
+    stack.callback(process.kill)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _answers(port: int) -> bool:
+    with suppress(Exception):
+        client_of(f"http://127.0.0.1:{port}", KEY_ID, SECRET).list_buckets()
+        return True
+    return False
+
+
+@pytest.fixture(scope="session")
+def swift_server() -> Iterator[str]:
+    """The address of the Swift of the whole run."""
+    with running_swift() as address:
+        yield address
+
+
+@pytest.fixture
+def swift(swift_server: str, settings: object) -> Iterator[Bucket]:
+    """A fresh bucket in Swift that is this process's storage."""
+    with fresh_bucket(swift_server, KEY_ID, SECRET) as bucket:
+        settings.STORAGES = {**settings.STORAGES, "default": storage_of(bucket.environment)}  # type: ignore[attr-defined]
+        yield bucket
