@@ -26,6 +26,7 @@ from media_app.uploads import joining, scan
 from media_app.uploads.models import Upload
 from media_app.uploads.purposes import purpose_of
 from media_app.uploads.services import drop_pieces
+from vodplatform.base import made_files
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
 from vodplatform.base.process import Access, ChildError, Limits
@@ -218,12 +219,12 @@ def keep(context: JobContext, video: Video, folder: Path, made: dict[str, Any], 
     """Put what an attempt made into the store, and let the video's rendition point at it.
 
     made: as media_app.av's children tell it: kind, name, files by role, and the columns of a rendition. folder: below
-    it lies ``{kind}`` or ``{kind}-{name}`` with the files.
+    it lies ``{kind}`` or ``{kind}-{name}`` with the files; what is beside it only this process may write.
     """
     name = f"{made['kind']}-{made['name']}" if made["name"] else made["kind"]
     target = f"renditions/{video.pk}/{context.lease.token.hex}/{name}/"
     for file in made["files"].values():
-        path = folder / name / file
+        path = made_files.take(folder, name, file)
         store.put_file(target + file, path, MIME_TYPES.get(path.suffix) or made["mime_type"], checking(context))
     with writing(context, video, purpose):
         before = Rendition.with_lost.filter(video=video, kind=made["kind"], name=made["name"]).first()

@@ -16,6 +16,7 @@ from media_app.catalog.models import Rendition, RenditionKind, Video
 from media_app.catalog.services import waiting_room
 from media_app.store import files as store
 from media_app.uploads.room import scratch_folder
+from vodplatform.base import made_files
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
 from vodplatform.base.process import Access, ChildError, Limits
@@ -33,10 +34,12 @@ def make(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, A
     ``not_a_picture``, ``picture_unreadable``, ``StoreUnavailable``, ``StoreFull``, ``unavailable``.
     """
     with tempfile.TemporaryDirectory(prefix="thumbnail-", dir=scratch_folder()) as folder:
-        request = json.dumps({"source": str(source), "folder": folder}).encode()
+        own = Path(folder) / "made"
+        own.mkdir()
+        request = json.dumps({"source": str(source), "folder": str(own)}).encode()
         limits = Limits(wall_seconds=SECONDS, memory_bytes=MEMORY_BYTES, threads=settings.CHILD_THREADS)
         try:
-            access = Access(reads=[source], writes=[folder])
+            access = Access(reads=[source], writes=[own])
             done = waiting_room.run_child(WORK, caller=caller, stdin=request, limits=limits, access=access)
             answer = done.messages[-1]
         except (ChildError, IndexError) as exc:
@@ -46,7 +49,7 @@ def make(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, A
         if error := answer.get("error"):
             raise DomainError(error["type"], error["message"])
         made: dict[str, Any] = answer["result"]
-        path = Path(folder) / made["file"]
+        path = made_files.take(own, made["file"])
         file = f"{name}{path.suffix}"
         store.put_file(f"{PREFIX}{video_id}/{file}", path, content_type=made["mime_type"])
     return {**made, "file": file}

@@ -33,6 +33,7 @@ from media_app.store import files as store
 from media_app.uploads.models import Upload
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from sessions_app.analysis.services import ended
+from vodplatform.base import made_files
 from vodplatform.base.process import Access, ChildError
 
 PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
@@ -131,10 +132,10 @@ def _keep_files(
     """Put what was made into the store; the keys of the pictures, in the order of what they show."""
     for role, kind in RENDITIONS.items():
         if name := files.get(role):
-            _keep_video(context, session, video, kind, out / name)
+            _keep_video(context, session, video, kind, made_files.take(out, name))
     count = len([role for role in files if role.startswith(THUMBNAIL)])
     pictures = [files.get(f"{THUMBNAIL}{number}", "") for number in range(count)]
-    return [context.store(name, (out / name).read_bytes()) if name else "" for name in pictures]
+    return [context.store(name, made_files.read(out, name)) if name else "" for name in pictures]
 
 
 def _keep_video(context: JobContext, session: AnalysisSession, video: Video, kind: str, path: Path) -> None:

@@ -15,6 +15,7 @@ from media_app.catalog.services import check_file, path_for_work
 from sessions_app.comparison.models import Alignment, ComparisonSession
 from sessions_app.comparison.services import ALIGN_KIND, run_aligner
 from vodplatform.accounts.models import User
+from vodplatform.base import made_files
 from vodplatform.base.errors import DomainError
 
 
@@ -39,7 +40,7 @@ def align(context: JobContext) -> dict[str, Any]:
         for found in [*result["proposals"], *(result.get("refused") or [])]:
             for item in found.get("evidence", []):
                 name = item.pop("file")
-                item["key"] = context.store(name, (folder / name).read_bytes())
+                item["key"] = context.store(name, made_files.read(folder, name))
     return result
 
 

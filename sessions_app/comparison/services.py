@@ -43,7 +43,7 @@ from sessions_app.comparison.presentation import (
 from sessions_app.comparison.timeline import Clock
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
-from vodplatform.base import idempotency
+from vodplatform.base import idempotency, made_files
 from vodplatform.base.errors import DomainError
 from vodplatform.base.process import Access, ChildError
 from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
@@ -478,7 +478,7 @@ def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -
         crop = reading.pop("crop", None)
         url = None
         if crop:
-            url = made_url(outputs.keep(f"{prefix}/{batch}/{crop}", (folder / crop).read_bytes()))
+            url = made_url(outputs.keep(f"{prefix}/{batch}/{crop}", made_files.read(folder, crop)))
         kept.append({**reading, "crop_url": url})
     return kept
 

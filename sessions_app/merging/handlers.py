@@ -34,6 +34,7 @@ from media_app.store import files as store
 from media_app.uploads import joining
 from sessions_app.merging import services
 from sessions_app.merging.models import MergeClip, MergeSession
+from vodplatform.base import made_files
 from vodplatform.base.metrics import MERGE_SECONDS
 from vodplatform.base.process import Access, ChildError
 from vodplatform.base.transitions import begin
@@ -106,14 +107,14 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
     work.mkdir()
     request = {
         "clips": [{"path": str(path), "name": clip.filename} for path, clip in zip(paths, clips, strict=True)],
-        "target": str(folder / NAME), "folder": str(work), "threads": settings.CHILD_THREADS,
+        "target": str(work / NAME), "folder": str(work), "threads": settings.CHILD_THREADS,
         "level": session.level_loudness,
     }  # fmt: skip
     seconds = settings.CHILD_SECONDS + SECONDS_A_SECOND * _seconds_of(clips)
     try:
         finished = context.run_child(
             WORK, stdin=json.dumps(request).encode(), limits=limits(seconds), share=(BROUGHT, MERGED),
-            access=Access(reads=paths, writes=[folder]),
+            access=Access(reads=paths, writes=[work]),
         )  # fmt: skip
     except ChildError as exc:
         blame(exc)
@@ -124,6 +125,7 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
         kind = "clip_unreadable" if error["type"] in OF_THE_MEDIA else error["type"]
         raise (TransientFault if kind in OURS else JobFailed)(kind, error["message"])
     found: dict[str, Any] = answer["result"]
+    made_files.take(work, NAME).rename(folder / NAME)
     return found
 
 

@@ -66,8 +66,8 @@ def _keep(work: Work, made: Made) -> None:
     context, row, folder = work.context, work.row, work.folder
     context.progress(MADE, "Keeping the video")
     facts = facts_of(context, made.path)
-    out = folder / RenditionKind.DUB
-    out.mkdir(exist_ok=True)
+    out = folder / "kept" / RenditionKind.DUB
+    out.mkdir(parents=True, exist_ok=True)
     # A provider may answer with a container of its own.
     path = made.path.rename(out / f"dub{made.path.suffix}")
     described = {
@@ -75,7 +75,7 @@ def _keep(work: Work, made: Made) -> None:
         "mime_type": mime_type_of(path, "video/mp4"),
         "width": facts["width"], "height": facts["height"], "bit_rate": 0, "size": path.stat().st_size,
     }  # fmt: skip
-    keep(context, row.video, folder, described, "")
+    keep(context, row.video, folder / "kept", described, "")
     with context.holding():
         if not ProJob.objects.filter(pk=row.pk).update(outcome=made.outcome):
             raise JobFailed("job_not_found", DELETED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -12,10 +13,12 @@ from django.conf import settings
 from jobs_app.running import JobFailed, TransientFault
 from media_app.catalog.taking_in import OURS, blame, limits
 from sessions_app.prosync.engines.work import Made, Work
+from vodplatform.base import made_files
 from vodplatform.base.process import Access, ChildError
 
 DUB = [sys.executable, "-m", "media_app.av.dub"]
 NAME = "made.mp4"
+WRITABLE = "work"  # the folder that the child may write to
 SOUND_ONLY = "sound"  # the model that leaves the picture alone
 # For a second of pictures that are changed, on a slow and busy machine.
 LEAST_SECONDS, SECONDS_A_SECOND = 600.0, 60.0
@@ -34,7 +37,7 @@ def make(work: Work) -> Made:
         })  # fmt: skip
     model = SOUND_ONLY if options["model"] == SOUND_ONLY else "basic"
     found = _run(work, work.bring_video(), lines, mouths=model != SOUND_ONLY, share=work.share)
-    return Made(work.folder / NAME, {"engine": "local", "model": model, **found})
+    return Made(made_files.take(work.folder / WRITABLE, NAME), {"engine": "local", "model": model, **found})
 
 
 def without_text(work: Work, path: Path, share: tuple[float, float]) -> tuple[Path, dict[str, Any]]:
@@ -42,24 +45,25 @@ def without_text(work: Work, path: Path, share: tuple[float, float]) -> tuple[Pa
     if work.row.options["remove_text"] is None:
         return path, {}
     found = _run(work, path, [], mouths=False, share=share)
-    made = work.folder / NAME
-    return (made if made.exists() else path), {name: found[name] for name in ("picture", "text") if name in found}
+    with contextlib.suppress(FileNotFoundError):  # there was no text
+        path = made_files.take(work.folder / WRITABLE, NAME)
+    return path, {name: found[name] for name in ("picture", "text") if name in found}
 
 
 def _run(
     work: Work, path: Path, lines: list[dict[str, Any]], *, mouths: bool, share: tuple[float, float]
 ) -> dict[str, Any]:
-    folder = work.folder / "work"
+    folder = work.folder / WRITABLE
     folder.mkdir()
     request = {
-        "source": str(path), "target": str(work.folder / NAME), "folder": str(folder), "lines": lines,
+        "source": str(path), "target": str(folder / NAME), "folder": str(folder), "lines": lines,
         "mouths": mouths, "remove_text": work.row.options["remove_text"], "threads": settings.CHILD_THREADS,
     }  # fmt: skip
     seconds = LEAST_SECONDS + SECONDS_A_SECOND * work.row.video.duration
     try:
         finished = work.context.run_child(
             DUB, stdin=json.dumps(request).encode(), limits=limits(seconds), share=share,
-            access=Access(reads=[path, *(line["sound"] for line in lines)], writes=[work.folder]),
+            access=Access(reads=[path, *(line["sound"] for line in lines)], writes=[folder]),
         )  # fmt: skip
     except ChildError as exc:
         blame(exc)
