@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -10,6 +11,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from vodplatform.base.storage import FULL, StoreFull
+
+LINKS = frozenset({errno.ELOOP, errno.ENOTDIR})  # what opening without following says of one
 MOST_BYTES = 64 * 1024**2  # of what is read whole
 
 
@@ -17,7 +21,7 @@ def take(folder: Path, *names: str) -> Path:
     """Move a file out of the reach of the child that may write to ``folder``; where it is then, under its own name.
 
     names: of the folders below ``folder`` and of the file. It goes into a new folder beside ``folder``. Raises
-    ``FileNotFoundError`` for whatever is no plain file there.
+    ``FileNotFoundError`` for whatever is no plain file there, :class:`StoreFull`.
     """
     with _opened(folder, names) as (descriptor, name):
         target = Path(tempfile.mkdtemp(prefix="taken-", dir=folder.parent)) / name
@@ -33,11 +37,14 @@ def read(folder: Path, *names: str) -> bytes:
     """The bytes of a file that a child has made below ``folder``. Raises ``FileNotFoundError`` as :func:`take`."""
     with _opened(folder, names) as (descriptor, name):
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=descriptor)
-        with open(file, "rb") as opened:
+        try:
             info = os.fstat(file)
             if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1 or info.st_size > MOST_BYTES:
                 raise FileNotFoundError(name)
-            return opened.read(MOST_BYTES)
+            with open(file, "rb", closefd=False) as opened:
+                return opened.read(MOST_BYTES)
+        finally:
+            os.close(file)
 
 
 @contextlib.contextmanager
@@ -53,8 +60,10 @@ def _opened(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[int, str]]:
             descriptor = inner
         yield descriptor, names[-1]
     except OSError as exc:
-        if isinstance(exc, FileNotFoundError):
-            raise
-        raise FileNotFoundError("/".join(names)) from exc
+        if exc.errno in LINKS:
+            raise FileNotFoundError("/".join(names)) from exc
+        if exc.errno in FULL:
+            raise StoreFull from exc
+        raise
     finally:
         os.close(descriptor)

@@ -12,7 +12,7 @@ from typing import Any
 from vodplatform.base.errors import DomainError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 # After a call that got no answer in its time nothing else is asked for so long: what tidies up behind it would wait as
 # long again, and whoever waits for both gets no answer within half a minute.
 SILENT_SECONDS = 1.0
@@ -61,7 +61,7 @@ def told_apart(key: str = "") -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
         raise FileNotFoundError(key) from exc
     except OSError as exc:
-        if exc.errno in _FULL:
+        if exc.errno in FULL:
             raise StoreFull from exc
         # Those of S3's client are both.
         if isinstance(exc, _timeouts()):
