@@ -72,7 +72,8 @@ test-fast: $(VENV)/.dev ## The quick part of the tests, on SQLite
 
 coverage: $(VENV)/.dev tools ## Lines and branches that the tests run, by package; at least 90 % of the lines
 	@rm -f .coverage
-	@scripts/test --cov --cov-append --cov-report= --cov-context=test
+	@$(PY) -m pytest -q -n $$(($$(nproc) + 1)) -m "not postgresql and not browser and not program and not crash" \
+		--cov --cov-report= --cov-context=test
 	@$(PY) -m tests.support.coverage
 
 mutations: $(VENV)/.dev ## Change the code at random; its tests have to notice (COUNT=50, SEED=n; after make coverage)
@@ -90,7 +91,8 @@ schema: $(VENV)/.dev ## Write docs/openapi.yaml, docs/errors.md and docs/metrics
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 torture: $(VENV)/.dev ## kill -9 and SIGSTOP of everything at random moments (ROUNDS=20, TORTURE_SEED=n)
-	@ROUNDS=$(ROUNDS) $(PY) -m pytest -q tests/torture/test_torture.py
+	@env $$($(PY) -m tests.support.services) ROUNDS=$(ROUNDS) $(PY) -m pytest -q -n 3 --dist load \
+		tests/torture/test_torture.py
 
 guards: $(VENV)/.dev ## Remove each guard in a copy of the tree; its test has to fail (ONLY="part of a name")
 	@$(PY) -m tests.support.guards $(ONLY)

@@ -32,6 +32,7 @@ from vodplatform.base.installation import MARK
 FORMAT = 1
 LEFT_OUT = {
     "contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry", "accounts.wsticket",
+    "accounts.pendingsignup",
     # Of one database and its store alone.
     "base.installation", "base.unreferenced", "base.heartbeat",
 }  # fmt: skip

@@ -15,7 +15,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from media_app.store import files as store
-from tests.support.s3 import Bucket
+from tests.support.s3 import Bucket, storage_of
 from tests.support.stored import put_bytes
 from tests.support.waiting import wait_until
 
@@ -164,6 +164,12 @@ class TestBeingTold:
 
     CONTENT = os.urandom(20 * 1024**2 + 7)
 
+    @pytest.fixture
+    def impatient(self, s3_storage: Bucket, settings: Any) -> Bucket:
+        """S3 that gets a second for each answer."""
+        settings.STORAGES = {**settings.STORAGES, "default": storage_of(s3_storage.environment, read_timeout=1)}
+        return s3_storage
+
     def test_what_is_told_adds_up_to_the_file(self, s3_storage: Bucket, new_file: NewFile, tmp_path: Path) -> None:
         told: list[tuple[int, int]] = []
 
@@ -180,14 +186,14 @@ class TestBeingTold:
         store.put_file(KEY, new_file(CONTENT), told=told.append)
         assert sum(told) == len(CONTENT)
 
-    def test_an_upload_that_stands_still_is_ended(self, s3_storage: Bucket, new_file: NewFile) -> None:
+    def test_an_upload_that_stands_still_is_ended(self, impatient: Bucket, new_file: NewFile) -> None:
         path = new_file(self.CONTENT)
-        s3_storage.faults.hang()
+        impatient.faults.hang()
         with pytest.raises(_Enough):
             store.put_file(KEY, path, told=_enough)
-        s3_storage.faults.heal()
+        impatient.heal()
         assert path.stat().st_size == len(self.CONTENT)
-        assert s3_storage.keys() == []
+        assert impatient.keys() == []
 
     def test_an_upload_that_is_ended_leaves_nothing_at_s3(self, s3_storage: Bucket, new_file: NewFile) -> None:
         path = new_file(self.CONTENT)
@@ -202,11 +208,11 @@ class TestBeingTold:
         assert path.stat().st_size == len(self.CONTENT)
         assert s3_storage.unfinished() == []
 
-    def test_a_download_that_stands_still_is_ended(self, s3_storage: Bucket, new_file: NewFile, tmp_path: Path) -> None:
+    def test_a_download_that_stands_still_is_ended(self, impatient: Bucket, new_file: NewFile, tmp_path: Path) -> None:
         put(self.CONTENT, new_file)
         folder = tmp_path / "job"
         folder.mkdir()
-        s3_storage.faults.hang()
+        impatient.faults.hang()
         with pytest.raises(_Enough):
             store.local_copy(KEY, folder, _enough)
         assert list(folder.iterdir()) == []

@@ -1,6 +1,7 @@
 """``make coverage``: lines and branches of each package that the last run under coverage has been through.
 
-The tests' own process alone is watched: what only a program that they start runs, or a child, does not count.
+The tests' own process alone is watched, on SQLite: what only a program that they start runs, or a child, does not
+count, so those whose subject is a page, a program or a crash are left out.
 """
 
 from __future__ import annotations

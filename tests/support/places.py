@@ -48,14 +48,16 @@ def database_url(name: str) -> str:
     return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
 
 
-def prepare(data_dir: Path, environment: dict[str, str], account: str, password: str) -> str:
+def prepare(data_dir: Path, environment: dict[str, str], account: str, password: str, tree: Path = PROJECT_ROOT) -> str:
     """Migrate a program's database and make an account in a group of its own name; the account's key."""
     variables = environment | {"VOD_DATA_DIR": str(data_dir)}
     answers = [
-        manage("migrate", "--verbosity", "0", environment=variables),
-        manage("create_account", account, "--group", account, "--password-stdin", environment=variables, told=password),
-        manage("create_token", account, environment=variables),
-    ]
+        manage(*words.split(), environment=variables, told=password, tree=tree)
+        for words in (
+            "migrate --verbosity 0", f"create_account {account} --group {account} --password-stdin",
+            f"create_token {account}",
+        )
+    ]  # fmt: skip
     for answer in answers:
         assert answer.returncode == 0, answer.stderr
     return answers[-1].stdout.strip()

@@ -49,11 +49,15 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 def manage(
-    *words: str, environment: Mapping[str, str], seconds: float = 300.0, told: str | None = None
+    *words: str,
+    environment: Mapping[str, str],
+    seconds: float = 300.0,
+    told: str | None = None,
+    tree: Path = PROJECT_ROOT,
 ) -> subprocess.CompletedProcess[str]:
     """Run one management command to its end; never raises for how it ended. told: its standard input."""
     return subprocess.run(
-        [sys.executable, str(PROJECT_ROOT / "manage.py"), *words],
+        [sys.executable, str(tree / "manage.py"), *words],
         env=clean_environment(environment), capture_output=True, text=True, timeout=seconds, check=False, input=told,
     )  # fmt: skip
 
@@ -141,9 +145,10 @@ class Place:
 
 @dataclass(slots=True)
 class Program:
-    """One ``manage.py up``. Every process it ever had is remembered, so that none outlives the test."""
+    """One ``manage.py up``. Every process it ever had is remembered, so that none outlives the test. tree: its code."""
 
     place: Place
+    tree: Path = PROJECT_ROOT
     address: str = ""
     process: subprocess.Popen[str] | None = None
     seen: set[psutil.Process] = field(default_factory=set)
@@ -161,7 +166,7 @@ class Program:
         self.lines = queue.Queue()
         with open(self.log, "ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, str(PROJECT_ROOT / "manage.py"), "up", "--data-dir", str(self.place.data_dir),
+                [sys.executable, str(self.tree / "manage.py"), "up", "--data-dir", str(self.place.data_dir),
                  *arguments],
                 env=clean_environment(self.place.environment), stdout=subprocess.PIPE, stderr=errors, text=True,
                 start_new_session=True, cwd=self.place.data_dir.parent,

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.support.program import PROJECT_ROOT, Place, clean_environment, manage
 from tests.support.program_files import orphans
+from tests.support.s3 import Bucket
 from tests.support.waiting import wait_until
 
 ENDS = {"completed", "failed", "cancelled"}
@@ -78,13 +79,14 @@ def check_each_ended_once(place: Place, jobs: Sequence[str] | None = None) -> Co
     return ends
 
 
-def check_effects(place: Place) -> None:
+def check_effects(place: Place, bucket: Bucket | None = None) -> None:
     """What is stored is what the completed rows point at: each job's effect stands once, and nothing else does."""
     rows = place.query("SELECT result FROM video_jobs WHERE status = 'completed'")
     results = [json.loads(value) if isinstance(value, str) else value for (value,) in rows]
     wanted = {result["key"] for result in results}
     media = place.data_dir / "media"
-    found = {str(path.relative_to(media)) for path in media.rglob("effect*") if path.is_file()}
+    keys = bucket.keys() if bucket else [str(path.relative_to(media)) for path in media.rglob("*") if path.is_file()]
+    found = {key for key in keys if key.rpartition("/")[2].startswith("effect")}
     assert len(wanted) == len(results)
     assert found == wanted
 

@@ -1,5 +1,7 @@
 """kill −9 and SIGSTOP of everything at random moments: every job ends once, and its effect stands once.
 
+On PostgreSQL every other round keeps its files in S3, which fails, hangs and breaks off too.
+
 ``ROUNDS`` (``make torture ROUNDS=20``) says how often; ``TORTURE_SEED`` repeats a run's decisions.
 """
 
@@ -21,6 +23,7 @@ import pytest
 
 from tests.support.places import ON_POSTGRESQL
 from tests.support.program import CallFailed, Place, Program, is_alive, manage
+from tests.support.s3 import Bucket
 from tests.support.waiting import wait_until
 from tests.torture import story
 
@@ -49,10 +52,12 @@ def some_jobs(rng: random.Random) -> list[dict[str, Any]]:
 class Torturer:
     """Hits one part of a program at a time, at random; everything it stops it lets go on."""
 
-    def __init__(self, program: Program, rng: random.Random) -> None:
+    def __init__(self, program: Program, rng: random.Random, bucket: Bucket | None = None) -> None:
         self.program = program
         self.rng = rng
-        self.stopped: list[tuple[float, psutil.Process]] = []
+        self.bucket = bucket
+        # When it goes on, and how.
+        self.stopped: list[tuple[float, Callable[[], None]]] = []
         self.blows: list[str] = []
 
     def victims(self) -> dict[str, psutil.Process]:
@@ -67,7 +72,7 @@ class Torturer:
 
     def rage(self, *more: Callable[[], object]) -> None:
         """Blow after blow for :data:`BLOWS_SECONDS`, ``more`` among them; at last everything goes on."""
-        blows = [self.hit, self.cut_connections, *more]
+        blows = [self.hit, self.cut_connections, *([self.take_store_away] if self.bucket else []), *more]
         pause = threading.Event()
         until = time.monotonic() + BLOWS_SECONDS
         try:
@@ -94,16 +99,28 @@ class Torturer:
                 pause = self.rng.uniform(0.2, LEASE_SECONDS * 2)
                 self.blows.append(f"stop {name} {pause:.1f}")
                 victim.suspend()
-                self.stopped.append((time.monotonic() + pause, victim))
+                self.stopped.append((time.monotonic() + pause, victim.resume))
 
     def let_go(self, *, all_of_them: bool = False) -> None:
         """Continue what has been stopped long enough."""
         now = time.monotonic()
-        for moment, victim in list(self.stopped):
+        for stopped in list(self.stopped):
+            moment, go_on = stopped
             if all_of_them or moment <= now:
-                self.stopped.remove((moment, victim))
+                self.stopped.remove(stopped)
                 with suppress(psutil.Error):
-                    victim.resume()
+                    go_on()
+
+    def take_store_away(self) -> None:
+        """S3 answers with errors, not at all, or breaks off, for a moment."""
+        assert self.bucket is not None
+        faults = self.bucket.faults
+        kinds = [("fails", faults.answer_503), ("hangs", faults.hang), ("breaks off", faults.cut)]
+        name, begin = self.rng.choice(kinds)
+        pause = self.rng.uniform(0.2, LEASE_SECONDS * 2)
+        self.blows.append(f"S3 {name} {pause:.1f}")
+        begin()
+        self.stopped.append((time.monotonic() + pause, faults.heal))
 
     def cut_connections(self) -> None:
         """End the program's connections to PostgreSQL, where it has any."""
@@ -140,11 +157,15 @@ def failed_otherwise(place: Place) -> list[tuple[Any, ...]]:
 
 @pytest.mark.both
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_every_job_ends_once_whatever_dies(number: int, place: Place, new_program: Callable[..., Program]) -> None:
+def test_every_job_ends_once_whatever_dies(
+    number: int, place: Place, new_program: Callable[..., Program], s3: Bucket
+) -> None:
     rng = random.Random(f"{SEED}-{number}")
+    bucket = s3 if ON_POSTGRESQL and number % 2 else None
+    place.environment.update(bucket.environment if bucket else {})
     program = new_program(place).start("--workers", "2")
     jobs = story.enqueue(place, some_jobs(rng))
-    torturer = Torturer(program, rng)
+    torturer = Torturer(program, rng, bucket)
     torturer.rage(torturer.hit, lambda: torturer.meddle(jobs))
     try:
         wait_until(program.lives, 60, "the program to answer again")
@@ -156,7 +177,7 @@ def test_every_job_ends_once_whatever_dies(number: int, place: Place, new_progra
         assert failed_otherwise(place) == []
         answer = manage("expire", environment={**place.environment, "VOD_DATA_DIR": str(place.data_dir)})
         assert answer.returncode == 0, answer.stderr
-        story.check_effects(place)
+        story.check_effects(place, bucket)
     except AssertionError as exc:
         left = place.query("SELECT id, status, attempt, crashes, message FROM video_jobs WHERE status != 'completed'")
         exc.add_note(f"TORTURE_SEED={SEED}, round {number}: {torturer.blows}\n{left}")

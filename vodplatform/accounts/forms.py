@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, UserCreationForm
 from django.core.exceptions import ValidationError
-from django.forms import BooleanField, CharField
+from django.forms import BooleanField, CharField, EmailField
 from django.http import HttpRequest
 from unfold.forms import AuthenticationForm as UnfoldAuthenticationForm
 
@@ -78,18 +79,21 @@ class PasswordForm(CountedForm, PasswordChangeForm):
 
 
 class SignUpForm(CountedForm, UserCreationForm):  # type: ignore[type-arg]
-    """A name, a password twice, and the person's own name if they like."""
+    """A name, a password twice, the person's own name if they like, an e-mail address where it has to be confirmed."""
 
     full_name = CharField(max_length=150, required=False, validators=[plain_text])
+    email = EmailField(max_length=254)
     too_many = ""  # of accounts, as a sentence
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.request = request
         super().__init__(*args, **kwargs)
+        if not settings.SIGNUP_CONFIRM:
+            del self.fields["email"]
 
     class Meta:
         model = User
-        fields = ("username", "full_name")
+        fields = ("username", "full_name", "email")
 
     def clean(self) -> dict[str, Any]:
         self.count(self.request, self.data.get("username", ""))
@@ -100,7 +104,7 @@ class SignUpForm(CountedForm, UserCreationForm):  # type: ignore[type-arg]
 
     def _count_account(self) -> None:
         try:
-            check_sign_up(address_of(self.request))
+            check_sign_up(address_of(self.request), self.cleaned_data.get("email", ""))
         except DomainError as exc:
             self.retry_after = exc.extra["retry_after"]
             self.too_many = f"{exc.message} Try again in {-(-self.retry_after // 60)} minutes."

@@ -249,6 +249,23 @@ class ApiToken(models.Model):
         return row, key
 
 
+class PendingSignUp(models.Model):
+    """An account that is asked for and becomes one when the link is opened that was sent to its e-mail address.
+
+    Only the SHA-256 of the link's token is kept. It holds no user name: who confirms first has it.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    username = models.CharField(max_length=150)
+    full_name = models.CharField(max_length=150, blank=True)
+    email = models.EmailField(db_index=True)
+    password = models.CharField(max_length=128)  # hashed
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.username}, not confirmed"
+
+
 class WsTicket(models.Model):
     """What a browser or a program shows to open one WebSocket, for a minute and once; only its SHA-256 is kept.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.conf import settings
@@ -11,15 +12,20 @@ from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView, RedirectURLMixin
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.template.response import TemplateResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 from django.views.generic import FormView
 
+from vodplatform.accounts import confirmation
 from vodplatform.accounts.forms import CountedForm, PasswordForm, SignInForm, SignUpForm
-from vodplatform.accounts.models import ApiToken, User
+from vodplatform.accounts.models import ApiToken, PendingSignUp, User
 from vodplatform.accounts.services import revoke_tokens
 from vodplatform.base import audit
 
-TOO_MANY = 429
+NOT_FOUND, CONFLICT, TOO_MANY, UNAVAILABLE = 404, 409, 429, 503
+logger = logging.getLogger("vodplatform.accounts")
 
 
 def _throttled(form: object, response: HttpResponse) -> HttpResponse:
@@ -80,6 +86,8 @@ class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
         return {**super().get_context_data(**kwargs), self.redirect_field_name: self.get_redirect_url()}
 
     def form_valid(self, form: SignUpForm) -> HttpResponse:
+        if settings.SIGNUP_CONFIRM:
+            return self._ask_for_confirmation(form)
         try:
             with transaction.atomic():
                 user = form.save()
@@ -90,8 +98,52 @@ class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
         login(self.request, user)
         return super().form_valid(form)
 
+    def _ask_for_confirmation(self, form: SignUpForm) -> HttpResponse:
+        try:
+            confirmation.ask(form.save(commit=False), lambda token: address_for_others(self.request, token))
+        except confirmation.MailFailed:
+            logger.exception("a confirmation e-mail could not be sent")
+            form.add_error(None, "The e-mail could not be sent. Try again later.")
+            response = self.form_invalid(form)
+            response.status_code = UNAVAILABLE
+            return response
+        return HttpResponseRedirect("/signup/sent")
+
     def form_invalid(self, form: SignUpForm) -> HttpResponse:
         return _throttled(form, super().form_invalid(form))
+
+
+def address_for_others(request: HttpRequest, token: str) -> str:
+    """The link that confirms a sign-up, as its e-mail names it."""
+    path = f"/signup/confirm/{token}"
+    return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
+
+
+def sign_up_sent(request: HttpRequest) -> HttpResponse:
+    """``/signup/sent``: an e-mail is on its way."""
+    if not settings.SIGNUP_CONFIRM:
+        raise Http404
+    return render(request, "registration/signup_sent.html")
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm_sign_up(request: HttpRequest, token: str) -> HttpResponse:
+    """``/signup/confirm/{token}``: a button makes the account, since programs that look at e-mails open links too."""
+    if not (settings.SIGNUP and settings.SIGNUP_CONFIRM):
+        raise Http404
+    state, status = "asked", 200
+    named: PendingSignUp | User | None = confirmation.pending(token).first()
+    if request.method == "POST":
+        try:
+            named = confirmation.confirm(token)
+            state = "made"
+        except confirmation.NameTaken:
+            state, status = "taken", CONFLICT
+    if named is None:
+        state, status = "late", NOT_FOUND
+    context = {"state": state, "username": named and named.username}
+    return render(request, "registration/signup_confirm.html", context, status=status)
 
 
 class PasswordView(PasswordChangeView):

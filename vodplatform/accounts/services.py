@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
-from vodplatform.accounts import jwt, tickets
+from vodplatform.accounts import confirmation, jwt, tickets
 from vodplatform.accounts.models import ApiToken, Scope, Subscription, User, default_scopes
 from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
@@ -128,8 +128,8 @@ def revoke(subscription: Subscription, by: User | None) -> None:
 
 
 def purge() -> int:
-    """Remove tickets that nobody used and refresh tokens that have ended; returns how many."""
-    return tickets.purge() + jwt.purge()
+    """Remove tickets that nobody used, refresh tokens that have ended and sign-ups not confirmed; returns how many."""
+    return tickets.purge() + jwt.purge() + confirmation.purge()
 
 
 def database_now(user: User) -> datetime:

@@ -35,8 +35,8 @@ logger = logging.getLogger("vodplatform.throttles")
 REDIS_SECONDS = 0.5  # how long a request waits for a Redis that hangs
 APART_SECONDS = 5.0  # how long it is then left alone
 LOG_SECONDS = 60.0
-HOURLY = ("sign_up",)  # of settings.THROTTLES; the others are for a minute
-MAX_NAME = 150  # characters; no account has a longer one
+HOURLY = ("sign_up", "sign_up_email")  # of settings.THROTTLES; the others are for a minute
+MAX_NAME = 254  # characters; no account has a longer name, nor an e-mail address
 COUNTED = "vod.counted"  # in the ASGI scope of a request that a door before the view has counted as a write
 Counter = SlidingWindowCounterRateLimiter
 
@@ -130,10 +130,15 @@ def check_sign_in(name: str, address: str) -> None:
         raise DomainError("throttled", "Too many attempts to sign in.", retry_after=wait)
 
 
-def check_sign_up(address: str) -> None:
-    """Count one more account made from ``address``. Raises ``throttled`` with ``retry_after`` (seconds)."""
+def check_sign_up(address: str, email: str = "") -> None:
+    """Count one more account made from ``address``, and one more e-mail to ``email``, if there is one.
+
+    Raises ``throttled`` with ``retry_after`` (seconds).
+    """
     if wait := hit("sign_up", network_of(address)):
         raise DomainError("throttled", "Too many accounts were made from your network.", retry_after=wait)
+    if email and (wait := hit("sign_up_email", digest_of(email))):
+        raise DomainError("throttled", "Too many e-mails were sent to this address.", retry_after=wait)
 
 
 def digest_of(name: str) -> str:

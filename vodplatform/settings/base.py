@@ -215,10 +215,19 @@ THROTTLES_ON = env.flag("VOD_THROTTLES", True)
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
 # By the hour; each account has room for files.
 THROTTLES["sign_up"] = env.integer("VOD_SIGN_UPS_PER_HOUR", 5, 1, 100_000)
+THROTTLES["sign_up_email"] = 3
 THROTTLE_STORAGE = "redis"
 
 # Accounts.
 SIGNUP = env.flag("VOD_SIGNUP", True)
+EMAIL = env.email()
+SIGNUP_CONFIRM = EMAIL["confirm"]
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_HOST, EMAIL_PORT = EMAIL["host"], EMAIL["port"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL["user"], EMAIL["password"]
+EMAIL_USE_SSL, EMAIL_USE_TLS = EMAIL["scheme"] == "smtps", EMAIL["scheme"] == "submission"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = EMAIL["sender"]
 # Only vodplatform/accounts/jwt.py uses the package behind this. The key is derived: a JWT proves nothing elsewhere.
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",

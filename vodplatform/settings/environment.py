@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 
@@ -25,6 +25,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 S3_CONNECT_SECONDS = 3
 S3_READ_SECONDS = 10
 S3_ATTEMPTS = 2
+MAIL_PORTS = {"smtp": 25, "smtps": 465, "submission": 587}
 
 
 class SettingsError(Exception):
@@ -126,6 +127,13 @@ VARIABLES: list[Variable] = [
     Variable("CDN_KEY_PAIR_ID", "none", "The public key's id at CloudFront."),
     Variable("CDN_PRIVATE_KEY_PATH", "none", "The file with its RSA private key, PEM; signs the CDN's URLs."),
     Variable("VOD_SIGNUP", "1", "0 lets nobody sign up; accounts are then made by `create_account` and admins."),
+    Variable("VOD_SIGNUP_CONFIRM", "0", "1: an account is made once its e-mail address is confirmed by a link."),
+    Variable(
+        "VOD_EMAIL_URL",
+        "none",
+        "The mail server: `smtp://host`, `smtps://…` (TLS) or `submission://user:password@host:port` (STARTTLS).",
+    ),
+    Variable("VOD_EMAIL_FROM", "none", "The address that e-mails come from; VOD_SIGNUP_CONFIRM needs both."),
     Variable("VOD_JWT_ACCESS_MINUTES", "15", "How long a JWT signs in, 1 to 1440."),
     Variable("VOD_JWT_REFRESH_DAYS", "7", "How long a JWT can be renewed, 1 to 365."),
     Variable("VOD_SIGN_UPS_PER_HOUR", "5", "How many accounts may be made from one address in an hour."),
@@ -377,6 +385,25 @@ class Environment:
                 response_checksum_validation="when_required" if endpoint else "when_supported",
             ),
         }
+
+    def email(self) -> dict[str, Any]:
+        """The mail server's address in parts, the ``sender`` of e-mails, and whether sign-ups ``confirm`` theirs."""
+        try:
+            parts = urlsplit(self.text("VOD_EMAIL_URL"))
+            port = parts.port or MAIL_PORTS.get(parts.scheme, 0)
+        except ValueError:
+            parts, port = urlsplit("wrong:"), 0
+        confirm, sender = self.flag("VOD_SIGNUP_CONFIRM", False), self.text("VOD_EMAIL_FROM")
+        if parts.geturl() and not (parts.scheme in MAIL_PORTS and parts.hostname):
+            raise SettingsError("VOD_EMAIL_URL must be an address such as submission://user:password@host:587.")
+        if sender and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", sender):
+            raise SettingsError(f"VOD_EMAIL_FROM is {sender!r}; it must be an e-mail address.")
+        if confirm and not (parts.hostname and sender):
+            raise SettingsError("VOD_SIGNUP_CONFIRM is on, which needs VOD_EMAIL_URL and VOD_EMAIL_FROM.")
+        return {
+            "scheme": parts.scheme, "host": parts.hostname or "", "port": port, "sender": sender, "confirm": confirm,
+            "user": unquote(parts.username or ""), "password": unquote(parts.password or ""),
+        }  # fmt: skip
 
     def media_origins(self) -> list[str]:
         """Where players may be sent for files: the bucket's origins and the CDN's."""

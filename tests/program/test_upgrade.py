@@ -1,0 +1,125 @@
+"""An upgrade without a pause: hosts of the previous release and of this one on one database and one bucket.
+
+The previous release runs from its own code in git's history, with today's packages.
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.places import ACCOUNT, PASSWORD, database_url, on_server, prepare, programs
+from tests.support.program import PROJECT_ROOT, Place, Program, Truth, manage
+from tests.support.s3 import Bucket
+from tests.support.senders import Sender, long_video
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.postgresql
+PREVIOUS_RELEASE = "211dce2932f417c39ab090e6fc6f06cd43a84501"  # moves on with each release
+JOB_SECONDS = 90.0
+
+
+@pytest.fixture(scope="module")
+def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree of the previous release."""
+    packed = subprocess.run(
+        ["git", "archive", "--format=tar", PREVIOUS_RELEASE], cwd=PROJECT_ROOT, capture_output=True, check=False
+    )
+    if packed.returncode:
+        pytest.skip("needs git's history: git fetch --unshallow")
+    tree = tmp_path_factory.mktemp("previous") / "tree"
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(tree, filter="data")
+    return tree
+
+
+@pytest.fixture
+def hosts(
+    previous: Path, template: Place, truth: Truth, s3: Bucket, tmp_path: Path
+) -> Iterator[tuple[Program, Callable[[], Program]]]:
+    """A host of the previous release that runs alone, and what starts one of this release beside it."""
+    name = f"vod_crash_{secrets.token_hex(4)}"
+    environment = {
+        **template.environment, **s3.environment, "DATABASE_URL": database_url(name),
+        "SECRET_KEY": "one-key-for-the-hosts-of-both-releases",
+    }  # fmt: skip
+    on_server(f"CREATE DATABASE {name}")
+    try:
+        key = prepare(tmp_path / "previous", environment, ACCOUNT, PASSWORD, previous)
+        with programs() as make:
+            old = make(Place(tmp_path / "previous", environment, key))
+            old.tree = previous
+            yield old.start(), lambda: make(Place(tmp_path / "this", environment, key)).start()
+    finally:
+        on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def upload(host: Program, content: bytes) -> str:
+    """Send a video to a host; its id."""
+    sender = Sender(host.address, host.place.key)
+    number = sender.begin_chunks(len(content), len(content))
+    assert sender.send_chunk(number, 0, content).status_code == 200
+    answer = sender.complete(number)
+    assert answer.status_code == 200, answer.text
+    return answer.headers["x-resource-id"]
+
+
+def wait_for_jobs(host: Program, count: int) -> None:
+    """Until ``count`` jobs and more are done. No job has failed, and nobody took another's worker for dead."""
+
+    def are_done() -> bool:
+        rows = host.place.query("SELECT kind, status, crashes, error_type FROM video_jobs")
+        assert not [row for row in rows if row[1] == "failed" or row[2]], rows
+        return len(rows) >= count and all(row[1] == "completed" for row in rows)
+
+    wait_until(are_done, JOB_SECONDS, f"{count} jobs done")
+
+
+def play(host: Program, video: str) -> bytes:
+    """What a host gives of a video."""
+    shown = host.call("GET", f"/api/v1/library/{video}")
+    assert shown["status"] == "ready"
+    answer = httpx.get(host.address + shown["video_url"], follow_redirects=True, trust_env=False, timeout=30)
+    assert answer.status_code == 200
+    return answer.content
+
+
+def test_hosts_of_two_releases_work_side_by_side(
+    hosts: tuple[Program, Callable[[], Program]], truth: Truth, tmp_path: Path
+) -> None:
+    old, start_new = hosts
+    contents = [long_video(tmp_path / f"{number}.mp4", 400_000, number).read_bytes() for number in range(4)]
+    videos = [upload(old, contents[0])]
+    wait_for_jobs(old, 1)
+
+    # The database is this release's, and every host is still the previous one's: each row that it adds is taken.
+    variables = old.place.environment | {"VOD_DATA_DIR": str(tmp_path / "this")}
+    migrated = manage("migrate", "--verbosity", "0", environment=variables)
+    assert migrated.returncode == 0, migrated.stderr
+    videos.append(upload(old, contents[1]))
+    old.align(old.compare(truth))
+    wait_for_jobs(old, 3)
+
+    # Both take requests and jobs.
+    new = start_new()
+    videos += [upload(old, contents[2]), upload(new, contents[3])]
+    for host in (old, new):
+        host.align(host.compare(truth))
+    wait_for_jobs(new, 7)
+    for host in (old, new):
+        assert [play(host, video) for video in videos] == contents
+
+    # The previous release is stopped with work before it, which this one does.
+    old.align(old.compare(truth))
+    assert old.interrupt() == 0
+    wait_for_jobs(new, 8)
+    assert [play(new, video) for video in videos] == contents
+    checked = manage("doctor", environment=new.place.environment | {"VOD_DATA_DIR": str(new.place.data_dir)})
+    assert checked.returncode == 0, checked.stdout
