@@ -127,10 +127,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.path.is_relative_to(TESTS / place):
                 for mark in marks:
                     item.add_marker(mark)
-        # Once more in a page of its own, and named in the summary with what was not true: one in two whole runs has
-        # one that needs it, each time another.
-        if item.get_closest_marker("browser") and not item.get_closest_marker("flaky"):
-            item.add_marker(pytest.mark.flaky(reruns=1))
     items.sort(key=tier)
 
 

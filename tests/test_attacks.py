@@ -11,8 +11,11 @@ from django.db.models.functions import Now
 
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import PASSWORD, make_key, make_user
+from tests.support.together import at_once
 from vodplatform.accounts.models import ApiToken, Role, User, username_key
+from vodplatform.accounts.services import issue_token
 from vodplatform.base import audit
+from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import without_secrets
 from vodplatform.base.models import AuditEntry
 from vodplatform.base.parsers import MAX_PARTS
@@ -120,6 +123,20 @@ class TestGrowth:
         assert refused(api.post("/api/auth/tokens", {"name": "x"}), 409, "token_limit")["limit"] == 3
         ApiToken.objects.filter(user=owner, name="x").update(revoked_at=Now())
         assert api.post("/api/auth/tokens", {"name": "x"}).status_code == 201
+
+    @pytest.mark.both
+    @pytest.mark.django_db(transaction=True)
+    def test_tokens_made_at_once_are_no_more(self, owner: User, settings: Any) -> None:
+        settings.TOKENS_PER_USER = 3
+
+        def make() -> bool:
+            try:
+                issue_token(owner, name="x", scopes=["read"], lifetime=None)
+            except DomainError:
+                return False
+            return True
+
+        assert sum(at_once(*[make] * 8)) == 3
 
     def test_the_audit_log_forgets_after_a_year(self, owner: User) -> None:
         audit.record("sign_in", actor=owner)

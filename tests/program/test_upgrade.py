@@ -75,7 +75,7 @@ def wait_for_jobs(host: Program, count: int) -> None:
     """Until ``count`` jobs and more are done. No job has failed, and nobody took another's worker for dead."""
 
     def are_done() -> bool:
-        rows = host.place.query("SELECT kind, status, crashes, error_type FROM video_jobs")
+        rows = host.place.query("SELECT kind, status, crashes, error FROM video_jobs")
         assert not [row for row in rows if row[1] == "failed" or row[2]], rows
         return len(rows) >= count and all(row[1] == "completed" for row in rows)
 

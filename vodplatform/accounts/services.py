@@ -49,6 +49,7 @@ def chosen_scopes(user: User, wanted: Sequence[str] | None) -> list[str]:
 @transaction.atomic
 def issue_token(user: User, *, name: str, scopes: list[str], lifetime: timedelta | None) -> tuple[ApiToken, str]:
     """A new API token and its key, which is shown this once. Raises ``token_limit``."""
+    _locked(user.pk)  # of several made at once each counts those before it
     if ApiToken.objects.valid().filter(user=user).count() >= settings.TOKENS_PER_USER:
         raise DomainError("token_limit", limit=settings.TOKENS_PER_USER)
     row, key = ApiToken.issue(user, name=name, scopes=scopes, lifetime=lifetime)
@@ -140,7 +141,7 @@ def database_now(user: User) -> datetime:
 
 def _locked(user_id: UUID) -> datetime:
     """The database's time, once nobody else can change this user's subscriptions before the transaction ends."""
-    rows = User.objects.select_for_update().filter(pk=user_id).annotate(database_now=Now())
+    rows = User.objects.select_for_update(no_key=True).filter(pk=user_id).annotate(database_now=Now())
     now: datetime = rows.values_list("database_now", flat=True).get()
     return now
 
