@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import socket
 import sys
@@ -10,9 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from vodplatform.base.process import PACKAGES, PROJECT_ROOT, Access, run_child
+from tests.support.program import is_alive
+from tests.support.waiting import wait_until
+from vodplatform.base.process import PACKAGES, PROJECT_ROOT, Access, ChildError, Limits, run_child
 
 pytestmark = pytest.mark.pure
 TRY = """
@@ -112,6 +116,58 @@ class TestOthers:
     def test_what_it_starts_can_do_no_more(self, secret: Path) -> None:
         act = "__import__('subprocess').run(['cat', sys.argv[1]], capture_output=True).returncode"
         assert tried(act, secret, access=Access()) == 1
+
+
+SYSTEM = "__import__('ctypes').CDLL(None, use_errno=True)"
+CLONE, CLONE3 = {"x86_64": (56, 435), "aarch64": (220, 435)}.get(os.uname().machine, (0, 0))
+NEW_USER_NAMESPACE = 0x10000000
+
+
+def errno_of(call: str) -> Any:
+    """The errno with which a confined child's call of libc fails."""
+    return tried(f"(lambda libc: (libc.{call}, __import__('ctypes').get_errno())[1])({SYSTEM})", access=Access())
+
+
+class TestGroup:
+    """It and what it starts can be found, counted and ended together."""
+
+    @pytest.mark.parametrize("act", ["os.setsid()", "os.setpgid(0, 0)"])
+    def test_nobody_leaves_it(self, act: str) -> None:
+        started = f"import os; {act}"
+        code = f"__import__('subprocess').run([sys.executable, '-c', {started!r}], stderr=-3).returncode"
+        assert tried(code, access=Access()) == 1
+
+    @pytest.mark.parametrize("clone", [CLONE])
+    def test_no_namespace_is_made(self, clone: int) -> None:
+        # A fork that worked would say twice what came of it.
+        assert errno_of(f"syscall({clone}, {NEW_USER_NAMESPACE}, 0, 0, 0, 0)") == errno.EPERM
+        assert errno_of(f"syscall({CLONE3}, 0, 0)") == errno.ENOSYS
+
+    @pytest.mark.parametrize(
+        "call", ["shmget(0, 4096, 0o1600)", "msgget(0, 0o1600)", "semget(0, 1, 0o1600)", "memfd_create(b'x', 0)"]
+    )
+    def test_no_memory_stays_or_is_not_counted(self, call: str) -> None:
+        assert errno_of(call) == errno.EPERM
+
+    def test_who_loses_its_parent_is_ended_with_it_and_counted_until_then(self) -> None:
+        # The child starts a process whose own parent ends at once, and that has nothing of the child's environment.
+        code = """if True:
+            import json, os, subprocess, sys, time
+            orphan = "import os, time; grown = bytearray(os.urandom(1 << 20) * 300); time.sleep(600)"
+            start = f"subprocess.Popen([sys.executable, '-c', {orphan!r}], env={{}}, stdout=-3, stderr=-3)"
+            middle = f"import subprocess, sys; print({start}.pid)"
+            number = int(subprocess.run([sys.executable, "-c", middle], capture_output=True).stdout)
+            print(json.dumps({"pid": number}), flush=True)
+            time.sleep(600)
+        """
+        orphans: list[psutil.Process] = []
+        with pytest.raises(ChildError) as caught:
+            run_child(
+                [sys.executable, "-c", code], access=Access(), limits=Limits(wall_seconds=60, memory_bytes=200 << 20),
+                on_message=lambda message: orphans.append(psutil.Process(message["pid"])),
+            )  # fmt: skip
+        assert caught.value.kind == ChildError.MEMORY
+        wait_until(lambda: not is_alive(orphans[0]), 20, "the orphan's end")
 
 
 class TestNetwork:

@@ -76,6 +76,15 @@ class TestTalking:
     def test_one_message_may_be_long(self) -> None:
         assert len(python("import json; print(json.dumps({'a': 'x' * 2_000_000}))").messages[0]["a"]) == 2_000_000
 
+    @pytest.mark.parametrize("end", ["", "\\n"], ids=["one line", "many lines"])
+    def test_nobody_is_flooded(self, end: str) -> None:
+        error = failed(f"import sys\nwhile True: sys.stdout.write('x' * 100_000 + '{end}')")
+        assert error.kind == ChildError.CRASHED
+        assert "said more than anybody keeps" in str(error)
+
+    def test_a_message_of_nothing_but_brackets_is_let_go(self) -> None:
+        assert python("print('[' * 200_000); print('{}')").messages == [{}]
+
     def test_messages_need_not_be_kept(self) -> None:
         heard: list[object] = []
         assert python("print('{}')", on_message=heard.append, keep_messages=False).messages == []

@@ -86,6 +86,21 @@ GUARDS = [
         "tests/base/test_made_files.py::test_whatever_else_is_there_is_not_taken",
     ),
     Guard(
+        "what a child starts stays its descendant", "vodplatform/base/exec_shim.py",
+        "    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)\n", "",
+        "tests/base/test_confinement.py::TestGroup::test_who_loses_its_parent_is_ended_with_it_and_counted_until_then",
+    ),
+    Guard(
+        "a child makes no namespace", "vodplatform/base/exec_shim.py",
+        "        (HAS_BIT, NAMESPACES, \"refuse\", \"allow\"),\n", "        (HAS_BIT, 0, \"refuse\", \"allow\"),\n",
+        "tests/base/test_confinement.py::TestGroup::test_no_namespace_is_made",
+    ),
+    Guard(
+        "a child that says too much is ended", "vodplatform/base/process.py",
+        "if said > MAX_SAID_BYTES:", "if said > MAX_SAID_BYTES << 6:",
+        "tests/base/test_process.py::TestTalking::test_nobody_is_flooded",
+    ),
+    Guard(
         "a child has no network", "vodplatform/base/exec_shim.py",
         "        restrict_calls(has_network=any(name == \"connect\" for name, _ in rules))\n", "",
         "tests/base/test_confinement.py::TestNetwork",

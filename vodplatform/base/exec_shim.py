@@ -10,7 +10,9 @@ reserve gigabytes of address space that they never touch.
 ``RULE`` is ``run=PATH`` (and read), ``read=PATH``, ``write=PATH`` (and read), ``list=PATH`` or ``connect=PORT``. With
 one at least, the program and all that it starts see the files of the rules alone (Landlock, Linux 5.13 and later), read
 no memory of other processes, signal none (6.12), and have no network (seccomp) but TCP to ``PORT`` (to other ports too
-before 6.7). What the kernel does not offer is left out: ``manage.py doctor`` tries what holds.
+before 6.7). They stay in one process group, which is how they are ended, whatever they start remains a descendant of
+PROGRAM while that lives, and no memory of theirs outlives them. What the kernel does not offer is left out:
+``manage.py doctor`` tries what holds.
 """
 
 import ctypes
@@ -21,7 +23,7 @@ import stat
 import struct
 import sys
 
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 38, 22, 24
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 38, 22, 24, 36
 SECCOMP_MODE_FILTER = 2
 CAPABILITIES, OF_FILES = 64, (1, 2)  # more than there are; those by which root reads files whoever owns them
 libc = ctypes.CDLL(None, use_errno=True)
@@ -34,23 +36,27 @@ OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 BIND_TCP, CONNECT_TCP = 1, 2
 ABSTRACT_SOCKETS, SIGNALS = 1, 2
 
-# What no decoder needs: by machine, its audit number, that of ``socket``, and those of the system calls that reach into
-# other processes, the kernel or other namespaces: ptrace, process_vm_readv and _writev, pidfd_getfd, mount, umount2,
-# pivot_root, chroot, unshare, setns, open_by_handle_at, bpf, perf_event_open, userfaultfd, io_uring_setup, keyctl,
-# add_key, request_key, init_module, finit_module, delete_module, kexec_load, open_tree, move_mount, fsopen.
+# What no decoder needs: by machine, its audit number, the numbers of ``socket`` and ``clone``, and those of the system
+# calls that reach into other processes, the kernel or other namespaces: ptrace, process_vm_readv and _writev,
+# pidfd_getfd, mount, umount2, pivot_root, chroot, unshare, setns, open_by_handle_at, bpf, perf_event_open, userfaultfd,
+# io_uring_setup, keyctl, add_key, request_key, init_module, finit_module, delete_module, kexec_load, open_tree,
+# move_mount, fsopen, kexec_file_load, fanotify_init. And of those that get out of the group or make memory that nobody
+# counts or that stays: setsid, setpgid, shmget, msgget, semget, mq_open, memfd_create.
 REFUSED = {
-    "x86_64": (0xC000003E, 41, (
+    "x86_64": (0xC000003E, 41, 56, (
         101, 310, 311, 438, 165, 166, 155, 161, 272, 308, 304, 321, 298, 323, 425, 250, 248, 249, 175, 313, 176, 246,
-        428, 429, 430,
+        428, 429, 430, 320, 300, 112, 109, 29, 68, 64, 240, 319,
     )),
-    "aarch64": (0xC00000B7, 198, (
+    "aarch64": (0xC00000B7, 198, 220, (
         117, 270, 271, 438, 40, 39, 41, 51, 97, 268, 265, 280, 241, 282, 425, 219, 217, 218, 105, 273, 106, 104,
-        428, 429, 430,
+        428, 429, 430, 294, 262, 157, 154, 194, 186, 190, 180, 279,
     )),
 }  # fmt: skip
-LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06  # operations of a BPF program
+CLONE3 = 435  # its flags lie in memory, where no filter sees them: it is as if it were not there, and clone is taken
+NAMESPACES = 0x7E020000  # the flags of clone that make one
+LOAD, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # operations of a BPF program
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
-ALLOW, REFUSE = 0x7FFF0000, 0x00050001  # the call fails with EPERM
+ALLOW, REFUSE, ABSENT = 0x7FFF0000, 0x00050001, 0x00050026  # the call fails with EPERM, with ENOSYS
 OTHER_TABLE = 0x40000000  # x86_64: system calls of the x32 ABI
 
 
@@ -60,8 +66,12 @@ def main(argv: list[str]) -> None:
     limits = argv[1]
     end = argv.index("--")
     rules, command = [rule.partition("=")[::2] for rule in argv[2:end]], argv[end + 1 :]
-    os.setsid()
+    try:  # noqa: SIM105 - contextlib would cost each child some milliseconds
+        os.setsid()
+    except PermissionError:  # it is started by a confined program, in whose group it stays
+        pass
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # The parent may have died before prctl took effect: then nobody would ever signal this process.
     if os.getppid() != parent:
         os._exit(125)
@@ -128,7 +138,7 @@ def restrict_calls(*, has_network: bool) -> None:
     """Refuse this process the system calls of :data:`REFUSED`, and ``socket``, or all but the internet's with it."""
     if calls_of() not in REFUSED:
         return
-    architecture, socket, refused = REFUSED[calls_of()]
+    architecture, socket, clone, refused = REFUSED[calls_of()]
     # Each step: operation, operand, and where it goes on when true and when false; None is the next step.
     steps: list[tuple[int, int, str | None, str | None]] = [
         (LOAD, ARCHITECTURE, None, None),
@@ -136,16 +146,24 @@ def restrict_calls(*, has_network: bool) -> None:
         (LOAD, NUMBER, None, None),
         (AT_LEAST, OTHER_TABLE, "refuse", None),
         *((EQUAL, number, "refuse", None) for number in refused),
+        (EQUAL, CLONE3, "absent", None),
+        (EQUAL, clone, None, "socket"),
+        (LOAD, FIRST_ARGUMENT, None, None),
+        (HAS_BIT, NAMESPACES, "refuse", "allow"),
+    ]
+    places = {"socket": len(steps)}
+    steps += [
         (EQUAL, socket, None, "allow"),
         (LOAD, FIRST_ARGUMENT, None, None),
         *((EQUAL, family, "allow", None) for family in ((2, 10) if has_network else ())),  # AF_INET, AF_INET6
     ]
-    places = {"refuse": len(steps), "allow": len(steps) + 1}
+    places |= {"refuse": len(steps), "allow": len(steps) + 1, "absent": len(steps) + 2}
     program = b""
     for at, (operation, operand, then, otherwise) in enumerate(steps):
         jumps = [places[name] - at - 1 if name else 0 for name in (then, otherwise)]
         program += struct.pack("=HBBI", operation, *jumps, operand)
-    program += struct.pack("=HBBI", RETURN, 0, 0, REFUSE) + struct.pack("=HBBI", RETURN, 0, 0, ALLOW)
+    for end in (REFUSE, ALLOW, ABSENT):
+        program += struct.pack("=HBBI", RETURN, 0, 0, end)
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
     libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header, 0, 0)

@@ -32,7 +32,7 @@ from vodplatform.base.child import SHIM as SHIM  # noqa: PLC0414 - part of this 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
-MAX_LINE_BYTES = 4 * 1024 * 1024
+MAX_SAID_BYTES = 64 * 1024 * 1024
 STDERR_LINES = 60
 PACKAGES = ("vodplatform", "media_app", "sessions_app", "jobs_app")
 LIBRARIES = (
@@ -166,10 +166,10 @@ def run_child(
     watch = _Watch(process, limits, should_stop)
     finished = Finished()
 
-    def deliver(line: bytes) -> None:
+    def deliver(line: bytes | bytearray) -> None:
         try:
             message = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if isinstance(message, dict):
             if keep_messages:
@@ -249,7 +249,10 @@ def tree_memory_bytes(pid: int) -> int:
 
 
 def _pump(
-    process: subprocess.Popen[bytes], stdin: bytes, deliver: Callable[[bytes], None], check: Callable[[], None]
+    process: subprocess.Popen[bytes],
+    stdin: bytes,
+    deliver: Callable[[bytes | bytearray], None],
+    check: Callable[[], None],
 ) -> str:
     """Feed ``stdin``, hand out each line of standard output, and return the end of standard error."""
     assert process.stdin and process.stdout and process.stderr
@@ -263,6 +266,7 @@ def _pump(
             selector.register(process.stdin, selectors.EVENT_WRITE)
         else:
             process.stdin.close()
+        said = 0
         selector.register(process.stdout, selectors.EVENT_READ)
         selector.register(process.stderr, selectors.EVENT_READ)
         # A grandchild may keep the pipes open after the child has ended: then its end is the end.
@@ -288,15 +292,18 @@ def _pump(
                 elif key.fileobj is process.stderr:
                     errors.extend(chunk.splitlines(keepends=True))
                 else:
+                    said += len(chunk)
+                    if said > MAX_SAID_BYTES:
+                        raise ChildError(ChildError.CRASHED, "The helper process said more than anybody keeps.")
                     buffer += chunk
-                    *lines, rest = bytes(buffer).split(b"\n")
-                    buffer = bytearray(rest[:MAX_LINE_BYTES])
-                    for line in lines:
-                        deliver(line)
+                    if b"\n" in chunk:
+                        *lines, buffer = buffer.split(b"\n")
+                        for line in lines:
+                            deliver(line)
             if not ready and has_ended:
                 break
     if buffer:
-        deliver(bytes(buffer))
+        deliver(buffer)
     return b"".join(errors).decode("utf-8", "replace")
 
 
