@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from django.test import Client
 
 from tests.support.api import Api, refused
 from tests.support.factories import make_video
@@ -40,3 +43,11 @@ def test_pages_go_on_in_the_same_order(api: Api) -> None:
 
 def test_another_order_is_400(api: Api) -> None:
     refused(api.get(f"{URL}?order=-title"), 400, "invalid")
+
+
+@pytest.mark.parametrize("order", ["", "title", "largest"])
+def test_the_page_shows_which_order_is_chosen(owner: User, order: str) -> None:
+    browser = Client()
+    browser.force_login(owner)
+    page = browser.get(f"/library?order={order}").content.decode()
+    assert re.findall(r'<option value="(\w*)" selected>(?:Newest first|Name|L\w+ first)', page) == [order]
