@@ -23,12 +23,15 @@ from dataclasses import dataclass, field
 from functools import cache
 from io import BytesIO
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 import certifi
 import httpcore
-import httpx
+
+if TYPE_CHECKING:
+    # Imported where it is used: with the command line that it brings it is a tenth of what each process needs to start.
+    import httpx
 
 MOST_URL_LETTERS = 4096
 HOST = re.compile(rb"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+")
@@ -146,6 +149,8 @@ def check_url(url: str) -> httpx.URL:
 
     Where it leads to is checked when it is asked. Raises :class:`Refused`.
     """
+    import httpx
+
     # Two readers who disagree about where a host ends are the oldest trick: such an address is nobody's honest one.
     if len(url) > MOST_URL_LETTERS or any(letter <= " " or letter in "\\\x7f" for letter in url):
         raise Refused("This is not an address: it is too long, or it has spaces or signs that do not belong there.")
@@ -211,6 +216,8 @@ def _embedded(ip: IPv6Address) -> tuple[IPv4Address | None, bool]:
 
 def _joined(before: httpx.URL, where: str) -> httpx.URL:
     """Where a redirect leads to, checked like any address. Raises :class:`Refused`."""
+    import httpx
+
     try:
         found = str(before.join(where))
     except (httpx.InvalidURL, ValueError, UnicodeError):
@@ -227,6 +234,8 @@ def _origin(url: httpx.URL) -> httpcore.Origin:
 
 def _request(method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes) -> httpx.Request:
     """The request with Host and Content-Length. Raises :class:`Refused`."""
+    import httpx
+
     # A packed answer is one that can blow up: none is asked for.
     always = {"accept-encoding": "identity", "connection": "close"}
     try:
@@ -239,6 +248,8 @@ def _request(method: str, target: httpx.URL, headers: Mapping[str, str], content
 
 def _exchange(request: httpx.Request, rules: Rules, deadline: _Deadline, into: BinaryIO | None) -> Answer:
     """One request on a connection of its own, and its answer. Of a redirect that is followed the body is not read."""
+    import httpx
+
     host = request.url.host
     url = httpcore.URL(
         scheme=request.url.raw_scheme, host=request.url.raw_host, port=request.url.port, target=request.url.raw_path
