@@ -93,6 +93,24 @@ def test_who_has_an_account_is_told_by_the_e_mail_and_nobody_else_is() -> None:
     assert not PendingSignUp.objects.exists()
 
 
+def test_the_e_mail_has_nothing_that_a_stranger_wrote() -> None:
+    sign_up(username="free-money.example.com", full_name="Win at http://example.com")
+    assert "example.com" not in mail.outbox[0].body + mail.outbox[0].subject
+
+
+def test_whose_account_is_closed_does_not_make_another() -> None:
+    User.objects.create_user("owner", "ada@example.org", PASSWORD, is_active=False)
+    sign_up()
+    assert not PendingSignUp.objects.exists()
+
+
+def test_an_account_that_was_made_meanwhile_is_the_only_one() -> None:
+    sign_up()
+    User.objects.create_user("owner", "ADA@example.org", PASSWORD)
+    assert Client().post(link()).status_code == 404
+    assert User.objects.count() == 1
+
+
 def test_one_address_makes_one_account() -> None:
     for name in ("ada", "ben"):
         sign_up(username=name)

@@ -34,7 +34,7 @@ def ask(user: User, link_of: Callable[[str], str]) -> None:
     :class:`MailFailed`.
     """
     email = User.objects.normalize_email(user.email)
-    known = User.objects.filter(email__iexact=email, is_active=True).first()
+    known = User.objects.filter(email__iexact=email).first()
     if known is not None:
         _send(email, "registration/email_has_account.txt", {"user": known})
         return
@@ -44,7 +44,8 @@ def ask(user: User, link_of: Callable[[str], str]) -> None:
         password=user.password, expires_at=Now() + LIFETIME,
     )  # fmt: skip
     try:
-        _send(email, "registration/email_confirm.txt", {"user": user, "link": link_of(token)})
+        # Nothing that whoever signs up has written: it would be an e-mail to anybody with any text.
+        _send(email, "registration/email_confirm.txt", {"link": link_of(token)})
     except MailFailed:
         row.delete()
         raise
@@ -75,6 +76,8 @@ def confirm(token: str) -> User | None:
             if row.digest not in {other.digest for other in rows}:
                 return None
             rows.delete()
+            if User.objects.filter(email__iexact=row.email).exists():
+                return None
             user = User(username=row.username, full_name=row.full_name, email=row.email, password=row.password)
             user.save()
             audit.record("sign_up", actor=user, target=user)
