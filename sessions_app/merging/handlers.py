@@ -34,6 +34,7 @@ from media_app.store import files as store
 from media_app.uploads import joining
 from sessions_app.merging import services
 from sessions_app.merging.models import MergeClip, MergeSession
+from vodplatform.accounts.limits import limits_of
 from vodplatform.base import made_files
 from vodplatform.base.metrics import MERGE_SECONDS
 from vodplatform.base.process import Access, ChildError
@@ -59,6 +60,7 @@ def merge(context: JobContext) -> dict[str, Any]:
         # An attempt before this one may have been killed between keeping the video and its end.
         if session.video is None:
             begun = time.monotonic()
+            _check_budget(context, session)
             paths = _bring(context, session, folder)
             found = _join(context, session, paths, folder)
             context.progress(MERGED, "Keeping the video")
@@ -71,6 +73,12 @@ def merge(context: JobContext) -> dict[str, Any]:
         "segments": session.segments,
         "compression_applied": session.compression_applied,
     }
+
+
+def _check_budget(context: JobContext, session: MergeSession) -> None:
+    """Clips that are looked at side by side know nothing of each other: here all have been."""
+    if services.gigapixels_of(session.clips.all()) > limits_of(context.owner)["max_video_gigapixels"]:
+        raise JobFailed("work_limit", "The clips are together more work than your plan allows.")
 
 
 def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Path]:

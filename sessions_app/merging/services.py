@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from jobs_app import services as jobs
@@ -133,7 +133,12 @@ def estimate(durations: Iterable[float]) -> float:
 
 def gigapixels_beside(upload: Upload) -> float:
     """How much work the other clips of a clip's merge are, as far as they have been looked at."""
-    clips = MergeClip.objects.filter(session__clips=upload.pk).exclude(pk=upload.pk).select_related("upload")
+    return gigapixels_of(MergeClip.objects.filter(session__clips=upload.pk).exclude(pk=upload.pk))
+
+
+def gigapixels_of(clips: QuerySet[MergeClip]) -> float:
+    """How much work clips are together, as far as they have been looked at."""
+    clips = clips.select_related("upload")
     return float(sum(clip.upload.metadata.get(GIGAPIXELS, 0.0) for clip in clips if clip.upload))
 
 

@@ -201,6 +201,16 @@ class TestMediaAtFault:
         assert body["error_message"].startswith("Clip 3")
         assert (body["retry_available"], files_in(media)) == (False, [])
 
+    def test_clips_that_were_looked_at_side_by_side_are_no_more_work_than_the_plan_allows(
+        self, api: Api, media: Path, clip_files: Clips, settings: Any
+    ) -> None:
+        merge = deliver(api, [clip_files["1"], clip_files["2"]])
+        free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 1e-6}
+        settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
+        run_lane("merge")
+        body = status_of(api, merge)
+        assert (body["overall_status"], body["error_type"], body["retry_available"]) == ("failed", "work_limit", False)
+
     @pytest.mark.usefixtures("unseen")
     def test_a_name_in_a_sentence_is_cut_and_plain(self, api: Api, clip_files: Clips) -> None:
         names = ["x" * 250 + ".mp4", "b.mp4"]

@@ -132,6 +132,12 @@ GUARDS = [
         "test_a_video_that_is_more_work_than_the_plan_allows_is_not_begun",
     ),
     Guard(
+        "clips looked at side by side have a budget", "sessions_app/merging/handlers.py",
+        "            _check_budget(context, session)\n", "",
+        "tests/merging/test_merge_jobs.py::TestMediaAtFault::"
+        "test_clips_that_were_looked_at_side_by_side_are_no_more_work_than_the_plan_allows",
+    ),
+    Guard(
         "clips together have a budget", "sessions_app/merging/receiving.py",
         ", beside=services.gigapixels_beside(upload)", "",
         "tests/merging/test_clips.py::TestLooking::"
