@@ -14,7 +14,6 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -180,7 +179,7 @@ class JobContext:
         raise Waits(state, seconds, deadline_seconds, message)
 
     def run_child(
-        self, argv: Sequence[str], *, stdin: bytes = b"", limits: Limits | None = None, keep_messages: bool = True,
+        self, argv: Sequence[str], *, stdin: bytes = b"", limits: Limits | None = None,
         share: tuple[float, float] = (0, 100), told: Callable[[dict[str, Any]], None] | None = None,
         access: Access | None = None,
     ) -> Finished:  # fmt: skip
@@ -192,7 +191,8 @@ class JobContext:
         Raises :class:`LeaseLost`, :class:`ShuttingDown`, or :class:`ChildError` when it ended badly.
         """
 
-        kept: list[dict[str, Any]] = []
+        def is_for_caller(message: dict[str, Any]) -> bool:
+            return not isinstance(message.get("progress"), int | float) and "checkpoint" not in message
 
         def on_message(message: dict[str, Any]) -> None:
             if isinstance(message.get("checkpoint"), dict):
@@ -201,26 +201,22 @@ class JobContext:
             if isinstance(message.get("progress"), int | float):
                 percent = share[0] + (share[1] - share[0]) * float(message["progress"]) / 100
                 self.progress(percent, str(message.get("message", "")))
-            elif "checkpoint" not in message:
-                if told is not None:
-                    told(message)
-                if keep_messages:
-                    kept.append(message)
+            elif told is not None and is_for_caller(message):
+                told(message)
 
         self.check()
         # Nothing is held while the child works: a connection lost meanwhile would be found out at the end.
         close_old_connections()
         try:
-            finished = run_child(
+            return run_child(
                 argv,
                 limits=limits or default_limits(),
                 stdin=stdin,
                 on_message=on_message,
                 should_stop=self.stop_reason,
-                keep_messages=False,
+                keeps=is_for_caller,
                 access=access,
             )
-            return replace(finished, messages=kept)
         except ChildError as exc:
             if exc.kind == ChildError.STOPPED:
                 self.check()

@@ -44,7 +44,7 @@ def test_stop_reaches_a_child_that_writes_without_end() -> None:
         run_child(
             python("while True: print('{}')"),
             should_stop=lambda: "enough" if time.monotonic() - started > 0.5 else None,
-            keep_messages=False,
+            keeps=lambda message: False,
         )
     assert caught.value.kind == ChildError.STOPPED
     assert time.monotonic() - started < within(2)

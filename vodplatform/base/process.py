@@ -32,7 +32,8 @@ from vodplatform.base.child import SHIM as SHIM  # noqa: PLC0414 - part of this 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
-MAX_SAID_BYTES = 64 * 1024 * 1024
+MAX_SAID_BYTES = 64 * 1024 * 1024  # in one message, and in all that are kept
+SAID_TOO_MUCH = "The helper process said more than anybody keeps."
 STDERR_LINES = 60
 PACKAGES = ("vodplatform", "media_app", "sessions_app", "jobs_app")
 LIBRARIES = (
@@ -135,7 +136,7 @@ def run_child(
     on_message: Callable[[dict[str, Any]], None] | None = None,
     should_stop: Callable[[], str | None] | None = None,
     extra_env: Mapping[str, str] | None = None,
-    keep_messages: bool = True,
+    keeps: Callable[[dict[str, Any]], bool] = lambda message: True,
     access: Access | None = None,
 ) -> Finished:
     """Run ``argv`` to its end and return what it said.
@@ -143,7 +144,7 @@ def run_child(
     Call it from a thread that lives at least as long as the child: the parent-death signal is tied to the
     thread, and this function blocks until the child is reaped, so any thread that waits here will do.
 
-    on_message: called with each JSON object line, in order, in this thread.
+    on_message: called with each JSON object line, in order, in this thread. keeps: whether one is in the result.
     should_stop: asked about ten times a second; a sentence stops the child (raises ``STOPPED`` with it).
     access: None for a child of our own code alone, that sees what this process does.
     Raises :class:`ChildError`.
@@ -165,6 +166,7 @@ def run_child(
         raise ChildError(ChildError.START, f"The helper process could not be started: {exc}") from exc
     watch = _Watch(process, limits, should_stop)
     finished = Finished()
+    kept_bytes = 0
 
     def deliver(line: bytes | bytearray) -> None:
         try:
@@ -172,7 +174,11 @@ def run_child(
         except (ValueError, RecursionError):
             return
         if isinstance(message, dict):
-            if keep_messages:
+            if keeps(message):
+                nonlocal kept_bytes
+                kept_bytes += len(line)
+                if kept_bytes > MAX_SAID_BYTES:
+                    raise ChildError(ChildError.CRASHED, SAID_TOO_MUCH)
                 finished.messages.append(message)
             if on_message is not None:
                 on_message(message)
@@ -266,7 +272,6 @@ def _pump(
             selector.register(process.stdin, selectors.EVENT_WRITE)
         else:
             process.stdin.close()
-        said = 0
         selector.register(process.stdout, selectors.EVENT_READ)
         selector.register(process.stderr, selectors.EVENT_READ)
         # A grandchild may keep the pipes open after the child has ended: then its end is the end.
@@ -292,14 +297,13 @@ def _pump(
                 elif key.fileobj is process.stderr:
                     errors.extend(chunk.splitlines(keepends=True))
                 else:
-                    said += len(chunk)
-                    if said > MAX_SAID_BYTES:
-                        raise ChildError(ChildError.CRASHED, "The helper process said more than anybody keeps.")
                     buffer += chunk
                     if b"\n" in chunk:
                         *lines, buffer = buffer.split(b"\n")
                         for line in lines:
                             deliver(line)
+                    elif len(buffer) > MAX_SAID_BYTES:
+                        raise ChildError(ChildError.CRASHED, SAID_TOO_MUCH)
             if not ready and has_ended:
                 break
     if buffer:

@@ -86,7 +86,7 @@ def run_shown(
 
         try:
             run_child(
-                argv, stdin=json.dumps(request).encode(), limits=limits, on_message=hear, keep_messages=False,
+                argv, stdin=json.dumps(request).encode(), limits=limits, on_message=hear, keeps=lambda message: False,
                 access=access,
             )  # fmt: skip
         except ChildError as exc:
