@@ -55,7 +55,7 @@ up: $(VENV)/.base ## Run the whole program on this machine (ARGS="--port 8000")
 tools: ## Install what tests drive beside the program: Chromium, clamd, nginx, node, Swift
 	@scripts/tools
 
-test: ## Everything that must pass, on SQLite, and on PostgreSQL and Redis where they answer (APP=merging: one slice)
+test: ## Everything that must pass, on SQLite, and on PostgreSQL and Redis where they answer (APP=challenges: one slice)
 	@$(MAKE) --no-print-directory -j 2 $(VENV)/.dev tools
 	@$(if $(APP),,$(MAKE) --no-print-directory -j 2 lint rewritten)
 	@scripts/test $(if $(APP),--app $(APP))

@@ -1,7 +1,7 @@
 """A3: repetitions of real and animated clips, against counts made by eye; it fetches nothing.
 
 The clips lie in the folder that ``VOD_WORKOUT_CLIPS`` names, each under the name in :data:`CLIPS`; those whose licence
-is open are listed in tests/media/SOURCES.md or in the project's notes on recordings, the others may be measured with
+is open are listed in tests/av/SOURCES.md or in the project's notes on recordings, the others may be measured with
 and not be passed on. Two of three were used for tuning; the rest was looked at once, at the end.
 """
 

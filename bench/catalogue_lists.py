@@ -78,9 +78,9 @@ def fill(owner: Any, count: int, rng: random.Random) -> None:
     from django.utils import timezone
 
     from jobs_app.models import Job
-    from media_app.catalog.models import Place, Video, VideoSource
-    from media_app.catalog.receiving import INGEST_KIND
-    from media_app.catalog.search import search_text
+    from media_app.videos.models import Place, Video, VideoSource
+    from media_app.videos.receiving import INGEST_KIND
+    from media_app.videos.search import search_text
 
     for first in range(0, count, BATCH):
         rows, jobs = [], []

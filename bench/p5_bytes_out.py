@@ -41,7 +41,7 @@ SERVER = [
 # Makes the row of a stored video and prints its address.
 ROW = """
 import sys, django; django.setup()
-from media_app.catalog.models import VideoSource
+from media_app.videos.models import VideoSource
 from media_app.delivery.urls import stream_url
 from tests.support.factories import make_video
 from vodplatform.accounts.models import User

@@ -28,7 +28,7 @@ def main() -> None:
     from django.core.management import call_command
     from django.test import Client
 
-    from media_app.editorial import services
+    from media_app.catalogue import services
     from vodplatform.accounts.models import ApiToken, Role, User
 
     call_command("migrate", verbosity=0)

@@ -32,7 +32,7 @@ class JobEventInline(TabularInline):
 
 @admin.register(Job)
 class JobAdmin(ModelAdmin):
-    """Read-only rows with the things that admins do to them. Progress moves by itself: static/js/admin-jobs.js."""
+    """Read-only rows with the things that admins do to them. Progress moves by itself: static/js/jobs/admin.js."""
 
     list_display = [
         "kind", "owner", "status_live", "progress_live", "message_live", "priority", "attempt", "crashes", "created_at",
@@ -46,7 +46,7 @@ class JobAdmin(ModelAdmin):
     actions = ["cancel_jobs", "retry_jobs", "pause_jobs", "resume_jobs", "put_first"]
 
     class Media:
-        js = [Script("js/admin-jobs.js", type="module")]
+        js = [Script("js/jobs/admin.js", type="module")]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -45,7 +45,8 @@ pytest_plugins = [
 ]
 TESTS = Path(__file__).parent
 MARKS_BY_PLACE = {
-    "media/av": ["pure"],
+    "av/test_frames.py": ["pure"],
+    "av/test_probe.py": ["pure"],
     "comparison/alignment": ["pure"],
     "demo": ["pure"],
     "jobs": ["both"],  # locks, claims, leases, clocks
@@ -57,12 +58,12 @@ MARKS_BY_PLACE = {
     "store": ["full"],  # asks an S3 server
     "commands": ["full"],  # starts programs
     "delivery/test_s3.py": ["full"],
-    "editorial/test_roles.py": ["full"],
-    "editorial/test_sync_storm.py": ["full"],
+    "catalogue/test_roles.py": ["full"],
+    "catalogue/test_sync_storm.py": ["full"],
     "base/test_environment.py": ["full"],
-    "catalog/test_replacing.py": ["full"],
-    "media/test_ingest.py": ["full"],
-    "media/test_hls.py": ["full"],
+    "videos/test_replacing.py": ["full"],
+    "av/test_ingest.py": ["full"],
+    "av/test_hls.py": ["full"],
     "comparison/alignment/test_vote.py": ["full"],
     "prosync/test_provider_job.py": ["full"],  # waits for its provider
     "prosync/test_process.py": ["full"],
@@ -71,32 +72,32 @@ MARKS_BY_PLACE = {
     "base/test_health.py": ["full"],
     "base/test_process.py": ["full"],
     "base/test_protocol.py": ["full"],
-    "catalog/test_ingest_faults.py": ["full"],
+    "videos/test_ingest_faults.py": ["full"],
     "delivery/test_nginx.py": ["full"],
-    "editorial/test_ready.py": ["full"],
-    "editorial/test_sockets.py": ["full"],
-    "editorial/test_thumbnail.py": ["full"],
+    "catalogue/test_ready.py": ["full"],
+    "catalogue/test_sockets.py": ["full"],
+    "catalogue/test_thumbnail.py": ["full"],
     "jobs/test_outputs_faults.py": ["full"],
     "jobs/test_running.py": ["full"],
     "jobs/test_turns.py": ["full"],
-    "media/test_proxy.py": ["full"],
-    "media/test_thumbnail.py": ["full"],
-    "merging/test_lie.py": ["full"],
+    "av/test_proxy.py": ["full"],
+    "av/test_thumbnail.py": ["full"],
+    "challenges/test_lie.py": ["full"],
 }
 # What takes longest and mostly waits begins first: the rest fills the time.
 TIERS = ("crash", "browser", "program", "full")
 # What files about a slice are called that do not have its name.
 OTHER_NAMES = {
-    "accounts": ("account", "sign"),
+    "accounts": ("account",),
     "analysis": ("analys", "highlights", "workout"),
-    "catalog": ("ingest",),
-    "comparison": ("align", "step", "choosing", "setting_up", "viewers", "copies"),
+    "catalogue": ("sync_client", "seed_examples"),
+    "challenges": ("merge", "challenge"),
+    "comparison": ("align",),
     "delivery": ("player", "stream_clock", "private_file"),
-    "editorial": ("catalogue", "edit_page", "sync_client", "seed_examples"),
     "jobs": ("torture", "bad_days", "lane_limit", "job"),
-    "merging": ("merge", "challenge", "create_page"),
     "prosync": ("pro_", "dub"),
     "uploads": ("upload",),
+    "videos": ("ingest",),
 }
 GROUP = "crew"
 FILLED_ONCE = frozenset({"django_content_type", "auth_permission"})  # by migrations, from the models

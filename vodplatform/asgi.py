@@ -17,8 +17,8 @@ from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from jobs_app.consumers import JobConsumer, JobListConsumer  # noqa: E402
+from media_app.catalogue.consumers import CatalogueConsumer, CatalogueVideoConsumer  # noqa: E402
 from media_app.delivery import door  # noqa: E402
-from media_app.editorial.consumers import CatalogueConsumer, CatalogueVideoConsumer  # noqa: E402
 from media_app.uploads import chunks, multipart, tus  # noqa: E402
 from sessions_app.analysis import waiting  # noqa: E402
 from sessions_app.comparison.consumers import SessionConsumer  # noqa: E402

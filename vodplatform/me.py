@@ -109,4 +109,4 @@ def account(request: HttpRequest) -> HttpResponse:
         "limits": limits.limits_of_tier(plan["tier"]),
         "usage": usage_of(user),
     }
-    return render(request, "account/index.html", context)
+    return render(request, "accounts/index.html", context)

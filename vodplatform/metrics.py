@@ -28,10 +28,10 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from jobs_app.models import LIVE, Job, JobStatus
-from media_app.catalog.models import Video, VideoSource
+from media_app.videos.models import Video, VideoSource
 from sessions_app.analysis.models import AnalysisSession
+from sessions_app.challenges.models import MergeSession
 from sessions_app.comparison.models import ComparisonSession
-from sessions_app.merging.models import MergeSession
 from vodplatform.accounts.models import Role, User
 from vodplatform.base import metrics
 from vodplatform.base.database import bounded

@@ -7,14 +7,14 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from jobs_app import api as jobs
 from jobs_app import pages as job_pages
-from media_app.catalog import pages as video_pages
+from media_app.catalogue import pages as catalogue_pages
 from media_app.delivery import api as delivery
 from media_app.delivery.views import made_file
-from media_app.editorial import pages as catalogue_pages
 from media_app.library import api as library
+from media_app.videos import pages as video_pages
 from sessions_app.analysis import pages as analysis_pages
+from sessions_app.challenges import pages as challenge_pages
 from sessions_app.comparison import pages
-from sessions_app.merging import pages as challenge_pages
 from sessions_app.prosync import pages as pro_pages
 from vodplatform import home, me, metrics, processing
 from vodplatform.accounts import api as accounts
@@ -51,14 +51,14 @@ urlpatterns = [
     path("api/v1/library/<uuid:video_id>", library.LibraryDetailView.as_view()),
     path("api/v1/library/<uuid:video_id>/renditions", library.RenditionView.as_view()),
     path("", include("media_app.uploads.urls")),
-    path("", include("media_app.editorial.urls")),
+    path("", include("media_app.catalogue.urls")),
     path("api/v1/media/made/<path:key>", made_file),
     path("api/v1/media/optimized/<uuid:video_id>", delivery.OptimizedView.as_view()),
     path("api/v1/analytics/upload", delivery.UploadFiguresView.as_view()),
     path("api/v1/health/processing", processing.ProcessingView.as_view()),
     path("", include("sessions_app.comparison.urls")),
     path("", include("sessions_app.analysis.urls")),
-    path("", include("sessions_app.merging.urls")),
+    path("", include("sessions_app.challenges.urls")),
     path("", include("sessions_app.prosync.urls")),
     path("login", account_pages.SignInView.as_view(), name="login"),
     path("logout", account_pages.SignOutView.as_view(), name="logout"),

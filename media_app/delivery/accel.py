@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from media_app.catalog import library_roots
+from media_app.videos import library_roots
 
 
 def is_on() -> bool:

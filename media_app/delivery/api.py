@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from media_app.catalog.models import Video
 from media_app.delivery import analytics, services
 from media_app.delivery import serializers as s
 from media_app.delivery.choice import Device
+from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.fields import asked

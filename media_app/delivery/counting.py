@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
 
-from media_app.catalog.viewing import note_view
+from media_app.videos.viewing import note_view
 from vodplatform.accounts import credentials
 from vodplatform.base import signing
 from vodplatform.base.logs import Sparingly

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from django.conf import settings
 
-from media_app.catalog.models import Video, VideoStatus
 from media_app.store import files as store
+from media_app.videos.models import Video, VideoStatus
 
 MALWARE = "malware_found"
 # How a video can fail after the scanner has read all of it and found nothing.

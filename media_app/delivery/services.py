@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from media_app.catalog.models import Rendition, RenditionKind, Video
-from media_app.catalog.services import is_local
 from media_app.delivery import cdn, names, urls
 from media_app.delivery.choice import Device, Facts, Form, choose
 from media_app.delivery.gate import Use, use_of
 from media_app.delivery.sources import address_elsewhere
 from media_app.store import files as store
+from media_app.videos.models import Rendition, RenditionKind, Video
+from media_app.videos.services import is_local
 from vodplatform.base import signing
 from vodplatform.base.errors import DomainError
 

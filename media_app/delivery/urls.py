@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from media_app.catalog.models import Place, Rendition, RenditionKind, Video, VideoStatus
+from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
 from vodplatform.base import signing
 
 STREAM_PREFIX = "/api/v1/media/stream/"

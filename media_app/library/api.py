@@ -11,13 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from media_app.catalog import search, services
-from media_app.catalog.fields import clean_tags, clean_title
-from media_app.catalog.models import Video, VideoQuerySet
 from media_app.delivery.urls import shown
 from media_app.library import serializers as s
 from media_app.uploads import services as uploads
 from media_app.uploads.multipart import received
+from media_app.videos import search, services
+from media_app.videos.fields import clean_tags, clean_title
+from media_app.videos.models import Video, VideoQuerySet
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.fields import asked

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from django.conf import settings
 from rest_framework import serializers
 
-from media_app.catalog.fields import clean_tags, clean_title
-from media_app.catalog.models import MAX_TAGS, RenditionKind, Video, VideoQuerySet, VideoSource, VideoStatus
 from media_app.delivery.serializers import RenditionSerializer
 from media_app.delivery.urls import media_of, stream_url
 from media_app.store import files as store
+from media_app.videos.fields import clean_tags, clean_title
+from media_app.videos.models import MAX_TAGS, RenditionKind, Video, VideoQuerySet, VideoSource, VideoStatus
 from vodplatform.base.errors import DomainError
 from vodplatform.base.fields import CauseSerializer, StrictCharField
 

@@ -15,11 +15,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from media_app.catalog.models import Video
 from media_app.library.serializers import MessageSerializer
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
 from media_app.uploads.multipart import received
+from media_app.videos.models import Video
 from sessions_app.analysis import params as parameters
 from sessions_app.analysis import serializers as s
 from sessions_app.analysis import services

@@ -15,9 +15,11 @@ from django.conf import settings
 from jobs_app.kinds import JobKind, Subject
 from jobs_app.models import Job
 from jobs_app.running import JobContext, JobFailed, TransientFault
-from media_app.catalog.models import Place, Rendition, RenditionKind, Video, VideoStatus
-from media_app.catalog.services import columns_of, mime_type_of, path_for_work
-from media_app.catalog.taking_in import (
+from media_app.store import files as store
+from media_app.uploads.models import Upload
+from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
+from media_app.videos.services import columns_of, mime_type_of, path_for_work
+from media_app.videos.taking_in import (
     OURS,
     blame,
     check_budget,
@@ -29,8 +31,6 @@ from media_app.catalog.taking_in import (
     take_in,
     writing,
 )
-from media_app.store import files as store
-from media_app.uploads.models import Upload
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from sessions_app.analysis.services import ended
 from vodplatform.base import made_files

@@ -11,7 +11,7 @@ from django.db.models import BooleanField, Case, DurationField, ExpressionWrappe
 from django.db.models.functions import Now
 
 from jobs_app.models import FINISHED, Job, JobStatus
-from media_app.catalog.models import Place, Rendition, Video
+from media_app.videos.models import Place, Rendition, Video
 from vodplatform.accounts.models import User
 
 if TYPE_CHECKING:

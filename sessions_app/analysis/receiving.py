@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from media_app.catalog.receiving import key_of, session_bytes, take_for_session, title_of
 from media_app.uploads.models import Upload
 from media_app.uploads.multipart import FilePart, form
 from media_app.uploads.purposes import Purpose
+from media_app.videos.receiving import key_of, session_bytes, take_for_session, title_of
 from sessions_app.analysis import params as parameters
 from sessions_app.analysis.models import AnalysisType
 from sessions_app.analysis.services import begin_for_upload

@@ -14,11 +14,11 @@ from django.db.models.functions import Now
 
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
-from media_app.catalog import budget
-from media_app.catalog.models import Rendition, RenditionKind, Video, VideoStatus
-from media_app.catalog.services import delete_video
 from media_app.store import files as store
 from media_app.uploads.models import Upload
+from media_app.videos import budget
+from media_app.videos.models import Rendition, RenditionKind, Video, VideoStatus
+from media_app.videos.services import delete_video
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from vodplatform.accounts.models import User
 from vodplatform.base import audit, idempotency

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
-from media_app.catalog import library_roots
+from media_app.videos import library_roots
 from sessions_app.comparison import serializers as s
 from sessions_app.comparison import services
 from sessions_app.comparison.models import ComparisonSession

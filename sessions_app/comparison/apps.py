@@ -6,7 +6,7 @@ class ComparisonConfig(AppConfig):
     label = "comparison"
 
     def ready(self) -> None:
-        from media_app.catalog.services import leaving
+        from media_app.videos.services import leaving
         from sessions_app.comparison.services import leave_gaps
 
         leaving.connect(leave_gaps)

@@ -10,8 +10,8 @@ from uuid import UUID
 from jobs_app.kinds import JobKind, Subject
 from jobs_app.models import Job
 from jobs_app.running import JobContext, JobFailed
-from media_app.catalog.models import Video
-from media_app.catalog.services import check_file, path_for_work
+from media_app.videos.models import Video
+from media_app.videos.services import check_file, path_for_work
 from sessions_app.comparison.models import Alignment, ComparisonSession
 from sessions_app.comparison.services import ALIGN_KIND, run_aligner
 from vodplatform.accounts.models import User

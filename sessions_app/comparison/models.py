@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from jobs_app.models import Job
-from media_app.catalog.models import Video
+from media_app.videos.models import Video
 from sessions_app.comparison.timeline import MAX_RATE, MAX_TIMESTAMP, MIN_RATE, Clock, Track
 from vodplatform.accounts.models import User
 

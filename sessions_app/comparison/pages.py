@@ -18,7 +18,7 @@ from vodplatform.accounts.models import User
 
 PER_PAGE = 50
 LETTERS = "ABC"
-COPIES_COOKIE = "copies"  # written by static/js/player/copies.js
+COPIES_COOKIE = "copies"  # written by static/js/comparison/copies.js
 
 
 @require_safe
@@ -27,7 +27,7 @@ def index(request: HttpRequest) -> HttpResponse:
     """The comparisons the user may see, the last changed first; with ``?new``, the choosing of videos for one more."""
     _check_enabled()
     if "new" in request.GET:
-        return render(request, "compare/new.html")
+        return render(request, "comparison/new.html")
     sessions = ComparisonSession.objects.visible_to(request.user).select_related("owner").prefetch_related("vods")
     page = Paginator(sessions.order_by("-updated_at", "-session_id"), PER_PAGE).get_page(request.GET.get("page"))
     rows = [
@@ -44,7 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "previous": page.previous_page_number() if page.has_previous() else None,
         "next": page.next_page_number() if page.has_next() else None,
     }
-    return render(request, "compare/index.html", {"sessions": rows, "total": page.paginator.count, "pages": pages})
+    return render(request, "comparison/index.html", {"sessions": rows, "total": page.paginator.count, "pages": pages})
 
 
 @require_safe
@@ -70,7 +70,7 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
         ],
         "latest_alignment": latest_alignment_id(found),
     }
-    return render(request, "compare/setup.html" if "setup" in request.GET else "compare/session.html", context)
+    return render(request, "comparison/setup.html" if "setup" in request.GET else "comparison/session.html", context)
 
 
 def _check_enabled() -> None:

@@ -14,9 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from media_app.catalog import words
 from media_app.library.serializers import MessageSerializer
 from media_app.uploads.multipart import received, several
+from media_app.videos import words
 from sessions_app.prosync import presentation, segments, services
 from sessions_app.prosync import serializers as s
 from sessions_app.prosync.engines import syncso

@@ -9,9 +9,10 @@ from uuid import UUID
 from jobs_app.kinds import JobKind, Subject
 from jobs_app.models import Job, JobStatus
 from jobs_app.running import JobContext, JobFailed
-from media_app.catalog.models import RenditionKind, VideoStatus
-from media_app.catalog.services import columns_of, mime_type_of
-from media_app.catalog.taking_in import (
+from media_app.uploads.models import Upload
+from media_app.videos.models import RenditionKind, VideoStatus
+from media_app.videos.services import columns_of, mime_type_of
+from media_app.videos.taking_in import (
     facts_of,
     faults_told,
     keep,
@@ -21,7 +22,6 @@ from media_app.catalog.taking_in import (
     take_in,
     writing,
 )
-from media_app.uploads.models import Upload
 from sessions_app.prosync import services
 from sessions_app.prosync.engines import local, provider
 from sessions_app.prosync.engines.work import Made, Work

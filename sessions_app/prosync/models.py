@@ -11,7 +11,7 @@ from django.db.models import Prefetch, Q
 from django.db.models.functions import Now
 
 from jobs_app.models import FINISHED, Job, JobStatus
-from media_app.catalog.models import Rendition, RenditionKind, Video
+from media_app.videos.models import Rendition, RenditionKind, Video
 from vodplatform.accounts.models import User
 
 

@@ -44,7 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "pro_segments": limits_of_tier(Tier.PRO)["max_segments"],
         "enterprise_segments": limits_of_tier(Tier.ENTERPRISE)["max_segments"],
     }
-    return render(request, "pro/index.html", context)
+    return render(request, "prosync/index.html", context)
 
 
 def _has_run(user: User, job_id: str) -> bool:

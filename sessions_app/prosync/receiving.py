@@ -14,15 +14,15 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Sum
 
-from media_app.catalog import budget
-from media_app.catalog.models import Rendition, RenditionKind
-from media_app.catalog.receiving import key_of, take_for_session, title_of
-from media_app.catalog.services import probe, waiting_room
 from media_app.store import files as store
 from media_app.uploads import joining, room
 from media_app.uploads.models import Upload
 from media_app.uploads.multipart import FilePart, form
 from media_app.uploads.purposes import Purpose
+from media_app.videos import budget
+from media_app.videos.models import Rendition, RenditionKind
+from media_app.videos.receiving import key_of, take_for_session, title_of
+from media_app.videos.services import probe, waiting_room
 from sessions_app.prosync import services
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError

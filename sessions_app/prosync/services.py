@@ -13,12 +13,12 @@ from django.db.models.functions import Now
 
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
-from media_app.catalog.models import Rendition, RenditionKind, Video
-from media_app.catalog.services import delete_video
 from media_app.store import files as store
 from media_app.uploads import joining
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
+from media_app.videos.models import Rendition, RenditionKind, Video
+from media_app.videos.services import delete_video
 from sessions_app.prosync.engines import provider
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.limits import limits_of

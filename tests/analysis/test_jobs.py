@@ -20,7 +20,7 @@ from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from jobs_app.running import run_lane
-from media_app.catalog.models import Rendition, Video
+from media_app.videos.models import Rendition, Video
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, MakeAnalysis, again

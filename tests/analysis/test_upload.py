@@ -14,8 +14,8 @@ import pytest
 
 from jobs_app.models import Job
 from jobs_app.running import run_lane
-from media_app.catalog.models import Place, Video
 from media_app.uploads.models import Upload
+from media_app.videos.models import Place, Video
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, again

@@ -10,7 +10,7 @@ import pytest
 from channels.layers import get_channel_layer
 from django.contrib.auth.models import AnonymousUser
 
-from media_app.editorial.realtime import audience_of, group_of
+from media_app.catalogue.realtime import audience_of, group_of
 from tests.support.catalogue import make_catalogue_video
 from tests.support.private_redis import PrivateRedis
 from tests.support.sockets import ask, connected

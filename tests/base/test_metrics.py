@@ -279,7 +279,7 @@ class TestRequests:
             ("BREW", "/nowhere", {"method": "other", "route": "unknown", "status": "4xx"}),
             ("GET", "/", {"method": "GET", "route": "/", "status": "2xx"}),
             ("GET", "/api/v1/me", {"method": "GET", "route": "api/v1/me", "status": "4xx"}),
-            ("GET", "/static/css/base.css", {"method": "GET", "route": "static", "status": "2xx"}),
+            ("GET", "/static/css/base/base.css", {"method": "GET", "route": "static", "status": "2xx"}),
             ("GET", "/static/none.css", {"method": "GET", "route": "unknown", "status": "4xx"}),
         ],
     )

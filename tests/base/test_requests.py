@@ -147,7 +147,9 @@ class TestHeaders:
         assert response["Referrer-Policy"]
         assert "default-src" in response["Content-Security-Policy"]
 
-    @pytest.mark.parametrize("path", ["/static/css/base.css", "/static/none", "/api/v1/media/made/none.jpg", "/admin/"])
+    @pytest.mark.parametrize(
+        "path", ["/static/css/base/base.css", "/static/none", "/api/v1/media/made/none.jpg", "/admin/"]
+    )
     def test_answers_of_other_layers_have_them_too(self, anonymous: Api, path: str) -> None:
         response = anonymous.client.get(path)
         for name in ("X-Content-Type-Options", "X-Frame-Options", "Referrer-Policy", "Content-Security-Policy"):

@@ -75,6 +75,6 @@ def test_without_services_that_is_said(suite):
 
 
 def test_words_and_the_number_of_workers_are_handed_on(suite):
-    _, asked = suite.run("--app", "merging", WORKERS="7")
+    _, asked = suite.run("--app", "challenges", WORKERS="7")
     assert [line.split(" -n ")[1].split()[0] for line in asked] == ["7", "4"]
-    assert all(line.endswith("--app merging") for line in asked)
+    assert all(line.endswith("--app challenges") for line in asked)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_app.catalog import search, words
+from media_app.videos import search, words
 from vodplatform.base.text import MOST_MARKS, normalize
 
 pytestmark = pytest.mark.pure

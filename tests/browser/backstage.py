@@ -63,15 +63,15 @@ def main() -> None:
     from jobs_app import leases, services
     from jobs_app.models import Job
     from jobs_app.record import publish, read_again
-    from media_app.catalog.models import Rendition, RenditionKind, Video
-    from media_app.editorial import services as editorial
-    from media_app.editorial.models import CrdtOperation, VideoReport
-    from media_app.editorial.realtime import changing
+    from media_app.catalogue import services as catalogue
+    from media_app.catalogue.models import CrdtOperation, VideoReport
+    from media_app.catalogue.realtime import changing
     from media_app.uploads.models import Upload
+    from media_app.videos.models import Rendition, RenditionKind, Video
     from sessions_app.analysis import services as analyses
     from sessions_app.analysis.models import AnalysisSession
+    from sessions_app.challenges.models import Challenge, MergeSession
     from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetSource
-    from sessions_app.merging.models import Challenge, MergeSession
     from sessions_app.prosync.models import ProJob
     from tests.support.factories import lease_of, make_job, make_rendition, make_session, make_video
     from vodplatform.accounts.models import ApiToken, Subscription, User
@@ -227,8 +227,8 @@ def main() -> None:
 
     def catalogue_video(by: str, minutes: float = 0, status: str = "ready", **fields: Any) -> str:
         """A video of the catalogue as old as ``minutes``, without a file; watchers are told. by: who made it."""
-        words = {name: fields.pop(name) for name in (*editorial.WORDS, "is_hidden") if name in fields}
-        made = editorial.create(user(by), {"title": "A video", **words})
+        words = {name: fields.pop(name) for name in (*catalogue.WORDS, "is_hidden") if name in fields}
+        made = catalogue.create(user(by), {"title": "A video", **words})
         with changing(made.pk):
             Video.objects.filter(pk=made.pk).update(
                 status=status, location=f"videos/{made.pk}/1.mp4" if status != "uploading" else "",
@@ -243,10 +243,10 @@ def main() -> None:
 
     def edit_catalogue(by: str, video: str, **values: Any) -> None:
         """An edit that comes by PUT."""
-        editorial.edit(UUID(video), values, user(by))
+        catalogue.edit(UUID(video), values, user(by))
 
     def delete_catalogue(by: str, video: str, hard: bool = False) -> None:
-        editorial.delete(UUID(video), user(by), hard=hard)
+        catalogue.delete(UUID(video), user(by), hard=hard)
 
     def catalogue_row(video: str) -> dict[str, Any]:
         """What a video's row says, and its operations as they came."""

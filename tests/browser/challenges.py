@@ -127,10 +127,10 @@ def main() -> None:
     from django.db import transaction
     from django.db.models.functions import Now
 
-    from media_app.catalog.models import Video
     from media_app.uploads.models import Upload
-    from sessions_app.merging import challenges
-    from sessions_app.merging.models import Challenge, ChallengeReport, MergeSession
+    from media_app.videos.models import Video
+    from sessions_app.challenges import challenges
+    from sessions_app.challenges.models import Challenge, ChallengeReport, MergeSession
     from tests.support.factories import make_challenge, make_merge, make_rendition
     from vodplatform.accounts.models import User
 

@@ -11,8 +11,8 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from jobs_app.models import JobStatus
-from media_app.catalog.models import Video
 from media_app.uploads.models import Upload
+from media_app.videos.models import Video
 from tests.support.factories import lease_of, make_job, make_user, make_video
 from vodplatform.base.models import Unreferenced
 from vodplatform.base.process import Access

@@ -18,8 +18,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from jobs_app.models import Job
-from media_app.catalog import importing
-from media_app.catalog.models import Video
+from media_app.videos import importing
+from media_app.videos.models import Video
 from tests.conftest import Library
 from tests.support.clips import render_clip
 from tests.support.factories import make_user

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from media_app.av.probe import probe
-from sessions_app.merging.management.commands.merge import Command
-from tests.media.statements import statement
+from sessions_app.challenges.management.commands.merge import Command
+from tests.av.statements import statement
 from tests.support.waiting import wait_until
 from vodplatform.settings.environment import PROJECT_ROOT
 

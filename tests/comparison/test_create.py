@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 
-from media_app.catalog.models import Video
+from media_app.videos.models import Video
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod
 from tests.conftest import GROUP, Library
 from tests.support.api import BAD_BODIES, BASE, Api, refused, session_of, vod_of

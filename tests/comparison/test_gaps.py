@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from media_app.catalog.models import Video
+from media_app.videos.models import Video
 from sessions_app.comparison import services
 from sessions_app.comparison.models import ComparisonSession
 from tests.support.api import BASE, Api, refused

@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from jobs_app.models import Job, JobEvent, JobStatus
-from media_app.catalog.models import Video
+from media_app.videos.models import Video
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange
 from tests.support.api import BAD_BODIES, BASE, Api, refused, session_of
 from tests.support.factories import make_alignment, make_job, make_key, make_session, make_user, make_video

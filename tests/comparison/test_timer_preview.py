@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from jobs_app.models import Job
 from jobs_app.running import run_lane
-from media_app.catalog.models import Video
+from media_app.videos.models import Video
 from sessions_app.comparison.models import ComparisonSession
 from tests.comparison.test_align import BOX, stand_in
 from tests.conftest import Library

@@ -17,9 +17,9 @@ from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
 from jobs_app.models import JobStatus
-from media_app.catalog.models import Video, VideoSource
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
+from media_app.videos.models import Video, VideoSource
 from sessions_app.analysis.models import AnalysisSession
 from tests.support.api import BASE, Api
 from tests.support.catalogue import make_catalogue_video
@@ -68,7 +68,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("patch", "/{challenge_id}"): {"title": "Changed"},
     ("post", "/guesses"): {"statement_index": 0},
 }
-# Of these nobody is the owner: tests/editorial/test_roles.py has who may do what.
+# Of these nobody is the owner: tests/catalogue/test_roles.py has who may do what.
 CATALOGUE = "/api/v1/videos"
 ANALYSIS = "/api/v1/video"
 CHALLENGES = "/api/v1/challenges"

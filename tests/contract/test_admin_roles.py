@@ -1,6 +1,6 @@
 """Every page of the admin × every role: moderators get what settings.MODERATOR_PERMISSIONS names, users the sign-in.
 
-What is theirs is the catalogue and its reports; tests/editorial/test_admin.py has what they do with it.
+What is theirs is the catalogue and its reports; tests/catalogue/test_admin.py has what they do with it.
 
 Walks the models that are registered: a new one fails until it is taught what admins may do with it.
 """
@@ -20,10 +20,10 @@ from django.http import HttpResponse
 from django.urls import reverse
 from pytest_check import check
 
-from media_app.editorial.models import CatalogueVideo, VideoReport
+from media_app.catalogue.models import CatalogueVideo, VideoReport
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
-from sessions_app.merging.models import Challenge, ChallengeReport
+from sessions_app.challenges.models import Challenge, ChallengeReport
 from tests.contract.places import browser, page_of
 from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import (

@@ -289,7 +289,7 @@ OTHERS = [
     "/analysis", "/analysis/none", "/challenges", "/challenges/new", "/challenges/none", "/admin/", "/admin/login/",
     "/admin/logout/", "/admin/password_change/", "/admin/jobs/job/", "/admin/search/",
     "/admin/accounts/user/", "/admin/accounts/user/add/", "/admin/accounts/user/none/change/", "/admin/autocomplete/",
-    "/admin/jsi18n/", "/admin/r/1/1/", "/static/css/base.css", "/static/none", "/api/v1/media/stream/a",
+    "/admin/jsi18n/", "/admin/r/1/1/", "/static/css/base/base.css", "/static/none", "/api/v1/media/stream/a",
     "/api/v1/media/hls/a/b/master.m3u8", "/api/v1/media/hls/a/b/c/media.mp4", "/api/v1/media/renditions/a/b/c.jpg",
 ]  # fmt: skip
 FORMS = {

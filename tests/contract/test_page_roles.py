@@ -14,8 +14,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_check import check
 
 from jobs_app.models import JobStatus
-from media_app.catalog.models import Place, Video
-from media_app.editorial import urls as editorial
+from media_app.catalogue import urls as catalogue
+from media_app.videos.models import Place, Video
 from tests.contract.places import browser, operations, page_of
 from tests.support.factories import (
     make_analysis,
@@ -67,8 +67,8 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "logout": (DOOR, []),
     "^.*$": (DOOR, []),
 }
-# Other names of the catalogue's calls: no pages, and not in the document; what they answer is held in tests/editorial.
-PAGES |= {str(pattern.pattern): (DOOR, []) for pattern in editorial.urlpatterns if "api/" not in str(pattern.pattern)}
+# Other names of the catalogue's calls: no pages, and not in the document; what they answer is held in tests/catalogue.
+PAGES |= {str(pattern.pattern): (DOOR, []) for pattern in catalogue.urlpatterns if "api/" not in str(pattern.pattern)}
 # The document is no page, the page is no document: 406 for who takes the other alone.
 SPEAKS_ONE = {(406, "api/schema"), (406, "api/docs")}
 

@@ -15,11 +15,11 @@ from django.http import HttpResponse
 from pytest_check import check
 
 from jobs_app.models import Job
-from media_app.catalog.models import Video
 from media_app.uploads.models import Upload, UploadChunk
+from media_app.videos.models import Video
 from sessions_app.analysis.models import AnalysisSession
+from sessions_app.challenges.models import Challenge, ChallengeReport, Guess, MergeSession
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange
-from sessions_app.merging.models import Challenge, ChallengeReport, Guess, MergeSession
 from tests.contract.places import (
     METHODS,
     WAYS,
@@ -62,7 +62,7 @@ NOT_CARRIED_OUT = {
     ("post", "/analyze/highlights"): "invalid",
     ("post", "/analyze/workout"): "invalid",
     ("post", "/sync/pro-sync-process"): "tier_required",
-    # The owner's own, a draft for admins: tests/merging has who may play and report.
+    # The owner's own, a draft for admins: tests/challenges has who may play and report.
     ("post", "/guesses"): "own_challenge challenge_unpublished",
     ("post", "/{challenge_id}/reports"): "own_challenge challenge_unpublished",
 }

@@ -31,11 +31,11 @@ from schemathesis import Case, CheckContext, Response
 from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
 from jobs_app.kinds import registry
-from media_app.catalog.models import VideoSource
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
+from media_app.videos.models import VideoSource
+from sessions_app.challenges.models import MergeSession
 from sessions_app.comparison.models import Alignment, OffsetSource
-from sessions_app.merging.models import MergeSession
 from tests.contract import places
 from tests.contract.places import is_of_analysis, is_of_catalogue
 from tests.support.api import BASE

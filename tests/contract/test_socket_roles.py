@@ -14,7 +14,7 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 
-from media_app.editorial.realtime import Audience, group_of
+from media_app.catalogue.realtime import Audience, group_of
 from tests.contract.places import filled, places, unknown, with_jwt, with_session, with_token
 from tests.support.api import Api
 from tests.support.catalogue import make_catalogue_video

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.av.statements import Statement
 from tests.crash.test_uploads_survive import frozen_child
-from tests.media.statements import Statement
 from tests.support.merges import (
     ENDS_SECONDS,
     begin,

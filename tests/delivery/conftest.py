@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from media_app.catalog.models import Video
+from media_app.videos.models import Video
 from tests.delivery.made import Made, make_all, stored_video
 from vodplatform.accounts.models import User
 from vodplatform.asgi import application

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from media_app.catalog.models import Rendition, Video, VideoSource
 from media_app.store import files as store
+from media_app.videos.models import Rendition, Video, VideoSource
 from tests.support.clips import render_clip
 from tests.support.factories import make_rendition, make_video
 from vodplatform.accounts.models import User

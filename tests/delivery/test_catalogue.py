@@ -9,8 +9,8 @@ import httpx
 import pytest
 from django.db.models.functions import Now
 
-from media_app.catalog.models import Place, Video, VideoStatus
 from media_app.delivery import urls
+from media_app.videos.models import Place, Video, VideoStatus
 from sessions_app.comparison.presentation import present_copies, present_session
 from tests.delivery.answers import refused
 from tests.delivery.made import of_kind

@@ -12,8 +12,8 @@ import imageio_ffmpeg
 import pytest
 from av.error import HTTPUnauthorizedError
 
-from media_app.catalog.models import Video
 from media_app.delivery import urls
+from media_app.videos.models import Video
 from tests.delivery.made import SECONDS, Made
 from tests.support import nginx
 from vodplatform.asgi import application

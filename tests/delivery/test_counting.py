@@ -13,9 +13,9 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from media_app.catalog.models import Place, Video, VideoView
-from media_app.catalog.viewing import roll_up
 from media_app.delivery import counting, urls
+from media_app.videos.models import Place, Video, VideoView
+from media_app.videos.viewing import roll_up
 from tests.conftest import Library
 from tests.delivery.made import Made, stored_video
 from tests.support import s3

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from media_app.catalog.models import Video, VideoStatus
 from media_app.delivery.gate import AFTER_SCAN
 from media_app.delivery.urls import stream_url
+from media_app.videos.models import Video, VideoStatus
 from tests.delivery.answers import refused
 from tests.delivery.made import Made, stored_video
 from tests.support import s3

@@ -12,8 +12,8 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from media_app.catalog.models import Video, VideoStatus
 from media_app.delivery import urls
+from media_app.videos.models import Video, VideoStatus
 from tests.delivery.answers import harmless, refused
 from tests.delivery.made import Made, of_kind
 from tests.support.factories import make_rendition, make_video

@@ -29,10 +29,10 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from pytest_check import check
 
-from media_app.catalog.models import Video, VideoSource
 from media_app.delivery import accel
 from media_app.delivery.urls import stream_url
 from media_app.uploads import chunks, multipart, tus
+from media_app.videos.models import Video, VideoSource
 from tests.conftest import Library
 from tests.support import nginx
 from tests.support.factories import make_key, make_video

@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from media_app.catalog.models import Video, VideoSource, VideoStatus
 from media_app.delivery import urls
+from media_app.videos.models import Video, VideoSource, VideoStatus
 from tests.delivery.test_cdn import pem_of, verify
 from tests.support import s3
 from tests.support.api import Api, refused

@@ -15,8 +15,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from media_app.catalog.models import Video
 from media_app.delivery import sending, sources, urls
+from media_app.videos.models import Video
 from tests.conftest import Library
 from tests.delivery.answers import harmless, refused
 from tests.delivery.made import Made, of_kind, stored_video

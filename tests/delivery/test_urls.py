@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from media_app.catalog.models import Video
 from media_app.delivery import urls
+from media_app.videos.models import Video
 from tests.support.factories import make_rendition, make_video
 from vodplatform.accounts.models import User
 from vodplatform.base import signing

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from media_app.catalog.models import Video
 from media_app.delivery import sending, waiting
 from media_app.delivery.urls import hls_url, stream_url
+from media_app.videos.models import Video
 from tests.conftest import Library
 from tests.delivery.answers import refused
 from tests.delivery.test_stream import Player, is_open

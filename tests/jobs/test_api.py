@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs_app.models import Job, JobStatus
-from media_app.catalog.models import Video
+from media_app.videos.models import Video
 from tests.conftest import Library
 from tests.support.api import Api, refused
 from tests.support.factories import make_alignment, make_job, make_session, make_video

@@ -13,8 +13,8 @@ from django.utils.module_loading import import_string
 
 from jobs_app import running, upkeep
 from jobs_app.models import Chore
-from media_app.catalog.models import Place, VideoView
-from media_app.catalog.viewing import note_view
+from media_app.videos.models import Place, VideoView
+from media_app.videos.viewing import note_view
 from tests.support.factories import make_video
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs_app.models import JobStatus
-from media_app.catalog.models import Rendition, Video, VideoSource, VideoStatus
+from media_app.videos.models import Rendition, Video, VideoSource, VideoStatus
 from tests.support.api import Api, refused
 from tests.support.factories import make_job, make_key, make_user, make_video
 from vodplatform.accounts.models import Role, User

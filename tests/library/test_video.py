@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.test import Client
 
 from jobs_app.models import Job, JobStatus
-from media_app.catalog.models import Rendition, Video, VideoSource, VideoStatus
+from media_app.videos.models import Rendition, Video, VideoSource, VideoStatus
 from tests.support.api import Api, refused
 from tests.support.factories import make_job, make_session, make_user, make_video
 from vodplatform.accounts.models import Role, User

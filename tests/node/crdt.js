@@ -2,7 +2,7 @@
 // piece's {text, values, version, clock}, each piece kept as text before it is joined.
 
 import { createInterface } from "node:readline";
-import { Document } from "./js/crdt.js";
+import { Document } from "./js/catalogue/crdt.js";
 
 for await (const line of createInterface({ input: process.stdin })) {
   const told = JSON.parse(line);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { confidence, offset, parseOffset, position } from "./js/format.js";
+import { confidence, offset, parseOffset, position } from "./js/base/format.js";
 import { assertMatches, near } from "./near.mjs";
 
 for (const [text, seconds] of [

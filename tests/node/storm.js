@@ -1,10 +1,10 @@
-// Pages and profiles of static/js/sync-client.js at a server of this process's own: calls are lost, answers are lost,
+// Pages and profiles of static/js/catalogue/sync-client.js at a server of this process's own: calls are lost, answers are lost,
 // pages close, profiles are copied, stores are full, clocks are wrong. At the end all is well again, and everybody
 // syncs. `node storm.js FIRST COUNT` prints {lost: […], apart: […]}: rounds in which words were lost that a store had
 // kept, and rounds after which clients and server were not the same byte for byte. Copy it beside a `js` folder first.
 
-import { MemoryStore, SyncClient, isoOf, microsecondsOf } from "./js/sync-client.js";
-import { Document } from "./js/crdt.js";
+import { MemoryStore, SyncClient, isoOf, microsecondsOf } from "./js/catalogue/sync-client.js";
+import { Document } from "./js/catalogue/crdt.js";
 
 const STEPS = 60;
 const MOST_EXCHANGES = 30;
@@ -23,7 +23,7 @@ const numbers = (seed) => () => {
 
 const aMoment = () => new Promise((done) => setImmediate(done));
 
-/** What media_app/editorial does with operations, as far as a client can tell. */
+/** What media_app/catalogue does with operations, as far as a client can tell. */
 class Server {
   document = Document.begin(BASE.tags);
   kept = new Map();

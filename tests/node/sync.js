@@ -1,4 +1,4 @@
-// Runs clients of static/js/sync-client.js as it is told, one JSON line for each call, and answers with one line each:
+// Runs clients of static/js/catalogue/sync-client.js as it is told, one JSON line for each call, and answers with one line each:
 //
 //   {make: name, options, store: name, locks: bool}    a client; stores and locks are shared by all that name them
 //   {call: name, method, args}                         → {value} or {error: {status, type, message}}
@@ -12,7 +12,7 @@
 //   {type: name, values}                               titles that are written while it reads, one each time
 
 import { createInterface } from "node:readline";
-import { MemoryStore, SyncClient } from "./js/sync-client.js";
+import { MemoryStore, SyncClient } from "./js/catalogue/sync-client.js";
 
 /** Web Locks as far as the client uses them; pages that are gone let go. */
 class Locks {

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { ServerClock } from "./js/live.js";
-import { GroupClock } from "./js/sync/clock.js";
-import { frameOf, midFrame, snap, step } from "./js/sync/frames.js";
-import { FIRST_LEAD, correction, followCorrection, learnLead } from "./js/sync/policy.js";
+import { ServerClock } from "./js/base/live.js";
+import { GroupClock } from "./js/comparison/playback/clock.js";
+import { frameOf, midFrame, snap, step } from "./js/base/frames.js";
+import { FIRST_LEAD, correction, followCorrection, learnLead } from "./js/comparison/playback/policy.js";
 import { assertMatches, near } from "./near.mjs";
 
 for (const fps of [60, 30000 / 1001, 25, 24000 / 1001]) {

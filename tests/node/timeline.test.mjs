@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { isRunning, ticks, vodTime } from "./js/timeline.js";
+import { isRunning, ticks, vodTime } from "./js/base/timeline.js";
 import { assertMatches, near } from "./near.mjs";
 
 for (const [T, offset, duration, expected] of [

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { bytes, bytesOf, day, liveUploads, parseTags, picture } from "./js/videos.js";
+import { bytes, bytesOf, day, liveUploads, parseTags, picture } from "./js/videos/api.js";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Sprite, parseSprite } from "./js/sprite.js";
-import { Place } from "./js/watch/kept.js";
-import { outline } from "./js/watch/overview.js";
+import { Sprite, parseSprite } from "./js/base/sprite.js";
+import { Place } from "./js/videos/kept.js";
+import { outline } from "./js/videos/overview.js";
 
 const SHEET = `WEBVTT
 

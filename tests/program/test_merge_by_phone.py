@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.media.statements import Statement, packets_of
+from tests.av.statements import Statement, packets_of
 from tests.support.merges import (
     ENDS_SECONDS,
     begin,

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from jobs_app.models import Job
-from media_app.catalog.models import Place, Video
 from media_app.uploads.models import LIVE, Upload
+from media_app.videos.models import Place, Video
 from sessions_app.prosync.models import ProJob
 from tests.prosync.conftest import URL, parts_of, post, segment, status_of
 from tests.support.factories import make_key, make_user

@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from media_app.catalog.crdt import FIELDS, Document
-from media_app.catalog.models import Place, Video, VideoSource, VideoStatus
-from media_app.catalog.search import search_text
-from media_app.editorial.models import MergeState
+from media_app.catalogue.models import MergeState
+from media_app.videos.crdt import FIELDS, Document
+from media_app.videos.models import Place, Video, VideoSource, VideoStatus
+from media_app.videos.search import search_text
 from tests.support.factories import make_video
 from vodplatform.accounts.models import User
 

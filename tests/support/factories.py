@@ -17,16 +17,15 @@ from django.db.models.functions import Now
 from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
-from media_app.catalog.models import Place, Rendition, Video, VideoSource, VideoStatus
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront, UploadStatus
+from media_app.videos.models import Place, Rendition, Video, VideoSource, VideoStatus
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.analysis.params import check
+from sessions_app.challenges import challenges, merges
+from sessions_app.challenges.models import Challenge, MergeClip, MergeSession
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetSource
 from sessions_app.comparison.services import ALIGN_KIND
-from sessions_app.merging import challenges
-from sessions_app.merging import services as merging
-from sessions_app.merging.models import Challenge, MergeClip, MergeSession
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import ApiToken, Role, Subscription, User
 
@@ -261,7 +260,7 @@ def make_merge(
             status=VideoStatus.READY, file_size=len(content), duration=2.0 * count,
         )  # fmt: skip
         segments = [{"start": 2.0 * number, "end": 2.0 * number + 2} for number in range(count)]
-        merging.note_completed(
+        merges.note_completed(
             session.pk, video=video, segments=segments, compression_applied=False, took_seconds=1.0,
             source_seconds=2.0 * count,
         )  # fmt: skip

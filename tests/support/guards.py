@@ -121,9 +121,9 @@ GUARDS = [
         "tests/jobs/test_giving_way.py::TestHow",
     ),
     Guard(
-        "what is too much work is not encoded", "media_app/catalog/handlers.py",
+        "what is too much work is not encoded", "media_app/videos/handlers.py",
         "if rungs and budget.refusal(context.owner, video):", "if False:",
-        "tests/catalog/test_ingest.py::test_one_that_is_more_work_than_the_plan_allows_is_played_and_not_encoded",
+        "tests/videos/test_ingest.py::test_one_that_is_more_work_than_the_plan_allows_is_played_and_not_encoded",
     ),
     Guard(
         "what is too much work is not analysed", "sessions_app/analysis/handlers.py",
@@ -132,15 +132,15 @@ GUARDS = [
         "test_a_video_that_is_more_work_than_the_plan_allows_is_not_begun",
     ),
     Guard(
-        "clips looked at side by side have a budget", "sessions_app/merging/handlers.py",
+        "clips looked at side by side have a budget", "sessions_app/challenges/handlers.py",
         "            _check_budget(context, session)\n", "",
-        "tests/merging/test_merge_jobs.py::TestMediaAtFault::"
+        "tests/challenges/test_merge_jobs.py::TestMediaAtFault::"
         "test_clips_that_were_looked_at_side_by_side_are_no_more_work_than_the_plan_allows",
     ),
     Guard(
-        "clips together have a budget", "sessions_app/merging/receiving.py",
-        ", beside=services.gigapixels_beside(upload)", "",
-        "tests/merging/test_clips.py::TestLooking::"
+        "clips together have a budget", "sessions_app/challenges/receiving.py",
+        ", beside=merges.gigapixels_beside(upload)", "",
+        "tests/challenges/test_clips.py::TestLooking::"
         "test_clips_that_are_together_more_work_than_the_plan_allows_are_refused",
     ),
     Guard(
@@ -151,7 +151,7 @@ GUARDS = [
     Guard(
         "whoever moves to another audience misses nothing", "vodplatform/accounts/realtime.py",
         "await asyncio.sleep(OVERLAP_SECONDS)", "pass",
-        "tests/editorial/test_sockets.py::TestLookingAgain::"
+        "tests/catalogue/test_sockets.py::TestLookingAgain::"
         "test_a_message_sent_while_somebody_changes_audience_is_not_missed",
     ),
     Guard(
@@ -291,16 +291,16 @@ GUARDS = [
         "tests/commands/test_care.py::test_doctor_fix_asks_first_where_many_files_are_out_of_sight",
     ),
     Guard(
-        "the files of a lost rendition are not swept", "media_app/catalog/services.py",
+        "the files of a lost rendition are not swept", "media_app/videos/services.py",
         "Rendition.with_lost.values_list(\"folder\", flat=True)",
         "Rendition.objects.values_list(\"folder\", flat=True)",
-        "tests/catalog/test_upkeep.py::TestLostRenditions::test_one_whose_files_are_back_is_shown_again_and_its_files_stay_meanwhile",
+        "tests/videos/test_upkeep.py::TestLostRenditions::test_one_whose_files_are_back_is_shown_again_and_its_files_stay_meanwhile",
     ),
     Guard(
-        "a lost rendition is shown nowhere", "media_app/catalog/models.py",
+        "a lost rendition is shown nowhere", "media_app/videos/models.py",
         "super().get_queryset().filter(lost_at=None)",
         "super().get_queryset()",
-        "tests/catalog/test_upkeep.py::TestLostRenditions::test_one_is_shown_no_more_and_made_again",
+        "tests/videos/test_upkeep.py::TestLostRenditions::test_one_is_shown_no_more_and_made_again",
     ),
     Guard(
         "a new password ends the tokens where that is ticked", "vodplatform/accounts/pages.py",
@@ -361,7 +361,7 @@ GUARDS = [
         "tests/base/test_text.py::test_of_a_run_of_marks_the_first_stay",
     ),
     Guard(
-        "a text's length is asked before it is looked at", "media_app/catalog/words.py",
+        "a text's length is asked before it is looked at", "media_app/videos/words.py",
         "    if len(value) > most:\n        raise NotClean(sentence)\n    if \"", "    if \"",
         "tests/base/test_text.py::test_length_is_asked_before_the_text_is_looked_at",
     ),
@@ -412,7 +412,7 @@ GUARDS = [
         "tests/base/test_requests.py::TestDocuments::test_the_schema_is_the_committed_one_and_is_not_made_anew",
     ),
     Guard(
-        "who works on a video may see it at that moment", "media_app/catalog/services.py",
+        "who works on a video may see it at that moment", "media_app/videos/services.py",
         "if reader is not None and not", "if False and not",
         "tests/comparison/test_timer_preview.py::test_a_catalogue_video_that_is_shown_no_more_is_not_read_any_more",
     ),
@@ -498,34 +498,34 @@ GUARDS = [
         "tests/prosync/test_syncso_client.py::TestMeaning::test_a_redirect_takes_the_key_nowhere",
     ),
     Guard(
-        "the lie is told to owners and to who has guessed", "sessions_app/merging/presentation.py",
+        "the lie is told to owners and to who has guessed", "sessions_app/challenges/presentation.py",
         "return challenge.owner_id == user.pk or bool(own_guess(challenge))", "return True",
-        "tests/merging/test_lie.py::TestSameBytes::test_one_row_with_another_lie_in_it",
+        "tests/challenges/test_lie.py::TestSameBytes::test_one_row_with_another_lie_in_it",
     ),
     Guard(
-        "no list in the admin can be asked for the lie", "sessions_app/merging/admin.py",
+        "no list in the admin can be asked for the lie", "sessions_app/challenges/admin.py",
         'return not lookup.startswith("lie_index") and super()', "return super()",
-        "tests/merging/test_moderators_play_too.py::test_a_list_cannot_be_asked_for_it",
+        "tests/challenges/test_moderators_play_too.py::test_a_list_cannot_be_asked_for_it",
     ),
     Guard(
-        "a draft is its owner's", "sessions_app/merging/models.py",
+        "a draft is its owner's", "sessions_app/challenges/models.py",
         "seen = Q(owner=user) | PUBLISHED", "seen = Q()",
-        "tests/merging/test_challenges.py::TestWhoSees::test_each_as_the_contract_has_it",
+        "tests/challenges/test_challenges.py::TestWhoSees::test_each_as_the_contract_has_it",
     ),
     Guard(
-        "a merge is for its owner and admins", "sessions_app/merging/models.py",
+        "a merge is for its owner and admins", "sessions_app/challenges/models.py",
         "return self if user.is_admin else self.filter(owner=user)", "return self",
-        "tests/merging/test_merge_sessions.py::TestWhoMay::test_its_owner_and_admins_see_it",
+        "tests/challenges/test_merge_sessions.py::TestWhoMay::test_its_owner_and_admins_see_it",
     ),
     Guard(
-        "statements are the maker's own clips", "sessions_app/merging/challenges.py",
+        "statements are the maker's own clips", "sessions_app/challenges/challenges.py",
         "MergeClip.objects.filter(pk__in=ids, session__owner=user)", "MergeClip.objects.filter(pk__in=ids)",
-        "tests/merging/test_challenges.py::TestMake::test_an_admin_makes_none_of_somebody_elses_merge",
+        "tests/challenges/test_challenges.py::TestMake::test_an_admin_makes_none_of_somebody_elses_merge",
     ),
     Guard(
         "players' addresses end with the publishing", "media_app/delivery/urls.py",
         "return video.place == Place.SESSION", "return False",
-        "tests/merging/test_delivery.py::TestSignedAddresses::test_those_of_players_end_with_it_and_the_owners_stay",
+        "tests/challenges/test_delivery.py::TestSignedAddresses::test_those_of_players_end_with_it_and_the_owners_stay",
     ),
     Guard(
         "an analysis is for its owner and admins", "sessions_app/analysis/models.py",
@@ -702,7 +702,7 @@ GUARDS = [
         "tests/contract/test_roles.py::test_an_owners_object_is_for_the_owner_and_admins",
     ),
     Guard(
-        "videos are their owner's", "media_app/catalog/models.py",
+        "videos are their owner's", "media_app/videos/models.py",
         "return self.filter(Q(owner=user, place=Place.LIBRARY) | catalogue_rule(user))", "return self",
         "tests/comparison/test_create.py::TestVideoIds::test_another_users_video_is_refused_as_an_unknown_one",
     ),
@@ -861,9 +861,9 @@ GUARDS = [
         "test_one_holds_no_more_than_the_piece_that_it_was_given",
     ),
     Guard(
-        "a view is counted once", "media_app/catalog/viewing.py",
+        "a view is counted once", "media_app/videos/viewing.py",
         "filter(video_id=video_id, is_counted=False).update", "filter(video_id=video_id).update",
-        "tests/catalog/test_viewing.py::TestRollingUp::test_views_that_come_meanwhile_are_counted_once",
+        "tests/videos/test_viewing.py::TestRollingUp::test_views_that_come_meanwhile_are_counted_once",
     ),
     Guard(
         "the byte doors ask for the token's scope", "vodplatform/accounts/authentication.py",
@@ -928,49 +928,49 @@ GUARDS = [
         "tests/uploads/test_scan.py::TestLimits::test_two_gibibytes_are_never_clean",
     ),
     Guard(
-        "an import follows no link out of its folder", "media_app/catalog/importing.py",
+        "an import follows no link out of its folder", "media_app/videos/importing.py",
         "is_video and real.is_relative_to(folder) and", "is_video and",
         "tests/commands/test_import_videos.py::TestWalking::test_links_that_lead_out_are_left_out_and_others_are_the_file",
     ),
     Guard(
-        "an import asks the owner's plan", "media_app/catalog/importing.py",
+        "an import asks the owner's plan", "media_app/videos/importing.py",
         "        room.check_room(owner, size)\n", "",
         "tests/commands/test_import_videos.py::TestLimits::test_the_plan_binds_all_together",
     ),
     Guard(
-        "doctor deletes nothing that is an hour young", "media_app/catalog/upkeep.py",
+        "doctor deletes nothing that is an hour young", "media_app/videos/upkeep.py",
         " for file in store.files(prefix) if file.modified < over]", " for file in store.files(prefix)]",
-        "tests/catalog/test_upkeep.py::TestLeftovers::test_what_was_written_to_within_the_hour_stays",
+        "tests/videos/test_upkeep.py::TestLeftovers::test_what_was_written_to_within_the_hour_stays",
     ),
     Guard(
-        "doctor deletes nothing where the database knows nothing", "media_app/catalog/upkeep.py",
+        "doctor deletes nothing where the database knows nothing", "media_app/videos/upkeep.py",
         "    if not Video.objects.filter(source=VideoSource.STORED).exists():\n", "    if False:\n",
-        "tests/catalog/test_upkeep.py::TestLeftovers::test_a_database_that_knows_nothing_deletes_nothing",
+        "tests/videos/test_upkeep.py::TestLeftovers::test_a_database_that_knows_nothing_deletes_nothing",
     ),
     Guard(
-        "parts of a running attempt are nobody's leftovers", "media_app/catalog/upkeep.py",
+        "parts of a running attempt are nobody's leftovers", "media_app/videos/upkeep.py",
         "_Known.now([item.key for item in begun])", "_Known.now([])",
-        "tests/catalog/test_upkeep.py::TestUnfinishedOnS3::test_those_of_a_running_attempt_are_left_alone",
+        "tests/videos/test_upkeep.py::TestUnfinishedOnS3::test_those_of_a_running_attempt_are_left_alone",
     ),
     Guard(
-        "a file is kept until another has taken its place", "media_app/catalog/taking_in.py",
+        "a file is kept until another has taken its place", "media_app/videos/taking_in.py",
         '    if not context.params.get("previous"):\n', "    if True:\n",
-        "tests/catalog/test_replacing.py::test_one_that_cannot_be_taken_in_leaves_the_former_as_it_was_and_says_why",
+        "tests/videos/test_replacing.py::test_one_that_cannot_be_taken_in_leaves_the_former_as_it_was_and_says_why",
     ),
     Guard(
-        "no job is begun for a video that is gone", "media_app/catalog/handlers.py",
+        "no job is begun for a video that is gone", "media_app/videos/handlers.py",
         "        with context.holding():\n            enqueue(", "        if True:\n            enqueue(",
-        "tests/catalog/test_ingest_faults.py::TestDeletedMeanwhile::test_no_job_is_begun_for_a_video_that_is_gone",
+        "tests/videos/test_ingest_faults.py::TestDeletedMeanwhile::test_no_job_is_begun_for_a_video_that_is_gone",
     ),
     Guard(
-        "a finding outlives its job", "media_app/catalog/handlers.py",
+        "a finding outlives its job", "media_app/videos/handlers.py",
         "        error_type=why.type, error_message=str(why), updated_at=Now(),\n", "        updated_at=Now(),\n",
-        "tests/catalog/test_scanned_ingest.py::test_a_video_with_a_finding_is_not",
+        "tests/videos/test_scanned_ingest.py::test_a_video_with_a_finding_is_not",
     ),
     Guard(
-        "doctor does not believe an empty store", "media_app/catalog/upkeep.py",
+        "doctor does not believe an empty store", "media_app/videos/upkeep.py",
         "    if any(video.source == VideoSource.STORED for video in lost) and not any(", "    if False and not any(",
-        "tests/catalog/test_upkeep.py::TestLostVideos::test_an_empty_store_is_not_believed",
+        "tests/videos/test_upkeep.py::TestLostVideos::test_an_empty_store_is_not_believed",
     ),
     Guard(
         "S3 that breaks off is not an end of a file", "vodplatform/base/storage.py",
@@ -1095,9 +1095,9 @@ GUARDS = [
         "tests/uploads/test_tus_headers.py::TestWhoMay::test_a_token_needs_the_scope_to_write",
     ),
     Guard(
-        "another's private video has no page", "media_app/catalog/pages.py",
+        "another's private video has no page", "media_app/videos/pages.py",
         "Video.objects.visible_to(user).filter(pk=video_id)", "Video.objects.filter(pk=video_id)",
-        "tests/catalog/test_watch.py::test_a_private_video_is_nobody_elses",
+        "tests/videos/test_watch.py::test_a_private_video_is_nobody_elses",
     ),
     Guard(
         "a browser needs its protection token at the byte doors", "vodplatform/accounts/authentication.py",
@@ -1117,68 +1117,68 @@ GUARDS = [
     Guard(
         "ffmpeg dies with the child", "media_app/av/ffmpeg.py",
         '[sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "core=0", "--", *argv]', "list(argv)",
-        "tests/media/test_ingest.py::TestNothingOutlivesIt::test_ffmpeg_dies_with_the_child",
+        "tests/av/test_ingest.py::TestNothingOutlivesIt::test_ffmpeg_dies_with_the_child",
     ),
     Guard(
         "ffmpeg's environment", "media_app/av/ffmpeg.py",
         "{name: os.environ[name] for name in names if name in os.environ}", "dict(os.environ)",
-        "tests/media/test_ingest.py::TestNothingOutlivesIt::test_ffmpeg_sees_path_and_home_alone",
+        "tests/av/test_ingest.py::TestNothingOutlivesIt::test_ffmpeg_sees_path_and_home_alone",
     ),
     Guard(
         "a stream that a full disk cut short is not a rendition", "media_app/av/hls.py",
         "    if (folder / MEDIA).stat().st_size != ", "    if False and (folder / MEDIA).stat().st_size != ",
-        "tests/media/test_ingest.py::TestDiskTrouble::test_a_full_disk_is_an_error_and_no_fault_of_the_video",
+        "tests/av/test_ingest.py::TestDiskTrouble::test_a_full_disk_is_an_error_and_no_fault_of_the_video",
     ),
     Guard(
         "a playlist names its own file alone", "media_app/av/hls.py", " or named != {MEDIA}", "",
-        "tests/media/test_hls.py::test_a_playlist_names_nothing_but_its_own_file",
+        "tests/av/test_hls.py::test_a_playlist_names_nothing_but_its_own_file",
     ),
     Guard(
         "tags of a recording stay in the original", "media_app/av/ffmpeg.py",
         'WITHOUT_TAGS = {"map_metadata": "-1", "map_chapters": "-1"}', "WITHOUT_TAGS: dict[str, str] = {}",
-        "tests/media/test_hls.py::test_tags_of_the_recording_do_not_come_along",
+        "tests/av/test_hls.py::test_tags_of_the_recording_do_not_come_along",
     ),
     Guard(
         "ffmpeg opens nothing but media", "media_app/av/ffmpeg.py", '    "format_whitelist": FORMATS,\n', "",
-        "tests/media/test_ingest.py::TestFilesThatNameOthers::test_ffmpeg_does_not_play_what_a_script_names",
+        "tests/av/test_ingest.py::TestFilesThatNameOthers::test_ffmpeg_does_not_play_what_a_script_names",
     ),
     Guard(
         "a claimed size takes no memory while a file is opened", "media_app/av/container.py",
         'mode="r", options=DECODER_OPTIONS, ', 'mode="r", ',
-        "tests/media/test_ingest.py::TestBadMedia::test_opening_a_picture_bomb_takes_no_memory",
+        "tests/av/test_ingest.py::TestBadMedia::test_opening_a_picture_bomb_takes_no_memory",
     ),
     Guard(
         "a claimed length has an end", "media_app/av/probe.py",
         "if duration > limits.max_seconds", "if False",
-        "tests/media/test_ingest.py::TestBadMedia::test_a_claim_to_last_for_years_is_refused",
+        "tests/av/test_ingest.py::TestBadMedia::test_a_claim_to_last_for_years_is_refused",
     ),
     Guard(
         "a picture's size is known before it is decoded", "media_app/av/thumbnail.py",
         "    if width * height > MAX_PIXELS or max(width, height) > MAX_PICTURE_SIDE:\n", "    if False:\n",
-        "tests/media/test_thumbnail.py::test_a_bomb_is_refused_before_a_decoder_sees_it",
+        "tests/av/test_thumbnail.py::test_a_bomb_is_refused_before_a_decoder_sees_it",
     ),
     Guard(
-        "what is on its way for a video is not deleted with its former file", "media_app/catalog/services.py",
+        "what is on its way for a video is not deleted with its former file", "media_app/videos/services.py",
         "            if key not in kept:\n", "            if key != location:\n",
-        "tests/catalog/test_replacing.py::test_what_is_on_its_way_for_the_same_video_stays",
+        "tests/videos/test_replacing.py::test_what_is_on_its_way_for_the_same_video_stays",
     ),
     Guard(
-        "once a new file is in, nothing goes back to the former", "media_app/catalog/handlers.py",
+        "once a new file is in, nothing goes back to the former", "media_app/videos/handlers.py",
         'if name != "previous"}', "}",
-        "tests/catalog/test_replacing.py::test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest",
+        "tests/videos/test_replacing.py::test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest",
     ),
     Guard(
-        "a catalogue that is closed to strangers has no page for them", "media_app/editorial/pages.py",
+        "a catalogue that is closed to strangers has no page for them", "media_app/catalogue/pages.py",
         "if not user.is_authenticated and not settings.PUBLIC_CATALOG:", "if False:",
         "tests/contract/test_page_roles.py::test_a_catalogue_that_is_not_open_to_all_asks_who_is_there",
     ),
     Guard(
-        "only moderators open the page where a catalogue video is edited", "media_app/editorial/pages.py",
+        "only moderators open the page where a catalogue video is edited", "media_app/catalogue/pages.py",
         "if not video.can_change(user):", "if False:",
         "tests/contract/test_page_roles.py::test_who_sees_a_catalogue_video_but_may_not_change_it_is_told_so",
     ),
     Guard(
-        "what one may not see of the catalogue has no page to edit it", "media_app/editorial/pages.py",
+        "what one may not see of the catalogue has no page to edit it", "media_app/catalogue/pages.py",
         "video = Video.objects.in_catalogue(user).filter(pk=video_id).first()",
         "video = Video.objects.filter(pk=video_id).first()",
         "tests/contract/test_page_roles.py::test_nobody_sees_what_is_another_ones",
@@ -1186,63 +1186,63 @@ GUARDS = [
     Guard(
         "the catalogue's door takes its own kinds alone", "media_app/uploads/purposes.py",
         "return not self.mime_types or mime_type in self.mime_types", "return True",
-        "tests/editorial/test_upload.py::TestRefused::test_other_containers",
+        "tests/catalogue/test_upload.py::TestRefused::test_other_containers",
     ),
     Guard(
         "who is no moderator sends no file, before a byte is read", "media_app/uploads/multipart.py",
         "        purpose_of(part.purpose).admit(user, given)\n", "        pass\n",
-        "tests/editorial/test_upload.py::TestRefused::test_users_before_a_byte_is_read",
+        "tests/catalogue/test_upload.py::TestRefused::test_users_before_a_byte_is_read",
     ),
     Guard(
-        "what nobody has scanned is not made ready by hand", "media_app/editorial/receiving.py",
+        "what nobody has scanned is not made ready by hand", "media_app/catalogue/receiving.py",
         'if scan.is_configured() and not (upload and upload.metadata.get("scanned")):', "if False:",
-        "tests/editorial/test_ready.py::TestScanned::test_what_waits_for_the_scanner_may_not",
+        "tests/catalogue/test_ready.py::TestScanned::test_what_waits_for_the_scanner_may_not",
     ),
     Guard(
-        "a moderator's form does not overwrite a newer edit unseen", "media_app/editorial/admin.py",
+        "a moderator's form does not overwrite a newer edit unseen", "media_app/catalogue/admin.py",
         'version=form.cleaned_data["version"]', "version=None",
-        "tests/editorial/test_admin.py::TestEdit::test_one_that_comes_in_the_very_moment_is_told_too",
+        "tests/catalogue/test_admin.py::TestEdit::test_one_that_comes_in_the_very_moment_is_told_too",
     ),
     Guard(
-        "a form writes what was changed in it, not what it was opened with", "media_app/editorial/admin.py",
+        "a form writes what was changed in it, not what it was opened with", "media_app/catalogue/admin.py",
         "self.fields[name].show_hidden_initial = True", "pass",
-        "tests/editorial/test_admin.py::TestEdit::test_what_somebody_else_hid_meanwhile_stays_hidden",
+        "tests/catalogue/test_admin.py::TestEdit::test_what_somebody_else_hid_meanwhile_stays_hidden",
     ),
     Guard(
-        "moderators see the catalogue's reports of what is not deleted", "media_app/editorial/admin.py",
+        "moderators see the catalogue's reports of what is not deleted", "media_app/catalogue/admin.py",
         "return rows.filter(video__in=Video.objects.in_catalogue(acting(request)))", "return rows",
-        "tests/editorial/test_admin.py::TestReports::test_those_of_deleted_videos_are_for_admins",
+        "tests/catalogue/test_admin.py::TestReports::test_those_of_deleted_videos_are_for_admins",
     ),
     Guard(
         "who shows a wrong key is no stranger to a socket", "vodplatform/accounts/realtime.py",
         "if has_shown_something or not known_host(headers)", "if not known_host(headers)",
-        "tests/editorial/test_sockets.py::TestWhoIsLetIn::test_a_wrong_key_makes_nobody_a_stranger",
+        "tests/catalogue/test_sockets.py::TestWhoIsLetIn::test_a_wrong_key_makes_nobody_a_stranger",
     ),
     Guard(
         "a page of an unknown host is no stranger to a socket", "vodplatform/accounts/realtime.py",
         "if has_shown_something or not known_host(headers)", "if has_shown_something",
-        "tests/editorial/test_sockets.py::TestWhoIsLetIn::test_a_page_of_an_unknown_host_is_closed_with_4401",
+        "tests/catalogue/test_sockets.py::TestWhoIsLetIn::test_a_page_of_an_unknown_host_is_closed_with_4401",
     ),
     Guard(
-        "a catalogue's watcher is told of the past only what he saw", "media_app/editorial/realtime.py",
+        "a catalogue's watcher is told of the past only what he saw", "media_app/catalogue/realtime.py",
         "old.fields if old and audience in old.audiences else None", "old.fields if old else None",
-        "tests/editorial/test_sockets.py::TestWhatIsTold::test_each_audience_hears_what_it_may_see",
+        "tests/catalogue/test_sockets.py::TestWhatIsTold::test_each_audience_hears_what_it_may_see",
     ),
     Guard(
-        "a catalogue's watcher is told only what he sees", "media_app/editorial/realtime.py",
+        "a catalogue's watcher is told only what he sees", "media_app/catalogue/realtime.py",
         "new.fields if new and audience in new.audiences else None", "new.fields if new else None",
-        "tests/editorial/test_sockets.py::TestWhatIsTold::test_each_audience_hears_what_it_may_see",
+        "tests/catalogue/test_sockets.py::TestWhatIsTold::test_each_audience_hears_what_it_may_see",
     ),
     Guard(
         "a catalogue's watcher is moved when his role is another", "vodplatform/accounts/realtime.py",
         "            await self._follow(found[0])\n            if found[1]", "            if found[1]",
-        "tests/editorial/test_sockets.py::TestLookingAgain::"
+        "tests/catalogue/test_sockets.py::TestLookingAgain::"
         "test_who_is_no_moderator_any_more_hears_no_more_of_what_is_hidden",
     ),
     Guard(
-        "an operation counts once", "media_app/catalog/crdt.py",
+        "an operation counts once", "media_app/videos/crdt.py",
         "        if (operation.actor, operation.counter) in self.dots:\n            return False\n", "",
-        "tests/catalog/test_crdt.py::test_an_operation_that_comes_twice_counts_once",
+        "tests/videos/test_crdt.py::test_an_operation_that_comes_twice_counts_once",
     ),
 ]  # fmt: skip
 

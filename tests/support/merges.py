@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.media.statements import Statement, shown, statement
+from tests.av.statements import Statement, shown, statement
 from tests.support.phone import Phone
 from tests.support.program import Place, Program
 from tests.support.program_files import orphans, stored

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from media_app.catalog.models import Video
 from media_app.uploads import chunks, joining, services, sweep
 from media_app.uploads.models import Upload, UploadChunk
+from media_app.videos.models import Video
 from tests.support.factories import make_key
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in

@@ -12,9 +12,9 @@ import pytest
 from django.db import OperationalError
 
 from jobs_app.models import Job
-from media_app.catalog.models import Video
 from media_app.uploads import door, forms, multipart, room
 from media_app.uploads.models import Upload
+from media_app.videos.models import Video
 from tests.support.factories import PASSWORD, make_key
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
@@ -223,7 +223,7 @@ class TestLimits:
         self, key: str, media: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr("media_app.catalog.receiving.enqueue", raises(OperationalError("gone")))
+            patch.setattr("media_app.videos.receiving.enqueue", raises(OperationalError("gone")))
             (await post(key, FILE)).refused(503, "unavailable")
         await nothing_left(media)
 

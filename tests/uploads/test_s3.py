@@ -15,11 +15,11 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from media_app.catalog.models import Video
-from media_app.catalog.services import delete_video
 from media_app.store import files as store
 from media_app.uploads import joining, services, sinks, sweep
 from media_app.uploads.models import Upload, UploadChunk
+from media_app.videos.models import Video
+from media_app.videos.services import delete_video
 from tests.support.s3 import Bucket, storage_of
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import put_bytes

@@ -15,10 +15,10 @@ from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_app.catalog.models import Video
-from media_app.catalog.services import delete_video
 from media_app.uploads import room, services, sinks, sweep
 from media_app.uploads.models import Upload, UploadChunk
+from media_app.videos.models import Video
+from media_app.videos.services import delete_video
 from tests.support.factories import make_user, make_video
 from tests.support.stored import files_in
 from tests.uploads.conftest import content_of, video_of

@@ -22,9 +22,9 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from jobs_app.models import Job
-from media_app.catalog.models import Video
 from media_app.uploads import door, services, sinks, tus
 from media_app.uploads.models import Upload
+from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
 from tests.support.streams import Request
 from tests.uploads.conftest import content_of, fill_up, until, video_of
@@ -443,7 +443,7 @@ class TestTrouble:
     ) -> None:
         address = await client.created(SIZE)
         with monkeypatch.context() as patch:
-            patch.setattr("media_app.catalog.receiving.enqueue", raises(OperationalError("gone")))
+            patch.setattr("media_app.videos.receiving.enqueue", raises(OperationalError("gone")))
             (await client.patch(address, 0, VIDEO)).refused(503, "unavailable")
         upload = await row_of(address)
         assert (upload.status, upload.offset) == ("uploading", SIZE)

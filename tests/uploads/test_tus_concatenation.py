@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from media_app.catalog.models import Video
 from media_app.uploads import joining, room, services, sweep
 from media_app.uploads.models import Upload
+from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
 from tests.uploads.conftest import video_of
 from tests.uploads.tus import BYTES, Client, id_of, row_of

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from media_app.catalog.models import Video
 from media_app.uploads import services, sweep
 from media_app.uploads.models import Upload
+from media_app.videos.models import Video
 from tests.support.factories import PASSWORD, make_key
 from tests.support.sockets import ask as ask_rows
 from tests.support.streams import Answer, Request, ask

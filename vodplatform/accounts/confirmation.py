@@ -36,7 +36,7 @@ def ask(user: User, link_of: Callable[[str], str]) -> None:
     email = User.objects.normalize_email(user.email)
     known = User.objects.filter(email__iexact=email).first()
     if known is not None:
-        _send(email, "registration/email_has_account.txt", {"user": known})
+        _send(email, "accounts/email_has_account.txt", {"user": known})
         return
     token = secrets.token_urlsafe(32)
     row = PendingSignUp.objects.create(
@@ -45,7 +45,7 @@ def ask(user: User, link_of: Callable[[str], str]) -> None:
     )  # fmt: skip
     try:
         # Nothing that whoever signs up has written: it would be an e-mail to anybody with any text.
-        _send(email, "registration/email_confirm.txt", {"link": link_of(token)})
+        _send(email, "accounts/email_confirm.txt", {"link": link_of(token)})
     except MailFailed:
         row.delete()
         raise

@@ -39,6 +39,7 @@ def _throttled(form: object, response: HttpResponse) -> HttpResponse:
 class SignInView(LoginView):
     """``/login``"""
 
+    template_name = "accounts/login.html"
     form_class = SignInForm
     redirect_authenticated_user = True
 
@@ -68,7 +69,7 @@ class SignOutView(LogoutView):
 class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
     """``/signup``: makes an account, signs it in and goes on to ``next``, if that is on this site, or to /compare."""
 
-    template_name = "registration/signup.html"
+    template_name = "accounts/signup.html"
     form_class = SignUpForm
     next_page = settings.LOGIN_REDIRECT_URL
 
@@ -123,7 +124,7 @@ def sign_up_sent(request: HttpRequest) -> HttpResponse:
     """``/signup/sent``: an e-mail is on its way."""
     if not settings.SIGNUP_CONFIRM:
         raise Http404
-    return render(request, "registration/signup_sent.html")
+    return render(request, "accounts/signup_sent.html")
 
 
 @never_cache
@@ -143,13 +144,13 @@ def confirm_sign_up(request: HttpRequest, token: str) -> HttpResponse:
     if named is None:
         state, status = "late", NOT_FOUND
     context = {"state": state, "username": named and named.username}
-    return render(request, "registration/signup_confirm.html", context, status=status)
+    return render(request, "accounts/signup_confirm.html", context, status=status)
 
 
 class PasswordView(PasswordChangeView):
     """``/account/password``: other sessions and every JWT end with the old password, and tokens if that is ticked."""
 
-    template_name = "account/password.html"
+    template_name = "accounts/password.html"
     form_class = PasswordForm
     success_url = "/account"
 

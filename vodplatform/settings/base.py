@@ -46,11 +46,11 @@ INSTALLED_APPS = [
     "vodplatform.accounts",
     "jobs_app",
     "media_app.uploads",
-    "media_app.catalog",
-    "media_app.editorial",
+    "media_app.videos",
+    "media_app.catalogue",
     "sessions_app.comparison",
     "sessions_app.analysis",
-    "sessions_app.merging",
+    "sessions_app.challenges",
     "sessions_app.prosync",
 ]
 
@@ -181,8 +181,8 @@ SPECTACULAR_SETTINGS = {
         "OffsetSourceEnum": "sessions_app.comparison.models.OffsetSource",
         "JobStatusEnum": "jobs_app.models.JobStatus",
         "UploadStatusEnum": "media_app.uploads.models.UploadStatus",
-        "MergeStatusEnum": "sessions_app.merging.models.MergeStatus",
-        "ChallengeStatusEnum": "sessions_app.merging.models.ChallengeStatus",
+        "MergeStatusEnum": "sessions_app.challenges.models.MergeStatus",
+        "ChallengeStatusEnum": "sessions_app.challenges.models.ChallengeStatus",
     },
 }
 
@@ -273,12 +273,12 @@ AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS", 365, 1, 36_500)
 
 # Jobs. Each kind is a dotted path to its JobKind. Lanes hold how many of their jobs run at once over all workers.
 JOB_KINDS = [
-    "media_app.catalog.handlers.INGEST",
-    "media_app.catalog.handlers.RENDER",
+    "media_app.videos.handlers.INGEST",
+    "media_app.videos.handlers.RENDER",
     "sessions_app.comparison.handlers.ALIGN",
     "sessions_app.analysis.handlers.HIGHLIGHTS",
     "sessions_app.analysis.handlers.WORKOUT",
-    "sessions_app.merging.handlers.MERGE",
+    "sessions_app.challenges.handlers.MERGE",
     "sessions_app.prosync.handlers.PROSYNC",
 ]
 JOB_BROKER = "redis"
@@ -300,9 +300,9 @@ JOB_ADMISSION_SECONDS = 10.0
 JOB_CHORES_SECONDS = 3600.0
 # What one of the workers does every so many seconds, beside jobs: a dotted path to a function without parameters.
 JOB_CHORES = {
-    "views": (60.0, "media_app.catalog.viewing.roll_up"),
+    "views": (60.0, "media_app.videos.viewing.roll_up"),
     "analyses": (60.0, "sessions_app.analysis.services.expire"),
-    "merges": (300.0, "sessions_app.merging.services.expire"),
+    "merges": (300.0, "sessions_app.challenges.merges.expire"),
     "pro jobs": (300.0, "sessions_app.prosync.services.expire"),
 }
 # What each process that works or serves does every hour, for the data folder of its own host.
@@ -327,11 +327,11 @@ X_ACCEL_PREFIX = env.location_prefix("VOD_X_ACCEL_PREFIX")
 
 # Uploads. Each purpose is a dotted path to its Purpose.
 UPLOAD_PURPOSES = [
-    "media_app.catalog.receiving.LIBRARY",
-    "media_app.editorial.receiving.CATALOGUE",
-    "media_app.editorial.receiving.THUMBNAIL",
+    "media_app.videos.receiving.LIBRARY",
+    "media_app.catalogue.receiving.CATALOGUE",
+    "media_app.catalogue.receiving.THUMBNAIL",
     "sessions_app.analysis.receiving.ANALYSIS",
-    "sessions_app.merging.receiving.CLIP",
+    "sessions_app.challenges.receiving.CLIP",
     "sessions_app.prosync.receiving.VIDEO",
     "sessions_app.prosync.receiving.SOUND",
 ]

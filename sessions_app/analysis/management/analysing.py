@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from media_app.catalog.taking_in import limits
+from media_app.videos.taking_in import limits
 from sessions_app.analysis.handlers import PIPELINE, THUMBNAIL, access_of, vision
 from sessions_app.analysis.params import PARAMS, Choice, Number
 from sessions_app.analysis.pipelines.words import clock

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs_app.running import JobContext, JobFailed
-from media_app.catalog.services import path_for_work
-from media_app.catalog.taking_in import checking
 from media_app.store import files as store
+from media_app.videos.services import path_for_work
+from media_app.videos.taking_in import checking
 from sessions_app.prosync.models import ProJob
 
 LOST = "A sound is not there any more. Send everything again."

@@ -14,8 +14,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from media_app.catalog.services import probe
-from media_app.catalog.taking_in import limits
+from media_app.videos.services import probe
+from media_app.videos.taking_in import limits
 from sessions_app.prosync.engines.local import DUB
 from sessions_app.prosync.receiving import PROBE, PROBE_SECONDS
 from sessions_app.prosync.segments import Segment, read_segments

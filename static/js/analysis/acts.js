@@ -1,7 +1,7 @@
 // What can be done with an analysis while it is worked on: paused, gone on with, stopped. The same on both pages.
 
-import { changeJob } from "../api.js";
-import { h, icon } from "../dom.js";
+import { changeJob } from "../base/api.js";
+import { h, icon } from "../base/dom.js";
 import { cancelSession } from "./api.js";
 import { stateOf } from "./words.js";
 

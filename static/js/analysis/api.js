@@ -1,6 +1,6 @@
 // The calls of the analyses, and the shapes of what they answer.
 
-import { call, get, idempotencyKey } from "../api.js";
+import { call, get, idempotencyKey } from "../base/api.js";
 
 /**
  * @typedef {"highlights"|"workout"} Kind

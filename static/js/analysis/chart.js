@@ -1,9 +1,9 @@
 // A chart over the time of a video: lanes one below the other, a ruler, a playhead that goes on with the video. Pressed
 // or dragged it leads to that time; by keys from one stop to the next. What the lanes show their owners draw.
 
-import { h } from "../dom.js";
-import { duration } from "../format.js";
-import { ticks } from "../timeline.js";
+import { h } from "../base/dom.js";
+import { duration } from "../base/format.js";
+import { ticks } from "../base/timeline.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const PIXELS_PER_MARK = 96;

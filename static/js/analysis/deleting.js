@@ -1,6 +1,6 @@
 // Whether an analysis shall really go: what it made goes with it.
 
-import { askToDelete } from "../dialog.js";
+import { askToDelete } from "../base/dialog.js";
 import { deleteSession } from "./api.js";
 import { isLive } from "./words.js";
 

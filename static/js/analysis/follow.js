@@ -1,8 +1,8 @@
 // Keeps analyses up to date: their jobs' messages as they come, and while one is worked on a question every few seconds,
 // for the estimate of the time left is in the status alone. What is shown of them the pages know.
 
-import { ApiError, jobs } from "../api.js";
-import { LiveChannel } from "../live.js";
+import { ApiError, jobs } from "../base/api.js";
+import { LiveChannel } from "../base/live.js";
 import { isLive, stateOf } from "./words.js";
 import { readSession } from "./api.js";
 
@@ -14,7 +14,7 @@ import { readSession } from "./api.js";
  * @property {(session: Session) => void} onChange one of them is another now
  * @property {(id: string) => void} onGone it has been deleted
  * @property {(job: any) => void} [onUnknown] an analysis that is none of them
- * @property {(state: import("../live.js").LiveState) => void} [onState]
+ * @property {(state: import("../base/live.js").LiveState) => void} [onState]
  */
 
 /** The kinds of jobs that analyses are. */

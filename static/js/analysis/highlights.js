@@ -1,9 +1,9 @@
 // What was found in a video: the reel and its parts, the table of segments, and the scores over time. One place is
 // shown by all of them: a moment of the video, of which the reel shows some.
 
-import { h, need, setText } from "../dom.js";
-import { counted } from "../format.js";
-import { key } from "../keys.js";
+import { h, need, setText } from "../base/dom.js";
+import { counted } from "../base/format.js";
+import { key } from "../base/keys.js";
 import { area, drawing, mirrored, round, TimeChart } from "./chart.js";
 import { bindKeys } from "./keys.js";
 import * as reel from "./reel.js";

@@ -1,13 +1,13 @@
 // The single keys of a result's page and the dialog that tells of them.
 
-import { key, offerKeys } from "../keys.js";
+import { key, offerKeys } from "../base/keys.js";
 
 /**
  * @param {import("./screen.js").Screen|null} screen
  * @param {import("./chart.js").TimeChart} chart
  * @param {(time: number) => void} seek seconds of the video
  * @param {string} stop what the arrow keys go along: "segment"
- * @param {import("../keys.js").Binding[]} more
+ * @param {import("../base/keys.js").Binding[]} more
  */
 export function bindKeys(screen, chart, seek, stop, more = []) {
   offerKeys([

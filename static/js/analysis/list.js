@@ -1,8 +1,8 @@
 // The page of one's analyses: those there are, live; the files on their way to one; and a new one.
 
-import { h, icon, need, pageData, setText } from "../dom.js";
-import { errorNote, toast } from "../notice.js";
-import { takeDrops } from "../upload/dropping.js";
+import { h, icon, need, pageData, setText } from "../base/dom.js";
+import { errorNote, toast } from "../base/notice.js";
+import { takeDrops } from "../uploads/dropping.js";
 import { readSession, listSessions } from "./api.js";
 import { perform } from "./acts.js";
 import { deleteDialog } from "./deleting.js";

@@ -1,22 +1,22 @@
 // What shall be analysed, and how: a file of this machine or a video of the library, highlights or a workout, and the
 // parameters. Used for a new analysis, and for another one of the same video.
 
-import { ApiError } from "../api.js";
-import { show } from "../dialog.js";
-import { debounce, h, icon, need, setText } from "../dom.js";
-import { counted, duration } from "../format.js";
-import { errorNote } from "../notice.js";
-import { ACCEPT, chosenFrom, pickFiles } from "../upload/choosing.js";
-import { unreadable } from "../upload/dropping.js";
-import { bytes, listVideos, picture, readVideo } from "../videos.js";
+import { ApiError } from "../base/api.js";
+import { show } from "../base/dialog.js";
+import { debounce, h, icon, need, setText } from "../base/dom.js";
+import { counted, duration } from "../base/format.js";
+import { errorNote } from "../base/notice.js";
+import { ACCEPT, chosenFrom, pickFiles } from "../uploads/choosing.js";
+import { unreadable } from "../uploads/dropping.js";
+import { bytes, listVideos, picture, readVideo } from "../videos/api.js";
 import { analyseVideo, newKey } from "./api.js";
 import { ParamsForm } from "./params.js";
 import { KINDS } from "./words.js";
 
 /**
- * @typedef {import("../upload/choosing.js").Chosen} Chosen
+ * @typedef {import("../uploads/choosing.js").Chosen} Chosen
  * @typedef {import("./api.js").Kind} Kind
- * @typedef {import("../videos.js").Video} Video
+ * @typedef {import("../videos/api.js").Video} Video
  *
  * @typedef {object} NewOptions
  * @property {import("./params.js").Ranges} ranges

@@ -1,6 +1,6 @@
 // What can be asked of an analysis: one field for each parameter, with its limits, and what was typed as values.
 
-import { h, icon, need } from "../dom.js";
+import { h, icon, need } from "../base/dom.js";
 import { exerciseName } from "./words.js";
 
 /**

@@ -1,8 +1,8 @@
 // An analysis that is worked on, or waits for it: how far it is, how long that will take, and how it is stopped.
 
-import { h, icon, need, setText } from "../dom.js";
-import { errorNote } from "../notice.js";
-import { leftWords } from "../upload/speed.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { errorNote } from "../base/notice.js";
+import { leftWords } from "../uploads/speed.js";
 import { ACTS, actButton, actsOf, perform } from "./acts.js";
 import { stateOf, statusOf } from "./words.js";
 

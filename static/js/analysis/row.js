@@ -1,10 +1,10 @@
 // One analysis in the list: what it is, how it stands, how far it is and how long that will take, what can be done.
 // Drawn anew when its state changes; while it is worked on only bar and words move.
 
-import { h, icon, need, setText } from "../dom.js";
-import { when } from "../format.js";
-import { errorNote } from "../notice.js";
-import { leftWords } from "../upload/speed.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { when } from "../base/format.js";
+import { errorNote } from "../base/notice.js";
+import { leftWords } from "../uploads/speed.js";
 import { ACTS, actButton, actsOf } from "./acts.js";
 import { KINDS, keptWords, nextStep, stateOf, statusOf } from "./words.js";
 

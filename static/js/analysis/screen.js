@@ -1,10 +1,10 @@
 // The player of a result: one or several films of which one is shown, such as the reel and the source; a button to play,
 // the clock, sound, full screen. Each film is played as the page of a video plays it.
 
-import { h, icon, need, setIcon, setText } from "../dom.js";
-import { duration } from "../format.js";
-import { keepSound, restoreSound } from "../watch/kept.js";
-import { Player } from "../watch/player.js";
+import { h, icon, need, setIcon, setText } from "../base/dom.js";
+import { duration } from "../base/format.js";
+import { keepSound, restoreSound } from "../videos/kept.js";
+import { Player } from "../videos/player.js";
 
 /**
  * @typedef {object} Film

@@ -1,6 +1,6 @@
 // The table of segments: those in the reel, or all; by time or by score. A row pressed leads to its time.
 
-import { h, icon, need, setText } from "../dom.js";
+import { h, icon, need, setText } from "../base/dom.js";
 import { within } from "./reel.js";
 import { scoreWords, timeWords } from "./words.js";
 

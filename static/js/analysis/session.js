@@ -1,9 +1,9 @@
 // The page of one analysis: how far it is while it is worked on, then what was found; or why there is nothing to see.
 
-import { ApiError } from "../api.js";
-import { h, icon, need, pageData, setText } from "../dom.js";
-import { toggleMenu } from "../menu.js";
-import { errorNote } from "../notice.js";
+import { ApiError } from "../base/api.js";
+import { h, icon, need, pageData, setText } from "../base/dom.js";
+import { toggleMenu } from "../base/menu.js";
+import { errorNote } from "../base/notice.js";
 import { csvOf, jsonOf, readResults, readSession } from "./api.js";
 import { deleteDialog } from "./deleting.js";
 import { Follower } from "./follow.js";

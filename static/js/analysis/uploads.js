@@ -1,21 +1,21 @@
 // Files on their way to an analysis: sent by tus in pieces, paused, cut off and gone on with, as on the upload page; one
 // that has arrived has become an analysis.
 
-import { need, setText } from "../dom.js";
-import { explain, toast } from "../notice.js";
-import { askToCancel } from "../upload/cancel.js";
-import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "../upload/channel.js";
-import { pickFiles } from "../upload/choosing.js";
-import { unreadable } from "../upload/dropping.js";
-import { dropHandle, handleOf } from "../upload/handles.js";
-import { Row } from "../upload/row.js";
-import { tooLarge, Transfer } from "../upload/transfer.js";
-import { bytes, liveUploads } from "../videos.js";
+import { need, setText } from "../base/dom.js";
+import { explain, toast } from "../base/notice.js";
+import { askToCancel } from "../uploads/cancel.js";
+import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "../uploads/channel.js";
+import { pickFiles } from "../uploads/choosing.js";
+import { unreadable } from "../uploads/dropping.js";
+import { dropHandle, handleOf } from "../uploads/handles.js";
+import { Row } from "../uploads/row.js";
+import { tooLarge, Transfer } from "../uploads/transfer.js";
+import { bytes, liveUploads } from "../videos/api.js";
 import { uploadFor } from "./api.js";
 
 /**
- * @typedef {import("../upload/choosing.js").Chosen} Chosen
- * @typedef {import("../upload/row.js").RowAct} RowAct
+ * @typedef {import("../uploads/choosing.js").Chosen} Chosen
+ * @typedef {import("../uploads/row.js").RowAct} RowAct
  * @typedef {import("./api.js").Kind} Kind
  */
 
@@ -25,7 +25,7 @@ const TITLE = document.title;
 
 export class Uploads {
   /** @type {Map<Transfer, Row>} in the order of the list */ #rows = new Map();
-  /** @type {Map<string, {at: number, going: import("../upload/channel.js").Going}>} what other tabs have */ #elsewhere = new Map();
+  /** @type {Map<string, {at: number, going: import("../uploads/channel.js").Going}>} what other tabs have */ #elsewhere = new Map();
   #drawing = false;
 
   /**
@@ -189,7 +189,7 @@ export class Uploads {
     return Date.now() - (this.#elsewhere.get(id)?.at ?? 0) < STATE_HOLDS;
   }
 
-  /** @param {string} id @param {import("../upload/channel.js").UploadAct} act */
+  /** @param {string} id @param {import("../uploads/channel.js").UploadAct} act */
   #actedElsewhere(id, act) {
     const transfer = this.#all.find((one) => one.uploadId === id);
     if (!transfer) return;
@@ -200,7 +200,7 @@ export class Uploads {
     else if (act === "resume" && transfer.file) transfer.resume();
   }
 
-  /** @param {import("../upload/channel.js").UploadState[]} files */
+  /** @param {import("../uploads/channel.js").UploadState[]} files */
   #toldElsewhere(files) {
     for (const file of files) {
       if (file.state === "stopped") this.#elsewhere.delete(file.id);

@@ -1,6 +1,6 @@
 // Analyses in words: what state one is in, how long it is kept, what was asked, what a repetition is called. Pure.
 
-import { counted, duration, plural } from "../format.js";
+import { counted, duration, plural } from "../base/format.js";
 
 /**
  * @typedef {import("./api.js").Session} Session

@@ -1,9 +1,9 @@
 // What was counted in a workout: the preview, the exercises with how sure each count is, how long each repetition took,
 // the movement over time, and the parts that could not be counted.
 
-import { h, icon, need, setText } from "../dom.js";
-import { confidence, counted } from "../format.js";
-import { SeekBar } from "../watch/seek.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { confidence, counted } from "../base/format.js";
+import { SeekBar } from "../videos/seek.js";
 import { drawing, round, TimeChart } from "./chart.js";
 import { bindKeys } from "./keys.js";
 import { Screen } from "./screen.js";

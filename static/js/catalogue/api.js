@@ -1,9 +1,9 @@
 // The catalogue's calls, and a form with files whose way up can be watched and stopped.
 
-import { ApiError, call, cookie, get } from "../api.js";
+import { ApiError, call, cookie, get } from "../base/api.js";
 
 /**
- * @typedef {import("../videos.js").Video & {
+ * @typedef {import("../videos/api.js").Video & {
  *   thumbnail_url: string|null, category: string|null, is_featured: boolean, is_hidden: boolean, view_count: number,
  *   version: number, vector_clock: Record<string, number>, last_modified_by: string, updated_at: string, deleted_at: string|null
  * }} CatalogueVideo

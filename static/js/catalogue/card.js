@@ -1,9 +1,9 @@
 // One video of the catalogue's grid: picture, title, when, how often watched; for moderators its state and what they
 // may do.
 
-import { h, icon } from "../dom.js";
-import { duration } from "../format.js";
-import { day } from "../videos.js";
+import { h, icon } from "../base/dom.js";
+import { duration } from "../base/format.js";
+import { day } from "../videos/api.js";
 import { marks, views } from "./matching.js";
 
 /**

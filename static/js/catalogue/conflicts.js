@@ -1,7 +1,7 @@
 // What two have written or done, neither having seen the other's: of fields told by the document alone, of tags by the
 // moment in which it was noticed, kept for as long as the tab. Knows no page.
 
-import { compareKeys, Document } from "../crdt.js";
+import { compareKeys, Document } from "./crdt.js";
 
 /**
  * @typedef {{mine: any, theirs: any}} Conflict two values of one field

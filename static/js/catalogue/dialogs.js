@@ -1,8 +1,8 @@
 // What is asked in the catalogue: why a video is reported, why it shall go.
 
-import { ApiError } from "../api.js";
-import { h, icon, need, setText } from "../dom.js";
-import { errorNote } from "../notice.js";
+import { ApiError } from "../base/api.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { errorNote } from "../base/notice.js";
 import { changeCatalogueVideo, deleteCatalogueVideo, reportVideo } from "./api.js";
 
 /** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */

@@ -1,13 +1,13 @@
 // The page where moderators work on one video. What they write is kept in this browser first and merged with everybody
 // else's by the sync client; what is no word of the video (its file, who sees it) goes to the server at once.
 
-import { ApiError, cookie, fragment } from "../api.js";
-import { debounce, h, icon, need, pageData, setIcon, setText } from "../dom.js";
-import { duration, when } from "../format.js";
-import { LiveChannel } from "../live.js";
-import { errorNote, explain, toast } from "../notice.js";
-import { SyncClient, SyncError } from "../sync-client.js";
-import { bytes, picture } from "../videos.js";
+import { ApiError, cookie, fragment } from "../base/api.js";
+import { debounce, h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
+import { duration, when } from "../base/format.js";
+import { LiveChannel } from "../base/live.js";
+import { errorNote, explain, toast } from "../base/notice.js";
+import { SyncClient, SyncError } from "./sync-client.js";
+import { bytes, picture } from "../videos/api.js";
 import { readCatalogueVideo, restoreCatalogueVideo } from "./api.js";
 import { openConflicts, TagConflicts } from "./conflicts.js";
 import { deleteDialog, hideDialog } from "./dialogs.js";

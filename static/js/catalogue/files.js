@@ -1,10 +1,10 @@
 // A video's file and its thumbnail: chosen or dropped, looked at before anything is sent, sent with a bar, stopped.
 
-import { ApiError } from "../api.js";
-import { h, icon, setText } from "../dom.js";
-import { errorNote } from "../notice.js";
-import { askToCancel } from "../upload/cancel.js";
-import { bytes, round } from "../videos.js";
+import { ApiError } from "../base/api.js";
+import { h, icon, setText } from "../base/dom.js";
+import { errorNote } from "../base/notice.js";
+import { askToCancel } from "../uploads/cancel.js";
+import { bytes, round } from "../videos/api.js";
 import { isAbort, readCatalogueVideo, sendFiles } from "./api.js";
 
 /**
@@ -45,7 +45,7 @@ const WAITS = {
 export class FilesForm {
   /** @type {{video: File|null, thumbnail: File|null}} */ chosen = { video: null, thumbnail: null };
   /** @type {AbortController|null} */ #sending = null;
-  /** @type {import("../upload/transfer.js").Transfer|null} what is too large for a form, on its way */ #transfer = null;
+  /** @type {import("../uploads/transfer.js").Transfer|null} what is too large for a form, on its way */ #transfer = null;
   /** @type {Record<Kind, {box: HTMLElement, words: HTMLElement, error: HTMLElement, input: HTMLInputElement, picture: HTMLElement}>} */ #parts;
   /** @type {string} */ #preview = "";
 
@@ -182,7 +182,7 @@ export class FilesForm {
    */
   async #sendLarge(id, file, signal) {
     // Hardly anybody who looks at the catalogue needs it.
-    const { Transfer } = await import("../upload/transfer.js");
+    const { Transfer } = await import("../uploads/transfer.js");
     const transfer = new Transfer({ file, name: file.name, size: file.size, into: { purpose: "catalogue", video_id: id }, read: null });
     this.#transfer = transfer;
     const withNetwork = () => transfer.state === "offline" && transfer.lack !== "session" && transfer.resume();

@@ -1,8 +1,8 @@
 // A new video of the catalogue in two steps: what it is called, then its file and its picture.
 
-import { ApiError } from "../api.js";
-import { h, icon } from "../dom.js";
-import { errorNote } from "../notice.js";
+import { ApiError } from "../base/api.js";
+import { h, icon } from "../base/dom.js";
+import { errorNote } from "../base/notice.js";
 import { createCatalogueVideo, newKey } from "./api.js";
 import { sentences, show, tellField } from "./dialogs.js";
 import { FilesForm } from "./files.js";

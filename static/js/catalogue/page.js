@@ -1,11 +1,11 @@
 // The catalogue: the list and how it is narrowed, and what changes in it while it is looked at.
 
-import { ApiError } from "../api.js";
-import { h, icon, need, pageData, setText } from "../dom.js";
-import { EndlessList, LIMIT, listed, nothingFound } from "../endless.js";
-import { LiveChannel } from "../live.js";
-import { toggleMenu } from "../menu.js";
-import { explain, toast } from "../notice.js";
+import { ApiError } from "../base/api.js";
+import { h, icon, need, pageData, setText } from "../base/dom.js";
+import { EndlessList, LIMIT, listed, nothingFound } from "../base/endless.js";
+import { LiveChannel } from "../base/live.js";
+import { toggleMenu } from "../base/menu.js";
+import { explain, toast } from "../base/notice.js";
 import { listCatalogue, readCatalogueVideo, restoreCatalogueVideo } from "./api.js";
 import { Card } from "./card.js";
 import { deleteDialog, hideDialog, reportDialog } from "./dialogs.js";

@@ -1,6 +1,6 @@
 // The tags of one video as chips: added by Enter or a comma, removed by their button or Backspace.
 
-import { h, icon, need, setText } from "../dom.js";
+import { h, icon, need, setText } from "../base/dom.js";
 import { tellField } from "./dialogs.js";
 import { cleanTag, tagTrouble } from "./words.js";
 

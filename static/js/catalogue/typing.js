@@ -1,6 +1,6 @@
 // One field of words: what is typed becomes an operation at each pause, and what others write never goes over it.
 
-import { h, icon, need, setText } from "../dom.js";
+import { h, icon, need, setText } from "../base/dom.js";
 import { tellField } from "./dialogs.js";
 
 const PAUSE = 400; // ms without a key after which what was typed is kept

@@ -1,6 +1,6 @@
 // The calls of challenges and of the merges that they are made of, and the shapes of what they answer.
 
-import { call, get, idempotencyKey } from "../api.js";
+import { call, get, idempotencyKey } from "../base/api.js";
 
 /**
  * @typedef {import("./segments.js").Segment} Segment

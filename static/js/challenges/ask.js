@@ -1,9 +1,9 @@
 // The question which one is the lie, asked once. What the right answer is only the server knows: it comes with its
 // answer to the guess, and nothing here is another for it before.
 
-import { ApiError } from "../api.js";
-import { h, icon, setText } from "../dom.js";
-import { errorNote, throttledNote } from "../notice.js";
+import { ApiError } from "../base/api.js";
+import { h, icon, setText } from "../base/dom.js";
+import { errorNote, throttledNote } from "../base/notice.js";
 import { guess, newKey } from "./api.js";
 import { Options } from "./options.js";
 

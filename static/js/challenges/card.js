@@ -1,8 +1,8 @@
 // One challenge of the list: its picture, its title, whose it is, and whether it was played.
 
-import { h, icon } from "../dom.js";
-import { counted, duration } from "../format.js";
-import { day } from "../videos.js";
+import { h, icon } from "../base/dom.js";
+import { counted, duration } from "../base/format.js";
+import { day } from "../videos/api.js";
 import { foundWords, makerOf, statusOf } from "./words.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */

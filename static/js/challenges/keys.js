@@ -1,6 +1,6 @@
 // The single keys of a challenge's page and the dialog that tells of them.
 
-import { key, offerKeys } from "../keys.js";
+import { key, offerKeys } from "../base/keys.js";
 
 /**
  * @param {import("./stage.js").Stage} stage

@@ -1,8 +1,8 @@
 // The list of challenges: what there is to play, one's own that nobody else sees yet, and what is in the making.
 
-import { h, icon, need, setText } from "../dom.js";
-import { EndlessList, nothingFound } from "../endless.js";
-import { counted } from "../format.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { EndlessList, nothingFound } from "../base/endless.js";
+import { counted } from "../base/format.js";
 import { listChallenges } from "./api.js";
 import { Card } from "./card.js";
 import { Merges } from "./merges.js";

@@ -1,9 +1,9 @@
 // One's own merges that are no challenge yet: how far each is, and where it is gone on with.
 
-import { jobs } from "../api.js";
-import { h, icon, need, setText } from "../dom.js";
-import { counted } from "../format.js";
-import { LiveChannel } from "../live.js";
+import { jobs } from "../base/api.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { counted } from "../base/format.js";
+import { LiveChannel } from "../base/live.js";
 import { listMerges } from "./api.js";
 
 /** @typedef {import("./api.js").Merge} Merge */
@@ -29,7 +29,7 @@ export class Merges {
 
   /**
    * @param {HTMLElement} panel
-   * @param {{onState: (state: import("../live.js").LiveState) => void, onMade: () => void}} on onMade: one may be a challenge now
+   * @param {{onState: (state: import("../base/live.js").LiveState) => void, onMade: () => void}} on onMade: one may be a challenge now
    */
   constructor(panel, on) {
     this.panel = panel;

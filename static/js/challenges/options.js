@@ -1,6 +1,6 @@
 // The statements one below the other, each with its number, its words, what is known of it, and a button to play it.
 
-import { h, icon, setIcon } from "../dom.js";
+import { h, icon, setIcon } from "../base/dom.js";
 import { wordsOf } from "./words.js";
 
 /**

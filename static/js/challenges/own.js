@@ -1,11 +1,11 @@
 // One's own challenge: who sees it, what players said so far, and what can be done with it.
 
-import { ApiError } from "../api.js";
-import { copyFrom } from "../clipboard.js";
-import { askToDelete, show } from "../dialog.js";
-import { h, icon, need } from "../dom.js";
-import { counted } from "../format.js";
-import { errorNote, toast } from "../notice.js";
+import { ApiError } from "../base/api.js";
+import { copyFrom } from "../base/clipboard.js";
+import { askToDelete, show } from "../base/dialog.js";
+import { h, icon, need } from "../base/dom.js";
+import { counted } from "../base/format.js";
+import { errorNote, toast } from "../base/notice.js";
 import { changeChallenge, deleteChallenge, showChallenge } from "./api.js";
 import { noteOf, Options } from "./options.js";
 import { addressOf, foundWords, statusOf, takenWords } from "./words.js";

@@ -1,10 +1,10 @@
 // The page of one challenge: its statements played one at a time, and beside them the question, the answer once that was
 // given, or what its owner can do.
 
-import { ApiError } from "../api.js";
-import { h, icon, need, pageData, setIcon, setText } from "../dom.js";
-import { placeOf } from "../focus.js";
-import { errorNote, toast } from "../notice.js";
+import { ApiError } from "../base/api.js";
+import { h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
+import { placeOf } from "../base/focus.js";
+import { errorNote, toast } from "../base/notice.js";
 import { readChallenge } from "./api.js";
 import { Ask, lookOnly } from "./ask.js";
 import { bindKeys } from "./keys.js";

@@ -1,9 +1,9 @@
 // Telling the moderators what is wrong with a challenge.
 
-import { ApiError } from "../api.js";
-import { show } from "../dialog.js";
-import { h, icon } from "../dom.js";
-import { errorNote, toast } from "../notice.js";
+import { ApiError } from "../base/api.js";
+import { show } from "../base/dialog.js";
+import { h, icon } from "../base/dom.js";
+import { errorNote, toast } from "../base/notice.js";
 import { newKey, reportChallenge } from "./api.js";
 
 const MOST = 1000; // characters

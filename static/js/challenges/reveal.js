@@ -1,6 +1,6 @@
 // What the lie was, in place of the question: whether it was found, what others said, and what comes next.
 
-import { h, icon, need } from "../dom.js";
+import { h, icon, need } from "../base/dom.js";
 import { listChallenges } from "./api.js";
 import { noteOf, Options } from "./options.js";
 import { foundWords, takenWords } from "./words.js";

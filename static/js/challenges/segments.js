@@ -5,7 +5,7 @@
 // busy: whoever pauses at the end of what is heard has seen the next part begin. Before the end of a part a canvas is
 // therefore laid over the video, onto which only pictures of that part are drawn; then the last frame itself is gone to.
 
-import { Player } from "../watch/player.js";
+import { Player } from "../videos/player.js";
 
 /** @typedef {{start_time: number, end_time: number, duration: number}} Segment seconds on the scale of currentTime */
 

@@ -1,8 +1,8 @@
 // The picture with what lies over it: the story bars, the words, the buttons; and the strip of parts below.
 
-import { h, icon, need, setIcon, setText } from "../dom.js";
-import { duration } from "../format.js";
-import { keepSound, restoreSound } from "../watch/kept.js";
+import { h, icon, need, setIcon, setText } from "../base/dom.js";
+import { duration } from "../base/format.js";
+import { keepSound, restoreSound } from "../videos/kept.js";
 import { wordsOf } from "./words.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */

@@ -1,10 +1,10 @@
 // The list of jobs, live: puts the socket, the rows and what is done with them together.
 
-import { ApiError, changeJob, deleteJob, fragment, jobs } from "../api.js";
-import { copyFrom } from "../clipboard.js";
-import { h, need, pageData, setText } from "../dom.js";
-import { LiveChannel } from "../live.js";
-import { errorNote, explain, throttledNote, toast } from "../notice.js";
+import { ApiError, changeJob, deleteJob, fragment, jobs } from "../base/api.js";
+import { copyFrom } from "../base/clipboard.js";
+import { h, need, pageData, setText } from "../base/dom.js";
+import { LiveChannel } from "../base/live.js";
+import { errorNote, explain, throttledNote, toast } from "../base/notice.js";
 import { Rows } from "./rows.js";
 
 const SIGNED_OUT = 4401;
@@ -113,7 +113,7 @@ function showParts(fresh) {
   }
 }
 
-/** @param {import("../live.js").LiveState} state */
+/** @param {import("../base/live.js").LiveState} state */
 function showState(state) {
   const polling = state === "polling";
   const word = need("[data-live-word]");

@@ -1,10 +1,10 @@
 // The rows of the list: while a job runs its bar, words and clock are moved here; whenever its status changes, the
 // server draws the row anew and it is put in place of the old one, with the focus where it was.
 
-import { need, setText } from "../dom.js";
-import { duration } from "../format.js";
-import { ServerClock } from "../live.js";
-import { tellTimes } from "../times.js";
+import { need, setText } from "../base/dom.js";
+import { duration } from "../base/format.js";
+import { ServerClock } from "../base/live.js";
+import { tellTimes } from "../base/times.js";
 
 const GATHER = 60; // ms in which changes of several rows become one question
 const AGAIN = 5000; // ms after which a question that failed is asked again

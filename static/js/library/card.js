@@ -1,13 +1,13 @@
 // One video of the grid: picture, name, what is known of it, and while it is being worked on how far that is.
 
-import { h, icon, need, setText } from "../dom.js";
-import { placeOf } from "../focus.js";
-import { duration } from "../format.js";
-import { Sprite } from "../sprite.js";
-import { bytes, day, LETTERS, picture } from "../videos.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { placeOf } from "../base/focus.js";
+import { duration } from "../base/format.js";
+import { Sprite } from "../base/sprite.js";
+import { bytes, day, LETTERS, picture } from "../videos/api.js";
 
 /**
- * @typedef {import("../videos.js").Video} Video
+ * @typedef {import("../videos/api.js").Video} Video
  * @typedef {{progress: number, message: string, status: string}} Job
  */
 

@@ -1,12 +1,12 @@
 // What is asked about one video: its name, description and tags; and whether it shall really go.
 
-import { ApiError } from "../api.js";
-import { askToDelete, show } from "../dialog.js";
-import { h, icon, need } from "../dom.js";
-import { errorNote } from "../notice.js";
-import { bytes, changeVideo, deleteVideo, parseTags } from "../videos.js";
+import { ApiError } from "../base/api.js";
+import { askToDelete, show } from "../base/dialog.js";
+import { h, icon, need } from "../base/dom.js";
+import { errorNote } from "../base/notice.js";
+import { bytes, changeVideo, deleteVideo, parseTags } from "../videos/api.js";
 
-/** @typedef {import("../videos.js").Video} Video */
+/** @typedef {import("../videos/api.js").Video} Video */
 
 const FIELDS = /** @type {const} */ (["title", "description", "tags"]);
 

@@ -1,19 +1,19 @@
 // The library: the list and how it is narrowed, what is selected, what changes while it is looked at.
 
-import { ApiError, fragment, jobs, me } from "../api.js";
-import { debounce, h, icon, need, setText } from "../dom.js";
-import { EndlessList, LIMIT, listed, nothingFound } from "../endless.js";
-import { LiveChannel } from "../live.js";
-import { toggleMenu } from "../menu.js";
-import { toast } from "../notice.js";
-import { bytesOf, downloadOf, findVideo, INGEST, listVideos, readVideo, round } from "../videos.js";
+import { ApiError, fragment, jobs, me } from "../base/api.js";
+import { debounce, h, icon, need, setText } from "../base/dom.js";
+import { EndlessList, LIMIT, listed, nothingFound } from "../base/endless.js";
+import { LiveChannel } from "../base/live.js";
+import { toggleMenu } from "../base/menu.js";
+import { toast } from "../base/notice.js";
+import { bytesOf, downloadOf, findVideo, INGEST, listVideos, readVideo, round } from "../videos/api.js";
 import { Card, selectable } from "./card.js";
 import { deleteDialog, editDialog } from "./dialogs.js";
 import { Selection } from "./selection.js";
 import { deleteSeveral, tagSeveral } from "./several.js";
 import { UploadsPanel } from "./uploads.js";
 
-/** @typedef {import("../videos.js").Video} Video */
+/** @typedef {import("../videos/api.js").Video} Video */
 
 const SIGNED_OUT = 4401;
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);

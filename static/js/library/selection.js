@@ -1,10 +1,10 @@
 // The videos that are selected, and the bar that says so: two or three can be compared, any number tagged or deleted.
 
-import { h, need, setText } from "../dom.js";
-import { LETTERS } from "../videos.js";
+import { h, need, setText } from "../base/dom.js";
+import { LETTERS } from "../videos/api.js";
 import { letterAt, selectable } from "./card.js";
 
-/** @typedef {import("../videos.js").Video & {is_listed?: boolean}} Video is_listed: of the catalogue, so that nobody changes it here */
+/** @typedef {import("../videos/api.js").Video & {is_listed?: boolean}} Video is_listed: of the catalogue, so that nobody changes it here */
 
 const FEWEST = 2;
 const MOST = 100;

@@ -1,13 +1,13 @@
 // What is asked about several videos at once: whether they shall really go, and which tags they get or lose. They are
 // changed one after the other; what was refused is named with its reason, and costs none of the others.
 
-import { ApiError } from "../api.js";
-import { show } from "../dialog.js";
-import { h, icon, need, setText } from "../dom.js";
-import { explain } from "../notice.js";
-import { bytes, changeVideo, deleteVideo, parseTags } from "../videos.js";
+import { ApiError } from "../base/api.js";
+import { show } from "../base/dialog.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { explain } from "../base/notice.js";
+import { bytes, changeVideo, deleteVideo, parseTags } from "../videos/api.js";
 
-/** @typedef {import("../videos.js").Video} Video */
+/** @typedef {import("../videos/api.js").Video} Video */
 
 const NAMES_SHOWN = 5;
 const TRIES = 3;

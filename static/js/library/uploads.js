@@ -1,16 +1,16 @@
 // The uploads that are under way, above the grid: told by the tab that sends them, or else by the server, which knows
 // what has arrived but not why nothing more comes.
 
-import { h, icon, need, setIcon, setText } from "../dom.js";
-import { explain, toast } from "../notice.js";
-import { askToCancel, cancelUpload } from "../upload/cancel.js";
-import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "../upload/channel.js";
-import { leftWords } from "../upload/speed.js";
-import { bytes, bytesOf, liveUploads } from "../videos.js";
+import { h, icon, need, setIcon, setText } from "../base/dom.js";
+import { explain, toast } from "../base/notice.js";
+import { askToCancel, cancelUpload } from "../uploads/cancel.js";
+import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "../uploads/channel.js";
+import { leftWords } from "../uploads/speed.js";
+import { bytes, bytesOf, liveUploads } from "../videos/api.js";
 
 /**
- * @typedef {import("../videos.js").Upload} Upload
- * @typedef {import("../upload/channel.js").UploadState} UploadState
+ * @typedef {import("../videos/api.js").Upload} Upload
+ * @typedef {import("../uploads/channel.js").UploadState} UploadState
  * @typedef {{upload: Upload, at: number, speed: number, told: UploadState|null, toldAt: number, element: HTMLElement, shown: string}} Row
  */
 
@@ -148,7 +148,7 @@ export class UploadsPanel {
    */
   #buttons(row, state, told) {
     const { id, filename, offset } = row.upload;
-    const act = (/** @type {import("../upload/channel.js").UploadAct} */ name) => () => this.channel.act(id, name);
+    const act = (/** @type {import("../uploads/channel.js").UploadAct} */ name) => () => this.channel.act(id, name);
     const small = (/** @type {string} */ label, /** @type {string} */ picture, /** @type {() => void} */ run) => h("button", { class: "btn ic quiet", type: "button", "aria-label": `${label} ${filename}`, title: label, onclick: run }, icon(picture));
     const stop = () => askToCancel(filename, offset, () => this.#cancel(id));
     return [

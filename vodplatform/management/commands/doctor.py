@@ -16,10 +16,10 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from jobs_app.upkeep import strangers
-from media_app.catalog import upkeep
 from media_app.store.files import StoreUnavailable, is_local
 from media_app.uploads import scan
 from media_app.uploads.room import in_words
+from media_app.videos import upkeep
 from vodplatform.base import disk, installation
 from vodplatform.base.append_only import unprotected_tables
 from vodplatform.base.commands import Command as BaseCommand

@@ -8,12 +8,12 @@ from typing import Any
 from django.core.management import CommandError, call_command
 
 from jobs_app import outputs, upkeep
-from media_app.catalog.services import sweep_renditions
-from media_app.catalog.upkeep import abort_unfinished, go_back_where_it_ended
 from media_app.store import files as store
 from media_app.uploads import sweep
+from media_app.videos.services import sweep_renditions
+from media_app.videos.upkeep import abort_unfinished, go_back_where_it_ended
 from sessions_app.analysis import services as analysis
-from sessions_app.merging import services as merging
+from sessions_app.challenges import merges
 from sessions_app.prosync import services as prosync
 from vodplatform import host
 from vodplatform.accounts import services
@@ -50,7 +50,7 @@ class Command(BaseCommand):
             raise CommandError(away.message) from away
         ended = sweep.expire()
         analyses = analysis.expire()
-        merges = merging.expire()
+        ended_merges = merges.expire()
         dubs = prosync.expire()
         jobs = upkeep.purge()
         removed = host.clean()
@@ -63,11 +63,11 @@ class Command(BaseCommand):
             raise CommandError(exc.message) from exc
         removed += sum(store.delete_empty_folders(prefix, EMPTY_SECONDS) for prefix in ("videos/", "sounds/"))
         event(
-            "cleanup", jobs=jobs, uploads=ended, analyses=analyses, merges=merges, dubs=dubs, files=files,
+            "cleanup", jobs=jobs, uploads=ended, analyses=analyses, merges=ended_merges, dubs=dubs, files=files,
             folders=removed,
         )  # fmt: skip
         self.stdout.write(
-            f"{jobs} old jobs, {ended} uploads, {analyses} analyses, {merges} merges, {dubs} pro jobs, "
+            f"{jobs} old jobs, {ended} uploads, {analyses} analyses, {ended_merges} merges, {dubs} pro jobs, "
             f"{files} files that nothing points at, {removed} old folders removed"
         )
 

@@ -1,6 +1,6 @@
 // The calls by which a challenge is made, and the shapes of what they answer.
 
-import { call, get } from "../../api.js";
+import { call, get } from "../../base/api.js";
 
 /**
  * @typedef {object} UploadState one clip's, as the status of a merge tells of it

@@ -1,7 +1,7 @@
 // A question before something that cannot be undone.
 
-import { show } from "../../dialog.js";
-import { h, icon } from "../../dom.js";
+import { show } from "../../base/dialog.js";
+import { h, icon } from "../../base/dom.js";
 
 /**
  * @param {object} about

@@ -1,7 +1,7 @@
 // One piece of a clip on its way: a form with its number, its bytes and their SHA-256. By XMLHttpRequest, for fetch does
 // not tell how many bytes have gone.
 
-import { ApiError, cookie } from "../../api.js";
+import { ApiError, cookie } from "../../base/api.js";
 import { chunkAddress } from "./api.js";
 
 /** Without a byte for so long the connection counts as lost, milliseconds. */

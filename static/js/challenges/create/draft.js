@@ -1,8 +1,8 @@
 // A challenge that is being made: title, statements, their clips, which one is the lie, and the merge that was begun of
 // them. It is kept in this browser with every change; which one is the lie leaves it only when the challenge is made.
 
-import { idempotencyKey } from "../../api.js";
-import { debounce } from "../../dom.js";
+import { idempotencyKey } from "../../base/api.js";
+import { debounce } from "../../base/dom.js";
 import { dropClip, forget, forgetClips, keepClip, keepDraft, readClip, readDraft } from "./kept.js";
 
 /**

@@ -1,9 +1,9 @@
 // The form of a new challenge: its statements in order, with their clips; title, loudness, and which one is the lie.
 
-import { need, setText } from "../../dom.js";
-import { duration } from "../../format.js";
-import { toast } from "../../notice.js";
-import { bytes, round } from "../../videos.js";
+import { need, setText } from "../../base/dom.js";
+import { duration } from "../../base/format.js";
+import { toast } from "../../base/notice.js";
+import { bytes, round } from "../../videos/api.js";
 import { askFirst } from "./ask.js";
 import { look, Refused } from "./measure.js";
 import { Recorder } from "./recorder.js";

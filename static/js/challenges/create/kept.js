@@ -1,7 +1,7 @@
 // What this browser keeps of a challenge until it is made: words, the lie and the clips themselves. Whose it is stands in
 // front of every key; what somebody else has left here goes.
 
-import { IndexedDbStore } from "../../editing/stores.js";
+import { IndexedDbStore } from "../../catalogue/sync/stores.js";
 
 const store = new IndexedDbStore("vod-challenges");
 const mine = () => `${document.body.dataset.user}/`;

@@ -1,7 +1,7 @@
 // What is known of a clip before it is sent: whether it is a video, how long, how large its picture. Asked of the browser
 // where that can play it, else read from the file.
 
-import { tooLarge } from "../../upload/transfer.js";
+import { tooLarge } from "../../uploads/transfer.js";
 
 /**
  * @typedef {object} Facts

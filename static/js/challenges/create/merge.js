@@ -1,8 +1,8 @@
 // Follows a merge: its job's messages as they come, its status each two seconds while there is no socket, and now and then
 // besides.
 
-import { ApiError } from "../../api.js";
-import { LiveChannel } from "../../live.js";
+import { ApiError } from "../../base/api.js";
+import { LiveChannel } from "../../base/live.js";
 import { readMerge } from "./api.js";
 
 const ASK = 2000; // ms

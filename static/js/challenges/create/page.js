@@ -1,11 +1,11 @@
 // The page of a new challenge: from its clips to what is published. The form, then clips on their way, the merge, and what
 // came of it; each is found again after a reload.
 
-import { ApiError, idempotencyKey } from "../../api.js";
-import { h, icon, need, pageData, setText } from "../../dom.js";
-import { errorNote, explain, toast } from "../../notice.js";
-import { takeDrops } from "../../upload/dropping.js";
-import { bytes } from "../../videos.js";
+import { ApiError, idempotencyKey } from "../../base/api.js";
+import { h, icon, need, pageData, setText } from "../../base/dom.js";
+import { errorNote, explain, toast } from "../../base/notice.js";
+import { takeDrops } from "../../uploads/dropping.js";
+import { bytes } from "../../videos/api.js";
 import { holdAlone } from "./alone.js";
 import { cancelMerge, changeChallenge, deleteChallenge, deleteMerge, initiate, makeChallenge, pageOf, publishChallenge, readMerge, retryMerge } from "./api.js";
 import { askFirst } from "./ask.js";

@@ -1,7 +1,7 @@
 // Asking again what failed for a while only: without a network, without a session, with a server that is busy. Why it
 // waits, and until when, is told; a network that is back, a new session or a press of a button end a wait.
 
-import { ApiError } from "../../api.js";
+import { ApiError } from "../../base/api.js";
 import { waitLength } from "./pace.js";
 
 /** @typedef {"network"|"server"|"session"} Lack */

@@ -1,8 +1,8 @@
 // A statement recorded with the camera: a look at oneself, three, two, one, a minute at most, a look at what was recorded.
 
-import { show } from "../../dialog.js";
-import { h, icon, need, setText } from "../../dom.js";
-import { duration } from "../../format.js";
+import { show } from "../../base/dialog.js";
+import { h, icon, need, setText } from "../../base/dom.js";
+import { duration } from "../../base/format.js";
 import { showLength } from "./measure.js";
 
 /** The longest recording, seconds. */

@@ -1,8 +1,8 @@
 // What came of the merge, before it goes out: the video with its parts, the words and the lie once more, and whether it is
 // published or stays a draft.
 
-import { h, icon, need, setText } from "../../dom.js";
-import { duration } from "../../format.js";
+import { h, icon, need, setText } from "../../base/dom.js";
+import { duration } from "../../base/format.js";
 
 /**
  * @typedef {import("./draft.js").Draft} Draft

@@ -1,8 +1,8 @@
 // Sends the clips of a merge: all of them in pieces, a few pieces at a time over all clips, each as often as it takes. It
 // knows no page; what changes it tells by the event "change".
 
-import { ApiError } from "../../api.js";
-import { Speed } from "../../upload/speed.js";
+import { ApiError } from "../../base/api.js";
+import { Speed } from "../../uploads/speed.js";
 import { completeUpload, resumeUpload, tellFigures } from "./api.js";
 import { sendChunk } from "./chunk.js";
 import { network, noteSpeed } from "./network.js";

@@ -1,9 +1,9 @@
 // One statement of the form: its clip, chosen, dropped or recorded, what it says, whether it is the lie.
 
-import { h, icon, need, setText } from "../../dom.js";
-import { duration } from "../../format.js";
-import { ACCEPT } from "../../upload/choosing.js";
-import { bytes } from "../../videos.js";
+import { h, icon, need, setText } from "../../base/dom.js";
+import { duration } from "../../base/format.js";
+import { ACCEPT } from "../../uploads/choosing.js";
+import { bytes } from "../../videos/api.js";
 import { showLength } from "./measure.js";
 
 /**

@@ -1,12 +1,12 @@
 // The work on a challenge as it is seen: clips on their way, each and all together; then the merge; what is lacking and what
 // went wrong, beside what can be done about it.
 
-import { h, icon, need, setText } from "../../dom.js";
-import { duration } from "../../format.js";
-import { ACCEPT } from "../../upload/choosing.js";
-import { leftWords } from "../../upload/speed.js";
-import { drawThumbnail } from "../../upload/thumbnail.js";
-import { bytes, bytesOf } from "../../videos.js";
+import { h, icon, need, setText } from "../../base/dom.js";
+import { duration } from "../../base/format.js";
+import { ACCEPT } from "../../uploads/choosing.js";
+import { leftWords } from "../../uploads/speed.js";
+import { drawThumbnail } from "../../uploads/thumbnail.js";
+import { bytes, bytesOf } from "../../videos/api.js";
 
 /**
  * @typedef {import("./sender.js").Part} Part

@@ -1,0 +1,298 @@
+"""The public catalogue over the API (contract section 4): parse, permit, call, answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import BasePermission, IsAuthenticatedOrReadOnly
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from media_app.catalogue import operations, services
+from media_app.catalogue import serializers as s
+from media_app.catalogue.listing import page_of
+from media_app.catalogue.models import CrdtOperation
+from media_app.catalogue.operations import Incoming, Refused
+from media_app.library.serializers import MessageSerializer, VideoSerializer, present_video, shown_videos
+from media_app.videos import words
+from media_app.videos.models import Video
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+from vodplatform.base.idempotency import idempotent
+
+# What one instant may hold of two operations: on SQLite the clock counts milliseconds.
+TICK = timedelta(milliseconds=1)
+
+
+class MayReadAtAll(BasePermission):
+    """Strangers read where the catalogue is public; beside the usual class, which the document is made of."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return settings.PUBLIC_CATALOG or bool(request.user.is_authenticated)
+
+
+class CatalogueView(APIView):
+    """What these share: the caller, and a video as the caller may use it."""
+
+    permission_classes = (IsAuthenticatedOrReadOnly, MayReadAtAll)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
+        """JSON, whatever a browser asks for: one of these addresses looks like a page's."""
+        return JSONRenderer(), JSONRenderer.media_type
+
+    @property
+    def user(self) -> User | AnonymousUser:
+        return self.request.user
+
+    def member(self) -> User:
+        """The caller, who has signed in."""
+        user = self.request.user
+        if not isinstance(user, User):
+            raise DomainError("unauthenticated")
+        return user
+
+    def moderator(self) -> User:
+        """The caller, who may create and change. Raises ``forbidden``."""
+        user = self.member()
+        if not user.is_moderator:
+            raise DomainError("forbidden", "Only moderators and administrators change the catalogue.")
+        return user
+
+    def admin(self) -> User:
+        """The caller, who may delete and restore. Raises ``forbidden``."""
+        user = self.member()
+        if not user.is_admin:
+            raise DomainError("forbidden", "Only administrators delete and restore videos of the catalogue.")
+        return user
+
+    def find(self, video_id: UUID) -> Video:
+        """The video: 404 when the caller may not see it."""
+        video = shown_videos(Video.objects.in_catalogue(self.user)).filter(pk=video_id).first()
+        if video is None:
+            raise DomainError("not_found")
+        return video
+
+
+def given(request: Request) -> dict[str, Any]:
+    """The parameters of the address; one that is empty or blank counts as one that was not given."""
+    return {name: value for name, value in request.query_params.items() if not words.is_blank(str(value))}
+
+
+class VideoListView(CatalogueView):
+    """The catalogue as the caller may see it, newest first; and new videos for it."""
+
+    @extend_schema(
+        operation_id="videos_list",
+        parameters=[s.CatalogueQuerySerializer],
+        responses={200: s.CataloguePageSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        form = s.CatalogueQuerySerializer(data=given(request))
+        form.is_valid(raise_exception=True)
+        query = form.validated_data
+        videos, total = page_of(self.user, query)
+        page, limit = query["page"], query["limit"]
+        pagination = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
+        return Response({"videos": [present_video(video) for video in videos], "pagination": pagination})
+
+    @extend_schema(
+        operation_id="videos_create", request=s.NewCatalogueVideoSerializer, responses={201: VideoSerializer}
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        user = self.moderator()
+        form = s.NewCatalogueVideoSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        return Response(present_video(services.create(user, form.validated_data)), status=201)
+
+
+class VideoDetailView(CatalogueView):
+    """One video of the catalogue."""
+
+    @extend_schema(operation_id="videos_get", responses={200: VideoSerializer})
+    def get(self, request: Request, video_id: UUID) -> Response:
+        return Response(present_video(self.find(video_id)))
+
+    @extend_schema(operation_id="videos_change", request=s.CatalogueChangeSerializer, responses={200: VideoSerializer})
+    def put(self, request: Request, video_id: UUID) -> Response:
+        return self._change(request, video_id)
+
+    @extend_schema(operation_id="videos_patch", request=s.CatalogueChangeSerializer, responses={200: VideoSerializer})
+    def patch(self, request: Request, video_id: UUID) -> Response:
+        return self._change(request, video_id)
+
+    def _change(self, request: Request, video_id: UUID) -> Response:
+        self.find(video_id)
+        user = self.moderator()
+        form = s.CatalogueChangeSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        values = dict(form.validated_data)
+        clock, version, reason = (values.pop(name, None) for name in ("vector_clock", "version", "reason"))
+        services.edit(video_id, values, user, clock=clock, version=version, reason=reason or "")
+        return Response(present_video(self.find(video_id)))
+
+    @extend_schema(
+        operation_id="videos_delete", parameters=[s.DeleteQuerySerializer], responses={200: MessageSerializer}
+    )
+    def delete(self, request: Request, video_id: UUID) -> Response:
+        self.find(video_id)
+        user = self.admin()
+        form = s.DeleteQuerySerializer(data=given(request))
+        form.is_valid(raise_exception=True)
+        hard = form.validated_data["hard"]
+        services.delete(video_id, user, hard=hard, reason=form.validated_data["reason"])
+        return Response({"message": "Video deleted for good" if hard else "Video deleted successfully"})
+
+
+class VideoRestoreView(CatalogueView):
+    """A deleted video, back in the catalogue."""
+
+    @extend_schema(operation_id="videos_restore", request=None, responses={200: VideoSerializer})
+    def post(self, request: Request, video_id: UUID) -> Response:
+        self.find(video_id)
+        services.restore(video_id, self.admin())
+        return Response(present_video(self.find(video_id)))
+
+
+class VideoReportsView(CatalogueView):
+    """What people have against a video."""
+
+    @extend_schema(operation_id="videos_report", request=s.NewReportSerializer, responses={201: s.ReportSerializer})
+    @idempotent
+    def post(self, request: Request, video_id: UUID) -> Response:
+        video, user = self.find(video_id), self.member()
+        form = s.NewReportSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        made = services.report(video, user, form.validated_data["reason"], form.validated_data["text"])
+        return Response(s.ReportSerializer(made).data, status=201)
+
+
+class VideoSyncView(CatalogueView):
+    """What a client that has been away needs: the video as it is, and its own operations merged."""
+
+    @extend_schema(
+        operation_id="videos_sync_state",
+        parameters=[s.SyncQuerySerializer],
+        responses={200: s.SyncStateSerializer},
+    )
+    def get(self, request: Request, video_id: UUID | None = None) -> Response:
+        query = given(request)
+        video_id = video_id or _video_id(query.get("video_id"))
+        self.find(video_id)
+        form = s.SyncQuerySerializer(data=query)
+        form.is_valid(raise_exception=True)
+        since = None
+        if told := form.validated_data.get("since"):
+            try:
+                since = operations.instant(_number(told), "since")
+            except Refused as exc:
+                raise _invalid(exc.field, exc) from exc
+        user = self.user
+        tells = isinstance(user, User) and user.is_moderator
+        rows: list[CrdtOperation] = []
+        base, until, more = None, None, False
+        with transaction.atomic():
+            if tells:
+                # Nobody writes meanwhile: whatever comes later has come after the time that is told.
+                Video.objects.select_for_update(no_key=True).filter(pk=video_id).first()
+            video = self.find(video_id)
+            if tells:
+                base, until = services.base_of(video_id), services.last_arrival(video_id)
+            now = services.database_time(video_id)
+        if tells:
+            # Nobody waits for this: what came by then stays as it is.
+            rows, more = services.operations_of(video_id, until, since, form.validated_data.get("limit"))
+        return Response(
+            {
+                "video_id": str(video_id),
+                "video": present_video(video),
+                "server_vector_clock": video.vector_clock,
+                "server_version": video.version,
+                "server_time": now - TICK,
+                "base": base,
+                "operations": s.OperationSerializer(rows, many=True).data,
+                "next_since": rows[-1].created_at if more else None,
+            }
+        )
+
+    @extend_schema(operation_id="videos_sync", request=s.SyncRequestSerializer, responses={200: s.SyncAnswerSerializer})
+    def post(self, request: Request, video_id: UUID | None = None) -> Response:
+        body = request.data
+        if not isinstance(body, dict):
+            raise DomainError("invalid", errors={"non_field_errors": ["Send one JSON object."]})
+        if video_id is None or body.get("video_id") is not None:
+            named = _video_id(body.get("video_id"))
+            if video_id not in (None, named):
+                raise _invalid("video_id", "Not the video of this address.")
+            video_id = named
+        self.find(video_id)
+        user = self.member()
+        clock, incoming = self._read(body, user)
+        found = services.sync(video_id, user, clock, incoming)
+        video = self.find(video_id)
+        return Response(
+            {
+                "video_id": str(video_id),
+                "sync_type": found.order,
+                "action": found.action,
+                "merged_video": present_video(video),
+                "conflicts_resolved": found.conflicts,
+                "server_vector_clock": video.vector_clock,
+                "server_version": video.version,
+            }
+        )
+
+    def _read(self, body: dict[str, Any], user: User) -> tuple[dict[str, int], list[Incoming]]:
+        """The client's clock and operations, each checked by itself."""
+        told = body.get("operations")
+        if told is not None and not isinstance(told, list):
+            raise _invalid("operations", "Send a list.")
+        if told:
+            self.moderator()
+        if told and len(told) > operations.MOST_OPERATIONS:
+            raise DomainError("too_large", f"Send at most {operations.MOST_OPERATIONS} operations in one call.",
+                              limit=operations.MOST_OPERATIONS)  # fmt: skip
+        version = body.get("client_version")
+        if version is not None and (isinstance(version, bool) or not isinstance(version, int) or version < 0):
+            raise _invalid("client_version", "Send a whole number from 0.")
+        try:
+            told_clock = body.get("client_vector_clock")
+            clock = operations.clock({} if told_clock is None else told_clock, "client_vector_clock")
+        except Refused as exc:
+            raise _invalid(exc.field, exc) from exc
+        incoming, errors, now = [], {}, timezone.now()
+        for index, one in enumerate(told or ()):
+            try:
+                incoming.append(operations.read(one, str(user.pk), now))
+            except Refused as exc:
+                errors[str(index)] = {exc.field: [str(exc)]}
+        if errors:
+            raise DomainError("invalid", errors={"operations": errors})
+        return clock, incoming
+
+
+def _video_id(told: Any) -> UUID:
+    try:
+        return UUID(told)
+    except (ValueError, TypeError, AttributeError) as exc:
+        raise _invalid("video_id", "Send the id of a video.") from exc
+
+
+def _number(told: str) -> str | float:
+    try:
+        return float(told)
+    except ValueError:
+        return told
+
+
+def _invalid(field: str, sentence: object) -> DomainError:
+    return DomainError("invalid", errors={field: [str(sentence)]})

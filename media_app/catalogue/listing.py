@@ -1,0 +1,95 @@
+"""Which of the catalogue's videos a list shows, and its pages: as quick for a hundred thousand as for a thousand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.core.cache import cache
+from django.db.models import Q
+
+from media_app.catalogue.realtime import audience_of
+from media_app.library.serializers import shown_videos
+from media_app.videos import search
+from media_app.videos.models import NOT_READY, PRESENT, TAKEN_OUT, Video, VideoQuerySet, VideoStatus
+from vodplatform.accounts.models import User
+
+# What deleted ones are asked for by, in the place of a status.
+DELETED = "deleted"
+# With so many in the catalogue each list is counted each time; with more its number is this old at most.
+COUNTED = 10_000
+COUNT_SECONDS = 10
+LARGE_SECONDS = 60
+
+
+def chosen(user: User | AnonymousUser, query: dict[str, Any]) -> VideoQuerySet:
+    """Those that the user may see and that fit ``category, status, featured, hidden, tag, search``; unordered.
+
+    Deleted ones are in no list but that of ``status=deleted``.
+    """
+    videos = Video.objects.in_catalogue(user)
+    status = query.get("status")
+    videos = videos.filter(TAKEN_OUT if status == DELETED else PRESENT)
+    if status and status != DELETED:
+        videos = _with_status(videos, status)
+    if "category" in query:
+        videos = videos.filter(category=query["category"])
+    if "featured" in query:
+        videos = videos.filter(is_featured=query["featured"])
+    if "hidden" in query:
+        videos = videos.filter(is_hidden=query["hidden"])
+    if "tag" in query:
+        videos = videos.tagged(query["tag"])
+    if "search" in query:
+        videos = search.matching(videos, query["search"])
+    return videos
+
+
+def _with_status(videos: VideoQuerySet, status: str) -> VideoQuerySet:
+    """By the state that is shown, which may be another than the column says; on the terms of the index."""
+    return videos.in_state(status) if status == VideoStatus.READY else videos.filter(NOT_READY).in_state(status)
+
+
+def page_of(user: User | AnonymousUser, query: dict[str, Any]) -> tuple[list[Video], int]:
+    """The videos of a page, as :func:`present_video` wants them, and how many there are in all.
+
+    Newest first; what was searched for, best first.
+    """
+    videos = chosen(user, query)
+    page, limit = query["page"], query["limit"]
+    # The same for every page of a list.
+    filters = {name: value for name, value in query.items() if name not in ("page", "limit")}
+    total = count(videos, f"{audience_of(user)} {json.dumps(filters, sort_keys=True)}")
+    if "search" in query and total <= search.MOST_RANKED:
+        videos = search.ranked(videos, query["search"])
+    else:
+        videos = videos.order_by("-created_at", "-id")
+    # The ids alone come from an index; whole rows are read for this page, and not for those before it.
+    ids = list(videos.values_list("pk", flat=True)[(page - 1) * limit : page * limit])
+    rows = {video.pk: video for video in shown_videos(Video.objects.in_catalogue(user).filter(Q(pk__in=ids)))}
+    return [rows[pk] for pk in ids if pk in rows], total
+
+
+def count(videos: VideoQuerySet, name: str) -> int:
+    """How many there are: exact, or as it was up to :data:`COUNT_SECONDS` ago where the catalogue is large."""
+    key = f"catalogue-count-{COUNTED}-{hashlib.sha256(name.encode()).hexdigest()}"
+    known: int | None = cache.get(key)
+    if known is None:
+        known = videos.order_by().count()
+        if _is_large(known):
+            cache.set(key, known, COUNT_SECONDS)
+    return known
+
+
+def _is_large(found: int) -> bool:
+    """Whether the catalogue, of which a list found so many, has more than :data:`COUNTED`; looked at once a minute."""
+    key = f"catalogue-is-large-{COUNTED}"
+    if found > COUNTED:
+        return True
+    is_large: bool | None = cache.get(key)
+    if is_large is None:
+        is_large = Video.objects.filter(PRESENT).order_by()[: COUNTED + 1].count() > COUNTED
+        cache.set(key, is_large, LARGE_SECONDS)
+    return is_large

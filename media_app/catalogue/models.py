@@ -1,0 +1,108 @@
+"""What lies behind a catalogue video: every operation on its words, what they were merged to, and reports."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from media_app.videos.models import Video
+from vodplatform.accounts.models import User
+
+SERVER = "server"  # the actor of edits that come by PUT and by the admin
+
+
+class CrdtOperation(models.Model):
+    """One operation as it came; never changed, and gone only with its video.
+
+    actor, counter: its dot. writer: the id of who sent it, also where the actor is the server; no reference, so that
+    the row stays as it is when the account goes. client_id: what the client calls it. timestamp: when it was done, as
+    the client says. created_at: when it came; of one video's, never earlier than of the one before.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="operations")
+    actor = models.CharField(max_length=120)
+    counter = models.BigIntegerField()
+    writer = models.UUIDField()
+    client_id = models.CharField(max_length=64, blank=True, default="")
+    operation_type = models.CharField(max_length=32)
+    operation_data = models.JSONField()
+    vector_clock = models.JSONField()
+    timestamp = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "crdt_operations"
+        ordering = ["created_at", "timestamp", "actor", "counter"]
+        indexes = [models.Index(fields=["video", "created_at"], name="operation_since")]
+        constraints = [
+            models.UniqueConstraint(fields=["video", "actor", "counter"], name="operation_once"),
+            models.CheckConstraint(condition=Q(counter__gte=1), name="operation_counts_from_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation_type} by {self.actor}"
+
+
+class MergeState(models.Model):
+    """What a video's operations were merged to. document: :meth:`media_app.videos.crdt.Document.to_json`.
+
+    base: title, description, category, is_featured, tags as the video was made.
+    """
+
+    video = models.OneToOneField(Video, on_delete=models.CASCADE, primary_key=True, related_name="merge_state")
+    document = models.JSONField()
+    base = models.JSONField()
+
+    def __str__(self) -> str:
+        return str(self.video_id)
+
+
+class ReportReason(models.TextChoices):
+    """Why somebody thinks that a video should not be here."""
+
+    SPAM = "spam"
+    VIOLENCE = "violence"
+    HATE = "hate"
+    SEXUAL = "sexual"
+    COPYRIGHT = "copyright"
+    MISLEADING = "misleading"
+    OTHER = "other"
+
+
+class VideoReport(models.Model):
+    """What a user has against a video; open until a moderator has settled it. outcome: what he did, in his words."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="reports")
+    reporter = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    reason = models.CharField(max_length=16, choices=ReportReason)
+    text = models.CharField(max_length=1000, blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now())
+    settled_at = models.DateTimeField(null=True, blank=True)
+    settled_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    outcome = models.CharField(max_length=1000, blank=True, default="")
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["video"], condition=Q(settled_at=None), name="report_open")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["video", "reporter"], condition=Q(settled_at=None), name="report_open_once_per_user"
+            ),
+            models.CheckConstraint(condition=Q(reason__in=ReportReason.values), name="report_reason_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.video}"
+
+
+class CatalogueVideo(Video):
+    """The same rows as :class:`Video`, of the catalogue alone: what moderators see in the admin."""
+
+    class Meta:
+        proxy = True
+        verbose_name = "catalogue video"

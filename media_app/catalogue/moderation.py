@@ -1,0 +1,105 @@
+"""What moderators do with catalogue videos and reports, each with the reason for it in the audit log."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from media_app.catalogue import services
+from media_app.catalogue.models import VideoReport
+from media_app.catalogue.realtime import changing
+from media_app.videos.models import Video
+from vodplatform.accounts.models import User
+from vodplatform.base import audit
+from vodplatform.base.errors import DomainError
+
+
+def publish(video_id: UUID, by: User, *, reason: str) -> None:
+    """Let everybody see a video, once it is ready. Raises ``video_deleted``, ``not_found``."""
+    _set_hidden(video_id, False, by, "video.publish", reason)
+
+
+def hide(video_id: UUID, by: User, *, reason: str) -> None:
+    """Show a video to moderators alone. Raises ``video_deleted``, ``not_found``."""
+    _set_hidden(video_id, True, by, "video.hide", reason)
+
+
+def feature(video_id: UUID, by: User, *, reason: str) -> None:
+    """Put a video in front. Raises ``video_deleted``, ``not_found``."""
+    _set_featured(video_id, True, by, "video.feature", reason)
+
+
+def unfeature(video_id: UUID, by: User, *, reason: str) -> None:
+    """Take a video from the front. Raises ``video_deleted``, ``not_found``."""
+    _set_featured(video_id, False, by, "video.unfeature", reason)
+
+
+def delete(video_id: UUID, by: User, *, reason: str) -> None:
+    """Take a video out of the catalogue, to be restored. Raises ``not_found``."""
+    with transaction.atomic():
+        services.delete(video_id, by, reason=reason)
+        mark_reviewed(video_id, by, reason=reason)
+
+
+def settle(video_id: UUID, by: User, *, reason: str) -> None:
+    """Close the open reports of a video; the reason is what was done about them. Raises ``not_found``."""
+    with transaction.atomic():
+        video = _locked(video_id)
+        rows = VideoReport.objects.filter(video=video, settled_at=None)
+        count = rows.update(settled_at=Now(), settled_by=by, outcome=reason)
+        if count:
+            audit.record("video.reports_settled", actor=by, target=video, reason=reason, reports=count)
+        mark_reviewed(video_id, by, reason=reason)
+
+
+def settle_report(report_id: UUID, by: User, *, reason: str) -> bool:
+    """Close one report; False when that has been done already. The video counts as looked at. Raises ``not_found``."""
+    with transaction.atomic():
+        report = VideoReport.objects.filter(pk=report_id).first()
+        if report is None:
+            raise DomainError("not_found")
+        # The video before its reports, as wherever both are locked: nobody waits in a circle.
+        _locked(report.video_id)
+        rows = VideoReport.objects.filter(pk=report_id, settled_at=None)
+        if not rows.update(settled_at=Now(), settled_by=by, outcome=reason):
+            return False
+        audit.record("report.settled", actor=by, target=report, reason=reason, video=str(report.video_id))
+        mark_reviewed(report.video_id, by, reason=reason)
+    return True
+
+
+def mark_reviewed(video_id: UUID, by: User, *, reason: str) -> None:
+    """Note that a moderator has looked at a video; the first time counts, also where he left it as it was."""
+    with transaction.atomic():
+        if Video.objects.filter(pk=video_id, reviewed_at=None).update(reviewed_at=Now()):
+            video = Video.objects.get(pk=video_id)
+            audit.record("video.review", actor=by, target=video, title=video.title, reason=reason)
+
+
+def _set_hidden(video_id: UUID, is_hidden: bool, by: User, action: str, reason: str) -> None:
+    with changing(video_id) as video:
+        if video.deleted_at is not None:
+            raise DomainError("video_deleted")
+        if video.is_hidden != is_hidden:
+            Video.objects.filter(pk=video_id).update(is_hidden=is_hidden, updated_at=Now())
+            audit.record(action, actor=by, target=video, title=video.title, reason=reason)
+        mark_reviewed(video_id, by, reason=reason)
+
+
+def _set_featured(video_id: UUID, is_featured: bool, by: User, action: str, reason: str) -> None:
+    with transaction.atomic():
+        video = _locked(video_id)
+        services.edit(video_id, {"is_featured": is_featured}, by)
+        if video.is_featured != is_featured:
+            audit.record(action, actor=by, target=video, title=video.title, reason=reason)
+        mark_reviewed(video_id, by, reason=reason)
+
+
+def _locked(video_id: UUID) -> Video:
+    """The row, held until the transaction ends. Raises ``not_found``."""
+    video = Video.objects.select_for_update(no_key=True).filter(pk=video_id).first()
+    if video is None:
+        raise DomainError("not_found")
+    return video

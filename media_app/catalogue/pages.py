@@ -1,0 +1,179 @@
+"""The pages ``/catalogue`` and ``/catalogue/{id}/edit``: frames of what their scripts ask the API for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.text import Truncator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from media_app.catalogue.models import SERVER, CrdtOperation, ReportReason
+from media_app.library.serializers import MAX_DESCRIPTION
+from media_app.videos.crdt import FIELDS, OperationType
+from media_app.videos.models import MAX_TAG_LENGTH, MAX_TAGS, Video, VideoStatus
+from vodplatform.accounts.limits import limits_of
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import error_response
+
+CATEGORIES_SHOWN = 100
+# Of a video's history: at first and with each press of the button, and in all.
+STEP, MOST_SHOWN = 50, 1000
+LONGEST_QUOTE = 160
+GONE = "somebody who has no account any more"
+# What moderators narrow the list to, by the word in the address.
+STATUSES = (
+    ("", "Any status"),
+    (VideoStatus.READY, "Ready"),
+    (VideoStatus.PROCESSING, "Processing"),
+    (VideoStatus.UPLOADING, "Without a file"),
+    (VideoStatus.FAILED, "Failed"),
+    ("hidden", "Hidden"),
+)
+FOR_ADMINS = ("deleted", "Deleted")
+
+
+@require_safe
+@never_cache
+def catalogue(request: HttpRequest) -> HttpResponse:
+    """The grid's frame, for whoever may read the catalogue; the others are asked to sign in."""
+    user = request.user
+    if not user.is_authenticated and not settings.PUBLIC_CATALOG:
+        return redirect_to_login(request.get_full_path())
+    statuses = [*STATUSES, FOR_ADMINS] if _is_admin(user) else [*STATUSES]
+    context = {
+        "is_moderator": _is_moderator(user),
+        "statuses": statuses if _is_moderator(user) else [],
+        "status": request.GET.get("status", ""),
+        "categories": _categories(user),
+        "category": request.GET.get("category", ""),
+        "is_featured": request.GET.get("featured") == "true",
+        "search": request.GET.get("search", "")[:200],
+        "facts": {
+            "user": str(user.pk) if user.is_authenticated else None,
+            "is_moderator": _is_moderator(user),
+            "is_admin": _is_admin(user),
+            "statuses": [value for value, _ in statuses if value] if _is_moderator(user) else [],
+            "reasons": [[value, label] for value, label in ReportReason.choices],
+            **(_limits(user) if isinstance(user, User) and user.is_moderator else {}),
+        },
+    }
+    return render(request, "catalogue/index.html", context)
+
+
+@require_safe
+@never_cache
+def edit(request: HttpRequest, video_id: UUID) -> HttpResponse:
+    """Where moderators work on one video; 403 for who may see it but not change it, 404 for who may not see it.
+
+    ``part=history`` answers the list of its changes alone, ``shown`` of them at most.
+    """
+    is_part = request.GET.get("part") == "history"
+    if is_part and not request.user.is_authenticated:
+        return error_response("unauthenticated")
+    return _edit(request, video_id, is_part)
+
+
+@login_required
+def _edit(request: HttpRequest, video_id: UUID, is_part: bool) -> HttpResponse:
+    user = cast(User, request.user)
+    video = Video.objects.in_catalogue(user).filter(pk=video_id).first()
+    if video is None:
+        raise Http404
+    if not video.can_change(user):
+        raise PermissionDenied
+    if is_part:
+        return render(request, "catalogue/history.html", _history(video, request.GET.get("shown", "")))
+    context = {
+        "video": video,
+        "is_admin": user.is_admin,
+        "categories": _categories(user),
+        "max_description": MAX_DESCRIPTION,
+        "facts": {
+            "id": str(video.pk),
+            "user": str(user.pk),
+            "is_admin": user.is_admin,
+            "has_file": bool(video.location),
+            "tags": video.tags,
+            "max_tags": MAX_TAGS,
+            "max_tag_length": MAX_TAG_LENGTH,
+            **_limits(user),
+        },
+    }
+    return render(request, "catalogue/edit.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a video's history. how: where it did not come from this page or a client like it."""
+
+    id: str
+    who: str
+    at: datetime
+    what: str
+    value: str = ""
+    how: str = ""
+
+
+def _history(video: Video, wanted: str) -> dict[str, Any]:
+    """The newest changes of a video's words and who made them; last of all that it was made."""
+    shown = min(int(wanted), MOST_SHOWN) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 9 else STEP
+    newest = CrdtOperation.objects.filter(video=video).order_by("-created_at", "-timestamp", "-actor", "-counter")
+    rows = list(newest[: shown + 1])
+    users = User.objects.in_bulk([*{row.writer for row in rows}, video.owner_id])
+    names = {pk: user.get_username() for pk, user in users.items()}
+    entries = [_entry(row, names) for row in rows[:shown]]
+    if len(rows) <= shown:
+        entries.append(Entry(str(video.pk), names.get(video.owner_id, GONE), video.created_at, "made the video"))
+    return {"entries": entries, "shown": shown, "older": len(rows) > shown and shown < MOST_SHOWN}
+
+
+def _entry(row: CrdtOperation, names: dict[UUID, str]) -> Entry:
+    kind, value = OperationType(row.operation_type), row.operation_data["value"]
+    match kind:
+        case OperationType.UPDATE_FEATURED:
+            what, told = ("featured it" if value else "featured it no longer"), ""
+        case OperationType.SET_TAGS:
+            what, told = ("set the tags to" if value else "removed all tags"), ", ".join(value)
+        case OperationType.ADD_TAG | OperationType.REMOVE_TAG:
+            what, told = ("added the tag" if kind == OperationType.ADD_TAG else "removed the tag"), value
+        case _:
+            name = FIELDS[kind]
+            what, told = (f"changed the {name} to" if value else f"emptied the {name}"), value
+    who = names.get(row.writer, GONE)
+    how = "by the API" if row.actor == SERVER else ""
+    return Entry(str(row.pk), who, row.timestamp, what, Truncator(told).chars(LONGEST_QUOTE), how)
+
+
+def _limits(user: User) -> dict[str, int]:
+    """In bytes: of a video in one form, of any of this user's (the larger ones go by tus), of a picture."""
+    return {
+        "max_video_size": settings.MAX_VIDEO_SIZE,
+        "max_upload_size": limits_of(user)["max_upload_bytes"],
+        "max_thumbnail_size": settings.MAX_THUMBNAIL_SIZE,
+    }
+
+
+def _categories(user: Any) -> list[str]:
+    """The categories used most of what the user may see, in the order of the alphabet."""
+    rows = Video.objects.in_catalogue(user).filter(deleted_at=None).exclude(category="").order_by()
+    counted = rows.values_list("category").annotate(count=Count("pk")).order_by("-count", "category")
+    return sorted(category for category, _ in counted[:CATEGORIES_SHOWN])
+
+
+def _is_moderator(user: Any) -> bool:
+    return isinstance(user, User) and user.is_moderator
+
+
+def _is_admin(user: Any) -> bool:
+    return isinstance(user, User) and user.is_admin

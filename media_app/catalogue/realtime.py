@@ -1,0 +1,115 @@
+"""Who is told what of a change in the catalogue: one group per audience, each sent what it may see and no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+from rest_framework.utils.encoders import JSONEncoder
+
+from media_app.library.serializers import present_video, shown_videos
+from media_app.videos.models import Place, Video, VideoStatus
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+from vodplatform.base.publish import publish_on_commit
+
+
+class Audience(StrEnum):
+    """Who sees the same part of the catalogue; each sees what the one before sees, and more."""
+
+    PUBLIC = "public"
+    MODERATORS = "moderators"
+    ADMINS = "admins"
+
+
+def audience_of(user: User | AnonymousUser) -> Audience:
+    """The audience that a user belongs to."""
+    if isinstance(user, User) and user.is_admin:
+        return Audience.ADMINS
+    if isinstance(user, User) and user.is_moderator:
+        return Audience.MODERATORS
+    return Audience.PUBLIC
+
+
+def group_of(audience: Audience, video_id: UUID | str | None = None) -> str:
+    """The realtime group of an audience: of the whole catalogue, or of one video."""
+    return f"video.{video_id}.{audience}" if video_id else f"videos.{audience}"
+
+
+def sees(audience: Audience, video: Video) -> bool:
+    """Whether an audience may see a catalogue video: :func:`media_app.videos.models.catalogue_rule` for one row."""
+    if audience == Audience.ADMINS:
+        return True
+    if video.deleted_at is not None:
+        return False
+    return audience == Audience.MODERATORS or (not video.is_hidden and video.status == VideoStatus.READY)
+
+
+# Addresses are signed until a rounded instant: passing it is no change of the video.
+SIGNED = frozenset({"video_url", "thumbnail_url", "poster_url", "sprite_vtt_url", "peaks_url", "hls_url"})
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A video at one moment: as the API shows it, in JSON's own types, and to whom."""
+
+    video_id: UUID
+    fields: dict[str, Any]
+    audiences: frozenset[Audience]
+
+    @classmethod
+    def of(cls, video: Video) -> Shown:
+        """video: from :func:`shown_videos`."""
+        fields = json.loads(json.dumps(present_video(video), cls=JSONEncoder))
+        return cls(video.pk, fields, frozenset(one for one in Audience if sees(one, video)))
+
+
+def tell(old: Shown | None, new: Shown | None) -> None:
+    """Send what has changed to each audience that saw it before or sees it now, once the transaction commits."""
+    for audience in Audience:
+        before = old.fields if old and audience in old.audiences else None
+        after = new.fields if new and audience in new.audiences else None
+        if _unsigned(before) == _unsigned(after):
+            continue
+        event = "INSERT" if before is None else "DELETE" if after is None else "UPDATE"
+        known = new or old
+        assert known
+        groups = (group_of(audience), group_of(audience, known.video_id))
+        publish_on_commit(groups, {"event": event, "table": "videos", "new": after, "old": before})
+
+
+def _unsigned(fields: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What tells two states of a video apart: of its addresses only which there are."""
+    if fields is None:
+        return None
+    plain = {name: value is not None if name in SIGNED else value for name, value in fields.items()}
+    return {**plain, "renditions": [{**one, "url": ""} for one in fields["renditions"]]}
+
+
+def find(video_id: UUID) -> Video | None:
+    """A catalogue video with all that :class:`Shown` reads."""
+    return shown_videos(Video.objects.filter(pk=video_id, place=Place.CATALOGUE)).first()
+
+
+@contextmanager
+def changing(video_id: UUID) -> Iterator[Video]:
+    """Change a catalogue video, its row locked, in one transaction; what it was and what it is then is told.
+
+    Raises ``not_found``. What the block has done to the row in the database counts, not what it did to the object.
+    """
+    with transaction.atomic():
+        rows = shown_videos(Video.objects.filter(pk=video_id, place=Place.CATALOGUE))
+        video = rows.select_for_update(of=("self",), no_key=True).first()
+        if video is None:
+            raise DomainError("not_found")
+        old = Shown.of(video)
+        yield video
+        found = find(video_id)
+        tell(old, Shown.of(found) if found else None)

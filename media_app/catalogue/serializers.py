@@ -1,0 +1,239 @@
+"""The shapes of the catalogue (contract section 4), in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from media_app.catalogue import operations
+from media_app.catalogue.listing import DELETED
+from media_app.catalogue.models import CrdtOperation, ReportReason, VideoReport
+from media_app.library.serializers import (
+    PageQuerySerializer,
+    PaginationSerializer,
+    TagsField,
+    TitleField,
+    VideoSerializer,
+)
+from media_app.videos import words
+from media_app.videos.crdt import OperationType, Order
+from media_app.videos.models import VideoStatus
+from vodplatform.base.fields import StrictCharField, StrictIntegerField
+
+ACTIONS = ("none", "client_update_required", "applied_operations", "merged_concurrent")
+MAX_VERSION = 2**31 - 1
+MAX_REASON = 1000
+
+
+class CategoryField(StrictCharField):
+    """One line; null and nothing are no category."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return words.category(super().to_internal_value(data))
+        except words.NotClean as exc:
+            raise serializers.ValidationError(str(exc)) from exc
+
+
+class TagField(StrictCharField):
+    """One tag, as :class:`TagsField` would write it."""
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return words.tag(super().to_internal_value(data))
+        except words.NotClean as exc:
+            raise serializers.ValidationError(str(exc)) from exc
+
+
+class CatalogueQuerySerializer(PageQuerySerializer):
+    """Which of the videos that the caller may see; category and tag in whatever form of Unicode they are asked for."""
+
+    category = CategoryField(max_length=words.MAX_CATEGORY, required=False)
+    search = serializers.CharField(max_length=200, required=False, help_text="Words of titles, tags, descriptions.")
+    status = serializers.ChoiceField(
+        choices=[*VideoStatus.values, DELETED], required=False, help_text="`deleted`: for administrators."
+    )
+    featured = serializers.BooleanField(required=False)
+    tag = TagField(max_length=words.MAX_TAG_LENGTH, required=False)
+    hidden = serializers.BooleanField(required=False)
+
+
+class CataloguePageSerializer(serializers.Serializer[dict[str, Any]]):
+    """A page of the catalogue, newest first; what was searched for, best first."""
+
+    videos = VideoSerializer(many=True)
+    pagination = PaginationSerializer()
+
+
+class FlagField(serializers.BooleanField):
+    """A JSON truth value and nothing that stands for one."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        try:
+            return words.flag(data)
+        except words.NotClean as exc:
+            raise serializers.ValidationError(str(exc)) from exc
+
+
+class ClockField(serializers.DictField):
+    """A vector clock: a whole number for each actor."""
+
+    child = StrictIntegerField(min_value=0, max_value=operations.MAX_COUNTER)
+
+    def to_internal_value(self, data: Any) -> dict[str, int]:
+        try:
+            return operations.clock(data)
+        except operations.Refused as exc:
+            raise serializers.ValidationError(str(exc)) from exc
+
+
+class NewCatalogueVideoSerializer(serializers.Serializer[dict[str, Any]]):
+    """What a video begins with; its file comes later."""
+
+    title = TitleField()
+    description = StrictCharField(
+        max_length=words.MAX_DESCRIPTION, allow_blank=True, allow_null=True, required=False, trim_whitespace=False
+    )
+    category = CategoryField(max_length=words.MAX_CATEGORY, allow_blank=True, allow_null=True, required=False)
+    tags = TagsField(required=False)
+    is_featured = FlagField(required=False)
+    is_hidden = FlagField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return {name: "" if value is None else value for name, value in attrs.items()}
+
+
+class CatalogueChangeSerializer(NewCatalogueVideoSerializer):
+    """What is written, at least one of it; and what of the video the writer had seen."""
+
+    title = TitleField(required=False)
+    vector_clock = ClockField(required=False)
+    version = StrictIntegerField(min_value=0, max_value=MAX_VERSION, required=False)
+    reason = StrictCharField(
+        max_length=MAX_REASON, allow_blank=True, required=False, help_text="Of hiding and showing, for the audit log."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.keys() - {"vector_clock", "version", "reason"}:
+            names = ", ".join(f"`{name}`" for name in NewCatalogueVideoSerializer().fields)
+            raise serializers.ValidationError(f"Send one of {names}.")
+        return super().validate(attrs)
+
+
+class DeleteQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """hard: with its files and operations, for good."""
+
+    hard = serializers.BooleanField(default=False)
+    reason = StrictCharField(max_length=MAX_REASON, default="", help_text="For the audit log.")
+
+
+class OperationDataSerializer(serializers.Serializer[dict[str, Any]]):
+    """A text, a truth value, or for ``set_tags`` a list of texts."""
+
+    value = serializers.JSONField()
+
+
+class OperationRequestSerializer(serializers.Serializer[dict[str, Any]]):
+    """One thing that was done. A bare value is taken as ``operation_data`` too; ``type`` and ``value`` as well."""
+
+    id = serializers.CharField(required=False, max_length=operations.MAX_CLIENT_ID, help_text="What you call it.")
+    operation_type = serializers.ChoiceField(choices=[*OperationType])
+    operation_data = OperationDataSerializer()
+    timestamp = serializers.DateTimeField(help_text="ISO 8601, or seconds since 1970.")
+    vector_clock = ClockField(help_text="All that had been seen, and the operation's own counter.")
+    actor_id = serializers.CharField(required=False, help_text="{user id} or {user id}:{replica}.")
+
+
+class SyncRequestSerializer(serializers.Serializer[dict[str, Any]]):
+    """What a client knows, and what it did; at most 1 000 operations."""
+
+    video_id = serializers.UUIDField(
+        required=False, allow_null=True, help_text="For `POST /sync`; in this address already."
+    )
+    client_vector_clock = ClockField(required=False, allow_null=True)
+    client_version = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=MAX_VERSION)
+    operations = OperationRequestSerializer(many=True, required=False, allow_null=True)
+
+
+class SyncAnswerSerializer(serializers.Serializer[dict[str, Any]]):
+    """How the client stood to the server, what was done, and what has come of it."""
+
+    video_id = serializers.UUIDField()
+    sync_type = serializers.ChoiceField(choices=[*Order])
+    action = serializers.ChoiceField(choices=ACTIONS)
+    merged_video = VideoSerializer()
+    conflicts_resolved = serializers.IntegerField()
+    server_vector_clock = serializers.DictField(child=serializers.IntegerField())
+    server_version = serializers.IntegerField()
+
+
+class SyncQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """since: ISO 8601 or seconds since 1970; operations that came after it. Nothing given: all of them."""
+
+    since = serializers.CharField(required=False, max_length=64, help_text="ISO 8601, or seconds since 1970.")
+    limit = serializers.IntegerField(
+        required=False, min_value=1, max_value=operations.MOST_TOLD,
+        help_text="Tell no more than the call that reaches so many operations. Nothing given: all of them.",
+    )  # fmt: skip
+
+
+class OperationSerializer(serializers.ModelSerializer[CrdtOperation]):
+    """An operation as it is kept. created_at: when it came."""
+
+    video_id = serializers.UUIDField()
+    operation_type = serializers.ChoiceField(choices=[*OperationType])
+    operation_data = OperationDataSerializer()
+    vector_clock = serializers.DictField(child=serializers.IntegerField())
+    actor_id = serializers.CharField(source="actor")
+    writer_id = serializers.UUIDField(source="writer")
+
+    class Meta:
+        model = CrdtOperation
+        fields = [
+            "id", "client_id", "video_id", "operation_type", "operation_data", "vector_clock", "actor_id", "writer_id",
+            "timestamp", "created_at",
+        ]  # fmt: skip
+
+
+class BaseSerializer(serializers.Serializer[dict[str, Any]]):
+    """What a video was made with: what it shows where no operation has written."""
+
+    title = serializers.CharField()
+    description = serializers.CharField()
+    category = serializers.CharField(help_text="Empty: none.")
+    is_featured = serializers.BooleanField()
+    tags = serializers.ListField(child=serializers.CharField())
+
+
+class SyncStateSerializer(serializers.Serializer[dict[str, Any]]):
+    """A video as it is. base, operations: for moderators. server_time: send it as ``since`` next time.
+
+    next_since: where ``limit`` has left out operations, send this as ``since`` at once; else null.
+    """
+
+    video_id = serializers.UUIDField()
+    video = VideoSerializer()
+    server_vector_clock = serializers.DictField(child=serializers.IntegerField())
+    server_version = serializers.IntegerField()
+    server_time = serializers.DateTimeField()
+    base = BaseSerializer(allow_null=True)
+    operations = OperationSerializer(many=True)
+    next_since = serializers.DateTimeField(allow_null=True)
+
+
+class NewReportSerializer(serializers.Serializer[dict[str, Any]]):
+    """Why a video should not be here."""
+
+    reason = serializers.ChoiceField(choices=ReportReason.choices)
+    text = StrictCharField(max_length=1000, allow_blank=True, required=False, default="")
+
+
+class ReportSerializer(serializers.ModelSerializer[VideoReport]):
+    """A report as its sender sees it."""
+
+    video_id = serializers.UUIDField()
+
+    class Meta:
+        model = VideoReport
+        fields = ["id", "video_id", "reason", "text", "created_at"]

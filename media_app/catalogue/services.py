@@ -1,0 +1,346 @@
+"""Changes of the catalogue: made, edited, merged, hidden, deleted, restored. Who may is the caller's to check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import IntegrityError, transaction
+from django.db.models import Max
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from media_app.catalogue.models import SERVER, CrdtOperation, MergeState, VideoReport
+from media_app.catalogue.operations import Incoming, is_own, microseconds, moment
+from media_app.catalogue.realtime import Shown, changing, find, tell
+from media_app.videos import services as videos
+from media_app.videos.crdt import FIELDS, Clock, Document, Operation, OperationType, Order, compare, join
+from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
+from media_app.videos.search import search_text
+from vodplatform.accounts.models import User
+from vodplatform.base import audit, idempotency
+from vodplatform.base.errors import DomainError
+from vodplatform.base.logs import event
+from vodplatform.base.metrics import CRDT_CONFLICTS
+from vodplatform.base.transitions import begin
+
+# How far a writer's own counter may be ahead of what has come; what lies between may come later.
+MOST_SKIPPED = 100_000
+# What people write and everybody merges; other fields of a video are no operations.
+WORDS = ("title", "description", "category", "tags", "is_featured")
+UPDATE_OF = {name: kind for kind, name in FIELDS.items()} | {"tags": OperationType.SET_TAGS}
+
+
+def create(by: User, values: Mapping[str, Any]) -> Video:
+    """A new catalogue video without a file. values: of :data:`WORDS` and ``is_hidden``, made clean."""
+    words: dict[str, Any] = {"title": "", "description": "", "category": "", "tags": [], "is_featured": False, **values}
+    with transaction.atomic():
+        idempotency.seal()
+        video = begin(
+            Video, TRANSITIONS, VideoStatus.UPLOADING, owner=by, place=Place.CATALOGUE, source=VideoSource.STORED,
+            location="", file_size=0, mime_type="", last_modified_by=by, search_text=_searched(words), **words,
+        )  # fmt: skip
+        base = {name: words[name] for name in (*FIELDS.values(), "tags")}
+        MergeState.objects.create(video=video, base=base, document=Document.begin(words["tags"]).to_json())
+        audit.record("video.create", actor=by, target=video, title=video.title)
+        made = find(video.pk)
+        assert made
+        tell(None, Shown.of(made))
+    return made
+
+
+def edit(
+    video_id: UUID, values: Mapping[str, Any], by: User, *, clock: Clock | None = None, version: int | None = None,
+    reason: str = "",
+) -> None:  # fmt: skip
+    """Write fields, each changed one of :data:`WORDS` as an operation of the server.
+
+    clock, version: what the caller had seen. reason: of the other fields, for the audit log. Raises ``invalid``,
+    ``edit_conflict`` (409, with ``conflict_type``, ``server_vector_clock``, ``server_version``), ``video_deleted``
+    (409), ``not_found``.
+    """
+    with changing(video_id) as video:
+        _check_present(video)
+        state = MergeState.objects.get(pk=video_id)
+        document = Document.from_json(state.document)
+        _check_seen(document, by, clock, version)
+        counter, seen, now = document.clock.get(SERVER, 0), document.clock, _now(document)
+        operations = []
+        for name in WORDS:
+            if name in values and values[name] != getattr(video, name):
+                counter += 1
+                operations.append(Operation(UPDATE_OF[name], values[name], now, SERVER, {**seen, SERVER: counter}))
+        others = {name: value for name, value in values.items() if name not in WORDS and value != getattr(video, name)}
+        if operations:
+            _write(video, state, document, [Incoming(one) for one in operations], by)
+        if others:
+            Video.objects.filter(pk=video_id).update(**others, updated_at=Now())
+            told = others | ({"reason": reason} if reason else {})
+            audit.record("video.change", actor=by, target=video, title=video.title, **told)
+
+
+def _now(document: Document) -> int:
+    """The server's time in microseconds, not before anything that it has seen: its own edit is the latest of all."""
+    now = microseconds(timezone.now())
+    return max(now, document.greatest.timestamp) if document.greatest else now
+
+
+def _check_seen(document: Document, by: User, clock: Clock | None, version: int | None) -> None:
+    if version is not None and version > document.version:
+        raise DomainError("invalid", errors={"version": [f"The video is at version {document.version}."]})
+    kind = ""
+    if version is not None and version < document.version:
+        kind = "version_mismatch"
+    if clock is not None:
+        # The caller may be ahead of what has come here, but only in what he wrote himself.
+        others = {actor: counter for actor, counter in clock.items() if not is_own(actor, str(by.pk))}
+        own = [actor for actor in document.clock if is_own(actor, str(by.pk))]
+        behind_in_own = any(clock.get(actor, 0) < document.clock[actor] for actor in own)
+        if behind_in_own or compare(others, _without(document.clock, own)) != Order.EQUAL:
+            kind = "vector_clock_mismatch"
+    if kind:
+        raise DomainError(
+            "edit_conflict", conflict_type=kind, server_vector_clock=document.clock, server_version=document.version
+        )
+
+
+def _without(clock: Clock, actors: Iterable[str]) -> Clock:
+    left_out = set(actors)
+    return {actor: counter for actor, counter in clock.items() if actor not in left_out}
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a sync came to: how the client stood to the server, and what was done."""
+
+    order: Order
+    action: str
+    conflicts: int
+
+
+def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming: list[Incoming]) -> Synced:
+    """Merge a client's operations, all or none, and say what he has to do.
+
+    Raises ``invalid`` for an operation that claims to have seen what has not come, ``operation_mismatch`` (409) for a
+    dot that came before with other content, ``video_deleted`` (409), ``not_found``.
+    """
+    seen = client_clock
+    for one in incoming:
+        seen = join(seen, one.operation.clock)
+    if not incoming:
+        state = MergeState.objects.filter(pk=video_id).first()
+        if state is None:
+            raise DomainError("not_found")
+        known = Document.from_json(state.document).clock
+        _check_client_clock(client_clock, known, by)
+        order = _stands(seen, known, by)
+        return Synced(order, "none" if order in (Order.AFTER, Order.EQUAL) else "client_update_required", 0)
+    assert isinstance(by, User)
+    with changing(video_id) as video:
+        _check_present(video)
+        state = MergeState.objects.get(pk=video_id)
+        document = Document.from_json(state.document)
+        _check_client_clock(client_clock, document.clock, by)
+        _check_incoming(video_id, document, by, incoming)
+        order = _stands(seen, document.clock, by)
+        dots = {(one.operation.actor, one.operation.counter): one for one in incoming}
+        fresh = [one for dot, one in dots.items() if dot not in document.dots]
+        conflicts = _write(video, state, document, fresh, by) if fresh else 0
+    if fresh:
+        action = "applied_operations" if order in (Order.AFTER, Order.EQUAL) else "merged_concurrent"
+    else:
+        action = "none" if order in (Order.AFTER, Order.EQUAL) else "client_update_required"
+    return Synced(order, action, conflicts)
+
+
+def _stands(seen: Clock, known: Clock, by: User | AnonymousUser) -> Order:
+    """How a client stands to the server; of actors that never wrote here only his own count."""
+    who = str(by.pk)
+    return compare({actor: counter for actor, counter in seen.items() if actor in known or is_own(actor, who)}, known)
+
+
+def _check_present(video: Video) -> None:
+    if video.deleted_at is not None:
+        raise DomainError("video_deleted")
+
+
+def _check_client_clock(clock: Clock, known: Clock, by: User | AnonymousUser) -> None:
+    for actor, counter in clock.items():
+        if is_own(actor, str(by.pk)) and counter - known.get(actor, 0) > MOST_SKIPPED:
+            sentence = f"{actor} is more than {MOST_SKIPPED} ahead of what has come here."
+            raise DomainError("invalid", errors={"client_vector_clock": [sentence]})
+
+
+def _check_incoming(video_id: UUID, document: Document, by: User, incoming: list[Incoming]) -> None:
+    known = document.clock
+    for index, one in enumerate(incoming):
+        for actor, counter in one.operation.clock.items():
+            ahead = counter - known.get(actor, 0)
+            if is_own(actor, str(by.pk)):
+                if ahead > MOST_SKIPPED:
+                    sentence = f"{actor} is more than {MOST_SKIPPED} ahead of what has come here."
+                    raise _refusal(index, "vector_clock", sentence)
+            elif ahead > 0:
+                raise _refusal(index, "vector_clock", f"It has seen {actor} at {counter}, which has not come here.")
+    said: dict[tuple[str, int], Operation] = {}
+    repeated = []
+    for one in incoming:
+        dot = (one.operation.actor, one.operation.counter)
+        if dot in document.dots:
+            repeated.append(one)
+        if said.setdefault(dot, one.operation) != one.operation:
+            raise DomainError("operation_mismatch", actor_id=dot[0], counter=dot[1])
+    rows = CrdtOperation.objects.filter(
+        video=video_id,
+        actor__in={one.operation.actor for one in repeated},
+        counter__in={one.operation.counter for one in repeated},
+    )
+    kept = {(row.actor, row.counter): row for row in rows}
+    for one in repeated:
+        row = kept.get((one.operation.actor, one.operation.counter))
+        if row is None or operation_of(row) != one.operation:
+            raise DomainError("operation_mismatch", actor_id=one.operation.actor, counter=one.operation.counter)
+
+
+def _refusal(index: int, field: str, sentence: str) -> DomainError:
+    return DomainError("invalid", errors={"operations": {str(index): {field: [sentence]}}})
+
+
+def _write(video: Video, state: MergeState, document: Document, fresh: list[Incoming], by: User) -> int:
+    """Take operations that are new into the locked video; returns how many met something that they had not seen."""
+    conflicts = 0
+    for one in fresh:
+        conflicts += document.meets(one.operation)
+        document.apply(one.operation)
+    came = _arrival(video.pk)
+    CrdtOperation.objects.bulk_create(_row(video, one, by, came) for one in fresh)
+    MergeState.objects.filter(pk=video.pk).update(document=document.to_json())
+    values = document.values(state.base)
+    if any(one.operation.key == document.greatest for one in fresh):
+        values["last_modified_by"] = by
+    Video.objects.filter(pk=video.pk).update(
+        **values, version=document.version, vector_clock=document.clock, search_text=_searched(values), updated_at=Now()
+    )
+    CRDT_CONFLICTS.inc(conflicts)
+    event("crdt.operation", video=str(video.pk), count=len(fresh), conflicts=conflicts)
+    return conflicts
+
+
+def _arrival(video_id: UUID) -> datetime:
+    """When operations come that are written now: by the database's clock, and after all that came before."""
+    now = database_time(video_id)
+    last = CrdtOperation.objects.filter(video=video_id).order_by("-created_at").values_list("created_at").first()
+    return max(now, last[0] + timedelta(microseconds=1)) if last else now
+
+
+def database_time(video_id: UUID) -> datetime:
+    """What the database's clock says."""
+    now: datetime = Video.objects.filter(pk=video_id).values_list(Now(), flat=True).get()
+    return now
+
+
+def _row(video: Video, one: Incoming, by: User, came: datetime) -> CrdtOperation:
+    operation = one.operation
+    return CrdtOperation(
+        video=video,
+        actor=operation.actor,
+        counter=operation.counter,
+        writer=by.pk,
+        client_id=one.client_id,
+        operation_type=operation.type,
+        operation_data={"value": operation.value},
+        vector_clock=operation.clock,
+        timestamp=moment(operation.timestamp),
+        created_at=came,
+    )
+
+
+def _searched(words: Mapping[str, Any]) -> str:
+    return search_text(words["title"], words["description"], words["category"], words["tags"])
+
+
+def base_of(video_id: UUID) -> dict[str, Any]:
+    """What a video was made with: with this and all its operations a client comes to the same merged video."""
+    found: dict[str, Any] = MergeState.objects.values_list("base", flat=True).get(pk=video_id)
+    return {"tags": [], **found}
+
+
+def last_arrival(video_id: UUID) -> datetime | None:
+    """When the newest of a video's operations came; None where there is none."""
+    found: datetime | None = CrdtOperation.objects.filter(video=video_id).aggregate(last=Max("created_at"))["last"]
+    return found
+
+
+def operations_of(
+    video_id: UUID, until: datetime | None, since: datetime | None = None, limit: int | None = None
+) -> tuple[list[CrdtOperation], bool]:
+    """A video's operations as they came, those alone that came after ``since`` and not after ``until``; and if more.
+
+    limit: so many at least; those of one call came at one instant and are never parted.
+    """
+    if until is None:
+        return [], False
+    rows = CrdtOperation.objects.filter(video=video_id, created_at__lte=until)
+    if since:
+        rows = rows.filter(created_at__gt=since)
+    if limit:
+        last = list(rows.order_by("created_at").values_list("created_at", flat=True)[limit - 1 : limit])
+        if last:
+            found = list(rows.filter(created_at__lte=last[0]))
+            return found, bool(found) and found[-1].created_at < until
+    return list(rows), False
+
+
+def operation_of(row: CrdtOperation) -> Operation:
+    """The operation that a row keeps."""
+    return Operation(
+        OperationType(row.operation_type), row.operation_data["value"], microseconds(row.timestamp), row.actor,
+        dict(row.vector_clock),
+    )  # fmt: skip
+
+
+def delete(video_id: UUID, by: User, *, hard: bool = False, reason: str = "") -> None:
+    """Take a video out of the catalogue: to be restored, or with its files and operations for good.
+
+    A session that shows one that goes for good has a gap in its place. Raises ``not_found``.
+    """
+    with transaction.atomic():
+        if hard:
+            # Its jobs are locked before the video, as the jobs themselves do it: nobody waits in a circle.
+            videos.cancel_jobs(video_id)
+        _delete(video_id, by, hard=hard, reason=reason)
+
+
+def _delete(video_id: UUID, by: User, *, hard: bool, reason: str) -> None:
+    with changing(video_id) as video:
+        if hard:
+            videos.delete_video(video, by)
+        elif video.deleted_at is None:
+            Video.objects.filter(pk=video_id).update(deleted_at=Now(), updated_at=Now())
+            audit.record("video.soft_delete", actor=by, target=video, title=video.title, reason=reason)
+
+
+def restore(video_id: UUID, by: User, *, reason: str = "") -> None:
+    """Put a deleted video back. Raises ``not_found``."""
+    with changing(video_id) as video:
+        if video.deleted_at is not None:
+            Video.objects.filter(pk=video_id).update(deleted_at=None, updated_at=Now())
+            audit.record("video.restore", actor=by, target=video, title=video.title, reason=reason)
+
+
+def report(video: Video, by: User, reason: str, text: str = "") -> VideoReport:
+    """Note what a user has against a video. Raises ``already_reported`` (409), ``video_deleted`` (409)."""
+    _check_present(video)
+    with transaction.atomic():
+        idempotency.seal()
+        try:
+            with transaction.atomic():
+                made = VideoReport.objects.create(video=video, reporter=by, reason=reason, text=text)
+        except IntegrityError as exc:
+            raise DomainError("already_reported") from exc
+    made.refresh_from_db()
+    return made

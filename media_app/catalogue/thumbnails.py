@@ -1,0 +1,80 @@
+"""Pictures that people give to catalogue videos: read in a child, stored anew without what they say of their maker."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from media_app.store import files as store
+from media_app.uploads.room import scratch_folder
+from media_app.videos.models import Rendition, RenditionKind, Video
+from media_app.videos.services import waiting_room
+from vodplatform.base import made_files
+from vodplatform.base.errors import DomainError
+from vodplatform.base.logs import event
+from vodplatform.base.process import Access, ChildError, Limits
+
+WORK = [sys.executable, "-m", "media_app.av.thumbnail"]
+SECONDS = 20.0
+MEMORY_BYTES = 1024**3
+PREFIX = "thumbnails/"
+
+
+def make(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, Any]:
+    """Store the thumbnail of the picture at ``source`` for a video: the facts for :func:`show`.
+
+    name: of the file, without a suffix; it must be new. caller: for whom; one at a time is made for each. Raises
+    ``not_a_picture``, ``picture_unreadable``, ``StoreUnavailable``, ``StoreFull``, ``unavailable``.
+    """
+    with tempfile.TemporaryDirectory(prefix="thumbnail-", dir=scratch_folder()) as folder:
+        own = Path(folder) / "made"
+        own.mkdir()
+        request = json.dumps({"source": str(source), "folder": str(own)}).encode()
+        limits = Limits(wall_seconds=SECONDS, memory_bytes=MEMORY_BYTES, threads=settings.CHILD_THREADS)
+        try:
+            access = Access(reads=[source], writes=[own])
+            done = waiting_room.run_child(WORK, caller=caller, stdin=request, limits=limits, access=access)
+            answer = done.messages[-1]
+        except (ChildError, IndexError) as exc:
+            if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
+                raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
+            raise DomainError("picture_unreadable") from exc
+        if error := answer.get("error"):
+            raise DomainError(error["type"], error["message"])
+        made: dict[str, Any] = answer["result"]
+        path = made_files.take(own, made["file"])
+        file = f"{name}{path.suffix}"
+        store.put_file(f"{PREFIX}{video_id}/{file}", path, content_type=made["mime_type"])
+    return {**made, "file": file}
+
+
+def show(video: Video, made: dict[str, Any]) -> None:
+    """Let a stored thumbnail take the place of the video's, whose file goes on commit. The caller holds the row."""
+    drop(video)
+    Rendition.objects.create(
+        video=video, kind=RenditionKind.THUMBNAIL, folder=f"{PREFIX}{video.pk}/", files={"image": made["file"]},
+        mime_type=made["mime_type"], width=made["width"], height=made["height"], size=made["size"],
+    )  # fmt: skip
+
+
+def drop(video: Video) -> None:
+    """Take the video's thumbnail away, its file on commit. The caller holds the row."""
+    for rendition in Rendition.with_lost.filter(video=video, kind=RenditionKind.THUMBNAIL):
+        key = rendition.key_of("image")
+        rendition.delete()
+        transaction.on_commit(lambda key=key: delete_quietly(key))  # type: ignore[misc]
+
+
+def delete_quietly(key: str) -> None:
+    """The sweep finds what is left when the storage does not answer now."""
+    try:
+        store.delete(key)
+    except store.StoreUnavailable as exc:
+        event("thumbnail.left", key=key, reason=exc.reason)

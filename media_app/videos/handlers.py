@@ -1,0 +1,250 @@
+"""The jobs of videos: taking an uploaded file in, and making renditions of it. The work itself is in media_app.av."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from jobs_app.kinds import JobKind, Subject
+from jobs_app.models import Job, Priority
+from jobs_app.running import JobContext, JobFailed, TransientFault
+from jobs_app.services import enqueue
+from media_app.store import files as store
+from media_app.uploads.models import Upload
+from media_app.videos import budget
+from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
+from media_app.videos.receiving import INGEST_KIND
+from media_app.videos.services import RENDER_KIND, columns_of, delete_others, go_back, mime_type_of, path_for_work
+from media_app.videos.taking_in import (
+    DELETED,
+    OURS,
+    blame,
+    checking,
+    digest_of,
+    faults_told,
+    keep,
+    limits,
+    make_ready,
+    take_in,
+    writing,
+)
+from vodplatform.base.logs import event
+from vodplatform.base.process import Access, ChildError
+from vodplatform.base.transitions import transition
+
+WORK = [sys.executable, "-m", "media_app.av.ingest"]
+MOST_LINES = 1080  # of a rendition that stands for a source that browsers cannot play
+ENCODES = ("hls", "proxy")
+# What is made of every video that is taken in, in this order.
+MADE_AT_ONCE: list[dict[str, Any]] = [
+    {"do": "poster"}, {"do": "hls", "rung": "source"}, {"do": "sprite"}, {"do": "peaks"},
+]  # fmt: skip
+
+
+def ingest(context: JobContext) -> dict[str, Any]:
+    """Join what came in pieces, scan it, read its facts: then it can be played. Pictures and HLS come after.
+
+    Where the file replaces another (``previous`` in the parameters: the columns of that), what there is of the other
+    is deleted once the new one can be played; when it cannot be taken in, the row goes back to the other.
+    """
+    video = _video(context)
+    upload_id = context.params.get("upload_id")
+    upload = Upload.objects.filter(pk=upload_id).first() if upload_id else None
+    purpose = upload.purpose if upload else ""
+    with context.scratch() as folder:
+        with _failure_written(context, video, purpose), faults_told():
+            if video.status == VideoStatus.FAILED:
+                with writing(context, video, purpose):
+                    failed = Video.objects.filter(pk=video.pk, status=VideoStatus.FAILED)
+                    transition(failed, TRANSITIONS, VideoStatus.PROCESSING, error_type="", error_message="")
+            path, facts, digest = take_in(context, video, upload, folder)
+            with writing(context, video, purpose):
+                make_ready(video, columns_of(facts) | {"mime_type": mime_type_of(path, video.mime_type)})
+                if context.params.get("previous"):
+                    _drop_former(context, video)
+        with faults_told():
+            context.progress(25, "Playable; looking at all of it")
+            # A form's bytes have been hashed on their way.
+            digest = digest or (upload.sha256 if upload else "") or digest_of(context, path)
+            with context.holding():
+                Video.objects.filter(pk=video.pk).update(sha256=digest)
+            video.refresh_from_db()
+            left_out = _make(context, video, path, folder, MADE_AT_ONCE, purpose=purpose, share=(30, 100))
+    _plan_rungs(context, video, facts, left_out, purpose)
+    return {"duration": facts["duration"], "sha256": digest, "left_out": left_out}
+
+
+def render(context: JobContext) -> dict[str, Any]:
+    """Make the renditions that the job's ``tasks`` name, but those that are there; each is shown once it is made."""
+    video = _video(context)
+    tasks = context.params["tasks"]
+    with context.scratch() as folder, faults_told():
+        path = path_for_work(video, folder, checking(context), reader=None)
+        wanted = [task for task in tasks if not _is_made(video, task)]
+        left_out = _make(context, video, path, folder, wanted, purpose=context.params.get("purpose", ""))
+    if left_out and len(left_out) == len(tasks):
+        raise JobFailed("vod_unreadable", left_out[0]["reason"])
+    return {"left_out": left_out}
+
+
+def _video(context: JobContext) -> Video:
+    video = Video.objects.filter(pk=context.params["video_id"]).first()
+    if video is None:
+        raise JobFailed("not_found", DELETED)
+    previous = context.params.get("previous")
+    if previous and video.location == previous["location"]:
+        raise JobFailed("not_found", "The file that was sent is not kept; the one before it is shown. Send it again.")
+    return video
+
+
+@contextmanager
+def _failure_written(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
+    """Write on the row why its file could not be taken in, which outlives the job; a former file is shown again."""
+    try:
+        yield
+    except JobFailed as exc:
+        # The job's own word is enough where the row is gone with the video, or this try is not the last.
+        is_last = not (isinstance(exc, TransientFault) and context.tries_again())
+        if is_last and Video.objects.filter(pk=video.pk).exists():
+            with writing(context, video, purpose):
+                _write_failure(context, video, exc)
+        raise
+
+
+def _write_failure(context: JobContext, video: Video, why: JobFailed) -> None:
+    if previous := context.params.get("previous"):
+        go_back(video.pk, previous, why.type, str(why))
+        return
+    transition(
+        Video.objects.filter(pk=video.pk), TRANSITIONS, VideoStatus.FAILED,
+        error_type=why.type, error_message=str(why), updated_at=Now(),
+    )  # fmt: skip
+
+
+def _drop_former(context: JobContext, video: Video) -> None:
+    """Delete what was made of the file that this one replaces, and the file, but not a picture that somebody gave."""
+    # The next attempt, should there be one, has nothing to go back to.
+    left = {name: value for name, value in context.params.items() if name != "previous"}
+    Job.objects.filter(pk=context.job_id).update(params=left)
+    made = Rendition.with_lost.filter(video=video).exclude(kind=RenditionKind.THUMBNAIL)
+    folders = list(made.values_list("folder", flat=True))
+    made.delete()
+    transaction.on_commit(lambda: _delete_former_files(video, folders))
+
+
+def _delete_former_files(video: Video, folders: list[str]) -> None:
+    """The sweep finds what is left when the storage does not answer now."""
+    try:
+        for folder in folders:
+            store.delete_folder(folder)
+    except store.StoreUnavailable as exc:
+        event("video.left", video=str(video.pk), reason=exc.reason)
+    delete_others(video.pk, video.location)
+
+
+def _make(
+    context: JobContext, video: Video, path: Path, folder: Path, tasks: list[dict[str, Any]], *, purpose: str = "",
+    share: tuple[float, float] = (0, 100),
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Do the tasks in a child and keep each thing as it is made; returns what was left out, with the reason.
+
+    A task that takes the child down is left out: one picture less is no reason to lose the video. One during which it
+    was killed by others is tried again once. purpose: of the upload that the video came by, or empty.
+    """
+    left_out: list[dict[str, Any]] = []
+    while tasks:
+        out = folder / f"made-{uuid.uuid4().hex[:8]}"
+        out.mkdir()
+        answered: list[dict[str, Any]] = []
+
+        def hear(message: dict[str, Any], out: Path = out, answered: list[dict[str, Any]] = answered) -> None:
+            if made := message.get("made"):
+                keep(context, video, out, made, purpose)
+                context.note_kept()
+            answered.extend(message[key] for key in ("made", "left_out") if key in message)
+            left_out.extend(message[key] for key in ("left_out",) if key in message)
+
+        request = {"source": str(path), "folder": str(out), "tasks": tasks, "threads": settings.CHILD_THREADS}
+        seconds = 600 + video.duration * sum(10 if task["do"] in ENCODES else 1 for task in tasks)
+        try:
+            finished = context.run_child(
+                WORK, stdin=json.dumps(request).encode(), limits=limits(seconds), share=share, told=hear,
+                access=Access(reads=[path], writes=[out]),
+            )  # fmt: skip
+        except ChildError as exc:
+            if context.attempt == 1:
+                blame(exc)
+            elif exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
+                raise
+            broken = tasks[len(answered)] if len(answered) < len(tasks) else tasks[-1]
+            left_out.append({"kind": broken["do"], "name": str(broken.get("rung", "")), "reason": str(exc)})
+            tasks = tasks[len(answered) + 1 :]
+            continue
+        if error := (finished.messages[-1] if finished.messages else {}).get("error"):
+            raise (TransientFault if error["type"] in OURS else JobFailed)(error["type"], error["message"])
+        break
+    return left_out
+
+
+def _is_made(video: Video, task: dict[str, Any]) -> bool:
+    """Whether another job, or an attempt that did not live to say so, has made it."""
+    return video.renditions.filter(kind=task["do"], name=str(task.get("rung", ""))).exists()
+
+
+def _plan_rungs(
+    context: JobContext, video: Video, facts: dict[str, Any], left_out: list[dict[str, Any]], purpose: str
+) -> None:
+    """Smaller renditions, and one of full size where the source cannot be streamed, come when there is time."""
+    lines = min(facts["width"], facts["height"])
+    rungs = [rung for rung in settings.HLS_RUNGS if rung < lines]
+    full = min(lines, MOST_LINES)
+    if any(item["kind"] == "hls" for item in left_out) and full not in rungs:
+        rungs.insert(0, full)
+    if rungs and budget.refusal(context.owner, video):
+        event("video.too_much", video=str(video.pk), gigapixels=round(budget.gigapixels(video)))
+    elif rungs:
+        tasks = [{"do": "hls", "rung": rung} for rung in rungs]
+        params = {"video_id": str(video.pk), "tasks": tasks, **({"purpose": purpose} if purpose else {})}
+        # Who deletes the video cancels this job first: none is begun after that.
+        with context.holding():
+            enqueue(RENDER_KIND, context.owner, params, priority=Priority.LOW)
+
+
+def inputs_exist(job: Job) -> bool:
+    """Whether the video is still there, and the file that was sent."""
+    previous = job.params.get("previous") or {}
+    return Video.objects.filter(pk=job.params["video_id"]).exclude(location=previous.get("location", "")).exists()
+
+
+def subjects(jobs: Sequence[Job]) -> dict[uuid.UUID, Subject]:
+    """The video of each; a job whose video is gone has no page."""
+    rows = Video.objects.filter(pk__in={job.params["video_id"] for job in jobs})
+    titles = {str(pk): title for pk, title in rows.values_list("pk", "title")}
+    found = {}
+    for job in jobs:
+        title = titles.get(job.params["video_id"])
+        wanted = " and ".join(sorted({str(task.get("rung") or task["do"]) for task in job.params.get("tasks", [])}))
+        if title is None:
+            found[job.pk] = Subject("A video that is gone", wanted)
+        else:
+            found[job.pk] = Subject(title, wanted, f"/watch/{job.params['video_id']}")
+    return found
+
+
+INGEST = JobKind(
+    name=INGEST_KIND, lane="ingest", handler=ingest, inputs_exist=inputs_exist, label="Take a video in", icon="upload",
+    subjects=subjects,
+)  # fmt: skip
+RENDER = JobKind(
+    name=RENDER_KIND, lane="render", handler=render, inputs_exist=inputs_exist, label="Renditions", icon="library",
+    pausable=True, subjects=subjects,
+)  # fmt: skip

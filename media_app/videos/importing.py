@@ -1,0 +1,129 @@
+"""Taking the videos of a folder of this machine into a library, one by one; a second run finds what the first took.
+
+A file is known by its owner, path, size and time of change. By reference those are columns of the row; of a copy they
+make up the video's id.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from django.conf import settings
+from django.db import IntegrityError
+
+from media_app.av.sniff import sniff
+from media_app.store import files as store
+from media_app.uploads import room
+from media_app.videos import library_roots, receiving
+from media_app.videos.models import Video
+from media_app.videos.services import reference_videos
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+
+COPIES = uuid.UUID("0b8f2f5e-6c0a-4f0e-9a55-3f1f0f3c7f11")  # the namespace of the ids of copied files
+HEAD_BYTES = 4096
+COPY_BYTES = 16 * 1024**2
+
+Told = Callable[[int], None]
+
+
+def video_files(folder: Path, not_read: Callable[[OSError], None]) -> Iterator[Path]:
+    """The real paths of the files below a resolved folder that look like videos by their name, in name order.
+
+    Left out is what is hidden, what leads out of the folder, and what is no regular file; each file comes once.
+    ``not_read`` is told of folders that cannot be read.
+    """
+    seen = set()
+    for parent, names, files in os.walk(folder, onerror=not_read):
+        names[:] = sorted(filter(_is_shown, names))
+        for name in sorted(filter(_is_shown, files)):
+            real = Path(os.path.realpath(Path(parent, name)))
+            is_video = Path(name).suffix.lower() in library_roots.VIDEO_SUFFIXES
+            if is_video and real.is_relative_to(folder) and real.is_file() and real not in seen:
+                seen.add(real)
+                yield real
+
+
+def may_reference(owner: User, folder: Path) -> bool:
+    """Whether a resolved folder lies in a library folder that the owner may use."""
+    return any(folder.is_relative_to(root) for root in library_roots.roots_of(owner))
+
+
+def by_reference(owner: User, path: Path) -> Video | None:
+    """The video of a library file, used where it is; None when the owner has it.
+
+    Raises ``DomainError``, ``OSError``.
+    """
+    found = path.stat()
+    same = Video.objects.filter(owner=owner, location=str(path), file_size=found.st_size, modified_ns=found.st_mtime_ns)
+    return None if same.exists() else reference_videos(owner, [str(path)])[0]
+
+
+def by_copy(owner: User, path: Path, *, has_limits: bool, told: Told) -> Video | None:
+    """A copy of a file in the store, which a job takes in; None when the owner has it.
+
+    The row comes after the whole file, so that nothing half is ever shown. has_limits: whether the owner's plan binds.
+    told: is called with the bytes that have been copied. Raises ``too_large``, ``storage_full``, ``not_a_video``,
+    ``vod_unreadable``, ``StoreFull``, ``StoreUnavailable``, ``OSError``.
+    """
+    with path.open("rb") as source:
+        before = os.fstat(source.fileno())
+        video_id = uuid.uuid5(COPIES, f"{owner.pk}\n{path}\n{before.st_size}\n{before.st_mtime_ns}")
+        if Video.objects.filter(pk=video_id).exists():
+            return None
+        kind = sniff(source.read(HEAD_BYTES))
+        if kind is None or kind.family not in receiving.LIBRARY.families:
+            raise DomainError("not_a_video")
+        _check_room(owner, before.st_size, has_limits)
+        scratch = settings.DATA_DIR / "tmp"
+        scratch.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="import-", dir=scratch) as folder:
+            # The store removes what it takes: it gets a copy, or a link where it makes a copy elsewhere.
+            taken = Path(folder, "file")
+            if store.is_local():
+                _copy(source.fileno(), taken, told)
+            else:
+                taken.symlink_to(path)
+            try:
+                video = receiving.take_file(
+                    owner, taken, filename=path.name, mime_type=kind.mime_type, video_id=video_id
+                )
+            except IntegrityError:
+                return None  # another run was faster
+        told(before.st_size)
+        return video
+
+
+def _copy(source: int, target: Path, told: Told) -> None:
+    before, done = os.fstat(source), 0
+    try:
+        with target.open("xb") as file:
+            # No further than it was long: a recording that goes on would never end.
+            while count := os.sendfile(file.fileno(), source, done, min(COPY_BYTES, before.st_size - done)):
+                done += count
+                told(done)
+    except OSError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise store.StoreFull from exc
+        raise
+    after = os.fstat(source)
+    if (done, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise DomainError("vod_unreadable", "The file changed while it was copied.")
+
+
+def _check_room(owner: User, size: int, has_limits: bool) -> None:
+    if has_limits:
+        room.check_size(owner, receiving.LIBRARY, size)
+        room.check_room(owner, size)
+    free = store.free_bytes()
+    if free is not None and size > free - settings.DISK_RESERVE_BYTES:
+        raise store.StoreFull
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith(".") and library_roots.is_text(name)

@@ -1,0 +1,135 @@
+"""The pages ``/library``, ``/upload`` and ``/watch/{id}``: frames of what their scripts ask the API for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.db.models import Count, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from media_app.videos.models import Place, Video, VideoStatus
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import error_response
+from vodplatform.base.pages import navigation
+
+# What the list can be narrowed to, by the word in the address: label and icon.
+STATUSES: dict[str, tuple[str, str]] = {
+    "": ("All mine", "film"),
+    VideoStatus.READY: ("Ready", "check"),
+    VideoStatus.PROCESSING: ("Processing", "hour"),
+    VideoStatus.FAILED: ("Needs attention", "alert"),
+}
+# How the list stands, by the word in the address.
+ORDERS = {"": "Newest first", "title": "Name", "longest": "Longest first", "largest": "Largest first"}
+TAGS_SHOWN = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One way to narrow the list, and how many videos are left by it."""
+
+    value: str
+    label: str
+    href: str
+    count: int
+    current: bool
+    icon: str = ""
+
+
+@require_safe
+@never_cache
+def library(request: HttpRequest) -> HttpResponse:
+    """The grid's frame. ``status`` and ``tag`` narrow it; ``part=rail`` answers the counts alone."""
+    if request.GET.get("part") == "rail":
+        if not request.user.is_authenticated:
+            return error_response("unauthenticated")
+        return _library(request, "library/rail.html")
+    return _library(request, "library/index.html")
+
+
+@login_required
+def _library(request: HttpRequest, template: str) -> HttpResponse:
+    videos = Video.objects.private().filter(owner=cast(User, request.user))
+    status, tag = request.GET.get("status", ""), request.GET.get("tag", "")
+    context = {
+        "statuses": _statuses(videos, status if status in STATUSES else ""),
+        "tags": _tags(videos, tag),
+        "orders": [
+            {"value": value, "label": label, "current": value == request.GET.get("order", "")}
+            for value, label in ORDERS.items()
+        ],
+        "search": request.GET.get("search", "")[:200],
+    }
+    return render(request, template, context)
+
+
+def _statuses(videos: QuerySet[Video], current: str) -> list[Choice]:
+    rows = videos.with_state().order_by().values_list("state").annotate(count=Count("pk"))  # type: ignore[attr-defined]
+    counts = dict(rows)
+    counts[""] = sum(counts.values())
+    return [
+        Choice(name, label, _address(status=name), counts.get(name, 0), name == current, icon)
+        for name, (label, icon) in STATUSES.items()
+    ]
+
+
+def _tags(videos: QuerySet[Video], current: str) -> list[Choice]:
+    """The tags used most, and the one the list is narrowed to."""
+    counts = Counter(tag for tags in videos.exclude(tags=[]).values_list("tags", flat=True) for tag in tags)
+    shown = [tag for tag, _ in counts.most_common(TAGS_SHOWN)]
+    if current and current not in shown:
+        shown.append(current)
+    shown.sort(key=lambda tag: (-counts[tag], tag))
+    return [Choice(tag, tag, _address(tag=tag), counts[tag], tag == current) for tag in shown]
+
+
+def _address(**query: str) -> str:
+    given = urlencode({name: value for name, value in query.items() if value})
+    return f"/library?{given}" if given else "/library"
+
+
+@require_safe
+@login_required
+def upload(request: HttpRequest) -> HttpResponse:
+    """Where files are chosen and sent from."""
+    return render(request, "uploads/index.html")
+
+
+@require_safe
+@never_cache
+def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
+    """One video, of the user's library or of the catalogue. 404 for what the user may not see.
+
+    Who is not signed in sees what the catalogue shows to all; for anything else, there or not, it is asked to sign in.
+    """
+    user = request.user
+    video = Video.objects.visible_to(user).filter(pk=video_id).first()
+    if video is None:
+        if not user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        raise Http404
+    is_listed = video.place == Place.CATALOGUE
+    may = isinstance(user, User) and video.can_change(user)
+    facts = {
+        "id": str(video.pk),
+        "place": video.place,
+        "is_signed_in": user.is_authenticated,
+        "may_change": may and not is_listed,
+        "may_edit": may and is_listed,
+        "fps": float(video.fps),
+        "is_variable_frame_rate": video.is_variable_frame_rate,
+        "audio_tracks": video.audio_tracks,
+    }
+    context = {"video": video, "facts": facts, "listed": is_listed}
+    if is_listed:
+        context["nav_items"] = navigation(request, "/catalogue")
+    return render(request, "videos/watch.html", context)

@@ -1,0 +1,142 @@
+"""Words as they are searched: without case, accents and the forms that Unicode has for one and the same sign.
+
+PostgreSQL finds words by their beginnings in a full-text index, and without it what is written without spaces; SQLite
+finds words wherever they occur.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections
+from django.db.models import BooleanField, Case, F, FloatField, Func, Q, TextField, Value, When
+from django.db.models.expressions import Combinable
+
+from vodplatform.base.text import normalize
+
+if TYPE_CHECKING:
+    from media_app.videos.models import VideoQuerySet
+
+MAX_WORDS = 10
+# Of so many that are found at most the best come first; of more, the newest.
+MOST_RANKED = 1000
+# Letters that Unicode does not take apart, and that people type without their stroke, their dot or as two.
+LETTERS = str.maketrans(
+    {"\u0131": "i", "\u0142": "l", "\u00f8": "o", "\u0111": "d", "\u00f0": "d", "\u0127": "h", "\u0167": "t",
+     "\u00e6": "ae", "\u0153": "oe", "\u00fe": "th"}
+)  # fmt: skip
+# Thai, Lao, Burmese, Khmer, kana and Han: a run of these letters is a sentence, and what is sought is inside of it.
+UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
+)
+SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+
+
+def folded(*texts: str) -> str:
+    """The texts in one line of small letters without accents (Unicode 15, canonical caseless matching, 3.13)."""
+    spread = normalize("NFKD", " ".join(texts)).casefold()
+    signs = (sign for sign in normalize("NFKD", spread) if not unicodedata.combining(sign))
+    # Joiners, soft hyphens and choosers of a glyph are no part of how a word is spelt.
+    bare = "".join(sign for sign in signs if _kind(sign) != "F")
+    return " ".join(normalize("NFKC", SELECTORS.sub("", bare).translate(LETTERS)).split())
+
+
+def search_text(title: str, description: str, category: str, tags: Iterable[str]) -> str:
+    """What a video's row keeps to be found by: a line of its title, and a line of all its words.
+
+    A word with signs in it (``mma/training``) is followed by its parts: PostgreSQL takes it for a path otherwise.
+    """
+    return f"{_with_parts(folded(title))}\n{_with_parts(folded(category, *tags, description))}"
+
+
+def terms(text: str) -> list[str]:
+    """What has to occur for a search: runs of letters and digits, and words that have neither as they stand."""
+    found = [part for word in folded(text).split() for part in _parts(word) or [word]]
+    return list(dict.fromkeys(found))[:MAX_WORDS]
+
+
+def matching(videos: VideoQuerySet, text: str) -> VideoQuerySet:
+    """Those in which every term of the search occurs: on PostgreSQL as the beginning of a word, by the index."""
+    if not (wanted := terms(text)):
+        return videos.none()
+    for term in wanted:
+        if connections[videos.db].vendor == "postgresql" and _parts(term) and not UNSPACED.search(term):
+            videos = videos.filter(_Found(F("search_text"), Value(_prefix(term))))
+        else:
+            videos = videos.filter(search_text__contains=term)
+    return videos
+
+
+def containing(videos: VideoQuerySet, text: str) -> VideoQuerySet:
+    """Those in which every term occurs anywhere, inside of words too: for as few videos as one person has."""
+    if not (wanted := terms(text)):
+        return videos.none()
+    for term in wanted:
+        videos = videos.filter(search_text__contains=term)
+    return videos
+
+
+def ranked(videos: VideoQuerySet, text: str) -> VideoQuerySet:
+    """Those that have all terms in their title first, then on PostgreSQL by rank, then the newest."""
+    title = _title(connections[videos.db].vendor)
+    in_title = Q()
+    for number, term in enumerate(terms(text)):
+        videos = videos.alias(**{f"title_{number}": title})
+        in_title &= Q(**{f"title_{number}__contains": term})
+    words = [_prefix(term) for term in terms(text) if _parts(term)]
+    rank: Combinable = Value(0.0)
+    if connections[videos.db].vendor == "postgresql" and words:
+        rank = _Rank(F("search_text"), Value(" & ".join(words)))
+    first = Case(When(in_title, then=Value(0)), default=Value(1)) if in_title else Value(0)
+    return videos.alias(not_in_title=first, rank=rank).order_by("not_in_title", "-rank", "-created_at", "-id")
+
+
+class _Found(Func):
+    """Whether a text has a word that a query of full-text search asks for: on the very terms of the index."""
+
+    template = "to_tsvector('simple', %(expressions)s)"
+    arg_joiner = ") @@ to_tsquery('simple', "
+    output_field = BooleanField()
+
+
+class _Rank(Func):
+    """How well it fits; the longer the text, the less a word counts."""
+
+    template = "ts_rank(to_tsvector('simple', %(expressions)s), 1)"
+    arg_joiner = "), to_tsquery('simple', "
+    output_field = FloatField()
+
+
+def _title(vendor: str) -> Any:
+    if vendor == "postgresql":
+        return Func(F("search_text"), template="split_part(%(expressions)s, E'\\n', 1)", output_field=TextField())
+    return Func(
+        F("search_text"), template="substr(%(expressions)s, 1, instr(search_text, char(10)))", output_field=TextField()
+    )
+
+
+def _with_parts(line: str) -> str:
+    words = [part for word in line.split() for part in ([word] if _parts(word) == [word] else [word, *_parts(word)])]
+    return " ".join(words)
+
+
+def _prefix(term: str) -> str:
+    return f"'{term}':*"
+
+
+def _parts(word: str) -> list[str]:
+    """A word's runs of letters, digits and marks that have a letter or a digit in them."""
+    marked = "".join(sign if _kind(sign) in "LNM" else " " for sign in word)
+    return [run for run in marked.split() if any(_kind(sign) in "LN" for sign in run)]
+
+
+@lru_cache(maxsize=4096)
+def _kind(sign: str) -> str:
+    """Letter, mark, number, punctuation, symbol …; ``F`` for format characters alone."""
+    category = unicodedata.category(sign)
+    return "F" if category == "Cf" else category[0]

@@ -1,0 +1,376 @@
+"""Videos: taken in by reference, opened, changed and deleted. Uploads arrive by receiving and handlers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import RestrictedError
+from django.db.models.functions import Now
+from django.dispatch import Signal
+
+from jobs_app import leases
+from jobs_app import services as jobs
+from jobs_app.models import LIVE, Job
+from media_app.av.sniff import sniff
+from media_app.store import files as store
+from media_app.uploads import services as uploads
+from media_app.uploads.models import LIVE as UPLOADS_LIVE
+from media_app.uploads.models import Upload
+from media_app.uploads.purposes import registry as purposes
+from media_app.videos import budget, library_roots
+from media_app.videos.models import TRANSITIONS, Place, Rendition, Video, VideoSource, VideoStatus
+from vodplatform.accounts.models import User
+from vodplatform.base import audit
+from vodplatform.base.errors import DomainError
+from vodplatform.base.logs import event
+from vodplatform.base.process import Access, ChildError, Limits
+from vodplatform.base.transitions import transition
+from vodplatform.base.unreferenced import seen_again
+from vodplatform.base.waiting_room import WaitingRoom
+
+RENDER_KIND = "render"
+DELETED = "video_deleted"
+# Sent before a video is deleted, with ``video`` and ``by``; answered with the sessions of ``by`` that show it, as
+# ``session_id`` and ``name``. Whoever shows it to others takes a :func:`stand_in`.
+leaving = Signal()
+PROBE = [sys.executable, "-m", "media_app.av.probe"]
+PROBES_AT_ONCE = 4
+waiting_room = WaitingRoom(PROBES_AT_ONCE)
+PROBE_SECONDS = 30.0
+HEAD_BYTES = 4096
+UNKNOWN_TYPE = "application/octet-stream"
+# What a video's row says of its file.
+OF_THE_FILE = frozenset({
+    "location", "file_size", "mime_type", "sha256", "duration", "fps_numerator", "fps_denominator",
+    "is_variable_frame_rate", "width", "height", "codec", "audio_tracks",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    size: int
+    modified_ns: int
+
+
+def reference_videos(user: User, paths: list[str]) -> list[Video]:
+    """The videos of these library files, in order, made or refreshed where the file is new or has changed.
+
+    Raises ``path_not_allowed``, ``vod_file_not_found``, ``vod_unreadable``, ``vod_codec_unsupported``, each with
+    the index of the path in ``index``; nothing is written then.
+    """
+    roots = library_roots.roots_of(user)
+    files = []
+    for index, path in enumerate(paths):
+        try:
+            files.append(_look(library_roots.resolve(path, roots)))
+        except DomainError as exc:
+            raise DomainError(exc.type.name, exc.message, index=index) from exc
+    # A file that has been replaced is another video: older sessions keep the facts that they were made with.
+    known = {
+        _File(Path(video.location), video.file_size, video.modified_ns): video
+        for video in Video.objects.filter(owner=user, location__in=[str(file.path) for file in files])
+    }
+    fresh = list(dict.fromkeys(file for file in files if file not in known))
+    facts = dict(zip(fresh, probe([file.path for file in fresh], user.pk), strict=True))
+    for index, file in enumerate(files):
+        answer = facts.get(file, {})
+        if error := answer.get("error"):
+            raise DomainError(error["code"], error["message"], index=index)
+        if answer.get("facts", {}).get("truncated"):
+            raise DomainError("vod_unreadable", "The file is cut short: its end is missing.", index=index)
+    with transaction.atomic():
+        for file in fresh:
+            values = {
+                **columns_of(facts[file]["facts"]),
+                "source": VideoSource.REFERENCE,
+                "mime_type": mime_type_of(file.path),
+                "title": file.path.name[:255],
+            }
+            known[file], _ = Video.objects.get_or_create(
+                owner=user, location=str(file.path), file_size=file.size, modified_ns=file.modified_ns, defaults=values
+            )
+    return [known[file] for file in files]
+
+
+def probe(paths: list[Path], caller: object = "") -> list[dict[str, Any]]:
+    """What the probe says of each file: ``{"facts": …}`` or ``{"error": {"code", "message"}}``; runs in a child."""
+    if not paths:
+        return []
+    limits = Limits(
+        wall_seconds=PROBE_SECONDS * len(paths),
+        memory_bytes=settings.CHILD_MEMORY_BYTES,
+        threads=settings.CHILD_THREADS,
+    )
+    request = json.dumps({"paths": [str(path) for path in paths]}).encode()
+    try:
+        finished = waiting_room.run_child(
+            PROBE, caller=str(caller), stdin=request, limits=limits, access=Access(reads=paths)
+        )
+        results: list[dict[str, Any]] = finished.messages[-1]["result"]
+    except (ChildError, IndexError, KeyError) as exc:
+        if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
+            raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
+        if len(paths) > 1:
+            # One of them takes the reader down: find out which.
+            return [answer for path in paths for answer in probe([path], caller)]
+        message = "The file cannot be read as a video: reading it broke or took too long."
+        return [{"error": {"code": "vod_unreadable", "message": message, "broke": True}}]
+    return results
+
+
+def open_video(video: Video) -> int:
+    """A read-only file descriptor of the video's bytes, which are on this machine; the caller closes it.
+
+    A referenced file is opened only while it lies below a library root of the video's owner. Raises
+    ``FileNotFoundError``.
+    """
+    return os.open(local_path(video), os.O_RDONLY | os.O_CLOEXEC)
+
+
+def is_local(video: Video) -> bool:
+    """Whether the bytes can be opened by a path of this machine."""
+    return video.source == VideoSource.REFERENCE or store.is_local()
+
+
+def local_path(video: Video) -> Path:
+    """Where the bytes are on this machine.
+
+    Raises ``FileNotFoundError`` when they are gone or out of bounds, ``StoreUnavailable`` when their disk fails.
+    """
+    if video.source == VideoSource.STORED:
+        path = store.local_path(video.location)
+    else:
+        path = Path(os.path.realpath(video.location))
+        if not library_roots.is_inside(path, library_roots.roots_of(video.owner)):
+            raise FileNotFoundError(video.location)
+    with store.told_apart(video.location):
+        if not path.is_file():
+            raise FileNotFoundError(video.location)
+    return path
+
+
+def path_for_work(
+    video: Video, folder: Path, told: Callable[[int], None] | None = None, *, reader: User | None
+) -> Path:
+    """A path from which the whole file can be read: its own, or a copy in ``folder`` where it lies on S3.
+
+    reader: who is shown what comes of it, and may see the video at this moment; None where the program works for the
+    video itself. told: as :func:`media_app.store.files.local_copy` has it. Raises ``FileNotFoundError``, also for what
+    the reader may not see any more, ``StoreUnavailable``.
+    """
+    if reader is not None and not Video.objects.watchable_by(reader).filter(pk=video.pk).exists():
+        raise FileNotFoundError(video.location)
+    return local_path(video) if is_local(video) else store.local_copy(video.location, folder, told)
+
+
+def check_file(video: Video) -> None:
+    """Raises ``FileNotFoundError`` when the video's bytes are gone, ``StoreUnavailable`` when nobody can tell."""
+    if is_local(video):
+        local_path(video)
+    else:
+        store.size(video.location)
+
+
+def mime_type_of(path: Path, otherwise: str = UNKNOWN_TYPE) -> str:
+    """The type of a file by its first bytes, or ``otherwise``. Raises OSError."""
+    with path.open("rb") as file:
+        kind = sniff(file.read(HEAD_BYTES))
+    return kind.mime_type if kind else otherwise
+
+
+def changing_of(purpose: str) -> Callable[[uuid.UUID], AbstractContextManager[Any]]:
+    """What stands around every write of a video that came by uploads of this purpose; empty for none."""
+    found = purposes().get(purpose)
+    return found.changing if found else lambda video_id: contextlib.nullcontext()
+
+
+def go_back(video_id: uuid.UUID, previous: Mapping[str, Any], error_type: str, message: str) -> None:
+    """Show the former file of a video again whose new one could not be taken in; why stays on the row.
+
+    previous: the columns of the former file. What the new one has left in the store goes once that is committed.
+    """
+    values = {name: value for name, value in previous.items() if name in OF_THE_FILE}
+    values |= {"error_type": error_type, "error_message": message, "updated_at": Now()}
+    rows = Video.objects.filter(pk=video_id)
+    # Somebody may have called it ready before it was.
+    if not transition(rows, TRANSITIONS, VideoStatus.READY, **values):
+        rows.filter(status=VideoStatus.READY).update(**values)
+    transaction.on_commit(lambda: delete_others(video_id, str(previous["location"])))
+
+
+def delete_others(video_id: uuid.UUID, location: str) -> None:
+    """Delete what lies beside the file at ``location`` in its video's folder; the sweep finds what cannot be now.
+
+    What uploads are bringing stays. Where another file has taken the place of that one meanwhile nothing is deleted:
+    whoever takes that one in sees to the rest.
+    """
+    try:
+        # Listed before the rows are read: what comes meanwhile is not in the list.
+        found = [file.key for file in store.files(f"videos/{video_id}/")]
+        coming = Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE)
+        kept = {location, *coming.values_list("key", flat=True)}
+        with transaction.atomic():
+            # Whoever is putting another file in its place right now is waited for.
+            row = Video.objects.select_for_update(no_key=True).filter(pk=video_id).values_list("location", flat=True)
+            if row.first() != location:
+                return
+        for key in found:
+            if key not in kept:
+                store.delete(key)
+    except store.StoreUnavailable as exc:
+        event("video.left", video=str(video_id), reason=exc.reason)
+
+
+def change(video: Video, values: dict[str, Any]) -> Video:
+    """Write title, description or tags."""
+    for name, value in values.items():
+        setattr(video, name, value)
+    video.save(update_fields=[*values, "updated_at"])
+    return video
+
+
+def want_rendition(video: Video, kind: str) -> tuple[Rendition | None, Job | None]:
+    """The rendition if it is made, else the job that makes it, begun now if there is none.
+
+    Raises ``video_not_ready`` (409), ``work_limit`` (403).
+    """
+    if video.status != VideoStatus.READY:
+        raise DomainError("video_not_ready")
+    with transaction.atomic():
+        Video.objects.select_for_update(no_key=True).get(pk=video.pk)
+        made = video.renditions.filter(kind=kind).first()
+        if made:
+            return made, None
+        budget.check(video.owner, video)
+        tasks = [{"do": kind}]
+        running = Job.objects.filter(
+            kind=RENDER_KIND, owner=video.owner_id, status__in=LIVE, params__video_id=str(video.pk), params__tasks=tasks
+        ).first()
+        return None, running or jobs.enqueue(RENDER_KIND, video.owner, {"video_id": str(video.pk), "tasks": tasks})
+
+
+def cancel_jobs(video_id: uuid.UUID) -> None:
+    """Cancel all that is under way for a video."""
+    jobs.cancel_all(Job.objects.filter(status__in=LIVE, params__video_id=str(video_id)))
+
+
+def delete_video(video: Video, by: User | None) -> None:
+    """Delete a video with all that was made of it; a file used in place stays where it is.
+
+    by: None where its time was over.
+    Raises ``video_in_use`` (409) while sessions of ``by`` show it, with the ``sessions``; those of others, and all
+    where an admin deletes it, show a gap from then on.
+    """
+    with transaction.atomic():
+        cancel_jobs(video.pk)
+        answers: list[Any] = [answer for _, answer in leaving.send(Video, video=video, by=by)]
+        in_the_way = [session for answer in answers for session in answer]
+        if in_the_way:
+            raise DomainError("video_in_use", sessions=in_the_way)
+        audit.record("video.delete", actor=by, target=video, title=video.title, location=video.location)
+        video_id, location, is_stored = video.pk, video.location, video.source == VideoSource.STORED
+        try:
+            video.delete()
+        except RestrictedError as exc:  # a session that was made meanwhile, or the job that it is the video of
+            raise DomainError("video_in_use", sessions=[]) from exc
+        transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
+
+
+def stand_in(video: Video, owner: User) -> Video:
+    """What takes a deleted video's place where somebody's session shows it: how long it was, and nothing to be seen.
+
+    Whoever shows it deletes it when it is shown no more.
+    """
+    facts = {name: getattr(video, name) for name in OF_THE_FILE - {"location", "file_size", "sha256"}}
+    number = uuid.uuid4()
+    gap = Video.objects.create(
+        **facts, id=number, owner=owner, title="A deleted video", place=Place.SESSION, source=VideoSource.STORED,
+        location=f"videos/{number}/deleted", file_size=0, deleted_at=Now(),
+    )  # fmt: skip
+    rows = Video.objects.filter(pk=number)
+    sentence = "The video has been deleted."
+    transition(rows, TRANSITIONS, VideoStatus.FAILED, error_type=DELETED, error_message=sentence)
+    gap.refresh_from_db()
+    return gap
+
+
+def _delete_files(video_id: uuid.UUID, location: str) -> None:
+    """The sweep finds what is left when the storage does not answer now."""
+    try:
+        store.delete_folder(f"renditions/{video_id}/")
+        store.delete_folder(f"thumbnails/{video_id}/")
+        store.delete_folder(f"sounds/{video_id}/")
+        uploads.forget(video_id)  # pieces that were never joined
+        for upload in Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE):
+            with contextlib.suppress(DomainError):  # it has ended meanwhile
+                uploads.cancel(upload)
+        if location:
+            store.delete_folder(f"videos/{video_id}/")
+    except store.StoreUnavailable as exc:
+        event("video.left", video=str(video_id), reason=exc.reason)
+
+
+def sweep_renditions() -> int:
+    """Delete what attempts made and did not come to keep, seen so a day ago too; returns how many files went.
+
+    The folder below a video's carries the token of the attempt, as in :mod:`jobs_app.outputs`. Of an attempt that was
+    ended some renditions may be kept, and what it was about to keep after them not.
+    """
+    found: dict[str, list[str]] = {}
+    for file in store.files("renditions/"):
+        if file.key.count("/") > 2:
+            found.setdefault(folder_of(file.key), []).append(file.key)
+    # Listed first: what an attempt makes meanwhile is not in the list. Then who is alive, and only then the rows: what
+    # an attempt that has ended came to keep is in them.
+    held = leases.held({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
+    kept = set(Rendition.with_lost.values_list("folder", flat=True))
+    left = [folder for folder in found if folder not in kept and attempt_of(folder.split("/")[2]) not in held]
+    gone = seen_again("renditions", (key for folder in left for key in found[folder]))
+    for key in gone:
+        store.delete(key)
+    return len(gone)
+
+
+def folder_of(key: str) -> str:
+    """The folder of the rendition that a file ``renditions/{video}/{attempt}/{rendition}/…`` is part of."""
+    return "/".join(key.split("/")[:4]) + "/"
+
+
+def attempt_of(name: str) -> uuid.UUID | None:
+    """The lease's token in the name of a folder that an attempt made; None for any other name."""
+    try:
+        return uuid.UUID(name)
+    except ValueError:
+        return None
+
+
+def _look(path: Path) -> _File:
+    found = path.stat()
+    return _File(path, found.st_size, found.st_mtime_ns)
+
+
+def columns_of(facts: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a video that hold what the probe found."""
+    numerator, denominator = facts["fps"]
+    return {
+        "duration": facts["duration"],
+        "fps_numerator": numerator,
+        "fps_denominator": denominator,
+        "is_variable_frame_rate": facts["is_vfr"],
+        "width": facts["width"],
+        "height": facts["height"],
+        "codec": facts["codec"][:32],
+        "audio_tracks": facts["audio_tracks"],
+    }

@@ -1,0 +1,285 @@
+"""Taking a file in, for whichever job does it: join what came in pieces, scan it, read its facts; keep what was made.
+
+Every kind of job whose video came by an upload begins with :func:`take_in`; what follows is its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from jobs_app.running import JobContext, JobFailed, TransientFault
+from media_app.store import files as store
+from media_app.uploads import joining, scan
+from media_app.uploads.models import Upload
+from media_app.uploads.purposes import purpose_of
+from media_app.uploads.services import drop_pieces
+from media_app.videos import budget
+from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
+from media_app.videos.services import PROBE, changing_of, delete_others, path_for_work
+from vodplatform.base import made_files
+from vodplatform.base.errors import DomainError
+from vodplatform.base.logs import event
+from vodplatform.base.process import Access, ChildError, Limits
+from vodplatform.base.transitions import transition
+
+INGEST = [sys.executable, "-m", "media_app.av.ingest"]
+POSTER_SECONDS = 120.0
+HASH_BYTES = 4 * 1024**2
+SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
+NO_SHIM = 127  # the exit code with which the shim says that it could not start the program
+OURS = ("disk_full", "unavailable", "out_of_memory")  # what a child may say that another time is not so
+BROKE = "The file cannot be read as a video: reading it broke."
+DELETED = "The video has been deleted."
+MIME_TYPES = {
+    ".jpg": "image/jpeg", ".vtt": "text/vtt", ".json": "application/json", ".mp4": "video/mp4",
+    ".m3u8": "application/vnd.apple.mpegurl",
+}  # fmt: skip
+
+
+@contextmanager
+def faults_told() -> Iterator[None]:
+    """A storage that is full is a reason to try again, a file that is gone is none."""
+    try:
+        yield
+    except store.StoreFull as exc:
+        raise TransientFault(exc.type.name, exc.message) from exc
+    except FileNotFoundError as exc:
+        raise JobFailed("not_found", "The file is not there any more.") from exc
+
+
+@contextmanager
+def writing(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
+    """A transaction in which the video's row is written, by the attempt that holds the job, and told where it is shown.
+
+    The job is locked before the video, as wherever both are. Raises :class:`LeaseLost`.
+    """
+    with context.holding():
+        try:
+            with changing_of(purpose)(video.pk):
+                yield
+        except DomainError as exc:
+            if exc.type.name != "not_found":
+                raise
+            raise JobFailed("not_found", DELETED) from exc
+
+
+def take_in(
+    context: JobContext, video: Video, upload: Upload | None, folder: Path, *, needs_end: bool = True
+) -> tuple[Path, dict[str, Any], str]:
+    """The whole file, what the probe says of it, and its SHA-256 where the sender gave one.
+
+    needs_end: whether a file that is cut short is refused. Raises :class:`JobFailed`, what :func:`faults_told` tells.
+    """
+    if upload:
+        _make_whole(context, video, upload, folder)
+    await_scanner(context)
+    path = path_for_work(video, folder, checking(context), reader=None)
+    scan_file(context, path)
+    context.progress(15, "Reading the file")
+    facts = facts_of(context, path)
+    _check(facts, needs_end)
+    expected = upload.metadata.get("sha256", "") if upload else ""
+    digest = digest_of(context, path) if expected else ""
+    if digest != expected:
+        raise JobFailed("checksum_mismatch", "The file that came is not the one that was sent; send it again.")
+    return path, facts, digest
+
+
+def check_budget(context: JobContext, facts: dict[str, Any]) -> None:
+    """Raises :class:`JobFailed` where a video is more work than its owner's plan allows."""
+    if error := budget.refusal(context.owner, facts):
+        raise JobFailed(error.type.name, error.message)
+
+
+def make_ready(video: Video, columns: dict[str, Any]) -> None:
+    """Let a video be played, with these columns for its file."""
+    rows = Video.objects.filter(pk=video.pk)
+    columns = columns | {"error_type": "", "error_message": "", "updated_at": Now()}
+    if not transition(rows, TRANSITIONS, VideoStatus.READY, **columns):
+        rows.update(**columns)
+
+
+def checking(context: JobContext) -> Callable[[int], None]:
+    """For whoever moves bytes for long: ends it when the job has to stop."""
+    return lambda moved: context.check()
+
+
+def _make_whole(context: JobContext, video: Video, upload: Upload, folder: Path) -> None:
+    if not joining.is_in_pieces(upload):
+        joining.finish(upload)
+        # What waited on S3 to be a part, where it could not be deleted in time.
+        drop_pieces(upload)
+        return
+    if video.location == f"uploads/{upload.pk}/":
+        key = purpose_of(upload.purpose).key_of(upload)
+        joining.join(upload, key, folder, lambda share: _go_on(context, 10 * share, "Joining the parts"))
+        with writing(context, video, upload.purpose):
+            Video.objects.filter(pk=video.pk).update(location=key)
+        video.location = key
+    if not context.params.get("previous"):
+        # What attempts had joined so far that were killed: every attempt has a key of its own.
+        delete_others(video.pk, video.location)
+    drop_pieces(upload)
+
+
+def _go_on(context: JobContext, percent: float, message: str) -> None:
+    context.check()
+    context.progress(percent, message)
+
+
+def await_scanner(context: JobContext) -> None:
+    """While the scanner is away nothing is fetched for it."""
+    if scan.is_configured():
+        try:
+            scan.ping()
+        except scan.ScannerDown:
+            _wait_for_scanner(context)
+
+
+def _wait_for_scanner(context: JobContext) -> NoReturn:
+    context.wait(
+        {}, seconds=SCANNER_SECONDS, deadline_seconds=SCANNER_DEADLINE,
+        message="Waiting for the virus scanner, which does not answer",
+    )  # fmt: skip
+
+
+def scan_file(context: JobContext, path: Path) -> None:
+    """Have a file looked at where there is a scanner; waits while that is away. Raises :class:`JobFailed`."""
+    if not scan.is_configured():
+        return
+    context.progress(11, "Looking for viruses")
+    try:
+        found = scan.scan(path, context.check)
+    except scan.ScannerDown:
+        _wait_for_scanner(context)
+    except scan.NotScanned as exc:
+        raise JobFailed("not_scanned", str(exc)) from exc
+    if found:
+        raise JobFailed("malware_found", f"The virus scanner found {found} in this file.")
+
+
+def facts_of(context: JobContext, path: Path) -> dict[str, Any]:
+    """What the probe says of a file. Raises :class:`JobFailed`."""
+    try:
+        request = json.dumps({"paths": [str(path)]}).encode()
+        finished = context.run_child(PROBE, stdin=request, limits=limits(120), access=Access(reads=[path]))
+        answer: dict[str, Any] = finished.messages[-1]["result"][0]
+    except ChildError as exc:
+        blame(exc)
+        raise JobFailed("vod_unreadable", BROKE) from exc
+    except (IndexError, KeyError) as exc:
+        raise JobFailed("vod_unreadable", BROKE) from exc
+    if error := answer.get("error"):
+        raise JobFailed(error["code"], error["message"])
+    return dict(answer["facts"])
+
+
+def blame(exc: ChildError) -> None:
+    """Raises :class:`TransientFault` where a child's end says nothing of the media: not started, or killed by others.
+
+    SIGKILL comes from the system when memory is short, or from somebody who tidies up.
+    """
+    if exc.kind == ChildError.START or exc.returncode == NO_SHIM:
+        raise TransientFault("unavailable", "The server could not start a helper process.") from exc
+    if exc.kind == ChildError.CRASHED and exc.returncode == -signal.SIGKILL:
+        raise TransientFault("out_of_memory", "A helper process was ended by the system, short of memory.") from exc
+    if exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
+        raise exc
+
+
+def _check(facts: dict[str, Any], needs_end: bool) -> None:
+    if needs_end and facts.get("truncated"):
+        raise JobFailed("vod_unreadable", "The file is cut short: its end is missing.")
+    if facts["duration"] > settings.MAX_VIDEO_SECONDS:
+        hours = settings.MAX_VIDEO_SECONDS / 3600
+        raise JobFailed("video_too_long", f"The video is longer than {hours:g} hours.")
+
+
+def digest_of(context: JobContext, path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(HASH_BYTES):
+            digest.update(chunk)
+            context.check()
+    return digest.hexdigest()
+
+
+def keep(context: JobContext, video: Video, folder: Path, made: dict[str, Any], purpose: str) -> None:
+    """Put what an attempt made into the store, and let the video's rendition point at it.
+
+    made: as media_app.av's children tell it: kind, name, files by role, and the columns of a rendition. folder: below
+    it lies ``{kind}`` or ``{kind}-{name}`` with the files; what is beside it only this process may write.
+    """
+    name = f"{made['kind']}-{made['name']}" if made["name"] else made["kind"]
+    target = f"renditions/{video.pk}/{context.lease.token.hex}/{name}/"
+    for file in made["files"].values():
+        path = made_files.take(folder, name, file)
+        store.put_file(target + file, path, MIME_TYPES.get(path.suffix) or made["mime_type"], checking(context))
+    with writing(context, video, purpose):
+        before = Rendition.with_lost.filter(video=video, kind=made["kind"], name=made["name"]).first()
+        columns = {
+            column: made[column] for column in ("files", "mime_type", "codecs", "width", "height", "bit_rate", "size")
+        }
+        Rendition.with_lost.update_or_create(
+            video=video, kind=made["kind"], name=made["name"], defaults={"folder": target, "lost_at": None, **columns}
+        )
+    if before and before.folder != target:
+        store.delete_folder(before.folder)
+
+
+def make_poster(context: JobContext, video: Video, path: Path, folder: Path, *, share: tuple[float, float]) -> None:
+    """:func:`make_stills` of the picture for the lists alone."""
+    make_stills(context, video, path, folder, (RenditionKind.POSTER,), share=share)
+
+
+def make_stills(
+    context: JobContext, video: Video, path: Path, folder: Path, kinds: Sequence[str], *, share: tuple[float, float]
+) -> None:
+    """What players and lists show of a video beside it, unless it is there; that none can be made is no failure.
+
+    path: of its file. folder: of the attempt's own. kinds: of poster, peaks, sprite. share: the percent at which that
+    begins and ends. Raises :class:`TransientFault`, but in the last try, where that is not the video's fault.
+    """
+    there = set(video.renditions.filter(kind__in=kinds).values_list("kind", flat=True))
+    missing = [kind for kind in kinds if kind not in there]
+    if not missing:
+        return
+    out = folder / "stills"
+    out.mkdir()
+    tasks = [{"do": kind} for kind in missing]
+    request = {"source": str(path), "folder": str(out), "tasks": tasks, "threads": settings.CHILD_THREADS}
+
+    def hear(message: dict[str, Any]) -> None:
+        if made := message.get("made"):
+            keep(context, video, out, made, "")
+
+    try:
+        finished = context.run_child(
+            INGEST, stdin=json.dumps(request).encode(), limits=limits(POSTER_SECONDS), share=share, told=hear,
+            access=Access(reads=[path], writes=[out]),
+        )  # fmt: skip
+    except ChildError as exc:
+        if context.tries_again() or exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
+            blame(exc)
+        event("poster.left", video=str(video.pk), reason=str(exc))
+        return
+    if error := (finished.messages[-1] if finished.messages else {}).get("error"):
+        if error["type"] in OURS and context.tries_again():
+            raise TransientFault(error["type"], error["message"])
+        event("poster.left", video=str(video.pk), reason=error["message"])
+
+
+def limits(seconds: float) -> Limits:
+    """The limits of a child that may take so long."""
+    return Limits(wall_seconds=seconds, memory_bytes=settings.CHILD_MEMORY_BYTES, threads=settings.CHILD_THREADS)

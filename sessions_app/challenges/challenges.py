@@ -1,0 +1,282 @@
+"""What happens to challenges: made of a completed merge, published, guessed at, reported, moderated, deleted.
+
+Nothing here logs which statement is the lie. Order of locks: the challenge, then the merge's video.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Q
+from django.db.models.functions import Now
+
+from jobs_app.models import JobStatus
+from media_app.videos.models import OFF_SHELF, Place, Video
+from sessions_app.challenges import merges
+from sessions_app.challenges.models import Challenge, ChallengeReport, ChallengeStatus, Guess, MergeClip, MergeSession
+from sessions_app.challenges.presentation import MICROSECOND, total_of
+from vodplatform.accounts.models import User
+from vodplatform.base import audit, idempotency
+from vodplatform.base.errors import DomainError
+from vodplatform.base.logs import event
+
+# Seconds by which a client may have rounded the times that it was told.
+ROUNDING = 0.01
+Said = Mapping[str, Any]
+
+
+def make(user: User, asked: Said) -> Challenge:
+    """A draft of a completed merge of the user's.
+
+    asked: ``title, statements, lie_statement_index, merged_video_metadata`` as the serializer has them. What it says of
+    the video is compared with the merge and not kept. Raises ``invalid``, ``merge_unfinished``, ``challenge_exists``.
+    """
+    ids = [one["media_file_id"] for one in asked["statements"]]
+    with transaction.atomic():
+        idempotency.seal()
+        clips = {clip.pk: clip for clip in MergeClip.objects.filter(pk__in=ids, session__owner=user)}
+        unknown = [index for index, pk in enumerate(ids) if pk not in clips]
+        if unknown:
+            raise _invalid("statements", f"Statement {unknown[0] + 1} names no clip of yours.")
+        session_id = clips[ids[0]].session_id
+        session = MergeSession.objects.select_for_update(of=("self",)).get(pk=session_id)
+        own = list(MergeClip.objects.filter(session=session).order_by("index").values_list("pk", flat=True))
+        if ids != own:
+            raise _invalid("statements", "Name all clips of one merge, each once, in the order of the merge.")
+        if asked["lie_statement_index"] >= len(own):
+            raise _invalid("lie_statement_index", f"From 0 to {len(own) - 1}.")
+        job = session.job
+        if session.completed_at is None or session.video is None or job is None or job.status != JobStatus.COMPLETED:
+            raise DomainError("merge_unfinished")
+        _compare(asked.get("merged_video_metadata") or {}, session, session.video)
+        there = Challenge.objects.filter(merge=session).values_list("pk", flat=True).first()
+        if there is not None:
+            raise DomainError("challenge_exists", challenge_id=str(there))
+        statements = [{"media_file_id": str(one["media_file_id"]), "text": one["text"]} for one in asked["statements"]]
+        challenge = Challenge.objects.create(
+            owner=user, merge=session, title=asked["title"], statements=statements,
+            lie_index=asked["lie_statement_index"],
+        )  # fmt: skip
+        _call_video(session, asked["title"])
+    event("challenge.make", challenge=str(challenge.pk), statements=len(ids))
+    return challenge
+
+
+def _compare(said: Said, session: MergeSession, video: Video) -> None:
+    """Raises ``invalid`` where something else was merged than what is said."""
+    name = "merged_video_metadata"
+    if "video_file_id" in said and said["video_file_id"] != video.pk:
+        raise _invalid(name, "`video_file_id` is not the video of this merge.")
+    if "total_duration" in said and abs(said["total_duration"] - total_of(session)) > ROUNDING:
+        raise _invalid(name, f"`total_duration` is {total_of(session)}.")
+    if "segments" not in said:
+        return
+    if len(said["segments"]) != len(session.segments):
+        raise _invalid(name, f"The video has {len(session.segments)} segments.")
+    for index, (one, true) in enumerate(zip(said["segments"], session.segments, strict=True)):
+        moments = ((one["start_time"], true["start"]), (one["end_time"], true["end"]))
+        wrong = one.get("statement_index", index) != index
+        length = round(true["end"] - true["start"], MICROSECOND)
+        wrong = wrong or abs(one.get("duration", length) - length) > ROUNDING
+        if wrong or any(abs(told - measured) > ROUNDING for told, measured in moments):
+            raise _invalid(name, f"Segment {index} is from {true['start']} to {true['end']}.")
+
+
+def _invalid(field: str, sentence: str) -> DomainError:
+    return DomainError("invalid", sentence, errors={field: [sentence]})
+
+
+def _call_video(merge: MergeSession, title: str) -> None:
+    Video.objects.filter(merges=merge, place__in=OFF_SHELF).update(title=title, updated_at=Now())
+
+
+def edit(challenge: Challenge, changes: Said) -> Challenge:
+    """Change a draft: ``title``, ``texts`` of its statements, ``lie_statement_index``.
+
+    Raises ``invalid``, ``challenge_published``, and ``challenge_played`` where more than the title is changed of one
+    that somebody has guessed at.
+    """
+    with transaction.atomic():
+        row = _locked(challenge.pk)
+        if row.published_at is not None:
+            raise DomainError("challenge_published")
+        if set(changes) - {"title"} and row.guesses.exists():
+            raise DomainError("challenge_played")
+        if "title" in changes:
+            row.title = changes["title"]
+            _call_video(row.merge, row.title)
+        if "texts" in changes:
+            if len(changes["texts"]) != len(row.statements):
+                raise _invalid("texts", f"Send {len(row.statements)}, one for each statement.")
+            pairs = zip(row.statements, changes["texts"], strict=True)
+            row.statements = [{**one, "text": text} for one, text in pairs]
+        if "lie_statement_index" in changes:
+            if changes["lie_statement_index"] >= len(row.statements):
+                raise _invalid("lie_statement_index", f"From 0 to {len(row.statements) - 1}.")
+            row.lie_index = changes["lie_statement_index"]
+        row.updated_at = Now()
+        row.save(update_fields=["title", "statements", "lie_index", "updated_at"])
+    return row
+
+
+def publish(challenge: Challenge) -> None:
+    """Let everybody play it; again is harmless. Raises ``challenge_withheld``, ``merge_unfinished``."""
+    with transaction.atomic():
+        row = _locked(challenge.pk)
+        if row.withheld_at is not None:
+            raise DomainError("challenge_withheld")
+        if row.merge.video_id is None:
+            raise DomainError("merge_unfinished", "The video of this challenge is not there any more.")
+        if row.published_at is None:
+            Challenge.objects.filter(pk=row.pk).update(published_at=Now(), updated_at=Now())
+            _open(row, True)
+            event("challenge.publish", challenge=str(row.pk))
+
+
+def unpublish(challenge: Challenge) -> None:
+    """Make it a draft again, with the guesses that there are; again is harmless."""
+    with transaction.atomic():
+        row = _locked(challenge.pk)
+        if row.published_at is not None:
+            Challenge.objects.filter(pk=row.pk).update(published_at=None, updated_at=Now())
+            _open(row, False)
+            event("challenge.unpublish", challenge=str(row.pk))
+
+
+def withhold(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
+    """A moderator takes a challenge down: its owner alone sees it and cannot publish it. Raises ``not_found``."""
+    with transaction.atomic():
+        row = _locked(challenge_id)
+        if row.withheld_at is None:
+            Challenge.objects.filter(pk=row.pk).update(withheld_at=Now(), withheld_by=by, updated_at=Now())
+            _open(row, False)
+            audit.record("challenge.withhold", actor=by, target=row, title=row.title, reason=reason)
+
+
+def release(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
+    """A moderator lets a challenge be as it was before it was taken down. Raises ``not_found``."""
+    with transaction.atomic():
+        row = _locked(challenge_id)
+        if row.withheld_at is not None:
+            Challenge.objects.filter(pk=row.pk).update(withheld_at=None, withheld_by=None, updated_at=Now())
+            _open(row, row.published_at is not None)
+            audit.record("challenge.release", actor=by, target=row, title=row.title, reason=reason)
+
+
+def _open(row: Challenge, is_open: bool) -> None:
+    """Let everybody watch its video, or its owner alone: addresses made for everybody end with that."""
+    place = Place.OPEN if is_open else Place.SESSION
+    Video.objects.filter(merges=row.merge, place__in=OFF_SHELF).update(place=place, updated_at=Now())
+
+
+def guess(challenge: Challenge, player: User, index: int) -> Guess:
+    """One player's only guess.
+
+    Raises ``own_challenge``, ``challenge_not_found``, ``challenge_unpublished``, ``invalid``, ``already_guessed``.
+    """
+    if challenge.owner_id == player.pk:
+        raise DomainError("own_challenge")
+    with transaction.atomic():
+        idempotency.seal()
+        row = _locked(challenge.pk)
+        if row.status != ChallengeStatus.PUBLISHED:
+            raise _closed(player)
+        if index >= len(row.statements):
+            raise _invalid("statement_index", f"From 0 to {len(row.statements) - 1}.")
+        there = Guess.objects.filter(challenge=row, player=player).first()
+        if there is not None:
+            raise _guessed(there, row)
+        try:
+            with transaction.atomic():
+                made = Guess.objects.create(
+                    challenge=row, player=player, statement_index=index, is_correct=index == row.lie_index
+                )
+        except IntegrityError as exc:
+            raise _guessed(Guess.objects.get(challenge=row, player=player), row) from exc
+    event("challenge.guess", challenge=str(row.pk))
+    return made
+
+
+def _guessed(there: Guess, row: Challenge) -> DomainError:
+    """What he has been told already."""
+    mine = {"statement_index": there.statement_index, "correct": there.is_correct}
+    return DomainError("already_guessed", my_guess=mine, lie_statement_index=row.lie_index)
+
+
+def _closed(user: User) -> DomainError:
+    """Why one that is not published takes nothing: it is there for those who moderate, and for nobody else."""
+    return DomainError("challenge_unpublished" if user.is_moderator else "challenge_not_found")
+
+
+def report(challenge: Challenge, by: User, reason: str) -> ChallengeReport:
+    """Note what a player has against a challenge.
+
+    Raises ``own_challenge``, ``challenge_not_found`` or ``challenge_unpublished``, ``already_reported``.
+    """
+    if challenge.owner_id == by.pk:
+        raise DomainError("own_challenge")
+    if challenge.status != ChallengeStatus.PUBLISHED:
+        raise _closed(by)
+    with transaction.atomic():
+        idempotency.seal()
+        try:
+            with transaction.atomic():
+                made = ChallengeReport.objects.create(challenge=challenge, reporter=by, reason=reason)
+        except IntegrityError as exc:
+            raise DomainError("already_reported") from exc
+        audit.record("challenge.report", actor=by, target=challenge, title=challenge.title)
+    return made
+
+
+def settle_report(report_id: uuid.UUID, by: User, *, reason: str) -> bool:
+    """Close one report; False when that has been done already. Raises ``not_found``."""
+    with transaction.atomic():
+        found = ChallengeReport.objects.filter(pk=report_id).first()
+        if found is None:
+            raise DomainError("not_found")
+        rows = ChallengeReport.objects.filter(pk=report_id, settled_at=None)
+        if not rows.update(settled_at=Now(), settled_by=by, outcome=reason):
+            return False
+        audit.record("report.settled", actor=by, target=found, reason=reason, challenge=str(found.challenge_id))
+    return True
+
+
+def settle(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
+    """Close all open reports of a challenge."""
+    for pk in list(
+        ChallengeReport.objects.filter(challenge=challenge_id, settled_at=None).values_list("pk", flat=True)
+    ):
+        settle_report(pk, by, reason=reason)
+
+
+def delete(challenge: Challenge, by: User) -> None:
+    """Delete a challenge with its guesses, its reports and its video."""
+    with transaction.atomic():
+        row = _locked(challenge.pk)
+        merge_id = row.merge_id
+        audit.record("challenge.delete", actor=by, target=row, title=row.title)
+        row.delete()
+        merges.remove_with_challenge(merge_id)
+
+
+def score_of(user: User) -> dict[str, int]:
+    """How many challenges a player has guessed at, and how many lies he has found."""
+    mine = Guess.objects.filter(player=user)
+    found: dict[str, int] = mine.aggregate(guesses=Count("pk"), correct=Count("pk", filter=Q(is_correct=True)))
+    return found
+
+
+def texts_of(statements: Sequence[Said]) -> list[str]:
+    """The words of the statements."""
+    return [str(one["text"]) for one in statements]
+
+
+def _locked(challenge_id: uuid.UUID) -> Challenge:
+    rows = Challenge.objects.select_for_update(of=("self",)).select_related("merge")
+    row = rows.filter(pk=challenge_id).first()
+    if row is None:
+        raise DomainError("challenge_not_found")
+    return row

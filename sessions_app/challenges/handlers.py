@@ -1,0 +1,222 @@
+"""The job of a merge: bring the clips here, have them scanned and joined in a child, keep what that made."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from jobs_app.kinds import JobKind, Subject
+from jobs_app.models import Job
+from jobs_app.running import JobContext, JobFailed, LeaseLost, TransientFault
+from media_app.store import files as store
+from media_app.uploads import joining
+from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
+from media_app.videos.receiving import key_of
+from media_app.videos.services import columns_of, delete_others, path_for_work
+from media_app.videos.taking_in import (
+    OURS,
+    await_scanner,
+    blame,
+    checking,
+    facts_of,
+    faults_told,
+    limits,
+    make_poster,
+    scan_file,
+)
+from sessions_app.challenges import merges
+from sessions_app.challenges.models import MergeClip, MergeSession
+from vodplatform.accounts.limits import limits_of
+from vodplatform.base import made_files
+from vodplatform.base.metrics import MERGE_SECONDS
+from vodplatform.base.process import Access, ChildError
+from vodplatform.base.transitions import begin
+
+WORK = [sys.executable, "-m", "media_app.av.merge"]
+# What a merge may take beside the usual time of a child: encoding large pictures on a busy machine is slow.
+SECONDS_A_SECOND = 20.0
+SLOW_BYTES = 125_000  # of a clip's second: fewer than phones write
+BROUGHT, MERGED, STORED = 8.0, 92.0, 97.0  # percent
+NAME = "merged.mp4"
+LOST = "is not there any more. Send the clips again."
+GONE = "The merge has been deleted."
+OF_THE_MEDIA = ("vod_unreadable", "vod_codec_unsupported", "no_video", "video_too_long")
+
+
+def merge(context: JobContext) -> dict[str, Any]:
+    """Make one video of the clips; the session shows it, with where each clip begins and ends in it."""
+    session = MergeSession.objects.with_state().filter(pk=context.params["merge_session_id"]).first()
+    if session is None:
+        raise JobFailed("merge_not_found", GONE)
+    with context.scratch() as folder, faults_told():
+        # An attempt before this one may have been killed between keeping the video and its end.
+        if session.video is None:
+            begun = time.monotonic()
+            _check_budget(context, session)
+            paths = _bring(context, session, folder)
+            found = _join(context, session, paths, folder)
+            context.progress(MERGED, "Keeping the video")
+            _keep(context, session, folder, found, begun)
+            MERGE_SECONDS.labels(found["picture"]).observe(time.monotonic() - begun)
+            session.refresh_from_db()
+        _draw(context, session, folder)
+    return {
+        "merge_session_id": str(session.pk),
+        "segments": session.segments,
+        "compression_applied": session.compression_applied,
+    }
+
+
+def _check_budget(context: JobContext, session: MergeSession) -> None:
+    """Clips that are looked at side by side know nothing of each other: here all have been."""
+    if merges.gigapixels_of(session.clips.all()) > limits_of(context.owner)["max_video_gigapixels"]:
+        raise JobFailed("work_limit", "The clips are together more work than your plan allows.")
+
+
+def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Path]:
+    """Each clip as a file of this machine, scanned where there is a scanner."""
+    merges.keep_clips(session)
+    await_scanner(context)
+    clips = list(session.clips.all())
+    paths = []
+    for number, clip in enumerate(clips):
+        if clip.upload is None or not clip.is_there:
+            raise JobFailed("upload_lost", f"{clip.label} {LOST}")
+        path = folder / f"clip-{number}"
+
+        def told(share: float, number: int = number) -> None:
+            context.check()
+            context.progress(BROUGHT * (number + share) / len(clips), "Joining the parts of the clips")
+
+        try:
+            joining.bring(clip.upload, path, folder, told)
+        except FileNotFoundError as exc:
+            raise JobFailed("upload_lost", f"{clip.label} {LOST}") from exc
+        try:
+            scan_file(context, path)
+        except JobFailed as exc:
+            raise JobFailed(exc.type, f"{clip.label}: {exc}") from exc
+        paths.append(path)
+    return paths
+
+
+def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], folder: Path) -> dict[str, Any]:
+    """What the child answers; it has written :data:`NAME`."""
+    clips: list[MergeClip] = list(session.clips.all())
+    work = folder / "work"
+    work.mkdir()
+    request = {
+        "clips": [{"path": str(path), "name": clip.filename} for path, clip in zip(paths, clips, strict=True)],
+        "target": str(work / NAME), "folder": str(work), "threads": settings.CHILD_THREADS,
+        "level": session.level_loudness,
+    }  # fmt: skip
+    seconds = settings.CHILD_SECONDS + SECONDS_A_SECOND * _seconds_of(clips)
+    try:
+        finished = context.run_child(
+            WORK, stdin=json.dumps(request).encode(), limits=limits(seconds), share=(BROUGHT, MERGED),
+            access=Access(reads=paths, writes=[work]),
+        )  # fmt: skip
+    except ChildError as exc:
+        blame(exc)
+        kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "merge_crashed")
+        raise JobFailed(kind, f"The merge broke or took too long. {exc}") from exc
+    answer = finished.messages[-1] if finished.messages else {}
+    if error := answer.get("error"):
+        kind = "clip_unreadable" if error["type"] in OF_THE_MEDIA else error["type"]
+        raise (TransientFault if kind in OURS else JobFailed)(kind, error["message"])
+    found: dict[str, Any] = answer["result"]
+    made_files.take(work, NAME).rename(folder / NAME)
+    return found
+
+
+def _seconds_of(clips: Sequence[MergeClip]) -> float:
+    """How long the clips are together; one that nobody has looked at, by its bytes. What was said of it counts for
+    nothing: a merge would keep its place for as long as somebody likes.
+    """
+    told = [(clip.upload.metadata if clip.upload else {}).get(merges.SECONDS) for clip in clips]
+    seconds = [clip.size / SLOW_BYTES if own is None else own for clip, own in zip(clips, told, strict=True)]
+    return float(min(sum(seconds), settings.MAX_VIDEO_SECONDS * len(clips)))
+
+
+def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[str, Any], begun: float) -> None:
+    path = folder / NAME
+    facts = facts_of(context, path)
+    key, size = key_of(session.pk, NAME), path.stat().st_size
+    store.put_file(key, path, "video/mp4", checking(context))
+    context.progress(STORED, "Making the poster")
+    try:
+        with context.holding():
+            _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
+    except (LeaseLost, JobFailed):
+        # Anything else leaves it open whether a row points at the file.
+        store.delete(key)
+        raise
+    # What attempts before this one left there, which did not live to say so.
+    delete_others(session.pk, key)
+
+
+def _draw(context: JobContext, session: MergeSession, folder: Path) -> None:
+    video = Video.objects.filter(pk=session.pk).first()
+    if video is None:
+        raise LeaseLost  # deleted meanwhile, and the job with it
+    path = path_for_work(video, folder, checking(context), reader=None)
+    make_poster(context, video, path, folder, share=(STORED, 100))
+
+
+def _note(session: MergeSession, key: str, size: int, facts: dict[str, Any], found: dict[str, Any]) -> None:
+    """Let the session show the video. found: what the child answered, and the seconds that it ``took``."""
+    with transaction.atomic():
+        video = begin(
+            Video, TRANSITIONS, VideoStatus.READY, pk=session.pk, owner_id=session.owner_id,
+            title=session.title or "Merged video", place=Place.SESSION, source=VideoSource.STORED, location=key,
+            file_size=size, mime_type="video/mp4", **columns_of(facts),
+        )  # fmt: skip
+        is_there = merges.note_completed(
+            session.pk, video=video, segments=_rounded(found["segments"]),
+            compression_applied="encoded" in (found["picture"], found["sound"]),
+            took_seconds=round(found["took"], 3), source_seconds=found["duration"],
+        )  # fmt: skip
+        if not is_there:
+            raise JobFailed("merge_not_found", GONE)
+
+
+def _rounded(segments: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """To the microsecond: what is told of one and the next is the same moment."""
+    return [{name: round(one[name], 6) for name in ("start", "end")} for one in segments]
+
+
+def inputs_exist(job: Job) -> bool:
+    """Whether all clips of the merge are still there."""
+    session = MergeSession.objects.with_state().filter(pk=job.params["merge_session_id"]).first()
+    return session is not None and all(clip.is_there for clip in session.clips.all())
+
+
+def subjects(jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    """The merge of each, or the challenge that was made of it; a job whose merge is gone has no page."""
+    rows = MergeSession.objects.filter(job__in=jobs).select_related("challenge").prefetch_related("clips")
+    sessions = {row.job_id: row for row in rows}
+    found = {}
+    for job in jobs:
+        session = sessions.get(job.pk)
+        if session is None:
+            found[job.pk] = Subject("A merge that is gone")
+            continue
+        challenge = getattr(session, "challenge", None)
+        address = f"/challenges/{challenge.pk}" if challenge else f"/challenges/new?merge={session.pk}"
+        count = f"{len(session.clips.all())} clips"
+        found[job.pk] = Subject(session.title or "Merged clips", count, address, in_use=True)
+    return found
+
+
+MERGE = JobKind(
+    name=merges.MERGE_KIND, lane="merge", handler=merge, inputs_exist=inputs_exist, label="Merge", icon="layers",
+    subjects=subjects, ended=merges.ended,
+)  # fmt: skip

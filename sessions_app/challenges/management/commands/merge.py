@@ -1,0 +1,40 @@
+"""Join clips into one video without the server, and say where each one begins and ends in it."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from sessions_app.challenges.management.merging import LEAST_CLIPS, MOST_CLIPS, check, lines, merge
+from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.terminal import making
+
+
+class Command(BaseCommand):
+    help = (
+        f"Join {LEAST_CLIPS} to {MOST_CLIPS} videos into one MP4, without encoding where they agree; "
+        "exit 3 when one of them cannot be used."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
+        parser.add_argument("-o", "--output", metavar="MP4", type=Path, required=True, help="write the video there")
+        parser.add_argument("--level", action="store_true", help="make all of them equally loud")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument("--force", action="store_true", help="replace the output where it is there already")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        clips: list[Path] = options["files"]
+        output: Path = options["output"]
+        check(clips, output, force=options["force"])
+        with making(self.stderr):
+            result = merge(clips, output, level=options["level"], verbosity=options["verbosity"])
+        if options["json"]:
+            self.stdout.write(json.dumps({**result, "path": str(output)}))
+            return
+        for line in lines(clips, output, result):
+            self.stdout.write(line)

@@ -1,0 +1,71 @@
+"""What the command ``merge`` does: run the child, show how far it is, put what it made where it was asked for."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from media_app.videos.taking_in import limits
+from vodplatform.base.process import Access
+from vodplatform.base.terminal import DAY_SECONDS, check_output, misused, run_shown, table
+
+WORK = [sys.executable, "-m", "media_app.av.merge"]
+LEAST_CLIPS, MOST_CLIPS = 2, 10
+REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported", "merge_failed"})
+
+
+def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
+    """Whether it can be done, before an hour is spent. Raises :class:`CommandError`."""
+    if not LEAST_CLIPS <= len(clips) <= MOST_CLIPS:
+        misused(f"Give {LEAST_CLIPS} to {MOST_CLIPS} videos.")
+    for clip in clips:
+        if not clip.is_file():
+            misused(f"There is no file {clip}.")
+    check_output(output, clips, force=force)
+
+
+def merge(clips: Sequence[Path], output: Path, *, level: bool, verbosity: int) -> dict[str, Any]:
+    """Write ``output``, whole or not at all; what the child answers. Raises :class:`CommandError`."""
+    # Beside the output: what is made there needs no second copy, and room for it on no other disk.
+    folder = Path(tempfile.mkdtemp(prefix=".vod-merge-", dir=output.parent))
+    try:
+        made = folder / "merged.mp4"
+        result = _run(clips, made, folder, level=level, verbosity=verbosity)
+        made.replace(output)
+        return result
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(clips: Sequence[Path], made: Path, folder: Path, *, level: bool, verbosity: int) -> dict[str, Any]:
+    request = {
+        "clips": [{"path": str(clip.resolve()), "name": clip.name} for clip in clips], "target": str(made.resolve()),
+        "folder": str(folder.resolve()), "threads": settings.CHILD_THREADS, "level": level,
+    }  # fmt: skip
+    return run_shown(
+        WORK, request, limits=limits(DAY_SECONDS), name="The merge", refusals=REFUSALS, verbosity=verbosity,
+        access=Access(reads=[clip.resolve() for clip in clips], writes=[folder.resolve(), made.resolve().parent]),
+    )  # fmt: skip
+
+
+def lines(clips: Sequence[Path], output: Path, result: dict[str, Any]) -> Iterator[str]:
+    """What is said of the result on a terminal."""
+    rows = [("Clip", "From", "To")]
+    rows += [
+        (clip.name, f"{one['start']:.3f} s", f"{one['end']:.3f} s")
+        for clip, one in zip(clips, result["segments"], strict=True)
+    ]
+    yield from table(rows, numbers_from=1)
+    yield ""
+    rate = result["fps"][0] / result["fps"][1]
+    sound = {"none": "no sound"}.get(result["sound"], f"sound {result['sound']}")
+    yield f"{result['width']}×{result['height']}, {rate:g} fps; picture {result['picture']}, {sound}."
+    if result["why"]:
+        yield f"Note: {result['why']}"
+    yield f"The video is {output}"

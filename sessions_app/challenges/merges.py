@@ -1,0 +1,366 @@
+"""What changes several rows, files or the queue: a merge begins, is queued, retried, cancelled, deleted, and ends.
+
+Where more than one of them is locked the order is: the job, the uploads, the session. Who completes an upload has its
+row first and meets no job; who gives a merge up asks for the job first and goes by it where there is one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from statistics import median
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+
+from jobs_app import services as jobs
+from jobs_app.models import FINISHED, Job, JobStatus, Priority
+from media_app.store import files as store
+from media_app.uploads import services as uploads
+from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
+from media_app.videos.services import delete_video
+from sessions_app.challenges.models import Challenge, MergeClip, MergeSession, MergeStatus
+from vodplatform.accounts.models import User
+from vodplatform.base import audit, idempotency
+from vodplatform.base.errors import DomainError
+from vodplatform.base.logs import event
+
+MERGE_KIND = "merge"
+CLIP = "clip"
+# In the metadata of a clip's upload, once it was looked at: how long it is, and how much work for the plan's budget.
+SECONDS, GIGAPIXELS = "seconds", "gigapixels"
+FACTOR = 0.75  # seconds of work for a second of video, until this machine has merged a few itself
+TELLING_SECONDS = 10.0  # of video: what is shorter is mostly start-up
+LEAST_MERGES, MOST_MERGES = 5, 50  # from which, and from how many of the last, its own factor is told
+TOMBSTONE = timedelta(days=7)  # for which a merge that came to nothing still says so
+BATCH = 200
+# Why a merge of these clips can never be: another try would end like this one.
+FINAL = frozenset({
+    "clip_unreadable", "merge_failed", "malware_found", "not_scanned", "video_too_long", "work_limit", "upload_lost",
+    "too_large", "bad_request",
+})  # fmt: skip
+
+Clip = Mapping[str, Any]
+
+
+def begin(
+    user: User, clips: Sequence[Clip], *, title: str = "", chunk_size: int = uploads.DEFAULT_CHUNK_BYTES,
+    level_loudness: bool = False, priority: int = Priority.NORMAL,
+) -> MergeSession:  # fmt: skip
+    """A merge with an upload for each clip, or none at all.
+
+    clips: ``filename, size, duration, mime_type`` as the sender says, bytes and seconds. Raises what
+    :func:`media_app.uploads.services.begin` raises.
+    """
+    with transaction.atomic():
+        idempotency.seal()
+        session = _make(user, [clip["duration"] for clip in clips], title, level_loudness, priority)
+        for index, clip in enumerate(clips):
+            upload = uploads.begin(
+                user, front=UploadFront.CHUNKS, purpose=CLIP, filename=clip["filename"], size=clip["size"],
+                content_type=clip["mime_type"], metadata={}, chunk_size=chunk_size,
+            )  # fmt: skip
+            _add(session, index, upload, clip["duration"])
+            # One moment for all of them.
+            Upload.objects.filter(pk=upload.pk).update(expires_at=session.expires_at)
+    event("merge.begin", merge=str(session.pk), clips=len(clips))
+    return session
+
+
+def begin_with(
+    user: User, upload_ids: Sequence[uuid.UUID], durations: Sequence[float], *, title: str = "",
+    level_loudness: bool = False, priority: int = Priority.NORMAL,
+) -> MergeSession:  # fmt: skip
+    """A merge of clips that have come by another door (tus), queued at once. Raises ``invalid`` for any other ids."""
+    with transaction.atomic():
+        idempotency.seal()
+        rows = Upload.objects.select_for_update(of=("self",)).filter(pk__in=upload_ids, owner=user, purpose=CLIP)
+        found = {row.pk: row for row in rows.order_by("pk")}
+        for index, upload_id in enumerate(upload_ids):
+            row = found.get(upload_id)
+            if row is None or row.status != UploadStatus.COMPLETED or row.taken_up:
+                sentence = f"Entry {index} is no finished clip of yours."
+                raise DomainError("invalid", sentence, errors={"media_file_ids": [sentence]})
+            if MergeClip.objects.filter(pk=upload_id).exists():
+                sentence = f"Entry {index} belongs to another merge."
+                raise DomainError("invalid", sentence, errors={"media_file_ids": [sentence]})
+        session = _make(user, durations, title, level_loudness, priority)
+        for index, upload_id in enumerate(upload_ids):
+            _add(session, index, found[upload_id], durations[index])
+        _queue(session)
+    event("merge.begin", merge=str(session.pk), clips=len(upload_ids))
+    return session
+
+
+def _make(user: User, durations: Iterable[float], title: str, level_loudness: bool, priority: int) -> MergeSession:
+    session = MergeSession.objects.create(
+        owner=user, title=title, level_loudness=level_loudness, priority=priority,
+        estimated_seconds=estimate(durations), expires_at=Now() + _lifetime(),
+    )  # fmt: skip
+    session.refresh_from_db()
+    return session
+
+
+def _add(session: MergeSession, index: int, upload: Upload, duration: float) -> None:
+    MergeClip.objects.create(
+        pk=upload.pk, session=session, index=index, upload=upload, filename=upload.filename, size=upload.size,
+        duration=duration, mime_type=upload.content_type,
+    )  # fmt: skip
+
+
+def _lifetime() -> timedelta:
+    return timedelta(hours=settings.UPLOAD_TTL_HOURS)
+
+
+def estimate(durations: Iterable[float]) -> float:
+    """Seconds that merging clips of these seconds takes, two decimals: by the last merges here, else by a factor."""
+    last = MergeSession.objects.filter(
+        completed_at__isnull=False, took_seconds__gt=0, source_seconds__gte=TELLING_SECONDS
+    )
+    shares = last.annotate(share=F("took_seconds") / F("source_seconds")).order_by("-completed_at")
+    factors = list(shares.values_list("share", flat=True)[:MOST_MERGES])
+    factor = median(factors) if len(factors) >= LEAST_MERGES else FACTOR
+    # In decimals: halves are rounded up, as whoever does it by hand would.
+    total = sum((Decimal(str(duration)) for duration in durations), Decimal(0)) * Decimal(str(factor))
+    return float(total.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+
+def gigapixels_beside(upload: Upload) -> float:
+    """How much work the other clips of a clip's merge are, as far as they have been looked at."""
+    return gigapixels_of(MergeClip.objects.filter(session__clips=upload.pk).exclude(pk=upload.pk))
+
+
+def gigapixels_of(clips: QuerySet[MergeClip]) -> float:
+    """How much work clips are together, as far as they have been looked at."""
+    clips = clips.select_related("upload")
+    return float(sum(clip.upload.metadata.get(GIGAPIXELS, 0.0) for clip in clips if clip.upload))
+
+
+def clip_completed(upload: Upload) -> None:
+    """In the transaction that completes the upload of a clip: queue its merge where it was the last."""
+    clip = MergeClip.objects.filter(pk=upload.pk).first()
+    if clip is None:
+        return  # sent by itself, to be named later
+    session = MergeSession.objects.select_for_update(of=("self",)).get(pk=clip.session_id)
+    others = MergeClip.objects.filter(session=session).exclude(upload__status=UploadStatus.COMPLETED)
+    if session.job_id is None and not others.exists():
+        _queue(session)
+
+
+def _queue(session: MergeSession) -> None:
+    """A job for a session all of whose clips are there; from now on they are kept as long as a merge may take."""
+    job = jobs.enqueue(MERGE_KIND, session.owner, {"merge_session_id": str(session.pk)}, priority=session.priority)
+    MergeSession.objects.filter(pk=session.pk).update(job=job)
+    # Later, for others may hold the rows of its uploads and wait for this session.
+    transaction.on_commit(lambda: keep_clips(session))
+
+
+def keep_clips(session: MergeSession) -> None:
+    """Move the end of a session and of its clips' uploads: one that is at work loses none."""
+    until = Now() + _lifetime()
+    with transaction.atomic():
+        kept = [
+            row.pk for row in _lock_uploads(session.pk) if row.status == UploadStatus.COMPLETED and not row.taken_up
+        ]
+        Upload.objects.filter(pk__in=kept).update(expires_at=until)
+        MergeSession.objects.filter(pk=session.pk).update(expires_at=until)
+
+
+def _lock_uploads(session_id: uuid.UUID) -> list[Upload]:
+    return list(Upload.objects.select_for_update(of=("self",)).filter(clip__session=session_id).order_by("pk"))
+
+
+def clip_unreadable(upload: Upload, error: DomainError) -> None:
+    """A clip is no video: its upload and those beside it have failed for good, and with them the merge."""
+    clip = MergeClip.objects.filter(pk=upload.pk).first()
+    uploads.fail(upload, error)
+    if clip is not None:
+        reason = {"error_type": "merge_failed", "error_message": f"{clip.label} cannot be used."}
+        _end_clips(clip.session_id, UploadStatus.FAILED, **reason)
+
+
+def cancel(session: MergeSession) -> None:
+    """Give a merge up, with its clips; again is harmless. Raises ``merge_finished`` where it has ended otherwise."""
+    job_id = _cancel_uploads(session.pk)
+    if job_id is None:
+        return
+    try:
+        jobs.cancel(Job(pk=job_id))
+    except DomainError as exc:
+        if exc.type.name == "job_not_found":  # deleted meanwhile
+            raise DomainError("merge_not_found") from exc
+        raise DomainError("merge_finished", overall_status=str(exc.extra.get("status", ""))) from exc
+
+
+def _cancel_uploads(session_id: uuid.UUID) -> uuid.UUID | None:
+    """Give up the clips of a merge that is not queued yet; else the job by which that is done."""
+    with transaction.atomic():
+        _lock_uploads(session_id)
+        rows = MergeSession.objects.select_for_update(of=("self",)).filter(pk=session_id)
+        if rows.first() is None:
+            raise DomainError("merge_not_found")
+        found = MergeSession.objects.with_state().get(pk=session_id)
+        if found.job_id is not None:
+            return found.job_id
+        if found.status in (MergeStatus.FAILED, MergeStatus.EXPIRED):
+            raise DomainError("merge_finished", overall_status=str(found.status))
+        _end_clips(session_id, UploadStatus.CANCELLED)
+    return None
+
+
+def _end_clips(session_id: uuid.UUID, status: str, **values: Any) -> None:
+    for upload in Upload.objects.filter(clip__session=session_id).order_by("pk"):
+        uploads.end(upload, status, **values)
+
+
+def cancel_clip(upload: Upload) -> None:
+    """The owner gives the upload of a clip up: the merge goes with it. Raises ``upload_finished``."""
+    clip = MergeClip.objects.filter(pk=upload.pk).select_related("session").first()
+    if clip is None:
+        uploads.end(upload, UploadStatus.CANCELLED)
+        return
+    try:
+        cancel(clip.session)
+    except DomainError as exc:
+        if exc.type.name != "merge_finished":
+            raise
+        raise DomainError("upload_finished", status=upload.status) from exc
+
+
+def retry(session: MergeSession) -> None:
+    """Run a merge again that failed for a passing reason, before others. Raises ``merge_not_retryable`` (409)."""
+    if not session.is_retryable or session.job is None:
+        raise DomainError("merge_not_retryable", overall_status=str(session.status))
+    try:
+        with transaction.atomic():
+            jobs.retry(session.job, priority=Priority.HIGH)
+            keep_clips(session)
+    except DomainError as exc:
+        if exc.type.name != "not_retryable":
+            raise
+        raise DomainError("merge_not_retryable", **exc.extra) from exc
+
+
+def ended(job: Job) -> None:
+    """What goes with a merge that has come to its end: the clips, unless it may be run again with them."""
+    session = MergeSession.objects.filter(pk=job.params.get("merge_session_id")).select_related("video").first()
+    if session is None:
+        return
+    is_final = str((job.error or {}).get("type", "")) in FINAL
+    if job.status == JobStatus.FAILED and not is_final:
+        return
+    if job.status != JobStatus.COMPLETED:
+        status = UploadStatus.CANCELLED if job.status == JobStatus.CANCELLED else UploadStatus.FAILED
+        _end_clips(session.pk, status, **_reason(job))
+        if session.video is not None:  # made, in the moment before it was cancelled
+            delete_video(session.video, by=None)
+            MergeSession.objects.filter(pk=session.pk).update(completed_at=None, segments=[], compression_applied=None)
+        transaction.on_commit(lambda: _delete_files(session.pk))
+    taken = list(Upload.objects.filter(clip__session=session, taken_up=True).values_list("pk", flat=True))
+    transaction.on_commit(lambda: _drop(taken))
+
+
+def _reason(job: Job) -> dict[str, str]:
+    if job.status != JobStatus.FAILED:
+        return {}
+    return {"error_type": "merge_failed", "error_message": str((job.error or {}).get("message", ""))}
+
+
+def _drop(upload_ids: Iterable[uuid.UUID]) -> None:
+    for upload_id in upload_ids:
+        uploads.delete_quietly(upload_id)
+
+
+def _delete_files(session_id: uuid.UUID) -> None:
+    """What attempts have stored that did not come to keep it."""
+    try:
+        store.delete_folder(f"videos/{session_id}/")
+    except store.StoreUnavailable as exc:
+        event("video.left", video=str(session_id), reason=exc.reason)
+
+
+def delete(session: MergeSession, by: User | None) -> None:
+    """Delete a merge with its video and whatever has come of its clips. Raises ``merge_in_use`` (409)."""
+    with contextlib.suppress(DomainError):
+        # From here on nobody completes or queues it any more.
+        cancel(session)
+    with transaction.atomic():
+        row = _locked(session.pk)
+        if row is None:
+            raise DomainError("merge_not_found")
+        there = Challenge.objects.filter(merge=row).values_list("pk", flat=True).first()
+        if there is not None:
+            raise DomainError("merge_in_use", challenge_id=str(there))
+        audit.record("merge.delete", actor=by, target=row, title=row.title)
+        _remove(row)
+
+
+def _locked(session_id: uuid.UUID) -> MergeSession | None:
+    """The row, its job and its uploads before it."""
+    Job.objects.select_for_update(of=("self",)).filter(merges=session_id).first()
+    _lock_uploads(session_id)
+    return MergeSession.objects.select_for_update(of=("self",)).filter(pk=session_id).first()
+
+
+def _remove(row: MergeSession) -> None:
+    job_id = row.job_id
+    if job_id is not None:
+        jobs.cancel_all(Job.objects.filter(pk=job_id).exclude(status__in=FINISHED))
+    row.refresh_from_db()
+    _end_clips(row.pk, UploadStatus.CANCELLED)
+    ids = list(Upload.objects.filter(clip__session=row.pk).values_list("pk", flat=True))
+    if row.video is not None:
+        delete_video(row.video, by=None)
+    row.delete()
+    if job_id is not None:
+        jobs.delete(Job(pk=job_id))
+    transaction.on_commit(lambda: _drop(ids))
+
+
+def remove_with_challenge(session_id: uuid.UUID) -> None:
+    """Within the transaction that has deleted its challenge: the merge, its video and its job go too."""
+    row = _locked(session_id)
+    if row is not None:
+        _remove(row)
+
+
+def expire() -> int:
+    """Delete the merges that came to nothing and have said so for a week; returns how many.
+
+    Their uploads end with their own time, and the bytes with them.
+    """
+    # Bytes of merged clips that a worker did not live to delete, or the storage did not answer for.
+    left = Upload.objects.filter(purpose=CLIP, taken_up=True).exclude(key="")
+    _drop(list(left.values_list("pk", flat=True)[:BATCH]))
+    old = Q(completed_at=None, expires_at__lt=Now() - TOMBSTONE)
+    old &= Q(job=None) | Q(job__status__in=[JobStatus.FAILED, JobStatus.CANCELLED])
+    count = 0
+    for pk in list(MergeSession.objects.filter(old).values_list("pk", flat=True)[:BATCH]):
+        with transaction.atomic():
+            row = _locked(pk)
+            if row is not None and row.completed_at is None:
+                _remove(row)
+                count += 1
+    return count
+
+
+def note_completed(session_id: uuid.UUID, **values: Any) -> bool:
+    """Write what a merge has become, and take its clips up; False where the session is gone."""
+    rows = MergeSession.objects.filter(pk=session_id)
+    if not rows.update(completed_at=Now(), **values):
+        return False
+    Upload.objects.filter(clip__session=session_id, status=UploadStatus.COMPLETED).update(
+        taken_up=True, updated_at=Now(), offset=F("size")
+    )
+    return True
+
+
+def live_uploads(session: MergeSession) -> bool:
+    """Whether more bytes may come."""
+    return any(clip.upload is not None and clip.upload.status in LIVE for clip in session.clips.all())

@@ -1,0 +1,321 @@
+"""Merges of clips to one video, the challenges that are made of them, guesses and reports. Knows nothing of files."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Prefetch, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce, Now
+
+from jobs_app.models import FINISHED, Job, JobStatus, Priority
+from media_app.uploads.models import LIVE as UPLOAD_LIVE
+from media_app.uploads.models import Upload, UploadChunk, UploadStatus
+from media_app.videos.models import Rendition, Video
+from vodplatform.accounts.models import User
+
+LEAST_CLIPS, MOST_CLIPS = 2, 10
+MAX_TITLE, MAX_TEXT, MAX_REASON = 200, 300, 1000
+
+
+class MergeStatus(models.TextChoices):
+    """Where a merge is, as the contract names it."""
+
+    INITIATED = "initiated"
+    UPLOADING = "uploading"
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
+    def visible_to(self, user: User | AnonymousUser) -> MergeSessionQuerySet:
+        """The owner's merges; an admin's are all."""
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        return self if user.is_admin else self.filter(owner=user)
+
+    def with_state(self) -> MergeSessionQuerySet:
+        """What :attr:`MergeSession.status` and the presentation read, in as many queries for fifty as for one."""
+        clips = MergeClip.objects.with_upload_state().order_by("index")
+        pictures = Prefetch("video__renditions", Rendition.objects.order_by())
+        return self.select_related("job", "video", "challenge").prefetch_related(Prefetch("clips", clips), pictures)
+
+
+class MergeSession(models.Model):
+    """Clips of one person that become one video once all of them have come.
+
+    video: what they became; its id is the session's own, so that what an attempt stored is found again. segments: of
+    each clip ``{"start", "end"}`` in seconds, measured on that video. compression_applied: whether anything was encoded
+    again. took_seconds, source_seconds: how long the merge took, and how long its clips are together. expires_at: until
+    when clips may come, or a merge that failed may be run again.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="merges")
+    title = models.CharField(max_length=MAX_TITLE, blank=True, default="")
+    level_loudness = models.BooleanField(default=False)
+    priority = models.SmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    estimated_seconds = models.FloatField(default=0)
+    job = models.ForeignKey(Job, on_delete=models.RESTRICT, null=True, related_name="merges")
+    video = models.ForeignKey(Video, on_delete=models.SET_NULL, null=True, related_name="merges")
+    segments = models.JSONField(default=list)
+    compression_applied = models.BooleanField(null=True)
+    took_seconds = models.FloatField(null=True)
+    source_seconds = models.FloatField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    completed_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField()
+
+    objects = MergeSessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["owner", "-created_at", "-id"], name="merge_by_owner"),
+            models.Index(fields=["-completed_at"], condition=Q(completed_at__isnull=False), name="merge_completed"),
+            models.Index(fields=["expires_at"], condition=Q(completed_at=None), name="merge_to_expire"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(priority__in=Priority.values), name="merge_priority_known"),
+            models.CheckConstraint(
+                condition=Q(completed_at=None) | Q(job__isnull=False), name="merge_completed_by_a_job"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or f"merge {self.pk}"
+
+    def can_change(self, user: User) -> bool:
+        """Whether ``user`` may cancel, retry and delete it."""
+        return user.is_admin or self.owner_id == user.pk
+
+    @property
+    def status(self) -> MergeStatus:
+        """Where it is: by its job, before there is one by its uploads. It comes from ``with_state``."""
+        job = self.job
+        if job is not None:
+            if job.status in FINISHED:
+                return MergeStatus(job.status)
+            return MergeStatus.PROCESSING if job.started_at else MergeStatus.QUEUED
+        states = {clip.state for clip in self.clips.all()}
+        for ended in (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.EXPIRED):
+            if ended in states:
+                return MergeStatus(ended)
+        return MergeStatus.INITIATED if states <= {UploadStatus.INITIATED} else MergeStatus.UPLOADING
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether it failed for a reason that may have passed, and all of its clips are there."""
+        if self.job is None or self.job.status != JobStatus.FAILED:
+            return False
+        return all(clip.is_there for clip in self.clips.all())
+
+
+class MergeClipQuerySet(models.QuerySet["MergeClip"]):
+    def with_upload_state(self) -> MergeClipQuerySet:
+        """Each with the ``state`` of its upload: what that says, but expired where it is over and not swept yet."""
+        over = Q(upload__status__in=UPLOAD_LIVE, upload__expires_at__lte=Now()) | Q(upload=None)
+        chunks = UploadChunk.objects.order_by().only("upload_id", "number")
+        rows = self.select_related("upload").prefetch_related(Prefetch("upload__chunks", chunks, to_attr="arrived"))
+        return rows.annotate(  # type: ignore[no-redef]
+            state=Case(
+                When(over, then=Value(UploadStatus.EXPIRED.value)), default=F("upload__status"),
+                output_field=CharField(),
+            )
+        )  # fmt: skip
+
+
+class MergeClip(models.Model):
+    """One clip of a merge. id: of its upload, which is what a statement names it by, also when the upload is gone.
+
+    size, duration, mime_type: what the sender said, in bytes and seconds; nothing is made of them but the estimate.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    session = models.ForeignKey(MergeSession, on_delete=models.CASCADE, related_name="clips")
+    index = models.PositiveSmallIntegerField()
+    upload = models.OneToOneField(Upload, on_delete=models.SET_NULL, null=True, related_name="clip")
+    filename = models.CharField(max_length=255)
+    size = models.BigIntegerField()
+    duration = models.FloatField()
+    mime_type = models.CharField(max_length=127, blank=True, default="")
+
+    objects = MergeClipQuerySet.as_manager()
+    if TYPE_CHECKING:
+        state: str  # of MergeClipQuerySet.with_upload_state
+
+    class Meta:
+        ordering = ["index"]
+        constraints = [
+            models.UniqueConstraint(fields=["session", "index"], name="clip_index_once"),
+            models.CheckConstraint(condition=Q(size__gte=0, duration__gte=0), name="clip_claims_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.filename
+
+    @property
+    def label(self) -> str:
+        """What its owner knows it by."""
+        return f"Clip {self.index + 1} ({self.filename})"
+
+    @property
+    def is_there(self) -> bool:
+        """Whether all of its bytes are."""
+        upload = self.upload
+        return upload is not None and upload.status == UploadStatus.COMPLETED and not upload.taken_up
+
+
+class ChallengeStatus(models.TextChoices):
+    """Who sees a challenge: its owner, everybody who has signed in, or nobody else because a moderator said so."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    WITHHELD = "withheld"
+
+
+PUBLISHED = Q(published_at__isnull=False, withheld_at=None)
+
+
+class ChallengeQuerySet(models.QuerySet["Challenge"]):
+    def visible_to(self, user: User | AnonymousUser) -> ChallengeQuerySet:
+        """One's own and what is published; a moderator's are also those that were reported, an admin's are all."""
+        if isinstance(user, AnonymousUser):
+            return self.none()
+        if user.is_admin:
+            return self
+        seen = Q(owner=user) | PUBLISHED
+        if user.is_moderator:
+            # Only what is published can be reported.
+            seen |= Exists(ChallengeReport.objects.filter(challenge=OuterRef("pk"))) | Q(withheld_at__isnull=False)
+        return self.filter(seen)
+
+    def published(self) -> ChallengeQuerySet:
+        """Those that everybody may play."""
+        return self.filter(PUBLISHED)
+
+    def in_status(self, status: str) -> ChallengeQuerySet:
+        """Those of which :attr:`Challenge.status` says so."""
+        found = {
+            ChallengeStatus.PUBLISHED: PUBLISHED,
+            ChallengeStatus.WITHHELD: Q(withheld_at__isnull=False),
+            ChallengeStatus.DRAFT: Q(published_at=None, withheld_at=None),
+        }
+        return self.filter(found[ChallengeStatus(status)])
+
+    def shown_to(self, user: User) -> ChallengeQuerySet:
+        """With all that the presentation reads, in as many queries for fifty as for one."""
+        mine = Prefetch("guesses", Guess.objects.filter(player=user), to_attr="own_guesses")
+        counted = Guess.objects.filter(challenge=OuterRef("pk")).order_by().values("challenge")
+        count = Coalesce(Subquery(counted.annotate(count=Count("pk")).values("count")), 0)
+        pictures = Prefetch("merge__video__renditions", Rendition.objects.order_by())
+        rows = self.select_related("owner", "merge__video").prefetch_related(mine, pictures)  # type: ignore[no-redef]
+        return rows.annotate(guess_count=count)  # type: ignore[no-redef]
+
+
+class Challenge(models.Model):
+    """Statements of one person in one video, one of which is a lie.
+
+    statements: ``[{"media_file_id", "text"}]`` in the order of the video's segments. lie_index: which one; shown to its
+    owner, and to a player once he has guessed. published_at: since when others see it. withheld_at: since when a
+    moderator does not let them.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="challenges")
+    merge = models.OneToOneField(MergeSession, on_delete=models.RESTRICT, related_name="challenge")
+    title = models.CharField(max_length=MAX_TITLE)
+    statements = models.JSONField(default=list)
+    lie_index = models.PositiveSmallIntegerField()
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+    published_at = models.DateTimeField(null=True, blank=True)
+    withheld_at = models.DateTimeField(null=True, blank=True)
+    withheld_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = ChallengeQuerySet.as_manager()
+    if TYPE_CHECKING:
+        guess_count: int  # these two of ChallengeQuerySet.shown_to
+        own_guesses: list[Guess]
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [
+            models.Index(fields=["owner", "-created_at", "-id"], name="challenge_by_owner"),
+            models.Index(fields=["-created_at", "-id"], condition=PUBLISHED, name="challenge_published"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(lie_index__lt=MOST_CLIPS), name="challenge_lie_within"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def can_change(self, user: User) -> bool:
+        """Whether ``user`` may edit, publish and delete it: its owner and admins."""
+        return user.is_admin or self.owner_id == user.pk
+
+    @property
+    def status(self) -> ChallengeStatus:
+        """Who sees it."""
+        if self.withheld_at is not None:
+            return ChallengeStatus.WITHHELD
+        return ChallengeStatus.DRAFT if self.published_at is None else ChallengeStatus.PUBLISHED
+
+    @property
+    def since(self) -> datetime:
+        """From when on it stands as it does."""
+        return self.withheld_at or self.published_at or self.created_at
+
+
+class Guess(models.Model):
+    """Which statement one player took for the lie. There is one for each player, and it is never changed."""
+
+    challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="guesses")
+    player = models.ForeignKey(User, on_delete=models.CASCADE, related_name="guesses")
+    statement_index = models.PositiveSmallIntegerField()
+    is_correct = models.BooleanField()
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "guesses"
+        constraints = [
+            models.UniqueConstraint(fields=["challenge", "player"], name="guess_once"),
+            models.CheckConstraint(condition=Q(statement_index__lt=MOST_CLIPS), name="guess_within"),
+        ]
+        indexes = [models.Index(fields=["player", "is_correct"], name="guess_score")]
+
+    def __str__(self) -> str:
+        return f"{self.player_id} on {self.challenge_id}"
+
+
+class ChallengeReport(models.Model):
+    """What somebody has against a challenge; open until a moderator has settled it. outcome: what he did, in words."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="reports")
+    reporter = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    reason = models.CharField(max_length=MAX_REASON)
+    created_at = models.DateTimeField(db_default=Now())
+    settled_at = models.DateTimeField(null=True, blank=True)
+    settled_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    outcome = models.CharField(max_length=MAX_REASON, blank=True, default="")
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["challenge"], condition=Q(settled_at=None), name="challenge_report_open")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["challenge", "reporter"], condition=Q(settled_at=None), name="challenge_report_open_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"report on {self.challenge}"

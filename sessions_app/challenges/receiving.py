@@ -1,0 +1,71 @@
+"""What becomes of uploads that are clips: looked at once they are whole, kept for their merge, given up with it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from media_app.store import files as store
+from media_app.uploads import joining, room
+from media_app.uploads.models import Upload, UploadFront
+from media_app.uploads.purposes import Purpose
+from media_app.videos import budget
+from media_app.videos.services import probe
+from sessions_app.challenges import merges
+from sessions_app.challenges.models import MergeClip
+from vodplatform.base.errors import DomainError
+
+# Larger ones are looked at by the merge alone: whoever completes an upload waits for this.
+MOST_BYTES, MOST_REMOTE_BYTES = 512 * 1024**2, 64 * 1024**2
+
+
+def _inspect(upload: Upload) -> None:
+    """Refuse a clip that nobody could merge; its merge has failed then."""
+    most = MOST_BYTES if store.is_local() else MOST_REMOTE_BYTES
+    if upload.size > most or (upload.front != UploadFront.CHUNKS and not store.is_local()):
+        return
+    with tempfile.TemporaryDirectory(dir=room.scratch_folder(), ignore_cleanup_errors=True) as name:
+        whole = Path(name) / "clip"
+        room.check_disk(upload.size)
+        try:
+            joining.bring(upload, whole, Path(name), lambda share: None)
+        except FileNotFoundError as exc:
+            raise DomainError("upload_lost") from exc
+        found = probe([whole], upload.owner_id)[0]
+    if found.get("error", {}).get("broke"):
+        return  # by its own fault or the machine's: the merge looks again, and names it
+    error = _refusal(found) or budget.refusal(upload.owner, found["facts"], beside=merges.gigapixels_beside(upload))
+    if error is None:
+        # How long the merge may take goes by this, not by what the sender says.
+        facts = found["facts"]
+        told = upload.metadata | {
+            merges.SECONDS: facts["duration"], merges.GIGAPIXELS: budget.gigapixels(facts)
+        }  # fmt: skip
+        Upload.objects.filter(pk=upload.pk).update(metadata=told)
+    if error is not None:
+        clip = MergeClip.objects.filter(pk=upload.pk).first()
+        error = DomainError(error.type.name, f"{clip.label if clip else 'The clip'}: {error.message}", **error.extra)
+        merges.clip_unreadable(upload, error)
+        raise error
+
+
+def _refusal(found: dict[str, Any]) -> DomainError | None:
+    """Why a clip is not taken, by what the probe says of it."""
+    if error := found.get("error"):
+        return DomainError("clip_unreadable", str(error["message"]))
+    facts = found["facts"]
+    if facts.get("truncated"):
+        return DomainError("clip_unreadable", "The file is cut short: its end is missing.")
+    if facts["duration"] > settings.MAX_VIDEO_SECONDS:
+        return DomainError("video_too_long", f"It is longer than {settings.MAX_VIDEO_SECONDS / 3600:g} hours.")
+    return None
+
+
+CLIP = Purpose(
+    name=merges.CLIP, label="Clip of a merge", key_of=lambda upload: f"uploads/{upload.pk}/whole",
+    begin=lambda user, metadata: {}, finish=merges.clip_completed, looks_early=False, inspect=_inspect,
+    takes_up=False, cancel=merges.cancel_clip,
+)  # fmt: skip

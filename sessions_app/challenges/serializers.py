@@ -1,0 +1,375 @@
+"""What the API of merges and challenges takes and answers (contract section 5)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework import serializers
+
+from jobs_app.models import Priority
+from media_app.uploads.models import UploadStatus
+from media_app.uploads.serializers import UploadStateSerializer
+from media_app.uploads.services import DEFAULT_CHUNK_BYTES, MOST_CHUNK_BYTES, clean_name
+from media_app.uploads.tus_protocol import MOST_BYTES
+from sessions_app.challenges.models import (
+    LEAST_CLIPS,
+    MAX_REASON,
+    MAX_TEXT,
+    MAX_TITLE,
+    MOST_CLIPS,
+    ChallengeStatus,
+    MergeStatus,
+)
+from vodplatform.accounts.models import plain_text
+from vodplatform.base.fields import (
+    CauseSerializer,
+    ListPageSerializer,
+    ListQuerySerializer,
+    SecondsField,
+    ShortListField,
+    StrictCharField,
+    StrictIntegerField,
+)
+
+Data = dict[str, Any]
+LISTS = ("video_filenames", "video_file_sizes", "video_durations", "video_mime_types", "media_file_ids")
+OF_NUMBERS = ("video_file_sizes", "video_durations")
+NUMBERS = ("video_count", "chunk_size")
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
+MOST_SECONDS = 604_800.0
+PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
+
+
+def plain_fields(data: Any) -> Any:
+    """The request's fields as JSON has them: of a form, lists come repeated or as JSON, numbers and flags as text."""
+    if not isinstance(data, Mapping):
+        return data
+    found: Data = {}
+    for name in data:
+        value = data.getlist(name) if isinstance(data, QueryDict) and name in LISTS else data[name]
+        if name in LISTS:
+            found[name] = _list(value, is_text=name not in OF_NUMBERS)
+        elif isinstance(data, QueryDict) and name in NUMBERS:
+            found[name] = _number(value)
+        elif isinstance(data, QueryDict) and name == "level_loudness":
+            found[name] = FLAGS.get(str(value).lower(), value)
+        else:
+            found[name] = value
+    return found
+
+
+def _list(value: Any, *, is_text: bool) -> Any:
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) and value[0].lstrip().startswith("["):
+        value = value[0]
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return [_number(item) for item in value] if isinstance(value, list) and not is_text else value
+
+
+def _number(value: Any) -> Any:
+    """A text of digits as the number that it is; anything else as it came."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    if isinstance(found, float):
+        return found if math.isfinite(found) else value
+    return found if isinstance(found, int) and not isinstance(found, bool) else value
+
+
+class NewMergeSerializer(serializers.Serializer[Data]):
+    """Clips that are to be merged: sizes in bytes, durations in seconds, as far as the sender knows them.
+
+    Instead of the four lists ``media_file_ids`` names clips that have come already, as tus uploads of the purpose clip.
+    """
+
+    video_count = StrictIntegerField(min_value=LEAST_CLIPS, max_value=MOST_CLIPS)
+    video_filenames = ShortListField(child=StrictCharField(max_length=1000), max_length=MOST_CLIPS, required=False)
+    video_file_sizes = ShortListField(
+        child=StrictIntegerField(min_value=1, max_value=MOST_BYTES), max_length=MOST_CLIPS, required=False
+    )
+    video_durations = ShortListField(child=SecondsField(max_value=MOST_SECONDS), max_length=MOST_CLIPS, required=False)
+    video_mime_types = ShortListField(child=StrictCharField(max_length=255), max_length=MOST_CLIPS, required=False)
+    media_file_ids = ShortListField(child=serializers.UUIDField(), max_length=MOST_CLIPS, required=False)
+    challenge_title = StrictCharField(
+        max_length=MAX_TITLE, required=False, allow_blank=True, allow_null=True, validators=[plain_text]
+    )
+    chunk_size = StrictIntegerField(min_value=1, max_value=MOST_CHUNK_BYTES, default=DEFAULT_CHUNK_BYTES)
+    level_loudness = serializers.BooleanField(default=False)
+    priority = serializers.ChoiceField(choices=sorted(PRIORITIES), default="normal")
+
+    def validate_video_durations(self, value: list[float]) -> list[float]:
+        """Each is longer than nothing."""
+        if any(seconds <= 0 for seconds in value):
+            raise serializers.ValidationError("Each must be above 0.")
+        return value
+
+    def validate_video_mime_types(self, value: list[str]) -> list[str]:
+        """Each says that it is a video: what it is, its content tells later."""
+        wrong = [name for name in value if not name.lower().startswith(("video/", "application/octet-stream"))]
+        if wrong:
+            raise serializers.ValidationError(f"{clean_name(wrong[0])[:60]} is no video type.")
+        return value
+
+    def validate(self, attrs: Data) -> Data:
+        """As many of each as there are videos."""
+        count, names = attrs["video_count"], LISTS[:4]
+        if "media_file_ids" in attrs:
+            names = ("media_file_ids", *(("video_durations",) if "video_durations" in attrs else ()))
+            if len(set(attrs["media_file_ids"])) != len(attrs["media_file_ids"]):
+                raise serializers.ValidationError({"media_file_ids": ["Name each clip once."]})
+        errors = {}
+        for name in names:
+            if name not in attrs:
+                errors[name] = ["This field is required."]
+            elif len(attrs[name]) != count:
+                errors[name] = [f"Send {count}, one for each video."]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return attrs
+
+
+class NewClipUploadSerializer(serializers.Serializer[Data]):
+    """Where one clip is sent to. chunk_size: bytes."""
+
+    video_index = serializers.IntegerField()
+    session_id = serializers.UUIDField()
+    filename = serializers.CharField()
+    upload_url = serializers.CharField()
+    chunk_size = serializers.IntegerField(allow_null=True)
+    total_chunks = serializers.IntegerField()
+
+
+class BegunMergeSerializer(serializers.Serializer[Data]):
+    merge_session_id = serializers.UUIDField()
+    upload_sessions = NewClipUploadSerializer(many=True)
+    estimated_merge_time_seconds = serializers.FloatField()
+    status = serializers.ChoiceField(choices=MergeStatus.choices)
+    job_id = serializers.UUIDField(allow_null=True)
+    expires_at = serializers.DateTimeField()
+
+
+class SegmentSerializer(serializers.Serializer[Data]):
+    """Where one statement begins and ends in the video, seconds."""
+
+    statement_index = serializers.IntegerField()
+    start_time = serializers.FloatField()
+    end_time = serializers.FloatField()
+    duration = serializers.FloatField()
+
+
+class ClipSerializer(UploadStateSerializer):
+    """One clip on its way. size: bytes, as announced."""
+
+    video_index = serializers.IntegerField()
+    filename = serializers.CharField()
+    size = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=UploadStatus.choices)
+    expires_at = serializers.DateTimeField(allow_null=True)
+    upload_url = serializers.CharField(allow_null=True)
+    chunk_size = serializers.IntegerField(allow_null=True)
+    error = CauseSerializer(allow_null=True)
+
+
+class MergedVideoSerializer(serializers.Serializer[Data]):
+    """What the clips became. total_duration: seconds. file_size: bytes."""
+
+    video_file_id = serializers.UUIDField()
+    merged_video_url = serializers.CharField()
+    poster_url = serializers.CharField(allow_null=True)
+    segments = SegmentSerializer(many=True)
+    total_duration = serializers.FloatField()
+    file_size = serializers.IntegerField()
+    compression_applied = serializers.BooleanField(help_text="False where nothing was encoded again.")
+
+
+class MergeSerializer(serializers.Serializer[Data]):
+    """Where a merge is; progress in percent, of which the clips' coming is the first half."""
+
+    merge_session_id = serializers.UUIDField()
+    title = serializers.CharField(allow_blank=True)
+    overall_status = serializers.ChoiceField(choices=MergeStatus.choices)
+    progress = serializers.FloatField(min_value=0, max_value=100)
+    message = serializers.CharField(allow_blank=True)
+    uploads = ClipSerializer(many=True)
+    job_id = serializers.UUIDField(allow_null=True)
+    merged_video = MergedVideoSerializer(allow_null=True)
+    estimated_merge_time_seconds = serializers.FloatField()
+    error_message = serializers.CharField(allow_null=True)
+    error_type = serializers.CharField(allow_null=True)
+    failed_at = serializers.DateTimeField(allow_null=True)
+    retry_available = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    challenge_id = serializers.UUIDField(allow_null=True)
+
+
+class MergeListSerializer(serializers.Serializer[Data]):
+    merge_sessions = MergeSerializer(many=True)
+    pagination = ListPageSerializer()
+
+
+class NewStatementSerializer(serializers.Serializer[Data]):
+    """A statement: the clip it was sent as. Its length is measured; what is said of it is not kept."""
+
+    media_file_id = serializers.UUIDField()
+    text = StrictCharField(max_length=MAX_TEXT, required=False, allow_blank=True, default="", validators=[plain_text])
+    duration_seconds = SecondsField(min_value=0, max_value=MOST_SECONDS, required=False)
+
+
+class SaidSegmentSerializer(serializers.Serializer[Data]):
+    statement_index = StrictIntegerField(min_value=0, required=False)
+    start_time = SecondsField()
+    end_time = SecondsField()
+    duration = SecondsField(required=False)
+
+
+class SaidMergeSerializer(serializers.Serializer[Data]):
+    """What the merge's status said of the video; compared with it."""
+
+    video_file_id = serializers.UUIDField(required=False)
+    total_duration = SecondsField(required=False)
+    segments = SaidSegmentSerializer(many=True, required=False, max_length=MOST_CLIPS)  # type: ignore[call-arg]
+    compression_applied = serializers.BooleanField(required=False, allow_null=True)
+
+
+class NewChallengeSerializer(serializers.Serializer[Data]):
+    """A challenge of a completed merge: its clips as statements in the merge's order, one of them the lie."""
+
+    title = StrictCharField(max_length=MAX_TITLE, validators=[plain_text])
+    statements = NewStatementSerializer(many=True, max_length=MOST_CLIPS)  # type: ignore[call-arg]
+    lie_statement_index = StrictIntegerField(min_value=0, max_value=MOST_CLIPS - 1)
+    is_merged_video = serializers.BooleanField(default=True)
+    merged_video_metadata = SaidMergeSerializer(required=False)
+
+    def validate_statements(self, value: list[Data]) -> list[Data]:
+        """2 to 10."""
+        if not LEAST_CLIPS <= len(value) <= MOST_CLIPS:
+            raise serializers.ValidationError(f"Send {LEAST_CLIPS} to {MOST_CLIPS} statements.")
+        return value
+
+    def validate_is_merged_video(self, value: bool) -> bool:
+        """Only merged videos for now."""
+        if not value:
+            raise serializers.ValidationError("Only challenges of one merged video can be made; send true.")
+        return value
+
+
+class ChallengeChangesSerializer(serializers.Serializer[Data]):
+    """What is to be changed of a draft. texts: of all statements, in order."""
+
+    title = StrictCharField(max_length=MAX_TITLE, required=False, validators=[plain_text])
+    texts = ShortListField(
+        child=StrictCharField(max_length=MAX_TEXT, allow_blank=True, validators=[plain_text]),
+        required=False,
+        max_length=MOST_CLIPS,
+    )
+    lie_statement_index = StrictIntegerField(min_value=0, max_value=MOST_CLIPS - 1, required=False)
+
+
+class OwnerSerializer(serializers.Serializer[Data]):
+    id = serializers.UUIDField()
+    username = serializers.CharField()
+    full_name = serializers.CharField(allow_blank=True)
+
+
+class StatementSerializer(serializers.Serializer[Data]):
+    """One statement; duration_seconds is measured."""
+
+    index = serializers.IntegerField()
+    media_file_id = serializers.UUIDField()
+    text = serializers.CharField(allow_blank=True)
+    duration_seconds = serializers.FloatField()
+
+
+class OwnGuessSerializer(serializers.Serializer[Data]):
+    statement_index = serializers.IntegerField()
+    correct = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+
+
+class ChallengeResultsSerializer(serializers.Serializer[Data]):
+    """How everybody guessed: how many were right, and how often each statement was taken for the lie."""
+
+    correct = serializers.IntegerField()
+    by_statement = serializers.ListField(child=serializers.IntegerField())
+
+
+class ChallengeSerializer(serializers.Serializer[Data]):
+    """A challenge. lie_statement_index and results are null to who has not guessed, its owner excepted."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    owner = OwnerSerializer()
+    is_own = serializers.BooleanField()
+    status = serializers.ChoiceField(choices=ChallengeStatus.choices)
+    statements = StatementSerializer(many=True)
+    is_merged_video = serializers.BooleanField()
+    video_file_id = serializers.UUIDField(allow_null=True)
+    total_duration = serializers.FloatField(allow_null=True)
+    segments = SegmentSerializer(many=True)
+    stream_url = serializers.CharField(allow_null=True)
+    poster_url = serializers.CharField(allow_null=True)
+    width = serializers.IntegerField(allow_null=True)
+    height = serializers.IntegerField(allow_null=True)
+    lie_statement_index = serializers.IntegerField(allow_null=True)
+    my_guess = OwnGuessSerializer(allow_null=True)
+    can_guess = serializers.BooleanField()
+    guess_count = serializers.IntegerField()
+    results = ChallengeResultsSerializer(allow_null=True)
+    created_at = serializers.DateTimeField()
+    published_at = serializers.DateTimeField(allow_null=True)
+
+
+class ScoreSerializer(serializers.Serializer[Data]):
+    """The caller's own: at how many challenges he guessed, and how many lies he found."""
+
+    guesses = serializers.IntegerField()
+    correct = serializers.IntegerField()
+
+
+class ChallengeListSerializer(serializers.Serializer[Data]):
+    challenges = ChallengeSerializer(many=True)
+    pagination = ListPageSerializer()
+    score = ScoreSerializer()
+
+
+class ChallengeQuerySerializer(ListQuerySerializer):
+    """Which challenges. mine: one's own alone. unplayed: those that one may still guess at. search: in titles."""
+
+    status = serializers.ChoiceField(choices=ChallengeStatus.choices, required=False)
+    mine = serializers.BooleanField(default=False)
+    unplayed = serializers.BooleanField(default=False)
+    search = serializers.CharField(required=False, max_length=100)
+
+
+class SegmentsSerializer(serializers.Serializer[Data]):
+    video_file_id = serializers.UUIDField(allow_null=True)
+    segments = SegmentSerializer(many=True)
+
+
+class NewGuessSerializer(serializers.Serializer[Data]):
+    statement_index = StrictIntegerField(min_value=0)
+
+
+class GuessSerializer(serializers.Serializer[Data]):
+    correct = serializers.BooleanField()
+    lie_statement_index = serializers.IntegerField()
+
+
+class NewChallengeReportSerializer(serializers.Serializer[Data]):
+    reason = StrictCharField(max_length=MAX_REASON)
+
+
+class ChallengeReportSerializer(serializers.Serializer[Data]):
+    report_id = serializers.UUIDField()
+    message = serializers.CharField()

@@ -1,6 +1,0 @@
-from django.apps import AppConfig
-
-
-class MergingConfig(AppConfig):
-    name = "sessions_app.merging"
-    label = "merging"

@@ -1,0 +1,441 @@
+// What many people write about one video, merged without losing any of it: media_app/videos/crdt.py once more, rule by
+// rule, for browsers and node. `Document.text()` is byte for byte `json.dumps` of `Document.to_json()` there.
+
+/**
+ * @typedef {Record<string, number>} Clock
+ * @typedef {{type: string, value: any, timestamp: number, actor: string, clock: Clock}} Operation
+ *   timestamp: microseconds since 1970. clock: all that its writer had seen, and the operation itself.
+ * @typedef {{timestamp: number, actor: string, counter: number}} Key
+ * @typedef {Key & {value: any}} Write
+ * @typedef {{counter: number, timestamp: number, place: number}} Addition
+ * @typedef {{title: string, description: string, category: string, is_featured: boolean}} Base
+ */
+
+export const MOST_TAGS = 50;
+/** What the video was made with: older than any operation, and seen by all of them. */
+const BASE = "";
+
+/** @type {Record<string, string>} */
+export const FIELDS = {
+  update_title: "title",
+  update_description: "description",
+  update_category: "category",
+  update_featured: "is_featured",
+};
+/** @type {Record<string, string>} */
+export const UPDATE_OF = Object.fromEntries(Object.entries(FIELDS).map(([type, name]) => [name, type]));
+const NAMES = Object.values(FIELDS).sort();
+
+/**
+ * Order by code points; JavaScript's own is by halves of them.
+ * @param {string} one
+ * @param {string} other
+ * @returns {number} below, above or equal to 0
+ */
+export function compareText(one, other) {
+  const length = Math.min(one.length, other.length);
+  for (let at = 0; at < length; at += 1) {
+    let a = one.charCodeAt(at);
+    let b = other.charCodeAt(at);
+    if (a === b) continue;
+    // Halves of a pair stand for code points above all that have no halves.
+    if (a >= 0xd800 && b >= 0xd800) {
+      a += a >= 0xe000 ? -0x800 : 0x2000;
+      b += b >= 0xe000 ? -0x800 : 0x2000;
+    }
+    return a - b;
+  }
+  return one.length - other.length;
+}
+
+/**
+ * @param {Key} one
+ * @param {Key} other
+ */
+export const compareKeys = (one, other) =>
+  one.timestamp - other.timestamp || compareText(one.actor, other.actor) || one.counter - other.counter;
+
+/**
+ * A clock as a map: an actor may have any name.
+ * @param {Clock|Map<string, number>} clock
+ * @returns {Map<string, number>}
+ */
+const asMap = (clock) => (clock instanceof Map ? clock : new Map(Object.entries(clock)));
+
+/**
+ * @param {Map<string, number>} into changed
+ * @param {Map<string, number>} from
+ */
+function joinInto(into, from) {
+  for (const [actor, counter] of from) if (counter > (into.get(actor) ?? -1)) into.set(actor, counter);
+}
+
+/** @param {Operation} operation */
+export const counterOf = (operation) => operation.clock[operation.actor];
+
+/**
+ * What an operation had seen.
+ * @param {Operation} operation
+ */
+function coversOf(operation) {
+  const covers = new Map(Object.entries(operation.clock));
+  covers.set(operation.actor, counterOf(operation) - 1);
+  covers.set(BASE, 0);
+  return covers;
+}
+
+/** Which counters of each actor have come: closed ranges in order, as few as there are gaps. */
+class Dots {
+  /** @type {Map<string, number[][]>} */
+  ranges = new Map();
+
+  /**
+   * Where the first range stands that ends at `counter` or after it.
+   * @param {number[][]} own
+   * @param {number} counter
+   */
+  static #find(own, counter) {
+    let low = 0;
+    let high = own.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (own[middle][1] < counter) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /**
+   * @param {string} actor
+   * @param {number} counter
+   */
+  has(actor, counter) {
+    const own = this.ranges.get(actor) ?? [];
+    const at = Dots.#find(own, counter);
+    return at < own.length && own[at][0] <= counter;
+  }
+
+  /**
+   * Note the counters `first` to `last`.
+   * @param {string} actor
+   * @param {number} first
+   * @param {number} last
+   */
+  add(actor, first, last) {
+    const own = this.ranges.get(actor) ?? [];
+    this.ranges.set(actor, own);
+    const from = Dots.#find(own, first - 1);
+    let to = from;
+    let [begin, end] = [first, last];
+    while (to < own.length && own[to][0] <= last + 1) {
+      begin = Math.min(begin, own[to][0]);
+      end = Math.max(end, own[to][1]);
+      to += 1;
+    }
+    own.splice(from, to - from, [begin, end]);
+  }
+
+  count() {
+    let total = 0;
+    for (const own of this.ranges.values()) for (const [first, last] of own) total += last - first + 1;
+    return total;
+  }
+}
+
+/** One field: the writes that nobody has covered, one per actor; the greatest of all where none is left. */
+class Register {
+  /** @type {Map<string, Write>} */ writes = new Map();
+  /** @type {Map<string, number>} */ covered = new Map();
+  /** @type {Write|null} */ greatest = null;
+
+  /** @param {Operation} operation */
+  apply(operation) {
+    this.#take([{ ...keyOf(operation), value: operation.value }], coversOf(operation));
+  }
+
+  /** @param {Register} other */
+  join(other) {
+    this.#take([...other.writes.values(), ...(other.greatest ? [other.greatest] : [])], other.covered);
+  }
+
+  /** @param {any} otherwise where nothing has been written */
+  value(otherwise) {
+    let shown = null;
+    for (const write of this.writes.values()) if (!shown || compareKeys(shown, write) < 0) shown = write;
+    shown ??= this.greatest;
+    return shown ? shown.value : otherwise;
+  }
+
+  /**
+   * @param {Write[]} writes
+   * @param {Map<string, number>} covers
+   */
+  #take(writes, covers) {
+    for (const [actor, counter] of covers) {
+      if (counter > 0 && counter > (this.covered.get(actor) ?? -1)) this.covered.set(actor, counter);
+    }
+    for (const write of writes) {
+      const held = this.writes.get(write.actor);
+      if (!held || held.counter < write.counter) this.writes.set(write.actor, write);
+      if (!this.greatest || compareKeys(this.greatest, write) < 0) this.greatest = write;
+    }
+    for (const [actor, write] of this.writes) {
+      if (write.counter <= (this.covered.get(actor) ?? 0)) this.writes.delete(actor);
+    }
+  }
+}
+
+/** Tags: additions by tag and actor, the clock of each tag's removals, and that of all `set_tags`. */
+class TagSet {
+  /** @type {Map<string, Map<string, Addition>>} */ added = new Map();
+  /** @type {Map<string, Map<string, number>>} */ removed = new Map();
+  /** @type {Map<string, number>} */ cleared = new Map();
+
+  /** @param {Operation} operation */
+  apply(operation) {
+    const { type, value, actor, timestamp } = operation;
+    const counter = counterOf(operation);
+    if (type === "add_tag") {
+      this.add(value, actor, { counter, timestamp, place: 0 });
+      this.#settle([value]);
+    } else if (type === "remove_tag") {
+      // Its own dot as well, which is no addition: who has not seen it has not seen the removal.
+      this.#remove(value, coversOf(operation).set(actor, counter));
+      this.#settle([value]);
+    } else {
+      joinInto(this.cleared, coversOf(operation));
+      value.forEach((/** @type {string} */ tag, /** @type {number} */ place) =>
+        this.add(tag, actor, { counter, timestamp, place }),
+      );
+      this.#settle();
+    }
+  }
+
+  /** @param {TagSet} other */
+  join(other) {
+    joinInto(this.cleared, other.cleared);
+    for (const [tag, clock] of other.removed) this.#remove(tag, clock);
+    for (const [tag, actors] of other.added) for (const [actor, one] of actors) this.add(tag, actor, one);
+    this.#settle();
+  }
+
+  /** @returns {string[]} in the order in which they came to be, and no more than MOST_TAGS */
+  value() {
+    /** @type {Map<string, Key & {place: number}>} */
+    const first = new Map();
+    for (const [tag, actors] of this.added) {
+      for (const [actor, one] of actors) {
+        const held = first.get(tag);
+        const found = { ...one, actor };
+        if (!held || compareAdditions(found, held) < 0) first.set(tag, found);
+      }
+    }
+    const entries = [...first].sort((a, b) => compareAdditions(a[1], b[1]) || compareText(a[0], b[0]));
+    return entries.slice(0, MOST_TAGS).map(([tag]) => tag);
+  }
+
+  /**
+   * @param {string} tag
+   * @param {string} actor
+   * @param {Addition} addition
+   */
+  add(tag, actor, addition) {
+    const actors = this.added.get(tag) ?? new Map();
+    this.added.set(tag, actors);
+    const held = actors.get(actor);
+    // Who has seen an actor's newest addition has seen the older ones.
+    const newer =
+      !held ||
+      held.counter - addition.counter < 0 ||
+      (held.counter === addition.counter &&
+        (held.timestamp - addition.timestamp || held.place - addition.place) < 0);
+    if (newer) actors.set(actor, addition);
+  }
+
+  /**
+   * @param {string} tag
+   * @param {Map<string, number>} clock
+   */
+  #remove(tag, clock) {
+    const removed = this.removed.get(tag) ?? new Map();
+    this.removed.set(tag, removed);
+    joinInto(removed, clock);
+  }
+
+  /**
+   * Drop what is removed, and of the tags' own clocks what `cleared` says already.
+   * @param {Iterable<string>} [tags] all by default
+   */
+  #settle(tags = new Set([...this.added.keys(), ...this.removed.keys()])) {
+    for (const tag of tags) {
+      const removed = this.removed.get(tag);
+      for (const [actor, counter] of removed ?? []) {
+        if (counter <= (this.cleared.get(actor) ?? -1)) removed?.delete(actor);
+      }
+      if (removed?.size === 0) this.removed.delete(tag);
+      const added = this.added.get(tag);
+      for (const [actor, one] of added ?? []) {
+        const until = Math.max(this.cleared.get(actor) ?? -1, removed?.get(actor) ?? -1);
+        if (one.counter <= until) added?.delete(actor);
+      }
+      if (added?.size === 0) this.added.delete(tag);
+    }
+  }
+}
+
+/**
+ * @param {Key & {place: number}} one
+ * @param {Key & {place: number}} other
+ */
+const compareAdditions = (one, other) => compareKeys(one, other) || one.place - other.place;
+
+/** @param {Operation} operation */
+const keyOf = (operation) => ({
+  timestamp: operation.timestamp,
+  actor: operation.actor,
+  counter: counterOf(operation),
+});
+
+/** All that is known of one video's words. */
+export class Document {
+  /** @type {Map<string, Register>} */ registers = new Map(NAMES.map((name) => [name, new Register()]));
+  tags = new TagSet();
+  dots = new Dots();
+  /** @type {Key|null} the key of the greatest operation */ greatest = null;
+
+  /**
+   * The document of a new video; its first tags are older than any operation.
+   * @param {Iterable<string>} [tags]
+   */
+  static begin(tags = []) {
+    const document = new Document();
+    let place = 0;
+    for (const tag of tags) document.tags.add(tag, BASE, { counter: 0, timestamp: 0, place: place++ });
+    return document;
+  }
+
+  /**
+   * Take one operation in.
+   * @param {Operation} operation
+   * @returns {boolean} whether it was new
+   */
+  apply(operation) {
+    const key = keyOf(operation);
+    if (this.dots.has(key.actor, key.counter)) return false;
+    this.dots.add(key.actor, key.counter, key.counter);
+    if (!this.greatest || compareKeys(this.greatest, key) < 0) this.greatest = key;
+    const name = FIELDS[operation.type];
+    (name ? this.#register(name) : this.tags).apply(operation);
+    return true;
+  }
+
+  /**
+   * Take in all that another document knows.
+   * @param {Document} other
+   */
+  join(other) {
+    for (const [name, register] of this.registers) register.join(other.#register(name));
+    this.tags.join(other.tags);
+    for (const [actor, ranges] of other.dots.ranges) for (const [a, b] of ranges) this.dots.add(actor, a, b);
+    if (other.greatest && (!this.greatest || compareKeys(this.greatest, other.greatest) < 0)) {
+      this.greatest = other.greatest;
+    }
+  }
+
+  /**
+   * @param {string} actor
+   * @param {number} counter
+   */
+  has(actor, counter) {
+    return this.dots.has(actor, counter);
+  }
+
+  /** @returns {Clock} the greatest counter of each actor that has come */
+  get clock() {
+    return Object.fromEntries([...this.dots.ranges].map(([actor, own]) => [actor, own[own.length - 1][1]]));
+  }
+
+  /** 1 and the number of operations. */
+  get version() {
+    return 1 + this.dots.count();
+  }
+
+  /**
+   * What is shown.
+   * @param {Base} base the fields as the video was made
+   * @returns {Base & {tags: string[]}}
+   */
+  values(base) {
+    /** @type {any} */
+    const shown = {};
+    for (const name of Object.values(FIELDS)) shown[name] = this.#register(name).value(/** @type {any} */ (base)[name]);
+    return { ...shown, tags: this.tags.value() };
+  }
+
+  /** @param {string} name */
+  #register(name) {
+    return /** @type {Register} */ (this.registers.get(name));
+  }
+
+  /** The same document is the same text, whatever it was made of. */
+  text() {
+    const row = (/** @type {Write} */ one) => JSON.stringify([one.timestamp, one.actor, one.counter, one.value]);
+    const clock = (/** @type {Map<string, number>} */ one) => object(one, String);
+    const registers = object(this.registers, (register) => {
+      const writes = sorted(register.writes).map(([, write]) => row(write));
+      const greatest = register.greatest ? row(register.greatest) : "null";
+      return `{"writes":[${writes.join(",")}],"covered":${clock(register.covered)},"greatest":${greatest}}`;
+    });
+    const added = object(this.tags.added, (actors) =>
+      object(actors, (one) => JSON.stringify([one.counter, one.timestamp, one.place])),
+    );
+    const tags = `{"added":${added},"removed":${object(this.tags.removed, clock)},"cleared":${clock(this.tags.cleared)}}`;
+    const greatest = this.greatest
+      ? JSON.stringify([this.greatest.timestamp, this.greatest.actor, this.greatest.counter])
+      : "null";
+    return `{"registers":${registers},"tags":${tags},"dots":${object(this.dots.ranges, JSON.stringify)},"greatest":${greatest}}`;
+  }
+
+  /**
+   * The document that `text()` told.
+   * @param {string} text
+   */
+  static parse(text) {
+    const told = JSON.parse(text);
+    const write = (/** @type {any[]} */ row) => ({ timestamp: row[0], actor: row[1], counter: row[2], value: row[3] });
+    const document = new Document();
+    for (const [name, register] of document.registers) {
+      const part = told.registers[name];
+      register.writes = new Map(part.writes.map((/** @type {any[]} */ row) => [row[1], write(row)]));
+      register.covered = asMap(part.covered);
+      register.greatest = part.greatest ? write(part.greatest) : null;
+    }
+    const maps = (/** @type {any} */ parts, /** @type {(value: any) => any} */ each) =>
+      new Map(Object.entries(parts).map(([tag, part]) => [tag, new Map(Object.entries(part).map(([a, v]) => [a, each(v)]))]));
+    document.tags.added = maps(told.tags.added, ([counter, timestamp, place]) => ({ counter, timestamp, place }));
+    document.tags.removed = maps(told.tags.removed, (counter) => counter);
+    document.tags.cleared = asMap(told.tags.cleared);
+    document.dots.ranges = new Map(Object.entries(told.dots));
+    document.greatest = told.greatest ? write(told.greatest) : null;
+    return document;
+  }
+
+  copy() {
+    return Document.parse(this.text());
+  }
+}
+
+/**
+ * @template T
+ * @param {Map<string, T>} map
+ * @returns {[string, T][]}
+ */
+const sorted = (map) => [...map].sort((one, other) => compareText(one[0], other[0]));
+
+/**
+ * A JSON object with its keys in order: one of JavaScript's own puts numbers first.
+ * @template T
+ * @param {Map<string, T>} map
+ * @param {(value: T) => string} each
+ */
+const object = (map, each) => `{${sorted(map).map(([key, value]) => `${JSON.stringify(key)}:${each(value)}`).join(",")}}`;

@@ -1,0 +1,647 @@
+// The reference client of a catalogue video's /sync: edits it offline and merges that with everybody else's edits; for
+// browsers and node, without dependencies.
+//
+//   import { SyncClient } from "./sync-client.js";
+//   const client = new SyncClient({
+//     videoId,                 // UUID
+//     actor,                   // the signed-in user's id (a UUID); the client adds its replica: "{user-id}:{replica}"
+//     base: "",                // origin in front of /api/v1/videos/{id}/sync; "" in a page
+//     store,                   // default: IndexedDB in a browser, memory elsewhere
+//     fetch,                   // default: globalThis.fetch
+//     headers,                 // object, or (async) function that gives one before each call: {"X-CSRFToken": …}
+//   });
+//   await client.start();      // what is kept is loaded and shown; does not wait for the network; from now on it syncs
+//   client.values              // {title, description, category, is_featured, tags}: merged, own unsent edits included
+//   client.video               // the video as the server last told it, or null
+//   client.state               // "starting"|"synced"|"pending"|"sending"|"offline"|"refused"|"closed"
+//   client.pending             // how many own operations the server has not confirmed
+//   await client.edit(field, value)   // field: title|description|category|is_featured|tags (tags: the whole list);
+//                              // an unchanged value makes nothing; shown at once, resolves when it is kept in the store,
+//                              // rejects where that is full: it is sent all the same and lives as long as the page
+//   await client.settle(field, value) // the same after a conflict: written also where it is what is shown
+//   await client.addTag(tag); await client.removeTag(tag)
+//   await client.sync()        // send and pull now; resolves when both are done, rejects with SyncError otherwise
+//   client.retry()             // after "refused" or "offline": try again at once
+//   client.stop()              // lets go of timers, locks and listeners; what is unsent stays in the store
+//
+//   Events (EventTarget; event.detail):
+//   "change"   {values, fields: ["title", …], origin: "local"|"remote"}    shown values that are different now
+//   "conflict" {field, mine, theirs, shown}     somebody wrote a field that I wrote too, neither having seen the other;
+//              field "tags": mine, theirs are what each did to one tag: {tag, did: "added"|"removed"}
+//   "state"    {state, pending, error}          error: SyncError or null; error.sentence is for people,
+//              error.status, error.type as in the API ("offline" when the network is gone, "other_account" when
+//              somebody else has signed in meanwhile: what is unsent waits for its writer)
+//   "refused"  {operation, error}               the server refused this one for good; it was taken back
+//
+// A page that holds ws/videos/{id}/ calls client.retry() at each message; the client polls each 30 s besides.
+//
+// Whoever may not edit gets the video and nothing to merge: `values` are then the video's.
+//
+// Two parts make what is shown: the document, merged from what the server has told and from nothing else, and the log
+// of own operations that it has not told yet. An operation goes to the store before it goes to the server, and leaves
+// the log when the server tells it: answers that are lost cost a repetition. A replica's counters belong to whoever
+// holds its lock; without Web Locks (plain http) each tab is a replica of its own.
+
+import { Document, FIELDS, UPDATE_OF, compareKeys, counterOf } from "./crdt.js";
+import { Outbox } from "./sync/outbox.js";
+import { MemoryStore, defaultStore } from "./sync/stores.js";
+import { SyncError, content, dot, fromWire, isRepetition, line, same, text, toWire } from "./sync/wire.js";
+
+export { IndexedDbStore, MemoryStore } from "./sync/stores.js";
+export { SyncError, isoOf, microsecondsOf } from "./sync/wire.js";
+
+const MOST_OPERATIONS = 1000;
+const MOST_TOLD = 5000; // operations that one answer brings, and the rest of the last call among them
+const POLL = 30_000;
+const FIRST_WAIT = 1_000;
+const LONGEST_WAIT = 60_000;
+const CALL_TIMEOUT = 30_000;
+const MOST_IDLE = 5; // exchanges in a row by which nothing is confirmed
+const RECENT = 200; // own operations that later ones of others are compared with
+const NO_SKEW = 2_000; // milliseconds by which clocks may differ unnoticed: the Date header counts seconds
+
+/** @typedef {import("./crdt.js").Operation} Operation */
+/** @typedef {import("./crdt.js").Base & {tags: string[]}} Values */
+/** @typedef {"starting"|"synced"|"pending"|"sending"|"offline"|"refused"|"closed"} State */
+/**
+ * @typedef {object} Options
+ * @property {string} videoId
+ * @property {string} actor
+ * @property {string} [base]
+ * @property {import("./sync/stores.js").Store} [store]
+ * @property {typeof globalThis.fetch} [fetch]
+ * @property {Record<string, string>|(() => Record<string, string>|Promise<Record<string, string>>)} [headers]
+ * @property {any} [locks] Web Locks, `null` for none
+ * @property {{first: number, longest: number}} [wait] milliseconds between attempts while there is no connection
+ * @property {number} [poll] milliseconds between looks at what others did
+ * @property {() => number} [now] milliseconds since 1970
+ */
+
+export class SyncClient extends EventTarget {
+  /** @type {State} */ state = "starting";
+  /** @type {any} */ video = null;
+  /** @type {SyncError|null} */ error = null;
+
+  // What the server has told.
+  #document = new Document();
+  /** @type {Values|null} what the video was made with */ #base = null;
+  #since = "";
+  /** What it has not told yet. @type {Outbox} */ #outbox;
+  /** @type {Document|null} both together, until one of them changes */ #merged = null;
+  /** @type {{operation: Operation, removed: string[]}[]} */ #recent = [];
+
+  /** @type {Values} */ #shown = EMPTY;
+  /** @type {Operation[]} own ones whose dots the server knows with other content */ #ghosts = [];
+  #skew = 0;
+  #last = 0;
+  #batch = MOST_OPERATIONS;
+  #failures = 0;
+  #confirmed = 0; // own operations that the server has told since this page began
+  #timer = /** @type {any} */ (0);
+  /** @type {Promise<void>|null} */ #running = null;
+  /** @type {Promise<void>|null} */ #next = null;
+  #online = () => this.retry();
+
+  /** @param {Options} options */
+  constructor(options) {
+    super();
+    this.options = options;
+    this.actorId = options.actor;
+    this.store = options.store ?? defaultStore();
+    const locks = options.locks === undefined ? globalThis.navigator?.locks : options.locks;
+    this.#outbox = new Outbox(this.store, locks, options.actor, options.videoId);
+    this.fetch = options.fetch ?? globalThis.fetch.bind(globalThis);
+    this.wait = options.wait ?? { first: FIRST_WAIT, longest: LONGEST_WAIT };
+    this.url = `${options.base ?? ""}/api/v1/videos/${encodeURIComponent(options.videoId)}/sync`;
+  }
+
+  get values() {
+    return { ...this.#shown, tags: [...this.#shown.tags] };
+  }
+
+  get pending() {
+    return this.#outbox.waiting.length;
+  }
+
+  /** This replica's name in clocks. */
+  get actor() {
+    return this.#outbox.actor;
+  }
+
+  /** The merged document as text: equal in all clients that have heard the same. */
+  get document() {
+    return this.#local().text();
+  }
+
+  async start() {
+    try {
+      await this.#load();
+    } catch {
+      if (this.#isClosed) return;
+      // As in some private windows: what is unsent then lives as long as this page.
+      this.#outbox.close();
+      this.store = new MemoryStore();
+      this.#outbox = new Outbox(this.store, null, this.actorId, this.options.videoId);
+      await this.#load();
+    }
+    if (this.#isClosed) return;
+    this.#show("local");
+    globalThis.addEventListener?.("online", this.#online);
+    this.#tell(this.pending ? "pending" : "starting");
+    this.sync().catch(() => {});
+  }
+
+  /** @returns {Promise<void>} when all is kept that was to be kept, and another page may go on with it */
+  stop() {
+    globalThis.removeEventListener?.("online", this.#online);
+    clearTimeout(this.#timer);
+    this.#tell("closed");
+    return this.#outbox.close();
+  }
+
+  get #isClosed() {
+    return this.state === "closed";
+  }
+
+  retry() {
+    this.#failures = 0;
+    this.sync().catch(() => {});
+  }
+
+  // Edits
+
+  /**
+   * @param {string} field
+   * @param {any} value
+   */
+  async edit(field, value) {
+    if (field === "tags") return this.#editTags(value);
+    const type = UPDATE_OF[field];
+    if (!type) throw new TypeError(`There is no field ${field}.`);
+    const next = field === "is_featured" ? value : field === "description" ? text(value) : line(value);
+    if (next !== /** @type {any} */ (this.#shown)[field]) await this.#write([[type, next]]);
+  }
+
+  /**
+   * Choose after a conflict: written also where it is what is shown, so that nothing else stands beside it.
+   * @param {string} field but tags
+   * @param {any} value
+   */
+  async settle(field, value) {
+    if ((this.#local().registers.get(field)?.writes.size ?? 0) > 1) await this.#write([[UPDATE_OF[field], value]]);
+    else await this.edit(field, value);
+  }
+
+  /** @param {string} tag */
+  async addTag(tag) {
+    const next = line(tag);
+    if (!this.#shown.tags.includes(next)) await this.#write([["add_tag", next]]);
+  }
+
+  /** @param {string} tag */
+  async removeTag(tag) {
+    const next = line(tag);
+    if (this.#shown.tags.includes(next)) await this.#write([["remove_tag", next]]);
+  }
+
+  /**
+   * Only what is different is written where that gives the list: what others do to the other tags then stays.
+   * @param {string[]} value
+   */
+  async #editTags(value) {
+    const next = [...new Set(value.map(line).filter(Boolean))];
+    const now = this.#shown.tags;
+    if (same(next, now)) return;
+    const kept = now.filter((tag) => next.includes(tag));
+    const added = next.filter((tag) => !now.includes(tag));
+    if (same([...kept, ...added], next)) {
+      const removed = now.filter((tag) => !next.includes(tag));
+      await this.#write([...removed.map((tag) => ["remove_tag", tag]), ...added.map((tag) => ["add_tag", tag])]);
+    } else {
+      await this.#write([["set_tags", next]]);
+    }
+  }
+
+  /** @param {any[][]} writes type and value of each */
+  async #write(writes) {
+    if (!this.#outbox.hasReplica) throw new SyncError("Start the client first.", { type: "not_started" });
+    this.#outbox.mustBeOpen();
+    for (const [type, value] of writes) {
+      const shown = this.#shown.tags;
+      const clock = this.#local().clock;
+      const counter = this.#outbox.count(this.#known);
+      const operation = { type, value, timestamp: this.#now(), actor: this.actor, clock: { ...clock, [this.actor]: counter } };
+      this.#outbox.own.push(operation);
+      this.#local().apply(operation);
+      this.#remember(operation, shown);
+      this.#show("local");
+    }
+    this.#tell(this.#running ? "sending" : this.state === "offline" ? "offline" : "pending");
+    try {
+      await this.#outbox.keep();
+    } finally {
+      // What this browser cannot keep the server still can.
+      this.#soon(0);
+    }
+  }
+
+  /**
+   * Note an operation of one's own that others' are compared with.
+   * @param {Operation} operation
+   * @param {string[]} tags what was shown before it
+   */
+  #remember(operation, tags) {
+    const { type, value } = operation;
+    const removed = type === "remove_tag" ? [value] : type === "set_tags" ? tags.filter((tag) => !value.includes(tag)) : [];
+    this.#recent = [...this.#recent, { operation, removed }].slice(-RECENT);
+  }
+
+  /**
+   * Microseconds since 1970 by the server's clock as far as it is known; never the same twice. Those below a
+   * millisecond are drawn: two copies of a replica that write at once are told apart by them.
+   */
+  #now() {
+    const now = Math.round((this.#milliseconds() + this.#skew) * 1000) + Math.floor(Math.random() * 1000);
+    this.#last = Math.max(now, this.#last + 1);
+    return this.#last;
+  }
+
+  #milliseconds() {
+    return this.options.now?.() ?? Date.now();
+  }
+
+  // What is shown
+
+  /** All that is known here: what the server has told, and what it has not told yet. */
+  #local() {
+    if (!this.#merged) {
+      this.#merged = this.#document.copy();
+      for (const operation of this.#outbox.waiting) this.#merged.apply(operation);
+    }
+    return this.#merged;
+  }
+
+  /** @param {"local"|"remote"} origin */
+  #show(origin) {
+    const before = this.#shown;
+    if (this.#base) this.#shown = this.#local().values(this.#base);
+    else if (this.video) this.#shown = wordsOf(this.video);
+    const fields = Object.keys(this.#shown).filter(
+      (name) => !same(/** @type {any} */ (before)[name], /** @type {any} */ (this.#shown)[name]),
+    );
+    if (fields.length) this.#emit("change", { values: this.values, fields, origin });
+  }
+
+  /**
+   * @param {State} state
+   * @param {SyncError|null} [error]
+   */
+  #tell(state, error = null) {
+    if (this.state === "closed") return;
+    this.state = state;
+    this.error = error;
+    this.#emit("state", { state, pending: this.pending, error });
+  }
+
+  /**
+   * @param {string} name
+   * @param {any} detail
+   */
+  #emit(name, detail) {
+    this.dispatchEvent(Object.assign(new Event(name), { detail }));
+  }
+
+  // What is kept
+
+  get #videoKey() {
+    return `video/${this.actorId}/${this.options.videoId}`;
+  }
+
+  async #load() {
+    const kept = await this.store.read(this.#videoKey);
+    if (kept) {
+      this.#document = Document.parse(kept.document);
+      [this.#base, this.#since, this.video] = [kept.base, kept.since, kept.video];
+    }
+    await this.#outbox.claim(this.#known);
+    await this.#outbox.adopt();
+    this.#found(this.#outbox.waiting);
+  }
+
+  /** @param {string} actor */
+  #known = (actor) => this.#document.clock[actor] ?? 0;
+
+  /**
+   * Reckon with operations that other pages have written.
+   * @param {Operation[]} found
+   */
+  #found(found) {
+    if (!found.length) return;
+    this.#merged = null;
+    // The last page ended before it knew whether that is its own: all operations tell.
+    if (found.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
+    const document = this.#document.copy();
+    for (const operation of found) {
+      this.#remember(operation, document.tags.value());
+      document.apply(operation);
+    }
+  }
+
+  /** Send what tabs have left behind that were closed since. */
+  async #adopt() {
+    const found = this.#outbox.locks ? await this.#outbox.adopt().catch(() => []) : [];
+    this.#outbox.mustBeOpen();
+    this.#found(found);
+    if (found.length) this.#show("remote");
+  }
+
+  // The exchange
+
+  /**
+   * Send and pull now.
+   * @returns {Promise<void>}
+   */
+  sync() {
+    // What is asked for during an exchange may come too late for it.
+    if (this.#running) {
+      this.#next ??= this.#running.catch(() => {}).then(() => {
+        this.#next = null;
+        return this.sync();
+      });
+      return this.#next;
+    }
+    clearTimeout(this.#timer);
+    if (this.state === "closed") return Promise.reject(new SyncError("The client has been stopped.", { type: "closed" }));
+    this.#running = this.#exchange().finally(() => (this.#running = null));
+    return this.#running;
+  }
+
+  /** @param {number} milliseconds */
+  #soon(milliseconds) {
+    if (this.state === "closed" || (this.state === "offline" && milliseconds === 0)) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.sync().catch(() => {}), milliseconds);
+    this.#timer.unref?.(); // node ends where nothing else is to be done
+  }
+
+  async #exchange() {
+    try {
+      await this.#adopt();
+      if (this.pending) this.#tell("sending");
+      for (let confirmed = -1, idle = 0; ; confirmed = this.#confirmed) {
+        // First what is new there: a replica that has lost its place learns it before it is refused.
+        await this.#pull();
+        while (this.#ghosts.length) await this.#rename(this.#ghosts[0].actor);
+        if (!this.pending) break;
+        idle = this.#confirmed > confirmed ? 0 : idle + 1;
+        if (idle > MOST_IDLE) throw new SyncError("The server takes what it does not keep.", { type: "fault", status: 500 });
+        await this.#send();
+      }
+      this.#failures = 0;
+      this.#tell("synced");
+      this.#soon(this.options.poll ?? POLL);
+    } catch (error) {
+      const known = error instanceof SyncError ? error : new SyncError(String(error), { type: "fault", status: 500 });
+      this.#tell(known.passes ? "offline" : "refused", known);
+      if (known.passes) {
+        const wait = Math.min(this.wait.longest, this.wait.first * 2 ** this.#failures++) * (0.7 + 0.6 * Math.random());
+        this.#soon(Math.max(1, wait, known.retryAfter * 1000));
+      }
+      throw known;
+    }
+  }
+
+  /** Send each operation that waits, once, in order. */
+  async #send() {
+    const { waiting } = this.#outbox;
+    for (let at = 0; at < waiting.length; ) {
+      const some = waiting.slice(at, at + this.#batch);
+      try {
+        await this.#call("POST", this.url, {
+          client_vector_clock: this.#local().clock,
+          client_version: this.#document.version,
+          operations: some.map((one) => toWire(one, this.#seen(one))),
+        });
+        at += some.length;
+      } catch (error) {
+        if (!(error instanceof SyncError) || error.passes) throw error;
+        if (error.status === 413 && this.#batch > 1) this.#batch = Math.ceil(this.#batch / 2);
+        else if (error.type === "operation_mismatch") return this.#rename(error.body?.actor_id ?? this.actor);
+        else if (error.status === 400 && error.body?.errors?.operations) return this.#mend(some, error);
+        else throw error;
+      }
+    }
+  }
+
+  /**
+   * The clock of an operation, of others no more than the server tells: one that was restored from a backup has
+   * forgotten some.
+   * @param {Operation} operation
+   */
+  #seen(operation) {
+    const { clock } = this.#document;
+    const isOwn = (/** @type {string} */ actor) => `${actor}:`.startsWith(`${this.actorId}:`);
+    const seen = Object.entries(operation.clock).map(([actor, counter]) => [
+      actor, isOwn(actor) ? counter : Math.min(counter, clock[actor] ?? 0),
+    ]);
+    return Object.fromEntries(seen);
+  }
+
+  /**
+   * What the server refuses as it stands is written anew with a sound time, or taken back; nothing of the call was kept.
+   * @param {Operation[]} sent
+   * @param {SyncError} error
+   */
+  async #mend(sent, error) {
+    const refusals = Object.entries(error.body.errors.operations);
+    if (refusals.some(([, fields]) => "actor_id" in /** @type {any} */ (fields))) {
+      const sentence = "Somebody else has signed in here. Sign in as yourself to send what you changed.";
+      throw new SyncError(sentence, { status: error.status, type: "other_account", body: error.body });
+    }
+    let mended = 0;
+    const until = Math.floor((this.#milliseconds() + this.#skew) * 1000);
+    // The server's time is known to a second: what two copies of a replica write anew in the same one is told apart by
+    // what is drawn here.
+    let anew = until - Math.floor(Math.random() * 1e6);
+    for (const [index, fields] of refusals) {
+      const operation = sent[Number(index)];
+      if (!operation) continue;
+      mended += 1;
+      if (same(Object.keys(/** @type {any} */ (fields)), ["timestamp"]) && operation.timestamp > until) {
+        operation.timestamp = this.#last = anew++;
+        continue;
+      }
+      await this.#outbox.drop(operation);
+      this.#emit("refused", { operation, error });
+    }
+    if (!mended) throw error;
+    this.#merged = null;
+    await this.#outbox.keep().catch(() => {});
+    this.#outbox.mustBeOpen();
+    this.#show("local");
+  }
+
+  /**
+   * Somebody else has used this replica's counters, as where a profile was copied: write on under another name.
+   * @param {string} actor
+   */
+  async #rename(actor) {
+    const answer = await this.#pull({ all: true });
+    const told = new Map(answer.operations.map(fromWire).map((/** @type {Operation} */ one) => [dot(one), one]));
+    const ghosts = this.#ghosts;
+    this.#ghosts = ghosts.filter((one) => one.actor !== actor);
+    const isTold = (/** @type {Operation} */ one) => same(content(told.get(dot(one))), content(one));
+    await this.#outbox.rename(actor, ghosts, isTold, this.#known);
+    this.#merged = null;
+    this.#show("local");
+  }
+
+  /**
+   * Learn what is new; all of it where what came does not add up.
+   * @param {{all?: boolean}} [options]
+   */
+  async #pull({ all = false } = {}) {
+    const isWhole = all || !this.#since;
+    let answer = await this.#call("GET", this.#address(isWhole ? "" : this.#since));
+    while (answer.next_since) {
+      const more = await this.#call("GET", this.#address(answer.next_since));
+      answer = { ...more, operations: [...answer.operations, ...more.operations] };
+    }
+    const told = answer.operations.map(fromWire);
+    const mine = new Map(this.#outbox.waiting.map((one) => [dot(one), one]));
+    const fresh = told.filter((/** @type {Operation} */ one) => !this.#document.has(one.actor, counterOf(one)));
+    const ghosts = told
+      .map((/** @type {Operation} */ one) => [one, mine.get(dot(one))])
+      .filter((/** @type {any[]} */ [one, own]) => own && !isRepetition(one, own))
+      .map((/** @type {any[]} */ [, own]) => own);
+    this.#ghosts = [...new Set([...this.#ghosts, ...ghosts])];
+    if (isWhole && answer.base) {
+      this.#base = answer.base;
+      this.#document = Document.begin(answer.base.tags);
+    }
+    const before = this.#local();
+    for (const operation of told) this.#document.apply(operation);
+    this.#merged = null;
+    this.video = answer.video;
+    if (answer.base && !isWhole && !this.#addsUp(answer)) return this.#pull({ all: true });
+    if (!answer.base) this.#base = null;
+    this.#since = answer.base ? (answer.server_time ?? "") : "";
+    // What stands under a counter that somebody else has used stays until it has another.
+    const renamed = new Set(this.#ghosts.map(dot));
+    this.#confirmed += await this.#outbox.strike((one) => !this.#document.has(one.actor, counterOf(one)) || renamed.has(dot(one)));
+    const known = { document: this.#document.text(), base: this.#base, since: this.#since, video: this.video };
+    await this.store.update(this.#videoKey, () => known).catch(() => {});
+    this.#outbox.mustBeOpen();
+    this.#show("remote");
+    this.#tellConflicts(before, fresh.filter((/** @type {Operation} */ one) => !mine.has(dot(one))));
+    return answer;
+  }
+
+  /**
+   * Where the video and the first of the operations are that came since.
+   * @param {string} since
+   */
+  #address(since) {
+    return `${this.url}?limit=${MOST_TOLD}${since && `&since=${encodeURIComponent(since)}`}`;
+  }
+
+  /**
+   * Whether all that was told makes what the server shows; not where it was restored from a backup.
+   * @param {any} answer
+   */
+  #addsUp(answer) {
+    return (
+      this.#document.version === answer.server_version &&
+      Object.entries(answer.server_vector_clock).every(([actor, counter]) => this.#document.has(actor, counter)) &&
+      same(this.#document.values(/** @type {Values} */ (this.#base)), wordsOf(answer.video))
+    );
+  }
+
+  /**
+   * Tell what somebody wrote without having seen what I wrote, and I without having seen that, where both still stand.
+   * @param {Document} before
+   * @param {Operation[]} fresh
+   */
+  #tellConflicts(before, fresh) {
+    const after = this.#local();
+    // This replica, and those of pages that are gone whose words this one has sent.
+    const own = new Set([this.actor, ...this.#recent.map(({ operation }) => operation.actor)]);
+    for (const theirs of fresh) {
+      if (own.has(theirs.actor)) continue;
+      const field = FIELDS[theirs.type];
+      if (field) {
+        const [then, now] = [before, after].map((one) => one.registers.get(field)?.writes);
+        const mine = [...(now?.values() ?? [])].filter(({ actor }) => own.has(actor) && then?.has(actor)).sort(compareKeys).pop();
+        const other = now?.get(theirs.actor);
+        if (mine && other && other.counter === counterOf(theirs) && mine.value !== other.value) {
+          const shown = /** @type {any} */ (this.#shown)[field];
+          this.#emit("conflict", { field, mine: mine.value, theirs: other.value, shown });
+        }
+        continue;
+      }
+      for (const { operation, removed } of this.#recent) {
+        const knew = (theirs.clock[operation.actor] ?? 0) >= counterOf(operation);
+        const known = (operation.clock[theirs.actor] ?? 0) >= counterOf(theirs);
+        if (knew || known) continue;
+        const added = theirs.type === "add_tag" ? [theirs.value] : theirs.type === "set_tags" ? theirs.value : [];
+        for (const tag of removed.filter((one) => added.includes(one))) this.#tellTag(tag, "removed", "added");
+        const mine = operation.type === "add_tag" ? [operation.value] : operation.type === "set_tags" ? operation.value : [];
+        if (theirs.type === "remove_tag" && mine.includes(theirs.value)) this.#tellTag(theirs.value, "added", "removed");
+      }
+    }
+  }
+
+  /**
+   * @param {string} tag
+   * @param {string} mine
+   * @param {string} theirs
+   */
+  #tellTag(tag, mine, theirs) {
+    const detail = { field: "tags", mine: { tag, did: mine }, theirs: { tag, did: theirs }, shown: [...this.#shown.tags] };
+    this.#emit("conflict", detail);
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} url
+   * @param {any} [body]
+   * @returns {Promise<any>}
+   */
+  async #call(method, url, body) {
+    const { headers } = this.options;
+    /** @type {Record<string, string>} */
+    const given = { Accept: "application/json", ...(typeof headers === "function" ? await headers() : headers) };
+    if (body !== undefined) given["Content-Type"] = "application/json";
+    let response, answer;
+    const asked = this.#milliseconds();
+    const compare = (/** @type {number} */ theirs) => {
+      const skew = theirs - (asked + this.#milliseconds()) / 2;
+      if (Number.isFinite(skew)) this.#skew = Math.abs(skew) > NO_SKEW ? skew : 0;
+    };
+    try {
+      response = await this.fetch(url, {
+        method, headers: given, credentials: "same-origin", cache: "no-store",
+        body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(CALL_TIMEOUT),
+      });
+      answer = await response.json();
+    } catch (error) {
+      if (!response || response.ok) throw new SyncError("The server cannot be reached.", { body: error });
+    }
+    this.#outbox.mustBeOpen();
+    compare(Date.parse(answer?.server_time ?? response.headers.get("Date") ?? ""));
+    if (response.ok) return answer;
+    throw new SyncError(answer?.error ?? "The server gave no usable answer.", {
+      status: response.status, type: answer?.type ?? "unknown", body: answer,
+      retryAfter: Number(response.headers.get("Retry-After")) || 0,
+    });
+  }
+}
+
+/** @type {Values} */
+const EMPTY = { title: "", description: "", category: "", is_featured: false, tags: [] };
+
+/** @param {any} video */
+const wordsOf = (video) => ({
+  title: video.title, description: video.description, category: video.category ?? "",
+  is_featured: video.is_featured, tags: video.tags,
+});

@@ -1,0 +1,267 @@
+// Everything that can be done on the comparison page, once: buttons, keys and the timeline all call these. Each acts
+// on the players here first and then tells the server.
+
+import { debounce } from "../base/dom.js";
+import { explain, toast } from "../base/notice.js";
+import { step } from "../base/frames.js";
+import { saveFrames } from "./save.js";
+
+const SPEEDS = [0.25, 0.5, 1, 2];
+const OFFSETS_PAUSE = 400;
+const RETRY_PAUSE = 60_000;
+
+export class Actions extends EventTarget {
+  /** @type {Map<string, number>} */ #dirty = new Map();
+  /** @type {Map<string, number>} */ #retried = new Map();
+  #heard = /** @type {string|null} */ (null);
+
+  /**
+   * @param {object} parts
+   * @param {import("./playback/controller.js").SyncController} parts.controller
+   * @param {import("./remote.js").Remote} parts.remote
+   * @param {ReturnType<typeof import("../base/api.js").sessionApi>} parts.api
+   * @param {import("./view.js").View} parts.view
+   * @param {import("./panes.js").Pane[]} parts.panes
+   * @param {string} parts.name of the comparison
+   * @param {(factor: number) => void} parts.zoomTimeline
+   */
+  constructor({ controller, remote, api, view, panes, name, zoomTimeline }) {
+    super();
+    this.controller = controller;
+    this.remote = remote;
+    this.api = api;
+    this.view = view;
+    this.panes = panes;
+    this.name = name;
+    this.zoomTimeline = zoomTimeline;
+    this.focusedId = controller.mainId;
+    this.loop = /** @type {{from: number|null, to: number|null}} */ ({ from: null, to: null });
+    this.sendOffsets = debounce(() => this.#sendOffsets(), OFFSETS_PAUSE);
+    for (const { track } of panes) {
+      track.video.addEventListener("error", () => this.#failed(track.id));
+      if (track.failed) this.#failed(track.id);
+    }
+  }
+
+  /** The pane that was touched last, else the large one. */
+  get focused() {
+    return this.panes.find((p) => p.id === this.focusedId) ?? this.panes[0];
+  }
+
+  /** Offsets changed here that the server has not confirmed. */
+  get unsent() {
+    return this.#dirty;
+  }
+
+  /** @param {string} id */
+  focus(id) {
+    this.focusedId = id;
+  }
+
+  async toggle() {
+    if (this.controller.wanted === "playing") {
+      this.controller.pause();
+      this.remote.played();
+      return;
+    }
+    const free = this.panes.find((p) => p.track.free);
+    if (free) this.toggleFree(free.id);
+    this.remote.leading = true;
+    this.controller.follow(null);
+    await this.controller.play();
+    this.remote.played();
+  }
+
+  /**
+   * Go to T. While a pointer drags, `final` is false until it is let go.
+   * @param {number} T
+   * @param {boolean} [final]
+   */
+  async seek(T, final = true) {
+    const to = Math.min(Math.max(T, 0), this.controller.end);
+    this.remote.sought(to);
+    await this.controller.seek(to);
+    if (final && this.controller.wanted === "playing") this.remote.played();
+  }
+
+  /** @param {number} seconds */
+  jump(seconds) {
+    if (this.focused.track.free) this.moveFreeTo(this.focused.id, this.focused.track.time + seconds);
+    else this.seek(this.controller.time + seconds);
+  }
+
+  /** @param {number} by frames of the focused video */
+  async frame(by) {
+    const { id, track } = this.focused;
+    if (track.free) return this.moveFree(id, by);
+    const wasPlaying = this.controller.wanted === "playing";
+    await this.controller.step(by, track.runsAt(this.controller.time) ? id : (this.controller.anchor?.id ?? id));
+    if (wasPlaying) this.remote.played();
+    else this.remote.sought(this.controller.time);
+  }
+
+  /** @param {number} rate */
+  speed(rate) {
+    this.controller.setRate(rate);
+    this.remote.played();
+  }
+
+  /** @param {number} direction 1 faster, -1 slower */
+  shift(direction) {
+    const next = direction > 0 ? SPEEDS.find((s) => s > this.controller.rate) : SPEEDS.findLast((s) => s < this.controller.rate);
+    if (next) this.speed(next);
+  }
+
+  /** @param {string} id @param {number} frames */
+  nudge(id, frames) {
+    const { track } = this.#pane(id);
+    this.setOffset(id, track.offset + frames / track.fps);
+  }
+
+  /** @param {string} id @param {number} seconds */
+  setOffset(id, seconds) {
+    const rounded = Math.round(seconds * 1e6) / 1e6;
+    this.#dirty.set(id, rounded);
+    this.controller.setOffset(id, rounded);
+    this.#pane(id).showOffset();
+    this.#changed();
+    this.sendOffsets();
+  }
+
+  async #sendOffsets() {
+    const offsets = Object.fromEntries(this.#dirty);
+    if (!Object.keys(offsets).length) return;
+    const accepted = await this.remote.send(() => this.api.offsets(offsets));
+    for (const [id, value] of Object.entries(offsets)) {
+      if (this.#dirty.get(id) === value) this.#dirty.delete(id);
+    }
+    if (!accepted) this.dispatchEvent(new Event("reload"));
+  }
+
+  /** @param {string} id */
+  toggleFree(id) {
+    const { track } = this.#pane(id);
+    const wasPlaying = this.controller.wanted === "playing";
+    for (const other of this.panes) if (other.track.free && other.id !== id) this.controller.setFree(other.id, false);
+    this.controller.setFree(id, !track.free);
+    if (wasPlaying) this.remote.played();
+    this.#changed();
+  }
+
+  /** @param {string} id @param {number} frames */
+  moveFree(id, frames) {
+    const { track } = this.#pane(id);
+    return track.seek(step(track.time, frames, track.grid, track.duration));
+  }
+
+  /** @param {string} id @param {number} time seconds in that video */
+  moveFreeTo(id, time) {
+    const { track } = this.#pane(id);
+    return track.seek(step(time, 0, track.grid, track.duration));
+  }
+
+  /**
+   * This moment is that moment: the frame shown by a video that was moved alone belongs to where the others stand.
+   * @param {string} id
+   */
+  alignHere(id) {
+    const { track, letter } = this.#pane(id);
+    this.setOffset(id, this.controller.time - track.time);
+    toast(`${letter} is set to this moment.`);
+  }
+
+  /** @param {string} id */
+  solo(id) {
+    this.controller.setAudible(this.controller.audibleId === id ? null : id);
+    this.#changed();
+  }
+
+  mute() {
+    const { audibleId } = this.controller;
+    if (audibleId) this.#heard = audibleId;
+    this.controller.setAudible(audibleId ? null : (this.#heard ?? this.controller.mainId));
+    this.#changed();
+  }
+
+  /** @param {string} id */
+  makeLarge(id) {
+    this.controller.setMain(id);
+    this.view.set({ main: id });
+    this.focus(id);
+    this.#changed();
+  }
+
+  /** @param {"from"|"to"} edge */
+  setLoop(edge) {
+    const T = this.controller.time;
+    this.loop = { ...this.loop, [edge]: T };
+    const { from, to } = this.loop;
+    if (from !== null && to !== null && to <= from) this.loop = edge === "from" ? { from: T, to: null } : { from: null, to: T };
+    this.#changed();
+  }
+
+  clearLoop() {
+    this.loop = { from: null, to: null };
+    this.#changed();
+  }
+
+  /** Called with every picture: turn back at the end of the loop. */
+  keepLoop() {
+    const { from, to } = this.loop;
+    if (to === null || this.controller.status !== "playing" || !this.remote.leading) return;
+    if (this.controller.time >= to) this.seek(from ?? 0);
+  }
+
+  async save() {
+    try {
+      const count = await saveFrames(this.panes, this.name);
+      toast(`${count} ${count === 1 ? "picture" : "pictures"} saved.`);
+    } catch (error) {
+      toast(`The pictures could not be saved. ${explain(error)}`, "bad");
+    }
+  }
+
+  async fullscreen() {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await document.documentElement.requestFullscreen().catch(() => toast("This browser does not allow full screen here.", "warn"));
+  }
+
+  /** @param {string} id */
+  toggleDrawing(id) {
+    this.dispatchEvent(new CustomEvent("draw", { detail: id }));
+  }
+
+  /**
+   * Load a video anew with a fresh address; the old one may have expired.
+   * @param {string} id
+   */
+  async retry(id) {
+    const { track } = this.#pane(id);
+    try {
+      const { session } = await this.api.read();
+      track.reload(session.vods.find((/** @type {any} */ v) => v.vod_id === id).stream_url);
+      this.controller.seek(this.controller.time);
+    } catch (error) {
+      toast(`The video could not be loaded again. ${explain(error)}`, "bad");
+    }
+  }
+
+  /** @param {string} id */
+  #failed(id) {
+    const last = this.#retried.get(id) ?? -Infinity;
+    if (performance.now() - last < RETRY_PAUSE) return;
+    this.#retried.set(id, performance.now());
+    this.retry(id);
+  }
+
+  /** @param {string} id */
+  #pane(id) {
+    const found = this.panes.find((p) => p.id === id);
+    if (!found) throw new Error(`No such pane: ${id}`);
+    return found;
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}

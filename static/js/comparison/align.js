@@ -1,0 +1,263 @@
+// Finding the offsets: start an alignment, show its progress, its proposals with their evidence, what was refused and
+// why, and apply what the user confirms. Used by the set-up page and by the side panel of the comparison.
+
+import { cancelJob } from "../base/api.js";
+import { h, icon } from "../base/dom.js";
+import { LiveChannel } from "../base/live.js";
+import { errorNote } from "../base/notice.js";
+import { proposalView, refusalView } from "./proposals.js";
+
+const DONE = new Set(["completed", "failed", "cancelled", "expired"]);
+const POLL = 1000;
+const CHECK = 5000; // ms between two looks while the socket is up: a broker that dies loses messages
+
+/**
+ * @typedef {object} AlignOptions
+ * @property {ReturnType<typeof import("../base/api.js").sessionApi>} api
+ * @property {() => {vods: any[]}} session the session as it is now
+ * @property {(vodId: string) => string} letterOf
+ * @property {() => {roi: any|null, game: string}} request what to align by
+ * @property {(session: any, vodIds: string[]) => void} onApplied
+ * @property {(vodId: string) => void} onDraw draw the box on that video instead
+ * @property {string} applyLabel what follows "Apply to B and C", such as " and open"
+ * @property {boolean} [primary] whether Apply is the page's filled button
+ * @property {(state: "idle"|"running"|"done") => void} [onState]
+ */
+
+export class AlignPanel {
+  /** @type {string|null} */ #job = null;
+  /** @type {LiveChannel|null} */ #live = null;
+  #ended = false;
+  #poll = 0;
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {AlignOptions} options
+   * @param {string|null} latest the last alignment of this session, shown at once
+   */
+  constructor(holder, options, latest) {
+    this.holder = holder;
+    this.options = options;
+    this.said = h("p", { class: "vh", role: "status" });
+    this.body = h("div", {});
+    this.more = h("div", { class: "align-more", hidden: true });
+    this.foot = h("div", { class: "align-foot" });
+    holder.append(this.said, this.body, this.more, this.foot);
+    this.#idle();
+    if (latest) this.#watch(latest);
+  }
+
+  /** The box changed: what can be started is another thing now, what was found stays. */
+  refresh() {
+    if (!this.#job) this.#idle();
+  }
+
+  #idle() {
+    this.options.onState?.("idle");
+    this.body.replaceChildren(h("p", { class: "pad s1 t2" }, "The timer is read at many moments of every video. Where the readings agree, an offset is proposed, with what it rests on; where they do not, that is said."));
+    this.#actions(this.#startButton("Align", "btn big wide"));
+  }
+
+  /**
+   * @param {string} label
+   * @param {string} look
+   */
+  #startButton(label, look) {
+    const drawn = this.options.request().roi !== null;
+    return h("div", { class: "col" },
+      h("button", { class: `${look}${this.options.primary && drawn && label === "Align" ? " pri" : ""}`, type: "button", onclick: () => this.#start() }, icon("align"), label),
+      drawn ? null : h("p", { class: "s1 t3" }, "No box is drawn yet: the timer will be looked for in the whole picture. A box around it makes the answer surer."));
+  }
+
+  async #start() {
+    const { roi, game } = this.options.request();
+    this.#running({ status: "queued", progress: 0, message: "" });
+    try {
+      const { job_id: job } = await this.options.api.align({ method: "timer_ocr", roi, game });
+      this.#watch(job);
+    } catch (error) {
+      this.#failed("The alignment could not be started.", error);
+    }
+  }
+
+  /** @param {string} job */
+  async #watch(job) {
+    this.#unwatch();
+    this.#job = job;
+    this.#ended = false;
+    await this.#look(job);
+    if (this.#job !== job || this.#ended) return;
+    this.#live = new LiveChannel(`/ws/jobs/${job}/`, {
+      onMessage: (message) => message.job && this.#progress(job, message.job),
+      snapshot: () => this.options.api.alignment(job),
+      onSnapshot: (state) => this.#progress(job, state),
+      onState: (state) => {
+        clearInterval(this.#poll);
+        this.#poll = window.setInterval(() => this.#look(job), state === "live" ? CHECK : POLL);
+      },
+    });
+  }
+
+  #unwatch() {
+    this.#live?.close();
+    this.#live = null;
+    clearInterval(this.#poll);
+    this.#poll = 0;
+  }
+
+  /** @param {string} job */
+  async #look(job) {
+    try {
+      this.#progress(job, await this.options.api.alignment(job));
+    } catch (error) {
+      if (job === this.#job) this.#failed("The result could not be loaded.", error);
+    }
+  }
+
+  /**
+   * @param {string} job
+   * @param {any} state a job, or an alignment
+   */
+  async #progress(job, state) {
+    if (job !== this.#job) return;
+    if (!DONE.has(state.status)) return this.#running(state);
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#unwatch();
+    if (state.status !== "completed") {
+      const why = state.error?.message ?? state.error ?? state.message;
+      return this.#failed(state.status === "cancelled" ? "The alignment was cancelled." : "The alignment failed.", null, why || "Nothing was changed.");
+    }
+    try {
+      this.#result(job, state.proposals ? state : await this.options.api.alignment(job));
+    } catch (error) {
+      this.#failed("The result could not be loaded.", error);
+    }
+  }
+
+  /** @param {{status: string, progress: number, message?: string}} state */
+  #running({ status, progress, message }) {
+    this.options.onState?.("running");
+    const text = message || (status === "queued" ? "Waiting for a worker" : "Reading the timers");
+    let bar = /** @type {HTMLProgressElement|null} */ (this.body.querySelector("progress[data-job]"));
+    if (!bar) {
+      bar = /** @type {HTMLProgressElement} */ (h("progress", { class: "bar", max: "100", "aria-label": "Alignment", data: { job: "1" } }));
+      this.body.replaceChildren(h("div", { class: "prop" },
+        h("div", { class: "row" }, h("span", { class: "st run" }, icon("run", "spin"), h("span", { data: { message: "1" } })), h("span", { class: "sp" }), h("span", { class: "m s1", data: { percent: "1" } })), bar));
+      this.#actions(h("button", { class: "btn wide", type: "button", onclick: () => this.#cancel() }, icon("x"), "Cancel"));
+    }
+    bar.value = progress;
+    /** @type {Element} */ (this.body.querySelector("[data-message]")).textContent = text;
+    /** @type {Element} */ (this.body.querySelector("[data-percent]")).textContent = `${Math.round(progress)} %`;
+  }
+
+  async #cancel() {
+    if (!this.#job) return;
+    try {
+      await cancelJob(this.#job);
+    } catch (error) {
+      this.foot.append(errorNote("It could not be cancelled.", error));
+    }
+  }
+
+  /**
+   * @param {string} title
+   * @param {unknown} error
+   * @param {string} [why]
+   */
+  #failed(title, error, why = "") {
+    this.#unwatch();
+    this.#job = null;
+    this.options.onState?.("idle");
+    this.said.textContent = title;
+    this.body.replaceChildren(h("div", { class: "pad" }, error ? errorNote(title, error) : h("div", { class: "note warn" }, icon("alert"), h("div", {}, h("b", {}, title), h("p", { class: "s1" }, why)))));
+    this.#actions(this.#startButton("Align again", "btn big wide"));
+  }
+
+  /**
+   * @param {string} job
+   * @param {any} alignment
+   */
+  #result(job, { proposals, refused, reference }) {
+    const { letterOf } = this.options;
+    const vods = this.options.session().vods;
+    this.options.onState?.("done");
+    const chosen = new Set(proposals.map((/** @type {any} */ p) => p.vod_id));
+    const choose = (/** @type {string} */ id, /** @type {boolean} */ on) => {
+      if (on) chosen.add(id);
+      else chosen.delete(id);
+      this.#resultFoot(job, [...chosen]);
+    };
+    const first = reference ?? vods[0].vod_id;
+    const refusals = refusedOnes(refused);
+    this.body.replaceChildren(
+      h("div", { class: "prop thin" }, h("div", { class: "row", data: { letter: letterOf(first) } }, h("span", { class: "id" }, letterOf(first)), h("span", {}, "Reference"), h("span", { class: "sp" }), h("span", { class: "m t2" }, "0.000 s"))),
+      ...proposals.filter((/** @type {any} */ p) => p.vod_id !== first).map((/** @type {any} */ p) => proposalView(p, letterOf, proposals.length > 2 ? (on) => choose(p.vod_id, on) : null)),
+      ...refusals.map((r) => refusalView(r, letterOf, () => this.options.onDraw(r.vod_id))),
+    );
+    this.said.textContent = `${proposals.filter((/** @type {any} */ p) => p.vod_id !== first).map((/** @type {any} */ p) => `${letterOf(p.vod_id)} proposed`).concat(refusals.map((r) => `${letterOf(r.vod_id)} refused`)).join(", ")}.`;
+    this.#resultFoot(job, [...chosen]);
+  }
+
+  /**
+   * @param {string} job
+   * @param {string[]} vodIds
+   */
+  #resultFoot(job, vodIds) {
+    const { letterOf, session, applyLabel, primary } = this.options;
+    const letters = vodIds.map(letterOf).filter((l) => l !== letterOf(session().vods[0].vod_id)).sort();
+    const left = session().vods.slice(1).map((v) => letterOf(v.vod_id)).filter((l) => !letters.includes(l));
+    const again = this.#startButton("Align again", "btn quiet wide");
+    if (!letters.length) {
+      this.#actions(again);
+      return;
+    }
+    const stays = left.length ? `${left.join(" and ")} ${left.length > 1 ? "stay" : "stays"} as now; you can move ${left.length > 1 ? "them" : "it"} by hand. ` : "";
+    this.#actions(
+      h("button", { class: `btn big wide${primary ? " pri" : ""}`, type: "button", onclick: (/** @type {Event} */ e) => this.#apply(job, vodIds, /** @type {HTMLButtonElement} */ (e.currentTarget)) }, icon("check"), `Apply to ${letters.join(" and ")}${applyLabel}`),
+      h("p", { class: "s1 t3" }, `${stays}Every change is kept in the history.`),
+      again,
+    );
+  }
+
+  /**
+   * The one action that stays in reach, and what goes with it above.
+   * @param {HTMLElement} main
+   * @param {...HTMLElement} more
+   */
+  #actions(main, ...more) {
+    this.foot.replaceChildren(main);
+    this.more.replaceChildren(...more);
+    this.more.hidden = more.length === 0;
+  }
+
+  /**
+   * @param {string} job
+   * @param {string[]} vodIds
+   * @param {HTMLButtonElement} button
+   */
+  async #apply(job, vodIds, button) {
+    button.disabled = true;
+    try {
+      const { session } = await this.options.api.apply(job, vodIds);
+      this.said.textContent = "Applied.";
+      this.#actions(this.#startButton("Align again", "btn big wide"), h("p", { class: "st ok" }, icon("check"), "Applied; the history has the old offsets."));
+      this.options.onApplied(session, vodIds);
+    } catch (error) {
+      this.foot.querySelector(".note")?.remove();
+      this.foot.prepend(errorNote("The offsets were not applied.", error));
+    }
+    button.disabled = false;
+  }
+}
+
+/**
+ * One entry for each refused video, whether or not the answer has details.
+ * @param {any} refused
+ * @returns {{vod_id: string, message: string, evidence: any[]}[]}
+ */
+function refusedOnes(refused) {
+  if (!refused) return [];
+  if (refused.details?.length) return refused.details;
+  return (refused.vod_ids ?? []).map((/** @type {string} */ vod_id) => ({ vod_id, message: refused.message, evidence: [] }));
+}

@@ -1,0 +1,172 @@
+// Copies of the videos that suit a comparison better: small ones with a keyframe each half second, which scrub at once,
+// and ones without sound for the panes that are not heard, which follow no sound card's clock. Made on request.
+
+import { ApiError, call } from "../base/api.js";
+import { h } from "../base/dom.js";
+import { explain } from "../base/notice.js";
+
+const LOOK = 2_000; // milliseconds between two looks at a job
+const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
+const COOKIE = "copies";
+const YEAR = 31_536_000;
+
+/**
+ * @typedef {object} Copy
+ * @property {string} vod_id
+ * @property {string} video_id
+ * @property {boolean} mine whether the viewer may have copies made
+ * @property {string} stream_url
+ * @property {string|null} proxy_url
+ * @property {string|null} silent_url
+ */
+
+export class Copies {
+  /** @type {Map<string, string>} job ids by VOD */ #jobs = new Map();
+  /** @type {string|null} */ #trouble = null;
+  #progress = 0;
+  #isAsking = false;
+  #isWatching = false;
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {Copy[]} copies
+   * @param {import("./playback/controller.js").SyncController} controller
+   */
+  constructor(holder, copies, controller) {
+    this.holder = holder;
+    this.copies = copies;
+    this.controller = controller;
+    this.quick = !document.cookie.split("; ").includes(`${COOKIE}=full`);
+    /** @type {Map<string, string>} */ this.playing = new Map(copies.map((c) => [c.vod_id, this.#atFirst(c)]));
+    this.#show();
+  }
+
+  /** What the page was served with. @param {Copy} copy */
+  #atFirst(copy) {
+    return this.quick && copy.proxy_url ? copy.proxy_url : copy.stream_url;
+  }
+
+  /** The address that suits a pane now. @param {Copy} copy */
+  #wanted(copy) {
+    if (this.quick && copy.proxy_url) return copy.proxy_url;
+    const heard = this.controller.audibleId === copy.vod_id;
+    return !heard && copy.silent_url ? copy.silent_url : copy.stream_url;
+  }
+
+  /** Have every pane play what suits it; after another pane is heard, or another quality chosen. */
+  apply() {
+    let changed = false;
+    for (const copy of this.copies) {
+      const wanted = this.#wanted(copy);
+      if (wanted === this.playing.get(copy.vod_id)) continue;
+      this.playing.set(copy.vod_id, wanted);
+      this.controller.tracks.find((t) => t.id === copy.vod_id)?.reload(wanted);
+      changed = true;
+    }
+    if (changed) this.controller.seek(this.controller.time);
+  }
+
+  /** @param {boolean} quick */
+  choose(quick) {
+    this.quick = quick;
+    document.cookie = `${COOKIE}=${quick ? "quick" : "full"}; path=/; max-age=${YEAR}; samesite=lax`;
+    this.apply();
+    this.#show();
+  }
+
+  async make() {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    this.#trouble = null;
+    try {
+      for (const copy of this.copies.filter((c) => !c.proxy_url && c.mine)) {
+        const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind: "proxy" });
+        if (answer.rendition) copy.proxy_url = answer.rendition.url;
+        else this.#jobs.set(copy.vod_id, answer.job_id);
+      }
+    } catch (error) {
+      this.#trouble = explain(error);
+    } finally {
+      this.#isAsking = false;
+      this.#show();
+      // What was begun before one was refused goes on.
+      this.#watch();
+    }
+  }
+
+  async #watch() {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    let total = 0;
+    this.#progress = 0;
+    while (this.#jobs.size) {
+      await new Promise((done) => setTimeout(done, LOOK));
+      try {
+        total = Math.max(total, this.#jobs.size);
+        let share = total - this.#jobs.size;
+        for (const [vod, id] of this.#jobs) {
+          const job = await jobOf(id);
+          if (LIVE.has(job.status)) share += job.progress / 100;
+          else await this.#ended(vod, job);
+        }
+        this.#progress = Math.round((100 * share) / Math.max(1, total));
+      } catch (error) {
+        this.#trouble = explain(error);
+      }
+      this.#show();
+    }
+    this.#isWatching = false;
+  }
+
+  /** @param {string} vod @param {any} job */
+  async #ended(vod, job) {
+    this.#jobs.delete(vod);
+    const copy = this.copies.find((c) => c.vod_id === vod);
+    if (!copy) return;
+    if (job.status !== "completed") {
+      this.#trouble = job.error?.message ?? "A copy could not be made.";
+      return;
+    }
+    const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind: "proxy" });
+    const isPlayed = this.copies.some((c) => c.proxy_url !== null && c.proxy_url === this.playing.get(c.vod_id));
+    copy.proxy_url = answer.rendition?.url ?? null;
+    // Not in the middle of a look at something: the copy is taken when it is asked for. Who plays copies already goes on.
+    if (!isPlayed) this.quick = false;
+  }
+
+  #show() {
+    const missing = this.copies.filter((c) => !c.proxy_url);
+    const able = missing.filter((c) => c.mine);
+    const made = this.copies.length - missing.length;
+    const parts = [];
+    if (this.#jobs.size) {
+      const bar = /** @type {HTMLProgressElement} */ (h("progress", { class: "bar", max: "100", "aria-label": "Making quick copies" }));
+      bar.value = this.#progress;
+      parts.push(h("p", { class: "s1 t2", role: "status" }, `Making quick copies, ${this.#progress} %. You can go on working.`), bar);
+    } else if (made) {
+      const toggle = h("button", { class: "btn", type: "button", "aria-pressed": String(this.quick), title: "Small copies that scrub at once" }, "Quick copies");
+      toggle.addEventListener("click", () => this.choose(!this.quick));
+      parts.push(toggle);
+    }
+    if (!this.#jobs.size && able.length) {
+      const make = h("button", { class: "btn quiet", type: "button", title: "Small copies with a keyframe each half second; the videos themselves stay as they are" }, "Make quick copies for scrubbing");
+      make.addEventListener("click", () => this.make());
+      parts.push(make);
+    }
+    if (this.#trouble) parts.push(h("p", { class: "s1 t2", role: "alert" }, this.#trouble));
+    const focused = this.holder.contains(document.activeElement);
+    this.holder.replaceChildren(...parts);
+    this.holder.hidden = parts.length === 0;
+    if (focused) this.holder.querySelector("button")?.focus();
+  }
+}
+
+/** @param {string} id @returns {Promise<any>} one that is gone counts as failed */
+async function jobOf(id) {
+  try {
+    return await call("GET", `/api/v1/jobs/${id}`);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return { status: "failed", error: null };
+    throw error;
+  }
+}

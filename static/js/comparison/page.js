@@ -1,0 +1,200 @@
+// The comparison page: puts the parts together and keeps them showing the same thing. The parts do the work.
+
+import { ApiError, sessionApi } from "../base/api.js";
+import { AlignPanel } from "./align.js";
+import { debounce, h, icon, need, pageData } from "../base/dom.js";
+import { offerKeys } from "../base/keys.js";
+import { explain, toast } from "../base/notice.js";
+import { Readings } from "./readings.js";
+import { RoiBox } from "./roi.js";
+import { SyncController } from "./playback/controller.js";
+import { Track } from "./playback/track.js";
+import { Actions } from "./actions.js";
+import { bindings } from "./bindings.js";
+import { Copies } from "./copies.js";
+import { Pane } from "./panes.js";
+import { Remote } from "./remote.js";
+import { History, showOffsets, tabs } from "./side.js";
+import { TimelineView } from "./timeline-view.js";
+import { Transport } from "./transport.js";
+import { View } from "./view.js";
+
+const UI_PAUSE = 1000;
+
+let session = pageData("session");
+const api = sessionApi(session.session_id);
+const letters = new Map(session.vods.map((/** @type {any} */ v, /** @type {number} */ i) => [v.vod_id, "ABC"[i]]));
+const letterOf = (/** @type {string} */ id) => letters.get(id) ?? "?";
+let ui = session.ui_state ?? {};
+
+const panes = session.vods.map((/** @type {any} */ vod) => {
+  const element = need(`[data-pane="${CSS.escape(vod.vod_id)}"]`);
+  const [up, down] = vod.fps_fraction ?? [vod.fps, 1];
+  const track = new Track({ id: vod.vod_id, video: need("video", element), offset: vod.offset, duration: vod.duration, fps: up / down, variable: vod.is_variable_frame_rate });
+  return new Pane(element, track, vod);
+});
+const tracks = panes.map((/** @type {Pane} */ p) => p.track);
+const controller = new SyncController(tracks);
+
+const saveUi = debounce(() => remote.send(() => api.change({ ui_state: ui })), UI_PAUSE);
+const changeUi = (/** @type {any} */ change) => {
+  ui = { ...ui, ...change };
+  saveUi();
+};
+
+const view = new View(need("[data-stage]"), panes, ui, (state) => {
+  changeUi(state);
+  mark();
+});
+const remote = new Remote({ sessionId: session.session_id, api, controller, onSession: adopt, onTrouble: trouble, onState: showLive });
+const timeline = new TimelineView(need("[data-timeline]"), tracks, {
+  seek: (T, final) => actions.seek(T, final),
+  jump: (seconds) => actions.jump(seconds),
+});
+const actions = new Actions({ controller, remote, api, view, panes, name: session.name, zoomTimeline: (factor) => timeline.zoomBy(factor) });
+const transport = new Transport(controller, actions);
+const history = new History(need("[data-history]"), api, letterOf);
+const showTab = tabs(need("[data-tabs]"), () => showHistory());
+
+/** @type {{box: RoiBox, id: string}|null} */ let drawing = null;
+const readingsHolder = h("div", { class: "rds", hidden: true });
+const readings = new Readings(readingsHolder, { vods: session.vods, letterOf, preview: api.preview });
+const align = new AlignPanel(
+  need("[data-align]"),
+  {
+    api,
+    letterOf,
+    session: () => session,
+    request: () => ({ roi: ui.roi ?? null, game: ui.game ?? "auto" }),
+    onApplied: (changed, ids) => {
+      stopDrawing();
+      adopt(changed);
+      toast(`Applied to ${ids.map(letterOf).filter((l) => l !== "A").join(" and ")}.`);
+    },
+    onDraw: (id) => draw(id),
+    applyLabel: "",
+  },
+  pageData("latest-alignment"),
+);
+need("[data-align]").before(readingsHolder);
+
+/**
+ * Take over what anyone changed; what is being changed here and not yet confirmed stays.
+ * @param {any} next
+ */
+function adopt(next) {
+  session = next;
+  for (const vod of next.vods) {
+    if (actions.unsent.has(vod.vod_id)) continue;
+    controller.setOffset(vod.vod_id, vod.offset);
+    panes.find((/** @type {Pane} */ p) => p.id === vod.vod_id)?.refreshOffset();
+  }
+  const { roi, game } = next.ui_state ?? {};
+  if (!drawing) ui = { ...ui, roi: roi ?? ui.roi, game: game ?? ui.game };
+  showOffsets(need("[data-calibrate]"), next.vods, letterOf);
+  showHistory();
+}
+
+function showHistory() {
+  if (!need("#panel-history").hidden) history.show(session.revision);
+}
+
+/** @param {unknown} error */
+function trouble(error) {
+  if (error instanceof ApiError && error.status === 0 && !navigator.onLine) return;
+  toast(explain(error), "bad");
+}
+
+/** @param {import("../base/live.js").LiveState} state @param {number} [code] */
+function showLive(state, code) {
+  const texts = {
+    polling: "Live updates stopped, asking every 5 s instead.",
+    closed: code === 4401 ? "Your session has ended. Sign in again in another tab, then load this page anew." : "This comparison is gone, or no longer yours.",
+  };
+  const text = texts[/** @type {keyof texts} */ (state)];
+  need("[data-live-state]").hidden = !text;
+  if (text) need("[data-live-text]").textContent = text;
+}
+
+/** @param {string} id */
+function draw(id) {
+  const same = drawing?.id === id;
+  stopDrawing();
+  if (same) return;
+  if (controller.wanted === "playing") actions.toggle();
+  if (view.state.main !== id) actions.makeLarge(id);
+  view.set({ mode: "grid" });
+  const pane = view.main;
+  const roi = () => ({ vod_id: id, time: Math.min(pane.track.time, pane.track.duration), ...box.box });
+  const changed = () => {
+    changeUi({ roi: roi() });
+    readings.update(roi());
+    align.refresh();
+  };
+  const box = new RoiBox(pane.pic, pane.track.video, { box: ui.roi ?? undefined, onChange: changed });
+  drawing = { box, id };
+  readingsHolder.hidden = false;
+  showTab("tab-calibrate");
+  changed();
+  box.element.focus();
+  mark();
+}
+
+function stopDrawing() {
+  drawing?.box.dispose();
+  drawing = null;
+  readingsHolder.hidden = true;
+  mark();
+}
+
+/** What follows from presses and messages rather than from time. */
+function mark() {
+  transport.mark();
+  for (const pane of panes) {
+    pane.mark({
+      main: pane.id === view.state.main,
+      over: pane.id === view.state.over && view.state.mode !== "grid",
+      audible: pane.id === controller.audibleId,
+      free: pane.track.free,
+      drawing: drawing?.id === pane.id,
+    });
+  }
+}
+
+/** One picture of the page. */
+function frame() {
+  const T = controller.time;
+  const playing = controller.status === "playing";
+  const { anchor, waitingFor } = controller;
+  for (const pane of panes) pane.update({ T, playing, anchor, waiting: waitingFor === pane.track });
+  transport.update(T);
+  timeline.update(T, actions.loop);
+  actions.keepLoop();
+  requestAnimationFrame(frame);
+}
+
+for (const pane of panes) pane.connect(actions);
+actions.addEventListener("change", mark);
+actions.addEventListener("draw", (event) => draw(/** @type {CustomEvent} */ (event).detail));
+actions.addEventListener("reload", () => api.read().then(({ session: now }) => adopt(now), trouble));
+controller.addEventListener("change", mark);
+const copies = new Copies(need("[data-copies]"), pageData("copies"), controller);
+controller.addEventListener("change", () => copies.apply());
+controller.addEventListener("ended", () => remote.leading && remote.played());
+controller.addEventListener("soundblocked", () => (need("[data-sound-blocked]").hidden = false));
+need("[data-act=sound-on]").addEventListener("click", () => {
+  need("[data-sound-blocked]").hidden = true;
+  actions.mute();
+});
+offerKeys(bindings(actions, view));
+need("[data-stage]").addEventListener("dblclick", (/** @type {Event} */ event) => {
+  const pane = /** @type {HTMLElement} */ (event.target).closest("[data-pic]")?.closest("[data-pane]");
+  if (pane) actions.makeLarge(/** @type {HTMLElement} */ (pane).dataset.pane ?? "");
+});
+
+controller.setMain(view.state.main);
+controller.setAudible(view.state.main);
+showOffsets(need("[data-calibrate]"), session.vods, letterOf);
+mark();
+controller.seek(session.global_time);
+requestAnimationFrame(frame);

@@ -1,0 +1,167 @@
+// One pane of the comparison: what it shows of its video, and what its buttons ask for. It changes nothing by itself.
+
+import { h, icon, need, setText } from "../base/dom.js";
+import * as format from "../base/format.js";
+
+/** @typedef {import("./playback/track.js").Track} Track */
+/** @typedef {import("./actions.js").Actions} Actions */
+
+export class Pane {
+  #noteKey = "";
+  /** Whether the offset field holds what somebody types, or nonsense that they have yet to mend. */
+  #isTyping = false;
+
+  /**
+   * @param {HTMLElement} element rendered by the server
+   * @param {Track} track
+   * @param {any} vod of the session
+   */
+  constructor(element, track, vod) {
+    this.element = element;
+    this.track = track;
+    this.letter = /** @type {string} */ (element.dataset.letter);
+    this.pic = need("[data-pic]", element);
+    this.position = need("[data-position]", element);
+    this.frame = need("[data-frame]", element);
+    this.driftText = need("[data-drift]", element);
+    this.offset = /** @type {HTMLInputElement} */ (need("[data-offset]", element));
+    this.note = need("[data-note]", element);
+    this.freeBar = need("[data-free]", element);
+    this.slider = /** @type {HTMLInputElement} */ (need("[data-free-slider]", element));
+    this.slider.max = String(track.duration);
+    setText(need("[data-meta]", element), `${format.picture(vod)}${vod.audio_tracks?.length === 0 ? ", no sound" : ""}`);
+    this.showOffset();
+  }
+
+  get id() {
+    return this.track.id;
+  }
+
+  /**
+   * Wire the buttons and fields.
+   * @param {Actions} actions
+   */
+  connect(actions) {
+    const { element, id } = this;
+    /** @type {Record<string, (event: MouseEvent) => void>} */
+    const acts = {
+      solo: () => actions.solo(id),
+      large: () => actions.makeLarge(id),
+      free: () => actions.toggleFree(id),
+      earlier: (event) => actions.nudge(id, event.shiftKey ? -10 : -1),
+      later: (event) => actions.nudge(id, event.shiftKey ? 10 : 1),
+      "free-back": () => actions.moveFree(id, -1),
+      "free-on": () => actions.moveFree(id, 1),
+      "align-here": () => actions.alignHere(id),
+      draw: () => actions.toggleDrawing(id),
+      retry: () => actions.retry(id),
+    };
+    element.addEventListener("click", (event) => {
+      const button = /** @type {HTMLElement} */ (event.target).closest("[data-act]");
+      const act = button && acts[/** @type {HTMLElement} */ (button).dataset.act ?? ""];
+      if (act) act(event);
+    });
+    element.addEventListener("focusin", () => actions.focus(id));
+    element.addEventListener("pointerdown", () => actions.focus(id));
+    this.offset.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.#commit(actions);
+      else if (event.key === "Escape") this.showOffset();
+      else return;
+      event.preventDefault();
+    });
+    this.offset.addEventListener("input", () => (this.#isTyping = true));
+    this.offset.addEventListener("blur", () => this.#commit(actions));
+    this.offset.addEventListener("focus", () => this.offset.select());
+    this.slider.addEventListener("input", () => actions.moveFreeTo(id, Number(this.slider.value)));
+  }
+
+  /** @param {Actions} actions */
+  #commit(actions) {
+    const isUnchanged = this.offset.value === format.offset(this.track.offset);
+    const seconds = isUnchanged ? this.track.offset : format.parseOffset(this.offset.value);
+    this.#isTyping = seconds === null;
+    if (isUnchanged) return;
+    this.offset.setAttribute("aria-invalid", String(seconds === null));
+    if (seconds !== null) actions.setOffset(this.id, seconds);
+    else if (document.activeElement !== this.offset) this.showOffset();
+  }
+
+  /** What came from the server; not in place of what is being typed. */
+  refreshOffset() {
+    if (!this.#isTyping) this.showOffset();
+  }
+
+  showOffset() {
+    this.#isTyping = false;
+    this.offset.value = format.offset(this.track.offset);
+    this.offset.setAttribute("aria-invalid", "false");
+  }
+
+  /**
+   * Once a picture: position, frame, drift.
+   * @param {{T: number, playing: boolean, anchor: Track|null, waiting: boolean}} now
+   */
+  update({ T, playing, anchor, waiting }) {
+    const { track } = this;
+    const shown = playing || track.mediaTime === null ? track.time : track.mediaTime;
+    setText(this.position, format.position(shown));
+    setText(this.frame, track.variable ? "variable rate" : `f ${format.frameNumber(track.frame)}`);
+    setText(this.driftText, track.free ? "–" : anchor === track ? "0 ms" : track.drift === null ? "–" : format.drift(track.drift));
+    if (track.free && document.activeElement !== this.slider) this.slider.value = String(track.time);
+    const before = T < track.offset;
+    const after = T >= track.offset + track.duration;
+    this.element.toggleAttribute("data-parked", !track.free && (before || after));
+    this.#show(
+      track.failed ? "failed"
+        : track.free ? "free"
+        : before ? `begins in ${format.duration(Math.ceil(track.offset - T))}`
+        : after ? "has ended"
+        : waiting ? "waiting"
+        : "",
+    );
+  }
+
+  /** @param {string} key */
+  #show(key) {
+    if (key === this.#noteKey) return;
+    this.#noteKey = key;
+    this.note.hidden = key === "";
+    const { letter } = this;
+    if (key === "failed" && "gone" in this.element.dataset) {
+      this.note.replaceChildren(icon("alert"), h("span", {}, `The video of ${letter} has been deleted.`));
+    } else if (key === "failed") {
+      this.note.replaceChildren(icon("alert"), h("span", {}, `${letter} cannot be played: ${whyFailed(this.track.video)}`), h("button", { class: "btn", type: "button", data: { act: "retry" } }, "Try again"));
+    } else if (key === "waiting") this.note.replaceChildren(icon("clock"), `Waiting for ${letter}'s data`);
+    else if (key === "free") this.note.replaceChildren(icon("unlink"), `${letter} moves alone; find the moment the others show, then Align here`);
+    else this.note.replaceChildren(icon("clock"), `${letter} ${key}`);
+  }
+
+  /**
+   * @param {{main: boolean, over: boolean, audible: boolean, free: boolean, drawing: boolean}} state
+   */
+  mark({ main, over, audible, free, drawing }) {
+    this.element.classList.toggle("ref", main);
+    this.element.classList.toggle("over", over);
+    this.freeBar.hidden = !free;
+    this.#press("solo", audible);
+    this.#press("free", free);
+    this.#press("draw", drawing);
+  }
+
+  /** @param {string} act @param {boolean} pressed */
+  #press(act, pressed) {
+    need(`[data-act=${act}]`, this.element).setAttribute("aria-pressed", String(pressed));
+  }
+}
+
+/** @param {HTMLVideoElement} video */
+function whyFailed(video) {
+  switch (video.error?.code) {
+    case MediaError.MEDIA_ERR_NETWORK:
+      return "the connection broke.";
+    case MediaError.MEDIA_ERR_DECODE:
+      return "the file is damaged.";
+    default:
+      return "this browser cannot read it, or it is gone.";
+  }
+}

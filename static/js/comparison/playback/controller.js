@@ -1,0 +1,397 @@
+// Keeps two or three videos in step: "gate + anchor". At a start and at a seek all stop, go to the middle of their
+// frames, wait for each other and start together (the gate). While they play, the audible or reference video carries
+// the clock and is never nudged (the anchor); the others are pulled to it by speed, and by a seek only when far off.
+// Knows nothing of the page, the server or of other viewers.
+
+import { GroupClock } from "./clock.js";
+import { Follower } from "./follower.js";
+import * as policy from "./policy.js";
+import { Spread } from "./spread.js";
+import { step } from "../../base/frames.js";
+import { extent, globalTime, vodTime } from "../../base/timeline.js";
+
+/** @typedef {import("./track.js").Track} Track */
+/** @typedef {"paused"|"gating"|"playing"|"holding"} Status */
+
+const STEP_TRIES = 12;
+const BEGIN_SOON = 0.5;
+const REGATE_DRIFT = 0.1;
+
+export class SyncController extends EventTarget {
+  #clock = new GroupClock();
+  /** @type {"paused"|"playing"} */ #wanted = "paused";
+  /** @type {Status} */ #status = "paused";
+  #target = 0;
+  #requests = 0;
+  /** @type {Promise<void>|null} */ #gate = null;
+  #gateSeconds = 0.2;
+  #rate = 1;
+  #follower = new Follower();
+  #ticker = 0;
+  #steeredAt = 0;
+  /** @type {Map<Track, number>} */ #begins = new Map();
+  #spread = new Spread();
+  #waitingFor = /** @type {Track|null} */ (null);
+
+  /** @param {Track[]} tracks the first is the reference until `setMain` */
+  constructor(tracks) {
+    super();
+    this.tracks = tracks;
+    this.mainId = tracks[0].id;
+    /** @type {string|null} */ this.audibleId = tracks[0].id;
+    this.#ticker = window.setInterval(() => this.#tick(), policy.LOOK);
+    document.addEventListener("visibilitychange", this.#onVisible);
+  }
+
+  /** Global time, seconds. */
+  get time() {
+    return this.#gate ? this.#target : this.#clock.at(performance.now());
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  /** What was asked for, whatever is still being waited for. */
+  get wanted() {
+    return this.#wanted;
+  }
+
+  get rate() {
+    return this.#rate;
+  }
+
+  get #speed() {
+    return this.#rate * this.#follower.factor;
+  }
+
+  get end() {
+    return extent(this.tracks).end;
+  }
+
+  /** The video that the others wait for, if any. */
+  get waitingFor() {
+    return this.#waitingFor;
+  }
+
+  /** The video that carries the clock; null where none is running. */
+  get anchor() {
+    const running = this.tracks.filter((t) => t.runsAt(this.time));
+    return running.find((t) => t.id === this.audibleId) ?? running.find((t) => t.id === this.mainId) ?? running[0] ?? null;
+  }
+
+  /** How far apart the running videos are and were. */
+  get spread() {
+    return this.#spread;
+  }
+
+  /** @param {string} id */
+  track(id) {
+    const found = this.tracks.find((t) => t.id === id);
+    if (!found) throw new Error(`No such video: ${id}`);
+    return found;
+  }
+
+  /**
+   * @param {number} [at] global time to play from; where it stands when left out, from the start at the end
+   * @returns {Promise<void>} when it plays, or when that was overtaken
+   */
+  async play(at) {
+    if (this.#wanted === "playing" && at === undefined) return;
+    this.#wanted = "playing";
+    await this.seek(at ?? (this.time >= this.end - 0.05 ? 0 : this.time));
+  }
+
+  /** @param {number} [at] global time to stand at; the anchor's frame when left out */
+  pause(at) {
+    if (this.#wanted === "paused" && at === undefined) return;
+    this.#wanted = "paused";
+    this.#stop();
+    if (at !== undefined) this.seek(at);
+    else if (!this.#gate) this.#settle();
+  }
+
+  /**
+   * Go to T. While playing all go on from there; a newer target takes over.
+   * @param {number} T seconds
+   * @returns {Promise<void>} when the last target is on screen
+   */
+  seek(T) {
+    this.#target = Math.min(Math.max(T, 0), this.end);
+    this.#requests += 1;
+    this.#gate ??= this.#runGate().finally(() => (this.#gate = null));
+    return this.#gate;
+  }
+
+  /** @param {number} rate 0.1–4 */
+  setRate(rate) {
+    this.#rate = rate;
+    this.#applyRate();
+    this.#emit("change");
+  }
+
+  /**
+   * Move one video against the others.
+   * @param {string} id
+   * @param {number} offset seconds
+   */
+  setOffset(id, offset) {
+    const track = this.track(id);
+    if (track.offset === offset) return;
+    track.offset = offset;
+    track.free = false;
+    this.#spread.forget();
+    this.seek(this.time);
+  }
+
+  /** @param {string} id the large one */
+  setMain(id) {
+    this.mainId = id;
+    this.#emit("change");
+  }
+
+  /** @param {string|null} id the one that is heard, or none */
+  setAudible(id) {
+    this.audibleId = id;
+    for (const track of this.tracks) track.video.muted = track.id !== id;
+    this.#emit("change");
+  }
+
+  /**
+   * Step by frames of one video; the others go along. Where a frame lasts longer than the mean (variable frame
+   * rate), the step goes on until another frame is on screen.
+   * @param {number} by frames
+   * @param {string} id
+   */
+  async step(by, id) {
+    this.pause();
+    const track = this.track(id);
+    const before = track.mediaTime;
+    const from = vodTime(this.time, track.offset, track.duration);
+    for (let reach = by; Math.abs(reach) <= Math.abs(by) + STEP_TRIES; reach += Math.sign(by)) {
+      const to = step(from, reach, track.grid, track.duration);
+      await this.seek(globalTime(to, track.offset));
+      if (track.mediaTime !== before || before === null || Math.abs(to - from) < 1e-9) return;
+    }
+  }
+
+  /**
+   * Take a video out of the group, to be moved alone, or put it back in its place.
+   * @param {string} id
+   * @param {boolean} free
+   */
+  setFree(id, free) {
+    this.pause();
+    const track = this.track(id);
+    track.free = free;
+    if (!free) this.seek(this.time);
+    this.#emit("change");
+  }
+
+  /**
+   * Follow a clock from elsewhere, gently; null to lead.
+   * @param {(() => number)|null} clock global time now, seconds
+   */
+  follow(clock) {
+    this.#follower.clock = clock;
+    if (!clock) this.#followOther(performance.now());
+  }
+
+  dispose() {
+    clearInterval(this.#ticker);
+    document.removeEventListener("visibilitychange", this.#onVisible);
+    this.#stop();
+    for (const track of this.tracks) track.dispose();
+  }
+
+  async #runGate() {
+    let request;
+    do {
+      request = this.#requests;
+      const [T, began] = [this.#target, performance.now()];
+      this.#stop();
+      this.#setStatus("gating");
+      await Promise.all(this.tracks.filter((t) => !t.free).map((t) => t.seek(t.placeAt(T))));
+      if (request !== this.#requests) continue;
+      const now = performance.now();
+      this.#gateSeconds += 0.3 * ((now - began) / 1000 - this.#gateSeconds);
+      this.#clock.set(T, now);
+      if (this.#wanted === "playing" && T < this.end) await this.#start();
+      else this.#wanted = "paused";
+    } while (request !== this.#requests);
+    if (this.#wanted === "paused") {
+      for (const track of this.tracks) track.drift = this.#standing(track, this.#target);
+      this.#setStatus("paused");
+    }
+    this.#emit("arrived");
+  }
+
+  async #start() {
+    const T = this.#clock.at(performance.now());
+    const running = this.tracks.filter((t) => t.runsAt(T));
+    for (const track of running) {
+      track.factor = 1;
+      track.starvedSince = 0;
+      track.coolUntil = 0;
+      track.forget();
+    }
+    this.#applyRate();
+    const started = await Promise.allSettled(running.map((t) => t.video.play()));
+    if (this.#wanted !== "playing") return this.#stop();
+    if (started.some((s) => s.status === "rejected" && s.reason?.name === "NotAllowedError")) {
+      this.setAudible(null);
+      this.#emit("soundblocked");
+      await Promise.allSettled(running.map((t) => t.video.play()));
+    }
+    this.#clock.start(performance.now());
+    this.#setStatus("playing");
+  }
+
+  #stop() {
+    for (const timer of this.#begins.values()) clearTimeout(timer);
+    this.#begins.clear();
+    if (this.#clock.running) this.#clock.stop(performance.now());
+    for (const track of this.tracks) track.video.pause();
+    this.#waitingFor = null;
+  }
+
+  /** After a pause: T is where the anchor stands, and whoever is a frame away joins it. */
+  #settle() {
+    const now = performance.now();
+    const anchor = this.anchor;
+    if (anchor) this.#clock.set(globalTime(anchor.placeAt(globalTime(anchor.time, anchor.offset)), anchor.offset), now);
+    this.seek(this.#clock.at(now));
+  }
+
+  #tick() {
+    if (this.#status === "holding") return this.#release();
+    if (this.#status !== "playing" || this.#gate) return;
+    const now = performance.now();
+    const T = this.#clock.at(now);
+    if (T >= this.end) return this.#finish();
+    this.#beginOthers(T);
+    const anchor = this.anchor;
+    if (this.#starved(now, T) || now - this.#steeredAt < policy.TICK) return;
+    this.#steeredAt = now;
+    if (anchor) this.#steer(anchor, now);
+    this.#followOther(now);
+  }
+
+  /** @param {Track} anchor @param {number} now */
+  #steer(anchor, now) {
+    const T = globalTime(anchor.measure(now), anchor.offset);
+    if (Math.abs(T - this.#clock.at(now)) > policy.REBASE && !anchor.video.seeking) this.#clock.set(T, now);
+    anchor.drift = 0;
+    anchor.factor = 1;
+    anchor.setSpeed(this.#speed);
+    const errors = [0];
+    for (const track of this.tracks) {
+      if (track === anchor || !track.runsAt(T) || track.video.paused || track.video.seeking) continue;
+      const error = globalTime(track.measure(now), track.offset) - T;
+      track.drift = error;
+      errors.push(error);
+      const act = policy.correction(error, { maySeek: now > track.coolUntil, correcting: track.factor !== 1 });
+      if (act.do === "seek") {
+        track.coolUntil = now + policy.COOL_DOWN;
+        track.jump(() => this.#clock.at(performance.now()) - track.offset, this.#speed);
+      } else {
+        track.factor = act.factor;
+        track.setSpeed(this.#speed * act.factor);
+      }
+    }
+    this.#spread.note(now, errors);
+  }
+
+  /** @param {number} now */
+  #followOther(now) {
+    const change = this.#follower.look(this.#clock.at(now), now, this.#gateSeconds * this.#rate);
+    if (!change) return;
+    if ("seek" in change) this.seek(change.seek);
+    else this.#applyRate();
+  }
+
+  /**
+   * Stop all when one has had no data for too long. One that is on its way after a jump has its cool-down.
+   * @param {number} now @param {number} T
+   */
+  #starved(now, T) {
+    for (const track of this.tracks) {
+      const dry = track.runsAt(T) && !track.ready && now > track.coolUntil;
+      track.starvedSince = dry ? track.starvedSince || now : 0;
+      if (!dry || now - track.starvedSince < policy.STARVED) continue;
+      this.#stop();
+      this.#waitingFor = track;
+      this.#setStatus("holding");
+      return true;
+    }
+    return false;
+  }
+
+  #release() {
+    const track = this.#waitingFor;
+    if (track && !track.failed && track.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) return;
+    this.#waitingFor = null;
+    this.seek(this.#clock.at(performance.now()));
+  }
+
+  /** Start the videos whose beginning comes within the next moment, on time. @param {number} T */
+  #beginOthers(T) {
+    for (const track of this.tracks) {
+      if (track.free || track.failed || !track.video.paused || track.video.ended || this.#begins.has(track)) continue;
+      const until = track.offset - T;
+      if (until > BEGIN_SOON || T >= track.offset + track.duration - 0.05) continue;
+      const begin = () => {
+        this.#begins.delete(track);
+        if (this.#status !== "playing") return;
+        const time = this.#clock.at(performance.now()) - track.offset;
+        if (time > 0.1) track.video.currentTime = time;
+        track.forget();
+        track.setSpeed(this.#speed);
+        track.video.play().catch(() => {});
+      };
+      this.#begins.set(track, window.setTimeout(begin, Math.max(0, (until / this.#rate) * 1000)));
+    }
+  }
+
+  #finish() {
+    this.#wanted = "paused";
+    this.#stop();
+    this.#emit("ended");
+    this.seek(this.end);
+  }
+
+  #applyRate() {
+    this.#clock.setRate(this.#speed, performance.now());
+    for (const track of this.tracks) track.setSpeed(this.#speed * (this.#status === "playing" ? track.factor : 1));
+  }
+
+  /**
+   * How far a standing video's picture is from where it should be; within its frame that is nothing.
+   * @param {Track} track @param {number} T
+   */
+  #standing(track, T) {
+    return track.runsAt(T) ? Math.round((track.time - track.placeAt(T)) * 1e6) / 1e6 : null;
+  }
+
+  #onVisible = () => {
+    if (document.hidden || this.#status !== "playing") return;
+    for (const track of this.tracks) track.forget();
+    const now = performance.now();
+    const far = this.tracks.some(
+      (t) => t.runsAt(this.time) && Math.abs(globalTime(t.time, t.offset) - this.#clock.at(now)) > REGATE_DRIFT,
+    );
+    if (far) this.seek(this.#clock.at(now));
+  };
+
+  /** @param {Status} status */
+  #setStatus(status) {
+    if (this.#status === status) return;
+    this.#status = status;
+    this.#emit("change");
+  }
+
+  /** @param {string} name */
+  #emit(name) {
+    this.dispatchEvent(new Event(name));
+  }
+}

@@ -1,0 +1,202 @@
+// One video of the group: its element, its place on the timeline, what its frames say about where it is, and the
+// few things that can be done to it. Knows nothing of the other videos.
+
+import { VARIABLE_GRID, frameOf, snap } from "../../base/frames.js";
+import { FIRST_LEAD, learnLead, median } from "./policy.js";
+import { isRunning, vodTime } from "../../base/timeline.js";
+
+const SAMPLES = 8;
+const SAMPLE_AGE = 1000;
+const SEEK_PATIENCE = 8000;
+const FRAME_PATIENCE = 250;
+
+/**
+ * @typedef {object} TrackInit
+ * @property {string} id
+ * @property {HTMLVideoElement} video
+ * @property {number} offset seconds
+ * @property {number} duration seconds
+ * @property {number} fps
+ * @property {boolean} [variable] frames of different length; fps is their mean
+ */
+
+export class Track {
+  /** @type {{at: number, time: number}[]} */ #samples = [];
+  #callback = 0;
+  #seekToken = 0;
+
+  /** @param {TrackInit} init */
+  constructor({ id, video, offset, duration, fps, variable = false }) {
+    this.id = id;
+    this.video = video;
+    this.offset = offset;
+    this.duration = duration;
+    this.fps = fps;
+    this.variable = variable;
+    /** Places a second at which it can stand: its frames, where these are known beforehand. */
+    this.grid = variable ? VARIABLE_GRID : fps;
+    /** Taken out of the group to be moved alone. */
+    this.free = false;
+    /** Cannot be played; the others go on without it. */
+    this.failed = video.error !== null;
+    /** Seconds ahead of the anchor; null when that is not known. */
+    this.drift = /** @type {number|null} */ (null);
+    /** What its speed is multiplied by to catch up. */
+    this.factor = 1;
+    this.lead = FIRST_LEAD;
+    this.coolUntil = 0;
+    this.starvedSince = 0;
+    /** Presentation timestamp of the frame on screen. */
+    this.mediaTime = /** @type {number|null} */ (null);
+    this.seeks = 0;
+    video.addEventListener("error", () => (this.failed = true));
+    this.#watch();
+  }
+
+  /** Position in the video, seconds. */
+  get time() {
+    return this.video.currentTime;
+  }
+
+  /** Number of the frame on screen. */
+  get frame() {
+    return this.mediaTime === null ? Math.floor(this.time * this.fps + 1e-6) : frameOf(this.mediaTime, this.fps);
+  }
+
+  get ready() {
+    return this.video.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA && !this.video.seeking;
+  }
+
+  /** @param {number} T */
+  runsAt(T) {
+    return !this.failed && !this.free && !this.video.ended && isRunning(T, this);
+  }
+
+  /**
+   * Where it stands or is parked at T: before its beginning on the first frame, past its end on the last.
+   * @param {number} T
+   */
+  placeAt(T) {
+    return snap(vodTime(T, this.offset, this.duration), this.grid, this.duration);
+  }
+
+  /**
+   * Go to a time and wait until its frame is on screen. A later seek takes over an earlier one.
+   * @param {number} time seconds
+   * @returns {Promise<boolean>} false when it was overtaken, failed, or took too long
+   */
+  async seek(time) {
+    const token = ++this.#seekToken;
+    this.#samples = [];
+    if (this.failed) return false;
+    if (Math.abs(this.video.currentTime - time) < 1e-4 && this.ready) return true;
+    const arrived = once(this.video, ["seeked", "error"], SEEK_PATIENCE);
+    const shown = this.#nextFrame();
+    this.video.currentTime = time;
+    await arrived;
+    if (token !== this.#seekToken || this.failed) return false;
+    await Promise.race([shown, wait(FRAME_PATIENCE)]);
+    if (this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA) {
+      await once(this.video, ["canplay", "error"], SEEK_PATIENCE);
+    }
+    return token === this.#seekToken && !this.failed;
+  }
+
+  /**
+   * Seek without stopping: aim ahead by what a seek takes, and learn from where it lands.
+   * @param {() => number} target where it should be now, seconds
+   * @param {number} speed
+   */
+  async jump(target, speed) {
+    const token = ++this.#seekToken;
+    const lead = this.lead;
+    this.seeks += 1;
+    this.#samples = [];
+    const arrived = once(this.video, ["seeked", "error"], SEEK_PATIENCE);
+    this.video.currentTime = Math.min(Math.max(target() + lead * speed, 0), this.duration);
+    await arrived;
+    await wait(FRAME_PATIENCE);
+    if (token !== this.#seekToken || this.failed) return;
+    this.lead = learnLead(lead, (this.video.currentTime - target()) / speed);
+    this.#samples = [];
+  }
+
+  /** @param {number} speed */
+  setSpeed(speed) {
+    if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;
+    this.video.playbackRate = speed;
+    this.#samples = [];
+  }
+
+  /**
+   * The position now, as the last frames tell it: each one's currentTime carried on to now, and the median of them.
+   * Without frames (a hidden tab, a hidden pane) the element's own clock has to do.
+   * @param {number} now milliseconds, as performance.now()
+   * @returns {number} seconds
+   */
+  measure(now) {
+    const fresh = this.#samples.filter((s) => now - s.at < SAMPLE_AGE);
+    if (fresh.length < 3) return this.video.currentTime;
+    return median(fresh.map((s) => s.time + ((now - s.at) / 1000) * this.video.playbackRate));
+  }
+
+  /**
+   * Take another address of the same video, after a failure.
+   * @param {string} url
+   */
+  reload(url) {
+    this.failed = false;
+    this.mediaTime = null;
+    this.#samples = [];
+    this.video.src = url;
+    this.video.load();
+  }
+
+  forget() {
+    this.#samples = [];
+  }
+
+  dispose() {
+    this.video.cancelVideoFrameCallback?.(this.#callback);
+  }
+
+  #watch() {
+    const frame = (/** @type {number} */ _now, /** @type {VideoFrameCallbackMetadata} */ metadata) => {
+      this.mediaTime = metadata.mediaTime;
+      if (!this.video.paused && !this.video.seeking) {
+        this.#samples.push({ at: performance.now(), time: this.video.currentTime });
+        if (this.#samples.length > SAMPLES) this.#samples.shift();
+      }
+      this.#callback = this.video.requestVideoFrameCallback(frame);
+    };
+    this.#callback = this.video.requestVideoFrameCallback(frame);
+  }
+
+  #nextFrame() {
+    return new Promise((resolve) => this.video.requestVideoFrameCallback(resolve));
+  }
+}
+
+/** @param {number} ms */
+function wait(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/**
+ * Resolves at the first of some events, or after a patience.
+ * @param {EventTarget} target
+ * @param {string[]} names
+ * @param {number} patience ms
+ */
+function once(target, names, patience) {
+  return new Promise((resolve) => {
+    const end = new AbortController();
+    const done = () => {
+      end.abort();
+      clearTimeout(timer);
+      resolve(undefined);
+    };
+    const timer = setTimeout(done, patience);
+    for (const name of names) target.addEventListener(name, done, { signal: end.signal });
+  });
+}

@@ -1,0 +1,126 @@
+// What the timer box reads in each video, asked of the server while the box is drawn: crops, text, confidence.
+
+import { debounce, h, icon } from "../base/dom.js";
+import { duration } from "../base/format.js";
+import { errorNote } from "../base/notice.js";
+
+/**
+ * @typedef {object} Reading
+ * @property {string} vod_id
+ * @property {number} time seconds, in the video
+ * @property {string|null} text
+ * @property {number|null} value seconds on the timer
+ * @property {number} confidence
+ * @property {string} crop_url
+ */
+
+const PAUSE = 500;
+const MOMENTS = 5;
+
+/**
+ * The moments to read at: spread over each video, and in the one that is drawn on the moment that is shown.
+ * @param {{vod_id: string, duration: number}[]} vods
+ * @param {{vod_id: string, time: number}} roi
+ * @returns {Record<string, number[]>} seconds, in each video's own time
+ */
+export function moments(vods, roi) {
+  return Object.fromEntries(vods.map(({ vod_id, duration }) => {
+    const spread = Array.from({ length: MOMENTS }, (_, i) => ((i + 0.5) / MOMENTS) * duration);
+    if (vod_id !== roi.vod_id) return [vod_id, spread];
+    const nearest = spread.reduce((best, t, i) => (Math.abs(t - roi.time) < Math.abs(spread[best] - roi.time) ? i : best), 0);
+    return [vod_id, spread.map((t, i) => (i === nearest ? roi.time : t))];
+  }));
+}
+
+export class Readings {
+  #request = new AbortController();
+  /** @type {HTMLElement} */ busy = h("span");
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {{vods: {vod_id: string, duration: number}[], letterOf: (id: string) => string,
+   *          preview: (roi: any, times: Record<string, number[]>, signal: AbortSignal) => Promise<{readings: Reading[]}>,
+   *          onReadings?: (readings: Reading[]) => void}} options
+   */
+  constructor(holder, options) {
+    this.holder = holder;
+    this.options = options;
+    this.later = debounce((/** @type {any} */ roi) => this.#ask(roi), PAUSE);
+    this.#show(h("p", { class: "s1 t3" }, "Draw the box around the timer to see what it reads in every video."));
+  }
+
+  /** @param {any} roi as the API takes it */
+  update(roi) {
+    this.#request.abort();
+    this.#busy(true);
+    this.later(roi);
+  }
+
+  dispose() {
+    this.later.cancel();
+    this.#request.abort();
+  }
+
+  /** @param {any} roi */
+  async #ask(roi) {
+    this.#request = new AbortController();
+    const { signal } = this.#request;
+    try {
+      const { readings } = await this.options.preview(roi, moments(this.options.vods, roi), signal);
+      if (signal.aborted) return;
+      this.#show(...this.options.vods.map((vod) => this.#line(vod, readings.filter((r) => r.vod_id === vod.vod_id))), this.#summary(readings));
+      this.options.onReadings?.(readings);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#show(errorNote("The box could not be read.", error, () => this.#ask(roi)));
+    }
+    this.#busy(false);
+  }
+
+  /** @param {...HTMLElement} content */
+  #show(...content) {
+    this.busy = h("span", { class: "st run", hidden: true }, icon("run", "spin"), "reading");
+    this.holder.replaceChildren(h("div", { class: "row" }, h("p", { class: "cap" }, "What the box reads"), this.busy), ...content);
+  }
+
+  /** @param {boolean} busy the old readings stay while new ones are on their way */
+  #busy(busy) {
+    this.holder.setAttribute("aria-busy", String(busy));
+    this.busy.hidden = !busy;
+  }
+
+  /** @param {Reading[]} readings */
+  #summary(readings) {
+    const per = this.options.vods.map((vod) => {
+      const own = readings.filter((r) => r.vod_id === vod.vod_id);
+      return `${this.options.letterOf(vod.vod_id)} ${own.filter((r) => r.value !== null).length} of ${own.length}`;
+    });
+    return h("p", { class: "vh", role: "status" }, `A time was read: ${per.join(", ")}.`);
+  }
+
+  /**
+   * @param {{vod_id: string}} vod
+   * @param {Reading[]} readings
+   */
+  #line(vod, readings) {
+    const letter = this.options.letterOf(vod.vod_id);
+    const reads = readings.length
+      ? readings.map((r) => h(
+          "figure", { title: `${letter} at ${duration(r.time)}` },
+          crop(r.crop_url, `${letter} at ${duration(r.time)}`),
+          h("figcaption", {}, r.value === null ? h("span", {}, "nothing") : h("b", {}, r.text ?? ""), h("span", {}, r.confidence.toFixed(2))),
+        ))
+      : [h("p", { class: "s1 t3" }, "Nothing was read.")];
+    return h("div", { class: "rl", data: { letter } }, h("span", { class: "id" }, letter), h("div", { class: "reads" }, ...reads));
+  }
+}
+
+/**
+ * A cut-out of a frame, or a dash where there is none.
+ * @param {string|null|undefined} url
+ * @param {string} alt
+ */
+export function crop(url, alt) {
+  if (!url) return h("span", { class: "crop none", role: "img", "aria-label": `${alt}: no picture` }, "–");
+  return h("img", { class: "crop", src: url, alt, loading: "lazy", decoding: "async" });
+}

@@ -1,0 +1,181 @@
+// This viewer and the others: tells the server what was done here, one call at a time with the newest state, and moves
+// the players by what others did. Own echoes are known by the revision that the server answered with.
+
+import { LiveChannel, ServerClock } from "../base/live.js";
+
+/** @typedef {import("./playback/controller.js").SyncController} SyncController */
+/** @typedef {{type: "seek", at: number} | {type: "playback", state: string, rate: number, at: number}} Intent */
+
+const SCRUB_PAUSE = 100; // ms: ten a second
+const NEAR_END = 0.05;
+const OTHERS_SEEK = 0.25; // s: a change by another viewer that is no mere drift
+const LEADER_DRIFT = 0.5; // s between here and the server before the server is told anew
+const TELL_PAUSE = 3000;
+
+export class Remote {
+  /** Whether the last thing done to the clock was done here. */
+  leading = false;
+  #clock = new ServerClock();
+  /** @type {Intent|null} */ #intent = null;
+  #sending = false;
+  #inFlight = 0;
+  #mine = -1;
+  #toldAt = 0;
+  /** @type {any} */ #deferred = null;
+
+  /**
+   * @param {object} options
+   * @param {string} options.sessionId
+   * @param {ReturnType<typeof import("../base/api.js").sessionApi>} options.api
+   * @param {SyncController} options.controller
+   * @param {(session: any) => void} options.onSession anyone's change, own ones too
+   * @param {(error: unknown) => void} options.onTrouble a change could not be sent
+   * @param {(state: import("../base/live.js").LiveState, code?: number) => void} options.onState
+   */
+  constructor({ sessionId, api, controller, onSession, onTrouble, onState }) {
+    this.api = api;
+    this.controller = controller;
+    this.onSession = onSession;
+    this.onTrouble = onTrouble;
+    this.live = new LiveChannel(`/ws/sessions/${encodeURIComponent(sessionId)}/`, {
+      onMessage: (message) => this.#receive(message),
+      snapshot: () => api.read(),
+      onSnapshot: ({ session }) => this.#receive({ type: "session", revision: session.revision, at: this.#clock.now(), session }),
+      onState,
+    });
+  }
+
+  /**
+   * The position was moved here. Scrubs are thinned; the last one is always sent.
+   * @param {number} at global time, seconds
+   */
+  sought(at) {
+    this.#lead();
+    this.#intent = this.#intent?.type === "playback" ? { ...this.#intent, at } : { type: "seek", at };
+    this.#pump();
+  }
+
+  /** Playing, pausing or the speed were changed here. */
+  played() {
+    this.#lead();
+    const { wanted, rate, time } = this.controller;
+    this.#intent = { type: "playback", state: wanted, rate, at: time };
+    this.#toldAt = performance.now();
+    this.#pump();
+  }
+
+  /**
+   * Any other change of the session.
+   * @param {() => Promise<{session: any}>} change
+   * @returns {Promise<boolean>} whether it was accepted
+   */
+  async send(change) {
+    this.#inFlight += 1;
+    try {
+      const { session } = await change();
+      this.#mine = Math.max(this.#mine, session.revision);
+      this.onSession(session);
+      return true;
+    } catch (error) {
+      this.onTrouble(error);
+      return false;
+    } finally {
+      this.#inFlight -= 1;
+      this.#catchUp();
+    }
+  }
+
+  #lead() {
+    this.leading = true;
+    this.controller.follow(null);
+  }
+
+  async #pump() {
+    if (this.#sending) return;
+    this.#sending = true;
+    while (this.#intent) {
+      const intent = this.#intent;
+      this.#intent = null;
+      const began = performance.now();
+      await this.send(() => intent.type === "seek" ? this.api.seek(intent.at) : this.api.playback({ state: intent.state, rate: intent.rate, at: intent.at }));
+      const left = SCRUB_PAUSE - (performance.now() - began);
+      if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
+    }
+    this.#sending = false;
+    this.#catchUp();
+  }
+
+  #catchUp() {
+    if (this.#inFlight || this.#intent || !this.#deferred) return;
+    const message = this.#deferred;
+    this.#deferred = null;
+    this.#apply(message);
+  }
+
+  /** @param {any} message */
+  #receive(message) {
+    this.#clock.note(message.server_time ?? message.at);
+    if (this.#inFlight || this.#intent) {
+      if (!this.#deferred || message.revision >= this.#deferred.revision) this.#deferred = message;
+      return;
+    }
+    this.#apply(message);
+  }
+
+  /** @param {any} message */
+  #apply(message) {
+    const { session } = message;
+    if (message.revision < this.#mine) return;
+    if (message.revision === this.#mine) return this.leading ? this.#checkLead(message) : undefined;
+    if (message.type === "session") {
+      this.onSession(session);
+      if (this.leading && this.#agrees(message)) return;
+    }
+    this.#follow(message);
+  }
+
+  /** @param {any} message */
+  #target({ session, at, global_time: time }) {
+    const from = time ?? session.global_time;
+    const playing = session.global_playback_state === "playing" && from < this.controller.end - NEAR_END;
+    const now = () => (playing ? Math.min(from + (this.#clock.now() - at) * session.rate, this.controller.end) : from);
+    return { playing, rate: session.rate, now };
+  }
+
+  /**
+   * Whether a change by someone else left the clock as it is here.
+   * @param {any} message
+   */
+  #agrees(message) {
+    const { playing, rate, now } = this.#target(message);
+    const { controller } = this;
+    return playing === (controller.wanted === "playing") && rate === controller.rate && Math.abs(now() - controller.time) < (playing ? OTHERS_SEEK : 0.001);
+  }
+
+  /** @param {any} message */
+  #follow(message) {
+    const { controller } = this;
+    const { playing, rate, now } = this.#target(message);
+    this.leading = false;
+    if (rate !== controller.rate) controller.setRate(rate);
+    if (!playing) {
+      controller.follow(null);
+      if (controller.wanted === "playing" || Math.abs(controller.time - now()) > 0.0005) controller.pause(now());
+      return;
+    }
+    controller.follow(now);
+    if (controller.wanted !== "playing") controller.play(now());
+    else if (message.type === "session" && Math.abs(controller.time - now()) > OTHERS_SEEK) controller.seek(now());
+  }
+
+  /**
+   * The own players may have had to wait: the server, and with it the others, learn where they are now.
+   * @param {any} message
+   */
+  #checkLead(message) {
+    const { playing, now } = this.#target(message);
+    const { controller } = this;
+    if (!playing || controller.status !== "playing" || performance.now() - this.#toldAt < TELL_PAUSE) return;
+    if (Math.abs(now() - controller.time) > LEADER_DRIFT) this.played();
+  }
+}

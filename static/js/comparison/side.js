@@ -1,0 +1,110 @@
+// The side panel: its tabs, the offsets as they are and how they were found, and the history of their changes.
+
+import { h, icon, need } from "../base/dom.js";
+import { confidence, instant, offset } from "../base/format.js";
+import { errorNote } from "../base/notice.js";
+
+const SHOWN = 100;
+const SOURCES = { manual: "by hand", timer_ocr: "by the timer", audio: "by the sound" };
+
+/**
+ * Tabs with arrow keys; one panel shown at a time.
+ * @param {HTMLElement} list role=tablist
+ * @param {(id: string) => void} onShow
+ * @returns {(id: string) => void} shows a tab from elsewhere
+ */
+export function tabs(list, onShow) {
+  const all = /** @type {HTMLButtonElement[]} */ ([...list.querySelectorAll("[role=tab]")]);
+  const show = (/** @type {HTMLButtonElement} */ tab, focus = false) => {
+    for (const other of all) {
+      const on = other === tab;
+      other.setAttribute("aria-selected", String(on));
+      other.tabIndex = on ? 0 : -1;
+      need(`#${other.getAttribute("aria-controls")}`).hidden = !on;
+    }
+    if (focus) tab.focus();
+    onShow(tab.id);
+  };
+  list.addEventListener("click", (event) => {
+    const tab = /** @type {Element} */ (event.target).closest("[role=tab]");
+    if (tab) show(/** @type {HTMLButtonElement} */ (tab));
+  });
+  list.addEventListener("keydown", (event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const now = all.findIndex((t) => t.getAttribute("aria-selected") === "true");
+    show(all[(now + by + all.length) % all.length], true);
+  });
+  return (id) => show(/** @type {HTMLButtonElement} */ (need(`#${id}`, list)));
+}
+
+/**
+ * The offsets as they are now.
+ * @param {HTMLElement} holder
+ * @param {any[]} vods
+ * @param {(id: string) => string} letterOf
+ */
+export function showOffsets(holder, vods, letterOf) {
+  const rows = vods.map((vod, i) => {
+    const how = i === 0 && vod.offset === 0 ? "reference" : vod.offset_source === "manual" ? (vod.offset_history.length ? SOURCES.manual : "not set") : `${SOURCES[/** @type {keyof SOURCES} */ (vod.offset_source)]}, ${confidence(vod.offset_confidence).number}`;
+    return h("div", { data: { letter: letterOf(vod.vod_id) } }, h("dt", {}, h("span", { class: "id" }, letterOf(vod.vod_id))), h("dd", {}, h("span", { class: "m" }, offset(vod.offset)), h("span", { class: "t3 cut" }, how)));
+  });
+  holder.replaceChildren(
+    h("div", { class: "row" }, h("h2", { class: "cap" }, "Offsets"), h("span", { class: "sp" }), h("a", { class: "s1", href: "?setup" }, "Align on a page of its own")),
+    h("dl", { class: "cal" }, ...rows),
+  );
+}
+
+export class History {
+  #revision = -1;
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {ReturnType<typeof import("../base/api.js").sessionApi>} api
+   * @param {(id: string) => string} letterOf
+   */
+  constructor(holder, api, letterOf) {
+    this.holder = holder;
+    this.api = api;
+    this.letterOf = letterOf;
+  }
+
+  /** @param {number} revision of the session; the same again asks nothing */
+  async show(revision) {
+    if (revision === this.#revision) return;
+    this.#revision = revision;
+    try {
+      const { history, total } = await this.api.history(SHOWN);
+      this.#draw(history, total);
+    } catch (error) {
+      this.#revision = -1;
+      this.holder.replaceChildren(h("div", { class: "pad" }, errorNote("The history could not be loaded.", error, () => this.show(revision))));
+    }
+  }
+
+  /** @param {any[]} history @param {number} total */
+  #draw(history, total) {
+    if (!history.length) {
+      this.holder.replaceChildren(h("div", { class: "empty" }, icon("clock"), h("h2", {}, "No changes yet"), h("p", { class: "s1" }, "Every offset that is applied, set or nudged is listed here, with who did it.")));
+      return;
+    }
+    this.holder.replaceChildren(
+      h("ol", { class: "hist" }, ...history.map((row) => this.#row(row))),
+      total > history.length ? h("p", { class: "pad s1 t3" }, `The latest ${history.length} of ${total}.`) : "",
+    );
+  }
+
+  /** @param {any} row */
+  #row(row) {
+    const letter = this.letterOf(row.vod_id);
+    const at = instant(row.timestamp);
+    const how = row.confidence === null ? SOURCES.manual : `${SOURCES[/** @type {keyof SOURCES} */ (row.source)]}, ${confidence(row.confidence).number}`;
+    return h("li", { data: { letter } },
+      h("span", { class: "id" }, letter),
+      h("span", { class: "m cut", title: `from ${offset(row.old_offset)}` }, offset(row.new_offset)),
+      h("time", { class: "t3 m", datetime: at.toISOString() }, at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })),
+      h("span", { class: "t3 cut" }, `from ${offset(row.old_offset)}, ${how}`),
+      h("span", { class: "t3 cut" }, row.changed_by_name ?? row.changed_by));
+  }
+}

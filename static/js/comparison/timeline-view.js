@@ -1,0 +1,129 @@
+// The timeline: a lane for each video where its offset puts it, a ruler, the loop, the playhead; scrubbed by pointer
+// and by keys. A stretch of it can be shown larger, and turns the page when the playhead leaves it.
+
+import { h, need } from "../base/dom.js";
+import { duration, position } from "../base/format.js";
+import { extent, ticks } from "../base/timeline.js";
+
+const SHORTEST = 2; // s
+const PIXELS_PER_MARK = 110;
+
+export class TimelineView {
+  #zoom = 1;
+  #start = 0;
+  #drawn = "";
+  time = 0;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {import("./playback/track.js").Track[]} tracks
+   * @param {{seek: (T: number, final: boolean) => void, jump: (seconds: number) => void}} act
+   */
+  constructor(root, tracks, act) {
+    this.tracks = tracks;
+    this.act = act;
+    this.lanes = /** @type {HTMLElement} */ (need("[data-lanes]", root));
+    this.ruler = need("[data-ruler]", root);
+    this.playhead = /** @type {HTMLElement} */ (need("[data-playhead]", root));
+    this.loop = /** @type {HTMLElement} */ (need("[data-loop]", root));
+    this.lanes.addEventListener("pointerdown", (event) => this.#drag(event));
+    this.lanes.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(() => this.#layout()).observe(this.lanes);
+  }
+
+  get #extent() {
+    return extent(this.tracks);
+  }
+
+  get #span() {
+    return Math.max(SHORTEST, this.#extent.end / this.#zoom);
+  }
+
+  /** @param {number} factor 2 shows half as much, ½ twice */
+  zoomBy(factor) {
+    this.#zoom = Math.min(Math.max(this.#zoom * factor, 1), Math.max(1, this.#extent.end / SHORTEST));
+    this.#start = this.time - this.#span / 2;
+    this.#layout();
+  }
+
+  /**
+   * @param {number} T
+   * @param {{from: number|null, to: number|null}} loop
+   */
+  update(T, loop) {
+    this.time = T;
+    if (T < this.#start || T > this.#start + this.#span) this.#start = T - this.#span * 0.05;
+    this.#layout();
+    this.playhead.style.setProperty("--x", String(this.#x(T)));
+    this.lanes.setAttribute("aria-valuenow", T.toFixed(2));
+    this.lanes.setAttribute("aria-valuetext", position(T));
+    const { from, to } = loop;
+    this.loop.hidden = from === null && to === null;
+    if (!this.loop.hidden) {
+      const [a, b] = [this.#x(from ?? 0), this.#x(to ?? this.#extent.end)].map((x) => Math.min(Math.max(x, 0), 1));
+      this.loop.style.setProperty("--x", String(a));
+      this.loop.style.setProperty("--w2", String(Math.max(0, b - a)));
+    }
+  }
+
+  /** @param {number} T @returns {number} 0–1 across the lanes, beyond them where it is not shown */
+  #x(T) {
+    return (T - this.#start) / this.#span;
+  }
+
+  #layout() {
+    const { end } = this.#extent;
+    this.#start = Math.min(Math.max(this.#start, 0), Math.max(0, end - this.#span));
+    const width = this.lanes.clientWidth;
+    const key = [this.#start, this.#span, width, ...this.tracks.flatMap((t) => [t.offset, t.duration])].join(" ");
+    if (key === this.#drawn || !width) return;
+    this.#drawn = key;
+    this.lanes.setAttribute("aria-valuemax", end.toFixed(2));
+    for (const track of this.tracks) {
+      const clip = /** @type {HTMLElement} */ (need(`[data-lane="${CSS.escape(track.id)}"] .clip`, this.lanes));
+      const from = Math.max(this.#x(track.offset), 0);
+      clip.style.setProperty("--x", String(from));
+      clip.style.setProperty("--w2", String(Math.max(0, Math.min(this.#x(track.offset + track.duration), 1) - from)));
+      clip.toggleAttribute("data-from-before", this.#x(track.offset) < 0);
+      clip.toggleAttribute("data-goes-on", this.#x(track.offset + track.duration) > 1);
+    }
+    const marks = ticks(this.#start, this.#start + this.#span, Math.max(2, width / PIXELS_PER_MARK));
+    const fine = marks.length > 1 && marks[1] - marks[0] < 1;
+    this.ruler.replaceChildren(...marks.filter((T) => this.#x(T) < 0.985).map((T) => h("span", { class: this.#x(T) > 0.02 ? "mid" : "", vars: { "--x": this.#x(T) } }, fine ? position(T).slice(3, 10) : duration(T))));
+  }
+
+  /** @param {PointerEvent} event */
+  #drag(event) {
+    if (event.button !== 0) return;
+    const rect = this.lanes.getBoundingClientRect();
+    const at = (/** @type {PointerEvent} */ e) => this.#start + Math.min(Math.max((e.clientX - rect.left) / rect.width, 0), 1) * this.#span;
+    const end = new AbortController();
+    let waiting = /** @type {number|null} */ (null);
+    const move = (/** @type {PointerEvent} */ e) => {
+      const T = at(e);
+      if (waiting === null) requestAnimationFrame(() => {
+        if (waiting !== null) this.act.seek(waiting, false);
+        waiting = null;
+      });
+      waiting = T;
+    };
+    const release = (/** @type {PointerEvent} */ e) => {
+      end.abort();
+      waiting = null;
+      this.act.seek(at(e), true);
+    };
+    this.lanes.setPointerCapture(event.pointerId);
+    this.lanes.addEventListener("pointermove", move, { signal: end.signal });
+    this.lanes.addEventListener("pointerup", release, { signal: end.signal });
+    this.lanes.addEventListener("pointercancel", () => end.abort(), { signal: end.signal });
+    this.act.seek(at(event), false);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const by = { PageUp: 10, PageDown: -10 }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    this.act.jump(by);
+  }
+}

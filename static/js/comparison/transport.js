@@ -1,0 +1,120 @@
+// The bar under the stage and what sums up the group: time, play button, speed, loop, the pill that says whether the
+// videos are in step, and each one's drift and speed. It changes nothing by itself.
+
+import { need, setIcon, setText } from "../base/dom.js";
+import { position } from "../base/format.js";
+
+const IN_STEP = 0.04; // s: what the eye begins to see between two pictures
+const METER = 0.05; // s at the end of a meter
+
+/** @typedef {import("./actions.js").Actions} Actions */
+
+export class Transport {
+  #said = "";
+
+  /**
+   * @param {import("./playback/controller.js").SyncController} controller
+   * @param {Actions} actions
+   */
+  constructor(controller, actions) {
+    this.controller = controller;
+    this.actions = actions;
+    this.timecode = need("[data-timecode]");
+    this.small = need("small", this.timecode);
+    this.playButton = need("[data-act=toggle]");
+    this.muteButton = need("[data-act=mute]");
+    this.pill = need("[data-sync-pill]");
+    this.word = need("[data-sync-word]");
+    this.number = need("[data-sync-number]");
+    this.speeds = need("[data-speeds]");
+    /** @type {Record<string, () => void>} */
+    const acts = {
+      toggle: () => actions.toggle(),
+      start: () => actions.seek(0),
+      end: () => actions.seek(controller.end),
+      "frame-back": () => actions.frame(-1),
+      "frame-on": () => actions.frame(1),
+      "loop-in": () => actions.setLoop("from"),
+      "loop-out": () => actions.setLoop("to"),
+      "loop-clear": () => actions.clearLoop(),
+      mute: () => actions.mute(),
+      save: () => actions.save(),
+      fullscreen: () => actions.fullscreen(),
+      "tl-in": () => actions.zoomTimeline(2),
+      "tl-out": () => actions.zoomTimeline(0.5),
+    };
+    for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`).addEventListener("click", act);
+    this.speeds.addEventListener("click", (/** @type {Event} */ event) => {
+      const button = /** @type {Element} */ (event.target).closest("button");
+      if (button) actions.speed(Number(button.value));
+    });
+  }
+
+  /** @param {number} T */
+  update(T) {
+    const { controller } = this;
+    const text = position(T);
+    if (this.timecode.firstChild.nodeValue !== text.slice(0, 8)) this.timecode.firstChild.nodeValue = text.slice(0, 8);
+    setText(this.small, text.slice(8));
+    for (const track of controller.tracks) this.#meter(track);
+    this.#pill();
+  }
+
+  /** What changes only when something is pressed, here or elsewhere. */
+  mark() {
+    const { controller, actions } = this;
+    const playing = controller.wanted === "playing";
+    setIcon(this.playButton, playing ? "pause" : "play");
+    this.#name(this.playButton, playing ? "Pause (K or Space)" : "Play (K or Space)");
+    const silent = controller.audibleId === null;
+    setIcon(this.muteButton, silent ? "mute" : "vol");
+    this.#name(this.muteButton, silent ? "Sound on (0)" : "Sound off (0)");
+    this.muteButton.setAttribute("aria-pressed", String(silent));
+    for (const button of this.speeds.querySelectorAll("button")) button.setAttribute("aria-pressed", String(Number(button.value) === controller.rate));
+    need("[data-act=loop-in]").setAttribute("aria-pressed", String(actions.loop.from !== null));
+    need("[data-act=loop-out]").setAttribute("aria-pressed", String(actions.loop.to !== null));
+  }
+
+  /** @param {import("./playback/track.js").Track} track */
+  #meter(track) {
+    const row = need(`[data-sync-of="${CSS.escape(track.id)}"]`);
+    const dot = /** @type {HTMLElement} */ (need("b", row));
+    const known = track.drift !== null;
+    const at = known ? Math.max(-1, Math.min(1, /** @type {number} */ (track.drift) / METER)) : 0;
+    dot.style.setProperty("--at", at.toFixed(3));
+    dot.dataset.tone = !known ? "off" : Math.abs(/** @type {number} */ (track.drift)) > IN_STEP ? "warn" : "ok";
+    setText(need("[data-speed]", row), `×${track.video.playbackRate.toFixed(3)}`);
+  }
+
+  #pill() {
+    const { controller } = this;
+    const [tone, icon, word, number] = this.#state();
+    if (`${tone}${word}${number}` === this.#said) return;
+    this.#said = `${tone}${word}${number}`;
+    this.pill.className = `pill ${tone}`;
+    setIcon(this.pill, icon);
+    setText(this.word, word);
+    setText(this.number, number);
+    this.pill.title = controller.spread.worst === null ? "Whether the videos are in step" : "Largest drift between two videos in the last 10 s";
+  }
+
+  /** @returns {[string, string, string, string]} */
+  #state() {
+    const { controller } = this;
+    if (controller.tracks.some((t) => t.free)) return ["warn", "unlink", "one alone", ""];
+    if (controller.status === "holding") return ["warn", "clock", "waiting", ""];
+    if (controller.status === "gating") return ["", "clock", "lining up", ""];
+    if (controller.status === "paused") return ["ok", "check", "on the frame", ""];
+    const { now, worst } = controller.spread;
+    if (now === null || worst === null) return ["", "clock", "starting", ""];
+    const number = `±${Math.round(worst * 1000)} ms`;
+    return now <= IN_STEP ? ["ok", "check", "in step", number] : ["warn", "alert", "catching up", number];
+  }
+
+  /** @param {HTMLElement} button @param {string} name */
+  #name(button, name) {
+    if (button.title === name) return;
+    button.title = name;
+    button.setAttribute("aria-label", name);
+  }
+}

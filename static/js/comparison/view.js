@@ -1,0 +1,183 @@
+// How the panes are laid out: in a row, one large, one alone; or two over each other as a wipe, an overlay, a
+// difference. And zoom, the same part of every picture. Classes and custom properties only; the videos stay in place.
+
+import { h, need } from "../base/dom.js";
+
+const LAYOUTS = ["focus", "row", "single"];
+const MODES = ["grid", "wipe", "overlay", "difference"];
+const ZOOMS = ["fit", "100", "200"];
+
+/**
+ * @typedef {object} ViewState
+ * @property {string} layout
+ * @property {string} mode
+ * @property {string} main id of the large video
+ * @property {string} over id of the one laid over it
+ * @property {number} blend 0–1, the wipe's edge or the upper one's share
+ */
+
+export class View {
+  #zoom = "fit";
+  #pan = { x: 0, y: 0 };
+
+  /**
+   * @param {HTMLElement} stage
+   * @param {import("./panes.js").Pane[]} panes
+   * @param {Partial<ViewState>} saved
+   * @param {(state: ViewState) => void} onChange
+   */
+  constructor(stage, panes, saved, onChange) {
+    this.stage = stage;
+    this.panes = panes;
+    this.onChange = onChange;
+    const known = (/** @type {any} */ id) => panes.some((p) => p.id === id);
+    /** @type {ViewState} */
+    this.state = {
+      layout: LAYOUTS.includes(saved.layout ?? "") ? /** @type {string} */ (saved.layout) : "focus",
+      mode: MODES.includes(saved.mode ?? "") ? /** @type {string} */ (saved.mode) : "grid",
+      main: known(saved.main) ? /** @type {string} */ (saved.main) : panes[0].id,
+      over: known(saved.over) ? /** @type {string} */ (saved.over) : panes[1].id,
+      blend: typeof saved.blend === "number" ? Math.min(Math.max(saved.blend, 0), 1) : 0.5,
+    };
+    need("[data-modes]").addEventListener("click", (/** @type {Event} */ e) => this.#pressed(e, (mode) => this.set({ mode })));
+    need("[data-layouts]").addEventListener("click", (/** @type {Event} */ e) => this.#pressed(e, (layout) => this.set({ layout, mode: "grid" })));
+    for (const pane of panes) this.#connect(pane);
+    new ResizeObserver(() => this.#drawZoom()).observe(stage);
+    this.draw();
+  }
+
+  /** @param {Partial<ViewState>} change */
+  set(change) {
+    this.state = { ...this.state, ...change };
+    this.draw();
+    this.onChange(this.state);
+  }
+
+  nextLayout() {
+    const { layout, mode } = this.state;
+    this.set({ mode: "grid", layout: mode === "grid" ? LAYOUTS[(LAYOUTS.indexOf(layout) + 1) % LAYOUTS.length] : layout });
+  }
+
+  /** @param {string} mode the same again goes back to the grid */
+  toggleMode(mode) {
+    this.set({ mode: this.state.mode === mode ? "grid" : mode });
+  }
+
+  /** @param {number} direction 1 larger, -1 smaller, 0 fit */
+  zoomBy(direction) {
+    const index = direction === 0 ? 0 : Math.min(Math.max(ZOOMS.indexOf(this.#zoom) + direction, 0), ZOOMS.length - 1);
+    this.zoom(ZOOMS[index]);
+  }
+
+  /** @param {string} zoom */
+  zoom(zoom) {
+    this.#zoom = zoom;
+    const scale = this.#scale();
+    this.#pan = { x: (1 - scale) / 2, y: (1 - scale) / 2 };
+    this.#drawZoom();
+  }
+
+  draw() {
+    const { layout, mode, main, blend } = this.state;
+    if (this.state.over === main) this.state.over = /** @type {any} */ (this.panes.find((p) => p.id !== main)).id;
+    this.stage.dataset.layout = layout;
+    this.stage.dataset.mode = mode;
+    this.stage.style.setProperty("--blend", String(blend));
+    this.#press("[data-modes]", (value) => value === mode);
+    this.#press("[data-layouts]", (value) => mode === "grid" && value === layout);
+    for (const pane of this.panes) {
+      const overs = need("[data-overs]", pane.element);
+      overs.hidden = this.panes.length < 3;
+      overs.replaceChildren(...this.panes.filter((p) => p.id !== main).map((p) => h(
+        "button", { type: "button", data: { letter: p.letter }, "aria-pressed": String(p.id === this.state.over), "aria-label": `${p.letter} over ${pane.letter}`, onclick: () => this.set({ over: p.id }) },
+        h("span", { class: "id" }, p.letter))));
+      const slider = /** @type {HTMLInputElement} */ (need("[data-blend]", pane.element));
+      slider.setAttribute("aria-label", mode === "wipe" ? "Edge of the wipe" : "Share of the upper video");
+      slider.value = String(blend * 100);
+    }
+    this.#drawZoom();
+  }
+
+  get main() {
+    return /** @type {import("./panes.js").Pane} */ (this.panes.find((p) => p.id === this.state.main));
+  }
+
+  /** @param {import("./panes.js").Pane} pane */
+  #connect(pane) {
+    const { element, pic } = pane;
+    need("[data-blend]", element).addEventListener("input", (/** @type {Event} */ e) => this.set({ blend: Number(/** @type {HTMLInputElement} */ (e.target).value) / 100 }));
+    for (const button of element.querySelectorAll("[data-zoom]")) {
+      button.addEventListener("click", () => this.zoom(/** @type {HTMLElement} */ (button).dataset.zoom ?? "fit"));
+    }
+    pic.addEventListener("keydown", (/** @type {KeyboardEvent} */ e) => {
+      const [dx, dy] = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[e.key] ?? [0, 0];
+      if (this.#zoom === "fit" || (!dx && !dy)) return;
+      e.preventDefault();
+      this.#move(dx * 0.05, dy * 0.05);
+    });
+    pic.addEventListener("pointerdown", (/** @type {PointerEvent} */ e) => this.#drag(pic, e));
+  }
+
+  /** @param {HTMLElement} pic @param {PointerEvent} event */
+  #drag(pic, event) {
+    if (this.#zoom === "fit" || event.button !== 0 || /** @type {Element} */ (event.target).closest("button, .roi-area")) return;
+    event.preventDefault();
+    const rect = pic.getBoundingClientRect();
+    let last = { x: event.clientX, y: event.clientY };
+    const end = new AbortController();
+    pic.setPointerCapture(event.pointerId);
+    pic.addEventListener("pointermove", (e) => {
+      this.#move((e.clientX - last.x) / rect.width, (e.clientY - last.y) / rect.height);
+      last = { x: e.clientX, y: e.clientY };
+    }, { signal: end.signal });
+    for (const name of ["pointerup", "pointercancel"]) pic.addEventListener(name, () => end.abort(), { signal: end.signal });
+  }
+
+  /** @param {number} dx @param {number} dy fractions of the pane */
+  #move(dx, dy) {
+    this.#pan = { x: this.#pan.x + dx, y: this.#pan.y + dy };
+    this.#drawZoom();
+  }
+
+  /** Against "fit": 100 % is one pixel of the large video on one of the page. */
+  #scale() {
+    if (this.#zoom === "fit") return 1;
+    const { video } = this.main.track;
+    const { clientWidth, clientHeight } = this.main.pic;
+    if (!video.videoWidth || !clientWidth) return 1;
+    const fitted = Math.min(clientWidth / video.videoWidth, clientHeight / video.videoHeight);
+    return Number(this.#zoom) / 100 / fitted;
+  }
+
+  #drawZoom() {
+    const scale = this.#scale();
+    const bound = (/** @type {number} */ v) => (scale <= 1 ? (1 - scale) / 2 : Math.min(0, Math.max(1 - scale, v)));
+    this.#pan = { x: bound(this.#pan.x), y: bound(this.#pan.y) };
+    const { style } = this.stage;
+    style.setProperty("--zoom", String(scale));
+    style.setProperty("--pan-x", `${this.#pan.x * 100}%`);
+    style.setProperty("--pan-y", `${this.#pan.y * 100}%`);
+    const zoomed = this.#zoom !== "fit";
+    this.stage.toggleAttribute("data-zoomed", zoomed);
+    for (const pane of this.panes) {
+      for (const button of pane.element.querySelectorAll("[data-zoom]")) {
+        button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.zoom === this.#zoom));
+      }
+      for (const [name, value] of Object.entries({ tabindex: "0", role: "group", "aria-label": `Picture of ${pane.letter}; arrow keys move it` })) {
+        if (zoomed) pane.pic.setAttribute(name, value);
+        else pane.pic.removeAttribute(name);
+      }
+    }
+  }
+
+  /** @param {Event} event @param {(value: string) => void} act */
+  #pressed(event, act) {
+    const button = /** @type {Element} */ (event.target).closest("button");
+    if (button) act(button.value);
+  }
+
+  /** @param {string} group @param {(value: string) => boolean} on */
+  #press(group, on) {
+    for (const button of need(group).querySelectorAll("button")) button.setAttribute("aria-pressed", String(on(button.value)));
+  }
+}

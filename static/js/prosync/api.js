@@ -1,0 +1,68 @@
+// The calls of the pro jobs, and the shapes of what they answer.
+
+import { ApiError, call, cookie, get, idempotencyKey } from "../base/api.js";
+
+/**
+ * @typedef {object} ProJob
+ * @property {string} job_id
+ * @property {"queued"|"processing"|"waiting"|"paused"|"completed"|"failed"|"cancelled"|"expired"} status
+ * @property {number} progress percent
+ * @property {string} message
+ * @property {{startTime: number, endTime: number, audioInput: {refId: string, startTime?: number, endTime?: number}, label?: string, status: string}[]} segments_data
+ * @property {"local"|"syncso"} engine
+ * @property {string|null} result_url
+ * @property {{type: string, message: string}|null} error
+ * @property {string} name
+ * @property {{sync_mode: string, model: string|null, remove_text: any}} options
+ * @property {any} outcome
+ * @property {Record<string, string>} audio_refs
+ * @property {{refId: string, filename: string, duration: number, peaks: number[]}[]} sounds
+ * @property {{duration: number, width: number, height: number, stream_url: string, poster_url: string|null, peaks_url: string|null, sprite_vtt_url: string|null}|null} source
+ * @property {string} created_at
+ */
+
+const SYNC = "/api/v1/sync";
+const one = (/** @type {string} */ id) => `${SYNC}/pro-job/${encodeURIComponent(id)}`;
+
+/** @param {string} id @returns {Promise<ProJob>} */
+export const readJob = (id) => get(`${one(id)}/status`);
+/** @param {string} id */
+export const deleteJob = (id) => call("DELETE", one(id));
+/** @param {number} limit @param {number} offset @returns {Promise<{pro_jobs: ProJob[], pagination: {total: number}}>} */
+export const listJobs = (limit, offset) => get(`${SYNC}/pro-jobs?limit=${limit}&offset=${offset}`);
+
+/**
+ * Send a video and its sounds. Not by fetch, which does not say how much has gone.
+ * @param {FormData} form
+ * @param {string} key one for each thing that is asked for
+ * @param {(share: number) => void} onProgress 0 to 1
+ * @param {AbortSignal} signal
+ * @returns {Promise<{job_id: string}>}
+ * @throws {ApiError}
+ */
+export function send(form, key, onProgress, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `${SYNC}/pro-sync-process`);
+    request.responseType = "json";
+    request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
+    request.setRequestHeader("Idempotency-Key", key);
+    request.upload.onprogress = (event) => onProgress(event.total ? event.loaded / event.total : 0);
+    request.onerror = () => reject(new ApiError("The server cannot be reached."));
+    request.onabort = () => reject(new DOMException("It was stopped.", "AbortError"));
+    request.onload = () => {
+      const answer = request.response;
+      if (request.status === 401) window.dispatchEvent(new Event("signedout"));
+      if (request.status >= 200 && request.status < 300 && answer) return resolve(answer);
+      reject(new ApiError(answer?.error ?? "The server gave no usable answer.", {
+        status: request.status, type: answer?.type ?? "unknown", requestId: answer?.request_id ?? null,
+        retryAfter: Number(request.getResponseHeader("Retry-After")) || null, body: answer,
+      }));
+    };
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    request.send(form);
+  });
+}
+
+export const newKey = idempotencyKey;

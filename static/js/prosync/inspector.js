@@ -1,0 +1,125 @@
+// The fields of the one segment that is chosen, with what is wrong beside each and what sets it right.
+
+import { h, icon, need, setIcon, setText } from "../base/dom.js";
+import { moment, parseMoment } from "./segments.js";
+
+/** @typedef {import("./segments.js").Segment} Segment */
+/** @typedef {import("./segments.js").Fault} Fault */
+
+const FIELDS = /** @type {const} */ (["start", "end", "from", "to"]);
+
+export class Inspector {
+  /** @type {Segment|null} */ #shown = null;
+  #choices = "";
+
+  /**
+   * @param {HTMLElement} panel
+   * @param {{onChange: (change: Partial<Segment>) => void, onDelete: () => void}} told
+   */
+  constructor(panel, told) {
+    this.panel = panel;
+    this.told = told;
+    for (const name of FIELDS) this.#field(name).addEventListener("change", () => this.#typed(name));
+    this.#field("sound").addEventListener("change", () => told.onChange({ sound: Number(this.#field("sound").value) || null, from: null, to: null }));
+    this.#field("label").addEventListener("input", () => told.onChange({ label: this.#field("label").value.trim() }));
+    need("[data-delete-segment]", panel).addEventListener("click", () => told.onDelete());
+  }
+
+  /** @param {string} name */
+  #field(name) {
+    return /** @type {HTMLInputElement} */ (need(`[data-field=${name}]`, this.panel));
+  }
+
+  /** @param {"start"|"end"|"from"|"to"} name */
+  #typed(name) {
+    const field = this.#field(name);
+    const isCrop = name === "from" || name === "to";
+    if (isCrop && field.value.trim() === "") return this.told.onChange({ [name]: null });
+    const seconds = parseMoment(field.value);
+    if (seconds === null) return this.#refuse(name, "A time such as 0:38.600 or 38.6.");
+    this.told.onChange({ [name]: seconds });
+  }
+
+  /** @param {string} name @param {string} text */
+  #refuse(name, text) {
+    this.#field(name).setAttribute("aria-invalid", "true");
+    const place = need(`[data-says=${name === "to" ? "from" : name === "end" ? "start" : name}]`, this.panel);
+    place.dataset.said = text;
+    place.replaceChildren(says(text));
+  }
+
+  /**
+   * @param {Segment|null} segment
+   * @param {{at: number, faults: Fault[], sounds: {id: number, name: string, duration: number|null}[], number: (id: number|null) => number, isLocked: boolean, done: string, state: {sign: string, tone: string, word: string}|null}} about
+   */
+  show(segment, { at, faults, sounds, number, isLocked, done, state }) {
+    need("[data-none]", this.panel).hidden = segment !== null;
+    need("[data-some]", this.panel).hidden = segment === null;
+    need("[data-delete-segment]", this.panel).hidden = segment === null || isLocked;
+    setText(need("h2", this.panel), segment ? `Segment ${at}` : "Segment");
+    const sign = need("[data-segment-state]", this.panel);
+    sign.hidden = !segment || !state;
+    if (state) {
+      sign.className = `st ${state.tone}`;
+      setIcon(sign, state.sign);
+      setText(need("span", sign), state.word);
+    }
+    const mark = need("[data-number]", this.panel);
+    mark.hidden = !segment;
+    if (!segment) return void (this.#shown = null);
+    setText(mark, String(at));
+    mark.dataset.sound = String(((number(segment.sound) - 1) % 6) + 1);
+    const isOther = this.#shown?.id !== segment.id;
+    this.#shown = segment;
+    this.#set("start", moment(segment.start), isOther);
+    this.#set("end", moment(segment.end), isOther);
+    this.#set("from", segment.from === null ? "" : moment(segment.from), isOther);
+    this.#set("to", segment.to === null ? "" : moment(segment.to), isOther);
+    this.#set("label", segment.label, isOther);
+    const own = sounds.find((sound) => sound.id === segment.sound);
+    this.#field("from").placeholder = moment(0);
+    this.#field("to").placeholder = own?.duration ? moment(own.duration) : "its end";
+    const choice = /** @type {any} */ (this.#field("sound"));
+    // An open list closes when its choices are put in anew.
+    const choices = JSON.stringify(sounds.map((sound) => [sound.id, sound.name]));
+    if (choices !== this.#choices) choice.replaceChildren(h("option", { value: "" }, "Choose a sound"), ...sounds.map((sound, place) => h("option", { value: String(sound.id) }, `${place + 1}, ${sound.name}`)));
+    this.#choices = choices;
+    choice.value = String(own?.id ?? "");
+    for (const field of this.panel.querySelectorAll("[data-field]")) field.toggleAttribute("disabled", isLocked);
+    this.#drawFaults(faults.filter((fault) => fault.segment === segment.id), isLocked);
+    const told = need("[data-done]", this.panel);
+    told.hidden = !done;
+    setText(need("p", told), done);
+  }
+
+  /** @param {string} name @param {string} value @param {boolean} isOther */
+  #set(name, value, isOther) {
+    const field = this.#field(name);
+    // What somebody is typing is not taken out of his hands.
+    if (isOther || document.activeElement !== field) field.value = value;
+  }
+
+  /** @param {Fault[]} faults @param {boolean} isLocked */
+  #drawFaults(faults, isLocked) {
+    for (const place of /** @type {NodeListOf<HTMLElement>} */ (this.panel.querySelectorAll("[data-says]"))) {
+      const names = place.dataset.says === "start" ? ["start", "end"] : place.dataset.says === "from" ? ["from", "to"] : ["sound"];
+      const own = faults.filter((fault) => names.includes(fault.field));
+      for (const name of names) this.#field(name).setAttribute("aria-invalid", String(own.some((fault) => fault.field === name)));
+      const said = JSON.stringify(own);
+      if (said === (place.dataset.said ?? "[]")) continue; // It would be read out again.
+      place.dataset.said = said;
+      place.replaceChildren(...own.flatMap((fault) => [says(fault.text), isLocked ? null : this.#mending(fault)].filter((part) => part !== null)));
+    }
+  }
+
+  /** @param {Fault} fault */
+  #mending({ field, mend }) {
+    return mend && h("button", { class: "btn", type: "button", onclick: () => {
+      this.told.onChange(mend.change);
+      this.#field(field).focus(); // The button has gone with the fault.
+    } }, mend.label);
+  }
+}
+
+/** @param {string} text */
+const says = (text) => h("p", { class: "err" }, icon("alert"), text);

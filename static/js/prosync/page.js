@@ -1,0 +1,593 @@
+// The page of the pro segments: a video, sounds, segments; sent, followed, and compared with what came of it.
+
+import { ApiError, cancelJob, changeJob } from "../base/api.js";
+import { h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
+import { key, offerKeys } from "../base/keys.js";
+import { LiveChannel } from "../base/live.js";
+import { errorNote, throttledNote, toast } from "../base/notice.js";
+import { when } from "../base/format.js";
+import { bytes } from "../videos/api.js";
+import { newKey, readJob, send } from "./api.js";
+import { deleteDialog } from "./dialogs.js";
+import { Inspector } from "./inspector.js";
+import { STATES, stateOf, told, toldOfAll } from "./outcome.js";
+import { Removal } from "./removal.js";
+import { Runs } from "./runs.js";
+import { asked, faultsOf, inOrder, moment, roomFor } from "./segments.js";
+import { Sounds } from "./sounds.js";
+import { Stage } from "./stage.js";
+import { Timeline } from "./timeline.js";
+import { peaksAt, waveOf } from "./waves.js";
+
+/** @typedef {import("./segments.js").Segment} Segment */
+/** @typedef {import("./api.js").ProJob} ProJob */
+
+const LIVE = ["queued", "processing", "waiting", "paused"];
+const JUMP = 5; // seconds
+const ASK_AGAIN = 5_000; // after no answer
+const facts = pageData("facts");
+
+class Page {
+  /** @type {Segment[]} */ segments = [];
+  /** @type {number|null} */ selected = null;
+  /** @type {File|null} */ file = null;
+  /** @type {ProJob|null} */ job = null;
+  /** @type {AbortController|null} */ #sending = null;
+  /** @type {LiveChannel|null} */ #channel = null;
+  #next = 1;
+  #key = newKey();
+  #asked = ""; // what the key is for
+  #address = "";
+
+  constructor() {
+    this.root = need("[data-pro]");
+    this.sounds = new Sounds(need("[data-sounds]"), {
+      most: facts.most_sounds, mostBytes: facts.max_audio_bytes, used: (id) => this.#usedIn(id), onChange: () => this.draw(),
+      onRemove: (id) => this.#soundGone(id), isLocked: () => this.isLocked,
+    });
+    this.stage = new Stage(need("[data-stage]"), { onTime: (at) => this.timeline?.follow(at), onState: () => this.#drawLoop() });
+    this.timeline = new Timeline(need("[data-timeline]"), {
+      state: () => this.#forTimeline(), onSelect: (id) => this.select(id), onSeek: (at) => this.stage.seek(at),
+      onChange: (id, change, done) => this.#change(id, change, done),
+    });
+    this.inspector = new Inspector(need("[data-inspector]"), {
+      onChange: (change) => this.selected !== null && this.#change(this.selected, change, true), onDelete: () => this.remove(),
+    });
+    this.removal = new Removal(need("[data-inspector]"), need("[data-picture]"), { onChange: () => this.draw() });
+    // What has not been sent is not lost unasked: the browser asks before it leaves.
+    this.runs = new Runs(need("[data-runs]"), { onOpen: (id) => (this.#isUnsent ? location.assign(`/pro?job=${id}`) : this.open(id)) });
+    this.#listen();
+    this.draw();
+    const id = new URLSearchParams(location.search).get("job");
+    if (id) this.open(id, { isNew: false });
+    this.runs.load();
+  }
+
+  get isLocked() {
+    return this.job !== null || this.#sending !== null;
+  }
+
+  get #isUnsent() {
+    return this.#sending !== null || (this.job === null && this.segments.length > 0);
+  }
+
+  get faults() {
+    return this.isLocked ? [] : faultsOf(this.segments, this.sounds.all, this.stage.duration);
+  }
+
+  #forTimeline() {
+    const job = this.job;
+    return {
+      segments: this.segments, faults: this.faults, selected: this.selected, at: this.stage.at,
+      // Of a run whose video cannot be shown the segments still can.
+      duration: this.stage.duration || (job ? Math.max(0, ...this.segments.map((one) => one.end)) : 0),
+      number: (/** @type {number|null} */ id) => this.sounds.number(id), isLocked: this.isLocked,
+      bars: (/** @type {number|null} */ id) => {
+        const sound = this.sounds.find(id);
+        return sound && sound.duration ? { bars: sound.bars, duration: sound.duration } : null;
+      },
+      status: (/** @type {number} */ id) => job?.segments_data[this.segments.findIndex((one) => one.id === id)]?.status ?? "",
+    };
+  }
+
+  /** @param {number} id @returns {number[]} the numbers of the segments with this sound */
+  #usedIn(id) {
+    return inOrder(this.segments).flatMap((segment, at) => (segment.sound === id ? [at + 1] : []));
+  }
+
+  /** @param {number} id */
+  #soundGone(id) {
+    for (const segment of this.segments) if (segment.sound === id) Object.assign(segment, { sound: null, from: null, to: null });
+  }
+
+  // Segments
+
+  /** @param {number|null} id */
+  select(id) {
+    this.selected = id;
+    this.#drawLoop();
+    this.draw();
+  }
+
+  /** @param {number} id @param {Partial<Segment>} change @param {boolean} done */
+  #change(id, change, done) {
+    const segment = this.segments.find((one) => one.id === id);
+    if (!segment || this.isLocked) return;
+    Object.assign(segment, change);
+    this.draw();
+    if (done) this.#drawLoop();
+  }
+
+  add() {
+    if (this.isLocked || !this.stage.duration) return;
+    if (this.segments.length >= facts.max_segments) return toast(`Your plan allows ${facts.max_segments} segments.`, "warn");
+    const place = roomFor(this.segments, this.stage.at, this.stage.duration);
+    if (!place) return toast("There is no room behind the playhead before the next segment or the end.", "warn");
+    const sound = this.sounds.all.find((one) => !this.#usedIn(one.id).length) ?? this.sounds.all[0];
+    this.segments.push({ id: this.#next, ...place, sound: sound?.id ?? null, from: null, to: null, label: "" });
+    this.select(this.#next++);
+    this.timeline.focus(/** @type {number} */ (this.selected));
+  }
+
+  remove() {
+    const segment = this.segments.find((one) => one.id === this.selected);
+    if (!segment || this.isLocked) return;
+    this.segments = this.segments.filter((one) => one !== segment);
+    this.select(inOrder(this.segments).find((one) => one.start >= segment.start)?.id ?? inOrder(this.segments).at(-1)?.id ?? null);
+    const again = h("button", { class: "btn", type: "button", onclick: () => {
+      note.remove();
+      if (this.isLocked) return;
+      if (this.segments.length >= facts.max_segments) return toast(`Your plan allows ${facts.max_segments} segments.`, "warn");
+      this.segments.push(segment);
+      this.select(segment.id);
+      this.timeline.focus(segment.id);
+    } }, icon("retry"), "Bring it back");
+    const note = h("div", { class: "note" }, h("span", { class: "sp" }, `Segment ${moment(segment.start)} deleted.`), again);
+    need("[data-toasts]").append(note);
+    setTimeout(() => note.remove(), 8000);
+  }
+
+  // The video
+
+  /** The sounds and the segments stay: what lies behind the end of another video is to be mended. @param {File} file */
+  async choose(file) {
+    if (this.isLocked) return;
+    const refuse = (/** @type {string} */ text) => this.#problem(new ApiError(text, { status: 415 }), { title: "This video cannot be taken." });
+    if (file.size > facts.max_upload_bytes) return refuse(`“${file.name}” is larger than your limit of ${bytes(facts.max_upload_bytes)}.`);
+    const address = URL.createObjectURL(file);
+    const duration = await lengthOf(address);
+    if (this.isLocked || duration === null) {
+      URL.revokeObjectURL(address);
+      return this.isLocked ? undefined : refuse(`This browser cannot play “${file.name}”. Convert it to MP4 (H.264), or send it over the API.`);
+    }
+    if (this.#address) URL.revokeObjectURL(this.#address);
+    this.file = file;
+    this.#address = address;
+    this.#name(file.name.replace(/\.[^.]+$/, ""), file.name);
+    this.#problem(null);
+    this.stage.pause();
+    this.timeline.clear();
+    this.stage.show(address, duration);
+    this.timeline.drawRuler();
+    this.draw();
+    this.timeline.drawPictures({ file: address });
+    const wave = await waveOf(file, 960);
+    if (this.file === file) this.timeline.drawOriginal(wave?.bars ?? null);
+  }
+
+  /** @param {string} title @param {string} filename */
+  #name(title, filename) {
+    const heading = need("h1");
+    setText(heading, title);
+    heading.title = title;
+    const place = need("[data-filename]");
+    setText(place, filename);
+    place.title = filename;
+  }
+
+  #reset() {
+    this.#channel?.close();
+    this.#channel = null;
+    if (this.#address) URL.revokeObjectURL(this.#address);
+    this.#address = "";
+    Object.assign(this, { job: null, file: null, segments: [], selected: null });
+    this.stage.clear();
+    this.timeline.clear();
+  }
+
+  // Sending
+
+  async process() {
+    const faults = this.faults;
+    if (this.isLocked) return;
+    if (!this.file || !this.segments.length || faults.length || this.removal.fault) {
+      // Why it is off is told by a tap too, which knows no hint that hovers.
+      if (faults.length) this.select(faults[0].segment);
+      return toast(`${need("[data-process]").title}.`, "warn");
+    }
+    const wanted = asked(this.segments, this.sounds.all);
+    const texts = { segments: JSON.stringify(wanted.segments), audio_ref_ids: JSON.stringify(wanted.refs), options: JSON.stringify(this.#options()), name: need("h1").textContent ?? "" };
+    const form = new FormData();
+    for (const [name, text] of Object.entries(texts)) form.append(name, text);
+    for (const id of wanted.files) form.append("audio_files", /** @type {File} */ (this.sounds.find(id)?.file));
+    form.append("video", this.file);
+    // The same key for the same alone: under it the first answer would come again.
+    const same = JSON.stringify([texts, wanted.files, this.#address]);
+    if (same !== this.#asked) this.#key = newKey();
+    this.#asked = same;
+    const control = (this.#sending = new AbortController());
+    this.stage.pause();
+    this.#problem(null);
+    this.#drawSending(0);
+    this.draw();
+    need("[data-cancel]").focus();
+    try {
+      const { job_id } = await send(form, this.#key, (share) => this.#drawSending(share), control.signal);
+      this.#sending = null;
+      this.#asked = "";
+      history.pushState({}, "", `/pro?job=${job_id}`);
+      await this.open(job_id, { isNew: false, isOurs: true });
+      this.runs.load();
+    } catch (error) {
+      this.#sending = null;
+      // A refusal is kept under its key; what got no answer, or one that passes, is sent again as the same.
+      if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429) this.#asked = "";
+      const hadFocus = document.activeElement === need("[data-cancel]");
+      this.draw();
+      if (hadFocus) need("[data-process]").focus();
+      if (/** @type {any} */ (error).name !== "AbortError") this.#refused(error);
+    }
+  }
+
+  #options() {
+    const field = (/** @type {string} */ name) => need(`[data-option=${name}]`);
+    return {
+      sync_mode: field("sync_mode").value,
+      ...(field("mouths").checked ? {} : { model: "sound" }),
+      ...(this.removal.asked ? { remove_text: this.removal.asked } : {}),
+    };
+  }
+
+  /** @param {unknown} error */
+  #refused(error) {
+    if (error instanceof ApiError && error.type === "throttled") return void need("[data-problem]").replaceChildren(throttledNote(error, () => this.process()));
+    const own = error instanceof ApiError && Array.isArray(error.body?.errors) ? error.body.errors : [];
+    const ordered = inOrder(this.segments);
+    if (own.length) {
+      const at = own.find((/** @type {any} */ one) => one.segment_index !== null)?.segment_index;
+      if (at !== undefined) this.select(ordered[at]?.id ?? null);
+    }
+    const more = own.map((/** @type {any} */ one) => `${one.segment_index === null ? "" : `Segment ${one.segment_index + 1}: `}${one.message}`);
+    this.#problem(error, { title: "It was not sent.", more });
+  }
+
+  /** @param {unknown} error @param {{title?: string, more?: string[], retry?: (() => void)|null}} [about] */
+  #problem(error, { title = "It did not work.", more = [], retry = null } = {}) {
+    const place = need("[data-problem]");
+    if (!error) return place.replaceChildren();
+    const note = errorNote(title, error, retry);
+    if (more.length > 1) need(".sp", note).append(h("ul", {}, ...more.map((one) => h("li", {}, one))));
+    place.replaceChildren(note);
+    note.scrollIntoView({ block: "nearest" });
+  }
+
+  // A job
+
+  /**
+   * @param {string} id
+   * @param {{isNew?: boolean, isOurs?: boolean}} [about] whether the address has yet to be written; whether it is what this page has just sent
+   */
+  async open(id, { isNew = true, isOurs = false } = {}) {
+    try {
+      const job = await readJob(id);
+      if (isNew) {
+        history.pushState({}, "", `/pro?job=${id}`);
+        window.scrollTo(0, 0);
+      }
+      this.#problem(null);
+      const kept = this.job?.job_id === id;
+      if (!kept) this.#take(job, isOurs);
+      this.#show(job);
+      this.#follow(id);
+      if (isNew) need("h1").focus({ preventScroll: true });
+    } catch (error) {
+      const isGone = error instanceof ApiError && error.status === 404;
+      this.#problem(isGone ? new ApiError("It is not here any more, or not yours.", { status: 404 }) : error, { title: "This run cannot be shown.", retry: isGone ? null : () => this.open(id, { isNew, isOurs }) });
+    }
+  }
+
+  /** @param {ProJob} job @param {boolean} isOurs whether it is of the video that was chosen here */
+  #take(job, isOurs) {
+    if (!isOurs) this.#reset();
+    else this.#channel?.close();
+    this.job = job;
+    this.#name(job.name, isOurs && this.file ? this.file.name : "");
+    this.sounds.take(job);
+    this.segments = job.segments_data.map((one) => ({
+      id: this.#next++, start: one.startTime, end: one.endTime, label: one.label ?? "",
+      sound: this.sounds.all[job.sounds.findIndex((sound) => sound.refId === one.audioInput.refId)]?.id ?? null,
+      from: one.audioInput.startTime ?? null, to: one.audioInput.endTime ?? null,
+    }));
+    this.selected = inOrder(this.segments)[0]?.id ?? null;
+    this.timeline.drawRuler();
+    need("[data-option=sync_mode]").value = job.options.sync_mode;
+    need("[data-option=mouths]").checked = job.options.model !== "sound";
+    this.removal.take(job.options.remove_text);
+  }
+
+  /** @param {ProJob} job */
+  #show(job) {
+    const before = this.job;
+    this.job = job;
+    if (job.source && (!before?.source || !this.stage.duration) && !this.file) {
+      this.stage.show(job.source.stream_url, job.source.duration);
+      this.timeline.drawRuler();
+      this.timeline.drawPictures({ sheet: job.source.sprite_vtt_url });
+      if (job.source.peaks_url) peaksAt(job.source.peaks_url).then((bars) => this.timeline.drawOriginal(bars), () => this.timeline.drawOriginal(null));
+      else this.timeline.drawOriginal(null);
+    }
+    if (job.result_url && !this.stage.hasAfter) this.stage.compare(job.result_url, `After, run of ${when(new Date(job.created_at))}`);
+    const buttons = ["cancel", "again"].map((name) => need(`[data-${name}]`));
+    const focused = buttons.find((button) => button === document.activeElement);
+    this.draw();
+    if (focused?.hidden) (buttons.find((button) => !button.hidden) ?? need("h1")).focus({ preventScroll: true });
+  }
+
+  /** It was deleted, here or elsewhere, while it was shown. */
+  #gone() {
+    if (!this.job) return;
+    this.#channel?.close();
+    this.#show({ ...this.job, status: "expired", message: "It is not here any more.", result_url: null });
+    this.runs.load();
+  }
+
+  /** @param {string} id */
+  #follow(id) {
+    this.#channel?.close();
+    if (!this.job || !LIVE.includes(this.job.status)) return;
+    let isAsking = false;
+    let isWanted = false;
+    // An answer that is on its way may be older than the message that came meanwhile: it is asked once more.
+    const ask = async () => {
+      isWanted = true;
+      if (isAsking) return;
+      isAsking = true;
+      while (isWanted) {
+        isWanted = false;
+        await look();
+      }
+      isAsking = false;
+    };
+    const look = async () => {
+      try {
+        const job = await readJob(id);
+        if (this.job?.job_id !== id) return;
+        const ended = !LIVE.includes(job.status);
+        this.#show(job);
+        if (!ended) return;
+        this.#channel?.close();
+        this.runs.load();
+        if (job.status === "completed") toast("The video is ready.");
+      } catch (error) {
+        if (this.job?.job_id !== id) return;
+        if (error instanceof ApiError && error.status === 404) this.#gone();
+        else window.setTimeout(() => this.#channel === followed && ask(), ASK_AGAIN);
+      }
+    };
+    const followed = this.#channel = new LiveChannel(`/ws/jobs/${id}/`, {
+      onMessage: (message) => {
+        const job = message.job ?? message;
+        if (!this.job || this.job.job_id !== id) return;
+        const isNews = job.status !== this.job.status || (job.message && job.message !== this.job.message);
+        if (typeof job.progress === "number" && job.status === this.job.status) this.#show({ ...this.job, progress: Math.max(this.job.progress, job.progress), message: job.message || this.job.message });
+        // With what is being done now the segments may have come further, of which messages do not tell.
+        if (isNews || typeof job.progress !== "number") ask();
+      },
+      snapshot: () => readJob(id),
+      onSnapshot: () => ask(),
+      onState: (state) => state === "closed" && ask(),
+    });
+  }
+
+  again() {
+    const job = this.job;
+    if (!job) return;
+    changeJob(job.job_id, "retry").then(() => this.#changed(job.job_id), (error) => this.#problem(error, { title: "It was not run again.", retry: () => this.again() }));
+  }
+
+  cancel() {
+    if (this.#sending) return this.#sending.abort();
+    const job = this.job;
+    if (job) cancelJob(job.job_id).then(() => this.#changed(job.job_id), (error) => this.#problem(error, { title: "It was not cancelled.", retry: () => this.cancel() }));
+  }
+
+  /** @param {string} id */
+  async #changed(id) {
+    if (this.job?.job_id === id) await this.open(id, { isNew: false });
+    this.runs.load();
+  }
+
+  askToDelete() {
+    if (this.job) deleteDialog(this.job, () => location.assign("/pro"));
+  }
+
+  // Drawing
+
+  /** @param {number} share */
+  #drawSending(share) {
+    const bar = /** @type {HTMLProgressElement} */ (need("[data-progress]"));
+    bar.value = Math.round(share * 100);
+    setText(need("[data-state-words]"), share < 1 ? "Sending" : "Sent; being looked at");
+    setText(need("[data-percent]"), share < 1 ? `${Math.floor(share * 100)} %` : "");
+  }
+
+  #drawLoop() {
+    const segment = this.segments.find((one) => one.id === this.selected);
+    const button = need("[data-loop]");
+    const isOn = button.getAttribute("aria-pressed") === "true";
+    button.toggleAttribute("disabled", !segment);
+    this.stage.loop = isOn && segment && segment.end > segment.start ? { start: segment.start, end: segment.end } : null;
+  }
+
+  draw() {
+    const { faults } = this;
+    const hasVideo = this.stage.duration > 0;
+    this.root.dataset.has = hasVideo ? "video" : "";
+    this.timeline.draw();
+    this.sounds.draw();
+    const ordered = inOrder(this.segments);
+    const segment = this.segments.find((one) => one.id === this.selected) ?? null;
+    const at = segment ? this.segments.indexOf(segment) : -1;
+    this.inspector.show(segment, {
+      at: segment ? ordered.indexOf(segment) + 1 : 0, faults, sounds: this.sounds.all, number: (id) => this.sounds.number(id), isLocked: this.isLocked,
+      done: this.job?.status === "completed" ? told(this.job.outcome?.segments?.[at]) : "", state: stateOf(this.job?.segments_data[at]?.status ?? ""),
+    });
+    this.removal.draw({ isLocked: this.isLocked });
+    const words = this.job?.status === "completed" ? toldOfAll(this.job.outcome) : "";
+    need("[data-told]").hidden = !words;
+    setText(need("[data-told] p"), words);
+    this.#drawMeter(faults);
+    this.#drawActs(faults, hasVideo);
+    this.stage.tellNone(!this.job ? "" : LIVE.includes(this.job.status) ? "The picture is shown once the video has been read." : "There is no picture: the video was not read to its end.");
+    need("[data-other]").hidden = !hasVideo || this.isLocked;
+    const left = facts.max_segments - this.segments.length;
+    this.timeline.setHint(this.isLocked ? "" : left === 1 ? "One more fits your plan" : left > 0 ? `${left} more fit your plan` : "Your plan allows no more");
+    need("[data-add-segment]").toggleAttribute("disabled", this.isLocked || !hasVideo || left <= 0);
+    for (const field of document.querySelectorAll("[data-option]")) field.toggleAttribute("disabled", this.isLocked);
+    for (const button of document.querySelectorAll("[data-needs-video]")) button.toggleAttribute("disabled", !hasVideo);
+  }
+
+  /** @param {import("./segments.js").Fault[]} faults */
+  #drawMeter(faults) {
+    const bad = new Set(faults.map((fault) => fault.segment));
+    const cells = inOrder(this.segments).map((segment) => (bad.has(segment.id) ? "e" : "f"));
+    const free = Math.max(0, facts.max_segments - cells.length);
+    const meter = need("[data-meter]");
+    meter.replaceChildren(...[...cells, ...Array(free).fill("")].map((kind) => h("i", { class: kind })));
+    // Of a run that is over or under way the plan says nothing: it may be another by now.
+    meter.hidden = this.job !== null;
+    setText(need("[data-meter-words]"), this.job ? `${cells.length} segment${cells.length === 1 ? "" : "s"}` : `${cells.length} of ${facts.max_segments} segments on ${facts.plan}`);
+  }
+
+  /** @param {import("./segments.js").Fault[]} faults @param {boolean} hasVideo */
+  #drawActs(faults, hasVideo) {
+    const { job } = this;
+    const bad = new Set(faults.map((fault) => fault.segment)).size + (this.isLocked || !this.removal.fault ? 0 : 1);
+    const count = this.segments.length;
+    const why = !hasVideo ? "Choose a video first" : !count ? "Add a segment first" : bad ? `${bad} to mend` : "";
+    const isWorking = this.#sending !== null || (job !== null && LIVE.includes(job.status));
+    const state = need("[data-job-state]");
+    const [sign, tone, word] = job ? STATES[job.status] : this.#sending ? STATES.processing : ["alert", bad ? "bad" : "", why];
+    state.hidden = !(isWorking || job) && !bad;
+    state.className = `st ${tone}`;
+    setIcon(state, sign);
+    if (!this.#sending) {
+      const words = job && (job.status === "failed" ? job.error?.message : ["completed", "cancelled"].includes(job.status) ? "" : job.message);
+      setText(need("[data-state-words]"), words || word);
+      setText(need("[data-percent]"), isWorking && job?.status !== "queued" ? `${Math.floor(job?.progress ?? 0)} %` : "");
+      need("[data-progress]").value = job ? job.progress : 0;
+    }
+    need("[data-progress]").hidden = !isWorking;
+    const process = need("[data-process]");
+    process.hidden = this.isLocked;
+    process.setAttribute("aria-disabled", String(Boolean(why)));
+    process.title = why;
+    setText(need("span", process), count ? `Process ${count} segment${count === 1 ? "" : "s"}` : "Process");
+    need("[data-cancel]").hidden = !isWorking;
+    need("[data-again]").hidden = !job || !["failed", "cancelled"].includes(job.status);
+    need("[data-delete]").hidden = !job || isWorking || job.status === "expired";
+    const download = need("[data-download]");
+    download.hidden = !job?.result_url;
+    if (job?.result_url) Object.assign(download, { href: job.result_url, download: `${job.name}.mp4` });
+    need("[data-new]").hidden = !job || !facts.max_segments;
+  }
+
+  #listen() {
+    for (const choose of document.querySelectorAll("[data-choose-video], [data-other-video]")) choose.addEventListener("change", () => {
+      const field = /** @type {HTMLInputElement} */ (choose);
+      if (field.files?.[0]) this.choose(field.files[0]);
+      field.value = "";
+    });
+    const on = (/** @type {string} */ name, /** @type {() => void} */ run) => need(`[data-${name}]`).addEventListener("click", run);
+    on("process", () => this.process());
+    on("cancel", () => this.cancel());
+    on("again", () => this.again());
+    on("delete", () => this.askToDelete());
+    on("add-segment", () => this.add());
+    on("play", () => this.stage.toggle());
+    on("back", () => this.#jump(-1));
+    on("forward", () => this.#jump(1));
+    on("loop", () => {
+      const button = need("[data-loop]");
+      button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
+      this.#drawLoop();
+    });
+    for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => this.stage.setView(/** @type {any} */ (/** @type {HTMLElement} */ (button).dataset.view)));
+    this.#drops();
+    window.addEventListener("beforeunload", (event) => this.#isUnsent && event.preventDefault());
+    window.addEventListener("signedin", () => this.#problem(null));
+    window.addEventListener("popstate", () => location.reload());
+    offerKeys(this.#bindings());
+  }
+
+  /** To the edge of a segment before or behind. @param {number} way */
+  #jump(way) {
+    const edges = [0, ...this.segments.flatMap((one) => [one.start, one.end]), this.stage.duration].sort((one, other) => one - other);
+    const { at } = this.stage;
+    const next = way > 0 ? edges.find((edge) => edge > at + 0.01) : edges.findLast((edge) => edge < at - 0.01);
+    if (next !== undefined) this.stage.seek(next);
+  }
+
+  /** @returns {import("../base/keys.js").Binding[]} */
+  #bindings() {
+    const step = (/** @type {number} */ by) => this.stage.seek(this.stage.at + by);
+    return [
+      { keys: "Space K", label: "Play or pause", match: key(" ", "k"), run: () => this.stage.toggle() },
+      { keys: "← →", label: `${JUMP} s back and on`, match: key("ArrowLeft", "ArrowRight"), run: (event) => step(event.key === "ArrowLeft" ? -JUMP : JUMP) },
+      { keys: ", .", label: "0.04 s back and on", match: key(",", "."), run: (event) => step(event.key === "," ? -0.04 : 0.04) },
+      { keys: "[ ]", label: "To the edge of a segment", match: key("[", "]"), run: (event) => this.#jump(event.key === "[" ? -1 : 1) },
+      { keys: "S", label: "A segment at the playhead", match: key("s"), run: () => this.add() },
+      { keys: "← → Ctrl Shift", label: "On a segment: move it, its end, by 1 s", match: () => false, run: () => {} },
+      { keys: "Delete", label: "Delete the segment", match: key("Delete"), run: () => this.remove() },
+      { keys: "L", label: "Loop the segment", match: key("l"), run: () => need("[data-loop]").click() },
+      { keys: "B D W A", label: "Before, side by side, wipe, after", match: key("b", "d", "w", "a"), run: (event) => this.stage.setView(/** @type {any} */ ({ b: "before", d: "beside", w: "wipe", a: "after" })[event.key.toLowerCase()]) },
+    ];
+  }
+
+  #drops() {
+    const isFile = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") && !this.isLocked;
+    window.addEventListener("dragover", (event) => isFile(event) && event.preventDefault());
+    window.addEventListener("drop", (event) => {
+      if (!isFile(event)) return;
+      event.preventDefault();
+      const files = [...(event.dataTransfer?.files ?? [])];
+      const video = files.find((file) => file.type.startsWith("video/"));
+      if (video) this.choose(video);
+      const others = files.filter((file) => file !== video);
+      if (others.length) this.sounds.add(others);
+    });
+  }
+}
+
+/**
+ * @param {string} address
+ * @returns {Promise<number|null>} seconds; null for what the browser cannot play
+ */
+function lengthOf(address) {
+  return new Promise((resolve) => {
+    const video = document.createElement("video");
+    video.preload = "metadata";
+    video.onloadedmetadata = () => {
+      if (!video.videoWidth) return resolve(null);
+      if (Number.isFinite(video.duration)) return resolve(video.duration);
+      // A recording of a browser says nowhere how long it is: looking for its end finds that.
+      video.ondurationchange = () => Number.isFinite(video.duration) && resolve(video.duration);
+      video.currentTime = Number.MAX_SAFE_INTEGER;
+    };
+    video.onerror = () => resolve(null);
+    video.src = address;
+  });
+}
+
+if (document.querySelector("[data-pro]")) new Page();
+else new Runs(need("[data-runs]"), { onOpen: (id) => location.assign(`/pro?job=${id}`) }).load();

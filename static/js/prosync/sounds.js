@@ -1,0 +1,162 @@
+// The list of sounds: added from files, or those of a job; each heard, and told in which segments it is.
+
+import { h, icon, need, setIcon, setText } from "../base/dom.js";
+import { toast } from "../base/notice.js";
+import { bytes } from "../videos/api.js";
+import { drawWave, waveOf } from "./waves.js";
+
+const TYPES = /\.(mp3|wav|m4a|aac|ogg|oga|opus|flac)$/i;
+
+/**
+ * @typedef {object} Heard a sound of the list
+ * @property {number} id
+ * @property {string} name
+ * @property {File|null} file
+ * @property {string} address where it is heard
+ * @property {number|null} duration seconds
+ * @property {number[]} bars
+ * @property {boolean} isRead whether its length is known, or cannot be
+ */
+
+export class Sounds {
+  /** @type {Heard[]} */ all = [];
+  /** @type {Map<number, HTMLElement>} */ #rows = new Map();
+  #next = 1;
+  #audio = new Audio();
+  /** @type {number|null} */ #playing = null;
+
+  /**
+   * @param {HTMLElement} panel
+   * @param {{most: number, mostBytes: number, used: (id: number) => number[], onChange: () => void, onRemove: (id: number) => void, isLocked: () => boolean}} options
+   */
+  constructor(panel, options) {
+    this.panel = panel;
+    this.options = options;
+    const input = need("[data-add-sounds]", panel);
+    input.addEventListener("change", () => {
+      this.add([...input.files]);
+      input.value = "";
+    });
+    for (const event of ["ended", "pause", "play"]) this.#audio.addEventListener(event, () => this.#drawPlaying());
+  }
+
+  /** @param {number|null} id */
+  find(id) {
+    return this.all.find((sound) => sound.id === id) ?? null;
+  }
+
+  /** @param {number|null} id @returns {number} from 1 on; 0 for none */
+  number(id) {
+    return this.all.findIndex((sound) => sound.id === id) + 1;
+  }
+
+  /** @param {File[]} files */
+  add(files) {
+    for (const file of files) {
+      const refused = this.#whyNot(file);
+      if (refused) toast(`“${file.name}”: ${refused}`, "bad");
+      else this.#take(file);
+    }
+    this.draw();
+    this.options.onChange();
+  }
+
+  /** @param {File} file */
+  #whyNot(file) {
+    if (!TYPES.test(file.name) && !file.type.startsWith("audio/")) return "that is no sound. Choose MP3, WAV, M4A, OGG or FLAC.";
+    if (file.size === 0) return "the file is empty.";
+    if (file.size > this.options.mostBytes) return `it is larger than ${bytes(this.options.mostBytes)}.`;
+    return this.all.length >= this.options.most ? `more than ${this.options.most} sounds are not taken.` : "";
+  }
+
+  /** @param {File} file */
+  async #take(file) {
+    /** @type {Heard} */
+    const sound = { id: this.#next++, name: file.name, file, address: URL.createObjectURL(file), duration: null, bars: [], isRead: false };
+    this.all.push(sound);
+    const wave = await waveOf(file);
+    Object.assign(sound, wave ? { duration: wave.duration, bars: wave.bars } : {}, { isRead: true });
+    this.draw();
+    this.options.onChange();
+  }
+
+  /** @param {import("./api.js").ProJob} job whose sounds are to be shown */
+  take(job) {
+    this.#audio.pause();
+    for (const sound of this.all) if (sound.file) URL.revokeObjectURL(sound.address);
+    this.all = job.sounds.map((sound) => ({
+      id: this.#next++, name: sound.filename, file: null, address: job.audio_refs[sound.refId] ?? "", duration: sound.duration, bars: sound.peaks, isRead: true,
+    }));
+    this.draw();
+  }
+
+  /** Draw what has changed of the list: a button that has the focus stays. */
+  draw() {
+    const { used, isLocked } = this.options;
+    setText(need("[data-sound-count]", this.panel), this.all.length ? String(this.all.length) : "");
+    for (const [id, row] of this.#rows) if (!this.find(id)) {
+      row.remove();
+      this.#rows.delete(id);
+    }
+    const list = need("[data-sound-list]", this.panel);
+    this.all.forEach((sound, at) => {
+      const row = this.#rows.get(sound.id) ?? this.#make(sound);
+      const inside = used(sound.id);
+      row.dataset.sound = String((at % 6) + 1);
+      setText(need(".id", row), String(at + 1));
+      setText(need("[data-length]", row), sound.duration === null ? (sound.isRead ? "not readable here" : "reading…") : `${sound.duration.toFixed(2)} s`);
+      setText(need("[data-used]", row), inside.length ? `in ${listed(inside)}` : "not used yet");
+      need("[data-removes]", row).hidden = isLocked();
+      const lane = need("[data-lane]", row);
+      if (sound.bars.length && !lane.firstChild) lane.append(drawWave(sound.bars));
+      if (list.children[at] !== row) list.insertBefore(row, list.children[at] ?? null);
+    });
+    need("[data-add]", this.panel).hidden = isLocked();
+    this.#drawPlaying();
+  }
+
+  /** @param {Heard} sound */
+  #make(sound) {
+    const row = h("li", { class: "snd" },
+      h("div", { class: "row" },
+        h("span", { class: "id" }),
+        h("span", { class: "cut sp", title: sound.name, dir: "auto" }, sound.name),
+        h("button", { class: "btn ic quiet", type: "button", "aria-label": `Play ${sound.name}`, data: { plays: String(sound.id) }, onclick: () => this.#toggle(sound) }, icon("play")),
+        h("button", { class: "btn ic quiet", type: "button", "aria-label": `Remove ${sound.name}`, data: { removes: "" }, onclick: () => this.#remove(sound) }, icon("x"))),
+      h("div", { class: "lane", data: { lane: "" } }),
+      h("div", { class: "row s1 t3" }, h("span", { class: "m sp", data: { length: "" } }), h("span", { data: { used: "" } })));
+    this.#rows.set(sound.id, row);
+    return row;
+  }
+
+  /** @param {Heard} sound */
+  #toggle(sound) {
+    if (this.#playing === sound.id && !this.#audio.paused) return this.#audio.pause();
+    this.#playing = sound.id;
+    this.#audio.src = sound.address;
+    this.#audio.play().catch(() => toast("This browser cannot play that sound. It can be sent all the same.", "warn"));
+  }
+
+  #drawPlaying() {
+    for (const button of this.panel.querySelectorAll("[data-plays]")) {
+      const isOn = !this.#audio.paused && /** @type {HTMLElement} */ (button).dataset.plays === String(this.#playing);
+      setIcon(button, isOn ? "pause" : "play");
+      button.setAttribute("aria-pressed", String(isOn));
+    }
+  }
+
+  /** @param {Heard} sound */
+  #remove(sound) {
+    if (this.#playing === sound.id) this.#audio.pause();
+    URL.revokeObjectURL(sound.address);
+    this.all = this.all.filter((one) => one !== sound);
+    this.options.onRemove(sound.id);
+    this.draw();
+    this.options.onChange();
+    // The button has gone with the row.
+    /** @type {HTMLElement} */ (this.panel.querySelector("[data-removes]") ?? need("[data-add-sounds]", this.panel)).focus();
+  }
+}
+
+/** @param {number[]} numbers @returns {string} `1, 2 and 3` */
+const listed = (numbers) => [numbers.slice(0, -1).join(", "), numbers.at(-1)].filter(Boolean).join(" and ");

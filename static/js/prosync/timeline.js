@@ -1,0 +1,275 @@
+// The timeline: picture, the original's sound, the segments; drawn from the state, moved by pointer and by keys.
+
+import { h, icon, need, setText } from "../base/dom.js";
+import { duration as spoken } from "../base/format.js";
+import { Sprite } from "../base/sprite.js";
+import { ticks } from "../base/timeline.js";
+import { stateOf } from "./outcome.js";
+import { dragged, inOrder, moment } from "./segments.js";
+import { drawWave } from "./waves.js";
+
+/** @typedef {import("./segments.js").Segment} Segment */
+/** @typedef {import("./segments.js").Fault} Fault */
+
+const ZOOMS = [1, 2, 4, 8, 16];
+const TICKS = 12; // marks of the ruler, at the width of a page
+const CELLS = 12; // pictures of the strip
+const NEAR = 8; // pixels within which an edge comes to stand at the playhead
+const NUDGE = { plain: 0.1, shift: 1, alt: 0.01 };
+
+/**
+ * @typedef {object} TimelineOptions
+ * @property {() => {segments: Segment[], faults: Fault[], selected: number|null, duration: number, at: number, number: (id: number|null) => number, bars: (id: number|null) => {bars: number[], duration: number}|null, status: (id: number) => string, isLocked: boolean}} state
+ * @property {(id: number) => void} onSelect
+ * @property {(id: number, change: {start: number, end: number}, done: boolean) => void} onChange
+ * @property {(seconds: number) => void} onSeek
+ */
+
+export class Timeline {
+  #zoom = 0;
+  /** @type {Map<number, HTMLElement>} */ #blocks = new Map();
+  /** @type {Sprite|null} */ #sprite = null;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {TimelineOptions} options
+   */
+  constructor(root, options) {
+    this.root = root;
+    this.options = options;
+    this.lane = need("[data-segments]", root);
+    need("[data-zoom-in]", root).addEventListener("click", () => this.#setZoom(this.#zoom + 1));
+    need("[data-zoom-out]", root).addEventListener("click", () => this.#setZoom(this.#zoom - 1));
+    for (const place of root.querySelectorAll("[data-seeks]")) place.addEventListener("pointerdown", (event) => this.#seeking(/** @type {PointerEvent} */ (event)));
+    this.#setZoom(0);
+  }
+
+  /** @param {number} zoom */
+  #setZoom(zoom) {
+    this.#zoom = Math.min(ZOOMS.length - 1, Math.max(0, zoom));
+    this.root.style.setProperty("--zoom", String(ZOOMS[this.#zoom]));
+    need("[data-zoom-out]", this.root).toggleAttribute("disabled", this.#zoom === 0);
+    need("[data-zoom-in]", this.root).toggleAttribute("disabled", this.#zoom === ZOOMS.length - 1);
+    this.drawRuler();
+    this.follow(this.options.state().at, true);
+  }
+
+  drawRuler() {
+    const { duration } = this.options.state();
+    const ruler = need("[data-ruler]", this.root);
+    if (!duration) return ruler.replaceChildren();
+    const marks = ticks(0, duration, TICKS * ZOOMS[this.#zoom]).filter((mark) => mark < duration * 0.97);
+    const isFine = marks.length > 1 && marks[1] - marks[0] < 0.99;
+    /** @param {number} mark two of them may lie in one second */
+    const told = (mark) => { const tenths = Math.floor(mark * 10 + 1e-6); return isFine ? `${spoken(Math.floor(tenths / 10))}.${tenths % 10}` : spoken(mark); };
+    ruler.replaceChildren(...[...marks, duration].map((mark) => h("span", { vars: { "--at": mark / duration } }, told(mark))));
+  }
+
+  /** What was shown of a video goes. */
+  clear() {
+    this.drawRuler();
+    need("[data-film]", this.root).replaceChildren();
+    need("[data-original]", this.root).querySelector("svg")?.remove();
+    need("[data-no-sound]", this.root).hidden = true;
+  }
+
+  /** @param {number[]|null} bars of the original's sound */
+  drawOriginal(bars) {
+    const lane = need("[data-original]", this.root);
+    lane.querySelector("svg")?.remove();
+    if (bars?.length) lane.prepend(drawWave(bars));
+    need("[data-no-sound]", lane).hidden = Boolean(bars?.length);
+  }
+
+  /**
+   * Pictures of the strip, from the server's sheet or from the video itself.
+   * @param {{sheet?: string|null, file?: string}} source
+   */
+  async drawPictures({ sheet = null, file = "" }) {
+    const strip = need("[data-film]", this.root);
+    const cells = Array.from({ length: CELLS }, () => h("canvas", { width: "160", height: "90" }));
+    strip.replaceChildren(...cells);
+    const { duration } = this.options.state();
+    const middle = (/** @type {number} */ at) => ((at + 0.5) * duration) / CELLS;
+    try {
+      if (sheet) {
+        this.#sprite = await Sprite.load(sheet);
+        cells.forEach((cell, at) => this.#sprite?.draw(/** @type {HTMLCanvasElement} */ (cell), middle(at)));
+      } else if (file) await drawFrom(file, /** @type {HTMLCanvasElement[]} */ (cells), middle);
+    } catch {
+      strip.replaceChildren(); // It is an ornament: the timeline is used without it.
+    }
+  }
+
+  /** Draw what has changed of the segments. */
+  draw() {
+    const { segments, faults, selected, duration, number, status, isLocked } = this.options.state();
+    const ids = new Set(segments.map((segment) => segment.id));
+    this.lane.querySelectorAll(".clash").forEach((/** @type {Element} */ one) => one.remove());
+    for (const [id, block] of this.#blocks) if (!ids.has(id)) {
+      block.remove();
+      this.#blocks.delete(id);
+    }
+    inOrder(segments).forEach((segment, at) => {
+      const block = this.#blocks.get(segment.id) ?? this.#make(segment.id);
+      const fault = faults.find((one) => one.segment === segment.id);
+      const place = { "--from": duration ? segment.start / duration : 0, "--to": duration ? segment.end / duration : 0 };
+      for (const [name, value] of Object.entries(place)) block.style.setProperty(name, String(value));
+      block.dataset.sound = String(((number(segment.sound) - 1) % 6) + 1);
+      block.classList.toggle("bad", Boolean(fault));
+      block.setAttribute("aria-pressed", String(segment.id === selected));
+      block.setAttribute("aria-disabled", String(isLocked));
+      block.setAttribute("aria-label", this.#said(segment, at + 1, fault));
+      const words = `${at + 1} ${segment.label || "Segment"}`;
+      const sign = fault ? "alert" : stateOf(status(segment.id))?.sign ?? "dot";
+      need("b", block).replaceChildren(icon(sign), words);
+      this.#drawSound(block, segment);
+      // One that is put in anew loses the focus, and the pointer that drags it.
+      if (this.lane.children[at] !== block) this.lane.insertBefore(block, this.lane.children[at] ?? null);
+    });
+    this.#drawClashes(segments, duration);
+    const cover = need("[data-covered]", this.root);
+    cover.replaceChildren(...segments.map((segment) => h("i", { vars: { "--from": segment.start / (duration || 1), "--to": segment.end / (duration || 1) } })));
+  }
+
+  /** @param {Segment} segment @param {number} at @param {Fault|undefined} fault */
+  #said(segment, at, fault) {
+    const { number, status } = this.options.state();
+    const sound = number(segment.sound);
+    const words = [`${at}${segment.label ? ` ${segment.label}` : ""}`, `segment from ${moment(segment.start)} to ${moment(segment.end)}`];
+    return [...words, sound ? `sound ${sound}` : "no sound", fault?.text, stateOf(status(segment.id))?.word].filter(Boolean).join(", ");
+  }
+
+  /** @param {HTMLElement} block @param {Segment} segment */
+  #drawSound(block, { sound, from, to, start, end }) {
+    const wave = this.options.state().bars(sound);
+    const key = JSON.stringify([sound, from, to, end - start, Boolean(wave)]);
+    if (block.dataset.drawn === key) return;
+    block.dataset.drawn = key;
+    block.querySelector("svg.wv")?.remove();
+    if (!wave || !wave.duration || end <= start) return;
+    const begin = (from ?? 0) / wave.duration;
+    const stop = (to ?? wave.duration) / wave.duration;
+    const svg = drawWave(wave.bars, begin, Math.max(begin + 1e-3, stop));
+    // A sound that is shorter than its segment ends before it.
+    svg.style.setProperty("--share", String(Math.min(1, ((stop - begin) * wave.duration) / (end - start))));
+    block.append(svg);
+  }
+
+  /** @param {Segment[]} segments @param {number} duration */
+  #drawClashes(segments, duration) {
+    const ordered = inOrder(segments);
+    ordered.forEach((segment, at) => {
+      const over = Math.max(0, ...ordered.slice(0, at).map((one) => Math.min(one.end, segment.end))) - segment.start;
+      if (at && over > 1e-9) this.lane.append(h("i", { class: "clash", vars: { "--from": segment.start / duration, "--to": (segment.start + over) / duration } }));
+    });
+  }
+
+  /** @param {number} id */
+  #make(id) {
+    const block = h("button", { class: "sg", type: "button", data: { segment: String(id) } }, h("b", {}), h("i", { class: "edge", data: { edge: "start" } }), h("i", { class: "edge", data: { edge: "end" } }));
+    block.addEventListener("pointerdown", (event) => this.#drag(event, id));
+    block.addEventListener("click", () => this.options.onSelect(id));
+    block.addEventListener("keydown", (event) => this.#key(event, id));
+    this.#blocks.set(id, block);
+    return block;
+  }
+
+  /** @param {KeyboardEvent} event @param {number} id */
+  #key(event, id) {
+    const way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const { segments, duration, isLocked } = this.options.state();
+    const segment = segments.find((one) => one.id === id);
+    if (way === undefined || !segment || isLocked) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const by = way * (event.shiftKey ? NUDGE.shift : event.altKey ? NUDGE.alt : NUDGE.plain);
+    const what = event.ctrlKey ? "end" : "move";
+    this.options.onChange(id, dragged(segments, segment, what, by, duration), true);
+  }
+
+  /** @param {PointerEvent} event @param {number} id */
+  #drag(event, id) {
+    const { segments, duration, isLocked } = this.options.state();
+    const before = segments.find((one) => one.id === id);
+    this.options.onSelect(id);
+    if (!before || isLocked || event.button !== 0 || !duration) return;
+    const block = /** @type {HTMLElement} */ (event.currentTarget);
+    const what = /** @type {"start"|"end"|undefined} */ (/** @type {HTMLElement} */ (event.target).dataset.edge) ?? "move";
+    const origin = { ...before };
+    const scale = duration / this.lane.getBoundingClientRect().width;
+    let last = { start: origin.start, end: origin.end };
+    block.setPointerCapture(event.pointerId);
+    const move = (/** @type {PointerEvent} */ moved) => {
+      let by = (moved.clientX - event.clientX) * scale;
+      if (what !== "move") {
+        const { at } = this.options.state();
+        if (Math.abs(origin[what] + by - at) < NEAR * scale) by = at - origin[what];
+      }
+      last = dragged(segments, origin, what, by, duration);
+      this.options.onChange(id, last, false);
+    };
+    block.addEventListener("pointermove", move);
+    for (const end of ["pointerup", "pointercancel"]) block.addEventListener(end, () => {
+      block.removeEventListener("pointermove", move);
+      if (last.start !== origin.start || last.end !== origin.end) this.options.onChange(id, last, true);
+    }, { once: true });
+  }
+
+  /** @param {PointerEvent} event */
+  #seeking(event) {
+    const { duration } = this.options.state();
+    if (event.button !== 0 || !duration || /** @type {Element} */ (event.target).closest(".sg")) return;
+    event.preventDefault();
+    // Who goes to another moment has done with the field: keys count again.
+    /** @type {HTMLElement|null} */ (document.activeElement)?.blur();
+    const place = /** @type {HTMLElement} */ (event.currentTarget);
+    const to = (/** @type {PointerEvent} */ one) => {
+      const { left, width } = this.lane.getBoundingClientRect();
+      this.options.onSeek(Math.min(duration, Math.max(0, ((one.clientX - left) / width) * duration)));
+    };
+    to(event);
+    place.setPointerCapture(event.pointerId);
+    place.addEventListener("pointermove", to);
+    for (const end of ["pointerup", "pointercancel"]) place.addEventListener(end, () => place.removeEventListener("pointermove", to), { once: true });
+  }
+
+  /** @param {number} seconds @param {boolean} [bring] into view */
+  follow(seconds, bring = false) {
+    const { duration } = this.options.state();
+    const share = duration ? Math.min(1, seconds / duration) : 0;
+    this.root.style.setProperty("--now", String(share));
+    if (!bring) return;
+    const box = need("[data-scroll]", this.root);
+    box.scrollLeft = share * box.scrollWidth - box.clientWidth / 2;
+  }
+
+  /** @param {string} text */
+  setHint(text) {
+    setText(need("[data-room]", this.root), text);
+  }
+
+  /** @param {number} id */
+  focus(id) {
+    this.#blocks.get(id)?.focus();
+  }
+}
+
+/**
+ * @param {string} address of a video
+ * @param {HTMLCanvasElement[]} cells
+ * @param {(at: number) => number} moments
+ */
+async function drawFrom(address, cells, moments) {
+  const video = document.createElement("video");
+  Object.assign(video, { muted: true, preload: "auto", src: address });
+  await new Promise((resolve, reject) => Object.assign(video, { onloadeddata: resolve, onerror: reject }));
+  for (const [at, cell] of cells.entries()) {
+    const seeked = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
+    video.currentTime = moments(at);
+    await seeked;
+    cell.getContext("2d")?.drawImage(video, 0, 0, cell.width, cell.height);
+  }
+  video.removeAttribute("src");
+  video.load();
+}

@@ -1,0 +1,39 @@
+// Giving up an upload: it is asked first where something has arrived, for that cannot be undone.
+
+import { call } from "../base/api.js";
+import { h, icon } from "../base/dom.js";
+import { placeOf } from "../base/focus.js";
+import { bytes, TUS } from "../videos/api.js";
+
+/**
+ * @param {string} id
+ * @returns {Promise<void>}
+ * @throws {import("../base/api.js").ApiError}
+ */
+export async function cancelUpload(id) {
+  await call("DELETE", `${TUS}${encodeURIComponent(id)}`, undefined, { headers: { "Tus-Resumable": "1.0.0" } });
+}
+
+/**
+ * @param {string} name
+ * @param {number} arrived bytes
+ * @param {() => void} run
+ * @param {string} [instead] what else can be done
+ */
+export function askToCancel(name, arrived, run, instead = "To go on later, pause it instead.") {
+  if (arrived <= 0) return run();
+  const before = placeOf(document.activeElement);
+  const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "dlg small", role: "alertdialog", "aria-labelledby": "cancel-heading", "aria-describedby": "cancel-words" },
+    h("div", { class: "pad col" },
+      h("h2", { class: "anywhere", id: "cancel-heading", dir: "auto" }, `Stop sending “${name}”?`),
+      h("p", { class: "t2", id: "cancel-words" }, `${bytes(arrived)} of it arrived and will be deleted. ${instead}`),
+      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"),
+        h("button", { class: "btn del", type: "button", onclick: () => dialog.close("stop") }, icon("x"), "Stop and delete")))));
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    before()?.focus();
+    if (dialog.returnValue === "stop") run();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}

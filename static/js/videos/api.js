@@ -1,0 +1,165 @@
+// Videos of the library and files on their way into it: the calls, and the words for what is known of one.
+
+import { call, get } from "../base/api.js";
+import { frameRate, isoDay } from "../base/format.js";
+
+/**
+ * @typedef {object} Rendition
+ * @property {string} kind
+ * @property {string} name
+ * @property {number|null} width
+ * @property {number|null} height
+ * @property {number|null} bit_rate
+ * @property {string} url
+ *
+ * @typedef {object} Video as the API shows it
+ * @property {string} id
+ * @property {string} title
+ * @property {string} description
+ * @property {string[]} tags
+ * @property {"uploading"|"processing"|"ready"|"failed"} status
+ * @property {{type: string, message: string}|null} error
+ * @property {string|null} job_id
+ * @property {string|null} video_url
+ * @property {string|null} poster_url
+ * @property {string|null} sprite_vtt_url
+ * @property {string|null} peaks_url
+ * @property {string|null} hls_url
+ * @property {Rendition[]} renditions
+ * @property {number} width
+ * @property {number} height
+ * @property {number} fps
+ * @property {string} codec
+ * @property {boolean} has_audio
+ * @property {number} duration_exact seconds
+ * @property {number} file_size bytes
+ * @property {string} mime_type
+ * @property {"reference"|"stored"} source whether a folder of the server has the file, or the program's own storage
+ * @property {string} created_at
+ *
+ * @typedef {object} Upload as the API shows it
+ * @property {string} id
+ * @property {string} filename
+ * @property {number} size bytes
+ * @property {number} offset bytes that arrived
+ * @property {string} status
+ * @property {string} front
+ * @property {string} purpose
+ * @property {string} expires_at
+ * @property {string|null} resource_id
+ * @property {{type: string, message: string}|null} error
+ */
+
+const LIBRARY = "/api/v1/library";
+export const TUS = "/api/v1/uploads/tus/";
+/** The most a comparison takes. */
+export const LETTERS = ["A", "B", "C"];
+export const INGEST = "ingest";
+
+/**
+ * @param {Record<string, string|number>} query page, limit, search, status, tag; empty ones are left out
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{videos: Video[], pagination: {page: number, limit: number, total: number, totalPages: number}}>}
+ */
+export function listVideos(query, signal) {
+  const given = Object.entries(query).filter(([, value]) => value !== "").map(([name, value]) => [name, String(value)]);
+  return get(`${LIBRARY}?${new URLSearchParams(given)}`, { signal });
+}
+
+/** @param {string} id @returns {Promise<Video>} */
+export const readVideo = (id) => get(`${LIBRARY}/${encodeURIComponent(id)}`);
+/** One's own, or one of the catalogue, which is_listed. @param {string} id @returns {Promise<Video & {is_listed?: boolean}>} */
+export const findVideo = (id) => readVideo(id).catch((error) => (error.status === 404 ? get(`/api/v1/videos/${encodeURIComponent(id)}`).then((/** @type {Video} */ video) => ({ ...video, is_listed: true })) : Promise.reject(error)));
+/** @param {string} id @param {{title?: string, description?: string, tags?: string[]}} fields @returns {Promise<Video>} */
+export const changeVideo = (id, fields) => call("PATCH", `${LIBRARY}/${encodeURIComponent(id)}`, fields);
+/** @param {string} id */
+export const deleteVideo = (id) => call("DELETE", `${LIBRARY}/${encodeURIComponent(id)}`);
+/** @param {string} id @param {"proxy"|"silent"} kind @returns {Promise<{job_id?: string}>} */
+export const makeRendition = (id, kind) => call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind });
+
+const UPLOADS = "/api/v1/uploads";
+const UPLOADS_A_CALL = 100;
+
+/** Where its file is had as a download: asked for with the session, for a signed address runs out. @param {Video} video */
+export const downloadOf = (video) => `/api/v1/media/stream/${video.id}?download=1`;
+
+/** The user's uploads that have not ended, the newest first. @returns {Promise<Upload[]>} */
+export async function liveUploads() {
+  /** @type {Map<string, Upload>} by id: one that comes while the pages are asked for moves the others on */ const found = new Map();
+  for (let offset = 0; ; offset += UPLOADS_A_CALL) {
+    const { uploads, total } = await get(`${UPLOADS}?status=initiated&status=uploading&limit=${UPLOADS_A_CALL}&offset=${offset}`);
+    for (const upload of uploads) found.set(upload.id, upload);
+    if (uploads.length < UPLOADS_A_CALL || offset + UPLOADS_A_CALL >= total) return [...found.values()];
+  }
+}
+
+/** @param {string} id @returns {Promise<Upload|null>} of the last that ended, by becoming something or failing */
+export async function endedUpload(id) {
+  const { uploads } = await get(`${UPLOADS}?status=completed&status=failed&limit=${UPLOADS_A_CALL}`);
+  return uploads.find((/** @type {Upload} */ upload) => upload.id === id) ?? null;
+}
+
+/**
+ * How large, in the units in which plans are counted.
+ * @param {number} bytes
+ * @returns {string} `3.1 GiB`, `412 MiB`
+ */
+export function bytes(bytes) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1023.5 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** A size that somebody has set: `5 GiB`. @param {number} size bytes @returns {string} */
+export const round = (size) => bytes(size).replace(".0 ", " ");
+
+/**
+ * How much of how much, the unit said once where it is the same.
+ * @param {number} part
+ * @param {number} whole
+ * @returns {string} `1.3 of 2 GiB`
+ */
+export function bytesOf(part, whole) {
+  const [value, unit] = bytes(part).split(" ");
+  return bytes(whole).endsWith(` ${unit}`) ? `${value} of ${round(whole)}` : `${bytes(part)} of ${round(whole)}`;
+}
+
+/**
+ * The picture's size and rate as people say them.
+ * @param {Video} video
+ * @returns {string} `1080p60`; `1080×1920` where it stands upright; empty while nothing is known
+ */
+export function picture({ width, height, fps }) {
+  if (!width || !height) return "";
+  return height > width ? `${width}×${height}` : `${height}p${fps ? frameRate(Math.abs(fps - Math.round(fps)) < 0.005 ? Math.round(fps) : fps) : ""}`;
+}
+
+const DAY = 86_400_000;
+
+/**
+ * When a video came, as short as it is clear.
+ * @param {Date} date
+ * @param {Date} [now]
+ * @returns {string} `Today, 14:02`, `Yesterday`, `3 Mar`, `2025-12-31`
+ */
+export function day(date, now = new Date()) {
+  const midnight = (/** @type {Date} */ d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
+  const days = Math.round((midnight(now) - midnight(date)) / DAY);
+  if (days === 0) return `Today, ${String(date.getHours()).padStart(2, "0")}:${String(date.getMinutes()).padStart(2, "0")}`;
+  if (days === 1) return "Yesterday";
+  return date.getFullYear() === now.getFullYear() ? `${date.getDate()} ${date.toLocaleDateString("en", { month: "short" })}` : isoDay(date);
+}
+
+/**
+ * The tags that somebody typed: parted by commas, each once.
+ * @param {string} text
+ * @returns {string[]}
+ */
+export function parseTags(text) {
+  return [...new Set(text.split(",").map((tag) => tag.trim().replace(/\s+/g, " ")).filter(Boolean))];
+}

@@ -1,0 +1,140 @@
+// The buttons under the picture and the keys that do the same.
+
+import { need, setIcon, setText } from "../base/dom.js";
+import { duration, frameNumber, position } from "../base/format.js";
+import { key, keyWithModifiers, offerKeys } from "../base/keys.js";
+import { toggleMenu } from "../base/menu.js";
+import { frameOf } from "../base/frames.js";
+
+const JUMP = 10; // seconds
+const STEP = 5;
+const SPEEDS = [0.25, 0.5, 1, 1.5, 2];
+const LOUDER = 0.05;
+
+/** @typedef {import("./player.js").Player} Player */
+
+export class Controls {
+  /**
+   * @param {HTMLElement} root the player
+   * @param {Player} player
+   * @param {() => void} onMenu the qualities are about to be shown
+   */
+  constructor(root, player, onMenu) {
+    this.root = root;
+    this.player = player;
+    this.onMenu = onMenu;
+    this.gear = need("[data-act=qualities]", root);
+    /** @type {Record<string, () => void>} */
+    const acts = {
+      toggle: () => player.toggle(),
+      "frame-back": () => player.frame(-1),
+      "frame-on": () => player.frame(1),
+      mute: () => player.mute(),
+      fullscreen: () => this.fullscreen(),
+      qualities: () => this.#qualities(),
+    };
+    for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`, root).addEventListener("click", act);
+    this.volume = /** @type {HTMLInputElement} */ (need("[data-volume]", root));
+    this.volume.addEventListener("input", () => player.volume(Number(this.volume.value)));
+    need("[data-speeds]", root).addEventListener("click", (/** @type {Event} */ event) => {
+      const button = /** @type {Element} */ (event.target).closest("button");
+      if (button) player.speed(Number(button.value));
+    });
+    const { element } = player;
+    element.addEventListener("click", () => player.toggle());
+    element.addEventListener("dblclick", () => this.fullscreen());
+    this.#keys();
+    this.#frames();
+  }
+
+  /** What changes only when something is pressed or loaded. */
+  mark() {
+    const { root, player } = this;
+    const { element } = player;
+    const play = need("[data-act=toggle]", root);
+    setIcon(play, player.playing ? "pause" : "play");
+    name(play, player.playing ? "Pause (Space)" : "Play (Space)");
+    const mute = need("[data-act=mute]", root);
+    const silent = element.muted || element.volume === 0;
+    setIcon(mute, silent ? "mute" : "vol");
+    name(mute, silent ? "Sound on (M)" : "Mute (M)");
+    this.volume.value = String(element.muted ? 0 : element.volume);
+    this.volume.setAttribute("aria-valuetext", element.muted ? "off" : `${Math.round(element.volume * 100)} percent`);
+    for (const button of need("[data-speeds]", root).querySelectorAll("button")) button.setAttribute("aria-pressed", String(Number(button.value) === element.playbackRate));
+    setText(need("[data-quality]", root), player.words || "Quality");
+    name(this.gear, `${player.words || "Quality"}: quality and speed`);
+    setText(need("[data-whole]", root), duration(player.duration));
+    need("[data-waits]", root).hidden = !player.waits;
+  }
+
+  /** What goes on with each picture. */
+  update() {
+    const text = position(this.player.time);
+    const long = this.player.duration >= 3600;
+    const clock = text.slice(long ? 0 : 3, 8);
+    setText(need("[data-now]", this.root), long ? clock : clock.replace(/^0/, ""));
+    setText(need("[data-now-part]", this.root), text.slice(8));
+  }
+
+  async fullscreen() {
+    if (document.fullscreenElement) return document.exitFullscreen();
+    if (this.root.requestFullscreen) return this.root.requestFullscreen();
+    // A phone whose browser fills the screen with nothing but the video.
+    /** @type {any} */ (this.player.element).webkitEnterFullscreen?.();
+  }
+
+  #qualities() {
+    const { player } = this;
+    const { element } = player;
+    this.onMenu();
+    toggleMenu(this.gear, "Quality and speed", [
+      ...player.qualities.map((one) => ({ label: one.label, note: one.note, checked: one.id === player.quality, run: () => player.choose(one.id) })),
+      ...SPEEDS.map((speed, n) => ({ label: `Speed ${speed}×`, checked: speed === element.playbackRate, apart: n === 0, run: () => player.speed(speed) })),
+      { apart: true, label: element.muted ? "Sound on" : "Sound off", icon: element.muted ? "vol" : "mute", run: () => player.mute() },
+    ]);
+  }
+
+  #keys() {
+    const { player } = this;
+    const by = (/** @type {number} */ seconds) => player.seek(player.time + seconds);
+    offerKeys([
+      { keys: "Space K", label: "Play and pause", match: key(" ", "k"), run: () => player.toggle() },
+      { keys: "J L", label: "10 s back, on", match: key("j", "l"), run: (/** @type {KeyboardEvent} */ e) => by(e.key.toLowerCase() === "l" ? JUMP : -JUMP) },
+      { keys: "← →", label: "5 s back, on; Shift 1 s", match: keyWithModifiers("ArrowLeft", "ArrowRight"), run: (/** @type {KeyboardEvent} */ e) => by((e.key === "ArrowRight" ? 1 : -1) * (e.shiftKey ? 1 : STEP)) },
+      { keys: ", .", label: "One frame back, on", match: key(",", "."), run: (/** @type {KeyboardEvent} */ e) => player.frame(e.key === "." ? 1 : -1) },
+      { keys: "0 – 9", label: "To that tenth of the video", match: (/** @type {KeyboardEvent} */ e) => !e.ctrlKey && /^\d$/.test(e.key), run: (/** @type {KeyboardEvent} */ e) => player.seek((Number(e.key) / 10) * player.duration) },
+      { keys: "Home End", label: "To the start, to the end", match: key("Home", "End"), run: (/** @type {KeyboardEvent} */ e) => player.seek(e.key === "Home" ? 0 : player.duration) },
+      { keys: "< >", label: "Slower, faster", match: key("<", ">"), run: (/** @type {KeyboardEvent} */ e) => this.#shift(e.key === ">" ? 1 : -1) },
+      { keys: "↑ ↓", label: "Louder, quieter", match: key("ArrowUp", "ArrowDown"), run: (/** @type {KeyboardEvent} */ e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER) },
+      { keys: "M", label: "Sound off and on", match: key("m"), run: () => player.mute() },
+      { keys: "F", label: "Full screen", match: key("f"), run: () => this.fullscreen() },
+    ]);
+  }
+
+  /** @param {1|-1} by */
+  #shift(by) {
+    const now = SPEEDS.indexOf(this.player.element.playbackRate);
+    this.player.speed(SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, (now < 0 ? SPEEDS.indexOf(1) : now) + by))]);
+  }
+
+  /** The number of the frame on screen, where frames can be counted. */
+  #frames() {
+    const { player } = this;
+    const shown = need("[data-frame]", this.root);
+    const { element } = player;
+    if (!element.requestVideoFrameCallback) return;
+    const told = (/** @type {number} */ _, /** @type {VideoFrameCallbackMetadata} */ { mediaTime }) => {
+      shown.hidden = player.variable || !player.fps;
+      if (!shown.hidden) setText(shown, `f ${frameNumber(frameOf(mediaTime, player.fps))}`);
+      element.requestVideoFrameCallback(told);
+    };
+    element.requestVideoFrameCallback(told);
+  }
+}
+
+/** @param {HTMLElement} button @param {string} words */
+function name(button, words) {
+  if (button.title === words) return;
+  button.title = words;
+  button.setAttribute("aria-label", words);
+}

@@ -1,0 +1,509 @@
+// The page of one video: the player, what is known of it, what can be done with it, and how far the work on it is.
+
+import { ApiError, call, changeJob, fragment } from "../base/api.js";
+import { readCatalogueVideo } from "../catalogue/api.js";
+import { marks, views } from "../catalogue/matching.js";
+import { copy } from "../base/clipboard.js";
+import { h, icon, need, pageData, setText } from "../base/dom.js";
+import { placeOf } from "../base/focus.js";
+import { duration, frameRate, position } from "../base/format.js";
+import { deleteDialog, editDialog } from "../library/dialogs.js";
+import { selectable } from "../library/card.js";
+import { LiveChannel } from "../base/live.js";
+import { toggleMenu } from "../base/menu.js";
+import { errorNote, toast } from "../base/notice.js";
+import { Sprite } from "../base/sprite.js";
+import { bytes, day, downloadOf, makeRendition, readVideo } from "./api.js";
+import { Controls } from "./controls.js";
+import { keepSound, Place, restoreSound } from "./kept.js";
+import { pictures, waveform } from "./overview.js";
+import { Player } from "./player.js";
+import { SeekBar } from "./seek.js";
+
+/** @typedef {import("./api.js").Video} Video */
+
+const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
+const GONE = 4404;
+const STALE = 30_000; // ms after which what can be chosen is asked for again
+const ASK = 5000; // ms between two looks for a form that can be played
+const ASK_FOR = 600_000; // ms after the last sign of work for which it is looked for
+// What another attempt would find again.
+const FINAL = new Set(["malware_found", "video_too_long", "checksum_mismatch", "vod_unreadable"]);
+
+/**
+ * What the API does not tell: exact rate and sound tracks, empty until the file has been looked at; on which shelf it
+ * stands, and what the viewer may do: may_change of a private video, may_edit of the catalogue.
+ */ let facts = pageData("facts");
+const root = need("[data-player]");
+const state = need("[data-state]");
+const said = need("[data-said]");
+const listed = facts.place === "catalogue";
+
+/** @type {(Video & Partial<import("../catalogue/api.js").CatalogueVideo>)|null} */ let video = null;
+/** @type {Player|null} */ let player = null;
+/** @type {SeekBar|null} */ let seekBar = null;
+/** @type {Controls|null} */ let controls = null;
+/** @type {any} of the job that takes it in, while that runs */ let work = null;
+/** @type {(() => void)[]} what shows where the video is */ const followers = [];
+let readAt = 0;
+let watched = "";
+let drawn = { sprite: "", peaks: "", state: "", details: "", tags: "" };
+let isGone = false;
+const place = new Place(facts.id);
+
+async function load() {
+  try {
+    adopt(await read());
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return gone();
+    state.replaceChildren(errorNote("The video could not be loaded.", error, () => {
+      state.replaceChildren();
+      load();
+    }));
+  }
+}
+
+async function read() {
+  const found = await (listed ? readCatalogueVideo(facts.id) : readVideo(facts.id));
+  readAt = Date.now();
+  return found;
+}
+
+/** @param {Video & Partial<import("../catalogue/api.js").CatalogueVideo>} next */
+function adopt(next) {
+  const before = video;
+  // An answer that was on its way while something newer was told tells nothing.
+  if (Date.parse(next.updated_at ?? "") < Date.parse(before?.updated_at ?? "")) return;
+  video = next;
+  if (before && before.status !== next.status) setText(said, `${next.title}: ${next.status}.`);
+  if (before && !before.duration_exact && next.duration_exact) renewFacts();
+  drawState();
+  drawDetails();
+  drawWords();
+  if (next.status !== "failed") play();
+  // Whether that job still runs, its first message tells.
+  if (next.job_id && !watched && !listed) watch(next.job_id);
+  askWhileWaiting();
+}
+
+/** The file has been looked at while the page stood open. */
+async function renewFacts() {
+  try {
+    const fresh = await fragment(location.pathname);
+    facts = JSON.parse(need("#facts", fresh).textContent);
+  } catch {
+    return; // Frames stay uncounted until the page is loaded anew.
+  }
+  player?.know(facts.fps, facts.is_variable_frame_rate);
+  drawDetails();
+}
+
+// The player
+
+function play() {
+  if (!video) return;
+  if (player) player.adopt(video);
+  else begin();
+  showSprite();
+  showPeaks();
+}
+
+function begin() {
+  if (!video?.video_url) return;
+  const element = /** @type {HTMLVideoElement} */ (need("video", root));
+  player = new Player(element, video, { fps: facts.fps || video.fps, variable: facts.is_variable_frame_rate, renew: read });
+  if (video.poster_url) element.poster = video.poster_url;
+  // What is on screen is then the frame whose number is beside it.
+  element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
+  seekBar = new SeekBar(need("[data-seek]", root), player);
+  controls = new Controls(root, player, refreshQualities);
+  player.addEventListener("change", mark);
+  for (const name of ["timeupdate", "seeked", "loadedmetadata", "loadeddata"]) element.addEventListener(name, follow);
+  root.hidden = false;
+  restoreSound(element);
+  element.addEventListener("volumechange", () => keepSound(element));
+  player.begin();
+  if (!toMoment()) goOn();
+  requestAnimationFrame(frame);
+}
+
+/** @returns {boolean} whether the address names a time, which is gone to */
+function toMoment() {
+  const at = /^#t=(\d+(?:\.\d+)?)$/.exec(location.hash);
+  if (at) player?.seek(Number(at[1]));
+  return at !== null;
+}
+window.addEventListener("hashchange", toMoment);
+
+/** Where this browser left it. */
+function goOn() {
+  const at = place.of(video?.duration_exact ?? 0);
+  if (!player || at === null) return;
+  player.seek(at);
+  toast(`Goes on at ${duration(Math.floor(at))}, where you left it. The key Home leads to the start.`);
+}
+
+function frame() {
+  if (player?.playing) follow();
+  requestAnimationFrame(frame);
+}
+
+function follow() {
+  controls?.update();
+  seekBar?.update();
+  for (const follower of followers) follower();
+  if (player) place.note(player.time, player.duration);
+}
+window.addEventListener("pagehide", () => place.keep());
+
+function mark() {
+  if (!player) return;
+  controls?.mark();
+  follow();
+  const trouble = need("[data-trouble]", root);
+  trouble.hidden = player.trouble === null;
+  const words = player.trouble ? `${player.trouble.title}${work?.status}` : "";
+  if (trouble.dataset.words === words) return;
+  trouble.dataset.words = words;
+  if (!player.trouble) return trouble.replaceChildren();
+  const { title, text, mayMake } = player.trouble;
+  trouble.replaceChildren(icon("alert"), h("b", { role: "alert" }, title), h("p", { class: "s1" }, text),
+    h("div", { class: "row wrap" },
+      mayMake && facts.may_change ? h("button", { class: "btn", type: "button", onclick: makeCopy }, icon("film"), "Make a copy") : h("button", { class: "btn", type: "button", onclick: () => player?.again() }, icon("retry"), "Try again"),
+      video?.video_url && h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download")));
+}
+
+async function showSprite() {
+  const address = video?.sprite_vtt_url;
+  if (!address || !player || drawn.sprite) return;
+  drawn.sprite = address;
+  try {
+    const sprite = await Sprite.load(address);
+    if (seekBar) seekBar.sprite = sprite;
+    followers.push(pictures(need("[data-strip]"), sprite, player));
+    follow();
+  } catch {
+    drawn.sprite = ""; // The bar shows times alone; asked for again with the next change.
+  }
+}
+
+async function showPeaks() {
+  const address = video?.peaks_url;
+  if (!address || !player || drawn.peaks) return;
+  drawn.peaks = address;
+  try {
+    followers.push(await waveform(need("[data-wave]"), address, player));
+    follow();
+  } catch {
+    drawn.peaks = "";
+  }
+}
+
+/** Smaller renditions are made in the background: the next time the menu opens they are in it. */
+async function refreshQualities() {
+  if (Date.now() - readAt < STALE) return;
+  readAt = Date.now();
+  try {
+    adopt(await read());
+  } catch {
+    // The menu has what was known.
+  }
+}
+
+async function makeCopy() {
+  state.querySelector("[data-copy-trouble]")?.remove();
+  try {
+    const { job_id } = await makeRendition(facts.id, "proxy");
+    if (!job_id) return adopt(await read());
+    toast("A copy that every browser plays is being made.");
+    watch(job_id);
+  } catch (error) {
+    const note = errorNote("The copy was not begun.", error, makeCopy);
+    note.dataset.copyTrouble = "";
+    state.append(note);
+  }
+}
+
+/** Another attempt to take the file in, which is there. */
+async function tryAgain() {
+  const job = video?.job_id;
+  if (!job) return;
+  try {
+    work = await changeJob(job, "retry");
+    drawState();
+    watch(job);
+  } catch (error) {
+    state.append(errorNote("It was not begun again.", error, load));
+  }
+}
+
+// What is known of it
+
+function drawState() {
+  if (!video) return;
+  // Tried again it is failed until its job has begun.
+  const failed = video.status === "failed" && !work;
+  const isDeleted = Boolean(video.deleted_at);
+  if (isDeleted) player?.element.pause();
+  root.hidden = failed || isDeleted || !player;
+  // Drawn anew only when it is another: what has the focus in it keeps it.
+  const shown = JSON.stringify([failed, failed && video.error, video.status === "ready", Boolean(video.video_url), video.deleted_at]);
+  if (shown !== drawn.state) {
+    drawn.state = shown;
+    const had = state.contains(document.activeElement);
+    state.replaceChildren(...notes(failed));
+    if (had) focusHeading();
+  }
+  drawWork();
+}
+
+/** @param {boolean} failed @returns {HTMLElement[]} */
+function notes(failed) {
+  if (!video) return [];
+  const { error } = video;
+  if (video.deleted_at) return [h("div", { class: "note warn" }, icon("trash"), h("div", { class: "sp" }, h("b", {}, "It is deleted."), h("p", { class: "s1" }, "Nobody can watch it. Its words and its file are kept until it is restored.")))];
+  if (failed) {
+    const type = error?.type ?? "";
+    const again = facts.may_change && video.job_id && !FINAL.has(type);
+    return [h("div", { class: "note bad", role: "alert" }, icon("alert"),
+      h("div", { class: "sp" }, h("b", { class: "anywhere", dir: "auto" }, error?.message ?? "It could not be taken in."), h("p", { class: "s1" }, listed ? "Give it another file where it is edited." : nextStep(type, Boolean(again)))),
+      again && h("button", { class: "btn", type: "button", onclick: tryAgain }, icon("retry"), "Try again"),
+      !listed && video.source === "stored" && video.video_url && type !== "malware_found" && h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download it"),
+      !listed && h("a", { class: "btn", href: "/upload" }, icon("upload"), "Upload another"))];
+  }
+  if (video.status === "ready") return [];
+  const bar = h("progress", { class: "bar", value: "0", max: "100", "aria-label": `Taking ${video.title} in` });
+  return [h("div", { class: "note" }, icon("run", "spin"), h("div", { class: "sp col" }, h("b", {}, video.video_url ? "It is being taken in" : "It is on its way"), h("p", { class: "s1", data: { work: "" } }), bar))];
+}
+
+function focusHeading() {
+  const heading = /** @type {HTMLElement} */ (need("h1"));
+  heading.tabIndex = -1;
+  heading.focus();
+}
+
+function drawWork() {
+  const words = state.querySelector("[data-work]");
+  if (words) setText(words, work ? (work.status === "queued" ? "Waiting for its turn." : `${work.message || "Being looked at"}, ${Math.round(work.progress)} %`) : "Waiting to be looked at.");
+  const bar = /** @type {HTMLProgressElement|null} */ (state.querySelector("progress"));
+  if (bar && work) bar.value = Math.max(bar.value, work.progress);
+  const mark = need("[data-status]");
+  const [tone, picture, word] = video?.status === "failed" ? ["bad", "alert", "Failed"]
+    : work ? ["run", "run", video?.status === "ready" ? `${work.kind === "ingest" ? "Pictures" : "A copy"} being made, ${Math.round(work.progress)} %` : "Processing"]
+    : video?.status === "ready" ? ["ok", "check", "Ready"] : ["run", "run", "Processing"];
+  mark.className = `st ${tone}`;
+  setText(need("span", mark), word);
+  setIconOf(mark, picture);
+}
+
+/** @param {HTMLElement} holder @param {string} picture */
+function setIconOf(holder, picture) {
+  const old = /** @type {Element} */ (holder.firstElementChild);
+  const fresh = icon(picture, picture === "run" ? "spin" : "");
+  if (old.outerHTML !== fresh.outerHTML) old.replaceWith(fresh);
+}
+
+function drawDetails() {
+  if (!video) return;
+  const { width, height, fps, codec, duration_exact, file_size, mime_type, renditions, source, tags } = video;
+  const rungs = renditions.filter((one) => one.kind === "hls").map((one) => `${one.height}p`);
+  const others = [renditions.some((one) => one.kind === "proxy") && "for stepping", renditions.some((one) => one.kind === "silent") && "without sound"].filter(Boolean);
+  /** @type {[string, string][]} */ const rows = [
+    ["Length", duration_exact > 0 ? position(duration_exact).replace(/^00:0?/, "") : ""],
+    ["Picture", width ? `${width} × ${height}, ${facts.is_variable_frame_rate ? `about ${frameRate(fps)}` : frameRate(fps)} fps${codec ? `, ${codec}` : ""}` : ""],
+    ["Sound", duration_exact > 0 ? sound() : ""],
+    ["Size", file_size > 0 ? bytes(file_size) : ""],
+    ["Type", mime_type === "application/octet-stream" ? "" : mime_type],
+    ["Qualities", video.video_url ? [...new Set(["original", ...rungs, ...others])].join(", ") : ""],
+    ["Kept", listed ? "" : source === "reference" ? "in a folder of the server" : "in your storage"],
+  ];
+  const shown = JSON.stringify(rows);
+  if (shown !== drawn.details) {
+    drawn.details = shown;
+    need("[data-details]").replaceChildren(...rows.filter(([, value]) => value).flatMap(([label, value]) => [h("dt", {}, label), h("dd", { class: "m" }, value)]));
+  }
+  if (JSON.stringify(tags) === drawn.tags) return;
+  drawn.tags = JSON.stringify(tags);
+  const holder = need("[data-tags]");
+  const focused = holder.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+  holder.replaceChildren(...tags.map((tag) => h("a", { class: "pill", href: listed ? `/catalogue?search=${encodeURIComponent(tag)}` : `/library?tag=${encodeURIComponent(tag)}`, dir: "auto", data: { part: `tag ${tag}` } }, tag)));
+  if (facts.may_change) holder.append(h("button", { class: "btn quiet s1 slim", type: "button", data: { part: "tags" }, onclick: () => edit("tags") }, icon("plus"), tags.length ? "Tag" : "Add a tag"));
+  focused?.()?.focus();
+}
+
+function sound() {
+  const tracks = facts.audio_tracks;
+  if (!video?.has_audio) return "none";
+  if (!tracks.length) return "yes";
+  const first = tracks[0];
+  const rate = first.sample_rate ? ` ${frameRate(first.sample_rate / 1000)} kHz` : "";
+  return `${first.codec ?? "sound"}${rate}${tracks.length > 1 ? `, ${tracks.length} tracks` : ""}`;
+}
+
+function drawWords() {
+  if (!video) return;
+  document.title = `${video.title} · VOD Sync`;
+  setText(need("h1"), video.title);
+  root.setAttribute("aria-label", `Player, ${video.title}`);
+  const came = new Date(video.created_at);
+  const time = need("[data-came]");
+  setText(time, day(came).replace(/^[TY]/, (letter) => letter.toLowerCase()));
+  time.title = came.toLocaleString();
+  const text = need("[data-description]");
+  setText(text, video.description);
+  text.hidden = !video.description;
+  const compare = need("[data-compare]");
+  compare.href = `/library?select=${video.id}`;
+  compare.hidden = !facts.is_signed_in || !selectable(video);
+  need("[data-more]").hidden = false;
+  if (!listed) return;
+  setText(need("[data-views]"), views(video.view_count ?? 0));
+  const category = need("[data-category]");
+  category.hidden = !video.category;
+  setText(category, video.category ?? "");
+  category.href = `/catalogue?category=${encodeURIComponent(video.category ?? "")}`;
+  need("[data-marks]").replaceChildren(...marks(/** @type {any} */ (video)).map((mark) => h("span", { class: `st ${mark.tone}` }, icon(mark.icon), mark.word)));
+}
+
+// What can be done with it
+
+/** @param {"title"|"description"|"tags"} [first] */
+function edit(first = "title") {
+  if (video) editDialog(video, (changed) => {
+    adopt(changed);
+    setText(said, "Saved.");
+  }, first);
+}
+
+need("[data-more]").addEventListener("click", () => {
+  if (!video) return;
+  const one = video;
+  const { may_change, is_signed_in, may_edit } = facts;
+  const hasProxy = one.renditions.some((rendition) => rendition.kind === "proxy");
+  const isReady = one.status === "ready" && player !== null;
+  toggleMenu(need("[data-more]"), `More for ${one.title}`, [
+    ...(may_change ? [{ label: "Rename, describe, tag", icon: "pencil", run: () => edit() }] : []),
+    { label: isReady ? `Copy the link to ${duration(Math.floor(player?.time ?? 0))}` : "Copy the link", icon: "copy", run: copyLink },
+    ...(may_change && one.status === "ready" ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${one.id}` }] : []),
+    ...(one.video_url ? [{ label: "Download", icon: "download", href: downloadOf(one) }] : []),
+    ...(may_change && one.status === "ready" && !hasProxy ? [{ label: "Make a copy for stepping", icon: "film", run: makeCopy }] : []),
+    ...(listed && is_signed_in && !may_edit ? [{ label: "Report", icon: "alert", apart: true, href: `/catalogue?report=${one.id}` }] : []),
+    ...(may_change ? [{ label: "Delete", icon: "trash", danger: true, apart: true, run: () => deleteDialog(one, () => location.assign("/library")) }] : []),
+  ]);
+});
+
+async function copyLink() {
+  const at = Number((player?.time ?? 0).toFixed(3));
+  const address = `${location.origin}${location.pathname}${at > 0 ? `#t=${at}` : ""}`;
+  if (await copy(address)) toast(at > 0 ? `The link to ${duration(Math.floor(at))} is copied.` : "The link is copied.");
+  else toast(`This browser does not let the page copy. The link is ${address}`, "warn");
+}
+
+/** @param {string} type of the error @param {boolean} again whether it can be tried again */
+function nextStep(type, again) {
+  if (type === "malware_found") return "It is not handed out to anybody. Delete it, and look for viruses where it came from.";
+  if (type === "video_too_long") return "Cut it, and upload the parts.";
+  if (type === "checksum_mismatch") return "Something changed on the way. Upload it again.";
+  if (again) return "The file is here, and nothing is known against it: nothing has to be sent again.";
+  return "Check that the file plays on your own machine, export it anew if it does not, and upload it again. Delete this one when you do not need it.";
+}
+
+function gone() {
+  if (isGone) return;
+  isGone = true;
+  player?.element.pause();
+  place.forget();
+  live?.close();
+  askWhileWaiting();
+  need("[data-whole-page]").replaceChildren(h("div", { class: "panel empty" }, icon("search"), h("h1", {}, "There is nothing at this address for you"),
+    h("p", {}, listed ? "The video is not in the catalogue any more." : "The video has been deleted."), h("div", { class: "row wrap" }, h("a", { class: "btn", href: listed ? "/catalogue" : "/library" }, listed ? "To the catalogue" : "To the library"))));
+  focusHeading();
+}
+
+// Live
+
+/** @type {LiveChannel|null} */ let live = null;
+
+/** @param {string} job */
+function watch(job) {
+  watched = job;
+  live?.close();
+  const channel = new LiveChannel(`/ws/jobs/${job}/`, {
+    onMessage: (message) => heard(message.job),
+    snapshot: () => call("GET", `/api/v1/jobs/${job}`),
+    onSnapshot: heard,
+  });
+  live = channel;
+  let wasHeard = "";
+
+  /** @param {any} now */
+  async function heard(now) {
+    if (!now || isGone) return;
+    const runs = RUNNING.has(now.status);
+    work = runs ? now : null;
+    workedAt = Date.now();
+    drawWork();
+    if (!runs) channel.close();
+    // What it says tells when something of the video is new.
+    const parts = `${runs} ${now.message} ${Math.floor(now.progress / 15)}`;
+    if (parts === wasHeard) return;
+    wasHeard = parts;
+    await renew();
+  }
+}
+
+let isUnread = false;
+let isReading = false;
+let hasChanged = false;
+
+/** Read it again, once at a time; what cannot be read now is read when there is a network or a session again. */
+async function renew() {
+  hasChanged = true;
+  if (isReading) return;
+  isReading = true;
+  while (hasChanged && !isGone) {
+    hasChanged = isUnread = false;
+    try {
+      adopt(await read());
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) gone();
+      else isUnread = true;
+    }
+  }
+  isReading = false;
+}
+
+/** What of the catalogue changes is told to whoever may see it. */
+function watchCatalogue() {
+  live = new LiveChannel(`/ws/videos/${facts.id}/`, {
+    onMessage: (message) => {
+      if (message.event === "DELETE") gone();
+      else if (message.new) adopt(message.new);
+    },
+    snapshot: read,
+    onSnapshot: adopt,
+    isSilent: true,
+    // What changed before there was a connection is read; or it is not for this viewer any more.
+    onState: (now, code) => (now === "live" || (now === "closed" && code === GONE)) && renew(),
+  });
+}
+
+let workedAt = Date.now();
+let asking = 0;
+
+/** Where the browser plays none of its forms, the next that is made may be the one; who makes it is not known here. */
+function askWhileWaiting() {
+  const wanted = !isGone && player !== null && !player.quality && (work !== null || Date.now() - workedAt < ASK_FOR);
+  if (!wanted) clearInterval(asking);
+  if (!wanted) asking = 0;
+  else if (!asking) asking = window.setInterval(() => document.visibilityState === "visible" && renew().then(askWhileWaiting), ASK);
+}
+
+load().then(() => listed && !isGone && watchCatalogue());
+for (const event of ["online", "signedin"]) {
+  window.addEventListener(event, () => {
+    if (!video) load();
+    else if (isUnread) renew();
+    if (player?.trouble) player.again();
+  });
+}

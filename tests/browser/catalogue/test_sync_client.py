@@ -1,0 +1,211 @@
+"""The reference client of /sync in real browsers, with their own IndexedDB, locks and network: offline and back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.backstage import Backstage
+from tests.browser.conftest import OpenPage
+from tests.support.program import Program
+from tests.support.waiting import wait_until
+
+SECONDS = 60
+BEGIN = """async ({videoId, actor}) => {
+    const { SyncClient } = await import("/static/js/catalogue/sync-client.js");
+    const { cookie } = await import("/static/js/base/api.js");
+    const headers = () => ({ "X-CSRFToken": cookie("csrftoken") });
+    window.client = new SyncClient({ videoId, actor, headers, wait: { first: 50, longest: 500 }, poll: 3_600_000 });
+    window.conflicts = [];
+    client.addEventListener("conflict", ({ detail }) => conflicts.push(detail));
+    await client.start();
+}"""
+LOOK = """() => ({ values: client.values, pending: client.pending, document: client.document, actor: client.actor,
+    state: client.state, video: client.video, conflicts })"""
+
+
+@pytest.fixture(autouse=True)
+def _empty(backstage: Backstage) -> None:
+    backstage.no_videos()
+
+
+@pytest.fixture
+def people(backstage: Backstage) -> dict[str, str]:
+    """The browser sessions of three moderators."""
+    return {name: backstage.person_session(name=name, role="moderator") for name in ("mod", "mia", "max")}
+
+
+@pytest.fixture
+def video(backstage: Backstage, people: dict[str, str]) -> str:
+    made: str = backstage.catalogue_video(by="mod", title="As made", tags=["mma", "first"])
+    return made
+
+
+def begin(page: Page, video: str) -> Page:
+    """Start a client in a page of somebody who has signed in."""
+    actor = page.evaluate("fetch('/api/v1/me').then((answer) => answer.json()).then((me) => me.id)")
+    page.evaluate(BEGIN, {"videoId": video, "actor": actor})
+    return page
+
+
+def look(page: Page) -> dict[str, Any]:
+    found: dict[str, Any] = page.evaluate(LOOK)
+    return found
+
+
+def edit(page: Page, field: str, value: Any) -> None:
+    page.evaluate("([field, value]) => client.edit(field, value)", [field, value])
+
+
+def agreed(*pages: Page) -> list[dict[str, Any]]:
+    """All of them when each has sent its own and heard of the others'."""
+
+    def done() -> list[dict[str, Any]]:
+        for page in pages:
+            page.evaluate("client.sync().catch(() => {})")
+        found = [look(page) for page in pages]
+        settled = all(one["pending"] == 0 and one["state"] == "synced" for one in found)
+        return found if settled and len({one["document"] for one in found}) == 1 else []
+
+    return wait_until(done, SECONDS, "the pages to agree")
+
+
+def bytes_of(video: dict[str, Any]) -> str:
+    """A video as the server told it, without when its row was written and with addresses that do not expire."""
+    return json.dumps({name: value for name, value in video.items() if name != "updated_at" and "_url" not in name})
+
+
+def test_three_browsers_go_offline_and_come_back_equal(
+    open_page: OpenPage, people: dict[str, str], video: str, backstage: Backstage
+) -> None:
+    pages = [begin(open_page("/login", session=session, quiet=False), video) for session in people.values()]
+    agreed(*pages)
+    for page in pages:
+        page.context.set_offline(True)
+    for number, page in enumerate(pages):
+        edit(page, "title", f"Title of {number}")
+        edit(page, "tags", ["mma", "first", f"tag {number}"] if number else ["first"])
+        edit(page, ["description", "category", "category"][number], f"Words of {number}")
+        assert look(page)["values"]["title"] == f"Title of {number}"
+        assert look(page)["pending"] >= 3
+    wait_until(lambda: all(look(page)["state"] == "offline" for page in pages), SECONDS, "all to notice")
+    for page in reversed(pages):
+        page.context.set_offline(False)
+    found = agreed(*pages)
+    assert len({bytes_of(one["video"]) for one in found}) == 1
+    row = backstage.catalogue_row(video=video)
+    for one in found:
+        assert {name: row[name] for name in one["values"]} == one["values"]
+    # The last one wrote last; of the tags, only what somebody took away who had seen it is gone.
+    assert found[0]["values"]["title"] == "Title of 2"
+    assert sorted(found[0]["values"]["tags"]) == ["first", "tag 1", "tag 2"]
+    for number, one in enumerate(found):
+        told = [(each["mine"], each["shown"]) for each in one["conflicts"] if each["field"] == "title"]
+        assert told
+        assert {mine for mine, _ in told} == {f"Title of {number}"}
+    operations = row["operations"]
+    assert len({actor for _, _, actor in operations}) == 3
+    assert row["version"] == 1 + len(operations)
+
+
+def test_what_was_unsent_when_the_page_closed_is_sent_by_the_next(
+    open_page: OpenPage, people: dict[str, str], video: str
+) -> None:
+    first = begin(open_page("/login", session=people["mod"], quiet=False), video)
+    agreed(first)
+    actor = look(first)["actor"]
+    first.context.set_offline(True)
+    edit(first, "title", "Kept")
+    context = first.context
+    first.close()
+    context.set_offline(False)
+    second = context.new_page()
+    second.goto("/login")
+    begin(second, video)
+    found = agreed(second)[0]
+    assert (found["values"]["title"], found["actor"]) == ("Kept", actor)
+    assert found["video"]["vector_clock"] == {actor: 1}
+
+
+def test_two_tabs_are_two_replicas_and_share_no_counter(
+    open_page: OpenPage, people: dict[str, str], video: str, backstage: Backstage
+) -> None:
+    one = begin(open_page("/login", session=people["mod"]), video)
+    other = one.context.new_page()
+    other.goto("/login")
+    begin(other, video)
+    for number in range(3):
+        edit(one, "title", f"One {number}")
+        edit(other, "title", f"Other {number}")
+    found = agreed(one, other)
+    assert found[0]["actor"] != found[1]["actor"]
+    assert sorted(found[0]["video"]["vector_clock"].values()) == [3, 3]
+    assert len(backstage.catalogue_row(video=video)["operations"]) == 6
+
+
+def test_without_locks_each_tab_is_a_replica_and_nothing_is_lost(
+    open_page: OpenPage, people: dict[str, str], video: str, program: Program
+) -> None:
+    """As on plain http from another machine."""
+    page = open_page("/login", session=people["mod"], quiet=False)
+    page.add_init_script("Object.defineProperty(Navigator.prototype, 'locks', { value: undefined })")
+    page.reload()
+    begin(page, video)
+    agreed(page)
+    first = look(page)["actor"]
+    page.context.set_offline(True)
+    edit(page, "title", "Left behind")
+    page.evaluate("client.stop()")
+    page.context.set_offline(False)
+    page.reload()
+    begin(page, video)
+    edit(page, "category", "Next")
+    found = agreed(page)[0]
+    assert found["actor"] != first
+    assert (found["values"]["title"], found["values"]["category"]) == ("Left behind", "Next")
+    assert found["video"]["vector_clock"] == {first: 1, found["actor"]: 1}
+
+
+def test_what_one_account_left_unsent_no_other_sees_or_sends(
+    open_page: OpenPage, people: dict[str, str], video: str, backstage: Backstage, program: Program
+) -> None:
+    first = begin(open_page("/login", session=people["mod"], quiet=False), video)
+    agreed(first)
+    first.context.set_offline(True)
+    edit(first, "title", "Of mod alone")
+    context = first.context
+    first.close()
+    context.set_offline(False)
+
+    def sign_in(name: str) -> Page:
+        context.add_cookies([{"name": "sessionid", "value": people[name], "url": program.address}])
+        return context.new_page()
+
+    second = sign_in("mia")
+    second.goto(f"/catalogue/{video}/edit")
+    second.locator("[data-line][data-state=synced]").wait_for()
+    assert second.locator("#title").input_value() == "As made"
+    assert "Of mod alone" not in second.content()
+    assert backstage.catalogue_row(video=video)["version"] == 1
+    second.close()
+    third = sign_in("mod")
+    third.goto("/login")
+    begin(third, video)
+    assert agreed(third)[0]["values"]["title"] == "Of mod alone"
+
+
+def test_a_page_goes_on_where_the_sites_data_are_cleared(
+    open_page: OpenPage, people: dict[str, str], video: str, program: Program
+) -> None:
+    page = begin(open_page("/login", session=people["mod"]), video)
+    agreed(page)
+    told = {"origin": program.address, "storageTypes": "indexeddb"}
+    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", told)
+    edit(page, "title", "Afterwards")
+    assert agreed(page)[0]["video"]["title"] == "Afterwards"
+    page.reload()
+    begin(page, video)
+    assert agreed(page)[0]["values"]["title"] == "Afterwards"

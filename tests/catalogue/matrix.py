@@ -1,0 +1,106 @@
+"""Who may do what in the catalogue, as a table: every call × every role × every state of a video.
+
+``python -m tests.catalogue.matrix > docs/roles.md`` writes it for people; test_roles.py tries each cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+ROLES = ["closed", "anonymous", "user", "moderator", "admin"]
+STATES = ["shown", "hidden", "deleted"]
+HEADINGS = {
+    "closed": "nobody signed in, `VOD_PUBLIC_CATALOG=0`",
+    "anonymous": "nobody signed in",
+    "user": "user",
+    "moderator": "moderator",
+    "admin": "admin",
+}
+EXPLAINED = {
+    200: "yes", 201: "yes", 400: "yes", 401: "401", 403: "403", 404: "404", 409: "409"
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call. answers: the status for each role, for each state of the video (one for all where it has none).
+
+    path: after ``/api/v1/videos``; ``{id}`` is the video. aliases: the same by its first clients' names. query: what an
+    alias has in its address. 400 stands for a form that the caller may send and that lacks its file here.
+    """
+
+    name: str
+    method: str
+    path: str
+    answers: dict[str, tuple[int, ...]]
+    body: dict[str, Any] | None = None
+    aliases: tuple[str, ...] = ()
+    alias_body: dict[str, Any] = field(default_factory=dict)
+
+
+def _rows(closed: object, anonymous: object, user: object, moderator: object, admin: object) -> dict[str, Any]:
+    given = dict(zip(ROLES, (closed, anonymous, user, moderator, admin), strict=True))
+    return {role: answer if isinstance(answer, tuple) else (answer,) * 3 for role, answer in given.items()}
+
+
+# 401 comes before anything else; what somebody may not see is 404 whatever he asks of it.
+READ = _rows(401, (200, 404, 404), (200, 404, 404), (200, 200, 404), 200)
+CHANGE = _rows(401, 401, (403, 404, 404), (200, 200, 404), (200, 200, 409))
+REMOVE = _rows(401, 401, (403, 404, 404), (403, 403, 404), 200)
+OPERATION = {
+    "operation_type": "add_tag", "operation_data": {"value": "new"}, "timestamp": 1_700_000_000,
+    "vector_clock": {"{me}": 1},
+}  # fmt: skip
+IN_BODY = {"video_id": "{id}"}
+CALLS = [
+    Call("list", "GET", "", _rows(401, 200, 200, 200, 200), aliases=("videos",)),
+    Call("list deleted ones (empty but for admins)", "GET", "?status=deleted", _rows(401, 200, 200, 200, 200),
+         aliases=("videos?status=deleted",)),
+    Call("create", "POST", "", _rows(401, 401, 403, 201, 201), {"title": "New"}, aliases=("videos",)),
+    Call("look", "GET", "/{id}", READ, aliases=("videos-update/{id}",)),
+    Call("edit", "PUT", "/{id}", CHANGE, {"title": "Changed"}, aliases=("videos-update/{id}",)),
+    Call("edit in part", "PATCH", "/{id}", CHANGE, {"title": "Changed"}),
+    Call("hide", "PUT", "/{id}", CHANGE, {"is_hidden": True}, aliases=("videos-update/{id}",)),
+    Call("look what has come (operations for moderators alone)", "GET", "/{id}/sync", READ,
+         aliases=("sync?video_id={id}",)),
+    Call("sync without operations", "POST", "/{id}/sync",
+         _rows(401, 401, (200, 404, 404), (200, 200, 404), 200), {}, aliases=("sync",), alias_body=IN_BODY),
+    Call("sync operations", "POST", "/{id}/sync", CHANGE, {"operations": [OPERATION]}, aliases=("sync",),
+         alias_body=IN_BODY),
+    Call("upload a file", "POST", "/{id}/file",
+         _rows(401, 401, (403, 404, 404), (400, 400, 404), (400, 400, 409)), {}),
+    Call("say that it is ready", "PUT", "/{id}/ready", CHANGE, {}, aliases=("videos-upload",),
+         alias_body={"videoId": "{id}"}),
+    Call("report", "POST", "/{id}/reports",
+         _rows(401, 401, (201, 404, 404), (201, 201, 404), (201, 201, 409)), {"reason": "spam"}),
+    Call("delete", "DELETE", "/{id}", REMOVE, aliases=("videos-delete/{id}",)),
+    Call("delete for good", "DELETE", "/{id}?hard=true", REMOVE, aliases=("videos-delete/{id}?hard=true",)),
+    Call("restore", "POST", "/{id}/restore", REMOVE),
+]  # fmt: skip
+
+
+def table() -> str:
+    """The document."""
+    lines = [
+        "# Who may do what in the catalogue",
+        "",
+        "Made by `python -m tests.catalogue.matrix`; `tests/catalogue/test_roles.py` tries every cell. Three answers",
+        "in one cell are for a video that is shown, hidden (or has no file yet), and deleted. A token needs the scope",
+        "`read` to look, `write` for the rest; an admin's token without the scope `admin` is a moderator's.",
+        "",
+        "| call | " + " | ".join(HEADINGS[role] for role in ROLES) + " |",
+        "| --- " * (len(ROLES) + 1) + "|",
+    ]
+    for call in CALLS:
+        cells = []
+        for role in ROLES:
+            told = [EXPLAINED[status] for status in call.answers[role]]
+            cells.append(told[0] if len(set(told)) == 1 else " / ".join(told))
+        where = f"`{call.method} /api/v1/videos{call.path}`"
+        lines.append(f"| {call.name}: {where} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(), end="")

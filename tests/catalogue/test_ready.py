@@ -1,0 +1,164 @@
+"""``PUT …/ready``: a catalogue video may be watched before all of its file has been looked at, but never unscanned."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from jobs_app.models import Job
+from jobs_app.running import run_lane
+from jobs_app.services import cancel
+from media_app.uploads.models import Upload
+from media_app.videos import handlers
+from media_app.videos.models import Video
+from tests.catalogue.sending import ALIASES, canonical, part_of, send
+from tests.support.api import NOT_FINITE, NOT_NUMBERS, Api, refused
+from tests.support.catalogue import make_catalogue_video
+from tests.support.clamav import Clamd
+from tests.support.factories import make_key
+from tests.support.sockets import ask as ask_rows
+from vodplatform.accounts.models import User
+from vodplatform.base.models import AuditEntry
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "lease_keeper")]
+
+
+@pytest.fixture(autouse=True)
+def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "MADE_AT_ONCE", [])
+
+
+@pytest.fixture
+def ready(moderator: User, bare: Video) -> str:
+    """The canonical address."""
+    return f"/api/v1/videos/{bare.pk}/ready"
+
+
+@pytest.fixture
+async def sent(moderator_key: str, bare: Video, clips: Path) -> Video:
+    """The video with a file that waits to be taken in."""
+    assert (await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))).status == 201
+    return bare
+
+
+async def put(api: Api, url: str, body: Any = None) -> Any:
+    return await ask_rows(lambda: api.put(url, body))
+
+
+async def test_it_is_ready_with_the_length_that_was_told_until_the_files_own_is_known(
+    moderator: User, moderator_api: Api, ready: str, sent: Video
+) -> None:
+    response = await put(moderator_api, ready, {"duration": 120, "processingResults": {"codec": "h264"}})
+    body = response.json()
+    assert (response.status_code, body["status"], body["duration"], body["version"]) == (200, "ready", 120, 1)
+    entry = await ask_rows(lambda: AuditEntry.objects.get(action="video.ready"))
+    assert (entry.actor_id, entry.data["results"]) == (str(moderator.pk), {"codec": "h264"})
+    await ask_rows(run_lane, "ingest")
+    again = (await put(moderator_api, ready, {"duration": 500})).json()
+    assert (again["status"], again["duration"]) == ("ready", 3)
+    assert await ask_rows(lambda: AuditEntry.objects.filter(action="video.ready").count()) == 1
+
+
+@pytest.mark.parametrize("url", ALIASES)
+async def test_the_other_names_have_the_id_in_the_body(moderator_api: Api, sent: Video, url: str) -> None:
+    body = (await put(moderator_api, url, {"videoId": str(sent.pk), "duration": 2.5})).json()
+    assert (body["id"], body["status"], body["duration_exact"]) == (str(sent.pk), "ready", 2.5)
+
+
+async def test_nothing_has_to_be_told(moderator_api: Api, ready: str, sent: Video) -> None:
+    assert (await put(moderator_api, ready, {})).json()["status"] == "ready"
+
+
+async def test_by_itself_it_becomes_ready_too(sent: Video) -> None:
+    await ask_rows(run_lane, "ingest")
+    assert (await ask_rows(lambda: Video.objects.get(pk=sent.pk))).status == "ready"
+
+
+async def test_without_a_file_it_does_not(moderator_api: Api, ready: str, bare: Video) -> None:
+    refused(await put(moderator_api, ready, {"duration": 1}), 409, "video_no_file")
+    refused(await put(moderator_api, ALIASES[0], {"videoId": str(bare.pk)}), 409, "video_no_file")
+
+
+async def test_nor_when_the_file_is_gone(moderator_api: Api, ready: str, sent: Video, media: Path) -> None:
+    (media / await ask_rows(lambda: Video.objects.get(pk=sent.pk).location)).unlink()
+    refused(await put(moderator_api, ready, {}), 409, "video_no_file")
+
+
+async def test_nor_when_the_file_could_not_be_taken_in(
+    moderator_api: Api, moderator_key: str, ready: str, bare: Video, clips: Path
+) -> None:
+    await send(moderator_key, canonical(bare), part_of(clips / "truncated.mp4"))
+    await ask_rows(run_lane, "ingest")
+    body = refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
+    assert "cut short" in body["error"] or "read" in body["error"]
+    assert (await ask_rows(lambda: Video.objects.with_state().get(pk=bare.pk))).state == "failed"
+
+
+async def test_nor_when_that_was_cancelled(moderator_api: Api, ready: str, sent: Video) -> None:
+    await ask_rows(lambda: cancel(Job.objects.get()))
+    refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
+
+
+async def test_nor_while_its_pieces_lie_apart(moderator_api: Api, ready: str, sent: Video) -> None:
+    upload = await ask_rows(Upload.objects.get)
+    await ask_rows(lambda: Video.objects.filter(pk=sent.pk).update(location=f"uploads/{upload.pk}/"))
+    refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
+
+
+class TestScanned:
+    async def test_what_was_scanned_before_the_answer_may_be_watched(
+        self, clamd: Clamd, moderator_api: Api, moderator_key: str, ready: str, bare: Video, clips: Path
+    ) -> None:
+        await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))
+        assert (await put(moderator_api, ready, {})).json()["status"] == "ready"
+
+    async def test_what_waits_for_the_scanner_may_not(
+        self, clamd: Clamd, moderator_api: Api, moderator_key: str, ready: str, bare: Video, clips: Path
+    ) -> None:
+        clamd.stop()
+        await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))
+        refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
+        await ask_rows(run_lane, "ingest")
+        refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
+        assert (await ask_rows(lambda: Video.objects.get(pk=bare.pk))).status == "processing"
+
+
+class TestRefused:
+    @pytest.mark.parametrize("text", [one for one in [*NOT_NUMBERS, *NOT_FINITE, "-1", "604801"] if one != "null"])
+    async def test_lengths_that_cannot_be(self, moderator_api: Api, ready: str, sent: Video, text: str) -> None:
+        response = await ask_rows(lambda: moderator_api.put(ready, raw=f'{{"duration": {text}}}'))
+        assert response.status_code == 400
+        assert (await ask_rows(lambda: Video.objects.get(pk=sent.pk))).status == "processing"
+
+    @pytest.mark.parametrize(
+        "body",
+        [[], "x", {"processingResults": []}, {"processingResults": "x"}, {"processingResults": {"a": "x" * 70_000}}],
+    )
+    async def test_bodies_that_cannot_be(self, moderator_api: Api, ready: str, sent: Video, body: Any) -> None:
+        refused(await put(moderator_api, ready, body), 400, "invalid")
+
+    @pytest.mark.parametrize("body", [{}, {"videoId": "x"}, {"videoId": 1}, {"videoId": None}, [], None])
+    async def test_no_video_named(self, moderator_api: Api, body: Any) -> None:
+        response = await put(moderator_api, ALIASES[0], body)
+        assert response.status_code == 400
+
+    async def test_who_may_not(
+        self, api: Api, anonymous: Api, moderator: User, ready: str, sent: Video, other_api: Api
+    ) -> None:
+        shown = await ask_rows(make_catalogue_video, moderator)
+        for client in (api, other_api):
+            refused(await put(client, ready, {}), 404, "not_found")
+            refused(await put(client, f"/api/v1/videos/{shown.pk}/ready", {}), 403, "forbidden")
+        refused(await put(anonymous, ready, {}), 401, "unauthenticated")
+        reader = Api(await ask_rows(lambda: make_key(moderator, scopes=["read"])))
+        refused(await put(reader, ready, {}), 403, "scope_required")
+
+    async def test_unknown_and_deleted_ones(self, moderator_api: Api, admin_api: Api, ready: str, sent: Video) -> None:
+        refused(await put(moderator_api, f"/api/v1/videos/{uuid.uuid4()}/ready", {}), 404, "not_found")
+        await ask_rows(lambda: Video.objects.filter(pk=sent.pk).update(deleted_at=Now()))
+        refused(await put(moderator_api, ready, {}), 404, "not_found")
+        refused(await put(admin_api, ready, {}), 409, "video_deleted")

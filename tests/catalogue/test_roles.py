@@ -1,0 +1,173 @@
+"""Every call of the catalogue × every role × every state of a video, by each of its names; and docs/roles.md."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models.functions import Now
+from django.http import HttpResponse
+
+from media_app.catalogue.models import CrdtOperation, VideoReport
+from media_app.videos.models import Video
+from tests.catalogue.matrix import CALLS, ROLES, STATES, Call, table
+from tests.contract.places import WAYS, operations, stored_video
+from tests.support.api import Api, error_of
+from tests.support.catalogue import make_catalogue_video
+from tests.support.factories import make_key
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+FIELDS: dict[str, dict[str, Any]] = {
+    "shown": {}, "hidden": {"is_hidden": True}, "unready": {"status": "uploading"}, "deleted": {"deleted_at": Now()}
+}  # fmt: skip
+TYPES = {401: "unauthenticated", 403: "forbidden", 404: "not_found"}
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def people(other: User, moderator: User, admin_person: User) -> dict[str, User | None]:
+    return {"closed": None, "anonymous": None, "user": other, "moderator": moderator, "admin": admin_person}
+
+
+def names_of(call: Call) -> list[tuple[str, dict[str, Any]]]:
+    """Each address of a call, with what its body has besides."""
+    found: list[tuple[str, dict[str, Any]]] = [(f"/api/v1/videos{call.path}", {})]
+    for alias in call.aliases:
+        found += [(f"/{prefix}{alias}", call.alias_body) for prefix in ("", "functions/v1/")]
+    return found
+
+
+def filled(text: str, video: Video, user: User | None) -> str:
+    return text.replace("{id}", str(video.pk)).replace("{me}", str(user.pk) if user else "nobody")
+
+
+def answer(api: Api, call: Call, url: str, more: dict[str, Any], video: Video, user: User | None) -> HttpResponse:
+    """What a call is answered; what it has done is undone."""
+    body = None if call.body is None else json.loads(filled(json.dumps({**call.body, **more}), video, user))
+    with transaction.atomic():
+        response = api.send(call.method, filled(url, video, user), body)
+        transaction.set_rollback(True)
+    return response
+
+
+def video_in(state: str, owner: User) -> Video:
+    location = stored_video(owner).location
+    return make_catalogue_video(owner, location=location, **FIELDS[state])
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+def test_every_cell(call: Call, role: str, owner: User, people: dict[str, User | None], settings: Any) -> None:
+    settings.PUBLIC_CATALOG = role != "closed"
+    user = people[role]
+    api = Api(make_key(user)) if user else Api()
+    for state in [*STATES, "unready"]:
+        video = video_in(state, owner)
+        expected = call.answers[role][STATES.index("hidden" if state == "unready" else state)]
+        for url, more in names_of(call):
+            response = answer(api, call, url, more, video, user)
+            if call.path.endswith("/ready") and state == "unready" and expected == 200:
+                expected = response.status_code
+                assert expected in (200, 409)  # it has a file that nobody has looked at
+            assert (url, state, response.status_code) == (url, state, expected), response.content
+            if expected in (401, 403, 404):
+                assert error_of(response)["type"] == TYPES[expected]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("role", ["moderator", "admin"])
+def test_a_ways_scopes_hold(role: str, way: str, owner: User, people: dict[str, User | None]) -> None:
+    """What is refused before anybody looks who asks; and an admin without that scope is a moderator."""
+    user = people[role]
+    assert user
+    is_admin = role == "admin" and (way.endswith(" admin") or way.startswith("session"))
+    video = video_in("shown", owner)
+    for call in CALLS:
+        url, more = names_of(call)[0]
+        response = answer(WAYS[way](user), call, url, more, video, user)
+        is_read = call.method == "GET"
+        if way == "token without scopes" or (way.endswith(" read") and not is_read):
+            assert (response.status_code, error_of(response)["type"]) == (403, "scope_required")
+        elif way == "session without CSRF" and not is_read:
+            assert (response.status_code, error_of(response)["type"]) == (403, "csrf_failed")
+        else:
+            assert response.status_code == call.answers["admin" if is_admin else "moderator"][0], call.name
+
+
+@pytest.mark.parametrize("role", ["anonymous", "user", "moderator"])
+@pytest.mark.parametrize("state", ["hidden", "deleted"])
+def test_what_one_may_not_see_is_answered_like_what_is_not_there(
+    role: str, state: str, owner: User, people: dict[str, User | None]
+) -> None:
+    """Byte by byte: nothing tells that it exists."""
+    if role == "moderator" and state == "hidden":
+        return  # they see it
+    user = people[role]
+    api = Api(make_key(user)) if user else Api()
+    video, gone = video_in(state, owner), video_in(state, owner)
+    gone_id = gone.pk
+    Video.objects.filter(pk=gone_id).delete()
+    gone.pk = gone_id
+    for call in CALLS:
+        if "{id}" in call.path:
+            for url, more in names_of(call):
+                first, second = (answer(api, call, url, more, one, user) for one in (video, gone))
+                assert _said(first, video) == _said(second, gone), (call.name, url)
+
+
+def _said(response: HttpResponse, video: Video) -> tuple[int, bytes]:
+    content = response.content.replace(response["X-Request-ID"].encode(), b"").replace(str(video.pk).encode(), b"")
+    return response.status_code, content
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_who_may_not_changes_nothing(role: str, owner: User, people: dict[str, User | None], settings: Any) -> None:
+    """Here nothing is rolled back."""
+    settings.PUBLIC_CATALOG = role != "closed"
+    user = people[role]
+    api = Api(make_key(user)) if user else Api()
+    videos = {state: video_in(state, owner) for state in STATES}
+    before = _rows()
+    for number, state in enumerate(STATES):
+        for call in CALLS:
+            if call.method != "GET" and call.answers[role][number] in (401, 403, 404, 409):
+                for url, more in names_of(call):
+                    body = json.loads(filled(json.dumps({**(call.body or {}), **more}), videos[state], user))
+                    api.send(call.method, filled(url, videos[state], user), body)
+    assert _rows() == before
+
+
+def _rows() -> list[list[dict[str, Any]]]:
+    return [list(model.objects.order_by("pk").values()) for model in (Video, CrdtOperation, VideoReport)]
+
+
+def test_lists_hold_what_each_may_see(owner: User, people: dict[str, User | None]) -> None:
+    ids = {str(video_in(state, owner).pk): state for state in FIELDS}
+    private = stored_video(owner)
+    seen = {"anonymous": {"shown"}, "user": {"shown"}, "moderator": {"shown", "hidden", "unready"}}
+    seen["admin"] = seen["moderator"]
+    for role, states in seen.items():
+        user = people[role]
+        api = Api(make_key(user)) if user else Api()
+        for url in ("/api/v1/videos", "/videos", "/functions/v1/videos"):
+            body = api.get(url).json()
+            assert {ids[video["id"]] for video in body["videos"]} == states
+            assert body["pagination"]["total"] == len(states)
+            assert str(private.pk) not in str(body)
+            deleted = api.get(f"{url}?status=deleted").json()["videos"]
+            assert {ids[video["id"]] for video in deleted} == ({"deleted"} if role == "admin" else set())
+
+
+def test_the_table_has_every_call() -> None:
+    named = {(call.method.lower(), f"/api/v1/videos{call.path.partition('?')[0]}") for call in CALLS}
+    there = {pair for pair in operations() if pair[1].startswith("/api/v1/videos")}
+    assert {(method, path.replace("{id}", "{video_id}")) for method, path in named} == there
+
+
+def test_the_document_is_the_table() -> None:
+    told = (ROOT / "docs" / "roles.md").read_text()
+    assert told == table(), "run: python -m tests.catalogue.matrix > docs/roles.md"

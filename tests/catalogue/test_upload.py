@@ -1,0 +1,439 @@
+"""Files of catalogue videos: who may send them, what is taken, under which keys, and what the video is then."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from jobs_app.models import Job, JobStatus
+from jobs_app.running import run_lane
+from media_app.catalogue import receiving, services
+from media_app.uploads import room
+from media_app.uploads.models import Upload
+from media_app.videos import handlers
+from media_app.videos.models import Video, VideoStatus
+from tests.catalogue.conftest import NOT_TAKEN, TAKEN
+from tests.catalogue.sending import ALIASES, canonical, part_of, send
+from tests.support.catalogue import make_catalogue_video
+from tests.support.clamav import FINDING, Clamd, infect
+from tests.support.factories import make_key, make_video
+from tests.support.sockets import ask as ask_rows
+from tests.support.sockets import connected, next_message
+from tests.support.stored import files_in
+from tests.support.streams import Request, ask
+from tests.uploads.conftest import video_of
+from tests.uploads.forms import FORM, form_of
+from tests.uploads.test_tus_headers import session_cookie
+from vodplatform.accounts.models import User
+from vodplatform.base.models import AuditEntry
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+SIZE = 200_000
+VIDEO = ("video", video_of(SIZE), "match.mp4")
+KEY = r"videos/{}/[0-9]+\.{}"
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "MADE_AT_ONCE", [])
+
+
+def fresh(video: Video) -> Video:
+    return Video.objects.with_state().get(pk=video.pk)
+
+
+class TestTaken:
+    async def test_the_first_file_is_201_and_the_bare_video(self, moderator_key: str, bare: Video, media: Path) -> None:
+        answer = await send(moderator_key, canonical(bare), VIDEO)
+        assert answer.status == 201, answer
+        body = answer.json()
+        assert (body["id"], body["status"], body["file_size"]) == (str(bare.pk), "processing", SIZE)
+        assert (body["mime_type"], body["version"], body["title"]) == ("video/mp4", 1, "To come")
+        assert re.fullmatch(KEY.format(bare.pk, "mp4"), body["file_path"])
+        assert (media / body["file_path"]).read_bytes() == VIDEO[1]
+        assert files_in(media) == [body["file_path"]]
+        job = await ask_rows(Job.objects.get)
+        assert (job.kind, job.params["video_id"], body["job_id"]) == ("ingest", str(bare.pk), str(job.pk))
+        assert "previous" not in job.params
+
+    @pytest.mark.parametrize("url", ALIASES)
+    @pytest.mark.parametrize("is_first", [True, False])
+    async def test_the_other_names_take_the_id_from_the_form(
+        self, moderator_key: str, bare: Video, url: str, is_first: bool
+    ) -> None:
+        field = ("videoId", str(bare.pk))
+        answer = await send(moderator_key, url, *([VIDEO, field] if is_first else [field, VIDEO]))
+        assert (answer.status, answer.json()["id"]) == (201, str(bare.pk))
+        assert re.fullmatch(KEY.format(bare.pk, "mp4"), answer.json()["file_path"])
+
+    @pytest.mark.parametrize("name", TAKEN)
+    async def test_its_kind_is_what_its_bytes_say(
+        self, moderator_key: str, bare: Video, kinds: Path, name: str
+    ) -> None:
+        answer = await send(moderator_key, canonical(bare), part_of(kinds / name, filename="film.xyz"))
+        assert answer.status == 201, answer
+        assert re.fullmatch(KEY.format(bare.pk, name.partition(".")[2]), answer.json()["file_path"])
+
+    async def test_a_slash_at_the_end_and_no_length_change_nothing(self, moderator_key: str, bare: Video) -> None:
+        request = Request("POST", f"{canonical(bare)}/", FORM, key=moderator_key)
+        body = form_of([VIDEO])
+        for start in range(0, len(body), 60_001):
+            await request.give(body[start : start + 60_001])
+        await request.give(b"", last=True)
+        assert (await request.answer()).status == 201
+
+    async def test_it_takes_nothing_of_the_private_room(
+        self, moderator: User, moderator_key: str, bare: Video, settings: Any
+    ) -> None:
+        small = {**settings.TIER_LIMITS["free"], "max_storage_bytes": 10}
+        settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": small}
+        assert (await send(moderator_key, canonical(bare), VIDEO)).status == 201
+        assert await ask_rows(room.storage_bytes, moderator.pk) == 0
+
+    async def test_a_browser_sends_its_protection_token(self, moderator: User, bare: Video) -> None:
+        cookie, token = await ask_rows(session_cookie, moderator), "c" * 32
+        headers = {"Cookie": f"{cookie}; csrftoken={token}"}
+        (await send("", canonical(bare), VIDEO, headers=headers)).refused(403, "csrf_failed")
+        assert (await send("", canonical(bare), VIDEO, headers={**headers, "X-CSRFToken": token})).status == 201
+
+    async def test_logs_and_metrics_know_the_route_not_the_id(
+        self, moderator_key: str, bare: Video, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        with caplog.at_level("INFO", logger="vodplatform.event"):
+            (await send(moderator_key, canonical(bare), ("video", b"", "a.mp4"))).refused(400, "invalid")
+        [line] = [record for record in caplog.records if record.getMessage() == "request"]
+        assert line.data["route"] == "api/v1/videos/<uuid:video_id>/file"  # type: ignore[attr-defined]
+
+    async def test_it_is_in_the_audit_log(self, moderator: User, moderator_key: str, bare: Video) -> None:
+        body = (await send(moderator_key, canonical(bare), VIDEO)).json()
+        entry = await ask_rows(lambda: AuditEntry.objects.get(action="video.file"))
+        assert (entry.actor_id, entry.target_id) == (str(moderator.pk), str(bare.pk))
+        assert (entry.data["key"], entry.data["filename"]) == (body["file_path"], "match.mp4")
+
+    async def test_the_same_request_again_gets_the_first_answer(
+        self, moderator_key: str, bare: Video, media: Path
+    ) -> None:
+        again = {"Idempotency-Key": "once"}
+        first = await send(moderator_key, canonical(bare), VIDEO, headers=again)
+        second = await send(moderator_key, canonical(bare), VIDEO, headers=again)
+        assert (first.status, second.status) == (201, 201)
+        assert first.json()["file_path"] == second.json()["file_path"]
+        assert await ask_rows(Job.objects.count) == 1
+        assert files_in(media) == [first.json()["file_path"]]
+
+    async def test_watchers_are_told_and_anonymous_ones_are_not(
+        self, moderator: User, moderator_key: str, bare: Video
+    ) -> None:
+        async with connected("/ws/videos/", key=moderator_key) as there, connected("/ws/videos/") as public:
+            await send(moderator_key, canonical(bare), VIDEO)
+            message = await next_message(there)
+            while message.get("event") != "UPDATE":
+                message = await next_message(there)
+            assert (message["old"]["status"], message["new"]["status"]) == ("uploading", "processing")
+            assert message["new"]["file_path"].startswith(f"videos/{bare.pk}/")
+            assert await public.receive_nothing(0.2)
+
+
+class TestRefused:
+    async def nothing_happened(self, bare: Video, media: Path) -> None:
+        assert files_in(media) == []
+        video = await ask_rows(fresh, bare)
+        assert (video.status, video.location) == (VideoStatus.UPLOADING, "")
+        assert await ask_rows(Job.objects.count) == 0
+
+    @pytest.mark.parametrize("name", NOT_TAKEN)
+    async def test_other_containers(self, moderator_key: str, bare: Video, kinds: Path, media: Path, name: str) -> None:
+        body = (await send(moderator_key, canonical(bare), part_of(kinds / name, filename="a.mp4"))).refused(
+            415, "not_a_video"
+        )
+        assert "MP4" in body["error"]
+        await self.nothing_happened(bare, media)
+
+    @pytest.mark.parametrize("content", [b"<html>" * 1000, b"\x89PNG\r\n\x1a\n" + b"\0" * 9000, b"#EXTM3U\n" * 900])
+    async def test_what_is_no_video(self, moderator_key: str, bare: Video, media: Path, content: bytes) -> None:
+        answer = await send(moderator_key, canonical(bare), ("video", content, "a.mp4"))
+        answer.refused(415, "not_a_video")
+        await self.nothing_happened(bare, media)
+
+    async def test_a_file_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(
+        self, moderator_key: str, bare: Video, media: Path, settings: Any
+    ) -> None:
+        assert settings.MAX_VIDEO_SIZE == 52_428_800
+        too_much = ("video", video_of(52_428_801), "a.mp4")
+        body = (await send(moderator_key, canonical(bare), too_much)).refused(413, "too_large")
+        assert body["limit"] == 52_428_800
+        await self.nothing_happened(bare, media)
+        answer = await send(moderator_key, canonical(bare), ("video", video_of(52_428_800), "a.mp4"))
+        assert (answer.status, answer.json()["file_size"]) == (201, 52_428_800)
+
+    async def test_what_announces_far_too_much_before_a_byte_is_read(self, moderator_key: str, bare: Video) -> None:
+        request = Request("POST", canonical(bare), FORM, key=moderator_key, length=10**8)
+        request.hang_up()
+        assert (await request.answer()).refused(413, "too_large")["limit"] == 52_428_800
+
+    async def test_the_tier_binds_moderators_too(
+        self, moderator_key: str, bare: Video, media: Path, settings: Any
+    ) -> None:
+        small = {**settings.TIER_LIMITS["free"], "max_upload_bytes": 1000}
+        settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": small}
+        assert (await send(moderator_key, canonical(bare), VIDEO)).refused(413, "too_large")["limit"] == 1000
+        await self.nothing_happened(bare, media)
+
+    async def test_users_before_a_byte_is_read(self, owner: User, moderator: User, bare: Video) -> None:
+        key = await ask_rows(make_key, owner)
+        shown = await ask_rows(make_catalogue_video, moderator)
+        for url, status, type in (
+            (canonical(shown), 403, "forbidden"), *((alias, 403, "forbidden") for alias in ALIASES),
+            (canonical(bare), 404, "not_found"), (canonical(uuid.uuid4()), 404, "not_found"),
+        ):  # fmt: skip
+            request = Request("POST", url, FORM, key=key, length=10**7)
+            request.hang_up()
+            (await request.answer()).refused(status, type)
+        (await send("", canonical(bare), VIDEO)).refused(401, "unauthenticated")
+        (await send(key, ALIASES[0], VIDEO, ("videoId", str(bare.pk)))).refused(403, "forbidden")
+
+    async def test_a_token_that_may_only_read(self, moderator: User, bare: Video) -> None:
+        key = await ask_rows(lambda: make_key(moderator, scopes=["read"]))
+        (await send(key, canonical(bare), VIDEO)).refused(403, "scope_required")
+
+    async def test_a_video_that_is_not_there_or_not_of_the_catalogue(
+        self, moderator: User, moderator_key: str, bare: Video, media: Path
+    ) -> None:
+        private = await ask_rows(make_video, moderator)
+        for key in (uuid.uuid4(), private.pk, "no-id"):
+            (await send(moderator_key, f"/api/v1/videos/{key}/file", VIDEO)).refused(404, "not_found")
+        for key in (uuid.uuid4(), private.pk):
+            (await send(moderator_key, ALIASES[0], VIDEO, ("videoId", str(key)))).refused(404, "not_found")
+        await self.nothing_happened(bare, media)
+
+    async def test_a_deleted_one_is_404_to_moderators_and_409_to_admins(
+        self, moderator_key: str, admin_key: str, bare: Video, media: Path
+    ) -> None:
+        await ask_rows(lambda: Video.objects.filter(pk=bare.pk).update(deleted_at=Now()))
+        (await send(moderator_key, canonical(bare), VIDEO)).refused(404, "not_found")
+        (await send(admin_key, canonical(bare), VIDEO)).refused(409, "video_deleted")
+        (await send(admin_key, ALIASES[0], VIDEO, ("videoId", str(bare.pk)))).refused(409, "video_deleted")
+        await self.nothing_happened(bare, media)
+
+    async def test_one_that_is_deleted_while_its_file_comes(
+        self, moderator_key: str, admin_person: User, bare: Video, media: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        place = receiving._place
+
+        def deleted_first(*args: Any) -> None:
+            services.delete(bare.pk, admin_person)
+            place(*args)
+
+        monkeypatch.setattr(receiving, "_place", deleted_first)
+        (await send(moderator_key, canonical(bare), VIDEO)).refused(409, "video_deleted")
+        await self.nothing_happened(bare, media)
+
+    @pytest.mark.parametrize(
+        ("parts", "field"),
+        [
+            ([VIDEO], "videoId"),
+            ([VIDEO, ("videoId", "x")], "videoId"),
+            ([VIDEO, ("videoId", "a"), ("videoId", "b")], "videoId"),
+            ([("videoId", "ID")], "video"),
+            ([VIDEO, VIDEO, ("videoId", "ID")], "video"),
+            ([("videoId", "ID"), ("video", b"", "a.mp4")], "video"),
+            ([("videoId", "ID"), VIDEO, ("other", b"x", "a.mp4")], "other"),
+        ],
+    )  # fmt: skip
+    async def test_forms_that_lack_or_repeat_something(
+        self, moderator_key: str, bare: Video, media: Path, parts: list[Any], field: str
+    ) -> None:
+        filled = [(name, str(bare.pk) if value == "ID" else value, *rest) for name, value, *rest in parts]
+        answer = await send(moderator_key, ALIASES[0], *filled)  # type: ignore[arg-type]
+        assert field in answer.refused(400, "invalid")["errors"]
+        await self.nothing_happened(bare, media)
+
+    async def test_two_ids_that_differ(self, moderator_key: str, bare: Video, media: Path) -> None:
+        answer = await send(moderator_key, canonical(bare), VIDEO, ("videoId", str(uuid.uuid4())))
+        assert "videoId" in answer.refused(400, "invalid")["errors"]
+        await self.nothing_happened(bare, media)
+
+    async def test_what_is_cut_leaves_nothing(self, moderator_key: str, bare: Video, media: Path) -> None:
+        request = Request("POST", canonical(bare), FORM, key=moderator_key, length=10**6)
+        await request.give(form_of([VIDEO])[:100_000])
+        assert len(files_in(media)) == 1
+        await request.gone()
+        await self.nothing_happened(bare, media)
+
+    async def test_without_a_form_it_is_the_views_to_refuse(self, moderator_key: str, bare: Video) -> None:
+        answer = await ask("POST", canonical(bare), {"Content-Type": "application/json"}, b"{}", key=moderator_key)
+        assert "video" in answer.refused(400, "invalid")["errors"]
+        (await ask("POST", canonical(bare), {"Content-Type": "text/plain"}, b"x", key=moderator_key)).refused(
+            415, "unsupported_media_type"
+        )
+
+
+@pytest.mark.usefixtures("lease_keeper", "no_pictures")
+class TestReplaced:
+    """With real ingest; what becomes of the former file's renditions is tests/videos's."""
+
+    async def taken(self, key: str, video: Video, path: Path) -> str:
+        answer = await send(key, canonical(video), part_of(path))
+        assert answer.status in (200, 201), answer
+        await ask_rows(run_lane, "ingest")
+        return str(answer.json()["file_path"])
+
+    async def test_a_file_is_taken_in_and_can_be_watched(
+        self, moderator_key: str, bare: Video, clips: Path, media: Path
+    ) -> None:
+        key = await self.taken(moderator_key, bare, clips / "plain.mp4")
+        video = await ask_rows(fresh, bare)
+        assert (video.state, video.location, round(video.duration)) == ("ready", key, 3)
+        assert video.sha256 == hashlib.sha256((clips / "plain.mp4").read_bytes()).hexdigest()
+        assert files_in(media) == [key]
+
+    async def test_the_next_one_is_200_under_a_new_key_and_the_former_goes_once_it_is_in(
+        self, moderator_key: str, bare: Video, clips: Path, media: Path
+    ) -> None:
+        first = await self.taken(moderator_key, bare, clips / "plain.mp4")
+        answer = await send(moderator_key, canonical(bare), part_of(clips / "other.mp4"))
+        body = answer.json()
+        assert (answer.status, body["status"], body["duration"]) == (200, "processing", 0)
+        assert body["file_path"] != first
+        assert files_in(media) == sorted([first, body["file_path"]])
+        job = await ask_rows(lambda: Job.objects.get(pk=body["job_id"]))
+        assert job.params["previous"]["location"] == first
+        await ask_rows(run_lane, "ingest")
+        video = await ask_rows(fresh, bare)
+        assert (video.state, video.location, round(video.duration)) == ("ready", body["file_path"], 2)
+        assert files_in(media) == [body["file_path"]]
+
+    async def test_one_that_cannot_be_taken_in_leaves_the_former(
+        self, moderator_key: str, bare: Video, clips: Path, media: Path
+    ) -> None:
+        first = await self.taken(moderator_key, bare, clips / "plain.mp4")
+        second = await self.taken(moderator_key, bare, clips / "truncated.mp4")
+        video = await ask_rows(fresh, bare)
+        assert second != first
+        assert (video.state, video.location, round(video.duration)) == ("ready", first, 3)
+        assert (media / first).read_bytes() == (clips / "plain.mp4").read_bytes()
+
+    async def test_a_third_before_the_second_is_in_goes_back_to_the_first(
+        self, moderator_key: str, bare: Video, clips: Path
+    ) -> None:
+        first = await self.taken(moderator_key, bare, clips / "plain.mp4")
+        second = (await send(moderator_key, canonical(bare), part_of(clips / "other.mp4"))).json()
+        third = (await send(moderator_key, canonical(bare), part_of(clips / "third.mp4"))).json()
+        jobs = await ask_rows(lambda: {str(job.pk): job for job in Job.objects.all()})
+        assert jobs[second["job_id"]].status == JobStatus.CANCELLED
+        assert jobs[third["job_id"]].params["previous"]["location"] == first
+        await ask_rows(run_lane, "ingest")
+        video = await ask_rows(fresh, bare)
+        assert (video.state, video.location, round(video.duration)) == ("ready", third["file_path"], 4)
+
+    async def test_two_at_once_leave_one_of_them(
+        self, moderator_key: str, admin_key: str, bare: Video, clips: Path, media: Path
+    ) -> None:
+        import asyncio
+
+        answers = await asyncio.gather(
+            *(send(key, canonical(bare), part_of(clips / "plain.mp4")) for key in (moderator_key, admin_key))
+        )
+        assert {answer.status for answer in answers} <= {200, 201}
+        await ask_rows(run_lane, "ingest")
+        video = await ask_rows(fresh, bare)
+        assert video.state == "ready"
+        assert video.location in {answer.json()["file_path"] for answer in answers}
+        assert files_in(media, "videos") == [video.location]
+
+
+class TestTus:
+    """``purpose=catalogue`` by the door for large files."""
+
+    @staticmethod
+    def metadata(**words: str) -> dict[str, str]:
+        import base64
+
+        pairs = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in words.items())
+        return {"Tus-Resumable": "1.0.0", "Upload-Metadata": pairs}
+
+    async def send(self, key: str, content: bytes, **words: str) -> Any:
+        headers = {
+            **self.metadata(**words), "Upload-Length": str(len(content)),
+            "Content-Type": "application/offset+octet-stream",
+        }  # fmt: skip
+        return await ask("POST", "/api/v1/uploads/tus/", headers, content, key=key)
+
+    @pytest.mark.usefixtures("lease_keeper", "no_pictures")
+    async def test_the_whole_becomes_the_videos_file(
+        self, moderator_key: str, bare: Video, clips: Path, media: Path
+    ) -> None:
+        content = (clips / "plain.mp4").read_bytes()
+        answer = await self.send(
+            moderator_key, content, purpose="catalogue", video_id=str(bare.pk), filename="match.avi"
+        )
+        assert (answer.status, answer.headers["x-resource-id"]) == (201, str(bare.pk))
+        video = await ask_rows(fresh, bare)
+        assert video.state == "processing"
+        # Its bytes say more than its name.
+        assert re.fullmatch(KEY.format(bare.pk, "mp4"), video.location)
+        await ask_rows(run_lane, "ingest")
+        video = await ask_rows(fresh, bare)
+        assert (video.state, files_in(media)) == ("ready", [video.location])
+
+    async def test_its_limit_is_the_tiers(self, moderator_key: str, bare: Video, settings: Any) -> None:
+        settings.MAX_VIDEO_SIZE = 1000
+        answer = await self.send(moderator_key, video_of(SIZE), purpose="catalogue", video_id=str(bare.pk))
+        assert answer.status == 201
+
+    @pytest.mark.parametrize("words", [{}, {"video_id": "x"}, {"video_id": ""}])
+    async def test_it_has_to_name_its_video(self, moderator_key: str, bare: Video, words: dict[str, str]) -> None:
+        answer = await self.send(moderator_key, video_of(SIZE), purpose="catalogue", **words)
+        assert "video_id" in answer.refused(400, "invalid")["errors"]
+
+    async def test_users_and_unknown_videos(self, owner: User, moderator_key: str, bare: Video) -> None:
+        words = {"purpose": "catalogue", "video_id": str(bare.pk)}
+        (await self.send(await ask_rows(make_key, owner), video_of(SIZE), **words)).refused(403, "forbidden")
+        words["video_id"] = str(uuid.uuid4())
+        (await self.send(moderator_key, video_of(SIZE), **words)).refused(404, "not_found")
+        assert await ask_rows(Upload.objects.count) == 0
+
+    async def test_what_is_none_of_the_five(self, moderator_key: str, bare: Video, kinds: Path) -> None:
+        content = (kinds / "v.mkv").read_bytes()
+        answer = await self.send(moderator_key, content, purpose="catalogue", video_id=str(bare.pk))
+        answer.refused(415, "not_a_video")
+
+    async def test_a_thumbnail_does_not_come_this_way(self, moderator_key: str) -> None:
+        answer = await self.send(moderator_key, b"x" * 100, purpose="thumbnail")
+        assert "purpose" in answer.refused(400, "invalid")["errors"]
+
+
+@pytest.mark.usefixtures("lease_keeper", "no_pictures")
+class TestScanned:
+    """With the real clamd."""
+
+    async def test_a_finding_is_422_before_the_answer(
+        self, clamd: Clamd, moderator_key: str, bare: Video, clips: Path, media: Path, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "bad.mp4"
+        path.write_bytes((clips / "plain.mp4").read_bytes())
+        body = (await send(moderator_key, canonical(bare), part_of(infect(path)))).refused(422, "malware_found")
+        assert FINDING in body["error"]
+        assert files_in(media) == []
+        video = await ask_rows(fresh, bare)
+        assert (video.status, video.location) == ("uploading", "")
+
+    async def test_a_clean_file_is_taken(self, clamd: Clamd, moderator_key: str, bare: Video, clips: Path) -> None:
+        assert (await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))).status == 201
+        await ask_rows(run_lane, "ingest")
+        assert (await ask_rows(fresh, bare)).state == "ready"
+
+    async def test_while_the_scanner_is_away_the_file_is_taken_and_waits(
+        self, clamd: Clamd, moderator_key: str, bare: Video, clips: Path
+    ) -> None:
+        clamd.stop()
+        assert (await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))).status == 201
+        await ask_rows(run_lane, "ingest")
+        video = await ask_rows(fresh, bare)
+        assert (video.state, (await ask_rows(Job.objects.get)).status) == ("processing", "waiting")

@@ -1,0 +1,495 @@
+"""Challenges over the API: made of a merge, checked against it, listed, changed, published, deleted."""
+
+from __future__ import annotations
+
+import uuid
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from jobs_app.models import Job
+from media_app.videos.models import Place, Video
+from sessions_app.challenges import challenges
+from sessions_app.challenges.models import Challenge, Guess, MergeSession
+from tests.challenges.conftest import CHALLENGES, statements_of, status_of
+from tests.support.api import BAD_BODIES, Api, refused
+from tests.support.factories import make_challenge, make_key, make_merge, make_rendition, make_user
+from tests.support.stored import files_in
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
+committed = pytest.mark.django_db(transaction=True)
+BODY_KEYS = {
+    "id", "title", "owner", "is_own", "status", "statements", "video_file_id", "is_merged_video", "total_duration",
+    "segments", "stream_url", "poster_url", "width", "height", "lie_statement_index", "my_guess", "can_guess",
+    "guess_count", "results", "created_at", "published_at",
+}  # fmt: skip
+
+
+def path_of(challenge: Challenge, what: str = "") -> str:
+    return f"{CHALLENGES}/{challenge.pk}{what}"
+
+
+def guess(challenge: Challenge, index: int = 0) -> Guess:
+    return challenges.guess(challenge, make_user(), index)
+
+
+@pytest.fixture
+def merge(owner: User) -> MergeSession:
+    return make_merge(owner, status="completed")
+
+
+def metadata_of(api: Api, merge: MergeSession) -> dict[str, Any]:
+    """What a client was told of the merge, as it says it again."""
+    found = status_of(api, str(merge.pk))["merged_video"]
+    return {name: found[name] for name in ("video_file_id", "total_duration", "segments", "compression_applied")}
+
+
+class TestMake:
+    def test_a_draft_is_made_as_the_document_does_it(self, api: Api, owner: User, merge: MergeSession) -> None:
+        asked = statements_of(merge, title="My Challenge", merged_video_metadata=metadata_of(api, merge))
+        asked["statements"][1]["text"] = "  I once met a bear. "
+        response = api.post(CHALLENGES, asked)
+        assert response.status_code == 201, response.content
+        body = response.json()
+        assert set(body) - {"report_count"} == BODY_KEYS
+        assert body["owner"] == {"id": str(owner.pk), "username": "owner", "full_name": owner.get_full_name()}
+        assert (body["title"], body["status"], body["is_own"], body["is_merged_video"]) == (
+            "My Challenge", "draft", True, True
+        )  # fmt: skip
+        assert (body["lie_statement_index"], body["can_guess"], body["guess_count"], body["my_guess"]) == (
+            1, False, 0, None
+        )  # fmt: skip
+        assert body["results"] == {"correct": 0, "by_statement": [0, 0, 0]}
+        clips = [str(clip.pk) for clip in merge.clips.order_by("index")]
+        assert [one["media_file_id"] for one in body["statements"]] == clips
+        assert [one["index"] for one in body["statements"]] == [0, 1, 2]
+        assert [one["text"].strip() for one in body["statements"]] == ["", "I once met a bear.", ""]
+        assert [one["duration_seconds"] for one in body["statements"]] == [2.0] * 3
+        assert (body["video_file_id"], body["total_duration"]) == (str(merge.pk), 6.0)
+        assert body["segments"] == status_of(api, str(merge.pk))["merged_video"]["segments"]
+        assert (body["published_at"], body["created_at"].endswith("Z")) == (None, True)
+        assert status_of(api, str(merge.pk))["challenge_id"] == body["id"]
+        assert api.get(f"{CHALLENGES}/{body['id']}").json()["statements"] == body["statements"]
+
+    def test_of_the_metadata_nothing_is_needed(self, api: Api, merge: MergeSession) -> None:
+        assert api.post(CHALLENGES, statements_of(merge, merged_video_metadata={})).status_code == 201
+        another = statements_of(make_merge(merge.owner, status="completed"))
+        assert "merged_video_metadata" not in another
+        assert api.post(CHALLENGES, another).status_code == 201
+
+    @pytest.mark.parametrize("seconds", [0.001, 1e5])
+    def test_what_a_statement_says_of_its_length_is_not_kept(
+        self, api: Api, merge: MergeSession, seconds: float
+    ) -> None:
+        asked = statements_of(merge)
+        asked["statements"][0]["duration_seconds"] = seconds
+        assert api.post(CHALLENGES, asked).json()["statements"][0]["duration_seconds"] == 2.0
+
+    def test_compression_that_lies_is_not_kept_either(self, api: Api, merge: MergeSession) -> None:
+        """The document's own sample says true, whatever the merge did."""
+        asked = statements_of(merge, merged_video_metadata={"compression_applied": True})
+        assert api.post(CHALLENGES, asked).status_code == 201
+        assert status_of(api, str(merge.pk))["merged_video"]["compression_applied"] is False
+
+    LIES: list[tuple[str, Any]] = [
+        ("video_file_id", str(uuid.UUID(int=7))), ("video_file_id", "merged.mp4"), ("video_file_id", None),
+        ("total_duration", 6.1), ("total_duration", 5.9), ("total_duration", -6.0), ("total_duration", "6"),
+        ("total_duration", None), ("segments", []), ("segments", "all"), ("segments", None), ("segments", [{}]),
+        ("compression_applied", "very"),
+    ]  # fmt: skip
+
+    @pytest.mark.parametrize(("name", "lie"), LIES, ids=lambda part: str(part)[:24])
+    def test_metadata_that_lies_is_refused(self, api: Api, merge: MergeSession, name: str, lie: Any) -> None:
+        asked = statements_of(merge, merged_video_metadata={**metadata_of(api, merge), name: lie})
+        assert "merged_video_metadata" in refused(api.post(CHALLENGES, asked), 400, "invalid")["errors"]
+        assert not Challenge.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("index", "name", "lie"),
+        [(0, "start_time", 0.1), (2, "end_time", 6.5), (1, "start_time", "2"), (1, "end_time", None),
+         (1, "statement_index", 0), (1, "statement_index", -1), (0, "end_time", 1e300), (1, "duration", 7.0),
+         (1, "duration", "long")],
+    )  # fmt: skip
+    def test_segments_that_lie_are_refused(
+        self, api: Api, merge: MergeSession, index: int, name: str, lie: Any
+    ) -> None:
+        said = deepcopy(metadata_of(api, merge))
+        said["segments"][index][name] = lie
+        body = refused(api.post(CHALLENGES, statements_of(merge, merged_video_metadata=said)), 400, "invalid")
+        assert "merged_video_metadata" in body["errors"]
+
+    def test_segments_too_few_too_many_or_in_another_order_are_refused(self, api: Api, merge: MergeSession) -> None:
+        segments = metadata_of(api, merge)["segments"]
+        for wrong in (segments[:2], [*segments, segments[2]], segments[::-1], segments * 10):
+            asked = statements_of(merge, merged_video_metadata={"segments": wrong})
+            refused(api.post(CHALLENGES, asked), 400, "invalid")
+
+    def test_times_that_were_rounded_on_their_way_are_the_same(self, api: Api, owner: User) -> None:
+        merge = make_merge(owner, status="completed")
+        thirds = [{"start": number * 2 / 3, "end": (number + 1) * 2 / 3} for number in range(3)]
+        MergeSession.objects.filter(pk=merge.pk).update(segments=thirds)
+        said = metadata_of(api, merge)
+        for one in said["segments"]:
+            one |= {name: round(one[name], 2) for name in ("start_time", "end_time", "duration")}
+        assert api.post(CHALLENGES, statements_of(merge, merged_video_metadata=said)).status_code == 201
+
+    @pytest.mark.parametrize("lie", [3, 9, 10, -1, 1.0, "1", None, True, 10**30])
+    def test_a_lie_that_is_no_statement_is_refused(self, api: Api, merge: MergeSession, lie: Any) -> None:
+        body = refused(api.post(CHALLENGES, statements_of(merge, lie_statement_index=lie)), 400, "invalid")
+        assert "lie_statement_index" in body["errors"]
+        assert not Challenge.objects.exists()
+
+    def test_statements_are_the_merges_each_once_and_in_its_order(
+        self, api: Api, owner: User, other: User, merge: MergeSession
+    ) -> None:
+        mine = statements_of(merge)["statements"]
+        another = statements_of(make_merge(owner, status="completed"))["statements"]
+        theirs = statements_of(make_merge(other, status="completed"))["statements"]
+        nobodys = [{"media_file_id": str(uuid.uuid4())} for _ in range(3)]
+        for wrong in (
+            mine[::-1], mine[:2], [mine[0], mine[1], mine[1]], [*mine, mine[0]], [mine[0], mine[1], another[2]], theirs,
+            [theirs[0], *mine[1:]], nobodys, [*mine[:2], *nobodys[:1]], [{"media_file_id": str(merge.pk)}] * 3,
+        ):  # fmt: skip
+            body = refused(api.post(CHALLENGES, statements_of(merge, statements=wrong)), 400, "invalid")
+            assert "statements" in body["errors"]
+        assert not Challenge.objects.exists()
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [None, [], {}, "all", 7, [None] * 3, [[]] * 3, [{}] * 3, [{"media_file_id": "x"}] * 3,
+         [{"media_file_id": 7}] * 3],
+        ids=str,
+    )  # fmt: skip
+    def test_what_is_no_list_of_statements_is_refused(self, api: Api, merge: MergeSession, wrong: Any) -> None:
+        body = refused(api.post(CHALLENGES, statements_of(merge, statements=wrong)), 400, "invalid")
+        assert "statements" in body["errors"]
+
+    @pytest.mark.parametrize("count", [1, 11])
+    def test_one_and_eleven_statements_are_refused(self, api: Api, merge: MergeSession, count: int) -> None:
+        statements = [{"media_file_id": str(uuid.uuid4())} for _ in range(count)]
+        refused(api.post(CHALLENGES, statements_of(merge, statements=statements)), 400, "invalid")
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [("title", ""), ("title", "   "), ("title", "x" * 201), ("title", 7), ("title", None),
+         ("is_merged_video", False), ("is_merged_video", "perhaps"), ("merged_video_metadata", "x"),
+         ("merged_video_metadata", [])],
+    )  # fmt: skip
+    def test_a_wrong_field_is_named(self, api: Api, merge: MergeSession, name: str, wrong: Any) -> None:
+        body = refused(api.post(CHALLENGES, statements_of(merge, **{name: wrong})), 400, "invalid")
+        assert name in body["errors"]
+
+    def test_words_are_bounded(self, api: Api, merge: MergeSession) -> None:
+        for text, status in (("x" * 301, 400), (7, 400), ("x" * 300, 201)):
+            asked = statements_of(merge)
+            asked["statements"][0]["text"] = text
+            assert api.post(CHALLENGES, asked).status_code == status
+
+    @pytest.mark.parametrize("sign", ["\u202e", "\x7f", "\x9b"], ids=ascii)
+    def test_words_have_no_signs_that_turn_a_line_or_break_it(self, api: Api, merge: MergeSession, sign: str) -> None:
+        """Strangers read them."""
+        title, text = statements_of(merge, title=f"a{sign}b"), statements_of(merge)
+        text["statements"][0]["text"] = f"a{sign}b"
+        for asked in (title, text):
+            response = api.post(CHALLENGES, asked)
+            shown = response.json()
+            assert response.status_code == 400 or sign not in f"{shown['title']}{shown['statements'][0]['text']}"
+            Challenge.objects.all().delete()
+
+    @pytest.mark.parametrize("raw", BAD_BODIES.values(), ids=BAD_BODIES)
+    def test_bodies_that_are_wrong_for_every_call(self, api: Api, raw: bytes) -> None:
+        assert api.post(CHALLENGES, raw=raw).status_code == 400
+
+    @pytest.mark.parametrize(
+        "job",
+        [{}, {"status": "queued"}, {"status": "processing"}, {"status": "cancelled"},
+         {"status": "failed", "error": {"type": "timeout", "message": "x"}}],
+        ids=str,
+    )  # fmt: skip
+    def test_only_a_completed_merge_makes_one(self, api: Api, owner: User, job: dict[str, Any]) -> None:
+        merge = make_merge(owner, **job)
+        refused(api.post(CHALLENGES, statements_of(merge)), 409, "merge_unfinished")
+
+    def test_there_is_one_of_a_merge(self, api: Api, merge: MergeSession) -> None:
+        first = api.post(CHALLENGES, statements_of(merge)).json()
+        body = refused(api.post(CHALLENGES, statements_of(merge)), 409, "challenge_exists")
+        assert body["challenge_id"] == first["id"]
+
+    def test_sent_again_under_a_key_it_is_the_first(self, api: Api, merge: MergeSession) -> None:
+        headers = {"Idempotency-Key": "once"}
+        first, again = (api.post(CHALLENGES, statements_of(merge), headers=headers) for _ in range(2))
+        assert (first.status_code, again.status_code, first.json()) == (201, 201, again.json())
+        changed = statements_of(merge, lie_statement_index=2)
+        refused(api.post(CHALLENGES, changed, headers=headers), 409, "idempotency_mismatch")
+        assert Challenge.objects.get().lie_index == 1
+
+    def test_an_admin_makes_none_of_somebody_elses_merge(self, admin_api: Api, merge: MergeSession) -> None:
+        refused(admin_api.post(CHALLENGES, statements_of(merge)), 400, "invalid")
+
+    def test_nobody_may_without_signing_in_or_the_scope(self, anonymous: Api, owner: User, merge: MergeSession) -> None:
+        refused(anonymous.post(CHALLENGES, statements_of(merge)), 401, "unauthenticated")
+        reader = Api(make_key(owner, scopes=["read"]))
+        refused(reader.post(CHALLENGES, statements_of(merge)), 403, "scope_required")
+
+    def test_the_video_is_called_as_it_is(self, api: Api, merge: MergeSession) -> None:
+        api.post(CHALLENGES, statements_of(merge, title="Bears"))
+        assert Video.objects.get(pk=merge.pk).title == "Bears"
+
+
+class TestWhoSees:
+    @pytest.mark.parametrize("state", ["draft", "published", "withheld", "reported draft"])
+    def test_each_as_the_contract_has_it(
+        self, owner: User, other: User, moderator: User, api: Api, other_api: Api, moderator_api: Api, admin_api: Api,
+        anonymous: Api, state: str,
+    ) -> None:  # fmt: skip
+        challenge = make_challenge(owner, is_published=True)
+        if state == "reported draft":
+            challenges.report(challenge, other, "Not funny")
+        if state == "withheld":
+            challenges.withhold(challenge.pk, moderator, reason="x")
+        if "draft" in state:
+            challenges.unpublish(challenge)
+        seen = {"draft": (404, 404), "published": (200, 200), "withheld": (404, 200), "reported draft": (404, 200)}
+        for person, status in zip((other_api, moderator_api), seen[state], strict=True):
+            assert person.get(path_of(challenge)).status_code == status
+            assert person.get(path_of(challenge, "/segments")).status_code == status
+        for person in (api, admin_api):
+            body = person.get(path_of(challenge)).json()
+            assert body["status"] == state.rpartition(" ")[2]
+        refused(anonymous.get(path_of(challenge)), 401, "unauthenticated")
+
+    def test_who_sees_it_but_does_not_own_it_may_not_change_it(
+        self, owner: User, other_api: Api, moderator_api: Api
+    ) -> None:
+        challenge = make_challenge(owner, is_published=True)
+        for person in (other_api, moderator_api):
+            refused(person.patch(path_of(challenge), {"title": "Mine"}), 403, "forbidden")
+            refused(person.delete(path_of(challenge)), 403, "forbidden")
+            refused(person.post(path_of(challenge, "/publish")), 403, "forbidden")
+        refused(other_api.post(path_of(challenge, "/unpublish")), 403, "forbidden")
+        refused(other_api.patch(path_of(make_challenge(owner)), {"title": "Mine"}), 404, "challenge_not_found")
+
+    def test_unknown_ones_are_not_there(self, api: Api) -> None:
+        for name in (uuid.uuid4(), "nonsense"):
+            for call in (api.get, api.delete, api.patch):
+                assert call(f"{CHALLENGES}/{name}").status_code == 404
+            for what in ("publish", "unpublish", "guesses", "reports"):
+                assert api.post(f"{CHALLENGES}/{name}/{what}").status_code == 404
+
+    def test_segments_are_those_of_the_merge(self, owner: User, other_api: Api) -> None:
+        challenge = make_challenge(owner, is_published=True)
+        body = other_api.get(path_of(challenge, "/segments")).json()
+        assert body == {
+            "video_file_id": str(challenge.merge_id),
+            "segments": [
+                {"statement_index": n, "start_time": 2.0 * n, "end_time": 2.0 * n + 2, "duration": 2.0}
+                for n in range(3)
+            ],
+        }
+
+
+class TestList:
+    def test_others_see_what_is_published_and_owners_their_own(
+        self, owner: User, other: User, moderator: User, api: Api, other_api: Api, admin_api: Api, moderator_api: Api
+    ) -> None:
+        draft, published, withheld = (
+            make_challenge(owner, title=title, is_published=title != "draft")
+            for title in ("draft", "published", "withheld")
+        )
+        challenges.withhold(withheld.pk, moderator, reason="x")
+        theirs = make_challenge(other, title="theirs", is_published=True)
+
+        def titles(person: Api, query: str = "") -> list[str]:
+            return [one["title"] for one in person.get(f"{CHALLENGES}{query}").json()["challenges"]]
+
+        assert titles(api) == ["theirs", "withheld", "published", "draft"]
+        for person in (other_api, moderator_api, admin_api):
+            assert titles(person) == ["theirs", "published"]
+        assert titles(api, "?mine=1") == ["withheld", "published", "draft"]
+        assert titles(other_api, "?mine=true") == ["theirs"]
+        assert titles(api, "?status=draft") == ["draft"]
+        assert titles(api, "?status=withheld") == ["withheld"]
+        assert titles(api, "?status=published&mine=1") == ["published"]
+        assert titles(other_api, "?status=draft") == []
+        assert titles(other_api, "?status=withheld") == []
+        assert titles(api, "?search=EIR") == ["theirs"]
+        assert titles(api, "?unplayed=1") == ["theirs"]
+        assert titles(other_api, "?unplayed=1") == ["published"]
+        challenges.guess(published, other, 0)
+        assert titles(other_api, "?unplayed=1") == []
+        assert titles(other_api, "?mine=0&unplayed=0") == ["theirs", "published"]
+        assert draft.pk != theirs.pk
+
+    def test_by_pages(self, owner: User, api: Api) -> None:
+        made = [str(make_challenge(owner).pk) for _ in range(5)]
+        body = api.get(f"{CHALLENGES}?limit=2&offset=1").json()
+        assert [one["id"] for one in body["challenges"]] == [made[3], made[2]]
+        assert body["pagination"] == {"limit": 2, "offset": 1, "total": 5}
+        assert api.get(f"{CHALLENGES}?offset=99").json()["challenges"] == []
+
+    @pytest.mark.parametrize(
+        "query",
+        ["limit=0", "limit=101", "limit=x", "offset=-1", "status=secret", "mine=perhaps", "unplayed=2",
+         "search=" + "x" * 101],
+    )  # fmt: skip
+    def test_odd_queries_are_refused(self, api: Api, query: str) -> None:
+        refused(api.get(f"{CHALLENGES}?{query}"), 400, "invalid")
+
+    def test_a_search_is_for_words_not_for_patterns(self, owner: User, api: Api) -> None:
+        make_challenge(owner, title="100 %")
+        make_challenge(owner, title="a_b")
+        for word, titles in (("%", ["100 %"]), ("_", ["a_b"]), ("\\", []), ("'", [])):
+            body = api.get(f"{CHALLENGES}?search={quote(word)}").json()
+            assert [one["title"] for one in body["challenges"]] == titles
+
+    def test_the_score_is_the_callers(self, owner: User, other: User, other_api: Api, api: Api) -> None:
+        for index in (1, 0, 1):
+            challenges.guess(make_challenge(owner, is_published=True), other, index)
+        assert other_api.get(CHALLENGES).json()["score"] == {"guesses": 3, "correct": 2}
+        assert api.get(CHALLENGES).json()["score"] == {"guesses": 0, "correct": 0}
+
+    def test_fifty_take_as_many_queries_as_one(self, owner: User, other: User, other_api: Api, api: Api) -> None:
+        def make() -> None:
+            challenge = make_challenge(make_user(), is_published=True)
+            make_rendition(Video.objects.get(pk=challenge.merge_id), "poster")
+            challenges.guess(challenge, other, 0)
+            guess(make_challenge(owner, is_published=True))
+
+        def count(person: Api) -> int:
+            with CaptureQueriesContext(connection) as queries:
+                assert person.get(f"{CHALLENGES}?limit=100").status_code == 200
+            return len(queries)
+
+        make()
+        for person in (api, other_api):
+            count(person)
+        few = [count(person) for person in (api, other_api)]
+        for _ in range(8):
+            make()
+        assert [count(person) for person in (api, other_api)] == few
+
+
+class TestEdit:
+    def test_of_a_draft_words_and_lie_are_changed(self, owner: User, api: Api) -> None:
+        challenge = make_challenge(owner, texts=["a", "b", "c"])
+        changes = {"title": " New ", "texts": ["x", "", "z"], "lie_statement_index": 2}
+        body = api.patch(path_of(challenge), changes).json()
+        assert (body["title"], body["lie_statement_index"]) == ("New", 2)
+        assert [one["text"] for one in body["statements"]] == ["x", "", "z"]
+        assert Video.objects.get(pk=challenge.merge_id).title == "New"
+        again = api.patch(path_of(challenge), {}).json()
+        assert [again[key] for key in ("title", "statements")] == [body[key] for key in ("title", "statements")]
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [("title", ""), ("title", None), ("title", "x" * 201), ("title", 7), ("texts", ["a", "b"]), ("texts", []),
+         ("texts", ["a", "b", "c", "d"]), ("texts", ["a", "b", 7]), ("texts", "abc"), ("texts", ["a", "b", "x" * 301]),
+         ("texts", None), ("lie_statement_index", 3), ("lie_statement_index", -1), ("lie_statement_index", "1"),
+         ("lie_statement_index", None)],
+    )  # fmt: skip
+    def test_a_wrong_change_is_named_and_changes_nothing(self, owner: User, api: Api, name: str, wrong: Any) -> None:
+        challenge = make_challenge(owner, texts=["a", "b", "c"])
+        before = api.get(path_of(challenge)).json()
+        changes = {"title": "Other", "texts": ["x", "y", "z"], "lie_statement_index": 0, name: wrong}
+        assert name in refused(api.patch(path_of(challenge), changes), 400, "invalid")["errors"]
+        after = api.get(path_of(challenge)).json()
+        assert [after[key] for key in ("title", "statements", "lie_statement_index")] == [
+            before[key] for key in ("title", "statements", "lie_statement_index")
+        ]
+
+    def test_what_else_is_sent_changes_nothing(self, owner: User, other: User, api: Api) -> None:
+        challenge = make_challenge(owner)
+        sent = {"owner": str(other.pk), "status": "published", "published_at": "2020-01-01T00:00:00Z", "id": "x",
+                "guess_count": 9, "segments": []}  # fmt: skip
+        assert api.patch(path_of(challenge), sent).json()["status"] == "draft"
+        challenge.refresh_from_db()
+        assert (challenge.owner, challenge.published_at) == (owner, None)
+
+    def test_nothing_of_what_is_published(self, owner: User, api: Api) -> None:
+        challenge = make_challenge(owner, is_published=True)
+        for changes in ({"title": "New"}, {"texts": ["", "", ""]}, {"lie_statement_index": 0}):
+            refused(api.patch(path_of(challenge), changes), 409, "challenge_published")
+
+    def test_only_the_title_of_what_somebody_has_played(self, owner: User, api: Api) -> None:
+        """Who was told the lie would otherwise have been told something else."""
+        challenge = make_challenge(owner, is_published=True)
+        guess(challenge)
+        challenges.unpublish(challenge)
+        lie = {"lie_statement_index": 0}
+        for changes in (lie, {"texts": ["x", "y", "z"]}, {"title": "N", **lie}):
+            refused(api.patch(path_of(challenge), changes), 409, "challenge_played")
+        assert api.patch(path_of(challenge), {"title": "New"}).json()["title"] == "New"
+
+
+class TestPublish:
+    def test_it_is_published_and_taken_back_again_and_again(self, owner: User, api: Api, other_api: Api) -> None:
+        challenge = make_challenge(owner)
+        for _ in range(2):
+            first = api.post(path_of(challenge, "/publish")).json()
+            again = api.post(path_of(challenge, "/publish")).json()
+            assert (first["status"], again["published_at"]) == ("published", first["published_at"])
+            assert other_api.get(path_of(challenge)).json()["can_guess"] is True
+            assert Video.objects.get().place == Place.OPEN
+            for _ in range(2):
+                body = api.post(path_of(challenge, "/unpublish")).json()
+                assert (body["status"], body["published_at"]) == ("draft", None)
+            assert other_api.get(path_of(challenge)).status_code == 404
+            assert Video.objects.get().place == Place.SESSION
+
+    def test_what_a_moderator_took_down_its_owner_cannot_publish(
+        self, owner: User, api: Api, other_api: Api, moderator: User, moderator_api: Api
+    ) -> None:
+        challenge = make_challenge(owner, is_published=True)
+        body = moderator_api.post(path_of(challenge, "/unpublish")).json()
+        assert body["status"] == "withheld"
+        assert other_api.get(path_of(challenge)).status_code == 404
+        refused(api.post(path_of(challenge, "/publish")), 409, "challenge_withheld")
+        assert api.post(path_of(challenge, "/unpublish")).json()["status"] == "withheld"
+        refused(api.post(path_of(challenge, "/publish")), 409, "challenge_withheld")
+        challenge.refresh_from_db()
+        assert challenge.withheld_by == moderator
+        challenges.release(challenge.pk, moderator, reason="x")
+        assert api.get(path_of(challenge)).json()["status"] == "draft"
+        assert Video.objects.get().place == Place.SESSION
+        assert api.post(path_of(challenge, "/publish")).json()["status"] == "published"
+
+    def test_a_moderators_own_is_only_a_draft_again(self, moderator: User, moderator_api: Api) -> None:
+        challenge = make_challenge(moderator, is_published=True)
+        assert moderator_api.post(path_of(challenge, "/unpublish")).json()["status"] == "draft"
+
+    def test_a_draft_of_somebodys_is_no_moderators(self, owner: User, moderator_api: Api) -> None:
+        refused(moderator_api.post(path_of(make_challenge(owner), "/unpublish")), 404, "challenge_not_found")
+
+    def test_without_its_video_it_cannot_be(self, owner: User, api: Api) -> None:
+        challenge = make_challenge(owner)
+        Video.objects.all().delete()
+        refused(api.post(path_of(challenge, "/publish")), 409, "merge_unfinished")
+        body = api.get(path_of(challenge)).json()
+        assert (body["video_file_id"], body["stream_url"], body["poster_url"]) == (None, None, None)
+
+
+@committed
+class TestDelete:
+    def test_all_of_it_goes(self, owner: User, other: User, api: Api, media: Path) -> None:
+        challenge = make_challenge(owner, is_published=True)
+        guess(challenge)
+        challenges.report(challenge, other, "Not funny")
+        assert api.delete(path_of(challenge)).json() == {"message": "Challenge deleted"}
+        assert (Challenge.objects.count(), MergeSession.objects.count(), Guess.objects.count()) == (0, 0, 0)
+        assert (Video.objects.count(), Job.objects.count(), files_in(media)) == (0, 0, [])
+        assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 0
+        refused(api.delete(path_of(challenge)), 404, "challenge_not_found")
+
+    def test_an_admin_may_and_the_log_says_so(self, owner: User, admin_api: Api) -> None:
+        from vodplatform.base.models import AuditEntry
+
+        challenge = make_challenge(owner, title="Bears")
+        assert admin_api.delete(path_of(challenge)).status_code == 200
+        entry = AuditEntry.objects.get(action="challenge.delete")
+        assert (entry.actor_name, entry.target_id) == ("admin", str(challenge.pk))

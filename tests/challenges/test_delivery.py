@@ -1,0 +1,201 @@
+"""The merged video's bytes: for its owner, for players while the challenge is published, and for nobody after that."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from media_app.videos.models import Video
+from sessions_app.challenges import challenges, merges
+from sessions_app.challenges.models import Challenge
+from tests.challenges.conftest import CHALLENGES, MERGES
+from tests.support.factories import make_challenge, make_key, make_merge, make_rendition
+from tests.support.sockets import ask as ask_rows
+from tests.support.streams import Answer, ask
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A draft with a real video and poster. keys: the token of each person."""
+
+    challenge: Challenge
+    content: bytes
+    keys: dict[str, str]
+
+    @property
+    def stream(self) -> str:
+        return f"/api/v1/media/stream/{self.challenge.merge_id}"
+
+    @property
+    def optimized(self) -> str:
+        return f"/api/v1/media/optimized/{self.challenge.merge_id}"
+
+    async def told(self, who: str) -> dict[str, Any]:
+        """The challenge as somebody is shown it."""
+        body: dict[str, Any] = (await ask("GET", f"{CHALLENGES}/{self.challenge.pk}", key=self.keys[who])).json()
+        return body
+
+
+@pytest.fixture
+def shown(owner: User, other: User, moderator: User, admin_person: User, clip_files: dict[str, bytes]) -> Shown:
+    content = clip_files["large"]
+    merge = make_merge(owner, status="completed", content=content)
+    poster = make_rendition(Video.objects.get(pk=merge.pk), "poster")
+    default_storage.save(poster.key_of("image"), ContentFile(b"\xff\xd8\xff\xe0 a picture"))
+    people = {"owner": owner, "player": other, "moderator": moderator, "admin": admin_person}
+    keys = {name: make_key(person) for name, person in people.items()} | {"nobody": ""}
+    return Shown(make_challenge(owner, merge=merge), content, keys)
+
+
+async def statuses(shown: Shown, path: str) -> dict[str, int]:
+    return {who: (await ask("GET", path, key=key)).status for who, key in shown.keys.items()}
+
+
+async def act(change: Callable[..., Any], *given: Any, **named: Any) -> None:
+    await ask_rows(lambda: change(*given, **named))
+
+
+class TestById:
+    async def test_of_a_draft_its_owner_alone_and_admins(self, shown: Shown) -> None:
+        wanted = {"owner": 200, "player": 404, "moderator": 404, "admin": 200, "nobody": 401}
+        assert await statuses(shown, shown.stream) == wanted
+        assert await statuses(shown, shown.optimized) == wanted
+
+    async def test_of_a_published_one_everybody_who_has_signed_in(self, shown: Shown) -> None:
+        await act(challenges.publish, shown.challenge)
+        wanted = {"owner": 200, "player": 200, "moderator": 200, "admin": 200, "nobody": 401}
+        assert await statuses(shown, shown.stream) == wanted
+        assert await statuses(shown, shown.optimized) == wanted
+
+    @pytest.mark.parametrize("way", ["unpublish", "withhold"])
+    async def test_taken_back_nobody_else_again(self, shown: Shown, moderator: User, way: str) -> None:
+        await act(challenges.publish, shown.challenge)
+        if way == "unpublish":
+            await act(challenges.unpublish, shown.challenge)
+        else:
+            await act(challenges.withhold, shown.challenge.pk, moderator, reason="x")
+        wanted = {"owner": 200, "player": 404, "admin": 200, "nobody": 401}
+        for path in (shown.stream, shown.optimized):
+            found = await statuses(shown, path)
+            assert {who: found[who] for who in wanted} == wanted
+
+    async def test_deleted_nobody(self, shown: Shown, owner: User) -> None:
+        await act(challenges.publish, shown.challenge)
+        address = (await shown.told("player"))["stream_url"]
+        await act(challenges.delete, shown.challenge, owner)
+        assert set((await statuses(shown, shown.stream)).values()) <= {404, 401}
+        assert (await ask("GET", address)).status == 404
+
+    async def test_it_stands_in_no_library_and_cannot_be_compared_analysed_or_changed(
+        self, shown: Shown, other: User
+    ) -> None:
+        await act(challenges.publish, shown.challenge)
+        for who in ("owner", "player"):
+            key = shown.keys[who]
+            assert (await ask("GET", "/api/v1/library", key=key)).json()["videos"] == []
+            for method in ("GET", "DELETE"):
+                answer = await ask(method, f"/api/v1/library/{shown.challenge.merge_id}", key=key)
+                assert answer.status == 404
+        assert await ask_rows(Video.objects.exists)
+
+
+class TestBytes:
+    async def test_ranges_are_given_as_of_any_video(self, shown: Shown) -> None:
+        await act(challenges.publish, shown.challenge)
+        key, size = shown.keys["player"], len(shown.content)
+        whole = await ask("GET", shown.stream, key=key)
+        assert (whole.content, whole.headers["accept-ranges"]) == (shown.content, "bytes")
+        assert whole.headers["content-type"] == "video/mp4"
+        for given, part in (("0-9", slice(0, 10)), ("100-", slice(100, None)), ("-500", slice(-500, None))):
+            answer = await ask("GET", shown.stream, {"range": f"bytes={given}"}, key=key)
+            assert (answer.status, answer.content) == (206, shown.content[part])
+        answer = await ask("GET", shown.stream, {"range": f"bytes={size}-"}, key=key)
+        assert (answer.status, answer.headers["content-range"]) == (416, f"bytes */{size}")
+        head = await ask("HEAD", shown.stream, key=key)
+        assert (head.status, head.headers["content-length"], head.content) == (200, str(size), b"")
+
+    async def test_what_is_optimized_leads_to_them_without_signing_in(self, shown: Shown) -> None:
+        await act(challenges.publish, shown.challenge)
+        path = f"{shown.optimized}?device_type=mobile&prefer_signed=true"
+        body = (await ask("GET", path, key=shown.keys["player"])).json()
+        assert (body["delivery_type"], body["supports_range"]) == ("local_signed", True)
+        answer = await ask("GET", body["streaming_url"], {"range": "bytes=0-3"})
+        assert (answer.status, answer.content) == (206, shown.content[:4])
+
+    async def test_the_name_under_which_it_is_saved_tells_no_clips(self, shown: Shown) -> None:
+        await act(challenges.publish, shown.challenge)
+        answer = await ask("GET", f"{shown.stream}?download=1", key=shown.keys["player"])
+        assert "statement" not in answer.headers["content-disposition"]
+
+
+class TestSignedAddresses:
+    async def addresses(self, shown: Shown, who: str) -> list[str]:
+        """The video's, the poster's, and that of the other door."""
+        body = await shown.told(who)
+        optimized = (await ask("GET", f"{shown.optimized}?prefer_signed=true", key=shown.keys[who])).json()
+        return [body["stream_url"], body["poster_url"], optimized["streaming_url"]]
+
+    async def found(self, addresses: list[str]) -> list[int]:
+        return [(await ask("GET", address)).status for address in addresses]
+
+    @pytest.mark.parametrize("way", ["unpublish", "withhold"])
+    async def test_those_of_players_end_with_it_and_the_owners_stay(
+        self, shown: Shown, moderator: User, way: str
+    ) -> None:
+        owners = await self.addresses(shown, "owner")
+        assert await self.found(owners) == [200] * 3
+        await act(challenges.publish, shown.challenge)
+        players = await self.addresses(shown, "player")
+        assert await self.found(players + owners) == [200] * 6
+        if way == "unpublish":
+            await act(challenges.unpublish, shown.challenge)
+        else:
+            await act(challenges.withhold, shown.challenge.pk, moderator, reason="x")
+        assert await self.found(players) == [404] * 3
+        assert await self.found(owners) == [200] * 3
+        assert await self.found(await self.addresses(shown, "owner")) == [200] * 3
+
+    async def test_those_that_the_merge_told_stay_the_owners(self, shown: Shown) -> None:
+        path = f"{MERGES}/merge-session/{shown.challenge.merge_id}/status"
+        address = (await ask("GET", path, key=shown.keys["owner"])).json()["merged_video"]["merged_video_url"]
+        await act(challenges.publish, shown.challenge)
+        await act(challenges.unpublish, shown.challenge)
+        assert (await ask("GET", address)).status == 200
+
+    async def test_an_address_opens_one_video(self, shown: Shown) -> None:
+        address = (await shown.told("owner"))["stream_url"]
+        signature = address.partition("?")[2]
+        assert (await ask("GET", f"/api/v1/media/stream/{uuid.uuid4()}?{signature}")).status == 404
+
+    async def test_a_deleted_merge_takes_its_addresses_along(self, shown: Shown, owner: User, media: Path) -> None:
+        merge = await ask_rows(lambda: make_merge(owner, status="completed", content=shown.content))
+        path = f"{MERGES}/merge-session/{merge.pk}/status"
+        address = (await ask("GET", path, key=shown.keys["owner"])).json()["merged_video"]["merged_video_url"]
+        assert (await ask("GET", address)).content == shown.content
+        await act(merges.delete, merge, owner)
+        assert (await ask("GET", address)).status == 404
+
+
+async def test_how_a_clip_was_sent_may_be_told(owner: User, other: User) -> None:
+    """``POST /api/v1/analytics/upload`` with the id of a clip's upload."""
+    key = await ask_rows(lambda: make_key(owner))
+
+    async def tell(body: bytes, key: str = key) -> Answer:
+        return await ask("POST", "/api/v1/analytics/upload", {"content-type": "application/json"}, body, key=key)
+
+    merge = await ask_rows(lambda: make_merge(owner))
+    clip = await ask_rows(lambda: str(merge.clips.all()[0].pk))
+    body = b'{"session_id": "%s", "bytes": 1048576, "seconds": 1.5, "network": "4g"}' % clip.encode()
+    assert (await tell(body)).status == 202
+    assert (await tell(b'{"session_id": "x", "bytes": -1, "seconds": 0}')).status == 400
+    assert (await tell(body, key="")).status == 401

@@ -1,0 +1,142 @@
+"""Guesses: one for each player, right or wrong, told what the lie is; and who may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sessions_app.challenges import challenges
+from sessions_app.challenges.models import Challenge, Guess
+from tests.challenges.conftest import CHALLENGES
+from tests.support.api import BAD_BODIES, Api, refused
+from tests.support.factories import make_challenge, make_key, make_user
+from tests.support.together import at_once
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.both, pytest.mark.django_db, pytest.mark.usefixtures("media")]
+committed = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def challenge(owner: User) -> Challenge:
+    """A published one whose lie is the second statement."""
+    return make_challenge(owner, is_published=True)
+
+
+def path_of(challenge: Challenge, what: str = "/guesses") -> str:
+    return f"{CHALLENGES}/{challenge.pk}{what}"
+
+
+def guess(api: Api, challenge: Challenge, index: Any = 0, **options: Any) -> Any:
+    return api.post(path_of(challenge), {"statement_index": index}, **options)
+
+
+@pytest.mark.parametrize(("index", "is_right"), [(0, False), (1, True), (2, False)])
+def test_a_guess_is_told_what_the_lie_is(
+    api: Api, other_api: Api, challenge: Challenge, index: int, is_right: bool
+) -> None:
+    before = other_api.get(path_of(challenge, "")).json()
+    assert (before["can_guess"], before["my_guess"], before["results"]) == (True, None, None)
+    response = guess(other_api, challenge, index)
+    assert (response.status_code, response.json()) == (200, {"correct": is_right, "lie_statement_index": 1})
+    body = other_api.get(path_of(challenge, "")).json()
+    assert (body["can_guess"], body["guess_count"], body["lie_statement_index"]) == (False, 1, 1)
+    mine = body["my_guess"]
+    assert (mine["statement_index"], mine["correct"], mine["created_at"].endswith("Z")) == (index, is_right, True)
+    counts = [0, 0, 0]
+    counts[index] = 1
+    assert body["results"] == {"correct": int(is_right), "by_statement": counts}
+    assert api.get(path_of(challenge, "")).json()["results"] == body["results"]
+
+
+def test_the_results_are_everybodys(api: Api, challenge: Challenge) -> None:
+    for index in (0, 1, 1, 2, 1):
+        challenges.guess(challenge, make_user(), index)
+    body = api.get(path_of(challenge, "")).json()
+    assert (body["guess_count"], body["results"]) == (5, {"correct": 3, "by_statement": [1, 3, 1]})
+
+
+def test_a_second_guess_is_refused_and_the_first_stays(other_api: Api, challenge: Challenge) -> None:
+    guess(other_api, challenge, 0)
+    body = refused(guess(other_api, challenge, 1), 409, "already_guessed")
+    assert body["my_guess"]["statement_index"] == 0
+    assert body["lie_statement_index"] == 1
+    assert Guess.objects.get().is_correct is False
+
+
+@committed
+def test_many_at_once_are_one(other_api: Api, challenge: Challenge) -> None:
+    answers = at_once(*(lambda n=n: guess(other_api, challenge, n % 3).status_code for n in range(6)))
+    assert sorted(answers) == [200, 409, 409, 409, 409, 409]
+    assert Guess.objects.count() == 1
+
+
+def test_under_a_key_it_is_answered_again(other_api: Api, challenge: Challenge) -> None:
+    headers = {"Idempotency-Key": "once"}
+    first, again = (guess(other_api, challenge, 0, headers=headers) for _ in range(2))
+    assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())
+    refused(guess(other_api, challenge, 1, headers=headers), 409, "idempotency_mismatch")
+    assert Guess.objects.count() == 1
+
+
+def test_ones_own_is_not_played(api: Api, owner: User, challenge: Challenge) -> None:
+    refused(guess(api, challenge), 403, "own_challenge")
+    refused(guess(api, make_challenge(owner)), 403, "own_challenge")
+    assert not Guess.objects.exists()
+
+
+def test_a_draft_is_not_there_to_be_played(owner: User, other_api: Api, moderator_api: Api) -> None:
+    draft = make_challenge(owner)
+    for person in (other_api, moderator_api):
+        refused(guess(person, draft), 404, "challenge_not_found")
+    assert not Guess.objects.exists()
+
+
+def test_what_is_seen_but_not_published_is_not_played(
+    owner: User, other: User, moderator: User, moderator_api: Api, admin_api: Api, challenge: Challenge
+) -> None:
+    """Moderators and admins may look at it; a guess would tell them the lie."""
+    challenges.report(challenge, other, "Not funny")
+    challenges.withhold(challenge.pk, moderator, reason="x")
+    for person in (moderator_api, admin_api):
+        response = guess(person, challenge)
+        assert response.status_code in (404, 409)
+        assert "lie" not in response.content.decode().lower()
+    assert not Guess.objects.exists()
+
+
+@pytest.mark.parametrize("index", [3, 9, 10, -1, 10**30, "0", 1.0, None, True, [0]], ids=str)
+def test_what_is_no_statement_is_refused(other_api: Api, challenge: Challenge, index: Any) -> None:
+    body = refused(guess(other_api, challenge, index), 400, "invalid")
+    assert "statement_index" in body["errors"]
+    assert "lie" not in body["error"]
+    assert not Guess.objects.exists()
+
+
+@pytest.mark.parametrize("raw", BAD_BODIES.values(), ids=BAD_BODIES)
+def test_bodies_that_are_wrong_for_every_call(other_api: Api, challenge: Challenge, raw: bytes) -> None:
+    assert other_api.post(path_of(challenge), raw=raw).status_code == 400
+    assert not Guess.objects.exists()
+
+
+def test_who_reads_only_or_has_not_signed_in_does_not_play(other: User, anonymous: Api, challenge: Challenge) -> None:
+    refused(guess(Api(make_key(other, scopes=["read"])), challenge), 403, "scope_required")
+    refused(guess(anonymous, challenge), 401, "unauthenticated")
+
+
+def test_moderators_play_like_everybody(moderator_api: Api, admin_api: Api, challenge: Challenge) -> None:
+    for person in (moderator_api, admin_api):
+        assert person.get(path_of(challenge, "")).json()["lie_statement_index"] is None
+        assert guess(person, challenge, 1).json() == {"correct": True, "lie_statement_index": 1}
+
+
+def test_who_guessed_still_knows_after_it_was_unpublished_and_published_again(
+    api: Api, other_api: Api, challenge: Challenge
+) -> None:
+    guess(other_api, challenge, 0)
+    api.post(path_of(challenge, "/unpublish"))
+    refused(other_api.get(path_of(challenge, "")), 404, "challenge_not_found")
+    api.post(path_of(challenge, "/publish"))
+    body = other_api.get(path_of(challenge, "")).json()
+    assert (body["lie_statement_index"], body["can_guess"], body["guess_count"]) == (1, False, 1)

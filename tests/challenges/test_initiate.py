@@ -1,0 +1,343 @@
+"""``POST …/upload-for-merge/initiate``: what may be asked for, in JSON and as a form, and what is refused."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.db.models.functions import Now
+
+from media_app.uploads.models import Upload
+from sessions_app.challenges import merges
+from sessions_app.challenges.models import MergeClip, MergeSession
+from tests.challenges.conftest import INITIATE, ids_of
+from tests.support.api import BAD_BODIES, Api, refused
+from tests.support.factories import make_key, make_merge
+from tests.uploads.forms import FORM, Part, form_of
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
+SEED: dict[str, Any] = {
+    "video_count": 3,
+    "video_filenames": ["statement1.mp4", "statement2.mp4", "statement3.mp4"],
+    "video_file_sizes": [5_000_000, 4_500_000, 5_500_000],
+    "video_durations": [15.0, 12.5, 18.2],
+    "video_mime_types": ["video/mp4", "video/mp4", "video/mp4"],
+    "challenge_title": "My Challenge",
+}
+LISTS = ("video_filenames", "video_file_sizes", "video_durations", "video_mime_types")
+
+
+def nothing_begun() -> None:
+    assert (MergeSession.objects.count(), MergeClip.objects.count(), Upload.objects.count()) == (0, 0, 0)
+
+
+def many(count: int) -> dict[str, Any]:
+    """The same for so many clips."""
+    lists = {name: list(itertools.islice(itertools.cycle(SEED[name]), count)) for name in LISTS}
+    return {**SEED, **lists, "video_count": count}
+
+
+def form(api: Api, fields: list[tuple[str, str]], *, encoded: bool = False) -> Any:
+    if encoded:
+        return api.send("POST", INITIATE, raw=urlencode(fields), content_type="application/x-www-form-urlencoded")
+    parts: list[Part] = [*fields]
+    return api.send("POST", INITIATE, raw=form_of(parts), content_type=FORM["Content-Type"])
+
+
+def as_json_texts(asked: dict[str, Any]) -> list[tuple[str, str]]:
+    """As a form whose lists are JSON."""
+    return [(name, json.dumps(value) if isinstance(value, list) else str(value)) for name, value in asked.items()]
+
+
+def as_repeated(asked: dict[str, Any]) -> list[tuple[str, str]]:
+    """As a form whose lists are fields that come more than once."""
+    return [
+        (name, str(one))
+        for name, value in asked.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]  # fmt: skip
+
+
+class TestAnswer:
+    def test_it_is_as_the_document_shows_it(self, api: Api) -> None:
+        response = api.post(INITIATE, SEED)
+        assert response.status_code == 201
+        body = response.json()
+        assert set(body) == {
+            "merge_session_id", "upload_sessions", "estimated_merge_time_seconds", "status", "job_id", "expires_at"
+        }  # fmt: skip
+        assert (body["estimated_merge_time_seconds"], body["status"], body["job_id"]) == (34.28, "initiated", None)
+        assert body["expires_at"].endswith("Z")
+        assert [one["total_chunks"] for one in body["upload_sessions"]] == [5, 5, 6]
+        for index, one in enumerate(body["upload_sessions"]):
+            assert one == {
+                "video_index": index, "session_id": one["session_id"], "filename": f"statement{index + 1}.mp4",
+                "upload_url": f"/api/v1/challenge-videos/upload/{one['session_id']}/chunk", "chunk_size": 1_048_576,
+                "total_chunks": one["total_chunks"],
+            }  # fmt: skip
+        assert len(set(ids_of(body))) == 3
+
+    def test_its_rows_are_what_was_said(self, api: Api, owner: User) -> None:
+        body = api.post(INITIATE, {**SEED, "level_loudness": True, "priority": "low", "chunk_size": 262_144}).json()
+        session = MergeSession.objects.get()
+        assert (str(session.pk), session.owner, session.title) == (body["merge_session_id"], owner, "My Challenge")
+        assert (session.level_loudness, session.priority, session.job) == (True, -10, None)
+        clips = list(session.clips.all())
+        assert [str(clip.pk) for clip in clips] == ids_of(body)
+        assert [(clip.size, clip.duration, clip.mime_type) for clip in clips] == [
+            (5_000_000, 15.0, "video/mp4"), (4_500_000, 12.5, "video/mp4"), (5_500_000, 18.2, "video/mp4")
+        ]  # fmt: skip
+        uploads = Upload.objects.all()
+        assert {upload.expires_at for upload in uploads} == {session.expires_at}
+        assert {(upload.purpose, upload.chunk_size) for upload in uploads} == {("clip", 262_144)}
+
+    @pytest.mark.parametrize("count", [2, 10])
+    def test_two_and_ten_are_taken(self, api: Api, count: int) -> None:
+        body = api.post(INITIATE, many(count)).json()
+        assert len(body["upload_sessions"]) == count
+
+    def test_a_title_need_not_be_given(self, api: Api) -> None:
+        for title in ("", None):
+            assert api.post(INITIATE, {**SEED, "challenge_title": title}).status_code == 201
+        untitled = {name: value for name, value in SEED.items() if name != "challenge_title"}
+        assert api.post(INITIATE, untitled).status_code == 201
+
+    def test_a_name_keeps_no_folder_and_no_sign_that_turns_text(self, api: Api) -> None:
+        names = ["../../etc/passwd", "C:\\videos\\a.mp4", "a\u202egpj.mp4"]
+        body = api.post(INITIATE, {**SEED, "video_filenames": names}).json()
+        assert [one["filename"] for one in body["upload_sessions"]] == ["passwd", "a.mp4", "agpj.mp4"]
+
+
+class TestForms:
+    @pytest.mark.parametrize("encoded", [False, True])
+    @pytest.mark.parametrize("written", [as_json_texts, as_repeated])
+    def test_a_form_is_the_same_as_json(
+        self, api: Api, written: Callable[[dict[str, Any]], list[tuple[str, str]]], encoded: bool
+    ) -> None:
+        response = form(api, written({**SEED, "chunk_size": 524_288, "level_loudness": "true"}), encoded=encoded)
+        assert response.status_code == 201, response.content
+        assert response.json()["estimated_merge_time_seconds"] == 34.28
+        session = MergeSession.objects.get()
+        assert (session.title, session.level_loudness) == ("My Challenge", True)
+        assert list(session.clips.values_list("filename", "size", "duration")) == [
+            ("statement1.mp4", 5_000_000, 15.0), ("statement2.mp4", 4_500_000, 12.5),
+            ("statement3.mp4", 5_500_000, 18.2),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("names", [["1", "2", "3"], ["2024", "0.5", "1e3"], ["[a].mp4", '"b".mp4', "{c}"]])
+    @pytest.mark.parametrize("way", ["json", "json texts", "repeated"])
+    def test_names_that_look_like_something_else_are_names(self, api: Api, names: list[str], way: str) -> None:
+        given = {**SEED, "video_filenames": names}
+        if way == "json":
+            response = api.post(INITIATE, given)
+        else:
+            response = form(api, (as_json_texts if way == "json texts" else as_repeated)(given))
+        assert response.status_code == 201, response.content
+        assert [one["filename"] for one in response.json()["upload_sessions"]] == names
+
+    def test_a_title_of_digits_is_a_title(self, api: Api) -> None:
+        assert form(api, as_repeated({**SEED, "challenge_title": "1984"})).status_code == 201
+        assert MergeSession.objects.get().title == "1984"
+
+    @pytest.mark.parametrize(
+        "text",
+        ["[" * 100_000, '{"a":' * 50_000, "[NaN, NaN, NaN]", "[1e999, 1, 1]", "[" + "9" * 5000 + ", 1, 1]", "[1, 2",
+         "nope", '["\\ud800", "b", "c"]', '["a\\u0000b", "b", "c"]', "null", "7", '{"0": 1}', '"text"', "",
+         "[[1], [2], [3]]"],
+        ids=lambda text: text[:12],
+    )  # fmt: skip
+    @pytest.mark.parametrize("name", LISTS)
+    def test_texts_that_are_no_list_are_refused(self, api: Api, name: str, text: str) -> None:
+        fields = [pair for pair in as_json_texts(SEED) if pair[0] != name]
+        body = refused(form(api, [*fields, (name, text)]), 400, "invalid")
+        assert name in body["errors"]
+        nothing_begun()
+
+    @pytest.mark.parametrize("name", [*LISTS, "video_count", "chunk_size", "challenge_title", "level_loudness"])
+    def test_a_file_in_the_place_of_a_field_is_refused(self, api: Api, name: str) -> None:
+        parts: list[Part] = [pair for pair in as_json_texts(SEED) if pair[0] != name]
+        raw = form_of([*parts, (name, b"[1, 2, 3]", "a.txt")])
+        response = api.send("POST", INITIATE, raw=raw, content_type=FORM["Content-Type"])
+        assert name in refused(response, 400, "invalid")["errors"]
+        nothing_begun()
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [("video_count", "three"), ("video_count", "3.0"), ("video_count", ""), ("chunk_size", "1 MiB"),
+         ("level_loudness", "loud"), ("priority", "highest")],
+    )  # fmt: skip
+    def test_fields_of_a_form_are_checked_too(self, api: Api, name: str, text: str) -> None:
+        body = refused(form(api, as_repeated({**SEED, name: text})), 400, "invalid")
+        assert name in body["errors"]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("count", [1, 11, 0, -1])
+    def test_one_and_eleven_are_refused(self, api: Api, count: int) -> None:
+        body = refused(api.post(INITIATE, {**many(max(count, 0)), "video_count": count}), 400, "invalid")
+        assert "video_count" in body["errors"]
+        nothing_begun()
+
+    @pytest.mark.parametrize("name", LISTS)
+    @pytest.mark.parametrize("length", [0, 2, 4])
+    def test_lists_of_another_length_are_refused(self, api: Api, name: str, length: int) -> None:
+        value = list(itertools.islice(itertools.cycle(SEED[name]), length))
+        body = refused(api.post(INITIATE, {**SEED, name: value}), 400, "invalid")
+        assert name in body["errors"]
+        nothing_begun()
+
+    @pytest.mark.parametrize("name", ["video_count", *LISTS])
+    def test_nothing_that_is_needed_may_be_left_out(self, api: Api, name: str) -> None:
+        given = {key: value for key, value in SEED.items() if key != name}
+        assert name in refused(api.post(INITIATE, given), 400, "invalid")["errors"]
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [
+            *(("video_file_sizes", one) for one in (0, -1, 1.5, "x", 10**30, True, None, [1], {})),
+            *(("video_durations", one) for one in (0, -0.1, "x", 604_801, 10**400, True, None, [1])),
+            *(("video_mime_types", one) for one in ("image/png", "", "text/plain;video/", 7, None, "x" * 300)),
+            *(("video_filenames", one) for one in ("", 7, None, "a" * 1001, ["a"], {"a": 1})),
+        ],
+        ids=lambda part: str(part)[:16],
+    )
+    def test_one_wrong_entry_refuses_all(self, api: Api, name: str, wrong: Any) -> None:
+        value = [SEED[name][0], wrong, SEED[name][2]]
+        body = refused(api.post(INITIATE, {**SEED, name: value}), 400, "invalid")
+        assert name in body["errors"]
+        nothing_begun()
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [
+            *(("video_count", one) for one in (True, None, 3.5, [3], 10**30)),
+            *(("chunk_size", one) for one in (0, -1, 1, 65_535, 67_108_865, 1.5, "x", None, True)),
+            *(("priority", one) for one in ("high", "", 0, None, ["low"])),
+            *(("level_loudness", one) for one in ("maybe", 7, [True], None)),
+            *(("challenge_title", one) for one in ("x" * 201, 7, ["a"])),
+            *((name, one) for name in LISTS for one in (None, 7, {}, True)),
+        ],
+        ids=lambda part: str(part)[:16],
+    )
+    def test_a_wrong_field_is_named(self, api: Api, name: str, wrong: Any) -> None:
+        body = refused(api.post(INITIATE, {**SEED, name: wrong}), 400, "invalid")
+        assert name in body["errors"]
+        nothing_begun()
+
+    @pytest.mark.parametrize("raw", BAD_BODIES.values(), ids=BAD_BODIES)
+    def test_bodies_that_are_wrong_for_every_call(self, api: Api, raw: bytes) -> None:
+        assert api.post(INITIATE, raw=raw).status_code == 400
+        nothing_begun()
+
+    def test_one_clip_that_is_too_large_leaves_none(self, api: Api, settings: Any) -> None:
+        limits = {**settings.TIER_LIMITS["free"], "max_upload_bytes": 5_000_000}
+        settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": limits}
+        assert refused(api.post(INITIATE, SEED), 413, "too_large")["limit"] == 5_000_000
+        nothing_begun()
+
+    def test_clips_that_are_too_large_together_leave_none(self, api: Api, settings: Any) -> None:
+        limits = {**settings.TIER_LIMITS["free"], "max_storage_bytes": 14_999_999}
+        settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": limits}
+        body = refused(api.post(INITIATE, SEED), 413, "storage_full")
+        assert body["limit"] == 14_999_999
+        nothing_begun()
+        settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": {**limits, "max_storage_bytes": 15_000_000}}
+        assert api.post(INITIATE, SEED).status_code == 201
+
+    def test_more_uploads_than_one_may_have_leave_none(self, api: Api, settings: Any) -> None:
+        settings.UPLOADS_AT_ONCE = 2
+        refused(api.post(INITIATE, SEED), 409, "upload_limit")
+        nothing_begun()
+
+    def test_a_disk_without_room_leaves_none(self, api: Api, settings: Any) -> None:
+        settings.DISK_RESERVE_BYTES = 1 << 60
+        refused(api.post(INITIATE, SEED, fails=True), 503, "disk_full")
+        nothing_begun()
+
+    def test_nobody_may_without_signing_in_or_the_scope(self, anonymous: Api, owner: User) -> None:
+        refused(anonymous.post(INITIATE, SEED), 401, "unauthenticated")
+        refused(Api(make_key(owner, scopes=["read"])).post(INITIATE, SEED), 403, "scope_required")
+        nothing_begun()
+
+    def test_it_is_there_to_be_posted_to(self, api: Api) -> None:
+        for method in ("GET", "PUT", "PATCH", "DELETE"):
+            refused(api.send(method, INITIATE), 405, "method_not_allowed")
+
+
+class TestAgain:
+    HEADERS = {"Idempotency-Key": "once"}
+
+    def test_the_same_request_gets_the_first_answer(self, api: Api) -> None:
+        first, again = (api.post(INITIATE, SEED, headers=self.HEADERS) for _ in range(2))
+        assert (first.status_code, first.json()) == (again.status_code, again.json())
+        assert again["Idempotency-Replayed"] == "true"
+        assert (MergeSession.objects.count(), Upload.objects.count()) == (1, 3)
+
+    def test_as_a_form_too(self, api: Api) -> None:
+        raw = form_of([*as_json_texts(SEED)])
+        sent = [
+            api.send("POST", INITIATE, raw=raw, content_type=FORM["Content-Type"], headers=self.HEADERS)
+            for _ in range(2)
+        ]
+        assert sent[0].json() == sent[1].json()
+        assert MergeSession.objects.count() == 1
+
+    def test_with_other_content_it_is_refused(self, api: Api) -> None:
+        api.post(INITIATE, SEED, headers=self.HEADERS)
+        other = {**SEED, "video_durations": [15.0, 12.5, 18.3]}
+        refused(api.post(INITIATE, other, headers=self.HEADERS), 409, "idempotency_mismatch")
+        assert MergeSession.objects.count() == 1
+
+    def test_a_refusal_is_the_answer_too(self, api: Api) -> None:
+        wrong = {**SEED, "video_count": 11}
+        for _ in range(2):
+            refused(api.post(INITIATE, wrong, headers=self.HEADERS), 400, "invalid")
+
+    def test_what_another_user_calls_the_same_is_another(self, api: Api, other_api: Api) -> None:
+        first, second = (one.post(INITIATE, SEED, headers=self.HEADERS).json() for one in (api, other_api))
+        assert first["merge_session_id"] != second["merge_session_id"]
+
+
+class TestEstimate:
+    def took(self, owner: User, took: float, of: float) -> None:
+        merge = make_merge(owner, status="completed")
+        MergeSession.objects.filter(pk=merge.pk).update(took_seconds=took, source_seconds=of, completed_at=Now())
+
+    def test_four_merges_of_this_machine_say_nothing_yet(self, owner: User) -> None:
+        for _ in range(4):
+            self.took(owner, 1.0, 10.0)
+        assert merges.estimate([15.0, 12.5, 18.2]) == 34.28
+
+    def test_from_five_on_their_median_is_the_factor(self, api: Api, owner: User) -> None:
+        for took in (1.0, 2.0, 2.0, 3.0, 500.0):
+            self.took(owner, took, 10.0)
+        assert merges.estimate([15.0, 12.5, 18.2]) == 9.14
+        assert api.post(INITIATE, SEED).json()["estimated_merge_time_seconds"] == 9.14
+
+    def test_only_the_last_fifty_count(self, owner: User) -> None:
+        for _ in range(3):
+            self.took(owner, 1000.0, 10.0)
+        rows = [
+            MergeSession(
+                owner=owner, expires_at=Now(), completed_at=Now(), took_seconds=2.0, source_seconds=10.0,
+                job=MergeSession.objects.all()[0].job,
+            )
+            for _ in range(50)
+        ]  # fmt: skip
+        MergeSession.objects.bulk_create(rows)
+        assert merges.estimate([100.0]) == 20.0
+
+    def test_short_ones_say_nothing(self, owner: User) -> None:
+        for _ in range(6):
+            self.took(owner, 3.0, 2.0)
+        assert merges.estimate([10.0]) == 7.5
+
+    def test_merges_that_came_to_nothing_do_not_count(self, owner: User) -> None:
+        for _ in range(6):
+            make_merge(owner, status="failed", error={"type": "timeout", "message": "x"})
+        assert merges.estimate([10.0]) == 7.5

@@ -1,0 +1,604 @@
+"""The job of a merge: what it makes and leaves, and each way in which it can fail, be given up and be run again.
+
+Faults come from what really makes them where that can be had: damaged clips, an ffmpeg that hangs, a limit on how large
+files may grow, a child that is killed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.conf import settings as django_settings
+from django.core.files.storage import default_storage
+from django.db.models.functions import Now
+
+from jobs_app import leases
+from jobs_app import services as jobs
+from jobs_app.models import Job
+from jobs_app.running import run_lane
+from media_app.uploads.models import Upload
+from media_app.videos import taking_in
+from media_app.videos.models import Place, Rendition, Video
+from sessions_app.challenges import handlers, merges
+from sessions_app.challenges.models import MergeSession
+from tests.challenges.conftest import (
+    CHALLENGES,
+    MERGES,
+    deliver,
+    job_of,
+    merged,
+    session_of,
+    statements_of,
+    status_of,
+)
+from tests.contract.places import browser
+from tests.support.api import Api, refused
+from tests.support.clamav import Clamd, infect
+from tests.support.engine import open_to_children
+from tests.support.factories import make_challenge, make_merge
+from tests.support.stored import files_in
+from tests.support.waiting import wait_until
+from tests.uploads.conftest import video_of
+from vodplatform.accounts.models import Subscription, User
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("media", "running_keeper"),
+    pytest.mark.full,
+]
+Clips = dict[str, bytes]
+Child = Callable[[str], Path]
+SMALL = [video_of(1000, seed) for seed in range(3)]
+MERGE_CHILD = [sys.executable, "-m", "media_app.av.merge"]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def in_thread() -> threading.Thread:
+    thread = threading.Thread(target=run_lane, args=("merge",))
+    thread.start()
+    return thread
+
+
+def scratch_of(merge_id: str) -> list[Path]:
+    """The folders of its job's attempts."""
+    return list(Path(django_settings.DATA_DIR, "tmp").glob(f"job-*-{session_of(merge_id).job_id.hex}-*"))
+
+
+def act(api: Api, merge_id: str, what: str) -> Any:
+    return api.post(f"{MERGES}/merge-session/{merge_id}/{what}")
+
+
+def due(merge_id: str) -> None:
+    """Let the time pass for which a job waits."""
+    Job.objects.filter(merges=merge_id).update(run_at=Now() - timedelta(seconds=1))
+    assert jobs.go_on(job_of(merge_id).pk)
+
+
+def run_to_the_end(merge_id: str) -> int:
+    """Run a job and all that it tries by itself; how many attempts that were."""
+    attempts = 0
+    while True:
+        run_lane("merge")
+        attempts += 1
+        if job_of(merge_id).status != "waiting":
+            return attempts
+        due(merge_id)
+
+
+def contents_of(media: Path, merge_id: str) -> bytes:
+    video = Video.objects.get(pk=merge_id)
+    return (media / video.location).read_bytes()
+
+
+class TestWhatItMakes:
+    def test_clips_that_agree_become_one_video(self, api: Api, owner: User, media: Path, clip_files: Clips) -> None:
+        body = merged(api, [clip_files["1"], clip_files["2"], clip_files["3"]], challenge_title="My three")
+        assert body["overall_status"] == "completed", body
+        assert (body["progress"], body["retry_available"], body["error_type"]) == (100.0, False, None)
+        found = body["merged_video"]
+        assert found["compression_applied"] is False
+        ends = [0.0, *(one["end_time"] for one in found["segments"])]
+        for index, one in enumerate(found["segments"]):
+            assert one["statement_index"] == index
+            assert one["start_time"] == ends[index]
+            assert one["duration"] == pytest.approx(one["end_time"] - one["start_time"])
+            assert one["duration"] == pytest.approx(0.6, abs=0.04)
+        assert found["total_duration"] == pytest.approx(ends[-1], abs=0.05)
+        video = Video.objects.get(pk=found["video_file_id"])
+        assert (video.owner, video.place, video.status, video.title) == (owner, Place.SESSION, "ready", "My three")
+        assert (video.width, video.height, video.codec) == (224, 126, "h264")
+        assert found["file_size"] == video.file_size == len(contents_of(media, body["merge_session_id"]))
+
+    def test_nothing_is_left_but_the_video_and_its_poster(self, api: Api, media: Path, clip_files: Clips) -> None:
+        body = merged(api, [clip_files["1"], clip_files["2"]])
+        merge_id = body["merge_session_id"]
+        left = files_in(media)
+        assert [name.split("/")[0] for name in left] == ["renditions", "videos"]
+        assert scratch_of(merge_id) == []
+        row = Rendition.objects.get(video=merge_id)
+        assert row.kind == "poster"
+        assert default_storage.exists(row.key_of("image"))
+
+    def test_the_job_says_what_came_of_it(self, api: Api, clip_files: Clips) -> None:
+        body = merged(api, [clip_files["1"], clip_files["2"]])
+        job = api.get(f"/api/v1/jobs/{body['job_id']}").json()
+        assert (job["kind"], job["status"], job["progress"]) == ("merge", "completed", 100.0)
+        assert job["result"]["merge_session_id"] == body["merge_session_id"]
+        assert job["result"]["compression_applied"] is False
+        session = session_of(body["merge_session_id"])
+        assert session.took_seconds is not None
+        assert 0 < session.took_seconds < 120
+        assert session.source_seconds == pytest.approx(1.2, abs=0.1)
+
+    def test_clips_that_differ_are_encoded(self, api: Api, clip_files: Clips) -> None:
+        body = merged(api, [clip_files["1"], clip_files["odd"], clip_files["silent"]])
+        assert body["overall_status"] == "completed", body
+        assert body["merged_video"]["compression_applied"] is True
+        assert len(body["merged_video"]["segments"]) == 3
+
+    def test_a_clip_of_one_picture_has_a_segment(self, api: Api, clip_files: Clips) -> None:
+        body = merged(api, [clip_files["1"], clip_files["tiny"], clip_files["2"]])
+        assert body["overall_status"] == "completed", body
+        segments = body["merged_video"]["segments"]
+        assert 0.02 <= segments[1]["duration"] <= 0.09
+        assert segments[2]["start_time"] == segments[1]["end_time"]
+
+    def test_loudness_is_levelled_where_that_is_asked(self, api: Api, clip_files: Clips) -> None:
+        body = merged(api, [clip_files["1"], clip_files["2"]], level_loudness=True)
+        assert body["overall_status"] == "completed", body
+        assert body["merged_video"]["compression_applied"] is True
+
+    @pytest.mark.parametrize("other", ["1", "odd"], ids=["copied", "encoded"])
+    def test_what_the_clips_say_of_themselves_does_not_get_into_it(
+        self, api: Api, media: Path, clip_files: Clips, other: str
+    ) -> None:
+        """Where somebody lives, and what a clip is called: players get the whole file."""
+        body = merged(api, [clip_files["tagged"], clip_files[other]], names=["the lie.mp4", "truth.mp4"])
+        assert body["overall_status"] == "completed", body
+        content = contents_of(media, body["merge_session_id"])
+        for word in (b"This one is the lie", b"+48.2082", b"the lie.mp4", b"truth.mp4", b"statement1", b"/tmp/"):
+            assert word not in content
+
+
+class TestMediaAtFault:
+    def test_what_the_probe_does_not_see_the_merge_names(self, api: Api, media: Path, clip_files: Clips) -> None:
+        body = merged(api, [clip_files["1"], clip_files["broken"], clip_files["odd"]])
+        assert body["overall_status"] == "failed", body
+        assert (body["error_type"] in ("clip_unreadable", "merge_failed"), body["retry_available"]) == (True, False)
+        assert "Clip 2 (" in body["error_message"]
+        assert "statement2.mp4" in body["error_message"]
+        assert body["failed_at"].endswith("Z")
+        assert files_in(media) == []
+        assert [one["status"] for one in body["uploads"]] == ["failed"] * 3
+        merge_id = body["merge_session_id"]
+        refused(act(api, merge_id, "retry"), 409, "merge_not_retryable")
+        refused(api.post(f"/api/v1/jobs/{body['job_id']}/retry"), 409, "not_retryable")
+        assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 0
+        refused(api.post(CHALLENGES, statements_of(merge_id)), 409, "merge_unfinished")
+
+    @pytest.mark.usefixtures("unseen")
+    def test_clips_that_nobody_looked_at_before_are_named_too(self, api: Api, media: Path, clip_files: Clips) -> None:
+        body = merged(api, [clip_files["1"], clip_files["2"], clip_files["text"]])
+        assert (body["overall_status"], body["error_type"]) == ("failed", "clip_unreadable")
+        assert "statement3.mp4" in body["error_message"]
+        assert body["error_message"].startswith("Clip 3")
+        assert (body["retry_available"], files_in(media)) == (False, [])
+
+    def test_clips_that_were_looked_at_side_by_side_are_no_more_work_than_the_plan_allows(
+        self, api: Api, media: Path, clip_files: Clips, settings: Any
+    ) -> None:
+        merge = deliver(api, [clip_files["1"], clip_files["2"]])
+        free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 1e-6}
+        settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
+        run_lane("merge")
+        body = status_of(api, merge)
+        assert (body["overall_status"], body["error_type"], body["retry_available"]) == ("failed", "work_limit", False)
+
+    @pytest.mark.usefixtures("unseen")
+    def test_a_name_in_a_sentence_is_cut_and_plain(self, api: Api, clip_files: Clips) -> None:
+        names = ["x" * 250 + ".mp4", "b.mp4"]
+        body = merged(api, [clip_files["text"], clip_files["1"]], names=names)
+        assert body["overall_status"] == "failed"
+        assert len(body["error_message"]) < 1000
+
+    @pytest.mark.parametrize("script", ["os._exit(3)", "raise RuntimeError('broken')", "say(progress=5)"])
+    def test_a_child_that_breaks_is_a_failure_that_may_be_tried_again(
+        self, api: Api, media: Path, child: Child, script: str
+    ) -> None:
+        merge = make_merge(User.objects.get(username="owner"), status="queued")
+        child(script)
+        run_lane("merge")
+        body = status_of(api, str(merge.pk))
+        assert (body["overall_status"], body["retry_available"]) == ("failed", True)
+        assert len(files_in(media)) == 3
+
+
+class TestTime:
+    def hang(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+        """Let ffmpeg be a program that sleeps; the file into which each writes its number."""
+        log = tmp_path / "sleepers"
+        program = tmp_path / "ffmpeg"
+        program.write_text(f"#!/bin/sh\necho $$ >> {log}\nexec sleep 600\n")
+        program.chmod(0o755)
+        open_to_children(tmp_path, monkeypatch)
+        env = shutil.which("env")
+        monkeypatch.setattr(handlers, "WORK", [env, f"IMAGEIO_FFMPEG_EXE={program}", *MERGE_CHILD])
+        return log
+
+    def test_an_ffmpeg_that_hangs_is_ended_and_the_merge_may_be_run_again(
+        self, api: Api, media: Path, clip_files: Clips, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        merge_id = deliver(api, [clip_files["1"], clip_files["odd"]])
+        before = files_in(media)
+        with monkeypatch.context() as patch:
+            log = self.hang(patch, tmp_path)
+            patch.setattr(handlers, "SECONDS_A_SECOND", 0.0)
+            seconds, settings.CHILD_SECONDS = settings.CHILD_SECONDS, 12.0
+            run_lane("merge")
+            settings.CHILD_SECONDS = seconds
+        sleepers = [int(line) for line in log.read_text().split()]
+        assert sleepers
+        wait_until(lambda: not any(is_alive(pid) for pid in sleepers))
+        body = status_of(api, merge_id)
+        assert (body["overall_status"], body["error_type"], body["retry_available"]) == ("failed", "timeout", True)
+        assert [one["status"] for one in body["uploads"]] == ["completed"] * 2
+        assert files_in(media) == before
+        assert scratch_of(merge_id) == []
+        answer = act(api, merge_id, "retry")
+        assert (answer.status_code, answer.json()["overall_status"]) == (200, "queued")
+        assert (answer.json()["error_type"], answer.json()["retry_available"]) == (None, False)
+        assert job_of(merge_id).priority == 10
+        refused(act(api, merge_id, "retry"), 409, "merge_not_retryable")
+        run_lane("merge")
+        assert status_of(api, merge_id)["overall_status"] == "completed"
+        assert [name.split("/")[0] for name in files_in(media)] == ["renditions", "videos"]
+
+    def test_a_duration_that_lies_buys_no_time(
+        self, api: Api, clip_files: Clips, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Two clips of a second that are said to last a week may not keep a place in the lane for a week."""
+        settings.CHILD_SECONDS = 2.0
+        monkeypatch.setattr(handlers, "SECONDS_A_SECOND", 0.5)
+        merge_id = deliver(api, [clip_files["1"], clip_files["odd"]], video_durations=[604_800.0, 604_800.0])
+        self.hang(monkeypatch, tmp_path)
+        thread = in_thread()
+        thread.join(30)
+        ended = not thread.is_alive()
+        act(api, merge_id, "cancel")
+        thread.join(30)
+        assert ended
+        assert status_of(api, merge_id)["error_type"] == "timeout"
+
+
+class TestPassingFaults:
+    @pytest.mark.parametrize("other", ["2", "odd"], ids=["copied", "encoded"])
+    def test_a_disk_that_fills_up_under_the_merge(
+        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch, other: str
+    ) -> None:
+        merge_id = deliver(api, [clip_files["1"], clip_files[other]])
+        before = files_in(media)
+        with monkeypatch.context() as patch:
+            limit = [shutil.which("prlimit"), "--fsize=6000", *MERGE_CHILD]
+            patch.setattr(handlers, "WORK", limit)
+            run_lane("merge")
+            job = job_of(merge_id)
+            assert (job.status, job.retries) == ("waiting", 1), job.error
+            body = status_of(api, merge_id)
+            assert (body["overall_status"], body["error_type"]) == ("processing", None)
+            assert "Trying again by itself" in body["message"]
+            due(merge_id)
+            assert run_to_the_end(merge_id) == 3
+        body = status_of(api, merge_id)
+        assert (body["overall_status"], body["error_type"], body["retry_available"]) == ("failed", "disk_full", True)
+        assert files_in(media) == before
+        assert scratch_of(merge_id) == []
+        assert act(api, merge_id, "retry").status_code == 200
+        run_lane("merge")
+        assert status_of(api, merge_id)["overall_status"] == "completed"
+
+    @pytest.mark.parametrize("call", ["copy_file_range", "rename"])
+    def test_a_disk_that_is_full_before_or_behind_it(
+        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch, call: str
+    ) -> None:
+        merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
+        before = files_in(media)
+
+        def full(*given: Any, **named: Any) -> Any:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, call, full)
+            run_lane("merge")
+        job = job_of(merge_id)
+        assert (job.status, job.retries) == ("waiting", 1), job.error
+        assert files_in(media) == before
+        assert not Video.objects.exists()
+        due(merge_id)
+        run_lane("merge")
+        assert status_of(api, merge_id)["overall_status"] == "completed"
+
+    def test_a_child_that_the_system_ended_is_tried_again_with_growing_delay(
+        self, api: Api, owner: User, child: Child
+    ) -> None:
+        merge = make_merge(owner, status="queued")
+        child("os.kill(os.getpid(), 9)")
+        delays = []
+        for _ in range(3):
+            run_lane("merge")
+            job = job_of(merge.pk)
+            assert job.status == "waiting"
+            assert job.run_at is not None
+            delays.append((job.run_at - Job.objects.annotate(now=Now()).get(pk=job.pk).now).total_seconds())
+            due(str(merge.pk))
+        run_lane("merge")
+        body = status_of(api, str(merge.pk))
+        assert (body["error_type"], body["retry_available"]) == ("out_of_memory", True)
+        # 5 s, 20 s, 80 s …, each give or take a quarter.
+        assert delays[0] < delays[1] < delays[2]
+
+    def test_a_probe_that_the_system_ended_condemns_no_merge(
+        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The merged video is looked at before it is kept."""
+        merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
+        before = files_in(media)
+        with monkeypatch.context() as patch:
+            killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+            patch.setattr("media_app.videos.services.PROBE", killed)
+            patch.setattr("media_app.videos.taking_in.PROBE", killed)
+            run_lane("merge")
+        job = job_of(merge_id)
+        assert job.status == "waiting" or status_of(api, merge_id)["retry_available"], job.error
+        assert files_in(media) == before
+
+    def test_without_an_ffmpeg_it_waits_for_one(
+        self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        merge_id = deliver(api, [clip_files["1"], clip_files["odd"]])
+        env = shutil.which("env")
+        monkeypatch.setattr(handlers, "WORK", [env, f"IMAGEIO_FFMPEG_EXE={tmp_path / 'nothing'}", *MERGE_CHILD])
+        run_lane("merge")
+        job = job_of(merge_id)
+        assert (job.status, job.retries) == ("waiting", 1), job.error
+
+    def test_after_a_passing_failure_the_clips_stay_until_their_time_is_over(
+        self, api: Api, owner: User, media: Path
+    ) -> None:
+        from media_app.uploads import sweep
+
+        merge = make_merge(owner, status="failed", error={"type": "timeout", "message": "It took too long."})
+        sweep.expire()
+        assert len(files_in(media)) == 3
+        Upload.objects.update(expires_at=Now())
+        sweep.expire()
+        assert files_in(media) == []
+        body = status_of(api, str(merge.pk))
+        assert (body["overall_status"], body["retry_available"]) == ("failed", False)
+        refused(act(api, str(merge.pk), "retry"), 409, "merge_not_retryable")
+
+    def test_a_clip_whose_bytes_are_gone_is_named(self, api: Api, owner: User, media: Path) -> None:
+        merge = make_merge(owner, status="queued")
+        shutil.rmtree(media / "uploads" / str(merge.clips.all()[1].pk))
+        run_lane("merge")
+        body = status_of(api, str(merge.pk))
+        assert (body["overall_status"], body["retry_available"]) == ("failed", False)
+        assert "statement2.mp4" in body["error_message"]
+
+    def test_a_worker_that_died_is_followed_by_one_that_does_it(self, api: Api, clip_files: Clips) -> None:
+        merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
+        job = leases.claim("merge", "a worker that dies")
+        assert job is not None
+        assert job.lease_token is not None
+        assert status_of(api, merge_id)["overall_status"] == "processing"
+        assert leases.crashed(leases.Lease(job.pk, job.lease_token), "it was killed")
+        run_lane("merge")
+        assert status_of(api, merge_id)["overall_status"] == "completed"
+
+    def test_one_that_died_after_the_video_was_kept_has_merged_once(
+        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
+
+        def dies(*given: Any, **share: Any) -> None:
+            raise SystemExit("as if it were killed")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(handlers, "make_poster", dies)
+            with pytest.raises(SystemExit):
+                run_lane("merge")
+        content = contents_of(media, merge_id)
+        job = job_of(merge_id)
+        assert job.lease_token is not None
+        assert leases.crashed(leases.Lease(job.pk, job.lease_token), "it was killed")
+        run_lane("merge")
+        assert status_of(api, merge_id)["overall_status"] == "completed"
+        assert contents_of(media, merge_id) == content
+        assert [name for name in files_in(media) if name.startswith("uploads")] == []
+
+    def test_a_poster_that_could_not_be_written_is_made_by_the_next_attempt(
+        self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
+        make_poster = handlers.make_poster
+
+        def in_the_way(context: Any, video: Video, path: Path, folder: Path, **share: Any) -> None:
+            monkeypatch.setattr(handlers, "make_poster", make_poster)
+            run_child = context.run_child
+
+            def run(*given: Any, **how: Any) -> Any:
+                (folder / "stills" / "poster").touch()
+                return run_child(*given, **how)
+
+            monkeypatch.setattr(context, "run_child", run)
+            make_poster(context, video, path, folder, **share)
+
+        monkeypatch.setattr(handlers, "make_poster", in_the_way)
+        run_lane("merge")
+        assert (job_of(merge_id).status, job_of(merge_id).attempt) == ("waiting", 1)
+        due(merge_id)
+        run_lane("merge")
+        assert status_of(api, merge_id)["overall_status"] == "completed"
+        assert [row.kind for row in Rendition.objects.all()] == ["poster"]
+
+
+class TestScanned:
+    def test_one_that_carries_a_virus_is_named_and_all_go(
+        self, api: Api, media: Path, clip_files: Clips, clamd: Clamd, tmp_path: Path
+    ) -> None:
+        clip = tmp_path / "infected.mp4"
+        clip.write_bytes(clip_files["2"])
+        body = merged(api, [clip_files["1"], infect(clip).read_bytes()])
+        assert (body["overall_status"], body["error_type"]) == ("failed", "malware_found"), body
+        assert body["error_message"].startswith("Clip 2 (statement2.mp4): ")
+        assert (body["retry_available"], files_in(media)) == (False, [])
+
+    def test_a_scanner_that_is_away_is_waited_for(
+        self, api: Api, media: Path, clip_files: Clips, clamd: Clamd, settings: Any
+    ) -> None:
+        merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
+        address, settings.CLAMD = settings.CLAMD, "/nowhere/clamd.sock"
+        run_lane("merge")
+        body = status_of(api, merge_id)
+        assert (body["overall_status"], job_of(merge_id).status) == ("processing", "waiting")
+        assert "scanner" in body["message"]
+        settings.CLAMD = address
+        due(merge_id)
+        run_lane("merge")
+        assert status_of(api, merge_id)["overall_status"] == "completed"
+
+
+class TestGivenUp:
+    @pytest.mark.parametrize("way", ["cancel", "delete clip", "delete merge", "cancel job"])
+    def test_in_mid_work_it_leaves_no_process_file_or_folder(
+        self, api: Api, owner: User, media: Path, child: Child, settings: Any, way: str
+    ) -> None:
+        settings.JOB_PROGRESS_SECONDS = 0.0
+        merge = make_merge(owner, status="queued")
+        merge_id, clip = str(merge.pk), merge.clips.all()[0].pk
+        pids = media.parent / "pids"
+        child(
+            f"open(request['target'], 'wb').write(b'half')\nopen({str(pids)!r}, 'w').write(str(os.getpid()))\n"
+            "say(progress=50, message='Joining')\ntime.sleep(600)"
+        )
+        thread = in_thread()
+        wait_until(lambda: job_of(merge_id).progress > 40)
+        body = status_of(api, merge_id)
+        assert (body["overall_status"], body["message"]) == ("processing", "Joining")
+        assert 50 < body["progress"] < 100
+        folders = scratch_of(merge_id)
+        assert folders
+        began = time.monotonic()
+        answer = {
+            "cancel": lambda: act(api, merge_id, "cancel"),
+            "delete clip": lambda: api.delete(f"{MERGES}/upload/{clip}"),
+            "delete merge": lambda: api.delete(f"{MERGES}/merge-session/{merge_id}"),
+            "cancel job": lambda: api.post(f"/api/v1/jobs/{body['job_id']}/cancel"),
+        }[way]()
+        assert answer.status_code == 200, answer.content
+        thread.join(60)
+        assert not thread.is_alive()
+        assert time.monotonic() - began < 30
+        assert not is_alive(int(pids.read_text()))
+        assert files_in(media) == []
+        assert not any(folder.exists() for folder in folders)
+        assert not Video.objects.exists()
+        if way == "delete merge":
+            assert (MergeSession.objects.count(), Job.objects.count(), Upload.objects.reserved().count()) == (0, 0, 0)
+            return
+        body = status_of(api, merge_id)
+        assert (body["overall_status"], body["retry_available"], body["merged_video"]) == ("cancelled", False, None)
+        assert [one["status"] for one in body["uploads"]] == ["cancelled"] * 3
+        assert (body["error_type"], body["error_message"]) == (None, None)
+        assert act(api, merge_id, "cancel").status_code == 200
+        refused(act(api, merge_id, "retry"), 409, "merge_not_retryable")
+        refused(api.post(f"/api/v1/jobs/{body['job_id']}/retry"), 409, "not_retryable")
+
+    def test_while_its_poster_is_drawn_nothing_stays(
+        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """The video is kept by then, and the job is not at its end."""
+        merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
+        asleep = tmp_path / "asleep.py"
+        asleep.write_text("import time\ntime.sleep(600)\n")
+        open_to_children(tmp_path, monkeypatch)
+        monkeypatch.setattr(taking_in, "INGEST", [sys.executable, str(asleep)])
+        thread = in_thread()
+        wait_until(lambda: Video.objects.filter(pk=merge_id).exists(), 20)
+        body = status_of(api, merge_id)
+        assert body["overall_status"] == "processing"
+        refused(api.post(CHALLENGES, statements_of(merge_id)), 409, "merge_unfinished")
+        assert act(api, merge_id, "cancel").status_code == 200
+        thread.join(60)
+        assert not thread.is_alive()
+        body = status_of(api, merge_id)
+        assert (body["overall_status"], body["merged_video"]) == ("cancelled", None)
+        assert not Video.objects.exists()
+        assert files_in(media) == []
+        refused(api.post(CHALLENGES, statements_of(merge_id)), 409, "merge_unfinished")
+        MergeSession.objects.update(expires_at=Now() - timedelta(days=8))
+        assert merges.expire() == 1
+
+    def test_a_poster_that_cannot_be_drawn_is_no_failure(
+        self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(taking_in, "INGEST", [sys.executable, "-c", "raise SystemExit(3)"])
+        body = merged(api, [clip_files["1"], clip_files["2"]])
+        assert (body["overall_status"], body["merged_video"]["poster_url"]) == ("completed", None)
+
+
+class TestTheQueue:
+    def test_a_retry_goes_before_what_is_new_and_low_last(self, owner: User, api: Api) -> None:
+        Subscription.objects.create(user=owner, tier="pro")
+        low = make_merge(owner, status="queued", priority=-10)
+        normal = make_merge(owner, status="queued")
+        failed = make_merge(owner, status="failed", error={"type": "timeout", "message": "x"})
+        act(api, str(failed.pk), "retry")
+        order = [leases.claim("merge", "worker") for _ in range(3)]
+        assert [job.pk for job in order if job] == [failed.job_id, normal.job_id, low.job_id]
+
+    def test_it_cannot_be_paused_nor_deleted_alone(self, owner: User, api: Api) -> None:
+        live, over = make_merge(owner, status="queued"), make_merge(owner, status="completed")
+        refused(api.post(f"/api/v1/jobs/{live.job_id}/pause"), 409, "not_pausable")
+        refused(api.delete(f"/api/v1/jobs/{over.job_id}"), 409, "job_in_use")
+
+    def test_the_page_of_jobs_leads_to_it(self, owner: User) -> None:
+        waiting = make_merge(owner, status="queued", title="Kept words")
+        challenge = make_challenge(owner, title="Told words")
+        text = browser(owner).get("/jobs").content.decode()
+        assert "Kept words" in text
+        assert f"/challenges/new?merge={waiting.pk}" in text
+        assert f"/challenges/{challenge.pk}" in text
+
+    def test_four_run_at_once_of_whoever(self, other: User, moderator: User, owner: User) -> None:
+        for person in (owner, owner, other, other, moderator):
+            make_merge(person, status="queued")
+        running = [leases.claim("merge", "worker") for _ in range(5)]
+        assert [job is not None for job in running] == [True] * 4 + [False]
+
+
+def test_how_long_it_took_is_among_the_metrics(api: Api, admin_api: Api, clip_files: Clips) -> None:
+    def count() -> float:
+        lines = admin_api.client.get("/metrics", headers=admin_api.headers).content.decode().splitlines()
+        found = [line for line in lines if line.startswith('vod_merge_seconds_count{picture="copied"')]
+        return float(found[0].rsplit(" ", 1)[1]) if found else 0.0
+
+    before = count()
+    merged(api, [clip_files["1"], clip_files["2"]])
+    assert count() == before + 1

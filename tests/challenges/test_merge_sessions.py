@@ -1,0 +1,224 @@
+"""Merge sessions over the API: who sees them, the list, cancel, retry and delete in every state."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from jobs_app.models import Job
+from media_app.uploads.models import Upload
+from media_app.videos.models import Video
+from sessions_app.challenges.models import MergeClip, MergeSession
+from tests.challenges.conftest import MERGES, status_of
+from tests.support.api import Api, refused
+from tests.support.factories import make_challenge, make_key, make_merge
+from tests.support.stored import files_in
+from vodplatform.accounts.models import User
+from vodplatform.base.models import AuditEntry
+
+pytestmark = [pytest.mark.both, pytest.mark.django_db, pytest.mark.usefixtures("media")]
+committed = pytest.mark.django_db(transaction=True)
+LIST = f"{MERGES}/merge-sessions"
+TIMEOUT = {"type": "timeout", "message": "It took too long."}
+DAMAGED = {"type": "merge_failed", "message": 'Clip 2 ("b.mp4") cannot be converted.'}
+
+
+def path_of(merge: MergeSession, what: str = "") -> str:
+    return f"{MERGES}/merge-session/{merge.pk}{what}"
+
+
+class TestWhoMay:
+    def test_its_owner_and_admins_see_it(
+        self, owner: User, api: Api, admin_api: Api, other_api: Api, moderator_api: Api, anonymous: Api
+    ) -> None:
+        merge = make_merge(owner, status="failed", error=TIMEOUT)
+        for person in (api, admin_api):
+            assert person.get(path_of(merge, "/status")).status_code == 200
+        for person in (other_api, moderator_api):
+            refused(person.get(path_of(merge, "/status")), 404, "merge_not_found")
+            refused(person.post(path_of(merge, "/retry")), 404, "merge_not_found")
+            refused(person.post(path_of(merge, "/cancel")), 404, "merge_not_found")
+            refused(person.delete(path_of(merge)), 404, "merge_not_found")
+        refused(anonymous.get(path_of(merge, "/status")), 401, "unauthenticated")
+        assert status_of(api, str(merge.pk))["overall_status"] == "failed"
+        assert MergeSession.objects.count() == 1
+
+    def test_unknown_ones_and_nonsense_are_not_there(self, api: Api) -> None:
+        for name in (uuid.uuid4(), "nonsense", "1"):
+            assert api.get(f"{MERGES}/merge-session/{name}/status").status_code == 404
+
+    def test_a_token_that_only_reads_only_reads(self, owner: User) -> None:
+        merge = make_merge(owner, status="queued")
+        reader = Api(make_key(owner, scopes=["read"]))
+        assert reader.get(path_of(merge, "/status")).status_code == 200
+        refused(reader.post(path_of(merge, "/cancel")), 403, "scope_required")
+        refused(reader.delete(path_of(merge)), 403, "scope_required")
+
+    def test_an_admin_may_end_it(self, owner: User, admin_api: Api, admin_person: User) -> None:
+        merge = make_merge(owner, status="queued")
+        assert admin_api.post(path_of(merge, "/cancel")).json()["overall_status"] == "cancelled"
+        assert admin_api.delete(path_of(merge)).status_code == 200
+        entry = AuditEntry.objects.get(action="merge.delete")
+        assert (entry.actor_id, entry.target_id) == (str(admin_person.pk), str(merge.pk))
+
+
+class TestStates:
+    @pytest.mark.parametrize(
+        ("job", "status", "may_retry"),
+        [
+            ({}, "initiated", False),
+            ({"status": "queued"}, "queued", False),
+            ({"status": "processing", "started": True, "progress": 40.0, "message": "Joining"}, "processing", False),
+            ({"status": "waiting", "started": True, "message": "Trying again by itself."}, "processing", False),
+            ({"status": "completed"}, "completed", False),
+            ({"status": "failed", "error": TIMEOUT}, "failed", True),
+            ({"status": "cancelled"}, "cancelled", False),
+        ],
+    )
+    def test_each_is_told(self, owner: User, api: Api, job: dict[str, Any], status: str, may_retry: bool) -> None:
+        columns = {name: value for name, value in job.items() if name != "started"}
+        merge = make_merge(owner, **columns)
+        if "started" in job:
+            Job.objects.filter(pk=merge.job_id).update(started_at=merge.created_at)
+        if status == "failed":
+            Job.objects.filter(pk=merge.job_id).update(finished_at=merge.created_at)
+        body = status_of(api, str(merge.pk))
+        assert (body["overall_status"], body["retry_available"]) == (status, may_retry)
+        assert (body["merged_video"] is not None) is (status == "completed")
+        assert (body["error_type"] is not None) is (status == "failed")
+        assert (body["failed_at"] is not None) is (status == "failed")
+        assert 0 <= body["progress"] <= 100
+        assert body["message"]
+
+    def test_progress_of_the_merge_is_the_second_half(self, owner: User, api: Api) -> None:
+        merge = make_merge(owner, status="processing", progress=40.0, message="Joining")
+        body = status_of(api, str(merge.pk))
+        assert (body["progress"], body["message"]) == (70.0, "Joining")
+
+    def test_the_merged_video_is_told_in_full(self, owner: User, api: Api) -> None:
+        merge = make_merge(owner, status="completed")
+        found = status_of(api, str(merge.pk))["merged_video"]
+        assert set(found) == {
+            "video_file_id", "merged_video_url", "poster_url", "segments", "total_duration", "file_size",
+            "compression_applied",
+        }  # fmt: skip
+        assert found["segments"][1] == {"statement_index": 1, "start_time": 2.0, "end_time": 4.0, "duration": 2.0}
+        assert (found["total_duration"], found["file_size"], found["compression_applied"]) == (6.0, 60, False)
+        assert found["merged_video_url"].startswith(f"/api/v1/media/stream/{merge.pk}?sig=")
+
+    @committed
+    @pytest.mark.parametrize(
+        ("job", "ended"),
+        [
+            ({}, 200),
+            ({"status": "queued"}, 200),
+            ({"status": "processing"}, 200),
+            ({"status": "waiting"}, 200),
+            ({"status": "cancelled"}, 200),
+            ({"status": "completed"}, 409),
+            ({"status": "failed", "error": TIMEOUT}, 409),
+        ],
+    )
+    def test_what_has_not_ended_can_be_cancelled(
+        self, owner: User, api: Api, media: Path, job: dict[str, Any], ended: int
+    ) -> None:
+        merge = make_merge(owner, **job)
+        before = files_in(media)
+        response = api.post(path_of(merge, "/cancel"))
+        assert response.status_code == ended
+        if ended == 409:
+            refused(response, 409, "merge_finished")
+            assert files_in(media) == before
+            return
+        assert response.json()["overall_status"] == "cancelled"
+        if job.get("status") != "cancelled":
+            assert files_in(media) == []
+        assert not Job.objects.live().exists()
+
+    @pytest.mark.parametrize(
+        "job",
+        [{}, {"status": "queued"}, {"status": "processing"}, {"status": "waiting"}, {"status": "completed"},
+         {"status": "cancelled"}],
+    )  # fmt: skip
+    def test_only_what_failed_can_be_run_again(self, owner: User, api: Api, job: dict[str, Any]) -> None:
+        merge = make_merge(owner, **job)
+        before = status_of(api, str(merge.pk))
+        refused(api.post(path_of(merge, "/retry")), 409, "merge_not_retryable")
+        assert status_of(api, str(merge.pk))["overall_status"] == before["overall_status"]
+
+    def test_what_failed_for_a_passing_reason_goes_first_then(self, owner: User, api: Api) -> None:
+        merge = make_merge(owner, status="failed", error=TIMEOUT)
+        Upload.objects.update(expires_at=merge.created_at)
+        MergeSession.objects.update(expires_at=merge.created_at)
+        body = api.post(path_of(merge, "/retry")).json()
+        assert (body["overall_status"], body["error_type"], body["progress"]) == ("queued", None, 50.0)
+        assert Job.objects.get().priority == 10
+        assert Upload.objects.filter(expires_at__gt=merge.created_at).count() == 3
+
+    def test_a_merge_that_failed_keeps_what_it_said(self, owner: User, api: Api) -> None:
+        body = status_of(api, str(make_merge(owner, status="failed", error=DAMAGED, finished_at=owner.date_joined).pk))
+        assert (body["error_type"], body["error_message"]) == ("merge_failed", DAMAGED["message"])
+        assert body["failed_at"].endswith("Z")
+
+
+@committed
+class TestDelete:
+    @pytest.mark.parametrize("status", ["", "queued", "processing", "waiting", "completed", "failed", "cancelled"])
+    def test_all_of_it_goes(self, owner: User, api: Api, media: Path, status: str) -> None:
+        merge = make_merge(owner, **({"status": status, "error": TIMEOUT} if status else {}))
+        assert api.delete(path_of(merge)).json() == {"message": "Merge deleted"}
+        assert files_in(media) == []
+        counts = (MergeSession.objects.count(), MergeClip.objects.count(), Job.objects.count(), Video.objects.count())
+        assert counts == (0, 0, 0, 0)
+        assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 0
+        refused(api.delete(path_of(merge)), 404, "merge_not_found")
+
+    def test_not_while_a_challenge_shows_it(self, owner: User, api: Api, media: Path) -> None:
+        challenge = make_challenge(owner)
+        before = files_in(media)
+        body = refused(api.delete(path_of(challenge.merge)), 409, "merge_in_use")
+        assert body["challenge_id"] == str(challenge.pk)
+        assert files_in(media) == before
+        assert status_of(api, str(challenge.merge_id))["challenge_id"] == str(challenge.pk)
+
+
+class TestList:
+    def test_it_holds_ones_own_newest_first(self, owner: User, other: User, api: Api, admin_api: Api) -> None:
+        made = [make_merge(owner, title=str(number)) for number in range(3)]
+        make_merge(other)
+        body = api.get(LIST).json()
+        assert [one["merge_session_id"] for one in body["merge_sessions"]] == [str(one.pk) for one in reversed(made)]
+        assert body["pagination"] == {"limit": 20, "offset": 0, "total": 3}
+        assert body["merge_sessions"][0] == status_of(api, str(made[2].pk))
+        assert admin_api.get(LIST).json()["pagination"]["total"] == 0
+
+    def test_by_pages(self, owner: User, api: Api) -> None:
+        made = [str(make_merge(owner).pk) for _ in range(5)]
+        body = api.get(f"{LIST}?limit=2&offset=1").json()
+        assert [one["merge_session_id"] for one in body["merge_sessions"]] == [made[3], made[2]]
+        assert body["pagination"] == {"limit": 2, "offset": 1, "total": 5}
+        assert api.get(f"{LIST}?offset=99").json()["merge_sessions"] == []
+
+    @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "offset=-1", "offset=x", "limit=1.5"])
+    def test_odd_pages_are_refused(self, api: Api, query: str) -> None:
+        refused(api.get(f"{LIST}?{query}"), 400, "invalid")
+
+    def test_fifty_take_as_many_queries_as_one(self, api: Api, owner: User) -> None:
+        def count() -> int:
+            with CaptureQueriesContext(connection) as queries:
+                assert api.get(f"{LIST}?limit=100").status_code == 200
+            return len(queries)
+
+        states: list[dict[str, Any]] = [{}, {"status": "completed"}, {"status": "queued"}]
+        for state in states:
+            make_merge(owner, **state)
+        count()
+        few = count()
+        for number in range(12):
+            make_merge(owner, count=2, **states[number % 3])
+        assert count() == few

@@ -1,0 +1,396 @@
+"""Taking an uploaded file in: from its bytes to a video that plays, with pictures; and how that can fail."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from jobs_app import leases
+from jobs_app.models import Job, JobStatus
+from jobs_app.running import run_lane
+from jobs_app.services import poke, retry
+from media_app.store import files as store
+from media_app.uploads import room, scan
+from media_app.uploads import services as uploads
+from media_app.uploads.models import Upload, UploadFront
+from media_app.videos import budget, handlers, receiving, services, taking_in
+from media_app.videos.models import TRANSITIONS, Rendition, Video, VideoStatus
+from tests.support.clips import render_clip
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper"), pytest.mark.full]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds, H.264 and AAC."""
+    return render_clip(tmp_path_factory.mktemp("clips") / "match.mp4", seconds=6.0)
+
+
+@pytest.fixture
+def take(owner: User, tmp_path: Path) -> Callable[..., Video]:
+    """Take a copy of a file in, and run the job."""
+
+    def run(path: Path, filename: str = "match.mp4") -> Video:
+        copy = tmp_path / uuid.uuid4().hex
+        shutil.copyfile(path, copy)
+        video = receiving.take_file(owner, copy, filename=filename)
+        run_lane("ingest")
+        return again(video)
+
+    return run
+
+
+def again(video: Video) -> Video:
+    return Video.objects.with_state().get(pk=video.pk)
+
+
+def job_of(video: Video) -> Job:
+    return Job.objects.get(pk=video.job_id)
+
+
+def test_it_plays_and_has_pictures(take: Callable[..., Video], clip: Path) -> None:
+    video = take(clip)
+    assert (video.state, job_of(video).status) == ("ready", "completed"), job_of(video).error
+    assert (video.title, video.mime_type, video.codec) == ("match", "video/mp4", "h264")
+    assert (video.width, video.height, video.fps) == (320, 180, 30)
+    assert video.duration == pytest.approx(6.0, abs=0.1)
+    assert video.sha256 == hashlib.sha256(clip.read_bytes()).hexdigest()
+    made = {(rendition.kind, rendition.name) for rendition in video.renditions.all()}
+    assert made == {("poster", ""), ("sprite", ""), ("peaks", ""), ("hls", "source")}
+    for rendition in video.renditions.all():
+        assert rendition.folder.startswith(f"renditions/{video.pk}/")
+        assert all(default_storage.exists(rendition.key_of(role)) for role in rendition.files)
+    assert not Job.objects.filter(kind="render").exists()  # nothing is smaller than 180 lines
+
+
+def test_it_can_be_played_before_its_pictures_are_made(
+    take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    real = handlers._make
+
+    def watching(context: Any, video: Video, *rest: Any, **options: Any) -> Any:
+        seen.append(again(video).state)
+        return real(context, video, *rest, **options)
+
+    monkeypatch.setattr(handlers, "_make", watching)
+    take(clip)
+    assert seen == ["ready"]
+
+
+def test_smaller_sizes_come_later_with_less_priority(
+    owner: User, take: Callable[..., Video], clip: Path, settings: Any
+) -> None:
+    settings.HLS_RUNGS = [720, 120]
+    video = take(clip)
+    job = Job.objects.get(kind="render")
+    assert (job.status, job.params["tasks"], job.priority) == ("queued", [{"do": "hls", "rung": 120}], -10)
+    run_lane("render")
+    rungs = {rendition.name: rendition.height for rendition in video.renditions.filter(kind="hls")}
+    assert rungs == {"source": 180, "120": 120}
+
+
+def test_one_that_browsers_cannot_play_gets_a_rendition_of_its_own_size(
+    take: Callable[..., Video], tmp_path: Path
+) -> None:
+    video = take(render_clip(tmp_path / "old.avi", codec="mpeg4", seconds=2.0, sound=False), "old.avi")
+    assert (video.state, video.mime_type) == ("ready", "video/x-msvideo")
+    run_lane("render")
+    assert [rung.name for rung in video.renditions.filter(kind="hls")] == ["180"]
+
+
+@pytest.mark.parametrize("kind", ["proxy", "silent"])
+def test_renditions_on_demand(take: Callable[..., Video], clip: Path, kind: str) -> None:
+    video = take(clip)
+    services.want_rendition(video, kind)
+    run_lane("render")
+    made = video.renditions.get(kind=kind)
+    assert made.mime_type == "video/mp4"
+    assert default_storage.size(made.key_of("video")) == made.size
+
+
+def test_one_that_is_more_work_than_the_plan_allows_is_played_and_not_encoded(
+    take: Callable[..., Video], clip: Path, settings: Any
+) -> None:
+    settings.HLS_RUNGS = [120]
+    work = budget.gigapixels(take(clip))
+    assert Job.objects.filter(kind="render").count() == 1
+    free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": work / 2}
+    settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
+    video = take(clip)
+    assert video.state == "ready"
+    assert {row.kind for row in video.renditions.all()} == {"poster", "hls", "sprite", "peaks"}
+    assert Job.objects.filter(kind="render").count() == 1
+    with pytest.raises(DomainError) as caught:
+        services.want_rendition(video, "proxy")
+    assert (caught.value.type.name, caught.value.extra["limit"]) == ("work_limit", work / 2)
+
+
+def test_the_work_of_a_video_is_its_pixels_times_its_frames() -> None:
+    facts = {"width": 1920, "height": 1080, "fps": (60, 1), "duration": 7200.0}
+    assert budget.gigapixels(facts) == pytest.approx(895.8, abs=0.1)
+    assert budget.gigapixels(facts | {"fps": (0, 1)}) == pytest.approx(895.8 / 60, abs=0.1)
+
+
+def test_a_refusal_says_how_long_it_may_be(owner: User) -> None:
+    day = {"width": 1920, "height": 1080, "fps": (30, 1), "duration": 12 * 3600.0}
+    refusal = budget.refusal(owner, day)
+    assert refusal is not None
+    assert (refusal.message, refusal.extra) == (
+        "Your plan allows up to 4:27 h of a video with this size and frame rate.", {"limit": 1000, "work": 2687.386}
+    )  # fmt: skip
+    assert budget.refusal(owner, day | {"duration": 4 * 3600.0}) is None
+    hour = budget.refusal(owner, day, beside=900.0)
+    assert hour is not None
+    assert "up to 26 min" in hour.message
+
+
+NO_VIDEOS = {
+    "text": b"hello " * 200,
+    "a playlist": b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile:///etc/passwd\n" * 20,
+    "a concat script": b"ffconcat version 1.0\nfile /etc/passwd\n" * 40,
+    "a page": b"<!doctype html><script>alert(1)</script>" * 40,
+    "an empty MP4": b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + b"\0" * 1000,
+}
+
+
+@pytest.mark.parametrize("name", NO_VIDEOS)
+def test_what_is_no_video_fails_with_a_reason(take: Callable[..., Video], tmp_path: Path, name: str) -> None:
+    path = tmp_path / "fake.mp4"
+    path.write_bytes(NO_VIDEOS[name])
+    video = take(path)
+    assert video.state == "failed"
+    assert job_of(video).error["type"] == "vod_unreadable"
+    assert not video.renditions.exists()
+
+
+def test_a_file_that_is_cut_short_fails_with_a_reason(take: Callable[..., Video], clip: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(clip.read_bytes()[:-4000])
+    video = take(path)
+    assert (video.state, job_of(video).error["type"]) == ("failed", "vod_unreadable")
+
+
+def test_one_that_is_too_long_fails_with_the_limit(take: Callable[..., Video], clip: Path, settings: Any) -> None:
+    settings.MAX_VIDEO_SECONDS = 5
+    video = take(clip)
+    assert (video.state, job_of(video).error["type"]) == ("failed", "video_too_long")
+
+
+def test_a_file_that_is_gone_fails(owner: User, clip: Path, tmp_path: Path) -> None:
+    shutil.copyfile(clip, tmp_path / "copy")
+    video = receiving.take_file(owner, tmp_path / "copy", filename="a.mp4")
+    default_storage.delete(video.location)
+    run_lane("ingest")
+    assert (again(video).state, job_of(video).error["type"]) == ("failed", "not_found")
+
+
+def test_a_failed_one_can_be_tried_again(take: Callable[..., Video], clip: Path, settings: Any) -> None:
+    settings.MAX_VIDEO_SECONDS = 5
+    video = take(clip)
+    settings.MAX_VIDEO_SECONDS = 500
+    retry(job_of(video))
+    assert again(video).state == "processing"
+    run_lane("ingest")
+    assert again(video).state == "ready"
+
+
+def test_a_storage_that_is_away_is_waited_for(
+    take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: object, **options: object) -> None:
+        raise store.StoreUnavailable("gone")
+
+    monkeypatch.setattr(taking_in, "path_for_work", away)
+    video = take(clip)
+    assert (video.state, job_of(video).status) == ("processing", JobStatus.WAITING)
+
+
+def test_what_an_attempt_made_and_did_not_keep_is_swept(take: Callable[..., Video], clip: Path) -> None:
+    video = take(clip)
+    services.sweep_renditions()  # what other tests have left
+    lost = default_storage.save(f"renditions/{video.pk}/{uuid.uuid4().hex}/poster/poster.jpg", ContentFile(b"lost"))
+    kept = video.renditions.get(kind="poster").key_of("image")
+    assert services.sweep_renditions() == 1
+    assert (default_storage.exists(lost), default_storage.exists(kept)) == (False, True)
+
+
+def test_what_an_attempt_was_about_to_keep_when_it_ended_is_swept_from_beside_what_it_kept(
+    take: Callable[..., Video], clip: Path
+) -> None:
+    video = take(clip)
+    services.sweep_renditions()  # what other tests have left
+    poster = video.renditions.get(kind="poster")
+    kept = poster.key_of("image")
+    lost = default_storage.save(poster.folder.replace("/poster/", "/dub/") + "dub.mp4", ContentFile(b"lost"))
+    assert services.sweep_renditions() == 1
+    assert (default_storage.exists(lost), default_storage.exists(kept)) == (False, True)
+
+
+def test_what_an_attempt_keeps_while_the_sweep_looks_around_stays(
+    take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    video = take(clip)
+    poster = video.renditions.get(kind="poster")
+    held = leases.held
+    video.renditions.exclude(pk=poster.pk).delete()
+    Rendition.objects.filter(pk=poster.pk).update(folder="renditions/elsewhere/")
+
+    def keeps_and_ends(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+        """Of an attempt that keeps its last and ends while its lease is looked for."""
+        found = held(tokens)
+        Rendition.objects.filter(pk=poster.pk).update(folder=poster.folder)
+        return found
+
+    monkeypatch.setattr(leases, "held", keeps_and_ends)
+    services.sweep_renditions()
+    assert default_storage.exists(poster.key_of("image"))
+
+
+class TestScanner:
+    @pytest.fixture(autouse=True)
+    def _configured(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(scan, "is_configured", lambda: True)
+        monkeypatch.setattr(scan, "ping", lambda: None)
+
+    def test_a_finding_ends_it(self, take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(scan, "scan", lambda path, told: "Eicar-Signature")
+        video = take(clip)
+        assert (video.state, job_of(video).error["type"]) == ("failed", "malware_found")
+        assert "Eicar-Signature" in job_of(video).error["message"]
+
+    def test_while_it_is_away_the_video_waits(
+        self, take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def down(path: Path, told: object) -> None:
+            raise scan.ScannerDown("not there")
+
+        monkeypatch.setattr(scan, "scan", down)
+        video = take(clip)
+        assert (video.state, job_of(video).status) == ("processing", JobStatus.WAITING)
+        monkeypatch.setattr(scan, "scan", lambda path, told: None)
+        poke(job_of(video).pk)
+        run_lane("ingest")
+        assert again(video).state == "ready"
+
+
+class TestPieces:
+    def test_chunks_are_joined_and_go(self, owner: User, clip: Path, tmp_path: Path) -> None:
+        content = clip.read_bytes()
+        upload = uploads.begin(
+            owner,
+            front=UploadFront.CHUNKS,
+            purpose="library",
+            filename="match.mp4",
+            size=len(content),
+            chunk_size=65_536,
+        )
+        for number in reversed(range(upload.total_chunks)):
+            piece = content[number * 65_536 : (number + 1) * 65_536]
+            part = tmp_path / "part"
+            part.write_bytes(piece)
+            key = f"uploads/{upload.pk}/{number:06d}-{uuid.uuid4().hex}"
+            store.put_file(key, part)
+            uploads.store_chunk_row(upload, number, len(piece), hashlib.sha256(piece).hexdigest(), key)
+        uploads.complete(upload)
+        run_lane("ingest")
+        video = again(Video.objects.get(pk=upload.resource_id))
+        assert (video.state, video.sha256) == ("ready", hashlib.sha256(content).hexdigest())
+        assert list(store.files(f"uploads/{upload.pk}/")) == []
+        assert Upload.objects.get(pk=upload.pk).chunks.count() == 0
+
+    def test_a_piece_that_is_gone_fails_it(self, owner: User, clip: Path, tmp_path: Path) -> None:
+        content = clip.read_bytes()
+        upload = uploads.begin(
+            owner, front=UploadFront.CHUNKS, purpose="library", filename="a.mp4", size=len(content), chunk_size=1 << 22
+        )
+        uploads.store_chunk_row(upload, 0, len(content), hashlib.sha256(content).hexdigest(), "uploads/none/0")
+        uploads.complete(upload)
+        run_lane("ingest")
+        assert again(Video.objects.get(pk=upload.resource_id)).state == "failed"
+
+    def test_a_wrong_whole_is_told(self, owner: User, clip: Path, tmp_path: Path) -> None:
+        content = clip.read_bytes()
+        upload = uploads.begin(
+            owner, front=UploadFront.CHUNKS, purpose="library", filename="a.mp4", size=len(content), chunk_size=1 << 22,
+            metadata={"sha256": "0" * 64},
+        )  # fmt: skip
+        part = tmp_path / "part"
+        part.write_bytes(content)
+        store.put_file(f"uploads/{upload.pk}/0", part)
+        key = f"uploads/{upload.pk}/0"
+        uploads.store_chunk_row(upload, 0, len(content), hashlib.sha256(content).hexdigest(), key)
+        uploads.complete(upload)
+        run_lane("ingest")
+        video = again(Video.objects.get(pk=upload.resource_id))
+        assert (video.state, job_of(video).error["type"]) == ("failed", "checksum_mismatch")
+
+
+def test_the_room_of_a_video_counts_once(owner: User, clip: Path, tmp_path: Path) -> None:
+    size = clip.stat().st_size
+    before = room.storage_bytes(owner.pk)
+    upload = uploads.begin(
+        owner, front=UploadFront.CHUNKS, purpose="library", filename="a.mp4", size=size, chunk_size=1 << 22
+    )
+    assert room.storage_bytes(owner.pk) - before == size
+    part = tmp_path / "part"
+    shutil.copyfile(clip, part)
+    digest = hashlib.sha256(clip.read_bytes()).hexdigest()
+    store.put_file(f"uploads/{upload.pk}/0", part)
+    uploads.store_chunk_row(upload, 0, size, digest, f"uploads/{upload.pk}/0")
+    uploads.complete(upload)
+    assert room.storage_bytes(owner.pk) - before == size
+
+
+def test_what_is_over_the_limits_is_refused(owner: User, settings: Any) -> None:
+    limits = settings.TIER_LIMITS["free"]
+    settings.TIER_LIMITS = {
+        **settings.TIER_LIMITS,
+        "free": {**limits, "max_upload_bytes": 1000, "max_storage_bytes": 2500},
+    }
+
+    def begin(size: int) -> Upload:
+        return uploads.begin(owner, front=UploadFront.TUS, purpose="library", filename="a.mp4", size=size)
+
+    with pytest.raises(DomainError) as caught:
+        begin(1001)
+    assert (caught.value.type.name, caught.value.extra["limit"]) == ("too_large", 1000)
+    first = begin(1000)
+    begin(1000)
+    with pytest.raises(DomainError) as caught:
+        begin(1000)
+    assert caught.value.type.name == "storage_full"
+    assert caught.value.extra == {"limit": 2500, "used": 2000}
+    uploads.cancel(first)
+    begin(1000)
+
+
+def test_a_full_disk_is_told_before_anything_is_sent(
+    owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "free_bytes", lambda: settings.DISK_RESERVE_BYTES + 10)
+    with pytest.raises(store.StoreFull):
+        uploads.begin(owner, front=UploadFront.TUS, purpose="library", filename="a.mp4", size=11)
+
+
+def test_a_deleted_video_ends_its_job_and_leaves_nothing(owner: User, clip: Path, tmp_path: Path) -> None:
+    shutil.copyfile(clip, tmp_path / "copy")
+    video = receiving.take_file(owner, tmp_path / "copy", filename="a.mp4")
+    services.delete_video(video, owner)
+    assert run_lane("ingest") == 0
+    assert list(store.files(f"videos/{video.pk}/")) == []
+    assert not Rendition.objects.exists()
+
+
+def test_a_video_knows_its_arrows() -> None:
+    assert set(TRANSITIONS) == set(VideoStatus.values)

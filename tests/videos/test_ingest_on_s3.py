@@ -1,0 +1,167 @@
+"""Taking files in where the store is S3: from the sink's parts to a video with pictures, and back out."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs_app.running import run_lane
+from media_app.store import files as store
+from media_app.uploads import services as uploads
+from media_app.uploads import sinks
+from media_app.uploads.models import Upload, UploadFront
+from media_app.videos import receiving, services
+from media_app.videos.models import Video
+from tests.support.clips import render_clip
+from tests.support.s3 import Bucket
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper"), pytest.mark.full]
+MIB = 1024**2
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds, and 20 MiB that say nothing: a box that players skip."""
+    path = render_clip(tmp_path_factory.mktemp("clips") / "match.mp4", seconds=3.0)
+    size = 20 * MIB
+    with path.open("ab") as file:
+        file.write(size.to_bytes(4, "big") + b"free" + b"\0" * (size - 8))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def bucket(s3_storage: Bucket) -> Bucket:
+    """The store of these tests."""
+    return s3_storage
+
+
+def begin(owner: User, size: int, front: str = UploadFront.TUS, **fields: Any) -> Upload:
+    return uploads.begin(owner, front=front, purpose="library", filename="match.mp4", size=size, **fields)
+
+
+def send(upload: Upload, content: bytes) -> Upload:
+    """What a door does with the bytes of one request."""
+    lock = sinks.acquire(upload.pk)
+    assert lock
+    sink = sinks.open_sink(Upload.objects.get(pk=upload.pk), lock)
+    try:
+        for start in range(0, len(content), 65_536):
+            sink.write(content[start : start + 65_536])
+            if sink.is_due():
+                sink.tend()
+        sink.sync()
+    finally:
+        sink.close()
+        lock.release()
+    return Upload.objects.get(pk=upload.pk)
+
+
+def test_parts_of_any_size_become_one_video(owner: User, clip: Path, bucket: Bucket) -> None:
+    content = clip.read_bytes()
+    upload = begin(owner, len(content))
+    sizes, position = [3 * MIB, 100, 9 * MIB, 1, len(content)], 0
+    for size in sizes:
+        upload = send(upload, content[position : position + size])
+        position = upload.offset
+        assert position == min(len(content), sum(sizes[: sizes.index(size) + 1]))
+    uploads.complete(upload)
+    run_lane("ingest")
+    video = Video.objects.with_state().get(pk=upload.resource_id)
+    assert video.job
+    assert (video.state, video.job.status) == ("ready", "completed"), video.job.error
+    assert video.sha256 == hashlib.sha256(content).hexdigest()
+    assert bucket.content(video.location) == content
+    assert {row.kind for row in video.renditions.all()} == {"poster", "sprite", "peaks", "hls"}
+    for row in video.renditions.all():
+        assert all(row.key_of(role) in bucket.keys(row.folder) for role in row.files)
+    assert bucket.keys("uploads/") == []
+    assert bucket.unfinished() == []
+    services.delete_video(video, owner)
+    assert bucket.keys() == []
+
+
+def test_a_tail_that_could_not_be_deleted_goes_with_the_upload(
+    owner: User, clip: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = clip.read_bytes()
+    upload = send(begin(owner, len(content)), content[:1000])
+
+    def away(key: str) -> None:
+        raise store.StoreUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "delete", away)
+        upload = send(upload, content[1000:])
+    assert len(bucket.keys("uploads/")) == 1
+    uploads.complete(upload)
+    run_lane("ingest")
+    assert Video.objects.with_state().get(pk=upload.resource_id).state == "ready"
+    assert bucket.keys("uploads/") == []
+
+
+@pytest.mark.parametrize("chunk_size", [6 * MIB, MIB])
+def test_chunks_are_joined(owner: User, clip: Path, bucket: Bucket, tmp_path: Path, chunk_size: int) -> None:
+    content = clip.read_bytes()
+    upload = begin(owner, len(content), UploadFront.CHUNKS, chunk_size=chunk_size)
+    for number in reversed(range(upload.total_chunks)):
+        piece = content[number * chunk_size : (number + 1) * chunk_size]
+        part = tmp_path / "part"
+        part.write_bytes(piece)
+        key = f"uploads/{upload.pk}/{number:06d}-{uuid.uuid4().hex}"
+        store.put_file(key, part)
+        uploads.store_chunk_row(upload, number, len(piece), hashlib.sha256(piece).hexdigest(), key)
+    uploads.complete(upload)
+    run_lane("ingest")
+    video = Video.objects.with_state().get(pk=upload.resource_id)
+    assert video.state == "ready"
+    assert bucket.content(video.location) == content
+    assert bucket.keys("uploads/") == []
+
+
+def test_one_that_is_given_up_leaves_nothing(owner: User, clip: Path, bucket: Bucket) -> None:
+    content = clip.read_bytes()
+    upload = send(begin(owner, len(content)), content[: 12 * MIB])
+    assert bucket.unfinished() == [upload.key]
+    uploads.cancel(upload)
+    assert (bucket.unfinished(), bucket.keys()) == ([], [])
+
+
+def test_a_holder_that_lost_its_lock_moves_nothing(owner: User, clip: Path) -> None:
+    content = clip.read_bytes()
+    upload = begin(owner, len(content))
+    lock = sinks.acquire(upload.pk)
+    assert lock
+    slow = sinks.open_sink(upload, lock)
+    slow.write(content[: 9 * MIB])
+    Upload.objects.filter(pk=upload.pk).update(lock_until=None)
+    assert send(upload, content[: 10 * MIB]).offset == 10 * MIB
+    with pytest.raises(sinks.LockLost):
+        slow.sync()
+    slow.close()
+    done = send(Upload.objects.get(pk=upload.pk), content[10 * MIB :])
+    uploads.complete(done)
+    run_lane("ingest")
+    assert Video.objects.get(pk=upload.resource_id).sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_while_s3_is_away_jobs_wait_and_offsets_stay(owner: User, clip: Path, bucket: Bucket, tmp_path: Path) -> None:
+    shutil.copyfile(clip, tmp_path / "copy")
+    video = receiving.take_file(owner, tmp_path / "copy", filename="a.mp4")
+    content = clip.read_bytes()
+    upload = begin(owner, len(content))
+    bucket.faults.answer_503()
+    with pytest.raises(store.StoreUnavailable):
+        send(upload, content)
+    assert Upload.objects.get(pk=upload.pk).offset == 0
+    run_lane("ingest")
+    bucket.faults.heal()
+    video = Video.objects.with_state().get(pk=video.pk)
+    assert video.job
+    assert (video.state, video.job.status) == ("processing", "waiting")
+    assert send(upload, content).offset == len(content)

@@ -1,0 +1,279 @@
+"""A file that replaces another: what goes once it is taken in, what comes back when it cannot be, who is told."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs_app import services as jobs
+from jobs_app.models import Job
+from jobs_app.running import JobFailed, TransientFault, run_lane
+from media_app.catalogue import realtime, receiving
+from media_app.store import files as store
+from media_app.uploads import services as uploads
+from media_app.uploads.models import Upload, UploadFront
+from media_app.videos import handlers, services, taking_in, upkeep
+from media_app.videos.models import Place, Rendition, Video, VideoSource, VideoStatus
+from tests.support.factories import make_video
+from tests.support.stored import put_bytes
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper")]
+
+
+@pytest.fixture(autouse=True)
+def _only_the_poster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handlers, "MADE_AT_ONCE", [{"do": "poster"}])
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What watchers of the catalogue are told, in order: one entry for each audience."""
+    found: list[dict[str, Any]] = []
+    monkeypatch.setattr(realtime, "publish_on_commit", lambda groups, message: found.append(message))
+    return found
+
+
+@pytest.fixture
+def video(moderator: User) -> Video:
+    """One of the catalogue without a file."""
+    return make_video(
+        moderator, place=Place.CATALOGUE, location="", file_size=0, mime_type="", source=VideoSource.STORED,
+        status=VideoStatus.UPLOADING, duration=0,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def send(moderator: User, video: Video, tmp_path: Path) -> Callable[..., Upload]:
+    """Sends a file for the video by chunks."""
+
+    def run(path: Path, **metadata: Any) -> Upload:
+        content, part = path.read_bytes(), tmp_path / uuid.uuid4().hex
+        upload = uploads.begin(
+            moderator, front=UploadFront.CHUNKS, purpose="catalogue", filename="match.mp4", size=len(content),
+            chunk_size=1 << 22, metadata={"video_id": str(video.pk)},
+        )  # fmt: skip
+        if metadata:
+            Upload.objects.filter(pk=upload.pk).update(metadata=upload.metadata | metadata)
+        shutil.copyfile(path, part)
+        key = f"uploads/{upload.pk}/000000-{uuid.uuid4().hex}"
+        store.put_file(key, part)
+        upload.refresh_from_db()
+        uploads.store_chunk_row(upload, 0, len(content), hashlib.sha256(content).hexdigest(), key)
+        Upload.objects.filter(pk=upload.pk).update(mime_type="video/mp4")
+        upload.refresh_from_db()
+        uploads.complete(upload)
+        return upload
+
+    return run
+
+
+@pytest.fixture
+def first(video: Video, send: Callable[..., Upload], clips: Path) -> Video:
+    """The video with its first file, 3 s long, and a picture that somebody gave."""
+    send(clips / "plain.mp4")
+    run_lane("ingest")
+    found = again(video)
+    assert (found.state, found.duration) == ("ready", pytest.approx(3.0, abs=0.1)), found.job and found.job.error
+    put_bytes(f"thumbnails/{video.pk}/1_thumb.jpg", b"given")
+    Rendition.objects.create(
+        video=video, kind="thumbnail", folder=f"thumbnails/{video.pk}/", files={"image": "1_thumb.jpg"}
+    )
+    return found
+
+
+def again(video: Video) -> Video:
+    return Video.objects.with_state().get(pk=video.pk)
+
+
+def files_of(video: Video, kind: str) -> list[str]:
+    return [file.key for file in store.files(f"{kind}/{video.pk}/")]
+
+
+def test_once_it_is_taken_in_the_former_file_and_what_was_made_of_it_go(
+    first: Video, send: Callable[..., Upload], clips: Path
+) -> None:
+    poster = first.renditions.get(kind="poster")
+    Rendition.objects.create(
+        video=first, kind="hls", name="720", folder=f"renditions/{first.pk}/old/hls-720/", files={"media": "media.mp4"}
+    )
+    put_bytes(f"renditions/{first.pk}/old/hls-720/media.mp4", b"old")
+    send(clips / "third.mp4")
+    # Until then the former one is there.
+    assert files_of(first, "videos") == [first.location]
+    run_lane("ingest")
+    now = again(first)
+    assert (now.state, now.duration) == ("ready", pytest.approx(4.0, abs=0.1)), now.job and now.job.error
+    assert files_of(first, "videos") == [now.location] != [first.location]
+    assert now.sha256 == hashlib.sha256((clips / "third.mp4").read_bytes()).hexdigest()
+    made = {row.kind: row for row in now.renditions.all()}
+    assert set(made) == {"poster", "thumbnail"}
+    assert made["poster"].pk != poster.pk
+    assert files_of(first, "renditions") == [made["poster"].key_of("image")]
+    assert store.exists(made["thumbnail"].key_of("image"))
+
+
+def test_what_is_on_its_way_for_the_same_video_stays(
+    first: Video, moderator: User, send: Callable[..., Upload], clips: Path
+) -> None:
+    coming = uploads.begin(
+        moderator, front=UploadFront.TUS, purpose="catalogue", filename="next.mp4", size=1000,
+        metadata={"video_id": str(first.pk)},
+    )  # fmt: skip
+    put_bytes(coming.key, b"the beginning")
+    given_up = f"videos/{first.pk}/1.mp4"
+    put_bytes(given_up, b"of an attempt")
+    send(clips / "third.mp4")
+    run_lane("ingest")
+    now = again(first)
+    assert now.state == "ready", now.job and now.job.error
+    assert sorted(files_of(first, "videos")) == sorted([now.location, coming.key])
+
+
+def test_what_is_on_its_way_goes_with_its_video(video: Video, moderator: User) -> None:
+    coming = uploads.begin(
+        moderator, front=UploadFront.TUS, purpose="catalogue", filename="next.mp4", size=1000,
+        metadata={"video_id": str(video.pk)},
+    )  # fmt: skip
+    put_bytes(coming.key, b"the beginning")
+    services.delete_video(video, moderator)
+    coming.refresh_from_db()
+    assert (coming.status, files_of(video, "videos")) == ("cancelled", [])
+
+
+def test_one_that_was_overtaken_by_another_goes_back_to_the_last_that_was_taken_in(
+    first: Video, send: Callable[..., Upload], clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_jobs = receiving._end_jobs
+
+    def overtaken(video_id: uuid.UUID) -> Job | None:
+        found = end_jobs(video_id)
+        monkeypatch.setattr(receiving, "_end_jobs", end_jobs)
+        send(clips / "third.mp4")
+        return found
+
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes((clips / "plain.mp4").read_bytes()[:-4000])
+    monkeypatch.setattr(receiving, "_end_jobs", overtaken)
+    send(bad)
+    statuses = Job.objects.filter(kind="ingest").values_list("status", flat=True)
+    assert sorted(statuses) == ["cancelled", "completed", "queued"]
+    run_lane("ingest")
+    now = again(first)
+    assert (now.state, now.location) == ("ready", first.location)
+    assert files_of(first, "videos") == [first.location]
+
+
+def test_nothing_is_deleted_beside_a_file_that_another_has_replaced_meanwhile(
+    first: Video, send: Callable[..., Upload], clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = store.files
+
+    def replaced(prefix: str) -> Any:
+        found = [*listed(prefix)]
+        if prefix.startswith("videos/"):
+            monkeypatch.setattr(store, "files", listed)
+            newer = f"videos/{first.pk}/newer.mp4"
+            put_bytes(newer, b"newer")
+            Video.objects.filter(pk=first.pk).update(location=newer)
+            return [*listed(prefix)]
+        return found
+
+    send(clips / "third.mp4")
+    monkeypatch.setattr(store, "files", replaced)
+    run_lane("ingest")
+    assert f"videos/{first.pk}/newer.mp4" in files_of(first, "videos")
+
+
+def test_one_that_cannot_be_taken_in_leaves_the_former_as_it_was_and_says_why(
+    first: Video, send: Callable[..., Upload], clips: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes((clips / "plain.mp4").read_bytes()[:-4000])
+    before = {name: getattr(first, name) for name in ("location", "file_size", "duration", "sha256", "width")}
+    send(bad)
+    assert again(first).state == "processing"
+    run_lane("ingest")
+    now = again(first)
+    assert now.job
+    assert (now.state, now.job.status, now.error_type) == ("ready", "failed", "vod_unreadable")
+    assert now.error_message
+    assert {name: getattr(now, name) for name in before} == before
+    assert files_of(first, "videos") == [first.location]
+    assert {row.kind for row in now.renditions.all()} == {"poster", "thumbnail"}
+    # What was sent is gone: there is nothing to try again with.
+    assert not handlers.inputs_exist(now.job)
+
+
+def test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest(
+    first: Video, send: Callable[..., Upload], clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: Any, **options: Any) -> Any:
+        raise TransientFault("unavailable", "Not now.")
+
+    def broken(*args: Any) -> Any:
+        raise JobFailed("vod_unreadable", "Reading it took too long.")
+
+    send(clips / "third.mp4")
+    with monkeypatch.context() as patched:
+        # The former file and what was made of it are gone when the first attempt ends.
+        patched.setattr(handlers, "_make", away)
+        run_lane("ingest")
+    assert again(first).state == "ready"
+    job = Job.objects.get(pk=again(first).job_id)
+    Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
+    jobs.go_on(job.pk)
+    with monkeypatch.context() as patched:
+        patched.setattr(taking_in, "facts_of", broken)
+        run_lane("ingest")
+    now = again(first)
+    assert now.job
+    assert (now.job.status, now.duration) == ("failed", pytest.approx(4.0, abs=0.1))
+    assert files_of(first, "videos") == [now.location] != [first.location]
+    assert handlers.inputs_exist(now.job)
+
+
+def test_one_whose_job_was_cancelled_leaves_the_former_too_after_a_while(
+    first: Video, send: Callable[..., Upload], clips: Path
+) -> None:
+    send(clips / "third.mp4")
+    job = Job.objects.get(pk=again(first).job_id)
+    assert upkeep.go_back_where_it_ended() == 0
+    jobs.cancel(job)
+    assert again(first).state == "failed"
+    assert upkeep.go_back_where_it_ended() == 1
+    now = again(first)
+    assert (now.state, now.location, now.error_type) == ("ready", first.location, "cancelled")
+    assert upkeep.go_back_where_it_ended() == 0
+    assert files_of(first, "videos") == [first.location]
+
+
+def test_a_first_file_that_cannot_be_taken_in_leaves_a_video_that_failed(
+    video: Video, send: Callable[..., Upload], clips: Path, tmp_path: Path, told: list[dict[str, Any]]
+) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes((clips / "plain.mp4").read_bytes()[:-4000])
+    send(bad)
+    run_lane("ingest")
+    assert (again(video).status, again(video).error_type) == ("failed", "vod_unreadable")
+    assert told[-1]["new"]["status"] == "failed"
+
+
+def test_watchers_are_told_when_it_can_be_played_and_of_its_pictures(
+    video: Video, send: Callable[..., Upload], clips: Path, told: list[dict[str, Any]]
+) -> None:
+    send(clips / "plain.mp4")
+    told.clear()
+    run_lane("ingest")
+    states = [message["new"]["status"] for message in told]
+    assert states[0] == "processing"  # its address, once its pieces are one
+    assert states[-1] == "ready"
+    assert [message["event"] for message in told if message["old"] is None] == ["INSERT"]
+    assert told[-1]["new"]["poster_url"]
+    assert any(message["new"]["status"] == "ready" and not message["new"]["poster_url"] for message in told)

@@ -1,0 +1,118 @@
+"""GET /watch/{id}: who gets the page of which video, and with which tools."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from media_app.videos.models import Place, Video, VideoStatus
+from tests.support.factories import make_user, make_video
+from vodplatform.accounts.models import Role, User
+
+pytestmark = pytest.mark.django_db
+PUBLIC = {"place": Place.CATALOGUE, "title": "The final"}
+# Of the catalogue, and not shown to all.
+WITHHELD = [
+    {"is_hidden": True},
+    {"deleted_at": timezone.now()},
+    {"status": VideoStatus.PROCESSING},
+]
+
+
+def browser(user: User | None = None) -> Client:
+    client = Client()
+    if user:
+        client.force_login(user)
+    return client
+
+
+def facts(client: Client, video: Video) -> dict[str, Any]:
+    response = client.get(f"/watch/{video.pk}")
+    assert response.status_code == 200
+    found = re.search(r'<script id="facts" type="application/json">(.*?)</script>', response.content.decode())
+    assert found
+    told: dict[str, Any] = json.loads(found[1])
+    return told
+
+
+def asked_to_sign_in(client: Client, video_id: object) -> None:
+    response = client.get(f"/watch/{video_id}")
+    assert (response.status_code, response["Location"]) == (302, f"/login?next=/watch/{video_id}")
+
+
+def test_the_owner_of_a_private_video_may_change_it(owner: User) -> None:
+    told = facts(browser(owner), make_video(owner))
+    assert (told["place"], told["is_signed_in"], told["may_change"], told["may_edit"]) == ("library", True, True, False)
+
+
+def test_a_private_video_is_nobody_elses(owner: User) -> None:
+    video = make_video(owner)
+    for name, role in (("bert", Role.USER), ("mira", Role.MODERATOR)):
+        assert browser(make_user(name, role=role)).get(f"/watch/{video.pk}").status_code == 404
+    assert facts(browser(make_user("chief", role=Role.ADMIN)), video)["may_change"] is True
+    asked_to_sign_in(browser(), video.pk)
+
+
+def test_anybody_gets_what_the_catalogue_shows(owner: User) -> None:
+    video = make_video(owner, **PUBLIC, category="Finals", view_count=3)
+    page = browser().get(f"/watch/{video.pk}").content.decode()
+    for words in ("The final", "3 views", "/catalogue?category=Finals"):
+        assert words in page
+    told = facts(browser(), video)
+    assert (told["place"], told["is_signed_in"], told["may_change"], told["may_edit"]) == (
+        "catalogue", False, False, False,
+    )  # fmt: skip
+    assert f"/catalogue/{video.pk}/edit" not in page
+
+
+def test_who_made_a_catalogue_video_has_no_tools_of_an_owner(owner: User) -> None:
+    told = facts(browser(owner), make_video(owner, **PUBLIC))
+    assert (told["may_change"], told["may_edit"]) == (False, False)
+
+
+@pytest.mark.parametrize("role", [Role.MODERATOR, Role.ADMIN])
+def test_moderators_are_led_to_where_it_is_edited(owner: User, role: Role) -> None:
+    video = make_video(owner, **PUBLIC)
+    client = browser(make_user("mira", role=role))
+    told = facts(client, video)
+    assert (told["may_change"], told["may_edit"]) == (False, True)
+    assert f'href="/catalogue/{video.pk}/edit"' in client.get(f"/watch/{video.pk}").content.decode()
+
+
+@pytest.mark.parametrize("fields", WITHHELD)
+def test_what_the_catalogue_does_not_show_is_asked_to_sign_in_for_and_then_404(
+    owner: User, fields: dict[str, Any]
+) -> None:
+    video = make_video(owner, **PUBLIC, **fields)
+    asked_to_sign_in(browser(), video.pk)
+    assert browser(make_user("bert")).get(f"/watch/{video.pk}").status_code == 404
+    # Not even for who made it.
+    assert browser(owner).get(f"/watch/{video.pk}").status_code == 404
+
+
+def test_what_is_not_there_looks_the_same_to_who_is_not_signed_in() -> None:
+    asked_to_sign_in(browser(), uuid.uuid4())
+
+
+def test_without_a_public_catalogue_one_has_to_sign_in(owner: User, settings: Any) -> None:
+    settings.PUBLIC_CATALOG = False
+    video = make_video(owner, **PUBLIC)
+    asked_to_sign_in(browser(), video.pk)
+    assert facts(browser(make_user("bert")), video)["place"] == "catalogue"
+
+
+def test_the_navigation_marks_the_shelf_that_the_video_stands_on(owner: User) -> None:
+    def marked(client: Client, video: Video) -> list[str]:
+        page = client.get(f"/watch/{video.pk}").content.decode()
+        return re.findall(r'<a href="([^"]+)" aria-current="page">', page)
+
+    assert set(marked(browser(owner), make_video(owner))) == {"/library"}
+    listed = make_video(owner, **PUBLIC)
+    assert set(marked(browser(owner), listed)) == {"/catalogue"}
+    assert set(marked(browser(), listed)) == {"/catalogue"}
