@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from jobs_app.models import JobStatus
@@ -30,6 +31,7 @@ class JobSerializer(serializers.Serializer[dict[str, Any]]):
     error = serializers.JSONField(allow_null=True, help_text="`{type, message}` of a failed job.")
 
 
+@extend_schema_serializer(many=False)
 class JobListSerializer(serializers.Serializer[dict[str, Any]]):
     """A page of jobs, newest first."""
 

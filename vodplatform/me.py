@@ -14,7 +14,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from jobs_app.models import Job, JobStatus
 from media_app.uploads import room
@@ -22,6 +21,7 @@ from media_app.uploads import services as uploads
 from vodplatform.accounts import limits
 from vodplatform.accounts.models import ApiToken, User, plain_text
 from vodplatform.accounts.serializers import UserSerializer
+from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base import audit
 from vodplatform.base.fields import StrictCharField
 
@@ -76,23 +76,24 @@ class ProfileSerializer(serializers.Serializer[dict[str, Any]]):
         return value or ""
 
 
-class MeView(APIView):
+@extend_schema(tags=["Account"])
+class MeViewSet(ApiViewSet[User]):
     """The signed-in user."""
 
     @extend_schema(operation_id="me", responses={200: MeSerializer})
-    def get(self, request: Request) -> Response:
-        return Response(MeSerializer(cast(User, request.user)).data)
+    def retrieve(self, request: Request) -> Response:
+        """Profile, plan, its limits and their use."""
+        return Response(MeSerializer(self.user).data)
 
     @extend_schema(operation_id="me_update", request=ProfileSerializer, responses={200: MeSerializer})
-    def patch(self, request: Request) -> Response:
-        form = ProfileSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        user = cast(User, request.user)
-        for name, value in form.validated_data.items():
+    def partial_update(self, request: Request) -> Response:
+        """Change one's name or picture."""
+        given, user = self.read_body(ProfileSerializer), self.user
+        for name, value in given.items():
             setattr(user, name, value)
-        if form.validated_data:
-            user.save(update_fields=list(form.validated_data))
-            audit.record("profile.changed", actor=user, target=user, fields=sorted(form.validated_data))
+        if given:
+            user.save(update_fields=list(given))
+            audit.record("profile.changed", actor=user, target=user, fields=sorted(given))
         return Response(MeSerializer(user).data)
 
 

@@ -152,6 +152,7 @@ def queue_now() -> dict[str, int]:
     )
 
 
+@extend_schema(tags=["Health"])
 class ProcessingView(APIView):
     """What processing videos depends on, for anybody who has signed in."""
 

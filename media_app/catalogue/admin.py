@@ -26,7 +26,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from media_app.catalogue import moderation, services
 from media_app.catalogue.models import CatalogueVideo, CrdtOperation, VideoReport
-from media_app.delivery.urls import media_of, stream_url
+from media_app.delivery.addresses import media_of, stream_url
 from media_app.library.serializers import shown_videos
 from media_app.videos import words
 from media_app.videos.models import Video, VideoQuerySet, VideoStatus

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.permissions import BasePermission, IsAuthenticatedOrReadOnly
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -24,8 +25,9 @@ from media_app.catalogue.models import CrdtOperation
 from media_app.catalogue.operations import Incoming, Refused
 from media_app.library.serializers import MessageSerializer, VideoSerializer, present_video, shown_videos
 from media_app.videos import words
-from media_app.videos.models import Video
+from media_app.videos.models import Video, VideoQuerySet
 from vodplatform.accounts.models import User
+from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.errors import DomainError
 from vodplatform.base.idempotency import idempotent
 
@@ -40,8 +42,11 @@ class MayReadAtAll(BasePermission):
         return settings.PUBLIC_CATALOG or bool(request.user.is_authenticated)
 
 
-class CatalogueView(APIView):
-    """What these share: the caller, and a video as the caller may use it."""
+class CatalogueViewSet(ApiViewSet[Video]):
+    """What these share: the caller's role, and a video as the caller may use it."""
+
+    lookup_url_kwarg = "video_id"
+    lookup_value_converter = "uuid"
 
     permission_classes = (IsAuthenticatedOrReadOnly, MayReadAtAll)
 
@@ -49,9 +54,8 @@ class CatalogueView(APIView):
         """JSON, whatever a browser asks for: one of these addresses looks like a page's."""
         return JSONRenderer(), JSONRenderer.media_type
 
-    @property
-    def user(self) -> User | AnonymousUser:
-        return self.request.user
+    def get_queryset(self) -> VideoQuerySet:
+        return shown_videos(Video.objects.in_catalogue(self.request.user))
 
     def member(self) -> User:
         """The caller, who has signed in."""
@@ -76,7 +80,7 @@ class CatalogueView(APIView):
 
     def find(self, video_id: UUID) -> Video:
         """The video: 404 when the caller may not see it."""
-        video = shown_videos(Video.objects.in_catalogue(self.user)).filter(pk=video_id).first()
+        video = self.get_queryset().filter(pk=video_id).first()
         if video is None:
             raise DomainError("not_found")
         return video
@@ -87,19 +91,21 @@ def given(request: Request) -> dict[str, Any]:
     return {name: value for name, value in request.query_params.items() if not words.is_blank(str(value))}
 
 
-class VideoListView(CatalogueView):
-    """The catalogue as the caller may see it, newest first; and new videos for it."""
+@extend_schema(tags=["Catalogue"])
+class VideoViewSet(CatalogueViewSet):
+    """Videos for everybody: what moderators write about them, offline too, and what people have against them."""
 
     @extend_schema(
         operation_id="videos_list",
         parameters=[s.CatalogueQuerySerializer],
         responses={200: s.CataloguePageSerializer},
     )
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
+        """The catalogue as the caller may see it, newest first."""
         form = s.CatalogueQuerySerializer(data=given(request))
         form.is_valid(raise_exception=True)
         query = form.validated_data
-        videos, total = page_of(self.user, query)
+        videos, total = page_of(request.user, query)
         page, limit = query["page"], query["limit"]
         pagination = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
         return Response({"videos": [present_video(video) for video in videos], "pagination": pagination})
@@ -108,43 +114,41 @@ class VideoListView(CatalogueView):
         operation_id="videos_create", request=s.NewCatalogueVideoSerializer, responses={201: VideoSerializer}
     )
     @idempotent
-    def post(self, request: Request) -> Response:
+    def create(self, request: Request) -> Response:
+        """A new video, without a file yet; moderators make them."""
         user = self.moderator()
-        form = s.NewCatalogueVideoSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        return Response(present_video(services.create(user, form.validated_data)), status=201)
-
-
-class VideoDetailView(CatalogueView):
-    """One video of the catalogue."""
+        made = services.create(user, self.read_body(s.NewCatalogueVideoSerializer))
+        return Response(present_video(made), status=201)
 
     @extend_schema(operation_id="videos_get", responses={200: VideoSerializer})
-    def get(self, request: Request, video_id: UUID) -> Response:
-        return Response(present_video(self.find(video_id)))
+    def retrieve(self, request: Request, video_id: UUID) -> Response:
+        """One video of the catalogue."""
+        return Response(present_video(self.get_object()))
 
     @extend_schema(operation_id="videos_change", request=s.CatalogueChangeSerializer, responses={200: VideoSerializer})
-    def put(self, request: Request, video_id: UUID) -> Response:
-        return self._change(request, video_id)
+    def update(self, request: Request, video_id: UUID) -> Response:
+        """Change the fields that are sent; moderators do."""
+        return self._change(video_id)
 
     @extend_schema(operation_id="videos_patch", request=s.CatalogueChangeSerializer, responses={200: VideoSerializer})
-    def patch(self, request: Request, video_id: UUID) -> Response:
-        return self._change(request, video_id)
+    def partial_update(self, request: Request, video_id: UUID) -> Response:
+        """The same as PUT."""
+        return self._change(video_id)
 
-    def _change(self, request: Request, video_id: UUID) -> Response:
-        self.find(video_id)
+    def _change(self, video_id: UUID) -> Response:
+        self.get_object()
         user = self.moderator()
-        form = s.CatalogueChangeSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        values = dict(form.validated_data)
+        values = dict(self.read_body(s.CatalogueChangeSerializer))
         clock, version, reason = (values.pop(name, None) for name in ("vector_clock", "version", "reason"))
         services.edit(video_id, values, user, clock=clock, version=version, reason=reason or "")
-        return Response(present_video(self.find(video_id)))
+        return Response(present_video(self.get_object()))
 
     @extend_schema(
         operation_id="videos_delete", parameters=[s.DeleteQuerySerializer], responses={200: MessageSerializer}
     )
-    def delete(self, request: Request, video_id: UUID) -> Response:
-        self.find(video_id)
+    def destroy(self, request: Request, video_id: UUID) -> Response:
+        """Delete it, to be restored within its time, or for good; administrators do."""
+        self.get_object()
         user = self.admin()
         form = s.DeleteQuerySerializer(data=given(request))
         form.is_valid(raise_exception=True)
@@ -152,39 +156,32 @@ class VideoDetailView(CatalogueView):
         services.delete(video_id, user, hard=hard, reason=form.validated_data["reason"])
         return Response({"message": "Video deleted for good" if hard else "Video deleted successfully"})
 
-
-class VideoRestoreView(CatalogueView):
-    """A deleted video, back in the catalogue."""
-
     @extend_schema(operation_id="videos_restore", request=None, responses={200: VideoSerializer})
-    def post(self, request: Request, video_id: UUID) -> Response:
-        self.find(video_id)
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, video_id: UUID) -> Response:
+        """A deleted video, back in the catalogue; administrators do."""
+        self.get_object()
         services.restore(video_id, self.admin())
-        return Response(present_video(self.find(video_id)))
+        return Response(present_video(self.get_object()))
 
-
-class VideoReportsView(CatalogueView):
-    """What people have against a video."""
-
-    @extend_schema(operation_id="videos_report", request=s.NewReportSerializer, responses={201: s.ReportSerializer})
     @idempotent
-    def post(self, request: Request, video_id: UUID) -> Response:
-        video, user = self.find(video_id), self.member()
-        form = s.NewReportSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        made = services.report(video, user, form.validated_data["reason"], form.validated_data["text"])
+    @extend_schema(operation_id="videos_report", request=s.NewReportSerializer, responses={201: s.ReportSerializer})
+    @action(detail=True, methods=["post"])
+    def reports(self, request: Request, video_id: UUID) -> Response:
+        """Tell the moderators what one has against a video."""
+        video, user = self.get_object(), self.member()
+        told = self.read_body(s.NewReportSerializer)
+        made = services.report(video, user, told["reason"], told["text"])
         return Response(s.ReportSerializer(made).data, status=201)
-
-
-class VideoSyncView(CatalogueView):
-    """What a client that has been away needs: the video as it is, and its own operations merged."""
 
     @extend_schema(
         operation_id="videos_sync_state",
         parameters=[s.SyncQuerySerializer],
         responses={200: s.SyncStateSerializer},
     )
-    def get(self, request: Request, video_id: UUID | None = None) -> Response:
+    @action(detail=True, url_path="sync")
+    def sync_state(self, request: Request, video_id: UUID | None = None) -> Response:
+        """What a client that has been away needs: the video as it is, and what happened to it meanwhile."""
         query = given(request)
         video_id = video_id or _video_id(query.get("video_id"))
         self.find(video_id)
@@ -196,7 +193,7 @@ class VideoSyncView(CatalogueView):
                 since = operations.instant(_number(told), "since")
             except Refused as exc:
                 raise _invalid(exc.field, exc) from exc
-        user = self.user
+        user = request.user
         tells = isinstance(user, User) and user.is_moderator
         rows: list[CrdtOperation] = []
         base, until, more = None, None, False
@@ -225,7 +222,9 @@ class VideoSyncView(CatalogueView):
         )
 
     @extend_schema(operation_id="videos_sync", request=s.SyncRequestSerializer, responses={200: s.SyncAnswerSerializer})
-    def post(self, request: Request, video_id: UUID | None = None) -> Response:
+    @sync_state.mapping.post
+    def sync(self, request: Request, video_id: UUID | None = None) -> Response:
+        """Merge a client's own operations with everybody else's."""
         body = request.data
         if not isinstance(body, dict):
             raise DomainError("invalid", errors={"non_field_errors": ["Send one JSON object."]})
@@ -251,7 +250,7 @@ class VideoSyncView(CatalogueView):
             }
         )
 
-    def _read(self, body: dict[str, Any], user: User) -> tuple[dict[str, int], list[Incoming]]:
+    def _read(self, body: dict[str, Any], user: User) -> tuple[dict[str, int], Sequence[Incoming]]:
         """The client's clock and operations, each checked by itself."""
         told = body.get("operations")
         if told is not None and not isinstance(told, list):

@@ -8,11 +8,12 @@ from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from media_app.catalogue import realtime, receiving
-from media_app.catalogue.api import CatalogueView
+from media_app.catalogue.api import CatalogueViewSet
 from media_app.library.serializers import VideoSerializer, present_video
 from media_app.uploads.multipart import received
 from vodplatform.base.errors import DomainError
@@ -45,16 +46,24 @@ class ReadySerializer(serializers.Serializer[dict[str, Any]]):
         return value
 
 
-class FilesView(CatalogueView):
-    """What the calls on a catalogue video's file share."""
+@extend_schema(tags=["Catalogue"])
+class VideoFileViewSet(CatalogueViewSet):
+    """The files of catalogue videos. Other names of these calls have the video's id in the body alone."""
 
-    def take_file(self, request: Request, in_address: UUID | None) -> Response:
-        """Answer a form with a file: 201 for a video's first one, 200 for one that takes another's place."""
-        if in_address is not None:
-            self.find(in_address)  # what one may not see is 404, whatever one may do
+    @idempotent
+    @extend_schema(
+        operation_id="videos_file",
+        request={"multipart/form-data": CatalogueFileSerializer},
+        responses={200: VideoSerializer, 201: VideoSerializer},
+    )
+    @action(detail=True, methods=["post"])
+    def file(self, request: Request, video_id: UUID | None = None) -> Response:
+        """The file of a catalogue video: 201 for its first one, 200 for one that takes another's place."""
+        if video_id is not None:
+            self.get_object()  # what one may not see is 404, whatever one may do
         user = self.moderator()
         files = received(request)
-        video = receiving.find(user, _video_id(request.data, in_address))
+        video = receiving.find(user, _video_id(request.data, video_id))
         upload, thumbnail = files.get("video"), files.get("thumbnail")
         if upload is not None:
             receiving.take(upload, video.pk, thumbnail)
@@ -65,48 +74,17 @@ class FilesView(CatalogueView):
             raise DomainError("invalid", errors={"video": ["Send the file as `video` in a multipart form."]})
         return Response(_shown(video.pk), status=200 if video.location else 201)
 
-    def make_ready(self, request: Request, in_address: UUID | None) -> Response:
-        """Answer a call that says that a video's processing is complete."""
-        found = _video_id(request.data, in_address)
+    @extend_schema(operation_id="videos_ready", request=ReadySerializer, responses={200: VideoSerializer})
+    @action(detail=True, methods=["put"])
+    def ready(self, request: Request, video_id: UUID | None = None) -> Response:
+        """That a catalogue video can be watched: it becomes ready by itself, too."""
+        found = _video_id(request.data, video_id)
         self.find(found)
         user = self.moderator()
-        form = ReadySerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        video, data = receiving.find(user, found), form.validated_data
+        data = self.read_body(ReadySerializer)
+        video = receiving.find(user, found)
         receiving.make_ready(video.pk, user, duration=data.get("duration"), results=data.get("processingResults"))
         return Response(_shown(video.pk))
-
-
-class VideoFileView(FilesView):
-    """The file of a catalogue video."""
-
-    @extend_schema(
-        operation_id="videos_file",
-        request={"multipart/form-data": CatalogueFileSerializer},
-        responses={200: VideoSerializer, 201: VideoSerializer},
-    )
-    @idempotent
-    def post(self, request: Request, video_id: UUID) -> Response:
-        return self.take_file(request, video_id)
-
-
-class VideoReadyView(FilesView):
-    """That a catalogue video can be watched: it becomes ready by itself, too."""
-
-    @extend_schema(operation_id="videos_ready", request=ReadySerializer, responses={200: VideoSerializer})
-    def put(self, request: Request, video_id: UUID) -> Response:
-        return self.make_ready(request, video_id)
-
-
-class VideosUploadView(FilesView):
-    """Both by one of the first clients' names, with the video's id in the body."""
-
-    @idempotent
-    def post(self, request: Request) -> Response:
-        return self.take_file(request, None)
-
-    def put(self, request: Request) -> Response:
-        return self.make_ready(request, None)
 
 
 def _video_id(data: Any, in_address: UUID | None) -> UUID:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from media_app.catalogue import operations
@@ -59,6 +60,7 @@ class CatalogueQuerySerializer(PageQuerySerializer):
     hidden = serializers.BooleanField(required=False)
 
 
+@extend_schema_serializer(many=False)
 class CataloguePageSerializer(serializers.Serializer[dict[str, Any]]):
     """A page of the catalogue, newest first; what was searched for, best first."""
 

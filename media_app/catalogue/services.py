@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,7 +122,7 @@ class Synced:
     conflicts: int
 
 
-def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming: list[Incoming]) -> Synced:
+def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming: Sequence[Incoming]) -> Synced:
     """Merge a client's operations, all or none, and say what he has to do.
 
     Raises ``invalid`` for an operation that claims to have seen what has not come, ``operation_mismatch`` (409) for a
@@ -175,7 +175,7 @@ def _check_client_clock(clock: Clock, known: Clock, by: User | AnonymousUser) ->
             raise DomainError("invalid", errors={"client_vector_clock": [sentence]})
 
 
-def _check_incoming(video_id: UUID, document: Document, by: User, incoming: list[Incoming]) -> None:
+def _check_incoming(video_id: UUID, document: Document, by: User, incoming: Sequence[Incoming]) -> None:
     known = document.clock
     for index, one in enumerate(incoming):
         for actor, counter in one.operation.clock.items():
@@ -210,7 +210,7 @@ def _refusal(index: int, field: str, sentence: str) -> DomainError:
     return DomainError("invalid", errors={"operations": {str(index): {field: [sentence]}}})
 
 
-def _write(video: Video, state: MergeState, document: Document, fresh: list[Incoming], by: User) -> int:
+def _write(video: Video, state: MergeState, document: Document, fresh: Sequence[Incoming], by: User) -> int:
     """Take operations that are new into the locked video; returns how many met something that they had not seen."""
     conflicts = 0
     for one in fresh:

@@ -1,31 +1,38 @@
-"""The catalogue's addresses: the canonical ones, and those that its first clients know."""
+"""Addresses of the catalogue: the API by its own names and by those that its first clients know, and the pages."""
+
+from typing import Any, cast
 
 from django.urls import URLPattern, path
-from rest_framework.views import APIView
 
-from media_app.catalogue import api, files_api
+from media_app.catalogue import pages
+from media_app.catalogue.api import CatalogueViewSet, VideoViewSet
+from media_app.catalogue.files_api import VideoFileViewSet
+from vodplatform.base.routers import Router
 
-BASE = "api/v1/videos"
-# Other names of the same, at the root and as if there were functions behind them; the schema has none of them.
+# Where the first clients look for the calls; the schema has none of these names.
 PREFIXES = ("", "functions/v1/")
 
 
-def _alias(view: type[APIView], name: str, *methods: str) -> list[URLPattern]:
-    answer = view.as_view(schema=None, http_method_names=[*methods, "head", "options"])
-    return [path(f"{prefix}{name}", answer) for prefix in PREFIXES]
+def _alias(viewset: type[CatalogueViewSet], name: str, **actions: str) -> list[URLPattern]:
+    view = viewset.as_view(cast(dict[str, Any], actions), schema=None)
+    return [path(f"{prefix}{name}", view) for prefix in PREFIXES]
 
+
+router = Router()
+router.register("api/v1/videos", VideoViewSet, basename="video")
+router.register("api/v1/videos", VideoFileViewSet, basename="video-file")
+
+aliases = [
+    *_alias(VideoViewSet, "videos", get="list", post="create"),
+    *_alias(VideoViewSet, "videos-update/<uuid:video_id>", get="retrieve", put="update"),
+    *_alias(VideoViewSet, "videos-delete/<uuid:video_id>", delete="destroy"),
+    *_alias(VideoViewSet, "sync", get="sync_state", post="sync"),
+    *_alias(VideoFileViewSet, "videos-upload", post="file", put="ready"),
+]
 
 urlpatterns = [
-    path(BASE, api.VideoListView.as_view()),
-    path(f"{BASE}/<uuid:video_id>", api.VideoDetailView.as_view()),
-    path(f"{BASE}/<uuid:video_id>/restore", api.VideoRestoreView.as_view()),
-    path(f"{BASE}/<uuid:video_id>/reports", api.VideoReportsView.as_view()),
-    path(f"{BASE}/<uuid:video_id>/sync", api.VideoSyncView.as_view()),
-    path(f"{BASE}/<uuid:video_id>/file", files_api.VideoFileView.as_view()),
-    path(f"{BASE}/<uuid:video_id>/ready", files_api.VideoReadyView.as_view()),
-    *_alias(api.VideoListView, "videos", "get", "post"),
-    *_alias(api.VideoDetailView, "videos-update/<uuid:video_id>", "get", "put"),
-    *_alias(api.VideoDetailView, "videos-delete/<uuid:video_id>", "delete"),
-    *_alias(api.VideoSyncView, "sync", "get", "post"),
-    *_alias(files_api.VideosUploadView, "videos-upload", "post", "put"),
+    *router.urls,
+    *aliases,
+    path("catalogue", pages.catalogue, name="catalogue"),
+    path("catalogue/<uuid:video_id>/edit", pages.edit, name="catalogue-edit"),
 ]

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from media_app.delivery import analytics, services
 from media_app.delivery import serializers as s
 from media_app.delivery.choice import Device
-from media_app.videos.models import Video
-from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import asked
+from media_app.videos.models import Video, VideoQuerySet
+from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.idempotency import idempotent
 
 
-class OptimizedView(APIView):
-    """Where a device plays a video from."""
+@extend_schema(tags=["Delivery"])
+class OptimizedViewSet(ApiViewSet[Video]):
+    """Where videos are played from."""
+
+    lookup_url_kwarg = "video_id"
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> VideoQuerySet:
+        return Video.objects.watchable_by(self.user).filter(deleted_at=None).prefetch_related("renditions")
 
     @extend_schema(
         operation_id="media_optimized",
         parameters=[s.OptimizedQuerySerializer],
         responses={200: s.OptimizedSerializer},
     )
-    def get(self, request: Request, video_id: UUID) -> Response:
-        rows = Video.objects.watchable_by(cast(User, request.user)).prefetch_related("renditions")
-        video = rows.filter(pk=video_id, deleted_at=None).first()
-        if video is None:
-            raise DomainError("not_found")
-        query = asked(s.OptimizedQuerySerializer, request.query_params)
+    def retrieve(self, request: Request, video_id: UUID) -> Response:
+        """Where a device plays a video from."""
+        video = self.get_object()
+        query = self.read_query(s.OptimizedQuerySerializer)
         chosen = services.choose_delivery(
             video,
             Device(query["device_type"]),
@@ -54,16 +56,16 @@ class OptimizedView(APIView):
         return Response(s.OptimizedSerializer(body).data)
 
 
-class UploadFiguresView(APIView):
+@extend_schema(tags=["Delivery"])
+class UploadFiguresViewSet(ApiViewSet[Video]):
     """How uploads go, as clients see it."""
 
     @extend_schema(
         operation_id="analytics_upload", request=s.UploadFiguresSerializer, responses={202: s.NotedSerializer}
     )
     @idempotent
-    def post(self, request: Request) -> Response:
-        form = s.UploadFiguresSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        found = form.validated_data
+    def create(self, request: Request) -> Response:
+        """Bytes and seconds of one upload, as its client measured them."""
+        found = self.read_body(s.UploadFiguresSerializer)
         analytics.note_upload(found["session_id"], found["bytes"], found["seconds"], network=found.get("network") or "")
         return Response({"ok": True}, status=202)

@@ -25,11 +25,11 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError, close_old_connections, connection
 
 from media_app.delivery import counting, sources, waiting
+from media_app.delivery.addresses import HLS_PREFIX, RENDITION_PREFIX, STREAM_PREFIX
 from media_app.delivery.conditions import decide, show_date
 from media_app.delivery.ranges import begins_with_the_first_byte, etag_matches
 from media_app.delivery.sending import Message, ObjectReader, Receive, Send, send_file, send_object
 from media_app.delivery.sources import Elsewhere, Found, HandedOver, OpenFile, Pending, Request, StoredObject
-from media_app.delivery.urls import HLS_PREFIX, RENDITION_PREFIX, STREAM_PREFIX
 from vodplatform.accounts.authentication import reader_of
 from vodplatform.accounts.models import User
 from vodplatform.base import logs

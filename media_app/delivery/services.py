@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from media_app.delivery import cdn, names, urls
+from media_app.delivery import addresses, cdn, names
 from media_app.delivery.choice import Device, Facts, Form, choose
 from media_app.delivery.gate import Use, use_of
 from media_app.delivery.sources import address_elsewhere
@@ -44,10 +44,10 @@ def choose_delivery(video: Video, device: Device, *, seconds: float, signed: boo
     made = frozenset(MADE_FORMS[RenditionKind(row.kind)] for row in rows if row.kind in MADE_FORMS)
     sound = [str(track.get("codec", "")) for track in video.audio_tracks]
     form = choose(Facts(video.mime_type, video.codec, sound, made), device)
-    shown = [urls.shown(row, seconds) for row in rows if row.kind in urls.PLAYABLE]
+    shown = [addresses.shown(row, seconds) for row in rows if row.kind in addresses.PLAYABLE]
     if form == Form.LADDER:
-        address = urls.hls_url(video, seconds)
-        token = address.removeprefix(urls.HLS_PREFIX).partition("/")[0]
+        address = addresses.hls_url(video, seconds)
+        token = address.removeprefix(addresses.HLS_PREFIX).partition("/")[0]
         return Delivery(address, "hls", signing.ends(token), cdn.is_set() and not store.is_local(), shown)
     proxy = next((row for row in rows if row.kind == RenditionKind.PROXY), None) if form == Form.PROXY else None
     place = _place(video, proxy, seconds, signed=signed)
@@ -64,11 +64,11 @@ def _place(video: Video, proxy: Rendition | None, seconds: float, *, signed: boo
         kind = "cdn_signed" if cdn.is_set() else "s3_signed"
         return address_elsewhere(key, content_type, until), kind, until, cdn.is_set()
     if proxy:
-        address = urls.rendition_url(proxy, seconds)
-        token = address.removeprefix(urls.RENDITION_PREFIX).partition("/")[0]
+        address = addresses.rendition_url(proxy, seconds)
+        token = address.removeprefix(addresses.RENDITION_PREFIX).partition("/")[0]
     elif signed:
-        address = urls.stream_url(video, seconds)
+        address = addresses.stream_url(video, seconds)
         token = address.partition("?sig=")[2]
     else:
-        return f"{urls.STREAM_PREFIX}{video.pk}", "local", None, False
+        return f"{addresses.STREAM_PREFIX}{video.pk}", "local", None, False
     return address, "local_signed", signing.ends(token), False

@@ -16,9 +16,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
 
 from media_app.delivery import accel, cdn, names, waiting
+from media_app.delivery.addresses import HLS, PLAYLIST, RENDITION, STREAM, is_restricted, lifetime, signed_name
 from media_app.delivery.gate import Use, use_of
 from media_app.delivery.playlists import Rung, master_playlist, with_suffix
-from media_app.delivery.urls import HLS, PLAYLIST, RENDITION, STREAM, is_restricted, lifetime, signed_name
 from media_app.store import files as store
 from media_app.videos.library_roots import is_inside, roots_of
 from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus

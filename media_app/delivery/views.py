@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from media_app.delivery import names
-from media_app.delivery.urls import MADE
+from media_app.delivery.addresses import MADE
 from media_app.store import files as store
 from vodplatform.base import signing
 from vodplatform.base.errors import error_response

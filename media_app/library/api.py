@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 from django.db.models.functions import Lower
 from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from media_app.delivery.urls import shown
+from media_app.delivery.addresses import shown
 from media_app.library import serializers as s
 from media_app.uploads import services as uploads
 from media_app.uploads.multipart import received
 from media_app.videos import search, services
 from media_app.videos.fields import clean_tags, clean_title
 from media_app.videos.models import Video, VideoQuerySet
-from vodplatform.accounts.models import User
+from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import asked
 from vodplatform.base.idempotency import idempotent
 
 # By what lists are put in order; those that are equal in it, newest first.
@@ -29,31 +27,22 @@ ORDERS: dict[str, tuple[Any, ...]] = {
 }  # fmt: skip
 
 
-class LibraryView(APIView):
-    """What these share: the caller, and a video as the caller may use it."""
+@extend_schema(tags=["Library"])
+class LibraryViewSet(ApiViewSet[Video]):
+    """The caller's private videos."""
 
-    @property
-    def user(self) -> User:
-        return cast(User, self.request.user)
+    lookup_url_kwarg = "video_id"
+    lookup_value_converter = "uuid"
 
-    def find(self, video_id: UUID, *, change: bool = False) -> Video:
-        """The video: 404 when the caller may not see it, 403 when it may not be changed."""
-        video = s.shown_videos(Video.objects.private().visible_to(self.user)).filter(pk=video_id).first()
-        if video is None:
-            raise DomainError("not_found")
-        if change and not video.can_change(self.user):
-            raise DomainError("forbidden")
-        return video
-
-
-class LibraryListView(LibraryView):
-    """The caller's own videos, newest first or as ``order`` says; an admin's list is of his own, too."""
+    def get_queryset(self) -> VideoQuerySet:
+        return s.shown_videos(Video.objects.private().visible_to(self.user))
 
     @extend_schema(
         operation_id="library_list", parameters=[s.LibraryQuerySerializer], responses={200: s.LibraryPageSerializer}
     )
-    def get(self, request: Request) -> Response:
-        query = asked(s.LibraryQuerySerializer, request.query_params)
+    def list(self, request: Request) -> Response:
+        """The caller's own videos, newest first or as ``order`` says; an admin's list is of his own, too."""
+        query = self.read_query(s.LibraryQuerySerializer)
         videos = chosen(Video.objects.private().filter(owner=self.user).with_state(), query)
         page, limit, total = query["page"], query["limit"], videos.count()
         videos = videos.order_by(*ORDERS[query["order"]], "-created_at", "-id")
@@ -67,7 +56,8 @@ class LibraryListView(LibraryView):
         responses={201: s.VideoSerializer},
     )
     @idempotent
-    def post(self, request: Request) -> Response:
+    def create(self, request: Request) -> Response:
+        """Upload a video in one form; large files better go by tus or in chunks."""
         files = received(request)
         upload = files.get("file") or files.get("video")
         if upload is None:
@@ -75,7 +65,41 @@ class LibraryListView(LibraryView):
         upload.metadata |= _metadata(request.data)
         upload.save(update_fields=["metadata"])
         uploads.complete(upload)
-        return Response(s.present_video(self.find(upload.resource_id)), status=201)
+        return Response(s.present_video(self.get_queryset().get(pk=upload.resource_id)), status=201)
+
+    @extend_schema(operation_id="library_get", responses={200: s.VideoSerializer})
+    def retrieve(self, request: Request, video_id: str) -> Response:
+        """One video of the library."""
+        return Response(s.present_video(self.get_object()))
+
+    @extend_schema(operation_id="library_change", request=s.VideoChangeSerializer, responses={200: s.VideoSerializer})
+    def partial_update(self, request: Request, video_id: str) -> Response:
+        """Change its title, description or tags."""
+        services.change(self.get_object_to_change(), self.read_body(s.VideoChangeSerializer))
+        return Response(s.present_video(self.get_object()))
+
+    @extend_schema(operation_id="library_delete", responses={200: s.MessageSerializer})
+    def destroy(self, request: Request, video_id: str) -> Response:
+        """Delete it with its files; one that a comparison or a challenge shows is a conflict."""
+        services.delete_video(self.get_object_to_change(), self.user)
+        return Response({"message": "Video deleted successfully"})
+
+    @idempotent
+    @extend_schema(
+        operation_id="library_render",
+        request=s.RenditionRequestSerializer,
+        responses={200: s.RenditionAnswerSerializer, 202: s.RenditionAnswerSerializer},
+    )
+    @action(detail=True, methods=["post"])
+    def renditions(self, request: Request, video_id: str) -> Response:
+        """A rendition that is made on demand; asked for again, the same job or the rendition itself."""
+        video = self.get_object_to_change()
+        made, job = services.want_rendition(video, self.read_body(s.RenditionRequestSerializer)["kind"])
+        if made:
+            made.video = video
+            return Response({"ok": True, "job_id": None, "rendition": shown(made)})
+        assert job
+        return Response({"ok": True, "job_id": str(job.pk), "rendition": None}, status=202)
 
 
 def _metadata(form: Any) -> dict[str, Any]:
@@ -98,45 +122,3 @@ def chosen(videos: VideoQuerySet, query: dict[str, Any]) -> VideoQuerySet:
     if "tag" in query:
         videos = videos.tagged(query["tag"])
     return videos
-
-
-class LibraryDetailView(LibraryView):
-    """One video of the library."""
-
-    @extend_schema(operation_id="library_get", responses={200: s.VideoSerializer})
-    def get(self, request: Request, video_id: UUID) -> Response:
-        return Response(s.present_video(self.find(video_id)))
-
-    @extend_schema(operation_id="library_change", request=s.VideoChangeSerializer, responses={200: s.VideoSerializer})
-    def patch(self, request: Request, video_id: UUID) -> Response:
-        video = self.find(video_id, change=True)
-        form = s.VideoChangeSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        services.change(video, form.validated_data)
-        return Response(s.present_video(self.find(video_id)))
-
-    @extend_schema(operation_id="library_delete", responses={200: s.MessageSerializer})
-    def delete(self, request: Request, video_id: UUID) -> Response:
-        services.delete_video(self.find(video_id, change=True), self.user)
-        return Response({"message": "Video deleted successfully"})
-
-
-class RenditionView(LibraryView):
-    """A rendition that is made on demand; asked for again, the same job or the rendition itself."""
-
-    @extend_schema(
-        operation_id="library_render",
-        request=s.RenditionRequestSerializer,
-        responses={200: s.RenditionAnswerSerializer, 202: s.RenditionAnswerSerializer},
-    )
-    @idempotent
-    def post(self, request: Request, video_id: UUID) -> Response:
-        video = self.find(video_id, change=True)
-        form = s.RenditionRequestSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        made, job = services.want_rendition(video, form.validated_data["kind"])
-        if made:
-            made.video = video
-            return Response({"ok": True, "job_id": None, "rendition": shown(made)})
-        assert job
-        return Response({"ok": True, "job_id": str(job.pk), "rendition": None}, status=202)

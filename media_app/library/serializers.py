@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from media_app.delivery.addresses import media_of, stream_url
 from media_app.delivery.serializers import RenditionSerializer
-from media_app.delivery.urls import media_of, stream_url
 from media_app.store import files as store
 from media_app.videos.fields import clean_tags, clean_title
 from media_app.videos.models import MAX_TAGS, RenditionKind, Video, VideoQuerySet, VideoSource, VideoStatus
@@ -88,6 +89,7 @@ class VideoSerializer(serializers.Serializer[dict[str, Any]]):
     error = CauseSerializer(allow_null=True)
 
 
+@extend_schema_serializer(many=False)
 class LibraryPageSerializer(serializers.Serializer[dict[str, Any]]):
     """A page of the library, newest first."""
 

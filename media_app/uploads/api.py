@@ -1,44 +1,46 @@
 """Uploads over the API: the list, and uploads in chunks at both of their addresses (contract section 5).
 
-The bytes of chunks come through :mod:`media_app.uploads.chunks` before Django; the view here takes them where the
+The bytes of chunks come through :mod:`media_app.uploads.chunks` before Django; the call here takes them where the
 program runs without its doors, and tells the OpenAPI document of them.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import QueryDict
 from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
 from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from media_app.uploads import chunks, services, states
 from media_app.uploads import serializers as s
 from media_app.uploads.forms import is_form
 from media_app.uploads.models import Upload, UploadFront, UploadStatus
 from media_app.uploads.states import status_of
-from vodplatform.accounts.models import User
+from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.fields import window
 from vodplatform.base.idempotency import idempotent
 from vodplatform.base.parsers import StrictJSONParser
 
 
-class UploadListView(APIView):
-    """The caller's uploads, newest first, by whichever door they come."""
+@extend_schema(tags=["Uploads"])
+class UploadViewSet(ApiViewSet[Upload]):
+    """The caller's uploads, by whichever door they come."""
 
     @extend_schema(
         operation_id="uploads_list", parameters=[s.UploadQuerySerializer], responses={200: s.UploadListSerializer}
     )
-    def get(self, request: Request) -> Response:
+    def list(self, request: Request) -> Response:
+        """The caller's uploads, newest first, by whichever door they come."""
         form = s.UploadQuerySerializer(data=_given(request.query_params))
         form.is_valid(raise_exception=True)
         query = form.validated_data
-        uploads = services.own_list(cast(User, request.user), query.get("status", []))
+        uploads = services.own_list(self.user, query.get("status", []))
         page = uploads[window(query)]
         return Response({"uploads": [states.summary_of(upload) for upload in page], "total": uploads.count()})
 
@@ -46,12 +48,11 @@ class UploadListView(APIView):
         operation_id="uploads_begin", request=s.NewUploadSerializer, responses={201: s.BegunUploadSerializer}
     )
     @idempotent
-    def post(self, request: Request) -> Response:
-        form = s.NewUploadSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        data = form.validated_data
+    def create(self, request: Request) -> Response:
+        """Begin an upload in chunks."""
+        data = self.read_body(s.NewUploadSerializer)
         upload = services.begin(
-            cast(User, request.user),
+            self.user,
             front=UploadFront.CHUNKS,
             purpose=data.get("purpose", services.DEFAULT_PURPOSE),
             filename=data["filename"],
@@ -72,34 +73,27 @@ def _given(query: QueryDict) -> dict[str, Any]:
     return found
 
 
-class ChunkedView(APIView):
-    """What the calls on one upload in chunks share."""
+class ChunkedUploadViewSet(ApiViewSet[Upload]):
+    """One upload in chunks; it stands at two addresses, which differ in the names of their operations alone."""
 
     # Chunks are not counted, and who asks how far they are asks as often.
-    throttle_scope: ClassVar[str | None] = None
+    throttle_scope = None
+    lookup_url_kwarg = "upload_id"
+    lookup_value_converter = "uuid"
 
-    def find(self, upload_id: UUID) -> Upload:
+    def get_object(self) -> Upload:
         """The caller's own upload in chunks. Raises ``upload_not_found``."""
-        return chunks.find_chunked(cast(User, self.request.user), upload_id)
+        return chunks.find_chunked(self.user, self.kwargs["upload_id"])
 
-
-class UploadView(ChunkedView):
-    """One upload, to be given up."""
-
-    @extend_schema(responses={200: s.UploadStateSerializer})
-    def delete(self, request: Request, upload_id: UUID) -> Response:
-        return Response(status_of(services.cancel(self.find(upload_id))))
-
-
-class ChunkView(ChunkedView):
-    """A chunk; sent again it changes nothing."""
+    def destroy(self, request: Request, upload_id: UUID) -> Response:
+        """Give it up."""
+        return Response(status_of(services.cancel(self.get_object())))
 
     # A browser's protection token is looked for in the body, too: JSON has to be read before it can be refused.
-    parser_classes = [MultiPartParser, StrictJSONParser]
-
-    @extend_schema(request={"multipart/form-data": s.ChunkSerializer}, responses={200: s.UploadStateSerializer})
-    def post(self, request: Request, upload_id: UUID) -> Response:
-        arriving = chunks.Arriving(services.still(self.find(upload_id)))
+    @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, StrictJSONParser])
+    def chunk(self, request: Request, upload_id: UUID) -> Response:
+        """A chunk; sent again it changes nothing."""
+        arriving = chunks.Arriving(services.still(self.get_object()))
         if not is_form({"content-type": request.content_type or ""}):
             raise UnsupportedMediaType(request.content_type or "")
         try:
@@ -112,53 +106,50 @@ class ChunkView(ChunkedView):
         finally:
             arriving.let_go()
 
-
-class UploadStatusView(ChunkedView):
-    """Which chunks have come."""
-
-    @extend_schema(responses={200: s.UploadStateSerializer})
-    def get(self, request: Request, upload_id: UUID) -> Response:
-        upload = self.find(upload_id)
+    @action(detail=True)
+    def status(self, request: Request, upload_id: UUID) -> Response:
+        """Which chunks have come."""
+        upload = self.get_object()
         row = states.with_state(Upload.objects.filter(pk=upload.pk)).first()
         return Response(status_of(row or upload))
 
-
-class ResumeView(ChunkedView):
-    """Which chunks to go on with; refused where none would be taken any more."""
-
-    @extend_schema(request=None, responses={200: s.UploadStateSerializer})
-    def post(self, request: Request, upload_id: UUID) -> Response:
-        upload = self.find(upload_id)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, upload_id: UUID) -> Response:
+        """Which chunks to go on with; refused where none would be taken any more."""
+        upload = self.get_object()
         if upload.status != UploadStatus.COMPLETED:
             services.still(upload)
         return Response(status_of(upload))
 
-
-class CompleteView(ChunkedView):
-    """All chunks have been sent: the upload becomes what it is for. Asked again, the same answer."""
-
     # A clip is looked at first, which is work.
-    throttle_scope: ClassVar[str | None] = "write"
-
-    @extend_schema(request=None, responses={200: s.CompletedUploadSerializer})
-    def post(self, request: Request, upload_id: UUID) -> Response:
-        upload = services.complete(self.find(upload_id))
+    @action(detail=True, methods=["post"], throttle_scope="write")
+    def complete(self, request: Request, upload_id: UUID) -> Response:
+        """All chunks have been sent: the upload becomes what it is for. Asked again, the same answer."""
+        upload = services.complete(self.get_object())
         body = {**status_of(upload), "media_file_id": str(upload.pk)}
         return Response(body, headers={"X-Resource-Id": str(upload.resource_id)})
 
 
-def named(view: type[APIView], prefix: str, name: str) -> Any:
-    """A view as it stands at one of the two addresses, under a name of its own in the OpenAPI document."""
-    methods = [method for method in view.http_method_names if hasattr(view, method) and method != "options"]
-    label = extend_schema(operation_id=f"{prefix}_{name}")
-    return extend_schema_view(**dict.fromkeys(methods, label))(type(view.__name__, (view,), {"__doc__": view.__doc__}))
+def _documented(prefix: str) -> Any:
+    """What the OpenAPI document says of the calls at one of the two addresses."""
+    state, completed = {200: s.UploadStateSerializer}, {200: s.CompletedUploadSerializer}
+    chunk = {"multipart/form-data": s.ChunkSerializer}
+    return extend_schema_view(
+        destroy=extend_schema(operation_id=f"{prefix}_cancel", responses=state),
+        chunk=extend_schema(operation_id=f"{prefix}_chunk", request=chunk, responses=state),
+        status=extend_schema(operation_id=f"{prefix}_status", responses=state),
+        resume=extend_schema(operation_id=f"{prefix}_resume", request=None, responses=state),
+        complete=extend_schema(operation_id=f"{prefix}_complete", request=None, responses=completed),
+    )
 
 
-PARTS = {
-    "": ("cancel", UploadView),
-    "/chunk": ("chunk", ChunkView),
-    "/status": ("status", UploadStatusView),
-    "/resume": ("resume", ResumeView),
-    "/complete": ("complete", CompleteView),
-}
-BASES = {"uploads": "api/v1/uploads", "challenge_uploads": "api/v1/challenge-videos/upload"}
+@extend_schema(tags=["Uploads"])
+@_documented("uploads")
+class OneUploadViewSet(ChunkedUploadViewSet):
+    """One upload in chunks."""
+
+
+@extend_schema(tags=["Merges"])
+@_documented("challenge_uploads")
+class ClipUploadViewSet(ChunkedUploadViewSet):
+    """The upload of one clip of a merge."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from media_app.uploads.models import UploadFront, UploadStatus
@@ -66,6 +67,7 @@ class UploadSerializer(serializers.Serializer[dict[str, Any]]):
     completed_at = serializers.DateTimeField(allow_null=True)
 
 
+@extend_schema_serializer(many=False)
 class UploadListSerializer(serializers.Serializer[dict[str, Any]]):
     """A page of uploads, newest first."""
 

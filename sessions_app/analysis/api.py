@@ -9,11 +9,11 @@ from uuid import UUID
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.decorators import action
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from media_app.library.serializers import MessageSerializer
 from media_app.uploads import services as uploads
@@ -23,39 +23,30 @@ from media_app.videos.models import Video
 from sessions_app.analysis import params as parameters
 from sessions_app.analysis import serializers as s
 from sessions_app.analysis import services
-from sessions_app.analysis.models import AnalysisSession, AnalysisType
+from sessions_app.analysis.models import AnalysisSession, AnalysisSessionQuerySet, AnalysisType
 from sessions_app.analysis.presentation import TABLES, present, results, table
 from sessions_app.analysis.receiving import ask
-from vodplatform.accounts.models import User
+from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import asked, page_of, window
+from vodplatform.base.fields import page_of, window
 from vodplatform.base.idempotency import idempotent
 
+TAG = "Analysis"
 STARTED = "Video uploaded successfully"
 
 
-class AnalysisView(APIView):
-    """What all of these share: the caller, and the session as the caller may use it."""
+class AsTable(DefaultContentNegotiation):
+    """A table is a table, whatever ``Accept`` says."""
 
-    @property
-    def user(self) -> User:
-        return cast(User, self.request.user)
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        first = next(iter(renderers))
+        return first, first.media_type
 
-    def find(self, session_id: str, *, change: bool = False, whole: bool = False) -> AnalysisSession:
-        """The session, 404 when the caller may not see it. whole: with its results."""
-        try:
-            key = UUID(session_id)
-        except ValueError as exc:
-            raise DomainError("session_not_found") from exc
-        rows = AnalysisSession.objects.visible_to(self.user).with_state()
-        if whole:
-            rows = rows.defer(None).defer("job__result", "job__checkpoint", "job__params")
-        session = rows.order_by().filter(pk=key).first()
-        if session is None:
-            raise DomainError("session_not_found")
-        if change and not session.can_change(self.user):
-            raise DomainError("forbidden")
-        return session
+
+class StartingViewSet(ApiViewSet[AnalysisSession]):
+    """How an analysis is begun, by whichever address."""
 
     def start(self, request: Request, asked: Mapping[str, Any]) -> Response:
         """Begin a session for the file that came, or for the video that is named."""
@@ -94,98 +85,77 @@ class AnalysisView(APIView):
         return services.begin_for_video(self.user, video, asked)
 
 
-class UploadView(AnalysisView):
-    """A video to be analysed in the background."""
+@extend_schema(tags=[TAG])
+class AnalysisViewSet(StartingViewSet):
+    """Videos that are analysed in the background."""
 
+    missing = "session_not_found"
+    lookup_url_kwarg = "session_id"
+
+    def get_queryset(self) -> AnalysisSessionQuerySet:
+        return AnalysisSession.objects.visible_to(self.user).with_state().order_by()
+
+    def get_object(self) -> AnalysisSession:
+        return self._found(self.get_queryset())
+
+    def get_object_with_results(self) -> AnalysisSession:
+        """The session, and what was found; that may be many megabytes."""
+        return self._found(self.get_queryset().defer(None).defer("job__result", "job__checkpoint", "job__params"))
+
+    def _found(self, rows: AnalysisSessionQuerySet) -> AnalysisSession:
+        try:
+            session = rows.filter(pk=UUID(self.kwargs["session_id"])).first()
+        except ValueError:
+            session = None
+        if session is None:
+            raise DomainError(self.missing)
+        return session
+
+    @idempotent
     @extend_schema(
         operation_id="analysis_upload",
         request={"multipart/form-data": s.NewAnalysisSerializer},
         responses={202: s.StartedSerializer},
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
+    @action(detail=False, methods=["post"])
+    def upload(self, request: Request) -> Response:
+        """A video to be analysed in the background."""
         form = request.data
         if not isinstance(form, Mapping):
             raise DomainError("invalid", errors={"video": ["Send a multipart form."]})
         params = parameters.parse(form.get("params"))
         return self.start(request, ask(form.get("analysis_type"), params, form.get("name")))
 
-
-class AnalyzeView(AnalysisView):
-    """The same, and the answer is waited for: :mod:`sessions_app.analysis.waiting` stands before this view."""
-
-    analysis_type = AnalysisType.HIGHLIGHTS
-
-    def begin(self, request: Request) -> Response:
-        """Begin it with parameters that are fields of the form."""
-        form = request.data
-        if not isinstance(form, Mapping):
-            raise DomainError("invalid", errors={"video": ["Send a multipart form."]})
-        given = {
-            **parameters.parse(form.get("params")),
-            **parameters.from_fields(self.analysis_type, form),
-        }
-        return self.start(request, ask(self.analysis_type, given, form.get("name")))
-
-
-class AnalyzeHighlightsView(AnalyzeView):
     @extend_schema(
-        operation_id="analyze_highlights",
-        request={"multipart/form-data": s.HighlightsFormSerializer},
-        responses={200: OpenApiTypes.OBJECT},
+        operation_id="analysis_list", parameters=[s.AnalysisQuerySerializer], responses={200: s.AnalysisListSerializer}
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        return self.begin(request)
+    @action(detail=False)
+    def sessions(self, request: Request) -> Response:
+        """The caller's own sessions, newest first."""
+        query = self.read_query(s.AnalysisQuerySerializer)
+        rows = AnalysisSession.objects.filter(owner=self.user)
+        if "status" in query:
+            rows = rows.in_status(query["status"])
+        if "analysis_type" in query:
+            rows = rows.filter(analysis_type=query["analysis_type"])
+        shown = [present(session) for session in rows.with_state()[window(query)]]
+        return Response({"sessions": shown, "pagination": page_of(query, rows.count())})
 
-
-class AnalyzeWorkoutView(AnalyzeView):
-    analysis_type = AnalysisType.WORKOUT
-
-    @extend_schema(
-        operation_id="analyze_workout",
-        request={"multipart/form-data": s.WorkoutFormSerializer},
-        responses={200: OpenApiTypes.OBJECT},
-    )
-    @idempotent
-    def post(self, request: Request) -> Response:
-        return self.begin(request)
-
-
-class StatusView(AnalysisView):
     @extend_schema(operation_id="analysis_status", responses={200: s.StatusSerializer})
-    def get(self, request: Request, session_id: str) -> Response:
-        return Response(present(self.find(session_id)))
-
-
-class ResultsView(AnalysisView):
-    @extend_schema(operation_id="analysis_results", responses={200: s.ResultsSerializer})
-    def get(self, request: Request, session_id: str) -> Response:
-        return Response(results(self.find(session_id, whole=True)))
-
-
-class AsTable(DefaultContentNegotiation):
-    """A table is a table, whatever ``Accept`` says."""
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        first = next(iter(renderers))
-        return first, first.media_type
-
-
-class TableView(AnalysisView):
-    """Results as a table for spreadsheets."""
-
-    content_negotiation_class = AsTable
+    @action(detail=False, url_path="status/<str:session_id>")
+    def status(self, request: Request, session_id: str) -> Response:
+        """How far it is."""
+        return Response(present(self.get_object()))
 
     @extend_schema(
         operation_id="analysis_table",
         parameters=[OpenApiParameter("kind", enum=sorted(TABLES), description="By default the first that there is.")],
         responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR)},
     )
-    def get(self, request: Request, session_id: str) -> HttpResponse:
-        session = self.find(session_id, whole=True)
+    @action(detail=False, url_path="results/<str:session_id>.csv", content_negotiation_class=AsTable)
+    def a_table(self, request: Request, session_id: str) -> HttpResponse:
+        """Results as a table for spreadsheets."""
+        session = self.get_object_with_results()
         kind = request.query_params.get("kind") or ("highlights", "repetitions")[session.analysis_type == "workout"]
         try:
             text = table(session, kind)
@@ -196,36 +166,60 @@ class TableView(AnalysisView):
         answer["Content-Disposition"] = f'attachment; filename="{kind}-{session.pk.hex[:8]}.csv"'
         return answer
 
+    @extend_schema(operation_id="analysis_results", responses={200: s.ResultsSerializer})
+    @action(detail=False, url_path="results/<str:session_id>")
+    def results(self, request: Request, session_id: str) -> Response:
+        """What was found, and whether it is complete."""
+        return Response(results(self.get_object_with_results()))
 
-class CancelView(AnalysisView):
     @extend_schema(operation_id="analysis_cancel", request=None, responses={200: s.CancelledSerializer})
-    def post(self, request: Request, session_id: str) -> Response:
-        session = self.find(session_id, change=True)
+    @action(detail=False, methods=["post"], url_path="cancel/<str:session_id>")
+    def cancel(self, request: Request, session_id: str) -> Response:
+        """Cancel one that is queued or running."""
+        session = self.get_object_to_change()
         services.cancel(session)
         return Response(
             {"sessionId": str(session.pk), "status": "cancelled", "message": "Processing cancelled successfully"}
         )
 
-
-class CleanupView(AnalysisView):
     @extend_schema(operation_id="analysis_cleanup", responses={200: MessageSerializer})
-    def delete(self, request: Request, session_id: str) -> Response:
-        services.clean_up(self.find(session_id, change=True), self.user)
+    @action(detail=False, methods=["delete"], url_path="cleanup/<str:session_id>")
+    def cleanup(self, request: Request, session_id: str) -> Response:
+        """Delete it with its files and results."""
+        services.clean_up(self.get_object_to_change(), self.user)
         return Response({"message": "Session cleaned up successfully"})
 
 
-class SessionListView(AnalysisView):
-    """The caller's own sessions, newest first."""
+@extend_schema(tags=[TAG])
+class WaitedForViewSet(StartingViewSet):
+    """Analyses whose answer is waited for: :mod:`sessions_app.analysis.waiting` stands before these calls."""
 
+    def begin(self, request: Request, analysis_type: str) -> Response:
+        """Begin it with parameters that are fields of the form."""
+        form = request.data
+        if not isinstance(form, Mapping):
+            raise DomainError("invalid", errors={"video": ["Send a multipart form."]})
+        given = {**parameters.parse(form.get("params")), **parameters.from_fields(analysis_type, form)}
+        return self.start(request, ask(analysis_type, given, form.get("name")))
+
+    @idempotent
     @extend_schema(
-        operation_id="analysis_list", parameters=[s.AnalysisQuerySerializer], responses={200: s.AnalysisListSerializer}
+        operation_id="analyze_highlights",
+        request={"multipart/form-data": s.HighlightsFormSerializer},
+        responses={200: OpenApiTypes.OBJECT},
     )
-    def get(self, request: Request) -> Response:
-        query = asked(s.AnalysisQuerySerializer, request.query_params)
-        rows = AnalysisSession.objects.filter(owner=self.user)
-        if "status" in query:
-            rows = rows.in_status(query["status"])
-        if "analysis_type" in query:
-            rows = rows.filter(analysis_type=query["analysis_type"])
-        shown = [present(session) for session in rows.with_state()[window(query)]]
-        return Response({"sessions": shown, "pagination": page_of(query, rows.count())})
+    @action(detail=False, methods=["post"])
+    def highlights(self, request: Request) -> Response:
+        """Find the highlights of a video, and answer with them."""
+        return self.begin(request, AnalysisType.HIGHLIGHTS)
+
+    @idempotent
+    @extend_schema(
+        operation_id="analyze_workout",
+        request={"multipart/form-data": s.WorkoutFormSerializer},
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    @action(detail=False, methods=["post"])
+    def workout(self, request: Request) -> Response:
+        """Count the repetitions in a video, and answer with them."""
+        return self.begin(request, AnalysisType.WORKOUT)

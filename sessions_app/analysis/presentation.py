@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from jobs_app.models import JobStatus
-from media_app.delivery.urls import made_url, source_of, url_of
+from media_app.delivery.addresses import made_url, source_of, url_of
 from media_app.videos.models import RenditionKind, VideoStatus
 from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
 from vodplatform.base.errors import DomainError

@@ -1,19 +1,17 @@
-"""Addresses of the analysis API."""
+"""Addresses of analyses: the API and the pages."""
 
 from django.urls import path
 
-from sessions_app.analysis import api
+from sessions_app.analysis import pages
+from sessions_app.analysis.api import AnalysisViewSet, WaitedForViewSet
+from vodplatform.base.routers import Router
 
-BASE = "api/v1/video"
+router = Router()
+router.register("api/v1/video", AnalysisViewSet, basename="analysis")
+router.register("analyze", WaitedForViewSet, basename="analyze")
 
 urlpatterns = [
-    path(f"{BASE}/upload", api.UploadView.as_view()),
-    path(f"{BASE}/sessions", api.SessionListView.as_view()),
-    path(f"{BASE}/status/<str:session_id>", api.StatusView.as_view()),
-    path(f"{BASE}/results/<str:session_id>.csv", api.TableView.as_view()),
-    path(f"{BASE}/results/<str:session_id>", api.ResultsView.as_view()),
-    path(f"{BASE}/cancel/<str:session_id>", api.CancelView.as_view()),
-    path(f"{BASE}/cleanup/<str:session_id>", api.CleanupView.as_view()),
-    path("analyze/highlights", api.AnalyzeHighlightsView.as_view()),
-    path("analyze/workout", api.AnalyzeWorkoutView.as_view()),
+    *router.urls,
+    path("analysis", pages.index, name="analysis"),
+    path("analysis/<uuid:session_id>", pages.session, name="analysis-session"),
 ]

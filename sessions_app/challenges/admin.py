@@ -20,7 +20,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from media_app.catalogue.admin import ModeratedAdmin, acting, brief, person
-from media_app.delivery.urls import stream_url
+from media_app.delivery.addresses import stream_url
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import (
     MAX_REASON,

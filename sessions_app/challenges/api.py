@@ -2,59 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from media_app.library.serializers import MessageSerializer
 from sessions_app.challenges import challenges, merges, presentation
 from sessions_app.challenges import serializers as s
-from sessions_app.challenges.models import Challenge, MergeSession
-from vodplatform.accounts.models import User
+from sessions_app.challenges.models import Challenge, ChallengeQuerySet, MergeSession, MergeSessionQuerySet
+from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import ListQuerySerializer, asked, page_of, window
+from vodplatform.base.fields import ListQuerySerializer, page_of, window
 from vodplatform.base.idempotency import idempotent
 from vodplatform.base.parsers import StrictJSONParser
 
 
-class OwnView(APIView):
-    """What all of these share: the caller."""
+@extend_schema(tags=["Merges"])
+class MergeViewSet(ApiViewSet[MergeSession]):
+    """Clips that are joined to one video."""
 
-    @property
-    def user(self) -> User:
-        return cast(User, self.request.user)
+    missing = "merge_not_found"
+    lookup_url_kwarg = "merge_id"
 
+    def get_queryset(self) -> MergeSessionQuerySet:
+        return MergeSession.objects.visible_to(self.user).with_state()
 
-class MergesView(OwnView):
-    """What the calls on one merge share."""
+    def answer(self) -> Response:
+        """The merge that the address names, as it is now."""
+        return Response(presentation.present(self.get_object()))
 
-    def find(self, merge_id: UUID) -> MergeSession:
-        """The merge, 404 when the caller may not see it."""
-        found = MergeSession.objects.visible_to(self.user).with_state().filter(pk=merge_id).first()
-        if found is None:
-            raise DomainError("merge_not_found")
-        return found
-
-    def answer(self, merge_id: UUID) -> Response:
-        """As it is now."""
-        return Response(presentation.present(self.find(merge_id)))
-
-
-class InitiateView(MergesView):
-    """Begin a merge: an upload for each clip. It is queued by itself when all of them have come."""
-
-    parser_classes = [StrictJSONParser, MultiPartParser, FormParser]
-
+    @idempotent
     @extend_schema(
         operation_id="merges_initiate", request=s.NewMergeSerializer, responses={201: s.BegunMergeSerializer}
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
+    @action(
+        detail=False, methods=["post"], url_path="upload-for-merge/initiate",
+        parser_classes=[StrictJSONParser, MultiPartParser, FormParser],
+    )  # fmt: skip
+    def initiate(self, request: Request) -> Response:
+        """Begin a merge: an upload for each clip. It is queued by itself when all of them have come."""
         form = s.NewMergeSerializer(data=s.plain_fields(request.data))
         form.is_valid(raise_exception=True)
         asked = form.validated_data
@@ -74,83 +65,68 @@ class InitiateView(MergesView):
                 for name, size, duration, mime_type in zip(*lists, strict=True)
             ]
             session = merges.begin(self.user, clips, chunk_size=asked["chunk_size"], **options)
-        return Response(presentation.begun(self.find(session.pk)), status=201)
-
-
-class MergeListView(MergesView):
-    """The caller's own merges, newest first."""
+        return Response(presentation.begun(self.get_queryset().get(pk=session.pk)), status=201)
 
     @extend_schema(operation_id="merges_list", parameters=[ListQuerySerializer], responses={200: s.MergeListSerializer})
-    def get(self, request: Request) -> Response:
-        query = asked(ListQuerySerializer, request.query_params)
+    @action(detail=False, url_path="merge-sessions")
+    def own(self, request: Request) -> Response:
+        """The caller's own merges, newest first."""
+        query = self.read_query(ListQuerySerializer)
         rows = MergeSession.objects.filter(owner=self.user)
         shown = [presentation.present(session) for session in rows.with_state()[window(query)]]
         return Response({"merge_sessions": shown, "pagination": page_of(query, rows.count())})
 
-
-class MergeView(MergesView):
-    """One merge, to be deleted with its video; a challenge that shows it is deleted first."""
-
     @extend_schema(operation_id="merges_delete", responses={200: MessageSerializer})
-    def delete(self, request: Request, merge_id: UUID) -> Response:
-        merges.delete(self.find(merge_id), self.user)
+    @action(detail=False, methods=["delete"], url_path="merge-session/<uuid:merge_id>")
+    def delete_one(self, request: Request, merge_id: UUID) -> Response:
+        """Delete a merge with its video; a challenge that shows it is deleted first."""
+        merges.delete(self.get_object(), self.user)
         return Response({"message": "Merge deleted"})
 
-
-class MergeStatusView(MergesView):
-    """Where a merge is."""
-
     @extend_schema(operation_id="merges_status", responses={200: s.MergeSerializer})
-    def get(self, request: Request, merge_id: UUID) -> Response:
-        return self.answer(merge_id)
-
-
-class MergeRetryView(MergesView):
-    """Run a merge again that failed for a passing reason, before others."""
+    @action(detail=False, url_path="merge-session/<uuid:merge_id>/status")
+    def status(self, request: Request, merge_id: UUID) -> Response:
+        """Where a merge is."""
+        return self.answer()
 
     @extend_schema(operation_id="merges_retry", request=None, responses={200: s.MergeSerializer})
-    def post(self, request: Request, merge_id: UUID) -> Response:
-        merges.retry(self.find(merge_id))
-        return self.answer(merge_id)
-
-
-class MergeCancelView(MergesView):
-    """Give a merge up with its clips."""
+    @action(detail=False, methods=["post"], url_path="merge-session/<uuid:merge_id>/retry")
+    def retry(self, request: Request, merge_id: UUID) -> Response:
+        """Run a merge again that failed for a passing reason, before others."""
+        merges.retry(self.get_object())
+        return self.answer()
 
     @extend_schema(operation_id="merges_cancel", request=None, responses={200: s.MergeSerializer})
-    def post(self, request: Request, merge_id: UUID) -> Response:
-        merges.cancel(self.find(merge_id))
-        return self.answer(merge_id)
+    @action(detail=False, methods=["post"], url_path="merge-session/<uuid:merge_id>/cancel")
+    def cancel(self, request: Request, merge_id: UUID) -> Response:
+        """Give a merge up with its clips."""
+        merges.cancel(self.get_object())
+        return self.answer()
 
 
-class ChallengesView(OwnView):
-    """What the calls on one challenge share."""
+@extend_schema(tags=["Challenges"])
+class ChallengeViewSet(ApiViewSet[Challenge]):
+    """Two truths and a lie, told in one video."""
 
-    def find(self, challenge_id: UUID, *, change: bool = False) -> Challenge:
-        """The challenge, 404 when the caller may not see it, 403 when he may not change it."""
-        rows = Challenge.objects.visible_to(self.user).shown_to(self.user)
-        found = rows.filter(pk=challenge_id).first()
-        if found is None:
-            raise DomainError("challenge_not_found")
-        if change and not found.can_change(self.user):
-            raise DomainError("forbidden")
-        return found
+    missing = "challenge_not_found"
+    lookup_url_kwarg = "challenge_id"
+    lookup_value_converter = "uuid"
 
-    def answer(self, challenge_id: UUID, status: int = 200) -> Response:
-        """As it is now."""
-        return Response(presentation.show([self.find(challenge_id)], self.user)[0], status=status)
+    def get_queryset(self) -> ChallengeQuerySet:
+        return Challenge.objects.visible_to(self.user).shown_to(self.user)
 
-
-class ChallengeListView(ChallengesView):
-    """Challenges: those that everybody may play, and one's own; newest first."""
+    def answer(self) -> Response:
+        """The challenge that the address names, as it is now."""
+        return Response(presentation.show([self.get_object()], self.user)[0])
 
     @extend_schema(
         operation_id="challenges_list",
         parameters=[s.ChallengeQuerySerializer],
         responses={200: s.ChallengeListSerializer},
     )
-    def get(self, request: Request) -> Response:
-        query = asked(s.ChallengeQuerySerializer, request.query_params)
+    def list(self, request: Request) -> Response:
+        """Challenges: those that everybody may play, and one's own; newest first."""
+        query = self.read_query(s.ChallengeQuerySerializer)
         rows = Challenge.objects.published() | Challenge.objects.filter(owner=self.user)
         if query["mine"]:
             rows = rows.filter(owner=self.user)
@@ -160,10 +136,9 @@ class ChallengeListView(ChallengesView):
             rows = rows.in_status(query["status"])
         if "search" in query:
             rows = rows.filter(title__icontains=query["search"])
-        page = list(rows.shown_to(self.user)[window(query)])
         return Response(
             {
-                "challenges": presentation.show(page, self.user),
+                "challenges": presentation.show([*rows.shown_to(self.user)[window(query)]], self.user),
                 "pagination": page_of(query, rows.count()),
                 "score": challenges.score_of(self.user),
             }
@@ -173,96 +148,79 @@ class ChallengeListView(ChallengesView):
         operation_id="challenges_make", request=s.NewChallengeSerializer, responses={201: s.ChallengeSerializer}
     )
     @idempotent
-    def post(self, request: Request) -> Response:
-        form = s.NewChallengeSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        return self.answer(challenges.make(self.user, form.validated_data).pk, 201)
-
-
-class ChallengeDetailView(ChallengesView):
-    """One challenge."""
+    def create(self, request: Request) -> Response:
+        """Make one of a merge that is completed; a draft until it is published."""
+        made = challenges.make(self.user, self.read_body(s.NewChallengeSerializer))
+        return Response(presentation.show([self.get_queryset().get(pk=made.pk)], self.user)[0], status=201)
 
     @extend_schema(operation_id="challenges_get", responses={200: s.ChallengeSerializer})
-    def get(self, request: Request, challenge_id: UUID) -> Response:
-        return self.answer(challenge_id)
+    def retrieve(self, request: Request, challenge_id: UUID) -> Response:
+        """One challenge."""
+        return self.answer()
 
     @extend_schema(
         operation_id="challenges_edit",
         request=s.ChallengeChangesSerializer,
         responses={200: s.ChallengeSerializer},
     )
-    def patch(self, request: Request, challenge_id: UUID) -> Response:
-        found = self.find(challenge_id, change=True)
-        form = s.ChallengeChangesSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        challenges.edit(found, form.validated_data)
-        return self.answer(challenge_id)
+    def partial_update(self, request: Request, challenge_id: UUID) -> Response:
+        """Change its title, statements or which of them is the lie."""
+        found = self.get_object_to_change()
+        challenges.edit(found, self.read_body(s.ChallengeChangesSerializer))
+        return self.answer()
 
     @extend_schema(operation_id="challenges_delete", responses={200: MessageSerializer})
-    def delete(self, request: Request, challenge_id: UUID) -> Response:
-        challenges.delete(self.find(challenge_id, change=True), self.user)
+    def destroy(self, request: Request, challenge_id: UUID) -> Response:
+        """Delete it for everybody."""
+        challenges.delete(self.get_object_to_change(), self.user)
         return Response({"message": "Challenge deleted"})
 
-
-class PublishView(ChallengesView):
-    """Let everybody play it; its owner does."""
-
     @extend_schema(operation_id="challenges_publish", request=None, responses={200: s.ChallengeSerializer})
-    def post(self, request: Request, challenge_id: UUID) -> Response:
-        challenges.publish(self.find(challenge_id, change=True))
-        return self.answer(challenge_id)
-
-
-class UnpublishView(ChallengesView):
-    """Make it a draft again; a moderator who does takes it down for good."""
+    @action(detail=True, methods=["post"])
+    def publish(self, request: Request, challenge_id: UUID) -> Response:
+        """Let everybody play it; its owner does."""
+        challenges.publish(self.get_object_to_change())
+        return self.answer()
 
     @extend_schema(operation_id="challenges_unpublish", request=None, responses={200: s.ChallengeSerializer})
-    def post(self, request: Request, challenge_id: UUID) -> Response:
-        found = self.find(challenge_id)
+    @action(detail=True, methods=["post"])
+    def unpublish(self, request: Request, challenge_id: UUID) -> Response:
+        """Make it a draft again; a moderator who does takes it down for good."""
+        found = self.get_object()
         if found.owner_id == self.user.pk:
             challenges.unpublish(found)
         elif self.user.is_moderator:
             challenges.withhold(found.pk, self.user, reason="Over the API.")
         else:
             raise DomainError("forbidden")
-        return self.answer(challenge_id)
-
-
-class SegmentsView(ChallengesView):
-    """Where each statement begins and ends."""
+        return self.answer()
 
     @extend_schema(operation_id="challenges_segments", responses={200: s.SegmentsSerializer})
-    def get(self, request: Request, challenge_id: UUID) -> Response:
-        merge = self.find(challenge_id).merge
+    @action(detail=True)
+    def segments(self, request: Request, challenge_id: UUID) -> Response:
+        """Where each statement begins and ends."""
+        merge = self.get_object().merge
         video_id = str(merge.video_id) if merge.video_id else None
         return Response({"video_file_id": video_id, "segments": presentation.segments_of(merge)})
 
-
-class GuessesView(ChallengesView):
-    """Say which statement is the lie; once."""
-
-    @extend_schema(operation_id="challenges_guess", request=s.NewGuessSerializer, responses={200: s.GuessSerializer})
     @idempotent
-    def post(self, request: Request, challenge_id: UUID) -> Response:
-        found = self.find(challenge_id)
-        form = s.NewGuessSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        guess = challenges.guess(found, self.user, form.validated_data["statement_index"])
+    @extend_schema(operation_id="challenges_guess", request=s.NewGuessSerializer, responses={200: s.GuessSerializer})
+    @action(detail=True, methods=["post"])
+    def guesses(self, request: Request, challenge_id: UUID) -> Response:
+        """Say which statement is the lie; once."""
+        found = self.get_object()
+        guess = challenges.guess(found, self.user, self.read_body(s.NewGuessSerializer)["statement_index"])
         return Response({"correct": guess.is_correct, "lie_statement_index": guess.challenge.lie_index})
 
-
-class ReportsView(ChallengesView):
-    """Tell the moderators of a challenge."""
-
+    @idempotent
     @extend_schema(
         operation_id="challenges_report",
         request=s.NewChallengeReportSerializer,
         responses={201: s.ChallengeReportSerializer},
     )
-    @idempotent
-    def post(self, request: Request, challenge_id: UUID) -> Response:
-        found = self.find(challenge_id)
-        form = s.NewChallengeReportSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        made = challenges.report(found, self.user, form.validated_data["reason"])
+    @action(detail=True, methods=["post"])
+    def reports(self, request: Request, challenge_id: UUID) -> Response:
+        """Tell the moderators of a challenge."""
+        found = self.get_object()
+        made = challenges.report(found, self.user, self.read_body(s.NewChallengeReportSerializer)["reason"])
         return Response({"report_id": str(made.pk), "message": "A moderator will look at it."}, status=201)

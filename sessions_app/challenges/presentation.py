@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Count
 
 from jobs_app.models import JobStatus
-from media_app.delivery.urls import stream_url, url_of
+from media_app.delivery.addresses import stream_url, url_of
 from media_app.uploads.states import percent, status_of
 from media_app.videos.models import RenditionKind, Video
 from sessions_app.challenges.models import Challenge, Guess, MergeClip, MergeSession, MergeStatus

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import QueryDict
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from jobs_app.models import Priority
@@ -337,6 +338,7 @@ class ScoreSerializer(serializers.Serializer[Data]):
     correct = serializers.IntegerField()
 
 
+@extend_schema_serializer(many=False)
 class ChallengeListSerializer(serializers.Serializer[Data]):
     challenges = ChallengeSerializer(many=True)
     pagination = ListPageSerializer()

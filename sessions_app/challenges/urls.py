@@ -1,24 +1,18 @@
-"""Addresses of the API of merges and challenges; the uploads of clips are media_app's."""
+"""Addresses of merges and challenges: the API and the pages; the uploads of clips are media_app's."""
 
 from django.urls import path
 
-from sessions_app.challenges import api
+from sessions_app.challenges import pages
+from sessions_app.challenges.api import ChallengeViewSet, MergeViewSet
+from vodplatform.base.routers import Router
 
-MERGES = "api/v1/challenge-videos"
-CHALLENGES = "api/v1/challenges"
+router = Router()
+router.register("api/v1/challenge-videos", MergeViewSet, basename="merge")
+router.register("api/v1/challenges", ChallengeViewSet, basename="challenge")
 
 urlpatterns = [
-    path(f"{MERGES}/upload-for-merge/initiate", api.InitiateView.as_view()),
-    path(f"{MERGES}/merge-sessions", api.MergeListView.as_view()),
-    path(f"{MERGES}/merge-session/<uuid:merge_id>", api.MergeView.as_view()),
-    path(f"{MERGES}/merge-session/<uuid:merge_id>/status", api.MergeStatusView.as_view()),
-    path(f"{MERGES}/merge-session/<uuid:merge_id>/retry", api.MergeRetryView.as_view()),
-    path(f"{MERGES}/merge-session/<uuid:merge_id>/cancel", api.MergeCancelView.as_view()),
-    path(CHALLENGES, api.ChallengeListView.as_view()),
-    path(f"{CHALLENGES}/<uuid:challenge_id>", api.ChallengeDetailView.as_view()),
-    path(f"{CHALLENGES}/<uuid:challenge_id>/publish", api.PublishView.as_view()),
-    path(f"{CHALLENGES}/<uuid:challenge_id>/unpublish", api.UnpublishView.as_view()),
-    path(f"{CHALLENGES}/<uuid:challenge_id>/segments", api.SegmentsView.as_view()),
-    path(f"{CHALLENGES}/<uuid:challenge_id>/guesses", api.GuessesView.as_view()),
-    path(f"{CHALLENGES}/<uuid:challenge_id>/reports", api.ReportsView.as_view()),
+    *router.urls,
+    path("challenges", pages.index, name="challenges"),
+    path("challenges/new", pages.new, name="challenges-new"),
+    path("challenges/<uuid:challenge_id>", pages.challenge, name="challenge"),
 ]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, Q
-from django.http import QueryDict
+from django.db.models import Count, Q, QuerySet
 from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 
 from media_app.videos import library_roots
 from sessions_app.comparison import serializers as s
@@ -25,72 +23,58 @@ from sessions_app.comparison.presentation import (
     present_listed,
     present_session,
 )
-from vodplatform.accounts.models import User
+from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.errors import DomainError
 from vodplatform.base.fields import window
 from vodplatform.base.idempotency import idempotent
 
-
-def parse(form: type[Serializer[Any]], data: Any) -> dict[str, Any]:
-    """The validated data of a request. Raises REST framework's ValidationError."""
-    if isinstance(data, QueryDict):
-        # A parameter that is there and empty (`?created_by=&limit=20`) is one that was not given.
-        data = {name: value for name, value in data.items() if value}
-    serializer = form(data=data)
-    serializer.is_valid(raise_exception=True)
-    return cast(dict[str, Any], serializer.validated_data)
+TAG = "Comparison sessions"
 
 
-class ComparisonView(APIView):
-    """What all of these share: the feature's switch, the caller, and the session as the caller may use it."""
+class ComparisonViewSet(ApiViewSet[ComparisonSession]):
+    """What the comparison's viewsets share: the feature's switch, and the session as the caller may use it."""
+
+    missing = "session_not_found"
+    lookup_url_kwarg = "session_id"
+    lookup_value_converter = "str"
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if not settings.MULTI_VOD_ENABLED:
             raise DomainError("feature_disabled")
 
-    @property
-    def user(self) -> User:
-        return cast(User, self.request.user)
-
-    def find(self, session_id: str, *, change: bool = False) -> ComparisonSession:
-        """The session: 404 when the caller may not see it, 403 when it may not be changed."""
-        session = ComparisonSession.objects.visible_to(self.user).at_database_time().filter(pk=session_id).first()
-        if session is None:
-            raise DomainError("session_not_found")
-        if change and not session.can_change(self.user):
-            raise DomainError("forbidden")
-        return session
+    def get_queryset(self) -> QuerySet[ComparisonSession]:
+        return ComparisonSession.objects.visible_to(self.user).at_database_time()
 
     def answer(self, shown: dict[str, Any], status: int = 200) -> Response:
         """The session as it is shown."""
         return Response({"ok": True, "session": shown}, status=status)
 
 
-class SessionCreateView(ComparisonView):
-    """Compare 2 or 3 VODs."""
+@extend_schema(tags=[TAG])
+class ComparisonSessionViewSet(ComparisonViewSet):
+    """Comparisons of 2 or 3 VODs on one clock."""
 
     @extend_schema(
         operation_id="comparison_create", request=s.NewSessionSerializer, responses={201: s.SessionAnswerSerializer}
     )
     @idempotent
-    def post(self, request: Request) -> Response:
-        data = parse(s.NewSessionSerializer, request.data)
+    def create(self, request: Request) -> Response:
+        """Compare 2 or 3 VODs."""
+        data = self.read_body(s.NewSessionSerializer)
         vods = [services.NewVod(**vod) for vod in data["vods"]]
         session = services.create_session(self.user, vods, name=data["name"], description=data["description"])
         return self.answer(present_session(session), status=201)
-
-
-class SessionListView(ComparisonView):
-    """The sessions the caller may see, newest first; ``created_by`` takes a user's id or name."""
 
     @extend_schema(
         operation_id="comparison_list",
         parameters=[s.SessionListQuerySerializer],
         responses={200: s.SessionListSerializer},
     )
-    def get(self, request: Request) -> Response:
-        query = parse(s.SessionListQuerySerializer, request.query_params)
+    @action(detail=False, url_path="list")
+    def all(self, request: Request) -> Response:
+        """The sessions the caller may see, newest first; ``created_by`` takes a user's id or name."""
+        query = self.read_query(s.SessionListQuerySerializer)
         sessions = ComparisonSession.objects.visible_to(self.user)
         if "created_by" in query:
             who = Q(owner__username=query["created_by"])
@@ -102,93 +86,75 @@ class SessionListView(ComparisonView):
         page = counted[window(query)]
         return Response({"ok": True, "sessions": [present_listed(row) for row in page], "total": sessions.count()})
 
-
-class SessionView(ComparisonView):
-    """One session."""
-
     @extend_schema(operation_id="comparison_get", responses={200: s.SessionAnswerSerializer})
-    def get(self, request: Request, session_id: str) -> Response:
-        return self.answer(present_session(self.find(session_id)))
+    def retrieve(self, request: Request, session_id: str) -> Response:
+        """One session."""
+        return self.answer(present_session(self.get_object()))
 
     @extend_schema(
         operation_id="comparison_patch", request=s.PatchSerializer, responses={200: s.SessionAnswerSerializer}
     )
-    def patch(self, request: Request, session_id: str) -> Response:
-        session = self.find(session_id, change=True)
-        return self.answer(services.patch(session, self.user, parse(s.PatchSerializer, request.data)))
+    def partial_update(self, request: Request, session_id: str) -> Response:
+        """Change what it is called, how its VODs are kept in step, or what its page remembers."""
+        session = self.get_object_to_change()
+        return self.answer(services.patch(session, self.user, self.read_body(s.PatchSerializer)))
 
     @extend_schema(operation_id="comparison_delete", responses={200: s.OkSerializer})
-    def delete(self, request: Request, session_id: str) -> Response:
-        services.delete_session(self.find(session_id, change=True))
+    def destroy(self, request: Request, session_id: str) -> Response:
+        """Delete it; its videos stay."""
+        services.delete_session(self.get_object_to_change())
         return Response({"ok": True})
-
-
-class GlobalSeekView(ComparisonView):
-    """Move every VOD to one instant of the shared clock."""
-
-    throttle_scope = "clock"
 
     @extend_schema(
         operation_id="comparison_global_seek", request=s.SeekSerializer, responses={200: s.SessionAnswerSerializer}
     )
-    def put(self, request: Request, session_id: str) -> Response:
-        session = self.find(session_id, change=True)
-        return self.answer(services.global_seek(session, self.user, parse(s.SeekSerializer, request.data)["timestamp"]))
-
-
-class VodSeekView(ComparisonView):
-    """Move one VOD on its own time."""
-
-    throttle_scope = "clock"
+    @action(detail=True, methods=["put"], url_path="global-seek", throttle_scope="clock")
+    def global_seek(self, request: Request, session_id: str) -> Response:
+        """Move every VOD to one instant of the shared clock."""
+        session = self.get_object_to_change()
+        return self.answer(services.global_seek(session, self.user, self.read_body(s.SeekSerializer)["timestamp"]))
 
     @extend_schema(
         operation_id="comparison_vod_seek", request=s.SeekSerializer, responses={200: s.SessionAnswerSerializer}
     )
-    def put(self, request: Request, session_id: str, vod_id: str) -> Response:
-        session = self.find(session_id, change=True)
-        return self.answer(
-            services.vod_seek(session, self.user, vod_id, parse(s.SeekSerializer, request.data)["timestamp"])
-        )
-
-
-class PlaybackView(ComparisonView):
-    """Play or pause every VOD."""
-
-    throttle_scope = "clock"
+    @action(detail=True, methods=["put"], url_path="vods/<str:vod_id>/seek", throttle_scope="clock")
+    def vod_seek(self, request: Request, session_id: str, vod_id: str) -> Response:
+        """Move one VOD on its own time."""
+        session = self.get_object_to_change()
+        timestamp = self.read_body(s.SeekSerializer)["timestamp"]
+        return self.answer(services.vod_seek(session, self.user, vod_id, timestamp))
 
     @extend_schema(
         operation_id="comparison_playback", request=s.PlaybackSerializer, responses={200: s.SessionAnswerSerializer}
     )
-    def put(self, request: Request, session_id: str) -> Response:
-        session = self.find(session_id, change=True)
-        data = parse(s.PlaybackSerializer, request.data)
+    @action(detail=True, methods=["put"], throttle_scope="clock")
+    def playback(self, request: Request, session_id: str) -> Response:
+        """Play or pause every VOD."""
+        session = self.get_object_to_change()
+        data = self.read_body(s.PlaybackSerializer)
         return self.answer(services.set_playback(session, self.user, data["state"], data.get("rate"), data.get("at")))
-
-
-class OffsetsView(ComparisonView):
-    """Set offsets, all or none."""
 
     @extend_schema(
         operation_id="comparison_offsets", request=s.OffsetsSerializer, responses={200: s.SessionAnswerSerializer}
     )
-    def put(self, request: Request, session_id: str) -> Response:
-        session = self.find(session_id, change=True)
-        data = parse(s.OffsetsSerializer, request.data)
+    @action(detail=True, methods=["put"])
+    def offsets(self, request: Request, session_id: str) -> Response:
+        """Set offsets, all or none."""
+        session = self.get_object_to_change()
+        data = self.read_body(s.OffsetsSerializer)
         confidences = dict.fromkeys(data["offsets"], data["confidence"])
         return self.answer(services.set_offsets(session, self.user, data["offsets"], data["source"], confidences))
-
-
-class OffsetHistoryView(ComparisonView):
-    """Every change of an offset, most recent first."""
 
     @extend_schema(
         operation_id="comparison_offset_history",
         parameters=[s.HistoryQuerySerializer],
         responses={200: s.HistorySerializer},
     )
-    def get(self, request: Request, session_id: str) -> Response:
-        session = self.find(session_id)
-        query = parse(s.HistoryQuerySerializer, request.query_params)
+    @action(detail=True, url_path="offset-history")
+    def offset_history(self, request: Request, session_id: str) -> Response:
+        """Every change of an offset, most recent first."""
+        session = self.get_object()
+        query = self.read_query(s.HistoryQuerySerializer)
         rows = session.offset_changes.select_related("vod")
         if "vod_id" in query:
             if not session.vods.filter(vod_id=query["vod_id"]).exists():
@@ -198,63 +164,61 @@ class OffsetHistoryView(ComparisonView):
         history = [present_change(row, row.vod) for row in rows[query["offset"] : stop]]
         return Response({"ok": True, "history": history, "total": rows.count()})
 
-
-class AlignView(ComparisonView):
-    """Find the offsets by reading the in-game timer, in the background."""
-
+    @idempotent
     @extend_schema(
         operation_id="comparison_align", request=s.AlignSerializer, responses={202: s.AlignmentStartedSerializer}
     )
-    @idempotent
-    def post(self, request: Request, session_id: str) -> Response:
-        session = self.find(session_id, change=True)
-        data = parse(s.AlignSerializer, request.data)
+    @action(detail=True, methods=["post"])
+    def align(self, request: Request, session_id: str) -> Response:
+        """Find the offsets by reading the in-game timer, in the background."""
+        session = self.get_object_to_change()
+        data = self.read_body(s.AlignSerializer)
         if data["method"] != "timer_ocr":
             raise DomainError("method_unavailable")
         job = services.start_alignment(session, data["roi"], data["game"])
         return Response({"ok": True, "job_id": str(job.pk)}, status=202)
-
-
-class AlignmentView(ComparisonView):
-    """How far an alignment is, and what it proposes."""
-
-    @extend_schema(operation_id="comparison_alignment", responses={200: s.AlignmentSerializer})
-    def get(self, request: Request, session_id: str, job_id: UUID) -> Response:
-        session = self.find(session_id)
-        alignment = services.find_alignment(session, job_id)
-        return Response({"ok": True, **present_alignment(alignment, list(session.vods.all()))})
-
-
-class ApplyView(ComparisonView):
-    """Take over what an alignment proposes."""
-
-    @extend_schema(
-        operation_id="comparison_alignment_apply",
-        request=s.ApplySerializer,
-        responses={200: s.SessionAnswerSerializer},
-    )
-    def post(self, request: Request, session_id: str, job_id: UUID) -> Response:
-        session = self.find(session_id, change=True)
-        data = parse(s.ApplySerializer, request.data)
-        return self.answer(services.apply_alignment(session, self.user, job_id, data.get("vod_ids")))
-
-
-class TimerPreviewView(ComparisonView):
-    """What the box reads, at once."""
 
     @extend_schema(
         operation_id="comparison_timer_preview",
         request=s.PreviewSerializer,
         responses={200: s.PreviewAnswerSerializer},
     )
-    def post(self, request: Request, session_id: str) -> Response:
-        session = self.find(session_id, change=True)
-        data = parse(s.PreviewSerializer, request.data)
+    @action(detail=True, methods=["post"], url_path="timer-preview")
+    def timer_preview(self, request: Request, session_id: str) -> Response:
+        """What the box reads, at once."""
+        session = self.get_object_to_change()
+        data = self.read_body(s.PreviewSerializer)
         readings = services.preview_timer(session, self.user, data["roi"], data["times"])
         return Response({"ok": True, "readings": readings})
 
 
-class LibraryFilesView(ComparisonView):
+@extend_schema(tags=[TAG])
+class AlignmentViewSet(ComparisonViewSet):
+    """The alignments of a session; the address names the session and the alignment's job."""
+
+    @extend_schema(operation_id="comparison_alignment", responses={200: s.AlignmentSerializer})
+    @action(detail=False, url_path="<uuid:job_id>")
+    def one(self, request: Request, session_id: str, job_id: UUID) -> Response:
+        """How far an alignment is, and what it proposes."""
+        session = self.get_object()
+        alignment = services.find_alignment(session, job_id)
+        return Response({"ok": True, **present_alignment(alignment, list(session.vods.all()))})
+
+    @extend_schema(
+        operation_id="comparison_alignment_apply",
+        request=s.ApplySerializer,
+        responses={200: s.SessionAnswerSerializer},
+    )
+    @action(detail=False, methods=["post"], url_path="<uuid:job_id>/apply")
+    def apply(self, request: Request, session_id: str, job_id: UUID) -> Response:
+        """Take over what an alignment proposes."""
+        session = self.get_object_to_change()
+        vod_ids = self.read_body(s.ApplySerializer).get("vod_ids")
+        return self.answer(services.apply_alignment(session, self.user, job_id, vod_ids))
+
+
+@extend_schema(tags=[TAG])
+class LibraryFileViewSet(ComparisonViewSet):
     """The video files in the library folders that the caller may use, to choose VODs from."""
 
     @extend_schema(
@@ -262,17 +226,17 @@ class LibraryFilesView(ComparisonView):
         parameters=[s.FilesQuerySerializer],
         responses={200: s.LibraryFilesSerializer},
     )
-    def get(self, request: Request) -> Response:
-        query = parse(s.FilesQuerySerializer, request.query_params)
+    def list(self, request: Request) -> Response:
+        """In the order of their names; ``search`` names words that occur in them."""
+        query = self.read_query(s.FilesQuerySerializer)
         words = query["search"].lower().split()
         paths = [
             path
             for path in library_roots.video_files(library_roots.roots_of(self.user))
             if all(word in path.name.lower() for word in words)
         ]
-        page = paths[window(query)]
         files = []
-        for path in page:
+        for path in paths[window(query)]:
             with contextlib.suppress(OSError):  # gone since the folder was read
                 files.append({"path": str(path), "name": path.name, "size": path.stat().st_size})
         return Response({"ok": True, "files": files, "total": len(paths)})

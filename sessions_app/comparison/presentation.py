@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models.functions import Now
 
-from media_app.delivery.urls import made_url, rendition_url, stream_url
+from media_app.delivery.addresses import made_url, rendition_url, stream_url
 from media_app.videos.models import Rendition, RenditionKind
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange, PlaybackState
 from vodplatform.accounts.models import User

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.comparison.models import OffsetSource, PlaybackState, SyncMode
@@ -318,6 +319,7 @@ class AlignmentSerializer(serializers.Serializer[Data]):
     error = serializers.DictField(allow_null=True)
 
 
+@extend_schema_serializer(many=False)
 class LibraryFilesSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
     files = serializers.ListField(child=serializers.DictField())

@@ -21,7 +21,7 @@ from jobs_app import outputs
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from jobs_app.running import default_limits
-from media_app.delivery.urls import made_url
+from media_app.delivery.addresses import made_url
 from media_app.uploads import room
 from media_app.videos.models import Place, Video, VideoStatus
 from media_app.videos.services import DELETED, check_file, path_for_work, reference_videos, stand_in

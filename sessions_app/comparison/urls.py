@@ -1,23 +1,20 @@
-"""Addresses of the comparison API."""
+"""Addresses of comparisons: the API and the pages."""
 
-from django.urls import path, re_path
+from django.urls import path
 
-from sessions_app.comparison import api
+from sessions_app.comparison import pages
+from sessions_app.comparison.api import AlignmentViewSet, ComparisonSessionViewSet, LibraryFileViewSet
+from vodplatform.base.routers import Router
 
-BASE = "api/sessions/multi-vod"
+SESSIONS = "api/sessions/multi-vod"
+
+router = Router()
+router.register("api/sessions/library-files", LibraryFileViewSet, basename="library-file")
+router.register(SESSIONS, ComparisonSessionViewSet, basename="comparison")
+router.register(f"{SESSIONS}/<str:session_id>/alignments", AlignmentViewSet, basename="alignment")
 
 urlpatterns = [
-    path("api/sessions/library-files", api.LibraryFilesView.as_view()),
-    path(BASE, api.SessionCreateView.as_view()),
-    path(f"{BASE}/list", api.SessionListView.as_view()),
-    path(f"{BASE}/<str:session_id>", api.SessionView.as_view()),
-    path(f"{BASE}/<str:session_id>/global-seek", api.GlobalSeekView.as_view()),
-    re_path(rf"^{BASE}/(?P<session_id>[^/]+)/vods/(?P<vod_id>[^/]+)/seek$", api.VodSeekView.as_view()),
-    path(f"{BASE}/<str:session_id>/playback", api.PlaybackView.as_view()),
-    path(f"{BASE}/<str:session_id>/offsets", api.OffsetsView.as_view()),
-    path(f"{BASE}/<str:session_id>/offset-history", api.OffsetHistoryView.as_view()),
-    path(f"{BASE}/<str:session_id>/align", api.AlignView.as_view()),
-    path(f"{BASE}/<str:session_id>/alignments/<uuid:job_id>", api.AlignmentView.as_view()),
-    path(f"{BASE}/<str:session_id>/alignments/<uuid:job_id>/apply", api.ApplyView.as_view()),
-    path(f"{BASE}/<str:session_id>/timer-preview", api.TimerPreviewView.as_view()),
+    *router.urls,
+    path("compare", pages.index, name="compare"),
+    path("compare/<str:session_id>", pages.session, name="compare-session"),
 ]

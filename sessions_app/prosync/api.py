@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from media_app.library.serializers import MessageSerializer
 from media_app.uploads.multipart import received, several
@@ -21,41 +21,35 @@ from sessions_app.prosync import presentation, segments, services
 from sessions_app.prosync import serializers as s
 from sessions_app.prosync.engines import syncso
 from sessions_app.prosync.engines.syncso import Nonsense, WebhookRefused, verify_webhook
-from sessions_app.prosync.models import Engine, ProJob
+from sessions_app.prosync.models import Engine, ProJob, ProJobQuerySet
 from sessions_app.prosync.receiving import look_at
 from sessions_app.prosync.segments import Fault
-from vodplatform.accounts.models import User
+from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import asked, page_of, window
+from vodplatform.base.fields import page_of, window
 from vodplatform.base.idempotency import idempotent
 from vodplatform.base.parsers import MAX_BODY_BYTES
 
 
-class ProView(APIView):
-    """What all of these share: the caller, and the job as the caller may see it."""
+@extend_schema(tags=["Pro Video Editor – segments"])
+class ProJobViewSet(ApiViewSet[ProJob]):
+    """Videos whose speech is replaced in chosen segments."""
 
-    @property
-    def user(self) -> User:
-        return cast(User, self.request.user)
+    missing = "job_not_found"
+    lookup_url_kwarg = "job_id"
 
-    def find(self, job_id: UUID) -> ProJob:
-        """404 when the caller may not see it."""
-        row = ProJob.objects.visible_to(self.user).with_state().filter(pk=job_id).first()
-        if row is None:
-            raise DomainError("job_not_found")
-        return row
+    def get_queryset(self) -> ProJobQuerySet:
+        return ProJob.objects.visible_to(self.user).with_state()
 
-
-class ProcessView(ProView):
-    """A video whose speech is to be replaced in some segments."""
-
+    @idempotent
     @extend_schema(
         operation_id="pro_sync_process",
         request={"multipart/form-data": s.NewProJobSerializer},
         responses={202: s.BegunProJobSerializer},
     )
-    @idempotent
-    def post(self, request: Request) -> Response:
+    @action(detail=False, methods=["post"], url_path="pro-sync-process")
+    def process(self, request: Request) -> Response:
+        """Begin one: a video, its segments, and a sound for each of them."""
         most = services.most_segments(self.user)
         form = request.data
         if not isinstance(form, Mapping):
@@ -103,42 +97,39 @@ class ProcessView(ProView):
         sounds = {ref: sound for ref, sound in given.items() if sound}
         return services.begin(self.user, video, sounds, asked)
 
-
-def _refused(faults: list[Fault], type: str = "invalid") -> DomainError:
-    first = faults[0].message
-    sentence = first if len(faults) == 1 else f"{first} There are {len(faults)} faults in all; see `errors`."
-    return DomainError(type, sentence, errors=[fault.as_json() for fault in faults])
-
-
-class ProStatusView(ProView):
-    """Where a pro job is."""
+    @extend_schema(
+        operation_id="pro_sync_list", parameters=[s.ProJobQuerySerializer], responses={200: s.ProJobListSerializer}
+    )
+    @action(detail=False, url_path="pro-jobs")
+    def own(self, request: Request) -> Response:
+        """The caller's own pro jobs, newest first."""
+        query = self.read_query(s.ProJobQuerySerializer)
+        rows = ProJob.objects.filter(owner=self.user)
+        if "status" in query:
+            rows = rows.filter(job__status=query["status"])
+        shown = [presentation.present(row) for row in rows.with_state()[window(query)]]
+        return Response({"pro_jobs": shown, "pagination": page_of(query, rows.count())})
 
     @extend_schema(operation_id="pro_sync_status", responses={200: s.ProJobSerializer})
-    def get(self, request: Request, job_id: UUID) -> Response:
-        return Response(presentation.present(self.find(job_id)))
-
-
-class ProJobView(ProView):
-    """One pro job, to be deleted with its files."""
+    @action(detail=False, url_path="pro-job/<uuid:job_id>/status")
+    def status(self, request: Request, job_id: UUID) -> Response:
+        """Where a pro job is."""
+        return Response(presentation.present(self.get_object()))
 
     @extend_schema(operation_id="pro_sync_delete", responses={200: MessageSerializer})
-    def delete(self, request: Request, job_id: UUID) -> Response:
-        row = self.find(job_id)
-        if not row.can_change(self.user):
-            raise DomainError("forbidden")
-        services.delete(row, self.user)
+    @action(detail=False, methods=["delete"], url_path="pro-job/<uuid:job_id>")
+    def delete_one(self, request: Request, job_id: UUID) -> Response:
+        """Delete a pro job with its files."""
+        services.delete(self.get_object_to_change(), self.user)
         return Response({"message": "Pro job deleted"})
 
-
-class WebhookView(APIView):
-    """Where sync.so says that a generation has ended. Its signature signs it in; it is asked then, and not believed."""
-
-    authentication_classes = ()
-    permission_classes = ()
-    parser_classes = ()
-
     @extend_schema(operation_id="pro_sync_webhook", request=OpenApiTypes.OBJECT, responses={200: s.NoticedSerializer})
-    def post(self, request: Request) -> Response:
+    @action(
+        detail=False, methods=["post"], url_path="webhooks/syncso",
+        authentication_classes=(), permission_classes=(), parser_classes=(),
+    )  # fmt: skip
+    def webhook(self, request: Request) -> Response:
+        """Where sync.so says that a generation has ended. The signature signs it in; sync.so itself is then asked."""
         body = request.stream.read(MAX_BODY_BYTES + 1) if request.stream else b""
         if len(body) > MAX_BODY_BYTES:
             raise DomainError("too_large", limit=MAX_BODY_BYTES)
@@ -153,16 +144,7 @@ class WebhookView(APIView):
         return Response({"ok": True})
 
 
-class ProListView(ProView):
-    """The caller's own pro jobs, newest first."""
-
-    @extend_schema(
-        operation_id="pro_sync_list", parameters=[s.ProJobQuerySerializer], responses={200: s.ProJobListSerializer}
-    )
-    def get(self, request: Request) -> Response:
-        query = asked(s.ProJobQuerySerializer, request.query_params)
-        rows = ProJob.objects.filter(owner=self.user)
-        if "status" in query:
-            rows = rows.filter(job__status=query["status"])
-        shown = [presentation.present(row) for row in rows.with_state()[window(query)]]
-        return Response({"pro_jobs": shown, "pagination": page_of(query, rows.count())})
+def _refused(faults: list[Fault], type: str = "invalid") -> DomainError:
+    first = faults[0].message
+    sentence = first if len(faults) == 1 else f"{first} There are {len(faults)} faults in all; see `errors`."
+    return DomainError(type, sentence, errors=[fault.as_json() for fault in faults])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from jobs_app.models import JobStatus
-from media_app.delivery.urls import source_of, url_of
+from media_app.delivery.addresses import source_of, url_of
 from media_app.videos.models import RenditionKind, VideoStatus
 from sessions_app.prosync.models import Engine, ProJob
 

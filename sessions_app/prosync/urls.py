@@ -1,15 +1,12 @@
-"""Addresses of the API of pro jobs."""
+"""Addresses of pro jobs: the API and the page."""
 
 from django.urls import path
 
-from sessions_app.prosync import api
+from sessions_app.prosync import pages
+from sessions_app.prosync.api import ProJobViewSet
+from vodplatform.base.routers import Router
 
-SYNC = "api/v1/sync"
+router = Router()
+router.register("api/v1/sync", ProJobViewSet, basename="pro-job")
 
-urlpatterns = [
-    path(f"{SYNC}/pro-sync-process", api.ProcessView.as_view()),
-    path(f"{SYNC}/pro-jobs", api.ProListView.as_view()),
-    path(f"{SYNC}/pro-job/<uuid:job_id>", api.ProJobView.as_view()),
-    path(f"{SYNC}/pro-job/<uuid:job_id>/status", api.ProStatusView.as_view()),
-    path(f"{SYNC}/webhooks/syncso", api.WebhookView.as_view()),
-]
+urlpatterns = [*router.urls, path("pro", pages.index, name="pro")]

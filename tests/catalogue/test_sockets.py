@@ -226,7 +226,7 @@ class TestWhatIsTold:
     ) -> None:
         """Addresses are signed until a rounded instant; here each look comes after the next of them."""
         lifetimes = iter(range(1000, 100_000_000, 1000))
-        monkeypatch.setattr("media_app.delivery.urls.lifetime", lambda _: next(lifetimes))
+        monkeypatch.setattr("media_app.delivery.addresses.lifetime", lambda _: next(lifetimes))
 
         def look() -> None:
             with changing(video.pk):

@@ -100,9 +100,10 @@ def takes_queries(path: str) -> bool:
 
 def kind_of(method: str, path: str) -> tuple[object, ...]:
     """What reads a request before the view's own code does: operations of one kind differ in that code alone."""
-    view = resolve(re.sub(r"\{\w+\}", str(uuid.UUID(int=1)), path)).func.cls  # type: ignore[attr-defined]
+    view: Any = resolve(re.sub(r"\{\w+\}", str(uuid.UUID(int=1)), path)).func
     takes_body = method in ("post", "put", "patch")
-    return (*view.authentication_classes, *view.parser_classes, *view.renderer_classes, takes_body)
+    classes = ("authentication_classes", "parser_classes", "renderer_classes")
+    return (*(tuple(view.initkwargs.get(name, getattr(view.cls, name))) for name in classes), takes_body)
 
 
 def one_of_each_kind() -> list[tuple[str, str]]:

@@ -68,7 +68,7 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "^.*$": (DOOR, []),
 }
 # Other names of the catalogue's calls: no pages, and not in the document; what they answer is held in tests/catalogue.
-PAGES |= {str(pattern.pattern): (DOOR, []) for pattern in catalogue.urlpatterns if "api/" not in str(pattern.pattern)}
+PAGES |= {str(pattern.pattern): (DOOR, []) for pattern in catalogue.aliases}
 # The document is no page, the page is no document: 406 for who takes the other alone.
 SPEAKS_ONE = {(406, "api/schema"), (406, "api/docs")}
 

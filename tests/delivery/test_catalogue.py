@@ -9,7 +9,7 @@ import httpx
 import pytest
 from django.db.models.functions import Now
 
-from media_app.delivery import urls
+from media_app.delivery import addresses
 from media_app.videos.models import Place, Video, VideoStatus
 from sessions_app.comparison.presentation import present_copies, present_session
 from tests.delivery.answers import refused
@@ -40,16 +40,17 @@ async def to(video: Video, **fields: Any) -> Video:
     return await ask(write)
 
 
-async def addresses(video: Video) -> list[str]:
+async def every_address(video: Video) -> list[str]:
     """Every kind of signed address there is, as made for the video as it stands."""
 
     def make() -> list[str]:
         row, poster = of_kind(video, "hls"), of_kind(video, "poster")
         row.video = poster.video = video
-        folder = urls.hls_url(video).removesuffix(urls.MASTER)
+        folder = addresses.hls_url(video).removesuffix(addresses.MASTER)
         return [
-            urls.stream_url(video), urls.hls_url(video), f"{folder}source/index.m3u8", f"{folder}source/media.mp4",
-            urls.rendition_url(row), urls.rendition_url(poster),
+            addresses.stream_url(video), addresses.hls_url(video),
+            f"{folder}source/index.m3u8", f"{folder}source/media.mp4",
+            addresses.rendition_url(row), addresses.rendition_url(poster),
         ]  # fmt: skip
 
     return await ask(make)
@@ -67,14 +68,14 @@ class TestSigned:
     async def test_a_deleted_one_opens_to_nobody_until_it_is_restored(
         self, http: httpx.AsyncClient, video: Video, moderator: User, admin_person: User, owner: User
     ) -> None:
-        found = await addresses(video)
+        found = await every_address(video)
         assert await statuses(http, found) == {200}
         deleted = await to(video, deleted_at=Now())
         assert await statuses(http, found) == {404}
-        assert await statuses(http, await addresses(deleted)) == {404}
+        assert await statuses(http, await every_address(deleted)) == {404}
         for user in (moderator, admin_person, owner):
             headers = await key_of(user)
-            for address in (f"{urls.STREAM_PREFIX}{video.pk}", f"/api/v1/media/optimized/{video.pk}"):
+            for address in (f"{addresses.STREAM_PREFIX}{video.pk}", f"/api/v1/media/optimized/{video.pk}"):
                 refused(await http.get(address, headers=headers), 404, "not_found")
         await to(video, deleted_at=None)
         assert await statuses(http, found) == {200}
@@ -82,10 +83,10 @@ class TestSigned:
     async def test_what_was_made_for_everybody_ends_when_it_is_hidden(
         self, http: httpx.AsyncClient, video: Video
     ) -> None:
-        found = await addresses(video)
+        found = await every_address(video)
         hidden = await to(video, is_hidden=True)
         assert await statuses(http, found) == {404}
-        for_moderators = await addresses(hidden)
+        for_moderators = await every_address(hidden)
         assert not set(found) & set(for_moderators)
         assert await statuses(http, for_moderators) == {200}
         # Shown again, both open it: nobody is thrown out in the middle.
@@ -94,16 +95,16 @@ class TestSigned:
 
     async def test_so_it_does_when_it_is_not_ready_any_more(self, http: httpx.AsyncClient, video: Video) -> None:
         """While another file takes its place only moderators see it."""
-        found = await addresses(video)
+        found = await every_address(video)
         job = await ask(lambda: make_job(video.owner, "processing"))
         changed = await to(video, status=VideoStatus.PROCESSING, job=job)
         assert await statuses(http, found) == {404}
-        assert await statuses(http, await addresses(changed)) == {200}
+        assert await statuses(http, await every_address(changed)) == {200}
 
     async def test_a_private_one_is_as_hidden_as_ever(self, http: httpx.AsyncClient, clip: Video) -> None:
         """The column means nothing there."""
-        found = await addresses(clip)
-        assert found == await addresses(await to(clip, is_hidden=True))
+        found = await every_address(clip)
+        assert found == await every_address(await to(clip, is_hidden=True))
         assert await statuses(http, found) == {200}
 
     async def test_a_session_that_shows_it_is_no_way_around(
@@ -126,7 +127,7 @@ class TestSigned:
 class TestOpen:
     @pytest.fixture
     def address(self, video: Video) -> str:
-        return f"{urls.STREAM_PREFIX}{video.pk}"
+        return f"{addresses.STREAM_PREFIX}{video.pk}"
 
     async def test_anybody_may_watch_what_is_shown(self, http: httpx.AsyncClient, address: str, other: User) -> None:
         for headers in ({}, await key_of(other)):
@@ -180,5 +181,5 @@ class TestOpen:
 async def test_one_without_a_file_is_not_ready(http: httpx.AsyncClient, video: Video, moderator: User) -> None:
     await to(video, status=VideoStatus.UPLOADING, location="")
     headers = await key_of(moderator)
-    refused(await http.get(f"{urls.STREAM_PREFIX}{video.pk}", headers=headers), 409, "video_not_ready")
+    refused(await http.get(f"{addresses.STREAM_PREFIX}{video.pk}", headers=headers), 409, "video_not_ready")
     refused(await http.get(f"/api/v1/media/optimized/{video.pk}", headers=headers), 409, "video_not_ready")

@@ -12,7 +12,7 @@ import imageio_ffmpeg
 import pytest
 from av.error import HTTPUnauthorizedError
 
-from media_app.delivery import urls
+from media_app.delivery import addresses
 from media_app.videos.models import Video
 from tests.delivery.made import SECONDS, Made
 from tests.support import nginx
@@ -60,7 +60,7 @@ def curl(*words: str) -> subprocess.CompletedProcess[bytes]:
 
 class TestCurl:
     def test_it_reads_any_part(self, site: str, clip: Video, content: bytes) -> None:
-        address = site + urls.stream_url(clip)
+        address = site + addresses.stream_url(clip)
         assert curl(address).stdout == content
         assert curl("-r", "1000-1999", address).stdout == content[1000:2000]
         assert curl("-r", "-500", address).stdout == content[-500:]
@@ -69,16 +69,16 @@ class TestCurl:
     def test_it_goes_on_where_it_was_cut(self, site: str, clip: Video, content: bytes, tmp_path: Path) -> None:
         part = tmp_path / "part.mp4"
         part.write_bytes(content[:12_345])
-        assert curl("-C", "-", "-o", str(part), site + urls.stream_url(clip)).returncode == 0
+        assert curl("-C", "-", "-o", str(part), site + addresses.stream_url(clip)).returncode == 0
         assert part.read_bytes() == content
 
     def test_it_saves_it_under_its_title(self, site: str, clip: Video, content: bytes, tmp_path: Path) -> None:
-        address = site + urls.stream_url(clip) + "&download=1"
+        address = site + addresses.stream_url(clip) + "&download=1"
         assert curl("-OJ", "--output-dir", str(tmp_path), address).returncode == 0
         assert (tmp_path / "A stored clip.mp4").read_bytes() == content
 
     def test_without_the_signature_it_gets_nothing(self, site: str, clip: Video) -> None:
-        address = site + urls.stream_url(clip)
+        address = site + addresses.stream_url(clip)
         last = "A" if address[-1] != "A" else "B"
         for wrong, status in ((address.partition("?")[0], 401), (address[:-1] + last, 404)):
             done = curl("-w", "%{http_code}", "-o", "/dev/null", "-r", "0-9", wrong)
@@ -91,7 +91,7 @@ class TestFfmpeg:
     ) -> None:
         """As ffprobe does; the index of this file stands at its end."""
         assert content.index(b"moov") > len(content) / 2
-        with av.open(site + urls.stream_url(clip)) as container:
+        with av.open(site + addresses.stream_url(clip)) as container:
             stream = container.streams.video[0]
             assert (stream.width, stream.height) == (320, 180)
             assert stream.duration is not None
@@ -103,7 +103,7 @@ class TestFfmpeg:
         assert any(not answer.startswith("bytes 0-") for _, answer in watched.answers)
 
     def test_it_follows_a_ladder_to_a_moment(self, site: str, clip: Video) -> None:
-        with av.open(site + urls.hls_url(clip), options={"allowed_extensions": "ALL"}) as container:
+        with av.open(site + addresses.hls_url(clip), options={"allowed_extensions": "ALL"}) as container:
             stream = container.streams.video[0]
             container.seek(7_000_000)
             frame = next(container.decode(stream))
@@ -112,8 +112,8 @@ class TestFfmpeg:
 
     def test_it_cuts_out_of_it(self, site: str, clip: Video, tmp_path: Path) -> None:
         done = subprocess.run(
-            [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-ss", "6", "-i", site + urls.stream_url(clip),
-             "-frames:v", "1", str(tmp_path / "frame.png")],
+            [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-ss", "6",
+             "-i", site + addresses.stream_url(clip), "-frames:v", "1", str(tmp_path / "frame.png")],
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
@@ -121,7 +121,7 @@ class TestFfmpeg:
 
     def test_without_the_signature_it_opens_nothing(self, site: str, clip: Video) -> None:
         with pytest.raises(HTTPUnauthorizedError):
-            av.open(site + urls.stream_url(clip).partition("?")[0])
-        master = urls.hls_url(clip).replace(urls.HLS_PREFIX, urls.HLS_PREFIX + "f")
+            av.open(site + addresses.stream_url(clip).partition("?")[0])
+        master = addresses.hls_url(clip).replace(addresses.HLS_PREFIX, addresses.HLS_PREFIX + "f")
         with pytest.raises(av.error.HTTPNotFoundError):
             av.open(site + master)

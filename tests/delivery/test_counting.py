@@ -13,7 +13,7 @@ import pytest
 from django.db import OperationalError
 from django.test import Client
 
-from media_app.delivery import counting, urls
+from media_app.delivery import addresses, counting
 from media_app.videos.models import Place, Video, VideoView
 from media_app.videos.viewing import roll_up
 from tests.conftest import Library
@@ -64,7 +64,7 @@ async def viewers() -> list[str]:
 @pytest.fixture
 def plain(video: Video) -> str:
     """The address that stands open while the video is shown."""
-    return f"{urls.STREAM_PREFIX}{video.pk}"
+    return f"{addresses.STREAM_PREFIX}{video.pk}"
 
 
 class TestWhatCounts:
@@ -82,23 +82,23 @@ class TestWhatCounts:
     async def test_nor_what_sends_no_bytes(self, http: httpx.AsyncClient, plain: str, video: Video) -> None:
         etag = (await http.head(plain)).headers["etag"]
         for method, address, headers in (
-            ("HEAD", urls.stream_url(video), {}), ("GET", plain, {"If-None-Match": etag}),
-            ("GET", plain, {"If-Match": '"x"'}), ("POST", plain, {}), ("HEAD", urls.hls_url(video), {}),
+            ("HEAD", addresses.stream_url(video), {}), ("GET", plain, {"If-None-Match": etag}),
+            ("GET", plain, {"If-Match": '"x"'}), ("POST", plain, {}), ("HEAD", addresses.hls_url(video), {}),
             ("GET", f"{plain}?sig=x", {}),
         ):  # fmt: skip
             assert (await http.request(method, address, headers=headers)).status_code in (200, 304, 404, 405, 412)
         assert await viewers() == []
 
     async def test_of_a_ladder_its_master_alone(self, http: httpx.AsyncClient, video: Video) -> None:
-        folder = urls.hls_url(video).removesuffix(urls.MASTER)
+        folder = addresses.hls_url(video).removesuffix(addresses.MASTER)
         for name in ("source/index.m3u8", "source/media.mp4"):
             assert (await http.get(folder + name)).status_code == 200
         assert await viewers() == []
-        assert (await http.get(folder + urls.MASTER)).status_code == 200
+        assert (await http.get(folder + addresses.MASTER)).status_code == 200
         assert len(await viewers()) == 1
 
     async def test_private_videos_are_not_counted(self, http: httpx.AsyncClient, clip: Video) -> None:
-        for address in (urls.stream_url(clip), urls.hls_url(clip)):
+        for address in (addresses.stream_url(clip), addresses.hls_url(clip)):
             assert (await http.get(address)).status_code == 200
         assert await viewers() == []
 
@@ -112,9 +112,9 @@ class TestWhatCounts:
         self, http: httpx.AsyncClient, s3_storage: s3.Bucket, owner: User, made: Made, tmp_path: Path
     ) -> None:
         video = await ask(lambda: stored_video(owner, made, tmp_path, place=Place.CATALOGUE))
-        assert (await http.get(urls.stream_url(video), headers={"Range": "bytes=7-"})).status_code == 302
+        assert (await http.get(addresses.stream_url(video), headers={"Range": "bytes=7-"})).status_code == 302
         assert await viewers() == []
-        assert (await http.get(urls.stream_url(video))).status_code == 302
+        assert (await http.get(addresses.stream_url(video))).status_code == 302
         assert len(await viewers()) == 1
 
     async def test_a_reference_of_the_catalogue_counts_too(
@@ -124,7 +124,7 @@ class TestWhatCounts:
 
         path = str(library.crew / "plain.mp4")
         video = await ask(lambda: make_video(owner, location=path, place=Place.CATALOGUE))
-        assert (await http.get(urls.stream_url(video))).status_code == 200
+        assert (await http.get(addresses.stream_url(video))).status_code == 200
         assert len(await viewers()) == 1
 
 
@@ -142,14 +142,14 @@ class TestWho:
         token = {"Authorization": f"Token {await ask(make_key, other)}"}
         cookie = {"Cookie": f"sessionid={await ask(sign_in)}"}
         for headers in (token, cookie):
-            for address in (plain, urls.stream_url(video), urls.hls_url(video)):
+            for address in (plain, addresses.stream_url(video), addresses.hls_url(video)):
                 assert (await http.get(address, headers=headers)).status_code == 200
         assert await viewers() == [str(other.pk)]
 
     async def test_somebody_without_a_name_by_what_stands_for_the_address(
         self, http: httpx.AsyncClient, plain: str, video: Video
     ) -> None:
-        for address in (plain, urls.stream_url(video), urls.hls_url(video)):
+        for address in (plain, addresses.stream_url(video), addresses.hls_url(video)):
             await http.get(address, headers={"Authorization": "Token wrong"} if "sig" in address else {})
         (viewer,) = await viewers()
         assert viewer == signing.pseudonym(ADDRESS)

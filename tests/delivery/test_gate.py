@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from media_app.delivery.addresses import stream_url
 from media_app.delivery.gate import AFTER_SCAN
-from media_app.delivery.urls import stream_url
 from media_app.videos.models import Video, VideoStatus
 from tests.delivery.answers import refused
 from tests.delivery.made import Made, stored_video

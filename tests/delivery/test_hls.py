@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from media_app.delivery import urls
+from media_app.delivery import addresses
 from media_app.videos.models import Video, VideoStatus
 from tests.delivery.answers import harmless, refused
 from tests.delivery.made import Made, of_kind
@@ -26,12 +26,12 @@ MPEGURL = "application/vnd.apple.mpegurl"
 
 
 def address(video: Video, rest: str, token: str = "") -> str:
-    return f"{urls.HLS_PREFIX}{token or signing.sign(urls.HLS, str(video.pk))}/{video.pk}/{rest}"
+    return f"{addresses.HLS_PREFIX}{token or signing.sign(addresses.HLS, str(video.pk))}/{video.pk}/{rest}"
 
 
 class TestMaster:
     async def test_it_names_the_rungs_with_what_they_are(self, http: httpx.AsyncClient, clip: Video) -> None:
-        response = await http.get(urls.hls_url(clip))
+        response = await http.get(addresses.hls_url(clip))
         assert (response.status_code, response.headers["content-type"]) == (200, MPEGURL)
         assert response.headers["cache-control"] == "private, max-age=10"
         lines = response.text.splitlines()
@@ -50,34 +50,34 @@ class TestMaster:
 
     async def test_a_rung_appears_once_it_is_made(self, http: httpx.AsyncClient, clip: Video) -> None:
         await ask(lambda: make_rendition(clip, "hls", "120", width=214, height=120, bit_rate=50_000))
-        lines = (await http.get(urls.hls_url(clip))).text.splitlines()
+        lines = (await http.get(addresses.hls_url(clip))).text.splitlines()
         assert lines[4::2] == ["120/index.m3u8", "source/index.m3u8"]
 
     async def test_none_is_taller_than_the_source(self, http: httpx.AsyncClient, clip: Video) -> None:
         await ask(lambda: make_rendition(clip, "hls", "720"))
-        assert "720" not in (await http.get(urls.hls_url(clip))).text
+        assert "720" not in (await http.get(addresses.hls_url(clip))).text
         refused(await http.get(address(clip, "720/index.m3u8")), 404, "not_found")
 
     async def test_a_variable_rate_is_not_told(self, http: httpx.AsyncClient, clip: Video) -> None:
         await ask(lambda: Video.objects.filter(pk=clip.pk).update(is_variable_frame_rate=True))
-        assert "FRAME-RATE" not in (await http.get(urls.hls_url(clip))).text
+        assert "FRAME-RATE" not in (await http.get(addresses.hls_url(clip))).text
 
     async def test_what_is_known_is_not_sent_again(self, http: httpx.AsyncClient, clip: Video) -> None:
-        etag = (await http.get(urls.hls_url(clip))).headers["etag"]
-        assert (await http.get(urls.hls_url(clip), headers={"If-None-Match": etag})).status_code == 304
-        assert (await http.get(urls.hls_url(clip), headers={"Range": "bytes=0-1"})).status_code == 200
+        etag = (await http.get(addresses.hls_url(clip))).headers["etag"]
+        assert (await http.get(addresses.hls_url(clip), headers={"If-None-Match": etag})).status_code == 304
+        assert (await http.get(addresses.hls_url(clip), headers={"Range": "bytes=0-1"})).status_code == 200
 
     async def test_a_video_without_a_ladder_has_none(self, http: httpx.AsyncClient, owner: User) -> None:
         video = await ask(lambda: make_video(owner))
         await ask(lambda: make_rendition(video, "proxy"))
-        refused(await http.get(urls.hls_url(video)), 404, "not_found")
+        refused(await http.get(addresses.hls_url(video)), 404, "not_found")
 
 
 class TestRung:
     async def test_all_is_reached_by_relative_addresses(self, http: httpx.AsyncClient, clip: Video, made: Made) -> None:
         """As a player goes: from the master to the playlist, from there to the ranges of the media."""
         content = (made.folder / "hls-source" / "media.mp4").read_bytes()
-        base = str(http.base_url) + urls.hls_url(clip)
+        base = str(http.base_url) + addresses.hls_url(clip)
         playlist = urljoin(base, (await http.get(base)).text.splitlines()[-1])
         response = await http.get(playlist)
         assert (response.status_code, response.headers["content-type"]) == (200, MPEGURL)
@@ -123,7 +123,7 @@ class TestRung:
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
     async def test_other_methods_are_refused(self, http: httpx.AsyncClient, clip: Video, method: str) -> None:
-        refused(await http.request(method, urls.hls_url(clip)), 405, "method_not_allowed")
+        refused(await http.request(method, addresses.hls_url(clip)), 405, "method_not_allowed")
 
 
 RESTS = ["master.m3u8", "source/index.m3u8", "source/media.mp4"]
@@ -133,7 +133,7 @@ RESTS = ["master.m3u8", "source/index.m3u8", "source/media.mp4"]
 class TestSignature:
     async def test_each_address_needs_it(self, http: httpx.AsyncClient, clip: Video, rest: str) -> None:
         assert (await http.get(address(clip, rest))).status_code == 200
-        good = signing.sign(urls.HLS, str(clip.pk))
+        good = signing.sign(addresses.HLS, str(clip.pk))
         for token in (
             "x",
             "7.x",
@@ -146,17 +146,17 @@ class TestSignature:
             refused(await http.get(address(clip, rest, token)), 404, "not_found")
 
     async def test_an_expired_one_is_gone(self, http: httpx.AsyncClient, clip: Video, rest: str) -> None:
-        token = signing.sign(urls.HLS, str(clip.pk), seconds=60, now=time.time() - 100_000)
+        token = signing.sign(addresses.HLS, str(clip.pk), seconds=60, now=time.time() - 100_000)
         refused(await http.get(address(clip, rest, token)), 410, "gone")
 
     async def test_another_videos_is_not_found(
         self, http: httpx.AsyncClient, clip: Video, owner: User, rest: str
     ) -> None:
         other = await ask(lambda: make_video(owner))
-        refused(await http.get(address(clip, rest, signing.sign(urls.HLS, str(other.pk)))), 404, "not_found")
+        refused(await http.get(address(clip, rest, signing.sign(addresses.HLS, str(other.pk)))), 404, "not_found")
 
     async def test_another_purposes_is_not_found(self, http: httpx.AsyncClient, clip: Video, rest: str) -> None:
-        for purpose in (urls.STREAM, urls.MADE, urls.RENDITION):
+        for purpose in (addresses.STREAM, addresses.MADE, addresses.RENDITION):
             refused(await http.get(address(clip, rest, signing.sign(purpose, str(clip.pk)))), 404, "not_found")
 
     async def test_it_opens_no_longer_than_the_video_is_there(
@@ -173,13 +173,13 @@ class TestSignature:
 
     async def test_an_unknown_video_is_not_found(self, http: httpx.AsyncClient, clip: Video, rest: str) -> None:
         nobody = uuid.uuid4()
-        token = signing.sign(urls.HLS, str(nobody))
-        refused(await http.get(f"{urls.HLS_PREFIX}{token}/{nobody}/{rest}"), 404, "not_found")
-        refused(await http.get(f"{urls.HLS_PREFIX}{token}/none/{rest}"), 404, "not_found")
+        token = signing.sign(addresses.HLS, str(nobody))
+        refused(await http.get(f"{addresses.HLS_PREFIX}{token}/{nobody}/{rest}"), 404, "not_found")
+        refused(await http.get(f"{addresses.HLS_PREFIX}{token}/none/{rest}"), 404, "not_found")
 
 
 async def test_proxy_is_inherited_by_all_that_is_named(http: httpx.AsyncClient, clip: Video) -> None:
-    base = str(http.base_url) + urls.hls_url(clip) + "?proxy=1"
+    base = str(http.base_url) + addresses.hls_url(clip) + "?proxy=1"
     playlist = urljoin(base, (await http.get(base)).text.splitlines()[-1])
     assert playlist.endswith("source/index.m3u8?proxy=1")
     text = (await http.get(playlist)).text

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from media_app.delivery.urls import MADE, made_url
+from media_app.delivery.addresses import MADE, made_url
 from tests.support.api import Api, refused
 from vodplatform.base import signing
 

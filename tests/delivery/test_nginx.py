@@ -30,7 +30,7 @@ from django.core.files.storage import default_storage
 from pytest_check import check
 
 from media_app.delivery import accel
-from media_app.delivery.urls import stream_url
+from media_app.delivery.addresses import stream_url
 from media_app.uploads import chunks, multipart, tus
 from media_app.videos.models import Video, VideoSource
 from tests.conftest import Library

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from media_app.delivery import urls
+from media_app.delivery import addresses
 from media_app.videos.models import Video, VideoSource, VideoStatus
 from tests.delivery.test_cdn import pem_of, verify
 from tests.support import s3
@@ -53,15 +53,15 @@ class TestLocal:
         body = ask(api, video)
         assert (body["delivery_type"], body["global_delivery"]) == ("local_signed", False)
         address, _, token = body["streaming_url"].partition("?sig=")
-        assert address == f"{urls.STREAM_PREFIX}{video.pk}"
-        ends = signing.verify(token, urls.STREAM, str(video.pk))
+        assert address == f"{addresses.STREAM_PREFIX}{video.pk}"
+        ends = signing.verify(token, addresses.STREAM, str(video.pk))
         assert datetime.fromisoformat(body["expires_at"]).timestamp() == ends
         assert body["renditions"] == []
 
     @pytest.mark.parametrize("value", ["false", "0", "False"])
     def test_without_a_signature_the_sign_in_opens_it(self, api: Api, video: Video, value: str) -> None:
         body = ask(api, video, f"?prefer_signed={value}")
-        assert (body["delivery_type"], body["streaming_url"]) == ("local", f"{urls.STREAM_PREFIX}{video.pk}")
+        assert (body["delivery_type"], body["streaming_url"]) == ("local", f"{addresses.STREAM_PREFIX}{video.pk}")
         assert body["expires_at"] is None
 
     @pytest.mark.parametrize(("query", "seconds"), [("", 7200), ("?expires_in=60", 60), ("?expires_in=86400", 86_400)])
@@ -116,12 +116,14 @@ class TestDevices:
         make_rendition(video, "hls", "720")
         make_rendition(video, "poster")
         body = ask(api, video, "?device_type=mobile&expires_in=3600&prefer_signed=false")
-        token = body["streaming_url"].removeprefix(urls.HLS_PREFIX).partition("/")[0]
-        assert datetime.fromisoformat(body["expires_at"]).timestamp() == signing.verify(token, urls.HLS, str(video.pk))
+        token = body["streaming_url"].removeprefix(addresses.HLS_PREFIX).partition("/")[0]
+        assert datetime.fromisoformat(body["expires_at"]).timestamp() == signing.verify(
+            token, addresses.HLS, str(video.pk)
+        )
         assert 3590 < seconds_left(body) <= 3600 + signing.ROUND_SECONDS
         (rung,) = body["renditions"]
         assert (rung["kind"], rung["name"], rung["height"]) == ("hls", "720", 720)
-        assert rung["url"].startswith(urls.HLS_PREFIX)
+        assert rung["url"].startswith(addresses.HLS_PREFIX)
 
 
 class TestElsewhere:

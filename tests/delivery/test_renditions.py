@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from media_app.delivery import urls
+from media_app.delivery import addresses
 from media_app.videos.models import Rendition, Video
 from tests.delivery.answers import harmless, refused
 from tests.delivery.made import Made, of_kind
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def address(row: Rendition, name: str, token: str = "") -> str:
-    return f"{urls.RENDITION_PREFIX}{token or signing.sign(urls.RENDITION, str(row.pk))}/{row.pk}/{name}"
+    return f"{addresses.RENDITION_PREFIX}{token or signing.sign(addresses.RENDITION, str(row.pk))}/{row.pk}/{name}"
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ class TestFiles:
     async def test_the_pictures_of_a_sprite_inherit_its_signature(
         self, http: httpx.AsyncClient, clip: Video, made: Made
     ) -> None:
-        url = str(http.base_url) + urls.rendition_url(await ask(of_kind, clip, "sprite"))
+        url = str(http.base_url) + addresses.rendition_url(await ask(of_kind, clip, "sprite"))
         text = (await http.get(url)).text
         assert text.startswith("WEBVTT")
         named = {cue.partition("#xywh=")[0] for cue in re.findall(r"\S+#xywh=\d+,\d+,\d+,\d+", text)}
@@ -122,14 +122,14 @@ class TestSignature:
             refused(await http.get(address(poster, "poster.jpg", "x"), headers=headers), 404, "not_found")
 
     async def test_an_expired_one_is_gone(self, http: httpx.AsyncClient, poster: Rendition) -> None:
-        token = signing.sign(urls.RENDITION, str(poster.pk), seconds=60, now=time.time() - 100_000)
+        token = signing.sign(addresses.RENDITION, str(poster.pk), seconds=60, now=time.time() - 100_000)
         refused(await http.get(address(poster, "poster.jpg", token)), 410, "gone")
 
     async def test_another_ones_is_not_found(self, http: httpx.AsyncClient, poster: Rendition, clip: Video) -> None:
         peaks = await ask(of_kind, clip, "peaks")
         for token in (
-            signing.sign(urls.RENDITION, str(peaks.pk)), signing.sign(urls.HLS, str(poster.pk)),
-            signing.sign(urls.RENDITION, str(poster.video_id)), signing.sign(urls.MADE, str(poster.pk)),
+            signing.sign(addresses.RENDITION, str(peaks.pk)), signing.sign(addresses.HLS, str(poster.pk)),
+            signing.sign(addresses.RENDITION, str(poster.video_id)), signing.sign(addresses.MADE, str(poster.pk)),
         ):  # fmt: skip
             refused(await http.get(address(poster, "poster.jpg", token)), 404, "not_found")
 
@@ -140,5 +140,5 @@ class TestSignature:
 
     async def test_an_unknown_one_is_not_found(self, http: httpx.AsyncClient) -> None:
         nobody = str(uuid.uuid4())
-        url = f"{urls.RENDITION_PREFIX}{signing.sign(urls.RENDITION, nobody)}/{nobody}/poster.jpg"
+        url = f"{addresses.RENDITION_PREFIX}{signing.sign(addresses.RENDITION, nobody)}/{nobody}/poster.jpg"
         refused(await http.get(url), 404, "not_found")

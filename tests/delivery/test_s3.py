@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from media_app.delivery import sending, sources, urls
+from media_app.delivery import addresses, sending, sources
 from media_app.videos.models import Video
 from tests.conftest import Library
 from tests.delivery.answers import harmless, refused
@@ -70,7 +70,7 @@ class TestSentOn:
         self, http: httpx.AsyncClient, clip: Video, owner: User, content: bytes
     ) -> None:
         headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
-        for address, given in ((urls.stream_url(clip), {}), (f"{urls.STREAM_PREFIX}{clip.pk}", headers)):
+        for address, given in ((addresses.stream_url(clip), {}), (f"{addresses.STREAM_PREFIX}{clip.pk}", headers)):
             response = await http.get(address, headers=given)
             assert (response.status_code, response.content) == (302, b"")
             assert response.headers["cache-control"] == "private, no-store"
@@ -82,7 +82,7 @@ class TestSentOn:
 
     async def test_the_way_on_ends_with_the_signature(self, http: httpx.AsyncClient, clip: Video) -> None:
         for seconds in (60, 3600):
-            address = urls.stream_url(clip, seconds)
+            address = addresses.stream_url(clip, seconds)
             ends = signing.ends(address.partition("?sig=")[2])
             found = parse_qs(urlsplit((await http.get(address)).headers["location"]).query)
             assert abs(int(found["X-Amz-Expires"][0]) - (ends - time.time())) < 5
@@ -95,11 +95,11 @@ class TestSentOn:
         settings.SIGNED_URL_SECONDS = 600
         await ask(lambda: Video.objects.filter(pk=clip.pk).update(duration=5000.0))
         headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
-        location = (await http.get(f"{urls.STREAM_PREFIX}{clip.pk}", headers=headers)).headers["location"]
+        location = (await http.get(f"{addresses.STREAM_PREFIX}{clip.pk}", headers=headers)).headers["location"]
         assert abs(int(parse_qs(urlsplit(location).query)["X-Amz-Expires"][0]) - 5600) < 5
 
     async def test_the_signature_is_what_botocore_makes_of_it(self, http: httpx.AsyncClient, clip: Video) -> None:
-        location = (await http.get(urls.stream_url(clip))).headers["location"]
+        location = (await http.get(addresses.stream_url(clip))).headers["location"]
         told = parse_qs(urlsplit(location).query)["X-Amz-Signature"][0]
         assert signature_of(location) == told
         for old, new in (
@@ -110,12 +110,12 @@ class TestSentOn:
             assert signature_of(location.replace(old, new)) != told
 
     async def test_a_download_has_its_name_there(self, http: httpx.AsyncClient, clip: Video, content: bytes) -> None:
-        response = await http.get(urls.stream_url(clip) + "&download=1")
+        response = await http.get(addresses.stream_url(clip) + "&download=1")
         _, found, body = await follow(response.headers["location"])
         assert (body, found["content-disposition"]) == (content, 'attachment; filename="A stored clip.mp4"')
 
     async def test_nobody_without_a_signature_is(self, http: httpx.AsyncClient, clip: Video, other: User) -> None:
-        address = urls.stream_url(clip)
+        address = addresses.stream_url(clip)
         refused(await http.get(address.partition("?")[0]), 401, "unauthenticated")
         refused(await http.get(address[:-1] + ("A" if address[-1] != "A" else "B")), 404, "not_found")
         headers = {"Authorization": f"Token {await ask(make_key, other)}"}
@@ -124,7 +124,7 @@ class TestSentOn:
     async def test_the_media_of_a_ladder_is_read_there_and_its_playlists_here(
         self, http: httpx.AsyncClient, clip: Video, made: Made
     ) -> None:
-        base = str(http.base_url) + urls.hls_url(clip)
+        base = str(http.base_url) + addresses.hls_url(clip)
         playlist = urljoin(base, (await http.get(base)).text.splitlines()[-1])
         assert (await http.get(playlist)).text == (made.folder / "hls-source" / "index.m3u8").read_text()
         response = await http.get(urljoin(playlist, "media.mp4"))
@@ -135,10 +135,10 @@ class TestSentOn:
 
     async def test_what_pages_draw_comes_from_here(self, http: httpx.AsyncClient, clip: Video, made: Made) -> None:
         for kind, name in (("poster", "poster.jpg"), ("sprite", "sprite.vtt"), ("peaks", "peaks.json")):
-            response = await http.get(urls.rendition_url(await ask(of_kind, clip, kind)))
+            response = await http.get(addresses.rendition_url(await ask(of_kind, clip, kind)))
             assert (response.status_code, response.content) == (200, (made.folder / kind / name).read_bytes())
             harmless(response)
-        assert (await http.get(urls.rendition_url(await ask(of_kind, clip, "proxy")))).status_code == 302
+        assert (await http.get(addresses.rendition_url(await ask(of_kind, clip, "proxy")))).status_code == 302
 
 
 class TestCdn:
@@ -149,21 +149,21 @@ class TestCdn:
         settings.CDN = {"base_url": "https://cdn.example.org", "key_pair_id": "K1", "private_key": pem_of(key)}
         row = await ask(of_kind, clip, "hls")
         for address, stored in (
-            (urls.stream_url(clip), clip.location),
-            (f"{urls.hls_url(clip).removesuffix('master.m3u8')}source/media.mp4", f"{row.folder}media.mp4"),
+            (addresses.stream_url(clip), clip.location),
+            (f"{addresses.hls_url(clip).removesuffix('master.m3u8')}source/media.mp4", f"{row.folder}media.mp4"),
         ):
             location = (await http.get(address)).headers["location"]
             assert location.startswith(f"https://cdn.example.org/{stored}?Expires=")
             verify(location, key)
         # The edge would not pass the file's name on: that comes from the bucket.
-        assert "X-Amz-Signature" in (await http.get(urls.stream_url(clip) + "&download=1")).headers["location"]
+        assert "X-Amz-Signature" in (await http.get(addresses.stream_url(clip) + "&download=1")).headers["location"]
 
 
 class TestThroughUs:
     async def test_who_cannot_follow_gets_the_bytes_here(
         self, http: httpx.AsyncClient, clip: Video, content: bytes
     ) -> None:
-        address = urls.stream_url(clip) + "&proxy=1"
+        address = addresses.stream_url(clip) + "&proxy=1"
         response = await http.get(address)
         assert (response.status_code, response.content) == (200, content)
         assert response.headers["content-type"] == "video/mp4"
@@ -179,11 +179,11 @@ class TestThroughUs:
     async def test_ranges(
         self, http: httpx.AsyncClient, clip: Video, content: bytes, header: str, start: int, stop: int | None
     ) -> None:
-        response = await http.get(urls.stream_url(clip) + "&proxy=1", headers={"Range": header})
+        response = await http.get(addresses.stream_url(clip) + "&proxy=1", headers={"Range": header})
         assert (response.status_code, response.content) == (206, content[start:stop])
 
     async def test_a_range_outside_is_416(self, http: httpx.AsyncClient, clip: Video, content: bytes) -> None:
-        response = await http.get(urls.stream_url(clip) + "&proxy=1", headers={"Range": f"bytes={len(content)}-"})
+        response = await http.get(addresses.stream_url(clip) + "&proxy=1", headers={"Range": f"bytes={len(content)}-"})
         refused(response, 416, "range_not_satisfiable")
         assert response.headers["content-range"] == f"bytes */{len(content)}"
 
@@ -192,32 +192,32 @@ class TestThroughUs:
     ) -> None:
         """What is signed for the bucket is signed for GET."""
         received = bucket.faults.received
-        response = await http.head(urls.stream_url(clip))
+        response = await http.head(addresses.stream_url(clip))
         assert (response.status_code, response.content) == (200, b"")
         assert response.headers["content-length"] == str(len(content))
         assert bucket.faults.received - received < 5_000
 
     async def test_whatever_way_it_comes_it_is_the_same_file(self, http: httpx.AsyncClient, clip: Video) -> None:
         """A player that asks HEAD first and is then sent on compares what both say."""
-        head, got = await http.head(urls.stream_url(clip)), await http.get(urls.stream_url(clip) + "&proxy=1")
-        _, there, _ = await follow((await http.get(urls.stream_url(clip))).headers["location"])
+        head, got = await http.head(addresses.stream_url(clip)), await http.get(addresses.stream_url(clip) + "&proxy=1")
+        _, there, _ = await follow((await http.get(addresses.stream_url(clip))).headers["location"])
         for name in ("etag", "last-modified", "content-length"):
             assert head.headers[name] == got.headers[name] == there[name]
         condition = {"Range": "bytes=0-9", "If-Range": there["etag"]}
-        assert (await http.get(urls.stream_url(clip) + "&proxy=1", headers=condition)).status_code == 206
+        assert (await http.get(addresses.stream_url(clip) + "&proxy=1", headers=condition)).status_code == 206
 
     async def test_browsers_keep_it_no_longer_than_what_opened_it(
         self, http: httpx.AsyncClient, clip: Video, owner: User
     ) -> None:
         headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
-        signed_in = await http.get(f"{urls.STREAM_PREFIX}{clip.pk}?proxy=1", headers=headers)
+        signed_in = await http.get(f"{addresses.STREAM_PREFIX}{clip.pk}?proxy=1", headers=headers)
         assert signed_in.headers["cache-control"] == "private, no-cache"
-        token = signing.sign(urls.STREAM, str(clip.pk), seconds=60)
-        kept = (await http.get(f"{urls.STREAM_PREFIX}{clip.pk}?sig={token}&proxy=1")).headers["cache-control"]
+        token = signing.sign(addresses.STREAM, str(clip.pk), seconds=60)
+        kept = (await http.get(f"{addresses.STREAM_PREFIX}{clip.pk}?sig={token}&proxy=1")).headers["cache-control"]
         assert int(kept.removeprefix("private, max-age=")) <= 60 + signing.ROUND_SECONDS
 
     async def test_media_of_a_ladder(self, http: httpx.AsyncClient, clip: Video, made: Made) -> None:
-        address = f"{urls.hls_url(clip).removesuffix('master.m3u8')}source/media.mp4?proxy=1"
+        address = f"{addresses.hls_url(clip).removesuffix('master.m3u8')}source/media.mp4?proxy=1"
         response = await http.get(address, headers={"Range": "bytes=10-19"})
         assert response.content == (made.folder / "hls-source" / "media.mp4").read_bytes()[10:20]
 
@@ -225,7 +225,7 @@ class TestThroughUs:
         (tmp_path / "large").write_bytes(bytes(60_000_000))
         await asyncio.to_thread(bucket.client().upload_file, str(tmp_path / "large"), bucket.name, clip.location)
         received = bucket.faults.received
-        player = Player(urls.stream_url(clip) + "&proxy=1", hang_up_after=3)
+        player = Player(addresses.stream_url(clip) + "&proxy=1", hang_up_after=3)
         await player.play()
         assert 3 <= player.chunks <= 5
         assert max(len(message.get("body", b"")) for message in player.messages) <= sending.MOST_BYTES
@@ -244,11 +244,11 @@ class TestFaults:
     async def test_a_bucket_that_fails_is_503(
         self, http: httpx.AsyncClient, clip: Video, bucket: s3.Bucket, fault: str
     ) -> None:
-        poster = urls.rendition_url(await ask(of_kind, clip, "poster"))
+        poster = addresses.rendition_url(await ask(of_kind, clip, "poster"))
         getattr(bucket.faults, fault)()
         for address in (
-            urls.stream_url(clip) + "&proxy=1", poster,
-            f"{urls.hls_url(clip).removesuffix('master.m3u8')}source/index.m3u8",
+            addresses.stream_url(clip) + "&proxy=1", poster,
+            f"{addresses.hls_url(clip).removesuffix('master.m3u8')}source/index.m3u8",
         ):  # fmt: skip
             response = await http.get(address)
             refused(response, 503, "unavailable")
@@ -262,24 +262,24 @@ class TestFaults:
         """A page full of posters from a bucket that says nothing, and meanwhile somebody plays a file of this disk."""
         storage = s3.storage_of(bucket.environment, read_timeout=60, retries={"total_max_attempts": 1})
         settings.STORAGES = {**settings.STORAGES, "default": storage}
-        poster = urls.rendition_url(await ask(of_kind, clip, "poster"))
+        poster = addresses.rendition_url(await ask(of_kind, clip, "poster"))
         local = await ask(lambda: make_video(owner, location=str(library.crew / "plain.mp4")))
         bucket.faults.hang()
         waiting = [asyncio.ensure_future(http.get(poster)) for _ in range(60)]
         async with asyncio.timeout(20):
             for _ in range(5):
                 await asyncio.sleep(0)
-            assert (await http.get(urls.stream_url(local))).status_code == 200
-            assert (await http.get(urls.stream_url(clip))).status_code == 302
-            assert (await http.get(urls.hls_url(clip))).status_code == 200
+            assert (await http.get(addresses.stream_url(local))).status_code == 200
+            assert (await http.get(addresses.stream_url(clip))).status_code == 302
+            assert (await http.get(addresses.hls_url(clip))).status_code == 200
         assert not any(future.done() for future in waiting)
         bucket.heal()
         assert {(await future).status_code for future in waiting} <= {200, 503}
 
     async def test_to_be_sent_on_needs_no_bucket(self, http: httpx.AsyncClient, clip: Video, bucket: s3.Bucket) -> None:
         bucket.faults.answer_503()
-        assert (await http.get(urls.stream_url(clip))).status_code == 302
-        assert (await http.get(urls.hls_url(clip))).status_code == 200
+        assert (await http.get(addresses.stream_url(clip))).status_code == 302
+        assert (await http.get(addresses.hls_url(clip))).status_code == 200
 
     async def test_one_that_breaks_off_in_the_middle_breaks_the_connection(
         self, clip: Video, bucket: s3.Bucket, tmp_path: Path
@@ -287,7 +287,7 @@ class TestFaults:
         (tmp_path / "large").write_bytes(bytes(20_000_000))
         await asyncio.to_thread(bucket.client().upload_file, str(tmp_path / "large"), bucket.name, clip.location)
         bucket.faults.cut(after_bytes=8_000_000)
-        player = Player(urls.stream_url(clip) + "&proxy=1", hang_up_after=10**9)
+        player = Player(addresses.stream_url(clip) + "&proxy=1", hang_up_after=10**9)
         with pytest.raises(Exception, match="storage does not answer"):
             await player.play()
         assert 0 < player.received < 20_000_000
@@ -296,12 +296,12 @@ class TestFaults:
     async def test_a_file_that_is_gone_is_not_found(
         self, http: httpx.AsyncClient, clip: Video, bucket: s3.Bucket
     ) -> None:
-        poster = urls.rendition_url(await ask(of_kind, clip, "poster"))
+        poster = addresses.rendition_url(await ask(of_kind, clip, "poster"))
         keys = bucket.keys()
         for key in keys:
             bucket.client().delete_object(Bucket=bucket.name, Key=key)
         refused(await http.get(poster), 404, "not_found")
-        refused(await http.get(urls.stream_url(clip) + "&proxy=1"), 404, "not_found")
+        refused(await http.get(addresses.stream_url(clip) + "&proxy=1"), 404, "not_found")
 
     async def test_a_file_that_goes_between_the_look_and_the_first_byte_is_not_found(
         self, http: httpx.AsyncClient, clip: Video, bucket: s3.Bucket, monkeypatch: pytest.MonkeyPatch
@@ -314,7 +314,7 @@ class TestFaults:
             return facts
 
         monkeypatch.setattr(sources.store, "stat", too_late)
-        refused(await http.get(urls.stream_url(clip) + "&proxy=1"), 404, "not_found")
+        refused(await http.get(addresses.stream_url(clip) + "&proxy=1"), 404, "not_found")
 
 
 def test_a_way_on_lives_a_minute_at_least(bucket: s3.Bucket) -> None:

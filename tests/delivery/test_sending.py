@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from media_app.delivery import sending, sources
+from media_app.delivery.addresses import stream_url
 from media_app.delivery.ranges import ByteRange
 from media_app.delivery.sources import OpenFile, StoredObject
-from media_app.delivery.urls import stream_url
 from media_app.videos.models import Video
 from tests.conftest import Library
 from tests.support import nginx

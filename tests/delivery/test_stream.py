@@ -18,9 +18,9 @@ from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 from django.test import Client
 
+from media_app.delivery.addresses import stream_url
 from media_app.delivery.door import route_of
 from media_app.delivery.sending import MOST_BYTES
-from media_app.delivery.urls import stream_url
 from media_app.videos.models import Video, VideoSource, VideoStatus
 from tests.conftest import Library
 from tests.delivery.answers import harmless, refused

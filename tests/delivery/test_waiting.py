@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from media_app.delivery import sending, waiting
-from media_app.delivery.urls import hls_url, stream_url
+from media_app.delivery.addresses import hls_url, stream_url
 from media_app.videos.models import Video
 from tests.conftest import Library
 from tests.delivery.answers import refused

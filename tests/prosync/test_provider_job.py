@@ -17,7 +17,7 @@ from jobs_app import leases, upkeep
 from jobs_app import services as jobs
 from jobs_app.models import Job
 from jobs_app.running import run_lane
-from media_app.delivery.urls import STREAM
+from media_app.delivery.addresses import STREAM
 from sessions_app.prosync import services
 from sessions_app.prosync.engines import provider as engine
 from sessions_app.prosync.models import ProJob

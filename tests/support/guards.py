@@ -523,7 +523,7 @@ GUARDS = [
         "tests/challenges/test_challenges.py::TestMake::test_an_admin_makes_none_of_somebody_elses_merge",
     ),
     Guard(
-        "players' addresses end with the publishing", "media_app/delivery/urls.py",
+        "players' addresses end with the publishing", "media_app/delivery/addresses.py",
         "return video.place == Place.SESSION", "return False",
         "tests/challenges/test_delivery.py::TestSignedAddresses::test_those_of_players_end_with_it_and_the_owners_stay",
     ),
@@ -837,7 +837,7 @@ GUARDS = [
         "tests/delivery/test_catalogue.py::TestSigned::test_what_was_made_for_everybody_ends_when_it_is_hidden",
     ),
     Guard(
-        "a session opens nothing that is hidden", "media_app/delivery/urls.py",
+        "a session opens nothing that is hidden", "media_app/delivery/addresses.py",
         "not as_shown and is_restricted(video)", "is_restricted(video)",
         "tests/delivery/test_catalogue.py::TestSigned::test_a_session_that_shows_it_is_no_way_around",
     ),

@@ -65,7 +65,7 @@ class HeaderAuthentication(BaseAuthentication):
         if found is None:
             raise AuthenticationFailed(self.refusal, code="token_invalid")
         needed = Scope.READ if request.method in SAFE_METHODS else Scope.WRITE
-        needed = getattr(request.parser_context.get("view"), "token_scope", needed)
+        needed = getattr(request.parser_context.get("view"), "token_scope", None) or needed
         if not includes(found[1].scopes, needed):
             raise ScopeRequired(needed)
         logs.user_id.set(str(found[0].pk))

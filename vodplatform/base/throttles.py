@@ -158,17 +158,22 @@ def network_of(address: str) -> str:
     return str(parsed)
 
 
+BY_METHOD = ""
+
+
 class RequestThrottle(BaseThrottle):
     """Requests a minute of a user, or of an address where nobody is signed in.
 
-    Safe methods count as ``read``, others as ``write``. A view's ``throttle_scope`` names another row of
-    ``settings.THROTTLES``, or None for no limit.
+    A view's ``throttle_scope`` names a row of ``settings.THROTTLES``, or is None for no limit. By default it is
+    :data:`BY_METHOD`: safe methods count as ``read``, others as ``write``.
     """
 
     _wait = 0
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        scope = getattr(view, "throttle_scope", "read" if request.method in SAFE_METHODS else "write")
+        scope = getattr(view, "throttle_scope", BY_METHOD)
+        if scope == BY_METHOD:
+            scope = "read" if request.method in SAFE_METHODS else "write"
         if scope is None or (scope == "write" and getattr(request._request, "scope", {}).get(COUNTED)):
             return True
         self._wait = hit(scope, self._who(request))

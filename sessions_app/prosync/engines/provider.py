@@ -23,7 +23,7 @@ from django.db.models import F
 
 from jobs_app.models import Job, JobEvent, JobStatus
 from jobs_app.running import JobContext, JobFailed, LeaseLost, TransientFault
-from media_app.delivery.urls import LONGEST_SECONDS, rendition_url, stream_url
+from media_app.delivery.addresses import LONGEST_SECONDS, rendition_url, stream_url
 from media_app.videos.taking_in import facts_of, scan_file
 from sessions_app.prosync.engines import local, syncso
 from sessions_app.prosync.engines.syncso import Generation, Status, SyncSo

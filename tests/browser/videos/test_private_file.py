@@ -44,7 +44,7 @@ STORE = """
 import sys, django; django.setup()
 from pathlib import Path
 from media_app.videos.models import Video, VideoSource
-from media_app.delivery.urls import STREAM_PREFIX, stream_url
+from media_app.delivery.addresses import STREAM_PREFIX, stream_url
 from media_app.store import files as store
 from tests.support.factories import make_video
 from vodplatform.accounts.models import User

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from media_app.delivery import urls
+from media_app.delivery import addresses
 from media_app.videos.models import Video
 from tests.support.factories import make_rendition, make_video
 from vodplatform.accounts.models import User
@@ -25,7 +25,7 @@ def video(owner: User) -> Video:
 
 class TestMediaOf:
     def test_nothing_is_there_until_it_is_made(self, video: Video) -> None:
-        assert urls.media_of(video) == {
+        assert addresses.media_of(video) == {
             "thumbnail_url": None, "poster_url": None, "sprite_vtt_url": None, "peaks_url": None, "hls_url": None,
             "renditions": [],
         }  # fmt: skip
@@ -33,17 +33,17 @@ class TestMediaOf:
     def test_what_is_made_has_addresses(self, video: Video) -> None:
         made = {kind: make_rendition(video, kind) for kind in ("poster", "sprite", "peaks", "proxy", "silent")}
         rungs = [make_rendition(video, "hls", "720"), make_rendition(video, "hls", "480", width=854, height=480)]
-        found = urls.media_of(video)
+        found = addresses.media_of(video)
         for name, kind, file in (
             ("poster_url", "poster", "poster.jpg"), ("sprite_vtt_url", "sprite", "sprite.vtt"),
             ("peaks_url", "peaks", "peaks.json"),
         ):  # fmt: skip
             prefix, token, pk, last = found[name].rsplit("/", 3)
-            assert (prefix + "/", pk, last) == (urls.RENDITION_PREFIX, str(made[kind].pk), file)
-            assert signing.verify(token, urls.RENDITION, pk) > time.time()
+            assert (prefix + "/", pk, last) == (addresses.RENDITION_PREFIX, str(made[kind].pk), file)
+            assert signing.verify(token, addresses.RENDITION, pk) > time.time()
         prefix, token, pk, last = found["hls_url"].rsplit("/", 3)
-        assert (prefix + "/", pk, last) == (urls.HLS_PREFIX, str(video.pk), "master.m3u8")
-        assert signing.verify(token, urls.HLS, pk) > time.time()
+        assert (prefix + "/", pk, last) == (addresses.HLS_PREFIX, str(video.pk), "master.m3u8")
+        assert signing.verify(token, addresses.HLS, pk) > time.time()
         listed = {(item["kind"], item["name"]): item for item in found["renditions"]}
         assert set(listed) == {("hls", "720"), ("hls", "480"), ("proxy", ""), ("silent", "")}
         assert set(listed["hls", "480"]) == {"kind", "name", "width", "height", "bit_rate", "url"}
@@ -53,17 +53,17 @@ class TestMediaOf:
 
     def test_a_picture_that_somebody_gave_stands_before_the_poster(self, video: Video) -> None:
         make_rendition(video, "poster")
-        found = urls.media_of(video)
+        found = addresses.media_of(video)
         assert found["thumbnail_url"] == found["poster_url"] != ""
         given = make_rendition(video, "thumbnail")
-        found = urls.media_of(video)
+        found = addresses.media_of(video)
         assert found["thumbnail_url"].endswith(f"/{given.pk}/{given.files['image']}")
         assert found["poster_url"].endswith("/poster.jpg")
 
     def test_a_deleted_video_has_none(self, video: Video) -> None:
         make_rendition(video, "poster")
         video.deleted_at = video.created_at
-        found = urls.media_of(video)
+        found = addresses.media_of(video)
         assert (found["thumbnail_url"], found["poster_url"], found["renditions"]) == (None, None, [])
 
     def test_a_list_asks_once_for_all(self, owner: User) -> None:
@@ -73,29 +73,34 @@ class TestMediaOf:
             connection,
         ) as queries:
             for video in Video.objects.prefetch_related("renditions"):
-                assert urls.media_of(video)["poster_url"]
+                assert addresses.media_of(video)["poster_url"]
         assert len(queries) == 2
 
 
 class TestLifetime:
     def test_it_is_long_enough_to_watch_it_to_the_end(self, video: Video, settings: Any) -> None:
         settings.SIGNED_URL_SECONDS = 7200
-        token = urls.stream_url(video).partition("?sig=")[2]
+        token = addresses.stream_url(video).partition("?sig=")[2]
         assert 7200 + 5400 <= signing.ends(token) - time.time() < 7200 + 5400 + signing.ROUND_SECONDS + 5
 
     def test_it_has_an_end(self, owner: User) -> None:
-        assert urls.lifetime(make_video(owner, duration=10**6)) == urls.LONGEST_SECONDS
+        assert addresses.lifetime(make_video(owner, duration=10**6)) == addresses.LONGEST_SECONDS
 
     def test_it_can_be_chosen(self, video: Video) -> None:
-        for address in (urls.stream_url(video, 60), urls.hls_url(video, 60)):
-            token = address.partition("?sig=")[2] or address.removeprefix(urls.HLS_PREFIX).partition("/")[0]
+        for address in (addresses.stream_url(video, 60), addresses.hls_url(video, 60)):
+            token = address.partition("?sig=")[2] or address.removeprefix(addresses.HLS_PREFIX).partition("/")[0]
             assert signing.ends(token) - time.time() < 60 + signing.ROUND_SECONDS + 5
 
 
 def test_no_two_things_have_one_address(owner: User) -> None:
     first, second = make_video(owner), make_video(owner)
-    found = [urls.stream_url(first), urls.stream_url(second), urls.hls_url(first), urls.hls_url(second)]
-    found += [urls.rendition_url(make_rendition(video, "poster")) for video in (first, second)]
+    found = [
+        addresses.stream_url(first),
+        addresses.stream_url(second),
+        addresses.hls_url(first),
+        addresses.hls_url(second),
+    ]
+    found += [addresses.rendition_url(make_rendition(video, "poster")) for video in (first, second)]
     assert len(set(found)) == len(found)
     tokens = {
         part for address in found for part in address.replace("=", "/").split("/") if "." in part and len(part) > 30

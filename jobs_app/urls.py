@@ -1,0 +1,12 @@
+"""Addresses of jobs: the API and the page."""
+
+from django.urls import path
+
+from jobs_app import pages
+from jobs_app.api import JobViewSet
+from vodplatform.base.routers import Router
+
+router = Router()
+router.register("api/v1/jobs", JobViewSet, basename="job")
+
+urlpatterns = [*router.urls, path("jobs", pages.index, name="jobs")]

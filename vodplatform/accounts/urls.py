@@ -1,0 +1,22 @@
+"""Addresses of accounts: signing in by API and by page, signing up, the password."""
+
+from django.urls import path
+
+from vodplatform.accounts import pages
+from vodplatform.accounts.api import SignInViewSet, TicketViewSet, TokenViewSet
+from vodplatform.base.routers import Router
+
+router = Router()
+router.register("api/auth", SignInViewSet, basename="sign-in")
+router.register("api/auth/tokens", TokenViewSet, basename="token")
+router.register("api/auth/ws-ticket", TicketViewSet, basename="ws-ticket")
+
+urlpatterns = [
+    *router.urls,
+    path("login", pages.SignInView.as_view(), name="login"),
+    path("logout", pages.SignOutView.as_view(), name="logout"),
+    path("signup", pages.SignUpView.as_view(), name="signup"),
+    path("signup/sent", pages.sign_up_sent, name="signup-sent"),
+    path("signup/confirm/<str:token>", pages.confirm_sign_up, name="signup-confirm"),
+    path("account/password", pages.PasswordView.as_view(), name="account-password"),
+]

@@ -1,0 +1,69 @@
+"""What every viewset of the API stands on: the caller, the object as the caller may use it, and what was sent."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+from django.db.models import Model
+from rest_framework.metadata import SimpleMetadata
+from rest_framework.request import Request
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+
+from vodplatform.accounts.models import Scope, User
+from vodplatform.base.errors import DomainError
+from vodplatform.base.fields import asked
+from vodplatform.base.throttles import BY_METHOD
+
+M = TypeVar("M", bound=Model)
+
+
+class Description(SimpleMetadata):
+    """What OPTIONS answers: name, description and kinds of bodies. The fields stand in the OpenAPI document."""
+
+    def determine_actions(self, request: Request, view: APIView) -> dict[str, Any]:
+        return {}
+
+
+class ApiViewSet(GenericViewSet[M]):
+    """The calls on one kind of resource.
+
+    ``get_queryset`` gives what the caller may see. An object outside of it is answered with 404 ``missing``, one that
+    the caller may see and not change with 403 ``forbidden`` where the call changes it.
+    """
+
+    metadata_class = Description
+    missing = "not_found"  # the type of the error that says that there is no such object
+    throttle_scope: str | None = BY_METHOD
+    token_scope: Scope | None = None  # what a token needs; None: by the method
+
+    @property
+    def user(self) -> User:
+        """Who calls; of views that need it, always signed in."""
+        return cast(User, self.request.user)
+
+    def get_object(self) -> M:
+        """The object that the address names. Raises ``DomainError`` of the type ``missing``."""
+        key = self.kwargs[self.lookup_url_kwarg or self.lookup_field]
+        found = self.get_queryset().filter(**{self.lookup_field: key}).first()
+        if found is None:
+            raise DomainError(self.missing)
+        return found
+
+    def get_object_to_change(self) -> M:
+        """The same for a call that changes it. Raises ``forbidden`` where the caller may not."""
+        found = self.get_object()
+        if not found.can_change(self.user):  # type: ignore[attr-defined]
+            raise DomainError("forbidden")
+        return found
+
+    def read_body(self, form: type[Serializer[Any]]) -> dict[str, Any]:
+        """The body as ``form`` has it. Raises REST framework's ``ValidationError``."""
+        filled = form(data=self.request.data)
+        filled.is_valid(raise_exception=True)
+        return cast(dict[str, Any], filled.validated_data)
+
+    def read_query(self, form: type[Serializer[Any]]) -> dict[str, Any]:
+        """The address's parameters as ``form`` has them; an empty one counts as not given."""
+        return asked(form, self.request.query_params)
