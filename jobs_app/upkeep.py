@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import RESTRICT
 from django.db.models.functions import Now
 
 from jobs_app import leases, services
@@ -18,6 +19,7 @@ from jobs_app.kinds import registry
 from jobs_app.models import FINISHED, Chore, Job, JobStatus
 from vodplatform.base.errors import DomainError
 
+PURGE_BATCH = 10_000
 DUE_BATCH = 500
 SCRATCH_SECONDS = 60.0
 
@@ -65,9 +67,12 @@ def lanes_with_work() -> list[str]:
 def purge() -> int:
     """Delete finished jobs that are old enough and shown by nothing; returns how many."""
     age = timedelta(days=settings.JOB_RETENTION_DAYS)
-    old = Job.objects.filter(status__in=FINISHED, finished_at__lt=Now() - age)
+    old = Job.objects.filter(status__in=FINISHED, finished_at__lt=Now() - age).order_by("finished_at")
+    for relation in Job._meta.related_objects:
+        if relation.on_delete is RESTRICT:  # what a session shows stays with it
+            old = old.filter(**{f"{relation.name}__isnull": True})
     count = 0
-    for job_id in list(old.values_list("pk", flat=True)):
+    for job_id in list(old.values_list("pk", flat=True)[:PURGE_BATCH]):
         try:
             services.delete(Job(pk=job_id))
             count += 1

@@ -216,6 +216,7 @@ def find_rendition(request: Request) -> Found:
         signed = _Signed.of(request.parts["token"], RENDITION, rendition_id)
         rows = Rendition.objects.exclude(kind=RenditionKind.HLS).select_related("video")
         row = rows.get(pk=rendition_id, video__deleted_at=None)
+        _check_folder(row.video)
         until = signed.until_of(row.video)
         name = request.parts["name"]
         content_type = names.made_type(name)
@@ -230,6 +231,7 @@ def find_hls(request: Request) -> Found:
         video_id, name = _uuid(request.parts["video_id"]), request.parts["name"]
         signed = _Signed.of(request.parts["token"], HLS, video_id)
         video = Video.objects.get(pk=video_id, status__in=WATCHABLE, deleted_at=None)
+        _check_folder(video)
         until = signed.until_of(video)
         rows = ladder(video, list(video.renditions.filter(kind=RenditionKind.HLS)))
         # A player that fetches cannot follow to a bucket without CORS: what it asked for once holds for all.
@@ -245,6 +247,17 @@ def find_hls(request: Request) -> Found:
         if name != row.files["media"]:
             raise FileNotFoundError(name)
         return _made(request, row, name, MEDIA_TYPE, until)
+
+
+def _check_folder(video: Video) -> None:
+    """What was made of a file of a library folder is shown while its owner may use the folder, as the file itself is.
+
+    Raises ``FileNotFoundError``.
+    """
+    if video.source == VideoSource.REFERENCE and not is_inside(
+        Path(os.path.realpath(video.location)), roots_of(video.owner)
+    ):
+        raise FileNotFoundError(video.location)
 
 
 def ladder(video: Video, rows: list[Rendition]) -> list[Rendition]:

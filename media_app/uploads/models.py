@@ -51,8 +51,8 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.none() if isinstance(user, AnonymousUser) else self.filter(owner=user)
 
     def reserved(self) -> UploadQuerySet:
-        """Those whose bytes take room that no finished file accounts for yet."""
-        return self.filter(Q(status__in=LIVE) | Q(status=S.COMPLETED, taken_up=False))
+        """Those whose bytes take room that no finished file accounts for yet; the sweep's delay counts for nobody."""
+        return self.filter(Q(status__in=LIVE, expires_at__gt=Now()) | Q(status=S.COMPLETED, taken_up=False))
 
 
 class Upload(models.Model):

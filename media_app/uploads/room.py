@@ -8,6 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Sum
+from django.db.models.functions import Now
 
 from media_app.store import files as store
 from media_app.uploads.models import LIVE, Upload
@@ -61,7 +62,7 @@ def reserve(user: User, size: int, kind: Purpose) -> None:
     Within the transaction that makes it: the user's others wait.
     """
     lock(user)
-    if Upload.objects.filter(owner=user, status__in=LIVE).count() >= settings.UPLOADS_AT_ONCE:
+    if Upload.objects.filter(owner=user, status__in=LIVE, expires_at__gt=Now()).count() >= settings.UPLOADS_AT_ONCE:
         raise DomainError("upload_limit", limit=settings.UPLOADS_AT_ONCE)
     if kind.counts:
         check_room(user, size)

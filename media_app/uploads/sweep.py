@@ -18,6 +18,7 @@ from vodplatform.base.logs import event
 
 TOMBSTONE = timedelta(days=7)
 FORM_IS_LEFT = timedelta(hours=1)
+BATCH, MOST_BATCHES = 1000, 50
 ENDED = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.EXPIRED)
 # What a killed process left in the scratch folder goes after so many seconds.
 SCRATCH_SECONDS = 3600
@@ -29,8 +30,14 @@ def expire() -> int:
     over = Q(expires_at__lte=Now())
     # A form that nobody reads any more cannot be gone on with.
     over |= Q(front=UploadFront.MULTIPART, status__in=LIVE, updated_at__lte=Now() - FORM_IS_LEFT)
-    rows = Upload.objects.filter(over, taken_up=False).exclude(status=UploadStatus.EXPIRED)
-    count = sum(services.end(upload, UploadStatus.EXPIRED) for upload in list(rows[:1000]))
+    # Oldest first: who makes thousands of uploads keeps the sweep from nobody else's.
+    rows = Upload.objects.filter(over, taken_up=False).exclude(status=UploadStatus.EXPIRED).order_by("expires_at", "pk")
+    count = 0
+    for _ in range(MOST_BATCHES):
+        batch = list(rows[:BATCH])
+        count += (ended := sum(services.end(upload, UploadStatus.EXPIRED) for upload in batch))
+        if len(batch) < BATCH or not ended:
+            break
     _delete_left()
     # What has been taken up goes with its pieces, when these are joined.
     old = Upload.objects.filter(expires_at__lt=Now() - TOMBSTONE, is_partial=False)

@@ -27,7 +27,7 @@ from vodplatform.base.logs import event
 
 MADE = (RenditionKind.REEL, RenditionKind.PREVIEW)
 TOMBSTONE = timedelta(days=7)  # for which an expired session still says so
-BATCH = 200
+BATCH = 2000
 
 # Seconds of work for a second of video, until this installation has done some itself.
 FACTORS = {AnalysisType.HIGHLIGHTS: 0.1, AnalysisType.WORKOUT: 0.5}
@@ -117,7 +117,7 @@ def clean_up(session: AnalysisSession, by: User | None) -> None:
 def expire() -> int:
     """Delete the files of sessions whose time is over, and the rows of those that said so for a week; how many."""
     count = 0
-    for pk in list(AnalysisSession.objects.over().values_list("pk", flat=True)[:BATCH]):
+    for pk in list(AnalysisSession.objects.over().order_by("expires_at").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
             row = _locked(pk)
             if row is None or row.expired_at is not None:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.db import DatabaseError
@@ -27,6 +28,8 @@ LOOK_SECONDS = 0.1  # between two looks at the row, growing to the next
 LONGEST_LOOK_SECONDS = 1.0
 STARTED = 202
 LIVE = (SessionStatus.QUEUED, SessionStatus.PROCESSING)
+# Of their own: in the uploads' threads many who wait here would keep the renewals of others' locks waiting.
+looking = ThreadPoolExecutor(max_workers=2, thread_name_prefix="analysis-looks")
 
 
 def is_waited_for(scope: Scope) -> bool:
@@ -116,7 +119,7 @@ async def _until_ended(session_id: uuid.UUID) -> tuple[int, dict[str, Any]]:
     """Status and body of the answer, once there is one."""
     seconds = LOOK_SECONDS
     while True:
-        found = await in_thread(_look, session_id)
+        found = await in_thread(_look, session_id, pool=looking)
         if found is not None:
             return found
         await asyncio.sleep(seconds)

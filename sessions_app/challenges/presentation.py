@@ -96,11 +96,15 @@ def _clip(clip: MergeClip, status: MergeStatus) -> dict[str, Any]:
             "total_chunks": 0, "progress_percent": 0.0, "expires_at": None,
         }  # fmt: skip
         return {**about, **gone, "upload_url": None, "chunk_size": None, "error": None}
+    is_live = clip.state in ("initiated", "uploading")
+    # Nobody goes on with one that has ended: its thousands of numbers are left out.
+    chunks: dict[str, Any] = {} if is_live else {"uploaded_chunks": [], "remaining_chunks": []}
     return {
         **about,
         **status_of(upload),
+        **chunks,
         "status": str(clip.state),
-        "upload_url": CHUNK_ADDRESS.format(clip.pk) if clip.state in ("initiated", "uploading") else None,
+        "upload_url": CHUNK_ADDRESS.format(clip.pk) if is_live else None,
         "chunk_size": upload.chunk_size,
         "error": {"type": upload.error_type, "message": upload.error_message} if upload.error_type else None,
     }

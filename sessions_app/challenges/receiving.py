@@ -13,7 +13,7 @@ from media_app.uploads import joining, room
 from media_app.uploads.models import Upload, UploadFront
 from media_app.uploads.purposes import Purpose
 from media_app.videos import budget
-from media_app.videos.services import probe
+from media_app.videos.services import probe, waiting_room
 from sessions_app.challenges import merges
 from sessions_app.challenges.models import MergeClip
 from vodplatform.base.errors import DomainError
@@ -27,7 +27,11 @@ def _inspect(upload: Upload) -> None:
     most = MOST_BYTES if store.is_local() else MOST_REMOTE_BYTES
     if upload.size > most or (upload.front != UploadFront.CHUNKS and not store.is_local()):
         return
-    with tempfile.TemporaryDirectory(dir=room.scratch_folder(), ignore_cleanup_errors=True) as name:
+    # One at a time for each sender: copies for many calls at once would fill the disk.
+    with (
+        waiting_room.turn(str(upload.owner_id)),
+        tempfile.TemporaryDirectory(dir=room.scratch_folder(), ignore_cleanup_errors=True) as name,
+    ):
         whole = Path(name) / "clip"
         room.check_disk(upload.size)
         try:

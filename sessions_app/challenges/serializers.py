@@ -42,6 +42,7 @@ OF_NUMBERS = ("video_file_sizes", "video_durations")
 NUMBERS = ("video_count", "chunk_size")
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 MOST_SECONDS = 604_800.0
+MOST_LIST_CHARACTERS = 16_384  # of a list that comes as text in a form
 PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
 
 
@@ -67,6 +68,8 @@ def _list(value: Any, *, is_text: bool) -> Any:
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) and value[0].lstrip().startswith("["):
         value = value[0]
     if isinstance(value, str):
+        if len(value) > MOST_LIST_CHARACTERS:
+            return value  # refused as text: nothing so long is a list of ten
         try:
             return json.loads(value)
         except (ValueError, RecursionError):

@@ -29,6 +29,7 @@ from vodplatform.base.fields import window
 from vodplatform.base.idempotency import idempotent
 
 TAG = "Comparison sessions"
+MOST_CHANGES = 1000  # of offsets, where a call says no limit
 
 
 class ComparisonViewSet(ApiViewSet[ComparisonSession]):
@@ -160,7 +161,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
             if not session.vods.filter(vod_id=query["vod_id"]).exists():
                 raise DomainError("unknown_vod", vod_id=query["vod_id"])
             rows = rows.filter(vod__vod_id=query["vod_id"])
-        stop = query["offset"] + query["limit"] if "limit" in query else None
+        stop = query["offset"] + query.get("limit", MOST_CHANGES)
         history = [present_change(row, row.vod) for row in rows[query["offset"] : stop]]
         return Response({"ok": True, "history": history, "total": rows.count()})
 

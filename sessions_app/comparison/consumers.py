@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from sessions_app.comparison.models import ComparisonSession, PlaybackState
-from sessions_app.comparison.presentation import database_now, project, session_message
+from sessions_app.comparison.presentation import database_now, end_of, project, session_message
 from sessions_app.comparison.services import group_name, save_playing_position
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
@@ -65,7 +65,12 @@ class SessionConsumer(WatchConsumer):
         saved_at = time.monotonic()
         while self.message is not None:
             now = time.monotonic()
-            await self.send_json(project(self.message, now - self.received_at))
+            clock = project(self.message, now - self.received_at)
+            await self.send_json(clock)
+            if clock["global_time"] >= end_of(clock["session"]):
+                # Nothing moves any more: the next change begins anew.
+                await sync_to_async(_save, thread_sensitive=False)(self.route["session_id"])
+                return
             if now - saved_at >= settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS:
                 saved_at = now
                 await sync_to_async(_save, thread_sensitive=False)(self.route["session_id"])

@@ -243,7 +243,7 @@ def project(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
     session = message["session"]
     playing = session["global_playback_state"] == PlaybackState.PLAYING
     step = elapsed * session["rate"] if playing else 0.0
-    end = max(vod["offset"] + vod["duration"] for vod in session["vods"])
+    end = end_of(session)
     global_time = max(session["global_time"], min(session["global_time"] + step, end))
     moved = {
         **session,
@@ -265,6 +265,11 @@ def project(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
         "playing": playing,
         "server_time": server_time,
     }
+
+
+def end_of(session: dict[str, Any]) -> float:
+    """When the last VOD of a session as it is shown ends, in seconds of the shared clock."""
+    return float(max(vod["offset"] + vod["duration"] for vod in session["vods"]))
 
 
 def database_now(session: ComparisonSession) -> datetime:

@@ -171,7 +171,7 @@ class SessionListQuerySerializer(ListQuerySerializer):
 
 
 class HistoryQuerySerializer(serializers.Serializer[Data]):
-    """All rows when no limit is given."""
+    """The last 1000 changes where no limit is given."""
 
     vod_id = serializers.CharField(required=False, max_length=100)
     limit = serializers.IntegerField(min_value=1, max_value=100, required=False)

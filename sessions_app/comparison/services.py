@@ -19,12 +19,12 @@ from django.db import transaction
 
 from jobs_app import outputs
 from jobs_app import services as jobs
-from jobs_app.models import Job, JobStatus
+from jobs_app.models import FINISHED, Job, JobStatus
 from jobs_app.running import default_limits
 from media_app.delivery.addresses import made_url
 from media_app.uploads import room
 from media_app.videos.models import Place, Video, VideoStatus
-from media_app.videos.services import DELETED, check_file, path_for_work, reference_videos, stand_in
+from media_app.videos.services import DELETED, check_file, is_local, path_for_work, reference_videos, stand_in
 from sessions_app.comparison.models import (
     Alignment,
     ComparisonSession,
@@ -47,10 +47,11 @@ from vodplatform.base import idempotency, made_files
 from vodplatform.base.errors import DomainError
 from vodplatform.base.process import Access, ChildError
 from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
-from vodplatform.base.waiting_room import WaitingRoom
+from vodplatform.base.waiting_room import WaitingRoom, caller_gone
 
 __all__ = ["present_session"]
 
+MOST_ALIGNMENTS = 20  # that a session keeps
 ALIGN_KIND = "comparison.align"
 ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
 PREVIEW_SECONDS = 30.0
@@ -348,10 +349,20 @@ def _enqueue_alignment(session: ComparisonSession, roi: dict[str, Any] | None, g
         "reader": settings.TIMER_READER,
         "videos": [{"vod_id": vod.vod_id, "video_id": str(vod.video_id)} for vod in vods],
     }
+    _drop_old_alignments(session)
     # The session's owner is the job's too, whoever asked: they see and cancel what runs on their session.
     job = jobs.enqueue(ALIGN_KIND, session.owner, params)
     Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
     return job
+
+
+def _drop_old_alignments(session: ComparisonSession) -> None:
+    """Leave room for one more: the oldest go with their jobs, cancelled where they have not ended."""
+    for alignment in session.alignments.select_related("job")[MOST_ALIGNMENTS - 1 :]:
+        if alignment.job.status not in FINISHED:
+            jobs.cancel(alignment.job)
+        alignment.delete()
+        jobs.delete(alignment.job)
 
 
 def check_roi(vods: list[ComparisonVod], roi: dict[str, Any] | None) -> None:
@@ -430,10 +441,19 @@ def preview_timer(
     for vod_id in times if isinstance(times, dict) else ():
         if vod_id not in {vod.vod_id for vod in vods}:
             raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
+    with waiting_room.turn(str(by.pk)):
+        return _preview(session, by, vods, roi, times)
+
+
+def _preview(
+    session: ComparisonSession, by: User, vods: list[ComparisonVod], roi: dict[str, Any],
+    times: list[float] | dict[str, list[float]] | None,
+) -> list[dict[str, Any]]:  # fmt: skip
     limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
     folder = settings.DATA_DIR / "tmp" / f"preview-{secrets.token_hex(8)}"
     folder.mkdir(parents=True, mode=0o700)
     try:
+        room.check_disk(sum(vod.video.file_size for vod in vods if not is_local(vod.video)))
         videos = [
             {
                 "vod_id": vod.vod_id,
@@ -462,9 +482,15 @@ def preview_timer(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _end_if_gone(moved: int) -> None:
+    """Ends a copy that nobody waits for any more."""
+    if (gone := caller_gone.get()) is not None and gone.is_set():
+        raise DomainError("unavailable", "Nobody waits for the answer any more.")
+
+
 def _path_of(vod: ComparisonVod, folder: Path, reader: User) -> Path:
     try:
-        return path_for_work(vod.video, folder, reader=reader)
+        return path_for_work(vod.video, folder, _end_if_gone, reader=reader)
     except FileNotFoundError as exc:
         raise DomainError("vod_file_not_found", f"{vod.vod_id}: the file is not there any more.") from exc
 

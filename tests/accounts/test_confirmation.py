@@ -23,11 +23,12 @@ pytestmark = pytest.mark.django_db
 PASSWORD = "a good long password"
 FORM = {"username": "ada", "email": "ada@Example.org", "password1": PASSWORD, "password2": PASSWORD}
 SIGNED_IN = "/account"
+GIVEN = {"password": PASSWORD}
 
 
 @pytest.fixture(autouse=True)
 def _confirmed(settings: Any) -> None:
-    settings.SIGNUP_CONFIRM = True
+    settings.SIGNUP_CONFIRM, settings.PUBLIC_URL = True, "http://testserver"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
 
@@ -57,14 +58,14 @@ def test_the_link_makes_the_account_once() -> None:
     browser = Client()
     assert b"Make the account" in browser.get(link()).content
     assert not User.objects.exists()
-    page = browser.post(link())
+    page = browser.post(link(), GIVEN)
     assert "Sign in as" in page.content.decode()
     user = User.objects.get()
     assert (user.username, user.full_name, user.email, user.role) == ("ada", "Ada L.", "ada@example.org", "user")
     assert can_sign_in()
     # The link lies in a mailbox: it signs nobody in.
     assert browser.get(SIGNED_IN).status_code == 302
-    for again in (browser.get(link()), browser.post(link())):
+    for again in (browser.get(link()), browser.post(link(), GIVEN)):
         assert again.status_code == 404
         assert b"This link is not valid" in again.content
     assert [entry.action for entry in AuditEntry.objects.all()] == ["sign_up"]
@@ -107,15 +108,15 @@ def test_whose_account_is_closed_does_not_make_another() -> None:
 def test_an_account_that_was_made_meanwhile_is_the_only_one() -> None:
     sign_up()
     User.objects.create_user("owner", "ADA@example.org", PASSWORD)
-    assert Client().post(link()).status_code == 404
+    assert Client().post(link(), GIVEN).status_code == 404
     assert User.objects.count() == 1
 
 
 def test_one_address_makes_one_account() -> None:
     for name in ("ada", "ben"):
         sign_up(username=name)
-    assert Client().post(link(0)).status_code == 200
-    assert Client().post(link(1)).status_code == 404
+    assert Client().post(link(0), GIVEN).status_code == 200
+    assert Client().post(link(1), GIVEN).status_code == 404
     assert User.objects.get().username == "ada"
 
 
@@ -132,7 +133,7 @@ def test_of_two_links_opened_at_once_one_makes_an_account() -> None:
 def test_a_name_that_was_taken_meanwhile_is_said() -> None:
     sign_up()
     User.objects.create_user("ADA", password=PASSWORD)
-    page = Client().post(link())
+    page = Client().post(link(), GIVEN)
     assert page.status_code == 409
     assert b"The user name is taken" in page.content
     assert not PendingSignUp.objects.exists()
@@ -144,7 +145,7 @@ def test_it_is_good_for_a_day_and_then_goes() -> None:
     PendingSignUp.objects.update(expires_at=Now() + timedelta(seconds=30))
     assert services.purge() == 0
     PendingSignUp.objects.update(expires_at=Now() - timedelta(seconds=1))
-    assert Client().post(link()).status_code == 404
+    assert Client().post(link(), GIVEN).status_code == 404
     assert not User.objects.exists()
     assert services.purge() == 1
 
@@ -169,8 +170,47 @@ def test_nobody_is_sent_more_than_a_few(settings: Any) -> None:
         ["ada@example.org", "ADA@example.org", "ada@EXAMPLE.org", "ada@example.org"]
     )]  # fmt: skip
     throttles.forget()
-    assert [answer.status_code for answer in answers] == [302, 302, 302, 429]
+    # Who signs up is not told: else anybody could find out, and keep the address's owner out.
+    assert [(answer.status_code, answer["Location"]) for answer in answers] == [(302, "/signup/sent")] * 4
     assert len(mail.outbox) == 3
+
+
+def test_who_has_the_mailbox_and_did_not_sign_up_confirms_nothing() -> None:
+    sign_up()
+    browser = Client()
+    for given in ({}, {"password": ""}, {"password": "another password"}):
+        page = browser.post(link(), given)
+        assert page.status_code == 200
+        assert b"Make the account" in page.content
+    assert b"not the password that was chosen" in page.content
+    assert not User.objects.exists()
+    assert browser.post(link(), GIVEN).status_code == 200
+    assert User.objects.get().username == "ada"
+
+
+def test_the_password_is_not_found_out_by_trying(settings: Any) -> None:
+    sign_up()
+    settings.THROTTLES_ON, settings.THROTTLE_STORAGE = True, "memory"
+    throttles.forget()
+    answers = [Client().post(link(), {"password": f"guess {number}"}) for number in range(11)]
+    throttles.forget()
+    assert [answer.status_code for answer in answers] == [200] * 10 + [429]
+    assert answers[-1]["Retry-After"]
+
+
+def test_what_is_known_of_an_account_goes_to_its_own_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A database may find letters alike that are not: a dotless i and an i.
+    User.objects.create_user("owner", "mike@example.org", PASSWORD)
+    found = User.objects.filter(username="owner")
+    monkeypatch.setattr(User.objects, "filter", lambda **_: found)
+    confirmation.ask(User(username="ada", email="mıke@example.org"), lambda token: token)
+    assert [message.to for message in mail.outbox] == [["mike@example.org"]]
+
+
+def test_the_link_leads_to_this_program_whatever_the_request_says(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    Client(headers={"host": "evil.example:8080"}).post("/signup", FORM)
+    assert link()
 
 
 def test_without_it_there_are_no_such_pages(settings: Any) -> None:
@@ -203,6 +243,10 @@ class TestSettings:
             ({"VOD_EMAIL_FROM": "nobody"}, "VOD_EMAIL_FROM"),
             ({"VOD_SIGNUP_CONFIRM": "1", "VOD_EMAIL_FROM": "a@b.org"}, "VOD_SIGNUP_CONFIRM"),
             ({"VOD_SIGNUP_CONFIRM": "1", "VOD_EMAIL_URL": "smtp://localhost"}, "VOD_SIGNUP_CONFIRM"),
+            (
+                {"VOD_SIGNUP_CONFIRM": "1", "VOD_EMAIL_URL": "smtp://localhost", "VOD_EMAIL_FROM": "a@b.org"},
+                "VOD_PUBLIC_URL",
+            ),
         ],
         ids=str,
     )

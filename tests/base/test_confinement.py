@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import errno
 import os
+import resource
 import socket
 import sys
 from collections.abc import Iterator
@@ -104,7 +105,52 @@ class TestFiles:
             assert tried("open(sys.argv[1], 'w')", place, access=Access(writes=[folder])) == "PermissionError"
 
 
+class TestFilesOfOthers:
+    """What Landlock does not ask for: changing a file that is there, without opening it."""
+
+    @pytest.mark.parametrize(
+        "act",
+        [
+            "os.chmod(sys.argv[1], 0)", "os.utime(sys.argv[1], (1, 1))", "os.chown(sys.argv[1], 1, 1)",
+            "os.setxattr(sys.argv[1], 'user.a', b'b')", "os.removexattr(sys.argv[1], 'user.there')",
+            "os.chmod(os.path.dirname(sys.argv[1]), 0)",
+        ],
+    )  # fmt: skip
+    def test_nothing_of_them_is_changed(self, act: str, secret: Path) -> None:
+        before, folder = secret.stat(), secret.parent.stat()
+        for access in (Access(), Access(reads=[secret])):
+            assert tried(act, secret, access=access) == "PermissionError"
+        now = secret.stat()
+        assert (now.st_mode, now.st_mtime_ns, now.st_uid) == (before.st_mode, before.st_mtime_ns, before.st_uid)
+        assert secret.parent.stat().st_mode == folder.st_mode
+
+    def test_nor_by_a_descriptor(self, secret: Path) -> None:
+        access = Access(reads=[secret])
+        assert tried("os.fchmod(os.open(sys.argv[1], os.O_RDONLY), 0)", secret, access=access) == "PermissionError"
+
+
 class TestOthers:
+    def test_no_limit_of_another_process_is_lowered(self) -> None:
+        act = "__import__('resource').prlimit(os.getppid(), 4, (0, 0))"
+        before = resource.getrlimit(resource.RLIMIT_CORE)
+        assert tried(act, access=Access()) == "PermissionError"
+        assert resource.getrlimit(resource.RLIMIT_CORE) == before
+        own = "__import__('resource').prlimit(0, 4, (0, 0))"
+        assert tried(own, access=Access()) != "PermissionError"
+
+    @pytest.mark.parametrize(
+        "act", ["os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)", "os.sched_setscheduler(0, 3, os.sched_param(0))"]
+    )
+    def test_nobody_is_slowed_down(self, act: str) -> None:
+        assert tried(act, access=Access()) == "PermissionError"
+
+    def test_nothing_is_sent_to_a_path(self, tmp_path: Path) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+            server.bind(str(tmp_path / "log"))
+            act = "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b'x', sys.argv[1])"
+            assert tried(act, tmp_path / "log", access=Access()) == "PermissionError"
+        assert tried("len(socket.socketpair())", access=Access()) == 2
+
     def test_the_environment_and_the_memory_of_its_parent_are_closed(self, folder: Path) -> None:
         for name in ("environ", "mem", "maps", "cmdline"):
             found = tried("len(open(sys.argv[1], 'rb').read(1))", f"/proc/{os.getpid()}/{name}", access=Access())
@@ -179,6 +225,24 @@ class TestNetwork:
     def test_the_port_that_is_named_can_be_reached_and_no_other(self, port: int) -> None:
         assert tried(CONNECT, port, access=Access(connects_to=port)) == "done"
         assert tried(CONNECT, port, access=Access(connects_to=port + 1)) == "PermissionError"
+
+    @pytest.mark.parametrize(
+        "act",
+        [
+            # 262: MPTCP, which Landlock does not know; it falls back to TCP.
+            "socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).connect(('127.0.0.1', int(sys.argv[1])))",
+            "socket.socket().sendto(b'x', 0x20000000, ('127.0.0.1', int(sys.argv[1])))",
+            "socket.socket().sendmsg([b'x'], [], 0x20000000, ('127.0.0.1', int(sys.argv[1])))",
+            "socket.socket().listen()",
+        ],
+    )
+    def test_nor_by_another_way(self, act: str, port: int) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            found = tried(act, other.getsockname()[1], access=Access(connects_to=port))
+            assert found == "PermissionError"
+            other.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                other.accept()
 
     def test_sockets_of_this_machine_stay_closed_with_one(self, port: int) -> None:
         access = Access(connects_to=port)

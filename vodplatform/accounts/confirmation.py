@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 
 from vodplatform.accounts.models import ApiToken, PendingSignUp, User
-from vodplatform.base import audit
+from vodplatform.base import audit, throttles
 
 LIFETIME = timedelta(hours=24)
 
@@ -30,13 +30,16 @@ class NameTaken(Exception):
 def ask(user: User, link_of: Callable[[str], str]) -> None:
     """Send the link that makes an account of ``user``, who is not saved. link_of: the address of a token.
 
-    Whose address has an account already is told so by the e-mail: the page says the same either way. Raises
-    :class:`MailFailed`.
+    Whose address has an account already is told so by the e-mail: the page says the same either way, also where the
+    address has got as many e-mails as it may in a day, and gets none. Raises :class:`MailFailed`.
     """
     email = User.objects.normalize_email(user.email)
+    if not throttles.may_be_sent(email):
+        return
     known = User.objects.filter(email__iexact=email).first()
     if known is not None:
-        _send(email, "accounts/email_has_account.txt", {"user": known})
+        # Where the account says, which letters that look alike do not decide.
+        _send(known.email, "accounts/email_has_account.txt", {"user": known})
         return
     token = secrets.token_urlsafe(32)
     row = PendingSignUp.objects.create(

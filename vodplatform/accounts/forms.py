@@ -6,12 +6,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, UserCreationForm
+from django.contrib.auth.hashers import check_password
 from django.core.exceptions import ValidationError
-from django.forms import BooleanField, CharField, EmailField
+from django.forms import BooleanField, CharField, EmailField, Form
 from django.http import HttpRequest
 from unfold.forms import AuthenticationForm as UnfoldAuthenticationForm
 
-from vodplatform.accounts.models import User, plain_text
+from vodplatform.accounts.models import PendingSignUp, User, plain_text
 from vodplatform.accounts.services import address_of
 from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
@@ -104,8 +105,25 @@ class SignUpForm(CountedForm, UserCreationForm):  # type: ignore[type-arg]
 
     def _count_account(self) -> None:
         try:
-            check_sign_up(address_of(self.request), self.cleaned_data.get("email", ""))
+            check_sign_up(address_of(self.request))
         except DomainError as exc:
             self.retry_after = exc.extra["retry_after"]
             self.too_many = f"{exc.message} Try again in {-(-self.retry_after // 60)} minutes."
             raise ValidationError(self.too_many, code="throttled") from exc
+
+
+class ConfirmForm(CountedForm, Form):
+    """The password that was chosen for a sign-up: who has the mailbox and did not sign up confirms nothing."""
+
+    password = CharField(strip=False)
+
+    def __init__(self, request: HttpRequest, row: PendingSignUp, *args: Any, **kwargs: Any) -> None:
+        self.request, self.row = request, row
+        super().__init__(*args, **kwargs)
+
+    def clean_password(self) -> str:
+        self.count(self.request, self.row.username)
+        password: str = self.cleaned_data["password"]
+        if not check_password(password, self.row.password):
+            raise ValidationError("It is not the password that was chosen when signing up.")
+        return password

@@ -19,8 +19,8 @@ from django.views.decorators.http import require_http_methods
 from django.views.generic import FormView
 
 from vodplatform.accounts import confirmation
-from vodplatform.accounts.forms import CountedForm, PasswordForm, SignInForm, SignUpForm
-from vodplatform.accounts.models import ApiToken, PendingSignUp, User
+from vodplatform.accounts.forms import ConfirmForm, CountedForm, PasswordForm, SignInForm, SignUpForm
+from vodplatform.accounts.models import ApiToken, User
 from vodplatform.accounts.services import revoke_tokens
 from vodplatform.base import audit
 
@@ -101,7 +101,7 @@ class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
 
     def _ask_for_confirmation(self, form: SignUpForm) -> HttpResponse:
         try:
-            confirmation.ask(form.save(commit=False), lambda token: address_for_others(self.request, token))
+            confirmation.ask(form.save(commit=False), address_for_others)
         except confirmation.MailFailed:
             logger.exception("a confirmation e-mail could not be sent")
             form.add_error(None, "The e-mail could not be sent. Try again later.")
@@ -114,10 +114,9 @@ class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
         return _throttled(form, super().form_invalid(form))
 
 
-def address_for_others(request: HttpRequest, token: str) -> str:
+def address_for_others(token: str) -> str:
     """The link that confirms a sign-up, as its e-mail names it."""
-    path = f"/signup/confirm/{token}"
-    return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else request.build_absolute_uri(path)
+    return f"{settings.PUBLIC_URL}/signup/confirm/{token}"
 
 
 def sign_up_sent(request: HttpRequest) -> HttpResponse:
@@ -130,21 +129,21 @@ def sign_up_sent(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm_sign_up(request: HttpRequest, token: str) -> HttpResponse:
-    """``/signup/confirm/{token}``: a button makes the account, since programs that look at e-mails open links too."""
+    """``/signup/confirm/{token}``: makes the account for whoever has both the e-mail and the password chosen."""
     if not (settings.SIGNUP and settings.SIGNUP_CONFIRM):
         raise Http404
+    row = confirmation.pending(token).first()
+    if row is None:
+        return render(request, "accounts/signup_confirm.html", {"state": "late"}, status=NOT_FOUND)
+    form = ConfirmForm(request, row, request.POST if request.method == "POST" else None)
     state, status = "asked", 200
-    named: PendingSignUp | User | None = confirmation.pending(token).first()
-    if request.method == "POST":
+    if form.is_valid():
         try:
-            named = confirmation.confirm(token)
-            state = "made"
+            state, status = ("made", 200) if confirmation.confirm(token) else ("late", NOT_FOUND)
         except confirmation.NameTaken:
             state, status = "taken", CONFLICT
-    if named is None:
-        state, status = "late", NOT_FOUND
-    context = {"state": state, "username": named and named.username}
-    return render(request, "accounts/signup_confirm.html", context, status=status)
+    context = {"state": state, "form": form, "username": row.username}
+    return _throttled(form, render(request, "accounts/signup_confirm.html", context, status=status))
 
 
 class PasswordView(PasswordChangeView):

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import logging
 import random
+from collections import Counter
 from typing import Any
 from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError, close_old_connections
 from redis.exceptions import RedisError
@@ -18,6 +20,7 @@ from redis.exceptions import RedisError
 from vodplatform.accounts.authentication import current_user, sign_in
 from vodplatform.accounts.credentials import Credential, headers_of, known_host
 from vodplatform.accounts.models import User
+from vodplatform.base.throttles import network_of
 
 logger = logging.getLogger("vodplatform.realtime")
 NOT_SIGNED_IN = 4401
@@ -28,6 +31,7 @@ RECHECK_SECONDS = 60.0
 # Sockets that came together, as after a restart, do not ask together for ever.
 RECHECK_JITTER = 0.2
 OVERLAP_SECONDS = 0.5
+open_sockets: Counter[str] = Counter()  # of this process, by who watches
 
 
 class WatchConsumer(AsyncJsonWebsocketConsumer):
@@ -39,6 +43,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
 
     Where :meth:`stranger` gives somebody, whoever has not signed in may watch as that. Where nothing is sent first
     (``is_silent``) the connection opens when it is subscribed: what its client reads then misses no change.
+
+    A watcher has ``settings.SOCKETS_AT_ONCE`` in one process; one more is closed with :data:`TRY_AGAIN`.
     """
 
     is_silent = False
@@ -47,6 +53,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     group: str = ""
     credential: Credential | None = None
     accepted = False
+    watcher = ""
+    has_place = False
     # A timer, not a sleeping task: thousands of sockets wait here.
     _timer: asyncio.TimerHandle | None = None
     _checker: asyncio.Task[None] | None = None
@@ -71,7 +79,10 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         """Run the socket; where the broker has gone meanwhile, its first use fails, the next one connects anew."""
         for _ in range(CONNECT_TRIES):
             try:
-                await super().__call__(scope, receive, send)
+                try:
+                    await super().__call__(scope, receive, send)
+                finally:
+                    self._leave_place()
                 return
             except (RedisError, DatabaseError, OSError) as exc:
                 logger.warning("socket", extra={"data": {"exception": repr(exc)}})
@@ -91,6 +102,9 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         found = await self._look()
         if found is None:
             return
+        if not self._take_place():
+            await self._refuse(TRY_AGAIN)
+            return
         await self._follow(found[0])
         # What changed between the permission check and the subscription is in the second look.
         found = await self._look()
@@ -101,6 +115,21 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         if found[1] is not None:
             await self.show(found[1])
         self._check_later()
+
+    def _take_place(self) -> bool:
+        """Whether whoever watches has fewer sockets in this process than one may have."""
+        if open_sockets[self.watcher] >= settings.SOCKETS_AT_ONCE:
+            return False
+        open_sockets[self.watcher] += 1
+        self.has_place = True
+        return True
+
+    def _leave_place(self) -> None:
+        if self.has_place:
+            self.has_place = False
+            open_sockets[self.watcher] -= 1
+            if not open_sockets[self.watcher]:
+                del open_sockets[self.watcher]
 
     async def _open(self) -> None:
         if not self.accepted:
@@ -149,6 +178,9 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         if user is None:
             await self._refuse(NOT_SIGNED_IN)
             return None
+
+        # An account, or where nobody has signed in the network of the address.
+        self.watcher = str(user.pk) if isinstance(user, User) else network_of((self.scope.get("client") or [""])[0])
 
         def take() -> tuple[str, dict[str, Any] | None] | None:
             close_old_connections()

@@ -9,10 +9,11 @@ reserve gigabytes of address space that they never touch.
 
 ``RULE`` is ``run=PATH`` (and read), ``read=PATH``, ``write=PATH`` (and read), ``list=PATH`` or ``connect=PORT``. With
 one at least, the program and all that it starts see the files of the rules alone (Landlock, Linux 5.13 and later), read
-no memory of other processes, signal none (6.12), and have no network (seccomp) but TCP to ``PORT`` (to other ports too
-before 6.7). They stay in one process group, which is how they are ended, whatever they start remains a descendant of
-PROGRAM while that lives, and no memory of theirs outlives them. What the kernel does not offer is left out:
-``manage.py doctor`` tries what holds.
+no memory of other processes, signal none (6.12), change no other process's limits and no file's mode, owner, times or
+attributes, and have no network (seccomp) but TCP to ``PORT`` (to other ports too before 6.7) and UDP, which finds the
+addresses of names. They stay in one process group, which is how they are ended, whatever they start remains a
+descendant of PROGRAM while that lives, and no memory of theirs outlives them. What the kernel does not offer is left
+out: ``manage.py doctor`` tries what holds.
 """
 
 import ctypes
@@ -36,26 +37,40 @@ OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 BIND_TCP, CONNECT_TCP = 1, 2
 ABSTRACT_SOCKETS, SIGNALS = 1, 2
 
-# What no decoder needs: by machine, its audit number, the numbers of ``socket`` and ``clone``, and those of the system
-# calls that reach into other processes, the kernel or other namespaces: ptrace, process_vm_readv and _writev,
-# pidfd_getfd, mount, umount2, pivot_root, chroot, unshare, setns, open_by_handle_at, bpf, perf_event_open, userfaultfd,
-# io_uring_setup, keyctl, add_key, request_key, init_module, finit_module, delete_module, kexec_load, open_tree,
-# move_mount, fsopen, kexec_file_load, fanotify_init. And of those that get out of the group or make memory that nobody
-# counts or that stays: setsid, setpgid, shmget, msgget, semget, mq_open, memfd_create.
+# What no decoder needs, by machine: the system calls that reach into other processes, the kernel or other namespaces
+# (ptrace, process_vm_readv and _writev, pidfd_getfd, mount, umount2, pivot_root, chroot, unshare, setns,
+# open_by_handle_at, bpf, perf_event_open, userfaultfd, io_uring_setup, keyctl, add_key, request_key, init_module,
+# finit_module, delete_module, kexec_load, open_tree, move_mount, fsopen, kexec_file_load, fanotify_init); those that
+# get out of the group or make memory that nobody counts or that stays (setsid, setpgid, shmget, msgget, semget,
+# mq_open, memfd_create); those that change files which Landlock does not guard against them (chmod, chown, utime,
+# setxattr and removexattr in all their forms); those that slow others down (setpriority, sched_setparam,
+# sched_setscheduler, sched_setattr); and listen.
 REFUSED = {
-    "x86_64": (0xC000003E, 41, 56, (
+    "x86_64": (
         101, 310, 311, 438, 165, 166, 155, 161, 272, 308, 304, 321, 298, 323, 425, 250, 248, 249, 175, 313, 176, 246,
         428, 429, 430, 320, 300, 112, 109, 29, 68, 64, 240, 319,
-    )),
-    "aarch64": (0xC00000B7, 198, 220, (
+        90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 261, 280, 188, 189, 190, 197, 198, 199, 463, 466,
+        141, 142, 144, 314, 50,
+    ),
+    "aarch64": (
         117, 270, 271, 438, 40, 39, 41, 51, 97, 268, 265, 280, 241, 282, 425, 219, 217, 218, 105, 273, 106, 104,
         428, 429, 430, 294, 262, 157, 154, 194, 186, 190, 180, 279,
-    )),
+        52, 53, 452, 54, 55, 88, 5, 6, 7, 14, 15, 16, 463, 466,
+        140, 118, 119, 274, 201,
+    ),
 }  # fmt: skip
+# Those whose arguments tell: clone, socket, socketpair, prlimit64, sendto, sendmsg, sendmmsg.
+JUDGED = {"x86_64": (56, 41, 53, 302, 44, 46, 307), "aarch64": (220, 198, 199, 261, 206, 211, 269)}
+AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 CLONE3 = 435  # its flags lie in memory, where no filter sees them: it is as if it were not there, and clone is taken
 NAMESPACES = 0x7E020000  # the flags of clone that make one
-LOAD, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # operations of a BPF program
-NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+INTERNET = (2, 10)  # AF_INET, AF_INET6
+PROTOCOLS = (0, 6, 17)  # the usual one, TCP, UDP: MPTCP would get past Landlock
+STREAM, KINDS = 1, 0xF  # SOCK_STREAM, and the bits that say which kind: others could be sent to a path
+OPENS_CONNECTION = 0x20000000  # MSG_FASTOPEN: a connection that connect was not asked for
+LOAD, AND, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06  # operations of a BPF program
+NUMBER, ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
+ARGUMENTS = [16 + 8 * index for index in range(4)]  # the lower halves, which hold what is asked here
 ALLOW, REFUSE, ABSENT = 0x7FFF0000, 0x00050001, 0x00050026  # the call fails with EPERM, with ENOSYS
 OTHER_TABLE = 0x40000000  # x86_64: system calls of the x32 ABI
 
@@ -135,35 +150,58 @@ def restrict_files(rules: list[tuple[str, str]]) -> None:
 
 
 def restrict_calls(*, has_network: bool) -> None:
-    """Refuse this process the system calls of :data:`REFUSED`, and ``socket``, or all but the internet's with it."""
-    if calls_of() not in REFUSED:
+    """Refuse this process the system calls of :data:`REFUSED`, and of :data:`JUDGED` what their arguments give away."""
+    machine = calls_of()
+    if machine not in REFUSED:
         return
-    architecture, socket, clone, refused = REFUSED[calls_of()]
-    # Each step: operation, operand, and where it goes on when true and when false; None is the next step.
-    steps: list[tuple[int, int, str | None, str | None]] = [
-        (LOAD, ARCHITECTURE, None, None),
-        (EQUAL, architecture, None, "refuse"),
-        (LOAD, NUMBER, None, None),
-        (AT_LEAST, OTHER_TABLE, "refuse", None),
-        *((EQUAL, number, "refuse", None) for number in refused),
-        (EQUAL, CLONE3, "absent", None),
-        (EQUAL, clone, None, "socket"),
-        (LOAD, FIRST_ARGUMENT, None, None),
-        (HAS_BIT, NAMESPACES, "refuse", "allow"),
-    ]
-    places = {"socket": len(steps)}
-    steps += [
-        (EQUAL, socket, None, "allow"),
-        (LOAD, FIRST_ARGUMENT, None, None),
-        *((EQUAL, family, "allow", None) for family in ((2, 10) if has_network else ())),  # AF_INET, AF_INET6
-    ]
-    places |= {"refuse": len(steps), "allow": len(steps) + 1, "absent": len(steps) + 2}
+    clone, socket, socketpair, prlimit, sendto, sendmsg, sendmmsg = JUDGED[machine]
+    # Each step: operation, operand, and the block where it goes on when true and when false; None is the next step.
+    blocks: dict[str, list[tuple[int, int, str | None, str | None]]] = {
+        "": [
+            (LOAD, ARCHITECTURE, None, None),
+            (EQUAL, AUDIT_ARCHITECTURE[machine], None, "refuse"),
+            (LOAD, NUMBER, None, None),
+            (AT_LEAST, OTHER_TABLE, "refuse", None),
+            *((EQUAL, number, "refuse", None) for number in REFUSED[machine]),
+            (EQUAL, CLONE3, "absent", None),
+            (EQUAL, clone, "clone", None),
+            (EQUAL, socket, "socket" if has_network else "refuse", None),
+            (EQUAL, socketpair, "socketpair", None),
+            (EQUAL, prlimit, "prlimit", None),
+            (EQUAL, sendmsg, "sendmsg", None),
+            (EQUAL, sendto, "send", None),
+            (EQUAL, sendmmsg, "send", "allow"),
+        ],
+        "clone": [(LOAD, ARGUMENTS[0], None, None), (HAS_BIT, NAMESPACES, "refuse", "allow")],
+        "socket": [
+            (LOAD, ARGUMENTS[0], None, None),
+            *((EQUAL, family, "protocol", None) for family in INTERNET[:-1]),
+            (EQUAL, INTERNET[-1], "protocol", "refuse"),
+        ],
+        "protocol": [
+            (LOAD, ARGUMENTS[2], None, None),
+            *((EQUAL, protocol, "allow", None) for protocol in PROTOCOLS[:-1]),
+            (EQUAL, PROTOCOLS[-1], "allow", "refuse"),
+        ],
+        "socketpair": [
+            (LOAD, ARGUMENTS[1], None, None),
+            (AND, KINDS, None, None),
+            (EQUAL, STREAM, "allow", "refuse"),
+        ],
+        "prlimit": [(LOAD, ARGUMENTS[0], None, None), (EQUAL, 0, "allow", "refuse")],  # its own limits
+        "sendmsg": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, OPENS_CONNECTION, "refuse", "allow")],
+        "send": [(LOAD, ARGUMENTS[3], None, None), (HAS_BIT, OPENS_CONNECTION, "refuse", "allow")],
+        "refuse": [(RETURN, REFUSE, None, None)],
+        "allow": [(RETURN, ALLOW, None, None)],
+        "absent": [(RETURN, ABSENT, None, None)],
+    }
+    places, at = {}, 0
+    for name, steps in blocks.items():
+        places[name], at = at, at + len(steps)
     program = b""
-    for at, (operation, operand, then, otherwise) in enumerate(steps):
+    for at, (operation, operand, then, otherwise) in enumerate(step for steps in blocks.values() for step in steps):
         jumps = [places[name] - at - 1 if name else 0 for name in (then, otherwise)]
         program += struct.pack("=HBBI", operation, *jumps, operand)
-    for end in (REFUSE, ALLOW, ABSENT):
-        program += struct.pack("=HBBI", RETURN, 0, 0, end)
     code = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(code))
     libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, header, 0, 0)

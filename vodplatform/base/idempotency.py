@@ -34,6 +34,7 @@ from rest_framework.views import APIView
 from vodplatform.base import logs, metrics
 from vodplatform.base.errors import DomainError
 from vodplatform.base.models import KEPT, IdempotencyRecord, RecordState
+from vodplatform.base.parsers import has_too_many_parts
 
 logger = logging.getLogger("vodplatform.idempotency")
 
@@ -197,7 +198,7 @@ def _body(request: Request, kind: str) -> bytes:
     try:
         if kind == "application/x-www-form-urlencoded":
             return _canonical(dict(QueryDict(raw).lists()))
-        return _canonical(json.loads(raw))
+        return raw if has_too_many_parts(raw) else _canonical(json.loads(raw))
     except (ValueError, RecursionError):
         return raw
 

@@ -19,6 +19,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 MAX_HEAD_BYTES = 64 * 1024
 MOST_DESCRIPTORS = 65_536
 SPARE_DESCRIPTORS = 128  # for the database, the broker, logs and files
+CROWDED = "The server has as many connections as it can serve."
 
 
 @cache
@@ -43,9 +44,7 @@ async def turn_away(scope: Any, receive: Any, send: Any) -> None:
     from vodplatform.base.access import note
     from vodplatform.base.bodies import refusal
 
-    status, headers, body = refusal(
-        "unavailable", "The server has as many connections as it can serve.", request_id=uuid.uuid4().hex
-    )
+    status, headers, body = refusal("unavailable", CROWDED, request_id=uuid.uuid4().hex)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
     note(scope["method"], "none", status, 0.0)
@@ -84,7 +83,16 @@ class HttpProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._wait(None)
-        super().handle_websocket_upgrade()
+        if self._is_crowded():
+            self._turn_away("unavailable", CROWDED)
+        else:
+            super().handle_websocket_upgrade()
+
+    def _is_crowded(self) -> bool:
+        is_crowded = len(self.connections) > self.most_connections // 2
+        if is_crowded:
+            _crowded().warning(connections=len(self.connections))
+        return is_crowded
 
     def _wait(self, seconds: float | None) -> None:
         """Give what comes next so long."""
@@ -103,9 +111,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._turn_away("request_timeout")
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
-        is_crowded = len(self.connections) > self.most_connections // 2
-        if is_crowded and not self.scope["path"].startswith("/health"):
-            _crowded().warning(connections=len(self.connections))
+        if self._is_crowded() and not cycle.scope["path"].startswith("/health"):
             app = turn_away
         super()._start_asgi_task(cycle, app)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import redis
 from django.conf import settings
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from redis.backoff import NoBackoff
@@ -35,7 +35,8 @@ logger = logging.getLogger("vodplatform.throttles")
 REDIS_SECONDS = 0.5  # how long a request waits for a Redis that hangs
 APART_SECONDS = 5.0  # how long it is then left alone
 LOG_SECONDS = 60.0
-HOURLY = ("sign_up", "sign_up_email")  # of settings.THROTTLES; the others are for a minute
+# Of settings.THROTTLES; the others are for a minute.
+WINDOWS = {"sign_up": RateLimitItemPerHour, "sign_up_email": RateLimitItemPerDay}
 MAX_NAME = 254  # characters; no account has a longer name, nor an e-mail address
 COUNTED = "vod.counted"  # in the ASGI scope of a request that a door before the view has counted as a write
 Counter = SlidingWindowCounterRateLimiter
@@ -113,7 +114,7 @@ def hit(name: str, *identifiers: str) -> int:
     """Count one more under a name of ``settings.THROTTLES``. 0 when it is allowed, else whole seconds to wait."""
     if not settings.THROTTLES_ON:
         return 0
-    limit = (RateLimitItemPerHour if name in HOURLY else RateLimitItemPerMinute)(settings.THROTTLES[name])
+    limit = WINDOWS.get(name, RateLimitItemPerMinute)(settings.THROTTLES[name])
     wait = _counters(settings.THROTTLE_STORAGE, settings.REDIS_URL).hit(limit, name, *identifiers)
     if wait:
         metrics.THROTTLED.labels(name).inc()
@@ -130,15 +131,15 @@ def check_sign_in(name: str, address: str) -> None:
         raise DomainError("throttled", "Too many attempts to sign in.", retry_after=wait)
 
 
-def check_sign_up(address: str, email: str = "") -> None:
-    """Count one more account made from ``address``, and one more e-mail to ``email``, if there is one.
-
-    Raises ``throttled`` with ``retry_after`` (seconds).
-    """
+def check_sign_up(address: str) -> None:
+    """Count one more account made from ``address``. Raises ``throttled`` with ``retry_after`` (seconds)."""
     if wait := hit("sign_up", network_of(address)):
         raise DomainError("throttled", "Too many accounts were made from your network.", retry_after=wait)
-    if email and (wait := hit("sign_up_email", digest_of(email))):
-        raise DomainError("throttled", "Too many e-mails were sent to this address.", retry_after=wait)
+
+
+def may_be_sent(email: str) -> bool:
+    """Count one more e-mail about a sign-up to ``email``; whether it is within what one address gets a day."""
+    return not hit("sign_up_email", digest_of(email))
 
 
 def digest_of(name: str) -> str:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 
+from vodplatform.base.errors import DomainError
 from vodplatform.base.process import Access, ChildError, Finished, Limits, run_child
 
 WAIT_SECONDS = 20.0
@@ -25,7 +26,7 @@ class WaitingRoom:
     def __init__(self, seats: int) -> None:
         self._free = seats
         self._line: deque[threading.Event] = deque()
-        self._callers: dict[str, tuple[threading.Lock, int]] = {}
+        self._callers: dict[str, tuple[threading.RLock, int]] = {}
         self._guard = threading.Lock()
 
     def run_child(
@@ -48,6 +49,19 @@ class WaitingRoom:
         with self._turn_of(caller, deadline), self._seat(gone, deadline):
             begun = time.monotonic()
             return run_child(argv, limits=limits, stdin=stdin, should_stop=should_stop, access=access)
+
+    @contextlib.contextmanager
+    def turn(self, caller: str) -> Iterator[None]:
+        """Hold ``caller``'s turn for what has to be done before the child, such as copying its files.
+
+        :meth:`run_child` in the same thread goes on with it. Raises ``unavailable`` when it did not come within 20 s.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self._turn_of(caller, time.monotonic() + WAIT_SECONDS))
+            except ChildError as exc:
+                raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
+            yield
 
     @contextlib.contextmanager
     def _seat(self, gone: threading.Event | None, deadline: float) -> Iterator[None]:
@@ -82,7 +96,7 @@ class WaitingRoom:
     @contextlib.contextmanager
     def _turn_of(self, caller: str, deadline: float) -> Iterator[None]:
         with self._guard:
-            lock, waiting = self._callers.get(caller, (threading.Lock(), 0))
+            lock, waiting = self._callers.get(caller, (threading.RLock(), 0))
             self._callers[caller] = lock, waiting + 1
         try:
             if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):

@@ -215,7 +215,7 @@ THROTTLES_ON = env.flag("VOD_THROTTLES", True)
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
 # By the hour; each account has room for files.
 THROTTLES["sign_up"] = env.integer("VOD_SIGN_UPS_PER_HOUR", 5, 1, 100_000)
-THROTTLES["sign_up_email"] = 3
+THROTTLES["sign_up_email"] = 3  # by the day
 THROTTLE_STORAGE = "redis"
 
 # Accounts.
@@ -358,6 +358,7 @@ SYNCSO = env.syncso(PROSYNC_ENGINE)
 PUBLIC_URL = env.public_url()
 UPLOAD_TTL_HOURS = env.number("VOD_UPLOAD_TTL_HOURS", 24, 0.01, 24 * 365)
 UPLOADS_AT_ONCE = 200
+SOCKETS_AT_ONCE = env.integer("VOD_SOCKETS_AT_ONCE", 100, 1, 100_000)
 # The catalogue: whether anonymous people may read it, and what its own upload door takes.
 PUBLIC_CATALOG = env.flag("VOD_PUBLIC_CATALOG", True)
 MAX_VIDEO_SIZE = env.integer("VOD_MAX_VIDEO_SIZE", 52_428_800, 1, 1 << 40)

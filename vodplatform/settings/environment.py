@@ -127,13 +127,14 @@ VARIABLES: list[Variable] = [
     Variable("CDN_KEY_PAIR_ID", "none", "The public key's id at CloudFront."),
     Variable("CDN_PRIVATE_KEY_PATH", "none", "The file with its RSA private key, PEM; signs the CDN's URLs."),
     Variable("VOD_SIGNUP", "1", "0 lets nobody sign up; accounts are then made by `create_account` and admins."),
+    Variable("VOD_SOCKETS_AT_ONCE", "100", "WebSockets of one account, or one network, in a web process."),
     Variable("VOD_SIGNUP_CONFIRM", "0", "1: an account is made once its e-mail address is confirmed by a link."),
     Variable(
         "VOD_EMAIL_URL",
         "none",
         "The mail server: `smtp://host`, `smtps://…` (TLS) or `submission://user:password@host:port` (STARTTLS).",
     ),
-    Variable("VOD_EMAIL_FROM", "none", "The address that e-mails come from; VOD_SIGNUP_CONFIRM needs both."),
+    Variable("VOD_EMAIL_FROM", "none", "The sender of e-mails; VOD_SIGNUP_CONFIRM needs both and VOD_PUBLIC_URL."),
     Variable("VOD_JWT_ACCESS_MINUTES", "15", "How long a JWT signs in, 1 to 1440."),
     Variable("VOD_JWT_REFRESH_DAYS", "7", "How long a JWT can be renewed, 1 to 365."),
     Variable("VOD_SIGN_UPS_PER_HOUR", "5", "How many accounts may be made from one address in an hour."),
@@ -398,8 +399,9 @@ class Environment:
             raise SettingsError("VOD_EMAIL_URL must be an address such as submission://user:password@host:587.")
         if sender and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", sender):
             raise SettingsError(f"VOD_EMAIL_FROM is {sender!r}; it must be an e-mail address.")
-        if confirm and not (parts.hostname and sender):
-            raise SettingsError("VOD_SIGNUP_CONFIRM is on, which needs VOD_EMAIL_URL and VOD_EMAIL_FROM.")
+        # Not what a request says: whoever signs up would choose where the link of the e-mail leads.
+        if confirm and not (parts.hostname and sender and self.text("VOD_PUBLIC_URL")):
+            raise SettingsError("VOD_SIGNUP_CONFIRM needs VOD_EMAIL_URL, VOD_EMAIL_FROM and VOD_PUBLIC_URL.")
         return {
             "scheme": parts.scheme, "host": parts.hostname or "", "port": port, "sender": sender, "confirm": confirm,
             "user": unquote(parts.username or ""), "password": unquote(parts.password or ""),
