@@ -7,6 +7,7 @@ import shutil
 import time
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -42,6 +43,9 @@ def expire() -> int:
     # What has been taken up goes with its pieces, when these are joined.
     old = Upload.objects.filter(expires_at__lt=Now() - TOMBSTONE, is_partial=False)
     old = old.filter(Q(status=UploadStatus.EXPIRED, key="") | Q(taken_up=True), chunks=None)
+    # On S3 the row alone knows the parts that the job joins; its job may be tried again for as long as it is kept.
+    job_may_need = Q(expires_at__gte=Now() - TOMBSTONE - timedelta(days=settings.JOB_RETENTION_DAYS))
+    old = old.exclude(job_may_need & Q(taken_up=True) & ~Q(multipart_id=""))
     gone = [
         upload.pk for upload in old
         if not upload.concatenates or not Upload.objects.filter(pk__in=upload.concatenates).exists()

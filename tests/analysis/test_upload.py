@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +16,10 @@ import pytest
 
 from jobs_app.models import Job
 from jobs_app.running import run_lane
+from media_app.uploads import door
 from media_app.uploads.models import Upload
 from media_app.videos.models import Place, Video
-from sessions_app.analysis import services
+from sessions_app.analysis import services, waiting
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, again
 from tests.support.factories import make_key, make_video
@@ -291,3 +294,23 @@ class TestWaiting:
 def wait_for_no_files(media: Path) -> None:
     assert files_in(media) == []
     assert UUID(str(again(AnalysisSession.objects.get()).pk))
+
+
+async def test_those_who_wait_keep_no_upload_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    looking, let_go = threading.Semaphore(0), threading.Event()
+
+    def look(session_id: object) -> tuple[int, dict[str, Any]]:
+        looking.release()
+        assert let_go.wait(30)
+        return 200, {}
+
+    monkeypatch.setattr(waiting, "_look", look)
+    waits = [asyncio.ensure_future(waiting._until_ended(uuid.uuid4())) for _ in range(20)]
+    try:
+        await asyncio.sleep(0.1)
+        assert looking.acquire(timeout=10)
+        # What renews the locks of uploads is served at once.
+        assert await asyncio.wait_for(door.in_thread(lambda: "renewed"), 10) == "renewed"
+    finally:
+        let_go.set()
+    assert await asyncio.gather(*waits) == [(200, {})] * 20

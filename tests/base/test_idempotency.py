@@ -602,3 +602,9 @@ class TestRoutes:
         refused(api.post(f"{BASE}/{'x' * 3000}/align", {"method": "timer_ocr"}, headers=KEY), 404, "session_not_found")
         refused(api.post(f"{BASE}/{'y' * 3000}/align", {"method": "timer_ocr"}, headers=KEY), 404, "session_not_found")
         assert IdempotencyRecord.objects.count() == 2
+
+
+def test_a_body_of_too_many_parts_is_not_built(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idempotency, "_canonical", lambda value: pytest.fail("it was built"))
+    body = "[" + "[]," * 200_001 + "[]]"
+    refused(api.post(BASE, raw=body, headers=KEY), 413, "too_large")

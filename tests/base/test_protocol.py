@@ -209,6 +209,17 @@ class TestCrowds:
         assert [(status, body) for status, _, body in told[1:]] == [(200, ["/health", 0])]
         assert (told[0][0], told[0][2]["type"]) == (503, "unavailable")
 
+    def test_nor_is_a_socket_opened(self, port: int) -> None:
+        asks = b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + (
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        with contextlib.ExitStack() as stack:
+            wires = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)) for _ in range(4)]
+            wires[-1].sendall(asks)
+            with wires[-1].makefile("rb") as stream:
+                status, _, body = answer(stream)
+        assert (status, body["type"]) == (503, "unavailable")
+
     def test_past_all_of_them_a_connection_is_ended_at_once(self, port: int) -> None:
         with contextlib.ExitStack() as stack:
             wires = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)) for _ in range(7)]

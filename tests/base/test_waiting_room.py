@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.waiting import wait_until
 from vodplatform.base import waiting_room
+from vodplatform.base.errors import DomainError
 from vodplatform.base.process import ChildError, Limits
 from vodplatform.base.waiting_room import WaitingRoom, caller_gone
 
@@ -43,6 +44,39 @@ def start(room, caller, stdin):
     thread = threading.Thread(target=run)
     thread.start()
     return thread, errors
+
+
+def test_a_turn_is_held_for_what_comes_before_the_child(running):
+    inside, let_go = running
+    room = WaitingRoom(4)
+    with room.turn("ann"):
+        thread, _ = start(room, "ann", b"another")
+        wait_until(lambda: room._callers["ann"][1] == 2)
+        let_go.set()
+        room.run_child(SLEEPER, caller="ann", limits=LIMITS, stdin=b"own")
+        assert thread.is_alive()
+        start(room, "ben", b"ben")[0].join(10)
+    thread.join(10)
+    assert (inside, room._callers) == ([], {})
+
+
+def test_who_waits_too_long_for_a_turn_is_told(monkeypatch):
+    monkeypatch.setattr(waiting_room, "WAIT_SECONDS", 0.05)
+    room, held, done = WaitingRoom(4), threading.Event(), threading.Event()
+
+    def hold():
+        with room.turn("ann"):
+            held.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(10)
+    with pytest.raises(DomainError) as caught, room.turn("ann"):
+        pass
+    done.set()
+    thread.join(10)
+    assert caught.value.type.name == "unavailable"
 
 
 def test_one_caller_gets_one_seat_and_leaves_the_others_free(running):

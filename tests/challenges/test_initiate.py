@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ import pytest
 from django.db.models.functions import Now
 
 from media_app.uploads.models import Upload
-from sessions_app.challenges import merges
+from sessions_app.challenges import merges, serializers
 from sessions_app.challenges.models import MergeClip, MergeSession
 from tests.challenges.conftest import INITIATE, ids_of
 from tests.support.api import BAD_BODIES, Api, refused
@@ -341,3 +342,10 @@ class TestEstimate:
         for _ in range(6):
             make_merge(owner, status="failed", error={"type": "timeout", "message": "x"})
         assert merges.estimate([10.0]) == 7.5
+
+
+def test_a_list_that_is_too_long_is_not_built(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = SimpleNamespace(loads=lambda text: pytest.fail("it was built"))
+    monkeypatch.setattr(serializers, "json", built)
+    answer = api.client.post(INITIATE, {"video_filenames": "[" + "[]," * 10_000 + "[]]"}, headers=api.headers)
+    refused(answer, 400, "invalid")

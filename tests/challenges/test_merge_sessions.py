@@ -32,6 +32,16 @@ def path_of(merge: MergeSession, what: str = "") -> str:
     return f"{MERGES}/merge-session/{merge.pk}{what}"
 
 
+def test_what_is_over_has_no_numbers_of_chunks(owner: User, api: Api) -> None:
+    merge = make_merge(owner)
+    Upload.objects.update(size=8192 * 65_536)
+    [shown] = api.get(LIST).json()["merge_sessions"]
+    assert len(shown["uploads"][0]["remaining_chunks"]) == 8192
+    assert api.post(path_of(merge, "/cancel")).status_code == 200
+    [shown] = api.get(LIST).json()["merge_sessions"]
+    assert {(*one["remaining_chunks"], *one["uploaded_chunks"]) for one in shown["uploads"]} == {()}
+
+
 class TestWhoMay:
     def test_its_owner_and_admins_see_it(
         self, owner: User, api: Api, admin_api: Api, other_api: Api, moderator_api: Api, anonymous: Api

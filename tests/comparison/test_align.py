@@ -275,3 +275,13 @@ def test_two_recordings_of_a_match_are_aligned_to_the_frame(
     assert any(reading["value"] is not None for reading in readings)
     assert default_storage.exists(f"previews/{shown['session_id']}")
     assert Job.objects.get(pk=job_id).status == JobStatus.COMPLETED
+
+
+def test_a_session_keeps_so_many_alignments(
+    api: Api, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MOST_ALIGNMENTS", 3)
+    ids = [api.post(url, {"method": "timer_ocr"}).json()["job_id"] for _ in range(5)]
+    assert {str(job.pk) for job in Job.objects.all()} == set(ids[2:])
+    assert session.alignments.count() == 3
+    refused(api.get(f"{BASE}/{session.session_id}/alignments/{ids[0]}"), 404, "alignment_not_found")

@@ -47,6 +47,25 @@ async def message_of(communicator: Socket, fits: Callable[[dict[str, Any]], bool
             return message
 
 
+class TestHowMany:
+    async def test_an_account_has_so_many_at_once(self, path: str, key: str, other_api: Api, settings: Any) -> None:
+        settings.SOCKETS_AT_ONCE = 2
+        async with connected(path, key=key) as first:
+            await next_message(first)
+            async with connected(path, key=key) as second:
+                await next_message(second)
+                async with connected(path, key=key) as third:
+                    assert (await third.receive_output(5))["code"] == realtime.TRY_AGAIN
+            async with connected(path, key=key) as another:
+                assert (await next_message(another))["type"] == "session"
+        assert not realtime.open_sockets
+
+    async def test_a_refused_one_takes_no_place(self, path: str, other: User) -> None:
+        async with connected(path, key=await ask(make_key, other)) as communicator:
+            assert (await communicator.receive_output(5))["code"] == realtime.NOT_YOURS
+        assert not realtime.open_sockets
+
+
 class TestSigningIn:
     async def test_a_token_in_the_header_lets_in(self, path: str, key: str) -> None:
         async with connected(path, key=key) as communicator:
@@ -321,3 +340,16 @@ class TestClock:
             shown = await ask(lambda: Api(key).get(f"{BASE}/{session.session_id}").json()["session"])
         assert shown["vods"][0]["current_time"] == pytest.approx(shown["global_time"])
         assert shown["revision"] == 2
+
+
+async def test_the_clock_rests_when_all_have_ended(api: Api, session: ComparisonSession, path: str, key: str) -> None:
+    where = f"{BASE}/{session.session_id}"
+    async with connected(path, key=key) as communicator:
+        await next_message(communicator)
+        await ask(api.put, f"{where}/playback", {"state": "playing", "at": 10_000})
+        clock = await message_of(communicator, lambda message: message["type"] == "clock")
+        assert (clock["playing"], clock["global_time"]) == (True, 10_000)
+        assert await communicator.receive_nothing(1.3)
+        # A change wakes it.
+        await ask(api.put, f"{where}/global-seek", {"timestamp": 1})
+        assert (await message_of(communicator, lambda message: message["type"] == "clock"))["global_time"] < 10

@@ -11,9 +11,11 @@ from urllib.parse import urljoin
 
 import httpx
 import pytest
+from django.contrib.auth.models import Group
 
 from media_app.delivery import addresses
-from media_app.videos.models import Rendition, Video
+from media_app.videos.models import Rendition, Video, VideoSource
+from tests.conftest import GROUP, Library
 from tests.delivery.answers import harmless, refused
 from tests.delivery.made import Made, of_kind
 from tests.support.factories import make_key
@@ -141,4 +143,19 @@ class TestSignature:
     async def test_an_unknown_one_is_not_found(self, http: httpx.AsyncClient) -> None:
         nobody = str(uuid.uuid4())
         url = f"{addresses.RENDITION_PREFIX}{signing.sign(addresses.RENDITION, nobody)}/{nobody}/poster.jpg"
+        refused(await http.get(url), 404, "not_found")
+
+
+async def test_what_was_made_of_a_folders_file_is_shown_while_its_owner_may_use_the_folder(
+    http: httpx.AsyncClient, clip: Video, library: Library, owner: User
+) -> None:
+    where = {"source": VideoSource.REFERENCE, "location": str(library.crew / "plain.mp4")}
+    await ask(lambda: Video.objects.filter(pk=clip.pk).update(**where))
+    poster = await ask(of_kind, clip, "poster")
+    shown = [address(poster, "poster.jpg"), addresses.hls_url(clip)]
+    group = await ask(lambda: Group.objects.get_or_create(name=GROUP)[0])
+    await ask(owner.groups.add, group)
+    assert [(await http.get(url)).status_code for url in shown] == [200, 200]
+    await ask(owner.groups.remove, group)
+    for url in shown:
         refused(await http.get(url), 404, "not_found")

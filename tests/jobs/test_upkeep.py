@@ -122,6 +122,15 @@ class TestPurge:
         assert Job.objects.filter(pk=job.pk).exists()
         assert not Job.objects.filter(pk=other.pk).exists()
 
+    def test_those_that_sessions_show_keep_it_from_no_other(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        shown = make_alignment(make_session(owner)).job
+        other = make_job(owner, "completed")
+        Job.objects.filter(pk=shown.pk).update(finished_at=Now() - timedelta(days=90))
+        Job.objects.filter(pk=other.pk).update(finished_at=Now() - timedelta(days=60))
+        monkeypatch.setattr(upkeep, "PURGE_BATCH", 1)
+        assert upkeep.purge() == 1
+        assert set(Job.objects.all()) == {shown}
+
 
 class TestScratch:
     def folder(self, name: str, age: float = 3600) -> Path:

@@ -187,6 +187,39 @@ class TestExpiry:
         present.refresh_from_db()
         assert (present.status, files_in(media)) == ("initiated", [])
 
+    def test_whoever_makes_many_keeps_it_from_nobody(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sweep, "BATCH", 2)
+        first = begin(owner)
+        age(first, timedelta(hours=1))
+        for _ in range(5):
+            age(begin(make_user()))
+        monkeypatch.setattr(sweep, "MOST_BATCHES", 1)
+        assert sweep.expire() == 2
+        first.refresh_from_db()
+        assert first.status == "expired"
+        monkeypatch.setattr(sweep, "MOST_BATCHES", 50)
+        assert sweep.expire() == 4
+
+    def test_what_is_over_takes_no_room_while_the_sweep_has_not_come(self, owner: User, settings: Any) -> None:
+        settings.UPLOADS_AT_ONCE = 1
+        age(begin(owner))
+        assert room.storage_bytes(owner.pk) == 0
+        begin(owner)
+        with pytest.raises(DomainError) as caught:
+            begin(owner)
+        assert caught.value.type.name == "upload_limit"
+
+    def test_a_row_that_its_job_may_need_again_stays_as_long_as_the_job(self, owner: User, settings: Any) -> None:
+        settings.JOB_RETENTION_DAYS = 30
+        upload = begin(owner)
+        values = {"status": "completed", "taken_up": True, "multipart_id": "on S3"}
+        Upload.objects.filter(pk=upload.pk).update(**values, expires_at=Now() - timedelta(days=36))
+        sweep.expire()
+        assert Upload.objects.exists()
+        Upload.objects.filter(pk=upload.pk).update(expires_at=Now() - timedelta(days=38))
+        sweep.expire()
+        assert not Upload.objects.exists()
+
     def test_tombstones_go_after_a_week(self, owner: User) -> None:
         over, finished = begin(owner), arrived(owner)
         services.complete(finished)
