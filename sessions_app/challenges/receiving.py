@@ -10,7 +10,7 @@ from django.conf import settings
 
 from media_app.store import files as store
 from media_app.uploads import joining, room
-from media_app.uploads.models import Upload, UploadFront
+from media_app.uploads.models import LIVE, Upload, UploadFront
 from media_app.uploads.purposes import Purpose
 from media_app.videos import budget
 from media_app.videos.services import probe, waiting_room
@@ -32,6 +32,8 @@ def _inspect(upload: Upload) -> None:
         waiting_room.turn(str(upload.owner_id)),
         tempfile.TemporaryDirectory(dir=room.scratch_folder(), ignore_cleanup_errors=True) as name,
     ):
+        if not Upload.objects.filter(pk=upload.pk, status__in=LIVE).exists():
+            return  # another call has ended it meanwhile
         whole = Path(name) / "clip"
         room.check_disk(upload.size)
         try:

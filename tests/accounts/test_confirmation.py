@@ -116,6 +116,7 @@ def test_one_address_makes_one_account() -> None:
     for name in ("ada", "ben"):
         sign_up(username=name)
     assert Client().post(link(0), GIVEN).status_code == 200
+    assert not PendingSignUp.objects.exists()
     assert Client().post(link(1), GIVEN).status_code == 404
     assert User.objects.get().username == "ada"
 

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.support.waiting import wait_until
+from vodplatform.base import process
 from vodplatform.base.process import PROJECT_ROOT, ChildError, Finished, Limits, run_child
 
 pytestmark = pytest.mark.pure
@@ -79,8 +80,11 @@ class TestTalking:
     @pytest.mark.parametrize(
         "line", ["'x' * 100_000", "json.dumps({'a': 'x' * 100_000}) + chr(10)"], ids=["one line", "many"]
     )
-    def test_nobody_is_flooded(self, line: str) -> None:
-        error = failed(f"import json, sys\nwhile True: sys.stdout.write({line})")
+    def test_nobody_is_flooded(self, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process, "MAX_SAID_BYTES", 1 << 20)
+        heard: list[dict[str, str]] = []
+        error = failed(f"import json, sys\nwhile True: sys.stdout.write({line})", on_message=heard.append)
+        assert sum(len(message["a"]) for message in heard) <= 1 << 20
         assert error.kind == ChildError.CRASHED
         assert "said more than anybody keeps" in str(error)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import sys
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from jobs_app.models import Job
 from jobs_app.running import run_lane
 from media_app.uploads import sweep
 from media_app.uploads.models import Upload, UploadStatus
-from sessions_app.challenges import merges
+from sessions_app.challenges import merges, receiving
 from sessions_app.challenges.models import MergeClip, MergeSession
 from tests.challenges.conftest import (
     CHUNK,
@@ -596,3 +599,26 @@ def test_a_clip_in_several_chunks_is_whole_again(api: Api, clip_files: Clips) ->
     body = merged(api, [content, content])
     assert body["overall_status"] == "completed", body
     assert body["merged_video"]["total_duration"] == pytest.approx(2.0, abs=0.05)
+
+
+def test_clips_of_one_sender_are_copied_one_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    inside: list[object] = []
+    most = [0]
+
+    def bring(upload: object, *_: object) -> None:
+        inside.append(upload)
+        most[0] = max(most[0], len(inside))
+        time.sleep(0.02)
+        inside.pop()
+
+    monkeypatch.setattr(receiving.joining, "bring", bring)
+    monkeypatch.setattr(receiving, "probe", lambda *_: [{"error": {"broke": True}}])
+    rows = SimpleNamespace(filter=lambda **_: SimpleNamespace(exists=lambda: True))
+    monkeypatch.setattr(receiving, "Upload", SimpleNamespace(objects=rows))
+    upload: Any = SimpleNamespace(pk=1, size=10, front="chunks", owner_id="somebody")
+    threads = [threading.Thread(target=receiving._inspect, args=(upload,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert most == [1]
