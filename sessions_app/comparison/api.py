@@ -29,7 +29,7 @@ from vodplatform.base.fields import window
 from vodplatform.base.idempotency import idempotent
 
 TAG = "Comparison sessions"
-MOST_CHANGES = 1000  # of offsets, where a call says no limit
+MOST_CHANGES = 10_000  # of offsets, where a call says no limit: all, but for those of a script that ran wild
 
 
 class ComparisonViewSet(ApiViewSet[ComparisonSession]):

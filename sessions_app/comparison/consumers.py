@@ -19,6 +19,7 @@ from vodplatform.accounts.realtime import WatchConsumer
 from vodplatform.base.errors import DomainError
 
 CLOCK_SECONDS = 0.5
+REST_SECONDS = 60.0  # after the end of the last VOD
 
 
 class SessionConsumer(WatchConsumer):
@@ -62,12 +63,14 @@ class SessionConsumer(WatchConsumer):
                 await ticker
 
     async def _tick(self) -> None:
-        saved_at = time.monotonic()
+        saved_at = moved_at = time.monotonic()
         while self.message is not None:
             now = time.monotonic()
             clock = project(self.message, now - self.received_at)
             await self.send_json(clock)
-            if clock["global_time"] >= end_of(clock["session"]):
+            moves = clock["global_time"] < end_of(clock["session"])
+            moved_at = now if moves else moved_at
+            if now - moved_at > REST_SECONDS:
                 # Nothing moves any more: the next change begins anew.
                 await sync_to_async(_save, thread_sensitive=False)(self.route["session_id"])
                 return

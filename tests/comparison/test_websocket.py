@@ -342,13 +342,17 @@ class TestClock:
         assert shown["revision"] == 2
 
 
-async def test_the_clock_rests_when_all_have_ended(api: Api, session: ComparisonSession, path: str, key: str) -> None:
+async def test_the_clock_rests_when_all_have_ended(
+    api: Api, session: ComparisonSession, path: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessions_app.comparison.consumers.REST_SECONDS", 0.0)
     where = f"{BASE}/{session.session_id}"
     async with connected(path, key=key) as communicator:
         await next_message(communicator)
         await ask(api.put, f"{where}/playback", {"state": "playing", "at": 10_000})
         clock = await message_of(communicator, lambda message: message["type"] == "clock")
         assert (clock["playing"], clock["global_time"]) == (True, 10_000)
+        await message_of(communicator, lambda message: message["type"] == "clock")
         assert await communicator.receive_nothing(1.3)
         # A change wakes it.
         await ask(api.put, f"{where}/global-seek", {"timestamp": 1})
