@@ -214,7 +214,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 THROTTLES_ON = env.flag("VOD_THROTTLES", True)
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
 # By the hour; each account has room for files.
-THROTTLES["sign_up"] = env.integer("VOD_SIGN_UPS_PER_HOUR", 5, 1, 100_000)
+THROTTLES["sign_up"] = env.integer("VOD_SIGNUPS_PER_HOUR", 5, 1, 100_000)
 THROTTLES["sign_up_email"] = 3  # by the day
 THROTTLE_STORAGE = "redis"
 

@@ -137,7 +137,7 @@ VARIABLES: list[Variable] = [
     Variable("VOD_EMAIL_FROM", "none", "The sender of e-mails; VOD_SIGNUP_CONFIRM needs both and VOD_PUBLIC_URL."),
     Variable("VOD_JWT_ACCESS_MINUTES", "15", "How long a JWT signs in, 1 to 1440."),
     Variable("VOD_JWT_REFRESH_DAYS", "7", "How long a JWT can be renewed, 1 to 365."),
-    Variable("VOD_SIGN_UPS_PER_HOUR", "5", "How many accounts may be made from one address in an hour."),
+    Variable("VOD_SIGNUPS_PER_HOUR", "5", "How many accounts may be made from one address in an hour."),
     Variable("VOD_THROTTLES", "on", "`off` lifts the limits on how often one may sign in and ask; for tests."),
     Variable("VOD_LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR."),
     Variable("VOD_METRICS_TOKEN", "none", "Lets a scraper read `/metrics` as `Bearer`; 16 characters or more."),
