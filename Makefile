@@ -85,7 +85,8 @@ durations: $(VENV)/.dev ## Where the last run's minutes went, into docs/testing.
 lint: $(VENV)/.dev ## Style, types, layers, migrations, the committed OpenAPI document
 	@scripts/lint
 
-schema: $(VENV)/.dev ## Write docs/openapi.yaml, docs/errors.md and docs/metrics.md anew
+schema: $(VENV)/.dev ## Write docs/openapi.yaml, docs/errors.md, docs/metrics.md and docs/settings.md anew
+	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py settings > docs/settings.md
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py errors > docs/errors.md
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py metrics > docs/metrics.md
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml

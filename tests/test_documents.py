@@ -1,4 +1,4 @@
-"""The README, the errors page and the settings say what the code does."""
+"""The documents say what the code does, and lead to files that are there."""
 
 import re
 from pathlib import Path
@@ -9,11 +9,6 @@ from tests.support.sources import SOURCES
 from vodplatform.settings.environment import PROJECT_ROOT, VARIABLES
 
 README = Path(PROJECT_ROOT, "README.md").read_text()
-
-
-def test_the_settings_table_is_the_code_s():
-    rows = re.findall(r"^\| `([A-Z0-9_]+)` \| (.*?) \| (.*) \|$", README, re.MULTILINE)
-    assert rows == [(variable.name, variable.default, variable.help) for variable in VARIABLES]
 
 
 def test_every_listed_setting_is_read_somewhere():
@@ -33,12 +28,12 @@ def test_settings_are_read_in_one_place_only():
         assert set(reads) <= {"VOD_CHILD_THREADS"}, f"{path} reads {reads} from the environment"
 
 
-def test_every_command_the_readme_names_exists_with_its_options():
+def test_every_command_that_is_listed_exists_with_its_options():
     commands = get_commands()
-    table = README.split("### Commands")[1].split("## Settings")[0]
+    table = Path(PROJECT_ROOT, "docs/commands.md").read_text().partition("## What can be done")[0]
     cells = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
     for name, usage in re.findall(r"`([a-z_]+)((?: [^`]*)?)`", cells):
-        assert name in commands, f"the README names {name}"
+        assert name in commands, f"docs/commands.md names {name}"
         parser = load_command_class(commands[name], name).create_parser("manage.py", name)
         options = {option for action in parser._actions for option in action.option_strings}
         for option in re.findall(r"--[a-z-]+", usage):
@@ -49,3 +44,13 @@ def test_every_make_target_the_readme_names_exists():
     makefile = Path(PROJECT_ROOT, "Makefile").read_text()
     for target in set(re.findall(r"make ([a-z-]+)", README)) - {"has", "alone"}:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_readme_is_short():
+    assert len(README.split()) <= 900
+
+
+def test_links_between_documents_lead_somewhere():
+    for path in (*Path(PROJECT_ROOT).glob("*.md"), *Path(PROJECT_ROOT, "docs").rglob("*.md")):
+        for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text()):
+            assert (path.parent / link).exists(), f"{path.relative_to(PROJECT_ROOT)} leads to {link}"

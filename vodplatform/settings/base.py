@@ -162,7 +162,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
-    "TITLE": "VOD platform",
+    "TITLE": "VOD Sync",
     "DESCRIPTION": "Recordings of one event side by side on one clock. Every error has one body: docs/errors.md.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -423,8 +423,8 @@ def _list(title: str, icon: str, model: str) -> dict[str, Any]:
 
 ENVIRONMENT = "this machine"  # shown in the admin's corner
 UNFOLD = {
-    "SITE_TITLE": "VOD platform",
-    "SITE_HEADER": "VOD platform",
+    "SITE_TITLE": "VOD Sync",
+    "SITE_HEADER": "VOD Sync",
     "SITE_SYMBOL": "play_circle",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}favicon.svg"}],
     "SITE_URL": "/",

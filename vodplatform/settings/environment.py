@@ -1,6 +1,6 @@
 """Every environment variable of the program, read in one place and checked at start; free of Django.
 
-``VARIABLES`` is the list that the README's table is tested against.
+``VARIABLES`` is the list that docs/settings.md is made from.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SettingsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable: its name, its default as printed in the README, and what it does."""
+    """One environment variable: its name, its default in words, and what it does."""
 
     name: str
     default: str
