@@ -5,7 +5,9 @@ from pathlib import Path
 
 from django.core.management import get_commands, load_command_class
 
+from sessions_app.prosync.engines.provider import SENTENCES
 from tests.support.sources import SOURCES
+from vodplatform.base.errors import ERROR_TYPES
 from vodplatform.settings.environment import PROJECT_ROOT, VARIABLES
 
 README = Path(PROJECT_ROOT, "README.md").read_text()
@@ -54,3 +56,14 @@ def test_links_between_documents_lead_somewhere():
     for path in (*Path(PROJECT_ROOT).glob("*.md"), *Path(PROJECT_ROOT, "docs").rglob("*.md")):
         for link in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text()):
             assert (path.parent / link).exists(), f"{path.relative_to(PROJECT_ROOT)} leads to {link}"
+
+
+def test_every_error_of_a_job_is_in_the_registry():
+    # The first word of what a job says when it fails: a literal where it is raised, or a table of such words.
+    raised = re.compile(
+        r'(?:JobFailed|TransientFault|ClipFailed|leases\.fail, lease,)\(?\s*"([a-z_]+)"|^REFUSED = "([a-z_]+)"', re.M
+    )
+    named = {one or other for path in SOURCES for one, other in raised.findall(path.read_text())}
+    named |= {kind for kind, _ in SENTENCES.values()}
+    assert {"merge_failed", "generation_failed", "provider_refused", "timeout"} <= named
+    assert named <= set(ERROR_TYPES)

@@ -108,7 +108,7 @@ class AnalysisViewSet(StartingViewSet):
         except ValueError:
             session = None
         if session is None:
-            raise DomainError(self.missing)
+            raise DomainError(self.missing, sessionId=self.kwargs["session_id"][:100])
         return session
 
     @idempotent

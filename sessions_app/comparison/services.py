@@ -143,12 +143,12 @@ class Change:
     clock: Clock
     shown: dict[str, Any] = field(default_factory=dict)
 
-    def index_of(self, vod_id: str) -> int:
-        """Where a VOD stands. Raises ``unknown_vod``."""
+    def index_of(self, vod_id: str, error: str = "unknown_vod") -> int:
+        """Where a VOD stands. Raises ``error``."""
         for index, vod in enumerate(self.vods):
             if vod.vod_id == vod_id:
                 return index
-        raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
+        raise DomainError(error, f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
 
     @property
     def longest(self) -> float:
@@ -215,7 +215,7 @@ def global_seek(session: ComparisonSession, by: User, timestamp: float) -> dict[
 def vod_seek(session: ComparisonSession, by: User, vod_id: str, timestamp: float) -> dict[str, Any]:
     """One VOD to its own ``timestamp``; in global mode the shared clock goes along."""
     with changing(session, by) as change:
-        index = change.index_of(vod_id)
+        index = change.index_of(vod_id, "vod_not_found")
         moves_clock = change.session.sync_mode == SyncMode.GLOBAL
         change.clock = change.clock.seek_track(index, timestamp, moves_clock=moves_clock)
     return change.shown
