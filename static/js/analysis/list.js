@@ -17,7 +17,7 @@ import { isLive, KINDS, statusOf } from "./words.js";
 const PAGE = 30;
 const SHAPES_AFTER = 300;
 
-/** @type {{params: import("./params.js").Ranges, max_upload_bytes: number}} */ const facts = pageData("facts");
+/** @type {{params: import("./params.js").Ranges, max_upload_bytes: number, factors: Record<string, number>}} */ const facts = pageData("facts");
 const list = need("[data-list]");
 const state = need("[data-list-state]");
 const more = need("[data-more]");

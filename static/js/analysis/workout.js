@@ -110,7 +110,7 @@ export class WorkoutView {
     holder.hidden = counts.length === 0;
     const longest = Math.max(0.001, ...counts.map((one) => one.end - one.start));
     /** @type {Map<Repetition, HTMLElement>} */ const bars = new Map();
-    const slow = [];
+    /** @type {string[]} */ const slow = [];
     const list = need("ol", holder);
     list.replaceChildren();
     exercises.forEach((exercise, n) => {

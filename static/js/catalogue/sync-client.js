@@ -499,6 +499,7 @@ export class SyncClient extends EventTarget {
   /**
    * Learn what is new; all of it where what came does not add up.
    * @param {{all?: boolean}} [options]
+   * @returns {Promise<any>} the last answer
    */
   async #pull({ all = false } = {}) {
     const isWhole = all || !this.#since;

@@ -35,7 +35,10 @@ export class TypedField {
     if (input.value !== value) input.value = value;
     input.addEventListener("input", () => this.#typed());
     // Whoever goes to the note beside the field is about to choose: what is typed is not written before that.
-    input.addEventListener("blur", (event) => this.place.contains(/** @type {Node|null} */ (event.relatedTarget)) || this.#left());
+    input.addEventListener("blur", (event) => {
+      const { relatedTarget } = /** @type {FocusEvent} */ (event);
+      if (!this.place.contains(/** @type {Node|null} */ (relatedTarget))) this.#left();
+    });
   }
 
   #typed() {

@@ -24,7 +24,7 @@ export class Card {
     return h("span", { class: "pic dark" },
       poster_url ? h("img", { src: poster_url, alt: "", loading: "lazy", decoding: "async", draggable: "false", onerror: withoutPicture }) : h("span", { class: "none" }, icon("challenge")),
       h("span", { class: "ov bs" }, counted(statements.length, "statement")),
-      total_duration && h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(total_duration)));
+      Boolean(total_duration) && h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(total_duration ?? 0)));
   }
 
   #foot() {

@@ -26,7 +26,7 @@ const ORDERS = { "": "newest first", title: "by name", longest: "longest first",
 
 // The list
 
-const list = new EndlessList({
+/** @type {EndlessList} */ const list = new EndlessList({
   path: "/library",
   queryOf: (part) => ({ search: part("search"), status: part("status"), tag: part("tag"), order: part("order") }),
   noun: "video",

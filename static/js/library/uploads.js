@@ -16,6 +16,7 @@ import { bytes, bytesOf, liveUploads } from "../videos/api.js";
 
 const POLL = 4000;
 const SHOWN = 5;
+/** @type {Record<string, string>} */ const BAR_TONES = { offline: " warn", left: " warn", paused: " off", waiting: " off" };
 
 export class UploadsPanel {
   /** @type {Map<string, Row>} */ #rows = new Map();
@@ -127,7 +128,7 @@ export class UploadsPanel {
       const focused = element.contains(document.activeElement);
       element.replaceChildren(h("span", { class: "pic none" }, icon("film")),
         h("div", {}, h("p", { class: "cut", title: upload.filename, dir: "auto" }, upload.filename), h("p", { class: "s1 t3 m", data: { size: "" } })),
-        h("div", { class: "p" }, h("progress", { class: `bar${{ offline: " warn", left: " warn", paused: " off", waiting: " off" }[state] ?? ""}`, value: "0", max: "100" }), h("p", { class: `s1 words ${state === "offline" || state === "left" ? "st warn" : "t2"}` }, (state === "offline" || state === "left") && icon(state === "offline" ? "offline" : "alert"), h("span", { data: { words: "" } }))),
+        h("div", { class: "p" }, h("progress", { class: `bar${BAR_TONES[state] ?? ""}`, value: "0", max: "100" }), h("p", { class: `s1 words ${state === "offline" || state === "left" ? "st warn" : "t2"}` }, (state === "offline" || state === "left") && icon(state === "offline" ? "offline" : "alert"), h("span", { data: { words: "" } }))),
         h("div", { class: "row acts" }, ...this.#buttons(row, state, Boolean(told))));
       if (focused) /** @type {HTMLElement|null} */ (element.querySelector(".acts > *"))?.focus();
       row.shown = shown;

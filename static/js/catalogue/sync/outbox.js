@@ -31,7 +31,9 @@ export class Outbox {
    * @param {string} videoId
    */
   constructor(store, locks, person, videoId) {
-    [this.store, this.locks, this.person] = [store, locks, person];
+    this.store = store;
+    /** @type {any} */ this.locks = locks;
+    this.person = person;
     this.list = `replicas/${person}`;
     this.logs = `log/${person}/${videoId}/`;
   }
