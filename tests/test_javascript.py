@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from sessions_app.comparison import timeline
-from tests.support.node import FOLDER, modules, program
+from tests.support.node import FOLDER, PROJECT_ROOT, modules, program
 
 pytestmark = pytest.mark.pure
 SCRIPTS = sorted(path.name for path in FOLDER.glob("*.test.mjs"))
 SECONDS = 120
+EXPORT = re.compile(r"^export (?:async )?(?:function|class|const|let) (\w+)", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +48,14 @@ def test_a_file_of_node_passes(folder: Path, timeline_cases: Path, script: str) 
     assert [line for line in done.stdout.splitlines() if "✔" in line and script not in line], done.stdout
     assert "ℹ skipped 0" in done.stdout, done.stdout
     assert "ℹ todo 0" in done.stdout, done.stdout
+
+
+def test_every_export_is_used_elsewhere() -> None:
+    """By another module of the pages, or by a test that drives it."""
+    modules_of = PROJECT_ROOT / "static" / "js"
+    tests = [path for path in (PROJECT_ROOT / "tests").rglob("*.*") if path.suffix in {".js", ".mjs", ".py"}]
+    texts = {path: path.read_text() for path in (*modules_of.rglob("*.js"), *tests)}
+    for path, text in texts.items():
+        for name in EXPORT.findall(text) if path.is_relative_to(modules_of) else ():
+            used = re.compile(rf"\b{name}\b")
+            assert any(used.search(other) for at, other in texts.items() if at != path), f"{path.name} exports {name}"

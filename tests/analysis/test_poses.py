@@ -24,7 +24,7 @@ from tests.support.bodies import bends, seen, squatting
 from tests.support.footage import noise
 
 pytestmark = pytest.mark.pure
-SQUAT = Path(__file__).parents[1] / "media" / "rx_squat.mp4"
+SQUAT = Path(__file__).parents[1] / "av" / "rx_squat.mp4"
 
 
 @pytest.mark.full

@@ -36,7 +36,7 @@ from tests.support.clips import render_clip
 from tests.support.footage import convert, noise, write_pictures
 
 pytestmark = pytest.mark.pure
-SQUAT = Path(__file__).parents[1] / "media" / "rx_squat.mp4"
+SQUAT = Path(__file__).parents[1] / "av" / "rx_squat.mp4"
 PARAMS = {"exercise": "auto", "min_repetitions": 2}
 
 

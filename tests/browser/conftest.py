@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser.backstage import Backstage
-from tests.browser.challenges import Maker
+from tests.browser.challenge_maker import Maker
 from tests.browser.recordings import SPECS, Recording, render_all
 from tests.support.kept import kept
 from tests.support.places import prepared

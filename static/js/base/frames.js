@@ -10,7 +10,7 @@ export const VARIABLE_GRID = 120;
  * @param {number} fps
  * @returns {number} number of the frame shown at that time, from 0
  */
-export function frameAt(time, fps) {
+function frameAt(time, fps) {
   return Math.max(0, Math.floor(time * fps + EPSILON));
 }
 
@@ -19,7 +19,7 @@ export function frameAt(time, fps) {
  * @param {number} fps
  * @returns {number} number of the last frame
  */
-export function lastFrame(duration, fps) {
+function lastFrame(duration, fps) {
   return Math.max(0, Math.round(duration * fps) - 1);
 }
 

@@ -41,7 +41,7 @@ export function toggleMenu(button, label, items) {
   /** @type {HTMLElement} */ (box.querySelector("[aria-checked=true]") ?? box.firstElementChild).focus();
 }
 
-export function closeMenu() {
+function closeMenu() {
   if (!open) return;
   const hadFocus = open.contains(document.activeElement);
   const button = openedBy();

@@ -11,7 +11,7 @@
  * @typedef {{title: string, description: string, category: string, is_featured: boolean}} Base
  */
 
-export const MOST_TAGS = 50;
+const MOST_TAGS = 50;
 /** What the video was made with: older than any operation, and seen by all of them. */
 const BASE = "";
 
@@ -32,7 +32,7 @@ const NAMES = Object.values(FIELDS).sort();
  * @param {string} other
  * @returns {number} below, above or equal to 0
  */
-export function compareText(one, other) {
+function compareText(one, other) {
   const length = Math.min(one.length, other.length);
   for (let at = 0; at < length; at += 1) {
     let a = one.charCodeAt(at);

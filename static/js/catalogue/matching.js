@@ -7,15 +7,15 @@
  */
 
 /** Of what has been deleted, and of what is hidden: stand in no row as a status. */
-export const DELETED = "deleted";
-export const HIDDEN = "hidden";
+const DELETED = "deleted";
+const HIDDEN = "hidden";
 
 /**
  * Words as the server searches them: without case, accents and the forms of one and the same sign.
  * @param {string} text
  * @returns {string}
  */
-export function folded(text) {
+function folded(text) {
   return text.normalize("NFKD").toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "").normalize("NFKC").replace(/\s+/g, " ").trim();
 }
 

@@ -2,7 +2,7 @@
 
 import { ApiError, sessionApi } from "../base/api.js";
 import { AlignPanel } from "./align.js";
-import { debounce, h, icon, need, pageData } from "../base/dom.js";
+import { debounce, h, need, pageData } from "../base/dom.js";
 import { offerKeys } from "../base/keys.js";
 import { explain, toast } from "../base/notice.js";
 import { Readings } from "./readings.js";

@@ -3,7 +3,7 @@
 
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";
-import { h, icon, need, setText } from "../base/dom.js";
+import { h, icon, setText } from "../base/dom.js";
 import { explain } from "../base/notice.js";
 import { bytes, changeVideo, deleteVideo, parseTags } from "../videos/api.js";
 

@@ -134,7 +134,7 @@ export function roomFor(segments, at, duration, wanted = USUAL) {
  * @param {number} duration
  * @returns {{least: number, most: number}} seconds for its start and its end
  */
-export function bounds(segments, segment, duration) {
+function bounds(segments, segment, duration) {
   const others = inOrder(segments.filter((one) => one.id !== segment.id));
   const before = others.filter((one) => one.end <= segment.start + 1e-9).map((one) => one.end);
   const behind = others.filter((one) => one.start >= segment.end - 1e-9).map((one) => one.start);

@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.challenges import API, OWNER, TEXTS, Film, Maker, film
+from tests.browser.challenge_maker import API, OWNER, TEXTS, Film, Maker, film
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
 from tests.browser.test_accessibility import serious_findings
 from tests.support.program import Program

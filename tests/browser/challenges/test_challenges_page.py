@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser import shelf
-from tests.browser.challenges import API, Film, Maker, film
+from tests.browser.challenge_maker import API, Film, Maker, film
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage
 from tests.browser.test_accessibility import serious_findings
 from tests.support.waiting import wait_until

@@ -20,7 +20,7 @@ import { dropClip, forget, forgetClips, keepClip, keepDraft, readClip, readDraft
  * @typedef {{key: string, body: any}} Asked what is asked for once: asked again it is the same thing
  */
 
-export const FIRST_STATEMENTS = 3;
+const FIRST_STATEMENTS = 3;
 const SAVE_PAUSE = 250;
 const GUESSED_RATE = 625_000; // bytes a second
 const newId = idempotencyKey;

@@ -6,7 +6,7 @@ import { duration } from "../../base/format.js";
 import { showLength } from "./measure.js";
 
 /** The longest recording, seconds. */
-export const LONGEST = 60;
+const LONGEST = 60;
 const COUNT = 3;
 const BITS = 2_500_000; // a second, of the picture
 /** What servers join without encoding it again comes first. */
@@ -15,14 +15,14 @@ const TYPES = ["video/mp4;codecs=avc1.42E01F,mp4a.40.2", "video/mp4;codecs=avc1,
 /** @typedef {"asking"|"refused"|"ready"|"counting"|"recording"|"taken"} State */
 
 /** @returns {string} empty where the browser records nothing */
-export const recordingType = () => (globalThis.MediaRecorder ? (TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? "") : "");
+const recordingType = () => (globalThis.MediaRecorder ? (TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? "") : "");
 
 /**
  * Why there is no picture, and what to do about it.
  * @param {string} name of the error
  * @returns {[string, string]}
  */
-export function cameraTrouble(name) {
+function cameraTrouble(name) {
   if (name === "insecure") return ["The camera works over https only", "This page came over plain http, where browsers give no camera. Open it by https, or choose a file instead."];
   if (name === "unsupported") return ["This browser cannot record", "Record with the camera's own program and choose the file, or use another browser."];
   if (name === "NotAllowedError" || name === "SecurityError") return ["The camera is not allowed here", "Allow camera and microphone for this page, by the sign beside its address or in the browser's settings, then try again. Or choose a file instead."];

@@ -3,21 +3,21 @@
 
 export const LOOK = 60; // ms between two looks for one that begins, ends or starves
 export const TICK = 250; // ms between two looks at the drift
-export const DEAD_BAND = 0.004; // s that are left alone; a larger one keeps its error for ever
+const DEAD_BAND = 0.004; // s that are left alone; a larger one keeps its error for ever
 export const SETTLED = 0.001; // s at which a correction that was begun ends, so that none rests at the band's edge
-export const RECOVERY = 0.8; // s in which an error is to be made up
-export const GENTLE = 0.05; // ±5 % …
-export const FIRM = 0.1; // … ±10 % …
-export const FIRM_FROM = 0.05; // … from 50 ms on
-export const RATE_STEP = 0.002;
-export const SEEK_FROM = 0.3; // s; seeking at 0.1 s thrashes under load
+const RECOVERY = 0.8; // s in which an error is to be made up
+const GENTLE = 0.05; // ±5 % …
+const FIRM = 0.1; // … ±10 % …
+const FIRM_FROM = 0.05; // … from 50 ms on
+const RATE_STEP = 0.002;
+const SEEK_FROM = 0.3; // s; seeking at 0.1 s thrashes under load
 export const FIRST_LEAD = 0.08; // s a seek in play takes, until it is known
 export const COOL_DOWN = 1500; // ms after a seek in which no other follows
 export const STARVED = 120; // ms without data before all wait
 export const REBASE = 0.01; // s between group clock and anchor
-export const FOLLOW_DEAD_BAND = 0.04; // s; a viewer who follows another
-export const FOLLOW_REACH = 0.02; // ±2 %
-export const FOLLOW_SEEK = 1; // s
+const FOLLOW_DEAD_BAND = 0.04; // s; a viewer who follows another
+const FOLLOW_REACH = 0.02; // ±2 %
+const FOLLOW_SEEK = 1; // s
 export const FOLLOW_COOL_DOWN = 5000; // ms
 
 /**

@@ -1,6 +1,6 @@
 """Challenges for the pages: a video whose pictures carry their numbers, and a hand that makes rows behind the program.
 
-``python -m tests.browser.challenges`` is that hand: it runs as :mod:`tests.browser.backstage` does.
+``python -m tests.browser.challenge_maker`` is that hand: it runs as :mod:`tests.browser.backstage` does.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Maker(Backstage):
     def __init__(self, place: Place) -> None:
         settings = {"VOD_DATA_DIR": str(place.data_dir), "DJANGO_SETTINGS_MODULE": "vodplatform.settings.embedded"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.browser.challenges"],
+            [sys.executable, "-m", "tests.browser.challenge_maker"],
             env=clean_environment({**place.environment, **settings}),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
         )  # fmt: skip
