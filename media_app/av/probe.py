@@ -122,10 +122,14 @@ def display_size(width: int, height: int, sample_aspect_ratio: Fraction, rotatio
     return (height, stretched) if rotation % 180 else (stretched, height)
 
 
+# Of pixels: anamorphic film has 2, old tapes 0.9 to 1.5. A narrower one would hide how much there is to decode.
+LEAST_RATIO, MOST_RATIO = Fraction(1, 3), Fraction(3)
+
+
 def sample_aspect_ratio(stream: VideoStream, frame: VideoFrame | None = None) -> Fraction:
     """Width of a pixel over its height; 1 when the file says nothing or nonsense."""
     ratio = stream.sample_aspect_ratio
-    return ratio if ratio and Fraction(1, 20) <= ratio <= 20 else Fraction(1)
+    return ratio if ratio and LEAST_RATIO <= ratio <= MOST_RATIO else Fraction(1)
 
 
 def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> VideoFacts:

@@ -6,10 +6,13 @@ stands in :mod:`media_app.uploads.room`, what becomes of those whose time is ove
 
 from __future__ import annotations
 
+import contextlib
 import re
+import threading
 import unicodedata
 import uuid
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -41,6 +44,9 @@ from vodplatform.base.transitions import transition
 DEFAULT_PURPOSE = "library"
 MAX_NAME = 255
 LEAST_CHUNK_BYTES = 64 * 1024
+MOST_LOOKED_AT = 10  # uploads of one owner at once: as many as a merge has clips
+_looking: Counter[uuid.UUID] = Counter()
+_looking_guard = threading.Lock()
 MOST_CHUNK_BYTES = 64 * 1024**2
 DEFAULT_CHUNK_BYTES = 1024**2
 # Each answer to a chunk names all of them (contract section 5).
@@ -196,7 +202,8 @@ def complete(upload: Upload) -> Upload:
     """
     kind = purpose_of(upload.purpose)
     if not upload.is_partial and upload.status in LIVE and upload.offset == upload.size:
-        kind.inspect(upload)
+        with _one_of_few(upload.owner_id):
+            kind.inspect(upload)
     with transaction.atomic():
         row = Upload.objects.select_for_update().get(pk=upload.pk)
         if row.status == UploadStatus.COMPLETED:
@@ -210,6 +217,22 @@ def complete(upload: Upload) -> Upload:
             raise DomainError("upload_unfinished")
         _complete(row, kind)
     return row
+
+
+@contextlib.contextmanager
+def _one_of_few(owner_id: uuid.UUID) -> Iterator[None]:
+    """Raises ``upload_locked`` where too many uploads of an owner are being looked at: others need the threads."""
+    with _looking_guard:
+        if _looking[owner_id] >= MOST_LOOKED_AT:
+            raise DomainError("upload_locked")
+        _looking[owner_id] += 1
+    try:
+        yield
+    finally:
+        with _looking_guard:
+            _looking[owner_id] -= 1
+            if not _looking[owner_id]:
+                del _looking[owner_id]
 
 
 def _complete(row: Upload, kind: Purpose) -> None:

@@ -187,7 +187,8 @@ async def _head(exchange: Exchange, upload_id: str) -> None:
     upload = await _find(exchange, upload_id)
     if upload.status in LIVE:
         lock = await _lock(upload)
-        upload = await in_thread(_settle, upload, lock)
+        # What is whole is looked at, which takes its time: not among the threads that renew others' locks.
+        upload = await in_thread(_settle, upload, lock, pool=storage_threads)
     if upload.status not in (*LIVE, UploadStatus.COMPLETED):
         raise DomainError("upload_finished", status=upload.status)
     fields = [_field("Upload-Offset", upload.offset), _field("Upload-Length", upload.size), *_state(upload)]

@@ -18,6 +18,8 @@ from jobs_app.models import Job
 from jobs_app.running import JobContext, JobFailed, LeaseLost, TransientFault
 from media_app.store import files as store
 from media_app.uploads import joining
+from media_app.uploads.models import Upload
+from media_app.videos import budget
 from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
 from media_app.videos.receiving import key_of
 from media_app.videos.services import columns_of, delete_others, path_for_work
@@ -62,6 +64,7 @@ def merge(context: JobContext) -> dict[str, Any]:
             begun = time.monotonic()
             _check_budget(context, session)
             paths = _bring(context, session, folder)
+            _check_budget(context, session)
             found = _join(context, session, paths, folder)
             context.progress(MERGED, "Keeping the video")
             _keep(context, session, folder, found, begun)
@@ -104,8 +107,23 @@ def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Pat
             scan_file(context, path)
         except JobFailed as exc:
             raise JobFailed(exc.type, f"{clip.label}: {exc}") from exc
+        _look(context, clip, path)
         paths.append(path)
     return paths
+
+
+def _look(context: JobContext, clip: MergeClip, path: Path) -> None:
+    """Learn how much work a clip is that nobody looked at when it came: a large one, or one that came in parts."""
+    upload = clip.upload
+    if upload is None or merges.GIGAPIXELS in upload.metadata:
+        return
+    try:
+        facts = facts_of(context, path)
+    except JobFailed as exc:
+        raise JobFailed("clip_unreadable", f"{clip.label}: {exc}") from exc
+    told = {merges.SECONDS: facts["duration"], merges.GIGAPIXELS: budget.gigapixels(facts)}
+    upload.metadata |= told
+    Upload.objects.filter(pk=upload.pk).update(metadata=upload.metadata)
 
 
 def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], folder: Path) -> dict[str, Any]:

@@ -6,13 +6,15 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from encoded import write_sound, write_video
 
 from media_app.av import container as door
 from media_app.av.container import MediaError
-from media_app.av.probe import ProbeLimits, probe
+from media_app.av.probe import ProbeLimits, probe, sample_aspect_ratio
 
 pytestmark = pytest.mark.pure
 NTSC = Fraction(30_000, 1001)
@@ -179,3 +181,10 @@ def test_the_program_answers_nonsense_with_an_error(tmp_path: Path) -> None:
         [sys.executable, "-m", "media_app.av.probe"], input="[1]", capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["error"]["type"] == "bad_request"
+
+
+@pytest.mark.parametrize(("told", "taken"), [("4/3", "4/3"), ("3", "3"), ("1/20", "1"), ("20", "1"), ("0", "1")])
+def test_pixels_that_are_no_screens_are_square(told: str, taken: str) -> None:
+    """A narrow picture of wide pixels would be less work by its size than its decoder has."""
+    stream: Any = SimpleNamespace(sample_aspect_ratio=Fraction(told))
+    assert sample_aspect_ratio(stream) == Fraction(taken)

@@ -124,6 +124,24 @@ class TestFilesOfOthers:
         assert (now.st_mode, now.st_mtime_ns, now.st_uid) == (before.st_mode, before.st_mtime_ns, before.st_uid)
         assert secret.parent.stat().st_mode == folder.st_mode
 
+    @pytest.mark.parametrize("flags", ["os.O_TRUNC", "os.O_RDONLY | os.O_TRUNC | os.O_CLOEXEC"])
+    def test_none_is_emptied(self, flags: str, secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By seccomp, too: Landlock knows of it since Linux 6.2."""
+        code = f"os.open(sys.argv[1], {flags})"
+        for access in (Access(), Access(reads=[secret])):
+            assert tried("os.truncate(sys.argv[1], 0)", secret, access=access) == "PermissionError"
+            assert tried(code, secret, access=access) == "PermissionError"
+        # With what an older kernel has: no rule for it, and no rule for files at all.
+        assert errno_of(f"truncate({str(secret).encode()!r}, 0)") == errno.EPERM
+        assert errno_of(f"syscall({OPENAT2}, -100, {str(secret).encode()!r}, 0, 0)") == errno.ENOSYS
+        assert secret.read_text()
+
+    def test_its_own_may_be_emptied(self, folder: Path) -> None:
+        (folder / "own").write_text("words")
+        act = "open(os.path.join(sys.argv[1], 'own'), 'w').close()"
+        assert tried(act, folder, access=Access(writes=[folder])) == "done"
+        assert not (folder / "own").read_text()
+
     def test_nor_by_a_descriptor(self, secret: Path) -> None:
         access = Access(reads=[secret])
         assert tried("os.fchmod(os.open(sys.argv[1], os.O_RDONLY), 0)", secret, access=access) == "PermissionError"
@@ -165,6 +183,7 @@ class TestOthers:
 
 
 SYSTEM = "__import__('ctypes').CDLL(None, use_errno=True)"
+OPENAT2, MEMFD_SECRET = 437, 447
 CLONE, CLONE3 = {"x86_64": (56, 435), "aarch64": (220, 435)}.get(os.uname().machine, (0, 0))
 NEW_USER_NAMESPACE = 0x10000000
 
@@ -194,6 +213,18 @@ class TestGroup:
     )
     def test_no_memory_stays_or_is_not_counted(self, call: str) -> None:
         assert errno_of(call) == errno.EPERM
+
+    def test_no_secret_memory(self) -> None:
+        assert errno_of(f"syscall({MEMFD_SECRET}, 0)") == errno.EPERM
+
+    @pytest.mark.parametrize("call", ["prctl(36, 0, 0, 0, 0)", "prctl(1, 0, 0, 0, 0)", "prctl(1, 15, 0, 0, 0)"])
+    def test_nobody_leaves_who_looks_after_it(self, call: str) -> None:
+        # No parent of orphans any more; a parent's death that is not heard, or heard as something mild.
+        assert errno_of(call) == errno.EPERM
+
+    def test_so_many_files_are_open_at_once(self) -> None:
+        act = "len([socket.socketpair() for _ in range(300)])"
+        assert tried(act, access=Access()) == "OSError"
 
     def test_who_loses_its_parent_is_ended_with_it_and_counted_until_then(self) -> None:
         # The child starts a process whose own parent ends at once, and that has nothing of the child's environment.
@@ -234,6 +265,7 @@ class TestNetwork:
             "socket.socket().sendto(b'x', 0x20000000, ('127.0.0.1', int(sys.argv[1])))",
             "socket.socket().sendmsg([b'x'], [], 0x20000000, ('127.0.0.1', int(sys.argv[1])))",
             "socket.socket().listen()",
+            "socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET)",
         ],
     )
     def test_nor_by_another_way(self, act: str, port: int) -> None:

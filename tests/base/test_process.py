@@ -88,6 +88,11 @@ class TestTalking:
         assert error.kind == ChildError.CRASHED
         assert "said more than anybody keeps" in str(error)
 
+    def test_a_message_of_too_many_parts_is_not_built(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process, "MAX_SAID_PARTS", 1000)
+        assert "said more than anybody keeps" in str(failed("print('{\"a\":[' + '{},' * 1000 + '{}]}')"))
+        assert len(python("print('{\"a\":[' + '{},' * 400 + '{}]}')").messages[0]["a"]) == 401
+
     def test_a_message_of_nothing_but_brackets_is_let_go(self) -> None:
         assert python("print('[' * 200_000); print('{}')").messages == [{}]
 

@@ -212,6 +212,17 @@ class TestMediaAtFault:
         assert (body["overall_status"], body["error_type"], body["retry_available"]) == ("failed", "work_limit", False)
 
     @pytest.mark.usefixtures("unseen")
+    def test_clips_that_nobody_looked_at_are_looked_at_by_the_merge(
+        self, api: Api, media: Path, clip_files: Clips, settings: Any
+    ) -> None:
+        merge = deliver(api, [clip_files["1"], clip_files["2"]])
+        assert not any(merges.GIGAPIXELS in upload.metadata for upload in Upload.objects.all())
+        free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 1e-6}
+        settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
+        run_lane("merge")
+        assert status_of(api, merge)["error_type"] == "work_limit"
+
+    @pytest.mark.usefixtures("unseen")
     def test_a_name_in_a_sentence_is_cut_and_plain(self, api: Api, clip_files: Clips) -> None:
         names = ["x" * 250 + ".mp4", "b.mp4"]
         body = merged(api, [clip_files["text"], clip_files["1"]], names=names)

@@ -249,7 +249,9 @@ def make_merge(
         key = default_storage.save(f"uploads/{clip.pk}/0", ContentFile(b"some bytes"))
         digest = hashlib.sha256(b"some bytes").hexdigest()
         uploads.store_chunk_row(Upload.objects.get(pk=clip.pk), 0, 10, digest, key)
-        Upload.objects.filter(pk=clip.pk).update(status=UploadStatus.COMPLETED, completed_at=Now())
+        Upload.objects.filter(pk=clip.pk).update(
+            status=UploadStatus.COMPLETED, completed_at=Now(), metadata={merges.GIGAPIXELS: 0.001}
+        )
     row = jobs.enqueue("merge", owner, {"merge_session_id": str(session.pk)})
     MergeSession.objects.filter(pk=session.pk).update(job=row)
     if job.get("status") == JobStatus.COMPLETED:

@@ -291,3 +291,13 @@ def test_somebody_elses_is_not_found(owner: User) -> None:
         with pytest.raises(DomainError) as caught:
             services.find(who, where)
         assert caught.value.type.name == "upload_not_found"
+
+
+def test_few_uploads_of_an_owner_are_looked_at_at_once(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "MOST_LOOKED_AT", 1)
+    with services._one_of_few(owner.pk), pytest.raises(DomainError) as caught, services._one_of_few(owner.pk):
+        pass
+    assert caught.value.type.name == "upload_locked"
+    with services._one_of_few(uuid.uuid4()), services._one_of_few(owner.pk):
+        assert len(services._looking) == 2
+    assert not services._looking

@@ -54,7 +54,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     credential: Credential | None = None
     accepted = False
     watcher = ""
-    has_place = False
+    place = ""
     # A timer, not a sleeping task: thousands of sockets wait here.
     _timer: asyncio.TimerHandle | None = None
     _checker: asyncio.Task[None] | None = None
@@ -120,16 +120,16 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         """Whether whoever watches has fewer sockets in this process than one may have."""
         if open_sockets[self.watcher] >= settings.SOCKETS_AT_ONCE:
             return False
-        open_sockets[self.watcher] += 1
-        self.has_place = True
+        self.place = self.watcher  # who watches is looked at again later
+        open_sockets[self.place] += 1
         return True
 
     def _leave_place(self) -> None:
-        if self.has_place:
-            self.has_place = False
-            open_sockets[self.watcher] -= 1
-            if not open_sockets[self.watcher]:
-                del open_sockets[self.watcher]
+        place, self.place = self.place, ""
+        if place:
+            open_sockets[place] -= 1
+            if not open_sockets[place]:
+                del open_sockets[place]
 
     async def _open(self) -> None:
         if not self.accepted:

@@ -44,29 +44,36 @@ ABSTRACT_SOCKETS, SIGNALS = 1, 2
 # get out of the group or make memory that nobody counts or that stays (setsid, setpgid, shmget, msgget, semget,
 # mq_open, memfd_create); those that change files which Landlock does not guard against them (chmod, chown, utime,
 # setxattr and removexattr in all their forms); those that slow others down (setpriority, sched_setparam,
-# sched_setscheduler, sched_setattr); and listen.
+# sched_setscheduler, sched_setattr, ioprio_set); listen; truncate, which Landlock knows since Linux 6.2 alone; and
+# memfd_secret, whose memory is counted nowhere.
 REFUSED = {
     "x86_64": (
         101, 310, 311, 438, 165, 166, 155, 161, 272, 308, 304, 321, 298, 323, 425, 250, 248, 249, 175, 313, 176, 246,
         428, 429, 430, 320, 300, 112, 109, 29, 68, 64, 240, 319,
         90, 91, 268, 452, 92, 93, 94, 260, 132, 235, 261, 280, 188, 189, 190, 197, 198, 199, 463, 466,
-        141, 142, 144, 314, 50,
+        141, 142, 144, 314, 251, 50, 76, 447,
     ),
     "aarch64": (
         117, 270, 271, 438, 40, 39, 41, 51, 97, 268, 265, 280, 241, 282, 425, 219, 217, 218, 105, 273, 106, 104,
         428, 429, 430, 294, 262, 157, 154, 194, 186, 190, 180, 279,
         52, 53, 452, 54, 55, 88, 5, 6, 7, 14, 15, 16, 463, 466,
-        140, 118, 119, 274, 201,
+        140, 118, 119, 274, 30, 201, 45, 447,
     ),
 }  # fmt: skip
-# Those whose arguments tell: clone, socket, socketpair, prlimit64, sendto, sendmsg, sendmmsg.
-JUDGED = {"x86_64": (56, 41, 53, 302, 44, 46, 307), "aarch64": (220, 198, 199, 261, 206, 211, 269)}
+# Those whose arguments tell: clone, socket, socketpair, prlimit64, sendto, sendmsg, sendmmsg, prctl, openat, and open,
+# which is not on every machine.
+JUDGED = {
+    "x86_64": (56, 41, 53, 302, 44, 46, 307, 157, 257, 2),
+    "aarch64": (220, 198, 199, 261, 206, 211, 269, 167, 56, -1),
+}
 AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-CLONE3 = 435  # its flags lie in memory, where no filter sees them: it is as if it were not there, and clone is taken
+# Their flags lie in memory, where no filter sees them: it is as if they were not there, and clone and openat are taken.
+CLONE3, OPENAT2 = 435, 437
 NAMESPACES = 0x7E020000  # the flags of clone that make one
 INTERNET = (2, 10)  # AF_INET, AF_INET6
 PROTOCOLS = (0, 6, 17)  # the usual one, TCP, UDP: MPTCP would get past Landlock
-STREAM, KINDS = 1, 0xF  # SOCK_STREAM, and the bits that say which kind: others could be sent to a path
+STREAM, DATAGRAM, KINDS = 1, 2, 0xF  # SOCK_STREAM, SOCK_DGRAM, and the bits that say which kind
+ACCESS_MODE, TRUNCATES = 0x3, 0x200  # O_ACCMODE, O_TRUNC
 OPENS_CONNECTION = 0x20000000  # MSG_FASTOPEN: a connection that connect was not asked for
 LOAD, AND, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06  # operations of a BPF program
 NUMBER, ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
@@ -154,7 +161,7 @@ def restrict_calls(*, has_network: bool) -> None:
     machine = calls_of()
     if machine not in REFUSED:
         return
-    clone, socket, socketpair, prlimit, sendto, sendmsg, sendmmsg = JUDGED[machine]
+    clone, socket, socketpair, prlimit, sendto, sendmsg, sendmmsg, prctl, openat, open_ = JUDGED[machine]
     # Each step: operation, operand, and the block where it goes on when true and when false; None is the next step.
     blocks: dict[str, list[tuple[int, int, str | None, str | None]]] = {
         "": [
@@ -164,11 +171,15 @@ def restrict_calls(*, has_network: bool) -> None:
             (AT_LEAST, OTHER_TABLE, "refuse", None),
             *((EQUAL, number, "refuse", None) for number in REFUSED[machine]),
             (EQUAL, CLONE3, "absent", None),
+            (EQUAL, OPENAT2, "absent", None),
             (EQUAL, clone, "clone", None),
             (EQUAL, socket, "socket" if has_network else "refuse", None),
             (EQUAL, socketpair, "socketpair", None),
             (EQUAL, prlimit, "prlimit", None),
             (EQUAL, sendmsg, "sendmsg", None),
+            (EQUAL, prctl, "prctl", None),
+            (EQUAL, openat, "openat", None),
+            *([(EQUAL, open_, "open", None)] if open_ >= 0 else []),
             (EQUAL, sendto, "send", None),
             (EQUAL, sendmmsg, "send", "allow"),
         ],
@@ -178,10 +189,28 @@ def restrict_calls(*, has_network: bool) -> None:
             *((EQUAL, family, "protocol", None) for family in INTERNET[:-1]),
             (EQUAL, INTERNET[-1], "protocol", "refuse"),
         ],
+        # Where a file could be emptied that may only be read: Landlock asks for that since Linux 6.2 alone.
+        "open": [(LOAD, ARGUMENTS[1], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
+        "openat": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
+        "writes": [(AND, ACCESS_MODE, None, None), (EQUAL, 0, "refuse", "allow")],
+        # Whoever gave up being the parent of orphans, or dying with its own parent, would be neither counted nor ended.
+        "prctl": [
+            (LOAD, ARGUMENTS[0], None, None),
+            (EQUAL, PR_SET_CHILD_SUBREAPER, "subreaper", None),
+            (EQUAL, PR_SET_PDEATHSIG, "death", "allow"),
+        ],
+        "subreaper": [(LOAD, ARGUMENTS[1], None, None), (EQUAL, 0, "refuse", "allow")],
+        "death": [(LOAD, ARGUMENTS[1], None, None), (EQUAL, signal.SIGKILL, "allow", "refuse")],
         "protocol": [
             (LOAD, ARGUMENTS[2], None, None),
-            *((EQUAL, protocol, "allow", None) for protocol in PROTOCOLS[:-1]),
-            (EQUAL, PROTOCOLS[-1], "allow", "refuse"),
+            *((EQUAL, protocol, "kind", None) for protocol in PROTOCOLS[:-1]),
+            (EQUAL, PROTOCOLS[-1], "kind", "refuse"),
+        ],
+        "kind": [
+            (LOAD, ARGUMENTS[1], None, None),
+            (AND, KINDS, None, None),
+            (EQUAL, STREAM, "allow", None),
+            (EQUAL, DATAGRAM, "allow", "refuse"),
         ],
         "socketpair": [
             (LOAD, ARGUMENTS[1], None, None),

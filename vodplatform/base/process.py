@@ -32,6 +32,8 @@ from vodplatform.base.child import SHIM as SHIM  # noqa: PLC0414 - part of this 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
+FEW_FILES = ",nofile=512"  # what waits in sockets and pipes is counted by no limit of memory
+MAX_SAID_PARTS = 2_000_000  # of one message: they take twenty times their length
 MAX_SAID_BYTES = 64 * 1024 * 1024  # in one message, and in all that are kept
 SAID_TOO_MUCH = "The helper process said more than anybody keeps."
 STDERR_LINES = 60
@@ -150,9 +152,9 @@ def run_child(
     Raises :class:`ChildError`.
     """
     limits = limits or Limits()
+    soft = f"data={limits.data_bytes},core=0{FEW_FILES if access else ''}"
     command = [
-        sys.executable, "-S", "-I", str(SHIM), str(os.getpid()),
-        f"data={limits.data_bytes},core=0", *(access.rules() if access else ()), "--", *argv,
+        sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), soft, *(access.rules() if access else ()), "--", *argv,
     ]  # fmt: skip
     mark = new_mark()
     environment = child_environment(limits.threads) | dict(extra_env or {}) | {MARK: mark}
@@ -169,6 +171,8 @@ def run_child(
     kept_bytes = 0
 
     def deliver(line: bytes | bytearray) -> None:
+        if len(line) > MAX_SAID_PARTS and sum(line.count(sign) for sign in (b"[", b"{", b",")) > MAX_SAID_PARTS:
+            raise ChildError(ChildError.CRASHED, SAID_TOO_MUCH)
         try:
             message = json.loads(line)
         except (ValueError, RecursionError):
