@@ -318,10 +318,15 @@ stop.addEventListener("click", () => files.stop());
 // Who did what
 
 let shown = 0;
+let drawnHistory = "";
 
 async function askHistory() {
   try {
     const fresh = await fragment(`/catalogue/${facts.id}/edit?part=history&shown=${shown || ""}`);
+    // Drawn again only where there is something new: whoever scrolls at this moment goes on.
+    const text = [...fresh.children].map((part) => part.outerHTML).join("");
+    if (text === drawnHistory) return;
+    drawnHistory = text;
     const focused = history.contains(document.activeElement) && (document.activeElement?.matches("[data-shown]") ? "[data-shown]" : "[data-older]");
     const at = history.querySelector("[data-shown]")?.scrollTop ?? 0;
     history.replaceChildren(fresh);
