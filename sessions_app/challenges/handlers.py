@@ -119,6 +119,8 @@ def _look(context: JobContext, clip: MergeClip, path: Path) -> None:
         return
     try:
         facts = facts_of(context, path)
+    except TransientFault:  # no fault of the clip: the merge is tried again
+        raise
     except JobFailed as exc:
         raise JobFailed("clip_unreadable", f"{clip.label}: {exc}") from exc
     told = {merges.SECONDS: facts["duration"], merges.GIGAPIXELS: budget.gigapixels(facts)}

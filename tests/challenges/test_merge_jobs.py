@@ -223,6 +223,16 @@ class TestMediaAtFault:
         assert status_of(api, merge)["error_type"] == "work_limit"
 
     @pytest.mark.usefixtures("unseen")
+    def test_a_look_that_the_system_ended_condemns_no_clip(
+        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        merge = deliver(api, [clip_files["1"], clip_files["2"]])
+        killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
+        monkeypatch.setattr("media_app.videos.taking_in.PROBE", killed)
+        run_lane("merge")
+        assert Job.objects.get(merges=merge).status == "waiting"
+
+    @pytest.mark.usefixtures("unseen")
     def test_a_name_in_a_sentence_is_cut_and_plain(self, api: Api, clip_files: Clips) -> None:
         names = ["x" * 250 + ".mp4", "b.mp4"]
         body = merged(api, [clip_files["text"], clip_files["1"]], names=names)
