@@ -5,15 +5,25 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from jobs_app.kinds import JobKind
-from jobs_app.running import JobContext
+from jobs_app.actors import job_actor
+from jobs_app.context import JobContext
 
 
-def note_start(context: JobContext) -> dict[str, Any]:
+def note_start() -> dict[str, Any]:
     """The first line of work, and nothing else."""
     return {"started": time.monotonic(), "reference": None, "proposals": [], "refused": []}
 
 
-NOOP = JobKind(name="bench.noop", lane="bench", handler=note_start)
-ALIGN = JobKind(name="comparison.align", lane="align", handler=note_start)
-IDLE = JobKind(name="bench.idle", lane="idle", handler=note_start, pausable=True)
+@job_actor("bench.noop", queue="bench")
+def noop(context: JobContext) -> dict[str, Any]:
+    return note_start()
+
+
+@job_actor("comparison.align", queue="align")
+def align(context: JobContext) -> dict[str, Any]:
+    return note_start()
+
+
+@job_actor("bench.idle", queue="idle", pausable=True)
+def idle(context: JobContext) -> dict[str, Any]:
+    return note_start()

@@ -44,7 +44,7 @@ def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]
     In this process, by listening to the aligner's refinement: its answer names only the pair's offset.
     """
     from sessions_app.comparison.alignment import align as aligner
-    from sessions_app.comparison.alignment.reader import load_reader
+    from sessions_app.comparison.alignment.readers import load_reader
 
     clips: dict[str, Clip] = {"a": pair.a, "b": pair.b}
     errors: dict[str, list[float]] = {"a": [], "b": []}

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
+from jobs_app.messages import send_on_commit
 from jobs_app.models import Job, JobStatus
-from jobs_app.record import wake_on_commit
 from vodplatform.accounts.limits import limits_of_many
 
 ADMISSION_BATCH = 200
@@ -74,15 +74,15 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
     if connection.vendor == "postgresql" and connection.in_atomic_block:
         # One that somebody is just cancelling or pausing is passed over: he waits for the lock that is held here.
         waiting = waiting.select_for_update(skip_locked=True)
-    best = waiting.order_by("-priority", "created_at", "id").values_list("pk", flat=True).first()
+    best = waiting.order_by("-priority", "created_at", "id").first()
     if best is None:
         return False
     is_free, turn = place(owner_id, lane)
-    if not is_free or not Job.objects.filter(pk=best, status=JobStatus.QUEUED, admitted=False).update(
+    if not is_free or not Job.objects.filter(pk=best.pk, status=JobStatus.QUEUED, admitted=False).update(
         admitted=True, turn=turn, revision=F("revision") + 1
     ):
         return False
-    wake_on_commit(lane)
+    send_on_commit(best)
     return True
 
 
@@ -92,8 +92,8 @@ def release(owner_id: uuid.UUID, lane: str) -> None:
     # By name, not by exclusion: so the index of places is taken, without statistics too.
     others = [name for name in settings.JOB_LANES if name != lane]
     queued = Job.objects.filter(owner_id=owner_id, lane__in=others, admitted=True, status=JobStatus.QUEUED)
-    for other in set(queued.order_by().values_list("lane", flat=True)) if others else ():
-        wake_on_commit(other)
+    for job in {job.lane: job for job in queued.order_by().only("lane", "kind")}.values() if others else ():
+        send_on_commit(job)
 
 
 def admit_all(after: uuid.UUID | None = None) -> uuid.UUID | None:

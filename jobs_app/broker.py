@@ -1,4 +1,4 @@
-"""The dramatiq broker: transport of wake-ups and process manager of the workers, with its middleware named one by one.
+"""The Dramatiq broker: carries the messages that jobs may run, with its middleware named one by one.
 
 The default middleware is left out: its time limit kills after ten minutes and its retries know no row.
 """
@@ -22,15 +22,23 @@ HEARTBEAT_MILLISECONDS = 10_000
 WAKE_UP_AGE_MILLISECONDS = 60_000
 REDIS_SECONDS = 2
 FULL_SECONDS = 0.02
+ASK_SECONDS = 5.0
 NAMESPACE = "vod-jobs"
 
 
 class WakeBroker(RedisBroker):
     """Redis that says when a message has come.
 
-    Dramatiq's own asks again and again: seldom, and a wake-up is late; often, and an idle worker is busy. What nobody
-    is told of, such as a message that a dead worker had taken, is found by asking once a second as there.
+    Dramatiq's own asks for each queue again and again: seldom, and a message is late; often, and an idle worker is
+    busy. What nobody is told of, such as a message that a dead worker had taken, is found by asking every few seconds.
     """
+
+    def declare_queue(self, queue_name: str) -> None:
+        """As Dramatiq's own, without a second queue for delayed messages: a job that has to wait does so in its row."""
+        if queue_name not in self.queues:
+            self.emit_before("declare_queue", queue_name)
+            self.queues.add(queue_name)
+            self.emit_after("declare_queue", queue_name)
 
     @property
     def consumer_class(self) -> type[WakeConsumer]:
@@ -47,20 +55,26 @@ class WakeConsumer(_RedisConsumer):
 
     def __init__(self, broker: WakeBroker, queue_name: str, prefetch: int, timeout: int) -> None:
         super().__init__(broker, queue_name, prefetch, 0)  # type: ignore[no-untyped-call]
-        self._most_seconds = timeout / 1000
+        self._wait_seconds = timeout / 1000
+        self._ask_at = 0.0
         self._told = broker.client.pubsub(ignore_subscribe_messages=True)
         self._told.subscribe(channel_of(queue_name))
 
     def __next__(self) -> dramatiq.MessageProxy | None:
-        message: dramatiq.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
-        if message is None and self.outstanding_message_count >= self.prefetch:
-            time.sleep(FULL_SECONDS)  # until a thread is done with one
-        elif message is None:
-            try:
-                self._told.get_message(timeout=self._most_seconds)
-            except redis.ConnectionError as exc:
-                raise ConnectionClosed(exc) from exc
-        return message
+        if self.message_cache or time.monotonic() >= self._ask_at:
+            message: dramatiq.MessageProxy | None = super().__next__()  # type: ignore[no-untyped-call]
+            if message is not None:
+                return message
+            if self.outstanding_message_count >= self.prefetch:
+                time.sleep(FULL_SECONDS)  # until a thread is done with one
+                return None
+            self._ask_at = time.monotonic() + ASK_SECONDS
+        try:
+            if self._told.get_message(timeout=self._wait_seconds) is not None:
+                self._ask_at = 0.0
+        except redis.ConnectionError as exc:
+            raise ConnectionClosed(exc) from exc
+        return None
 
     def close(self) -> None:
         self._told.close()

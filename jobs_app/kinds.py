@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -15,8 +15,10 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 if TYPE_CHECKING:
+    from dramatiq import Actor
+
+    from jobs_app.context import JobContext
     from jobs_app.models import Job
-    from jobs_app.running import JobContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +35,50 @@ class Subject:
     in_use: bool = False
 
 
-def _no_subjects(jobs: Sequence[Job]) -> dict[UUID, Subject]:
-    return {}
+class JobHooks:
+    """What the job engine asks about jobs of a kind. A kind overrides what it has an answer to."""
+
+    def inputs_exist(self, job: Job) -> bool:
+        """Whether a retry by hand can find what it needs."""
+        return True
+
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+        """What each of ``jobs`` is about, in as many queries for fifty as for one.
+
+        A job that is left out is shown by the kind's label alone.
+        """
+        return {}
+
+    def ended(self, job: Job) -> None:
+        """Called in the transaction by which a job ends, completed, failed or cancelled by whomever.
+
+        For rows and files that have no use without it. It may not raise.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """One kind of job.
+    """One kind of job, as :func:`jobs_app.actors.job_actor` declares it.
 
+    lane: the Dramatiq queue of its jobs, whose limit ``settings.JOB_LANES`` holds.
     handler: does the work in a worker's thread and returns the result (JSON types).
+    actor: carries the message that a job of this kind may run.
     max_attempts: crashes after which it fails. pausable: it saves checkpoints and can go on from them.
     max_retries, retry_seconds: how often it is tried again by itself after a transient fault, and the first delay.
-    inputs_exist: whether a retry can find what it needs.
     label, icon: how people are shown it; the icon is a symbol of static/icons.svg.
-    subjects: what each of some jobs of this kind is about, in as many queries for fifty as for one. A job that it
-    leaves out is shown by the label alone.
-    ended: called in the transaction by which a job ends, completed, failed or cancelled by whomever: for rows and files
-    that have no use without it. It may not raise.
     """
 
     name: str
     lane: str
     handler: Callable[[JobContext], dict[str, Any]]
+    actor: Actor[..., None]
     max_attempts: int = 3
     pausable: bool = False
     max_retries: int = 3
     retry_seconds: float = 5.0
-    inputs_exist: Callable[[Job], bool] = lambda job: True
     label: str = ""
     icon: str = "jobs"
-    subjects: Callable[[Sequence[Job]], dict[UUID, Subject]] = _no_subjects
-    ended: Callable[[Job], None] = lambda job: None
+    hooks: JobHooks = field(default_factory=JobHooks)
 
 
 @cache
@@ -100,7 +115,7 @@ def subjects_of(jobs: Sequence[Job]) -> dict[UUID, Subject]:
         same = [job for job in jobs if job.kind == name]
         found |= {job.pk: Subject(label_of(name)) for job in same}
         if kind := registry().get(name):
-            found |= kind.subjects(same)
+            found |= kind.hooks.subjects(same)
     return found
 
 

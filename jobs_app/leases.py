@@ -22,8 +22,9 @@ from django.db.models.functions import Coalesce, Greatest, Least, Now
 
 from jobs_app import admission
 from jobs_app.kinds import is_pausable, registry
+from jobs_app.messages import send_on_commit
 from jobs_app.models import TRANSITIONS, Job, JobQuerySet, JobStatus, lease_duration
-from jobs_app.record import after, after_end, note, publish, read_again, wake_on_commit
+from jobs_app.record import after, after_end, note, publish, read_again
 from vodplatform.base import metrics
 from vodplatform.base.logs import event
 from vodplatform.base.transitions import transition
@@ -94,8 +95,13 @@ def claim(lane: str, worker: str, *, is_alone: bool = True, look_first: bool = T
 
 def next_must_be_alone(lane: str) -> bool:
     """Whether the job that would be claimed next has to run in a process with nothing beside it."""
-    job = _claimable(lane).first() if may_claim(lane) else None
+    job = next_claimable(lane)
     return job is not None and job.runs_alone
+
+
+def next_claimable(lane: str) -> Job | None:
+    """The job of ``lane`` that is first in turn, where there is one and a free slot."""
+    return _claimable(lane).first() if may_claim(lane) else None
 
 
 def may_claim(lane: str) -> bool:
@@ -350,7 +356,7 @@ def _leave(lease: Lease, to: str, name: str, data: dict[str, Any] | None = None,
         if won:
             job = after(lease.job_id, name, **(data or {}))
             if to == JobStatus.QUEUED:
-                wake_on_commit(job.lane)
+                send_on_commit(job)
             admission.release(job.owner_id, job.lane)
     return bool(won)
 

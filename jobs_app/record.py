@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.db import transaction
-
 from jobs_app.kinds import registry
 from jobs_app.models import Job, JobEvent, job_state
 from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
@@ -46,7 +44,7 @@ def after_end(job_id: uuid.UUID, name: str) -> Job:
     """:func:`after` for a job that has ended; what its kind does then is in the same transaction."""
     job = after(job_id, name)
     if job.kind in registry():
-        registry()[job.kind].ended(job)
+        registry()[job.kind].hooks.ended(job)
     return job
 
 
@@ -62,10 +60,3 @@ def publish_gone(job_id: uuid.UUID, owner_id: uuid.UUID) -> None:
     """Tell them that the job is no more."""
     publish_gone_on_commit(group_name(job_id))
     publish_on_commit((owners_group_name(owner_id), EVERYBODYS_JOBS), {"type": "gone", "id": str(job_id)})
-
-
-def wake_on_commit(lane: str) -> None:
-    """Wake a worker for ``lane`` when the present transaction commits."""
-    from jobs_app.actors import wake  # the broker is set up by importing it
-
-    transaction.on_commit(lambda: wake(lane), robust=True)

@@ -15,9 +15,10 @@ from django.db.models.functions import Now
 
 from jobs_app import admission
 from jobs_app.kinds import is_pausable, kind_of, registry
+from jobs_app.messages import send_on_commit
 from jobs_app.models import FINISHED, TRANSITIONS, Job, JobEvent, JobStatus, Priority
 from jobs_app.outputs import delete_outputs
-from jobs_app.record import after, after_end, publish, publish_gone, read_again, wake_on_commit
+from jobs_app.record import after, after_end, publish, publish_gone, read_again
 from vodplatform.accounts.models import User
 from vodplatform.base import idempotency, metrics
 from vodplatform.base.errors import DomainError
@@ -50,7 +51,7 @@ def enqueue(
         JobEvent.objects.create(job=job, name="queued")
         publish(job)
         if is_admitted:
-            wake_on_commit(job.lane)
+            send_on_commit(job)
     return job
 
 
@@ -109,7 +110,7 @@ def resume(job: Job) -> Job:
         job = _read_again(job)
         if won:
             after(job.pk, "resumed")
-            wake_on_commit(job.lane)
+            send_on_commit(job)
         elif job.status in FINISHED:
             raise DomainError("job_finished", status=job.status)
     return job
@@ -118,7 +119,7 @@ def resume(job: Job) -> Job:
 def retry(job: Job, *, priority: int | None = None) -> Job:
     """A new attempt of a failed or cancelled job whose inputs still exist."""
     with transaction.atomic():
-        if job.is_live or job.kind not in registry() or not kind_of(job.kind).inputs_exist(job):
+        if job.is_live or job.kind not in registry() or not kind_of(job.kind).hooks.inputs_exist(job):
             raise DomainError("not_retryable", status=job.status)
         is_admitted, turn = admission.place(job.owner_id, job.lane)
         won = transition(
@@ -132,7 +133,7 @@ def retry(job: Job, *, priority: int | None = None) -> Job:
         if not won:
             raise DomainError("not_retryable", status=job.status)
         after(job.pk, "retried")
-        wake_on_commit(job.lane)
+        send_on_commit(job)
     return job
 
 
@@ -148,7 +149,7 @@ def raise_priority(job: Job) -> Job:
         if not won:
             raise DomainError("job_finished", status=job.status)
         after(job.pk, "raised")
-        wake_on_commit(job.lane)
+        send_on_commit(job)
     return job
 
 
@@ -180,7 +181,7 @@ def go_on(job_id: uuid.UUID) -> bool:
             revision=F("revision") + 1,
         )  # fmt: skip
         if won:
-            wake_on_commit(after(job_id, "due").lane)
+            send_on_commit(after(job_id, "due"))
     return bool(won)
 
 

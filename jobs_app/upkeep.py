@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-import uuid
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import timedelta
-from pathlib import Path
 
 from django.conf import settings
 from django.db import transaction
@@ -16,12 +13,11 @@ from django.db.models.functions import Now
 
 from jobs_app import leases, services
 from jobs_app.kinds import registry
-from jobs_app.models import FINISHED, Chore, Job, JobStatus
+from jobs_app.models import FINISHED, Job, JobStatus
 from vodplatform.base.errors import DomainError
 
 PURGE_BATCH = 10_000
 DUE_BATCH = 500
-SCRATCH_SECONDS = 60.0
 
 
 def reap() -> int:
@@ -59,9 +55,13 @@ def strangers() -> list[str]:
     return sorted(f"{kind} in {lane}" for kind, lane in queued if kind not in known or lane not in settings.JOB_LANES)
 
 
-def lanes_with_work() -> list[str]:
-    """Lanes that have an admitted queued job and a free slot: their wake-up may have been lost."""
-    return [lane for lane in settings.JOB_LANES if leases.may_claim(lane)]
+def jobs_to_run(queues: Collection[str] | None = None) -> list[Job]:
+    """The next job of each queue that has an admitted queued job and a free slot: its message may have been lost.
+
+    ``queues``: these only.
+    """
+    lanes = [lane for lane in settings.JOB_LANES if queues is None or lane in queues]
+    return [job for lane in lanes if (job := leases.next_claimable(lane))]
 
 
 def purge() -> int:
@@ -79,50 +79,3 @@ def purge() -> int:
         except DomainError:  # a session shows it, or it has just been retried
             continue
     return count
-
-
-def sweep_scratch() -> int:
-    """Remove the scratch folders of attempts that are over; returns how many.
-
-    A folder carries its attempt's token. What has been written to within a minute is left for the next time.
-    """
-    base = scratch_base()
-    return remove_dead(folder for folder in base.iterdir() if is_old(folder)) if base.is_dir() else 0
-
-
-def remove_dead(folders: Iterable[Path]) -> int:
-    """Remove those of the folders that are of attempts that are over; returns how many."""
-    tokens = {folder: token for folder in folders if (token := token_of(folder))}
-    held = leases.held(tokens.values())
-    gone = [folder for folder, token in tokens.items() if token not in held]
-    for folder in gone:
-        shutil.rmtree(folder, ignore_errors=True)
-    return len(gone)
-
-
-def scratch_base() -> Path:
-    """Where attempts on this host have their scratch folders."""
-    return Path(settings.DATA_DIR) / "tmp"
-
-
-def token_of(folder: Path) -> uuid.UUID | None:
-    """The attempt that a scratch folder belongs to."""
-    try:
-        return uuid.UUID(folder.name.split("-")[1]) if folder.name.startswith("job-") else None
-    except (ValueError, IndexError):
-        return None
-
-
-def is_old(folder: Path) -> bool:
-    """Whether a folder is old enough to be judged."""
-    try:
-        return time.time() - folder.stat().st_mtime > SCRATCH_SECONDS
-    except OSError:
-        return False
-
-
-def take_chore(name: str, every_seconds: float) -> bool:
-    """Whether this process is the one to do a chore now; it is due again after ``every_seconds``."""
-    Chore.objects.bulk_create([Chore(name=name)], ignore_conflicts=True)
-    due = Chore.objects.filter(name=name, due_at__lte=Now())
-    return bool(due.update(due_at=Now() + timedelta(seconds=every_seconds)))

@@ -1,6 +1,6 @@
-"""What dramatiq imports in each worker process: Django, the actors, and the start and end of the lease keeper.
+"""What Dramatiq imports in each worker process: Django, the actors, and the start and end of the worker's threads.
 
-Run by ``manage.py up`` and by systemd as ``python -m dramatiq jobs_app.worker``.
+Run as ``manage.py worker``.
 """
 
 import ctypes
@@ -15,12 +15,13 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
+from dramatiq import Worker  # noqa: E402
 from dramatiq.middleware import Middleware  # noqa: E402
 
-import jobs_app.actors  # noqa: E402, F401
 from jobs_app.broker import broker  # noqa: E402
+from jobs_app.keeper import keeper  # noqa: E402
 from jobs_app.kinds import registry  # noqa: E402
-from jobs_app.running import keeper  # noqa: E402
+from jobs_app.sweeping import sweeper  # noqa: E402
 from vodplatform.base import installation, publish  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
@@ -35,15 +36,17 @@ class WorkerLife(Middleware):
         parent = multiprocessing.parent_process()
         if parent is not None and os.getppid() != parent.pid:
             os._exit(1)
-        registry()
+        registry()  # declares the actors, each with its queue
         if connection.vendor == "sqlite":
             # Opening a file for each job costs more than the job's own statements; PostgreSQL's come from a pool.
             connection.settings_dict["CONN_MAX_AGE"] = None
 
-    def after_worker_boot(self, broker: object, worker: object) -> None:
+    def after_worker_boot(self, broker: object, worker: Worker) -> None:
         keeper.start()
+        sweeper.start(worker.consumer_whitelist)
 
     def before_worker_shutdown(self, broker: object, worker: object) -> None:
+        sweeper.stop()
         keeper.stop()
 
     def after_worker_shutdown(self, broker: object, worker: object) -> None:

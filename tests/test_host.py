@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from jobs_app import upkeep
-from jobs_app.running import Sweep
+from jobs_app import chores
+from jobs_app.sweeping import Sweep
 from tests.support.factories import lease_of, make_job
 from tests.support.program import PROJECT_ROOT, clean_environment, manage
 from tests.support.waiting import wait_until
@@ -41,7 +41,7 @@ def test_a_worker_cleans_its_own_host_whoever_does_the_chores_of_all(
     running = lease_of(make_job(owner, "processing"))
     dead = [left(tmp_path, f"job-{uuid.uuid4().hex}"), left(tmp_path, "preview-1")]
     alive = left(tmp_path, f"job-{running.token.hex}")
-    assert upkeep.take_chore("expire", 3600)  # by another host
+    assert chores.take("expire", 3600)  # by another host
     Sweep()()
     wait_until(lambda: not any(folder.exists() for folder in dead), 20)
     assert alive.exists()

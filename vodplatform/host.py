@@ -4,6 +4,7 @@ part of its installation, and the folders of attempts, forms and previews that s
 
 from __future__ import annotations
 
+import io
 import logging
 import shutil
 import threading
@@ -11,9 +12,11 @@ import time
 from pathlib import Path
 
 from django.conf import settings
+from django.core.management import call_command
 from django.db import DatabaseError, connection
 
-from jobs_app import upkeep
+from jobs_app import scratch
+from jobs_app.chores import chore
 from media_app.uploads import sweep
 from vodplatform.base import disk, installation
 
@@ -23,6 +26,12 @@ EVERY_SECONDS = 5.0
 WATCH_SECONDS = 60.0
 CLEAN_SECONDS = 3600.0
 _next_watch = _next_clean = 0.0
+
+
+@chore("expire", seconds=3600)
+def delete_expired() -> None:
+    """`manage.py expire`, whose own words are in the log already."""
+    call_command("expire", stdout=io.StringIO())
 
 
 def look_after() -> None:
@@ -40,7 +49,7 @@ def look_after() -> None:
 
 def clean() -> int:
     """Remove scratch folders that nobody uses any more; returns how many."""
-    removed = upkeep.sweep_scratch() + remove_older(settings.DATA_DIR / "tmp", SCRATCH_SECONDS)
+    removed = scratch.sweep() + remove_older(settings.DATA_DIR / "tmp", SCRATCH_SECONDS)
     sweep.sweep_scratch()
     return removed
 
@@ -49,11 +58,11 @@ def remove_older(parent: Path, seconds: float) -> int:
     """Remove the folders in ``parent`` that nobody has written to for so long; returns how many.
 
     Those of attempts stay: files below them may be written to while the folder itself looks old, and whether the
-    attempt lives is known to :func:`jobs_app.upkeep.sweep_scratch`.
+    attempt lives is known to :func:`jobs_app.scratch.sweep`.
     """
     if not parent.is_dir():
         return 0
-    others = [folder for folder in parent.iterdir() if folder.is_dir() and upkeep.token_of(folder) is None]
+    others = [folder for folder in parent.iterdir() if folder.is_dir() and scratch.token_of(folder) is None]
     old = [folder for folder in others if time.time() - folder.stat().st_mtime > seconds]
     for folder in old:
         shutil.rmtree(folder, ignore_errors=True)

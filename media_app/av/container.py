@@ -42,10 +42,11 @@ av.logging.set_level(None)
 
 
 class MediaError(Exception):
-    """A file that cannot be used. ``code``: ``vod_unreadable`` or ``vod_codec_unsupported``; text: a sentence."""
+    """A file that cannot be used. ``code``: one of those below; text: a sentence."""
 
     UNREADABLE = "vod_unreadable"
     CODEC = "vod_codec_unsupported"
+    NO_PICTURE = "no_video"
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -87,7 +88,7 @@ def first_video(container: av.container.InputContainer) -> VideoStream:
     """
     tracks = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
     if not tracks:
-        raise MediaError(MediaError.UNREADABLE, "The file has no video track.")
+        raise MediaError(MediaError.NO_PICTURE, "There is no picture in this file.")
     track = tracks[0]
     context: Any = track.codec_context
     if context is None or not context.is_decoder:

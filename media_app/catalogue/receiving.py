@@ -24,7 +24,7 @@ from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
 from media_app.uploads.purposes import Purpose
 from media_app.videos.models import TRANSITIONS, Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
-from media_app.videos.receiving import INGEST_KIND, UNKNOWN_TYPE
+from media_app.videos.receiving import INGEST_KIND, UNKNOWN_TYPE, check_whole
 from media_app.videos.services import check_file
 from vodplatform.accounts.models import User
 from vodplatform.base import audit, idempotency
@@ -72,9 +72,10 @@ def take(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = None) -
     """Make a file that came by a form the video's, and a picture its thumbnail; the job takes the file in.
 
     Where a scanner is set and answers, the file has been scanned before; while it does not answer, the job waits for
-    it. Raises ``malware_found``, ``not_scanned``, what :func:`media_app.catalogue.thumbnails.make` and
-    :func:`media_app.uploads.services.complete` raise.
+    it. Raises ``no_video``, ``file_incomplete``, ``malware_found``, ``not_scanned``, what
+    :func:`media_app.catalogue.thumbnails.make` and :func:`media_app.uploads.services.complete` raise.
     """
+    check_whole(upload)
     made: dict[str, Any] | None = None
     try:
         if thumbnail is not None:

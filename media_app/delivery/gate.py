@@ -12,8 +12,8 @@ from media_app.videos.models import Video, VideoStatus
 MALWARE = "malware_found"
 # How a video can fail after the scanner has read all of it and found nothing.
 AFTER_SCAN = frozenset({
-    "vod_unreadable", "vod_codec_unsupported", "video_too_long", "work_limit", "checksum_mismatch",
-    "vod_file_not_found",
+    "vod_unreadable", "vod_codec_unsupported", "no_video", "video_too_long", "work_limit",
+    "checksum_mismatch", "vod_file_not_found",
 })  # fmt: skip
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from media_app.uploads.models import UploadFront, UploadStatus
+from media_app.uploads.services import DEFAULT_CHUNK_BYTES, LEAST_CHUNK_BYTES, MOST_CHUNK_BYTES
 from media_app.uploads.tus_protocol import MOST_BYTES
 from vodplatform.base.fields import (
     CauseSerializer,
@@ -83,12 +84,23 @@ class UploadQuerySerializer(ListQuerySerializer):
     )
 
 
+@extend_schema_field({
+    "type": "integer", "minimum": LEAST_CHUNK_BYTES, "maximum": MOST_CHUNK_BYTES, "default": DEFAULT_CHUNK_BYTES,
+    "description": "Bytes; the last chunk is shorter. Less only for a file that is smaller itself.",
+})  # fmt: skip
+class ChunkSizeField(StrictIntegerField):
+    """How a file is cut; what is right for its size is for :func:`media_app.uploads.services.begin` to say."""
+
+    def __init__(self, *, max_value: int = MOST_BYTES, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=max_value, **options)
+
+
 class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
     """A file that is to come in chunks. size, chunk_size: bytes."""
 
     filename = StrictCharField(max_length=1000)
     size = StrictIntegerField(min_value=1, max_value=MOST_BYTES)
-    chunk_size = StrictIntegerField(min_value=1, max_value=MOST_BYTES, required=False)
+    chunk_size = ChunkSizeField(required=False)
     content_type = StrictCharField(max_length=255, required=False, allow_blank=True)
     purpose = StrictCharField(max_length=16, required=False)
     video_id = StrictCharField(

@@ -12,6 +12,7 @@ from django.db.models import Sum
 
 from jobs_app.models import Job
 from jobs_app.services import enqueue
+from media_app.av import glance
 from media_app.store import files as store
 from media_app.uploads.joining import is_in_pieces
 from media_app.uploads.models import Upload
@@ -20,6 +21,7 @@ from media_app.uploads.services import clean_name
 from media_app.videos.fields import clean_tags, clean_title
 from media_app.videos.models import OFF_SHELF, TRANSITIONS, Place, Video, VideoSource, VideoStatus
 from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
 from vodplatform.base.transitions import begin
 
 INGEST_KIND = "ingest"
@@ -90,6 +92,19 @@ def _make(
             Video, TRANSITIONS, VideoStatus.PROCESSING, pk=video_id, owner=owner, title=title, tags=tags,
             source=VideoSource.STORED, location=location, file_size=size, mime_type=mime_type, job=job,
         )  # fmt: skip
+
+
+def check_whole(upload: Upload) -> None:
+    """Refuse at once, while its sender waits, a file that can be seen to be of no use; the probe sees the rest later.
+
+    Raises ``no_video``, ``file_incomplete``. Files on S3 are left to the probe: each look there is a request.
+    """
+    if not store.is_local():
+        return
+    with store.local_path(upload.key).open("rb") as file:
+        fault = glance.fault_of(file, upload.size)
+    if fault is not None:
+        raise DomainError("no_video" if fault == "no_picture" else "file_incomplete")
 
 
 def title_of(filename: str) -> str:

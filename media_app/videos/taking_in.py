@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.db.models.functions import Now
 
-from jobs_app.running import JobContext, JobFailed, TransientFault
+from jobs_app.context import JobContext, JobFailed, TransientFault
 from media_app.store import files as store
 from media_app.uploads import joining, scan
 from media_app.uploads.models import Upload

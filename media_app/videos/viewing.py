@@ -10,6 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from jobs_app.chores import chore
 from media_app.videos.models import Place, Video, VideoView
 
 KEPT = timedelta(days=1)
@@ -32,6 +33,7 @@ def note_view(video_id: UUID, viewer: str) -> None:
         return
 
 
+@chore("views", seconds=60)
 def roll_up() -> int:
     """Add what has not been counted to the videos' ``view_count`` and delete old rows; returns how many were counted.
 

@@ -20,6 +20,7 @@ from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
 from media_app.uploads.multipart import received
 from media_app.videos.models import Video
+from media_app.videos.receiving import check_whole
 from sessions_app.analysis import params as parameters
 from sessions_app.analysis import serializers as s
 from sessions_app.analysis import services
@@ -64,6 +65,7 @@ class StartingViewSet(ApiViewSet[AnalysisSession]):
         return Response(answer, status=202)
 
     def _of_upload(self, upload: Upload, asked: Mapping[str, Any]) -> AnalysisSession:
+        check_whole(upload)
         upload.metadata |= asked
         upload.save(update_fields=["metadata"])
         uploads.complete(upload)

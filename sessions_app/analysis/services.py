@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from jobs_app import services as jobs
+from jobs_app.chores import chore
 from jobs_app.models import Job, JobStatus
 from media_app.store import files as store
 from media_app.uploads.models import Upload
@@ -114,6 +115,7 @@ def clean_up(session: AnalysisSession, by: User | None) -> None:
         transaction.on_commit(lambda: event("cleanup", analysis=str(session.pk)))
 
 
+@chore("analyses", seconds=60)
 def expire() -> int:
     """Delete the files of sessions whose time is over, and the rows of those that said so for a week; how many."""
     count = 0

@@ -20,6 +20,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from jobs_app import services as jobs
+from jobs_app.chores import chore
 from jobs_app.models import FINISHED, Job, JobStatus, Priority
 from media_app.store import files as store
 from media_app.uploads import services as uploads
@@ -42,8 +43,8 @@ TOMBSTONE = timedelta(days=7)  # for which a merge that came to nothing still sa
 BATCH = 200
 # Why a merge of these clips can never be: another try would end like this one.
 FINAL = frozenset({
-    "clip_unreadable", "merge_failed", "malware_found", "not_scanned", "video_too_long", "work_limit", "upload_lost",
-    "too_large", "bad_request",
+    "clip_unreadable", "no_video", "merge_failed", "malware_found", "not_scanned", "video_too_long", "work_limit",
+    "upload_lost", "too_large", "bad_request",
 })  # fmt: skip
 
 Clip = Mapping[str, Any]
@@ -330,6 +331,7 @@ def remove_with_challenge(session_id: uuid.UUID) -> None:
         _remove(row)
 
 
+@chore("merges", seconds=300)
 def expire() -> int:
     """Delete the merges that came to nothing and have said so for a week; returns how many.
 

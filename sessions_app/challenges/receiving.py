@@ -32,13 +32,15 @@ def _inspect(upload: Upload) -> None:
         waiting_room.turn(str(upload.owner_id)),
         tempfile.TemporaryDirectory(dir=room.scratch_folder(), ignore_cleanup_errors=True) as name,
     ):
-        if not Upload.objects.filter(pk=upload.pk, status__in=LIVE).exists():
+        if not _is_live(upload):
             return  # another call has ended it meanwhile
         whole = Path(name) / "clip"
         room.check_disk(upload.size)
         try:
             joining.bring(upload, whole, Path(name), lambda share: None)
         except FileNotFoundError as exc:
+            if not _is_live(upload):
+                return  # ended, and its bytes deleted, while they were read here
             raise DomainError("upload_lost") from exc
         found = probe([whole], upload.owner_id)[0]
     if found.get("error", {}).get("broke"):
@@ -58,10 +60,15 @@ def _inspect(upload: Upload) -> None:
         raise error
 
 
+def _is_live(upload: Upload) -> bool:
+    return Upload.objects.filter(pk=upload.pk, status__in=LIVE).exists()
+
+
 def _refusal(found: dict[str, Any]) -> DomainError | None:
     """Why a clip is not taken, by what the probe says of it."""
     if error := found.get("error"):
-        return DomainError("clip_unreadable", str(error["message"]))
+        is_sound = error["code"] == "no_video"
+        return DomainError("no_video" if is_sound else "clip_unreadable", str(error["message"]))
     facts = found["facts"]
     if facts.get("truncated"):
         return DomainError("clip_unreadable", "The file is cut short: its end is missing.")

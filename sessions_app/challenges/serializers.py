@@ -13,7 +13,7 @@ from rest_framework import serializers
 
 from jobs_app.models import Priority
 from media_app.uploads.models import UploadStatus
-from media_app.uploads.serializers import UploadStateSerializer
+from media_app.uploads.serializers import ChunkSizeField, UploadStateSerializer
 from media_app.uploads.services import DEFAULT_CHUNK_BYTES, MOST_CHUNK_BYTES, clean_name
 from media_app.uploads.tus_protocol import MOST_BYTES
 from sessions_app.challenges.models import (
@@ -107,7 +107,7 @@ class NewMergeSerializer(serializers.Serializer[Data]):
     challenge_title = StrictCharField(
         max_length=MAX_TITLE, required=False, allow_blank=True, allow_null=True, validators=[plain_text]
     )
-    chunk_size = StrictIntegerField(min_value=1, max_value=MOST_CHUNK_BYTES, default=DEFAULT_CHUNK_BYTES)
+    chunk_size = ChunkSizeField(max_value=MOST_CHUNK_BYTES, default=DEFAULT_CHUNK_BYTES)
     level_loudness = serializers.BooleanField(default=False)
     priority = serializers.ChoiceField(choices=sorted(PRIORITIES), default="normal")
 

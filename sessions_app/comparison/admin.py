@@ -1,53 +1,61 @@
-"""Comparison sessions in the admin; the history is read-only there as everywhere."""
+"""Comparison sessions in the admin: renamed and deleted by admins; the history is read-only there as everywhere."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import Any, cast
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
+from sessions_app.comparison import services
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange
+from vodplatform.accounts.models import User
+from vodplatform.base.admin import AuditedModelAdmin, LookedAt
 
 
-class ReadOnlyInline(TabularInline):
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class VodInline(ReadOnlyInline):
+class VodInline(LookedAt, TabularInline):
     model = ComparisonVod
+    extra = 0
     fields = ["vod_id", "name", "video", "offset", "offset_source", "offset_confidence"]
 
 
-class OffsetChangeInline(ReadOnlyInline):
+class OffsetChangeInline(LookedAt, TabularInline):
     model = OffsetChange
+    extra = 0
     fields = ["at", "vod", "old_offset", "new_offset", "source", "confidence", "changed_by_name"]
 
 
-class AlignmentInline(ReadOnlyInline):
+class AlignmentInline(LookedAt, TabularInline):
     model = Alignment
+    extra = 0
     fields = ["created_at", "method", "job"]
 
 
 @admin.register(ComparisonSession)
-class ComparisonSessionAdmin(ModelAdmin):
+class ComparisonSessionAdmin(AuditedModelAdmin):
+    """What people compare; all that changes goes through the services, so that viewers see it at once."""
+
     list_display = ["name", "owner", "sync_mode", "playback_state", "created_at", "updated_at"]
     list_filter = ["sync_mode", "playback_state"]
     search_fields = ["session_id", "name", "owner__username"]
     list_select_related = ["owner"]
+    readonly_fields = ["owner", "sync_mode", "playback_state", "rate", "created_at", "updated_at"]
+    fields = ["name", "description", *readonly_fields]
     inlines = [VodInline, AlignmentInline, OffsetChangeInline]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        changed = {name: form.cleaned_data[name] for name in form.changed_data}
+        if changed:
+            services.patch(obj, cast(User, request.user), changed)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    def delete_model(self, request: HttpRequest, obj: ComparisonSession) -> None:
+        services.delete_session(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ComparisonSession]) -> None:
+        for session in queryset:
+            services.delete_session(session)

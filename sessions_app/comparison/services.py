@@ -19,8 +19,8 @@ from django.db import transaction
 
 from jobs_app import outputs
 from jobs_app import services as jobs
+from jobs_app.context import default_limits
 from jobs_app.models import FINISHED, Job, JobStatus
-from jobs_app.running import default_limits
 from media_app.delivery.addresses import made_url
 from media_app.uploads import room
 from media_app.videos.models import Place, Video, VideoStatus

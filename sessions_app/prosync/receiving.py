@@ -135,6 +135,8 @@ def _video(seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if not seen:
         raise DomainError("not_a_video")
     if error := seen[0].get("error"):
+        if error["code"] == "no_video":
+            raise DomainError("no_video")
         raise DomainError("dub_failed", error["message"])
     facts: dict[str, Any] = seen[0]["facts"]
     if not facts["width"]:

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from jobs_app import services as jobs
+from jobs_app.chores import chore
 from jobs_app.models import Job, JobStatus
 from media_app.store import files as store
 from media_app.uploads import joining
@@ -151,6 +152,7 @@ def delete(row: ProJob, by: User | None) -> None:
     event("cleanup", prosync=str(row.pk))
 
 
+@chore("pro jobs", seconds=300)
 def expire() -> int:
     """Delete the pro jobs that came to nothing and have said so for a week, with their files; returns how many."""
     ended = [JobStatus.FAILED, JobStatus.CANCELLED]

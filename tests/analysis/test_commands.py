@@ -21,7 +21,7 @@ import pytest
 
 from sessions_app.analysis.management import analysing
 from sessions_app.analysis.management.commands import highlights, workout
-from tests.support.clips import render_clip
+from tests.support.clips import render_clip, write_sound
 from tests.support.footage import convert, write_pictures
 from tests.support.vision_server import running_vision_server
 from tests.support.waiting import wait_until
@@ -94,14 +94,7 @@ def rising(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def sound_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sound") / "sound.m4a"
-    with av.open(str(path), "w", format="mp4") as container:
-        stream = container.add_stream("aac", rate=48_000, layout="mono")
-        for number in range(50):
-            frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
-            frame.planes[0].update(bytes(4096))
-            frame.sample_rate, frame.pts = 48_000, number * 1024
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+    write_sound(path)
     return path
 
 

@@ -19,7 +19,7 @@ from django.core.files.storage import default_storage
 from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from media_app.videos.models import Rendition, Video
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
@@ -45,11 +45,11 @@ WORKS = (
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bytes of these sessions are no video: nobody draws a poster of them."""
-    monkeypatch.setattr("sessions_app.analysis.handlers.make_poster", lambda *given, **share: None)
+    monkeypatch.setattr("sessions_app.analysis.actors.make_poster", lambda *given, **share: None)
 
 
 def run(session: AnalysisSession) -> AnalysisSession:
-    run_lane("analysis")
+    run_queue("analysis")
     return again(session)
 
 
@@ -64,7 +64,7 @@ def scratch_of(session: AnalysisSession) -> list[Path]:
 
 
 def in_thread(*given: Any) -> threading.Thread:
-    thread = threading.Thread(target=run_lane, args=given)
+    thread = threading.Thread(target=run_queue, args=given)
     thread.start()
     return thread
 
@@ -120,8 +120,8 @@ def test_what_cannot_be_analysed_fails_and_its_file_goes(
 def test_one_that_takes_too_long_fails(
     owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessions_app.analysis.handlers.LEAST_SECONDS", 0.5)
-    monkeypatch.setattr("sessions_app.analysis.handlers.SECONDS_A_SECOND", 0.0)
+    monkeypatch.setattr("sessions_app.analysis.actors.LEAST_SECONDS", 0.5)
+    monkeypatch.setattr("sessions_app.analysis.actors.SECONDS_A_SECOND", 0.0)
     pipeline("time.sleep(600)")
     session = run(make_analysis(owner))
     assert (session.status, error_of(session)) == ("failed", "timeout")

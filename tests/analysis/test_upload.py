@@ -15,13 +15,14 @@ from uuid import UUID
 import pytest
 
 from jobs_app.models import Job
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from media_app.uploads import door
 from media_app.uploads.models import Upload
 from media_app.videos.models import Place, Video
 from sessions_app.analysis import services, waiting
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, again
+from tests.support.clips import write_sound
 from tests.support.factories import make_key, make_video
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
@@ -50,11 +51,11 @@ def key(owner: User) -> str:
 def _taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests send only begins like a video: whoever takes it in looks no closer."""
     monkeypatch.setattr(
-        "sessions_app.analysis.handlers.take_in",
+        "sessions_app.analysis.actors.take_in",
         lambda context, video, upload, folder, **options: (Path(folder), FACTS, ""),
     )
-    monkeypatch.setattr("sessions_app.analysis.handlers.mime_type_of", lambda path, otherwise: otherwise)
-    monkeypatch.setattr("sessions_app.analysis.handlers.make_poster", lambda *given, **share: None)
+    monkeypatch.setattr("sessions_app.analysis.actors.mime_type_of", lambda path, otherwise: otherwise)
+    monkeypatch.setattr("sessions_app.analysis.actors.make_poster", lambda *given, **share: None)
 
 
 async def post(key: str, *parts: Part, url: str = URL, headers: dict[str, str] | None = None) -> Answer:
@@ -69,6 +70,17 @@ async def nothing_left(media: Path) -> None:
     assert files_in(media) == []
     counts = lambda: (Video.objects.count(), Job.objects.count(), Upload.objects.reserved().count())  # noqa: E731
     assert await ask_rows(counts) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("url", [URL, "/analyze/highlights", "/analyze/workout"])
+@pytest.mark.parametrize(("name", "type_"), [("truncated.mp4", "file_incomplete"), ("sound.mp4", "no_video")])
+async def test_what_can_be_seen_to_be_of_no_use_is_refused_at_once(
+    key: str, media: Path, clips: Path, tmp_path: Path, url: str, name: str, type_: str
+) -> None:
+    write_sound(tmp_path / "sound.mp4")
+    path = clips / name if name == "truncated.mp4" else tmp_path / name
+    (await post(key, ("video", path.read_bytes(), name), KIND, url=url)).refused(422, type_)
+    await nothing_left(media)
 
 
 class TestUpload:
@@ -212,7 +224,7 @@ class TestWaiting:
         """The answer of a call while a worker does what is queued."""
         task = asyncio.ensure_future(call)
         while not task.done():
-            await ask_rows(run_lane, "analysis")
+            await ask_rows(run_queue, "analysis")
             await asyncio.sleep(0.02)
         answer: Answer = await task
         return answer

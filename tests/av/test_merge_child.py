@@ -96,8 +96,8 @@ def index_first(path: Path) -> Path:
         (lambda path: garbled(as_vp9(path), begin=0.5, end=0.95), None, "Clip 2 (“clip-2.webm”)"),
         (lambda path: path.write_text("milk, bread") and path, "vod_unreadable", "no video"),
         (
-            lambda path: convert(None, path.with_suffix(".m4a"), "-f", "lavfi", "-i", "sine=d=1"), "vod_unreadable",
-            "no video",
+            lambda path: convert(None, path.with_suffix(".m4a"), "-f", "lavfi", "-i", "sine=d=1"), "no_video",
+            "no picture",
         ),
     ],
 )  # fmt: skip

@@ -97,7 +97,7 @@ def test_an_mp4_without_its_index_is_unreadable(tmp_path: Path) -> None:
 
 
 def test_sound_alone_is_unreadable(tmp_path: Path) -> None:
-    assert "no video track" in unreadable(write_sound(tmp_path / "v.mp4"))
+    assert "no picture" in unreadable(write_sound(tmp_path / "v.mp4"), MediaError.NO_PICTURE)
 
 
 def test_an_unknown_codec_is_unsupported(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.test import RequestFactory
 
-from jobs_app import running
+from jobs_app.context import JobContext
+from jobs_app.runner import run_job
 from tests.support.api import Api
 from tests.support.factories import PASSWORD, make_job, make_key, make_session, make_user, make_video
 from tests.support.sockets import ask, connected
@@ -94,8 +95,8 @@ class TestLines:
     @pytest.mark.django_db(transaction=True)
     def test_jobs_tell_their_beginning_their_progress_and_their_end(self, lines: Lines, owner: User) -> None:
         job = make_job(owner, "processing", kind="no.such.kind")
-        running.JobContext(job).progress(50, "Half")
-        running.run_job(job)
+        JobContext(job).progress(50, "Half")
+        run_job(job)
         [line] = lines.of("processing.start")
         assert (line["job"], line["data"]["kind"]) == (str(job.pk), "no.such.kind")
         [line] = lines.of("processing.progress")

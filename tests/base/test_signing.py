@@ -28,7 +28,7 @@ NOW = 1_800_000_000.0
 def test_a_token_lives_as_long_as_it_says_and_not_much_longer(seconds: float, now: float) -> None:
     token = sign("stream", "a", seconds=seconds, now=now)
     expires = verify(token, "stream", "a", now=now)
-    assert now + seconds <= expires < now + seconds + ROUND_SECONDS + 1
+    assert now + seconds <= expires < now + seconds + min(ROUND_SECONDS, max(10, seconds / 10)) + 1
     assert verify(token, "stream", "a", now=expires) == expires
     with pytest.raises(ExpiredSignature):
         verify(token, "stream", "a", now=expires + 0.001)

@@ -10,10 +10,10 @@ import pytest
 from django.db.models.functions import Now
 
 from jobs_app.models import Job
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from jobs_app.services import cancel
 from media_app.uploads.models import Upload
-from media_app.videos import handlers
+from media_app.videos import actors
 from media_app.videos.models import Video
 from tests.catalogue.sending import ALIASES, canonical, part_of, send
 from tests.support.api import NOT_FINITE, NOT_NUMBERS, Api, refused
@@ -21,6 +21,7 @@ from tests.support.catalogue import make_catalogue_video
 from tests.support.clamav import Clamd
 from tests.support.factories import make_key
 from tests.support.sockets import ask as ask_rows
+from tests.uploads.conftest import video_of
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "MADE_AT_ONCE", [])
+    monkeypatch.setattr(actors, "MADE_AT_ONCE", [])
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ async def test_it_is_ready_with_the_length_that_was_told_until_the_files_own_is_
     assert (response.status_code, body["status"], body["duration"], body["version"]) == (200, "ready", 120, 1)
     entry = await ask_rows(lambda: AuditEntry.objects.get(action="video.ready"))
     assert (entry.actor_id, entry.data["results"]) == (str(moderator.pk), {"codec": "h264"})
-    await ask_rows(run_lane, "ingest")
+    await ask_rows(run_queue, "ingest")
     again = (await put(moderator_api, ready, {"duration": 500})).json()
     assert (again["status"], again["duration"]) == ("ready", 3)
     assert await ask_rows(lambda: AuditEntry.objects.filter(action="video.ready").count()) == 1
@@ -74,7 +75,7 @@ async def test_nothing_has_to_be_told(moderator_api: Api, ready: str, sent: Vide
 
 
 async def test_by_itself_it_becomes_ready_too(sent: Video) -> None:
-    await ask_rows(run_lane, "ingest")
+    await ask_rows(run_queue, "ingest")
     assert (await ask_rows(lambda: Video.objects.get(pk=sent.pk))).status == "ready"
 
 
@@ -89,10 +90,10 @@ async def test_nor_when_the_file_is_gone(moderator_api: Api, ready: str, sent: V
 
 
 async def test_nor_when_the_file_could_not_be_taken_in(
-    moderator_api: Api, moderator_key: str, ready: str, bare: Video, clips: Path
+    moderator_api: Api, moderator_key: str, ready: str, bare: Video
 ) -> None:
-    await send(moderator_key, canonical(bare), part_of(clips / "truncated.mp4"))
-    await ask_rows(run_lane, "ingest")
+    await send(moderator_key, canonical(bare), ("video", video_of(50_000), "damaged.mp4"))
+    await ask_rows(run_queue, "ingest")
     body = refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
     assert "cut short" in body["error"] or "read" in body["error"]
     assert (await ask_rows(lambda: Video.objects.with_state().get(pk=bare.pk))).state == "failed"
@@ -122,7 +123,7 @@ class TestScanned:
         clamd.stop()
         await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))
         refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
-        await ask_rows(run_lane, "ingest")
+        await ask_rows(run_queue, "ingest")
         refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
         assert (await ask_rows(lambda: Video.objects.get(pk=bare.pk))).status == "processing"
 

@@ -12,16 +12,17 @@ import pytest
 from django.db.models.functions import Now
 
 from jobs_app.models import Job, JobStatus
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from media_app.catalogue import receiving, services
 from media_app.uploads import room
 from media_app.uploads.models import Upload
-from media_app.videos import handlers
+from media_app.videos import actors
 from media_app.videos.models import Video, VideoStatus
 from tests.catalogue.conftest import NOT_TAKEN, TAKEN
 from tests.catalogue.sending import ALIASES, canonical, part_of, send
 from tests.support.catalogue import make_catalogue_video
 from tests.support.clamav import FINDING, Clamd, infect
+from tests.support.clips import write_sound
 from tests.support.factories import make_key, make_video
 from tests.support.sockets import ask as ask_rows
 from tests.support.sockets import connected, next_message
@@ -41,11 +42,24 @@ KEY = r"videos/{}/[0-9]+\.{}"
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "MADE_AT_ONCE", [])
+    monkeypatch.setattr(actors, "MADE_AT_ONCE", [])
 
 
 def fresh(video: Video) -> Video:
     return Video.objects.with_state().get(pk=video.pk)
+
+
+@pytest.mark.parametrize("url", [None, *ALIASES])
+@pytest.mark.parametrize(("name", "type_"), [("truncated.mp4", "file_incomplete"), ("sound.mp4", "no_video")])
+async def test_what_can_be_seen_to_be_of_no_use_is_refused_at_once(
+    moderator_key: str, bare: Video, clips: Path, tmp_path: Path, media: Path, url: str | None, name: str, type_: str
+) -> None:
+    write_sound(tmp_path / "sound.mp4")
+    path = clips / name if name == "truncated.mp4" else tmp_path / name
+    (await send(moderator_key, url or canonical(bare), part_of(path), ("videoId", str(bare.pk)))).refused(422, type_)
+    assert files_in(media) == []
+    assert (await ask_rows(fresh, bare)).state == "uploading"
+    assert not await ask_rows(Job.objects.exists)
 
 
 class TestTaken:
@@ -281,7 +295,7 @@ class TestReplaced:
     async def taken(self, key: str, video: Video, path: Path) -> str:
         answer = await send(key, canonical(video), part_of(path))
         assert answer.status in (200, 201), answer
-        await ask_rows(run_lane, "ingest")
+        await ask_rows(run_queue, "ingest")
         return str(answer.json()["file_path"])
 
     async def test_a_file_is_taken_in_and_can_be_watched(
@@ -304,16 +318,18 @@ class TestReplaced:
         assert files_in(media) == sorted([first, body["file_path"]])
         job = await ask_rows(lambda: Job.objects.get(pk=body["job_id"]))
         assert job.params["previous"]["location"] == first
-        await ask_rows(run_lane, "ingest")
+        await ask_rows(run_queue, "ingest")
         video = await ask_rows(fresh, bare)
         assert (video.state, video.location, round(video.duration)) == ("ready", body["file_path"], 2)
         assert files_in(media) == [body["file_path"]]
 
     async def test_one_that_cannot_be_taken_in_leaves_the_former(
-        self, moderator_key: str, bare: Video, clips: Path, media: Path
+        self, moderator_key: str, bare: Video, clips: Path, media: Path, tmp_path: Path
     ) -> None:
         first = await self.taken(moderator_key, bare, clips / "plain.mp4")
-        second = await self.taken(moderator_key, bare, clips / "truncated.mp4")
+        damaged = tmp_path / "damaged.mp4"
+        damaged.write_bytes(VIDEO[1])
+        second = await self.taken(moderator_key, bare, damaged)
         video = await ask_rows(fresh, bare)
         assert second != first
         assert (video.state, video.location, round(video.duration)) == ("ready", first, 3)
@@ -328,7 +344,7 @@ class TestReplaced:
         jobs = await ask_rows(lambda: {str(job.pk): job for job in Job.objects.all()})
         assert jobs[second["job_id"]].status == JobStatus.CANCELLED
         assert jobs[third["job_id"]].params["previous"]["location"] == first
-        await ask_rows(run_lane, "ingest")
+        await ask_rows(run_queue, "ingest")
         video = await ask_rows(fresh, bare)
         assert (video.state, video.location, round(video.duration)) == ("ready", third["file_path"], 4)
 
@@ -341,7 +357,7 @@ class TestReplaced:
             *(send(key, canonical(bare), part_of(clips / "plain.mp4")) for key in (moderator_key, admin_key))
         )
         assert {answer.status for answer in answers} <= {200, 201}
-        await ask_rows(run_lane, "ingest")
+        await ask_rows(run_queue, "ingest")
         video = await ask_rows(fresh, bare)
         assert video.state == "ready"
         assert video.location in {answer.json()["file_path"] for answer in answers}
@@ -378,7 +394,7 @@ class TestTus:
         assert video.state == "processing"
         # Its bytes say more than its name.
         assert re.fullmatch(KEY.format(bare.pk, "mp4"), video.location)
-        await ask_rows(run_lane, "ingest")
+        await ask_rows(run_queue, "ingest")
         video = await ask_rows(fresh, bare)
         assert (video.state, files_in(media)) == ("ready", [video.location])
 
@@ -426,7 +442,7 @@ class TestScanned:
 
     async def test_a_clean_file_is_taken(self, clamd: Clamd, moderator_key: str, bare: Video, clips: Path) -> None:
         assert (await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))).status == 201
-        await ask_rows(run_lane, "ingest")
+        await ask_rows(run_queue, "ingest")
         assert (await ask_rows(fresh, bare)).state == "ready"
 
     async def test_while_the_scanner_is_away_the_file_is_taken_and_waits(
@@ -434,6 +450,6 @@ class TestScanned:
     ) -> None:
         clamd.stop()
         assert (await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))).status == 201
-        await ask_rows(run_lane, "ingest")
+        await ask_rows(run_queue, "ingest")
         video = await ask_rows(fresh, bare)
         assert (video.state, (await ask_rows(Job.objects.get)).status) == ("processing", "waiting")

@@ -11,8 +11,8 @@ import pytest
 from django.http import HttpResponse
 
 from jobs_app.models import Job
-from jobs_app.running import run_lane
-from sessions_app.challenges import handlers, receiving
+from jobs_app.runner import run_queue
+from sessions_app.challenges import actors, receiving
 from sessions_app.challenges.models import MergeSession
 from tests.av.statements import statement
 from tests.support.api import Api
@@ -67,7 +67,7 @@ def child(
 
     def use(script: str) -> Path:
         command, log = child_script(script)
-        monkeypatch.setattr(handlers, "WORK", command)
+        monkeypatch.setattr(actors, "WORK", command)
         return log
 
     return use
@@ -141,7 +141,7 @@ def status_of(api: Api, merge_id: str) -> dict[str, Any]:
 def merged(api: Api, contents: Sequence[bytes], **changes: Any) -> dict[str, Any]:
     """The status of a merge whose clips were sent and that a worker has run."""
     merge_id = deliver(api, contents, **changes)
-    run_lane("merge")
+    run_queue("merge")
     return status_of(api, merge_id)
 
 

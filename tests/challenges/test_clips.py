@@ -15,8 +15,9 @@ import pytest
 from django.db.models.functions import Now
 
 from jobs_app.models import Job
-from jobs_app.running import run_lane
-from media_app.uploads import sweep
+from jobs_app.runner import run_queue
+from media_app.uploads import joining, sweep
+from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadStatus
 from sessions_app.challenges import merges, receiving
 from sessions_app.challenges.models import MergeClip, MergeSession
@@ -43,6 +44,7 @@ from tests.support.streams import ask
 from tests.support.together import at_once
 from tests.uploads.conftest import video_of
 from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 Clips = dict[str, bytes]
@@ -201,7 +203,7 @@ class TestLooking:
         content = sound_alone(tmp_path / "sound.mp4")
         begun = begin(api, [content, clip_files["1"]])
         send(api, ids_of(begun)[0], content)
-        refused(complete(api, ids_of(begun)[0]), 422, "clip_unreadable")
+        refused(complete(api, ids_of(begun)[0]), 422, "no_video")
 
     def test_one_of_a_single_picture_is_one(self, api: Api, clip_files: Clips) -> None:
         begun = begin(api, [clip_files["tiny"], clip_files["1"]])
@@ -248,6 +250,16 @@ class TestLooking:
         assert set(answers) <= {422, 409}
         assert 422 in answers
         assert status_of(api, begun["merge_session_id"])["error_type"] == "clip_unreadable"
+
+    def test_one_that_ends_while_its_bytes_are_read_is_no_lost_upload(
+        self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """By another call that has looked at it: the bytes go with the upload's end."""
+        begun = begin(api, [clip_files["text"], clip_files["1"]])
+        sid = ids_of(begun)[0]
+        send(api, sid, clip_files["text"])
+        monkeypatch.setattr(joining, "finish", lambda upload: uploads.fail(upload, DomainError("clip_unreadable")))
+        refused(complete(api, sid), 409, "upload_finished")
 
     def test_a_probe_that_the_system_ended_condemns_no_clip(
         self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
@@ -372,7 +384,7 @@ class TestGivenUp:
         assert api.delete(f"{MERGES}/upload/{sid}").json()["status"] == "cancelled"
         assert (status_of(api, merge_id)["overall_status"], job_of(merge_id).status) == ("cancelled", "cancelled")
         assert files_in(media) == []
-        assert run_lane("merge") == 0
+        assert run_queue("merge") == 0
 
     def test_what_has_been_merged_is_not_taken_back(self, api: Api, owner: User) -> None:
         merge = make_merge(owner, status="completed")
@@ -483,7 +495,7 @@ def test_bytes_are_counted_once_from_the_first_to_the_last(api: Api, clip_files:
         assert used(api) == total
         complete(api, sid)
         assert used(api) == total
-    run_lane("merge")
+    run_queue("merge")
     merge_id = begun["merge_session_id"]
     assert used(api) == status_of(api, merge_id)["merged_video"]["file_size"]
     api.delete(f"{MERGES}/merge-session/{merge_id}")
@@ -523,7 +535,7 @@ class TestByTus:
             assert [one["session_id"] for one in body["upload_sessions"]] == ids
             assert body["estimated_merge_time_seconds"] == 0.9
             refused(api.post(INITIATE, given), 400, "invalid")
-            run_lane("merge")
+            run_queue("merge")
             told = status_of(api, body["merge_session_id"])
             assert told["overall_status"] == "completed", told
             assert [one["filename"] for one in told["uploads"]] == ["1.mp4", "2.mp4"]

@@ -26,11 +26,11 @@ from django.db.models.functions import Now
 from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import Job
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from media_app.uploads.models import Upload
 from media_app.videos import taking_in
 from media_app.videos.models import Place, Rendition, Video
-from sessions_app.challenges import handlers, merges
+from sessions_app.challenges import actors, merges
 from sessions_app.challenges.models import MergeSession
 from tests.challenges.conftest import (
     CHALLENGES,
@@ -71,7 +71,7 @@ def is_alive(pid: int) -> bool:
 
 
 def in_thread() -> threading.Thread:
-    thread = threading.Thread(target=run_lane, args=("merge",))
+    thread = threading.Thread(target=run_queue, args=("merge",))
     thread.start()
     return thread
 
@@ -95,7 +95,7 @@ def run_to_the_end(merge_id: str) -> int:
     """Run a job and all that it tries by itself; how many attempts that were."""
     attempts = 0
     while True:
-        run_lane("merge")
+        run_queue("merge")
         attempts += 1
         if job_of(merge_id).status != "waiting":
             return attempts
@@ -207,7 +207,7 @@ class TestMediaAtFault:
         merge = deliver(api, [clip_files["1"], clip_files["2"]])
         free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 1e-6}
         settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
-        run_lane("merge")
+        run_queue("merge")
         body = status_of(api, merge)
         assert (body["overall_status"], body["error_type"], body["retry_available"]) == ("failed", "work_limit", False)
 
@@ -219,7 +219,7 @@ class TestMediaAtFault:
         assert not any(merges.GIGAPIXELS in upload.metadata for upload in Upload.objects.all())
         free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 1e-6}
         settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
-        run_lane("merge")
+        run_queue("merge")
         assert status_of(api, merge)["error_type"] == "work_limit"
 
     @pytest.mark.usefixtures("unseen")
@@ -229,7 +229,7 @@ class TestMediaAtFault:
         merge = deliver(api, [clip_files["1"], clip_files["2"]])
         killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
         monkeypatch.setattr("media_app.videos.taking_in.PROBE", killed)
-        run_lane("merge")
+        run_queue("merge")
         assert Job.objects.get(merges=merge).status == "waiting"
 
     @pytest.mark.usefixtures("unseen")
@@ -245,7 +245,7 @@ class TestMediaAtFault:
     ) -> None:
         merge = make_merge(User.objects.get(username="owner"), status="queued")
         child(script)
-        run_lane("merge")
+        run_queue("merge")
         body = status_of(api, str(merge.pk))
         assert (body["overall_status"], body["retry_available"]) == ("failed", True)
         assert len(files_in(media)) == 3
@@ -260,7 +260,7 @@ class TestTime:
         program.chmod(0o755)
         open_to_children(tmp_path, monkeypatch)
         env = shutil.which("env")
-        monkeypatch.setattr(handlers, "WORK", [env, f"IMAGEIO_FFMPEG_EXE={program}", *MERGE_CHILD])
+        monkeypatch.setattr(actors, "WORK", [env, f"IMAGEIO_FFMPEG_EXE={program}", *MERGE_CHILD])
         return log
 
     def test_an_ffmpeg_that_hangs_is_ended_and_the_merge_may_be_run_again(
@@ -270,9 +270,9 @@ class TestTime:
         before = files_in(media)
         with monkeypatch.context() as patch:
             log = self.hang(patch, tmp_path)
-            patch.setattr(handlers, "SECONDS_A_SECOND", 0.0)
+            patch.setattr(actors, "SECONDS_A_SECOND", 0.0)
             seconds, settings.CHILD_SECONDS = settings.CHILD_SECONDS, 12.0
-            run_lane("merge")
+            run_queue("merge")
             settings.CHILD_SECONDS = seconds
         sleepers = [int(line) for line in log.read_text().split()]
         assert sleepers
@@ -287,7 +287,7 @@ class TestTime:
         assert (answer.json()["error_type"], answer.json()["retry_available"]) == (None, False)
         assert job_of(merge_id).priority == 10
         refused(act(api, merge_id, "retry"), 409, "merge_not_retryable")
-        run_lane("merge")
+        run_queue("merge")
         assert status_of(api, merge_id)["overall_status"] == "completed"
         assert [name.split("/")[0] for name in files_in(media)] == ["renditions", "videos"]
 
@@ -296,7 +296,7 @@ class TestTime:
     ) -> None:
         """Two clips of a second that are said to last a week may not keep a place in the lane for a week."""
         settings.CHILD_SECONDS = 2.0
-        monkeypatch.setattr(handlers, "SECONDS_A_SECOND", 0.5)
+        monkeypatch.setattr(actors, "SECONDS_A_SECOND", 0.5)
         merge_id = deliver(api, [clip_files["1"], clip_files["odd"]], video_durations=[604_800.0, 604_800.0])
         self.hang(monkeypatch, tmp_path)
         thread = in_thread()
@@ -317,8 +317,8 @@ class TestPassingFaults:
         before = files_in(media)
         with monkeypatch.context() as patch:
             limit = [shutil.which("prlimit"), "--fsize=6000", *MERGE_CHILD]
-            patch.setattr(handlers, "WORK", limit)
-            run_lane("merge")
+            patch.setattr(actors, "WORK", limit)
+            run_queue("merge")
             job = job_of(merge_id)
             assert (job.status, job.retries) == ("waiting", 1), job.error
             body = status_of(api, merge_id)
@@ -331,7 +331,7 @@ class TestPassingFaults:
         assert files_in(media) == before
         assert scratch_of(merge_id) == []
         assert act(api, merge_id, "retry").status_code == 200
-        run_lane("merge")
+        run_queue("merge")
         assert status_of(api, merge_id)["overall_status"] == "completed"
 
     @pytest.mark.parametrize("call", ["copy_file_range", "rename"])
@@ -346,13 +346,13 @@ class TestPassingFaults:
 
         with monkeypatch.context() as patch:
             patch.setattr(os, call, full)
-            run_lane("merge")
+            run_queue("merge")
         job = job_of(merge_id)
         assert (job.status, job.retries) == ("waiting", 1), job.error
         assert files_in(media) == before
         assert not Video.objects.exists()
         due(merge_id)
-        run_lane("merge")
+        run_queue("merge")
         assert status_of(api, merge_id)["overall_status"] == "completed"
 
     def test_a_child_that_the_system_ended_is_tried_again_with_growing_delay(
@@ -362,13 +362,13 @@ class TestPassingFaults:
         child("os.kill(os.getpid(), 9)")
         delays = []
         for _ in range(3):
-            run_lane("merge")
+            run_queue("merge")
             job = job_of(merge.pk)
             assert job.status == "waiting"
             assert job.run_at is not None
             delays.append((job.run_at - Job.objects.annotate(now=Now()).get(pk=job.pk).now).total_seconds())
             due(str(merge.pk))
-        run_lane("merge")
+        run_queue("merge")
         body = status_of(api, str(merge.pk))
         assert (body["error_type"], body["retry_available"]) == ("out_of_memory", True)
         # 5 s, 20 s, 80 s …, each give or take a quarter.
@@ -384,7 +384,7 @@ class TestPassingFaults:
             killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
             patch.setattr("media_app.videos.services.PROBE", killed)
             patch.setattr("media_app.videos.taking_in.PROBE", killed)
-            run_lane("merge")
+            run_queue("merge")
         job = job_of(merge_id)
         assert job.status == "waiting" or status_of(api, merge_id)["retry_available"], job.error
         assert files_in(media) == before
@@ -394,8 +394,8 @@ class TestPassingFaults:
     ) -> None:
         merge_id = deliver(api, [clip_files["1"], clip_files["odd"]])
         env = shutil.which("env")
-        monkeypatch.setattr(handlers, "WORK", [env, f"IMAGEIO_FFMPEG_EXE={tmp_path / 'nothing'}", *MERGE_CHILD])
-        run_lane("merge")
+        monkeypatch.setattr(actors, "WORK", [env, f"IMAGEIO_FFMPEG_EXE={tmp_path / 'nothing'}", *MERGE_CHILD])
+        run_queue("merge")
         job = job_of(merge_id)
         assert (job.status, job.retries) == ("waiting", 1), job.error
 
@@ -417,7 +417,7 @@ class TestPassingFaults:
     def test_a_clip_whose_bytes_are_gone_is_named(self, api: Api, owner: User, media: Path) -> None:
         merge = make_merge(owner, status="queued")
         shutil.rmtree(media / "uploads" / str(merge.clips.all()[1].pk))
-        run_lane("merge")
+        run_queue("merge")
         body = status_of(api, str(merge.pk))
         assert (body["overall_status"], body["retry_available"]) == ("failed", False)
         assert "statement2.mp4" in body["error_message"]
@@ -429,7 +429,7 @@ class TestPassingFaults:
         assert job.lease_token is not None
         assert status_of(api, merge_id)["overall_status"] == "processing"
         assert leases.crashed(leases.Lease(job.pk, job.lease_token), "it was killed")
-        run_lane("merge")
+        run_queue("merge")
         assert status_of(api, merge_id)["overall_status"] == "completed"
 
     def test_one_that_died_after_the_video_was_kept_has_merged_once(
@@ -441,14 +441,14 @@ class TestPassingFaults:
             raise SystemExit("as if it were killed")
 
         with monkeypatch.context() as patch:
-            patch.setattr(handlers, "make_poster", dies)
+            patch.setattr(actors, "make_poster", dies)
             with pytest.raises(SystemExit):
-                run_lane("merge")
+                run_queue("merge")
         content = contents_of(media, merge_id)
         job = job_of(merge_id)
         assert job.lease_token is not None
         assert leases.crashed(leases.Lease(job.pk, job.lease_token), "it was killed")
-        run_lane("merge")
+        run_queue("merge")
         assert status_of(api, merge_id)["overall_status"] == "completed"
         assert contents_of(media, merge_id) == content
         assert [name for name in files_in(media) if name.startswith("uploads")] == []
@@ -457,10 +457,10 @@ class TestPassingFaults:
         self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
-        make_poster = handlers.make_poster
+        make_poster = actors.make_poster
 
         def in_the_way(context: Any, video: Video, path: Path, folder: Path, **share: Any) -> None:
-            monkeypatch.setattr(handlers, "make_poster", make_poster)
+            monkeypatch.setattr(actors, "make_poster", make_poster)
             run_child = context.run_child
 
             def run(*given: Any, **how: Any) -> Any:
@@ -470,11 +470,11 @@ class TestPassingFaults:
             monkeypatch.setattr(context, "run_child", run)
             make_poster(context, video, path, folder, **share)
 
-        monkeypatch.setattr(handlers, "make_poster", in_the_way)
-        run_lane("merge")
+        monkeypatch.setattr(actors, "make_poster", in_the_way)
+        run_queue("merge")
         assert (job_of(merge_id).status, job_of(merge_id).attempt) == ("waiting", 1)
         due(merge_id)
-        run_lane("merge")
+        run_queue("merge")
         assert status_of(api, merge_id)["overall_status"] == "completed"
         assert [row.kind for row in Rendition.objects.all()] == ["poster"]
 
@@ -495,13 +495,13 @@ class TestScanned:
     ) -> None:
         merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
         address, settings.CLAMD = settings.CLAMD, "/nowhere/clamd.sock"
-        run_lane("merge")
+        run_queue("merge")
         body = status_of(api, merge_id)
         assert (body["overall_status"], job_of(merge_id).status) == ("processing", "waiting")
         assert "scanner" in body["message"]
         settings.CLAMD = address
         due(merge_id)
-        run_lane("merge")
+        run_queue("merge")
         assert status_of(api, merge_id)["overall_status"] == "completed"
 
 

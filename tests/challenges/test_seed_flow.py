@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from media_app.uploads import sweep
 from media_app.uploads.models import Upload
 from sessions_app.challenges import challenges
@@ -143,7 +143,7 @@ async def whole_flow(app: App, player: App, written: str) -> tuple[dict[str, Any
     assert [answer.json()["media_file_id"] for answer in done] == [one["session_id"] for one in sessions]
     merge_id = begun["merge_session_id"]
     assert (await app.poll(merge_id))["overall_status"] == "queued"
-    await ask_rows(run_lane, "merge")
+    await ask_rows(run_queue, "merge")
     body = await app.poll(merge_id)
     assert body["overall_status"] == "completed", body
     merged = body["merged_video"]
@@ -196,7 +196,7 @@ class TestOnS3:
         for session in begun["upload_sessions"]:
             assert (await app.upload(session)).status == 200
         self.bucket.faults.answer_503()
-        await ask_rows(run_lane, "merge")
+        await ask_rows(run_queue, "merge")
         body = await app.poll(begun["merge_session_id"])
         assert (body["overall_status"], body["error_type"]) == ("processing", None)
         assert "Trying again" in body["message"]

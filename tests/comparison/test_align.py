@@ -11,7 +11,7 @@ import pytest
 from django.core.files.storage import default_storage
 
 from jobs_app.models import Job, JobStatus
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from sessions_app.comparison import services
 from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetChange
 from tests.conftest import Library
@@ -148,7 +148,7 @@ class TestRunning:
     def run(self, api: Api, session: ComparisonSession) -> dict[str, Any]:
         base = f"{BASE}/{session.session_id}"
         job_id = api.post(f"{base}/align", {"method": "timer_ocr"}).json()["job_id"]
-        run_lane("align")
+        run_queue("align")
         return api.get(f"{base}/alignments/{job_id}").json()
 
     def test_it_gets_the_files_and_its_evidence_is_kept(
@@ -249,7 +249,7 @@ def test_two_recordings_of_a_match_are_aligned_to_the_frame(
     ]
     base = f"{BASE}/{session_of(api.post(BASE, {'vods': vods}), 201)['session_id']}"
     job_id = api.post(f"{base}/align", {"method": "timer_ocr"}).json()["job_id"]
-    assert run_lane("align") == 1
+    assert run_queue("align") == 1
     body = api.get(f"{base}/alignments/{job_id}").json()
     assert (body["status"], body["refused"]) == ("completed", None)
     found = body["proposals"][0]

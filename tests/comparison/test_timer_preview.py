@@ -15,7 +15,7 @@ from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
 from jobs_app.models import Job
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from media_app.store.files import StoreFull
 from media_app.videos.models import Video
 from sessions_app.comparison import services
@@ -187,7 +187,7 @@ def test_a_catalogue_video_that_is_shown_no_more_is_not_read_any_more(
     refused(api.post(f"{url}/timer-preview", {"roi": BOX}), 400, "vod_file_not_found")
     asked = api.post(f"{url}/align", {"method": "timer_ocr"})
     assert asked.status_code == 202
-    run_lane("align")
+    run_queue("align")
     job = Job.objects.get(pk=asked.json()["job_id"])
     assert (job.status, job.error["type"]) == ("failed", "vod_file_not_found")
     if "status" not in change:

@@ -29,7 +29,7 @@ def one_connection(db: None) -> Iterator[None]:
 @pytest.fixture
 def steps_kind(settings: Any) -> Iterator[None]:
     """The kind ``test.steps``, which keeps checkpoints, beside the program's own."""
-    settings.JOB_KINDS = [*settings.JOB_KINDS, "tests.jobs.kinds.STEPS"]
+    settings.JOB_KINDS = [*settings.JOB_KINDS, "tests.jobs.kinds.steps"]
     settings.JOB_LANES = {**settings.JOB_LANES, "test": 2}
     registry.cache_clear()
     yield

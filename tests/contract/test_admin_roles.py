@@ -76,7 +76,7 @@ MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     "auth.group": (lambda owner: Group.objects.create(name=MARK), {"add", "change", "delete"}),
     "base.auditentry": (audited, set()),
     "catalog.video": (lambda owner: make_video(owner, title=MARK), {"delete"}),
-    "comparison.comparisonsession": (lambda owner: make_session(owner, name=MARK), set()),
+    "comparison.comparisonsession": (lambda owner: make_session(owner, name=MARK), {"change", "delete"}),
     "editorial.cataloguevideo": (
         lambda owner: CatalogueVideo.objects.get(pk=make_catalogue_video(owner, title=MARK).pk),
         {"change"},

@@ -237,7 +237,7 @@ def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, d
     """What each role signs in with; with it come the rows named above, made once: every test rolls back to them."""
     with django_db_blocker.unblock(), transaction.atomic(), pytest.MonkeyPatch.context() as patch:
         # The kind of the fixture steps_kind, which a test has, and this has not.
-        patch.setattr(django_settings, "JOB_KINDS", [*django_settings.JOB_KINDS, "tests.jobs.kinds.STEPS"])
+        patch.setattr(django_settings, "JOB_KINDS", [*django_settings.JOB_KINDS, "tests.jobs.kinds.steps"])
         patch.setattr(django_settings, "JOB_LANES", {**django_settings.JOB_LANES, "test": 2})
         registry.cache_clear()
         found = make_world()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 
-from jobs_app import leases, running
+from jobs_app import leases, runner
+from jobs_app.context import JobContext
+from jobs_app.kinds import kind_of
 from jobs_app.models import Job, JobStatus
 from tests.support.factories import make_job, make_user
 
@@ -16,9 +19,8 @@ pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 def claimed(monkeypatch: pytest.MonkeyPatch, handler: Any) -> Job:
     """A job that is being worked on, of a kind with this handler."""
-    kind = running.kind_of("comparison.align")
-    other = type(kind)(kind.name, kind.lane, handler)
-    monkeypatch.setattr(running, "kind_of", lambda name: other)
+    other = replace(kind_of("comparison.align"), handler=handler)
+    monkeypatch.setattr(runner, "kind_of", lambda name: other)
     return make_job(make_user(), JobStatus.PROCESSING)
 
 
@@ -38,28 +40,28 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 def test_an_end_that_could_not_be_written_at_first_is_written_after_all(monkeypatch: pytest.MonkeyPatch) -> None:
     job = claimed(monkeypatch, lambda context: {"answer": 42})
     fail_once(monkeypatch, "complete")
-    running.run_job(job)
+    runner.run_job(job)
     job.refresh_from_db()
     assert (job.status, job.result, job.crashes) == (JobStatus.COMPLETED, {"answer": 42}, 0)
 
 
 def test_a_job_whose_handler_lost_the_database_is_tried_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    def handler(context: running.JobContext) -> dict[str, Any]:
+    def handler(context: JobContext) -> dict[str, Any]:
         raise OperationalError("server closed the connection unexpectedly")
 
     job = claimed(monkeypatch, handler)
-    running.run_job(job)
+    runner.run_job(job)
     job.refresh_from_db()
     assert (job.status, job.retries, job.crashes) == (JobStatus.WAITING, 1, 0)
 
 
 def test_progress_that_could_not_be_written_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    def handler(context: running.JobContext) -> dict[str, Any]:
+    def handler(context: JobContext) -> dict[str, Any]:
         context.progress(10, "Lost")
         return {"answer": 42}
 
     job = claimed(monkeypatch, handler)
     fail_once(monkeypatch, "report_progress")
-    running.run_job(job)
+    runner.run_job(job)
     job.refresh_from_db()
     assert (job.status, job.result) == (JobStatus.COMPLETED, {"answer": 42})

@@ -7,28 +7,38 @@ import threading
 from typing import Any
 
 from jobs_app import services
-from jobs_app.kinds import JobKind
+from jobs_app.actors import job_actor
+from jobs_app.context import JobContext, JobFailed, TransientFault
+from jobs_app.kinds import JobHooks
 from jobs_app.models import Job
-from jobs_app.running import JobContext, JobFailed, TransientFault
 from vodplatform.base.process import Limits
 
 started = threading.Event()
 go_on = threading.Event()
 
 
+class EchoJobs(JobHooks):
+    def inputs_exist(self, job: Job) -> bool:
+        return not job.params.get("inputs_gone")
+
+
+@job_actor("test.echo", queue="test", hooks=EchoJobs())
 def echo(context: JobContext) -> dict[str, Any]:
     context.progress(40, "Half way")
     return {"params": context.params, "attempt": context.attempt}
 
 
+@job_actor("test.refuse", queue="test")
 def refuse(context: JobContext) -> dict[str, Any]:
     raise JobFailed("no_timer", "There is no timer.")
 
 
+@job_actor("test.break", queue="test")
 def break_down(context: JobContext) -> dict[str, Any]:
     raise RuntimeError("a fault of ours, not for users' eyes")
 
 
+@job_actor("test.wait", queue="test")
 def wait_for_the_test(context: JobContext) -> dict[str, Any]:
     started.set()
     assert go_on.wait(20)
@@ -36,6 +46,7 @@ def wait_for_the_test(context: JobContext) -> dict[str, Any]:
     return {"late": True}
 
 
+@job_actor("test.steps", queue="test", pausable=True)
 def steps(context: JobContext) -> dict[str, Any]:
     """Three steps with a checkpoint after each; between the steps it waits for the test."""
     done = list((context.saved or {}).get("done", []))
@@ -48,6 +59,7 @@ def steps(context: JobContext) -> dict[str, Any]:
     return {"done": done}
 
 
+@job_actor("test.ask", queue="test", pausable=True)
 def ask(context: JobContext) -> dict[str, Any]:
     """Ask somebody else's service, which has an answer the ``params["asks"]``-th time."""
     state = context.saved or {"asked": 0}
@@ -59,6 +71,7 @@ def ask(context: JobContext) -> dict[str, Any]:
     return {"asked": asked, "attempt": context.attempt}
 
 
+@job_actor("test.stumble", queue="test", max_retries=2, retry_seconds=5.0)
 def stumble(context: JobContext) -> dict[str, Any]:
     """A transient fault in the first ``params["faults"]`` attempts."""
     if context.attempt <= context.params["faults"]:
@@ -66,17 +79,20 @@ def stumble(context: JobContext) -> dict[str, Any]:
     return {"attempt": context.attempt}
 
 
+@job_actor("test.half", queue="test")
 def store_and_fail(context: JobContext) -> dict[str, Any]:
     context.store("half.txt", b"half")
     raise JobFailed("no_timer", "There is no timer.")
 
 
+@job_actor("test.store", queue="test")
 def store(context: JobContext) -> dict[str, Any]:
     with context.scratch() as folder:
         (folder / "note.txt").write_text("scratch")
         return {"key": context.store("out.txt", b"made"), "scratch": str(folder)}
 
 
+@job_actor("test.child", queue="test")
 def child(context: JobContext) -> dict[str, Any]:
     """Run ``params["code"]`` in a child."""
     started.set()
@@ -92,19 +108,12 @@ SLEEPS = (
 DIES = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 
 
-def inputs_exist(job: Job) -> bool:
-    return not job.params.get("inputs_gone")
+@job_actor("test.pausable_child", queue="test", pausable=True)
+def pausable_child(context: JobContext) -> dict[str, Any]:
+    return child.handler(context)
 
 
-ECHO = JobKind("test.echo", "test", echo, inputs_exist=inputs_exist)
-REFUSE = JobKind("test.refuse", "test", refuse)
-BREAK = JobKind("test.break", "test", break_down)
-WAIT = JobKind("test.wait", "test", wait_for_the_test)
-STORE = JobKind("test.store", "test", store)
-CHILD = JobKind("test.child", "test", child)
-STEPS = JobKind("test.steps", "test", steps, pausable=True)
-ASK = JobKind("test.ask", "test", ask, pausable=True)
-STUMBLE = JobKind("test.stumble", "test", stumble, max_retries=2, retry_seconds=5.0)
-HALF = JobKind("test.half", "test", store_and_fail)
-PAUSABLE_CHILD = JobKind("test.pausable_child", "test", child, pausable=True)
-NAMES = ("PAUSABLE_CHILD", "STEPS", "ASK", "STUMBLE", "HALF", "ECHO", "REFUSE", "BREAK", "WAIT", "STORE", "CHILD")
+NAMES = (
+    "pausable_child", "steps", "ask", "stumble", "store_and_fail", "echo", "refuse", "break_down", "wait_for_the_test",
+    "store", "child",
+)  # fmt: skip

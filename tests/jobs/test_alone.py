@@ -10,7 +10,7 @@ from django.db import connections
 
 from jobs_app import leases
 from jobs_app.models import Job
-from jobs_app.running import room, run_lane
+from jobs_app.runner import room, run_queue
 from tests.jobs import kinds
 from tests.support.factories import make_job, make_user
 from tests.support.waiting import wait_until
@@ -25,7 +25,7 @@ def make(kind: str = "test.echo", **fields: Any) -> Job:
 def in_thread(lane: str = "test") -> Thread:
     def work() -> None:
         try:
-            run_lane(lane)
+            run_queue(lane)
         finally:
             connections.close_all()
 
@@ -57,7 +57,7 @@ def test_it_waits_until_what_runs_here_has_ended_and_then_goes_first() -> None:
     first = in_thread()
     assert kinds.started.wait(10)
     fragile, behind = make(crashes=2), make()
-    assert run_lane("test") == 0
+    assert run_queue("test") == 0
     assert (again(fragile).status, again(behind).status, again(running).status) == ("queued", "queued", "processing")
     kinds.go_on.set()
     first.join(10)
@@ -70,8 +70,8 @@ def test_nothing_is_taken_while_it_runs() -> None:
     first = in_thread()
     assert kinds.started.wait(10)
     other = make()
-    assert run_lane("test") == 0
-    assert run_lane("align") == 0
+    assert run_queue("test") == 0
+    assert run_queue("align") == 0
     assert again(other).status == "queued"
     kinds.go_on.set()
     first.join(10)
@@ -83,12 +83,12 @@ def test_a_process_emptied_for_one_that_somebody_else_took_goes_on_as_before(set
     first = in_thread()
     assert kinds.started.wait(10)
     fragile = make(crashes=2)
-    assert run_lane("test") == 0
+    assert run_queue("test") == 0
     Job.objects.filter(pk=fragile.pk).delete()
     kinds.go_on.set()
     first.join(10)
     later = make()
-    run_lane("align")
-    run_lane("test")
+    run_queue("align")
+    run_queue("test")
     assert again(later).status == "completed"
     wait_until(lambda: room._running == 0)

@@ -11,8 +11,9 @@ import pytest
 from django.db.models.functions import Now
 
 from jobs_app import leases, services
+from jobs_app.keeper import keeper
 from jobs_app.models import Job, JobEvent, JobStatus, Priority
-from jobs_app.running import keeper, run_job
+from jobs_app.runner import run_job
 from tests.jobs import kinds
 from tests.support.factories import lease_of, make_job, make_user
 from tests.support.waiting import wait_until

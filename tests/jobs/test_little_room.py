@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from tests.support.factories import make_job
 from vodplatform.accounts.models import User
 from vodplatform.base import disk
@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 def test_jobs_wait_while_there_is_little_room(owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     make_job(owner, "queued", kind="test.echo", lane="test")
     monkeypatch.setattr(disk, "free_bytes", lambda: settings.DISK_RESERVE_BYTES - 1)
-    assert run_lane("test") == 0
+    assert run_queue("test") == 0
     assert "less than VOD_DISK_RESERVE_MB" in (doctor.room() or "")
     monkeypatch.setattr(disk, "free_bytes", lambda: settings.DISK_RESERVE_BYTES)
-    assert run_lane("test") == 1
+    assert run_queue("test") == 1
     assert doctor.room() is None

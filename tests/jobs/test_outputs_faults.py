@@ -15,7 +15,8 @@ from django.db.models.functions import Now
 
 from jobs_app import leases, outputs, services
 from jobs_app.models import Job
-from jobs_app.running import Sweep, run_lane
+from jobs_app.runner import run_queue
+from jobs_app.sweeping import Sweep
 from tests.comparison.test_align import BOX, stand_in
 from tests.comparison.test_timer_preview import ECHO
 from tests.conftest import Library
@@ -104,7 +105,7 @@ class TestRunning:
     def test_a_kind_that_stores_waits_until_the_storage_is_back(self, owner: User, bucket: Bucket) -> None:
         job = self.queue(owner, "test.store")
         bucket.faults.answer_503()
-        run_lane("test")
+        run_queue("test")
         job.refresh_from_db()
         assert (job.status, job.attempt, job.retries, job.crashes) == ("waiting", 0, 0, 0)
         assert job.away_since is not None
@@ -116,20 +117,20 @@ class TestRunning:
         jobs = [self.queue(owner, "test.store") for _ in range(3)]
         bucket.faults.answer_503()
         for _ in range(2):
-            run_lane("test")
+            run_queue("test")
         statuses = sorted(Job.objects.values_list("status", "attempt"))
         assert statuses == [("queued", 0), ("queued", 0), ("waiting", 0)]
         bucket.faults.heal()
-        assert run_lane("test") == 2
+        assert run_queue("test") == 2
         Job.objects.filter(status="waiting").update(run_at=jobs[0].created_at)
         Sweep()()
-        run_lane("test")
+        run_queue("test")
         assert set(Job.objects.values_list("status", flat=True)) == {"completed"}
 
     def go_on(self, job: Job) -> None:
         Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
         services.go_on(job.pk)
-        run_lane("test")
+        run_queue("test")
         job.refresh_from_db()
 
     @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ class TestRunning:
             put(Job(pk=uuid.uuid4()))
         job = self.queue(owner, "test.store")
         Job.objects.filter(pk=job.pk).update(retries=100)
-        run_lane("test")
+        run_queue("test")
         job.refresh_from_db()
         assert (job.status, job.error["type"]) == ("failed", "disk_full")
 
@@ -173,7 +174,7 @@ class TestRunning:
             return found
 
         monkeypatch.setattr(outputs, "keep", keep_and_lose)
-        run_lane("test")
+        run_queue("test")
         job.refresh_from_db()
         assert (job.status, job.error["type"]) == ("failed", "no_timer")
         assert [name for name, _ in events].count("outputs.left") == 1

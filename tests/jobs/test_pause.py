@@ -12,7 +12,7 @@ from django.db import connections
 
 from jobs_app import leases, services
 from jobs_app.models import Job, JobEvent
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from tests.jobs import kinds
 from tests.support.api import Api, refused
 from tests.support.factories import lease_of, make_job
@@ -32,7 +32,7 @@ def running_lane() -> Iterator[Thread]:
 
     def work() -> None:
         try:
-            run_lane("test")
+            run_queue("test")
         finally:
             connections.close_all()
 
@@ -59,9 +59,9 @@ def test_a_running_job_stops_and_goes_on_from_its_checkpoint(owner: User) -> Non
         paused = services.pause(again(job))
         assert (paused.status, paused.attempt, paused.lease_token) == ("paused", 0, None)
     assert (again(job).status, job.checkpoint) == ("paused", {"done": [1]})
-    assert run_lane("test") == 0
+    assert run_queue("test") == 0
     services.resume(job)
-    assert run_lane("test") == 1
+    assert run_queue("test") == 1
     assert (again(job).status, job.result, job.checkpoint) == ("completed", {"done": [1, 1, 1]}, None)
     names = list(JobEvent.objects.filter(job=job).values_list("name", flat=True))
     assert names == ["processing", "paused", "resumed", "processing", "completed"]
@@ -129,7 +129,7 @@ def test_a_crash_goes_on_from_the_checkpoint_too(owner: User) -> None:
     assert leases.save_checkpoint(lease_of(job), {"done": [1, 1]})
     leases.crashed(lease_of(job), "gone")
     kinds.go_on.set()
-    run_lane("test")
+    run_queue("test")
     assert again(job).result == {"done": [1, 1, 2]}
 
 
@@ -137,5 +137,5 @@ def test_retrying_begins_from_the_beginning(owner: User) -> None:
     job = make(owner, "failed", checkpoint={"done": [1, 1]})
     services.retry(job)
     kinds.go_on.set()
-    run_lane("test")
+    run_queue("test")
     assert again(job).result == {"done": [1, 1, 1]}

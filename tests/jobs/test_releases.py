@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from jobs_app import leases, services, upkeep
 from jobs_app.kinds import registry
 from jobs_app.models import Job, JobEvent
-from jobs_app.running import Sweep, run_lane
+from jobs_app.runner import run_queue
+from jobs_app.sweeping import Sweep
 from tests.support.factories import make_job
 from vodplatform.accounts.models import User
 
@@ -22,7 +23,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 @pytest.fixture
 def former(settings: Any, kinds: None) -> Iterator[None]:
     """The release before: without the kind ``test.echo``, and without the lane ``next``."""
-    settings.JOB_KINDS = [path for path in settings.JOB_KINDS if not path.endswith(".ECHO")]
+    settings.JOB_KINDS = [path for path in settings.JOB_KINDS if not path.endswith(".echo")]
     registry.cache_clear()
     assert "test.echo" not in registry()
     yield
@@ -35,7 +36,7 @@ class TestTheFormer:
         job = make_job(owner, kind="test.echo", lane="test", admitted=True)
         assert not leases.may_claim("test")
         assert leases.claim("test", "w") is None
-        assert run_lane("test") == 0
+        assert run_queue("test") == 0
         Sweep()()
         job.refresh_from_db()
         assert (job.status, job.attempt) == ("queued", 0)
@@ -43,13 +44,13 @@ class TestTheFormer:
     def test_one_behind_it_is_taken(self, owner: User) -> None:
         make_job(owner, kind="test.echo", lane="test", admitted=True, priority=9)
         known = services.enqueue("test.store", owner, {})
-        assert run_lane("test") == 1
+        assert run_queue("test") == 1
         known.refresh_from_db()
         assert known.status == "completed"
 
     def test_a_job_in_a_new_lane_waits_for_who_has_it(self, owner: User) -> None:
         job = make_job(owner, kind="test.store", lane="next", admitted=True)
-        assert run_lane("next") == 0
+        assert run_queue("next") == 0
         Sweep()()
         job.refresh_from_db()
         assert job.status == "queued"
@@ -70,6 +71,6 @@ class TestTheFormer:
 
 def test_the_new_one_takes_what_the_former_left(owner: User) -> None:
     job = services.enqueue("test.echo", owner, {"a": 1})
-    assert run_lane("test") == 1
+    assert run_queue("test") == 1
     job.refresh_from_db()
     assert job.status == "completed"

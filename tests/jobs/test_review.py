@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +15,13 @@ from django.core.files.storage import default_storage
 from django.db import connections, transaction
 from django.db.models.functions import Now
 
-from jobs_app import actors, admission, leases, outputs, running, services
-from jobs_app.kinds import JobKind, registry
+from jobs_app import admission, leases, messages, outputs, services, sweeping
+from jobs_app.broker import broker
+from jobs_app.context import JobContext, JobFailed
+from jobs_app.keeper import LeaseKeeper
+from jobs_app.kinds import registry
 from jobs_app.models import Job, JobStatus
-from jobs_app.running import run_lane
+from jobs_app.runner import Room, run_queue
 from sessions_app.comparison.services import delete_session
 from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
 from tests.support.waiting import wait_until
@@ -175,7 +179,7 @@ class TestPlaces:
 
 class TestAlone:
     def test_a_process_emptied_for_a_job_that_is_gone_goes_on(self) -> None:
-        here = running.Room()
+        here = Room()
         make_job(make_user(), kind="test.echo", lane="align")
         assert here.take("align", look_first=True)
         make_job(make_user(), kind="test.echo", lane="test", crashes=2)
@@ -185,7 +189,7 @@ class TestAlone:
         assert here.take("test", look_first=True) is not None
 
     def test_one_emptied_in_vain_takes_from_the_lane_that_woke_it(self) -> None:
-        here = running.Room()
+        here = Room()
         here._drained_for = "test"
         make_job(make_user(), kind="test.echo", lane="align")
         assert here.take("align", look_first=True) is not None
@@ -193,9 +197,9 @@ class TestAlone:
 
 class TestEnds:
     def run(self, owner: User, monkeypatch: pytest.MonkeyPatch, handler: Callable[[Any], Any]) -> Job:
-        monkeypatch.setitem(registry(), "test.odd", JobKind("test.odd", "test", handler))
+        monkeypatch.setitem(registry(), "test.odd", replace(registry()["test.echo"], name="test.odd", handler=handler))
         job = make_job(owner, kind="test.odd", lane="test", params={})
-        run_lane("test")
+        run_queue("test")
         return again(job)
 
     def test_a_result_that_is_no_json_fails_the_job(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,15 +207,15 @@ class TestEnds:
         assert (job.status, job.error["type"]) == ("failed", "server_error")
 
     def test_a_state_that_is_no_json_fails_the_job(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-        def wait(context: running.JobContext) -> None:
+        def wait(context: JobContext) -> None:
             context.wait({"id": uuid.uuid4()}, seconds=1, deadline_seconds=9, message="w")
 
         assert self.run(owner, monkeypatch, wait).status == "failed"
 
     @pytest.mark.parametrize("text", ["a\x00b", SURROGATE, "x" * 100_000])
     def test_any_text_can_be_the_reason(self, owner: User, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-        def refuse(context: running.JobContext) -> None:
-            raise running.JobFailed("no_timer", text)
+        def refuse(context: JobContext) -> None:
+            raise JobFailed("no_timer", text)
 
         job = self.run(owner, monkeypatch, refuse)
         assert (job.status, job.error["type"], job.crashes) == ("failed", "no_timer", 0)
@@ -292,9 +296,8 @@ class TestLeases:
         settings.JOB_LEASE_SECONDS, settings.JOB_RENEW_SECONDS, settings.JOB_CONTROL_SECONDS = 0.5, 0.1, 0.05
         go = threading.Event()
         monkeypatch.setattr(leases, "renew", lambda tokens: go.wait(20))
-        monkeypatch.setattr(running, "sweep", lambda: None)
-        context = running.JobContext(make_job(owner, "processing", kind="test.echo", lane="test"))
-        keeper = running.LeaseKeeper()
+        context = JobContext(make_job(owner, "processing", kind="test.echo", lane="test"))
+        keeper = LeaseKeeper()
         with keeper.keep(context):
             keeper.start()
             try:
@@ -308,34 +311,36 @@ class TestLeases:
         self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         job = make_job(owner, "processing", kind="test.echo", lane="test", lease_until=Now() - timedelta(seconds=1))
-        monkeypatch.setattr(actors, "wake", lambda lane: None)
-        keeper = running.LeaseKeeper()
-        monkeypatch.setattr(running, "keeper", keeper)
-        running.sweep()
+        monkeypatch.setattr(messages, "send", lambda job: None)
+        keeper = LeaseKeeper()
+        monkeypatch.setattr(sweeping, "keeper", keeper)
+        sweep = sweeping.Sweep()
+        sweep()
         assert again(job).status == "processing"
         keeper._trouble_at -= 2 * settings.JOB_RENEW_SECONDS + 1
-        running.sweep()
+        sweep()
         assert again(job).status == "queued"
 
     def test_what_heard_nothing_of_the_end_is_given_back(self, owner: User) -> None:
         job = make_job(owner, "processing", kind="test.echo", lane="test")
-        keeper = running.LeaseKeeper()
-        with keeper.keep(running.JobContext(again(job))):
+        keeper = LeaseKeeper()
+        with keeper.keep(JobContext(again(job))):
             keeper.give_back_all()
         assert (again(job).status, job.attempt, job.crashes) == ("queued", 0, 0)
 
-    def test_a_broker_that_fails_is_left_alone_for_a_while(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_broker_that_fails_is_left_alone_for_a_while(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[str] = []
 
-        def refuse(lane: str) -> None:
-            asked.append(lane)
+        def refuse(message: Any) -> None:
+            asked.append(message.args[1])
             raise OSError("no answer")
 
-        monkeypatch.setattr(actors.work_lane, "send", refuse)
-        monkeypatch.setattr(actors, "_silent_until", 0.0)
-        for lane in ("a", "b", "c"):
-            actors.wake(lane)
-        assert asked == ["a"]
-        monkeypatch.setattr(actors, "_silent_until", 0.0)
-        actors.wake("d")
-        assert asked == ["a", "d"]
+        jobs = [make_job(owner, kind="test.echo", lane="test") for _ in range(4)]
+        monkeypatch.setattr(broker, "enqueue", refuse)
+        monkeypatch.setattr(messages, "_silent_until", 0.0)
+        for job in jobs[:3]:
+            messages.send(job)
+        assert asked == [str(jobs[0].pk)]
+        monkeypatch.setattr(messages, "_silent_until", 0.0)
+        messages.send(jobs[3])
+        assert asked == [str(jobs[0].pk), str(jobs[3].pk)]

@@ -16,10 +16,13 @@ from django.core.files.storage import default_storage
 from django.db import OperationalError, connections
 from django.db.models.functions import Now
 
-from jobs_app import actors, leases, running, services, upkeep
+from jobs_app import chores, leases, messages, runner, services
 from jobs_app.broker import broker
+from jobs_app.context import JobContext
+from jobs_app.keeper import keeper
 from jobs_app.models import Job, JobEvent
-from jobs_app.running import JobContext, keeper, run_job, run_lane, sweep
+from jobs_app.runner import run_job, run_queue
+from jobs_app.sweeping import Sweep
 from tests.jobs import kinds
 from tests.support.factories import make_job
 from tests.support.waiting import wait_until, within
@@ -41,11 +44,11 @@ def ended(job: Job) -> Job:
 
 @contextmanager
 def running_lane() -> Iterator[threading.Thread]:
-    """`run_lane` in a thread of its own, as a worker has it."""
+    """`run_queue` in a thread of its own, as a worker has it."""
 
     def run() -> None:
         try:
-            run_lane("test")
+            run_queue("test")
         finally:
             connections.close_all()
 
@@ -61,14 +64,14 @@ def running_lane() -> Iterator[threading.Thread]:
 
 def test_a_lane_runs_until_it_is_empty(owner: User) -> None:
     jobs = [queue(owner, "test.echo", params={"n": number}) for number in range(3)]
-    assert run_lane("test") == 3
+    assert run_queue("test") == 3
     assert [ended(job).result for job in jobs] == [{"params": {"n": n}, "attempt": 1} for n in range(3)]
-    assert run_lane("test") == 0
+    assert run_queue("test") == 0
 
 
 def test_the_events_tell_the_story(owner: User) -> None:
     job = queue(owner, "test.echo")
-    run_lane("test")
+    run_queue("test")
     assert list(JobEvent.objects.filter(job=job).values_list("name", "attempt")) == [
         ("processing", 1),
         ("completed", 1),
@@ -77,21 +80,21 @@ def test_the_events_tell_the_story(owner: User) -> None:
 
 def test_the_handlers_own_word_ends_the_job(owner: User) -> None:
     job = queue(owner, "test.refuse")
-    run_lane("test")
+    run_queue("test")
     assert (ended(job).status, job.error) == ("failed", {"type": "no_timer", "message": "There is no timer."})
     assert job.attempt == 1
 
 
 def test_a_fault_of_ours_fails_the_job_without_telling_its_text(owner: User) -> None:
     job = queue(owner, "test.break")
-    run_lane("test")
+    run_queue("test")
     assert (ended(job).status, job.error["type"]) == ("failed", "server_error")
     assert "not for users' eyes" not in str(job.error)
 
 
 def test_outputs_stand_under_the_attempts_own_key(owner: User) -> None:
     job = queue(owner, "test.store")
-    run_lane("test")
+    run_queue("test")
     result = ended(job).result
     assert result["key"].startswith(f"jobs/{job.pk}/")
     with default_storage.open(result["key"]) as file:
@@ -121,7 +124,7 @@ def test_a_childs_progress_is_the_jobs(owner: User) -> None:
         'print("[1]\\nx"); print(json.dumps({"answer": 42}))'
     )
     job = queue(owner, "test.child", params={"code": code})
-    run_lane("test")
+    run_queue("test")
     assert ended(job).status == "completed"
     assert (job.progress, job.result["messages"]) == (100, [{"answer": 42}])
     shown = JobEvent.objects.filter(job=job).values_list("name", flat=True)
@@ -130,21 +133,21 @@ def test_a_childs_progress_is_the_jobs(owner: User) -> None:
 
 def test_a_killed_child_is_a_crash_and_runs_again(owner: User) -> None:
     job = queue(owner, "test.child", params={"code": kinds.DIES})
-    run_lane("test")
+    run_queue("test")
     assert (ended(job).status, job.error["type"], job.attempt) == ("failed", "job_crashed", 3)
     assert "SIGKILL" in job.error["message"]
 
 
 def test_a_child_that_ends_badly_by_itself_is_a_fault_of_ours(owner: User) -> None:
     job = queue(owner, "test.child", params={"code": "raise RuntimeError('secret')"})
-    run_lane("test")
+    run_queue("test")
     assert (ended(job).status, job.error["type"], job.attempt) == ("failed", "server_error", 1)
     assert "secret" not in str(job.error)
 
 
 def test_a_child_that_takes_too_long_fails_the_job(owner: User) -> None:
     job = queue(owner, "test.child", params={"code": "import time; time.sleep(60)", "seconds": 0.3})
-    run_lane("test")
+    run_queue("test")
     assert (ended(job).status, job.error["type"]) == ("failed", "timeout")
 
 
@@ -232,7 +235,7 @@ class TestKeeping:
             context.renewed_at -= 100
             return {}
 
-        monkeypatch.setattr(running, "kind_of", lambda name: SimpleNamespace(handler=forget))
+        monkeypatch.setattr(runner, "kind_of", lambda name: SimpleNamespace(handler=forget))
         monkeypatch.setattr(keeper, "is_calm", lambda: is_calm)
         job = queue(owner, "test.echo")
         claimed = leases.claim("test", "me", is_alone=True)
@@ -246,22 +249,34 @@ class TestKeeping:
         assert job.crashes == 1
 
 
-def test_the_sweep_wakes_lanes_whose_wake_up_was_lost(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    woken: list[str] = []
-    upkeep.take_chore("expire", 3600)
-    monkeypatch.setattr(actors, "wake", woken.append)
+def test_the_sweep_sends_again_for_jobs_whose_message_was_lost(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Job] = []
+    chores.take("expire", 3600)
+    monkeypatch.setattr(messages, "send", sent.append)
+    sweep = Sweep()
     sweep()
-    assert woken == []
-    queue(owner, "test.echo")
+    assert sent == []
+    job = queue(owner, "test.echo")
     sweep()
-    assert woken == ["test"]
+    assert sent == [job]
 
 
-def test_a_wake_up_reaches_the_broker_and_a_worker_runs_the_lane(owner: User) -> None:
+def test_a_worker_sends_again_only_for_queues_that_it_takes(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Job] = []
+    chores.take("expire", 3600)
+    monkeypatch.setattr(messages, "send", sent.append)
+    job = queue(owner, "test.echo")
+    Sweep({"align", "merge"})()
+    assert sent == []
+    Sweep({"align", "test"})()
+    assert sent == [job]
+
+
+def test_a_message_reaches_the_broker_and_a_worker_runs_the_job(owner: User) -> None:
     from dramatiq import Worker
 
     job = queue(owner, "test.echo")
-    actors.wake("test")
+    messages.send(job)
     worker = Worker(broker, worker_timeout=50, worker_threads=1)
     worker.start()
     try:

@@ -13,7 +13,8 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, connections, transaction
 from django.db.models.functions import Now
 
-from jobs_app import actors, leases, services, upkeep
+from jobs_app import leases, messages, services, upkeep
+from jobs_app.broker import broker
 from jobs_app.models import Job, JobEvent, JobStatus, Priority
 from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
 from vodplatform.accounts.models import User
@@ -47,7 +48,7 @@ class TestEnqueue:
     @pytest.mark.django_db(transaction=True)
     def test_a_worker_is_woken_only_once_it_is_committed(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         woken: list[tuple[str, bool]] = []
-        monkeypatch.setattr(actors, "wake", lambda lane: woken.append((lane, Job.objects.exists())))
+        monkeypatch.setattr(messages, "send", lambda job: woken.append((job.lane, Job.objects.exists())))
         with transaction.atomic():
             services.enqueue("test.echo", owner, {})
             assert woken == []
@@ -62,7 +63,7 @@ class TestEnqueue:
         def refuse(*args: object) -> None:
             raise OSError("connection refused")
 
-        monkeypatch.setattr(actors.work_lane, "send", refuse)
+        monkeypatch.setattr(broker, "enqueue", refuse)
         job = services.enqueue("test.echo", owner, {})
         assert Job.objects.filter(pk=job.pk).exists()
 
@@ -304,18 +305,18 @@ class TestCrashes:
         assert (job.status, job.error["type"]) == ("failed", "job_crashed")
 
 
-def test_lanes_with_work_are_those_with_a_queued_job_and_a_free_slot(owner: User) -> None:
-    assert upkeep.lanes_with_work() == []
+def test_the_next_job_is_known_of_each_queue_with_a_free_slot(owner: User) -> None:
+    assert upkeep.jobs_to_run() == []
     make(owner, admitted=False)
     make(owner, "completed", kind="comparison.align", lane="align")
-    assert upkeep.lanes_with_work() == []
-    for _ in range(3):
-        make(owner)
-    assert upkeep.lanes_with_work() == ["test"]
+    assert upkeep.jobs_to_run() == []
+    queued = [make(owner) for _ in range(3)]
+    assert upkeep.jobs_to_run() == upkeep.jobs_to_run(["test", "align"]) == queued[:1]
+    assert upkeep.jobs_to_run(["align"]) == []
     leases.claim("test", "w")
-    assert upkeep.lanes_with_work() == ["test"]
+    assert upkeep.jobs_to_run() == queued[1:2]
     leases.claim("test", "w")
-    assert upkeep.lanes_with_work() == []
+    assert upkeep.jobs_to_run() == []
 
 
 class TestCancel:

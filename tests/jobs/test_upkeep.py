@@ -15,9 +15,9 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db.models.functions import Now
 
-from jobs_app import leases, outputs, services, upkeep
+from jobs_app import chores, leases, outputs, scratch, services, upkeep
 from jobs_app.models import Chore, Job, JobEvent, JobQuerySet
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from tests.support.factories import lease_of, make_alignment, make_job, make_session
 from vodplatform.accounts.models import User
 
@@ -87,7 +87,7 @@ class TestOutputs:
     @pytest.mark.django_db(transaction=True)
     def test_an_attempt_that_fails_takes_its_outputs_with_it_at_once(self, owner: User) -> None:
         job = services.enqueue("test.half", owner, {})
-        run_lane("test")
+        run_queue("test")
         job.refresh_from_db()
         assert job.status == "failed"
         assert list(outputs._files(f"jobs/{job.pk}")) == []
@@ -145,13 +145,13 @@ class TestScratch:
         token = lease_of(make_job(owner, "processing")).token
         running, dead = self.folder(f"job-{token.hex}-a"), self.folder(f"job-{uuid.uuid4().hex}-a")
         young, foreign = self.folder(f"job-{uuid.uuid4().hex}-b", 5), self.folder("notes")
-        assert upkeep.sweep_scratch() == 1
+        assert scratch.sweep() == 1
         assert [path.exists() for path in (running, dead, young, foreign)] == [True, False, True, True]
 
 
 class TestChores:
     def test_one_process_does_it_until_it_is_due_again(self) -> None:
-        assert [upkeep.take_chore("sweep", 3600) for _ in range(3)] == [True, False, False]
-        assert upkeep.take_chore("other", 3600)
+        assert [chores.take("sweep", 3600) for _ in range(3)] == [True, False, False]
+        assert chores.take("other", 3600)
         Chore.objects.filter(name="sweep").update(due_at=Now() - timedelta(seconds=1))
-        assert [upkeep.take_chore("sweep", 3600) for _ in range(2)] == [True, False]
+        assert [chores.take("sweep", 3600) for _ in range(2)] == [True, False]

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from jobs_app import leases, services, upkeep
 from jobs_app.models import Job, JobEvent
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from tests.support.factories import lease_of, make_job
 from vodplatform.accounts.models import User
 
@@ -38,30 +38,30 @@ def let_pass(job: Job, seconds: float) -> None:
 class TestWaiting:
     def test_it_frees_worker_and_lane_and_goes_on_when_due(self, owner: User) -> None:
         job = queue(owner, "test.ask", asks=3)
-        assert run_lane("test") == 1
+        assert run_queue("test") == 1
         assert (again(job).status, job.attempt, job.checkpoint, job.lease_token) == ("waiting", 0, {"asked": 1}, None)
         assert upkeep.wake_due() == 0
         for _ in range(2):
             let_pass(job, 301)
             assert upkeep.wake_due() == 1
-            assert run_lane("test") == 1
+            assert run_queue("test") == 1
         assert (again(job).status, job.result) == ("completed", {"asked": 3, "attempt": 1})
         assert (job.run_at, job.deadline, job.checkpoint) == (None, None, None)
 
     def test_a_call_from_the_service_ends_the_waiting_at_once(self, owner: User) -> None:
         job = queue(owner, "test.ask", asks=2)
-        run_lane("test")
+        run_queue("test")
         assert services.poke(job.pk)
         assert again(job).status == "queued"
-        run_lane("test")
+        run_queue("test")
         assert again(job).status == "completed"
 
     def test_a_call_while_it_still_runs_is_not_lost(self, owner: User) -> None:
         job = queue(owner, "test.ask", asks=2, poked_meanwhile=True)
-        run_lane("test")
+        run_queue("test")
         assert again(job).status == "waiting"
         assert upkeep.wake_due() == 1
-        run_lane("test")
+        run_queue("test")
         assert again(job).status == "completed"
 
     def test_a_call_for_a_job_that_does_not_wait_changes_nothing(self, owner: User) -> None:
@@ -74,19 +74,19 @@ class TestWaiting:
 
     def test_after_its_deadline_it_asks_once_more_and_fails(self, owner: User) -> None:
         job = queue(owner, "test.ask", asks=99)
-        run_lane("test")
+        run_queue("test")
         let_pass(job, 3601)
         assert upkeep.wake_due() == 1
-        run_lane("test")
+        run_queue("test")
         assert (again(job).status, job.error["type"]) == ("failed", "wait_timeout")
 
     def test_the_deadline_counts_from_the_first_wait(self, owner: User) -> None:
         job = queue(owner, "test.ask", asks=99)
-        run_lane("test")
+        run_queue("test")
         deadline = again(job).deadline
         let_pass(job, 301)
         upkeep.wake_due()
-        run_lane("test")
+        run_queue("test")
         assert again(job).deadline == deadline - timedelta(seconds=301)
 
     def test_it_never_waits_past_its_deadline(self, owner: User) -> None:
@@ -96,7 +96,7 @@ class TestWaiting:
 
     def test_a_waiting_job_can_be_cancelled_and_stays_so(self, owner: User) -> None:
         job = queue(owner, "test.ask", asks=2)
-        run_lane("test")
+        run_queue("test")
         services.cancel(again(job))
         assert not services.poke(job.pk)
         assert upkeep.wake_due() == 0
@@ -112,7 +112,7 @@ class TestWaiting:
 
     def test_it_gets_its_place_back_though_others_wait_for_one(self, owner: User) -> None:
         job = queue(owner, "test.ask", asks=2)
-        run_lane("test")
+        run_queue("test")
         for _ in range(4):
             queue(owner, "test.echo")
         services.poke(job.pk)
@@ -124,13 +124,13 @@ class TestRetries:
         job = queue(owner, "test.stumble", faults=2)
         delays = []
         for _ in range(2):
-            run_lane("test")
+            run_queue("test")
             assert (again(job).status, job.error) == ("waiting", None)
             event = JobEvent.objects.filter(job=job, name="retrying").last()
             delays.append(event.data["seconds"])
             let_pass(job, 700)
             upkeep.wake_due()
-        run_lane("test")
+        run_queue("test")
         assert (again(job).status, job.result, job.retries, job.crashes) == ("completed", {"attempt": 3}, 2, 0)
         assert 3.7 <= delays[0] <= 6.3
         assert 15 <= delays[1] <= 25
@@ -138,7 +138,7 @@ class TestRetries:
     def test_after_its_last_retry_it_fails_with_the_reason(self, owner: User) -> None:
         job = queue(owner, "test.stumble", faults=99)
         for _ in range(3):
-            run_lane("test")
+            run_queue("test")
             let_pass(job, 700)
             upkeep.wake_due()
         assert (again(job).status, job.error) == (
@@ -149,7 +149,7 @@ class TestRetries:
     def test_retrying_by_hand_gives_it_all_its_own_tries_again(self, owner: User) -> None:
         job = make_job(owner, "failed", kind="test.stumble", lane="test", retries=2, params={"faults": 1}, attempt=0)
         services.retry(job)
-        run_lane("test")
+        run_queue("test")
         assert (again(job).status, job.retries) == ("waiting", 1)
 
     def test_the_delay_has_an_end(self, owner: User, settings: Any) -> None:

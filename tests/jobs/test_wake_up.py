@@ -18,7 +18,7 @@ from tests.support.private_redis import PrivateRedis
 pytestmark = pytest.mark.private_redis
 
 LONG, SOON = 60_000, 100  # milliseconds until it asks although it was told nothing
-MESSAGE = dramatiq.Message(queue_name="wake", actor_name="work_lane", args=(), kwargs={}, options={})
+MESSAGE = dramatiq.Message(queue_name="align", actor_name="align_vods", args=(), kwargs={}, options={})
 SECONDS = 20
 
 
@@ -48,7 +48,7 @@ def taken(consumer: dramatiq.Consumer) -> dramatiq.MessageProxy:
 
 
 def test_who_waits_is_told_of_a_message(wakes: WakeBroker) -> None:
-    consumer = wakes.consume("wake", timeout=LONG)
+    consumer = wakes.consume("align", timeout=LONG)
     with ThreadPoolExecutor(1) as threads:
         message = threads.submit(taken, consumer)
         wakes.enqueue(MESSAGE)
@@ -58,11 +58,11 @@ def test_who_waits_is_told_of_a_message(wakes: WakeBroker) -> None:
 def test_a_message_that_came_before_is_there_at_once(wakes: WakeBroker) -> None:
     wakes.enqueue(MESSAGE)
     with ThreadPoolExecutor(1) as threads:
-        assert threads.submit(taken, wakes.consume("wake", timeout=LONG)).result(SECONDS)
+        assert threads.submit(taken, wakes.consume("align", timeout=LONG)).result(SECONDS)
 
 
 def test_a_message_that_nobody_was_told_of_is_found(wakes: WakeBroker) -> None:
-    consumer = wakes.consume("wake", timeout=SOON)
+    consumer = wakes.consume("align", timeout=SOON)
     with ThreadPoolExecutor(1) as threads:
         message = threads.submit(taken, consumer)
         RedisBroker.enqueue(wakes, MESSAGE)
@@ -70,7 +70,7 @@ def test_a_message_that_nobody_was_told_of_is_found(wakes: WakeBroker) -> None:
 
 
 def test_who_has_taken_as_many_as_it_may_goes_on_when_one_is_done(wakes: WakeBroker) -> None:
-    consumer = wakes.consume("wake", prefetch=1, timeout=LONG)
+    consumer = wakes.consume("align", prefetch=1, timeout=LONG)
     for _ in range(2):
         wakes.enqueue(MESSAGE)
     with ThreadPoolExecutor(1) as threads:
@@ -82,7 +82,7 @@ def test_who_has_taken_as_many_as_it_may_goes_on_when_one_is_done(wakes: WakeBro
 
 
 def test_a_redis_that_is_gone_is_a_lost_connection(wakes: WakeBroker, server: PrivateRedis) -> None:
-    consumer = wakes.consume("wake", timeout=LONG)
+    consumer = wakes.consume("align", timeout=LONG)
     with ThreadPoolExecutor(1) as threads:
         message = threads.submit(taken, consumer)
         server.stop()

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from jobs_app.models import Job
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from jobs_app.services import retry
 from sessions_app.prosync.models import ProJob
 from tests.prosync.conftest import parts_of, post, segment, status_of
@@ -28,7 +28,7 @@ async def made(key: str, parts: Any, tmp_path: Path) -> tuple[dict[str, Any], Pa
     answer = await post(key, parts)
     assert answer.status == 202, answer.content
     job_id = answer.json()["job_id"]
-    assert await ask_rows(lambda: run_lane("prosync")) == 1
+    assert await ask_rows(lambda: run_queue("prosync")) == 1
     body = (await status_of(key, job_id)).json()
     assert body["status"] == "completed", body
     path = tmp_path / "result.mp4"
@@ -93,7 +93,7 @@ class TestTheResult:
     ) -> None:
         answer = await post(key, parts_of(footage, segment()))
         await ask_rows(lambda: pro.subscriptions.all().delete())
-        assert await ask_rows(lambda: run_lane("prosync")) == 1
+        assert await ask_rows(lambda: run_queue("prosync")) == 1
         body = (await status_of(key, answer.json()["job_id"])).json()
         assert body["status"] == "completed"
         (await post(key, parts_of(footage, segment()))).refused(403, "tier_required")
@@ -117,12 +117,12 @@ class TestFailures:
         job_id = (await post(key, parts_of(footage, segment()))).json()["job_id"]
         (sound,) = media.glob("sounds/*/*/sound.wav")
         hidden = sound.rename(sound.with_suffix(".hidden"))
-        await ask_rows(lambda: run_lane("prosync"))
+        await ask_rows(lambda: run_queue("prosync"))
         body = (await status_of(key, job_id)).json()
         assert (body["status"], body["error"]["type"]) == ("failed", "not_found")
         assert [one["status"] for one in body["segments_data"]] == ["failed"]
         hidden.rename(sound)
         await ask_rows(lambda: retry(Job.objects.get()))
-        await ask_rows(lambda: run_lane("prosync"))
+        await ask_rows(lambda: run_queue("prosync"))
         assert (await status_of(key, job_id)).json()["status"] == "completed"
         assert await ask_rows(lambda: ProJob.objects.get().outcome is not None)

@@ -16,7 +16,7 @@ from django.db import OperationalError
 from jobs_app import leases, upkeep
 from jobs_app import services as jobs
 from jobs_app.models import Job
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from media_app.delivery.addresses import STREAM
 from sessions_app.prosync import services
 from sessions_app.prosync.engines import provider as engine
@@ -63,7 +63,7 @@ def begin(key: str, footage: Path, lips: Provider) -> Callable[[], Any]:
 async def step(job_id: str) -> str:
     """Let the job go on, as when its time has come; its status behind that."""
     await ask_rows(lambda: jobs.poke(job_id))  # type: ignore[arg-type]
-    await ask_rows(lambda: run_lane("prosync"))
+    await ask_rows(lambda: run_queue("prosync"))
     return str(await ask_rows(lambda: Job.objects.get(pk=job_id).status))
 
 
@@ -241,7 +241,7 @@ class TestLeaving:
                 leave()
 
         monkeypatch.setattr(engine.SyncSo, "create", create)
-        await ask_rows(lambda: run_lane("prosync"))
+        await ask_rows(lambda: run_queue("prosync"))
         assert wait_until(lambda: self.stopped(lips), 20)
 
     async def test_one_whose_answer_a_killed_worker_never_wrote_is_searched_and_stopped(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from tests.prosync.conftest import parts_of, post, segment, status_of
 from tests.support.s3 import Bucket, get
 from tests.support.sockets import ask as ask_rows
@@ -27,7 +27,7 @@ async def test_it_goes_all_the_way_in_a_bucket(key: str, footage: Path, s3_stora
             assert status == 200
         assert content == (footage / name).read_bytes()
     assert s3_storage.unfinished() == []
-    assert await ask_rows(lambda: run_lane("prosync")) == 1
+    assert await ask_rows(lambda: run_queue("prosync")) == 1
     body = (await status_of(key, job_id)).json()
     assert body["status"] == "completed", body
     sent_on = await ask("GET", body["result_url"])

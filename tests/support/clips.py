@@ -79,6 +79,18 @@ def _truncated(path: Path) -> None:
     whole.unlink()
 
 
+def write_sound(path: Path) -> None:
+    """A second of silence without a picture, in MP4."""
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=48_000, layout="mono")
+        for number in range(50):
+            frame = av.AudioFrame(format="fltp", layout="mono", samples=1024)
+            frame.planes[0].update(bytes(4096))
+            frame.sample_rate, frame.pts = 48_000, number * 1024
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
 RECIPES: dict[str, Callable[[Path], object]] = {
     "plain.mp4": lambda path: render_clip(path, seconds=3),
     "other.mp4": lambda path: render_clip(path, seconds=2),

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from jobs_app.running import keeper
+from jobs_app.keeper import keeper
+from jobs_app.sweeping import sweeper
 from vodplatform.base.process import Access
 
 SCRIPT_HEAD = """\
@@ -37,11 +38,13 @@ def media(settings: Any, tmp_path: Path) -> Path:
 def keeping() -> Iterator[None]:
     """The worker's threads run while the block does: jobs can be run in this process."""
     keeper.start()
+    sweeper.start()
     try:
         yield
     finally:
+        sweeper.stop()
         keeper.stop()
-        assert keeper.join(10)
+        assert keeper.join(10) and sweeper.join(10)
         keeper._stop.clear()
 
 

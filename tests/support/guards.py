@@ -61,7 +61,7 @@ GUARDS = [
         "tests/base/test_process.py::TestTalking::test_a_message_of_too_many_parts_is_not_built",
     ),
     Guard(
-        "the work of each clip is known before it is merged", "sessions_app/challenges/handlers.py",
+        "the work of each clip is known before it is merged", "sessions_app/challenges/actors.py",
         "        _look(context, clip, path)\n", "",
         "tests/challenges/test_merge_jobs.py::TestMediaAtFault::test_clips_that_nobody_looked_at_are_looked_at_by_the_merge",
     ),
@@ -262,7 +262,21 @@ GUARDS = [
         "tests/jobs/test_giving_way.py::TestShare",
     ),
     Guard(
-        "a long job lets others have their turn", "jobs_app/running.py",
+        "a master does not wait for a worker that is killed", "jobs_app/management/commands/worker.py",
+        ' "--worker-fork-timeout", str(BOOT_MILLISECONDS),', "",
+        "tests/jobs/test_worker_command.py::test_it_takes_all_queues_with_a_thread_for_each_job_that_they_allow",
+    ),
+    Guard(
+        "a worker wakes only queues that it takes", "jobs_app/upkeep.py", " if queues is None or lane in queues]", "]",
+        "tests/jobs/test_running.py::test_a_worker_sends_again_only_for_queues_that_it_takes",
+    ),
+    Guard(
+        "a file without a picture is refused while its sender waits", "media_app/videos/receiving.py",
+        "    if fault is not None:\n", "    if False:\n",
+        "tests/analysis/test_upload.py::test_what_can_be_seen_to_be_of_no_use_is_refused_at_once",
+    ),
+    Guard(
+        "a long job lets others have their turn", "jobs_app/keeper.py",
         "            (context.gives_way.set if token in giving else context.gives_way.clear)()\n", "            pass\n",
         "tests/jobs/test_giving_way.py::TestHow::test_a_child_is_ended_when_it_has_said_a_checkpoint",
     ),
@@ -272,18 +286,18 @@ GUARDS = [
         "tests/jobs/test_giving_way.py::TestHow",
     ),
     Guard(
-        "what is too much work is not encoded", "media_app/videos/handlers.py",
+        "what is too much work is not encoded", "media_app/videos/actors.py",
         "if rungs and budget.refusal(context.owner, video):", "if False:",
         "tests/videos/test_ingest.py::test_one_that_is_more_work_than_the_plan_allows_is_played_and_not_encoded",
     ),
     Guard(
-        "what is too much work is not analysed", "sessions_app/analysis/handlers.py",
+        "what is too much work is not analysed", "sessions_app/analysis/actors.py",
         "    check_budget(context, facts)\n", "",
         "tests/analysis/test_upload.py::TestWaiting::"
         "test_a_video_that_is_more_work_than_the_plan_allows_is_not_begun",
     ),
     Guard(
-        "clips looked at side by side have a budget", "sessions_app/challenges/handlers.py",
+        "clips looked at side by side have a budget", "sessions_app/challenges/actors.py",
         "    if merges.gigapixels_of(session.clips.all()) > limits_of(context.owner)[\"max_video_gigapixels\"]:\n",
         "    if False:\n",
         "tests/challenges/test_merge_jobs.py::TestMediaAtFault::"
@@ -317,7 +331,7 @@ GUARDS = [
         "tests/base/test_handlers.py::test_a_view_is_told_that_its_client_has_gone",
     ),
     Guard(
-        "no job begins where there is little room", "jobs_app/running.py", " or not disk.has_room()", "",
+        "no job begins where there is little room", "jobs_app/runner.py", " or not disk.has_room()", "",
         "tests/jobs/test_little_room.py::test_jobs_wait_while_there_is_little_room",
     ),
     Guard(
@@ -470,13 +484,13 @@ GUARDS = [
         "tests/jobs/test_releases.py::TestTheFormer::test_the_dead_worker_of_a_new_kind_is_judged_by_who_knows_it",
     ),
     Guard(
-        "a job outlasts a storage that is away", "jobs_app/running.py",
+        "a job outlasts a storage that is away", "jobs_app/runner.py",
         "partial(_written, leases.outlast, lease, exc.type.name, AWAY)",
         "partial(_written, leases.retry_later, lease, exc.type.name, AWAY)",
         "tests/jobs/test_outputs_faults.py::TestRunning::test_a_kind_that_stores_waits_until_the_storage_is_back",
     ),
     Guard(
-        "no job is taken while the storage is away", "jobs_app/running.py",
+        "no job is taken while the storage is away", "jobs_app/runner.py",
         "if not outage.is_over() or", "if False or",
         "tests/jobs/test_outputs_faults.py::TestRunning::test_nothing_else_is_taken_meanwhile_and_all_goes_on_by_itself",
     ),
@@ -634,7 +648,7 @@ GUARDS = [
         "tests/prosync/test_provider_job.py::TestResult::test_an_infected_one_is_not_shown",
     ),
     Guard(
-        "an attempt leaves the folder of the one after it", "jobs_app/upkeep.py",
+        "an attempt leaves the folder of the one after it", "jobs_app/scratch.py",
         "if token not in held]", "if token]",
         "tests/jobs/test_running.py::test_who_comes_too_late_leaves_the_folder_of_the_attempt_after_it",
     ),
@@ -718,9 +732,8 @@ GUARDS = [
         "tests/analysis/test_vision.py::TestGuard::test_a_private_address_is_not_asked_unless_allowed",
     ),
     Guard(
-        "an analysis that came to nothing leaves no file", "sessions_app/analysis/handlers.py",
-        'label="Highlights", icon="star", subjects=subjects, ended=ended,',
-        'label="Highlights", icon="star", subjects=subjects,',
+        "an analysis that came to nothing leaves no file", "sessions_app/analysis/actors.py",
+        "        services.ended(job)\n", "        pass\n",
         "tests/analysis/test_sessions.py::TestCancel::test_whoever_cancels_the_job_cancels_the_session",
     ),
     Guard(
@@ -779,12 +792,12 @@ GUARDS = [
         "tests/jobs/test_turns.py::TestTurns::test_users_take_turns",
     ),
     Guard(
-        "a worker without renewals stops by itself", "jobs_app/running.py",
+        "a worker without renewals stops by itself", "jobs_app/context.py",
         "if time.monotonic() - self.renewed_at > settings.JOB_LEASE_SECONDS:", "if False:",
         "tests/jobs/test_running.py::TestKeeping::test_a_worker_that_cannot_renew_stops_by_itself",
     ),
     Guard(
-        "nobody is taken over before all could renew", "jobs_app/running.py",
+        "nobody is taken over before all could renew", "jobs_app/sweeping.py",
         "        if keeper.is_calm():\n", "        if True:\n",
         "tests/jobs/test_review.py::TestLeases::test_after_trouble_nobody_is_taken_over_before_all_could_renew",
     ),
@@ -1110,12 +1123,12 @@ GUARDS = [
         "tests/videos/test_replacing.py::test_one_that_cannot_be_taken_in_leaves_the_former_as_it_was_and_says_why",
     ),
     Guard(
-        "no job is begun for a video that is gone", "media_app/videos/handlers.py",
+        "no job is begun for a video that is gone", "media_app/videos/actors.py",
         "        with context.holding():\n            enqueue(", "        if True:\n            enqueue(",
         "tests/videos/test_ingest_faults.py::TestDeletedMeanwhile::test_no_job_is_begun_for_a_video_that_is_gone",
     ),
     Guard(
-        "a finding outlives its job", "media_app/videos/handlers.py",
+        "a finding outlives its job", "media_app/videos/actors.py",
         "        error_type=why.type, error_message=str(why), updated_at=Now(),\n", "        updated_at=Now(),\n",
         "tests/videos/test_scanned_ingest.py::test_a_video_with_a_finding_is_not",
     ),
@@ -1315,7 +1328,7 @@ GUARDS = [
         "tests/videos/test_replacing.py::test_what_is_on_its_way_for_the_same_video_stays",
     ),
     Guard(
-        "once a new file is in, nothing goes back to the former", "media_app/videos/handlers.py",
+        "once a new file is in, nothing goes back to the former", "media_app/videos/actors.py",
         'if name != "previous"}', "}",
         "tests/videos/test_replacing.py::test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest",
     ),

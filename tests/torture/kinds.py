@@ -9,8 +9,8 @@ import sys
 import time
 from typing import Any
 
-from jobs_app.kinds import JobKind
-from jobs_app.running import JobContext, JobFailed, TransientFault
+from jobs_app.actors import job_actor
+from jobs_app.context import JobContext, JobFailed, TransientFault
 from vodplatform.base.process import Limits
 
 DEFAULTS = {"steps": 4, "seconds": 0.1}
@@ -57,5 +57,16 @@ def run(context: JobContext) -> dict[str, Any]:
     return {"key": context.store("effect.txt", str(context.attempt).encode()), "attempt": context.attempt}
 
 
-SYNTHETIC = JobKind("synthetic", "synthetic", run, max_attempts=50, pausable=True, max_retries=5, retry_seconds=0.2)
-FRAGILE = JobKind("synthetic.fragile", "synthetic", run, max_attempts=3)
+@job_actor("synthetic", queue="synthetic", max_attempts=50, pausable=True, max_retries=5, retry_seconds=0.2)
+def synthetic(context: JobContext) -> dict[str, Any]:
+    return run(context)
+
+
+@job_actor("synthetic.fragile", queue="synthetic", max_attempts=3)
+def fragile(context: JobContext) -> dict[str, Any]:
+    return run(context)
+
+
+@job_actor("synthetic.elsewhere", queue="elsewhere")
+def elsewhere(context: JobContext) -> dict[str, Any]:
+    return run(context)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from tests.support.program import PROJECT_ROOT, Place, clean_environment, manage
+import psutil
+
+from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment, manage
 from tests.support.program_files import orphans
 from tests.support.s3 import Bucket
 from tests.support.waiting import wait_until
@@ -18,6 +23,7 @@ ENDS = {"completed", "failed", "cancelled"}
 LEAVES = ENDS | {"given_back", "crashed", "paused", "waiting", "retrying"}
 FINISHED = ("completed", "failed", "cancelled", "expired")
 SWEPT_SECONDS = 90.0
+TOLD_SECONDS = 2.0
 
 
 def enqueue(place: Place, jobs: Sequence[dict[str, Any]]) -> list[str]:
@@ -35,6 +41,29 @@ def events(place: Place) -> list[tuple[str, str]]:
     """(job, name) of every event, in the order in which they were written."""
     rows = place.query("SELECT job_id, name FROM jobs_event ORDER BY id")
     return [(str(job).replace("-", ""), name) for job, name in rows]
+
+
+def told(place: Place, program: Program) -> str:
+    """What a failure leaves behind: the jobs that did not complete with their events, and the end of the log."""
+    jobs = place.query(
+        "SELECT id, status, kind, attempt, crashes, retries, admitted, lease_until, run_at, worker, message, params"
+        " FROM video_jobs WHERE status != 'completed'"
+    )
+    lines = [f"{job}\n  {place.events(str(job[0]))}" for job in jobs]
+    lines += [described(process) for process in program.descendants()]
+    time.sleep(TOLD_SECONDS)  # until each has written where its threads are
+    return "\n".join([*lines, program.log.read_text()[-40_000:]])
+
+
+def described(process: psutil.Process) -> str:
+    """A process in a line; it writes into the log where its threads are, where it has been told to listen for that."""
+    try:
+        caught = Path(f"/proc/{process.pid}/status").read_text().partition("SigCgt:")[2].split()[0]
+        if int(caught, 16) >> (signal.SIGUSR2 - 1) & 1:
+            process.send_signal(signal.SIGUSR2)
+        return f"{process.pid} of {process.ppid()}, {process.status()}: {' '.join(process.cmdline())[:160]}"
+    except (psutil.Error, OSError, IndexError) as exc:
+        return repr(exc)
 
 
 def left(place: Place) -> int:

@@ -33,7 +33,7 @@ SEED = int(os.environ.get("TORTURE_SEED") or random.SystemRandom().randrange(10*
 JOBS = 14
 BLOWS_SECONDS = 8.0
 LEASE_SECONDS = 4.0
-CALM_SECONDS = 240.0
+CALM_SECONDS = 100.0  # times the patience of a busy machine it has to end before the runner's own limit
 STOPPABLE = ("cancel", "pause", "resume")
 
 
@@ -178,9 +178,8 @@ def test_every_job_ends_once_whatever_dies(
         answer = manage("expire", environment={**place.environment, "VOD_DATA_DIR": str(place.data_dir)})
         assert answer.returncode == 0, answer.stderr
         story.check_effects(place, bucket)
-    except AssertionError as exc:
-        left = place.query("SELECT id, status, attempt, crashes, message FROM video_jobs WHERE status != 'completed'")
-        exc.add_note(f"TORTURE_SEED={SEED}, round {number}: {torturer.blows}\n{left}")
+    except BaseException as exc:  # the runner's own timeout too
+        exc.add_note(f"TORTURE_SEED={SEED}, round {number}: {torturer.blows}\n{story.told(place, program)}")
         raise
     program.interrupt()
     strays = [process for process in program.seen if is_alive(process)]

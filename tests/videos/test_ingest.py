@@ -15,13 +15,13 @@ from django.core.files.storage import default_storage
 
 from jobs_app import leases
 from jobs_app.models import Job, JobStatus
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from jobs_app.services import poke, retry
 from media_app.store import files as store
 from media_app.uploads import room, scan
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
-from media_app.videos import budget, handlers, receiving, services, taking_in
+from media_app.videos import actors, budget, receiving, services, taking_in
 from media_app.videos.models import TRANSITIONS, Rendition, Video, VideoStatus
 from tests.support.clips import render_clip
 from vodplatform.accounts.models import User
@@ -44,7 +44,7 @@ def take(owner: User, tmp_path: Path) -> Callable[..., Video]:
         copy = tmp_path / uuid.uuid4().hex
         shutil.copyfile(path, copy)
         video = receiving.take_file(owner, copy, filename=filename)
-        run_lane("ingest")
+        run_queue("ingest")
         return again(video)
 
     return run
@@ -77,13 +77,13 @@ def test_it_can_be_played_before_its_pictures_are_made(
     take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    real = handlers._make
+    real = actors._make
 
     def watching(context: Any, video: Video, *rest: Any, **options: Any) -> Any:
         seen.append(again(video).state)
         return real(context, video, *rest, **options)
 
-    monkeypatch.setattr(handlers, "_make", watching)
+    monkeypatch.setattr(actors, "_make", watching)
     take(clip)
     assert seen == ["ready"]
 
@@ -95,7 +95,7 @@ def test_smaller_sizes_come_later_with_less_priority(
     video = take(clip)
     job = Job.objects.get(kind="render")
     assert (job.status, job.params["tasks"], job.priority) == ("queued", [{"do": "hls", "rung": 120}], -10)
-    run_lane("render")
+    run_queue("render")
     rungs = {rendition.name: rendition.height for rendition in video.renditions.filter(kind="hls")}
     assert rungs == {"source": 180, "120": 120}
 
@@ -105,7 +105,7 @@ def test_one_that_browsers_cannot_play_gets_a_rendition_of_its_own_size(
 ) -> None:
     video = take(render_clip(tmp_path / "old.avi", codec="mpeg4", seconds=2.0, sound=False), "old.avi")
     assert (video.state, video.mime_type) == ("ready", "video/x-msvideo")
-    run_lane("render")
+    run_queue("render")
     assert [rung.name for rung in video.renditions.filter(kind="hls")] == ["180"]
 
 
@@ -113,7 +113,7 @@ def test_one_that_browsers_cannot_play_gets_a_rendition_of_its_own_size(
 def test_renditions_on_demand(take: Callable[..., Video], clip: Path, kind: str) -> None:
     video = take(clip)
     services.want_rendition(video, kind)
-    run_lane("render")
+    run_queue("render")
     made = video.renditions.get(kind=kind)
     assert made.mime_type == "video/mp4"
     assert default_storage.size(made.key_of("video")) == made.size
@@ -191,7 +191,7 @@ def test_a_file_that_is_gone_fails(owner: User, clip: Path, tmp_path: Path) -> N
     shutil.copyfile(clip, tmp_path / "copy")
     video = receiving.take_file(owner, tmp_path / "copy", filename="a.mp4")
     default_storage.delete(video.location)
-    run_lane("ingest")
+    run_queue("ingest")
     assert (again(video).state, job_of(video).error["type"]) == ("failed", "not_found")
 
 
@@ -201,7 +201,7 @@ def test_a_failed_one_can_be_tried_again(take: Callable[..., Video], clip: Path,
     settings.MAX_VIDEO_SECONDS = 500
     retry(job_of(video))
     assert again(video).state == "processing"
-    run_lane("ingest")
+    run_queue("ingest")
     assert again(video).state == "ready"
 
 
@@ -280,7 +280,7 @@ class TestScanner:
         assert (video.state, job_of(video).status) == ("processing", JobStatus.WAITING)
         monkeypatch.setattr(scan, "scan", lambda path, told: None)
         poke(job_of(video).pk)
-        run_lane("ingest")
+        run_queue("ingest")
         assert again(video).state == "ready"
 
 
@@ -303,7 +303,7 @@ class TestPieces:
             store.put_file(key, part)
             uploads.store_chunk_row(upload, number, len(piece), hashlib.sha256(piece).hexdigest(), key)
         uploads.complete(upload)
-        run_lane("ingest")
+        run_queue("ingest")
         video = again(Video.objects.get(pk=upload.resource_id))
         assert (video.state, video.sha256) == ("ready", hashlib.sha256(content).hexdigest())
         assert list(store.files(f"uploads/{upload.pk}/")) == []
@@ -316,7 +316,7 @@ class TestPieces:
         )
         uploads.store_chunk_row(upload, 0, len(content), hashlib.sha256(content).hexdigest(), "uploads/none/0")
         uploads.complete(upload)
-        run_lane("ingest")
+        run_queue("ingest")
         assert again(Video.objects.get(pk=upload.resource_id)).state == "failed"
 
     def test_a_wrong_whole_is_told(self, owner: User, clip: Path, tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ class TestPieces:
         key = f"uploads/{upload.pk}/0"
         uploads.store_chunk_row(upload, 0, len(content), hashlib.sha256(content).hexdigest(), key)
         uploads.complete(upload)
-        run_lane("ingest")
+        run_queue("ingest")
         video = again(Video.objects.get(pk=upload.resource_id))
         assert (video.state, job_of(video).error["type"]) == ("failed", "checksum_mismatch")
 
@@ -387,7 +387,7 @@ def test_a_deleted_video_ends_its_job_and_leaves_nothing(owner: User, clip: Path
     shutil.copyfile(clip, tmp_path / "copy")
     video = receiving.take_file(owner, tmp_path / "copy", filename="a.mp4")
     services.delete_video(video, owner)
-    assert run_lane("ingest") == 0
+    assert run_queue("ingest") == 0
     assert list(store.files(f"videos/{video.pk}/")) == []
     assert not Rendition.objects.exists()
 

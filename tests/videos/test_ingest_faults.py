@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from jobs_app import services as jobs
+from jobs_app.context import JobContext, LeaseLost
 from jobs_app.models import Job, JobStatus
-from jobs_app.running import JobContext, LeaseLost, run_lane
+from jobs_app.runner import run_queue
 from media_app.store import files as store
-from media_app.videos import handlers, receiving, services, taking_in
+from media_app.videos import actors, receiving, services, taking_in
 from media_app.videos.models import Video
 from tests.support.factories import make_job
 from tests.support.s3 import Bucket
@@ -39,7 +40,7 @@ def put(owner: User, clips: Path, tmp_path: Path) -> Callable[[], Video]:
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "MADE_AT_ONCE", [])
+    monkeypatch.setattr(actors, "MADE_AT_ONCE", [])
 
 
 def again(video: Video) -> Video:
@@ -61,7 +62,7 @@ class TestCancelled:
 
     @pytest.fixture
     def lane(self) -> Iterator[threading.Thread]:
-        thread = threading.Thread(target=run_lane, args=("ingest",), daemon=True)
+        thread = threading.Thread(target=run_queue, args=("ingest",), daemon=True)
         yield thread
         thread.join(END_SECONDS)
 
@@ -101,7 +102,7 @@ class TestCancelled:
     def test_while_a_picture_is_kept(
         self, s3_storage: Bucket, put: Any, lane: threading.Thread, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(handlers, "MADE_AT_ONCE", [{"do": "poster"}])
+        monkeypatch.setattr(actors, "MADE_AT_ONCE", [{"do": "poster"}])
         video, hung = put(), threading.Event()
         keep = store.put_file
 
@@ -159,30 +160,30 @@ class TestWhoseFaultItIs:
         video = put()
         with monkeypatch.context() as patched:
             patched.setattr(taking_in, "PROBE", probe)
-            run_lane("ingest")
+            run_queue("ingest")
         assert (again(video).state, job_of(video).status) == ("processing", "waiting")
         assert job_of(video).events.filter(name="retrying").values_list("data", flat=True)[0]["type"] == type
         jobs.poke(job_of(video).pk)
-        run_lane("ingest")
+        run_queue("ingest")
         assert again(video).state == "ready"
 
     @pytest.mark.parametrize("probe", [shell("kill -SEGV $$"), shell("exit 3"), shell("echo hello")])
     def test_the_files_is_told(self, put: Any, monkeypatch: pytest.MonkeyPatch, probe: list[str]) -> None:
         monkeypatch.setattr(taking_in, "PROBE", probe)
         video = put()
-        run_lane("ingest")
+        run_queue("ingest")
         assert (again(video).state, job_of(video).error["type"]) == ("failed", "vod_unreadable")
 
     def test_a_picture_that_was_killed_by_others_is_tried_once_more_and_then_left_out(
         self, put: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(handlers, "MADE_AT_ONCE", [{"do": "poster"}])
-        monkeypatch.setattr(handlers, "WORK", shell("kill -KILL $$"))
+        monkeypatch.setattr(actors, "MADE_AT_ONCE", [{"do": "poster"}])
+        monkeypatch.setattr(actors, "WORK", shell("kill -KILL $$"))
         video = put()
-        run_lane("ingest")
+        run_queue("ingest")
         assert (again(video).state, job_of(video).status) == ("ready", "waiting")
         jobs.poke(job_of(video).pk)
-        run_lane("ingest")
+        run_queue("ingest")
         assert job_of(video).status == "completed"
         assert [item["kind"] for item in job_of(video).result["left_out"]] == ["poster"]
 
@@ -195,18 +196,18 @@ class TestWhoseFaultItIs:
         self, put: Any, monkeypatch: pytest.MonkeyPatch, type: str, status: str
     ) -> None:
         said = f'{{"error": {{"type": "{type}", "message": "So it is."}}}}'
-        monkeypatch.setattr(handlers, "WORK", shell(f"echo '{said}'"))
+        monkeypatch.setattr(actors, "WORK", shell(f"echo '{said}'"))
         video = put()
-        run_lane("ingest")
+        run_queue("ingest")
         assert (again(video).state, job_of(video).status) == ("ready", status)
 
     def test_after_the_last_try_the_row_says_why(self, put: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(taking_in, "PROBE", ["/nowhere/python"])
         video = put()
-        run_lane("ingest")
-        Job.objects.filter(pk=video.job_id).update(retries=handlers.INGEST.max_retries)
+        run_queue("ingest")
+        Job.objects.filter(pk=video.job_id).update(retries=actors.ingest_video.max_retries)
         jobs.poke(job_of(video).pk)
-        run_lane("ingest")
+        run_queue("ingest")
         video = again(video)
         assert (video.status, video.error_type, job_of(video).status) == ("failed", "unavailable", "failed")
 
@@ -219,21 +220,21 @@ class TestTheRow:
     ) -> None:
         settings.MAX_VIDEO_SECONDS = 1
         video = put()
-        run_lane("ingest")
+        run_queue("ingest")
         video = again(video)
         assert (video.status, video.error_type) == ("failed", "video_too_long")
         assert video.error_message.endswith("hours.")
         jobs.retry(job_of(video))
         assert again(video).state == "processing"
         settings.MAX_VIDEO_SECONDS = 500
-        run_lane("ingest")
+        run_queue("ingest")
         video = again(video)
         assert (video.status, video.error_type, video.error_message) == ("ready", "", "")
 
     def test_it_stays_without_its_job(self, put: Any, settings: Any) -> None:
         settings.MAX_VIDEO_SECONDS = 1
         video = put()
-        run_lane("ingest")
+        run_queue("ingest")
         jobs.delete(job_of(video))
         video = again(video)
         assert (video.job, video.state, video.error_type) == (None, "failed", "video_too_long")
@@ -243,7 +244,7 @@ class TestDeletedMeanwhile:
     def test_a_job_that_has_just_ended_is_no_reason_to_keep_the_video(self, put: Any, no_pictures: None) -> None:
         video = put()
         seen = Video.objects.select_related("job").get(pk=video.pk)
-        run_lane("ingest")
+        run_queue("ingest")
         assert seen.job
         assert seen.job.status == "queued"
         services.delete_video(seen, seen.owner)
@@ -256,7 +257,7 @@ class TestDeletedMeanwhile:
         context = JobContext(job)
         services.delete_video(video, owner)
         with pytest.raises(LeaseLost):
-            handlers._plan_rungs(context, video, {"width": 320, "height": 180}, [], "")
+            actors._plan_rungs(context, video, {"width": 320, "height": 180}, [], "")
         assert not Job.objects.filter(kind="render").exists()
 
 
@@ -272,7 +273,7 @@ def test_what_cannot_be_streamed_gets_one_rendition_of_full_size(
     video = put()
     job = make_job(owner, JobStatus.PROCESSING, kind="ingest", params={"video_id": str(video.pk)})
     left_out = [{"kind": "hls", "name": "source", "reason": "Not every browser plays hevc."}]
-    handlers._plan_rungs(JobContext(job), video, {"width": 3840, "height": 2160}, left_out, "")
+    actors._plan_rungs(JobContext(job), video, {"width": 3840, "height": 2160}, left_out, "")
     tasks = Job.objects.get(kind="render").params["tasks"]
     assert [task["rung"] for task in tasks] == expected
 
@@ -283,14 +284,14 @@ def test_while_the_scanner_is_away_nothing_is_fetched_for_it(
     settings.CLAMD = str(tmp_path / "nobody")
     video = put()
     s3_storage.faults.requests.clear()
-    run_lane("ingest")
+    run_queue("ingest")
     assert (again(video).state, job_of(video).status) == ("processing", "waiting")
     assert not [line for line in s3_storage.faults.requests if video.location in line]
 
 
 def test_what_is_sent_to_s3_has_its_type(s3_storage: Bucket, put: Any) -> None:
     video = put()
-    run_lane("ingest")
+    run_queue("ingest")
     rows = {row.kind: row for row in again(video).renditions.all()}
     wanted = {
         ("poster", "image"): "image/jpeg", ("sprite", "vtt"): "text/vtt", ("peaks", "json"): "application/json",
@@ -310,9 +311,9 @@ def test_the_child_needs_no_ffmpeg_for_pictures(put: Any, monkeypatch: pytest.Mo
     none = tmp_path / "none"
     code = f"import imageio_ffmpeg as i; i.get_ffmpeg_exe = lambda: {str(none)!r}; import runpy; "
     code += "runpy.run_module('media_app.av.ingest', run_name='__main__')"
-    monkeypatch.setattr(handlers, "WORK", [sys.executable, "-c", code])
+    monkeypatch.setattr(actors, "WORK", [sys.executable, "-c", code])
     video = put()
-    run_lane("ingest")
+    run_queue("ingest")
     made = {row.kind for row in again(video).renditions.all()}
     assert made == {"poster", "sprite", "peaks"}
     assert (again(video).state, job_of(video).status) == ("ready", "waiting")

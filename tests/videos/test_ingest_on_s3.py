@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from media_app.store import files as store
 from media_app.uploads import services as uploads
 from media_app.uploads import sinks
@@ -71,7 +71,7 @@ def test_parts_of_any_size_become_one_video(owner: User, clip: Path, bucket: Buc
         position = upload.offset
         assert position == min(len(content), sum(sizes[: sizes.index(size) + 1]))
     uploads.complete(upload)
-    run_lane("ingest")
+    run_queue("ingest")
     video = Video.objects.with_state().get(pk=upload.resource_id)
     assert video.job
     assert (video.state, video.job.status) == ("ready", "completed"), video.job.error
@@ -100,7 +100,7 @@ def test_a_tail_that_could_not_be_deleted_goes_with_the_upload(
         upload = send(upload, content[1000:])
     assert len(bucket.keys("uploads/")) == 1
     uploads.complete(upload)
-    run_lane("ingest")
+    run_queue("ingest")
     assert Video.objects.with_state().get(pk=upload.resource_id).state == "ready"
     assert bucket.keys("uploads/") == []
 
@@ -117,7 +117,7 @@ def test_chunks_are_joined(owner: User, clip: Path, bucket: Bucket, tmp_path: Pa
         store.put_file(key, part)
         uploads.store_chunk_row(upload, number, len(piece), hashlib.sha256(piece).hexdigest(), key)
     uploads.complete(upload)
-    run_lane("ingest")
+    run_queue("ingest")
     video = Video.objects.with_state().get(pk=upload.resource_id)
     assert video.state == "ready"
     assert bucket.content(video.location) == content
@@ -146,7 +146,7 @@ def test_a_holder_that_lost_its_lock_moves_nothing(owner: User, clip: Path) -> N
     slow.close()
     done = send(Upload.objects.get(pk=upload.pk), content[10 * MIB :])
     uploads.complete(done)
-    run_lane("ingest")
+    run_queue("ingest")
     assert Video.objects.get(pk=upload.resource_id).sha256 == hashlib.sha256(content).hexdigest()
 
 
@@ -159,7 +159,7 @@ def test_while_s3_is_away_jobs_wait_and_offsets_stay(owner: User, clip: Path, bu
     with pytest.raises(store.StoreUnavailable):
         send(upload, content)
     assert Upload.objects.get(pk=upload.pk).offset == 0
-    run_lane("ingest")
+    run_queue("ingest")
     bucket.faults.heal()
     video = Video.objects.with_state().get(pk=video.pk)
     assert video.job

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from jobs_app import services as jobs
+from jobs_app.context import JobFailed, TransientFault
 from jobs_app.models import Job
-from jobs_app.running import JobFailed, TransientFault, run_lane
+from jobs_app.runner import run_queue
 from media_app.catalogue import realtime, receiving
 from media_app.store import files as store
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
-from media_app.videos import handlers, services, taking_in, upkeep
+from media_app.videos import actors, services, taking_in, upkeep
 from media_app.videos.models import Place, Rendition, Video, VideoSource, VideoStatus
 from tests.support.factories import make_video
 from tests.support.stored import put_bytes
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture(autouse=True)
 def _only_the_poster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "MADE_AT_ONCE", [{"do": "poster"}])
+    monkeypatch.setattr(actors, "MADE_AT_ONCE", [{"do": "poster"}])
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def send(moderator: User, video: Video, tmp_path: Path) -> Callable[..., Upload]
 def first(video: Video, send: Callable[..., Upload], clips: Path) -> Video:
     """The video with its first file, 3 s long, and a picture that somebody gave."""
     send(clips / "plain.mp4")
-    run_lane("ingest")
+    run_queue("ingest")
     found = again(video)
     assert (found.state, found.duration) == ("ready", pytest.approx(3.0, abs=0.1)), found.job and found.job.error
     put_bytes(f"thumbnails/{video.pk}/1_thumb.jpg", b"given")
@@ -107,7 +108,7 @@ def test_once_it_is_taken_in_the_former_file_and_what_was_made_of_it_go(
     send(clips / "third.mp4")
     # Until then the former one is there.
     assert files_of(first, "videos") == [first.location]
-    run_lane("ingest")
+    run_queue("ingest")
     now = again(first)
     assert (now.state, now.duration) == ("ready", pytest.approx(4.0, abs=0.1)), now.job and now.job.error
     assert files_of(first, "videos") == [now.location] != [first.location]
@@ -130,7 +131,7 @@ def test_what_is_on_its_way_for_the_same_video_stays(
     given_up = f"videos/{first.pk}/1.mp4"
     put_bytes(given_up, b"of an attempt")
     send(clips / "third.mp4")
-    run_lane("ingest")
+    run_queue("ingest")
     now = again(first)
     assert now.state == "ready", now.job and now.job.error
     assert sorted(files_of(first, "videos")) == sorted([now.location, coming.key])
@@ -164,7 +165,7 @@ def test_one_that_was_overtaken_by_another_goes_back_to_the_last_that_was_taken_
     send(bad)
     statuses = Job.objects.filter(kind="ingest").values_list("status", flat=True)
     assert sorted(statuses) == ["cancelled", "completed", "queued"]
-    run_lane("ingest")
+    run_queue("ingest")
     now = again(first)
     assert (now.state, now.location) == ("ready", first.location)
     assert files_of(first, "videos") == [first.location]
@@ -187,7 +188,7 @@ def test_nothing_is_deleted_beside_a_file_that_another_has_replaced_meanwhile(
 
     send(clips / "third.mp4")
     monkeypatch.setattr(store, "files", replaced)
-    run_lane("ingest")
+    run_queue("ingest")
     assert f"videos/{first.pk}/newer.mp4" in files_of(first, "videos")
 
 
@@ -199,7 +200,7 @@ def test_one_that_cannot_be_taken_in_leaves_the_former_as_it_was_and_says_why(
     before = {name: getattr(first, name) for name in ("location", "file_size", "duration", "sha256", "width")}
     send(bad)
     assert again(first).state == "processing"
-    run_lane("ingest")
+    run_queue("ingest")
     now = again(first)
     assert now.job
     assert (now.state, now.job.status, now.error_type) == ("ready", "failed", "vod_unreadable")
@@ -208,7 +209,7 @@ def test_one_that_cannot_be_taken_in_leaves_the_former_as_it_was_and_says_why(
     assert files_of(first, "videos") == [first.location]
     assert {row.kind for row in now.renditions.all()} == {"poster", "thumbnail"}
     # What was sent is gone: there is nothing to try again with.
-    assert not handlers.inputs_exist(now.job)
+    assert not actors.VideoJobs().inputs_exist(now.job)
 
 
 def test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest(
@@ -223,20 +224,20 @@ def test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest(
     send(clips / "third.mp4")
     with monkeypatch.context() as patched:
         # The former file and what was made of it are gone when the first attempt ends.
-        patched.setattr(handlers, "_make", away)
-        run_lane("ingest")
+        patched.setattr(actors, "_make", away)
+        run_queue("ingest")
     assert again(first).state == "ready"
     job = Job.objects.get(pk=again(first).job_id)
     Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
     jobs.go_on(job.pk)
     with monkeypatch.context() as patched:
         patched.setattr(taking_in, "facts_of", broken)
-        run_lane("ingest")
+        run_queue("ingest")
     now = again(first)
     assert now.job
     assert (now.job.status, now.duration) == ("failed", pytest.approx(4.0, abs=0.1))
     assert files_of(first, "videos") == [now.location] != [first.location]
-    assert handlers.inputs_exist(now.job)
+    assert actors.VideoJobs().inputs_exist(now.job)
 
 
 def test_one_whose_job_was_cancelled_leaves_the_former_too_after_a_while(
@@ -260,7 +261,7 @@ def test_a_first_file_that_cannot_be_taken_in_leaves_a_video_that_failed(
     bad = tmp_path / "bad.mp4"
     bad.write_bytes((clips / "plain.mp4").read_bytes()[:-4000])
     send(bad)
-    run_lane("ingest")
+    run_queue("ingest")
     assert (again(video).status, again(video).error_type) == ("failed", "vod_unreadable")
     assert told[-1]["new"]["status"] == "failed"
 
@@ -270,7 +271,7 @@ def test_watchers_are_told_when_it_can_be_played_and_of_its_pictures(
 ) -> None:
     send(clips / "plain.mp4")
     told.clear()
-    run_lane("ingest")
+    run_queue("ingest")
     states = [message["new"]["status"] for message in told]
     assert states[0] == "processing"  # its address, once its pieces are one
     assert states[-1] == "ready"

@@ -11,9 +11,9 @@ import pytest
 
 from jobs_app import services as jobs
 from jobs_app.models import Job
-from jobs_app.running import run_lane
+from jobs_app.runner import run_queue
 from jobs_app.services import poke
-from media_app.videos import handlers, receiving
+from media_app.videos import actors, receiving
 from media_app.videos.models import Video
 from tests.support.clamav import FILE_BYTES, FINDING, Clamd, infect
 from vodplatform.accounts.models import User
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture(autouse=True)
 def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(handlers, "MADE_AT_ONCE", [])
+    monkeypatch.setattr(actors, "MADE_AT_ONCE", [])
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def take(owner: User) -> Callable[[Path], tuple[str, Job]]:
 
     def run(path: Path) -> tuple[str, Job]:
         video = receiving.take_file(owner, path, filename="match.mp4")
-        run_lane("ingest")
+        run_queue("ingest")
         return look(video)
 
     return run
@@ -78,6 +78,6 @@ def test_it_waits_while_the_scanner_is_away(clamd: Clamd, copy: Path, take: Any)
     assert (state, job.status) == ("processing", "waiting")
     clamd.start()
     poke(job.pk)
-    run_lane("ingest")
+    run_queue("ingest")
     video = Video.objects.get(job=job)
     assert look(video)[0] == "ready"

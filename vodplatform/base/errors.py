@@ -139,6 +139,7 @@ ERROR_TYPES = _types(
     ("dub_failed", 422, "The speech of this video cannot be replaced.", "Send the video in another format."),
     ("clip_unreadable", 422, "A clip cannot be read as a video.", "Send another clip in place of the one that is named."),
     ("no_video", 422, "There is no picture in this file.", "Send a file with a video track."),
+    ("file_incomplete", 422, "The file is cut short: the index that players need is missing.", "Send the whole file; copy it anew where it was cut."),
     ("video_too_long", 422, "The video is too long.", "Send a shorter one."),
     ("not_scanned", 422, "The virus scanner cannot read the whole file.", "Send a smaller file, or ask the operator to raise the scanner's limits."),
     ("malware_found", 422, "The virus scanner has found something in this file.", "Send another file."),

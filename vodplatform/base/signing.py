@@ -14,7 +14,7 @@ import time
 
 from django.conf import settings
 
-ROUND_SECONDS = 300
+ROUND_SECONDS, LEAST_ROUND_SECONDS = 300, 10
 KEY_SECONDS = 86_400
 # Longer numbers are not ours, and Python refuses to write out very long ones.
 _EXPIRES = re.compile(r"[0-9a-f]{1,12}")
@@ -31,11 +31,13 @@ class ExpiredSignature(BadSignature):
 def sign(purpose: str, name: str, *, seconds: float | None = None, now: float | None = None) -> str:
     """A token that allows ``purpose`` on ``name`` for about ``seconds``.
 
-    The expiry is rounded up to five minutes, so that the same page asks for the same URL and caches work.
+    The expiry is rounded up, by five minutes at most, so that the same page asks for the same URL and caches work; by a
+    tenth of a shorter lifetime, or ten seconds.
     """
     lifetime = settings.SIGNED_URL_SECONDS if seconds is None else seconds
     moment = time.time() if now is None else now
-    expires = int(-(-(moment + lifetime) // ROUND_SECONDS) * ROUND_SECONDS)
+    step = max(LEAST_ROUND_SECONDS, min(ROUND_SECONDS, lifetime // 10))
+    expires = int(-(-(moment + lifetime) // step) * step)
     return f"{expires:x}.{_mac(purpose, name, expires, settings.SECRET_KEY)}"
 
 

@@ -271,15 +271,16 @@ TOKENS_PER_USER = 100
 UNREFERENCED_HOURS = env.number("VOD_UNREFERENCED_HOURS", 24, 0, 24 * 365)
 AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS", 365, 1, 36_500)
 
-# Jobs. Each kind is a dotted path to its JobKind. Lanes hold how many of their jobs run at once over all workers.
+# Jobs. Each kind is the dotted path of a function that `job_actor` has declared. Lanes are the queues that workers
+# take jobs from, and hold how many of their jobs run at once over all workers.
 JOB_KINDS = [
-    "media_app.videos.handlers.INGEST",
-    "media_app.videos.handlers.RENDER",
-    "sessions_app.comparison.handlers.ALIGN",
-    "sessions_app.analysis.handlers.HIGHLIGHTS",
-    "sessions_app.analysis.handlers.WORKOUT",
-    "sessions_app.challenges.handlers.MERGE",
-    "sessions_app.prosync.handlers.PROSYNC",
+    "media_app.videos.actors.ingest_video",
+    "media_app.videos.actors.make_renditions",
+    "sessions_app.comparison.actors.align_vods",
+    "sessions_app.analysis.actors.find_highlights",
+    "sessions_app.analysis.actors.count_workout",
+    "sessions_app.challenges.actors.merge_clips",
+    "sessions_app.prosync.actors.dub_segments",
 ]
 JOB_BROKER = "redis"
 JOB_LANES = {
@@ -297,14 +298,14 @@ JOB_CONTROL_SECONDS = 0.5
 JOB_SWEEP_SECONDS = 2.0
 JOB_PROGRESS_SECONDS = 0.5
 JOB_ADMISSION_SECONDS = 10.0
-JOB_CHORES_SECONDS = 3600.0
-# What one of the workers does every so many seconds, beside jobs: a dotted path to a function without parameters.
-JOB_CHORES = {
-    "views": (60.0, "media_app.videos.viewing.roll_up"),
-    "analyses": (60.0, "sessions_app.analysis.services.expire"),
-    "merges": (300.0, "sessions_app.challenges.merges.expire"),
-    "pro jobs": (300.0, "sessions_app.prosync.services.expire"),
-}
+# What one of all workers does every so many seconds, beside jobs: dotted paths of functions that `chore` has declared.
+JOB_CHORES = [
+    "vodplatform.host.delete_expired",
+    "media_app.videos.viewing.roll_up",
+    "sessions_app.analysis.services.expire",
+    "sessions_app.challenges.merges.expire",
+    "sessions_app.prosync.services.expire",
+]
 # What each process that works or serves does every hour, for the data folder of its own host.
 HOST_CHORE = "vodplatform.host.look_after"
 # A handler that goes on for so long after it was told to stop has its worker restarted.
@@ -444,6 +445,7 @@ UNFOLD = {
                     _list("Private videos", "movie", "catalog.video"),
                     _list("Uploads", "upload", "uploads.upload"),
                     _list("Comparisons", "compare", "comparison.comparisonsession"),
+                    _list("Analyses", "monitoring", "analysis.analysissession"),
                     _list("Merges", "merge", "merging.mergesession"),
                     _list("Pro jobs", "lips", "prosync.projob"),
                     _list("Jobs", "manufacturing", "jobs.job"),

@@ -68,7 +68,7 @@ def _survey(container: InputContainer, path: str, sound: int | None) -> Survey:
         raise MediaError(MediaError.UNREADABLE, "Its data breaks off or is damaged.") from exc
     base = Fraction(video.time_base or 0)
     if not base or not stamps:
-        raise MediaError(MediaError.UNREADABLE, "It holds no picture.")
+        raise MediaError(MediaError.NO_PICTURE, "It holds no picture.")
     shown = sorted(stamps)
     context: Any = video.codec_context
     return Survey(

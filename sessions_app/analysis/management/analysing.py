@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from media_app.videos.taking_in import limits
-from sessions_app.analysis.handlers import PIPELINE, THUMBNAIL, access_of, vision
+from sessions_app.analysis.actors import PIPELINE, THUMBNAIL, access_of, vision
 from sessions_app.analysis.params import PARAMS, Choice, Number
 from sessions_app.analysis.pipelines.words import clock
 from vodplatform.base.commands import Command as BaseCommand

@@ -13,7 +13,8 @@ from media_app.av.frames import Box
 from sessions_app.comparison.alignment.align import Roi, align_videos, as_json
 from sessions_app.comparison.alignment.clock import PROFILES
 from sessions_app.comparison.alignment.preview import preview_timers
-from sessions_app.comparison.alignment.reader import ReaderUnavailable, load_reader
+from sessions_app.comparison.alignment.reader import ReaderUnavailable
+from sessions_app.comparison.alignment.readers import load_reader
 from vodplatform.base.child import BadRequest, Reports
 
 

@@ -179,14 +179,3 @@ def open_model(name: str, threads: int) -> Any:
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def load_reader(name: str, threads: int = 1) -> TimerReader:
-    """The reader of this name: ``rapidocr`` or ``easyocr``. Raises :class:`ReaderUnavailable`."""
-    if name == "rapidocr":
-        return RapidReader(threads)
-    if name == "easyocr":
-        from sessions_app.comparison.alignment.easyocr_reader import EasyOcrReader
-
-        return EasyOcrReader()
-    raise ReaderUnavailable(f"There is no timer reader named {name!r}: use rapidocr or easyocr.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs_app.running import JobFailed, TransientFault
+from jobs_app.context import JobFailed, TransientFault
 from media_app.videos.taking_in import OURS, blame, limits
 from sessions_app.prosync.engines.work import Made, Work
 from vodplatform.base import made_files

@@ -21,8 +21,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from jobs_app.context import JobContext, JobFailed, LeaseLost, TransientFault
 from jobs_app.models import Job, JobEvent, JobStatus
-from jobs_app.running import JobContext, JobFailed, LeaseLost, TransientFault
 from media_app.delivery.addresses import LONGEST_SECONDS, rendition_url, stream_url
 from media_app.videos.taking_in import facts_of, scan_file
 from sessions_app.prosync.engines import local, syncso

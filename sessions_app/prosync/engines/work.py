@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs_app.running import JobContext, JobFailed
+from jobs_app.context import JobContext, JobFailed
 from media_app.store import files as store
 from media_app.videos.services import path_for_work
 from media_app.videos.taking_in import checking

@@ -138,6 +138,7 @@ export function sessionApi(id) {
   return {
     read: () => get(base),
     change: (/** @type {any} */ fields) => patch(base, fields),
+    remove: () => remove(base),
     seek: (/** @type {number} */ timestamp) => put(`${base}/global-seek`, { timestamp }),
     playback: (/** @type {{state: string, rate?: number, at?: number}} */ state) => put(`${base}/playback`, state),
     offsets: (/** @type {Record<string, number>} */ offsets) => put(`${base}/offsets`, { offsets, source: "manual" }),

@@ -1,4 +1,5 @@
-// Dialogs of every page: opened so that the focus comes back, and the question whether something shall really go.
+// Dialogs of every page: opened so that the focus comes back; the question whether something shall really go, and the
+// one for a name.
 
 import { ApiError } from "./api.js";
 import { h, icon } from "./dom.js";
@@ -56,5 +57,49 @@ export function askToDelete({ heading, words, remove, onDeleted, refused = (erro
     }
     dialog.close();
     onDeleted();
+  }
+}
+
+/**
+ * Ask for another name of something, and save it.
+ * @param {object} about
+ * @param {string} about.heading
+ * @param {string} about.name as it is now
+ * @param {number} about.longest characters
+ * @param {(name: string) => Promise<any>} about.save
+ */
+export function askForName({ heading, name, longest, save }) {
+  const input = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "name-input", type: "text", maxlength: String(longest), required: true, autocomplete: "off", dir: "auto", value: name, "aria-describedby": "name-error" }));
+  const missing = h("p", { class: "err", id: "name-error", hidden: true }, icon("alert"), h("span", {}, "A name is needed."));
+  const problem = h("div", {});
+  const button = h("button", { class: "btn pri" }, "Save");
+  const dialog = show(h("dialog", { class: "dlg small", "aria-labelledby": "name-heading" },
+    h("form", { class: "pad col", novalidate: true, onsubmit: submit },
+      h("h2", { id: "name-heading" }, heading),
+      h("div", { class: "fld" }, h("label", { for: "name-input" }, "Name"), input, missing),
+      problem,
+      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"), button))));
+  input.focus();
+  input.select();
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (button.getAttribute("aria-disabled") === "true") return;
+    const wanted = input.value.trim();
+    missing.hidden = wanted !== "";
+    if (wanted) input.removeAttribute("aria-invalid");
+    else input.setAttribute("aria-invalid", "true");
+    if (!wanted) return input.focus();
+    button.setAttribute("aria-disabled", "true");
+    problem.replaceChildren();
+    try {
+      await save(wanted);
+      dialog.close();
+    } catch (error) {
+      problem.replaceChildren(errorNote("It was not saved.", error));
+    } finally {
+      button.removeAttribute("aria-disabled");
+    }
   }
 }

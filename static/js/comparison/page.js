@@ -2,7 +2,7 @@
 
 import { ApiError, sessionApi } from "../base/api.js";
 import { AlignPanel } from "./align.js";
-import { debounce, h, need, pageData } from "../base/dom.js";
+import { debounce, h, need, pageData, setText } from "../base/dom.js";
 import { offerKeys } from "../base/keys.js";
 import { explain, toast } from "../base/notice.js";
 import { Readings } from "./readings.js";
@@ -12,6 +12,7 @@ import { Track } from "./playback/track.js";
 import { Actions } from "./actions.js";
 import { bindings } from "./bindings.js";
 import { Copies } from "./copies.js";
+import { toggleComparisonMenu } from "./managing.js";
 import { Pane } from "./panes.js";
 import { Remote } from "./remote.js";
 import { History, showOffsets, tabs } from "./side.js";
@@ -91,8 +92,17 @@ function adopt(next) {
   }
   const { roi, game } = next.ui_state ?? {};
   if (!drawing) ui = { ...ui, roi: roi ?? ui.roi, game: game ?? ui.game };
+  showName(next.name);
   showOffsets(need("[data-calibrate]"), next.vods, letterOf);
   showHistory();
+}
+
+/** @param {string} name */
+function showName(name) {
+  const shown = need("[data-name]");
+  setText(shown, name);
+  shown.title = name;
+  document.title = `${name} · VOD Sync`;
 }
 
 function showHistory() {
@@ -173,6 +183,11 @@ function frame() {
   requestAnimationFrame(frame);
 }
 
+const manage = need("[data-manage]");
+manage.addEventListener("click", () => toggleComparisonMenu(manage, { id: session.session_id, name: session.name }, {
+  onRenamed: (name) => showName((session.name = name)),
+  onDeleted: () => location.assign("/compare"),
+}));
 for (const pane of panes) pane.connect(actions);
 actions.addEventListener("change", mark);
 actions.addEventListener("draw", (event) => draw(/** @type {CustomEvent} */ (event).detail));

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sessions_app.comparison.alignment import reader as module
-from sessions_app.comparison.alignment.reader import RapidReader, ReaderUnavailable, TextFinder, load_reader
+from sessions_app.comparison.alignment.reader import RapidReader, ReaderUnavailable, TextFinder
+from sessions_app.comparison.alignment.readers import load_reader
 from tests.comparison.alignment.draw import timer_crop
 
 pytestmark = pytest.mark.pure

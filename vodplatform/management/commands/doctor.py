@@ -218,7 +218,8 @@ def confinement() -> str | None:
 
 def reader() -> str | None:
     code = (
-        "import sys, json\nfrom sessions_app.comparison.alignment.reader import ReaderUnavailable, load_reader\n"
+        "import sys, json\nfrom sessions_app.comparison.alignment.reader import ReaderUnavailable\n"
+        "from sessions_app.comparison.alignment.readers import load_reader\n"
         "try:\n    load_reader(sys.argv[1])\n"
         "except ReaderUnavailable as exc:\n    print(json.dumps({'problem': str(exc)}))"
     )

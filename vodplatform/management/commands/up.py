@@ -19,6 +19,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
+from jobs_app.management.commands.worker import dramatiq_argv
 from vodplatform.base import installation
 from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.metrics import VARIABLE
@@ -26,7 +27,6 @@ from vodplatform.base.storage import StoreUnavailable
 from vodplatform.settings.environment import PROJECT_ROOT, private_redis_socket
 from vodplatform.supervisor import Child, StartFailed, Supervisor
 
-SPARE_THREADS = 2
 CONNECT_SECONDS = 5
 
 
@@ -205,10 +205,5 @@ def web_child(host: str, port: int) -> Child:
 
 
 def worker_child(processes: int) -> Child:
-    """The dramatiq master; it alone gets the signal to end and ends its workers itself."""
-    threads = sum(settings.JOB_LANES.values()) + SPARE_THREADS
-    argv = [
-        sys.executable, "-m", "dramatiq", "jobs_app.worker", "--processes", str(processes), "--threads", str(threads),
-        "--worker-shutdown-timeout", "8000", "--skip-logging",
-    ]  # fmt: skip
-    return Child("worker", argv, lambda: True, stop_seconds=20)
+    """The Dramatiq master, for all queues; it alone gets the signal to end and ends its workers itself."""
+    return Child("worker", dramatiq_argv(processes), lambda: True, stop_seconds=20)

@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from jobs_app.running import default_limits
+from jobs_app.context import default_limits
 from sessions_app.comparison.services import MAX_VODS, MIN_VODS, run_aligner
 from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.errors import DomainError

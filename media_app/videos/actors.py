@@ -14,9 +14,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
-from jobs_app.kinds import JobKind, Subject
+from jobs_app.actors import job_actor
+from jobs_app.context import JobContext, JobFailed, TransientFault
+from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job, Priority
-from jobs_app.running import JobContext, JobFailed, TransientFault
 from jobs_app.services import enqueue
 from media_app.store import files as store
 from media_app.uploads.models import Upload
@@ -50,7 +51,31 @@ MADE_AT_ONCE: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def ingest(context: JobContext) -> dict[str, Any]:
+class VideoJobs(JobHooks):
+    """The jobs of a video: it is taken in, and its renditions are made."""
+
+    def inputs_exist(self, job: Job) -> bool:
+        """Whether the video is still there, and the file that was sent."""
+        previous = job.params.get("previous") or {}
+        return Video.objects.filter(pk=job.params["video_id"]).exclude(location=previous.get("location", "")).exists()
+
+    def subjects(self, jobs: Sequence[Job]) -> dict[uuid.UUID, Subject]:
+        """The video of each; a job whose video is gone has no page."""
+        rows = Video.objects.filter(pk__in={job.params["video_id"] for job in jobs})
+        titles = {str(pk): title for pk, title in rows.values_list("pk", "title")}
+        found = {}
+        for job in jobs:
+            title = titles.get(job.params["video_id"])
+            wanted = " and ".join(sorted({str(task.get("rung") or task["do"]) for task in job.params.get("tasks", [])}))
+            if title is None:
+                found[job.pk] = Subject("A video that is gone", wanted)
+            else:
+                found[job.pk] = Subject(title, wanted, f"/watch/{job.params['video_id']}")
+        return found
+
+
+@job_actor(INGEST_KIND, queue="ingest", label="Take a video in", icon="upload", hooks=VideoJobs())
+def ingest_video(context: JobContext) -> dict[str, Any]:
     """Join what came in pieces, scan it, read its facts: then it can be played. Pictures and HLS come after.
 
     Where the file replaces another (``previous`` in the parameters: the columns of that), what there is of the other
@@ -83,7 +108,8 @@ def ingest(context: JobContext) -> dict[str, Any]:
     return {"duration": facts["duration"], "sha256": digest, "left_out": left_out}
 
 
-def render(context: JobContext) -> dict[str, Any]:
+@job_actor(RENDER_KIND, queue="render", label="Renditions", icon="library", pausable=True, hooks=VideoJobs())
+def make_renditions(context: JobContext) -> dict[str, Any]:
     """Make the renditions that the job's ``tasks`` name, but those that are there; each is shown once it is made."""
     video = _video(context)
     tasks = context.params["tasks"]
@@ -217,34 +243,3 @@ def _plan_rungs(
         # Who deletes the video cancels this job first: none is begun after that.
         with context.holding():
             enqueue(RENDER_KIND, context.owner, params, priority=Priority.LOW)
-
-
-def inputs_exist(job: Job) -> bool:
-    """Whether the video is still there, and the file that was sent."""
-    previous = job.params.get("previous") or {}
-    return Video.objects.filter(pk=job.params["video_id"]).exclude(location=previous.get("location", "")).exists()
-
-
-def subjects(jobs: Sequence[Job]) -> dict[uuid.UUID, Subject]:
-    """The video of each; a job whose video is gone has no page."""
-    rows = Video.objects.filter(pk__in={job.params["video_id"] for job in jobs})
-    titles = {str(pk): title for pk, title in rows.values_list("pk", "title")}
-    found = {}
-    for job in jobs:
-        title = titles.get(job.params["video_id"])
-        wanted = " and ".join(sorted({str(task.get("rung") or task["do"]) for task in job.params.get("tasks", [])}))
-        if title is None:
-            found[job.pk] = Subject("A video that is gone", wanted)
-        else:
-            found[job.pk] = Subject(title, wanted, f"/watch/{job.params['video_id']}")
-    return found
-
-
-INGEST = JobKind(
-    name=INGEST_KIND, lane="ingest", handler=ingest, inputs_exist=inputs_exist, label="Take a video in", icon="upload",
-    subjects=subjects,
-)  # fmt: skip
-RENDER = JobKind(
-    name=RENDER_KIND, lane="render", handler=render, inputs_exist=inputs_exist, label="Renditions", icon="library",
-    pausable=True, subjects=subjects,
-)  # fmt: skip

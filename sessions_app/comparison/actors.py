@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from jobs_app.kinds import JobKind, Subject
+from jobs_app.actors import job_actor
+from jobs_app.context import JobContext, JobFailed
+from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
-from jobs_app.running import JobContext, JobFailed
 from media_app.videos.models import Video
 from media_app.videos.services import check_file, path_for_work
 from sessions_app.comparison.models import Alignment, ComparisonSession
@@ -19,7 +20,38 @@ from vodplatform.base import made_files
 from vodplatform.base.errors import DomainError
 
 
-def align(context: JobContext) -> dict[str, Any]:
+class AlignmentJobs(JobHooks):
+    """The jobs that find the offsets of a comparison's VODs."""
+
+    def inputs_exist(self, job: Job) -> bool:
+        """Whether the session and the files of an alignment are still there."""
+        if not ComparisonSession.objects.filter(pk=job.params["session_id"]).exists():
+            return False
+        try:
+            for item in job.params["videos"]:
+                check_file(Video.objects.get(pk=item["video_id"]))
+        except (Video.DoesNotExist, FileNotFoundError):
+            return False
+        return True
+
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+        """The session of each; a job whose session is gone has no page."""
+        rows = Alignment.objects.filter(job__in=jobs).select_related("session")
+        sessions = {row.job_id: row.session for row in rows}
+        found = {}
+        for job in jobs:
+            detail = f"timer, {len(job.params['videos'])} VODs"
+            session = sessions.get(job.pk)
+            if session is None:
+                found[job.pk] = Subject("Align a comparison that is gone", detail)
+            else:
+                title = f"Align {session.name or 'a comparison'}"
+                found[job.pk] = Subject(title, detail, f"/compare/{session.session_id}?setup", in_use=True)
+        return found
+
+
+@job_actor(ALIGN_KIND, queue="align", label="Alignment", icon="compare", hooks=AlignmentJobs())
+def align_vods(context: JobContext) -> dict[str, Any]:
     """Run the aligner; the result holds the proposals, counted from its reference, and what it refused."""
     params = context.params
     with context.scratch() as folder:
@@ -49,37 +81,3 @@ def _path(item: dict[str, str], folder: Path, reader: User) -> str:
         return str(path_for_work(Video.objects.get(pk=item["video_id"]), folder, reader=reader))
     except (Video.DoesNotExist, FileNotFoundError) as exc:
         raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file is not there any more.") from exc
-
-
-def inputs_exist(job: Job) -> bool:
-    """Whether the session and the files of an alignment are still there."""
-    if not ComparisonSession.objects.filter(pk=job.params["session_id"]).exists():
-        return False
-    try:
-        for item in job.params["videos"]:
-            check_file(Video.objects.get(pk=item["video_id"]))
-    except (Video.DoesNotExist, FileNotFoundError):
-        return False
-    return True
-
-
-def subjects(jobs: Sequence[Job]) -> dict[UUID, Subject]:
-    """The session of each; a job whose session is gone has no page."""
-    rows = Alignment.objects.filter(job__in=jobs).select_related("session")
-    sessions = {row.job_id: row.session for row in rows}
-    found = {}
-    for job in jobs:
-        detail = f"timer, {len(job.params['videos'])} VODs"
-        session = sessions.get(job.pk)
-        if session is None:
-            found[job.pk] = Subject("Align a comparison that is gone", detail)
-        else:
-            title = f"Align {session.name or 'a comparison'}"
-            found[job.pk] = Subject(title, detail, f"/compare/{session.session_id}?setup", in_use=True)
-    return found
-
-
-ALIGN = JobKind(
-    name=ALIGN_KIND, lane="align", handler=align, inputs_exist=inputs_exist, label="Alignment", icon="compare",
-    subjects=subjects,
-)  # fmt: skip

@@ -13,9 +13,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from jobs_app.kinds import JobKind, Subject
+from jobs_app.actors import job_actor
+from jobs_app.context import JobContext, JobFailed, LeaseLost, TransientFault
+from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
-from jobs_app.running import JobContext, JobFailed, LeaseLost, TransientFault
 from media_app.store import files as store
 from media_app.uploads import joining
 from media_app.uploads.models import Upload
@@ -50,10 +51,39 @@ BROUGHT, MERGED, STORED = 8.0, 92.0, 97.0  # percent
 NAME = "merged.mp4"
 LOST = "is not there any more. Send the clips again."
 GONE = "The merge has been deleted."
-OF_THE_MEDIA = ("vod_unreadable", "vod_codec_unsupported", "no_video", "video_too_long")
+OF_THE_MEDIA = ("vod_unreadable", "vod_codec_unsupported", "video_too_long")
 
 
-def merge(context: JobContext) -> dict[str, Any]:
+class MergeJobs(JobHooks):
+    """The jobs that make one video of clips."""
+
+    def inputs_exist(self, job: Job) -> bool:
+        """Whether all clips of the merge are still there."""
+        session = MergeSession.objects.with_state().filter(pk=job.params["merge_session_id"]).first()
+        return session is not None and all(clip.is_there for clip in session.clips.all())
+
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+        """The merge of each, or the challenge that was made of it; a job whose merge is gone has no page."""
+        rows = MergeSession.objects.filter(job__in=jobs).select_related("challenge").prefetch_related("clips")
+        sessions = {row.job_id: row for row in rows}
+        found = {}
+        for job in jobs:
+            session = sessions.get(job.pk)
+            if session is None:
+                found[job.pk] = Subject("A merge that is gone")
+                continue
+            challenge = getattr(session, "challenge", None)
+            address = f"/challenges/{challenge.pk}" if challenge else f"/challenges/new?merge={session.pk}"
+            count = f"{len(session.clips.all())} clips"
+            found[job.pk] = Subject(session.title or "Merged clips", count, address, in_use=True)
+        return found
+
+    def ended(self, job: Job) -> None:
+        merges.ended(job)
+
+
+@job_actor(merges.MERGE_KIND, queue="merge", label="Merge", icon="layers", hooks=MergeJobs())
+def merge_clips(context: JobContext) -> dict[str, Any]:
     """Make one video of the clips; the session shows it, with where each clip begins and ends in it."""
     session = MergeSession.objects.with_state().filter(pk=context.params["merge_session_id"]).first()
     if session is None:
@@ -122,7 +152,7 @@ def _look(context: JobContext, clip: MergeClip, path: Path) -> None:
     except TransientFault:  # no fault of the clip: the merge is tried again
         raise
     except JobFailed as exc:
-        raise JobFailed("clip_unreadable", f"{clip.label}: {exc}") from exc
+        raise JobFailed("no_video" if exc.type == "no_video" else "clip_unreadable", f"{clip.label}: {exc}") from exc
     told = {merges.SECONDS: facts["duration"], merges.GIGAPIXELS: budget.gigapixels(facts)}
     upload.metadata |= told
     Upload.objects.filter(pk=upload.pk).update(metadata=upload.metadata)
@@ -211,32 +241,3 @@ def _note(session: MergeSession, key: str, size: int, facts: dict[str, Any], fou
 def _rounded(segments: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     """To the microsecond: what is told of one and the next is the same moment."""
     return [{name: round(one[name], 6) for name in ("start", "end")} for one in segments]
-
-
-def inputs_exist(job: Job) -> bool:
-    """Whether all clips of the merge are still there."""
-    session = MergeSession.objects.with_state().filter(pk=job.params["merge_session_id"]).first()
-    return session is not None and all(clip.is_there for clip in session.clips.all())
-
-
-def subjects(jobs: Sequence[Job]) -> dict[UUID, Subject]:
-    """The merge of each, or the challenge that was made of it; a job whose merge is gone has no page."""
-    rows = MergeSession.objects.filter(job__in=jobs).select_related("challenge").prefetch_related("clips")
-    sessions = {row.job_id: row for row in rows}
-    found = {}
-    for job in jobs:
-        session = sessions.get(job.pk)
-        if session is None:
-            found[job.pk] = Subject("A merge that is gone")
-            continue
-        challenge = getattr(session, "challenge", None)
-        address = f"/challenges/{challenge.pk}" if challenge else f"/challenges/new?merge={session.pk}"
-        count = f"{len(session.clips.all())} clips"
-        found[job.pk] = Subject(session.title or "Merged clips", count, address, in_use=True)
-    return found
-
-
-MERGE = JobKind(
-    name=merges.MERGE_KIND, lane="merge", handler=merge, inputs_exist=inputs_exist, label="Merge", icon="layers",
-    subjects=subjects, ended=merges.ended,
-)  # fmt: skip

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from django.conf import settings
 
-from jobs_app.kinds import JobKind, Subject
+from jobs_app.actors import job_actor
+from jobs_app.context import JobContext, JobFailed, TransientFault
+from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
-from jobs_app.running import JobContext, JobFailed, TransientFault
 from media_app.store import files as store
 from media_app.uploads.models import Upload
 from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
@@ -31,8 +32,8 @@ from media_app.videos.taking_in import (
     take_in,
     writing,
 )
+from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
-from sessions_app.analysis.services import ended
 from vodplatform.base import made_files
 from vodplatform.base.process import Access, ChildError
 
@@ -45,7 +46,49 @@ RENDITIONS = {"reel": RenditionKind.REEL, "preview": RenditionKind.PREVIEW}
 THUMBNAIL = "thumb-"
 
 
-def analyse(context: JobContext) -> dict[str, Any]:
+class AnalysisJobs(JobHooks):
+    """The jobs of analysis sessions."""
+
+    def inputs_exist(self, job: Job) -> bool:
+        """Whether the session and its file are still there."""
+        session_id = job.params["session_id"]
+        return AnalysisSession.objects.filter(pk=session_id, expired_at=None, video__isnull=False).exists()
+
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+        """The session of each; a job whose session is gone has no page."""
+        rows = AnalysisSession.objects.filter(job__in=jobs).only("pk", "name", "job_id")
+        sessions = {row.job_id: row for row in rows}
+        found = {}
+        for job in jobs:
+            session = sessions.get(job.pk)
+            if session is None:
+                found[job.pk] = Subject("An analysis that is gone")
+            else:
+                found[job.pk] = Subject(session.name, "", f"/analysis/{session.pk}", in_use=True)
+        return found
+
+    def ended(self, job: Job) -> None:
+        services.ended(job)
+
+
+@job_actor(
+    AnalysisType.HIGHLIGHTS.value, queue="analysis", label="Highlights", icon="star", pausable=True,
+    hooks=AnalysisJobs(),
+)  # fmt: skip
+def find_highlights(context: JobContext) -> dict[str, Any]:
+    """Find the moments of a video that are worth seeing."""
+    return _analyse(context)
+
+
+@job_actor(
+    AnalysisType.WORKOUT.value, queue="analysis", label="Workout", icon="rep", pausable=True, hooks=AnalysisJobs()
+)
+def count_workout(context: JobContext) -> dict[str, Any]:
+    """Count the repetitions of the exercises in a video."""
+    return _analyse(context)
+
+
+def _analyse(context: JobContext) -> dict[str, Any]:
     """Take the file in where it has just come, analyse it, and let the session show what was found."""
     session = _session(context)
     video = session.video
@@ -151,32 +194,3 @@ def _keep_video(context: JobContext, session: AnalysisSession, video: Video, kin
         Rendition.with_lost.update_or_create(video=video, kind=kind, name=session.rendition_name, defaults=columns)
     if before and before != target:
         store.delete_folder(before)
-
-
-def inputs_exist(job: Job) -> bool:
-    """Whether the session and its file are still there."""
-    return AnalysisSession.objects.filter(pk=job.params["session_id"], expired_at=None, video__isnull=False).exists()
-
-
-def subjects(jobs: Sequence[Job]) -> dict[UUID, Subject]:
-    """The session of each; a job whose session is gone has no page."""
-    rows = AnalysisSession.objects.filter(job__in=jobs).only("pk", "name", "job_id")
-    sessions = {row.job_id: row for row in rows}
-    found = {}
-    for job in jobs:
-        session = sessions.get(job.pk)
-        if session is None:
-            found[job.pk] = Subject("An analysis that is gone")
-        else:
-            found[job.pk] = Subject(session.name, "", f"/analysis/{session.pk}", in_use=True)
-    return found
-
-
-HIGHLIGHTS = JobKind(
-    name=str(AnalysisType.HIGHLIGHTS), lane="analysis", handler=analyse, inputs_exist=inputs_exist, pausable=True,
-    label="Highlights", icon="star", subjects=subjects, ended=ended,
-)  # fmt: skip
-WORKOUT = JobKind(
-    name=str(AnalysisType.WORKOUT), lane="analysis", handler=analyse, inputs_exist=inputs_exist, pausable=True,
-    label="Workout", icon="rep", subjects=subjects, ended=ended,
-)  # fmt: skip

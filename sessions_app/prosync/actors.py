@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from jobs_app.kinds import JobKind, Subject
+from jobs_app.actors import job_actor
+from jobs_app.context import JobContext, JobFailed
+from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job, JobStatus
-from jobs_app.running import JobContext, JobFailed
 from media_app.uploads.models import Upload
 from media_app.videos.models import RenditionKind, VideoStatus
 from media_app.videos.services import columns_of, mime_type_of
@@ -32,7 +33,33 @@ STILLS = ("poster", "peaks", "sprite")
 DELETED = "The pro job has been deleted."
 
 
-def replace_speech(context: JobContext) -> dict[str, Any]:
+class ProSyncJobs(JobHooks):
+    """The jobs that replace the speech of segments."""
+
+    def inputs_exist(self, job: Job) -> bool:
+        """Whether the pro job is still there: its files go with it."""
+        return ProJob.objects.filter(pk=job.pk).exists()
+
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+        """The video of each; a job whose pro job is gone has no page."""
+        rows = {row.pk: row for row in ProJob.objects.filter(pk__in=[job.pk for job in jobs]).only("pk", "name")}
+        found = {}
+        for job in jobs:
+            row = rows.get(job.pk)
+            if row is None:
+                found[job.pk] = Subject("A pro job that is gone")
+            else:
+                count = len(job.segments_data or [])
+                detail = f"{count} segment{'s' if count != 1 else ''}"
+                found[job.pk] = Subject(row.name, detail, f"/pro?job={job.pk}", in_use=True)
+        return found
+
+    def ended(self, job: Job) -> None:
+        provider.ended(job)
+
+
+@job_actor(services.PRO_KIND, queue="prosync", label="Pro lip-sync", icon="pro", hooks=ProSyncJobs())
+def dub_segments(context: JobContext) -> dict[str, Any]:
     """Make the video with the new speech, and let the pro job show it."""
     row = ProJob.objects.with_state().filter(pk=context.job_id).first()
     if row is None:
@@ -80,29 +107,3 @@ def _keep(work: Work, made: Made) -> None:
         if not ProJob.objects.filter(pk=row.pk).update(outcome=made.outcome):
             raise JobFailed("job_not_found", DELETED)
         services.note_segments(row.pk, JobStatus.COMPLETED)
-
-
-def inputs_exist(job: Job) -> bool:
-    """Whether the pro job is still there: its files go with it."""
-    return ProJob.objects.filter(pk=job.pk).exists()
-
-
-def subjects(jobs: Sequence[Job]) -> dict[UUID, Subject]:
-    """The video of each; a job whose pro job is gone has no page."""
-    rows = {row.pk: row for row in ProJob.objects.filter(pk__in=[job.pk for job in jobs]).only("pk", "name")}
-    found = {}
-    for job in jobs:
-        row = rows.get(job.pk)
-        if row is None:
-            found[job.pk] = Subject("A pro job that is gone")
-        else:
-            count = len(job.segments_data or [])
-            detail = f"{count} segment{'s' if count != 1 else ''}"
-            found[job.pk] = Subject(row.name, detail, f"/pro?job={job.pk}", in_use=True)
-    return found
-
-
-PROSYNC = JobKind(
-    name=services.PRO_KIND, lane="prosync", handler=replace_speech, inputs_exist=inputs_exist, label="Pro lip-sync",
-    icon="pro", subjects=subjects, ended=provider.ended,
-)  # fmt: skip

@@ -1,0 +1,69 @@
+"""Job workers of this host, for all queues or for some: what `up` and systemd start."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Collection
+from typing import Any
+
+from django.conf import settings
+
+from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.settings.environment import PROJECT_ROOT
+
+SPARE_THREADS = 2
+SHUTDOWN_MILLISECONDS = 8000
+# The master waits so long for each worker to have started; for nothing here. Where a worker is killed while it tells a
+# master that waits, the master waits for a lock that the dead one holds, for ever, and no worker is started again.
+BOOT_MILLISECONDS = 10
+
+
+class Command(BaseCommand):
+    help = "Run job workers until SIGTERM: all queues, or those that --queues names."
+    requires_system_checks = ()  # done by whatever has deployed it; a worker starts quickly
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        names = ", ".join(sorted(settings.JOB_LANES))
+        parser.add_argument(
+            "--queues", type=queues, metavar="NAME,…", help=f"queues to take jobs from (default all): {names}"
+        )
+        parser.add_argument(
+            "--threads", type=at_least_one, help="jobs at once in each process (default: as many as its queues allow)"
+        )
+        parser.add_argument("--processes", type=at_least_one, default=1, help="worker processes (default 1)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        argv = dramatiq_argv(options["processes"], options["queues"], options["threads"])
+        # The workers find the program from whatever folder this was started in.
+        path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))
+        os.execve(argv[0], argv, {**os.environ, "PYTHONPATH": path})
+
+
+def dramatiq_argv(processes: int, queues: Collection[str] | None = None, threads: int | None = None) -> list[str]:
+    """The command line of Dramatiq's own program, as `worker` and `up` run it; parameters as of `worker`."""
+    taken = sorted(queues or settings.JOB_LANES)
+    threads = threads or sum(settings.JOB_LANES[name] for name in taken) + SPARE_THREADS
+    return [
+        sys.executable, "-m", "dramatiq", "jobs_app.worker", "--processes", str(processes), "--threads", str(threads),
+        "--worker-shutdown-timeout", str(SHUTDOWN_MILLISECONDS), "--worker-fork-timeout", str(BOOT_MILLISECONDS),
+        "--skip-logging", "--queues", *taken,
+    ]  # fmt: skip
+
+
+def queues(value: str) -> list[str]:
+    """The names of ``NAME,NAME``, each once. Raises ``ArgumentTypeError``."""
+    names = sorted({name.strip() for name in value.split(",")} - {""})
+    unknown = [name for name in names if name not in settings.JOB_LANES]
+    if unknown or not names:
+        raise ArgumentTypeError(f"no such queue: {', '.join(unknown) or repr(value)}")
+    return names
+
+
+def at_least_one(value: str) -> int:
+    """A whole number of at least one. Raises ``ArgumentTypeError``."""
+    if not value.isdecimal() or int(value) < 1:
+        raise ArgumentTypeError("at least 1")
+    return int(value)

@@ -1,0 +1,212 @@
+"""Runs the jobs of one queue in a thread of a worker process, each to whatever its end is."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, close_old_connections
+
+from jobs_app import leases, outputs
+from jobs_app.context import GivesWay, JobContext, JobFailed, LeaseLost, ShuttingDown, TransientFault, Waits
+from jobs_app.keeper import keeper
+from jobs_app.kinds import kind_of
+from jobs_app.models import Job
+from jobs_app.outage import outage
+from vodplatform.base import disk, logs
+from vodplatform.base.process import ChildError
+from vodplatform.base.storage import StoreFull, StoreUnavailable
+
+AWAY = "The file storage does not answer."
+logger = logging.getLogger("vodplatform.jobs")
+
+
+class Room:
+    """Which jobs run in this process. One that has crashed twice runs with nothing beside it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+        self._alone = False
+        self._drained_for: str | None = None
+
+    def take(self, lane: str, *, look_first: bool) -> Job | None:
+        """Claim the next job, of the lane that this process has been emptied for or of ``lane``; None for none."""
+        with self._lock:
+            if self._alone:
+                return None
+            if self._drained_for and self._running:
+                if leases.next_must_be_alone(self._drained_for):
+                    return None
+                self._drained_for = None  # another process has taken it
+            wanted = dict.fromkeys(filter(None, (self._drained_for, lane)))
+            self._drained_for = None
+            for name in wanted:
+                try:
+                    job = leases.claim(name, worker_name(), is_alone=self._running == 0, look_first=look_first)
+                except leases.MustBeAlone:
+                    self._drained_for = name
+                    return None
+                if job is not None:
+                    self._running += 1
+                    self._alone = job.runs_alone
+                    return job
+        return None
+
+    def leave(self) -> None:
+        """A job has ended here."""
+        with self._lock:
+            self._running -= 1
+            self._alone = False
+
+
+room = Room()
+
+
+def worker_name() -> str:
+    """This process, as rows and people are told of it."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def run_queue(lane: str) -> int:
+    """Claim and run jobs of ``lane`` until there is none, the lane is full or the worker stops; returns how many."""
+    count = 0
+    try:
+        while not keeper.stopping:
+            close_old_connections()
+            if not outage.is_over() or not disk.has_room():
+                break  # the sweep comes by
+            job = room.take(lane, look_first=count == 0)
+            if job is None:
+                break
+            try:
+                run_job(job)
+            finally:
+                room.leave()
+            count += 1
+    finally:
+        close_old_connections()
+    return count
+
+
+def run_job(job: Job) -> None:
+    """Run one claimed job to whatever its end is; never raises for what the job itself did."""
+    token = logs.job_id.set(str(job.pk))
+    context = JobContext(job)
+    logs.event("processing.start", kind=job.kind, attempt=job.attempt)
+    try:
+        with keeper.keep(context):
+            completed = _run(job, context)
+        if context.has_stored and not completed:
+            _drop_outputs(job.pk)
+    finally:
+        logs.job_id.reset(token)
+
+
+def _drop_outputs(job_id: uuid.UUID) -> None:
+    try:
+        outputs.sweep_job(job_id)
+    except StoreUnavailable as exc:  # the hourly sweep comes by
+        logs.event("outputs.left", folder=outputs.prefix_of(job_id), reason=exc.reason)
+
+
+def _run(job: Job, context: JobContext) -> bool:
+    """Whether it was completed."""
+    write = _attempt(job, context)
+    try:
+        return write() and write.func is _complete
+    except (OperationalError, InterfaceError):
+        raise  # the lease runs out, and somebody takes over
+    except Exception as exc:
+        # What the handler wants to be written cannot be, such as a result that is no JSON: the row has to end.
+        logger.exception("error", extra={"data": {"kind": job.kind}})
+        _written(leases.fail, context.lease, "server_error", _sentence(exc))
+        return False
+
+
+def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 - each end has its line
+    """Run the handler; returns what writes how it ended."""
+    lease = context.lease
+    try:
+        result = kind_of(job.kind).handler(context)
+        context.check()
+        return partial(_complete, lease, result)
+    except LeaseLost:
+        logger.info("lease lost")
+        # Where it was the database that did not answer, the row may still be this attempt's, and nobody has crashed.
+        return partial(bool) if keeper.is_calm() else partial(_written, leases.give_back, lease)
+    except ShuttingDown:
+        context.flush()
+        return partial(_written, leases.give_back, lease)
+    except GivesWay:
+        context.flush()
+        return partial(_written, leases.give_way, lease)
+    except Waits as exc:
+        return partial(
+            _written, leases.wait, lease, exc.state, exc.seconds, deadline_seconds=exc.deadline_seconds,
+            message=exc.message,
+        )  # fmt: skip
+    except TransientFault as exc:
+        return partial(_written, leases.retry_later, lease, exc.type, str(exc))
+    except JobFailed as exc:
+        return partial(_written, leases.fail, lease, exc.type, str(exc))
+    except StoreUnavailable as exc:
+        outage.notice()
+        return partial(_written, leases.outlast, lease, exc.type.name, AWAY)
+    except StoreFull as exc:
+        # The storage's fault, whatever the kind: it may have room a little later.
+        return partial(_written, leases.retry_later, lease, exc.type.name, exc.message)
+    except ChildError as exc:
+        return partial(_child_ended, lease, exc)
+    except (OperationalError, InterfaceError):
+        # The database failed, not the job: run it again, at the latest when nobody has renewed its lease.
+        logger.exception("error", extra={"data": {"kind": job.kind}})
+        return partial(_written, leases.retry_later, lease, "unavailable", "The database could not be reached.")
+    except Exception as exc:
+        # The row has to end whatever a handler does; the fault is logged with its traceback.
+        logger.exception("error", extra={"data": {"kind": job.kind}})
+        return partial(_written, leases.fail, lease, "server_error", _sentence(exc))
+
+
+def _complete(lease: leases.Lease, result: dict[str, Any]) -> bool:
+    return _written(leases.complete, lease, result)
+
+
+def _sentence(exc: Exception) -> str:
+    return f"Something broke on our side ({type(exc).__name__}); it has been logged."
+
+
+def _written(write: Callable[..., bool], *args: Any, **values: Any) -> bool:
+    """Write how an attempt ended, through a database that is away for a while: the work is done, the row must know.
+
+    The write is conditional on the lease: where somebody took the job over meanwhile, it changes nothing.
+    """
+    deadline = time.monotonic() + settings.JOB_LAST_WORD_SECONDS
+    pause = threading.Event()
+    while True:
+        try:
+            return write(*args, **values)
+        except (OperationalError, InterfaceError):
+            close_old_connections()
+            if time.monotonic() > deadline:
+                raise
+            pause.wait(1.0)
+
+
+def _child_ended(lease: leases.Lease, exc: ChildError) -> bool:
+    logger.warning("child ended", extra={"data": {"kind": exc.kind, "stderr": exc.stderr[-4000:]}})
+    if exc.kind == ChildError.TIMEOUT:
+        return _written(leases.fail, lease, "timeout", f"{exc} Try a shorter or smaller video.")
+    if exc.kind == ChildError.MEMORY:
+        return _written(leases.fail, lease, "out_of_memory", f"{exc} Try a smaller video.")
+    if exc.kind == ChildError.CRASHED and (exc.returncode or 0) < 0:
+        return _written(leases.crashed, lease, str(exc))
+    return _written(leases.fail, lease, "server_error", f"{exc} It has been logged.")

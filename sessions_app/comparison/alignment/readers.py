@@ -1,0 +1,15 @@
+"""The timer readers by their names."""
+
+from __future__ import annotations
+
+from sessions_app.comparison.alignment.easyocr_reader import EasyOcrReader
+from sessions_app.comparison.alignment.reader import RapidReader, ReaderUnavailable, TimerReader
+
+
+def load_reader(name: str, threads: int = 1) -> TimerReader:
+    """The reader of this name: ``rapidocr`` or ``easyocr``. Raises :class:`ReaderUnavailable`."""
+    if name == "rapidocr":
+        return RapidReader(threads)
+    if name == "easyocr":
+        return EasyOcrReader()
+    raise ReaderUnavailable(f"There is no timer reader named {name!r}: use rapidocr or easyocr.")

@@ -1,0 +1,75 @@
+"""A comparison is renamed and deleted, in the list and on its own page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import OpenPage, session_of
+from tests.support.program import CallFailed, Program
+
+
+def test_it_is_renamed_in_the_list(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
+    page = open_page("/compare")
+    row = page.locator(f"tr[data-session='{comparison['session_id']}']")
+    row.get_by_role("button").click()
+    page.get_by_role("menuitem", name="Rename").click()
+    name = page.get_by_label("Name", exact=True)
+    expect(name).to_be_focused()
+    name.fill("  ")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("A name is needed.")).to_be_visible()
+    name.fill("Grand <final>")
+    name.press("Enter")
+    expect(row.get_by_role("link")).to_have_text("Grand <final>")
+    expect(row.get_by_role("button", name="Actions for Grand <final>")).to_be_focused()
+    assert session_of(program, comparison["session_id"])["name"] == "Grand <final>"
+
+
+def test_a_name_that_is_not_taken_says_so_and_stays_typed(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+    page = open_page("/compare", quiet=False)
+    page.locator(f"tr[data-session='{comparison['session_id']}']").get_by_role("button").click()
+    page.get_by_role("menuitem", name="Rename").click()
+    page.route("**/api/sessions/multi-vod/*", lambda route: route.abort())
+    page.get_by_label("Name", exact=True).fill("Never saved")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).to_contain_text("It was not saved.")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Never saved")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_it_is_deleted_in_the_list_after_a_question(
+    open_page: OpenPage, program: Program, comparison: dict[str, Any]
+) -> None:
+    page = open_page("/compare")
+    row = page.locator(f"tr[data-session='{comparison['session_id']}']")
+    for answer in ("Keep it", "Delete"):
+        row.get_by_role("button").click()
+        page.get_by_role("menuitem", name="Delete").click()
+        page.get_by_role("alertdialog").get_by_role("button", name=answer).click()
+        expect(page.get_by_role("alertdialog")).to_have_count(0)
+    expect(row).to_have_count(0)
+    with pytest.raises(CallFailed):
+        session_of(program, comparison["session_id"])
+
+
+def test_both_can_be_done_on_its_own_page(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}")
+    other = open_page(f"/compare/{comparison['session_id']}")
+    manage = page.get_by_role("button", name="Rename or delete")
+    manage.click()
+    page.get_by_role("menuitem", name="Rename").click()
+    page.get_by_label("Name", exact=True).fill("Lower bracket")
+    page.keyboard.press("Enter")
+    for each in (page, other):
+        expect(each.get_by_role("heading", level=1)).to_contain_text("Lower bracket")
+        expect(each).to_have_title("Lower bracket · VOD Sync")
+    manage.click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alertdialog")).to_contain_text("Delete the comparison “Lower bracket”?")
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/compare")

@@ -1,0 +1,67 @@
+"""`manage.py worker`: which program it becomes. That one takes jobs of the queues alone is in tests/torture."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from jobs_app.management.commands.worker import dramatiq_argv
+from vodplatform.settings.environment import PROJECT_ROOT
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What the process was replaced by, which goes on here."""
+    calls: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(os, "execve", lambda *given: calls.append(given))
+    return calls
+
+
+def option(argv: list[str], name: str) -> str:
+    return argv[argv.index(name) + 1]
+
+
+def test_it_takes_all_queues_with_a_thread_for_each_job_that_they_allow(
+    started: list[tuple[Any, ...]], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.JOB_LANES = {"merge": 4, "align": 2}
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    call_command("worker")
+    [(program, argv, environment)] = started
+    assert (program, argv[:4]) == (sys.executable, [sys.executable, "-m", "dramatiq", "jobs_app.worker"])
+    assert argv[argv.index("--queues") + 1 :] == ["align", "merge"]
+    assert int(option(argv, "--threads")) >= 6
+    assert option(argv, "--processes") == "1"
+    # Less than any worker takes to start: no master waits for one that is killed while it says that it has.
+    assert option(argv, "--worker-fork-timeout") == "10"
+    assert environment["PYTHONPATH"] == f"{PROJECT_ROOT}:/elsewhere"
+    assert argv == dramatiq_argv(1)
+
+
+def test_it_takes_the_queues_that_are_named(started: list[tuple[Any, ...]], settings: Any) -> None:
+    settings.JOB_LANES = {"merge": 4, "align": 2, "render": 1}
+    call_command("worker", "--queues", "render, align,align", "--threads", "3", "--processes", "2")
+    [(_, argv, _)] = started
+    assert argv[argv.index("--queues") + 1 :] == ["align", "render"]
+    assert (option(argv, "--threads"), option(argv, "--processes")) == ("3", "2")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--queues", "ingest,encode"), "no such queue: encode"),
+        (("--queues", ","), "no such queue: ','"),
+        (("--threads", "0"), "at least 1"),
+        (("--processes", "two"), "at least 1"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_a_sentence(
+    started: list[tuple[Any, ...]], words: tuple[str, str], sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        call_command("worker", *words)
+    assert started == []
