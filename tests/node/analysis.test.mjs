@@ -11,17 +11,40 @@ test("a moment of the reel is one of the video", () => {
     { start_time: 10, end_time: 14, reel_start: 0, reel_end: 4 },
     { start_time: 30, end_time: 33, reel_start: 4, reel_end: 7 },
   ];
-  assert.deepEqual([0, 3, 4, 6.5, 9].map((at) => toSource(highlights, at)), [10, 13, 30, 32.5, 33]);
-  assert.deepEqual([10, 13, 20, 31, 33].map((at) => toReel(highlights, at)), [0, 3, null, 5, null]);
+  assert.deepEqual(
+    [0, 3, 4, 6.5, 9].map((at) => toSource(highlights, at)),
+    [10, 13, 30, 32.5, 33],
+  );
+  assert.deepEqual(
+    [10, 13, 20, 31, 33].map((at) => toReel(highlights, at)),
+    [0, 3, null, 5, null],
+  );
   const segments = [0, 10, 30].map((start) => ({ start_time: start, end_time: start + 10, index: start / 10 }));
-  assert.deepEqual(segments.map((segment) => within(highlights, segment)), [[], [1], [2]]);
+  assert.deepEqual(
+    segments.map((segment) => within(highlights, segment)),
+    [[], [1], [2]],
+  );
 });
 
 test("times and names are told as people tell them", () => {
-  assert.deepEqual([10, 2400, 76_440, 7200, 360_000].map(span), ["1 min", "40 min", "21 h 14 min", "2 h", "4 days 4 h"]);
-  const names = [["squat", 12], ["push-up", 1], ["movement", 5], ["crunch", 3]];
+  assert.deepEqual([10, 2400, 76_440, 7200, 360_000].map(span), [
+    "1 min",
+    "40 min",
+    "21 h 14 min",
+    "2 h",
+    "4 days 4 h",
+  ]);
+  const names = [
+    ["squat", 12],
+    ["push-up", 1],
+    ["movement", 5],
+    ["crunch", 3],
+  ];
   const titles = ["Squats", "Push-up", "Repeated movement", "Crunches"];
-  assert.deepEqual(names.map((one) => exerciseTitle(...one)), titles);
+  assert.deepEqual(
+    names.map((one) => exerciseTitle(...one)),
+    titles,
+  );
   assert.equal(fileName("a/b: c?.mp4", "reel.mp4"), "a b c reel.mp4");
   assert.equal(fileName("", "x.csv"), "analysis x.csv");
 });

@@ -8,10 +8,16 @@ import { assertMatches, near } from "./near.mjs";
 
 test("a box stays inside the frame whichever way it is drawn", () => {
   assertMatches(between({ x: 0.9, y: 1.4 }, { x: 0.6, y: 0.8 }), {
-    x: near(0.6), y: near(0.8), width: near(0.3), height: near(0.2),
+    x: near(0.6),
+    y: near(0.8),
+    width: near(0.3),
+    height: near(0.2),
   });
   assertMatches(contain({ x: 0.95, y: -1, width: 0.2, height: 0 }), {
-    x: near(0.8), y: 0, width: near(0.2), height: near(0.01),
+    x: near(0.8),
+    y: 0,
+    width: near(0.2),
+    height: near(0.01),
   });
 });
 
@@ -20,7 +26,10 @@ test("the box keeps to the picture where it does not fill its frame", () => {
 });
 
 test("the preview reads the moment that is shown", () => {
-  const vods = [{ vod_id: "A", duration: 100 }, { vod_id: "B", duration: 50 }];
+  const vods = [
+    { vod_id: "A", duration: 100 },
+    { vod_id: "B", duration: 50 },
+  ];
   const found = moments(vods, { vod_id: "A", time: 47.3 });
   assertMatches(found, { A: [10, 30, 47.3, 70, 90], B: [5, 15, 25, 35, 45] });
 });

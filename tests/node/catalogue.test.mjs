@@ -10,8 +10,16 @@ const ANY = { search: "", category: "", status: "", featured: false };
 
 function video(fields = {}) {
   return {
-    title: "Café", category: null, tags: [], description: "", status: "ready", is_featured: false,
-    is_hidden: false, deleted_at: null, updated_at: "2026-01-02T00:00:00Z", ...fields,
+    title: "Café",
+    category: null,
+    tags: [],
+    description: "",
+    status: "ready",
+    is_featured: false,
+    is_hidden: false,
+    deleted_at: null,
+    updated_at: "2026-01-02T00:00:00Z",
+    ...fields,
   };
 }
 
@@ -38,7 +46,12 @@ for (const [name, changed, query, shown, expected] of [
 
 test("views are told as people say them", () => {
   assert.deepEqual([0, 1, 2, 1234, 18_234, 2_000_000].map(views), [
-    "no views yet", "1 view", "2 views", "1,234 views", "18.2K views", "2M views",
+    "no views yet",
+    "1 view",
+    "2 views",
+    "1,234 views",
+    "18.2K views",
+    "2M views",
   ]);
 });
 
@@ -57,6 +70,14 @@ for (const [state, pending, words] of [
 
 test("who sees a video is told in words", () => {
   const base = { status: "ready", is_hidden: false, deleted_at: null, error: null };
-  const cases = [base, { ...base, is_hidden: true }, { ...base, status: "processing" }, { ...base, deleted_at: "2026-01-01" }];
-  assert.deepEqual(cases.map((one) => audience(one).words), ["Shown", "Hidden", "Processing", "Deleted"]);
+  const cases = [
+    base,
+    { ...base, is_hidden: true },
+    { ...base, status: "processing" },
+    { ...base, deleted_at: "2026-01-01" },
+  ];
+  assert.deepEqual(
+    cases.map((one) => audience(one).words),
+    ["Shown", "Hidden", "Processing", "Deleted"],
+  );
 });

@@ -34,6 +34,12 @@ test("the largest file that a plan takes has not too many pieces", () => {
 });
 
 test("each wait is longer than the one before, and the server is heard", () => {
-  assert.deepEqual([1, 2, 3, 4, 9].map((failures) => waitLength(failures, null, 0.5)), [1000, 2000, 4000, 8000, 30_000]);
-  assert.deepEqual([0, 1].map((chance) => waitLength(1, 7, chance)), [7000, 8400]);
+  assert.deepEqual(
+    [1, 2, 3, 4, 9].map((failures) => waitLength(failures, null, 0.5)),
+    [1000, 2000, 4000, 8000, 30_000],
+  );
+  assert.deepEqual(
+    [0, 1].map((chance) => waitLength(1, 7, chance)),
+    [7000, 8400],
+  );
 });

@@ -13,6 +13,11 @@ for await (const line of createInterface({ input: process.stdin })) {
   });
   for (const [into, from] of told.joins) pieces[into].join(Document.parse(pieces[from].text()));
   const [first] = pieces;
-  const found = { text: first.copy().text(), values: first.values(told.base), version: first.version, clock: first.clock };
+  const found = {
+    text: first.copy().text(),
+    values: first.values(told.base),
+    version: first.version,
+    clock: first.clock,
+  };
   console.log(JSON.stringify(found));
 }

@@ -7,7 +7,12 @@ import { confidence, offset, parseOffset, position } from "./js/base/format.js";
 import { assertMatches, near } from "./near.mjs";
 
 for (const [text, seconds] of [
-  ["+1.5 s", 1.5], ["−1,5", -1.5], ["-0.033s", -0.033], ["1:02.5", 62.5], ["1:00:00", 3600], [" 12 ", 12],
+  ["+1.5 s", 1.5],
+  ["−1,5", -1.5],
+  ["-0.033s", -0.033],
+  ["1:02.5", 62.5],
+  ["1:00:00", 3600],
+  [" 12 ", 12],
 ]) {
   test(`an offset is understood as people type it: “${text}”`, () => assertMatches(parseOffset(text), near(seconds)));
 }

@@ -34,17 +34,24 @@ function polling() {
   let answer;
   const channel = new LiveChannel("/ws/jobs/1/", {
     onMessage: (message) => heard.push(message.words),
-    snapshot: () => new Promise((resolve) => { answer = (words) => resolve({ words }); }),
+    snapshot: () =>
+      new Promise((resolve) => {
+        answer = (words) => resolve({ words });
+      }),
     onSnapshot: (snapshot) => heard.push(snapshot.words),
   });
   for (let n = 0; n < 3; n += 1) {
     sockets.at(-1).onclose({ code: 1006 });
     if (n < 2) mock.timers.tick(LONG);
   }
-  return { channel, heard, answer: async (words) => {
-    answer(words);
-    await new Promise((resolve) => setImmediate(resolve));
-  } };
+  return {
+    channel,
+    heard,
+    answer: async (words) => {
+      answer(words);
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+  };
 }
 
 test("without a socket the state is asked for", async () => {

@@ -7,16 +7,26 @@ import { asked, moment, parseMoment, roomFor } from "./js/prosync/segments.js";
 import { assertMatches, near } from "./near.mjs";
 
 test("moments are read as people write them", () => {
-  assertMatches(["38.6", "0:38,6", "1:02:03.5", "1:00"].map(parseMoment), [38.6, 38.6, 3723.5, 60].map((at) => near(at)));
+  assertMatches(
+    ["38.6", "0:38,6", "1:02:03.5", "1:00"].map(parseMoment),
+    [38.6, 38.6, 3723.5, 60].map((at) => near(at)),
+  );
   for (const text of ["", "x", "-1"]) assert.equal(parseMoment(text) ?? null, null, text);
   assert.deepEqual([0, 38.6, 3723.5].map(moment), ["0:00.000", "0:38.600", "1:02:03.500"]);
 });
 
 test("room is found behind what is there", () => {
-  const taken = [{ id: 1, start: 1, end: 3 }, { id: 2, start: 5, end: 6 }];
+  const taken = [
+    { id: 1, start: 1, end: 3 },
+    { id: 2, start: 5, end: 6 },
+  ];
   const room = [0, 1, 3.5, 5.5, 7.95].map((at) => roomFor(taken, at, 8, 4));
   assert.deepEqual(room, [
-    { start: 0, end: 1 }, { start: 3, end: 5 }, { start: 3.5, end: 5 }, { start: 6, end: 8 }, null,
+    { start: 0, end: 1 },
+    { start: 3, end: 5 },
+    { start: 3.5, end: 5 },
+    { start: 6, end: 8 },
+    null,
   ]);
 });
 

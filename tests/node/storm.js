@@ -32,24 +32,34 @@ class Server {
 
   answer(method, url, body, user) {
     this.time += 5_000;
-    return method === "GET" ? this.#state(new URL(url, "http://server").searchParams.get("since")) : this.#take(body, user);
+    return method === "GET"
+      ? this.#state(new URL(url, "http://server").searchParams.get("since"))
+      : this.#take(body, user);
   }
 
   #state(since) {
     const after = since ? microsecondsOf(since) : 0;
     const values = this.document.values(BASE);
-    return [200, {
-      video: { ...values, category: values.category || null }, base: BASE, server_time: isoOf(this.time - 1_000),
-      server_vector_clock: this.document.clock, server_version: this.document.version,
-      operations: this.rows.filter(({ came }) => came > after).map(({ told }) => told),
-    }];
+    return [
+      200,
+      {
+        video: { ...values, category: values.category || null },
+        base: BASE,
+        server_time: isoOf(this.time - 1_000),
+        server_vector_clock: this.document.clock,
+        server_version: this.document.version,
+        operations: this.rows.filter(({ came }) => came > after).map(({ told }) => told),
+      },
+    ];
   }
 
   #take({ operations }, user) {
     const wrong = {};
     const known = this.document.clock;
     for (const [index, told] of operations.entries()) {
-      const isAhead = Object.entries(told.vector_clock).some(([actor, counter]) => !actor.startsWith(user) && counter > (known[actor] ?? 0));
+      const isAhead = Object.entries(told.vector_clock).some(
+        ([actor, counter]) => !actor.startsWith(user) && counter > (known[actor] ?? 0),
+      );
       if (microsecondsOf(told.timestamp) > Date.now() * 1000 + AHEAD) wrong[index] = { timestamp: ["ahead"] };
       else if (isAhead) wrong[index] = { vector_clock: ["ahead"] };
       else if (told.operation_data.value === REFUSED) wrong[index] = { operation_data: ["refused"] };
@@ -60,15 +70,19 @@ class Server {
       const [actor, counter] = [told.actor_id, told.vector_clock[told.actor_id]];
       const dot = `${counter} ${actor}`;
       const before = this.kept.get(dot) ?? fresh.get(dot);
-      if (before && wordsOf(before) !== wordsOf(told)) return [409, { type: "operation_mismatch", actor_id: actor, counter }];
+      if (before && wordsOf(before) !== wordsOf(told))
+        return [409, { type: "operation_mismatch", actor_id: actor, counter }];
       if (!before) fresh.set(dot, told);
     }
     for (const [dot, told] of fresh) {
       this.kept.set(dot, told);
       this.rows.push({ came: this.time, told });
       this.document.apply({
-        type: told.operation_type, value: told.operation_data.value, timestamp: microsecondsOf(told.timestamp),
-        actor: told.actor_id, clock: told.vector_clock,
+        type: told.operation_type,
+        value: told.operation_data.value,
+        timestamp: microsecondsOf(told.timestamp),
+        actor: told.actor_id,
+        clock: told.vector_clock,
       });
     }
     return [200, {}];
@@ -135,8 +149,13 @@ class Round {
     const skew = (this.random() - 0.5) * (this.chance(0.3) ? 2e7 : 1000);
     const page = { isOffline: false, unkept: [] };
     page.client = new SyncClient({
-      videoId: VIDEO, actor: profile.user, store: profile.store, locks: profile.locks,
-      wait: { first: 1, longest: 4 }, poll: 3_600_000, now: () => Date.now() + skew,
+      videoId: VIDEO,
+      actor: profile.user,
+      store: profile.store,
+      locks: profile.locks,
+      wait: { first: 1, longest: 4 },
+      poll: 3_600_000,
+      now: () => Date.now() + skew,
       fetch: async (url, { method, body }) => {
         await aMoment();
         const fate = this.isOver ? 1 : this.random();
@@ -144,7 +163,12 @@ class Round {
         const [status, told] = this.server.answer(method, url, body && JSON.parse(body), profile.user);
         await aMoment();
         if (fate < this.loss) throw new TypeError("never answered");
-        return { ok: status < 300, status, headers: new Headers({ Date: new Date().toUTCString() }), json: async () => told };
+        return {
+          ok: status < 300,
+          status,
+          headers: new Headers({ Date: new Date().toUTCString() }),
+          json: async () => told,
+        };
       },
     });
     await page.client.start();
@@ -172,7 +196,9 @@ class Round {
     if (value !== REFUSED) this.written.add(value);
     store.isFull = () => this.chance(this.fullness);
     try {
-      await (this.chance(0.3) ? client.addTag(value) : client.edit(this.oneOf(["title", "description", "category"]), value));
+      await (this.chance(0.3)
+        ? client.addTag(value)
+        : client.edit(this.oneOf(["title", "description", "category"]), value));
     } catch (error) {
       if (error.type !== "not_kept") throw error;
       unkept.push(value);
@@ -199,7 +225,8 @@ class Round {
     for (const profile of this.profiles) await this.open(profile);
     const pages = this.profiles.flatMap((profile) => profile.pages);
     for (const page of pages) page.isOffline = false;
-    const agree = () => pages.every(({ client }) => client.pending === 0 && client.document === this.server.document.text());
+    const agree = () =>
+      pages.every(({ client }) => client.pending === 0 && client.document === this.server.document.text());
     for (let left = MOST_EXCHANGES; left > 0 && !agree(); left -= 1) {
       for (const { client } of pages) await client.sync().catch(() => {});
     }

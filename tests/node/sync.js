@@ -89,7 +89,9 @@ async function answer(told) {
     kept(stores, told.full, () => new Store()).isFull = told.is;
     return {};
   }
-  const { client, about } = clients.get(told.call ?? told.read ?? told.offline ?? told.restored ?? told.calls ?? told.sign ?? told.type);
+  const { client, about } = clients.get(
+    told.call ?? told.read ?? told.offline ?? told.restored ?? told.calls ?? told.sign ?? told.type,
+  );
   if (told.restored) {
     about.video = told.video;
     return {};

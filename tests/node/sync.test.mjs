@@ -12,7 +12,10 @@ import { assertMatches, near } from "./near.mjs";
 for (const fps of [60, 30000 / 1001, 25, 24000 / 1001]) {
   test(`a step lands in the middle of the next frame at ${fps} fps`, () => {
     const found = Array.from({ length: 40 }, (_, n) => step(midFrame(n, fps), 1, fps, 10));
-    assertMatches(found, Array.from({ length: 40 }, (_, n) => near((n + 1.5) / fps)));
+    assertMatches(
+      found,
+      Array.from({ length: 40 }, (_, n) => near((n + 1.5) / fps)),
+    );
   });
 }
 
@@ -25,7 +28,10 @@ test("steps stop at the first and at the last frame", () => {
 test("the frame of a timestamp survives the container's rounding", () => {
   const frames = Array.from({ length: 2000 }, (_, n) => n);
   const times = frames.map((n) => Math.floor(((n * 1001) / 30000) * 1000) / 1000);
-  assert.deepEqual(times.map((time) => frameOf(time, 30000 / 1001)), frames);
+  assert.deepEqual(
+    times.map((time) => frameOf(time, 30000 / 1001)),
+    frames,
+  );
 });
 
 function correct(error, { maySeek = true, correcting = false } = {}) {
@@ -39,7 +45,12 @@ test("small drift is left alone but a correction goes on to its end", () => {
 });
 
 for (const [error, factor] of [
-  [0.008, 0.99], [-0.008, 1.01], [0.045, 0.95], [0.06, 0.926], [0.2, 0.9], [-0.29, 1.1],
+  [0.008, 0.99],
+  [-0.008, 1.01],
+  [0.045, 0.95],
+  [0.06, 0.926],
+  [0.2, 0.9],
+  [-0.29, 1.1],
 ]) {
   test(`drift of ${error} s is made up by speed within its limits`, () => {
     assertMatches(correct(error), { do: "rate", factor: near(factor, 0.0011) });
@@ -52,17 +63,17 @@ test("a seek is for large drift only and not twice in a row", () => {
 });
 
 test("the lead of a seek is learned", () => {
-  const learned = Array(12).fill(0.4).reduce((lead, late) => learnLead(lead, lead - late), FIRST_LEAD);
+  const learned = Array(12)
+    .fill(0.4)
+    .reduce((lead, late) => learnLead(lead, lead - late), FIRST_LEAD);
   assertMatches(learned, near(0.4, 0.005));
 });
 
 test("a follower moves gently and seeks when far off", () => {
-  assertMatches([0.03, 0.5, -0.5, 1.2].map((error) => followCorrection(error)), [
-    { do: "rate", factor: 1 },
-    { do: "rate", factor: near(0.98) },
-    { do: "rate", factor: near(1.02) },
-    { do: "seek" },
-  ]);
+  assertMatches(
+    [0.03, 0.5, -0.5, 1.2].map((error) => followCorrection(error)),
+    [{ do: "rate", factor: 1 }, { do: "rate", factor: near(0.98) }, { do: "rate", factor: near(1.02) }, { do: "seek" }],
+  );
 });
 
 test("the clock runs straight through changes of speed", () => {
@@ -78,6 +89,11 @@ test("the clock runs straight through changes of speed", () => {
 
 test("the server's clock is told by the message that was least delayed", () => {
   const clock = new ServerClock();
-  for (const [serverTime, now] of [[104.0, 4_300], [105.0, 5_020], [106.0, 6_900]]) clock.note(serverTime, now);
+  for (const [serverTime, now] of [
+    [104.0, 4_300],
+    [105.0, 5_020],
+    [106.0, 6_900],
+  ])
+    clock.note(serverTime, now);
   assertMatches(clock.now(10_000), near(109.98));
 });

@@ -8,7 +8,11 @@ import { isRunning, ticks, vodTime } from "./js/base/timeline.js";
 import { assertMatches, near } from "./near.mjs";
 
 for (const [T, offset, duration, expected] of [
-  [150, -50, 600, 200], [150, 37, 600, 113], [10, 37, 600, 0], [900, 37, 600, 600], [0, 0, 600, 0],
+  [150, -50, 600, 200],
+  [150, 37, 600, 113],
+  [10, 37, 600, 0],
+  [900, 37, 600, 600],
+  [0, 0, 600, 0],
 ]) {
   test(`the formula gives the contract's example of T ${T}, offset ${offset}, duration ${duration}`, () => {
     assert.equal(vodTime(T, offset, duration), expected);
@@ -19,7 +23,10 @@ test("page and server agree on the formula", () => {
   // tests/test_javascript.py writes the file: what the server computes of the same.
   const cases = JSON.parse(readFileSync(process.env.TIMELINE_CASES, "utf8"));
   assert.equal(cases.length, 500);
-  assertMatches(cases.map(({ given }) => vodTime(...given)), cases.map(({ expected }) => near(expected, 1e-9)));
+  assertMatches(
+    cases.map(({ given }) => vodTime(...given)),
+    cases.map(({ expected }) => near(expected, 1e-9)),
+  );
 });
 
 test("a video runs from its offset to its end", () => {

@@ -39,7 +39,13 @@ test("what cannot be read of what was dropped is named and costs none of the res
     { kind: "directory", name: "locked", values: () => lost() },
     { kind: "file", name: "good.mp4", getFile: async () => file("good.mp4") },
   ];
-  const folder = { kind: "directory", name: "scrim", async *values() { yield* handles; } };
+  const folder = {
+    kind: "directory",
+    name: "scrim",
+    async *values() {
+      yield* handles;
+    },
+  };
   const items = [
     { kind: "file", getAsFile: () => null, getAsFileSystemHandle: async () => folder },
     { kind: "file", getAsFile: () => null, webkitGetAsEntry: () => ({ name: "gone.mp4", isDirectory: false }) },
@@ -47,6 +53,9 @@ test("what cannot be read of what was dropped is named and costs none of the res
   ];
   const names = [];
   const found = await droppedFrom({ items }, (name) => names.push(name));
-  assert.deepEqual(found.map((one) => one.file.name), ["good.mp4", "last.mp4"]);
+  assert.deepEqual(
+    found.map((one) => one.file.name),
+    ["good.mp4", "last.mp4"],
+  );
   assert.deepEqual(names, ["moved.mp4", "locked", "gone.mp4"]);
 });

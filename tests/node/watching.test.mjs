@@ -20,12 +20,18 @@ test("a sprite sheet says which piece belongs to which time", () => {
   const { image, cues } = parseSprite(SHEET);
   assert.equal(image, "sprite.jpg");
   assert.deepEqual(cues[1], { from: 2.5, to: 3600, x: 160, y: 0, width: 160, height: 90 });
-  assert.deepEqual([0, 2.4, 2.5, 9999].map((time) => new Sprite(null, cues).at(time).x), [0, 0, 160, 160]);
+  assert.deepEqual(
+    [0, 2.4, 2.5, 9999].map((time) => new Sprite(null, cues).at(time).x),
+    [0, 0, 160, 160],
+  );
 });
 
 test("a file that is no sheet has no picture", () => {
   const texts = ["", "WEBVTT\n\n00:00.000 --> 00:01.000\nWords", "<html>"];
-  assert.deepEqual(texts.map((text) => parseSprite(text).cues.length), [0, 0, 0]);
+  assert.deepEqual(
+    texts.map((text) => parseSprite(text).cues.length),
+    [0, 0, 0],
+  );
 });
 
 test("the last twenty sheets are kept", async (t) => {
@@ -48,7 +54,10 @@ test("the last twenty sheets are kept", async (t) => {
   const numbers = Array.from({ length: 20 }, (_, n) => n);
   for (const n of [...numbers, 0, 20, 0, 1]) await Sprite.load(`/sheets/${n}.vtt`);
   // The one used again stayed for the new one, and the one that was not went.
-  assert.deepEqual(asked, [...numbers, 20, 1].map((n) => `${n}.vtt`));
+  assert.deepEqual(
+    asked,
+    [...numbers, 20, 1].map((n) => `${n}.vtt`),
+  );
 });
 
 test("an outline is one closed shape and silence a line", () => {
@@ -68,7 +77,10 @@ test("a place is gone back to unless it is at either end", (t) => {
     place.keep();
     return new Place(id).of(100);
   };
-  assert.deepEqual([42.5, 3, 97, 95].map((at) => left("a", at)), [42.5, null, null, 95]);
+  assert.deepEqual(
+    [42.5, 3, 97, 95].map((at) => left("a", at)),
+    [42.5, null, null, 95],
+  );
   new Place("unseen").keep();
   for (let n = 0; n < 210; n += 1) left(`v${n}`, 50);
   const kept = Object.keys(JSON.parse(stored.get("vod-places")));

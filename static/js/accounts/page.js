@@ -22,7 +22,9 @@ function sayOf(name, text) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const [name, picture] = ["full_name", "avatar_url"].map((id) => /** @type {HTMLInputElement} */ (need(`#${id}`)).value.trim());
+  const [name, picture] = ["full_name", "avatar_url"].map((id) =>
+    /** @type {HTMLInputElement} */ (need(`#${id}`)).value.trim(),
+  );
   const problem = need("[data-profile-error]");
   problem.replaceChildren();
   setText(said, "");
@@ -31,7 +33,7 @@ form.addEventListener("submit", async (event) => {
     for (const id of ["full_name", "avatar_url"]) sayOf(id, "");
     setText(said, "Saved.");
   } catch (error) {
-    const errors = error instanceof ApiError ? error.body?.errors ?? {} : {};
+    const errors = error instanceof ApiError ? (error.body?.errors ?? {}) : {};
     const fields = ["full_name", "avatar_url"].map((id) => sayOf(id, [errors[id]].flat().filter(Boolean).join(" ")));
     const first = fields.find(Boolean);
     if (first) first.focus();

@@ -25,10 +25,13 @@ export function tokens() {
   });
   form.addEventListener("submit", make);
   list.addEventListener("click", (/** @type {Event} */ event) => {
-    const row = /** @type {HTMLElement|null} */ (/** @type {Element} */ (event.target).closest("[data-revoke-token]")?.closest("[data-token]") ?? null);
+    const row = /** @type {HTMLElement|null} */ (
+      /** @type {Element} */ (event.target).closest("[data-revoke-token]")?.closest("[data-token]") ?? null
+    );
     if (row) ask(row);
   });
-  for (const button of dialog.querySelectorAll("button")) button.addEventListener("click", () => dialog.close(button.value));
+  for (const button of dialog.querySelectorAll("button"))
+    button.addEventListener("click", () => dialog.close(button.value));
   tell();
 }
 
@@ -49,7 +52,9 @@ function complain(text) {
 /** @param {Event} event */
 async function make(event) {
   event.preventDefault();
-  const scopes = [...form.querySelectorAll("[name=scope]:checked")].map((box) => /** @type {HTMLInputElement} */ (box).value);
+  const scopes = [...form.querySelectorAll("[name=scope]:checked")].map(
+    (box) => /** @type {HTMLInputElement} */ (box).value,
+  );
   const name = nameField.value.trim();
   if (!name) return complain("Give it a name, so that you know later what to revoke.");
   if (!scopes.length) return complain("Choose at least one thing it may do.");
@@ -68,15 +73,40 @@ async function make(event) {
 /** @param {{id: string, name: string, token: string}} token */
 function show(token) {
   const key = h("code", { tabindex: "0", "aria-label": "The new token" }, token.token);
-  const copyButton = h("button", { class: "btn", type: "button", onclick: () => copyFrom(copyButton, token.token, key) }, icon("copy"), h("span", {}, "Copy"));
+  const copyButton = h(
+    "button",
+    { class: "btn", type: "button", onclick: () => copyFrom(copyButton, token.token, key) },
+    icon("copy"),
+    h("span", {}, "Copy"),
+  );
   const had = () => {
     made.replaceChildren();
     opener.focus();
   };
-  made.replaceChildren(h("div", { class: "made" }, h("div", { class: "note ok", data: { made: token.id } }, icon("check"), h("div", { class: "sp" },
-    h("b", { class: "anywhere" }, `“${token.name}” is made. Copy it now: it is shown this once.`),
-    h("p", { class: "s1" }, "We keep only a fingerprint. If it is lost, revoke it and make another."),
-    h("div", { class: "tok" }, key, copyButton, h("button", { class: "btn quiet", type: "button", onclick: had }, "I have it"))))));
+  made.replaceChildren(
+    h(
+      "div",
+      { class: "made" },
+      h(
+        "div",
+        { class: "note ok", data: { made: token.id } },
+        icon("check"),
+        h(
+          "div",
+          { class: "sp" },
+          h("b", { class: "anywhere" }, `“${token.name}” is made. Copy it now: it is shown this once.`),
+          h("p", { class: "s1" }, "We keep only a fingerprint. If it is lost, revoke it and make another."),
+          h(
+            "div",
+            { class: "tok" },
+            key,
+            copyButton,
+            h("button", { class: "btn quiet", type: "button", onclick: had }, "I have it"),
+          ),
+        ),
+      ),
+    ),
+  );
   copyButton.focus();
 }
 
@@ -119,7 +149,8 @@ async function revoke(row) {
     toast(`It was not revoked. ${explain(error)}`, "bad");
     return;
   }
-  if (/** @type {HTMLElement|null} */ (made.querySelector("[data-made]"))?.dataset.made === row.dataset.token) made.replaceChildren();
+  if (/** @type {HTMLElement|null} */ (made.querySelector("[data-made]"))?.dataset.made === row.dataset.token)
+    made.replaceChildren();
   await reload();
   toast("It is revoked.");
   opener.focus();

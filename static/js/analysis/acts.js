@@ -21,7 +21,9 @@ export const ACTS = {
 export function actsOf(session) {
   const state = stateOf(session);
   if (state === "paused") return ["resume", "cancel"];
-  return ["queued", "processing", "waiting"].includes(state) ? [...(session.job_id ? /** @type {Act[]} */ (["pause"]) : []), "cancel"] : [];
+  return ["queued", "processing", "waiting"].includes(state)
+    ? [...(session.job_id ? /** @type {Act[]} */ (["pause"]) : []), "cancel"]
+    : [];
 }
 
 /** @param {Session} session @param {Act} act */
@@ -39,5 +41,17 @@ export async function perform(session, act) {
 export function actButton(act, name, run) {
   const { label, icon: picture } = ACTS[act];
   const small = act === "pause";
-  return h("button", { class: small ? "btn ic quiet" : "btn", type: "button", "aria-label": `${label} ${name}`, title: small ? label : null, data: { act }, onclick: run }, act !== "cancel" && icon(picture), small ? null : label);
+  return h(
+    "button",
+    {
+      class: small ? "btn ic quiet" : "btn",
+      type: "button",
+      "aria-label": `${label} ${name}`,
+      title: small ? label : null,
+      data: { act },
+      onclick: run,
+    },
+    act !== "cancel" && icon(picture),
+    small ? null : label,
+  );
 }

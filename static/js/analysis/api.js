@@ -45,7 +45,9 @@ const path = (/** @type {string} */ what, /** @type {string} */ id) => `${ANALYS
  * @returns {Promise<{sessions: Session[], pagination: {limit: number, offset: number, total: number}}>}
  */
 export function listSessions(query, signal) {
-  const given = Object.entries(query).filter(([, value]) => value !== "").map(([name, value]) => [name, String(value)]);
+  const given = Object.entries(query)
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => [name, String(value)]);
   return get(`${ANALYSES}/sessions?${new URLSearchParams(given)}`, { signal });
 }
 
@@ -76,7 +78,8 @@ export const newKey = idempotencyKey;
  */
 export function analyseVideo(video, kind, params, key) {
   const form = new FormData();
-  for (const [name, value] of Object.entries({ video_id: video, analysis_type: kind, params: JSON.stringify(params) })) form.append(name, value);
+  for (const [name, value] of Object.entries({ video_id: video, analysis_type: kind, params: JSON.stringify(params) }))
+    form.append(name, value);
   return call("POST", `${ANALYSES}/upload`, form, { headers: { "Idempotency-Key": key } });
 }
 
@@ -85,4 +88,8 @@ export function analyseVideo(video, kind, params, key) {
  * @param {Kind} kind
  * @param {Record<string, any>} params
  */
-export const uploadFor = (kind, params) => ({ purpose: "analysis", analysis_type: kind, params: JSON.stringify(params) });
+export const uploadFor = (kind, params) => ({
+  purpose: "analysis",
+  analysis_type: kind,
+  params: JSON.stringify(params),
+});

@@ -18,7 +18,12 @@ const FAR = 10; // stops, with Page Up and Page Down
  */
 export function drawing(width, height, ...paths) {
   const svg = document.createElementNS(SVG, "svg");
-  for (const [name, value] of Object.entries({ viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" })) svg.setAttribute(name, value);
+  for (const [name, value] of Object.entries({
+    viewBox: `0 0 ${width} ${height}`,
+    preserveAspectRatio: "none",
+    "aria-hidden": "true",
+  }))
+    svg.setAttribute(name, value);
   for (const path of paths) {
     const shape = document.createElementNS(SVG, "path");
     shape.setAttribute("d", path.d);
@@ -80,7 +85,19 @@ export class TimeChart {
   constructor(holder, options) {
     this.options = options;
     this.playhead = h("i", { class: "ph" });
-    this.lanes = h("div", { class: "lanes", role: "slider", tabindex: "0", "aria-label": options.label, "aria-valuemin": "0", "aria-valuemax": options.duration.toFixed(2), "aria-valuenow": "0" }, this.playhead);
+    this.lanes = h(
+      "div",
+      {
+        class: "lanes",
+        role: "slider",
+        tabindex: "0",
+        "aria-label": options.label,
+        "aria-valuemin": "0",
+        "aria-valuemax": options.duration.toFixed(2),
+        "aria-valuenow": "0",
+      },
+      this.playhead,
+    );
     this.names = h("div", { class: "names", "aria-hidden": "true" });
     this.ruler = h("div", { class: "ruler", "aria-hidden": "true" });
     this.chart = h("div", { class: "chart" }, this.names, this.lanes, h("span", {}), this.ruler);
@@ -101,7 +118,12 @@ export class TimeChart {
    */
   lane(name, kind, ...inside) {
     // On a phone the name stands in the lane itself: there is no room beside it.
-    const lane = h("div", { class: `lane ${kind}` }, ...inside, h("span", { class: "lb phone", "aria-hidden": "true" }, name));
+    const lane = h(
+      "div",
+      { class: `lane ${kind}` },
+      ...inside,
+      h("span", { class: "lb phone", "aria-hidden": "true" }, name),
+    );
     this.names.append(h("span", { class: kind }, name));
     this.playhead.before(lane);
     return lane;
@@ -117,7 +139,11 @@ export class TimeChart {
    */
   stretch(from, to, kind, ...inside) {
     const { duration: whole } = this.options;
-    return h("i", { class: kind, vars: { "--x": this.share(from), "--w2": Math.max(0, Math.min(to, whole) - from) / whole } }, ...inside);
+    return h(
+      "i",
+      { class: kind, vars: { "--x": this.share(from), "--w2": Math.max(0, Math.min(to, whole) - from) / whole } },
+      ...inside,
+    );
   }
 
   /** @param {number} time seconds @returns {number} of the width, 0 to 1 */
@@ -145,7 +171,8 @@ export class TimeChart {
       const at = lanes.offsetLeft + share * lanes.clientWidth - scroller.scrollLeft;
       return at >= 0 && at <= scroller.clientWidth;
     };
-    if (shows(before) && !shows(now)) scroller.scrollLeft = lanes.offsetLeft + now * lanes.clientWidth - scroller.clientWidth * 0.15;
+    if (shows(before) && !shows(now))
+      scroller.scrollLeft = lanes.offsetLeft + now * lanes.clientWidth - scroller.clientWidth * 0.15;
   }
 
   #drawRuler() {
@@ -155,7 +182,16 @@ export class TimeChart {
     const { duration: whole } = this.options;
     const marks = ticks(0, whole, Math.max(2, width / PIXELS_PER_MARK)).filter((time) => this.share(time) < 0.95);
     const fine = marks.length > 1 && marks[1] < 1;
-    this.ruler.replaceChildren(...marks.map((time) => h("span", { class: time > 0 ? "mid" : "", vars: { "--x": this.share(time) } }, fine ? `${round(time)} s` : duration(time))), h("span", { class: "last" }, duration(whole)));
+    this.ruler.replaceChildren(
+      ...marks.map((time) =>
+        h(
+          "span",
+          { class: time > 0 ? "mid" : "", vars: { "--x": this.share(time) } },
+          fine ? `${round(time)} s` : duration(time),
+        ),
+      ),
+      h("span", { class: "last" }, duration(whole)),
+    );
   }
 
   /** @param {MouseEvent} event @returns {number} seconds */
@@ -170,7 +206,8 @@ export class TimeChart {
     const end = new AbortController();
     this.lanes.setPointerCapture(event.pointerId);
     this.lanes.addEventListener("pointermove", (moved) => this.options.seek(this.#at(moved)), { signal: end.signal });
-    for (const name of ["pointerup", "pointercancel"]) this.lanes.addEventListener(name, () => end.abort(), { signal: end.signal });
+    for (const name of ["pointerup", "pointercancel"])
+      this.lanes.addEventListener(name, () => end.abort(), { signal: end.signal });
   }
 
   /** @param {MouseEvent} event */
@@ -181,8 +218,18 @@ export class TimeChart {
   /** The keys of a slider; they work too where single keys are switched off. @param {KeyboardEvent} event */
   #key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const steps = /** @type {Record<string, number>} */ ({ ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: FAR, PageDown: -FAR })[event.key];
-    const to = steps !== undefined ? this.stop(steps) : /** @type {Record<string, number>} */ ({ Home: 0, End: this.options.duration })[event.key];
+    const steps = /** @type {Record<string, number>} */ ({
+      ArrowRight: 1,
+      ArrowUp: 1,
+      ArrowLeft: -1,
+      ArrowDown: -1,
+      PageUp: FAR,
+      PageDown: -FAR,
+    })[event.key];
+    const to =
+      steps !== undefined
+        ? this.stop(steps)
+        : /** @type {Record<string, number>} */ ({ Home: 0, End: this.options.duration })[event.key];
     if (to === undefined) return;
     event.preventDefault();
     this.options.seek(to);

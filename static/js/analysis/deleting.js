@@ -10,10 +10,13 @@ import { isLive } from "./words.js";
  * @param {() => void} onDeleted
  */
 export function deleteDialog(session, follower, onDeleted) {
-  const words = isLive(session) ? "The work on it is stopped, and what it has made so far goes." : "Its result goes, with everything that it made.";
+  const words = isLive(session)
+    ? "The work on it is stopped, and what it has made so far goes."
+    : "Its result goes, with everything that it made.";
   askToDelete({
     heading: `Delete the analysis “${session.name}”?`,
     words: `${words}${session.source?.video_id ? " The video stays in your library." : ""} This cannot be undone.`,
-    remove: () => follower.remove(session.sessionId, () => deleteSession(session.sessionId)), onDeleted,
+    remove: () => follower.remove(session.sessionId, () => deleteSession(session.sessionId)),
+    onDeleted,
   });
 }

@@ -26,11 +26,14 @@ const NEWEST = 100;
 const SIGNED_OUT = 4401;
 
 export class Follower {
-  /** @type {Map<string, {again: boolean, request: AbortController}>} what is being read, and whether it has changed meanwhile */ #reading = new Map();
-  /** @type {Set<string>} what could not be read: read when there is a network or a session again */ #unread = new Set();
+  /** @type {Map<string, {again: boolean, request: AbortController}>} what is being read, and whether it has changed meanwhile */ #reading =
+    new Map();
+  /** @type {Set<string>} what could not be read: read when there is a network or a session again */ #unread =
+    new Set();
   /** @type {Map<string, number>} timers of what is asked in a moment */ #due = new Map();
   /** @type {Set<string>} what is being deleted: to ask for it would only find that it is gone */ #leaving = new Set();
-  /** @type {Map<string, number>} when the status of each was last had, milliseconds as performance.now() */ #readAt = new Map();
+  /** @type {Map<string, number>} when the status of each was last had, milliseconds as performance.now() */ #readAt =
+    new Map();
 
   /** @param {FollowOptions} options */
   constructor(options) {
@@ -83,7 +86,10 @@ export class Follower {
   async ask(id) {
     if (this.#leaving.has(id)) return;
     const before = this.#reading.get(id);
-    if (before) return void (before.again = true);
+    if (before) {
+      before.again = true;
+      return;
+    }
     const reading = { again: false, request: new AbortController() };
     this.#reading.set(id, reading);
     this.#unread.delete(id);
@@ -130,16 +136,20 @@ export class Follower {
       return;
     }
     const progress = Math.max(session.progress, job.progress);
-    if (progress !== session.progress || job.message !== session.message) this.options.onChange({ ...session, progress, message: job.message || session.message });
+    if (progress !== session.progress || job.message !== session.message)
+      this.options.onChange({ ...session, progress, message: job.message || session.message });
   }
 
   /** @param {string} id */
   #askSoon(id) {
     clearTimeout(this.#due.get(id));
-    this.#due.set(id, window.setTimeout(() => {
-      this.#due.delete(id);
-      if (this.#find((one) => one.sessionId === id)) this.ask(id);
-    }, SETTLES));
+    this.#due.set(
+      id,
+      window.setTimeout(() => {
+        this.#due.delete(id);
+        if (this.#find((one) => one.sessionId === id)) this.ask(id);
+      }, SETTLES),
+    );
   }
 
   #askForTimes() {
@@ -155,7 +165,13 @@ export class Follower {
   }
 
   #askAgain() {
-    const ids = new Set([...this.#unread, ...this.options.sessions().filter(isLive).map((one) => one.sessionId)]);
+    const ids = new Set([
+      ...this.#unread,
+      ...this.options
+        .sessions()
+        .filter(isLive)
+        .map((one) => one.sessionId),
+    ]);
     for (const id of ids) this.ask(id);
   }
 }

@@ -38,8 +38,28 @@ export class HighlightsView {
     this.data = data;
     const { highlights, highlight_video_url: url } = data;
     const films = [
-      ...(url && highlights.length ? [{ id: REEL, url, duration: highlights[highlights.length - 1].reel_end, poster: highlights[0].thumbnail_url ?? undefined, renew: async () => (await renew.result()).highlight_video_url ?? "" }] : []),
-      ...(session.source?.stream_url ? [{ id: SOURCE, url: session.source.stream_url, duration: data.duration, poster: session.source.poster_url ?? undefined, renew: async () => (await renew.session()).source?.stream_url ?? "" }] : []),
+      ...(url && highlights.length
+        ? [
+            {
+              id: REEL,
+              url,
+              duration: highlights[highlights.length - 1].reel_end,
+              poster: highlights[0].thumbnail_url ?? undefined,
+              renew: async () => (await renew.result()).highlight_video_url ?? "",
+            },
+          ]
+        : []),
+      ...(session.source?.stream_url
+        ? [
+            {
+              id: SOURCE,
+              url: session.source.stream_url,
+              duration: data.duration,
+              poster: session.source.poster_url ?? undefined,
+              renew: async () => (await renew.session()).source?.stream_url ?? "",
+            },
+          ]
+        : []),
     ];
     const player = need("[data-screen]", root);
     player.hidden = films.length === 0;
@@ -57,8 +77,26 @@ export class HighlightsView {
     this.screen?.addEventListener("time", () => this.#follow());
     this.screen?.addEventListener("change", () => this.#mark());
     bindKeys(this.screen, this.chart, (time) => this.seek(time), "segment", [
-      ...(highlights.length ? [{ keys: "1 – 9", label: "Play that highlight", match: (/** @type {KeyboardEvent} */ event) => !event.ctrlKey && /^[1-9]$/.test(event.key), run: (/** @type {KeyboardEvent} */ event) => this.play(Number(event.key) - 1) }] : []),
-      ...(films.length > 1 ? [{ keys: "S", label: "Reel or source", match: key("s"), run: () => this.show(this.screen?.shown === REEL ? SOURCE : REEL) }] : []),
+      ...(highlights.length
+        ? [
+            {
+              keys: "1 – 9",
+              label: "Play that highlight",
+              match: (/** @type {KeyboardEvent} */ event) => !event.ctrlKey && /^[1-9]$/.test(event.key),
+              run: (/** @type {KeyboardEvent} */ event) => this.play(Number(event.key) - 1),
+            },
+          ]
+        : []),
+      ...(films.length > 1
+        ? [
+            {
+              keys: "S",
+              label: "Reel or source",
+              match: key("s"),
+              run: () => this.show(this.screen?.shown === REEL ? SOURCE : REEL),
+            },
+          ]
+        : []),
     ]);
     this.#mark();
     this.#follow();
@@ -77,7 +115,7 @@ export class HighlightsView {
     if (!screen?.has(film) || screen.shown === film) return;
     // What the reel lacks: its next part.
     const next = data.highlights.find((one) => one.start_time >= place) ?? data.highlights[0];
-    screen.show(film, film === SOURCE ? place : reel.toReel(data.highlights, place) ?? next?.reel_start ?? 0);
+    screen.show(film, film === SOURCE ? place : (reel.toReel(data.highlights, place) ?? next?.reel_start ?? 0));
   }
 
   /** Go to a moment of the video; what the reel lacks the source shows. @param {number} time seconds */
@@ -94,9 +132,15 @@ export class HighlightsView {
 
   /** Without the source the reel's part that is nearest. @param {number} time */
   #toNearest(time) {
-    const away = (/** @type {import("./api.js").Highlight} */ one) => Math.max(one.start_time - time, time - one.end_time, 0);
+    const away = (/** @type {import("./api.js").Highlight} */ one) =>
+      Math.max(one.start_time - time, time - one.end_time, 0);
     const nearest = [...this.data.highlights].sort((a, b) => away(a) - away(b))[0];
-    if (nearest) this.screen?.seek(time < nearest.start_time ? nearest.reel_start : reel.toReel(this.data.highlights, Math.min(time, nearest.end_time - 0.1)) ?? nearest.reel_start);
+    if (nearest)
+      this.screen?.seek(
+        time < nearest.start_time
+          ? nearest.reel_start
+          : (reel.toReel(this.data.highlights, Math.min(time, nearest.end_time - 0.1)) ?? nearest.reel_start),
+      );
   }
 
   /** @param {number} index of a highlight */
@@ -117,7 +161,19 @@ export class HighlightsView {
 
   /** @param {HTMLElement} nav @returns {HTMLElement[]} */
   #drawParts(nav) {
-    const parts = this.data.highlights.map((one, n) => h("button", { type: "button", title: `${timeWords(one.start_time)}, ${scoreWords(one.score)}`, "aria-label": `${n + 1}: ${timeWords(one.start_time)}, score ${scoreWords(one.score)}`, vars: { "--grow": Math.max(1, one.end_time - one.start_time) }, onclick: () => this.play(n) }, String(n + 1)));
+    const parts = this.data.highlights.map((one, n) =>
+      h(
+        "button",
+        {
+          type: "button",
+          title: `${timeWords(one.start_time)}, ${scoreWords(one.score)}`,
+          "aria-label": `${n + 1}: ${timeWords(one.start_time)}, score ${scoreWords(one.score)}`,
+          vars: { "--grow": Math.max(1, one.end_time - one.start_time) },
+          onclick: () => this.play(n),
+        },
+        String(n + 1),
+      ),
+    );
     nav.replaceChildren(...parts);
     nav.hidden = parts.length === 0;
     return parts;
@@ -130,21 +186,63 @@ export class HighlightsView {
     const { data, session } = this;
     const { segments, highlights, curves, duration } = data;
     const least = Number(session.params.min_score ?? 0);
-    const best = segments.reduce((top, one) => (one.score > (top?.score ?? -1) ? one : top), /** @type {import("./api.js").Segment|null} */ (null));
+    const best = segments.reduce(
+      (top, one) => (one.score > (top?.score ?? -1) ? one : top),
+      /** @type {import("./api.js").Segment|null} */ (null),
+    );
     const lengths = segments.length ? secondsWords(segments[0].end_time - segments[0].start_time) : "";
-    setText(need("[data-chart-words]", this.root), `${counted(segments.length, "segment")}${lengths ? ` of ${lengths}` : ""}. Arrow keys move from one to the next`);
+    setText(
+      need("[data-chart-words]", this.root),
+      `${counted(segments.length, "segment")}${lengths ? ` of ${lengths}` : ""}. Arrow keys move from one to the next`,
+    );
     setText(need("[data-least]", this.root), `least score ${scoreWords(least)}`);
-    setText(need("[data-chart-sentence]", this.root), best ? `Scores of ${counted(segments.length, "segment")}; ${segments.filter((one) => one.score >= least).length} reach ${scoreWords(least)}, the highest is ${scoreWords(best.score)} at ${timeWords(best.start_time)}. The table above has the numbers.` : "");
-    const chart = new TimeChart(holder, { duration, label: "Position in the video, over its scores", stops: segments.map((one) => one.start_time), say: (time) => this.#say(time), seek: (time) => this.seek(time) });
-    const bars = (/** @type {boolean} */ inReel) => segments.filter((one) => reel.within(highlights, one).length > 0 === inReel).map((one) => bar(one, duration / segments.length)).join("");
-    chart.lane("", "plot",
+    setText(
+      need("[data-chart-sentence]", this.root),
+      best
+        ? `Scores of ${counted(segments.length, "segment")}; ${segments.filter((one) => one.score >= least).length} reach ${scoreWords(least)}, the highest is ${scoreWords(best.score)} at ${timeWords(best.start_time)}. The table above has the numbers.`
+        : "",
+    );
+    const chart = new TimeChart(holder, {
+      duration,
+      label: "Position in the video, over its scores",
+      stops: segments.map((one) => one.start_time),
+      say: (time) => this.#say(time),
+      seek: (time) => this.seek(time),
+    });
+    const bars = (/** @type {boolean} */ inReel) =>
+      segments
+        .filter((one) => reel.within(highlights, one).length > 0 === inReel)
+        .map((one) => bar(one, duration / segments.length))
+        .join("");
+    chart.lane(
+      "",
+      "plot",
       drawing(duration, HEIGHT, { d: bars(false), class: "of" }, { d: bars(true), class: "on" }),
       ...highlights.map((one, n) => chart.stretch(one.start_time, one.end_time, "band", h("b", {}, String(n + 1)))),
-      h("i", { class: "least", vars: { "--y": least } }));
+      h("i", { class: "least", vars: { "--y": least } }),
+    );
     const scale = chart.names.firstElementChild;
-    scale?.append(...[[1, "1.0"], [least, scoreWords(least)], [0, "0"]].filter(([at], n) => n !== 1 || (Number(at) > 0.12 && Number(at) < 0.88)).map(([at, words]) => h("span", { class: "y", vars: { "--y": at } }, String(words))));
-    if (curves.sound.some((value) => value > 0)) chart.lane("Sound", "sound", drawing(duration, HEIGHT, { d: mirrored(curves.sound, curves.step, HEIGHT), class: "wave" }));
-    if (curves.motion.length) chart.lane("Motion", "motion", drawing(duration, HEIGHT, { d: area(curves.motion, curves.step, HEIGHT), class: "hill" }));
+    scale?.append(
+      ...[
+        [1, "1.0"],
+        [least, scoreWords(least)],
+        [0, "0"],
+      ]
+        .filter(([at], n) => n !== 1 || (Number(at) > 0.12 && Number(at) < 0.88))
+        .map(([at, words]) => h("span", { class: "y", vars: { "--y": at } }, String(words))),
+    );
+    if (curves.sound.some((value) => value > 0))
+      chart.lane(
+        "Sound",
+        "sound",
+        drawing(duration, HEIGHT, { d: mirrored(curves.sound, curves.step, HEIGHT), class: "wave" }),
+      );
+    if (curves.motion.length)
+      chart.lane(
+        "Motion",
+        "motion",
+        drawing(duration, HEIGHT, { d: area(curves.motion, curves.step, HEIGHT), class: "hill" }),
+      );
     chart.lane("Cuts", "cuts", drawing(duration, HEIGHT, ...this.#cuts()));
     return chart;
   }
@@ -155,16 +253,30 @@ export class HighlightsView {
    */
   #cuts() {
     const edges = this.data.edges.slice(0, MOST_CUTS);
-    const some = this.data.segments.filter((one) => one.signals.cuts > 0).map((one) => `M${one.start_time} ${HEIGHT}V${round(HEIGHT * (1 - one.signals.cuts))}H${one.end_time}V${HEIGHT}Z`).join("");
-    const lines = edges.filter((one) => one.end - one.start < 0.05).map((one) => `M${one.start} 14V86`).join("");
-    const wide = edges.filter((one) => one.end - one.start >= 0.05).map((one) => `M${one.start} 24H${one.end}V76H${one.start}Z`).join("");
-    return [{ d: some, class: "some" }, { d: wide, class: "wide" }, { d: lines, class: "cut" }];
+    const some = this.data.segments
+      .filter((one) => one.signals.cuts > 0)
+      .map((one) => `M${one.start_time} ${HEIGHT}V${round(HEIGHT * (1 - one.signals.cuts))}H${one.end_time}V${HEIGHT}Z`)
+      .join("");
+    const lines = edges
+      .filter((one) => one.end - one.start < 0.05)
+      .map((one) => `M${one.start} 14V86`)
+      .join("");
+    const wide = edges
+      .filter((one) => one.end - one.start >= 0.05)
+      .map((one) => `M${one.start} 24H${one.end}V76H${one.start}Z`)
+      .join("");
+    return [
+      { d: some, class: "some" },
+      { d: wide, class: "wide" },
+      { d: lines, class: "cut" },
+    ];
   }
 
   /** @param {number} time @returns {string} */
   #say(time) {
     const { segments, highlights } = this.data;
-    const segment = segments.find((one) => time >= one.start_time && time < one.end_time) ?? segments[segments.length - 1];
+    const segment =
+      segments.find((one) => time >= one.start_time && time < one.end_time) ?? segments[segments.length - 1];
     const highlight = reel.at(highlights, time);
     if (!segment) return timeWords(time);
     return `${timeWords(time)}, segment ${segment.index + 1} of ${segments.length}, score ${scoreWords(segment.score)}${highlight >= 0 ? `, highlight ${highlight + 1}` : ""}`;
@@ -190,7 +302,8 @@ export class HighlightsView {
   }
 
   #mark() {
-    for (const button of this.switch.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.value === this.screen?.shown));
+    for (const button of this.switch.querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(button.value === this.screen?.shown));
   }
 }
 

@@ -12,11 +12,18 @@ import { key, offerKeys } from "../base/keys.js";
 export function bindKeys(screen, chart, seek, stop, more = []) {
   offerKeys([
     ...(screen ? [{ keys: "Space K", label: "Play and pause", match: key(" ", "k"), run: () => screen.toggle() }] : []),
-    { keys: "← →", label: `To the ${stop} before, to the next`, match: key("ArrowLeft", "ArrowRight"), run: (/** @type {KeyboardEvent} */ event) => seek(chart.stop(event.key === "ArrowRight" ? 1 : -1)) },
+    {
+      keys: "← →",
+      label: `To the ${stop} before, to the next`,
+      match: key("ArrowLeft", "ArrowRight"),
+      run: (/** @type {KeyboardEvent} */ event) => seek(chart.stop(event.key === "ArrowRight" ? 1 : -1)),
+    },
     ...more,
-    ...(screen ? [
-      { keys: "M", label: "Sound off and on", match: key("m"), run: () => screen.mute() },
-      { keys: "F", label: "Full screen", match: key("f"), run: () => screen.fullscreen() },
-    ] : []),
+    ...(screen
+      ? [
+          { keys: "M", label: "Sound off and on", match: key("m"), run: () => screen.mute() },
+          { keys: "F", label: "Full screen", match: key("f"), run: () => screen.fullscreen() },
+        ]
+      : []),
   ]);
 }

@@ -17,7 +17,8 @@ import { isLive, KINDS, statusOf } from "./words.js";
 const PAGE = 30;
 const SHAPES_AFTER = 300;
 
-/** @type {{params: import("./params.js").Ranges, max_upload_bytes: number, factors: Record<string, number>}} */ const facts = pageData("facts");
+/** @type {{params: import("./params.js").Ranges, max_upload_bytes: number, factors: Record<string, number>}} */ const facts =
+  pageData("facts");
 const list = need("[data-list]");
 const state = need("[data-list-state]");
 const more = need("[data-more]");
@@ -28,7 +29,8 @@ const newButton = need("[data-new]");
 
 /** @type {Map<string, Row>} by the id of the analysis, in the order of the list */ const rows = new Map();
 /** @type {Set<string>} jobs of analyses that the list does not show yet */ const unseen = new Set();
-/** @type {Set<string>} jobs that the page has told of, whose analyses are another kind's or have been deleted */ const known = new Set();
+/** @type {Set<string>} jobs that the page has told of, whose analyses are another kind's or have been deleted */ const known =
+  new Set();
 let total = 0;
 let hasLoaded = false;
 let request = new AbortController();
@@ -117,10 +119,11 @@ function make(session) {
       await perform(one, act);
       await follower.ask(one.sessionId);
     },
-    onDelete: (one) => deleteDialog(one, follower, () => {
-      removed(one.sessionId);
-      toast("The analysis is deleted.");
-    }),
+    onDelete: (one) =>
+      deleteDialog(one, follower, () => {
+        removed(one.sessionId);
+        toast("The analysis is deleted.");
+      }),
   });
 }
 
@@ -141,18 +144,43 @@ function draw() {
 }
 
 function emptyState() {
-  return h("div", { class: "panel empty" }, icon("analysis"), h("h2", {}, "No analyses yet"),
-    h("p", {}, "A video goes in; out come its best moments as one short reel, or the repetitions of a workout, counted and timed. Drop a file anywhere on this page."),
-    h("div", { class: "row wrap" }, h("button", { class: "btn pri", type: "button", onclick: () => begin() }, icon("plus"), "New analysis")));
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("analysis"),
+    h("h2", {}, "No analyses yet"),
+    h(
+      "p",
+      {},
+      "A video goes in; out come its best moments as one short reel, or the repetitions of a workout, counted and timed. Drop a file anywhere on this page.",
+    ),
+    h(
+      "div",
+      { class: "row wrap" },
+      h("button", { class: "btn pri", type: "button", onclick: () => begin() }, icon("plus"), "New analysis"),
+    ),
+  );
 }
 
 function nothingState() {
-  return h("div", { class: "panel empty" }, icon("search"), h("h2", {}, "None of this kind"), h("p", {}, "None of your analyses is of this kind."),
-    h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/analysis" }, "Show all")));
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("search"),
+    h("h2", {}, "None of this kind"),
+    h("p", {}, "None of your analyses is of this kind."),
+    h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/analysis" }, "Show all")),
+  );
 }
 
 function shapesOfRows() {
-  return h("div", { class: "panel pad col", role: "status", "aria-label": "Loading analyses" }, ...Array.from({ length: 4 }, () => h("div", { class: "col" }, h("i", { class: "sk" }), h("i", { class: "sk short" }))));
+  return h(
+    "div",
+    { class: "panel pad col", role: "status", "aria-label": "Loading analyses" },
+    ...Array.from({ length: 4 }, () =>
+      h("div", { class: "col" }, h("i", { class: "sk" }), h("i", { class: "sk short" })),
+    ),
+  );
 }
 
 function showNews() {
@@ -192,7 +220,8 @@ async function arrived(id) {
   try {
     const session = await readSession(id);
     if (rows.has(id)) return;
-    if (kind() && kind() !== session.analysis_type) return toast(`“${session.name}” has arrived. It is listed under ${KINDS[session.analysis_type].label}.`);
+    if (kind() && kind() !== session.analysis_type)
+      return toast(`“${session.name}” has arrived. It is listed under ${KINDS[session.analysis_type].label}.`);
     follower.had([session]);
     const row = make(session);
     // A map keeps the order in which it was filled.
@@ -215,7 +244,8 @@ async function arrived(id) {
 function begin(given = {}) {
   asking = new NewAnalysis({
     ...given,
-    ranges: facts.params, factors: facts.factors,
+    ranges: facts.params,
+    factors: facts.factors,
     onFiles: (files, kind, params) => uploads.add(files, kind, params),
     onMade: ({ sessionId }) => location.assign(`/analysis/${encodeURIComponent(sessionId)}`),
   });
@@ -249,5 +279,8 @@ load();
 const asked = new URL(location.href).searchParams;
 if (asked.has("new")) {
   const wanted = asked.get("new") ?? "";
-  begin({ video: asked.get("video") ?? undefined, kind: wanted in KINDS ? /** @type {import("./api.js").Kind} */ (wanted) : undefined });
+  begin({
+    video: asked.get("video") ?? undefined,
+    kind: wanted in KINDS ? /** @type {import("./api.js").Kind} */ (wanted) : undefined,
+  });
 }

@@ -63,23 +63,65 @@ export class NewAnalysis {
     this.#files = options.files ?? [];
     this.params = new ParamsForm(options.ranges, options.params);
     this.problem = h("div", {});
-    this.missing = h("p", { class: "err", id: "new-missing", role: "alert", hidden: true }, icon("alert"), h("span", {}));
+    this.missing = h(
+      "p",
+      { class: "err", id: "new-missing", role: "alert", hidden: true },
+      icon("alert"),
+      h("span", {}),
+    );
     this.source = h("div", { class: "source" });
     this.what = h("p", { class: "s1 t2" });
     this.estimate = h("p", { class: "s1 t2", role: "status", data: { estimate: "" } });
     this.send = h("button", { class: "btn pri", data: { send: "" } });
     const again = !options.onFiles;
-    this.kinds = h("div", { class: "seg", role: "group", "aria-label": "What to look for" }, ...Object.entries(KINDS).map(([kind, { icon: mark, label }]) => h("button", { type: "button", value: kind, onclick: () => this.#showKind(/** @type {Kind} */ (kind)) }, icon(mark), label)));
-    this.froms = h("div", { class: "seg", role: "group", "aria-label": "Where the video is" },
+    this.kinds = h(
+      "div",
+      { class: "seg", role: "group", "aria-label": "What to look for" },
+      ...Object.entries(KINDS).map(([kind, { icon: mark, label }]) =>
+        h(
+          "button",
+          { type: "button", value: kind, onclick: () => this.#showKind(/** @type {Kind} */ (kind)) },
+          icon(mark),
+          label,
+        ),
+      ),
+    );
+    this.froms = h(
+      "div",
+      { class: "seg", role: "group", "aria-label": "Where the video is" },
       h("button", { type: "button", value: "file", onclick: () => this.#showFrom("file") }, icon("upload"), "A file"),
-      h("button", { type: "button", value: "library", onclick: () => this.#showFrom("library") }, icon("library"), "My library"));
-    this.dialog = show(h("dialog", { class: "dlg making", "aria-labelledby": "new-heading" },
-      h("form", { class: "pad col", novalidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
-        h("h2", { id: "new-heading" }, again ? "Run again" : "New analysis"),
-        h("div", { class: "row wrap" }, this.kinds), this.what,
-        !again && h("div", { class: "row wrap" }, this.froms), this.source, this.missing,
-        this.params.element, this.estimate, this.problem,
-        h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => this.dialog.close() }, "Close"), this.send))));
+      h(
+        "button",
+        { type: "button", value: "library", onclick: () => this.#showFrom("library") },
+        icon("library"),
+        "My library",
+      ),
+    );
+    this.dialog = show(
+      h(
+        "dialog",
+        { class: "dlg making", "aria-labelledby": "new-heading" },
+        h(
+          "form",
+          { class: "pad col", novalidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
+          h("h2", { id: "new-heading" }, again ? "Run again" : "New analysis"),
+          h("div", { class: "row wrap" }, this.kinds),
+          this.what,
+          !again && h("div", { class: "row wrap" }, this.froms),
+          this.source,
+          this.missing,
+          this.params.element,
+          this.estimate,
+          this.problem,
+          h(
+            "div",
+            { class: "row wrap end" },
+            h("button", { class: "btn", type: "button", onclick: () => this.dialog.close() }, "Close"),
+            this.send,
+          ),
+        ),
+      ),
+    );
     this.dialog.addEventListener("close", () => this.#search.abort());
     this.#showKind(this.#kind);
     if (again) this.#showGiven();
@@ -91,7 +133,8 @@ export class NewAnalysis {
   /** @param {Kind} kind */
   #showKind(kind) {
     this.#kind = kind;
-    for (const button of this.kinds.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.value === kind));
+    for (const button of this.kinds.querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(button.value === kind));
     setText(this.what, KINDS[kind].what);
     this.params.show(kind);
     this.#drawSend();
@@ -100,7 +143,8 @@ export class NewAnalysis {
   /** @param {"file"|"library"} from */
   #showFrom(from) {
     this.#from = from;
-    for (const button of this.froms.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.value === from));
+    for (const button of this.froms.querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(button.value === from));
     this.missing.hidden = true;
     this.#search.abort();
     if (from === "file") this.#showFile();
@@ -114,14 +158,25 @@ export class NewAnalysis {
     this.send.replaceChildren(icon(mark), several ? `${start} in ${this.#files.length} files` : start);
     if (this.#sending) this.send.setAttribute("aria-disabled", "true");
     else this.send.removeAttribute("aria-disabled");
-    const seconds = this.#from === "library" && this.#video ? this.#video.duration_exact * this.options.factors[this.#kind] : 0;
+    const seconds =
+      this.#from === "library" && this.#video ? this.#video.duration_exact * this.options.factors[this.#kind] : 0;
     setText(this.estimate, seconds > 0 ? estimateWords(seconds) : "");
   }
 
   // A file
 
   #showFile() {
-    const input = /** @type {HTMLInputElement} */ (h("input", { class: "vh", id: "new-files", type: "file", multiple: true, accept: ACCEPT, "aria-label": "Choose a file", "aria-describedby": "new-files-words new-missing" }));
+    const input = /** @type {HTMLInputElement} */ (
+      h("input", {
+        class: "vh",
+        id: "new-files",
+        type: "file",
+        multiple: true,
+        accept: ACCEPT,
+        "aria-label": "Choose a file",
+        "aria-describedby": "new-files-words new-missing",
+      })
+    );
     input.addEventListener("change", () => {
       this.#take(chosenFrom(input));
       input.value = "";
@@ -134,7 +189,16 @@ export class NewAnalysis {
     });
     this.words = h("span", { class: "t2 s1 anywhere", id: "new-files-words" });
     this.label = h("b", { class: "big-words" });
-    this.source.replaceChildren(h("label", { class: "drop slim" }, input, icon("upload", "xl"), h("span", { class: "sp" }, this.label, this.words), h("span", { class: "btn desk", "aria-hidden": "true" }, "Choose")));
+    this.source.replaceChildren(
+      h(
+        "label",
+        { class: "drop slim" },
+        input,
+        icon("upload", "xl"),
+        h("span", { class: "sp" }, this.label, this.words),
+        h("span", { class: "btn desk", "aria-hidden": "true" }, "Choose"),
+      ),
+    );
     this.#drawFiles();
   }
 
@@ -154,9 +218,15 @@ export class NewAnalysis {
     this.source.toggleAttribute("data-chosen", count > 0);
     setText(this.label, count === 0 ? "Drop a video here, or choose one" : count === 1 ? "1 file" : `${count} files`);
     const size = this.#files.reduce((sum, { file }) => sum + file.size, 0);
-    this.words.replaceChildren(...(first
-      ? [h("span", { dir: "auto" }, first.file.name), count > 1 ? ` and ${counted(count - 1, "other")}` : "", h("span", { class: "m t3" }, ` ${bytes(size)}`)]
-      : ["Of any size that your plan takes. It is kept as long as the result, and not put into your library."]));
+    this.words.replaceChildren(
+      ...(first
+        ? [
+            h("span", { dir: "auto" }, first.file.name),
+            count > 1 ? ` and ${counted(count - 1, "other")}` : "",
+            h("span", { class: "m t3" }, ` ${bytes(size)}`),
+          ]
+        : ["Of any size that your plan takes. It is kept as long as the result, and not put into your library."]),
+    );
   }
 
   /** @param {Chosen[]} files that were dropped */
@@ -169,12 +239,33 @@ export class NewAnalysis {
   // A video of the library
 
   #showLibrary() {
-    const find = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "new-find", type: "search", placeholder: "Name, tag or description", autocomplete: "off", maxlength: "200" }));
+    const find = /** @type {HTMLInputElement} */ (
+      h("input", {
+        class: "in",
+        id: "new-find",
+        type: "search",
+        placeholder: "Name, tag or description",
+        autocomplete: "off",
+        maxlength: "200",
+      })
+    );
     this.found = h("div", { class: "videos", role: "radiogroup", "aria-label": "Videos of your library" });
-    find.addEventListener("input", debounce(() => this.#list(find.value), SEARCH_PAUSE));
+    find.addEventListener(
+      "input",
+      debounce(() => this.#list(find.value), SEARCH_PAUSE),
+    );
     find.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
     this.source.removeAttribute("data-chosen");
-    this.source.replaceChildren(h("div", { class: "find" }, icon("search"), h("label", { class: "vh", for: "new-find" }, "Search your videos"), find), this.found);
+    this.source.replaceChildren(
+      h(
+        "div",
+        { class: "find" },
+        icon("search"),
+        h("label", { class: "vh", for: "new-find" }, "Search your videos"),
+        find,
+      ),
+      this.found,
+    );
     this.#list("");
   }
 
@@ -184,15 +275,40 @@ export class NewAnalysis {
     this.#search.abort();
     this.#search = new AbortController();
     const { signal } = this.#search;
-    const shapes = setTimeout(() => !found.children.length && found.replaceChildren(h("div", { class: "pad col", role: "status", "aria-label": "Loading videos" }, ...Array.from({ length: 3 }, () => h("i", { class: "sk" })))), SHAPES_AFTER);
+    const shapes = setTimeout(
+      () =>
+        !found.children.length &&
+        found.replaceChildren(
+          h(
+            "div",
+            { class: "pad col", role: "status", "aria-label": "Loading videos" },
+            ...Array.from({ length: 3 }, () => h("i", { class: "sk" })),
+          ),
+        ),
+      SHAPES_AFTER,
+    );
     try {
       const { videos } = await listVideos({ search: search.trim(), status: "ready", page: 1, limit: SHOWN }, signal);
       const chosen = search.trim() ? null : this.#video;
       // The one that is chosen stands first, wherever the list has it.
-      found.replaceChildren(...[...(chosen ? [chosen] : []), ...videos.filter((one) => one.id !== chosen?.id)].map((one) => this.#choice(one)));
-      if (!found.children.length) found.replaceChildren(h("p", { class: "pad t2" }, search.trim() ? `Nothing matches “${search.trim()}”.` : "There is no video in your library yet. Choose a file instead."));
+      found.replaceChildren(
+        ...[...(chosen ? [chosen] : []), ...videos.filter((one) => one.id !== chosen?.id)].map((one) =>
+          this.#choice(one),
+        ),
+      );
+      if (!found.children.length)
+        found.replaceChildren(
+          h(
+            "p",
+            { class: "pad t2" },
+            search.trim()
+              ? `Nothing matches “${search.trim()}”.`
+              : "There is no video in your library yet. Choose a file instead.",
+          ),
+        );
     } catch (error) {
-      if (!signal.aborted) found.replaceChildren(errorNote("Your videos could not be listed.", error, () => this.#list(search)));
+      if (!signal.aborted)
+        found.replaceChildren(errorNote("Your videos could not be listed.", error, () => this.#list(search)));
     } finally {
       clearTimeout(shapes);
     }
@@ -200,15 +316,34 @@ export class NewAnalysis {
 
   /** @param {Video} video */
   #choice(video) {
-    const facts = [video.duration_exact > 0 && duration(video.duration_exact), picture(video)].filter(Boolean).join(" · ");
-    return h("label", { class: "video" },
-      h("input", { type: "radio", name: "video", value: video.id, checked: video.id === this.#video?.id, onchange: () => this.#pick(video) }),
-      this.#poster(video), h("span", { class: "cut", title: video.title, dir: "auto" }, video.title), h("span", { class: "m s1 t3" }, facts));
+    const facts = [video.duration_exact > 0 && duration(video.duration_exact), picture(video)]
+      .filter(Boolean)
+      .join(" · ");
+    return h(
+      "label",
+      { class: "video" },
+      h("input", {
+        type: "radio",
+        name: "video",
+        value: video.id,
+        checked: video.id === this.#video?.id,
+        onchange: () => this.#pick(video),
+      }),
+      this.#poster(video),
+      h("span", { class: "cut", title: video.title, dir: "auto" }, video.title),
+      h("span", { class: "m s1 t3" }, facts),
+    );
   }
 
   /** @param {Video} video */
   #poster(video) {
-    return h("span", { class: `pic dark${video.poster_url ? "" : " none"}` }, video.poster_url ? h("img", { src: video.poster_url, alt: "", loading: "lazy", decoding: "async" }) : icon("film"));
+    return h(
+      "span",
+      { class: `pic dark${video.poster_url ? "" : " none"}` },
+      video.poster_url
+        ? h("img", { src: video.poster_url, alt: "", loading: "lazy", decoding: "async" })
+        : icon("film"),
+    );
   }
 
   /** @param {Video} video */
@@ -220,7 +355,18 @@ export class NewAnalysis {
 
   /** The one video that another analysis is made of. */
   #showGiven() {
-    this.source.replaceChildren(...(this.#video ? [h("p", { class: "video given" }, this.#poster(this.#video), h("span", { class: "cut", title: this.#video.title, dir: "auto" }, this.#video.title))] : [h("i", { class: "sk" })]));
+    this.source.replaceChildren(
+      ...(this.#video
+        ? [
+            h(
+              "p",
+              { class: "video given" },
+              this.#poster(this.#video),
+              h("span", { class: "cut", title: this.#video.title, dir: "auto" }, this.#video.title),
+            ),
+          ]
+        : [h("i", { class: "sk" })]),
+    );
   }
 
   /** @param {string} id */
@@ -232,7 +378,11 @@ export class NewAnalysis {
       else if (this.#from === "library") this.#showFrom("library");
     } catch (error) {
       const gone = error instanceof ApiError && error.status === 404;
-      this.problem.replaceChildren(gone ? errorNote("The video is not in your library any more.", error) : errorNote("The video could not be read.", error, () => this.#readGiven(id)));
+      this.problem.replaceChildren(
+        gone
+          ? errorNote("The video is not in your library any more.", error)
+          : errorNote("The video could not be read.", error, () => this.#readGiven(id)),
+      );
       if (!this.options.onFiles) this.source.replaceChildren();
     }
   }
@@ -246,7 +396,10 @@ export class NewAnalysis {
     this.problem.replaceChildren();
     const given = this.#from === "file" ? this.#files.length > 0 : this.#video !== null;
     this.missing.hidden = given;
-    setText(need("span", this.missing), this.#from === "file" ? "Choose a video first." : "Choose one of your videos first.");
+    setText(
+      need("span", this.missing),
+      this.#from === "file" ? "Choose a video first." : "Choose one of your videos first.",
+    );
     const params = this.params.read();
     if (!given) {
       /** @type {HTMLElement|null} */ (this.source.querySelector("input"))?.focus();
@@ -274,7 +427,8 @@ export class NewAnalysis {
       this.options.onMade(answer);
     } catch (error) {
       const errors = error instanceof ApiError ? error.body?.errors : null;
-      if (!errors || !this.params.refuse(errors.params ?? errors)) this.problem.replaceChildren(errorNote("It was not begun.", error));
+      if (!errors || !this.params.refuse(errors.params ?? errors))
+        this.problem.replaceChildren(errorNote("It was not begun.", error));
     } finally {
       this.#sending = false;
       this.#drawSend();

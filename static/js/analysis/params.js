@@ -22,7 +22,9 @@ const FIELDS = {
     { name: "segment_length", label: "Length of a segment", unit: "seconds", hint: "Each gets a score." },
     { name: "min_score", label: "Least score", unit: "0 to 1", hint: "What is below it stays out." },
   ],
-  workout: [{ name: "min_repetitions", label: "Least repetitions", unit: "in a set", hint: "Shorter sets are not counted." }],
+  workout: [
+    { name: "min_repetitions", label: "Least repetitions", unit: "in a set", hint: "Shorter sets are not counted." },
+  ],
 };
 
 /**
@@ -35,13 +37,15 @@ function readField(text, label, { least, most, whole }) {
   const plain = text.trim().replace(",", ".");
   const value = plain === "" ? NaN : Number(plain);
   const kind = whole ? "a whole number" : "a number";
-  if (!Number.isFinite(value) || value < least || value > most || (whole && !Number.isInteger(value))) return { wrong: `${label}: ${kind} from ${least} to ${most}.` };
+  if (!Number.isFinite(value) || value < least || value > most || (whole && !Number.isInteger(value)))
+    return { wrong: `${label}: ${kind} from ${least} to ${most}.` };
   return { value };
 }
 
 export class ParamsForm {
   /** @type {Kind} */ #kind = "highlights";
-  /** What was typed for each kind: going to the other and back loses nothing. @type {Record<string, string>} */ #typed = {};
+  /** What was typed for each kind: going to the other and back loses nothing. @type {Record<string, string>} */ #typed =
+    {};
 
   /**
    * @param {Ranges} ranges
@@ -56,7 +60,11 @@ export class ParamsForm {
   /** @param {Kind} kind */
   show(kind) {
     this.#kind = kind;
-    this.element.replaceChildren(h("legend", { class: "vh" }, "Parameters"), ...(EXERCISE in this.ranges[kind] ? [this.#exercises()] : []), ...FIELDS[kind].map((field) => this.#field(field)));
+    this.element.replaceChildren(
+      h("legend", { class: "vh" }, "Parameters"),
+      ...(EXERCISE in this.ranges[kind] ? [this.#exercises()] : []),
+      ...FIELDS[kind].map((field) => this.#field(field)),
+    );
   }
 
   /** @returns {Record<string, any>|null} null when something is wrong, which is said beside it and has the focus */
@@ -90,9 +98,26 @@ export class ParamsForm {
   #field({ name, label, unit, hint }) {
     const range = this.ranges[this.#kind][name];
     const id = `param-${name}`;
-    const input = h("input", { class: "in m", id, type: "text", inputmode: range.whole ? "numeric" : "decimal", autocomplete: "off", maxlength: "8", value: this.#typed[name] ?? String(range.default), "aria-describedby": `${id}-hint ${id}-error`, oninput: (/** @type {Event} */ event) => (this.#typed[name] = /** @type {HTMLInputElement} */ (event.target).value) });
-    return h("div", { class: "fld" }, h("label", { for: id }, label), input, h("p", { class: "hint", id: `${id}-hint` }, [unit, hint].filter(Boolean).join(". ")),
-      h("p", { class: "err", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})));
+    const input = h("input", {
+      class: "in m",
+      id,
+      type: "text",
+      inputmode: range.whole ? "numeric" : "decimal",
+      autocomplete: "off",
+      maxlength: "8",
+      value: this.#typed[name] ?? String(range.default),
+      "aria-describedby": `${id}-hint ${id}-error`,
+      oninput: (/** @type {Event} */ event) =>
+        (this.#typed[name] = /** @type {HTMLInputElement} */ (event.target).value),
+    });
+    return h(
+      "div",
+      { class: "fld" },
+      h("label", { for: id }, label),
+      input,
+      h("p", { class: "hint", id: `${id}-hint` }, [unit, hint].filter(Boolean).join(". ")),
+      h("p", { class: "err", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})),
+    );
   }
 
   #exercise() {
@@ -102,11 +127,25 @@ export class ParamsForm {
 
   #exercises() {
     const chosen = this.#exercise();
-    const choose = (/** @type {Event} */ event) => (this.#typed[EXERCISE] = /** @type {HTMLSelectElement} */ (event.target).value);
-    return h("div", { class: "fld" }, h("label", { for: "param-exercise" }, "Exercise"),
-      h("select", { class: "in", id: "param-exercise", "aria-describedby": "param-exercise-hint", onchange: choose },
-        ...this.ranges[this.#kind][EXERCISE].values.map((/** @type {string} */ name) => h("option", { value: name, selected: name === chosen }, name === AUTO ? "Find out by itself" : exerciseName(name)))),
-      h("p", { class: "hint", id: "param-exercise-hint" }, "What it cannot name it counts all the same."));
+    const choose = (/** @type {Event} */ event) =>
+      (this.#typed[EXERCISE] = /** @type {HTMLSelectElement} */ (event.target).value);
+    return h(
+      "div",
+      { class: "fld" },
+      h("label", { for: "param-exercise" }, "Exercise"),
+      h(
+        "select",
+        { class: "in", id: "param-exercise", "aria-describedby": "param-exercise-hint", onchange: choose },
+        ...this.ranges[this.#kind][EXERCISE].values.map((/** @type {string} */ name) =>
+          h(
+            "option",
+            { value: name, selected: name === chosen },
+            name === AUTO ? "Find out by itself" : exerciseName(name),
+          ),
+        ),
+      ),
+      h("p", { class: "hint", id: "param-exercise-hint" }, "What it cannot name it counts all the same."),
+    );
   }
 
   /** @param {string} name @param {string} sentence @returns {HTMLElement} the field */

@@ -56,7 +56,14 @@ export class Progress {
     const state = stateOf(session);
     setText(need("[data-message]", element), (state !== "paused" && session.message) || QUIET[state] || "");
     const left = this.left(session);
-    setText(need("[data-percent]", element), state === "queued" ? "" : [`${percent} %`, state === "processing" && (left === null ? "time left not known yet" : leftWords(left))].filter(Boolean).join(" · "));
+    setText(
+      need("[data-percent]", element),
+      state === "queued"
+        ? ""
+        : [`${percent} %`, state === "processing" && (left === null ? "time left not known yet" : leftWords(left))]
+            .filter(Boolean)
+            .join(" · "),
+    );
   }
 
   /** @param {Session} session @returns {HTMLElement[]} */
@@ -65,13 +72,29 @@ export class Progress {
     const state = stateOf(session);
     const poster = session.source?.poster_url;
     return [
-      h("span", { class: `pic dark${poster ? "" : " none"}` }, poster ? h("img", { src: poster, alt: "" }) : icon("film")),
-      h("div", { class: "col sp" },
-        h("p", { class: "row wrap" }, h("span", { class: `st ${tone}`.trim() }, icon(picture, state === "processing" ? "spin" : ""), word), h("span", { dir: "auto", data: { message: "" } })),
+      h(
+        "span",
+        { class: `pic dark${poster ? "" : " none"}` },
+        poster ? h("img", { src: poster, alt: "" }) : icon("film"),
+      ),
+      h(
+        "div",
+        { class: "col sp" },
+        h(
+          "p",
+          { class: "row wrap" },
+          h("span", { class: `st ${tone}`.trim() }, icon(picture, state === "processing" ? "spin" : ""), word),
+          h("span", { dir: "auto", data: { message: "" } }),
+        ),
         h("progress", { class: `bar${state === "processing" ? "" : " off"}`, value: "0", max: "100" }),
         h("p", { class: "s1 t2 m", data: { percent: "" } }),
-        this.trouble),
-      h("div", { class: "row wrap acts" }, ...actsOf(session).map((act) => actButton(act, session.name, () => this.#act(act)))),
+        this.trouble,
+      ),
+      h(
+        "div",
+        { class: "row wrap acts" },
+        ...actsOf(session).map((act) => actButton(act, session.name, () => this.#act(act))),
+      ),
     ];
   }
 

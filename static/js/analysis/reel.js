@@ -9,7 +9,8 @@ const EDGE = 0.02; // seconds: what is measured on a file is not exact to the la
  * @param {number} time seconds of the video
  * @returns {number} index of the one that holds it, -1 without
  */
-export const at = (highlights, time) => highlights.findLastIndex((one) => time >= one.start_time - EDGE && time < one.end_time);
+export const at = (highlights, time) =>
+  highlights.findLastIndex((one) => time >= one.start_time - EDGE && time < one.end_time);
 
 /**
  * @param {Highlight[]} highlights

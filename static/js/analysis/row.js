@@ -41,12 +41,17 @@ export class Row {
     const shown = JSON.stringify([stateOf(session), session.name, session.error, session.expires_at]);
     if (shown !== this.#shown) {
       this.#shown = shown;
-      const focused = element.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
+      const focused = element.contains(document.activeElement)
+        ? /** @type {HTMLElement} */ (document.activeElement)
+        : null;
       const act = focused?.dataset.act ?? "";
       this.trouble.replaceChildren();
       element.dataset.status = stateOf(session);
       element.replaceChildren(...this.#parts());
-      if (focused) /** @type {HTMLElement} */ ((act && element.querySelector(`[data-act=${act}]`)) || element.querySelector(".ac > *") || element).focus();
+      if (focused)
+        /** @type {HTMLElement} */ (
+          (act && element.querySelector(`[data-act=${act}]`)) || element.querySelector(".ac > *") || element
+        ).focus();
     }
     this.tick();
   }
@@ -67,7 +72,13 @@ export class Row {
     if (state === "queued") return session.message || "Starts by itself when its turn comes";
     if (state === "paused") return `At ${Math.floor(session.progress)} %`;
     const left = this.options.left(session);
-    return [session.message || "Starting", session.progress > 0 && `${Math.floor(session.progress)} %`, left !== null && leftWords(left)].filter(Boolean).join(" · ");
+    return [
+      session.message || "Starting",
+      session.progress > 0 && `${Math.floor(session.progress)} %`,
+      left !== null && leftWords(left),
+    ]
+      .filter(Boolean)
+      .join(" · ");
   }
 
   #parts() {
@@ -81,19 +92,59 @@ export class Row {
     return [
       icon(kind.icon, "kind"),
       h("h2", { class: "nm cut", dir: "auto", title: name }, h("a", { href: address }, name)),
-      h("p", { class: "su" }, `${kind.label}, begun `, h("time", { datetime: created_at, title: new Date(created_at).toLocaleString() }, when(new Date(created_at)))),
-      h("span", { class: `sx st ${tone}`.trim() }, icon(picture, state === "processing" ? "spin" : ""), h("span", {}, word)),
-      h("div", { class: "pg" },
-        WITH_BAR.has(state) && h("progress", { class: `bar${state === "processing" ? "" : " off"}`, value: "0", max: "100", "aria-label": name }),
+      h(
+        "p",
+        { class: "su" },
+        `${kind.label}, begun `,
+        h("time", { datetime: created_at, title: new Date(created_at).toLocaleString() }, when(new Date(created_at))),
+      ),
+      h(
+        "span",
+        { class: `sx st ${tone}`.trim() },
+        icon(picture, state === "processing" ? "spin" : ""),
+        h("span", {}, word),
+      ),
+      h(
+        "div",
+        { class: "pg" },
+        WITH_BAR.has(state) &&
+          h("progress", {
+            class: `bar${state === "processing" ? "" : " off"}`,
+            value: "0",
+            max: "100",
+            "aria-label": name,
+          }),
         moving && h("span", { class: "anywhere", dir: "auto", data: { words: "" } }),
-        state === "failed" && h("span", { class: "anywhere", dir: "auto" }, `${session.error?.message ?? ""} ${nextStep(session.error?.type ?? "")}`.trim()),
+        state === "failed" &&
+          h(
+            "span",
+            { class: "anywhere", dir: "auto" },
+            `${session.error?.message ?? ""} ${nextStep(session.error?.type ?? "")}`.trim(),
+          ),
         state === "expired" && h("span", {}, "Its result has been deleted"),
-        state === "cancelled" && h("span", {}, session.progress > 0 ? `At ${Math.floor(session.progress)} %` : "Before it had begun")),
+        state === "cancelled" &&
+          h("span", {}, session.progress > 0 ? `At ${Math.floor(session.progress)} %` : "Before it had begun"),
+      ),
       h("span", { class: "el m" }, h("span", { class: "vh" }, "Kept for "), h("span", { data: { kept: "" } })),
-      h("div", { class: "ac" },
+      h(
+        "div",
+        { class: "ac" },
         ...actsOf(session).map((act) => actButton(act, name, () => this.#act(act))),
         state === "completed" && h("a", { class: "btn", href: address, "aria-label": `Open ${name}` }, "Open"),
-        !moving && h("button", { class: "btn ic quiet", type: "button", "aria-label": `Delete ${name}`, title: "Delete", data: { act: "delete" }, onclick: () => this.options.onDelete(this.session) }, icon("trash"))),
+        !moving &&
+          h(
+            "button",
+            {
+              class: "btn ic quiet",
+              type: "button",
+              "aria-label": `Delete ${name}`,
+              title: "Delete",
+              data: { act: "delete" },
+              onclick: () => this.options.onDelete(this.session),
+            },
+            icon("trash"),
+          ),
+      ),
       this.trouble,
     ].filter((part) => part !== null);
   }

@@ -16,7 +16,18 @@ import { Player } from "../videos/player.js";
  */
 
 /** What a player needs to know of a video, of something that is none of the library. @param {Film} film @param {string} url */
-const asVideo = (film, url) => /** @type {any} */ ({ video_url: url, hls_url: null, renditions: [], duration_exact: film.duration, width: 0, height: 0, fps: 0, codec: "", file_size: 0 });
+const asVideo = (film, url) =>
+  /** @type {any} */ ({
+    video_url: url,
+    hls_url: null,
+    renditions: [],
+    duration_exact: film.duration,
+    width: 0,
+    height: 0,
+    fps: 0,
+    codec: "",
+    file_size: 0,
+  });
 
 /** Tells "change" when something is pressed or loaded, "time" while it goes on. */
 export class Screen extends EventTarget {
@@ -47,14 +58,19 @@ export class Screen extends EventTarget {
   /** @param {Film} film */
   #add(film) {
     const element = /** @type {HTMLVideoElement} */ (need(`[data-film=${film.id}]`, this.root));
-    const player = new Player(element, asVideo(film, film.url), { fps: 0, variable: false, renew: async () => asVideo(film, await film.renew()) });
+    const player = new Player(element, asVideo(film, film.url), {
+      fps: 0,
+      variable: false,
+      renew: async () => asVideo(film, await film.renew()),
+    });
     this.#players.set(film.id, player);
     if (film.poster) element.poster = film.poster;
     element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
     element.addEventListener("click", () => this.toggle());
     element.addEventListener("dblclick", () => this.fullscreen());
     element.addEventListener("volumechange", () => keepSound(element));
-    for (const name of ["timeupdate", "seeked", "loadedmetadata"]) element.addEventListener(name, () => this.shown === film.id && this.#time());
+    for (const name of ["timeupdate", "seeked", "loadedmetadata"])
+      element.addEventListener(name, () => this.shown === film.id && this.#time());
     player.addEventListener("change", () => this.shown === film.id && this.#mark());
   }
 
@@ -159,9 +175,19 @@ export class Screen extends EventTarget {
     if (told === this.#told) return;
     this.#told = told;
     if (!trouble) return place.replaceChildren();
-    const words = trouble.mayMake ? "It has no decoder for this format. Download it and play it with another program." : trouble.text;
-    place.replaceChildren(icon("alert"), h("b", { role: "alert" }, trouble.title), h("p", { class: "s1" }, words),
-      h("div", { class: "row wrap" }, h("button", { class: "btn", type: "button", onclick: () => this.player.again() }, icon("retry"), "Try again")));
+    const words = trouble.mayMake
+      ? "It has no decoder for this format. Download it and play it with another program."
+      : trouble.text;
+    place.replaceChildren(
+      icon("alert"),
+      h("b", { role: "alert" }, trouble.title),
+      h("p", { class: "s1" }, words),
+      h(
+        "div",
+        { class: "row wrap" },
+        h("button", { class: "btn", type: "button", onclick: () => this.player.again() }, icon("retry"), "Try again"),
+      ),
+    );
   }
 }
 

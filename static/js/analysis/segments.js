@@ -28,8 +28,18 @@ export class Segments {
     this.onPress = onPress;
     this.body = need("tbody", root);
     this.list = need("[data-segment-list]", root);
-    /** @type {Line[]} */ this.highlights = data.highlights.map((one, n) => ({ ...one, numbers: [n + 1], picture: one.thumbnail_url ?? null, highlight: n }));
-    /** @type {Line[]} */ this.segments = data.segments.map((one) => ({ ...one, numbers: within(data.highlights, one), picture: null, highlight: null }));
+    /** @type {Line[]} */ this.highlights = data.highlights.map((one, n) => ({
+      ...one,
+      numbers: [n + 1],
+      picture: one.thumbnail_url ?? null,
+      highlight: n,
+    }));
+    /** @type {Line[]} */ this.segments = data.segments.map((one) => ({
+      ...one,
+      numbers: within(data.highlights, one),
+      picture: null,
+      highlight: null,
+    }));
     setText(need("[data-count=reel]", root), String(this.highlights.length));
     setText(need("[data-count=all]", root), String(this.segments.length));
     const which = need("[data-which]", root);
@@ -56,7 +66,9 @@ export class Segments {
    * @param {number} highlight index of the one that holds it, -1 without
    */
   mark(time, highlight) {
-    const found = this.#rows.find(({ line }) => (line.highlight !== null ? line.highlight === highlight : time >= line.start_time && time < line.end_time));
+    const found = this.#rows.find(({ line }) =>
+      line.highlight !== null ? line.highlight === highlight : time >= line.start_time && time < line.end_time,
+    );
     const next = found?.element ?? null;
     if (next === this.#current) return;
     this.#current?.removeAttribute("aria-current");
@@ -68,7 +80,10 @@ export class Segments {
   /** Within the list alone: the page stays where it is. @param {HTMLElement} row */
   #bringIn(row) {
     const { list } = this;
-    const [top, bottom] = [row.offsetTop - (this.root.querySelector("thead")?.clientHeight ?? 0), row.offsetTop + row.offsetHeight];
+    const [top, bottom] = [
+      row.offsetTop - (this.root.querySelector("thead")?.clientHeight ?? 0),
+      row.offsetTop + row.offsetHeight,
+    ];
     if (top < list.scrollTop) list.scrollTop = top;
     else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
   }
@@ -77,7 +92,8 @@ export class Segments {
   #show(which) {
     this.#which = which;
     this.#shown = AT_ONCE;
-    for (const button of need("[data-which]", this.root).querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.value === which));
+    for (const button of need("[data-which]", this.root).querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(button.value === which));
     this.#draw();
   }
 
@@ -86,33 +102,99 @@ export class Segments {
     if (this.#order === "score") lines.sort((a, b) => b.score - a.score || a.start_time - b.start_time);
     this.#current = null;
     this.#rows = lines.slice(0, this.#shown).map((line) => ({ line, element: this.#row(line) }));
-    this.body.replaceChildren(...this.#rows.map(({ element }) => element), ...(lines.length > this.#shown ? [this.#more(lines.length)] : []));
-    if (!lines.length) this.body.replaceChildren(h("tr", {}, h("td", { colspan: "4", class: "t2" }, this.#which === "reel" ? "Nothing stood out enough for a reel." : "There is no segment.")));
+    this.body.replaceChildren(
+      ...this.#rows.map(({ element }) => element),
+      ...(lines.length > this.#shown ? [this.#more(lines.length)] : []),
+    );
+    if (!lines.length)
+      this.body.replaceChildren(
+        h(
+          "tr",
+          {},
+          h(
+            "td",
+            { colspan: "4", class: "t2" },
+            this.#which === "reel" ? "Nothing stood out enough for a reel." : "There is no segment.",
+          ),
+        ),
+      );
     this.list.scrollTop = 0;
   }
 
   /** @param {number} count */
   #more(count) {
-    return h("tr", {}, h("td", { colspan: "4" }, h("button", { class: "btn", type: "button", onclick: () => {
-      const at = this.#shown;
-      this.#shown += AT_ONCE;
-      const { scrollTop } = this.list;
-      this.#draw();
-      this.list.scrollTop = scrollTop;
-      this.#rows[at]?.element.querySelector("button")?.focus();
-    } }, `Show more of ${count}`)));
+    return h(
+      "tr",
+      {},
+      h(
+        "td",
+        { colspan: "4" },
+        h(
+          "button",
+          {
+            class: "btn",
+            type: "button",
+            onclick: () => {
+              const at = this.#shown;
+              this.#shown += AT_ONCE;
+              const { scrollTop } = this.list;
+              this.#draw();
+              this.list.scrollTop = scrollTop;
+              this.#rows[at]?.element.querySelector("button")?.focus();
+            },
+          },
+          `Show more of ${count}`,
+        ),
+      ),
+    );
   }
 
   /** @param {Line} line */
   #row(line) {
     const { numbers, start_time, score, description, picture, highlight } = line;
     const inReel = numbers.length > 0;
-    const number = highlight !== null ? `Highlight ${highlight + 1}, at` : inReel ? `In highlight ${numbers.join(" and ")}, at` : "At";
-    return h("tr", {},
-      h("td", { class: "who" }, numbers.map((n) => h("span", { class: "n", "aria-hidden": "true" }, String(n)))[0], picture && h("span", { class: "pic dark" }, h("img", { src: picture, alt: "", loading: "lazy", decoding: "async", onerror: withoutPicture }))),
-      h("td", { class: "when" }, h("button", { class: "m", type: "button" }, h("span", { class: "vh" }, `${number} `), timeWords(start_time))),
-      h("td", { class: "sc" }, h("span", { class: "row" }, h("progress", { class: `bar conf${inReel ? "" : " off"}`, value: String(score), max: "1", "aria-hidden": "true" }), h("span", { class: "m s1" }, scoreWords(score)))),
-      h("td", { class: "ds", dir: "auto" }, description));
+    const number =
+      highlight !== null
+        ? `Highlight ${highlight + 1}, at`
+        : inReel
+          ? `In highlight ${numbers.join(" and ")}, at`
+          : "At";
+    return h(
+      "tr",
+      {},
+      h(
+        "td",
+        { class: "who" },
+        numbers.map((n) => h("span", { class: "n", "aria-hidden": "true" }, String(n)))[0],
+        picture &&
+          h(
+            "span",
+            { class: "pic dark" },
+            h("img", { src: picture, alt: "", loading: "lazy", decoding: "async", onerror: withoutPicture }),
+          ),
+      ),
+      h(
+        "td",
+        { class: "when" },
+        h("button", { class: "m", type: "button" }, h("span", { class: "vh" }, `${number} `), timeWords(start_time)),
+      ),
+      h(
+        "td",
+        { class: "sc" },
+        h(
+          "span",
+          { class: "row" },
+          h("progress", {
+            class: `bar conf${inReel ? "" : " off"}`,
+            value: String(score),
+            max: "1",
+            "aria-hidden": "true",
+          }),
+          h("span", { class: "m s1" }, scoreWords(score)),
+        ),
+      ),
+      h("td", { class: "ds", dir: "auto" }, description),
+    );
   }
 }
 

@@ -37,7 +37,10 @@ const follower = new Follower({
     need("[data-live-state]").hidden = now !== "polling";
   },
 });
-const progress = new Progress((one) => follower.left(one), (one) => follower.ask(one.sessionId));
+const progress = new Progress(
+  (one) => follower.left(one),
+  (one) => follower.ask(one.sessionId),
+);
 need("[data-live-retry]").addEventListener("click", () => follower.live.retry());
 
 /** @param {Session} next as it is now */
@@ -81,7 +84,12 @@ function drawHead() {
   const warnings = [...session.warnings, ...(data?.warnings ?? [])];
   const place = need("[data-warnings]");
   place.hidden = warnings.length === 0;
-  if (place.childElementCount !== warnings.length) place.replaceChildren(...warnings.map((words) => h("div", { class: "note warn" }, icon("alert"), h("p", { class: "anywhere", dir: "auto" }, words))));
+  if (place.childElementCount !== warnings.length)
+    place.replaceChildren(
+      ...warnings.map((words) =>
+        h("div", { class: "note warn" }, icon("alert"), h("p", { class: "anywhere", dir: "auto" }, words)),
+      ),
+    );
   drawActs();
 }
 
@@ -104,12 +112,48 @@ function drawActs() {
   acts.dataset.shown = parts;
   const isReel = session.analysis_type === "highlights";
   const focused = acts.contains(document.activeElement);
-  acts.replaceChildren(...[
-    h("button", { class: "btn ic quiet", type: "button", "aria-label": "Delete this analysis", title: "Delete this analysis", onclick: remove }, icon("trash")),
-    data && h("button", { class: "btn", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", onclick: openData }, icon("list"), "Data"),
-    again && h("button", { class: `btn${made ? "" : " pri"}`, type: "button", onclick: runAgain }, icon("gear"), "Run again…"),
-    made && h("a", { class: "btn pri", href: made, download: fileName(session.name, isReel ? "reel.mp4" : "preview.mp4"), data: { made: "" }, onclick: freshAddress }, icon("download"), isReel ? "Download reel" : "Download preview"),
-  ].filter((part) => part !== null && part !== false && part !== undefined && part !== ""));
+  acts.replaceChildren(
+    ...[
+      h(
+        "button",
+        {
+          class: "btn ic quiet",
+          type: "button",
+          "aria-label": "Delete this analysis",
+          title: "Delete this analysis",
+          onclick: remove,
+        },
+        icon("trash"),
+      ),
+      data &&
+        h(
+          "button",
+          { class: "btn", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", onclick: openData },
+          icon("list"),
+          "Data",
+        ),
+      again &&
+        h(
+          "button",
+          { class: `btn${made ? "" : " pri"}`, type: "button", onclick: runAgain },
+          icon("gear"),
+          "Run again…",
+        ),
+      made &&
+        h(
+          "a",
+          {
+            class: "btn pri",
+            href: made,
+            download: fileName(session.name, isReel ? "reel.mp4" : "preview.mp4"),
+            data: { made: "" },
+            onclick: freshAddress,
+          },
+          icon("download"),
+          isReel ? "Download reel" : "Download preview",
+        ),
+    ].filter((part) => part !== null && part !== false && part !== undefined && part !== ""),
+  );
   if (focused) /** @type {HTMLElement|null} */ (acts.querySelector("button"))?.focus();
 }
 
@@ -136,10 +180,12 @@ async function showResult() {
       state.replaceChildren();
       return void follower.ask(session.sessionId);
     }
-    state.replaceChildren(errorNote("The result could not be loaded.", error, () => {
-      state.replaceChildren();
-      showResult();
-    }));
+    state.replaceChildren(
+      errorNote("The result could not be loaded.", error, () => {
+        state.replaceChildren();
+        showResult();
+      }),
+    );
   } finally {
     isReading = false;
   }
@@ -166,17 +212,40 @@ async function freshAddress(event) {
 }
 
 function shapesOfResult() {
-  return h("div", { class: "two", role: "status", "aria-label": "Loading the result" }, h("i", { class: "sk wide-pic" }), h("div", { class: "panel pad col" }, ...Array.from({ length: 6 }, () => h("i", { class: "sk" }))));
+  return h(
+    "div",
+    { class: "two", role: "status", "aria-label": "Loading the result" },
+    h("i", { class: "sk wide-pic" }),
+    h("div", { class: "panel pad col" }, ...Array.from({ length: 6 }, () => h("i", { class: "sk" }))),
+  );
 }
 
 /** @param {Event} event */
 function openData(event) {
   const { sessionId, name } = session;
   const isReel = session.analysis_type === "highlights";
-  const tables = /** @type {["segments"|"highlights"|"repetitions", string][]} */ (isReel ? [["highlights", "Highlights as CSV"], ["segments", "Segments as CSV"]] : [["repetitions", "Repetitions as CSV"]]);
+  const tables = /** @type {["segments"|"highlights"|"repetitions", string][]} */ (
+    isReel
+      ? [
+          ["highlights", "Highlights as CSV"],
+          ["segments", "Segments as CSV"],
+        ]
+      : [["repetitions", "Repetitions as CSV"]]
+  );
   toggleMenu(/** @type {HTMLElement} */ (event.currentTarget), "Data", [
-    ...tables.map(([part, label]) => ({ label, icon: "list", href: csvOf(sessionId, part), download: fileName(name, `${part}.csv`) })),
-    { label: "Everything as JSON", icon: "copy", href: jsonOf(sessionId), download: fileName(name, `${session.analysis_type}.json`), apart: true },
+    ...tables.map(([part, label]) => ({
+      label,
+      icon: "list",
+      href: csvOf(sessionId, part),
+      download: fileName(name, `${part}.csv`),
+    })),
+    {
+      label: "Everything as JSON",
+      icon: "copy",
+      href: jsonOf(sessionId),
+      download: fileName(name, `${session.analysis_type}.json`),
+      apart: true,
+    },
   ]);
 }
 
@@ -189,7 +258,11 @@ function mayRunAgain() {
 
 function runAgain() {
   new NewAnalysis({
-    ranges: facts.params, factors: facts.factors, video: session.source?.video_id ?? "", kind: session.analysis_type, params: session.params,
+    ranges: facts.params,
+    factors: facts.factors,
+    video: session.source?.video_id ?? "",
+    kind: session.analysis_type,
+    params: session.params,
     onMade: ({ sessionId }) => location.assign(`/analysis/${encodeURIComponent(sessionId)}`),
   });
 }
@@ -204,27 +277,69 @@ function ended() {
   const { status, error, name } = session;
   const had = state.contains(document.activeElement);
   const kind = KINDS[session.analysis_type];
-  const fresh = h("a", { class: `btn${mayRunAgain() ? "" : " pri"}`, href: `/analysis?new=${session.analysis_type}` }, icon("plus"), "New analysis");
+  const fresh = h(
+    "a",
+    { class: `btn${mayRunAgain() ? "" : " pri"}`, href: `/analysis?new=${session.analysis_type}` },
+    icon("plus"),
+    "New analysis",
+  );
   const back = h("a", { class: "btn", href: "/analysis" }, "All analyses");
   if (status === "failed") {
-    state.replaceChildren(h("div", { class: "note bad", role: "alert" }, icon("alert"),
-      h("div", { class: "sp" }, h("b", { class: "anywhere", dir: "auto" }, error?.message || "The analysis failed."), h("p", { class: "s1" }, nextStep(error?.type ?? "")), session.job_id && h("p", { class: "s1 m anywhere" }, `job ${session.job_id}`)),
-      h("div", { class: "row wrap" }, back, fresh)));
+    state.replaceChildren(
+      h(
+        "div",
+        { class: "note bad", role: "alert" },
+        icon("alert"),
+        h(
+          "div",
+          { class: "sp" },
+          h("b", { class: "anywhere", dir: "auto" }, error?.message || "The analysis failed."),
+          h("p", { class: "s1" }, nextStep(error?.type ?? "")),
+          session.job_id && h("p", { class: "s1 m anywhere" }, `job ${session.job_id}`),
+        ),
+        h("div", { class: "row wrap" }, back, fresh),
+      ),
+    );
   } else if (status === "cancelled") {
-    state.replaceChildren(empty("ban", "It was cancelled", `Nothing of ${kind.label.toLowerCase() === "workout" ? "the count" : "the highlights"} is kept.${session.source?.video_id ? " The video is still in your library." : " The file that was sent for it has been deleted."}`, fresh, back));
+    state.replaceChildren(
+      empty(
+        "ban",
+        "It was cancelled",
+        `Nothing of ${kind.label.toLowerCase() === "workout" ? "the count" : "the highlights"} is kept.${session.source?.video_id ? " The video is still in your library." : " The file that was sent for it has been deleted."}`,
+        fresh,
+        back,
+      ),
+    );
   } else {
     data = null;
     need("[data-result]").hidden = true;
-    for (const film of /** @type {NodeListOf<HTMLVideoElement>} */ (need("[data-result]").querySelectorAll("video"))) film.pause();
-    state.replaceChildren(empty("hour", "This analysis has expired", `Results are kept for a while only, and those of “${name}” have been deleted. A video of your library is still there.`, fresh, back));
+    for (const film of /** @type {NodeListOf<HTMLVideoElement>} */ (need("[data-result]").querySelectorAll("video")))
+      film.pause();
+    state.replaceChildren(
+      empty(
+        "hour",
+        "This analysis has expired",
+        `Results are kept for a while only, and those of “${name}” have been deleted. A video of your library is still there.`,
+        fresh,
+        back,
+      ),
+    );
   }
-  if (had || document.activeElement === document.body) /** @type {HTMLElement|null} */ (had ? state.querySelector("a, button") : null)?.focus();
+  if (had || document.activeElement === document.body)
+    /** @type {HTMLElement|null} */ (had ? state.querySelector("a, button") : null)?.focus();
   drawHead();
 }
 
 /** @param {string} picture @param {string} title @param {string} words @param {...HTMLElement} buttons */
 function empty(picture, title, words, ...buttons) {
-  return h("div", { class: "panel empty" }, icon(picture), h("h2", {}, title), h("p", { class: "anywhere" }, words), h("div", { class: "row wrap" }, ...buttons));
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon(picture),
+    h("h2", {}, title),
+    h("p", { class: "anywhere" }, words),
+    h("div", { class: "row wrap" }, ...buttons),
+  );
 }
 
 /** It was deleted, here or elsewhere. */
@@ -232,9 +347,18 @@ function gone() {
   if (isGone) return;
   isGone = true;
   data = null;
-  for (const part of ["[data-result]", "[data-status]", "[data-summary]", "[data-warnings]", "[data-acts]"]) need(part).hidden = true;
-  for (const film of /** @type {NodeListOf<HTMLVideoElement>} */ (need("[data-result]").querySelectorAll("video"))) film.pause();
-  state.replaceChildren(empty("search", "This analysis is not here any more", "It was deleted, in another window or by whoever runs this server.", h("a", { class: "btn", href: "/analysis" }, "All analyses")));
+  for (const part of ["[data-result]", "[data-status]", "[data-summary]", "[data-warnings]", "[data-acts]"])
+    need(part).hidden = true;
+  for (const film of /** @type {NodeListOf<HTMLVideoElement>} */ (need("[data-result]").querySelectorAll("video")))
+    film.pause();
+  state.replaceChildren(
+    empty(
+      "search",
+      "This analysis is not here any more",
+      "It was deleted, in another window or by whoever runs this server.",
+      h("a", { class: "btn", href: "/analysis" }, "All analyses"),
+    ),
+  );
   setText(said, "This analysis was deleted.");
   tick();
 }

@@ -25,7 +25,8 @@ const TITLE = document.title;
 
 export class Uploads {
   /** @type {Map<Transfer, Row>} in the order of the list */ #rows = new Map();
-  /** @type {Map<string, {at: number, going: import("../uploads/channel.js").Going}>} what other tabs have */ #elsewhere = new Map();
+  /** @type {Map<string, {at: number, going: import("../uploads/channel.js").Going}>} what other tabs have */ #elsewhere =
+    new Map();
   #drawing = false;
 
   /**
@@ -38,7 +39,11 @@ export class Uploads {
     this.limit = limit;
     this.list = need("[data-uploads-list]", panel);
     this.onArrived = onArrived;
-    this.channel = uploadChannel({ onAsk: () => this.#tellTabs(), onAct: (id, act) => this.#actedElsewhere(id, act), onState: (files) => this.#toldElsewhere(files) });
+    this.channel = uploadChannel({
+      onAsk: () => this.#tellTabs(),
+      onAct: (id, act) => this.#actedElsewhere(id, act),
+      onState: (files) => this.#toldElsewhere(files),
+    });
     window.addEventListener("offline", () => this.#all.forEach((one) => one.networkLost()));
     window.addEventListener("online", () => this.#goOn((one) => one.lack !== "session"));
     window.addEventListener("signedin", () => this.#goOn((one) => one.lack === "session"));
@@ -69,7 +74,12 @@ export class Uploads {
       }
       const transfer = new Transfer({ file, name: file.name, size: file.size, handle, into, read: null });
       if (file.size > this.limit) transfer.refuse("too_large", ...tooLarge(this.limit));
-      else if (file.size === 0) transfer.refuse("empty", "Nothing in it", "The file is empty. If it is still being recorded or copied, add it again afterwards.");
+      else if (file.size === 0)
+        transfer.refuse(
+          "empty",
+          "Nothing in it",
+          "The file is empty. If it is still being recorded or copied, add it again afterwards.",
+        );
       this.#show(transfer);
     }
   }
@@ -118,7 +128,17 @@ export class Uploads {
 
   /** @param {Transfer} transfer that is none any more */
   #stopped(transfer) {
-    if (transfer.uploadId) this.channel.tell([{ id: transfer.uploadId, name: transfer.name, state: "stopped", sent: transfer.sent, size: transfer.size, speed: 0 }]);
+    if (transfer.uploadId)
+      this.channel.tell([
+        {
+          id: transfer.uploadId,
+          name: transfer.name,
+          state: "stopped",
+          sent: transfer.sent,
+          size: transfer.size,
+          speed: 0,
+        },
+      ]);
     this.#forget(transfer);
   }
 
@@ -150,7 +170,12 @@ export class Uploads {
     if (!chosen) return;
     if (transfer.fits(chosen.file)) return transfer.giveFile(chosen.file, chosen.handle);
     if (transfer.state === "refused") toast("Add the other file by “New analysis”.", "warn");
-    else this.#rows.get(transfer)?.remark(`That is another file: “${chosen.file.name}”, ${bytes(chosen.file.size)}. This one is “${transfer.name}”, ${bytes(transfer.size)}.`);
+    else
+      this.#rows
+        .get(transfer)
+        ?.remark(
+          `That is another file: “${chosen.file.name}”, ${bytes(chosen.file.size)}. This one is “${transfer.name}”, ${bytes(transfer.size)}.`,
+        );
   }
 
   /** @param {Transfer} transfer */
@@ -171,7 +196,10 @@ export class Uploads {
     const all = this.#all;
     this.panel.hidden = all.length === 0;
     const going = all.filter((one) => one.isGoing);
-    const words = [going.length && `${going.length} going`, all.length - going.length && `${all.length - going.length} waiting for you`];
+    const words = [
+      going.length && `${going.length} going`,
+      all.length - going.length && `${all.length - going.length} waiting for you`,
+    ];
     setText(need("[data-uploads-words]", this.panel), words.filter(Boolean).join(", "));
     const [sent, size] = going.reduce(([s, z], one) => [s + one.sent, z + one.size], [0, 0]);
     document.title = size ? `${Math.floor((sent / size) * 100)} % · ${TITLE}` : TITLE;
@@ -181,7 +209,17 @@ export class Uploads {
 
   #tellTabs() {
     const files = this.#all.filter((one) => one.uploadId && one.file && (one.isGoing || one.state === "paused"));
-    if (files.length) this.channel.tell(files.map((one) => ({ id: one.uploadId, name: one.name, state: /** @type {any} */ (one.state), sent: one.sent, size: one.size, speed: one.speed })));
+    if (files.length)
+      this.channel.tell(
+        files.map((one) => ({
+          id: one.uploadId,
+          name: one.name,
+          state: /** @type {any} */ (one.state),
+          sent: one.sent,
+          size: one.size,
+          speed: one.speed,
+        })),
+      );
   }
 
   /** @param {string} id */
@@ -236,7 +274,8 @@ export class Uploads {
     }
     const live = new Set(uploads.map((upload) => upload.id));
     for (const transfer of this.#all) {
-      if (transfer.file || live.has(transfer.uploadId) || !["unfinished", "elsewhere"].includes(transfer.state)) continue;
+      if (transfer.file || live.has(transfer.uploadId) || !["unfinished", "elsewhere"].includes(transfer.state))
+        continue;
       dropHandle(transfer.uploadId);
       this.#forget(transfer);
     }

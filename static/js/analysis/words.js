@@ -10,8 +10,18 @@ import { counted, duration, plural } from "../base/format.js";
 
 /** @type {Record<Kind, {icon: string, label: string, what: string, start: string}>} */
 export const KINDS = {
-  highlights: { icon: "star", label: "Highlights", what: "Finds the best moments by sound, motion and cuts, and puts them together as a reel.", start: "Find highlights" },
-  workout: { icon: "rep", label: "Workout", what: "Counts repetitions, says how steady they are, and draws the count into a preview.", start: "Count repetitions" },
+  highlights: {
+    icon: "star",
+    label: "Highlights",
+    what: "Finds the best moments by sound, motion and cuts, and puts them together as a reel.",
+    start: "Find highlights",
+  },
+  workout: {
+    icon: "rep",
+    label: "Workout",
+    what: "Counts repetitions, says how steady they are, and draws the count into a preview.",
+    start: "Count repetitions",
+  },
 };
 
 /** @type {Record<string, Status>} */
@@ -30,7 +40,8 @@ const STATUSES = {
 export const isLive = ({ status }) => status === "queued" || status === "processing";
 
 /** The word for how it stands: its own, and while it is live that of its job. @param {Session} session */
-export const stateOf = (session) => (isLive(session) && session.job_status && session.job_status in STATUSES ? session.job_status : session.status);
+export const stateOf = (session) =>
+  isLive(session) && session.job_status && session.job_status in STATUSES ? session.job_status : session.status;
 
 /** @param {Session} session @returns {Status} */
 export const statusOf = (session) => STATUSES[stateOf(session)] ?? { icon: "dot", word: stateOf(session), tone: "" };
@@ -43,7 +54,8 @@ export const statusOf = (session) => STATUSES[stateOf(session)] ?? { icon: "dot"
 export function span(seconds) {
   const minutes = Math.max(1, Math.round(seconds / 60));
   if (minutes < 60) return `${minutes} min`;
-  if (minutes < 48 * 60) return [`${Math.floor(minutes / 60)} h`, minutes % 60 && `${minutes % 60} min`].filter(Boolean).join(" ");
+  if (minutes < 48 * 60)
+    return [`${Math.floor(minutes / 60)} h`, minutes % 60 && `${minutes % 60} min`].filter(Boolean).join(" ");
   const hours = Math.round(minutes / 60);
   return [`${Math.floor(hours / 24)} days`, hours % 24 && `${hours % 24} h`].filter(Boolean).join(" ");
 }
@@ -71,10 +83,12 @@ const UNNAMED = "movement";
 export const exerciseName = (name) => (name === UNNAMED ? "Repeated movement" : name[0].toUpperCase() + name.slice(1));
 
 /** @param {string} name @param {number} repetitions @returns {string} `Push-ups` */
-export const exerciseTitle = (name, repetitions) => (name === UNNAMED || repetitions === 1 ? exerciseName(name) : plural(exerciseName(name)));
+export const exerciseTitle = (name, repetitions) =>
+  name === UNNAMED || repetitions === 1 ? exerciseName(name) : plural(exerciseName(name));
 
 /** @param {string} name @param {number} number @param {number} of @returns {string} `Squat 8 of 12` */
-export const repetitionWords = (name, number, of) => `${name === UNNAMED ? "Repetition" : exerciseName(name)} ${number} of ${of}`;
+export const repetitionWords = (name, number, of) =>
+  `${name === UNNAMED ? "Repetition" : exerciseName(name)} ${number} of ${of}`;
 
 /**
  * @param {Kind} kind
@@ -82,9 +96,17 @@ export const repetitionWords = (name, number, of) => `${name === UNNAMED ? "Repe
  * @returns {string} what was asked for
  */
 export function askedWords(kind, params) {
-  const said = kind === "workout"
-    ? [params.exercise && (params.exercise === "auto" ? "any exercise" : params.exercise), params.min_repetitions && `sets of ${params.min_repetitions} repetitions and more`]
-    : [params.target_duration && `a reel of ${secondsWords(params.target_duration)}`, params.max_highlights && counted(params.max_highlights, "highlight") + " at most", params.segment_length && `segments of ${secondsWords(params.segment_length)}`];
+  const said =
+    kind === "workout"
+      ? [
+          params.exercise && (params.exercise === "auto" ? "any exercise" : params.exercise),
+          params.min_repetitions && `sets of ${params.min_repetitions} repetitions and more`,
+        ]
+      : [
+          params.target_duration && `a reel of ${secondsWords(params.target_duration)}`,
+          params.max_highlights && `${counted(params.max_highlights, "highlight")} at most`,
+          params.segment_length && `segments of ${secondsWords(params.segment_length)}`,
+        ];
   const words = said.filter(Boolean).join(", ");
   return words ? `Asked: ${words}.` : "";
 }
@@ -102,7 +124,11 @@ export const timeWords = (time) => duration(Math.floor(time));
  * @returns {string}
  */
 export function fileName(name, what) {
-  const plain = name.replace(/\.[a-z0-9]{2,4}$/i, "").replace(/[\\/:*?"<>|\s\u0000-\u001f]+/g, " ").trim().slice(0, 120);
+  const plain = name
+    .replace(/\.[a-z0-9]{2,4}$/i, "")
+    .replace(/[\\/:*?"<>|\s\u0000-\u001f]+/g, " ")
+    .trim()
+    .slice(0, 120);
   return `${plain || "analysis"} ${what}`;
 }
 
@@ -118,5 +144,8 @@ export function nextStep(type) {
     timeout: "Cut the video into shorter parts and analyse them one by one.",
     out_of_memory: "Export it in a smaller size, then analyse it again.",
   };
-  return known[/** @type {keyof typeof known} */ (type)] ?? "Analyse it again; if it fails once more, tell whoever runs this server.";
+  return (
+    known[/** @type {keyof typeof known} */ (type)] ??
+    "Analyse it again; if it fails once more, tell whoever runs this server."
+  );
 }

@@ -39,7 +39,13 @@ export class WorkoutView {
     const poster = session.source?.poster_url ?? undefined;
     const film = preview_url
       ? { id: FILM, url: preview_url, duration, poster, renew: async () => (await renew.result()).preview_url ?? "" }
-      : session.source?.stream_url && { id: FILM, url: session.source.stream_url, duration, poster, renew: async () => (await renew.session()).source?.stream_url ?? "" };
+      : session.source?.stream_url && {
+          id: FILM,
+          url: session.source.stream_url,
+          duration,
+          poster,
+          renew: async () => (await renew.session()).source?.stream_url ?? "",
+        };
     const player = need("[data-screen]", root);
     player.hidden = !film;
     root.toggleAttribute("data-unseen", !film);
@@ -70,14 +76,22 @@ export class WorkoutView {
   #drawExercises(list) {
     const { exercises, not_counted } = this.data;
     const rows = exercises.map((one) => ({ from: one.start_time, to: one.end_time, element: this.#exercise(one) }));
-    const others = not_counted.map((one) => ({ from: one.start_time, to: one.end_time, element: h("li", { class: "ex" },
-      h("span", { class: "big t3", "aria-hidden": "true" }, "–"),
-      h("h3", {}, "Not counted ", this.#range(one.start_time, one.end_time)),
-      h("span", { class: "st warn conf" }, icon("info"), "Cannot tell"),
-      h("p", { dir: "auto" }, one.reason)) }));
+    const others = not_counted.map((one) => ({
+      from: one.start_time,
+      to: one.end_time,
+      element: h(
+        "li",
+        { class: "ex" },
+        h("span", { class: "big t3", "aria-hidden": "true" }, "–"),
+        h("h3", {}, "Not counted ", this.#range(one.start_time, one.end_time)),
+        h("span", { class: "st warn conf" }, icon("info"), "Cannot tell"),
+        h("p", { dir: "auto" }, one.reason),
+      ),
+    }));
     const all = [...rows, ...others].sort((a, b) => a.from - b.from);
     list.replaceChildren(...all.map(({ element }) => element));
-    if (!all.length) list.replaceChildren(h("li", { class: "pad t2" }, "Nothing in it repeats itself, so nothing was counted."));
+    if (!all.length)
+      list.replaceChildren(h("li", { class: "pad t2" }, "Nothing in it repeats itself, so nothing was counted."));
     return all;
   }
 
@@ -86,21 +100,65 @@ export class WorkoutView {
     const { name, repetitions, start_time, end_time, tempo, feedback, name_confidence, signal } = exercise;
     const sure = confidence(exercise.confidence);
     const named = typeof name_confidence === "number" && name !== "movement" ? confidence(name_confidence) : null;
-    return h("li", { class: "ex" },
+    return h(
+      "li",
+      { class: "ex" },
       h("span", { class: "big" }, String(repetitions)),
       h("h3", {}, h("span", {}, exerciseTitle(name, repetitions)), " ", this.#range(start_time, end_time)),
-      h("div", { class: "conf" }, h("span", { class: "m s1" }, h("span", { class: "vh" }, "Confidence of the count "), `${sure.number} ${sure.word}`), h("progress", { class: `bar ${sure.tone} conf`, value: String(exercise.confidence), max: "1", "aria-hidden": "true" })),
-      h("div", { class: "told" },
-        h("p", { dir: "auto" }, [tempo && `${secondsWords(tempo.seconds)} each.`, ...feedback].filter(Boolean).join(" ")),
-        h("p", { class: "t3" }, [signal && `Counted by ${signal}`, named && `name ${named.number} ${named.word}`, tempo && tempo.pauses.length > 0 && counted(tempo.pauses.length, "pause")].filter(Boolean).join(" · "))));
+      h(
+        "div",
+        { class: "conf" },
+        h(
+          "span",
+          { class: "m s1" },
+          h("span", { class: "vh" }, "Confidence of the count "),
+          `${sure.number} ${sure.word}`,
+        ),
+        h("progress", {
+          class: `bar ${sure.tone} conf`,
+          value: String(exercise.confidence),
+          max: "1",
+          "aria-hidden": "true",
+        }),
+      ),
+      h(
+        "div",
+        { class: "told" },
+        h(
+          "p",
+          { dir: "auto" },
+          [tempo && `${secondsWords(tempo.seconds)} each.`, ...feedback].filter(Boolean).join(" "),
+        ),
+        h(
+          "p",
+          { class: "t3" },
+          [
+            signal && `Counted by ${signal}`,
+            named && `name ${named.number} ${named.word}`,
+            tempo && tempo.pauses.length > 0 && counted(tempo.pauses.length, "pause"),
+          ]
+            .filter(Boolean)
+            .join(" · "),
+        ),
+      ),
+    );
   }
 
   /** @param {number} from @param {number} to */
   #range(from, to) {
-    return h("button", { class: "m s1 t3 to", type: "button", onclick: () => {
-      this.seek(from);
-      this.screen?.play();
-    } }, h("span", { class: "vh" }, "Play "), rangeWords(from, to));
+    return h(
+      "button",
+      {
+        class: "m s1 t3 to",
+        type: "button",
+        onclick: () => {
+          this.seek(from);
+          this.screen?.play();
+        },
+      },
+      h("span", { class: "vh" }, "Play "),
+      rangeWords(from, to),
+    );
   }
 
   /** @param {HTMLElement} holder */
@@ -115,12 +173,29 @@ export class WorkoutView {
     list.replaceChildren();
     exercises.forEach((exercise, n) => {
       const usual = median(exercise.rep_times.map((one) => one.end - one.start));
-      const slowOnes = exercise.rep_times.flatMap((one, index) => (one.end - one.start > SLOW * usual ? [index + 1] : []));
+      const slowOnes = exercise.rep_times.flatMap((one, index) =>
+        one.end - one.start > SLOW * usual ? [index + 1] : [],
+      );
       if (slowOnes.length) slow.push(`${slowOnes.join(", ")} of the ${exerciseTitle(exercise.name, 2).toLowerCase()}`);
       exercise.rep_times.forEach((one, index) => {
         const words = `${repetitionWords(exercise.name, index + 1, exercise.rep_times.length)}: ${secondsWords(one.turn - one.start)} to the turn, ${secondsWords(one.end - one.turn)} back`;
-        const bar = h("li", { class: [slowOnes.includes(index + 1) && "slow", n > 0 && index === 0 && "next"].filter(Boolean).join(" ") }, h("button", { type: "button", "aria-label": words, title: words, onclick: () => this.seek(one.start), vars: { "--there": (one.turn - one.start) / longest, "--back": (one.end - one.turn) / longest } },
-          h("i", { class: "u" }), h("i", { class: "d" })), h("span", { "aria-hidden": "true" }, String(index + 1)));
+        const bar = h(
+          "li",
+          { class: [slowOnes.includes(index + 1) && "slow", n > 0 && index === 0 && "next"].filter(Boolean).join(" ") },
+          h(
+            "button",
+            {
+              type: "button",
+              "aria-label": words,
+              title: words,
+              onclick: () => this.seek(one.start),
+              vars: { "--there": (one.turn - one.start) / longest, "--back": (one.end - one.turn) / longest },
+            },
+            h("i", { class: "u" }),
+            h("i", { class: "d" }),
+          ),
+          h("span", { "aria-hidden": "true" }, String(index + 1)),
+        );
         bars.set(one, bar);
         list.append(bar);
       });
@@ -135,15 +210,43 @@ export class WorkoutView {
   /** @param {HTMLElement} holder */
   #drawChart(holder) {
     const { exercises, not_counted, duration } = this.data;
-    const chart = new TimeChart(holder, { duration, label: "Position in the video, over the movement", stops: exercises.flatMap((one) => one.rep_times.map((repetition) => repetition.start)).sort((a, b) => a - b), say: (time) => this.#say(time), seek: (time) => this.seek(time) });
-    chart.lane("", "plot",
+    const chart = new TimeChart(holder, {
+      duration,
+      label: "Position in the video, over the movement",
+      stops: exercises.flatMap((one) => one.rep_times.map((repetition) => repetition.start)).sort((a, b) => a - b),
+      say: (time) => this.#say(time),
+      seek: (time) => this.seek(time),
+    });
+    chart.lane(
+      "",
+      "plot",
       ...exercises.map((one) => chart.stretch(one.start_time, one.end_time, "band")),
       ...not_counted.map((one) => chart.stretch(one.start_time, one.end_time, "band unknown")),
       drawing(duration, HEIGHT, { d: exercises.map(line).join(""), class: "line" }),
-      ...exercises.flatMap((one) => one.rep_times.map((repetition, n) => h("span", { class: "pk", vars: { "--x": chart.share(repetition.turn) } }, String(n + 1)))));
-    chart.names.firstElementChild?.append(h("span", { class: "y", vars: { "--y": 0.94 } }, "turn"), h("span", { class: "y", vars: { "--y": 0.06 } }, "rest"));
-    chart.lanes.classList.toggle("crowded", exercises.some((one) => one.rep_times.length / Math.max(1, one.end_time - one.start_time) > 60 / duration));
-    setText(need("[data-chart-sentence]", this.root), [...exercises.map((one) => `${counted(one.repetitions, exerciseTitle(one.name, 1).toLowerCase())} from ${timeWords(one.start_time)} to ${timeWords(one.end_time)}`), ...not_counted.map((one) => `${timeWords(one.start_time)} to ${timeWords(one.end_time)} not counted`)].join("; ") || "Nothing repeats.");
+      ...exercises.flatMap((one) =>
+        one.rep_times.map((repetition, n) =>
+          h("span", { class: "pk", vars: { "--x": chart.share(repetition.turn) } }, String(n + 1)),
+        ),
+      ),
+    );
+    chart.names.firstElementChild?.append(
+      h("span", { class: "y", vars: { "--y": 0.94 } }, "turn"),
+      h("span", { class: "y", vars: { "--y": 0.06 } }, "rest"),
+    );
+    chart.lanes.classList.toggle(
+      "crowded",
+      exercises.some((one) => one.rep_times.length / Math.max(1, one.end_time - one.start_time) > 60 / duration),
+    );
+    setText(
+      need("[data-chart-sentence]", this.root),
+      [
+        ...exercises.map(
+          (one) =>
+            `${counted(one.repetitions, exerciseTitle(one.name, 1).toLowerCase())} from ${timeWords(one.start_time)} to ${timeWords(one.end_time)}`,
+        ),
+        ...not_counted.map((one) => `${timeWords(one.start_time)} to ${timeWords(one.end_time)} not counted`),
+      ].join("; ") || "Nothing repeats.",
+    );
     return chart;
   }
 
@@ -159,7 +262,8 @@ export class WorkoutView {
   /** @param {number} time @returns {string} */
   #say(time) {
     const now = this.#at(time);
-    if (now) return `${timeWords(time)}, ${repetitionWords(now.exercise.name, now.number, now.exercise.rep_times.length)}`;
+    if (now)
+      return `${timeWords(time)}, ${repetitionWords(now.exercise.name, now.number, now.exercise.rep_times.length)}`;
     const unknown = this.data.not_counted.some((one) => time >= one.start_time && time < one.end_time);
     return `${timeWords(time)}${unknown ? ", not counted" : ""}`;
   }
@@ -188,10 +292,12 @@ export class WorkoutView {
  * @returns {string} a path
  */
 function line({ curve, rep_times }) {
-  if (!curve || !curve.values.length) return "";
-  const value = (/** @type {number} */ time) => curve.values[Math.min(curve.values.length - 1, Math.max(0, Math.round((time - curve.start) / curve.step)))];
+  if (!curve?.values.length) return "";
+  const value = (/** @type {number} */ time) =>
+    curve.values[Math.min(curve.values.length - 1, Math.max(0, Math.round((time - curve.start) / curve.step)))];
   const rise = rep_times.reduce((sum, one) => sum + value(one.turn) - value(one.start), 0);
-  const height = (/** @type {number} */ v) => round(HEIGHT - MARGIN / 2 - (rise < 0 ? 1 - v : v) * (HEIGHT - 2 * MARGIN));
+  const height = (/** @type {number} */ v) =>
+    round(HEIGHT - MARGIN / 2 - (rise < 0 ? 1 - v : v) * (HEIGHT - 2 * MARGIN));
   return `M${curve.values.map((v, n) => `${round(curve.start + n * curve.step)} ${height(v)}`).join("L")}`;
 }
 

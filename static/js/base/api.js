@@ -21,7 +21,8 @@ export class ApiError extends Error {
     if (this.status === 0) return "Check the network, then try again.";
     if (this.status === 401) return "Sign in again, then try once more.";
     if (this.status === 429) return `Wait ${this.retryAfter ?? "a few"} seconds, then try again.`;
-    if (this.status >= 500) return `The fault is ours and has been noted${this.requestId ? ` (request ${this.requestId})` : ""}. Try again.`;
+    if (this.status >= 500)
+      return `The fault is ours and has been noted${this.requestId ? ` (request ${this.requestId})` : ""}. Try again.`;
     return "";
   }
 
@@ -98,20 +99,25 @@ async function reach(url, request) {
  * @param {any} answer its body, when that is JSON
  */
 function failure(response, answer) {
-  return new ApiError(answer?.error ?? SILENT[/** @type {keyof SILENT} */ (response.status)] ?? "The server gave no usable answer.", {
-    status: response.ok ? 500 : response.status,
-    type: answer?.type ?? "unknown",
-    requestId: answer?.request_id ?? response.headers.get("X-Request-ID"),
-    retryAfter: Number(response.headers.get("Retry-After")) || null,
-    body: answer,
-  });
+  return new ApiError(
+    answer?.error ?? SILENT[/** @type {keyof SILENT} */ (response.status)] ?? "The server gave no usable answer.",
+    {
+      status: response.ok ? 500 : response.status,
+      type: answer?.type ?? "unknown",
+      requestId: answer?.request_id ?? response.headers.get("X-Request-ID"),
+      retryAfter: Number(response.headers.get("Retry-After")) || null,
+      body: answer,
+    },
+  );
 }
 
-export const get = (/** @type {string} */ url, /** @type {{signal?: AbortSignal}} */ options = {}) => call("GET", url, undefined, options);
+export const get = (/** @type {string} */ url, /** @type {{signal?: AbortSignal}} */ options = {}) =>
+  call("GET", url, undefined, options);
 export const put = (/** @type {string} */ url, /** @type {any} */ body) => call("PUT", url, body);
 const patch = (/** @type {string} */ url, /** @type {any} */ body) => call("PATCH", url, body);
 const remove = (/** @type {string} */ url) => call("DELETE", url);
-const post = (/** @type {string} */ url, /** @type {any} */ body = {}, options = {}) => call("POST", url, body, options);
+const post = (/** @type {string} */ url, /** @type {any} */ body = {}, options = {}) =>
+  call("POST", url, body, options);
 
 /**
  * A key that makes a repeated creation harmless. Not crypto.randomUUID, which plain http does not have.
@@ -143,23 +149,33 @@ export function sessionApi(id) {
     playback: (/** @type {{state: string, rate?: number, at?: number}} */ state) => put(`${base}/playback`, state),
     offsets: (/** @type {Record<string, number>} */ offsets) => put(`${base}/offsets`, { offsets, source: "manual" }),
     history: (/** @type {number} */ limit) => get(`${base}/offset-history?limit=${limit}`),
-    preview: (/** @type {any} */ roi, /** @type {Record<string, number[]>} */ times, /** @type {AbortSignal} */ signal) =>
-      post(`${base}/timer-preview`, { roi, times }, { signal }),
+    preview: (
+      /** @type {any} */ roi,
+      /** @type {Record<string, number[]>} */ times,
+      /** @type {AbortSignal} */ signal,
+    ) => post(`${base}/timer-preview`, { roi, times }, { signal }),
     align: (/** @type {any} */ fields) => post(`${base}/align`, fields),
     alignment: (/** @type {string} */ job) => get(`${base}/alignments/${job}`),
-    apply: (/** @type {string} */ job, /** @type {string[]} */ vodIds) => post(`${base}/alignments/${job}/apply`, { vod_ids: vodIds }),
+    apply: (/** @type {string} */ job, /** @type {string[]} */ vodIds) =>
+      post(`${base}/alignments/${job}/apply`, { vod_ids: vodIds }),
   };
 }
 
-export const createSession = (/** @type {any} */ fields) => post(SESSIONS, fields, { headers: { "Idempotency-Key": idempotencyKey() } });
-export const libraryFiles = (/** @type {string} */ search, /** @type {number} */ limit, /** @type {AbortSignal} */ signal) =>
-  get(`/api/sessions/library-files?search=${encodeURIComponent(search)}&limit=${limit}`, { signal });
+export const createSession = (/** @type {any} */ fields) =>
+  post(SESSIONS, fields, { headers: { "Idempotency-Key": idempotencyKey() } });
+export const libraryFiles = (
+  /** @type {string} */ search,
+  /** @type {number} */ limit,
+  /** @type {AbortSignal} */ signal,
+) => get(`/api/sessions/library-files?search=${encodeURIComponent(search)}&limit=${limit}`, { signal });
 export const jobs = (/** @type {number} */ limit) => get(`/api/v1/jobs?limit=${limit}`);
-export const changeJob = (/** @type {string} */ job, /** @type {"cancel"|"pause"|"resume"|"retry"} */ change) => post(`/api/v1/jobs/${job}/${change}`);
+export const changeJob = (/** @type {string} */ job, /** @type {"cancel"|"pause"|"resume"|"retry"} */ change) =>
+  post(`/api/v1/jobs/${job}/${change}`);
 export const deleteJob = (/** @type {string} */ job) => remove(`/api/v1/jobs/${job}`);
 export const cancelJob = (/** @type {string} */ job) => post(`/api/v1/jobs/${job}/cancel`);
 
 export const me = () => get("/api/v1/me");
 export const changeMe = (/** @type {any} */ fields) => patch("/api/v1/me", fields);
-export const makeToken = (/** @type {{name: string, scopes: string[], expires_in: number|null}} */ fields) => post("/api/auth/tokens", fields);
+export const makeToken = (/** @type {{name: string, scopes: string[], expires_in: number|null}} */ fields) =>
+  post("/api/auth/tokens", fields);
 export const revokeToken = (/** @type {string} */ token) => remove(`/api/auth/tokens/${token}`);

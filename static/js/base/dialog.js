@@ -32,15 +32,39 @@ export function show(element) {
  * @param {() => void} about.onDeleted
  * @param {(error: unknown) => HTMLElement} [about.refused] what is shown of a refusal
  */
-export function askToDelete({ heading, words, remove, onDeleted, refused = (error) => errorNote("It was not deleted.", error) }) {
+export function askToDelete({
+  heading,
+  words,
+  remove,
+  onDeleted,
+  refused = (error) => errorNote("It was not deleted.", error),
+}) {
   const problem = h("div", {});
   const confirm = h("button", { class: "btn del", type: "button", onclick: go }, icon("trash"), "Delete");
-  const dialog = show(h("dialog", { class: "dlg small", role: "alertdialog", "aria-labelledby": "delete-heading", "aria-describedby": "delete-words" },
-    h("div", { class: "pad col" },
-      h("h2", { class: "anywhere", id: "delete-heading", dir: "auto" }, heading),
-      h("p", { class: "t2", id: "delete-words" }, words),
-      problem,
-      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"), confirm))));
+  const dialog = show(
+    h(
+      "dialog",
+      {
+        class: "dlg small",
+        role: "alertdialog",
+        "aria-labelledby": "delete-heading",
+        "aria-describedby": "delete-words",
+      },
+      h(
+        "div",
+        { class: "pad col" },
+        h("h2", { class: "anywhere", id: "delete-heading", dir: "auto" }, heading),
+        h("p", { class: "t2", id: "delete-words" }, words),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"),
+          confirm,
+        ),
+      ),
+    ),
+  );
 
   async function go() {
     if (confirm.getAttribute("aria-disabled") === "true") return;
@@ -69,16 +93,46 @@ export function askToDelete({ heading, words, remove, onDeleted, refused = (erro
  * @param {(name: string) => Promise<any>} about.save
  */
 export function askForName({ heading, name, longest, save }) {
-  const input = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "name-input", type: "text", maxlength: String(longest), required: true, autocomplete: "off", dir: "auto", value: name, "aria-describedby": "name-error" }));
-  const missing = h("p", { class: "err", id: "name-error", hidden: true }, icon("alert"), h("span", {}, "A name is needed."));
+  const input = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "in",
+      id: "name-input",
+      type: "text",
+      maxlength: String(longest),
+      required: true,
+      autocomplete: "off",
+      dir: "auto",
+      value: name,
+      "aria-describedby": "name-error",
+    })
+  );
+  const missing = h(
+    "p",
+    { class: "err", id: "name-error", hidden: true },
+    icon("alert"),
+    h("span", {}, "A name is needed."),
+  );
   const problem = h("div", {});
   const button = h("button", { class: "btn pri" }, "Save");
-  const dialog = show(h("dialog", { class: "dlg small", "aria-labelledby": "name-heading" },
-    h("form", { class: "pad col", novalidate: true, onsubmit: submit },
-      h("h2", { id: "name-heading" }, heading),
-      h("div", { class: "fld" }, h("label", { for: "name-input" }, "Name"), input, missing),
-      problem,
-      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"), button))));
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dlg small", "aria-labelledby": "name-heading" },
+      h(
+        "form",
+        { class: "pad col", novalidate: true, onsubmit: submit },
+        h("h2", { id: "name-heading" }, heading),
+        h("div", { class: "fld" }, h("label", { for: "name-input" }, "Name"), input, missing),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          button,
+        ),
+      ),
+    ),
+  );
   input.focus();
   input.select();
 

@@ -21,7 +21,9 @@ export function h(tag, props, ...children) {
     else if (value === true) element.setAttribute(name, "");
     else element.setAttribute(name, String(value));
   }
-  element.append(...children.filter((c) => c !== null && c !== undefined && c !== false).map((c) => /** @type {Node|string} */ (c)));
+  element.append(
+    ...children.filter((c) => c !== null && c !== undefined && c !== false).map((c) => /** @type {Node|string} */ (c)),
+  );
   return element;
 }
 
@@ -90,10 +92,12 @@ export function setText(element, text) {
  */
 export function debounce(call, wait) {
   let timer = 0;
-  const later = /** @type {any} */ ((/** @type {any[]} */ ...args) => {
-    clearTimeout(timer);
-    timer = window.setTimeout(() => call(...args), wait);
-  });
+  const later = /** @type {any} */ (
+    (/** @type {any[]} */ ...args) => {
+      clearTimeout(timer);
+      timer = window.setTimeout(() => call(...args), wait);
+    }
+  );
   later.cancel = () => clearTimeout(timer);
   return later;
 }

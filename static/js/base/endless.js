@@ -64,7 +64,10 @@ export class EndlessList {
     this.#request.abort();
     this.#request = new AbortController();
     const { signal } = this.#request;
-    const shapes = setTimeout(() => !this.cards.size && this.state.replaceChildren(shapesOfCards(`Loading ${this.options.noun}s`)), SHAPES_AFTER);
+    const shapes = setTimeout(
+      () => !this.cards.size && this.state.replaceChildren(shapesOfCards(`Loading ${this.options.noun}s`)),
+      SHAPES_AFTER,
+    );
     this.grid.setAttribute("aria-busy", "true");
     this.isLoading = true;
     try {
@@ -90,7 +93,9 @@ export class EndlessList {
   /** @param {Answer} answer the first page */
   show(answer) {
     this.hasFailed = false;
-    const focused = this.grid.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement) : null;
+    const focused = this.grid.contains(document.activeElement)
+      ? /** @type {HTMLElement} */ (document.activeElement)
+      : null;
     const [video, part] = [focused?.closest("[data-video]")?.getAttribute("data-video"), focused?.dataset.part];
     this.cards.clear();
     this.grid.replaceChildren();
@@ -98,7 +103,8 @@ export class EndlessList {
     this.isWhole = answer.pagination.totalPages <= 1;
     this.options.begun?.(answer);
     this.#add(answer.items);
-    if (video && part) /** @type {HTMLElement|null} */ (this.cards.get(video)?.element.querySelector(`[data-part=${part}]`))?.focus();
+    if (video && part)
+      /** @type {HTMLElement|null} */ (this.cards.get(video)?.element.querySelector(`[data-part=${part}]`))?.focus();
     this.draw();
   }
 
@@ -201,7 +207,14 @@ export class EndlessList {
     const { options, cards, total, query } = this;
     const narrowed = options.isNarrowed(query);
     setText(need("[data-total]"), counted(total, options.noun));
-    setText(this.said, cards.size ? `${cards.size} of ${counted(total, options.noun)} shown` : narrowed ? "Nothing found" : `No ${options.noun}s yet`);
+    setText(
+      this.said,
+      cards.size
+        ? `${cards.size} of ${counted(total, options.noun)} shown`
+        : narrowed
+          ? "Nothing found"
+          : `No ${options.noun}s yet`,
+    );
     this.state.replaceChildren(...(cards.size ? [] : [narrowed ? options.nothing(query) : options.empty()]));
     options.drawn?.();
   }
@@ -210,7 +223,8 @@ export class EndlessList {
     this.more.hidden = this.isWhole || this.hasFailed;
     if (!this.isWhole) setText(need("[data-rest]", this.more), `${this.cards.size} of ${this.total}`);
     // An observer tells of changes only: a page that is not filled yet goes on by itself.
-    if (!this.more.hidden && this.more.getBoundingClientRect().top < innerHeight + AHEAD) requestAnimationFrame(() => this.loadMore());
+    if (!this.more.hidden && this.more.getBoundingClientRect().top < innerHeight + AHEAD)
+      requestAnimationFrame(() => this.loadMore());
   }
 
   /** @param {number} count of those that came and are not shown: a list that moves by itself is pressed in the wrong place */
@@ -231,11 +245,13 @@ export class EndlessList {
   #trouble(title, error, again) {
     this.hasFailed = true;
     // The list is there, old but whole: what is wrong is said above it.
-    this.state.replaceChildren(errorNote(title, error, () => {
-      this.hasFailed = false;
-      this.state.replaceChildren();
-      again();
-    }));
+    this.state.replaceChildren(
+      errorNote(title, error, () => {
+        this.hasFailed = false;
+        this.state.replaceChildren();
+        again();
+      }),
+    );
   }
 
   // Narrowing
@@ -249,7 +265,11 @@ export class EndlessList {
   /** @param {Record<string, any>} change @param {boolean} [keep] whether a step back leads to what was before */
   narrow(change, keep = true) {
     this.query = { ...this.query, ...change };
-    const given = new URLSearchParams(Object.entries(this.query).filter(([, value]) => value).map(([name, value]) => [name, String(value)]));
+    const given = new URLSearchParams(
+      Object.entries(this.query)
+        .filter(([, value]) => value)
+        .map(([name, value]) => [name, String(value)]),
+    );
     const address = `${this.options.path}${given.size ? `?${given}` : ""}`;
     if (keep) history.pushState(null, "", address);
     else history.replaceState(null, "", address);
@@ -266,13 +286,17 @@ export class EndlessList {
 
   drawFilters() {
     this.options.drawFilters(this.query);
-    for (const select of this.filters.querySelectorAll("select")) if (select.name in this.query) select.value = this.query[select.name];
+    for (const select of this.filters.querySelectorAll("select"))
+      if (select.name in this.query) select.value = this.query[select.name];
   }
 
   // Events
 
   #listen() {
-    this.find.addEventListener("input", debounce(() => this.narrow({ search: this.find.value.trim() }, false), SEARCH_PAUSE));
+    this.find.addEventListener(
+      "input",
+      debounce(() => this.narrow({ search: this.find.value.trim() }, false), SEARCH_PAUSE),
+    );
     this.filters.addEventListener("submit", (event) => event.preventDefault());
     this.filters.addEventListener("change", (event) => {
       const select = /** @type {HTMLSelectElement} */ (event.target);
@@ -285,14 +309,19 @@ export class EndlessList {
       this.reload();
     });
     need("button", this.more).addEventListener("click", () => this.loadMore());
-    const isNear = (/** @type {IntersectionObserverEntry[]} */ entries) => entries.some((entry) => entry.isIntersecting);
-    new IntersectionObserver((entries) => isNear(entries) && !this.hasFailed && this.loadMore(), { rootMargin: `${AHEAD}px` }).observe(this.more);
+    const isNear = (/** @type {IntersectionObserverEntry[]} */ entries) =>
+      entries.some((entry) => entry.isIntersecting);
+    new IntersectionObserver((entries) => isNear(entries) && !this.hasFailed && this.loadMore(), {
+      rootMargin: `${AHEAD}px`,
+    }).observe(this.more);
     this.news.addEventListener("click", async () => {
       await this.reload();
       [...this.cards.values()][0]?.title.focus();
     });
     listen([{ keys: "/", label: "Search", match: key("/"), run: () => this.find.focus() }]);
-    window.addEventListener("pagehide", () => history.replaceState({ left: { count: this.cards.size, y: scrollY } }, ""));
+    window.addEventListener("pagehide", () =>
+      history.replaceState({ left: { count: this.cards.size, y: scrollY } }, ""),
+    );
   }
 
   /** Back from a video the list is as long as it was left, and stands where it was. */
@@ -301,7 +330,10 @@ export class EndlessList {
     this.drawFilters();
     await this.reload();
     if (!left) return;
-    for (let before = -1; before < this.cards.size && this.cards.size < left.count && !this.isWhole && !this.hasFailed; ) {
+    for (
+      let before = -1;
+      before < this.cards.size && this.cards.size < left.count && !this.isWhole && !this.hasFailed;
+    ) {
       before = this.cards.size;
       await this.loadMore();
     }
@@ -325,13 +357,30 @@ export function listed({ videos, pagination }) {
  * @param {HTMLElement|false|""} [elsewhere] another place to look in
  */
 export function nothingFound(search, places, otherwise, clear, elsewhere = false) {
-  return h("div", { class: "panel empty" }, icon("search"),
-    h("h2", { class: "anywhere", dir: "auto" }, search ? `Nothing matches “${search}”` : "No video here"), h("p", {}, search ? places : otherwise),
-    h("div", { class: "row wrap" }, h("button", { class: "btn", type: "button", onclick: clear }, search ? "Clear the search" : "Show all videos"), elsewhere));
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("search"),
+    h("h2", { class: "anywhere", dir: "auto" }, search ? `Nothing matches “${search}”` : "No video here"),
+    h("p", {}, search ? places : otherwise),
+    h(
+      "div",
+      { class: "row wrap" },
+      h("button", { class: "btn", type: "button", onclick: clear }, search ? "Clear the search" : "Show all videos"),
+      elsewhere,
+    ),
+  );
 }
 
 /** @param {string} label */
 function shapesOfCards(label) {
-  const one = () => h("div", { class: "col" }, h("i", { class: "sk wide-pic" }), h("i", { class: "sk" }), h("i", { class: "sk short" }));
+  const one = () =>
+    h(
+      "div",
+      { class: "col" },
+      h("i", { class: "sk wide-pic" }),
+      h("i", { class: "sk" }),
+      h("i", { class: "sk short" }),
+    );
   return h("div", { class: "grid", role: "status", "aria-label": label }, ...Array.from({ length: 8 }, one));
 }

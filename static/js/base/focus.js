@@ -11,6 +11,8 @@ export function placeOf(element) {
   return () => {
     if (element?.isConnected) return /** @type {HTMLElement} */ (element);
     if (!part) return null;
-    return document.querySelector(`${video ? `[data-video="${CSS.escape(video)}"] ` : ""}[data-part="${CSS.escape(part)}"]`);
+    return document.querySelector(
+      `${video ? `[data-video="${CSS.escape(video)}"] ` : ""}[data-part="${CSS.escape(part)}"]`,
+    );
   };
 }

@@ -144,7 +144,11 @@ export function when(date, now = new Date()) {
  * @returns {string} `2026-06-04`, in the reader's time zone
  */
 export function isoDay(date) {
-  return [date.getFullYear(), String(date.getMonth() + 1).padStart(2, "0"), String(date.getDate()).padStart(2, "0")].join("-");
+  return [
+    date.getFullYear(),
+    String(date.getMonth() + 1).padStart(2, "0"),
+    String(date.getDate()).padStart(2, "0"),
+  ].join("-");
 }
 
 /**
@@ -156,7 +160,11 @@ export function isoDay(date) {
 export function relative(date, now = new Date()) {
   const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
   const seconds = Math.round((date.getTime() - now.getTime()) / 1000);
-  for (const [unit, length] of /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([["day", 86_400], ["hour", 3600], ["minute", 60]])) {
+  for (const [unit, length] of /** @type {[Intl.RelativeTimeFormatUnit, number][]} */ ([
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+  ])) {
     if (Math.abs(seconds) >= length) return words.format(Math.trunc(seconds / length), unit);
   }
   return words.format(0, "second");

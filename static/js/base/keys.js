@@ -40,10 +40,15 @@ function belongsToFocus(event) {
   const target = /** @type {HTMLElement} */ (event.target);
   // A dialog that was opened from nowhere keeps the focus for a moment after it is closed.
   if (target.isContentEditable || target.closest("select, textarea, dialog[open]")) return true;
-  if (target instanceof HTMLInputElement && !["range", "checkbox", "radio", "button"].includes(target.type)) return true;
+  if (target instanceof HTMLInputElement && !["range", "checkbox", "radio", "button"].includes(target.type))
+    return true;
   const arrows = event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End";
-  if (arrows && (target.closest("input, [role=tablist]") !== null)) return true;
-  return (event.key === " " || event.key === "Enter") && target.closest(PRESSABLE) !== null && target.closest("[role=slider]") === null;
+  if (arrows && target.closest("input, [role=tablist]") !== null) return true;
+  return (
+    (event.key === " " || event.key === "Enter") &&
+    target.closest(PRESSABLE) !== null &&
+    target.closest("[role=slider]") === null
+  );
 }
 
 /**
@@ -62,7 +67,8 @@ export function listen(bindings, signal) {
   window.addEventListener(
     "keydown",
     (event) => {
-      if (event.defaultPrevented || event.metaKey || (event.altKey && !typedByAltGr(event)) || belongsToFocus(event)) return;
+      if (event.defaultPrevented || event.metaKey || (event.altKey && !typedByAltGr(event)) || belongsToFocus(event))
+        return;
       if (!keysOn() && event.key !== "?") return;
       const binding = bindings.find((b) => b.match(event));
       if (!binding) return;
@@ -79,7 +85,8 @@ export function listen(bindings, signal) {
  * @returns {(event: KeyboardEvent) => boolean}
  */
 export function key(...keys) {
-  return (event) => (!event.ctrlKey || typedByAltGr(event)) && (keys.includes(event.key) || keys.includes(event.key.toLowerCase()));
+  return (event) =>
+    (!event.ctrlKey || typedByAltGr(event)) && (keys.includes(event.key) || keys.includes(event.key.toLowerCase()));
 }
 
 /**

@@ -115,11 +115,12 @@ export class LiveChannel {
     this.#socket = socket;
     let first = true;
     if (this.options.isSilent) {
-      socket.onopen = () => window.setTimeout(() => {
-        if (!first || this.#socket !== socket || this.#closed) return;
-        first = false;
-        this.#alive();
-      }, SETTLED);
+      socket.onopen = () =>
+        window.setTimeout(() => {
+          if (!first || this.#socket !== socket || this.#closed) return;
+          first = false;
+          this.#alive();
+        }, SETTLED);
     }
     socket.onmessage = (event) => {
       if (first) this.#alive();

@@ -18,7 +18,8 @@ import { placeOf } from "./focus.js";
  */
 
 /** @type {HTMLElement|null} */ let open = null;
-/** @type {() => HTMLElement|null} the button that opened it, or what was drawn in its place since */ let openedBy = () => null;
+/** @type {() => HTMLElement|null} the button that opened it, or what was drawn in its place since */ let openedBy =
+  () => null;
 
 /**
  * @param {HTMLElement} button has aria-haspopup="menu"; pressed again it closes the menu
@@ -29,7 +30,11 @@ export function toggleMenu(button, label, items) {
   const again = openedBy() === button;
   closeMenu();
   if (again) return;
-  const box = h("div", { class: "menu-list", role: "menu", "aria-label": label, popover: "manual" }, ...items.map(element));
+  const box = h(
+    "div",
+    { class: "menu-list", role: "menu", "aria-label": label, popover: "manual" },
+    ...items.map(element),
+  );
   // A button within a dialog or a player in full screen has its menu there: nothing else is above these.
   (button.closest("dialog, [data-menu-home]") ?? document.body).append(box);
   box.showPopover();
@@ -56,9 +61,17 @@ function closeMenu() {
 function element(item) {
   const one = item.checked !== undefined;
   const mark = one ? (item.checked ? icon("check") : h("span", { class: "i" })) : item.icon ? icon(item.icon) : null;
-  const props = { role: one ? "menuitemradio" : "menuitem", "aria-checked": one ? String(item.checked) : null, class: `${item.danger ? "danger" : ""}${item.apart ? " apart" : ""}`.trim(), tabindex: "-1", onclick: () => choose(item) };
+  const props = {
+    role: one ? "menuitemradio" : "menuitem",
+    "aria-checked": one ? String(item.checked) : null,
+    class: `${item.danger ? "danger" : ""}${item.apart ? " apart" : ""}`.trim(),
+    tabindex: "-1",
+    onclick: () => choose(item),
+  };
   const inside = [mark, h("span", {}, item.label), item.note && h("span", { class: "t3 s1 m" }, item.note)];
-  return item.href ? h("a", { ...props, href: item.href, download: item.download }, ...inside) : h("button", { ...props, type: "button" }, ...inside);
+  return item.href
+    ? h("a", { ...props, href: item.href, download: item.download }, ...inside)
+    : h("button", { ...props, type: "button" }, ...inside);
 }
 
 /** @param {MenuItem} item */
@@ -72,7 +85,12 @@ function choose(item) {
 function keys(event) {
   const items = [...(open?.children ?? [])].map((item) => /** @type {HTMLElement} */ (item));
   const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
-  const to = { ArrowDown: (at + 1) % items.length, ArrowUp: (at - 1 + items.length) % items.length, Home: 0, End: items.length - 1 }[event.key];
+  const to = {
+    ArrowDown: (at + 1) % items.length,
+    ArrowUp: (at - 1 + items.length) % items.length,
+    Home: 0,
+    End: items.length - 1,
+  }[event.key];
   if (to !== undefined) items[to].focus();
   else if (event.key === "Escape" || event.key === "Tab") closeMenu();
   else if (event.key === " ") /** @type {HTMLElement} */ (document.activeElement).click();

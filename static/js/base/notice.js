@@ -57,9 +57,24 @@ export function throttledNote(error, send) {
     clearInterval(timer);
     note.remove();
   };
-  const note = h("div", { class: "note warn" }, icon("clock"),
-    h("div", { class: "sp" }, h("b", {}, "A little slower, please."), h("p", { class: "s1" }, "That was more than is allowed in a minute. This one will be sent by itself in ", seconds, ".")),
-    h("button", { class: "btn", type: "button", onclick: stop }, "Do not send"));
+  const note = h(
+    "div",
+    { class: "note warn" },
+    icon("clock"),
+    h(
+      "div",
+      { class: "sp" },
+      h("b", {}, "A little slower, please."),
+      h(
+        "p",
+        { class: "s1" },
+        "That was more than is allowed in a minute. This one will be sent by itself in ",
+        seconds,
+        ".",
+      ),
+    ),
+    h("button", { class: "btn", type: "button", onclick: stop }, "Do not send"),
+  );
   const timer = setInterval(() => {
     if (!note.isConnected) return stop();
     left -= 1;

@@ -12,7 +12,9 @@ for (const group of document.querySelectorAll("[data-theme-switch]")) {
     const theme = button.value;
     document.documentElement.dataset.theme = theme;
     document.cookie = `theme=${theme};path=/;max-age=${YEAR};samesite=lax`;
-    for (const other of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("[data-theme-switch] button"))) {
+    for (const other of /** @type {NodeListOf<HTMLButtonElement>} */ (
+      document.querySelectorAll("[data-theme-switch] button")
+    )) {
       other.setAttribute("aria-pressed", String(other.value === theme));
     }
   });

@@ -9,18 +9,56 @@ const OFFLINE = "The server cannot be reached. Check the network, then try again
 /** Ask for the password; when it is right the window hears `signedin`. Somebody else gets the page anew. */
 export function signInAgain() {
   const before = /** @type {HTMLElement|null} */ (document.activeElement);
-  const problem = h("p", { class: "err", role: "alert", id: "again-error", hidden: true }, icon("alert"), h("span", {}));
-  const name = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "again-name", type: "text", autocomplete: "username", autocapitalize: "none", required: true, value: document.body.dataset.user ?? "" }));
-  const password = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "again-password", type: "password", autocomplete: "current-password", required: true, autofocus: true, "aria-describedby": "again-error" }));
+  const problem = h(
+    "p",
+    { class: "err", role: "alert", id: "again-error", hidden: true },
+    icon("alert"),
+    h("span", {}),
+  );
+  const name = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "in",
+      id: "again-name",
+      type: "text",
+      autocomplete: "username",
+      autocapitalize: "none",
+      required: true,
+      value: document.body.dataset.user ?? "",
+    })
+  );
+  const password = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "in",
+      id: "again-password",
+      type: "password",
+      autocomplete: "current-password",
+      required: true,
+      autofocus: true,
+      "aria-describedby": "again-error",
+    })
+  );
   const send = h("button", { class: "btn pri" }, "Sign in");
-  const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "dlg small", "aria-labelledby": "again-title", onclose: closed },
-    h("form", { class: "pad col", onsubmit: submit },
-      h("h2", { id: "again-title" }, "Sign in again to go on"),
-      h("p", { class: "s1 t2" }, "Your session ended. This page stays as it is."),
-      h("div", { class: "fld" }, h("label", { for: "again-name" }, "User name"), name),
-      h("div", { class: "fld" }, h("label", { for: "again-password" }, "Password"), password),
-      problem,
-      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Not now"), send))));
+  const dialog = /** @type {HTMLDialogElement} */ (
+    h(
+      "dialog",
+      { class: "dlg small", "aria-labelledby": "again-title", onclose: closed },
+      h(
+        "form",
+        { class: "pad col", onsubmit: submit },
+        h("h2", { id: "again-title" }, "Sign in again to go on"),
+        h("p", { class: "s1 t2" }, "Your session ended. This page stays as it is."),
+        h("div", { class: "fld" }, h("label", { for: "again-name" }, "User name"), name),
+        h("div", { class: "fld" }, h("label", { for: "again-password" }, "Password"), password),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Not now"),
+          send,
+        ),
+      ),
+    )
+  );
   document.body.append(dialog);
   dialog.showModal();
 
@@ -70,12 +108,14 @@ async function signIn(username, password) {
   const answer = await fetch("/login", { method: "POST", body, redirect: "manual", headers: { Accept: "text/html" } });
   if (answer.type === "opaqueredirect") {
     // Signing in changed the token: forms that are on the page already get the new one.
-    for (const field of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) /** @type {HTMLInputElement} */ (field).value = cookie("csrftoken");
+    const fields = document.querySelectorAll("input[name=csrfmiddlewaretoken]");
+    for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (fields)) field.value = cookie("csrftoken");
     return "";
   }
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const said = page.querySelector("#signin-error")?.textContent?.trim();
   if (said) return said;
-  if (answer.status === 429) return `Too many attempts. Wait ${answer.headers.get("Retry-After") ?? "a few"} seconds, then try again.`;
+  if (answer.status === 429)
+    return `Too many attempts. Wait ${answer.headers.get("Retry-After") ?? "a few"} seconds, then try again.`;
   return "You could not be signed in. Load the page again.";
 }

@@ -17,7 +17,8 @@ export function parseSprite(text) {
     const times = CUE.exec(lines[i]);
     const piece = times && /^(.*)#xywh=(?:pixel:)?(\d+),(\d+),(\d+),(\d+)/.exec(lines[i + 1] ?? "");
     if (!times || !piece) continue;
-    const seconds = (/** @type {number} */ at) => Number(times[at] ?? 0) * 3600 + Number(times[at + 1]) * 60 + Number(times[at + 2]);
+    const seconds = (/** @type {number} */ at) =>
+      Number(times[at] ?? 0) * 3600 + Number(times[at + 1]) * 60 + Number(times[at + 2]);
     image = piece[1];
     const [x, y, width, height] = piece.slice(2).map(Number);
     cues.push({ from: seconds(1), to: seconds(4), x, y, width, height });

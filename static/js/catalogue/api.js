@@ -19,7 +19,9 @@ const path = (/** @type {string} */ id, /** @type {string} */ end = "") => `${VI
  * @returns {Promise<{videos: CatalogueVideo[], pagination: Pagination}>}
  */
 export function listCatalogue(query, signal) {
-  const given = Object.entries(query).filter(([, value]) => value !== "" && value !== false).map(([name, value]) => [name, String(value)]);
+  const given = Object.entries(query)
+    .filter(([, value]) => value !== "" && value !== false)
+    .map(([name, value]) => [name, String(value)]);
   return get(`${VIDEOS}?${new URLSearchParams(given)}`, { signal });
 }
 
@@ -31,13 +33,15 @@ export const readCatalogueVideo = (id) => get(path(id));
  * @param {string} key the same for the same thing tried again
  * @returns {Promise<CatalogueVideo>}
  */
-export const createCatalogueVideo = (fields, key) => call("POST", VIDEOS, fields, { headers: { "Idempotency-Key": key } });
+export const createCatalogueVideo = (fields, key) =>
+  call("POST", VIDEOS, fields, { headers: { "Idempotency-Key": key } });
 
 /** @param {string} id @param {Record<string, any>} fields @returns {Promise<CatalogueVideo>} */
 export const changeCatalogueVideo = (id, fields) => call("PUT", path(id), fields);
 
 /** @param {string} id @param {string} reason */
-export const deleteCatalogueVideo = (id, reason) => call("DELETE", `${path(id)}${reason ? `?${new URLSearchParams({ reason })}` : ""}`);
+export const deleteCatalogueVideo = (id, reason) =>
+  call("DELETE", `${path(id)}${reason ? `?${new URLSearchParams({ reason })}` : ""}`);
 
 /** @param {string} id @returns {Promise<CatalogueVideo>} */
 export const restoreCatalogueVideo = (id) => call("POST", path(id, "/restore"));
@@ -71,16 +75,26 @@ export function sendFiles(id, files, onProgress, signal) {
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
     request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
-    request.upload.addEventListener("progress", (event) => event.lengthComputable && onProgress(event.loaded / event.total));
+    request.upload.addEventListener(
+      "progress",
+      (event) => event.lengthComputable && onProgress(event.loaded / event.total),
+    );
     request.addEventListener("load", () => {
       const answer = request.response;
       if (request.status >= 200 && request.status < 300 && answer) return resolve(answer);
       if (request.status === 401) window.dispatchEvent(new Event("signedout"));
-      reject(new ApiError(answer?.error ?? (request.status === 413 ? "That is too large." : "The server gave no usable answer."), {
-        status: request.status || 500, type: answer?.type ?? "unknown", body: answer,
-        requestId: answer?.request_id ?? request.getResponseHeader("X-Request-ID"),
-        retryAfter: Number(request.getResponseHeader("Retry-After")) || null,
-      }));
+      reject(
+        new ApiError(
+          answer?.error ?? (request.status === 413 ? "That is too large." : "The server gave no usable answer."),
+          {
+            status: request.status || 500,
+            type: answer?.type ?? "unknown",
+            body: answer,
+            requestId: answer?.request_id ?? request.getResponseHeader("X-Request-ID"),
+            retryAfter: Number(request.getResponseHeader("Retry-After")) || null,
+          },
+        ),
+      );
     });
     request.addEventListener("error", () => reject(new ApiError("The server cannot be reached.")));
     request.addEventListener("abort", () => reject(new DOMException("Stopped", "AbortError")));

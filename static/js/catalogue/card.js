@@ -39,7 +39,9 @@ export class Card {
     this.#shown = shown;
     const picture = this.#picture();
     const old = element.querySelector(".pic");
-    const focused = element.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.part : null;
+    const focused = element.contains(document.activeElement)
+      ? /** @type {HTMLElement} */ (document.activeElement).dataset.part
+      : null;
     // A picture that is there and still the right one is kept: made anew it would flash.
     const [before, now] = [old?.querySelector("img"), picture.querySelector("img")];
     if (before && now && bare(before.src) === bare(now.src)) now.replaceWith(before);
@@ -54,33 +56,94 @@ export class Card {
   #picture() {
     const { video } = this;
     const address = video.thumbnail_url ?? video.poster_url;
-    return h("span", { class: "pic dark" },
-      address ? h("img", { src: address, alt: "", loading: "lazy", decoding: "async", draggable: "false", onerror: withoutPicture }) : h("span", { class: "none" }, icon("film")),
+    return h(
+      "span",
+      { class: "pic dark" },
+      address
+        ? h("img", {
+            src: address,
+            alt: "",
+            loading: "lazy",
+            decoding: "async",
+            draggable: "false",
+            onerror: withoutPicture,
+          })
+        : h("span", { class: "none" }, icon("film")),
       video.is_featured && h("span", { class: "ov ts star" }, icon("star"), "Featured"),
-      video.duration_exact > 0 && h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(video.duration_exact)));
+      video.duration_exact > 0 &&
+        h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(video.duration_exact)),
+    );
   }
 
   #foot() {
     const { video, viewer } = this;
     // What nobody else sees is worked on, not watched: there may be nothing to watch yet.
-    const address = video.video_url && video.status === "ready" ? `/watch/${video.id}` : viewer.is_moderator && !video.deleted_at ? `/catalogue/${video.id}/edit` : null;
-    const title = address ? h("a", { href: address, data: { part: "title" } }, video.title) : h("span", { tabindex: "-1", data: { part: "title" } }, video.title);
-    return h("div", { class: "ft" },
+    const address =
+      video.video_url && video.status === "ready"
+        ? `/watch/${video.id}`
+        : viewer.is_moderator && !video.deleted_at
+          ? `/catalogue/${video.id}/edit`
+          : null;
+    const title = address
+      ? h("a", { href: address, data: { part: "title" } }, video.title)
+      : h("span", { tabindex: "-1", data: { part: "title" } }, video.title);
+    return h(
+      "div",
+      { class: "ft" },
       h("div", {}, h("h2", { dir: "auto", title: video.title }, title), this.#meta(), this.#marks()),
-      viewer.user && h("div", { class: "row acts" },
-        viewer.is_moderator && !video.deleted_at && h("a", { class: "btn quiet", href: `/catalogue/${video.id}/edit`, "aria-label": `Edit ${video.title}`, data: { part: "edit" } }, icon("pencil"), h("span", { class: "phone" }, "Edit")),
-        h("button", { class: "btn ic quiet more", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": `More for ${video.title}`, data: { part: "more" }, onclick: (/** @type {Event} */ event) => this.onMore(this.video, /** @type {HTMLElement} */ (event.currentTarget)) }, icon("more"))));
+      viewer.user &&
+        h(
+          "div",
+          { class: "row acts" },
+          viewer.is_moderator &&
+            !video.deleted_at &&
+            h(
+              "a",
+              {
+                class: "btn quiet",
+                href: `/catalogue/${video.id}/edit`,
+                "aria-label": `Edit ${video.title}`,
+                data: { part: "edit" },
+              },
+              icon("pencil"),
+              h("span", { class: "phone" }, "Edit"),
+            ),
+          h(
+            "button",
+            {
+              class: "btn ic quiet more",
+              type: "button",
+              "aria-haspopup": "menu",
+              "aria-expanded": "false",
+              "aria-label": `More for ${video.title}`,
+              data: { part: "more" },
+              onclick: (/** @type {Event} */ event) =>
+                this.onMore(this.video, /** @type {HTMLElement} */ (event.currentTarget)),
+            },
+            icon("more"),
+          ),
+        ),
+    );
   }
 
   #meta() {
     const { video } = this;
     const came = new Date(video.created_at);
     // Words that run the other way turn nothing around but themselves.
-    return h("p", { class: "meta" },
-      h("time", { datetime: video.created_at, title: came.toLocaleString() }, day(came)), " · ",
+    return h(
+      "p",
+      { class: "meta" },
+      h("time", { datetime: video.created_at, title: came.toLocaleString() }, day(came)),
+      " · ",
       h("span", { title: `${video.view_count}` }, views(video.view_count)),
       ...(video.category ? [" · ", h("span", { dir: "auto" }, video.category)] : []),
-      video.tags.length > 0 && h("span", { class: "x" }, ...video.tags.flatMap((tag, at) => [at ? ", " : " · ", h("span", { dir: "auto" }, tag)])));
+      video.tags.length > 0 &&
+        h(
+          "span",
+          { class: "x" },
+          ...video.tags.flatMap((tag, at) => [at ? ", " : " · ", h("span", { dir: "auto" }, tag)]),
+        ),
+    );
   }
 
   #marks() {
@@ -88,16 +151,33 @@ export class Card {
     if (!viewer.is_moderator) return null;
     const told = marks(video);
     if (!told.length) return null;
-    return h("p", { class: "row wrap marks" },
-      ...told.map(({ word, icon: picture, tone }) => h("span", { class: `st ${tone}` }, icon(picture, tone === "run" ? "spin" : ""), word)),
-      video.error && h("span", { class: "s1 t2 anywhere why" }, video.error.message));
+    return h(
+      "p",
+      { class: "row wrap marks" },
+      ...told.map(({ word, icon: picture, tone }) =>
+        h("span", { class: `st ${tone}` }, icon(picture, tone === "run" ? "spin" : ""), word),
+      ),
+      video.error && h("span", { class: "s1 t2 anywhere why" }, video.error.message),
+    );
   }
 }
 
 /** @param {CatalogueVideo} video what of it shows; addresses are signed anew each time */
 function visible(video) {
-  return [video.title, video.status, video.error?.message, video.category, video.tags, video.is_featured, video.is_hidden, video.deleted_at !== null,
-    video.view_count, Math.round(video.duration_exact), Boolean(video.video_url), bare(video.thumbnail_url ?? video.poster_url ?? "")];
+  return [
+    video.title,
+    video.status,
+    video.error?.message,
+    video.category,
+    video.tags,
+    video.is_featured,
+    video.is_hidden,
+    video.deleted_at !== null,
+    video.view_count,
+    Math.round(video.duration_exact),
+    Boolean(video.video_url),
+    bare(video.thumbnail_url ?? video.poster_url ?? ""),
+  ];
 }
 
 /** @param {string} address @returns {string} its end: what it is signed with stands before that, and is another each time */

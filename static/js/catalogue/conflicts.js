@@ -18,7 +18,9 @@ import { compareKeys, Document } from "./crdt.js";
 export function openConflicts(document, user, actor) {
   /** @type {Map<string, Conflict>} */ const found = new Map();
   for (const [field, { writes }] of Document.parse(document).registers) {
-    const all = [...writes].map(([writer, write]) => ({ ...write, actor: writer })).sort((one, other) => compareKeys(other, one));
+    const all = [...writes]
+      .map(([writer, write]) => ({ ...write, actor: writer }))
+      .sort((one, other) => compareKeys(other, one));
     const mine = all.find((write) => write.actor === actor) ?? all.find((write) => write.actor.split(":")[0] === user);
     const theirs = all.find((write) => write !== mine);
     if (mine && theirs && mine.value !== theirs.value) found.set(field, { mine: mine.value, theirs: theirs.value });

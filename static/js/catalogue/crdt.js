@@ -247,8 +247,7 @@ class TagSet {
     const newer =
       !held ||
       held.counter - addition.counter < 0 ||
-      (held.counter === addition.counter &&
-        (held.timestamp - addition.timestamp || held.place - addition.place) < 0);
+      (held.counter === addition.counter && (held.timestamp - addition.timestamp || held.place - addition.place) < 0);
     if (newer) actors.set(actor, addition);
   }
 
@@ -411,7 +410,9 @@ export class Document {
       register.greatest = part.greatest ? write(part.greatest) : null;
     }
     const maps = (/** @type {any} */ parts, /** @type {(value: any) => any} */ each) =>
-      new Map(Object.entries(parts).map(([tag, part]) => [tag, new Map(Object.entries(part).map(([a, v]) => [a, each(v)]))]));
+      new Map(
+        Object.entries(parts).map(([tag, part]) => [tag, new Map(Object.entries(part).map(([a, v]) => [a, each(v)]))]),
+      );
     document.tags.added = maps(told.tags.added, ([counter, timestamp, place]) => ({ counter, timestamp, place }));
     document.tags.removed = maps(told.tags.removed, (counter) => counter);
     document.tags.cleared = asMap(told.tags.cleared);
@@ -438,4 +439,7 @@ const sorted = (map) => [...map].sort((one, other) => compareText(one[0], other[
  * @param {Map<string, T>} map
  * @param {(value: T) => string} each
  */
-const object = (map, each) => `{${sorted(map).map(([key, value]) => `${JSON.stringify(key)}:${each(value)}`).join(",")}}`;
+const object = (map, each) =>
+  `{${sorted(map)
+    .map(([key, value]) => `${JSON.stringify(key)}:${each(value)}`)
+    .join(",")}}`;

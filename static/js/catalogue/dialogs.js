@@ -16,17 +16,61 @@ const LONGEST_TEXT = 1000;
  */
 export function reportDialog(video, reasons, onSent) {
   const problem = h("div", {});
-  const missing = h("p", { class: "err", id: "report-error", hidden: true }, icon("alert"), h("span", {}, "Choose what is wrong with it."));
-  const text = /** @type {HTMLTextAreaElement} */ (h("textarea", { class: "in", id: "report-text", rows: "3", maxlength: String(LONGEST_TEXT), dir: "auto", "aria-describedby": "report-hint" }));
+  const missing = h(
+    "p",
+    { class: "err", id: "report-error", hidden: true },
+    icon("alert"),
+    h("span", {}, "Choose what is wrong with it."),
+  );
+  const text = /** @type {HTMLTextAreaElement} */ (
+    h("textarea", {
+      class: "in",
+      id: "report-text",
+      rows: "3",
+      maxlength: String(LONGEST_TEXT),
+      dir: "auto",
+      "aria-describedby": "report-hint",
+    })
+  );
   const send = h("button", { class: "btn pri" }, "Send the report");
-  const dialog = show(h("dialog", { class: "dlg small", "aria-labelledby": "report-heading" },
-    h("form", { class: "pad col", novalidate: true, onsubmit: submit },
-      h("h2", { class: "anywhere", id: "report-heading", dir: "auto" }, `Report “${video.title}”`),
-      h("fieldset", { class: "col reasons", "aria-describedby": "report-error" }, h("legend", { class: "s1 t2" }, "What is wrong with it?"),
-        ...reasons.map(([value, label]) => h("label", { class: "chk" }, h("input", { type: "radio", name: "reason", value }), label)), missing),
-      h("div", { class: "fld" }, h("label", { for: "report-text" }, "What a moderator should know"), text, h("p", { class: "hint", id: "report-hint" }, "May stay empty. Moderators see who has written it; nobody else does.")),
-      problem,
-      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"), send))));
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dlg small", "aria-labelledby": "report-heading" },
+      h(
+        "form",
+        { class: "pad col", novalidate: true, onsubmit: submit },
+        h("h2", { class: "anywhere", id: "report-heading", dir: "auto" }, `Report “${video.title}”`),
+        h(
+          "fieldset",
+          { class: "col reasons", "aria-describedby": "report-error" },
+          h("legend", { class: "s1 t2" }, "What is wrong with it?"),
+          ...reasons.map(([value, label]) =>
+            h("label", { class: "chk" }, h("input", { type: "radio", name: "reason", value }), label),
+          ),
+          missing,
+        ),
+        h(
+          "div",
+          { class: "fld" },
+          h("label", { for: "report-text" }, "What a moderator should know"),
+          text,
+          h(
+            "p",
+            { class: "hint", id: "report-hint" },
+            "May stay empty. Moderators see who has written it; nobody else does.",
+          ),
+        ),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          send,
+        ),
+      ),
+    ),
+  );
   /** @type {HTMLElement} */ (need("input", dialog)).focus();
 
   /** @param {Event} event */
@@ -44,7 +88,8 @@ export function reportDialog(video, reasons, onSent) {
       onSent("Thank you. A moderator will look at it.");
     } catch (error) {
       send.removeAttribute("aria-disabled");
-      if (error instanceof ApiError && error.status === 404) problem.replaceChildren(errorNote("It is not in the catalogue any more.", error));
+      if (error instanceof ApiError && error.status === 404)
+        problem.replaceChildren(errorNote("It is not in the catalogue any more.", error));
       else problem.replaceChildren(errorNote("The report was not sent.", error));
     }
   }
@@ -56,9 +101,17 @@ export function reportDialog(video, reasons, onSent) {
  */
 export function deleteDialog(video, onDeleted) {
   withReason({
-    heading: `Delete “${video.title}”?`, words: "Nobody can watch it any more, from any address. Its words and its file are kept: an administrator can restore it.",
-    label: "Delete", picture: "trash", kind: "del", no: "Keep it", wrong: "It was not deleted.", isDone: (error) => error.status === 404,
-    act: (reason) => deleteCatalogueVideo(video.id, reason), onDone: onDeleted,
+    heading: `Delete “${video.title}”?`,
+    words:
+      "Nobody can watch it any more, from any address. Its words and its file are kept: an administrator can restore it.",
+    label: "Delete",
+    picture: "trash",
+    kind: "del",
+    no: "Keep it",
+    wrong: "It was not deleted.",
+    isDone: (error) => error.status === 404,
+    act: (reason) => deleteCatalogueVideo(video.id, reason),
+    onDone: onDeleted,
   });
 }
 
@@ -71,9 +124,16 @@ export function hideDialog(video, onChanged) {
   const hides = !video.is_hidden;
   withReason({
     heading: hides ? `Hide “${video.title}”?` : `Show “${video.title}” to everybody?`,
-    words: hides ? "Moderators alone see it then, and whoever is watching it now loses it. It can be shown again." : "Everybody who may read the catalogue sees it, once its file is ready.",
-    label: hides ? "Hide it" : "Show it", picture: hides ? "ban" : "check", kind: "pri", no: "Leave it", wrong: hides ? "It was not hidden." : "It was not shown.",
-    act: (reason) => changeCatalogueVideo(video.id, { is_hidden: hides, ...(reason ? { reason } : {}) }), onDone: onChanged,
+    words: hides
+      ? "Moderators alone see it then, and whoever is watching it now loses it. It can be shown again."
+      : "Everybody who may read the catalogue sees it, once its file is ready.",
+    label: hides ? "Hide it" : "Show it",
+    picture: hides ? "ban" : "check",
+    kind: "pri",
+    no: "Leave it",
+    wrong: hides ? "It was not hidden." : "It was not shown.",
+    act: (reason) => changeCatalogueVideo(video.id, { is_hidden: hides, ...(reason ? { reason } : {}) }),
+    onDone: onChanged,
   });
 }
 
@@ -93,15 +153,49 @@ export function hideDialog(video, onChanged) {
  */
 function withReason({ heading, words, label, picture, kind, no, wrong, isDone = () => false, act, onDone }) {
   const problem = h("div", {});
-  const reason = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "reason", type: "text", maxlength: "1000", autocomplete: "off", dir: "auto", "aria-describedby": "reason-hint" }));
+  const reason = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "in",
+      id: "reason",
+      type: "text",
+      maxlength: "1000",
+      autocomplete: "off",
+      dir: "auto",
+      "aria-describedby": "reason-hint",
+    })
+  );
   const confirm = h("button", { class: `btn ${kind}` }, icon(picture), label);
-  const dialog = show(h("dialog", { class: "dlg small", role: "alertdialog", "aria-labelledby": "reason-heading", "aria-describedby": "reason-words" },
-    h("form", { class: "pad col", novalidate: true, onsubmit: submit },
-      h("h2", { class: "anywhere", id: "reason-heading", dir: "auto" }, heading),
-      h("p", { class: "t2", id: "reason-words" }, words),
-      h("div", { class: "fld" }, h("label", { for: "reason" }, "Why"), reason, h("p", { class: "hint", id: "reason-hint" }, "May stay empty. It is kept in the audit log.")),
-      problem,
-      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, no), confirm))));
+  const dialog = show(
+    h(
+      "dialog",
+      {
+        class: "dlg small",
+        role: "alertdialog",
+        "aria-labelledby": "reason-heading",
+        "aria-describedby": "reason-words",
+      },
+      h(
+        "form",
+        { class: "pad col", novalidate: true, onsubmit: submit },
+        h("h2", { class: "anywhere", id: "reason-heading", dir: "auto" }, heading),
+        h("p", { class: "t2", id: "reason-words" }, words),
+        h(
+          "div",
+          { class: "fld" },
+          h("label", { for: "reason" }, "Why"),
+          reason,
+          h("p", { class: "hint", id: "reason-hint" }, "May stay empty. It is kept in the audit log."),
+        ),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, no),
+          confirm,
+        ),
+      ),
+    ),
+  );
   reason.focus();
 
   /** @param {Event} event */
@@ -161,5 +255,9 @@ export function tellField(input, error, sentence) {
  */
 export function sentences(errors) {
   if (typeof errors === "string") return errors;
-  return (Array.isArray(errors) ? errors : Object.values(errors ?? {})).flat(Infinity).map(sentences).filter(Boolean).join(" ");
+  return (Array.isArray(errors) ? errors : Object.values(errors ?? {}))
+    .flat(Infinity)
+    .map(sentences)
+    .filter(Boolean)
+    .join(" ");
 }

@@ -27,7 +27,11 @@ const said = need("[data-said]");
 const history = need("[data-history]");
 const oneLine = (/** @type {string} */ text) => text.normalize("NFC").replace(/\s+/g, " ").trim();
 
-const client = new SyncClient({ videoId: facts.id, actor: facts.user, headers: () => ({ "X-CSRFToken": cookie("csrftoken") }) });
+const client = new SyncClient({
+  videoId: facts.id,
+  actor: facts.user,
+  headers: () => ({ "X-CSRFToken": cookie("csrftoken") }),
+});
 /** @type {CatalogueVideo|null} as the server last told it */ let video = null;
 let gone = false;
 
@@ -59,11 +63,26 @@ async function settle(field, value) {
 
 const fields = {
   title: new TypedField(need("#title"), need("#title").value, {
-    label: "the title", clean: oneLine, keep: (value) => keep("title", value), settle: (value) => settle("title", value),
+    label: "the title",
+    clean: oneLine,
+    keep: (value) => keep("title", value),
+    settle: (value) => settle("title", value),
     trouble: (value) => (value ? "" : "A video needs a title. The last one stays until you write another."),
   }),
-  description: new TypedField(need("#description"), need("#description").value, { label: "the description", clean: (text) => text.normalize("NFC").replace(/\r\n?/g, "\n"), keep: (value) => keep("description", value), settle: (value) => settle("description", value), trouble: () => "" }),
-  category: new TypedField(need("#category"), need("#category").value, { label: "the category", clean: oneLine, keep: (value) => keep("category", value), settle: (value) => settle("category", value), trouble: () => "" }),
+  description: new TypedField(need("#description"), need("#description").value, {
+    label: "the description",
+    clean: (text) => text.normalize("NFC").replace(/\r\n?/g, "\n"),
+    keep: (value) => keep("description", value),
+    settle: (value) => settle("description", value),
+    trouble: () => "",
+  }),
+  category: new TypedField(need("#category"), need("#category").value, {
+    label: "the category",
+    clean: oneLine,
+    keep: (value) => keep("category", value),
+    settle: (value) => settle("category", value),
+    trouble: () => "",
+  }),
 };
 const tags = new TagField(need("[data-tag-field]"), {
   limits: facts,
@@ -83,7 +102,8 @@ form.addEventListener("submit", (event) => event.preventDefault());
 /** @param {string[]} names @param {boolean} isLocal */
 function showWords(names, isLocal) {
   const values = client.values;
-  for (const name of /** @type {const} */ (["title", "description", "category"])) if (names.includes(name)) fields[name].show(values[name] ?? "", isLocal);
+  for (const name of /** @type {const} */ (["title", "description", "category"]))
+    if (names.includes(name)) fields[name].show(values[name] ?? "", isLocal);
   if (names.includes("tags")) tags.show(values.tags);
   if (names.includes("is_featured")) featured.checked = values.is_featured;
   if (names.includes("title")) {
@@ -92,7 +112,13 @@ function showWords(names, isLocal) {
   }
 }
 
-const LABELS = { title: "title", description: "description", category: "category", tags: "tags", is_featured: "featured mark" };
+const LABELS = {
+  title: "title",
+  description: "description",
+  category: "category",
+  tags: "tags",
+  is_featured: "featured mark",
+};
 
 // What is written before anything of the video is known here would stand beside all that it says: it waits for that.
 let isLoaded = false;
@@ -111,7 +137,10 @@ client.addEventListener("change", (/** @type {any} */ event) => {
   if (!isLoaded) return load();
   showWords(names, origin === "local");
   if (origin !== "local") {
-    setText(said, `Somebody else changed the ${names.map((/** @type {keyof typeof LABELS} */ name) => LABELS[name] ?? name).join(", ")}.`);
+    setText(
+      said,
+      `Somebody else changed the ${names.map((/** @type {keyof typeof LABELS} */ name) => LABELS[name] ?? name).join(", ")}.`,
+    );
     renewHistory();
   }
 });
@@ -127,14 +156,22 @@ client.addEventListener("conflict", (/** @type {any} */ event) => {
 
 /** @param {string} field @param {import("./conflicts.js").Conflict} both */
 function conflict(field, { mine, theirs }) {
-  if (field !== "is_featured") return fields[/** @type {keyof typeof fields} */ (field)]?.conflict({ mine: mine ?? "", theirs: theirs ?? "" });
+  if (field !== "is_featured")
+    return fields[/** @type {keyof typeof fields} */ (field)]?.conflict({ mine: mine ?? "", theirs: theirs ?? "" });
   if (featuredNote.firstChild) return;
-  featuredNote.replaceChildren(choice("Somebody else changed this too, and neither of you had seen the other's.", yesNo(mine), yesNo(theirs), (chosen) => {
-    featuredNote.replaceChildren();
-    featured.checked = chosen === yesNo(true);
-    featured.focus();
-    settle("is_featured", featured.checked);
-  }));
+  featuredNote.replaceChildren(
+    choice(
+      "Somebody else changed this too, and neither of you had seen the other's.",
+      yesNo(mine),
+      yesNo(theirs),
+      (chosen) => {
+        featuredNote.replaceChildren();
+        featured.checked = chosen === yesNo(true);
+        featured.focus();
+        settle("is_featured", featured.checked);
+      },
+    ),
+  );
 }
 
 /** What nobody has chosen between yet is asked, also after a reload; what somebody else has chosen is not asked any more. */
@@ -150,12 +187,17 @@ const yesNo = (/** @type {boolean} */ value) => (value ? "Featured" : "Not featu
 /** @param {import("./conflicts.js").TagDeed} mine what somebody else did the opposite of */
 function tagChoice(mine) {
   const theirs = mine.did === "added" ? "removed" : "added";
-  const note = choice(`You and somebody else treated the tag “${mine.tag}” differently, neither having seen the other.`, mine.did, theirs, (did) => {
-    note.remove();
-    tagConflicts.drop(mine.tag);
-    need("#tag-input").focus();
-    (did === "added" ? client.addTag(mine.tag) : client.removeTag(mine.tag)).catch(notKept);
-  });
+  const note = choice(
+    `You and somebody else treated the tag “${mine.tag}” differently, neither having seen the other.`,
+    mine.did,
+    theirs,
+    (did) => {
+      note.remove();
+      tagConflicts.drop(mine.tag);
+      need("#tag-input").focus();
+      (did === "added" ? client.addTag(mine.tag) : client.removeTag(mine.tag)).catch(notKept);
+    },
+  );
   note.dataset.tag = mine.tag;
   return note;
 }
@@ -181,7 +223,14 @@ function drawLine({ state, pending, error }) {
   need(".i", line).classList.toggle("spin", told.tone === "run");
   setText(need("span", line), told.words);
   if (state === "refused" && error?.type === "video_deleted") drawDeleted();
-  else if (state === "refused" && error) trouble.replaceChildren(errorNote("What you changed is kept here and was not sent.", new ApiError(error.sentence, { status: error.status, type: error.type }), () => client.retry()));
+  else if (state === "refused" && error)
+    trouble.replaceChildren(
+      errorNote(
+        "What you changed is kept here and was not sent.",
+        new ApiError(error.sentence, { status: error.status, type: error.type }),
+        () => client.retry(),
+      ),
+    );
   else if (!gone) trouble.replaceChildren();
   if (error?.status === 401) window.dispatchEvent(new Event("signedout"));
   if (told.tone !== "run" && told.tone !== announced) {
@@ -260,19 +309,44 @@ function drawFile(now) {
   const shown = holder.querySelector("img");
   const end = (/** @type {string} */ url) => new URL(url, location.href).pathname.split("/").slice(-2).join("/");
   if (!address) holder.replaceChildren(h("span", { class: "none" }, icon("film")));
-  else if (!shown || end(shown.src) !== end(address)) holder.replaceChildren(h("img", { src: address, alt: "", onerror: () => holder.replaceChildren(h("span", { class: "none" }, icon("film"))) }));
+  else if (!shown || end(shown.src) !== end(address))
+    holder.replaceChildren(
+      h("img", {
+        src: address,
+        alt: "",
+        onerror: () => holder.replaceChildren(h("span", { class: "none" }, icon("film"))),
+      }),
+    );
   const rows = /** @type {[string, string][]} */ ([
-    ["Length", now.duration_exact ? duration(now.duration_exact) : ""], ["Picture", picture(now)], ["Size", now.file_size ? bytes(now.file_size) : ""],
-    ["Kind", now.mime_type], ["Watched", views(now.view_count)],
+    ["Length", now.duration_exact ? duration(now.duration_exact) : ""],
+    ["Picture", picture(now)],
+    ["Size", now.file_size ? bytes(now.file_size) : ""],
+    ["Kind", now.mime_type],
+    ["Watched", views(now.view_count)],
   ]).filter(([, value]) => value);
-  need("[data-file-facts]").replaceChildren(...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "m" }, value)]));
+  need("[data-file-facts]").replaceChildren(
+    ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "m" }, value)]),
+  );
 }
 
 function drawDeleted() {
   gone = true;
   form.inert = true;
   const words = facts.is_admin ? "Restore it to go on." : "An administrator can restore it.";
-  trouble.replaceChildren(h("div", { class: "note bad", role: "alert" }, icon("trash"), h("div", { class: "sp" }, h("b", {}, "This video has been deleted."), h("p", { class: "s1" }, `What you wrote and was not sent is kept in this browser. ${words}`)), h("a", { class: "btn", href: "/catalogue" }, "To the catalogue")));
+  trouble.replaceChildren(
+    h(
+      "div",
+      { class: "note bad", role: "alert" },
+      icon("trash"),
+      h(
+        "div",
+        { class: "sp" },
+        h("b", {}, "This video has been deleted."),
+        h("p", { class: "s1" }, `What you wrote and was not sent is kept in this browser. ${words}`),
+      ),
+      h("a", { class: "btn", href: "/catalogue" }, "To the catalogue"),
+    ),
+  );
 }
 
 hide.addEventListener("click", () => {
@@ -327,7 +401,9 @@ async function askHistory() {
     const text = [...fresh.children].map((part) => part.outerHTML).join("");
     if (text === drawnHistory) return;
     drawnHistory = text;
-    const focused = history.contains(document.activeElement) && (document.activeElement?.matches("[data-shown]") ? "[data-shown]" : "[data-older]");
+    const focused =
+      history.contains(document.activeElement) &&
+      (document.activeElement?.matches("[data-shown]") ? "[data-shown]" : "[data-older]");
     const at = history.querySelector("[data-shown]")?.scrollTop ?? 0;
     history.replaceChildren(fresh);
     const list = /** @type {HTMLElement} */ (need("[data-shown]", history));
@@ -339,7 +415,11 @@ async function askHistory() {
       setText(time, when(then));
       time.title = then.toLocaleString();
     }
-    if (focused) (/** @type {HTMLElement|null} */ (history.querySelector(focused)) ?? list).focus();
+    if (focused) {
+      /** @type {HTMLElement|null} */
+      const again = history.querySelector(focused);
+      (again ?? list).focus();
+    }
     // As far down as somebody has read.
     list.scrollTop = at;
   } catch {
@@ -360,7 +440,8 @@ async function renew() {
     draw(await readCatalogueVideo(facts.id));
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) drawDeleted();
-    else if (error instanceof ApiError && error.status === 403) trouble.replaceChildren(errorNote("You may not change this video any more.", error));
+    else if (error instanceof ApiError && error.status === 403)
+      trouble.replaceChildren(errorNote("You may not change this video any more.", error));
     // Else what is shown stays; the banners say that there is no connection or no session.
   }
 }

@@ -15,8 +15,20 @@ import { isAbort, readCatalogueVideo, sendFiles } from "./api.js";
  */
 
 const KINDS = {
-  video: { label: "Video", what: "MP4, WebM, OGV, AVI or MOV", accept: "video/mp4,video/webm,video/ogg,video/x-msvideo,video/quicktime,.mp4,.m4v,.webm,.ogv,.ogg,.avi,.mov", suffixes: /\.(mp4|m4v|webm|ogv|ogg|avi|mov)$/i, type: /^video\// },
-  thumbnail: { label: "Thumbnail", what: "JPEG, PNG or WebP", accept: "image/jpeg,image/png,image/webp,.jpg,.jpeg,.png,.webp", suffixes: /\.(jpe?g|png|webp)$/i, type: /^image\/(jpeg|png|webp)$/ },
+  video: {
+    label: "Video",
+    what: "MP4, WebM, OGV, AVI or MOV",
+    accept: "video/mp4,video/webm,video/ogg,video/x-msvideo,video/quicktime,.mp4,.m4v,.webm,.ogv,.ogg,.avi,.mov",
+    suffixes: /\.(mp4|m4v|webm|ogv|ogg|avi|mov)$/i,
+    type: /^video\//,
+  },
+  thumbnail: {
+    label: "Thumbnail",
+    what: "JPEG, PNG or WebP",
+    accept: "image/jpeg,image/png,image/webp,.jpg,.jpeg,.png,.webp",
+    suffixes: /\.(jpe?g|png|webp)$/i,
+    type: /^image\/(jpeg|png|webp)$/,
+  },
 };
 
 /**
@@ -28,7 +40,8 @@ const KINDS = {
  */
 export function refusal(kind, { name, type, size }, limits) {
   const most = kind === "video" ? limits.max_upload_size : limits.max_thumbnail_size;
-  if (!KINDS[kind].suffixes.test(name) && !KINDS[kind].type.test(type)) return `“${name}” is no ${kind === "video" ? "video" : "picture"} of a kind that is taken here: ${KINDS[kind].what}.`;
+  if (!KINDS[kind].suffixes.test(name) && !KINDS[kind].type.test(type))
+    return `“${name}” is no ${kind === "video" ? "video" : "picture"} of a kind that is taken here: ${KINDS[kind].what}.`;
   if (size === 0) return `“${name}” is empty.`;
   if (size > most) return `“${name}” has ${bytes(size)}; ${round(most)} is the most that is taken here.`;
   return "";
@@ -45,7 +58,8 @@ const WAITS = {
 export class FilesForm {
   /** @type {{video: File|null, thumbnail: File|null}} */ chosen = { video: null, thumbnail: null };
   /** @type {AbortController|null} */ #sending = null;
-  /** @type {import("../uploads/transfer.js").Transfer|null} what is too large for a form, on its way */ #transfer = null;
+  /** @type {import("../uploads/transfer.js").Transfer|null} what is too large for a form, on its way */ #transfer =
+    null;
   /** @type {Record<Kind, {box: HTMLElement, words: HTMLElement, error: HTMLElement, input: HTMLInputElement, picture: HTMLElement}>} */ #parts;
   /** @type {string} */ #preview = "";
 
@@ -60,13 +74,23 @@ export class FilesForm {
     this.replaces = replaces;
     this.onChange = onChange;
     this.#parts = { video: this.#part("video"), thumbnail: this.#part("thumbnail") };
-    this.bar = /** @type {HTMLProgressElement} */ (h("progress", { class: "bar", value: "0", max: "100", "aria-label": "Sent" }));
+    this.bar = /** @type {HTMLProgressElement} */ (
+      h("progress", { class: "bar", value: "0", max: "100", "aria-label": "Sent" })
+    );
     this.words = h("p", { class: "s1 t2 m" });
     // Not each percent is read out: that it waits, that it goes on, that it has arrived.
     this.said = h("p", { class: "vh", role: "status" });
     this.progress = h("div", { class: "col", hidden: true }, this.bar, this.words);
     this.problem = h("div", {});
-    this.element = h("div", { class: "col files" }, this.#parts.video.box, this.#parts.thumbnail.box, this.progress, this.said, this.problem);
+    this.element = h(
+      "div",
+      { class: "col files" },
+      this.#parts.video.box,
+      this.#parts.thumbnail.box,
+      this.progress,
+      this.said,
+      this.problem,
+    );
   }
 
   get isSending() {
@@ -85,17 +109,58 @@ export class FilesForm {
   #part(kind) {
     const id = `file-${kind}`;
     const most = round(kind === "video" ? this.limits.max_upload_size : this.limits.max_thumbnail_size);
-    const verb = kind === "video" && this.replaces ? "Choose another video" : kind === "video" ? "Choose the video" : "Choose a thumbnail";
-    const input = /** @type {HTMLInputElement} */ (h("input", { class: "vh", id, type: "file", accept: KINDS[kind].accept, "aria-describedby": `${id}-words ${id}-error`, onchange: () => this.choose(kind, input.files?.[0] ?? null) }));
-    const rest = kind === "video" ? `${KINDS.video.what}, ${most} at most` : `${KINDS.thumbnail.what}, ${most} at most. Without one a picture of the video is taken.`;
+    const verb =
+      kind === "video" && this.replaces
+        ? "Choose another video"
+        : kind === "video"
+          ? "Choose the video"
+          : "Choose a thumbnail";
+    const input = /** @type {HTMLInputElement} */ (
+      h("input", {
+        class: "vh",
+        id,
+        type: "file",
+        accept: KINDS[kind].accept,
+        "aria-describedby": `${id}-words ${id}-error`,
+        onchange: () => this.choose(kind, input.files?.[0] ?? null),
+      })
+    );
+    const rest =
+      kind === "video"
+        ? `${KINDS.video.what}, ${most} at most`
+        : `${KINDS.thumbnail.what}, ${most} at most. Without one a picture of the video is taken.`;
     const words = h("span", { class: "t2 s1 anywhere", id: `${id}-words`, data: { empty: rest } }, rest);
-    const error = h("p", { class: "err", id: `${id}-error`, role: "alert", hidden: true }, icon("alert"), h("span", {}));
+    const error = h(
+      "p",
+      { class: "err", id: `${id}-error`, role: "alert", hidden: true },
+      icon("alert"),
+      h("span", {}),
+    );
     const picture = h("span", { class: "pic none", "aria-hidden": "true" }, icon(kind === "video" ? "film" : "grid"));
-    const box = h("div", {}, h("label", { class: "drop slim", data: { kind } }, input, picture, h("span", { class: "sp" }, h("b", { class: "big-words" }, verb), words), h("span", { class: "btn desk", "aria-hidden": "true" }, "Choose")), error);
+    const box = h(
+      "div",
+      {},
+      h(
+        "label",
+        { class: "drop slim", data: { kind } },
+        input,
+        picture,
+        h("span", { class: "sp" }, h("b", { class: "big-words" }, verb), words),
+        h("span", { class: "btn desk", "aria-hidden": "true" }, "Choose"),
+      ),
+      error,
+    );
     let depth = 0;
-    box.addEventListener("dragenter", (event) => { depth += 1; box.dataset.over = ""; event.preventDefault(); });
+    box.addEventListener("dragenter", (event) => {
+      depth += 1;
+      box.dataset.over = "";
+      event.preventDefault();
+    });
     box.addEventListener("dragover", (event) => event.preventDefault());
-    box.addEventListener("dragleave", () => { depth -= 1; if (depth === 0) delete box.dataset.over; });
+    box.addEventListener("dragleave", () => {
+      depth -= 1;
+      if (depth === 0) delete box.dataset.over;
+    });
     box.addEventListener("drop", (event) => {
       event.preventDefault();
       depth = 0;
@@ -118,7 +183,11 @@ export class FilesForm {
     setText(/** @type {HTMLElement} */ (part.error.querySelector("span")), wrong);
     this.chosen[kind] = wrong ? null : file;
     const taken = this.chosen[kind];
-    part.words.replaceChildren(...(taken ? [h("span", { dir: "auto" }, taken.name), h("span", { class: "m t3" }, ` ${bytes(taken.size)}`)] : [part.words.dataset.empty ?? ""]));
+    part.words.replaceChildren(
+      ...(taken
+        ? [h("span", { dir: "auto" }, taken.name), h("span", { class: "m t3" }, ` ${bytes(taken.size)}`)]
+        : [part.words.dataset.empty ?? ""]),
+    );
     part.box.toggleAttribute("data-chosen", taken !== null);
     if (kind === "thumbnail") this.#show(taken);
     this.onChange();
@@ -183,7 +252,13 @@ export class FilesForm {
   async #sendLarge(id, file, signal) {
     // Hardly anybody who looks at the catalogue needs it.
     const { Transfer } = await import("../uploads/transfer.js");
-    const transfer = new Transfer({ file, name: file.name, size: file.size, into: { purpose: "catalogue", video_id: id }, read: null });
+    const transfer = new Transfer({
+      file,
+      name: file.name,
+      size: file.size,
+      into: { purpose: "catalogue", video_id: id },
+      read: null,
+    });
     this.#transfer = transfer;
     const withNetwork = () => transfer.state === "offline" && transfer.lack !== "session" && transfer.resume();
     const withoutNetwork = () => transfer.networkLost();
@@ -198,7 +273,8 @@ export class FilesForm {
           if (transfer.state === "waiting") queueMicrotask(() => transfer.state === "waiting" && transfer.start());
           else if (transfer.state === "processing") resolve(null);
           else if (transfer.state === "gone") stopped();
-          else if (transfer.state === "refused") reject(new ApiError(transfer.error?.text ?? "", { status: 400, type: transfer.error?.type }));
+          else if (transfer.state === "refused")
+            reject(new ApiError(transfer.error?.text ?? "", { status: 400, type: transfer.error?.type }));
           this.#showShare(transfer.sent / file.size, WAITS[transfer.state === "offline" ? transfer.lack : ""]);
         });
         // What the server did not delete is there to be gone on with: the same file chosen again does.
@@ -215,7 +291,12 @@ export class FilesForm {
   /** What took long to come is not given up by one press. */
   stop() {
     const sending = this.#sending;
-    askToCancel(this.#transfer?.name ?? "", this.#transfer?.sent ?? 0, () => sending?.abort(), "To go on later, leave this page and choose the same file again.");
+    askToCancel(
+      this.#transfer?.name ?? "",
+      this.#transfer?.sent ?? 0,
+      () => sending?.abort(),
+      "To go on later, leave this page and choose the same file again.",
+    );
   }
 
   clear() {

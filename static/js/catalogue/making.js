@@ -19,19 +19,54 @@ import { FilesForm } from "./files.js";
  */
 export function newVideoDialog(limits, onMade, onSent) {
   const problem = h("div", {});
-  const input = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "new-title", type: "text", maxlength: "255", required: true, autocomplete: "off", dir: "auto", "aria-describedby": "new-title-error" }));
+  const input = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "in",
+      id: "new-title",
+      type: "text",
+      maxlength: "255",
+      required: true,
+      autocomplete: "off",
+      dir: "auto",
+      "aria-describedby": "new-title-error",
+    })
+  );
   const error = h("p", { class: "err", id: "new-title-error", hidden: true }, icon("alert"), h("span", {}));
-  const category = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "new-category", type: "text", maxlength: "100", autocomplete: "off", dir: "auto", list: "categories" }));
+  const category = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "in",
+      id: "new-category",
+      type: "text",
+      maxlength: "100",
+      autocomplete: "off",
+      dir: "auto",
+      list: "categories",
+    })
+  );
   const wrong = h("p", { class: "err", id: "new-category-error", hidden: true }, icon("alert"), h("span", {}));
   category.setAttribute("aria-describedby", "new-category-error");
   const next = h("button", { class: "btn pri" }, "Next: the file");
-  const dialog = show(h("dialog", { class: "dlg small making", "aria-labelledby": "new-heading" },
-    h("form", { class: "pad col", novalidate: true, onsubmit: make },
-      h("p", { class: "cap" }, "Step 1 of 2"), h("h2", { id: "new-heading" }, "New video"),
-      h("div", { class: "fld" }, h("label", { for: "new-title" }, "Title"), input, error),
-      h("div", { class: "fld" }, h("label", { for: "new-category" }, "Category"), category, wrong),
-      problem,
-      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"), next))));
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dlg small making", "aria-labelledby": "new-heading" },
+      h(
+        "form",
+        { class: "pad col", novalidate: true, onsubmit: make },
+        h("p", { class: "cap" }, "Step 1 of 2"),
+        h("h2", { id: "new-heading" }, "New video"),
+        h("div", { class: "fld" }, h("label", { for: "new-title" }, "Title"), input, error),
+        h("div", { class: "fld" }, h("label", { for: "new-category" }, "Category"), category, wrong),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          next,
+        ),
+      ),
+    ),
+  );
   input.focus();
   const key = newKey();
   let keyed = "";
@@ -68,13 +103,25 @@ export function newVideoDialog(limits, onMade, onSent) {
   /** @param {CatalogueVideo} video */
   function chooseFiles(video) {
     const send = h("button", { class: "btn pri" }, icon("upload"), "Upload");
-    const later = h("button", { class: "btn", type: "button", onclick: () => (files.isSending ? files.stop() : dialog.close()) }, "Later");
+    const later = h(
+      "button",
+      { class: "btn", type: "button", onclick: () => (files.isSending ? files.stop() : dialog.close()) },
+      "Later",
+    );
     const files = new FilesForm(limits, { onChange: draw });
-    const form = h("form", { class: "pad col", novalidate: true, onsubmit: upload },
-      h("p", { class: "cap" }, "Step 2 of 2"), h("h2", { class: "anywhere", id: "new-heading", dir: "auto" }, video.title),
+    const form = h(
+      "form",
+      { class: "pad col", novalidate: true, onsubmit: upload },
+      h("p", { class: "cap" }, "Step 2 of 2"),
+      h("h2", { class: "anywhere", id: "new-heading", dir: "auto" }, video.title),
       files.element,
-      h("p", { class: "hint" }, "Nobody but moderators sees it until its file is ready. The file can be given later too, on its page."),
-      h("div", { class: "row wrap end" }, later, send));
+      h(
+        "p",
+        { class: "hint" },
+        "Nobody but moderators sees it until its file is ready. The file can be given later too, on its page.",
+      ),
+      h("div", { class: "row wrap end" }, later, send),
+    );
     dialog.replaceChildren(form);
     // Escape in the middle of an upload stops that, not the dialog.
     dialog.addEventListener("cancel", (event) => {

@@ -16,7 +16,14 @@ const HIDDEN = "hidden";
  * @returns {string}
  */
 function folded(text) {
-  return text.normalize("NFKD").toLowerCase().normalize("NFKD").replace(/\p{M}/gu, "").normalize("NFKC").replace(/\s+/g, " ").trim();
+  return text
+    .normalize("NFKD")
+    .toLowerCase()
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .normalize("NFKC")
+    .replace(/\s+/g, " ")
+    .trim();
 }
 
 /**
@@ -27,11 +34,14 @@ function folded(text) {
 export function belongs(video, query) {
   if ((video.deleted_at !== null) !== (query.status === DELETED)) return false;
   if (query.status === HIDDEN && !video.is_hidden) return false;
-  if (query.status && query.status !== DELETED && query.status !== HIDDEN && video.status !== query.status) return false;
+  if (query.status && query.status !== DELETED && query.status !== HIDDEN && video.status !== query.status)
+    return false;
   if (query.featured && !video.is_featured) return false;
   if (query.category && video.category !== query.category) return false;
   const words = folded([video.title, video.category ?? "", ...video.tags, video.description].join(" "));
-  return folded(query.search).split(" ").every((word) => words.includes(word));
+  return folded(query.search)
+    .split(" ")
+    .every((word) => words.includes(word));
 }
 
 /**
@@ -77,10 +87,16 @@ export function views(count) {
  * @returns {{word: string, icon: string, tone: string}[]}
  */
 export function marks(video) {
-  const state = { processing: { word: "Processing", icon: "run", tone: "run" }, failed: { word: "Failed", icon: "alert", tone: "bad" }, uploading: { word: "No file yet", icon: "upload", tone: "warn" } };
+  const state = {
+    processing: { word: "Processing", icon: "run", tone: "run" },
+    failed: { word: "Failed", icon: "alert", tone: "bad" },
+    uploading: { word: "No file yet", icon: "upload", tone: "warn" },
+  };
   return [
     video.deleted_at !== null && { word: "Deleted", icon: "trash", tone: "bad" },
     video.is_hidden && { word: "Hidden", icon: "ban", tone: "warn" },
     state[/** @type {keyof typeof state} */ (video.status)],
-  ].filter((mark) => Boolean(mark)).map((mark) => /** @type {{word: string, icon: string, tone: string}} */ (mark));
+  ]
+    .filter((mark) => Boolean(mark))
+    .map((mark) => /** @type {{word: string, icon: string, tone: string}} */ (mark));
 }

@@ -26,8 +26,10 @@ const featured = /** @type {HTMLButtonElement} */ (need("[data-featured]"));
 const list = new EndlessList({
   path: "/catalogue",
   queryOf: (part) => ({
-    search: part("search").slice(0, 200), category: part("category"),
-    status: viewer.statuses.includes(part("status")) ? part("status") : "", featured: part("featured") === "true",
+    search: part("search").slice(0, 200),
+    category: part("category"),
+    status: viewer.statuses.includes(part("status")) ? part("status") : "",
+    featured: part("featured") === "true",
   }),
   noun: "video",
   ask: async (query, page, signal) => listed(await listCatalogue({ ...asked(query), ...page }, signal)),
@@ -43,7 +45,13 @@ const list = new EndlessList({
   },
   isNarrowed: (query) => Object.values(query).some(Boolean),
   empty,
-  nothing: ({ search }) => nothingFound(search, "Titles, categories, tags and descriptions were searched. Check the spelling.", "No video of the catalogue is what you chose above.", () => list.clear({ search: "", category: "", status: "", featured: false })),
+  nothing: ({ search }) =>
+    nothingFound(
+      search,
+      "Titles, categories, tags and descriptions were searched. Check the spelling.",
+      "No video of the catalogue is what you chose above.",
+      () => list.clear({ search: "", category: "", status: "", featured: false }),
+    ),
   drawFilters: (query) => {
     if (query.category) offerCategory(query.category);
     featured.setAttribute("aria-pressed", String(query.featured));
@@ -55,9 +63,22 @@ function drawNews() {
 }
 
 function empty() {
-  const words = viewer.is_moderator ? "Everybody who may read the catalogue sees what you put here, once its file is ready." : "What moderators put here can be watched by everybody. It appears by itself.";
-  return h("div", { class: "panel empty" }, icon("film"), h("h2", {}, "No videos yet"), h("p", {}, words),
-    viewer.is_moderator && h("div", { class: "row wrap" }, h("button", { class: "btn", type: "button", onclick: makeNew }, icon("plus"), "New video")));
+  const words = viewer.is_moderator
+    ? "Everybody who may read the catalogue sees what you put here, once its file is ready."
+    : "What moderators put here can be watched by everybody. It appears by itself.";
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("film"),
+    h("h2", {}, "No videos yet"),
+    h("p", {}, words),
+    viewer.is_moderator &&
+      h(
+        "div",
+        { class: "row wrap" },
+        h("button", { class: "btn", type: "button", onclick: makeNew }, icon("plus"), "New video"),
+      ),
+  );
 }
 
 /** A category that nobody had when the page was made. @param {CatalogueVideo} video */
@@ -84,13 +105,35 @@ function openMenu(video, button) {
   const { is_moderator: moderates, is_admin: administers } = viewer;
   const gone = video.deleted_at !== null;
   toggleMenu(button, `More for ${video.title}`, [
-    ...(video.video_url && video.status === "ready" ? [{ label: "Watch", icon: "play", href: `/watch/${video.id}` }] : []),
-    ...(moderates && !gone ? [
-      { label: "Edit", icon: "pencil", href: `/catalogue/${video.id}/edit` },
-      { label: video.is_hidden ? "Show to everybody…" : "Hide…", icon: video.is_hidden ? "check" : "ban", run: () => hide(video) },
-    ] : []),
-    ...(gone ? [] : [{ label: "Report…", icon: "alert", run: () => reportDialog(video, viewer.reasons, (sentence) => toast(sentence)) }]),
-    ...(administers ? [gone ? { label: "Restore", icon: "retry", run: () => restore(video) } : { label: "Delete…", icon: "trash", danger: true, apart: true, run: () => remove(video) }] : []),
+    ...(video.video_url && video.status === "ready"
+      ? [{ label: "Watch", icon: "play", href: `/watch/${video.id}` }]
+      : []),
+    ...(moderates && !gone
+      ? [
+          { label: "Edit", icon: "pencil", href: `/catalogue/${video.id}/edit` },
+          {
+            label: video.is_hidden ? "Show to everybody…" : "Hide…",
+            icon: video.is_hidden ? "check" : "ban",
+            run: () => hide(video),
+          },
+        ]
+      : []),
+    ...(gone
+      ? []
+      : [
+          {
+            label: "Report…",
+            icon: "alert",
+            run: () => reportDialog(video, viewer.reasons, (sentence) => toast(sentence)),
+          },
+        ]),
+    ...(administers
+      ? [
+          gone
+            ? { label: "Restore", icon: "retry", run: () => restore(video) }
+            : { label: "Delete…", icon: "trash", danger: true, apart: true, run: () => remove(video) },
+        ]
+      : []),
   ]);
 }
 
@@ -139,10 +182,14 @@ function removed(id, words = "", next = undefined) {
 }
 
 function makeNew() {
-  newVideoDialog(viewer, (video) => came(video), (video) => {
-    changed(video);
-    toast("The file has arrived. It appears for everybody when it has been looked at.");
-  });
+  newVideoDialog(
+    viewer,
+    (video) => came(video),
+    (video) => {
+      changed(video);
+      toast("The file has arrived. It appears for everybody when it has been looked at.");
+    },
+  );
 }
 
 /** One that was made here is shown at once: it was asked for. @param {CatalogueVideo} video */
@@ -184,7 +231,15 @@ async function reconcile() {
 /** As much of the list as is shown, with what it was narrowed to and what was shown when it was asked for. */
 async function theShown() {
   const [narrowed, shown] = [list.query, new Set(list.cards.keys())];
-  return { narrowed, shown, answer: await listCatalogue({ ...asked(/** @type {any} */ (narrowed)), page: 1, limit: Math.min(MOST, Math.max(LIMIT, list.cards.size)) }) };
+  return {
+    narrowed,
+    shown,
+    answer: await listCatalogue({
+      ...asked(/** @type {any} */ (narrowed)),
+      page: 1,
+      limit: Math.min(MOST, Math.max(LIMIT, list.cards.size)),
+    }),
+  };
 }
 
 /** @param {Awaited<ReturnType<typeof theShown>>} told */
@@ -242,7 +297,10 @@ async function reportFromAddress() {
   try {
     reportDialog(await readCatalogueVideo(id), viewer.reasons, (sentence) => toast(sentence));
   } catch (error) {
-    toast(error instanceof ApiError && error.status === 404 ? "It is not in the catalogue any more." : explain(error), "bad");
+    toast(
+      error instanceof ApiError && error.status === 404 ? "It is not in the catalogue any more." : explain(error),
+      "bad",
+    );
   }
 }
 

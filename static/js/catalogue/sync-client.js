@@ -230,7 +230,13 @@ export class SyncClient extends EventTarget {
       const shown = this.#shown.tags;
       const clock = this.#local().clock;
       const counter = this.#outbox.count(this.#known);
-      const operation = { type, value, timestamp: this.#now(), actor: this.actor, clock: { ...clock, [this.actor]: counter } };
+      const operation = {
+        type,
+        value,
+        timestamp: this.#now(),
+        actor: this.actor,
+        clock: { ...clock, [this.actor]: counter },
+      };
       this.#outbox.own.push(operation);
       this.#local().apply(operation);
       this.#remember(operation, shown);
@@ -252,7 +258,8 @@ export class SyncClient extends EventTarget {
    */
   #remember(operation, tags) {
     const { type, value } = operation;
-    const removed = type === "remove_tag" ? [value] : type === "set_tags" ? tags.filter((tag) => !value.includes(tag)) : [];
+    const removed =
+      type === "remove_tag" ? [value] : type === "set_tags" ? tags.filter((tag) => !value.includes(tag)) : [];
     this.#recent = [...this.#recent, { operation, removed }].slice(-RECENT);
   }
 
@@ -364,14 +371,17 @@ export class SyncClient extends EventTarget {
   sync() {
     // What is asked for during an exchange may come too late for it.
     if (this.#running) {
-      this.#next ??= this.#running.catch(() => {}).then(() => {
-        this.#next = null;
-        return this.sync();
-      });
+      this.#next ??= this.#running
+        .catch(() => {})
+        .then(() => {
+          this.#next = null;
+          return this.sync();
+        });
       return this.#next;
     }
     clearTimeout(this.#timer);
-    if (this.state === "closed") return Promise.reject(new SyncError("The client has been stopped.", { type: "closed" }));
+    if (this.state === "closed")
+      return Promise.reject(new SyncError("The client has been stopped.", { type: "closed" }));
     this.#running = this.#exchange().finally(() => (this.#running = null));
     return this.#running;
   }
@@ -394,7 +404,8 @@ export class SyncClient extends EventTarget {
         while (this.#ghosts.length) await this.#rename(this.#ghosts[0].actor);
         if (!this.pending) break;
         idle = this.#confirmed > confirmed ? 0 : idle + 1;
-        if (idle > MOST_IDLE) throw new SyncError("The server takes what it does not keep.", { type: "fault", status: 500 });
+        if (idle > MOST_IDLE)
+          throw new SyncError("The server takes what it does not keep.", { type: "fault", status: 500 });
         await this.#send();
       }
       this.#failures = 0;
@@ -442,7 +453,8 @@ export class SyncClient extends EventTarget {
     const { clock } = this.#document;
     const isOwn = (/** @type {string} */ actor) => `${actor}:`.startsWith(`${this.actorId}:`);
     const seen = Object.entries(operation.clock).map(([actor, counter]) => [
-      actor, isOwn(actor) ? counter : Math.min(counter, clock[actor] ?? 0),
+      actor,
+      isOwn(actor) ? counter : Math.min(counter, clock[actor] ?? 0),
     ]);
     return Object.fromEntries(seen);
   }
@@ -529,12 +541,17 @@ export class SyncClient extends EventTarget {
     this.#since = answer.base ? (answer.server_time ?? "") : "";
     // What stands under a counter that somebody else has used stays until it has another.
     const renamed = new Set(this.#ghosts.map(dot));
-    this.#confirmed += await this.#outbox.strike((one) => !this.#document.has(one.actor, counterOf(one)) || renamed.has(dot(one)));
+    this.#confirmed += await this.#outbox.strike(
+      (one) => !this.#document.has(one.actor, counterOf(one)) || renamed.has(dot(one)),
+    );
     const known = { document: this.#document.text(), base: this.#base, since: this.#since, video: this.video };
     await this.store.update(this.#videoKey, () => known).catch(() => {});
     this.#outbox.mustBeOpen();
     this.#show("remote");
-    this.#tellConflicts(before, fresh.filter((/** @type {Operation} */ one) => !mine.has(dot(one))));
+    this.#tellConflicts(
+      before,
+      fresh.filter((/** @type {Operation} */ one) => !mine.has(dot(one))),
+    );
     return answer;
   }
 
@@ -572,7 +589,10 @@ export class SyncClient extends EventTarget {
       const field = FIELDS[theirs.type];
       if (field) {
         const [then, now] = [before, after].map((one) => one.registers.get(field)?.writes);
-        const mine = [...(now?.values() ?? [])].filter(({ actor }) => own.has(actor) && then?.has(actor)).sort(compareKeys).pop();
+        const mine = [...(now?.values() ?? [])]
+          .filter(({ actor }) => own.has(actor) && then?.has(actor))
+          .sort(compareKeys)
+          .pop();
         const other = now?.get(theirs.actor);
         if (mine && other && other.counter === counterOf(theirs) && mine.value !== other.value) {
           const shown = /** @type {any} */ (this.#shown)[field];
@@ -586,8 +606,10 @@ export class SyncClient extends EventTarget {
         if (knew || known) continue;
         const added = theirs.type === "add_tag" ? [theirs.value] : theirs.type === "set_tags" ? theirs.value : [];
         for (const tag of removed.filter((one) => added.includes(one))) this.#tellTag(tag, "removed", "added");
-        const mine = operation.type === "add_tag" ? [operation.value] : operation.type === "set_tags" ? operation.value : [];
-        if (theirs.type === "remove_tag" && mine.includes(theirs.value)) this.#tellTag(theirs.value, "added", "removed");
+        const mine =
+          operation.type === "add_tag" ? [operation.value] : operation.type === "set_tags" ? operation.value : [];
+        if (theirs.type === "remove_tag" && mine.includes(theirs.value))
+          this.#tellTag(theirs.value, "added", "removed");
       }
     }
   }
@@ -598,7 +620,12 @@ export class SyncClient extends EventTarget {
    * @param {string} theirs
    */
   #tellTag(tag, mine, theirs) {
-    const detail = { field: "tags", mine: { tag, did: mine }, theirs: { tag, did: theirs }, shown: [...this.#shown.tags] };
+    const detail = {
+      field: "tags",
+      mine: { tag, did: mine },
+      theirs: { tag, did: theirs },
+      shown: [...this.#shown.tags],
+    };
     this.#emit("conflict", detail);
   }
 
@@ -621,8 +648,12 @@ export class SyncClient extends EventTarget {
     };
     try {
       response = await this.fetch(url, {
-        method, headers: given, credentials: "same-origin", cache: "no-store",
-        body: body === undefined ? undefined : JSON.stringify(body), signal: AbortSignal.timeout(CALL_TIMEOUT),
+        method,
+        headers: given,
+        credentials: "same-origin",
+        cache: "no-store",
+        body: body === undefined ? undefined : JSON.stringify(body),
+        signal: AbortSignal.timeout(CALL_TIMEOUT),
       });
       answer = await response.json();
     } catch (error) {
@@ -632,7 +663,9 @@ export class SyncClient extends EventTarget {
     compare(Date.parse(answer?.server_time ?? response.headers.get("Date") ?? ""));
     if (response.ok) return answer;
     throw new SyncError(answer?.error ?? "The server gave no usable answer.", {
-      status: response.status, type: answer?.type ?? "unknown", body: answer,
+      status: response.status,
+      type: answer?.type ?? "unknown",
+      body: answer,
       retryAfter: Number(response.headers.get("Retry-After")) || 0,
     });
   }
@@ -643,6 +676,9 @@ const EMPTY = { title: "", description: "", category: "", is_featured: false, ta
 
 /** @param {any} video */
 const wordsOf = (video) => ({
-  title: video.title, description: video.description, category: video.category ?? "",
-  is_featured: video.is_featured, tags: video.tags,
+  title: video.title,
+  description: video.description,
+  category: video.category ?? "",
+  is_featured: video.is_featured,
+  tags: video.tags,
 });

@@ -65,7 +65,9 @@ export class TagField {
     const chips = [...this.list.children];
     const at = chips.findIndex((chip) => /** @type {HTMLElement} */ (chip).dataset.tag === tag);
     this.#draw(this.#tags.filter((other) => other !== tag));
-    const next = /** @type {HTMLElement|undefined} */ ([...this.list.children][Math.min(at, this.list.children.length - 1)]);
+    const next = /** @type {HTMLElement|undefined} */ (
+      [...this.list.children][Math.min(at, this.list.children.length - 1)]
+    );
     (next?.querySelector("button") ?? this.input).focus();
     setText(this.said, `${tag} removed.`);
     this.options.remove(tag);
@@ -79,7 +81,9 @@ export class TagField {
   /** @param {string[]} tags */
   #draw(tags) {
     this.#tags = [...tags];
-    const there = new Map([...this.list.children].map((chip) => [/** @type {HTMLElement} */ (chip).dataset.tag ?? "", chip]));
+    const there = new Map(
+      [...this.list.children].map((chip) => [/** @type {HTMLElement} */ (chip).dataset.tag ?? "", chip]),
+    );
     for (const [tag, chip] of there) {
       if (tags.includes(tag)) continue;
       // Somebody else has removed the one whose button has the focus.
@@ -95,7 +99,25 @@ export class TagField {
 
   /** @param {string} tag */
   #chip(tag) {
-    return h("li", { class: "pill chip", data: { tag } }, h("span", { class: "cut", dir: "auto", title: tag }, tag),
-      h("button", { class: "btn ic quiet", type: "button", "aria-label": `Remove ${tag}`, onclick: () => this.#drop(tag), onkeydown: (/** @type {KeyboardEvent} */ event) => (event.key === "Backspace" || event.key === "Delete") && (event.preventDefault(), this.#drop(tag)) }, icon("x")));
+    return h(
+      "li",
+      { class: "pill chip", data: { tag } },
+      h("span", { class: "cut", dir: "auto", title: tag }, tag),
+      h(
+        "button",
+        {
+          class: "btn ic quiet",
+          type: "button",
+          "aria-label": `Remove ${tag}`,
+          onclick: () => this.#drop(tag),
+          onkeydown: (/** @type {KeyboardEvent} */ event) => {
+            if (event.key !== "Backspace" && event.key !== "Delete") return;
+            event.preventDefault();
+            this.#drop(tag);
+          },
+        },
+        icon("x"),
+      ),
+    );
   }
 }

@@ -115,10 +115,13 @@ export class TypedField {
     const mine = this.#conflict ? this.#conflict.mine : this.options.clean(this.input.value);
     const theirs = this.#conflict ? this.#conflict.theirs : this.#theirs;
     if (theirs === null) return this.place.replaceChildren();
-    const title = this.#conflict ? `Somebody else wrote ${this.options.label} too, and neither of you had seen the other's.` : `Somebody else changed ${this.options.label} while you were typing.`;
+    const title = this.#conflict
+      ? `Somebody else wrote ${this.options.label} too, and neither of you had seen the other's.`
+      : `Somebody else changed ${this.options.label} while you were typing.`;
     // A note that is there stays: made anew, its buttons would be gone from under a finger.
     const shown = JSON.stringify([title, theirs]);
-    if (this.place.dataset.shown === shown && this.place.firstChild) return setText(need("[data-mine]", this.place), mine || "nothing");
+    if (this.place.dataset.shown === shown && this.place.firstChild)
+      return setText(need("[data-mine]", this.place), mine || "nothing");
     this.place.dataset.shown = shown;
     const now = () => (this.#conflict ? this.#conflict.mine : this.options.clean(this.input.value));
     this.place.replaceChildren(choice(title, mine, theirs, (value) => this.#choose(value), now));
@@ -163,9 +166,32 @@ export class TypedField {
  * @param {() => string} [now] mine as it is when it is chosen
  */
 export function choice(title, mine, theirs, choose, now = () => mine) {
-  return h("div", { class: "note warn both", role: "group", "aria-label": title }, icon("compare"),
-    h("div", { class: "sp col" }, h("b", { role: "alert" }, title),
-      h("dl", {},
-        h("div", {}, h("dt", { class: "cap" }, "Yours"), h("dd", { class: "anywhere", dir: "auto", data: { mine: "" } }, mine || "nothing"), h("dd", {}, h("button", { class: "btn", type: "button", onclick: () => choose(now()) }, "Keep yours"))),
-        h("div", {}, h("dt", { class: "cap" }, "Theirs"), h("dd", { class: "anywhere", dir: "auto", data: { theirs: "" } }, theirs || "nothing"), h("dd", {}, h("button", { class: "btn", type: "button", onclick: () => choose(theirs) }, "Keep theirs"))))));
+  return h(
+    "div",
+    { class: "note warn both", role: "group", "aria-label": title },
+    icon("compare"),
+    h(
+      "div",
+      { class: "sp col" },
+      h("b", { role: "alert" }, title),
+      h(
+        "dl",
+        {},
+        h(
+          "div",
+          {},
+          h("dt", { class: "cap" }, "Yours"),
+          h("dd", { class: "anywhere", dir: "auto", data: { mine: "" } }, mine || "nothing"),
+          h("dd", {}, h("button", { class: "btn", type: "button", onclick: () => choose(now()) }, "Keep yours")),
+        ),
+        h(
+          "div",
+          {},
+          h("dt", { class: "cap" }, "Theirs"),
+          h("dd", { class: "anywhere", dir: "auto", data: { theirs: "" } }, theirs || "nothing"),
+          h("dd", {}, h("button", { class: "btn", type: "button", onclick: () => choose(theirs) }, "Keep theirs")),
+        ),
+      ),
+    ),
+  );
 }

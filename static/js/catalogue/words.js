@@ -14,10 +14,23 @@ const changes = (count) => (count === 1 ? "1 change" : `${count} changes`);
  * @returns {Line}
  */
 export function savedLine(state, pending) {
-  if (state === "offline") return { words: pending ? `${changes(pending)} ${pending === 1 ? "waits" : "wait"} for the network` : "No connection; what you change is kept here", icon: "offline", tone: "warn" };
-  if (state === "refused") return { words: pending ? `${changes(pending)} could not be sent` : "The server refused a change", icon: "alert", tone: "bad" };
+  if (state === "offline")
+    return {
+      words: pending
+        ? `${changes(pending)} ${pending === 1 ? "waits" : "wait"} for the network`
+        : "No connection; what you change is kept here",
+      icon: "offline",
+      tone: "warn",
+    };
+  if (state === "refused")
+    return {
+      words: pending ? `${changes(pending)} could not be sent` : "The server refused a change",
+      icon: "alert",
+      tone: "bad",
+    };
   if (state === "sending" || state === "pending") return { words: "Syncing", icon: "run", tone: "run" };
-  if (state === "synced") return pending ? { words: "Syncing", icon: "run", tone: "run" } : { words: "Saved", icon: "check", tone: "ok" };
+  if (state === "synced")
+    return pending ? { words: "Syncing", icon: "run", tone: "run" } : { words: "Saved", icon: "check", tone: "ok" };
   if (state === "closed") return { words: "Not connected", icon: "alert", tone: "warn" };
   return { words: "Loading", icon: "run", tone: "run" };
 }
@@ -28,11 +41,35 @@ export function savedLine(state, pending) {
  * @returns {Line & {why: string}}
  */
 export function audience({ status, is_hidden, deleted_at, error }) {
-  if (deleted_at) return { words: "Deleted", icon: "trash", tone: "bad", why: "Nobody but administrators sees it. They can restore it." };
+  if (deleted_at)
+    return {
+      words: "Deleted",
+      icon: "trash",
+      tone: "bad",
+      why: "Nobody but administrators sees it. They can restore it.",
+    };
   const hidden = is_hidden ? " It is hidden besides." : "";
-  if (status === "uploading") return { words: "No file yet", icon: "upload", tone: "warn", why: `Moderators alone see it until it has one.${hidden}` };
-  if (status === "processing") return { words: "Processing", icon: "run", tone: "run", why: `Moderators alone see it until its file has been looked at.${hidden}` };
-  if (status === "failed") return { words: "Failed", icon: "alert", tone: "bad", why: `${error?.message ?? "Its file could not be used."} Give it another file.` };
+  if (status === "uploading")
+    return {
+      words: "No file yet",
+      icon: "upload",
+      tone: "warn",
+      why: `Moderators alone see it until it has one.${hidden}`,
+    };
+  if (status === "processing")
+    return {
+      words: "Processing",
+      icon: "run",
+      tone: "run",
+      why: `Moderators alone see it until its file has been looked at.${hidden}`,
+    };
+  if (status === "failed")
+    return {
+      words: "Failed",
+      icon: "alert",
+      tone: "bad",
+      why: `${error?.message ?? "Its file could not be used."} Give it another file.`,
+    };
   if (is_hidden) return { words: "Hidden", icon: "ban", tone: "warn", why: "Moderators alone see it." };
   return { words: "Shown", icon: "check", tone: "ok", why: "Everybody who may read the catalogue sees it." };
 }
@@ -41,7 +78,11 @@ export function audience({ status, is_hidden, deleted_at, error }) {
  * A tag as the server will keep it: one line, single spaces.
  * @param {string} text
  */
-export const cleanTag = (text) => text.normalize("NFC").replace(/[\s\p{Cc}\p{Zl}\p{Zp}]+/gu, " ").trim();
+export const cleanTag = (text) =>
+  text
+    .normalize("NFC")
+    .replace(/[\s\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
+    .trim();
 
 /**
  * What is wrong with one more tag; nothing where all is well.

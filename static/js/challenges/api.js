@@ -55,7 +55,9 @@ const path = (/** @type {string} */ id, what = "") => `${CHALLENGES}/${encodeURI
  * @returns {Promise<ChallengeList>}
  */
 export function listChallenges(query, signal) {
-  const given = Object.entries(query).filter(([, value]) => value !== "").map(([name, value]) => [name, String(value)]);
+  const given = Object.entries(query)
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => [name, String(value)]);
   return get(`${CHALLENGES}?${new URLSearchParams(given)}`, { signal });
 }
 
@@ -74,10 +76,12 @@ export const showChallenge = (id, change) => call("POST", path(id, `/${change}`)
  * @param {string} key the same for the same guess sent again
  * @returns {Promise<{correct: boolean, lie_statement_index: number}>}
  */
-export const guess = (id, index, key) => call("POST", path(id, "/guesses"), { statement_index: index }, { headers: { "Idempotency-Key": key } });
+export const guess = (id, index, key) =>
+  call("POST", path(id, "/guesses"), { statement_index: index }, { headers: { "Idempotency-Key": key } });
 
 /** @param {string} id @param {string} reason @param {string} key */
-export const reportChallenge = (id, reason, key) => call("POST", path(id, "/reports"), { reason }, { headers: { "Idempotency-Key": key } });
+export const reportChallenge = (id, reason, key) =>
+  call("POST", path(id, "/reports"), { reason }, { headers: { "Idempotency-Key": key } });
 
 /** The user's own, the newest first. @param {number} limit @returns {Promise<{merge_sessions: Merge[]}>} */
 export const listMerges = (limit) => get(`${MERGES}?limit=${limit}&offset=0`);

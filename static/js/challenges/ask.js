@@ -26,11 +26,14 @@ export class Ask {
     this.options = new Options(challenge, { onPlay: on.play, onChoose: () => this.#draw() });
     this.button = h("button", { class: "btn pri big" });
     this.problem = h("div", { data: { problem: "" } });
-    this.element = h("form", { class: "ask", novalidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
+    this.element = h(
+      "form",
+      { class: "ask", novalidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
       h("h2", { id: "question" }, "Which one is the lie?"),
       h("div", { class: "opts", role: "radiogroup", "aria-labelledby": "question" }, ...this.options.elements),
       this.problem,
-      h("div", { class: "go" }, this.button, h("p", { class: "s1 t3" }, "One guess, no second try")));
+      h("div", { class: "go" }, this.button, h("p", { class: "s1 t3" }, "One guess, no second try")),
+    );
     this.#draw();
   }
 
@@ -45,7 +48,10 @@ export class Ask {
 
   #draw() {
     const { chosen } = this.options;
-    setText(this.button, this.#isSending ? "One moment…" : chosen === null ? "Choose one first" : `Say that ${chosen + 1} is the lie`);
+    setText(
+      this.button,
+      this.#isSending ? "One moment…" : chosen === null ? "Choose one first" : `Say that ${chosen + 1} is the lie`,
+    );
     if (chosen === null || this.#isSending) this.button.setAttribute("aria-disabled", "true");
     else this.button.removeAttribute("aria-disabled");
   }
@@ -79,8 +85,12 @@ export class Ask {
   #refused(error) {
     const again = () => /** @type {HTMLFormElement} */ (this.element).requestSubmit();
     // Guessed in another window, taken down or made one's own meanwhile: what it is now is asked for.
-    if (error instanceof ApiError && [403, 404, 409].includes(error.status) && error.type !== "idempotency_mismatch") return this.on.other();
-    const note = error instanceof ApiError && error.status === 429 ? throttledNote(error, again) : errorNote("Your guess was not taken.", error, again);
+    if (error instanceof ApiError && [403, 404, 409].includes(error.status) && error.type !== "idempotency_mismatch")
+      return this.on.other();
+    const note =
+      error instanceof ApiError && error.status === 429
+        ? throttledNote(error, again)
+        : errorNote("Your guess was not taken.", error, again);
     this.problem.replaceChildren(note);
     note.scrollIntoView({ block: "nearest" });
   }
@@ -89,7 +99,25 @@ export class Ask {
 /** Shown to who may look but not guess: an admin or a moderator at what is not published. @param {Challenge} challenge @param {{play: (index: number) => void}} on */
 export function lookOnly(challenge, on) {
   const options = new Options(challenge, { onPlay: on.play, about: () => ({ tone: "", notes: [] }) });
-  const words = challenge.status === "withheld" ? "A moderator has taken it down. Only its owner and the moderators see it." : "It is not published. Only its owner, and who moderates here, sees it.";
-  const element = h("div", { class: "ask" }, h("h2", { tabindex: "-1" }, "The statements"), h("div", { class: "note" }, icon("lock"), h("div", { class: "sp" }, h("b", {}, "It cannot be played now."), h("p", { class: "s1" }, words))), h("ul", { class: "opts" }, ...options.elements));
-  return { element, mark: (/** @type {import("./options.js").Playing} */ playing) => options.mark(playing), focus: () => /** @type {HTMLElement} */ (element.querySelector("h2")).focus() };
+  const words =
+    challenge.status === "withheld"
+      ? "A moderator has taken it down. Only its owner and the moderators see it."
+      : "It is not published. Only its owner, and who moderates here, sees it.";
+  const element = h(
+    "div",
+    { class: "ask" },
+    h("h2", { tabindex: "-1" }, "The statements"),
+    h(
+      "div",
+      { class: "note" },
+      icon("lock"),
+      h("div", { class: "sp" }, h("b", {}, "It cannot be played now."), h("p", { class: "s1" }, words)),
+    ),
+    h("ul", { class: "opts" }, ...options.elements),
+  );
+  return {
+    element,
+    mark: (/** @type {import("./options.js").Playing} */ playing) => options.mark(playing),
+    focus: () => /** @type {HTMLElement} */ (element.querySelector("h2")).focus(),
+  };
 }

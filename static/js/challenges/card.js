@@ -21,19 +21,50 @@ export class Card {
 
   #picture() {
     const { poster_url, statements, total_duration } = this.video;
-    return h("span", { class: "pic dark" },
-      poster_url ? h("img", { src: poster_url, alt: "", loading: "lazy", decoding: "async", draggable: "false", onerror: withoutPicture }) : h("span", { class: "none" }, icon("challenge")),
+    return h(
+      "span",
+      { class: "pic dark" },
+      poster_url
+        ? h("img", {
+            src: poster_url,
+            alt: "",
+            loading: "lazy",
+            decoding: "async",
+            draggable: "false",
+            onerror: withoutPicture,
+          })
+        : h("span", { class: "none" }, icon("challenge")),
       h("span", { class: "ov bs" }, counted(statements.length, "statement")),
-      Boolean(total_duration) && h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(total_duration ?? 0)));
+      Boolean(total_duration) &&
+        h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(total_duration ?? 0)),
+    );
   }
 
   #foot() {
     const challenge = this.video;
     const came = new Date(challenge.published_at ?? challenge.created_at);
-    return h("div", { class: "ft" }, h("div", {},
-      h("h3", { dir: "auto", title: challenge.title }, h("a", { href: `/challenges/${challenge.id}`, data: { part: "title" } }, challenge.title)),
-      h("p", { class: "meta" }, "by ", challenge.is_own ? "you" : h("bdi", {}, makerOf(challenge)), " · ", h("time", { datetime: came.toISOString(), title: came.toLocaleString() }, day(came))),
-      h("p", { class: "meta" }, this.#state())));
+    return h(
+      "div",
+      { class: "ft" },
+      h(
+        "div",
+        {},
+        h(
+          "h3",
+          { dir: "auto", title: challenge.title },
+          h("a", { href: `/challenges/${challenge.id}`, data: { part: "title" } }, challenge.title),
+        ),
+        h(
+          "p",
+          { class: "meta" },
+          "by ",
+          challenge.is_own ? "you" : h("bdi", {}, makerOf(challenge)),
+          " · ",
+          h("time", { datetime: came.toISOString(), title: came.toLocaleString() }, day(came)),
+        ),
+        h("p", { class: "meta" }, this.#state()),
+      ),
+    );
   }
 
   /** Whether it was played, and by whom where it is one's own. */
@@ -44,8 +75,17 @@ export class Card {
       const { icon: picture, word, tone } = statusOf(challenge);
       return h("span", { class: `st ${tone}`.trim() }, icon(picture), word);
     }
-    if (is_own) return h("span", { class: "st" }, icon("user"), guess_count ? foundWords(challenge).replace(/\.$/, "") : "No guess yet");
-    if (my_guess) return my_guess.correct ? h("span", { class: "st ok" }, icon("trophy"), "Found") : h("span", { class: "st bad" }, icon("x"), "Not found");
+    if (is_own)
+      return h(
+        "span",
+        { class: "st" },
+        icon("user"),
+        guess_count ? foundWords(challenge).replace(/\.$/, "") : "No guess yet",
+      );
+    if (my_guess)
+      return my_guess.correct
+        ? h("span", { class: "st ok" }, icon("trophy"), "Found")
+        : h("span", { class: "st bad" }, icon("x"), "Not found");
     return h("span", { class: "st run" }, icon("play"), "Not played");
   }
 }

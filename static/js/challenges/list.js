@@ -34,12 +34,27 @@ const list = new EndlessList({
   card: (challenge) => new Card(challenge),
   drawn,
   isNarrowed: ({ search, show }) => Boolean(search || show),
-  empty: () => (hasDrafts ? blank() : h("div", { class: "panel empty" }, icon("challenge"), h("h2", {}, "No challenges yet"),
-    h("p", {}, "Say two or more true things and one lie, each in a short clip. They become one video, and whoever watches it has one guess."),
-    h("div", { class: "row wrap" }, makeLink(true)))),
+  empty: () =>
+    hasDrafts
+      ? blank()
+      : h(
+          "div",
+          { class: "panel empty" },
+          icon("challenge"),
+          h("h2", {}, "No challenges yet"),
+          h(
+            "p",
+            {},
+            "Say two or more true things and one lie, each in a short clip. They become one video, and whoever watches it has one guess.",
+          ),
+          h("div", { class: "row wrap" }, makeLink(true)),
+        ),
   nothing: ({ search, show }) => {
     if (search && hasDrafts) return blank();
-    if (search) return nothingFound(search, "The titles of the challenges were searched. Check the spelling.", "", () => list.clear({ search: "", show: "" }));
+    if (search)
+      return nothingFound(search, "The titles of the challenges were searched. Check the spelling.", "", () =>
+        list.clear({ search: "", show: "" }),
+      );
     return show === "mine" ? ofMine() : allPlayed();
   },
   drawFilters: ({ show }) => {
@@ -64,7 +79,8 @@ function drawn() {
 
 /** What nobody else sees stands first, unless only what can be played is asked for. @param {Query} query @param {AbortSignal} signal */
 async function showDrafts({ search, show }, signal) {
-  const of = (/** @type {string} */ status) => listChallenges({ mine: 1, status, search, limit: MOST_DRAFTS, offset: 0 }, signal);
+  const of = (/** @type {string} */ status) =>
+    listChallenges({ mine: 1, status, search, limit: MOST_DRAFTS, offset: 0 }, signal);
   const [made, withheld] = show === "unplayed" ? [null, null] : await Promise.all([of("draft"), of("withheld")]);
   const found = [...(made?.challenges ?? []), ...(withheld?.challenges ?? [])];
   hasDrafts = found.length > 0;
@@ -82,18 +98,30 @@ function showScore({ guesses, correct }) {
 // Where there is nothing to show
 
 const blank = () => h("span", {});
-const makeLink = (/** @type {boolean} */ first) => h("a", { class: first ? "btn pri" : "btn", href: "/challenges/new" }, icon("plus"), "Make a challenge");
+const makeLink = (/** @type {boolean} */ first) =>
+  h("a", { class: first ? "btn pri" : "btn", href: "/challenges/new" }, icon("plus"), "Make a challenge");
 
 function ofMine() {
   if (hasDrafts) return blank();
-  return h("div", { class: "panel empty" }, icon("challenge"), h("h2", {}, "You have made none yet"),
-    h("p", {}, "Two clips are enough, ten are the most: all are true but one."), h("div", { class: "row wrap" }, makeLink(true)));
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("challenge"),
+    h("h2", {}, "You have made none yet"),
+    h("p", {}, "Two clips are enough, ten are the most: all are true but one."),
+    h("div", { class: "row wrap" }, makeLink(true)),
+  );
 }
 
 function allPlayed() {
-  return h("div", { class: "panel empty" }, icon("trophy"), h("h2", {}, "Nothing left to play"),
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("trophy"),
+    h("h2", {}, "Nothing left to play"),
     h("p", {}, "You have guessed at every challenge that there is. Make one for the others meanwhile."),
-    h("div", { class: "row wrap" }, makeLink(false), h("a", { class: "btn", href: "/challenges" }, "Show all")));
+    h("div", { class: "row wrap" }, makeLink(false), h("a", { class: "btn", href: "/challenges" }, "Show all")),
+  );
 }
 
 // Events

@@ -90,20 +90,30 @@ export class Merges {
   /** @param {Merge[]} merges the newest first */
   #draw(merges) {
     const had = [...this.#rows.keys()];
-    const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.closest("[data-merge]")?.getAttribute("data-merge");
-    this.#rows = new Map(merges.map((merge) => {
-      const old = this.#rows.get(merge.merge_session_id);
-      const same = old && JSON.stringify(shown(old.merge)) === JSON.stringify(shown(merge));
-      return [merge.merge_session_id, same ? old : { merge, element: this.#row(merge) }];
-    }));
+    const focused = /** @type {HTMLElement|null} */ (document.activeElement)
+      ?.closest("[data-merge]")
+      ?.getAttribute("data-merge");
+    this.#rows = new Map(
+      merges.map((merge) => {
+        const old = this.#rows.get(merge.merge_session_id);
+        const same = old && JSON.stringify(shown(old.merge)) === JSON.stringify(shown(merge));
+        return [merge.merge_session_id, same ? old : { merge, element: this.#row(merge) }];
+      }),
+    );
     const elements = [...this.#rows.values()].map((row) => row.element);
-    if (elements.some((element, at) => this.list.children[at] !== element) || this.list.children.length !== elements.length) {
+    if (
+      elements.some((element, at) => this.list.children[at] !== element) ||
+      this.list.children.length !== elements.length
+    ) {
       this.list.replaceChildren(...elements);
       if (focused) /** @type {HTMLElement|null} */ (this.#rows.get(focused)?.element.querySelector("a"))?.focus();
     }
     this.panel.hidden = merges.length === 0;
     const waiting = merges.filter((merge) => merge.overall_status === "completed").length;
-    setText(need("[data-merges-words]", this.panel), waiting ? `${counted(waiting, "is", "are")} merged and can be finished` : "");
+    setText(
+      need("[data-merges-words]", this.panel),
+      waiting ? `${counted(waiting, "is", "are")} merged and can be finished` : "",
+    );
     if (had.some((id) => !this.#rows.has(id))) this.on.onMade();
   }
 
@@ -113,13 +123,41 @@ export class Merges {
     const { icon: picture, tone, word, act } = STATES[overall_status];
     const title = merge.title || uploads.map((upload) => upload.filename).join(", ") || "Without a title";
     const runs = !["completed", "failed"].includes(overall_status);
-    return h("li", { class: "up merge", data: { merge: merge_session_id } },
-      h("div", { class: "name" }, h("h3", { class: "cut", dir: "auto", title }, title), h("span", { class: "s1 t3" }, counted(uploads.length, "clip"))),
-      h("div", { class: "p" },
+    return h(
+      "li",
+      { class: "up merge", data: { merge: merge_session_id } },
+      h(
+        "div",
+        { class: "name" },
+        h("h3", { class: "cut", dir: "auto", title }, title),
+        h("span", { class: "s1 t3" }, counted(uploads.length, "clip")),
+      ),
+      h(
+        "div",
+        { class: "p" },
         runs && h("progress", { class: "bar", max: "100", value: progress, "aria-label": `${title}, how far it is` }),
-        h("div", { class: "row words" }, h("span", { class: `st ${tone}`.trim() }, icon(picture, picture === "run" ? "spin" : ""), word), runs && h("span", { class: "m s1 t2", data: { percent: "" } }, `${Math.round(progress)} %`)),
-        overall_status === "failed" && error_message && h("p", { class: "s1 t2 anywhere" }, error_message)),
-      h("div", { class: "row acts" }, h("a", { class: "btn", href: `/challenges/new?merge=${encodeURIComponent(merge_session_id)}`, "aria-label": `${act}: ${title}` }, act)));
+        h(
+          "div",
+          { class: "row words" },
+          h("span", { class: `st ${tone}`.trim() }, icon(picture, picture === "run" ? "spin" : ""), word),
+          runs && h("span", { class: "m s1 t2", data: { percent: "" } }, `${Math.round(progress)} %`),
+        ),
+        overall_status === "failed" && error_message && h("p", { class: "s1 t2 anywhere" }, error_message),
+      ),
+      h(
+        "div",
+        { class: "row acts" },
+        h(
+          "a",
+          {
+            class: "btn",
+            href: `/challenges/new?merge=${encodeURIComponent(merge_session_id)}`,
+            "aria-label": `${act}: ${title}`,
+          },
+          act,
+        ),
+      ),
+    );
   }
 }
 

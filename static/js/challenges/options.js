@@ -29,10 +29,22 @@ export class Options {
   #row(challenge, index, { onPlay, onChoose, about }) {
     const said = about?.(index);
     const note = h("small", {}, ...(said?.notes ?? []));
-    const inside = [h("span", { class: "nr", "aria-hidden": onChoose ? null : "true" }, String(index + 1)), h("span", { class: "q" }, h("span", { class: "anywhere", dir: "auto" }, wordsOf(challenge, index)), note)];
-    const input = onChoose ? /** @type {HTMLInputElement} */ (h("input", { class: "vh", type: "radio", name: "guess", value: index, onchange: () => onChoose(index) })) : null;
+    const inside = [
+      h("span", { class: "nr", "aria-hidden": onChoose ? null : "true" }, String(index + 1)),
+      h("span", { class: "q" }, h("span", { class: "anywhere", dir: "auto" }, wordsOf(challenge, index)), note),
+    ];
+    const input = onChoose
+      ? /** @type {HTMLInputElement} */ (
+          h("input", { class: "vh", type: "radio", name: "guess", value: index, onchange: () => onChoose(index) })
+        )
+      : null;
     const button = h("button", { class: "btn ic quiet", type: "button", onclick: () => onPlay(index) }, icon("play"));
-    const element = h(onChoose ? "div" : "li", { class: `opt ${said?.tone ?? ""}`.trim() }, input ? h("label", {}, input, ...inside) : h("div", {}, ...inside), button);
+    const element = h(
+      onChoose ? "div" : "li",
+      { class: `opt ${said?.tone ?? ""}`.trim() },
+      input ? h("label", {}, input, ...inside) : h("div", {}, ...inside),
+      button,
+    );
     return { element, button, note, input };
   }
 
@@ -47,7 +59,11 @@ export class Options {
       const words = now ? "playing now" : seen.has(at) ? "watched" : "not yet watched";
       if (note.dataset.words === words) return;
       note.dataset.words = words;
-      note.replaceChildren(h("span", { class: "mine" }, "Your guess, "), ...(words === "watched" ? [icon("check")] : []), words);
+      note.replaceChildren(
+        h("span", { class: "mine" }, "Your guess, "),
+        ...(words === "watched" ? [icon("check")] : []),
+        words,
+      );
     });
   }
 
@@ -74,5 +90,8 @@ export class Options {
  * @param {string} word
  * @param {string} more
  */
-export const noteOf = (picture, word, more) => [icon(picture), h("span", {}, word), ...(more ? [h("span", { class: "more" }, more)] : [])];
-
+export const noteOf = (picture, word, more) => [
+  icon(picture),
+  h("span", {}, word),
+  ...(more ? [h("span", { class: "more" }, more)] : []),
+];

@@ -27,17 +27,29 @@ export class Own {
     const { icon: picture, word, tone, text } = statusOf(challenge);
     this.options = new Options(challenge, {
       onPlay: on.play,
-      about: (index) => ({ tone: index === lie ? "lie" : "true", notes: noteOf(index === lie ? "x" : "check", index === lie ? "The lie" : "True", takenWords(challenge, index)) }),
+      about: (index) => ({
+        tone: index === lie ? "lie" : "true",
+        notes: noteOf(index === lie ? "x" : "check", index === lie ? "The lie" : "True", takenWords(challenge, index)),
+      }),
     });
     this.problem = h("div", { data: { problem: "" } });
-    this.element = h("div", { class: "ask own" },
-      h("div", { class: "row wrap" }, h("h2", { tabindex: "-1" }, "Your challenge"), h("span", { class: "sp" }), h("span", { class: `st ${tone}`.trim(), data: { status: "" } }, icon(picture), word)),
+    this.element = h(
+      "div",
+      { class: "ask own" },
+      h(
+        "div",
+        { class: "row wrap" },
+        h("h2", { tabindex: "-1" }, "Your challenge"),
+        h("span", { class: "sp" }),
+        h("span", { class: `st ${tone}`.trim(), data: { status: "" } }, icon(picture), word),
+      ),
       h("p", { class: "s1 t2" }, text),
       challenge.status === "published" && this.#link(),
       h("ul", { class: "opts" }, ...this.options.elements),
       this.#results(),
       this.problem,
-      h("div", { class: "go row wrap" }, ...this.#acts()));
+      h("div", { class: "go row wrap" }, ...this.#acts()),
+    );
   }
 
   /** @param {import("./options.js").Playing} playing */
@@ -51,22 +63,75 @@ export class Own {
 
   #link() {
     const address = h("span", { class: "m s1 cut", title: addressOf(this.challenge) }, addressOf(this.challenge));
-    return h("div", { class: "link" }, address, h("button", { class: "btn", type: "button", onclick: (/** @type {Event} */ event) => copyFrom(/** @type {HTMLElement} */ (event.currentTarget), addressOf(this.challenge), address) }, icon("copy"), h("span", {}, "Copy link")));
+    return h(
+      "div",
+      { class: "link" },
+      address,
+      h(
+        "button",
+        {
+          class: "btn",
+          type: "button",
+          onclick: (/** @type {Event} */ event) =>
+            copyFrom(/** @type {HTMLElement} */ (event.currentTarget), addressOf(this.challenge), address),
+        },
+        icon("copy"),
+        h("span", {}, "Copy link"),
+      ),
+    );
   }
 
   #results() {
     const { guess_count, status } = this.challenge;
-    if (status === "draft" && !guess_count) return h("p", { class: "s1 t3", data: { results: "" } }, "What players say is told here once it is published.");
+    if (status === "draft" && !guess_count)
+      return h("p", { class: "s1 t3", data: { results: "" } }, "What players say is told here once it is published.");
     return h("p", { class: "s1 t2", data: { results: "" } }, foundWords(this.challenge));
   }
 
   #acts() {
     const { status } = this.challenge;
-    const remove = h("button", { class: "btn del", type: "button", data: { part: "delete" }, onclick: () => deleteDialog(this.challenge, this.on.deleted) }, icon("trash"), "Delete");
+    const remove = h(
+      "button",
+      {
+        class: "btn del",
+        type: "button",
+        data: { part: "delete" },
+        onclick: () => deleteDialog(this.challenge, this.on.deleted),
+      },
+      icon("trash"),
+      "Delete",
+    );
     if (status === "withheld") return [remove];
-    if (status === "published") return [remove, h("button", { class: "btn big", type: "button", data: { part: "show" }, onclick: () => this.#show("unpublish") }, icon("lock"), "Make it a draft again")];
-    return [remove, h("button", { class: "btn", type: "button", data: { part: "edit" }, onclick: () => editDialog(this.challenge, this.limits, this.on.changed) }, icon("pencil"), "Edit"),
-      h("button", { class: "btn pri big", type: "button", data: { part: "show" }, onclick: () => this.#show("publish") }, icon("challenge"), "Publish")];
+    if (status === "published")
+      return [
+        remove,
+        h(
+          "button",
+          { class: "btn big", type: "button", data: { part: "show" }, onclick: () => this.#show("unpublish") },
+          icon("lock"),
+          "Make it a draft again",
+        ),
+      ];
+    return [
+      remove,
+      h(
+        "button",
+        {
+          class: "btn",
+          type: "button",
+          data: { part: "edit" },
+          onclick: () => editDialog(this.challenge, this.limits, this.on.changed),
+        },
+        icon("pencil"),
+        "Edit",
+      ),
+      h(
+        "button",
+        { class: "btn pri big", type: "button", data: { part: "show" }, onclick: () => this.#show("publish") },
+        icon("challenge"),
+        "Publish",
+      ),
+    ];
   }
 
   /** @param {"publish"|"unpublish"} change */
@@ -81,7 +146,11 @@ export class Own {
     } catch (error) {
       button.removeAttribute("aria-disabled");
       if (error instanceof ApiError && error.status === 404) return this.on.gone();
-      this.problem.replaceChildren(errorNote(change === "publish" ? "It was not published." : "It stayed as it was.", error, () => this.#show(change)));
+      this.problem.replaceChildren(
+        errorNote(change === "publish" ? "It was not published." : "It stayed as it was.", error, () =>
+          this.#show(change),
+        ),
+      );
     }
   }
 }
@@ -97,20 +166,99 @@ export function editDialog(challenge, limits, onChanged) {
   const isPlayed = challenge.guess_count > 0;
   const problem = h("div", {});
   const save = h("button", { class: "btn pri" }, "Save");
-  const title = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "edit-title", type: "text", maxlength: limits.max_title, required: true, autocomplete: "off", dir: "auto", value: challenge.title, "aria-describedby": "edit-title-error" }));
-  const wrong = h("p", { class: "err", id: "edit-title-error", hidden: true }, icon("alert"), h("span", {}, "A challenge needs a title."));
-  const texts = challenge.statements.map((_, index) => /** @type {HTMLTextAreaElement} */ (h("textarea", { class: "in", id: `edit-text-${index}`, rows: "2", maxlength: limits.max_text, dir: "auto", disabled: isPlayed }, challenge.statements[index].text)));
-  const lies = challenge.statements.map((_, index) => /** @type {HTMLInputElement} */ (h("input", { type: "radio", name: "lie", value: index, checked: index === challenge.lie_statement_index, disabled: isPlayed })));
-  const dialog = show(h("dialog", { class: "dlg", "aria-labelledby": "edit-heading" },
-    h("form", { class: "pad col editing", novalidate: true, onsubmit: submit },
-      h("h2", { id: "edit-heading" }, "Edit the draft"),
-      h("div", { class: "fld" }, h("label", { for: "edit-title" }, "Title"), title, wrong),
-      isPlayed && h("div", { class: "note" }, icon("lock"), h("p", { class: "s1" }, "It has been played already, so its statements and its lie stay as they are.")),
-      ...texts.map((text, index) => h("div", { class: "fld" },
-        h("div", { class: "row" }, h("label", { class: "s1 t2", for: text.id }, `Statement ${index + 1}, in words`), h("span", { class: "sp" }), h("label", { class: "chk s1" }, lies[index], h("span", {}, "the lie", h("span", { class: "vh" }, ` is statement ${index + 1}`)))),
-        text)),
-      problem,
-      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"), save))));
+  const title = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "in",
+      id: "edit-title",
+      type: "text",
+      maxlength: limits.max_title,
+      required: true,
+      autocomplete: "off",
+      dir: "auto",
+      value: challenge.title,
+      "aria-describedby": "edit-title-error",
+    })
+  );
+  const wrong = h(
+    "p",
+    { class: "err", id: "edit-title-error", hidden: true },
+    icon("alert"),
+    h("span", {}, "A challenge needs a title."),
+  );
+  const texts = challenge.statements.map(
+    (_, index) =>
+      /** @type {HTMLTextAreaElement} */ (
+        h(
+          "textarea",
+          {
+            class: "in",
+            id: `edit-text-${index}`,
+            rows: "2",
+            maxlength: limits.max_text,
+            dir: "auto",
+            disabled: isPlayed,
+          },
+          challenge.statements[index].text,
+        )
+      ),
+  );
+  const lies = challenge.statements.map(
+    (_, index) =>
+      /** @type {HTMLInputElement} */ (
+        h("input", {
+          type: "radio",
+          name: "lie",
+          value: index,
+          checked: index === challenge.lie_statement_index,
+          disabled: isPlayed,
+        })
+      ),
+  );
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dlg", "aria-labelledby": "edit-heading" },
+      h(
+        "form",
+        { class: "pad col editing", novalidate: true, onsubmit: submit },
+        h("h2", { id: "edit-heading" }, "Edit the draft"),
+        h("div", { class: "fld" }, h("label", { for: "edit-title" }, "Title"), title, wrong),
+        isPlayed &&
+          h(
+            "div",
+            { class: "note" },
+            icon("lock"),
+            h("p", { class: "s1" }, "It has been played already, so its statements and its lie stay as they are."),
+          ),
+        ...texts.map((text, index) =>
+          h(
+            "div",
+            { class: "fld" },
+            h(
+              "div",
+              { class: "row" },
+              h("label", { class: "s1 t2", for: text.id }, `Statement ${index + 1}, in words`),
+              h("span", { class: "sp" }),
+              h(
+                "label",
+                { class: "chk s1" },
+                lies[index],
+                h("span", {}, "the lie", h("span", { class: "vh" }, ` is statement ${index + 1}`)),
+              ),
+            ),
+            text,
+          ),
+        ),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          save,
+        ),
+      ),
+    ),
+  );
   title.focus();
 
   /** @param {Event} event */
@@ -126,7 +274,10 @@ export function editDialog(challenge, limits, onChanged) {
       return title.focus();
     }
     save.setAttribute("aria-disabled", "true");
-    const all = { texts: texts.map((text) => text.value.trim()), lie_statement_index: lies.findIndex((lie) => lie.checked) };
+    const all = {
+      texts: texts.map((text) => text.value.trim()),
+      lie_statement_index: lies.findIndex((lie) => lie.checked),
+    };
     try {
       const changed = await changeChallenge(challenge.id, { title: called, ...(isPlayed ? {} : all) });
       dialog.close();
@@ -150,6 +301,7 @@ export function deleteDialog(challenge, onDeleted) {
   askToDelete({
     heading: `Delete “${challenge.title}”?`,
     words: `Its video goes${guess_count ? `, and ${counted(guess_count, "guess", "guesses")} with it` : ""}. This cannot be undone.`,
-    remove: () => deleteChallenge(challenge.id), onDeleted,
+    remove: () => deleteChallenge(challenge.id),
+    onDeleted,
   });
 }

@@ -33,7 +33,8 @@ const player = new SegmentPlayer(need("[data-stage] video"), need("[data-still]"
   duration: challenge.total_duration ?? 0,
   renew: async () => {
     const fresh = await read();
-    if (!fresh.stream_url) throw new ApiError("The video of this challenge is not there any more.", { status: 404, type: "not_found" });
+    if (!fresh.stream_url)
+      throw new ApiError("The video of this challenge is not there any more.", { status: 404, type: "not_found" });
     return fresh.stream_url;
   },
 });
@@ -59,7 +60,13 @@ function draw(focus = false) {
   need("h1").title = title;
   setText(need("[data-kind]"), kindWords(statements.length));
   const was = panel && side.contains(document.activeElement) ? placeOf(document.activeElement) : null;
-  panel = is_own ? new Own(challenge, facts, { play, changed, deleted, gone }) : my_guess && lie_statement_index !== null ? new Reveal(challenge, { play, again }) : can_guess ? new Ask(challenge, { play, answer, other }) : lookOnly(challenge, { play });
+  panel = is_own
+    ? new Own(challenge, facts, { play, changed, deleted, gone })
+    : my_guess && lie_statement_index !== null
+      ? new Reveal(challenge, { play, again })
+      : can_guess
+        ? new Ask(challenge, { play, answer, other })
+        : lookOnly(challenge, { play });
   document.body.dataset.step = my_guess ? "reveal" : is_own ? "own" : "ask";
   side.replaceChildren(panel.element);
   mark();
@@ -86,9 +93,19 @@ function again() {
 
 /** @param {{statement_index: number, correct: boolean, lie_statement_index: number}} given the server's answer to the guess */
 async function answer({ statement_index, correct, lie_statement_index }) {
-  challenge = { ...challenge, can_guess: false, lie_statement_index, my_guess: { statement_index, correct, created_at: "" } };
+  challenge = {
+    ...challenge,
+    can_guess: false,
+    lie_statement_index,
+    my_guess: { statement_index, correct, created_at: "" },
+  };
   draw(true);
-  setText(said, correct ? `You found it. Number ${lie_statement_index + 1} was the lie.` : `Not this time. Number ${lie_statement_index + 1} was the lie.`);
+  setText(
+    said,
+    correct
+      ? `You found it. Number ${lie_statement_index + 1} was the lie.`
+      : `Not this time. Number ${lie_statement_index + 1} was the lie.`,
+  );
   try {
     // What others said comes with it.
     changed(await read());
@@ -104,10 +121,13 @@ async function other() {
     if (fresh.my_guess) toast("You have guessed already, in another window. This is what came of it.", "warn");
     changed(fresh, true);
   } catch (error) {
-    if (!isGone) state.replaceChildren(errorNote("The challenge could not be loaded.", error, () => {
-      state.replaceChildren();
-      other();
-    }));
+    if (!isGone)
+      state.replaceChildren(
+        errorNote("The challenge could not be loaded.", error, () => {
+          state.replaceChildren();
+          other();
+        }),
+      );
   }
 }
 
@@ -129,8 +149,16 @@ function gone() {
   player.pause();
   for (const part of document.querySelectorAll("[data-playing]")) part.setAttribute("hidden", "");
   document.body.dataset.step = "gone";
-  state.replaceChildren(h("div", { class: "panel empty" }, icon("search"), h("h2", { tabindex: "-1" }, "This challenge is not here any more"),
-    h("p", {}, "It was deleted, or whoever made it has taken it down."), h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/challenges" }, "All challenges"))));
+  state.replaceChildren(
+    h(
+      "div",
+      { class: "panel empty" },
+      icon("search"),
+      h("h2", { tabindex: "-1" }, "This challenge is not here any more"),
+      h("p", {}, "It was deleted, or whoever made it has taken it down."),
+      h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/challenges" }, "All challenges")),
+    ),
+  );
   need("h2", state).focus();
   setText(said, "This challenge is not here any more.");
 }
@@ -145,18 +173,24 @@ player.addEventListener("end", () => {
 });
 
 const report = document.querySelector("[data-report]");
-report?.addEventListener("click", () => reportDialog(challenge, () => {
-  setIcon(report, "check");
-  setText(need("[data-report-word]"), "Reported");
-  report.setAttribute("aria-label", "Reported");
-}));
+report?.addEventListener("click", () =>
+  reportDialog(challenge, () => {
+    setIcon(report, "check");
+    setText(need("[data-report-word]"), "Reported");
+    report.setAttribute("aria-label", "Reported");
+  }),
+);
 
 // What players said in the meantime.
 document.addEventListener("visibilitychange", async () => {
   if (document.visibilityState !== "visible" || isGone || !challenge.results) return;
   try {
     const fresh = await read();
-    if (JSON.stringify([fresh.results, fresh.status, fresh.title]) !== JSON.stringify([challenge.results, challenge.status, challenge.title])) changed(fresh);
+    if (
+      JSON.stringify([fresh.results, fresh.status, fresh.title]) !==
+      JSON.stringify([challenge.results, challenge.status, challenge.title])
+    )
+      changed(fresh);
   } catch {
     // It stays as it was.
   }
@@ -171,5 +205,9 @@ if (challenge.stream_url) player.begin();
 else {
   const place = need("[data-trouble]");
   place.hidden = false;
-  place.replaceChildren(icon("alert"), h("b", { role: "alert" }, "There is no video"), h("p", { class: "s1" }, "The video of this challenge is not there any more."));
+  place.replaceChildren(
+    icon("alert"),
+    h("b", { role: "alert" }, "There is no video"),
+    h("p", { class: "s1" }, "The video of this challenge is not there any more."),
+  );
 }

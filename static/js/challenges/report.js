@@ -15,16 +15,51 @@ const MOST = 1000; // characters
 export function reportDialog(challenge, onReported) {
   const key = newKey();
   const problem = h("div", {});
-  const wrong = h("p", { class: "err", id: "report-error", hidden: true }, icon("alert"), h("span", {}, "Say in a few words what is wrong."));
-  const reason = /** @type {HTMLTextAreaElement} */ (h("textarea", { class: "in", id: "report-reason", rows: "4", maxlength: MOST, required: true, dir: "auto", "aria-describedby": "report-hint report-error" }));
+  const wrong = h(
+    "p",
+    { class: "err", id: "report-error", hidden: true },
+    icon("alert"),
+    h("span", {}, "Say in a few words what is wrong."),
+  );
+  const reason = /** @type {HTMLTextAreaElement} */ (
+    h("textarea", {
+      class: "in",
+      id: "report-reason",
+      rows: "4",
+      maxlength: MOST,
+      required: true,
+      dir: "auto",
+      "aria-describedby": "report-hint report-error",
+    })
+  );
   const send = h("button", { class: "btn pri" }, "Send the report");
-  const dialog = show(h("dialog", { class: "dlg small", "aria-labelledby": "report-heading" },
-    h("form", { class: "pad col", novalidate: true, onsubmit: submit },
-      h("h2", { id: "report-heading" }, "Report this challenge"),
-      h("p", { class: "t2 anywhere", dir: "auto" }, challenge.title),
-      h("div", { class: "fld" }, h("label", { for: "report-reason" }, "What is wrong with it?"), reason, h("p", { class: "hint", id: "report-hint" }, "The moderators read this; who made the challenge does not."), wrong),
-      problem,
-      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"), send))));
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dlg small", "aria-labelledby": "report-heading" },
+      h(
+        "form",
+        { class: "pad col", novalidate: true, onsubmit: submit },
+        h("h2", { id: "report-heading" }, "Report this challenge"),
+        h("p", { class: "t2 anywhere", dir: "auto" }, challenge.title),
+        h(
+          "div",
+          { class: "fld" },
+          h("label", { for: "report-reason" }, "What is wrong with it?"),
+          reason,
+          h("p", { class: "hint", id: "report-hint" }, "The moderators read this; who made the challenge does not."),
+          wrong,
+        ),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          send,
+        ),
+      ),
+    ),
+  );
   reason.focus();
 
   /** @param {Event} event */
@@ -44,7 +79,8 @@ export function reportDialog(challenge, onReported) {
       await reportChallenge(challenge.id, words, key);
       done("Thank you. A moderator will look at it.");
     } catch (error) {
-      if (error instanceof ApiError && error.type === "already_reported") return done("You have reported it already; a moderator will look at it.");
+      if (error instanceof ApiError && error.type === "already_reported")
+        return done("You have reported it already; a moderator will look at it.");
       problem.replaceChildren(errorNote("The report was not sent.", error));
     } finally {
       send.removeAttribute("aria-disabled");

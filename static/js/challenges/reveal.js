@@ -22,18 +22,49 @@ export class Reveal {
       onPlay: on.play,
       about: (index) => {
         const isMine = index === mine;
-        const words = index === lie ? (isMine ? "The lie, and your guess" : "The lie") : isMine ? "True, your guess" : "True";
-        return { tone: index === lie ? "lie" : "true", notes: noteOf(index === lie ? "x" : "check", words, takenWords(challenge, index)) };
+        const words =
+          index === lie ? (isMine ? "The lie, and your guess" : "The lie") : isMine ? "True, your guess" : "True";
+        return {
+          tone: index === lie ? "lie" : "true",
+          notes: noteOf(index === lie ? "x" : "check", words, takenWords(challenge, index)),
+        };
       },
     });
-    this.next = h("a", { class: "btn pri big", href: "/challenges?show=unplayed" }, h("span", {}, "Next challenge"), icon("right"));
-    this.element = h("div", { class: "ask", data: { reveal: "" } },
-      h("div", { class: `res${found ? "" : " no"}` }, icon(found ? "trophy" : "x"), h("div", {},
-        h("h2", { tabindex: "-1" }, found ? "You found it." : "Not this time."),
-        h("p", {}, found ? `Number ${lie + 1} was the lie.` : `You said ${Number(mine) + 1}, but number ${lie + 1} was the lie.`),
-        h("p", { class: "s1 t2", data: { found: "" } }, challenge.results ? foundWords(challenge) : ""))),
+    this.next = h(
+      "a",
+      { class: "btn pri big", href: "/challenges?show=unplayed" },
+      h("span", {}, "Next challenge"),
+      icon("right"),
+    );
+    this.element = h(
+      "div",
+      { class: "ask", data: { reveal: "" } },
+      h(
+        "div",
+        { class: `res${found ? "" : " no"}` },
+        icon(found ? "trophy" : "x"),
+        h(
+          "div",
+          {},
+          h("h2", { tabindex: "-1" }, found ? "You found it." : "Not this time."),
+          h(
+            "p",
+            {},
+            found
+              ? `Number ${lie + 1} was the lie.`
+              : `You said ${Number(mine) + 1}, but number ${lie + 1} was the lie.`,
+          ),
+          h("p", { class: "s1 t2", data: { found: "" } }, challenge.results ? foundWords(challenge) : ""),
+        ),
+      ),
       h("ul", { class: "opts" }, ...this.options.elements),
-      h("div", { class: "go row" }, h("button", { class: "btn big", type: "button", onclick: on.again }, icon("retry"), "Watch again"), this.next));
+      h(
+        "div",
+        { class: "go row" },
+        h("button", { class: "btn big", type: "button", onclick: on.again }, icon("retry"), "Watch again"),
+        this.next,
+      ),
+    );
     this.#lookForNext(challenge);
   }
 

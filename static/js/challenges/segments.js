@@ -18,7 +18,18 @@ const SETTLES = 250; // ms after a seek in which its picture is on screen: of on
 const PATIENCE = 2000; // ms after a seek at the most, where it is told that the picture is another
 
 /** What the player needs to know of a video, of a challenge's. @param {string} url @param {number} duration */
-const asVideo = (url, duration) => /** @type {any} */ ({ video_url: url, hls_url: null, renditions: [], duration_exact: duration, width: 0, height: 0, fps: 0, codec: "", file_size: 0 });
+const asVideo = (url, duration) =>
+  /** @type {any} */ ({
+    video_url: url,
+    hls_url: null,
+    renditions: [],
+    duration_exact: duration,
+    width: 0,
+    height: 0,
+    fps: 0,
+    codec: "",
+    file_size: 0,
+  });
 
 /** Tells "change" when something is pressed, loaded or over, "time" while it goes on, "end" when a part has been seen. */
 export class SegmentPlayer extends EventTarget {
@@ -47,11 +58,17 @@ export class SegmentPlayer extends EventTarget {
     /** Where a picture is drawn before it is known which it was. */
     this.draft = document.createElement("canvas");
     this.segments = segments;
-    this.player = new Player(element, asVideo(url, duration), { fps: 0, variable: false, renew: async () => asVideo(await renew(), duration) });
+    this.player = new Player(element, asVideo(url, duration), {
+      fps: 0,
+      variable: false,
+      renew: async () => asVideo(await renew(), duration),
+    });
     this.player.addEventListener("change", () => this.#tell());
     element.addEventListener("play", () => this.#begun());
-    for (const name of ["playing", "seeked", "ratechange", "timeupdate"]) element.addEventListener(name, () => this.#arm());
-    for (const name of ["pause", "waiting", "emptied", "seeking"]) element.addEventListener(name, () => clearTimeout(this.#timer));
+    for (const name of ["playing", "seeked", "ratechange", "timeupdate"])
+      element.addEventListener(name, () => this.#arm());
+    for (const name of ["pause", "waiting", "emptied", "seeking"])
+      element.addEventListener(name, () => clearTimeout(this.#timer));
     element.addEventListener("pause", () => this.#paused());
     element.addEventListener("ended", () => this.#stop());
     this.#watch();
@@ -70,7 +87,11 @@ export class SegmentPlayer extends EventTarget {
   /** Seconds into the part. */
   get time() {
     const { start_time, duration } = this.segment;
-    return this.isOver ? duration : this.#isSeeking ? 0 : Math.min(Math.max(0, this.element.currentTime - start_time), duration);
+    return this.isOver
+      ? duration
+      : this.#isSeeking
+        ? 0
+        : Math.min(Math.max(0, this.element.currentTime - start_time), duration);
   }
 
   /** Play a part from its first frame. @param {number} [index] */
@@ -130,10 +151,11 @@ export class SegmentPlayer extends EventTarget {
     const { element, segment } = this;
     const until = performance.now() + PATIENCE;
     let time = NaN;
-    do time = await new Promise((done) => {
-      setTimeout(() => done(timeOf(element)), SETTLES);
-      element.requestVideoFrameCallback?.((_, { mediaTime }) => done(mediaTime));
-    });
+    do
+      time = await new Promise((done) => {
+        setTimeout(() => done(timeOf(element)), SETTLES);
+        element.requestVideoFrameCallback?.((_, { mediaTime }) => done(mediaTime));
+      });
     while ((time < segment.start_time - EDGE || time > segment.end_time - EDGE) && performance.now() < until);
   }
 
@@ -179,7 +201,10 @@ export class SegmentPlayer extends EventTarget {
       };
       return void requestAnimationFrame(frame);
     }
-    const frame = (/** @type {number} */ _, /** @type {VideoFrameCallbackMetadata} */ { mediaTime, presentedFrames }) => {
+    const frame = (
+      /** @type {number} */ _,
+      /** @type {VideoFrameCallbackMetadata} */ { mediaTime, presentedFrames },
+    ) => {
       element.requestVideoFrameCallback(frame);
       this.#seen(mediaTime, presentedFrames);
     };
@@ -191,12 +216,14 @@ export class SegmentPlayer extends EventTarget {
     const { element, segment } = this;
     // Where the video is loaded anew, its very first picture comes before the one that is gone on from.
     if (this.#isSeeking || element.seeking || element.paused) return;
-    if (count && this.#last?.count === count - 1 && time > this.#last.time) this.#frame = Math.min(this.#frame || Infinity, time - this.#last.time);
+    if (count && this.#last?.count === count - 1 && time > this.#last.time)
+      this.#frame = Math.min(this.#frame || Infinity, time - this.#last.time);
     this.#last = { time, count };
     // Something that knows nothing of parts has moved it into another, or nothing here was run for a while.
     if (time < segment.start_time - EDGE) return this.play();
     if (time > segment.end_time - EDGE && this.still.hidden) return void this.#stop();
-    if (segment.end_time - time <= Math.max(COVERS * element.playbackRate, 2 * UNSURE_FRAMES * this.#frame)) this.#cover(time);
+    if (segment.end_time - time <= Math.max(COVERS * element.playbackRate, 2 * UNSURE_FRAMES * this.#frame))
+      this.#cover(time);
     else this.still.hidden = true;
     this.#arm();
     this.#time();

@@ -23,8 +23,18 @@ export class Stage {
     this.bars = need("[data-bars]", root);
     this.bars.replaceChildren(...challenge.segments.map(() => h("i", {}, h("b", {}))));
     this.strip = need("[data-strip]");
-    this.strip.replaceChildren(...challenge.segments.map((segment, index) => h("button", { type: "button", vars: { "--grow": Math.max(segment.duration, 0.1) }, onclick: () => player.play(index) },
-      h("b", { class: "m" }, String(index + 1)), " ", h("span", { class: "m cut" }, duration(segment.duration)), h("span", { class: "vh" }))));
+    this.strip.replaceChildren(
+      ...challenge.segments.map((segment, index) =>
+        h(
+          "button",
+          { type: "button", vars: { "--grow": Math.max(segment.duration, 0.1) }, onclick: () => player.play(index) },
+          h("b", { class: "m" }, String(index + 1)),
+          " ",
+          h("span", { class: "m cut" }, duration(segment.duration)),
+          h("span", { class: "vh" }),
+        ),
+      ),
+    );
     const { element } = player;
     const portrait = Number(challenge.height) > Number(challenge.width);
     root.dataset.shape = portrait ? "portrait" : "landscape";
@@ -35,7 +45,13 @@ export class Stage {
     element.addEventListener("click", () => player.toggle());
     element.addEventListener("dblclick", () => this.fullscreen());
     /** @type {Record<string, () => void>} */
-    const acts = { toggle: () => player.toggle(), prev: () => this.step(-1), next: () => this.step(1), mute: () => player.player.mute(), fullscreen: () => this.fullscreen() };
+    const acts = {
+      toggle: () => player.toggle(),
+      prev: () => this.step(-1),
+      next: () => this.step(1),
+      mute: () => player.player.mute(),
+      fullscreen: () => this.fullscreen(),
+    };
     for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`, root).addEventListener("click", act);
     player.addEventListener("change", () => this.mark());
     player.addEventListener("time", () => this.#time());
@@ -66,7 +82,11 @@ export class Stage {
     const { index, isOver, playing } = player;
     const [first, last] = [index === 0, index === challenge.segments.length - 1];
     const number = index + 1;
-    this.#button("toggle", playing ? "pause" : isOver ? "retry" : "play", playing ? "Pause" : isOver ? `Play statement ${number} again` : `Play statement ${number}`);
+    this.#button(
+      "toggle",
+      playing ? "pause" : isOver ? "retry" : "play",
+      playing ? "Pause" : isOver ? `Play statement ${number} again` : `Play statement ${number}`,
+    );
     this.#button("prev", "start", first ? "This is the first statement" : `Back to statement ${number - 1}`, first);
     this.#button("next", "end", last ? "This is the last statement" : `On to statement ${number + 1}`, last);
     const silent = player.element.muted || player.element.volume === 0;
@@ -88,8 +108,16 @@ export class Stage {
     const { player, challenge } = this;
     const { index, time, isOver, segment } = player;
     const count = challenge.segments.length;
-    setText(need("[data-where]", this.root), `${index + 1} of ${count} · ${duration(isOver ? time : Math.floor(time))} / ${duration(segment.duration)}`);
-    [...this.bars.children].forEach((/** @type {any} */ bar, at) => bar.firstElementChild.style.setProperty("--share", String(at < index ? 1 : at > index ? 0 : time / (segment.duration || 1))));
+    setText(
+      need("[data-where]", this.root),
+      `${index + 1} of ${count} · ${duration(isOver ? time : Math.floor(time))} / ${duration(segment.duration)}`,
+    );
+    [...this.bars.children].forEach((/** @type {any} */ bar, at) =>
+      bar.firstElementChild.style.setProperty(
+        "--share",
+        String(at < index ? 1 : at > index ? 0 : time / (segment.duration || 1)),
+      ),
+    );
     const words = `Statement ${index + 1} of ${count}, ${Math.floor(time)} of ${Math.round(segment.duration)} seconds`;
     if (this.bars.getAttribute("aria-label") !== words) this.bars.setAttribute("aria-label", words);
   }
@@ -113,8 +141,18 @@ export class Stage {
     if (told === this.#told) return;
     this.#told = told;
     if (!trouble) return place.replaceChildren();
-    const text = trouble.mayMake ? "It has no decoder for this video. Open the challenge in another browser." : trouble.text;
-    place.replaceChildren(icon("alert"), h("b", { role: "alert" }, trouble.title), h("p", { class: "s1" }, text),
-      h("div", { class: "row wrap" }, h("button", { class: "btn", type: "button", onclick: () => this.player.again() }, icon("retry"), "Try again")));
+    const text = trouble.mayMake
+      ? "It has no decoder for this video. Open the challenge in another browser."
+      : trouble.text;
+    place.replaceChildren(
+      icon("alert"),
+      h("b", { role: "alert" }, trouble.title),
+      h("p", { class: "s1" }, text),
+      h(
+        "div",
+        { class: "row wrap" },
+        h("button", { class: "btn", type: "button", onclick: () => this.player.again() }, icon("retry"), "Try again"),
+      ),
+    );
   }
 }

@@ -19,7 +19,12 @@ export const wordsOf = ({ statements }, index) => statements[index].text || `Sta
 const STATUSES = {
   draft: { icon: "pencil", word: "Draft", tone: "", text: "Only you see it. Others can play it once it is published." },
   published: { icon: "check", word: "Published", tone: "ok", text: "Everybody who has signed in here can play it." },
-  withheld: { icon: "ban", word: "Withheld", tone: "warn", text: "A moderator has taken it down. Only you and the moderators see it, and it cannot be published again. If you think this is a mistake, ask whoever runs this server." },
+  withheld: {
+    icon: "ban",
+    word: "Withheld",
+    tone: "warn",
+    text: "A moderator has taken it down. Only you and the moderators see it, and it cannot be published again. If you think this is a mistake, ask whoever runs this server.",
+  },
 };
 
 /** @param {Challenge} challenge */
@@ -29,8 +34,14 @@ export const statusOf = (challenge) => STATUSES[challenge.status];
 export function foundWords({ results, guess_count, my_guess }) {
   if (!guess_count || !results) return "Nobody has guessed yet.";
   if (guess_count === 1 && my_guess) return "You are the first who guessed.";
-  if (guess_count === 1) return results.correct ? "The one player who guessed found it." : "The one player who guessed did not find it.";
-  const found = results.correct === guess_count ? `All ${guess_count}` : results.correct ? `${results.correct} of ${guess_count}` : `None of ${guess_count}`;
+  if (guess_count === 1)
+    return results.correct ? "The one player who guessed found it." : "The one player who guessed did not find it.";
+  const found =
+    results.correct === guess_count
+      ? `All ${guess_count}`
+      : results.correct
+        ? `${results.correct} of ${guess_count}`
+        : `None of ${guess_count}`;
   return `${found} players found it.`;
 }
 

@@ -108,7 +108,8 @@ export class Actions extends EventTarget {
 
   /** @param {number} direction 1 faster, -1 slower */
   shift(direction) {
-    const next = direction > 0 ? SPEEDS.find((s) => s > this.controller.rate) : SPEEDS.findLast((s) => s < this.controller.rate);
+    const next =
+      direction > 0 ? SPEEDS.find((s) => s > this.controller.rate) : SPEEDS.findLast((s) => s < this.controller.rate);
     if (next) this.speed(next);
   }
 
@@ -196,7 +197,8 @@ export class Actions extends EventTarget {
     const T = this.controller.time;
     this.loop = { ...this.loop, [edge]: T };
     const { from, to } = this.loop;
-    if (from !== null && to !== null && to <= from) this.loop = edge === "from" ? { from: T, to: null } : { from: null, to: T };
+    if (from !== null && to !== null && to <= from)
+      this.loop = edge === "from" ? { from: T, to: null } : { from: null, to: T };
     this.#changed();
   }
 
@@ -223,7 +225,10 @@ export class Actions extends EventTarget {
 
   async fullscreen() {
     if (document.fullscreenElement) await document.exitFullscreen();
-    else await document.documentElement.requestFullscreen().catch(() => toast("This browser does not allow full screen here.", "warn"));
+    else
+      await document.documentElement
+        .requestFullscreen()
+        .catch(() => toast("This browser does not allow full screen here.", "warn"));
   }
 
   /** @param {string} id */

@@ -54,7 +54,13 @@ export class AlignPanel {
 
   #idle() {
     this.options.onState?.("idle");
-    this.body.replaceChildren(h("p", { class: "pad s1 t2" }, "The timer is read at many moments of every video. Where the readings agree, an offset is proposed, with what it rests on; where they do not, that is said."));
+    this.body.replaceChildren(
+      h(
+        "p",
+        { class: "pad s1 t2" },
+        "The timer is read at many moments of every video. Where the readings agree, an offset is proposed, with what it rests on; where they do not, that is said.",
+      ),
+    );
     this.#actions(this.#startButton("Align", "btn big wide"));
   }
 
@@ -64,9 +70,27 @@ export class AlignPanel {
    */
   #startButton(label, look) {
     const drawn = this.options.request().roi !== null;
-    return h("div", { class: "col" },
-      h("button", { class: `${look}${this.options.primary && drawn && label === "Align" ? " pri" : ""}`, type: "button", onclick: () => this.#start() }, icon("align"), label),
-      drawn ? null : h("p", { class: "s1 t3" }, "No box is drawn yet: the timer will be looked for in the whole picture. A box around it makes the answer surer."));
+    return h(
+      "div",
+      { class: "col" },
+      h(
+        "button",
+        {
+          class: `${look}${this.options.primary && drawn && label === "Align" ? " pri" : ""}`,
+          type: "button",
+          onclick: () => this.#start(),
+        },
+        icon("align"),
+        label,
+      ),
+      drawn
+        ? null
+        : h(
+            "p",
+            { class: "s1 t3" },
+            "No box is drawn yet: the timer will be looked for in the whole picture. A box around it makes the answer surer.",
+          ),
+    );
   }
 
   async #start() {
@@ -126,7 +150,11 @@ export class AlignPanel {
     this.#unwatch();
     if (state.status !== "completed") {
       const why = state.error?.message ?? state.error ?? state.message;
-      return this.#failed(state.status === "cancelled" ? "The alignment was cancelled." : "The alignment failed.", null, why || "Nothing was changed.");
+      return this.#failed(
+        state.status === "cancelled" ? "The alignment was cancelled." : "The alignment failed.",
+        null,
+        why || "Nothing was changed.",
+      );
     }
     try {
       this.#result(job, state.proposals ? state : await this.options.api.alignment(job));
@@ -141,10 +169,26 @@ export class AlignPanel {
     const text = message || (status === "queued" ? "Waiting for a worker" : "Reading the timers");
     let bar = /** @type {HTMLProgressElement|null} */ (this.body.querySelector("progress[data-job]"));
     if (!bar) {
-      bar = /** @type {HTMLProgressElement} */ (h("progress", { class: "bar", max: "100", "aria-label": "Alignment", data: { job: "1" } }));
-      this.body.replaceChildren(h("div", { class: "prop" },
-        h("div", { class: "row" }, h("span", { class: "st run" }, icon("run", "spin"), h("span", { data: { message: "1" } })), h("span", { class: "sp" }), h("span", { class: "m s1", data: { percent: "1" } })), bar));
-      this.#actions(h("button", { class: "btn wide", type: "button", onclick: () => this.#cancel() }, icon("x"), "Cancel"));
+      bar = /** @type {HTMLProgressElement} */ (
+        h("progress", { class: "bar", max: "100", "aria-label": "Alignment", data: { job: "1" } })
+      );
+      this.body.replaceChildren(
+        h(
+          "div",
+          { class: "prop" },
+          h(
+            "div",
+            { class: "row" },
+            h("span", { class: "st run" }, icon("run", "spin"), h("span", { data: { message: "1" } })),
+            h("span", { class: "sp" }),
+            h("span", { class: "m s1", data: { percent: "1" } }),
+          ),
+          bar,
+        ),
+      );
+      this.#actions(
+        h("button", { class: "btn wide", type: "button", onclick: () => this.#cancel() }, icon("x"), "Cancel"),
+      );
     }
     bar.value = progress;
     /** @type {Element} */ (this.body.querySelector("[data-message]")).textContent = text;
@@ -170,7 +214,20 @@ export class AlignPanel {
     this.#job = null;
     this.options.onState?.("idle");
     this.said.textContent = title;
-    this.body.replaceChildren(h("div", { class: "pad" }, error ? errorNote(title, error) : h("div", { class: "note warn" }, icon("alert"), h("div", {}, h("b", {}, title), h("p", { class: "s1" }, why)))));
+    this.body.replaceChildren(
+      h(
+        "div",
+        { class: "pad" },
+        error
+          ? errorNote(title, error)
+          : h(
+              "div",
+              { class: "note warn" },
+              icon("alert"),
+              h("div", {}, h("b", {}, title), h("p", { class: "s1" }, why)),
+            ),
+      ),
+    );
     this.#actions(this.#startButton("Align again", "btn big wide"));
   }
 
@@ -191,11 +248,30 @@ export class AlignPanel {
     const first = reference ?? vods[0].vod_id;
     const refusals = refusedOnes(refused);
     this.body.replaceChildren(
-      h("div", { class: "prop thin" }, h("div", { class: "row", data: { letter: letterOf(first) } }, h("span", { class: "id" }, letterOf(first)), h("span", {}, "Reference"), h("span", { class: "sp" }), h("span", { class: "m t2" }, "0.000 s"))),
-      ...proposals.filter((/** @type {any} */ p) => p.vod_id !== first).map((/** @type {any} */ p) => proposalView(p, letterOf, proposals.length > 2 ? (on) => choose(p.vod_id, on) : null)),
+      h(
+        "div",
+        { class: "prop thin" },
+        h(
+          "div",
+          { class: "row", data: { letter: letterOf(first) } },
+          h("span", { class: "id" }, letterOf(first)),
+          h("span", {}, "Reference"),
+          h("span", { class: "sp" }),
+          h("span", { class: "m t2" }, "0.000 s"),
+        ),
+      ),
+      ...proposals
+        .filter((/** @type {any} */ p) => p.vod_id !== first)
+        .map((/** @type {any} */ p) =>
+          proposalView(p, letterOf, proposals.length > 2 ? (on) => choose(p.vod_id, on) : null),
+        ),
       ...refusals.map((r) => refusalView(r, letterOf, () => this.options.onDraw(r.vod_id))),
     );
-    this.said.textContent = `${proposals.filter((/** @type {any} */ p) => p.vod_id !== first).map((/** @type {any} */ p) => `${letterOf(p.vod_id)} proposed`).concat(refusals.map((r) => `${letterOf(r.vod_id)} refused`)).join(", ")}.`;
+    this.said.textContent = `${proposals
+      .filter((/** @type {any} */ p) => p.vod_id !== first)
+      .map((/** @type {any} */ p) => `${letterOf(p.vod_id)} proposed`)
+      .concat(refusals.map((r) => `${letterOf(r.vod_id)} refused`))
+      .join(", ")}.`;
     this.#resultFoot(job, [...chosen]);
   }
 
@@ -205,16 +281,34 @@ export class AlignPanel {
    */
   #resultFoot(job, vodIds) {
     const { letterOf, session, applyLabel, primary } = this.options;
-    const letters = vodIds.map(letterOf).filter((l) => l !== letterOf(session().vods[0].vod_id)).sort();
-    const left = session().vods.slice(1).map((v) => letterOf(v.vod_id)).filter((l) => !letters.includes(l));
+    const letters = vodIds
+      .map(letterOf)
+      .filter((l) => l !== letterOf(session().vods[0].vod_id))
+      .sort();
+    const left = session()
+      .vods.slice(1)
+      .map((v) => letterOf(v.vod_id))
+      .filter((l) => !letters.includes(l));
     const again = this.#startButton("Align again", "btn quiet wide");
     if (!letters.length) {
       this.#actions(again);
       return;
     }
-    const stays = left.length ? `${left.join(" and ")} ${left.length > 1 ? "stay" : "stays"} as now; you can move ${left.length > 1 ? "them" : "it"} by hand. ` : "";
+    const stays = left.length
+      ? `${left.join(" and ")} ${left.length > 1 ? "stay" : "stays"} as now; you can move ${left.length > 1 ? "them" : "it"} by hand. `
+      : "";
     this.#actions(
-      h("button", { class: `btn big wide${primary ? " pri" : ""}`, type: "button", onclick: (/** @type {Event} */ e) => this.#apply(job, vodIds, /** @type {HTMLButtonElement} */ (e.currentTarget)) }, icon("check"), `Apply to ${letters.join(" and ")}${applyLabel}`),
+      h(
+        "button",
+        {
+          class: `btn big wide${primary ? " pri" : ""}`,
+          type: "button",
+          onclick: (/** @type {Event} */ e) =>
+            this.#apply(job, vodIds, /** @type {HTMLButtonElement} */ (e.currentTarget)),
+        },
+        icon("check"),
+        `Apply to ${letters.join(" and ")}${applyLabel}`,
+      ),
       h("p", { class: "s1 t3" }, `${stays}Every change is kept in the history.`),
       again,
     );
@@ -241,7 +335,10 @@ export class AlignPanel {
     try {
       const { session } = await this.options.api.apply(job, vodIds);
       this.said.textContent = "Applied.";
-      this.#actions(this.#startButton("Align again", "btn big wide"), h("p", { class: "st ok" }, icon("check"), "Applied; the history has the old offsets."));
+      this.#actions(
+        this.#startButton("Align again", "btn big wide"),
+        h("p", { class: "st ok" }, icon("check"), "Applied; the history has the old offsets."),
+      );
       this.options.onApplied(session, vodIds);
     } catch (error) {
       this.foot.querySelector(".note")?.remove();
@@ -259,5 +356,9 @@ export class AlignPanel {
 function refusedOnes(refused) {
   if (!refused) return [];
   if (refused.details?.length) return refused.details;
-  return (refused.vod_ids ?? []).map((/** @type {string} */ vod_id) => ({ vod_id, message: refused.message, evidence: [] }));
+  return (refused.vod_ids ?? []).map((/** @type {string} */ vod_id) => ({
+    vod_id,
+    message: refused.message,
+    evidence: [],
+  }));
 }

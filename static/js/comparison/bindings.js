@@ -12,18 +12,64 @@ export function bindings(actions, view) {
   const focusedId = () => actions.focused.id;
   return [
     { keys: "Space K", label: "Play and pause", match: key(" ", "k"), run: () => actions.toggle() },
-    { keys: "J L", label: "Slower, faster", match: key("j", "l"), run: (e) => actions.shift(e.key.toLowerCase() === "l" ? 1 : -1) },
-    { keys: ", .", label: "One frame back, on, of the video touched last", match: key(",", "."), run: (e) => actions.frame(e.key === "." ? 1 : -1) },
-    { keys: "← →", label: "1 s back, on; Shift 5 s, Ctrl 0.1 s", match: keyWithModifiers("ArrowLeft", "ArrowRight"), run: (e) => actions.jump(e.key === "ArrowRight" ? reach(e) : -reach(e)) },
-    { keys: "Home End", label: "To the start, to the end", match: key("Home", "End"), run: (e) => actions.seek(e.key === "Home" ? 0 : actions.controller.end) },
-    { keys: "[ ]", label: "Offset of the video touched last one frame earlier, later; Shift 10", match: key("[", "]", "{", "}"), run: (e) => actions.nudge(focusedId(), ("[{".includes(e.key) ? -1 : 1) * ("{}".includes(e.key) || e.shiftKey ? 10 : 1)) },
-    { keys: "I O", label: "Loop from here, to here", match: key("i", "o"), run: (e) => actions.setLoop(e.key.toLowerCase() === "i" ? "from" : "to") },
+    {
+      keys: "J L",
+      label: "Slower, faster",
+      match: key("j", "l"),
+      run: (e) => actions.shift(e.key.toLowerCase() === "l" ? 1 : -1),
+    },
+    {
+      keys: ", .",
+      label: "One frame back, on, of the video touched last",
+      match: key(",", "."),
+      run: (e) => actions.frame(e.key === "." ? 1 : -1),
+    },
+    {
+      keys: "← →",
+      label: "1 s back, on; Shift 5 s, Ctrl 0.1 s",
+      match: keyWithModifiers("ArrowLeft", "ArrowRight"),
+      run: (e) => actions.jump(e.key === "ArrowRight" ? reach(e) : -reach(e)),
+    },
+    {
+      keys: "Home End",
+      label: "To the start, to the end",
+      match: key("Home", "End"),
+      run: (e) => actions.seek(e.key === "Home" ? 0 : actions.controller.end),
+    },
+    {
+      keys: "[ ]",
+      label: "Offset of the video touched last one frame earlier, later; Shift 10",
+      match: key("[", "]", "{", "}"),
+      run: (e) =>
+        actions.nudge(focusedId(), ("[{".includes(e.key) ? -1 : 1) * ("{}".includes(e.key) || e.shiftKey ? 10 : 1)),
+    },
+    {
+      keys: "I O",
+      label: "Loop from here, to here",
+      match: key("i", "o"),
+      run: (e) => actions.setLoop(e.key.toLowerCase() === "i" ? "from" : "to"),
+    },
     { keys: "\\", label: "No loop", match: key("\\"), run: () => actions.clearLoop() },
-    { keys: "1 2 3", label: "Hear only A, B, C", match: key("1", "2", "3"), run: (e) => actions.panes[Number(e.key) - 1] && actions.solo(actions.panes[Number(e.key) - 1].id) },
+    {
+      keys: "1 2 3",
+      label: "Hear only A, B, C",
+      match: key("1", "2", "3"),
+      run: (e) => actions.panes[Number(e.key) - 1] && actions.solo(actions.panes[Number(e.key) - 1].id),
+    },
     { keys: "0", label: "Sound off and on", match: key("0"), run: () => actions.mute() },
     { keys: "G", label: "Next layout", match: key("g"), run: () => view.nextLayout() },
-    { keys: "W B D", label: "Wipe, overlay, difference; again for the grid", match: key("w", "b", "d"), run: (e) => view.toggleMode({ w: "wipe", b: "overlay", d: "difference" }[e.key.toLowerCase()] ?? "grid") },
-    { keys: "+ − =", label: "Zoom in, out, fit", match: key("+", "-", "="), run: (e) => view.zoomBy(e.key === "+" ? 1 : e.key === "-" ? -1 : 0) },
+    {
+      keys: "W B D",
+      label: "Wipe, overlay, difference; again for the grid",
+      match: key("w", "b", "d"),
+      run: (e) => view.toggleMode({ w: "wipe", b: "overlay", d: "difference" }[e.key.toLowerCase()] ?? "grid"),
+    },
+    {
+      keys: "+ − =",
+      label: "Zoom in, out, fit",
+      match: key("+", "-", "="),
+      run: (e) => view.zoomBy(e.key === "+" ? 1 : e.key === "-" ? -1 : 0),
+    },
     { keys: "F", label: "Full screen", match: key("f"), run: () => actions.fullscreen() },
     { keys: "S", label: "Save the frames as pictures", match: key("s"), run: () => actions.save() },
   ];

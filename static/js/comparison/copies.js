@@ -140,16 +140,33 @@ export class Copies {
     const made = this.copies.length - missing.length;
     const parts = [];
     if (this.#jobs.size) {
-      const bar = /** @type {HTMLProgressElement} */ (h("progress", { class: "bar", max: "100", "aria-label": "Making quick copies" }));
+      const bar = /** @type {HTMLProgressElement} */ (
+        h("progress", { class: "bar", max: "100", "aria-label": "Making quick copies" })
+      );
       bar.value = this.#progress;
-      parts.push(h("p", { class: "s1 t2", role: "status" }, `Making quick copies, ${this.#progress} %. You can go on working.`), bar);
+      parts.push(
+        h("p", { class: "s1 t2", role: "status" }, `Making quick copies, ${this.#progress} %. You can go on working.`),
+        bar,
+      );
     } else if (made) {
-      const toggle = h("button", { class: "btn", type: "button", "aria-pressed": String(this.quick), title: "Small copies that scrub at once" }, "Quick copies");
+      const toggle = h(
+        "button",
+        { class: "btn", type: "button", "aria-pressed": String(this.quick), title: "Small copies that scrub at once" },
+        "Quick copies",
+      );
       toggle.addEventListener("click", () => this.choose(!this.quick));
       parts.push(toggle);
     }
     if (!this.#jobs.size && able.length) {
-      const make = h("button", { class: "btn quiet", type: "button", title: "Small copies with a keyframe each half second; the videos themselves stay as they are" }, "Make quick copies for scrubbing");
+      const make = h(
+        "button",
+        {
+          class: "btn quiet",
+          type: "button",
+          title: "Small copies with a keyframe each half second; the videos themselves stay as they are",
+        },
+        "Make quick copies for scrubbing",
+      );
       make.addEventListener("click", () => this.make());
       parts.push(make);
     }

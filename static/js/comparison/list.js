@@ -8,13 +8,17 @@ for (const button of document.querySelectorAll("[data-comparison-menu]")) {
   button.addEventListener("click", () => {
     const row = /** @type {HTMLElement} */ (button.closest("tr"));
     const link = need("a", row);
-    toggleComparisonMenu(/** @type {HTMLElement} */ (button), { id: row.dataset.session ?? "", name: link.textContent ?? "" }, {
-      onRenamed: (name) => {
-        link.textContent = name;
-        button.setAttribute("aria-label", `Actions for ${name}`);
-        toast("Renamed.");
+    toggleComparisonMenu(
+      /** @type {HTMLElement} */ (button),
+      { id: row.dataset.session ?? "", name: link.textContent ?? "" },
+      {
+        onRenamed: (name) => {
+          link.textContent = name;
+          button.setAttribute("aria-label", `Actions for ${name}`);
+          toast("Renamed.");
+        },
+        onDeleted: () => location.reload(),
       },
-      onDeleted: () => location.reload(),
-    });
+    );
   });
 }

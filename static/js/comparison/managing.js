@@ -13,16 +13,29 @@ export function toggleComparisonMenu(button, { id, name }, { onRenamed, onDelete
   const api = sessionApi(id);
   toggleMenu(button, `Actions for ${name}`, [
     {
-      label: "Rename", icon: "pencil",
-      run: () => askForName({ heading: "Rename the comparison", name, longest: 200, save: (wanted) => api.change({ name: wanted }).then(() => onRenamed(wanted)) }),
+      label: "Rename",
+      icon: "pencil",
+      run: () =>
+        askForName({
+          heading: "Rename the comparison",
+          name,
+          longest: 200,
+          save: (wanted) => api.change({ name: wanted }).then(() => onRenamed(wanted)),
+        }),
     },
     {
-      label: "Delete", icon: "trash", danger: true, apart: true,
-      run: () => askToDelete({
-        heading: `Delete the comparison “${name}”?`,
-        words: "Its offsets, their history and its alignments go. The videos stay in the library. This cannot be undone.",
-        remove: api.remove, onDeleted,
-      }),
+      label: "Delete",
+      icon: "trash",
+      danger: true,
+      apart: true,
+      run: () =>
+        askToDelete({
+          heading: `Delete the comparison “${name}”?`,
+          words:
+            "Its offsets, their history and its alignments go. The videos stay in the library. This cannot be undone.",
+          remove: api.remove,
+          onDeleted,
+        }),
     },
   ]);
 }

@@ -47,16 +47,46 @@ async function load() {
 }
 
 function shapesOfRows() {
-  return h("div", { class: "skel", role: "status", "aria-label": "Loading recordings" }, ...Array.from({ length: 6 }, () => h("div", { class: "col" }, h("i", { class: "sk" }), h("i", { class: "sk short" }))));
+  return h(
+    "div",
+    { class: "skel", role: "status", "aria-label": "Loading recordings" },
+    ...Array.from({ length: 6 }, () =>
+      h("div", { class: "col" }, h("i", { class: "sk" }), h("i", { class: "sk short" })),
+    ),
+  );
 }
 
 /** @param {string} search @param {number} count */
 function drawFiles(search, count) {
   setText(total, count > files.length ? `${files.length} of ${count}; search to narrow` : `${count}`);
   if (files.length) return list.replaceChildren(h("ul", {}, ...files.map(row)));
-  list.replaceChildren(search
-    ? h("div", { class: "empty" }, icon("search"), h("h3", {}, `Nothing matches “${search}”`), h("p", {}, "Names and folders of the recordings open to you were searched. Check the spelling."), h("div", { class: "row" }, h("button", { class: "btn", type: "button", onclick: clearSearch }, "Clear the search")))
-    : h("div", { class: "empty" }, icon("film"), h("h3", {}, "No recordings to choose from"), h("p", {}, "No library folder with videos is open to your account. Whoever runs this server sets the folders with VOD_LIBRARY_ROOTS, and who may use them. Videos that you uploaded are chosen in your library."), h("div", { class: "row" }, h("a", { class: "btn", href: "/library" }, "To the library"))));
+  list.replaceChildren(
+    search
+      ? h(
+          "div",
+          { class: "empty" },
+          icon("search"),
+          h("h3", {}, `Nothing matches “${search}”`),
+          h("p", {}, "Names and folders of the recordings open to you were searched. Check the spelling."),
+          h(
+            "div",
+            { class: "row" },
+            h("button", { class: "btn", type: "button", onclick: clearSearch }, "Clear the search"),
+          ),
+        )
+      : h(
+          "div",
+          { class: "empty" },
+          icon("film"),
+          h("h3", {}, "No recordings to choose from"),
+          h(
+            "p",
+            {},
+            "No library folder with videos is open to your account. Whoever runs this server sets the folders with VOD_LIBRARY_ROOTS, and who may use them. Videos that you uploaded are chosen in your library.",
+          ),
+          h("div", { class: "row" }, h("a", { class: "btn", href: "/library" }, "To the library")),
+        ),
+  );
 }
 
 function clearSearch() {
@@ -71,17 +101,31 @@ function row(file) {
   const taken = index >= 0;
   const full = chosen.length === LETTERS.length;
   const name = file.path.split("/").pop() ?? file.name;
-  return h("li", { data: taken ? { letter: LETTERS[index] } : {} },
+  return h(
+    "li",
+    { data: taken ? { letter: LETTERS[index] } : {} },
     taken ? h("span", { class: "id" }, LETTERS[index]) : icon("film"),
     h("span", { class: "cut", title: file.path, dir: "auto" }, name),
     h("span", { class: "folder cut s0 t3" }, file.path.slice(0, -name.length - 1) || "/"),
     h("span", { class: "size m s1 t3" }, size(file.size)),
-    h("button", { class: "btn quiet", type: "button", "aria-label": taken ? `Remove ${LETTERS[index]}, ${name}` : `Add ${name}`, "aria-disabled": !taken && full ? "true" : null, data: { path: file.path }, onclick: () => (taken ? remove(file) : !full && add(file)) }, taken ? "Remove" : "Add"));
+    h(
+      "button",
+      {
+        class: "btn quiet",
+        type: "button",
+        "aria-label": taken ? `Remove ${LETTERS[index]}, ${name}` : `Add ${name}`,
+        "aria-disabled": !taken && full ? "true" : null,
+        data: { path: file.path },
+        onclick: () => (taken ? remove(file) : !full && add(file)),
+      },
+      taken ? "Remove" : "Add",
+    ),
+  );
 }
 
 /** @param {File} file */
 function nameOf(file) {
-  return file.video ? file.name : file.path.split("/").pop() ?? file.name;
+  return file.video ? file.name : (file.path.split("/").pop() ?? file.name);
 }
 
 /** The videos of the library with which somebody comes here (`?new&video=…`), in their order. */
@@ -89,7 +133,12 @@ async function addFromLibrary() {
   const ids = new URL(location.href).searchParams.getAll("video").slice(0, LETTERS.length);
   const found = await Promise.all(ids.map((id) => findVideo(id).catch(() => null)));
   if (found.includes(null)) toast("A video of the library could not be had.", "warn");
-  chosen = [...found.flatMap((video) => (video ? [{ path: "", name: video.title, size: video.file_size, video: video.id }] : [])), ...chosen].slice(0, LETTERS.length);
+  chosen = [
+    ...found.flatMap((video) =>
+      video ? [{ path: "", name: video.title, size: video.file_size, video: video.id }] : [],
+    ),
+    ...chosen,
+  ].slice(0, LETTERS.length);
   if (ids.length) redraw();
 }
 
@@ -117,19 +166,51 @@ function redraw(path) {
 }
 
 function drawSlots() {
-  need("[data-slots]").replaceChildren(...LETTERS.map((letter, i) => {
-    const file = chosen[i];
-    if (!file) return h("li", { class: "vacant", data: { letter } }, h("span", { class: "id" }, letter), i === 0 ? "The reference, shown large" : i === 1 ? "A second recording" : "A third, if you like");
-    const name = nameOf(file);
-    return h("li", { class: "slot", data: { letter } }, h("span", { class: "id" }, letter), h("span", { class: "cut", title: file.path || name, dir: "auto" }, name),
-      h("button", { class: "btn ic quiet", type: "button", "aria-label": `Remove ${letter}, ${name}`, onclick: () => remove(file) }, icon("x")),
-      h("span", { class: "s1 t3 m" }, `${size(file.size)}${i === 0 ? ", reference" : ""}`));
-  }));
+  need("[data-slots]").replaceChildren(
+    ...LETTERS.map((letter, i) => {
+      const file = chosen[i];
+      if (!file)
+        return h(
+          "li",
+          { class: "vacant", data: { letter } },
+          h("span", { class: "id" }, letter),
+          i === 0 ? "The reference, shown large" : i === 1 ? "A second recording" : "A third, if you like",
+        );
+      const name = nameOf(file);
+      return h(
+        "li",
+        { class: "slot", data: { letter } },
+        h("span", { class: "id" }, letter),
+        h("span", { class: "cut", title: file.path || name, dir: "auto" }, name),
+        h(
+          "button",
+          {
+            class: "btn ic quiet",
+            type: "button",
+            "aria-label": `Remove ${letter}, ${name}`,
+            onclick: () => remove(file),
+          },
+          icon("x"),
+        ),
+        h("span", { class: "s1 t3 m" }, `${size(file.size)}${i === 0 ? ", reference" : ""}`),
+      );
+    }),
+  );
   setText(need("[data-count]"), `${chosen.length} of ${LETTERS.length}`);
   const enough = chosen.length >= FEWEST;
   createButton.setAttribute("aria-disabled", String(!enough || creating));
-  setText(need("[data-hint]"), enough ? "Next: a box around the timer, from which the offsets are worked out." : "Choose at least two recordings of the same match.");
-  nameField.placeholder = chosen.length ? chosen.map((f) => (f.video ? f.name : nameOf(f).replace(/\.[^.]+$/, ""))).join(" / ").slice(0, 200) : "Comparison";
+  setText(
+    need("[data-hint]"),
+    enough
+      ? "Next: a box around the timer, from which the offsets are worked out."
+      : "Choose at least two recordings of the same match.",
+  );
+  nameField.placeholder = chosen.length
+    ? chosen
+        .map((f) => (f.video ? f.name : nameOf(f).replace(/\.[^.]+$/, "")))
+        .join(" / ")
+        .slice(0, 200)
+    : "Comparison";
 }
 
 async function create() {
@@ -140,7 +221,11 @@ async function create() {
   problem.replaceChildren();
   setText(createButton, "Reading the files…");
   try {
-    const vods = chosen.map((file, i) => ({ vod_id: LETTERS[i], name: nameOf(file).slice(0, 255), ...(file.video ? { video_id: file.video } : { path: file.path }) }));
+    const vods = chosen.map((file, i) => ({
+      vod_id: LETTERS[i],
+      name: nameOf(file).slice(0, 255),
+      ...(file.video ? { video_id: file.video } : { path: file.path }),
+    }));
     const { session } = await createSession({ vods, name: nameField.value.trim() || nameField.placeholder });
     location.assign(`/compare/${encodeURIComponent(session.session_id)}?setup`);
   } catch (error) {

@@ -31,7 +31,14 @@ let ui = session.ui_state ?? {};
 const panes = session.vods.map((/** @type {any} */ vod) => {
   const element = need(`[data-pane="${CSS.escape(vod.vod_id)}"]`);
   const [up, down] = vod.fps_fraction ?? [vod.fps, 1];
-  const track = new Track({ id: vod.vod_id, video: need("video", element), offset: vod.offset, duration: vod.duration, fps: up / down, variable: vod.is_variable_frame_rate });
+  const track = new Track({
+    id: vod.vod_id,
+    video: need("video", element),
+    offset: vod.offset,
+    duration: vod.duration,
+    fps: up / down,
+    variable: vod.is_variable_frame_rate,
+  });
   return new Pane(element, track, vod);
 });
 const tracks = panes.map((/** @type {Pane} */ p) => p.track);
@@ -47,12 +54,27 @@ const view = new View(need("[data-stage]"), panes, ui, (state) => {
   changeUi(state);
   mark();
 });
-const remote = new Remote({ sessionId: session.session_id, api, controller, onSession: adopt, onTrouble: trouble, onState: showLive });
+const remote = new Remote({
+  sessionId: session.session_id,
+  api,
+  controller,
+  onSession: adopt,
+  onTrouble: trouble,
+  onState: showLive,
+});
 const timeline = new TimelineView(need("[data-timeline]"), tracks, {
   seek: (T, final) => actions.seek(T, final),
   jump: (seconds) => actions.jump(seconds),
 });
-const actions = new Actions({ controller, remote, api, view, panes, name: session.name, zoomTimeline: (factor) => timeline.zoomBy(factor) });
+const actions = new Actions({
+  controller,
+  remote,
+  api,
+  view,
+  panes,
+  name: session.name,
+  zoomTimeline: (factor) => timeline.zoomBy(factor),
+});
 const transport = new Transport(controller, actions);
 const history = new History(need("[data-history]"), api, letterOf);
 const showTab = tabs(need("[data-tabs]"), () => showHistory());
@@ -70,7 +92,12 @@ const align = new AlignPanel(
     onApplied: (changed, ids) => {
       stopDrawing();
       adopt(changed);
-      toast(`Applied to ${ids.map(letterOf).filter((l) => l !== "A").join(" and ")}.`);
+      toast(
+        `Applied to ${ids
+          .map(letterOf)
+          .filter((l) => l !== "A")
+          .join(" and ")}.`,
+      );
     },
     onDraw: (id) => draw(id),
     applyLabel: "",
@@ -119,7 +146,10 @@ function trouble(error) {
 function showLive(state, code) {
   const texts = {
     polling: "Live updates stopped, asking every 5 s instead.",
-    closed: code === 4401 ? "Your session has ended. Sign in again in another tab, then load this page anew." : "This comparison is gone, or no longer yours.",
+    closed:
+      code === 4401
+        ? "Your session has ended. Sign in again in another tab, then load this page anew."
+        : "This comparison is gone, or no longer yours.",
   };
   const text = texts[/** @type {keyof texts} */ (state)];
   need("[data-live-state]").hidden = !text;
@@ -184,10 +214,19 @@ function frame() {
 }
 
 const manage = need("[data-manage]");
-manage.addEventListener("click", () => toggleComparisonMenu(manage, { id: session.session_id, name: session.name }, {
-  onRenamed: (name) => showName((session.name = name)),
-  onDeleted: () => location.assign("/compare"),
-}));
+manage.addEventListener("click", () =>
+  toggleComparisonMenu(
+    manage,
+    { id: session.session_id, name: session.name },
+    {
+      onRenamed: (name) => {
+        session.name = name;
+        showName(name);
+      },
+      onDeleted: () => location.assign("/compare"),
+    },
+  ),
+);
 for (const pane of panes) pane.connect(actions);
 actions.addEventListener("change", mark);
 actions.addEventListener("draw", (event) => draw(/** @type {CustomEvent} */ (event).detail));

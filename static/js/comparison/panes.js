@@ -29,7 +29,10 @@ export class Pane {
     this.freeBar = need("[data-free]", element);
     this.slider = /** @type {HTMLInputElement} */ (need("[data-free-slider]", element));
     this.slider.max = String(track.duration);
-    setText(need("[data-meta]", element), `${format.picture(vod)}${vod.audio_tracks?.length === 0 ? ", no sound" : ""}`);
+    setText(
+      need("[data-meta]", element),
+      `${format.picture(vod)}${vod.audio_tracks?.length === 0 ? ", no sound" : ""}`,
+    );
     this.showOffset();
   }
 
@@ -106,18 +109,26 @@ export class Pane {
     const shown = playing || track.mediaTime === null ? track.time : track.mediaTime;
     setText(this.position, format.position(shown));
     setText(this.frame, track.variable ? "variable rate" : `f ${format.frameNumber(track.frame)}`);
-    setText(this.driftText, track.free ? "–" : anchor === track ? "0 ms" : track.drift === null ? "–" : format.drift(track.drift));
+    setText(
+      this.driftText,
+      track.free ? "–" : anchor === track ? "0 ms" : track.drift === null ? "–" : format.drift(track.drift),
+    );
     if (track.free && document.activeElement !== this.slider) this.slider.value = String(track.time);
     const before = T < track.offset;
     const after = T >= track.offset + track.duration;
     this.element.toggleAttribute("data-parked", !track.free && (before || after));
     this.#show(
-      track.failed ? "failed"
-        : track.free ? "free"
-        : before ? `begins in ${format.duration(Math.ceil(track.offset - T))}`
-        : after ? "has ended"
-        : waiting ? "waiting"
-        : "",
+      track.failed
+        ? "failed"
+        : track.free
+          ? "free"
+          : before
+            ? `begins in ${format.duration(Math.ceil(track.offset - T))}`
+            : after
+              ? "has ended"
+              : waiting
+                ? "waiting"
+                : "",
     );
   }
 
@@ -130,9 +141,17 @@ export class Pane {
     if (key === "failed" && "gone" in this.element.dataset) {
       this.note.replaceChildren(icon("alert"), h("span", {}, `The video of ${letter} has been deleted.`));
     } else if (key === "failed") {
-      this.note.replaceChildren(icon("alert"), h("span", {}, `${letter} cannot be played: ${whyFailed(this.track.video)}`), h("button", { class: "btn", type: "button", data: { act: "retry" } }, "Try again"));
+      this.note.replaceChildren(
+        icon("alert"),
+        h("span", {}, `${letter} cannot be played: ${whyFailed(this.track.video)}`),
+        h("button", { class: "btn", type: "button", data: { act: "retry" } }, "Try again"),
+      );
     } else if (key === "waiting") this.note.replaceChildren(icon("clock"), `Waiting for ${letter}'s data`);
-    else if (key === "free") this.note.replaceChildren(icon("unlink"), `${letter} moves alone; find the moment the others show, then Align here`);
+    else if (key === "free")
+      this.note.replaceChildren(
+        icon("unlink"),
+        `${letter} moves alone; find the moment the others show, then Align here`,
+      );
     else this.note.replaceChildren(icon("clock"), `${letter} ${key}`);
   }
 

@@ -14,18 +14,48 @@ import { crop } from "./readings.js";
 export function proposalView(proposal, letterOf, onChoose) {
   const letter = letterOf(proposal.vod_id);
   const sure = confidence(proposal.confidence);
-  const agree = proposal.agreeing != null && proposal.samples != null ? `${proposal.agreeing} of ${proposal.samples} agree` : "";
+  const agree =
+    proposal.agreeing != null && proposal.samples != null ? `${proposal.agreeing} of ${proposal.samples} agree` : "";
   const bound = proposal.error_bound != null ? `±${Math.max(1, Math.round(proposal.error_bound * 1000))} ms` : "";
-  return h("section", { class: "prop", data: { letter }, "aria-label": `Proposal for ${letter}` },
-    h("div", { class: "row" }, h("span", { class: "id" }, letter), h("span", { class: "o" }, offset(proposal.offset)), h("span", { class: "sp" }),
+  return h(
+    "section",
+    { class: "prop", data: { letter }, "aria-label": `Proposal for ${letter}` },
+    h(
+      "div",
+      { class: "row" },
+      h("span", { class: "id" }, letter),
+      h("span", { class: "o" }, offset(proposal.offset)),
+      h("span", { class: "sp" }),
       onChoose
-        ? h("label", { class: "chk s1" }, h("input", { type: "checkbox", checked: true, onchange: (/** @type {Event} */ e) => onChoose(/** @type {HTMLInputElement} */ (e.target).checked) }), "Apply")
-        : h("span", { class: "st ok" }, icon("check"), "Proposed")),
-    h("div", { class: "row s1 wrap" }, h("progress", { class: `bar conf ${sure.tone}`, value: proposal.confidence, max: "1", "aria-hidden": "true" }),
-      h("span", { class: "nowrap" }, h("span", { class: "m" }, sure.number), ` ${sure.word}`, h("span", { class: "vh" }, " confidence")), h("span", { class: "sp" }),
-      h("span", { class: "t3" }, agree, agree && bound ? ", " : "", bound && h("span", { class: "m" }, bound))),
+        ? h(
+            "label",
+            { class: "chk s1" },
+            h("input", {
+              type: "checkbox",
+              checked: true,
+              onchange: (/** @type {Event} */ e) => onChoose(/** @type {HTMLInputElement} */ (e.target).checked),
+            }),
+            "Apply",
+          )
+        : h("span", { class: "st ok" }, icon("check"), "Proposed"),
+    ),
+    h(
+      "div",
+      { class: "row s1 wrap" },
+      h("progress", { class: `bar conf ${sure.tone}`, value: proposal.confidence, max: "1", "aria-hidden": "true" }),
+      h(
+        "span",
+        { class: "nowrap" },
+        h("span", { class: "m" }, sure.number),
+        ` ${sure.word}`,
+        h("span", { class: "vh" }, " confidence"),
+      ),
+      h("span", { class: "sp" }),
+      h("span", { class: "t3" }, agree, agree && bound ? ", " : "", bound && h("span", { class: "m" }, bound)),
+    ),
     proposal.note ? h("p", { class: "s1 t2 anywhere" }, proposal.note) : null,
-    evidencePairs(proposal.evidence ?? [], letterOf));
+    evidencePairs(proposal.evidence ?? [], letterOf),
+  );
 }
 
 /**
@@ -35,11 +65,40 @@ export function proposalView(proposal, letterOf, onChoose) {
  */
 export function refusalView({ vod_id, message, evidence = [] }, letterOf, onDraw) {
   const letter = letterOf(vod_id);
-  return h("section", { class: "prop", data: { letter }, "aria-label": `No proposal for ${letter}` },
-    h("div", { class: "row" }, h("span", { class: "id" }, letter), h("span", { class: "strong" }, "No proposal"), h("span", { class: "sp" }), h("span", { class: "st warn" }, icon("alert"), "Refused")),
+  return h(
+    "section",
+    { class: "prop", data: { letter }, "aria-label": `No proposal for ${letter}` },
+    h(
+      "div",
+      { class: "row" },
+      h("span", { class: "id" }, letter),
+      h("span", { class: "strong" }, "No proposal"),
+      h("span", { class: "sp" }),
+      h("span", { class: "st warn" }, icon("alert"), "Refused"),
+    ),
     h("p", { class: "s1 t2 anywhere" }, message),
-    evidence.length ? h("div", { class: "ev" }, ...evidence.slice(0, 3).map((e) => h("figure", {}, crop(e.url, `${letter} at ${duration(e.time)}`), h("figcaption", {}, `${e.text || "–"} · ${duration(e.time)}`)))) : null,
-    h("div", { class: "row wrap" }, h("button", { class: "btn", type: "button", onclick: onDraw }, icon("roi"), `Draw the box on ${letter}`)));
+    evidence.length
+      ? h(
+          "div",
+          { class: "ev" },
+          ...evidence
+            .slice(0, 3)
+            .map((e) =>
+              h(
+                "figure",
+                {},
+                crop(e.url, `${letter} at ${duration(e.time)}`),
+                h("figcaption", {}, `${e.text || "–"} · ${duration(e.time)}`),
+              ),
+            ),
+        )
+      : null,
+    h(
+      "div",
+      { class: "row wrap" },
+      h("button", { class: "btn", type: "button", onclick: onDraw }, icon("roi"), `Draw the box on ${letter}`),
+    ),
+  );
 }
 
 /**
@@ -51,7 +110,16 @@ function evidencePairs(evidence, letterOf) {
   const pairs = [];
   for (let i = 0; i + 1 < evidence.length && pairs.length < 3; i += 2) pairs.push([evidence[i], evidence[i + 1]]);
   if (!pairs.length) return null;
-  return h("div", { class: "ev" }, ...pairs.map((pair) => h("figure", {},
-    ...pair.map((e) => crop(e.url, `${letterOf(e.vod_id)} reads ${e.text ?? "nothing"} at ${duration(e.time)}`)),
-    h("figcaption", {}, `${duration(pair[0].time)} | ${duration(pair[1].time)}`))));
+  return h(
+    "div",
+    { class: "ev" },
+    ...pairs.map((pair) =>
+      h(
+        "figure",
+        {},
+        ...pair.map((e) => crop(e.url, `${letterOf(e.vod_id)} reads ${e.text ?? "nothing"} at ${duration(e.time)}`)),
+        h("figcaption", {}, `${duration(pair[0].time)} | ${duration(pair[1].time)}`),
+      ),
+    ),
+  );
 }

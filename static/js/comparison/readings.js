@@ -24,12 +24,17 @@ const MOMENTS = 5;
  * @returns {Record<string, number[]>} seconds, in each video's own time
  */
 export function moments(vods, roi) {
-  return Object.fromEntries(vods.map(({ vod_id, duration }) => {
-    const spread = Array.from({ length: MOMENTS }, (_, i) => ((i + 0.5) / MOMENTS) * duration);
-    if (vod_id !== roi.vod_id) return [vod_id, spread];
-    const nearest = spread.reduce((best, t, i) => (Math.abs(t - roi.time) < Math.abs(spread[best] - roi.time) ? i : best), 0);
-    return [vod_id, spread.map((t, i) => (i === nearest ? roi.time : t))];
-  }));
+  return Object.fromEntries(
+    vods.map(({ vod_id, duration }) => {
+      const spread = Array.from({ length: MOMENTS }, (_, i) => ((i + 0.5) / MOMENTS) * duration);
+      if (vod_id !== roi.vod_id) return [vod_id, spread];
+      const nearest = spread.reduce(
+        (best, t, i) => (Math.abs(t - roi.time) < Math.abs(spread[best] - roi.time) ? i : best),
+        0,
+      );
+      return [vod_id, spread.map((t, i) => (i === nearest ? roi.time : t))];
+    }),
+  );
 }
 
 export class Readings {
@@ -68,7 +73,15 @@ export class Readings {
     try {
       const { readings } = await this.options.preview(roi, moments(this.options.vods, roi), signal);
       if (signal.aborted) return;
-      this.#show(...this.options.vods.map((vod) => this.#line(vod, readings.filter((r) => r.vod_id === vod.vod_id))), this.#summary(readings));
+      this.#show(
+        ...this.options.vods.map((vod) =>
+          this.#line(
+            vod,
+            readings.filter((r) => r.vod_id === vod.vod_id),
+          ),
+        ),
+        this.#summary(readings),
+      );
       this.options.onReadings?.(readings);
     } catch (error) {
       if (signal.aborted) return;
@@ -80,7 +93,10 @@ export class Readings {
   /** @param {...HTMLElement} content */
   #show(...content) {
     this.busy = h("span", { class: "st run", hidden: true }, icon("run", "spin"), "reading");
-    this.holder.replaceChildren(h("div", { class: "row" }, h("p", { class: "cap" }, "What the box reads"), this.busy), ...content);
+    this.holder.replaceChildren(
+      h("div", { class: "row" }, h("p", { class: "cap" }, "What the box reads"), this.busy),
+      ...content,
+    );
   }
 
   /** @param {boolean} busy the old readings stay while new ones are on their way */
@@ -105,13 +121,26 @@ export class Readings {
   #line(vod, readings) {
     const letter = this.options.letterOf(vod.vod_id);
     const reads = readings.length
-      ? readings.map((r) => h(
-          "figure", { title: `${letter} at ${duration(r.time)}` },
-          crop(r.crop_url, `${letter} at ${duration(r.time)}`),
-          h("figcaption", {}, r.value === null ? h("span", {}, "nothing") : h("b", {}, r.text ?? ""), h("span", {}, r.confidence.toFixed(2))),
-        ))
+      ? readings.map((r) =>
+          h(
+            "figure",
+            { title: `${letter} at ${duration(r.time)}` },
+            crop(r.crop_url, `${letter} at ${duration(r.time)}`),
+            h(
+              "figcaption",
+              {},
+              r.value === null ? h("span", {}, "nothing") : h("b", {}, r.text ?? ""),
+              h("span", {}, r.confidence.toFixed(2)),
+            ),
+          ),
+        )
       : [h("p", { class: "s1 t3" }, "Nothing was read.")];
-    return h("div", { class: "rl", data: { letter } }, h("span", { class: "id" }, letter), h("div", { class: "reads" }, ...reads));
+    return h(
+      "div",
+      { class: "rl", data: { letter } },
+      h("span", { class: "id" }, letter),
+      h("div", { class: "reads" }, ...reads),
+    );
   }
 }
 

@@ -40,7 +40,8 @@ export class Remote {
     this.live = new LiveChannel(`/ws/sessions/${encodeURIComponent(sessionId)}/`, {
       onMessage: (message) => this.#receive(message),
       snapshot: () => api.read(),
-      onSnapshot: ({ session }) => this.#receive({ type: "session", revision: session.revision, at: this.#clock.now(), session }),
+      onSnapshot: ({ session }) =>
+        this.#receive({ type: "session", revision: session.revision, at: this.#clock.now(), session }),
       onState,
     });
   }
@@ -97,7 +98,11 @@ export class Remote {
       const intent = this.#intent;
       this.#intent = null;
       const began = performance.now();
-      await this.send(() => intent.type === "seek" ? this.api.seek(intent.at) : this.api.playback({ state: intent.state, rate: intent.rate, at: intent.at }));
+      await this.send(() =>
+        intent.type === "seek"
+          ? this.api.seek(intent.at)
+          : this.api.playback({ state: intent.state, rate: intent.rate, at: intent.at }),
+      );
       const left = SCRUB_PAUSE - (performance.now() - began);
       if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
     }
@@ -149,7 +154,11 @@ export class Remote {
   #agrees(message) {
     const { playing, rate, now } = this.#target(message);
     const { controller } = this;
-    return playing === (controller.wanted === "playing") && rate === controller.rate && Math.abs(now() - controller.time) < (playing ? OTHERS_SEEK : 0.001);
+    return (
+      playing === (controller.wanted === "playing") &&
+      rate === controller.rate &&
+      Math.abs(now() - controller.time) < (playing ? OTHERS_SEEK : 0.001)
+    );
   }
 
   /** @param {any} message */

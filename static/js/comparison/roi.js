@@ -64,11 +64,22 @@ export class RoiBox {
     this.said = h("span", { class: "vh", role: "status" });
     this.element = h(
       "div",
-      { class: "roi-box", tabindex: "0", role: "group", "aria-label": "Timer box. Arrow keys move it, with Shift they size it", onkeydown: (/** @type {KeyboardEvent} */ e) => this.#key(e) },
+      {
+        class: "roi-box",
+        tabindex: "0",
+        role: "group",
+        "aria-label": "Timer box. Arrow keys move it, with Shift they size it",
+        onkeydown: (/** @type {KeyboardEvent} */ e) => this.#key(e),
+      },
       ...["nw", "ne", "sw", "se"].map((edge) => h("i", { data: { edge } })),
       this.label,
     );
-    this.area = h("div", { class: "roi-area", onpointerdown: (/** @type {PointerEvent} */ e) => this.#down(e) }, this.element, this.said);
+    this.area = h(
+      "div",
+      { class: "roi-area", onpointerdown: (/** @type {PointerEvent} */ e) => this.#down(e) },
+      this.element,
+      this.said,
+    );
     host.append(this.area);
     this.observer = new ResizeObserver(() => this.#layout());
     this.observer.observe(host);
@@ -117,7 +128,12 @@ export class RoiBox {
     if (!this.#video.videoWidth) this.#video.addEventListener("loadedmetadata", this.#layout, { once: true });
     const picture = this.#video.videoWidth ? this.#video.videoWidth / this.#video.videoHeight : 16 / 9;
     const place = fitted(clientWidth / Math.max(1, clientHeight), picture);
-    for (const [name, value] of Object.entries({ "--l": place.left, "--t0": place.top, "--w0": place.width, "--h0": place.height })) {
+    for (const [name, value] of Object.entries({
+      "--l": place.left,
+      "--t0": place.top,
+      "--w0": place.width,
+      "--h0": place.height,
+    })) {
       this.area.style.setProperty(name, String(value));
     }
   };
@@ -136,33 +152,47 @@ export class RoiBox {
     event.preventDefault();
     event.stopPropagation();
     const rect = this.area.getBoundingClientRect();
-    const at = (/** @type {PointerEvent} */ e) => ({ x: (e.clientX - rect.left) / rect.width, y: (e.clientY - rect.top) / rect.height });
+    const at = (/** @type {PointerEvent} */ e) => ({
+      x: (e.clientX - rect.left) / rect.width,
+      y: (e.clientY - rect.top) / rect.height,
+    });
     const start = at(event);
     const was = this.#box;
     const target = /** @type {HTMLElement} */ (event.target);
     const edge = target.dataset.edge;
     const moving = !edge && this.element.contains(target);
-    const fixed = edge && { x: edge.includes("w") ? was.x + was.width : was.x, y: edge.includes("n") ? was.y + was.height : was.y };
+    const fixed = edge && {
+      x: edge.includes("w") ? was.x + was.width : was.x,
+      y: edge.includes("n") ? was.y + was.height : was.y,
+    };
     const move = (/** @type {PointerEvent} */ e) => {
       const now = at(e);
       if (moving) this.#change({ ...was, x: was.x + now.x - start.x, y: was.y + now.y - start.y });
-      else if (fixed || Math.hypot(now.x - start.x, now.y - start.y) > SMALLEST) this.#change(between(fixed || start, now));
+      else if (fixed || Math.hypot(now.x - start.x, now.y - start.y) > SMALLEST)
+        this.#change(between(fixed || start, now));
     };
     const end = new AbortController();
     this.area.setPointerCapture(event.pointerId);
     this.area.addEventListener("pointermove", move, { signal: end.signal });
-    for (const name of ["pointerup", "pointercancel"]) this.area.addEventListener(name, () => end.abort(), { signal: end.signal });
+    for (const name of ["pointerup", "pointercancel"])
+      this.area.addEventListener(name, () => end.abort(), { signal: end.signal });
     this.element.focus({ preventScroll: true });
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
     const by = event.ctrlKey ? FINE : STEP;
-    const [dx, dy] = { ArrowLeft: [-by, 0], ArrowRight: [by, 0], ArrowUp: [0, -by], ArrowDown: [0, by] }[event.key] ?? [0, 0];
+    const [dx, dy] = { ArrowLeft: [-by, 0], ArrowRight: [by, 0], ArrowUp: [0, -by], ArrowDown: [0, by] }[event.key] ?? [
+      0, 0,
+    ];
     if (!dx && !dy) return;
     event.preventDefault();
     const { x, y, width, height } = this.#box;
-    this.#change(event.shiftKey ? { x, y, width: Math.min(width + dx, 1 - x), height: Math.min(height + dy, 1 - y) } : { x: x + dx, y: y + dy, width, height });
+    this.#change(
+      event.shiftKey
+        ? { x, y, width: Math.min(width + dx, 1 - x), height: Math.min(height + dy, 1 - y) }
+        : { x: x + dx, y: y + dy, width, height },
+    );
     const percent = (/** @type {number} */ v) => `${(v * 100).toFixed(1)} %`;
     const box = this.#box;
     this.said.textContent = `${percent(box.x)} from the left, ${percent(box.y)} from the top, ${percent(box.width)} wide, ${percent(box.height)} high`;

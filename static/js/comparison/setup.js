@@ -13,7 +13,8 @@ const SAVE_PAUSE = 700;
 
 const session = pageData("session");
 const api = sessionApi(session.session_id);
-const letterOf = (/** @type {string} */ id) => "ABC"[session.vods.findIndex((/** @type {any} */ v) => v.vod_id === id)] ?? "?";
+const letterOf = (/** @type {string} */ id) =>
+  "ABC"[session.vods.findIndex((/** @type {any} */ v) => v.vod_id === id)] ?? "?";
 const stage = need("[data-box-stage]");
 const slider = /** @type {HTMLInputElement} */ (need("[data-position]"));
 const game = /** @type {HTMLSelectElement} */ (need("[data-game]"));
@@ -21,12 +22,14 @@ const nameField = /** @type {HTMLInputElement} */ (need("#name"));
 const saved = session.ui_state?.roi ?? null;
 
 /** @type {Map<string, {vod: any, video: HTMLVideoElement, fps: number, time: number}>} */
-const videos = new Map(session.vods.map((/** @type {any} */ vod) => {
-  const [up, down] = vod.fps_fraction ?? [vod.fps, 1];
-  const fps = up / down;
-  const time = snap(saved?.vod_id === vod.vod_id ? saved.time : vod.duration / 3, fps, vod.duration);
-  return [vod.vod_id, { vod, video: need(`[data-video="${CSS.escape(vod.vod_id)}"]`, stage), fps, time }];
-}));
+const videos = new Map(
+  session.vods.map((/** @type {any} */ vod) => {
+    const [up, down] = vod.fps_fraction ?? [vod.fps, 1];
+    const fps = up / down;
+    const time = snap(saved?.vod_id === vod.vod_id ? saved.time : vod.duration / 3, fps, vod.duration);
+    return [vod.vod_id, { vod, video: need(`[data-video="${CSS.escape(vod.vod_id)}"]`, stage), fps, time }];
+  }),
+);
 let currentId = videos.has(saved?.vod_id) ? saved.vod_id : session.vods[0].vod_id;
 let drawn = saved !== null;
 const current = () => /** @type {any} */ (videos.get(currentId));
@@ -49,26 +52,36 @@ const readings = new Readings(need("[data-readings]"), {
   letterOf,
   preview: api.preview,
   onReadings: (all) => {
-    const nearest = all.filter((r) => r.vod_id === currentId && r.value !== null).sort((a, b) => Math.abs(a.time - current().time) - Math.abs(b.time - current().time))[0];
-    box.say(nearest && Math.abs(nearest.time - current().time) < 0.5 ? `${nearest.text} · ${nearest.confidence.toFixed(2)}` : "");
+    const nearest = all
+      .filter((r) => r.vod_id === currentId && r.value !== null)
+      .sort((a, b) => Math.abs(a.time - current().time) - Math.abs(b.time - current().time))[0];
+    box.say(
+      nearest && Math.abs(nearest.time - current().time) < 0.5
+        ? `${nearest.text} · ${nearest.confidence.toFixed(2)}`
+        : "",
+    );
     mark("box", all.some((r) => r.value !== null) ? "done" : "now");
   },
 });
 const box = new RoiBox(stage, current().video, { box: saved ?? undefined, onChange: changed });
-const align = new AlignPanel(need("[data-align]"), {
-  api,
-  letterOf,
-  primary: true,
-  applyLabel: " and open",
-  session: () => session,
-  request: () => ({ roi: drawn ? roi() : null, game: game.value }),
-  onApplied: () => location.assign(`/compare/${encodeURIComponent(session.session_id)}`),
-  onDraw: (id) => {
-    show(id);
-    box.element.focus();
+const align = new AlignPanel(
+  need("[data-align]"),
+  {
+    api,
+    letterOf,
+    primary: true,
+    applyLabel: " and open",
+    session: () => session,
+    request: () => ({ roi: drawn ? roi() : null, game: game.value }),
+    onApplied: () => location.assign(`/compare/${encodeURIComponent(session.session_id)}`),
+    onDraw: (id) => {
+      show(id);
+      box.element.focus();
+    },
+    onState: (state) => mark("align", state === "done" ? "done" : state === "running" || drawn ? "now" : ""),
   },
-  onState: (state) => mark("align", state === "done" ? "done" : state === "running" || drawn ? "now" : ""),
-}, pageData("latest-alignment"));
+  pageData("latest-alignment"),
+);
 
 function roi() {
   const { time, vod } = current();
@@ -92,8 +105,10 @@ function show(id) {
   currentId = id;
   const { video, vod, time } = current();
   for (const [other, entry] of videos) entry.video.hidden = other !== id;
-  for (const button of need("[data-draw-on]").querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.value === id));
-  for (const slot of document.querySelectorAll("[data-slot]")) slot.toggleAttribute("data-on", /** @type {HTMLElement} */ (slot).dataset.slot === id);
+  for (const button of need("[data-draw-on]").querySelectorAll("button"))
+    button.setAttribute("aria-pressed", String(button.value === id));
+  for (const slot of document.querySelectorAll("[data-slot]"))
+    slot.toggleAttribute("data-on", /** @type {HTMLElement} */ (slot).dataset.slot === id);
   box.video = video;
   slider.max = String(vod.duration);
   slider.setAttribute("aria-label", `Position in ${letterOf(id)}`);
@@ -123,8 +138,18 @@ for (const [id, { vod, video, fps, time }] of videos) {
   const slot = need(`[data-slot="${CSS.escape(id)}"]`);
   setText(need("[data-meta]", slot), `${duration(vod.duration)}, ${frameRate(fps)} fps, ${vod.resolution}`);
   video.addEventListener("loadedmetadata", () => (video.currentTime = time || midFrame(0, fps)), { once: true });
-  video.addEventListener("seeked", () => need("canvas", slot).getContext("2d")?.drawImage(video, 0, 0, 144, 81), { once: true });
-  video.addEventListener("error", () => toast(`${letterOf(id)} cannot be shown in this browser. It can still be aligned, with the box drawn on another video.`, "warn"), { once: true });
+  video.addEventListener("seeked", () => need("canvas", slot).getContext("2d")?.drawImage(video, 0, 0, 144, 81), {
+    once: true,
+  });
+  video.addEventListener(
+    "error",
+    () =>
+      toast(
+        `${letterOf(id)} cannot be shown in this browser. It can still be aligned, with the box drawn on another video.`,
+        "warn",
+      ),
+    { once: true },
+  );
   if (video.readyState >= HTMLMediaElement.HAVE_METADATA) video.currentTime = time;
 }
 

@@ -47,11 +47,29 @@ export function tabs(list, onShow) {
  */
 export function showOffsets(holder, vods, letterOf) {
   const rows = vods.map((vod, i) => {
-    const how = i === 0 && vod.offset === 0 ? "reference" : vod.offset_source === "manual" ? (vod.offset_history.length ? SOURCES.manual : "not set") : `${SOURCES[/** @type {keyof SOURCES} */ (vod.offset_source)]}, ${confidence(vod.offset_confidence).number}`;
-    return h("div", { data: { letter: letterOf(vod.vod_id) } }, h("dt", {}, h("span", { class: "id" }, letterOf(vod.vod_id))), h("dd", {}, h("span", { class: "m" }, offset(vod.offset)), h("span", { class: "t3 cut" }, how)));
+    const how =
+      i === 0 && vod.offset === 0
+        ? "reference"
+        : vod.offset_source === "manual"
+          ? vod.offset_history.length
+            ? SOURCES.manual
+            : "not set"
+          : `${SOURCES[/** @type {keyof SOURCES} */ (vod.offset_source)]}, ${confidence(vod.offset_confidence).number}`;
+    return h(
+      "div",
+      { data: { letter: letterOf(vod.vod_id) } },
+      h("dt", {}, h("span", { class: "id" }, letterOf(vod.vod_id))),
+      h("dd", {}, h("span", { class: "m" }, offset(vod.offset)), h("span", { class: "t3 cut" }, how)),
+    );
   });
   holder.replaceChildren(
-    h("div", { class: "row" }, h("h2", { class: "cap" }, "Offsets"), h("span", { class: "sp" }), h("a", { class: "s1", href: "?setup" }, "Align on a page of its own")),
+    h(
+      "div",
+      { class: "row" },
+      h("h2", { class: "cap" }, "Offsets"),
+      h("span", { class: "sp" }),
+      h("a", { class: "s1", href: "?setup" }, "Align on a page of its own"),
+    ),
     h("dl", { class: "cal" }, ...rows),
   );
 }
@@ -79,14 +97,28 @@ export class History {
       this.#draw(history, total);
     } catch (error) {
       this.#revision = -1;
-      this.holder.replaceChildren(h("div", { class: "pad" }, errorNote("The history could not be loaded.", error, () => this.show(revision))));
+      this.holder.replaceChildren(
+        h(
+          "div",
+          { class: "pad" },
+          errorNote("The history could not be loaded.", error, () => this.show(revision)),
+        ),
+      );
     }
   }
 
   /** @param {any[]} history @param {number} total */
   #draw(history, total) {
     if (!history.length) {
-      this.holder.replaceChildren(h("div", { class: "empty" }, icon("clock"), h("h2", {}, "No changes yet"), h("p", { class: "s1" }, "Every offset that is applied, set or nudged is listed here, with who did it.")));
+      this.holder.replaceChildren(
+        h(
+          "div",
+          { class: "empty" },
+          icon("clock"),
+          h("h2", {}, "No changes yet"),
+          h("p", { class: "s1" }, "Every offset that is applied, set or nudged is listed here, with who did it."),
+        ),
+      );
       return;
     }
     this.holder.replaceChildren(
@@ -99,12 +131,22 @@ export class History {
   #row(row) {
     const letter = this.letterOf(row.vod_id);
     const at = instant(row.timestamp);
-    const how = row.confidence === null ? SOURCES.manual : `${SOURCES[/** @type {keyof SOURCES} */ (row.source)]}, ${confidence(row.confidence).number}`;
-    return h("li", { data: { letter } },
+    const how =
+      row.confidence === null
+        ? SOURCES.manual
+        : `${SOURCES[/** @type {keyof SOURCES} */ (row.source)]}, ${confidence(row.confidence).number}`;
+    return h(
+      "li",
+      { data: { letter } },
       h("span", { class: "id" }, letter),
       h("span", { class: "m cut", title: `from ${offset(row.old_offset)}` }, offset(row.new_offset)),
-      h("time", { class: "t3 m", datetime: at.toISOString() }, at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })),
+      h(
+        "time",
+        { class: "t3 m", datetime: at.toISOString() },
+        at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
+      ),
       h("span", { class: "t3 cut" }, `from ${offset(row.old_offset)}, ${how}`),
-      h("span", { class: "t3 cut" }, row.changed_by_name ?? row.changed_by));
+      h("span", { class: "t3 cut" }, row.changed_by_name ?? row.changed_by),
+    );
   }
 }

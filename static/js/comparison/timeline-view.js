@@ -89,22 +89,34 @@ export class TimelineView {
     }
     const marks = ticks(this.#start, this.#start + this.#span, Math.max(2, width / PIXELS_PER_MARK));
     const fine = marks.length > 1 && marks[1] - marks[0] < 1;
-    this.ruler.replaceChildren(...marks.filter((T) => this.#x(T) < 0.985).map((T) => h("span", { class: this.#x(T) > 0.02 ? "mid" : "", vars: { "--x": this.#x(T) } }, fine ? position(T).slice(3, 10) : duration(T))));
+    this.ruler.replaceChildren(
+      ...marks
+        .filter((T) => this.#x(T) < 0.985)
+        .map((T) =>
+          h(
+            "span",
+            { class: this.#x(T) > 0.02 ? "mid" : "", vars: { "--x": this.#x(T) } },
+            fine ? position(T).slice(3, 10) : duration(T),
+          ),
+        ),
+    );
   }
 
   /** @param {PointerEvent} event */
   #drag(event) {
     if (event.button !== 0) return;
     const rect = this.lanes.getBoundingClientRect();
-    const at = (/** @type {PointerEvent} */ e) => this.#start + Math.min(Math.max((e.clientX - rect.left) / rect.width, 0), 1) * this.#span;
+    const at = (/** @type {PointerEvent} */ e) =>
+      this.#start + Math.min(Math.max((e.clientX - rect.left) / rect.width, 0), 1) * this.#span;
     const end = new AbortController();
     let waiting = /** @type {number|null} */ (null);
     const move = (/** @type {PointerEvent} */ e) => {
       const T = at(e);
-      if (waiting === null) requestAnimationFrame(() => {
-        if (waiting !== null) this.act.seek(waiting, false);
-        waiting = null;
-      });
+      if (waiting === null)
+        requestAnimationFrame(() => {
+          if (waiting !== null) this.act.seek(waiting, false);
+          waiting = null;
+        });
       waiting = T;
     };
     const release = (/** @type {PointerEvent} */ e) => {

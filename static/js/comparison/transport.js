@@ -70,7 +70,8 @@ export class Transport {
     setIcon(this.muteButton, silent ? "mute" : "vol");
     this.#name(this.muteButton, silent ? "Sound on (0)" : "Sound off (0)");
     this.muteButton.setAttribute("aria-pressed", String(silent));
-    for (const button of this.speeds.querySelectorAll("button")) button.setAttribute("aria-pressed", String(Number(button.value) === controller.rate));
+    for (const button of this.speeds.querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(Number(button.value) === controller.rate));
     need("[data-act=loop-in]").setAttribute("aria-pressed", String(actions.loop.from !== null));
     need("[data-act=loop-out]").setAttribute("aria-pressed", String(actions.loop.to !== null));
   }
@@ -95,7 +96,10 @@ export class Transport {
     setIcon(this.pill, icon);
     setText(this.word, word);
     setText(this.number, number);
-    this.pill.title = controller.spread.worst === null ? "Whether the videos are in step" : "Largest drift between two videos in the last 10 s";
+    this.pill.title =
+      controller.spread.worst === null
+        ? "Whether the videos are in step"
+        : "Largest drift between two videos in the last 10 s";
   }
 
   /** @returns {[string, string, string, string]} */

@@ -39,8 +39,12 @@ export class View {
       over: known(saved.over) ? /** @type {string} */ (saved.over) : panes[1].id,
       blend: typeof saved.blend === "number" ? Math.min(Math.max(saved.blend, 0), 1) : 0.5,
     };
-    need("[data-modes]").addEventListener("click", (/** @type {Event} */ e) => this.#pressed(e, (mode) => this.set({ mode })));
-    need("[data-layouts]").addEventListener("click", (/** @type {Event} */ e) => this.#pressed(e, (layout) => this.set({ layout, mode: "grid" })));
+    need("[data-modes]").addEventListener("click", (/** @type {Event} */ e) =>
+      this.#pressed(e, (mode) => this.set({ mode })),
+    );
+    need("[data-layouts]").addEventListener("click", (/** @type {Event} */ e) =>
+      this.#pressed(e, (layout) => this.set({ layout, mode: "grid" })),
+    );
     for (const pane of panes) this.#connect(pane);
     new ResizeObserver(() => this.#drawZoom()).observe(stage);
     this.draw();
@@ -55,7 +59,10 @@ export class View {
 
   nextLayout() {
     const { layout, mode } = this.state;
-    this.set({ mode: "grid", layout: mode === "grid" ? LAYOUTS[(LAYOUTS.indexOf(layout) + 1) % LAYOUTS.length] : layout });
+    this.set({
+      mode: "grid",
+      layout: mode === "grid" ? LAYOUTS[(LAYOUTS.indexOf(layout) + 1) % LAYOUTS.length] : layout,
+    });
   }
 
   /** @param {string} mode the same again goes back to the grid */
@@ -88,9 +95,23 @@ export class View {
     for (const pane of this.panes) {
       const overs = need("[data-overs]", pane.element);
       overs.hidden = this.panes.length < 3;
-      overs.replaceChildren(...this.panes.filter((p) => p.id !== main).map((p) => h(
-        "button", { type: "button", data: { letter: p.letter }, "aria-pressed": String(p.id === this.state.over), "aria-label": `${p.letter} over ${pane.letter}`, onclick: () => this.set({ over: p.id }) },
-        h("span", { class: "id" }, p.letter))));
+      overs.replaceChildren(
+        ...this.panes
+          .filter((p) => p.id !== main)
+          .map((p) =>
+            h(
+              "button",
+              {
+                type: "button",
+                data: { letter: p.letter },
+                "aria-pressed": String(p.id === this.state.over),
+                "aria-label": `${p.letter} over ${pane.letter}`,
+                onclick: () => this.set({ over: p.id }),
+              },
+              h("span", { class: "id" }, p.letter),
+            ),
+          ),
+      );
       const slider = /** @type {HTMLInputElement} */ (need("[data-blend]", pane.element));
       slider.setAttribute("aria-label", mode === "wipe" ? "Edge of the wipe" : "Share of the upper video");
       slider.value = String(blend * 100);
@@ -105,7 +126,9 @@ export class View {
   /** @param {import("./panes.js").Pane} pane */
   #connect(pane) {
     const { element, pic } = pane;
-    need("[data-blend]", element).addEventListener("input", (/** @type {Event} */ e) => this.set({ blend: Number(/** @type {HTMLInputElement} */ (e.target).value) / 100 }));
+    need("[data-blend]", element).addEventListener("input", (/** @type {Event} */ e) =>
+      this.set({ blend: Number(/** @type {HTMLInputElement} */ (e.target).value) / 100 }),
+    );
     for (const button of element.querySelectorAll("[data-zoom]")) {
       button.addEventListener("click", () => this.zoom(/** @type {HTMLElement} */ (button).dataset.zoom ?? "fit"));
     }
@@ -120,17 +143,27 @@ export class View {
 
   /** @param {HTMLElement} pic @param {PointerEvent} event */
   #drag(pic, event) {
-    if (this.#zoom === "fit" || event.button !== 0 || /** @type {Element} */ (event.target).closest("button, .roi-area")) return;
+    if (
+      this.#zoom === "fit" ||
+      event.button !== 0 ||
+      /** @type {Element} */ (event.target).closest("button, .roi-area")
+    )
+      return;
     event.preventDefault();
     const rect = pic.getBoundingClientRect();
     let last = { x: event.clientX, y: event.clientY };
     const end = new AbortController();
     pic.setPointerCapture(event.pointerId);
-    pic.addEventListener("pointermove", (e) => {
-      this.#move((e.clientX - last.x) / rect.width, (e.clientY - last.y) / rect.height);
-      last = { x: e.clientX, y: e.clientY };
-    }, { signal: end.signal });
-    for (const name of ["pointerup", "pointercancel"]) pic.addEventListener(name, () => end.abort(), { signal: end.signal });
+    pic.addEventListener(
+      "pointermove",
+      (e) => {
+        this.#move((e.clientX - last.x) / rect.width, (e.clientY - last.y) / rect.height);
+        last = { x: e.clientX, y: e.clientY };
+      },
+      { signal: end.signal },
+    );
+    for (const name of ["pointerup", "pointercancel"])
+      pic.addEventListener(name, () => end.abort(), { signal: end.signal });
   }
 
   /** @param {number} dx @param {number} dy fractions of the pane */
@@ -163,7 +196,11 @@ export class View {
       for (const button of pane.element.querySelectorAll("[data-zoom]")) {
         button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.zoom === this.#zoom));
       }
-      for (const [name, value] of Object.entries({ tabindex: "0", role: "group", "aria-label": `Picture of ${pane.letter}; arrow keys move it` })) {
+      for (const [name, value] of Object.entries({
+        tabindex: "0",
+        role: "group",
+        "aria-label": `Picture of ${pane.letter}; arrow keys move it`,
+      })) {
         if (zoomed) pane.pic.setAttribute(name, value);
         else pane.pic.removeAttribute(name);
       }
@@ -178,6 +215,7 @@ export class View {
 
   /** @param {string} group @param {(value: string) => boolean} on */
   #press(group, on) {
-    for (const button of need(group).querySelectorAll("button")) button.setAttribute("aria-pressed", String(on(button.value)));
+    for (const button of need(group).querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(on(button.value)));
   }
 }

@@ -104,7 +104,9 @@ async function reload() {
  */
 function showParts(fresh) {
   for (const part of /** @type {NodeListOf<HTMLElement>} */ (fresh.querySelectorAll("[data-part]"))) {
-    const shown = /** @type {HTMLElement|null} */ (document.querySelector(`body > header [data-part=${part.dataset.part}], main [data-part=${part.dataset.part}]`));
+    const shown = /** @type {HTMLElement|null} */ (
+      document.querySelector(`body > header [data-part=${part.dataset.part}], main [data-part=${part.dataset.part}]`)
+    );
     if (!shown) continue;
     shown.hidden = part.hidden;
     const [from, to] = [part, shown].map((element) => [...element.querySelectorAll("span")]);
@@ -180,11 +182,15 @@ list.addEventListener("click", (/** @type {Event} */ event) => {
   const row = /** @type {HTMLElement|null} */ (button?.closest("[data-job]"));
   if (!button || !row || button.getAttribute("aria-disabled") === "true") return;
   const name = /** @type {any} */ (button.dataset.act);
-  if (name === "copy") copyFrom(button, button.dataset.copy ?? "", /** @type {Element} */ (button.previousElementSibling));
+  if (name === "copy")
+    copyFrom(button, button.dataset.copy ?? "", /** @type {Element} */ (button.previousElementSibling));
   else if (name === "delete") askToDelete(row);
   else act(row, name);
 });
-for (const button of dialog.querySelectorAll("button")) button.addEventListener("click", () => dialog.close(button.value));
+for (const button of dialog.querySelectorAll("button"))
+  button.addEventListener("click", () => dialog.close(button.value));
 news.addEventListener("click", reload);
 need("[data-live-retry]").addEventListener("click", () => live.retry());
-need("[data-kinds] select").addEventListener("change", (/** @type {Event} */ event) => /** @type {HTMLSelectElement} */ (event.target).form?.requestSubmit());
+need("[data-kinds] select").addEventListener("change", (/** @type {Event} */ event) =>
+  /** @type {HTMLSelectElement} */ (event.target).form?.requestSubmit(),
+);

@@ -69,7 +69,8 @@ export class Rows {
     if (!row) return false;
     if (revision !== undefined && revision <= Number(row.dataset.revision)) return true;
     if (revision !== undefined) row.dataset.revision = String(revision);
-    const runsOn = job.status === "processing" && row.dataset.status === "processing" && job.attempt === Number(row.dataset.attempt);
+    const runsOn =
+      job.status === "processing" && row.dataset.status === "processing" && job.attempt === Number(row.dataset.attempt);
     if (runsOn) this.#progress(row, job);
     else if (this.#differs(row, job, revision)) this.ask(job.id);
     return true;
@@ -186,7 +187,8 @@ export class Rows {
     this.#start(row);
     this.#tick();
     if (focused && !row.contains(document.activeElement)) this.#focusIn(row, act);
-    if (!same && !LIVE.has(row.dataset.status ?? "")) this.options.onEnd(row.dataset.title ?? "", need(".sx", row).textContent.trim().toLowerCase());
+    if (!same && !LIVE.has(row.dataset.status ?? ""))
+      this.options.onEnd(row.dataset.title ?? "", need(".sx", row).textContent.trim().toLowerCase());
   }
 
   /**
@@ -194,7 +196,9 @@ export class Rows {
    * @param {string} [act] what the focused button did
    */
   #focusIn(row, act) {
-    const button = /** @type {HTMLElement|null} */ ((act && row.querySelector(`[data-act=${act}]`)) || row.querySelector("[data-actions] > *"));
+    const button = /** @type {HTMLElement|null} */ (
+      (act && row.querySelector(`[data-act=${act}]`)) || row.querySelector("[data-actions] > *")
+    );
     (button ?? row).focus();
   }
 

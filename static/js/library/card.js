@@ -72,7 +72,14 @@ export class Card {
     if (!box) return;
     box.checked = letter !== "";
     box.disabled = full && !letter;
-    box.setAttribute("aria-label", LETTERS.includes(letter) ? `Selected as ${letter}: ${video.title}` : letter ? `Selected: ${video.title}` : `Select ${video.title}`);
+    box.setAttribute(
+      "aria-label",
+      LETTERS.includes(letter)
+        ? `Selected as ${letter}: ${video.title}`
+        : letter
+          ? `Selected: ${video.title}`
+          : `Select ${video.title}`,
+    );
     const mark = /** @type {HTMLElement} */ (need(".id", element));
     mark.hidden = !letter;
     setText(mark, letter);
@@ -95,7 +102,10 @@ export class Card {
     const { progress, message, status } = this.#job;
     bar.value = Math.max(bar.value, progress);
     bar.setAttribute("aria-label", `${this.video.title}, ${Math.round(bar.value)} percent`);
-    setText(need("[data-message]", this.element), status === "queued" ? "Waiting for its turn" : status === "paused" ? "Paused" : message || "Being looked at");
+    setText(
+      need("[data-message]", this.element),
+      status === "queued" ? "Waiting for its turn" : status === "paused" ? "Paused" : message || "Being looked at",
+    );
   }
 
   get title() {
@@ -103,45 +113,135 @@ export class Card {
   }
 
   #pick() {
-    return h("label", { class: "pick" }, h("span", { class: "id", hidden: true, "aria-hidden": "true" }),
-      h("input", { type: "checkbox", data: { part: "pick" }, onchange: (/** @type {Event} */ event) => this.actions.onPick(this.video, /** @type {HTMLInputElement} */ (event.target).checked) }));
+    return h(
+      "label",
+      { class: "pick" },
+      h("span", { class: "id", hidden: true, "aria-hidden": "true" }),
+      h("input", {
+        type: "checkbox",
+        data: { part: "pick" },
+        onchange: (/** @type {Event} */ event) =>
+          this.actions.onPick(this.video, /** @type {HTMLInputElement} */ (event.target).checked),
+      }),
+    );
   }
 
   #picture() {
     const { video } = this;
     const known = picture(video);
     const mask = this.#mask();
-    return h("span", { class: "pic dark" },
-      video.poster_url ? h("img", { src: video.poster_url, alt: "", loading: "lazy", decoding: "async", draggable: "false", onerror: withoutPicture }) : h("span", { class: "none" }, !mask && icon("film")),
+    return h(
+      "span",
+      { class: "pic dark" },
+      video.poster_url
+        ? h("img", {
+            src: video.poster_url,
+            alt: "",
+            loading: "lazy",
+            decoding: "async",
+            draggable: "false",
+            onerror: withoutPicture,
+          })
+        : h("span", { class: "none" }, !mask && icon("film")),
       h("canvas", { hidden: true }),
       mask,
       known && video.status !== "failed" && h("span", { class: "ov bs" }, known),
-      video.duration_exact > 0 && h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(video.duration_exact)),
-      h("span", { class: "scrub", hidden: true }, h("b", {})));
+      video.duration_exact > 0 &&
+        h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(video.duration_exact)),
+      h("span", { class: "scrub", hidden: true }, h("b", {})),
+    );
   }
 
   #mask() {
     const { video } = this;
-    if (video.status === "failed") return h("span", { class: "mask" }, icon("alert"), h("span", { class: "lines" }, video.error?.message || "It could not be read"));
+    if (video.status === "failed")
+      return h(
+        "span",
+        { class: "mask" },
+        icon("alert"),
+        h("span", { class: "lines" }, video.error?.message || "It could not be read"),
+      );
     // Once it has a picture the work that is left shows below it alone.
     if (video.status === "ready" && (video.poster_url || !this.#job)) return null;
-    return h("span", { class: "mask" }, h("span", { class: "lines", data: { message: "" } }, video.status === "uploading" ? "Arriving" : "Waiting for its turn"),
-      h("progress", { class: "bar", value: "0", max: "100", "aria-label": video.title }));
+    return h(
+      "span",
+      { class: "mask" },
+      h(
+        "span",
+        { class: "lines", data: { message: "" } },
+        video.status === "uploading" ? "Arriving" : "Waiting for its turn",
+      ),
+      h("progress", { class: "bar", value: "0", max: "100", "aria-label": video.title }),
+    );
   }
 
   #foot() {
     const { video } = this;
-    return h("div", { class: "ft" },
-      h("div", {}, h("h3", { dir: "auto", title: video.title }, h("a", { href: `/watch/${video.id}`, data: { part: "title" } }, video.title)), this.#meta()),
-      h("button", { class: "btn ic quiet more", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": `More for ${video.title}`, data: { part: "more" }, onclick: (/** @type {Event} */ event) => this.actions.onMore(this.video, /** @type {HTMLElement} */ (event.currentTarget)) }, icon("more")));
+    return h(
+      "div",
+      { class: "ft" },
+      h(
+        "div",
+        {},
+        h(
+          "h3",
+          { dir: "auto", title: video.title },
+          h("a", { href: `/watch/${video.id}`, data: { part: "title" } }, video.title),
+        ),
+        this.#meta(),
+      ),
+      h(
+        "button",
+        {
+          class: "btn ic quiet more",
+          type: "button",
+          "aria-haspopup": "menu",
+          "aria-expanded": "false",
+          "aria-label": `More for ${video.title}`,
+          data: { part: "more" },
+          onclick: (/** @type {Event} */ event) =>
+            this.actions.onMore(this.video, /** @type {HTMLElement} */ (event.currentTarget)),
+        },
+        icon("more"),
+      ),
+    );
   }
 
   #meta() {
     const { video } = this;
-    if (video.status === "failed") return h("p", { class: "meta" }, h("span", { class: "st bad" }, icon("alert"), "Failed"), " ", h("a", { href: `/watch/${video.id}`, data: { part: "todo" } }, "What to do"));
-    if (video.status !== "ready" || this.#job) return h("p", { class: "meta" }, h("span", { class: "st run" }, icon("run", "spin"), video.status === "ready" ? "Processing, already playable" : "Processing"));
+    if (video.status === "failed")
+      return h(
+        "p",
+        { class: "meta" },
+        h("span", { class: "st bad" }, icon("alert"), "Failed"),
+        " ",
+        h("a", { href: `/watch/${video.id}`, data: { part: "todo" } }, "What to do"),
+      );
+    if (video.status !== "ready" || this.#job)
+      return h(
+        "p",
+        { class: "meta" },
+        h(
+          "span",
+          { class: "st run" },
+          icon("run", "spin"),
+          video.status === "ready" ? "Processing, already playable" : "Processing",
+        ),
+      );
     const came = new Date(video.created_at);
-    return h("p", { class: "meta" }, h("time", { datetime: video.created_at, title: came.toLocaleString() }, day(came)), h("span", { class: "x" }, ` · ${bytes(video.file_size)}`), video.tags.length ? h("span", { class: "x" }, ...video.tags.flatMap((tag, at) => [at ? ", " : " · ", h("span", { dir: "auto" }, tag)])) : null);
+    return h(
+      "p",
+      { class: "meta" },
+      h("time", { datetime: video.created_at, title: came.toLocaleString() }, day(came)),
+      h("span", { class: "x" }, ` · ${bytes(video.file_size)}`),
+      video.tags.length
+        ? h(
+            "span",
+            { class: "x" },
+            ...video.tags.flatMap((tag, at) => [at ? ", " : " · ", h("span", { dir: "auto" }, tag)]),
+          )
+        : null,
+    );
   }
 
   // The preview: the picture of the time under the pointer, or of the step that the arrow keys lead to.
@@ -196,7 +296,8 @@ export class Card {
   #hide() {
     this.#wantsPreview = false;
     this.#share = 0;
-    for (const part of /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll("canvas, .scrub"))) part.hidden = true;
+    for (const part of /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll("canvas, .scrub")))
+      part.hidden = true;
   }
 }
 

@@ -17,15 +17,59 @@ const FIELDS = /** @type {const} */ (["title", "description", "tags"]);
  */
 export function editDialog(video, onChanged, first = "title") {
   const problem = h("div", {});
-  const title = field("title", "Name", h("input", { class: "in", type: "text", maxlength: "255", required: true, autocomplete: "off", dir: "auto", value: video.title }));
-  const description = field("description", "Description", h("textarea", { class: "in", rows: "4", maxlength: "20000", dir: "auto" }, video.description));
-  const tags = field("tags", "Tags", h("input", { class: "in", type: "text", autocomplete: "off", autocapitalize: "none", dir: "auto", value: video.tags.join(", ") }), "Parted by commas; videos are found by them.");
+  const title = field(
+    "title",
+    "Name",
+    h("input", {
+      class: "in",
+      type: "text",
+      maxlength: "255",
+      required: true,
+      autocomplete: "off",
+      dir: "auto",
+      value: video.title,
+    }),
+  );
+  const description = field(
+    "description",
+    "Description",
+    h("textarea", { class: "in", rows: "4", maxlength: "20000", dir: "auto" }, video.description),
+  );
+  const tags = field(
+    "tags",
+    "Tags",
+    h("input", {
+      class: "in",
+      type: "text",
+      autocomplete: "off",
+      autocapitalize: "none",
+      dir: "auto",
+      value: video.tags.join(", "),
+    }),
+    "Parted by commas; videos are found by them.",
+  );
   const save = h("button", { class: "btn pri" }, "Save");
-  const dialog = show(h("dialog", { class: "dlg small", "aria-labelledby": "edit-heading" },
-    h("form", { class: "pad col", novalidate: true, onsubmit: submit },
-      h("h2", { id: "edit-heading" }, "Name, description and tags"),
-      title, description, tags, problem,
-      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"), save))));
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dlg small", "aria-labelledby": "edit-heading" },
+      h(
+        "form",
+        { class: "pad col", novalidate: true, onsubmit: submit },
+        h("h2", { id: "edit-heading" }, "Name, description and tags"),
+        title,
+        description,
+        tags,
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          save,
+        ),
+      ),
+    ),
+  );
   const typed = /** @type {HTMLInputElement} */ (need(`#edit-${first}`, dialog));
   typed.focus();
   if (first === "title") typed.select();
@@ -36,7 +80,11 @@ export function editDialog(video, onChanged, first = "title") {
     if (save.getAttribute("aria-disabled") === "true") return;
     for (const name of FIELDS) tell(name, "");
     problem.replaceChildren();
-    const fields = { title: value("title").trim(), description: value("description").trim(), tags: parseTags(value("tags")) };
+    const fields = {
+      title: value("title").trim(),
+      description: value("description").trim(),
+      tags: parseTags(value("tags")),
+    };
     if (!fields.title) return tell("title", "A video needs a name.");
     save.setAttribute("aria-disabled", "true");
     try {
@@ -87,8 +135,14 @@ function field(name, label, input, hint) {
   const id = `edit-${name}`;
   input.id = id;
   input.setAttribute("aria-describedby", `${hint ? `${id}-hint ` : ""}${id}-error`);
-  return h("div", { class: "fld" }, h("label", { for: id }, label), input, hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
-    h("p", { class: "err", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})));
+  return h(
+    "div",
+    { class: "fld" },
+    h("label", { for: id }, label),
+    input,
+    hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
+    h("p", { class: "err", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})),
+  );
 }
 
 /**
@@ -97,7 +151,10 @@ function field(name, label, input, hint) {
  * @returns {string}
  */
 function sentences(errors) {
-  return (Array.isArray(errors) ? errors : Object.values(errors)).flat(Infinity).map((error) => (typeof error === "string" ? error : sentences(error))).join(" ");
+  return (Array.isArray(errors) ? errors : Object.values(errors))
+    .flat(Infinity)
+    .map((error) => (typeof error === "string" ? error : sentences(error)))
+    .join(" ");
 }
 
 /**
@@ -106,23 +163,44 @@ function sentences(errors) {
  */
 export function deleteDialog(video, onDeleted) {
   askToDelete({
-    heading: `Delete “${video.title}”?`, words: words(video), remove: () => deleteVideo(video.id), onDeleted,
-    refused: (error) => (error instanceof ApiError && error.type === "video_in_use" ? inUse(error) : errorNote("It was not deleted.", error)),
+    heading: `Delete “${video.title}”?`,
+    words: words(video),
+    remove: () => deleteVideo(video.id),
+    onDeleted,
+    refused: (error) =>
+      error instanceof ApiError && error.type === "video_in_use"
+        ? inUse(error)
+        : errorNote("It was not deleted.", error),
   });
 }
 
 /** @param {Video} video @returns {string} what deleting it does */
 function words({ source, file_size }) {
-  if (source === "reference") return "Its file stays where it is, in the server's folder; pictures, tags and description go. This cannot be undone.";
+  if (source === "reference")
+    return "Its file stays where it is, in the server's folder; pictures, tags and description go. This cannot be undone.";
   return `${bytes(file_size)} become free. This cannot be undone.`;
 }
 
 /** @param {ApiError} error with the viewer's comparisons that show the video */
 function inUse(error) {
   /** @type {{session_id: string, name: string}[]} */ const sessions = error.body?.sessions ?? [];
-  return h("div", { class: "note warn", role: "alert" }, icon("compare"),
-    h("div", { class: "sp" }, h("b", {}, sessions.length > 1 ? `${sessions.length} comparisons show it.` : "A comparison shows it."),
+  return h(
+    "div",
+    { class: "note warn", role: "alert" },
+    icon("compare"),
+    h(
+      "div",
+      { class: "sp" },
+      h("b", {}, sessions.length > 1 ? `${sessions.length} comparisons show it.` : "A comparison shows it."),
       h("p", { class: "s1" }, "Delete first:"),
-      h("ul", { class: "s1 several" }, ...sessions.map(({ session_id, name }) => h("li", { class: "anywhere", dir: "auto" }, h("a", { href: `/compare/${session_id}` }, name))))),
-    h("a", { class: "btn", href: "/compare" }, "To your comparisons"));
+      h(
+        "ul",
+        { class: "s1 several" },
+        ...sessions.map(({ session_id, name }) =>
+          h("li", { class: "anywhere", dir: "auto" }, h("a", { href: `/compare/${session_id}` }, name)),
+        ),
+      ),
+    ),
+    h("a", { class: "btn", href: "/compare" }, "To your comparisons"),
+  );
 }

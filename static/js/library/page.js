@@ -51,12 +51,24 @@ const ORDERS = { "": "newest first", title: "by name", longest: "longest first",
     markAll();
   },
   isNarrowed: ({ search, status, tag }) => Boolean(search || status || tag),
-  empty: () => h("div", { class: "panel empty" }, icon("film"), h("h2", {}, "No videos yet"),
-    h("p", {}, "Upload two recordings of the same match and they can be put side by side in a minute."),
-    h("div", { class: "row wrap" }, h("a", { class: "btn pri", href: "/upload" }, icon("upload"), "Upload videos"))),
-  nothing: ({ search }) => nothingFound(search, "Names, tags and descriptions of your videos were searched, with or without accents and capitals. Check the spelling, or look in the catalogue.",
-    "None of your videos has this status and tag.", () => list.clear({ search: "", status: "", tag: "" }),
-    search && h("a", { class: "btn", href: `/catalogue?search=${encodeURIComponent(search)}` }, "Search the catalogue too")),
+  empty: () =>
+    h(
+      "div",
+      { class: "panel empty" },
+      icon("film"),
+      h("h2", {}, "No videos yet"),
+      h("p", {}, "Upload two recordings of the same match and they can be put side by side in a minute."),
+      h("div", { class: "row wrap" }, h("a", { class: "btn pri", href: "/upload" }, icon("upload"), "Upload videos")),
+    ),
+  nothing: ({ search }) =>
+    nothingFound(
+      search,
+      "Names, tags and descriptions of your videos were searched, with or without accents and capitals. Check the spelling, or look in the catalogue.",
+      "None of your videos has this status and tag.",
+      () => list.clear({ search: "", status: "", tag: "" }),
+      search &&
+        h("a", { class: "btn", href: `/catalogue?search=${encodeURIComponent(search)}` }, "Search the catalogue too"),
+    ),
   drawFilters: drawRail,
 });
 const selection = new Selection(need("[data-selection]"), markAll);
@@ -108,7 +120,10 @@ async function showStorage() {
     bar.classList.toggle("bad", used >= all);
     bar.classList.toggle("warn", used < all && used > 0.9 * all);
     setText(need("[data-storage-words]", meter), words);
-    setText(need("[data-plan]", meter), `${tier[0].toUpperCase()}${tier.slice(1)} plan, ${round(limits.max_upload_bytes)} for one file`);
+    setText(
+      need("[data-plan]", meter),
+      `${tier[0].toUpperCase()}${tier.slice(1)} plan, ${round(limits.max_upload_bytes)} for one file`,
+    );
     meter.classList.remove("unknown");
   } catch {
     // The meter stays empty; the banners say why.
@@ -137,23 +152,37 @@ function openMenu(video, button) {
   const letter = selection.letterOf(video.id);
   toggleMenu(button, `More for ${video.title}`, [
     { label: "Watch", icon: "play", href: `/watch/${video.id}` },
-    ...(letter || !selection.full ? [{ label: letter ? "Do not select" : "Select", icon: "check", run: () => selection.set(video, !letter) }] : []),
+    ...(letter || !selection.full
+      ? [{ label: letter ? "Do not select" : "Select", icon: "check", run: () => selection.set(video, !letter) }]
+      : []),
     { label: "Rename and tag", icon: "pencil", run: () => editDialog(video, changed) },
-    ...(video.status === "ready" ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${video.id}` }] : []),
-    ...(video.video_url && video.error?.type !== "malware_found" ? [{ label: "Download", icon: "download", href: downloadOf(video) }] : []),
+    ...(video.status === "ready"
+      ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${video.id}` }]
+      : []),
+    ...(video.video_url && video.error?.type !== "malware_found"
+      ? [{ label: "Download", icon: "download", href: downloadOf(video) }]
+      : []),
     { label: "Delete", icon: "trash", danger: true, apart: true, run: () => deleteDialog(video, () => removed(video)) },
   ]);
 }
 
 need("[data-tag-selected]").addEventListener("click", () => {
-  tagSeveral(selection.chosen, changed, (count) => count && toast(count === 1 ? "The video is changed." : `${count} videos are changed.`));
+  tagSeveral(
+    selection.chosen,
+    changed,
+    (count) => count && toast(count === 1 ? "The video is changed." : `${count} videos are changed.`),
+  );
 });
 need("[data-delete-selected]").addEventListener("click", () => {
-  deleteSeveral(selection.chosen, (video) => takeAway(video), (count) => {
-    if (!count) return;
-    toast(count === 1 ? "The video is deleted." : `${count} videos are deleted.`);
-    list.find.focus();
-  });
+  deleteSeveral(
+    selection.chosen,
+    (video) => takeAway(video),
+    (count) => {
+      if (!count) return;
+      toast(count === 1 ? "The video is deleted." : `${count} videos are deleted.`);
+      list.find.focus();
+    },
+  );
 });
 
 /** @param {Video} video as it is now */
@@ -204,7 +233,9 @@ function jobChanged(job) {
     if (!before && job.kind === INGEST && RUNNING.has(job.status)) lookForNew();
     return;
   }
-  const isNews = !RUNNING.has(job.status) ? before && RUNNING.has(before.status) : before?.message !== job.message || !card.video.poster_url;
+  const isNews = !RUNNING.has(job.status)
+    ? before && RUNNING.has(before.status)
+    : before?.message !== job.message || !card.video.poster_url;
   showWork(card);
   if (isNews || card.video.status === "processing") renew(card.video.id);
 }
@@ -216,8 +247,10 @@ function showWork(card) {
   card.mark(selection.letterOf(card.video.id), selection.full);
 }
 
-/** @type {Map<string, boolean>} what is being read, and whether it has changed again meanwhile */ const renewing = new Map();
-/** @type {Set<string>} what could not be read: read when there is a network or a session again */ const unread = new Set();
+/** @type {Map<string, boolean>} what is being read, and whether it has changed again meanwhile */ const renewing =
+  new Map();
+/** @type {Set<string>} what could not be read: read when there is a network or a session again */ const unread =
+  new Set();
 
 /** @param {string} id a video that is another than what is shown */
 async function renew(id) {
@@ -255,7 +288,16 @@ function renewed(video) {
 
 /** @param {Video} video @returns what of it shows; addresses are signed anew each time */
 function stable(video) {
-  return [video.status, video.title, video.tags, video.error, video.duration_exact, video.width, video.fps, ...[video.video_url, video.poster_url, video.sprite_vtt_url].map(Boolean)];
+  return [
+    video.status,
+    video.title,
+    video.tags,
+    video.error,
+    video.duration_exact,
+    video.width,
+    video.fps,
+    ...[video.video_url, video.poster_url, video.sprite_vtt_url].map(Boolean),
+  ];
 }
 
 /** A video may have come: it is offered, for a list that moves by itself is pressed in the wrong place. */
@@ -270,7 +312,11 @@ const lookForNew = debounce(async () => {
       return list.drawMore();
     }
     // In another order than by time a new one may stand on any page.
-    list.offer(list.query.order ? Math.max(0, pagination.total - list.total) : videos.filter((video) => !list.cards.has(video.id)).length);
+    list.offer(
+      list.query.order
+        ? Math.max(0, pagination.total - list.total)
+        : videos.filter((video) => !list.cards.has(video.id)).length,
+    );
   } catch {
     // The next message asks again.
   }
@@ -299,7 +345,8 @@ const views = need("[data-view]");
 /** @param {string} name */
 function showView(name) {
   need(".lib").dataset.view = name;
-  for (const button of views.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.value === name));
+  for (const button of views.querySelectorAll("button"))
+    button.setAttribute("aria-pressed", String(button.value === name));
 }
 views.addEventListener("click", (/** @type {Event} */ event) => {
   const button = /** @type {Element} */ (event.target).closest("button");
@@ -319,7 +366,10 @@ try {
 
 // A page that leads here may bring a video to compare: it is selected, and the next is chosen beside it.
 for (const id of new URL(location.href).searchParams.getAll("select")) {
-  findVideo(id).then((video) => selectable(video) && selection.set(video, true), () => {});
+  findVideo(id).then(
+    (video) => selectable(video) && selection.set(video, true),
+    () => {},
+  );
 }
 
 list.begin();

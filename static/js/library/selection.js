@@ -48,7 +48,9 @@ export class Selection {
   /** @param {Video} video as it is now */
   renew(video) {
     if (!this.letterOf(video.id)) return;
-    this.chosen = this.chosen.map((other) => (other.id === video.id ? { ...video, is_listed: other.is_listed } : other));
+    this.chosen = this.chosen.map((other) =>
+      other.id === video.id ? { ...video, is_listed: other.is_listed } : other,
+    );
     this.#draw();
   }
 
@@ -62,10 +64,12 @@ export class Selection {
     const many = chosen.length > LETTERS.length;
     bar.hidden = chosen.length === 0;
     setText(need("[data-count]", bar), `${chosen.length} selected`);
-    need("[data-names]", bar).replaceChildren(...(many ? [] : chosen).flatMap((video, index) => [
-      h("span", { class: "id", data: { letter: letterAt(index) } }, letterAt(index)),
-      h("span", { class: "cut t2 desk", dir: "auto", title: video.title }, video.title),
-    ]));
+    need("[data-names]", bar).replaceChildren(
+      ...(many ? [] : chosen).flatMap((video, index) => [
+        h("span", { class: "id", data: { letter: letterAt(index) } }, letterAt(index)),
+        h("span", { class: "cut t2 desk", dir: "auto", title: video.title }, video.title),
+      ]),
+    );
     const playable = chosen.every(selectable);
     const enough = chosen.length >= FEWEST;
     setText(need("[data-hint]", bar), hint(chosen.length, playable));
@@ -75,11 +79,15 @@ export class Selection {
     if (enough) go.href = `/compare?new&${chosen.map((video) => `video=${video.id}`).join("&")}`;
     else go.removeAttribute("href");
     // A link without an address is none: it is still called one, and says that it leads nowhere yet.
-    for (const [name, value] of [["role", "link"], ["aria-disabled", "true"]]) {
+    for (const [name, value] of [
+      ["role", "link"],
+      ["aria-disabled", "true"],
+    ]) {
       if (enough) go.removeAttribute(name);
       else go.setAttribute(name, value);
     }
-    for (const name of ["tag", "delete"]) need(`[data-${name}-selected]`, bar).hidden = chosen.some((video) => video.is_listed);
+    for (const name of ["tag", "delete"])
+      need(`[data-${name}-selected]`, bar).hidden = chosen.some((video) => video.is_listed);
     this.onChange();
   }
 }

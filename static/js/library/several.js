@@ -26,13 +26,38 @@ export function deleteSeveral(videos, onDeleted, onDone) {
   ];
   const progress = h("p", { class: "s1 t2", role: "status" });
   const refused = h("div", {});
-  const confirm = h("button", { class: "btn del", type: "button", onclick: run }, icon("trash"), h("span", {}, `Delete ${videos.length}`));
-  const keep = h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep them");
-  const dialog = show(h("dialog", { class: "dlg small", role: "alertdialog", "aria-labelledby": "several-heading", "aria-describedby": "several-words" },
-    h("div", { class: "pad col" },
-      h("h2", { id: "several-heading" }, `Delete ${videos.length} videos?`), names(videos),
-      h("p", { class: "t2", id: "several-words" }, words.filter(Boolean).join(" ")), progress, refused,
-      h("div", { class: "row wrap end" }, keep, confirm))));
+  const confirm = h(
+    "button",
+    { class: "btn del", type: "button", onclick: run },
+    icon("trash"),
+    h("span", {}, `Delete ${videos.length}`),
+  );
+  const keep = h(
+    "button",
+    { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() },
+    "Keep them",
+  );
+  const dialog = show(
+    h(
+      "dialog",
+      {
+        class: "dlg small",
+        role: "alertdialog",
+        "aria-labelledby": "several-heading",
+        "aria-describedby": "several-words",
+      },
+      h(
+        "div",
+        { class: "pad col" },
+        h("h2", { id: "several-heading" }, `Delete ${videos.length} videos?`),
+        names(videos),
+        h("p", { class: "t2", id: "several-words" }, words.filter(Boolean).join(" ")),
+        progress,
+        refused,
+        h("div", { class: "row wrap end" }, keep, confirm),
+      ),
+    ),
+  );
 
   async function run() {
     if (confirm.getAttribute("aria-disabled") === "true") return;
@@ -68,18 +93,64 @@ export function tagSeveral(videos, onChanged, onDone) {
   const present = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
   const progress = h("p", { class: "s1 t2", role: "status" });
   const refused = h("div", {});
-  const missing = h("p", { class: "err", id: "several-error", hidden: true }, icon("alert"), h("span", {}, "Name a tag to add, or choose one to take away."));
-  const field = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "several-tags", type: "text", autocomplete: "off", autocapitalize: "none", dir: "auto", "aria-describedby": "several-hint several-error" }));
+  const missing = h(
+    "p",
+    { class: "err", id: "several-error", hidden: true },
+    icon("alert"),
+    h("span", {}, "Name a tag to add, or choose one to take away."),
+  );
+  const field = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "in",
+      id: "several-tags",
+      type: "text",
+      autocomplete: "off",
+      autocapitalize: "none",
+      dir: "auto",
+      "aria-describedby": "several-hint several-error",
+    })
+  );
   const save = h("button", { class: "btn pri" }, "Save");
   const cancel = h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel");
-  const dialog = show(h("dialog", { class: "dlg small", "aria-labelledby": "several-heading" },
-    h("form", { class: "pad col", novalidate: true, onsubmit: submit },
-      h("h2", { id: "several-heading" }, `Tags of ${videos.length} videos`), names(videos),
-      h("div", { class: "fld" }, h("label", { for: "several-tags" }, "Add to each"), field, h("p", { class: "hint", id: "several-hint" }, "Parted by commas."), missing),
-      present.length > 0 && h("fieldset", { class: "col takes" }, h("legend", { class: "s1 t2" }, "Take away from each that has it"),
-        ...present.map(([tag, count]) => h("label", { class: "chk" }, h("input", { type: "checkbox", name: "take", value: tag }), h("span", { class: "cut", dir: "auto" }, tag), " ", h("span", { class: "s1 t3 m" }, `${count} of ${videos.length}`)))),
-      progress, refused,
-      h("div", { class: "row wrap end" }, cancel, save))));
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dlg small", "aria-labelledby": "several-heading" },
+      h(
+        "form",
+        { class: "pad col", novalidate: true, onsubmit: submit },
+        h("h2", { id: "several-heading" }, `Tags of ${videos.length} videos`),
+        names(videos),
+        h(
+          "div",
+          { class: "fld" },
+          h("label", { for: "several-tags" }, "Add to each"),
+          field,
+          h("p", { class: "hint", id: "several-hint" }, "Parted by commas."),
+          missing,
+        ),
+        present.length > 0 &&
+          h(
+            "fieldset",
+            { class: "col takes" },
+            h("legend", { class: "s1 t2" }, "Take away from each that has it"),
+            ...present.map(([tag, count]) =>
+              h(
+                "label",
+                { class: "chk" },
+                h("input", { type: "checkbox", name: "take", value: tag }),
+                h("span", { class: "cut", dir: "auto" }, tag),
+                " ",
+                h("span", { class: "s1 t3 m" }, `${count} of ${videos.length}`),
+              ),
+            ),
+          ),
+        progress,
+        refused,
+        h("div", { class: "row wrap end" }, cancel, save),
+      ),
+    ),
+  );
   field.focus();
 
   /** @param {Event} event */
@@ -87,7 +158,11 @@ export function tagSeveral(videos, onChanged, onDone) {
     event.preventDefault();
     if (save.getAttribute("aria-disabled") === "true") return;
     const added = parseTags(field.value);
-    const taken = new Set([.../** @type {NodeListOf<HTMLInputElement>} */ (dialog.querySelectorAll("[name=take]:checked"))].map((box) => box.value));
+    const taken = new Set(
+      [.../** @type {NodeListOf<HTMLInputElement>} */ (dialog.querySelectorAll("[name=take]:checked"))].map(
+        (box) => box.value,
+      ),
+    );
     missing.hidden = added.length > 0 || taken.size > 0;
     if (!missing.hidden) return field.focus();
     save.setAttribute("aria-disabled", "true");
@@ -106,7 +181,14 @@ export function tagSeveral(videos, onChanged, onDone) {
 /** @param {Video[]} videos */
 function names(videos) {
   const rest = videos.length - NAMES_SHOWN;
-  return h("ul", { class: "s1 t2 several" }, ...videos.slice(0, NAMES_SHOWN).map((video) => h("li", { class: "cut", dir: "auto", title: video.title }, video.title)), rest > 0 && h("li", {}, `and ${rest} more`));
+  return h(
+    "ul",
+    { class: "s1 t2 several" },
+    ...videos
+      .slice(0, NAMES_SHOWN)
+      .map((video) => h("li", { class: "cut", dir: "auto", title: video.title }, video.title)),
+    rest > 0 && h("li", {}, `and ${rest} more`),
+  );
 }
 
 /**
@@ -127,12 +209,31 @@ async function oneByOne(videos, act, word, { progress, refused, dialog }) {
       await patiently(() => act(video));
       done += 1;
     } catch (error) {
-      const names = error instanceof ApiError && error.type === "video_in_use" ? ` Shown by ${(error.body?.sessions ?? []).map((/** @type {{name: string}} */ session) => `“${session.name}”`).join(", ")}.` : "";
+      const names =
+        error instanceof ApiError && error.type === "video_in_use"
+          ? ` Shown by ${(error.body?.sessions ?? []).map((/** @type {{name: string}} */ session) => `“${session.name}”`).join(", ")}.`
+          : "";
       reasons.push(h("li", { class: "anywhere", dir: "auto" }, `${video.title}: ${explain(error)}${names}`));
     }
   }
   setText(progress, `${done} of ${videos.length} ${word}`);
-  refused.replaceChildren(...(reasons.length ? [h("div", { class: "note bad", role: "alert" }, icon("alert"), h("div", { class: "sp" }, h("b", {}, `${reasons.length} not ${word}`), h("ul", { class: "s1 several" }, ...reasons)))] : []));
+  refused.replaceChildren(
+    ...(reasons.length
+      ? [
+          h(
+            "div",
+            { class: "note bad", role: "alert" },
+            icon("alert"),
+            h(
+              "div",
+              { class: "sp" },
+              h("b", {}, `${reasons.length} not ${word}`),
+              h("ul", { class: "s1 several" }, ...reasons),
+            ),
+          ),
+        ]
+      : []),
+  );
   return { done, failed: reasons.length };
 }
 

@@ -16,11 +16,17 @@ import { bytes, bytesOf, liveUploads } from "../videos/api.js";
 
 const POLL = 4000;
 const SHOWN = 5;
-/** @type {Record<string, string>} */ const BAR_TONES = { offline: " warn", left: " warn", paused: " off", waiting: " off" };
+/** @type {Record<string, string>} */ const BAR_TONES = {
+  offline: " warn",
+  left: " warn",
+  paused: " off",
+  waiting: " off",
+};
 
 export class UploadsPanel {
   /** @type {Map<string, Row>} */ #rows = new Map();
-  /** What was heard of uploads that the server has not told of yet. @type {Map<string, {told: UploadState, toldAt: number}>} */ #early = new Map();
+  /** What was heard of uploads that the server has not told of yet. @type {Map<string, {told: UploadState, toldAt: number}>} */ #early =
+    new Map();
   #timer = 0;
   #asking = false;
 
@@ -39,7 +45,12 @@ export class UploadsPanel {
     // The timers of a tab that nobody looks at hardly run, but it answers at once.
     setInterval(() => {
       const now = performance.now();
-      if ([...this.#rows.values()].some((row) => row.told && now - row.toldAt > ASK_AFTER && now - row.toldAt < STATE_HOLDS)) this.channel.ask();
+      if (
+        [...this.#rows.values()].some(
+          (row) => row.told && now - row.toldAt > ASK_AFTER && now - row.toldAt < STATE_HOLDS,
+        )
+      )
+        this.channel.ask();
     }, 1000);
   }
 
@@ -54,7 +65,8 @@ export class UploadsPanel {
       // What is shown stays; the banners say that there is no connection or no session.
     }
     this.#asking = false;
-    if (this.#rows.size && document.visibilityState === "visible") this.#timer = window.setTimeout(() => this.refresh(), POLL);
+    if (this.#rows.size && document.visibilityState === "visible")
+      this.#timer = window.setTimeout(() => this.refresh(), POLL);
   }
 
   /** @param {Upload[]} uploads */
@@ -71,7 +83,16 @@ export class UploadsPanel {
       const row = this.#rows.get(upload.id);
       if (!row) {
         const element = h("li", { class: "up", data: { upload: upload.id } });
-        this.#rows.set(upload.id, { upload, at: now, speed: 0, told: null, toldAt: 0, element, shown: "", ...this.#early.get(upload.id) });
+        this.#rows.set(upload.id, {
+          upload,
+          at: now,
+          speed: 0,
+          told: null,
+          toldAt: 0,
+          element,
+          shown: "",
+          ...this.#early.get(upload.id),
+        });
         this.#early.delete(upload.id);
         this.list.append(element);
         continue;
@@ -106,7 +127,10 @@ export class UploadsPanel {
       if (this.#drawRow(row)) going += 1;
     });
     const waiting = rows.length - going;
-    setText(need("[data-uploads-words]", this.panel), [going && `${going} going`, waiting && `${waiting} waiting`].filter(Boolean).join(", "));
+    setText(
+      need("[data-uploads-words]", this.panel),
+      [going && `${going} going`, waiting && `${waiting} waiting`].filter(Boolean).join(", "),
+    );
     const mark = need(".st", this.panel);
     setIcon(mark, going ? "run" : "hour");
     need(".i", mark).classList.toggle("spin", going > 0);
@@ -126,10 +150,27 @@ export class UploadsPanel {
     const shown = `${state} ${Boolean(told)}`;
     if (row.shown !== shown) {
       const focused = element.contains(document.activeElement);
-      element.replaceChildren(h("span", { class: "pic none" }, icon("film")),
-        h("div", {}, h("p", { class: "cut", title: upload.filename, dir: "auto" }, upload.filename), h("p", { class: "s1 t3 m", data: { size: "" } })),
-        h("div", { class: "p" }, h("progress", { class: `bar${BAR_TONES[state] ?? ""}`, value: "0", max: "100" }), h("p", { class: `s1 words ${state === "offline" || state === "left" ? "st warn" : "t2"}` }, (state === "offline" || state === "left") && icon(state === "offline" ? "offline" : "alert"), h("span", { data: { words: "" } }))),
-        h("div", { class: "row acts" }, ...this.#buttons(row, state, Boolean(told))));
+      element.replaceChildren(
+        h("span", { class: "pic none" }, icon("film")),
+        h(
+          "div",
+          {},
+          h("p", { class: "cut", title: upload.filename, dir: "auto" }, upload.filename),
+          h("p", { class: "s1 t3 m", data: { size: "" } }),
+        ),
+        h(
+          "div",
+          { class: "p" },
+          h("progress", { class: `bar${BAR_TONES[state] ?? ""}`, value: "0", max: "100" }),
+          h(
+            "p",
+            { class: `s1 words ${state === "offline" || state === "left" ? "st warn" : "t2"}` },
+            (state === "offline" || state === "left") && icon(state === "offline" ? "offline" : "alert"),
+            h("span", { data: { words: "" } }),
+          ),
+        ),
+        h("div", { class: "row acts" }, ...this.#buttons(row, state, Boolean(told))),
+      );
       if (focused) /** @type {HTMLElement|null} */ (element.querySelector(".acts > *"))?.focus();
       row.shown = shown;
     }
@@ -150,7 +191,12 @@ export class UploadsPanel {
   #buttons(row, state, told) {
     const { id, filename, offset } = row.upload;
     const act = (/** @type {import("../uploads/channel.js").UploadAct} */ name) => () => this.channel.act(id, name);
-    const small = (/** @type {string} */ label, /** @type {string} */ picture, /** @type {() => void} */ run) => h("button", { class: "btn ic quiet", type: "button", "aria-label": `${label} ${filename}`, title: label, onclick: run }, icon(picture));
+    const small = (/** @type {string} */ label, /** @type {string} */ picture, /** @type {() => void} */ run) =>
+      h(
+        "button",
+        { class: "btn ic quiet", type: "button", "aria-label": `${label} ${filename}`, title: label, onclick: run },
+        icon(picture),
+      );
     const stop = () => askToCancel(filename, offset, () => this.#cancel(id));
     return [
       told && (state === "sending" || state === "waiting") && small("Pause", "pause", act("pause")),
@@ -158,7 +204,9 @@ export class UploadsPanel {
       told && state === "offline" && small("Try now", "retry", act("resume")),
       state === "left" && h("a", { class: "btn", href: "/upload", "aria-label": `Go on with ${filename}` }, "Go on"),
       (told || row.upload.front === "tus") && small("Cancel", "x", stop),
-    ].filter(Boolean).map((button) => /** @type {HTMLElement} */ (button));
+    ]
+      .filter(Boolean)
+      .map((button) => /** @type {HTMLElement} */ (button));
   }
 
   /**
@@ -188,7 +236,15 @@ export class UploadsPanel {
  * @param {number} left bytes
  */
 function words(state, percent, speed, left) {
-  if (state === "sending" || state === "arriving") return [`${percent} %`, speed > 0 && `${bytes(speed)}/s`, speed > 0 && leftWords(left / speed)].filter(Boolean).join(" · ");
-  const plain = { offline: "Goes on by itself when the network is back", paused: "Paused by you", waiting: "Waiting for its turn", left: "Not being sent; what arrived is kept" };
+  if (state === "sending" || state === "arriving")
+    return [`${percent} %`, speed > 0 && `${bytes(speed)}/s`, speed > 0 && leftWords(left / speed)]
+      .filter(Boolean)
+      .join(" · ");
+  const plain = {
+    offline: "Goes on by itself when the network is back",
+    paused: "Paused by you",
+    waiting: "Waiting for its turn",
+    left: "Not being sent; what arrived is kept",
+  };
   return plain[/** @type {keyof plain} */ (state)] ?? `${percent} %`;
 }

@@ -55,10 +55,15 @@ export function send(form, key, onProgress, signal) {
       const answer = request.response;
       if (request.status === 401) window.dispatchEvent(new Event("signedout"));
       if (request.status >= 200 && request.status < 300 && answer) return resolve(answer);
-      reject(new ApiError(answer?.error ?? "The server gave no usable answer.", {
-        status: request.status, type: answer?.type ?? "unknown", requestId: answer?.request_id ?? null,
-        retryAfter: Number(request.getResponseHeader("Retry-After")) || null, body: answer,
-      }));
+      reject(
+        new ApiError(answer?.error ?? "The server gave no usable answer.", {
+          status: request.status,
+          type: answer?.type ?? "unknown",
+          requestId: answer?.request_id ?? null,
+          retryAfter: Number(request.getResponseHeader("Retry-After")) || null,
+          body: answer,
+        }),
+      );
     };
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.send(form);

@@ -9,7 +9,9 @@ import { deleteJob } from "./api.js";
  */
 export function deleteDialog(job, onDeleted) {
   askToDelete({
-    heading: `Delete the run of “${job.name}”?`, words: "The video, its sounds and what was made of them go. This cannot be undone.",
-    remove: () => deleteJob(job.job_id), onDeleted,
+    heading: `Delete the run of “${job.name}”?`,
+    words: "The video, its sounds and what was made of them go. This cannot be undone.",
+    remove: () => deleteJob(job.job_id),
+    onDeleted,
   });
 }

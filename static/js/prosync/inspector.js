@@ -20,7 +20,9 @@ export class Inspector {
     this.panel = panel;
     this.told = told;
     for (const name of FIELDS) this.#field(name).addEventListener("change", () => this.#typed(name));
-    this.#field("sound").addEventListener("change", () => told.onChange({ sound: Number(this.#field("sound").value) || null, from: null, to: null }));
+    this.#field("sound").addEventListener("change", () =>
+      told.onChange({ sound: Number(this.#field("sound").value) || null, from: null, to: null }),
+    );
     this.#field("label").addEventListener("input", () => told.onChange({ label: this.#field("label").value.trim() }));
     need("[data-delete-segment]", panel).addEventListener("click", () => told.onDelete());
   }
@@ -66,7 +68,10 @@ export class Inspector {
     }
     const mark = need("[data-number]", this.panel);
     mark.hidden = !segment;
-    if (!segment) return void (this.#shown = null);
+    if (!segment) {
+      this.#shown = null;
+      return;
+    }
     setText(mark, String(at));
     mark.dataset.sound = String(((number(segment.sound) - 1) % 6) + 1);
     const isOther = this.#shown?.id !== segment.id;
@@ -82,11 +87,18 @@ export class Inspector {
     const choice = /** @type {any} */ (this.#field("sound"));
     // An open list closes when its choices are put in anew.
     const choices = JSON.stringify(sounds.map((sound) => [sound.id, sound.name]));
-    if (choices !== this.#choices) choice.replaceChildren(h("option", { value: "" }, "Choose a sound"), ...sounds.map((sound, place) => h("option", { value: String(sound.id) }, `${place + 1}, ${sound.name}`)));
+    if (choices !== this.#choices)
+      choice.replaceChildren(
+        h("option", { value: "" }, "Choose a sound"),
+        ...sounds.map((sound, place) => h("option", { value: String(sound.id) }, `${place + 1}, ${sound.name}`)),
+      );
     this.#choices = choices;
     choice.value = String(own?.id ?? "");
     for (const field of this.panel.querySelectorAll("[data-field]")) field.toggleAttribute("disabled", isLocked);
-    this.#drawFaults(faults.filter((fault) => fault.segment === segment.id), isLocked);
+    this.#drawFaults(
+      faults.filter((fault) => fault.segment === segment.id),
+      isLocked,
+    );
     const told = need("[data-done]", this.panel);
     told.hidden = !done;
     setText(need("p", told), done);
@@ -102,22 +114,39 @@ export class Inspector {
   /** @param {Fault[]} faults @param {boolean} isLocked */
   #drawFaults(faults, isLocked) {
     for (const place of /** @type {NodeListOf<HTMLElement>} */ (this.panel.querySelectorAll("[data-says]"))) {
-      const names = place.dataset.says === "start" ? ["start", "end"] : place.dataset.says === "from" ? ["from", "to"] : ["sound"];
+      const names =
+        place.dataset.says === "start" ? ["start", "end"] : place.dataset.says === "from" ? ["from", "to"] : ["sound"];
       const own = faults.filter((fault) => names.includes(fault.field));
-      for (const name of names) this.#field(name).setAttribute("aria-invalid", String(own.some((fault) => fault.field === name)));
+      for (const name of names)
+        this.#field(name).setAttribute("aria-invalid", String(own.some((fault) => fault.field === name)));
       const said = JSON.stringify(own);
       if (said === (place.dataset.said ?? "[]")) continue; // It would be read out again.
       place.dataset.said = said;
-      place.replaceChildren(...own.flatMap((fault) => [says(fault.text), isLocked ? null : this.#mending(fault)].filter((part) => part !== null)));
+      place.replaceChildren(
+        ...own.flatMap((fault) =>
+          [says(fault.text), isLocked ? null : this.#mending(fault)].filter((part) => part !== null),
+        ),
+      );
     }
   }
 
   /** @param {Fault} fault */
   #mending({ field, mend }) {
-    return mend && h("button", { class: "btn", type: "button", onclick: () => {
-      this.told.onChange(mend.change);
-      this.#field(field).focus(); // The button has gone with the fault.
-    } }, mend.label);
+    return (
+      mend &&
+      h(
+        "button",
+        {
+          class: "btn",
+          type: "button",
+          onclick: () => {
+            this.told.onChange(mend.change);
+            this.#field(field).focus(); // The button has gone with the fault.
+          },
+        },
+        mend.label,
+      )
+    );
   }
 }
 

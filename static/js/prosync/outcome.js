@@ -4,13 +4,23 @@ import { moment } from "./segments.js";
 
 /** Of a run: sign, tone, word. */
 export const STATES = {
-  queued: ["clock", "", "Waiting"], processing: ["run", "run", "Working"], waiting: ["clock", "run", "Waiting for sync.so"], paused: ["pause", "", "Paused"],
-  completed: ["check", "ok", "Ready"], failed: ["alert", "bad", "Failed"], cancelled: ["ban", "", "Cancelled"], expired: ["clock", "", "Expired"],
+  queued: ["clock", "", "Waiting"],
+  processing: ["run", "run", "Working"],
+  waiting: ["clock", "run", "Waiting for sync.so"],
+  paused: ["pause", "", "Paused"],
+  completed: ["check", "ok", "Ready"],
+  failed: ["alert", "bad", "Failed"],
+  cancelled: ["ban", "", "Cancelled"],
+  expired: ["clock", "", "Expired"],
 };
 
 const OF_SEGMENTS = {
-  queued: { sign: "clock", tone: "", word: "waiting" }, processing: { sign: "run", tone: "run", word: "being made" }, completed: { sign: "check", tone: "ok", word: "made" },
-  failed: { sign: "alert", tone: "bad", word: "not made" }, cancelled: { sign: "ban", tone: "", word: "not made" }, expired: { sign: "clock", tone: "", word: "not kept" },
+  queued: { sign: "clock", tone: "", word: "waiting" },
+  processing: { sign: "run", tone: "run", word: "being made" },
+  completed: { sign: "check", tone: "ok", word: "made" },
+  failed: { sign: "alert", tone: "bad", word: "not made" },
+  cancelled: { sign: "ban", tone: "", word: "not made" },
+  expired: { sign: "clock", tone: "", word: "not kept" },
 };
 
 /**
@@ -19,7 +29,13 @@ const OF_SEGMENTS = {
  */
 export const stateOf = (status) => OF_SEGMENTS[/** @type {keyof OF_SEGMENTS} */ (status)] ?? null;
 
-const MODES = { cut_off: "played once", silence: "played once", loop: "repeated", bounce: "forwards and backwards", remap: "stretched" };
+const MODES = {
+  cut_off: "played once",
+  silence: "played once",
+  loop: "repeated",
+  bounce: "forwards and backwards",
+  remap: "stretched",
+};
 
 /**
  * What was done to the whole of a video: its text, and what could not be left as it was.
@@ -29,8 +45,13 @@ const MODES = { cut_off: "played once", silence: "played once", loop: "repeated"
 export function toldOfAll(outcome) {
   if (!outcome) return "";
   const found = outcome.text?.found ?? [];
-  const [first, last] = [Math.min(...found.map((/** @type {any} */ one) => one.start)), Math.max(...found.map((/** @type {any} */ one) => one.end))];
-  const text = found.length ? `Text removed from ${found.length} place${found.length === 1 ? "" : "s"}, between ${moment(first)} and ${moment(last)}.` : "";
+  const [first, last] = [
+    Math.min(...found.map((/** @type {any} */ one) => one.start)),
+    Math.max(...found.map((/** @type {any} */ one) => one.end)),
+  ];
+  const text = found.length
+    ? `Text removed from ${found.length} place${found.length === 1 ? "" : "s"}, between ${moment(first)} and ${moment(last)}.`
+    : "";
   return [text, outcome.text?.why, outcome.why_picture, outcome.why_sound].filter(Boolean).join(" ");
 }
 
@@ -42,8 +63,10 @@ const seconds = (seconds) => `${(Math.round(seconds * 100) / 100).toFixed(2)} s`
  * @returns {string} sentences; empty for none
  */
 export function told(outcome) {
-  if (!outcome || !outcome.mode) return "";
-  const parts = [`${seconds(outcome.used)} of the sound, ${MODES[/** @type {keyof MODES} */ (outcome.mode)] ?? outcome.mode}`];
+  if (!outcome?.mode) return "";
+  const parts = [
+    `${seconds(outcome.used)} of the sound, ${MODES[/** @type {keyof MODES} */ (outcome.mode)] ?? outcome.mode}`,
+  ];
   if (outcome.repeats > 1.005) parts.push(`${(Math.round(outcome.repeats * 10) / 10).toFixed(1)} times`);
   if (Math.abs(outcome.stretch - 1) > 0.005) parts.push(`to ${Math.round(outcome.stretch * 100)} % of its length`);
   if (outcome.silence > 0.02) parts.push(`then ${seconds(outcome.silence)} of silence`);

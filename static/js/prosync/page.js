@@ -42,20 +42,32 @@ class Page {
   constructor() {
     this.root = need("[data-pro]");
     this.sounds = new Sounds(need("[data-sounds]"), {
-      most: facts.most_sounds, mostBytes: facts.max_audio_bytes, used: (id) => this.#usedIn(id), onChange: () => this.draw(),
-      onRemove: (id) => this.#soundGone(id), isLocked: () => this.isLocked,
+      most: facts.most_sounds,
+      mostBytes: facts.max_audio_bytes,
+      used: (id) => this.#usedIn(id),
+      onChange: () => this.draw(),
+      onRemove: (id) => this.#soundGone(id),
+      isLocked: () => this.isLocked,
     });
-    this.stage = new Stage(need("[data-stage]"), { onTime: (at) => this.timeline?.follow(at), onState: () => this.#drawLoop() });
+    this.stage = new Stage(need("[data-stage]"), {
+      onTime: (at) => this.timeline?.follow(at),
+      onState: () => this.#drawLoop(),
+    });
     this.timeline = new Timeline(need("[data-timeline]"), {
-      state: () => this.#forTimeline(), onSelect: (id) => this.select(id), onSeek: (at) => this.stage.seek(at),
+      state: () => this.#forTimeline(),
+      onSelect: (id) => this.select(id),
+      onSeek: (at) => this.stage.seek(at),
       onChange: (id, change, done) => this.#change(id, change, done),
     });
     this.inspector = new Inspector(need("[data-inspector]"), {
-      onChange: (change) => this.selected !== null && this.#change(this.selected, change, true), onDelete: () => this.remove(),
+      onChange: (change) => this.selected !== null && this.#change(this.selected, change, true),
+      onDelete: () => this.remove(),
     });
     this.removal = new Removal(need("[data-inspector]"), need("[data-picture]"), { onChange: () => this.draw() });
     // What has not been sent is not lost unasked: the browser asks before it leaves.
-    this.runs = new Runs(need("[data-runs]"), { onOpen: (id) => (this.#isUnsent ? location.assign(`/pro?job=${id}`) : this.open(id)) });
+    this.runs = new Runs(need("[data-runs]"), {
+      onOpen: (id) => (this.#isUnsent ? location.assign(`/pro?job=${id}`) : this.open(id)),
+    });
     this.#listen();
     this.draw();
     const id = new URLSearchParams(location.search).get("job");
@@ -78,15 +90,20 @@ class Page {
   #forTimeline() {
     const job = this.job;
     return {
-      segments: this.segments, faults: this.faults, selected: this.selected, at: this.stage.at,
+      segments: this.segments,
+      faults: this.faults,
+      selected: this.selected,
+      at: this.stage.at,
       // Of a run whose video cannot be shown the segments still can.
       duration: this.stage.duration || (job ? Math.max(0, ...this.segments.map((one) => one.end)) : 0),
-      number: (/** @type {number|null} */ id) => this.sounds.number(id), isLocked: this.isLocked,
+      number: (/** @type {number|null} */ id) => this.sounds.number(id),
+      isLocked: this.isLocked,
       bars: (/** @type {number|null} */ id) => {
         const sound = this.sounds.find(id);
-        return sound && sound.duration ? { bars: sound.bars, duration: sound.duration } : null;
+        return sound?.duration ? { bars: sound.bars, duration: sound.duration } : null;
       },
-      status: (/** @type {number} */ id) => job?.segments_data[this.segments.findIndex((one) => one.id === id)]?.status ?? "",
+      status: (/** @type {number} */ id) =>
+        job?.segments_data[this.segments.findIndex((one) => one.id === id)]?.status ?? "",
     };
   }
 
@@ -97,7 +114,8 @@ class Page {
 
   /** @param {number} id */
   #soundGone(id) {
-    for (const segment of this.segments) if (segment.sound === id) Object.assign(segment, { sound: null, from: null, to: null });
+    for (const segment of this.segments)
+      if (segment.sound === id) Object.assign(segment, { sound: null, from: null, to: null });
   }
 
   // Segments
@@ -120,7 +138,8 @@ class Page {
 
   add() {
     if (this.isLocked || !this.stage.duration) return;
-    if (this.segments.length >= facts.max_segments) return toast(`Your plan allows ${facts.max_segments} segments.`, "warn");
+    if (this.segments.length >= facts.max_segments)
+      return toast(`Your plan allows ${facts.max_segments} segments.`, "warn");
     const place = roomFor(this.segments, this.stage.at, this.stage.duration);
     if (!place) return toast("There is no room behind the playhead before the next segment or the end.", "warn");
     const sound = this.sounds.all.find((one) => !this.#usedIn(one.id).length) ?? this.sounds.all[0];
@@ -133,16 +152,33 @@ class Page {
     const segment = this.segments.find((one) => one.id === this.selected);
     if (!segment || this.isLocked) return;
     this.segments = this.segments.filter((one) => one !== segment);
-    this.select(inOrder(this.segments).find((one) => one.start >= segment.start)?.id ?? inOrder(this.segments).at(-1)?.id ?? null);
-    const again = h("button", { class: "btn", type: "button", onclick: () => {
-      note.remove();
-      if (this.isLocked) return;
-      if (this.segments.length >= facts.max_segments) return toast(`Your plan allows ${facts.max_segments} segments.`, "warn");
-      this.segments.push(segment);
-      this.select(segment.id);
-      this.timeline.focus(segment.id);
-    } }, icon("retry"), "Bring it back");
-    const note = h("div", { class: "note" }, h("span", { class: "sp" }, `Segment ${moment(segment.start)} deleted.`), again);
+    this.select(
+      inOrder(this.segments).find((one) => one.start >= segment.start)?.id ?? inOrder(this.segments).at(-1)?.id ?? null,
+    );
+    const again = h(
+      "button",
+      {
+        class: "btn",
+        type: "button",
+        onclick: () => {
+          note.remove();
+          if (this.isLocked) return;
+          if (this.segments.length >= facts.max_segments)
+            return toast(`Your plan allows ${facts.max_segments} segments.`, "warn");
+          this.segments.push(segment);
+          this.select(segment.id);
+          this.timeline.focus(segment.id);
+        },
+      },
+      icon("retry"),
+      "Bring it back",
+    );
+    const note = h(
+      "div",
+      { class: "note" },
+      h("span", { class: "sp" }, `Segment ${moment(segment.start)} deleted.`),
+      again,
+    );
     need("[data-toasts]").append(note);
     setTimeout(() => note.remove(), 8000);
   }
@@ -152,13 +188,17 @@ class Page {
   /** The sounds and the segments stay: what lies behind the end of another video is to be mended. @param {File} file */
   async choose(file) {
     if (this.isLocked) return;
-    const refuse = (/** @type {string} */ text) => this.#problem(new ApiError(text, { status: 415 }), { title: "This video cannot be taken." });
-    if (file.size > facts.max_upload_bytes) return refuse(`“${file.name}” is larger than your limit of ${bytes(facts.max_upload_bytes)}.`);
+    const refuse = (/** @type {string} */ text) =>
+      this.#problem(new ApiError(text, { status: 415 }), { title: "This video cannot be taken." });
+    if (file.size > facts.max_upload_bytes)
+      return refuse(`“${file.name}” is larger than your limit of ${bytes(facts.max_upload_bytes)}.`);
     const address = URL.createObjectURL(file);
     const duration = await lengthOf(address);
     if (this.isLocked || duration === null) {
       URL.revokeObjectURL(address);
-      return this.isLocked ? undefined : refuse(`This browser cannot play “${file.name}”. Convert it to MP4 (H.264), or send it over the API.`);
+      return this.isLocked
+        ? undefined
+        : refuse(`This browser cannot play “${file.name}”. Convert it to MP4 (H.264), or send it over the API.`);
     }
     if (this.#address) URL.revokeObjectURL(this.#address);
     this.file = file;
@@ -206,7 +246,12 @@ class Page {
       return toast(`${need("[data-process]").title}.`, "warn");
     }
     const wanted = asked(this.segments, this.sounds.all);
-    const texts = { segments: JSON.stringify(wanted.segments), audio_ref_ids: JSON.stringify(wanted.refs), options: JSON.stringify(this.#options()), name: need("h1").textContent ?? "" };
+    const texts = {
+      segments: JSON.stringify(wanted.segments),
+      audio_ref_ids: JSON.stringify(wanted.refs),
+      options: JSON.stringify(this.#options()),
+      name: need("h1").textContent ?? "",
+    };
     const form = new FormData();
     for (const [name, text] of Object.entries(texts)) form.append(name, text);
     for (const id of wanted.files) form.append("audio_files", /** @type {File} */ (this.sounds.find(id)?.file));
@@ -215,7 +260,8 @@ class Page {
     const same = JSON.stringify([texts, wanted.files, this.#address]);
     if (same !== this.#asked) this.#key = newKey();
     this.#asked = same;
-    const control = (this.#sending = new AbortController());
+    const control = new AbortController();
+    this.#sending = control;
     this.stage.pause();
     this.#problem(null);
     this.#drawSending(0);
@@ -231,7 +277,8 @@ class Page {
     } catch (error) {
       this.#sending = null;
       // A refusal is kept under its key; what got no answer, or one that passes, is sent again as the same.
-      if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429) this.#asked = "";
+      if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429)
+        this.#asked = "";
       const hadFocus = document.activeElement === need("[data-cancel]");
       this.draw();
       if (hadFocus) need("[data-process]").focus();
@@ -250,14 +297,18 @@ class Page {
 
   /** @param {unknown} error */
   #refused(error) {
-    if (error instanceof ApiError && error.type === "throttled") return void need("[data-problem]").replaceChildren(throttledNote(error, () => this.process()));
+    if (error instanceof ApiError && error.type === "throttled")
+      return void need("[data-problem]").replaceChildren(throttledNote(error, () => this.process()));
     const own = error instanceof ApiError && Array.isArray(error.body?.errors) ? error.body.errors : [];
     const ordered = inOrder(this.segments);
     if (own.length) {
       const at = own.find((/** @type {any} */ one) => one.segment_index !== null)?.segment_index;
       if (at !== undefined) this.select(ordered[at]?.id ?? null);
     }
-    const more = own.map((/** @type {any} */ one) => `${one.segment_index === null ? "" : `Segment ${one.segment_index + 1}: `}${one.message}`);
+    const more = own.map(
+      (/** @type {any} */ one) =>
+        `${one.segment_index === null ? "" : `Segment ${one.segment_index + 1}: `}${one.message}`,
+    );
     this.#problem(error, { title: "It was not sent.", more });
   }
 
@@ -292,7 +343,10 @@ class Page {
       if (isNew) need("h1").focus({ preventScroll: true });
     } catch (error) {
       const isGone = error instanceof ApiError && error.status === 404;
-      this.#problem(isGone ? new ApiError("It is not here any more, or not yours.", { status: 404 }) : error, { title: "This run cannot be shown.", retry: isGone ? null : () => this.open(id, { isNew, isOurs }) });
+      this.#problem(isGone ? new ApiError("It is not here any more, or not yours.", { status: 404 }) : error, {
+        title: "This run cannot be shown.",
+        retry: isGone ? null : () => this.open(id, { isNew, isOurs }),
+      });
     }
   }
 
@@ -304,9 +358,13 @@ class Page {
     this.#name(job.name, isOurs && this.file ? this.file.name : "");
     this.sounds.take(job);
     this.segments = job.segments_data.map((one) => ({
-      id: this.#next++, start: one.startTime, end: one.endTime, label: one.label ?? "",
+      id: this.#next++,
+      start: one.startTime,
+      end: one.endTime,
+      label: one.label ?? "",
       sound: this.sounds.all[job.sounds.findIndex((sound) => sound.refId === one.audioInput.refId)]?.id ?? null,
-      from: one.audioInput.startTime ?? null, to: one.audioInput.endTime ?? null,
+      from: one.audioInput.startTime ?? null,
+      to: one.audioInput.endTime ?? null,
     }));
     this.selected = inOrder(this.segments)[0]?.id ?? null;
     this.timeline.drawRuler();
@@ -323,10 +381,15 @@ class Page {
       this.stage.show(job.source.stream_url, job.source.duration);
       this.timeline.drawRuler();
       this.timeline.drawPictures({ sheet: job.source.sprite_vtt_url });
-      if (job.source.peaks_url) peaksAt(job.source.peaks_url).then((bars) => this.timeline.drawOriginal(bars), () => this.timeline.drawOriginal(null));
+      if (job.source.peaks_url)
+        peaksAt(job.source.peaks_url).then(
+          (bars) => this.timeline.drawOriginal(bars),
+          () => this.timeline.drawOriginal(null),
+        );
       else this.timeline.drawOriginal(null);
     }
-    if (job.result_url && !this.stage.hasAfter) this.stage.compare(job.result_url, `After, run of ${when(new Date(job.created_at))}`);
+    if (job.result_url && !this.stage.hasAfter)
+      this.stage.compare(job.result_url, `After, run of ${when(new Date(job.created_at))}`);
     const buttons = ["cancel", "again"].map((name) => need(`[data-${name}]`));
     const focused = buttons.find((button) => button === document.activeElement);
     this.draw();
@@ -374,12 +437,17 @@ class Page {
         else window.setTimeout(() => this.#channel === followed && ask(), ASK_AGAIN);
       }
     };
-    const followed = this.#channel = new LiveChannel(`/ws/jobs/${id}/`, {
+    const followed = new LiveChannel(`/ws/jobs/${id}/`, {
       onMessage: (message) => {
         const job = message.job ?? message;
         if (!this.job || this.job.job_id !== id) return;
         const isNews = job.status !== this.job.status || (job.message && job.message !== this.job.message);
-        if (typeof job.progress === "number" && job.status === this.job.status) this.#show({ ...this.job, progress: Math.max(this.job.progress, job.progress), message: job.message || this.job.message });
+        if (typeof job.progress === "number" && job.status === this.job.status)
+          this.#show({
+            ...this.job,
+            progress: Math.max(this.job.progress, job.progress),
+            message: job.message || this.job.message,
+          });
         // With what is being done now the segments may have come further, of which messages do not tell.
         if (isNews || typeof job.progress !== "number") ask();
       },
@@ -387,18 +455,26 @@ class Page {
       onSnapshot: () => ask(),
       onState: (state) => state === "closed" && ask(),
     });
+    this.#channel = followed;
   }
 
   again() {
     const job = this.job;
     if (!job) return;
-    changeJob(job.job_id, "retry").then(() => this.#changed(job.job_id), (error) => this.#problem(error, { title: "It was not run again.", retry: () => this.again() }));
+    changeJob(job.job_id, "retry").then(
+      () => this.#changed(job.job_id),
+      (error) => this.#problem(error, { title: "It was not run again.", retry: () => this.again() }),
+    );
   }
 
   cancel() {
     if (this.#sending) return this.#sending.abort();
     const job = this.job;
-    if (job) cancelJob(job.job_id).then(() => this.#changed(job.job_id), (error) => this.#problem(error, { title: "It was not cancelled.", retry: () => this.cancel() }));
+    if (job)
+      cancelJob(job.job_id).then(
+        () => this.#changed(job.job_id),
+        (error) => this.#problem(error, { title: "It was not cancelled.", retry: () => this.cancel() }),
+      );
   }
 
   /** @param {string} id */
@@ -426,7 +502,8 @@ class Page {
     const button = need("[data-loop]");
     const isOn = button.getAttribute("aria-pressed") === "true";
     button.toggleAttribute("disabled", !segment);
-    this.stage.loop = isOn && segment && segment.end > segment.start ? { start: segment.start, end: segment.end } : null;
+    this.stage.loop =
+      isOn && segment && segment.end > segment.start ? { start: segment.start, end: segment.end } : null;
   }
 
   draw() {
@@ -439,8 +516,13 @@ class Page {
     const segment = this.segments.find((one) => one.id === this.selected) ?? null;
     const at = segment ? this.segments.indexOf(segment) : -1;
     this.inspector.show(segment, {
-      at: segment ? ordered.indexOf(segment) + 1 : 0, faults, sounds: this.sounds.all, number: (id) => this.sounds.number(id), isLocked: this.isLocked,
-      done: this.job?.status === "completed" ? told(this.job.outcome?.segments?.[at]) : "", state: stateOf(this.job?.segments_data[at]?.status ?? ""),
+      at: segment ? ordered.indexOf(segment) + 1 : 0,
+      faults,
+      sounds: this.sounds.all,
+      number: (id) => this.sounds.number(id),
+      isLocked: this.isLocked,
+      done: this.job?.status === "completed" ? told(this.job.outcome?.segments?.[at]) : "",
+      state: stateOf(this.job?.segments_data[at]?.status ?? ""),
     });
     this.removal.draw({ isLocked: this.isLocked });
     const words = this.job?.status === "completed" ? toldOfAll(this.job.outcome) : "";
@@ -448,10 +530,24 @@ class Page {
     setText(need("[data-told] p"), words);
     this.#drawMeter(faults);
     this.#drawActs(faults, hasVideo);
-    this.stage.tellNone(!this.job ? "" : LIVE.includes(this.job.status) ? "The picture is shown once the video has been read." : "There is no picture: the video was not read to its end.");
+    this.stage.tellNone(
+      !this.job
+        ? ""
+        : LIVE.includes(this.job.status)
+          ? "The picture is shown once the video has been read."
+          : "There is no picture: the video was not read to its end.",
+    );
     need("[data-other]").hidden = !hasVideo || this.isLocked;
     const left = facts.max_segments - this.segments.length;
-    this.timeline.setHint(this.isLocked ? "" : left === 1 ? "One more fits your plan" : left > 0 ? `${left} more fit your plan` : "Your plan allows no more");
+    this.timeline.setHint(
+      this.isLocked
+        ? ""
+        : left === 1
+          ? "One more fits your plan"
+          : left > 0
+            ? `${left} more fit your plan`
+            : "Your plan allows no more",
+    );
     need("[data-add-segment]").toggleAttribute("disabled", this.isLocked || !hasVideo || left <= 0);
     for (const field of document.querySelectorAll("[data-option]")) field.toggleAttribute("disabled", this.isLocked);
     for (const button of document.querySelectorAll("[data-needs-video]")) button.toggleAttribute("disabled", !hasVideo);
@@ -466,7 +562,12 @@ class Page {
     meter.replaceChildren(...[...cells, ...Array(free).fill("")].map((kind) => h("i", { class: kind })));
     // Of a run that is over or under way the plan says nothing: it may be another by now.
     meter.hidden = this.job !== null;
-    setText(need("[data-meter-words]"), this.job ? `${cells.length} segment${cells.length === 1 ? "" : "s"}` : `${cells.length} of ${facts.max_segments} segments on ${facts.plan}`);
+    setText(
+      need("[data-meter-words]"),
+      this.job
+        ? `${cells.length} segment${cells.length === 1 ? "" : "s"}`
+        : `${cells.length} of ${facts.max_segments} segments on ${facts.plan}`,
+    );
   }
 
   /** @param {import("./segments.js").Fault[]} faults @param {boolean} hasVideo */
@@ -477,14 +578,27 @@ class Page {
     const why = !hasVideo ? "Choose a video first" : !count ? "Add a segment first" : bad ? `${bad} to mend` : "";
     const isWorking = this.#sending !== null || (job !== null && LIVE.includes(job.status));
     const state = need("[data-job-state]");
-    const [sign, tone, word] = job ? STATES[job.status] : this.#sending ? STATES.processing : ["alert", bad ? "bad" : "", why];
+    const [sign, tone, word] = job
+      ? STATES[job.status]
+      : this.#sending
+        ? STATES.processing
+        : ["alert", bad ? "bad" : "", why];
     state.hidden = !(isWorking || job) && !bad;
     state.className = `st ${tone}`;
     setIcon(state, sign);
     if (!this.#sending) {
-      const words = job && (job.status === "failed" ? job.error?.message : ["completed", "cancelled"].includes(job.status) ? "" : job.message);
+      const words =
+        job &&
+        (job.status === "failed"
+          ? job.error?.message
+          : ["completed", "cancelled"].includes(job.status)
+            ? ""
+            : job.message);
       setText(need("[data-state-words]"), words || word);
-      setText(need("[data-percent]"), isWorking && job?.status !== "queued" ? `${Math.floor(job?.progress ?? 0)} %` : "");
+      setText(
+        need("[data-percent]"),
+        isWorking && job?.status !== "queued" ? `${Math.floor(job?.progress ?? 0)} %` : "",
+      );
       need("[data-progress]").value = job ? job.progress : 0;
     }
     need("[data-progress]").hidden = !isWorking;
@@ -503,12 +617,14 @@ class Page {
   }
 
   #listen() {
-    for (const choose of document.querySelectorAll("[data-choose-video], [data-other-video]")) choose.addEventListener("change", () => {
-      const field = /** @type {HTMLInputElement} */ (choose);
-      if (field.files?.[0]) this.choose(field.files[0]);
-      field.value = "";
-    });
-    const on = (/** @type {string} */ name, /** @type {() => void} */ run) => need(`[data-${name}]`).addEventListener("click", run);
+    for (const choose of document.querySelectorAll("[data-choose-video], [data-other-video]"))
+      choose.addEventListener("change", () => {
+        const field = /** @type {HTMLInputElement} */ (choose);
+        if (field.files?.[0]) this.choose(field.files[0]);
+        field.value = "";
+      });
+    const on = (/** @type {string} */ name, /** @type {() => void} */ run) =>
+      need(`[data-${name}]`).addEventListener("click", run);
     on("process", () => this.process());
     on("cancel", () => this.cancel());
     on("again", () => this.again());
@@ -522,7 +638,10 @@ class Page {
       button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
       this.#drawLoop();
     });
-    for (const button of document.querySelectorAll("[data-view]")) button.addEventListener("click", () => this.stage.setView(/** @type {any} */ (/** @type {HTMLElement} */ (button).dataset.view)));
+    for (const button of document.querySelectorAll("[data-view]"))
+      button.addEventListener("click", () =>
+        this.stage.setView(/** @type {any} */ (/** @type {HTMLElement} */ (button).dataset.view)),
+      );
     this.#drops();
     window.addEventListener("beforeunload", (event) => this.#isUnsent && event.preventDefault());
     window.addEventListener("signedin", () => this.#problem(null));
@@ -532,7 +651,9 @@ class Page {
 
   /** To the edge of a segment before or behind. @param {number} way */
   #jump(way) {
-    const edges = [0, ...this.segments.flatMap((one) => [one.start, one.end]), this.stage.duration].sort((one, other) => one - other);
+    const edges = [0, ...this.segments.flatMap((one) => [one.start, one.end]), this.stage.duration].sort(
+      (one, other) => one - other,
+    );
     const { at } = this.stage;
     const next = way > 0 ? edges.find((edge) => edge > at + 0.01) : edges.findLast((edge) => edge < at - 0.01);
     if (next !== undefined) this.stage.seek(next);
@@ -543,14 +664,37 @@ class Page {
     const step = (/** @type {number} */ by) => this.stage.seek(this.stage.at + by);
     return [
       { keys: "Space K", label: "Play or pause", match: key(" ", "k"), run: () => this.stage.toggle() },
-      { keys: "← →", label: `${JUMP} s back and on`, match: key("ArrowLeft", "ArrowRight"), run: (event) => step(event.key === "ArrowLeft" ? -JUMP : JUMP) },
-      { keys: ", .", label: "0.04 s back and on", match: key(",", "."), run: (event) => step(event.key === "," ? -0.04 : 0.04) },
-      { keys: "[ ]", label: "To the edge of a segment", match: key("[", "]"), run: (event) => this.#jump(event.key === "[" ? -1 : 1) },
+      {
+        keys: "← →",
+        label: `${JUMP} s back and on`,
+        match: key("ArrowLeft", "ArrowRight"),
+        run: (event) => step(event.key === "ArrowLeft" ? -JUMP : JUMP),
+      },
+      {
+        keys: ", .",
+        label: "0.04 s back and on",
+        match: key(",", "."),
+        run: (event) => step(event.key === "," ? -0.04 : 0.04),
+      },
+      {
+        keys: "[ ]",
+        label: "To the edge of a segment",
+        match: key("[", "]"),
+        run: (event) => this.#jump(event.key === "[" ? -1 : 1),
+      },
       { keys: "S", label: "A segment at the playhead", match: key("s"), run: () => this.add() },
       { keys: "← → Ctrl Shift", label: "On a segment: move it, its end, by 1 s", match: () => false, run: () => {} },
       { keys: "Delete", label: "Delete the segment", match: key("Delete"), run: () => this.remove() },
       { keys: "L", label: "Loop the segment", match: key("l"), run: () => need("[data-loop]").click() },
-      { keys: "B D W A", label: "Before, side by side, wipe, after", match: key("b", "d", "w", "a"), run: (event) => this.stage.setView(/** @type {any} */ ({ b: "before", d: "beside", w: "wipe", a: "after" })[event.key.toLowerCase()]) },
+      {
+        keys: "B D W A",
+        label: "Before, side by side, wipe, after",
+        match: key("b", "d", "w", "a"),
+        run: (event) =>
+          this.stage.setView(
+            /** @type {any} */ ({ b: "before", d: "beside", w: "wipe", a: "after" })[event.key.toLowerCase()],
+          ),
+      },
     ];
   }
 

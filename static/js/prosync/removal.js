@@ -27,7 +27,8 @@ export class Removal {
     this.told = told;
     this.check = /** @type {HTMLInputElement} */ (need("[data-option=remove_text]", root));
     this.check.addEventListener("change", () => this.#changed());
-    for (const name of /** @type {const} */ (["start", "end"])) this.#field(name).addEventListener("change", () => this.#typed(name));
+    for (const name of /** @type {const} */ (["start", "end"]))
+      this.#field(name).addEventListener("change", () => this.#typed(name));
     need("[data-add-place]", root).addEventListener("click", () => {
       this.#boxes.push(USUAL);
       this.#changed();
@@ -51,7 +52,11 @@ export class Removal {
   get asked() {
     if (!this.check.checked) return undefined;
     const { start, end } = this.#times;
-    return { ...(start === null ? {} : { start }), ...(end === null ? {} : { end }), ...(this.#boxes.length ? { regions: this.#boxes } : {}) };
+    return {
+      ...(start === null ? {} : { start }),
+      ...(end === null ? {} : { end }),
+      ...(this.#boxes.length ? { regions: this.#boxes } : {}),
+    };
   }
 
   /** What a run was asked. @param {any} asked */
@@ -60,7 +65,8 @@ export class Removal {
     this.#boxes = asked?.regions ?? [];
     this.#times = { start: asked?.start ?? null, end: asked?.end ?? null };
     this.#wrong = "";
-    for (const name of /** @type {const} */ (["start", "end"])) this.#field(name).value = this.#times[name] === null ? "" : moment(/** @type {number} */ (this.#times[name]));
+    for (const name of /** @type {const} */ (["start", "end"]))
+      this.#field(name).value = this.#times[name] === null ? "" : moment(/** @type {number} */ (this.#times[name]));
   }
 
   /** @param {"start"|"end"} name */
@@ -102,29 +108,51 @@ export class Removal {
     need("[data-everywhere]", this.root).hidden = this.#boxes.length > 0;
     const { fault } = this;
     const says = need("[data-removal-says]", this.root);
-    for (const name of /** @type {const} */ (["start", "end"])) this.#field(name).setAttribute("aria-invalid", String(Boolean(fault)));
-    if (says.textContent !== fault) says.replaceChildren(...(fault ? [h("p", { class: "err" }, icon("alert"), fault)] : []));
+    for (const name of /** @type {const} */ (["start", "end"]))
+      this.#field(name).setAttribute("aria-invalid", String(Boolean(fault)));
+    if (says.textContent !== fault)
+      says.replaceChildren(...(fault ? [h("p", { class: "err" }, icon("alert"), fault)] : []));
   }
 
   /** @param {number} at */
   #box(at) {
-    const one = new RoiBox(this.picture, need("[data-before]", this.picture), { box: this.#boxes[at], onChange: (box) => {
-      this.#boxes[at] = box;
-      this.draw({ isLocked: this.#isLocked });
-    } });
+    const one = new RoiBox(this.picture, need("[data-before]", this.picture), {
+      box: this.#boxes[at],
+      onChange: (box) => {
+        this.#boxes[at] = box;
+        this.draw({ isLocked: this.#isLocked });
+      },
+    });
     one.element.setAttribute("aria-label", `Place ${at + 1} of text. Arrow keys move it, with Shift they size it`);
     return one;
   }
 
   /** @param {number} at */
   #line(at) {
-    return h("li", { class: "row s1" }, h("span", {}, `Place ${at + 1}`), h("span", { class: "m t2 sp" }), !this.#isLocked && h("button", { class: "btn ic quiet", type: "button", "aria-label": `Remove place ${at + 1}`, onclick: () => {
-      this.#boxes.splice(at, 1);
-      this.#changed();
-      need("[data-add-place]", this.root).focus();
-    } }, icon("x")));
+    return h(
+      "li",
+      { class: "row s1" },
+      h("span", {}, `Place ${at + 1}`),
+      h("span", { class: "m t2 sp" }),
+      !this.#isLocked &&
+        h(
+          "button",
+          {
+            class: "btn ic quiet",
+            type: "button",
+            "aria-label": `Remove place ${at + 1}`,
+            onclick: () => {
+              this.#boxes.splice(at, 1);
+              this.#changed();
+              need("[data-add-place]", this.root).focus();
+            },
+          },
+          icon("x"),
+        ),
+    );
   }
 }
 
 /** @param {Box} box @returns {string} its upper left corner and its size, in percent of the picture */
-const told = ({ x, y, width, height }) => `${Math.round(x * 100)}, ${Math.round(y * 100)} %, ${Math.round(width * 100)} × ${Math.round(height * 100)} %`;
+const told = ({ x, y, width, height }) =>
+  `${Math.round(x * 100)}, ${Math.round(y * 100)} %, ${Math.round(width * 100)} × ${Math.round(height * 100)} %`;

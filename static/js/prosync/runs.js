@@ -34,7 +34,13 @@ export class Runs {
     } catch (error) {
       this.panel.hidden = false;
       need("footer", this.panel).hidden = true;
-      list.replaceChildren(h("li", { class: "pad" }, errorNote("Your runs cannot be shown.", error, () => this.load())));
+      list.replaceChildren(
+        h(
+          "li",
+          { class: "pad" },
+          errorNote("Your runs cannot be shown.", error, () => this.load()),
+        ),
+      );
     }
   }
 
@@ -42,14 +48,27 @@ export class Runs {
   #row(job) {
     const [sign, tone, word] = STATES[job.status];
     const count = job.segments_data.length;
-    return h("li", { class: "row one" },
-      h("a", { class: "cut sp", href: `/pro?job=${job.job_id}`, title: job.name, dir: "auto", onclick: (/** @type {MouseEvent} */ event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-        event.preventDefault();
-        this.options.onOpen(job.job_id);
-      } }, job.name),
+    return h(
+      "li",
+      { class: "row one" },
+      h(
+        "a",
+        {
+          class: "cut sp",
+          href: `/pro?job=${job.job_id}`,
+          title: job.name,
+          dir: "auto",
+          onclick: (/** @type {MouseEvent} */ event) => {
+            if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+            event.preventDefault();
+            this.options.onOpen(job.job_id);
+          },
+        },
+        job.name,
+      ),
       h("span", { class: "s1 t3" }, `${count} segment${count === 1 ? "" : "s"}`),
       h("time", { class: "s1 t3 m", datetime: job.created_at }, when(new Date(job.created_at))),
-      h("span", { class: `st ${tone}` }, icon(sign), word));
+      h("span", { class: `st ${tone}` }, icon(sign), word),
+    );
   }
 }

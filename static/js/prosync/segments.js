@@ -38,7 +38,8 @@ export const rounded = (seconds) => Math.round(seconds * ROUND) / ROUND;
  * @param {Segment[]} segments
  * @returns {Segment[]} in the order of the video
  */
-export const inOrder = (segments) => [...segments].sort((one, other) => one.start - other.start || one.end - other.end || one.id - other.id);
+export const inOrder = (segments) =>
+  [...segments].sort((one, other) => one.start - other.start || one.end - other.end || one.id - other.id);
 
 /**
  * @param {number} seconds
@@ -49,7 +50,9 @@ export function moment(seconds) {
   const whole = Math.floor(ms / ROUND);
   const rest = `${String(whole % 60).padStart(2, "0")}.${String(ms % ROUND).padStart(3, "0")}`;
   const minutes = Math.floor(whole / 60);
-  return minutes < 60 ? `${minutes}:${rest}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+  return minutes < 60
+    ? `${minutes}:${rest}`
+    : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
 }
 
 /**
@@ -57,7 +60,9 @@ export function moment(seconds) {
  * @returns {number|null} seconds; null for what is no moment
  */
 export function parseMoment(text) {
-  const match = /^(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d*)?|\.\d+)$/.exec(text.trim().replace(/\s*s$/i, "").replace(",", "."));
+  const match = /^(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d*)?|\.\d+)$/.exec(
+    text.trim().replace(/\s*s$/i, "").replace(",", "."),
+  );
   if (!match) return null;
   const [, hours = "0", minutes = "0", rest] = match;
   return rounded(Number(hours) * 3600 + Number(minutes) * 60 + Number(rest));
@@ -76,14 +81,28 @@ export function faultsOf(segments, sounds, duration) {
   /** @type {Segment|null} */
   let last = null;
   inOrder(segments).forEach((segment, at) => {
-    const say = (/** @type {Fault["field"]} */ field, /** @type {string} */ text, /** @type {Mend|null} */ mend = null) =>
-      faults.push({ segment: segment.id, field, text, mend });
-    if (segment.end <= segment.start) say("end", "It ends before it begins.", { label: `Let it last ${USUAL} s`, change: { end: rounded(Math.min(duration, segment.start + USUAL)) } });
+    const say = (
+      /** @type {Fault["field"]} */ field,
+      /** @type {string} */ text,
+      /** @type {Mend|null} */ mend = null,
+    ) => faults.push({ segment: segment.id, field, text, mend });
+    if (segment.end <= segment.start)
+      say("end", "It ends before it begins.", {
+        label: `Let it last ${USUAL} s`,
+        change: { end: rounded(Math.min(duration, segment.start + USUAL)) },
+      });
     else if (segment.start >= duration) say("start", `The video ends at ${moment(duration)}.`);
-    else if (segment.end > duration + SLACK) say("end", `The video ends at ${moment(duration)}.`, { label: `Move the end to ${moment(duration)}`, change: { end: rounded(duration) } });
+    else if (segment.end > duration + SLACK)
+      say("end", `The video ends at ${moment(duration)}.`, {
+        label: `Move the end to ${moment(duration)}`,
+        change: { end: rounded(duration) },
+      });
     if (last && segment.start < last.end - 1e-9) {
       const over = last.end - segment.start;
-      const mend = last.end < segment.end ? { label: `Move the start to ${moment(last.end)}`, change: { start: rounded(last.end) } } : null;
+      const mend =
+        last.end < segment.end
+          ? { label: `Move the start to ${moment(last.end)}`, change: { start: rounded(last.end) } }
+          : null;
       say("start", `Begins ${short(over)} before segment ${at} ends.`, mend);
     }
     if (!last || segment.end > last.end) last = segment;
@@ -99,17 +118,25 @@ export function faultsOf(segments, sounds, duration) {
  */
 function soundFaults({ id, sound, from, to }, sounds) {
   const own = sounds.find((one) => one.id === sound);
-  if (!own) return [{ segment: id, field: "sound", text: sounds.length ? "Choose its sound." : "Add a sound first.", mend: null }];
+  if (!own)
+    return [
+      { segment: id, field: "sound", text: sounds.length ? "Choose its sound." : "Add a sound first.", mend: null },
+    ];
   const whole = { label: "Use the whole sound", change: { from: null, to: null } };
   const begin = from ?? 0;
   const end = to ?? own.duration;
-  if (end !== null && end <= begin) return [{ segment: id, field: to === null ? "from" : "to", text: "No part of the sound is left.", mend: whole }];
-  if (own.duration !== null && to !== null && to > own.duration + SLACK) return [{ segment: id, field: "to", text: `The sound ends at ${moment(own.duration)}.`, mend: whole }];
+  if (end !== null && end <= begin)
+    return [{ segment: id, field: to === null ? "from" : "to", text: "No part of the sound is left.", mend: whole }];
+  if (own.duration !== null && to !== null && to > own.duration + SLACK)
+    return [{ segment: id, field: "to", text: `The sound ends at ${moment(own.duration)}.`, mend: whole }];
   return [];
 }
 
 /** @param {number} seconds */
-const short = (seconds) => (seconds < 0.0995 ? `${Math.max(1, Math.round(seconds * ROUND))} ms` : `${(Math.round(seconds * 10) / 10).toFixed(1)} s`);
+const short = (seconds) =>
+  seconds < 0.0995
+    ? `${Math.max(1, Math.round(seconds * ROUND))} ms`
+    : `${(Math.round(seconds * 10) / 10).toFixed(1)} s`;
 
 /**
  * Where a new segment fits: from a moment on, or from where the one there ends, as long as there is room.
@@ -121,7 +148,8 @@ const short = (seconds) => (seconds < 0.0995 ? `${Math.max(1, Math.round(seconds
  */
 export function roomFor(segments, at, duration, wanted = USUAL) {
   let start = Math.max(0, at);
-  for (const segment of inOrder(segments)) if (segment.start <= start + 1e-9 && segment.end > start) start = segment.end;
+  for (const segment of inOrder(segments))
+    if (segment.start <= start + 1e-9 && segment.end > start) start = segment.end;
   const next = inOrder(segments).find((segment) => segment.start >= start);
   const end = Math.min(duration, next ? next.start : duration, start + wanted);
   return end - start < LEAST ? null : { start: rounded(start), end: rounded(end) };
@@ -152,8 +180,10 @@ function bounds(segments, segment, duration) {
  */
 export function dragged(segments, segment, what, by, duration) {
   const { least, most } = bounds(segments, segment, duration);
-  if (what === "start") return { start: rounded(Math.min(Math.max(segment.start + by, least), segment.end - LEAST)), end: segment.end };
-  if (what === "end") return { start: segment.start, end: rounded(Math.max(Math.min(segment.end + by, most), segment.start + LEAST)) };
+  if (what === "start")
+    return { start: rounded(Math.min(Math.max(segment.start + by, least), segment.end - LEAST)), end: segment.end };
+  if (what === "end")
+    return { start: segment.start, end: rounded(Math.max(Math.min(segment.end + by, most), segment.start + LEAST)) };
   const length = segment.end - segment.start;
   const start = Math.min(Math.max(segment.start + by, least), Math.max(least, most - length));
   return { start: rounded(start), end: rounded(start + length) };
@@ -175,7 +205,12 @@ export function asked(segments, sounds) {
       const cropped = from !== null || to !== null;
       const length = sounds.find((one) => one.id === sound)?.duration ?? 0;
       const crop = cropped ? { startTime: from ?? 0, endTime: to ?? length } : {};
-      return { startTime: start, endTime: end, audioInput: { refId: ref(sound), ...crop }, ...(label ? { label } : {}) };
+      return {
+        startTime: start,
+        endTime: end,
+        audioInput: { refId: ref(sound), ...crop },
+        ...(label ? { label } : {}),
+      };
     }),
   };
 }

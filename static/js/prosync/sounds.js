@@ -63,7 +63,8 @@ export class Sounds {
 
   /** @param {File} file */
   #whyNot(file) {
-    if (!TYPES.test(file.name) && !file.type.startsWith("audio/")) return "that is no sound. Choose MP3, WAV, M4A, OGG or FLAC.";
+    if (!TYPES.test(file.name) && !file.type.startsWith("audio/"))
+      return "that is no sound. Choose MP3, WAV, M4A, OGG or FLAC.";
     if (file.size === 0) return "the file is empty.";
     if (file.size > this.options.mostBytes) return `it is larger than ${bytes(this.options.mostBytes)}.`;
     return this.all.length >= this.options.most ? `more than ${this.options.most} sounds are not taken.` : "";
@@ -72,7 +73,15 @@ export class Sounds {
   /** @param {File} file */
   async #take(file) {
     /** @type {Heard} */
-    const sound = { id: this.#next++, name: file.name, file, address: URL.createObjectURL(file), duration: null, bars: [], isRead: false };
+    const sound = {
+      id: this.#next++,
+      name: file.name,
+      file,
+      address: URL.createObjectURL(file),
+      duration: null,
+      bars: [],
+      isRead: false,
+    };
     this.all.push(sound);
     const wave = await waveOf(file);
     Object.assign(sound, wave ? { duration: wave.duration, bars: wave.bars } : {}, { isRead: true });
@@ -85,7 +94,13 @@ export class Sounds {
     this.#audio.pause();
     for (const sound of this.all) if (sound.file) URL.revokeObjectURL(sound.address);
     this.all = job.sounds.map((sound) => ({
-      id: this.#next++, name: sound.filename, file: null, address: job.audio_refs[sound.refId] ?? "", duration: sound.duration, bars: sound.peaks, isRead: true,
+      id: this.#next++,
+      name: sound.filename,
+      file: null,
+      address: job.audio_refs[sound.refId] ?? "",
+      duration: sound.duration,
+      bars: sound.peaks,
+      isRead: true,
     }));
     this.draw();
   }
@@ -94,17 +109,21 @@ export class Sounds {
   draw() {
     const { used, isLocked } = this.options;
     setText(need("[data-sound-count]", this.panel), this.all.length ? String(this.all.length) : "");
-    for (const [id, row] of this.#rows) if (!this.find(id)) {
-      row.remove();
-      this.#rows.delete(id);
-    }
+    for (const [id, row] of this.#rows)
+      if (!this.find(id)) {
+        row.remove();
+        this.#rows.delete(id);
+      }
     const list = need("[data-sound-list]", this.panel);
     this.all.forEach((sound, at) => {
       const row = this.#rows.get(sound.id) ?? this.#make(sound);
       const inside = used(sound.id);
       row.dataset.sound = String((at % 6) + 1);
       setText(need(".id", row), String(at + 1));
-      setText(need("[data-length]", row), sound.duration === null ? (sound.isRead ? "not readable here" : "reading…") : `${sound.duration.toFixed(2)} s`);
+      setText(
+        need("[data-length]", row),
+        sound.duration === null ? (sound.isRead ? "not readable here" : "reading…") : `${sound.duration.toFixed(2)} s`,
+      );
       setText(need("[data-used]", row), inside.length ? `in ${listed(inside)}` : "not used yet");
       need("[data-removes]", row).hidden = isLocked();
       const lane = need("[data-lane]", row);
@@ -117,14 +136,45 @@ export class Sounds {
 
   /** @param {Heard} sound */
   #make(sound) {
-    const row = h("li", { class: "snd" },
-      h("div", { class: "row" },
+    const row = h(
+      "li",
+      { class: "snd" },
+      h(
+        "div",
+        { class: "row" },
         h("span", { class: "id" }),
         h("span", { class: "cut sp", title: sound.name, dir: "auto" }, sound.name),
-        h("button", { class: "btn ic quiet", type: "button", "aria-label": `Play ${sound.name}`, data: { plays: String(sound.id) }, onclick: () => this.#toggle(sound) }, icon("play")),
-        h("button", { class: "btn ic quiet", type: "button", "aria-label": `Remove ${sound.name}`, data: { removes: "" }, onclick: () => this.#remove(sound) }, icon("x"))),
+        h(
+          "button",
+          {
+            class: "btn ic quiet",
+            type: "button",
+            "aria-label": `Play ${sound.name}`,
+            data: { plays: String(sound.id) },
+            onclick: () => this.#toggle(sound),
+          },
+          icon("play"),
+        ),
+        h(
+          "button",
+          {
+            class: "btn ic quiet",
+            type: "button",
+            "aria-label": `Remove ${sound.name}`,
+            data: { removes: "" },
+            onclick: () => this.#remove(sound),
+          },
+          icon("x"),
+        ),
+      ),
       h("div", { class: "lane", data: { lane: "" } }),
-      h("div", { class: "row s1 t3" }, h("span", { class: "m sp", data: { length: "" } }), h("span", { data: { used: "" } })));
+      h(
+        "div",
+        { class: "row s1 t3" },
+        h("span", { class: "m sp", data: { length: "" } }),
+        h("span", { data: { used: "" } }),
+      ),
+    );
     this.#rows.set(sound.id, row);
     return row;
   }
@@ -154,7 +204,9 @@ export class Sounds {
     this.draw();
     this.options.onChange();
     // The button has gone with the row.
-    /** @type {HTMLElement} */ (this.panel.querySelector("[data-removes]") ?? need("[data-add-sounds]", this.panel)).focus();
+    /** @type {HTMLElement} */ (
+      this.panel.querySelector("[data-removes]") ?? need("[data-add-sounds]", this.panel)
+    ).focus();
   }
 }
 

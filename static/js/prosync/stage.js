@@ -131,12 +131,17 @@ export class Stage {
   async #ready() {
     const videos = this.#hasAfter ? [this.before, this.after] : [this.before];
     if (this.#hasAfter && Math.abs(this.after.currentTime - this.at) > DEAD) this.after.currentTime = this.at;
-    await Promise.all(videos.map((video) => (video.seeking || video.readyState < 3
-      ? new Promise((resolve) => {
-        for (const event of ["canplay", "seeked", "error"]) video.addEventListener(event, resolve, { once: true });
-        setTimeout(resolve, 2000);
-      })
-      : null)));
+    await Promise.all(
+      videos.map((video) =>
+        video.seeking || video.readyState < 3
+          ? new Promise((resolve) => {
+              for (const event of ["canplay", "seeked", "error"])
+                video.addEventListener(event, resolve, { once: true });
+              setTimeout(resolve, 2000);
+            })
+          : null,
+      ),
+    );
   }
 
   #startAfter() {
@@ -170,11 +175,12 @@ export class Stage {
   }
 
   #listen() {
-    for (const event of ["play", "pause", "ended"]) this.before.addEventListener(event, () => {
-      if (!this.isPlaying) this.after.pause();
-      this.#draw();
-      this.told.onState();
-    });
+    for (const event of ["play", "pause", "ended"])
+      this.before.addEventListener(event, () => {
+        if (!this.isPlaying) this.after.pause();
+        this.#draw();
+        this.told.onState();
+      });
     // A segment that goes to the video's end ends with it.
     this.before.addEventListener("ended", () => this.loop && this.loop.end >= this.#duration - DEAD && this.toggle());
     for (const event of ["seeked", "loadedmetadata"]) this.before.addEventListener(event, () => this.#tell());
@@ -202,7 +208,8 @@ export class Stage {
       this.#setWipe((moved.clientX - left) / width);
     };
     this.line.addEventListener("pointermove", move);
-    for (const end of ["pointerup", "pointercancel"]) this.line.addEventListener(end, () => this.line.removeEventListener("pointermove", move), { once: true });
+    for (const end of ["pointerup", "pointercancel"])
+      this.line.addEventListener(end, () => this.line.removeEventListener("pointermove", move), { once: true });
   }
 
   /** @param {number} share */

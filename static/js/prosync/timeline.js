@@ -40,7 +40,8 @@ export class Timeline {
     this.lane = need("[data-segments]", root);
     need("[data-zoom-in]", root).addEventListener("click", () => this.#setZoom(this.#zoom + 1));
     need("[data-zoom-out]", root).addEventListener("click", () => this.#setZoom(this.#zoom - 1));
-    for (const place of root.querySelectorAll("[data-seeks]")) place.addEventListener("pointerdown", (event) => this.#seeking(/** @type {PointerEvent} */ (event)));
+    for (const place of root.querySelectorAll("[data-seeks]"))
+      place.addEventListener("pointerdown", (event) => this.#seeking(/** @type {PointerEvent} */ (event)));
     this.#setZoom(0);
   }
 
@@ -61,8 +62,13 @@ export class Timeline {
     const marks = ticks(0, duration, TICKS * ZOOMS[this.#zoom]).filter((mark) => mark < duration * 0.97);
     const isFine = marks.length > 1 && marks[1] - marks[0] < 0.99;
     /** @param {number} mark two of them may lie in one second */
-    const told = (mark) => { const tenths = Math.floor(mark * 10 + 1e-6); return isFine ? `${spoken(Math.floor(tenths / 10))}.${tenths % 10}` : spoken(mark); };
-    ruler.replaceChildren(...[...marks, duration].map((mark) => h("span", { vars: { "--at": mark / duration } }, told(mark))));
+    const told = (mark) => {
+      const tenths = Math.floor(mark * 10 + 1e-6);
+      return isFine ? `${spoken(Math.floor(tenths / 10))}.${tenths % 10}` : spoken(mark);
+    };
+    ruler.replaceChildren(
+      ...[...marks, duration].map((mark) => h("span", { vars: { "--at": mark / duration } }, told(mark))),
+    );
   }
 
   /** What was shown of a video goes. */
@@ -106,14 +112,18 @@ export class Timeline {
     const { segments, faults, selected, duration, number, status, isLocked } = this.options.state();
     const ids = new Set(segments.map((segment) => segment.id));
     this.lane.querySelectorAll(".clash").forEach((/** @type {Element} */ one) => one.remove());
-    for (const [id, block] of this.#blocks) if (!ids.has(id)) {
-      block.remove();
-      this.#blocks.delete(id);
-    }
+    for (const [id, block] of this.#blocks)
+      if (!ids.has(id)) {
+        block.remove();
+        this.#blocks.delete(id);
+      }
     inOrder(segments).forEach((segment, at) => {
       const block = this.#blocks.get(segment.id) ?? this.#make(segment.id);
       const fault = faults.find((one) => one.segment === segment.id);
-      const place = { "--from": duration ? segment.start / duration : 0, "--to": duration ? segment.end / duration : 0 };
+      const place = {
+        "--from": duration ? segment.start / duration : 0,
+        "--to": duration ? segment.end / duration : 0,
+      };
       for (const [name, value] of Object.entries(place)) block.style.setProperty(name, String(value));
       block.dataset.sound = String(((number(segment.sound) - 1) % 6) + 1);
       block.classList.toggle("bad", Boolean(fault));
@@ -121,7 +131,7 @@ export class Timeline {
       block.setAttribute("aria-disabled", String(isLocked));
       block.setAttribute("aria-label", this.#said(segment, at + 1, fault));
       const words = `${at + 1} ${segment.label || "Segment"}`;
-      const sign = fault ? "alert" : stateOf(status(segment.id))?.sign ?? "dot";
+      const sign = fault ? "alert" : (stateOf(status(segment.id))?.sign ?? "dot");
       need("b", block).replaceChildren(icon(sign), words);
       this.#drawSound(block, segment);
       // One that is put in anew loses the focus, and the pointer that drags it.
@@ -129,15 +139,24 @@ export class Timeline {
     });
     this.#drawClashes(segments, duration);
     const cover = need("[data-covered]", this.root);
-    cover.replaceChildren(...segments.map((segment) => h("i", { vars: { "--from": segment.start / (duration || 1), "--to": segment.end / (duration || 1) } })));
+    cover.replaceChildren(
+      ...segments.map((segment) =>
+        h("i", { vars: { "--from": segment.start / (duration || 1), "--to": segment.end / (duration || 1) } }),
+      ),
+    );
   }
 
   /** @param {Segment} segment @param {number} at @param {Fault|undefined} fault */
   #said(segment, at, fault) {
     const { number, status } = this.options.state();
     const sound = number(segment.sound);
-    const words = [`${at}${segment.label ? ` ${segment.label}` : ""}`, `segment from ${moment(segment.start)} to ${moment(segment.end)}`];
-    return [...words, sound ? `sound ${sound}` : "no sound", fault?.text, stateOf(status(segment.id))?.word].filter(Boolean).join(", ");
+    const words = [
+      `${at}${segment.label ? ` ${segment.label}` : ""}`,
+      `segment from ${moment(segment.start)} to ${moment(segment.end)}`,
+    ];
+    return [...words, sound ? `sound ${sound}` : "no sound", fault?.text, stateOf(status(segment.id))?.word]
+      .filter(Boolean)
+      .join(", ");
   }
 
   /** @param {HTMLElement} block @param {Segment} segment */
@@ -147,7 +166,7 @@ export class Timeline {
     if (block.dataset.drawn === key) return;
     block.dataset.drawn = key;
     block.querySelector("svg.wv")?.remove();
-    if (!wave || !wave.duration || end <= start) return;
+    if (!wave?.duration || end <= start) return;
     const begin = (from ?? 0) / wave.duration;
     const stop = (to ?? wave.duration) / wave.duration;
     const svg = drawWave(wave.bars, begin, Math.max(begin + 1e-3, stop));
@@ -161,13 +180,25 @@ export class Timeline {
     const ordered = inOrder(segments);
     ordered.forEach((segment, at) => {
       const over = Math.max(0, ...ordered.slice(0, at).map((one) => Math.min(one.end, segment.end))) - segment.start;
-      if (at && over > 1e-9) this.lane.append(h("i", { class: "clash", vars: { "--from": segment.start / duration, "--to": (segment.start + over) / duration } }));
+      if (at && over > 1e-9)
+        this.lane.append(
+          h("i", {
+            class: "clash",
+            vars: { "--from": segment.start / duration, "--to": (segment.start + over) / duration },
+          }),
+        );
     });
   }
 
   /** @param {number} id */
   #make(id) {
-    const block = h("button", { class: "sg", type: "button", data: { segment: String(id) } }, h("b", {}), h("i", { class: "edge", data: { edge: "start" } }), h("i", { class: "edge", data: { edge: "end" } }));
+    const block = h(
+      "button",
+      { class: "sg", type: "button", data: { segment: String(id) } },
+      h("b", {}),
+      h("i", { class: "edge", data: { edge: "start" } }),
+      h("i", { class: "edge", data: { edge: "end" } }),
+    );
     block.addEventListener("pointerdown", (event) => this.#drag(event, id));
     block.addEventListener("click", () => this.options.onSelect(id));
     block.addEventListener("keydown", (event) => this.#key(event, id));
@@ -195,7 +226,8 @@ export class Timeline {
     this.options.onSelect(id);
     if (!before || isLocked || event.button !== 0 || !duration) return;
     const block = /** @type {HTMLElement} */ (event.currentTarget);
-    const what = /** @type {"start"|"end"|undefined} */ (/** @type {HTMLElement} */ (event.target).dataset.edge) ?? "move";
+    const what =
+      /** @type {"start"|"end"|undefined} */ (/** @type {HTMLElement} */ (event.target).dataset.edge) ?? "move";
     const origin = { ...before };
     const scale = duration / this.lane.getBoundingClientRect().width;
     let last = { start: origin.start, end: origin.end };
@@ -210,10 +242,15 @@ export class Timeline {
       this.options.onChange(id, last, false);
     };
     block.addEventListener("pointermove", move);
-    for (const end of ["pointerup", "pointercancel"]) block.addEventListener(end, () => {
-      block.removeEventListener("pointermove", move);
-      if (last.start !== origin.start || last.end !== origin.end) this.options.onChange(id, last, true);
-    }, { once: true });
+    for (const end of ["pointerup", "pointercancel"])
+      block.addEventListener(
+        end,
+        () => {
+          block.removeEventListener("pointermove", move);
+          if (last.start !== origin.start || last.end !== origin.end) this.options.onChange(id, last, true);
+        },
+        { once: true },
+      );
   }
 
   /** @param {PointerEvent} event */
@@ -231,7 +268,8 @@ export class Timeline {
     to(event);
     place.setPointerCapture(event.pointerId);
     place.addEventListener("pointermove", to);
-    for (const end of ["pointerup", "pointercancel"]) place.addEventListener(end, () => place.removeEventListener("pointermove", to), { once: true });
+    for (const end of ["pointerup", "pointercancel"])
+      place.addEventListener(end, () => place.removeEventListener("pointermove", to), { once: true });
   }
 
   /** @param {number} seconds @param {boolean} [bring] into view */

@@ -49,7 +49,10 @@ export async function peaksAt(address, count = 4 * BARS) {
   const response = await fetch(address, { credentials: "same-origin" });
   if (!response.ok) throw new Error(`The waveform cannot be had (${response.status}).`);
   const { data } = await response.json();
-  return loudest(data.map((/** @type {number} */ level) => level / 128), 2 * count);
+  return loudest(
+    data.map((/** @type {number} */ level) => level / 128),
+    2 * count,
+  );
 }
 
 /**
@@ -59,7 +62,10 @@ export async function peaksAt(address, count = 4 * BARS) {
  * @returns {SVGElement} as wide and high as its place
  */
 export function drawWave(bars, from = 0, to = 1) {
-  const shown = bars.slice(Math.floor(from * bars.length), Math.max(Math.floor(from * bars.length) + 1, Math.ceil(to * bars.length)));
+  const shown = bars.slice(
+    Math.floor(from * bars.length),
+    Math.max(Math.floor(from * bars.length) + 1, Math.ceil(to * bars.length)),
+  );
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("class", "wv");
   svg.setAttribute("viewBox", `0 0 ${Math.max(1, shown.length)} 40`);
@@ -68,7 +74,10 @@ export function drawWave(bars, from = 0, to = 1) {
   const path = document.createElementNS(SVG, "path");
   // By its root: speech that is quiet is still seen.
   const height = (/** @type {number} */ bar) => Math.sqrt(bar) * 18 + 0.5;
-  path.setAttribute("d", shown.map((bar, at) => `M${at + 0.5} ${(20 - height(bar)).toFixed(1)}v${(2 * height(bar)).toFixed(1)}`).join(""));
+  path.setAttribute(
+    "d",
+    shown.map((bar, at) => `M${at + 0.5} ${(20 - height(bar)).toFixed(1)}v${(2 * height(bar)).toFixed(1)}`).join(""),
+  );
   svg.append(path);
   return svg;
 }

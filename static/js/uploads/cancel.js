@@ -23,12 +23,34 @@ export async function cancelUpload(id) {
 export function askToCancel(name, arrived, run, instead = "To go on later, pause it instead.") {
   if (arrived <= 0) return run();
   const before = placeOf(document.activeElement);
-  const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "dlg small", role: "alertdialog", "aria-labelledby": "cancel-heading", "aria-describedby": "cancel-words" },
-    h("div", { class: "pad col" },
-      h("h2", { class: "anywhere", id: "cancel-heading", dir: "auto" }, `Stop sending “${name}”?`),
-      h("p", { class: "t2", id: "cancel-words" }, `${bytes(arrived)} of it arrived and will be deleted. ${instead}`),
-      h("div", { class: "row wrap end" }, h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"),
-        h("button", { class: "btn del", type: "button", onclick: () => dialog.close("stop") }, icon("x"), "Stop and delete")))));
+  const dialog = /** @type {HTMLDialogElement} */ (
+    h(
+      "dialog",
+      {
+        class: "dlg small",
+        role: "alertdialog",
+        "aria-labelledby": "cancel-heading",
+        "aria-describedby": "cancel-words",
+      },
+      h(
+        "div",
+        { class: "pad col" },
+        h("h2", { class: "anywhere", id: "cancel-heading", dir: "auto" }, `Stop sending “${name}”?`),
+        h("p", { class: "t2", id: "cancel-words" }, `${bytes(arrived)} of it arrived and will be deleted. ${instead}`),
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"),
+          h(
+            "button",
+            { class: "btn del", type: "button", onclick: () => dialog.close("stop") },
+            icon("x"),
+            "Stop and delete",
+          ),
+        ),
+      ),
+    )
+  );
   dialog.addEventListener("close", () => {
     dialog.remove();
     before()?.focus();

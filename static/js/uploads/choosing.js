@@ -4,7 +4,22 @@ import { h } from "../base/dom.js";
 
 /** @typedef {{file: File, handle: FileSystemFileHandle|null}} Chosen handle: where the browser gives one */
 
-const SUFFIXES = [".mp4", ".m4v", ".mov", ".webm", ".mkv", ".ogv", ".avi", ".ts", ".m2ts", ".mpg", ".mpeg", ".flv", ".wmv", ".3gp"];
+const SUFFIXES = [
+  ".mp4",
+  ".m4v",
+  ".mov",
+  ".webm",
+  ".mkv",
+  ".ogv",
+  ".avi",
+  ".ts",
+  ".m2ts",
+  ".mpg",
+  ".mpeg",
+  ".flv",
+  ".wmv",
+  ".3gp",
+];
 export const ACCEPT = ["video/*", ...SUFFIXES].join();
 
 /**
@@ -18,12 +33,17 @@ export async function pickFiles(several, onLost) {
   if (!open) return pickByField(several);
   /** @type {FileSystemFileHandle[]} */ let handles;
   try {
-    handles = await open({ multiple: several, id: "videos", types: [{ description: "Videos", accept: { "video/*": SUFFIXES } }] });
+    handles = await open({
+      multiple: several,
+      id: "videos",
+      types: [{ description: "Videos", accept: { "video/*": SUFFIXES } }],
+    });
   } catch (error) {
     return /** @type {Error} */ (error).name === "AbortError" ? [] : pickByField(several);
   }
   /** @type {Chosen[]} */ const found = [];
-  for (const handle of handles) await guarded(handle.name, async () => found.push({ file: await handle.getFile(), handle }), onLost);
+  for (const handle of handles)
+    await guarded(handle.name, async () => found.push({ file: await handle.getFile(), handle }), onLost);
   return found;
 }
 
@@ -72,13 +92,22 @@ export function hasFiles(event) {
 export async function droppedFrom(transfer, onLost) {
   // What was dropped can be asked only until the event is over: everything is asked for before anything is awaited.
   const items = [...transfer.items].filter((item) => item.kind === "file");
-  const asked = items.map((item) => ({ file: item.getAsFile(), entry: item.webkitGetAsEntry?.(), handle: /** @type {any} */ (item).getAsFileSystemHandle?.() }));
+  const asked = items.map((item) => ({
+    file: item.getAsFile(),
+    entry: item.webkitGetAsEntry?.(),
+    handle: /** @type {any} */ (item).getAsFileSystemHandle?.(),
+  }));
   /** @type {Chosen[]} */ const found = [];
   for (const { file, entry, handle } of asked) {
     const known = await Promise.resolve(handle).catch(() => null);
     if (known?.kind === "directory") await guarded(known.name, () => walk(known, found, onLost), onLost);
     // Where there are no handles a folder is told by its entry.
-    else if (!known && entry?.isDirectory) await guarded(entry.name, () => walkEntry(/** @type {FileSystemDirectoryEntry} */ (entry), found, onLost), onLost);
+    else if (!known && entry?.isDirectory)
+      await guarded(
+        entry.name,
+        () => walkEntry(/** @type {FileSystemDirectoryEntry} */ (entry), found, onLost),
+        onLost,
+      );
     else if (file) found.push({ file, handle: known ?? null });
     else onLost(entry?.name ?? known?.name ?? "A file");
   }
@@ -96,7 +125,8 @@ const isVideo = (name) => SUFFIXES.some((suffix) => name.toLowerCase().endsWith(
 async function walk(folder, found, onLost) {
   for await (const handle of folder.values()) {
     if (handle.kind === "directory") await guarded(handle.name, () => walk(handle, found, onLost), onLost);
-    else if (isVideo(handle.name)) await guarded(handle.name, async () => found.push({ file: await handle.getFile(), handle }), onLost);
+    else if (isVideo(handle.name))
+      await guarded(handle.name, async () => found.push({ file: await handle.getFile(), handle }), onLost);
   }
 }
 
@@ -108,12 +138,24 @@ async function walk(folder, found, onLost) {
 async function walkEntry(folder, found, onLost) {
   const reader = folder.createReader();
   for (;;) {
-    /** @type {FileSystemEntry[]} */ const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    /** @type {FileSystemEntry[]} */ const entries = await new Promise((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
     // They come by the hundred; none says that these were all.
     if (!entries.length) return;
     for (const entry of entries) {
-      if (entry.isDirectory) await guarded(entry.name, () => walkEntry(/** @type {FileSystemDirectoryEntry} */ (entry), found, onLost), onLost);
-      else if (isVideo(entry.name)) await guarded(entry.name, async () => found.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), handle: null }), onLost);
+      if (entry.isDirectory)
+        await guarded(
+          entry.name,
+          () => walkEntry(/** @type {FileSystemDirectoryEntry} */ (entry), found, onLost),
+          onLost,
+        );
+      else if (isVideo(entry.name))
+        await guarded(
+          entry.name,
+          async () => found.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), handle: null }),
+          onLost,
+        );
     }
   }
 }

@@ -34,10 +34,13 @@ const input = /** @type {HTMLInputElement} */ (need("#files"));
 const pauseAll = need("[data-pause-all]");
 
 /** @type {Map<Transfer, Row>} in the order of the list */ const rows = new Map();
-/** @type {Map<string, {at: number, going: Going}>} id of an upload that another tab has, and what it last said */ const elsewhere = new Map();
+/** @type {Map<string, {at: number, going: Going}>} id of an upload that another tab has, and what it last said */ const elsewhere =
+  new Map();
 /** @type {Map<string, any>} the last that was heard of each job */ const heard = new Map();
-/** @type {{username: string, limits: {max_upload_bytes: number, max_storage_bytes: number}, usage: {storage_bytes: number}, tier: string}|null} */ let account = null;
-/** Who has signed in meanwhile, in another tab: nothing of this page goes into somebody else's library. */ let stranger = "";
+/** @type {{username: string, limits: {max_upload_bytes: number, max_storage_bytes: number}, usage: {storage_bytes: number}, tier: string}|null} */ let account =
+  null;
+/** Who has signed in meanwhile, in another tab: nothing of this page goes into somebody else's library. */ let stranger =
+  "";
 
 const channel = uploadChannel({
   onAsk: tellTabs,
@@ -85,14 +88,24 @@ async function add(files) {
 
 /** @param {Transfer} transfer @param {File} file */
 function isSame(transfer, file) {
-  return transfer.state !== "ready" && !NEEDS_YOU.has(transfer.state) && transfer.fits(file) && (!transfer.file || transfer.file.lastModified === file.lastModified);
+  return (
+    transfer.state !== "ready" &&
+    !NEEDS_YOU.has(transfer.state) &&
+    transfer.fits(file) &&
+    (!transfer.file || transfer.file.lastModified === file.lastModified)
+  );
 }
 
 /** @param {Transfer} transfer */
 function begin(transfer) {
   const limit = account?.limits.max_upload_bytes;
   if (limit && transfer.size > limit) transfer.refuse("too_large", ...tooLarge(limit));
-  else if (transfer.size === 0) transfer.refuse("empty", "Nothing in it", "The file is empty. If it is still being recorded or copied, add it again afterwards.");
+  else if (transfer.size === 0)
+    transfer.refuse(
+      "empty",
+      "Nothing in it",
+      "The file is empty. If it is still being recorded or copied, add it again afterwards.",
+    );
   show(transfer);
 }
 
@@ -128,8 +141,7 @@ async function does(transfer, act) {
   else if (act === "again") {
     await showStorage();
     if (!stranger) transfer.resume();
-  }
-  else if (act === "cancel") askToCancel(transfer.name, transfer.sent, () => stop(transfer));
+  } else if (act === "cancel") askToCancel(transfer.name, transfer.sent, () => stop(transfer));
   else if (act === "remove") forget(transfer);
   else if (act === "reopen") {
     if (await transfer.reopen(true)) return;
@@ -147,7 +159,11 @@ async function chooseFor(transfer) {
     return add([chosen]);
   }
   if (transfer.fits(chosen.file)) return transfer.giveFile(chosen.file, chosen.handle);
-  rows.get(transfer)?.remark(`That is another file: “${chosen.file.name}”, ${bytes(chosen.file.size)}. This one is “${transfer.name}”, ${bytes(transfer.size)}.`);
+  rows
+    .get(transfer)
+    ?.remark(
+      `That is another file: “${chosen.file.name}”, ${bytes(chosen.file.size)}. This one is “${transfer.name}”, ${bytes(transfer.size)}.`,
+    );
 }
 
 /** @param {Transfer} transfer */
@@ -212,7 +228,17 @@ function changed(transfer) {
 /** @param {Transfer} transfer */
 function stateChanged(transfer) {
   queueMicrotask(schedule);
-  if (["processing", "ready", "refused", "failed"].includes(transfer.state) && transfer.uploadId) channel.tell([{ id: transfer.uploadId, name: transfer.name, state: "stopped", sent: transfer.sent, size: transfer.size, speed: 0 }]);
+  if (["processing", "ready", "refused", "failed"].includes(transfer.state) && transfer.uploadId)
+    channel.tell([
+      {
+        id: transfer.uploadId,
+        name: transfer.name,
+        state: "stopped",
+        sent: transfer.sent,
+        size: transfer.size,
+        speed: 0,
+      },
+    ]);
   else if (transfer.isGoing || transfer.state === "paused") tellTabs();
   if (transfer.error?.type === "stopped_elsewhere") showStorage();
   if (transfer.state === "processing" || transfer.state === "ready") {
@@ -224,7 +250,17 @@ function stateChanged(transfer) {
 
 function tellTabs() {
   const files = all().filter((one) => one.uploadId && one.file && (one.isGoing || one.state === "paused"));
-  if (files.length) channel.tell(files.map((one) => ({ id: one.uploadId, name: one.name, state: /** @type {any} */ (one.state), sent: one.sent, size: one.size, speed: one.speed })));
+  if (files.length)
+    channel.tell(
+      files.map((one) => ({
+        id: one.uploadId,
+        name: one.name,
+        state: /** @type {any} */ (one.state),
+        sent: one.sent,
+        size: one.size,
+        speed: one.speed,
+      })),
+    );
 }
 
 // The line above the list
@@ -236,7 +272,11 @@ function drawSummary() {
   const ready = transfers.filter((one) => one.state === "ready");
   setText(need("[data-count]"), transfers.length === 1 ? "1 file" : `${transfers.length} files`);
   const needing = count((one) => NEEDS_YOU.has(one.state));
-  const words = [`${ready.length} ready`, `${count((one) => UNDER_WAY.has(one.state))} under way`, needing === 1 ? "1 needs you" : `${needing} need you`];
+  const words = [
+    `${ready.length} ready`,
+    `${count((one) => UNDER_WAY.has(one.state))} under way`,
+    needing === 1 ? "1 needs you" : `${needing} need you`,
+  ];
   setText(need("[data-summary]"), words.filter((word) => !word.startsWith("0 ")).join(" · "));
   const speed = transfers.reduce((sum, one) => sum + one.speed, 0);
   setText(need("[data-speed]"), speed > 0 ? `${bytes(speed)}/s` : "");
@@ -265,8 +305,14 @@ async function showStorage() {
   if (!account) return;
   if (account.username !== document.body.dataset.user) return leaveAlone(account.username);
   const { limits, usage, tier } = account;
-  setText(need("[data-free]"), `${bytes(Math.max(0, limits.max_storage_bytes - usage.storage_bytes))} free of ${round(limits.max_storage_bytes)}`);
-  setText(need("[data-limit]"), `Up to ${round(limits.max_upload_bytes)} each on ${tier[0].toUpperCase()}${tier.slice(1)}, several at once.`);
+  setText(
+    need("[data-free]"),
+    `${bytes(Math.max(0, limits.max_storage_bytes - usage.storage_bytes))} free of ${round(limits.max_storage_bytes)}`,
+  );
+  setText(
+    need("[data-limit]"),
+    `Up to ${round(limits.max_upload_bytes)} each on ${tier[0].toUpperCase()}${tier.slice(1)}, several at once.`,
+  );
 }
 
 /** @param {string} name of who is signed in now */
@@ -293,7 +339,9 @@ async function askUnfinished() {
     return;
   }
   const live = new Set(uploads.map((upload) => upload.id));
-  for (const transfer of all()) if (!transfer.file && !live.has(transfer.uploadId) && ["unfinished", "elsewhere"].includes(transfer.state)) forget(transfer);
+  for (const transfer of all())
+    if (!transfer.file && !live.has(transfer.uploadId) && ["unfinished", "elsewhere"].includes(transfer.state))
+      forget(transfer);
   for (const upload of uploads.reverse()) {
     const isOurs = () => all().some((one) => one.uploadId === upload.id || one.hasJustBegun(upload));
     if (isOurs()) continue;
@@ -329,7 +377,8 @@ function jobChanged(job) {
     const isItsOwn = transfer.video?.job_id === job.id;
     if (!isItsOwn && (transfer.video || !transfer.resource)) continue;
     const runs = RUNNING.has(job.status);
-    const ended = isItsOwn && !runs && (transfer.work !== null || transfer.state === "processing" || !transfer.video?.poster_url);
+    const ended =
+      isItsOwn && !runs && (transfer.work !== null || transfer.state === "processing" || !transfer.video?.poster_url);
     if (isItsOwn && runs) transfer.working({ progress: job.progress, message: job.message });
     const mayHaveChanged = runs && (transfer.state === "processing" || !transfer.video?.poster_url);
     if (ended || mayHaveChanged || !transfer.video) renew(transfer, ended);

@@ -41,16 +41,35 @@ export class Row {
 
   draw() {
     const { transfer, element } = this;
-    const shown = [transfer.state, transfer.lack, transfer.error?.type, Boolean(transfer.work), transfer.retryAt > 0, Boolean(transfer.handle), transfer.going].join();
+    const shown = [
+      transfer.state,
+      transfer.lack,
+      transfer.error?.type,
+      Boolean(transfer.work),
+      transfer.retryAt > 0,
+      Boolean(transfer.handle),
+      transfer.going,
+    ].join();
     if (shown !== this.#shown) {
       if (this.#shown !== "") this.#remark = "";
       this.#shown = shown;
-      const act = element.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.act ?? "" : null;
+      const focused = /** @type {HTMLElement|null} */ (document.activeElement);
+      const act = focused && element.contains(focused) ? (focused.dataset.act ?? "") : null;
       element.className = `file${FAILED.has(transfer.state) ? " fail" : ""}`;
       element.dataset.state = transfer.state;
       const acts = this.#acts();
-      element.replaceChildren(this.pic, this.#name(), this.#body(), h("div", { class: `act${acts.every((button) => button.classList.contains("ic")) ? " ics" : ""}` }, ...acts));
-      if (act !== null) /** @type {HTMLElement} */ (element.querySelector(act ? `[data-act=${act}]` : "[data-act]") ?? element.querySelector("[data-act], a") ?? element).focus();
+      element.replaceChildren(
+        this.pic,
+        this.#name(),
+        this.#body(),
+        h("div", { class: `act${acts.every((button) => button.classList.contains("ic")) ? " ics" : ""}` }, ...acts),
+      );
+      if (act !== null)
+        /** @type {HTMLElement} */ (
+          element.querySelector(act ? `[data-act=${act}]` : "[data-act]") ??
+            element.querySelector("[data-act], a") ??
+            element
+        ).focus();
       this.#showPicture();
     }
     this.#move();
@@ -60,7 +79,10 @@ export class Row {
   #move() {
     const { transfer, element } = this;
     const { size, state, sent } = transfer;
-    setText(need("[data-size]", element), WITH_BAR.has(state) && (sent > 0 || state === "sending") ? bytesOf(Math.min(sent, size), size) : bytes(size));
+    setText(
+      need("[data-size]", element),
+      WITH_BAR.has(state) && (sent > 0 || state === "sending") ? bytesOf(Math.min(sent, size), size) : bytes(size),
+    );
     const percent = size ? Math.floor((Math.min(sent, size) / size) * 100) : 0;
     const bar = /** @type {HTMLProgressElement|null} */ (element.querySelector("progress"));
     if (bar) {
@@ -75,7 +97,8 @@ export class Row {
   #words(percent) {
     const { state, speed, size, sent, expires, lack, retryAt, work, video } = this.transfer;
     const until = expires ? when(expires) : "";
-    if (state === "sending") return [`${percent} %`, speed > 0 && leftWords((size - sent) / speed)].filter(Boolean).join(" · ");
+    if (state === "sending")
+      return [`${percent} %`, speed > 0 && leftWords((size - sent) / speed)].filter(Boolean).join(" · ");
     if (state === "waiting") return sent > 0 ? "Goes on in a moment" : "Two or three go at once";
     if (state === "paused") return until ? `Resume before ${until}` : "";
     if (state === "unfinished") return until ? `What arrived is kept until ${until}` : "What arrived is kept";
@@ -83,10 +106,18 @@ export class Row {
     if (state === "offline") {
       const kept = sent > 0 ? "What arrived is kept. " : "";
       if (lack === "session") return `${kept}Goes on when you have signed in`;
-      return retryAt ? `${kept}Tries again in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1000))} s` : `${kept}Goes on when the network is back`;
+      return retryAt
+        ? `${kept}Tries again in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1000))} s`
+        : `${kept}Goes on when the network is back`;
     }
-    if (state === "processing") return work && work.progress > 0 ? `${work.message || "Being looked at"}, ${Math.round(work.progress)} %` : "Waiting to be looked at";
-    if (state === "ready") return work ? `Preview pictures are being made, ${Math.round(work.progress)} %` : [video && picture(video), video && duration(video.duration_exact)].filter(Boolean).join(", ");
+    if (state === "processing")
+      return work && work.progress > 0
+        ? `${work.message || "Being looked at"}, ${Math.round(work.progress)} %`
+        : "Waiting to be looked at";
+    if (state === "ready")
+      return work
+        ? `Preview pictures are being made, ${Math.round(work.progress)} %`
+        : [video && picture(video), video && duration(video.duration_exact)].filter(Boolean).join(", ");
     return "";
   }
 
@@ -94,27 +125,67 @@ export class Row {
     const { transfer } = this;
     const { video } = transfer;
     const name = video?.title && transfer.state === "ready" ? video.title : transfer.name;
-    return h("div", { class: "n" }, h("span", { class: "cut", title: transfer.name, dir: "auto" }, video && transfer.state === "ready" ? h("a", { href: `/watch/${video.id}` }, name) : name), h("span", { class: "m s1 t3", data: { size: "" } }));
+    return h(
+      "div",
+      { class: "n" },
+      h(
+        "span",
+        { class: "cut", title: transfer.name, dir: "auto" },
+        video && transfer.state === "ready" ? h("a", { href: `/watch/${video.id}` }, name) : name,
+      ),
+      h("span", { class: "m s1 t3", data: { size: "" } }),
+    );
   }
 
   #body() {
     const { transfer } = this;
     const { state, error, lack, going } = transfer;
-    if (error && FAILED.has(state)) return h("div", { class: "b" }, h("span", { class: "st bad" }, icon("alert"), error.title), h("p", { class: "s1 anywhere" }, error.text));
+    if (error && FAILED.has(state))
+      return h(
+        "div",
+        { class: "b" },
+        h("span", { class: "st bad" }, icon("alert"), error.title),
+        h("p", { class: "s1 anywhere" }, error.text),
+      );
     const [tone, picture, word, barTone] = {
       waiting: ["", "clock", "Waiting for its turn", "off"],
       sending: ["run", "upload", "Uploading", ""],
       paused: ["", "pause", "Paused by you", "off"],
-      offline: lack === "network" ? ["warn", "offline", "No connection", "warn"] : lack === "session" ? ["warn", "lock", "Signed out", "warn"] : ["warn", "clock", "The server is busy", "warn"],
+      offline:
+        lack === "network"
+          ? ["warn", "offline", "No connection", "warn"]
+          : lack === "session"
+            ? ["warn", "lock", "Signed out", "warn"]
+            : ["warn", "clock", "The server is busy", "warn"],
       unfinished: ["warn", "hour", "Not finished", "warn"],
-      elsewhere: /** @type {Record<string, string[]>} */ ({ paused: ["", "pause", "Paused in another tab", "off"], waiting: ["", "clock", "Waiting in another tab", "off"], offline: ["warn", "offline", "No connection in another tab", "warn"] })[going] ?? ["run", "upload", "Going in another tab", ""],
+      elsewhere: /** @type {Record<string, string[]>} */ ({
+        paused: ["", "pause", "Paused in another tab", "off"],
+        waiting: ["", "clock", "Waiting in another tab", "off"],
+        offline: ["warn", "offline", "No connection in another tab", "warn"],
+      })[going] ?? ["run", "upload", "Going in another tab", ""],
       processing: ["run", "run", "Arrived", ""],
       ready: ["ok", "check", "Ready", ""],
     }[/** @type {"waiting"} */ (state)] ?? ["", "dot", "", ""];
-    return h("div", { class: "b" },
+    return h(
+      "div",
+      { class: "b" },
       WITH_BAR.has(state) && h("progress", { class: `bar ${barTone}`.trim(), value: "0", max: "100" }),
-      h("div", { class: "ln" }, h("span", { class: `st ${tone}`.trim() }, icon(picture, state === "processing" ? "spin" : ""), word), h("span", { class: "words", data: { words: "" } })),
-      state === "unfinished" && h("p", { class: "s1 t2" }, this.#remark || (transfer.handle ? "The browser asks you once more whether this page may read the file." : "Choose the file again to go on.")));
+      h(
+        "div",
+        { class: "ln" },
+        h("span", { class: `st ${tone}`.trim() }, icon(picture, state === "processing" ? "spin" : ""), word),
+        h("span", { class: "words", data: { words: "" } }),
+      ),
+      state === "unfinished" &&
+        h(
+          "p",
+          { class: "s1 t2" },
+          this.#remark ||
+            (transfer.handle
+              ? "The browser asks you once more whether this page may read the file."
+              : "Choose the file again to go on."),
+        ),
+    );
   }
 
   /** @returns {HTMLElement[]} */
@@ -122,22 +193,49 @@ export class Row {
     const { transfer } = this;
     const { state, error, video, name } = transfer;
     const button = (/** @type {RowAct} */ act, /** @type {string} */ label, /** @type {string} */ picture = "") =>
-      h("button", { class: "btn", type: "button", "aria-label": `${label}, ${name}`, data: { act }, onclick: () => this.onAct(act) }, picture && icon(picture), label);
+      h(
+        "button",
+        {
+          class: "btn",
+          type: "button",
+          "aria-label": `${label}, ${name}`,
+          data: { act },
+          onclick: () => this.onAct(act),
+        },
+        picture && icon(picture),
+        label,
+      );
     const small = (/** @type {RowAct} */ act, /** @type {string} */ label, /** @type {string} */ picture) =>
-      h("button", { class: "btn ic quiet", type: "button", "aria-label": `${label} ${name}`, title: label, data: { act }, onclick: () => this.onAct(act) }, icon(picture));
+      h(
+        "button",
+        {
+          class: "btn ic quiet",
+          type: "button",
+          "aria-label": `${label} ${name}`,
+          title: label,
+          data: { act },
+          onclick: () => this.onAct(act),
+        },
+        icon(picture),
+      );
     const link = (/** @type {string} */ href, /** @type {string} */ label) => h("a", { class: "btn", href }, label);
     const cancel = () => small("cancel", "Cancel", "x");
     if (state === "waiting" || state === "sending") return [small("pause", "Pause", "pause"), cancel()];
     if (state === "paused") return [button("resume", "Resume", "play"), cancel()];
     if (state === "offline") return [button("try", "Try now", "retry"), cancel()];
-    if (state === "unfinished") return [transfer.handle ? button("reopen", "Go on", "play") : button("choose", "Choose the file"), cancel()];
-    if (state === "ready" && video) return [h("a", { class: "btn", href: `/watch/${video.id}`, "aria-label": `Watch ${video.title}` }, "Watch")];
+    if (state === "unfinished")
+      return [transfer.handle ? button("reopen", "Go on", "play") : button("choose", "Choose the file"), cancel()];
+    if (state === "ready" && video)
+      return [h("a", { class: "btn", href: `/watch/${video.id}`, "aria-label": `Watch ${video.title}` }, "Watch")];
     if (state === "failed" && video) return [button("remove", "Remove"), link(`/watch/${video.id}`, "What to do")];
     if (state !== "refused") return [];
     if (error?.type === "too_large") return [button("remove", "Remove"), link("/account#plan", "See plans")];
-    if (error?.type === "storage_full" || error?.type === "upload_limit") return [button("remove", "Remove"), link("/library", "To the library"), button("again", "Try again", "retry")];
-    if (error?.type === "stopped_elsewhere" || error?.type === "upload_finished") return [button("remove", "Remove"), button("again", "Send it again", "retry")];
-    if (error?.type === "not_a_video" || error?.type === "empty") return [button("remove", "Remove"), button("choose", "Choose another")];
+    if (error?.type === "storage_full" || error?.type === "upload_limit")
+      return [button("remove", "Remove"), link("/library", "To the library"), button("again", "Try again", "retry")];
+    if (error?.type === "stopped_elsewhere" || error?.type === "upload_finished")
+      return [button("remove", "Remove"), button("again", "Send it again", "retry")];
+    if (error?.type === "not_a_video" || error?.type === "empty")
+      return [button("remove", "Remove"), button("choose", "Choose another")];
     return [button("remove", "Remove")];
   }
 
@@ -154,7 +252,11 @@ export class Row {
     }
     const canvas = /** @type {HTMLCanvasElement} */ (h("canvas", {}));
     // What was drawn meanwhile is better.
-    if (transfer.file && (await drawThumbnail(transfer.file, canvas, () => this.#pictured === "file" && this.element.isConnected)) && this.#pictured === "file") {
+    if (
+      transfer.file &&
+      (await drawThumbnail(transfer.file, canvas, () => this.#pictured === "file" && this.element.isConnected)) &&
+      this.#pictured === "file"
+    ) {
       pic.classList.remove("none");
       pic.replaceChildren(canvas);
     }

@@ -60,6 +60,10 @@ function once(video, event) {
       how();
     };
     video.addEventListener(event, done(resolve), { once: true });
-    video.addEventListener("error", done(() => reject(new Error("not playable"))), { once: true });
+    video.addEventListener(
+      "error",
+      done(() => reject(new Error("not playable"))),
+      { once: true },
+    );
   });
 }

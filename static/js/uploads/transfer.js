@@ -37,7 +37,8 @@ export class Transfer extends EventTarget {
   /** Why it is not being sent while its state is "offline". @type {"network"|"server"|"session"} */
   lack = "network";
   uploadId = "";
-  /** What the tab that sends it says of it, while its state is "elsewhere". @type {import("./channel.js").Going} */ going = "sending";
+  /** What the tab that sends it says of it, while its state is "elsewhere". @type {import("./channel.js").Going} */ going =
+    "sending";
   /** @type {Date|null} until when it may be gone on with */ expires = null;
   /** @type {string[]} given to the video */ tags = [];
   /** Whether another tab sends the upload with this id. @type {(id: string) => boolean} */ isElsewhere = () => false;
@@ -106,7 +107,12 @@ export class Transfer extends EventTarget {
    * @param {import("../videos/api.js").Upload} upload
    */
   hasJustBegun(upload) {
-    return this.state === "sending" && this.uploadId === "" && this.size === upload.size && this.name.normalize("NFC") === upload.filename;
+    return (
+      this.state === "sending" &&
+      this.uploadId === "" &&
+      this.size === upload.size &&
+      this.name.normalize("NFC") === upload.filename
+    );
   }
 
   /**
@@ -142,7 +148,11 @@ export class Transfer extends EventTarget {
     this.#watchMoves();
     if (!this.#upload) {
       this.#upload = this.#make(this.file);
-      const before = this.uploadId ? null : (await this.#upload.findPreviousUploads()).sort((/** @type {any} */ a, /** @type {any} */ b) => Date.parse(b.creationTime) - Date.parse(a.creationTime))[0];
+      const before = this.uploadId
+        ? null
+        : (await this.#upload.findPreviousUploads()).sort(
+            (/** @type {any} */ a, /** @type {any} */ b) => Date.parse(b.creationTime) - Date.parse(a.creationTime),
+          )[0];
       if (before && this.isElsewhere(idOf(before.uploadUrl))) return this.#alreadyGoing();
       if (before) {
         this.#upload.resumeFromPreviousUpload(before);
@@ -225,7 +235,8 @@ export class Transfer extends EventTarget {
   /** @param {Video} video as it is now */
   adopt(video) {
     this.video = video;
-    if (video.status === "failed") this.error = { type: video.error?.type ?? "", title: "It cannot be used", text: video.error?.message ?? "" };
+    if (video.status === "failed")
+      this.error = { type: video.error?.type ?? "", title: "It cannot be used", text: video.error?.message ?? "" };
     this.#set(video.status === "failed" ? "failed" : video.status === "ready" ? "ready" : "processing");
   }
 
@@ -252,7 +263,12 @@ export class Transfer extends EventTarget {
       endpoint: this.uploadId ? null : TUS,
       fingerprint: async () => fingerprint(file, this.into),
       uploadUrl: this.uploadId ? new URL(`${TUS}${this.uploadId}`, location.href).href : null,
-      metadata: { filename: file.name, filetype: file.type, ...this.into, ...(this.tags.length ? { tags: JSON.stringify(this.tags) } : {}) },
+      metadata: {
+        filename: file.name,
+        filetype: file.type,
+        ...this.into,
+        ...(this.tags.length ? { tags: JSON.stringify(this.tags) } : {}),
+      },
       chunkSize: FIRST_PIECE,
       // When it is tried again is decided here, and shown.
       retryDelays: null,
@@ -335,7 +351,8 @@ export class Transfer extends EventTarget {
     // An answer to HEAD has no body; by itself this status says that the upload has ended.
     if (status === 409 && wasHead) return void this.#ended();
     // The lock of an attempt that the server has not given up yet, or an offset that is another now: asked again soon.
-    if (status === 423 || body?.type === "upload_conflict" || (status === 409 && !body)) return this.#lacks("server", Math.max(1000, this.#pauseLength() / 4));
+    if (status === 423 || body?.type === "upload_conflict" || (status === 409 && !body))
+      return this.#lacks("server", Math.max(1000, this.#pauseLength() / 4));
     if (status === 429 || status >= 500) return this.#lacks("server", retryAfter * 1000 || this.#pauseLength());
     if (status === 410 || (status === 404 && !this.#isKnown)) return this.#beginAnew();
     if (status === 404) return this.#stoppedElsewhere();
@@ -355,7 +372,11 @@ export class Transfer extends EventTarget {
   #stoppedElsewhere() {
     this.#leave();
     this.sent = 0;
-    this.refuse("stopped_elsewhere", "Stopped elsewhere", "It was cancelled in another window, and what had arrived is gone.");
+    this.refuse(
+      "stopped_elsewhere",
+      "Stopped elsewhere",
+      "It was cancelled in another window, and what had arrived is gone.",
+    );
   }
 
   /** The server says that it is over: what it has become is shown, or why it became nothing. */
@@ -366,7 +387,12 @@ export class Transfer extends EventTarget {
       this.#forgetAddress();
       return this.#arrived();
     }
-    this.#refusedBy(409, { type: upload?.error?.type ?? "upload_finished", error: upload?.error?.message ?? "This upload has ended on the server. Send the file again if it is not in your library." });
+    this.#refusedBy(409, {
+      type: upload?.error?.type ?? "upload_finished",
+      error:
+        upload?.error?.message ??
+        "This upload has ended on the server. Send the file again if it is not in your library.",
+    });
   }
 
   /** Nothing leads to the upload any more. */
@@ -482,7 +508,11 @@ function answerOf(response) {
  */
 function refusal(type, status, said, body) {
   if (type === "too_large") return tooLarge(body?.limit);
-  if (type === "storage_full") return ["Your storage is full", `${body?.limit ? `${bytes(Math.max(0, body.limit - (body.used ?? 0)))} of ${round(body.limit)} are free. ` : ""}Delete videos that you do not need, then try again.`];
+  if (type === "storage_full")
+    return [
+      "Your storage is full",
+      `${body?.limit ? `${bytes(Math.max(0, body.limit - (body.used ?? 0)))} of ${round(body.limit)} are free. ` : ""}Delete videos that you do not need, then try again.`,
+    ];
   if (status === 415) return ["Not a video", `${said} Choose the recording itself.`];
   if (type === "malware_found") return ["Not accepted", said];
   return [status === 422 ? "It cannot be used" : "Not accepted", said];
@@ -493,5 +523,8 @@ function refusal(type, status, said, body) {
  * @returns {[string, string]}
  */
 export function tooLarge(limit) {
-  return ["Too large, nothing was sent", `Your plan takes files up to ${limit ? round(limit) : "a smaller size"}. Cut it in two, or export it at a lower bitrate, and add it again.`];
+  return [
+    "Too large, nothing was sent",
+    `Your plan takes files up to ${limit ? round(limit) : "a smaller size"}. Cut it in two, or export it at a lower bitrate, and add it again.`,
+  ];
 }

@@ -62,14 +62,24 @@ export const INGEST = "ingest";
  * @returns {Promise<{videos: Video[], pagination: {page: number, limit: number, total: number, totalPages: number}}>}
  */
 export function listVideos(query, signal) {
-  const given = Object.entries(query).filter(([, value]) => value !== "").map(([name, value]) => [name, String(value)]);
+  const given = Object.entries(query)
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => [name, String(value)]);
   return get(`${LIBRARY}?${new URLSearchParams(given)}`, { signal });
 }
 
 /** @param {string} id @returns {Promise<Video>} */
 export const readVideo = (id) => get(`${LIBRARY}/${encodeURIComponent(id)}`);
 /** One's own, or one of the catalogue, which is_listed. @param {string} id @returns {Promise<Video & {is_listed?: boolean}>} */
-export const findVideo = (id) => readVideo(id).catch((error) => (error.status === 404 ? get(`/api/v1/videos/${encodeURIComponent(id)}`).then((/** @type {Video} */ video) => ({ ...video, is_listed: true })) : Promise.reject(error)));
+export const findVideo = (id) =>
+  readVideo(id).catch((error) =>
+    error.status === 404
+      ? get(`/api/v1/videos/${encodeURIComponent(id)}`).then((/** @type {Video} */ video) => ({
+          ...video,
+          is_listed: true,
+        }))
+      : Promise.reject(error),
+  );
 /** @param {string} id @param {{title?: string, description?: string, tags?: string[]}} fields @returns {Promise<Video>} */
 export const changeVideo = (id, fields) => call("PATCH", `${LIBRARY}/${encodeURIComponent(id)}`, fields);
 /** @param {string} id */
@@ -85,9 +95,12 @@ export const downloadOf = (video) => `/api/v1/media/stream/${video.id}?download=
 
 /** The user's uploads that have not ended, the newest first. @returns {Promise<Upload[]>} */
 export async function liveUploads() {
-  /** @type {Map<string, Upload>} by id: one that comes while the pages are asked for moves the others on */ const found = new Map();
+  /** @type {Map<string, Upload>} by id: one that comes while the pages are asked for moves the others on */ const found =
+    new Map();
   for (let offset = 0; ; offset += UPLOADS_A_CALL) {
-    const { uploads, total } = await get(`${UPLOADS}?status=initiated&status=uploading&limit=${UPLOADS_A_CALL}&offset=${offset}`);
+    const { uploads, total } = await get(
+      `${UPLOADS}?status=initiated&status=uploading&limit=${UPLOADS_A_CALL}&offset=${offset}`,
+    );
     for (const upload of uploads) found.set(upload.id, upload);
     if (uploads.length < UPLOADS_A_CALL || offset + UPLOADS_A_CALL >= total) return [...found.values()];
   }
@@ -136,7 +149,9 @@ export function bytesOf(part, whole) {
  */
 export function picture({ width, height, fps }) {
   if (!width || !height) return "";
-  return height > width ? `${width}×${height}` : `${height}p${fps ? frameRate(Math.abs(fps - Math.round(fps)) < 0.005 ? Math.round(fps) : fps) : ""}`;
+  return height > width
+    ? `${width}×${height}`
+    : `${height}p${fps ? frameRate(Math.abs(fps - Math.round(fps)) < 0.005 ? Math.round(fps) : fps) : ""}`;
 }
 
 const DAY = 86_400_000;
@@ -150,9 +165,12 @@ const DAY = 86_400_000;
 export function day(date, now = new Date()) {
   const midnight = (/** @type {Date} */ d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
   const days = Math.round((midnight(now) - midnight(date)) / DAY);
-  if (days === 0) return `Today, ${String(date.getHours()).padStart(2, "0")}:${String(date.getMinutes()).padStart(2, "0")}`;
+  if (days === 0)
+    return `Today, ${String(date.getHours()).padStart(2, "0")}:${String(date.getMinutes()).padStart(2, "0")}`;
   if (days === 1) return "Yesterday";
-  return date.getFullYear() === now.getFullYear() ? `${date.getDate()} ${date.toLocaleDateString("en", { month: "short" })}` : isoDay(date);
+  return date.getFullYear() === now.getFullYear()
+    ? `${date.getDate()} ${date.toLocaleDateString("en", { month: "short" })}`
+    : isoDay(date);
 }
 
 /**
@@ -161,5 +179,12 @@ export function day(date, now = new Date()) {
  * @returns {string[]}
  */
 export function parseTags(text) {
-  return [...new Set(text.split(",").map((tag) => tag.trim().replace(/\s+/g, " ")).filter(Boolean))];
+  return [
+    ...new Set(
+      text
+        .split(",")
+        .map((tag) => tag.trim().replace(/\s+/g, " "))
+        .filter(Boolean),
+    ),
+  ];
 }

@@ -60,7 +60,8 @@ export class Controls {
     name(mute, silent ? "Sound on (M)" : "Mute (M)");
     this.volume.value = String(element.muted ? 0 : element.volume);
     this.volume.setAttribute("aria-valuetext", element.muted ? "off" : `${Math.round(element.volume * 100)} percent`);
-    for (const button of need("[data-speeds]", root).querySelectorAll("button")) button.setAttribute("aria-pressed", String(Number(button.value) === element.playbackRate));
+    for (const button of need("[data-speeds]", root).querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(Number(button.value) === element.playbackRate));
     setText(need("[data-quality]", root), player.words || "Quality");
     name(this.gear, `${player.words || "Quality"}: quality and speed`);
     setText(need("[data-whole]", root), duration(player.duration));
@@ -88,9 +89,24 @@ export class Controls {
     const { element } = player;
     this.onMenu();
     toggleMenu(this.gear, "Quality and speed", [
-      ...player.qualities.map((one) => ({ label: one.label, note: one.note, checked: one.id === player.quality, run: () => player.choose(one.id) })),
-      ...SPEEDS.map((speed, n) => ({ label: `Speed ${speed}×`, checked: speed === element.playbackRate, apart: n === 0, run: () => player.speed(speed) })),
-      { apart: true, label: element.muted ? "Sound on" : "Sound off", icon: element.muted ? "vol" : "mute", run: () => player.mute() },
+      ...player.qualities.map((one) => ({
+        label: one.label,
+        note: one.note,
+        checked: one.id === player.quality,
+        run: () => player.choose(one.id),
+      })),
+      ...SPEEDS.map((speed, n) => ({
+        label: `Speed ${speed}×`,
+        checked: speed === element.playbackRate,
+        apart: n === 0,
+        run: () => player.speed(speed),
+      })),
+      {
+        apart: true,
+        label: element.muted ? "Sound on" : "Sound off",
+        icon: element.muted ? "vol" : "mute",
+        run: () => player.mute(),
+      },
     ]);
   }
 
@@ -99,13 +115,48 @@ export class Controls {
     const by = (/** @type {number} */ seconds) => player.seek(player.time + seconds);
     offerKeys([
       { keys: "Space K", label: "Play and pause", match: key(" ", "k"), run: () => player.toggle() },
-      { keys: "J L", label: "10 s back, on", match: key("j", "l"), run: (/** @type {KeyboardEvent} */ e) => by(e.key.toLowerCase() === "l" ? JUMP : -JUMP) },
-      { keys: "← →", label: "5 s back, on; Shift 1 s", match: keyWithModifiers("ArrowLeft", "ArrowRight"), run: (/** @type {KeyboardEvent} */ e) => by((e.key === "ArrowRight" ? 1 : -1) * (e.shiftKey ? 1 : STEP)) },
-      { keys: ", .", label: "One frame back, on", match: key(",", "."), run: (/** @type {KeyboardEvent} */ e) => player.frame(e.key === "." ? 1 : -1) },
-      { keys: "0 – 9", label: "To that tenth of the video", match: (/** @type {KeyboardEvent} */ e) => !e.ctrlKey && /^\d$/.test(e.key), run: (/** @type {KeyboardEvent} */ e) => player.seek((Number(e.key) / 10) * player.duration) },
-      { keys: "Home End", label: "To the start, to the end", match: key("Home", "End"), run: (/** @type {KeyboardEvent} */ e) => player.seek(e.key === "Home" ? 0 : player.duration) },
-      { keys: "< >", label: "Slower, faster", match: key("<", ">"), run: (/** @type {KeyboardEvent} */ e) => this.#shift(e.key === ">" ? 1 : -1) },
-      { keys: "↑ ↓", label: "Louder, quieter", match: key("ArrowUp", "ArrowDown"), run: (/** @type {KeyboardEvent} */ e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER) },
+      {
+        keys: "J L",
+        label: "10 s back, on",
+        match: key("j", "l"),
+        run: (/** @type {KeyboardEvent} */ e) => by(e.key.toLowerCase() === "l" ? JUMP : -JUMP),
+      },
+      {
+        keys: "← →",
+        label: "5 s back, on; Shift 1 s",
+        match: keyWithModifiers("ArrowLeft", "ArrowRight"),
+        run: (/** @type {KeyboardEvent} */ e) => by((e.key === "ArrowRight" ? 1 : -1) * (e.shiftKey ? 1 : STEP)),
+      },
+      {
+        keys: ", .",
+        label: "One frame back, on",
+        match: key(",", "."),
+        run: (/** @type {KeyboardEvent} */ e) => player.frame(e.key === "." ? 1 : -1),
+      },
+      {
+        keys: "0 – 9",
+        label: "To that tenth of the video",
+        match: (/** @type {KeyboardEvent} */ e) => !e.ctrlKey && /^\d$/.test(e.key),
+        run: (/** @type {KeyboardEvent} */ e) => player.seek((Number(e.key) / 10) * player.duration),
+      },
+      {
+        keys: "Home End",
+        label: "To the start, to the end",
+        match: key("Home", "End"),
+        run: (/** @type {KeyboardEvent} */ e) => player.seek(e.key === "Home" ? 0 : player.duration),
+      },
+      {
+        keys: "< >",
+        label: "Slower, faster",
+        match: key("<", ">"),
+        run: (/** @type {KeyboardEvent} */ e) => this.#shift(e.key === ">" ? 1 : -1),
+      },
+      {
+        keys: "↑ ↓",
+        label: "Louder, quieter",
+        match: key("ArrowUp", "ArrowDown"),
+        run: (/** @type {KeyboardEvent} */ e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER),
+      },
       { keys: "M", label: "Sound off and on", match: key("m"), run: () => player.mute() },
       { keys: "F", label: "Full screen", match: key("f"), run: () => this.fullscreen() },
     ]);

@@ -22,10 +22,18 @@ export function pictures(strip, sprite, player) {
   const links = starts.map((start, n) => {
     const canvas = /** @type {HTMLCanvasElement} */ (h("canvas", {}));
     sprite.draw(canvas, start + whole / count / 2);
-    return h("a", { href: `#t=${Math.floor(start)}`, "aria-label": duration(Math.floor(start)), onclick: (/** @type {Event} */ event) => {
-      event.preventDefault();
-      player.seek(starts[n]);
-    } }, h("span", { class: "pic dark" }, canvas));
+    return h(
+      "a",
+      {
+        href: `#t=${Math.floor(start)}`,
+        "aria-label": duration(Math.floor(start)),
+        onclick: (/** @type {Event} */ event) => {
+          event.preventDefault();
+          player.seek(starts[n]);
+        },
+      },
+      h("span", { class: "pic dark" }, canvas),
+    );
   });
   strip.replaceChildren(...links);
   strip.hidden = false;

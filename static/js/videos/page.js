@@ -47,7 +47,7 @@ const listed = facts.place === "catalogue";
 /** @type {(() => void)[]} what shows where the video is */ const followers = [];
 let readAt = 0;
 let watched = "";
-let drawn = { sprite: "", peaks: "", state: "", details: "", tags: "" };
+const drawn = { sprite: "", peaks: "", state: "", details: "", tags: "" };
 let isGone = false;
 const place = new Place(facts.id);
 
@@ -56,10 +56,12 @@ async function load() {
     adopt(await read());
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return gone();
-    state.replaceChildren(errorNote("The video could not be loaded.", error, () => {
-      state.replaceChildren();
-      load();
-    }));
+    state.replaceChildren(
+      errorNote("The video could not be loaded.", error, () => {
+        state.replaceChildren();
+        load();
+      }),
+    );
   }
 }
 
@@ -111,7 +113,11 @@ function play() {
 function begin() {
   if (!video?.video_url) return;
   const element = /** @type {HTMLVideoElement} */ (need("video", root));
-  player = new Player(element, video, { fps: facts.fps || video.fps, variable: facts.is_variable_frame_rate, renew: read });
+  player = new Player(element, video, {
+    fps: facts.fps || video.fps,
+    variable: facts.is_variable_frame_rate,
+    renew: read,
+  });
   if (video.poster_url) element.poster = video.poster_url;
   // What is on screen is then the frame whose number is beside it.
   element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
@@ -167,10 +173,19 @@ function mark() {
   trouble.dataset.words = words;
   if (!player.trouble) return trouble.replaceChildren();
   const { title, text, mayMake } = player.trouble;
-  trouble.replaceChildren(icon("alert"), h("b", { role: "alert" }, title), h("p", { class: "s1" }, text),
-    h("div", { class: "row wrap" },
-      mayMake && facts.may_change ? h("button", { class: "btn", type: "button", onclick: makeCopy }, icon("film"), "Make a copy") : h("button", { class: "btn", type: "button", onclick: () => player?.again() }, icon("retry"), "Try again"),
-      video?.video_url && h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download")));
+  trouble.replaceChildren(
+    icon("alert"),
+    h("b", { role: "alert" }, title),
+    h("p", { class: "s1" }, text),
+    h(
+      "div",
+      { class: "row wrap" },
+      mayMake && facts.may_change
+        ? h("button", { class: "btn", type: "button", onclick: makeCopy }, icon("film"), "Make a copy")
+        : h("button", { class: "btn", type: "button", onclick: () => player?.again() }, icon("retry"), "Try again"),
+      video?.video_url && h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download"),
+    ),
+  );
 }
 
 async function showSprite() {
@@ -247,7 +262,13 @@ function drawState() {
   if (isDeleted) player?.element.pause();
   root.hidden = failed || isDeleted || !player;
   // Drawn anew only when it is another: what has the focus in it keeps it.
-  const shown = JSON.stringify([failed, failed && video.error, video.status === "ready", Boolean(video.video_url), video.deleted_at]);
+  const shown = JSON.stringify([
+    failed,
+    failed && video.error,
+    video.status === "ready",
+    Boolean(video.video_url),
+    video.deleted_at,
+  ]);
   if (shown !== drawn.state) {
     drawn.state = shown;
     const had = state.contains(document.activeElement);
@@ -261,19 +282,60 @@ function drawState() {
 function notes(failed) {
   if (!video) return [];
   const { error } = video;
-  if (video.deleted_at) return [h("div", { class: "note warn" }, icon("trash"), h("div", { class: "sp" }, h("b", {}, "It is deleted."), h("p", { class: "s1" }, "Nobody can watch it. Its words and its file are kept until it is restored.")))];
+  if (video.deleted_at)
+    return [
+      h(
+        "div",
+        { class: "note warn" },
+        icon("trash"),
+        h(
+          "div",
+          { class: "sp" },
+          h("b", {}, "It is deleted."),
+          h("p", { class: "s1" }, "Nobody can watch it. Its words and its file are kept until it is restored."),
+        ),
+      ),
+    ];
   if (failed) {
     const type = error?.type ?? "";
     const again = facts.may_change && video.job_id && !FINAL.has(type);
-    return [h("div", { class: "note bad", role: "alert" }, icon("alert"),
-      h("div", { class: "sp" }, h("b", { class: "anywhere", dir: "auto" }, error?.message ?? "It could not be taken in."), h("p", { class: "s1" }, listed ? "Give it another file where it is edited." : nextStep(type, Boolean(again)))),
-      again && h("button", { class: "btn", type: "button", onclick: tryAgain }, icon("retry"), "Try again"),
-      !listed && video.source === "stored" && video.video_url && type !== "malware_found" && h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download it"),
-      !listed && h("a", { class: "btn", href: "/upload" }, icon("upload"), "Upload another"))];
+    return [
+      h(
+        "div",
+        { class: "note bad", role: "alert" },
+        icon("alert"),
+        h(
+          "div",
+          { class: "sp" },
+          h("b", { class: "anywhere", dir: "auto" }, error?.message ?? "It could not be taken in."),
+          h("p", { class: "s1" }, listed ? "Give it another file where it is edited." : nextStep(type, Boolean(again))),
+        ),
+        again && h("button", { class: "btn", type: "button", onclick: tryAgain }, icon("retry"), "Try again"),
+        !listed &&
+          video.source === "stored" &&
+          video.video_url &&
+          type !== "malware_found" &&
+          h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download it"),
+        !listed && h("a", { class: "btn", href: "/upload" }, icon("upload"), "Upload another"),
+      ),
+    ];
   }
   if (video.status === "ready") return [];
   const bar = h("progress", { class: "bar", value: "0", max: "100", "aria-label": `Taking ${video.title} in` });
-  return [h("div", { class: "note" }, icon("run", "spin"), h("div", { class: "sp col" }, h("b", {}, video.video_url ? "It is being taken in" : "It is on its way"), h("p", { class: "s1", data: { work: "" } }), bar))];
+  return [
+    h(
+      "div",
+      { class: "note" },
+      icon("run", "spin"),
+      h(
+        "div",
+        { class: "sp col" },
+        h("b", {}, video.video_url ? "It is being taken in" : "It is on its way"),
+        h("p", { class: "s1", data: { work: "" } }),
+        bar,
+      ),
+    ),
+  ];
 }
 
 function focusHeading() {
@@ -284,13 +346,32 @@ function focusHeading() {
 
 function drawWork() {
   const words = state.querySelector("[data-work]");
-  if (words) setText(words, work ? (work.status === "queued" ? "Waiting for its turn." : `${work.message || "Being looked at"}, ${Math.round(work.progress)} %`) : "Waiting to be looked at.");
+  if (words)
+    setText(
+      words,
+      work
+        ? work.status === "queued"
+          ? "Waiting for its turn."
+          : `${work.message || "Being looked at"}, ${Math.round(work.progress)} %`
+        : "Waiting to be looked at.",
+    );
   const bar = /** @type {HTMLProgressElement|null} */ (state.querySelector("progress"));
   if (bar && work) bar.value = Math.max(bar.value, work.progress);
   const mark = need("[data-status]");
-  const [tone, picture, word] = video?.status === "failed" ? ["bad", "alert", "Failed"]
-    : work ? ["run", "run", video?.status === "ready" ? `${work.kind === "ingest" ? "Pictures" : "A copy"} being made, ${Math.round(work.progress)} %` : "Processing"]
-    : video?.status === "ready" ? ["ok", "check", "Ready"] : ["run", "run", "Processing"];
+  const [tone, picture, word] =
+    video?.status === "failed"
+      ? ["bad", "alert", "Failed"]
+      : work
+        ? [
+            "run",
+            "run",
+            video?.status === "ready"
+              ? `${work.kind === "ingest" ? "Pictures" : "A copy"} being made, ${Math.round(work.progress)} %`
+              : "Processing",
+          ]
+        : video?.status === "ready"
+          ? ["ok", "check", "Ready"]
+          : ["run", "run", "Processing"];
   mark.className = `st ${tone}`;
   setText(need("span", mark), word);
   setIconOf(mark, picture);
@@ -307,10 +388,18 @@ function drawDetails() {
   if (!video) return;
   const { width, height, fps, codec, duration_exact, file_size, mime_type, renditions, source, tags } = video;
   const rungs = renditions.filter((one) => one.kind === "hls").map((one) => `${one.height}p`);
-  const others = [renditions.some((one) => one.kind === "proxy") && "for stepping", renditions.some((one) => one.kind === "silent") && "without sound"].filter(Boolean);
+  const others = [
+    renditions.some((one) => one.kind === "proxy") && "for stepping",
+    renditions.some((one) => one.kind === "silent") && "without sound",
+  ].filter(Boolean);
   /** @type {[string, string][]} */ const rows = [
     ["Length", duration_exact > 0 ? position(duration_exact).replace(/^00:0?/, "") : ""],
-    ["Picture", width ? `${width} × ${height}, ${facts.is_variable_frame_rate ? `about ${frameRate(fps)}` : frameRate(fps)} fps${codec ? `, ${codec}` : ""}` : ""],
+    [
+      "Picture",
+      width
+        ? `${width} × ${height}, ${facts.is_variable_frame_rate ? `about ${frameRate(fps)}` : frameRate(fps)} fps${codec ? `, ${codec}` : ""}`
+        : "",
+    ],
     ["Sound", duration_exact > 0 ? sound() : ""],
     ["Size", file_size > 0 ? bytes(file_size) : ""],
     ["Type", mime_type === "application/octet-stream" ? "" : mime_type],
@@ -320,14 +409,39 @@ function drawDetails() {
   const shown = JSON.stringify(rows);
   if (shown !== drawn.details) {
     drawn.details = shown;
-    need("[data-details]").replaceChildren(...rows.filter(([, value]) => value).flatMap(([label, value]) => [h("dt", {}, label), h("dd", { class: "m" }, value)]));
+    need("[data-details]").replaceChildren(
+      ...rows
+        .filter(([, value]) => value)
+        .flatMap(([label, value]) => [h("dt", {}, label), h("dd", { class: "m" }, value)]),
+    );
   }
   if (JSON.stringify(tags) === drawn.tags) return;
   drawn.tags = JSON.stringify(tags);
   const holder = need("[data-tags]");
   const focused = holder.contains(document.activeElement) ? placeOf(document.activeElement) : null;
-  holder.replaceChildren(...tags.map((tag) => h("a", { class: "pill", href: listed ? `/catalogue?search=${encodeURIComponent(tag)}` : `/library?tag=${encodeURIComponent(tag)}`, dir: "auto", data: { part: `tag ${tag}` } }, tag)));
-  if (facts.may_change) holder.append(h("button", { class: "btn quiet s1 slim", type: "button", data: { part: "tags" }, onclick: () => edit("tags") }, icon("plus"), tags.length ? "Tag" : "Add a tag"));
+  holder.replaceChildren(
+    ...tags.map((tag) =>
+      h(
+        "a",
+        {
+          class: "pill",
+          href: listed ? `/catalogue?search=${encodeURIComponent(tag)}` : `/library?tag=${encodeURIComponent(tag)}`,
+          dir: "auto",
+          data: { part: `tag ${tag}` },
+        },
+        tag,
+      ),
+    ),
+  );
+  if (facts.may_change)
+    holder.append(
+      h(
+        "button",
+        { class: "btn quiet s1 slim", type: "button", data: { part: "tags" }, onclick: () => edit("tags") },
+        icon("plus"),
+        tags.length ? "Tag" : "Add a tag",
+      ),
+    );
   focused?.()?.focus();
 }
 
@@ -347,7 +461,10 @@ function drawWords() {
   root.setAttribute("aria-label", `Player, ${video.title}`);
   const came = new Date(video.created_at);
   const time = need("[data-came]");
-  setText(time, day(came).replace(/^[TY]/, (letter) => letter.toLowerCase()));
+  setText(
+    time,
+    day(came).replace(/^[TY]/, (letter) => letter.toLowerCase()),
+  );
   time.title = came.toLocaleString();
   const text = need("[data-description]");
   setText(text, video.description);
@@ -362,17 +479,26 @@ function drawWords() {
   category.hidden = !video.category;
   setText(category, video.category ?? "");
   category.href = `/catalogue?category=${encodeURIComponent(video.category ?? "")}`;
-  need("[data-marks]").replaceChildren(...marks(/** @type {any} */ (video)).map((mark) => h("span", { class: `st ${mark.tone}` }, icon(mark.icon), mark.word)));
+  need("[data-marks]").replaceChildren(
+    ...marks(/** @type {any} */ (video)).map((mark) =>
+      h("span", { class: `st ${mark.tone}` }, icon(mark.icon), mark.word),
+    ),
+  );
 }
 
 // What can be done with it
 
 /** @param {"title"|"description"|"tags"} [first] */
 function edit(first = "title") {
-  if (video) editDialog(video, (changed) => {
-    adopt(changed);
-    setText(said, "Saved.");
-  }, first);
+  if (video)
+    editDialog(
+      video,
+      (changed) => {
+        adopt(changed);
+        setText(said, "Saved.");
+      },
+      first,
+    );
 }
 
 need("[data-more]").addEventListener("click", () => {
@@ -383,12 +509,32 @@ need("[data-more]").addEventListener("click", () => {
   const isReady = one.status === "ready" && player !== null;
   toggleMenu(need("[data-more]"), `More for ${one.title}`, [
     ...(may_change ? [{ label: "Rename, describe, tag", icon: "pencil", run: () => edit() }] : []),
-    { label: isReady ? `Copy the link to ${duration(Math.floor(player?.time ?? 0))}` : "Copy the link", icon: "copy", run: copyLink },
-    ...(may_change && one.status === "ready" ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${one.id}` }] : []),
+    {
+      label: isReady ? `Copy the link to ${duration(Math.floor(player?.time ?? 0))}` : "Copy the link",
+      icon: "copy",
+      run: copyLink,
+    },
+    ...(may_change && one.status === "ready"
+      ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${one.id}` }]
+      : []),
     ...(one.video_url ? [{ label: "Download", icon: "download", href: downloadOf(one) }] : []),
-    ...(may_change && one.status === "ready" && !hasProxy ? [{ label: "Make a copy for stepping", icon: "film", run: makeCopy }] : []),
-    ...(listed && is_signed_in && !may_edit ? [{ label: "Report", icon: "alert", apart: true, href: `/catalogue?report=${one.id}` }] : []),
-    ...(may_change ? [{ label: "Delete", icon: "trash", danger: true, apart: true, run: () => deleteDialog(one, () => location.assign("/library")) }] : []),
+    ...(may_change && one.status === "ready" && !hasProxy
+      ? [{ label: "Make a copy for stepping", icon: "film", run: makeCopy }]
+      : []),
+    ...(listed && is_signed_in && !may_edit
+      ? [{ label: "Report", icon: "alert", apart: true, href: `/catalogue?report=${one.id}` }]
+      : []),
+    ...(may_change
+      ? [
+          {
+            label: "Delete",
+            icon: "trash",
+            danger: true,
+            apart: true,
+            run: () => deleteDialog(one, () => location.assign("/library")),
+          },
+        ]
+      : []),
   ]);
 });
 
@@ -401,7 +547,8 @@ async function copyLink() {
 
 /** @param {string} type of the error @param {boolean} again whether it can be tried again */
 function nextStep(type, again) {
-  if (type === "malware_found") return "It is not handed out to anybody. Delete it, and look for viruses where it came from.";
+  if (type === "malware_found")
+    return "It is not handed out to anybody. Delete it, and look for viruses where it came from.";
   if (type === "video_too_long") return "Cut it, and upload the parts.";
   if (type === "checksum_mismatch") return "Something changed on the way. Upload it again.";
   if (again) return "The file is here, and nothing is known against it: nothing has to be sent again.";
@@ -415,8 +562,24 @@ function gone() {
   place.forget();
   live?.close();
   askWhileWaiting();
-  need("[data-whole-page]").replaceChildren(h("div", { class: "panel empty" }, icon("search"), h("h1", {}, "There is nothing at this address for you"),
-    h("p", {}, listed ? "The video is not in the catalogue any more." : "The video has been deleted."), h("div", { class: "row wrap" }, h("a", { class: "btn", href: listed ? "/catalogue" : "/library" }, listed ? "To the catalogue" : "To the library"))));
+  need("[data-whole-page]").replaceChildren(
+    h(
+      "div",
+      { class: "panel empty" },
+      icon("search"),
+      h("h1", {}, "There is nothing at this address for you"),
+      h("p", {}, listed ? "The video is not in the catalogue any more." : "The video has been deleted."),
+      h(
+        "div",
+        { class: "row wrap" },
+        h(
+          "a",
+          { class: "btn", href: listed ? "/catalogue" : "/library" },
+          listed ? "To the catalogue" : "To the library",
+        ),
+      ),
+    ),
+  );
   focusHeading();
 }
 
@@ -496,7 +659,8 @@ function askWhileWaiting() {
   const wanted = !isGone && player !== null && !player.quality && (work !== null || Date.now() - workedAt < ASK_FOR);
   if (!wanted) clearInterval(asking);
   if (!wanted) asking = 0;
-  else if (!asking) asking = window.setInterval(() => document.visibilityState === "visible" && renew().then(askWhileWaiting), ASK);
+  else if (!asking)
+    asking = window.setInterval(() => document.visibilityState === "visible" && renew().then(askWhileWaiting), ASK);
 }
 
 load().then(() => listed && !isGone && watchCatalogue());

@@ -41,9 +41,20 @@ export class Player extends EventTarget {
     this.fps = fps;
     this.variable = variable;
     this.renew = renew;
-    for (const name of ["play", "pause", "ended", "volumechange", "ratechange", "durationchange", "seeking", "progress"]) element.addEventListener(name, () => this.#tell());
+    for (const name of [
+      "play",
+      "pause",
+      "ended",
+      "volumechange",
+      "ratechange",
+      "durationchange",
+      "seeking",
+      "progress",
+    ])
+      element.addEventListener(name, () => this.#tell());
     for (const name of ["waiting", "seeking", "loadstart"]) element.addEventListener(name, () => this.#wait());
-    for (const name of ["playing", "canplay", "seeked", "loadeddata", "error", "emptied"]) element.addEventListener(name, () => this.#waited());
+    for (const name of ["playing", "canplay", "seeked", "loadeddata", "error", "emptied"])
+      element.addEventListener(name, () => this.#waited());
     element.addEventListener("error", () => this.#broke());
     // A codec that the browser lacks may still leave it the sound.
     element.addEventListener("loadedmetadata", () => element.videoWidth === 0 && this.#fallBack());
@@ -76,9 +87,21 @@ export class Player extends EventTarget {
     const rungs = video.renditions.filter((rendition) => rendition.kind === "hls");
     const proxy = video.renditions.find((rendition) => rendition.kind === "proxy");
     return [
-      ...(video.video_url ? [{ id: ORIGINAL, label: "Original", note: [picture(video), video.duration_exact && rate((video.file_size * 8) / video.duration_exact)].filter(Boolean).join(", ") }] : []),
+      ...(video.video_url
+        ? [
+            {
+              id: ORIGINAL,
+              label: "Original",
+              note: [picture(video), video.duration_exact && rate((video.file_size * 8) / video.duration_exact)]
+                .filter(Boolean)
+                .join(", "),
+            },
+          ]
+        : []),
       ...(video.hls_url ? [{ id: AUTO, label: "Auto", note: "as the network allows" }] : []),
-      ...rungs.filter(() => video.hls_url && rungs.length > 1).map((rung) => ({ id: rung.name, label: `${rung.height}p`, note: rung.bit_rate ? rate(rung.bit_rate) : "" })),
+      ...rungs
+        .filter(() => video.hls_url && rungs.length > 1)
+        .map((rung) => ({ id: rung.name, label: `${rung.height}p`, note: rung.bit_rate ? rate(rung.bit_rate) : "" })),
       ...(proxy ? [{ id: PROXY, label: "For stepping", note: `${proxy.height}p, seeks fastest` }] : []),
     ];
   }
@@ -100,13 +123,19 @@ export class Player extends EventTarget {
 
   /** Play from the form that does best: the original, unless the browser cannot play that. */
   begin() {
-    const next = [ORIGINAL, AUTO, PROXY].find((id) => !this.#unplayable.has(id) && this.qualities.some((one) => one.id === id));
+    const next = [ORIGINAL, AUTO, PROXY].find(
+      (id) => !this.#unplayable.has(id) && this.qualities.some((one) => one.id === id),
+    );
     if (next) return void this.choose(next, false);
     this.quality = "";
     const { video } = this;
     const tried = this.#unplayable.size > 0;
     this.trouble = tried
-      ? { title: "This browser cannot play it", text: `It has no decoder for ${video.codec || "this format"}. A copy that every browser plays can be made; the original stays.`, mayMake: true }
+      ? {
+          title: "This browser cannot play it",
+          text: `It has no decoder for ${video.codec || "this format"}. A copy that every browser plays can be made; the original stays.`,
+          mayMake: true,
+        }
       : { title: "It cannot be played yet", text: "Its file is still being put together.", mayMake: false };
     this.#tell();
   }
@@ -254,9 +283,15 @@ export class Player extends EventTarget {
         // Said below.
       }
     }
-    this.trouble = status === 0
-      ? { title: "No connection", text: "What is loaded stays. Check the network, then play on.", mayMake: false }
-      : { title: "It cannot be loaded", text: status >= 500 ? "The fault is ours and has been noted. Try again in a while." : "Load the page again.", mayMake: false };
+    this.trouble =
+      status === 0
+        ? { title: "No connection", text: "What is loaded stays. Check the network, then play on.", mayMake: false }
+        : {
+            title: "It cannot be loaded",
+            text:
+              status >= 500 ? "The fault is ours and has been noted. Try again in a while." : "Load the page again.",
+            mayMake: false,
+          };
     this.#tell();
   }
 

@@ -97,7 +97,14 @@ export class SeekBar {
     const { player } = this;
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const step = event.shiftKey ? SMALL_STEP : STEP;
-    const by = { ArrowRight: step, ArrowUp: step, ArrowLeft: -step, ArrowDown: -step, PageUp: LARGE_STEP, PageDown: -LARGE_STEP }[event.key];
+    const by = {
+      ArrowRight: step,
+      ArrowUp: step,
+      ArrowLeft: -step,
+      ArrowDown: -step,
+      PageUp: LARGE_STEP,
+      PageDown: -LARGE_STEP,
+    }[event.key];
     const to = by !== undefined ? player.time + by : { Home: 0, End: player.duration }[event.key];
     if (to === undefined) return;
     event.preventDefault();
@@ -112,7 +119,8 @@ export class SeekBar {
  */
 function loaded(video, whole) {
   for (let i = 0; i < video.buffered.length; i += 1) {
-    if (video.buffered.start(i) <= video.currentTime + 0.1 && video.buffered.end(i) >= video.currentTime) return Math.min(1, video.buffered.end(i) / whole);
+    if (video.buffered.start(i) <= video.currentTime + 0.1 && video.buffered.end(i) >= video.currentTime)
+      return Math.min(1, video.buffered.end(i) / whole);
   }
   return 0;
 }
@@ -123,7 +131,11 @@ function loaded(video, whole) {
  */
 export function spoken(seconds) {
   const whole = Math.floor(Math.max(0, seconds));
-  const parts = [[Math.floor(whole / 3600), "hour"], [Math.floor(whole / 60) % 60, "minute"], [whole % 60, "second"]];
+  const parts = [
+    [Math.floor(whole / 3600), "hour"],
+    [Math.floor(whole / 60) % 60, "minute"],
+    [whole % 60, "second"],
+  ];
   const said = parts.filter(([n]) => Number(n) > 0).map(([n, word]) => `${n} ${word}${n === 1 ? "" : "s"}`);
   return said.join(" ") || "0 seconds";
 }

@@ -75,7 +75,9 @@ export class Outbox {
     if (this.locks) {
       for (const replica of (await this.store.read(this.list)) ?? []) if (await this.#take(replica, known)) return;
     }
-    const fresh = Array.from(crypto.getRandomValues(new Uint8Array(6)), (one) => one.toString(16).padStart(2, "0")).join("");
+    const fresh = Array.from(crypto.getRandomValues(new Uint8Array(6)), (one) =>
+      one.toString(16).padStart(2, "0"),
+    ).join("");
     if (!(await this.#take(fresh, known))) {
       this.locks = null; // a browser that has them and gives none
       await this.#take(fresh, known);
@@ -105,11 +107,15 @@ export class Outbox {
    */
   async #lock(replica) {
     const isHeld = await new Promise((resolve) => {
-      const asked = this.locks.request(`vod-sync/${this.logs}${replica}`, { ifAvailable: true }, (/** @type {any} */ lock) => {
-        const isMine = lock !== null && !this.#isClosed;
-        resolve(isMine);
-        return isMine && new Promise((release) => this.#locks.set(replica, () => release(undefined)));
-      });
+      const asked = this.locks.request(
+        `vod-sync/${this.logs}${replica}`,
+        { ifAvailable: true },
+        (/** @type {any} */ lock) => {
+          const isMine = lock !== null && !this.#isClosed;
+          resolve(isMine);
+          return isMine && new Promise((release) => this.#locks.set(replica, () => release(undefined)));
+        },
+      );
       asked.catch(() => resolve(false));
     });
     this.mustBeOpen();
@@ -199,7 +205,10 @@ export class Outbox {
     const isOther = (/** @type {Operation} */ one) => dot(one) !== dot(operation);
     this.own = this.own.filter(isOther);
     this.adopted = this.adopted.filter(isOther);
-    await this.#keep(this.logs + this.#replicaOf(operation.actor), (kept) => kept && { ...kept, log: kept.log.filter(isOther) });
+    await this.#keep(
+      this.logs + this.#replicaOf(operation.actor),
+      (kept) => kept && { ...kept, log: kept.log.filter(isOther) },
+    );
   }
 
   /**
@@ -233,7 +242,9 @@ export class Outbox {
     // The old log goes last, and only where the new one is kept: a page that ends before has the words twice.
     if (!(await this.#tryKeep())) return;
     const isElsewhere = (/** @type {Operation} */ one) => !moved.has(dot(one));
-    await this.#keep(this.logs + old, (kept) => (isOwn ? undefined : kept && { ...kept, log: kept.log.filter(isElsewhere) }));
+    await this.#keep(this.logs + old, (kept) =>
+      isOwn ? undefined : kept && { ...kept, log: kept.log.filter(isElsewhere) },
+    );
   }
 
   /** @param {string} actor */
@@ -245,7 +256,10 @@ export class Outbox {
 
   /** @returns {Promise<boolean>} whether this replica's log was kept */
   async #tryKeep() {
-    const isKept = await this.keep().then(() => true, () => false);
+    const isKept = await this.keep().then(
+      () => true,
+      () => false,
+    );
     this.mustBeOpen();
     return isKept;
   }

@@ -44,7 +44,8 @@ export const content = (one) => one && [one.type, one.value];
  * @param {Operation} told
  * @param {Operation} sent
  */
-export const isRepetition = (told, sent) => told.type === sent.type && (told.timestamp === sent.timestamp || same(told.value, sent.value));
+export const isRepetition = (told, sent) =>
+  told.type === sent.type && (told.timestamp === sent.timestamp || same(told.value, sent.value));
 
 /**
  * @param {any} one
@@ -57,7 +58,10 @@ export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other
  * Control characters and line ends are blanks, blanks are one, as the server has it.
  * @param {string} value
  */
-export const line = (value) => text(value).replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Zs}]+/gu, " ").trim();
+export const line = (value) =>
+  text(value)
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Zs}]+/gu, " ")
+    .trim();
 
 /** @param {string} value */
 export const text = (value) => String(value ?? "").normalize("NFC");
@@ -67,8 +71,11 @@ export const text = (value) => String(value ?? "").normalize("NFC");
  * @param {import("../crdt.js").Clock} clock
  */
 export const toWire = (operation, clock) => ({
-  operation_type: operation.type, operation_data: { value: operation.value }, timestamp: isoOf(operation.timestamp),
-  vector_clock: clock, actor_id: operation.actor,
+  operation_type: operation.type,
+  operation_data: { value: operation.value },
+  timestamp: isoOf(operation.timestamp),
+  vector_clock: clock,
+  actor_id: operation.actor,
 });
 
 /**
@@ -76,8 +83,11 @@ export const toWire = (operation, clock) => ({
  * @returns {Operation}
  */
 export const fromWire = (told) => ({
-  type: told.operation_type, value: told.operation_data.value, timestamp: microsecondsOf(told.timestamp),
-  actor: told.actor_id, clock: told.vector_clock,
+  type: told.operation_type,
+  value: told.operation_data.value,
+  timestamp: microsecondsOf(told.timestamp),
+  actor: told.actor_id,
+  clock: told.vector_clock,
 });
 
 /**

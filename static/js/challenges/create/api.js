@@ -41,7 +41,8 @@ import { call, get } from "../../base/api.js";
 const VIDEOS = "/api/v1/challenge-videos";
 const CHALLENGES = "/api/v1/challenges";
 const mergeAt = (/** @type {string} */ id, what = "") => `${VIDEOS}/merge-session/${encodeURIComponent(id)}${what}`;
-const uploadAt = (/** @type {string} */ id, /** @type {string} */ what) => `${VIDEOS}/upload/${encodeURIComponent(id)}/${what}`;
+const uploadAt = (/** @type {string} */ id, /** @type {string} */ what) =>
+  `${VIDEOS}/upload/${encodeURIComponent(id)}/${what}`;
 const challengeAt = (/** @type {string} */ id, what = "") => `${CHALLENGES}/${encodeURIComponent(id)}${what}`;
 const once = (/** @type {string} */ key) => ({ headers: { "Idempotency-Key": key } });
 

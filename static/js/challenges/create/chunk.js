@@ -40,7 +40,8 @@ export async function sendChunk(upload, number, bytes, onSent, signal) {
       alive();
       onSent(Math.min(event.loaded, bytes.size));
     };
-    request.onload = () => (request.status >= 200 && request.status < 300 ? resolve(bodyOf(request)) : reject(failure(request)));
+    request.onload = () =>
+      request.status >= 200 && request.status < 300 ? resolve(bodyOf(request)) : reject(failure(request));
     request.onerror = request.onabort = lost;
     request.onloadend = () => clearTimeout(timer);
     alive();

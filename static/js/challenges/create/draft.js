@@ -55,7 +55,12 @@ export class Draft {
     for (const { id, text, problem, clip } of kept.statements) {
       const blob = clip && (await readClip(clip.id));
       const lost = clip && !blob ? `This browser has not kept “${clip.name}”. Choose it again.` : "";
-      draft.statements.push({ id, text, problem: problem || lost, clip: clip && (blob || mergeId) ? { ...clip, blob: blob ?? null } : null });
+      draft.statements.push({
+        id,
+        text,
+        problem: problem || lost,
+        clip: clip && (blob || mergeId) ? { ...clip, blob: blob ?? null } : null,
+      });
     }
     await forgetClips(new Set(draft.clips.map((clip) => clip.id)));
     return draft;
@@ -137,8 +142,14 @@ export class Draft {
     this.#save.cancel();
     if (!this.mayKeep) return;
     const { title, level, lie, begun, mergeId, told, made, challengeId } = this;
-    const statements = this.statements.map(({ id, text, problem, clip }) => ({ id, text, problem: clip ? problem : "", clip: clip && { ...clip, blob: null } }));
-    if (!(await keepDraft({ title, level, lie, begun, mergeId, told, made, challengeId, statements }))) this.isKept = false;
+    const statements = this.statements.map(({ id, text, problem, clip }) => ({
+      id,
+      text,
+      problem: clip ? problem : "",
+      clip: clip && { ...clip, blob: null },
+    }));
+    if (!(await keepDraft({ title, level, lie, begun, mergeId, told, made, challengeId, statements })))
+      this.isKept = false;
   }
 
   /** The merge that was begun is over; clips and words stay. */
@@ -166,8 +177,12 @@ export class Draft {
       video_filenames: clips.map((clip, index) => `statement-${index + 1}${suffixOf(clip)}`),
       video_file_sizes: clips.map((clip) => clip.size),
       // Where nobody here can tell it is guessed by the size; it is only what the time of the merge is estimated by.
-      video_durations: clips.map((clip) => Math.round((clip.duration || Math.max(1, clip.size / GUESSED_RATE)) * 1000) / 1000),
-      video_mime_types: clips.map((clip) => (clip.type.startsWith("video/") ? clip.type.split(";")[0] : "application/octet-stream")),
+      video_durations: clips.map(
+        (clip) => Math.round((clip.duration || Math.max(1, clip.size / GUESSED_RATE)) * 1000) / 1000,
+      ),
+      video_mime_types: clips.map((clip) =>
+        clip.type.startsWith("video/") ? clip.type.split(";")[0] : "application/octet-stream",
+      ),
       challenge_title: this.title.trim(),
       chunk_size: chunkSize,
       level_loudness: this.level,
@@ -179,7 +194,9 @@ export class Draft {
    * @param {import("./api.js").Merge} merge
    */
   challengeBody({ merged_video, uploads }) {
-    const { video_file_id, total_duration, segments, compression_applied } = /** @type {import("./api.js").Merged} */ (merged_video);
+    const { video_file_id, total_duration, segments, compression_applied } = /** @type {import("./api.js").Merged} */ (
+      merged_video
+    );
     return {
       title: this.title.trim(),
       statements: this.statements.map(({ text }, index) => ({
@@ -195,7 +212,11 @@ export class Draft {
 
   /** What of it may still be changed once the challenge is there. */
   challengeFields() {
-    return { title: this.title.trim(), texts: this.statements.map(({ text }) => text.trim()), lie_statement_index: this.lieIndex };
+    return {
+      title: this.title.trim(),
+      texts: this.statements.map(({ text }) => text.trim()),
+      lie_statement_index: this.lieIndex,
+    };
   }
 }
 

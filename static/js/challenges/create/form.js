@@ -50,7 +50,13 @@ export class Form {
     need("[data-add]", root).addEventListener("click", () => this.#add());
     need("[data-throw-away]", root).addEventListener("click", () => this.#throwAway());
     // A line that is finished is not yet a challenge that is.
-    root.addEventListener("keydown", (event) => event.key === "Enter" && /** @type {Element} */ (event.target).matches("input:not([type=file])") && event.preventDefault());
+    root.addEventListener(
+      "keydown",
+      (event) =>
+        event.key === "Enter" &&
+        /** @type {Element} */ (event.target).matches("input:not([type=file])") &&
+        event.preventDefault(),
+    );
     need("form", root).addEventListener("submit", (/** @type {Event} */ event) => this.#submit(event));
     this.show(draft);
   }
@@ -60,7 +66,8 @@ export class Form {
     this.draft = draft;
     this.title.value = draft.title;
     this.level.checked = draft.level;
-    for (const [statement, slot] of this.#slots) if (!draft.statements.includes(statement)) this.#forget(statement, slot);
+    for (const [statement, slot] of this.#slots)
+      if (!draft.statements.includes(statement)) this.#forget(statement, slot);
     this.draw();
   }
 
@@ -103,7 +110,11 @@ export class Form {
 
   #drawSummary() {
     const { clips, statements, duration: seconds, size, isKept } = this.draft;
-    const words = [`${clips.length} of ${statements.length} clips`, seconds > 0 && duration(seconds), size > 0 && bytes(size)];
+    const words = [
+      `${clips.length} of ${statements.length} clips`,
+      seconds > 0 && duration(seconds),
+      size > 0 && bytes(size),
+    ];
     setText(need("[data-summary]", this.root), words.filter(Boolean).join(" · "));
     setText(need("[data-limit]", this.root), `Each up to ${round(this.facts.max_upload_bytes)}.`);
     need("[data-not-kept]", this.root).hidden = isKept || clips.length === 0;
@@ -171,7 +182,16 @@ export class Form {
   /** @param {Statement} statement @param {number} at */
   async #remove(statement, at) {
     // A file can be chosen again; what was recorded here is nowhere else.
-    if (statement.clip?.isRecorded && !(await askFirst({ title: `Remove statement ${at + 1}?`, text: "Its recording is in this browser alone and goes with it.", keep: "Keep it", act: "Remove" }))) return;
+    if (
+      statement.clip?.isRecorded &&
+      !(await askFirst({
+        title: `Remove statement ${at + 1}?`,
+        text: "Its recording is in this browser alone and goes with it.",
+        keep: "Keep it",
+        act: "Remove",
+      }))
+    )
+      return;
     const slot = /** @type {Slot} */ (this.#slots.get(statement));
     this.draft.remove(statement);
     this.#forget(statement, slot);
@@ -184,7 +204,9 @@ export class Form {
   /** @param {Statement} statement */
   #record(statement) {
     const at = this.draft.statements.indexOf(statement);
-    new Recorder(at + 1, statement.text.trim(), (blob, seconds) => this.#set(statement, blob, `recording ${clockWords(new Date())}`, seconds));
+    new Recorder(at + 1, statement.text.trim(), (blob, seconds) =>
+      this.#set(statement, blob, `recording ${clockWords(new Date())}`, seconds),
+    );
   }
 
   // Clips
@@ -199,11 +221,16 @@ export class Form {
     let left = 0;
     for (const [n, file] of files.entries()) {
       const free = this.draft.statements.find((one) => one !== first && !one.clip && !this.#busy.has(one));
-      const statement = (n === 0 && first) || free || (this.draft.statements.length < most_clips ? this.draft.add() : null);
+      const statement =
+        (n === 0 && first) || free || (this.draft.statements.length < most_clips ? this.draft.add() : null);
       if (statement) this.#set(statement, file, file.name);
       else left += 1;
     }
-    if (left) toast(`A challenge has ${most_clips} statements at most: ${left === 1 ? "one file was" : `${left} files were`} left out.`, "warn");
+    if (left)
+      toast(
+        `A challenge has ${most_clips} statements at most: ${left === 1 ? "one file was" : `${left} files were`} left out.`,
+        "warn",
+      );
     this.#changed();
   }
 
@@ -222,7 +249,16 @@ export class Form {
     const { draft } = this;
     try {
       const { duration: length, plays } = await look(blob, this.facts.max_upload_bytes, seconds);
-      if (draft.statements.includes(statement)) await draft.setClip(statement, { name, type: blob.type, size: blob.size, duration: length, plays, isRecorded: seconds > 0, blob });
+      if (draft.statements.includes(statement))
+        await draft.setClip(statement, {
+          name,
+          type: blob.type,
+          size: blob.size,
+          duration: length,
+          plays,
+          isRecorded: seconds > 0,
+          blob,
+        });
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const said = `“${name}”: ${error.message}`;
@@ -247,7 +283,11 @@ export class Form {
     tell(this.title, title.trim() ? "" : "Give it a title: it is what players choose by.");
     for (const statement of statements) {
       const lacks = !statement.clip?.blob && !statement.problem;
-      if (lacks) statement.problem = statements.length > this.facts.least_clips ? "Choose a clip, record one, or remove this statement." : "Choose a clip, or record one.";
+      if (lacks)
+        statement.problem =
+          statements.length > this.facts.least_clips
+            ? "Choose a clip, record one, or remove this statement."
+            : "Choose a clip, or record one.";
     }
     this.draw();
     const without = statements.find(({ clip, problem }) => problem || !clip?.blob);
@@ -267,8 +307,11 @@ export class Form {
 
   async #throwAway() {
     const isRecorded = this.draft.clips.some((clip) => clip.isRecorded);
-    const text = isRecorded ? "Clips and words go from this browser. What was recorded here is nowhere else." : "Clips and words go from this browser. The files that you chose stay where they are.";
-    if (await askFirst({ title: "Throw this challenge away?", text, keep: "Keep it", act: "Throw away" })) this.hears.onThrowAway();
+    const text = isRecorded
+      ? "Clips and words go from this browser. What was recorded here is nowhere else."
+      : "Clips and words go from this browser. The files that you chose stay where they are.";
+    if (await askFirst({ title: "Throw this challenge away?", text, keep: "Keep it", act: "Throw away" }))
+      this.hears.onThrowAway();
   }
 }
 

@@ -39,14 +39,18 @@ export async function look(blob, limit, knownDuration = 0) {
   try {
     head = new Uint8Array(await blob.slice(0, HEAD).arrayBuffer());
   } catch {
-    throw new Refused("It could not be read", "It may have been moved, or this browser may not open it. Choose it again.");
+    throw new Refused(
+      "It could not be read",
+      "It may have been moved, or this browser may not open it. Choose it again.",
+    );
   }
   const facts = await asked(blob);
   if (facts) {
     if (!facts.width) throw new Refused("No picture in it", "The file has sound alone. Choose a video.");
     return { ...facts, duration: facts.duration || knownDuration };
   }
-  if (!isContainer(head)) throw new Refused("Not a video", "What is in it is something else. Choose the recording itself.");
+  if (!isContainer(head))
+    throw new Refused("Not a video", "What is in it is something else. Choose the recording itself.");
   return { duration: knownDuration || (await mp4Duration(blob)), width: 0, height: 0, plays: false };
 }
 
@@ -106,17 +110,38 @@ function once(video, event) {
       how();
     };
     video.addEventListener(event, done(resolve), { once: true });
-    video.addEventListener("error", done(() => reject(new Error("not playable"))), { once: true });
+    video.addEventListener(
+      "error",
+      done(() => reject(new Error("not playable"))),
+      { once: true },
+    );
   });
 }
 
 /** @type {[number, string][]} where in a file what stands that tells a kind of video */
-const MARKS = [[4, "ftyp"], [4, "moov"], [4, "mdat"], [4, "free"], [4, "wide"], [0, "\x1aE\xdf\xa3"], [8, "AVI "], [0, "OggS"], [0, "FLV"], [0, "\x30\x26\xb2\x75"], [0, "\0\0\x01\xba"], [0, "\0\0\x01\xb3"]];
+const MARKS = [
+  [4, "ftyp"],
+  [4, "moov"],
+  [4, "mdat"],
+  [4, "free"],
+  [4, "wide"],
+  [0, "\x1aE\xdf\xa3"],
+  [8, "AVI "],
+  [0, "OggS"],
+  [0, "FLV"],
+  [0, "\x30\x26\xb2\x75"],
+  [0, "\0\0\x01\xba"],
+  [0, "\0\0\x01\xb3"],
+];
 
 /** @param {Uint8Array} head @returns {boolean} whether a file that begins so may have a video in it */
 function isContainer(head) {
   const text = String.fromCharCode(...head);
-  return MARKS.some(([at, mark]) => text.startsWith(mark, at)) || (text[0] === "G" && text[188] === "G") || (text[4] === "G" && text[196] === "G");
+  return (
+    MARKS.some(([at, mark]) => text.startsWith(mark, at)) ||
+    (text[0] === "G" && text[188] === "G") ||
+    (text[4] === "G" && text[196] === "G")
+  );
 }
 
 /**

@@ -6,7 +6,11 @@ const HOLDS = 24 * 3600 * 1000; // ms
 /** @returns {import("./pace.js").Network} */
 export function network() {
   const told = /** @type {any} */ (navigator).connection;
-  return { speed: keptSpeed(), kind: told?.saveData ? "2g" : (told?.effectiveType ?? ""), downlink: told?.downlink ?? 0 };
+  return {
+    speed: keptSpeed(),
+    kind: told?.saveData ? "2g" : (told?.effectiveType ?? ""),
+    downlink: told?.downlink ?? 0,
+  };
 }
 
 /** @returns {number} bytes a second; 0 where nothing is known, or not any more */

@@ -25,7 +25,10 @@ const LONGEST_WAIT = 30_000;
  */
 export function chunkSize({ speed, kind, downlink }, largest, { least, most }) {
   const wanted = speed > 0 ? 2 ** Math.floor(Math.log2(speed * SECONDS)) : byKind(kind, downlink);
-  const size = Math.max(Math.min(MOST, Math.max(LEAST, wanted)), 2 ** Math.ceil(Math.log2(Math.max(1, largest / PIECES))));
+  const size = Math.max(
+    Math.min(MOST, Math.max(LEAST, wanted)),
+    2 ** Math.ceil(Math.log2(Math.max(1, largest / PIECES))),
+  );
   return Math.min(most, Math.max(least, size));
 }
 

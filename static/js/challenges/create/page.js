@@ -7,7 +7,18 @@ import { errorNote, explain, toast } from "../../base/notice.js";
 import { takeDrops } from "../../uploads/dropping.js";
 import { bytes } from "../../videos/api.js";
 import { holdAlone } from "./alone.js";
-import { cancelMerge, changeChallenge, deleteChallenge, deleteMerge, initiate, makeChallenge, pageOf, publishChallenge, readMerge, retryMerge } from "./api.js";
+import {
+  cancelMerge,
+  changeChallenge,
+  deleteChallenge,
+  deleteMerge,
+  initiate,
+  makeChallenge,
+  pageOf,
+  publishChallenge,
+  readMerge,
+  retryMerge,
+} from "./api.js";
 import { askFirst } from "./ask.js";
 import { Draft } from "./draft.js";
 import { Form } from "./form.js";
@@ -37,7 +48,9 @@ const LIVE = new Set(["initiated", "uploading"]);
 const facts = pageData("facts");
 const said = need("[data-said]");
 const notes = need("[data-notes]");
-const stages = /** @type {Record<Stage, HTMLElement>} */ (Object.fromEntries(["form", "work", "review", "other"].map((name) => [name, need(`[data-stage=${name}]`)])));
+const stages = /** @type {Record<Stage, HTMLElement>} */ (
+  Object.fromEntries(["form", "work", "review", "other"].map((name) => [name, need(`[data-stage=${name}]`)]))
+);
 const steps = [...document.querySelectorAll("[data-steps] li")];
 
 let draft = new Draft();
@@ -50,7 +63,12 @@ let draft = new Draft();
 
 const form = new Form(stages.form, draft, facts, { onMake: begin, onThrowAway: throwAway, say });
 const work = new Work(stages.work, { onAct: act, onFiles: giveClips, say });
-const review = new Review(stages.review, facts, { onDone: finish, onChange: () => draft.changed(), onThrowAway: askToThrowAway, renew: async () => (await readMerge(draft.mergeId)).merged_video?.merged_video_url ?? "" });
+const review = new Review(stages.review, facts, {
+  onDone: finish,
+  onChange: () => draft.changed(),
+  onThrowAway: askToThrowAway,
+  renew: async () => (await readMerge(draft.mergeId)).merged_video?.merged_video_url ?? "",
+});
 
 /** @param {string} text to those who do not see what happens */
 function say(text) {
@@ -97,7 +115,14 @@ function showForm() {
 
 /** @param {string} title @param {string} text beside the form */
 function remark(title, text) {
-  notes.replaceChildren(h("div", { class: "note warn", role: "status" }, icon("info"), h("div", { class: "sp" }, h("b", {}, title), h("p", { class: "s1" }, text))));
+  notes.replaceChildren(
+    h(
+      "div",
+      { class: "note warn", role: "status" },
+      icon("info"),
+      h("div", { class: "sp" }, h("b", {}, title), h("p", { class: "s1" }, text)),
+    ),
+  );
 }
 
 async function begin() {
@@ -123,10 +148,20 @@ async function initiateMerge() {
     await draft.saveNow();
     leadTo(draft.mergeId);
     const clips = draft.clips;
-    send(answer.upload_sessions.map((one) => new Part({
-      index: one.video_index, upload: one.session_id, size: clips[one.video_index].size, chunkSize: one.chunk_size,
-      missing: Array.from({ length: one.total_chunks }, (_, number) => number), isComplete: false, blob: clips[one.video_index].blob,
-    })));
+    send(
+      answer.upload_sessions.map(
+        (one) =>
+          new Part({
+            index: one.video_index,
+            upload: one.session_id,
+            size: clips[one.video_index].size,
+            chunkSize: one.chunk_size,
+            missing: Array.from({ length: one.total_chunks }, (_, number) => number),
+            isComplete: false,
+            blob: clips[one.video_index].blob,
+          }),
+      ),
+    );
   } catch (error) {
     if (error instanceof Stopped) return;
     draft.begun = null;
@@ -141,11 +176,39 @@ function refusedToBegin(error) {
   const type = error instanceof ApiError ? error.type : "";
   const body = error instanceof ApiError ? error.body : null;
   const [title, text, link, words] = {
-    storage_full: ["Your storage is full", `${body?.limit ? `${bytes(Math.max(0, body.limit - (body.used ?? 0)))} are free, and these clips need ${bytes(draft.size)}. ` : ""}Delete videos that you do not need, then try again.`, "/library", "To the library"],
-    upload_limit: ["Too many uploads are under way", `${explain(error)} Finish some, or give them up.`, "/upload", "To the uploads"],
-    too_large: ["A clip is too large", `Your plan takes clips up to ${bytes(body?.limit ?? facts.max_upload_bytes)}. Cut it, or record it again.`, "/account#plan", "See plans"],
-  }[/** @type {"storage_full"} */ (type)] ?? ["It was not begun", [explain(error), ...fieldWords(body?.errors)].join(" "), "", ""];
-  notes.replaceChildren(h("div", { class: "note bad", role: "alert", tabindex: "-1" }, icon("alert"), h("div", { class: "sp" }, h("b", {}, title), h("p", { class: "s1" }, text)), link && h("a", { class: "btn", href: link }, words)));
+    storage_full: [
+      "Your storage is full",
+      `${body?.limit ? `${bytes(Math.max(0, body.limit - (body.used ?? 0)))} are free, and these clips need ${bytes(draft.size)}. ` : ""}Delete videos that you do not need, then try again.`,
+      "/library",
+      "To the library",
+    ],
+    upload_limit: [
+      "Too many uploads are under way",
+      `${explain(error)} Finish some, or give them up.`,
+      "/upload",
+      "To the uploads",
+    ],
+    too_large: [
+      "A clip is too large",
+      `Your plan takes clips up to ${bytes(body?.limit ?? facts.max_upload_bytes)}. Cut it, or record it again.`,
+      "/account#plan",
+      "See plans",
+    ],
+  }[/** @type {"storage_full"} */ (type)] ?? [
+    "It was not begun",
+    [explain(error), ...fieldWords(body?.errors)].join(" "),
+    "",
+    "",
+  ];
+  notes.replaceChildren(
+    h(
+      "div",
+      { class: "note bad", role: "alert", tabindex: "-1" },
+      icon("alert"),
+      h("div", { class: "sp" }, h("b", {}, title), h("p", { class: "s1" }, text)),
+      link && h("a", { class: "btn", href: link }, words),
+    ),
+  );
   /** @type {HTMLElement} */ (notes.firstElementChild).focus();
 }
 
@@ -163,7 +226,14 @@ function fieldWords(errors) {
  */
 function showWork(step, stand) {
   const moved = show("work", step);
-  if (moved) work.show(draft.statements.map(({ text, clip }, at) => ({ title: text.trim() || `Statement ${at + 1}`, name: clip?.name ?? "", clip })));
+  if (moved)
+    work.show(
+      draft.statements.map(({ text, clip }, at) => ({
+        title: text.trim() || `Statement ${at + 1}`,
+        name: clip?.name ?? "",
+        clip,
+      })),
+    );
   work.draw({ sender, patience: sender?.patience ?? patience, merge: null, trouble: null, ...stand });
   if (moved || stand.phase === "failed") work.focus();
 }
@@ -175,12 +245,20 @@ function send(parts, anew = false) {
     told,
     onArrived: () => {
       keepTold(told);
-      showWork("merging", { phase: "merging", merge: { percent: 0, message: "", isQueued: true, estimate: merge?.estimated_merge_time_seconds ?? 0 } });
+      showWork("merging", {
+        phase: "merging",
+        merge: { percent: 0, message: "", isQueued: true, estimate: merge?.estimated_merge_time_seconds ?? 0 },
+      });
       follow();
     },
     onRefused: (part) => {
       keepTold(told);
-      fail({ title: `Clip ${part.index + 1} cannot be used`, text: refusalWords(part), clip: part.index, mayRetry: false });
+      fail({
+        title: `Clip ${part.index + 1} cannot be used`,
+        text: refusalWords(part),
+        clip: part.index,
+        mayRetry: false,
+      });
     },
     onOver: () => follow(),
   });
@@ -227,13 +305,18 @@ function refusalWords({ error }) {
     clip_lost: "Choose it again.",
     malware_found: "Choose another one.",
   });
-  return [error ? withoutName(explain(error)) : "", steps[error?.type ?? ""] ?? "Choose another one, or record it again."].join(" ");
+  return [
+    error ? withoutName(explain(error)) : "",
+    steps[error?.type ?? ""] ?? "Choose another one, or record it again.",
+  ].join(" ");
 }
 
 /** @param {File[]} files @returns {string} what there is to say of those that fit nowhere */
 function giveClips(files) {
   const others = sender?.give(files) ?? [];
-  const words = others.map((file) => `“${file.name}” has ${bytes(file.size)}, and no clip that is missing has exactly its size.`);
+  const words = others.map(
+    (file) => `“${file.name}” has ${bytes(file.size)}, and no clip that is missing has exactly its size.`,
+  );
   return words.join(" ");
 }
 
@@ -241,7 +324,11 @@ function giveClips(files) {
 
 function follow() {
   follower?.end();
-  follower = new Follower(draft.mergeId, { onStatus: stands, onGone: () => gone("unknown"), onProgress: (percent, message) => drawMerging({ percent, message, isQueued: false }) });
+  follower = new Follower(draft.mergeId, {
+    onStatus: stands,
+    onGone: () => gone("unknown"),
+    onProgress: (percent, message) => drawMerging({ percent, message, isQueued: false }),
+  });
 }
 
 /** @param {{percent: number, message: string, isQueued: boolean}} at */
@@ -256,9 +343,11 @@ function stands(now) {
   const { overall_status: status, uploads, challenge_id } = now;
   if (challenge_id && challenge_id !== draft.challengeId) return void leave(challenge_id);
   // The second half of the whole is the merge's.
-  if (status === "processing") return drawMerging({ percent: Math.max(0, now.progress * 2 - 100), message: now.message, isQueued: false });
+  if (status === "processing")
+    return drawMerging({ percent: Math.max(0, now.progress * 2 - 100), message: now.message, isQueued: false });
   // All were sent, and the server has not begun yet: it is asked again.
-  if (status === "queued" || (LIVE.has(status) && (sender || uploads.every((one) => one.status === "completed")))) return drawMerging({ percent: 0, message: "", isQueued: true });
+  if (status === "queued" || (LIVE.has(status) && (sender || uploads.every((one) => one.status === "completed"))))
+    return drawMerging({ percent: 0, message: "", isQueued: true });
   if (LIVE.has(status)) {
     follower?.end();
     return send(uploads.map(partOf), true);
@@ -273,7 +362,15 @@ function stands(now) {
 function partOf(upload) {
   const clip = draft.statements[upload.video_index]?.clip;
   const fits = clip?.blob && clip.size === upload.size;
-  return new Part({ index: upload.video_index, upload: upload.session_id, size: upload.size, chunkSize: upload.chunk_size, missing: upload.remaining_chunks, isComplete: upload.status === "completed", blob: fits ? clip.blob : null });
+  return new Part({
+    index: upload.video_index,
+    upload: upload.session_id,
+    size: upload.size,
+    chunkSize: upload.chunk_size,
+    missing: upload.remaining_chunks,
+    isComplete: upload.status === "completed",
+    blob: fits ? clip.blob : null,
+  });
 }
 
 /** @param {Merge} failed @returns {Trouble} */
@@ -284,7 +381,12 @@ function troubleOf({ uploads, error_message, retry_available }) {
   const named = /^Clip (\d+)\b/.exec(error_message ?? "");
   const clip = refused ? refused.video_index : named ? Number(named[1]) - 1 : -1;
   const text = withoutName(refused?.error?.message ?? error_message ?? "The server does not say why.");
-  return { title: clip >= 0 ? `Clip ${clip + 1} cannot be used` : "The merge failed", text, clip, mayRetry: retry_available };
+  return {
+    title: clip >= 0 ? `Clip ${clip + 1} cannot be used` : "The merge failed",
+    text,
+    clip,
+    mayRetry: retry_available,
+  };
 }
 
 /** @param {Trouble} trouble */
@@ -300,16 +402,41 @@ function gone(status) {
   if (draft.clips.some((clip) => clip.blob)) {
     draft.leaveMerge();
     showForm();
-    const words = /** @type {Record<string, string>} */ ({ cancelled: "It was stopped", expired: "It took longer than a day", unknown: "The server does not know it any more" })[status] ?? "It has ended";
+    const words =
+      /** @type {Record<string, string>} */ ({
+        cancelled: "It was stopped",
+        expired: "It took longer than a day",
+        unknown: "The server does not know it any more",
+      })[status] ?? "It has ended";
     return remark(words, "Your clips and words are here still. Make the challenge anew when you like.");
   }
   if (draft.mayKeep) draft.forget();
-  showOther("hour", status === "expired" ? "This challenge has expired" : "There is nothing at this address for you", status === "expired" ? "Clips on their way are kept for a day. Begin anew with the same files." : "It may have been stopped, or it is not yours.");
+  showOther(
+    "hour",
+    status === "expired" ? "This challenge has expired" : "There is nothing at this address for you",
+    status === "expired"
+      ? "Clips on their way are kept for a day. Begin anew with the same files."
+      : "It may have been stopped, or it is not yours.",
+  );
 }
 
 /** @param {string} mark @param {string} title @param {string} text @param {HTMLElement|null} [button] */
 function showOther(mark, title, text, button = null) {
-  stages.other.replaceChildren(h("div", { class: "panel empty" }, icon(mark), h("h2", { tabindex: "-1" }, title), h("p", {}, text), h("div", { class: "row wrap" }, button ?? h("a", { class: "btn pri", href: "/challenges/new" }, icon("plus"), "New challenge"), h("a", { class: "btn", href: "/challenges" }, "All challenges"))));
+  stages.other.replaceChildren(
+    h(
+      "div",
+      { class: "panel empty" },
+      icon(mark),
+      h("h2", { tabindex: "-1" }, title),
+      h("p", {}, text),
+      h(
+        "div",
+        { class: "row wrap" },
+        button ?? h("a", { class: "btn pri", href: "/challenges/new" }, icon("plus"), "New challenge"),
+        h("a", { class: "btn", href: "/challenges" }, "All challenges"),
+      ),
+    ),
+  );
   show("other");
   need("h2", stages.other).focus();
 }
@@ -331,8 +458,12 @@ async function cancel() {
   const isMerging = !sender?.isGoing && draft.mergeId;
   const sure = await askFirst({
     title: isMerging ? "Stop putting the clips together?" : "Stop sending the clips?",
-    text: draft.mayKeep ? "What the server has of them is deleted. Clips and words stay in this browser, and you can begin anew." : "What the server has of them is deleted.",
-    keep: "Go on", act: "Stop", mark: "x",
+    text: draft.mayKeep
+      ? "What the server has of them is deleted. Clips and words stay in this browser, and you can begin anew."
+      : "What the server has of them is deleted.",
+    keep: "Go on",
+    act: "Stop",
+    mark: "x",
   });
   if (!sure || stages.work.hidden) return;
   const { mergeId: id, begun } = draft;
@@ -340,7 +471,10 @@ async function cancel() {
   try {
     if (id) await cancelMerge(id);
     // Its answer is on its way, or lost: the same call tells what there is to be stopped.
-    else if (begun) initiate(begun.body, begun.key).then((answer) => cancelMerge(answer.merge_session_id)).catch(() => {});
+    else if (begun)
+      initiate(begun.body, begun.key)
+        .then((answer) => cancelMerge(answer.merge_session_id))
+        .catch(() => {});
   } catch (error) {
     const over = error instanceof ApiError && [404, 409, 410].includes(error.status);
     if (!over) {
@@ -405,7 +539,11 @@ async function save() {
     if (!draft.challengeId) {
       const { id } = await makeChallenge(body, key);
       draft.challengeId = id;
-      savedAs = JSON.stringify({ title: body.title, texts: body.statements.map((/** @type {any} */ one) => one.text ?? ""), lie_statement_index: body.lie_statement_index });
+      savedAs = JSON.stringify({
+        title: body.title,
+        texts: body.statements.map((/** @type {any} */ one) => one.text ?? ""),
+        lie_statement_index: body.lie_statement_index,
+      });
       // It is there: nothing of it has to be kept here any more.
       await draft.forget();
     }
@@ -423,7 +561,8 @@ async function save() {
       return false;
     }
     // What was refused is remembered with its key; what is still running, or was not heard, is the same thing asked again.
-    if (error instanceof ApiError && REFUSED.has(error.status) && type !== "idempotency_running" && !draft.challengeId) draft.made = null;
+    if (error instanceof ApiError && REFUSED.has(error.status) && type !== "idempotency_running" && !draft.challengeId)
+      draft.made = null;
     review.drawSaved(Boolean(draft.challengeId));
     review.tellProblem(errorNote("The challenge was not saved.", error, save));
     return false;
@@ -456,7 +595,15 @@ async function leave(challenge) {
 }
 
 async function askToThrowAway() {
-  if (await askFirst({ title: "Throw this challenge away?", text: "The video and all words go, here and on the server. This cannot be undone.", keep: "Keep it", act: "Throw away" })) throwAway();
+  if (
+    await askFirst({
+      title: "Throw this challenge away?",
+      text: "The video and all words go, here and on the server. This cannot be undone.",
+      keep: "Keep it",
+      act: "Throw away",
+    })
+  )
+    throwAway();
 }
 
 async function throwAway() {
@@ -466,7 +613,8 @@ async function throwAway() {
     if (challengeId) await deleteChallenge(challengeId);
     else if (mergeId) await deleteMerge(mergeId);
   } catch (error) {
-    if (!(error instanceof ApiError && error.status === 404)) return review.tellProblem(errorNote("It was not deleted.", error, throwAway));
+    if (!(error instanceof ApiError && error.status === 404))
+      return review.tellProblem(errorNote("It was not deleted.", error, throwAway));
   }
   stopWork();
   await draft.forget();
@@ -496,7 +644,8 @@ async function start(take = false) {
   form.show(draft);
   show("form");
   // Its answer was lost: asked for again it is the same merge.
-  if (draft.begun && draft.clips.length === draft.begun.body.video_count && draft.clips.every((clip) => clip.blob)) initiateMerge();
+  if (draft.begun && draft.clips.length === draft.begun.body.video_count && draft.clips.every((clip) => clip.blob))
+    initiateMerge();
 }
 
 async function goOn() {
@@ -506,9 +655,14 @@ async function goOn() {
     if (!draft.title) draft.title = now.title;
     while (draft.statements.length < now.uploads.length) draft.add();
     stands(now);
-    if (!sender && (LIVE.has(now.overall_status) || now.overall_status === "queued" || now.overall_status === "processing")) follow();
+    if (
+      !sender &&
+      (LIVE.has(now.overall_status) || now.overall_status === "queued" || now.overall_status === "processing")
+    )
+      follow();
   } catch (error) {
-    if (error instanceof ApiError && (error.status === 404 || error.status === 410)) return gone(error.status === 410 ? "expired" : "unknown");
+    if (error instanceof ApiError && (error.status === 404 || error.status === 410))
+      return gone(error.status === 410 ? "expired" : "unknown");
     stages.other.replaceChildren(errorNote("How far it is could not be asked.", error, () => goOn()));
     show("other");
   }
@@ -523,7 +677,12 @@ function takenElsewhere() {
 function elsewhere(title) {
   // Nothing of this tab may be kept over what the other one keeps.
   draft.mayKeep = false;
-  showOther("copy", title, "One tab at a time makes a challenge, so that nothing is sent twice.", h("button", { class: "btn pri", type: "button", onclick: () => start(true) }, "Go on here"));
+  showOther(
+    "copy",
+    title,
+    "One tab at a time makes a challenge, so that nothing is sent twice.",
+    h("button", { class: "btn pri", type: "button", onclick: () => start(true) }, "Go on here"),
+  );
 }
 
 // Events
@@ -537,11 +696,18 @@ takeDrops(need("main"), (files) => {
   }
   aimedAt = "";
 });
-window.addEventListener("drop", (event) => {
-  aimedAt = /** @type {HTMLElement|null} */ (/** @type {Element} */ (event.target).closest?.("[data-slot]"))?.dataset.slot ?? "";
-}, { capture: true });
+window.addEventListener(
+  "drop",
+  (event) => {
+    aimedAt =
+      /** @type {HTMLElement|null} */ (/** @type {Element} */ (event.target).closest?.("[data-slot]"))?.dataset.slot ??
+      "";
+  },
+  { capture: true },
+);
 window.addEventListener("beforeunload", (event) => {
-  if (sender?.isGoing || document.querySelector("dialog.recording:is([data-state=recording], [data-state=taken])")) event.preventDefault();
+  if (sender?.isGoing || document.querySelector("dialog.recording:is([data-state=recording], [data-state=taken])"))
+    event.preventDefault();
 });
 window.addEventListener("pagehide", () => draft.saveNow());
 for (const out of document.querySelectorAll('form[action="/logout"]')) {

@@ -30,7 +30,11 @@ export class Patience extends EventTarget {
   get lack() {
     if (!this.#paused && !navigator.onLine) return { lack: /** @type {Lack} */ ("network"), at: 0 };
     const all = [...this.#lacks.values()];
-    return all.find(({ lack }) => lack === "session") ?? all.sort((a, b) => (a.at || Infinity) - (b.at || Infinity))[0] ?? null;
+    return (
+      all.find(({ lack }) => lack === "session") ??
+      all.sort((a, b) => (a.at || Infinity) - (b.at || Infinity))[0] ??
+      null
+    );
   }
 
   get paused() {

@@ -10,12 +10,21 @@ const LONGEST = 60;
 const COUNT = 3;
 const BITS = 2_500_000; // a second, of the picture
 /** What servers join without encoding it again comes first. */
-const TYPES = ["video/mp4;codecs=avc1.42E01F,mp4a.40.2", "video/mp4;codecs=avc1,mp4a.40.2", "video/webm;codecs=h264,opus", "video/webm;codecs=vp9,opus", "video/webm;codecs=vp8,opus", "video/webm", "video/mp4"];
+const TYPES = [
+  "video/mp4;codecs=avc1.42E01F,mp4a.40.2",
+  "video/mp4;codecs=avc1,mp4a.40.2",
+  "video/webm;codecs=h264,opus",
+  "video/webm;codecs=vp9,opus",
+  "video/webm;codecs=vp8,opus",
+  "video/webm",
+  "video/mp4",
+];
 
 /** @typedef {"asking"|"refused"|"ready"|"counting"|"recording"|"taken"} State */
 
 /** @returns {string} empty where the browser records nothing */
-const recordingType = () => (globalThis.MediaRecorder ? (TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? "") : "");
+const recordingType = () =>
+  globalThis.MediaRecorder ? (TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? "") : "";
 
 /**
  * Why there is no picture, and what to do about it.
@@ -23,11 +32,25 @@ const recordingType = () => (globalThis.MediaRecorder ? (TYPES.find((type) => Me
  * @returns {[string, string]}
  */
 function cameraTrouble(name) {
-  if (name === "insecure") return ["The camera works over https only", "This page came over plain http, where browsers give no camera. Open it by https, or choose a file instead."];
-  if (name === "unsupported") return ["This browser cannot record", "Record with the camera's own program and choose the file, or use another browser."];
-  if (name === "NotAllowedError" || name === "SecurityError") return ["The camera is not allowed here", "Allow camera and microphone for this page, by the sign beside its address or in the browser's settings, then try again. Or choose a file instead."];
-  if (name === "NotFoundError" || name === "OverconstrainedError") return ["No camera was found", "Connect one and try again, or choose a file instead."];
-  if (name === "NotReadableError" || name === "AbortError") return ["The camera does not answer", "Another program may be using it. Close that, then try again."];
+  if (name === "insecure")
+    return [
+      "The camera works over https only",
+      "This page came over plain http, where browsers give no camera. Open it by https, or choose a file instead.",
+    ];
+  if (name === "unsupported")
+    return [
+      "This browser cannot record",
+      "Record with the camera's own program and choose the file, or use another browser.",
+    ];
+  if (name === "NotAllowedError" || name === "SecurityError")
+    return [
+      "The camera is not allowed here",
+      "Allow camera and microphone for this page, by the sign beside its address or in the browser's settings, then try again. Or choose a file instead.",
+    ];
+  if (name === "NotFoundError" || name === "OverconstrainedError")
+    return ["No camera was found", "Connect one and try again, or choose a file instead."];
+  if (name === "NotReadableError" || name === "AbortError")
+    return ["The camera does not answer", "Another program may be using it. Close that, then try again."];
   return ["The camera could not be opened", "Try again, or choose a file instead."];
 }
 
@@ -41,7 +64,10 @@ export class Recorder {
   #timer = 0;
   #address = "";
   #warned = false;
-  /** Which camera and microphone, by their ids; empty for the browser's choice. */ #devices = { camera: "", microphone: "" };
+  /** Which camera and microphone, by their ids; empty for the browser's choice. */ #devices = {
+    camera: "",
+    microphone: "",
+  };
 
   /**
    * @param {number} number of the statement, from 1
@@ -50,24 +76,38 @@ export class Recorder {
    */
   constructor(number, text, onTaken) {
     this.onTaken = onTaken;
-    this.video = /** @type {HTMLVideoElement} */ (h("video", { playsinline: true, "aria-label": "The camera's picture" }));
+    this.video = /** @type {HTMLVideoElement} */ (
+      h("video", { playsinline: true, "aria-label": "The camera's picture" })
+    );
     // A stream has no end to look for.
     this.video.addEventListener("loadedmetadata", (event) => this.video.srcObject && event.stopImmediatePropagation());
     showLength(this.video);
     this.over = h("div", { class: "over", "aria-hidden": "true", hidden: true });
     this.trouble = h("div", { class: "mask", role: "alert", hidden: true });
-    this.bar = /** @type {HTMLProgressElement} */ (h("progress", { class: "bar bad", value: "0", max: String(LONGEST), "aria-label": "Recorded so far" }));
+    this.bar = /** @type {HTMLProgressElement} */ (
+      h("progress", { class: "bar bad", value: "0", max: String(LONGEST), "aria-label": "Recorded so far" })
+    );
     this.clock = h("span", { class: "m s1 t2" });
     this.said = h("p", { class: "vh", role: "status" });
     this.choices = h("div", { class: "row wrap choices", hidden: true });
     this.acts = h("div", { class: "row wrap end acts" });
-    this.dialog = show(h("dialog", { class: "dlg recording", "aria-labelledby": "record-heading" },
-      h("div", { class: "pad col" },
-        h("h2", { id: "record-heading" }, `Record statement ${number}`),
-        text && h("p", { class: "t2 anywhere", dir: "auto" }, `“${text}”`),
-        h("div", { class: "stage dark" }, this.video, this.over, this.trouble),
-        h("div", { class: "row length" }, this.bar, this.clock),
-        this.choices, this.said, this.acts)));
+    this.dialog = show(
+      h(
+        "dialog",
+        { class: "dlg recording", "aria-labelledby": "record-heading" },
+        h(
+          "div",
+          { class: "pad col" },
+          h("h2", { id: "record-heading" }, `Record statement ${number}`),
+          text && h("p", { class: "t2 anywhere", dir: "auto" }, `“${text}”`),
+          h("div", { class: "stage dark" }, this.video, this.over, this.trouble),
+          h("div", { class: "row length" }, this.bar, this.clock),
+          this.choices,
+          this.said,
+          this.acts,
+        ),
+      ),
+    );
     this.dialog.addEventListener("close", () => this.#end());
     this.dialog.addEventListener("cancel", (event) => this.#escape(event));
     this.#open();
@@ -78,10 +118,19 @@ export class Recorder {
   async #open() {
     this.#release();
     this.#to("asking");
-    const missing = !globalThis.isSecureContext ? "insecure" : !navigator.mediaDevices?.getUserMedia || !recordingType() ? "unsupported" : "";
+    const missing = !globalThis.isSecureContext
+      ? "insecure"
+      : !navigator.mediaDevices?.getUserMedia || !recordingType()
+        ? "unsupported"
+        : "";
     if (missing) return this.#refuse(missing);
     const { camera, microphone } = this.#devices;
-    const video = { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 }, ...(camera ? { deviceId: { exact: camera } } : { facingMode: "user" }) };
+    const video = {
+      width: { ideal: 1280 },
+      height: { ideal: 720 },
+      frameRate: { ideal: 30 },
+      ...(camera ? { deviceId: { exact: camera } } : { facingMode: "user" }),
+    };
     const audio = microphone ? { deviceId: { exact: microphone } } : true;
     try {
       const stream = await this.#opened(video, audio);
@@ -118,11 +167,30 @@ export class Recorder {
 
   async #listDevices() {
     const all = await navigator.mediaDevices.enumerateDevices().catch(() => []);
-    const lists = /** @type {const} */ ([["camera", "Camera", "videoinput"], ["microphone", "Microphone", "audioinput"]]).map(([name, label, kind]) => {
+    const lists = /** @type {const} */ ([
+      ["camera", "Camera", "videoinput"],
+      ["microphone", "Microphone", "audioinput"],
+    ]).map(([name, label, kind]) => {
       const found = all.filter((device) => device.kind === kind && device.deviceId);
       if (found.length < 2) return null;
-      const used = this.#stream?.getTracks().find((track) => track.kind === kind.slice(0, 5))?.getSettings().deviceId ?? "";
-      const select = /** @type {HTMLSelectElement} */ (h("select", { class: "in", id: `record-${name}` }, ...found.map((device, n) => h("option", { value: device.deviceId, selected: device.deviceId === used }, device.label || `${label} ${n + 1}`))));
+      const used =
+        this.#stream
+          ?.getTracks()
+          .find((track) => track.kind === kind.slice(0, 5))
+          ?.getSettings().deviceId ?? "";
+      const select = /** @type {HTMLSelectElement} */ (
+        h(
+          "select",
+          { class: "in", id: `record-${name}` },
+          ...found.map((device, n) =>
+            h(
+              "option",
+              { value: device.deviceId, selected: device.deviceId === used },
+              device.label || `${label} ${n + 1}`,
+            ),
+          ),
+        )
+      );
       select.addEventListener("change", () => {
         this.#devices[name] = select.value;
         this.#open();
@@ -132,7 +200,10 @@ export class Recorder {
     const shown = lists.filter((one) => one !== null);
     this.choices.replaceChildren(...shown);
     const mute = this.#stream?.getAudioTracks().length === 0;
-    if (mute) this.choices.append(h("p", { class: "st warn" }, icon("mute"), "No microphone was found: there will be no sound."));
+    if (mute)
+      this.choices.append(
+        h("p", { class: "st warn" }, icon("mute"), "No microphone was found: there will be no sound."),
+      );
     this.choices.hidden = this.choices.children.length === 0;
   }
 
@@ -140,8 +211,25 @@ export class Recorder {
   #refuse(name) {
     const [title, text] = cameraTrouble(name);
     const again = name !== "insecure" && name !== "unsupported";
-    this.trouble.replaceChildren(icon("alert"), h("b", {}, title), h("p", { class: "s1" }, text),
-      ...(again ? [h("div", { class: "row wrap" }, h("button", { class: "btn", type: "button", data: { act: "again" }, onclick: () => this.#open() }, icon("retry"), "Try again"))] : []));
+    this.trouble.replaceChildren(
+      icon("alert"),
+      h("b", {}, title),
+      h("p", { class: "s1" }, text),
+      ...(again
+        ? [
+            h(
+              "div",
+              { class: "row wrap" },
+              h(
+                "button",
+                { class: "btn", type: "button", data: { act: "again" }, onclick: () => this.#open() },
+                icon("retry"),
+                "Try again",
+              ),
+            ),
+          ]
+        : []),
+    );
     this.#to("refused");
   }
 
@@ -169,7 +257,11 @@ export class Recorder {
     const recorder = new MediaRecorder(stream, { mimeType: type, videoBitsPerSecond: BITS });
     this.#recorder = recorder;
     recorder.addEventListener("dataavailable", ({ data }) => data.size && pieces.push(data));
-    recorder.addEventListener("stop", () => this.#taken(new Blob(pieces, { type: (recorder.mimeType || type).split(";")[0] })), { once: true });
+    recorder.addEventListener(
+      "stop",
+      () => this.#taken(new Blob(pieces, { type: (recorder.mimeType || type).split(";")[0] })),
+      { once: true },
+    );
     recorder.addEventListener("error", () => this.#refuse("AbortError"), { once: true });
     recorder.start(1000);
     this.#startedAt = performance.now();
@@ -228,22 +320,47 @@ export class Recorder {
     this.over.hidden = state !== "counting";
     this.trouble.hidden = state !== "refused";
     this.video.setAttribute("aria-label", state === "taken" ? "What was recorded" : "The camera's picture");
-    const button = (/** @type {string} */ act, /** @type {string} */ label, /** @type {string} */ mark, /** @type {() => void} */ run, kind = "") => h("button", { class: `btn ${kind}`.trim(), type: "button", data: { act }, onclick: run }, mark && icon(mark), label);
+    const button = (
+      /** @type {string} */ act,
+      /** @type {string} */ label,
+      /** @type {string} */ mark,
+      /** @type {() => void} */ run,
+      kind = "",
+    ) =>
+      h(
+        "button",
+        { class: `btn ${kind}`.trim(), type: "button", data: { act }, onclick: run },
+        mark && icon(mark),
+        label,
+      );
     const close = button("close", "Close", "", () => this.dialog.close());
     /** @type {Record<State, HTMLElement[]>} */ const acts = {
-      asking: [h("span", { class: "st run sp" }, icon("run", "spin"), "Waiting for the camera. Allow it if the browser asks."), close],
+      asking: [
+        h("span", { class: "st run sp" }, icon("run", "spin"), "Waiting for the camera. Allow it if the browser asks."),
+        close,
+      ],
       refused: [close],
       ready: [close, button("record", "Record", "record", () => this.#count(), "pri rec")],
       counting: [button("stop", "Not yet", "x", () => this.#to("ready"))],
-      recording: [h("span", { class: "st bad sp" }, icon("dot"), "Recording"), button("stop", "Stop", "stop", () => this.#stop(), "pri")],
-      taken: [button("again", "Take it again", "retry", () => this.#again()), button("use", "Use it", "check", () => this.#use(), "pri")],
+      recording: [
+        h("span", { class: "st bad sp" }, icon("dot"), "Recording"),
+        button("stop", "Stop", "stop", () => this.#stop(), "pri"),
+      ],
+      taken: [
+        button("again", "Take it again", "retry", () => this.#again()),
+        button("use", "Use it", "check", () => this.#use(), "pri"),
+      ],
     };
     this.acts.replaceChildren(...acts[state]);
     if (state === "ready") {
       this.#length = this.bar.value = 0;
       setText(this.clock, `up to ${duration(LONGEST)}`);
     }
-    /** @type {HTMLElement|null} */ (this.dialog.querySelector(".acts .pri") ?? this.dialog.querySelector(".mask:not([hidden]) .btn") ?? this.dialog.querySelector(".acts .btn"))?.focus();
+    /** @type {HTMLElement|null} */ (
+      this.dialog.querySelector(".acts .pri") ??
+        this.dialog.querySelector(".mask:not([hidden]) .btn") ??
+        this.dialog.querySelector(".acts .btn")
+    )?.focus();
   }
 
   #again() {
@@ -267,7 +384,9 @@ export class Recorder {
     } else if (this.#state === "taken" && !this.#warned) {
       event.preventDefault();
       this.#warned = true;
-      need("[data-act=again]", this.acts).before(h("span", { class: "st warn sp", role: "status" }, icon("alert"), "Escape once more throws it away."));
+      need("[data-act=again]", this.acts).before(
+        h("span", { class: "st warn sp", role: "status" }, icon("alert"), "Escape once more throws it away."),
+      );
     }
   }
 

@@ -30,7 +30,15 @@ export class Review {
     this.root = root;
     this.facts = facts;
     this.hears = hears;
-    this.video = /** @type {HTMLVideoElement} */ (h("video", { class: "film", controls: true, playsinline: true, preload: "metadata", "aria-label": "The merged video" }));
+    this.video = /** @type {HTMLVideoElement} */ (
+      h("video", {
+        class: "film",
+        controls: true,
+        playsinline: true,
+        preload: "metadata",
+        "aria-label": "The merged video",
+      })
+    );
     this.video.addEventListener("timeupdate", () => this.#time());
     this.video.addEventListener("seeked", () => this.#time());
     this.video.addEventListener("play", () => this.#frames());
@@ -38,7 +46,17 @@ export class Review {
     this.trouble = h("div", { class: "mask", hidden: true });
     this.parts = h("nav", { class: "parts-nav", "aria-label": "Parts of the video" });
     this.heading = h("h2", { tabindex: "-1", id: "review-title" }, "Watch it, then publish it");
-    this.title = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: "review-name", type: "text", dir: "auto", maxlength: String(facts.max_title), autocomplete: "off", "aria-describedby": "review-name-problem" }));
+    this.title = /** @type {HTMLInputElement} */ (
+      h("input", {
+        class: "in",
+        id: "review-name",
+        type: "text",
+        dir: "auto",
+        maxlength: String(facts.max_title),
+        autocomplete: "off",
+        "aria-describedby": "review-name-problem",
+      })
+    );
     this.title.addEventListener("input", () => {
       this.draft.title = this.title.value;
       hears.onChange();
@@ -46,18 +64,59 @@ export class Review {
     this.statements = h("ol", { class: "col" });
     this.saved = h("p", { class: "st", role: "status" });
     this.problem = h("div", { class: "col" });
-    this.publish = h("button", { class: "btn pri big", type: "button", data: { act: "publish" }, onclick: () => this.#done(true) }, icon("check"), "Publish");
-    this.keep = h("button", { class: "btn big", type: "button", data: { act: "keep" }, onclick: () => this.#done(false) }, "Keep as draft");
+    this.publish = h(
+      "button",
+      { class: "btn pri big", type: "button", data: { act: "publish" }, onclick: () => this.#done(true) },
+      icon("check"),
+      "Publish",
+    );
+    this.keep = h(
+      "button",
+      { class: "btn big", type: "button", data: { act: "keep" }, onclick: () => this.#done(false) },
+      "Keep as draft",
+    );
     /** @type {Draft} */ this.draft;
-    this.element = h("div", { class: "reviewing" },
+    this.element = h(
+      "div",
+      { class: "reviewing" },
       h("div", { class: "col" }, h("div", { class: "stage dark" }, this.video, this.trouble), this.parts),
-      h("section", { class: "panel side", "aria-labelledby": "review-title" },
-        h("div", { class: "pad col wide-gap" }, this.heading,
-          h("div", { class: "fld" }, h("label", { for: "review-name" }, "Title"), this.title, problem("review-name-problem")),
-          h("fieldset", { class: "col" }, h("legend", { class: "s1 t2" }, "In words, and which one is the lie. That is shown to nobody before they guess."), this.statements, problem("review-lie-problem")),
-          this.saved, this.problem,
+      h(
+        "section",
+        { class: "panel side", "aria-labelledby": "review-title" },
+        h(
+          "div",
+          { class: "pad col wide-gap" },
+          this.heading,
+          h(
+            "div",
+            { class: "fld" },
+            h("label", { for: "review-name" }, "Title"),
+            this.title,
+            problem("review-name-problem"),
+          ),
+          h(
+            "fieldset",
+            { class: "col" },
+            h(
+              "legend",
+              { class: "s1 t2" },
+              "In words, and which one is the lie. That is shown to nobody before they guess.",
+            ),
+            this.statements,
+            problem("review-lie-problem"),
+          ),
+          this.saved,
+          this.problem,
           h("div", { class: "row wrap go" }, this.keep, this.publish),
-          h("button", { class: "btn quiet", type: "button", onclick: () => hears.onThrowAway() }, icon("trash"), "Throw it away"))));
+          h(
+            "button",
+            { class: "btn quiet", type: "button", onclick: () => hears.onThrowAway() },
+            icon("trash"),
+            "Throw it away",
+          ),
+        ),
+      ),
+    );
   }
 
   /** @param {Draft} draft @param {Merge} merge that is completed */
@@ -69,28 +128,63 @@ export class Review {
     this.title.value = draft.title;
     this.#load(merged.merged_video_url);
     if (merged.poster_url) this.video.poster = merged.poster_url;
-    this.parts.replaceChildren(...this.#segments.map((segment) => {
-      const button = h("button", { class: "part", type: "button", vars: { "--share": segment.duration }, onclick: () => this.#play(segment) },
-        h("span", { class: "vh" }, "Play statement "), h("b", { class: "m" }, String(segment.statement_index + 1)), " ", h("span", { class: "m cut" }, duration(segment.duration)));
-      return button;
-    }));
-    this.statements.replaceChildren(...draft.statements.map((statement, at) => {
-      const text = /** @type {HTMLInputElement} */ (h("input", { class: "in", type: "text", dir: "auto", maxlength: String(this.facts.max_text), autocomplete: "off", "aria-label": `What statement ${at + 1} says`, placeholder: "Nothing written", value: statement.text }));
-      text.addEventListener("input", () => {
-        statement.text = text.value;
-        this.hears.onChange();
-      });
-      const lie = /** @type {HTMLInputElement} */ (h("input", { type: "radio", name: "review-lie", value: statement.id, checked: draft.lie === statement.id, "aria-label": `The lie: statement ${at + 1}` }));
-      const line = h("li", { class: "told" }, h("span", { class: "nr", "aria-hidden": "true" }, String(at + 1)), text, h("label", { class: "chk lie" }, lie, "The lie"));
-      line.toggleAttribute("data-lie", lie.checked);
-      lie.addEventListener("change", () => {
-        draft.lie = statement.id;
-        for (const [n, other] of [...this.statements.children].entries()) other.toggleAttribute("data-lie", n === at);
-        tell("review-lie-problem", "");
-        this.hears.onChange();
-      });
-      return line;
-    }));
+    this.parts.replaceChildren(
+      ...this.#segments.map((segment) => {
+        const button = h(
+          "button",
+          { class: "part", type: "button", vars: { "--share": segment.duration }, onclick: () => this.#play(segment) },
+          h("span", { class: "vh" }, "Play statement "),
+          h("b", { class: "m" }, String(segment.statement_index + 1)),
+          " ",
+          h("span", { class: "m cut" }, duration(segment.duration)),
+        );
+        return button;
+      }),
+    );
+    this.statements.replaceChildren(
+      ...draft.statements.map((statement, at) => {
+        const text = /** @type {HTMLInputElement} */ (
+          h("input", {
+            class: "in",
+            type: "text",
+            dir: "auto",
+            maxlength: String(this.facts.max_text),
+            autocomplete: "off",
+            "aria-label": `What statement ${at + 1} says`,
+            placeholder: "Nothing written",
+            value: statement.text,
+          })
+        );
+        text.addEventListener("input", () => {
+          statement.text = text.value;
+          this.hears.onChange();
+        });
+        const lie = /** @type {HTMLInputElement} */ (
+          h("input", {
+            type: "radio",
+            name: "review-lie",
+            value: statement.id,
+            checked: draft.lie === statement.id,
+            "aria-label": `The lie: statement ${at + 1}`,
+          })
+        );
+        const line = h(
+          "li",
+          { class: "told" },
+          h("span", { class: "nr", "aria-hidden": "true" }, String(at + 1)),
+          text,
+          h("label", { class: "chk lie" }, lie, "The lie"),
+        );
+        line.toggleAttribute("data-lie", lie.checked);
+        lie.addEventListener("change", () => {
+          draft.lie = statement.id;
+          for (const [n, other] of [...this.statements.children].entries()) other.toggleAttribute("data-lie", n === at);
+          tell("review-lie-problem", "");
+          this.hears.onChange();
+        });
+        return line;
+      }),
+    );
     this.#time();
     this.wait(false);
   }
@@ -193,8 +287,12 @@ export class Review {
       }
     }
     this.trouble.hidden = false;
-    this.trouble.replaceChildren(icon("alert"), h("b", { role: "alert" }, "The video cannot be shown here"), h("p", { class: "s1" }, "It is stored, and the challenge can be made all the same."),
-      h("button", { class: "btn", type: "button", onclick: () => this.#again() }, icon("retry"), "Try again"));
+    this.trouble.replaceChildren(
+      icon("alert"),
+      h("b", { role: "alert" }, "The video cannot be shown here"),
+      h("p", { class: "s1" }, "It is stored, and the challenge can be made all the same."),
+      h("button", { class: "btn", type: "button", onclick: () => this.#again() }, icon("retry"), "Try again"),
+    );
   }
 
   #again() {

@@ -69,8 +69,14 @@ export class Part {
   /** Bytes that have arrived, and those that are on their way. */
   get sent() {
     if (this.state === "arrived") return this.size;
-    const without = (/** @type {Iterable<number>} */ numbers) => [...numbers].reduce((sum, number) => sum + this.lengthOf(number), 0);
-    return this.size - without(this.missing) - without(this.flying.keys()) + [...this.flying.values()].reduce((sum, sent) => sum + sent, 0);
+    const without = (/** @type {Iterable<number>} */ numbers) =>
+      [...numbers].reduce((sum, number) => sum + this.lengthOf(number), 0);
+    return (
+      this.size -
+      without(this.missing) -
+      without(this.flying.keys()) +
+      [...this.flying.values()].reduce((sum, sent) => sum + sent, 0)
+    );
   }
 }
 
@@ -117,7 +123,9 @@ export class Sender extends EventTarget {
 
   /** Whether leaving the page would stop it. */
   get isGoing() {
-    return !this.#stopped && this.parts.some((part) => part.blob && part.state !== "arrived" && part.state !== "refused");
+    return (
+      !this.#stopped && this.parts.some((part) => part.blob && part.state !== "arrived" && part.state !== "refused")
+    );
   }
 
   /** Whether clips have to be given again. */
@@ -128,7 +136,10 @@ export class Sender extends EventTarget {
   /** @param {boolean} anew whether the server is asked first what it has, as after a reload */
   async start(anew = false) {
     try {
-      if (anew) await Promise.all(this.parts.filter((part) => part.state !== "arrived").map((part) => this.#askWhatIsThere(part)));
+      if (anew)
+        await Promise.all(
+          this.parts.filter((part) => part.state !== "arrived").map((part) => this.#askWhatIsThere(part)),
+        );
     } catch (error) {
       return this.#failed(error, null);
     }
@@ -197,7 +208,10 @@ export class Sender extends EventTarget {
 
   /** The clip whose turn it is: one of which nothing has come yet, for it may be refused; else the first. */
   #next() {
-    const ready = this.parts.filter(({ state, blob, missing, flying }) => (state === "waiting" || state === "sending") && (missing.length ? blob : !flying.size));
+    const ready = this.parts.filter(
+      ({ state, blob, missing, flying }) =>
+        (state === "waiting" || state === "sending") && (missing.length ? blob : !flying.size),
+    );
     return ready.find((part) => part.missing[0] === 0) ?? ready[0];
   }
 
@@ -207,18 +221,21 @@ export class Sender extends EventTarget {
     const bytes = blob.slice(number * part.chunkSize, number * part.chunkSize + part.lengthOf(number));
     part.state = "sending";
     this.#moved(part, number, 0);
-    await this.patience.ask(async () => {
-      const watches = [part.watch, this.#watch];
-      for (const watch of watches) watch.begin();
-      try {
-        await sendChunk(part.upload, number, bytes, (sent) => this.#moved(part, number, sent), this.#flights.signal);
-      } catch (error) {
-        this.#moved(part, number, 0);
-        throw error;
-      } finally {
-        for (const watch of watches) watch.end();
-      }
-    }, () => !this.#stopped);
+    await this.patience.ask(
+      async () => {
+        const watches = [part.watch, this.#watch];
+        for (const watch of watches) watch.begin();
+        try {
+          await sendChunk(part.upload, number, bytes, (sent) => this.#moved(part, number, sent), this.#flights.signal);
+        } catch (error) {
+          this.#moved(part, number, 0);
+          throw error;
+        } finally {
+          for (const watch of watches) watch.end();
+        }
+      },
+      () => !this.#stopped,
+    );
     part.went += bytes.size;
     part.flying.delete(number);
     // Another lane may have nothing to do until all of it has come.
@@ -238,7 +255,10 @@ export class Sender extends EventTarget {
     part.state = "checking";
     this.#tell();
     try {
-      await this.patience.ask(() => completeUpload(part.upload), () => !this.#stopped);
+      await this.patience.ask(
+        () => completeUpload(part.upload),
+        () => !this.#stopped,
+      );
     } catch (error) {
       const missing = error instanceof ApiError && error.type === "chunk_missing" ? error.body?.missing_chunks : null;
       if (!missing?.length) throw error;
@@ -265,7 +285,12 @@ export class Sender extends EventTarget {
     if (!part.went || this.told.has(part.upload)) return;
     this.told.add(part.upload);
     const { kind } = network();
-    tellFigures({ session_id: part.upload, bytes: part.went, seconds: Math.round(part.watch.seconds * 1000) / 1000, ...(kind ? { network: kind } : {}) }).catch(() => {});
+    tellFigures({
+      session_id: part.upload,
+      bytes: part.went,
+      seconds: Math.round(part.watch.seconds * 1000) / 1000,
+      ...(kind ? { network: kind } : {}),
+    }).catch(() => {});
   }
 
   /** @param {unknown} error @param {Part|null} part */
@@ -276,7 +301,9 @@ export class Sender extends EventTarget {
     this.stop();
     if (isRefusal && (OVER.has(error.type) || error.status === 404 || error.status === 410)) return this.hears.onOver();
     if (part) {
-      part.error = isRefusal ? error : new ApiError("Something in this page went wrong. Load it again.", { type: "page", status: 400 });
+      part.error = isRefusal
+        ? error
+        : new ApiError("Something in this page went wrong. Load it again.", { type: "page", status: 400 });
       part.state = "refused";
       this.#tell();
       this.hears.onRefused(part);

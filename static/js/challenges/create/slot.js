@@ -27,13 +27,26 @@ export class Slot {
     this.hears = hears;
     const { id } = statement;
     this.shot = h("div", { class: "shot" });
-    this.file = /** @type {HTMLInputElement} */ (h("input", { class: "vh", type: "file", multiple: true, accept: ACCEPT, "aria-describedby": `problem-${id}` }));
+    this.file = /** @type {HTMLInputElement} */ (
+      h("input", { class: "vh", type: "file", multiple: true, accept: ACCEPT, "aria-describedby": `problem-${id}` })
+    );
     this.file.addEventListener("change", () => {
       const files = [...(this.file.files ?? [])];
       this.file.value = "";
       if (files.length) hears.onFiles(files);
     });
-    this.text = /** @type {HTMLInputElement} */ (h("input", { class: "in", id: `text-${id}`, type: "text", dir: "auto", autocomplete: "off", maxlength: String(longest), placeholder: "Shown while the clip plays", value: statement.text }));
+    this.text = /** @type {HTMLInputElement} */ (
+      h("input", {
+        class: "in",
+        id: `text-${id}`,
+        type: "text",
+        dir: "auto",
+        autocomplete: "off",
+        maxlength: String(longest),
+        placeholder: "Shown while the clip plays",
+        value: statement.text,
+      })
+    );
     this.text.addEventListener("input", () => {
       statement.text = this.text.value;
       hears.onText();
@@ -43,20 +56,46 @@ export class Slot {
     this.number = h("span", { class: "nr", "aria-hidden": "true" });
     this.title = h("h2", { class: "h-small sp" });
     this.facts = h("p", { class: "facts s1 t2" });
-    this.problem = h("p", { class: "err", id: `problem-${id}`, hidden: true }, icon("alert"), h("span", { class: "anywhere" }));
-    const small = (/** @type {SlotAct} */ act, /** @type {string} */ mark) => h("button", { class: "btn ic quiet", type: "button", data: { act }, onclick: () => this.hears.onAct(act) }, icon(mark));
+    this.problem = h(
+      "p",
+      { class: "err", id: `problem-${id}`, hidden: true },
+      icon("alert"),
+      h("span", { class: "anywhere" }),
+    );
+    const small = (/** @type {SlotAct} */ act, /** @type {string} */ mark) =>
+      h(
+        "button",
+        { class: "btn ic quiet", type: "button", data: { act }, onclick: () => this.hears.onAct(act) },
+        icon(mark),
+      );
     this.up = small("up", "up");
     this.down = small("down", "down");
     this.remove = small("remove", "trash");
     this.acts = h("div", { class: "row wrap" });
     this.label = h("label", { for: this.text.id });
-    this.element = h("li", { class: "panel slot", tabindex: "-1", data: { slot: id } },
+    this.element = h(
+      "li",
+      { class: "panel slot", tabindex: "-1", data: { slot: id } },
       h("header", {}, this.number, this.title, this.up, this.down, this.remove),
-      h("div", { class: "body" }, this.shot,
-        h("div", { class: "col about" },
+      h(
+        "div",
+        { class: "body" },
+        this.shot,
+        h(
+          "div",
+          { class: "col about" },
           h("div", { class: "fld" }, this.label, this.text),
-          this.facts, this.problem,
-          h("div", { class: "row wrap foot" }, this.acts, h("label", { class: "chk lie" }, this.lie, "This is the lie")))));
+          this.facts,
+          this.problem,
+          h(
+            "div",
+            { class: "row wrap foot" },
+            this.acts,
+            h("label", { class: "chk lie" }, this.lie, "This is the lie"),
+          ),
+        ),
+      ),
+    );
   }
 
   /** What is typed or pressed first in it. */
@@ -93,11 +132,24 @@ export class Slot {
     if (problem) this.file.setAttribute("aria-invalid", "true");
     else this.file.removeAttribute("aria-invalid");
     this.facts.hidden = !clip;
-    if (clip) this.facts.replaceChildren(h("span", { class: "cut", title: clip.name, dir: "auto" }, clip.name), " ", h("span", { class: "m nowrap" }, [clip.duration > 0 && duration(clip.duration), bytes(clip.size)].filter(Boolean).join(" · ")));
+    if (clip)
+      this.facts.replaceChildren(
+        h("span", { class: "cut", title: clip.name, dir: "auto" }, clip.name),
+        " ",
+        h(
+          "span",
+          { class: "m nowrap" },
+          [clip.duration > 0 && duration(clip.duration), bytes(clip.size)].filter(Boolean).join(" · "),
+        ),
+      );
     const shown = [clip?.id, isBusy, at].join();
     if (shown === this.#shown) return;
     this.#shown = shown;
-    const had = /** @type {HTMLElement|null} */ (this.shot.contains(document.activeElement) || this.acts.contains(document.activeElement) ? document.activeElement : null);
+    const had = /** @type {HTMLElement|null} */ (
+      this.shot.contains(document.activeElement) || this.acts.contains(document.activeElement)
+        ? document.activeElement
+        : null
+    );
     this.#drawShot(at, isBusy);
     if (had && !had.isConnected) this.element.focus();
     else had?.focus();
@@ -107,27 +159,82 @@ export class Slot {
   #drawShot(at, isBusy) {
     const { clip } = this.statement;
     this.#release();
-    const record = (/** @type {string} */ label) => h("button", { class: "btn", type: "button", "aria-label": `${label}, statement ${at + 1}`, data: { act: "record" }, onclick: () => this.hears.onAct("record") }, icon("camera"), label);
+    const record = (/** @type {string} */ label) =>
+      h(
+        "button",
+        {
+          class: "btn",
+          type: "button",
+          "aria-label": `${label}, statement ${at + 1}`,
+          data: { act: "record" },
+          onclick: () => this.hears.onAct("record"),
+        },
+        icon("camera"),
+        label,
+      );
     if (isBusy) {
-      this.shot.replaceChildren(h("div", { class: "pic none", role: "status" }, h("span", { class: "st run" }, icon("run", "spin"), "Looking at the file")));
+      this.shot.replaceChildren(
+        h(
+          "div",
+          { class: "pic none", role: "status" },
+          h("span", { class: "st run" }, icon("run", "spin"), "Looking at the file"),
+        ),
+      );
       this.acts.replaceChildren();
     } else if (!clip) {
-      this.shot.replaceChildren(h("label", { class: "drop pick" }, this.file, icon("film", "xl"), h("span", { class: "btn", "aria-hidden": "true" }, icon("upload"), "Choose a clip"), h("span", { class: "t3 s1 desk" }, "or drop it here")));
+      this.shot.replaceChildren(
+        h(
+          "label",
+          { class: "drop pick" },
+          this.file,
+          icon("film", "xl"),
+          h("span", { class: "btn", "aria-hidden": "true" }, icon("upload"), "Choose a clip"),
+          h("span", { class: "t3 s1 desk" }, "or drop it here"),
+        ),
+      );
       this.acts.replaceChildren(record("Record"));
     } else {
-      this.shot.replaceChildren(clip.blob && clip.plays ? this.#player(clip.blob, at) : h("div", { class: "pic none" }, h("div", { class: "col unseen" }, icon("film"), h("p", { class: "s1" }, "This browser cannot show it. The server may well read it."))));
-      this.acts.replaceChildren(h("label", { class: "btn choose" }, this.file, icon("upload"), "Choose another"), record(clip.isRecorded ? "Record again" : "Record instead"));
+      this.shot.replaceChildren(
+        clip.blob && clip.plays
+          ? this.#player(clip.blob, at)
+          : h(
+              "div",
+              { class: "pic none" },
+              h(
+                "div",
+                { class: "col unseen" },
+                icon("film"),
+                h("p", { class: "s1" }, "This browser cannot show it. The server may well read it."),
+              ),
+            ),
+      );
+      this.acts.replaceChildren(
+        h("label", { class: "btn choose" }, this.file, icon("upload"), "Choose another"),
+        record(clip.isRecorded ? "Record again" : "Record instead"),
+      );
     }
   }
 
   /** @param {Blob} blob @param {number} at */
   #player(blob, at) {
     this.#address = URL.createObjectURL(blob);
-    const video = /** @type {HTMLVideoElement} */ (h("video", { class: "pic dark", controls: true, playsinline: true, preload: "metadata", "aria-label": `Clip of statement ${at + 1}` }));
+    const video = /** @type {HTMLVideoElement} */ (
+      h("video", {
+        class: "pic dark",
+        controls: true,
+        playsinline: true,
+        preload: "metadata",
+        "aria-label": `Clip of statement ${at + 1}`,
+      })
+    );
     showLength(video);
     video.src = this.#address;
     // One speaks at a time.
-    video.addEventListener("play", () => document.querySelectorAll(".slot video").forEach((other) => other !== video && /** @type {HTMLVideoElement} */ (other).pause()));
+    video.addEventListener("play", () =>
+      document
+        .querySelectorAll(".slot video")
+        .forEach((other) => other !== video && /** @type {HTMLVideoElement} */ (other).pause()),
+    );
     return video;
   }
 

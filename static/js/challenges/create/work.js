@@ -59,10 +59,21 @@ export class Work {
     this.words = h("span", { class: "m s1 t2 end" });
     this.note = h("div", { class: "col notes" });
     this.list = h("ul", { "aria-label": "Clips" });
-    root.replaceChildren(h("section", { class: "panel working", "aria-labelledby": "work-title" },
-      h("header", {}, this.heading, this.summary, h("span", { class: "sp" }), this.speed, this.acts),
-      h("div", { class: "pad col whole" }, this.bar, h("div", { class: "row wrap ln" }, this.state, h("span", { class: "sp" }), this.words), this.note),
-      this.list));
+    root.replaceChildren(
+      h(
+        "section",
+        { class: "panel working", "aria-labelledby": "work-title" },
+        h("header", {}, this.heading, this.summary, h("span", { class: "sp" }), this.speed, this.acts),
+        h(
+          "div",
+          { class: "pad col whole" },
+          this.bar,
+          h("div", { class: "row wrap ln" }, this.state, h("span", { class: "sp" }), this.words),
+          this.note,
+        ),
+        this.list,
+      ),
+    );
   }
 
   /** @param {Line[]} lines */
@@ -83,7 +94,16 @@ export class Work {
     Object.assign(this.#stand, change);
     const { phase, sender, trouble } = this.#stand;
     const lack = this.#lack;
-    const shown = [phase, this.#isPaused, lack?.lack, Boolean(lack?.at), sender?.lacksClips, trouble?.title, this.#stand.merge?.isQueued, sender?.parts.map((part) => part.state).join("-")].join();
+    const shown = [
+      phase,
+      this.#isPaused,
+      lack?.lack,
+      Boolean(lack?.at),
+      sender?.lacksClips,
+      trouble?.title,
+      this.#stand.merge?.isQueued,
+      sender?.parts.map((part) => part.state).join("-"),
+    ].join();
     if (shown !== this.#shown) {
       this.#shown = shown;
       this.#drawAll();
@@ -109,14 +129,20 @@ export class Work {
   #drawAll() {
     const { phase, sender, trouble } = this.#stand;
     const count = this.#lines.length;
-    const heading = { beginning: `Sending ${count} clips`, sending: `Sending ${count} clips`, merging: "Putting the clips together", failed: trouble?.title ?? "" }[phase];
+    const heading = {
+      beginning: `Sending ${count} clips`,
+      sending: `Sending ${count} clips`,
+      merging: "Putting the clips together",
+      failed: trouble?.title ?? "",
+    }[phase];
     setText(this.heading, heading);
     const arrived = sender?.parts.filter((part) => part.state === "arrived").length ?? 0;
     setText(this.summary, phase === "sending" && sender ? `${arrived} of ${count} there` : "");
     const [tone, mark, word] = this.#status();
     this.state.className = `st ${tone}`.trim();
     this.state.replaceChildren(icon(mark, mark === "run" ? "spin" : ""), word);
-    this.bar.className = `bar large ${phase === "failed" ? "bad" : tone === "warn" ? "warn" : tone === "" ? "off" : ""}`.trim();
+    this.bar.className =
+      `bar large ${phase === "failed" ? "bad" : tone === "warn" ? "warn" : tone === "" ? "off" : ""}`.trim();
     this.bar.hidden = phase === "failed";
     this.state.parentElement?.toggleAttribute("hidden", phase === "failed");
     this.#drawActs();
@@ -141,31 +167,61 @@ export class Work {
 
   #drawActs() {
     const { phase, sender, trouble } = this.#stand;
-    const had = this.acts.contains(document.activeElement) ? /** @type {HTMLElement} */ (document.activeElement).dataset.act : null;
-    const button = (/** @type {WorkAct} */ act, /** @type {string} */ label, /** @type {string} */ mark, kind = "") => h("button", { class: `btn ${kind}`.trim(), type: "button", data: { act }, onclick: () => this.hears.onAct(act) }, icon(mark), label);
+    const had = this.acts.contains(document.activeElement)
+      ? /** @type {HTMLElement} */ (document.activeElement).dataset.act
+      : null;
+    const button = (/** @type {WorkAct} */ act, /** @type {string} */ label, /** @type {string} */ mark, kind = "") =>
+      h(
+        "button",
+        { class: `btn ${kind}`.trim(), type: "button", data: { act }, onclick: () => this.hears.onAct(act) },
+        icon(mark),
+        label,
+      );
     /** @type {HTMLElement[]} */ const acts = [];
     if (phase === "sending" || phase === "beginning") {
       if (this.#lack?.at && !this.#isPaused) acts.push(button("now", "Try now", "retry"));
-      if (sender?.isGoing) acts.push(this.#isPaused ? button("resume", "Resume", "play") : button("pause", "Pause", "pause"));
+      if (sender?.isGoing)
+        acts.push(this.#isPaused ? button("resume", "Resume", "play") : button("pause", "Pause", "pause"));
     }
     if (phase === "failed" && trouble) {
       if (trouble.mayRetry) acts.push(button("retry", "Try again", "retry", "pri"));
-      if (trouble.clip >= 0) acts.push(button("replace", `Replace clip ${trouble.clip + 1}`, "upload", trouble.mayRetry ? "" : "pri"));
+      if (trouble.clip >= 0)
+        acts.push(button("replace", `Replace clip ${trouble.clip + 1}`, "upload", trouble.mayRetry ? "" : "pri"));
       else acts.push(button("back", "Back to the clips", "left", trouble.mayRetry ? "" : "pri"));
     } else acts.push(button("cancel", "Cancel", "x"));
     this.acts.replaceChildren(...acts);
-    if (had) /** @type {HTMLElement} */ (this.acts.querySelector(`[data-act=${had}]`) ?? this.acts.querySelector("[data-act]") ?? this.heading).focus();
+    if (had)
+      /** @type {HTMLElement} */ (
+        this.acts.querySelector(`[data-act=${had}]`) ?? this.acts.querySelector("[data-act]") ?? this.heading
+      ).focus();
   }
 
   #drawNote() {
     const { phase, sender, trouble, merge } = this.#stand;
     const lack = this.#lack;
     /** @type {HTMLElement[]} */ const notes = [];
-    if (phase === "failed" && trouble) notes.push(h("div", { class: "note bad", role: "alert" }, icon("alert"), h("div", { class: "sp" }, h("p", { class: "anywhere" }, trouble.text))));
+    if (phase === "failed" && trouble)
+      notes.push(
+        h(
+          "div",
+          { class: "note bad", role: "alert" },
+          icon("alert"),
+          h("div", { class: "sp" }, h("p", { class: "anywhere" }, trouble.text)),
+        ),
+      );
     else if (phase === "sending" && sender?.lacksClips) notes.push(this.#missing());
-    else if (phase === "sending" && lack?.lack === "session") notes.push(h("p", { class: "s1 t2" }, "What arrived is kept. It goes on when you have signed in again."));
-    else if (phase === "sending") notes.push(h("p", { class: "s1 t3" }, "If this page closes, what arrived is kept for a day: open it again and it goes on."));
-    else if (phase === "merging" && merge) notes.push(h("p", { class: "s1 t3" }, "This page can be left: come back to it later to publish the challenge."));
+    else if (phase === "sending" && lack?.lack === "session")
+      notes.push(h("p", { class: "s1 t2" }, "What arrived is kept. It goes on when you have signed in again."));
+    else if (phase === "sending")
+      notes.push(
+        h(
+          "p",
+          { class: "s1 t3" },
+          "If this page closes, what arrived is kept for a day: open it again and it goes on.",
+        ),
+      );
+    else if (phase === "merging" && merge)
+      notes.push(h("p", { class: "s1 t3" }, "This page can be left: come back to it later to publish the challenge."));
     const had = this.note.contains(document.activeElement);
     this.note.replaceChildren(...notes);
     if (had) /** @type {HTMLElement} */ (this.note.querySelector("input") ?? this.heading).focus();
@@ -173,17 +229,45 @@ export class Work {
 
   /** What asks for clips that are not here. */
   #missing() {
-    const input = /** @type {HTMLInputElement} */ (h("input", { class: "vh", id: "missing-files", type: "file", multiple: true, accept: ACCEPT, "aria-label": "Choose the clips again" }));
-    const said = h("p", { class: "err", role: "alert", hidden: !this.#misfits }, icon("alert"), h("span", { class: "anywhere" }, this.#misfits));
+    const input = /** @type {HTMLInputElement} */ (
+      h("input", {
+        class: "vh",
+        id: "missing-files",
+        type: "file",
+        multiple: true,
+        accept: ACCEPT,
+        "aria-label": "Choose the clips again",
+      })
+    );
+    const said = h(
+      "p",
+      { class: "err", role: "alert", hidden: !this.#misfits },
+      icon("alert"),
+      h("span", { class: "anywhere" }, this.#misfits),
+    );
     input.addEventListener("change", () => {
       this.#misfits = this.hears.onFiles([...(input.files ?? [])]);
       input.value = "";
       said.hidden = !this.#misfits;
       setText(need("span", said), this.#misfits);
     });
-    return h("div", { class: "note warn" }, icon("hour"),
-      h("div", { class: "sp" }, h("b", {}, "The clips are not in this browser"), h("p", { class: "s1" }, "Choose the same files again, all at once if you like: each is known by its size, and what arrived is not sent again."), said),
-      h("label", { class: "btn choose" }, input, icon("upload"), "Choose the clips"));
+    return h(
+      "div",
+      { class: "note warn" },
+      icon("hour"),
+      h(
+        "div",
+        { class: "sp" },
+        h("b", {}, "The clips are not in this browser"),
+        h(
+          "p",
+          { class: "s1" },
+          "Choose the same files again, all at once if you like: each is known by its size, and what arrived is not sent again.",
+        ),
+        said,
+      ),
+      h("label", { class: "btn choose" }, input, icon("upload"), "Choose the clips"),
+    );
   }
 
   // Clips
@@ -199,9 +283,19 @@ export class Work {
         pic.replaceChildren(canvas);
       });
     }
-    return h("li", { class: "file", data: { clip: String(at) } }, pic,
-      h("div", { class: "n" }, h("b", { class: "count t2" }, String(at + 1)), h("span", { class: "cut", title: name || title, dir: "auto" }, title), h("span", { class: "m s1 t3", data: { size: "" } })),
-      h("div", { class: "b", data: { body: "" } }));
+    return h(
+      "li",
+      { class: "file", data: { clip: String(at) } },
+      pic,
+      h(
+        "div",
+        { class: "n" },
+        h("b", { class: "count t2" }, String(at + 1)),
+        h("span", { class: "cut", title: name || title, dir: "auto" }, title),
+        h("span", { class: "m s1 t3", data: { size: "" } }),
+      ),
+      h("div", { class: "b", data: { body: "" } }),
+    );
   }
 
   /** @param {HTMLElement} row @param {number} at */
@@ -210,23 +304,43 @@ export class Work {
     const { phase, trouble } = this.#stand;
     const isBad = phase === "failed" && trouble?.clip === at;
     const hasArrived = phase === "merging" || (phase === "failed" && !part) || part?.state === "arrived";
-    const state = isBad ? "refused" : hasArrived ? "arrived" : phase === "failed" ? "stopped" : (part?.state ?? "waiting");
+    const state = isBad
+      ? "refused"
+      : hasArrived
+        ? "arrived"
+        : phase === "failed"
+          ? "stopped"
+          : (part?.state ?? "waiting");
     row.className = `file${isBad ? " fail" : ""}`;
     row.dataset.state = state;
     const waits = state === "sending" && (this.#isPaused || this.#lack !== null);
-    const [tone, mark, word] = waits ? ["", "clock", "Waiting"] : {
-      waiting: ["", "clock", "Waiting for its turn"],
-      sending: ["run", "upload", "Sending"],
-      checking: ["run", "run", "Being checked"],
-      arrived: ["ok", "check", "Arrived"],
-      missing: ["warn", "hour", "Not in this browser"],
-      refused: ["bad", "alert", "It cannot be used"],
-      stopped: ["", "dot", "Stopped"],
-    }[state];
-    need("[data-body]", row).replaceChildren(...[
-      ["waiting", "sending", "missing"].includes(state) && h("progress", { class: `bar ${state === "sending" && !waits ? "" : state === "missing" ? "warn" : "off"}`.trim(), value: "0", max: "100" }),
-      h("div", { class: "ln" }, h("span", { class: `st ${tone}`.trim() }, icon(mark, mark === "run" ? "spin" : ""), word), h("span", { class: "words m", data: { words: "" } })),
-    ].filter((one) => one instanceof HTMLElement));
+    const [tone, mark, word] = waits
+      ? ["", "clock", "Waiting"]
+      : {
+          waiting: ["", "clock", "Waiting for its turn"],
+          sending: ["run", "upload", "Sending"],
+          checking: ["run", "run", "Being checked"],
+          arrived: ["ok", "check", "Arrived"],
+          missing: ["warn", "hour", "Not in this browser"],
+          refused: ["bad", "alert", "It cannot be used"],
+          stopped: ["", "dot", "Stopped"],
+        }[state];
+    need("[data-body]", row).replaceChildren(
+      ...[
+        ["waiting", "sending", "missing"].includes(state) &&
+          h("progress", {
+            class: `bar ${state === "sending" && !waits ? "" : state === "missing" ? "warn" : "off"}`.trim(),
+            value: "0",
+            max: "100",
+          }),
+        h(
+          "div",
+          { class: "ln" },
+          h("span", { class: `st ${tone}`.trim() }, icon(mark, mark === "run" ? "spin" : ""), word),
+          h("span", { class: "words m", data: { words: "" } }),
+        ),
+      ].filter((one) => one instanceof HTMLElement),
+    );
   }
 
   /** @param {number} at @returns {Part|undefined} */
@@ -244,17 +358,33 @@ export class Work {
       if (merge.isQueued) this.bar.removeAttribute("value");
       else this.bar.value = percent;
       this.bar.setAttribute("aria-label", merge.isQueued ? "Waiting for its turn" : `Merge, ${percent} percent`);
-      setText(this.words, merge.isQueued ? estimateWords(merge.estimate) : [merge.message, `${percent} %`].filter(Boolean).join(" · "));
+      setText(
+        this.words,
+        merge.isQueued ? estimateWords(merge.estimate) : [merge.message, `${percent} %`].filter(Boolean).join(" · "),
+      );
       setText(this.speed, "");
       return;
     }
-    const [sent, size, speed] = [sender?.sent ?? 0, sender?.size ?? this.#lines.reduce((sum, { clip }) => sum + (clip?.size ?? 0), 0), sender?.speed ?? 0];
+    const [sent, size, speed] = [
+      sender?.sent ?? 0,
+      sender?.size ?? this.#lines.reduce((sum, { clip }) => sum + (clip?.size ?? 0), 0),
+      sender?.speed ?? 0,
+    ];
     const percent = size ? Math.floor((sent / size) * 100) : 0;
     this.bar.value = percent;
     this.bar.setAttribute("aria-label", `All clips, ${percent} percent sent`);
     const lack = this.#lack;
-    const waits = lack?.at ? `tries again in ${Math.max(1, Math.ceil((lack.at - Date.now()) / 1000))} s` : lack?.lack === "network" ? "goes on with the network" : "";
-    setText(this.words, [bytesOf(sent, size), `${percent} %`, waits || (speed > 0 && leftWords((size - sent) / speed))].filter(Boolean).join(" · "));
+    const waits = lack?.at
+      ? `tries again in ${Math.max(1, Math.ceil((lack.at - Date.now()) / 1000))} s`
+      : lack?.lack === "network"
+        ? "goes on with the network"
+        : "";
+    setText(
+      this.words,
+      [bytesOf(sent, size), `${percent} %`, waits || (speed > 0 && leftWords((size - sent) / speed))]
+        .filter(Boolean)
+        .join(" · "),
+    );
     setText(this.speed, phase === "sending" && speed > 0 ? `${bytes(speed)}/s` : "");
   }
 
@@ -263,7 +393,10 @@ export class Work {
     const part = this.#part(at);
     const size = part?.size ?? this.#lines[at].clip?.size ?? 0;
     const sent = part?.sent ?? 0;
-    setText(need("[data-size]", row), part?.state === "sending" || part?.state === "missing" ? bytesOf(sent, size) : bytes(size));
+    setText(
+      need("[data-size]", row),
+      part?.state === "sending" || part?.state === "missing" ? bytesOf(sent, size) : bytes(size),
+    );
     const bar = /** @type {HTMLProgressElement|null} */ (row.querySelector("progress"));
     const percent = size ? Math.floor((sent / size) * 100) : 0;
     if (bar) {

@@ -77,7 +77,9 @@ export class SyncController extends EventTarget {
   /** The video that carries the clock; null where none is running. */
   get anchor() {
     const running = this.tracks.filter((t) => t.runsAt(this.time));
-    return running.find((t) => t.id === this.audibleId) ?? running.find((t) => t.id === this.mainId) ?? running[0] ?? null;
+    return (
+      running.find((t) => t.id === this.audibleId) ?? running.find((t) => t.id === this.mainId) ?? running[0] ?? null
+    );
   }
 
   /** How far apart the running videos are and were. */
