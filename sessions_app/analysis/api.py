@@ -25,8 +25,8 @@ from sessions_app.analysis import params as parameters
 from sessions_app.analysis import serializers as s
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, AnalysisSessionQuerySet, AnalysisType
-from sessions_app.analysis.presentation import TABLES, present, results, table
 from sessions_app.analysis.receiving import ask
+from sessions_app.analysis.tables import TABLES, table
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.errors import DomainError
 from vodplatform.base.fields import page_of, window
@@ -140,14 +140,14 @@ class AnalysisViewSet(StartingViewSet):
             rows = rows.in_status(query["status"])
         if "analysis_type" in query:
             rows = rows.filter(analysis_type=query["analysis_type"])
-        shown = [present(session) for session in rows.with_state()[window(query)]]
+        shown = [s.StatusSerializer.show(session) for session in rows.with_state()[window(query)]]
         return Response({"sessions": shown, "pagination": page_of(query, rows.count())})
 
     @extend_schema(operation_id="analysis_status", responses={200: s.StatusSerializer})
     @action(detail=False, url_path="status/<str:session_id>")
     def status(self, request: Request, session_id: str) -> Response:
         """How far it is."""
-        return Response(present(self.get_object()))
+        return Response(s.StatusSerializer.show(self.get_object()))
 
     @extend_schema(
         operation_id="analysis_table",
@@ -172,7 +172,7 @@ class AnalysisViewSet(StartingViewSet):
     @action(detail=False, url_path="results/<str:session_id>")
     def results(self, request: Request, session_id: str) -> Response:
         """What was found, and whether it is complete."""
-        return Response(results(self.get_object_with_results()))
+        return Response(s.ResultsSerializer.show(self.get_object_with_results()))
 
     @extend_schema(operation_id="analysis_cancel", request=None, responses={200: s.CancelledSerializer})
     @action(detail=False, methods=["post"], url_path="cancel/<str:session_id>")

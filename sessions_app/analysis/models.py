@@ -13,9 +13,10 @@ from django.db.models.functions import Now
 from jobs_app.models import FINISHED, Job, JobStatus
 from media_app.videos.models import Place, Rendition, Video
 from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
 
 class AnalysisType(models.TextChoices):
@@ -56,7 +57,7 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
         return self.filter(expired_at=None, expires_at__lte=Now())
 
     def with_state(self) -> AnalysisSessionQuerySet:
-        """What :attr:`AnalysisSession.status` and the presentation read, in two queries of no more columns than these.
+        """What :attr:`AnalysisSession.status` and the serializers read, in two queries of no more columns than these.
 
         It is asked for twice a second while somebody waits. Without the results, which may be large.
         """
@@ -88,6 +89,7 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
 
 
 LIVE = frozenset(JobStatus) - FINISHED
+LEAST_PROGRESS = 3.0  # percent; below it an estimate of the time left says nothing
 
 
 class AnalysisSession(models.Model):
@@ -155,3 +157,49 @@ class AnalysisSession(models.Model):
     def rendition_name(self) -> str:
         """What tells its reel from those of other analyses of the same video."""
         return self.pk.hex[:16]
+
+    @property
+    def failure(self) -> dict[str, str] | None:
+        """``type`` and ``message`` of why it failed; None where it has not."""
+        if self.status != SessionStatus.FAILED:
+            return None
+        error = (self.job.error if self.job else None) or {}
+        return {
+            "type": str(error.get("type", "server_error")),
+            "message": str(error.get("message", "The analysis failed.")),
+        }
+
+    @property
+    def progress(self) -> float:
+        """Percent, to a tenth."""
+        if self.status == SessionStatus.COMPLETED:
+            return 100.0
+        return round(self.job.progress, 1) if self.job else 0.0
+
+    @property
+    def updated_at(self) -> datetime:
+        """When its state changed last: it began, was started, ended or expired."""
+        moments = [self.created_at, self.expired_at]
+        if self.job is not None:
+            moments += [self.job.started_at, self.job.finished_at]
+        return max(moment for moment in moments if moment is not None)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimated from its speed so far; None where it does not run or has not run long enough to tell."""
+        job = self.job
+        if job is None or job.status != JobStatus.PROCESSING or self.is_over or self.running is None:
+            return None
+        if job.progress < LEAST_PROGRESS:
+            return None
+        return round(self.running.total_seconds() * (100 - job.progress) / job.progress, 1)
+
+    def check_ready(self) -> None:
+        """Raise where it has no results: ``session_expired``, ``analysis_failed`` or ``results_not_ready``."""
+        status, name = self.status, str(self.pk)
+        if status == SessionStatus.EXPIRED:
+            raise DomainError("session_expired", sessionId=name)
+        if failure := self.failure:
+            raise DomainError("analysis_failed", sessionId=name, message=failure["message"], reason=failure["type"])
+        if status != SessionStatus.COMPLETED:
+            raise DomainError("results_not_ready", sessionId=name, status=str(status), progress=self.progress)

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
 from sessions_app.analysis.params import PARAMS, Choice
-from sessions_app.analysis.presentation import present
+from sessions_app.analysis.serializers import StatusSerializer
 from sessions_app.analysis.services import work_factors
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
@@ -51,7 +51,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         raise Http404
     context = {
         "session": found,
-        "state": present(found),
+        "state": StatusSerializer.show(found),
         "exercises": _exercises(),
         "facts": {"params": _ranges(), "factors": work_factors()},
     }

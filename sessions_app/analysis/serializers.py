@@ -6,11 +6,19 @@ from typing import Any
 
 from rest_framework import serializers
 
+from media_app.delivery.addresses import made_url, source_of, url_of
 from media_app.delivery.serializers import SourceSerializer
-from sessions_app.analysis.models import AnalysisType, SessionStatus
-from vodplatform.base.fields import CauseSerializer, ListPageSerializer, ListQuerySerializer
+from media_app.videos.models import RenditionKind, VideoStatus
+from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
+from vodplatform.base.fields import AnswerSerializer, CauseSerializer, ListPageSerializer, ListQuerySerializer
 
 Data = dict[str, Any]
+MESSAGES = {
+    SessionStatus.QUEUED: "Waiting for its turn",
+    SessionStatus.COMPLETED: "Analysis completed",
+    SessionStatus.CANCELLED: "Cancelled",
+    SessionStatus.EXPIRED: "The results are not kept any longer",
+}
 
 
 class NewAnalysisSerializer(serializers.Serializer[Data]):
@@ -57,8 +65,11 @@ class AnalysisSourceSerializer(SourceSerializer):
     video_id = serializers.UUIDField(allow_null=True)
 
 
-class StatusSerializer(serializers.Serializer[Data]):
-    sessionId = serializers.UUIDField()
+class StatusSerializer(AnswerSerializer[AnalysisSession]):
+    """Where an analysis is; progress in percent."""
+
+    # Its instance comes from ``with_state``.
+    sessionId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=SessionStatus.choices)
     progress = serializers.FloatField(min_value=0, max_value=100)
     message = serializers.CharField(allow_blank=True)
@@ -66,24 +77,65 @@ class StatusSerializer(serializers.Serializer[Data]):
     name = serializers.CharField()
     params = serializers.DictField()
     warnings = serializers.ListField(child=serializers.CharField())
-    error = CauseSerializer(allow_null=True)
+    error = CauseSerializer(allow_null=True, source="failure")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
     job_id = serializers.UUIDField(allow_null=True)
     job_status = serializers.CharField(allow_null=True)
-    eta_seconds = serializers.FloatField(allow_null=True)
+    eta_seconds = serializers.FloatField(allow_null=True, source="seconds_left")
     source = AnalysisSourceSerializer(allow_null=True)  # type: ignore[assignment]
 
+    def compute_message(self, session: AnalysisSession) -> str:
+        if failure := session.failure:
+            return failure["message"]
+        is_running = session.status in (SessionStatus.QUEUED, SessionStatus.PROCESSING)
+        said = session.job.message if session.job and is_running else ""
+        return said or MESSAGES.get(session.status, "")
 
-class ResultsSerializer(serializers.Serializer[Data]):
+    def compute_job_status(self, session: AnalysisSession) -> str | None:
+        return session.job.status if session.job else None
+
+    def compute_source(self, session: AnalysisSession) -> Data | None:
+        """What can be shown of the video itself."""
+        video = session.video
+        if video is None or session.is_over or video.status != VideoStatus.READY or video.deleted_at is not None:
+            return None
+        return {**source_of(video), "video_id": None if session.owns_video else video.pk}
+
+
+class ResultsSerializer(AnswerSerializer[AnalysisSession]):
     """``data`` as the analysis's type has it; docs/analysis.md tells the fields."""
 
-    sessionId = serializers.UUIDField()
+    # The session is read whole. Raises as :meth:`AnalysisSession.check_ready`.
+    sessionId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=["completed"])
     analysis_type = serializers.ChoiceField(choices=AnalysisType.choices)
     name = serializers.CharField()
     data = serializers.DictField()  # type: ignore[assignment]
+
+    def to_representation(self, instance: AnalysisSession) -> Data:
+        instance.check_ready()
+        return super().to_representation(instance)
+
+    def compute_data(self, session: AnalysisSession) -> Data:
+        """What was found, with the addresses of the files that were made of it."""
+        data = {**session.data} if session.data else {}
+        video = session.video
+        own = [row for row in video.renditions.all() if row.name == session.rendition_name] if video else []
+        made = {row.kind: url_of(row, row.video) for row in own}
+        if session.analysis_type == AnalysisType.WORKOUT:
+            return {**data, "preview_url": made.get(RenditionKind.PREVIEW)}
+        thumbnails = [made_url(key) if key else None for key in session.thumbnails]
+        return {
+            **data,
+            "highlight_video_url": made.get(RenditionKind.REEL),
+            "thumbnails": [address for address in thumbnails if address],
+            "highlights": [
+                {**one, "thumbnail_url": thumbnails[index] if index < len(thumbnails) else None}
+                for index, one in enumerate(data.get("highlights", []))
+            ],
+        }
 
 
 class CancelledSerializer(serializers.Serializer[Data]):

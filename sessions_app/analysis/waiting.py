@@ -17,7 +17,7 @@ from django.db import DatabaseError
 from media_app.uploads.door import in_thread, surely
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, SessionStatus
-from sessions_app.analysis.presentation import results
+from sessions_app.analysis.serializers import ResultsSerializer
 from vodplatform.base import logs
 from vodplatform.base.bodies import App, Message, Receive, Scope, Send
 from vodplatform.base.errors import DomainError, error_body
@@ -134,7 +134,7 @@ def _look(session_id: uuid.UUID) -> tuple[int, dict[str, Any]] | None:
         if session is None:
             raise DomainError("session_not_found")
         session.refresh_from_db(fields=["data"])
-        return 200, results(session)["data"]
+        return 200, ResultsSerializer.show(session)["data"]
     except DomainError as exc:
         return exc.type.status, error_body(exc.type.name, exc.message, **exc.extra)
     except DatabaseError:

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from media_app.library.serializers import MessageSerializer
-from sessions_app.challenges import challenges, merges, presentation
+from sessions_app.challenges import challenges, merges
 from sessions_app.challenges import serializers as s
 from sessions_app.challenges.models import Challenge, ChallengeQuerySet, MergeSession, MergeSessionQuerySet
 from vodplatform.accounts.viewsets import ApiViewSet
@@ -34,7 +34,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
 
     def answer(self) -> Response:
         """The merge that the address names, as it is now."""
-        return Response(presentation.present(self.get_object()))
+        return Response(s.MergeSerializer.show(self.get_object()))
 
     @idempotent
     @extend_schema(
@@ -65,7 +65,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
                 for name, size, duration, mime_type in zip(*lists, strict=True)
             ]
             session = merges.begin(self.user, clips, chunk_size=asked["chunk_size"], **options)
-        return Response(presentation.begun(self.get_queryset().get(pk=session.pk)), status=201)
+        return Response(s.BegunMergeSerializer.show(self.get_queryset().get(pk=session.pk)), status=201)
 
     @extend_schema(operation_id="merges_list", parameters=[ListQuerySerializer], responses={200: s.MergeListSerializer})
     @action(detail=False, url_path="merge-sessions")
@@ -73,7 +73,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
         """The caller's own merges, newest first."""
         query = self.read_query(ListQuerySerializer)
         rows = MergeSession.objects.filter(owner=self.user)
-        shown = [presentation.present(session) for session in rows.with_state()[window(query)]]
+        shown = [s.MergeSerializer.show(session) for session in rows.with_state()[window(query)]]
         return Response({"merge_sessions": shown, "pagination": page_of(query, rows.count())})
 
     @extend_schema(operation_id="merges_delete", responses={200: MessageSerializer})
@@ -117,7 +117,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
 
     def answer(self) -> Response:
         """The challenge that the address names, as it is now."""
-        return Response(presentation.show([self.get_object()], self.user)[0])
+        return Response(s.ChallengeSerializer.show_all([self.get_object()], self.user)[0])
 
     @extend_schema(
         operation_id="challenges_list",
@@ -138,7 +138,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
             rows = rows.filter(title__icontains=query["search"])
         return Response(
             {
-                "challenges": presentation.show([*rows.shown_to(self.user)[window(query)]], self.user),
+                "challenges": s.ChallengeSerializer.show_all([*rows.shown_to(self.user)[window(query)]], self.user),
                 "pagination": page_of(query, rows.count()),
                 "score": challenges.score_of(self.user),
             }
@@ -151,7 +151,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
     def create(self, request: Request) -> Response:
         """Make one of a merge that is completed; a draft until it is published."""
         made = challenges.make(self.user, self.read_body(s.NewChallengeSerializer))
-        return Response(presentation.show([self.get_queryset().get(pk=made.pk)], self.user)[0], status=201)
+        return Response(s.ChallengeSerializer.show_all([self.get_queryset().get(pk=made.pk)], self.user)[0], status=201)
 
     @extend_schema(operation_id="challenges_get", responses={200: s.ChallengeSerializer})
     def retrieve(self, request: Request, challenge_id: UUID) -> Response:
@@ -199,9 +199,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
     @action(detail=True)
     def segments(self, request: Request, challenge_id: UUID) -> Response:
         """Where each statement begins and ends."""
-        merge = self.get_object().merge
-        video_id = str(merge.video_id) if merge.video_id else None
-        return Response({"video_file_id": video_id, "segments": presentation.segments_of(merge)})
+        return Response(s.SegmentsSerializer.show(self.get_object().merge))
 
     @idempotent
     @extend_schema(operation_id="challenges_guess", request=s.NewGuessSerializer, responses={200: s.GuessSerializer})

@@ -16,8 +16,15 @@ from django.db.models.functions import Now
 from jobs_app.models import JobStatus
 from media_app.videos.models import OFF_SHELF, Place, Video
 from sessions_app.challenges import merges
-from sessions_app.challenges.models import Challenge, ChallengeReport, ChallengeStatus, Guess, MergeClip, MergeSession
-from sessions_app.challenges.presentation import MICROSECOND, total_of
+from sessions_app.challenges.models import (
+    MICROSECOND,
+    Challenge,
+    ChallengeReport,
+    ChallengeStatus,
+    Guess,
+    MergeClip,
+    MergeSession,
+)
 from vodplatform.accounts.models import User
 from vodplatform.base import audit, idempotency
 from vodplatform.base.errors import DomainError
@@ -70,8 +77,8 @@ def _compare(said: Said, session: MergeSession, video: Video) -> None:
     name = "merged_video_metadata"
     if "video_file_id" in said and said["video_file_id"] != video.pk:
         raise _invalid(name, "`video_file_id` is not the video of this merge.")
-    if "total_duration" in said and abs(said["total_duration"] - total_of(session)) > ROUNDING:
-        raise _invalid(name, f"`total_duration` is {total_of(session)}.")
+    if "total_duration" in said and abs(said["total_duration"] - session.total_duration) > ROUNDING:
+        raise _invalid(name, f"`total_duration` is {session.total_duration}.")
     if "segments" not in said:
         return
     if len(said["segments"]) != len(session.segments):

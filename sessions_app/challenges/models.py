@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce, Now
 from jobs_app.models import FINISHED, Job, JobStatus, Priority
 from media_app.uploads.models import LIVE as UPLOAD_LIVE
 from media_app.uploads.models import Upload, UploadChunk, UploadStatus
+from media_app.uploads.states import percent
 from media_app.videos.models import Rendition, Video
 from vodplatform.accounts.models import User
 
@@ -34,6 +35,19 @@ class MergeStatus(models.TextChoices):
     EXPIRED = "expired"
 
 
+UPLOADS_SHARE = 50.0  # percent of a merge's progress
+MICROSECOND = 6  # decimals of a second
+NOT_KEPT = "The time for its clips is over, and those that had arrived are deleted. Send them again."
+
+
+class Failure(NamedTuple):
+    """Why a merge came to nothing: a type of docs/errors.md, a sentence, and when."""
+
+    type: str
+    message: str
+    at: datetime | None
+
+
 class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
     def visible_to(self, user: User | AnonymousUser) -> MergeSessionQuerySet:
         """The owner's merges; an admin's are all."""
@@ -42,7 +56,7 @@ class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
         return self if user.is_admin else self.filter(owner=user)
 
     def with_state(self) -> MergeSessionQuerySet:
-        """What :attr:`MergeSession.status` and the presentation read, in as many queries for fifty as for one."""
+        """What :attr:`MergeSession.status` and the serializers read, in as many queries for fifty as for one."""
         clips = MergeClip.objects.with_upload_state().order_by("index")
         pictures = Prefetch("video__renditions", Rendition.objects.order_by())
         return self.select_related("job", "video", "challenge").prefetch_related(Prefetch("clips", clips), pictures)
@@ -109,6 +123,54 @@ class MergeSession(models.Model):
             if ended in states:
                 return MergeStatus(ended)
         return MergeStatus.INITIATED if states <= {UploadStatus.INITIATED} else MergeStatus.UPLOADING
+
+    @property
+    def progress(self) -> float:
+        """Percent, to a tenth; the clips' arrival is the first half. It comes from ``with_state``."""
+        if self.status == MergeStatus.COMPLETED:
+            return 100.0
+        if self.job is not None:
+            return round(UPLOADS_SHARE + self.job.progress * (100 - UPLOADS_SHARE) / 100, 1)
+        clips = self.clips.all()
+        total = sum(clip.size for clip in clips)
+        arrived = sum(clip.size * percent(clip.upload) / 100 for clip in clips if clip.upload)
+        return round(UPLOADS_SHARE * arrived / total, 1) if total else 0.0
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it failed or expired; None where it has done neither. It comes from ``with_state``."""
+        job, status = self.job, self.status
+        if job is not None and job.status == JobStatus.FAILED:
+            error = job.error or {}
+            return Failure(
+                error.get("type", "server_error"), error.get("message", "The merge failed."), job.finished_at
+            )
+        if status not in (MergeStatus.FAILED, MergeStatus.EXPIRED):
+            return None
+        refused = [clip.upload for clip in self.clips.all() if clip.upload and clip.upload.error_type]
+        if refused:
+            # The clip that is at fault; the others failed because of it.
+            first = min(refused, key=lambda upload: upload.error_type == "merge_failed")
+            return Failure(first.error_type, first.error_message, first.updated_at)
+        return Failure("upload_expired", NOT_KEPT, self.expires_at) if status == MergeStatus.EXPIRED else None
+
+    @property
+    def statement_segments(self) -> list[dict[str, Any]]:
+        """Of each clip ``statement_index``, and ``start_time, end_time, duration`` in seconds of the merged video."""
+        return [
+            {
+                "statement_index": index,
+                "start_time": segment["start"],
+                "end_time": segment["end"],
+                "duration": round(segment["end"] - segment["start"], MICROSECOND),
+            }
+            for index, segment in enumerate(self.segments)
+        ]
+
+    @property
+    def total_duration(self) -> float:
+        """Seconds of a completed merge: where its last segment ends."""
+        return float(self.segments[-1]["end"])
 
     @property
     def is_retryable(self) -> bool:
@@ -211,7 +273,7 @@ class ChallengeQuerySet(models.QuerySet["Challenge"]):
         return self.filter(found[ChallengeStatus(status)])
 
     def shown_to(self, user: User) -> ChallengeQuerySet:
-        """With all that the presentation reads, in as many queries for fifty as for one."""
+        """With all that the serializers read, in as many queries for fifty as for one."""
         mine = Prefetch("guesses", Guess.objects.filter(player=user), to_attr="own_guesses")
         counted = Guess.objects.filter(challenge=OuterRef("pk")).order_by().values("challenge")
         count = Coalesce(Subquery(counted.annotate(count=Count("pk")).values("count")), 0)
@@ -268,6 +330,15 @@ class Challenge(models.Model):
         if self.withheld_at is not None:
             return ChallengeStatus.WITHHELD
         return ChallengeStatus.DRAFT if self.published_at is None else ChallengeStatus.PUBLISHED
+
+    @property
+    def own_guess(self) -> Guess | None:
+        """What the user guessed for whom ``shown_to`` has read the challenge."""
+        return self.own_guesses[0] if self.own_guesses else None
+
+    def tells_lie_to(self, user: User) -> bool:
+        """Whether ``user`` may know the lie: its owner, and a player who has guessed; it comes from ``shown_to``."""
+        return self.owner_id == user.pk or self.own_guess is not None
 
     @property
     def since(self) -> datetime:

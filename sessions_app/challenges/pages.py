@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from media_app.uploads.services import LEAST_CHUNK_BYTES, MOST_CHUNK_BYTES
 from sessions_app.challenges.models import LEAST_CLIPS, MAX_TEXT, MAX_TITLE, MOST_CLIPS, Challenge
-from sessions_app.challenges.presentation import show
+from sessions_app.challenges.serializers import ChallengeSerializer
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 
@@ -53,6 +53,6 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     if found is None:
         raise Http404
     # Only what may be told: the template is given nothing else of it.
-    state = show([found], user)[0]
+    state = ChallengeSerializer.show_all([found], user)[0]
     facts = {"max_title": MAX_TITLE, "max_text": MAX_TEXT, "may_moderate": user.is_moderator}
     return render(request, "challenges/challenge.html", {"challenge": state, "state": state, "facts": facts})

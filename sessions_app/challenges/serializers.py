@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
+from django.db.models import Count
 from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from jobs_app.models import Priority
+from media_app.delivery.addresses import stream_url, url_of
+from media_app.uploads.models import LIVE as UPLOAD_LIVE
 from media_app.uploads.models import UploadStatus
 from media_app.uploads.serializers import ChunkSizeField, UploadStateSerializer
 from media_app.uploads.services import DEFAULT_CHUNK_BYTES, MOST_CHUNK_BYTES, clean_name
+from media_app.uploads.states import status_of
 from media_app.uploads.tus_protocol import MOST_BYTES
+from media_app.videos.models import RenditionKind, Video
 from sessions_app.challenges.models import (
     LEAST_CLIPS,
     MAX_REASON,
     MAX_TEXT,
     MAX_TITLE,
     MOST_CLIPS,
+    Challenge,
     ChallengeStatus,
+    Guess,
+    MergeClip,
+    MergeSession,
     MergeStatus,
 )
-from vodplatform.accounts.models import plain_text
+from vodplatform.accounts.models import User, plain_text
 from vodplatform.base.fields import (
+    AnswerSerializer,
     CauseSerializer,
     ListPageSerializer,
     ListQuerySerializer,
@@ -43,6 +56,15 @@ NUMBERS = ("video_count", "chunk_size")
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 MOST_SECONDS = 604_800.0
 MOST_LIST_CHARACTERS = 16_384  # of a list that comes as text in a form
+CHUNK_ADDRESS = "/api/v1/challenge-videos/upload/{}/chunk"
+MESSAGES = {
+    MergeStatus.INITIATED: "Waiting for the clips",
+    MergeStatus.UPLOADING: "The clips are coming",
+    MergeStatus.QUEUED: "Waiting for its turn",
+    MergeStatus.COMPLETED: "Merged",
+    MergeStatus.CANCELLED: "Cancelled",
+    MergeStatus.EXPIRED: "Its time is over",
+}
 PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
 
 
@@ -142,24 +164,33 @@ class NewMergeSerializer(serializers.Serializer[Data]):
         return attrs
 
 
-class NewClipUploadSerializer(serializers.Serializer[Data]):
+class NewClipUploadSerializer(AnswerSerializer[MergeClip]):
     """Where one clip is sent to. chunk_size: bytes."""
 
-    video_index = serializers.IntegerField()
-    session_id = serializers.UUIDField()
+    video_index = serializers.IntegerField(source="index")
+    session_id = serializers.UUIDField(source="pk")
     filename = serializers.CharField()
     upload_url = serializers.CharField()
-    chunk_size = serializers.IntegerField(allow_null=True)
-    total_chunks = serializers.IntegerField()
+    chunk_size = serializers.IntegerField(allow_null=True, source="upload.chunk_size")
+    total_chunks = serializers.IntegerField(source="upload.total_chunks")
+
+    def compute_upload_url(self, clip: MergeClip) -> str:
+        return CHUNK_ADDRESS.format(clip.pk)
 
 
-class BegunMergeSerializer(serializers.Serializer[Data]):
-    merge_session_id = serializers.UUIDField()
+class BegunMergeSerializer(AnswerSerializer[MergeSession]):
+    """A merge that has just begun, and where its clips are to be sent."""
+
+    # Its instance comes from ``with_state``.
+    merge_session_id = serializers.UUIDField(source="pk")
     upload_sessions = NewClipUploadSerializer(many=True)
-    estimated_merge_time_seconds = serializers.FloatField()
+    estimated_merge_time_seconds = serializers.FloatField(source="estimated_seconds")
     status = serializers.ChoiceField(choices=MergeStatus.choices)
     job_id = serializers.UUIDField(allow_null=True)
     expires_at = serializers.DateTimeField()
+
+    def compute_upload_sessions(self, session: MergeSession) -> list[MergeClip]:
+        return [clip for clip in session.clips.all() if clip.upload is not None]
 
 
 class SegmentSerializer(serializers.Serializer[Data]):
@@ -184,37 +215,95 @@ class ClipSerializer(UploadStateSerializer):
     error = CauseSerializer(allow_null=True)
 
 
-class MergedVideoSerializer(serializers.Serializer[Data]):
+def clip_state(clip: MergeClip, status: MergeStatus) -> Data:
+    """One clip for :class:`ClipSerializer`. status: of its merge, which is kept longer than the upload's row."""
+    upload = clip.upload
+    about = {"video_index": clip.index, "filename": clip.filename, "size": clip.size}
+    if upload is None:
+        return {
+            **about, "session_id": clip.pk,
+            "status": UploadStatus.COMPLETED if status == MergeStatus.COMPLETED else clip.state,
+            "uploaded_chunks": [], "remaining_chunks": [], "total_chunks": 0, "progress_percent": 0.0,
+            "expires_at": None, "upload_url": None, "chunk_size": None, "error": None,
+        }  # fmt: skip
+    is_live = clip.state in UPLOAD_LIVE
+    # An upload that has ended is not resumed: its thousands of chunk numbers are left out.
+    chunks: Data = {} if is_live else {"uploaded_chunks": [], "remaining_chunks": []}
+    return {
+        **about,
+        **status_of(upload),
+        **chunks,
+        "status": clip.state,
+        "upload_url": CHUNK_ADDRESS.format(clip.pk) if is_live else None,
+        "chunk_size": upload.chunk_size,
+        "error": {"type": upload.error_type, "message": upload.error_message} if upload.error_type else None,
+    }
+
+
+class MergedVideoSerializer(AnswerSerializer[MergeSession]):
     """What the clips became. total_duration: seconds. file_size: bytes."""
 
-    video_file_id = serializers.UUIDField()
+    video_file_id = serializers.UUIDField(source="video_id")
     merged_video_url = serializers.CharField()
     poster_url = serializers.CharField(allow_null=True)
-    segments = SegmentSerializer(many=True)
+    segments = SegmentSerializer(many=True, source="statement_segments")
     total_duration = serializers.FloatField()
-    file_size = serializers.IntegerField()
+    file_size = serializers.IntegerField(source="video.file_size")
     compression_applied = serializers.BooleanField(help_text="False where nothing was encoded again.")
 
+    def compute_merged_video_url(self, session: MergeSession) -> str:
+        assert session.video is not None
+        return stream_url(session.video)
 
-class MergeSerializer(serializers.Serializer[Data]):
+    def compute_poster_url(self, session: MergeSession) -> str | None:
+        assert session.video is not None
+        return poster_address(session.video)
+
+
+def poster_address(video: Video) -> str | None:
+    """The signed address of its poster, once that is made."""
+    row = next((row for row in video.renditions.all() if row.kind == RenditionKind.POSTER), None)
+    return url_of(row, video)
+
+
+class MergeSerializer(AnswerSerializer[MergeSession]):
     """Where a merge is; progress in percent, of which the clips' coming is the first half."""
 
-    merge_session_id = serializers.UUIDField()
+    # Its instance comes from ``with_state``.
+    merge_session_id = serializers.UUIDField(source="pk")
     title = serializers.CharField(allow_blank=True)
-    overall_status = serializers.ChoiceField(choices=MergeStatus.choices)
+    overall_status = serializers.ChoiceField(choices=MergeStatus.choices, source="status")
     progress = serializers.FloatField(min_value=0, max_value=100)
     message = serializers.CharField(allow_blank=True)
     uploads = ClipSerializer(many=True)
     job_id = serializers.UUIDField(allow_null=True)
     merged_video = MergedVideoSerializer(allow_null=True)
-    estimated_merge_time_seconds = serializers.FloatField()
-    error_message = serializers.CharField(allow_null=True)
-    error_type = serializers.CharField(allow_null=True)
-    failed_at = serializers.DateTimeField(allow_null=True)
-    retry_available = serializers.BooleanField()
+    estimated_merge_time_seconds = serializers.FloatField(source="estimated_seconds")
+    error_message = serializers.CharField(allow_null=True, source="failure.message")
+    error_type = serializers.CharField(allow_null=True, source="failure.type")
+    failed_at = serializers.DateTimeField(allow_null=True, source="failure.at")
+    retry_available = serializers.BooleanField(source="is_retryable")
     created_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
     challenge_id = serializers.UUIDField(allow_null=True)
+
+    def compute_message(self, session: MergeSession) -> str:
+        is_running = session.status in (MergeStatus.QUEUED, MergeStatus.PROCESSING)
+        said = session.job.message if session.job and is_running else ""
+        failure = session.failure
+        return said or (failure.message if failure else MESSAGES.get(session.status, ""))
+
+    def compute_uploads(self, session: MergeSession) -> list[Data]:
+        status = session.status
+        return [clip_state(clip, status) for clip in session.clips.all()]
+
+    def compute_merged_video(self, session: MergeSession) -> MergeSession | None:
+        is_made = session.status == MergeStatus.COMPLETED and session.video is not None and session.segments
+        return session if is_made else None
+
+    def compute_challenge_id(self, session: MergeSession) -> UUID | None:
+        challenge = getattr(session, "challenge", None)
+        return challenge.pk if challenge else None
 
 
 class MergeListSerializer(serializers.Serializer[Data]):
@@ -283,7 +372,7 @@ class ChallengeChangesSerializer(serializers.Serializer[Data]):
 class OwnerSerializer(serializers.Serializer[Data]):
     id = serializers.UUIDField()
     username = serializers.CharField()
-    full_name = serializers.CharField(allow_blank=True)
+    full_name = serializers.CharField(allow_blank=True, source="get_full_name")
 
 
 class StatementSerializer(serializers.Serializer[Data]):
@@ -297,7 +386,7 @@ class StatementSerializer(serializers.Serializer[Data]):
 
 class OwnGuessSerializer(serializers.Serializer[Data]):
     statement_index = serializers.IntegerField()
-    correct = serializers.BooleanField()
+    correct = serializers.BooleanField(source="is_correct")
     created_at = serializers.DateTimeField()
 
 
@@ -308,30 +397,87 @@ class ChallengeResultsSerializer(serializers.Serializer[Data]):
     by_statement = serializers.ListField(child=serializers.IntegerField())
 
 
-class ChallengeSerializer(serializers.Serializer[Data]):
+@dataclass(frozen=True)
+class ShownChallenge:
+    """A challenge as one user may see it. counts: how often each statement was guessed; None hides them and the lie."""
+
+    challenge: Challenge
+    user: User
+    counts: Counter[int] | None
+
+    @property
+    def is_own(self) -> bool:
+        return self.challenge.owner_id == self.user.pk
+
+
+class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
     """A challenge. lie_statement_index and results are null to who has not guessed, its owner excepted."""
 
-    id = serializers.UUIDField()
-    title = serializers.CharField()
-    owner = OwnerSerializer()
+    # The challenge comes from ``shown_to``. What tells the lie leaves the program here and in the answer to a guess.
+    id = serializers.UUIDField(source="challenge.pk")
+    title = serializers.CharField(source="challenge.title")
+    owner = OwnerSerializer(source="challenge.owner")
     is_own = serializers.BooleanField()
-    status = serializers.ChoiceField(choices=ChallengeStatus.choices)
+    status = serializers.ChoiceField(choices=ChallengeStatus.choices, source="challenge.status")
     statements = StatementSerializer(many=True)
     is_merged_video = serializers.BooleanField()
-    video_file_id = serializers.UUIDField(allow_null=True)
-    total_duration = serializers.FloatField(allow_null=True)
-    segments = SegmentSerializer(many=True)
+    video_file_id = serializers.UUIDField(allow_null=True, source="challenge.merge.video_id")
+    total_duration = serializers.FloatField(allow_null=True, source="challenge.merge.total_duration")
+    segments = SegmentSerializer(many=True, source="challenge.merge.statement_segments")
     stream_url = serializers.CharField(allow_null=True)
     poster_url = serializers.CharField(allow_null=True)
-    width = serializers.IntegerField(allow_null=True)
-    height = serializers.IntegerField(allow_null=True)
+    width = serializers.IntegerField(allow_null=True, source="challenge.merge.video.width")
+    height = serializers.IntegerField(allow_null=True, source="challenge.merge.video.height")
     lie_statement_index = serializers.IntegerField(allow_null=True)
-    my_guess = OwnGuessSerializer(allow_null=True)
+    my_guess = OwnGuessSerializer(allow_null=True, source="challenge.own_guess")
     can_guess = serializers.BooleanField()
-    guess_count = serializers.IntegerField()
+    guess_count = serializers.IntegerField(source="challenge.guess_count")
     results = ChallengeResultsSerializer(allow_null=True)
-    created_at = serializers.DateTimeField()
-    published_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField(source="challenge.created_at")
+    published_at = serializers.DateTimeField(allow_null=True, source="challenge.published_at")
+
+    @classmethod
+    def show_all(cls, challenges: Sequence[Challenge], user: User) -> list[Data]:
+        """Challenges as ``user`` may see them, with one query for all of their guesses."""
+        told = [challenge for challenge in challenges if challenge.tells_lie_to(user)]
+        counts: dict[UUID, Counter[int]] = {challenge.pk: Counter() for challenge in told}
+        rows = Guess.objects.filter(challenge__in=told).order_by().values_list("challenge", "statement_index")
+        for challenge_id, index, count in rows.annotate(count=Count("pk")) if told else ():
+            counts[challenge_id][index] = count
+        return [cls.show(ShownChallenge(challenge, user, counts.get(challenge.pk))) for challenge in challenges]
+
+    def compute_statements(self, shown: ShownChallenge) -> list[Data]:
+        challenge = shown.challenge
+        segments = challenge.merge.statement_segments
+        return [
+            {**statement, "index": index, "duration_seconds": segments[index]["duration"]}
+            for index, statement in enumerate(challenge.statements)
+        ]
+
+    def compute_is_merged_video(self, shown: ShownChallenge) -> bool:
+        return True
+
+    def compute_stream_url(self, shown: ShownChallenge) -> str | None:
+        video = shown.challenge.merge.video
+        return stream_url(video) if video else None
+
+    def compute_poster_url(self, shown: ShownChallenge) -> str | None:
+        video = shown.challenge.merge.video
+        return poster_address(video) if video else None
+
+    def compute_lie_statement_index(self, shown: ShownChallenge) -> int | None:
+        return None if shown.counts is None else shown.challenge.lie_index
+
+    def compute_can_guess(self, shown: ShownChallenge) -> bool:
+        challenge = shown.challenge
+        is_open = challenge.status == ChallengeStatus.PUBLISHED
+        return is_open and not shown.is_own and challenge.own_guess is None
+
+    def compute_results(self, shown: ShownChallenge) -> Data | None:
+        if shown.counts is None:
+            return None
+        by_statement = [shown.counts[index] for index in range(len(shown.challenge.statements))]
+        return {"correct": shown.counts[shown.challenge.lie_index], "by_statement": by_statement}
 
 
 class ScoreSerializer(serializers.Serializer[Data]):
@@ -357,9 +503,11 @@ class ChallengeQuerySerializer(ListQuerySerializer):
     search = serializers.CharField(required=False, max_length=100)
 
 
-class SegmentsSerializer(serializers.Serializer[Data]):
-    video_file_id = serializers.UUIDField(allow_null=True)
-    segments = SegmentSerializer(many=True)
+class SegmentsSerializer(AnswerSerializer[MergeSession]):
+    """Where the statements of a challenge begin and end in its video."""
+
+    video_file_id = serializers.UUIDField(allow_null=True, source="video_id")
+    segments = SegmentSerializer(many=True, source="statement_segments")
 
 
 class NewGuessSerializer(serializers.Serializer[Data]):

@@ -17,12 +17,6 @@ from media_app.videos import library_roots
 from sessions_app.comparison import serializers as s
 from sessions_app.comparison import services
 from sessions_app.comparison.models import ComparisonSession
-from sessions_app.comparison.presentation import (
-    present_alignment,
-    present_change,
-    present_listed,
-    present_session,
-)
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.errors import DomainError
 from vodplatform.base.fields import window
@@ -65,7 +59,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         data = self.read_body(s.NewSessionSerializer)
         vods = [services.NewVod(**vod) for vod in data["vods"]]
         session = services.create_session(self.user, vods, name=data["name"], description=data["description"])
-        return self.answer(present_session(session), status=201)
+        return self.answer(s.SessionSerializer.show(s.SessionAt.of(session)), status=201)
 
     @extend_schema(
         operation_id="comparison_list",
@@ -84,13 +78,13 @@ class ComparisonSessionViewSet(ComparisonViewSet):
             sessions = sessions.filter(who)
         # Grouping drops the order that the model has by default: it must be said again.
         counted = sessions.annotate(vod_count=Count("vods")).order_by("-created_at", "-session_id")
-        page = counted[window(query)]
-        return Response({"ok": True, "sessions": [present_listed(row) for row in page], "total": sessions.count()})
+        page = [s.ListedSessionSerializer.show(row) for row in counted[window(query)]]
+        return Response({"ok": True, "sessions": page, "total": sessions.count()})
 
     @extend_schema(operation_id="comparison_get", responses={200: s.SessionAnswerSerializer})
     def retrieve(self, request: Request, session_id: str) -> Response:
         """One session."""
-        return self.answer(present_session(self.get_object()))
+        return self.answer(s.SessionSerializer.show(s.SessionAt.of(self.get_object())))
 
     @extend_schema(
         operation_id="comparison_patch", request=s.PatchSerializer, responses={200: s.SessionAnswerSerializer}
@@ -162,7 +156,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
                 raise DomainError("unknown_vod", vod_id=query["vod_id"])
             rows = rows.filter(vod__vod_id=query["vod_id"])
         stop = query["offset"] + query.get("limit", MOST_CHANGES)
-        history = [present_change(row, row.vod) for row in rows[query["offset"] : stop]]
+        history = [s.OffsetChangeSerializer.show(row) for row in rows[query["offset"] : stop]]
         return Response({"ok": True, "history": history, "total": rows.count()})
 
     @idempotent
@@ -203,7 +197,7 @@ class AlignmentViewSet(ComparisonViewSet):
         """How far an alignment is, and what it proposes."""
         session = self.get_object()
         alignment = services.find_alignment(session, job_id)
-        return Response({"ok": True, **present_alignment(alignment, list(session.vods.all()))})
+        return Response(s.AlignmentSerializer.show(s.ShownAlignment(alignment, list(session.vods.all()))))
 
     @extend_schema(
         operation_id="comparison_alignment_apply",

@@ -11,8 +11,8 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import close_old_connections
 
+from sessions_app.comparison.messages import clock_message, end_of, session_message
 from sessions_app.comparison.models import ComparisonSession, PlaybackState
-from sessions_app.comparison.presentation import database_now, end_of, project, session_message
 from sessions_app.comparison.services import group_name, save_playing_position
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
@@ -37,7 +37,7 @@ class SessionConsumer(WatchConsumer):
         if session is None:
             return None
         try:
-            message = session_message(session, session.owner.username, now=database_now(session))
+            message = session_message(session, session.owner.username, now=session.now())
         except DomainError:  # deleted between two statements
             return None
         return group_name(session.pk), message
@@ -66,7 +66,7 @@ class SessionConsumer(WatchConsumer):
         saved_at = moved_at = time.monotonic()
         while self.message is not None:
             now = time.monotonic()
-            clock = project(self.message, now - self.received_at)
+            clock = clock_message(self.message, now - self.received_at)
             await self.send_json(clock)
             moves = clock["global_time"] < end_of(clock["session"])
             moved_at = now if moves else moved_at

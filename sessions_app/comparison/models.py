@@ -102,6 +102,12 @@ class ComparisonSession(models.Model):
         """Whether ``user`` may change it; whoever may not even see it gets 404 from ``visible_to``."""
         return user.is_admin or self.owner_id == user.id
 
+    def now(self) -> datetime:
+        """The database's clock: at the moment the session was read, where ``at_database_time`` has kept it."""
+        known: datetime | None = getattr(self, "db_now", None)
+        moments = ComparisonSession.objects.filter(pk=self.pk).annotate(moment=Now()).values_list("moment", flat=True)
+        return known or moments.get()
+
     def clock(self, vods: list[ComparisonVod], now: datetime) -> Clock:
         """The clock at ``now``, which must come from the database."""
         anchored = Clock(
@@ -193,3 +199,8 @@ class Alignment(models.Model):
     def result(self) -> dict[str, Any]:
         """What the aligner found; empty until the job has completed."""
         return self.job.result or {}
+
+    def proposed_offsets(self, vods: list[ComparisonVod]) -> list[float]:
+        """The proposals' offsets in seconds; the aligner counts from its reference, the session from its clock."""
+        reference = next((vod.offset for vod in vods if vod.vod_id == self.result.get("reference")), 0.0)
+        return [round(found["offset"] + reference, 6) for found in self.result.get("proposals", [])]

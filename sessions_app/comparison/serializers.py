@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from sessions_app.comparison.models import OffsetSource, PlaybackState, SyncMode
+from media_app.delivery.addresses import made_url, stream_url
+from sessions_app.comparison.models import (
+    Alignment,
+    ComparisonSession,
+    ComparisonVod,
+    OffsetChange,
+    OffsetSource,
+    PlaybackState,
+    SyncMode,
+)
 from sessions_app.comparison.timeline import MAX_RATE, MAX_TIMESTAMP, MIN_RATE
+from sessions_app.comparison.vod_cache import cache, latest_changes
 from vodplatform.base.errors import DomainError
 from vodplatform.base.fields import (
+    AnswerSerializer,
+    EpochField,
     ListQuerySerializer,
     SecondsField,
     ShortDictField,
@@ -182,13 +196,12 @@ class FilesQuerySerializer(ListQuerySerializer):
     search = serializers.CharField(required=False, max_length=200, default="", allow_blank=True)
 
 
-# Answers: these document what presentation.py makes.
+class OffsetChangeSerializer(AnswerSerializer[OffsetChange]):
+    """One change of the offset of one VOD."""
 
-
-class OffsetChangeSerializer(serializers.Serializer[Data]):
-    timestamp = serializers.FloatField(help_text="Epoch seconds.")
-    vod_id = serializers.CharField()
-    vod_name = serializers.CharField()
+    timestamp = EpochField(source="at", help_text="Epoch seconds.")
+    vod_id = serializers.CharField(source="vod.vod_id")
+    vod_name = serializers.CharField(source="vod.name")
     old_offset = serializers.FloatField()
     new_offset = serializers.FloatField()
     source = serializers.ChoiceField(choices=OffsetSource.choices)  # type: ignore[assignment]
@@ -197,44 +210,92 @@ class OffsetChangeSerializer(serializers.Serializer[Data]):
     changed_by_name = serializers.CharField()
 
 
-class VodSerializer(serializers.Serializer[Data]):
-    vod_id = serializers.CharField()
-    name = serializers.CharField()
+@dataclass(frozen=True)
+class VodAt:
+    """A VOD where the session's clock has it at one moment."""
+
+    vod: ComparisonVod
+    current_time: float
+    playback_state: str
+
+
+@dataclass(frozen=True)
+class SessionAt:
+    """A session as it is at one moment of the database's clock."""
+
+    session: ComparisonSession
+    vods: list[VodAt]
+    global_time: float
+
+    @classmethod
+    def of(
+        cls, session: ComparisonSession, *, now: datetime | None = None, vods: list[ComparisonVod] | None = None
+    ) -> SessionAt:
+        """The session at ``now``, by default at this moment; ``vods``: its own, where they have been read."""
+        vods = cache.vods(session) if vods is None else vods
+        clock = session.clock(vods, now or session.now())
+        state = session.playback_state
+        shown = [VodAt(vod, track.current_time, state) for vod, track in zip(vods, clock.tracks, strict=True)]
+        return cls(session, shown, clock.global_time)
+
+
+class VodSerializer(AnswerSerializer[VodAt]):
+    """One recording of a session; offset, duration and current_time in seconds."""
+
+    vod_id = serializers.CharField(source="vod.vod_id")
+    name = serializers.CharField(source="vod.name")
     path = serializers.CharField(allow_null=True)
-    video_id = serializers.UUIDField()
+    video_id = serializers.UUIDField(source="vod.video_id")
     stream_url = serializers.CharField(help_text="Signed; expires.")
-    duration = serializers.FloatField()
-    fps = serializers.FloatField()
+    duration = serializers.FloatField(source="vod.video.duration")
+    fps = serializers.FloatField(source="vod.video.fps")
     fps_fraction = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
-    is_variable_frame_rate = serializers.BooleanField()
-    resolution = serializers.CharField(help_text="As displayed, `1920x1080`.")
-    codec = serializers.CharField()
-    audio_tracks = serializers.ListField(child=serializers.DictField())
-    offset = serializers.FloatField()
-    offset_source = serializers.ChoiceField(choices=OffsetSource.choices)
-    offset_confidence = serializers.FloatField()
+    is_variable_frame_rate = serializers.BooleanField(source="vod.video.is_variable_frame_rate")
+    resolution = serializers.CharField(source="vod.video.resolution", help_text="As displayed, `1920x1080`.")
+    codec = serializers.CharField(source="vod.video.codec")
+    audio_tracks = serializers.ListField(child=serializers.DictField(), source="vod.video.audio_tracks")
+    offset = serializers.FloatField(source="vod.offset")
+    offset_source = serializers.ChoiceField(choices=OffsetSource.choices, source="vod.offset_source")
+    offset_confidence = serializers.FloatField(source="vod.offset_confidence")
     offset_history = OffsetChangeSerializer(many=True, help_text="The latest 50; all by `offset-history`.")
     current_time = serializers.FloatField()
     playback_state = serializers.ChoiceField(choices=PlaybackState.choices)
     events = serializers.ListField(child=serializers.DictField())
 
+    def compute_path(self, shown: VodAt) -> str | None:
+        return shown.vod.path or None
 
-class SessionSerializer(serializers.Serializer[Data]):
-    session_id = serializers.CharField()
-    name = serializers.CharField()
-    description = serializers.CharField()
-    created_at = serializers.FloatField(help_text="Epoch seconds.")
-    updated_at = serializers.FloatField(help_text="Epoch seconds.")
-    created_by = serializers.CharField(help_text="The owner's id.")
+    def compute_stream_url(self, shown: VodAt) -> str:
+        return stream_url(shown.vod.video, as_shown=True)
+
+    def compute_fps_fraction(self, shown: VodAt) -> list[int]:
+        return [shown.vod.video.fps_numerator, shown.vod.video.fps_denominator]
+
+    def compute_offset_history(self, shown: VodAt) -> list[OffsetChange]:
+        return latest_changes(shown.vod)
+
+    def compute_events(self, shown: VodAt) -> list[Data]:
+        return []
+
+
+class SessionSerializer(AnswerSerializer[SessionAt]):
+    """A comparison session as it is at this moment; global_time in seconds of the shared clock."""
+
+    session_id = serializers.CharField(source="session.session_id")
+    name = serializers.CharField(source="session.name")
+    description = serializers.CharField(source="session.description")
+    created_at = EpochField(source="session.created_at", help_text="Epoch seconds.")
+    updated_at = EpochField(source="session.updated_at", help_text="Epoch seconds.")
+    created_by = serializers.CharField(source="session.owner_id", help_text="The owner's id.")
     vods = VodSerializer(many=True)
-    sync_mode = serializers.ChoiceField(choices=SyncMode.choices)
+    sync_mode = serializers.ChoiceField(choices=SyncMode.choices, source="session.sync_mode")
     global_time = serializers.FloatField()
-    global_playback_state = serializers.ChoiceField(choices=PlaybackState.choices)
-    rate = serializers.FloatField()
-    ui_state = serializers.DictField()
-    sync_config = SyncConfigSerializer()
-    auto_sync_result = serializers.DictField(allow_null=True)
-    revision = serializers.IntegerField()
+    global_playback_state = serializers.ChoiceField(choices=PlaybackState.choices, source="session.playback_state")
+    rate = serializers.FloatField(source="session.rate")
+    ui_state = serializers.DictField(source="session.ui_state")
+    sync_config = SyncConfigSerializer(source="session.sync_config")
+    auto_sync_result = serializers.DictField(allow_null=True, source="session.auto_sync_result")
+    revision = serializers.IntegerField(source="session.revision")
 
 
 class SessionAnswerSerializer(serializers.Serializer[Data]):
@@ -246,13 +307,15 @@ class OkSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
 
 
-class ListedSessionSerializer(serializers.Serializer[Data]):
+class ListedSessionSerializer(AnswerSerializer[ComparisonSession]):
+    """A session in the list of sessions."""
+
     session_id = serializers.CharField()
     name = serializers.CharField()
-    created_at = serializers.FloatField()
-    updated_at = serializers.FloatField()
+    created_at = EpochField()
+    updated_at = EpochField()
     vod_count = serializers.IntegerField()
-    created_by = serializers.CharField()
+    created_by = serializers.CharField(source="owner_id")
 
 
 class SessionListSerializer(serializers.Serializer[Data]):
@@ -306,17 +369,66 @@ class RefusalSerializer(serializers.Serializer[Data]):
     details = serializers.ListField(child=serializers.DictField())
 
 
-class AlignmentSerializer(serializers.Serializer[Data]):
+@dataclass(frozen=True)
+class ShownAlignment:
+    """An alignment and the VODs of its session, on whose clock its proposals are shown."""
+
+    alignment: Alignment
+    vods: list[ComparisonVod]
+    ok: bool = True
+
+
+class AlignmentSerializer(AnswerSerializer[ShownAlignment]):
+    """How far an alignment is, and what it proposes or why it refuses; progress in percent."""
+
     ok = serializers.BooleanField()
-    job_id = serializers.UUIDField()
-    status = serializers.CharField()
+    job_id = serializers.UUIDField(source="alignment.job.pk")
+    status = serializers.CharField(source="alignment.job.status")
     progress = serializers.FloatField()
-    message = serializers.CharField()
-    method = serializers.CharField()
+    message = serializers.CharField(source="alignment.job.message")
+    method = serializers.CharField(source="alignment.method")
     reference = serializers.CharField(allow_null=True)
     proposals = ProposalSerializer(many=True)
     refused = RefusalSerializer(allow_null=True)
-    error = serializers.DictField(allow_null=True)
+    error = serializers.DictField(allow_null=True, source="alignment.job.error")
+
+    def compute_progress(self, shown: ShownAlignment) -> float:
+        return round(shown.alignment.job.progress, 1)
+
+    def compute_reference(self, shown: ShownAlignment) -> str | None:
+        reference: str | None = shown.alignment.result.get("reference")
+        return reference
+
+    def compute_proposals(self, shown: ShownAlignment) -> list[Data]:
+        found = shown.alignment.result.get("proposals", [])
+        return [
+            {
+                **proposal,
+                "offset": offset,
+                "evidence_urls": [made_url(item["key"]) for item in proposal["evidence"]],
+                "evidence": with_addresses(proposal["evidence"]),
+            }
+            for proposal, offset in zip(found, shown.alignment.proposed_offsets(shown.vods), strict=True)
+        ]
+
+    def compute_refused(self, shown: ShownAlignment) -> Data | None:
+        refused = shown.alignment.result.get("refused") or []
+        if not refused:
+            return None
+        return {
+            "reason": refused[0]["reason"],
+            "message": " ".join(dict.fromkeys(item["message"] for item in refused)),
+            "vod_ids": [item["vod_id"] for item in refused],
+            "details": [{**item, "evidence": with_addresses(item.get("evidence", []))} for item in refused],
+        }
+
+
+def with_addresses(evidence: list[Data]) -> list[Data]:
+    """The frames that an answer of the aligner rests on, with the addresses of their pictures."""
+    return [
+        {"vod_id": item["vod_id"], "time": item["time"], "text": item["text"], "url": made_url(item["key"])}
+        for item in evidence
+    ]
 
 
 @extend_schema_serializer(many=False)

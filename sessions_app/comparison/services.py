@@ -25,6 +25,7 @@ from media_app.delivery.addresses import made_url
 from media_app.uploads import room
 from media_app.videos.models import Place, Video, VideoStatus
 from media_app.videos.services import DELETED, check_file, is_local, path_for_work, reference_videos, stand_in
+from sessions_app.comparison.messages import session_message
 from sessions_app.comparison.models import (
     Alignment,
     ComparisonSession,
@@ -34,12 +35,6 @@ from sessions_app.comparison.models import (
     PlaybackState,
     SyncMode,
 )
-from sessions_app.comparison.presentation import (
-    database_now,
-    present_session,
-    proposed_offsets,
-    session_message,
-)
 from sessions_app.comparison.timeline import Clock
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
@@ -48,8 +43,6 @@ from vodplatform.base.errors import DomainError
 from vodplatform.base.process import Access, ChildError
 from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
 from vodplatform.base.waiting_room import WaitingRoom, caller_gone
-
-__all__ = ["present_session"]
 
 MOST_ALIGNMENTS = 20  # that a session keeps
 ALIGN_KIND = "comparison.align"
@@ -172,7 +165,7 @@ def changing(session: ComparisonSession, by: User) -> Iterator[Change]:
     """
     with transaction.atomic():
         locked = lock(session)
-        now = database_now(locked)
+        now = locked.now()
         vods = list(locked.vods.select_related("video"))
         change = Change(locked, vods, locked.clock(vods, now))
         yield change
@@ -318,7 +311,7 @@ def save_playing_position(session_id: str) -> None:
         session = ComparisonSession.objects.select_for_update().filter(pk=session_id).first()
         if session is None or session.playback_state != PlaybackState.PLAYING:
             return
-        now = database_now(session)
+        now = session.now()
         if (now - session.anchored_at).total_seconds() < settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS:
             return
         vods = list(session.vods.select_related("video"))
@@ -400,7 +393,7 @@ def apply_alignment(session: ComparisonSession, by: User, job_id: UUID, vod_ids:
     with changing(session, by) as change:
         for vod_id in vod_ids or []:
             change.index_of(vod_id)
-        offsets = proposed_offsets(alignment.result, change.vods)
+        offsets = alignment.proposed_offsets(change.vods)
         chosen = {
             found["vod_id"]: (offset, found["confidence"])
             for found, offset in zip(proposals, offsets, strict=True)

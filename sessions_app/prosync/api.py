@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from media_app.library.serializers import MessageSerializer
 from media_app.uploads.multipart import received, several
 from media_app.videos import words
-from sessions_app.prosync import presentation, segments, services
+from sessions_app.prosync import segments, services
 from sessions_app.prosync import serializers as s
 from sessions_app.prosync.engines import syncso
 from sessions_app.prosync.engines.syncso import Nonsense, WebhookRefused, verify_webhook
@@ -62,7 +62,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         if not wanted and not faults:
             faults = [Fault(None, "segments", "no_segments", "Send at least one segment.")]
         row = self._begin(request, form, wanted, faults)
-        return Response(presentation.begun(row, most), status=202)
+        return Response(s.BegunProJobSerializer.show(s.BegunProJob(row, most)), status=202)
 
     def _begin(self, request: Request, form: Mapping[str, Any], wanted: list[Any], faults: list[Fault]) -> ProJob:
         files = received(request)
@@ -107,14 +107,14 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         rows = ProJob.objects.filter(owner=self.user)
         if "status" in query:
             rows = rows.filter(job__status=query["status"])
-        shown = [presentation.present(row) for row in rows.with_state()[window(query)]]
+        shown = [s.ProJobSerializer.show(row) for row in rows.with_state()[window(query)]]
         return Response({"pro_jobs": shown, "pagination": page_of(query, rows.count())})
 
     @extend_schema(operation_id="pro_sync_status", responses={200: s.ProJobSerializer})
     @action(detail=False, url_path="pro-job/<uuid:job_id>/status")
     def status(self, request: Request, job_id: UUID) -> Response:
         """Where a pro job is."""
-        return Response(presentation.present(self.get_object()))
+        return Response(s.ProJobSerializer.show(self.get_object()))
 
     @extend_schema(operation_id="pro_sync_delete", responses={200: MessageSerializer})
     @action(detail=False, methods=["delete"], url_path="pro-job/<uuid:job_id>")

@@ -30,7 +30,7 @@ class ProJobQuerySet(models.QuerySet["ProJob"]):
         return self if user.is_admin else self.filter(owner=user)
 
     def with_state(self) -> ProJobQuerySet:
-        """With what the presentation reads, in two queries."""
+        """With what the serializers read, in two queries."""
         made = Rendition.objects.order_by("kind", "name")
         return self.select_related("job", "video").prefetch_related(Prefetch("video__renditions", made))
 

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from rest_framework import serializers
 
 from jobs_app.models import JobStatus
+from media_app.delivery.addresses import source_of, url_of
 from media_app.delivery.serializers import SourceSerializer
-from sessions_app.prosync.models import Engine
-from vodplatform.base.fields import CauseSerializer, ListPageSerializer, ListQuerySerializer
+from media_app.videos.models import RenditionKind, VideoStatus
+from sessions_app.prosync.models import Engine, ProJob
+from vodplatform.base.fields import AnswerSerializer, CauseSerializer, ListPageSerializer, ListQuerySerializer
 
 Data = dict[str, Any]
+MESSAGES = {
+    JobStatus.QUEUED: "Waiting for its turn",
+    JobStatus.COMPLETED: "The video is ready",
+    JobStatus.CANCELLED: "Cancelled",
+}
 
 
 class NewProJobSerializer(serializers.Serializer[Data]):
@@ -34,20 +42,42 @@ class NewProJobSerializer(serializers.Serializer[Data]):
     name = serializers.CharField(required=False, max_length=255)
 
 
-class BegunProJobSerializer(serializers.Serializer[Data]):
+def sound_addresses(row: ProJob) -> dict[str, str]:
+    """Where each sound can be heard, by its name."""
+    return {ref: address for ref, made in row.sound_files.items() if (address := url_of(made, row.video))}
+
+
+@dataclass(frozen=True)
+class BegunProJob:
+    """A job that has just begun. max_segments: as many as its owner's plan allows in a job."""
+
+    row: ProJob
+    max_segments: int
+    ok: bool = True
+
+
+class BegunProJobSerializer(AnswerSerializer[BegunProJob]):
+    """A pro job that has just begun, and where its sounds can be heard."""
+
     ok = serializers.BooleanField()
-    job_id = serializers.UUIDField()
-    status = serializers.ChoiceField(choices=JobStatus.choices)
-    is_pro_job = serializers.BooleanField()
+    job_id = serializers.UUIDField(source="row.pk")
+    status = serializers.ChoiceField(choices=JobStatus.choices, source="row.job.status")
+    is_pro_job = serializers.BooleanField(source="row.job.is_pro_job")
     segments_count = serializers.IntegerField()
     max_segments = serializers.IntegerField()
     audio_refs = serializers.DictField(child=serializers.CharField())
 
+    def compute_segments_count(self, begun: BegunProJob) -> int:
+        return len(begun.row.job.segments_data or [])
+
+    def compute_audio_refs(self, begun: BegunProJob) -> dict[str, str]:
+        return sound_addresses(begun.row)
+
 
 class ProSoundSerializer(serializers.Serializer[Data]):
-    refId = serializers.CharField()
+    refId = serializers.CharField(source="ref")
     filename = serializers.CharField()
-    duration = serializers.FloatField()
+    duration = serializers.FloatField(source="seconds")
     peaks = serializers.ListField(child=serializers.FloatField())
 
 
@@ -58,15 +88,16 @@ class ProSourceSerializer(SourceSerializer):
     sprite_vtt_url = serializers.CharField(allow_null=True)
 
 
-class ProJobSerializer(serializers.Serializer[Data]):
+class ProJobSerializer(AnswerSerializer[ProJob]):
     """Where a pro job is. ``outcome``: what was done to the picture, the sound and each segment."""
 
-    job_id = serializers.UUIDField()
-    status = serializers.ChoiceField(choices=JobStatus.choices)
+    # Its instance comes from ``with_state``.
+    job_id = serializers.UUIDField(source="pk")
+    status = serializers.ChoiceField(choices=JobStatus.choices, source="job.status")
     progress = serializers.FloatField(min_value=0, max_value=100)
     message = serializers.CharField(allow_blank=True)
-    is_pro_job = serializers.BooleanField()
-    segments_data = serializers.ListField(child=serializers.DictField())
+    is_pro_job = serializers.BooleanField(source="job.is_pro_job")
+    segments_data = serializers.ListField(child=serializers.DictField(), source="segments")
     engine = serializers.ChoiceField(choices=Engine.choices)
     generation_id = serializers.CharField(allow_null=True, required=False)
     result_url = serializers.CharField(allow_null=True)
@@ -78,6 +109,46 @@ class ProJobSerializer(serializers.Serializer[Data]):
     sounds = ProSoundSerializer(many=True)
     source = ProSourceSerializer(allow_null=True)  # type: ignore[assignment]
     created_at = serializers.DateTimeField()
+
+    def to_representation(self, instance: ProJob) -> Data:
+        shown = super().to_representation(instance)
+        if instance.engine != Engine.SYNCSO:
+            del shown["generation_id"]
+        return shown
+
+    def compute_progress(self, row: ProJob) -> float:
+        return 100.0 if row.job.status == JobStatus.COMPLETED else round(row.job.progress, 1)
+
+    def compute_message(self, row: ProJob) -> str:
+        error = self.compute_error(row)
+        return error["message"] if error else MESSAGES.get(JobStatus(row.job.status), row.job.message)
+
+    def compute_error(self, row: ProJob) -> dict[str, str] | None:
+        if row.job.status != JobStatus.FAILED:
+            return None
+        given = row.job.error or {}
+        return {"type": given.get("type", "server_error"), "message": given.get("message", "It failed.")}
+
+    def compute_generation_id(self, row: ProJob) -> str | None:
+        return row.generation_id or None
+
+    def compute_result_url(self, row: ProJob) -> str | None:
+        return url_of(row.result, row.video)
+
+    def compute_audio_refs(self, row: ProJob) -> dict[str, str]:
+        return sound_addresses(row)
+
+    def compute_source(self, row: ProJob) -> Data | None:
+        """None until the video has been taken in."""
+        video = row.video
+        if video.status != VideoStatus.READY:
+            return None
+        made = {one.kind: one for one in video.renditions.all()}
+        return {
+            **source_of(video),
+            "peaks_url": url_of(made.get(RenditionKind.PEAKS), video),
+            "sprite_vtt_url": url_of(made.get(RenditionKind.SPRITE), video),
+        }
 
 
 class NoticedSerializer(serializers.Serializer[Data]):

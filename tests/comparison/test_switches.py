@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sessions_app.comparison.presentation import cache
+from sessions_app.comparison.vod_cache import cache
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_alignment, make_session
 from vodplatform.accounts.models import User

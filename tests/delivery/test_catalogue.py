@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 
 from media_app.delivery import addresses
 from media_app.videos.models import Place, Video, VideoStatus
-from sessions_app.comparison.presentation import present_copies, present_session
+from sessions_app.comparison.copies import copies_of
+from sessions_app.comparison.serializers import SessionAt, SessionSerializer
 from tests.delivery.answers import refused
 from tests.delivery.made import of_kind
 from tests.support.factories import make_job, make_key, make_session
@@ -114,10 +115,9 @@ class TestSigned:
 
         def shown() -> list[str]:
             session = make_session(other, videos=[video])
-            copies = present_copies(session, other)[0]
-            return [
-                present_session(session)["vods"][0]["stream_url"], copies["stream_url"], copies["proxy_url"],
-            ]  # fmt: skip
+            copies = copies_of(session, other)[0]
+            shown = SessionSerializer.show(SessionAt.of(session))["vods"][0]
+            return [shown["stream_url"], copies["stream_url"], copies["proxy_url"]]
 
         assert await statuses(http, await ask(shown)) == {200}
         await to(video, is_hidden=True)

@@ -148,7 +148,7 @@ GUARDS = [
         "tests/challenges/test_initiate.py::test_a_list_that_is_too_long_is_not_built",
     ),
     Guard(
-        "a clip that is over has no numbers of chunks", "sessions_app/challenges/presentation.py",
+        "a clip that is over has no numbers of chunks", "sessions_app/challenges/serializers.py",
         "        **chunks,\n", "",
         "tests/challenges/test_merge_sessions.py::test_what_is_over_has_no_numbers_of_chunks",
     ),
@@ -664,8 +664,8 @@ GUARDS = [
         "tests/prosync/test_syncso_client.py::TestMeaning::test_a_redirect_takes_the_key_nowhere",
     ),
     Guard(
-        "the lie is told to owners and to who has guessed", "sessions_app/challenges/presentation.py",
-        "return challenge.owner_id == user.pk or bool(own_guess(challenge))", "return True",
+        "the lie is told to owners and to who has guessed", "sessions_app/challenges/models.py",
+        "return self.owner_id == user.pk or self.own_guess is not None", "return True",
         "tests/challenges/test_lie.py::TestSameBytes::test_one_row_with_another_lie_in_it",
     ),
     Guard(
@@ -705,7 +705,7 @@ GUARDS = [
         "::test_not_one_of_somebody_else_nor_one_that_is_not_there",
     ),
     Guard(
-        "no cell of a table is a formula", "sessions_app/analysis/presentation.py",
+        "no cell of a table is a formula", "sessions_app/analysis/tables.py",
         "isinstance(value, str) and value.startswith(FORMULA)", "False",
         "tests/analysis/test_sessions.py::TestResults::test_as_a_table_no_cell_is_a_formula",
     ),

@@ -2,11 +2,67 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Mapping
-from typing import Any
+import operator
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Self, TypeVar
 
 from rest_framework import serializers
+
+T = TypeVar("T")
+
+
+class AnswerSerializer(serializers.Serializer[T]):
+    """An answer of the API: its fields document it in the schema and make it.
+
+    A field's value is what the method ``compute_<name>`` returns for the instance, where the serializer has one, and
+    otherwise the instance's attribute of that name (or ``source``). None is answered as null, and so is an attribute
+    of None where the field allows it.
+    """
+
+    def to_representation(self, instance: T) -> dict[str, Any]:
+        shown = {}
+        for name, read, show in self._steps:
+            value = read(instance)
+            shown[name] = None if value is None else show(value)
+        return shown
+
+    @functools.cached_property
+    def _steps(self) -> list[tuple[str, Callable[[T], Any], Callable[[Any], Any]]]:
+        """Of each field its name, what reads its value, and what shows it.
+
+        REST framework's own reading looks for mappings and callables at each step: a third of a large answer's time.
+        """
+        return [
+            (name, getattr(self, f"compute_{name}", None) or _reader(field), field.to_representation)
+            for name, field in self.fields.items()
+        ]
+
+    @classmethod
+    def show(cls, instance: T) -> dict[str, Any]:
+        """The answer about ``instance``."""
+        return cls._shared().to_representation(instance)
+
+    @classmethod
+    @functools.cache  # building the fields costs more than using them, and using them changes nothing
+    def _shared(cls) -> Self:
+        return cls()
+
+
+def _reader(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
+    read: Callable[[Any], Any] = operator.attrgetter(".".join(field.source_attrs))
+    if len(field.source_attrs) == 1 or not field.allow_null:
+        return read
+
+    def read_or_none(instance: Any) -> Any:
+        try:
+            return read(instance)
+        except AttributeError:
+            return None
+
+    return read_or_none
 
 
 class SecondsField(serializers.FloatField):
@@ -27,6 +83,13 @@ class SecondsField(serializers.FloatField):
         if not math.isfinite(value):
             self.fail("not_finite")
         return value
+
+
+class EpochField(serializers.FloatField):
+    """An instant that is answered in seconds since 1970."""
+
+    def to_representation(self, value: datetime) -> float:  # type: ignore[override]
+        return value.timestamp()
 
 
 class StrictIntegerField(serializers.IntegerField):

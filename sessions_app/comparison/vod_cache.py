@@ -1,0 +1,67 @@
+"""The VODs of the sessions used last, kept in memory: sockets and the API show them many times a second."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from datetime import datetime
+
+from django.conf import settings
+
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, OffsetChange
+from vodplatform.base.errors import DomainError
+
+HISTORY_SHOWN = 50
+
+
+class VodCache:
+    """The VODs of the sessions used last in this process, valid for one revision and anchor of each.
+
+    The anchor is part of it because saving a playing position moves anchor and positions, and no revision.
+    """
+
+    def __init__(self) -> None:
+        self._rows: OrderedDict[str, tuple[tuple[int, datetime], list[ComparisonVod]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def vods(self, session: ComparisonSession) -> list[ComparisonVod]:
+        """The session's VODs with their videos and latest offset changes, in order.
+
+        They are of one state with ``session``, which is read again when somebody has written in between. Raises
+        ``session_not_found`` when it has been deleted meanwhile.
+        """
+        while True:
+            version = (session.revision, session.anchored_at)
+            with self._lock:
+                found = self._rows.get(session.pk)
+                if found and found[0] == version:
+                    self._rows.move_to_end(session.pk)
+                    return found[1]
+            vods = list(session.vods.select_related("video"))
+            for vod in vods:
+                latest_changes(vod)
+            rows = ComparisonSession.objects.filter(pk=session.pk)
+            present = rows.values_list("revision", "anchored_at").first()
+            if present is None:
+                raise DomainError("session_not_found")
+            if present == version:
+                break
+            session.refresh_from_db()
+        with self._lock:
+            self._rows[session.pk] = (version, vods)
+            self._rows.move_to_end(session.pk)
+            while len(self._rows) > settings.MULTI_VOD_MAX_SESSIONS_CACHED:
+                self._rows.popitem(last=False)
+        return vods
+
+
+cache = VodCache()
+
+
+def latest_changes(vod: ComparisonVod) -> list[OffsetChange]:
+    """The VOD's latest offset changes, kept on the cached row: a revision's history never changes."""
+    shown: list[OffsetChange] | None = getattr(vod, "_shown_changes", None)
+    if shown is None:
+        shown = list(vod.offset_changes.all()[:HISTORY_SHOWN])
+        vod._shown_changes = shown  # type: ignore[attr-defined]
+    return shown
