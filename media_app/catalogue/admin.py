@@ -13,7 +13,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -122,11 +122,8 @@ class LinesField(forms.CharField):
         return str(super().to_python(value)).replace("\r\n", "\n")
 
 
-class CatalogueVideoForm(forms.ModelForm):
-    """A video's words as they were when the form was opened (``version``), and what the moderator made of them.
-
-    A newer edit of somebody else's is told once, with what it says now; to save again is to know of it.
-    """
+class WordsForm(forms.ModelForm):
+    """The fields of a catalogue video that a moderator writes."""
 
     title = forms.CharField(max_length=words.MAX_TITLE, widget=UnfoldAdminTextInputWidget())
     description = LinesField(max_length=words.MAX_DESCRIPTION, required=False, strip=False)
@@ -136,15 +133,35 @@ class CatalogueVideoForm(forms.ModelForm):
     is_hidden = forms.BooleanField(
         required=False, widget=UnfoldBooleanSwitchWidget(), help_text="Moderators alone see it then."
     )
+
+    class Meta:
+        model = CatalogueVideo
+        fields: list[str] = []
+
+    def clean_title(self) -> str:
+        return str(_clean(words.title, self.cleaned_data["title"]))
+
+    def clean_description(self) -> str:
+        return str(_clean(words.description, self.cleaned_data["description"]))
+
+    def clean_category(self) -> str:
+        return str(_clean(words.category, self.cleaned_data["category"]))
+
+    def clean_tags(self) -> list[str]:
+        return list(_clean(words.tags, self.cleaned_data["tags"].splitlines()))
+
+
+class CatalogueVideoForm(WordsForm):
+    """A video's words as they were when the form was opened (``version``), and what the moderator made of them.
+
+    A newer edit of somebody else's is told once, with what it says now; to save again is to know of it.
+    """
+
     reason = forms.CharField(
         required=False, max_length=MAX_REASON, widget=UnfoldAdminTextInputWidget(),
         help_text="For the audit log. Hiding, publishing and featuring want one.",
     )  # fmt: skip
     version = forms.IntegerField(widget=forms.HiddenInput())
-
-    class Meta:
-        model = CatalogueVideo
-        fields: list[str] = []
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -163,18 +180,6 @@ class CatalogueVideoForm(forms.ModelForm):
 
     def clean_reason(self) -> str:
         return " ".join(self.cleaned_data["reason"].split())
-
-    def clean_title(self) -> str:
-        return str(_clean(words.title, self.cleaned_data["title"]))
-
-    def clean_description(self) -> str:
-        return str(_clean(words.description, self.cleaned_data["description"]))
-
-    def clean_category(self) -> str:
-        return str(_clean(words.category, self.cleaned_data["category"]))
-
-    def clean_tags(self) -> list[str]:
-        return list(_clean(words.tags, self.cleaned_data["tags"].splitlines()))
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
@@ -307,7 +312,7 @@ class OperationInline(LookedAt, TabularInline):
 
 
 class ModeratedAdmin(AuditedModelAdmin):
-    """A list whose actions want a reason. Rows are neither added nor deleted here."""
+    """A list whose actions want a reason. Rows are not deleted here, and added only where a subclass says so."""
 
     action_form = ReasonForm
     list_per_page = 50
@@ -388,7 +393,23 @@ class CatalogueVideoAdmin(ModeratedAdmin):
         reports = Coalesce(Subquery(waiting.annotate(count=Count("pk")).values("count")), 0)
         return shown_videos(rows).select_related("job", "last_modified_by", "owner").annotate(open_reports=reports)
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("editorial.add_cataloguevideo")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **({} if change else {"form": WordsForm}), **kwargs)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return [] if obj is None else super().get_inlines(request, obj)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        """On to the page where its file is uploaded."""
+        self.message_user(request, f"“{obj}” is in the catalogue. Upload its file here.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("catalogue-edit", args=[obj.pk]))
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return []
         words_too = ["title", "description", "category", "tags", "is_featured", "is_hidden"]
         return (
             [*self.readonly_fields, *words_too]
@@ -397,6 +418,8 @@ class CatalogueVideoAdmin(ModeratedAdmin):
         )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return [(None, {"fields": ["title", "description", "category", "tags", "is_featured", "is_hidden"]})]
         found = super().get_fieldsets(request, obj)
         if self.has_change_permission(request, obj):
             return found
@@ -493,6 +516,10 @@ class CatalogueVideoAdmin(ModeratedAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            made = services.create(acting(request), form.cleaned_data)
+            obj.pk, obj.title = made.pk, made.title
+            return
         by, changes, reason = acting(request), form.changes(), form.cleaned_data["reason"]
         decided = {name: changes.pop(name) for name in ("is_hidden", "is_featured") if name in changes}
         if changes:

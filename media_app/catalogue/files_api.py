@@ -16,8 +16,9 @@ from media_app.catalogue import realtime, receiving
 from media_app.catalogue.api import CatalogueViewSet
 from media_app.library.serializers import VideoSerializer, present_video
 from media_app.uploads.multipart import received
+from media_app.videos.models import Video
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import SecondsField, ShortDictField
+from vodplatform.base.fields import AnswerSerializer, SecondsField, ShortDictField
 from vodplatform.base.idempotency import idempotent
 
 MOST_SECONDS = 604_800
@@ -44,6 +45,15 @@ class ReadySerializer(serializers.Serializer[dict[str, Any]]):
         if len(json.dumps(value)) > MOST_RESULTS_BYTES:
             raise serializers.ValidationError(f"At most {MOST_RESULTS_BYTES} bytes.")
         return value
+
+
+class ProcessingReportSerializer(AnswerSerializer[Video]):
+    """What a client reported of its own processing of a file; null where nobody has."""
+
+    videoId = serializers.UUIDField(source="pk")
+    processingResults = serializers.DictField(allow_null=True, source="processing_report.results")
+    reported_by = serializers.UUIDField(allow_null=True, source="processing_report.reported_by_id")
+    reported_at = serializers.DateTimeField(allow_null=True, source="processing_report.reported_at")
 
 
 @extend_schema(tags=["Catalogue"])
@@ -85,6 +95,16 @@ class VideoFileViewSet(CatalogueViewSet):
         video = receiving.find(user, found)
         receiving.make_ready(video.pk, user, duration=data.get("duration"), results=data.get("processingResults"))
         return Response(_shown(video.pk))
+
+    @extend_schema(operation_id="videos_processing_report", responses={200: ProcessingReportSerializer})
+    @ready.mapping.get
+    def processing_report(self, request: Request, video_id: UUID) -> Response:
+        """What a client last reported with PUT of its own processing of the file; for moderators."""
+        if request.user.is_anonymous:
+            self.permission_denied(request)
+        video = self.find(video_id)
+        self.moderator()
+        return Response(ProcessingReportSerializer.show(video))
 
 
 def _video_id(data: Any, in_address: UUID | None) -> UUID:

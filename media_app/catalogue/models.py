@@ -61,6 +61,18 @@ class MergeState(models.Model):
         return str(self.video_id)
 
 
+class ProcessingReport(models.Model):
+    """What a client last reported of its own processing of a video's file; the program itself only keeps it."""
+
+    video = models.OneToOneField(Video, on_delete=models.CASCADE, primary_key=True, related_name="processing_report")
+    results = models.JSONField()
+    reported_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    reported_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return str(self.video_id)
+
+
 class ReportReason(models.TextChoices):
     """Why somebody thinks that a video should not be here."""
 

@@ -17,6 +17,7 @@ from jobs_app import services as jobs
 from jobs_app.models import LIVE, Job, JobStatus
 from media_app.av.sniff import AVI, JPEG, M4V, MOV, MP4, OGV, PNG, WEBM, WEBP
 from media_app.catalogue import thumbnails
+from media_app.catalogue.models import ProcessingReport
 from media_app.catalogue.realtime import changing
 from media_app.store import files as store
 from media_app.uploads import joining, room, scan
@@ -122,14 +123,17 @@ def _picture(thumbnail: Upload, video_id: uuid.UUID) -> dict[str, Any]:
 def make_ready(video_id: uuid.UUID, by: User, *, duration: float | None = None, results: Any = None) -> None:
     """Let a video be watched before all of its file has been looked at; harmless when it is ready.
 
-    duration: seconds, until the file's own is known. results: what somebody else's processing said of it, for the
-    audit log. Raises ``video_no_file``, ``video_not_ready`` (409: the file has not come whole, could not be taken in,
-    or has yet to be scanned), ``video_deleted``, ``not_found``.
+    duration: seconds, until the file's own is known. results: what the client's own processing said of it; kept as a
+    :class:`ProcessingReport`, also of a video that is ready. Raises ``video_no_file``, ``video_not_ready`` (409: the
+    file has not come whole, could not be taken in, or has yet to be scanned), ``video_deleted``, ``not_found``.
     """
     with changing(video_id) as video:
         _check_present(video)
         if not video.location:
             raise DomainError("video_no_file")
+        if results is not None:
+            report = {"results": results, "reported_by": by, "reported_at": Now()}
+            ProcessingReport.objects.update_or_create(video_id=video.pk, defaults=report)
         if video.status == VideoStatus.READY:
             return
         _check_taken(video)

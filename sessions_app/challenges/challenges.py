@@ -67,6 +67,7 @@ def make(user: User, asked: Said) -> Challenge:
             owner=user, merge=session, title=asked["title"], statements=statements,
             lie_index=asked["lie_statement_index"],
         )  # fmt: skip
+        MergeSession.objects.filter(pk=session.pk).update(challenge_deleted_at=None)
         _call_video(session, asked["title"])
     event("challenge.make", challenge=str(challenge.pk), statements=len(ids))
     return challenge
@@ -260,13 +261,20 @@ def settle(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
 
 
 def delete(challenge: Challenge, by: User) -> None:
-    """Delete a challenge with its guesses, its reports and its video."""
+    """Delete a challenge with its guesses and its reports.
+
+    Its owner keeps the merge for a while, to make another challenge of it; where somebody else deletes the challenge,
+    the merge and its video are deleted at once.
+    """
     with transaction.atomic():
         row = _locked(challenge.pk)
         merge_id = row.merge_id
         audit.record("challenge.delete", actor=by, target=row, title=row.title)
         row.delete()
-        merges.remove_with_challenge(merge_id)
+        if by.pk == row.owner_id and row.withheld_at is None:
+            merges.keep_without_challenge(merge_id)
+        else:
+            merges.remove_with_challenge(merge_id)
 
 
 def score_of(user: User) -> dict[str, int]:

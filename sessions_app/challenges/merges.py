@@ -25,6 +25,7 @@ from jobs_app.models import FINISHED, Job, JobStatus, Priority
 from media_app.store import files as store
 from media_app.uploads import services as uploads
 from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
+from media_app.videos.models import OFF_SHELF, Place, Video
 from media_app.videos.services import delete_video
 from sessions_app.challenges.models import Challenge, MergeClip, MergeSession, MergeStatus
 from vodplatform.accounts.models import User
@@ -325,28 +326,40 @@ def _remove(row: MergeSession) -> None:
 
 
 def remove_with_challenge(session_id: uuid.UUID) -> None:
-    """Within the transaction that has deleted its challenge: the merge, its video and its job go too."""
+    """Within the transaction that has deleted its challenge: delete the merge, its video and its job too."""
     row = _locked(session_id)
     if row is not None:
         _remove(row)
+
+
+def keep_without_challenge(session_id: uuid.UUID) -> None:
+    """Within the transaction that has deleted its challenge: keep the merge as long as an upload, for its owner alone.
+
+    Another challenge can be made of it until then.
+    """
+    rows = MergeSession.objects.filter(pk=session_id)
+    rows.update(challenge_deleted_at=Now(), expires_at=Now() + _lifetime())
+    Video.objects.filter(merges=session_id, place__in=OFF_SHELF).update(place=Place.SESSION, updated_at=Now())
 
 
 @chore("merges", seconds=300)
 def expire() -> int:
     """Delete the merges that came to nothing and have said so for a week; returns how many.
 
-    Their uploads end with their own time, and the bytes with them.
+    Their uploads end with their own time, and the bytes with them. Merges whose challenge was deleted are deleted at
+    the end of their time.
     """
     # Bytes of merged clips that a worker did not live to delete, or the storage did not answer for.
     left = Upload.objects.filter(purpose=CLIP, taken_up=True).exclude(key="")
     _drop(list(left.values_list("pk", flat=True)[:BATCH]))
     old = Q(completed_at=None, expires_at__lt=Now() - TOMBSTONE)
     old &= Q(job=None) | Q(job__status__in=[JobStatus.FAILED, JobStatus.CANCELLED])
+    unused = Q(challenge_deleted_at__isnull=False, challenge=None, expires_at__lt=Now())
     count = 0
-    for pk in list(MergeSession.objects.filter(old).values_list("pk", flat=True)[:BATCH]):
+    for pk in list(MergeSession.objects.filter(old | unused).values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
             row = _locked(pk)
-            if row is not None and row.completed_at is None:
+            if row is not None and (row.completed_at is None or row.challenge_deleted_at is not None):
                 _remove(row)
                 count += 1
     return count

@@ -68,7 +68,8 @@ class MergeSession(models.Model):
     video: what they became; its id is the session's own, so that what an attempt stored is found again. segments: of
     each clip ``{"start", "end"}`` in seconds, measured on that video. compression_applied: whether anything was encoded
     again. took_seconds, source_seconds: how long the merge took, and how long its clips are together. expires_at: until
-    when clips may come, or a merge that failed may be run again.
+    when clips may come, or a merge that failed may be run again. challenge_deleted_at: when the challenge that showed
+    it was deleted; unless another is made of it, it is deleted at expires_at.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -85,6 +86,7 @@ class MergeSession(models.Model):
     source_seconds = models.FloatField(null=True)
     created_at = models.DateTimeField(db_default=Now())
     completed_at = models.DateTimeField(null=True)
+    challenge_deleted_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField()
 
     objects = MergeSessionQuerySet.as_manager()
@@ -95,6 +97,9 @@ class MergeSession(models.Model):
             models.Index(fields=["owner", "-created_at", "-id"], name="merge_by_owner"),
             models.Index(fields=["-completed_at"], condition=Q(completed_at__isnull=False), name="merge_completed"),
             models.Index(fields=["expires_at"], condition=Q(completed_at=None), name="merge_to_expire"),
+            models.Index(
+                fields=["expires_at"], condition=Q(challenge_deleted_at__isnull=False), name="merge_without_challenge"
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(priority__in=Priority.values), name="merge_priority_known"),

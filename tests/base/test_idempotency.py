@@ -322,7 +322,7 @@ class TestRefusals:
             raise RuntimeError("broken")
 
         with monkeypatch.context() as patch:
-            patch.setattr("sessions_app.comparison.api.present_session", fail)
+            patch.setattr("sessions_app.comparison.serializers.SessionSerializer.show", fail)
             refused(api.post(BASE, body, headers=KEY, fails=True), 500, "server_error")
         assert ComparisonSession.objects.count() == 1
         refused(api.post(BASE, body, headers=KEY), 409, "idempotency_answer_lost")

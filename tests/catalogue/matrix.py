@@ -72,6 +72,8 @@ CALLS = [
          _rows(401, 401, (403, 404, 404), (400, 400, 404), (400, 400, 409)), {}),
     Call("say that it is ready", "PUT", "/{id}/ready", CHANGE, {}, aliases=("videos-upload",),
          alias_body={"videoId": "{id}"}),
+    Call("read what a client reported of its processing", "GET", "/{id}/ready",
+         _rows(401, 401, (403, 404, 404), (200, 200, 404), 200)),
     Call("report", "POST", "/{id}/reports",
          _rows(401, 401, (201, 404, 404), (201, 201, 404), (201, 201, 409)), {"reason": "spam"}),
     Call("delete", "DELETE", "/{id}", REMOVE, aliases=("videos-delete/{id}",)),

@@ -479,6 +479,36 @@ class TestReports:
         assert "Offensive stuff" in text_of(browser(admin_person).get(REPORTS))
 
 
+class TestAdd:
+    def test_a_new_video_is_in_the_catalogue_and_its_file_is_asked_for(self, client: Client, moderator: User) -> None:
+        form = form_of(client, f"{LIST}add/")
+        assert set(form) >= {"title", "description", "category", "tags"}
+        form |= {"title": "Grand final", "tags": "mma\r\nlive", "category": "Combat", "is_hidden": "on"}
+        response = client.post(f"{LIST}add/", form)
+        made = Video.objects.get()
+        assert (response.status_code, response["Location"]) == (302, f"/catalogue/{made.pk}/edit")
+        assert (made.title, made.tags, made.category, made.is_hidden) == (
+            "Grand final",
+            ["mma", "live"],
+            "Combat",
+            True,
+        )
+        assert (made.status, made.owner, made.place) == ("uploading", moderator, "catalogue")
+        assert client.get(response["Location"]).status_code == 200
+        # What is edited afterwards is merged with what was written here.
+        services.edit(made.pk, {"tags": ["mma"]}, moderator)
+        made.refresh_from_db()
+        assert (made.title, made.tags) == ("Grand final", ["mma"])
+
+    def test_what_cannot_be_is_said(self, client: Client) -> None:
+        text = text_of(client.post(f"{LIST}add/", {"title": " ", "tags": "x" * 500}))
+        assert "This field is required." in text
+        assert not Video.objects.exists()
+
+    def test_users_do_not(self, other: User) -> None:
+        assert browser(other).get(f"{LIST}add/").status_code == 302
+
+
 def test_moderators_have_these_entries_in_the_menu_and_no_others(client: Client) -> None:
     text = text_of(client.get("/admin/"))
     assert LIST in text

@@ -50,6 +50,19 @@ async def put(api: Api, url: str, body: Any = None) -> Any:
     return await ask_rows(lambda: api.put(url, body))
 
 
+async def test_what_a_client_reports_can_be_read_again_by_moderators(
+    moderator_api: Api, other_api: Api, ready: str, sent: Video
+) -> None:
+    nothing = await ask_rows(lambda: moderator_api.get(ready).json())
+    assert (nothing["processingResults"], nothing["reported_at"], nothing["videoId"]) == (None, None, str(sent.pk))
+    for results in ({"a": 1}, {"b": [2, None]}):
+        # The second is kept though the video is ready already.
+        assert (await put(moderator_api, ready, {"processingResults": results})).status_code == 200
+        report = await ask_rows(lambda: moderator_api.get(ready).json())
+        assert report["processingResults"] == results
+    assert (await ask_rows(lambda: other_api.get(ready))).status_code == 403
+
+
 async def test_it_is_ready_with_the_length_that_was_told_until_the_files_own_is_known(
     moderator: User, moderator_api: Api, ready: str, sent: Video
 ) -> None:
@@ -59,6 +72,8 @@ async def test_it_is_ready_with_the_length_that_was_told_until_the_files_own_is_
     entry = await ask_rows(lambda: AuditEntry.objects.get(action="video.ready"))
     assert (entry.actor_id, entry.data["results"]) == (str(moderator.pk), {"codec": "h264"})
     await ask_rows(run_queue, "ingest")
+    report = await ask_rows(lambda: moderator_api.get(ready).json())
+    assert (report["processingResults"], report["reported_by"]) == ({"codec": "h264"}, str(moderator.pk))
     again = (await put(moderator_api, ready, {"duration": 500})).json()
     assert (again["status"], again["duration"]) == ("ready", 3)
     assert await ask_rows(lambda: AuditEntry.objects.filter(action="video.ready").count()) == 1

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import uuid
 from copy import deepcopy
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from jobs_app.models import Job
 from media_app.videos.models import Place, Video
-from sessions_app.challenges import challenges
+from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import Challenge, Guess, MergeSession
 from tests.challenges.conftest import CHALLENGES, statements_of, status_of
 from tests.support.api import BAD_BODIES, Api, refused
@@ -474,6 +477,11 @@ class TestPublish:
         assert (body["video_file_id"], body["stream_url"], body["poster_url"]) == (None, None, None)
 
 
+def later(merge_id: UUID) -> None:
+    """Let the time of a merge be over."""
+    MergeSession.objects.filter(pk=merge_id).update(expires_at=Now() - timedelta(seconds=1))
+
+
 @committed
 class TestDelete:
     def test_all_of_it_goes(self, owner: User, other: User, api: Api, media: Path) -> None:
@@ -481,10 +489,33 @@ class TestDelete:
         guess(challenge)
         challenges.report(challenge, other, "Not funny")
         assert api.delete(path_of(challenge)).json() == {"message": "Challenge deleted"}
-        assert (Challenge.objects.count(), MergeSession.objects.count(), Guess.objects.count()) == (0, 0, 0)
-        assert (Video.objects.count(), Job.objects.count(), files_in(media)) == (0, 0, [])
-        assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 0
+        assert (Challenge.objects.count(), Guess.objects.count()) == (0, 0)
         refused(api.delete(path_of(challenge)), 404, "challenge_not_found")
+        later(challenge.merge_id)
+        assert merges.expire() == 1
+        assert (MergeSession.objects.count(), Video.objects.count(), Job.objects.count()) == (0, 0, 0)
+        assert files_in(media) == []
+        assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 0
+
+    def test_another_can_be_made_of_its_merge_until_that_expires(self, owner: User, api: Api) -> None:
+        first = make_challenge(owner, is_published=True)
+        assert api.delete(path_of(first)).status_code == 200
+        assert merges.expire() == 0
+        merge = MergeSession.objects.with_state().get()
+        assert Video.objects.get().place == Place.SESSION
+        again = api.post(CHALLENGES, statements_of(merge))
+        assert again.status_code == 201
+        later(merge.pk)
+        assert merges.expire() == 0
+        assert Challenge.objects.get().merge_id == merge.pk
+
+    def test_of_one_that_was_withheld_nothing_is_kept(
+        self, owner: User, moderator: User, api: Api, media: Path
+    ) -> None:
+        challenge = make_challenge(owner, is_published=True)
+        challenges.withhold(challenge.pk, moderator, reason="x")
+        assert api.delete(path_of(challenge)).status_code == 200
+        assert (MergeSession.objects.count(), Video.objects.count(), files_in(media)) == (0, 0, [])
 
     def test_an_admin_may_and_the_log_says_so(self, owner: User, admin_api: Api) -> None:
         from vodplatform.base.models import AuditEntry
@@ -493,3 +524,4 @@ class TestDelete:
         assert admin_api.delete(path_of(challenge)).status_code == 200
         entry = AuditEntry.objects.get(action="challenge.delete")
         assert (entry.actor_name, entry.target_id) == ("admin", str(challenge.pk))
+        assert not MergeSession.objects.exists()

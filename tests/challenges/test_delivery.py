@@ -89,12 +89,18 @@ class TestById:
             found = await statuses(shown, path)
             assert {who: found[who] for who in wanted} == wanted
 
-    async def test_deleted_nobody(self, shown: Shown, owner: User) -> None:
+    async def test_deleted_nobody_but_whose_merge_it_is(self, shown: Shown, owner: User) -> None:
         await act(challenges.publish, shown.challenge)
         address = (await shown.told("player"))["stream_url"]
         await act(challenges.delete, shown.challenge, owner)
+        wanted = {"owner": 200, "player": 404, "moderator": 404, "admin": 200, "nobody": 401}
+        assert await statuses(shown, shown.stream) == wanted
+        assert (await ask("GET", address)).status in (403, 404)
+
+    async def test_deleted_by_an_admin_nobody(self, shown: Shown, admin_person: User) -> None:
+        await act(challenges.publish, shown.challenge)
+        await act(challenges.delete, shown.challenge, admin_person)
         assert set((await statuses(shown, shown.stream)).values()) <= {404, 401}
-        assert (await ask("GET", address)).status == 404
 
     async def test_it_stands_in_no_library_and_cannot_be_compared_analysed_or_changed(
         self, shown: Shown, other: User

@@ -13,8 +13,8 @@ import pytest
 from jobs_app.runner import run_queue
 from media_app.uploads import sweep
 from media_app.uploads.models import Upload
-from sessions_app.challenges import challenges
-from sessions_app.challenges.models import Challenge
+from sessions_app.challenges import challenges, merges
+from sessions_app.challenges.models import Challenge, MergeSession
 from tests.support.s3 import Bucket
 from tests.support.s3 import get as get_elsewhere
 from tests.support.sockets import ask as ask_rows
@@ -189,6 +189,7 @@ class TestOnS3:
         assert await asyncio.to_thread(self.bucket.unfinished) == []
         challenge = await ask_rows(Challenge.objects.get)
         await ask_rows(lambda: challenges.delete(challenge, owner))
+        await ask_rows(lambda: merges.delete(MergeSession.objects.get(), owner))
         assert await asyncio.to_thread(self.bucket.keys) == []
 
     async def test_a_bucket_that_is_away_is_waited_for(self, app: App) -> None:

@@ -99,6 +99,7 @@ AUTHENTICATION_BACKENDS = ["vodplatform.accounts.backends.RoleBackend"]
 # What moderators may do in the admin: this list and nothing else. Admins may do everything.
 MODERATOR_PERMISSIONS = [
     "editorial.view_cataloguevideo",
+    "editorial.add_cataloguevideo",
     "editorial.change_cataloguevideo",
     "editorial.view_videoreport",
     "editorial.change_videoreport",

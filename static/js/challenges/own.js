@@ -292,7 +292,7 @@ export function editDialog(challenge, limits, onChanged) {
 }
 
 /**
- * Whether it shall really go: its video and its guesses go with it.
+ * Ask before a challenge is deleted; its guesses are deleted with it, and its video a day later.
  * @param {Challenge} challenge
  * @param {() => void} onDeleted
  */
@@ -300,7 +300,10 @@ export function deleteDialog(challenge, onDeleted) {
   const { guess_count } = challenge;
   askToDelete({
     heading: `Delete “${challenge.title}”?`,
-    words: `Its video goes${guess_count ? `, and ${counted(guess_count, "guess", "guesses")} with it` : ""}. This cannot be undone.`,
+    words:
+      challenge.status === "withheld"
+        ? "It is deleted with its video. This cannot be undone."
+        : `${guess_count ? `${counted(guess_count, "guess", "guesses")} will be deleted with it. ` : ""}You can make another challenge of its video for a day; then the video is deleted too.`,
     remove: () => deleteChallenge(challenge.id),
     onDeleted,
   });
