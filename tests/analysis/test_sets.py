@@ -10,8 +10,8 @@ import pytest
 
 from sessions_app.analysis.pipelines.counting import Counted
 from sessions_app.analysis.pipelines.counting import has_rival as find_rival
-from sessions_app.analysis.pipelines.repetitions import Repetition
-from sessions_app.analysis.pipelines.sets import Set, chosen, joined, windows
+from sessions_app.analysis.pipelines.repetitions import Repetition, Signal
+from sessions_app.analysis.pipelines.sets import Set, candidates, chosen, joined, windows
 
 pytestmark = pytest.mark.pure
 SAME, OTHER = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
@@ -49,6 +49,21 @@ def test_a_number_that_another_comes_near_is_never_sure(count: int, worth: float
     found = replace(sure, has_rival=find_rival(one, [one, rival, a_set(40, 9)]))
     assert sure.confidence > 0.9
     assert (found.has_rival, found.confidence) == (has_rival, 0.85 if has_rival else sure.confidence)
+
+
+def test_a_movement_unlike_the_others_of_its_set_is_named_and_makes_the_number_unsure() -> None:
+    times = np.arange(0, 16, 0.05)
+    squats = (1 - np.cos(np.pi * times)) / 2  # eight, two seconds each
+    # The whole body goes down each time; in the fifth something else moves.
+    ways = np.stack([squats, squats, np.zeros_like(squats), np.zeros_like(squats)], axis=1)
+    fifth = (times >= 8) & (times < 10)
+    ways[fifth] = ways[fifth][:, [2, 3, 0, 1]] * [0, 0, 1, -1]
+    found = chosen(candidates(times, {"left knee": Signal(values=squats, rests_high=False, trust=1.0)}, ways))
+    [one] = [each for each in found if len(each.repetitions) == 7]
+    [skipped] = one.skipped
+    assert 7.5 < skipped.start < 8.5 and 9.5 < skipped.end < 10.5
+    counted = Counted(one, by_poses=True, agreement=1.0)
+    assert counted.confidence <= 0.85
 
 
 def test_what_goes_on_the_same_way_is_one_set_and_one_more_or_less_is_in_doubt() -> None:

@@ -66,7 +66,8 @@ class Counted:
         many = min(1.0, len(one.repetitions) / 4)
         moves = float(np.clip(one.worth / 0.35, 0, 1))
         sure = 0.35 * alike + 0.3 * self.agreement + 0.15 * steady + 0.1 * many + 0.1 * moves
-        most = CONFIDENCE_CUT if one.is_cut or self.has_rival else MOST_CONFIDENCE
+        is_in_doubt = one.is_cut or one.skipped or self.has_rival
+        most = CONFIDENCE_CUT if is_in_doubt else MOST_CONFIDENCE
         return round(min(most, sure) * (1.0 if self.by_poses else CONFIDENCE_OF_PICTURE), 2)
 
 

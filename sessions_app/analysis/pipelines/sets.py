@@ -54,7 +54,8 @@ class Set:
     movement usually does.
     is_cut: whether the signal goes on before or after it, so that one more or less is in doubt. typical: how it goes,
     a unit vector of the ways of all joints or pixels. curve: the signal from
-    the first start to the last end, 0 to 1. amplitudes: of the signal, of each repetition.
+    the first start to the last end, 0 to 1. amplitudes: of the signal, of each repetition. skipped: whole movements
+    between the repetitions that are unlike them and are not counted.
     """
 
     signal: str
@@ -67,6 +68,7 @@ class Set:
     typical: NDArray[np.float32]
     curve: NDArray[np.float32]
     amplitudes: tuple[float, ...]
+    skipped: tuple[Repetition, ...] = ()
 
     @property
     def start(self) -> float:
@@ -88,20 +90,13 @@ class Set:
         return (self.end - self.start) * (1 - 1 / len(self.repetitions)) * self.worth * self.likeness * usual
 
 
-def find_sets(times: Floats, signals: Mapping[str, Signal], ways: Floats, least: int = 2) -> list[Set]:
-    """Sets in the order of time.
-
-    times: seconds, evenly spaced, shape (n,). ways: what has to go the same way each time (places of joints, pixels),
-    shape (n, d). least: repetitions of a set.
-    """
-    return chosen(candidates(times, signals, ways, least))
-
-
 def candidates(
     times: Floats, signals: Mapping[str, Signal], ways: Floats, least: int = 2, *, is_window: bool = False
 ) -> list[Set]:
     """All sets by any signal in any window; they overlap.
 
+    times: seconds, evenly spaced, shape (n,). ways: what has to go the same way each time (places of joints, pixels),
+    shape (n, d). least: repetitions of a set.
     is_window: these are one window of signals that are less sure: only what is periodic counts.
     """
     least_periodicity = LEAST_PERIODICITY if is_window else 0.0
@@ -160,8 +155,9 @@ def sets_of(
                 continue
             likenesses = np.clip(movements[group] @ typical, 0, 1)
             # Others in between say that it is not this that repeats.
-            others = float(whole[group[0] : group[-1] + 1].sum())
-            likeness = float(likenesses.mean()) * len(group) / max(len(group), others)
+            between = np.arange(group[0], group[-1] + 1)
+            skipped = np.setdiff1d(between[whole[between]], group)
+            likeness = float(likenesses.mean()) * len(group) / (len(group) + len(skipped))
             span = float(np.median(heights[group]))
             worth = likeness * min(span, RANGE_IS_PLENTY) * float(np.sqrt(signal.trust))
             if likeness < (LIKENESS_OF_TWO if len(group) == 2 else LEAST_LIKENESS):
@@ -181,6 +177,7 @@ def sets_of(
                 typical=typical.astype(np.float32),
                 curve=series.curve[first : last + 1].astype(np.float32),
                 amplitudes=tuple(float(one) for one in heights[group]),
+                skipped=tuple(repetitions[one] for one in skipped),
             )
 
 
@@ -299,4 +296,5 @@ def _together(one: Set, two: Set) -> Set:
         is_cut=True,
         curve=curve.astype(np.float32),
         amplitudes=one.amplitudes + two.amplitudes,
+        skipped=one.skipped + two.skipped,
     )

@@ -58,6 +58,9 @@ def count_workout(task: Task) -> Result:
     return Result(data, files)
 
 
+UNLIKE = "One movement here is unlike the repetitions around it, so it is not counted."
+
+
 def _ask_for_picture(task: Task) -> None:
     with open_media(task.path) as container:
         if not [one for one in container.streams.video if not one.disposition & one.disposition.attached_pic]:
@@ -101,6 +104,7 @@ def describe(seen: Seen, params: Mapping[str, Any], warnings: list[str]) -> dict
                 one.set.start, one.set.end, f"Only {count_of} repetitions in a row; at least {least} were asked for.",
             ))  # fmt: skip
             continue
+        refused += [(skipped.start, skipped.end, UNLIKE) for skipped in one.set.skipped]
         exercises.append(_exercise(even, one, asked))
     total = sum(one["repetitions"] for one in exercises)
     uncounted = _not_counted(even, found, refused) if even is not None else []
