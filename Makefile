@@ -85,11 +85,12 @@ durations: $(VENV)/.dev ## Where the last run's minutes went, into docs/testing.
 lint: $(VENV)/.dev ## Style, types, layers, migrations, the committed OpenAPI document
 	@scripts/lint
 
-schema: $(VENV)/.dev ## Write docs/openapi.yaml, docs/errors.md, docs/metrics.md and docs/settings.md anew
+schema: $(VENV)/.dev ## Write what is made from the code anew: docs/openapi.yaml and .d.ts, errors, metrics, settings
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py settings > docs/settings.md
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py errors > docs/errors.md
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py metrics > docs/metrics.md
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+	@scripts/types docs/openapi.yaml docs/openapi.d.ts
 
 torture: $(VENV)/.dev ## kill -9 and SIGSTOP of everything at random moments (ROUNDS=20, TORTURE_SEED=n)
 	@env $$($(PY) -m tests.support.services) ROUNDS=$(ROUNDS) $(PY) -m pytest -q -n 3 --dist load \

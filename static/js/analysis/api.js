@@ -4,25 +4,7 @@ import { call, get, idempotencyKey } from "../base/api.js";
 
 /**
  * @typedef {"highlights"|"workout"} Kind
- * @typedef {{duration: number, width: number, height: number, stream_url: string|null, poster_url: string|null, video_id?: string|null}} Source
- *
- * @typedef {object} Session one analysis, as its status tells of it
- * @property {string} sessionId
- * @property {"queued"|"processing"|"completed"|"failed"|"cancelled"|"expired"} status
- * @property {number} progress percent
- * @property {string} message
- * @property {Kind} analysis_type
- * @property {{type: string, message: string}|null} error
- * @property {string} created_at
- * @property {string} updated_at
- * @property {string|null} expires_at until when what it made is kept
- * @property {string|null} job_id
- * @property {string|null} job_status the job's own word: paused and waiting too
- * @property {number|null} eta_seconds
- * @property {string} name
- * @property {Record<string, any>} params
- * @property {string[]} warnings
- * @property {Source|null} source
+ * @typedef {import("../../../docs/openapi").Status} Session one analysis
  *
  * @typedef {{index: number, start_time: number, end_time: number, score: number, description: string, signals: Record<string, number>}} Segment
  * @typedef {{start_time: number, end_time: number, score: number, description: string, segment?: number, reel_start: number, reel_end: number, thumbnail_url?: string|null}} Highlight

@@ -3,46 +3,10 @@
 import { call, get, idempotencyKey } from "../base/api.js";
 
 /**
- * @typedef {import("./segments.js").Segment} Segment
- * @typedef {{index: number, media_file_id: string, text: string, duration_seconds: number}} Statement
- * @typedef {{correct: number, by_statement: number[]}} Results how many found the lie, and how many took each for it
- *
- * @typedef {object} Challenge as this user may see it
- * @property {string} id
- * @property {string} title
- * @property {{id: string, username: string, full_name: string}} owner
- * @property {boolean} is_own
- * @property {"draft"|"published"|"withheld"} status
- * @property {Statement[]} statements
- * @property {number|null} total_duration seconds
- * @property {Segment[]} segments where each statement stands in the video
- * @property {string|null} stream_url signed, runs out
- * @property {string|null} poster_url
- * @property {number|null} width
- * @property {number|null} height
- * @property {number|null} lie_statement_index null to who has not guessed and does not own it
- * @property {{statement_index: number, correct: boolean, created_at: string}|null} my_guess
- * @property {boolean} can_guess
- * @property {number} guess_count
- * @property {Results|null} results
- * @property {string} created_at
- * @property {string|null} published_at
- *
- * @typedef {{guesses: number, correct: number}} Score
- * @typedef {{challenges: Challenge[], pagination: {limit: number, offset: number, total: number}, score: Score}} ChallengeList
- *
- * @typedef {object} Merge clips on their way to be one video
- * @property {string} merge_session_id
- * @property {string} title
- * @property {"initiated"|"uploading"|"queued"|"processing"|"completed"|"failed"|"cancelled"|"expired"} overall_status
- * @property {number} progress percent; the uploads are the first half
- * @property {string} message
- * @property {{video_index: number, filename: string}[]} uploads
- * @property {string|null} job_id
- * @property {string|null} error_message
- * @property {boolean} retry_available
- * @property {string} created_at
- * @property {string|null} challenge_id
+ * @typedef {import("../../../docs/openapi").Challenge} Challenge
+ * @typedef {import("../../../docs/openapi").ChallengeList} ChallengeList
+ * @typedef {import("../../../docs/openapi").Merge} Merge
+ * @typedef {import("../../../docs/openapi").Score} Score
  */
 
 const CHALLENGES = "/api/v1/challenges";

@@ -5,13 +5,7 @@ import { duration } from "../base/format.js";
 import { errorNote } from "../base/notice.js";
 
 /**
- * @typedef {object} Reading
- * @property {string} vod_id
- * @property {number} time seconds, in the video
- * @property {string|null} text
- * @property {number|null} value seconds on the timer
- * @property {number} confidence
- * @property {string} crop_url
+ * @typedef {import("../../../docs/openapi").Reading} Reading
  */
 
 const PAUSE = 500;

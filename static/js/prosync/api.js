@@ -3,22 +3,8 @@
 import { ApiError, call, cookie, get, idempotencyKey } from "../base/api.js";
 
 /**
- * @typedef {object} ProJob
- * @property {string} job_id
- * @property {"queued"|"processing"|"waiting"|"paused"|"completed"|"failed"|"cancelled"|"expired"} status
- * @property {number} progress percent
- * @property {string} message
- * @property {{startTime: number, endTime: number, audioInput: {refId: string, startTime?: number, endTime?: number}, label?: string, status: string}[]} segments_data
- * @property {"local"|"syncso"} engine
- * @property {string|null} result_url
- * @property {{type: string, message: string}|null} error
- * @property {string} name
- * @property {{sync_mode: string, model: string|null, remove_text: any}} options
- * @property {any} outcome
- * @property {Record<string, string>} audio_refs
- * @property {{refId: string, filename: string, duration: number, peaks: number[]}[]} sounds
- * @property {{duration: number, width: number, height: number, stream_url: string, poster_url: string|null, peaks_url: string|null, sprite_vtt_url: string|null}|null} source
- * @property {string} created_at
+ * @typedef {{startTime: number, endTime: number, audioInput: {refId: string, startTime?: number, endTime?: number}, label?: string, status: string}} Segment
+ * @typedef {Omit<import("../../../docs/openapi").ProJob, "segments_data" | "outcome"> & {segments_data: Segment[], outcome: any}} ProJob
  */
 
 const SYNC = "/api/v1/sync";

@@ -4,50 +4,9 @@ import { call, get } from "../base/api.js";
 import { frameRate, isoDay } from "../base/format.js";
 
 /**
- * @typedef {object} Rendition
- * @property {string} kind
- * @property {string} name
- * @property {number|null} width
- * @property {number|null} height
- * @property {number|null} bit_rate
- * @property {string} url
- *
- * @typedef {object} Video as the API shows it
- * @property {string} id
- * @property {string} title
- * @property {string} description
- * @property {string[]} tags
- * @property {"uploading"|"processing"|"ready"|"failed"} status
- * @property {{type: string, message: string}|null} error
- * @property {string|null} job_id
- * @property {string|null} video_url
- * @property {string|null} poster_url
- * @property {string|null} sprite_vtt_url
- * @property {string|null} peaks_url
- * @property {string|null} hls_url
- * @property {Rendition[]} renditions
- * @property {number} width
- * @property {number} height
- * @property {number} fps
- * @property {string} codec
- * @property {boolean} has_audio
- * @property {number} duration_exact seconds
- * @property {number} file_size bytes
- * @property {string} mime_type
- * @property {"reference"|"stored"} source whether a folder of the server has the file, or the program's own storage
- * @property {string} created_at
- *
- * @typedef {object} Upload as the API shows it
- * @property {string} id
- * @property {string} filename
- * @property {number} size bytes
- * @property {number} offset bytes that arrived
- * @property {string} status
- * @property {string} front
- * @property {string} purpose
- * @property {string} expires_at
- * @property {string|null} resource_id
- * @property {{type: string, message: string}|null} error
+ * @typedef {import("../../../docs/openapi").Rendition} Rendition
+ * @typedef {import("../../../docs/openapi").Video} Video
+ * @typedef {import("../../../docs/openapi").Upload} Upload
  */
 
 const LIBRARY = "/api/v1/library";
