@@ -15,7 +15,7 @@ from django.core.files.storage import default_storage
 
 from jobs_app.models import LIVE, Job
 from vodplatform.base.logs import event
-from vodplatform.base.storage import StoreUnavailable, told_apart
+from vodplatform.base.storage import StoreUnavailable, storage_errors
 from vodplatform.base.unreferenced import seen_again
 
 ROOT = "jobs"
@@ -33,7 +33,7 @@ def store(job_id: uuid.UUID, token: uuid.UUID, name: str, content: bytes) -> str
 
 def keep(key: str, content: bytes) -> str:
     """Keep a few bytes under ``key``, or one like it where it is taken; returns the key."""
-    with told_apart(key):
+    with storage_errors(key):
         return str(default_storage.save(key, ContentFile(content)))
 
 
@@ -119,7 +119,7 @@ def _files(prefix: str) -> Iterator[str]:
 def _listed(prefix: str) -> tuple[list[str], list[str]]:
     """The names of the folders and of the files in ``prefix``; none where there is no such folder."""
     try:
-        with told_apart(prefix):
+        with storage_errors(prefix):
             folders, files = default_storage.listdir(prefix)
     except FileNotFoundError:
         return [], []
@@ -127,13 +127,13 @@ def _listed(prefix: str) -> tuple[list[str], list[str]]:
 
 
 def _delete(key: str) -> None:
-    with told_apart(key), contextlib.suppress(FileNotFoundError):
+    with storage_errors(key), contextlib.suppress(FileNotFoundError):
         default_storage.delete(key)
 
 
 def _delete_folder_itself(prefix: str) -> None:
     # Not an empty one: somebody has just put something new there.
-    with told_apart(prefix), contextlib.suppress(OSError):
+    with storage_errors(prefix), contextlib.suppress(OSError):
         default_storage.delete(prefix)
 
 

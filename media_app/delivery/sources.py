@@ -327,12 +327,12 @@ def _local(path: Path, *, in_place: bool, place: str) -> OpenFile | HandedOver:
     Raises ``FileNotFoundError`` also where, between the look at the path and its opening, a link was put into it.
     """
     if accel.is_on():
-        with store.told_apart(str(path)):
+        with store.storage_errors(str(path)):
             found = path.lstat()
         if not stat.S_ISREG(found.st_mode):
             raise FileNotFoundError(path)
         return HandedOver(accel.internal_address(path))
-    with store.told_apart(str(path)):
+    with store.storage_errors(str(path)):
         try:
             # Not waiting for a writer, should a pipe be put in its place meanwhile.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

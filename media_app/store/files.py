@@ -26,7 +26,7 @@ from django.core.files.storage import FileSystemStorage, default_storage
 
 from vodplatform.base.storage import StoreFull as StoreFull  # noqa: PLC0414 - part of this interface
 from vodplatform.base.storage import StoreUnavailable as StoreUnavailable  # noqa: PLC0414 - part of this interface
-from vodplatform.base.storage import told_apart as told_apart  # noqa: PLC0414 - part of this interface
+from vodplatform.base.storage import storage_errors as storage_errors  # noqa: PLC0414 - part of this interface
 
 READ_BYTES = 256 * 1024
 # S3's own limits (Amazon S3 User Guide, "Multipart upload limits").
@@ -82,7 +82,7 @@ def local_path(key: str) -> Path:
 
 def stat(key: str) -> StoredFacts:
     """The facts of a file. Raises ``FileNotFoundError``."""
-    with told_apart(key):
+    with storage_errors(key):
         if is_local():
             found = local_path(key).stat()
             if not S_ISREG(found.st_mode):  # S3 has no folders that could be taken for a file
@@ -113,7 +113,7 @@ def read(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ
     Raises ``FileNotFoundError``.
     """
     if is_local():
-        with told_apart(key), local_path(key).open("rb") as file:
+        with storage_errors(key), local_path(key).open("rb") as file:
             file.seek(start)
             left = (stop if stop is not None else os.fstat(file.fileno()).st_size) - start
             while left > 0 and (chunk := file.read(min(piece, left))):
@@ -122,7 +122,7 @@ def read(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ
         return
     if stop is not None and stop <= start:
         return
-    with told_apart(key):
+    with storage_errors(key):
         wanted = f"bytes={start}-{'' if stop is None else stop - 1}"
         try:
             body = _client().get_object(Bucket=_bucket(), Key=key, Range=wanted)["Body"]
@@ -146,7 +146,7 @@ def local_copy(key: str, folder: Path, told: Told | None = None) -> Path:
             raise FileNotFoundError(key)
         return path
     path = folder / f"{uuid.uuid4().hex}{Path(key).suffix}"
-    with told_apart(key), _transfers() as transfers:
+    with storage_errors(key), _transfers() as transfers:
         progress = _Progress()
         _wait_for(transfers.download(_bucket(), key, str(path), subscribers=[progress]), progress, told)
     return path
@@ -157,7 +157,7 @@ def put_file(key: str, path: Path, content_type: str = "", told: Told | None = N
 
     told: as :func:`local_copy` has it; whoever ends it keeps ``path``. In the last moment it may be there on S3, too.
     """
-    with told_apart(key):
+    with storage_errors(key):
         if is_local():
             target = local_path(key)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -186,13 +186,13 @@ def put_file(key: str, path: Path, content_type: str = "", told: Told | None = N
 
 def put_stream(key: str, body: IO[bytes]) -> None:
     """Keep what an open file holds from where it stands, on S3; it is not read into memory."""
-    with told_apart(key):
+    with storage_errors(key):
         _client().put_object(Bucket=_bucket(), Key=key, Body=body)
 
 
 def move(source: str, target: str) -> None:
     """Give a file another key that nobody uses; on S3 the storage makes a copy first. Raises ``FileNotFoundError``."""
-    with told_apart(source):
+    with storage_errors(source):
         if is_local():
             path = local_path(target)
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -206,7 +206,7 @@ def move(source: str, target: str) -> None:
 
 def delete(key: str) -> None:
     """Delete a file; harmless when it is gone."""
-    with told_apart(key), contextlib.suppress(FileNotFoundError):
+    with storage_errors(key), contextlib.suppress(FileNotFoundError):
         if is_local():
             local_path(key).unlink()
         else:
@@ -244,7 +244,7 @@ def delete_empty_folders(prefix: str, older_seconds: float) -> int:
 
 def files(prefix: str) -> Iterator[StoredFile]:
     """Every file below ``prefix`` (which ends with ``/``)."""
-    with told_apart(prefix):
+    with storage_errors(prefix):
         if not is_local():
             for page in _client().get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix):
                 for item in page.get("Contents", []):
@@ -276,7 +276,7 @@ def presigned(key: str, seconds: int, content_type: str = "", disposition: str =
         params["ResponseContentType"] = content_type
     if disposition:
         params["ResponseContentDisposition"] = disposition
-    with told_apart(key):
+    with storage_errors(key):
         return str(_client().generate_presigned_url("get_object", Params=params, ExpiresIn=seconds))
 
 
@@ -292,13 +292,13 @@ class Part:
 def begin_multipart(key: str, content_type: str = "") -> str:
     """Begin a file that comes in parts, on S3; returns the name of the upload there."""
     extra = {"ContentType": content_type} if content_type else {}
-    with told_apart(key):
+    with storage_errors(key):
         return str(_client().create_multipart_upload(Bucket=_bucket(), Key=key, **extra)["UploadId"])
 
 
 def put_part(key: str, upload: str, number: int, body: IO[bytes], length: int) -> Part:
     """Send one part, at least :data:`LEAST_PART_BYTES` long unless it is the last."""
-    with told_apart(key):
+    with storage_errors(key):
         answer = _client().upload_part(
             Bucket=_bucket(), Key=key, UploadId=upload, PartNumber=number, Body=body, ContentLength=length
         )
@@ -311,7 +311,7 @@ def copy_part(key: str, upload: str, number: int, source: str, length: int, *, s
     length: bytes. start: where they begin in the file, which has more than 5 MiB then; None where they are all of it.
     """
     part = {} if start is None else {"CopySourceRange": f"bytes={start}-{start + length - 1}"}
-    with told_apart(source):
+    with storage_errors(source):
         answer = _client().upload_part_copy(
             Bucket=_bucket(), Key=key, UploadId=upload, PartNumber=number,
             CopySource={"Bucket": _bucket(), "Key": source}, **part,
@@ -321,7 +321,7 @@ def copy_part(key: str, upload: str, number: int, source: str, length: int, *, s
 
 def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
     """Join the parts; harmless when that has been done already."""
-    with told_apart(key):
+    with storage_errors(key):
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
         try:
             _client().complete_multipart_upload(
@@ -335,7 +335,7 @@ def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
 
 def abort_multipart(key: str, upload: str) -> None:
     """Give an unfinished upload up; harmless when it is gone."""
-    with told_apart(key), _gone_is_fine():
+    with storage_errors(key), _gone_is_fine():
         _client().abort_multipart_upload(Bucket=_bucket(), Key=key, UploadId=upload)
 
 
@@ -362,7 +362,7 @@ def unfinished() -> Iterator[Unfinished]:
     """Every multipart upload that is open: it takes room, and no listing of files shows it. None on a file system."""
     if is_local():
         return
-    with told_apart():
+    with storage_errors():
         for page in _client().get_paginator("list_multipart_uploads").paginate(Bucket=_bucket()):
             for item in page.get("Uploads", []):
                 yield Unfinished(item["Key"], item["UploadId"], item["Initiated"])

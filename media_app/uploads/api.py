@@ -93,7 +93,7 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, StrictJSONParser])
     def chunk(self, request: Request, upload_id: UUID) -> Response:
         """A chunk; sent again it changes nothing."""
-        arriving = chunks.Arriving(services.still(self.get_object()))
+        arriving = chunks.Arriving(services.require_live(self.get_object()))
         if not is_form({"content-type": request.content_type or ""}):
             raise UnsupportedMediaType(request.content_type or "")
         try:
@@ -118,7 +118,7 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
         """Which chunks to go on with; refused where none would be taken any more."""
         upload = self.get_object()
         if upload.status != UploadStatus.COMPLETED:
-            services.still(upload)
+            services.require_live(upload)
         return Response(status_of(upload))
 
     # A clip is looked at first, which is work.

@@ -22,7 +22,7 @@ from django.db import close_old_connections
 from media_app.av.sniff import sniff
 from media_app.store import files as store
 from media_app.uploads import room, services
-from media_app.uploads.door import Exchange, as_writer, headers_of, serve, surely
+from media_app.uploads.door import Exchange, as_writer, headers_of, run_shielded, serve
 from media_app.uploads.forms import Fields, is_form, read_form
 from media_app.uploads.models import Upload, UploadFront
 from media_app.uploads.purposes import purpose_of
@@ -64,7 +64,7 @@ async def _answer(exchange: Exchange) -> None:
     match = ADDRESSES[exchange.route].fullmatch(exchange.scope["path"])
     assert match is not None
     upload_id = match["upload_id"]
-    upload = await as_writer(exchange, lambda user: services.still(find_chunked(user, upload_id)))
+    upload = await as_writer(exchange, lambda user: services.require_live(find_chunked(user, upload_id)))
     with _one_of_few(exchange.user):
         arriving = Arriving(upload)
         try:
@@ -74,7 +74,7 @@ async def _answer(exchange: Exchange) -> None:
             raise
         number, checksum = fields.last("chunk_number"), fields.last("checksum")
         # Once a thread has it, nobody else touches it: a server that stops would delete a file whose row is coming.
-        body = await surely(_keep, arriving, number, checksum)
+        body = await run_shielded(_keep, arriving, number, checksum)
     await exchange.answer(200, content=body)
 
 
@@ -152,7 +152,7 @@ class Arriving:
         if not store.is_local():
             self._file = nameless_file()
             return
-        with store.told_apart(self.key):
+        with store.storage_errors(self.key):
             path = store.local_path(self.key)
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
@@ -164,7 +164,7 @@ class Arriving:
         if self.size + len(data) > self._most():
             raise DomainError("chunk_invalid", "The chunk is longer than the upload's chunks are.")
         self.digest.update(data)
-        with store.told_apart(self.key):
+        with store.storage_errors(self.key):
             descriptor = self._file.fileno()
             count = os.write(descriptor, data)
             while count < len(data):
@@ -187,7 +187,7 @@ class Arriving:
     def store(self) -> None:
         """Make it durable under its key; blocks."""
         assert self._file is not None
-        with store.told_apart(self.key):
+        with store.storage_errors(self.key):
             if self._path is not None:
                 os.fdatasync(self._file.fileno())
                 store.sync_path(self._path.parent)
@@ -235,7 +235,7 @@ def keep(arriving: Arriving, number_text: str | None, checksum: str | None) -> d
         except FileNotFoundError as exc:
             # The upload ended meanwhile, and its folder went with it.
             upload.refresh_from_db()
-            services.still(upload)
+            services.require_live(upload)
             raise DomainError("upload_lost") from exc
         # Whatever breaks from here on, a row may point at the file.
         arriving.belongs_to_row()

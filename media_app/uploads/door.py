@@ -64,7 +64,7 @@ async def in_thread(function: Callable[..., T], *args: Any, pool: ThreadPoolExec
     return await asyncio.get_running_loop().run_in_executor(pool, context.run, _with_connection, function, *args)
 
 
-async def surely(function: Callable[..., T], *args: Any) -> T:
+async def run_shielded(function: Callable[..., T], *args: Any) -> T:
     """Run what has to be done even when nobody is left to wait for it: as :func:`in_background`, and wait."""
     return await asyncio.shield(asyncio.wrap_future(in_background(function, *args)))
 

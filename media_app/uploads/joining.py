@@ -78,7 +78,7 @@ def _counting(total: int, told: Share) -> Callable[[int], None]:
 
 
 def _join_files(pieces: Iterable[tuple[Path, int]], target: Path, moved: Callable[[int], None]) -> None:
-    with store.told_apart(str(target)):
+    with store.storage_errors(str(target)):
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as whole:
             for path, size in pieces:

@@ -20,7 +20,16 @@ from django.utils.module_loading import import_string
 from rest_framework.request import Request
 
 from media_app.uploads import room, services, sinks
-from media_app.uploads.door import Exchange, Keeper, as_writer, headers_of, in_thread, serve, storage_threads, surely
+from media_app.uploads.door import (
+    Exchange,
+    Keeper,
+    as_writer,
+    headers_of,
+    in_thread,
+    run_shielded,
+    serve,
+    storage_threads,
+)
 from media_app.uploads.forms import MOST_OVERHEAD_BYTES, Fields, Part, is_form, read_form
 from media_app.uploads.models import Upload, UploadFront, UploadStatus
 from media_app.uploads.purposes import purpose_of
@@ -174,7 +183,7 @@ async def _answer(exchange: Exchange, form: Form, app: App, receive: Receive, se
         await _call(exchange, told, app, receive, send)
     finally:
         if told.files:
-            await surely(_give_up, [upload.pk for upload in told.files.values()])
+            await run_shielded(_give_up, [upload.pk for upload in told.files.values()])
 
 
 def _is_again(exchange: Exchange, user: User) -> bool:
@@ -244,7 +253,7 @@ async def _take_file(part: Part, kind: FilePart, events: AsyncIterator[Any], tol
             await keeper.run(read(keeper))
             await in_thread(_end, sink, digest.hexdigest(), part.name, pool=storage_threads)
     finally:
-        await surely(sink.close)
+        await run_shielded(sink.close)
 
 
 def _key_of(part: Part, kind: FilePart, there: list[str]) -> str:

@@ -185,7 +185,7 @@ def find(user: User, upload_id: uuid.UUID | str) -> Upload:
     return upload
 
 
-def still(upload: Upload) -> Upload:
+def require_live(upload: Upload) -> Upload:
     """``upload`` while bytes may come: raises ``upload_expired`` (410) and ``upload_finished`` (409)."""
     if upload.status == UploadStatus.EXPIRED or (upload.status in LIVE and _is_over(upload)):
         raise DomainError("upload_expired")
@@ -208,7 +208,7 @@ def complete(upload: Upload) -> Upload:
         row = Upload.objects.select_for_update().get(pk=upload.pk)
         if row.status == UploadStatus.COMPLETED:
             return row
-        still(row)
+        require_live(row)
         if row.front == UploadFront.CHUNKS:
             missing = missing_chunks(row)
             if missing:
@@ -286,7 +286,7 @@ def store_chunk_row(upload: Upload, number: int, size: int, sha256: str, key: st
             row = Upload.objects.select_for_update().filter(pk=upload.pk).first()
             if row is None:
                 raise DomainError("upload_not_found")
-            still(row)
+            require_live(row)
             UploadChunk.objects.create(upload=row, number=number, size=size, sha256=sha256, key=key)
             values: dict[str, Any] = {"offset": F("offset") + size, "updated_at": Now()}
             if mime_type:

@@ -260,7 +260,7 @@ class FileSink(Sink):
         self._flushed = self.offset
         self._descriptor = -1
         try:
-            with store.told_apart(upload.key):
+            with store.storage_errors(upload.key):
                 self._open()
         except BaseException:
             self._close()
@@ -318,7 +318,7 @@ class FileSink(Sink):
             self._descriptor = -1
 
     def _write(self, data: bytes) -> None:
-        with store.told_apart(self.upload.key):
+        with store.storage_errors(self.upload.key):
             _write_at(self._descriptor, data, self.received)
 
     def _is_full(self) -> bool:
@@ -338,7 +338,7 @@ class FileSink(Sink):
     def _flush(self) -> None:
         received = self.received
         if received > self._flushed:
-            with store.told_apart(self.upload.key):
+            with store.storage_errors(self.upload.key):
                 os.fdatasync(self._descriptor)
             self._flushed = received
 
@@ -385,7 +385,7 @@ class PartSink(Sink):
         self._gathering.close()
 
     def _write(self, data: bytes) -> None:
-        with store.told_apart(self.upload.key):
+        with store.storage_errors(self.upload.key):
             view = memoryview(data)
             while view:
                 count = min(len(view), self._part_bytes - self._gathered)
@@ -430,7 +430,7 @@ class PartSink(Sink):
     def _keep_tail(self) -> str:
         """Keep what is too little for a part in an object; returns its key."""
         key = f"uploads/{self.upload.pk}/tail-{uuid.uuid4().hex}"
-        with store.told_apart(key):
+        with store.storage_errors(key):
             # A write that failed may have left bytes that do not count.
             os.ftruncate(self._gathering.fileno(), self._gathered)
             self._gathering.seek(0)
@@ -505,7 +505,7 @@ def _drop(tail_key: str) -> None:
 
 def nameless_file() -> IO[bytes]:
     """A file for what is on its way to S3, gone with the process. Raises ``StoreFull``, ``StoreUnavailable``."""
-    with store.told_apart():
+    with store.storage_errors():
         return tempfile.TemporaryFile(buffering=0, dir=scratch_folder())
 
 

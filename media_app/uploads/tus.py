@@ -27,9 +27,9 @@ from media_app.uploads.door import (
     as_writer,
     in_background,
     in_thread,
+    run_shielded,
     serve,
     storage_threads,
-    surely,
 )
 from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
 from media_app.uploads.sinks import LockLost, Sink
@@ -207,7 +207,7 @@ def _settle(upload: Upload, lock: sinks.Lock) -> Upload:
         upload.refresh_from_db()
         if upload.status == UploadStatus.COMPLETED:
             return upload
-        services.still(upload)
+        services.require_live(upload)
         return services.complete(upload) if upload.offset == upload.size else upload
     finally:
         lock.release()
@@ -269,7 +269,7 @@ async def _take(exchange: Exchange, upload: Upload, offset: int, checksum: Check
                 ending.error = exc
                 # Of bytes that have to be checked together none counts before the last.
                 ending.keeps = digest is None and not _has_lost(exc)
-            return await surely(ending)
+            return await run_shielded(ending)
     except Silent as exc:
         raise DomainError("upload_conflict", "Nothing came for a minute: ask for the offset and go on there.") from exc
 
@@ -312,7 +312,7 @@ def _open(upload: Upload, lock: sinks.Lock, offset: int, announced: int | None, 
     """The sink of an upload that is ours to write, once it is known to be where the caller thinks it is."""
     try:
         upload.refresh_from_db()
-        services.still(upload)
+        services.require_live(upload)
         if upload.offset != offset:
             raise DomainError("upload_conflict", offset=upload.offset)
         if announced and offset + announced > upload.size:

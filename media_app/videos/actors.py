@@ -28,13 +28,13 @@ from media_app.videos.services import RENDER_KIND, columns_of, delete_others, go
 from media_app.videos.taking_in import (
     DELETED,
     OURS,
-    blame,
     checking,
     digest_of,
     faults_told,
     keep,
     limits,
     make_ready,
+    raise_if_not_media,
     take_in,
     writing,
 )
@@ -208,7 +208,7 @@ def _make(
             )  # fmt: skip
         except ChildError as exc:
             if context.attempt == 1:
-                blame(exc)
+                raise_if_not_media(exc)
             elif exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
                 raise
             broken = tasks[len(answered)] if len(answered) < len(tasks) else tasks[-1]

@@ -130,15 +130,6 @@ def probe(paths: list[Path], caller: object = "") -> list[dict[str, Any]]:
     return results
 
 
-def open_video(video: Video) -> int:
-    """A read-only file descriptor of the video's bytes, which are on this machine; the caller closes it.
-
-    A referenced file is opened only while it lies below a library root of the video's owner. Raises
-    ``FileNotFoundError``.
-    """
-    return os.open(local_path(video), os.O_RDONLY | os.O_CLOEXEC)
-
-
 def is_local(video: Video) -> bool:
     """Whether the bytes can be opened by a path of this machine."""
     return video.source == VideoSource.REFERENCE or store.is_local()
@@ -155,7 +146,7 @@ def local_path(video: Video) -> Path:
         path = Path(os.path.realpath(video.location))
         if not library_roots.is_inside(path, library_roots.roots_of(video.owner)):
             raise FileNotFoundError(video.location)
-    with store.told_apart(video.location):
+    with store.storage_errors(video.location):
         if not path.is_file():
             raise FileNotFoundError(video.location)
     return path

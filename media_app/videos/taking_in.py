@@ -175,7 +175,7 @@ def facts_of(context: JobContext, path: Path) -> dict[str, Any]:
         finished = context.run_child(PROBE, stdin=request, limits=limits(120), access=Access(reads=[path]))
         answer: dict[str, Any] = finished.messages[-1]["result"][0]
     except ChildError as exc:
-        blame(exc)
+        raise_if_not_media(exc)
         raise JobFailed("vod_unreadable", BROKE) from exc
     except (IndexError, KeyError) as exc:
         raise JobFailed("vod_unreadable", BROKE) from exc
@@ -184,7 +184,7 @@ def facts_of(context: JobContext, path: Path) -> dict[str, Any]:
     return dict(answer["facts"])
 
 
-def blame(exc: ChildError) -> None:
+def raise_if_not_media(exc: ChildError) -> None:
     """Raises :class:`TransientFault` where a child's end says nothing of the media: not started, or killed by others.
 
     SIGKILL comes from the system when memory is short, or from somebody who tidies up.
@@ -271,7 +271,7 @@ def make_stills(
         )  # fmt: skip
     except ChildError as exc:
         if context.tries_again() or exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
-            blame(exc)
+            raise_if_not_media(exc)
         event("poster.left", video=str(video.pk), reason=str(exc))
         return
     if error := (finished.messages[-1] if finished.messages else {}).get("error"):

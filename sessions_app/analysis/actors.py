@@ -22,13 +22,13 @@ from media_app.videos.models import Place, Rendition, RenditionKind, Video, Vide
 from media_app.videos.services import columns_of, mime_type_of, path_for_work
 from media_app.videos.taking_in import (
     OURS,
-    blame,
     check_budget,
     checking,
     faults_told,
     limits,
     make_poster,
     make_ready,
+    raise_if_not_media,
     take_in,
     writing,
 )
@@ -147,7 +147,7 @@ def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, d
             limits=limits(LEAST_SECONDS + SECONDS_A_SECOND * duration), access=access_of(path, out),
         )  # fmt: skip
     except ChildError as exc:
-        blame(exc)
+        raise_if_not_media(exc)
         kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "vod_unreadable")
         raise JobFailed(kind, BROKE) from exc
     answer = finished.messages[-1] if finished.messages else {}

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from media_app.uploads.door import in_thread, surely
+from media_app.uploads.door import in_thread, run_shielded
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, SessionStatus
 from sessions_app.analysis.serializers import ResultsSerializer
@@ -55,7 +55,7 @@ def waiting_door(app: Callable[[Scope], App]) -> App:
         try:
             await asyncio.wait({gone, found}, return_when=asyncio.FIRST_COMPLETED)
             if not found.done():
-                await surely(_cancel, session_id)
+                await run_shielded(_cancel, session_id)
                 return
             status, body = found.result()
         finally:

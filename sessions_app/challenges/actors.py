@@ -27,12 +27,12 @@ from media_app.videos.services import columns_of, delete_others, path_for_work
 from media_app.videos.taking_in import (
     OURS,
     await_scanner,
-    blame,
     checking,
     facts_of,
     faults_told,
     limits,
     make_poster,
+    raise_if_not_media,
     scan_file,
 )
 from sessions_app.challenges import merges
@@ -175,7 +175,7 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
             access=Access(reads=paths, writes=[work]),
         )  # fmt: skip
     except ChildError as exc:
-        blame(exc)
+        raise_if_not_media(exc)
         kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "merge_crashed")
         raise JobFailed(kind, f"The merge broke or took too long. {exc}") from exc
     answer = finished.messages[-1] if finished.messages else {}

@@ -24,7 +24,7 @@ from jobs_app.chores import chore
 from jobs_app.models import FINISHED, Job, JobStatus, Priority
 from media_app.store import files as store
 from media_app.uploads import services as uploads
-from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
+from media_app.uploads.models import Upload, UploadFront, UploadStatus
 from media_app.videos.models import OFF_SHELF, Place, Video
 from media_app.videos.services import delete_video
 from sessions_app.challenges.models import Challenge, MergeClip, MergeSession, MergeStatus
@@ -374,8 +374,3 @@ def note_completed(session_id: uuid.UUID, **values: Any) -> bool:
         taken_up=True, updated_at=Now(), offset=F("size")
     )
     return True
-
-
-def live_uploads(session: MergeSession) -> bool:
-    """Whether more bytes may come."""
-    return any(clip.upload is not None and clip.upload.status in LIVE for clip in session.clips.all())

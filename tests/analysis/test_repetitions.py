@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from sessions_app.analysis.pipelines.repetitions import (
+    Series,
     Signal,
     find_period,
-    find_series,
     picture_signals,
     regularity,
+    series_of,
 )
 
 pytestmark = pytest.mark.pure
 RATE = 15.0
 Floats = NDArray[np.float64]
+
+
+def find_series(times: Floats, signals: Mapping[str, Signal]) -> Series | None:
+    """The repetitions by the best of these signals; None where none of them repeats itself."""
+    best: Series | None = None
+    for name, signal in signals.items():
+        series = series_of(times, name, signal)
+        if series is not None and (best is None or series.worth > best.worth):
+            best = series
+    return best
 
 
 def movement(lengths: list[float], *, height: float = 0.5, rest: float = 0.0) -> tuple[Floats, Floats]:

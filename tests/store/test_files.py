@@ -415,16 +415,16 @@ class TestFullDisk:
 class TestToldApart:
     @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
     def test_no_room_is_no_room(self, number: int) -> None:
-        with pytest.raises(store.StoreFull), store.told_apart():
+        with pytest.raises(store.StoreFull), store.storage_errors():
             raise OSError(number, os.strerror(number))
 
     @pytest.mark.parametrize("number", [errno.EIO, errno.EROFS, errno.ESTALE, errno.ETIMEDOUT])
     def test_a_sick_disk_is_unavailable(self, number: int) -> None:
-        with pytest.raises(store.StoreUnavailable), store.told_apart():
+        with pytest.raises(store.StoreUnavailable), store.storage_errors():
             raise OSError(number, os.strerror(number))
 
     def test_a_fault_of_ours_stays_one(self) -> None:
-        with pytest.raises(ZeroDivisionError), store.told_apart():
+        with pytest.raises(ZeroDivisionError), store.storage_errors():
             raise ZeroDivisionError
 
 

@@ -738,7 +738,7 @@ GUARDS = [
     ),
     Guard(
         "a caller that hangs up has his analysis cancelled", "sessions_app/analysis/waiting.py",
-        "                await surely(_cancel, session_id)\n", "",
+        "                await run_shielded(_cancel, session_id)\n", "",
         "tests/analysis/test_upload.py::TestWaiting::test_a_caller_that_hangs_up_cancels_the_job",
     ),
     Guard(
@@ -1216,8 +1216,8 @@ GUARDS = [
     ),
     Guard(
         "a chunk's file is its thread's alone", "media_app/uploads/chunks.py",
-        "        body = await surely(_keep, arriving, number, checksum)\n",
-        "        try:\n            body = await surely(_keep, arriving, number, checksum)\n"
+        "        body = await run_shielded(_keep, arriving, number, checksum)\n",
+        "        try:\n            body = await run_shielded(_keep, arriving, number, checksum)\n"
         "        finally:\n            arriving.let_go()\n",
         "tests/uploads/test_chunks.py::TestTheServerStops::"
         "test_a_chunk_that_becomes_durable_then_keeps_its_file",
@@ -1276,7 +1276,8 @@ GUARDS = [
     ),
     Guard(
         "what a view does not complete is given up", "media_app/uploads/multipart.py",
-        "            await surely(_give_up, [upload.pk for upload in told.files.values()])\n", "            pass\n",
+        "            await run_shielded(_give_up, [upload.pk for upload in told.files.values()])\n",
+        "            pass\n",
         "tests/uploads/test_multipart.py::TestRefused::test_fields_that_cannot_be",
     ),
     Guard(

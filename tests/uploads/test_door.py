@@ -204,7 +204,7 @@ async def test_what_has_to_be_done_is_done_when_nobody_waits() -> None:
         loop.call_soon_threadsafe(begun.set)
         loop.call_soon_threadsafe(done.set)
 
-    task = asyncio.create_task(door.surely(work))
+    task = asyncio.create_task(door.run_shielded(work))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait_for(done.wait(), 5)

@@ -26,7 +26,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from vodplatform.base import audit
 from vodplatform.base.models import Installation
-from vodplatform.base.storage import StoreUnavailable, told_apart
+from vodplatform.base.storage import StoreUnavailable, storage_errors
 
 logger = logging.getLogger("vodplatform.installation")
 MARK = "installation.json"
@@ -168,7 +168,7 @@ def _write_first_mark(row: Installation) -> str | None:
 def _read_mark() -> str | None:
     """The id in the store's mark; None where there is none."""
     try:
-        with told_apart(MARK), default_storage.open(MARK) as file:
+        with storage_errors(MARK), default_storage.open(MARK) as file:
             content = file.read()
     except FileNotFoundError:
         return None
@@ -180,7 +180,7 @@ def _read_mark() -> str | None:
 
 def _write_mark(row: Installation) -> None:
     content = json.dumps({"installation": str(row.pk)}).encode()
-    with told_apart(MARK):
+    with storage_errors(MARK):
         if not isinstance(default_storage, FileSystemStorage):
             default_storage.save(MARK, ContentFile(content))
             return

@@ -53,7 +53,7 @@ silence = Silence()
 
 
 @contextlib.contextmanager
-def told_apart(key: str = "") -> Iterator[None]:
+def storage_errors(key: str = "") -> Iterator[None]:
     """Turn what storages raise into ``FileNotFoundError``, :class:`StoreFull` and :class:`StoreUnavailable`."""
     silence.check()
     try:

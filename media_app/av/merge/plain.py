@@ -310,11 +310,6 @@ def _entry(track: Track) -> bytes:
     return struct.pack(">I4s", 8 + len(content), b"avc1" if track.kind == b"vide" else b"mp4a") + content
 
 
-def _form(sound: Track) -> tuple[bytes, bytes, int]:
-    """Of clips whose sounds agree, the same."""
-    return sound.entry[:SOUND_FIELDS], tables.config_of(sound), sound.timescale
-
-
 def _survey(movie: Movie) -> Survey:
     picture, sound = movie.picture, movie.sound
     shown = [start + shift - picture.edit_start for start, shift in zip(picture.starts, picture.shifts, strict=True)]

@@ -7,7 +7,7 @@ hysteresis on its local range), never by dividing a length by a period: people s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,19 +65,6 @@ class Series:
     period: float
     range: float
     worth: float
-
-
-def find_series(times: Floats, signals: Mapping[str, Signal]) -> Series | None:
-    """The repetitions by the best of these signals; None where none of them repeats itself.
-
-    times: seconds, evenly spaced, shape (n,).
-    """
-    best: Series | None = None
-    for name, signal in signals.items():
-        series = series_of(times, name, signal)
-        if series is not None and (best is None or series.worth > best.worth):
-            best = series
-    return best
 
 
 def series_of(times: Floats, name: str, signal: Signal, least_periodicity: float = LEAST_PERIODICITY) -> Series | None:

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from jobs_app.context import JobFailed, TransientFault
-from media_app.videos.taking_in import OURS, blame, limits
+from media_app.videos.taking_in import OURS, limits, raise_if_not_media
 from sessions_app.prosync.engines.work import Made, Work
 from vodplatform.base import made_files
 from vodplatform.base.process import Access, ChildError
@@ -66,7 +66,7 @@ def _run(
             access=Access(reads=[path, *(line["sound"] for line in lines)], writes=[folder]),
         )  # fmt: skip
     except ChildError as exc:
-        blame(exc)
+        raise_if_not_media(exc)
         kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "dub_failed")
         raise JobFailed(kind, f"{BROKE} {exc}") from exc
     answer: dict[str, Any] = finished.messages[-1] if finished.messages else {}
