@@ -404,6 +404,8 @@ class CatalogueVideoAdmin(ModeratedAdmin):
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         """On to the page where its file is uploaded."""
+        if "_addanother" in request.POST:
+            return super().response_add(request, obj, post_url_continue)
         self.message_user(request, f"“{obj}” is in the catalogue. Upload its file here.", messages.SUCCESS)
         return HttpResponseRedirect(reverse("catalogue-edit", args=[obj.pk]))
 

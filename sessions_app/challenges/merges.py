@@ -356,10 +356,11 @@ def expire() -> int:
     old &= Q(job=None) | Q(job__status__in=[JobStatus.FAILED, JobStatus.CANCELLED])
     unused = Q(challenge_deleted_at__isnull=False, challenge=None, expires_at__lt=Now())
     count = 0
-    for pk in list(MergeSession.objects.filter(old | unused).values_list("pk", flat=True)[:BATCH]):
+    due = MergeSession.objects.filter(old | unused)
+    for pk in list(due.values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
             row = _locked(pk)
-            if row is not None and (row.completed_at is None or row.challenge_deleted_at is not None):
+            if row is not None and due.filter(pk=pk).exists():
                 _remove(row)
                 count += 1
     return count

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,13 +13,14 @@ import pytest
 
 from media_app.av.container import demux, open_media
 from media_app.av.merge.__main__ import merge
-from media_app.av.merge.outcome import Merged
+from media_app.av.merge.outcome import ClipFailed, Merged
 from media_app.av.probe import probe
 from tests.av.statements import RATE, Statement, complaints, heard, lag, packets_of, shown, statement
 from tests.support.footage import FFMPEG, convert
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 AAC_FRAME = 1024 / RATE
+MUTATIONS = 60
 LOST = 3 * 1024  # samples at the end of a clip that the next one may spoil, and what rounding adds
 
 
@@ -207,3 +209,38 @@ def test_decoding_times_rise_and_are_never_behind_what_is_shown(tmp_path: Path) 
     assert times == sorted(set(times))
     assert all(packet.pts >= packet.dts for packet in packets if packet.pts is not None and packet.dts is not None)
     assert Fraction(packets[0].time_base or 0) <= Fraction(1, 90_000)
+
+
+def test_other_tracks_and_what_is_cut_away_are_not_taken(tmp_path: Path) -> None:
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:00,000 --> 00:00:01,000\nthe secret of the clip\n")
+    clip = statement(tmp_path, 1)
+    more = converted(
+        clip, "mp4", "-i", str(words), "-map", "0", "-map", "1", "-c", "copy", "-c:s", "mov_text",
+        "-metadata", "title=secret title",
+    )  # fmt: skip
+    assert b"the secret" in more.path.read_bytes()
+    path, _ = merged([more, statement(tmp_path, 2)])
+    assert b"secret" not in path.read_bytes()
+    assert complaints(path) == ""
+
+
+def test_a_damaged_header_is_refused_or_joined_and_nothing_else(tmp_path: Path) -> None:
+    good, other = statement(tmp_path, 1).path, statement(tmp_path, 2).path
+    content, dice, refused = other.read_bytes(), random.Random(7), 0
+    begin, target = content.index(b"moov"), tmp_path / "made.mp4"
+    for _ in range(MUTATIONS):
+        damaged = bytearray(content)
+        for _ in range(dice.choice((1, 2, 4))):
+            damaged[dice.randrange(begin, len(damaged))] = dice.choice((0, 1, 127, 128, 255))
+        other.write_bytes(damaged)
+        try:
+            merge(
+                [(good, "a"), (other, "b")], target, tmp_path, ffmpeg=FFMPEG, threads=1, level=False,
+                tell=lambda percent, message: None,
+            )  # fmt: skip
+        except ClipFailed:
+            refused += 1
+            assert not target.exists()
+        target.unlink(missing_ok=True)
+    assert 0.2 * MUTATIONS < refused < MUTATIONS

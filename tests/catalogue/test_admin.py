@@ -500,6 +500,11 @@ class TestAdd:
         made.refresh_from_db()
         assert (made.title, made.tags) == ("Grand final", ["mma"])
 
+    def test_another_can_be_added_at_once(self, client: Client) -> None:
+        form = form_of(client, f"{LIST}add/") | {"title": "Grand final", "_addanother": "1"}
+        assert client.post(f"{LIST}add/", form)["Location"].startswith(f"{LIST}add/")
+        assert Video.objects.count() == 1
+
     def test_what_cannot_be_is_said(self, client: Client) -> None:
         text = text_of(client.post(f"{LIST}add/", {"title": " ", "tags": "x" * 500}))
         assert "This field is required." in text

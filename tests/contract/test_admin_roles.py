@@ -79,7 +79,7 @@ MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     "comparison.comparisonsession": (lambda owner: make_session(owner, name=MARK), {"change", "delete"}),
     "editorial.cataloguevideo": (
         lambda owner: CatalogueVideo.objects.get(pk=make_catalogue_video(owner, title=MARK).pk),
-        {"change"},
+        {"add", "change"},
     ),
     "editorial.videoreport": (reported, {"change"}),
     "merging.challenge": (published, {"change"}),
@@ -147,7 +147,7 @@ class TestModels:
                 else:
                     assert name in THEIRS
                     assert response.status_code == 200
-                    assert page == "history" or MARK in response.content.decode().lower()
+                    assert page in ("add", "history") or MARK in response.content.decode().lower()
             for user in (other, None):
                 client = browser(user)
                 for response in (client.get(url), client.post(url, {"post": "yes"})):
@@ -168,7 +168,9 @@ class TestModels:
         clients = {user: browser(user) for user in (None, other, moderator, admin_person)}
         before = list(rows.values())
         for page in PAGES:
-            people = [None, other, *([] if name in THEIRS and page in ("changelist", "change") else [moderator])]
+            is_theirs = name in THEIRS and page in ("changelist", "change")
+            is_theirs = is_theirs or (page == "add" and moderators_may(name, "add"))
+            people = [None, other, *([] if is_theirs else [moderator])]
             if page not in MODELS[name][1] and page != "changelist":
                 people.append(admin_person)
             for user in people:

@@ -448,7 +448,7 @@ UNFOLD = {
                     _list("Comparisons", "compare", "comparison.comparisonsession"),
                     _list("Analyses", "monitoring", "analysis.analysissession"),
                     _list("Merges", "merge", "merging.mergesession"),
-                    _list("Pro jobs", "lips", "prosync.projob"),
+                    _list("Pro jobs", "record_voice_over", "prosync.projob"),
                     _list("Jobs", "manufacturing", "jobs.job"),
                 ],
             },

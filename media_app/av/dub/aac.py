@@ -32,10 +32,19 @@ ADTS_HEADER, ADTS_CHECKED = 7, 9  # bytes (ISO/IEC 13818-7, 6.2)
 FAITHFUL = {"aac_pns": "0", "aac_is": "0", "aac_coder": "fast", "flags": "+qscale", "global_quality": "1000"}
 MOST_WIDTH = 20_000  # Hz
 KAISER_ALPHA = 4.0
+# Of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6).
+RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
+LOW_COMPLEXITY = 2
+WITHOUT_SBR = bytes.fromhex("56e500")  # what some encoders say at the end of plain AAC-LC
+LEAST_PLAIN_RATE = 32_000  # below it spectral bands may be replicated without a word
 
 
 class Damaged(Exception):
     """The packets are not what they claim to be."""
+
+
+class Unusual(ValueError):
+    """This is not AAC-LC as every player takes it."""
 
 
 class Windows(NamedTuple):
@@ -110,6 +119,19 @@ def behind_joint(samples: Samples, theirs: int, ours: int) -> Samples:
     there, here = RISING[theirs][::-1], RISING[ours][::-1]
     wanted = there * samples - here * samples
     return np.asarray(samples + here * (wanted + wanted[:, ::-1]), np.float32)
+
+
+def sound_parameters(config: bytes) -> tuple[int, int]:
+    """Samples a second and channels of an AudioSpecificConfig that is plain AAC-LC. Raises :class:`Unusual`."""
+    if len(config) < 2 or config[2:] not in (b"", WITHOUT_SBR):
+        raise Unusual
+    bits = int.from_bytes(config[:2])
+    kind, rate, channels, rest = bits >> 11, bits >> 7 & 0b1111, bits >> 3 & 0b1111, bits & 0b111
+    if kind != LOW_COMPLEXITY or rate >= len(RATES) or channels not in (1, 2) or rest:
+        raise Unusual
+    if RATES[rate] < LEAST_PLAIN_RATE:
+        raise Unusual
+    return RATES[rate], channels
 
 
 def without_adts(packet: bytes) -> tuple[bytes, bytes]:

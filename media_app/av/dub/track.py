@@ -17,9 +17,8 @@ from av.packet import Packet
 from av.stream import Discard, Stream
 
 from media_app.av.container import demux, open_media
-from media_app.av.dub.aac import SINE, Damaged, decoded, with_shape, without_adts
+from media_app.av.dub.aac import SINE, Damaged, Unusual, decoded, sound_parameters, with_shape, without_adts
 from media_app.av.merge.copying import silent_packet
-from media_app.av.merge.parameters import Unusual, sound_parameters
 from media_app.av.source import Source
 from media_app.av.splice import BLOCK, ROUNDING, Samples
 

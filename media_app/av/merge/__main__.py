@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from media_app.av.merge import plain
+from media_app.av.merge.joining import Merge, Tell
 from media_app.av.merge.outcome import ClipFailed, Merged
-from media_app.av.merge.tables import NotPlain
 from vodplatform.base.child import BadRequest, Reports, answer
 
 LEAST_CLIPS = 2
@@ -40,18 +39,13 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
 
 def merge(
     clips: Sequence[tuple[Path, str]], target: Path, folder: Path, *, ffmpeg: str | None, threads: int, level: bool,
-    tell: plain.Tell,
+    tell: Tell,
 ) -> Merged:  # fmt: skip
     """Join ``clips`` (path and name) into ``target``; folder: for what is made on the way.
 
     Raises :class:`ClipFailed` where a clip is at fault, OSError where the server is.
     """
-    try:
-        return plain.copy(clips, target, tell, level=level)
-    except NotPlain:
-        from media_app.av.merge.joining import Merge  # FFmpeg comes with it, which costs more than most copies
-
-        return Merge(clips, target, folder, ffmpeg, threads, level, tell).make()
+    return Merge(clips, target, folder, ffmpeg, threads, level, tell).make()
 
 
 def _fault(exc: Exception) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property, partial
@@ -17,13 +17,14 @@ from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.merge import copying
 from media_app.av.merge.layout import lay_out
 from media_app.av.merge.outcome import ClipFailed, Merged, measure
-from media_app.av.merge.plain import COPIED_FROM, Tell
 from media_app.av.merge.plan import Clip, Plan, named, plan
 from media_app.av.merge.reading import survey_of, times_of
 from media_app.av.merge.survey import Survey
 from media_app.av.source import Source
 
-LOOKED, ENCODED = 2.0, 95.0  # percent
+Tell = Callable[[float, str], None]  # percent, and what is being done
+
+LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0  # percent
 BREAK_SECONDS = 1.0  # that a file may say it is longer than its packets
 
 

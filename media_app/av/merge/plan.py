@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 from media_app.av.merge.layout import BLOCK
 from media_app.av.merge.survey import Survey, rate_of
+from media_app.av.source import Source
 
 MOST_LINES = 1080  # of the shorter side
 MAX_FPS = 60
@@ -27,66 +28,13 @@ EVENNESS = 0.001  # seconds by which a packet of sound may lie beside its place
 LEAST_COPIED_SECONDS = 0.25  # of a clip whose sound is copied: some 40 ms of it are lost at a joint
 
 
-class Facts(Protocol):
-    """Of :class:`media_app.av.probe.VideoFacts` what is asked for here."""
-
-    @property
-    def codec(self) -> str: ...
-    @property
-    def pixel_format(self) -> str: ...
-    @property
-    def is_interlaced(self) -> bool: ...
-    @property
-    def sample_aspect_ratio(self) -> Fraction: ...
-    @property
-    def coded_width(self) -> int: ...
-    @property
-    def coded_height(self) -> int: ...
-    @property
-    def width(self) -> int: ...
-    @property
-    def height(self) -> int: ...
-    @property
-    def rotation(self) -> int: ...
-    @property
-    def fps(self) -> Fraction: ...
-    @property
-    def is_vfr(self) -> bool: ...
-
-
-class Voice(Protocol):
-    """Of :class:`media_app.av.source.Sound` what is asked for here."""
-
-    @property
-    def codec(self) -> str: ...
-    @property
-    def profile(self) -> str: ...
-    @property
-    def sample_rate(self) -> int: ...
-    @property
-    def channels(self) -> int: ...
-
-
-class Described(Protocol):
-    """Of :class:`media_app.av.source.Source` what is asked for here."""
-
-    @property
-    def facts(self) -> Facts: ...
-    @property
-    def sound(self) -> Voice | None: ...
-    @property
-    def hides_pictures(self) -> bool: ...
-    @property
-    def times_pictures(self) -> bool: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Clip:
     """number: from 0. name: for its owner."""
 
     number: int
     name: str
-    source: Described
+    source: Source
     survey: Survey
 
     def __str__(self) -> str:

@@ -6,14 +6,11 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from mmap import mmap
-from typing import TypeAlias
 
 from media_app.av.avcc import LENGTH_BYTES, Avcc
 
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 OTHER = -1  # a parameter set that nobody has announced
-Sample: TypeAlias = memoryview | mmap  # bytes that a packet stands in
 UNSPECIFIED = 2  # of colours (ITU-T H.273)
 
 
@@ -92,7 +89,7 @@ class Pictures:
         self.is_stored_well = parsed is not None
         self.first: int | None = None
 
-    def why(self, content: Sample, place: int, size: int, *, is_key: bool, stamp: int) -> str | None:
+    def why(self, content: memoryview, place: int, size: int, *, is_key: bool, stamp: int) -> str | None:
         """Why a packet cannot stand in a row with others, or None. place, size: bytes of it in ``content``."""
         if not self.is_stored_well:
             return "Its pictures are not stored as in an MP4."
@@ -108,7 +105,7 @@ class Pictures:
         return "The form of its pictures changes." if OTHER in units else None
 
 
-def _units(content: Sample, at: int, size: int, sets: set[bytes]) -> set[int] | None:
+def _units(content: memoryview, at: int, size: int, sets: set[bytes]) -> set[int] | None:
     """The types of a packet's units, and :data:`OTHER` for parameter sets beside ``sets``; None when it is damaged."""
     found: set[int] = set()
     end = at + size

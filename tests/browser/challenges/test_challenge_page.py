@@ -531,7 +531,7 @@ def test_an_own_one_goes_only_after_it_was_asked_for_twice(
     page = visit(open_page, challenge)
     page.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("alertdialog", name=f"Delete “{TITLE}”?")
-    expect(dialog).to_contain_text("1 guess with it")
+    expect(dialog).to_contain_text("1 guess will be deleted with it.")
     expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Delete")).to_be_focused()
