@@ -43,8 +43,18 @@ $(VENV)/.pose: requirements/pose.txt | $(VENV)/bin/python
 		|| $(PY) -m pip install --disable-pip-version-check --quiet --progress-bar on $(POSE); } && touch $@ \
 		|| { rm -rf $(VENV)/pose; echo "It cannot be installed here: workouts are counted without finding bodies."; }
 
+# Not among the program's packages: few want it, and it is installed without its dependencies, see requirements/*.in.
+EASYOCR := --target $(VENV)/easyocr --no-deps --require-hashes -r requirements/easyocr.txt -r requirements/torch.txt
+$(VENV)/.easyocr: requirements/easyocr.txt requirements/torch.txt | $(VENV)/.base
+	@echo "Installing requirements/easyocr.txt and torch.txt into $(VENV)/easyocr …"
+	@rm -rf $(VENV)/easyocr
+	@{ $(VENV)/bin/uv pip install --compile-bytecode --python $(PY) --torch-backend cpu $(EASYOCR) 2>/dev/null \
+		|| $(PY) -m pip install --disable-pip-version-check --quiet --progress-bar on $(EASYOCR); } && touch $@ \
+		|| { rm -rf $(VENV)/easyocr; echo "PyTorch for CPUs cannot be had here: neither uv nor pip finds it."; exit 1; }
+
 install: $(VENV)/.base ## Install what the program needs into .venv
 develop: $(VENV)/.dev ## Install what tests and checks need too
+easyocr: $(VENV)/.easyocr ## Install the second timer reader, EasyOCR, for CPUs alone (0.8 GB)
 
 demo: $(VENV)/.base ## Three recordings, aligned, on a page (ARGS=--check, SEED=n)
 	@$(PY) manage.py demo --seed $(SEED) $(ARGS)
@@ -103,13 +113,14 @@ bench: $(VENV)/.dev ## Measure against the goals (ONLY=P1)
 	@$(PY) -m bench $(ONLY)
 
 lock: ## Pin requirements/*.in anew
-	@for name in dev base production easyocr; do \
+	@for name in dev base production; do \
 		$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
 			$$([ $$name = dev ] || echo -c requirements/dev.txt) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
-	@$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --no-deps \
-		requirements/pose.in -o requirements/pose.txt
+	@for name in pose easyocr torch; do \
+		$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --no-deps \
+			--torch-backend cpu requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## Remove what was made: environment, caches, the data folder's demo
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data/demo bench/.cache
 
-.PHONY: help install develop demo up tools test rewritten test-all test-fast coverage mutations durations lint schema torture guards bench lock clean
+.PHONY: help install develop easyocr demo up tools test rewritten test-all test-fast coverage mutations durations lint schema torture guards bench lock clean

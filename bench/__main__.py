@@ -31,6 +31,9 @@ class Goal:
 GOALS = {
     "P1": Goal("bench.p1_timer_alignment", "timer alignment of two VODs of 600 s", renders_long=True),
     "P1pairs": Goal("bench.p1_pairs", "timer alignment of many pairs, and what its confidence is worth (A4)", False),
+    "P2": Goal("bench.p2_sound_alignment", "sound alignment of recordings of 600 s and of 3 h", False),
+    "sound": Goal("bench.sound_alignment", "alignment by sound of pairs of every kind, related and misleading", False),
+    "readers": Goal("bench.timer_readers", "both timer readers on drawn timers, and EasyOCR's calibration", False),
     "P4": Goal("bench.p4_upload", "bytes in, against cp and sha256sum"),
     "P5": Goal("bench.p5_bytes_out", "bytes out, against nginx"),
     "P6": Goal("bench.p6_ingest", "ingest of 580 s 1080p that needs no transcode", renders_long=True),

@@ -19,7 +19,7 @@ from sessions_app.analysis.pipelines.survey import survey
 RECORDINGS, SECONDS, EVENTS = 3, 300.0, 8
 BUDGET = 1.25
 COVERED = 0.5  # of an event: then it is shown
-MOST, LEAST_SCORE = 50, 0.2
+MOST, MIN_SCORE = 50, 0.2
 PIECE = 8.0  # seconds, of what has no eyes
 Spans = list[tuple[float, float]]
 
@@ -35,7 +35,7 @@ def ours(path: Path, budget: float) -> Spans:
     """The stretches that the pipeline chooses; its ends are moved to rests of the sound, as for a reel."""
     found = survey(path, SECONDS)
     moments = signals_of(found, SECONDS)
-    chosen = choose(stretches(moments, SECONDS), budget, MOST, LEAST_SCORE, look_at(found))
+    chosen = choose(stretches(moments, SECONDS), budget, MOST, MIN_SCORE, look_at(found))
     return [(one.start, one.end) for one in (settled(one, [], moments, SECONDS) for one in chosen)]
 
 

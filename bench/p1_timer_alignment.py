@@ -43,7 +43,7 @@ def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]
 
     In this process, by listening to the aligner's refinement: its answer names only the pair's offset.
     """
-    from sessions_app.comparison.alignment import align as aligner
+    from sessions_app.comparison.alignment import by_timer as aligner
     from sessions_app.comparison.alignment.readers import load_reader
 
     clips: dict[str, Clip] = {"a": pair.a, "b": pair.b}
@@ -63,7 +63,7 @@ def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]
 
     aligner.refine = listen  # type: ignore[assignment]
     try:
-        aligner.align_videos([("a", a), ("b", b)], None, "auto", load_reader("rapidocr"))
+        aligner.align_by_timer([("a", a), ("b", b)], None, "auto", load_reader("rapidocr"))
     finally:
         aligner.refine = original
     return errors

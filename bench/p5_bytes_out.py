@@ -34,8 +34,8 @@ ROUNDS = 20
 FIRST_BYTES = 300
 READERS = 100
 SERVER = [
-    "--http", "vodplatform.base.protocol:HttpProtocol", "--loop", "uvloop",
-    "--ws", "vodplatform.base.protocol:SocketProtocol", "--lifespan", "off", "--no-access-log",
+    "--http", "vodplatform.base.web.protocol:HttpProtocol", "--loop", "uvloop",
+    "--ws", "vodplatform.base.web.protocol:SocketProtocol", "--lifespan", "off", "--no-access-log",
     "--no-server-header", "--log-level", "warning",
 ]  # fmt: skip
 # Makes the row of a stored video and prints its address.

@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 BASE = "/api/v1/video"
 UPLOADS, UPLOAD_BYTES = 10, 100 * 10**6
 ANALYSES, ANALYSED_SECONDS = 2, 900.0
-LEAST_CALLS = 200
+MIN_CALLS = 200
 PAIRS = 5
 PAIR_SECONDS = 300.0
 ASKS_SECONDS = 0.25  # between two questions, as the page and a program that is no nuisance ask
@@ -81,11 +81,11 @@ def under_load(program: Program, source: Path, clip: Path) -> Table:
     calls = Calls()
     for thread in uploads:
         thread.start()
-    while any(thread.is_alive() for thread in uploads) or len(calls.took["status"]) < LEAST_CALLS:
+    while any(thread.is_alive() for thread in uploads) or len(calls.took["status"]) < MIN_CALLS:
         calls.time("bare", lambda: program.call("GET", "/bench/bare"))
         calls.time("status", lambda: program.call("GET", f"{BASE}/status/{ids[0]}"))
     wait_until(lambda: _status(program, ids[0]) == "completed", ENDS_SECONDS, "the first analysis")
-    for _ in range(LEAST_CALLS):
+    for _ in range(MIN_CALLS):
         calls.time("results", lambda: program.call("GET", f"{BASE}/results/{ids[0]}"))
     for session in program.call("GET", f"{BASE}/sessions?limit=100")["sessions"]:
         program.call("DELETE", f"{BASE}/cleanup/{session['sessionId']}")

@@ -24,7 +24,7 @@ SESSIONS = 200
 CLIP_SECONDS = 6.0
 WARM = 40  # sessions after which everything has been imported and every pool is full
 TAIL = 20  # over which a reading is the median
-MOST_GROWTH = 1.05
+MAX_GROWTH = 1.05
 ENDS_SECONDS = 120.0
 
 
@@ -57,7 +57,7 @@ def measure(seed: int) -> list[Table]:
         )
         table.add(
             name, f"{early / 1e6:.0f} MB", f"{late / 1e6:.0f} MB = {late / max(1, early):.3f}×",
-            f"≤ {MOST_GROWTH}×", yes(late <= MOST_GROWTH * early),
+            f"≤ {MAX_GROWTH}×", yes(late <= MAX_GROWTH * early),
         )  # fmt: skip
     table.note = f"Files of the sessions that are left in the data folder at the end: {len(left)}."
     return [table]

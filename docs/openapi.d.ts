@@ -203,7 +203,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Find the offsets by reading the in-game timer, in the background. */
+        /** @description Find the offsets in the background: by the in-game timer, by what the videos sound like, or by both. */
         post: operations["comparison_align"];
         delete?: never;
         options?: never;
@@ -287,7 +287,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** @description Set offsets, all or none. */
+        /** @description Set offsets and drifts, all or none. */
         put: operations["comparison_offsets"];
         post?: never;
         delete?: never;
@@ -1343,8 +1343,15 @@ export interface components {
          * @enum {string}
          */
         ActionEnum: "none" | "client_update_required" | "applied_operations" | "merged_concurrent";
+        /**
+         * @description * `timer_ocr` - timer_ocr
+         *     * `audio` - audio
+         *     * `auto` - auto
+         * @enum {string}
+         */
+        AlignMethodEnum: "timer_ocr" | "audio" | "auto";
         AlignRequest: {
-            method: components["schemas"]["MethodEnum"];
+            method: components["schemas"]["AlignMethodEnum"];
             roi?: components["schemas"]["RoiRequest"] | null;
             /** @default auto */
             game: components["schemas"]["GameEnum"];
@@ -1654,6 +1661,32 @@ export interface components {
             cpu_percent: number;
             memory_bytes: number;
         };
+        /** @description What one method found by itself, or why it found nothing. */
+        Finding: {
+            method: components["schemas"]["FindingMethodEnum"];
+            /** Format: double */
+            offset: number | null;
+            /** Format: double */
+            confidence: number | null;
+            /**
+             * Format: double
+             * @description Seconds.
+             */
+            error_bound: number | null;
+            /** Format: double */
+            drift_ppm: number | null;
+            /** Format: double */
+            drift_anchor: number;
+            reason: string | null;
+            /** @description Why nothing was found; empty where something was. */
+            message: string;
+        };
+        /**
+         * @description * `timer_ocr` - timer_ocr
+         *     * `audio` - audio
+         * @enum {string}
+         */
+        FindingMethodEnum: "timer_ocr" | "audio";
         /**
          * @description * `multipart` - Multipart
          *     * `chunks` - Chunks
@@ -1693,7 +1726,7 @@ export interface components {
             history: components["schemas"]["OffsetChange"][];
             total: number;
         };
-        /** @description The shape that :func:`jobs_app.models.job_state` makes; documents it, converts nothing. */
+        /** @description Work in the background, and how far it is. */
         Job: {
             /** Format: uuid */
             id: string;
@@ -1769,7 +1802,7 @@ export interface components {
             }[];
             total: number;
         };
-        /** @description A page of the library, newest first. */
+        /** @description A page of the library, in the order that was asked for. */
         LibraryPage: {
             videos: components["schemas"]["Video"][];
             pagination: components["schemas"]["Pagination"];
@@ -1873,13 +1906,6 @@ export interface components {
         Message: {
             message: string;
         };
-        /**
-         * @description * `timer_ocr` - timer_ocr
-         *     * `audio` - audio
-         *     * `auto` - auto
-         * @enum {string}
-         */
-        MethodEnum: "timer_ocr" | "audio" | "auto";
         /** @description A video and what is asked of it. Instead of the file ``video_id`` names one of the caller's library. */
         NewAnalysisRequest: {
             /** Format: binary */
@@ -2043,6 +2069,10 @@ export interface components {
             old_offset: number;
             /** Format: double */
             new_offset: number;
+            /** Format: double */
+            old_drift_ppm: number | null;
+            /** Format: double */
+            new_drift_ppm: number | null;
             source: components["schemas"]["OffsetSourceEnum"];
             /** Format: double */
             confidence: number | null;
@@ -2057,8 +2087,17 @@ export interface components {
          * @enum {string}
          */
         OffsetSourceEnum: "manual" | "timer_ocr" | "audio";
+        /** @description By VOD; one of ``offsets`` and ``drifts`` has to name one. What is not named stays. */
         OffsetsRequest: {
-            offsets: {
+            offsets?: {
+                [key: string]: number;
+            };
+            /** @description By how much faster the VOD's own time runs than the clock, in millionths. */
+            drifts?: {
+                [key: string]: number;
+            };
+            /** @description The global time at which the VOD's offset is exact while it drifts. */
+            anchors?: {
                 [key: string]: number;
             };
             source: components["schemas"]["OffsetSourceEnum"];
@@ -2332,6 +2371,20 @@ export interface components {
             samples: number;
             /** @description What to keep in mind; may be empty. */
             note: string;
+            /** @description What it was found by: `timer_ocr` or `audio`. */
+            method: string;
+            /**
+             * Format: double
+             * @description By how much faster the VOD's own time runs than the clock, in millionths; null where not measured.
+             */
+            drift_ppm: number | null;
+            /**
+             * Format: double
+             * @description The global time at which the offset is exact.
+             */
+            drift_anchor: number;
+            /** @description Under `auto`: what the timer and the sound say, each by itself. */
+            findings: components["schemas"]["Finding"][];
             readings: {
                 [key: string]: unknown;
             }[];
@@ -2894,6 +2947,16 @@ export interface components {
             offset_source: components["schemas"]["OffsetSourceEnum"];
             /** Format: double */
             offset_confidence: number;
+            /**
+             * Format: double
+             * @description By how much faster its own time runs.
+             */
+            drift_ppm: number;
+            /**
+             * Format: double
+             * @description The global time at which the offset is exact, in seconds.
+             */
+            drift_anchor: number;
             /** @description The latest 50; all by `offset-history`. */
             offset_history: components["schemas"]["OffsetChange"][];
             /** Format: double */
@@ -2952,6 +3015,7 @@ export interface components {
     pathItems: never;
 }
 export type ActionEnum = components['schemas']['ActionEnum'];
+export type AlignMethodEnum = components['schemas']['AlignMethodEnum'];
 export type AlignRequest = components['schemas']['AlignRequest'];
 export type Alignment = components['schemas']['Alignment'];
 export type AlignmentStarted = components['schemas']['AlignmentStarted'];
@@ -2984,6 +3048,8 @@ export type Disk = components['schemas']['Disk'];
 export type EngineEnum = components['schemas']['EngineEnum'];
 export type Ffmpeg = components['schemas']['Ffmpeg'];
 export type FfmpegUse = components['schemas']['FfmpegUse'];
+export type Finding = components['schemas']['Finding'];
+export type FindingMethodEnum = components['schemas']['FindingMethodEnum'];
 export type FrontEnum = components['schemas']['FrontEnum'];
 export type GameEnum = components['schemas']['GameEnum'];
 export type Guess = components['schemas']['Guess'];
@@ -3006,7 +3072,6 @@ export type MergeList = components['schemas']['MergeList'];
 export type MergeStatusEnum = components['schemas']['MergeStatusEnum'];
 export type MergedVideo = components['schemas']['MergedVideo'];
 export type Message = components['schemas']['Message'];
-export type MethodEnum = components['schemas']['MethodEnum'];
 export type NewAnalysisRequest = components['schemas']['NewAnalysisRequest'];
 export type NewCatalogueVideoRequest = components['schemas']['NewCatalogueVideoRequest'];
 export type NewChallengeReportRequest = components['schemas']['NewChallengeReportRequest'];

@@ -12,8 +12,8 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from jobs_app import services
 from jobs_app.models import Job, JobEvent
-from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
+from vodplatform.base.records import audit
 
 
 class JobEventInline(TabularInline):
@@ -90,7 +90,7 @@ class JobAdmin(ModelAdmin):
 
     @admin.action(description="Put first in the queue", permissions=["view"])
     def put_first(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
-        self._each(request, queryset, services.raise_priority, "put first")
+        self._each(request, queryset, services.put_first, "put first")
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Job], change: Callable[[Job], Job], done: str) -> None:
         if not request.user.is_superuser:

@@ -32,11 +32,12 @@ def jobs_at_once(owner_id: uuid.UUID) -> int:
     return limits_of_many([owner_id])[owner_id]["max_concurrent_jobs"]
 
 
-def place(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
+def admit(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
     """(whether a new job of this owner is admitted to ``lane``, its turn there).
 
-    Turns are those of start-time fair queueing: one more than the owner's last, but not before what runs now,
-    so that a user who comes fresh is next and one who queued a hundred is not first a hundred times.
+    Turns are those of start-time fair queueing: one more than the owner's last, but not before the highest turn
+    that was claimed in the lane, so that a new user comes next, and one who queued a hundred jobs is not first a
+    hundred times.
     """
     _lock_places(owner_id)
     count = Job.objects.admitted_in(lane).filter(owner_id=owner_id).order_by().count()
@@ -53,7 +54,7 @@ def next_turn(owner_id: uuid.UUID, lane: str) -> int:
     return max(claimed or 0, own + 1 if own is not None else 0)
 
 
-def share_of(lane: str) -> int:
+def max_share(lane: str) -> int:
     """How many places of ``lane`` one owner may hold while others wait: half of them."""
     return max(1, int(settings.JOB_LANES[lane]) // 2)
 
@@ -77,7 +78,7 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
     best = waiting.order_by("-priority", "created_at", "id").first()
     if best is None:
         return False
-    is_free, turn = place(owner_id, lane)
+    is_free, turn = admit(owner_id, lane)
     if not is_free or not Job.objects.filter(pk=best.pk, status=JobStatus.QUEUED, admitted=False).update(
         admitted=True, turn=turn, revision=F("revision") + 1
     ):
@@ -86,7 +87,7 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
     return True
 
 
-def release(owner_id: uuid.UUID, lane: str) -> None:
+def on_job_left(owner_id: uuid.UUID, lane: str) -> None:
     """A job of this owner has left ``lane``: admit the next, and wake lanes where the owner was over the limit."""
     admit_next(owner_id, lane)
     # By name, not by exclusion: so the index of places is taken, without statistics too.

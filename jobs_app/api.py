@@ -9,10 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs_app import services
-from jobs_app.models import Job, job_state
+from jobs_app.models import Job
 from jobs_app.serializers import JobListSerializer, JobQuerySerializer, JobSerializer
 from vodplatform.accounts.viewsets import ApiViewSet
-from vodplatform.base.fields import window
+from vodplatform.base.api.fields import page_slice
 
 
 @extend_schema(tags=["Jobs"])
@@ -31,12 +31,12 @@ class JobViewSet(ApiViewSet[Job]):
         """The caller's jobs, newest first."""
         query = self.read_query(JobQuerySerializer)
         jobs = self.get_queryset().filter(**{name: query[name] for name in ("kind", "status") if name in query})
-        return Response({"jobs": [job_state(job) for job in jobs[window(query)]], "total": jobs.count()})
+        return Response({"jobs": [JobSerializer.show(job) for job in jobs[page_slice(query)]], "total": jobs.count()})
 
     @extend_schema(operation_id="jobs_get", responses={200: JobSerializer})
     def retrieve(self, request: Request, job_id: str) -> Response:
         """One job."""
-        return Response(job_state(self.get_object()))
+        return Response(JobSerializer.show(self.get_object()))
 
     @extend_schema(operation_id="jobs_delete", responses={204: None})
     def destroy(self, request: Request, job_id: str) -> Response:
@@ -48,22 +48,22 @@ class JobViewSet(ApiViewSet[Job]):
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, job_id: str) -> Response:
         """Cancel a live job; cancelled again it answers the same, any other ended one is a conflict."""
-        return Response(job_state(services.cancel(self.get_object_to_change())))
+        return Response(JobSerializer.show(services.cancel(self.get_object_to_change())))
 
     @extend_schema(operation_id="jobs_retry", request=None, responses={200: JobSerializer})
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, job_id: str) -> Response:
         """A new attempt of a failed or cancelled job whose inputs still exist."""
-        return Response(job_state(services.retry(self.get_object_to_change())))
+        return Response(JobSerializer.show(services.retry(self.get_object_to_change())))
 
     @extend_schema(operation_id="jobs_pause", request=None, responses={200: JobSerializer})
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, job_id: str) -> Response:
         """Stop a job at its last checkpoint and free its place; a kind without checkpoints is a conflict."""
-        return Response(job_state(services.pause(self.get_object_to_change())))
+        return Response(JobSerializer.show(services.pause(self.get_object_to_change())))
 
     @extend_schema(operation_id="jobs_resume", request=None, responses={200: JobSerializer})
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, job_id: str) -> Response:
         """Go on from the checkpoint; a kind without checkpoints is a conflict."""
-        return Response(job_state(services.resume(self.get_object_to_change())))
+        return Response(JobSerializer.show(services.resume(self.get_object_to_change())))

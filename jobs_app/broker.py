@@ -26,7 +26,7 @@ ASK_SECONDS = 5.0
 NAMESPACE = "vod-jobs"
 
 
-class WakeBroker(RedisBroker):
+class NotifyingRedisBroker(RedisBroker):
     """Redis that says when a message has come.
 
     Dramatiq's own asks for each queue again and again: seldom, and a message is late; often, and an idle worker is
@@ -53,12 +53,12 @@ class WakeBroker(RedisBroker):
 class WakeConsumer(_RedisConsumer):
     """Takes messages at once when there are any, and waits to be told where there are none."""
 
-    def __init__(self, broker: WakeBroker, queue_name: str, prefetch: int, timeout: int) -> None:
+    def __init__(self, broker: NotifyingRedisBroker, queue_name: str, prefetch: int, timeout: int) -> None:
         super().__init__(broker, queue_name, prefetch, 0)  # type: ignore[no-untyped-call]
         self._wait_seconds = timeout / 1000
         self._ask_at = 0.0
-        self._told = broker.client.pubsub(ignore_subscribe_messages=True)
-        self._told.subscribe(channel_of(queue_name))
+        self._pubsub = broker.client.pubsub(ignore_subscribe_messages=True)
+        self._pubsub.subscribe(channel_of(queue_name))
 
     def __next__(self) -> dramatiq.MessageProxy | None:
         if self.message_cache or time.monotonic() >= self._ask_at:
@@ -70,14 +70,14 @@ class WakeConsumer(_RedisConsumer):
                 return None
             self._ask_at = time.monotonic() + ASK_SECONDS
         try:
-            if self._told.get_message(timeout=self._wait_seconds) is not None:
+            if self._pubsub.get_message(timeout=self._wait_seconds) is not None:
                 self._ask_at = 0.0
         except redis.ConnectionError as exc:
             raise ConnectionClosed(exc) from exc
         return None
 
     def close(self) -> None:
-        self._told.close()
+        self._pubsub.close()
 
 
 def channel_of(queue_name: str) -> str:
@@ -93,7 +93,7 @@ def make_broker() -> dramatiq.Broker:
         broker = StubBroker(middleware=middleware)
         broker.emit_after("process_boot")
     else:
-        broker = WakeBroker(  # type: ignore[no-untyped-call]
+        broker = NotifyingRedisBroker(  # type: ignore[no-untyped-call]
             # Whoever has just committed a job waits for this: one that hangs is given up soon, the sweep finds the row.
             connection_pool=redis.ConnectionPool.from_url(
                 settings.REDIS_URL,

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from jobs_app.models import Job, job_state
+from jobs_app.models import Job
 from jobs_app.record import EVERYBODYS_JOBS, group_name, owners_group_name
+from jobs_app.serializers import JobSerializer
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
 
@@ -24,7 +25,7 @@ class JobConsumer(WatchConsumer):
         job = Job.objects.visible_to(user).select_related("owner").filter(pk=job_id).first()
         if job is None:
             return None
-        return group_name(job.pk), {"type": "job", "revision": job.revision, "job": job_state(job)}
+        return group_name(job.pk), {"type": "job", "revision": job.revision, "job": JobSerializer.show(job)}
 
 
 class JobListConsumer(WatchConsumer):
@@ -39,7 +40,7 @@ class JobListConsumer(WatchConsumer):
         newest = list(jobs.select_related("owner").annotate(looked_at=Now())[:LISTED])
         revision = int(newest[0].looked_at.timestamp() * 1000) if newest else self.revision + 1  # type: ignore[attr-defined]
         group = EVERYBODYS_JOBS if user.is_admin else owners_group_name(user.pk)
-        message = {"type": "jobs", "revision": revision, "jobs": [job_state(job) for job in newest]}
+        message = {"type": "jobs", "revision": revision, "jobs": [JobSerializer.show(job) for job in newest]}
         return group, {**message, "total": jobs.count()}
 
     async def watch_message(self, event: dict[str, Any]) -> None:

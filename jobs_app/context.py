@@ -17,7 +17,7 @@ from django.db import DatabaseError, close_old_connections, transaction
 from jobs_app import leases, outputs, scratch
 from jobs_app.kinds import kind_of
 from jobs_app.models import Job
-from vodplatform.base.process import Access, ChildError, Finished, Limits, run_child
+from vodplatform.base.processes.process import Access, ChildError, Finished, Limits, run_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,11 +45,11 @@ class ShuttingDown(Exception):
     """This worker ends: give the job back."""
 
 
-class GivesWay(Exception):
+class YieldTurn(Exception):
     """Others wait, and what is done so far is kept: go on later."""
 
 
-class Waits(Exception):
+class WaitRequested(Exception):
     """Raised by :meth:`JobContext.wait`: the attempt ends here, the job goes on later."""
 
     def __init__(self, state: dict[str, Any], seconds: float, deadline_seconds: float, message: str) -> None:
@@ -76,13 +76,13 @@ class JobContext:
         self.shutdown = threading.Event()
         self.gives_way = threading.Event()
         self.has_stored = False
-        self._is_kept = False  # since it was told to give way
+        self._may_yield = False  # since it was told to give way
         self._pending: tuple[float, str] | None = None
         self._pending_checkpoint: dict[str, Any] | None = None
         self._written_at = 0.0
         self.renewed_at = time.monotonic()
 
-    def tries_again(self) -> bool:
+    def has_tries_left(self) -> bool:
         """Whether the job is tried again by itself after a transient fault."""
         return Job.objects.filter(pk=self.job_id, retries__lt=kind_of(self.kind).max_retries).exists()
 
@@ -102,7 +102,7 @@ class JobContext:
             return "The job was cancelled, paused or taken over."
         if self.shutdown.is_set():
             return "The worker shuts down."
-        if self._is_kept:
+        if self._may_yield:
             return "Others wait for their turn."
         return None
 
@@ -112,12 +112,12 @@ class JobContext:
             raise LeaseLost
         if self.shutdown.is_set():
             raise ShuttingDown
-        if self._is_kept:
-            raise GivesWay
+        if self._may_yield:
+            raise YieldTurn
 
-    def note_kept(self) -> None:
+    def mark_checkpointed(self) -> None:
         """Say that an attempt begun from here on would lose nothing: where others wait, this one ends soon."""
-        self._is_kept = self.gives_way.is_set()
+        self._may_yield = self.gives_way.is_set()
 
     def progress(self, percent: float, message: str) -> None:
         """Report how far it is; written at most twice a second, so a report soon after another may be left out."""
@@ -153,23 +153,23 @@ class JobContext:
         if not leases.save_checkpoint(self.lease, state):
             raise LeaseLost
         self.saved = state
-        self.note_kept()
+        self.mark_checkpointed()
         self.check()
 
     def wait(self, state: dict[str, Any], *, seconds: float, deadline_seconds: float, message: str) -> NoReturn:
         """End this attempt, free the worker and the lane, and go on with ``state`` in ``saved`` after ``seconds``
-        or when somebody calls :func:`jobs_app.services.poke`. ``deadline_seconds`` count from the first wait.
+        or when somebody calls :func:`jobs_app.services.wake_waiting`. ``deadline_seconds`` count from the first wait.
         """
-        raise Waits(state, seconds, deadline_seconds, message)
+        raise WaitRequested(state, seconds, deadline_seconds, message)
 
     def run_child(
         self, argv: Sequence[str], *, stdin: bytes = b"", limits: Limits | None = None,
-        share: tuple[float, float] = (0, 100), told: Callable[[dict[str, Any]], None] | None = None,
+        share: tuple[float, float] = (0, 100), on_message: Callable[[dict[str, Any]], None] | None = None,
         access: Access | None = None,
     ) -> Finished:  # fmt: skip
         """Run the heavy part in a child; its ``progress``/``message`` lines become this job's progress,
         its ``checkpoint`` lines (at most two a second are written) this job's checkpoint. Its other lines come back,
-        and each is ``told`` as it comes, in this thread. ``share``: the percent at which it begins and ends.
+        and ``on_message`` gets each as it comes, in this thread. ``share``: the percent at which it begins and ends.
         ``access``: as in :func:`run_child`.
 
         Raises :class:`LeaseLost`, :class:`ShuttingDown`, or :class:`ChildError` when it ended badly.
@@ -178,15 +178,15 @@ class JobContext:
         def is_for_caller(message: dict[str, Any]) -> bool:
             return not isinstance(message.get("progress"), int | float) and "checkpoint" not in message
 
-        def on_message(message: dict[str, Any]) -> None:
+        def handle(message: dict[str, Any]) -> None:
             if isinstance(message.get("checkpoint"), dict):
                 self.saved = self._pending_checkpoint = message["checkpoint"]
-                self.note_kept()
+                self.mark_checkpointed()
             if isinstance(message.get("progress"), int | float):
                 percent = share[0] + (share[1] - share[0]) * float(message["progress"]) / 100
                 self.progress(percent, str(message.get("message", "")))
-            elif told is not None and is_for_caller(message):
-                told(message)
+            elif on_message is not None and is_for_caller(message):
+                on_message(message)
 
         self.check()
         # Nothing is held while the child works: a connection lost meanwhile would be found out at the end.
@@ -196,7 +196,7 @@ class JobContext:
                 argv,
                 limits=limits or default_limits(),
                 stdin=stdin,
-                on_message=on_message,
+                on_message=handle,
                 should_stop=self.stop_reason,
                 keeps=is_for_caller,
                 access=access,

@@ -42,7 +42,7 @@ class LeaseKeeper:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._stop.clear()
-                self.note_trouble()
+                self.mark_database_trouble()
                 self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
                 self._thread.start()
 
@@ -87,11 +87,11 @@ class LeaseKeeper:
     def stopping(self) -> bool:
         return self._stop.is_set()
 
-    def note_trouble(self) -> None:
-        """The database has just been slow or away: :meth:`is_calm` counts from here."""
+    def mark_database_trouble(self) -> None:
+        """The database has just been slow or away: :meth:`is_database_stable` counts from here."""
         self._trouble_at = time.monotonic()
 
-    def is_calm(self) -> bool:
+    def is_database_stable(self) -> bool:
         """Whether the database has answered for so long that every living worker has renewed its leases since."""
         return not self._waits() and time.monotonic() - self._trouble_at > 2 * settings.JOB_RENEW_SECONDS
 
@@ -114,35 +114,35 @@ class LeaseKeeper:
                     # Without a job too: it is by this that the process knows whether the database answers.
                     leases.renew(contexts)
                     if time.monotonic() - now > settings.JOB_RENEW_SECONDS / 2:
-                        self.note_trouble()  # it had to wait, and so have others
+                        self.mark_database_trouble()  # it had to wait, and so have others
                     for context in contexts.values():
                         context.renewed_at = now
                     if contexts:
-                        self._mark_long(contexts)
+                        self._mark_preempted(contexts)
                 if contexts:
                     self._mark_lost(contexts)
             except DatabaseError as exc:
-                self.note_trouble()
+                self.mark_database_trouble()
                 logger.warning("lease keeper", extra={"data": {"exception": repr(exc)}})
                 connection.close()
             except Exception:  # without this thread every lease of the process runs out
                 logger.exception("error")
                 connection.close()
             if time.monotonic() - now > settings.JOB_RENEW_SECONDS:
-                self.note_trouble()
+                self.mark_database_trouble()
             self._asked_at = None
             self._end_if_stuck(contexts)
             tick.wait(settings.JOB_CONTROL_SECONDS)
         connection.close()
 
     def _mark_lost(self, contexts: dict[uuid.UUID, JobContext]) -> None:
-        holding = leases.held(contexts)
+        holding = leases.held_tokens(contexts)
         for token, context in contexts.items():
             if token not in holding:
                 context.lost.set()
 
-    def _mark_long(self, contexts: dict[uuid.UUID, JobContext]) -> None:
-        giving = leases.has_to_give_way(contexts)
+    def _mark_preempted(self, contexts: dict[uuid.UUID, JobContext]) -> None:
+        giving = leases.tokens_to_preempt(contexts)
         for token, context in contexts.items():
             # Who waited may have been served meanwhile: then it goes on.
             (context.gives_way.set if token in giving else context.gives_way.clear)()

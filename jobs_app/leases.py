@@ -24,10 +24,10 @@ from jobs_app import admission
 from jobs_app.kinds import is_pausable, registry
 from jobs_app.messages import send_on_commit
 from jobs_app.models import TRANSITIONS, Job, JobQuerySet, JobStatus, lease_duration
-from jobs_app.record import after, after_end, note, publish, read_again
+from jobs_app.record import publish, record_change, record_end, record_event, reload_job
 from vodplatform.base import metrics
 from vodplatform.base.logs import event
-from vodplatform.base.transitions import transition
+from vodplatform.base.records.transitions import transition
 
 logger = logging.getLogger("vodplatform.jobs")
 CLAIM_LOCK = 0x766F64
@@ -54,7 +54,7 @@ class Lease:
         return Job.objects.filter(pk=self.job_id, lease_token=self.token, status=JobStatus.PROCESSING)
 
 
-class MustBeAlone(Exception):
+class NeedsOwnProcess(Exception):
     """The next job of the lane has crashed so often that it runs in a process with nothing beside it."""
 
 
@@ -64,7 +64,7 @@ def claim(lane: str, worker: str, *, is_alone: bool = True, look_first: bool = T
     One short transaction. On PostgreSQL an advisory lock per lane comes first: counting under SKIP LOCKED
     alone lets several workers count the same free slot. On SQLite the transaction is IMMEDIATE.
 
-    is_alone: whether nothing else runs in the caller's process; if not, raises :class:`MustBeAlone` for a job
+    is_alone: whether nothing else runs in the caller's process; if not, raises :class:`NeedsOwnProcess` for a job
     that has to be. look_first: look without a lock before; one who has just freed a slot need not.
     """
     if look_first and not may_claim(lane):
@@ -79,7 +79,7 @@ def claim(lane: str, worker: str, *, is_alone: bool = True, look_first: bool = T
         if job is None:
             return None
         if job.runs_alone and not is_alone:
-            raise MustBeAlone
+            raise NeedsOwnProcess
         won = transition(
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.PROCESSING,
             lease_token=uuid.uuid4(), lease_until=Now() + lease_duration(), worker=worker[:100],
@@ -88,12 +88,12 @@ def claim(lane: str, worker: str, *, is_alone: bool = True, look_first: bool = T
         )  # fmt: skip
         if not won:
             return None
-        job = read_again(job.pk)
-        note(job, "processing", worker=worker)
+        job = reload_job(job.pk)
+        record_event(job, "processing", worker=worker)
     return job
 
 
-def next_must_be_alone(lane: str) -> bool:
+def next_needs_own_process(lane: str) -> bool:
     """Whether the job that would be claimed next has to run in a process with nothing beside it."""
     job = next_claimable(lane)
     return job is not None and job.runs_alone
@@ -123,11 +123,13 @@ def _next_of(lane: str, processing: list[tuple[str, uuid.UUID]]) -> Job | None:
     """
     running = [owner_id for _, owner_id in processing]
     here = Counter(owner_id for name, owner_id in processing if name == lane)
-    sated = {owner_id for owner_id, count in here.items() if count >= admission.share_of(lane)}
-    return _best_of(lane, running, passed_over=sated) or (_best_of(lane, running, passed_over=set()) if sated else None)
+    over_share = {owner_id for owner_id, count in here.items() if count >= admission.max_share(lane)}
+    return _pick_job(lane, running, passed_over=over_share) or (
+        _pick_job(lane, running, passed_over=set()) if over_share else None
+    )
 
 
-def _best_of(lane: str, running: list[uuid.UUID], *, passed_over: set[uuid.UUID]) -> Job | None:
+def _pick_job(lane: str, running: list[uuid.UUID], *, passed_over: set[uuid.UUID]) -> Job | None:
     full = set(passed_over)
     while job := _claimable(lane).exclude(owner_id__in=full).first():
         count = running.count(job.owner_id)
@@ -172,7 +174,7 @@ def renew(tokens: Iterable[uuid.UUID]) -> None:
     )
 
 
-def held(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+def held_tokens(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Which of these leases still hold; the others were cancelled, paused, taken over or deleted."""
     rows = Job.objects.filter(lease_token__in=list(tokens), status=JobStatus.PROCESSING)
     return {token for token in rows.values_list("lease_token", flat=True) if token}
@@ -186,7 +188,7 @@ def report_progress(lease: Lease, progress: float, message: str) -> bool:
             progress=Greatest(F("progress"), Value(percent)), message=plain(message), revision=F("revision") + 1
         )
         if won:
-            publish(read_again(lease.job_id))
+            publish(reload_job(lease.job_id))
     if won:
         event("processing.progress", progress=round(percent, 1))
     return bool(won)
@@ -204,7 +206,7 @@ def save_checkpoint(lease: Lease, state: dict[str, Any]) -> bool:
 
 def complete(lease: Lease, result: dict[str, Any]) -> bool:
     """End a job well. The row points at this attempt's outputs from here on; False when the lease is lost."""
-    return _finish(
+    return _end_job(
         lease, JobStatus.COMPLETED, result=result, progress=100.0, message="Done", checkpoint=None, deadline=None
     )
 
@@ -212,28 +214,28 @@ def complete(lease: Lease, result: dict[str, Any]) -> bool:
 def fail(lease: Lease, type: str, message: str) -> bool:
     """End a job with a reason that its owner can act on."""
     sentence = plain(message, 4000)
-    return _finish(lease, JobStatus.FAILED, error={"type": type, "message": sentence}, message=sentence[:500])
+    return _end_job(lease, JobStatus.FAILED, error={"type": type, "message": sentence}, message=sentence[:500])
 
 
 def give_back(lease: Lease) -> bool:
     """Put a job back because this worker shuts down; costs no attempt and keeps its place."""
-    return _leave(lease, JobStatus.QUEUED, "given_back", attempt=F("attempt") - 1, message="Waiting for a worker")
+    return _end_attempt(lease, JobStatus.QUEUED, "given_back", attempt=F("attempt") - 1, message="Waiting for a worker")
 
 
-def give_way(lease: Lease) -> bool:
+def yield_turn(lease: Lease) -> bool:
     """Put a job behind those that wait, at a checkpoint: others have their turn. Costs no attempt."""
     with transaction.atomic():
         job = lease.rows().first()
         if job is None:
             return False
         turn = admission.next_turn(job.owner_id, job.lane)
-        return _leave(
+        return _end_attempt(
             lease, JobStatus.QUEUED, "gave_way", attempt=F("attempt") - 1, turn=turn,
             message="Goes on when others have had their turn",
         )  # fmt: skip
 
 
-def has_to_give_way(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Which of these leases' jobs should give way at their next checkpoint.
 
     In each lane that is full while somebody else's job waits, not less urgent and free to run: the one that has run
@@ -253,7 +255,7 @@ def has_to_give_way(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
             continue
         counts = Counter(row.owner_id for row in running)
         for row in running:
-            holds_much = counts[row.owner_id] > admission.share_of(lane) or len(running) == 1
+            holds_much = counts[row.owner_id] > admission.max_share(lane) or len(running) == 1
             least = settings.JOB_SLICE_SECONDS * (1 if holds_much else LONG_SLICE)
             if is_pausable(row.kind) and row.ran.total_seconds() >= least and _somebody_waits(lane, row):
                 found |= own & {row.lease_token}
@@ -272,7 +274,7 @@ def _somebody_waits(lane: str, job: Any) -> bool:
     return any(running[owner_id] < admission.jobs_at_once(owner_id) for owner_id in owners)
 
 
-def crashed(lease: Lease, why: str) -> bool:
+def record_crash(lease: Lease, why: str) -> bool:
     """An attempt died without a word: run again, or fail when it has died too often. False when the lease is lost."""
     with transaction.atomic():
         job = lease.rows().first()
@@ -283,7 +285,7 @@ def crashed(lease: Lease, why: str) -> bool:
             return fail(
                 lease, "job_crashed", f"It was started {job.crashes + 1} times and never came to its end: {why}"
             )
-        return _leave(
+        return _end_attempt(
             lease, JobStatus.QUEUED, "crashed", {"why": plain(why)}, crashes=F("crashes") + 1, message="Starting again"
         )
 
@@ -291,22 +293,22 @@ def crashed(lease: Lease, why: str) -> bool:
 def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_seconds: float, message: str) -> bool:
     """Leave the worker and the lane until ``seconds`` have passed or :func:`services.poke` says so; costs no attempt.
 
-    state: kept as the checkpoint. deadline_seconds: counted from the job's first wait; after it the job fails.
+    state: kept as the checkpoint. deadline_seconds: counted from the job's first wait; record_change it the job fails.
     """
     with transaction.atomic():
         if lease.rows().filter(deadline__lte=Now()).exists():
-            return fail(lease, "wait_timeout", "The other service did not come to an end in time.")
+            return fail(lease, "wait_timeout", "The other service did not finish in time.")
         deadline = Coalesce(F("deadline"), Now() + timedelta(seconds=deadline_seconds))
         # Somebody may have called while it ran: then run_at is set already, and it goes on at once.
         run_at = Coalesce(F("run_at"), Least(Now() + timedelta(seconds=seconds), deadline))
-        return _leave(
+        return _end_attempt(
             lease, JobStatus.WAITING, "waiting", attempt=F("attempt") - 1, admitted=False, checkpoint=state,
             deadline=deadline, run_at=run_at, message=plain(message),
         )  # fmt: skip
 
 
 def retry_later(lease: Lease, type: str, message: str) -> bool:
-    """A transient fault: try again by itself after a growing delay, or fail when that was done often enough."""
+    """A transient fault: try again by itself record_change a growing delay, or fail when that was done often enough."""
     with transaction.atomic():
         job = lease.rows().first()
         if job is None:
@@ -317,14 +319,14 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
         delay = min(kind.retry_seconds * RETRY_GROWTH**job.retries, LONGEST_RETRY_SECONDS)
         # Not all that fell together rise together.
         delay *= random.uniform(0.75, 1.25)  # noqa: S311
-        return _leave(
+        return _end_attempt(
             lease, JobStatus.WAITING, "retrying", {"type": type, "why": plain(message), "seconds": round(delay, 1)},
             retries=F("retries") + 1, admitted=False, run_at=Now() + timedelta(seconds=delay),
-            message=f"{plain(message, 400)} Trying again by itself.",
+            message=f"{plain(message, 400)} Trying again automatically.",
         )  # fmt: skip
 
 
-def outlast(lease: Lease, type: str, message: str) -> bool:
+def wait_for_storage(lease: Lease, type: str, message: str) -> bool:
     """What the job needs is away, which is nobody's fault: it waits and tries again, for a day at most.
 
     Costs no attempt and no retry. An attempt that got far before that begins a new day.
@@ -339,14 +341,14 @@ def outlast(lease: Lease, type: str, message: str) -> bool:
         if job.now - since > LONGEST_OUTAGE:
             return fail(lease, type, message)
         seconds = random.uniform(*OUTAGE_RETRY_SECONDS)  # noqa: S311 - no secret
-        return _leave(
+        return _end_attempt(
             lease, JobStatus.WAITING, "retrying", {"type": type, "why": plain(message), "seconds": round(seconds, 1)},
             attempt=F("attempt") - 1, admitted=False, away_since=since, run_at=Now() + timedelta(seconds=seconds),
-            message=f"{plain(message, 400)} Trying again by itself.",
+            message=f"{plain(message, 400)} Trying again automatically.",
         )  # fmt: skip
 
 
-def _leave(lease: Lease, to: str, name: str, data: dict[str, Any] | None = None, **values: Any) -> bool:
+def _end_attempt(lease: Lease, to: str, name: str, data: dict[str, Any] | None = None, **values: Any) -> bool:
     """End an attempt without ending the job."""
     with transaction.atomic():
         won = transition(
@@ -354,22 +356,22 @@ def _leave(lease: Lease, to: str, name: str, data: dict[str, Any] | None = None,
             **values,
         )  # fmt: skip
         if won:
-            job = after(lease.job_id, name, **(data or {}))
+            job = record_change(lease.job_id, name, **(data or {}))
             if to == JobStatus.QUEUED:
                 send_on_commit(job)
-            admission.release(job.owner_id, job.lane)
+            admission.on_job_left(job.owner_id, job.lane)
     return bool(won)
 
 
-def _finish(lease: Lease, status: str, **values: Any) -> bool:
+def _end_job(lease: Lease, status: str, **values: Any) -> bool:
     with transaction.atomic():
         won = transition(
             lease.rows(), TRANSITIONS, status, lease_token=None, lease_until=None, finished_at=Now(), admitted=False,
             revision=F("revision") + 1, **values,
         )  # fmt: skip
         if won:
-            job = after_end(lease.job_id, status)
-            admission.release(job.owner_id, job.lane)
+            job = record_end(lease.job_id, status)
+            admission.on_job_left(job.owner_id, job.lane)
             transaction.on_commit(lambda: _count(job), robust=True)
     return bool(won)
 

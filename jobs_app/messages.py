@@ -13,7 +13,7 @@ from jobs_app.kinds import registry
 from jobs_app.models import Job
 from vodplatform.base import logs, metrics
 
-not_sent = logs.Sparingly(logging.getLogger("vodplatform.jobs"), "wake-up not sent")
+not_sent = logs.RateLimitedLogger(logging.getLogger("vodplatform.jobs"), "wake-up not sent")
 
 SILENT_SECONDS = 5.0
 _silent_until = 0.0

@@ -1,10 +1,12 @@
-"""Background work as rows: the row is the truth, the broker only wakes workers. Knows nothing of videos."""
+"""Background work as rows: the row is the truth, the broker only wakes workers.
+
+It knows nothing of videos but two columns of pro jobs, which its index needs.
+"""
 
 from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -12,7 +14,6 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from jobs_app.kinds import is_pausable
 from vodplatform.accounts.models import User
 
 
@@ -222,28 +223,3 @@ class Chore(models.Model):
 def lease_duration() -> timedelta:
     """How long a lease lasts without being renewed."""
     return timedelta(seconds=settings.JOB_LEASE_SECONDS)
-
-
-def job_state(job: Job) -> dict[str, Any]:
-    """A job as the API and the sockets show it (contract section 6). Read it with its owner, to ask only once."""
-    return {
-        "id": str(job.id),
-        "kind": job.kind,
-        "owner": job.owner.username,
-        "status": job.status,
-        "pausable": is_pausable(job.kind),
-        "priority": job.priority,
-        "progress": round(job.progress, 1),
-        "message": job.message,
-        "attempt": job.attempt,
-        "created_at": _instant(job.created_at),
-        "started_at": _instant(job.started_at),
-        "finished_at": _instant(job.finished_at),
-        "run_at": _instant(job.run_at) if job.status == JobStatus.WAITING else None,
-        "result": job.result,
-        "error": job.error,
-    }
-
-
-def _instant(value: Any) -> str | None:
-    return value.isoformat().replace("+00:00", "Z") if value else None

@@ -18,7 +18,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from jobs_app.kinds import Subject, icon_of, label_of, registry, subjects_of
-from jobs_app.models import LIVE, Job, JobStatus, job_state
+from jobs_app.models import LIVE, Job, JobStatus
+from jobs_app.serializers import JobSerializer
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import ERROR_TYPES, error_response
@@ -45,7 +46,7 @@ STATUSES: dict[str, tuple[str, str, str]] = {
 }
 PAUSABLE = frozenset({S.QUEUED, S.PROCESSING, S.WAITING})
 RETRYABLE = frozenset({S.FAILED, S.CANCELLED})
-TAKES_TURNS = "Taking turns: all places are taken, it starts by itself when one is free"
+TAKES_TURNS = "Queued: all job places of this plan are in use; it starts when one is free"
 WITH_BAR = frozenset({S.PROCESSING, S.PAUSED})
 
 
@@ -131,7 +132,7 @@ def rows_of(jobs: list[Job], user: User, *, all_taken: bool) -> list[Row]:
 
 def _row(job: Job, subject: Subject, user: User, all_taken: bool) -> Row:
     icon, word, tone = STATUSES[job.status]
-    state = job_state(job)
+    state = JobSerializer.show(job)
     error_type = ERROR_TYPES.get((job.error or {}).get("type", ""))
     return Row(
         job=job, state=state, subject=subject, icon=icon_of(job.kind), status_icon=icon, status_word=word,
@@ -160,7 +161,7 @@ def _actions(job: Job, subject: Subject, state: dict[str, Any], user: User) -> f
 
 def _remark(job: Job, *, takes_turns: bool) -> str:
     """What stands under the bar, or in its place."""
-    at = f"At {job.progress:.0f} %" if job.started_at else "Before it had begun"
+    at = f"At {job.progress:.0f} %" if job.started_at else "Before it started"
     if job.status == S.QUEUED:
         return TAKES_TURNS if takes_turns else job.message or "Next in line"
     if job.status in (S.FAILED, S.CANCELLED):

@@ -6,8 +6,9 @@ import uuid
 from typing import Any
 
 from jobs_app.kinds import registry
-from jobs_app.models import Job, JobEvent, job_state
-from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
+from jobs_app.models import Job, JobEvent
+from jobs_app.serializers import JobSerializer
+from vodplatform.base.web.publish import publish_gone_on_commit, publish_on_commit
 
 EVERYBODYS_JOBS = "jobs.all"
 
@@ -22,27 +23,27 @@ def owners_group_name(owner_id: uuid.UUID | str) -> str:
     return f"jobs.of.{owner_id}"
 
 
-def read_again(job_id: uuid.UUID) -> Job:
+def reload_job(job_id: uuid.UUID) -> Job:
     """The row as it is now, with its owner. Raises ``Job.DoesNotExist``."""
     return Job.objects.select_related("owner").get(pk=job_id)
 
 
-def note(job: Job, name: str, **data: Any) -> None:
+def record_event(job: Job, name: str, **data: Any) -> None:
     """Write the event and tell who watches, for a row that has just been written and read again."""
     JobEvent.objects.create(job=job, name=name, attempt=job.attempt, data=data)
     publish(job)
 
 
-def after(job_id: uuid.UUID, name: str, **data: Any) -> Job:
+def record_change(job_id: uuid.UUID, name: str, **data: Any) -> Job:
     """Read a row that has just been written, and :func:`note` it."""
-    job = read_again(job_id)
-    note(job, name, **data)
+    job = reload_job(job_id)
+    record_event(job, name, **data)
     return job
 
 
-def after_end(job_id: uuid.UUID, name: str) -> Job:
+def record_end(job_id: uuid.UUID, name: str) -> Job:
     """:func:`after` for a job that has ended; what its kind does then is in the same transaction."""
-    job = after(job_id, name)
+    job = record_change(job_id, name)
     if job.kind in registry():
         registry()[job.kind].hooks.ended(job)
     return job
@@ -52,7 +53,7 @@ def publish(job: Job) -> None:
     """Tell who watches the job, its owner's jobs or all jobs, once this transaction commits."""
     publish_on_commit(
         (group_name(job.pk), owners_group_name(job.owner_id), EVERYBODYS_JOBS),
-        {"type": "job", "revision": job.revision, "job": job_state(job)},
+        {"type": "job", "revision": job.revision, "job": JobSerializer.show(job)},
     )
 
 

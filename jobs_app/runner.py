@@ -16,16 +16,17 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, close_old_connections
 
 from jobs_app import leases, outputs
-from jobs_app.context import GivesWay, JobContext, JobFailed, LeaseLost, ShuttingDown, TransientFault, Waits
+from jobs_app.context import JobContext, JobFailed, LeaseLost, ShuttingDown, TransientFault, WaitRequested, YieldTurn
 from jobs_app.keeper import keeper
 from jobs_app.kinds import kind_of
 from jobs_app.models import Job
 from jobs_app.outage import outage
-from vodplatform.base import disk, logs
-from vodplatform.base.process import ChildError
-from vodplatform.base.storage import StoreFull, StoreUnavailable
+from vodplatform.base import logs
+from vodplatform.base.files import disk
+from vodplatform.base.files.storage import StoreFull, StoreUnavailable
+from vodplatform.base.processes.process import ChildError
 
-AWAY = "The file storage does not answer."
+STORAGE_AWAY_MESSAGE = "The file storage does not answer."
 logger = logging.getLogger("vodplatform.jobs")
 
 
@@ -44,7 +45,7 @@ class Room:
             if self._alone:
                 return None
             if self._drained_for and self._running:
-                if leases.next_must_be_alone(self._drained_for):
+                if leases.next_needs_own_process(self._drained_for):
                     return None
                 self._drained_for = None  # another process has taken it
             wanted = dict.fromkeys(filter(None, (self._drained_for, lane)))
@@ -52,7 +53,7 @@ class Room:
             for name in wanted:
                 try:
                     job = leases.claim(name, worker_name(), is_alone=self._running == 0, look_first=look_first)
-                except leases.MustBeAlone:
+                except leases.NeedsOwnProcess:
                     self._drained_for = name
                     return None
                 if job is not None:
@@ -128,7 +129,7 @@ def _run(job: Job, context: JobContext) -> bool:
     except Exception as exc:
         # What the handler wants to be written cannot be, such as a result that is no JSON: the row has to end.
         logger.exception("error", extra={"data": {"kind": job.kind}})
-        _written(leases.fail, context.lease, "server_error", _sentence(exc))
+        _write_with_retry(leases.fail, context.lease, "server_error", _internal_error_message(exc))
         return False
 
 
@@ -142,49 +143,51 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
     except LeaseLost:
         logger.info("lease lost")
         # Where it was the database that did not answer, the row may still be this attempt's, and nobody has crashed.
-        return partial(bool) if keeper.is_calm() else partial(_written, leases.give_back, lease)
+        return partial(bool) if keeper.is_database_stable() else partial(_write_with_retry, leases.give_back, lease)
     except ShuttingDown:
         context.flush()
-        return partial(_written, leases.give_back, lease)
-    except GivesWay:
+        return partial(_write_with_retry, leases.give_back, lease)
+    except YieldTurn:
         context.flush()
-        return partial(_written, leases.give_way, lease)
-    except Waits as exc:
+        return partial(_write_with_retry, leases.yield_turn, lease)
+    except WaitRequested as exc:
         return partial(
-            _written, leases.wait, lease, exc.state, exc.seconds, deadline_seconds=exc.deadline_seconds,
+            _write_with_retry, leases.wait, lease, exc.state, exc.seconds, deadline_seconds=exc.deadline_seconds,
             message=exc.message,
         )  # fmt: skip
     except TransientFault as exc:
-        return partial(_written, leases.retry_later, lease, exc.type, str(exc))
+        return partial(_write_with_retry, leases.retry_later, lease, exc.type, str(exc))
     except JobFailed as exc:
-        return partial(_written, leases.fail, lease, exc.type, str(exc))
+        return partial(_write_with_retry, leases.fail, lease, exc.type, str(exc))
     except StoreUnavailable as exc:
         outage.notice()
-        return partial(_written, leases.outlast, lease, exc.type.name, AWAY)
+        return partial(_write_with_retry, leases.wait_for_storage, lease, exc.type.name, STORAGE_AWAY_MESSAGE)
     except StoreFull as exc:
         # The storage's fault, whatever the kind: it may have room a little later.
-        return partial(_written, leases.retry_later, lease, exc.type.name, exc.message)
+        return partial(_write_with_retry, leases.retry_later, lease, exc.type.name, exc.message)
     except ChildError as exc:
         return partial(_child_ended, lease, exc)
     except (OperationalError, InterfaceError):
         # The database failed, not the job: run it again, at the latest when nobody has renewed its lease.
         logger.exception("error", extra={"data": {"kind": job.kind}})
-        return partial(_written, leases.retry_later, lease, "unavailable", "The database could not be reached.")
+        return partial(
+            _write_with_retry, leases.retry_later, lease, "unavailable", "The database could not be reached."
+        )
     except Exception as exc:
         # The row has to end whatever a handler does; the fault is logged with its traceback.
         logger.exception("error", extra={"data": {"kind": job.kind}})
-        return partial(_written, leases.fail, lease, "server_error", _sentence(exc))
+        return partial(_write_with_retry, leases.fail, lease, "server_error", _internal_error_message(exc))
 
 
 def _complete(lease: leases.Lease, result: dict[str, Any]) -> bool:
-    return _written(leases.complete, lease, result)
+    return _write_with_retry(leases.complete, lease, result)
 
 
-def _sentence(exc: Exception) -> str:
+def _internal_error_message(exc: Exception) -> str:
     return f"Something broke on our side ({type(exc).__name__}); it has been logged."
 
 
-def _written(write: Callable[..., bool], *args: Any, **values: Any) -> bool:
+def _write_with_retry(write: Callable[..., bool], *args: Any, **values: Any) -> bool:
     """Write how an attempt ended, through a database that is away for a while: the work is done, the row must know.
 
     The write is conditional on the lease: where somebody took the job over meanwhile, it changes nothing.
@@ -204,9 +207,9 @@ def _written(write: Callable[..., bool], *args: Any, **values: Any) -> bool:
 def _child_ended(lease: leases.Lease, exc: ChildError) -> bool:
     logger.warning("child ended", extra={"data": {"kind": exc.kind, "stderr": exc.stderr[-4000:]}})
     if exc.kind == ChildError.TIMEOUT:
-        return _written(leases.fail, lease, "timeout", f"{exc} Try a shorter or smaller video.")
+        return _write_with_retry(leases.fail, lease, "timeout", f"{exc} Try a shorter or smaller video.")
     if exc.kind == ChildError.MEMORY:
-        return _written(leases.fail, lease, "out_of_memory", f"{exc} Try a smaller video.")
+        return _write_with_retry(leases.fail, lease, "out_of_memory", f"{exc} Try a smaller video.")
     if exc.kind == ChildError.CRASHED and (exc.returncode or 0) < 0:
-        return _written(leases.crashed, lease, str(exc))
-    return _written(leases.fail, lease, "server_error", f"{exc} It has been logged.")
+        return _write_with_retry(leases.record_crash, lease, str(exc))
+    return _write_with_retry(leases.fail, lease, "server_error", f"{exc} It has been logged.")

@@ -27,7 +27,7 @@ def sweep() -> int:
 def remove_dead(folders: Iterable[Path]) -> int:
     """Remove those of the folders that are of attempts that are over; returns how many."""
     tokens = {folder: token for folder in folders if (token := token_of(folder))}
-    held = leases.held(tokens.values())
+    held = leases.held_tokens(tokens.values())
     gone = [folder for folder, token in tokens.items() if token not in held]
     for folder in gone:
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from jobs_app.models import JobStatus
-from vodplatform.base.fields import ListQuerySerializer
+from jobs_app.kinds import is_pausable
+from jobs_app.models import Job, JobStatus
+from vodplatform.base.api.fields import AnswerSerializer, ListQuerySerializer
 
 
-class JobSerializer(serializers.Serializer[dict[str, Any]]):
-    """The shape that :func:`jobs_app.models.job_state` makes; documents it, converts nothing."""
+class JobSerializer(AnswerSerializer[Job]):
+    """Work in the background, and how far it is."""
+
+    # Its instance is read together with its owner.
 
     id = serializers.UUIDField()
     kind = serializers.CharField()
-    owner = serializers.CharField(help_text="User name.")
+    owner = serializers.CharField(source="owner.username", help_text="User name.")
     status = serializers.ChoiceField(choices=JobStatus.choices)
     pausable = serializers.BooleanField(help_text="Whether jobs of this kind keep checkpoints.")
     priority = serializers.IntegerField()
@@ -29,6 +33,15 @@ class JobSerializer(serializers.Serializer[dict[str, Any]]):
     run_at = serializers.DateTimeField(allow_null=True, help_text="When a waiting job goes on by itself.")
     result = serializers.JSONField(allow_null=True)
     error = serializers.JSONField(allow_null=True, help_text="`{type, message}` of a failed job.")
+
+    def compute_pausable(self, job: Job) -> bool:
+        return is_pausable(job.kind)
+
+    def compute_progress(self, job: Job) -> float:
+        return round(job.progress, 1)
+
+    def compute_run_at(self, job: Job) -> datetime | None:
+        return job.run_at if job.status == JobStatus.WAITING else None
 
 
 @extend_schema_serializer(many=False)

@@ -18,12 +18,13 @@ from jobs_app.kinds import is_pausable, kind_of, registry
 from jobs_app.messages import send_on_commit
 from jobs_app.models import FINISHED, TRANSITIONS, Job, JobEvent, JobStatus, Priority
 from jobs_app.outputs import delete_outputs
-from jobs_app.record import after, after_end, publish, publish_gone, read_again
+from jobs_app.record import publish, publish_gone, record_change, record_end, reload_job
 from vodplatform.accounts.models import User
-from vodplatform.base import idempotency, metrics
+from vodplatform.base import metrics
+from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
-from vodplatform.base.transitions import transition
+from vodplatform.base.records.transitions import transition
 
 logger = logging.getLogger("vodplatform.jobs")
 RETRYABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
@@ -36,12 +37,12 @@ def enqueue(
     """Write a queued job in the caller's transaction; a worker is woken on commit.
 
     Over the owner's limit it is queued without a place: it waits for one and is not refused. job_id: where something
-    was named after it before. segments: of a pro job.
+    was named record_change it before. segments: of a pro job.
     """
     definition = kind_of(kind)
     with transaction.atomic():
-        idempotency.seal()
-        is_admitted, turn = admission.place(owner.pk, definition.lane)
+        idempotency.bind_to_transaction()
+        is_admitted, turn = admission.admit(owner.pk, definition.lane)
         job = Job.objects.create(
             kind=kind, lane=definition.lane, owner=owner, params=params, priority=priority,
             max_attempts=definition.max_attempts, admitted=is_admitted, turn=turn, pk=job_id or uuid.uuid4(),
@@ -62,10 +63,10 @@ def cancel(job: Job) -> Job:
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.CANCELLED, lease_token=None, lease_until=None,
             finished_at=Now(), run_at=None, admitted=False, message="Cancelled", revision=F("revision") + 1,
         )  # fmt: skip
-        job = _read_again(job)
+        job = _reload(job)
         if won:
-            after_end(job.pk, "cancelled")
-            admission.release(job.owner_id, job.lane)
+            record_end(job.pk, "cancelled")
+            admission.on_job_left(job.owner_id, job.lane)
             transaction.on_commit(lambda: metrics.JOB_OUTCOMES.labels(job.kind, job.status).inc())
             event("processing.cancelled", job=str(job.pk), kind=job.kind)
         elif job.status != JobStatus.CANCELLED:
@@ -79,7 +80,7 @@ def pause(job: Job) -> Job:
     The row at once, the worker's child within a second, as with :func:`cancel`. Costs no attempt.
     """
     with transaction.atomic():
-        _must_be_pausable(job)
+        _check_pausable(job)
         won = transition(
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.PAUSED,
             # Read before it is written: only a running job has had its attempt counted for nothing.
@@ -90,9 +91,9 @@ def pause(job: Job) -> Job:
             lease_token=None, lease_until=None, worker="", admitted=False, run_at=None, message="Paused",
             revision=F("revision") + 1,
         )  # fmt: skip
-        job = _read_again(job)
+        job = _reload(job)
         if won:
-            _left(job, "paused")
+            _record_exit(job, "paused")
         elif job.status in FINISHED:
             raise DomainError("job_finished", status=job.status)
     return job
@@ -101,15 +102,15 @@ def pause(job: Job) -> Job:
 def resume(job: Job) -> Job:
     """Queue a paused job again, where its owner has room. One that is not paused goes on as it does."""
     with transaction.atomic():
-        _must_be_pausable(job)
-        is_admitted, turn = admission.place(job.owner_id, job.lane)
+        _check_pausable(job)
+        is_admitted, turn = admission.admit(job.owner_id, job.lane)
         won = transition(
             Job.objects.filter(pk=job.pk, status=JobStatus.PAUSED), TRANSITIONS, JobStatus.QUEUED,
             admitted=is_admitted, turn=turn, message="", revision=F("revision") + 1,
         )  # fmt: skip
-        job = _read_again(job)
+        job = _reload(job)
         if won:
-            after(job.pk, "resumed")
+            record_change(job.pk, "resumed")
             send_on_commit(job)
         elif job.status in FINISHED:
             raise DomainError("job_finished", status=job.status)
@@ -121,7 +122,7 @@ def retry(job: Job, *, priority: int | None = None) -> Job:
     with transaction.atomic():
         if job.is_live or job.kind not in registry() or not kind_of(job.kind).hooks.inputs_exist(job):
             raise DomainError("not_retryable", status=job.status)
-        is_admitted, turn = admission.place(job.owner_id, job.lane)
+        is_admitted, turn = admission.admit(job.owner_id, job.lane)
         won = transition(
             Job.objects.filter(pk=job.pk, status__in=RETRYABLE), TRANSITIONS, JobStatus.QUEUED,
             progress=0.0, message="", result=None, error=None, finished_at=None, started_at=None, checkpoint=None,
@@ -129,15 +130,15 @@ def retry(job: Job, *, priority: int | None = None) -> Job:
             priority=job.priority if priority is None else priority,
             max_attempts=F("crashes") + kind_of(job.kind).max_attempts, revision=F("revision") + 1,
         )  # fmt: skip
-        job = _read_again(job)
+        job = _reload(job)
         if not won:
             raise DomainError("not_retryable", status=job.status)
-        after(job.pk, "retried")
+        record_change(job.pk, "retried")
         send_on_commit(job)
     return job
 
 
-def raise_priority(job: Job) -> Job:
+def put_first(job: Job) -> Job:
     """Put a live job before the others of its lane. A queued one gets a place even over its owner's limit of places."""
     with transaction.atomic():
         rows = Job.objects.filter(pk=job.pk).exclude(status__in=FINISHED)
@@ -145,10 +146,10 @@ def raise_priority(job: Job) -> Job:
             priority=Priority.HIGH, revision=F("revision") + 1,
             admitted=Case(When(status=JobStatus.QUEUED, then=Value(True)), default=F("admitted")),
         )  # fmt: skip
-        job = _read_again(job)
+        job = _reload(job)
         if not won:
             raise DomainError("job_finished", status=job.status)
-        after(job.pk, "raised")
+        record_change(job.pk, "raised")
         send_on_commit(job)
     return job
 
@@ -162,18 +163,18 @@ def cancel_all(jobs: QuerySet[Job]) -> None:
                 cancel(job)
 
 
-def poke(job_id: uuid.UUID) -> bool:
+def wake_waiting(job_id: uuid.UUID) -> bool:
     """Somebody else's service has news for a waiting job: it goes on now. False for a job that does not wait or run."""
     with transaction.atomic():
         # One that runs, between two waits, finds it when it wants to wait again.
         rows = Job.objects.filter(pk=job_id, status__in=[JobStatus.WAITING, JobStatus.PROCESSING])
         found = rows.update(run_at=Now())
         if found:
-            go_on(job_id)
+            queue_due(job_id)
     return bool(found)
 
 
-def go_on(job_id: uuid.UUID) -> bool:
+def queue_due(job_id: uuid.UUID) -> bool:
     """Queue a waiting job that is due. It gets a place whatever the limit: it has been running before."""
     with transaction.atomic():
         won = transition(
@@ -181,7 +182,7 @@ def go_on(job_id: uuid.UUID) -> bool:
             revision=F("revision") + 1,
         )  # fmt: skip
         if won:
-            send_on_commit(after(job_id, "due"))
+            send_on_commit(record_change(job_id, "due"))
     return bool(won)
 
 
@@ -202,20 +203,20 @@ def delete(job: Job) -> None:
         transaction.on_commit(lambda: delete_outputs(job.pk))
 
 
-def _must_be_pausable(job: Job) -> None:
+def _check_pausable(job: Job) -> None:
     if job.status not in FINISHED and not is_pausable(job.kind):
         raise DomainError("not_pausable", status=job.status)
 
 
-def _left(job: Job, name: str) -> None:
+def _record_exit(job: Job, name: str) -> None:
     """Record that a job is not queued or running any more, and let the owner's next one in."""
-    after(job.pk, name)
-    admission.release(job.owner_id, job.lane)
+    record_change(job.pk, name)
+    admission.on_job_left(job.owner_id, job.lane)
 
 
-def _read_again(job: Job) -> Job:
+def _reload(job: Job) -> Job:
     """The row as it is now. Raises ``job_not_found`` when it has been deleted meanwhile."""
     try:
-        return read_again(job.pk)
+        return reload_job(job.pk)
     except Job.DoesNotExist as exc:
         raise DomainError("job_not_found") from exc

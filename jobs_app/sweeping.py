@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 from jobs_app import admission, chores, messages, upkeep
 from jobs_app.keeper import keeper
-from vodplatform.base.process import kill_orphans
+from vodplatform.base.processes.process import kill_orphans
 
 logger = logging.getLogger("vodplatform.jobs")
 STRAY_SECONDS = 60.0
@@ -36,8 +36,8 @@ class Sweep:
     def __call__(self) -> None:
         """Take over what dead workers left, wake what is due, and send again for jobs whose message was lost."""
         # After an outage every lease has run out: the living renew theirs first.
-        if keeper.is_calm():
-            upkeep.reap()
+        if keeper.is_database_stable():
+            upkeep.take_over_expired()
         upkeep.wake_due()
         now = time.monotonic()
         if now >= self._next_admission:
@@ -84,7 +84,7 @@ class Sweeper:
             try:
                 sweep()
             except DatabaseError as exc:
-                keeper.note_trouble()
+                keeper.mark_database_trouble()
                 logger.warning("sweep", extra={"data": {"exception": repr(exc)}})
                 connection.close()
             except Exception:  # without this thread lost messages stay lost

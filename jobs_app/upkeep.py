@@ -20,7 +20,7 @@ PURGE_BATCH = 10_000
 DUE_BATCH = 500
 
 
-def reap() -> int:
+def take_over_expired() -> int:
     """Take over the jobs of workers that are gone; returns how many.
 
     Those of a kind that this program does not know are left to who does: how often one may crash stands there.
@@ -38,17 +38,19 @@ def reap() -> int:
             if time.monotonic() - began > settings.JOB_RENEW_SECONDS / 2:
                 break
             if is_over:
-                count += leases.crashed(lease, "the worker was not heard of any more")
+                count += leases.record_crash(lease, "the worker was not heard of any more")
         began = time.monotonic()
     return count
 
 
 def wake_due() -> int:
     """Queue the waiting jobs whose time has come; returns how many."""
-    return sum(services.go_on(job_id) for job_id in list(Job.objects.due().values_list("pk", flat=True)[:DUE_BATCH]))
+    return sum(
+        services.queue_due(job_id) for job_id in list(Job.objects.due().values_list("pk", flat=True)[:DUE_BATCH])
+    )
 
 
-def strangers() -> list[str]:
+def unclaimable_jobs() -> list[str]:
     """``kind in lane`` of queued jobs that this program never claims, because another release or other settings did."""
     queued = Job.objects.filter(status=JobStatus.QUEUED).order_by().values_list("kind", "lane").distinct()
     known = registry()

@@ -22,12 +22,13 @@ from jobs_app.broker import broker  # noqa: E402
 from jobs_app.keeper import keeper  # noqa: E402
 from jobs_app.kinds import registry  # noqa: E402
 from jobs_app.sweeping import sweeper  # noqa: E402
-from vodplatform.base import installation, publish  # noqa: E402
+from vodplatform.base.files import installation  # noqa: E402
+from vodplatform.base.web import publish  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
 
 
-class WorkerLife(Middleware):
+class WorkerLifecycle(Middleware):
     """Ties a worker process to its master and its running jobs to the worker's end."""
 
     def after_process_boot(self, broker: object) -> None:
@@ -55,6 +56,6 @@ class WorkerLife(Middleware):
         publish.flush()
 
 
-broker.add_middleware(WorkerLife())
+broker.add_middleware(WorkerLifecycle())
 if settings.HOST_CHORE:
     installation.begin_process()

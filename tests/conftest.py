@@ -26,8 +26,9 @@ from tests.support.factories import make_key, make_user
 from tests.support.kept import kept
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import Role, User
-from vodplatform.base import health, storage
-from vodplatform.base.installation import MARK
+from vodplatform.base.files import storage
+from vodplatform.base.files.installation import MARK
+from vodplatform.base.web import health
 
 # The same examples in every run, so that a run says something about the change; HYPOTHESIS_PROFILE=search looks on.
 hypothesis.settings.register_profile("repeat", derandomize=True, deadline=None)
@@ -241,7 +242,7 @@ def _no_outage() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _a_new_heart(monkeypatch: pytest.MonkeyPatch) -> None:
     """On SQLite a test in a transaction holds the lock that ``/health`` waits for, to see that somebody can write."""
-    monkeypatch.setattr(health, "heart", health.Heart())
+    monkeypatch.setattr(health, "heart", health.HeartbeatWriter())
     monkeypatch.setattr(health, "WRITE_SECONDS", 0.05)
 
 

@@ -14,12 +14,12 @@ from tests.support.factories import PASSWORD, make_key, make_user
 from tests.support.together import at_once
 from vodplatform.accounts.models import ApiToken, Role, User, username_key
 from vodplatform.accounts.services import issue_token
-from vodplatform.base import audit
+from vodplatform.base.api.parsers import MAX_PARTS
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import without_secrets
 from vodplatform.base.models import AuditEntry
-from vodplatform.base.parsers import MAX_PARTS
-from vodplatform.base.throttles import digest_of
+from vodplatform.base.records import audit
+from vodplatform.base.web.throttles import digest_of
 
 pytestmark = pytest.mark.django_db
 # Normalising these takes time with the square of their number.

@@ -8,7 +8,7 @@ from django.core.management import get_commands, load_command_class
 from sessions_app.prosync.engines.provider import SENTENCES
 from tests.support.sources import SOURCES
 from vodplatform.base.errors import ERROR_TYPES
-from vodplatform.settings.environment import PROJECT_ROOT, VARIABLES
+from vodplatform.settings.variables import PROJECT_ROOT, VARIABLES
 
 README = Path(PROJECT_ROOT, "README.md").read_text()
 

@@ -30,9 +30,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def timeline_cases(folder: Path) -> Path:
     """A file of what the server computes by the formula of the timeline."""
     rng = random.Random(7)
-    given = [(rng.uniform(0, 9000), rng.uniform(-4000, 4000), rng.uniform(0.04, 8000)) for _ in range(500)]
+    given = [
+        (
+            rng.uniform(0, 9000),
+            rng.uniform(-4000, 4000),
+            rng.choice((0, rng.uniform(-1000, 1000))),
+            rng.uniform(0, 9000),
+        )
+        for _ in range(500)
+    ]
     path = folder / "timeline_cases.json"
-    path.write_text(json.dumps([{"given": case, "expected": timeline.vod_time(*case)} for case in given]))
+    path.write_text(
+        json.dumps([{"given": case, "expected": timeline.Placement(*case[1:]).time_at(case[0])} for case in given])
+    )
     return path
 
 

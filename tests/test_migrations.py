@@ -37,10 +37,13 @@ def breaks_inserts(field: models.Field) -> bool:  # type: ignore[type-arg]
 
 @pytest.mark.parametrize("migration", own_migrations(), ids=str)
 def test_the_release_before_can_go_on_inserting(migration: Migration) -> None:
-    """A column that may not be null has a ``db_default``."""
+    """A column that is new, or that may not be null any more, has a ``db_default``."""
+    before = MigrationLoader(None).project_state((migration.app_label, migration.name), at_end=False)
     for operation in migration.operations:
-        if isinstance(operation, AddField | AlterField):
-            assert not breaks_inserts(operation.field), f"{migration}: {operation.model_name}.{operation.name}"
+        if isinstance(operation, AddField | AlterField) and breaks_inserts(operation.field):
+            model = before.models[migration.app_label, operation.model_name_lower]
+            old = model.fields.get(operation.name)
+            assert old and breaks_inserts(old), f"{migration}: {operation.model_name}.{operation.name}"
 
 
 def test_the_rule_knows_what_breaks_inserts() -> None:

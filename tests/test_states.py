@@ -25,7 +25,7 @@ def test_too_many_attempts_to_sign_in_are_told_how_long_to_wait(client: Client, 
     response = client.post("/login", form | {"password": PASSWORD})
     assert response.status_code == 429
     page = response.content.decode()
-    assert "A little slower, please." in page
+    assert "Too many requests." in page
     assert f'Try again in <span class="m nowrap">{response["Retry-After"]} s</span>' in page
     assert 'value="owner-of-throttles"' in page
 
@@ -36,7 +36,7 @@ def test_too_many_attempts_to_sign_up_too(client: Client, throttled: None) -> No
     response = client.post("/signup", form)
     assert response.status_code == 429
     page = response.content.decode()
-    assert "A little slower, please." in page
+    assert "Too many requests." in page
     assert f'Try again in <span class="m nowrap">{response["Retry-After"]} s</span>' in page
 
 
@@ -44,7 +44,7 @@ def test_what_is_not_there_or_not_ones_own_has_the_same_words(client: Client, ow
     client.force_login(owner)
     response = client.get("/nowhere", headers=PERSON)
     assert response.status_code == 404
-    assert "There is nothing at this address for you" in response.content.decode()
+    assert "Page not found" in response.content.decode()
     assert "/compare" in response.content.decode()
 
 
@@ -52,7 +52,7 @@ def test_a_form_without_its_token_says_what_to_do(owner: User) -> None:
     client = Client(enforce_csrf_checks=True)
     response = client.post("/login", {"username": "owner", "password": PASSWORD}, headers=PERSON)
     assert response.status_code == 403
-    assert "load the page again" in response.content.decode().lower()
+    assert "reload the page and try again" in response.content.decode().lower()
 
 
 @pytest.mark.parametrize("template", ["403.html", "404.html", "429.html", "500.html"])

@@ -15,19 +15,21 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from django.apps import apps
 from django.conf import settings
 from django.core import serializers
 from django.core.management.color import no_style
 from django.core.serializers.base import DeserializationError
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
-from vodplatform.base.installation import MARK
+from vodplatform.base.files.installation import MARK
 
 FORMAT = 1
 LEFT_OUT = {
@@ -46,6 +48,13 @@ def kept_models() -> list[type[Model]]:
     """The models in an archive, each after those it points to; one that shows another's rows has none of its own."""
     models = serializers.sort_dependencies([(config, None) for config in apps.get_app_configs()])
     return [model for model in models if not model._meta.proxy and model._meta.label_lower not in LEFT_OUT]
+
+
+class ExactEncoder(DjangoJSONEncoder):
+    """Keeps the microseconds of an instant, which Django cuts to milliseconds."""
+
+    def default(self, o: Any) -> Any:
+        return o.isoformat() if isinstance(o, datetime) else super().default(o)
 
 
 def write_archive(target: Path) -> dict[str, int]:
@@ -119,6 +128,10 @@ def read_archive(source: Path) -> dict[str, int]:
                 raise ArchiveError(f"{source} comes from a newer program (it knows {unknown[0][1]}); update this one.")
             _refuse_unless_empty()
             with transaction.atomic():
+                if connection.vendor == "postgresql":
+                    # The files may take an hour, in which nothing is asked of the database.
+                    with connection.cursor() as cursor:
+                        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 counts = _read_rows(_member(archive, "rows.jsonl"))
                 if counts != manifest["counts"]:
                     raise ArchiveError(f"{source} is not whole: rows are missing.")
@@ -143,7 +156,8 @@ def _write_rows(file: IO[bytes]) -> dict[str, int]:
     for model in kept_models():
         count = 0
         for row in model._base_manager.order_by("pk").iterator(chunk_size=500):
-            file.write(serializers.serialize("jsonl", [row], use_natural_foreign_keys=True).encode())
+            text = serializers.serialize("jsonl", [row], use_natural_foreign_keys=True, cls=ExactEncoder)
+            file.write(text.encode())
             count += 1
         counts[model._meta.label_lower] = count
     file.seek(0)
@@ -171,10 +185,18 @@ def _refuse_unless_empty() -> None:
 
 
 def _extract_media(archive: tarfile.TarFile) -> None:
-    for member in archive:
-        if member.name.startswith("media/") and member.isfile():
-            member.name = member.name.removeprefix("media/")
-            archive.extract(member, settings.MEDIA_ROOT, filter="data")
+    """The files of the archive into the storage, or none of them."""
+    extracted: list[Path] = []
+    try:
+        for member in archive:
+            if member.name.startswith("media/") and member.isfile():
+                member.name = member.name.removeprefix("media/")
+                archive.extract(member, settings.MEDIA_ROOT, filter="data")
+                extracted.append(Path(settings.MEDIA_ROOT) / member.name)
+    except BaseException:
+        for path in extracted:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
@@ -24,11 +25,11 @@ from sessions_app.analysis import waiting  # noqa: E402
 from sessions_app.comparison.consumers import SessionConsumer  # noqa: E402
 from vodplatform import host  # noqa: E402
 from vodplatform.accounts.realtime import NOT_YOURS  # noqa: E402
-from vodplatform.base import installation  # noqa: E402
-from vodplatform.base.access import note, observed  # noqa: E402
-from vodplatform.base.bodies import limited  # noqa: E402
-from vodplatform.base.handlers import OneThreadHandler  # noqa: E402
+from vodplatform.base.files import installation  # noqa: E402
 from vodplatform.base.metrics import SOCKETS_OPEN  # noqa: E402
+from vodplatform.base.web.bodies import limited  # noqa: E402
+from vodplatform.base.web.handlers import OneThreadHandler  # noqa: E402
+from vodplatform.base.web.request_log import log_request, observed  # noqa: E402
 
 
 class UnknownConsumer(AsyncWebsocketConsumer):
@@ -52,11 +53,18 @@ websockets = URLRouter(
 
 
 django_application = OneThreadHandler()
-http = limited(django_application, on_refusal=lambda scope: note(scope.get("method", ""), "none", 413, 0.0))
+http = limited(django_application, on_refusal=lambda scope: log_request(scope.get("method", ""), "none", 413, 0.0))
 form_door = multipart.form_door(http)
 # What it waits for is begun by a form with a file, or without one by the view alone.
 waiting_door = waiting.waiting_door(lambda scope: form_door if multipart.form_of(scope) else http)
-media_doors = {route: observed(door.media_door, route) for route in door.ADDRESSES}
+# What is served before Django: whether a request is for it, and the ASGI app. The first that matches has it.
+DOORS: list[tuple[Callable[[Any], Any], Any]] = [
+    (door.route_of, observed(door.media_door, door.route_of)),
+    (tus.route_of, tus.tus_door),
+    (chunks.route_of, chunks.chunk_door),
+    (waiting.is_waited_for, waiting_door),
+    (multipart.form_of, form_door),
+]
 
 
 if settings.HOST_CHORE:
@@ -69,15 +77,8 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":
         with SOCKETS_OPEN.track_inprogress():
             await websockets(scope, receive, send)
-    elif scope["type"] == "http" and (route := door.route_of(scope["path"])):
-        await media_doors[route](scope, receive, send)
-    elif scope["type"] == "http" and tus.route_of(scope["path"]):
-        await tus.tus_door(scope, receive, send)
-    elif scope["type"] == "http" and chunks.route_of(scope):
-        await chunks.chunk_door(scope, receive, send)
-    elif scope["type"] == "http" and waiting.is_waited_for(scope):
-        await waiting_door(scope, receive, send)
-    elif scope["type"] == "http" and multipart.form_of(scope):
-        await form_door(scope, receive, send)
-    else:
-        await http(scope, receive, send)
+        return
+    app = http
+    if scope["type"] == "http":
+        app = next((served for matches, served in DOORS if matches(scope)), http)
+    await app(scope, receive, send)

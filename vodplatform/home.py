@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 
 from sessions_app.comparison.models import ComparisonSession
 from vodplatform.accounts.models import User
-from vodplatform.base.views import read_only, wants_html
+from vodplatform.base.web.views import read_only, wants_html
 
 LOOPBACK = ("127.0.0.1", "::1")
 

@@ -18,7 +18,7 @@ from django.db import DatabaseError, connection
 from jobs_app import scratch
 from jobs_app.chores import chore
 from media_app.uploads import sweep
-from vodplatform.base import disk, installation
+from vodplatform.base.files import disk, installation
 
 logger = logging.getLogger("vodplatform.host")
 SCRATCH_SECONDS = 86_400
@@ -35,9 +35,9 @@ def delete_expired() -> None:
 
 
 def look_after() -> None:
-    """Called every few seconds: :func:`disk.look`, each minute :func:`installation.watch`, each hour :func:`clean`."""
+    """Called every few seconds: looks after the disk, each minute after the installation, each hour cleans up."""
     global _next_watch, _next_clean
-    disk.look()
+    disk.manage_reserve_file()
     now = time.monotonic()
     if now >= _next_watch:
         _next_watch = now + WATCH_SECONDS

@@ -22,8 +22,8 @@ from vodplatform.accounts import limits
 from vodplatform.accounts.models import ApiToken, User, plain_text
 from vodplatform.accounts.serializers import UserSerializer
 from vodplatform.accounts.viewsets import ApiViewSet
-from vodplatform.base import audit
-from vodplatform.base.fields import StrictCharField
+from vodplatform.base.api.fields import StrictCharField
+from vodplatform.base.records import audit
 
 ACTIVE = (JobStatus.QUEUED, JobStatus.PROCESSING, JobStatus.WAITING)
 _http_url = URLValidator(schemes=["http", "https"])

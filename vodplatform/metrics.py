@@ -34,10 +34,10 @@ from sessions_app.challenges.models import MergeSession
 from sessions_app.comparison.models import ComparisonSession
 from vodplatform.accounts.models import Role, User
 from vodplatform.base import metrics
-from vodplatform.base.database import bounded
 from vodplatform.base.errors import DomainError
-from vodplatform.base.health import database_is_up
 from vodplatform.base.metrics import Definition, define
+from vodplatform.base.records.database import bounded
+from vodplatform.base.web.health import database_is_up
 
 logger = logging.getLogger("vodplatform.metrics")
 HOUR = timedelta(hours=1)

@@ -24,8 +24,8 @@ from rest_framework.views import APIView
 
 from jobs_app.models import Job, JobStatus
 from media_app.store import files as store
-from vodplatform.base.health import DRIVER_SECONDS, Part, ask_storage, look
-from vodplatform.base.process import ChildError, Limits, run_child
+from vodplatform.base.processes.process import ChildError, Limits, run_child
+from vodplatform.base.web.health import DRIVER_SECONDS, Part, ask_storage, check_all
 
 logger = logging.getLogger("vodplatform.health")
 HOUR = timedelta(hours=1)
@@ -160,7 +160,7 @@ class ProcessingView(APIView):
     def get(self, request: Request) -> Response:
         has_s3, has_cdn = not store.is_local(), settings.CDN is not None
         parts = [FFMPEG, *([S3] if has_s3 else []), *([CDN] if has_cdn else [])]
-        found = look(parts)
+        found = check_all(parts)
         disk = shutil.disk_usage(settings.DATA_DIR)
         body = {
             "processing_queue": queue_now(),

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from vodplatform.base.process import SHIM
+from vodplatform.base.processes.process import SHIM
 
 logger = logging.getLogger("vodplatform.supervisor")
 FIRST_RESTART_SECONDS = 0.5

@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from vodplatform import home, me, metrics, processing
 from vodplatform.accounts import pages as account_pages
-from vodplatform.base import health, views
+from vodplatform.base.web import health, views
 from vodplatform.schema_view import SchemaView
 
 urlpatterns = [
@@ -45,7 +45,7 @@ urlpatterns = [
     re_path(r"^.*$", views.unknown),
 ]
 
-handler400 = "vodplatform.base.views.bad_request"
-handler403 = "vodplatform.base.views.forbidden"
-handler404 = "vodplatform.base.views.not_found"
-handler500 = "vodplatform.base.views.server_error"
+handler400 = "vodplatform.base.web.views.bad_request"
+handler403 = "vodplatform.base.web.views.forbidden"
+handler404 = "vodplatform.base.web.views.not_found"
+handler500 = "vodplatform.base.web.views.server_error"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 LENGTH_BYTES = 4
-MOST_SPS, MOST_PPS = 31, 255  # that one record can hold
+MAX_SPS, MAX_PPS = 31, 255  # that one record can hold
 HIGH_PROFILES = (100, 110, 122, 144)  # whose record ends with the format of their samples
 SAMPLES_420_8 = bytes([0xFC | 1, 0xF8, 0xF8, 0])
 
@@ -49,7 +49,7 @@ class Avcc:
             return None
         sps, pps = (tuple(dict.fromkeys(own + new)) for own, new in ((self.sps, second.sps), (self.pps, second.pps)))
         numbers = [_exp_golomb(unit[4:]) for unit in sps], [_exp_golomb(unit[1:]) for unit in pps]
-        if any(len(set(one)) < len(one) for one in numbers) or len(sps) > MOST_SPS or len(pps) > MOST_PPS:
+        if any(len(set(one)) < len(one) for one in numbers) or len(sps) > MAX_SPS or len(pps) > MAX_PPS:
             return None
         profile = max(self.profile, second.profile)
         head = [1, profile, self.compatibility & second.compatibility, max(self.level, second.level), 0xFC | 3]

@@ -38,7 +38,7 @@ WHOLE = {"preset": "veryfast", "crf": 21}  # of what is encoded as a whole
 # Of the seconds beside what is copied: as near to the source as veryfast at crf 17, in half its time, larger by half.
 EDGE = {"preset": "ultrafast", "crf": 19}
 GOP_SECONDS = 2
-LEAST_COPIED = 12  # frames: for fewer no second encode is worth it
+MIN_COPIED = 12  # frames: for fewer no second encode is worth it
 SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds further back when a seek lands behind its target
 NEAR = 1e-3  # seconds within which a frame counts as being at a moment
 STREAM_MARGIN = Fraction(7, 10)  # seconds before a keyframe, where a seek goes to any packet
@@ -204,7 +204,7 @@ class _Cutter:
             return _Piece(stamps, max(entries, default=stamps[0]), decoded)
 
         decoded = self.copyable(shown, first, last) if self.copied is not None else []
-        if len(decoded) < LEAST_COPIED:
+        if len(decoded) < MIN_COPIED:
             return _Part(number, stop, [piece(stamps)])
         behind = max(decoded)
         before, after = [s for s in stamps if s < decoded[0]], [s for s in stamps if s > behind]
@@ -304,12 +304,14 @@ class _Cutter:
         for number, piece in enumerate(pieces):
             share = len(piece.stamps) / total
 
-            def told(of_file: float, begin: float = done / total, share: float = share, piece: _Piece = piece) -> None:
+            def report(
+                share_of_file: float, begin: float = done / total, share: float = share, piece: _Piece = piece
+            ) -> None:
                 length = max(NEAR, self.seconds(piece.stamps[-1]) - self.seconds(piece.stamps[0]))
-                tell(ENCODED_SHARE * (begin + share * min(1.0, of_file * self.source.facts.duration / length)))
+                tell(ENCODED_SHARE * (begin + share * min(1.0, share_of_file * self.source.facts.duration / length)))
 
             piece.file = self.folder / f"{number}.mp4"
-            self.encode_piece(piece, piece.file, told)
+            self.encode_piece(piece, piece.file, report)
             done += len(piece.stamps)
 
     def encode_piece(self, piece: _Piece, file: Path, tell: Progress) -> None:

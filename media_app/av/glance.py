@@ -12,12 +12,12 @@ from typing import BinaryIO, Literal
 
 Fault = Literal["no_picture", "no_index"]
 
-MOST_BOXES = 200
+MAX_BOXES = 200
 PICTURES = {b"vide", b"auxv", b"pict"}
 SOUND = b"soun"
 EBML, SEGMENT, TRACKS, CLUSTER, TRACK_ENTRY, TRACK_TYPE = 0x1A45DFA3, 0x18538067, 0x1654AE6B, 0x1F43B675, 0xAE, 0x83
 MATROSKA_PICTURE, MATROSKA_SOUND = 1, 2
-MOST_TRACKS_BYTES = 64 * 1024
+MAX_TRACKS_BYTES = 64 * 1024
 
 
 def fault_of(file: BinaryIO, size: int) -> Fault | None:
@@ -32,7 +32,7 @@ def _of_movie(file: BinaryIO, size: int) -> Fault | None:
             handlers = set(_handlers(file, begin, end))
             return "no_picture" if SOUND in handlers and not handlers & PICTURES else None
         # With fragments the index is in many places; one that is cut can be played up to there.
-        if kind == b"moof" or not kind.isalnum() or count == MOST_BOXES:
+        if kind == b"moof" or not kind.isalnum() or count == MAX_BOXES:
             return None
         if end > size:
             return "no_index" if kind in (b"mdat", b"moov") else None
@@ -66,7 +66,7 @@ def _handlers(file: BinaryIO, begin: int, end: int) -> Iterator[bytes]:
 
 def _some(file: BinaryIO, begin: int, end: int, wanted: bytes) -> Iterator[tuple[bytes, int, int]]:
     for count, box in enumerate(_boxes(file, begin, end)):
-        if count == MOST_BOXES or box[2] > end:
+        if count == MAX_BOXES or box[2] > end:
             return
         if box[0] == wanted:
             yield box
@@ -74,10 +74,10 @@ def _some(file: BinaryIO, begin: int, end: int, wanted: bytes) -> Iterator[tuple
 
 def _of_matroska(file: BinaryIO) -> Fault | None:
     at = 0
-    for _ in range(MOST_BOXES):
+    for _ in range(MAX_BOXES):
         found, length, own = _element(_read_at(file, at, 12))
         if found == TRACKS and length is not None:
-            kinds = set(_track_types(_read_at(file, at + own, min(length, MOST_TRACKS_BYTES))))
+            kinds = set(_track_types(_read_at(file, at + own, min(length, MAX_TRACKS_BYTES))))
             return "no_picture" if MATROSKA_SOUND in kinds and MATROSKA_PICTURE not in kinds else None
         if found == SEGMENT:
             at += own

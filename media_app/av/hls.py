@@ -55,12 +55,12 @@ PLAYABLE_PIXELS = frozenset({"yuv420p", "yuvj420p"})
 PLAYABLE_SOUNDS = frozenset({"LC", "HE-AAC", "HE-AACv2"})
 RANGE = re.compile(r"#EXT-X-BYTERANGE:(\d+)@(\d+)")
 MAP = re.compile(r'#EXT-X-MAP:URI="([^"]*)",BYTERANGE="(\d+)@0"')
-MOST_IN_SPAN = 100  # segments: damaged timestamps may make many of no length
-LEAST_SECONDS = 0.001
+MAX_IN_SPAN = 100  # segments: damaged timestamps may make many of no length
+MIN_SECONDS = 0.001
 PEAK_SPAN = (0.5, 1.5)  # of the target duration: RFC 8216, section 4.1
 
 
-class NotOffered(Exception):
+class RungNotAvailable(Exception):
     """This rendition makes no sense for this video; the text is the reason, a sentence."""
 
 
@@ -120,11 +120,11 @@ def why_not_source(source: Source) -> str | None:  # noqa: PLR0911 - each reason
 def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Progress | None = None) -> HlsRendition:
     """Write the video itself into ``folder``: the picture copied, the sound copied or made AAC.
 
-    Raises :class:`NotOffered`, :class:`media_app.av.ffmpeg.ConversionFailed` and OSError.
+    Raises :class:`RungNotAvailable`, :class:`media_app.av.ffmpeg.ConversionFailed` and OSError.
     """
     reason = why_not_source(source)
     if reason:
-        raise NotOffered(reason)
+        raise RungNotAvailable(reason)
     tracks = [Track(source.track)]
     options: dict[str, Any] = {"c:v": "copy", **WITHOUT_TAGS}
     sound = source.sound
@@ -141,7 +141,7 @@ def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Prog
     )  # fmt: skip
     longest = max(seconds for seconds, _ in playlist.segments)
     if longest > MAX_SEGMENT:
-        raise NotOffered(f"Its keyframes are up to {longest:.1f} s apart, too far to be cut into segments.")
+        raise RungNotAvailable(f"Its keyframes are up to {longest:.1f} s apart, too far to be cut into segments.")
     return _describe(folder, playlist, source.facts.width, source.facts.height)
 
 
@@ -150,11 +150,11 @@ def make_rung(
 ) -> HlsRendition:
     """Encode ``rung`` into ``folder``: H.264 with a keyframe every 2 s at the same times in all rungs, AAC.
 
-    Raises :class:`NotOffered` when it would be larger than the video; ConversionFailed and OSError.
+    Raises :class:`RungNotAvailable` when it would be larger than the video; ConversionFailed and OSError.
     """
     facts = source.facts
     if rung.lines > min(facts.width, facts.height):
-        raise NotOffered(f"The video has fewer than {rung.lines} lines.")
+        raise RungNotAvailable(f"The video has fewer than {rung.lines} lines.")
     tracks = [picture_of(source, (rung.width, rung.height), max_fps=MAX_FPS)]
     # The source's own ticks: rounded to those of a frame rate, pictures of a variable rate would move.
     timed = {"fps_mode": "vfr", "enc_time_base:v": "demux", "g": 10 * MAX_FPS, "force_key_frames": KEYFRAMES}
@@ -218,14 +218,14 @@ def peak_bit_rate(segments: Sequence[tuple[float, int]], target: float) -> int:
     peak = 0.0
     for first in range(len(segments)):
         seconds, size = 0.0, 0
-        for length, count in segments[first : first + MOST_IN_SPAN]:
+        for length, count in segments[first : first + MAX_IN_SPAN]:
             seconds += length
             size += count
             if seconds > most:
                 break
-            if seconds >= max(least, LEAST_SECONDS):
+            if seconds >= max(least, MIN_SECONDS):
                 peak = max(peak, size * 8 / seconds)
-    total = sum(size for _, size in segments) * 8 / max(LEAST_SECONDS, sum(seconds for seconds, _ in segments))
+    total = sum(size for _, size in segments) * 8 / max(MIN_SECONDS, sum(seconds for seconds, _ in segments))
     return round(peak) or round(total)
 
 

@@ -25,7 +25,7 @@ from media_app.av.container import MediaError
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg, ProgramMissing
 from media_app.av.rungs import fitted, rung_of
 from media_app.av.source import Progress, Source
-from vodplatform.base.child import BadRequest, Reports, answer
+from vodplatform.base.processes.child import BadRequest, Reports, answer
 
 if TYPE_CHECKING:
     from media_app.av.frames import VideoFile
@@ -94,7 +94,7 @@ class Ingest:
     def make(self, task: Task, share: Progress) -> dict[str, Any]:
         """Make what ``task`` says into a folder of its own; returns what is said of it.
 
-        Raises :class:`media_app.av.hls.NotOffered`, ConversionFailed, MediaError and PyAV's errors, which are all the
+        Raises :class:`media_app.av.hls.RungNotAvailable`, ConversionFailed, MediaError and PyAV's errors, all the
         video's, and OSError, which is ours.
         """
         folder = self.folder / task.folder
@@ -133,7 +133,7 @@ class Ingest:
         from media_app.av.peaks import NAME, make_peaks
 
         if self.source.sound is None:
-            raise hls.NotOffered("The video has no sound.")
+            raise hls.RungNotAvailable("The video has no sound.")
         return _said({"json": NAME}, make_peaks(folder / NAME, self.source, share))
 
     def _hls(self, task: Task, folder: Path, share: Progress) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _report(reports: Reports, message: str, begin: float, part: float, done: flo
 def _attempt(ingest: Ingest, task: Task, share: Progress) -> tuple[str, dict[str, Any]]:
     try:
         return "made", ingest.make(task, share)
-    except (hls.NotOffered, ConversionFailed) as exc:
+    except (hls.RungNotAvailable, ConversionFailed) as exc:
         reason = str(exc)
     except MediaError as exc:
         reason = exc.message

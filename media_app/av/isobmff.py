@@ -11,7 +11,7 @@ ENTRY_FIELDS = {b"avc1": 78, b"avc3": 78, b"mp4a": 28}
 SAMPLES_OF_STSD = 8
 DECODER_SPECIFIC = 5
 LONG_OBJECT_TYPE = 31
-MOST_BEFORE_MOOV = 4096  # bytes
+MAX_BEFORE_MOOV = 4096  # bytes
 
 
 def codecs_of(header: bytes) -> str:
@@ -41,7 +41,7 @@ def header_of(path: Path) -> bytes:
     """
     with path.open("rb") as file:
         at = 0
-        while len(start := file.read(8)) == 8 and at < MOST_BEFORE_MOOV:
+        while len(start := file.read(8)) == 8 and at < MAX_BEFORE_MOOV:
             at += max(8, int.from_bytes(start[:4]))
             if start[4:] == b"moov":
                 file.seek(0)

@@ -14,7 +14,7 @@ QUALITIES = (85, 75, 65, 50)
 SMALLER = (cv2.IMWRITE_JPEG_OPTIMIZE, 1, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
 
 
-def write_jpeg(path: Path, image: Image, most_bytes: int, first_quality: int = QUALITIES[0]) -> int:
+def write_jpeg(path: Path, image: Image, max_file_bytes: int, first_quality: int = QUALITIES[0]) -> int:
     """Write ``image`` (BGR) at ``path`` in the best quality that fits; returns its bytes. Raises OSError, MediaError.
 
     The lowest quality is written even where it is larger.
@@ -25,7 +25,7 @@ def write_jpeg(path: Path, image: Image, most_bytes: int, first_quality: int = Q
         if not done:
             raise MediaError(MediaError.UNREADABLE, "A picture of the video cannot be written as JPEG.")
         content = encoded.tobytes()
-        if len(content) <= most_bytes:
+        if len(content) <= max_file_bytes:
             break
     path.write_bytes(content)
     return len(content)

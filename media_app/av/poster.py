@@ -21,9 +21,9 @@ MAX_SIDE = 1280  # pixels of the longer side
 MAX_BYTES = 300_000
 CANDIDATES = 24
 SCORED_WIDTH = 320  # pixels: fine enough to tell sharp from blurred
-LEAST_SECONDS = 0.001
+MIN_SECONDS = 0.001
 FINALISTS = 8  # whose surroundings are looked at
-LEAST_FIT = 0.1  # of the best score: an unsteady picture is better than a black one
+MIN_FIT = 0.1  # of the best score: an unsteady picture is better than a black one
 STEADY_SECONDS = 0.3  # a flash is over by then
 STEADY_LEVELS = 40.0  # of 255 that the mean brightness may change meanwhile
 DARK, MIDDLE_DARK, MIDDLE_BRIGHT, BRIGHT = 12.0, 70.0, 170.0, 245.0  # mean luma: useless, good from, good to, useless
@@ -97,10 +97,10 @@ def choose_moment(video: VideoFile, on_progress: Progress) -> float | None:
         on_progress(0.8 * (number + 1) / CANDIDATES)
     if not times:
         return None
-    scores = score(looks, [time / max(video.duration, times[-1], LEAST_SECONDS) for time in times])
+    scores = score(looks, [time / max(video.duration, times[-1], MIN_SECONDS) for time in times])
     ranking = [int(number) for number in np.argsort(-scores, kind="stable")]
     for place, number in enumerate(ranking[:FINALISTS]):
-        if scores[number] < LEAST_FIT * scores[ranking[0]]:
+        if scores[number] < MIN_FIT * scores[ranking[0]]:
             break
         if _is_steady(video, times[number], looks[number].brightness):
             return times[number]

@@ -28,7 +28,7 @@ from media_app.av.container import (
     open_media,
     presentation_origin,
 )
-from vodplatform.base.child import answer_about_paths
+from vodplatform.base.processes.child import answer_about_paths
 
 MAX_PACKETS_TO_FIRST_FRAME = 400
 TIMING_PACKETS = 600
@@ -36,7 +36,7 @@ VFR_JITTER = 0.1  # of a frame: more than any container's rounding
 RATE_ROUNDING = Fraction(1, 5000)  # a fifth of what parts 30 from 29.97
 VFR_SHARE = 0.01  # one lost frame in a long recording does not make its rate variable
 
-LEAST_SIDE = 16  # pixels; below that there is nothing to see, and scalers have odd ideas
+MIN_SIDE = 16  # pixels; below that there is nothing to see, and scalers have odd ideas
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +123,13 @@ def display_size(width: int, height: int, sample_aspect_ratio: Fraction, rotatio
 
 
 # Of pixels: anamorphic film has 2, old tapes 0.9 to 1.5. A narrower one would hide how much there is to decode.
-LEAST_RATIO, MOST_RATIO = Fraction(1, 3), Fraction(3)
+MIN_RATIO, MAX_RATIO = Fraction(1, 3), Fraction(3)
 
 
 def sample_aspect_ratio(stream: VideoStream, frame: VideoFrame | None = None) -> Fraction:
     """Width of a pixel over its height; 1 when the file says nothing or nonsense."""
     ratio = stream.sample_aspect_ratio
-    return ratio if ratio and LEAST_RATIO <= ratio <= MOST_RATIO else Fraction(1)
+    return ratio if ratio and MIN_RATIO <= ratio <= MAX_RATIO else Fraction(1)
 
 
 def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> VideoFacts:
@@ -185,7 +185,7 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
 def _check_size(width: int, height: int, limits: ProbeLimits) -> None:
     if not width or not height:
         raise MediaError(MediaError.UNREADABLE, "The picture has no size, or claims one that is too large to decode.")
-    if min(width, height) < LEAST_SIDE:
+    if min(width, height) < MIN_SIDE:
         raise MediaError(MediaError.UNREADABLE, f"The picture is too small: {width}×{height} pixels.")
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
         raise MediaError(MediaError.UNREADABLE, f"The picture is too large: {width}×{height} pixels.")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track
-from media_app.av.hls import NotOffered
+from media_app.av.hls import RungNotAvailable
 from media_app.av.isobmff import codecs_of, header_of
 from media_app.av.probe import VideoFacts
 from media_app.av.rungs import encoding, fitted, picture_of, sound_of
@@ -77,14 +77,14 @@ def gop_frames(facts: VideoFacts) -> int:
 def make_silent(folder: Path, source: Source, program: Ffmpeg, on_progress: Progress | None = None) -> Mp4Rendition:
     """Copy the picture alone into ``silent.mp4``.
 
-    Raises :class:`NotOffered` where MP4 cannot carry it as it is; ConversionFailed and OSError.
+    Raises :class:`RungNotAvailable` where MP4 cannot carry it as it is; ConversionFailed and OSError.
     """
     facts = source.facts
     tag = CARRIED.get(facts.codec)
     if tag is None:
-        raise NotOffered(f"An MP4 file cannot carry {facts.codec}.")
+        raise RungNotAvailable(f"An MP4 file cannot carry {facts.codec}.")
     if not source.times_pictures:
-        raise NotOffered("It does not say when its pictures are to be shown.")
+        raise RungNotAvailable("It does not say when its pictures are to be shown.")
     options = {"c:v": "copy", "tag:v": tag, **WITHOUT_TAGS}
     path = folder / SILENT_NAME
     _run(path, source, program, tracks=[Track(source.track)], options=options, on_progress=on_progress)

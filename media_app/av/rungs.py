@@ -14,7 +14,7 @@ HEIGHTS = (1080, 720, 480, 360)
 MAX_FPS = 60
 # Bits a second that a rung never passes for long, for 30 frames a second, by its lines.
 PEAK_BITS = {1080: 5_000_000, 720: 2_800_000, 480: 1_400_000, 360: 800_000}
-LEAST_BITS = 400_000
+MIN_BITS = 400_000
 FAST_FPS = 32  # above it a picture a second more costs more
 FAST_SHARE = 1.5
 SOUND_BITS = 128_000
@@ -64,7 +64,7 @@ def rung_of(facts: VideoFacts, lines: int) -> Rung:
     """The rung with ``lines`` pixels on its shorter side, or fewer where the video has fewer."""
     width, height = fitted(facts, lines)
     known = min(HEIGHTS, key=lambda height: abs(height - lines))
-    bits = max(LEAST_BITS, round(PEAK_BITS[known] * min(1.0, (lines / known) ** 2)))
+    bits = max(MIN_BITS, round(PEAK_BITS[known] * min(1.0, (lines / known) ** 2)))
     return Rung(lines, width, height, round(bits * FAST_SHARE) if facts.fps > FAST_FPS else bits)
 
 

@@ -20,12 +20,12 @@ VTT_NAME = "sprite.vtt"
 MAX_THUMBS = 100
 COLUMNS = 10
 LONGER_SIDE = 160  # pixels of a thumb
-LEAST_SIDE = 16
+MIN_SIDE = 16
 QUALITY = 75
 MAX_BYTES = 2_000_000
 # Seconds between thumbs: the first that needs no more than MAX_THUMBS.
 INTERVALS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 45, 60, 90, 120, 180, 300)
-LEAST_CUE = 0.001  # seconds: what WebVTT can tell apart
+MIN_CUE = 0.001  # seconds: what WebVTT can tell apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def count_thumbs(duration: float) -> int:
 def thumb_size(width: int, height: int) -> tuple[int, int]:
     """Pixels of a thumb: the longer side is 160, the other in proportion, both even."""
     scale = LONGER_SIDE / max(width, height)
-    sides = (max(LEAST_SIDE, 2 * round(side * scale / 2)) for side in (width, height))
+    sides = (max(MIN_SIDE, 2 * round(side * scale / 2)) for side in (width, height))
     return next(sides), next(sides)
 
 
@@ -85,7 +85,7 @@ def cue_starts(times: Sequence[float], duration: float) -> tuple[list[float], li
     starts, kept = [0.0], [0]
     for number in range(1, len(times)):
         start = round((times[number - 1] + times[number]) / 2, 3)
-        if starts[-1] + LEAST_CUE <= start <= duration - LEAST_CUE:
+        if starts[-1] + MIN_CUE <= start <= duration - MIN_CUE:
             starts.append(start)
             kept.append(number)
     return starts, kept

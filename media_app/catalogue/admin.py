@@ -27,17 +27,17 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from media_app.catalogue import moderation, services
 from media_app.catalogue.models import CatalogueVideo, CrdtOperation, VideoReport
 from media_app.delivery.addresses import media_of, stream_url
-from media_app.library.serializers import shown_videos
+from media_app.library.serializers import with_answer_data
 from media_app.videos import words
 from media_app.videos.models import Video, VideoQuerySet, VideoStatus
 from vodplatform.accounts.models import User
-from vodplatform.base import audit
-from vodplatform.base.admin import AuditedModelAdmin, LookedAt
+from vodplatform.base.admin import AuditedModelAdmin, ReadOnlyMixin
 from vodplatform.base.errors import DomainError
+from vodplatform.base.records import audit
 
 MAX_REASON = 500
-MOST_COUNTED = 999  # of what waits in a queue
-MOST_SHOWN = 160  # letters of a text in a list
+MAX_COUNTED = 999  # of what waits in a queue
+MAX_SHOWN = 160  # letters of a text in a list
 # Those that everybody has who moderates; deleted videos are in a queue of their own, and only admins have it.
 QUEUES = {
     "new": Q(reviewed_at=None),
@@ -52,7 +52,7 @@ STATES = {
 }  # fmt: skip
 
 
-def acting(request: HttpRequest) -> User:
+def request_user(request: HttpRequest) -> User:
     """Who does it: the admin lets in nobody else."""
     return cast(User, request.user)
 
@@ -84,7 +84,7 @@ class Queue(admin.SimpleListFilter):
     parameter_name = "queue"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name.capitalize()) for name in queues_of(acting(request))]
+        return [(name, name.capitalize()) for name in queues_of(request_user(request))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Video]) -> QuerySet[Video]:
         if self.value() == "deleted":
@@ -99,7 +99,7 @@ def brief(text: str) -> SafeString | str:
     return format_html(
         '<span title="{}" style="display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; '
         'overflow: hidden; max-width: 24rem; white-space: normal; overflow-wrap: anywhere">{}</span>',
-        text, Truncator(text).chars(MOST_SHOWN),
+        text, Truncator(text).chars(MAX_SHOWN),
     )  # fmt: skip
 
 
@@ -222,7 +222,7 @@ class CatalogueVideoForm(WordsForm):
 def _clean(clean: Callable[[Any], Any], value: Any) -> Any:
     try:
         return clean(value)
-    except words.NotClean as exc:
+    except words.InvalidText as exc:
         raise ValidationError(str(exc)) from exc
 
 
@@ -274,7 +274,7 @@ class ReportInline(TabularInline):
         return False
 
 
-class OperationInline(LookedAt, TabularInline):
+class OperationInline(ReadOnlyMixin, TabularInline):
     """Every operation on the video's words, the latest first; never changed."""
 
     model = CrdtOperation
@@ -326,7 +326,7 @@ class ModeratedAdmin(AuditedModelAdmin):
     def settle_one(self, request: HttpRequest, report: VideoReport) -> None:
         """Settle a report with the outcome that was written beside it, if any."""
         outcome = report.outcome.strip()
-        if outcome and not moderation.settle_report(report.pk, acting(request), reason=outcome):
+        if outcome and not moderation.settle_report(report.pk, request_user(request), reason=outcome):
             self.message_user(request, f"{report}: somebody else has settled it meanwhile.", messages.WARNING)
 
     def each(self, request: HttpRequest, rows: Iterable[Any], change: Callable[..., Any], done: str) -> None:
@@ -338,7 +338,7 @@ class ModeratedAdmin(AuditedModelAdmin):
         count = 0
         for row in rows:
             try:
-                change(row.pk, acting(request), reason=reason)
+                change(row.pk, request_user(request), reason=reason)
                 count += 1
             except DomainError as exc:
                 self.message_user(request, f"{row}: {exc.message}", messages.WARNING)
@@ -387,11 +387,11 @@ class CatalogueVideoAdmin(ModeratedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Video]:
         """What of the catalogue this person may see, in as many queries for fifty as for one."""
-        rows = cast(VideoQuerySet, super().get_queryset(request)).in_catalogue(acting(request))
+        rows = cast(VideoQuerySet, super().get_queryset(request)).in_catalogue(request_user(request))
         waiting = VideoReport.objects.filter(video=OuterRef("pk"), settled_at=None).order_by().values("video")
         # Counted for the rows of the page alone: a join would count for all of the catalogue first.
         reports = Coalesce(Subquery(waiting.annotate(count=Count("pk")).values("count")), 0)
-        return shown_videos(rows).select_related("job", "last_modified_by", "owner").annotate(open_reports=reports)
+        return with_answer_data(rows).select_related("job", "last_modified_by", "owner").annotate(open_reports=reports)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("editorial.add_cataloguevideo")
@@ -436,7 +436,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
 
     def has_destroy_permission(self, request: HttpRequest) -> bool:
         """Whether the person may delete and restore videos."""
-        return acting(request).is_admin
+        return request_user(request).is_admin
 
     @admin.display(description="")
     def picture(self, video: Video) -> SafeString | str:
@@ -494,15 +494,15 @@ class CatalogueVideoAdmin(ModeratedAdmin):
 
     def queues(self, request: HttpRequest) -> list[dict[str, Any]]:
         """All of the catalogue and each queue: ``title, address, is_chosen``; ``waiting``: how many wait in it."""
-        user, chosen = acting(request), request.GET.get(Queue.parameter_name, "")
+        user, chosen = request_user(request), request.GET.get(Queue.parameter_name, "")
         rows, found = Video.objects.in_catalogue(user).filter(deleted_at=None).order_by(), []
         for name in ["", *queues_of(user)]:
-            count = rows.filter(QUEUES[name])[: MOST_COUNTED + 1].count() if name in ("new", "reported") else 0
+            count = rows.filter(QUEUES[name])[: MAX_COUNTED + 1].count() if name in ("new", "reported") else 0
             found.append({
                 "title": name.capitalize() or "All",
                 "address": f"?{Queue.parameter_name}={name}" if name else ".",
                 "is_chosen": chosen == name,
-                "waiting": f"{MOST_COUNTED}+" if count > MOST_COUNTED else count,
+                "waiting": f"{MAX_COUNTED}+" if count > MAX_COUNTED else count,
                 "variant": "danger" if name == "reported" else "info",
             })  # fmt: skip
         return found
@@ -519,10 +519,10 @@ class CatalogueVideoAdmin(ModeratedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
-            made = services.create(acting(request), form.cleaned_data)
+            made = services.create(request_user(request), form.cleaned_data)
             obj.pk, obj.title = made.pk, made.title
             return
-        by, changes, reason = acting(request), form.changes(), form.cleaned_data["reason"]
+        by, changes, reason = request_user(request), form.changes(), form.cleaned_data["reason"]
         decided = {name: changes.pop(name) for name in ("is_hidden", "is_featured") if name in changes}
         if changes:
             services.edit(obj.pk, changes, by, version=form.cleaned_data["version"])
@@ -569,7 +569,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
         self.each(request, queryset, services.restore, "restored")
 
 
-class Settled(admin.SimpleListFilter):
+class SettledFilter(admin.SimpleListFilter):
     """Reports that wait, and those that are done with."""
 
     title = "state"
@@ -592,7 +592,7 @@ class VideoReportAdmin(ModeratedAdmin):
         "created_at", "shown_video", "shown_reason", "shown_text", "shown_reporter", "shown_state", "shown_outcome",
         "shown_settler",
     ]  # fmt: skip
-    list_filter = [Settled, "reason"]
+    list_filter = [SettledFilter, "reason"]
     list_select_related = ["video", "reporter", "settled_by"]
     search_fields = ["video__title", "text", "outcome"]
     date_hierarchy = "created_at"
@@ -605,7 +605,7 @@ class VideoReportAdmin(ModeratedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[VideoReport]:
         rows: QuerySet[VideoReport] = super().get_queryset(request)
-        return rows.filter(video__in=Video.objects.in_catalogue(acting(request)))
+        return rows.filter(video__in=Video.objects.in_catalogue(request_user(request)))
 
     @admin.display(description="video", ordering="video__title")
     def shown_video(self, report: VideoReport) -> SafeString:

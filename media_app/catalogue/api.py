@@ -23,13 +23,13 @@ from media_app.catalogue import serializers as s
 from media_app.catalogue.listing import page_of
 from media_app.catalogue.models import CrdtOperation
 from media_app.catalogue.operations import Incoming, Refused
-from media_app.library.serializers import MessageSerializer, VideoSerializer, present_video, shown_videos
+from media_app.library.serializers import MessageSerializer, VideoSerializer, with_answer_data
 from media_app.videos import words
 from media_app.videos.models import Video, VideoQuerySet
 from vodplatform.accounts.models import User
 from vodplatform.accounts.viewsets import ApiViewSet
+from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.errors import DomainError
-from vodplatform.base.idempotency import idempotent
 
 # What one instant may hold of two operations: on SQLite the clock counts milliseconds.
 TICK = timedelta(milliseconds=1)
@@ -55,7 +55,7 @@ class CatalogueViewSet(ApiViewSet[Video]):
         return JSONRenderer(), JSONRenderer.media_type
 
     def get_queryset(self) -> VideoQuerySet:
-        return shown_videos(Video.objects.in_catalogue(self.request.user))
+        return with_answer_data(Video.objects.in_catalogue(self.request.user))
 
     def member(self) -> User:
         """The caller, who has signed in."""
@@ -108,7 +108,7 @@ class VideoViewSet(CatalogueViewSet):
         videos, total = page_of(request.user, query)
         page, limit = query["page"], query["limit"]
         pagination = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
-        return Response({"videos": [present_video(video) for video in videos], "pagination": pagination})
+        return Response({"videos": [VideoSerializer.show(video) for video in videos], "pagination": pagination})
 
     @extend_schema(
         operation_id="videos_create", request=s.NewCatalogueVideoSerializer, responses={201: VideoSerializer}
@@ -118,12 +118,12 @@ class VideoViewSet(CatalogueViewSet):
         """A new video, without a file yet; moderators make them."""
         user = self.moderator()
         made = services.create(user, self.read_body(s.NewCatalogueVideoSerializer))
-        return Response(present_video(made), status=201)
+        return Response(VideoSerializer.show(made), status=201)
 
     @extend_schema(operation_id="videos_get", responses={200: VideoSerializer})
     def retrieve(self, request: Request, video_id: UUID) -> Response:
         """One video of the catalogue."""
-        return Response(present_video(self.get_object()))
+        return Response(VideoSerializer.show(self.get_object()))
 
     @extend_schema(operation_id="videos_change", request=s.CatalogueChangeSerializer, responses={200: VideoSerializer})
     def update(self, request: Request, video_id: UUID) -> Response:
@@ -141,7 +141,7 @@ class VideoViewSet(CatalogueViewSet):
         values = dict(self.read_body(s.CatalogueChangeSerializer))
         clock, version, reason = (values.pop(name, None) for name in ("vector_clock", "version", "reason"))
         services.edit(video_id, values, user, clock=clock, version=version, reason=reason or "")
-        return Response(present_video(self.get_object()))
+        return Response(VideoSerializer.show(self.get_object()))
 
     @extend_schema(
         operation_id="videos_delete", parameters=[s.DeleteQuerySerializer], responses={200: MessageSerializer}
@@ -162,7 +162,7 @@ class VideoViewSet(CatalogueViewSet):
         """A deleted video, back in the catalogue; administrators do."""
         self.get_object()
         services.restore(video_id, self.admin())
-        return Response(present_video(self.get_object()))
+        return Response(VideoSerializer.show(self.get_object()))
 
     @idempotent
     @extend_schema(operation_id="videos_report", request=s.NewReportSerializer, responses={201: s.ReportSerializer})
@@ -170,8 +170,8 @@ class VideoViewSet(CatalogueViewSet):
     def reports(self, request: Request, video_id: UUID) -> Response:
         """Tell the moderators what one has against a video."""
         video, user = self.get_object(), self.member()
-        told = self.read_body(s.NewReportSerializer)
-        made = services.report(video, user, told["reason"], told["text"])
+        body = self.read_body(s.NewReportSerializer)
+        made = services.report(video, user, body["reason"], body["text"])
         return Response(s.ReportSerializer(made).data, status=201)
 
     @extend_schema(
@@ -188,9 +188,9 @@ class VideoViewSet(CatalogueViewSet):
         form = s.SyncQuerySerializer(data=query)
         form.is_valid(raise_exception=True)
         since = None
-        if told := form.validated_data.get("since"):
+        if since_text := form.validated_data.get("since"):
             try:
-                since = operations.instant(_number(told), "since")
+                since = operations.instant(_number(since_text), "since")
             except Refused as exc:
                 raise _invalid(exc.field, exc) from exc
         user = request.user
@@ -199,7 +199,7 @@ class VideoViewSet(CatalogueViewSet):
         base, until, more = None, None, False
         with transaction.atomic():
             if tells:
-                # Nobody writes meanwhile: whatever comes later has come after the time that is told.
+                # Nobody writes meanwhile: whatever comes later has come after the time in the answer.
                 Video.objects.select_for_update(no_key=True).filter(pk=video_id).first()
             video = self.find(video_id)
             if tells:
@@ -211,7 +211,7 @@ class VideoViewSet(CatalogueViewSet):
         return Response(
             {
                 "video_id": str(video_id),
-                "video": present_video(video),
+                "video": VideoSerializer.show(video),
                 "server_vector_clock": video.vector_clock,
                 "server_version": video.version,
                 "server_time": now - TICK,
@@ -243,7 +243,7 @@ class VideoViewSet(CatalogueViewSet):
                 "video_id": str(video_id),
                 "sync_type": found.order,
                 "action": found.action,
-                "merged_video": present_video(video),
+                "merged_video": VideoSerializer.show(video),
                 "conflicts_resolved": found.conflicts,
                 "server_vector_clock": video.vector_clock,
                 "server_version": video.version,
@@ -252,24 +252,24 @@ class VideoViewSet(CatalogueViewSet):
 
     def _read(self, body: dict[str, Any], user: User) -> tuple[dict[str, int], Sequence[Incoming]]:
         """The client's clock and operations, each checked by itself."""
-        told = body.get("operations")
-        if told is not None and not isinstance(told, list):
+        raw_operations = body.get("operations")
+        if raw_operations is not None and not isinstance(raw_operations, list):
             raise _invalid("operations", "Send a list.")
-        if told:
+        if raw_operations:
             self.moderator()
-        if told and len(told) > operations.MOST_OPERATIONS:
-            raise DomainError("too_large", f"Send at most {operations.MOST_OPERATIONS} operations in one call.",
-                              limit=operations.MOST_OPERATIONS)  # fmt: skip
+        if raw_operations and len(raw_operations) > operations.MAX_OPERATIONS:
+            raise DomainError("too_large", f"Send at most {operations.MAX_OPERATIONS} operations in one call.",
+                              limit=operations.MAX_OPERATIONS)  # fmt: skip
         version = body.get("client_version")
         if version is not None and (isinstance(version, bool) or not isinstance(version, int) or version < 0):
             raise _invalid("client_version", "Send a whole number from 0.")
         try:
-            told_clock = body.get("client_vector_clock")
-            clock = operations.clock({} if told_clock is None else told_clock, "client_vector_clock")
+            raw_clock = body.get("client_vector_clock")
+            clock = operations.clock({} if raw_clock is None else raw_clock, "client_vector_clock")
         except Refused as exc:
             raise _invalid(exc.field, exc) from exc
         incoming, errors, now = [], {}, timezone.now()
-        for index, one in enumerate(told or ()):
+        for index, one in enumerate(raw_operations or ()):
             try:
                 incoming.append(operations.read(one, str(user.pk), now))
             except Refused as exc:
@@ -279,18 +279,18 @@ class VideoViewSet(CatalogueViewSet):
         return clock, incoming
 
 
-def _video_id(told: Any) -> UUID:
+def _video_id(text: Any) -> UUID:
     try:
-        return UUID(told)
+        return UUID(text)
     except (ValueError, TypeError, AttributeError) as exc:
         raise _invalid("video_id", "Send the id of a video.") from exc
 
 
-def _number(told: str) -> str | float:
+def _number(text: str) -> str | float:
     try:
-        return float(told)
+        return float(text)
     except ValueError:
-        return told
+        return text
 
 
 def _invalid(field: str, sentence: object) -> DomainError:

@@ -14,16 +14,16 @@ from rest_framework.response import Response
 
 from media_app.catalogue import realtime, receiving
 from media_app.catalogue.api import CatalogueViewSet
-from media_app.library.serializers import VideoSerializer, present_video
+from media_app.library.serializers import VideoSerializer
 from media_app.uploads.multipart import received
 from media_app.videos.models import Video
+from vodplatform.base.api.fields import AnswerSerializer, BoundedDictField, SecondsField
+from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import AnswerSerializer, SecondsField, ShortDictField
-from vodplatform.base.idempotency import idempotent
 
-MOST_SECONDS = 604_800
-MOST_RESULTS_BYTES = 64 * 1024
-MOST_RESULTS = 1000
+MAX_SECONDS = 604_800
+MAX_RESULTS_BYTES = 64 * 1024
+MAX_RESULTS = 1000
 
 
 class CatalogueFileSerializer(serializers.Serializer[dict[str, Any]]):
@@ -38,12 +38,12 @@ class ReadySerializer(serializers.Serializer[dict[str, Any]]):
     """What is known of a file before all of it has been looked at. duration: seconds."""
 
     videoId = serializers.UUIDField(required=False, help_text="As in the address.")
-    duration = SecondsField(min_value=0, max_value=MOST_SECONDS, required=False, allow_null=True)
-    processingResults = ShortDictField(max_length=MOST_RESULTS, required=False, allow_null=True)
+    duration = SecondsField(min_value=0, max_value=MAX_SECONDS, required=False, allow_null=True)
+    processingResults = BoundedDictField(max_length=MAX_RESULTS, required=False, allow_null=True)
 
     def validate_processingResults(self, value: Any) -> Any:
-        if len(json.dumps(value)) > MOST_RESULTS_BYTES:
-            raise serializers.ValidationError(f"At most {MOST_RESULTS_BYTES} bytes.")
+        if len(json.dumps(value)) > MAX_RESULTS_BYTES:
+            raise serializers.ValidationError(f"At most {MAX_RESULTS_BYTES} bytes.")
         return value
 
 
@@ -125,4 +125,4 @@ def _shown(video_id: UUID) -> dict[str, Any]:
     video = realtime.find(video_id)
     if video is None:
         raise DomainError("not_found")
-    return present_video(video)
+    return VideoSerializer.show(video)

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.db.models import Q
 
 from media_app.catalogue.realtime import audience_of
-from media_app.library.serializers import shown_videos
+from media_app.library.serializers import with_answer_data
 from media_app.videos import search
 from media_app.videos.models import NOT_READY, PRESENT, TAKEN_OUT, Video, VideoQuerySet, VideoStatus
 from vodplatform.accounts.models import User
@@ -24,7 +24,7 @@ COUNT_SECONDS = 10
 LARGE_SECONDS = 60
 
 
-def chosen(user: User | AnonymousUser, query: dict[str, Any]) -> VideoQuerySet:
+def filter_videos(user: User | AnonymousUser, query: dict[str, Any]) -> VideoQuerySet:
     """Those that the user may see and that fit ``category, status, featured, hidden, tag, search``; unordered.
 
     Deleted ones are in no list but that of ``status=deleted``.
@@ -53,22 +53,22 @@ def _with_status(videos: VideoQuerySet, status: str) -> VideoQuerySet:
 
 
 def page_of(user: User | AnonymousUser, query: dict[str, Any]) -> tuple[list[Video], int]:
-    """The videos of a page, as :func:`present_video` wants them, and how many there are in all.
+    """The videos of a page, as :class:`VideoSerializer` wants them, and how many there are in all.
 
     Newest first; what was searched for, best first.
     """
-    videos = chosen(user, query)
+    videos = filter_videos(user, query)
     page, limit = query["page"], query["limit"]
     # The same for every page of a list.
     filters = {name: value for name, value in query.items() if name not in ("page", "limit")}
     total = count(videos, f"{audience_of(user)} {json.dumps(filters, sort_keys=True)}")
-    if "search" in query and total <= search.MOST_RANKED:
+    if "search" in query and total <= search.MAX_RANKED:
         videos = search.ranked(videos, query["search"])
     else:
         videos = videos.order_by("-created_at", "-id")
     # The ids alone come from an index; whole rows are read for this page, and not for those before it.
     ids = list(videos.values_list("pk", flat=True)[(page - 1) * limit : page * limit])
-    rows = {video.pk: video for video in shown_videos(Video.objects.in_catalogue(user).filter(Q(pk__in=ids)))}
+    rows = {video.pk: video for video in with_answer_data(Video.objects.in_catalogue(user).filter(Q(pk__in=ids)))}
     return [rows[pk] for pk in ids if pk in rows], total
 
 

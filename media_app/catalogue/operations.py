@@ -15,9 +15,9 @@ from typing import Any
 from media_app.videos import words
 from media_app.videos.crdt import Clock, Operation, OperationType
 
-MOST_OPERATIONS = 1000
-MOST_TOLD = 10_000
-MOST_AHEAD = timedelta(minutes=5)
+MAX_OPERATIONS = 1000
+MAX_ANSWERED = 10_000
+MAX_AHEAD = timedelta(minutes=5)
 # What a replica calls itself, after the user's id and a colon.
 REPLICA = re.compile(r"[\x21-\x7e]{1,64}")
 MAX_ACTOR = 120
@@ -59,53 +59,53 @@ def is_own(actor: str, user_id: str) -> bool:
     return actor == user_id or actor.startswith(f"{user_id}:")
 
 
-def read(told: Any, user_id: str, now: datetime) -> Incoming:
+def read(raw: Any, user_id: str, now: datetime) -> Incoming:
     """One operation of a user's, from JSON. now: the server's time. Raises :class:`Refused`.
 
     Taken: ``operation_type`` or ``type``; ``operation_data`` (``{"value": …}`` or the bare value) or ``value``;
     ``timestamp`` as ISO 8601 or seconds since 1970; ``vector_clock`` with the operation's own dot; ``actor_id``, or
     the user's id; ``id``, which nothing depends on.
     """
-    if not isinstance(told, dict):
+    if not isinstance(raw, dict):
         raise Refused("operation", "Send an object.")
-    kind = _type(told)
-    actor = _actor(told.get("actor_id"), user_id)
-    seen = clock(told.get("vector_clock"))
+    kind = _type(raw)
+    actor = _actor(raw.get("actor_id"), user_id)
+    seen = clock(raw.get("vector_clock"))
     if not seen.get(actor):
         raise Refused("vector_clock", f"It has to count the operation itself: a number from 1 for {actor}.")
     try:
-        value = CLEAN[kind](_value(told))
-    except words.NotClean as exc:
+        value = CLEAN[kind](_value(raw))
+    except words.InvalidText as exc:
         raise Refused("operation_data", str(exc)) from exc
-    when = instant(told.get("timestamp"), "timestamp")
-    if when - now > MOST_AHEAD:
+    when = instant(raw.get("timestamp"), "timestamp")
+    if when - now > MAX_AHEAD:
         raise Refused("timestamp", "More than 5 minutes ahead of the server's clock. Set yours right.")
-    client_id = told.get("id")
+    client_id = raw.get("id")
     if client_id is not None and (not isinstance(client_id, str) or len(client_id) > MAX_CLIENT_ID):
         raise Refused("id", f"Send a text of at most {MAX_CLIENT_ID} characters, or leave it out.")
     return Incoming(Operation(kind, value, microseconds(when), actor, seen), client_id or "")
 
 
-def clock(told: Any, field: str = "vector_clock") -> Clock:
+def clock(raw: Any, field: str = "vector_clock") -> Clock:
     """A vector clock from JSON, without the actors that count 0. Raises :class:`Refused`."""
-    if not isinstance(told, Mapping):
+    if not isinstance(raw, Mapping):
         raise Refused(field, "Send an object: a whole number for each actor.")
-    for actor, counter in told.items():
+    for actor, counter in raw.items():
         if not actor or len(actor) > MAX_ACTOR:
             raise Refused(field, f"An actor has 1 to {MAX_ACTOR} characters.")
         if isinstance(counter, bool) or not isinstance(counter, int) or not 0 <= counter <= MAX_COUNTER:
             raise Refused(field, f"The counter of {actor} is not a whole number from 0.")
-    return {actor: counter for actor, counter in told.items() if counter}
+    return {actor: counter for actor, counter in raw.items() if counter}
 
 
-def instant(told: Any, field: str) -> datetime:
+def instant(raw: Any, field: str) -> datetime:
     """An instant from ISO 8601 (UTC where it names no zone) or seconds since 1970. Raises :class:`Refused`."""
     try:
-        if isinstance(told, str):
-            found = datetime.fromisoformat(LOST_PLUS.sub("+", told))
+        if isinstance(raw, str):
+            found = datetime.fromisoformat(LOST_PLUS.sub("+", raw))
             found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-        elif isinstance(told, int | float) and not isinstance(told, bool) and math.isfinite(told):
-            found = EPOCH + timedelta(microseconds=round(told * 1_000_000))
+        elif isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
+            found = EPOCH + timedelta(microseconds=round(raw * 1_000_000))
         else:
             raise Refused(field, "Send an ISO 8601 text or seconds since 1970.")
     except OverflowError as exc:
@@ -129,8 +129,8 @@ def moment(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
-def _type(told: dict[str, Any]) -> OperationType:
-    given = [told[name] for name in ("operation_type", "type") if told.get(name) is not None]
+def _type(raw: dict[str, Any]) -> OperationType:
+    given = [raw[name] for name in ("operation_type", "type") if raw.get(name) is not None]
     if not given or any(one != given[0] for one in given):
         raise Refused("operation_type", "Name one type of operation.")
     try:
@@ -139,21 +139,21 @@ def _type(told: dict[str, Any]) -> OperationType:
         raise Refused("operation_type", f"Unknown. There are {', '.join(OperationType)}.") from exc
 
 
-def _value(told: dict[str, Any]) -> Any:
-    data = told.get("operation_data", _MISSING)
+def _value(raw: dict[str, Any]) -> Any:
+    data = raw.get("operation_data", _MISSING)
     if isinstance(data, dict):
         data = data.get("value", _MISSING)
-    given = [one for one in (data, told.get("value", _MISSING)) if one is not _MISSING]
+    given = [one for one in (data, raw.get("value", _MISSING)) if one is not _MISSING]
     if not given or any(one != given[0] for one in given):
         raise Refused("operation_data", 'Send one value, as {"value": …}.')
     return given[0]
 
 
-def _actor(told: Any, user_id: str) -> str:
-    if told is None:
+def _actor(raw: Any, user_id: str) -> str:
+    if raw is None:
         return user_id
-    if not isinstance(told, str) or not is_own(told, user_id):
+    if not isinstance(raw, str) or not is_own(raw, user_id):
         raise Refused("actor_id", f"Send {user_id}, or {user_id}: and a name of the replica, or leave it out.")
-    if told != user_id and not REPLICA.fullmatch(told[len(user_id) + 1 :]):
+    if raw != user_id and not REPLICA.fullmatch(raw[len(user_id) + 1 :]):
         raise Refused("actor_id", "The name of a replica has 1 to 64 visible ASCII characters.")
-    return told
+    return raw

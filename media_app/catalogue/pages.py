@@ -28,7 +28,7 @@ from vodplatform.base.errors import error_response
 
 CATEGORIES_SHOWN = 100
 # Of a video's history: at first and with each press of the button, and in all.
-STEP, MOST_SHOWN = 50, 1000
+STEP, MAX_SHOWN = 50, 1000
 LONGEST_QUOTE = 160
 GONE = "somebody who has no account any more"
 # What moderators narrow the list to, by the word in the address.
@@ -127,7 +127,7 @@ class Entry:
 
 def _history(video: Video, wanted: str) -> dict[str, Any]:
     """The newest changes of a video's words and who made them; last of all that it was made."""
-    shown = min(int(wanted), MOST_SHOWN) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 9 else STEP
+    shown = min(int(wanted), MAX_SHOWN) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 9 else STEP
     newest = CrdtOperation.objects.filter(video=video).order_by("-created_at", "-timestamp", "-actor", "-counter")
     rows = list(newest[: shown + 1])
     users = User.objects.in_bulk([*{row.writer for row in rows}, video.owner_id])
@@ -135,24 +135,24 @@ def _history(video: Video, wanted: str) -> dict[str, Any]:
     entries = [_entry(row, names) for row in rows[:shown]]
     if len(rows) <= shown:
         entries.append(Entry(str(video.pk), names.get(video.owner_id, GONE), video.created_at, "made the video"))
-    return {"entries": entries, "shown": shown, "older": len(rows) > shown and shown < MOST_SHOWN}
+    return {"entries": entries, "shown": shown, "older": len(rows) > shown and shown < MAX_SHOWN}
 
 
 def _entry(row: CrdtOperation, names: dict[UUID, str]) -> Entry:
     kind, value = OperationType(row.operation_type), row.operation_data["value"]
     match kind:
         case OperationType.UPDATE_FEATURED:
-            what, told = ("featured it" if value else "featured it no longer"), ""
+            what, detail = ("featured it" if value else "featured it no longer"), ""
         case OperationType.SET_TAGS:
-            what, told = ("set the tags to" if value else "removed all tags"), ", ".join(value)
+            what, detail = ("set the tags to" if value else "removed all tags"), ", ".join(value)
         case OperationType.ADD_TAG | OperationType.REMOVE_TAG:
-            what, told = ("added the tag" if kind == OperationType.ADD_TAG else "removed the tag"), value
+            what, detail = ("added the tag" if kind == OperationType.ADD_TAG else "removed the tag"), value
         case _:
             name = FIELDS[kind]
-            what, told = (f"changed the {name} to" if value else f"emptied the {name}"), value
+            what, detail = (f"changed the {name} to" if value else f"emptied the {name}"), value
     who = names.get(row.writer, GONE)
     how = "by the API" if row.actor == SERVER else ""
-    return Entry(str(row.pk), who, row.timestamp, what, Truncator(told).chars(LONGEST_QUOTE), how)
+    return Entry(str(row.pk), who, row.timestamp, what, Truncator(detail).chars(LONGEST_QUOTE), how)
 
 
 def _limits(user: User) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,13 +11,12 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from rest_framework.utils.encoders import JSONEncoder
 
-from media_app.library.serializers import present_video, shown_videos
+from media_app.library.serializers import VideoSerializer, with_answer_data
 from media_app.videos.models import Place, Video, VideoStatus
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
-from vodplatform.base.publish import publish_on_commit
+from vodplatform.base.web.publish import publish_on_commit
 
 
 class Audience(StrEnum):
@@ -66,9 +64,8 @@ class Shown:
 
     @classmethod
     def of(cls, video: Video) -> Shown:
-        """video: from :func:`shown_videos`."""
-        fields = json.loads(json.dumps(present_video(video), cls=JSONEncoder))
-        return cls(video.pk, fields, frozenset(one for one in Audience if sees(one, video)))
+        """video: from :func:`with_answer_data`."""
+        return cls(video.pk, VideoSerializer.show(video), frozenset(one for one in Audience if sees(one, video)))
 
 
 def tell(old: Shown | None, new: Shown | None) -> None:
@@ -95,7 +92,7 @@ def _unsigned(fields: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def find(video_id: UUID) -> Video | None:
     """A catalogue video with all that :class:`Shown` reads."""
-    return shown_videos(Video.objects.filter(pk=video_id, place=Place.CATALOGUE)).first()
+    return with_answer_data(Video.objects.filter(pk=video_id, place=Place.CATALOGUE)).first()
 
 
 @contextmanager
@@ -105,7 +102,7 @@ def changing(video_id: UUID) -> Iterator[Video]:
     Raises ``not_found``. What the block has done to the row in the database counts, not what it did to the object.
     """
     with transaction.atomic():
-        rows = shown_videos(Video.objects.filter(pk=video_id, place=Place.CATALOGUE))
+        rows = with_answer_data(Video.objects.filter(pk=video_id, place=Place.CATALOGUE))
         video = rows.select_for_update(of=("self",), no_key=True).first()
         if video is None:
             raise DomainError("not_found")

@@ -28,10 +28,11 @@ from media_app.videos.models import TRANSITIONS, Place, Rendition, RenditionKind
 from media_app.videos.receiving import INGEST_KIND, UNKNOWN_TYPE, check_whole
 from media_app.videos.services import check_file
 from vodplatform.accounts.models import User
-from vodplatform.base import audit, idempotency
+from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
-from vodplatform.base.transitions import transition
+from vodplatform.base.records import audit
+from vodplatform.base.records.transitions import transition
 
 VIDEO_KINDS = (MP4, M4V, MOV, WEBM, OGV, AVI)
 EXTENSIONS = {kind.mime_type: kind.extension for kind in VIDEO_KINDS}
@@ -102,7 +103,7 @@ def take_thumbnail(thumbnail: Upload, video_id: uuid.UUID) -> None:
     made = _picture(thumbnail, video_id)
     try:
         with transaction.atomic():
-            idempotency.seal()
+            idempotency.bind_to_transaction()
             uploads.complete(thumbnail)
             with changing(video_id) as video:
                 _check_present(video)
@@ -149,8 +150,8 @@ def _check_taken(video: Video) -> None:
     """Raises ``video_not_ready`` for a file that may not be shown, or not yet, and ``video_no_file``."""
     job = video.job
     if video.status == VideoStatus.FAILED or job is None or job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
-        told = video.error_message or str(((job.error if job else None) or {}).get("message", ""))
-        raise DomainError("video_not_ready", f"The file could not be taken in. {told} Upload another one.")
+        message = video.error_message or str(((job.error if job else None) or {}).get("message", ""))
+        raise DomainError("video_not_ready", f"The file could not be taken in. {message} Upload another one.")
     upload = Upload.objects.filter(pk=job.params.get("upload_id")).first()
     if scan.is_configured() and not (upload and upload.metadata.get("scanned")):
         raise DomainError("video_not_ready", "The file has not been scanned yet. Ask again in a while.")
@@ -176,16 +177,6 @@ def _admit(user: User, given: Mapping[str, str]) -> None:
     _check_moderator(user)
 
 
-def _begin(user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    _admit(user, {})
-    try:
-        video_id = uuid.UUID(str(metadata.get("video_id") or ""))
-    except ValueError as exc:
-        raise DomainError("invalid", errors=WRONG_ID) from exc
-    find(user, video_id)
-    return {"video_id": str(video_id)}
-
-
 def _resource(upload: Upload) -> uuid.UUID | None:
     video_id = upload.metadata.get("video_id")
     return uuid.UUID(video_id) if video_id else None
@@ -208,7 +199,7 @@ def _timestamp() -> str:
 
 def _place(upload: Upload, video_id: uuid.UUID) -> None:
     """Move a form's file to where it will stay."""
-    joining.finish(upload)
+    joining.finish_multipart_uploads(upload)
     source = upload.key
     upload.resource_id, upload.metadata = video_id, {**upload.metadata, "video_id": str(video_id)}
     # Noted first: whatever breaks from here on, the upload's end deletes both.
@@ -225,18 +216,6 @@ def _fits_content(upload: Upload) -> bool:
 
 class _Overtaken(Exception):
     """Another file has come for the video since its jobs were ended."""
-
-
-def _finish(upload: Upload) -> None:
-    video_id, is_done = upload.resource_id, False
-    while not is_done:
-        former = _end_jobs(video_id)
-        with contextlib.suppress(_Overtaken), changing(video_id) as video:
-            if video.job_id != (former.pk if former else None) or (former and former.status in LIVE):
-                raise _Overtaken
-            _put_in_place(upload, video, former)
-            is_done = True
-    transaction.on_commit(lambda: _forget_others(video_id, upload))
 
 
 def _put_in_place(upload: Upload, video: Video, former: Job | None) -> None:
@@ -319,7 +298,7 @@ def _drop_failed(video: Video) -> None:
 def _forget_others(video_id: uuid.UUID, upload: Upload) -> None:
     """The sweep finds what is left when the storage does not answer now."""
     try:
-        uploads.forget(video_id, but=upload.pk)
+        uploads.delete_uploads_of(video_id, but=upload.pk)
         if not joining.is_in_pieces(upload):
             store.delete_folder(f"uploads/{upload.pk}/")
     except store.StoreUnavailable as exc:
@@ -329,7 +308,7 @@ def _forget_others(video_id: uuid.UUID, upload: Upload) -> None:
 @contextlib.contextmanager
 def _path_of(upload: Upload) -> Iterator[Path]:
     """A path of this machine with the bytes of an upload that is in one piece, for as long as the block lasts."""
-    joining.finish(upload)
+    joining.finish_multipart_uploads(upload)
     path = store.local_copy(upload.key, room.scratch_folder())
     try:
         yield path
@@ -353,31 +332,81 @@ def _scan(path: Path) -> bool:
     return True
 
 
-def _only_in_forms(user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    raise DomainError("invalid", errors={"purpose": ["A thumbnail comes in the form of its video alone."]})
+class CataloguePurpose(Purpose):
+    name = "catalogue"
+    label = "Catalogue"
+    mime_types = frozenset(EXTENSIONS)
+    counts = False
 
-
-def _drop_picture(upload: Upload) -> None:
-    """What was made of it is stored elsewhere; the picture itself, with all that it says, goes."""
-    upload_id = upload.pk
-
-    def drop() -> None:
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        _admit(user, {})
         try:
-            store.delete_folder(f"uploads/{upload_id}/")
-        except store.StoreUnavailable as exc:
-            event("upload.left", upload=str(upload_id), reason=exc.reason)
+            video_id = uuid.UUID(str(metadata.get("video_id") or ""))
+        except ValueError as exc:
+            raise DomainError("invalid", errors=WRONG_ID) from exc
+        find(user, video_id)
+        return {"video_id": str(video_id)}
 
-    transaction.on_commit(drop)
+    def finish(self, upload: Upload) -> None:
+        video_id, is_done = upload.resource_id, False
+        while not is_done:
+            former = _end_jobs(video_id)
+            with contextlib.suppress(_Overtaken), changing(video_id) as video:
+                if video.job_id != (former.pk if former else None) or (former and former.status in LIVE):
+                    raise _Overtaken
+                _put_in_place(upload, video, former)
+                is_done = True
+        transaction.on_commit(lambda: _forget_others(video_id, upload))
+
+    def admit(self, user: User, given: Mapping[str, str]) -> None:
+        _admit(user, given)
+
+    def resource_of(self, upload: Upload) -> uuid.UUID | None:
+        return _resource(upload)
+
+    def key_of(self, upload: Upload) -> str:
+        return _key(upload)
+
+    def refusal(self) -> DomainError:
+        return DomainError("not_a_video", "This is none of MP4, WebM, OGG, AVI and MOV.")
+
+    def write_guard(self, resource_id: uuid.UUID) -> contextlib.AbstractContextManager[Video]:
+        return changing(resource_id)
 
 
-CATALOGUE = Purpose(
-    name="catalogue", label="Catalogue", key_of=_key, begin=_begin, admit=_admit, resource_of=_resource,
-    finish=_finish, counts=False, mime_types=frozenset(EXTENSIONS), changing=changing,
-    refusal=lambda: DomainError("not_a_video", "This is none of MP4, WebM, OGG, AVI and MOV."),
-)  # fmt: skip
-THUMBNAIL = Purpose(
-    name="thumbnail", label="Thumbnail", key_of=lambda upload: f"uploads/{upload.pk}/whole", begin=_only_in_forms,
-    admit=_admit, finish=_drop_picture, max_bytes=lambda: int(settings.MAX_THUMBNAIL_SIZE), counts=False,
-    families=frozenset({"image"}), mime_types=frozenset(kind.mime_type for kind in (JPEG, PNG, WEBP)),
-    refusal=lambda: DomainError("not_a_picture"),
-)  # fmt: skip
+CATALOGUE = CataloguePurpose()
+
+
+class ThumbnailPurpose(Purpose):
+    name = "thumbnail"
+    label = "Thumbnail"
+    families = frozenset({"image"})
+    mime_types = frozenset(kind.mime_type for kind in (JPEG, PNG, WEBP))
+    counts = False
+
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        raise DomainError("invalid", errors={"purpose": ["A thumbnail comes in the form of its video alone."]})
+
+    def finish(self, upload: Upload) -> None:
+        """What was made of it is stored elsewhere; the picture itself, with all that it says, goes."""
+        upload_id = upload.pk
+
+        def drop() -> None:
+            try:
+                store.delete_folder(f"uploads/{upload_id}/")
+            except store.StoreUnavailable as exc:
+                event("upload.left", upload=str(upload_id), reason=exc.reason)
+
+        transaction.on_commit(drop)
+
+    def admit(self, user: User, given: Mapping[str, str]) -> None:
+        _admit(user, given)
+
+    def max_bytes(self) -> int:
+        return int(settings.MAX_THUMBNAIL_SIZE)
+
+    def refusal(self) -> DomainError:
+        return DomainError("not_a_picture")
+
+
+THUMBNAIL = ThumbnailPurpose()

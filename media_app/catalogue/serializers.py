@@ -20,7 +20,7 @@ from media_app.library.serializers import (
 from media_app.videos import words
 from media_app.videos.crdt import OperationType, Order
 from media_app.videos.models import VideoStatus
-from vodplatform.base.fields import StrictCharField, StrictIntegerField
+from vodplatform.base.api.fields import StrictCharField, StrictIntegerField
 
 ACTIONS = ("none", "client_update_required", "applied_operations", "merged_concurrent")
 MAX_VERSION = 2**31 - 1
@@ -33,7 +33,7 @@ class CategoryField(StrictCharField):
     def to_internal_value(self, data: Any) -> str:
         try:
             return words.category(super().to_internal_value(data))
-        except words.NotClean as exc:
+        except words.InvalidText as exc:
             raise serializers.ValidationError(str(exc)) from exc
 
 
@@ -43,7 +43,7 @@ class TagField(StrictCharField):
     def to_internal_value(self, data: Any) -> str:
         try:
             return words.tag(super().to_internal_value(data))
-        except words.NotClean as exc:
+        except words.InvalidText as exc:
             raise serializers.ValidationError(str(exc)) from exc
 
 
@@ -74,7 +74,7 @@ class FlagField(serializers.BooleanField):
     def to_internal_value(self, data: Any) -> bool:
         try:
             return words.flag(data)
-        except words.NotClean as exc:
+        except words.InvalidText as exc:
             raise serializers.ValidationError(str(exc)) from exc
 
 
@@ -175,7 +175,7 @@ class SyncQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
     since = serializers.CharField(required=False, max_length=64, help_text="ISO 8601, or seconds since 1970.")
     limit = serializers.IntegerField(
-        required=False, min_value=1, max_value=operations.MOST_TOLD,
+        required=False, min_value=1, max_value=operations.MAX_ANSWERED,
         help_text="Tell no more than the call that reaches so many operations. Nothing given: all of them.",
     )  # fmt: skip
 

@@ -22,14 +22,17 @@ from media_app.videos.crdt import FIELDS, Clock, Document, Operation, OperationT
 from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
 from media_app.videos.search import search_text
 from vodplatform.accounts.models import User
-from vodplatform.base import audit, idempotency
+from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
 from vodplatform.base.metrics import CRDT_CONFLICTS
-from vodplatform.base.transitions import begin
+from vodplatform.base.records import audit
+from vodplatform.base.records.transitions import begin
 
 # How far a writer's own counter may be ahead of what has come; what lies between may come later.
-MOST_SKIPPED = 100_000
+# Of one account for one video: a new one writes with each browser, others are known by the clocks of those alone.
+MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
+MAX_SKIPPED = 100_000
 # What people write and everybody merges; other fields of a video are no operations.
 WORDS = ("title", "description", "category", "tags", "is_featured")
 UPDATE_OF = {name: kind for kind, name in FIELDS.items()} | {"tags": OperationType.SET_TAGS}
@@ -39,7 +42,7 @@ def create(by: User, values: Mapping[str, Any]) -> Video:
     """A new catalogue video without a file. values: of :data:`WORDS` and ``is_hidden``, made clean."""
     words: dict[str, Any] = {"title": "", "description": "", "category": "", "tags": [], "is_featured": False, **values}
     with transaction.atomic():
-        idempotency.seal()
+        idempotency.bind_to_transaction()
         video = begin(
             Video, TRANSITIONS, VideoStatus.UPLOADING, owner=by, place=Place.CATALOGUE, source=VideoSource.STORED,
             location="", file_size=0, mime_type="", last_modified_by=by, search_text=_searched(words), **words,
@@ -79,8 +82,8 @@ def edit(
             _write(video, state, document, [Incoming(one) for one in operations], by)
         if others:
             Video.objects.filter(pk=video_id).update(**others, updated_at=Now())
-            told = others | ({"reason": reason} if reason else {})
-            audit.record("video.change", actor=by, target=video, title=video.title, **told)
+            details = others | ({"reason": reason} if reason else {})
+            audit.record("video.change", actor=by, target=video, title=video.title, **details)
 
 
 def _now(document: Document) -> int:
@@ -170,19 +173,20 @@ def _check_present(video: Video) -> None:
 
 def _check_client_clock(clock: Clock, known: Clock, by: User | AnonymousUser) -> None:
     for actor, counter in clock.items():
-        if is_own(actor, str(by.pk)) and counter - known.get(actor, 0) > MOST_SKIPPED:
-            sentence = f"{actor} is more than {MOST_SKIPPED} ahead of what has come here."
+        if is_own(actor, str(by.pk)) and counter - known.get(actor, 0) > MAX_SKIPPED:
+            sentence = f"{actor} is more than {MAX_SKIPPED} ahead of what has come here."
             raise DomainError("invalid", errors={"client_vector_clock": [sentence]})
 
 
 def _check_incoming(video_id: UUID, document: Document, by: User, incoming: Sequence[Incoming]) -> None:
     known = document.clock
+    _check_replicas(document, by, incoming)
     for index, one in enumerate(incoming):
         for actor, counter in one.operation.clock.items():
             ahead = counter - known.get(actor, 0)
             if is_own(actor, str(by.pk)):
-                if ahead > MOST_SKIPPED:
-                    sentence = f"{actor} is more than {MOST_SKIPPED} ahead of what has come here."
+                if ahead > MAX_SKIPPED:
+                    sentence = f"{actor} is more than {MAX_SKIPPED} ahead of what has come here."
                     raise _refusal(index, "vector_clock", sentence)
             elif ahead > 0:
                 raise _refusal(index, "vector_clock", f"It has seen {actor} at {counter}, which has not come here.")
@@ -204,6 +208,19 @@ def _check_incoming(video_id: UUID, document: Document, by: User, incoming: Sequ
         row = kept.get((one.operation.actor, one.operation.counter))
         if row is None or operation_of(row) != one.operation:
             raise DomainError("operation_mismatch", actor_id=one.operation.actor, counter=one.operation.counter)
+
+
+def _check_replicas(document: Document, by: User, incoming: Sequence[Incoming]) -> None:
+    """Every replica that is named stays with the video for ever: one account has only so many, most of them writers."""
+    who = str(by.pk)
+    writers = {actor for actor in document.clock if is_own(actor, who)}
+    named = {actor for actor in document.actors() if is_own(actor, who)}
+    writers |= {one.operation.actor for one in incoming}
+    for index, one in enumerate(incoming):
+        named |= {actor for actor in one.operation.clock if is_own(actor, who)}
+        if len(writers) > MAX_REPLICAS or len(named - writers) > MAX_SILENT_REPLICAS:
+            sentence = "You have used too many replicas of this video; go on with one that has written here."
+            raise _refusal(index, "vector_clock", sentence)
 
 
 def _refusal(index: int, field: str, sentence: str) -> DomainError:
@@ -336,7 +353,7 @@ def report(video: Video, by: User, reason: str, text: str = "") -> VideoReport:
     """Note what a user has against a video. Raises ``already_reported`` (409), ``video_deleted`` (409)."""
     _check_present(video)
     with transaction.atomic():
-        idempotency.seal()
+        idempotency.bind_to_transaction()
         try:
             with transaction.atomic():
                 made = VideoReport.objects.create(video=video, reporter=by, reason=reason, text=text)

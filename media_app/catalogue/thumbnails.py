@@ -16,10 +16,10 @@ from media_app.store import files as store
 from media_app.uploads.room import scratch_folder
 from media_app.videos.models import Rendition, RenditionKind, Video
 from media_app.videos.services import waiting_room
-from vodplatform.base import made_files
 from vodplatform.base.errors import DomainError
+from vodplatform.base.files import child_files
 from vodplatform.base.logs import event
-from vodplatform.base.process import Access, ChildError, Limits
+from vodplatform.base.processes.process import Access, ChildError, Limits
 
 WORK = [sys.executable, "-m", "media_app.av.thumbnail"]
 SECONDS = 20.0
@@ -49,7 +49,7 @@ def make(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, A
         if error := answer.get("error"):
             raise DomainError(error["type"], error["message"])
         made: dict[str, Any] = answer["result"]
-        path = made_files.take(own, made["file"])
+        path = child_files.move_out(own, made["file"])
         file = f"{name}{path.suffix}"
         store.put_file(f"{PREFIX}{video_id}/{file}", path, content_type=made["mime_type"])
     return {**made, "file": file}

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.conf import settings
 
 from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
-from vodplatform.base import signing
+from vodplatform.base.web import signing
 
 STREAM_PREFIX = "/api/v1/media/stream/"
 MADE_PREFIX = "/api/v1/media/made/"

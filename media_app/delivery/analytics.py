@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from vodplatform.base import idempotency, metrics
+from vodplatform.base import metrics
+from vodplatform.base.api import idempotency
 from vodplatform.base.logs import event
 
 # What browsers and apps call networks; whatever else is said is counted as other.
@@ -14,7 +15,7 @@ NETWORKS = frozenset({"ethernet", "wifi", "cellular", "5g", "4g", "3g", "2g", "s
 def note_upload(session_id: str, bytes: int, seconds: float, network: str) -> None:
     """Log and count one upload; a report that is sent again under its key counts once. seconds: as the client says."""
     with transaction.atomic():
-        idempotency.seal()
+        idempotency.bind_to_transaction()
     known = network.lower() or "unknown"
     kind = known if known in NETWORKS else "other"
     event("video.upload.measured", session=session_id, bytes=bytes, seconds=round(seconds, 3), network=kind)

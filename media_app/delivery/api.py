@@ -16,7 +16,7 @@ from media_app.delivery import serializers as s
 from media_app.delivery.choice import Device
 from media_app.videos.models import Video, VideoQuerySet
 from vodplatform.accounts.viewsets import ApiViewSet
-from vodplatform.base.idempotency import idempotent
+from vodplatform.base.api.idempotency import idempotent
 
 
 @extend_schema(tags=["Delivery"])

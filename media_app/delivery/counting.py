@@ -15,16 +15,16 @@ from django.db import DatabaseError, close_old_connections
 
 from media_app.videos.viewing import note_view
 from vodplatform.accounts import credentials
-from vodplatform.base import signing
-from vodplatform.base.logs import Sparingly
-from vodplatform.base.throttles import network_of
+from vodplatform.base.logs import RateLimitedLogger
+from vodplatform.base.web import signing
+from vodplatform.base.web.throttles import network_of
 
 logger = logging.getLogger("vodplatform.views")
-_trouble = Sparingly(logger, "views not noted")
+_trouble = RateLimitedLogger(logger, "views not noted")
 HOUR_SECONDS = 3600
 # Under a flood, or while the database is away, some views are not counted; nobody waits and no memory fills.
-MOST_WAITING = 1000
-MOST_REMEMBERED = 20_000
+MAX_WAITING = 1000
+MAX_REMEMBERED = 20_000
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="views")
 _lock = threading.Lock()
 _remembered: set[bytes] = set()
@@ -41,10 +41,10 @@ def note(video_id: UUID, scope: Mapping[str, Any], user_id: str) -> None:
     mark = _mark(video_id, scope)
     hour = int(time.time() // HOUR_SECONDS)
     with _lock:
-        if hour != _hour or len(_remembered) >= MOST_REMEMBERED:
+        if hour != _hour or len(_remembered) >= MAX_REMEMBERED:
             _remembered.clear()
             _hour = hour
-        if mark in _remembered or _waiting >= MOST_WAITING:
+        if mark in _remembered or _waiting >= MAX_WAITING:
             return
         _remembered.add(mark)
         _waiting += 1
@@ -80,7 +80,7 @@ def _note(video_id: UUID, scope: Mapping[str, Any], user_id: str, mark: bytes) -
 def _viewer(scope: Mapping[str, Any]) -> str:
     """The user whose browser or program it is, though a signature let it in; else what stands for the address today."""
     headers = credentials.headers_of(scope)
-    signed_in = credentials.whoever(headers) if credentials.known_host(headers) else None
+    signed_in = credentials.authenticate_headers(headers) if credentials.known_host(headers) else None
     return str(signed_in[0].pk) if signed_in else signing.pseudonym(_client(scope))
 
 

@@ -10,19 +10,16 @@ import asyncio
 import contextvars
 import hashlib
 import json
-import logging
 import os
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
 from django.contrib.auth.models import AnonymousUser
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
 from media_app.delivery import counting, sources, waiting
 from media_app.delivery.addresses import HLS_PREFIX, RENDITION_PREFIX, STREAM_PREFIX
@@ -33,11 +30,10 @@ from media_app.delivery.sources import Elsewhere, Found, HandedOver, OpenFile, P
 from vodplatform.accounts.authentication import reader_of
 from vodplatform.accounts.models import User
 from vodplatform.base import logs
-from vodplatform.base.bodies import Scope, headers_of
 from vodplatform.base.errors import DomainError, error_body
-from vodplatform.base.middleware import REQUEST_ID
+from vodplatform.base.web.bodies import Scope, headers_of
+from vodplatform.base.web.exchange import refusal_headers, refusal_of, request_context
 
-logger = logging.getLogger("vodplatform.error")
 # Rows are looked up in threads of their own.
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="media-door")
 # Routes, as logs and metrics name them, and the addresses that belong to each.
@@ -67,17 +63,14 @@ Fields = list[tuple[bytes, bytes]]
 GIVEN = (200, 206, 302)
 
 
-def route_of(path: str) -> str | None:
-    """The route that an address belongs to; None where it is not for this door."""
-    return next((route for route, address in ADDRESSES.items() if address.fullmatch(path)), None)
+def route_of(scope: Scope) -> str | None:
+    """The route that a request's address belongs to; None where it is not for this door."""
+    return next((route for route, address in ADDRESSES.items() if address.fullmatch(scope["path"])), None)
 
 
 async def media_door(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI app."""
     headers = headers_of(scope)
-    given = headers.get("x-request-id", "")
-    token = logs.request_id.set(given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)
-    user_token = logs.user_id.set("")
     begun = False
     found: Found | None = None
 
@@ -89,7 +82,7 @@ async def media_door(scope: Scope, receive: Receive, send: Send) -> None:
             counting.note(found.shows, scope, logs.user_id.get())
         await send(message)
 
-    try:
+    with request_context(scope, headers):
         if scope["method"] not in ("GET", "HEAD"):
             await _refuse(send, DomainError("method_not_allowed"), [(b"allow", b"GET, HEAD")])
             return
@@ -101,10 +94,8 @@ async def media_door(scope: Scope, receive: Receive, send: Send) -> None:
             if begun:
                 # Of what has been promised less will come: the connection breaks.
                 raise
-            await _refuse(send, _refusal(exc))
-    finally:
-        logs.user_id.reset(user_token)
-        logs.request_id.reset(token)
+            # A file may be deleted between the look at it and its first byte.
+            await _refuse(send, DomainError("not_found") if isinstance(exc, FileNotFoundError) else refusal_of(exc))
 
 
 def _is_watched(found: Found, request: Request, status: int) -> bool:
@@ -113,22 +104,8 @@ def _is_watched(found: Found, request: Request, status: int) -> bool:
     return found.shows is not None and request.method == "GET" and status in GIVEN and first
 
 
-def _refusal(exc: Exception) -> DomainError:
-    """What to say of a fault: the answer has to be ours, not the server's plain text."""
-    if isinstance(exc, DomainError):
-        return exc
-    if isinstance(exc, FileNotFoundError):
-        # Deleted between the look at it and its first byte.
-        return DomainError("not_found")
-    if isinstance(exc, DatabaseError):
-        logger.warning("media door", extra={"data": {"exception": repr(exc)}})
-        return DomainError("unavailable")
-    logger.error("error", exc_info=exc)
-    return DomainError("server_error")
-
-
 def _read(scope: Scope, headers: Mapping[str, str]) -> Request:
-    route = route_of(scope["path"])
+    route = route_of(scope)
     assert route is not None
     match = ADDRESSES[route].fullmatch(scope["path"])
     assert match is not None
@@ -269,9 +246,5 @@ async def _head(send: Send, status: int, fields: Fields) -> None:
 
 async def _refuse(send: Send, exc: DomainError, extra: Sequence[tuple[bytes, bytes]] = ()) -> None:
     body = json.dumps(error_body(exc.type.name, exc.message, **exc.extra)).encode()
-    fields = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), *extra]
-    if exc.type.status == HTTPStatus.UNAUTHORIZED:
-        fields.append((b"www-authenticate", b"Token"))
-    if exc.type.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        fields.append((b"retry-after", str(exc.extra.get("retry_after", 5)).encode()))
+    fields = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), *extra, *refusal_headers(exc)]
     await _whole(send, exc.type.status, fields, body)

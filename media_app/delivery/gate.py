@@ -48,9 +48,9 @@ def _of_failed(video: Video) -> Use:
 
     Without its job nobody can tell how far it came.
     """
-    told = str((video.job.error or {}).get("type", "")) if video.job else ""
+    job_error = str((video.job.error or {}).get("type", "")) if video.job else ""
     # What stands on a row that is not failed is of an earlier file.
-    reason = (video.error_type or told) if video.status == VideoStatus.FAILED else told
-    if MALWARE in (reason, told):
+    reason = (video.error_type or job_error) if video.status == VideoStatus.FAILED else job_error
+    if MALWARE in (reason, job_error):
         return Use.NEVER
     return Use.SAVE if settings.CLAMD is None or reason in AFTER_SCAN else Use.NEVER

@@ -19,15 +19,15 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 # One piece for a reader: few calls as long as the bytes flow, little memory when many stand and wait.
-MOST_BYTES = 256 * 1024
-LEAST_BYTES = 8 * 1024
+MAX_BYTES = 256 * 1024
+MIN_BYTES = 8 * 1024
 ALL_WAITING_BYTES = 1024**2
 _waiting = 0
 
 
 def piece_bytes() -> int:
     """How much a reader may be given at once: the more of them hold up what they were given, the less."""
-    return max(LEAST_BYTES, min(MOST_BYTES, ALL_WAITING_BYTES // (_waiting + 1)))
+    return max(MIN_BYTES, min(MAX_BYTES, ALL_WAITING_BYTES // (_waiting + 1)))
 
 
 async def send_file(file: OpenFile, part: ByteRange, receive: Receive, send: Send) -> None:

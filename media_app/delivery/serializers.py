@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from media_app.delivery.choice import Device
-from vodplatform.base.fields import SecondsField, StrictCharField, StrictIntegerField
+from vodplatform.base.api.fields import SecondsField, StrictCharField, StrictIntegerField
 
 DELIVERY_TYPES = ["local", "local_signed", "s3_signed", "cdn_signed", "hls"]
 MAX_SECONDS = 604_800.0

@@ -13,8 +13,8 @@ from media_app.delivery.sources import address_elsewhere
 from media_app.store import files as store
 from media_app.videos.models import Rendition, RenditionKind, Video
 from media_app.videos.services import is_local
-from vodplatform.base import signing
 from vodplatform.base.errors import DomainError
+from vodplatform.base.web import signing
 
 MADE_FORMS = {RenditionKind.HLS: Form.LADDER, RenditionKind.PROXY: Form.PROXY}
 

@@ -23,14 +23,14 @@ from media_app.store import files as store
 from media_app.videos.library_roots import is_inside, roots_of
 from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
 from vodplatform.accounts.models import User
-from vodplatform.base import signing
 from vodplatform.base.errors import DomainError
+from vodplatform.base.web import signing
 
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 MEDIA_TYPE = "video/mp4"
 MAX_PLAYLIST_BYTES = 8 * 1024**2
-LEAST_SECONDS = 60
-MOST_KEPT_SECONDS = 3600
+MIN_SECONDS = 60
+MAX_KEPT_SECONDS = 3600
 # What the sign-in opened, or what everybody may see for as long as it is shown: asked for again each time.
 KEPT_UNTIL_ASKED = "private, no-cache"
 FOR_EVER = ", immutable"
@@ -271,7 +271,7 @@ def ladder(video: Video, rows: list[Rendition]) -> list[Rendition]:
 def address_elsewhere(key: str, content_type: str, until: float, disposition: str = "") -> str:
     """Where the bucket, or the CDN before it, gives a file until ``until`` (epoch seconds), a minute at least."""
     now = time.time()
-    seconds = max(LEAST_SECONDS, round(until - now))
+    seconds = max(MIN_SECONDS, round(until - now))
     if cdn.is_set() and not disposition:
         return cdn.signed_url(key, round(now) + seconds)
     return store.presigned(key, seconds, content_type, disposition)
@@ -283,7 +283,7 @@ def _shown(video: Video) -> uuid.UUID | None:
 
 def _kept(until: float, more: str = "") -> str:
     """How long a browser may keep what a signature opened: no longer than the signature."""
-    return f"private, max-age={max(0, min(MOST_KEPT_SECONDS, int(until - time.time())))}{more}"
+    return f"private, max-age={max(0, min(MAX_KEPT_SECONDS, int(until - time.time())))}{more}"
 
 
 def _made(request: Request, row: Rendition, name: str, content_type: str, until: float) -> Found:

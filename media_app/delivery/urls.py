@@ -4,7 +4,7 @@ from django.urls import path
 
 from media_app.delivery.api import OptimizedViewSet, UploadFiguresViewSet
 from media_app.delivery.views import made_file
-from vodplatform.base.routers import Router
+from vodplatform.base.api.routers import Router
 
 router = Router()
 router.register("api/v1/media/optimized", OptimizedViewSet, basename="optimized")

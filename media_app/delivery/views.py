@@ -8,8 +8,8 @@ from django.views.decorators.csrf import csrf_exempt
 from media_app.delivery import names
 from media_app.delivery.addresses import MADE
 from media_app.store import files as store
-from vodplatform.base import signing
 from vodplatform.base.errors import error_response
+from vodplatform.base.web import signing
 
 MAX_BYTES = 8 * 1024 * 1024
 

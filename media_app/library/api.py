@@ -18,8 +18,8 @@ from media_app.videos import search, services
 from media_app.videos.fields import clean_tags, clean_title
 from media_app.videos.models import Video, VideoQuerySet
 from vodplatform.accounts.viewsets import ApiViewSet
+from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.errors import DomainError
-from vodplatform.base.idempotency import idempotent
 
 # By what lists are put in order; those that are equal in it, newest first.
 ORDERS: dict[str, tuple[Any, ...]] = {
@@ -35,7 +35,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> VideoQuerySet:
-        return s.shown_videos(Video.objects.private().visible_to(self.user))
+        return s.with_answer_data(Video.objects.private().visible_to(self.user))
 
     @extend_schema(
         operation_id="library_list", parameters=[s.LibraryQuerySerializer], responses={200: s.LibraryPageSerializer}
@@ -43,12 +43,12 @@ class LibraryViewSet(ApiViewSet[Video]):
     def list(self, request: Request) -> Response:
         """The caller's own videos, newest first or as ``order`` says; an admin's list is of his own, too."""
         query = self.read_query(s.LibraryQuerySerializer)
-        videos = chosen(Video.objects.private().filter(owner=self.user).with_state(), query)
+        videos = filter_videos(Video.objects.private().filter(owner=self.user).with_state(), query)
         page, limit, total = query["page"], query["limit"], videos.count()
         videos = videos.order_by(*ORDERS[query["order"]], "-created_at", "-id")
-        rows = s.shown_videos(videos)[(page - 1) * limit : page * limit]
+        rows = s.with_answer_data(videos)[(page - 1) * limit : page * limit]
         pagination = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
-        return Response({"videos": [s.present_video(video) for video in rows], "pagination": pagination})
+        return Response({"videos": [s.VideoSerializer.show(video) for video in rows], "pagination": pagination})
 
     @extend_schema(
         operation_id="library_upload",
@@ -65,18 +65,18 @@ class LibraryViewSet(ApiViewSet[Video]):
         upload.metadata |= _metadata(request.data)
         upload.save(update_fields=["metadata"])
         uploads.complete(upload)
-        return Response(s.present_video(self.get_queryset().get(pk=upload.resource_id)), status=201)
+        return Response(s.VideoSerializer.show(self.get_queryset().get(pk=upload.resource_id)), status=201)
 
     @extend_schema(operation_id="library_get", responses={200: s.VideoSerializer})
     def retrieve(self, request: Request, video_id: str) -> Response:
         """One video of the library."""
-        return Response(s.present_video(self.get_object()))
+        return Response(s.VideoSerializer.show(self.get_object()))
 
     @extend_schema(operation_id="library_change", request=s.VideoChangeSerializer, responses={200: s.VideoSerializer})
     def partial_update(self, request: Request, video_id: str) -> Response:
         """Change its title, description or tags."""
         services.change(self.get_object_to_change(), self.read_body(s.VideoChangeSerializer))
-        return Response(s.present_video(self.get_object()))
+        return Response(s.VideoSerializer.show(self.get_object()))
 
     @extend_schema(operation_id="library_delete", responses={200: s.MessageSerializer})
     def destroy(self, request: Request, video_id: str) -> Response:
@@ -94,7 +94,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     def renditions(self, request: Request, video_id: str) -> Response:
         """A rendition that is made on demand; asked for again, the same job or the rendition itself."""
         video = self.get_object_to_change()
-        made, job = services.want_rendition(video, self.read_body(s.RenditionRequestSerializer)["kind"])
+        made, job = services.request_rendition(video, self.read_body(s.RenditionRequestSerializer)["kind"])
         if made:
             made.video = video
             return Response({"ok": True, "job_id": None, "rendition": shown(made)})
@@ -113,7 +113,7 @@ def _metadata(form: Any) -> dict[str, Any]:
     return found
 
 
-def chosen(videos: VideoQuerySet, query: dict[str, Any]) -> VideoQuerySet:
+def filter_videos(videos: VideoQuerySet, query: dict[str, Any]) -> VideoQuerySet:
     """Those that fit ``search``, ``status`` and ``tag``; each word searched for has to occur, in a tag or elsewhere."""
     if "search" in query:
         videos = search.containing(videos, query["search"])

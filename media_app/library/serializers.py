@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema_serializer
@@ -14,8 +15,8 @@ from media_app.delivery.serializers import RenditionSerializer
 from media_app.store import files as store
 from media_app.videos.fields import clean_tags, clean_title
 from media_app.videos.models import MAX_TAGS, RenditionKind, Video, VideoQuerySet, VideoSource, VideoStatus
+from vodplatform.base.api.fields import AnswerSerializer, CauseSerializer, StrictCharField
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import CauseSerializer, StrictCharField
 
 T = TypeVar("T")
 MAX_DESCRIPTION = 20_000
@@ -48,8 +49,10 @@ class PaginationSerializer(serializers.Serializer[dict[str, int]]):
     totalPages = serializers.IntegerField()
 
 
-class VideoSerializer(serializers.Serializer[dict[str, Any]]):
+class VideoSerializer(AnswerSerializer[Video]):
     """One video. duration: whole seconds; duration_exact, fps: seconds and frames a second; addresses are signed."""
+
+    # Its instance comes from ``with_answer_data``. A deleted video has no addresses: nothing opens its bytes.
 
     id = serializers.UUIDField()
     title = serializers.CharField()
@@ -59,10 +62,10 @@ class VideoSerializer(serializers.Serializer[dict[str, Any]]):
     video_url = serializers.CharField(allow_null=True)
     thumbnail_url = serializers.CharField(allow_null=True)
     duration = serializers.IntegerField()
-    duration_exact = serializers.FloatField()
+    duration_exact = serializers.FloatField(source="duration")
     file_size = serializers.IntegerField()
     mime_type = serializers.CharField()
-    status = serializers.ChoiceField(choices=VideoStatus.choices)
+    status = serializers.ChoiceField(choices=VideoStatus.choices, source="state")
     vector_clock = serializers.DictField(child=serializers.IntegerField())
     last_modified_by = serializers.UUIDField()
     version = serializers.IntegerField()
@@ -88,10 +91,51 @@ class VideoSerializer(serializers.Serializer[dict[str, Any]]):
     job_id = serializers.UUIDField(allow_null=True)
     error = CauseSerializer(allow_null=True)
 
+    def compute_many(self, video: Video) -> dict[str, Any]:
+        return media_of(video)
+
+    def compute_file_path(self, video: Video) -> str:
+        return "" if video.location.endswith("/") else video.location
+
+    def compute_thumbnail_path(self, video: Video) -> str | None:
+        pictures = {rendition.kind: rendition for rendition in video.renditions.all()}
+        picture = pictures.get(RenditionKind.THUMBNAIL) or pictures.get(RenditionKind.POSTER)
+        return picture.key_of("image") if picture else None
+
+    def compute_video_url(self, video: Video) -> str | None:
+        return stream_url(video) if _has_file(video) else None
+
+    def compute_duration(self, video: Video) -> int:
+        return round(video.duration)
+
+    def compute_last_modified_by(self, video: Video) -> UUID:
+        return video.last_modified_by_id or video.owner_id
+
+    def compute_category(self, video: Video) -> str | None:
+        return video.category or None
+
+    def compute_fps(self, video: Video) -> float:
+        return round(float(video.fps), 3)
+
+    def compute_has_audio(self, video: Video) -> bool:
+        return bool(video.audio_tracks)
+
+    def compute_error(self, video: Video) -> dict[str, str] | None:
+        if video.state != VideoStatus.FAILED:
+            return None
+        if video.error_type:
+            return {"type": video.error_type, "message": video.error_message}
+        of_job = (video.job.error or {}) if video.job else {}
+        again = "its job was cancelled. Try again." if video.job else "its job is gone. Upload it again."
+        return {
+            "type": str(of_job.get("type", "server_error")),
+            "message": str(of_job.get("message", f"It was not taken in: {again}")),
+        }
+
 
 @extend_schema_serializer(many=False)
 class LibraryPageSerializer(serializers.Serializer[dict[str, Any]]):
-    """A page of the library, newest first."""
+    """A page of the library, in the order that was asked for."""
 
     videos = VideoSerializer(many=True)
     pagination = PaginationSerializer()
@@ -165,56 +209,12 @@ class RenditionAnswerSerializer(serializers.Serializer[dict[str, Any]]):
     rendition = RenditionSerializer(allow_null=True)
 
 
-def shown_videos(videos: VideoQuerySet) -> VideoQuerySet:
-    """What :func:`present_video` reads, in as many queries for fifty as for one."""
+def with_answer_data(videos: VideoQuerySet) -> VideoQuerySet:
+    """What :class:`VideoSerializer` reads, in as many queries for fifty as for one."""
     return videos.with_state().prefetch_related("renditions")
 
 
-def present_video(video: Video) -> dict[str, Any]:
-    """A video as the API shows it, of the library or of the catalogue; it comes from :func:`shown_videos`.
-
-    A deleted one has no addresses: nothing opens its bytes.
-    """
-    media = media_of(video)
-    pictures = {rendition.kind: rendition for rendition in video.renditions.all()}
-    picture = pictures.get(RenditionKind.THUMBNAIL) or pictures.get(RenditionKind.POSTER)
-    return {
-        "id": str(video.pk),
-        "title": video.title,
-        "description": video.description,
-        "file_path": "" if video.location.endswith("/") else video.location,
-        "thumbnail_path": picture.key_of("image") if picture else None,
-        "video_url": stream_url(video) if _has_come(video) else None,
-        "thumbnail_url": media["thumbnail_url"],
-        "duration": round(video.duration),
-        "duration_exact": video.duration,
-        "file_size": video.file_size,
-        "mime_type": video.mime_type,
-        "status": video.state,
-        "vector_clock": video.vector_clock,
-        "last_modified_by": str(video.last_modified_by_id or video.owner_id),
-        "version": video.version,
-        "tags": video.tags,
-        "category": video.category or None,
-        "is_featured": video.is_featured,
-        "is_hidden": video.is_hidden,
-        "view_count": video.view_count,
-        "created_at": video.created_at,
-        "updated_at": video.updated_at,
-        "deleted_at": video.deleted_at,
-        "width": video.width,
-        "height": video.height,
-        "fps": round(float(video.fps), 3),
-        "codec": video.codec,
-        "has_audio": bool(video.audio_tracks),
-        "source": video.source,
-        **media,
-        "job_id": str(video.job_id) if video.job_id else None,
-        "error": _error(video),
-    }
-
-
-def _has_come(video: Video) -> bool:
+def _has_file(video: Video) -> bool:
     """Whether the file can be asked for; until then the door answers 409 (:func:`media_app.delivery.gate.use_of`)."""
     if not video.location or video.location.endswith("/") or video.deleted_at is not None:
         return False
@@ -222,16 +222,3 @@ def _has_come(video: Video) -> bool:
         # A scanner speaks only once the file is whole, and a bucket has it only then.
         return settings.CLAMD is None and store.is_local()
     return video.state != VideoStatus.UPLOADING
-
-
-def _error(video: Video) -> dict[str, str] | None:
-    if video.state != VideoStatus.FAILED:
-        return None
-    if video.error_type:
-        return {"type": video.error_type, "message": video.error_message}
-    told = (video.job.error or {}) if video.job else {}
-    again = "its job was cancelled. Try again." if video.job else "its job is gone. Upload it again."
-    return {
-        "type": str(told.get("type", "server_error")),
-        "message": str(told.get("message", f"It was not taken in: {again}")),
-    }

@@ -24,23 +24,24 @@ from typing import IO, Any
 from django.core.exceptions import SuspiciousFileOperation
 from django.core.files.storage import FileSystemStorage, default_storage
 
-from vodplatform.base.storage import StoreFull as StoreFull  # noqa: PLC0414 - part of this interface
-from vodplatform.base.storage import StoreUnavailable as StoreUnavailable  # noqa: PLC0414 - part of this interface
-from vodplatform.base.storage import storage_errors as storage_errors  # noqa: PLC0414 - part of this interface
+from vodplatform.base.files.storage import StoreFull as StoreFull  # noqa: PLC0414 - part of this interface
+from vodplatform.base.files.storage import StoreUnavailable as StoreUnavailable  # noqa: PLC0414 - part of this interface
+from vodplatform.base.files.storage import storage_errors as storage_errors  # noqa: PLC0414 - part of this interface
+from vodplatform.base.processes.waiting_room import caller_gone
+from vodplatform.base.records.database import release_connection
 
 READ_BYTES = 256 * 1024
 # S3's own limits (Amazon S3 User Guide, "Multipart upload limits").
-LEAST_PART_BYTES = 5 * 1024**2
-MOST_PARTS = 10_000
+MIN_PART_BYTES = 5 * 1024**2
+MAX_PARTS = 10_000
 _NO_SUCH_UPLOAD = "NoSuchUpload"
 NO_BUCKET = "NoSuchBucket"
 # Also the answer to any range of an empty file.
 _BEYOND_THE_END = frozenset({"416", "InvalidRange"})
 _COPY_BYTES = 8 * 1024**2
-# How often whoever waits for a transfer is told of it, whether it moves or not; seconds.
-_TOLD_SECONDS = 0.5
-_making_client = threading.Lock()
-Told = Callable[[int], None]
+# How often who waits for a transfer hears of it, whether it moves or not; seconds.
+_REPORT_SECONDS = 0.5
+OnProgress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,13 @@ def size(key: str) -> int:
 
 def exists(key: str) -> bool:
     """Whether a file is there."""
-    try:
-        size(key)
-    except FileNotFoundError:
-        return False
-    return True
+    with storage_errors(key):
+        if not is_local():
+            return default_storage.exists(key)
+        try:
+            return local_path(key).is_file()
+        except FileNotFoundError:  # the key leads out of the store
+            return False
 
 
 def read(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ_BYTES) -> Iterator[bytes]:
@@ -134,11 +137,11 @@ def read(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ
             yield from body.iter_chunks(piece)
 
 
-def local_copy(key: str, folder: Path, told: Told | None = None) -> Path:
+def local_copy(key: str, folder: Path, on_progress: OnProgress | None = None) -> Path:
     """A path with the file's bytes: its own, else a copy in ``folder``. Raises ``FileNotFoundError``.
 
-    told: is called again and again while it waits, by the caller's own thread, with the bytes that have moved since
-    the last time, perhaps none. What it raises ends the transfer and is raised.
+    on_progress: is called again and again while it waits, in the caller's own thread, with the bytes that have moved
+    since the last time, perhaps none. What it raises ends the transfer and is raised.
     """
     if is_local():
         path = local_path(key)
@@ -148,14 +151,15 @@ def local_copy(key: str, folder: Path, told: Told | None = None) -> Path:
     path = folder / f"{uuid.uuid4().hex}{Path(key).suffix}"
     with storage_errors(key), _transfers() as transfers:
         progress = _Progress()
-        _wait_for(transfers.download(_bucket(), key, str(path), subscribers=[progress]), progress, told)
+        _wait_for(transfers.download(_bucket(), key, str(path), subscribers=[progress]), progress, on_progress)
     return path
 
 
-def put_file(key: str, path: Path, content_type: str = "", told: Told | None = None) -> None:
+def put_file(key: str, path: Path, content_type: str = "", on_progress: OnProgress | None = None) -> None:
     """Take the file at ``path`` into the store: moved on a file system, sent and removed on S3.
 
-    told: as :func:`local_copy` has it; whoever ends it keeps ``path``. In the last moment it may be there on S3, too.
+    on_progress: as in :func:`local_copy`; ``path`` stays where it ended the transfer. In the last moment the file may
+    be on S3, too.
     """
     with storage_errors(key):
         if is_local():
@@ -169,7 +173,7 @@ def put_file(key: str, path: Path, content_type: str = "", told: Told | None = N
                 # Another file system: visible under its key only once it is whole.
                 partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
                 try:
-                    _copy(path, partial, told)
+                    _copy(path, partial, on_progress)
                     partial.rename(target)
                 finally:
                     partial.unlink(missing_ok=True)
@@ -180,7 +184,7 @@ def put_file(key: str, path: Path, content_type: str = "", told: Told | None = N
         extra = {"ContentType": content_type} if content_type else {}
         with _transfers() as transfers:
             progress = _Progress()
-            _wait_for(transfers.upload(str(path), _bucket(), key, extra, [progress]), progress, told)
+            _wait_for(transfers.upload(str(path), _bucket(), key, extra, [progress]), progress, on_progress)
         path.unlink(missing_ok=True)
 
 
@@ -271,13 +275,13 @@ def free_bytes() -> int | None:
 
 def presigned(key: str, seconds: int, content_type: str = "", disposition: str = "") -> str:
     """An address of S3 itself that reads one file, signed for so many seconds (signature version 4)."""
-    params = {"Bucket": _bucket(), "Key": key}
+    params = {}
     if content_type:
         params["ResponseContentType"] = content_type
     if disposition:
         params["ResponseContentDisposition"] = disposition
     with storage_errors(key):
-        return str(_client().generate_presigned_url("get_object", Params=params, ExpiresIn=seconds))
+        return str(default_storage.url(key, params, seconds))  # type: ignore[call-arg]
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,7 +301,7 @@ def begin_multipart(key: str, content_type: str = "") -> str:
 
 
 def put_part(key: str, upload: str, number: int, body: IO[bytes], length: int) -> Part:
-    """Send one part, at least :data:`LEAST_PART_BYTES` long unless it is the last."""
+    """Send one part, at least :data:`MIN_PART_BYTES` long unless it is the last."""
     with storage_errors(key):
         answer = _client().upload_part(
             Bucket=_bucket(), Key=key, UploadId=upload, PartNumber=number, Body=body, ContentLength=length
@@ -377,11 +381,11 @@ def sync_path(path: Path) -> None:
         os.close(descriptor)
 
 
-def _copy(source: Path, target: Path, told: Told | None) -> None:
+def _copy(source: Path, target: Path, on_progress: OnProgress | None) -> None:
     with source.open("rb") as read_from, target.open("wb") as written:
         while count := os.sendfile(written.fileno(), read_from.fileno(), None, _COPY_BYTES):
-            if told is not None:
-                told(count)
+            if on_progress is not None:
+                on_progress(count)
         os.fsync(written.fileno())
 
 
@@ -417,12 +421,12 @@ def _transfers() -> Any:
     return create_transfer_manager(_client(), TransferConfig(num_download_attempts=2))
 
 
-def _wait_for(transfer: Any, progress: _Progress, told: Told | None) -> None:
-    while told is not None and not progress.is_over.wait(_TOLD_SECONDS):
-        told(progress.take())
+def _wait_for(transfer: Any, progress: _Progress, on_progress: OnProgress | None) -> None:
+    while on_progress is not None and not progress.is_over.wait(_REPORT_SECONDS):
+        on_progress(progress.take())
     transfer.result()
-    if told is not None:
-        told(progress.take())
+    if on_progress is not None:
+        on_progress(progress.take())
 
 
 def _client_error() -> Any:
@@ -437,13 +441,13 @@ def _code(error: Any) -> str:
 
 
 def _client() -> Any:
-    """The storage's client, one for all threads: each of its own would take 13 MB and half a second to make."""
-    storage: Any = default_storage
-    client = getattr(storage, "shared_client", None)
-    if client is None:
-        with _making_client:
-            client = storage.shared_client = getattr(storage, "shared_client", None) or storage.connection.meta.client
-    return client
+    """S3's client, for what the storage itself has no call for: parts, ranges, copies, and what tells faults apart.
+
+    A web request that is about to ask a storage, which may answer late, keeps no connection to the database meanwhile.
+    """
+    if caller_gone.get() is not None:
+        release_connection()
+    return default_storage.connection.meta.client  # type: ignore[attr-defined]
 
 
 def _bucket() -> str:

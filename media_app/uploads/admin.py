@@ -12,8 +12,8 @@ from unfold.decorators import display
 
 from media_app.uploads import room, services
 from media_app.uploads.models import Upload
-from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
+from vodplatform.base.records import audit
 
 
 @admin.register(Upload)
@@ -31,7 +31,7 @@ class UploadAdmin(ModelAdmin):
     @admin.display(description="Arrived", ordering="offset")
     def shown_progress(self, upload: Upload) -> str:
         share = 100 * upload.offset // upload.size if upload.size else 100
-        return f"{share} % of {room.in_words(upload.size)}"
+        return f"{share} % of {room.format_bytes(upload.size)}"
 
     @admin.action(description="Give up and delete the bytes")
     def give_up(self, request: HttpRequest, uploads: QuerySet[Upload]) -> None:

@@ -17,15 +17,14 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from media_app.uploads import chunks, services, states
+from media_app.uploads import chunks, services
 from media_app.uploads import serializers as s
 from media_app.uploads.forms import is_form
 from media_app.uploads.models import Upload, UploadFront, UploadStatus
-from media_app.uploads.states import status_of
 from vodplatform.accounts.viewsets import ApiViewSet
-from vodplatform.base.fields import window
-from vodplatform.base.idempotency import idempotent
-from vodplatform.base.parsers import StrictJSONParser
+from vodplatform.base.api.fields import page_slice
+from vodplatform.base.api.idempotency import idempotent
+from vodplatform.base.api.parsers import StrictJSONParser
 
 
 @extend_schema(tags=["Uploads"])
@@ -40,9 +39,9 @@ class UploadViewSet(ApiViewSet[Upload]):
         form = s.UploadQuerySerializer(data=_given(request.query_params))
         form.is_valid(raise_exception=True)
         query = form.validated_data
-        uploads = services.own_list(self.user, query.get("status", []))
-        page = uploads[window(query)]
-        return Response({"uploads": [states.summary_of(upload) for upload in page], "total": uploads.count()})
+        uploads = services.list_uploads(self.user, query.get("status", []))
+        page = uploads[page_slice(query)]
+        return Response({"uploads": [s.UploadSerializer.show(upload) for upload in page], "total": uploads.count()})
 
     @extend_schema(
         operation_id="uploads_begin", request=s.NewUploadSerializer, responses={201: s.BegunUploadSerializer}
@@ -61,8 +60,7 @@ class UploadViewSet(ApiViewSet[Upload]):
             metadata={name: data[name] for name in ("title", "tags", "sha256", "video_id") if name in data},
             chunk_size=data.get("chunk_size", services.DEFAULT_CHUNK_BYTES),
         )
-        begun = {"filename": upload.filename, "upload_url": states.CHUNK_ADDRESS.format(upload.pk)}
-        return Response({**status_of(upload), **begun, "chunk_size": upload.chunk_size}, status=201)
+        return Response(s.BegunUploadSerializer.show(upload), status=201)
 
 
 def _given(query: QueryDict) -> dict[str, Any]:
@@ -87,13 +85,13 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
 
     def destroy(self, request: Request, upload_id: UUID) -> Response:
         """Give it up."""
-        return Response(status_of(services.cancel(self.get_object())))
+        return Response(s.UploadStateSerializer.show(services.cancel(self.get_object())))
 
     # A browser's protection token is looked for in the body, too: JSON has to be read before it can be refused.
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, StrictJSONParser])
     def chunk(self, request: Request, upload_id: UUID) -> Response:
         """A chunk; sent again it changes nothing."""
-        arriving = chunks.Arriving(services.require_live(self.get_object()))
+        arriving = chunks.IncomingChunk(services.require_live(self.get_object()))
         if not is_form({"content-type": request.content_type or ""}):
             raise UnsupportedMediaType(request.content_type or "")
         try:
@@ -102,16 +100,16 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
                 for data in file.chunks():
                     arriving.write(data)
             fields = cast(QueryDict, request.data)
-            return Response(chunks.keep(arriving, fields.get("chunk_number"), fields.get("checksum")))
+            return Response(chunks.store_chunk(arriving, fields.get("chunk_number"), fields.get("checksum")))
         finally:
-            arriving.let_go()
+            arriving.close()
 
     @action(detail=True)
     def status(self, request: Request, upload_id: UUID) -> Response:
         """Which chunks have come."""
         upload = self.get_object()
-        row = states.with_state(Upload.objects.filter(pk=upload.pk)).first()
-        return Response(status_of(row or upload))
+        row = Upload.objects.filter(pk=upload.pk).with_state().first()
+        return Response(s.UploadStateSerializer.show(row or upload))
 
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, upload_id: UUID) -> Response:
@@ -119,15 +117,14 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
         upload = self.get_object()
         if upload.status != UploadStatus.COMPLETED:
             services.require_live(upload)
-        return Response(status_of(upload))
+        return Response(s.UploadStateSerializer.show(upload))
 
     # A clip is looked at first, which is work.
     @action(detail=True, methods=["post"], throttle_scope="write")
     def complete(self, request: Request, upload_id: UUID) -> Response:
         """All chunks have been sent: the upload becomes what it is for. Asked again, the same answer."""
         upload = services.complete(self.get_object())
-        body = {**status_of(upload), "media_file_id": str(upload.pk)}
-        return Response(body, headers={"X-Resource-Id": str(upload.resource_id)})
+        return Response(s.CompletedUploadSerializer.show(upload), headers={"X-Resource-Id": str(upload.resource_id)})
 
 
 def _documented(prefix: str) -> Any:

@@ -26,15 +26,15 @@ from media_app.uploads.door import Exchange, as_writer, headers_of, run_shielded
 from media_app.uploads.forms import Fields, is_form, read_form
 from media_app.uploads.models import Upload, UploadFront
 from media_app.uploads.purposes import purpose_of
+from media_app.uploads.serializers import UploadStateSerializer
 from media_app.uploads.sinks import nameless_file
-from media_app.uploads.states import status_of
 from vodplatform.accounts.models import User
-from vodplatform.base.bodies import Receive, Scope, Send
 from vodplatform.base.errors import DomainError
+from vodplatform.base.web.bodies import Receive, Scope, Send
 
 FIELD = "chunk"
 # Chunks of one user that this process takes at a time: what they need beside what is reserved for their upload.
-MOST_AT_ONCE = 32
+MAX_AT_ONCE = 32
 # Routes, as logs and metrics name them, and the addresses that belong to each.
 ADDRESSES = {
     "api/v1/uploads/<upload_id>/chunk": re.compile(r"/api/v1/uploads/(?P<upload_id>[^/]+)/chunk/?"),
@@ -65,12 +65,12 @@ async def _answer(exchange: Exchange) -> None:
     assert match is not None
     upload_id = match["upload_id"]
     upload = await as_writer(exchange, lambda user: services.require_live(find_chunked(user, upload_id)))
-    with _one_of_few(exchange.user):
-        arriving = Arriving(upload)
+    with _limit_chunks(exchange.user):
+        arriving = IncomingChunk(upload)
         try:
             fields = await _read(exchange, arriving)
         except BaseException:
-            arriving.let_go()
+            arriving.close()
             raise
         number, checksum = fields.last("chunk_number"), fields.last("checksum")
         # Once a thread has it, nobody else touches it: a server that stops would delete a file whose row is coming.
@@ -79,10 +79,10 @@ async def _answer(exchange: Exchange) -> None:
 
 
 @contextlib.contextmanager
-def _one_of_few(user: str) -> Iterator[None]:
+def _limit_chunks(user: str) -> Iterator[None]:
     """Raises ``throttled`` where too many chunks of a user are arriving."""
-    if _arriving[user] >= MOST_AT_ONCE:
-        raise DomainError("throttled", f"At most {MOST_AT_ONCE} chunks at a time.", retry_after=1)
+    if _arriving[user] >= MAX_AT_ONCE:
+        raise DomainError("throttled", f"At most {MAX_AT_ONCE} chunks at a time.", retry_after=1)
     _arriving[user] += 1
     try:
         yield
@@ -92,15 +92,15 @@ def _one_of_few(user: str) -> Iterator[None]:
             del _arriving[user]
 
 
-def _keep(arriving: Arriving, number: str | None, checksum: str | None) -> bytes:
+def _keep(arriving: IncomingChunk, number: str | None, checksum: str | None) -> bytes:
     """The answer's JSON: with many chunks it is long, and the loop has others to serve."""
     try:
-        return json.dumps(keep(arriving, number, checksum)).encode()
+        return json.dumps(store_chunk(arriving, number, checksum)).encode()
     finally:
-        arriving.let_go()
+        arriving.close()
 
 
-async def _read(exchange: Exchange, arriving: Arriving) -> Fields:
+async def _read(exchange: Exchange, arriving: IncomingChunk) -> Fields:
     fields = Fields()
     is_file = False
     async for event in read_form(exchange.body, exchange.headers):
@@ -129,7 +129,7 @@ def find_chunked(user: User, upload_id: uuid.UUID | str) -> Upload:
     return upload
 
 
-class Arriving:
+class IncomingChunk:
     """The bytes of one chunk: in the file that they stay in, or in one without a name on their way to S3.
 
     size: bytes so far.
@@ -195,11 +195,11 @@ class Arriving:
                 self._file.seek(0)
                 store.put_stream(self.key, self._file)
 
-    def belongs_to_row(self) -> None:
+    def keep_file(self) -> None:
         """Leave the file: a row points at it now."""
         self._path = None
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         """Close the file and, unless a row points at it, delete it."""
         if self._file is not None:
             self._file.close()
@@ -207,7 +207,7 @@ class Arriving:
             self._path.unlink(missing_ok=True)
 
 
-def keep(arriving: Arriving, number_text: str | None, checksum: str | None) -> dict[str, object]:
+def store_chunk(arriving: IncomingChunk, number_text: str | None, checksum: str | None) -> dict[str, object]:
     """Make a chunk that has arrived part of its upload; returns the upload's state. Blocks.
 
     Raises ``chunk_invalid``, ``checksum_mismatch``, ``chunk_conflict``, ``not_a_video`` (which ends the upload),
@@ -238,7 +238,7 @@ def keep(arriving: Arriving, number_text: str | None, checksum: str | None) -> d
             services.require_live(upload)
             raise DomainError("upload_lost") from exc
         # Whatever breaks from here on, a row may point at the file.
-        arriving.belongs_to_row()
+        arriving.keep_file()
         try:
             is_kept = services.store_chunk_row(upload, number, arriving.size, digest, arriving.key, mime_type=mime_type)
         except DomainError:
@@ -247,7 +247,7 @@ def keep(arriving: Arriving, number_text: str | None, checksum: str | None) -> d
         if not is_kept:
             store.delete(arriving.key)
     upload.refresh_from_db()
-    return status_of(upload)
+    return UploadStateSerializer.show(upload)
 
 
 def _number(upload: Upload, text: str | None) -> int:
@@ -258,11 +258,11 @@ def _number(upload: Upload, text: str | None) -> int:
     return int(text)
 
 
-def _look(arriving: Arriving) -> str:
+def _look(arriving: IncomingChunk) -> str:
     """The type that the first chunk tells; what is no video ends the upload, where the purpose looks so early."""
     kind, purpose = sniff(arriving.head()), purpose_of(arriving.upload.purpose)
     if kind is None or not purpose.takes(kind):
-        if not purpose.looks_early:
+        if not purpose.checks_type_early:
             return ""
         error = purpose.refusal()
         services.fail(arriving.upload, error)

@@ -10,51 +10,47 @@ import asyncio
 import contextlib
 import contextvars
 import json
-import logging
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, close_old_connections
+from django.db import close_old_connections
 
-from media_app.store.files import StoreUnavailable
 from media_app.uploads.sinks import RENEW_SECONDS, LockLost, Sink
 from vodplatform.accounts.authentication import writer_of
 from vodplatform.accounts.models import User
-from vodplatform.base import logs, throttles
-from vodplatform.base.access import note
-from vodplatform.base.bodies import PROTECTIVE_HEADERS, Receive, Scope, Send
-from vodplatform.base.bodies import headers_of as headers_of  # noqa: PLC0414 - part of this interface
+from vodplatform.base import logs
 from vodplatform.base.errors import DomainError, error_body
-from vodplatform.base.middleware import REQUEST_ID
+from vodplatform.base.web import throttles
+from vodplatform.base.web.bodies import PROTECTIVE_HEADERS, Receive, Scope, Send
+from vodplatform.base.web.bodies import headers_of as headers_of  # noqa: PLC0414 - part of this interface
+from vodplatform.base.web.exchange import refusal_headers, refusal_of, request_context
+from vodplatform.base.web.request_log import log_request
 
 T = TypeVar("T")
 Fields = Iterable[tuple[bytes, bytes]]
 
-logger = logging.getLogger("vodplatform.error")
 IDLE_SECONDS = 60.0
 # How long what is not wanted any more is read on: who sends all of it before listening would not hear the answer.
 LINGER_SECONDS = 5.0
 SHORT_BYTES = 256 * 1024
 SHORT_SECONDS = 1.0
-RETRY_SECONDS = 5
 # Storages and disks that let one wait do so away from those who only ask the database.
 database_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="uploads-rows")
 storage_threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="uploads-bytes")
 
 
-class HungUp(Exception):
+class ClientDisconnected(Exception):
     """The caller has gone before the end of the body."""
 
 
-class Silent(Exception):
+class BodyTimeout(Exception):
     """Nothing came for :data:`IDLE_SECONDS`."""
 
 
-class Wanted(Exception):
+class LockRequested(Exception):
     """Somebody else asked for the upload's lock."""
 
 
@@ -99,16 +95,16 @@ class Body:
         self._receive = receive
 
     async def next(self) -> bytes:
-        """The next piece, perhaps empty. Raises :class:`HungUp`, :class:`Silent`."""
+        """The next piece, perhaps empty. Raises :class:`ClientDisconnected`, :class:`BodyTimeout`."""
         self.is_held_back = False
         try:
             async with asyncio.timeout(IDLE_SECONDS):
                 message = await self._receive()
         except TimeoutError as exc:
-            raise Silent from exc
+            raise BodyTimeout from exc
         if message["type"] == "http.disconnect":
             self.is_over = True
-            raise HungUp
+            raise ClientDisconnected
         self.is_over = not message.get("more_body", False)
         return message.get("body", b"")  # type: ignore[no-any-return]
 
@@ -119,7 +115,7 @@ class Body:
 
     async def drop(self, seconds: float) -> None:
         """Read on for a while without keeping anything."""
-        with contextlib.suppress(HungUp, Silent, TimeoutError):
+        with contextlib.suppress(ClientDisconnected, BodyTimeout, TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self.is_over:
                     await self.next()
@@ -157,7 +153,7 @@ class Exchange:
         if not body.is_over:
             head.append((b"connection", b"close"))
         self.has_answered = True
-        note(self.scope["method"], self.route, status, time.perf_counter() - self._began)
+        log_request(self.scope["method"], self.route, status, time.perf_counter() - self._began)
         await self._send({"type": "http.response.start", "status": status, "headers": head})
         lingers = not body.is_over and not body.is_held_back
         await self._send({"type": "http.response.body", "body": text, "more_body": lingers})
@@ -167,51 +163,29 @@ class Exchange:
 
     async def refuse(self, error: DomainError, fields: Fields = ()) -> None:
         """Send an error in the one body."""
-        head = list(fields)
-        if error.type.status in (429, 503) or "retry_after" in error.extra:
-            head.append((b"retry-after", str(error.extra.get("retry_after", RETRY_SECONDS)).encode()))
-        if error.type.status == 401:
-            head.append((b"www-authenticate", b"Token"))
+        head = [*fields, *refusal_headers(error)]
         await self.answer(error.type.status, head, error_body(error.type.name, error.message, **error.extra))
 
 
 async def serve(exchange: Exchange, work: Callable[[Exchange], Awaitable[None]]) -> None:
     """Answer one request by ``work``; what that raises becomes the one error body. The logs have the request's id."""
-    given = exchange.headers.get("x-request-id", "")
-    client = exchange.scope.get("client")
-    tokens = [
-        (logs.request_id, logs.request_id.set(given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex)),
-        (logs.user_id, logs.user_id.set("")),
-        (logs.address, logs.address.set(client[0] if client else "")),
-    ]
-    try:
-        await work(exchange)
-    except HungUp:
-        return
-    except Exception as exc:
-        if exchange.has_answered:
-            raise
-        await exchange.refuse(refusal_of(exc))
-    finally:
-        for variable, token in tokens:
-            variable.reset(token)
+    with request_context(exchange.scope, exchange.headers):
+        try:
+            await work(exchange)
+        except ClientDisconnected:
+            return
+        except Exception as exc:
+            if exchange.has_answered:
+                raise
+            await exchange.refuse(_refusal_of(exc))
 
 
-def refusal_of(exc: Exception) -> DomainError:
-    """What to say of a fault: the answer has to be ours, not the server's plain text."""
-    if isinstance(exc, StoreUnavailable):
-        logger.warning("storage", extra={"data": {"reason": exc.reason}})
-    if isinstance(exc, DomainError):
-        return exc
-    if isinstance(exc, LockLost | Wanted):
+def _refusal_of(exc: Exception) -> DomainError:
+    if isinstance(exc, LockLost | LockRequested):
         return DomainError("upload_locked")
-    if isinstance(exc, Silent):
+    if isinstance(exc, BodyTimeout):
         return DomainError("bad_request", f"Nothing came for {IDLE_SECONDS:g} seconds.")
-    if isinstance(exc, DatabaseError):
-        logger.warning("database", extra={"data": {"exception": repr(exc)}})
-        return DomainError("unavailable", "The database does not answer; try again in a moment.")
-    logger.error("error", exc_info=exc)
-    return DomainError("server_error")
+    return refusal_of(exc)
 
 
 async def as_writer(exchange: Exchange, function: Callable[[User], T], *, counts: bool = False) -> T:
@@ -235,7 +209,7 @@ async def as_writer(exchange: Exchange, function: Callable[[User], T], *, counts
         logs.user_id.set(exchange.user)
 
 
-class Keeper:
+class SinkWriter:
     """Keeps a sink's lock, and makes durable what is written through here, in threads, as long as it is entered."""
 
     def __init__(self, sink: Sink) -> None:
@@ -245,7 +219,7 @@ class Keeper:
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> Keeper:
+    async def __aenter__(self) -> SinkWriter:
         self._tasks = [asyncio.create_task(self._watched(loop())) for loop in (self._renew, self._tend)]
         return self
 
@@ -257,7 +231,7 @@ class Keeper:
             self._over.exception()
 
     async def run(self, reading: Coroutine[Any, Any, None]) -> None:
-        """Let ``reading`` write until it is done. Raises what it raises, :class:`Wanted`, and what the sink raises."""
+        """Let ``reading`` write until it is done. Raises its errors, the sink's, and :class:`LockRequested`."""
         reader = asyncio.ensure_future(reading)
         try:
             await asyncio.wait({reader, self._over}, return_when=asyncio.FIRST_COMPLETED)
@@ -272,11 +246,11 @@ class Keeper:
         if not reader.cancelled():
             reader.exception()
         self._over.result()
-        raise Wanted
+        raise LockRequested
 
     async def write(self, data: bytes) -> None:
         """Write to the sink, once what was written before has left room and the lock is fresh."""
-        while self._sink.must_rest():
+        while self._sink.must_wait():
             self._due.set()
             self._rested.clear()
             await self._rested.wait()
@@ -296,7 +270,7 @@ class Keeper:
         while True:
             await self._due.wait()
             self._due.clear()
-            await in_thread(self._sink.tend, pool=storage_threads)
+            await in_thread(self._sink.flush_due, pool=storage_threads)
             self._has_tended()
 
     def _has_tended(self) -> None:

@@ -10,10 +10,10 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from media_app.uploads.door import Body
 from vodplatform.base.errors import DomainError
 
-MOST_PARTS = 100
-MOST_FIELD_BYTES = 64 * 1024
+MAX_PARTS = 100
+MAX_FIELD_BYTES = 64 * 1024
 # What may come of a form beside its files.
-MOST_OVERHEAD_BYTES = 256 * 1024
+MAX_OVERHEAD_BYTES = 256 * 1024
 BOUNDARY = re.compile(r"[\x20-\x7e]{1,200}")
 Part = MultipartSegment
 
@@ -29,7 +29,7 @@ async def read_form(body: Body, headers: Mapping[str, str]) -> AsyncIterator[Par
     if not BOUNDARY.fullmatch(boundary):
         raise DomainError("bad_request", "The form's boundary is missing or malformed.")
     try:
-        parser = PushMultipartParser(boundary, max_segment_count=MOST_PARTS)
+        parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
         void = 0
         async for piece in body.pieces():
             # The parser skips what stands before the first part and after the last one, however long it is.
@@ -37,7 +37,7 @@ async def read_form(body: Body, headers: Mapping[str, str]) -> AsyncIterator[Par
             for event in parser.parse(piece) if piece else ():
                 void = 0
                 yield event
-            if void > MOST_FIELD_BYTES:
+            if void > MAX_FIELD_BYTES:
                 raise DomainError("bad_request", "The form has too much beside its parts.")
         parser.close()
     except MultipartError as exc:
@@ -62,8 +62,8 @@ class Fields:
 
     def add(self, data: bytes) -> None:
         """More of its text. Raises ``too_large``."""
-        if len(self._content) + len(data) > MOST_FIELD_BYTES:
-            raise DomainError("too_large", f"The field {self._name[:50]!r} is too long.", limit=MOST_FIELD_BYTES)
+        if len(self._content) + len(data) > MAX_FIELD_BYTES:
+            raise DomainError("too_large", f"The field {self._name[:50]!r} is too long.", limit=MAX_FIELD_BYTES)
         self._grow(len(data))
         self._content += data
 
@@ -81,5 +81,5 @@ class Fields:
 
     def _grow(self, size: int) -> None:
         self._size += size
-        if self._size > MOST_OVERHEAD_BYTES:
-            raise DomainError("too_large", "The fields of the form are too long.", limit=MOST_OVERHEAD_BYTES)
+        if self._size > MAX_OVERHEAD_BYTES:
+            raise DomainError("too_large", "The fields of the form are too long.", limit=MAX_OVERHEAD_BYTES)

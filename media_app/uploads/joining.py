@@ -13,7 +13,7 @@ from media_app.uploads.services import sources_of
 
 COPY_BYTES = 16 * 1024**2
 # What S3 copies by one call, which has to answer within the client's timeout; its own limit is 5 GiB.
-MOST_COPY_BYTES = 256 * 1024**2
+MAX_COPY_BYTES = 256 * 1024**2
 Share = Callable[[float], None]
 
 
@@ -22,41 +22,42 @@ def is_in_pieces(upload: Upload) -> bool:
     return upload.front == UploadFront.CHUNKS or bool(upload.concatenates)
 
 
-def join(upload: Upload, key: str, folder: Path, told: Share) -> None:
-    """Make the whole of a completed upload under ``key``, which nobody else uses; ``told`` its share, 0 to 1.
+def join(upload: Upload, key: str, folder: Path, on_progress: Share) -> None:
+    """Make the whole of a completed upload under ``key``, which nobody else uses.
 
-    What ``told`` raises ends it. Raises ``FileNotFoundError`` where a piece is gone.
+    ``on_progress`` gets the share that is done, 0 to 1; what it raises ends the joining. Raises ``FileNotFoundError``
+    where a piece is gone.
     """
     pieces = [(source, size) for source, size in sources_of(upload) if size]
-    finish(upload)
+    finish_multipart_uploads(upload)
     total = sum(size for _, size in pieces)
     if store.is_local():
         paths = ((store.local_path(source), size) for source, size in pieces)
-        _join_files(paths, store.local_path(key), _counting(total, told))
+        _join_files(paths, store.local_path(key), _counting(total, on_progress))
         return
     copies = list(_ranges(pieces))
-    if all(size >= store.LEAST_PART_BYTES for _, size in pieces[:-1]) and len(copies) <= store.MOST_PARTS:
-        _join_on_s3(copies, key, upload.mime_type, _counting(total, told))
+    if all(size >= store.MIN_PART_BYTES for _, size in pieces[:-1]) and len(copies) <= store.MAX_PARTS:
+        _join_on_s3(copies, key, upload.mime_type, _counting(total, on_progress))
         return
     # Each byte comes here, moves once more, and goes back.
-    whole, moved = folder / "whole", _counting(3 * total, told)
+    whole, moved = folder / "whole", _counting(3 * total, on_progress)
     _join_files(_copies(pieces, folder, moved), whole, moved)
     store.put_file(key, whole, upload.mime_type, moved)
 
 
-def bring(upload: Upload, path: Path, folder: Path, told: Share) -> None:
+def join_to_file(upload: Upload, path: Path, folder: Path, on_progress: Share) -> None:
     """Make the whole of a completed upload a file of this machine, at ``path``; as :func:`join` has it."""
     pieces = [(source, size) for source, size in sources_of(upload) if size]
-    finish(upload)
+    finish_multipart_uploads(upload)
     total = sum(size for _, size in pieces)
     if store.is_local():
-        _join_files(((store.local_path(source), size) for source, size in pieces), path, _counting(total, told))
+        _join_files(((store.local_path(source), size) for source, size in pieces), path, _counting(total, on_progress))
     else:
-        moved = _counting(2 * total, told)
+        moved = _counting(2 * total, on_progress)
         _join_files(_copies(pieces, folder, moved), path, moved)
 
 
-def finish(upload: Upload) -> None:
+def finish_multipart_uploads(upload: Upload) -> None:
     """On S3, make files of what came in parts; harmless when that has been done, and on a file system."""
     if store.is_local():
         return
@@ -65,14 +66,14 @@ def finish(upload: Upload) -> None:
             store.finish_multipart(row.key, row.multipart_id, [store.Part(*part) for part in row.parts])
 
 
-def _counting(total: int, told: Share) -> Callable[[int], None]:
+def _counting(total: int, on_progress: Share) -> Callable[[int], None]:
     """Makes shares of ``total`` of the bytes that it is called with."""
     done = 0
 
     def moved(count: int) -> None:
         nonlocal done
         done += count
-        told(min(1.0, done / total))
+        on_progress(min(1.0, done / total))
 
     return moved
 
@@ -108,7 +109,7 @@ def _copies(
 def _ranges(pieces: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int, int | None]]:
     """(key, bytes, where they begin) of what S3 copies by one call each; None where they are all of a file."""
     for source, size in pieces:
-        count = -(-size // MOST_COPY_BYTES)
+        count = -(-size // MAX_COPY_BYTES)
         if count == 1:
             yield source, size, None
             continue

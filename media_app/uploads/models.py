@@ -6,7 +6,7 @@ import uuid
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
 from vodplatform.accounts.models import User
@@ -49,6 +49,12 @@ class UploadQuerySet(models.QuerySet["Upload"]):
     def visible_to(self, user: User | AnonymousUser) -> UploadQuerySet:
         """The owner's uploads; nobody else's, an admin's neither: what is under way is not finished to be looked at."""
         return self.none() if isinstance(user, AnonymousUser) else self.filter(owner=user)
+
+    def with_state(self) -> UploadQuerySet:
+        """Each with its ``state``: its status, but expired where its time is over and no sweep has come by yet."""
+        is_over = Q(status__in=LIVE, expires_at__lte=Now())
+        expired = When(is_over, then=Value(S.EXPIRED.value))
+        return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))
 
     def reserved(self) -> UploadQuerySet:
         """Those whose bytes take room that no finished file accounts for yet; the sweep's delay counts for nobody."""
@@ -109,9 +115,7 @@ class Upload(models.Model):
             models.CheckConstraint(condition=Q(front__in=UploadFront.values), name="upload_front_known"),
             models.CheckConstraint(condition=Q(status__in=UploadStatus.values), name="upload_status_known"),
             models.CheckConstraint(condition=Q(size__gte=0), name="upload_size_positive"),
-            models.CheckConstraint(
-                condition=Q(offset__gte=0) & Q(offset__lte=models.F("size")), name="upload_offset_within"
-            ),
+            models.CheckConstraint(condition=Q(offset__gte=0) & Q(offset__lte=F("size")), name="upload_offset_within"),
             models.CheckConstraint(
                 condition=Q(front="chunks", chunk_size__gt=0) | (~Q(front="chunks") & Q(chunk_size=None)),
                 name="upload_chunked_or_not",
@@ -125,6 +129,38 @@ class Upload(models.Model):
     def total_chunks(self) -> int:
         """How many chunks the whole has; 0 where it comes otherwise."""
         return -(-self.size // self.chunk_size) if self.chunk_size else 0
+
+    @property
+    def shown_status(self) -> str:
+        """Its ``state``, where it was read ``with_state``, and otherwise its status."""
+        return str(getattr(self, "state", self.status))
+
+    @property
+    def percent(self) -> float:
+        """How much of it has arrived, 0 to 100; 100 only when all has."""
+        if not self.size or self.offset >= self.size:
+            return 100.0
+        return min(99.9, round(100 * self.offset / self.size, 1))
+
+    @property
+    def error(self) -> dict[str, str] | None:
+        """Why it failed."""
+        return {"type": self.error_type, "message": self.error_message} if self.error_type else None
+
+    def chunk_numbers(self) -> dict[str, list[int]]:
+        """The numbers of the chunks that are durable (``uploaded_chunks``) and of the others (``remaining_chunks``).
+
+        One query, or none where ``arrived`` has been prefetched.
+        """
+        rows = getattr(self, "arrived", None)
+        numbers = self.chunks.values_list("number", flat=True) if rows is None else [row.number for row in rows]
+        arrived = set(numbers)
+        if self.status == S.COMPLETED and not arrived:
+            arrived = set(range(self.total_chunks))  # joined to one file, and the chunks deleted
+        return {
+            "uploaded_chunks": sorted(arrived),
+            "remaining_chunks": [number for number in range(self.total_chunks) if number not in arrived],
+        }
 
     def length_of(self, number: int) -> int:
         """Bytes of the chunk with this number, from 0; the last is shorter."""

@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from media_app.uploads import room, services, sinks
 from media_app.uploads.door import (
     Exchange,
-    Keeper,
+    SinkWriter,
     as_writer,
     headers_of,
     in_thread,
@@ -30,17 +30,17 @@ from media_app.uploads.door import (
     serve,
     storage_threads,
 )
-from media_app.uploads.forms import MOST_OVERHEAD_BYTES, Fields, Part, is_form, read_form
+from media_app.uploads.forms import MAX_OVERHEAD_BYTES, Fields, Part, is_form, read_form
 from media_app.uploads.models import Upload, UploadFront, UploadStatus
 from media_app.uploads.purposes import purpose_of
 from media_app.uploads.sinks import Sink
 from vodplatform.accounts.models import User
 from vodplatform.base import logs
-from vodplatform.base.bodies import Receive, Scope, Send
+from vodplatform.base.api.idempotency import HEADER, RECEIVED, is_answered, route_at
 from vodplatform.base.errors import DomainError
-from vodplatform.base.idempotency import HEADER, RECEIVED, is_answered, route_at
-from vodplatform.base.middleware import without_trailing_slash
-from vodplatform.base.throttles import COUNTED
+from vodplatform.base.web.bodies import Receive, Scope, Send
+from vodplatform.base.web.middleware import without_trailing_slash
+from vodplatform.base.web.throttles import COUNTED
 
 App = Callable[..., Awaitable[None]]
 NUMBERED = "#"  # before the number of a file whose part has the same name as one before it
@@ -52,18 +52,18 @@ OF_THE_BODY = frozenset({b"content-type", b"content-length", b"transfer-encoding
 class FilePart:
     """A file of a form, or several of a kind. names: that its part may have. purpose: of the upload that it becomes.
 
-    most_bytes: a limit of this door's own beside those of the tier and the purpose; None for none. most: how many may
+    max_file_bytes: this door's own limit beside those of the tier and the purpose; None for none. most: how many may
     come; where that is more than one they are told apart by :func:`several`.
     """
 
     names: frozenset[str]
     purpose: str
-    most_bytes: Callable[[], int | None] = lambda: None
+    max_file_bytes: Callable[[], int | None] = lambda: None
     most: int = 1
 
     def limit(self, user: User) -> int:
         """How large the file may be, in bytes."""
-        most, own = room.most_bytes(user, purpose_of(self.purpose)), self.most_bytes()
+        most, own = room.max_file_bytes(user, purpose_of(self.purpose)), self.max_file_bytes()
         return most if own is None else min(most, own)
 
 
@@ -151,7 +151,7 @@ def form_door(app: App) -> App:
 
 
 @dataclass(slots=True)
-class _Received:
+class _FormState:
     """What has come of a form. reserved: bytes for each of its files.
 
     is_again: the answer is known. hashes: the SHA-256 of the files that came then, of which nothing is kept.
@@ -171,19 +171,19 @@ async def _answer(exchange: Exchange, form: Form, app: App, receive: Receive, se
     assert match is not None
     given = match.groupdict()
 
-    def admit(user: User) -> _Received:
+    def admit(user: User) -> _FormState:
         if _is_again(exchange, user):
-            return _Received(user, form, {part: part.limit(user) for part in form.files}, is_again=True)
+            return _FormState(user, form, {part: part.limit(user) for part in form.files}, is_again=True)
         return _admit(user, form, given, exchange.body.announced)
 
     # Counted here, be it refused later or not, and not once more by the view.
-    told = await as_writer(exchange, admit, counts=True)
+    state = await as_writer(exchange, admit, counts=True)
     try:
-        await _read(exchange, told)
-        await _call(exchange, told, app, receive, send)
+        await _read(exchange, state)
+        await _call(exchange, state, app, receive, send)
     finally:
-        if told.files:
-            await run_shielded(_give_up, [upload.pk for upload in told.files.values()])
+        if state.files:
+            await run_shielded(_give_up, [upload.pk for upload in state.files.values()])
 
 
 def _is_again(exchange: Exchange, user: User) -> bool:
@@ -192,7 +192,7 @@ def _is_again(exchange: Exchange, user: User) -> bool:
     return key is not None and is_answered(user.pk, route_at("POST", exchange.scope["path"]), key)
 
 
-def _admit(user: User, form: Form, given: dict[str, str], announced: int | None) -> _Received:
+def _admit(user: User, form: Form, given: dict[str, str], announced: int | None) -> _FormState:
     """A form with room for its files, as much as is announced or there is.
 
     Raises ``too_large``, ``storage_full``, and what the purposes' ``admit`` raises.
@@ -202,10 +202,10 @@ def _admit(user: User, form: Form, given: dict[str, str], announced: int | None)
         purpose_of(part.purpose).admit(user, given)
     if announced is not None:
         # A form is a little longer than its files; that alone makes nothing too large.
-        least = max(0, announced - MOST_OVERHEAD_BYTES)
+        least = max(0, announced - MAX_OVERHEAD_BYTES)
         if least > sum(part.most * limit for part, limit in limits.items()):
             limit = limits[form.files[0]]
-            sentence = f"The file is larger than your limit of {room.in_words(limit)}."
+            sentence = f"The file is larger than your limit of {room.format_bytes(limit)}."
             raise DomainError("too_large", sentence, limit=limit)
         if any(purpose_of(part.purpose).counts for part in form.files):
             room.check_room(user, least)
@@ -213,35 +213,35 @@ def _admit(user: User, form: Form, given: dict[str, str], announced: int | None)
     for part, limit in limits.items():
         most = room.left(user) if purpose_of(part.purpose).counts else limit
         reserved[part] = max(1, min(limit, most, limit if announced is None else announced))
-    return _Received(user, form, reserved)
+    return _FormState(user, form, reserved)
 
 
-async def _read(exchange: Exchange, told: _Received) -> None:
+async def _read(exchange: Exchange, state: _FormState) -> None:
     events = read_form(exchange.body, exchange.headers)
     async with contextlib.aclosing(events):  # type: ignore[type-var]
         async for event in events:
             if isinstance(event, bytes):
-                told.fields.add(event)
+                state.fields.add(event)
             elif event is None:
-                told.fields.end()
-            elif kind := told.form.part_of(event.name):
-                await _take_file(event, kind, events, told)
+                state.fields.end()
+            elif kind := state.form.part_of(event.name):
+                await _take_file(event, kind, events, state)
             elif event.filename is not None:
                 raise DomainError("invalid", errors={str(event.name): ["There is no file of this name here."]})
             else:
-                told.fields.begin(event)
+                state.fields.begin(event)
 
 
-async def _take_file(part: Part, kind: FilePart, events: AsyncIterator[Any], told: _Received) -> None:
+async def _take_file(part: Part, kind: FilePart, events: AsyncIterator[Any], state: _FormState) -> None:
     """Read the file that begins here to its end, into an upload of its own."""
-    name = _key_of(part, kind, [*told.files, *told.hashes])
-    if told.is_again:
-        told.hashes[name] = await _hash(events, told.reserved[kind])
+    name = _key_of(part, kind, [*state.files, *state.hashes])
+    if state.is_again:
+        state.hashes[name] = await _hash(events, state.reserved[kind])
         return
-    sink = await in_thread(_begin, told, part, kind, name, pool=storage_threads)
+    sink = await in_thread(_begin, state, part, kind, name, pool=storage_threads)
     digest = hashlib.sha256()
 
-    async def read(keeper: Keeper) -> None:
+    async def read(keeper: SinkWriter) -> None:
         async for data in events:
             if data is None:
                 return
@@ -249,7 +249,7 @@ async def _take_file(part: Part, kind: FilePart, events: AsyncIterator[Any], tol
             await keeper.write(data)
 
     try:
-        async with Keeper(sink) as keeper:
+        async with SinkWriter(sink) as keeper:
             await keeper.run(read(keeper))
             await in_thread(_end, sink, digest.hexdigest(), part.name, pool=storage_threads)
     finally:
@@ -279,12 +279,12 @@ async def _hash(events: AsyncIterator[Any], most: int) -> str:
     return digest.hexdigest()
 
 
-def _begin(told: _Received, part: Part, kind: FilePart, name: str) -> Sink:
+def _begin(state: _FormState, part: Part, kind: FilePart, name: str) -> Sink:
     upload = services.begin(
-        told.user, front=UploadFront.MULTIPART, purpose=kind.purpose, filename=part.filename or "",
-        content_type=part.content_type or "", size=told.reserved[kind],
+        state.user, front=UploadFront.MULTIPART, purpose=kind.purpose, filename=part.filename or "",
+        content_type=part.content_type or "", size=state.reserved[kind],
     )  # fmt: skip
-    told.files[name] = upload
+    state.files[name] = upload
     lock = sinks.acquire(upload.pk)
     assert lock is not None
     return sinks.open_sink(upload, lock)
@@ -293,15 +293,15 @@ def _begin(told: _Received, part: Part, kind: FilePart, name: str) -> Sink:
 def _end(sink: Sink, sha256: str, name: str | None) -> None:
     if not sink.received:
         raise DomainError("invalid", errors={name or "file": ["The file is empty."]})
-    sink.end_here(sha256=sha256)
+    sink.set_final_size(sha256=sha256)
     sink.sync()
     sink.close()
     sink.lock.release()
 
 
-async def _call(exchange: Exchange, told: _Received, app: App, receive: Receive, send: Send) -> None:
+async def _call(exchange: Exchange, state: _FormState, app: App, receive: Receive, send: Send) -> None:
     """Let the view answer."""
-    texts = {name: values[0] if len(values) == 1 else values for name, values in told.fields.texts.items()}
+    texts = {name: values[0] if len(values) == 1 else values for name, values in state.fields.texts.items()}
     body = json.dumps(texts).encode()
     headers = [(name, value) for name, value in exchange.scope["headers"] if name.lower() not in OF_THE_BODY]
     headers += [
@@ -309,8 +309,8 @@ async def _call(exchange: Exchange, told: _Received, app: App, receive: Receive,
         (b"content-length", str(len(body)).encode()),
         (b"x-request-id", logs.request_id.get().encode()),
     ]
-    files = {name: {"upload": str(upload.pk), "sha256": upload.sha256} for name, upload in told.files.items()}
-    files |= {name: {"upload": "", "sha256": sha256} for name, sha256 in told.hashes.items()}
+    files = {name: {"upload": str(upload.pk), "sha256": upload.sha256} for name, upload in state.files.items()}
+    files |= {name: {"upload": "", "sha256": sha256} for name, sha256 in state.hashes.items()}
     pending: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def given() -> MutableMapping[str, Any]:

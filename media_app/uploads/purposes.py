@@ -1,13 +1,10 @@
-"""The registry of what follows a finished upload: ``settings.UPLOAD_PURPOSES`` lists the dotted paths.
-
-``manage.py jobs --kinds`` has its twin for jobs; the two are the only hooks by which the upper floors are reached.
-"""
+"""What uploads are for: ``settings.UPLOAD_PURPOSES`` lists the dotted paths of the purposes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -23,73 +20,75 @@ if TYPE_CHECKING:
     from media_app.uploads.models import Upload
 
 
-def _anything(user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(metadata)
+class Purpose(ABC):
+    """What uploads of one purpose are for: a subclass for each, and one instance of it.
 
-
-def _anybody(user: User, given: Mapping[str, str]) -> None:
-    """Whoever may write at all."""
-
-
-def _of_its_own(upload: Upload) -> UUID | None:
-    return None
-
-
-def _no_bytes(user_id: UUID) -> int:
-    return 0
-
-
-def _nothing_to_see(upload: Upload) -> None:
-    """What it holds is found out later."""
-
-
-def _nothing_around(resource_id: UUID) -> AbstractContextManager[Any]:
-    return nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
-class Purpose:
-    """What uploads of one purpose are for.
-
-    begin: checks who may, and what was said of the file (the metadata), and gives what of it is kept; raises
-    ``DomainError``. key_of: where the whole will be, another key each time it is asked. finish: called in the
-    transaction that completes an upload, makes what it becomes under ``resource_id``. resource_of: the id of that
-    where it is there before; None where it is new. stored_bytes: what a user's finished files of this kind take.
-    max_bytes: a limit of this purpose's own beside the tier's; None for none. counts: whether its files take of the
-    room that the tier gives.
-
-    A form says of its file what it says only when all of it has come: ``begin`` is the view's to call then. admit:
-    whether the user may send one at all, given the parts of the form's address; raises ``DomainError``.
-
-    families, mime_types: what the first bytes have to tell; no types stand for all of the families. refusal: how
-    anything else is refused. looks_early: whether that is done once they have come, and ends the upload; else
-    ``finish`` sees to it, by a ``mime_type`` that is empty. inspect: called once all bytes are there, before the
-    upload is completed and outside of any transaction; raises ``DomainError``, and may have ended the upload then.
-
-    takes_up: whether what an upload becomes answers for its bytes from then on; else they stay the upload's, which
-    may still be given up and has its time. cancel: does the giving up where more goes with it, by :func:`end`.
-
-    changing: stands around every write of what a finished upload became, by its id.
+    name: of the purpose in the API and in rows. label: what people see. families, mime_types: what the first bytes
+    have to be; no types stand for all of the families. checks_type_early: whether another type ends the upload as
+    soon as those bytes have come; else :meth:`finish` sees to it, by a ``mime_type`` that is empty. counts: whether
+    its files take of the room that the tier gives. takes_up: whether what an upload becomes answers for its bytes
+    from then on; else they stay the upload's, which may still be given up and expires.
     """
 
     name: str
     label: str
-    key_of: Callable[[Upload], str]
-    finish: Callable[[Upload], None]
-    begin: Callable[[User, Mapping[str, Any]], dict[str, Any]] = _anything
-    admit: Callable[[User, Mapping[str, str]], None] = _anybody
-    resource_of: Callable[[Upload], UUID | None] = _of_its_own
-    stored_bytes: Callable[[UUID], int] = _no_bytes
-    max_bytes: Callable[[], int | None] = lambda: None
-    counts: bool = True
     families: frozenset[str] = frozenset({"video"})
     mime_types: frozenset[str] = frozenset()
-    refusal: Callable[[], DomainError] = lambda: DomainError("not_a_video")
-    looks_early: bool = True
-    inspect: Callable[[Upload], None] = _nothing_to_see
-    takes_up: bool = True
-    cancel: Callable[[Upload], None] | None = None
-    changing: Callable[[UUID], AbstractContextManager[Any]] = _nothing_around
+    checks_type_early = True
+    counts = True
+    takes_up = True
+
+    def admit(self, user: User, given: Mapping[str, str]) -> None:  # noqa: B027 - most ask nothing
+        """Raise ``DomainError`` where the user may not send one at all.
+
+        Asked of forms alone, before anything of them is read: what they say of their files may come after the files.
+        given: the parts of the form's address.
+        """
+
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """What is kept of what was said of the file. Raises ``DomainError`` where it is wrong, or the user may not.
+
+        For a form it is called once all of the form has come.
+        """
+        return dict(metadata)
+
+    def max_bytes(self) -> int | None:
+        """A limit of its own beside the tier's."""
+        return None
+
+    def resource_of(self, upload: Upload) -> UUID | None:
+        """The id of what the upload belongs to; None where it becomes something new."""
+        return None
+
+    def key_of(self, upload: Upload) -> str:
+        """A key for the whole, another one each time."""
+        return f"uploads/{upload.pk}/whole"
+
+    def refusal(self) -> DomainError:
+        """How a file of another type is refused."""
+        return DomainError("not_a_video")
+
+    def inspect(self, upload: Upload) -> None:  # noqa: B027 - the same
+        """Look at what has come, before the upload is completed and outside of any transaction.
+
+        Raises ``DomainError``, and may have ended the upload then.
+        """
+
+    @abstractmethod
+    def finish(self, upload: Upload) -> None:
+        """Make what the upload becomes, by its ``resource_id``, in the transaction that completes it."""
+
+    def cancel(self, upload: Upload) -> bool:
+        """Give up what goes with the upload, and the upload itself by :func:`services.end`; False: it goes alone."""
+        return False
+
+    def stored_bytes(self, user_id: UUID) -> int:
+        """What the user's finished files of this purpose take."""
+        return 0
+
+    def write_guard(self, resource_id: UUID) -> AbstractContextManager[Any]:
+        """Stands around every write of what a finished upload has become."""
+        return nullcontext()
 
     def takes(self, kind: Kind | None) -> bool:
         """Whether files of this kind are taken. kind: as :func:`media_app.av.sniff.sniff` tells it."""

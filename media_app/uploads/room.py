@@ -20,12 +20,12 @@ from vodplatform.base.errors import DomainError
 
 def check_size(user: User, kind: Purpose, size: int) -> None:
     """Raises ``too_large`` with the ``limit`` where a file is larger than the tier or the purpose allows."""
-    limit = most_bytes(user, kind)
+    limit = max_file_bytes(user, kind)
     if size > limit:
-        raise DomainError("too_large", f"The file is larger than your limit of {in_words(limit)}.", limit=limit)
+        raise DomainError("too_large", f"The file is larger than your limit of {format_bytes(limit)}.", limit=limit)
 
 
-def most_bytes(user: User, kind: Purpose) -> int:
+def max_file_bytes(user: User, kind: Purpose) -> int:
     """How large one file may be, by the tier and the purpose."""
     limit, own = limits_of(user)["max_upload_bytes"], kind.max_bytes()
     return limit if own is None else min(limit, own)
@@ -53,7 +53,7 @@ def storage_bytes(user_id: uuid.UUID) -> int:
 
 def finished_bytes(user_id: uuid.UUID) -> int:
     """What a user's finished files take."""
-    return sum(count(user_id) for count in {kind.stored_bytes for kind in registry().values()})
+    return sum(purpose.stored_bytes(user_id) for purpose in registry().values())
 
 
 def reserve(user: User, size: int, kind: Purpose) -> None:
@@ -91,7 +91,7 @@ def scratch_folder() -> Path:
     return folder
 
 
-def in_words(size: int) -> str:
+def format_bytes(size: int) -> str:
     """``512 MiB``."""
     amount = float(size)
     for unit in ("bytes", "KiB", "MiB", "GiB"):

@@ -20,7 +20,7 @@ CONNECT_SECONDS = 5.0
 # How long clamd may be silent over one file. Its own limit (MaxScanTime) is 120 s by default, its queue comes on top.
 ANSWER_SECONDS = 300.0
 PING_SECONDS = 2.0
-TOLD_SECONDS = 0.5  # how often whoever waits for an answer is told of it
+REPORT_SECONDS = 0.5  # how often who waits for an answer hears of it
 CHUNK_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 64 * 1024
 # clamd reads no file of 2 GiB or more, whatever its settings say, and calls it OK.
@@ -42,10 +42,10 @@ def is_configured() -> bool:
     return bool(_address())
 
 
-def scan(path: Path, told: Callable[[], None] | None = None) -> str | None:
+def scan(path: Path, on_wait: Callable[[], None] | None = None) -> str | None:
     """The name of what clamd found in a file, as ``Win.Test.EICAR_HDB-1``; None when the file is clean.
 
-    told: is called again and again while it waits; what it raises ends the scan and is raised. Raises
+    on_wait: is called again and again while it waits; what it raises ends the scan and is raised. Raises
     :class:`ScannerDown`, :class:`NotScanned`, ``OSError`` when the file itself cannot be read.
     """
     with path.open("rb") as file:
@@ -56,8 +56,8 @@ def scan(path: Path, told: Callable[[], None] | None = None) -> str | None:
             if connection.family == socket.AF_UNIX:
                 _hand_over(connection, file.fileno())
             else:
-                _stream(connection, file, told)
-            return _finding(_answer(connection, told))
+                _stream(connection, file, on_wait)
+            return _finding(_answer(connection, on_wait))
 
 
 def ping(seconds: float = PING_SECONDS) -> None:
@@ -127,7 +127,7 @@ def _hand_over(connection: socket.socket, descriptor: int) -> None:
     socket.send_fds(connection, [b"\0"], [descriptor])
 
 
-def _stream(connection: socket.socket, file: BinaryIO, told: Callable[[], None] | None) -> None:
+def _stream(connection: socket.socket, file: BinaryIO, on_wait: Callable[[], None] | None) -> None:
     """Send the file in chunks, each after its length, until clamd has had enough of it."""
     spoken = select.poll()
     spoken.register(connection, select.POLLIN)
@@ -137,8 +137,8 @@ def _stream(connection: socket.socket, file: BinaryIO, told: Callable[[], None] 
             # clamd speaks before the end only to refuse the rest; what is sent after that may cost us its answer.
             if spoken.poll(0):
                 return
-            if told is not None:
-                told()
+            if on_wait is not None:
+                on_wait()
             connection.sendall(struct.pack("!I", len(chunk)) + chunk)
         connection.sendall(struct.pack("!I", 0))
     except (BrokenPipeError, ConnectionResetError):
@@ -146,12 +146,12 @@ def _stream(connection: socket.socket, file: BinaryIO, told: Callable[[], None] 
         return
 
 
-def _answer(connection: socket.socket, told: Callable[[], None] | None = None) -> str:
+def _answer(connection: socket.socket, on_wait: Callable[[], None] | None = None) -> str:
     """What clamd says, up to its NUL or the end."""
     answer = bytearray()
     while b"\0" not in answer and len(answer) < MAX_ANSWER_BYTES:
-        if told is not None:
-            _wait(connection, told)
+        if on_wait is not None:
+            _wait(connection, on_wait)
         part = connection.recv(4096)
         if not part:
             break
@@ -159,13 +159,13 @@ def _answer(connection: socket.socket, told: Callable[[], None] | None = None) -
     return answer.partition(b"\0")[0].decode("utf-8", "replace").strip()
 
 
-def _wait(connection: socket.socket, told: Callable[[], None]) -> None:
+def _wait(connection: socket.socket, on_wait: Callable[[], None]) -> None:
     """Until there is something to read, or the connection's time is over: then reading says so."""
     spoken = select.poll()
     spoken.register(connection, select.POLLIN)
     deadline = time.monotonic() + (connection.gettimeout() or 0.0)
-    while time.monotonic() < deadline and not spoken.poll(TOLD_SECONDS * 1000):
-        told()
+    while time.monotonic() < deadline and not spoken.poll(REPORT_SECONDS * 1000):
+        on_wait()
 
 
 def _finding(answer: str) -> str | None:

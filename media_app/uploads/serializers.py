@@ -3,38 +3,47 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from media_app.uploads.models import UploadFront, UploadStatus
-from media_app.uploads.services import DEFAULT_CHUNK_BYTES, LEAST_CHUNK_BYTES, MOST_CHUNK_BYTES
-from media_app.uploads.tus_protocol import MOST_BYTES
-from vodplatform.base.fields import (
+from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
+from media_app.uploads.services import DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES
+from media_app.uploads.tus_protocol import MAX_BYTES
+from vodplatform.base.api.fields import (
+    AnswerSerializer,
+    BoundedListField,
     CauseSerializer,
     ListQuerySerializer,
-    ShortListField,
     StrictCharField,
     StrictIntegerField,
 )
 
+CHUNK_ADDRESS = "/api/v1/uploads/{}/chunk"
+TUS_ADDRESS = "/api/v1/uploads/tus/{}"
+ADDRESSES: dict[str, str] = {UploadFront.TUS: TUS_ADDRESS, UploadFront.CHUNKS: CHUNK_ADDRESS}
 
-class UploadStateSerializer(serializers.Serializer[dict[str, Any]]):
+
+class UploadStateSerializer(AnswerSerializer[Upload]):
     """How far an upload in chunks is; chunks by their numbers."""
 
-    session_id = serializers.UUIDField()
-    status = serializers.ChoiceField(choices=UploadStatus.choices)
+    session_id = serializers.UUIDField(source="pk")
+    status = serializers.ChoiceField(choices=UploadStatus.choices, source="shown_status")
     uploaded_chunks = serializers.ListField(child=serializers.IntegerField())
     remaining_chunks = serializers.ListField(child=serializers.IntegerField())
     total_chunks = serializers.IntegerField()
-    progress_percent = serializers.FloatField()
+    progress_percent = serializers.FloatField(source="percent")
     expires_at = serializers.DateTimeField()
+
+    def compute_many(self, instance: Upload) -> dict[str, Any]:
+        return instance.chunk_numbers()
 
 
 class CompletedUploadSerializer(UploadStateSerializer):
     """The same, and what to name the file by."""
 
-    media_file_id = serializers.UUIDField(help_text="The session's id.")
+    media_file_id = serializers.UUIDField(source="pk", help_text="The session's id.")
 
 
 class BegunUploadSerializer(UploadStateSerializer):
@@ -44,8 +53,11 @@ class BegunUploadSerializer(UploadStateSerializer):
     upload_url = serializers.CharField()
     chunk_size = serializers.IntegerField()
 
+    def compute_upload_url(self, upload: Upload) -> str:
+        return CHUNK_ADDRESS.format(upload.pk)
 
-class UploadSerializer(serializers.Serializer[dict[str, Any]]):
+
+class UploadSerializer(AnswerSerializer[Upload]):
     """One upload. size, offset, chunk_size: bytes; offset: those that have arrived for good."""
 
     id = serializers.UUIDField()
@@ -57,8 +69,8 @@ class UploadSerializer(serializers.Serializer[dict[str, Any]]):
     offset = serializers.IntegerField()
     chunk_size = serializers.IntegerField(allow_null=True)
     total_chunks = serializers.IntegerField()
-    status = serializers.ChoiceField(choices=UploadStatus.choices)
-    progress_percent = serializers.FloatField()
+    status = serializers.ChoiceField(choices=UploadStatus.choices, source="shown_status")
+    progress_percent = serializers.FloatField(source="percent")
     upload_url = serializers.CharField(allow_null=True)
     resource_id = serializers.UUIDField(allow_null=True, help_text="Of what a completed one has become.")
     error = CauseSerializer(allow_null=True)
@@ -66,6 +78,14 @@ class UploadSerializer(serializers.Serializer[dict[str, Any]]):
     updated_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
     completed_at = serializers.DateTimeField(allow_null=True)
+
+    def compute_upload_url(self, upload: Upload) -> str | None:
+        address = ADDRESSES.get(upload.front)
+        return address.format(upload.pk) if address and upload.status in LIVE else None
+
+    def compute_resource_id(self, upload: Upload) -> UUID | None:
+        is_completed = upload.status == UploadStatus.COMPLETED
+        return upload.resource_id if is_completed and not upload.is_partial else None
 
 
 @extend_schema_serializer(many=False)
@@ -79,19 +99,19 @@ class UploadListSerializer(serializers.Serializer[dict[str, Any]]):
 class UploadQuerySerializer(ListQuerySerializer):
     """Which uploads; ``status`` may come several times."""
 
-    status = ShortListField(
+    status = BoundedListField(
         child=serializers.ChoiceField(choices=UploadStatus.choices), required=False, max_length=len(UploadStatus)
     )
 
 
 @extend_schema_field({
-    "type": "integer", "minimum": LEAST_CHUNK_BYTES, "maximum": MOST_CHUNK_BYTES, "default": DEFAULT_CHUNK_BYTES,
+    "type": "integer", "minimum": MIN_CHUNK_BYTES, "maximum": MAX_CHUNK_BYTES, "default": DEFAULT_CHUNK_BYTES,
     "description": "Bytes; the last chunk is shorter. Less only for a file that is smaller itself.",
 })  # fmt: skip
 class ChunkSizeField(StrictIntegerField):
     """How a file is cut; what is right for its size is for :func:`media_app.uploads.services.begin` to say."""
 
-    def __init__(self, *, max_value: int = MOST_BYTES, **options: Any) -> None:
+    def __init__(self, *, max_value: int = MAX_BYTES, **options: Any) -> None:
         super().__init__(min_value=1, max_value=max_value, **options)
 
 
@@ -99,7 +119,7 @@ class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
     """A file that is to come in chunks. size, chunk_size: bytes."""
 
     filename = StrictCharField(max_length=1000)
-    size = StrictIntegerField(min_value=1, max_value=MOST_BYTES)
+    size = StrictIntegerField(min_value=1, max_value=MAX_BYTES)
     chunk_size = ChunkSizeField(required=False)
     content_type = StrictCharField(max_length=255, required=False, allow_blank=True)
     purpose = StrictCharField(max_length=16, required=False)
@@ -107,7 +127,7 @@ class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
         max_length=36, required=False, help_text="Of the catalogue video whose file it is (`purpose` catalogue)."
     )
     title = StrictCharField(max_length=255, required=False)
-    tags = ShortListField(child=StrictCharField(max_length=64), required=False, max_length=50)
+    tags = BoundedListField(child=StrictCharField(max_length=64), required=False, max_length=50)
     sha256 = serializers.RegexField(
         r"^[0-9a-fA-F]{64}$", required=False, help_text="Of the whole file, which is then compared."
     )

@@ -32,26 +32,25 @@ from media_app.uploads.models import (
 )
 from media_app.uploads.purposes import Purpose, purpose_of
 from media_app.uploads.room import check_size, lock, reserve
-from media_app.uploads.states import with_state
 from vodplatform.accounts.models import User
-from vodplatform.base import idempotency
+from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
 from vodplatform.base.metrics import UPLOAD_BYTES, UPLOADS_ENDED
+from vodplatform.base.records.transitions import transition
 from vodplatform.base.text import normalize
-from vodplatform.base.transitions import transition
 
 DEFAULT_PURPOSE = "library"
 MAX_NAME = 255
-LEAST_CHUNK_BYTES = 64 * 1024
-MOST_LOOKED_AT = 10  # uploads of one owner at once: as many as a merge has clips
+MIN_CHUNK_BYTES = 64 * 1024
+MAX_LOOKED_AT = 10  # uploads of one owner at once: as many as a merge has clips
 _looking: Counter[uuid.UUID] = Counter()
 _looking_guard = threading.Lock()
-MOST_CHUNK_BYTES = 64 * 1024**2
+MAX_CHUNK_BYTES = 64 * 1024**2
 DEFAULT_CHUNK_BYTES = 1024**2
 # Each answer to a chunk names all of them (contract section 5).
-MOST_CHUNKS = 25_000
-# A whole video is told by its first bytes.
+MAX_CHUNKS = 25_000
+# A whole video is recognised by its first bytes.
 HEAD_BYTES = 4096
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -77,14 +76,14 @@ def begin(
     once), ``disk_full``.
     """
     kind = purpose_of(purpose)
-    kept = _kept(kind, user, metadata, header) if metadata is not None else {}
+    kept = _clean_metadata(kind, user, metadata, header) if metadata is not None else {}
     if size < 1 and not is_partial:
         raise DomainError("invalid", errors={"size": ["The file is empty."]})
     check_size(user, kind, size)
     if chunk_size is not None:
         chunk_size = _check_chunk_size(chunk_size, size)
     with transaction.atomic():
-        idempotency.seal()
+        idempotency.bind_to_transaction()
         reserve(user, size, kind)
         upload = Upload(
             owner=user,
@@ -122,7 +121,7 @@ def concatenate(
     :func:`begin` raises.
     """
     kind = purpose_of(purpose)
-    kept = _kept(kind, user, metadata or {}, header)
+    kept = _clean_metadata(kind, user, metadata or {}, header)
     if len(set(parts)) != len(parts) or not parts:
         raise DomainError("invalid", errors={"Upload-Concat": ["Name one or more parts, each once."]})
     with transaction.atomic():
@@ -141,10 +140,10 @@ def concatenate(
         check_size(user, kind, size)
         # A first part too short to tell is judged by the probe, with the whole.
         first = next(part for part in found if part.size)
-        is_told = first.mime_type and kind.takes_type(first.mime_type)
-        if first.size >= HEAD_BYTES and not is_told and kind.looks_early:
+        is_recognised = first.mime_type and kind.takes_type(first.mime_type)
+        if first.size >= HEAD_BYTES and not is_recognised and kind.checks_type_early:
             raise kind.refusal()
-        idempotency.seal()
+        idempotency.bind_to_transaction()
         Upload.objects.filter(pk__in=parts).update(taken_up=True)
         upload = Upload(
             owner=user, front=UploadFront.TUS, purpose=purpose, filename=clean_name(filename),
@@ -161,7 +160,7 @@ def concatenate(
     return upload
 
 
-def _kept(kind: Purpose, user: User, metadata: Mapping[str, Any], header: str) -> dict[str, Any]:
+def _clean_metadata(kind: Purpose, user: User, metadata: Mapping[str, Any], header: str) -> dict[str, Any]:
     """What is kept of what was said. Raises ``invalid``."""
     kept = dict(kind.begin(user, metadata))
     if digest := metadata.get("sha256"):
@@ -202,7 +201,7 @@ def complete(upload: Upload) -> Upload:
     """
     kind = purpose_of(upload.purpose)
     if not upload.is_partial and upload.status in LIVE and upload.offset == upload.size:
-        with _one_of_few(upload.owner_id):
+        with _limit_inspections(upload.owner_id):
             kind.inspect(upload)
     with transaction.atomic():
         row = Upload.objects.select_for_update().get(pk=upload.pk)
@@ -220,10 +219,10 @@ def complete(upload: Upload) -> Upload:
 
 
 @contextlib.contextmanager
-def _one_of_few(owner_id: uuid.UUID) -> Iterator[None]:
+def _limit_inspections(owner_id: uuid.UUID) -> Iterator[None]:
     """Raises ``upload_locked`` where too many uploads of an owner are being looked at: others need the threads."""
     with _looking_guard:
-        if _looking[owner_id] >= MOST_LOOKED_AT:
+        if _looking[owner_id] >= MAX_LOOKED_AT:
             raise DomainError("upload_locked")
         _looking[owner_id] += 1
     try:
@@ -246,10 +245,10 @@ def _complete(row: Upload, kind: Purpose) -> None:
     row.refresh_from_db()
     if not row.is_partial:
         kind.finish(row)
-    transaction.on_commit(lambda: _told_complete(row))
+    transaction.on_commit(lambda: _log_completed(row))
 
 
-def _told_complete(row: Upload) -> None:
+def _log_completed(row: Upload) -> None:
     UPLOADS_ENDED.labels(row.front, "completed").inc()
     event("video.upload.complete", upload=str(row.pk), bytes=row.size, resource=str(row.resource_id))
 
@@ -264,10 +263,8 @@ def cancel(upload: Upload) -> Upload:
     if upload.status != UploadStatus.CANCELLED:
         if upload.status == UploadStatus.EXPIRED:
             raise DomainError("upload_expired")
-        kind = purpose_of(upload.purpose)
-        if kind.cancel is not None and not upload.taken_up:
-            kind.cancel(upload)
-        elif upload.taken_up or not end(upload, UploadStatus.CANCELLED):
+        purpose = purpose_of(upload.purpose)
+        if upload.taken_up or not (purpose.cancel(upload) or end(upload, UploadStatus.CANCELLED)):
             upload.refresh_from_db()
             if upload.status != UploadStatus.CANCELLED:
                 raise DomainError("upload_finished", status=upload.status, **_reason(upload))
@@ -364,7 +361,7 @@ def drop_pieces(upload: Upload) -> None:
     upload.chunks.all().delete()
 
 
-def forget(resource_id: uuid.UUID, *, but: uuid.UUID | None = None) -> None:
+def delete_uploads_of(resource_id: uuid.UUID, *, but: uuid.UUID | None = None) -> None:
     """Delete what is left of the uploads of something that is not there any more. Raises ``StoreUnavailable``.
 
     but: the id of the one that took the others' place.
@@ -417,11 +414,11 @@ def delete_quietly(upload_id: uuid.UUID) -> bool:
 
 def _check_chunk_size(chunk_size: int, size: int) -> int:
     # One chunk may be as small as the file.
-    if min(chunk_size, size) > MOST_CHUNK_BYTES or chunk_size < min(size, LEAST_CHUNK_BYTES):
-        sentence = f"From {LEAST_CHUNK_BYTES} to {MOST_CHUNK_BYTES} bytes."
+    if min(chunk_size, size) > MAX_CHUNK_BYTES or chunk_size < min(size, MIN_CHUNK_BYTES):
+        sentence = f"From {MIN_CHUNK_BYTES} to {MAX_CHUNK_BYTES} bytes."
         raise DomainError("invalid", errors={"chunk_size": [sentence]})
-    if size > chunk_size * MOST_CHUNKS:
-        raise DomainError("invalid", errors={"chunk_size": [f"Too small: at most {MOST_CHUNKS} chunks."]})
+    if size > chunk_size * MAX_CHUNKS:
+        raise DomainError("invalid", errors={"chunk_size": [f"Too small: at most {MAX_CHUNKS} chunks."]})
     return chunk_size
 
 
@@ -433,8 +430,8 @@ def _reason(upload: Upload) -> dict[str, str]:
     return {"reason": upload.error_message} if upload.error_message else {}
 
 
-def own_list(user: User, statuses: Iterable[str]) -> QuerySet[Upload]:
+def list_uploads(user: User, statuses: Iterable[str]) -> QuerySet[Upload]:
     """The user's uploads in these states (all when none is named), newest first."""
-    rows = with_state(Upload.objects.visible_to(user))
+    rows = Upload.objects.visible_to(user).with_state()
     wanted = list(statuses)
     return rows.filter(state__in=wanted) if wanted else rows  # type: ignore[misc]

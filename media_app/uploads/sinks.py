@@ -31,11 +31,11 @@ from media_app.av.sniff import sniff
 from media_app.store import files as store
 from media_app.uploads.models import LIVE, TRANSITIONS, Upload, UploadFront, UploadQuerySet, UploadStatus
 from media_app.uploads.purposes import purpose_of
-from media_app.uploads.room import in_words, scratch_folder
+from media_app.uploads.room import format_bytes, scratch_folder
 from media_app.uploads.services import HEAD_BYTES
 from vodplatform.base.errors import DomainError
 from vodplatform.base.metrics import UPLOAD_BYTES
-from vodplatform.base.transitions import transition
+from vodplatform.base.records.transitions import transition
 
 LOCK_SECONDS = 5.0
 RENEW_SECONDS = 1.5
@@ -47,9 +47,9 @@ SYNC_SECONDS = 2.0
 # The disk is set to work earlier, so that little is left to wait for when the last byte has come.
 FLUSH_BYTES = 4 * 1024**2
 # So much may be on its way to the disk, and so many parts on theirs to S3, before nothing more is taken.
-MOST_WAITING_BYTES = 12 * 1024**2
-MOST_WAITING_PARTS = 2
-LEAST_PART_BYTES, MOST_PART_BYTES = 8 * 1024**2, 64 * 1024**2
+MAX_WAITING_BYTES = 12 * 1024**2
+MAX_WAITING_PARTS = 2
+MIN_PART_BYTES, MAX_PART_BYTES = 8 * 1024**2, 64 * 1024**2
 USUAL_PARTS = 1000
 COPY_BYTES = 64 * 1024**2
 Step = tuple[int, dict[str, Any]]
@@ -144,20 +144,20 @@ class Sink:
         if self.received + len(data) > self.upload.size:
             sentence = "More bytes came than were announced."
             if self.upload.front == UploadFront.MULTIPART:  # nobody said how long a form's file is
-                sentence = f"The file is larger than your limit of {in_words(self.upload.size)}."
+                sentence = f"The file is larger than your limit of {format_bytes(self.upload.size)}."
             raise DomainError("too_large", sentence, limit=self.upload.size)
         self._write(data)
         self.received += len(data)
 
     def is_due(self) -> bool:
-        """Whether there is something for :meth:`tend` to do."""
+        """Whether there is something for :meth:`flush_due` to do."""
         return self._is_full() or (not self.holds and not self._looked and self._can_look())
 
-    def must_rest(self) -> bool:
-        """Whether nothing more may be written before the lock is renewed or :meth:`tend` has run."""
+    def must_wait(self) -> bool:
+        """Whether nothing more may be written before the lock is renewed or :meth:`flush_due` has run."""
         return self.lock.is_near_its_end(SPARE_SECONDS) or self._is_crowded()
 
-    def tend(self) -> None:
+    def flush_due(self) -> None:
         """Look at the first bytes, bring to the disk what has gathered, and move the offset when it is time.
 
         Raises :class:`LockLost`, ``not_a_video``, ``upload_lost``, ``StoreFull``, ``StoreUnavailable``.
@@ -176,7 +176,7 @@ class Sink:
         with self._tending:
             self._sync(last=True)
 
-    def end_here(self, *, sha256: str) -> None:
+    def set_final_size(self, *, sha256: str) -> None:
         """The file is as long as what has come: a form does not say so before. sha256: of all of it."""
         self.lock.renew(size=self.received, sha256=sha256)
         self.upload.size, self.upload.sha256 = self.received, sha256
@@ -219,7 +219,7 @@ class Sink:
         kind, purpose = sniff(self._head()), purpose_of(self.upload.purpose)
         if kind is not None and purpose.takes(kind):
             self.upload.mime_type = kind.mime_type
-        elif purpose.looks_early and not self.upload.is_partial:
+        elif purpose.checks_type_early and not self.upload.is_partial:
             raise purpose.refusal()
         self._looked = True
 
@@ -327,7 +327,7 @@ class FileSink(Sink):
         return not self.holds and self.received > self.offset and self._is_time()
 
     def _is_crowded(self) -> bool:
-        return self.received - self._flushed >= MOST_WAITING_BYTES
+        return self.received - self._flushed >= MAX_WAITING_BYTES
 
     def _is_time(self) -> bool:
         return time.monotonic() - self._moved_at >= SYNC_SECONDS
@@ -355,7 +355,7 @@ class PartSink(Sink):
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
         super().__init__(upload, lock, holds=holds)
-        self._part_bytes = max(LEAST_PART_BYTES, min(MOST_PART_BYTES, -(-upload.size // USUAL_PARTS)))
+        self._part_bytes = max(MIN_PART_BYTES, min(MAX_PART_BYTES, -(-upload.size // USUAL_PARTS)))
         self._parts = [store.Part(*part) for part in upload.parts]
         self._whole: deque[tuple[IO[bytes], int]] = deque()
         self._gathering, self._gathered = nameless_file(), 0
@@ -407,7 +407,7 @@ class PartSink(Sink):
         return bool(self._whole)
 
     def _is_crowded(self) -> bool:
-        return len(self._whole) >= MOST_WAITING_PARTS
+        return len(self._whole) >= MAX_WAITING_PARTS
 
     def _head(self) -> bytes:
         file = self._whole[0][0] if self._whole else self._gathering
@@ -466,7 +466,7 @@ class PartSink(Sink):
 
     def _send(self, file: IO[bytes], length: int) -> store.Part:
         """Send a part under a number that nobody has sent one under, however late that may arrive."""
-        if self.upload.part_number >= store.MOST_PARTS:
+        if self.upload.part_number >= store.MAX_PARTS:
             raise DomainError("upload_lost", "This file was begun anew too often.")
         if not self.upload.multipart_id:
             self._begin()

@@ -19,7 +19,7 @@ from vodplatform.base.logs import event
 
 TOMBSTONE = timedelta(days=7)
 FORM_IS_LEFT = timedelta(hours=1)
-BATCH, MOST_BATCHES = 1000, 50
+BATCH, MAX_BATCHES = 1000, 50
 ENDED = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.EXPIRED)
 # What a killed process left in the scratch folder goes after so many seconds.
 SCRATCH_SECONDS = 3600
@@ -34,7 +34,7 @@ def expire() -> int:
     # Oldest first: who makes thousands of uploads keeps the sweep from nobody else's.
     rows = Upload.objects.filter(over, taken_up=False).exclude(status=UploadStatus.EXPIRED).order_by("expires_at", "pk")
     count = 0
-    for _ in range(MOST_BATCHES):
+    for _ in range(MAX_BATCHES):
         batch = list(rows[:BATCH])
         count += (ended := sum(services.end(upload, UploadStatus.EXPIRED) for upload in batch))
         if len(batch) < BATCH or not ended:

@@ -21,9 +21,9 @@ from django.db import DatabaseError
 from media_app.uploads import services, sinks
 from media_app.uploads import tus_protocol as protocol
 from media_app.uploads.door import (
+    BodyTimeout,
     Exchange,
-    Keeper,
-    Silent,
+    SinkWriter,
     as_writer,
     in_background,
     in_thread,
@@ -37,9 +37,9 @@ from media_app.uploads.tus_protocol import Checksum, Malformed
 from vodplatform.accounts.authentication import writer_of
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
-from vodplatform.base import idempotency
-from vodplatform.base.bodies import Receive, Scope, Send
+from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
+from vodplatform.base.web.bodies import Receive, Scope, Send
 
 PREFIX = "/api/v1/uploads/tus"
 # Routes, as logs and metrics name them, and the addresses that belong to each.
@@ -58,14 +58,14 @@ ENDING = frozenset({"not_a_video", "upload_lost"})
 Headers = list[tuple[bytes, bytes]]
 
 
-def route_of(path: str) -> str | None:
-    """The route that an address belongs to; None where it is not for this door."""
-    return next((route for route, address in ADDRESSES.items() if address.fullmatch(path)), None)
+def route_of(scope: Scope) -> str | None:
+    """The route that a request's address belongs to; None where it is not for this door."""
+    return next((route for route, address in ADDRESSES.items() if address.fullmatch(scope["path"])), None)
 
 
 async def tus_door(scope: Scope, receive: Receive, send: Send) -> None:
     """The ASGI app."""
-    route = route_of(scope["path"])
+    route = route_of(scope)
     assert route is not None
     always = [_field("Tus-Resumable", protocol.VERSION)]
     await serve(Exchange(scope, receive, send, route, always), _answer)
@@ -155,7 +155,7 @@ async def _create(exchange: Exchange) -> None:
         if (key := headers.get("idempotency-key")) is None:
             return make(user), False
         said = [headers.get(name) for name in ("upload-length", "upload-metadata", "upload-concat")]
-        made, is_again = idempotency.once(user.pk, f"POST {PREFIX}", key, said, lambda: str(make(user).pk))
+        made, is_again = idempotency.run_once(user.pk, f"POST {PREFIX}", key, said, lambda: str(make(user).pk))
         return services.find(user, made), is_again
 
     upload, is_again = await as_writer(exchange, begin, counts=True)
@@ -246,7 +246,7 @@ async def _take(exchange: Exchange, upload: Upload, offset: int, checksum: Check
     sink = await in_thread(_open, upload, lock, offset, exchange.body.announced, holds, pool=storage_threads)
     digest = hashlib.new(checksum.algorithm, usedforsecurity=False) if checksum else None
 
-    async def read(keeper: Keeper) -> None:
+    async def read(keeper: SinkWriter) -> None:
         async for data in exchange.body.pieces():
             if digest is not None:
                 digest.update(data)
@@ -255,7 +255,7 @@ async def _take(exchange: Exchange, upload: Upload, offset: int, checksum: Check
 
     ending = _Ending(sink)
     try:
-        async with Keeper(sink) as keeper:
+        async with SinkWriter(sink) as keeper:
             try:
                 await keeper.run(read(keeper))
                 if checksum is not None and digest is not None and digest.digest() != checksum.digest:
@@ -270,7 +270,7 @@ async def _take(exchange: Exchange, upload: Upload, offset: int, checksum: Check
                 # Of bytes that have to be checked together none counts before the last.
                 ending.keeps = digest is None and not _has_lost(exc)
             return await run_shielded(ending)
-    except Silent as exc:
+    except BodyTimeout as exc:
         raise DomainError("upload_conflict", "Nothing came for a minute: ask for the offset and go on there.") from exc
 
 

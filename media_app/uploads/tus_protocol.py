@@ -21,9 +21,9 @@ CONTENT_TYPE = "application/offset+octet-stream"
 # Bytes of each digest.
 ALGORITHMS = {name: hashlib.new(name, usedforsecurity=False).digest_size for name in ("sha1", "sha256", "md5")}
 # What a column of the database holds.
-MOST_BYTES = 2**63 - 1
-MOST_PAIRS = 64
-MOST_METADATA = 16 * 1024
+MAX_BYTES = 2**63 - 1
+MAX_PAIRS = 64
+MAX_METADATA = 16 * 1024
 NUMBER = re.compile(r"[0-9]{1,19}")
 KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
 
@@ -56,7 +56,7 @@ def parse_number(header: str, text: str | None) -> int:
     """A length or an offset, in bytes. Raises :class:`Malformed`."""
     if text is None:
         raise Malformed(header, "This header is required.")
-    if not NUMBER.fullmatch(text) or int(text) > MOST_BYTES:
+    if not NUMBER.fullmatch(text) or int(text) > MAX_BYTES:
         raise Malformed(header, "Send a whole number of bytes.")
     return int(text)
 
@@ -65,8 +65,8 @@ def parse_metadata(text: str) -> dict[str, str]:
     """Pairs of a key and a text from Upload-Metadata: ``key base64,key base64,key``. Raises :class:`Malformed`."""
     if not text.strip():
         return {}
-    if len(text) > MOST_METADATA:
-        raise Malformed("Upload-Metadata", f"At most {MOST_METADATA} characters.")
+    if len(text) > MAX_METADATA:
+        raise Malformed("Upload-Metadata", f"At most {MAX_METADATA} characters.")
     found: dict[str, str] = {}
     for pair in text.split(","):
         key, _, value = pair.strip(" \t").partition(" ")
@@ -75,8 +75,8 @@ def parse_metadata(text: str) -> dict[str, str]:
         if key in found:
             raise Malformed("Upload-Metadata", f"The key {key!r} comes twice.")
         found[key] = _text(value, key)
-    if len(found) > MOST_PAIRS:
-        raise Malformed("Upload-Metadata", f"At most {MOST_PAIRS} keys.")
+    if len(found) > MAX_PAIRS:
+        raise Malformed("Upload-Metadata", f"At most {MAX_PAIRS} keys.")
     return found
 
 

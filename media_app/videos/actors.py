@@ -24,26 +24,33 @@ from media_app.uploads.models import Upload
 from media_app.videos import budget
 from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.receiving import INGEST_KIND
-from media_app.videos.services import RENDER_KIND, columns_of, delete_others, go_back, mime_type_of, path_for_work
+from media_app.videos.services import (
+    RENDER_KIND,
+    columns_of,
+    delete_other_files,
+    mime_type_of,
+    path_for_work,
+    restore_previous_file,
+)
 from media_app.videos.taking_in import (
     DELETED,
     OURS,
     checking,
     digest_of,
-    faults_told,
     keep,
     limits,
     make_ready,
+    map_storage_errors,
     raise_if_not_media,
     take_in,
     writing,
 )
 from vodplatform.base.logs import event
-from vodplatform.base.process import Access, ChildError
-from vodplatform.base.transitions import transition
+from vodplatform.base.processes.process import Access, ChildError
+from vodplatform.base.records.transitions import transition
 
 WORK = [sys.executable, "-m", "media_app.av.ingest"]
-MOST_LINES = 1080  # of a rendition that stands for a source that browsers cannot play
+MAX_LINES = 1080  # of a rendition that stands for a source that browsers cannot play
 ENCODES = ("hls", "proxy")
 # What is made of every video that is taken in, in this order.
 MADE_AT_ONCE: list[dict[str, Any]] = [
@@ -86,7 +93,7 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
     upload = Upload.objects.filter(pk=upload_id).first() if upload_id else None
     purpose = upload.purpose if upload else ""
     with context.scratch() as folder:
-        with _failure_written(context, video, purpose), faults_told():
+        with _failure_written(context, video, purpose), map_storage_errors():
             if video.status == VideoStatus.FAILED:
                 with writing(context, video, purpose):
                     failed = Video.objects.filter(pk=video.pk, status=VideoStatus.FAILED)
@@ -96,7 +103,7 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
                 make_ready(video, columns_of(facts) | {"mime_type": mime_type_of(path, video.mime_type)})
                 if context.params.get("previous"):
                     _drop_former(context, video)
-        with faults_told():
+        with map_storage_errors():
             context.progress(25, "Playable; looking at all of it")
             # A form's bytes have been hashed on their way.
             digest = digest or (upload.sha256 if upload else "") or digest_of(context, path)
@@ -113,7 +120,7 @@ def make_renditions(context: JobContext) -> dict[str, Any]:
     """Make the renditions that the job's ``tasks`` name, but those that are there; each is shown once it is made."""
     video = _video(context)
     tasks = context.params["tasks"]
-    with context.scratch() as folder, faults_told():
+    with context.scratch() as folder, map_storage_errors():
         path = path_for_work(video, folder, checking(context), reader=None)
         wanted = [task for task in tasks if not _is_made(video, task)]
         left_out = _make(context, video, path, folder, wanted, purpose=context.params.get("purpose", ""))
@@ -139,7 +146,7 @@ def _failure_written(context: JobContext, video: Video, purpose: str) -> Iterato
         yield
     except JobFailed as exc:
         # The job's own word is enough where the row is gone with the video, or this try is not the last.
-        is_last = not (isinstance(exc, TransientFault) and context.tries_again())
+        is_last = not (isinstance(exc, TransientFault) and context.has_tries_left())
         if is_last and Video.objects.filter(pk=video.pk).exists():
             with writing(context, video, purpose):
                 _write_failure(context, video, exc)
@@ -148,7 +155,7 @@ def _failure_written(context: JobContext, video: Video, purpose: str) -> Iterato
 
 def _write_failure(context: JobContext, video: Video, why: JobFailed) -> None:
     if previous := context.params.get("previous"):
-        go_back(video.pk, previous, why.type, str(why))
+        restore_previous_file(video.pk, previous, why.type, str(why))
         return
     transition(
         Video.objects.filter(pk=video.pk), TRANSITIONS, VideoStatus.FAILED,
@@ -174,7 +181,7 @@ def _delete_former_files(video: Video, folders: list[str]) -> None:
             store.delete_folder(folder)
     except store.StoreUnavailable as exc:
         event("video.left", video=str(video.pk), reason=exc.reason)
-    delete_others(video.pk, video.location)
+    delete_other_files(video.pk, video.location)
 
 
 def _make(
@@ -195,7 +202,7 @@ def _make(
         def hear(message: dict[str, Any], out: Path = out, answered: list[dict[str, Any]] = answered) -> None:
             if made := message.get("made"):
                 keep(context, video, out, made, purpose)
-                context.note_kept()
+                context.mark_checkpointed()
             answered.extend(message[key] for key in ("made", "left_out") if key in message)
             left_out.extend(message[key] for key in ("left_out",) if key in message)
 
@@ -203,7 +210,7 @@ def _make(
         seconds = 600 + video.duration * sum(10 if task["do"] in ENCODES else 1 for task in tasks)
         try:
             finished = context.run_child(
-                WORK, stdin=json.dumps(request).encode(), limits=limits(seconds), share=share, told=hear,
+                WORK, stdin=json.dumps(request).encode(), limits=limits(seconds), share=share, on_message=hear,
                 access=Access(reads=[path], writes=[out]),
             )  # fmt: skip
         except ChildError as exc:
@@ -232,7 +239,7 @@ def _plan_rungs(
     """Smaller renditions, and one of full size where the source cannot be streamed, come when there is time."""
     lines = min(facts["width"], facts["height"])
     rungs = [rung for rung in settings.HLS_RUNGS if rung < lines]
-    full = min(lines, MOST_LINES)
+    full = min(lines, MAX_LINES)
     if any(item["kind"] == "hls" for item in left_out) and full not in rungs:
         rungs.insert(0, full)
     if rungs and budget.refusal(context.owner, video):

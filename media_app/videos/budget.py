@@ -13,7 +13,7 @@ from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
-LEAST_FPS = 1.0  # a file that tells no rate has frames, too
+MIN_FPS = 1.0  # a file that tells no rate has frames, too
 
 
 def gigapixels(facts: Mapping[str, Any] | Video) -> float:
@@ -23,7 +23,7 @@ def gigapixels(facts: Mapping[str, Any] | Video) -> float:
     else:
         numerator, denominator = facts["fps"]
         width, height, duration, fps = facts["width"], facts["height"], facts["duration"], numerator / denominator
-    return width * height * max(fps, LEAST_FPS) * duration / 1e9
+    return width * height * max(fps, MIN_FPS) * duration / 1e9
 
 
 def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.0) -> DomainError | None:

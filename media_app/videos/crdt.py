@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 Clock = dict[str, int]
 # What the video was made with: older than any operation, and seen by all of them.
 BASE = ""
-MOST_TAGS = 50
+MAX_TAGS = 50
 
 
 class OperationType(StrEnum):
@@ -256,12 +256,12 @@ class TagSet:
         )
 
     def value(self) -> list[str]:
-        """The tags in the order in which they came to be, and no more than :data:`MOST_TAGS`."""
+        """The tags in the order in which they came to be, and no more than :data:`MAX_TAGS`."""
         first = {
             tag: min((one.timestamp, actor, one.counter, one.place) for actor, one in actors.items())
             for tag, actors in self.added.items()
         }
-        return sorted(first, key=lambda tag: (first[tag], tag))[:MOST_TAGS]
+        return sorted(first, key=lambda tag: (first[tag], tag))[:MAX_TAGS]
 
     def _add(self, tag: str, actor: str, addition: Addition) -> None:
         actors = self.added.setdefault(tag, {})
@@ -331,6 +331,11 @@ class Document:
         """The greatest counter of each actor that has come."""
         return self.dots.clock()
 
+    def actors(self) -> set[str]:
+        """All whose operations have come, or whom one of those had seen."""
+        found = set(self.dots.ranges) | set(self.tags.cleared)
+        return found.union(*(register.covered for register in self.registers.values()), *self.tags.removed.values())
+
     @property
     def version(self) -> int:
         """1 and the number of operations."""
@@ -369,8 +374,8 @@ class Document:
         }
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> Document:
-        """The document that :meth:`to_json` told."""
+    def from_json(cls, data: Mapping[str, Any]) -> Document:
+        """The document that :meth:`to_json` wrote."""
 
         def write(row: list[Any]) -> Write:
             return Write(Key(*row[:3]), row[3])
@@ -381,14 +386,14 @@ class Document:
                 dict(part["covered"]),
                 write(part["greatest"]) if part["greatest"] else None,
             )
-            for name, part in told["registers"].items()
+            for name, part in data["registers"].items()
         }
         tags = TagSet(
             {
                 tag: {actor: Addition(*one) for actor, one in actors.items()}
-                for tag, actors in told["tags"]["added"].items()
+                for tag, actors in data["tags"]["added"].items()
             },
-            {tag: dict(clock) for tag, clock in told["tags"]["removed"].items()},
-            dict(told["tags"]["cleared"]),
+            {tag: dict(clock) for tag, clock in data["tags"]["removed"].items()},
+            dict(data["tags"]["cleared"]),
         )
-        return cls(registers, tags, Dots(told["dots"]), Key(*told["greatest"]) if told["greatest"] else None)
+        return cls(registers, tags, Dots(data["dots"]), Key(*data["greatest"]) if data["greatest"] else None)

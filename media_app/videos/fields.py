@@ -12,7 +12,7 @@ def clean_title(value: Any) -> str:
     """A title: one line of 1 to 255 characters. Raises ``invalid``."""
     try:
         return words.title(value)
-    except words.NotClean as exc:
+    except words.InvalidText as exc:
         raise DomainError("invalid", errors={"title": [str(exc)]}) from exc
 
 
@@ -20,5 +20,5 @@ def clean_tags(value: Any) -> list[str]:
     """Tags from a list, a JSON list, or one text; each once, in the order given. Raises ``invalid``."""
     try:
         return words.tags_from_form(value)
-    except words.NotClean as exc:
+    except words.InvalidText as exc:
         raise DomainError("invalid", errors={"tags": [str(exc)]}) from exc

@@ -29,14 +29,14 @@ COPIES = uuid.UUID("0b8f2f5e-6c0a-4f0e-9a55-3f1f0f3c7f11")  # the namespace of t
 HEAD_BYTES = 4096
 COPY_BYTES = 16 * 1024**2
 
-Told = Callable[[int], None]
+OnProgress = Callable[[int], None]
 
 
 def video_files(folder: Path, not_read: Callable[[OSError], None]) -> Iterator[Path]:
     """The real paths of the files below a resolved folder that look like videos by their name, in name order.
 
     Left out is what is hidden, what leads out of the folder, and what is no regular file; each file comes once.
-    ``not_read`` is told of folders that cannot be read.
+    ``not_read`` is called with folders that cannot be read.
     """
     seen = set()
     for parent, names, files in os.walk(folder, onerror=not_read):
@@ -64,12 +64,12 @@ def by_reference(owner: User, path: Path) -> Video | None:
     return None if same.exists() else reference_videos(owner, [str(path)])[0]
 
 
-def by_copy(owner: User, path: Path, *, has_limits: bool, told: Told) -> Video | None:
+def by_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgress) -> Video | None:
     """A copy of a file in the store, which a job takes in; None when the owner has it.
 
     The row comes after the whole file, so that nothing half is ever shown. has_limits: whether the owner's plan binds.
-    told: is called with the bytes that have been copied. Raises ``too_large``, ``storage_full``, ``not_a_video``,
-    ``vod_unreadable``, ``StoreFull``, ``StoreUnavailable``, ``OSError``.
+    on_progress: is called with the bytes that have been copied. Raises ``too_large``, ``storage_full``,
+    ``not_a_video``, ``vod_unreadable``, ``StoreFull``, ``StoreUnavailable``, ``OSError``.
     """
     with path.open("rb") as source:
         before = os.fstat(source.fileno())
@@ -86,7 +86,7 @@ def by_copy(owner: User, path: Path, *, has_limits: bool, told: Told) -> Video |
             # The store removes what it takes: it gets a copy, or a link where it makes a copy elsewhere.
             taken = Path(folder, "file")
             if store.is_local():
-                _copy(source.fileno(), taken, told)
+                _copy(source.fileno(), taken, on_progress)
             else:
                 taken.symlink_to(path)
             try:
@@ -95,18 +95,18 @@ def by_copy(owner: User, path: Path, *, has_limits: bool, told: Told) -> Video |
                 )
             except IntegrityError:
                 return None  # another run was faster
-        told(before.st_size)
+        on_progress(before.st_size)
         return video
 
 
-def _copy(source: int, target: Path, told: Told) -> None:
+def _copy(source: int, target: Path, on_progress: OnProgress) -> None:
     before, done = os.fstat(source), 0
     try:
         with target.open("xb") as file:
             # No further than it was long: a recording that goes on would never end.
             while count := os.sendfile(file.fileno(), source, done, min(COPY_BYTES, before.st_size - done)):
                 done += count
-                told(done)
+                on_progress(done)
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise store.StoreFull from exc

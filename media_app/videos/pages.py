@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from media_app.videos.models import Place, Video, VideoStatus
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import error_response
-from vodplatform.base.pages import navigation
+from vodplatform.base.web.context_processors import navigation
 
 # What the list can be narrowed to, by the word in the address: label and icon.
 STATUSES: dict[str, tuple[str, str]] = {

@@ -22,7 +22,7 @@ from media_app.videos.fields import clean_tags, clean_title
 from media_app.videos.models import OFF_SHELF, TRANSITIONS, Place, Video, VideoSource, VideoStatus
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
-from vodplatform.base.transitions import begin
+from vodplatform.base.records.transitions import begin
 
 INGEST_KIND = "ingest"
 UNKNOWN_TYPE = "application/octet-stream"
@@ -53,32 +53,6 @@ def take_file(
     except DatabaseError:
         store.delete(key)
         raise
-
-
-def _begin(user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    if title := metadata.get("title"):
-        kept["title"] = clean_title(title)
-    if tags := metadata.get("tags"):
-        kept["tags"] = clean_tags(tags)
-    return kept
-
-
-def _key(upload: Upload) -> str:
-    return key_of(upload.resource_id, upload.filename)
-
-
-def _finish(upload: Upload) -> None:
-    _make(
-        upload.owner,
-        upload.resource_id,
-        location=location_of(upload),
-        size=upload.size,
-        title=upload.metadata.get("title") or title_of(upload.filename),
-        tags=upload.metadata.get("tags", []),
-        mime_type=upload.mime_type or UNKNOWN_TYPE,
-        upload=upload,
-    )
 
 
 def _make(
@@ -113,11 +87,6 @@ def title_of(filename: str) -> str:
     return PurePosixPath(name).stem if PurePosixPath(name).suffix.lstrip(".").lower() in SUFFIXES else name
 
 
-def _stored_bytes(user_id: uuid.UUID) -> int:
-    rows = Video.objects.private().filter(owner=user_id, source=VideoSource.STORED)
-    return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
-
-
 def take_for_session(upload: Upload, job: Job, *, title: str) -> Video:
     """Make a finished upload the video of a session: on no shelf, and taken in by the session's own job."""
     return begin(
@@ -138,6 +107,36 @@ def session_bytes(user_id: uuid.UUID) -> int:
     return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
 
 
-LIBRARY = Purpose(
-    name="library", label="Private library", key_of=_key, begin=_begin, finish=_finish, stored_bytes=_stored_bytes
-)
+class LibraryPurpose(Purpose):
+    name = "library"
+    label = "Private library"
+
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        if title := metadata.get("title"):
+            kept["title"] = clean_title(title)
+        if tags := metadata.get("tags"):
+            kept["tags"] = clean_tags(tags)
+        return kept
+
+    def key_of(self, upload: Upload) -> str:
+        return key_of(upload.resource_id, upload.filename)
+
+    def finish(self, upload: Upload) -> None:
+        _make(
+            upload.owner,
+            upload.resource_id,
+            location=location_of(upload),
+            size=upload.size,
+            title=upload.metadata.get("title") or title_of(upload.filename),
+            tags=upload.metadata.get("tags", []),
+            mime_type=upload.mime_type or UNKNOWN_TYPE,
+            upload=upload,
+        )
+
+    def stored_bytes(self, user_id: uuid.UUID) -> int:
+        rows = Video.objects.private().filter(owner=user_id, source=VideoSource.STORED)
+        return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
+
+
+LIBRARY = LibraryPurpose()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_WORDS = 10
 # Of so many that are found at most the best come first; of more, the newest.
-MOST_RANKED = 1000
+MAX_RANKED = 1000
 # Letters that Unicode does not take apart, and that people type without their stroke, their dot or as two.
 LETTERS = str.maketrans(
     {"\u0131": "i", "\u0142": "l", "\u00f8": "o", "\u0111": "d", "\u00f0": "d", "\u0127": "h", "\u0167": "t",

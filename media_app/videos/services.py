@@ -31,18 +31,18 @@ from media_app.uploads.purposes import registry as purposes
 from media_app.videos import budget, library_roots
 from media_app.videos.models import TRANSITIONS, Place, Rendition, Video, VideoSource, VideoStatus
 from vodplatform.accounts.models import User
-from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
-from vodplatform.base.process import Access, ChildError, Limits
-from vodplatform.base.transitions import transition
-from vodplatform.base.unreferenced import seen_again
-from vodplatform.base.waiting_room import WaitingRoom
+from vodplatform.base.processes.process import Access, ChildError, Limits
+from vodplatform.base.processes.waiting_room import WaitingRoom
+from vodplatform.base.records import audit
+from vodplatform.base.records.transitions import transition
+from vodplatform.base.records.unreferenced import seen_again
 
 RENDER_KIND = "render"
 DELETED = "video_deleted"
 # Sent before a video is deleted, with ``video`` and ``by``; answered with the sessions of ``by`` that show it, as
-# ``session_id`` and ``name``. Whoever shows it to others takes a :func:`stand_in`.
+# ``session_id`` and ``name``. Whoever shows it to others takes a :func:`create_placeholder`.
 leaving = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
@@ -153,17 +153,17 @@ def local_path(video: Video) -> Path:
 
 
 def path_for_work(
-    video: Video, folder: Path, told: Callable[[int], None] | None = None, *, reader: User | None
+    video: Video, folder: Path, on_progress: Callable[[int], None] | None = None, *, reader: User | None
 ) -> Path:
     """A path from which the whole file can be read: its own, or a copy in ``folder`` where it lies on S3.
 
     reader: who is shown what comes of it, and may see the video at this moment; None where the program works for the
-    video itself. told: as :func:`media_app.store.files.local_copy` has it. Raises ``FileNotFoundError``, also for what
-    the reader may not see any more, ``StoreUnavailable``.
+    video itself. on_progress: as in :func:`media_app.store.files.local_copy`. Raises ``FileNotFoundError``, also for
+    what the reader may not see any more, ``StoreUnavailable``.
     """
     if reader is not None and not Video.objects.watchable_by(reader).filter(pk=video.pk).exists():
         raise FileNotFoundError(video.location)
-    return local_path(video) if is_local(video) else store.local_copy(video.location, folder, told)
+    return local_path(video) if is_local(video) else store.local_copy(video.location, folder, on_progress)
 
 
 def check_file(video: Video) -> None:
@@ -181,13 +181,13 @@ def mime_type_of(path: Path, otherwise: str = UNKNOWN_TYPE) -> str:
     return kind.mime_type if kind else otherwise
 
 
-def changing_of(purpose: str) -> Callable[[uuid.UUID], AbstractContextManager[Any]]:
+def write_guard_of(purpose: str) -> Callable[[uuid.UUID], AbstractContextManager[Any]]:
     """What stands around every write of a video that came by uploads of this purpose; empty for none."""
     found = purposes().get(purpose)
-    return found.changing if found else lambda video_id: contextlib.nullcontext()
+    return found.write_guard if found else lambda video_id: contextlib.nullcontext()
 
 
-def go_back(video_id: uuid.UUID, previous: Mapping[str, Any], error_type: str, message: str) -> None:
+def restore_previous_file(video_id: uuid.UUID, previous: Mapping[str, Any], error_type: str, message: str) -> None:
     """Show the former file of a video again whose new one could not be taken in; why stays on the row.
 
     previous: the columns of the former file. What the new one has left in the store goes once that is committed.
@@ -198,10 +198,10 @@ def go_back(video_id: uuid.UUID, previous: Mapping[str, Any], error_type: str, m
     # Somebody may have called it ready before it was.
     if not transition(rows, TRANSITIONS, VideoStatus.READY, **values):
         rows.filter(status=VideoStatus.READY).update(**values)
-    transaction.on_commit(lambda: delete_others(video_id, str(previous["location"])))
+    transaction.on_commit(lambda: delete_other_files(video_id, str(previous["location"])))
 
 
-def delete_others(video_id: uuid.UUID, location: str) -> None:
+def delete_other_files(video_id: uuid.UUID, location: str) -> None:
     """Delete what lies beside the file at ``location`` in its video's folder; the sweep finds what cannot be now.
 
     What uploads are bringing stays. Where another file has taken the place of that one meanwhile nothing is deleted:
@@ -232,7 +232,7 @@ def change(video: Video, values: dict[str, Any]) -> Video:
     return video
 
 
-def want_rendition(video: Video, kind: str) -> tuple[Rendition | None, Job | None]:
+def request_rendition(video: Video, kind: str) -> tuple[Rendition | None, Job | None]:
     """The rendition if it is made, else the job that makes it, begun now if there is none.
 
     Raises ``video_not_ready`` (409), ``work_limit`` (403).
@@ -279,7 +279,7 @@ def delete_video(video: Video, by: User | None) -> None:
         transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
 
 
-def stand_in(video: Video, owner: User) -> Video:
+def create_placeholder(video: Video, owner: User) -> Video:
     """What takes a deleted video's place where somebody's session shows it: how long it was, and nothing to be seen.
 
     Whoever shows it deletes it when it is shown no more.
@@ -303,7 +303,7 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
         store.delete_folder(f"renditions/{video_id}/")
         store.delete_folder(f"thumbnails/{video_id}/")
         store.delete_folder(f"sounds/{video_id}/")
-        uploads.forget(video_id)  # pieces that were never joined
+        uploads.delete_uploads_of(video_id)  # pieces that were never joined
         for upload in Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE):
             with contextlib.suppress(DomainError):  # it has ended meanwhile
                 uploads.cancel(upload)
@@ -325,7 +325,7 @@ def sweep_renditions() -> int:
             found.setdefault(folder_of(file.key), []).append(file.key)
     # Listed first: what an attempt makes meanwhile is not in the list. Then who is alive, and only then the rows: what
     # an attempt that has ended came to keep is in them.
-    held = leases.held({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
+    held = leases.held_tokens({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
     kept = set(Rendition.with_lost.values_list("folder", flat=True))
     left = [folder for folder in found if folder not in kept and attempt_of(folder.split("/")[2]) not in held]
     gone = seen_again("renditions", (key for folder in left for key in found[folder]))

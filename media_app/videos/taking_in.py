@@ -25,12 +25,12 @@ from media_app.uploads.purposes import purpose_of
 from media_app.uploads.services import drop_pieces
 from media_app.videos import budget
 from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
-from media_app.videos.services import PROBE, changing_of, delete_others, path_for_work
-from vodplatform.base import made_files
+from media_app.videos.services import PROBE, delete_other_files, path_for_work, write_guard_of
 from vodplatform.base.errors import DomainError
+from vodplatform.base.files import child_files
 from vodplatform.base.logs import event
-from vodplatform.base.process import Access, ChildError, Limits
-from vodplatform.base.transitions import transition
+from vodplatform.base.processes.process import Access, ChildError, Limits
+from vodplatform.base.records.transitions import transition
 
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
 POSTER_SECONDS = 120.0
@@ -47,7 +47,7 @@ MIME_TYPES = {
 
 
 @contextmanager
-def faults_told() -> Iterator[None]:
+def map_storage_errors() -> Iterator[None]:
     """A storage that is full is a reason to try again, a file that is gone is none."""
     try:
         yield
@@ -65,7 +65,7 @@ def writing(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
     """
     with context.holding():
         try:
-            with changing_of(purpose)(video.pk):
+            with write_guard_of(purpose)(video.pk):
                 yield
         except DomainError as exc:
             if exc.type.name != "not_found":
@@ -78,7 +78,7 @@ def take_in(
 ) -> tuple[Path, dict[str, Any], str]:
     """The whole file, what the probe says of it, and its SHA-256 where the sender gave one.
 
-    needs_end: whether a file that is cut short is refused. Raises :class:`JobFailed`, what :func:`faults_told` tells.
+    needs_end: whether a file that is cut short is refused. Raises :class:`JobFailed` and as :func:`map_storage_errors`.
     """
     if upload:
         _make_whole(context, video, upload, folder)
@@ -116,7 +116,7 @@ def checking(context: JobContext) -> Callable[[int], None]:
 
 def _make_whole(context: JobContext, video: Video, upload: Upload, folder: Path) -> None:
     if not joining.is_in_pieces(upload):
-        joining.finish(upload)
+        joining.finish_multipart_uploads(upload)
         # What waited on S3 to be a part, where it could not be deleted in time.
         drop_pieces(upload)
         return
@@ -128,7 +128,7 @@ def _make_whole(context: JobContext, video: Video, upload: Upload, folder: Path)
         video.location = key
     if not context.params.get("previous"):
         # What attempts had joined so far that were killed: every attempt has a key of its own.
-        delete_others(video.pk, video.location)
+        delete_other_files(video.pk, video.location)
     drop_pieces(upload)
 
 
@@ -224,7 +224,7 @@ def keep(context: JobContext, video: Video, folder: Path, made: dict[str, Any], 
     name = f"{made['kind']}-{made['name']}" if made["name"] else made["kind"]
     target = f"renditions/{video.pk}/{context.lease.token.hex}/{name}/"
     for file in made["files"].values():
-        path = made_files.take(folder, name, file)
+        path = child_files.move_out(folder, name, file)
         store.put_file(target + file, path, MIME_TYPES.get(path.suffix) or made["mime_type"], checking(context))
     with writing(context, video, purpose):
         before = Rendition.with_lost.filter(video=video, kind=made["kind"], name=made["name"]).first()
@@ -266,16 +266,16 @@ def make_stills(
 
     try:
         finished = context.run_child(
-            INGEST, stdin=json.dumps(request).encode(), limits=limits(POSTER_SECONDS), share=share, told=hear,
+            INGEST, stdin=json.dumps(request).encode(), limits=limits(POSTER_SECONDS), share=share, on_message=hear,
             access=Access(reads=[path], writes=[out]),
         )  # fmt: skip
     except ChildError as exc:
-        if context.tries_again() or exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
+        if context.has_tries_left() or exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
             raise_if_not_media(exc)
         event("poster.left", video=str(video.pk), reason=str(exc))
         return
     if error := (finished.messages[-1] if finished.messages else {}).get("error"):
-        if error["type"] in OURS and context.tries_again():
+        if error["type"] in OURS and context.has_tries_left():
             raise TransientFault(error["type"], error["message"])
         event("poster.left", video=str(video.pk), reason=error["message"])
 

@@ -27,12 +27,19 @@ from jobs_app.services import enqueue
 from media_app.store import files as store
 from media_app.uploads.models import Upload, UploadStatus
 from media_app.videos.models import TRANSITIONS, Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
-from media_app.videos.services import RENDER_KIND, attempt_of, changing_of, check_file, folder_of, go_back
-from vodplatform.base import audit
+from media_app.videos.services import (
+    RENDER_KIND,
+    attempt_of,
+    check_file,
+    folder_of,
+    restore_previous_file,
+    write_guard_of,
+)
 from vodplatform.base.errors import DomainError
-from vodplatform.base.installation import NotOurs
-from vodplatform.base.transitions import transition
-from vodplatform.base.unreferenced import seen_again
+from vodplatform.base.files.installation import WrongInstallation
+from vodplatform.base.records import audit
+from vodplatform.base.records.transitions import transition
+from vodplatform.base.records.unreferenced import seen_again
 
 GRACE = timedelta(hours=1)
 PREFIXES = ("videos/", "uploads/", "renditions/", "thumbnails/", "sounds/")
@@ -107,11 +114,13 @@ def mark_lost() -> tuple[list[Video], list[Video]]:
     """Mark videos as failed whose file is gone, and as ready again those whose file is back; returns both lists.
 
     A file below a library folder that is missing or empty counts as away, not as gone: that disk may not be mounted.
-    Raises :class:`NotOurs`, ``StoreUnavailable``.
+    Raises :class:`WrongInstallation`, ``StoreUnavailable``.
     """
     lost = [video for video in lost_videos() if not is_away(video)]
     if any(video.source == VideoSource.STORED for video in lost) and not any(True for _ in store.files("videos/")):
-        raise NotOurs("The database knows stored videos, and the store has no file at all: is it the right one?")
+        raise WrongInstallation(
+            "The database knows stored videos, and the store has no file at all: is it the right one?"
+        )
     marked = []
     for video in lost:
         # Another file may have taken the place of the one that was looked for.
@@ -135,7 +144,7 @@ def mark_lost() -> tuple[list[Video], list[Video]]:
 def _changing(video: Video) -> Iterator[None]:
     """A transaction in which a video's row is written; who watches the catalogue is told. Raises ``not_found``."""
     purpose = "catalogue" if video.place == Place.CATALOGUE else ""
-    with transaction.atomic(), changing_of(purpose)(video.pk):
+    with transaction.atomic(), write_guard_of(purpose)(video.pk):
         yield
 
 
@@ -191,7 +200,7 @@ def old_leftovers(found: Leftovers) -> Leftovers:
 
 
 def remove_leftovers() -> Leftovers:
-    """Delete :func:`old_leftovers`, and return them. Raises :class:`NotOurs`, ``StoreUnavailable``."""
+    """Delete :func:`old_leftovers`, and return them. Raises :class:`WrongInstallation`, ``StoreUnavailable``."""
     found = old_leftovers(leftovers())
     if found:
         _check_ours()
@@ -204,7 +213,7 @@ def remove_leftovers() -> Leftovers:
 def abort_unfinished() -> int:
     """Give up multipart uploads on S3 that nobody goes on with, and did not a day ago; returns how many.
 
-    Raises :class:`NotOurs`, ``StoreUnavailable``.
+    Raises :class:`WrongInstallation`, ``StoreUnavailable``.
     """
     begun = _unfinished()
     found = _old("unfinished", _Known.now([item.key for item in begun]).nobodys(begun) if begun else [])
@@ -230,8 +239,8 @@ def go_back_where_it_ended() -> int:
         upload = Upload.objects.filter(pk=video.job.params.get("upload_id")).first()
         error = video.job.error or {}
         try:
-            with changing_of(upload.purpose if upload else "")(video.pk), transaction.atomic():
-                go_back(
+            with write_guard_of(upload.purpose if upload else "")(video.pk), transaction.atomic():
+                restore_previous_file(
                     video.pk, video.job.params["previous"], str(error.get("type", "cancelled")),
                     str(error.get("message", "Taking the new file in was cancelled.")),
                 )  # fmt: skip
@@ -252,9 +261,9 @@ def _abort(unfinished: Iterable[store.Unfinished]) -> None:
 
 
 def _check_ours() -> None:
-    """Raises :class:`NotOurs` where the database can be no judge of what the store has."""
+    """Raises :class:`WrongInstallation` where the database can be no judge of what the store has."""
     if not Video.objects.filter(source=VideoSource.STORED).exists():
-        raise NotOurs("The database knows no stored video, and the store has files: is it the right one?")
+        raise WrongInstallation("The database knows no stored video, and the store has files: is it the right one?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +287,7 @@ class _Known:
         uploads = list(Upload.objects.filter(status__in=OPEN_UPLOADS).values_list("pk", "key", "multipart_id"))
         folders = Rendition.with_lost.values_list("folder", flat=True)
         given = Rendition.with_lost.filter(kind__in=GIVEN).iterator()
-        held = leases.held(token for name in tokens if (token := attempt_of(name)))
+        held = leases.held_tokens(token for name in tokens if (token := attempt_of(name)))
         return cls(
             locations=frozenset(videos.values_list("location", flat=True))
             | {key for _, key, _ in uploads if key}

@@ -15,55 +15,55 @@ MAX_CATEGORY = 100
 MAX_TAGS = 50
 MAX_TAG_LENGTH = 64
 # What is sent may be so much longer than what is left once spaces are taken together and signs are joined.
-MOST_SHRUNK = 4
+MAX_SHRUNK = 4
 
 
-class NotClean(ValueError):
+class InvalidText(ValueError):
     """Why a value is refused, as a sentence."""
 
 
 def title(value: Any) -> str:
-    """One line of 1 to 255 characters. Raises :class:`NotClean`."""
+    """One line of 1 to 255 characters. Raises :class:`InvalidText`."""
     sentence = f"Send 1 to {MAX_TITLE} characters."
     return _filled(_line(value, MAX_TITLE, sentence), sentence)
 
 
 def description(value: Any) -> str:
-    """A text of any lines, at most 20 000 characters; null is none. Raises :class:`NotClean`."""
+    """A text of any lines, at most 20 000 characters; null is none. Raises :class:`InvalidText`."""
     return "" if value is None else _text(value, MAX_DESCRIPTION, f"Send at most {MAX_DESCRIPTION} characters.")
 
 
 def category(value: Any) -> str:
-    """One line of at most 100 characters; null is none. Raises :class:`NotClean`."""
+    """One line of at most 100 characters; null is none. Raises :class:`InvalidText`."""
     return "" if value is None else _line(value, MAX_CATEGORY, f"Send at most {MAX_CATEGORY} characters.")
 
 
 def tag(value: Any) -> str:
-    """One line of 1 to 64 characters. Raises :class:`NotClean`."""
+    """One line of 1 to 64 characters. Raises :class:`InvalidText`."""
     sentence = f"A tag has 1 to {MAX_TAG_LENGTH} characters."
     return _filled(_line(value, MAX_TAG_LENGTH, sentence), sentence)
 
 
 def tags(value: Any) -> list[str]:
-    """Tags from a list, each once, in the order given, empty ones left out. Raises :class:`NotClean`."""
+    """Tags from a list, each once, in the order given, empty ones left out. Raises :class:`InvalidText`."""
     sentence = f"At most {MAX_TAGS}, each of {MAX_TAG_LENGTH} characters."
-    if isinstance(value, list) and len(value) > MOST_SHRUNK * MAX_TAGS:
-        raise NotClean(sentence)
+    if isinstance(value, list) and len(value) > MAX_SHRUNK * MAX_TAGS:
+        raise InvalidText(sentence)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise NotClean("Send a list of texts.")
+        raise InvalidText("Send a list of texts.")
     found = list(dict.fromkeys(filter(None, (_line(one, MAX_TAG_LENGTH, sentence) for one in value))))
     if len(found) > MAX_TAGS:
-        raise NotClean(sentence)
+        raise InvalidText(sentence)
     return found
 
 
 def tags_from_form(value: Any) -> list[str]:
-    """Tags from a list, a JSON list, or one text. Raises :class:`NotClean`."""
+    """Tags from a list, a JSON list, or one text. Raises :class:`InvalidText`."""
     if isinstance(value, str):
         try:
             value = json.loads(value) if value.lstrip().startswith("[") else [value]
         except (ValueError, RecursionError) as exc:
-            raise NotClean("Not a JSON list.") from exc
+            raise InvalidText("Not a JSON list.") from exc
     return tags(value)
 
 
@@ -73,9 +73,9 @@ def is_blank(text: str) -> bool:
 
 
 def flag(value: Any) -> bool:
-    """A JSON truth value. Raises :class:`NotClean`."""
+    """A JSON truth value. Raises :class:`InvalidText`."""
     if not isinstance(value, bool):
-        raise NotClean("Send true or false.")
+        raise InvalidText("Send true or false.")
     return value
 
 
@@ -87,26 +87,26 @@ CLEAN: dict[str, Callable[[Any], Any]] = {
 def _text(value: Any, most: int, sentence: str) -> str:
     """A text of at most so many characters. Its length is asked first: all that follows goes through it."""
     if not isinstance(value, str):
-        raise NotClean("Send a text.")
+        raise InvalidText("Send a text.")
     if len(value) > most:
-        raise NotClean(sentence)
+        raise InvalidText(sentence)
     if "\x00" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
-        raise NotClean("Not valid Unicode.")
+        raise InvalidText("Not valid Unicode.")
     return value
 
 
 def _line(value: Any, most: int, sentence: str) -> str:
     """One line of at most so many characters, once spaces are taken together and signs are joined."""
-    text = _text(value.replace("\x00", " ") if isinstance(value, str) else value, MOST_SHRUNK * most, sentence)
+    text = _text(value.replace("\x00", " ") if isinstance(value, str) else value, MAX_SHRUNK * most, sentence)
     text = normalize("NFC", " ".join(_spaced(text).split()))
     if len(text) > most:
-        raise NotClean(sentence)
+        raise InvalidText(sentence)
     return text
 
 
 def _filled(text: str, sentence: str) -> str:
     if not text:
-        raise NotClean(sentence)
+        raise InvalidText(sentence)
     return text
 
 

@@ -24,21 +24,21 @@ from media_app.videos.taking_in import (
     OURS,
     check_budget,
     checking,
-    faults_told,
     limits,
     make_poster,
     make_ready,
+    map_storage_errors,
     raise_if_not_media,
     take_in,
     writing,
 )
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
-from vodplatform.base import made_files
-from vodplatform.base.process import Access, ChildError
+from vodplatform.base.files import child_files
+from vodplatform.base.processes.process import Access, ChildError
 
 PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
-LEAST_SECONDS, SECONDS_A_SECOND = 900.0, 30.0  # for the pipeline, and for each second of the video
+MIN_SECONDS, SECONDS_A_SECOND = 900.0, 30.0  # for the pipeline, and for each second of the video
 TAKEN_IN, POSTER_MADE, ANALYSED = 8.0, 10.0, 97.0  # percent
 DELETED = "The session has been deleted."
 BROKE = "The analysis broke or took too long. The file may be damaged: try it in another format."
@@ -94,7 +94,7 @@ def _analyse(context: JobContext) -> dict[str, Any]:
     video = session.video
     if video is None:
         raise JobFailed("not_found", "The file is not there any more. Send it again.")
-    with context.scratch() as folder, faults_told():
+    with context.scratch() as folder, map_storage_errors():
         path = _path(context, video, folder)
         if video.place == Place.SESSION:
             make_poster(context, video, path, folder, share=(TAKEN_IN, POSTER_MADE))
@@ -144,7 +144,7 @@ def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, d
     try:
         finished = context.run_child(
             PIPELINE, stdin=json.dumps(request).encode(), share=(POSTER_MADE, ANALYSED),
-            limits=limits(LEAST_SECONDS + SECONDS_A_SECOND * duration), access=access_of(path, out),
+            limits=limits(MIN_SECONDS + SECONDS_A_SECOND * duration), access=access_of(path, out),
         )  # fmt: skip
     except ChildError as exc:
         raise_if_not_media(exc)
@@ -175,10 +175,10 @@ def _keep_files(
     """Put what was made into the store; the keys of the pictures, in the order of what they show."""
     for role, kind in RENDITIONS.items():
         if name := files.get(role):
-            _keep_video(context, session, video, kind, made_files.take(out, name))
+            _keep_video(context, session, video, kind, child_files.move_out(out, name))
     count = len([role for role in files if role.startswith(THUMBNAIL)])
     pictures = [files.get(f"{THUMBNAIL}{number}", "") for number in range(count)]
-    return [context.store(name, made_files.read(out, name)) if name else "" for name in pictures]
+    return [context.store(name, child_files.read(out, name)) if name else "" for name in pictures]
 
 
 def _keep_video(context: JobContext, session: AnalysisSession, video: Video, kind: str, path: Path) -> None:

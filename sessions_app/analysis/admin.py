@@ -8,11 +8,11 @@ from django.utils.html import format_html
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
 from vodplatform.accounts.models import User
-from vodplatform.base.admin import ActedOnAdmin
+from vodplatform.base.admin import ReadOnlyAdminWithActions
 
 
 @admin.register(AnalysisSession)
-class AnalysisSessionAdmin(ActedOnAdmin):
+class AnalysisSessionAdmin(ReadOnlyAdminWithActions):
     list_display = ["name", "owner", "analysis_type", "state", "progress", "created_at", "expires_at"]
     list_filter = ["analysis_type", "job__status"]
     search_fields = ["=id", "name", "owner__username"]

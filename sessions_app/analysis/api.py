@@ -25,12 +25,12 @@ from sessions_app.analysis import params as parameters
 from sessions_app.analysis import serializers as s
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, AnalysisSessionQuerySet, AnalysisType
-from sessions_app.analysis.receiving import ask
+from sessions_app.analysis.receiving import validate_request
 from sessions_app.analysis.tables import TABLES, table
 from vodplatform.accounts.viewsets import ApiViewSet
+from vodplatform.base.api.fields import page_of, page_slice
+from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import page_of, window
-from vodplatform.base.idempotency import idempotent
 
 TAG = "Analysis"
 STARTED = "Video uploaded successfully"
@@ -126,7 +126,7 @@ class AnalysisViewSet(StartingViewSet):
         if not isinstance(form, Mapping):
             raise DomainError("invalid", errors={"video": ["Send a multipart form."]})
         params = parameters.parse(form.get("params"))
-        return self.start(request, ask(form.get("analysis_type"), params, form.get("name")))
+        return self.start(request, validate_request(form.get("analysis_type"), params, form.get("name")))
 
     @extend_schema(
         operation_id="analysis_list", parameters=[s.AnalysisQuerySerializer], responses={200: s.AnalysisListSerializer}
@@ -140,7 +140,7 @@ class AnalysisViewSet(StartingViewSet):
             rows = rows.in_status(query["status"])
         if "analysis_type" in query:
             rows = rows.filter(analysis_type=query["analysis_type"])
-        shown = [s.StatusSerializer.show(session) for session in rows.with_state()[window(query)]]
+        shown = [s.StatusSerializer.show(session) for session in rows.with_state()[page_slice(query)]]
         return Response({"sessions": shown, "pagination": page_of(query, rows.count())})
 
     @extend_schema(operation_id="analysis_status", responses={200: s.StatusSerializer})
@@ -193,7 +193,7 @@ class AnalysisViewSet(StartingViewSet):
 
 
 @extend_schema(tags=[TAG])
-class WaitedForViewSet(StartingViewSet):
+class SynchronousAnalysisViewSet(StartingViewSet):
     """Analyses whose answer is waited for: :mod:`sessions_app.analysis.waiting` stands before these calls."""
 
     def begin(self, request: Request, analysis_type: str) -> Response:
@@ -202,7 +202,7 @@ class WaitedForViewSet(StartingViewSet):
         if not isinstance(form, Mapping):
             raise DomainError("invalid", errors={"video": ["Send a multipart form."]})
         given = {**parameters.parse(form.get("params")), **parameters.from_fields(analysis_type, form)}
-        return self.start(request, ask(analysis_type, given, form.get("name")))
+        return self.start(request, validate_request(analysis_type, given, form.get("name")))
 
     @idempotent
     @extend_schema(

@@ -89,7 +89,7 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
 
 
 LIVE = frozenset(JobStatus) - FINISHED
-LEAST_PROGRESS = 3.0  # percent; below it an estimate of the time left says nothing
+MIN_PROGRESS = 3.0  # percent; below it an estimate of the time left says nothing
 
 
 class AnalysisSession(models.Model):
@@ -190,7 +190,7 @@ class AnalysisSession(models.Model):
         job = self.job
         if job is None or job.status != JobStatus.PROCESSING or self.is_over or self.running is None:
             return None
-        if job.progress < LEAST_PROGRESS:
+        if job.progress < MIN_PROGRESS:
             return None
         return round(self.running.total_seconds() * (100 - job.progress) / job.progress, 1)
 

@@ -14,8 +14,8 @@ from sessions_app.analysis.pipelines.exercises import EXERCISES
 from vodplatform.base.errors import DomainError
 
 AUTO = "auto"
-MOST_WARNINGS, LONGEST_NAME = 20, 60
-MOST_PARAMS_CHARACTERS = 10_000
+MAX_WARNINGS, LONGEST_NAME = 20, 60
+MAX_PARAMS_CHARACTERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def check(analysis_type: str, given: Mapping[str, Any]) -> tuple[dict[str, Any],
     if wrong:
         name, (sentence,) = next(iter(wrong.items()))
         raise DomainError("invalid", f"{name}: {sentence}", errors={"params": wrong})
-    unknown = sorted(str(name) for name in given.keys() - known.keys())[:MOST_WARNINGS]
+    unknown = sorted(str(name) for name in given.keys() - known.keys())[:MAX_WARNINGS]
     return params, [f"The parameter {name[:LONGEST_NAME]!r} is unknown and was ignored." for name in unknown]
 
 
@@ -95,7 +95,7 @@ def parse(text: Any) -> dict[str, Any]:
         return {}
     try:
         # A form that was sent as JSON may hold the object itself.
-        found = json.loads(text) if isinstance(text, str) and len(text) <= MOST_PARAMS_CHARACTERS else text
+        found = json.loads(text) if isinstance(text, str) and len(text) <= MAX_PARAMS_CHARACTERS else text
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from media_app.uploads.models import Upload
 from media_app.uploads.multipart import FilePart, form
@@ -24,7 +25,7 @@ FORMS = [
 ]
 
 
-def ask(analysis_type: Any, params: Mapping[str, Any], name: Any = None) -> dict[str, Any]:
+def validate_request(analysis_type: Any, params: Mapping[str, Any], name: Any = None) -> dict[str, Any]:
     """What an upload carries of its session: ``analysis_type, params, warnings, name``. Raises ``invalid``."""
     if analysis_type not in AnalysisType.values:
         sentence = f"Send analysis_type: {' or '.join(AnalysisType.values)}."
@@ -38,16 +39,24 @@ def ask(analysis_type: Any, params: Mapping[str, Any], name: Any = None) -> dict
     return found
 
 
-def _begin(user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    return ask(metadata.get("analysis_type"), parameters.parse(metadata.get("params")), metadata.get("name"))
+class AnalysisPurpose(Purpose):
+    name = NAME
+    label = "Analysis"
+
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        return validate_request(
+            metadata.get("analysis_type"), parameters.parse(metadata.get("params")), metadata.get("name")
+        )
+
+    def finish(self, upload: Upload) -> None:
+        asked = upload.metadata
+        begin_for_upload(upload, asked, lambda job: take_for_session(upload, job, title=title_of(upload.filename)))
+
+    def key_of(self, upload: Upload) -> str:
+        return key_of(upload.resource_id, upload.filename)
+
+    def stored_bytes(self, user_id: UUID) -> int:
+        return session_bytes(user_id)
 
 
-def _finish(upload: Upload) -> None:
-    asked = upload.metadata
-    begin_for_upload(upload, asked, lambda job: take_for_session(upload, job, title=title_of(upload.filename)))
-
-
-ANALYSIS = Purpose(
-    name=NAME, label="Analysis", key_of=lambda upload: key_of(upload.resource_id, upload.filename), begin=_begin,
-    finish=_finish, stored_bytes=session_bytes,
-)  # fmt: skip
+ANALYSIS = AnalysisPurpose()

@@ -10,7 +10,7 @@ from media_app.delivery.addresses import made_url, source_of, url_of
 from media_app.delivery.serializers import SourceSerializer
 from media_app.videos.models import RenditionKind, VideoStatus
 from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
-from vodplatform.base.fields import AnswerSerializer, CauseSerializer, ListPageSerializer, ListQuerySerializer
+from vodplatform.base.api.fields import AnswerSerializer, CauseSerializer, ListPageSerializer, ListQuerySerializer
 
 Data = dict[str, Any]
 MESSAGES = {

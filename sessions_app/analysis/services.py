@@ -22,9 +22,10 @@ from media_app.videos.models import Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.services import delete_video
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from vodplatform.accounts.models import User
-from vodplatform.base import audit, idempotency
+from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
+from vodplatform.base.records import audit
 
 MADE = (RenditionKind.REEL, RenditionKind.PREVIEW)
 TOMBSTONE = timedelta(days=7)  # for which an expired session still says so
@@ -33,7 +34,7 @@ BATCH = 2000
 # Seconds of work for a second of video, until this installation has done some itself.
 FACTORS = {AnalysisType.HIGHLIGHTS: 0.1, AnalysisType.WORKOUT: 0.5}
 TELLING_SECONDS = 10.0  # of video: what is shorter is mostly start-up
-LEAST_DONE, MOST_DONE = 5, 50  # from which, and from how many of the last, its own factor is told
+MIN_DONE, MAX_DONE = 5, 50  # from which, and from how many of the last, its own factor is told
 
 Asked = Mapping[str, Any]
 
@@ -56,7 +57,7 @@ def begin_for_video(user: User, video: Video, asked: Asked) -> AnalysisSession:
         raise DomainError("video_not_ready")
     budget.check(user, video)
     with transaction.atomic():
-        idempotency.seal()
+        idempotency.bind_to_transaction()
         session_id = uuid.uuid4()
         params = {"session_id": str(session_id), "video_id": str(video.pk)}
         job = jobs.enqueue(asked["analysis_type"], user, params)
@@ -81,10 +82,10 @@ def work_factors() -> dict[str, float]:
         ).select_related("job", "video").defer("data")  # fmt: skip
         shares = [
             (row.job.finished_at - row.job.started_at).total_seconds() / row.video.duration
-            for row in done.order_by("-job__finished_at")[:MOST_DONE]
+            for row in done.order_by("-job__finished_at")[:MAX_DONE]
             if row.video and row.job and row.job.started_at and row.job.finished_at
         ]
-        factors[str(kind)] = round(median(shares), 4) if len(shares) >= LEAST_DONE else guess
+        factors[str(kind)] = round(median(shares), 4) if len(shares) >= MIN_DONE else guess
     return factors
 
 

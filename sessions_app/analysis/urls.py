@@ -3,12 +3,12 @@
 from django.urls import path
 
 from sessions_app.analysis import pages
-from sessions_app.analysis.api import AnalysisViewSet, WaitedForViewSet
-from vodplatform.base.routers import Router
+from sessions_app.analysis.api import AnalysisViewSet, SynchronousAnalysisViewSet
+from vodplatform.base.api.routers import Router
 
 router = Router()
 router.register("api/v1/video", AnalysisViewSet, basename="analysis")
-router.register("analyze", WaitedForViewSet, basename="analyze")
+router.register("analyze", SynchronousAnalysisViewSet, basename="analyze")
 
 urlpatterns = [
     *router.urls,

@@ -19,9 +19,9 @@ from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, SessionStatus
 from sessions_app.analysis.serializers import ResultsSerializer
 from vodplatform.base import logs
-from vodplatform.base.bodies import App, Message, Receive, Scope, Send
 from vodplatform.base.errors import DomainError, error_body
-from vodplatform.base.middleware import without_trailing_slash
+from vodplatform.base.web.bodies import App, Message, Receive, Scope, Send
+from vodplatform.base.web.middleware import without_trailing_slash
 
 PATHS = frozenset({"/analyze/highlights", "/analyze/workout"})
 LOOK_SECONDS = 0.1  # between two looks at the row, growing to the next

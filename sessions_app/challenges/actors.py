@@ -23,25 +23,25 @@ from media_app.uploads.models import Upload
 from media_app.videos import budget
 from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
 from media_app.videos.receiving import key_of
-from media_app.videos.services import columns_of, delete_others, path_for_work
+from media_app.videos.services import columns_of, delete_other_files, path_for_work
 from media_app.videos.taking_in import (
     OURS,
     await_scanner,
     checking,
     facts_of,
-    faults_told,
     limits,
     make_poster,
+    map_storage_errors,
     raise_if_not_media,
     scan_file,
 )
 from sessions_app.challenges import merges
 from sessions_app.challenges.models import MergeClip, MergeSession
 from vodplatform.accounts.limits import limits_of
-from vodplatform.base import made_files
+from vodplatform.base.files import child_files
 from vodplatform.base.metrics import MERGE_SECONDS
-from vodplatform.base.process import Access, ChildError
-from vodplatform.base.transitions import begin
+from vodplatform.base.processes.process import Access, ChildError
+from vodplatform.base.records.transitions import begin
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
 # What a merge may take beside the usual time of a child: encoding large pictures on a busy machine is slow.
@@ -88,7 +88,7 @@ def merge_clips(context: JobContext) -> dict[str, Any]:
     session = MergeSession.objects.with_state().filter(pk=context.params["merge_session_id"]).first()
     if session is None:
         raise JobFailed("merge_not_found", GONE)
-    with context.scratch() as folder, faults_told():
+    with context.scratch() as folder, map_storage_errors():
         # An attempt before this one may have been killed between keeping the video and its end.
         if session.video is None:
             begun = time.monotonic()
@@ -125,12 +125,12 @@ def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Pat
             raise JobFailed("upload_lost", f"{clip.label} {LOST}")
         path = folder / f"clip-{number}"
 
-        def told(share: float, number: int = number) -> None:
+        def report(share: float, number: int = number) -> None:
             context.check()
             context.progress(BROUGHT * (number + share) / len(clips), "Joining the parts of the clips")
 
         try:
-            joining.bring(clip.upload, path, folder, told)
+            joining.join_to_file(clip.upload, path, folder, report)
         except FileNotFoundError as exc:
             raise JobFailed("upload_lost", f"{clip.label} {LOST}") from exc
         try:
@@ -153,8 +153,8 @@ def _look(context: JobContext, clip: MergeClip, path: Path) -> None:
         raise
     except JobFailed as exc:
         raise JobFailed("no_video" if exc.type == "no_video" else "clip_unreadable", f"{clip.label}: {exc}") from exc
-    told = {merges.SECONDS: facts["duration"], merges.GIGAPIXELS: budget.gigapixels(facts)}
-    upload.metadata |= told
+    measured = {merges.SECONDS: facts["duration"], merges.GIGAPIXELS: budget.gigapixels(facts)}
+    upload.metadata |= measured
     Upload.objects.filter(pk=upload.pk).update(metadata=upload.metadata)
 
 
@@ -183,7 +183,7 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
         kind = "clip_unreadable" if error["type"] in OF_THE_MEDIA else error["type"]
         raise (TransientFault if kind in OURS else JobFailed)(kind, error["message"])
     found: dict[str, Any] = answer["result"]
-    made_files.take(work, NAME).rename(folder / NAME)
+    child_files.move_out(work, NAME).rename(folder / NAME)
     return found
 
 
@@ -191,8 +191,8 @@ def _seconds_of(clips: Sequence[MergeClip]) -> float:
     """How long the clips are together; one that nobody has looked at, by its bytes. What was said of it counts for
     nothing: a merge would keep its place for as long as somebody likes.
     """
-    told = [(clip.upload.metadata if clip.upload else {}).get(merges.SECONDS) for clip in clips]
-    seconds = [clip.size / SLOW_BYTES if own is None else own for clip, own in zip(clips, told, strict=True)]
+    durations = [(clip.upload.metadata if clip.upload else {}).get(merges.SECONDS) for clip in clips]
+    seconds = [clip.size / SLOW_BYTES if own is None else own for clip, own in zip(clips, durations, strict=True)]
     return float(min(sum(seconds), settings.MAX_VIDEO_SECONDS * len(clips)))
 
 
@@ -210,7 +210,7 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
         store.delete(key)
         raise
     # What attempts before this one left there, which did not live to say so.
-    delete_others(session.pk, key)
+    delete_other_files(session.pk, key)
 
 
 def _draw(context: JobContext, session: MergeSession, folder: Path) -> None:

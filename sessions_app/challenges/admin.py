@@ -19,7 +19,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from media_app.catalogue.admin import ModeratedAdmin, acting, brief, person
+from media_app.catalogue.admin import ModeratedAdmin, brief, person, request_user
 from media_app.delivery.addresses import stream_url
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import (
@@ -31,7 +31,7 @@ from sessions_app.challenges.models import (
     MergeSession,
     MergeSessionQuerySet,
 )
-from vodplatform.base.admin import ActedOnAdmin, LookedAt
+from vodplatform.base.admin import ReadOnlyAdminWithActions, ReadOnlyMixin
 
 STATES = {
     "completed": "success", "failed": "danger", "processing": "info", "uploading": "warning", "queued": "info",
@@ -39,7 +39,7 @@ STATES = {
 }  # fmt: skip
 
 
-class ClipInline(LookedAt, TabularInline):
+class ClipInline(ReadOnlyMixin, TabularInline):
     """The clips of a merge, as they were sent."""
 
     model = MergeClip
@@ -49,7 +49,7 @@ class ClipInline(LookedAt, TabularInline):
 
 
 @admin.register(MergeSession)
-class MergeSessionAdmin(ActedOnAdmin):
+class MergeSessionAdmin(ReadOnlyAdminWithActions):
     """What people have sent to be merged, how far it is, and what became of it; for admins."""
 
     list_display = ["name", "owner", "state", "progress", "created_at", "completed_at", "took_seconds"]
@@ -96,7 +96,7 @@ class MergeSessionAdmin(ActedOnAdmin):
 
     @admin.action(description="Delete with files", permissions=["view"])
     def delete_merges(self, request: HttpRequest, queryset: QuerySet[MergeSession]) -> None:
-        self.each(request, queryset, lambda session: merges.delete(session, acting(request)), "deleted")
+        self.each(request, queryset, lambda session: merges.delete(session, request_user(request)), "deleted")
 
 
 class Queue(admin.SimpleListFilter):
@@ -117,7 +117,7 @@ class Queue(admin.SimpleListFilter):
         return queryset.filter(self.rules.get(self.value() or "", Q()))
 
 
-class ReportInline(LookedAt, TabularInline):
+class ReportInline(ReadOnlyMixin, TabularInline):
     """The reports on a challenge; they are settled in their own list."""
 
     model = ChallengeReport
@@ -147,14 +147,14 @@ class ChallengeAdmin(ModeratedAdmin):
     shown_withholder = person("withheld_by", "withheld by")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Challenge]:
-        rows = Challenge.objects.visible_to(acting(request))
+        rows = Challenge.objects.visible_to(request_user(request))
         waiting = ChallengeReport.objects.filter(challenge=OuterRef("pk"), settled_at=None).order_by()
         reports = Coalesce(Subquery(waiting.values("challenge").annotate(n=Count("pk")).values("n")), 0)
         counted = rows.annotate(open_reports=reports, guesses_made=Count("guesses"))
         return counted.order_by(*self.get_ordering(request) or ("-created_at", "-id"))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return [name for name in self.fields if name != "shown_lie" or acting(request).is_admin]
+        return [name for name in self.fields if name != "shown_lie" or request_user(request).is_admin]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Django lets the address of a list ask for any column: whether ``?lie_index=1`` finds a challenge tells it."""
@@ -228,14 +228,14 @@ class OutcomeForm(forms.ModelForm):
         fields = ["outcome"]
 
 
-class Settled(admin.SimpleListFilter):
+class SettledFilter(admin.SimpleListFilter):
     """Reports that wait, and those that are done with."""
 
     title = "state"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Open"), ("settled", "Settled")]
+        return [("open", "Open"), ("settled", "SettledFilter")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ChallengeReport]) -> QuerySet[ChallengeReport]:
         chosen = {"open": Q(settled_at=None), "settled": ~Q(settled_at=None)}
@@ -248,7 +248,7 @@ class ChallengeReportAdmin(ModeratedAdmin):
 
     form = OutcomeForm
     list_display = ["created_at", "shown_challenge", "shown_reason", "shown_reporter", "shown_state", "shown_outcome"]
-    list_filter = [Settled]
+    list_filter = [SettledFilter]
     list_select_related = ["challenge", "reporter", "settled_by"]
     search_fields = ["challenge__title", "reason", "outcome"]
     show_full_result_count = False
@@ -278,7 +278,7 @@ class ChallengeReportAdmin(ModeratedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """An outcome settles it; settled again it stays as it was."""
         outcome = obj.outcome.strip()
-        if outcome and not challenges.settle_report(obj.pk, acting(request), reason=outcome):
+        if outcome and not challenges.settle_report(obj.pk, request_user(request), reason=outcome):
             self.message_user(request, f"{obj}: somebody else has settled it meanwhile.", messages.WARNING)
 
     @admin.action(description="Settle: the reason is the outcome", permissions=["change"])

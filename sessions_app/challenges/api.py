@@ -16,10 +16,10 @@ from sessions_app.challenges import challenges, merges
 from sessions_app.challenges import serializers as s
 from sessions_app.challenges.models import Challenge, ChallengeQuerySet, MergeSession, MergeSessionQuerySet
 from vodplatform.accounts.viewsets import ApiViewSet
+from vodplatform.base.api.fields import ListQuerySerializer, page_of, page_slice
+from vodplatform.base.api.idempotency import idempotent
+from vodplatform.base.api.parsers import StrictJSONParser
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import ListQuerySerializer, page_of, window
-from vodplatform.base.idempotency import idempotent
-from vodplatform.base.parsers import StrictJSONParser
 
 
 @extend_schema(tags=["Merges"])
@@ -57,7 +57,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
         if "media_file_ids" in asked:
             ids = asked["media_file_ids"]
             durations = asked.get("video_durations") or [0.0] * len(ids)
-            session = merges.begin_with(self.user, ids, durations, **options)
+            session = merges.begin_with_forms(self.user, ids, durations, **options)
         else:
             lists = (asked[name] for name in s.LISTS[:4])
             clips = [
@@ -73,7 +73,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
         """The caller's own merges, newest first."""
         query = self.read_query(ListQuerySerializer)
         rows = MergeSession.objects.filter(owner=self.user)
-        shown = [s.MergeSerializer.show(session) for session in rows.with_state()[window(query)]]
+        shown = [s.MergeSerializer.show(session) for session in rows.with_state()[page_slice(query)]]
         return Response({"merge_sessions": shown, "pagination": page_of(query, rows.count())})
 
     @extend_schema(operation_id="merges_delete", responses={200: MessageSerializer})
@@ -138,7 +138,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
             rows = rows.filter(title__icontains=query["search"])
         return Response(
             {
-                "challenges": s.ChallengeSerializer.show_all([*rows.shown_to(self.user)[window(query)]], self.user),
+                "challenges": s.ChallengeSerializer.show_all([*rows.shown_to(self.user)[page_slice(query)]], self.user),
                 "pagination": page_of(query, rows.count()),
                 "score": challenges.score_of(self.user),
             }

@@ -26,9 +26,10 @@ from sessions_app.challenges.models import (
     MergeSession,
 )
 from vodplatform.accounts.models import User
-from vodplatform.base import audit, idempotency
+from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
+from vodplatform.base.records import audit
 
 # Seconds by which a client may have rounded the times that it was told.
 ROUNDING = 0.01
@@ -43,7 +44,7 @@ def make(user: User, asked: Said) -> Challenge:
     """
     ids = [one["media_file_id"] for one in asked["statements"]]
     with transaction.atomic():
-        idempotency.seal()
+        idempotency.bind_to_transaction()
         clips = {clip.pk: clip for clip in MergeClip.objects.filter(pk__in=ids, session__owner=user)}
         unknown = [index for index, pk in enumerate(ids) if pk not in clips]
         if unknown:
@@ -89,7 +90,7 @@ def _compare(said: Said, session: MergeSession, video: Video) -> None:
         wrong = one.get("statement_index", index) != index
         length = round(true["end"] - true["start"], MICROSECOND)
         wrong = wrong or abs(one.get("duration", length) - length) > ROUNDING
-        if wrong or any(abs(told - measured) > ROUNDING for told, measured in moments):
+        if wrong or any(abs(given - measured) > ROUNDING for given, measured in moments):
             raise _invalid(name, f"Segment {index} is from {true['start']} to {true['end']}.")
 
 
@@ -188,7 +189,7 @@ def guess(challenge: Challenge, player: User, index: int) -> Guess:
     if challenge.owner_id == player.pk:
         raise DomainError("own_challenge")
     with transaction.atomic():
-        idempotency.seal()
+        idempotency.bind_to_transaction()
         row = _locked(challenge.pk)
         if row.status != ChallengeStatus.PUBLISHED:
             raise _closed(player)
@@ -229,7 +230,7 @@ def report(challenge: Challenge, by: User, reason: str) -> ChallengeReport:
     if challenge.status != ChallengeStatus.PUBLISHED:
         raise _closed(by)
     with transaction.atomic():
-        idempotency.seal()
+        idempotency.bind_to_transaction()
         try:
             with transaction.atomic():
                 made = ChallengeReport.objects.create(challenge=challenge, reporter=by, reason=reason)

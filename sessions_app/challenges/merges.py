@@ -29,9 +29,10 @@ from media_app.videos.models import OFF_SHELF, Place, Video
 from media_app.videos.services import delete_video
 from sessions_app.challenges.models import Challenge, MergeClip, MergeSession, MergeStatus
 from vodplatform.accounts.models import User
-from vodplatform.base import audit, idempotency
+from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
+from vodplatform.base.records import audit
 
 MERGE_KIND = "merge"
 CLIP = "clip"
@@ -39,7 +40,7 @@ CLIP = "clip"
 SECONDS, GIGAPIXELS = "seconds", "gigapixels"
 FACTOR = 0.75  # seconds of work for a second of video, until this machine has merged a few itself
 TELLING_SECONDS = 10.0  # of video: what is shorter is mostly start-up
-LEAST_MERGES, MOST_MERGES = 5, 50  # from which, and from how many of the last, its own factor is told
+MIN_MERGES, MAX_MERGES = 5, 50  # from which, and from how many of the last, its own factor is told
 TOMBSTONE = timedelta(days=7)  # for which a merge that came to nothing still says so
 BATCH = 200
 # Why a merge of these clips can never be: another try would end like this one.
@@ -61,7 +62,7 @@ def begin(
     :func:`media_app.uploads.services.begin` raises.
     """
     with transaction.atomic():
-        idempotency.seal()
+        idempotency.bind_to_transaction()
         session = _make(user, [clip["duration"] for clip in clips], title, level_loudness, priority)
         for index, clip in enumerate(clips):
             upload = uploads.begin(
@@ -75,13 +76,13 @@ def begin(
     return session
 
 
-def begin_with(
+def begin_with_forms(
     user: User, upload_ids: Sequence[uuid.UUID], durations: Sequence[float], *, title: str = "",
     level_loudness: bool = False, priority: int = Priority.NORMAL,
 ) -> MergeSession:  # fmt: skip
     """A merge of clips that have come by another door (tus), queued at once. Raises ``invalid`` for any other ids."""
     with transaction.atomic():
-        idempotency.seal()
+        idempotency.bind_to_transaction()
         rows = Upload.objects.select_for_update(of=("self",)).filter(pk__in=upload_ids, owner=user, purpose=CLIP)
         found = {row.pk: row for row in rows.order_by("pk")}
         for index, upload_id in enumerate(upload_ids):
@@ -126,8 +127,8 @@ def estimate(durations: Iterable[float]) -> float:
         completed_at__isnull=False, took_seconds__gt=0, source_seconds__gte=TELLING_SECONDS
     )
     shares = last.annotate(share=F("took_seconds") / F("source_seconds")).order_by("-completed_at")
-    factors = list(shares.values_list("share", flat=True)[:MOST_MERGES])
-    factor = median(factors) if len(factors) >= LEAST_MERGES else FACTOR
+    factors = list(shares.values_list("share", flat=True)[:MAX_MERGES])
+    factor = median(factors) if len(factors) >= MIN_MERGES else FACTOR
     # In decimals: halves are rounded up, as whoever does it by hand would.
     total = sum((Decimal(str(duration)) for duration in durations), Decimal(0)) * Decimal(str(factor))
     return float(total.quantize(Decimal("0.01"), ROUND_HALF_UP))

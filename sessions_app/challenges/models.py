@@ -14,11 +14,10 @@ from django.db.models.functions import Coalesce, Now
 from jobs_app.models import FINISHED, Job, JobStatus, Priority
 from media_app.uploads.models import LIVE as UPLOAD_LIVE
 from media_app.uploads.models import Upload, UploadChunk, UploadStatus
-from media_app.uploads.states import percent
 from media_app.videos.models import Rendition, Video
 from vodplatform.accounts.models import User
 
-LEAST_CLIPS, MOST_CLIPS = 2, 10
+MIN_CLIPS, MAX_CLIPS = 2, 10
 MAX_TITLE, MAX_TEXT, MAX_REASON = 200, 300, 1000
 
 
@@ -138,7 +137,7 @@ class MergeSession(models.Model):
             return round(UPLOADS_SHARE + self.job.progress * (100 - UPLOADS_SHARE) / 100, 1)
         clips = self.clips.all()
         total = sum(clip.size for clip in clips)
-        arrived = sum(clip.size * percent(clip.upload) / 100 for clip in clips if clip.upload)
+        arrived = sum(clip.size * clip.upload.percent / 100 for clip in clips if clip.upload)
         return round(UPLOADS_SHARE * arrived / total, 1) if total else 0.0
 
     @property
@@ -319,7 +318,7 @@ class Challenge(models.Model):
             models.Index(fields=["-created_at", "-id"], condition=PUBLISHED, name="challenge_published"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(lie_index__lt=MOST_CLIPS), name="challenge_lie_within"),
+            models.CheckConstraint(condition=Q(lie_index__lt=MAX_CLIPS), name="challenge_lie_within"),
         ]
 
     def __str__(self) -> str:
@@ -364,7 +363,7 @@ class Guess(models.Model):
         verbose_name_plural = "guesses"
         constraints = [
             models.UniqueConstraint(fields=["challenge", "player"], name="guess_once"),
-            models.CheckConstraint(condition=Q(statement_index__lt=MOST_CLIPS), name="guess_within"),
+            models.CheckConstraint(condition=Q(statement_index__lt=MAX_CLIPS), name="guess_within"),
         ]
         indexes = [models.Index(fields=["player", "is_correct"], name="guess_score")]
 

@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from media_app.uploads.services import LEAST_CHUNK_BYTES, MOST_CHUNK_BYTES
-from sessions_app.challenges.models import LEAST_CLIPS, MAX_TEXT, MAX_TITLE, MOST_CLIPS, Challenge
+from media_app.uploads.services import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES
+from sessions_app.challenges.models import MAX_CLIPS, MAX_TEXT, MAX_TITLE, MIN_CLIPS, Challenge
 from sessions_app.challenges.serializers import ChallengeSerializer
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
@@ -33,10 +33,10 @@ def new(request: HttpRequest) -> HttpResponse:
     """Clips chosen or recorded, sent, merged, and made a challenge; with ``?merge=`` one that is under way."""
     facts = {
         "max_upload_bytes": limits_of(cast(User, request.user))["max_upload_bytes"],
-        "least_clips": LEAST_CLIPS,
-        "most_clips": MOST_CLIPS,
-        "least_chunk": LEAST_CHUNK_BYTES,
-        "most_chunk": MOST_CHUNK_BYTES,
+        "least_clips": MIN_CLIPS,
+        "most_clips": MAX_CLIPS,
+        "least_chunk": MIN_CHUNK_BYTES,
+        "most_chunk": MAX_CHUNK_BYTES,
         "max_title": MAX_TITLE,
         "max_text": MAX_TEXT,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,48 +17,11 @@ from media_app.videos import budget
 from media_app.videos.services import probe, waiting_room
 from sessions_app.challenges import merges
 from sessions_app.challenges.models import MergeClip
+from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
 # Larger ones are looked at by the merge alone: whoever completes an upload waits for this.
-MOST_BYTES, MOST_REMOTE_BYTES = 512 * 1024**2, 64 * 1024**2
-
-
-def _inspect(upload: Upload) -> None:
-    """Refuse a clip that nobody could merge; its merge has failed then."""
-    most = MOST_BYTES if store.is_local() else MOST_REMOTE_BYTES
-    if upload.size > most or (upload.front != UploadFront.CHUNKS and not store.is_local()):
-        return
-    # One at a time for each sender: copies for many calls at once would fill the disk.
-    with (
-        waiting_room.turn(str(upload.owner_id)),
-        tempfile.TemporaryDirectory(dir=room.scratch_folder(), ignore_cleanup_errors=True) as name,
-    ):
-        if not _is_live(upload):
-            return  # another call has ended it meanwhile
-        whole = Path(name) / "clip"
-        room.check_disk(upload.size)
-        try:
-            joining.bring(upload, whole, Path(name), lambda share: None)
-        except FileNotFoundError as exc:
-            if not _is_live(upload):
-                return  # ended, and its bytes deleted, while they were read here
-            raise DomainError("upload_lost") from exc
-        found = probe([whole], upload.owner_id)[0]
-    if found.get("error", {}).get("broke"):
-        return  # by its own fault or the machine's: the merge looks again, and names it
-    error = _refusal(found) or budget.refusal(upload.owner, found["facts"], beside=merges.gigapixels_beside(upload))
-    if error is None:
-        # How long the merge may take goes by this, not by what the sender says.
-        facts = found["facts"]
-        told = upload.metadata | {
-            merges.SECONDS: facts["duration"], merges.GIGAPIXELS: budget.gigapixels(facts)
-        }  # fmt: skip
-        Upload.objects.filter(pk=upload.pk).update(metadata=told)
-    if error is not None:
-        clip = MergeClip.objects.filter(pk=upload.pk).first()
-        error = DomainError(error.type.name, f"{clip.label if clip else 'The clip'}: {error.message}", **error.extra)
-        merges.clip_unreadable(upload, error)
-        raise error
+MAX_BYTES, MAX_REMOTE_BYTES = 512 * 1024**2, 64 * 1024**2
 
 
 def _is_live(upload: Upload) -> bool:
@@ -77,8 +41,60 @@ def _refusal(found: dict[str, Any]) -> DomainError | None:
     return None
 
 
-CLIP = Purpose(
-    name=merges.CLIP, label="Clip of a merge", key_of=lambda upload: f"uploads/{upload.pk}/whole",
-    begin=lambda user, metadata: {}, finish=merges.clip_completed, looks_early=False, inspect=_inspect,
-    takes_up=False, cancel=merges.cancel_clip,
-)  # fmt: skip
+class ClipPurpose(Purpose):
+    name = merges.CLIP
+    label = "Clip of a merge"
+    checks_type_early = False
+    takes_up = False
+
+    def inspect(self, upload: Upload) -> None:
+        """Refuse a clip that nobody could merge; its merge has failed then."""
+        most = MAX_BYTES if store.is_local() else MAX_REMOTE_BYTES
+        if upload.size > most or (upload.front != UploadFront.CHUNKS and not store.is_local()):
+            return
+        # One at a time for each sender: copies for many calls at once would fill the disk.
+        with (
+            waiting_room.turn(str(upload.owner_id)),
+            tempfile.TemporaryDirectory(dir=room.scratch_folder(), ignore_cleanup_errors=True) as name,
+        ):
+            if not _is_live(upload):
+                return  # another call has ended it meanwhile
+            whole = Path(name) / "clip"
+            room.check_disk(upload.size)
+            try:
+                joining.join_to_file(upload, whole, Path(name), lambda share: None)
+            except FileNotFoundError as exc:
+                if not _is_live(upload):
+                    return  # ended, and its bytes deleted, while they were read here
+                raise DomainError("upload_lost") from exc
+            found = probe([whole], upload.owner_id)[0]
+        if found.get("error", {}).get("broke"):
+            return  # by its own fault or the machine's: the merge looks again, and names it
+        error = _refusal(found) or budget.refusal(upload.owner, found["facts"], beside=merges.gigapixels_beside(upload))
+        if error is None:
+            # How long the merge may take goes by this, not by what the sender says.
+            facts = found["facts"]
+            metadata = upload.metadata | {
+                merges.SECONDS: facts["duration"], merges.GIGAPIXELS: budget.gigapixels(facts)
+            }  # fmt: skip
+            Upload.objects.filter(pk=upload.pk).update(metadata=metadata)
+        if error is not None:
+            clip = MergeClip.objects.filter(pk=upload.pk).first()
+            error = DomainError(
+                error.type.name, f"{clip.label if clip else 'The clip'}: {error.message}", **error.extra
+            )
+            merges.clip_unreadable(upload, error)
+            raise error
+
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def finish(self, upload: Upload) -> None:
+        merges.clip_completed(upload)
+
+    def cancel(self, upload: Upload) -> bool:
+        merges.cancel_clip(upload)
+        return True
+
+
+CLIP = ClipPurpose()

@@ -19,17 +19,16 @@ from jobs_app.models import Priority
 from media_app.delivery.addresses import stream_url, url_of
 from media_app.uploads.models import LIVE as UPLOAD_LIVE
 from media_app.uploads.models import UploadStatus
-from media_app.uploads.serializers import ChunkSizeField, UploadStateSerializer
-from media_app.uploads.services import DEFAULT_CHUNK_BYTES, MOST_CHUNK_BYTES, clean_name
-from media_app.uploads.states import status_of
-from media_app.uploads.tus_protocol import MOST_BYTES
+from media_app.uploads.serializers import ChunkSizeField
+from media_app.uploads.services import DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, clean_name
+from media_app.uploads.tus_protocol import MAX_BYTES
 from media_app.videos.models import RenditionKind, Video
 from sessions_app.challenges.models import (
-    LEAST_CLIPS,
+    MAX_CLIPS,
     MAX_REASON,
     MAX_TEXT,
     MAX_TITLE,
-    MOST_CLIPS,
+    MIN_CLIPS,
     Challenge,
     ChallengeStatus,
     Guess,
@@ -38,13 +37,13 @@ from sessions_app.challenges.models import (
     MergeStatus,
 )
 from vodplatform.accounts.models import User, plain_text
-from vodplatform.base.fields import (
+from vodplatform.base.api.fields import (
     AnswerSerializer,
+    BoundedListField,
     CauseSerializer,
     ListPageSerializer,
     ListQuerySerializer,
     SecondsField,
-    ShortListField,
     StrictCharField,
     StrictIntegerField,
 )
@@ -54,8 +53,8 @@ LISTS = ("video_filenames", "video_file_sizes", "video_durations", "video_mime_t
 OF_NUMBERS = ("video_file_sizes", "video_durations")
 NUMBERS = ("video_count", "chunk_size")
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
-MOST_SECONDS = 604_800.0
-MOST_LIST_CHARACTERS = 16_384  # of a list that comes as text in a form
+MAX_SECONDS = 604_800.0
+MAX_LIST_CHARACTERS = 16_384  # of a list that comes as text in a form
 CHUNK_ADDRESS = "/api/v1/challenge-videos/upload/{}/chunk"
 MESSAGES = {
     MergeStatus.INITIATED: "Waiting for the clips",
@@ -90,7 +89,7 @@ def _list(value: Any, *, is_text: bool) -> Any:
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) and value[0].lstrip().startswith("["):
         value = value[0]
     if isinstance(value, str):
-        if len(value) > MOST_LIST_CHARACTERS:
+        if len(value) > MAX_LIST_CHARACTERS:
             return value  # refused as text: nothing so long is a list of ten
         try:
             return json.loads(value)
@@ -118,18 +117,18 @@ class NewMergeSerializer(serializers.Serializer[Data]):
     Instead of the four lists ``media_file_ids`` names clips that have come already, as tus uploads of the purpose clip.
     """
 
-    video_count = StrictIntegerField(min_value=LEAST_CLIPS, max_value=MOST_CLIPS)
-    video_filenames = ShortListField(child=StrictCharField(max_length=1000), max_length=MOST_CLIPS, required=False)
-    video_file_sizes = ShortListField(
-        child=StrictIntegerField(min_value=1, max_value=MOST_BYTES), max_length=MOST_CLIPS, required=False
+    video_count = StrictIntegerField(min_value=MIN_CLIPS, max_value=MAX_CLIPS)
+    video_filenames = BoundedListField(child=StrictCharField(max_length=1000), max_length=MAX_CLIPS, required=False)
+    video_file_sizes = BoundedListField(
+        child=StrictIntegerField(min_value=1, max_value=MAX_BYTES), max_length=MAX_CLIPS, required=False
     )
-    video_durations = ShortListField(child=SecondsField(max_value=MOST_SECONDS), max_length=MOST_CLIPS, required=False)
-    video_mime_types = ShortListField(child=StrictCharField(max_length=255), max_length=MOST_CLIPS, required=False)
-    media_file_ids = ShortListField(child=serializers.UUIDField(), max_length=MOST_CLIPS, required=False)
+    video_durations = BoundedListField(child=SecondsField(max_value=MAX_SECONDS), max_length=MAX_CLIPS, required=False)
+    video_mime_types = BoundedListField(child=StrictCharField(max_length=255), max_length=MAX_CLIPS, required=False)
+    media_file_ids = BoundedListField(child=serializers.UUIDField(), max_length=MAX_CLIPS, required=False)
     challenge_title = StrictCharField(
         max_length=MAX_TITLE, required=False, allow_blank=True, allow_null=True, validators=[plain_text]
     )
-    chunk_size = ChunkSizeField(max_value=MOST_CHUNK_BYTES, default=DEFAULT_CHUNK_BYTES)
+    chunk_size = ChunkSizeField(max_value=MAX_CHUNK_BYTES, default=DEFAULT_CHUNK_BYTES)
     level_loudness = serializers.BooleanField(default=False)
     priority = serializers.ChoiceField(choices=sorted(PRIORITIES), default="normal")
 
@@ -202,42 +201,42 @@ class SegmentSerializer(serializers.Serializer[Data]):
     duration = serializers.FloatField()
 
 
-class ClipSerializer(UploadStateSerializer):
+class ClipSerializer(AnswerSerializer[MergeClip]):
     """One clip on its way. size: bytes, as announced."""
 
-    video_index = serializers.IntegerField()
+    session_id = serializers.UUIDField(source="pk")
+    status = serializers.ChoiceField(choices=UploadStatus.choices)
+    uploaded_chunks = serializers.ListField(child=serializers.IntegerField())
+    remaining_chunks = serializers.ListField(child=serializers.IntegerField())
+    total_chunks = serializers.IntegerField()
+    progress_percent = serializers.FloatField()
+    expires_at = serializers.DateTimeField(allow_null=True, source="upload.expires_at")
+    video_index = serializers.IntegerField(source="index")
     filename = serializers.CharField()
     size = serializers.IntegerField()
-    status = serializers.ChoiceField(choices=UploadStatus.choices)
-    expires_at = serializers.DateTimeField(allow_null=True)
     upload_url = serializers.CharField(allow_null=True)
-    chunk_size = serializers.IntegerField(allow_null=True)
-    error = CauseSerializer(allow_null=True)
+    chunk_size = serializers.IntegerField(allow_null=True, source="upload.chunk_size")
+    error = CauseSerializer(allow_null=True, source="upload.error")
 
+    def compute_many(self, clip: MergeClip) -> Data:
+        # An upload that has ended is not resumed: its thousands of chunk numbers are left out.
+        if clip.upload and clip.state in UPLOAD_LIVE:
+            return clip.upload.chunk_numbers()
+        return {"uploaded_chunks": [], "remaining_chunks": []}
 
-def clip_state(clip: MergeClip, status: MergeStatus) -> Data:
-    """One clip for :class:`ClipSerializer`. status: of its merge, which is kept longer than the upload's row."""
-    upload = clip.upload
-    about = {"video_index": clip.index, "filename": clip.filename, "size": clip.size}
-    if upload is None:
-        return {
-            **about, "session_id": clip.pk,
-            "status": UploadStatus.COMPLETED if status == MergeStatus.COMPLETED else clip.state,
-            "uploaded_chunks": [], "remaining_chunks": [], "total_chunks": 0, "progress_percent": 0.0,
-            "expires_at": None, "upload_url": None, "chunk_size": None, "error": None,
-        }  # fmt: skip
-    is_live = clip.state in UPLOAD_LIVE
-    # An upload that has ended is not resumed: its thousands of chunk numbers are left out.
-    chunks: Data = {} if is_live else {"uploaded_chunks": [], "remaining_chunks": []}
-    return {
-        **about,
-        **status_of(upload),
-        **chunks,
-        "status": clip.state,
-        "upload_url": CHUNK_ADDRESS.format(clip.pk) if is_live else None,
-        "chunk_size": upload.chunk_size,
-        "error": {"type": upload.error_type, "message": upload.error_message} if upload.error_type else None,
-    }
+    def compute_status(self, clip: MergeClip) -> str:
+        # The merge is kept longer than the upload's row.
+        is_merged = clip.upload is None and clip.session.status == MergeStatus.COMPLETED
+        return UploadStatus.COMPLETED if is_merged else clip.state
+
+    def compute_total_chunks(self, clip: MergeClip) -> int:
+        return clip.upload.total_chunks if clip.upload else 0
+
+    def compute_progress_percent(self, clip: MergeClip) -> float:
+        return clip.upload.percent if clip.upload else 0.0
+
+    def compute_upload_url(self, clip: MergeClip) -> str | None:
+        return CHUNK_ADDRESS.format(clip.pk) if clip.upload and clip.state in UPLOAD_LIVE else None
 
 
 class MergedVideoSerializer(AnswerSerializer[MergeSession]):
@@ -275,7 +274,7 @@ class MergeSerializer(AnswerSerializer[MergeSession]):
     overall_status = serializers.ChoiceField(choices=MergeStatus.choices, source="status")
     progress = serializers.FloatField(min_value=0, max_value=100)
     message = serializers.CharField(allow_blank=True)
-    uploads = ClipSerializer(many=True)
+    uploads = ClipSerializer(many=True, source="clips")
     job_id = serializers.UUIDField(allow_null=True)
     merged_video = MergedVideoSerializer(allow_null=True)
     estimated_merge_time_seconds = serializers.FloatField(source="estimated_seconds")
@@ -292,10 +291,6 @@ class MergeSerializer(AnswerSerializer[MergeSession]):
         said = session.job.message if session.job and is_running else ""
         failure = session.failure
         return said or (failure.message if failure else MESSAGES.get(session.status, ""))
-
-    def compute_uploads(self, session: MergeSession) -> list[Data]:
-        status = session.status
-        return [clip_state(clip, status) for clip in session.clips.all()]
 
     def compute_merged_video(self, session: MergeSession) -> MergeSession | None:
         is_made = session.status == MergeStatus.COMPLETED and session.video is not None and session.segments
@@ -316,7 +311,7 @@ class NewStatementSerializer(serializers.Serializer[Data]):
 
     media_file_id = serializers.UUIDField()
     text = StrictCharField(max_length=MAX_TEXT, required=False, allow_blank=True, default="", validators=[plain_text])
-    duration_seconds = SecondsField(min_value=0, max_value=MOST_SECONDS, required=False)
+    duration_seconds = SecondsField(min_value=0, max_value=MAX_SECONDS, required=False)
 
 
 class SaidSegmentSerializer(serializers.Serializer[Data]):
@@ -331,7 +326,7 @@ class SaidMergeSerializer(serializers.Serializer[Data]):
 
     video_file_id = serializers.UUIDField(required=False)
     total_duration = SecondsField(required=False)
-    segments = SaidSegmentSerializer(many=True, required=False, max_length=MOST_CLIPS)  # type: ignore[call-arg]
+    segments = SaidSegmentSerializer(many=True, required=False, max_length=MAX_CLIPS)  # type: ignore[call-arg]
     compression_applied = serializers.BooleanField(required=False, allow_null=True)
 
 
@@ -339,15 +334,15 @@ class NewChallengeSerializer(serializers.Serializer[Data]):
     """A challenge of a completed merge: its clips as statements in the merge's order, one of them the lie."""
 
     title = StrictCharField(max_length=MAX_TITLE, validators=[plain_text])
-    statements = NewStatementSerializer(many=True, max_length=MOST_CLIPS)  # type: ignore[call-arg]
-    lie_statement_index = StrictIntegerField(min_value=0, max_value=MOST_CLIPS - 1)
+    statements = NewStatementSerializer(many=True, max_length=MAX_CLIPS)  # type: ignore[call-arg]
+    lie_statement_index = StrictIntegerField(min_value=0, max_value=MAX_CLIPS - 1)
     is_merged_video = serializers.BooleanField(default=True)
     merged_video_metadata = SaidMergeSerializer(required=False)
 
     def validate_statements(self, value: list[Data]) -> list[Data]:
         """2 to 10."""
-        if not LEAST_CLIPS <= len(value) <= MOST_CLIPS:
-            raise serializers.ValidationError(f"Send {LEAST_CLIPS} to {MOST_CLIPS} statements.")
+        if not MIN_CLIPS <= len(value) <= MAX_CLIPS:
+            raise serializers.ValidationError(f"Send {MIN_CLIPS} to {MAX_CLIPS} statements.")
         return value
 
     def validate_is_merged_video(self, value: bool) -> bool:
@@ -361,12 +356,12 @@ class ChallengeChangesSerializer(serializers.Serializer[Data]):
     """What is to be changed of a draft. texts: of all statements, in order."""
 
     title = StrictCharField(max_length=MAX_TITLE, required=False, validators=[plain_text])
-    texts = ShortListField(
+    texts = BoundedListField(
         child=StrictCharField(max_length=MAX_TEXT, allow_blank=True, validators=[plain_text]),
         required=False,
-        max_length=MOST_CLIPS,
+        max_length=MAX_CLIPS,
     )
-    lie_statement_index = StrictIntegerField(min_value=0, max_value=MOST_CLIPS - 1, required=False)
+    lie_statement_index = StrictIntegerField(min_value=0, max_value=MAX_CLIPS - 1, required=False)
 
 
 class OwnerSerializer(serializers.Serializer[Data]):
@@ -439,10 +434,10 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
     @classmethod
     def show_all(cls, challenges: Sequence[Challenge], user: User) -> list[Data]:
         """Challenges as ``user`` may see them, with one query for all of their guesses."""
-        told = [challenge for challenge in challenges if challenge.tells_lie_to(user)]
-        counts: dict[UUID, Counter[int]] = {challenge.pk: Counter() for challenge in told}
-        rows = Guess.objects.filter(challenge__in=told).order_by().values_list("challenge", "statement_index")
-        for challenge_id, index, count in rows.annotate(count=Count("pk")) if told else ():
+        visible = [challenge for challenge in challenges if challenge.tells_lie_to(user)]
+        counts: dict[UUID, Counter[int]] = {challenge.pk: Counter() for challenge in visible}
+        rows = Guess.objects.filter(challenge__in=visible).order_by().values_list("challenge", "statement_index")
+        for challenge_id, index, count in rows.annotate(count=Count("pk")) if visible else ():
             counts[challenge_id][index] = count
         return [cls.show(ShownChallenge(challenge, user, counts.get(challenge.pk))) for challenge in challenges]
 

@@ -1,4 +1,4 @@
-"""The job of aligning a session by its timers: hand the files to the aligner's child, keep its evidence."""
+"""The job of aligning a session by timer, sound or both: hand the files to the aligner's child, keep its evidence."""
 
 from __future__ import annotations
 
@@ -13,11 +13,17 @@ from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
 from media_app.videos.models import Video
 from media_app.videos.services import check_file, path_for_work
-from sessions_app.comparison.models import Alignment, ComparisonSession
+from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession
 from sessions_app.comparison.services import ALIGN_KIND, run_aligner
 from vodplatform.accounts.models import User
-from vodplatform.base import made_files
 from vodplatform.base.errors import DomainError
+from vodplatform.base.files import child_files
+
+SENSES = {
+    AlignmentMethod.TIMER_OCR: "timer",
+    AlignmentMethod.AUDIO: "sound",
+    AlignmentMethod.AUTO: "timer and sound",
+}
 
 
 class AlignmentJobs(JobHooks):
@@ -40,7 +46,8 @@ class AlignmentJobs(JobHooks):
         sessions = {row.job_id: row.session for row in rows}
         found = {}
         for job in jobs:
-            detail = f"timer, {len(job.params['videos'])} VODs"
+            senses = SENSES[job.params.get("method", AlignmentMethod.TIMER_OCR)]
+            detail = f"{senses}, {len(job.params['videos'])} VODs"
             session = sessions.get(job.pk)
             if session is None:
                 found[job.pk] = Subject("Align a comparison that is gone", detail)
@@ -57,6 +64,7 @@ def align_vods(context: JobContext) -> dict[str, Any]:
     with context.scratch() as folder:
         request = {
             "op": "align",
+            "method": params.get("method", AlignmentMethod.TIMER_OCR),
             "videos": [
                 {"vod_id": item["vod_id"], "path": _path(item, folder, context.owner)} for item in params["videos"]
             ],
@@ -72,7 +80,7 @@ def align_vods(context: JobContext) -> dict[str, Any]:
         for found in [*result["proposals"], *(result.get("refused") or [])]:
             for item in found.get("evidence", []):
                 name = item.pop("file")
-                item["key"] = context.store(name, made_files.read(folder, name))
+                item["key"] = context.store(name, child_files.read(folder, name))
     return result
 
 

@@ -12,22 +12,22 @@ from unfold.admin import TabularInline
 from sessions_app.comparison import services
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange
 from vodplatform.accounts.models import User
-from vodplatform.base.admin import AuditedModelAdmin, LookedAt
+from vodplatform.base.admin import AuditedModelAdmin, ReadOnlyMixin
 
 
-class VodInline(LookedAt, TabularInline):
+class VodInline(ReadOnlyMixin, TabularInline):
     model = ComparisonVod
     extra = 0
-    fields = ["vod_id", "name", "video", "offset", "offset_source", "offset_confidence"]
+    fields = ["vod_id", "name", "video", "offset", "drift_ppm", "offset_source", "offset_confidence"]
 
 
-class OffsetChangeInline(LookedAt, TabularInline):
+class OffsetChangeInline(ReadOnlyMixin, TabularInline):
     model = OffsetChange
     extra = 0
-    fields = ["at", "vod", "old_offset", "new_offset", "source", "confidence", "changed_by_name"]
+    fields = ["at", "vod", "old_offset", "new_offset", "new_drift_ppm", "source", "confidence", "changed_by_name"]
 
 
-class AlignmentInline(LookedAt, TabularInline):
+class AlignmentInline(ReadOnlyMixin, TabularInline):
     model = Alignment
     extra = 0
     fields = ["created_at", "method", "job"]
@@ -51,7 +51,7 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         changed = {name: form.cleaned_data[name] for name in form.changed_data}
         if changed:
-            services.patch(obj, cast(User, request.user), changed)
+            services.update_session(obj, cast(User, request.user), changed)
 
     def delete_model(self, request: HttpRequest, obj: ComparisonSession) -> None:
         services.delete_session(obj)

@@ -18,12 +18,12 @@ from sessions_app.comparison import serializers as s
 from sessions_app.comparison import services
 from sessions_app.comparison.models import ComparisonSession
 from vodplatform.accounts.viewsets import ApiViewSet
+from vodplatform.base.api.fields import page_slice
+from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import window
-from vodplatform.base.idempotency import idempotent
 
 TAG = "Comparison sessions"
-MOST_CHANGES = 10_000  # of offsets, where a call says no limit: all, but for those of a script that ran wild
+MAX_CHANGES = 10_000  # of offsets, where a call says no limit: all, but for those of a script that ran wild
 
 
 class ComparisonViewSet(ApiViewSet[ComparisonSession]):
@@ -59,7 +59,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         data = self.read_body(s.NewSessionSerializer)
         vods = [services.NewVod(**vod) for vod in data["vods"]]
         session = services.create_session(self.user, vods, name=data["name"], description=data["description"])
-        return self.answer(s.SessionSerializer.show(s.SessionAt.of(session)), status=201)
+        return self.answer(s.SessionSerializer.show(s.SessionSnapshot.of(session)), status=201)
 
     @extend_schema(
         operation_id="comparison_list",
@@ -78,13 +78,13 @@ class ComparisonSessionViewSet(ComparisonViewSet):
             sessions = sessions.filter(who)
         # Grouping drops the order that the model has by default: it must be said again.
         counted = sessions.annotate(vod_count=Count("vods")).order_by("-created_at", "-session_id")
-        page = [s.ListedSessionSerializer.show(row) for row in counted[window(query)]]
+        page = [s.ListedSessionSerializer.show(row) for row in counted[page_slice(query)]]
         return Response({"ok": True, "sessions": page, "total": sessions.count()})
 
     @extend_schema(operation_id="comparison_get", responses={200: s.SessionAnswerSerializer})
     def retrieve(self, request: Request, session_id: str) -> Response:
         """One session."""
-        return self.answer(s.SessionSerializer.show(s.SessionAt.of(self.get_object())))
+        return self.answer(s.SessionSerializer.show(s.SessionSnapshot.of(self.get_object())))
 
     @extend_schema(
         operation_id="comparison_patch", request=s.PatchSerializer, responses={200: s.SessionAnswerSerializer}
@@ -92,7 +92,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     def partial_update(self, request: Request, session_id: str) -> Response:
         """Change what it is called, how its VODs are kept in step, or what its page remembers."""
         session = self.get_object_to_change()
-        return self.answer(services.patch(session, self.user, self.read_body(s.PatchSerializer)))
+        return self.answer(services.update_session(session, self.user, self.read_body(s.PatchSerializer)))
 
     @extend_schema(operation_id="comparison_delete", responses={200: s.OkSerializer})
     def destroy(self, request: Request, session_id: str) -> Response:
@@ -134,11 +134,19 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["put"])
     def offsets(self, request: Request, session_id: str) -> Response:
-        """Set offsets, all or none."""
+        """Set offsets and drifts, all or none."""
         session = self.get_object_to_change()
         data = self.read_body(s.OffsetsSerializer)
-        confidences = dict.fromkeys(data["offsets"], data["confidence"])
-        return self.answer(services.set_offsets(session, self.user, data["offsets"], data["source"], confidences))
+        changed = services.set_offsets(
+            session,
+            self.user,
+            data.get("offsets", {}),
+            data["source"],
+            data["confidence"],
+            drifts=data.get("drifts", {}),
+            anchors=data.get("anchors", {}),
+        )
+        return self.answer(changed)
 
     @extend_schema(
         operation_id="comparison_offset_history",
@@ -155,7 +163,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
             if not session.vods.filter(vod_id=query["vod_id"]).exists():
                 raise DomainError("unknown_vod", vod_id=query["vod_id"])
             rows = rows.filter(vod__vod_id=query["vod_id"])
-        stop = query["offset"] + query.get("limit", MOST_CHANGES)
+        stop = query["offset"] + query.get("limit", MAX_CHANGES)
         history = [s.OffsetChangeSerializer.show(row) for row in rows[query["offset"] : stop]]
         return Response({"ok": True, "history": history, "total": rows.count()})
 
@@ -165,12 +173,10 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["post"])
     def align(self, request: Request, session_id: str) -> Response:
-        """Find the offsets by reading the in-game timer, in the background."""
+        """Find the offsets in the background: by the in-game timer, by what the videos sound like, or by both."""
         session = self.get_object_to_change()
         data = self.read_body(s.AlignSerializer)
-        if data["method"] != "timer_ocr":
-            raise DomainError("method_unavailable")
-        job = services.start_alignment(session, data["roi"], data["game"])
+        job = services.start_alignment(session, data["method"], data["roi"], data["game"])
         return Response({"ok": True, "job_id": str(job.pk)}, status=202)
 
     @extend_schema(
@@ -197,7 +203,7 @@ class AlignmentViewSet(ComparisonViewSet):
         """How far an alignment is, and what it proposes."""
         session = self.get_object()
         alignment = services.find_alignment(session, job_id)
-        return Response(s.AlignmentSerializer.show(s.ShownAlignment(alignment, list(session.vods.all()))))
+        return Response(s.AlignmentSerializer.show(s.AlignmentView(alignment, list(session.vods.all()))))
 
     @extend_schema(
         operation_id="comparison_alignment_apply",
@@ -231,7 +237,7 @@ class LibraryFileViewSet(ComparisonViewSet):
             if all(word in path.name.lower() for word in words)
         ]
         files = []
-        for path in paths[window(query)]:
+        for path in paths[page_slice(query)]:
             with contextlib.suppress(OSError):  # gone since the folder was read
                 files.append({"path": str(path), "name": path.name, "size": path.stat().st_size})
         return Response({"ok": True, "files": files, "total": len(paths)})

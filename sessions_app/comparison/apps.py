@@ -7,6 +7,6 @@ class ComparisonConfig(AppConfig):
 
     def ready(self) -> None:
         from media_app.videos.services import leaving
-        from sessions_app.comparison.services import leave_gaps
+        from sessions_app.comparison.services import replace_deleted_video
 
-        leaving.connect(leave_gaps)
+        leaving.connect(replace_deleted_video)

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, PlaybackState
-from sessions_app.comparison.serializers import SessionAt, SessionSerializer
+from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
+from sessions_app.comparison.timeline import Placement
 from sessions_app.comparison.vod_cache import cache
 
 
@@ -20,7 +21,7 @@ def session_message(
         "revision": session.revision,
         "by": by,
         "at": now.timestamp(),
-        "session": SessionSerializer.show(SessionAt.of(session, now=now, vods=vods)),
+        "session": SessionSerializer.show(SessionSnapshot.of(session, now=now, vods=vods)),
         # Unclamped: a VOD that waits for its moment and one that stands at its beginning both show 0.
         "positions": [track.position for track in session.clock(vods, now).tracks],
     }
@@ -32,13 +33,14 @@ def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
     playing = session["global_playback_state"] == PlaybackState.PLAYING
     step = elapsed * session["rate"] if playing else 0.0
     end = end_of(session)
+    rates = [placement_of(vod).rate for vod in session["vods"]]
     global_time = max(session["global_time"], min(session["global_time"] + step, end))
     moved = {
         **session,
         "global_time": global_time,
         "vods": [
-            {**vod, "current_time": max(0.0, min(position + step, vod["duration"]))}
-            for vod, position in zip(session["vods"], message["positions"], strict=True)
+            {**vod, "current_time": max(0.0, min(position + step * rate, vod["duration"]))}
+            for vod, position, rate in zip(session["vods"], message["positions"], rates, strict=True)
         ],
     }
     server_time = message["at"] + elapsed
@@ -57,4 +59,9 @@ def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
 
 def end_of(session: dict[str, Any]) -> float:
     """When the last VOD of a session as it is shown ends, in seconds of the shared clock."""
-    return float(max(vod["offset"] + vod["duration"] for vod in session["vods"]))
+    return float(max(placement_of(vod).global_time(vod["duration"]) for vod in session["vods"]))
+
+
+def placement_of(vod: dict[str, Any]) -> Placement:
+    """Where a VOD as it is shown lies on the clock."""
+    return Placement(vod["offset"], vod["drift_ppm"], vod["drift_anchor"])

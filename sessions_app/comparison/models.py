@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from jobs_app.models import Job
 from media_app.videos.models import Video
-from sessions_app.comparison.timeline import MAX_RATE, MAX_TIMESTAMP, MIN_RATE, Clock, Track
+from sessions_app.comparison.timeline import MAX_DRIFT_PPM, MAX_RATE, MAX_TIMESTAMP, MIN_RATE, Clock, Placement, Track
 from vodplatform.accounts.models import User
 
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
@@ -37,6 +37,14 @@ class OffsetSource(models.TextChoices):
     MANUAL = "manual"
     TIMER_OCR = "timer_ocr"
     AUDIO = "audio"
+
+
+class AlignmentMethod(models.TextChoices):
+    """What an alignment goes by."""
+
+    TIMER_OCR = "timer_ocr"
+    AUDIO = "audio"
+    AUTO = "auto"
 
 
 def new_session_id() -> str:
@@ -111,7 +119,7 @@ class ComparisonSession(models.Model):
     def clock(self, vods: list[ComparisonVod], now: datetime) -> Clock:
         """The clock at ``now``, which must come from the database."""
         anchored = Clock(
-            tracks=tuple(Track(vod.offset, vod.video.duration, vod.position) for vod in vods),
+            tracks=tuple(Track(vod.placement, vod.video.duration, vod.position) for vod in vods),
             global_time=self.global_time,
             rate=self.rate,
             playing=self.playback_state == PlaybackState.PLAYING,
@@ -131,6 +139,8 @@ class ComparisonVod(models.Model):
     offset = models.FloatField(default=0.0)
     offset_source = models.CharField(max_length=16, choices=OffsetSource, default=OffsetSource.MANUAL)
     offset_confidence = models.FloatField(default=1.0)
+    drift_ppm = models.FloatField(db_default=0.0, help_text="By how much faster its own time runs, in millionths.")
+    drift_anchor = models.FloatField(db_default=0.0, help_text="The global time at which the offset is exact.")
     position = models.FloatField(default=0.0, help_text="Unclamped, at the session's anchored_at.")
 
     class Meta:
@@ -146,20 +156,30 @@ class ComparisonVod(models.Model):
             models.CheckConstraint(
                 condition=Q(offset__gte=-MAX_TIMESTAMP, offset__lte=MAX_TIMESTAMP), name="comparison_vod_offset"
             ),
+            models.CheckConstraint(
+                condition=Q(drift_ppm__gte=-MAX_DRIFT_PPM, drift_ppm__lte=MAX_DRIFT_PPM), name="comparison_vod_drift"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def placement(self) -> Placement:
+        """Where it lies on the session's clock."""
+        return Placement(self.offset, self.drift_ppm, self.drift_anchor)
+
 
 class OffsetChange(models.Model):
-    """One change of one offset; never changed itself (a trigger holds that), gone only with its session."""
+    """One change of one offset or drift; never changed itself (a trigger holds that), gone only with its session."""
 
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="offset_changes")
     vod = models.ForeignKey(ComparisonVod, on_delete=models.CASCADE, related_name="offset_changes")
     at = models.DateTimeField(db_default=Now())
     old_offset = models.FloatField()
     new_offset = models.FloatField()
+    old_drift_ppm = models.FloatField(null=True, help_text="Empty in rows older than drift.")
+    new_drift_ppm = models.FloatField(null=True)
     source = models.CharField(max_length=16, choices=OffsetSource)
     confidence = models.FloatField(null=True)
     changed_by = models.CharField(max_length=36, help_text="The user's id; kept when the user is gone.")
@@ -186,7 +206,7 @@ class Alignment(models.Model):
 
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="alignments")
     job = models.OneToOneField(Job, on_delete=models.RESTRICT, related_name="alignment")
-    method = models.CharField(max_length=16, choices=OffsetSource)
+    method = models.CharField(max_length=16, choices=AlignmentMethod)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -200,7 +220,15 @@ class Alignment(models.Model):
         """What the aligner found; empty until the job has completed."""
         return self.job.result or {}
 
-    def proposed_offsets(self, vods: list[ComparisonVod]) -> list[float]:
-        """The proposals' offsets in seconds; the aligner counts from its reference, the session from its clock."""
-        reference = next((vod.offset for vod in vods if vod.vod_id == self.result.get("reference")), 0.0)
-        return [round(found["offset"] + reference, 6) for found in self.result.get("proposals", [])]
+    def reference(self, vods: list[ComparisonVod]) -> Placement:
+        """Where the aligner's reference lies on the session's clock; the aligner counts from it."""
+        found = (vod.placement for vod in vods if vod.vod_id == self.result.get("reference"))
+        return next(found, Placement())
+
+    def proposed_placements(self, vods: list[ComparisonVod]) -> list[Placement]:
+        """Where the proposals put their VODs on the session's clock."""
+        reference = self.reference(vods)
+        return [
+            reference.then(Placement(found["offset"], found.get("drift_ppm") or 0.0, found.get("drift_anchor", 0.0)))
+            for found in self.result.get("proposals", [])
+        ]

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from sessions_app.comparison.copies import copies_of
 from sessions_app.comparison.models import ComparisonSession
-from sessions_app.comparison.serializers import SessionAt, SessionSerializer
+from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
 from sessions_app.comparison.services import latest_alignment_id
 from vodplatform.accounts.models import User
 
@@ -54,7 +54,7 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
     """One comparison: the players; with ``?setup``, the timer box and the alignment. 404 for what is not the user's."""
     _check_enabled()
     found = get_object_or_404(ComparisonSession.objects.visible_to(request.user), session_id=session_id)
-    state = SessionSerializer.show(SessionAt.of(found))
+    state = SessionSerializer.show(SessionSnapshot.of(found))
     copies = copies_of(found, cast(User, request.user))
     is_quick = request.COOKIES.get(COPIES_COOKIE) != "full"
     context: dict[str, Any] = {

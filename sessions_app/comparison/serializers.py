@@ -13,6 +13,7 @@ from rest_framework import serializers
 from media_app.delivery.addresses import made_url, stream_url
 from sessions_app.comparison.models import (
     Alignment,
+    AlignmentMethod,
     ComparisonSession,
     ComparisonVod,
     OffsetChange,
@@ -20,26 +21,25 @@ from sessions_app.comparison.models import (
     PlaybackState,
     SyncMode,
 )
-from sessions_app.comparison.timeline import MAX_RATE, MAX_TIMESTAMP, MIN_RATE
+from sessions_app.comparison.timeline import MAX_DRIFT_PPM, MAX_RATE, MAX_TIMESTAMP, MIN_RATE, Placement
 from sessions_app.comparison.vod_cache import cache, latest_changes
-from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import (
+from vodplatform.base.api.fields import (
     AnswerSerializer,
+    BoundedDictField,
+    BoundedListField,
     EpochField,
     ListQuerySerializer,
     SecondsField,
-    ShortDictField,
-    ShortListField,
     StrictCharField,
     StrictIntegerField,
 )
+from vodplatform.base.errors import DomainError
 
 MAX_UI_STATE_BYTES = 64 * 1024
 MAX_PREVIEW_TIMES = 8
-MOST_VODS = 3
-MOST_UI_NAMES = 1000
+MAX_VODS = 3
+MAX_UI_NAMES = 1000
 GAMES = ["auto", "apex", "valorant", "csgo", "speedrun"]
-METHODS = ["timer_ocr", "audio", "auto"]
 ROUNDING = 1e-6
 
 Data = dict[str, Any]
@@ -96,7 +96,7 @@ class PatchSerializer(serializers.Serializer[Data]):
     description = StrictCharField(max_length=10_000, required=False, allow_blank=True)
     sync_mode = serializers.ChoiceField(choices=SyncMode.choices, required=False)
     sync_config = SyncConfigSerializer(required=False)
-    ui_state = ShortDictField(max_length=MOST_UI_NAMES, required=False)
+    ui_state = BoundedDictField(max_length=MAX_UI_NAMES, required=False)
 
     def validate_ui_state(self, value: Data) -> Data:
         if len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()) > MAX_UI_STATE_BYTES:
@@ -117,9 +117,19 @@ class PlaybackSerializer(serializers.Serializer[Data]):
 
 
 class OffsetsSerializer(serializers.Serializer[Data]):
-    offsets = ShortDictField(
-        child=SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP), max_length=MOST_VODS
+    """By VOD; one of ``offsets`` and ``drifts`` has to name one. What is not named stays."""
+
+    offsets = BoundedDictField(
+        child=SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP), max_length=MAX_VODS, required=False
     )
+    drifts = BoundedDictField(
+        child=SecondsField(min_value=-MAX_DRIFT_PPM, max_value=MAX_DRIFT_PPM), max_length=MAX_VODS, required=False,
+        help_text="By how much faster the VOD's own time runs than the clock, in millionths.",
+    )  # fmt: skip
+    anchors = BoundedDictField(
+        child=SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP), max_length=MAX_VODS, required=False,
+        help_text="The global time at which the VOD's offset is exact while it drifts.",
+    )  # fmt: skip
     source = serializers.ChoiceField(choices=OffsetSource.choices)  # type: ignore[assignment]
     confidence = SecondsField(min_value=0, max_value=1, required=False, allow_null=True, help_text="0 to 1.")
 
@@ -128,6 +138,8 @@ class OffsetsSerializer(serializers.Serializer[Data]):
             attrs["confidence"] = None
         elif attrs.get("confidence") is None:
             raise serializers.ValidationError({"confidence": ["Required unless the source is manual."]})
+        if "offsets" not in attrs and "drifts" not in attrs:
+            raise serializers.ValidationError({"offsets": ["Give `offsets`, `drifts` or both."]})
         return attrs
 
 
@@ -151,14 +163,14 @@ class RoiSerializer(serializers.Serializer[Data]):
 
 
 class AlignSerializer(serializers.Serializer[Data]):
-    method = serializers.ChoiceField(choices=METHODS)
+    method = serializers.ChoiceField(choices=AlignmentMethod.values)
     roi = RoiSerializer(required=False, allow_null=True, default=None)
     game = serializers.ChoiceField(choices=GAMES, default="auto")
 
 
 class ApplySerializer(serializers.Serializer[Data]):
-    vod_ids = ShortListField(
-        child=StrictCharField(max_length=100), required=False, allow_null=True, min_length=1, max_length=MOST_VODS
+    vod_ids = BoundedListField(
+        child=StrictCharField(max_length=100), required=False, allow_null=True, min_length=1, max_length=MAX_VODS
     )
 
 
@@ -172,9 +184,11 @@ class PreviewSerializer(serializers.Serializer[Data]):
     def validate_times(self, value: Any) -> Any:
         if value is None or value == []:
             return None
-        moments = ShortListField(child=SecondsField(min_value=0, max_value=MAX_TIMESTAMP), max_length=MAX_PREVIEW_TIMES)
-        if isinstance(value, dict) and len(value) > MOST_VODS:
-            raise serializers.ValidationError(f"Send at most {MOST_VODS} lists.")
+        moments = BoundedListField(
+            child=SecondsField(min_value=0, max_value=MAX_TIMESTAMP), max_length=MAX_PREVIEW_TIMES
+        )
+        if isinstance(value, dict) and len(value) > MAX_VODS:
+            raise serializers.ValidationError(f"Send at most {MAX_VODS} lists.")
         if isinstance(value, dict):
             return {vod_id: moments.run_validation(part) for vod_id, part in value.items()}
         return moments.run_validation(value)
@@ -204,6 +218,8 @@ class OffsetChangeSerializer(AnswerSerializer[OffsetChange]):
     vod_name = serializers.CharField(source="vod.name")
     old_offset = serializers.FloatField()
     new_offset = serializers.FloatField()
+    old_drift_ppm = serializers.FloatField(allow_null=True)
+    new_drift_ppm = serializers.FloatField(allow_null=True)
     source = serializers.ChoiceField(choices=OffsetSource.choices)  # type: ignore[assignment]
     confidence = serializers.FloatField(allow_null=True)
     changed_by = serializers.CharField(help_text="The user's id.")
@@ -211,7 +227,7 @@ class OffsetChangeSerializer(AnswerSerializer[OffsetChange]):
 
 
 @dataclass(frozen=True)
-class VodAt:
+class VodSnapshot:
     """A VOD where the session's clock has it at one moment."""
 
     vod: ComparisonVod
@@ -220,26 +236,26 @@ class VodAt:
 
 
 @dataclass(frozen=True)
-class SessionAt:
+class SessionSnapshot:
     """A session as it is at one moment of the database's clock."""
 
     session: ComparisonSession
-    vods: list[VodAt]
+    vods: list[VodSnapshot]
     global_time: float
 
     @classmethod
     def of(
         cls, session: ComparisonSession, *, now: datetime | None = None, vods: list[ComparisonVod] | None = None
-    ) -> SessionAt:
+    ) -> SessionSnapshot:
         """The session at ``now``, by default at this moment; ``vods``: its own, where they have been read."""
         vods = cache.vods(session) if vods is None else vods
         clock = session.clock(vods, now or session.now())
         state = session.playback_state
-        shown = [VodAt(vod, track.current_time, state) for vod, track in zip(vods, clock.tracks, strict=True)]
+        shown = [VodSnapshot(vod, track.current_time, state) for vod, track in zip(vods, clock.tracks, strict=True)]
         return cls(session, shown, clock.global_time)
 
 
-class VodSerializer(AnswerSerializer[VodAt]):
+class VodSerializer(AnswerSerializer[VodSnapshot]):
     """One recording of a session; offset, duration and current_time in seconds."""
 
     vod_id = serializers.CharField(source="vod.vod_id")
@@ -257,28 +273,32 @@ class VodSerializer(AnswerSerializer[VodAt]):
     offset = serializers.FloatField(source="vod.offset")
     offset_source = serializers.ChoiceField(choices=OffsetSource.choices, source="vod.offset_source")
     offset_confidence = serializers.FloatField(source="vod.offset_confidence")
+    drift_ppm = serializers.FloatField(source="vod.drift_ppm", help_text="By how much faster its own time runs.")
+    drift_anchor = serializers.FloatField(
+        source="vod.drift_anchor", help_text="The global time at which the offset is exact, in seconds."
+    )
     offset_history = OffsetChangeSerializer(many=True, help_text="The latest 50; all by `offset-history`.")
     current_time = serializers.FloatField()
     playback_state = serializers.ChoiceField(choices=PlaybackState.choices)
     events = serializers.ListField(child=serializers.DictField())
 
-    def compute_path(self, shown: VodAt) -> str | None:
+    def compute_path(self, shown: VodSnapshot) -> str | None:
         return shown.vod.path or None
 
-    def compute_stream_url(self, shown: VodAt) -> str:
+    def compute_stream_url(self, shown: VodSnapshot) -> str:
         return stream_url(shown.vod.video, as_shown=True)
 
-    def compute_fps_fraction(self, shown: VodAt) -> list[int]:
+    def compute_fps_fraction(self, shown: VodSnapshot) -> list[int]:
         return [shown.vod.video.fps_numerator, shown.vod.video.fps_denominator]
 
-    def compute_offset_history(self, shown: VodAt) -> list[OffsetChange]:
+    def compute_offset_history(self, shown: VodSnapshot) -> list[OffsetChange]:
         return latest_changes(shown.vod)
 
-    def compute_events(self, shown: VodAt) -> list[Data]:
+    def compute_events(self, shown: VodSnapshot) -> list[Data]:
         return []
 
 
-class SessionSerializer(AnswerSerializer[SessionAt]):
+class SessionSerializer(AnswerSerializer[SessionSnapshot]):
     """A comparison session as it is at this moment; global_time in seconds of the shared clock."""
 
     session_id = serializers.CharField(source="session.session_id")
@@ -349,6 +369,19 @@ class PreviewAnswerSerializer(serializers.Serializer[Data]):
     readings = ReadingSerializer(many=True)
 
 
+class FindingSerializer(serializers.Serializer[Data]):
+    """What one method found by itself, or why it found nothing."""
+
+    method = serializers.ChoiceField(choices=["timer_ocr", "audio"])
+    offset = serializers.FloatField(allow_null=True)
+    confidence = serializers.FloatField(allow_null=True)
+    error_bound = serializers.FloatField(allow_null=True, help_text="Seconds.")
+    drift_ppm = serializers.FloatField(allow_null=True)
+    drift_anchor = serializers.FloatField()
+    reason = serializers.CharField(allow_null=True)
+    message = serializers.CharField(help_text="Why nothing was found; empty where something was.")
+
+
 class ProposalSerializer(serializers.Serializer[Data]):
     vod_id = serializers.CharField()
     offset = serializers.FloatField()
@@ -357,6 +390,13 @@ class ProposalSerializer(serializers.Serializer[Data]):
     agreeing = serializers.IntegerField()
     samples = serializers.IntegerField()
     note = serializers.CharField(help_text="What to keep in mind; may be empty.")
+    method = serializers.CharField(help_text="What it was found by: `timer_ocr` or `audio`.")
+    drift_ppm = serializers.FloatField(
+        allow_null=True,
+        help_text="By how much faster the VOD's own time runs than the clock, in millionths; null where not measured.",
+    )
+    drift_anchor = serializers.FloatField(help_text="The global time at which the offset is exact.")
+    findings = FindingSerializer(many=True, help_text="Under `auto`: what the timer and the sound say, each by itself.")
     readings = serializers.ListField(child=serializers.DictField())
     evidence_urls = serializers.ListField(child=serializers.CharField())
     evidence = serializers.ListField(child=serializers.DictField())
@@ -370,7 +410,7 @@ class RefusalSerializer(serializers.Serializer[Data]):
 
 
 @dataclass(frozen=True)
-class ShownAlignment:
+class AlignmentView:
     """An alignment and the VODs of its session, on whose clock its proposals are shown."""
 
     alignment: Alignment
@@ -378,7 +418,7 @@ class ShownAlignment:
     ok: bool = True
 
 
-class AlignmentSerializer(AnswerSerializer[ShownAlignment]):
+class AlignmentSerializer(AnswerSerializer[AlignmentView]):
     """How far an alignment is, and what it proposes or why it refuses; progress in percent."""
 
     ok = serializers.BooleanField()
@@ -392,41 +432,71 @@ class AlignmentSerializer(AnswerSerializer[ShownAlignment]):
     refused = RefusalSerializer(allow_null=True)
     error = serializers.DictField(allow_null=True, source="alignment.job.error")
 
-    def compute_progress(self, shown: ShownAlignment) -> float:
+    def compute_progress(self, shown: AlignmentView) -> float:
         return round(shown.alignment.job.progress, 1)
 
-    def compute_reference(self, shown: ShownAlignment) -> str | None:
+    def compute_reference(self, shown: AlignmentView) -> str | None:
         reference: str | None = shown.alignment.result.get("reference")
         return reference
 
-    def compute_proposals(self, shown: ShownAlignment) -> list[Data]:
+    def compute_proposals(self, shown: AlignmentView) -> list[Data]:
         found = shown.alignment.result.get("proposals", [])
+        reference = shown.alignment.reference(shown.vods)
         return [
             {
+                "method": shown.alignment.method,
                 **proposal,
-                "offset": offset,
+                **placed(reference, proposal),
+                "findings": [finding | placed(reference, finding) for finding in proposal.get("findings", [])],
                 "evidence_urls": [made_url(item["key"]) for item in proposal["evidence"]],
                 "evidence": with_addresses(proposal["evidence"]),
             }
-            for proposal, offset in zip(found, shown.alignment.proposed_offsets(shown.vods), strict=True)
+            for proposal in found
         ]
 
-    def compute_refused(self, shown: ShownAlignment) -> Data | None:
+    def compute_refused(self, shown: AlignmentView) -> Data | None:
         refused = shown.alignment.result.get("refused") or []
         if not refused:
             return None
+        reference = shown.alignment.reference(shown.vods)
         return {
             "reason": refused[0]["reason"],
             "message": " ".join(dict.fromkeys(item["message"] for item in refused)),
             "vod_ids": [item["vod_id"] for item in refused],
-            "details": [{**item, "evidence": with_addresses(item.get("evidence", []))} for item in refused],
+            "details": [
+                {
+                    **item,
+                    "findings": [finding | placed(reference, finding) for finding in item.get("findings", [])],
+                    "evidence": with_addresses(item.get("evidence", [])),
+                }
+                for item in refused
+            ],
         }
 
 
+def placed(reference: Placement, found: Data) -> Data:
+    """Offset, drift and anchor of what the aligner found, on the session's clock instead of the reference's."""
+    if found["offset"] is None:
+        return {"offset": None, "drift_ppm": None, "drift_anchor": 0.0}
+    drift = found.get("drift_ppm")
+    on_clock = reference.then(Placement(found["offset"], drift or 0.0, found.get("drift_anchor", 0.0)))
+    return {
+        "offset": round(on_clock.offset, 6),
+        "drift_ppm": None if drift is None else round(on_clock.drift_ppm, 4),
+        "drift_anchor": round(on_clock.anchor, 6),
+    }
+
+
 def with_addresses(evidence: list[Data]) -> list[Data]:
-    """The frames that an answer of the aligner rests on, with the addresses of their pictures."""
+    """What an answer of the aligner rests on, with the addresses of its pictures and sounds."""
     return [
-        {"vod_id": item["vod_id"], "time": item["time"], "text": item["text"], "url": made_url(item["key"])}
+        {
+            "vod_id": item["vod_id"],
+            "time": item["time"],
+            "text": item["text"],
+            "kind": item.get("kind", "frame"),
+            "url": made_url(item["key"]),
+        }
         for item in evidence
     ]
 

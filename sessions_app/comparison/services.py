@@ -24,27 +24,27 @@ from jobs_app.models import FINISHED, Job, JobStatus
 from media_app.delivery.addresses import made_url
 from media_app.uploads import room
 from media_app.videos.models import Place, Video, VideoStatus
-from media_app.videos.services import DELETED, check_file, is_local, path_for_work, reference_videos, stand_in
+from media_app.videos.services import DELETED, check_file, create_placeholder, is_local, path_for_work, reference_videos
 from sessions_app.comparison.messages import session_message
 from sessions_app.comparison.models import (
     Alignment,
     ComparisonSession,
     ComparisonVod,
     OffsetChange,
-    OffsetSource,
     PlaybackState,
     SyncMode,
 )
-from sessions_app.comparison.timeline import Clock
+from sessions_app.comparison.timeline import MAX_DRIFT_PPM, Clock, Placement
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
-from vodplatform.base import idempotency, made_files
+from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
-from vodplatform.base.process import Access, ChildError
-from vodplatform.base.publish import publish_gone_on_commit, publish_on_commit
-from vodplatform.base.waiting_room import WaitingRoom, caller_gone
+from vodplatform.base.files import child_files
+from vodplatform.base.processes.process import Access, ChildError
+from vodplatform.base.processes.waiting_room import WaitingRoom, caller_gone
+from vodplatform.base.web.publish import publish_gone_on_commit, publish_on_commit
 
-MOST_ALIGNMENTS = 20  # that a session keeps
+MAX_ALIGNMENTS = 20  # that a session keeps
 ALIGN_KIND = "comparison.align"
 ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
 PREVIEW_SECONDS = 30.0
@@ -80,7 +80,7 @@ def create_session(
         raise DomainError("duplicate_vod_id")
     videos = _videos(owner, vods)
     with transaction.atomic():
-        idempotency.seal()
+        idempotency.bind_to_transaction()
         room.lock(owner)
         limit = limits_of(owner)["max_sessions"]
         if ComparisonSession.objects.filter(owner=owner).count() >= limit:
@@ -158,7 +158,7 @@ def lock(session: ComparisonSession) -> ComparisonSession:
 
 
 @contextmanager
-def changing(session: ComparisonSession, by: User) -> Iterator[Change]:
+def edit_session(session: ComparisonSession, by: User) -> Iterator[Change]:
     """Lock a session, let the block change it, write clock and revision, and broadcast on commit.
 
     Two writers take turns on the row lock: the last one wins, and both are in the history.
@@ -170,8 +170,12 @@ def changing(session: ComparisonSession, by: User) -> Iterator[Change]:
         change = Change(locked, vods, locked.clock(vods, now))
         yield change
         for vod, track in zip(vods, change.clock.tracks, strict=True):
-            vod.position, vod.offset = track.position, track.offset
-        ComparisonVod.objects.bulk_update(vods, ["position", "offset", "offset_source", "offset_confidence"])
+            placed = track.placement
+            vod.position, vod.offset = track.position, placed.offset
+            vod.drift_ppm, vod.drift_anchor = placed.drift_ppm, placed.anchor
+        ComparisonVod.objects.bulk_update(
+            vods, ["position", "offset", "drift_ppm", "drift_anchor", "offset_source", "offset_confidence"]
+        )
         locked.global_time = change.clock.global_time
         locked.rate = change.clock.rate
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
@@ -183,9 +187,9 @@ def changing(session: ComparisonSession, by: User) -> Iterator[Change]:
         publish_on_commit(group_name(locked.pk), message)
 
 
-def patch(session: ComparisonSession, by: User, values: dict[str, Any]) -> dict[str, Any]:
+def update_session(session: ComparisonSession, by: User, values: dict[str, Any]) -> dict[str, Any]:
     """name, description, sync_mode, sync_config (merged) and ui_state."""
-    with changing(session, by) as change:
+    with edit_session(session, by) as change:
         row = change.session
         for field in ("name", "description", "ui_state"):
             if field in values:
@@ -200,14 +204,14 @@ def patch(session: ComparisonSession, by: User, values: dict[str, Any]) -> dict[
 
 def global_seek(session: ComparisonSession, by: User, timestamp: float) -> dict[str, Any]:
     """Everything to ``timestamp`` on the shared clock."""
-    with changing(session, by) as change:
+    with edit_session(session, by) as change:
         change.clock = change.clock.seek(timestamp)
     return change.shown
 
 
 def vod_seek(session: ComparisonSession, by: User, vod_id: str, timestamp: float) -> dict[str, Any]:
     """One VOD to its own ``timestamp``; in global mode the shared clock goes along."""
-    with changing(session, by) as change:
+    with edit_session(session, by) as change:
         index = change.index_of(vod_id, "vod_not_found")
         moves_clock = change.session.sync_mode == SyncMode.GLOBAL
         change.clock = change.clock.seek_track(index, timestamp, moves_clock=moves_clock)
@@ -218,7 +222,7 @@ def set_playback(
     session: ComparisonSession, by: User, state: str, rate: float | None, at: float | None
 ) -> dict[str, Any]:
     """Play or pause everything, from ``at`` where it is given."""
-    with changing(session, by) as change:
+    with edit_session(session, by) as change:
         clock = change.clock if at is None else change.clock.seek(at)
         change.clock = Clock(
             tracks=clock.tracks,
@@ -229,40 +233,69 @@ def set_playback(
     return change.shown
 
 
+@dataclass(frozen=True, slots=True)
+class NewPlacement:
+    """Where a VOD is to lie, and how that was found; ``confidence`` is None where a person says so."""
+
+    placement: Placement
+    source: str
+    confidence: float | None
+
+
 def set_offsets(
-    session: ComparisonSession, by: User, offsets: dict[str, float], source: str, confidences: dict[str, float | None]
+    session: ComparisonSession,
+    by: User,
+    offsets: dict[str, float],
+    source: str,
+    confidence: float | None,
+    *,
+    drifts: dict[str, float] | None = None,
+    anchors: dict[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Set some offsets, all or none; a history row for each that changes. ``confidences`` by VOD, None for manual."""
-    with changing(session, by) as change:
-        _write_offsets(change, by, offsets, source, confidences)
+    """Set some offsets and drifts, all or none; a history row for each VOD that changes.
+
+    What is not named stays: an offset alone moves its VOD by as much everywhere. confidence: None for manual.
+    """
+    named = [offsets, drifts or {}, anchors or {}]
+    with edit_session(session, by) as change:
+        new = {}
+        for vod_id in {vod_id: None for part in named for vod_id in part}:
+            old = change.vods[change.index_of(vod_id)].placement
+            offset, drift, anchor = (
+                part.get(vod_id, value)
+                for part, value in zip(named, (old.offset, old.drift_ppm, old.anchor), strict=True)
+            )
+            new[vod_id] = NewPlacement(Placement(offset, drift, anchor), source, confidence)
+        _place(change, by, new)
     return change.shown
 
 
-def _write_offsets(
-    change: Change, by: User, offsets: dict[str, float], source: str, confidences: dict[str, float | None]
-) -> None:
-    if not offsets:
+def _place(change: Change, by: User, new: dict[str, NewPlacement]) -> None:
+    if not new:
         raise DomainError("unknown_vod", "Name at least one VOD in `offsets`.")
-    new = {change.index_of(vod_id): offset for vod_id, offset in offsets.items()}
-    for vod_id, offset in offsets.items():
-        if abs(offset) > change.longest:
+    placements = {change.index_of(vod_id): item.placement for vod_id, item in new.items()}
+    for vod_id, item in new.items():
+        if abs(item.placement.offset) > change.longest:
             sentence = f"The offset of {vod_id} is longer than the longest VOD ({change.longest:.3f} s)."
             raise DomainError("offset_out_of_range", sentence, vod_id=vod_id, limit=change.longest)
+        if abs(item.placement.drift_ppm) > MAX_DRIFT_PPM:
+            sentence = f"The drift of {vod_id} is more than {MAX_DRIFT_PPM:.0f} ppm."
+            raise DomainError("offset_out_of_range", sentence, vod_id=vod_id, limit=MAX_DRIFT_PPM)
     rows = []
-    for index, offset in new.items():
-        vod = change.vods[index]
-        confidence = confidences.get(vod.vod_id)
-        vod.offset_source = source
-        vod.offset_confidence = 1.0 if confidence is None else confidence
-        if offset != vod.offset:
+    for vod_id, item in new.items():
+        vod = change.vods[change.index_of(vod_id)]
+        vod.offset_source = item.source
+        vod.offset_confidence = 1.0 if item.confidence is None else item.confidence
+        if item.placement != vod.placement:
             rows.append(
                 OffsetChange(
-                    session=change.session, vod=vod, old_offset=vod.offset, new_offset=offset, source=source,
-                    confidence=confidence, changed_by=str(by.pk), changed_by_name=by.username,
+                    session=change.session, vod=vod, old_offset=vod.offset, new_offset=item.placement.offset,
+                    old_drift_ppm=vod.drift_ppm, new_drift_ppm=item.placement.drift_ppm, source=item.source,
+                    confidence=item.confidence, changed_by=str(by.pk), changed_by_name=by.username,
                 )
             )  # fmt: skip
     OffsetChange.objects.bulk_create(rows)
-    change.clock = change.clock.with_offsets(new)
+    change.clock = change.clock.with_placements(placements)
 
 
 def delete_session(session: ComparisonSession) -> None:
@@ -281,7 +314,7 @@ def delete_session(session: ComparisonSession) -> None:
         transaction.on_commit(lambda: outputs.drop_folder(preview_prefix(session_id)))
 
 
-def leave_gaps(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
+def replace_deleted_video(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
     """Let go of a video that is being deleted: what shows it has a gap in its place.
 
     Those sessions stay as they are that ``by`` can delete first, and are returned; an admin need not.
@@ -293,8 +326,11 @@ def leave_gaps(sender: object, video: Video, by: User | None, **_: Any) -> list[
         if own:
             return [{"session_id": session.session_id, "name": session.name} for session in own]
     for session in shown.values():
-        with contextlib.suppress(DomainError), changing(session, by or session.owner) as change:  # unless it is gone
-            gap = stand_in(video, session.owner)
+        with (
+            contextlib.suppress(DomainError),
+            edit_session(session, by or session.owner) as change,
+        ):  # unless it is gone
+            gap = create_placeholder(video, session.owner)
             ComparisonVod.objects.filter(session=session, video=video).update(video=gap)
             for vod in change.vods:
                 if vod.video_id == video.pk:
@@ -325,18 +361,22 @@ def save_playing_position(session_id: str) -> None:
 # Alignment
 
 
-def start_alignment(session: ComparisonSession, roi: dict[str, Any] | None, game: str) -> Job:
-    """Queue a reading of the timers; ``roi`` as the API takes it. Raises ``unknown_vod`` for a box on no VOD."""
+def start_alignment(session: ComparisonSession, method: str, roi: dict[str, Any] | None, game: str) -> Job:
+    """Queue an alignment by a method of AlignmentMethod; roi: as the API takes it, which only the timer needs.
+
+    Raises ``unknown_vod`` for a box on no VOD.
+    """
     with transaction.atomic():
         lock(session)
-        return _enqueue_alignment(session, roi, game)
+        return _enqueue_alignment(session, method, roi, game)
 
 
-def _enqueue_alignment(session: ComparisonSession, roi: dict[str, Any] | None, game: str) -> Job:
+def _enqueue_alignment(session: ComparisonSession, method: str, roi: dict[str, Any] | None, game: str) -> Job:
     vods = list(session.vods.select_related("video"))
     check_roi(vods, roi)
     params = {
         "session_id": session.session_id,
+        "method": method,
         "roi": roi,
         "game": game,
         "reader": settings.TIMER_READER,
@@ -345,13 +385,13 @@ def _enqueue_alignment(session: ComparisonSession, roi: dict[str, Any] | None, g
     _drop_old_alignments(session)
     # The session's owner is the job's too, whoever asked: they see and cancel what runs on their session.
     job = jobs.enqueue(ALIGN_KIND, session.owner, params)
-    Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
+    Alignment.objects.create(session=session, job=job, method=method)
     return job
 
 
 def _drop_old_alignments(session: ComparisonSession) -> None:
     """Leave room for one more: the oldest go with their jobs, cancelled where they have not ended."""
-    for alignment in session.alignments.select_related("job")[MOST_ALIGNMENTS - 1 :]:
+    for alignment in session.alignments.select_related("job")[MAX_ALIGNMENTS - 1 :]:
         if alignment.job.status not in FINISHED:
             jobs.cancel(alignment.job)
         alignment.delete()
@@ -390,34 +430,34 @@ def apply_alignment(session: ComparisonSession, by: User, job_id: UUID, vod_ids:
     proposals = alignment.result.get("proposals", [])
     if alignment.job.status != JobStatus.COMPLETED or not proposals:
         raise DomainError("nothing_to_apply", status=alignment.job.status)
-    with changing(session, by) as change:
+    with edit_session(session, by) as change:
         for vod_id in vod_ids or []:
             change.index_of(vod_id)
-        offsets = alignment.proposed_offsets(change.vods)
+        placements = alignment.proposed_placements(change.vods)
         chosen = {
-            found["vod_id"]: (offset, found["confidence"])
-            for found, offset in zip(proposals, offsets, strict=True)
+            found["vod_id"]: NewPlacement(_rounded(placed), found.get("method", alignment.method), found["confidence"])
+            for found, placed in zip(proposals, placements, strict=True)
             if vod_ids is None or found["vod_id"] in vod_ids
         }
         if not chosen or set(vod_ids or []) - set(chosen):
             raise DomainError("nothing_to_apply", "This alignment has no proposal for that VOD.")
-        _write_offsets(
-            change,
-            by,
-            {vod_id: offset for vod_id, (offset, _) in chosen.items()},
-            alignment.method,
-            {vod_id: confidence for vod_id, (_, confidence) in chosen.items()},
-        )
+        _place(change, by, chosen)
         change.session.auto_sync_result = {
             "job_id": str(job_id),
             "method": alignment.method,
             "reference": alignment.result["reference"],
-            "offsets": {vod_id: offset for vod_id, (offset, _) in chosen.items()},
-            "confidences": {vod_id: confidence for vod_id, (_, confidence) in chosen.items()},
+            "offsets": {vod_id: item.placement.offset for vod_id, item in chosen.items()},
+            "drifts": {vod_id: item.placement.drift_ppm for vod_id, item in chosen.items()},
+            "confidences": {vod_id: item.confidence for vod_id, item in chosen.items()},
             "refused": [item["vod_id"] for item in alignment.result.get("refused") or []],
             "applied_by": by.username,
         }
     return change.shown
+
+
+def _rounded(placement: Placement) -> Placement:
+    """To the microsecond and to a ten-thousandth of a ppm, which no picture shows."""
+    return Placement(round(placement.offset, 6), round(placement.drift_ppm, 4), round(placement.anchor, 6))
 
 
 def preview_prefix(session_id: str) -> str:
@@ -475,7 +515,7 @@ def _preview(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _end_if_gone(moved: int) -> None:
+def _stop_if_client_gone(moved: int) -> None:
     """Ends a copy that nobody waits for any more."""
     if (gone := caller_gone.get()) is not None and gone.is_set():
         raise DomainError("unavailable", "Nobody waits for the answer any more.")
@@ -483,7 +523,7 @@ def _end_if_gone(moved: int) -> None:
 
 def _path_of(vod: ComparisonVod, folder: Path, reader: User) -> Path:
     try:
-        return path_for_work(vod.video, folder, _end_if_gone, reader=reader)
+        return path_for_work(vod.video, folder, _stop_if_client_gone, reader=reader)
     except FileNotFoundError as exc:
         raise DomainError("vod_file_not_found", f"{vod.vod_id}: the file is not there any more.") from exc
 
@@ -497,7 +537,7 @@ def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -
         crop = reading.pop("crop", None)
         url = None
         if crop:
-            url = made_url(outputs.keep(f"{prefix}/{batch}/{crop}", made_files.read(folder, crop)))
+            url = made_url(outputs.keep(f"{prefix}/{batch}/{crop}", child_files.read(folder, crop)))
         kept.append({**reading, "crop_url": url})
     return kept
 
@@ -509,7 +549,10 @@ def run_aligner(request: dict[str, Any], run: Callable[..., list[dict[str, Any]]
     its messages.
     """
     folders = [request[name] for name in ("evidence_dir", "crop_dir") if request.get(name)]
-    reads = [*(video["path"] for video in request["videos"]), Path.home() / ".EasyOCR"]
+    reads = [video["path"] for video in request["videos"]]
+    if settings.EASYOCR_MODELS and request.get("reader") == "easyocr":
+        request = {**request, "models": str(settings.EASYOCR_MODELS)}
+        reads.append(request["models"])
     try:
         messages = run(ALIGNER, stdin=json.dumps(request).encode(), access=Access(reads=reads, writes=folders))
     except ChildError as exc:

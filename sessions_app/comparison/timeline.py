@@ -1,7 +1,8 @@
 """The shared clock of a comparison: arithmetic on seconds, free of Django and of any clock of its own.
 
 One instant of the event is T, the global time. A VOD shows it at ``vod_time = clamp(T − offset, 0, duration)``:
-an offset of −50 s means that the VOD is 50 s ahead, +37 s that it starts 37 s later.
+an offset of −50 s means that the VOD is 50 s ahead, +37 s that it starts 37 s later. Where its own clock runs at
+another speed, ``drift_ppm·10⁻⁶·(T − anchor)`` is added: see :class:`Placement`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 MAX_TIMESTAMP = 604_800.0
+MAX_DRIFT_PPM = 1000.0
 MIN_RATE = 0.1
 MAX_RATE = 4.0
 
@@ -18,9 +20,48 @@ def clamp(value: float, low: float, high: float) -> float:
     return max(low, min(value, high))
 
 
-def vod_time(global_time: float, offset: float, duration: float) -> float:
-    """Where a VOD is at ``global_time``; all in seconds."""
-    return clamp(global_time - offset, 0.0, duration)
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a recording lies on a clock: ``time = T − offset + drift_ppm·10⁻⁶·(T − anchor)``, all in seconds.
+
+    drift_ppm: by how much faster the recording's own time runs. anchor: T at which the offset is exact.
+    """
+
+    offset: float = 0.0
+    drift_ppm: float = 0.0
+    anchor: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Seconds of the recording that pass in one second of the clock."""
+        return 1.0 + self.drift_ppm * 1e-6
+
+    def time_at(self, global_time: float) -> float:
+        """The recording's own time at ``global_time``, as if it were endless."""
+        return global_time - self.offset + self.drift_ppm * 1e-6 * (global_time - self.anchor)
+
+    def global_time(self, time: float) -> float:
+        """The global time at which the recording shows ``time``."""
+        # Not divided where nothing drifts: plain sums keep what callers sent to the last digit.
+        if not self.drift_ppm:
+            return time + self.offset
+        return self.anchor + (time + self.offset - self.anchor) / self.rate
+
+    def inverse(self) -> Placement:
+        """Where the clock lies on the recording's own time."""
+        anchor = self.time_at(self.anchor)
+        return Placement(anchor - self.anchor, (1 / self.rate - 1) * 1e6, anchor)
+
+    def then(self, inner: Placement) -> Placement:
+        """The placement of a recording that lies by ``inner`` on the time of the one that lies by this."""
+        if not self.drift_ppm and not inner.drift_ppm:
+            return Placement(self.offset + inner.offset)
+        anchor = self.global_time(inner.anchor)
+        return Placement(
+            offset=anchor - (inner.anchor - inner.offset),
+            drift_ppm=self.drift_ppm + inner.drift_ppm + self.drift_ppm * inner.drift_ppm * 1e-6,
+            anchor=anchor,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +72,14 @@ class Track:
     greater than ``duration``, so that a VOD that has not begun waits for its moment while the others play.
     """
 
-    offset: float
+    placement: Placement
     duration: float
     position: float = 0.0
+
+    @property
+    def end(self) -> float:
+        """The global time at which it ends."""
+        return self.placement.global_time(self.duration)
 
     @property
     def current_time(self) -> float:
@@ -53,7 +99,7 @@ class Clock:
     @property
     def end(self) -> float:
         """The global time at which the last VOD ends."""
-        return max((track.offset + track.duration for track in self.tracks), default=0.0)
+        return max((track.end for track in self.tracks), default=0.0)
 
     def after(self, elapsed: float) -> Clock:
         """The clock ``elapsed`` seconds later; a playing one stops at the end of the last VOD."""
@@ -62,14 +108,17 @@ class Clock:
         step = elapsed * self.rate
         global_time = max(self.global_time, min(self.global_time + step, self.end))
         tracks = tuple(
-            replace(track, position=max(track.position, min(track.position + step, track.duration)))
+            replace(
+                track,
+                position=max(track.position, min(track.position + step * track.placement.rate, track.duration)),
+            )
             for track in self.tracks
         )
         return replace(self, global_time=global_time, tracks=tracks)
 
     def seek(self, global_time: float) -> Clock:
         """Everything at ``global_time``, each VOD by the formula."""
-        tracks = tuple(replace(track, position=global_time - track.offset) for track in self.tracks)
+        tracks = tuple(replace(track, position=track.placement.time_at(global_time)) for track in self.tracks)
         return replace(self, global_time=global_time, tracks=tracks)
 
     def seek_track(self, index: int, timestamp: float, *, moves_clock: bool) -> Clock:
@@ -77,12 +126,12 @@ class Clock:
         track = self.tracks[index]
         moved = replace(track, position=clamp(timestamp, 0.0, track.duration))
         tracks = (*self.tracks[:index], moved, *self.tracks[index + 1 :])
-        global_time = max(0.0, moved.position + moved.offset) if moves_clock else self.global_time
+        global_time = max(0.0, moved.placement.global_time(moved.position)) if moves_clock else self.global_time
         return replace(self, global_time=global_time, tracks=tracks)
 
-    def with_offsets(self, offsets: dict[int, float]) -> Clock:
-        """New offsets by track index; every VOD is placed by the formula again."""
+    def with_placements(self, placements: dict[int, Placement]) -> Clock:
+        """New placements by track index; every VOD is placed by the formula again."""
         tracks = tuple(
-            replace(track, offset=offsets.get(index, track.offset)) for index, track in enumerate(self.tracks)
+            replace(track, placement=placements.get(index, track.placement)) for index, track in enumerate(self.tracks)
         )
         return replace(self, tracks=tracks).seek(self.global_time)

@@ -4,7 +4,7 @@ from django.urls import path
 
 from sessions_app.comparison import pages
 from sessions_app.comparison.api import AlignmentViewSet, ComparisonSessionViewSet, LibraryFileViewSet
-from vodplatform.base.routers import Router
+from vodplatform.base.api.routers import Router
 
 SESSIONS = "api/sessions/multi-vod"
 

@@ -15,10 +15,10 @@ from media_app.videos.models import RenditionKind, VideoStatus
 from media_app.videos.services import columns_of, mime_type_of
 from media_app.videos.taking_in import (
     facts_of,
-    faults_told,
     keep,
     make_ready,
     make_stills,
+    map_storage_errors,
     scan_file,
     take_in,
     writing,
@@ -64,7 +64,7 @@ def dub_segments(context: JobContext) -> dict[str, Any]:
     row = ProJob.objects.with_state().filter(pk=context.job_id).first()
     if row is None:
         raise JobFailed("job_not_found", DELETED)
-    with context.scratch() as folder, faults_told():
+    with context.scratch() as folder, map_storage_errors():
         work = Work(context, row, folder, share=(SHOWN, MADE))
         if row.video.status != VideoStatus.READY:
             _take_in(work)

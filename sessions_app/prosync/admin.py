@@ -8,11 +8,11 @@ from jobs_app import services as jobs
 from sessions_app.prosync import services
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import User
-from vodplatform.base.admin import ActedOnAdmin
+from vodplatform.base.admin import ReadOnlyAdminWithActions
 
 
 @admin.register(ProJob)
-class ProJobAdmin(ActedOnAdmin):
+class ProJobAdmin(ReadOnlyAdminWithActions):
     list_display = ["name", "owner", "engine", "state", "progress", "segment_count", "created_at"]
     list_filter = ["engine", "job__status"]
     search_fields = ["=id", "name", "owner__username", "=generation_id"]

@@ -20,15 +20,15 @@ from media_app.videos import words
 from sessions_app.prosync import segments, services
 from sessions_app.prosync import serializers as s
 from sessions_app.prosync.engines import syncso
-from sessions_app.prosync.engines.syncso import Nonsense, WebhookRefused, verify_webhook
+from sessions_app.prosync.engines.syncso import InvalidResponse, WebhookRefused, verify_webhook
 from sessions_app.prosync.models import Engine, ProJob, ProJobQuerySet
 from sessions_app.prosync.receiving import look_at
 from sessions_app.prosync.segments import Fault
 from vodplatform.accounts.viewsets import ApiViewSet
+from vodplatform.base.api.fields import page_of, page_slice
+from vodplatform.base.api.idempotency import idempotent
+from vodplatform.base.api.parsers import MAX_BODY_BYTES
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import page_of, window
-from vodplatform.base.idempotency import idempotent
-from vodplatform.base.parsers import MAX_BODY_BYTES
 
 
 @extend_schema(tags=["Pro Video Editor – segments"])
@@ -79,7 +79,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         name = form.get("name") or ""
         try:
             name = words.title(name) if not isinstance(name, str) or not words.is_blank(name) else ""
-        except words.NotClean as exc:
+        except words.InvalidText as exc:
             faults.append(Fault(None, "name", "invalid", str(exc)))
         looked = look_at(self.user, video, uploads)
         duration = looked.video["duration"] if looked.video else None
@@ -107,7 +107,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         rows = ProJob.objects.filter(owner=self.user)
         if "status" in query:
             rows = rows.filter(job__status=query["status"])
-        shown = [s.ProJobSerializer.show(row) for row in rows.with_state()[window(query)]]
+        shown = [s.ProJobSerializer.show(row) for row in rows.with_state()[page_slice(query)]]
         return Response({"pro_jobs": shown, "pagination": page_of(query, rows.count())})
 
     @extend_schema(operation_id="pro_sync_status", responses={200: s.ProJobSerializer})
@@ -138,7 +138,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
             notice = verify_webhook(secret, signature, body, time.time())
         except WebhookRefused as exc:
             raise DomainError("signature_invalid", str(exc)) from exc
-        except Nonsense as exc:
+        except InvalidResponse as exc:
             raise DomainError("bad_request", str(exc)) from exc
         services.noticed(notice.generation.id, int(notice.sent_at))
         return Response({"ok": True})

@@ -12,9 +12,9 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from media_app.uploads.room import in_words
+from media_app.uploads.room import format_bytes
 from sessions_app.prosync.models import Engine, ProJob
-from sessions_app.prosync.receiving import MOST_SOUNDS
+from sessions_app.prosync.receiving import MAX_SOUNDS
 from vodplatform.accounts.limits import limits_of, limits_of_tier, tier_of
 from vodplatform.accounts.models import Tier, User
 
@@ -32,13 +32,13 @@ def index(request: HttpRequest) -> HttpResponse:
         "max_segments": limits["max_segments"],
         "max_upload_bytes": limits["max_upload_bytes"],
         "max_audio_bytes": settings.PROSYNC_MAX_AUDIO_BYTES,
-        "most_sounds": MOST_SOUNDS,
+        "most_sounds": MAX_SOUNDS,
         "plan": Tier(tier_of(user)).label,
         "engine_word": ENGINE_WORDS[Engine(settings.PROSYNC_ENGINE)],
     }
     context = {
         "facts": facts,
-        "max_upload": in_words(limits["max_upload_bytes"]),
+        "max_upload": format_bytes(limits["max_upload_bytes"]),
         # Who has no plan any more still sees what was made.
         "is_workspace": bool(limits["max_segments"]) or _has_run(user, request.GET.get("job", "")),
         "pro_segments": limits_of_tier(Tier.PRO)["max_segments"],

@@ -26,10 +26,10 @@ from media_app.videos.services import probe, waiting_room
 from sessions_app.prosync import services
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
-from vodplatform.base.process import Access, ChildError, Limits
+from vodplatform.base.processes.process import Access, ChildError, Limits
 
 VIDEO_NAME, SOUND_NAME = "pro-video", "pro-sound"
-MOST_SOUNDS = 50
+MAX_SOUNDS = 50
 PROBE = [sys.executable, "-m", "media_app.av.dub.probe"]
 PROBE_SECONDS = 60.0  # for each sound: it is decoded to its end
 NO_SOUND = {"error": {"type": "not_a_sound", "message": "This is no sound in MP3, WAV, M4A, AAC, Ogg or FLAC."}}
@@ -43,7 +43,7 @@ def _admit(user: User, given: Mapping[str, str]) -> None:
 FORMS = [
     form(
         "api/v1/sync/pro-sync-process", FilePart(frozenset({"video"}), VIDEO_NAME),
-        FilePart(frozenset({"audio_files"}), SOUND_NAME, most=MOST_SOUNDS),
+        FilePart(frozenset({"audio_files"}), SOUND_NAME, most=MAX_SOUNDS),
     ),
 ]  # fmt: skip
 
@@ -77,8 +77,14 @@ def look_at(user: User, video: Upload | None, sounds: Sequence[Upload]) -> Looke
     ``sound_unreadable``, ``work_limit`` (403), and by ``dub_failed`` any other video that nothing can be done with
     (422).
     """
-    with tempfile.TemporaryDirectory(dir=room.scratch_folder(), ignore_cleanup_errors=True) as name:
+    # One at a time for each sender: copies from S3 for many calls at once would fill the disk.
+    with (
+        waiting_room.turn(str(user.pk)),
+        tempfile.TemporaryDirectory(dir=room.scratch_folder(), ignore_cleanup_errors=True) as name,
+    ):
         folder = Path(name)
+        if not store.is_local():
+            room.check_disk(sum(upload.size for upload in (*([video] if video else []), *sounds)))
         seen = [probe([_local(video, folder / "video")], user.pk)[0]] if video and video.mime_type else []
         paths = [_local(upload, folder / f"sound-{number}") for number, upload in enumerate(sounds) if upload.mime_type]
         answers = iter(_probe_sounds(user, paths, folder) if paths else [])
@@ -104,7 +110,7 @@ def _local(upload: Upload, folder: Path) -> Path:
     """The bytes of an upload that are all there, as a file of this machine."""
     if store.is_local():
         return store.local_path(upload.key)
-    joining.finish(upload)
+    joining.finish_multipart_uploads(upload)
     folder.mkdir()
     return store.local_copy(upload.key, folder)
 
@@ -156,36 +162,57 @@ def _sound(upload: Upload, answer: dict[str, Any]) -> Sound:
     return Sound(upload, facts["seconds"], facts["extension"], facts["mime_type"], facts["peaks"])
 
 
-def _video_key(upload: Upload) -> str:
-    return key_of(upload.resource_id, upload.filename)
+def _only_in_its_form() -> DomainError:
+    return DomainError("invalid", errors={"purpose": ["The files of a pro job come in its form alone."]})
 
 
-def _finish_video(upload: Upload) -> None:
-    services.make(upload, lambda job: take_for_session(upload, job, title=title_of(upload.filename)))
+class ProVideoPurpose(Purpose):
+    name = VIDEO_NAME
+    label = "Video of a pro job"
+    # Refusals by the plan and the number of segments come before one by the first bytes.
+    checks_type_early = False
+
+    def key_of(self, upload: Upload) -> str:
+        return key_of(upload.resource_id, upload.filename)
+
+    def finish(self, upload: Upload) -> None:
+        services.make(upload, lambda job: take_for_session(upload, job, title=title_of(upload.filename)))
+
+    def admit(self, user: User, given: Mapping[str, str]) -> None:
+        _admit(user, given)
+
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        raise _only_in_its_form()
 
 
-def _only_in_its_form(user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    raise DomainError("invalid", errors={"purpose": ["The files of a pro job come in its form alone."]})
+VIDEO = ProVideoPurpose()
 
 
-def _part_of_the_job(upload: Upload) -> None:
-    """The video's end makes the job, with its sounds."""
+class ProSoundPurpose(Purpose):
+    name = SOUND_NAME
+    label = "Sound of a pro job"
+    families = frozenset({"audio", "video"})
+    checks_type_early = False
+
+    def finish(self, upload: Upload) -> None:
+        """The video's end makes the job, with its sounds."""
+
+    def stored_bytes(self, user_id: uuid.UUID) -> int:
+        """What the sounds and the results of a user's pro jobs take."""
+        rows = Rendition.objects.filter(video__owner=user_id, kind__in=[RenditionKind.SOUND, RenditionKind.DUB])
+        return int(rows.aggregate(total=Sum("size", default=0))["total"])
+
+    def admit(self, user: User, given: Mapping[str, str]) -> None:
+        _admit(user, given)
+
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        raise _only_in_its_form()
+
+    def max_bytes(self) -> int:
+        return int(settings.PROSYNC_MAX_AUDIO_BYTES)
+
+    def refusal(self) -> DomainError:
+        return DomainError("not_a_sound")
 
 
-def _made_bytes(user_id: uuid.UUID) -> int:
-    """What the sounds and the results of a user's pro jobs take."""
-    rows = Rendition.objects.filter(video__owner=user_id, kind__in=[RenditionKind.SOUND, RenditionKind.DUB])
-    return int(rows.aggregate(total=Sum("size", default=0))["total"])
-
-
-# What the first bytes tell is not said before the plan and the number of segments have been looked at: `looks_early`.
-VIDEO = Purpose(
-    name=VIDEO_NAME, label="Video of a pro job", key_of=_video_key, begin=_only_in_its_form, admit=_admit,
-    finish=_finish_video, looks_early=False,
-)  # fmt: skip
-SOUND = Purpose(
-    name=SOUND_NAME, label="Sound of a pro job", key_of=lambda upload: f"uploads/{upload.pk}/whole",
-    begin=_only_in_its_form, admit=_admit, finish=_part_of_the_job, stored_bytes=_made_bytes,
-    max_bytes=lambda: int(settings.PROSYNC_MAX_AUDIO_BYTES), families=frozenset({"audio", "video"}),
-    refusal=lambda: DomainError("not_a_sound"), looks_early=False,
-)  # fmt: skip
+SOUND = ProSoundPurpose()

@@ -14,10 +14,10 @@ from typing import Any
 
 USUAL_MODE = "cut_off"
 MODES = (USUAL_MODE, "loop", "bounce", "silence", "remap")
-MOST_LABEL, MOST_REF, MOST_MODEL = 200, 64, 64
-MOST_REGIONS = 20
-LEAST_SIDE = 0.005  # of a box, as a share of the picture: less is hardly a pixel, and no letter
-LEAST_CROP = 0.0005  # seconds of a sound; in less there is nothing to be heard
+MAX_LABEL, MAX_REF, MAX_MODEL = 200, 64, 64
+MAX_REGIONS = 20
+MIN_SIDE = 0.005  # of a box, as a share of the picture: less is hardly a pixel, and no letter
+MIN_CROP = 0.0005  # seconds of a sound; in less there is nothing to be heard
 # A player tells a duration to the millisecond; an end that was copied from it may lie this far behind the last sample.
 ROUNDING = 0.0005
 # What turns the direction of all that stands behind it; other signs without a width are part of many a language.
@@ -101,8 +101,8 @@ def read_refs(given: Any, count: int) -> tuple[list[str], list[Fault]]:
     if len(values) != count:
         sentence = f"Name every sound: there are {count} sounds and {len(values)} names."
         return names, [Fault(None, "audio_ref_ids", "wrong_count", sentence)]
-    if not all(one and _is_text(one, MOST_REF) for one in values):
-        sentence = f"Each name is a text of 1 to {MOST_REF} characters."
+    if not all(one and _is_text(one, MAX_REF) for one in values):
+        sentence = f"Each name is a text of 1 to {MAX_REF} characters."
         return names, [Fault(None, "audio_ref_ids", "invalid", sentence)]
     if twice := sorted({one for one in values if values.count(one) > 1}):
         sentence = f"{twice[0]!r} names more than one sound."
@@ -124,8 +124,8 @@ def read_options(given: Any) -> tuple[Options, list[Fault]]:
     mode, model = value.get("sync_mode"), value.get("model")
     if mode is not None and mode not in MODES:
         faults.append(Fault(None, "options.sync_mode", "unknown", f"One of {', '.join(MODES)}."))
-    if model is not None and not (model and _is_text(model, MOST_MODEL)):
-        faults.append(Fault(None, "options.model", "invalid", f"A text of 1 to {MOST_MODEL} characters."))
+    if model is not None and not (model and _is_text(model, MAX_MODEL)):
+        faults.append(Fault(None, "options.model", "invalid", f"A text of 1 to {MAX_MODEL} characters."))
     remove_text, more = _read_removal(value.get("remove_text"))
     options = Options(remove_text=remove_text) if faults else Options(mode or USUAL_MODE, model or "", remove_text)
     return options, [*faults, *more]
@@ -154,10 +154,10 @@ def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
     regions = given.get("regions")
     if regions is not None:
         boxes = [_read_box(one) for one in regions] if isinstance(regions, list) else [None]
-        if None in boxes or not 0 < len(boxes) <= MOST_REGIONS:
+        if None in boxes or not 0 < len(boxes) <= MAX_REGIONS:
             sentence = (
-                f"1 to {MOST_REGIONS} boxes of x, y, width and height, as shares of the picture from 0 to 1; "
-                f"width and height at least {LEAST_SIDE}."
+                f"1 to {MAX_REGIONS} boxes of x, y, width and height, as shares of the picture from 0 to 1; "
+                f"width and height at least {MIN_SIDE}."
             )
             faults.append(Fault(None, f"{field}.regions", "invalid", sentence))
         found["regions"] = boxes
@@ -188,7 +188,7 @@ def _read_box(given: Any) -> dict[str, float] | None:
         return None
     box = {name: _number(given.get(name)) for name in ("x", "y", "width", "height")}
     sides = {name: value for name, value in box.items() if value is not None and 0 <= value <= 1}
-    if len(sides) < len(box) or min(sides["width"], sides["height"]) < LEAST_SIDE:
+    if len(sides) < len(box) or min(sides["width"], sides["height"]) < MIN_SIDE:
         return None
     if sides["x"] + sides["width"] > 1 + 1e-9 or sides["y"] + sides["height"] > 1 + 1e-9:
         return None
@@ -243,8 +243,8 @@ def _read_segment(
     label = given.get("label")
     if label is None:
         label = ""
-    if not _is_text(label, MOST_LABEL):
-        faults.append(Fault(index, "label", "invalid", f"A text of at most {MOST_LABEL} characters, in one line."))
+    if not _is_text(label, MAX_LABEL):
+        faults.append(Fault(index, "label", "invalid", f"A text of at most {MAX_LABEL} characters, in one line."))
         label = ""
     if start is None or end is None:
         return None, faults
@@ -294,8 +294,8 @@ def _read_crop(
         return None, [Fault(index, names[1], "end_before_start", sentence)]
     if length is not None and (begin >= length or end > length + ROUNDING):
         faults = [Fault(index, names[begin < length], "crop_outside", f"The sound {ref!r} ends at {length:.3f} s.")]
-    elif last - begin < LEAST_CROP:
-        sentence = f"The part of the sound is shorter than {LEAST_CROP * 1000:g} ms."
+    elif last - begin < MIN_CROP:
+        sentence = f"The part of the sound is shorter than {MIN_CROP * 1000:g} ms."
         faults = [Fault(index, names[1], "crop_too_short", sentence)]
     return (None if faults else (begin, last)), faults
 

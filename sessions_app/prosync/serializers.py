@@ -12,7 +12,7 @@ from media_app.delivery.addresses import source_of, url_of
 from media_app.delivery.serializers import SourceSerializer
 from media_app.videos.models import RenditionKind, VideoStatus
 from sessions_app.prosync.models import Engine, ProJob
-from vodplatform.base.fields import AnswerSerializer, CauseSerializer, ListPageSerializer, ListQuerySerializer
+from vodplatform.base.api.fields import AnswerSerializer, CauseSerializer, ListPageSerializer, ListQuerySerializer
 
 Data = dict[str, Any]
 MESSAGES = {

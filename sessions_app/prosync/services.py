@@ -24,9 +24,9 @@ from sessions_app.prosync.engines import provider
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
-from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
+from vodplatform.base.records import audit
 
 PRO_KIND = "prosync"
 ASKED = "pro"  # in the metadata of the video's upload: what is asked, and its sounds
@@ -68,7 +68,7 @@ def begin(user: User, video: Upload, sounds: Mapping[str, Sounding], asked: Mapp
     try:
         for number, (ref, sound) in enumerate(sounds.items()):
             target = f"{folder}/{number}/sound.{sound.extension}"
-            joining.finish(sound.upload)
+            joining.finish_multipart_uploads(sound.upload)
             store.move(sound.upload.key, target)
             kept.append({
                 "ref": ref, "key": target, "bytes": sound.upload.size, "filename": sound.upload.filename,
@@ -106,11 +106,12 @@ def make(upload: Upload, take: Callable[[Job], Video]) -> ProJob:
     Upload.objects.filter(pk=upload.pk).update(metadata={})
     return ProJob.objects.create(
         pk=job.pk, owner=upload.owner, job=job, name=asked.get("name") or video.title, video=video,
-        sounds=[_told(sound) for sound in asked["sounds"]], options=asked["options"], engine=settings.PROSYNC_ENGINE,
+        sounds=[_sound_facts(sound) for sound in asked["sounds"]], options=asked["options"],
+        engine=settings.PROSYNC_ENGINE,
     )  # fmt: skip
 
 
-def _told(sound: Mapping[str, Any]) -> dict[str, Any]:
+def _sound_facts(sound: Mapping[str, Any]) -> dict[str, Any]:
     return {name: sound[name] for name in ("ref", "filename", "seconds", "peaks")}
 
 
@@ -130,7 +131,7 @@ def noticed(generation_id: str, sent_at: int) -> None:
         return  # of a job that is gone, or whose create has not been answered yet
     if not ProJob.objects.filter(pk=row.pk, notified_at__lt=sent_at).update(notified_at=sent_at):
         raise DomainError("signature_invalid", "This call has come before.")
-    jobs.poke(row.job_id)
+    jobs.wake_waiting(row.job_id)
 
 
 def delete(row: ProJob, by: User | None) -> None:

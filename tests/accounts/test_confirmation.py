@@ -15,8 +15,8 @@ from django.test import Client
 from tests.support.together import at_once
 from vodplatform.accounts import confirmation, services
 from vodplatform.accounts.models import PendingSignUp, User
-from vodplatform.base import throttles
 from vodplatform.base.models import AuditEntry
+from vodplatform.base.web import throttles
 from vodplatform.settings.environment import Environment, SettingsError
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,7 @@ def can_sign_in(username: str = "ada") -> bool:
 def test_the_link_makes_the_account_once() -> None:
     answer = sign_up(full_name="Ada L.")
     assert (answer.status_code, answer["Location"]) == (302, "/signup/sent")
-    assert b"Look into your mailbox" in Client().get("/signup/sent").content
+    assert b"Check your e-mail" in Client().get("/signup/sent").content
     assert not User.objects.exists()
     assert not can_sign_in()
     assert mail.outbox[0].to == ["ada@example.org"]
@@ -204,7 +204,7 @@ def test_what_is_known_of_an_account_goes_to_its_own_address(monkeypatch: pytest
     User.objects.create_user("owner", "mike@example.org", PASSWORD)
     found = User.objects.filter(username="owner")
     monkeypatch.setattr(User.objects, "filter", lambda **_: found)
-    confirmation.ask(User(username="ada", email="mıke@example.org"), lambda token: token)
+    confirmation.send_confirmation(User(username="ada", email="mıke@example.org"), lambda token: token)
     assert [message.to for message in mail.outbox] == [["mike@example.org"]]
 
 

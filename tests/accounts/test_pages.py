@@ -14,8 +14,8 @@ from tests.support.api import Api, refused
 from tests.support.factories import PASSWORD, make_key, make_user, make_video
 from vodplatform.accounts import jwt, services
 from vodplatform.accounts.models import ApiToken, User
-from vodplatform.base import throttles
 from vodplatform.base.models import AuditEntry
+from vodplatform.base.web import throttles
 
 pytestmark = pytest.mark.django_db
 HTML = {"Accept": "text/html"}

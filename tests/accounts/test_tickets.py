@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 from vodplatform.accounts import jwt, realtime, services, tickets
 from vodplatform.accounts.credentials import Credential
 from vodplatform.accounts.models import ApiToken, User, WsTicket
-from vodplatform.base.publish import publish
+from vodplatform.base.web.publish import publish
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 TICKET = "/api/auth/ws-ticket"

@@ -25,7 +25,7 @@ from tests.support.clips import render_clip, write_sound
 from tests.support.footage import convert, write_pictures
 from tests.support.vision_server import running_vision_server
 from tests.support.waiting import wait_until
-from vodplatform.settings.environment import PROJECT_ROOT
+from vodplatform.settings.variables import PROJECT_ROOT
 
 MANAGE = [sys.executable, str(PROJECT_ROOT / "manage.py")]
 CHILD = "sessions_app.analysis.pipelines"

@@ -83,6 +83,7 @@ def test_what_is_loud_and_what_is_fast_is_found_and_said(loud: Path, tmp_path: P
     assert (by_sound["segment"], by_motion["segment"]) == (2, 4)
     assert data["summary"].startswith("2 highlights, ")
     assert (data["duration"], data["method"], data["warnings"]) == (pytest.approx(SECONDS, abs=0.1), "signals", [])
+    assert data["duration"] == round(data["duration"], 3)
 
 
 def test_segments_are_a_fixed_grid_with_named_signals(loud: Path, tmp_path: Path) -> None:

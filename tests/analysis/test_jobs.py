@@ -120,7 +120,7 @@ def test_what_cannot_be_analysed_fails_and_its_file_goes(
 def test_one_that_takes_too_long_fails(
     owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessions_app.analysis.actors.LEAST_SECONDS", 0.5)
+    monkeypatch.setattr("sessions_app.analysis.actors.MIN_SECONDS", 0.5)
     monkeypatch.setattr("sessions_app.analysis.actors.SECONDS_A_SECOND", 0.0)
     pipeline("time.sleep(600)")
     session = run(make_analysis(owner))
@@ -191,7 +191,7 @@ def test_a_worker_that_died_is_followed_by_one_that_goes_on(
     assert job.lease_token is not None
     lease = leases.Lease(job.pk, job.lease_token)
     assert leases.save_checkpoint(lease, {"done": 3})
-    assert leases.crashed(lease, "it was killed")
+    assert leases.record_crash(lease, "it was killed")
     assert run(session).status == "completed"
     assert json.loads(log.read_text())["saved"] == {"done": 3}
 

@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from sessions_app.analysis.pipelines.moments import (
-    LEAST_SECONDS,
+    MIN_SECONDS,
     STEP,
+    Interval,
     Moments,
-    Stretch,
     apart,
     choose,
     look_at,
@@ -59,7 +59,7 @@ def levels(*loud: tuple[float, float, float]) -> NDArray[np.float64]:
     return level
 
 
-def best(found: Survey) -> Stretch:
+def best(found: Survey) -> Interval:
     return stretches(measure(found, SECONDS), SECONDS)[0]
 
 
@@ -111,8 +111,8 @@ def test_the_shortest_videos_have_signals_too(seconds: float) -> None:
     assert look_at(nothing)(0.0) is None
 
 
-def stretch(start: float, end: float, score: float) -> Stretch:
-    return Stretch(start, end, score, (start + end) / 2)
+def stretch(start: float, end: float, score: float) -> Interval:
+    return Interval(start, end, score, (start + end) / 2)
 
 
 def test_the_best_are_chosen_within_the_budget_and_shown_in_order() -> None:
@@ -157,7 +157,7 @@ def test_without_an_edge_an_end_moves_to_where_the_sound_rests() -> None:
 def test_a_stretch_is_no_shorter_than_the_least_and_stays_inside() -> None:
     found = stretches(measure(surveyed(levels((0, 0.4, 30), (239.7, 240, 30))), SECONDS), SECONDS)
     for one in found[:2]:
-        assert one.length >= LEAST_SECONDS - 1e-9 or one.end == SECONDS
+        assert one.length >= MIN_SECONDS - 1e-9 or one.end == SECONDS
         assert one.start >= 0
         assert one.end <= SECONDS
 

@@ -105,7 +105,7 @@ def test_of_small_videos_frames_between_keyframes_are_seen_too(silent: Path, mon
 
 
 def test_of_very_many_keyframes_every_second_is_kept(silent: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surveying, "MOST_KEYFRAMES", 4)
+    monkeypatch.setattr(surveying, "MAX_KEYFRAMES", 4)
     found = survey(silent, SECONDS)
     assert 2 <= len(found.key_times) <= 4
     assert len(found.key_pictures) == len(found.key_times)
@@ -158,10 +158,10 @@ class TestBeside:
     def test_packets_are_taken_in_their_order_by_one_thread(self) -> None:
         taken: list[tuple[int, int]] = []
         beside = surveying._Beside(lambda packet: taken.append((packet, threading.get_ident())))
-        for number in range(3 * surveying.MOST_WAITING):
+        for number in range(3 * surveying.MAX_WAITING):
             beside.give(number)
         beside.end()
-        assert [number for number, _ in taken] == list(range(3 * surveying.MOST_WAITING))
+        assert [number for number, _ in taken] == list(range(3 * surveying.MAX_WAITING))
         assert {thread for _, thread in taken} not in (set(), {threading.get_ident()})
 
     def test_no_more_than_some_wait(self) -> None:
@@ -170,19 +170,19 @@ class TestBeside:
         beside = surveying._Beside(lambda packet: goes_on.wait(60))
 
         def give() -> None:
-            for number in range(2 * surveying.MOST_WAITING):
+            for number in range(2 * surveying.MAX_WAITING):
                 beside.give(number)
                 given.append(number)
 
         giver = threading.Thread(target=give)
         giver.start()
-        wait_until(lambda: len(given) >= surveying.MOST_WAITING)
+        wait_until(lambda: len(given) >= surveying.MAX_WAITING)
         giver.join(0.2)
-        assert len(given) == surveying.MOST_WAITING
+        assert len(given) == surveying.MAX_WAITING
         goes_on.set()
         giver.join()
         beside.end()
-        assert len(given) == 2 * surveying.MOST_WAITING
+        assert len(given) == 2 * surveying.MAX_WAITING
 
     @pytest.mark.parametrize("count", [1, 100])
     def test_what_breaks_is_told(self, count: int) -> None:

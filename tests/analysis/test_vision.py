@@ -17,7 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessions_app.analysis.pipelines import vision
-from sessions_app.analysis.pipelines.said import MOST_DESCRIPTION, NOTHING, Said, amount, cleaned, read, read_answer
+from sessions_app.analysis.pipelines.said import (
+    MAX_DESCRIPTION,
+    NOTHING,
+    ModelAnswer,
+    amount,
+    cleaned,
+    read,
+    read_answer,
+)
 from sessions_app.analysis.pipelines.vision import UNKNOWN, Judge, Verdict, Window
 from tests.support import vision_server as served
 from tests.support.vision_server import VisionServer, fails, running_vision_server, says, sends
@@ -315,7 +323,7 @@ class TestGuard:
 
 
 KEYS = ["score", "description", "a"]
-FILLED = Said(0.7, "A man jumps.")
+FILLED = ModelAnswer(0.7, "A man jumps.")
 
 
 class TestReading:
@@ -378,7 +386,9 @@ class TestReading:
     @pytest.mark.parametrize("value", [-0.1, 1.01, 7, 85, -3, 250, float("nan"), float("inf"), 10**400, True, False])
     def test_a_score_outside_is_unknown_and_its_sentence_stays(self, value: Any) -> None:
         assert amount(value) is None
-        assert read(f'{{"score": {json.dumps(value)}, "description": "A man."}}', is_whole=True) == Said(None, "A man.")
+        assert read(f'{{"score": {json.dumps(value)}, "description": "A man."}}', is_whole=True) == ModelAnswer(
+            None, "A man."
+        )
 
     @pytest.mark.parametrize(
         ("value", "score"),
@@ -439,7 +449,7 @@ class TestReading:
         choice = {"message": {"content": json.dumps(content)}, "finish_reason": ended}
         said = read_answer(json.dumps({"choices": [choice]}).encode())
         assert said.score is None or 0 <= said.score <= 1
-        assert len(said.description) <= MOST_DESCRIPTION
+        assert len(said.description) <= MAX_DESCRIPTION
 
 
 class TestDescription:
@@ -463,14 +473,14 @@ class TestDescription:
 
     def test_a_long_one_ends_at_a_word(self) -> None:
         found = cleaned("jumping over " * 99)
-        assert len(found) <= MOST_DESCRIPTION
+        assert len(found) <= MAX_DESCRIPTION
         assert found.endswith(("jumping…", "over…"))
-        assert len(cleaned("x" * 9999)) == MOST_DESCRIPTION
+        assert len(cleaned("x" * 9999)) == MAX_DESCRIPTION
 
     @pytest.mark.parametrize("letter", ["<", "[", "{", "(", "&", "![", "*", "a:", "http://", "\u0351"])
     def test_none_takes_long_to_clean_or_read(self, letter: str) -> None:
         began = time.monotonic()
-        assert len(cleaned(letter * 50_000)) <= MOST_DESCRIPTION
+        assert len(cleaned(letter * 50_000)) <= MAX_DESCRIPTION
         read(letter * 50_000, is_whole=True)
         read("score" * 10_000 + letter * 10_000, is_whole=True)
         assert time.monotonic() - began < LATE_SECONDS
@@ -478,6 +488,6 @@ class TestDescription:
     @given(st.text(max_size=500))
     def test_nothing_gets_through_that_could_be_markup(self, told: str) -> None:
         found = cleaned(told)
-        assert len(found) <= MOST_DESCRIPTION
+        assert len(found) <= MAX_DESCRIPTION
         assert not set(found) & set("<>\n\r\t\0`")
         found.encode()

@@ -16,9 +16,9 @@ from media_app.av.probe import probe
 from sessions_app.analysis.pipelines import workout
 from sessions_app.analysis.pipelines.looking import (
     KEPT,
-    LEAST_RATE,
-    MOST_LOOKS,
-    MOST_SAVED,
+    MAX_LOOKS,
+    MAX_SAVED,
+    MIN_RATE,
     RATE,
     SMALL,
     looks,
@@ -232,7 +232,7 @@ def test_joints_survive_being_packed_to_a_fraction_of_a_pixel() -> None:
 def test_three_hours_of_joints_are_less_than_a_megabyte() -> None:
     hours = np.tile(squatting(bends(20)), (80, 1, 1))[:54_000]
     saved = packed(seen(hours, noise=1.0).joints)
-    assert len(saved["joints"]) <= MOST_SAVED
+    assert len(saved["joints"]) <= MAX_SAVED
     assert len(unpacked(saved)) == 54_000
 
 
@@ -243,8 +243,8 @@ def test_a_checkpoint_that_cannot_be_read_counts_for_nothing(saved: dict[str, An
 
 def test_a_long_video_is_looked_at_less_often() -> None:
     assert rate_for(0) == rate_for(600) == RATE
-    assert rate_for(3600) == MOST_LOOKS / 3600
-    assert rate_for(3 * 3600) == LEAST_RATE
+    assert rate_for(3600) == MAX_LOOKS / 3600
+    assert rate_for(3 * 3600) == MIN_RATE
 
 
 def test_the_counter_counts_what_is_done() -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from media_app.av.frames import VideoFile
 from tests.support.footage import FFMPEG
 from vodplatform.demo.barcode import decode_barcode, draw_barcode
-from vodplatform.settings.environment import PROJECT_ROOT
+from vodplatform.settings.variables import PROJECT_ROOT
 
 SIZE = (224, 126)
 LOUD = 0.5

@@ -13,8 +13,8 @@ from media_app.av.dub.__main__ import serve
 from media_app.av.source import Source
 from tests.av.test_dub_sound import clip, given, voice
 from tests.support.footage import FFMPEG
-from vodplatform.base.child import BadRequest, Reports
-from vodplatform.base.process import run_child
+from vodplatform.base.processes.child import BadRequest, Reports
+from vodplatform.base.processes.process import run_child
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 NOBODY = cast("Reports", None)  # is told nothing before a request is understood

@@ -258,7 +258,7 @@ def test_a_damaged_sound_is_refused_and_a_short_loss_is_not(tmp_path: Path) -> N
 
 
 def test_a_sound_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sounds, "MOST_SECONDS", 2.0)
+    monkeypatch.setattr(sounds, "MAX_SECONDS", 2.0)
     path = write_sound(tmp_path / "long.wav", noise(round(2.2 * RATE)))
     with pytest.raises(SoundFailed) as failed:
         probe_sound(path)

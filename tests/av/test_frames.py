@@ -120,6 +120,11 @@ def test_wide_pixels_are_made_square(tmp_path: Path) -> None:
         assert picture.crop(Box(0, 0, 0.5, 0.5)).shape == (48, 160, 3)
 
 
+def test_a_box_grows_around_its_centre() -> None:
+    grown = Box(0.4, 0.4, 0.2, 0.2).grown(0.5, 1.0)
+    assert (grown.x, grown.y, grown.width, grown.height) == pytest.approx((0.35, 0.3, 0.3, 0.4))
+
+
 def test_boxes_are_clipped_and_never_empty(tmp_path: Path) -> None:
     clipped = Box(-0.1, 0.5, 0.4, 0.9).clipped()
     assert (clipped.x, clipped.y, clipped.width, clipped.height) == pytest.approx((0.0, 0.5, 0.3, 0.5))

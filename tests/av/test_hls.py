@@ -19,7 +19,7 @@ from media_app.av.hls import (
     MEDIA,
     PLAYLIST,
     HlsRendition,
-    NotOffered,
+    RungNotAvailable,
     make_rung,
     make_source,
     peak_bit_rate,
@@ -49,7 +49,7 @@ def copy_of(path: Path, folder: Path) -> HlsRendition:
 
 
 def refusal_of(path: Path, folder: Path) -> str:
-    with pytest.raises(NotOffered) as caught:
+    with pytest.raises(RungNotAvailable) as caught:
         copy_of(path, folder)
     assert str(caught.value).endswith(".")
     return str(caught.value)
@@ -278,7 +278,7 @@ def test_rungs_show_every_picture_upright_and_in_time(clips: Path, tmp_path: Pat
 def test_a_rung_is_never_larger_than_the_video(clips: Path, tmp_path: Path) -> None:
     source = Source.open(clips / "plain.mp4")
     for lines in (360, 181):
-        with pytest.raises(NotOffered, match=str(lines)):
+        with pytest.raises(RungNotAvailable, match=str(lines)):
             make_rung(tmp_path, source, rung_of(source.facts, lines), PROGRAM)
     assert make_rung(tmp_path, source, rung_of(source.facts, 180), PROGRAM).height == 180
 

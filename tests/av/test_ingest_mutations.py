@@ -14,7 +14,7 @@ import pytest
 
 from media_app.av.sniff import sniff
 from tests.support.clips import render_clip
-from vodplatform.base.process import Limits, run_child
+from vodplatform.base.processes.process import Limits, run_child
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 COUNT = 100

@@ -14,7 +14,7 @@ import pytest
 from media_app.av.probe import probe
 from tests.av.statements import child, request, statement
 from tests.support.footage import convert, noise, write_pictures
-from vodplatform.base.process import run_child
+from vodplatform.base.processes.process import run_child
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 

@@ -16,7 +16,7 @@ from media_app.av.mouth.faces import Faces
 from media_app.av.mouth.moving import FADE_FRAMES, MouthPainter, Moved, mouth_painter
 from media_app.av.mouth.painting import drawn, repaint
 from media_app.av.mouth.shape import NODES, Habit, Mouth, wanted
-from media_app.av.mouth.survey import BRIDGE, KEPT, TEMPLES, LeftAlone, Track, judged
+from media_app.av.mouth.survey import BRIDGE, KEPT, TEMPLES, FaceNotUsable, Track, judged
 from media_app.av.source import Source
 from tests.support.footage import write_pictures
 
@@ -250,7 +250,7 @@ class TestWholeFrames:
 
 class TestLeftAlone:
     def refusal(self, source: Source, faces: Faces) -> str:
-        with pytest.raises(LeftAlone) as caught:
+        with pytest.raises(FaceNotUsable) as caught:
             mouth_painter(source, 0.0, 1.0, syllables(1.0), SOUND_RATE, faces=faces)
         return str(caught.value)
 
@@ -275,15 +275,15 @@ class TestLeftAlone:
         assert judged(Track(np.arange(20) / RATE, points), 0).points.shape == points.shape
         bridge, temple = KEPT.index(BRIDGE), KEPT.index(TEMPLES[0])
         points[:, bridge] += 0.7 * (points[:, temple] - points[:, bridge])
-        with pytest.raises(LeftAlone, match="turned away"):
+        with pytest.raises(FaceNotUsable, match="turned away"):
             judged(Track(np.arange(20) / RATE, points), 0)
 
     def test_a_part_without_pictures(self, speaker: Source, faces: Faces) -> None:
-        with pytest.raises(LeftAlone, match="no picture"):
+        with pytest.raises(FaceNotUsable, match="no picture"):
             mouth_painter(speaker, 50.0, 51.0, syllables(1.0), SOUND_RATE, faces=faces)
 
     def test_a_part_of_a_few_frames(self, speaker: Source, faces: Faces) -> None:
-        with pytest.raises(LeftAlone, match="too short"):
+        with pytest.raises(FaceNotUsable, match="too short"):
             mouth_painter(speaker, 1.0, 1.2, syllables(0.2), SOUND_RATE, faces=faces)
 
     def test_a_face_that_is_hardly_ever_there(self, faces: Faces, tmp_path: Path) -> None:

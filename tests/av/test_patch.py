@@ -93,8 +93,11 @@ class Square:
 
 
 def patched(path: Path, folder: Path, *runs: Run) -> tuple[Path, Patched]:
-    target = folder / "patched.mp4"
-    return target, patch(Source.open(path), target, runs, program=PROGRAM, folder=folder)
+    target, shares = folder / "patched.mp4", [0.0]
+    result = patch(Source.open(path), target, runs, program=PROGRAM, folder=folder, on_progress=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0 and shares[len(shares) // 2] < 1.0
+    return target, result
 
 
 @dataclass(frozen=True)

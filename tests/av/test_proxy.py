@@ -9,7 +9,7 @@ import pytest
 
 from media_app.av.ffmpeg import Ffmpeg
 from media_app.av.frames import VideoFile
-from media_app.av.hls import NotOffered, make_rung
+from media_app.av.hls import RungNotAvailable, make_rung
 from media_app.av.probe import probe
 from media_app.av.proxy import LINES, Mp4Rendition, gop_frames, make_proxy, make_silent
 from media_app.av.rungs import rung_of
@@ -195,7 +195,7 @@ def test_a_single_frame_has_both(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("suffix", "codec"), [("webm", "libvpx"), ("ogv", "libtheora"), ("wmv", "wmv2")])
 def test_what_an_mp4_cannot_carry_has_no_silent_copy_but_a_proxy(tmp_path: Path, suffix: str, codec: str) -> None:
     path = convert(None, tmp_path / f"v.{suffix}", "-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=1", "-c:v", codec)
-    with pytest.raises(NotOffered, match="cannot carry"):
+    with pytest.raises(RungNotAvailable, match="cannot carry"):
         silent_of(path, tmp_path)
     assert proxy_of(path, tmp_path).size
 

@@ -21,11 +21,12 @@ from jobs_app.models import Job
 from tests.support.factories import make_job, make_user
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.archive import read_archive, write_archive
-from vodplatform.base import audit, logs
+from vodplatform.base import logs
 from vodplatform.base.admin import AuditedModelAdmin, AuditEntryAdmin
-from vodplatform.base.append_only import unprotected_tables
-from vodplatform.base.middleware import RequestContextMiddleware
 from vodplatform.base.models import AuditEntry
+from vodplatform.base.records import audit
+from vodplatform.base.records.append_only import unprotected_tables
+from vodplatform.base.web.middleware import RequestContextMiddleware
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 LIST = "/admin/base/auditentry/"

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from vodplatform.base.bodies import limited
+from vodplatform.base.web.bodies import limited
 
 
 async def call(app, chunks, *, announced=None):

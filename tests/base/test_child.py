@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.program import is_alive
 from tests.support.waiting import wait_until, within
-from vodplatform.base.process import ChildError, Limits, run_child
+from vodplatform.base.processes.process import ChildError, Limits, run_child
 
 pytestmark = pytest.mark.pure
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.program import is_alive
 from tests.support.waiting import wait_until
-from vodplatform.base.process import PACKAGES, PROJECT_ROOT, Access, ChildError, Limits, run_child
+from vodplatform.base.processes.process import PACKAGES, PROJECT_ROOT, Access, ChildError, Limits, run_child
 
 pytestmark = pytest.mark.pure
 TRY = """
@@ -307,7 +307,7 @@ def test_each_child_that_reads_media_is_confined() -> None:
     assert (lacking, found > 12) == ([], True)
 
 
-STARTS = {"run_child", "run_shown"}
+STARTS = {"run_child", "run_with_progress"}
 
 
 def test_the_rules_of_one_name_no_folder_above_the_projects_own_files(folder: Path) -> None:

@@ -14,8 +14,8 @@ from django.urls import path
 from django.utils.decorators import sync_and_async_middleware
 
 from tests.support.waiting import wait_until
-from vodplatform.base.handlers import OneThreadHandler
-from vodplatform.base.waiting_room import caller_gone
+from vodplatform.base.processes.waiting_room import caller_gone
+from vodplatform.base.web.handlers import OneThreadHandler
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 threads: list[int] = []

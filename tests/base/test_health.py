@@ -21,8 +21,8 @@ from tests.support.api import Api, refused
 from tests.support.clamav import Clamd
 from tests.support.s3 import Bucket, storage_of
 from tests.support.waiting import PATIENCE, wait_until
-from vodplatform.base import health
 from vodplatform.base.models import Heartbeat
+from vodplatform.base.web import health
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 LONGEST_SECONDS = 2.0 * PATIENCE
@@ -265,7 +265,7 @@ def test_a_change_is_logged_once(anonymous: Api, settings: Any, caplog: pytest.L
     silent.close()
     settings.REDIS_URL = f"redis://127.0.0.1:{silent.port}/0"
     for _ in range(3):
-        assert health.look(parts) == {"queue": False}
+        assert health.check_all(parts) == {"queue": False}
     told = [record.data for record in caplog.records if record.levelname == "WARNING" and record.msg == "health"]  # type: ignore[attr-defined]
     assert told == [{"part": "queue", "is": "down"}]
 

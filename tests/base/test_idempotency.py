@@ -29,10 +29,10 @@ from tests.support.factories import make_key, make_session, make_user, make_vide
 from tests.support.together import at_once
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
-from vodplatform.base import idempotency
+from vodplatform.base.api import idempotency
+from vodplatform.base.api.parsers import StrictJSONParser
 from vodplatform.base.errors import DomainError
 from vodplatform.base.models import IdempotencyQuerySet, IdempotencyRecord, RecordState
-from vodplatform.base.parsers import StrictJSONParser
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 KEY = {"Idempotency-Key": "key-1"}
@@ -261,9 +261,11 @@ class TestFingerprint:
 
 class TestRefusals:
     def test_a_refusal_is_remembered(self, api: Api, align: str) -> None:
-        first = refused(api.post(align, {"method": "audio"}, headers=KEY), 400, "method_unavailable")
-        response = api.post(align, {"method": "audio"}, headers={**KEY, "X-Request-ID": "second"})
-        second = refused(response, 400, "method_unavailable")
+        roi = {"vod_id": "vod-9", "time": 1, "x": 0.1, "y": 0.1, "width": 0.1, "height": 0.1}
+        body = {"method": "auto", "roi": roi}
+        first = refused(api.post(align, body, headers=KEY), 400, "unknown_vod")
+        response = api.post(align, body, headers={**KEY, "X-Request-ID": "second"})
+        second = refused(response, 400, "unknown_vod")
         assert response[AGAIN] == "true"
         assert (second.pop("request_id"), first.pop("request_id") != "second") == ("second", True)
         assert first == second
@@ -470,7 +472,7 @@ class TestCrashes:
         token = idempotency._current.set(idempotency.InProgress(1, uuid.uuid4()))
         try:
             with pytest.raises(transaction.TransactionManagementError):
-                idempotency.seal()
+                idempotency.bind_to_transaction()
         finally:
             idempotency._current.reset(token)
 

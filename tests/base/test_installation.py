@@ -19,10 +19,11 @@ from django.db.models.functions import Now
 from tests.support.api import Api
 from tests.support.factories import make_user, make_video
 from tests.support.s3 import Bucket
-from vodplatform.base import health, installation
+from vodplatform.base.files import installation
+from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.models import AuditEntry, Installation, Unreferenced
-from vodplatform.base.storage import StoreUnavailable
-from vodplatform.base.unreferenced import seen_again
+from vodplatform.base.records.unreferenced import seen_again
+from vodplatform.base.web import health
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both, pytest.mark.usefixtures("media")]
 KEY = "another-key-that-is-long-enough-for-a-host"
@@ -31,7 +32,7 @@ KEY = "another-key-that-is-long-enough-for-a-host"
 @pytest.fixture
 def row() -> Installation:
     """The installation that the first process has begun."""
-    installation.begin()
+    installation.register_process()
     return Installation.objects.get()
 
 
@@ -60,7 +61,7 @@ def marked(number: str) -> None:
 
 def test_the_first_process_writes_the_row_and_the_mark_and_the_next_finds_them(row: Installation, media: Path) -> None:
     assert json.loads((media / installation.MARK).read_text()) == {"installation": str(row.pk)}
-    installation.begin()
+    installation.register_process()
     installation.check()
     assert Installation.objects.get() == row
 
@@ -73,7 +74,7 @@ def test_a_process_that_died_before_the_mark_is_gone_on_from(row: Installation, 
 
 
 def test_the_mark_is_kept_in_a_bucket_too(s3_storage: Bucket) -> None:
-    installation.begin()
+    installation.register_process()
     installation.check()
     assert default_storage.exists(installation.MARK)
     assert Installation.objects.get().store == f"the S3 bucket {s3_storage.name}"
@@ -105,15 +106,15 @@ def test_who_has_another_database_or_store_is_refused(
             marked("")
             default_storage.delete(installation.MARK)
             default_storage.save(installation.MARK, ContentFile(b"[]"))
-    for ask in (installation.check, installation.begin):
-        with pytest.raises(installation.NotOurs, match=says):
+    for ask in (installation.check, installation.register_process):
+        with pytest.raises(installation.WrongInstallation, match=says):
             ask()
 
 
 def test_a_fresh_database_is_refused_beside_a_store_of_others(row: Installation) -> None:
     Installation.objects.all().delete()
-    with pytest.raises(installation.NotOurs, match="each needs a store of its own"):
-        installation.begin()
+    with pytest.raises(installation.WrongInstallation, match="each needs a store of its own"):
+        installation.register_process()
 
 
 def test_another_host_does_not_mark_a_second_store_while_the_first_is_being_marked(
@@ -127,22 +128,22 @@ def test_another_host_does_not_mark_a_second_store_while_the_first_is_being_mark
 
     installation._make_row()
     monkeypatch.setattr(installation, "_read_mark", marked_meanwhile)
-    with pytest.raises(installation.NotOurs, match="has no installation"):
-        installation.begin()
+    with pytest.raises(installation.WrongInstallation, match="has no installation"):
+        installation.register_process()
     assert not default_storage.exists(installation.MARK)
 
 
 def test_a_host_with_another_key_does_not_begin(row: Installation, settings: Any) -> None:
     former, settings.SECRET_KEY = settings.SECRET_KEY, KEY
-    with pytest.raises(installation.NotOurs, match="SECRET_KEY is not the one"):
-        installation.begin()
+    with pytest.raises(installation.WrongInstallation, match="SECRET_KEY is not the one"):
+        installation.register_process()
     settings.SECRET_KEY_FALLBACKS = [former]
-    installation.begin()
+    installation.register_process()
     settings.SECRET_KEY_FALLBACKS = []
-    installation.begin()
+    installation.register_process()
     settings.SECRET_KEY = former
-    with pytest.raises(installation.NotOurs):
-        installation.begin()
+    with pytest.raises(installation.WrongInstallation):
+        installation.register_process()
     row.refresh_from_db()
     assert KEY not in row.key
 
@@ -150,19 +151,19 @@ def test_a_host_with_another_key_does_not_begin(row: Installation, settings: Any
 def test_one_that_is_taken_over_belongs_here_and_to_nobody_else(row: Installation) -> None:
     copied_database()
     installation.adopt()
-    installation.begin()
+    installation.register_process()
     found = Installation.objects.get()
     assert found.pk != row.pk
     assert AuditEntry.objects.get(action="installation.adopted").target_id == str(found.pk)
     # The original, whose row the mark was of.
     Installation.objects.all().delete()
     row.save(force_insert=True)
-    with pytest.raises(installation.NotOurs, match=f"belongs to installation {found.pk}"):
+    with pytest.raises(installation.WrongInstallation, match=f"belongs to installation {found.pk}"):
         installation.check()
 
 
 def test_a_copy_of_a_database_that_uses_a_bucket_has_another_number(s3_storage: Bucket) -> None:
-    installation.begin()
+    installation.register_process()
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             expected = str(os.stat(connection.settings_dict["NAME"]).st_ino)
@@ -212,7 +213,7 @@ class TestProcesses:
         health.ask_own_storage()
         copied_database()
         installation.watch()
-        with pytest.raises(installation.NotOurs):
+        with pytest.raises(installation.WrongInstallation):
             health.ask_own_storage()
 
     @pytest.mark.django_db(transaction=True)

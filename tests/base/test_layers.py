@@ -16,7 +16,7 @@ from tests.support.private_redis import PrivateRedis
 from tests.support.sockets import ask, connected
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import TRY_AGAIN
-from vodplatform.base.layers import MOST_WAITING, ShortChannelLayer
+from vodplatform.base.web.layers import MAX_WAITING, ShortChannelLayer
 
 LATE = {"type": "watch.late"}
 SECONDS = 10
@@ -39,20 +39,20 @@ async def taken(layer: ShortChannelLayer, channel: str, count: int) -> list[dict
 async def test_messages_arrive_in_order(layer: ShortChannelLayer) -> None:
     channel = await layer.new_channel()
     await layer.group_add("group", channel)
-    sent = [{"type": "x", "number": number} for number in range(MOST_WAITING)]
+    sent = [{"type": "x", "number": number} for number in range(MAX_WAITING)]
     for message in sent:
         await layer.group_send("group", message)
-    assert await taken(layer, channel, MOST_WAITING) == sent
+    assert await taken(layer, channel, MAX_WAITING) == sent
 
 
 async def test_of_more_than_may_wait_only_those_behind_are_kept(layer: ShortChannelLayer) -> None:
     slow, other = await layer.new_channel(), await layer.new_channel()
     for channel in (slow, other):
         await layer.group_add("group", channel)
-    for number in range(MOST_WAITING + 3):
+    for number in range(MAX_WAITING + 3):
         await layer.group_send("group", {"type": "x", "number": number})
         assert (await taken(layer, other, 1))[0]["number"] == number
-    last = [{"type": "x", "number": number} for number in (MOST_WAITING + 1, MOST_WAITING + 2)]
+    last = [{"type": "x", "number": number} for number in (MAX_WAITING + 1, MAX_WAITING + 2)]
     assert await taken(layer, slow, 3) == [LATE, *last]
 
 

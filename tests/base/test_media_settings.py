@@ -23,14 +23,14 @@ class TestFormerKeys:
 class TestPrefix:
     @pytest.mark.parametrize(("given", "prefix"), [("", ""), ("/_media/", "/_media/"), ("/a/b-c/", "/a/b-c/")])
     def test_it_begins_and_ends_with_a_slash(self, given: str, prefix: str) -> None:
-        assert Environment({"VOD_X_ACCEL_PREFIX": given}).location_prefix("VOD_X_ACCEL_PREFIX") == prefix
+        assert Environment({"VOD_X_ACCEL_PREFIX": given}).text("VOD_X_ACCEL_PREFIX") == prefix
 
     @pytest.mark.parametrize(
         "given", ["/", "_media/", "/_media", "//", "/a//b/", "/a b/", "/../", "https://a/", "/a%/"]
     )
     def test_anything_else_stops_the_start(self, given: str) -> None:
         with pytest.raises(SettingsError, match="/_media/"):
-            Environment({"VOD_X_ACCEL_PREFIX": given}).location_prefix("VOD_X_ACCEL_PREFIX")
+            Environment({"VOD_X_ACCEL_PREFIX": given}).text("VOD_X_ACCEL_PREFIX")
 
 
 class TestOrigins:
@@ -64,7 +64,7 @@ class TestTheProvider:
     def test_it_has_its_key_and_knows_where_we_are(self) -> None:
         environment = Environment({**self.KEY, **self.PUBLIC})
         assert environment.syncso("syncso")["key"] == "sk-1"
-        assert environment.public_url() == "https://vod.example"
+        assert environment.text("VOD_PUBLIC_URL") == "https://vod.example"
         assert Environment({}).syncso("local")["key"] == ""
 
     @pytest.mark.parametrize(("given", "name"), [(PUBLIC, "SYNCSO_API_KEY"), (KEY, "VOD_PUBLIC_URL")])

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from vodplatform.base import outbound
-from vodplatform.base.outbound import Refused, Rules, TooBig, TooSlow, Unreachable, check_url, send, why_refused
+from vodplatform.base.web import outbound
+from vodplatform.base.web.outbound import Refused, Rules, TooBig, TooSlow, Unreachable, check_url, send, why_refused
 
 pytestmark = pytest.mark.pure
 HERE = Rules(allow_private=True, seconds=20)
@@ -447,7 +447,7 @@ class TestLimits:
             "import sys\n"
             # Not ru_maxrss: that begins with what the process was forked from.
             "most = lambda: int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
-            "from vodplatform.base.outbound import Rules, TooBig, send\n"
+            "from vodplatform.base.web.outbound import Rules, TooBig, send\n"
             "rules = Rules(allow_private=True, max_bytes=2 * 1024**2)\n"
             "before = most()\n"
             "try: send('GET', sys.argv[1], rules=rules)\n"
@@ -594,7 +594,7 @@ class TestEncryption:
 
 
 def test_it_needs_no_django() -> None:
-    code = "import sys, vodplatform.base.outbound; print([n for n in sys.modules if n.split('.')[0] == 'django'])"
+    code = "import sys, vodplatform.base.web.outbound; print([n for n in sys.modules if n.split('.')[0] == 'django'])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

@@ -15,8 +15,8 @@ import psutil
 import pytest
 
 from tests.support.waiting import wait_until
-from vodplatform.base import process
-from vodplatform.base.process import PROJECT_ROOT, ChildError, Finished, Limits, run_child
+from vodplatform.base.processes import process
+from vodplatform.base.processes.process import PROJECT_ROOT, ChildError, Finished, Limits, run_child
 
 pytestmark = pytest.mark.pure
 QUICK = Limits(wall_seconds=60)
@@ -280,7 +280,7 @@ print(json.dumps({{"pid": inner.pid}}), flush=True)
         parent = f"""
 import sys
 sys.path.insert(0, {str(PROJECT_ROOT)!r})
-from vodplatform.base.process import run_child
+from vodplatform.base.processes.process import run_child
 run_child([sys.executable, "-c", {self.SLEEPS!r}], on_message=lambda m: print(m["pid"], flush=True))
 """
         process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
@@ -298,7 +298,7 @@ run_child([sys.executable, "-c", {self.SLEEPS!r}], on_message=lambda m: print(m[
         parent = f"""
 import sys
 sys.path.insert(0, {str(PROJECT_ROOT)!r})
-from vodplatform.base.process import run_child
+from vodplatform.base.processes.process import run_child
 code = "import json, time; print(json.dumps({{'n': 1}}), flush=True); time.sleep(1); print(json.dumps({{'n': 2}}))"
 run_child([sys.executable, "-c", code], on_message=lambda m: print(m["n"], flush=True))
 """

@@ -16,8 +16,8 @@ import pytest
 import uvicorn
 
 from tests.support.waiting import wait_until
-from vodplatform.base import protocol
-from vodplatform.base.protocol import MAX_HEAD_BYTES, HttpProtocol, SocketProtocol
+from vodplatform.base.web import protocol
+from vodplatform.base.web.protocol import MAX_HEAD_BYTES, MAX_PIPELINED, HttpProtocol, SocketProtocol
 from vodplatform.management.commands.up import web_child
 
 READ_AT_ONCE = 256 * 1024  # what uvloop reads in one piece
@@ -139,12 +139,37 @@ def test_a_body_does_not_count(wire: socket.socket, answers: BinaryIO) -> None:
 
 
 def test_requests_sent_ahead_of_their_answers_do_not_count_together(wire: socket.socket, answers: BinaryIO) -> None:
-    count = 3 * MAX_HEAD_BYTES // len(head("/"))
-    sender = threading.Thread(target=lambda: wire.sendall(head("/") * count))
-    sender.start()
-    for _ in range(count):
-        assert answer(answers)[2] == ["/", 0]
-    sender.join(10)
+    for _ in range(3 * MAX_HEAD_BYTES // len(head("/")) // MAX_PIPELINED + 1):
+        wire.sendall(head("/") * MAX_PIPELINED)
+        for _ in range(MAX_PIPELINED):
+            assert answer(answers)[2] == ["/", 0]
+
+
+def test_requests_sent_without_end_and_without_waiting_end_the_connection(wire: socket.socket) -> None:
+    with pytest.raises(OSError):
+        while True:
+            wire.sendall(head("/slow") * 1000)
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: vod.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(("piece", "count", "status"), [(b"x", 5000, 400), (b"x", 4000, 200), (b"x" * 300, 5000, 200)])
+def test_a_body_in_thousands_of_tiny_pieces_is_refused(
+    wire: socket.socket, answers: BinaryIO, piece: bytes, count: int, status: int
+) -> None:
+    with contextlib.suppress(OSError):  # a refused one is not read to its end
+        wire.sendall(CHUNKED + b"%x\r\n%b\r\n" % (len(piece), piece) * count + b"0\r\n\r\n")
+    assert answer(answers)[0] == status
+
+
+def test_trailers_are_not_kept_and_have_a_limit(wire: socket.socket, answers: BinaryIO) -> None:
+    wire.sendall(CHUNKED + b"1\r\nx\r\n0\r\n" + b"a: b\r\n" * 100 + b"\r\n")
+    assert answer(answers)[2] == ["/", 1]
+    wire.sendall(CHUNKED + b"1\r\nx\r\n0\r\n")
+    with pytest.raises(OSError):
+        while True:
+            wire.sendall(b"a:\r\n" * 50_000)
 
 
 class Impatient(HttpProtocol):
@@ -253,6 +278,40 @@ def test_a_socket_that_never_reads_is_ended() -> None:
         wire.sendall(head("/ws", *lines, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="))
         assert ended.wait(20)
         wait_until(lambda: not server.server_state.connections, 20, "the connection to be gone")
+
+
+EMPTY = b"\x00\x80\x00\x00\x00\x00"  # a piece of a message, without end and without content
+PING = b"\x89\x80\x00\x00\x00\x00"
+TEXT = b"\x81\x81\x00\x00\x00\x00a"
+
+
+@pytest.mark.parametrize(
+    ("frames", "is_ended"),
+    [(b"\x01\x80\x00\x00\x00\x00" + EMPTY * 2000, True), (PING * 2000, True), (TEXT * 2000, True), (TEXT * 500, False)],
+)
+def test_a_socket_that_sends_frames_without_end_is_ended(frames: bytes, is_ended: bool) -> None:
+    heard = []
+
+    async def listen(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            heard.append(message)
+
+    with (
+        serving(listen, http=HttpProtocol, ws=SocketProtocol, ws_ping_interval=None) as (port, server),
+        socket.create_connection(("127.0.0.1", port), timeout=10) as wire,
+    ):
+        lines = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]
+        wire.sendall(head("/ws", *lines, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="))
+        assert b" 101 " in wire.recv(4096)
+        with contextlib.suppress(OSError):
+            wire.sendall(frames)
+        if is_ended:
+            wait_until(lambda: not server.server_state.connections, 20, "the connection to be gone")
+            assert len(heard) <= protocol.FRAMES_AT_ONCE
+        else:
+            wait_until(lambda: len(heard) == 500, 20, "all that was sent")
 
 
 def test_the_program_is_served_with_it() -> None:

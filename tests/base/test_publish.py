@@ -14,7 +14,7 @@ from sessions_app.comparison.models import ComparisonSession
 from tests.support.api import BASE, Api, session_of
 from tests.support.factories import make_session
 from vodplatform.accounts.models import User
-from vodplatform.base import publish
+from vodplatform.base.web import publish
 
 pytestmark = pytest.mark.both
 

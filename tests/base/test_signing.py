@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vodplatform.base import signing
-from vodplatform.base.signing import (
+from vodplatform.base.web import signing
+from vodplatform.base.web.signing import (
     KEY_SECONDS,
     ROUND_SECONDS,
     BadSignature,

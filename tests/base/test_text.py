@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media_app.videos import search, words
-from vodplatform.base.text import MOST_MARKS, normalize
+from vodplatform.base.text import MAX_MARKS, normalize
 
 pytestmark = pytest.mark.pure
 
@@ -29,7 +29,7 @@ def test_what_anybody_writes_is_as_unicode_has_it(form: str, text: str) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("marks", MARKS)
 def test_of_a_run_of_marks_the_first_stay(form: str, marks: str) -> None:
-    few = ("a" + marks * MANY)[: MOST_MARKS + 1]
+    few = ("a" + marks * MANY)[: MAX_MARKS + 1]
     assert normalize(form, "a" + marks * MANY + "b") == unicodedata.normalize(form, few + "b")  # type: ignore[arg-type]
 
 
@@ -57,9 +57,9 @@ def test_length_is_asked_before_the_text_is_looked_at(
 
     monkeypatch.setattr(words, "normalize", refuse)
     monkeypatch.setattr(words, "_spaced", refuse)
-    with pytest.raises(words.NotClean):
+    with pytest.raises(words.InvalidText):
         clean("\u0301" * 320_000)  # type: ignore[operator]
-    with pytest.raises(words.NotClean):
+    with pytest.raises(words.InvalidText):
         words.tags(["a"] * 100_000)
 
 

@@ -26,8 +26,8 @@ from tests.support.private_redis import PrivateRedis
 from tests.support.sockets import ask
 from vodplatform.accounts.models import User
 from vodplatform.asgi import application
-from vodplatform.base import throttles
 from vodplatform.base.errors import DomainError
+from vodplatform.base.web import throttles
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 LIMITS = {"sign_in_name": 3, "sign_in_address": 5, "write": 3, "read": 4, "clock": 6}

@@ -4,12 +4,13 @@ import sys
 import threading
 
 import pytest
+from django.db import connection
 
 from tests.support.waiting import wait_until
-from vodplatform.base import waiting_room
 from vodplatform.base.errors import DomainError
-from vodplatform.base.process import ChildError, Limits
-from vodplatform.base.waiting_room import WaitingRoom, caller_gone
+from vodplatform.base.processes import waiting_room
+from vodplatform.base.processes.process import ChildError, Limits
+from vodplatform.base.processes.waiting_room import WaitingRoom, caller_gone
 
 pytestmark = pytest.mark.both
 
@@ -186,3 +187,43 @@ def test_who_has_gone_needs_no_seat(running, monkeypatch, is_seated):
     thread.join(10)
     assert [(one.kind, str(one)) for one in caught] == [("stopped", "Nobody waits for the answer any more.")]
     assert len(room._line) == 0
+
+
+def test_one_caller_has_only_so_many_waiting(running):
+    room = WaitingRoom(1)
+    threads = [start(room, "ann", b"first")]
+    wait_until(lambda: running[0])
+    threads += [start(room, "ann", b"more") for _ in range(waiting_room.MAX_WAITING_OF_ONE)]
+    wait_until(lambda: room._callers["ann"][1] == waiting_room.MAX_WAITING_OF_ONE + 1)
+    with pytest.raises(ChildError) as refused:
+        room.run_child(SLEEPER, caller="ann", limits=LIMITS, stdin=b"one too many")
+    assert refused.value.kind == ChildError.BUSY
+    running[1].set()
+    for thread, errors in threads:
+        thread.join(10)
+        assert errors == []
+
+
+def test_all_callers_together_have_only_so_many_waiting(running):
+    room = WaitingRoom(1)
+    threads = [start(room, "ann", b"first")]
+    wait_until(lambda: running[0])
+    threads += [start(room, f"caller {number}", b"more") for number in range(waiting_room.MAX_WAITING)]
+    wait_until(lambda: len(room._line) == waiting_room.MAX_WAITING)
+    with pytest.raises(ChildError) as refused:
+        room.run_child(SLEEPER, caller="ben", limits=LIMITS, stdin=b"one too many")
+    assert refused.value.kind == ChildError.BUSY
+    running[1].set()
+    for thread, errors in threads:
+        thread.join(10)
+        assert errors == []
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_a_child_keeps_no_connection_to_the_database(monkeypatch):
+    kept = []
+    monkeypatch.setattr(waiting_room, "run_child", lambda *_, **__: kept.append(connection.connection))
+    connection.ensure_connection()
+    WaitingRoom(1).run_child(SLEEPER, caller="ann", limits=LIMITS, stdin=b"")
+    assert kept == [None]

@@ -62,7 +62,7 @@ def main() -> None:
 
     from jobs_app import leases, services
     from jobs_app.models import Job
-    from jobs_app.record import publish, read_again
+    from jobs_app.record import publish, reload_job
     from media_app.catalogue import services as catalogue
     from media_app.catalogue.models import CrdtOperation, VideoReport
     from media_app.catalogue.realtime import changing
@@ -81,9 +81,9 @@ def main() -> None:
         return User.objects.get(username=owner)
 
     def make(
-        owner: str, status: str, name: str = "", minutes: float = 0, told: bool = True, **fields: Any
+        owner: str, status: str, name: str = "", minutes: float = 0, announce: bool = True, **fields: Any
     ) -> str:  # fmt: skip
-        """A job as old as ``minutes``; with a ``name``, the alignment of a session called so. Watchers are ``told``."""
+        """A job as old as ``minutes``; with a ``name``, the alignment of a session called so. announce: to watchers."""
         fields = {"lane": NOWHERE, "created_at": Now() - timedelta(minutes=minutes), **fields}
         if status == "processing":
             fields.setdefault("lease_until", Now() + timedelta(days=1))
@@ -93,22 +93,22 @@ def main() -> None:
         if name:
             session = make_session(user(owner), name=name)
             Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
-        if told:
-            publish(read_again(job.pk))
+        if announce:
+            publish(reload_job(job.pk))
         return str(job.pk)
 
     def analysis(
-        owner: str, status: str, kind: str = "highlights", hours: float = 24, told: bool = True, *,
+        owner: str, status: str, kind: str = "highlights", hours: float = 24, announce: bool = True, *,
         fields: dict[str, Any] | None = None, **of_job: Any,
     ) -> list[str]:  # fmt: skip
         """The ids of an analysis and of its job, which came to ``status``; kept for ``hours`` from now."""
-        job = make(owner, status, told=False, kind=kind, **of_job)
+        job = make(owner, status, announce=False, kind=kind, **of_job)
         session = AnalysisSession.objects.create(
             owner=user(owner), analysis_type=kind, job_id=job, expires_at=Now() + timedelta(hours=hours),
             **{"name": "Match 2041", **(fields or {})},
         )  # fmt: skip
-        if told:
-            publish(read_again(UUID(job)))
+        if announce:
+            publish(reload_job(UUID(job)))
         return [str(session.pk), job]
 
     def end_analysis(session: str, data: dict[str, Any]) -> bool:
@@ -125,7 +125,7 @@ def main() -> None:
     def change(job: str, **fields: Any) -> None:
         """Write columns past every rule, and tell watchers."""
         Job.objects.filter(pk=job).update(revision=F("revision") + 1, **fields)
-        publish(read_again(Job.objects.get(pk=job).pk))
+        publish(reload_job(Job.objects.get(pk=job).pk))
 
     def progress(job: str, percent: float, message: str) -> bool:
         return leases.report_progress(lease_of(Job.objects.get(pk=job)), percent, message)

@@ -167,11 +167,11 @@ def main() -> None:
     def merge_progress(merge: str, percent: float) -> None:
         """Its worker is so far, and says so."""
         from jobs_app.models import Job
-        from jobs_app.record import publish, read_again
+        from jobs_app.record import publish, reload_job
 
         job = Job.objects.get(merges=merge)
         Job.objects.filter(pk=job.pk).update(progress=percent, revision=job.revision + 1)
-        publish(read_again(job.pk))
+        publish(reload_job(job.pk))
 
     def change(challenge: str, **fields: Any) -> None:
         """Write columns past every rule."""

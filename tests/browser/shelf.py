@@ -90,3 +90,13 @@ def throttle(page: Page, bytes_a_second: int) -> CDPSession:
         {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_a_second},
     )
     return session
+
+
+def is_sending(page: Page, name: str, at_least: int = 1) -> None:
+    """Wait until so many percent have been sent."""
+    page.locator(".file", has_text=name).locator("progress").wait_for()
+    page.wait_for_function(
+        """([name, percent]) => [...document.querySelectorAll('.file[data-state=sending]')]
+            .some((row) => row.innerText.includes(name) && row.querySelector('progress').value >= percent)""",
+        arg=[name, at_least],
+    )

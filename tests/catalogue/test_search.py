@@ -146,7 +146,7 @@ class TestCatalogue:
     def test_where_too_many_are_found_the_newest_come_first(
         self, anonymous: Api, moderator: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(search, "MOST_RANKED", 2)
+        monkeypatch.setattr(search, "MAX_RANKED", 2)
         for title, description in (("match", ""), ("a", "match"), ("match", ""), ("b", "match")):
             make_catalogue_video(moderator, title=title, description=description)
         assert found(anonymous, "match") == ["b", "match", "a", "match"]

@@ -15,18 +15,17 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Now
-from rest_framework.utils.encoders import JSONEncoder
 
 from media_app.catalogue import services
 from media_app.catalogue.realtime import Audience, audience_of, changing, find, group_of, sees
-from media_app.library.serializers import present_video
+from media_app.library.serializers import VideoSerializer
 from media_app.videos.models import TRANSITIONS, Video, VideoStatus
 from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_key, make_user, make_video
 from tests.support.sockets import Socket, ask, connected, first_close, next_message, socket
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import ApiToken, Role, User
-from vodplatform.base.transitions import transition
+from vodplatform.base.records.transitions import transition
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 LIST = "/ws/videos/"
@@ -60,8 +59,7 @@ def retitle(video: Video, title: str, by: User) -> None:
 def as_shown(video_id: uuid.UUID) -> dict[str, Any]:
     found = find(video_id)
     assert found
-    told: dict[str, Any] = json.loads(json.dumps(present_video(found), cls=JSONEncoder))
-    return told
+    return VideoSerializer.show(found)
 
 
 class TestWhoIsLetIn:

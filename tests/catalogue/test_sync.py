@@ -330,6 +330,18 @@ class TestRefusals:
         assert send(title(me, 200_000)).status_code == 200
         refused(send(title(me, 300_001)), 400, "invalid")
 
+    def test_an_account_names_only_so_many_replicas(
+        self, me: str, send: Callable[..., HttpResponse], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(services, "MAX_SILENT_REPLICAS", 2)
+        monkeypatch.setattr(services, "MAX_REPLICAS", 3)
+        assert send(title(me, 1, vector_clock={me: 1, f"{me}:a": 1, f"{me}:b": 1})).status_code == 200
+        refused(send(title(me, 2, vector_clock={me: 2, f"{me}:c": 1})), 400, "invalid")
+        for name in ("a", "c"):
+            own = f"{me}:{name}"
+            assert send(title(own, 2, actor_id=own)).status_code == 200
+        refused(send(title(f"{me}:d", 1, actor_id=f"{me}:d")), 400, "invalid")
+
     @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
     def test_no_number_at_all(self, number: str, moderator_api: Api, video: Video, me: str) -> None:
         for field in ("timestamp", "value"):

@@ -56,7 +56,7 @@ def clip_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 @pytest.fixture
 def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clips are as if they were too large to be looked at before the merge: any bytes are taken for one."""
-    monkeypatch.setattr(receiving, "MOST_BYTES", 0)
+    monkeypatch.setattr(receiving, "MAX_BYTES", 0)
 
 
 @pytest.fixture

@@ -258,7 +258,9 @@ class TestLooking:
         begun = begin(api, [clip_files["text"], clip_files["1"]])
         sid = ids_of(begun)[0]
         send(api, sid, clip_files["text"])
-        monkeypatch.setattr(joining, "finish", lambda upload: uploads.fail(upload, DomainError("clip_unreadable")))
+        monkeypatch.setattr(
+            joining, "finish_multipart_uploads", lambda upload: uploads.fail(upload, DomainError("clip_unreadable"))
+        )
         refused(complete(api, sid), 409, "upload_finished")
 
     def test_a_probe_that_the_system_ended_condemns_no_clip(
@@ -623,12 +625,12 @@ def test_clips_of_one_sender_are_copied_one_at_a_time(monkeypatch: pytest.Monkey
         time.sleep(0.02)
         inside.pop()
 
-    monkeypatch.setattr(receiving.joining, "bring", bring)
+    monkeypatch.setattr(receiving.joining, "join_to_file", bring)
     monkeypatch.setattr(receiving, "probe", lambda *_: [{"error": {"broke": True}}])
     rows = SimpleNamespace(filter=lambda **_: SimpleNamespace(exists=lambda: True))
     monkeypatch.setattr(receiving, "Upload", SimpleNamespace(objects=rows))
     upload: Any = SimpleNamespace(pk=1, size=10, front="chunks", owner_id="somebody")
-    threads = [threading.Thread(target=receiving._inspect, args=(upload,)) for _ in range(4)]
+    threads = [threading.Thread(target=receiving.CLIP.inspect, args=(upload,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

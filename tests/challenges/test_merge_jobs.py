@@ -88,7 +88,7 @@ def act(api: Api, merge_id: str, what: str) -> Any:
 def due(merge_id: str) -> None:
     """Let the time pass for which a job waits."""
     Job.objects.filter(merges=merge_id).update(run_at=Now() - timedelta(seconds=1))
-    assert jobs.go_on(job_of(merge_id).pk)
+    assert jobs.queue_due(job_of(merge_id).pk)
 
 
 def run_to_the_end(merge_id: str) -> int:
@@ -323,7 +323,7 @@ class TestPassingFaults:
             assert (job.status, job.retries) == ("waiting", 1), job.error
             body = status_of(api, merge_id)
             assert (body["overall_status"], body["error_type"]) == ("processing", None)
-            assert "Trying again by itself" in body["message"]
+            assert "Trying again automatically" in body["message"]
             due(merge_id)
             assert run_to_the_end(merge_id) == 3
         body = status_of(api, merge_id)
@@ -428,7 +428,7 @@ class TestPassingFaults:
         assert job is not None
         assert job.lease_token is not None
         assert status_of(api, merge_id)["overall_status"] == "processing"
-        assert leases.crashed(leases.Lease(job.pk, job.lease_token), "it was killed")
+        assert leases.record_crash(leases.Lease(job.pk, job.lease_token), "it was killed")
         run_queue("merge")
         assert status_of(api, merge_id)["overall_status"] == "completed"
 
@@ -447,7 +447,7 @@ class TestPassingFaults:
         content = contents_of(media, merge_id)
         job = job_of(merge_id)
         assert job.lease_token is not None
-        assert leases.crashed(leases.Lease(job.pk, job.lease_token), "it was killed")
+        assert leases.record_crash(leases.Lease(job.pk, job.lease_token), "it was killed")
         run_queue("merge")
         assert status_of(api, merge_id)["overall_status"] == "completed"
         assert contents_of(media, merge_id) == content

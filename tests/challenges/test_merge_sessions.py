@@ -84,7 +84,7 @@ class TestStates:
             ({}, "initiated", False),
             ({"status": "queued"}, "queued", False),
             ({"status": "processing", "started": True, "progress": 40.0, "message": "Joining"}, "processing", False),
-            ({"status": "waiting", "started": True, "message": "Trying again by itself."}, "processing", False),
+            ({"status": "waiting", "started": True, "message": "Trying again automatically."}, "processing", False),
             ({"status": "completed"}, "completed", False),
             ({"status": "failed", "error": TIMEOUT}, "failed", True),
             ({"status": "cancelled"}, "cancelled", False),

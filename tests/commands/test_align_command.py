@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from vodplatform.demo.clips import refusal_pairs, render_pair, timer_pairs
-from vodplatform.settings.environment import PROJECT_ROOT
+from vodplatform.settings.variables import PROJECT_ROOT
 
 pytestmark = pytest.mark.pure
 
@@ -51,7 +51,7 @@ def test_recordings_without_a_timer_exit_with_3_and_say_why(tmp_path):
         (["/no/such/a.mp4", "/no/such/b.mp4"], "There is no file"),
         (["a.mp4", "b.mp4", "--roi", "0.5,0.5,0.6,0.1"], "inside the frame"),
         (["a.mp4", "b.mp4", "--roi", "nonsense"], "give the box as"),
-        (["a.mp4", "b.mp4", "--method", "audio"], "invalid choice"),
+        (["a.mp4", "b.mp4", "--method", "ear"], "invalid choice"),
     ],
 )
 def test_wrong_words_are_answered_by_a_sentence(words, sentence):

@@ -7,19 +7,23 @@ import os
 import subprocess
 import sys
 import tarfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.db import connection
 
+from media_app.videos.models import Video
 from sessions_app.comparison import services
 from sessions_app.comparison.models import ComparisonSession, OffsetChange
-from tests.support.factories import make_alignment, make_session, make_user
+from tests.support.factories import make_alignment, make_session, make_user, make_video
+from vodplatform import archive
 from vodplatform.accounts.models import ApiToken, Tier, User
 from vodplatform.archive import kept_models, write_archive
-from vodplatform.settings.environment import PROJECT_ROOT
+from vodplatform.settings.variables import PROJECT_ROOT
 
 pytestmark = pytest.mark.both
 
@@ -38,7 +42,7 @@ def filled(transactional_db, tmp_path) -> Path:
     ApiToken.issue(user)
     session = make_session(user)
     make_alignment(session)
-    services.set_offsets(session, user, {"vod-2": 3.5}, "manual", {"vod-2": None})
+    services.set_offsets(session, user, {"vod-2": 3.5}, "manual", None)
     default_storage.save("jobs/kept/evidence.jpg", ContentFile(b"a picture"))
     target = tmp_path / "all.tar"
     call_command("backup", str(target))
@@ -153,3 +157,48 @@ def test_a_manifest_that_is_no_manifest_is_one_sentence(transactional_db, tmp_pa
         tar.addfile(info, io.BytesIO(manifest.encode()))
     with pytest.raises(CommandError):
         call_command("restore", str(bad))
+
+
+@pytest.mark.postgresql
+def test_files_may_take_as_long_as_they_take_to_be_restored(filled, monkeypatch):
+    with tarfile.open(filled) as tar:
+        counts = json.load(tar.extractfile("manifest.json"))["counts"]
+    limits = []
+
+    def look(_):
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW idle_in_transaction_session_timeout")
+            limits.append(cursor.fetchone()[0])
+
+    monkeypatch.setattr(archive, "_refuse_unless_empty", lambda: None)
+    monkeypatch.setattr(archive, "_read_rows", lambda _: counts)
+    monkeypatch.setattr(archive, "_extract_media", look)
+    archive.read_archive(filled)
+    assert limits == ["0"]
+
+
+def test_an_instant_keeps_its_microseconds(transactional_db, tmp_path):
+    video = make_video(make_user())
+    exact = datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)
+    Video.objects.filter(pk=video.pk).update(created_at=exact)
+    call_command("backup", str(tmp_path / "all.tar"))
+    assert any("2026-01-02T03:04:05.123456" in row for row in rows_of(tmp_path / "all.tar"))
+
+
+def test_files_that_were_restored_before_a_fault_are_deleted(tmp_path, monkeypatch, settings):
+    settings.MEDIA_ROOT = tmp_path / "restored"
+    (tmp_path / "file").write_bytes(b"content")
+    with tarfile.open(tmp_path / "all.tar", "w") as tar:
+        tar.add(tmp_path / "file", "media/first")
+        tar.add(tmp_path / "file", "media/second")
+    extract = tarfile.TarFile.extract
+
+    def fill_the_disk(self, member, *args, **options):
+        if member.name == "second":
+            raise OSError("No space left on device")
+        extract(self, member, *args, **options)
+
+    monkeypatch.setattr(tarfile.TarFile, "extract", fill_the_disk)
+    with tarfile.open(tmp_path / "all.tar") as tar, pytest.raises(OSError, match="No space"):
+        archive._extract_media(tar)
+    assert list(settings.MEDIA_ROOT.iterdir()) == []

@@ -13,10 +13,11 @@ from django.db.models.functions import Now
 from jobs_app.models import JobStatus
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
+from sessions_app.comparison.alignment.easyocr_reader import FOLDER
 from tests.support.factories import lease_of, make_job, make_user, make_video
 from vodplatform.base.models import Unreferenced
-from vodplatform.base.process import Access
-from vodplatform.management.commands.doctor import converter
+from vodplatform.base.processes.process import Access
+from vodplatform.management.commands.doctor import converter, reader
 
 pytestmark = pytest.mark.both
 
@@ -43,6 +44,19 @@ def test_doctor_tries_whether_helper_processes_are_confined(db, capsys, monkeypa
     assert code == 1
     assert "BAD  confinement: helper processes can read all files" in output
     assert "use the network" in output
+
+
+@pytest.mark.parametrize("has_folder", [False, True])
+def test_doctor_says_what_easyocr_lacks_and_where_to_get_it(settings, tmp_path, has_folder):
+    settings.TIMER_READER = "easyocr"
+    settings.EASYOCR_MODELS = tmp_path if has_folder else None
+    said = reader() or ""
+    if not FOLDER.is_dir():
+        assert said.startswith("EasyOCR is not installed: run `make easyocr`")
+    elif has_folder:
+        assert said.startswith(f"{tmp_path}, named by VOD_EASYOCR_MODELS, has no english_g2.pth: download english_g2")
+    else:
+        assert said.startswith("VOD_EASYOCR_MODELS does not say where EasyOCR's weights are: download english_g2")
 
 
 def test_doctor_names_a_folder_that_is_gone_and_a_video_without_its_file(db, capsys, settings, tmp_path):

@@ -208,7 +208,7 @@ class TestCopies:
 
         def first_another(*words: Any, **options: Any) -> Video:
             monkeypatch.setattr(importing.receiving, "take_file", taken)
-            assert importing.by_copy(owner, folder / "plain.mp4", has_limits=True, told=lambda done: None)
+            assert importing.by_copy(owner, folder / "plain.mp4", has_limits=True, on_progress=lambda done: None)
             return taken(*words, **options)
 
         monkeypatch.setattr(importing.receiving, "take_file", first_another)

@@ -19,7 +19,7 @@ from media_app.av.probe import probe
 from sessions_app.challenges.management.commands.merge import Command
 from tests.av.statements import statement
 from tests.support.waiting import wait_until
-from vodplatform.settings.environment import PROJECT_ROOT
+from vodplatform.settings.variables import PROJECT_ROOT
 
 pytestmark = pytest.mark.full
 BUSY_SECONDS = 60

@@ -50,7 +50,7 @@ def test_it_is_renamed_for_whoever_watches_it_and_the_rest_stays(
 def test_it_is_deleted_with_its_history_and_its_alignments_jobs(desk: Client, owner: User) -> None:
     first, second = make_session(owner, name="One"), make_session(owner, name="Two")
     job = make_alignment(first).job
-    services.set_offsets(first, owner, {"vod-2": 1.5}, "manual", {"vod-2": None})
+    services.set_offsets(first, owner, {"vod-2": 1.5}, "manual", None)
     assert desk.post(address("delete", first), {"post": "yes"}).status_code == 302
     assert not ComparisonSession.objects.filter(pk=first.pk).exists()
     assert not OffsetChange.objects.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetC
 from tests.conftest import Library
 from tests.support.api import BAD_BODIES, BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of, vod_of
 from tests.support.factories import make_session, make_video
+from tests.support.soundscapes import Take, scene, write
 from vodplatform.accounts.models import User
+from vodplatform.base.processes.process import Access
 
 pytestmark = pytest.mark.django_db
 BOX = {"vod_id": "vod-1", "time": 3.5, "x": 0.4, "y": 0.02, "width": 0.2, "height": 0.08}
@@ -69,9 +72,10 @@ class TestAsking:
         assert api.post(url, {"method": "timer_ocr", "roi": box}).status_code == 202
 
     @pytest.mark.parametrize("method", ["audio", "auto"])
-    def test_alignment_by_sound_is_not_available_yet(self, api: Api, url: str, method: str) -> None:
-        refused(api.post(url, {"method": method}), 400, "method_unavailable")
-        assert nothing_was_queued()
+    def test_by_sound_or_by_both_it_needs_no_box(self, api: Api, url: str, method: str) -> None:
+        job_id = api.post(url, {"method": method}).json()["job_id"]
+        assert Job.objects.get(pk=job_id).params["method"] == method
+        assert Alignment.objects.get(job_id=job_id).method == method
 
     @pytest.mark.parametrize("method", [None, "", "ocr", 1, True, [], {}], ids=str)
     def test_an_unknown_method_is_refused(self, api: Api, url: str, method: Any) -> None:
@@ -227,11 +231,13 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
 
 @pytest.fixture(scope="session")
 def match(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, float]:
-    """Two recordings of one match with a timer, and the second one's true offset in seconds."""
+    """Two recordings of one match with timer and sound, and the second one's true offset in seconds."""
     from vodplatform.demo.clips import render_pair, timer_pairs
 
     pair = timer_pairs(7)[0]
     assert pair.offset is not None
+    a, b = (replace(clip, spec=replace(clip.spec, audio=True)) for clip in (pair.a, pair.b))
+    pair = replace(pair, name="heard", a=a, b=b)
     return *render_pair(pair, tmp_path_factory.mktemp("match")), pair.offset
 
 
@@ -248,23 +254,28 @@ def test_two_recordings_of_a_match_are_aligned_to_the_frame(
         for name, path in (("a", first), ("b", second))
     ]
     base = f"{BASE}/{session_of(api.post(BASE, {'vods': vods}), 201)['session_id']}"
-    job_id = api.post(f"{base}/align", {"method": "timer_ocr"}).json()["job_id"]
+    job_id = api.post(f"{base}/align", {"method": "auto"}).json()["job_id"]
     assert run_queue("align") == 1
     body = api.get(f"{base}/alignments/{job_id}").json()
-    assert (body["status"], body["refused"]) == ("completed", None)
+    assert (body["status"], body["refused"], body["method"]) == ("completed", None, "auto")
     found = body["proposals"][0]
     assert found["vod_id"] == "b"
-    assert abs(found["offset"] - truth) <= 1 / 30
-    assert 0.5 <= found["confidence"] <= 1
+    assert abs(found["offset"] - truth) <= 0.002
+    assert 0.95 < found["confidence"] <= 1
     assert found["readings"]
-    for address in found["evidence_urls"]:
-        picture = Api().get(address)
-        assert picture.status_code == 200
-        assert picture.content[:2] == b"\xff\xd8"
+    by_timer, by_sound = found["findings"]
+    assert (by_timer["method"], by_sound["method"]) == ("timer_ocr", "audio")
+    assert abs(by_timer["offset"] - truth) <= 1 / 30
+    assert found["confidence"] > max(by_timer["confidence"], by_sound["confidence"])
+    kinds = {item["kind"]: Api().get(item["url"]) for item in found["evidence"]}
+    assert {kind: answer.content[:4] for kind, answer in kinds.items()} == {
+        "frame": b"\xff\xd8\xff\xe0", "outline": b"\x89PNG", "sample": b"RIFF",
+    }  # fmt: skip
     shown = session_of(api.post(f"{base}/alignments/{job_id}/apply", {}))
     vod = vod_of(shown, "b")
-    assert (vod["offset"], vod["offset_source"]) == (found["offset"], "timer_ocr")
+    assert (vod["offset"], vod["offset_source"]) == (found["offset"], "audio")
     assert vod["offset_confidence"] == found["confidence"]
+    assert shown["auto_sync_result"]["method"] == "auto"
     preview = api.post(
         f"{base}/timer-preview",
         {"roi": {"vod_id": "a", "time": 20, "x": 0.35, "y": 0, "width": 0.3, "height": 0.2}, "times": [10, 20]},
@@ -277,11 +288,52 @@ def test_two_recordings_of_a_match_are_aligned_to_the_frame(
     assert Job.objects.get(pk=job_id).status == JobStatus.COMPLETED
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_recordings_are_aligned_by_their_sound(api: Api, owner: User, library: Library, tmp_path: Path) -> None:
+    game, takes = scene(11, 70), {"a": Take(5, 40), "b": Take(21.25, 40, noise_seed=2)}
+    for name, take in takes.items():
+        path = write(take, game, tmp_path / name, picture=True)
+        (library.crew / path.name).hardlink_to(path)
+    vods = [{"vod_id": name, "name": name, "path": str(library.crew / f"{name}.mp4")} for name in takes]
+    base = f"{BASE}/{session_of(api.post(BASE, {'vods': vods}), 201)['session_id']}"
+    job_id = api.post(f"{base}/align", {"method": "audio"}).json()["job_id"]
+    assert run_queue("align") == 1
+    body = api.get(f"{base}/alignments/{job_id}").json()
+    assert (body["status"], body["refused"], body["method"]) == ("completed", None, "audio")
+    found = body["proposals"][0]
+    assert found["offset"] == pytest.approx(16.25, abs=1e-3)
+    assert (found["vod_id"], found["method"], found["drift_ppm"]) == ("b", "audio", 0)
+    kinds = {item["kind"]: Api().get(item["url"]) for item in found["evidence"]}
+    assert {kind: answer["Content-Type"] for kind, answer in kinds.items()} == {
+        "outline": "image/png", "sample": "audio/wav",
+    }  # fmt: skip
+    assert kinds["outline"].content[:4] == b"\x89PNG"
+    vod = vod_of(session_of(api.post(f"{base}/alignments/{job_id}/apply", {})), "b")
+    assert (vod["offset"], vod["offset_source"]) == (found["offset"], "audio")
+
+
 def test_a_session_keeps_so_many_alignments(
     api: Api, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "MOST_ALIGNMENTS", 3)
+    monkeypatch.setattr(services, "MAX_ALIGNMENTS", 3)
     ids = [api.post(url, {"method": "timer_ocr"}).json()["job_id"] for _ in range(5)]
     assert {str(job.pk) for job in Job.objects.all()} == set(ids[2:])
     assert session.alignments.count() == 3
     refused(api.get(f"{BASE}/{session.session_id}/alignments/{ids[0]}"), 404, "alignment_not_found")
+
+
+def test_the_child_is_told_of_easyocrs_weights_and_may_read_them(settings: Any, tmp_path: Path) -> None:
+    settings.EASYOCR_MODELS = tmp_path
+    asked: list[tuple[dict[str, Any], Access]] = []
+
+    def run(argv: list[str], *, stdin: bytes, access: Access) -> list[dict[str, Any]]:
+        asked.append((json.loads(stdin), access))
+        return [{"result": {}}]
+
+    for reader in ("easyocr", "rapidocr"):
+        services.run_aligner({"op": "preview", "reader": reader, "videos": []}, run)
+    (easyocr, its_access), (rapidocr, other_access) = asked
+    assert easyocr["models"] == str(tmp_path)
+    assert list(its_access.reads) == [str(tmp_path)]
+    assert "models" not in rapidocr
+    assert list(other_access.reads) == []

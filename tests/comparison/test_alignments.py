@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from jobs_app.models import Job, JobStatus
+from sessions_app.comparison.alignment.answer import Finding
 from sessions_app.comparison.models import ComparisonSession, OffsetChange
 from tests.support.api import BASE, Api, refused, session_of, vod_of
 from tests.support.factories import make_alignment, make_job, make_session, proposal
@@ -84,6 +86,42 @@ class TestReading:
         alignment = make_alignment(session)
         refused(other_api.get(url(session, alignment.job_id)), 404, "session_not_found")
         refused(other_api.post(f"{url(session, alignment.job_id)}/apply", {}), 404, "session_not_found")
+
+
+class TestDrift:
+    """Proposals with a drift, which the aligner counts on its reference's time."""
+
+    FOUND: ClassVar = {"drift_ppm": 80.0, "drift_anchor": 300.0, "method": "audio"}
+
+    def test_it_is_written_with_the_offset(self, api: Api, session: ComparisonSession) -> None:
+        alignment = make_alignment(session, proposals=[proposal("vod-2", 37.0) | self.FOUND])
+        shown = session_of(api.post(f"{url(session, alignment.job_id)}/apply", {}))
+        vod = vod_of(shown, "vod-2")
+        assert (vod["offset"], vod["drift_ppm"], vod["drift_anchor"]) == (37.0, 80.0, 300.0)
+        assert vod["offset_source"] == "audio"
+        assert shown["auto_sync_result"]["drifts"] == {"vod-2": 80.0}
+
+    def test_one_that_was_not_measured_is_none(self, api: Api, session: ComparisonSession) -> None:
+        api.put(f"{BASE}/{session.session_id}/offsets", {"drifts": {"vod-2": 25}, "source": "manual"})
+        alignment = make_alignment(session, proposals=[proposal("vod-2", 37.0)])
+        assert api.get(url(session, alignment.job_id)).json()["proposals"][0]["drift_ppm"] is None
+        vod = vod_of(session_of(api.post(f"{url(session, alignment.job_id)}/apply", {})), "vod-2")
+        assert (vod["offset"], vod["drift_ppm"]) == (37.0, 0)
+
+    def test_the_references_own_place_counts(self, api: Api, session: ComparisonSession) -> None:
+        body = {"offsets": {"vod-1": 10}, "drifts": {"vod-1": 100}, "anchors": {"vod-1": 50}, "source": "manual"}
+        api.put(f"{BASE}/{session.session_id}/offsets", body)
+        finding = dataclasses.asdict(Finding("audio", 37.0, 0.9, 0.001, 80.0, 300.0))
+        found = proposal("vod-2", 37.0) | self.FOUND | {"findings": [finding]}
+        alignment = make_alignment(session, proposals=[found])
+        shown = api.get(url(session, alignment.job_id)).json()["proposals"][0]
+        vod = vod_of(session_of(api.post(f"{url(session, alignment.job_id)}/apply", {})), "vod-2")
+        for moment in (0, 200, 500):
+            reference = moment - 10 + 100e-6 * (moment - 50)
+            right = reference - 37 + 80e-6 * (reference - 300)
+            for placed in (vod, shown, shown["findings"][0]):
+                place = moment - placed["offset"] + placed["drift_ppm"] * 1e-6 * (moment - placed["drift_anchor"])
+                assert place == pytest.approx(right, abs=1e-5)
 
 
 class TestApplying:

@@ -13,7 +13,7 @@ from sessions_app.comparison.models import ComparisonSession, OffsetChange
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_session
 from vodplatform.accounts.models import User
-from vodplatform.base.append_only import APPEND_ONLY, unprotected_tables
+from vodplatform.base.records.append_only import APPEND_ONLY, unprotected_tables
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 

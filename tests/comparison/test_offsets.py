@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sessions_app.comparison.messages import clock_message, session_message
 from sessions_app.comparison.models import ComparisonSession, OffsetChange
 from tests.support.api import BAD_BODIES, BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of, vod_of
 from tests.support.factories import make_key, make_session
@@ -27,8 +28,8 @@ def write(api: Api, session: ComparisonSession, **body: Any) -> Any:
 
 def unchanged(session: ComparisonSession) -> bool:
     session.refresh_from_db()
-    offsets = set(session.vods.values_list("offset", "offset_source", "offset_confidence"))
-    return session.revision == 1 and offsets == {(0.0, "manual", 1.0)} and not OffsetChange.objects.exists()
+    offsets = set(session.vods.values_list("offset", "drift_ppm", "offset_source", "offset_confidence"))
+    return session.revision == 1 and offsets == {(0.0, 0.0, "manual", 1.0)} and not OffsetChange.objects.exists()
 
 
 def test_the_example_of_the_contract(api: Api, session: ComparisonSession) -> None:
@@ -189,3 +190,82 @@ def test_twenty_writers_at_once_lose_nothing(owner: User) -> None:
     # Every writer was shown the state that its own change made.
     for offset, answer in shown.items():
         assert vod_of(answer, "vod-2")["offset"] == offset
+
+
+class TestDrift:
+    """A VOD whose own clock runs at another speed."""
+
+    def test_the_formula_of_the_contract(self, api: Api, session: ComparisonSession) -> None:
+        body = {"offsets": {"vod-2": 37.0}, "drifts": {"vod-2": 80.0}, "anchors": {"vod-2": 100.0}}
+        session_of(write(api, session, **body, source="audio", confidence=0.97))
+        shown = session_of(api.put(f"{BASE}/{session.session_id}/global-seek", {"timestamp": 400}))
+        vod = vod_of(shown, "vod-2")
+        assert (vod["offset"], vod["drift_ppm"], vod["drift_anchor"]) == (37.0, 80.0, 100.0)
+        assert vod["current_time"] == pytest.approx(400 - 37 + 80e-6 * (400 - 100), abs=1e-9)
+        others = [vod_of(shown, name) for name in ("vod-1", "vod-3")]
+        assert [(other["drift_ppm"], other["drift_anchor"], other["current_time"]) for other in others] == [
+            (0, 0, 400), (0, 0, 400),
+        ]  # fmt: skip
+
+    def test_it_is_set_by_itself_and_the_offset_stays(self, api: Api, session: ComparisonSession) -> None:
+        write(api, session, offsets={"vod-2": -50}, source="manual")
+        shown = session_of(write(api, session, drifts={"vod-2": -25.5}, source="manual"))
+        vod = vod_of(shown, "vod-2")
+        assert (vod["offset"], vod["drift_ppm"], vod["drift_anchor"]) == (-50, -25.5, 0)
+
+    def test_an_offset_alone_leaves_it(self, api: Api, session: ComparisonSession) -> None:
+        write(api, session, drifts={"vod-2": 80}, anchors={"vod-2": 7}, source="manual")
+        vod = vod_of(session_of(write(api, session, offsets={"vod-2": 1}, source="manual")), "vod-2")
+        assert (vod["offset"], vod["drift_ppm"], vod["drift_anchor"]) == (1, 80, 7)
+
+    def test_the_history_tells_of_it(self, api: Api, session: ComparisonSession) -> None:
+        for drift in (80, 80, 0):
+            write(api, session, drifts={"vod-2": drift}, source="manual")
+        history = api.get(f"{BASE}/{session.session_id}/offset-history").json()["history"]
+        assert [(row["old_drift_ppm"], row["new_drift_ppm"]) for row in history] == [(80, 0), (0, 80)]
+        assert {(row["old_offset"], row["new_offset"]) for row in history} == {(0, 0)}
+
+    def test_moving_one_vod_moves_the_clock_by_its_own_time(self, api: Api, session: ComparisonSession) -> None:
+        write(api, session, offsets={"vod-2": 10}, drifts={"vod-2": 1000}, source="manual")
+        url = f"{BASE}/{session.session_id}/vods/vod-2/seek"
+        shown = session_of(api.put(url, {"timestamp": 300.31}))
+        assert shown["global_time"] == pytest.approx(310, abs=1e-6)
+        again = session_of(api.put(f"{BASE}/{session.session_id}/global-seek", {"timestamp": shown["global_time"]}))
+        assert vod_of(again, "vod-2")["current_time"] == pytest.approx(300.31, abs=1e-6)
+
+    def test_playing_it_runs_at_its_own_speed_and_ends_when_the_last_ends(
+        self, owner: User, api: Api, session: ComparisonSession
+    ) -> None:
+        write(api, session, drifts={"vod-1": -1000, "vod-2": 1000}, source="manual")
+        api.put(f"{BASE}/{session.session_id}/playback", {"state": "playing", "rate": 2, "at": 0})
+        session.refresh_from_db()
+        message = session_message(session, owner.username, now=session.anchored_at)
+        later = clock_message(message, 100)
+        assert later["global_time"] == 200
+        assert [vod["current_time"] for vod in later["session"]["vods"]] == pytest.approx([199.8, 200.2, 200])
+        assert clock_message(message, 1000)["global_time"] == pytest.approx(600 / 0.999)
+        clock = session.clock(list(session.vods.select_related("video")), session.anchored_at).after(100)
+        assert [track.current_time for track in clock.tracks] == pytest.approx([199.8, 200.2, 200])
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [("drifts", "1000.001"), ("drifts", "-1001"), ("anchors", "604801")]
+        + [(field, value) for field in ("drifts", "anchors") for value in (*NOT_NUMBERS, *NOT_FINITE)],
+    )
+    def test_more_than_the_limit_or_no_number_is_refused(
+        self, api: Api, session: ComparisonSession, field: str, value: str
+    ) -> None:
+        raw = f'{{"offsets": {{"vod-2": 1}}, "{field}": {{"vod-2": {value}}}, "source": "manual"}}'
+        assert api.put(f"{BASE}/{session.session_id}/offsets", raw=raw).status_code == 400
+        assert unchanged(session)
+
+    @pytest.mark.parametrize("field", ["drifts", "anchors"])
+    def test_an_unknown_vod_is_refused(self, api: Api, session: ComparisonSession, field: str) -> None:
+        body = {"offsets": {"vod-2": 1}, field: {"vod-9": 1}}
+        refused(write(api, session, **body, source="manual"), 400, "unknown_vod")
+        assert unchanged(session)
+
+    def test_none_of_both_is_refused(self, api: Api, session: ComparisonSession) -> None:
+        refused(write(api, session, source="manual"), 400, "invalid")
+        refused(write(api, session, drifts={}, source="manual"), 400, "unknown_vod")
+        assert unchanged(session)

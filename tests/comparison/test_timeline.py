@@ -1,4 +1,4 @@
-"""The formula of the shared clock, `vod_time = clamp(T − offset, 0, duration)`, and what follows from it."""
+"""The formula of the shared clock, `vod_time = clamp(T − offset, 0, duration)` with its drift, and what follows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions_app.comparison.timeline import MAX_TIMESTAMP, Clock, Track, clamp, vod_time
+from sessions_app.comparison.timeline import MAX_DRIFT_PPM, MAX_TIMESTAMP, Clock, Placement, Track, clamp
 
 pytestmark = pytest.mark.pure
 
@@ -16,7 +16,9 @@ times = st.floats(0, MAX_TIMESTAMP)
 durations = st.floats(0.01, 100_000)
 offsets = st.floats(-100_000, 100_000)
 rates = st.floats(0.1, 4)
-tracks = st.builds(Track, offset=offsets, duration=durations)
+drifts = st.floats(-MAX_DRIFT_PPM, MAX_DRIFT_PPM)
+placements = st.builds(Placement, offset=offsets, drift_ppm=drifts, anchor=offsets)
+tracks = st.builds(Track, placement=st.builds(Placement, offset=offsets) | placements, duration=durations)
 clocks = st.builds(
     lambda tracks, at, rate, playing: Clock(tuple(tracks), rate=rate, playing=playing).seek(at),
     st.lists(tracks, min_size=2, max_size=3),
@@ -31,14 +33,35 @@ def close(a: float, b: float) -> bool:
     return math.isclose(a, b, abs_tol=TOLERANCE)
 
 
-@pytest.mark.parametrize(("offset", "shown"), [(-50.0, 200.0), (37.0, 113.0), (0.0, 150.0)])
-def test_the_examples_of_the_contract(offset: float, shown: float) -> None:
-    assert vod_time(150.0, offset, 600.0) == shown
-    assert Clock((Track(offset, 600.0),)).seek(150.0).tracks[0].current_time == shown
+def shown(moment: float, placement: Placement, duration: float) -> float:
+    """What the formula of the contract says."""
+    drift = placement.drift_ppm * 1e-6 * (moment - placement.anchor)
+    return clamp(moment - placement.offset + drift, 0.0, duration)
+
+
+@pytest.mark.parametrize(("offset", "found"), [(-50.0, 200.0), (37.0, 113.0), (0.0, 150.0)])
+def test_the_examples_of_the_contract(offset: float, found: float) -> None:
+    assert Clock((Track(Placement(offset), 600.0),)).seek(150.0).tracks[0].current_time == found
+
+
+def test_a_clock_that_runs_faster_is_ahead_after_the_anchor_and_behind_before_it() -> None:
+    placement = Placement(37.0, 80.0, 1000.0)
+    assert [round(placement.time_at(moment), 6) for moment in (0, 1000, 2800)] == [-37.08, 963, 2763.144]
+
+
+@given(placements, times)
+def test_the_moment_of_a_position_is_found_again(placement: Placement, moment: float) -> None:
+    assert close(placement.global_time(placement.time_at(moment)), moment)
+    assert close(placement.inverse().time_at(placement.time_at(moment)), moment)
+
+
+@given(placements, placements, times)
+def test_placements_are_chained(outer: Placement, inner: Placement, moment: float) -> None:
+    assert close(outer.then(inner).time_at(moment), inner.time_at(outer.time_at(moment)))
 
 
 @pytest.mark.parametrize(
-    ("moment", "offset", "duration", "shown"),
+    ("moment", "offset", "duration", "found"),
     [
         (10, 37, 600, 0),
         (37, 37, 600, 0),
@@ -49,9 +72,9 @@ def test_the_examples_of_the_contract(offset: float, shown: float) -> None:
     ],
 )
 def test_what_lies_outside_the_recording_is_clamped(
-    moment: float, offset: float, duration: float, shown: float
+    moment: float, offset: float, duration: float, found: float
 ) -> None:
-    assert vod_time(moment, offset, duration) == shown
+    assert Clock((Track(Placement(offset), duration),)).seek(moment).tracks[0].current_time == found
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(-1e6, 1e6), st.floats(0, 1e6))
@@ -64,22 +87,10 @@ def test_clamp_stays_in_its_bounds_and_keeps_what_is_inside(value: float, low: f
         assert found == value
 
 
-@given(times, offsets, durations)
-def test_a_shown_time_is_within_the_recording(moment: float, offset: float, duration: float) -> None:
-    found = vod_time(moment, offset, duration)
-    assert 0 <= found <= duration
-    if 0 <= moment - offset <= duration:
-        assert found == moment - offset
-
-
-@given(times, times, offsets, durations)
-def test_a_later_moment_never_shows_an_earlier_frame(a: float, b: float, offset: float, duration: float) -> None:
-    assert vod_time(min(a, b), offset, duration) <= vod_time(max(a, b), offset, duration)
-
-
-@given(times, offsets, offsets, durations)
-def test_a_greater_offset_never_shows_a_later_frame(moment: float, a: float, b: float, duration: float) -> None:
-    assert vod_time(moment, max(a, b), duration) <= vod_time(moment, min(a, b), duration)
+@given(times, times, placements, durations)
+def test_a_later_moment_never_shows_an_earlier_frame(a: float, b: float, placement: Placement, duration: float) -> None:
+    early, late = (Clock((Track(placement, duration),)).seek(moment) for moment in sorted((a, b)))
+    assert early.tracks[0].current_time <= late.tracks[0].current_time <= duration
 
 
 @given(clocks, times)
@@ -87,7 +98,7 @@ def test_a_seek_places_every_vod_by_the_formula(clock: Clock, moment: float) -> 
     found = clock.seek(moment)
     assert found.global_time == moment
     for track in found.tracks:
-        assert track.current_time == vod_time(moment, track.offset, track.duration)
+        assert track.current_time == shown(moment, track.placement, track.duration)
     assert found.seek(moment) == found
 
 
@@ -100,7 +111,7 @@ def test_playing_on_is_the_same_as_seeking_there(clock: Clock, elapsed: float) -
     arrived = max(clock.global_time, min(clock.global_time + elapsed * clock.rate, clock.end))
     assert later.global_time == arrived
     for track in later.tracks:
-        assert close(track.current_time, vod_time(arrived, track.offset, track.duration))
+        assert close(track.current_time, shown(arrived, track.placement, track.duration))
 
 
 @given(clocks, st.floats(0, 5000), st.floats(0, 5000))
@@ -125,7 +136,7 @@ def test_a_playing_clock_stops_at_the_end_of_the_last_vod(clock: Clock, elapsed:
 
 
 def test_a_playing_clock_runs_at_its_rate_until_the_last_end() -> None:
-    clock = Clock((Track(0, 600), Track(37, 600, -37)), rate=2.0, playing=True)
+    clock = Clock((Track(Placement(0), 600), Track(Placement(37), 600, -37)), rate=2.0, playing=True)
     assert clock.after(10).global_time == 20
     assert clock.after(10).tracks[1].current_time == 0
     assert clock.after(20).tracks[1].current_time == 3
@@ -138,15 +149,17 @@ def test_a_seek_of_one_vod_leaves_the_others(clock: Clock, index: int, moment: f
     found = clock.seek_track(index, moment, moves_clock=moves_clock)
     moved = found.tracks[index]
     assert moved.current_time == clamp(moment, 0, moved.duration)
-    assert found.global_time == (max(0.0, moved.current_time + moved.offset) if moves_clock else clock.global_time)
+    assert found.global_time == (
+        max(0.0, moved.placement.global_time(moved.current_time)) if moves_clock else clock.global_time
+    )
     others = [number for number in range(len(clock.tracks)) if number != index]
     assert [found.tracks[number] for number in others] == [clock.tracks[number] for number in others]
 
 
-@given(clocks, st.dictionaries(st.integers(0, 1), offsets))
-def test_new_offsets_place_every_vod_again(clock: Clock, new: dict[int, float]) -> None:
-    found = clock.with_offsets(new)
+@given(clocks, st.dictionaries(st.integers(0, 1), placements))
+def test_new_placements_place_every_vod_again(clock: Clock, new: dict[int, Placement]) -> None:
+    found = clock.with_placements(new)
     assert found.global_time == clock.global_time
     for index, (before, after) in enumerate(zip(clock.tracks, found.tracks, strict=True)):
-        assert after.offset == new.get(index, before.offset)
-        assert after.current_time == vod_time(clock.global_time, after.offset, after.duration)
+        assert after.placement == new.get(index, before.placement)
+        assert after.current_time == shown(clock.global_time, after.placement, after.duration)

@@ -27,7 +27,7 @@ from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_session, make_video
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
-from vodplatform.base.waiting_room import caller_gone
+from vodplatform.base.processes.waiting_room import caller_gone
 
 pytestmark = pytest.mark.django_db
 # Answers with the request in the first reading's text, and one picture.
@@ -231,9 +231,9 @@ def test_a_copy_ends_when_nobody_waits_for_it() -> None:
     gone = threading.Event()
     token = caller_gone.set(gone)
     try:
-        services._end_if_gone(0)
+        services._stop_if_client_gone(0)
         gone.set()
         with pytest.raises(DomainError):
-            services._end_if_gone(1)
+            services._stop_if_client_gone(1)
     finally:
         caller_gone.reset(token)

@@ -19,7 +19,7 @@ from tests.support.factories import PASSWORD, make_alignment, make_key, make_ses
 from tests.support.sockets import Socket, ask, connected, first_close, next_message, socket
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import ApiToken, User
-from vodplatform.base import publish
+from vodplatform.base.web import publish
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 

@@ -38,8 +38,8 @@ from tests.support.factories import (
 )
 from vodplatform.accounts import services
 from vodplatform.accounts.models import ApiToken, Subscription, User
-from vodplatform.base import audit
 from vodplatform.base.models import AuditEntry
+from vodplatform.base.records import audit
 
 pytestmark = pytest.mark.django_db
 MARK = "zebra"

@@ -15,8 +15,8 @@ from tests.contract.places import WAYS, stored_video
 from tests.contract.wire import Answer, Headers, ask
 from tests.support.factories import make_rendition
 from vodplatform.accounts.models import User
-from vodplatform.base import signing
 from vodplatform.base.errors import ERROR_TYPES
+from vodplatform.base.web import signing
 
 # The door of streams asks the database in threads of its own.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("one_connection")]

@@ -18,12 +18,12 @@ from tests.contract.test_bad_requests import JSON, tried
 from tests.contract.wire import Answer
 from tests.support.factories import make_key
 from vodplatform.accounts.models import Role, Subscription, Tier, User
-from vodplatform.base.errors import MOST_ERRORS
+from vodplatform.base.errors import MAX_ERRORS
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db, pytest.mark.usefixtures("one_connection", "steps_kind")]
 MANY = 20_000
 # As many operations as one sync may have; all other lists are shorter.
-MOST_LOOKED_AT = 1000
+MAX_LOOKED_AT = 1000
 PARTS: list[Any] = [1, "a", {}, None]
 
 
@@ -100,6 +100,6 @@ def test_too_many_parts_are_refused_unseen(method: str, path: str, owner: User, 
         sent = json.dumps(body).encode()
         with check(sent[:80]):
             answer: Answer = tried(method.upper(), url, [JSON, key], sent)
-            assert max(looked_at, default=0) <= MOST_LOOKED_AT and len(looked_at) <= MOST_LOOKED_AT
+            assert max(looked_at, default=0) <= MAX_LOOKED_AT and len(looked_at) <= MAX_LOOKED_AT
             told = json.loads(answer.body) if answer.status >= 400 else {}
-            assert sentences(told.get("errors", [])) <= MOST_ERRORS
+            assert sentences(told.get("errors", [])) <= MAX_ERRORS

@@ -22,7 +22,7 @@ from tests.support.factories import make_job, make_key, make_video
 from tests.support.sockets import ANSWER_SECONDS, ask, socket
 from vodplatform.accounts.models import Role, User
 from vodplatform.asgi import websockets
-from vodplatform.base.publish import publish
+from vodplatform.base.web.publish import publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOT_SIGNED_IN, NOT_YOURS, LET_IN = 4401, 4404, 0

@@ -13,7 +13,7 @@ from asgiref.sync import async_to_sync
 
 from vodplatform.asgi import application
 from vodplatform.base.errors import ERROR_TYPES
-from vodplatform.base.middleware import REQUEST_ID
+from vodplatform.base.web.middleware import REQUEST_ID
 
 Headers = Sequence[tuple[bytes, bytes]]
 PROTECTIVE = ("x-content-type-options", "referrer-policy", "x-frame-options", "content-security-policy")

@@ -15,7 +15,7 @@ from media_app.videos.models import Rendition, Video, VideoSource
 from tests.support.clips import render_clip
 from tests.support.factories import make_rendition, make_video
 from vodplatform.accounts.models import User
-from vodplatform.settings.environment import PROJECT_ROOT
+from vodplatform.settings.variables import PROJECT_ROOT
 
 SECONDS = 8.0
 TASKS = [{"do": "poster"}, {"do": "sprite"}, {"do": "peaks"}, {"do": "hls", "rung": "source"}, {"do": "proxy"}]

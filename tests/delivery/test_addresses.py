@@ -13,7 +13,7 @@ from media_app.delivery import addresses
 from media_app.videos.models import Video
 from tests.support.factories import make_rendition, make_video
 from vodplatform.accounts.models import User
-from vodplatform.base import signing
+from vodplatform.base.web import signing
 
 pytestmark = pytest.mark.django_db
 

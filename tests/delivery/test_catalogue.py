@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from media_app.delivery import addresses
 from media_app.videos.models import Place, Video, VideoStatus
 from sessions_app.comparison.copies import copies_of
-from sessions_app.comparison.serializers import SessionAt, SessionSerializer
+from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
 from tests.delivery.answers import refused
 from tests.delivery.made import of_kind
 from tests.support.factories import make_job, make_key, make_session
@@ -116,7 +116,7 @@ class TestSigned:
         def shown() -> list[str]:
             session = make_session(other, videos=[video])
             copies = copies_of(session, other)[0]
-            shown = SessionSerializer.show(SessionAt.of(session))["vods"][0]
+            shown = SessionSerializer.show(SessionSnapshot.of(session))["vods"][0]
             return [shown["stream_url"], copies["stream_url"], copies["proxy_url"]]
 
         assert await statuses(http, await ask(shown)) == {200}

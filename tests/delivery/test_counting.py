@@ -24,7 +24,7 @@ from tests.support.sockets import ask
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
 from vodplatform.asgi import application
-from vodplatform.base import signing
+from vodplatform.base.web import signing
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 ADDRESS = "203.0.113.9"
@@ -226,7 +226,7 @@ class TestBeside:
             noted.append(arguments)
 
         monkeypatch.setattr(counting, "note_view", slow)
-        monkeypatch.setattr(counting, "MOST_WAITING", 3)
+        monkeypatch.setattr(counting, "MAX_WAITING", 3)
         try:
             for number in range(8):
                 async with client_from(f"203.0.113.{number}") as client:

@@ -10,7 +10,7 @@ from django.core.files.storage import default_storage
 
 from media_app.delivery.addresses import MADE, made_url
 from tests.support.api import Api, refused
-from vodplatform.base import signing
+from vodplatform.base.web import signing
 
 pytestmark = pytest.mark.django_db
 KEY = "jobs/made/one.jpg"

@@ -65,5 +65,5 @@ def test_a_video_is_sent_as_a_video_or_as_bytes(claimed: str, sent: str) -> None
         ("a.js", None), ("a", None), ("a.jpg.html", None), ("", None), ("a.JPG", None),
     ],
 )  # fmt: skip
-def test_made_files_are_of_few_kinds(name: str, sent: str | None) -> None:
+def test_child_files_are_of_few_kinds(name: str, sent: str | None) -> None:
     assert made_type(name) == sent

@@ -17,7 +17,7 @@ from tests.support import s3
 from tests.support.api import Api, refused
 from tests.support.factories import make_job, make_rendition, make_video
 from vodplatform.accounts.models import User
-from vodplatform.base import signing
+from vodplatform.base.web import signing
 
 pytestmark = pytest.mark.django_db
 

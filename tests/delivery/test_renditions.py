@@ -21,7 +21,7 @@ from tests.delivery.made import Made, of_kind
 from tests.support.factories import make_key
 from tests.support.sockets import ask
 from vodplatform.accounts.models import User
-from vodplatform.base import signing
+from vodplatform.base.web import signing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

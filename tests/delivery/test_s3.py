@@ -26,7 +26,7 @@ from tests.support import s3
 from tests.support.factories import make_key, make_video
 from tests.support.sockets import ask
 from vodplatform.accounts.models import User
-from vodplatform.base import signing
+from vodplatform.base.web import signing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -228,7 +228,7 @@ class TestThroughUs:
         player = Player(addresses.stream_url(clip) + "&proxy=1", hang_up_after=3)
         await player.play()
         assert 3 <= player.chunks <= 5
-        assert max(len(message.get("body", b"")) for message in player.messages) <= sending.MOST_BYTES
+        assert max(len(message.get("body", b"")) for message in player.messages) <= sending.MAX_BYTES
         assert bucket.faults.received - received < 30_000_000
 
 

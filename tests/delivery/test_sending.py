@@ -92,7 +92,7 @@ class TestPieces:
             monkeypatch.setattr(sending, "_waiting", waiting)
             sizes.append(sending.piece_bytes())
         assert sizes == sorted(sizes, reverse=True)
-        assert (sizes[0], sizes[-1]) == (sending.MOST_BYTES, sending.LEAST_BYTES)
+        assert (sizes[0], sizes[-1]) == (sending.MAX_BYTES, sending.MIN_BYTES)
         assert sum(sizes[:READERS]) < 6 * MIB
 
     async def test_nobody_is_counted_as_waiting_who_has_gone(self, file: OpenFile) -> None:
@@ -226,4 +226,4 @@ class TestStalledReadersOfABucket:
             monkeypatch.setattr(sending, "_waiting", waiting)
             sending.ObjectReader(StoredObject("a", 5, '"a"', 0.0), ByteRange(0, 5))
         assert asked == sorted(asked, reverse=True)
-        assert (asked[0], asked[-1]) == (sending.MOST_BYTES, sending.LEAST_BYTES)
+        assert (asked[0], asked[-1]) == (sending.MAX_BYTES, sending.MIN_BYTES)

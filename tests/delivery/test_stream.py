@@ -20,7 +20,7 @@ from django.test import Client
 
 from media_app.delivery.addresses import stream_url
 from media_app.delivery.door import route_of
-from media_app.delivery.sending import MOST_BYTES
+from media_app.delivery.sending import MAX_BYTES
 from media_app.videos.models import Video, VideoSource, VideoStatus
 from tests.conftest import Library
 from tests.delivery.answers import harmless, refused
@@ -28,7 +28,8 @@ from tests.support.factories import PASSWORD, make_job, make_key, make_user, mak
 from tests.support.sockets import ask
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.asgi import application
-from vodplatform.base import logs, signing
+from vodplatform.base import logs
+from vodplatform.base.web import signing
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SIZE = 700_000
@@ -476,7 +477,7 @@ def is_open(path: Path) -> bool:
 
 class TestHangingUp:
     async def test_reading_stops_when_the_player_goes(self, signed: str, path: Path) -> None:
-        os.truncate(path, 200 * MOST_BYTES)
+        os.truncate(path, 200 * MAX_BYTES)
         player = Player(signed, hang_up_after=3)
         await player.play()
         assert 3 <= player.chunks <= 5
@@ -490,13 +491,13 @@ class TestHangingUp:
         assert player.messages[-1].get("more_body", False) is False
 
     async def test_a_file_that_becomes_shorter_breaks_the_connection(self, signed: str, path: Path) -> None:
-        os.truncate(path, 50 * MOST_BYTES)
+        os.truncate(path, 50 * MAX_BYTES)
         player = Player(signed, hang_up_after=10**9)
         send = player.send
 
         async def cut(message: dict[str, Any]) -> None:
             if player.chunks == 1:
-                os.truncate(path, MOST_BYTES)
+                os.truncate(path, MAX_BYTES)
             await send(message)
 
         player.send = cut  # type: ignore[method-assign]
@@ -506,7 +507,7 @@ class TestHangingUp:
         assert player.messages[-1]["more_body"] is True
 
     async def test_a_file_that_is_written_over_breaks_the_connection(self, signed: str, path: Path) -> None:
-        os.truncate(path, 50 * MOST_BYTES)
+        os.truncate(path, 50 * MAX_BYTES)
         player = Player(signed, hang_up_after=10**9)
         send = player.send
 
@@ -520,11 +521,11 @@ class TestHangingUp:
         with pytest.raises(OSError, match="changed"):
             await player.play()
         assert not is_open(path)
-        assert player.received < 10 * MOST_BYTES
+        assert player.received < 10 * MAX_BYTES
 
     async def test_a_file_that_is_replaced_goes_on_as_it_was(self, signed: str, path: Path) -> None:
         """Who has begun to read one recording gets all of it and nothing of the next."""
-        content = os.urandom(3 * MOST_BYTES)
+        content = os.urandom(3 * MAX_BYTES)
         path.write_bytes(content)
         player = Player(signed, hang_up_after=10**9)
         send = player.send
@@ -540,10 +541,10 @@ class TestHangingUp:
         assert b"".join(message.get("body", b"") for message in player.messages) == content
 
     async def test_memory_stays_small(self, signed: str, path: Path) -> None:
-        os.truncate(path, 40 * MOST_BYTES)
+        os.truncate(path, 40 * MAX_BYTES)
         player = Player(signed, hang_up_after=10**9)
         await player.play()
-        assert max(len(message.get("body", b"")) for message in player.messages) <= MOST_BYTES
+        assert max(len(message.get("body", b"")) for message in player.messages) <= MAX_BYTES
 
 
 @pytest.mark.parametrize(
@@ -561,4 +562,4 @@ class TestHangingUp:
     ],
 )  # fmt: skip
 def test_the_door_takes_only_its_own_addresses(path: str, route: str | None) -> None:
-    assert route_of(path) == route
+    assert route_of({"path": path}) == route

@@ -100,7 +100,7 @@ async def test_a_reader_whose_disk_stops_in_the_middle_does_not_stop_the_program
 ) -> None:
     """Neither the reading nor the look at the file's times is done where everybody waits for it."""
     path = Path(near.location)
-    path.write_bytes(os.urandom(3 * sending.MOST_BYTES))
+    path.write_bytes(os.urandom(3 * sending.MAX_BYTES))
     gate, loop_thread, asked = threading.Event(), threading.current_thread(), threading.Event()
     real_pread, real_fstat, real_close = os.pread, os.fstat, os.close
 

@@ -11,7 +11,7 @@ from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed, TransientFault
 from jobs_app.kinds import JobHooks
 from jobs_app.models import Job
-from vodplatform.base.process import Limits
+from vodplatform.base.processes.process import Limits
 
 started = threading.Event()
 go_on = threading.Event()
@@ -65,7 +65,7 @@ def ask(context: JobContext) -> dict[str, Any]:
     state = context.saved or {"asked": 0}
     asked = state["asked"] + 1
     if context.params.get("poked_meanwhile") and asked == 1:
-        services.poke(context.job_id)
+        services.wake_waiting(context.job_id)
     if asked < context.params["asks"]:
         context.wait({"asked": asked}, seconds=300, deadline_seconds=3600, message="Waiting for the service")
     return {"asked": asked, "attempt": context.attempt}

@@ -43,7 +43,7 @@ def again(job: Job) -> Job:
 def test_two_crashes_make_it_so(crashes: int, must: bool) -> None:
     job = make(crashes=crashes)
     if must:
-        with pytest.raises(leases.MustBeAlone):
+        with pytest.raises(leases.NeedsOwnProcess):
             leases.claim("test", "w", is_alone=False)
         assert again(job).status == "queued"
     else:

@@ -32,7 +32,7 @@ def test_a_job_claimed_there_is_not_taken_away_here_nor_kept_for_ever(owner: Use
     job = leases.claim("test", "there")
     assert 0 < (job.lease_until - job.started_at).total_seconds() < 60
     leases.renew([job.lease_token])
-    assert upkeep.reap() == 0
+    assert upkeep.take_over_expired() == 0
     assert abs(lease_of(job).rows().get().lease_until - datetime.now(UTC)) < timedelta(minutes=1)
 
 

@@ -45,7 +45,7 @@ def wait_in_line(owner: User, **fields: Any) -> Job:
 
 def giving(*jobs: Job) -> list[Job]:
     """Which of these have to give way, asked by the process that has them all."""
-    tokens = leases.has_to_give_way([lease_of(job).token for job in jobs])
+    tokens = leases.tokens_to_preempt([lease_of(job).token for job in jobs])
     return [job for job in jobs if job.lease_token in tokens]
 
 

@@ -9,7 +9,7 @@ import pytest
 from jobs_app.runner import run_queue
 from tests.support.factories import make_job
 from vodplatform.accounts.models import User
-from vodplatform.base import disk
+from vodplatform.base.files import disk
 from vodplatform.management.commands import doctor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]

@@ -25,7 +25,7 @@ from tests.support.factories import lease_of, make_job, make_session, make_video
 from tests.support.s3 import Bucket, storage_of
 from vodplatform.accounts.models import User
 from vodplatform.base import logs
-from vodplatform.base.storage import StoreFull, StoreUnavailable
+from vodplatform.base.files.storage import StoreFull, StoreUnavailable
 from vodplatform.management.commands import expire
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
@@ -129,7 +129,7 @@ class TestRunning:
 
     def go_on(self, job: Job) -> None:
         Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
-        services.go_on(job.pk)
+        services.queue_due(job.pk)
         run_queue("test")
         job.refresh_from_db()
 
@@ -144,7 +144,7 @@ class TestRunning:
         lease = lease_of(leases.claim("test", "w"))
         ago = {"away_since": Now() - timedelta(hours=hours), "started_at": Now() - timedelta(minutes=minutes)}
         Job.objects.filter(pk=job.pk).update(**ago)
-        assert leases.outlast(lease, "unavailable", "The file storage does not answer.")
+        assert leases.wait_for_storage(lease, "unavailable", "The file storage does not answer.")
         job.refresh_from_db()
         assert (job.status, (job.error or {}).get("type")) == (status, "unavailable" if status == "failed" else None)
 

@@ -16,7 +16,7 @@ from jobs_app.models import Job, JobStatus
 from jobs_app.pages import GROUPS, PER_PAGE, STATUSES
 from tests.support.factories import make_alignment, make_job, make_session
 from vodplatform.accounts.models import User
-from vodplatform.settings.environment import PROJECT_ROOT
+from vodplatform.settings.variables import PROJECT_ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -149,16 +149,16 @@ def test_a_failure_says_why_and_what_to_do(browser: Client, owner: User) -> None
 
 def test_a_job_beyond_the_limit_is_said_to_take_turns(browser: Client, owner: User) -> None:
     make_job(owner, "queued", admitted=False)
-    assert "Taking turns" in shown(browser)
+    assert "Queued: all job places" in shown(browser)
 
 
 def test_a_queued_job_takes_turns_too_while_the_tiers_limit_runs(browser: Client, owner: User) -> None:
     make_job(owner, "queued")
-    assert "Taking turns" not in shown(browser)
+    assert "Queued: all job places" not in shown(browser)
     for _ in range(2):
         make_job(owner, "processing")
     page = shown(browser)
-    assert "Taking turns" in page
+    assert "Queued: all job places" in page
     assert "2 of your 2 places are taken" in page
     assert "2 running" in page
 

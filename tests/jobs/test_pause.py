@@ -127,7 +127,7 @@ def test_who_lost_the_lease_to_a_pause_saves_no_checkpoint(owner: User) -> None:
 def test_a_crash_goes_on_from_the_checkpoint_too(owner: User) -> None:
     job = make(owner, "processing")
     assert leases.save_checkpoint(lease_of(job), {"done": [1, 1]})
-    leases.crashed(lease_of(job), "gone")
+    leases.record_crash(lease_of(job), "gone")
     kinds.go_on.set()
     run_queue("test")
     assert again(job).result == {"done": [1, 1, 2]}

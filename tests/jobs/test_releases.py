@@ -58,7 +58,7 @@ class TestTheFormer:
     def test_the_dead_worker_of_a_new_kind_is_judged_by_who_knows_it(self, owner: User) -> None:
         job = make_job(owner, "processing", kind="test.echo", lane="test")
         Job.objects.filter(pk=job.pk).update(lease_until=Now() - timedelta(hours=1))
-        assert upkeep.reap() == 0
+        assert upkeep.take_over_expired() == 0
         assert not JobEvent.objects.filter(job=job, name="crashed").exists()
 
     def test_doctor_names_what_nobody_here_takes(self, owner: User) -> None:
@@ -66,7 +66,7 @@ class TestTheFormer:
         make_job(owner, kind="test.store", lane="next")
         make_job(owner, kind="test.store", lane="test")
         make_job(owner, "completed", kind="gone", lane="gone")
-        assert upkeep.strangers() == ["test.echo in test", "test.store in next"]
+        assert upkeep.unclaimable_jobs() == ["test.echo in test", "test.store in next"]
 
 
 def test_the_new_one_takes_what_the_former_left(owner: User) -> None:

@@ -26,8 +26,8 @@ from sessions_app.comparison.services import delete_session
 from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
-from vodplatform.base import publish
 from vodplatform.base.errors import DomainError
+from vodplatform.base.web import publish
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
 SURROGATE = "a\udc80b"

@@ -105,7 +105,9 @@ def test_outputs_stand_under_the_attempts_own_key(owner: User) -> None:
 def test_who_comes_too_late_leaves_the_folder_of_the_attempt_after_it(owner: User) -> None:
     job = queue(owner, "test.store")
     late = leases.claim("test", "a worker that stood still")
-    assert late and late.lease_token and leases.crashed(leases.Lease(job.pk, late.lease_token), "its lease ran out")
+    assert (
+        late and late.lease_token and leases.record_crash(leases.Lease(job.pk, late.lease_token), "its lease ran out")
+    )
     then = leases.claim("test", "another")
     assert then is not None
     contexts = [JobContext(one) for one in (late, then)]
@@ -214,7 +216,7 @@ class TestKeeping:
         job = queue(owner, "test.child", params={"code": kinds.SLEEPS})
         with running_lane():
             pid = wait_until(lambda: ended(job).message)
-            for name in ("held", "renew"):
+            for name in ("held_tokens", "renew"):
                 monkeypatch.setattr(leases, name, refuse)
             wait_until(lambda: not psutil.pid_exists(int(pid)))
             monkeypatch.undo()
@@ -225,9 +227,9 @@ class TestKeeping:
         names = list(JobEvent.objects.filter(job=job).order_by("id").values_list("name", flat=True))
         assert names[-4:] == ["processing", "given_back", "processing", "cancelled"]
 
-    @pytest.mark.parametrize("is_calm", [True, False])
+    @pytest.mark.parametrize("is_database_stable", [True, False])
     def test_an_attempt_that_was_not_renewed_gives_itself_back_only_after_an_outage(
-        self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch, is_calm: bool
+        self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch, is_database_stable: bool
     ) -> None:
         settings.JOB_LEASE_SECONDS = 60.0
 
@@ -236,12 +238,12 @@ class TestKeeping:
             return {}
 
         monkeypatch.setattr(runner, "kind_of", lambda name: SimpleNamespace(handler=forget))
-        monkeypatch.setattr(keeper, "is_calm", lambda: is_calm)
+        monkeypatch.setattr(keeper, "is_database_stable", lambda: is_database_stable)
         job = queue(owner, "test.echo")
         claimed = leases.claim("test", "me", is_alone=True)
         assert claimed
         run_job(claimed)
-        assert ended(job).status == ("processing" if is_calm else "queued")
+        assert ended(job).status == ("processing" if is_database_stable else "queued")
 
     def test_the_sweep_takes_over_what_a_dead_worker_left(self, owner: User) -> None:
         job = make_job(owner, "processing", kind="test.echo", lane="test", lease_until=Now())

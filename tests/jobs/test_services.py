@@ -204,7 +204,7 @@ class TestLease:
         if how == "cancelled":
             services.cancel(job)
         elif how == "taken over":
-            leases.crashed(lost, "gone")
+            leases.record_crash(lost, "gone")
             assert leases.claim("test", "another").pk == job.pk
         else:
             job.delete()
@@ -214,9 +214,9 @@ class TestLease:
         assert not leases.complete(lost, {"late": True})
         assert not leases.fail(lost, "x", "late")
         assert not leases.give_back(lost)
-        assert not leases.crashed(lost, "late")
+        assert not leases.record_crash(lost, "late")
         leases.renew([lost.token])
-        assert leases.held([lost.token]) == set()
+        assert leases.held_tokens([lost.token]) == set()
         assert Job.objects.filter(pk=job.pk).values().first() == before
         assert JobEvent.objects.count() == events
 
@@ -226,7 +226,7 @@ class TestLease:
         leases.renew([token])
         job.refresh_from_db()
         assert Job.objects.filter(pk=job.pk, lease_until__gt=Now() + timedelta(seconds=10)).exists()
-        assert leases.held([token, uuid.uuid4()]) == {token}
+        assert leases.held_tokens([token, uuid.uuid4()]) == {token}
 
     def test_an_end_well_frees_the_row(self, owner: User) -> None:
         job = make(owner, "processing", progress=30.0)
@@ -269,7 +269,7 @@ class TestCrashes:
     def test_a_crash_counts_and_the_job_runs_again(self, owner: User) -> None:
         make(owner)
         job = leases.claim("test", "w")
-        assert leases.crashed(lease_of(job), "signal SIGSEGV")
+        assert leases.record_crash(lease_of(job), "signal SIGSEGV")
         job.refresh_from_db()
         assert (job.status, job.attempt, job.crashes, job.lease_token) == ("queued", 1, 1, None)
         assert names(job) == ["processing", "crashed"]
@@ -278,7 +278,7 @@ class TestCrashes:
         make(owner, max_attempts=3)
         for _ in range(3):
             job = leases.claim("test", "w")
-            assert leases.crashed(lease_of(job), "signal SIGSEGV")
+            assert leases.record_crash(lease_of(job), "signal SIGSEGV")
         job.refresh_from_db()
         assert (job.status, job.attempt) == ("failed", 3)
         assert job.error["type"] == "job_crashed"
@@ -288,8 +288,8 @@ class TestCrashes:
     def test_a_dead_workers_job_is_taken_over(self, owner: User) -> None:
         dead, alive, queued = make(owner, "processing"), make(owner, "processing"), make(owner)
         Job.objects.filter(pk=dead.pk).update(lease_until=EXPIRED)
-        assert upkeep.reap() == 1
-        assert upkeep.reap() == 0
+        assert upkeep.take_over_expired() == 1
+        assert upkeep.take_over_expired() == 0
         for job, status in ((dead, "queued"), (alive, "processing"), (queued, "queued")):
             job.refresh_from_db()
             assert job.status == status
@@ -300,7 +300,7 @@ class TestCrashes:
         for _ in range(3):
             job = leases.claim("test", "w")
             Job.objects.filter(pk=job.pk).update(lease_until=EXPIRED)
-            assert upkeep.reap() == 1
+            assert upkeep.take_over_expired() == 1
         job.refresh_from_db()
         assert (job.status, job.error["type"]) == ("failed", "job_crashed")
 
@@ -348,7 +348,7 @@ class TestRetry:
         claimed = leases.claim("test", "w")
         assert (claimed.pk, claimed.attempt) == (job.pk, 4)
         # It has all its attempts again.
-        assert leases.crashed(lease_of(claimed), "gone")
+        assert leases.record_crash(lease_of(claimed), "gone")
         claimed.refresh_from_db()
         assert claimed.status == "queued"
 

@@ -113,7 +113,7 @@ class TestPlaces:
         queue(other, 2)
         last = queue(owner, 3)[2]
         assert not last.admitted
-        services.raise_priority(last)
+        services.put_first(last)
         assert leases.claim("test", "w").pk == last.pk
 
 

@@ -38,9 +38,9 @@ class TestReaping:
     def test_who_had_to_wait_for_the_database_lets_the_living_go_first(self, owner: User, settings: Any) -> None:
         job = make_job(owner, "processing", lease_until=Now() - timedelta(seconds=1))
         settings.JOB_RENEW_SECONDS = 0  # any wait is too long
-        assert upkeep.reap() == 0
+        assert upkeep.take_over_expired() == 0
         settings.JOB_RENEW_SECONDS = 60
-        assert upkeep.reap() == 1
+        assert upkeep.take_over_expired() == 1
         job.refresh_from_db()
         assert job.crashes == 1
 
@@ -49,7 +49,7 @@ class TestReaping:
         late = list(Job.objects.lease_expired())
         leases.renew([lease_of(job).token])
         monkeypatch.setattr(JobQuerySet, "lease_expired", lambda self: late)
-        assert upkeep.reap() == 0
+        assert upkeep.take_over_expired() == 0
         job.refresh_from_db()
         assert (job.status, job.crashes) == ("processing", 0)
 

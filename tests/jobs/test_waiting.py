@@ -51,7 +51,7 @@ class TestWaiting:
     def test_a_call_from_the_service_ends_the_waiting_at_once(self, owner: User) -> None:
         job = queue(owner, "test.ask", asks=2)
         run_queue("test")
-        assert services.poke(job.pk)
+        assert services.wake_waiting(job.pk)
         assert again(job).status == "queued"
         run_queue("test")
         assert again(job).status == "completed"
@@ -68,9 +68,9 @@ class TestWaiting:
         for status in ("queued", "completed", "cancelled", "paused"):
             job = make_job(owner, status, kind="test.ask", lane="test")
             before = Job.objects.filter(pk=job.pk).values().get()
-            assert not services.poke(job.pk)
+            assert not services.wake_waiting(job.pk)
             assert Job.objects.filter(pk=job.pk).values().get() == before
-        assert not services.poke(uuid.uuid4())
+        assert not services.wake_waiting(uuid.uuid4())
 
     def test_after_its_deadline_it_asks_once_more_and_fails(self, owner: User) -> None:
         job = queue(owner, "test.ask", asks=99)
@@ -98,7 +98,7 @@ class TestWaiting:
         job = queue(owner, "test.ask", asks=2)
         run_queue("test")
         services.cancel(again(job))
-        assert not services.poke(job.pk)
+        assert not services.wake_waiting(job.pk)
         assert upkeep.wake_due() == 0
         assert again(job).status == "cancelled"
 
@@ -115,7 +115,7 @@ class TestWaiting:
         run_queue("test")
         for _ in range(4):
             queue(owner, "test.echo")
-        services.poke(job.pk)
+        services.wake_waiting(job.pk)
         assert again(job).admitted
 
 

@@ -12,7 +12,7 @@ from django.test import override_settings
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import ConnectionClosed
 
-from jobs_app.broker import WakeBroker, make_broker
+from jobs_app.broker import NotifyingRedisBroker, make_broker
 from tests.support.private_redis import PrivateRedis
 
 pytestmark = pytest.mark.private_redis
@@ -31,12 +31,12 @@ def server(tmp_path: Path) -> Iterator[PrivateRedis]:
 
 
 @pytest.fixture
-def wakes(server: PrivateRedis) -> Iterator[WakeBroker]:
+def wakes(server: PrivateRedis) -> Iterator[NotifyingRedisBroker]:
     """The broker of a program with Redis."""
     known = dramatiq.get_broker()
     with override_settings(JOB_BROKER="redis", REDIS_URL=server.url):
         made = make_broker()
-    assert isinstance(made, WakeBroker)
+    assert isinstance(made, NotifyingRedisBroker)
     yield made
     made.client.close()
     dramatiq.set_broker(known)
@@ -47,7 +47,7 @@ def taken(consumer: dramatiq.Consumer) -> dramatiq.MessageProxy:
     return next(message for message in consumer if message is not None)
 
 
-def test_who_waits_is_told_of_a_message(wakes: WakeBroker) -> None:
+def test_who_waits_is_told_of_a_message(wakes: NotifyingRedisBroker) -> None:
     consumer = wakes.consume("align", timeout=LONG)
     with ThreadPoolExecutor(1) as threads:
         message = threads.submit(taken, consumer)
@@ -55,13 +55,13 @@ def test_who_waits_is_told_of_a_message(wakes: WakeBroker) -> None:
         assert message.result(SECONDS).message_id == MESSAGE.message_id
 
 
-def test_a_message_that_came_before_is_there_at_once(wakes: WakeBroker) -> None:
+def test_a_message_that_came_before_is_there_at_once(wakes: NotifyingRedisBroker) -> None:
     wakes.enqueue(MESSAGE)
     with ThreadPoolExecutor(1) as threads:
         assert threads.submit(taken, wakes.consume("align", timeout=LONG)).result(SECONDS)
 
 
-def test_a_message_that_nobody_was_told_of_is_found(wakes: WakeBroker) -> None:
+def test_a_message_that_nobody_was_told_of_is_found(wakes: NotifyingRedisBroker) -> None:
     consumer = wakes.consume("align", timeout=SOON)
     with ThreadPoolExecutor(1) as threads:
         message = threads.submit(taken, consumer)
@@ -69,7 +69,7 @@ def test_a_message_that_nobody_was_told_of_is_found(wakes: WakeBroker) -> None:
         assert message.result(SECONDS)
 
 
-def test_who_has_taken_as_many_as_it_may_goes_on_when_one_is_done(wakes: WakeBroker) -> None:
+def test_who_has_taken_as_many_as_it_may_goes_on_when_one_is_done(wakes: NotifyingRedisBroker) -> None:
     consumer = wakes.consume("align", prefetch=1, timeout=LONG)
     for _ in range(2):
         wakes.enqueue(MESSAGE)
@@ -81,7 +81,7 @@ def test_who_has_taken_as_many_as_it_may_goes_on_when_one_is_done(wakes: WakeBro
         assert threads.submit(taken, consumer).result(SECONDS)
 
 
-def test_a_redis_that_is_gone_is_a_lost_connection(wakes: WakeBroker, server: PrivateRedis) -> None:
+def test_a_redis_that_is_gone_is_a_lost_connection(wakes: NotifyingRedisBroker, server: PrivateRedis) -> None:
     consumer = wakes.consume("align", timeout=LONG)
     with ThreadPoolExecutor(1) as threads:
         message = threads.submit(taken, consumer)

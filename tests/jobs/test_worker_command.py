@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from jobs_app.management.commands.worker import dramatiq_argv
-from vodplatform.settings.environment import PROJECT_ROOT
+from vodplatform.settings.variables import PROJECT_ROOT
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import { MemoryStore, SyncClient, isoOf, microsecondsOf } from "./js/catalogue/s
 import { Document } from "./js/catalogue/crdt.js";
 
 const STEPS = 60;
-const MOST_EXCHANGES = 30;
+const MAX_EXCHANGES = 30;
 const VIDEO = "video";
 const BASE = { title: "As made", description: "", category: "", is_featured: false, tags: ["a", "b"] };
 const REFUSED = "what the server refuses";
@@ -227,7 +227,7 @@ class Round {
     for (const page of pages) page.isOffline = false;
     const agree = () =>
       pages.every(({ client }) => client.pending === 0 && client.document === this.server.document.text());
-    for (let left = MOST_EXCHANGES; left > 0 && !agree(); left -= 1) {
+    for (let left = MAX_EXCHANGES; left > 0 && !agree(); left -= 1) {
       for (const { client } of pages) await client.sync().catch(() => {});
     }
     for (const { client } of pages) client.stop();

@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { isRunning, ticks, vodTime } from "./js/base/timeline.js";
+import { globalTime, isRunning, ticks, timeAt, vodTime } from "./js/base/timeline.js";
 import { assertMatches, near } from "./near.mjs";
+
+const at = (offset, driftPpm = 0, anchor = 0) => ({ offset, driftPpm, anchor });
 
 for (const [T, offset, duration, expected] of [
   [150, -50, 600, 200],
@@ -15,7 +17,7 @@ for (const [T, offset, duration, expected] of [
   [0, 0, 600, 0],
 ]) {
   test(`the formula gives the contract's example of T ${T}, offset ${offset}, duration ${duration}`, () => {
-    assert.equal(vodTime(T, offset, duration), expected);
+    assert.equal(vodTime(T, { placement: at(offset), duration }), expected);
   });
 }
 
@@ -24,13 +26,17 @@ test("page and server agree on the formula", () => {
   const cases = JSON.parse(readFileSync(process.env.TIMELINE_CASES, "utf8"));
   assert.equal(cases.length, 500);
   assertMatches(
-    cases.map(({ given }) => vodTime(...given)),
+    cases.map(({ given: [T, ...placement] }) => timeAt(T, at(...placement))),
     cases.map(({ expected }) => near(expected, 1e-9)),
+  );
+  assertMatches(
+    cases.map(({ given: [, ...placement], expected }) => globalTime(expected, at(...placement))),
+    cases.map(({ given: [T] }) => near(T, 1e-6)),
   );
 });
 
 test("a video runs from its offset to its end", () => {
-  const running = [1.999, 2, 4.999, 5].map((T) => isRunning(T, { offset: 2, duration: 3 }));
+  const running = [1.999, 2, 4.999, 5].map((T) => isRunning(T, { placement: at(2), duration: 3 }));
   assert.deepEqual(running, [false, true, true, false]);
 });
 

@@ -30,7 +30,7 @@ from tests.support.lip_sync_provider import KEY, SECRET, Fault, Provider, page, 
 from tests.support.sockets import ask as ask_rows
 from tests.support.streams import Answer, ask
 from tests.support.waiting import wait_until
-from vodplatform.base import signing
+from vodplatform.base.web import signing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 WEBHOOK = "/api/v1/sync/webhooks/syncso"
@@ -62,7 +62,7 @@ def begin(key: str, footage: Path, lips: Provider) -> Callable[[], Any]:
 
 async def step(job_id: str) -> str:
     """Let the job go on, as when its time has come; its status behind that."""
-    await ask_rows(lambda: jobs.poke(job_id))  # type: ignore[arg-type]
+    await ask_rows(lambda: jobs.wake_waiting(job_id))  # type: ignore[arg-type]
     await ask_rows(lambda: run_queue("prosync"))
     return str(await ask_rows(lambda: Job.objects.get(pk=job_id).status))
 
@@ -321,7 +321,7 @@ class TestLeaving:
 def _die() -> None:
     """As after kill -9, once that has been noticed."""
     Job.objects.update(lease_until=time_ago())
-    upkeep.reap()
+    upkeep.take_over_expired()
 
 
 def time_ago() -> Any:

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from sessions_app.prosync.engines import syncso
 from sessions_app.prosync.engines.syncso import (
     AccountRefused,
+    InvalidResponse,
     LinkExpired,
-    Nonsense,
     ProviderError,
     RefusedForGood,
     ResultRefused,
@@ -47,7 +47,7 @@ from tests.support.lip_sync_provider import (
     signed,
 )
 from tests.support.waiting import wait_until
-from vodplatform.base.outbound import Rules
+from vodplatform.base.web.outbound import Rules
 
 pytestmark = pytest.mark.pure
 HERE = Rules(allow_private=True, seconds=20.0)
@@ -145,7 +145,7 @@ class TestCreate:
 
     def test_an_id_that_would_not_fit_its_column_is_nonsense(self, provider: Provider, client: SyncSo) -> None:
         provider.fails(Fault("changes", "create", changes={"id": "a" * 101}))
-        with pytest.raises(Nonsense):
+        with pytest.raises(InvalidResponse):
             client.create(a_request(), "job-1")
 
     def test_a_key_with_another_request_is_final(self, provider: Provider, client: SyncSo) -> None:
@@ -224,7 +224,7 @@ class TestMeaning:
     @pytest.mark.parametrize("status", [200, 302])
     def test_a_page_is_nonsense(self, provider: Provider, ask: Callable[[], Any], status: int) -> None:
         provider.fails(page(status=status))
-        with pytest.raises(Nonsense):
+        with pytest.raises(InvalidResponse):
             ask()
 
     def test_a_provider_that_says_nothing_is_given_up_in_time(self, provider: Provider) -> None:
@@ -242,7 +242,7 @@ class TestMeaning:
 
     def test_an_answer_without_an_end_is_nonsense(self, provider: Provider, client: SyncSo) -> None:
         provider.fails(Fault("endless"))
-        with pytest.raises(Nonsense):
+        with pytest.raises(InvalidResponse):
             client.get("5c1b")
 
     def test_a_redirect_takes_the_key_nowhere(self, provider: Provider, client: SyncSo, tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ class TestMeaning:
         elsewhere.mkdir()
         with running_provider(elsewhere) as other:
             provider.fails(Fault("redirect", body=f"{other.url}/v2/generate/5c1b"))
-            with pytest.raises(Nonsense):
+            with pytest.raises(InvalidResponse):
                 client.get("5c1b")
             assert other.asked() == []
 
@@ -332,7 +332,7 @@ class TestGet:
     ) -> None:
         made = client.create(a_request(), "job-1")
         provider.fails(Fault("changes", "get", changes=changes))
-        with pytest.raises(Nonsense):
+        with pytest.raises(InvalidResponse):
             client.get(made)
         assert client.get(made).id == made
 
@@ -341,7 +341,7 @@ class TestGet:
     )
     def test_broken_json_is_nonsense(self, provider: Provider, client: SyncSo, body: str) -> None:
         provider.fails(Fault("says", body=body))
-        with pytest.raises(Nonsense):
+        with pytest.raises(InvalidResponse):
             client.get("5c1b")
 
     @pytest.mark.parametrize("status", ["FAILED", "REJECTED"])
@@ -379,7 +379,7 @@ class TestGet:
         )
     )
     def test_no_answer_breaks_the_reader(self, entry: dict[str, Any]) -> None:
-        with contextlib.suppress(Nonsense):
+        with contextlib.suppress(InvalidResponse):
             read_generation(entry)
 
 
@@ -434,7 +434,7 @@ class TestFind:
     @pytest.mark.parametrize("body", ["{}", "[1]", "null", '["a"]', '[{"id": "5", "input": [1, {"url": 2}]}]'])
     def test_what_is_no_list_is_nonsense_or_empty(self, provider: Provider, client: SyncSo, body: str) -> None:
         provider.fails(Fault("says", "list", body=body))
-        with contextlib.suppress(Nonsense):
+        with contextlib.suppress(InvalidResponse):
             assert client.find(NAME) is None
 
 
@@ -544,7 +544,7 @@ class TestDownload:
         self, provider: Provider, client: SyncSo, url: str, file: BinaryIO, body: str
     ) -> None:
         provider.fails(Fault("says", "output", body=body, content_type="video/mp4"))
-        with pytest.raises(Nonsense):
+        with pytest.raises(InvalidResponse):
             client.download(url, file, ENOUGH)
         assert file.seek(0, io.SEEK_END) == 0
 
@@ -552,7 +552,7 @@ class TestDownload:
         self, provider: Provider, client: SyncSo, url: str, file: BinaryIO
     ) -> None:
         provider.set(result_type="text/html")
-        with pytest.raises(Nonsense):
+        with pytest.raises(InvalidResponse):
             client.download(url, file, ENOUGH)
         provider.set(result_type="binary/octet-stream")
         assert client.download(url, file, ENOUGH).kind.mime_type == "video/mp4"
@@ -585,7 +585,7 @@ class TestDownload:
 
         file = Watched()
         provider.fails(Fault("says", "output", body="<" * 2_000_000))
-        with pytest.raises(Nonsense):
+        with pytest.raises(InvalidResponse):
             client.download(url, file, ENOUGH)
         assert file.largest <= 64 * 1024
 
@@ -671,7 +671,7 @@ class TestWebhook:
 
     @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"\xff", b'{"id": "5", "status": "GONE"}'])
     def test_a_signed_body_that_is_no_generation_is_nonsense(self, body: bytes) -> None:
-        with pytest.raises(Nonsense):
+        with pytest.raises(InvalidResponse):
             verify_webhook(SECRET, signed(body, at=self.NOW), body, self.NOW)
 
 

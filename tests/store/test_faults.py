@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,10 +13,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from django.db import connection
 
 from media_app.store import files as store
 from tests.support.s3 import Bucket, storage_of
-from vodplatform.base import storage
+from vodplatform.base.files import storage
+from vodplatform.base.processes.waiting_room import caller_gone
 
 KEY = "videos/5f0c/match.mp4"
 CONTENT = b"0123456789" * 100
@@ -202,3 +205,15 @@ def answering(monkeypatch: pytest.MonkeyPatch, status: int, code: str) -> None:
             return call
 
     monkeypatch.setattr(store, "_client", Client)
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_request_that_waits_for_the_store_keeps_no_connection_to_the_database(bucket: Bucket) -> None:
+    connection.ensure_connection()
+    assert store.stat(KEY) and connection.connection is not None
+    token = caller_gone.set(threading.Event())  # as the web server does
+    try:
+        assert store.stat(KEY) and connection.connection is None
+    finally:
+        caller_gone.reset(token)

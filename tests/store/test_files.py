@@ -176,21 +176,21 @@ class TestBeingTold:
         def tell(count: int) -> None:
             told.append((threading.get_ident(), count))
 
-        store.put_file(KEY, new_file(self.CONTENT), told=tell)
+        store.put_file(KEY, new_file(self.CONTENT), on_progress=tell)
         store.local_copy(KEY, tmp_path, tell)
         assert sum(count for _, count in told) == 2 * len(self.CONTENT)
         assert {thread for thread, _ in told} == {threading.get_ident()}
 
     def test_it_is_told_from_another_file_system_too(self, small_disk: Path, new_file: NewFile) -> None:
         told: list[int] = []
-        store.put_file(KEY, new_file(CONTENT), told=told.append)
+        store.put_file(KEY, new_file(CONTENT), on_progress=told.append)
         assert sum(told) == len(CONTENT)
 
     def test_an_upload_that_stands_still_is_ended(self, impatient: Bucket, new_file: NewFile) -> None:
         path = new_file(self.CONTENT)
         impatient.faults.hang()
         with pytest.raises(_Enough):
-            store.put_file(KEY, path, told=_enough)
+            store.put_file(KEY, path, on_progress=_enough)
         impatient.heal()
         assert path.stat().st_size == len(self.CONTENT)
         assert impatient.keys() == []
@@ -204,7 +204,7 @@ class TestBeingTold:
                 raise _Enough
 
         with pytest.raises(_Enough):
-            store.put_file(KEY, path, told=tell)
+            store.put_file(KEY, path, on_progress=tell)
         assert path.stat().st_size == len(self.CONTENT)
         assert s3_storage.unfinished() == []
 
@@ -220,7 +220,7 @@ class TestBeingTold:
     def test_a_copy_that_is_ended_leaves_nothing(self, small_disk: Path, new_file: NewFile) -> None:
         path = new_file(CONTENT)
         with pytest.raises(_Enough):
-            store.put_file(KEY, path, told=_enough)
+            store.put_file(KEY, path, on_progress=_enough)
         assert path.read_bytes() == CONTENT
         assert keys_of(small_disk) == []
 
@@ -318,7 +318,7 @@ class TestListing:
 class TestParts:
     """S3 alone: a file that comes in parts."""
 
-    PART = store.LEAST_PART_BYTES
+    PART = store.MIN_PART_BYTES
 
     def test_parts_become_one_file(self, s3_storage: Bucket) -> None:
         content = [os.urandom(self.PART), os.urandom(self.PART + 1), b"the last may be short"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.analysis.pipelines.looking import JOINTS, KEPT, SMALL, Seen
+from sessions_app.analysis.pipelines.looking import JOINTS, KEPT, SMALL, PoseTrack
 
 RATE = 15.0
 HEIGHT, WIDTH = 288, 216
@@ -68,7 +68,7 @@ def lying(joints: Floats) -> Floats:
     return turned
 
 
-def seen(joints: Floats, *, noise: float = 0.4, seed: int = 0, pictures: NDArray[np.uint8] | None = None) -> Seen:
+def seen(joints: Floats, *, noise: float = 0.4, seed: int = 0, pictures: NDArray[np.uint8] | None = None) -> PoseTrack:
     """What would have been seen of this body; noise: pixels."""
     shaken = joints.copy()
     shaken[:, :, :2] += np.random.default_rng(seed).normal(0, noise, shaken[:, :, :2].shape)
@@ -76,4 +76,4 @@ def seen(joints: Floats, *, noise: float = 0.4, seed: int = 0, pictures: NDArray
     if pictures is None:
         pictures = np.random.default_rng(seed).integers(90, 110, (len(joints), SMALL, SMALL)).astype(np.uint8)
     end = float(times[-1]) if len(times) else 0.0
-    return Seen(times, shaken.astype(np.float32), pictures, (HEIGHT, WIDTH), end, end + 1 / RATE)
+    return PoseTrack(times, shaken.astype(np.float32), pictures, (HEIGHT, WIDTH), end, end + 1 / RATE)

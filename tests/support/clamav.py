@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests.support.waiting import wait_until
-from vodplatform.base.process import SHIM
+from vodplatform.base.processes.process import SHIM
 
 # In two parts: this file itself must not be one that scanners find.
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-" + b"ANTIVIRUS-TEST-FILE!$H+H*"

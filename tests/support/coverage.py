@@ -14,7 +14,7 @@ from pathlib import Path
 
 from coverage import Coverage
 
-LEAST_LINES = 90.0
+MIN_LINES = 90.0
 
 
 def counts() -> dict[str, Counter[str]]:
@@ -31,17 +31,17 @@ def counts() -> dict[str, Counter[str]]:
 
 
 def main() -> int:
-    """Print the table; 1 where a package has less than :data:`LEAST_LINES` % of its lines."""
+    """Print the table; 1 where a package has less than :data:`MIN_LINES` % of its lines."""
     print(f"{'package':12} {'lines':>7} {'%':>6} {'branches':>9} {'%':>6}")
     too_low = []
     for package, found in sorted(counts().items()):
         lines = 100 * found["covered_lines"] / found["num_statements"]
         branches = 100 * found["covered_branches"] / max(1, found["num_branches"])
         print(f"{package:12} {found['num_statements']:7} {lines:6.2f} {found['num_branches']:9} {branches:6.2f}")
-        if lines < LEAST_LINES:
+        if lines < MIN_LINES:
             too_low.append(package)
     if too_low:
-        print(f"Under {LEAST_LINES:g} % of the lines: {', '.join(too_low)}. Test what is not, or delete it.")
+        print(f"Under {MIN_LINES:g} % of the lines: {', '.join(too_low)}. Test what is not, or delete it.")
     return 1 if too_low else 0
 
 

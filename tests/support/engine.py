@@ -12,7 +12,7 @@ import pytest
 
 from jobs_app.keeper import keeper
 from jobs_app.sweeping import sweeper
-from vodplatform.base.process import Access
+from vodplatform.base.processes.process import Access
 
 SCRIPT_HEAD = """\
 import json, os, sys, time

@@ -17,7 +17,7 @@ from typing import Any
 import uvicorn
 
 from tests.support.waiting import wait_until
-from vodplatform.base.process import SHIM
+from vodplatform.base.processes.process import SHIM
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = PROJECT_ROOT / "deploy" / "nginx.conf"
@@ -137,8 +137,8 @@ def is_open(port: int) -> bool:
 def served(application: Any) -> Iterator[int]:
     """The port on which an ASGI application is served from a thread of this process, by the program's own server."""
     config = uvicorn.Config(
-        application, host="127.0.0.1", port=0, http="vodplatform.base.protocol:HttpProtocol", loop="uvloop", ws="none",
-        lifespan="off", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2,
+        application, host="127.0.0.1", port=0, http="vodplatform.base.web.protocol:HttpProtocol", loop="uvloop",
+        ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

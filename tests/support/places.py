@@ -52,7 +52,7 @@ def prepare(data_dir: Path, environment: dict[str, str], account: str, password:
     """Migrate a program's database and make an account in a group of its own name; the account's key."""
     variables = environment | {"VOD_DATA_DIR": str(data_dir)}
     answers = [
-        manage(*words.split(), environment=variables, told=password, tree=tree)
+        manage(*words.split(), environment=variables, stdin=password, tree=tree)
         for words in (
             "migrate --verbosity 0", f"create_account {account} --group {account} --password-stdin",
             f"create_token {account}",

@@ -52,13 +52,13 @@ def manage(
     *words: str,
     environment: Mapping[str, str],
     seconds: float = 300.0,
-    told: str | None = None,
+    stdin: str | None = None,
     tree: Path = PROJECT_ROOT,
 ) -> subprocess.CompletedProcess[str]:
-    """Run one management command to its end; never raises for how it ended. told: its standard input."""
+    """Run one management command to its end; never raises for how it ended. stdin: its standard input."""
     return subprocess.run(
         [sys.executable, str(tree / "manage.py"), *words],
-        env=clean_environment(environment), capture_output=True, text=True, timeout=seconds, check=False, input=told,
+        env=clean_environment(environment), capture_output=True, text=True, timeout=seconds, check=False, input=stdin,
     )  # fmt: skip
 
 

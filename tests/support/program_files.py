@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.program import Place
-from vodplatform.base.installation import MARK
+from vodplatform.base.files.installation import MARK
 
 
 def stored(place: Place, key: str) -> Path:

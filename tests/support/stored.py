@@ -8,7 +8,7 @@ from pathlib import Path
 from django.core.files.storage import default_storage
 
 from media_app.store import files as store
-from vodplatform.base.installation import MARK
+from vodplatform.base.files.installation import MARK
 
 
 def put_bytes(key: str, content: bytes) -> None:

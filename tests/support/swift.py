@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.s3 import REGION, Bucket, client_of, fresh_bucket, storage_of
 from tests.support.waiting import wait_until
-from vodplatform.base.process import SHIM
+from vodplatform.base.processes.process import SHIM
 
 KEY_ID, SECRET = "test:tester", "testing"
 START_SECONDS = 30.0

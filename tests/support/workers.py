@@ -13,7 +13,7 @@ WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 REDIS_NUMBERS = 2
 
 
-def own_places(worker: str) -> dict[str, str]:
+def worker_environment(worker: str) -> dict[str, str]:
     """The variables that say where a worker's things are. Raises ValueError where REDIS_URL has no number."""
     found = {"VOD_DATA_DIR": tempfile.mkdtemp(prefix="vod-test-")}
     if worker and (url := os.environ.get("REDIS_URL")):
@@ -24,4 +24,4 @@ def own_places(worker: str) -> dict[str, str]:
 
 # The process that starts the workers hands its own folder down to them.
 if WORKER or "VOD_DATA_DIR" not in os.environ:
-    os.environ.update(own_places(WORKER))
+    os.environ.update(worker_environment(WORKER))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
+import copy
 import errno
 import hashlib
 import json
@@ -338,7 +338,7 @@ class TestRoom:
     async def test_only_so_many_come_at_a_time(
         self, key: str, upload: Upload, media: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(chunks, "MOST_AT_ONCE", 2)
+        monkeypatch.setattr(chunks, "MAX_AT_ONCE", 2)
         requests = [Request("POST", f"{BASES[0]}/{upload.pk}/chunk", FORM, key=key) for _ in range(2)]
         for number, request in enumerate(requests):
             await request.give(form_of(fields_of(number, chunk_of(number)))[:30_000])
@@ -361,7 +361,7 @@ class TestRoom:
         """Each answer names all of them."""
         limits = {**settings.TIER_LIMITS["free"], "max_upload_bytes": 1 << 40, "max_storage_bytes": 1 << 40}
         settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": limits}
-        chunk = services.LEAST_CHUNK_BYTES
+        chunk = services.MIN_CHUNK_BYTES
 
         async def begin(count: int) -> Answer:
             body = json.dumps({"filename": "a.mp4", "size": chunk * count, "chunk_size": chunk}).encode()
@@ -393,7 +393,8 @@ class TestALookAtTheEnd:
             if not upload.mime_type:
                 raise DomainError("vod_unreadable")
 
-        purposes["clip"] = dataclasses.replace(purposes["library"], name="clip", looks_early=False, finish=finish)
+        purposes["clip"] = clip = copy.copy(purposes["library"])
+        clip.name, clip.checks_type_early, clip.finish = "clip", False, finish  # type: ignore[method-assign]
         return services.begin(owner, front="chunks", purpose="clip", filename="a.mp4", size=CHUNK, chunk_size=CHUNK)
 
     async def test_what_is_no_video_is_refused_when_it_is_completed(self, key: str, whole: Upload) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from media_app.uploads import door
-from media_app.uploads.door import Exchange, Keeper, Silent, Wanted
+from media_app.uploads.door import BodyTimeout, Exchange, LockRequested, SinkWriter
 from media_app.uploads.sinks import LockLost
-from vodplatform.base.bodies import Scope
 from vodplatform.base.errors import DomainError
+from vodplatform.base.web.bodies import Scope
 
 Message = dict[str, Any]
 
@@ -89,7 +89,7 @@ class TestAnswering:
         assert Caller(headers=[(b"content-length", length)]).exchange().body.announced is None
 
     async def test_who_says_nothing_is_not_waited_for(self) -> None:
-        with pytest.raises(Silent):
+        with pytest.raises(BodyTimeout):
             await Caller().exchange().body.next()
 
 
@@ -97,7 +97,7 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("fault", "type"),
         [
-            (LockLost(), "upload_locked"), (Wanted(), "upload_locked"), (Silent(), "bad_request"),
+            (LockLost(), "upload_locked"), (LockRequested(), "upload_locked"), (BodyTimeout(), "bad_request"),
             (RuntimeError("x"), "server_error"), (DomainError("too_large"), "too_large"),
         ],
     )  # fmt: skip
@@ -121,13 +121,13 @@ class TestFaults:
 class _Sink:
     """A sink that does what a test tells it."""
 
-    def __init__(self, renew: Callable[[], None] = lambda: None, tend: Callable[[], None] = lambda: None) -> None:
-        self.renew, self.tend, self.is_wanted = renew, tend, False
+    def __init__(self, renew: Callable[[], None] = lambda: None, flush_due: Callable[[], None] = lambda: None) -> None:
+        self.renew, self.flush_due, self.is_wanted = renew, flush_due, False
         self.lock = self
         self.rests, self.due = 0, False
         self.taken: list[bytes] = []
 
-    def must_rest(self) -> bool:
+    def must_wait(self) -> bool:
         self.rests -= 1
         return self.rests >= 0
 
@@ -147,7 +147,7 @@ class TestKeeper:
         def lost() -> None:
             raise LockLost
 
-        async with Keeper(_Sink(renew=lost)) as keeper:  # type: ignore[arg-type]
+        async with SinkWriter(_Sink(renew=lost)) as keeper:  # type: ignore[arg-type]
             with pytest.raises(LockLost):
                 await keeper.run(_for_ever())
 
@@ -155,30 +155,30 @@ class TestKeeper:
         def broken() -> None:
             raise DomainError("disk_full")
 
-        sink = _Sink(tend=broken)
-        async with Keeper(sink) as keeper:  # type: ignore[arg-type]
+        sink = _Sink(flush_due=broken)
+        async with SinkWriter(sink) as keeper:  # type: ignore[arg-type]
             sink.due = True
             with pytest.raises(DomainError):
                 await keeper.run(_for_ever())
 
     async def test_so_does_somebody_who_wants_the_lock(self) -> None:
         sink = _Sink()
-        async with Keeper(sink) as keeper:  # type: ignore[arg-type]
+        async with SinkWriter(sink) as keeper:  # type: ignore[arg-type]
             sink.is_wanted = True
-            with pytest.raises(Wanted):
+            with pytest.raises(LockRequested):
                 await keeper.run(_for_ever())
 
     async def test_who_has_read_to_the_end_has_won(self) -> None:
         sink = _Sink()
-        async with Keeper(sink) as keeper:  # type: ignore[arg-type]
+        async with SinkWriter(sink) as keeper:  # type: ignore[arg-type]
             await keeper.run(keeper.write(b"bytes"))
         assert sink.taken == [b"bytes"]
 
     async def test_nothing_is_written_while_there_is_no_room(self) -> None:
         rounds = []
-        sink = _Sink(tend=lambda: rounds.append(len(sink.taken)))
+        sink = _Sink(flush_due=lambda: rounds.append(len(sink.taken)))
         sink.rests = 3
-        async with Keeper(sink) as keeper:  # type: ignore[arg-type]
+        async with SinkWriter(sink) as keeper:  # type: ignore[arg-type]
             await keeper.run(keeper.write(b"bytes"))
         assert sink.taken == [b"bytes"]
         assert rounds[0] == 0
@@ -187,7 +187,7 @@ class TestKeeper:
         async def reading() -> None:
             raise ValueError("odd")
 
-        async with Keeper(_Sink()) as keeper:  # type: ignore[arg-type]
+        async with SinkWriter(_Sink()) as keeper:  # type: ignore[arg-type]
             with pytest.raises(ValueError, match="odd"):
                 await keeper.run(reading())
 

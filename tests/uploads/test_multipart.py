@@ -184,7 +184,7 @@ class TestRefused:
 
 class TestLimits:
     async def test_what_announces_too_much_is_413_before_anything_is_read(self, key: str, small_limits: None) -> None:
-        request = Request("POST", URL, FORM, key=key, length=(1 << 20) + forms.MOST_OVERHEAD_BYTES + 1)
+        request = Request("POST", URL, FORM, key=key, length=(1 << 20) + forms.MAX_OVERHEAD_BYTES + 1)
         request.hang_up()
         body = (await request.answer()).refused(413, "too_large")
         assert (body["limit"], body["error"]) == (1 << 20, "The file is larger than your limit of 1 MiB.")

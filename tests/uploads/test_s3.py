@@ -32,7 +32,7 @@ from vodplatform.base.errors import DomainError
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
 MIB = 1 << 20
-PART = sinks.LEAST_PART_BYTES
+PART = sinks.MIN_PART_BYTES
 SIZE = 2 * PART + 3 * MIB + 5
 VIDEO = video_of(SIZE)
 
@@ -51,7 +51,7 @@ def client(key: str) -> Client:
 
 async def whole_of(bucket: Bucket, upload: Upload) -> bytes:
     """The file that a completed upload becomes, as the job makes it."""
-    await ask_rows(joining.finish, upload)
+    await ask_rows(joining.finish_multipart_uploads, upload)
     return await ask_rows(bucket.content, upload.key)
 
 
@@ -247,7 +247,7 @@ class TestTus:
         self, client: Client, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """S3 copies 5 GiB at most by one call."""
-        monkeypatch.setattr(joining, "MOST_COPY_BYTES", 6 * MIB)
+        monkeypatch.setattr(joining, "MAX_COPY_BYTES", 6 * MIB)
         addresses = []
         for content in (VIDEO[: 17 * MIB], VIDEO[17 * MIB :]):
             addresses.append(await client.created(len(content), {"Upload-Concat": "partial"}))
@@ -303,7 +303,7 @@ class TestTakenOver:
         assert first is not None
         stopped = sinks.open_sink(upload, first)
         stopped.write(VIDEO[:PART])
-        stopped.tend()
+        stopped.flush_due()
         stopped.write(bytes(PART))
         put_part, late = store.put_part, []
 
@@ -314,7 +314,7 @@ class TestTakenOver:
 
         with monkeypatch.context() as patch, pytest.raises(store.StoreUnavailable):
             patch.setattr(store, "put_part", stop)
-            stopped.tend()
+            stopped.flush_due()
         Upload.objects.update(lock_until=Now())
         second = sinks.acquire(upload.pk)
         assert second is not None
@@ -328,7 +328,7 @@ class TestTakenOver:
         stopped.close()
         sink.close()
         whole = services.complete(there)
-        joining.finish(whole)
+        joining.finish_multipart_uploads(whole)
         assert bucket.content(whole.key) == VIDEO
 
     def test_a_tail_that_nobody_noted_is_deleted(self, owner: User, bucket: Bucket) -> None:
@@ -345,7 +345,7 @@ class TestTakenOver:
 
     def test_an_upload_that_has_used_up_its_numbers_is_lost(self, owner: User, bucket: Bucket) -> None:
         upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
-        Upload.objects.update(part_number=store.MOST_PARTS)
+        Upload.objects.update(part_number=store.MAX_PARTS)
         upload.refresh_from_db()
         lock = sinks.acquire(upload.pk)
         assert lock is not None

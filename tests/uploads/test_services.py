@@ -83,7 +83,7 @@ class TestNames:
 
     @pytest.mark.parametrize(("size", "words"), [(1, "1 bytes"), (512 << 20, "512 MiB"), (5 << 40, "5120 GiB")])
     def test_sizes_in_words(self, size: int, words: str) -> None:
-        assert room.in_words(size) == words
+        assert room.format_bytes(size) == words
 
 
 class TestRoom:
@@ -193,11 +193,11 @@ class TestExpiry:
         age(first, timedelta(hours=1))
         for _ in range(5):
             age(begin(make_user()))
-        monkeypatch.setattr(sweep, "MOST_BATCHES", 1)
+        monkeypatch.setattr(sweep, "MAX_BATCHES", 1)
         assert sweep.expire() == 2
         first.refresh_from_db()
         assert first.status == "expired"
-        monkeypatch.setattr(sweep, "MOST_BATCHES", 50)
+        monkeypatch.setattr(sweep, "MAX_BATCHES", 50)
         assert sweep.expire() == 4
 
     def test_what_is_over_takes_no_room_while_the_sweep_has_not_come(self, owner: User, settings: Any) -> None:
@@ -251,7 +251,7 @@ class TestExpiry:
         whole = services.concatenate(owner, [part.pk], purpose="library", filename="a.mp4")
         delete_video(Video.objects.get(pk=whole.resource_id), owner)
         assert files_in(media) == []
-        services.forget(uuid.uuid4())
+        services.delete_uploads_of(uuid.uuid4())
 
     def test_what_a_killed_process_left_on_its_way_to_s3_goes(self, settings: Any, tmp_path: Path) -> None:
         settings.DATA_DIR = tmp_path
@@ -276,9 +276,10 @@ class TestPurposes:
         assert "library" in str(caught.value.extra["errors"]["purpose"])
 
     def test_a_limit_of_its_own_binds_too(self, owner: User, purposes: dict[str, Any]) -> None:
-        import dataclasses
+        import copy
 
-        purposes["small"] = dataclasses.replace(purposes["library"], name="small", max_bytes=lambda: 100)
+        purposes["small"] = small = copy.copy(purposes["library"])
+        small.name, small.max_bytes = "small", lambda: 100  # type: ignore[method-assign]
         with pytest.raises(DomainError) as caught:
             begin(owner, purpose="small", size=101)
         assert (caught.value.type.name, caught.value.extra["limit"]) == ("too_large", 100)
@@ -294,10 +295,14 @@ def test_somebody_elses_is_not_found(owner: User) -> None:
 
 
 def test_few_uploads_of_an_owner_are_looked_at_at_once(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MOST_LOOKED_AT", 1)
-    with services._one_of_few(owner.pk), pytest.raises(DomainError) as caught, services._one_of_few(owner.pk):
+    monkeypatch.setattr(services, "MAX_LOOKED_AT", 1)
+    with (
+        services._limit_inspections(owner.pk),
+        pytest.raises(DomainError) as caught,
+        services._limit_inspections(owner.pk),
+    ):
         pass
     assert caught.value.type.name == "upload_locked"
-    with services._one_of_few(uuid.uuid4()), services._one_of_few(owner.pk):
+    with services._limit_inspections(uuid.uuid4()), services._limit_inspections(owner.pk):
         assert len(services._looking) == 2
     assert not services._looking

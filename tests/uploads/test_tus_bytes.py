@@ -29,7 +29,7 @@ from tests.support.sockets import ask as ask_rows
 from tests.support.streams import Request
 from tests.uploads.conftest import content_of, fill_up, until, video_of
 from tests.uploads.tus import BYTES, Client, id_of, row_of
-from vodplatform.base.storage import StoreFull
+from vodplatform.base.files.storage import StoreFull
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 SIZE = 300_000
@@ -237,7 +237,7 @@ class TestStopped:
         assert lock is not None
         sink = sinks.open_sink(upload, lock)
         lock.renewed_at -= sinks.LOCK_SECONDS + 1
-        assert sink.must_rest()
+        assert sink.must_wait()
         with pytest.raises(sinks.LockLost):
             sink.write(VIDEO[:1000])
         sink.close()
@@ -305,7 +305,7 @@ class TestChecksum:
         self, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sinks, "FLUSH_BYTES", 50_000)
-        monkeypatch.setattr(sinks, "MOST_WAITING_BYTES", 100_000)
+        monkeypatch.setattr(sinks, "MAX_WAITING_BYTES", 100_000)
         flushed, fdatasync = [], os.fdatasync
 
         def flush(descriptor: int) -> None:

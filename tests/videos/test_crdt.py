@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from media_app.videos.crdt import (
     BASE,
     FIELDS,
-    MOST_TAGS,
+    MAX_TAGS,
     Clock,
     Document,
     Dots,
@@ -106,7 +106,7 @@ def told_by_the_rules(operations: Iterable[Operation], first_tags: Sequence[str]
             places.append((0, BASE, 0, list(first_tags).index(tag)))
         if places:
             first[tag] = min(places)
-    told["tags"] = sorted(first, key=lambda tag: (first[tag], tag))[:MOST_TAGS]
+    told["tags"] = sorted(first, key=lambda tag: (first[tag], tag))[:MAX_TAGS]
     return told
 
 
@@ -381,9 +381,9 @@ class TestTags:
     def test_no_more_are_shown_than_a_video_may_have_and_the_next_one_follows(self) -> None:
         many = [op(T.ADD_TAG, f"tag {number:03}", "a", number, at=number) for number in range(1, 61)]
         names = [one.value for one in many]
-        assert tags_of(*many) == tags_of(*reversed(many)) == names[:MOST_TAGS]
+        assert tags_of(*many) == tags_of(*reversed(many)) == names[:MAX_TAGS]
         without = op(T.REMOVE_TAG, names[0], "b", 1, a=60)
-        assert tags_of(without, *many) == names[1 : MOST_TAGS + 1]
+        assert tags_of(without, *many) == names[1 : MAX_TAGS + 1]
 
     def test_a_tag_named_twice_in_one_list_is_one(self) -> None:
         twice = op(T.SET_TAGS, ["x", "y", "x"], "a", 1)

@@ -16,7 +16,7 @@ from django.core.files.storage import default_storage
 from jobs_app import leases
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
-from jobs_app.services import poke, retry
+from jobs_app.services import retry, wake_waiting
 from media_app.store import files as store
 from media_app.uploads import room, scan
 from media_app.uploads import services as uploads
@@ -112,7 +112,7 @@ def test_one_that_browsers_cannot_play_gets_a_rendition_of_its_own_size(
 @pytest.mark.parametrize("kind", ["proxy", "silent"])
 def test_renditions_on_demand(take: Callable[..., Video], clip: Path, kind: str) -> None:
     video = take(clip)
-    services.want_rendition(video, kind)
+    services.request_rendition(video, kind)
     run_queue("render")
     made = video.renditions.get(kind=kind)
     assert made.mime_type == "video/mp4"
@@ -132,7 +132,7 @@ def test_one_that_is_more_work_than_the_plan_allows_is_played_and_not_encoded(
     assert {row.kind for row in video.renditions.all()} == {"poster", "hls", "sprite", "peaks"}
     assert Job.objects.filter(kind="render").count() == 1
     with pytest.raises(DomainError) as caught:
-        services.want_rendition(video, "proxy")
+        services.request_rendition(video, "proxy")
     assert (caught.value.type.name, caught.value.extra["limit"]) == ("work_limit", work / 2)
 
 
@@ -242,7 +242,7 @@ def test_what_an_attempt_keeps_while_the_sweep_looks_around_stays(
 ) -> None:
     video = take(clip)
     poster = video.renditions.get(kind="poster")
-    held = leases.held
+    held = leases.held_tokens
     video.renditions.exclude(pk=poster.pk).delete()
     Rendition.objects.filter(pk=poster.pk).update(folder="renditions/elsewhere/")
 
@@ -252,7 +252,7 @@ def test_what_an_attempt_keeps_while_the_sweep_looks_around_stays(
         Rendition.objects.filter(pk=poster.pk).update(folder=poster.folder)
         return found
 
-    monkeypatch.setattr(leases, "held", keeps_and_ends)
+    monkeypatch.setattr(leases, "held_tokens", keeps_and_ends)
     services.sweep_renditions()
     assert default_storage.exists(poster.key_of("image"))
 
@@ -279,7 +279,7 @@ class TestScanner:
         video = take(clip)
         assert (video.state, job_of(video).status) == ("processing", JobStatus.WAITING)
         monkeypatch.setattr(scan, "scan", lambda path, told: None)
-        poke(job_of(video).pk)
+        wake_waiting(job_of(video).pk)
         run_queue("ingest")
         assert again(video).state == "ready"
 

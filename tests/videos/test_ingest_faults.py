@@ -163,7 +163,7 @@ class TestWhoseFaultItIs:
             run_queue("ingest")
         assert (again(video).state, job_of(video).status) == ("processing", "waiting")
         assert job_of(video).events.filter(name="retrying").values_list("data", flat=True)[0]["type"] == type
-        jobs.poke(job_of(video).pk)
+        jobs.wake_waiting(job_of(video).pk)
         run_queue("ingest")
         assert again(video).state == "ready"
 
@@ -182,7 +182,7 @@ class TestWhoseFaultItIs:
         video = put()
         run_queue("ingest")
         assert (again(video).state, job_of(video).status) == ("ready", "waiting")
-        jobs.poke(job_of(video).pk)
+        jobs.wake_waiting(job_of(video).pk)
         run_queue("ingest")
         assert job_of(video).status == "completed"
         assert [item["kind"] for item in job_of(video).result["left_out"]] == ["poster"]
@@ -206,7 +206,7 @@ class TestWhoseFaultItIs:
         video = put()
         run_queue("ingest")
         Job.objects.filter(pk=video.job_id).update(retries=actors.ingest_video.max_retries)
-        jobs.poke(job_of(video).pk)
+        jobs.wake_waiting(job_of(video).pk)
         run_queue("ingest")
         video = again(video)
         assert (video.status, video.error_type, job_of(video).status) == ("failed", "unavailable", "failed")

@@ -54,7 +54,7 @@ def send(upload: Upload, content: bytes) -> Upload:
         for start in range(0, len(content), 65_536):
             sink.write(content[start : start + 65_536])
             if sink.is_due():
-                sink.tend()
+                sink.flush_due()
         sink.sync()
     finally:
         sink.close()

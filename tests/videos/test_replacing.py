@@ -229,7 +229,7 @@ def test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest(
     assert again(first).state == "ready"
     job = Job.objects.get(pk=again(first).job_id)
     Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
-    jobs.go_on(job.pk)
+    jobs.queue_due(job.pk)
     with monkeypatch.context() as patched:
         patched.setattr(taking_in, "facts_of", broken)
         run_queue("ingest")

@@ -12,7 +12,7 @@ import pytest
 from jobs_app import services as jobs
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
-from jobs_app.services import poke
+from jobs_app.services import wake_waiting
 from media_app.videos import actors, receiving
 from media_app.videos.models import Video
 from tests.support.clamav import FILE_BYTES, FINDING, Clamd, infect
@@ -77,7 +77,7 @@ def test_it_waits_while_the_scanner_is_away(clamd: Clamd, copy: Path, take: Any)
     state, job = take(copy)
     assert (state, job.status) == ("processing", "waiting")
     clamd.start()
-    poke(job.pk)
+    wake_waiting(job.pk)
     run_queue("ingest")
     video = Video.objects.get(job=job)
     assert look(video)[0] == "ready"

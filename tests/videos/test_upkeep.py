@@ -158,7 +158,7 @@ class TestLostVideos:
 
     def test_an_empty_store_is_not_believed(self, owner: User, place: Any) -> None:
         video = make_stored(owner)
-        with pytest.raises(upkeep.NotOurs):
+        with pytest.raises(upkeep.WrongInstallation):
             upkeep.mark_lost()
         video.refresh_from_db()
         assert video.status == "ready"
@@ -355,7 +355,7 @@ class TestLeftovers:
 
     def test_a_database_that_knows_nothing_deletes_nothing(self, owner: User, put: Any) -> None:
         key = put("videos/x/a.mp4")
-        with pytest.raises(upkeep.NotOurs):
+        with pytest.raises(upkeep.WrongInstallation):
             upkeep.remove_leftovers()
         assert store.exists(key)
 
@@ -387,7 +387,7 @@ class TestUnfinishedOnS3:
 
     def test_a_database_that_knows_nothing_gives_none_up(self, owner: User, s3_storage: Bucket) -> None:
         store.begin_multipart("videos/nobodys/a.mp4")
-        with pytest.raises(upkeep.NotOurs):
+        with pytest.raises(upkeep.WrongInstallation):
             upkeep.abort_unfinished()
         call_command("expire")
         assert s3_storage.unfinished() == ["videos/nobodys/a.mp4"]

@@ -22,9 +22,9 @@ from unfold.widgets import UnfoldAdminURLInputWidget
 from vodplatform.accounts import services
 from vodplatform.accounts.jwt import PACKAGE_MODELS
 from vodplatform.accounts.models import ApiToken, Subscription, Tier, User
-from vodplatform.base import audit
 from vodplatform.base.admin import AuditedModelAdmin
 from vodplatform.base.errors import DomainError
+from vodplatform.base.records import audit
 
 MONTH = timedelta(days=30)
 
@@ -38,7 +38,7 @@ def environment(request: HttpRequest) -> list[str]:
     return [settings.ENVIRONMENT, "danger" if settings.ENVIRONMENT == "production" else "info"]
 
 
-def acting(request: HttpRequest) -> User:
+def request_user(request: HttpRequest) -> User:
     """Who does it: the admin lets in nobody else."""
     return cast(User, request.user)
 
@@ -119,7 +119,7 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
 
     def _grant(self, request: HttpRequest, queryset: QuerySet[User], tier: Tier) -> None:
         for user in queryset:
-            services.grant(user, tier, services.database_now(user) + MONTH, acting(request))
+            services.grant(user, tier, services.database_now(user) + MONTH, request_user(request))
         self.message_user(request, f"{len(queryset)} users have {tier} for 30 days.")
 
 
@@ -161,17 +161,17 @@ class SubscriptionAdmin(AuditedModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        row = services.grant(obj.user, obj.tier, obj.valid_until, acting(request))
+        row = services.grant(obj.user, obj.tier, obj.valid_until, request_user(request))
         obj.pk, obj.valid_from, obj.created_at = row.pk, row.valid_from, row.created_at
         obj._state.adding = False
 
     @admin.action(description="Extend by 30 days", permissions=["add"])
     def extend_month(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
-        self._each(request, queryset, lambda row: services.extend(row, MONTH, acting(request)), "extended")
+        self._each(request, queryset, lambda row: services.extend(row, MONTH, request_user(request)), "extended")
 
     @admin.action(description="End now", permissions=["add"])
     def end_now(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
-        self._each(request, queryset, lambda row: services.revoke(row, acting(request)), "ended")
+        self._each(request, queryset, lambda row: services.revoke(row, request_user(request)), "ended")
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Subscription], change: Any, done: str) -> None:
         count = 0
@@ -200,5 +200,5 @@ class ApiTokenAdmin(AuditedModelAdmin):
 
     @admin.action(description="Revoke", permissions=["delete"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
-        count = services.revoke_tokens(queryset.select_related("user"), by=acting(request))
+        count = services.revoke_tokens(queryset.select_related("user"), by=request_user(request))
         self.message_user(request, f"{count} tokens revoked.")

@@ -29,7 +29,7 @@ from vodplatform.accounts.models import Scope, User, includes
 from vodplatform.base import logs
 from vodplatform.base.errors import DomainError
 
-CSRF_FAILED = "The page's protection token is missing or old; load the page again."
+CSRF_FAILED = "The page's protection token is missing or old; reload the page and try again."
 # Of these the body is none of the check's business: the token of a byte door's request stands in a header.
 OF_THE_BODY = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
 
@@ -127,12 +127,12 @@ def reader_of(scope: Mapping[str, Any]) -> SignedIn | None:
     Raises ``token_invalid``, ``scope_required`` (with ``scope``).
     """
     headers = credentials.headers_of(scope)
-    found = credentials.whoever(headers) if credentials.known_host(headers) else None
+    found = credentials.authenticate_headers(headers) if credentials.known_host(headers) else None
     if found is None:
         if credentials.authorization_of(headers):
             raise DomainError("token_invalid")
         return None
-    _must_include(found, Scope.READ)
+    _require_scope(found, Scope.READ)
     return found
 
 
@@ -142,16 +142,16 @@ def writer_of(scope: Mapping[str, Any]) -> SignedIn:
     Raises ``unauthenticated``, ``token_invalid``, ``scope_required`` (with ``scope``), ``csrf_failed``.
     """
     headers = credentials.headers_of(scope)
-    found = credentials.whoever(headers) if credentials.known_host(headers) else None
+    found = credentials.authenticate_headers(headers) if credentials.known_host(headers) else None
     if found is None:
         raise DomainError("token_invalid" if credentials.authorization_of(headers) else "unauthenticated")
-    _must_include(found, Scope.WRITE)
+    _require_scope(found, Scope.WRITE)
     if found[1].kind == Kind.SESSION and _is_forged(scope):
         raise DomainError("csrf_failed", CSRF_FAILED)
     return found
 
 
-def _must_include(found: SignedIn, needed: Scope) -> None:
+def _require_scope(found: SignedIn, needed: Scope) -> None:
     if not includes(found[1].scopes, needed):
         raise DomainError("scope_required", f"The token lacks the scope {needed.value!r}.", scope=needed.value)
 

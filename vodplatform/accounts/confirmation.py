@@ -14,7 +14,8 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 
 from vodplatform.accounts.models import ApiToken, PendingSignUp, User
-from vodplatform.base import audit, throttles
+from vodplatform.base.records import audit
+from vodplatform.base.web import throttles
 
 LIFETIME = timedelta(hours=24)
 
@@ -27,7 +28,7 @@ class NameTaken(Exception):
     """Somebody has taken the user name since it was asked for."""
 
 
-def ask(user: User, link_of: Callable[[str], str]) -> None:
+def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
     """Send the link that makes an account of ``user``, who is not saved. link_of: the address of a token.
 
     Whose address has an account already is told so by the e-mail: the page says the same either way, also where the

@@ -28,7 +28,7 @@ from django.utils.crypto import constant_time_compare
 
 from vodplatform.accounts import jwt
 from vodplatform.accounts.models import ApiToken, Scope, User, default_scopes, includes
-from vodplatform.base.database import impatient
+from vodplatform.base.records.database import impatient
 
 logger = logging.getLogger("vodplatform.accounts")
 LAST_USED_PRECISION = timedelta(seconds=60)
@@ -101,11 +101,11 @@ def by_headers(headers: Mapping[bytes, bytes], is_websocket: bool) -> SignedIn |
     """
     if is_websocket and not authorization_of(headers) and not same_origin(headers):
         return None
-    found = whoever(headers)
+    found = authenticate_headers(headers)
     return found if found and includes(found[1].scopes, Scope.READ) else None
 
 
-def whoever(headers: Mapping[bytes, bytes]) -> SignedIn | None:
+def authenticate_headers(headers: Mapping[bytes, bytes]) -> SignedIn | None:
     """Who these headers belong to, whatever they may do: by Authorization header or cookie."""
     kind, key = authorization_of(headers) or ("", "")
     if kind == Kind.TOKEN:

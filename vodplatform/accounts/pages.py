@@ -22,7 +22,7 @@ from vodplatform.accounts import confirmation
 from vodplatform.accounts.forms import ConfirmForm, CountedForm, PasswordForm, SignInForm, SignUpForm
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.accounts.services import revoke_tokens
-from vodplatform.base import audit
+from vodplatform.base.records import audit
 
 NOT_FOUND, CONFLICT, TOO_MANY, UNAVAILABLE = 404, 409, 429, 503
 logger = logging.getLogger("vodplatform.accounts")
@@ -101,7 +101,7 @@ class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
 
     def _ask_for_confirmation(self, form: SignUpForm) -> HttpResponse:
         try:
-            confirmation.ask(form.save(commit=False), address_for_others)
+            confirmation.send_confirmation(form.save(commit=False), address_for_others)
         except confirmation.MailFailed:
             logger.exception("a confirmation e-mail could not be sent")
             form.add_error(None, "The e-mail could not be sent. Try again later.")
@@ -167,6 +167,6 @@ class PasswordView(PasswordChangeView):
             if form.cleaned_data["revoke_tokens"]:
                 revoke_tokens(left, by=form.user)
             count = left.all().count()
-        told = {0: "", 1: " One API token still works."}.get(count, f" {count} API tokens still work.")
-        messages.success(self.request, f"The password is changed. Other browsers are signed out.{told}")
+        tokens = {0: "", 1: " One API token still works."}.get(count, f" {count} API tokens still work.")
+        messages.success(self.request, f"The password is changed. Other browsers are signed out.{tokens}")
         return response

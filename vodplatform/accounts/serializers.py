@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from vodplatform.accounts.limits import limits_of_tier, tier_of
 from vodplatform.accounts.models import ApiToken, Role, Scope, Tier, User, plain_text
-from vodplatform.base.fields import ShortListField, StrictCharField, StrictIntegerField
+from vodplatform.base.api.fields import BoundedListField, StrictCharField, StrictIntegerField
 
 TEN_YEARS_SECONDS = 315_360_000
 SCOPES_HELP = "`write` includes `read`, `admin` includes both."
@@ -56,7 +56,7 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
 def scopes_field() -> serializers.ListField:
     """One or more scopes."""
-    return ShortListField(
+    return BoundedListField(
         child=serializers.ChoiceField(choices=Scope.choices), required=False, min_length=1, max_length=10,
         help_text=SCOPES_HELP,
     )  # fmt: skip

@@ -12,9 +12,9 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from vodplatform.accounts.models import Scope, User
+from vodplatform.base.api.fields import validate_query
 from vodplatform.base.errors import DomainError
-from vodplatform.base.fields import asked
-from vodplatform.base.throttles import BY_METHOD
+from vodplatform.base.web.throttles import BY_METHOD
 
 M = TypeVar("M", bound=Model)
 
@@ -66,4 +66,4 @@ class ApiViewSet(GenericViewSet[M]):
 
     def read_query(self, form: type[Serializer[Any]]) -> dict[str, Any]:
         """The address's parameters as ``form`` has them; an empty one counts as not given."""
-        return asked(form, self.request.query_params)
+        return validate_query(form, self.request.query_params)

@@ -10,11 +10,11 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from vodplatform.base import audit
 from vodplatform.base.errors import DomainError
 from vodplatform.base.models import AuditEntry
+from vodplatform.base.records import audit
 
-MOST_REFUSALS = 10  # that are told of one action
+MAX_REFUSALS = 10  # that are told of one action
 
 
 class AuditedModelAdmin(ModelAdmin):
@@ -51,7 +51,7 @@ class AuditedModelAdmin(ModelAdmin):
         return super().log_deletions(request, queryset)
 
 
-class LookedAt:
+class ReadOnlyMixin:
     """What is only looked at: neither added, changed nor deleted. Beside a ModelAdmin or an inline."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -64,7 +64,7 @@ class LookedAt:
         return False
 
 
-class ActedOnAdmin(LookedAt, ModelAdmin):
+class ReadOnlyAdminWithActions(ReadOnlyMixin, ModelAdmin):
     """Rows that are looked at, and changed by the list's actions alone."""
 
     def each(self, request: HttpRequest, rows: Iterable[Any], do: Callable[[Any], object], done: str) -> None:
@@ -78,12 +78,12 @@ class ActedOnAdmin(LookedAt, ModelAdmin):
                 refused.append(f"{row}: {exc.message}")
         if count:
             self.message_user(request, f"{count} {done}.", messages.SUCCESS)
-        for sentence in refused[:MOST_REFUSALS]:
+        for sentence in refused[:MAX_REFUSALS]:
             self.message_user(request, sentence, messages.WARNING)
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(LookedAt, ModelAdmin):
+class AuditEntryAdmin(ReadOnlyMixin, ModelAdmin):
     """Who did what; nothing here can be changed."""
 
     list_display = ["at", "actor_name", "action", "target", "address"]

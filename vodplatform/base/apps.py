@@ -8,9 +8,9 @@ class BaseConfig(AppConfig):
     label = "base"
 
     def ready(self) -> None:
-        from vodplatform.base import reporting
+        from vodplatform.base import sentry
 
-        reporting.start()
+        sentry.start()
         # What is loaded stays loaded: it is not looked through again.
         gc.freeze()
         gc.enable()

@@ -41,7 +41,7 @@ def _types(*rows: tuple[str, int, str, str]) -> dict[str, ErrorType]:
 
 
 ERROR_TYPES = _types(
-    ("invalid", 400, "Some fields are not valid.", "Mend the fields named in `errors` and send it again."),
+    ("invalid", 400, "Some fields are not valid.", "Correct the fields named in `errors` and send it again."),
     ("parse_error", 400, "The body is not valid JSON.", "Send one JSON object in UTF-8, finite numbers only."),
     ("bad_request", 400, "The request is malformed.", "Check the address, the headers and the encoding."),
     ("vod_count", 400, "A comparison needs 2 or 3 VODs.", "Send 2 or 3 entries in `vods`."),
@@ -53,7 +53,6 @@ ERROR_TYPES = _types(
     ("video_not_found", 400, "There is no such video in your library or the catalogue.", "Choose one of your videos."),
     ("unknown_vod", 400, "The session has no such VOD.", "Use a `vod_id` of this session."),
     ("offset_out_of_range", 400, "The offset is longer than the longest VOD.", "Send |offset| ≤ the longest duration."),
-    ("method_unavailable", 400, "Alignment by sound is not available yet.", "Use the method `timer_ocr`."),
     ("unauthenticated", 401, "Sign in to do this.", "Send `Authorization: Token …`, or sign in and send the session cookie."),
     ("bad_credentials", 401, "The name or the password is wrong.", "Check both and try again."),
     ("token_invalid", 401, "The token is unknown, expired or revoked.", "Make a new token."),
@@ -62,7 +61,7 @@ ERROR_TYPES = _types(
     ("segment_limit", 403, "Your plan allows fewer segments.", "Send at most as many as `limit` says, or take a larger plan."),
     ("own_challenge", 403, "This is your own challenge.", "Play somebody else's."),
     ("forbidden", 403, "You may see this but not change it.", "Ask its owner or an administrator."),
-    ("csrf_failed", 403, "The form's protection token is missing or old.", "Load the page again and repeat it."),
+    ("csrf_failed", 403, "The form's protection token is missing or old.", "Reload the page and try again."),
     ("scope_required", 403, "The token's scopes do not allow this.", "Make a token with the scope named in `scope`."),
     ("not_found", 404, "There is nothing here.", "Check the address and that it is yours."),
     ("vod_not_found", 404, "The session has no such VOD.", "Use a `vod_id` of this session in the address."),
@@ -82,7 +81,7 @@ ERROR_TYPES = _types(
     ("upload_limit", 409, "You have as many unfinished uploads as one account can have.", "Finish some or give them up."),
     ("chunk_missing", 409, "Chunks are missing.", "Send those named in `missing_chunks`."),
     ("chunk_conflict", 409, "Other bytes came under this chunk's number before.", "Begin a new upload for another file."),
-    ("chunk_invalid", 400, "The chunk is not as announced.", "Send exactly the bytes that belong under this number."),
+    ("chunk_invalid", 400, "The chunk is not as announced.", "Send exactly the bytes of this chunk."),
     ("checksum_mismatch", 400, "The bytes do not fit their checksum.", "Send them again."),
     (
         "video_in_use", 409, "A comparison of yours shows this video.",
@@ -205,7 +204,7 @@ def _challenge(status: int) -> dict[str, str]:
 
 
 # Sentences in `errors`; whoever sends more of what is wrong has no use for each.
-MOST_ERRORS = 20
+MAX_ERRORS = 20
 
 _BY_STATUS = {
     400: "bad_request",
@@ -237,7 +236,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
         if exc.type.status in (429, 503) or "retry_after" in exc.extra:
             headers["Retry-After"] = str(exc.extra.get("retry_after", 5))
     elif isinstance(exc, exceptions.ValidationError):
-        body = error_body("invalid", first_sentence(exc.detail), **_told(exc.detail))
+        body = error_body("invalid", first_sentence(exc.detail), **_truncate_details(exc.detail))
     elif isinstance(exc, exceptions.ParseError):
         body = error_body("parse_error", str(exc.detail))
     elif isinstance(exc, RequestDataTooBig | TooManyFilesSent):
@@ -273,12 +272,12 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     return response
 
 
-def _told(detail: Any) -> dict[str, Any]:
+def _truncate_details(detail: Any) -> dict[str, Any]:
     """What a body says of nested validation errors: ``errors``, of which the first 20 stay, and how many there were."""
     count = _count(detail)
-    if count <= MOST_ERRORS:
+    if count <= MAX_ERRORS:
         return {"errors": detail}
-    return {"errors": _first(detail, [MOST_ERRORS]), "errors_count": count}
+    return {"errors": _first(detail, [MAX_ERRORS]), "errors_count": count}
 
 
 def _count(detail: Any) -> int:

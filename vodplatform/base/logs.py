@@ -78,7 +78,7 @@ def event(name: str, **data: object) -> None:
         _events.handle(record)
 
 
-class Sparingly:
+class RateLimitedLogger:
     """Logs a fault that comes by the hundred, such as a broker that is away, once in ``seconds`` with the number."""
 
     def __init__(self, logger: logging.Logger, event: str, seconds: float = 10.0) -> None:

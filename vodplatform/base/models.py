@@ -106,7 +106,7 @@ class AuditEntry(models.Model):
 
 
 class Installation(models.Model):
-    """The one installation that this database belongs to; :mod:`vodplatform.base.installation` compares it.
+    """The one installation that this database belongs to; :mod:`vodplatform.base.files.installation` compares it.
 
     database: what a copy of the database has another of. store: where files are, in words. key: tells SECRET_KEY from
     another. is_marked: whether the store has got its mark.

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Literal
 
 # As many as the Stream-Safe Text Format allows (Unicode Standard Annex 15, section 13); no language comes near.
-MOST_MARKS = 30
+MAX_MARKS = 30
 
 
 def normalize(form: Literal["NFC", "NFD", "NFKC", "NFKD"], text: str) -> str:
@@ -23,7 +23,7 @@ def _with_short_runs(text: str) -> str:
     run = 0
     for sign in text:
         run = run + 1 if _is_mark(sign) else 0
-        if run <= MOST_MARKS:
+        if run <= MAX_MARKS:
             kept.append(sign)
     return "".join(kept)
 

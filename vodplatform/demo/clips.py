@@ -38,6 +38,9 @@ class Pair:
     offset: float | None
 
 
+DEMO_DRIFT_PPM = 80.0  # of the third recording: a cheap recorder's clock
+
+
 def demo_specs(seed: int) -> list[Clip]:
     """Three recordings of one match, for the demo: other looks, sizes and rates, starts at odd fractions."""
     rng = np.random.default_rng([seed, 41])
@@ -57,6 +60,7 @@ def demo_specs(seed: int) -> list[Clip]:
     third = RecordingSpec(
         "vanta_pov", 1280, 720, NTSC, starts[2], float(78 + rng.uniform(0, 8)), "arcade", seeds[2],
         bright=bool(palette[2]), preset="superfast", gop=45, crf=25, audio_gain=0.5, audio_cutoff=7000,
+        drift_ppm=DEMO_DRIFT_PPM,
     )  # fmt: skip
     return [Clip(spec, match) for spec in (first, second, third)]
 
@@ -204,6 +208,7 @@ def truth(clips: Sequence[Clip], seed: int) -> dict[str, Any]:
                 "file": f"{spec.name}.mp4",
                 "start": spec.start,
                 "offset": offset(spec, clips[0].spec),
+                "drift_ppm": spec.drift_ppm,
                 "fps": f"{spec.fps.numerator}/{spec.fps.denominator}",
                 "width": spec.width,
                 "height": spec.height,

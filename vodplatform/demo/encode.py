@@ -33,7 +33,7 @@ def timer_for(spec: RecordingSpec, match: Match) -> Timer | None:
     if spec.style is None:
         return None
     texts = {match.clock_text(spec.start)}
-    texts.update(text for _, text in match.flips(spec.start, spec.start + spec.duration))
+    texts.update(text for _, text in match.flips(spec.start, spec.match_time(spec.duration)))
     return Timer(STYLES[spec.style], spec.width, spec.height, max(texts, key=len))
 
 
@@ -52,12 +52,12 @@ def usual_priority() -> Iterator[None]:
 
 @usual_priority()
 def render(spec: RecordingSpec, match: Match, path: Path, on_progress: Progress | None = None) -> None:
-    """Write `spec`'s recording of `match` to `path` (MP4); frame n shows the clock at spec.start + pts(n).
+    """Write `spec`'s recording of `match` to `path` (MP4); frame n shows the clock at spec.match_time(pts(n)).
 
     The file appears under its name only when complete. `on_progress(frames done, frames in all)` is called as
     frames are encoded. Raises ValueError when the recording is not all within the match.
     """
-    if spec.start < 0 or spec.start + spec.duration > match.duration:
+    if spec.start < 0 or spec.match_time(spec.duration) > match.duration:
         raise ValueError(f"{spec.name} is not all within the match of {match.duration} s")
     partial = path.with_name(f".{path.stem}.{os.getpid()}.mp4")
     cv2.setNumThreads(1)
@@ -74,7 +74,7 @@ def _write(container: OutputContainer, spec: RecordingSpec, match: Match, on_pro
     pts, time_base = presentation_times(spec)
     video = _video_stream(container, spec, time_base)
     sound = _sound_packets(container, spec, match) if spec.audio else None
-    times = [spec.start + float(time * time_base) for time in pts]
+    times = [spec.match_time(float(time * time_base)) for time in pts]
     heard = 0.0
     for number, picture in enumerate(_pictures(spec, match, times)):
         frame = av.VideoFrame.from_ndarray(picture, format="yuv420p")

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 #: Raised whenever the same specification gives another file, so that kept files are rendered anew.
-VERSION = 2
+VERSION = 3
 VFR_TIME_BASE = Fraction(1, 90_000)
 
 
@@ -18,7 +18,8 @@ class RecordingSpec:
     `start` is the match time at the file's presentation time 0. `style` names a timer style, None draws no timer.
     `bitrate` wins over `crf`. `rotate` (0, 90, 180, 270) is how far a player has to turn the coded picture
     clockwise. `loop` seconds of scene are drawn once and played to and fro, for long files. `vfr` drops and shifts
-    frames at random; `fps` is then the highest rate.
+    frames at random; `fps` is then the highest rate. `drift_ppm` is by how many millionths the recorder's clock runs
+    faster than the match.
     """
 
     name: str
@@ -44,6 +45,16 @@ class RecordingSpec:
     frame_barcode: bool = False
     loop: float | None = None
     threads: int = 2
+    drift_ppm: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Seconds of the recording in one second of the match."""
+        return 1 + self.drift_ppm * 1e-6
+
+    def match_time(self, time: float) -> float:
+        """The match time that the recording shows at `time`, both in seconds."""
+        return self.start + time / self.rate
 
     def __post_init__(self) -> None:
         if self.width % 2 or self.height % 2 or self.rotate not in (0, 90, 180, 270):
@@ -51,7 +62,7 @@ class RecordingSpec:
 
 
 def offset(spec: RecordingSpec, reference: RecordingSpec) -> float:
-    """True offset of `spec` in seconds when the reference's is 0: vod_time = T - offset."""
+    """True offset of `spec` in seconds when the reference's is 0, where it begins: vod_time = (T - offset) * rate."""
     return spec.start - reference.start
 
 

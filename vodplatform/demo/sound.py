@@ -46,7 +46,7 @@ def _template(kind: EventKind, variant: int) -> NDArray[np.float64]:
 
 
 class Soundtrack:
-    """Stereo sound at 48 kHz: sample i is the match at spec.start + i / 48000 s, filtered as this recording hears."""
+    """Stereo sound at 48 kHz: sample i is the match at spec.match_time(i / 48000), filtered as this recording hears."""
 
     def __init__(self, match: Match, spec: RecordingSpec) -> None:
         self.match = match
@@ -70,10 +70,10 @@ class Soundtrack:
         """Samples first to first + count, float32 of shape (2, count) within -1..1."""
         rng = np.random.default_rng([self.spec.seed, 22, first])
         mixed = rng.standard_normal((2, count), dtype=np.float32) * np.float32(0.004)
-        begin = self.spec.start + first / RATE
-        for event in self.match.events_between(begin - LONGEST, begin + count / RATE):
+        begin, end = (self.spec.match_time(sample / RATE) for sample in (first, first + count))
+        for event in self.match.events_between(begin - LONGEST, end):
             sound = self._sound(event.kind, event.variant)
-            at = round((event.time - self.spec.start) * RATE) - first
+            at = round((event.time - self.spec.start) * self.spec.rate * RATE) - first
             low, high = max(0, at), min(count, at + sound.size)
             if low >= high:
                 continue

@@ -7,12 +7,14 @@ import tomllib
 import warnings
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
 from django.urls import reverse_lazy
 
-from .environment import PROJECT_ROOT, Environment, message_prefix
+from .environment import Environment, message_prefix
+from .variables import PROJECT_ROOT
 
 # To look through all that is being loaded for what could go is an eighth of the time of a start; base/apps.py has the
 # end of it.
@@ -25,7 +27,7 @@ SECRET_KEY = env.secret_key(DATA_DIR)
 SECRET_KEY_FALLBACKS = env.former_keys()
 VERSION: str = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["version"]
 DEBUG = False
-ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
 
 INSTALLED_APPS = [
     "unfold",
@@ -55,8 +57,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "vodplatform.base.middleware.RequestContextMiddleware",
-    "vodplatform.base.access.AccessMiddleware",
+    "vodplatform.base.web.middleware.RequestContextMiddleware",
+    "vodplatform.base.web.request_log.AccessMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -74,7 +76,7 @@ APPEND_SLASH = False
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/compare"
 LOGOUT_REDIRECT_URL = "/"
-CSRF_FAILURE_VIEW = "vodplatform.base.views.csrf_failure"
+CSRF_FAILURE_VIEW = "vodplatform.base.web.views.csrf_failure"
 
 TEMPLATES = [
     {
@@ -86,7 +88,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "vodplatform.base.pages.shell",
+                "vodplatform.base.web.context_processors.shell",
             ]
         },
     }
@@ -131,7 +133,7 @@ STORAGES: dict[str, Any] = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 if _s3 is not None:
-    STORAGES["default"] = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": _s3}
+    STORAGES["default"] = {"BACKEND": "media_app.store.bucket.SharedS3Storage", "OPTIONS": _s3}
 # CloudFront before the bucket: base_url, key_pair_id, private_key; or None.
 CDN = env.cdn()
 
@@ -139,7 +141,7 @@ REDIS_URL = env.redis_url(DATA_DIR)
 REDIS_IS_PRIVATE = not env.text("REDIS_URL")
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
-        "BACKEND": "vodplatform.base.layers.ShortChannelLayer",
+        "BACKEND": "vodplatform.base.web.layers.ShortChannelLayer",
         "CONFIG": {
             "hosts": [REDIS_URL],
             "prefix": message_prefix(SECRET_KEY, REDIS_URL, str(DATABASES["default"]["NAME"])),
@@ -154,8 +156,8 @@ REST_FRAMEWORK = {
         "vodplatform.accounts.authentication.BrowserAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["vodplatform.base.throttles.RequestThrottle"],
-    "DEFAULT_PARSER_CLASSES": ["vodplatform.base.parsers.StrictJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["vodplatform.base.web.throttles.RequestThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["vodplatform.base.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "vodplatform.base.errors.exception_handler",
@@ -173,8 +175,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "vodplatform.base.schema.add_error_responses",
-        "vodplatform.base.schema.allow_empty_parameters",
+        "vodplatform.base.api.schema.add_error_responses",
+        "vodplatform.base.api.schema.allow_empty_parameters",
     ],
     "ENUM_NAME_OVERRIDES": {
         "PlaybackStateEnum": "sessions_app.comparison.models.PlaybackState",
@@ -212,15 +214,15 @@ CSRF_COOKIE_SAMESITE = "Lax"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 
 # How often a minute: signing in by name and by address; requests by user, or by address where nobody is signed in.
-THROTTLES_ON = env.flag("VOD_THROTTLES", True)
+THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
 # By the hour; each account has room for files.
-THROTTLES["sign_up"] = env.integer("VOD_SIGNUPS_PER_HOUR", 5, 1, 100_000)
+THROTTLES["sign_up"] = env.integer("VOD_SIGNUPS_PER_HOUR")
 THROTTLES["sign_up_email"] = 3  # by the day
 THROTTLE_STORAGE = "redis"
 
 # Accounts.
-SIGNUP = env.flag("VOD_SIGNUP", True)
+SIGNUP = env.flag("VOD_SIGNUP")
 EMAIL = env.email()
 SIGNUP_CONFIRM = EMAIL["confirm"]
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -233,8 +235,8 @@ DEFAULT_FROM_EMAIL = EMAIL["sender"]
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": hashlib.sha256(b"jwt-v1:" + SECRET_KEY.encode()).hexdigest(),
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.integer("VOD_JWT_ACCESS_MINUTES", 15, 1, 1440)),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.integer("VOD_JWT_REFRESH_DAYS", 7, 1, 365)),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.integer("VOD_JWT_ACCESS_MINUTES")),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.integer("VOD_JWT_REFRESH_DAYS")),
     "USER_ID_CLAIM": "sub",
 }
 # What a tier allows. Bytes, counts.
@@ -269,8 +271,8 @@ TIER_LIMITS = {
 }
 
 TOKENS_PER_USER = 100
-UNREFERENCED_HOURS = env.number("VOD_UNREFERENCED_HOURS", 24, 0, 24 * 365)
-AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS", 365, 1, 36_500)
+UNREFERENCED_HOURS = env.number("VOD_UNREFERENCED_HOURS")
+AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS")
 
 # Jobs. Each kind is the dotted path of a function that `job_actor` has declared. Lanes are the queues that workers
 # take jobs from, and hold how many of their jobs run at once over all workers.
@@ -285,12 +287,12 @@ JOB_KINDS = [
 ]
 JOB_BROKER = "redis"
 JOB_LANES = {
-    "align": env.integer("VOD_ALIGN_CONCURRENCY", 2, 1, 64),
-    "analysis": env.integer("VOD_ANALYSIS_CONCURRENCY", 2, 1, 64),
-    "ingest": env.integer("VOD_INGEST_CONCURRENCY", 2, 1, 64),
-    "merge": env.integer("VOD_MERGE_CONCURRENCY", 4, 1, 64),
-    "prosync": env.integer("VOD_PROSYNC_CONCURRENCY", 2, 1, 64),
-    "render": env.integer("VOD_RENDER_CONCURRENCY", 1, 1, 64),
+    "align": env.integer("VOD_ALIGN_CONCURRENCY"),
+    "analysis": env.integer("VOD_ANALYSIS_CONCURRENCY"),
+    "ingest": env.integer("VOD_INGEST_CONCURRENCY"),
+    "merge": env.integer("VOD_MERGE_CONCURRENCY"),
+    "prosync": env.integer("VOD_PROSYNC_CONCURRENCY"),
+    "render": env.integer("VOD_RENDER_CONCURRENCY"),
 }
 JOB_LEASE_SECONDS = 20.0
 JOB_SLICE_SECONDS = 60.0  # after which a job gives way to others at its next checkpoint, where its lane is full
@@ -313,19 +315,19 @@ HOST_CHORE = "vodplatform.host.look_after"
 JOB_STUCK_SECONDS = 60.0
 # How long a worker tries to write how an attempt ended, through a database that is away.
 JOB_LAST_WORD_SECONDS = 60.0
-JOB_RETENTION_DAYS = env.number("VOD_JOB_RETENTION_DAYS", 30, 1, 36_500)
+JOB_RETENTION_DAYS = env.number("VOD_JOB_RETENTION_DAYS")
 
-CHILD_MEMORY_BYTES = env.integer("VOD_CHILD_MEMORY_MB", 2048, 128, 1 << 20) * 1024**2
-CHILD_THREADS = env.integer("VOD_CHILD_THREADS", 2, 1, 256)
-CHILD_SECONDS = env.number("VOD_CHILD_SECONDS", 300, 1, 86_400)
+CHILD_MEMORY_BYTES = env.integer("VOD_CHILD_MEMORY_MB") * 1024**2
+CHILD_THREADS = env.integer("VOD_CHILD_THREADS")
+CHILD_SECONDS = env.number("VOD_CHILD_SECONDS")
 
 # Media.
 LIBRARY_ROOTS = env.library_roots()
-CLAMD = env.clamd()
+CLAMD: str | tuple[str, int] | None = env.value("VOD_CLAMD")
 # What `/health` asks beside the parts that every installation has: a dotted path for each name.
 HEALTH_PARTS = {"scanner": "media_app.uploads.scan.ping"} if CLAMD else {}
-SIGNED_URL_SECONDS = env.integer("VOD_SIGNED_URL_SECONDS", 7200, 60, 86_400)
-X_ACCEL_PREFIX = env.location_prefix("VOD_X_ACCEL_PREFIX")
+SIGNED_URL_SECONDS = env.integer("VOD_SIGNED_URL_SECONDS")
+X_ACCEL_PREFIX = env.text("VOD_X_ACCEL_PREFIX")
 
 # Uploads. Each purpose is a dotted path to its Purpose.
 UPLOAD_PURPOSES = [
@@ -344,37 +346,38 @@ UPLOAD_FORMS = [
     "sessions_app.prosync.receiving.FORMS",
 ]
 # Analysis sessions: how long they are kept with their files, and the model that describes what is found, if any.
-SESSION_TTL_HOURS = env.number("VOD_SESSION_TTL_HOURS", 24, 0.001, 24 * 365)
+SESSION_TTL_HOURS = env.number("VOD_SESSION_TTL_HOURS")
 VISION = {
     "url": env.text("VOD_VISION_URL"),
     "model": env.text("VOD_VISION_MODEL"),
     "key": env.text("VOD_VISION_KEY"),
-    "seconds": env.number("VOD_VISION_SECONDS", 60, 1, 3600),
-    "calls": env.integer("VOD_VISION_CALLS", 40, 1, 10_000),
-    "allow_private": env.flag("VOD_VISION_ALLOW_PRIVATE", False),
+    "seconds": env.number("VOD_VISION_SECONDS"),
+    "calls": env.integer("VOD_VISION_CALLS"),
+    "allow_private": env.flag("VOD_VISION_ALLOW_PRIVATE"),
 }
 # Pro jobs: what replaces the speech, and how large one sound may be.
-PROSYNC_ENGINE = env.choice("VOD_PROSYNC_ENGINE", "local", ("local", "syncso"))
-PROSYNC_MAX_AUDIO_BYTES = env.integer("VOD_PROSYNC_MAX_AUDIO_SIZE", 104_857_600, 1, 1 << 32)
+PROSYNC_ENGINE = env.text("VOD_PROSYNC_ENGINE")
+PROSYNC_MAX_AUDIO_BYTES = env.integer("VOD_PROSYNC_MAX_AUDIO_SIZE")
 SYNCSO = env.syncso(PROSYNC_ENGINE)
-PUBLIC_URL = env.public_url()
-UPLOAD_TTL_HOURS = env.number("VOD_UPLOAD_TTL_HOURS", 24, 0.01, 24 * 365)
+PUBLIC_URL = env.text("VOD_PUBLIC_URL")
+UPLOAD_TTL_HOURS = env.number("VOD_UPLOAD_TTL_HOURS")
 UPLOADS_AT_ONCE = 200
-SOCKETS_AT_ONCE = env.integer("VOD_SOCKETS_AT_ONCE", 100, 1, 100_000)
+SOCKETS_AT_ONCE = env.integer("VOD_SOCKETS_AT_ONCE")
 # The catalogue: whether anonymous people may read it, and what its own upload door takes.
-PUBLIC_CATALOG = env.flag("VOD_PUBLIC_CATALOG", True)
-MAX_VIDEO_SIZE = env.integer("VOD_MAX_VIDEO_SIZE", 52_428_800, 1, 1 << 40)
-MAX_THUMBNAIL_SIZE = env.integer("VOD_MAX_THUMBNAIL_SIZE", 5_242_880, 1, 1 << 30)
-DISK_RESERVE_BYTES = env.integer("VOD_DISK_RESERVE_MB", 512, 0, 1 << 20) * 1024**2
-MAX_VIDEO_SECONDS = env.number("VOD_MAX_VIDEO_HOURS", 12, 0.01, 1000) * 3600
+PUBLIC_CATALOG = env.flag("VOD_PUBLIC_CATALOG")
+MAX_VIDEO_SIZE = env.integer("VOD_MAX_VIDEO_SIZE")
+MAX_THUMBNAIL_SIZE = env.integer("VOD_MAX_THUMBNAIL_SIZE")
+DISK_RESERVE_BYTES = env.integer("VOD_DISK_RESERVE_MB") * 1024**2
+MAX_VIDEO_SECONDS = env.number("VOD_MAX_VIDEO_HOURS") * 3600
 # Renditions of fewer lines than the source that are made after it is playable; empty for none.
-HLS_RUNGS = env.numbers("VOD_HLS_RUNGS", [720, 480])
+HLS_RUNGS: list[int] = list(env.value("VOD_HLS_RUNGS"))
 
 # Comparison.
-MULTI_VOD_ENABLED = env.flag("VOD_MULTI_VOD_ENABLED", True)
-MULTI_VOD_MAX_SESSIONS_CACHED = env.integer("VOD_MULTI_VOD_MAX_SESSIONS_CACHED", 20, 0, 100_000)
-MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS = env.number("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS", 5.0, 0.1, 3600)
-TIMER_READER = env.choice("VOD_TIMER_READER", "rapidocr", ("rapidocr", "easyocr"))
+MULTI_VOD_ENABLED = env.flag("VOD_MULTI_VOD_ENABLED")
+MULTI_VOD_MAX_SESSIONS_CACHED = env.integer("VOD_MULTI_VOD_MAX_SESSIONS_CACHED")
+MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS = env.number("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS")
+TIMER_READER = env.text("VOD_TIMER_READER")
+EASYOCR_MODELS: Path | None = env.value("VOD_EASYOCR_MODELS")
 DEMO_ACCOUNT = env.text("VOD_DEMO_ACCOUNT")
 
 # Being watched.
@@ -389,7 +392,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["context"]}},
     "root": {
         "handlers": ["console"],
-        "level": env.choice("VOD_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        "level": env.text("VOD_LOG_LEVEL"),
     },
     "loggers": {
         "django.server": {"level": "WARNING"},

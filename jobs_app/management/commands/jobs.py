@@ -15,9 +15,10 @@ from rich.table import Table
 
 from jobs_app import services
 from jobs_app.kinds import registry
-from jobs_app.models import Job, JobStatus, job_state
-from vodplatform.base.commands import Command as BaseCommand
+from jobs_app.models import Job, JobStatus
+from jobs_app.serializers import JobSerializer
 from vodplatform.base.errors import DomainError
+from vodplatform.base.processes.commands import Command as BaseCommand
 
 WATCH_SECONDS = 0.5
 
@@ -33,7 +34,7 @@ CHANGES: dict[str, Callable[[Job], Job]] = {
     "pause": services.pause,
     "resume": services.resume,
     "retry": services.retry,
-    "first": services.raise_priority,
+    "first": services.put_first,
     "delete": delete,
 }
 
@@ -88,7 +89,7 @@ class Command(BaseCommand):
     def _show(self, jobs: list[Job], as_json: bool) -> None:
         for job in jobs:
             if as_json:
-                self.stdout.write(json.dumps(job_state(job)))
+                self.stdout.write(json.dumps(JobSerializer.show(job)))
             else:
                 percent = f"{job.progress:3.0f} %"
                 self.stdout.write(f"{job.pk}  {job.kind:20} {job.status:10} {percent}  {job.owner}  {job.message}")

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.conf import settings
 
-from vodplatform.base.commands import Command as BaseCommand
-from vodplatform.settings.environment import PROJECT_ROOT
+from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.settings.variables import PROJECT_ROOT
 
 SPARE_THREADS = 2
 SHUTDOWN_MILLISECONDS = 8000

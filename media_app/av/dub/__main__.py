@@ -24,7 +24,7 @@ from media_app.av.dub.outcome import SoundFailed
 from media_app.av.dub.replacing import replace_sound
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.source import Source
-from vodplatform.base.child import BadRequest, Reports, answer
+from vodplatform.base.processes.child import BadRequest, Reports, answer
 
 PAINTED = 0.8  # of the work, where pictures are made anew
 
@@ -53,27 +53,27 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
             tell=lambda done: reports.progress(1 + 100 * PAINTED * done, "Making the pictures"),
         )  # fmt: skip
         pictures, painted, share = made.source, made.as_json(), PAINTED
-    told: dict[str, Any] = {}
+    sound: dict[str, Any] = {}
     if lines:
-        told = replace_sound(
+        sound = replace_sound(
             source, target, lines, folder, pictures=pictures, program=program,
             on_progress=lambda done: reports.progress(1 + 98 * (share + (1 - share) * done), "Replacing the sound"),
         ).as_json()  # fmt: skip
     if not lines and pictures is not source:
         Path(pictures.path).replace(target)
     reports.progress(100, "Done")
-    return _joined(told, painted)
+    return _joined(sound, painted)
 
 
-def _joined(told: dict[str, Any], painted: dict[str, Any]) -> dict[str, Any]:
+def _joined(sound: dict[str, Any], painted: dict[str, Any]) -> dict[str, Any]:
     """What was done to the sound and to the pictures, by segment where it is about one."""
     mouths = painted.pop("mouths", [])
-    segments = told.get("segments", [])
+    segments = sound.get("segments", [])
     if mouths:
         segments = [segment | {"mouth": mouth} for segment, mouth in zip(segments, mouths, strict=True)]
     if painted.get("frames_encoded"):
-        told["picture"] = "painted"
-    return {**told, "segments": segments, **painted}
+        sound["picture"] = "painted"
+    return {**sound, "segments": segments, **painted}
 
 
 def _line(line: Any) -> Line:

@@ -30,13 +30,13 @@ ADTS_HEADER, ADTS_CHECKED = 7, 9  # bytes (ISO/IEC 13818-7, 6.2)
 # stereo by intensity, the whole width of the spectrum, and the coder that minds the samples rather than the ear: its
 # error is −62 dB of speech where that of the usual one is −50, for fewer bits.
 FAITHFUL = {"aac_pns": "0", "aac_is": "0", "aac_coder": "fast", "flags": "+qscale", "global_quality": "1000"}
-MOST_WIDTH = 20_000  # Hz
+MAX_WIDTH = 20_000  # Hz
 KAISER_ALPHA = 4.0
 # Of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6).
 RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 LOW_COMPLEXITY = 2
 WITHOUT_SBR = bytes.fromhex("56e500")  # what some encoders say at the end of plain AAC-LC
-LEAST_PLAIN_RATE = 32_000  # below it spectral bands may be replicated without a word
+MIN_PLAIN_RATE = 32_000  # below it spectral bands may be replicated without a word
 
 
 class Damaged(Exception):
@@ -129,7 +129,7 @@ def sound_parameters(config: bytes) -> tuple[int, int]:
     kind, rate, channels, rest = bits >> 11, bits >> 7 & 0b1111, bits >> 3 & 0b1111, bits & 0b111
     if kind != LOW_COMPLEXITY or rate >= len(RATES) or channels not in (1, 2) or rest:
         raise Unusual
-    if RATES[rate] < LEAST_PLAIN_RATE:
+    if RATES[rate] < MIN_PLAIN_RATE:
         raise Unusual
     return RATES[rate], channels
 
@@ -180,7 +180,7 @@ class Encoder:
         context.sample_rate, context.layout, context.format = rate, LAYOUTS[channels], "fltp"
         context.time_base, context.thread_count = Fraction(1, rate), 1
         if bits is None:
-            context.options = {**FAITHFUL, "cutoff": str(min(MOST_WIDTH, rate // 2))}
+            context.options = {**FAITHFUL, "cutoff": str(min(MAX_WIDTH, rate // 2))}
         else:
             context.bit_rate = bits
         self._context = context

@@ -26,7 +26,7 @@ from media_app.av.splice import Samples
 Mode = Literal["cut_off", "loop", "bounce", "silence", "remap"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 SEAM_SECONDS = 0.003  # of a fade where a sound ends or begins again, without which it clicks
-MOST_SECONDS = 3600.0
+MAX_SECONDS = 3600.0
 USUAL_STRETCH = (0.5, 2.0)  # beyond it, it is heard
 
 
@@ -131,7 +131,7 @@ def fit(lines: Sequence[Line], rooms: Sequence[Room], rate: int, channels: int, 
 
 def _span(line: Line, room: Room, rate: int) -> tuple[int, int]:
     """The samples of its sound that a line can use."""
-    begin, end = line.crop or (0.0, MOST_SECONDS)
+    begin, end = line.crop or (0.0, MAX_SECONDS)
     first, last = round(begin * rate), round(end * rate)
     # A little more than is heard: what is cut does not end there.
     most = first + room.samples + room.tail + round(SEAM_SECONDS * rate)

@@ -10,9 +10,9 @@ import numpy as np
 from media_app.av.meter import Meter
 from media_app.av.splice import Samples
 
-MOST_GAIN = 12.0  # dB, either way
-MOST_PEAK = -1.0  # dBFS
-LEAST_SECONDS = 0.5  # what is shorter is measured in repetition: the gate looks at blocks of 0.4 s
+MAX_GAIN = 12.0  # dB, either way
+MAX_PEAK = -1.0  # dBFS
+MIN_SECONDS = 0.5  # what is shorter is measured in repetition: the gate looks at blocks of 0.4 s
 AROUND_SECONDS = 3.0  # the short-term window of EBU Tech 3341: of what is replaced no less is listened to
 
 
@@ -29,9 +29,9 @@ def loudness(runs: Iterable[Samples], rate: int, channels: int) -> tuple[float |
     for samples in runs:
         if samples.shape[1]:
             put(samples)
-            if meter.count < LEAST_SECONDS * rate:
+            if meter.count < MIN_SECONDS * rate:
                 first.append(samples)
-    while first and meter.count < LEAST_SECONDS * rate:
+    while first and meter.count < MIN_SECONDS * rate:
         put(np.concatenate(first, axis=1))
     meter.end()
     return meter.integrated, 20 * math.log10(peak) if peak > 0 else -math.inf
@@ -42,5 +42,5 @@ def gain_of(original: float | None, given: float | None, peak: float) -> float:
 
     Where either is silent only its peak is held.
     """
-    wanted = 0.0 if original is None or given is None else max(-MOST_GAIN, min(MOST_GAIN, original - given))
-    return min(wanted, MOST_PEAK - peak) if math.isfinite(peak) else 0.0
+    wanted = 0.0 if original is None or given is None else max(-MAX_GAIN, min(MAX_GAIN, original - given))
+    return min(wanted, MAX_PEAK - peak) if math.isfinite(peak) else 0.0

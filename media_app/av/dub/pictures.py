@@ -20,7 +20,7 @@ from media_app.av.source import Progress, Source
 
 CODECS = frozenset({"h264", "hevc", "av1", "vp9"})  # that browsers play from an MP4
 CRF, GOP_SECONDS = 18, 2
-MOST_WAITING = 64  # packets at the beginning whose decoding times nobody knows
+MAX_WAITING = 64  # packets at the beginning whose decoding times nobody knows
 
 
 def why_not_copied(source: Source) -> str | None:
@@ -88,7 +88,7 @@ class Pictures:
         waiting: list[Packet[Any]] = []
         last: int | None = None
         for packet in self._read():
-            if packet.dts is None and last is None and len(waiting) < MOST_WAITING:
+            if packet.dts is None and last is None and len(waiting) < MAX_WAITING:
                 waiting.append(packet)
                 continue
             dts = packet.dts if packet.dts is not None else packet.pts if last is None else last + 1

@@ -15,7 +15,7 @@ from typing import Any
 
 from media_app.av.dub.outcome import SoundFailed
 from media_app.av.dub.sounds import probe_sound
-from vodplatform.base.child import answer_about_paths
+from vodplatform.base.processes.child import answer_about_paths
 
 BARS = 240  # of the outline that a page draws
 FULL_SCALE = 128

@@ -20,7 +20,7 @@ from media_app.av.ffmpeg import Ffmpeg
 from media_app.av.frames import Box
 from media_app.av.mouth.faces import Faces, FacesUnavailable
 from media_app.av.mouth.moving import MouthPainter, mouth_painter
-from media_app.av.mouth.survey import LeftAlone
+from media_app.av.mouth.survey import FaceNotUsable
 from media_app.av.patch.painting import Patched, Run
 from media_app.av.patch.patching import patch
 from media_app.av.source import Progress, Source
@@ -131,7 +131,7 @@ class _Repainting:
                     self.source, line.start, line.end, np.asarray(samples, np.float32), HEARD_RATE, faces=faces,
                     threads=self.program.threads,
                 )  # fmt: skip
-            except LeftAlone as exc:
+            except FaceNotUsable as exc:
                 self.said[number]["why"] = str(exc)
             else:
                 self.movers[len(self.runs)] = painter
@@ -140,8 +140,8 @@ class _Repainting:
             self.tell(FOUND + (SURVEYED - FOUND) * (number + 1) / len(self.lines))
 
     def _leave_all(self, why: str) -> None:
-        for told in self.said:
-            told["why"] = why
+        for entry in self.said:
+            entry["why"] = why
 
     def paint(self) -> Repainted:
         """Write the file where there is something to paint."""
@@ -152,11 +152,11 @@ class _Repainting:
             self.source, target, self.runs, program=self.program, folder=self.folder,
             on_progress=lambda share: self.tell(SURVEYED + (1 - SURVEYED) * share),
         )  # fmt: skip
-        for told in self.said:
-            if (number := told.pop("run", None)) is None:
+        for entry in self.said:
+            if (number := entry.pop("run", None)) is None:
                 continue
             moved, placed = self.movers[number].moved, patched.placed[number]
-            told |= {
+            entry |= {
                 "label": LABEL, "frames": moved.frames, "moved": moved.moved, "own_inside": moved.own_inside,
                 "changed": [placed.first, placed.last], "encoded": [placed.encoded_start, placed.encoded_end],
             }  # fmt: skip

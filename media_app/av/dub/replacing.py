@@ -40,7 +40,7 @@ from media_app.av.source import Progress, Source
 from media_app.av.splice import BLOCK, LAYOUTS, Samples, heard
 
 WHOLE_BITS = 96_000  # a second and channel, of sound that is encoded as a whole
-MOST_TIMESCALE = 1 << 24  # of the movie: all times are exact in it where it need not be finer
+MAX_TIMESCALE = 1 << 24  # of the movie: all times are exact in it where it need not be finer
 PICTURED, FITTED, ENCODED = 0.8, 0.3, 0.6  # shares of the work that are done then
 
 
@@ -201,7 +201,7 @@ class _Dub:
         timescale = math.lcm(sound.rate, pictures.base.denominator)
         options = {
             "movflags": "+faststart",
-            "movie_timescale": str(timescale if timescale <= MOST_TIMESCALE else sound.rate),
+            "movie_timescale": str(timescale if timescale <= MAX_TIMESCALE else sound.rate),
         }
         with _output(target, options) as out:
             video = pictures.add_to(out)

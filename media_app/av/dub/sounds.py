@@ -33,9 +33,9 @@ FORMATS = {"mp3": "mp3", "wav": "wav,w64", "mp4": "mov,mp4,m4a,3gp,3g2,mj2", "mo
            "adts": "aac", "ogg": "ogg", "flac": "flac"}  # fmt: skip
 CODECS = frozenset({"mp3", "mp2", "aac", "vorbis", "opus", "flac", "alac"})
 LINEAR = "pcm_"
-MOST_SECONDS = 3600.0
-MOST_CHANNELS, MOST_RATE = 8, 192_000
-MOST_DAMAGE = 0.1  # of the packets: a file with more that cannot be decoded is no sound
+MAX_SECONDS = 3600.0
+MAX_CHANNELS, MAX_RATE = 8, 192_000
+MAX_DAMAGE = 0.1  # of the packets: a file with more that cannot be decoded is no sound
 HEAD = 4096  # bytes
 CELL = 256  # samples: peaks are gathered by cells while the length is not known yet
 
@@ -57,7 +57,7 @@ def probe_sound(path: str | os.PathLike[str], peaks: Path | None = None) -> Soun
     """Decode a sound of any of :data:`media_app.av.sniff.AUDIO_KINDS` from end to end; nothing is kept in memory.
 
     peaks: where to write its outline in the form of :mod:`media_app.av.peaks`. Raises :class:`SoundFailed` for what is
-    no sound, is damaged, or lasts longer than :data:`MOST_SECONDS`; OSError where ``peaks`` cannot be written.
+    no sound, is damaged, or lasts longer than :data:`MAX_SECONDS`; OSError where ``peaks`` cannot be written.
     """
     kind, container = _opened(Path(path))
     with container:
@@ -67,8 +67,8 @@ def probe_sound(path: str | os.PathLike[str], peaks: Path | None = None) -> Soun
         count = 0
         for samples in _decoded(container, stream, rate, 1):
             count += samples.shape[1]
-            if count > MOST_SECONDS * rate:
-                raise SoundFailed(SoundFailed.TOO_LONG, f"A sound may last {MOST_SECONDS / 60:.0f} minutes at most.")
+            if count > MAX_SECONDS * rate:
+                raise SoundFailed(SoundFailed.TOO_LONG, f"A sound may last {MAX_SECONDS / 60:.0f} minutes at most.")
             if peaks is not None:
                 outline.add(samples[0])
         codec = stream.codec_context.codec.canonical_name
@@ -130,7 +130,7 @@ def _track(container: InputContainer) -> AudioStream:
         name = context.codec.canonical_name
         if name not in CODECS and not name.startswith(LINEAR):
             raise SoundFailed(SoundFailed.UNSUPPORTED, "The sound uses a codec that is not taken.")
-        if context.channels > MOST_CHANNELS or context.sample_rate > MOST_RATE:
+        if context.channels > MAX_CHANNELS or context.sample_rate > MAX_RATE:
             raise SoundFailed(SoundFailed.UNSUPPORTED, "The sound has too many channels or samples a second.")
         context.thread_count = 1
         return stream
@@ -165,7 +165,7 @@ def _frames(container: InputContainer, stream: AudioStream) -> Iterator[Any]:
                 damaged += 1
     except av.error.FFmpegError as exc:
         raise SoundFailed(SoundFailed.UNREADABLE, "The sound is damaged.") from exc
-    if damaged > MOST_DAMAGE * packets:
+    if damaged > MAX_DAMAGE * packets:
         raise SoundFailed(SoundFailed.UNREADABLE, "The sound is damaged.")
     yield None
 

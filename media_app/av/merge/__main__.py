@@ -16,9 +16,9 @@ from typing import Any
 
 from media_app.av.merge.joining import Merge, Tell
 from media_app.av.merge.outcome import ClipFailed, Merged
-from vodplatform.base.child import BadRequest, Reports, answer
+from vodplatform.base.processes.child import BadRequest, Reports, answer
 
-LEAST_CLIPS = 2
+MIN_CLIPS = 2
 
 
 def serve(request: Any, reports: Reports) -> dict[str, Any]:
@@ -30,8 +30,8 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
         ffmpeg, level = request.get("ffmpeg"), bool(request.get("level"))
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise BadRequest(f"The request lacks or garbles {exc}.") from exc
-    if len(clips) < LEAST_CLIPS:
-        raise BadRequest(f"There is nothing to join: give {LEAST_CLIPS} clips at least.")
+    if len(clips) < MIN_CLIPS:
+        raise BadRequest(f"There is nothing to join: give {MIN_CLIPS} clips at least.")
     made = merge(clips, target, folder, ffmpeg=ffmpeg, threads=threads, level=level, tell=reports.progress)
     reports.progress(100, "Done")
     return made.as_json()

@@ -14,7 +14,7 @@ from media_app.av.source import Progress, Source
 
 CRF, PRESET = 23, "medium"
 GOP_SECONDS = 2
-MOST_ERRORS = 0.1  # of the packets: a clip with more that cannot be decoded is no clip
+MAX_ERRORS = 0.1  # of the packets: a clip with more that cannot be decoded is no clip
 BT709 = (("color_primaries", "bt709"), ("color_trc", "bt709"), ("colorspace", "bt709"), ("range", "tv"))
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 
@@ -29,7 +29,7 @@ def encode(target: Path, clip: Clip, source: Source, *, shape: Shape, program: F
         "g": max(1, round(shape.fps * GOP_SECONDS)), "fps_mode": "passthrough", "frames:v": count_of(clip, shape.fps),
         "an": None, "f": "mp4", **WITHOUT_TAGS,
     }  # fmt: skip
-    reading = {"max_error_rate": MOST_ERRORS}
+    reading = {"max_error_rate": MAX_ERRORS}
     program.make(target, source, [picture_of(clip, source, shape)], options, on_progress=on_progress, reading=reading)
 
 

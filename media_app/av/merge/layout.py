@@ -16,7 +16,7 @@ from fractions import Fraction
 from media_app.av.merge.survey import SoundSurvey, Survey
 
 BLOCK = 1024  # samples of an AAC frame
-LEAST_TICKS = 90_000  # a second: then a joint is where it is to be within 6 µs
+MIN_TICKS = 90_000  # a second: then a joint is where it is to be within 6 µs
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Layout:
 def lay_out(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layout:
     """Where each file begins. sound_rate: samples a second, where the sound is copied."""
     one = surveys[0].base
-    base = one / max(1, math.ceil(LEAST_TICKS * one))
+    base = one / max(1, math.ceil(MIN_TICKS * one))
     starts, heads = [0], []
     first_slot, end = 0, Fraction(0)
     # Where a clip would begin with no sound, and the earliest that the last picture before it allows.

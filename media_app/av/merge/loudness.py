@@ -11,8 +11,8 @@ from media_app.av.source import Source
 from media_app.av.splice import heard
 
 TARGET = -16.0  # LUFS
-MOST_PEAK = -1.0  # dBTP
-MOST_GAIN = 20.0  # dB: what is quieter is no speech
+MAX_PEAK = -1.0  # dBTP
+MAX_GAIN = 20.0  # dB: what is quieter is no speech
 
 
 def gain_of(source: Source, start: float, length: Fraction, channels: int) -> float:
@@ -20,7 +20,7 @@ def gain_of(source: Source, start: float, length: Fraction, channels: int) -> fl
     integrated, peak = loudness(source, start, length, channels)
     if integrated is None or not math.isfinite(peak):
         return 1.0
-    return float(10 ** (min(TARGET - integrated, MOST_PEAK - peak, MOST_GAIN) / 20))
+    return float(10 ** (min(TARGET - integrated, MAX_PEAK - peak, MAX_GAIN) / 20))
 
 
 def loudness(source: Source, start: float, length: Fraction, channels: int) -> tuple[float | None, float]:

@@ -12,7 +12,7 @@ from media_app.av.merge.layout import BLOCK
 from media_app.av.merge.survey import Survey, rate_of
 from media_app.av.source import Source
 
-MOST_LINES = 1080  # of the shorter side
+MAX_LINES = 1080  # of the shorter side
 MAX_FPS = 60
 NTSC = 1001
 # Rates that cameras have; others are rounded up to the next whole one.
@@ -25,7 +25,7 @@ CONFIG_BYTES = 2  # of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1) that sa
 PLAIN = 0b00010_0000_0000_000
 PLAIN_MASK = 0b11111_0000_0000_111
 EVENNESS = 0.001  # seconds by which a packet of sound may lie beside its place
-LEAST_COPIED_SECONDS = 0.25  # of a clip whose sound is copied: some 40 ms of it are lost at a joint
+MIN_COPIED_SECONDS = 0.25  # of a clip whose sound is copied: some 40 ms of it are lost at a joint
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def why_sound_not_copied(clips: Sequence[Clip]) -> str | None:
             return f"{clip} has no sound."
         if sound.codec != "aac" or sound.profile != "LC" or not _is_plain(survey.config):
             return f"The sound of {clip} is not AAC-LC as every player takes it."
-        if clip.survey.seconds < LEAST_COPIED_SECONDS:
+        if clip.survey.seconds < MIN_COPIED_SECONDS:
             return f"{clip} is too short for its sound to be copied."
         if not is_even(clip):
             return f"The sound of {clip} has holes."
@@ -180,8 +180,8 @@ def usual_rate(clip: Clip) -> Fraction:
 
 
 def _bounded(width: int, height: int) -> tuple[int, int]:
-    """Even sides, the shorter of them no longer than :data:`MOST_LINES`."""
-    scale = min(Fraction(1), Fraction(MOST_LINES, min(width, height)))
+    """Even sides, the shorter of them no longer than :data:`MAX_LINES`."""
+    scale = min(Fraction(1), Fraction(MAX_LINES, min(width, height)))
     return max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2)
 
 

@@ -18,7 +18,7 @@ from media_app.av.frames import Box, Image
 from media_app.av.mediapipe import solution
 
 POINTS = 478
-LEAST_DETECTED, LEAST_FOLLOWED = 0.5, 0.6  # confidences, 0 to 1
+MIN_DETECTED, MIN_FOLLOWED = 0.5, 0.6  # confidences, 0 to 1
 CLOSE, FAR = 0, 1  # models of the detector: within 2 m of the camera, and within 5
 
 
@@ -35,10 +35,10 @@ class Faces:
         except ImportError as exc:
             raise FacesUnavailable(f"The face model is not installed: `make install` does it ({exc}).") from exc
         self._detectors: list[Any] = [
-            face_detection.FaceDetection(LEAST_DETECTED, model_selection=model) for model in (FAR, CLOSE)
+            face_detection.FaceDetection(MIN_DETECTED, model_selection=model) for model in (FAR, CLOSE)
         ]
         self._mesh: Any = face_mesh.FaceMesh(
-            max_num_faces=1, refine_landmarks=True, min_tracking_confidence=LEAST_FOLLOWED
+            max_num_faces=1, refine_landmarks=True, min_tracking_confidence=MIN_FOLLOWED
         )
 
     def __enter__(self) -> Self:

@@ -13,14 +13,14 @@ from media_app.av.mouth.faces import Faces
 from media_app.av.mouth.painting import Inside, drawn, repaint, seen
 from media_app.av.mouth.shape import Mouth, habit, mouths, wanted
 from media_app.av.mouth.speech import Drive, drive
-from media_app.av.mouth.survey import KEPT, LEFT_EYE, RIGHT_EYE, Face, LeftAlone, Track, follow
+from media_app.av.mouth.survey import KEPT, LEFT_EYE, RIGHT_EYE, Face, FaceNotUsable, Track, follow
 from media_app.av.patch.painting import Patch
 from media_app.av.source import Source
 
 FADE_FRAMES = 4
 SAME_FRAME = 4e-3  # seconds
 MIDDLES = (13, 14)  # of the inner edges of both lips
-LEAST_SIDE = 16  # pixels of what is kept
+MIN_SIDE = 16  # pixels of what is kept
 SHOWS_INSIDE = 0.06  # face units between the lips: less is no mouth to look into
 ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2  # more of it shows no more; a mouth wide open in speech
 DARK_COUNTS = 0.8  # a dark middle, against a wide opening
@@ -74,7 +74,7 @@ def mouth_painter(
     """A painter for the frames from ``start`` to ``end``, seconds.
 
     samples: what is to be heard there from ``start`` on, one channel, -1 to 1, ``rate`` per second. Decodes the part
-    once. Raises :class:`LeftAlone` with a sentence why no mouth is moved, and
+    once. Raises :class:`FaceNotUsable` with a sentence why no mouth is moved, and
     :class:`media_app.av.container.MediaError`.
     """
     best = _BestInside()
@@ -82,9 +82,9 @@ def mouth_painter(
     track = follow(source.path, start, end, faces, threads=threads, on_face=best.see)
     found = mouths(track, FADE_FRAMES)
     if len(found) <= 2 * FADE_FRAMES:
-        raise LeftAlone("This part is too short.")
+        raise FaceNotUsable("This part is too short.")
     if not any(found):
-        raise LeftAlone("The face cannot be followed through this part.")
+        raise FaceNotUsable("The face cannot be followed through this part.")
     return MouthPainter(start, track, found, best.inside(track, found), drive(samples, rate))
 
 
@@ -110,7 +110,7 @@ class _BestInside:
         middle = (upper + lower) / 2
         low = np.clip(np.floor(middle - 0.6 * eyes), 0, face.size).astype(int)
         high = np.clip(np.ceil(middle + 0.6 * eyes), 0, face.size).astype(int)
-        if (high - low).min() < LEAST_SIDE:
+        if (high - low).min() < MIN_SIDE:
             return
         image = face.cut_out(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
         score = open_enough + DARK_COUNTS * (1 - _brightness(image, middle - low, opening * eyes))

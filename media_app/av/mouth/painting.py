@@ -22,7 +22,7 @@ JAW_HALF = 0.5  # face units: how far to the side the chin takes the cheeks with
 JAW_SHARE = 0.85  # of the way of the lower lip that the chin goes
 LIP_DEPTH = 0.7  # of the way to the chin, from where on only the jaw counts
 BELOW_CHIN = 0.35  # of the way from lip to chin, within which the neck takes up what the chin has moved
-LEAST_FALL = 2.0  # of what the chin moves, the same at least: skin neither tears nor folds
+MIN_FALL = 2.0  # of what the chin moves, the same at least: skin neither tears nor folds
 COARSE = 64  # cells of a face unit in which the skin's way is reckoned
 NOTICED = 0.25  # pixels: what moves less stays as it is
 TABLE = 512  # entries of a curve along the mouth
@@ -31,12 +31,12 @@ AROUND = 1.06  # of the mouth's half width, and 0.05 face units above and below:
 LIP_MARGIN = 0.09  # of a gap that is closed, so much more is taken away: points lie on teeth as often as on lips
 NEAR_CORNERS = 0.005  # face units, the same where the gap is narrow
 LIP = 0.09  # face units, of a lip from its edge to the skin
-FULLER, MOST_FULLER = 2.2, 0.42  # of a lip, for each face unit of a gap that is closed
+FULLER, MAX_FULLER = 2.2, 0.42  # of a lip, for each face unit of a gap that is closed
 TEETH_REACH, TEETH_STEPS = 0.05, 11  # face units beyond a lip's edge, and in how many steps teeth are looked for
 PALE = 0.55  # of a lip's colour
 SEAM, SEAM_DARK = 0.018, (0.38, 0.38, 0.26)  # face units of the shadow where lips meet, and how dark it is, BGR
 LIT = 0.085  # face units between the lips, from where on what is inside has its full light
-LEAST_LIGHT = 0.35
+MIN_LIGHT = 0.35
 DARK, TEETH, TONGUE, USUAL_SKIN = (22, 16, 40), (165, 180, 190), (70, 70, 130), (120.0, 140.0, 190.0)  # BGR
 
 
@@ -168,10 +168,10 @@ class _Skin:
         margin = LIP_MARGIN * np.clip(closing, 0, None) + NEAR_CORNERS * far
         self.own_upper, self.own_lower = mouth.upper - margin, mouth.lower + margin
         self.above, self.below = far * above, far * below
-        self.fullness = np.clip(closing * FULLER, -MOST_FULLER / 3, MOST_FULLER)
+        self.fullness = np.clip(closing * FULLER, -MAX_FULLER / 3, MAX_FULLER)
         self.jaw = np.float32((mouth.lower[CENTRE] - wanted.lower[CENTRE]) * JAW_SHARE)
         self.depth = np.float32(max(0.1, mouth.chin - self.jaw - wanted.lower[CENTRE]))
-        self.fall = np.float32(max(BELOW_CHIN, LEAST_FALL * abs(float(self.jaw)) / float(self.depth)))
+        self.fall = np.float32(max(BELOW_CHIN, MIN_FALL * abs(float(self.jaw)) / float(self.depth)))
 
     def aside(self, x: Field, y: Field) -> Field:
         """x in the old picture. Out to the cheeks the width of the mouth counts less and less."""
@@ -305,7 +305,7 @@ class _Lips:
         inset = np.minimum(self.y - self.upper, self.lower - self.y) * self.unit
         inner = np.asarray(np.clip(inset / soft, 0, 1), np.float32)
         shade = np.clip(skin / np.maximum(inside.skin, 1.0), 0.6, 1.6).astype(np.float32)
-        light = LEAST_LIGHT + (1 - LEAST_LIGHT) * _eased(np.clip(self.gap / LIT, 0, 1))
+        light = MIN_LIGHT + (1 - MIN_LIGHT) * _eased(np.clip(self.gap / LIT, 0, 1))
         colours = self.sampled(inside) * shade * light[..., None]
         mix = (inner * np.float32(weight))[..., None]
         lips = painted * (1 - self.seam()[..., None] * np.array(SEAM_DARK, np.float32) * np.float32(weight))

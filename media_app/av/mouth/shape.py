@@ -20,13 +20,13 @@ Floats = NDArray[np.float64]
 NODES = np.linspace(-1.0, 1.0, 33)  # along a lip, from corner to corner
 HEAD_SECONDS, LIPS_SECONDS = 0.28, 0.16  # within which the way of the head and of the lips is a parabola
 TREMBLING = 0.008  # face units by which the points tremble
-LEAST_UNIT = 10.0  # pixels
+MIN_UNIT = 10.0  # pixels
 UPPER_SHARE = 0.2  # of an opening that the upper lip makes
 REST_SHARE = 0.25  # of the way from the upper to the lower lip, where both meet
-LEAST_OPEN, MOST_OPEN = 0.13, 0.19  # face units, the widest that somebody opens the mouth in speech
+MIN_OPEN, MAX_OPEN = 0.13, 0.19  # face units, the widest that somebody opens the mouth in speech
 OWN_PERCENTILE = 96  # of somebody's own openings
 WIDER, OPEN_NARROWER = 0.09, 0.05  # shares of the width at rest
-MOST_STRETCHED = 0.16  # the same, of what is seen in the frame
+MAX_STRETCHED = 0.16  # the same, of what is seen in the frame
 KEPT_WIDTH = 0.35  # of the difference to the width at rest: smiles stay smiles
 
 
@@ -73,7 +73,7 @@ def habit(found: Sequence[Mouth | None]) -> Habit:
     """Of the mouths of one part, one of which at least is known."""
     known = [mouth for mouth in found if mouth is not None]
     widest = float(np.percentile([mouth.opening for mouth in known], OWN_PERCENTILE))
-    return Habit(float(np.median([mouth.half for mouth in known])), float(np.clip(widest, LEAST_OPEN, MOST_OPEN)))
+    return Habit(float(np.median([mouth.half for mouth in known])), float(np.clip(widest, MIN_OPEN, MAX_OPEN)))
 
 
 def wanted(mouth: Mouth, own: Habit, opening: float, spread: float, weight: float) -> Mouth:
@@ -83,7 +83,7 @@ def wanted(mouth: Mouth, own: Habit, opening: float, spread: float, weight: floa
     profile = (1 - NODES**2) ** (0.8 - 0.2 * min(0.0, spread)) * opening * own.open
     upper, lower = rest - UPPER_SHARE * profile, rest + (1 - UPPER_SHARE) * profile
     half = own.half * (1 + WIDER * spread - OPEN_NARROWER * opening) + KEPT_WIDTH * (mouth.half - own.half)
-    half = float(np.clip(half, mouth.half * (1 - MOST_STRETCHED), mouth.half * (1 + MOST_STRETCHED)))
+    half = float(np.clip(half, mouth.half * (1 - MAX_STRETCHED), mouth.half * (1 + MAX_STRETCHED)))
     return replace(
         mouth,
         half=mouth.half + weight * (half - mouth.half),
@@ -97,7 +97,7 @@ def _of_shot(track: Track, run: slice, fade_frames: int) -> list[Mouth | None]:
     part = Track(times, track.points[run])
     step = max(1e-3, float(np.median(np.diff(times))))
     axes = smoothed(_axes(part), HEAD_SECONDS, step)
-    if np.linalg.det(axes).min() < LEAST_UNIT**2:
+    if np.linalg.det(axes).min() < MIN_UNIT**2:
         return [None] * len(times)  # these points are no face
     inverse = np.linalg.inv(axes)
     corners = part.of(UPPER[0], UPPER[-1]).astype(float)

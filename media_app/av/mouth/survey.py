@@ -30,15 +30,15 @@ DETECTED_WIDTH = 640  # pixels of the picture in which faces are looked for
 AGAIN = 1.0  # seconds between two looks at how many there are
 MARGIN = 1.2  # of a face's size, around it
 ENOUGH_PIXELS = 400  # of the longer side of what the mesh is shown
-LEAST_MOUTH = 24.0  # pixels from corner to corner
+MIN_MOUTH = 24.0  # pixels from corner to corner
 MUCH_LARGER = 1.8  # areas: who is in front is taken for the one who speaks
-MOST_TURNED = 0.23  # of the way between the temples, how near to one of them the bridge of the nose may be
+MAX_TURNED = 0.23  # of the way between the temples, how near to one of them the bridge of the nose may be
 JUMP = 0.5  # of the distance of the eyes in one frame: another shot
-LEAST_FOLLOWED = 0.5  # of the frames
-MOST_FRAMES = 20_000  # of a part: what is behind them stays as it is
+MIN_FOLLOWED = 0.5  # of the frames
+MAX_FRAMES = 20_000  # of a part: what is behind them stays as it is
 
 
-class LeftAlone(Exception):
+class FaceNotUsable(Exception):
     """No mouth is moved here; the text is a sentence that says why."""
 
 
@@ -75,7 +75,7 @@ def follow(
 ) -> Track:  # fmt: skip
     """Where the face is from ``start`` to ``end``, seconds. on_face: is shown it in each frame that has one.
 
-    Raises :class:`LeftAlone`, and :class:`media_app.av.container.MediaError`.
+    Raises :class:`FaceNotUsable`, and :class:`media_app.av.container.MediaError`.
     """
     times: list[float] = []
     points: list[Points] = []
@@ -83,7 +83,7 @@ def follow(
     with VideoFile(path, threads) as video:
         follower = _Follower(faces, video.width, video.height)
         for picture in video.walk(start):
-            if picture.time >= end - 1e-4 or len(times) >= MOST_FRAMES:
+            if picture.time >= end - 1e-4 or len(times) >= MAX_FRAMES:
                 break
             if picture.time < start - 1e-4:
                 continue
@@ -94,7 +94,7 @@ def follow(
             points.append(np.full((len(KEPT), 2), np.nan, np.float32) if found is None else found)
             crowded += follower.is_crowded
     if not times:
-        raise LeftAlone("There is no picture in this part.")
+        raise FaceNotUsable("There is no picture in this part.")
     return judged(Track(np.array(times), np.stack(points)), crowded)
 
 
@@ -166,24 +166,24 @@ def _holds(box: Box, face: Box) -> bool:
 def judged(track: Track, crowded: int) -> Track:
     """The track without the frames that cannot be trusted. crowded: how many showed several people alike.
 
-    Raises :class:`LeftAlone`.
+    Raises :class:`FaceNotUsable`.
     """
     count = len(track.times)
     seen = ~np.isnan(track.points[:, 0, 0])
     if not seen.any():
-        raise LeftAlone("No face was found in this part.")
+        raise FaceNotUsable("No face was found in this part.")
     if crowded > count / 2:
-        raise LeftAlone("Several people are seen, and none of them is much nearer than the others.")
+        raise FaceNotUsable("Several people are seen, and none of them is much nearer than the others.")
     corners = track.of(*OUTER)
     widths = np.linalg.norm(corners[:, 1] - corners[:, 0], axis=1)
-    if float(np.nanmedian(widths)) < LEAST_MOUTH:
-        raise LeftAlone("The face is too small.")
-    turned = np.abs(_turned(track) - 0.5) > 0.5 - MOST_TURNED
+    if float(np.nanmedian(widths)) < MIN_MOUTH:
+        raise FaceNotUsable("The face is too small.")
+    turned = np.abs(_turned(track) - 0.5) > 0.5 - MAX_TURNED
     if (turned & seen).sum() > seen.sum() / 2:
-        raise LeftAlone("The face is turned away.")
-    trusted = seen & ~turned & (widths >= LEAST_MOUTH / 2)
-    if trusted.sum() < LEAST_FOLLOWED * count:
-        raise LeftAlone("The face cannot be followed through this part.")
+        raise FaceNotUsable("The face is turned away.")
+    trusted = seen & ~turned & (widths >= MIN_MOUTH / 2)
+    if trusted.sum() < MIN_FOLLOWED * count:
+        raise FaceNotUsable("The face cannot be followed through this part.")
     points = track.points.copy()
     points[~trusted] = np.nan
     return Track(track.times, points)

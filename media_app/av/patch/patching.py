@@ -35,7 +35,7 @@ from media_app.av.source import Progress, Source
 
 CONVERTED_SHARE = 0.7  # of the work, where the whole has to be encoded first
 ENCODED_WEIGHT = 40  # of a frame that is encoded, against one that is copied, for the progress
-MOST_TICKS = 2**31 - 1  # of a second, that the writer takes
+MAX_TICKS = 2**31 - 1  # of a second, that the writer takes
 
 
 def patch(
@@ -146,7 +146,7 @@ class _Writer:
                     starts.get(ticks, Fraction(0)), stream.start_time * stream.time_base - source.origin
                 )
         scale = math.lcm(*(ticks.denominator for ticks in starts))
-        return {"movie_timescale": str(scale)} if max(starts.values()) > 0 and scale <= MOST_TICKS else {}
+        return {"movie_timescale": str(scale)} if max(starts.values()) > 0 and scale <= MAX_TICKS else {}
 
     def _pictures(self, stream: VideoStream) -> Timed:
         """The packets of all pictures; seconds of their decoding beside each."""

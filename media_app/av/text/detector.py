@@ -15,10 +15,10 @@ from media_app.av.text.region import Region
 
 MODEL = "PP-OCRv6_det_small.onnx"
 STRIDE = 32  # of the network: sides are multiples of it
-MOST_PIXELS = 960 * 544  # searched at once: memory grows with it, 670 MB for a whole frame of 1080p
+MAX_PIXELS = 960 * 544  # searched at once: memory grows with it, 670 MB for a whole frame of 1080p
 TEXT_LEVEL, BOX_LEVEL = 0.3, 0.6  # of the network's map: for a pixel, and on average for a line
 UNCLIP = 1.6  # the network is trained on shrunken boxes (DB, arXiv:1911.08947)
-LEAST_SIDE = 3  # pixels of the map
+MIN_SIDE = 3  # pixels of the map
 
 
 class DetectorMissing(Exception):
@@ -44,7 +44,7 @@ class TextDetector:
     def find(self, image: Image) -> list[Region]:
         """Where ``image`` (BGR) shows text, a region for each line; searched at its own size or smaller."""
         height, width = image.shape[:2]
-        scale = min(1.0, (MOST_PIXELS / (width * height)) ** 0.5)
+        scale = min(1.0, (MAX_PIXELS / (width * height)) ** 0.5)
         size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (width, height))
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         given = np.ascontiguousarray(small.transpose(2, 0, 1)[None], np.float32) / np.float32(127.5) - np.float32(1)
@@ -55,7 +55,7 @@ class TextDetector:
         for number in range(1, count):
             x, y, wide, high, area = (int(value) for value in stats[number])
             inside = labels[y : y + high, x : x + wide] == number
-            if min(wide, high) < LEAST_SIDE or chances[y : y + high, x : x + wide][inside].mean() < BOX_LEVEL:
+            if min(wide, high) < MIN_SIDE or chances[y : y + high, x : x + wide][inside].mean() < BOX_LEVEL:
                 continue
             by = round(UNCLIP * area / (2 * (wide + high)))
             region = Region(x, y, x + wide, y + high).grown(by)

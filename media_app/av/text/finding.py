@@ -21,7 +21,7 @@ from media_app.av.source import Progress, Source
 from media_app.av.text.detector import TextDetector
 from media_app.av.text.region import Region, merged
 from media_app.av.text.strokes import stroke_mask
-from media_app.av.text.track import LEAST_FRAMES, Pattern, Sighting, Text, Track
+from media_app.av.text.track import MIN_FRAMES, Pattern, Sighting, Text, Track
 
 LOOK_EVERY = 0.5  # seconds
 HELD = 64  # frames since the last look, at most
@@ -30,7 +30,7 @@ CHANGED_LEVELS, CHANGED_PIXELS = 24, 30  # of grey, and how many: for less no ne
 COVERED = 0.5  # of a line found that those already followed cover: it is one of them
 LONGER = 1.5  # of its height, by which a line has grown: it comes in from the side
 LARGE, LONG = 0.12, 3.0  # of the picture's height, and length by height: what is higher and shorter is no line
-MOST_LINES = 48  # at once: more is a document, not a caption
+MAX_LINES = 48  # at once: more is a document, not a caption
 MARGIN = 0.4  # of its height: ground seen around a line
 LOOSE = 0.05  # of its height, by which a line may be higher than its box
 SOUGHT = 2  # pixels around a line that belong to its strokes
@@ -173,7 +173,7 @@ class _Finding:
             self.looks += 1
             lines = self._lines(small)
             for line in self._fresh(lines):
-                if len(self._tracks) < MOST_LINES:
+                if len(self._tracks) < MAX_LINES:
                     self._begin(line, lines, small, grey, picture.time)
         everything = [track.region for track in self._tracks]
         for track in self._tracks:
@@ -259,7 +259,7 @@ class _Finding:
             track.see(sighting)  # of one that leaves the picture what is known of it has to do
 
     def _close(self, track: Track, end: float, *, vanishes: bool) -> None:
-        if not track.sightings or len(track.places) < LEAST_FRAMES or not (self._is_shown or track.is_overlay):
+        if not track.sightings or len(track.places) < MIN_FRAMES or not (self._is_shown or track.is_overlay):
             return
         width, height = self._size
         small = self._width, max(2, round(height * self._width / width))

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from media_app.av.frames import Image
 
-LEAST_SIDE = 96  # pixels of a picture of which motion is measured
+MIN_SIDE = 96  # pixels of a picture of which motion is measured
 HALF = 0.5  # scale at which motion is measured
 TOLERANCE = 7.0  # levels by which pixels around may differ (root of mean square), at which a frame counts an eighth
-LEAST_SHARE = 0.05  # of the pixels around: fewer that both frames show say nothing
+MIN_SHARE = 0.05  # of the pixels around: fewer that both frames show say nothing
 ENOUGH = 0.5  # sum of weights at which a pixel needs no more frames
 LEAST = 0.08  # below it what other frames say is not believed
-TOLD_SHARE = 0.96  # of the hidden pixels: the rest is specks
+KNOWN_SHARE = 0.96  # of the hidden pixels: the rest is specks
 SEEN = 250  # of 255: a pixel with more text than that under it is hidden
 SOFT = 2.5  # pixels
 SPREAD = (5, 15, 45)  # pixels across which a mean is taken where it is the first
@@ -93,9 +93,9 @@ class Ground:
         return left
 
     @property
-    def is_told(self) -> bool:
+    def is_known(self) -> bool:
         """Whether other frames have said enough of all but specks."""
-        return bool(np.count_nonzero(self._weight < ENOUGH) <= (1 - TOLD_SHARE) * len(self._weight))
+        return bool(np.count_nonzero(self._weight < ENOUGH) <= (1 - KNOWN_SHARE) * len(self._weight))
 
     def add(self, other: View, guess: Flow | None = None) -> None:
         """Take what another frame shows of it; guess: what the motion to there may be like."""
@@ -113,14 +113,14 @@ class Ground:
 
     def picture(self) -> Image:
         """The view without its text."""
-        told = self._weight >= LEAST
+        seen = self._weight >= LEAST
         picture = self.now.image.copy()
         rows, columns = self._at
-        values = self._sum[told] / self._weight[told][:, None]
-        picture[rows[told], columns[told]] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-        if not told.all():
+        values = self._sum[seen] / self._weight[seen][:, None]
+        picture[rows[seen], columns[seen]] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+        if not seen.all():
             known = np.ones(self.now.hidden.shape, np.float32)
-            known[rows[~told], columns[~told]] = 0
+            known[rows[~seen], columns[~seen]] = 0
             whole = _spread(picture, known)
             # The edges of the means would be seen.
             soft = cv2.GaussianBlur(whole, (0, 0), SOFT)
@@ -142,7 +142,7 @@ class Ground:
         rest = cv2.cvtColor(difference - offset * both[..., None], cv2.COLOR_BGR2GRAY)
         # Squares: a few pixels that differ much tell of something that stands there in one frame alone.
         error = self._mean(rest * rest) / share
-        trust = np.where(share > LEAST_SHARE, 1.0 / (1.0 + error / TOLERANCE**2), 0.0) ** 3
+        trust = np.where(share > MIN_SHARE, 1.0 / (1.0 + error / TOLERANCE**2), 0.0) ** 3
         return np.asarray(trust, np.float32), np.asarray(offset, np.float32)
 
     def _here(self, values: Plane) -> NDArray[np.float32]:
@@ -164,7 +164,7 @@ def motion(now: View, other: View, guess: Flow | None = None) -> Flow:
     estimate: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     height, width = now.plain.shape
     # Of less OpenCV 5.0 makes pyramids without a floor and reads beyond their end.
-    down, right = (max(0, LEAST_SIDE - side) for side in (height, width))
+    down, right = (max(0, MIN_SIDE - side) for side in (height, width))
     pictures = (cv2.copyMakeBorder(view.plain, 0, down, 0, right, cv2.BORDER_REPLICATE) for view in (now, other))
     begin = None if guess is None else np.pad(guess, ((0, down), (0, right), (0, 0)), mode="edge")
     return _spread(estimate.calc(*pictures, begin)[:height, :width], now.known)

@@ -31,12 +31,12 @@ WINDOW_BYTES = 192 * 1024 * 1024  # of the frames held: fewer of a large picture
 KEPT_PIXELS = 24_000_000  # of the views of one region in all frames held: some 7 bytes each
 LINGER = 3.5  # frames for which a line hides the ground before and after its own time: it may fade
 AROUND = 0.75  # of the line's height: ground looked at around it
-LEAST_AROUND, MOST_AROUND = 24, 64  # pixels
+MIN_AROUND, MAX_AROUND = 24, 64  # pixels
 SLOW = 0.04  # pixels a frame: nothing is uncovered in time
 FEATHER = 1.0  # pixels over which a patch ends
 COLOURS = 1500  # pixels from which two ways to convert colours are compared
 RIDGE = 50.0
-MOST_VIEWS = 4  # asked for the ground behind a line in one frame
+MAX_VIEWS = 4  # asked for the ground behind a line in one frame
 STEPS = (1.0, 1.6, 0.6)  # of the frames in which the ground moves by the width of a stroke
 
 
@@ -122,9 +122,9 @@ class TextPainter:
             now = self._view(frame, region)
             own = View(now.image, hidden)
             ground = Ground(own)
-            for other, guess in islice(self._others(ground, region, seconds, texts), MOST_VIEWS):
+            for other, guess in islice(self._others(ground, region, seconds, texts), MAX_VIEWS):
                 ground.add(other, guess)
-                if ground.is_told:
+                if ground.is_known:
                     break
             clean = _recoloured(ground.picture(), own, shown)
         alpha = cv2.GaussianBlur(hidden.astype(np.float32) / 255, (0, 0), FEATHER)
@@ -294,7 +294,7 @@ class TextPainter:
 
 def _margin(height: int) -> int:
     """Pixels of ground looked at around a line of this height."""
-    return min(MOST_AROUND, max(LEAST_AROUND, round(AROUND * height)))
+    return min(MAX_AROUND, max(MIN_AROUND, round(AROUND * height)))
 
 
 def _recoloured(clean: Image, own: View, shown: Image) -> Image:

@@ -19,7 +19,7 @@ from media_app.av.frames import Image
 BINS = 16  # of each channel
 LIKELY = 0.62  # share of a colour's frequency that lies inside: strokes are more frequent there than around
 FREQUENT = 0.007  # share of the line's pixels that have a stroke's colour, at least, smoothed
-LEAST_RING = 0.1  # of the box's pixels: for less ground around it there is nothing to compare with
+MIN_RING = 0.1  # of the box's pixels: for less ground around it there is nothing to compare with
 SPECK = 0.015  # of the squared height of the line: smaller specks are noise
 SURE = 0.9  # share at which even a speck is a stroke
 FRINGE = 0.03  # of the line's height, by which compression and smoothing smear a stroke
@@ -33,7 +33,7 @@ def stroke_mask(pictures: Sequence[Image], line: NDArray[np.bool_], ground: NDAr
     """
     rows = np.flatnonzero(line.any(axis=1))
     height = int(rows[-1] - rows[0]) + 1
-    if ground.sum() < LEAST_RING * line.sum():
+    if ground.sum() < MIN_RING * line.sum():
         ground = ~line
     likely, sure = (
         np.median(maps, axis=0) for maps in zip(*(_likelihood(p, line, ground) for p in pictures), strict=True)

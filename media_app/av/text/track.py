@@ -25,7 +25,7 @@ NEAR, FAR = 1, 10  # pixels searched around where it is expected
 STEADY = 0.75  # pixels that a line at rest may seem to move
 FAINT = 2.5  # levels of grey by which strokes stand out on average: those of less cannot be followed
 STRAIGHT = 1.25  # pixels by which one that goes straight on may be off
-LEAST_FRAMES = 3  # in which a line is seen: less is a mistake
+MIN_FRAMES = 3  # in which a line is seen: less is a mistake
 KEPT = 6  # pictures of a line from which its strokes are told
 
 
@@ -175,7 +175,7 @@ class Track:
     @property
     def is_overlay(self) -> bool:
         """Whether it rests or goes straight on, at one speed: what is part of the scene moves with the camera."""
-        if len(self.places) < LEAST_FRAMES:
+        if len(self.places) < MIN_FRAMES:
             return False
         times, x, y = np.array(self.places).T
         times = times - times.mean()

@@ -18,8 +18,8 @@ from media_app.videos.taking_in import limits
 from sessions_app.analysis.actors import PIPELINE, THUMBNAIL, access_of, vision
 from sessions_app.analysis.params import PARAMS, Choice, Number
 from sessions_app.analysis.pipelines.words import clock
-from vodplatform.base.commands import Command as BaseCommand
-from vodplatform.base.terminal import DAY_SECONDS, USAGE_EXIT, check_output, making, run_shown
+from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.base.processes.terminal import DAY_SECONDS, USAGE_EXIT, check_output, run_with_progress, writing_output
 
 REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported"})
 
@@ -39,8 +39,9 @@ class AnalysisCommand(BaseCommand):
             if isinstance(kind, Choice):
                 parser.add_argument(option, choices=kind.values, default=kind.default, help=f"default {kind.default}")
             else:
-                told = f"from {kind.least:g} to {kind.most:g}, default {kind.default:g}"
-                parser.add_argument(option, type=_number(kind), default=kind.of(kind.default), metavar="N", help=told)
+                help_text = f"from {kind.least:g} to {kind.most:g}, default {kind.default:g}"
+                default = kind.of(kind.default)
+                parser.add_argument(option, type=_number(kind), default=default, metavar="N", help=help_text)
         parser.add_argument(
             "-o",
             "--output",
@@ -57,7 +58,7 @@ class AnalysisCommand(BaseCommand):
         self.before(source, options)
         params = {name: options[name] for name in PARAMS[self.analysis_type]}
         with (
-            making(self.stderr, "What was made"),
+            writing_output(self.stderr, "What was made"),
             tempfile.TemporaryDirectory(prefix="vod-analysis-") as folder,
         ):
             result = self._run(source, Path(folder), params, options)
@@ -101,7 +102,7 @@ class AnalysisCommand(BaseCommand):
             "op": self.analysis_type, "path": str(source.resolve()), "folder": str(folder), "params": params,
             "threads": settings.CHILD_THREADS, "vision": vision(), "saved": None,
         }  # fmt: skip
-        return run_shown(
+        return run_with_progress(
             PIPELINE, request, limits=limits(DAY_SECONDS), access=access_of(source.resolve(), folder),
             name="The analysis", refusals=REFUSALS, verbosity=options["verbosity"],
         )  # fmt: skip

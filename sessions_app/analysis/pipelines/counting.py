@@ -7,29 +7,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.analysis.pipelines.looking import RATE, Seen
+from sessions_app.analysis.pipelines.looking import RATE, PoseTrack
 from sessions_app.analysis.pipelines.poses import BODY_SIGNALS, body_length, signals, ways
 from sessions_app.analysis.pipelines.repetitions import Floats, picture_signals, smoothed
 from sessions_app.analysis.pipelines.sets import Set, candidates, chosen, windows
 
-LEAST_SEEN = 0.6  # of the looks at each repetition that found somebody
-MOST_TRAVEL = 0.5  # lengths of the upper body that the hips end away from where they began: who walks goes somewhere
+MIN_SEEN = 0.6  # of the looks at each repetition that found somebody
+MAX_TRAVEL = 0.5  # lengths of the upper body that the hips end away from where they began: who walks goes somewhere
 QUICK_TWO = 2.5  # seconds; two that take less are a hand that waves
 WORTH_OF_TWO = 0.18
-LEAST_TRUST = 0.25  # in the joints of a signal
+MIN_TRUST = 0.25  # in the joints of a signal
 SAME_TIME = 0.7  # of a set that another covers, to be asked whether it agrees
 WORTH_ASKING = 0.4  # of its worth that the other has
 RIVAL = 0.8  # of its value that another number has
-MOST_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
+MAX_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
 SEEN_SECONDS = 3.0
 WELL_SEEN = 0.9  # of the looks around a moment; where fewer found somebody, the picture is asked too
 PICTURE_WINDOWS = 128.0  # seconds; longer ones would need much memory and say no more
 PICTURE_WORTH = 0.85  # beside what is counted by joints
 PICTURE_LIKENESS = 0.8
-LEAST_UNSEEN = 0.3  # of the looks, around which somebody is seen too seldom
+MIN_UNSEEN = 0.3  # of the looks, around which somebody is seen too seldom
 MOVED = 12  # grey levels over which a pixel ranges that takes part in a movement
-LEAST_AREA = 0.03  # of the picture that takes part: less is a clock, a lamp, a caption
-LEAST_CHANGE = 2.0  # grey levels, deviation over time of the pixels, all of them
+MIN_AREA = 0.03  # of the picture that takes part: less is a clock, a lamp, a caption
+MIN_CHANGE = 2.0  # grey levels, deviation over time of the pixels, all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ class Counted:
         moves = float(np.clip(one.worth / 0.35, 0, 1))
         sure = 0.35 * alike + 0.3 * self.agreement + 0.15 * steady + 0.1 * many + 0.1 * moves
         is_in_doubt = one.is_cut or one.skipped or self.has_rival
-        most = CONFIDENCE_CUT if is_in_doubt else MOST_CONFIDENCE
+        most = CONFIDENCE_CUT if is_in_doubt else MAX_CONFIDENCE
         return round(min(most, sure) * (1.0 if self.by_poses else CONFIDENCE_OF_PICTURE), 2)
 
 
-def evened(seen: Seen) -> Even | None:
+def evened(seen: PoseTrack) -> Even | None:
     """None of fewer than eight looks."""
     if len(seen.times) < 8 or seen.times[-1] - seen.times[0] < 0.5:
         return None
@@ -90,14 +90,14 @@ def count(even: Even, least: int, allowed: frozenset[str] | None = None) -> list
         usable = {
             name: one
             for name, one in signals(even.joints).items()
-            if one.trust >= LEAST_TRUST and (allowed is None or name in allowed)
+            if one.trust >= MIN_TRUST and (allowed is None or name in allowed)
         }
         by_poses = candidates(even.times, usable, ways(even.joints), least)
         hips = even.joints[:, [23, 24], :2].mean(1) / body_length(even.joints)
         found += [one for one in by_poses if _is_exercise(even, hips, one)]
     size = max(1, round(SEEN_SECONDS / even.step)) | 1
     well_seen = smoothed(even.found.astype(np.float64), min(size, len(even.found))) >= WELL_SEEN
-    by_picture = [] if allowed is not None and even.found.mean() > LEAST_SEEN else _by_picture(even, ~well_seen, least)
+    by_picture = [] if allowed is not None and even.found.mean() > MIN_SEEN else _by_picture(even, ~well_seen, least)
     everything = found + by_picture
     return [
         Counted(one, one.signal in BODY_SIGNALS, _agreement(one, everything), has_rival(one, everything))
@@ -142,11 +142,11 @@ def _is_exercise(even: Even, hips: Floats, one: Set) -> bool:
     away = []
     for rep in one.repetitions:
         first, last = (int(place) for place in np.searchsorted(even.times, (rep.start, rep.end)))
-        if even.found[first : last + 1].mean() < LEAST_SEEN:
+        if even.found[first : last + 1].mean() < MIN_SEEN:
             return False
         there = hips[first : last + 1][even.found[first : last + 1]]
         away.append(float(np.hypot(*(there[-1] - there[0]))))
-    return float(np.median(away)) <= MOST_TRAVEL
+    return float(np.median(away)) <= MAX_TRAVEL
 
 
 def _is_chance(one: Set) -> bool:
@@ -163,7 +163,7 @@ def _by_picture(even: Even, where: NDArray[np.bool_], least: int) -> list[Set]:
             continue
         flat = even.pictures[span].reshape(last - first, -1).astype(np.float64)
         ranges = np.percentile(flat, 95, axis=0) - np.percentile(flat, 5, axis=0)
-        if (ranges > MOVED).mean() < LEAST_AREA:
+        if (ranges > MOVED).mean() < MIN_AREA:
             continue
         found += [
             replace(one, worth=one.worth * PICTURE_WORTH)
@@ -178,5 +178,5 @@ def _is_new(even: Even, where: NDArray[np.bool_], one: Set) -> bool:
     first, last = np.searchsorted(even.times, (one.start, one.end))
     flat = even.pictures[first : last + 1].reshape(last + 1 - first, -1).astype(np.float64)
     ranges = np.percentile(flat, 95, axis=0) - np.percentile(flat, 5, axis=0)
-    is_large = (ranges > MOVED).mean() >= LEAST_AREA and np.sqrt(flat.var(0).mean()) >= LEAST_CHANGE
-    return bool(is_large and where[first : last + 1].mean() >= LEAST_UNSEEN)
+    is_large = (ranges > MOVED).mean() >= MIN_AREA and np.sqrt(flat.var(0).mean()) >= MIN_CHANGE
+    return bool(is_large and where[first : last + 1].mean() >= MIN_UNSEEN)

@@ -12,7 +12,7 @@ from sessions_app.analysis.pipelines.repetitions import regularity
 STEADY, UNEVEN = 0.12, 0.25  # deviation of the lengths over their mean
 SLOWER = 1.25  # the last two beside those before
 SHALLOW = 0.7  # of the usual way
-MOST_NAMED = 3
+MAX_NAMED = 3
 VISIBLE = 0.75  # of all three joints of an angle, mean, on both sides
 UNEQUAL = 1.3  # one side's way over the other's …
 UNEQUAL_DEGREES = 12.0  # … and by so many degrees
@@ -62,7 +62,7 @@ def _depth(counted: Counted) -> list[str]:
     shallow = [int(number) for number in np.flatnonzero(shares < SHALLOW)]
     if not shallow:
         return []
-    if len(shallow) > MOST_NAMED:
+    if len(shallow) > MAX_NAMED:
         return [f"{len(shallow)} of {len(shares)} go less far than the others."]
     return [
         f"The {ordinal(number + 1)} goes {_share(float(shares[number]))} as far as the others." for number in shallow

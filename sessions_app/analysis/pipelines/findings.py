@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from media_app.av.cut import Placed
 from sessions_app.analysis.pipelines import words
 from sessions_app.analysis.pipelines.known import Known
-from sessions_app.analysis.pipelines.moments import MOST, STEP, Stretch
+from sessions_app.analysis.pipelines.moments import MOST, STEP, Interval
 from sessions_app.analysis.pipelines.shots import Edge, EdgeKind
 
 Floats = NDArray[np.float64]
@@ -26,7 +26,7 @@ def segments_of(duration: float, length: float) -> int:
 
 
 def data_of(  # noqa: PLR0917 - each stage gives one
-    params: Mapping[str, Any], known: Known, final: Sequence[Stretch], placed: Mapping[int, Placed],
+    params: Mapping[str, Any], known: Known, final: Sequence[Interval], placed: Mapping[int, Placed],
     edges: Sequence[Edge], method: str,
 ) -> dict[str, Any]:  # fmt: skip
     """What the contract shows of one analysis, but for the addresses of files.
@@ -63,7 +63,7 @@ def data_of(  # noqa: PLR0917 - each stage gives one
     }
 
 
-def _summary(known: Known, final: Sequence[Stretch]) -> str:
+def _summary(known: Known, final: Sequence[Interval]) -> str:
     def peak(values: Floats) -> float | None:
         at = int(np.argmax(values))
         return (at + 0.5) * STEP if values[at] / MOST >= words.SOME else None

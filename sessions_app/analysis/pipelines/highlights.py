@@ -29,7 +29,7 @@ from sessions_app.analysis.pipelines.moments import (
     SNAP,
     SNAP_INWARD,
     STEP,
-    Stretch,
+    Interval,
     apart,
     choose,
     look_at,
@@ -43,7 +43,7 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 
 Floats = NDArray[np.float64]
 REEL = "reel.mp4"
-MOST_CANDIDATES = 300
+MAX_CANDIDATES = 300
 ANOTHER_SHOT = 0.25  # how far two keyframes are apart when something else is shown; see moments.apart
 EDGE_MARGIN = 0.9  # seconds of frames around where an edge may lie, for telling cuts from flashes
 EDGE_PIXELS = 1.5e9  # that are decoded for looking at edges, of the best highlights first: 24 s of 1080p
@@ -121,7 +121,7 @@ def _read(task: Task, source: Source) -> Known:
     elif float(found.band.max()) < QUIET_DB:
         warnings.append("The sound is silent all along: the motion alone decided.")
     moments = measure(found, duration)
-    candidates = stretches(moments, duration)[:MOST_CANDIDATES]
+    candidates = stretches(moments, duration)[:MAX_CANDIDATES]
     look = look_at(found)
     known = Known(
         duration=duration,
@@ -151,12 +151,12 @@ def _extent(found: Survey, announced: float) -> tuple[float, list[str]]:
 # A model's judgement
 
 
-def _judged(task: Task, known: Known, budget: float) -> tuple[list[Stretch], int]:
+def _judged(task: Task, known: Known, budget: float) -> tuple[list[Interval], int]:
     """The candidates with the scores that a model and the signals give together, and how many it has judged."""
     from sessions_app.analysis.pipelines.vision import Judge, Window
 
     assert task.vision is not None
-    asked: list[Stretch] = []
+    asked: list[Interval] = []
     for one in known.candidates:
         if sum(other.length for other in asked) >= WINDOWS_BUDGET * budget:
             break
@@ -204,7 +204,7 @@ def _video(task: Task, threads: int = 1) -> VideoFile:
         raise AnalysisFailed(exc.code, exc.message) from exc
 
 
-def _pictures(video: VideoFile, one: Stretch) -> list[Picture]:
+def _pictures(video: VideoFile, one: Interval) -> list[Picture]:
     """Some pictures spread over a stretch, in their order."""
     wanted = [one.start + (number + 0.5) * one.length / WINDOW_PICTURES for number in range(WINDOW_PICTURES)]
     found: list[Picture] = []
@@ -230,8 +230,8 @@ def _jpeg(picture: Picture) -> bytes:
 
 
 def _settled(
-    task: Task, known: Known, chosen: Sequence[Stretch], budget: float, pixels_a_second: float
-) -> tuple[list[Edge], list[Stretch]]:  # fmt: skip
+    task: Task, known: Known, chosen: Sequence[Interval], budget: float, pixels_a_second: float
+) -> tuple[list[Edge], list[Interval]]:  # fmt: skip
     """Edges that were looked for and found, and the stretches with their ends there, without overlaps, in order."""
     found = {moment: Edge(EdgeKind.CUT, moment, moment) for moment in _cuts_of_encoder(known)}
     looked: list[tuple[float, float]] = []
@@ -258,7 +258,7 @@ def _settled(
     near = [moment for moment in sorted(found) if any(abs(moment - end) <= SNAP_INWARD + EDGE_MARGIN for end in ends)]
     edges = [found[moment] for moment in near]
     cuts = [edge.middle for edge in edges]
-    final: list[Stretch] = []
+    final: list[Interval] = []
     left = budget
     for one in chosen:
         own = settled(one, cuts, known.moments, known.duration)
@@ -296,7 +296,7 @@ def _may_hold_edge(known: Known, start: float, end: float) -> bool:
 # Files
 
 
-def _thumbnails(task: Task, known: Known, final: Sequence[Stretch], files: dict[str, str]) -> None:
+def _thumbnails(task: Task, known: Known, final: Sequence[Interval], files: dict[str, str]) -> None:
     with _video(task) as video:
         for number, one in enumerate(final):
             task.progress(EDGES + (THUMBNAILS - EDGES) * number / len(final), "Taking a picture of each highlight")
@@ -308,7 +308,7 @@ def _thumbnails(task: Task, known: Known, final: Sequence[Stretch], files: dict[
             files[f"thumb-{number}"] = name
 
 
-def _picture_of(video: VideoFile, known: Known, one: Stretch) -> Picture | None:
+def _picture_of(video: VideoFile, known: Known, one: Interval) -> Picture | None:
     """The keyframe nearest to the peak where there is one within, else the frame at the peak."""
     inside = known.keys[(known.keys >= one.start) & (known.keys <= one.end)]
     try:
@@ -323,7 +323,7 @@ def _picture_of(video: VideoFile, known: Known, one: Stretch) -> Picture | None:
 
 
 def _reel(
-    task: Task, known: Known, source: Source, final: Sequence[Stretch], files: dict[str, str]
+    task: Task, known: Known, source: Source, final: Sequence[Interval], files: dict[str, str]
 ) -> dict[int, Placed]:  # fmt: skip
     """Cut the reel; where each highlight stands in it, by its number."""
 

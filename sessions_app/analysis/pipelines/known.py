@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.analysis.pipelines.moments import MOST, Moments, Stretch
+from sessions_app.analysis.pipelines.moments import MOST, Interval, Moments
 
 Floats = NDArray[np.float64]
 VERSION = 1
@@ -30,7 +30,7 @@ class Known:
     has_sound: bool
     changes: Floats
     keys: Floats
-    candidates: list[Stretch]
+    candidates: list[Interval]
     looks: dict[float, Floats]
     warnings: list[str]
     verdicts: dict[str, tuple[float | None, str]] = field(default_factory=dict)
@@ -71,7 +71,7 @@ def from_saved(saved: Mapping[str, Any] | None) -> Known | None:
             has_sound=bool(saved["has_sound"]),
             changes=np.array(saved["changes"], np.float64),
             keys=keys.astype(np.float64),
-            candidates=[Stretch(*map(float, row[:4])) for row in listed],
+            candidates=[Interval(*map(float, row[:4])) for row in listed],
             looks={float(row[3]): _unpacked(row[4]) for row in listed if row[4]},
             warnings=[str(one) for one in saved["warnings"]],
             verdicts={key: (score, str(text)) for key, (score, text) in saved["verdicts"].items()},

@@ -23,22 +23,22 @@ from media_app.av.frames import Picture, VideoFile
 from sessions_app.analysis.pipelines.poses import JOINTS, SIDE, Poses
 
 RATE = 15.0  # looks a second
-LEAST_RATE = 5.0
-MOST_LOOKS = 36_000  # of a long video; it is looked at less often, until the least rate
+MIN_RATE = 5.0
+MAX_LOOKS = 36_000  # of a long video; it is looked at less often, until the least rate
 SMALL = 24  # pixels of a side of the small picture
 # Nose, shoulders, elbows, wrists, hips, knees, ankles: what signals, names and drawing need.
 KEPT = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
 ABSENT_SECONDS = 2.0  # when nobody was seen for so long …
 ABSENT_STEP = 0.5  # … somebody is looked for only every so many seconds
-LEAST_BODY = 0.06  # of the picture's height, from shoulders to hips: a smaller one is no more than noise
+MIN_BODY = 0.06  # of the picture's height, from shoulders to hips: a smaller one is no more than noise
 SAVE_SECONDS = 10.0  # of wall clock between two checkpoints
-MOST_SAVED = 900_000  # characters
+MAX_SAVED = 900_000  # characters
 STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)  # pixels to which joints are rounded in a checkpoint, as few as fit
 VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PoseTrack:
     """What was seen, n looks in the order of time.
 
     times: seconds on the scale of ``currentTime``, shape (n,). joints: x, y, depth in pixels of a picture of ``size``
@@ -62,13 +62,13 @@ class Seen:
 
 def rate_for(duration: float) -> float:
     """Looks a second at a video of so many seconds."""
-    return max(LEAST_RATE, min(RATE, MOST_LOOKS / max(duration, 1.0)))
+    return max(MIN_RATE, min(RATE, MAX_LOOKS / max(duration, 1.0)))
 
 
 def look(
     video: VideoFile, poses: Poses | None, saved: dict[str, Any] | None,
     on_progress: Callable[[float], None], checkpoint: Callable[[dict[str, Any]], None],
-) -> Seen:  # fmt: skip
+) -> PoseTrack:  # fmt: skip
     """Look at the whole video. on_progress: is told the share done. poses: None looks for movement alone."""
     known = unpacked(saved) if poses is not None else np.zeros((0, JOINTS, 4), np.float32)
     times: list[float] = []
@@ -101,7 +101,7 @@ def look(
     seen = np.array(joints, np.float32).reshape(-1, JOINTS, 4)
     if poses is not None and len(times) > len(known):
         checkpoint(packed(seen))
-    return Seen(
+    return PoseTrack(
         np.array(times), seen, np.array(pictures, np.uint8).reshape(-1, SMALL, SMALL), size, end, video.duration
     )
 
@@ -125,7 +125,7 @@ def _kept(joints: NDArray[np.float64], height: int) -> NDArray[np.float32]:
     here = np.full((JOINTS, 4), np.nan, np.float32)
     trunk = joints[[11, 12], :2].mean(0) - joints[[23, 24], :2].mean(0)
     limbs = joints[[23, 24], :2].mean(0) - joints[[25, 26], :2].mean(0)
-    if max(np.hypot(*trunk), np.hypot(*limbs)) >= LEAST_BODY * height:  # NaN where nobody is
+    if max(np.hypot(*trunk), np.hypot(*limbs)) >= MIN_BODY * height:  # NaN where nobody is
         here[list(KEPT)] = joints[list(KEPT)]
     return here
 
@@ -142,7 +142,7 @@ def packed(joints: NDArray[np.float32]) -> dict[str, Any]:
         differences = np.diff(whole[is_seen], axis=0, prepend=np.zeros((1, whole.shape[1]), np.int16)).T
         content = np.packbits(is_seen).tobytes() + np.ascontiguousarray(differences).astype("<i2").tobytes()
         text = base64.b64encode(zlib.compress(content, 6)).decode()
-        if len(text) <= MOST_SAVED:
+        if len(text) <= MAX_SAVED:
             break
     return {"version": VERSION, "looks": len(joints), "step": step, "joints": text}
 

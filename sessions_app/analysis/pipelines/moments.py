@@ -26,8 +26,8 @@ SILENT_DB = -60.0
 HOLD_STEPS = 2  # to either side, over which beats are one sound
 SOUND_STEPS, MOTION_STEPS = 3, 8  # to either side, that are smoothed together
 SOUND_PERCENT, MOTION_PERCENT = 80.0, 82.0  # of the context: what is above counts
-LEAST_DB = 6.0  # a distance that counts as one, however steady the sound is
-LEAST_GROWTH = 0.6  # of the logarithm of motion, likewise
+MIN_DB = 6.0  # a distance that counts as one, however steady the sound is
+MIN_GROWTH = 0.6  # of the logarithm of motion, likewise
 SOUND_WEIGHT, MOTION_WEIGHT = 1.0, 3.0  # the distance of motion is of the logarithm
 SCORE_FROM, SCORE_HALF = 0.3, 1.7
 DENSE = 0.5  # of the steps have a change of frames
@@ -35,7 +35,7 @@ MOST = 8.0  # deviations: more than this is no more remarkable
 FALLS_TO = 0.42  # of its peak's score, where a stretch ends
 BREATHER = 0.75  # seconds below that which do not end it
 SLOPE = 1.5  # seconds beside a stretch in which no other has its peak
-LEAST_SECONDS, MOST_SECONDS = 2.0, 20.0
+MIN_SECONDS, MAX_SECONDS = 2.0, 20.0
 LEAD_IN, LEAD_OUT = 0.6, 0.4  # seconds
 SNAP = 1.0  # seconds outwards within which an end moves to a shot edge
 SNAP_INWARD = 1.6  # and inwards: scores are smoothed, and a lead is added
@@ -63,7 +63,7 @@ class Moments:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Interval:
     """A part of the video, seconds. score: 0 to 1; peak: where it is highest."""
 
     start: float
@@ -83,10 +83,8 @@ def measure(found: Survey, duration: float) -> Moments:
     level = _at_steps(found.band, 1 / BINS_A_SECOND, count, np.max) if found.has_sound else np.full(count, SILENT_DB)
     level = np.maximum(level, SILENT_DB)
     usual = _running(level, MINUTES, 50)
-    sound = (
-        _remarkable(_smoothed(_held(level, HOLD_STEPS), SOUND_STEPS) - usual, SOUND_PERCENT, LEAST_DB) * SOUND_WEIGHT
-    )
-    motion = _remarkable(_motion(found, count), MOTION_PERCENT, LEAST_GROWTH) * MOTION_WEIGHT
+    sound = _remarkable(_smoothed(_held(level, HOLD_STEPS), SOUND_STEPS) - usual, SOUND_PERCENT, MIN_DB) * SOUND_WEIGHT
+    motion = _remarkable(_motion(found, count), MOTION_PERCENT, MIN_GROWTH) * MOTION_WEIGHT
     sound, motion = np.minimum(sound, MOST), np.minimum(motion, MOST)
     both = np.sqrt(sound**2 + motion**2)
     return Moments(sound, motion, level - usual, np.maximum(0, both - SCORE_FROM) / (both + SCORE_HALF))
@@ -165,11 +163,11 @@ def _smoothed(values: Floats, steps: int) -> Floats:
     return np.convolve(padded, weights / weights.sum(), "valid")
 
 
-def stretches(moments: Moments, duration: float) -> list[Stretch]:
+def stretches(moments: Moments, duration: float) -> list[Interval]:
     """What stands out, the most remarkable first; they do not overlap."""
     score = _smoothed(moments.score, 2)
     free = np.ones(len(score), np.bool_)
-    found: list[Stretch] = []
+    found: list[Interval] = []
     for peak in np.argsort(-score, kind="stable").tolist():
         if not free[peak] or score[peak] <= 0.05:
             continue
@@ -178,17 +176,17 @@ def stretches(moments: Moments, duration: float) -> list[Stretch]:
         slope = int(SLOPE / STEP)
         free[max(0, first - slope) : last + slope + 1] = False
         start, end = max(0.0, first * STEP - LEAD_IN), min(duration, (last + 1) * STEP + LEAD_OUT)
-        missing = LEAST_SECONDS - (end - start)
+        missing = MIN_SECONDS - (end - start)
         if missing > 0:
             start = max(0.0, start - missing / 2)
-            end = min(duration, start + LEAST_SECONDS)
-        found.append(Stretch(start, end, float(score[peak]), (peak + 0.5) * STEP))
+            end = min(duration, start + MIN_SECONDS)
+        found.append(Interval(start, end, float(score[peak]), (peak + 0.5) * STEP))
     return found
 
 
 def _grown(score: Floats, free: NDArray[np.bool_], peak: int) -> tuple[int, int]:
     """First and last step around a peak before the score stays below its share of it."""
-    floor, most, breather = score[peak] * FALLS_TO, int(MOST_SECONDS / STEP), int(BREATHER / STEP)
+    floor, most, breather = score[peak] * FALLS_TO, int(MAX_SECONDS / STEP), int(BREATHER / STEP)
 
     def reach(step: int) -> int:
         at = last = peak
@@ -206,17 +204,21 @@ def _grown(score: Floats, free: NDArray[np.bool_], peak: int) -> tuple[int, int]
 
 
 def choose(
-    candidates: Sequence[Stretch], budget: float, most: int, least_score: float, looks: Callable[[float], Floats | None]
-) -> list[Stretch]:
+    candidates: Sequence[Interval],
+    budget: float,
+    most: int,
+    least_score: float,
+    looks: Callable[[float], Floats | None],
+) -> list[Interval]:
     """Those that are shown, in their order in the video.
 
     budget: seconds of all together. looks: how the picture looks at a moment, for telling the same thing twice.
     """
-    chosen: list[Stretch] = []
+    chosen: list[Interval] = []
     seen: list[Floats] = []
     rest = [one for one in candidates if one.score >= least_score]
     left = budget
-    while rest and left >= LEAST_SECONDS and len(chosen) < most:
+    while rest and left >= MIN_SECONDS and len(chosen) < most:
         worth = [one.score * _novelty(looks(one.peak), seen) for one in rest]
         best = rest.pop(int(np.argmax(worth)))
         if best.length > left:
@@ -236,10 +238,10 @@ def _novelty(look: Floats | None, seen: Sequence[Floats]) -> float:
     return 1.0 - ALIKE * max(0.0, 1.0 - 4 * nearest)
 
 
-def _shortened(one: Stretch, seconds: float) -> Stretch:
+def _shortened(one: Interval, seconds: float) -> Interval:
     """As much of it around its peak."""
     start = min(max(one.start, one.peak - seconds / 2), one.end - seconds)
-    return Stretch(start, start + seconds, one.score, one.peak)
+    return Interval(start, start + seconds, one.score, one.peak)
 
 
 def look_at(found: Survey) -> Callable[[float], Floats | None]:
@@ -266,7 +268,7 @@ def apart(pictures: NDArray[np.uint8]) -> Floats:
     return np.asarray(np.minimum(np.abs(np.diff(coarse, axis=0)).mean(1) / 40, 2) + colours, np.float64)
 
 
-def settled(one: Stretch, edges: Sequence[float], moments: Moments, duration: float) -> Stretch:
+def settled(one: Interval, edges: Sequence[float], moments: Moments, duration: float) -> Interval:
     """A stretch whose ends lie on shot edges (seconds) where there are some near, else where the sound rests."""
 
     def settle(time: float, outward: int) -> float:
@@ -282,6 +284,6 @@ def settled(one: Stretch, edges: Sequence[float], moments: Moments, duration: fl
         return float((window.start + int(order[0]) + 0.5) * STEP)
 
     start, end = max(0.0, settle(one.start, -1)), min(duration, settle(one.end, 1))
-    if end - start < LEAST_SECONDS / 2:
+    if end - start < MIN_SECONDS / 2:
         return one
-    return Stretch(start, end, one.score, one.peak)
+    return Interval(start, end, one.score, one.peak)

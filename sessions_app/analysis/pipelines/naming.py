@@ -18,7 +18,7 @@ from sessions_app.analysis.pipelines.sets import Set
 UNNAMED = "movement"
 LEAST = 0.5  # of a name's confidence, to be given at all
 MOST = 0.85  # these are rules: measured on some dozens of clips, and 0.9 is to mean nearly always
-LEAST_VISIBLE = 0.5  # of a joint, mean, to be asked at all
+MIN_VISIBLE = 0.5  # of a joint, mean, to be asked at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def facts_of(times: NDArray[np.float64], joints: NDArray[np.float64], one: Set) 
     if len(part) < 6:
         return None
     places, seen = part[:, :, :2], part[:, :, 3]
-    if np.mean(seen[:, [11, 12, 23, 24]].max(1)) < LEAST_VISIBLE:
+    if np.mean(seen[:, [11, 12, 23, 24]].max(1)) < MIN_VISIBLE:
         return None
     body = body_length(part)
     angles = {name: angle(places, *ANGLES[name]) for name in ANGLES}
@@ -62,7 +62,7 @@ def facts_of(times: NDArray[np.float64], joints: NDArray[np.float64], one: Set) 
         ranges = {}
         for name in (f"left {side}", f"right {side}"):
             trust = float(np.mean(seen[:, ANGLES[name]].min(1)))
-            ranges[name] = _range(angles[name]) * (1.0 if trust >= LEAST_VISIBLE else 0.7)
+            ranges[name] = _range(angles[name]) * (1.0 if trust >= MIN_VISIBLE else 0.7)
         larger, smaller = sorted(ranges, key=lambda name: -ranges[name])
         bend[side], other[side] = ranges[larger], ranges[smaller]
         least[side], most[side] = (float(np.percentile(angles[larger], share)) for share in (8, 92))
@@ -81,7 +81,7 @@ def facts_of(times: NDArray[np.float64], joints: NDArray[np.float64], one: Set) 
         spread=_range(apart),
         apart=float(np.percentile(apart, 92)),
         together=float(knees[0] @ knees[1]) / strength if strength > 0 else 1.0,
-        legs_seen=bool(np.mean(seen[:, [25, 26, 27, 28]].max(1)) >= LEAST_VISIBLE),
+        legs_seen=bool(np.mean(seen[:, [25, 26, 27, 28]].max(1)) >= MIN_VISIBLE),
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from media_app.av.ffmpeg import INPUT_OPTIONS, WITHOUT_TAGS, ConversionFailed, F
 from media_app.av.frames import VideoFile
 from media_app.av.rungs import encoded_sound, fitted
 from media_app.av.source import Source
-from sessions_app.analysis.pipelines.looking import Seen, looks
+from sessions_app.analysis.pipelines.looking import PoseTrack, looks
 
 NAME = "preview.mp4"
 DRAWN = "drawn.mp4"
@@ -26,7 +26,7 @@ LONG_SECONDS = 1200.0  # a longer video is made smaller, or it would take as lon
 CLOCK = 90_000  # ticks a second
 QUALITY = 24
 OLDEST_POSE = 0.2  # seconds after which joints are no longer where they were
-LEAST_VISIBLE = 0.4
+MIN_VISIBLE = 0.4
 BONES = (
     (11, 12), (11, 23), (12, 24), (23, 24), (11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26),
     (26, 28),
@@ -37,7 +37,8 @@ Image = NDArray[np.uint8]
 
 
 def make_preview(
-    folder: Path, source: Source, video: VideoFile, *, seen: Seen, exercises: Sequence[dict[str, Any]], threads: int,
+    folder: Path, source: Source, video: VideoFile, *, seen: PoseTrack, exercises: Sequence[dict[str, Any]],
+    threads: int,
     on_progress: Callable[[float], None],
 ) -> str:  # fmt: skip
     """Write ``preview.mp4`` and return its name. Raises :class:`ConversionFailed` and OSError."""
@@ -68,7 +69,7 @@ def make_preview(
     return NAME
 
 
-def draw_body(image: Image, seen: Seen, at: float) -> None:
+def draw_body(image: Image, seen: PoseTrack, at: float) -> None:
     """The lines between the joints that are seen at this moment; nothing where nobody is."""
     number = int(np.searchsorted(seen.times, at + 1e-6)) - 1
     if number < 0 or at - seen.times[number] > OLDEST_POSE or not seen.found[number]:
@@ -81,11 +82,11 @@ def draw_body(image: Image, seen: Seen, at: float) -> None:
     points = np.rint(here[:, :2] * scale * 4)  # in quarters of a pixel, as cv2's shift takes them
     thick = max(1, round(min(image.shape[:2]) / 200))
     for one, other in BONES:
-        if min(here[one, 3], here[other, 3]) >= LEAST_VISIBLE:
+        if min(here[one, 3], here[other, 3]) >= MIN_VISIBLE:
             ends = [(int(points[joint, 0]), int(points[joint, 1])) for joint in (one, other)]
             cv2.line(image, ends[0], ends[1], LINE, thick, cv2.LINE_AA, 2)
     for joint in sorted({joint for bone in BONES for joint in bone}):
-        if here[joint, 3] >= LEAST_VISIBLE:
+        if here[joint, 3] >= MIN_VISIBLE:
             place = (int(points[joint, 0]), int(points[joint, 1]))
             cv2.circle(image, place, 4 * (thick + 1), JOINT, -1, cv2.LINE_AA, 2)
 

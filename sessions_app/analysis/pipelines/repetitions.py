@@ -17,14 +17,14 @@ Floats = NDArray[np.float64]
 HIGH, LOW = 0.65, 0.35  # of the local range
 RESTS = 0.12  # of the local range, from where the movement rests
 SHORTEST, LONGEST = 0.35, 8.0  # seconds of one repetition that are looked for
-MOST_OF_LENGTH = 0.55  # that one period may take: two that are cut at an end are still seen
+MAX_OF_LENGTH = 0.55  # that one period may take: two that are cut at an end are still seen
 TREND_SECONDS = 6.0  # slower changes are taken away before a period is looked for
 LOCAL_SECONDS = 4.0
 LOCAL_PERIODS = 2.2
 RANGE_PLACES = 8  # in the reach of one local range
-LEAST_OF_WHOLE = 0.5  # the local range counts as no less than this share of the whole one
+MIN_OF_WHOLE = 0.5  # the local range counts as no less than this share of the whole one
 RANGE_IS_PLENTY = 0.6
-LEAST_PERIODICITY = 0.3
+MIN_PERIODICITY = 0.3
 COMPONENTS, SUBSPACE, ITERATIONS = 3, 8, 5
 
 
@@ -67,7 +67,7 @@ class Series:
     worth: float
 
 
-def series_of(times: Floats, name: str, signal: Signal, least_periodicity: float = LEAST_PERIODICITY) -> Series | None:
+def series_of(times: Floats, name: str, signal: Signal, least_periodicity: float = MIN_PERIODICITY) -> Series | None:
     """The repetitions by one signal; None where it does not repeat itself.
 
     least_periodicity: 0 lets everything through that goes there and back, for who judges by other means.
@@ -121,7 +121,7 @@ def find_period(values: Floats, rate: float) -> tuple[float, float]:
     correlation = np.fft.irfft(spectrum * np.conj(spectrum))[:count]
     correlation *= count / np.maximum(count - np.arange(count), 0.3 * count) / correlation[0]
     best = (0.0, 0.0)
-    for lag in range(max(2, int(SHORTEST * rate)), min(int(LONGEST * rate), int(MOST_OF_LENGTH * count))):
+    for lag in range(max(2, int(SHORTEST * rate)), min(int(LONGEST * rate), int(MAX_OF_LENGTH * count))):
         here = correlation[lag]
         if here > correlation[lag - 1] and here >= correlation[lag + 1] and here > best[0] + 0.03:
             best = (float(min(1.0, here)), lag / rate)
@@ -138,7 +138,7 @@ def _local(values: Floats, rate: float, period: float) -> Floats:
     ranges = [(one[round(0.08 * (len(one) - 1))], one[round(0.92 * (len(one) - 1))]) for one in windows]
     low, high = (np.interp(np.arange(len(values)), places, [one[side] for one in ranges]) for side in (0, 1))
     return np.asarray(
-        (values - (low + high) / 2) / np.maximum(np.maximum(high - low, LEAST_OF_WHOLE * whole), 1e-9) + 0.5
+        (values - (low + high) / 2) / np.maximum(np.maximum(high - low, MIN_OF_WHOLE * whole), 1e-9) + 0.5
     )
 
 

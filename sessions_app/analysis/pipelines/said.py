@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-MOST_LETTERS = 20_000  # of an answer; what comes after is not looked at
-MOST_DESCRIPTION = 200
-MOST_OBJECTS = 100
+MAX_LETTERS = 20_000  # of an answer; what comes after is not looked at
+MAX_DESCRIPTION = 200
+MAX_OBJECTS = 100
 SCALES = (1.0, 5.0, 10.0, 100.0)
 
 # Asked for in English, and yet: models answer in the language of what they have seen.
@@ -37,12 +37,12 @@ AMOUNT = (
     r"|(?:/|out of|of|von|de|sur|su|из)\s*(?P<scale>\d{1,3})(?!\d|[.,]\d))?"
 )
 ONE_AMOUNT = re.compile(rf"\D{{0,40}}?{AMOUNT}\D*", re.IGNORECASE)
-TOLD = re.compile(
+SCORE = re.compile(
     rf"(?<!\w)(?:{'|'.join(sorted(SCORE_NAMES))})[\"'*_`]*\s*(?:is|ist|es|est)?\s*[:=：]?[\"'*_`\s]*{AMOUNT}"
     r"(?P<more>\s*(?:-|–|to\b)\s*\d)?",
     re.IGNORECASE,
 )
-TOLD_DESCRIPTION = re.compile(
+DESCRIPTION = re.compile(
     rf"(?<!\w)(?:{'|'.join(sorted(DESCRIPTION_NAMES))})[\"'*_`]*\s*[:=：]\s*(?P<text>[^\n]{{1,1000}})", re.IGNORECASE
 )
 THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.IGNORECASE | re.DOTALL)
@@ -56,17 +56,17 @@ BROKEN_OFF = frozenset({"length", "content_filter"})
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ModelAnswer:
     """score: 0 to 1, None where it is unknown. description: plain text, "" where there is none."""
 
     score: float | None = None
     description: str = ""
 
 
-NOTHING = Said()
+NOTHING = ModelAnswer()
 
 
-def read_answer(body: bytes) -> Said:
+def read_answer(body: bytes) -> ModelAnswer:
     """What the body of a chat completion says (its first choice)."""
     try:
         answer = json.loads(body)
@@ -83,24 +83,24 @@ def read_answer(body: bytes) -> Said:
     return read(content, is_whole=isinstance(ended, str) and ended not in BROKEN_OFF) if _is_text(content) else NOTHING
 
 
-def read(text: str, *, is_whole: bool) -> Said:
+def read(text: str, *, is_whole: bool) -> ModelAnswer:
     """What an answer says. is_whole: whether the endpoint says that the model came to its end."""
-    text = THOUGHT.sub(" ", text[:MOST_LETTERS])
+    text = THOUGHT.sub(" ", text[:MAX_LETTERS])
     if PAGE.match(text) or re.search(r"<(think|thinking|reasoning)>", text, re.IGNORECASE):
         return NOTHING
     objects = [found for found in _objects(text) if _named(found, SCORE_NAMES) is not None]
     if objects:
         # Who thinks aloud repeats the form first: the last one counts.
-        score, told = _named(objects[-1], SCORE_NAMES), _named(objects[-1], DESCRIPTION_NAMES)
-        description = cleaned(told) if isinstance(told, str) else ""
-        return NOTHING if REFUSAL.match(description) else Said(amount(score), description)
+        score, described_as = _named(objects[-1], SCORE_NAMES), _named(objects[-1], DESCRIPTION_NAMES)
+        description = cleaned(described_as) if isinstance(described_as, str) else ""
+        return NOTHING if REFUSAL.match(description) else ModelAnswer(amount(score), description)
     if not is_whole or text.count("{") != text.count("}") or REFUSAL.match(text):
         return NOTHING  # a form that was not filled in to its end may hold half a number
-    told_scores = [None if found["more"] else _share(found) for found in TOLD.finditer(text)]
-    if not told_scores or len(set(told_scores)) != 1 or told_scores[0] is None:
+    scores = [None if found["more"] else _share(found) for found in SCORE.finditer(text)]
+    if not scores or len(set(scores)) != 1 or scores[0] is None:
         return NOTHING
-    described = TOLD_DESCRIPTION.search(text)
-    return Said(told_scores[0], cleaned(described["text"].strip(" \"'},")) if described else "")
+    described = DESCRIPTION.search(text)
+    return ModelAnswer(scores[0], cleaned(described["text"].strip(" \"'},")) if described else "")
 
 
 def amount(value: Any) -> float | None:
@@ -127,7 +127,7 @@ def _share(found: re.Match[str]) -> float | None:
 
 def cleaned(text: str) -> str:
     """One line of plain text, at most 200 letters: no markup, addresses, control or direction signs."""
-    text = html.unescape(text[: MOST_DESCRIPTION * 20])
+    text = html.unescape(text[: MAX_DESCRIPTION * 20])
     text = re.sub(r"<[^<>]*>", " ", text)
     text = re.sub(r"!?\[([^\[\]]*)\]\([^()\s]*\)", r"\1", text)
     text = re.sub(r"\b[a-z][a-z0-9+.-]{1,20}://\S+|\bwww\.\S+|\b(javascript|data):\S+", " ", text, flags=re.IGNORECASE)
@@ -142,9 +142,9 @@ def cleaned(text: str) -> str:
         elif category[0] != "C" and marks <= 2:
             letters.append(letter)
     line = " ".join("".join(letters).split()).strip(" \"'")
-    if len(line) > MOST_DESCRIPTION:
-        line = line[: MOST_DESCRIPTION - 1]
-        line = (line.rsplit(" ", 1)[0] if " " in line[MOST_DESCRIPTION // 2 :] else line).rstrip(" ,;:") + "…"
+    if len(line) > MAX_DESCRIPTION:
+        line = line[: MAX_DESCRIPTION - 1]
+        line = (line.rsplit(" ", 1)[0] if " " in line[MAX_DESCRIPTION // 2 :] else line).rstrip(" ,;:") + "…"
     return line if any(letter.isalnum() for letter in line) else ""
 
 
@@ -156,7 +156,7 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
     """Every JSON object in a text, from front to back, with those inside others and inside lists."""
     decoder = json.JSONDecoder(strict=False)
     at = 0
-    for _ in range(MOST_OBJECTS):
+    for _ in range(MAX_OBJECTS):
         at = text.find("{", at)
         if at < 0:
             return

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.analysis.pipelines.repetitions import (
-    LEAST_PERIODICITY,
+    MIN_PERIODICITY,
     Floats,
     Repetition,
     Series,
@@ -29,18 +29,18 @@ from sessions_app.analysis.pipelines.repetitions import (
 WINDOWS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)  # seconds; each begins in the middle of the one before
 PHASES = 6  # at which a way there, and a way back, is compared
 ALIKE = 0.5  # correlation of two repetitions' ways
-LEAST_LIKENESS = 0.6  # of a set, mean
+MIN_LIKENESS = 0.6  # of a set, mean
 LIKENESS_OF_TWO = 0.8  # two may be alike by chance
 AMPLITUDES = 2.5  # a repetition is at most so many times larger or smaller than the typical one
 LENGTHS = 3.0  # likewise longer or shorter
 LONGEST_PAUSE = 4.0  # seconds; after a longer one another set begins
-LEAST_WAY = 0.5  # of the way there that the way back has, or the other way round
+MIN_WAY = 0.5  # of the way there that the way back has, or the other way round
 LONGEST_REPETITION = 12.0  # seconds
 UNUSUAL = 0.93  # worth of a set that rests where such a movement turns
 SAME_WAY = 0.7  # likeness of two sets that follow each other, to be one
 GOES_ON = 0.45  # of the local range
-LEAST_RANGE = 0.07
-LEAST_WORTH = 0.12
+MIN_RANGE = 0.07
+MIN_WORTH = 0.12
 RANGE_IS_PLENTY = 0.6
 TOUCHING = 0.35  # seconds by which sets may overlap: where one ends and another begins is not known better
 
@@ -99,7 +99,7 @@ def candidates(
     shape (n, d). least: repetitions of a set.
     is_window: these are one window of signals that are less sure: only what is periodic counts.
     """
-    least_periodicity = LEAST_PERIODICITY if is_window else 0.0
+    least_periodicity = MIN_PERIODICITY if is_window else 0.0
     found: list[Set] = []
     for first, last in [(0, len(times))] if is_window else windows(times):
         span = slice(first, last)
@@ -144,7 +144,7 @@ def sets_of(
     heights = rises.mean(1)
     lengths = np.array([one.end - one.start for one in repetitions])
     # What is cut at its beginning or end is no whole repetition; what takes that long is something else.
-    whole = (rises.min(1) >= LEAST_WAY * rises.max(1)) & (lengths <= LONGEST_REPETITION)
+    whole = (rises.min(1) >= MIN_WAY * rises.max(1)) & (lengths <= LONGEST_REPETITION)
     for members in _alike(movements, heights, lengths, whole, least):
         typical = movements[members].mean(0)
         typical /= max(1e-9, float(np.linalg.norm(typical)))
@@ -160,9 +160,9 @@ def sets_of(
             likeness = float(likenesses.mean()) * len(group) / (len(group) + len(skipped))
             span = float(np.median(heights[group]))
             worth = likeness * min(span, RANGE_IS_PLENTY) * float(np.sqrt(signal.trust))
-            if likeness < (LIKENESS_OF_TWO if len(group) == 2 else LEAST_LIKENESS):
+            if likeness < (LIKENESS_OF_TWO if len(group) == 2 else MIN_LIKENESS):
                 continue
-            if span < LEAST_RANGE or worth < LEAST_WORTH:
+            if span < MIN_RANGE or worth < MIN_WORTH:
                 continue
             first, last = int(places[group[0]][0]), int(places[group[-1]][2])
             yield Set(

@@ -33,14 +33,14 @@ BINS_A_SECOND = 10  # of loudness
 BIN = SOUND_RATE // BINS_A_SECOND
 BAND = (300.0, 3000.0)  # Hz: speech, shouts, hits; not wind and hum
 SILENCE = -100.0  # dB
-MOST_BINS = BINS_A_SECOND * 3600 * 24  # a timestamp may say anything
-MOST_KEYFRAMES = 12_000  # whose pictures are kept: 190 MB; of more of them every second is
+MAX_BINS = BINS_A_SECOND * 3600 * 24  # a timestamp may say anything
+MAX_KEYFRAMES = 12_000  # whose pictures are kept: 190 MB; of more of them every second is
 PROGRESS_STEP = 0.002  # of the whole
 DENSE_PIXELS = 3e9  # of a video whose reference frames are all decoded: seven minutes of 640×360 at 30 frames a second
 FRAMES_BEHIND = 1  # packets behind each keyframe that are decoded of larger ones
 TINY = (48, 27)
 CHANGE_SECONDS = 0.34
-MOST_WAITING = 32  # packets that are to be decoded
+MAX_WAITING = 32  # packets that are to be decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
                 eye.see(at, frame)
                 if frame.key_frame:
                     pictures[at] = small(frame)
-            if len(pictures) > MOST_KEYFRAMES:
+            if len(pictures) > MAX_KEYFRAMES:
                 for at in sorted(pictures)[1::2]:
                     del pictures[at]
 
@@ -163,7 +163,7 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
 class _Beside:
     """Does something with packets in a thread of its own, in their order: pictures are decoded while sound is.
 
-    Decoders let go of the interpreter's lock. No more than :data:`MOST_WAITING` packets wait.
+    Decoders let go of the interpreter's lock. No more than :data:`MAX_WAITING` packets wait.
     """
 
     def __init__(self, do: Callable[[Any], object]) -> None:
@@ -173,7 +173,7 @@ class _Beside:
 
     def give(self, packet: Any) -> None:
         """Take one more. Raises what came of one before."""
-        if len(self._waiting) == MOST_WAITING:
+        if len(self._waiting) == MAX_WAITING:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(self._do, packet))
 
@@ -259,11 +259,11 @@ class _Ear:
             skip = reached - at if reached - at > BIN // 4 else 0
             samples = samples[skip:]
         elif at - reached > BIN // 4:
-            hole = min(at - reached, MOST_BINS * BIN - reached)
+            hole = min(at - reached, MAX_BINS * BIN - reached)
             self._rest = np.concatenate([self._rest, np.zeros(max(0, hole), np.float32)])
         self._rest = np.concatenate([self._rest, samples])
         whole = len(self._rest) // BIN
-        if not whole or len(self.whole) >= MOST_BINS:
+        if not whole or len(self.whole) >= MAX_BINS:
             return
         blocks = self._rest[: whole * BIN].reshape(whole, BIN)
         self._rest = self._rest[whole * BIN :].copy()

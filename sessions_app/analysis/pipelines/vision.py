@@ -16,19 +16,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from sessions_app.analysis.pipelines.said import Said, read_answer
+from sessions_app.analysis.pipelines.said import ModelAnswer, read_answer
 
 if TYPE_CHECKING:
-    from vodplatform.base import outbound
+    from vodplatform.base.web import outbound
 
 CALL_SECONDS = 60.0
-MOST_ANSWER_BYTES = 256 * 1024
-MOST_TRIES = 3  # for one window, where the endpoint says that it is busy or breaks off
-FIRST_PAUSE, MOST_PAUSE = 1.0, 20.0  # seconds; each pause is twice the one before
+MAX_ANSWER_BYTES = 256 * 1024
+MAX_TRIES = 3  # for one window, where the endpoint says that it is busy or breaks off
+FIRST_PAUSE, MAX_PAUSE = 1.0, 20.0  # seconds; each pause is twice the one before
 FAULTS_IN_A_ROW = 4  # windows without an answer, after which it is not asked again
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 529})
 NOT_UNDERSTOOD = frozenset({400, 413, 422, 501})
-MOST_TOKENS = 300
+MAX_TOKENS = 300
 
 INSTRUCTIONS = (
     "You judge short parts of a video for a reel of its best moments. You are shown pictures of one part, in the order "
@@ -149,7 +149,7 @@ class Judge:
         self._has_judged = self._has_judged or said.score is not None
         return Verdict(said.score, said.description)
 
-    def _ask(self, window: Window) -> Said:
+    def _ask(self, window: Window) -> ModelAnswer:
         """One window's answer, with as many calls as that takes. Raises :class:`_NoAnswer`."""
         manner, tries, wait = self._manner, 0, FIRST_PAUSE
         while True:
@@ -170,16 +170,16 @@ class Judge:
             reason = "The model's endpoint broke off"
             if answer is not None:
                 reason = f"The model's endpoint is busy or broken ({answer.status})"
-            if tries >= MOST_TRIES:
+            if tries >= MAX_TRIES:
                 raise _NoAnswer(reason)
             asked = None if answer is None else _retry_after(answer.headers.get("retry-after"))
             self._wait(wait if asked is None else asked, reason)
-            wait = min(wait * 2, MOST_PAUSE)
+            wait = min(wait * 2, MAX_PAUSE)
 
     def _call(self, window: Window, manner: _Manner) -> outbound.Answer | None:
         """One call, counted; None when the connection broke. Raises :class:`_NoAnswer`."""
         # Not at the top: a child that asks no model does not wait for this import.
-        from vodplatform.base import outbound
+        from vodplatform.base.web import outbound
 
         if self.is_spent:
             raise _NoAnswer("All that the model may be asked was used up", is_final=True)
@@ -192,7 +192,7 @@ class Judge:
         try:
             return outbound.send(
                 "POST", self._url, headers=headers, content=_request(self._model, window, manner),
-                rules=outbound.Rules(self._may_be_private, seconds=seconds, max_bytes=MOST_ANSWER_BYTES),
+                rules=outbound.Rules(self._may_be_private, seconds=seconds, max_bytes=MAX_ANSWER_BYTES),
             )  # fmt: skip
         except outbound.Refused as exc:
             raise _NoAnswer(f"The model was not asked: {str(exc).rstrip('.')}", is_final=True) from None
@@ -241,7 +241,7 @@ def _request(model: str, window: Window, manner: _Manner) -> bytes:
         "messages": [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": content}],
         "temperature": 0,
         "stream": False,
-        manner.tokens: MOST_TOKENS,
+        manner.tokens: MAX_TOKENS,
     }
     if manner.has_format:
         body["response_format"] = {

@@ -15,7 +15,7 @@ from media_app.av.frames import VideoFile
 from media_app.av.source import Source
 from sessions_app.analysis.pipelines.counting import Counted, Even, count, evened
 from sessions_app.analysis.pipelines.feedback import feedback_of
-from sessions_app.analysis.pipelines.looking import Seen, look
+from sessions_app.analysis.pipelines.looking import PoseTrack, look
 from sessions_app.analysis.pipelines.naming import SIGNALS, UNNAMED, facts_of, name_of, plural
 from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable, ways
 from sessions_app.analysis.pipelines.preview import make_preview
@@ -28,7 +28,7 @@ LOOKED, COUNTED = 85.0, 88.0  # percent done when the video has been looked at, 
 CURVE_STEP = 0.1  # seconds
 CURVE_POINTS = 1200
 PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5  # between two repetitions: at least so long, and of a usual repetition
-LEAST_UNCOUNTED = 4.0  # seconds of a part that is mentioned
+MIN_UNCOUNTED = 4.0  # seconds of a part that is mentioned
 ANYBODY = 0.05  # of the looks at the video, to draw a preview although nothing was counted
 RESTING = 0.4  # lengths of the upper body over which a joint ranges: who moves less rests
 MOVES = 4.0  # grey levels from look to look, 99th percentile of the pixels: less is a still picture
@@ -67,7 +67,7 @@ def _ask_for_picture(task: Task) -> None:
             raise AnalysisFailed("no_video", "This file has sound but no picture: there is nothing to count.")
 
 
-def _look(task: Task, video: VideoFile, warnings: list[str]) -> Seen:
+def _look(task: Task, video: VideoFile, warnings: list[str]) -> PoseTrack:
     parts = max(1, math.ceil(video.duration / SEGMENT_SECONDS))
 
     def on_progress(share: float) -> None:
@@ -88,7 +88,7 @@ def _look(task: Task, video: VideoFile, warnings: list[str]) -> Seen:
     return seen
 
 
-def describe(seen: Seen, params: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
+def describe(seen: PoseTrack, params: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
     """What the agreement calls the data of a workout, but for the preview."""
     asked = str(params.get("exercise") or "auto")
     least = int(params.get("min_repetitions") or 2)
@@ -180,7 +180,7 @@ def _not_counted(
     start, end = float(even.times[0]), float(even.times[-1])
     edges = [start, *(edge for one in found for edge in (one.set.start, one.set.end)), end]
     for first, last in zip(edges[::2], edges[1::2], strict=True):
-        if last - first < LEAST_UNCOUNTED:
+        if last - first < MIN_UNCOUNTED:
             continue
         why = _reason(even, first, last)
         if why:
@@ -215,7 +215,7 @@ def _moves(even: Even, span: slice) -> bool:
     return len(pictures) > 1 and float(np.percentile(np.abs(np.diff(pictures, axis=0)), 99)) >= MOVES
 
 
-def _nothing(seen: Seen, even: Even | None, share: float) -> str:
+def _nothing(seen: PoseTrack, even: Even | None, share: float) -> str:
     """Why there is nothing, where there is nothing."""
     if even is None:
         return "The video is too short for anything to repeat."
@@ -245,7 +245,7 @@ def summary(exercises: list[dict[str, Any]], total: int, uncounted: list[dict[st
     if unsure:
         said.append(f"Of these, {unsure} {'is' if unsure == 1 else 'are'} unsure.")
     lost = sum(one["end_time"] - one["start_time"] for one in uncounted)
-    if lost >= LEAST_UNCOUNTED:
+    if lost >= MIN_UNCOUNTED:
         said.append(f"For {_seconds(lost)} the program cannot tell.")
     return " ".join(said)
 

@@ -12,21 +12,21 @@ from typing import Any
 from django.conf import settings
 
 from media_app.videos.taking_in import limits
-from vodplatform.base.process import Access
-from vodplatform.base.terminal import DAY_SECONDS, check_output, misused, run_shown, table
+from vodplatform.base.processes.process import Access
+from vodplatform.base.processes.terminal import DAY_SECONDS, check_output, run_with_progress, table, usage_error
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
-LEAST_CLIPS, MOST_CLIPS = 2, 10
+MIN_CLIPS, MAX_CLIPS = 2, 10
 REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported", "merge_failed"})
 
 
 def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
     """Whether it can be done, before an hour is spent. Raises :class:`CommandError`."""
-    if not LEAST_CLIPS <= len(clips) <= MOST_CLIPS:
-        misused(f"Give {LEAST_CLIPS} to {MOST_CLIPS} videos.")
+    if not MIN_CLIPS <= len(clips) <= MAX_CLIPS:
+        usage_error(f"Give {MIN_CLIPS} to {MAX_CLIPS} videos.")
     for clip in clips:
         if not clip.is_file():
-            misused(f"There is no file {clip}.")
+            usage_error(f"There is no file {clip}.")
     check_output(output, clips, force=force)
 
 
@@ -48,7 +48,7 @@ def _run(clips: Sequence[Path], made: Path, folder: Path, *, level: bool, verbos
         "clips": [{"path": str(clip.resolve()), "name": clip.name} for clip in clips], "target": str(made.resolve()),
         "folder": str(folder.resolve()), "threads": settings.CHILD_THREADS, "level": level,
     }  # fmt: skip
-    return run_shown(
+    return run_with_progress(
         WORK, request, limits=limits(DAY_SECONDS), name="The merge", refusals=REFUSALS, verbosity=verbosity,
         access=Access(reads=[clip.resolve() for clip in clips], writes=[folder.resolve(), made.resolve().parent]),
     )  # fmt: skip

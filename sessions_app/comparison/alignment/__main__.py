@@ -6,16 +6,19 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from media_app.av.container import MediaError
 from media_app.av.frames import Box
-from sessions_app.comparison.alignment.align import Roi, align_videos, as_json
+from sessions_app.comparison.alignment.by_both import align_by_both
+from sessions_app.comparison.alignment.by_sound import align_by_sound
+from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
 from sessions_app.comparison.alignment.clock import PROFILES
 from sessions_app.comparison.alignment.preview import preview_timers
 from sessions_app.comparison.alignment.reader import ReaderUnavailable
 from sessions_app.comparison.alignment.readers import load_reader
-from vodplatform.base.child import BadRequest, Reports
+from vodplatform.base.processes.child import BadRequest, Reports
 
 
 def serve(request: Any, progress: Callable[[float, str], None]) -> dict[str, Any]:
@@ -32,16 +35,18 @@ def serve(request: Any, progress: Callable[[float, str], None]) -> dict[str, Any
         raise BadRequest(f"The request lacks or garbles {exc}.") from exc
     if game not in PROFILES:
         raise BadRequest(f"There is no game named {game!r}; use one of {', '.join(PROFILES)}.")
-    reader = load_reader(str(request.get("reader") or "rapidocr"))
-    if request.get("op") == "align":
-        folder = request.get("evidence_dir")
-        return as_json(
-            align_videos(videos, roi, game, reader, evidence_dir=folder, on_progress=progress, threads=threads)
-        )
-    if request.get("op") == "preview":
-        folder = request.get("crop_dir")
-        return {"readings": preview_timers(videos, roi, game, reader, times=times, crop_dir=folder, threads=threads)}
-    raise BadRequest("The request's op is neither align nor preview.")
+    op, method, folder = request.get("op"), request.get("method", "timer_ocr"), request.get("evidence_dir")
+    if op == "align" and method == "audio":
+        return align_by_sound(videos, evidence_dir=folder, on_progress=progress).as_json()
+    if op not in ("align", "preview") or method not in ("timer_ocr", "auto"):
+        raise BadRequest("The request's op is neither align nor preview, or its method not timer_ocr, audio or auto.")
+    models = request.get("models")
+    reader = load_reader(str(request.get("reader") or "rapidocr"), models=Path(models) if models else None)
+    if op == "align":
+        align = align_by_both if method == "auto" else align_by_timer
+        return align(videos, roi, game, reader, evidence_dir=folder, on_progress=progress, threads=threads).as_json()
+    folder = request.get("crop_dir")
+    return {"readings": preview_timers(videos, roi, game, reader, times=times, crop_dir=folder, threads=threads)}
 
 
 def _roi(value: Any) -> Roi | None:

@@ -15,9 +15,9 @@ from sessions_app.comparison.alignment.vote import Hypothesis, judge, vote
 MORE_SAMPLING = 2  # times that the gaps between samples are halved while the vote is weak
 ENOUGH_AGREEING = 18.0
 CLEAR_RUNNER_UP = 0.3
-LEAST_AGREEING = 5
-LEAST_VALUES = 3
-MOST_PAIRS = 4  # of runs whose flips are looked at for one offset
+MIN_AGREEING = 5
+MIN_VALUES = 3
+MAX_PAIRS = 4  # of runs whose flips are looked at for one offset
 SURE = 0.95
 RIVALS_EXAMINED = 3
 REFINED_CLASH = 3  # readings that a pair of runs counts for whose flips contradict the others'
@@ -105,16 +105,16 @@ def compare(a: Clock, b: Clock, pool: Executor) -> Verdict | Disagreement:
     if not hypotheses:
         return Disagreement("no_common_clock", f"{_runs(a, b)} They do not run in the same direction.")
     best = hypotheses[0]
-    if best.agreeing < LEAST_AGREEING or best.values < LEAST_VALUES:
+    if best.agreeing < MIN_AGREEING or best.values < MIN_VALUES:
         return Disagreement("no_overlap", f"{_runs(a, b)} No stretch of the match is in both.")
     rivals = [best, *(h for h in hypotheses[1:] if h.score > RUNNER_UP_LIMIT * max(0.0, best.score))]
     if len(rivals) > 1:
         return _choose(a, b, rivals, hypotheses, pool)
     runner_up = max((h.score for h in hypotheses[1:]), default=0.0)
     # A look at one more pair of runs costs two flips: no more of them than it takes to be sure.
-    for count in range(2, MOST_PAIRS + 1):
+    for count in range(2, MAX_PAIRS + 1):
         examined = _examine(a, b, best, count, pool)
-        answer = _weigh(a, b, examined, runner_up, len(hypotheses))
+        answer = _decide(a, b, examined, runner_up, len(hypotheses))
         sure = isinstance(answer, Verdict) and answer.confidence >= SURE
         if sure or examined.clashes or count >= len(best.running_pairs(a.segments)):
             break
@@ -126,10 +126,10 @@ def _choose(
 ) -> Verdict | Disagreement:
     """Tell rival offsets apart by the frame: rounds may repeat to within a second, hardly ever to within a frame."""
     if len(rivals) <= RIVALS_EXAMINED:
-        standing = [e for e in (_examine(a, b, h, MOST_PAIRS, pool) for h in rivals) if not e.clashes]
+        standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
         if len(standing) == 1 and len(standing[0].agreed) > 1:
             runner_up = max((h.score for h in hypotheses if h not in rivals), default=0.0)
-            return _weigh(a, b, standing[0], runner_up, len(hypotheses))
+            return _decide(a, b, standing[0], runner_up, len(hypotheses))
     first, second = rivals[:2]
     return Disagreement(
         "ambiguous_rounds",
@@ -183,7 +183,7 @@ def _examine(a: Clock, b: Clock, hypothesis: Hypothesis, count: int, pool: Execu
     return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree or len(agreed) > 1)
 
 
-def _weigh(a: Clock, b: Clock, examined: Examined, runner_up: float, tried: int) -> Verdict | Disagreement:
+def _decide(a: Clock, b: Clock, examined: Examined, runner_up: float, tried: int) -> Verdict | Disagreement:
     """The verdict on an examined offset. runner_up: score of the best offset that was not ruled out."""
     low, high, agreed = examined.low, examined.high, examined.agreed
     final = judge(low, high, a.segments, b.segments)

@@ -17,7 +17,7 @@ from sessions_app.comparison.alignment.reader import TimerReader
 
 SPACING = 15.0  # seconds between samples of a long video
 LEAST = 40  # samples of a short one: 12 were too few, 20 gave little confidence
-MOST_AT_FIRST = 240
+MAX_AT_FIRST = 240
 BATCH = 8
 WALK_PIXELS = 1500 * 1920 * 1080  # decoded for samples between keyframes, a video: about 4 s of one core
 CLOSE = 1e-4
@@ -119,7 +119,7 @@ class Source:
 
     def even_times(self) -> list[float]:
         """About one moment per :data:`SPACING` seconds, at least :data:`LEAST` in a short video."""
-        count = max(LEAST, min(MOST_AT_FIRST, round(self.file.duration / SPACING)))
+        count = max(LEAST, min(MAX_AT_FIRST, round(self.file.duration / SPACING)))
         return [float(t) for t in np.linspace(0, self.file.duration, 2 * count + 1)[1::2]]
 
     def sample_trial(self, count: int) -> None:

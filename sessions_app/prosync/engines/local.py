@@ -13,15 +13,15 @@ from django.conf import settings
 from jobs_app.context import JobFailed, TransientFault
 from media_app.videos.taking_in import OURS, limits, raise_if_not_media
 from sessions_app.prosync.engines.work import Made, Work
-from vodplatform.base import made_files
-from vodplatform.base.process import Access, ChildError
+from vodplatform.base.files import child_files
+from vodplatform.base.processes.process import Access, ChildError
 
 DUB = [sys.executable, "-m", "media_app.av.dub"]
 NAME = "made.mp4"
 WRITABLE = "work"  # the folder that the child may write to
 SOUND_ONLY = "sound"  # the model that leaves the picture alone
 # For a second of pictures that are changed, on a slow and busy machine.
-LEAST_SECONDS, SECONDS_A_SECOND = 600.0, 60.0
+MIN_SECONDS, SECONDS_A_SECOND = 600.0, 60.0
 BROKE = "Replacing the speech broke or took too long."
 
 
@@ -37,7 +37,7 @@ def make(work: Work) -> Made:
         })  # fmt: skip
     model = SOUND_ONLY if options["model"] == SOUND_ONLY else "basic"
     found = _run(work, work.bring_video(), lines, mouths=model != SOUND_ONLY, share=work.share)
-    return Made(made_files.take(work.folder / WRITABLE, NAME), {"engine": "local", "model": model, **found})
+    return Made(child_files.move_out(work.folder / WRITABLE, NAME), {"engine": "local", "model": model, **found})
 
 
 def without_text(work: Work, path: Path, share: tuple[float, float]) -> tuple[Path, dict[str, Any]]:
@@ -46,7 +46,7 @@ def without_text(work: Work, path: Path, share: tuple[float, float]) -> tuple[Pa
         return path, {}
     found = _run(work, path, [], mouths=False, share=share)
     with contextlib.suppress(FileNotFoundError):  # there was no text
-        path = made_files.take(work.folder / WRITABLE, NAME)
+        path = child_files.move_out(work.folder / WRITABLE, NAME)
     return path, {name: found[name] for name in ("picture", "text") if name in found}
 
 
@@ -59,7 +59,7 @@ def _run(
         "source": str(path), "target": str(folder / NAME), "folder": str(folder), "lines": lines,
         "mouths": mouths, "remove_text": work.row.options["remove_text"], "threads": settings.CHILD_THREADS,
     }  # fmt: skip
-    seconds = LEAST_SECONDS + SECONDS_A_SECOND * work.row.video.duration
+    seconds = MIN_SECONDS + SECONDS_A_SECOND * work.row.video.duration
     try:
         finished = work.context.run_child(
             DUB, stdin=json.dumps(request).encode(), limits=limits(seconds), share=share,

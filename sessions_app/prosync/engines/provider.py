@@ -29,14 +29,14 @@ from sessions_app.prosync.engines import local, syncso
 from sessions_app.prosync.engines.syncso import Generation, Status, SyncSo
 from sessions_app.prosync.engines.work import Made, Work
 from sessions_app.prosync.models import Engine, ProJob
-from vodplatform.base import outbound, signing
-from vodplatform.base.storage import StoreFull
+from vodplatform.base.files.storage import StoreFull
+from vodplatform.base.web import outbound, signing
 
 T = TypeVar("T")
 logger = logging.getLogger("vodplatform.prosync")
 DEADLINE_SECONDS = 12 * 3600.0  # from the first wait: later the addresses of the inputs do not open any more
-MOST_NONSENSE = 8  # answers in a row that are none of this API
-MOST_FACTOR, LEAST_MOST_BYTES = 8, 256 * 1024**2  # how large a result may be, beside the source's own size
+MAX_NONSENSE = 8  # answers in a row that are none of this API
+MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2  # how large a result may be, beside the source's own size
 LENGTH_FACTOR, LENGTH_SECONDS = 2.0, 1.0  # a result that is longer or shorter by more is of something else
 WATCH_SECONDS = 0.5  # between two looks whether somebody still wants what is fetched
 CANCEL_SECONDS, CANCEL_REQUEST_SECONDS = 30.0, 10.0  # for how long a provider that is busy is asked to stop
@@ -65,19 +65,19 @@ def client(context: JobContext | None = None, *, seconds: float | None = None) -
     try:
         return SyncSo(settings.SYNCSO["key"], base_url=settings.SYNCSO["url"], rules=rules, check=check)
     except ValueError as exc:
-        raise syncso.NotAsked(str(exc)) from exc
+        raise syncso.RequestNotSent(str(exc)) from exc
 
 
 def make(work: Work) -> Made:
     """The provider's video. Ends the attempt by a wait while there is none. Raises :class:`JobFailed`."""
-    provider = _asked(work, lambda: client(work.context))
-    generation = _asked(work, lambda: _generation(work, provider))
+    provider = _call_provider(work, lambda: client(work.context))
+    generation = _call_provider(work, lambda: _generation(work, provider))
     if not generation.is_over:
         polls = _saved(work, "polls")
         _wait(work, syncso.next_delay(polls), f"The lip-sync provider: {generation.status.lower()}", polls=polls + 1)
     if generation.status != Status.COMPLETED:
         _give_up(work, generation)
-    path, facts = _asked(work, lambda: _fetch(work, provider, generation))
+    path, facts = _call_provider(work, lambda: _fetch(work, provider, generation))
     scan_file(work.context, path)
     path, more = local.without_text(work, path, (work.share[1] - 5, work.share[1]))
     return Made(path, {
@@ -126,9 +126,9 @@ def _note(work: Work, **values: Any) -> None:
 
 
 def _request(row: ProJob, name: str) -> dict[str, Any]:
-    """Raises :class:`NotAsked` where the provider could not fetch anything from here."""
+    """Raises :class:`RequestNotSent` where the provider could not fetch anything from here."""
     if not settings.PUBLIC_URL:
-        raise syncso.NotAsked("VOD_PUBLIC_URL is not set: the provider could not fetch the video.")
+        raise syncso.RequestNotSent("VOD_PUBLIC_URL is not set: the provider could not fetch the video.")
     sounds = {}
     for ref, made in row.sound_files.items():
         made.video = row.video
@@ -152,21 +152,21 @@ def _absolute(address: str) -> str:
     return f"{settings.PUBLIC_URL}{address}"
 
 
-def _asked(work: Work, ask: Callable[[], T]) -> T:
+def _call_provider(work: Work, ask: Callable[[], T]) -> T:
     """What the provider answers; what may be better a little later ends the attempt by a wait."""
     try:
         return ask()
-    except syncso.Nonsense as exc:
+    except syncso.InvalidResponse as exc:
         heard = _saved(work, "nonsense") + 1
-        if heard >= MOST_NONSENSE:
+        if heard >= MAX_NONSENSE:
             raise JobFailed("provider_nonsense", f"{exc} That was so {heard} times.") from exc
         _wait(work, syncso.next_delay(heard), AWAY, nonsense=heard, polls=_saved(work, "polls"))
     except syncso.RetryLater as exc:
         failures = _saved(work, "failures") + 1
         _wait(work, syncso.next_delay(failures, exc.retry_after), AWAY, failures=failures, polls=_saved(work, "polls"))
-    except (syncso.AccountRefused, syncso.NotAsked) as exc:
+    except (syncso.AccountRefused, syncso.RequestNotSent) as exc:
         logger.error("error", extra={"data": {"provider": str(exc)}})
-        if isinstance(exc, syncso.NotAsked):
+        if isinstance(exc, syncso.RequestNotSent):
             raise JobFailed("provider_setup", SETUP) from exc
         raise JobFailed("provider_account", "The lip-sync provider does not take this server's account.") from exc
     except syncso.RefusedForGood as exc:
@@ -224,7 +224,7 @@ def _fetch(work: Work, provider: SyncSo, generation: Generation) -> tuple[Path, 
     """The result in the attempt's folder, and what the probe says of it."""
     path = work.folder / "generation"
     work.context.progress(work.share[0] + 10, "Fetching the result")
-    most = max(LEAST_MOST_BYTES, MOST_FACTOR * (work.row.video.file_size or 0))
+    most = max(MIN_MAX_BYTES, MAX_FACTOR * (work.row.video.file_size or 0))
 
     def download() -> syncso.Fetched:
         with path.open("w+b") as file:
@@ -262,16 +262,16 @@ def _watched(context: JobContext, fetch: Callable[[], T]) -> T:
 def _facts(work: Work, path: Path) -> dict[str, Any]:
     """What the probe says of the result. Some modes change the length: it is paid, and shown as it is.
 
-    Raises :class:`Nonsense` for what another download may mend, :class:`JobFailed` for what is of something else.
+    Raises :class:`InvalidResponse` for what another download may mend, and otherwise :class:`JobFailed`.
     """
     try:
         facts = facts_of(work.context, path)
     except TransientFault:
         raise
     except JobFailed as exc:
-        raise syncso.Nonsense("The lip-sync provider's result cannot be read as a video.") from exc
+        raise syncso.InvalidResponse("The lip-sync provider's result cannot be read as a video.") from exc
     if facts["truncated"]:
-        raise syncso.Nonsense("The lip-sync provider's result is cut short.")
+        raise syncso.InvalidResponse("The lip-sync provider's result is cut short.")
     expected = work.row.video.duration
     apart = max(facts["duration"], LENGTH_SECONDS) / max(expected, LENGTH_SECONDS)
     if not facts["width"] or not 1 / LENGTH_FACTOR <= apart <= LENGTH_FACTOR:
@@ -323,17 +323,17 @@ def _stop(name: str, generation_id: str) -> None:
 
 def _cancel(provider: SyncSo, name: str, generation_id: str) -> None:
     until, attempt = time.monotonic() + CANCEL_SECONDS, 0
-    told = {"name": name, "generation": generation_id}
+    data = {"name": name, "generation": generation_id}
     while True:
         try:
             found = generation_id or ((listed := provider.find(name)) and listed.id)
             if found and not provider.cancel(found):
-                logger.info("generation goes on", extra={"data": told})
+                logger.info("generation goes on", extra={"data": data})
             return
         except syncso.ProviderError as exc:
             pause = syncso.next_delay(attempt, exc.retry_after)
             attempt += 1
             if isinstance(exc, syncso.RefusedForGood) or time.monotonic() + pause > until:
-                logger.warning("generation not cancelled", extra={"data": {**told, "why": str(exc)}})
+                logger.warning("generation not cancelled", extra={"data": {**data, "why": str(exc)}})
                 return
         threading.Event().wait(pause)

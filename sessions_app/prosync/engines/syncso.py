@@ -28,30 +28,30 @@ from typing import Any, BinaryIO, NoReturn, cast
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from media_app.av.sniff import ENOUGH_BYTES, Kind, sniff
-from vodplatform.base import outbound
+from vodplatform.base.web import outbound
 
 BASE_URL = "https://api.sync.so"
 MODELS = ("lipsync-2", "lipsync-2-pro", "lipsync-1.9.0-beta", "react-1", "sync-3")
 SYNC_MODES = ("cut_off", "loop", "bounce", "silence", "remap")
 API_RULES = outbound.Rules(seconds=30.0, connect_seconds=10.0)
-MOST_ANSWER_BYTES = 1024**2
-MOST_LISTING_BYTES = 16 * 1024**2
+MAX_ANSWER_BYTES = 1024**2
+MAX_LISTING_BYTES = 16 * 1024**2
 PAGE = 100  # generations in a page of the listing; the API gives no more
-MOST_PAGES = 5
+MAX_PAGES = 5
 DOWNLOAD_SECONDS = 1800.0
-MOST_REDIRECTS = 3  # of a result's address; the API's own are not followed
+MAX_REDIRECTS = 3  # of a result's address; the API's own are not followed
 
-FIRST_DELAY, MOST_DELAY = 2.0, 60.0  # seconds
-LEAST_DELAY = 0.5
-MOST_RETRY_AFTER = 900.0
-MOST_DOUBLINGS = 16
+FIRST_DELAY, MAX_DELAY = 2.0, 60.0  # seconds
+MIN_DELAY = 0.5
+MAX_RETRY_AFTER = 900.0
+MAX_DOUBLINGS = 16
 
 TOLERANCE_SECONDS = 300.0  # between a webhook's signature and now, in both directions
-MOST_SIGNATURE_LETTERS = 1000
+MAX_SIGNATURE_LETTERS = 1000
 MILLISECONDS_FROM = 10**11  # as seconds that is the year 5138
 
-MOST_ERROR_LETTERS = 500
-MOST_PAGE_BYTES = 64 * 1024  # what says that there is no result is shorter
+MAX_ERROR_LETTERS = 500
+MAX_PAGE_BYTES = 64 * 1024  # what says that there is no result is shorter
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 OUTPUT_NAME = re.compile(r"[A-Za-z0-9_-]{8,255}")
 GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # as long as the column that keeps it
@@ -92,7 +92,7 @@ class RefusedForGood(ProviderError):
     """The same request will be answered in the same way."""
 
 
-class NotAsked(RefusedForGood):
+class RequestNotSent(RefusedForGood):
     """The API lies where nothing is sent to, or packs what it answers; nothing is said of what it has done."""
 
 
@@ -104,14 +104,14 @@ class ResultRefused(RefusedForGood):
     """The result is not fetched from where it lies, or is larger than allowed."""
 
 
-class Nonsense(ProviderError):
+class InvalidResponse(ProviderError):
     """Not an answer of this API: a page, broken JSON, another generation, a state nobody knows.
 
     A proxy in between or a deployment over there can do that for a moment: ask a few times, then give up.
     """
 
 
-class UnknownGeneration(Nonsense):
+class UnknownGeneration(InvalidResponse):
     """The provider does not know this generation (404); just behind its creation that may pass."""
 
 
@@ -212,8 +212,8 @@ class SyncSo:
         headers = {"content-type": "application/json", "idempotency-key": idempotency_key}
         answer = self._send("POST", "/v2/generate", headers=headers, content=content)
         if not _is_good(answer):
-            if told := _told_generation(answer):
-                return told
+            if generation_id := _generation_id(answer):
+                return generation_id
             self._fail(answer)
         return _id_of(_object(answer.body))
 
@@ -224,7 +224,7 @@ class SyncSo:
             self._fail(answer)
         generation = read_generation(_object(answer.body))
         if generation.id != generation_id:
-            raise Nonsense("The lip-sync provider answered with another generation.")
+            raise InvalidResponse("The lip-sync provider answered with another generation.")
         return generation
 
     def find(self, output_name: str) -> Generation | None:
@@ -244,7 +244,7 @@ class SyncSo:
             if any(wanted.search(text) for text in _ours(entry)):
                 try:
                     return read_generation(entry)
-                except Nonsense:
+                except InvalidResponse:
                     return self.get(_id_of(entry))
         return None
 
@@ -263,18 +263,18 @@ class SyncSo:
             self._fail(answer)
         return self.get(generation_id).status == Status.CANCELED
 
-    def download(self, url: str, file: BinaryIO, most_bytes: int, *, seconds: float = DOWNLOAD_SECONDS) -> Fetched:
+    def download(self, url: str, file: BinaryIO, max_file_bytes: int, *, seconds: float = DOWNLOAD_SECONDS) -> Fetched:
         """Fetch a result into ``file``, block by block, from its beginning on; after a failure the file is empty.
 
         url: :attr:`Generation.output_url`. The key goes along to nobody. Redirects are followed a few times, each
         checked like the first address; private addresses are refused. An end that comes too early is noticed where
         the length was announced; elsewhere the caller's look at the video tells. Raises :class:`ResultRefused`
-        (private address, too large), :class:`LinkExpired`, :class:`RetryLater`, :class:`Nonsense` (no video),
+        (private address, too large), :class:`LinkExpired`, :class:`RetryLater`, :class:`InvalidResponse` (no video),
         :class:`OSError` for the disk.
         """
         if not url.lower().startswith("https://") and not self._rules.allow_private:
             raise ResultRefused("The result lies at an address without encryption; it is not fetched.")
-        rules = replace(self._rules, seconds=seconds, max_bytes=most_bytes, redirects=MOST_REDIRECTS)
+        rules = replace(self._rules, seconds=seconds, max_bytes=max_file_bytes, redirects=MAX_REDIRECTS)
         _empty(file)
         into = _VideoFile(file, self._check)
         self._check()
@@ -285,7 +285,7 @@ class SyncSo:
         except outbound.Refused as exc:
             raise ResultRefused(f"The result is not fetched: {exc}") from None
         except outbound.TooBig:
-            raise ResultRefused(f"The result has more than {most_bytes} bytes; it is not fetched.") from None
+            raise ResultRefused(f"The result has more than {max_file_bytes} bytes; it is not fetched.") from None
         finally:
             if fetched is None:
                 _empty(file)
@@ -294,14 +294,14 @@ class SyncSo:
     def _listed(self) -> Iterator[dict[str, Any]]:
         """The last generations of the account, newest first."""
         cursor = ""
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             query = urlencode({"limit": PAGE} | ({"cursor": cursor} if cursor else {}))
-            answer = self._send("GET", f"/v2/generations?{query}", most=MOST_LISTING_BYTES)
+            answer = self._send("GET", f"/v2/generations?{query}", most=MAX_LISTING_BYTES)
             if not _is_good(answer):
                 self._fail(answer)
             page = _read(answer.body)
             if not isinstance(page, list) or not all(isinstance(entry, dict) for entry in page):
-                raise Nonsense("The lip-sync provider's list of generations cannot be read.")
+                raise InvalidResponse("The lip-sync provider's list of generations cannot be read.")
             yield from page
             # One that does not page gives all at once.
             if len(page) != PAGE or (last := _id_of(page[-1])) == cursor:
@@ -315,33 +315,34 @@ class SyncSo:
         *,
         headers: Mapping[str, str] | None = None,
         content: bytes = b"",
-        most: int = MOST_ANSWER_BYTES,
+        most: int = MAX_ANSWER_BYTES,
     ) -> outbound.Answer:
         self._check()
         sent = {"x-api-key": self._key, "accept": "application/json", **(headers or {})}
         try:
             return _sent(method, self._base + path, replace(self._rules, max_bytes=most), headers=sent, content=content)
         except outbound.Refused as exc:
-            raise NotAsked(f"The lip-sync provider is not asked: {exc}") from None
+            raise RequestNotSent(f"The lip-sync provider is not asked: {exc}") from None
         except outbound.TooBig:
-            raise Nonsense("The lip-sync provider answered with more than is read.") from None
+            raise InvalidResponse("The lip-sync provider answered with more than is read.") from None
 
     def _fail(self, answer: outbound.Answer) -> NoReturn:
         """Say what an answer that is none means for the next attempt."""
-        code, told = _error(answer)
+        code, detail = _error(answer)
         if self._key:  # some say which key it was that they do not take
-            told = told.replace(self._key, "…")
+            detail = detail.replace(self._key, "…")
         status = answer.status
         if status in ACCOUNT:
-            raise AccountRefused(f"The lip-sync provider refuses this account ({status}){told}", code=code)
+            raise AccountRefused(f"The lip-sync provider refuses this account ({status}){detail}", code=code)
         if status in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR or _is_under_way(status, code):
             after = _retry_after(answer.headers.get("retry-after"))
-            raise RetryLater(f"The lip-sync provider is busy or broken ({status}){told}", code=code, retry_after=after)
+            message = f"The lip-sync provider is busy or broken ({status}){detail}"
+            raise RetryLater(message, code=code, retry_after=after)
         if status == HTTPStatus.NOT_FOUND:
-            raise UnknownGeneration(f"The lip-sync provider does not know what it was asked for{told}", code=code)
+            raise UnknownGeneration(f"The lip-sync provider does not know what it was asked for{detail}", code=code)
         if status >= HTTPStatus.BAD_REQUEST:
-            raise RefusedForGood(f"The lip-sync provider does not take the request ({status}){told}", code=code)
-        raise Nonsense(f"The lip-sync provider does not answer as one ({status}).")
+            raise RefusedForGood(f"The lip-sync provider does not take the request ({status}){detail}", code=code)
+        raise InvalidResponse(f"The lip-sync provider does not answer as one ({status}).")
 
 
 def build_request(
@@ -396,7 +397,7 @@ def verify_webhook(secret: str, header: str | None, body: bytes, now: float) -> 
     one may be, so the five minutes are ours. Every ``v1`` counts, as where a secret is being changed. A notice is a
     reason to look the generation up, not its result: whoever acts on it asks with the key.
 
-    Raises :class:`WebhookRefused`, and :class:`Nonsense` for a signed body that is no generation.
+    Raises :class:`WebhookRefused`, and :class:`InvalidResponse` for a signed body that is no generation.
     """
     stamp, signatures = _signature(header or "")
     expected = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest().encode()
@@ -412,15 +413,15 @@ def verify_webhook(secret: str, header: str | None, body: bytes, now: float) -> 
 
 
 def read_generation(entry: Mapping[str, Any]) -> Generation:
-    """A generation from its JSON, as the API and the webhook give it. Raises :class:`Nonsense`."""
+    """A generation from its JSON, as the API and the webhook give it. Raises :class:`InvalidResponse`."""
     try:
         status = Status(str(entry.get("status")).upper().replace("CANCELLED", "CANCELED"))
     except ValueError:
-        raise Nonsense("The lip-sync provider told a state that nobody knows.") from None
+        raise InvalidResponse("The lip-sync provider reports a state that is not known here.") from None
     # The same address under two names: the first one is the older.
     output_url = _text(entry.get("outputUrl")) or _text(entry.get("outputMediaUrl"))
     if status == Status.COMPLETED and not output_url:
-        raise Nonsense("The lip-sync provider completed a generation without a result.")
+        raise InvalidResponse("The lip-sync provider completed a generation without a result.")
     return Generation(
         _id_of(entry), status, output_url, _seconds(entry.get("outputDuration")), _clean(entry.get("error")),
         _code(entry),
@@ -436,9 +437,9 @@ def next_delay(
     back together (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). What the provider asks for
     in ``Retry-After`` is waited first, up to a quarter of an hour, the jitter on top of it.
     """
-    most = min(MOST_DELAY, FIRST_DELAY * 2 ** min(max(attempt, 0), MOST_DOUBLINGS))
-    asked = min(max(retry_after or 0.0, 0.0), MOST_RETRY_AFTER)
-    return max(LEAST_DELAY, asked + draw(0.0, most))
+    most = min(MAX_DELAY, FIRST_DELAY * 2 ** min(max(attempt, 0), MAX_DOUBLINGS))
+    asked = min(max(retry_after or 0.0, 0.0), MAX_RETRY_AFTER)
+    return max(MIN_DELAY, asked + draw(0.0, most))
 
 
 class _VideoFile:
@@ -451,13 +452,13 @@ class _VideoFile:
         self.size = 0
 
     def write(self, block: bytes) -> int:
-        """Raises :class:`Nonsense` for what is no video and too long for an error, and what ``check`` does."""
+        """Raises :class:`InvalidResponse` for what is no video and too long for an error, and what ``check`` does."""
         self._check()
         if len(self._head) < ENOUGH_BYTES:
             self._head += block[: ENOUGH_BYTES - len(self._head)]
         self.size += len(block)
-        if self.size > MOST_PAGE_BYTES and self.kind is None:
-            raise Nonsense("What lies at the result's address is no video.")
+        if self.size > MAX_PAGE_BYTES and self.kind is None:
+            raise InvalidResponse("What lies at the result's address is no video.")
         return self._file.write(block)
 
     @property
@@ -475,10 +476,10 @@ def _fetched(answer: outbound.Answer, into: _VideoFile) -> Fetched:
         raise RetryLater(f"The result cannot be fetched now ({status}).", retry_after=after)
     if status in LINK_IS_OVER:
         raise LinkExpired(f"The result's address does not open any more ({status}).")
-    told = answer.headers.get("content-type", "").strip().lower()
+    content_type = answer.headers.get("content-type", "").strip().lower()
     kind = into.kind
-    if status != HTTPStatus.OK or kind is None or (told and not told.startswith(VIDEO_TYPES)):
-        raise Nonsense(f"What lies at the result's address is no video ({status}).")
+    if status != HTTPStatus.OK or kind is None or (content_type and not content_type.startswith(VIDEO_TYPES)):
+        raise InvalidResponse(f"What lies at the result's address is no video ({status}).")
     return Fetched(into.size, kind)
 
 
@@ -491,7 +492,7 @@ def _sent(
     content: bytes = b"",
     into: BinaryIO | None = None,
 ) -> outbound.Answer:
-    """One request. Raises :class:`RetryLater`, and of :mod:`~vodplatform.base.outbound` what is final."""
+    """One request. Raises :class:`RetryLater`, and of :mod:`~vodplatform.base.web.outbound` what is final."""
     try:
         return outbound.send(method, url, headers=headers, content=content, rules=rules, into=into)
     except (outbound.Unreachable, outbound.TooSlow) as exc:
@@ -514,26 +515,26 @@ def _is_under_way(status: int, code: str) -> bool:
     return not code.upper().startswith("IDEMPOTENCY_") or UNDER_WAY.search(code) is not None
 
 
-def _told_generation(answer: outbound.Answer) -> str:
+def _generation_id(answer: outbound.Answer) -> str:
     """The generation that an ``IDEMPOTENCY_OUTCOME_UNKNOWN`` names; "" without one."""
     code, _ = _error(answer)
     if code.upper() != "IDEMPOTENCY_OUTCOME_UNKNOWN":
         return ""
-    told = _text(_object(answer.body).get("generationId"))
-    return told if GENERATION_ID.fullmatch(told) else ""
+    generation_id = _text(_object(answer.body).get("generationId"))
+    return generation_id if GENERATION_ID.fullmatch(generation_id) else ""
 
 
 def _error(answer: outbound.Answer) -> tuple[str, str]:
     """Code and end of the sentence of an error: ``{"statusCode", "errorCode", "message", "error"}``, or a page."""
     try:
         body = _object(answer.body)
-    except Nonsense:
+    except InvalidResponse:
         return "", "."
     message = body.get("message") or body.get("error")
     if isinstance(message, list):  # of a validation: one for each field
         message = "; ".join(str(part) for part in message)
-    told = _clean(message).rstrip(".")
-    return _code(body), f": {told}." if told else "."
+    text = _clean(message).rstrip(".")
+    return _code(body), f": {text}." if text else "."
 
 
 def _code(body: Mapping[str, Any]) -> str:
@@ -546,20 +547,20 @@ def _read(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise Nonsense("The lip-sync provider did not answer in JSON.") from None
+        raise InvalidResponse("The lip-sync provider did not answer in JSON.") from None
 
 
 def _object(body: bytes) -> dict[str, Any]:
     found = _read(body)
     if not isinstance(found, dict):
-        raise Nonsense("The lip-sync provider's answer cannot be read.")
+        raise InvalidResponse("The lip-sync provider's answer cannot be read.")
     return found
 
 
 def _id_of(entry: Mapping[str, Any]) -> str:
     found = _text(entry.get("id"))
     if GENERATION_ID.fullmatch(found) is None:
-        raise Nonsense("The lip-sync provider named no generation.")
+        raise InvalidResponse("The lip-sync provider named no generation.")
     return found
 
 
@@ -604,7 +605,7 @@ def _with_name(webhook_url: str, output_name: str) -> str:
 
 def _signature(header: str) -> tuple[str, list[str]]:
     """Time and signatures of the header. Raises :class:`WebhookRefused`."""
-    named = [part.strip().partition("=") for part in header[:MOST_SIGNATURE_LETTERS].split(",")]
+    named = [part.strip().partition("=") for part in header[:MAX_SIGNATURE_LETTERS].split(",")]
     times = [value for name, _, value in named if name == "t"]
     signatures = [value for name, _, value in named if name == "v1"]
     if len(times) != 1 or TIMESTAMP.fullmatch(times[0]) is None:
@@ -629,8 +630,8 @@ def _seconds(value: Any) -> float | None:
 def _clean(value: Any) -> str:
     """Foreign words for people: one line, bounded, and of addresses only host and file: the rest may be signed."""
     # Cut before the search: its time grows with the text.
-    text = "".join(sign if sign.isprintable() else " " for sign in _text(value)[: 8 * MOST_ERROR_LETTERS])
-    return " ".join(ADDRESS.sub(_shown_address, text).split())[:MOST_ERROR_LETTERS]
+    text = "".join(sign if sign.isprintable() else " " for sign in _text(value)[: 8 * MAX_ERROR_LETTERS])
+    return " ".join(ADDRESS.sub(_shown_address, text).split())[:MAX_ERROR_LETTERS]
 
 
 def _shown_address(found: re.Match[str]) -> str:

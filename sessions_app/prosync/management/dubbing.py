@@ -19,8 +19,8 @@ from media_app.videos.taking_in import limits
 from sessions_app.prosync.engines.local import DUB
 from sessions_app.prosync.receiving import PROBE, PROBE_SECONDS
 from sessions_app.prosync.segments import Segment, read_segments
-from vodplatform.base.process import Access, ChildError, run_child
-from vodplatform.base.terminal import DAY_SECONDS, REFUSED_EXIT, misused, run_shown, table
+from vodplatform.base.processes.process import Access, ChildError, run_child
+from vodplatform.base.processes.terminal import DAY_SECONDS, REFUSED_EXIT, run_with_progress, table, usage_error
 
 REFUSALS = frozenset({
     "no_video", "vod_unreadable", "vod_codec_unsupported", "sound_unsupported", "sound_unreadable", "sound_too_long",
@@ -31,7 +31,7 @@ LINE = re.compile(rf"(?P<start>{NUMBER})-(?P<end>{NUMBER})=(?P<sound>.+?)(?:@(?P
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class LineRequest:
     """One ``START-END=SOUND[@FROM-TO]``, all in seconds."""
 
     start: float
@@ -40,7 +40,7 @@ class Asked:
     crop: tuple[float, float] | None
 
     @classmethod
-    def parse(cls, text: str) -> Asked:
+    def parse(cls, text: str) -> LineRequest:
         """Raises ValueError."""
         found = LINE.fullmatch(text)
         if found is None:
@@ -57,15 +57,22 @@ class Asked:
         return {"startTime": self.start, "endTime": self.end, "audioInput": {"refId": str(self.sound), **crop}}
 
 
-def check(video: Path, lines: Sequence[Asked]) -> None:
+def check(video: Path, lines: Sequence[LineRequest]) -> None:
     """Whether the files are there. Raises :class:`CommandError`."""
     for path in (video, *(line.sound for line in lines)):
         if not path.is_file():
-            misused(f"There is no file {path}.")
+            usage_error(f"There is no file {path}.")
 
 
 def dub(
-    video: Path, lines: Sequence[Asked], output: Path, *, mode: str, mouths: bool, remove_text: bool, verbosity: int
+    video: Path,
+    lines: Sequence[LineRequest],
+    output: Path,
+    *,
+    mode: str,
+    mouths: bool,
+    remove_text: bool,
+    verbosity: int,
 ) -> tuple[list[Segment], dict[str, Any]]:
     """Write ``output``, whole or not at all; the segments as they were understood and what the child answers.
 
@@ -87,7 +94,7 @@ def dub(
             ],
             "mouths": mouths, "remove_text": {} if remove_text else None, "threads": settings.CHILD_THREADS,
         }  # fmt: skip
-        result = run_shown(
+        result = run_with_progress(
             DUB, request, limits=limits(DAY_SECONDS), name="Dubbing", refusals=REFUSALS, verbosity=verbosity,
             access=Access(
                 reads=[video.resolve(), *(line.sound.resolve() for line in lines)], writes=[folder.resolve()]
@@ -101,7 +108,7 @@ def dub(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read(video: Path, lines: Sequence[Asked]) -> list[Segment]:
+def _read(video: Path, lines: Sequence[LineRequest]) -> list[Segment]:
     """The segments in the order of the video, checked as the API's are. Raises :class:`CommandError`."""
     seen = probe([video.resolve()])[0]
     if error := seen.get("error"):
@@ -109,7 +116,7 @@ def _read(video: Path, lines: Sequence[Asked]) -> list[Segment]:
     lengths = _lengths(list(dict.fromkeys(line.sound for line in lines)))
     segments, faults = read_segments([line.as_segment() for line in lines], lengths, seen["facts"]["duration"])
     if faults:
-        misused("\n".join(f"{lines[fault.index or 0]}: {fault.message}" for fault in faults))
+        usage_error("\n".join(f"{lines[fault.index or 0]}: {fault.message}" for fault in faults))
     return segments
 
 
@@ -138,16 +145,16 @@ def lines_of(segments: Sequence[Segment], output: Path, result: dict[str, Any]) 
     """What is said of the result on a terminal."""
     if segments:
         rows = [("Sound", "From", "To", "Gain", "Mouth")]
-        for one, told in zip(segments, result["segments"], strict=True):
-            mouth = told.get("mouth") or {}
+        for one, answer in zip(segments, result["segments"], strict=True):
+            mouth = answer.get("mouth") or {}
             rows.append((
-                Path(one.ref).name, f"{one.start:.3f} s", f"{one.end:.3f} s", f"{told['gain']:+.1f} dB",
+                Path(one.ref).name, f"{one.start:.3f} s", f"{one.end:.3f} s", f"{answer['gain']:+.1f} dB",
                 mouth.get("label") or "as it was",
             ))  # fmt: skip
         yield from table(rows)
         yield ""
-    notes = [told.get("note") for told in result.get("segments", [])]
-    notes += [(told.get("mouth") or {}).get("why") for told in result.get("segments", [])]
+    notes = [answer.get("note") for answer in result.get("segments", [])]
+    notes += [(answer.get("mouth") or {}).get("why") for answer in result.get("segments", [])]
     notes += [result.get("why_sound"), result.get("why_picture")]
     for note in dict.fromkeys(note for note in notes if note):
         yield f"Note: {note}"

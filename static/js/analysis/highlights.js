@@ -19,7 +19,7 @@ import { scoreWords, secondsWords, timeWords } from "./words.js";
 const REEL = "reel";
 const SOURCE = "source";
 const HEIGHT = 100; // of the lanes' own coordinates
-const MOST_CUTS = 4000;
+const MAX_CUTS = 4000;
 
 export class HighlightsView {
   /** @type {Screen|null} */ screen = null;
@@ -252,7 +252,7 @@ export class HighlightsView {
    * highlights alone: how much each segment is cut stands behind them.
    */
   #cuts() {
-    const edges = this.data.edges.slice(0, MOST_CUTS);
+    const edges = this.data.edges.slice(0, MAX_CUTS);
     const some = this.data.segments
       .filter((one) => one.signals.cuts > 0)
       .map((one) => `M${one.start_time} ${HEIGHT}V${round(HEIGHT * (1 - one.signals.cuts))}H${one.end_time}V${HEIGHT}Z`)

@@ -20,7 +20,7 @@ const FIELDS = {
     { name: "target_duration", label: "Length of the reel", unit: "seconds, at most", hint: "" },
     { name: "max_highlights", label: "Highlights", unit: "at most", hint: "" },
     { name: "segment_length", label: "Length of a segment", unit: "seconds", hint: "Each gets a score." },
-    { name: "min_score", label: "Least score", unit: "0 to 1", hint: "What is below it stays out." },
+    { name: "min_score", label: "Minimum score", unit: "0 to 1", hint: "What is below it stays out." },
   ],
   workout: [
     { name: "min_repetitions", label: "Least repetitions", unit: "in a set", hint: "Shorter sets are not counted." },
@@ -140,7 +140,7 @@ export class ParamsForm {
           h(
             "option",
             { value: name, selected: name === chosen },
-            name === AUTO ? "Find out by itself" : exerciseName(name),
+            name === AUTO ? "Detect automatically" : exerciseName(name),
           ),
         ),
       ),

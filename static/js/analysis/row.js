@@ -123,7 +123,7 @@ export class Row {
           ),
         state === "expired" && h("span", {}, "Its result has been deleted"),
         state === "cancelled" &&
-          h("span", {}, session.progress > 0 ? `At ${Math.floor(session.progress)} %` : "Before it had begun"),
+          h("span", {}, session.progress > 0 ? `At ${Math.floor(session.progress)} %` : "Before it started"),
       ),
       h("span", { class: "el m" }, h("span", { class: "vh" }, "Kept for "), h("span", { data: { kept: "" } })),
       h(

@@ -148,6 +148,13 @@ export function sessionApi(id) {
     seek: (/** @type {number} */ timestamp) => put(`${base}/global-seek`, { timestamp }),
     playback: (/** @type {{state: string, rate?: number, at?: number}} */ state) => put(`${base}/playback`, state),
     offsets: (/** @type {Record<string, number>} */ offsets) => put(`${base}/offsets`, { offsets, source: "manual" }),
+    place: (/** @type {string} */ id, /** @type {import("./timeline.js").Placement} */ { offset, driftPpm, anchor }) =>
+      put(`${base}/offsets`, {
+        offsets: { [id]: offset },
+        drifts: { [id]: driftPpm },
+        anchors: { [id]: anchor },
+        source: "manual",
+      }),
     history: (/** @type {number} */ limit) => get(`${base}/offset-history?limit=${limit}`),
     preview: (
       /** @type {any} */ roi,

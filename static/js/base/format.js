@@ -61,6 +61,15 @@ export function drift(seconds) {
 }
 
 /**
+ * @param {number} value millionths
+ * @returns {string} `+80.0 ppm`, `0 ppm`
+ */
+export function ppm(value) {
+  const rounded = Math.round(value * 10) / 10;
+  return rounded ? `${rounded < 0 ? MINUS : "+"}${Math.abs(rounded).toFixed(1)} ppm` : "0 ppm";
+}
+
+/**
  * @param {number} fps
  * @returns {string} `60`, `29.97`
  */

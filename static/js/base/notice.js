@@ -64,7 +64,7 @@ export function throttledNote(error, send) {
     h(
       "div",
       { class: "sp" },
-      h("b", {}, "A little slower, please."),
+      h("b", {}, "Too many requests."),
       h(
         "p",
         { class: "s1" },

@@ -117,5 +117,5 @@ async function signIn(username, password) {
   if (said) return said;
   if (answer.status === 429)
     return `Too many attempts. Wait ${answer.headers.get("Retry-After") ?? "a few"} seconds, then try again.`;
-  return "You could not be signed in. Load the page again.";
+  return "You could not be signed in. Reload the page.";
 }

@@ -1,29 +1,62 @@
 // The common timeline: where each video is at a global time T. The one formula of the contract,
-// vod_time = clamp(T − offset, 0, duration), and what follows from it. Pure; knows no page and no player.
+// vod_time = clamp(T − offset + driftPpm·10⁻⁶·(T − anchor), 0, duration), and what follows from it. Pure; knows no
+// page and no player.
+
+/**
+ * @typedef {object} Placement where a video lies on the clock
+ * @property {number} offset seconds
+ * @property {number} driftPpm by how much faster the video's own time runs, in millionths
+ * @property {number} anchor global time at which the offset is exact, seconds
+ */
 
 /**
  * @typedef {object} Placed
- * @property {number} offset seconds
+ * @property {Placement} placement
  * @property {number} duration seconds
  */
 
 /**
+ * @param {{offset: number, drift_ppm: number, drift_anchor: number}} vod as the server shows it
+ * @returns {Placement}
+ */
+export function placementOf({ offset, drift_ppm: driftPpm, drift_anchor: anchor }) {
+  return { offset, driftPpm, anchor };
+}
+
+/**
+ * @param {Placement} placement
+ * @returns {number} seconds of the video in one second of the clock
+ */
+export function rateOf({ driftPpm }) {
+  return 1 + driftPpm * 1e-6;
+}
+
+/**
  * @param {number} T global time, seconds
- * @param {number} offset seconds
- * @param {number} duration seconds
+ * @param {Placement} placement
+ * @returns {number} position in the video, as if it were endless, seconds
+ */
+export function timeAt(T, { offset, driftPpm, anchor }) {
+  return T - offset + driftPpm * 1e-6 * (T - anchor);
+}
+
+/**
+ * @param {number} T global time, seconds
+ * @param {Placed} vod
  * @returns {number} position in the video, seconds
  */
-export function vodTime(T, offset, duration) {
-  return Math.min(Math.max(T - offset, 0), duration);
+export function vodTime(T, { placement, duration }) {
+  return Math.min(Math.max(timeAt(T, placement), 0), duration);
 }
 
 /**
  * @param {number} time position in the video, seconds
- * @param {number} offset seconds
+ * @param {Placement} placement
  * @returns {number} global time, seconds
  */
-export function globalTime(time, offset) {
-  return time + offset;
+export function globalTime(time, placement) {
+  const { offset, driftPpm, anchor } = placement;
+  return driftPpm ? anchor + (time + offset - anchor) / rateOf(placement) : time + offset;
 }
 
 /**
@@ -32,8 +65,8 @@ export function globalTime(time, offset) {
  * @param {Placed} vod
  * @returns {boolean}
  */
-export function isRunning(T, { offset, duration }) {
-  return T >= offset && T < offset + duration;
+export function isRunning(T, { placement, duration }) {
+  return T >= globalTime(0, placement) && T < globalTime(duration, placement);
 }
 
 /**
@@ -42,7 +75,7 @@ export function isRunning(T, { offset, duration }) {
  * @returns {{start: number, end: number}}
  */
 export function extent(vods) {
-  return { start: 0, end: Math.max(0.001, ...vods.map((v) => v.offset + v.duration)) };
+  return { start: 0, end: Math.max(0.001, ...vods.map((v) => globalTime(v.duration, v.placement))) };
 }
 
 /**

@@ -11,7 +11,7 @@
  * @typedef {{title: string, description: string, category: string, is_featured: boolean}} Base
  */
 
-const MOST_TAGS = 50;
+const MAX_TAGS = 50;
 /** What the video was made with: older than any operation, and seen by all of them. */
 const BASE = "";
 
@@ -219,7 +219,7 @@ class TagSet {
     this.#settle();
   }
 
-  /** @returns {string[]} in the order in which they came to be, and no more than MOST_TAGS */
+  /** @returns {string[]} in the order in which they came to be, and no more than MAX_TAGS */
   value() {
     /** @type {Map<string, Key & {place: number}>} */
     const first = new Map();
@@ -231,7 +231,7 @@ class TagSet {
       }
     }
     const entries = [...first].sort((a, b) => compareAdditions(a[1], b[1]) || compareText(a[0], b[0]));
-    return entries.slice(0, MOST_TAGS).map(([tag]) => tag);
+    return entries.slice(0, MAX_TAGS).map(([tag]) => tag);
   }
 
   /**

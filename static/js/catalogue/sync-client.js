@@ -50,13 +50,13 @@ import { SyncError, content, dot, fromWire, isRepetition, line, same, text, toWi
 export { IndexedDbStore, MemoryStore } from "./sync/stores.js";
 export { SyncError, isoOf, microsecondsOf } from "./sync/wire.js";
 
-const MOST_OPERATIONS = 1000;
-const MOST_TOLD = 5000; // operations that one answer brings, and the rest of the last call among them
+const MAX_OPERATIONS = 1000;
+const MAX_TOLD = 5000; // operations that one answer brings, and the rest of the last call among them
 const POLL = 30_000;
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 60_000;
 const CALL_TIMEOUT = 30_000;
-const MOST_IDLE = 5; // exchanges in a row by which nothing is confirmed
+const MAX_IDLE = 5; // exchanges in a row by which nothing is confirmed
 const RECENT = 200; // own operations that later ones of others are compared with
 const NO_SKEW = 2_000; // milliseconds by which clocks may differ unnoticed: the Date header counts seconds
 
@@ -94,7 +94,7 @@ export class SyncClient extends EventTarget {
   /** @type {Operation[]} own ones whose dots the server knows with other content */ #ghosts = [];
   #skew = 0;
   #last = 0;
-  #batch = MOST_OPERATIONS;
+  #batch = MAX_OPERATIONS;
   #failures = 0;
   #confirmed = 0; // own operations that the server has told since this page began
   #timer = /** @type {any} */ (0);
@@ -404,7 +404,7 @@ export class SyncClient extends EventTarget {
         while (this.#ghosts.length) await this.#rename(this.#ghosts[0].actor);
         if (!this.pending) break;
         idle = this.#confirmed > confirmed ? 0 : idle + 1;
-        if (idle > MOST_IDLE)
+        if (idle > MAX_IDLE)
           throw new SyncError("The server takes what it does not keep.", { type: "fault", status: 500 });
         await this.#send();
       }
@@ -560,7 +560,7 @@ export class SyncClient extends EventTarget {
    * @param {string} since
    */
   #address(since) {
-    return `${this.url}?limit=${MOST_TOLD}${since && `&since=${encodeURIComponent(since)}`}`;
+    return `${this.url}?limit=${MAX_TOLD}${since && `&since=${encodeURIComponent(since)}`}`;
   }
 
   /**

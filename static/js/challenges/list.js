@@ -10,7 +10,7 @@ import { Merges } from "./merges.js";
 /** @typedef {import("./api.js").Challenge} Challenge */
 /** @typedef {{search: string, show: string}} Query */
 
-const MOST_DRAFTS = 100;
+const MAX_DRAFTS = 100;
 /** @type {Record<string, Record<string, string|number>>} what the API is asked for, by the word in the address */
 const SHOWS = { "": { status: "published" }, unplayed: { unplayed: 1 }, mine: { mine: 1, status: "published" } };
 /** @type {Record<string, string>} */
@@ -80,7 +80,7 @@ function drawn() {
 /** What nobody else sees stands first, unless only what can be played is asked for. @param {Query} query @param {AbortSignal} signal */
 async function showDrafts({ search, show }, signal) {
   const of = (/** @type {string} */ status) =>
-    listChallenges({ mine: 1, status, search, limit: MOST_DRAFTS, offset: 0 }, signal);
+    listChallenges({ mine: 1, status, search, limit: MAX_DRAFTS, offset: 0 }, signal);
   const [made, withheld] = show === "unplayed" ? [null, null] : await Promise.all([of("draft"), of("withheld")]);
   const found = [...(made?.challenges ?? []), ...(withheld?.challenges ?? [])];
   hasDrafts = found.length > 0;

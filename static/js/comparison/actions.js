@@ -123,10 +123,28 @@ export class Actions extends EventTarget {
   setOffset(id, seconds) {
     const rounded = Math.round(seconds * 1e6) / 1e6;
     this.#dirty.set(id, rounded);
-    this.controller.setOffset(id, rounded);
-    this.#pane(id).showOffset();
+    const pane = this.#pane(id);
+    this.controller.place(id, { ...pane.track.placement, offset: rounded });
+    pane.showOffset();
     this.#changed();
     this.sendOffsets();
+  }
+
+  /**
+   * How much faster a video's own time runs; what it shows now stays where it is.
+   * @param {string} id
+   * @param {number} ppm
+   */
+  async setDrift(id, ppm) {
+    const pane = this.#pane(id);
+    const T = Math.round(this.controller.time * 1e6) / 1e6;
+    const offset = Math.round((T - pane.track.timeAt(T)) * 1e6) / 1e6;
+    this.#dirty.delete(id);
+    const placement = { offset, driftPpm: ppm, anchor: T };
+    this.controller.place(id, placement);
+    pane.showOffset();
+    this.#changed();
+    if (!(await this.remote.send(() => this.api.place(id, placement)))) this.dispatchEvent(new Event("reload"));
   }
 
   async #sendOffsets() {
@@ -167,7 +185,7 @@ export class Actions extends EventTarget {
    */
   alignHere(id) {
     const { track, letter } = this.#pane(id);
-    this.setOffset(id, this.controller.time - track.time);
+    this.setOffset(id, track.offset + track.timeAt(this.controller.time) - track.time);
     toast(`${letter} is set to this moment.`);
   }
 

@@ -9,6 +9,20 @@ import { proposalView, refusalView } from "./proposals.js";
 
 const DONE = new Set(["completed", "failed", "cancelled", "expired"]);
 const POLL = 1000;
+const METHODS = {
+  auto: {
+    label: "Both",
+    text: "The timer is read and the sound is listened to, in every video. Where both agree, or one of them is sure and the other says nothing against it, an offset is proposed, with what it rests on; where they do not, that is said.",
+  },
+  timer_ocr: {
+    label: "Timer",
+    text: "The timer is read at many moments of every video. Where the readings agree, an offset is proposed, with what it rests on; where they do not, that is said.",
+  },
+  audio: {
+    label: "Sound",
+    text: "All of the first video is listened to, and parts of the others. Where they sound alike at one offset only, it is proposed, with what it rests on; where they do not, that is said.",
+  },
+};
 const CHECK = 5000; // ms between two looks while the socket is up: a broker that dies loses messages
 
 /**
@@ -29,6 +43,7 @@ export class AlignPanel {
   /** @type {LiveChannel|null} */ #live = null;
   #ended = false;
   #poll = 0;
+  /** @type {keyof typeof METHODS} */ #method = "auto";
 
   /**
    * @param {HTMLElement} holder
@@ -54,14 +69,8 @@ export class AlignPanel {
 
   #idle() {
     this.options.onState?.("idle");
-    this.body.replaceChildren(
-      h(
-        "p",
-        { class: "pad s1 t2" },
-        "The timer is read at many moments of every video. Where the readings agree, an offset is proposed, with what it rests on; where they do not, that is said.",
-      ),
-    );
-    this.#actions(this.#startButton("Align", "btn big wide"));
+    this.body.replaceChildren(h("p", { class: "pad s1 t2" }, METHODS[this.#method].text));
+    this.#actions(this.#startButton("Find offsets", "btn big wide"));
   }
 
   /**
@@ -73,17 +82,18 @@ export class AlignPanel {
     return h(
       "div",
       { class: "col" },
+      this.#methods(),
       h(
         "button",
         {
-          class: `${look}${this.options.primary && drawn && label === "Align" ? " pri" : ""}`,
+          class: `${look}${this.options.primary && drawn && label === "Find offsets" ? " pri" : ""}`,
           type: "button",
           onclick: () => this.#start(),
         },
         icon("align"),
         label,
       ),
-      drawn
+      drawn || this.#method === "audio"
         ? null
         : h(
             "p",
@@ -93,11 +103,41 @@ export class AlignPanel {
     );
   }
 
+  /** What is gone by, to choose from. */
+  #methods() {
+    return h(
+      "span",
+      { class: "seg", role: "group", "aria-label": "Align by" },
+      ...Object.entries(METHODS).map(([name, { label }]) =>
+        h(
+          "button",
+          {
+            type: "button",
+            value: name,
+            "aria-pressed": String(name === this.#method),
+            onclick: () => this.#choose(/** @type {keyof typeof METHODS} */ (name)),
+          },
+          label,
+        ),
+      ),
+    );
+  }
+
+  /** @param {keyof typeof METHODS} method */
+  #choose(method) {
+    this.#method = method;
+    if (!this.#job) this.#idle(); // a result stays where it is
+    for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (this.holder.querySelectorAll(".seg button"))) {
+      button.setAttribute("aria-pressed", String(button.value === method));
+      if (button.value === method) button.focus();
+    }
+  }
+
   async #start() {
     const { roi, game } = this.options.request();
     this.#running({ status: "queued", progress: 0, message: "" });
     try {
-      const { job_id: job } = await this.options.api.align({ method: "timer_ocr", roi, game });
+      const { job_id: job } = await this.options.api.align({ method: this.#method, roi, game });
       this.#watch(job);
     } catch (error) {
       this.#failed("The alignment could not be started.", error);
@@ -166,7 +206,7 @@ export class AlignPanel {
   /** @param {{status: string, progress: number, message?: string}} state */
   #running({ status, progress, message }) {
     this.options.onState?.("running");
-    const text = message || (status === "queued" ? "Waiting for a worker" : "Reading the timers");
+    const text = message || (status === "queued" ? "Waiting for a worker" : "Working");
     let bar = /** @type {HTMLProgressElement|null} */ (this.body.querySelector("progress[data-job]"));
     if (!bar) {
       bar = /** @type {HTMLProgressElement} */ (
@@ -235,7 +275,7 @@ export class AlignPanel {
    * @param {string} job
    * @param {any} alignment
    */
-  #result(job, { proposals, refused, reference }) {
+  #result(job, { proposals, refused, reference, method }) {
     const { letterOf } = this.options;
     const vods = this.options.session().vods;
     this.options.onState?.("done");
@@ -265,7 +305,7 @@ export class AlignPanel {
         .map((/** @type {any} */ p) =>
           proposalView(p, letterOf, proposals.length > 2 ? (on) => choose(p.vod_id, on) : null),
         ),
-      ...refusals.map((r) => refusalView(r, letterOf, () => this.options.onDraw(r.vod_id))),
+      ...refusals.map((r) => refusalView(r, letterOf, method === "audio" ? null : () => this.options.onDraw(r.vod_id))),
     );
     this.said.textContent = `${proposals
       .filter((/** @type {any} */ p) => p.vod_id !== first)

@@ -231,7 +231,7 @@ async function create() {
   } catch (error) {
     problem.replaceChildren(errorNote("The comparison was not made.", error));
     creating = false;
-    setText(createButton, "Create and go on");
+    setText(createButton, "Create and continue");
     drawSlots();
   }
 }
@@ -240,7 +240,7 @@ find.addEventListener("input", debounce(load, SEARCH_PAUSE));
 createButton.addEventListener("click", create);
 window.addEventListener("pageshow", () => {
   creating = false;
-  setText(createButton, "Create and go on");
+  setText(createButton, "Create and continue");
   drawSlots();
 });
 drawSlots();

@@ -5,6 +5,7 @@ import { AlignPanel } from "./align.js";
 import { debounce, h, need, pageData, setText } from "../base/dom.js";
 import { offerKeys } from "../base/keys.js";
 import { explain, toast } from "../base/notice.js";
+import { placementOf } from "../base/timeline.js";
 import { Readings } from "./readings.js";
 import { RoiBox } from "./roi.js";
 import { SyncController } from "./playback/controller.js";
@@ -34,7 +35,7 @@ const panes = session.vods.map((/** @type {any} */ vod) => {
   const track = new Track({
     id: vod.vod_id,
     video: need("video", element),
-    offset: vod.offset,
+    placement: placementOf(vod),
     duration: vod.duration,
     fps: up / down,
     variable: vod.is_variable_frame_rate,
@@ -114,13 +115,13 @@ function adopt(next) {
   session = next;
   for (const vod of next.vods) {
     if (actions.unsent.has(vod.vod_id)) continue;
-    controller.setOffset(vod.vod_id, vod.offset);
+    controller.place(vod.vod_id, placementOf(vod));
     panes.find((/** @type {Pane} */ p) => p.id === vod.vod_id)?.refreshOffset();
   }
   const { roi, game } = next.ui_state ?? {};
   if (!drawing) ui = { ...ui, roi: roi ?? ui.roi, game: game ?? ui.game };
   showName(next.name);
-  showOffsets(need("[data-calibrate]"), next.vods, letterOf);
+  showOffsets(need("[data-calibrate]"), next.vods, letterOf, (id, ppm) => actions.setDrift(id, ppm));
   showHistory();
 }
 
@@ -248,7 +249,7 @@ need("[data-stage]").addEventListener("dblclick", (/** @type {Event} */ event) =
 
 controller.setMain(view.state.main);
 controller.setAudible(view.state.main);
-showOffsets(need("[data-calibrate]"), session.vods, letterOf);
+showOffsets(need("[data-calibrate]"), session.vods, letterOf, (id, ppm) => actions.setDrift(id, ppm));
 mark();
 controller.seek(session.global_time);
 requestAnimationFrame(frame);

@@ -114,8 +114,8 @@ export class Pane {
       track.free ? "–" : anchor === track ? "0 ms" : track.drift === null ? "–" : format.drift(track.drift),
     );
     if (track.free && document.activeElement !== this.slider) this.slider.value = String(track.time);
-    const before = T < track.offset;
-    const after = T >= track.offset + track.duration;
+    const before = T < track.begin;
+    const after = T >= track.end;
     this.element.toggleAttribute("data-parked", !track.free && (before || after));
     this.#show(
       track.failed
@@ -123,7 +123,7 @@ export class Pane {
         : track.free
           ? "free"
           : before
-            ? `begins in ${format.duration(Math.ceil(track.offset - T))}`
+            ? `begins in ${format.duration(Math.ceil(track.begin - T))}`
             : after
               ? "has ended"
               : waiting

@@ -1,10 +1,10 @@
 // How one proposal and one refusal look: offset, confidence as number, word and bar, and the frames it rests on.
 
 import { h, icon } from "../base/dom.js";
-import { confidence, duration, offset } from "../base/format.js";
+import { confidence, duration, offset, ppm } from "../base/format.js";
 import { crop } from "./readings.js";
 
-/** @typedef {{vod_id: string, time: number, text: string|null, url: string}} Evidence */
+/** @typedef {{vod_id: string, time: number, text: string|null, url: string, kind?: "frame"|"outline"|"sample"}} Evidence */
 
 /**
  * @param {any} proposal
@@ -53,17 +53,53 @@ export function proposalView(proposal, letterOf, onChoose) {
       h("span", { class: "sp" }),
       h("span", { class: "t3" }, agree, agree && bound ? ", " : "", bound && h("span", { class: "m" }, bound)),
     ),
+    proposal.drift_ppm
+      ? h("p", { class: "s1 t2" }, `Its clock runs by `, h("span", { class: "m" }, ppm(proposal.drift_ppm)), ".")
+      : null,
+    findingsOf(proposal.findings ?? []),
     proposal.note ? h("p", { class: "s1 t2 anywhere" }, proposal.note) : null,
-    evidencePairs(proposal.evidence ?? [], letterOf),
+    ...evidenceOf(proposal.evidence ?? [], letter, letterOf),
   );
 }
 
 /**
- * @param {{vod_id: string, message: string, evidence?: Evidence[]}} refusal
+ * @param {Evidence[]} evidence
+ * @param {string} letter
  * @param {(vodId: string) => string} letterOf
- * @param {() => void} onDraw
  */
-export function refusalView({ vod_id, message, evidence = [] }, letterOf, onDraw) {
+function evidenceOf(evidence, letter, letterOf) {
+  const isFrame = (/** @type {Evidence} */ item) => (item.kind ?? "frame") === "frame";
+  return [
+    evidencePairs(evidence.filter(isFrame), letterOf),
+    soundEvidence(
+      evidence.filter((item) => !isFrame(item)),
+      letter,
+    ),
+  ];
+}
+
+/**
+ * What timer and sound say, each by itself.
+ * @param {{method: string, offset: number|null, confidence: number|null}[]} findings
+ */
+function findingsOf(findings) {
+  if (!findings.length) return null;
+  return h(
+    "dl",
+    { class: "found s1" },
+    ...findings.flatMap(({ method, offset: found, confidence: sure }) => [
+      h("dt", { class: "t3" }, method === "audio" ? "Sound" : "Timer"),
+      h("dd", { class: "m" }, found === null || sure === null ? "–" : `${offset(found)}, ${confidence(sure).number}`),
+    ]),
+  );
+}
+
+/**
+ * @param {{vod_id: string, message: string, evidence?: Evidence[], findings?: any[]}} refusal
+ * @param {(vodId: string) => string} letterOf
+ * @param {(() => void)|null} onDraw what drawing the timer's box instead does, where that helps
+ */
+export function refusalView({ vod_id, message, evidence = [], findings = [] }, letterOf, onDraw) {
   const letter = letterOf(vod_id);
   return h(
     "section",
@@ -76,28 +112,32 @@ export function refusalView({ vod_id, message, evidence = [] }, letterOf, onDraw
       h("span", { class: "sp" }),
       h("span", { class: "st warn" }, icon("alert"), "Refused"),
     ),
+    findings.some((finding) => finding.offset !== null) ? findingsOf(findings) : null,
     h("p", { class: "s1 t2 anywhere" }, message),
-    evidence.length
-      ? h(
-          "div",
-          { class: "ev" },
-          ...evidence
-            .slice(0, 3)
-            .map((e) =>
-              h(
-                "figure",
-                {},
-                crop(e.url, `${letter} at ${duration(e.time)}`),
-                h("figcaption", {}, `${e.text || "–"} · ${duration(e.time)}`),
+    findings.length
+      ? h("div", {}, ...evidenceOf(evidence, letter, letterOf))
+      : evidence.length
+        ? h(
+            "div",
+            { class: "ev" },
+            ...evidence
+              .slice(0, 3)
+              .map((e) =>
+                h(
+                  "figure",
+                  {},
+                  crop(e.url, `${letter} at ${duration(e.time)}`),
+                  h("figcaption", {}, `${e.text || "–"} · ${duration(e.time)}`),
+                ),
               ),
-            ),
-        )
-      : null,
-    h(
-      "div",
-      { class: "row wrap" },
-      h("button", { class: "btn", type: "button", onclick: onDraw }, icon("roi"), `Draw the box on ${letter}`),
-    ),
+          )
+        : null,
+    onDraw &&
+      h(
+        "div",
+        { class: "row wrap" },
+        h("button", { class: "btn", type: "button", onclick: onDraw }, icon("roi"), `Draw the box on ${letter}`),
+      ),
   );
 }
 
@@ -120,6 +160,34 @@ function evidencePairs(evidence, letterOf) {
         ...pair.map((e) => crop(e.url, `${letterOf(e.vod_id)} reads ${e.text ?? "nothing"} at ${duration(e.time)}`)),
         h("figcaption", {}, `${duration(pair[0].time)} | ${duration(pair[1].time)}`),
       ),
+    ),
+  );
+}
+
+/**
+ * Both sounds over each other as a picture, and to listen to: the reference on the left, this one on the right.
+ * @param {Evidence[]} evidence
+ * @param {string} letter
+ */
+function soundEvidence(evidence, letter) {
+  if (!evidence.length) return null;
+  return h(
+    "div",
+    { class: "heard" },
+    ...evidence.map(({ kind, url, text }) =>
+      kind === "sample"
+        ? h(
+            "figure",
+            {},
+            h("audio", { controls: true, preload: "none", src: url, "aria-label": `Reference left, ${letter} right` }),
+            h("figcaption", {}, `Reference left, ${letter} right, from ${text}`),
+          )
+        : h(
+            "figure",
+            {},
+            h("img", { src: url, alt: `The outlines of both sounds from ${text}`, loading: "lazy", decoding: "async" }),
+            h("figcaption", {}, `Reference above, ${letter} below, from ${text}`),
+          ),
     ),
   );
 }

@@ -1,7 +1,7 @@
 // The side panel: its tabs, the offsets as they are and how they were found, and the history of their changes.
 
 import { h, icon, need } from "../base/dom.js";
-import { confidence, instant, offset } from "../base/format.js";
+import { confidence, instant, offset, ppm } from "../base/format.js";
 import { errorNote } from "../base/notice.js";
 
 const SHOWN = 100;
@@ -40,12 +40,15 @@ export function tabs(list, onShow) {
 }
 
 /**
- * The offsets as they are now.
+ * The offsets as they are now, and by how much each video's own clock runs faster.
  * @param {HTMLElement} holder
  * @param {any[]} vods
  * @param {(id: string) => string} letterOf
+ * @param {(id: string, ppm: number) => void} onDrift
  */
-export function showOffsets(holder, vods, letterOf) {
+export function showOffsets(holder, vods, letterOf, onDrift) {
+  // Not under the hands of who types a number.
+  if (holder.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement) return;
   const rows = vods.map((vod, i) => {
     const how =
       i === 0 && vod.offset === 0
@@ -60,6 +63,7 @@ export function showOffsets(holder, vods, letterOf) {
       { data: { letter: letterOf(vod.vod_id) } },
       h("dt", {}, h("span", { class: "id" }, letterOf(vod.vod_id))),
       h("dd", {}, h("span", { class: "m" }, offset(vod.offset)), h("span", { class: "t3 cut" }, how)),
+      i === 0 && vod.drift_ppm === 0 ? null : driftField(vod, letterOf(vod.vod_id), onDrift),
     );
   });
   holder.replaceChildren(
@@ -72,6 +76,33 @@ export function showOffsets(holder, vods, letterOf) {
     ),
     h("dl", { class: "cal" }, ...rows),
   );
+}
+
+/**
+ * @param {any} vod
+ * @param {string} letter
+ * @param {(id: string, ppm: number) => void} onDrift
+ */
+function driftField(vod, letter, onDrift) {
+  const field = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "in m",
+      type: "number",
+      step: "0.1",
+      min: "-1000",
+      max: "1000",
+      value: vod.drift_ppm,
+      "aria-label": `How much faster the clock of ${letter} runs, in ppm`,
+      onchange: () => {
+        if (!field.validity.rangeOverflow && !field.validity.rangeUnderflow && field.value !== "") {
+          const ppm = Number(field.value);
+          field.blur();
+          onDrift(vod.vod_id, ppm);
+        } else field.setAttribute("aria-invalid", "true");
+      },
+    })
+  );
+  return h("dd", { class: "clock" }, h("span", { class: "t3" }, "Clock"), field, h("span", { class: "t3" }, "ppm"));
 }
 
 export class History {
@@ -145,8 +176,13 @@ export class History {
         { class: "t3 m", datetime: at.toISOString() },
         at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
       ),
-      h("span", { class: "t3 cut" }, `from ${offset(row.old_offset)}, ${how}`),
+      h("span", { class: "t3 cut" }, `from ${offset(row.old_offset)}${driftChange(row)}, ${how}`),
       h("span", { class: "t3 cut" }, row.changed_by_name ?? row.changed_by),
     );
   }
+}
+
+/** @param {any} row @returns {string} what became of the clock's speed, if anything */
+function driftChange({ old_drift_ppm: before, new_drift_ppm: after }) {
+  return after === null || before === after ? "" : `, clock ${ppm(before ?? 0)} to ${ppm(after)}`;
 }

@@ -75,17 +75,17 @@ export class TimelineView {
     const { end } = this.#extent;
     this.#start = Math.min(Math.max(this.#start, 0), Math.max(0, end - this.#span));
     const width = this.lanes.clientWidth;
-    const key = [this.#start, this.#span, width, ...this.tracks.flatMap((t) => [t.offset, t.duration])].join(" ");
+    const key = [this.#start, this.#span, width, ...this.tracks.flatMap((t) => [t.begin, t.end])].join(" ");
     if (key === this.#drawn || !width) return;
     this.#drawn = key;
     this.lanes.setAttribute("aria-valuemax", end.toFixed(2));
     for (const track of this.tracks) {
       const clip = /** @type {HTMLElement} */ (need(`[data-lane="${CSS.escape(track.id)}"] .clip`, this.lanes));
-      const from = Math.max(this.#x(track.offset), 0);
+      const from = Math.max(this.#x(track.begin), 0);
       clip.style.setProperty("--x", String(from));
-      clip.style.setProperty("--w2", String(Math.max(0, Math.min(this.#x(track.offset + track.duration), 1) - from)));
-      clip.toggleAttribute("data-from-before", this.#x(track.offset) < 0);
-      clip.toggleAttribute("data-goes-on", this.#x(track.offset + track.duration) > 1);
+      clip.style.setProperty("--w2", String(Math.max(0, Math.min(this.#x(track.end), 1) - from)));
+      clip.toggleAttribute("data-from-before", this.#x(track.begin) < 0);
+      clip.toggleAttribute("data-goes-on", this.#x(track.end) > 1);
     }
     const marks = ticks(this.#start, this.#start + this.#span, Math.max(2, width / PIXELS_PER_MARK));
     const fine = marks.length > 1 && marks[1] - marks[0] < 1;

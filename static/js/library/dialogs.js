@@ -46,7 +46,7 @@ export function editDialog(video, onChanged, first = "title") {
       dir: "auto",
       value: video.tags.join(", "),
     }),
-    "Parted by commas; videos are found by them.",
+    "Separated by commas; videos are found by them.",
   );
   const save = h("button", { class: "btn pri" }, "Save");
   const dialog = show(

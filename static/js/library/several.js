@@ -126,7 +126,7 @@ export function tagSeveral(videos, onChanged, onDone) {
           { class: "fld" },
           h("label", { for: "several-tags" }, "Add to each"),
           field,
-          h("p", { class: "hint", id: "several-hint" }, "Parted by commas."),
+          h("p", { class: "hint", id: "several-hint" }, "Separated by commas."),
           missing,
         ),
         present.length > 0 &&

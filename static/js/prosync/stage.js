@@ -9,7 +9,7 @@ const TICK = 250; // ms between two looks at how far both are apart
 const DEAD = 0.02; // seconds
 const FAR = 0.3;
 const PULL = 0.8; // seconds in which a difference is made up for
-const MOST_PULL = 0.05; // of the rate
+const MAX_PULL = 0.05; // of the rate
 const WIPE_STEP = 0.02;
 
 export class Stage {
@@ -153,7 +153,7 @@ export class Stage {
     if (!this.#hasAfter || !this.isPlaying || this.after.seeking) return;
     const apart = this.after.currentTime - this.at;
     if (Math.abs(apart) > FAR) this.after.currentTime = this.at;
-    const pull = Math.abs(apart) < DEAD ? 0 : Math.min(MOST_PULL, Math.max(-MOST_PULL, apart / PULL));
+    const pull = Math.abs(apart) < DEAD ? 0 : Math.min(MAX_PULL, Math.max(-MAX_PULL, apart / PULL));
     this.after.playbackRate = 1 - pull;
     if (this.after.paused && this.at < this.#duration - DEAD) this.#startAfter();
   }

@@ -1,7 +1,7 @@
 // Outlines of sounds: read from a file in the browser, from the server's peaks, and drawn.
 
 const BARS = 240;
-const MOST_BYTES = 300 * 1024 ** 2; // of a file that is decoded here: all of its samples are in memory then
+const MAX_BYTES = 300 * 1024 ** 2; // of a file that is decoded here: all of its samples are in memory then
 const SVG = "http://www.w3.org/2000/svg";
 
 /** @typedef {{duration: number, bars: number[]}} Wave bars: the loudest of each part, 0 to 1 */
@@ -12,7 +12,7 @@ const SVG = "http://www.w3.org/2000/svg";
  * @returns {Promise<Wave|null>} null where the browser cannot read it, or it is too large
  */
 export async function waveOf(file, count = BARS) {
-  if (file.size > MOST_BYTES) return null;
+  if (file.size > MAX_BYTES) return null;
   const context = new OfflineAudioContext(1, 1, 16_000);
   try {
     const decoded = await context.decodeAudioData(await file.arrayBuffer());

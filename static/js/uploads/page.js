@@ -317,7 +317,7 @@ async function showStorage() {
 
 /** @param {string} name of who is signed in now */
 function leaveAlone(name) {
-  if (!stranger) toast(`${name} is signed in here now: nothing more is sent. Load the page again.`, "bad");
+  if (!stranger) toast(`${name} is signed in here now: nothing more is sent. Reload the page.`, "bad");
   stranger = name;
   for (const transfer of all()) if (transfer.isGoing) transfer.pause();
 }

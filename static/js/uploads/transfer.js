@@ -46,6 +46,8 @@ export class Transfer extends EventTarget {
   /** @type {any} */ #upload = null;
   #resource = "";
   /** Whether the server has told of the upload, and not this browser's memory alone. */ #isKnown = false;
+  /** The request that begins the upload, until its answer is there. @type {Promise<void>|null} */ #beginning = null;
+  #endBeginning = () => {};
   #tries = 0;
   #timer = 0;
   #watch = 0;
@@ -108,7 +110,7 @@ export class Transfer extends EventTarget {
    */
   hasJustBegun(upload) {
     return (
-      this.state === "sending" &&
+      this.#beginning !== null &&
       this.uploadId === "" &&
       this.size === upload.size &&
       this.name.normalize("NFC") === upload.filename
@@ -146,6 +148,8 @@ export class Transfer extends EventTarget {
     this.#speed.forget();
     this.#set("sending");
     this.#watchMoves();
+    // Paused and resumed before the answer came: the same request goes on.
+    if (this.#beginning) return;
     if (!this.#upload) {
       this.#upload = this.#make(this.file);
       const before = this.uploadId
@@ -160,7 +164,12 @@ export class Transfer extends EventTarget {
       }
     }
     // It may have been paused while the browser looked for an earlier attempt.
-    if (/** @type {State} */ (this.state) === "sending") this.#upload.start();
+    if (/** @type {State} */ (this.state) !== "sending") return;
+    if (!this.#upload.options.uploadUrl)
+      this.#beginning = new Promise((resolve) => {
+        this.#endBeginning = resolve;
+      });
+    this.#upload.start();
   }
 
   #alreadyGoing() {
@@ -170,7 +179,8 @@ export class Transfer extends EventTarget {
   }
 
   pause() {
-    this.#stop();
+    // Aborted, the request that begins it could leave an upload on the server that nothing here knows of.
+    if (!this.#beginning) this.#stop();
     this.#set("paused");
   }
 
@@ -194,8 +204,9 @@ export class Transfer extends EventTarget {
    * @throws {import("../base/api.js").ApiError}
    */
   async cancel() {
+    if (this.file) this.pause();
+    await this.#beginning;
     this.#stop();
-    if (this.file) this.#set("paused");
     if (this.uploadId) {
       try {
         await cancelUpload(this.uploadId);
@@ -302,11 +313,17 @@ export class Transfer extends EventTarget {
   #addressKnown() {
     this.uploadId = idOf(this.#upload.url);
     this.#isKnown = true;
+    this.#hasBegun();
     this.#bind();
-    // It was paused in the moment in which the library below was beginning.
-    if (this.state !== "sending") this.#upload.abort();
+    if (this.state !== "sending") this.#stop();
     if (this.handle) keepHandle(this.uploadId, this.handle);
     this.#tell();
+  }
+
+  /** The request that begins it has its answer, or is given up. */
+  #hasBegun() {
+    this.#beginning = null;
+    this.#endBeginning();
   }
 
   /** @param {number} sent */
@@ -429,6 +446,7 @@ export class Transfer extends EventTarget {
     this.lack = lack;
     this.#tries += 1;
     const waits = wait > 0 && (lack !== "network" || navigator.onLine);
+    if (this.state === "paused") return;
     this.retryAt = waits ? Date.now() + wait : 0;
     this.#set("offline");
     if (waits) this.#timer = window.setTimeout(() => this.state === "offline" && this.#set("waiting"), wait);
@@ -444,6 +462,7 @@ export class Transfer extends EventTarget {
     clearInterval(this.#watch);
     // Without a request there is nothing to wait for, and what fails afterwards is not told.
     this.#upload?.abort();
+    this.#hasBegun();
   }
 
   #watchMoves() {

@@ -2,7 +2,7 @@
 
 const SOUND = "vod-sound";
 const PLACES = "vod-places";
-const MOST_PLACES = 200;
+const MAX_PLACES = 200;
 const EVERY = 5000; // ms between two notes of where it is
 const EDGE = 5; // seconds from the start and from the end that are not gone back to
 
@@ -69,7 +69,7 @@ export class Place {
     delete places[this.video];
     if (isWithin(this.#time, this.#duration)) places[this.video] = [Number(this.#time.toFixed(3))];
     // The order is that of writing: the oldest go.
-    keep(PLACES, Object.fromEntries(Object.entries(places).slice(-MOST_PLACES)));
+    keep(PLACES, Object.fromEntries(Object.entries(places).slice(-MAX_PLACES)));
   }
 
   forget() {

@@ -259,7 +259,7 @@ function drawState() {
   // Tried again it is failed until its job has begun.
   const failed = video.status === "failed" && !work;
   const isDeleted = Boolean(video.deleted_at);
-  if (isDeleted) player?.element.pause();
+  if (isDeleted) player?.pause();
   root.hidden = failed || isDeleted || !player;
   // Drawn anew only when it is another: what has the focus in it keeps it.
   const shown = JSON.stringify([
@@ -558,7 +558,7 @@ function nextStep(type, again) {
 function gone() {
   if (isGone) return;
   isGone = true;
-  player?.element.pause();
+  player?.pause();
   place.forget();
   live?.close();
   askWhileWaiting();
@@ -567,7 +567,7 @@ function gone() {
       "div",
       { class: "panel empty" },
       icon("search"),
-      h("h1", {}, "There is nothing at this address for you"),
+      h("h1", {}, "Page not found"),
       h("p", {}, listed ? "The video is not in the catalogue any more." : "The video has been deleted."),
       h(
         "div",

@@ -148,7 +148,7 @@ export class Player extends EventTarget {
     if (byHand) this.#unplayable.clear();
     const { element, video } = this;
     const [at, speed] = [element.currentTime, element.playbackRate];
-    const playing = this.playing || this.#wantsToPlay;
+    this.#wantsToPlay ||= this.playing;
     this.trouble = null;
     this.quality = id;
     this.#hls?.destroy();
@@ -160,14 +160,19 @@ export class Player extends EventTarget {
     if (this.quality !== id) return;
     if (at > 0) element.currentTime = at;
     element.playbackRate = speed;
+    if (this.#wantsToPlay) this.play();
     this.#wantsToPlay = false;
-    if (playing) this.play();
     this.#tell();
   }
 
   toggle() {
-    if (this.playing) this.element.pause();
+    if (this.playing) this.pause();
     else this.play();
+  }
+
+  pause() {
+    this.#wantsToPlay = false;
+    this.element.pause();
   }
 
   play() {
@@ -185,7 +190,7 @@ export class Player extends EventTarget {
 
   /** @param {number} by frames */
   frame(by) {
-    this.element.pause();
+    this.pause();
     const { fps, time, duration } = this;
     if (this.variable) return this.seek(snap(time + by / fps, VARIABLE_GRID, duration));
     this.seek(step(time, by, fps || USUAL_RATE, duration));
@@ -220,6 +225,8 @@ export class Player extends EventTarget {
   async #stream(id, at) {
     const { element, video } = this;
     const { default: Hls } = await import("../../vendor/hls.js/hls.light.min.js");
+    if (this.quality !== id) return false;
+    this.#wantsToPlay ||= this.playing; // begun meanwhile; a new source stops it
     if (!Hls.isSupported()) {
       if (!element.canPlayType(HLS_TYPE)) {
         this.#fallBack();
@@ -261,6 +268,7 @@ export class Player extends EventTarget {
     } catch {
       // No answer.
     }
+    if (this.element.getAttribute("src") !== address) return; // another form has taken its place
     if (status === 200) this.#fallBack();
     else this.#lost(status);
   }
@@ -288,8 +296,7 @@ export class Player extends EventTarget {
         ? { title: "No connection", text: "What is loaded stays. Check the network, then play on.", mayMake: false }
         : {
             title: "It cannot be loaded",
-            text:
-              status >= 500 ? "The fault is ours and has been noted. Try again in a while." : "Load the page again.",
+            text: status >= 500 ? "The fault is ours and has been noted. Try again in a while." : "Reload the page.",
             mayMake: false,
           };
     this.#tell();
@@ -297,6 +304,8 @@ export class Player extends EventTarget {
 
   /** Try the next form of it. */
   #fallBack() {
+    // The same failure may be told twice: nothing is being played by the second time.
+    if (!this.quality) return;
     this.#wantsToPlay ||= this.playing;
     this.#unplayable.add(this.quality === ORIGINAL || this.quality === PROXY ? this.quality : AUTO);
     this.#hls?.destroy();

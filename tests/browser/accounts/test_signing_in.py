@@ -57,4 +57,4 @@ def test_signing_out_closes_the_door(open_page: OpenPage, program: Program) -> N
 
 def test_someone_elses_or_no_comparison_gets_the_same_words(open_page: OpenPage) -> None:
     page = open_page("/compare/comp-000000000000000000000000", quiet=False)
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing at this address for you")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Page not found")

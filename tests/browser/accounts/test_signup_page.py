@@ -17,7 +17,7 @@ PASSWORD = "a quite long pass phrase"
 def fill(page: Page, name: str, password: str = PASSWORD, again: str = PASSWORD) -> None:
     page.get_by_label("User name").fill(name)
     page.get_by_label("Password", exact=True).fill(password)
-    page.get_by_label("The password again").fill(again)
+    page.get_by_label("Repeat the password").fill(again)
     page.get_by_role("button", name="Make the account").click()
 
 

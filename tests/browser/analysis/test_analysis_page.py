@@ -302,7 +302,7 @@ def test_an_upload_can_be_paused_gone_on_with_and_stopped(
     page.get_by_role("button", name="Find highlights").click()
     page.get_by_role("button", name="Pause large.mp4").click()
     page.get_by_role("button", name="Resume, large.mp4").click()
-    page.locator(".file[data-state=sending]").wait_for()
+    shelf.is_sending(page, "large.mp4")
     page.get_by_role("button", name="Cancel large.mp4").click()
     page.get_by_role("button", name="Stop and delete").click()
     expect(page.locator("[data-uploads]")).to_be_hidden()
@@ -391,7 +391,7 @@ def test_what_is_not_there_or_not_yours_is_not_found(open_page: OpenPage, backst
     stranger = backstage.person_session(name="stranger")
     for path, whose in ((f"/analysis/{session}", stranger), (f"/analysis/{analyses.SESSION}", "")):
         page = open_page(path, session=whose, quiet=False)
-        expect(page.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
+        expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
 
 
 def test_a_result_that_cannot_be_loaded_can_be_tried_again(
@@ -575,8 +575,8 @@ def test_run_again_takes_the_same_video_and_other_parameters(
     page.get_by_role("button", name="Run again").click()
     dialog = page.get_by_role("dialog", name="Run again")
     expect(dialog).to_contain_text("Round 7")
-    expect(dialog.get_by_label("Least score")).to_have_value(str(analyses.LEAST))
-    dialog.get_by_label("Least score").fill("0,3")
+    expect(dialog.get_by_label("Minimum score")).to_have_value(str(analyses.LEAST))
+    dialog.get_by_label("Minimum score").fill("0,3")
     page.route(f"**/analysis/{analyses.SESSION}", lambda route: route.fulfill(body="<p>The new one</p>"))
     dialog.get_by_role("button", name="Find highlights").click()
     page.wait_for_url(f"**/analysis/{analyses.SESSION}")

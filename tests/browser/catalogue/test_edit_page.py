@@ -77,7 +77,7 @@ def test_moderators_alone_are_let_in(open_page: OpenPage, people: dict[str, str]
     page = open_page(f"/catalogue/{video}/edit", anonymous=True)
     expect(page).to_have_url(re.compile(r"/login\?next="))
     page = open_page(f"/catalogue/{video}/edit", session=people["ann"], quiet=False)
-    expect(page.get_by_role("heading", name="This is not open to you")).to_be_visible()
+    expect(page.get_by_role("heading", name="You do not have access")).to_be_visible()
 
 
 # What is typed

@@ -138,6 +138,8 @@ class Screen:
         return [int(time * self.film.fps) for time in self.page.evaluate("begun")]
 
 
+# The pictures are those that Chromium's software decoder shows: on a machine at half its speed one may come late.
+@pytest.mark.flaky(reruns=2)
 @pytest.mark.parametrize("rate", RATES)
 def test_each_statement_plays_from_its_first_picture_to_its_last_and_no_other_is_seen(
     open_page: OpenPage, maker: Maker, films: dict[str, Film], rate: str
@@ -165,6 +167,8 @@ def test_each_statement_plays_from_its_first_picture_to_its_last_and_no_other_is
     assert screen.begun() == [one.firsts[number - 1] for number in (1, 2, 3, 2, 1)]
 
 
+# The pictures are those that Chromium's software decoder shows: on a machine at half its speed one may come late.
+@pytest.mark.flaky(reruns=2)
 @pytest.mark.parametrize("says", [True, False], ids=["browser-says-which-picture", "browser-does-not"])
 @pytest.mark.parametrize(("before", "busy"), [(0.6, 900), (0.045, 400)])
 def test_a_busy_page_shows_nothing_of_the_next_statement_either(
@@ -447,7 +451,7 @@ def test_one_that_was_taken_down_meanwhile_says_so(open_page: OpenPage, maker: M
     expect(page.get_by_role("link", name="All challenges").last).to_be_visible()
     expect(page.locator("[data-stage]")).to_be_hidden()
     page.reload()
-    expect(page.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
 
 
 def test_a_report_is_sent_once_with_its_reason(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
@@ -554,7 +558,7 @@ def test_one_that_was_withheld_says_so_and_can_only_be_deleted(
 
 def test_a_draft_of_somebody_else_is_not_there(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
     page = open_page(f"/challenges/{maker.of(films['30'], is_published=False)}", quiet=False)
-    expect(page.get_by_role("heading", name="There is nothing at this address")).to_be_visible()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
 
 
 def test_an_admin_may_look_at_a_draft_but_not_guess(

@@ -478,7 +478,7 @@ def test_on_another_device_the_same_files_are_chosen_again_and_known_by_their_si
 
 def test_a_merge_that_is_not_ones_own_says_no_more_than_that(open_page: OpenPage) -> None:
     page = open_page("/challenges/new?merge=5f0a6f0e-6f5e-4a53-9d5c-0a4f6c1d2e3b", quiet=False)
-    expect(page.get_by_role("heading", name="There is nothing at this address for you")).to_be_visible()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
 
 
 # What is refused

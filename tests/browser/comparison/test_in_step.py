@@ -60,12 +60,12 @@ def test_a_person_signs_in_aligns_three_recordings_and_watches_them_in_step(
     for recording in recordings:
         page.get_by_role("button", name=f"Add {recording.path.name}").click()
     page.get_by_label("Name", exact=True).fill("Match 2041, round 7")
-    page.get_by_role("button", name="Create and go on").click()
+    page.get_by_role("button", name="Create and continue").click()
     page.wait_for_url("**/compare/comp-*?setup")
 
     draw_box(page, recordings[0])
     expect(page.locator("[data-readings] figure")).to_have_count(15, timeout=shelf.TAKEN_IN)
-    page.get_by_role("button", name="Align", exact=True).click()
+    page.get_by_role("button", name="Find offsets").click()
     page.get_by_role("button", name="Apply to B and C and open").click(timeout=shelf.TAKEN_IN)
     page.wait_for_url(re.compile(r"/compare/comp-\w+$"))
     wait_until_standing(page)
@@ -212,3 +212,37 @@ def test_all_wait_for_a_video_that_runs_dry_and_go_on_together(
     page.evaluate("() => { delete document.querySelector('[data-pane=B] video').readyState; }")
     expect(page.locator("[data-sync-word]")).to_have_text("in step")
     assert look_while_playing(page, rates, starts)[LOOKS // 2] <= HALF_FRAMES
+
+
+def test_a_video_whose_clock_runs_faster_is_where_the_formula_puts_it(
+    open_page: OpenPage, comparison: dict[str, Any], program: Program
+) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}")
+    wait_until_standing(page)
+    page.locator("[data-lanes]").press("Shift+ArrowRight")  # where all of them are on
+    wait_until_standing(page)
+    field = page.get_by_label("How much faster the clock of B runs, in ppm")
+    field.fill("1000")
+    field.press("Enter")
+    path = f"/api/sessions/multi-vod/{comparison['session_id']}/offsets"
+    wait_until(lambda: vod_b(program, comparison)["drift_ppm"] == 1000, 10, "the drift that was typed")
+    # A second beside its place by the drift alone, wherever it stands.
+    b = vod_b(program, comparison)
+    program.call("PUT", path, {"anchors": {b["vod_id"]: -1000}, "drifts": {b["vod_id"]: 1000}, "source": "manual"})
+    page.wait_for_function(
+        """([offset]) => {
+            const [a, b] = ['A', 'B'].map((pane) => document.querySelector(`[data-letter=${pane}] video`));
+            return Math.abs(b.currentTime - (a.currentTime - offset + 1e-3 * (a.currentTime + 1000))) < 0.04;
+        }""",
+        arg=[b["offset"]],
+    )
+    page.get_by_role("button", name="Play").first.click()
+    page.wait_for_function(
+        """() => { const [a, b] = ['A', 'B'].map((letter) => document.querySelector(`[data-letter=${letter}] video`));
+            return !a.paused && Math.abs(b.playbackRate / a.playbackRate - 1.001) < 1e-6; }"""
+    )
+
+
+def vod_b(program: Program, comparison: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = session_of(program, comparison["session_id"])["vods"][1]
+    return found

@@ -107,7 +107,7 @@ def test_this_moment_is_that_moment(page: Page, program: Program, comparison: di
     before = pane(page, "A").locator("[data-frame]").inner_text()
     for _ in range(3):
         frame = pane(page, "B").locator("[data-frame]").inner_text()
-        pane(page, "B").get_by_role("button", name="B one frame on").click()
+        pane(page, "B").get_by_role("button", name="B one frame forward").click()
         expect(pane(page, "B").locator("[data-frame]")).not_to_have_text(frame)
     assert pane(page, "A").locator("[data-frame]").inner_text() == before
     old = offset_of(program, comparison, "B")

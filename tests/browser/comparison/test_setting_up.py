@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect
@@ -10,6 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import shelf
 from tests.browser.conftest import PHONE, OpenPage, Recording, make_comparison, session_of
 from tests.support.program import Program
+from tests.support.soundscapes import Take, scene, write
 
 
 def box_of(page: Page) -> dict[str, float]:
@@ -70,7 +72,7 @@ def test_without_a_box_the_timer_is_looked_for_everywhere_and_that_is_said(
 ) -> None:
     page = open_page(f"/compare/{comparison['session_id']}?setup")
     expect(page.get_by_text("looked for in the whole picture")).to_be_visible()
-    page.get_by_role("button", name="Align", exact=True).click()
+    page.get_by_role("button", name="Find offsets").click()
     expect(page.get_by_role("region", name="Proposal for B")).to_be_visible(timeout=shelf.TAKEN_IN)
 
 
@@ -89,9 +91,31 @@ def test_a_recording_without_a_timer_is_refused_with_the_reason(
     page = open_page(f"/compare/{session['session_id']}?setup")
     page.locator(".roi-box").focus()
     page.keyboard.press("ArrowUp")
-    page.get_by_role("button", name="Align", exact=True).click()
+    page.get_by_role("button", name="Find offsets").click()
     refusal = page.get_by_role("region", name="No proposal for B")
     expect(refusal).to_contain_text("Refused", timeout=shelf.TAKEN_IN)
     expect(page.get_by_role("button", name=re.compile("Apply"))).to_have_count(0)
     refusal.get_by_role("button", name="Draw the box on B").click()
     expect(page.locator("[data-draw-on] [value=B]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_by_sound_both_can_be_seen_and_heard(open_page: OpenPage, program: Program, tmp_path: Path) -> None:
+    game, takes = scene(12, 60), {"one": Take(0, 35), "two": Take(12.5, 35, voice=0.5, noise_seed=2)}
+    # Uploaded, not put into the library folder, which other tests list.
+    videos = [shelf.taken_in(program, write(take, game, tmp_path / name, picture=True)) for name, take in takes.items()]
+    vods = [{"vod_id": f"vod-{n}", "name": video["title"], "video_id": video["id"]} for n, video in enumerate(videos)]
+    session = program.call("POST", "/api/sessions/multi-vod", {"name": "By sound", "vods": vods})["session"]
+    page = open_page(f"/compare/{session['session_id']}?setup")
+    page.get_by_role("button", name="Sound", exact=True).click()
+    expect(page.get_by_role("button", name="Sound", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("looked for in the whole picture")).to_have_count(0)
+    page.get_by_role("button", name="Find offsets").click()
+    proposal = page.get_by_role("region", name="Proposal for B")
+    expect(proposal).to_contain_text("+12.500", timeout=shelf.TAKEN_IN)
+    page.wait_for_function("() => document.querySelector('.heard img').naturalWidth > 0")
+    page.evaluate("() => document.querySelector('.heard audio').play()")
+    page.wait_for_function("() => document.querySelector('.heard audio').currentTime > 0.2")
+    page.get_by_role("button", name="Apply to B").click()
+    expect(page).to_have_url(re.compile(r"/compare/[^?]+$"))
+    changed = session_of(program, session["session_id"])["vods"][1]
+    assert (changed["offset_source"], round(changed["offset"], 2)) == ("audio", 12.5)

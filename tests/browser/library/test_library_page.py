@@ -436,7 +436,7 @@ def test_real_videos_that_were_selected_become_a_comparison(
     pick(page, "View 0")
     pick(page, "View 1")
     page.get_by_role("link", name="Compare 2 videos").click()
-    page.get_by_role("button", name="Create and go on").click()
+    page.get_by_role("button", name="Create and continue").click()
     page.wait_for_url("**/compare/comp-*?setup")
     expect(page.locator("[data-slot]")).to_have_count(2)
 
@@ -510,7 +510,7 @@ def coming(backstage: Backstage, title: str, **fields: Any) -> tuple[str, str]:
     """A video that is being taken in, and its job, of which watchers hear once the video is there."""
     video = backstage.video(owner=ACCOUNT, title=title, status="processing", duration=0, width=0, **fields)
     params = {"video_id": video}
-    job = backstage.make(owner=ACCOUNT, status="processing", told=False, kind="ingest", params=params)
+    job = backstage.make(owner=ACCOUNT, status="processing", announce=False, kind="ingest", params=params)
     backstage.change_video(video=video, job=job)
     backstage.change(job=job)
     return video, job

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Dialog, Locator, Page, Request, Route, expect
+from playwright.sync_api import APIResponse, Dialog, Locator, Page, Request, Route, expect
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
@@ -65,16 +66,6 @@ def pause(page: Page, name: str) -> None:
 
 def row(page: Page, name: str) -> Locator:
     return page.locator(".file", has_text=name)
-
-
-def is_sending(page: Page, name: str, at_least: int = 1) -> None:
-    """Wait until so many percent have been sent."""
-    row(page, name).locator("progress").wait_for()
-    page.wait_for_function(
-        """([name, percent]) => [...document.querySelectorAll('.file[data-state=sending]')]
-            .some((row) => row.innerText.includes(name) && row.querySelector('progress').value >= percent)""",
-        arg=[name, at_least],
-    )
 
 
 def is_ready(page: Page, name: str) -> None:
@@ -182,7 +173,7 @@ def test_paused_it_stands_and_resumed_it_goes_on_where_it_was(
     sent = listen(page)
     shelf.throttle(page, RATE)
     choose(page, large)
-    is_sending(page, "match_2041", 20)
+    shelf.is_sending(page, "match_2041", 20)
     page.get_by_role("button", name="Pause match_2041").click()
     expect(row(page, "match_2041")).to_contain_text("Paused by you")
     expect(row(page, "match_2041")).to_contain_text("Resume before tomorrow")
@@ -195,13 +186,62 @@ def test_paused_it_stands_and_resumed_it_goes_on_where_it_was(
     assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
 
 
+def hold_the_beginning(page: Page) -> tuple[list[str], Callable[[], None]]:
+    """The requests that begin an upload reach the server, and no answer comes back until it is let go."""
+    begun: list[str] = []
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.fallback()
+        begun.append(route.request.url)
+        held.append((route, route.fetch()))
+
+    def let_go() -> None:
+        wait_until(lambda: page.evaluate("true") and held, 20, "the request that begins the upload")
+        for route, answer in held:
+            route.fulfill(response=answer)
+
+    page.route(TUS, hold)
+    return begun, let_go
+
+
+def test_paused_and_resumed_while_it_begins_it_is_one_upload(
+    open_page: OpenPage, backstage: Backstage, program: Program, large: Path
+) -> None:
+    page = open_page("/upload")
+    begun, let_go = hold_the_beginning(page)
+    choose(page, large)
+    pause(page, "match_2041")
+    page.get_by_role("button", name="Resume, match_2041").click()
+    let_go()
+    is_ready(page, "match_2041")
+    assert len(begun) == 1
+    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    expect(page.locator(".file")).to_have_count(1)
+    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
+
+
+def test_cancelled_while_it_begins_nothing_of_it_is_left(
+    open_page: OpenPage, backstage: Backstage, large: Path
+) -> None:
+    page = open_page("/upload")
+    begun, let_go = hold_the_beginning(page)
+    choose(page, large)
+    page.get_by_role("button", name="Cancel match_2041").click()
+    let_go()
+    expect(page.locator(".file")).to_have_count(0)
+    assert len(begun) == 1
+    wait_until(lambda: backstage.uploads(owner=ACCOUNT)[0]["status"] == "cancelled", 20, "the upload's end")
+
+
 def test_all_are_paused_and_resumed_by_one_button(open_page: OpenPage, large: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.mp4"
     other.write_bytes(large.read_bytes()[: 8 * MIB])
     page = open_page("/upload")
     shelf.throttle(page, MIB)
     choose(page, large, other)
-    is_sending(page, "match_2041")
+    shelf.is_sending(page, "match_2041")
     page.get_by_role("button", name="Pause all").click()
     expect(page.locator(".file[data-state=paused]")).to_have_count(2)
     page.get_by_role("button", name="Resume all").click()
@@ -215,7 +255,7 @@ def test_a_lost_network_is_said_and_it_goes_on_by_itself_when_it_is_back(
     sent = listen(page)
     shelf.throttle(page, RATE)
     choose(page, large)
-    is_sending(page, "match_2041", 30)
+    shelf.is_sending(page, "match_2041", 30)
     page.context.set_offline(True)
     expect(row(page, "match_2041")).to_contain_text("No connection")
     expect(row(page, "match_2041")).to_contain_text("What arrived is kept. Goes on when the network is back")
@@ -280,7 +320,7 @@ def test_after_a_reload_it_is_listed_and_goes_on_when_its_file_is_chosen_again(
     page.on("dialog", Dialog.accept)
     shelf.throttle(page, RATE)
     choose(page, large)
-    is_sending(page, "match_2041", 30)
+    shelf.is_sending(page, "match_2041", 30)
     page.reload()
     sent = listen(page)
     expect(row(page, "match_2041")).to_contain_text("Not finished")
@@ -332,7 +372,7 @@ def test_where_the_browser_may_open_the_file_again_it_goes_on_by_itself(
     page.goto("/upload")
     shelf.throttle(page, RATE)
     page.get_by_text("Choose files").click()
-    is_sending(page, "own.mp4", 30)
+    shelf.is_sending(page, "own.mp4", 30)
     page.reload()
     is_ready(page, "own")
     assert len(backstage.uploads(owner=ACCOUNT)) == 1
@@ -350,7 +390,7 @@ def test_leaving_while_something_goes_is_asked(open_page: OpenPage, large: Path)
 
     page.on("dialog", stay)
     choose(page, large)
-    is_sending(page, "match_2041")
+    shelf.is_sending(page, "match_2041")
     page.get_by_role("link", name="Go to the library").click()
     wait_until(lambda: page.evaluate("1") and asked, 10, "the question")
     assert asked == ["beforeunload"]
@@ -365,7 +405,7 @@ def test_stopping_is_asked_and_deletes_what_has_arrived(open_page: OpenPage, bac
     page = open_page("/upload")
     shelf.throttle(page, MIB)
     choose(page, large)
-    is_sending(page, "match_2041", 8)
+    shelf.is_sending(page, "match_2041", 8)
     page.get_by_role("button", name="Cancel match_2041").click()
     expect(page.get_by_role("alertdialog")).to_contain_text("of it arrived and will be deleted")
     page.get_by_role("button", name="Keep it").click()
@@ -390,7 +430,7 @@ def test_a_question_that_the_server_refuses_for_now_is_asked_again_and_nothing_b
     sent = listen(page)
     shelf.throttle(page, RATE)
     choose(page, large)
-    is_sending(page, "match_2041", 20)
+    shelf.is_sending(page, "match_2041", 20)
     pause(page, "match_2041")
     refused: list[str] = []
 
@@ -416,7 +456,7 @@ def test_a_session_that_ended_while_it_was_paused_costs_nothing(
     sent = listen(page)
     shelf.throttle(page, RATE)
     choose(page, large)
-    is_sending(page, "match_2041", 20)
+    shelf.is_sending(page, "match_2041", 20)
     pause(page, "match_2041")
     page.context.clear_cookies(name="sessionid")
     page.get_by_role("button", name="Resume, match_2041").click()
@@ -433,7 +473,7 @@ def test_an_upload_that_failed_on_the_server_is_over_and_says_why(
     page = open_page("/upload", quiet=False)
     shelf.throttle(page, RATE)
     choose(page, large)
-    is_sending(page, "match_2041", 20)
+    shelf.is_sending(page, "match_2041", 20)
     pause(page, "match_2041")
     (upload,) = backstage.uploads(owner=ACCOUNT)
     fields = {"status": "failed", "error_type": "upload_lost", "error_message": "The bytes are gone."}
@@ -451,7 +491,7 @@ def test_an_upload_that_was_cancelled_elsewhere_is_begun_again_only_when_asked(
     sent = listen(page)
     shelf.throttle(page, RATE)
     choose(page, large)
-    is_sending(page, "match_2041", 20)
+    shelf.is_sending(page, "match_2041", 20)
     pause(page, "match_2041")
     (upload,) = backstage.uploads(owner=ACCOUNT)
     backstage.change_upload(upload=upload["id"], status="cancelled")
@@ -470,7 +510,7 @@ def test_nothing_goes_into_the_library_of_somebody_who_has_signed_in_meanwhile(
     page = open_page("/upload", quiet=False)
     shelf.throttle(page, RATE)
     choose(page, large)
-    is_sending(page, "match_2041", 20)
+    shelf.is_sending(page, "match_2041", 20)
     pause(page, "match_2041")
     session = {"name": "sessionid", "value": backstage.admin_session(), "url": program.address}
     page.context.add_cookies([session])
@@ -490,7 +530,7 @@ def test_what_could_not_be_deleted_stays_and_can_be_stopped_again(
     page = open_page("/upload", quiet=False)
     shelf.throttle(page, RATE)
     choose(page, large)
-    is_sending(page, "match_2041", 8)
+    shelf.is_sending(page, "match_2041", 8)
     page.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
     page.get_by_role("button", name="Cancel match_2041").click()
     page.get_by_role("button", name="Stop and delete").click()
@@ -526,7 +566,7 @@ def test_a_session_that_ended_is_begun_again_and_it_goes_on(
     sent = listen(page)
     shelf.throttle(page, RATE)
     choose(page, large)
-    is_sending(page, "match_2041", 10)
+    shelf.is_sending(page, "match_2041", 10)
     page.context.clear_cookies(name="sessionid")
     expect(row(page, "match_2041")).to_contain_text("Signed out")
     sign_in_again(page)
@@ -618,7 +658,7 @@ def test_the_library_in_another_tab_shows_it_and_can_pause_it(open_page: OpenPag
     page = open_page("/upload")
     shelf.throttle(page, MIB)
     choose(page, large)
-    is_sending(page, "match_2041", 5)
+    shelf.is_sending(page, "match_2041", 5)
     other = page.context.new_page()
     other.goto("/library")
     panel = other.get_by_role("region", name="Uploading")
@@ -645,7 +685,7 @@ def test_what_the_other_tab_could_not_delete_stays_paused(
     page = open_page("/upload")
     shelf.throttle(page, MIB)
     choose(page, large)
-    is_sending(page, "match_2041", 5)
+    shelf.is_sending(page, "match_2041", 5)
     other = page.context.new_page()
     other.goto("/library")
     other.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
@@ -661,7 +701,7 @@ def test_a_second_upload_page_leaves_it_to_the_tab_that_sends(open_page: OpenPag
     page = open_page("/upload")
     shelf.throttle(page, MIB)
     choose(page, large)
-    is_sending(page, "match_2041", 5)
+    shelf.is_sending(page, "match_2041", 5)
     other = page.context.new_page()
     other.goto("/upload")
     expect(row(other, "match_2041")).to_contain_text("Going in another tab")
@@ -678,7 +718,7 @@ def test_a_tab_of_which_nothing_is_heard_is_told_that_its_upload_is_cancelled(
     page.evaluate("BroadcastChannel.prototype.postMessage = () => {}")
     shelf.throttle(page, MIB)
     choose(page, large)
-    is_sending(page, "match_2041", 5)
+    shelf.is_sending(page, "match_2041", 5)
     pause(page, "match_2041")
     other = page.context.new_page()
     other.goto("/library")
@@ -700,7 +740,7 @@ def test_a_tab_whose_timers_hardly_run_is_asked_before_it_counts_as_gone(
     page.goto("/upload")
     shelf.throttle(page, MIB)
     choose(page, large)
-    is_sending(page, "match_2041", 5)
+    shelf.is_sending(page, "match_2041", 5)
     pause(page, "match_2041")
     other = page.context.new_page()
     other.add_init_script("""
@@ -723,7 +763,7 @@ def test_an_upload_that_nobody_sends_is_offered_in_the_library(
     page.on("dialog", Dialog.accept)
     shelf.throttle(page, RATE)
     choose(page, large)
-    is_sending(page, "match_2041", 20)
+    shelf.is_sending(page, "match_2041", 20)
     page.goto("/library")
     panel = page.get_by_role("region", name="Uploading")
     expect(panel).to_contain_text("Not being sent; what arrived is kept")
@@ -754,7 +794,7 @@ def test_it_works_by_keys_alone(open_page: OpenPage, large: Path) -> None:
     shelf.throttle(page, MIB)
     page.locator("#files").focus()
     page.keyboard.press("Enter")
-    is_sending(page, "match_2041")
+    shelf.is_sending(page, "match_2041")
     seen = []
     for _ in range(3):
         page.keyboard.press("Tab")
@@ -774,7 +814,7 @@ def test_on_a_phone_what_is_pressed_is_large_enough(open_page: OpenPage, tmp_pat
     shelf.throttle(page, MIB)
     choose(page, long, large)
     expect(row(page, "xxx")).to_contain_text("Not a video")
-    is_sending(page, "match_2041")
+    shelf.is_sending(page, "match_2041")
     small = page.evaluate(shelf.TOO_SMALL, "main button, main .btn, main input.in")
     assert small == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

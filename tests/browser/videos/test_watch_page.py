@@ -115,7 +115,7 @@ def test_comma_and_full_stop_step_by_one_frame(page: Page) -> None:
     page.keyboard.press(",")
     page.keyboard.press(",")
     shown_frame(page, 719)
-    page.get_by_role("button", name="One frame on (.)").click()
+    page.get_by_role("button", name="One frame forward (.)").click()
     shown_frame(page, 720)
 
 
@@ -321,11 +321,23 @@ def test_what_the_browser_cannot_play_as_it_is_is_played_when_a_form_that_it_can
 ) -> None:
     clip = render_clip(tmp_path / "old_camera.mp4", codec="mpeg4", seconds=4)
     old = shelf.taken_in(program, clip)
-    page = open_page(f"/watch/{old['id']}", quiet=False)
+    page = open_page("/compare", quiet=False)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/hls.light*", hold)
+    page.goto(f"/watch/{old['id']}")
     expect(page.locator("[data-quality]")).to_contain_text("Auto", timeout=60_000)
-    is_loaded(page)
+    is_loaded(page)  # the sound of the original, until the other form takes its place
     page.keyboard.press("Space")
-    page.wait_for_function("() => document.querySelector('video').currentTime > 0.5", timeout=60_000)
+    page.wait_for_function("() => !document.querySelector('video').paused")
+    held[0].continue_()
+    page.wait_for_function(
+        "() => { const v = document.querySelector('video'); return v.videoWidth > 0 && v.currentTime > 0.5; }",
+        timeout=60_000,
+    )
 
 
 def test_an_address_that_has_run_out_is_renewed_without_a_word(open_page: OpenPage, video: dict[str, Any]) -> None:
@@ -436,9 +448,9 @@ def test_a_copy_for_stepping_is_made_on_demand(open_page: OpenPage, program: Pro
 
 def test_what_is_not_there_or_not_ones_own_has_the_same_page(open_page: OpenPage) -> None:
     page = open_page("/watch/00000000-0000-4000-8000-000000000000", quiet=False)
-    expect(page.get_by_role("heading", name="There is nothing at this address for you")).to_be_visible()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     page.goto("/watch/nothing")
-    expect(page.get_by_role("heading", name="There is nothing at this address for you")).to_be_visible()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
     page.get_by_role("link", name="To the library").click()
     page.wait_for_url("**/library")
 
@@ -552,7 +564,7 @@ def test_one_that_is_deleted_elsewhere_says_so_at_the_next_word_of_its_job(
     page = open_page(f"/watch/{mine}", quiet=False)
     expect(page.locator("[data-state]")).to_contain_text("Being looked at")
     program.call("DELETE", f"{shelf.LIBRARY}/{mine}")
-    expect(page.get_by_role("heading", name="There is nothing at this address for you")).to_be_focused()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_focused()
 
 
 # Of the catalogue
@@ -604,7 +616,7 @@ def test_a_catalogue_video_shows_what_becomes_of_it(open_page: OpenPage, backsta
     backstage.edit_catalogue(by=ACCOUNT, video=shown, title="The semi-final")
     expect(page.get_by_role("heading", name="The semi-final")).to_be_visible()
     backstage.change_catalogue(video=shown, is_hidden=True)
-    expect(page.get_by_role("heading", name="There is nothing at this address for you")).to_be_focused()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_focused()
     expect(page.get_by_role("link", name="To the catalogue")).to_be_visible()
 
 
@@ -701,7 +713,7 @@ def test_all_of_it_is_reached_by_keys_alone(page: Page) -> None:
         page.keyboard.press("Tab")
         seen.append(page.evaluate(shelf.FOCUSED).strip())
     for name in (
-        "Position", "One frame back (,)", "Play (Space)", "One frame on (.)", "Mute (M)", "Volume", "0.5",
+        "Position", "One frame back (,)", "Play (Space)", "One frame forward (.)", "Mute (M)", "Volume", "0.5",
         "Original, 360p: quality and speed", "Keys (?)", "Full screen (F)", "0:04", "Compare with…",
         "More: rename, download, delete", "ascent", "Tag",
     ):  # fmt: skip

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sessions_app.comparison.alignment.align import AlignmentResult, align_videos
+from sessions_app.comparison.alignment.answer import AlignmentResult
+from sessions_app.comparison.alignment.by_timer import align_by_timer
 from sessions_app.comparison.alignment.reader import RapidReader
 from tests.comparison.alignment.draw import Look, draw_clip, minutes
 from tests.support.kept import kept
@@ -42,7 +43,7 @@ def align() -> Align:
     def run(pair: Pair) -> AlignmentResult:
         folder = kept(f"pair-{pair.name}", partial(render, pair), SEED)
         paths = [folder / f"{clip.spec.name}.mp4" for clip in (pair.a, pair.b)]
-        return align_videos(list(zip("ab", paths, strict=True)), None, "auto", reader)
+        return align_by_timer(list(zip("ab", paths, strict=True)), None, "auto", reader)
 
     return run
 
@@ -85,6 +86,6 @@ def test_unrelated_matches_are_never_sure(align: Align) -> None:
 def test_a_timer_too_small_to_read_is_refused(tmp_path: Path) -> None:
     look = Look(digits=3)
     paths = [draw_clip(tmp_path / f"{name}.mp4", lambda t: minutes(500 - t), 20, look=look) for name in "ab"]
-    result = align_videos(list(zip("ab", paths, strict=True)), None, "auto", RapidReader())
+    result = align_by_timer(list(zip("ab", paths, strict=True)), None, "auto", RapidReader())
     assert result.proposals == ()
     assert {refusal.reason for refusal in result.refused} <= {"timer_not_found", "timer_unreadable"}

@@ -1,10 +1,5 @@
 """The default reader reads crops offline; missing readers say what to do."""
 
-import importlib
-import sys
-import types
-from typing import Any
-
 import numpy as np
 import pytest
 
@@ -61,42 +56,3 @@ def test_a_missing_model_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(ReaderUnavailable, match=r"requirements/base\.txt"):
         load_reader("rapidocr")
-
-
-def test_a_missing_easyocr_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "easyocr", None)
-    with pytest.raises(ReaderUnavailable, match=r"requirements/easyocr\.txt"):
-        load_reader("easyocr")
-
-
-class FakeEasyOcr(types.ModuleType):
-    """Stands in for the package: records how it is called."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        super().__init__("easyocr")
-        self.error = error
-        self.settings: dict[str, Any] = {}
-
-    def Reader(self, languages: list[str], **settings: Any) -> Any:
-        self.settings = settings
-        if self.error is not None:
-            raise self.error
-        return self
-
-    def recognize(self, crop: np.ndarray, **_: Any) -> list[tuple[Any, str, float]]:
-        return [([], "1:23", 0.75)]
-
-
-def test_easyocr_without_weights_downloads_nothing_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    package = FakeEasyOcr(FileNotFoundError("Missing english_g2.pth and downloads disabled"))
-    monkeypatch.setattr(importlib, "import_module", lambda name: package)
-    with pytest.raises(ReaderUnavailable, match=r"english_g2\.pth"):
-        load_reader("easyocr")
-    assert package.settings["download_enabled"] is False
-
-
-def test_easyocr_readings_look_like_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    package = FakeEasyOcr()
-    monkeypatch.setattr(importlib, "import_module", lambda name: package)
-    reading = load_reader("easyocr").read([timer_crop("1:23")])[0]
-    assert (reading.text, reading.value, reading.confidence, reading.resolution) == ("1:23", 83, 0.75, 1)

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from media_app.av.frames import Box
-from sessions_app.comparison.alignment.align import AlignmentResult, Roi, align_videos, safe_name
+from sessions_app.comparison.alignment.answer import AlignmentResult, safe_name
+from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
 from sessions_app.comparison.alignment.clock import PROFILES
 from sessions_app.comparison.alignment.fit import fit_segments
 from sessions_app.comparison.alignment.locate import Locator
@@ -90,7 +91,7 @@ def test_the_timer_is_found_with_no_hint_at_all(clips: dict[str, Path], rapid: R
 
 
 def aligned(clips: dict[str, Path], names: str, rapid: RapidReader, **kwargs: Any) -> AlignmentResult:
-    return align_videos(
+    return align_by_timer(
         [(name, clips[name]) for name in names.split()], kwargs.pop("roi", None), "auto", rapid, **kwargs
     )
 
@@ -147,7 +148,7 @@ def test_a_frozen_timer_is_refused_with_what_it_shows(clips: dict[str, Path], ra
 def test_an_unreadable_file_is_refused_alone(clips: dict[str, Path], rapid: RapidReader, tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_text("no video")
-    result = align_videos([("x", bad), ("a", clips["a"]), ("b", clips["b"])], None, "auto", rapid)
+    result = align_by_timer([("x", bad), ("a", clips["a"]), ("b", clips["b"])], None, "auto", rapid)
     assert [(r.vod_id, r.reason) for r in result.refused] == [("x", "vod_unreadable")]
     assert len(result.proposals) == 1
 
@@ -197,7 +198,7 @@ def test_the_child_aligns_and_reports_progress_that_never_falls(clips: dict[str,
     assert proposal["vod_id"] == "b"
     assert set(proposal) >= {"offset", "confidence", "error_bound", "agreeing", "samples", "readings", "evidence"}
     assert set(proposal["readings"][0]) == {"time", "text", "value", "confidence"}
-    assert set(proposal["evidence"][0]) == {"file", "vod_id", "time", "text"}
+    assert set(proposal["evidence"][0]) == {"file", "vod_id", "time", "text", "kind"}
     assert result["refused"] == []
 
 

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from vodplatform.base.append_only import protect, unprotect
+from vodplatform.base.records.append_only import protect, unprotect
 
 
 class Migration(migrations.Migration):

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 
 from media_app.store import files as store
 from vodplatform.archive import ArchiveError, write_archive
-from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.processes.commands import Command as BaseCommand
 
 
 class Command(BaseCommand):

@@ -25,10 +25,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from sessions_app.comparison.messages import placement_of
+from sessions_app.comparison.timeline import Placement
 from vodplatform.accounts.models import ApiToken, User
-from vodplatform.base.commands import Command as BaseCommand
-from vodplatform.base.process import SHIM
-from vodplatform.settings.environment import PROJECT_ROOT
+from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.base.processes.process import SHIM
+from vodplatform.settings.variables import PROJECT_ROOT
 
 ACCOUNT = "demo"
 START_SECONDS = 90
@@ -176,7 +178,7 @@ class Client:
 
 def align(client: Client, base: str, console: Console) -> dict[str, Any]:
     """Align the session and wait, with a bar."""
-    job_id = client.send("POST", f"{base}/align", {"method": "timer_ocr"})["job_id"]
+    job_id = client.send("POST", f"{base}/align", {"method": "auto"})["job_id"]
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -199,23 +201,47 @@ def align(client: Client, base: str, console: Console) -> dict[str, Any]:
 
 
 def report(console: Console, session: dict[str, Any], alignment: dict[str, Any], truth: list[dict[str, Any]]) -> bool:
-    """Print found and true offsets; True when each is within one frame of the slower of the two VODs."""
-    confidences = {found["vod_id"]: found["confidence"] for found in alignment["proposals"]}
+    """Print found and true offsets, and what each method says by itself.
+
+    True when each VOD is within one frame of the slower of it and the reference, from its beginning to its end.
+    """
+    proposals = {found["vod_id"]: found for found in alignment["proposals"]}
     table = Table("VOD", "found, s", "true, s", "off, ms", "frames", "confidence")
+    by_method = Table("VOD", "timer off, ms", "sound off, ms", "drift, ppm", "true, ppm")
     good = True
     reference = session["vods"][0]
     for vod, true in zip(session["vods"], truth, strict=True):
-        error = vod["offset"] - true["offset"]
+        # The recording's own clock, from where it begins.
+        right = Placement(true["offset"], true["drift_ppm"], true["offset"])
+        error = largest_error(placement_of(vod), right, vod["duration"])
         frame = 1 / min(vod["fps"], reference["fps"])
-        is_reference = vod is reference
-        aligned = is_reference or vod["vod_id"] in confidences
-        good = good and aligned and abs(error) <= frame
-        confidence = f"{confidences[vod['vod_id']]:.2f}" if vod["vod_id"] in confidences else "refused"
+        proposal = proposals.get(vod["vod_id"])
+        good = good and (vod is reference or proposal is not None) and abs(error) <= frame
+        findings = {found["method"]: found for found in proposal["findings"]} if proposal else {}
+        alone = [
+            f"{(found['offset'] - offset_at(right, found['drift_anchor'])) * 1000:+.1f}"
+            if (found := findings.get(method)) and found["offset"] is not None
+            else ""
+            for method in ("timer_ocr", "audio")
+        ]
+        confidence = f"{proposal['confidence']:.2f}" if proposal else "refused"
         table.add_row(
-            vod["name"], f"{vod['offset']:+.4f}", f"{true['offset']:+.4f}", f"{error * 1000:+.1f}",
-            f"{error / frame:+.2f}", "reference" if is_reference else confidence,
+            vod["name"], f"{vod['offset']:+.4f}", f"{offset_at(right, vod['drift_anchor']):+.4f}",
+            f"{error * 1000:+.1f}", f"{error / frame:+.2f}", "reference" if vod is reference else confidence,
         )  # fmt: skip
-    console.print(table)
+        by_method.add_row(vod["name"], *alone, f"{vod['drift_ppm']:+.1f}", f"{true['drift_ppm']:+.1f}")
+    console.print(table, by_method)
     if alignment["refused"]:
         console.print(f"Refused: {alignment['refused']['message']}")
     return good
+
+
+def offset_at(placement: Placement, global_time: float) -> float:
+    """The offset that holds at ``global_time``, in seconds."""
+    return global_time - placement.time_at(global_time)
+
+
+def largest_error(found: Placement, right: Placement, duration: float) -> float:
+    """Seconds of offset by which ``found`` is wrong where the recording begins or ends, the larger of the two."""
+    moments = [right.global_time(time) for time in (0.0, duration)]
+    return max((right.time_at(moment) - found.time_at(moment) for moment in moments), key=abs)

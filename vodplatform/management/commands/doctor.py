@@ -15,16 +15,16 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from jobs_app.upkeep import strangers
+from jobs_app.upkeep import unclaimable_jobs
 from media_app.store.files import StoreUnavailable, is_local
 from media_app.uploads import scan
-from media_app.uploads.room import in_words
+from media_app.uploads.room import format_bytes
 from media_app.videos import upkeep
-from vodplatform.base import disk, installation
-from vodplatform.base.append_only import unprotected_tables
-from vodplatform.base.commands import Command as BaseCommand
-from vodplatform.base.health import ask_storage
-from vodplatform.base.process import Access, ChildError, run_child
+from vodplatform.base.files import disk, installation
+from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.base.processes.process import Access, ChildError, run_child
+from vodplatform.base.records.append_only import unprotected_tables
+from vodplatform.base.web.health import ask_storage
 from vodplatform.management.commands.up import redis_server
 from vodplatform.settings.environment import PRIVATE_FILES, is_open
 
@@ -82,7 +82,7 @@ class Command(BaseCommand):
             lost, back = upkeep.mark_lost()
             lost_renditions, found_renditions = upkeep.mark_lost_renditions()
             removed = upkeep.remove_leftovers()
-        except (installation.NotOurs, StoreUnavailable) as exc:
+        except (installation.WrongInstallation, StoreUnavailable) as exc:
             raise CommandError(str(exc)) from exc
         for video in lost:
             self.stdout.write(f"failed   {video.title}: {video.location} is not there any more")
@@ -93,7 +93,7 @@ class Command(BaseCommand):
         for rendition in found_renditions:
             self.stdout.write(f"back     {rendition.video.title}: {rendition}")
         for file in removed.files:
-            self.stdout.write(f"removed  {file.key}, {in_words(file.size)}")
+            self.stdout.write(f"removed  {file.key}, {format_bytes(file.size)}")
         for item in removed.unfinished:
             self.stdout.write(f"removed  unfinished upload of {item.key}")
 
@@ -119,8 +119,8 @@ def belonging() -> str | None:
     if database():
         return None
     try:
-        installation.begin()
-    except (installation.NotOurs, StoreUnavailable) as exc:
+        installation.register_process()
+    except (installation.WrongInstallation, StoreUnavailable) as exc:
         return str(exc)
     return None
 
@@ -138,7 +138,8 @@ def room() -> str | None:
     if disk.free_bytes() >= settings.DISK_RESERVE_BYTES:
         return None
     return (
-        f"{in_words(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than VOD_DISK_RESERVE_MB: "
+        f"{format_bytes(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than "
+        "VOD_DISK_RESERVE_MB: "
         "uploads are refused and jobs wait; delete something."
     )
 
@@ -218,13 +219,16 @@ def confinement() -> str | None:
 
 def reader() -> str | None:
     code = (
-        "import sys, json\nfrom sessions_app.comparison.alignment.reader import ReaderUnavailable\n"
+        "import sys, json, pathlib\nfrom sessions_app.comparison.alignment.reader import ReaderUnavailable\n"
         "from sessions_app.comparison.alignment.readers import load_reader\n"
-        "try:\n    load_reader(sys.argv[1])\n"
+        "try:\n    load_reader(sys.argv[1], models=pathlib.Path(sys.argv[2]) if sys.argv[2] else None)\n"
         "except ReaderUnavailable as exc:\n    print(json.dumps({'problem': str(exc)}))"
     )
+    models = settings.EASYOCR_MODELS
+    access = Access(reads=[models] if models else [])  # as the aligner's child has it
+    command = [sys.executable, "-c", code, settings.TIMER_READER, str(models or "")]
     try:
-        messages = run_child([sys.executable, "-c", code, settings.TIMER_READER]).messages
+        messages = run_child(command, access=access).messages
     except ChildError as exc:
         return f"the reader {settings.TIMER_READER} broke: {exc.stderr[-200:] or exc}"
     return str(messages[0]["problem"]) if messages else None
@@ -243,7 +247,7 @@ def scanner() -> str | None:
 
 
 def jobs() -> str | None:
-    if database() or not (found := strangers()):
+    if database() or not (found := unclaimable_jobs()):
         return None
     return (
         f"queued jobs that this release never takes: {', '.join(found)}; start the release that does, or cancel them "
@@ -291,6 +295,6 @@ def leftovers() -> str | None:
         return None
     names = [file.key for file in found.files] + [item.key for item in found.unfinished]
     return (
-        f"{len(names)} files ({in_words(found.size)}) belong to nothing, the first is {names[0]}; `doctor --fix` "
+        f"{len(names)} files ({format_bytes(found.size)}) belong to nothing, the first is {names[0]}; `doctor --fix` "
         f"deletes those that did not {settings.UNREFERENCED_HOURS:g} hours ago either, now {old.count}."
     )

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.errors import ERROR_TYPES
+from vodplatform.base.processes.commands import Command as BaseCommand
 
 HEAD = """# Errors
 

@@ -17,10 +17,12 @@ from sessions_app.challenges import merges
 from sessions_app.prosync import services as prosync
 from vodplatform import host
 from vodplatform.accounts import services
-from vodplatform.base import audit, idempotency, installation
-from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.api import idempotency
+from vodplatform.base.files import installation
+from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.logs import event
-from vodplatform.base.storage import StoreUnavailable
+from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.base.records import audit
 
 PREVIEWS = "previews"
 PREVIEW_SECONDS = 3600
@@ -37,7 +39,7 @@ class Command(BaseCommand):
         away = None
         try:
             installation.check()
-        except installation.NotOurs as exc:
+        except installation.WrongInstallation as exc:
             raise CommandError(str(exc)) from exc
         except StoreUnavailable as exc:
             away = exc
@@ -75,7 +77,7 @@ class Command(BaseCommand):
 def _abort_unfinished() -> int:
     try:
         return abort_unfinished()
-    except installation.NotOurs as exc:
+    except installation.WrongInstallation as exc:
         event("cleanup.left", reason=str(exc))
         return 0
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from vodplatform.base import installation
-from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.files import installation
+from vodplatform.base.files.storage import StoreFull, StoreUnavailable
 from vodplatform.base.models import Installation
-from vodplatform.base.storage import StoreFull, StoreUnavailable
+from vodplatform.base.processes.commands import Command as BaseCommand
 
 
 class Command(BaseCommand):
@@ -27,8 +27,8 @@ class Command(BaseCommand):
         try:
             if options["adopt"]:
                 installation.adopt()
-            installation.begin()
-        except (installation.NotOurs, StoreFull, StoreUnavailable) as exc:
+            installation.register_process()
+        except (installation.WrongInstallation, StoreFull, StoreUnavailable) as exc:
             raise CommandError(str(exc)) from exc
         row = Installation.objects.get()
         self.stdout.write(f"installation {row.pk}, files in {row.store}, since {row.created_at:%Y-%m-%d %H:%M} UTC")

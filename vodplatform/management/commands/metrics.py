@@ -3,8 +3,8 @@
 from typing import Any
 
 from vodplatform import metrics
-from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.metrics import DEFINITIONS
+from vodplatform.base.processes.commands import Command as BaseCommand
 
 HEAD = """# Metrics
 

@@ -20,7 +20,11 @@ class Command(Migrate):
     """Waits for whoever migrates the same database."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with alone(connections[options["database"]]):
+        connection = connections[options["database"]]
+        if connection.vendor == "sqlite":
+            # Django asks in a transaction whether JSON is supported, and takes another process's lock for a no.
+            connection.features.supports_json_field = True
+        with alone(connection):
             super().handle(*args, **options)
 
 

@@ -9,9 +9,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from vodplatform.archive import ArchiveError, read_archive
-from vodplatform.base import installation
-from vodplatform.base.commands import Command as BaseCommand
-from vodplatform.base.storage import StoreUnavailable
+from vodplatform.base.files import installation
+from vodplatform.base.files.storage import StoreUnavailable
+from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.management.commands.up import take_lock
 
 
@@ -31,11 +31,11 @@ class Command(BaseCommand):
         try:
             call_command("migrate", interactive=False, verbosity=0)
             if not options["adopt"]:
-                installation.begin()
+                installation.register_process()
             counts = read_archive(options["file"])
             if options["adopt"]:
                 installation.adopt()
-        except (ArchiveError, installation.NotOurs, StoreUnavailable) as exc:
+        except (ArchiveError, installation.WrongInstallation, StoreUnavailable) as exc:
             raise CommandError(str(exc)) from exc
         finally:
             lock.close()

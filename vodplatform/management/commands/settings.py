@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from vodplatform.base.commands import Command as BaseCommand
-from vodplatform.settings.environment import VARIABLES
+from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.settings.variables import VARIABLES
 
 HEAD = """# Settings
 
@@ -13,8 +13,8 @@ Environment variables, read once at the start; a wrong value stops the start wit
 
 This page is made by `manage.py settings`.
 
-| variable | default | what it does |
-| --- | --- | --- |
+| variable | default | accepts | what it does |
+| --- | --- | --- | --- |
 """
 
 
@@ -23,5 +23,5 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rows = [f"| `{variable.name}` | {variable.default} | {variable.help} |" for variable in VARIABLES]
+        rows = [f"| `{v.name}` | {v.shown} | {v.accepts} | {v.help} |" for v in VARIABLES]
         self.stdout.write(HEAD + "\n".join(rows))

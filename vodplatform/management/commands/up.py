@@ -20,11 +20,12 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from jobs_app.management.commands.worker import dramatiq_argv
-from vodplatform.base import installation
-from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.files import installation
+from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.metrics import VARIABLE
-from vodplatform.base.storage import StoreUnavailable
-from vodplatform.settings.environment import PROJECT_ROOT, private_redis_socket
+from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.settings.environment import private_redis_socket
+from vodplatform.settings.variables import PROJECT_ROOT
 from vodplatform.supervisor import Child, StartFailed, Supervisor
 
 CONNECT_SECONDS = 5
@@ -47,8 +48,8 @@ class Command(BaseCommand):
         check_services()
         call_command("migrate", interactive=False, verbosity=0)
         try:
-            installation.begin()
-        except installation.NotOurs as exc:
+            installation.register_process()
+        except installation.WrongInstallation as exc:
             raise CommandError(str(exc)) from exc
         except StoreUnavailable as exc:
             self.stderr.write(f"The file storage does not answer ({exc.reason}); it is asked again every minute.")
@@ -183,8 +184,8 @@ def web_child(host: str, port: int) -> Child:
     """HTTP, WebSockets and bytes on one port."""
     argv = [
         sys.executable, "-m", "uvicorn", "vodplatform.asgi:application", "--host", host, "--port", str(port),
-        "--http", "vodplatform.base.protocol:HttpProtocol", "--loop", "uvloop",
-        "--ws", "vodplatform.base.protocol:SocketProtocol", "--ws-max-size", "65536",
+        "--http", "vodplatform.base.web.protocol:HttpProtocol", "--loop", "uvloop",
+        "--ws", "vodplatform.base.web.protocol:SocketProtocol", "--ws-max-size", "65536",
         "--lifespan", "off", "--timeout-graceful-shutdown", "2", "--no-access-log",
         "--no-server-header", "--no-proxy-headers", "--log-level", "warning",
     ]  # fmt: skip

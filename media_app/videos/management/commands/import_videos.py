@@ -17,8 +17,8 @@ from media_app.store import files as store
 from media_app.videos import importing
 from media_app.videos.models import Video
 from vodplatform.accounts.models import Role, User
-from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.errors import DomainError
+from vodplatform.base.processes.commands import Command as BaseCommand
 
 IMPORTED, THERE, FAILED = "imported", "there", "failed"
 INTERRUPTED_EXIT = 130
@@ -71,7 +71,8 @@ class Command(BaseCommand):
                 progress.update(task, description=path.name[:40], completed=number)
                 try:
                     if copies:
-                        video = importing.by_copy(owner, path, has_limits=has_limits, told=_share(progress, task, path))
+                        on_progress = _share(progress, task, path)
+                        video = importing.by_copy(owner, path, has_limits=has_limits, on_progress=on_progress)
                     else:
                         video = importing.by_reference(owner, path)
                     self._tell(path, IMPORTED if video else THERE, video=video)
@@ -118,7 +119,7 @@ def find_owner(name: str | None) -> User:
     return admins[0]
 
 
-def _share(progress: Progress, task: TaskID, path: Path) -> importing.Told:
+def _share(progress: Progress, task: TaskID, path: Path) -> importing.OnProgress:
     """Shows how much of the present file has been copied."""
     size = max(1, path.stat().st_size)
     return lambda done: progress.update(task, description=f"{path.name[:32]} {100 * done // size} %")

@@ -7,14 +7,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from sessions_app.challenges.management.merging import LEAST_CLIPS, MOST_CLIPS, check, lines, merge
-from vodplatform.base.commands import Command as BaseCommand
-from vodplatform.base.terminal import making
+from sessions_app.challenges.management.merging import MAX_CLIPS, MIN_CLIPS, check, lines, merge
+from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.base.processes.terminal import writing_output
 
 
 class Command(BaseCommand):
     help = (
-        f"Join {LEAST_CLIPS} to {MOST_CLIPS} videos into one MP4, without encoding where they agree; "
+        f"Join {MIN_CLIPS} to {MAX_CLIPS} videos into one MP4, without encoding where they agree; "
         "exit 3 when one of them cannot be used."
     )
     requires_system_checks: list[str] = []
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         clips: list[Path] = options["files"]
         output: Path = options["output"]
         check(clips, output, force=options["force"])
-        with making(self.stderr):
+        with writing_output(self.stderr):
             result = merge(clips, output, level=options["level"], verbosity=options["verbosity"])
         if options["json"]:
             self.stdout.write(json.dumps({**result, "path": str(output)}))

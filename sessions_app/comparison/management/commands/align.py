@@ -1,4 +1,4 @@
-"""Align recordings without the server: read their timers, print the offsets."""
+"""Align recordings without the server, by their timers, their sound or both: print the offsets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jobs_app.context import default_limits
 from sessions_app.comparison.services import MAX_VODS, MIN_VODS, run_aligner
-from vodplatform.base.commands import Command as BaseCommand
 from vodplatform.base.errors import DomainError
-from vodplatform.base.process import ChildError, run_child
+from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.base.processes.process import ChildError, run_child
 
 REFUSED_EXIT = 3
+METHODS = {"timer_ocr": "by the timer", "audio": "by the sound"}
 
 
 def box(text: str) -> dict[str, Any]:
@@ -38,14 +39,14 @@ def box(text: str) -> dict[str, Any]:
 
 
 class Command(BaseCommand):
-    help = "Find how far apart 2 or 3 recordings of one event are, by their in-game timer; exit 3 when one is refused."
+    help = "Find how far apart 2 or 3 recordings of one event are, by timer and sound; exit 3 when one is refused."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("videos", nargs="+", metavar="VIDEO")
         parser.add_argument("--roi", type=box, metavar="x,y,w,h[@t]", help="the timer's box on the first video")
-        parser.add_argument("--method", choices=["timer_ocr"], default="timer_ocr")
+        parser.add_argument("--method", choices=["auto", "audio", "timer_ocr"], default="auto")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,17 +59,30 @@ class Command(BaseCommand):
         videos = [{"vod_id": str(index), "path": str(Path(name).resolve())} for index, name in enumerate(names)]
         roi = {"vod_id": "0", **options["roi"]} if options["roi"] else None
         request = {
-            "op": "align", "videos": videos, "roi": roi, "game": "auto", "reader": settings.TIMER_READER,
-            "evidence_dir": None,
+            "op": "align", "method": options["method"], "videos": videos, "roi": roi, "game": "auto",
+            "reader": settings.TIMER_READER, "evidence_dir": None,
         }  # fmt: skip
         result = self._run(request)
         answer = {
             "proposals": [
-                {"video": names[int(found["vod_id"])], "offset": found["offset"], "confidence": found["confidence"]}
+                {
+                    "video": names[int(found["vod_id"])],
+                    "offset": found["offset"],
+                    "confidence": found["confidence"],
+                    "drift_ppm": found["drift_ppm"],
+                    "drift_anchor": found["drift_anchor"],
+                    "method": found["method"],
+                    "findings": found["findings"],
+                }
                 for found in result["proposals"]
             ],
             "refused": [
-                {"video": names[int(item["vod_id"])], "reason": item["reason"], "message": item["message"]}
+                {
+                    "video": names[int(item["vod_id"])],
+                    "reason": item["reason"],
+                    "message": item["message"],
+                    "findings": item["findings"],
+                }
                 for item in result.get("refused") or []
             ]
             or None,
@@ -106,6 +120,18 @@ class Command(BaseCommand):
         if reference is not None:
             self.stdout.write(f"{names[int(reference)]}: reference")
         for found in answer["proposals"]:
-            self.stdout.write(f"{found['video']}: {found['offset']:+.3f} s, confidence {found['confidence']:.2f}")
+            drift = f", drift {found['drift_ppm']:+.1f} ppm" if found["drift_ppm"] else ""
+            self.stdout.write(
+                f"{found['video']}: {found['offset']:+.3f} s, confidence {found['confidence']:.2f}{drift}"
+            )
+            self._print_findings(found["findings"])
         for item in answer["refused"] or []:
             self.stdout.write(f"{item['video']}: no proposal. {item['message']}")
+            self._print_findings(item["findings"])
+
+    def _print_findings(self, findings: list[dict[str, Any]]) -> None:
+        for found in findings:
+            says = "nothing"
+            if found["offset"] is not None:
+                says = f"{found['offset']:+.4f} s ± {found['error_bound'] * 1000:.1f} ms, {found['confidence']:.2f}"
+            self.stdout.write(f"  {METHODS[found['method']]}: {says}")

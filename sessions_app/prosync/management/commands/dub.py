@@ -7,16 +7,16 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
-from sessions_app.prosync.management.dubbing import Asked, check, dub, lines_of
+from sessions_app.prosync.management.dubbing import LineRequest, check, dub, lines_of
 from sessions_app.prosync.segments import MODES, USUAL_MODE
-from vodplatform.base.commands import Command as BaseCommand
-from vodplatform.base.terminal import check_output, making, misused
+from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.base.processes.terminal import check_output, usage_error, writing_output
 
 
-def line(text: str) -> Asked:
+def line(text: str) -> LineRequest:
     """One of the segments. Raises :class:`ArgumentTypeError`."""
     try:
-        return Asked.parse(text)
+        return LineRequest.parse(text)
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not START-END=SOUND, in seconds") from None
 
@@ -48,12 +48,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         video: Path = options["video"]
         output: Path = options["output"]
-        lines: list[Asked] = options["lines"]
+        lines: list[LineRequest] = options["lines"]
         if not lines and not options["remove_text"]:
-            misused("Say what is to be heard, or --remove-text.")
+            usage_error("Say what is to be heard, or --remove-text.")
         check(video, lines)
         check_output(output, [video, *(one.sound for one in lines)], force=options["force"])
-        with making(self.stderr):
+        with writing_output(self.stderr):
             segments, result = dub(
                 video, lines, output, mode=options["mode"], mouths=not options["sound_only"],
                 remove_text=options["remove_text"], verbosity=options["verbosity"],
@@ -61,5 +61,5 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps({**result, "path": str(output)}))
             return
-        for told in lines_of(segments, output, result):
-            self.stdout.write(told)
+        for line in lines_of(segments, output, result):
+            self.stdout.write(line)

@@ -413,7 +413,7 @@ function gone(status) {
   if (draft.mayKeep) draft.forget();
   showOther(
     "hour",
-    status === "expired" ? "This challenge has expired" : "There is nothing at this address for you",
+    status === "expired" ? "This challenge has expired" : "Page not found",
     status === "expired"
       ? "Clips on their way are kept for a day. Begin anew with the same files."
       : "It may have been stopped, or it is not yours.",

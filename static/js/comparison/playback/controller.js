@@ -8,7 +8,7 @@ import { Follower } from "./follower.js";
 import * as policy from "./policy.js";
 import { Spread } from "./spread.js";
 import { step } from "../../base/frames.js";
-import { extent, globalTime, vodTime } from "../../base/timeline.js";
+import { extent, vodTime } from "../../base/timeline.js";
 
 /** @typedef {import("./track.js").Track} Track */
 /** @typedef {"paused"|"gating"|"playing"|"holding"} Status */
@@ -135,12 +135,13 @@ export class SyncController extends EventTarget {
   /**
    * Move one video against the others.
    * @param {string} id
-   * @param {number} offset seconds
+   * @param {import("../../base/timeline.js").Placement} placement
    */
-  setOffset(id, offset) {
+  place(id, placement) {
     const track = this.track(id);
-    if (track.offset === offset) return;
-    track.offset = offset;
+    const { offset, driftPpm, anchor } = track.placement;
+    if (offset === placement.offset && driftPpm === placement.driftPpm && anchor === placement.anchor) return;
+    track.placement = placement;
     track.free = false;
     this.#spread.forget();
     this.seek(this.time);
@@ -169,10 +170,10 @@ export class SyncController extends EventTarget {
     this.pause();
     const track = this.track(id);
     const before = track.mediaTime;
-    const from = vodTime(this.time, track.offset, track.duration);
+    const from = vodTime(this.time, track);
     for (let reach = by; Math.abs(reach) <= Math.abs(by) + STEP_TRIES; reach += Math.sign(by)) {
       const to = step(from, reach, track.grid, track.duration);
-      await this.seek(globalTime(to, track.offset));
+      await this.seek(track.globalTime(to));
       if (track.mediaTime !== before || before === null || Math.abs(to - from) < 1e-9) return;
     }
   }
@@ -261,7 +262,7 @@ export class SyncController extends EventTarget {
   #settle() {
     const now = performance.now();
     const anchor = this.anchor;
-    if (anchor) this.#clock.set(globalTime(anchor.placeAt(globalTime(anchor.time, anchor.offset)), anchor.offset), now);
+    if (anchor) this.#clock.set(anchor.globalTime(anchor.placeAt(anchor.globalTime(anchor.time))), now);
     this.seek(this.#clock.at(now));
   }
 
@@ -281,7 +282,7 @@ export class SyncController extends EventTarget {
 
   /** @param {Track} anchor @param {number} now */
   #steer(anchor, now) {
-    const T = globalTime(anchor.measure(now), anchor.offset);
+    const T = anchor.globalTime(anchor.measure(now));
     if (Math.abs(T - this.#clock.at(now)) > policy.REBASE && !anchor.video.seeking) this.#clock.set(T, now);
     anchor.drift = 0;
     anchor.factor = 1;
@@ -289,13 +290,13 @@ export class SyncController extends EventTarget {
     const errors = [0];
     for (const track of this.tracks) {
       if (track === anchor || !track.runsAt(T) || track.video.paused || track.video.seeking) continue;
-      const error = globalTime(track.measure(now), track.offset) - T;
+      const error = track.globalTime(track.measure(now)) - T;
       track.drift = error;
       errors.push(error);
       const act = policy.correction(error, { maySeek: now > track.coolUntil, correcting: track.factor !== 1 });
       if (act.do === "seek") {
         track.coolUntil = now + policy.COOL_DOWN;
-        track.jump(() => this.#clock.at(performance.now()) - track.offset, this.#speed);
+        track.jump(() => track.timeAt(this.#clock.at(performance.now())), this.#speed);
       } else {
         track.factor = act.factor;
         track.setSpeed(this.#speed * act.factor);
@@ -340,12 +341,12 @@ export class SyncController extends EventTarget {
   #beginOthers(T) {
     for (const track of this.tracks) {
       if (track.free || track.failed || !track.video.paused || track.video.ended || this.#begins.has(track)) continue;
-      const until = track.offset - T;
-      if (until > BEGIN_SOON || T >= track.offset + track.duration - 0.05) continue;
+      const until = track.begin - T;
+      if (until > BEGIN_SOON || T >= track.end - 0.05) continue;
       const begin = () => {
         this.#begins.delete(track);
         if (this.#status !== "playing") return;
-        const time = this.#clock.at(performance.now()) - track.offset;
+        const time = track.timeAt(this.#clock.at(performance.now()));
         if (time > 0.1) track.video.currentTime = time;
         track.forget();
         track.setSpeed(this.#speed);
@@ -380,7 +381,7 @@ export class SyncController extends EventTarget {
     for (const track of this.tracks) track.forget();
     const now = performance.now();
     const far = this.tracks.some(
-      (t) => t.runsAt(this.time) && Math.abs(globalTime(t.time, t.offset) - this.#clock.at(now)) > REGATE_DRIFT,
+      (t) => t.runsAt(this.time) && Math.abs(t.globalTime(t.time) - this.#clock.at(now)) > REGATE_DRIFT,
     );
     if (far) this.seek(this.#clock.at(now));
   };

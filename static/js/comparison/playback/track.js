@@ -3,7 +3,7 @@
 
 import { VARIABLE_GRID, frameOf, snap } from "../../base/frames.js";
 import { FIRST_LEAD, learnLead, median } from "./policy.js";
-import { isRunning, vodTime } from "../../base/timeline.js";
+import { globalTime, isRunning, rateOf, timeAt, vodTime } from "../../base/timeline.js";
 
 const SAMPLES = 8;
 const SAMPLE_AGE = 1000;
@@ -14,7 +14,7 @@ const FRAME_PATIENCE = 250;
  * @typedef {object} TrackInit
  * @property {string} id
  * @property {HTMLVideoElement} video
- * @property {number} offset seconds
+ * @property {import("../../base/timeline.js").Placement} placement
  * @property {number} duration seconds
  * @property {number} fps
  * @property {boolean} [variable] frames of different length; fps is their mean
@@ -26,10 +26,10 @@ export class Track {
   #seekToken = 0;
 
   /** @param {TrackInit} init */
-  constructor({ id, video, offset, duration, fps, variable = false }) {
+  constructor({ id, video, placement, duration, fps, variable = false }) {
     this.id = id;
     this.video = video;
-    this.offset = offset;
+    this.placement = placement;
     this.duration = duration;
     this.fps = fps;
     this.variable = variable;
@@ -58,6 +58,30 @@ export class Track {
     return this.video.currentTime;
   }
 
+  get offset() {
+    return this.placement.offset;
+  }
+
+  /** Global time at which it begins. */
+  get begin() {
+    return globalTime(0, this.placement);
+  }
+
+  /** Global time at which it ends. */
+  get end() {
+    return globalTime(this.duration, this.placement);
+  }
+
+  /** Where it is on the common timeline, by a position of its own. @param {number} time */
+  globalTime(time) {
+    return globalTime(time, this.placement);
+  }
+
+  /** Where it should be at T, were it endless. @param {number} T */
+  timeAt(T) {
+    return timeAt(T, this.placement);
+  }
+
   /** Number of the frame on screen. */
   get frame() {
     return this.mediaTime === null ? Math.floor(this.time * this.fps + 1e-6) : frameOf(this.mediaTime, this.fps);
@@ -77,7 +101,7 @@ export class Track {
    * @param {number} T
    */
   placeAt(T) {
-    return snap(vodTime(T, this.offset, this.duration), this.grid, this.duration);
+    return snap(vodTime(T, this), this.grid, this.duration);
   }
 
   /**
@@ -121,8 +145,9 @@ export class Track {
     this.#samples = [];
   }
 
-  /** @param {number} speed */
-  setSpeed(speed) {
+  /** @param {number} group the speed of the clock; the video's own runs beside it by its drift */
+  setSpeed(group) {
+    const speed = group * rateOf(this.placement);
     if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;
     this.video.playbackRate = speed;
     this.#samples = [];

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from vodplatform.accounts.models import Role, Tier, User
 from vodplatform.accounts.services import grant
-from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.processes.commands import Command as BaseCommand
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from vodplatform.accounts.models import ApiToken, Scope, User
-from vodplatform.base.commands import Command as BaseCommand
+from vodplatform.base.processes.commands import Command as BaseCommand
 
 
 class Command(BaseCommand):

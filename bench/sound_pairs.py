@@ -1,0 +1,153 @@
+"""Pairs of made recordings whose sound has to be aligned, and such that must be refused; every one from its number."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tests.support.soundscapes import CODECS, Sound, Take, music, offset_between, scene, write
+
+RELATED = (
+    "plain", "talk", "two_casts", "loud_talk", "game_music", "own_music", "noise", "clipped", "surround", "telephone",
+    "level_control", "echo", "muffled", "drift", "late", "short_overlap", "inside", "same_file", "lossy", "long",
+)  # fmt: skip
+MISLEADING = ("unrelated", "unrelated_music", "lobby", "faster", "jump", "restart", "only_loop", "silent_one")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two takes. offset: the true one of the second against the first; None where the pair must be refused.
+
+    drift_ppm: by which the offset grows with the first one's time.
+    """
+
+    kind: str
+    number: int
+    first: Take
+    second: Take
+    offset: float | None
+    drift_ppm: float
+    lobby: float = 0.0  # seconds of one track at the beginning of both, in place of their matches
+
+    def write(self, folder: Path) -> tuple[Path, Path]:
+        """Render and encode both below ``folder``."""
+        games = self.games()
+        first = write(self.first, games[0], folder / f"{self.kind}-{self.number}-a")
+        if self.kind == "same_file":
+            return first, first
+        return first, write(self.second, games[1], folder / f"{self.kind}-{self.number}-b")
+
+    def games(self) -> tuple[Sound, Sound]:
+        """What sounded in the match of each."""
+        seconds = max(take.start + take.seconds * take.speed * 1.002 + 30 for take in (self.first, self.second))
+        one = scene(1000 + self.number, seconds)
+        r = np.random.default_rng([81, self.number])
+        if self.kind == "game_music":
+            one = one + 0.8 * music(self.number, seconds + 1, r.uniform(8, 30))[: len(one)]
+        if self.kind == "only_loop":
+            one = 0.02 * one + music(self.number, seconds + 1, r.uniform(8, 30))[: len(one)]
+        if self.offset is not None or self.kind in ("faster", "jump", "restart", "only_loop", "silent_one"):
+            return one, one
+        other = scene(500_000 + self.number, seconds)
+        if self.lobby:
+            track = music(self.number, self.lobby + 1, self.lobby)
+            for game, take in ((one, self.first), (other, self.second)):
+                begin, count = int(take.start * 16_000), int(self.lobby * 16_000)
+                game[begin : begin + count] = track[:count]
+        return one, other
+
+
+def pair(kind: str, number: int) -> Pair:
+    """The pair of a kind with a number: always the same."""
+    r = np.random.default_rng([82, number, sum(map(ord, kind))])
+    length = float(r.uniform(70, 200))
+    start = float(r.uniform(70, 130))
+
+    def take(**more: float | str | bool | tuple[float, float]) -> Take:
+        codec = str(r.choice(list(CODECS)))
+        rate = 48_000 if CODECS[codec][0] == ".webm" else int(r.choice([44_100, 48_000, 32_000]))
+        given = {
+            "start": start, "seconds": length, "codec": codec, "rate": rate, "channels": int(r.choice([1, 2])),
+            "voice": 0.3 * r.random(), "voice_seed": int(r.integers(1 << 30)), "noise_seed": int(r.integers(1 << 30)),
+            "gain": float(r.uniform(0.2, 0.6)),
+        }  # fmt: skip
+        return Take(**(given | more))  # type: ignore[arg-type]
+
+    first = take()
+    later = 30 + float(r.uniform(-0.3, 0.3)) * length
+    second = take(start=start + later, seconds=length * float(r.uniform(0.7, 1.3)))
+    first = dataclasses.replace(first, start=start + 30)
+    both: dict[str, object] = {}
+    a: dict[str, object] = {}
+    b: dict[str, object] = {}
+    if kind == "talk":
+        a["voice"], b["voice"] = 0.0, 1.0
+    elif kind == "two_casts":
+        a["voice"], b["voice"] = 1.0, 1.0
+    elif kind == "loud_talk":
+        b["voice"] = 2.0
+    elif kind == "own_music":
+        a |= {"music": 0.7, "music_seed": number, "loop": float(r.uniform(8, 30))}
+        b |= {"music": 0.7, "music_seed": number + 7, "loop": float(r.uniform(8, 30))}
+    elif kind == "noise":
+        b["noise"] = 0.08
+    elif kind == "clipped":
+        b["gain"] = 4.0
+    elif kind == "surround":
+        a |= {"channels": 1, "codec": "aac", "rate": 48_000}
+        b |= {"channels": 6, "codec": "aac", "rate": 48_000}
+    elif kind == "telephone":
+        b |= {"codec": "pcm", "rate": 8000, "channels": 1}
+    elif kind == "level_control":
+        b["level_control"] = True
+    elif kind == "echo":
+        b["echo"] = float(r.uniform(0.02, 0.25))
+    elif kind == "muffled":
+        b["low_pass"] = float(r.uniform(900, 2000))
+    elif kind == "drift":
+        b["drift_ppm"] = float(r.uniform(-300, 300))
+    elif kind == "late":
+        b["late"] = float(r.uniform(0.5, 20))
+    elif kind == "short_overlap":
+        overlap = float(r.uniform(15, 55))
+        b["start"] = first.start + first.seconds - overlap
+    elif kind == "inside":
+        b |= {"start": first.start + 20, "seconds": 40.0}
+    elif kind == "lossy":
+        both["codec"] = "aac_low"
+    elif kind == "long":
+        both["seconds"] = 700.0
+        b["drift_ppm"] = float(r.uniform(-100, 100))
+    elif kind == "faster":
+        b["speed"] = 1 + float(r.choice([-1, 1])) * float(r.uniform(0.02, 0.045))
+    elif kind == "jump":
+        b["jump"] = (second.seconds * float(r.uniform(0.35, 0.65)), float(r.uniform(0.05, 0.45)))
+        b["start"] = first.start + float(r.uniform(-0.1, 0.1)) * length
+    elif kind == "restart":
+        b["jump"] = (second.seconds * float(r.uniform(0.4, 0.6)), float(r.uniform(3, 20)))
+        b["start"] = first.start + float(r.uniform(-0.1, 0.1)) * length
+    elif kind == "unrelated_music":
+        loop = float(r.uniform(8, 30))
+        for side in (a, b):
+            side |= {"music": 1.0, "music_seed": number, "loop": loop, "music_start": float(r.uniform(0, loop))}
+    elif kind == "silent_one":
+        b |= {"gain": 1e-5, "noise": 0.0}
+    first = dataclasses.replace(first, **(both | a))  # type: ignore[arg-type]
+    second = dataclasses.replace(second, **(both | b))  # type: ignore[arg-type]
+    if kind == "same_file":
+        second = first
+    lobby = float(r.uniform(25, 45)) if kind == "lobby" else 0.0
+    offset = None if kind in MISLEADING else offset_between(first, second)
+    drift = (first.drift_ppm - second.drift_ppm) * -1.0
+    return Pair(kind, number, first, second, offset, drift, lobby)
+
+
+def pairs(kinds: tuple[str, ...], numbers: range) -> Iterator[Pair]:
+    """Every kind with every number."""
+    for number in numbers:
+        for kind in kinds:
+            yield pair(kind, number)

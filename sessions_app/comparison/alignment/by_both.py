@@ -1,0 +1,237 @@
+"""Align two or three videos by timer and sound at once: each says what it found, then both are weighed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from sessions_app.comparison.alignment import by_sound, by_timer
+from sessions_app.comparison.alignment.answer import (
+    AlignmentResult,
+    Evidence,
+    Finding,
+    OnProgress,
+    Proposal,
+    Reading,
+    Refusal,
+)
+from sessions_app.comparison.alignment.by_sound import align_by_sound
+from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
+from sessions_app.comparison.alignment.confidence import ONE_CLOCK_CAP
+from sessions_app.comparison.alignment.reader import TimerReader
+from sessions_app.comparison.timeline import Placement
+
+AGREE_SECONDS = 0.25  # sound that was captured beside its picture may be so far from it
+ALONE_CAP = 0.95  # of a method that nothing independent confirms
+DOUBTED_CAP = 0.85  # of a method where the other one could be used, and did not confirm it
+MOST = 0.999
+# What the sound says against a timer that runs alike: not the same recording, or not the same event.
+BROKEN = {"not_one_recording", "speed_differs"}
+UNLIKE = {"sound_unrelated", "sound_agrees_in_part"}
+# What the timers say against a sound that is alike: both were read.
+READ = {"no_common_clock", "no_overlap", "ambiguous_rounds", "timers_disagree"}
+
+
+def align_by_both(
+    paths: Sequence[tuple[str, str | os.PathLike[str]]],
+    roi: Roi | None,
+    game: str,
+    reader: TimerReader,
+    *,
+    evidence_dir: str | os.PathLike[str] | None = None,
+    on_progress: OnProgress | None = None,
+    threads: int = 2,
+) -> AlignmentResult:
+    """Align the videos ``paths`` (id, path) by timer and sound, side by side where ``threads`` allow it.
+
+    See :func:`align_by_timer` for the parameters. Every proposal and refusal carries what each method found.
+    """
+    progress = _SharedProgress(on_progress)
+    with ThreadPoolExecutor(1) as pool:
+        hearing = pool.submit(align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"))
+        if threads < 2:
+            hearing.exception()  # waits; what it raised is raised below
+        timer = align_by_timer(
+            paths,
+            roi,
+            game,
+            reader,
+            evidence_dir=evidence_dir,
+            on_progress=progress.part("timer"),
+            threads=threads,
+        )
+        return weigh([vod_id for vod_id, _ in paths], timer, hearing.result())
+
+
+class _SharedProgress:
+    """Percent of two methods that run at once: their mean, which never falls."""
+
+    def __init__(self, report: OnProgress | None) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self._percents = {"timer": 0.0, "sound": 0.0}
+
+    def part(self, name: str) -> OnProgress | None:
+        """What one method reports to."""
+        report = self._report
+        if report is None:
+            return None
+
+        def update(percent: float, message: str) -> None:
+            with self._lock:
+                self._percents[name] = percent
+                report(sum(self._percents.values()) / len(self._percents), message)
+
+        return update
+
+
+def weigh(order: Sequence[str], timer: AlignmentResult, sound: AlignmentResult) -> AlignmentResult:
+    """One answer from what both methods found of the videos ``order``."""
+    placed = [vod_id for vod_id in order if vod_id in _members(timer) or vod_id in _members(sound)]
+    reference = placed[0] if placed else sound.reference or timer.reference
+    read = _seen_from(reference, order, timer, sound)
+    heard = _seen_from(reference, order, sound, timer)
+    proposals: list[Proposal] = []
+    refused: list[Refusal] = []
+    for vod_id in order:
+        if vod_id == reference:
+            continue
+        reasons = _reason(vod_id, reference, timer), _reason(vod_id, reference, sound)
+        answer = _weigh_one(vod_id, read.get(vod_id), heard.get(vod_id), *reasons)
+        if isinstance(answer, Proposal):
+            proposals.append(answer)
+        else:
+            refused.append(answer)
+    return AlignmentResult(reference, tuple(proposals), tuple(refused))
+
+
+def _members(result: AlignmentResult) -> dict[str, Placement]:
+    """The videos that a method has placed, its reference among them; none where it has compared nothing."""
+    if not result.proposals:
+        return {}
+    return {str(result.reference): Placement(), **{item.vod_id: item.placement for item in result.proposals}}
+
+
+def _seen_from(
+    reference: str | None, order: Sequence[str], result: AlignmentResult, other: AlignmentResult
+) -> dict[str, Proposal]:
+    """What a method proposes, by video, against ``reference``: through the other method where it does not know that."""
+    own, proposals = _members(result), {item.vod_id: item for item in result.proposals}
+    if not own or reference in own:
+        return proposals
+    # Of three videos, two pairs have one in common.
+    base = next(vod_id for vod_id in order if vod_id in own and vod_id in _members(other))
+    through = next(item for item in other.proposals if item.vod_id == base)
+    found = {}
+    for vod_id, placement in own.items():
+        if vod_id == base:
+            continue
+        source = proposals.get(vod_id) or proposals[base]
+        moved = source.placed(through.placement.then(own[base].inverse().then(placement)))
+        found[vod_id] = dataclasses.replace(
+            moved,
+            vod_id=vod_id,
+            confidence=round(source.confidence * through.confidence, 4),
+            error_bound=source.error_bound + through.error_bound,
+            note=f"Aligned through {base}. {source.note}".strip(),
+        )
+    return found
+
+
+def _reason(vod_id: str, reference: str | None, result: AlignmentResult) -> Refusal:
+    """Why a method has not placed a video against the reference."""
+    refused = {item.vod_id: item for item in result.refused}
+    found = refused.get(vod_id) or refused.get(str(reference)) or next(iter(refused.values()), None)
+    return found or Refusal(vod_id, "nothing_to_compare", "There is nothing to compare it with.")
+
+
+def _weigh_one(
+    vod_id: str, read: Proposal | None, heard: Proposal | None, unread: Refusal, unheard: Refusal
+) -> Proposal | Refusal:
+    """Both methods' word on one video: a proposal of each, or why there is none."""
+    findings = (
+        read.finding if read else Finding(by_timer.METHOD, reason=unread.reason, message=unread.message),
+        heard.finding if heard else Finding(by_sound.METHOD, reason=unheard.reason, message=unheard.message),
+    )
+    if read and heard:
+        answer = _both(read, heard)
+    elif read:
+        answer = _timer_alone(read, unheard)
+    elif heard:
+        answer = _sound_alone(heard, unread)
+    else:
+        answer = _neither(vod_id, unread, unheard)
+    return dataclasses.replace(answer, findings=findings)
+
+
+def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
+    gap = heard.offset - read.offset
+    # Over what both show, a drift that only the sound measures moves the offset by up to so much.
+    drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
+    evidence, readings = read.evidence + heard.evidence, read.readings + heard.readings
+    if abs(gap) > AGREE_SECONDS + drifted:
+        return Refusal(
+            read.vod_id,
+            "contradiction",
+            f"{read.vod_id}: the timer says {read.offset:+.3f} s, the sound {heard.offset:+.3f} s. Look at what each "
+            "rests on, and align by the one that you trust.",
+            readings,
+            evidence,
+        )
+    notes = [read.note, heard.note]
+    if abs(gap) <= read.error_bound + heard.error_bound + drifted:
+        best = heard
+        confidence = min(MOST, 1 - (1 - read.confidence) * (1 - heard.confidence))
+    else:
+        # What is compared is looked at: the picture's offset counts, the sound's drift is kept.
+        best = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
+        confidence = min(ALONE_CAP, max(read.confidence, heard.confidence))
+        side = "later" if gap > 0 else "earlier"
+        notes.append(f"The sound lies {abs(gap) * 1000:.0f} ms {side} than the picture, whose offset this is.")
+    return dataclasses.replace(
+        best,
+        confidence=round(confidence, 4),
+        agreeing=read.agreeing + heard.agreeing,
+        samples=read.samples + heard.samples,
+        note=" ".join(note for note in ("Timer and sound agree.", *dict.fromkeys(notes)) if note),
+        readings=readings,
+        evidence=evidence,
+    )
+
+
+def _timer_alone(read: Proposal, unheard: Refusal) -> Proposal | Refusal:
+    says = f"The timer alone says {read.offset:+.3f} s, confidence {read.confidence:.2f}."
+    doubtful = read.confidence <= ONE_CLOCK_CAP
+    if unheard.reason in BROKEN or (unheard.reason in UNLIKE and doubtful):
+        why = " Clocks of different matches run alike, too." if unheard.reason in UNLIKE else ""
+        return Refusal(read.vod_id, unheard.reason, f"{unheard.message} {says}{why}", read.readings, read.evidence)
+    cap = DOUBTED_CAP if unheard.reason in UNLIKE else ALONE_CAP
+    return dataclasses.replace(
+        read,
+        confidence=min(cap, read.confidence),
+        note=_joined("By the timer alone.", read.note, unheard.message.removesuffix(by_sound.ADVICE)),
+    )
+
+
+def _sound_alone(heard: Proposal, unread: Refusal) -> Proposal:
+    cap = DOUBTED_CAP if unread.reason in READ else ALONE_CAP
+    return dataclasses.replace(
+        heard,
+        confidence=min(cap, heard.confidence),
+        note=_joined("By the sound alone.", heard.note, unread.message),
+    )
+
+
+def _neither(vod_id: str, unread: Refusal, unheard: Refusal) -> Refusal:
+    main, other = (unread, unheard) if unheard.reason == "no_sound" else (unheard, unread)
+    message = " ".join(dict.fromkeys((main.message, other.message)))
+    readings: tuple[Reading, ...] = main.readings + other.readings
+    evidence: tuple[Evidence, ...] = main.evidence + other.evidence
+    return Refusal(vod_id, main.reason, message, readings, evidence)
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(sentence.strip() for sentence in sentences if sentence)

@@ -1,0 +1,79 @@
+"""The straight line that most of a few measured offsets lie on: a constant, a drift, and how sure both are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+MAX_DRIFT_PPM = 1000.0
+TOLERANCE = 0.002  # seconds from the line at which a measurement still agrees with it
+LEAST_ERROR = 2e-5  # seconds: of a measurement, whatever the others say; a sixth of a sample
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """offset at ``center`` (seconds of the first recording) and its standard error; drift and its own, in ppm.
+
+    on: the numbers of the measurements that lie on it.
+    """
+
+    center: float
+    offset: float
+    error: float
+    drift_ppm: float
+    drift_error_ppm: float
+    on: tuple[int, ...]
+
+    def at(self, time: float) -> float:
+        """The offset at ``time`` seconds of the first recording."""
+        return self.offset + self.drift_ppm * 1e-6 * (time - self.center)
+
+
+def fit_line(times: Sequence[float], offsets: Sequence[float]) -> Line | None:
+    """The line with at most 1 000 ppm that most measurements lie on; None below two.
+
+    times: seconds of the first recording; offsets: seconds.
+    """
+    t, o = np.asarray(times, float), np.asarray(offsets, float)
+    if len(t) < 2:
+        return None
+    best = np.zeros(len(t), bool)
+    for i in range(len(t)):
+        for slope in _slopes(t, o, i):
+            on = np.abs(o - (o[i] + slope * (t - t[i]))) <= TOLERANCE
+            if np.count_nonzero(on) > np.count_nonzero(best):
+                best = on
+    return _least_squares(t, o, best)
+
+
+def _slopes(t: Values, o: Values, i: int) -> list[float]:
+    """Slopes through measurement ``i`` and each that lies far enough from it, and none at all."""
+    apart = np.abs(t - t[i]) > 0
+    slopes = (o[apart] - o[i]) / (t[apart] - t[i])
+    return [0.0, *(float(s) for s in slopes if abs(s) <= MAX_DRIFT_PPM * 1e-6)]
+
+
+def _least_squares(t: Values, o: Values, on: NDArray[np.bool_]) -> Line | None:
+    numbers = np.flatnonzero(on)
+    count = len(numbers)
+    if count < 2:
+        return None
+    x, y = t[numbers], o[numbers]
+    center = float(x.mean())
+    spread = float(np.sum((x - center) ** 2))
+    slope = float(np.sum((x - center) * (y - y.mean())) / spread) if spread > 0 else 0.0
+    rest = y - y.mean() - slope * (x - center)
+    error = max(LEAST_ERROR, float(np.sqrt(np.sum(rest**2) / max(1, count - 2))))
+    return Line(
+        center=center,
+        offset=float(y.mean()),
+        error=error / float(np.sqrt(count)),
+        drift_ppm=slope * 1e6,
+        drift_error_ppm=error / float(np.sqrt(spread)) * 1e6 if spread > 0 else float("inf"),
+        on=tuple(int(n) for n in numbers),
+    )

@@ -1,0 +1,225 @@
+"""The sound of one file: one channel of 8 000 samples a second, each at its place on the scale of ``currentTime``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import av.error
+import numpy as np
+from av.audio.fifo import AudioFifo
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from numpy.typing import NDArray
+
+from media_app.av.container import MICROSECONDS, MediaError, demux, open_media, presentation_origin
+
+Samples = NDArray[np.float32]
+RATE = 8000  # samples a second: enough for a tenth of a millisecond, and above it there is little that all codecs keep
+GATHERED = 1 << 15  # samples that are resampled together: one call costs the same for few and for many
+HOLE_SECONDS = 0.02  # between frames; less is the container's rounding
+RUN_IN_SECONDS = 0.25  # decoded before what is wanted, because a codec's first frames after a seek are wrong
+MAX_SECONDS = 13 * 3600.0  # of a file that are heard, whatever its timestamps claim: longer videos are not taken in
+MAX_TRACKS = 16  # that are listened to in order to find the loudest
+LISTENS = 4  # places, and seconds at each of them
+LISTEN_SECONDS = 0.5
+
+
+class NoSound(Exception):
+    """The file has no sound that can be decoded; the message is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Samples that follow each other without a hole. start: seconds; samples: shape (n,), -1 to 1."""
+
+    start: float
+    samples: Samples
+
+
+class SoundTrack:
+    """The loudest sound track of one file, for one thread. Use as a context manager.
+
+    number: of the track among the file's sound tracks, from 1; count: how many those are. duration: seconds, as the
+    file says. Raises :class:`MediaError` for a file that cannot be opened, :class:`NoSound` without a track that
+    can be decoded.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._container = open_media(path)
+        try:
+            self._origin = float(presentation_origin(self._container))
+            self.duration = min(MAX_SECONDS, float((self._container.duration or 0) / MICROSECONDS))
+            self.count = len(self._container.streams.audio)
+            self._stream, self.number = self._loudest()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the decoder and the file."""
+        self._container.close()
+
+    def runs(self, start: float = 0.0, end: float = MAX_SECONDS) -> Iterator[Run]:
+        """What sounds between ``start`` and ``end`` seconds, in order; holes and a late start are left out.
+
+        Damage ends it where it stands: what has come until then is right.
+        """
+        self._seek(start - RUN_IN_SECONDS)
+        for run in self._decoded(self._stream, end):
+            first = max(0, round((start - run.start) * RATE))
+            last = min(len(run.samples), round((end - run.start) * RATE))
+            if first < last:
+                yield Run(run.start + first / RATE, run.samples[first:last])
+
+    def samples(self, start: float, seconds: float) -> tuple[Samples, float]:
+        """``seconds`` of sound that begins at ``start``, silence where there is none, and the share that is there.
+
+        The place of the first sample is exact to half a sample.
+        """
+        count = round(seconds * RATE)
+        found = np.zeros(count, np.float32)
+        heard = 0
+        for run in self.runs(start, start + seconds):
+            at = round((run.start - start) * RATE)
+            first, last = max(0, at), min(count, at + len(run.samples))
+            if first < last:
+                found[first:last] = run.samples[first - at : last - at]
+                heard += last - first
+        return found, heard / max(1, count)
+
+    def _seek(self, seconds: float) -> None:
+        at = int((self._origin + seconds) * MICROSECONDS)
+        try:
+            self._container.seek(at, backward=True)
+        except av.error.FFmpegError:
+            try:
+                self._container.seek(0, backward=True, any_frame=True)
+            except av.error.FFmpegError as exc:
+                raise MediaError(MediaError.UNREADABLE, "Its sound cannot be read from the beginning.") from exc
+        self._stream.codec_context.flush_buffers()
+
+    def _decoded(self, stream: AudioStream, end: float) -> Iterator[Run]:
+        """Runs from where the file stands, in pieces of about :data:`GATHERED` samples of the file's own rate."""
+        mixer, base = _Mixer(), float(stream.time_base or 0)
+        for frame in self._frames(stream):
+            if frame.pts is None:
+                continue
+            at = frame.pts * base - self._origin
+            yield from mixer.put(at, frame)
+            if at > end:
+                break
+        yield from mixer.end()
+
+    def _frames(self, stream: AudioStream) -> Iterator[AudioFrame]:
+        packets = demux(self._container, stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:
+                return
+            if packet is None:
+                return
+            try:
+                yield from stream.decode(packet)
+            except av.error.InvalidDataError:
+                continue  # a damaged packet; the next may be whole
+            except av.error.FFmpegError:
+                return
+
+    def _loudest(self) -> tuple[AudioStream, int]:
+        tracks = []
+        for number, stream in enumerate(self._container.streams.audio[:MAX_TRACKS], 1):
+            if stream.codec_context is not None and stream.codec_context.is_decoder:
+                stream.codec_context.thread_count = 1
+                tracks.append((stream, number))
+        if not tracks:
+            what = "Its sound uses a codec that this server cannot decode." if self.count else "It has no sound."
+            raise NoSound(what)
+        if len(tracks) == 1:
+            return tracks[0]
+        return max(tracks, key=lambda track: self._level(track[0]))
+
+    def _level(self, stream: AudioStream) -> float:
+        """Mean square of a track at a few places."""
+        self._stream = stream
+        squares = []
+        for number in range(LISTENS):
+            start = self.duration * (number + 0.5) / LISTENS
+            squares += [float(np.mean(run.samples**2)) for run in self.runs(start, start + LISTEN_SECONDS)]
+        return float(np.mean(squares)) if squares else 0.0
+
+
+class _Mixer:
+    """Makes one channel of 8 000 samples a second of decoded frames, as many at a time as pays."""
+
+    def __init__(self) -> None:
+        self._fifo: AudioFifo | None = None
+        self._resampler: AudioResampler | None = None
+        self._rate = 1  # of the file
+        self._start = 0.0  # seconds: of the run that is being resampled
+        self._taken = self._mixed = 0  # samples of the run that have come, and have been resampled, at the file's rate
+        self._given = 0  # samples of the run that have come out
+        self._late = 0.0  # seconds by which frames lie behind where they would follow on, summed up
+        self._counted = 0
+
+    def put(self, at: float, frame: AudioFrame) -> Iterator[Run]:
+        rate = frame.sample_rate
+        behind = at - (self._start + self._taken / self._rate)
+        if self._fifo is None or rate != self._rate or abs(behind) > HOLE_SECONDS:
+            yield from self._begin(at, rate)
+            behind = 0.0
+        frame.pts = None
+        try:
+            self._fifo.write(frame)  # type: ignore[union-attr]
+        except ValueError:  # the format has changed
+            yield from self._begin(at, rate)
+            behind = 0.0
+            self._fifo.write(frame)  # type: ignore[union-attr]
+        # Containers round each frame's time to their ticks, Matroska's to a millisecond: the mean is closer.
+        self._late += behind
+        self._counted += 1
+        self._taken += frame.samples
+        if self._taken - self._mixed >= GATHERED:
+            yield from self._mix()
+
+    def _begin(self, at: float, rate: int) -> Iterator[Run]:
+        yield from self.end()
+        self._start, self._rate = at, rate
+        self._fifo, self._resampler = AudioFifo(), AudioResampler("flt", "mono", RATE)
+
+    def end(self) -> Iterator[Run]:
+        """The rest of a run; the next frame begins another."""
+        if self._taken > self._mixed:
+            yield from self._mix()
+        if self._mixed:
+            yield from self._resampled(None)
+        self._fifo = self._resampler = None
+        self._taken = self._mixed = self._given = self._counted = 0
+        self._late = 0.0
+
+    def _mix(self) -> Iterator[Run]:
+        assert self._fifo is not None
+        frame = self._fifo.read()
+        self._mixed = self._taken
+        yield from self._resampled(frame)
+
+    def _resampled(self, frame: AudioFrame | None) -> Iterator[Run]:
+        assert self._resampler is not None
+        start = self._start + self._late / max(1, self._counted)
+        for mixed in self._resampler.resample(frame):
+            samples = np.nan_to_num(np.asarray(mixed.to_ndarray()[0], np.float32), posinf=1.0, neginf=-1.0)
+            yield Run(start + self._given / RATE, np.clip(samples, -1.0, 1.0))
+            self._given += len(samples)

@@ -1,0 +1,1 @@
+"""What the viewsets of all parts share."""

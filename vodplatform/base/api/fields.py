@@ -1,0 +1,195 @@
+"""Serializer fields that take a JSON number as a number and nothing else, and the shapes that many answers share."""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Self, TypeVar
+
+from rest_framework import serializers
+
+T = TypeVar("T")
+
+
+class AnswerSerializer(serializers.Serializer[T]):
+    """An answer of the API: its fields document it in the schema and make it.
+
+    A field's value is what the method ``compute_<name>`` returns for the instance, where the serializer has one, and
+    otherwise the instance's attribute of that name (or ``source``). None is answered as null, and so is an attribute
+    of None where the field allows it. Values that are found in one go come from :meth:`compute_many`.
+    """
+
+    def compute_many(self, instance: T) -> Mapping[str, Any]:
+        """The values of several fields by their names, where one query or one look finds them all."""
+        return {}
+
+    def to_representation(self, instance: T) -> dict[str, Any]:
+        together = self.compute_many(instance)
+        shown = {}
+        for name, read, show in self._steps:
+            value = together[name] if name in together else read(instance)
+            shown[name] = None if value is None else show(value)
+        return shown
+
+    @functools.cached_property
+    def _steps(self) -> list[tuple[str, Callable[[T], Any], Callable[[Any], Any]]]:
+        """Of each field its name, what reads its value, and what shows it.
+
+        REST framework's own reading looks for mappings and callables at each step, which is most of a large answer's
+        time.
+        """
+        return [
+            (name, getattr(self, f"compute_{name}", None) or _reader(field), field.to_representation)
+            for name, field in self.fields.items()
+        ]
+
+    @classmethod
+    def show(cls, instance: T) -> dict[str, Any]:
+        """The answer about ``instance``."""
+        return cls._shared().to_representation(instance)
+
+    @classmethod
+    @functools.cache  # building the fields costs more than using them, and using them changes nothing
+    def _shared(cls) -> Self:
+        return cls()
+
+
+def _reader(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any]:
+    read: Callable[[Any], Any] = operator.attrgetter(".".join(field.source_attrs))
+    if len(field.source_attrs) == 1 or not field.allow_null:
+        return read
+
+    def read_or_none(instance: Any) -> Any:
+        try:
+            return read(instance)
+        except AttributeError:
+            return None
+
+    return read_or_none
+
+
+class SecondsField(serializers.FloatField):
+    """A finite JSON number (no boolean, no text), in seconds unless its help says otherwise."""
+
+    default_error_messages = {
+        "not_a_number": "Must be a number, not {kind}.",
+        "not_finite": "Must be a finite number.",
+    }
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("not_a_number", kind=_kind(data))
+        try:
+            value = float(data)
+        except OverflowError:
+            self.fail("not_finite")
+        if not math.isfinite(value):
+            self.fail("not_finite")
+        return value
+
+
+class EpochField(serializers.FloatField):
+    """An instant that is answered in seconds since 1970."""
+
+    def to_representation(self, value: datetime) -> float:  # type: ignore[override]
+        return value.timestamp()
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON whole number, not a boolean, not text."""
+
+    default_error_messages = {"not_a_number": "Must be a whole number, not {kind}."}
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, bool) or not isinstance(data, int):
+            self.fail("not_a_number", kind=_kind(data))
+        return super().to_internal_value(data)
+
+
+class StrictCharField(serializers.CharField):
+    """JSON text only; the framework's own field would take a number as its digits."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class BoundedListField(serializers.ListField):
+    """A list whose length is asked before anything in it: the framework's own field looks at every part first."""
+
+    def __init__(self, *, max_length: int, **options: Any) -> None:
+        super().__init__(max_length=max_length, **options)
+        self.most = max_length
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list | tuple) and len(data) > self.most:
+            self.fail("max_length", max_length=self.most)
+        found: list[Any] = super().to_internal_value(data)
+        return found
+
+
+class BoundedDictField(serializers.DictField):
+    """An object with at most ``max_length`` names, which are counted before anything in it is looked at."""
+
+    default_error_messages = {"max_length": "Ensure this field has no more than {max_length} elements."}
+
+    def __init__(self, *, max_length: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.most = max_length
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, Mapping) and len(data) > self.most:
+            self.fail("max_length", max_length=self.most)
+        found: dict[str, Any] = super().to_internal_value(data)
+        return found
+
+
+class ListQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """``limit`` (1–100, default 20) and ``offset`` of a list."""
+
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+    offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
+
+
+class ListPageSerializer(serializers.Serializer[dict[str, int]]):
+    """Where a page stands in its list."""
+
+    limit = serializers.IntegerField()
+    offset = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class CauseSerializer(serializers.Serializer[dict[str, str]]):
+    """Why something failed; ``type`` stands in docs/errors.md."""
+
+    type = serializers.CharField()
+    message = serializers.CharField()
+
+
+def validate_query(form: type[serializers.Serializer[Any]], given: Mapping[str, str]) -> dict[str, Any]:
+    """What a request's query ``given`` asks for, as ``form`` has it; an empty parameter is none.
+
+    Raises ``ValidationError``.
+    """
+    filled = form(data={name: value for name, value in given.items() if value})
+    filled.is_valid(raise_exception=True)
+    return dict(filled.validated_data)
+
+
+def page_slice(query: Mapping[str, Any]) -> slice:
+    """The rows of a list that ``query`` (of a :class:`ListQuerySerializer`) asks for."""
+    return slice(query["offset"], query["offset"] + query["limit"])
+
+
+def page_of(query: Mapping[str, Any], total: int) -> dict[str, int]:
+    """Where those rows stand among ``total``: a :class:`ListPageSerializer`."""
+    return {"limit": query["limit"], "offset": query["offset"], "total": total}
+
+
+def _kind(data: Any) -> str:
+    names = {bool: "a boolean", str: "text", type(None): "null", list: "a list", dict: "an object", float: "a fraction"}
+    return names.get(type(data), type(data).__name__)

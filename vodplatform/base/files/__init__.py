@@ -1,0 +1,1 @@
+"""Where files lie, whether there is room for them, and which installation they belong to."""

@@ -1,0 +1,1 @@
+"""Child processes, and the commands that people start."""

@@ -1,0 +1,1 @@
+"""Rules that tables of all parts follow."""

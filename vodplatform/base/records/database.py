@@ -1,0 +1,54 @@
+"""What is the same question on both databases and another statement on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
+
+IMPATIENT_MILLISECONDS = 50
+
+
+def release_connection() -> None:
+    """Give this thread's connection back to PostgreSQL's pool before a long wait for something else.
+
+    Inside of a transaction it stays. The next query takes one again. Each process has 16 of them.
+    """
+    if connection.vendor == "postgresql" and not connection.in_atomic_block:
+        connection.close()
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Within the block SQLite gives up a locked write after 50 ms (OperationalError) instead of 20 s.
+
+    PostgreSQL locks rows, not the database: nothing to do there.
+    """
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        patience = int(cursor.fetchone()[0])
+        cursor.execute(f"PRAGMA busy_timeout = {IMPATIENT_MILLISECONDS}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {patience}")
+
+
+@contextmanager
+def bounded(seconds: float) -> Iterator[None]:
+    """Within the block PostgreSQL gives up a statement after ``seconds`` (OperationalError), waits for locks included.
+
+    Reading only: on SQLite readers wait for nobody, and a transaction would take the lock that writers need.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, round(seconds * 1000)))])
+        yield
+        # Inside a test's own transaction the setting would outlive the block.
+        cursor.execute("SELECT set_config('statement_timeout', '0', true)")

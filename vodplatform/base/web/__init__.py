@@ -1,0 +1,1 @@
+"""Requests, answers, sockets and calls of other servers."""

@@ -1,0 +1,48 @@
+"""Django's ASGI handler with one change of thread for a request instead of one for each middleware.
+
+It tells the view when its client has hung up: what only that client waited for can end.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIHandler
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from vodplatform.base.processes.waiting_room import caller_gone
+
+
+class OneThreadHandler(ASGIHandler):
+    """Runs middleware and view of a request, all of them synchronous, together in the request's thread.
+
+    Under ASGI Django's own handler gives each hook of a synchronous middleware to that thread by itself, which is half
+    of the processor time of a small request. A view that is a coroutine still works; it costs
+    one change more. See docs/design/0007-requests.md.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        gone = threading.Event()
+        token = caller_gone.set(gone)
+
+        async def heard() -> Any:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                gone.set()
+            return message
+
+        try:
+            await super().__call__(scope, heard, send)
+        finally:
+            caller_gone.reset(token)
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """Build the chain as under WSGI, whatever the caller says."""
+        super().load_middleware(is_async=False)
+
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        """The response of the whole chain, made in the thread of the request."""
+        return await sync_to_async(self.get_response, thread_sensitive=True)(request)

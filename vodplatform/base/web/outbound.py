@@ -1,0 +1,487 @@
+"""The one way out: requests to addresses that somebody configured or a third party named; free of Django.
+
+Whoever names an address must not be able to point this program at itself or at its neighbours (server-side request
+forgery). So a name is looked up once, every address it stands for is checked, and the connection goes to one that was
+checked: there is no second lookup that could answer otherwise (DNS rebinding). Host header and TLS name stay those of
+the address as it was written. No proxy, cookie, netrc file or certificate comes from the environment; an answer has a
+most size, also unpacked, and everything together a most time. Messages name the host, never the rest of an address,
+a header or a body: those may hold keys.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import re
+import socket
+import ssl
+import threading
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from io import BytesIO
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urlsplit
+
+import certifi
+import httpcore
+
+if TYPE_CHECKING:
+    # Imported where it is used: with the command line that it brings it is a tenth of what each process needs to start.
+    import httpx
+
+MAX_URL_LETTERS = 4096
+HOST = re.compile(rb"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+")
+BLOCK = 64 * 1024
+AGENT = "vodplatform"
+REDIRECTS = (301, 302, 303, 307, 308)
+KEPT_ELSEWHERE = frozenset({"accept", "content-type", "user-agent"})  # headers that follow a redirect to another origin
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(ip_network(part) for part in text.split())
+
+
+# A neighbour: ``allow_private`` opens these. Private (RFC 1918, 4193), loopback, carrier-grade NAT (RFC 6598).
+NEIGHBOURS = _networks("10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 100.64.0.0/10 ::1/128 fc00::/7")
+# Where clouds hand out a machine's own keys, as far as it is not link-local: nothing opens these.
+METADATA = _networks("100.100.100.200/32 168.63.129.16/32 fd00:ec2::/32 fd20:ce::254/128")
+# The rest of IANA's special-purpose registries: this host, link-local, documentation, benchmarks, relays, multicast,
+# reserved. Of IPv6 only 2000::/3 is given out to hosts at all; what embeds an IPv4 address is judged by that.
+SPECIAL = _networks(
+    "0.0.0.0/8 169.254.0.0/16 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24"
+    " 224.0.0.0/4 240.0.0.0/4 2001::/23 2001:db8::/32 3fff::/20"
+)
+GLOBAL_IPV6 = IPv6Network("2000::/3")
+NAT64 = IPv6Network("64:ff9b::/96")
+SIX_TO_FOUR = IPv6Network("2002::/16")
+COMPATIBLE = IPv6Network("::/96")
+ISATAP = (0x00005EFE, 0x02005EFE)
+PRIVATE = "a private"
+
+
+class OutboundError(Exception):
+    """There is no answer; the message is a sentence with the host at most. Raised as one of its kinds."""
+
+
+class Refused(OutboundError):
+    """This address, or what it answered with, is not allowed; asking again changes nothing."""
+
+
+class Unreachable(OutboundError):
+    """The name is not known, nobody answers, or the connection broke."""
+
+
+class TooSlow(OutboundError):
+    """It did not end in its time."""
+
+
+class TooBig(OutboundError):
+    """The answer is larger than allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What one request may do.
+
+    allow_private: whether it may go to private, loopback and carrier addresses. seconds: for the whole, with lookups,
+    redirects and the last byte. connect_seconds: for each address tried. max_bytes: of the body, as sent and unpacked.
+    redirects: how many are followed, each one checked anew; with 0 a redirect is the answer.
+    """
+
+    allow_private: bool = False
+    seconds: float = 30.0
+    connect_seconds: float = 5.0
+    max_bytes: int = 1024**2
+    redirects: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. headers: names in lower case. body: unpacked; empty when it went into a file."""
+
+    status: int
+    headers: httpx.Headers = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+def send(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    content: bytes = b"",
+    rules: Rules = Rules(),
+    into: BinaryIO | None = None,
+) -> Answer:
+    """Send one request and read its whole answer, within ``rules``; any status is an answer.
+
+    into: where the body goes instead of memory. Raises :class:`Refused`, :class:`Unreachable`, :class:`TooSlow`,
+    :class:`TooBig`.
+    """
+    deadline = _Deadline(rules.seconds)
+    target = check_url(url)
+    sent = {name.lower(): value for name, value in (headers or {}).items()}
+    for left in range(rules.redirects, -1, -1):
+        answer = _exchange(_request(method, target, sent, content), rules, deadline, into)
+        where = answer.headers.get("location")
+        if answer.status not in REDIRECTS or where is None or rules.redirects == 0:
+            return answer
+        if left == 0:
+            break
+        target, before = _joined(target, where), target
+        if _origin(target) != _origin(before):
+            sent = {name: value for name, value in sent.items() if name in KEPT_ELSEWHERE}
+        if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
+            method, content = "GET", b""
+            sent.pop("content-type", None)
+    raise Refused(f"{target.host} sends on to other addresses without an end.")
+
+
+def check_url(url: str) -> httpx.URL:
+    """The address taken apart, when it is one that may be asked at all: http or https, a host, no user or password.
+
+    Where it leads to is checked when it is asked. Raises :class:`Refused`.
+    """
+    import httpx
+
+    # Two readers who disagree about where a host ends are the oldest trick: such an address is nobody's honest one.
+    if len(url) > MAX_URL_LETTERS or any(letter <= " " or letter in "\\\x7f" for letter in url):
+        raise Refused("This is not an address: it is too long, or it has spaces or signs that do not belong there.")
+    try:
+        parsed: httpx.URL | None = httpx.URL(url)
+        plain = urlsplit(url)
+        with_user = "@" in plain.netloc
+    except (httpx.InvalidURL, ValueError, UnicodeError):
+        parsed = None
+    port = None if parsed is None else parsed.port
+    if parsed is None or HOST.fullmatch(parsed.raw_host) is None or not (port is None or 0 < port < 65536):
+        raise Refused("This is not an address: write it as https://host/path.")
+    if parsed.scheme not in ("http", "https"):
+        raise Refused("Only addresses that begin with http:// or https:// are asked.")
+    if with_user or parsed.userinfo:
+        raise Refused("An address with a user name or password in it is not asked; give the key apart.")
+    return parsed.copy_with(fragment=None)
+
+
+def why_refused(address: str, *, allow_private: bool = False) -> str | None:
+    """What kind of address this is, when nothing may be sent to it; None when it may. ``address``: an IP address."""
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "an unreadable"
+    judged: list[Address] = [ip]
+    if isinstance(ip, IPv6Address):
+        inner, is_all = _embedded(ip)
+        # What is only another way to write an IPv4 address is that address; else both have to be allowed.
+        judged = [inner] if inner is not None and is_all else [ip, *([inner] if inner is not None else [])]
+    kinds = [_kind(found) for found in judged]
+    refused = [kind for kind in kinds if kind is not None and not (allow_private and kind == PRIVATE)]
+    return refused[0] if refused else None
+
+
+def _kind(ip: Address) -> str | None:
+    """What an address is that is not a public host's."""
+    if any(ip in network for network in METADATA):
+        return "a metadata"
+    if any(ip in network for network in NEIGHBOURS):
+        return PRIVATE
+    if any(ip in network for network in SPECIAL) or (isinstance(ip, IPv6Address) and ip not in GLOBAL_IPV6):
+        return "a reserved"
+    return None
+
+
+def _embedded(ip: IPv6Address) -> tuple[IPv4Address | None, bool]:
+    """The IPv4 address that packets to ``ip`` end at, or may; and whether there is nothing more to ``ip`` than that.
+
+    Mapped and compatible (RFC 4291), NAT64's well-known prefix (RFC 6052), 6to4 (RFC 3056), ISATAP (RFC 5214).
+    """
+    number = int(ip)
+    if ip.ipv4_mapped is not None:
+        return ip.ipv4_mapped, True
+    if ip in NAT64 or (ip in COMPATIBLE and number > 1):
+        return IPv4Address(number & 0xFFFFFFFF), True
+    if ip in SIX_TO_FOUR:
+        return IPv4Address(number >> 80 & 0xFFFFFFFF), True
+    if number >> 32 & 0xFFFFFFFF in ISATAP:
+        return IPv4Address(number & 0xFFFFFFFF), False
+    return None, False
+
+
+def _joined(before: httpx.URL, where: str) -> httpx.URL:
+    """Where a redirect leads to, checked like any address. Raises :class:`Refused`."""
+    import httpx
+
+    try:
+        found = str(before.join(where))
+    except (httpx.InvalidURL, ValueError, UnicodeError):
+        found = ""
+    target = check_url(found)
+    if before.scheme == "https" and target.scheme != "https":
+        raise Refused(f"{before.host} sends on to an address without encryption.")
+    return target
+
+
+def _origin(url: httpx.URL) -> httpcore.Origin:
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=b"/").origin
+
+
+def _request(method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes) -> httpx.Request:
+    """The request with Host and Content-Length. Raises :class:`Refused`."""
+    import httpx
+
+    # A packed answer is one that can blow up: none is asked for.
+    always = {"accept-encoding": "identity", "connection": "close"}
+    try:
+        merged = {"user-agent": AGENT, "accept": "*/*", **headers, **always}
+        return httpx.Request(method, target, content=content or None, headers=merged)
+    except (ValueError, TypeError):
+        pass
+    raise _unwritable(target.host)
+
+
+def _exchange(request: httpx.Request, rules: Rules, deadline: _Deadline, into: BinaryIO | None) -> Answer:
+    """One request on a connection of its own, and its answer. Of a redirect that is followed the body is not read."""
+    import httpx
+
+    host = request.url.host
+    url = httpcore.URL(
+        scheme=request.url.raw_scheme, host=request.url.raw_host, port=request.url.port, target=request.url.raw_path
+    )
+    failure: OutboundError
+    try:
+        with (
+            httpcore.HTTPConnection(
+                url.origin, ssl_context=_trust(), network_backend=_Guarded(host, rules, deadline)
+            ) as connection,
+            connection.stream(
+                request.method, url, headers=request.headers.raw, content=request.content or None,
+                extensions={"sni_hostname": host.rstrip(".")},
+            ) as response,
+        ):  # fmt: skip
+            found = httpx.Headers(response.headers)
+            if rules.redirects and response.status in REDIRECTS:
+                return Answer(response.status, found, b"")
+            kept = BytesIO()
+            for block in _body(host, response.iter_stream(), found, rules.max_bytes):
+                deadline.left(host)
+                (into or kept).write(block)
+            return Answer(response.status, found, kept.getvalue())
+    except httpcore.LocalProtocolError:
+        failure = _unwritable(host)
+    except httpcore.ProtocolError:
+        failure = Unreachable(f"{host} did not answer in HTTP, or broke off.")
+    except (httpcore.NetworkError, httpcore.TimeoutException):
+        failure = Unreachable(f"The connection to {host} broke.")
+    raise failure  # outside the handler: nothing of the request hangs on it
+
+
+def _unwritable(host: str) -> Refused:
+    return Refused(
+        f"This request to {host} cannot be written: a header or the address has signs that may not be there."
+    )
+
+
+def _body(host: str, blocks: Iterable[bytes], headers: httpx.Headers, most: int) -> Iterator[bytes]:
+    """The body, unpacked, in blocks of a bounded size. Raises :class:`TooBig` before more than ``most`` is held."""
+    too_big = TooBig(f"{host} answers with more than {most} bytes.")
+    announced = headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > most):
+        raise too_big
+    packing = headers.get("content-encoding", "identity").strip().lower()
+    if packing not in ("identity", "", "gzip", "x-gzip"):
+        raise Refused(f"{host} packs its answer in a way that was not asked for.")
+    counted = _counted(blocks, most, too_big)
+    yield from _counted(_unzipped(host, counted), most, too_big) if "gzip" in packing else counted
+
+
+def _counted(blocks: Iterable[bytes], most: int, too_big: TooBig) -> Iterator[bytes]:
+    total = 0
+    for block in blocks:
+        total += len(block)
+        if total > most:
+            raise too_big
+        yield block
+
+
+def _unzipped(host: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """gzip, at most :data:`BLOCK` bytes at a time, however small what they were packed into."""
+    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    is_wrong = False
+    for block in blocks:
+        rest = block
+        while not unpacker.eof:
+            try:
+                unpacked = unpacker.decompress(rest, BLOCK)
+            except zlib.error:
+                is_wrong = True
+                break
+            rest = unpacker.unconsumed_tail
+            yield unpacked
+            if len(unpacked) < BLOCK and not rest:
+                break
+        if is_wrong:
+            break
+    if is_wrong or not unpacker.eof:
+        raise Unreachable(f"What {host} has packed cannot be unpacked, or is half of it.")
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The certificates that are believed: those that come with the program, and the machine's own."""
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.load_default_certs()
+    return context
+
+
+class _Deadline:
+    """The end of the whole, whatever is being waited for."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+        self._seconds = seconds
+
+    def left(self, host: str) -> float:
+        """Seconds left, more than 0. Raises :class:`TooSlow`."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise self.over(host)
+        return left
+
+    def over(self, host: str) -> TooSlow:
+        return TooSlow(f"{host} did not answer within {self._seconds:g} s.")
+
+
+class _Guarded(httpcore.NetworkBackend):
+    """Connects to addresses that were checked, and to no others."""
+
+    def __init__(self, host: str, rules: Rules, deadline: _Deadline) -> None:
+        self._host = host
+        self._rules = rules
+        self._deadline = deadline
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        found = _looked_up(self._host, host, port, self._deadline)
+        # One bad address spoils all: whoever answers with a mixture hopes that we try until one connects.
+        for _, address in found:
+            kind = why_refused(address[0], allow_private=self._rules.allow_private)
+            if kind is not None:
+                raise Refused(f"{self._host} leads to {kind} address, where nothing is sent to.")
+        for family, address in found:
+            connection = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                connection.settimeout(min(self._rules.connect_seconds, self._deadline.left(self._host)))
+                connection.connect(address)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError:
+                connection.close()
+                continue
+            except BaseException:
+                connection.close()
+                raise
+            return _Stream(connection, self._host, self._deadline)
+        self._deadline.left(self._host)
+        raise Unreachable(f"{self._host} cannot be reached.")
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore.NetworkStream:
+        raise Refused("Sockets of this machine are not asked.")
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(min(seconds, self._deadline.left(self._host)))
+
+
+def _looked_up(shown: str, host: str, port: int, deadline: _Deadline) -> list[tuple[int, Any]]:
+    """(family, address) of everything that a name stands for, in the system's order.
+
+    The system's lookup knows no time limit, so it runs beside; one that does not come back is left behind.
+    """
+    answers: queue.SimpleQueue[list[tuple[int, Any]] | None] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answers.put([(family, address) for family, _, _, _, address in rows])
+        except (OSError, UnicodeError):
+            answers.put(None)
+
+    threading.Thread(target=look_up, daemon=True, name="lookup").start()
+    try:
+        found = answers.get(timeout=deadline.left(shown))
+    except queue.Empty:
+        found = []
+        is_over = True
+    else:
+        is_over = False
+    if is_over:
+        raise deadline.over(shown)
+    if not found:
+        raise Unreachable(f"No address is known for {shown}.")
+    return found
+
+
+class _Stream(httpcore.NetworkStream):
+    """A connection each of whose operations ends with the whole."""
+
+    def __init__(self, connection: socket.socket, host: str, deadline: _Deadline) -> None:
+        self._socket = connection
+        self._host = host
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._socket.settimeout(self._deadline.left(self._host))
+        try:
+            return self._socket.recv(min(max_bytes, BLOCK))
+        except TimeoutError as exc:
+            raise self._deadline.over(self._host) from exc
+        except OSError as exc:
+            raise httpcore.ReadError(str(exc)) from exc
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        rest = memoryview(buffer)
+        while rest:
+            self._socket.settimeout(self._deadline.left(self._host))
+            try:
+                rest = rest[self._socket.send(rest[:BLOCK]) :]
+            except TimeoutError as exc:
+                raise self._deadline.over(self._host) from exc
+            except OSError as exc:
+                raise httpcore.WriteError(str(exc)) from exc
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        self._socket.settimeout(self._deadline.left(self._host))
+        try:
+            secured = ssl_context.wrap_socket(self._socket, server_hostname=server_hostname)
+        except ssl.SSLCertVerificationError as exc:
+            self.close()
+            raise Refused(f"The certificate of {self._host} is not to be trusted.") from exc
+        except TimeoutError as exc:
+            self.close()
+            raise self._deadline.over(self._host) from exc
+        except (OSError, ValueError) as exc:
+            self.close()
+            raise Unreachable(f"No secure connection to {self._host} came about.") from exc
+        return _Stream(secured, self._host, self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._socket if info == "socket" else None
