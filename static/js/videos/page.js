@@ -85,7 +85,6 @@ function adopt(next) {
   if (next.status !== "failed") play();
   // Whether that job still runs, its first message tells.
   if (next.job_id && !watched && !listed) watch(next.job_id);
-  askWhileWaiting();
 }
 
 /** The file has been looked at while the page stood open. */
@@ -166,6 +165,7 @@ function mark() {
   if (!player) return;
   controls?.mark();
   follow();
+  askWhileWaiting(); // The browser may refuse a form long after the last news of the video.
   const trouble = need("[data-trouble]", root);
   trouble.hidden = player.trouble === null;
   const words = player.trouble ? `${player.trouble.title}${work?.status}` : "";

@@ -340,6 +340,37 @@ def test_what_the_browser_cannot_play_as_it_is_is_played_when_a_form_that_it_can
     )
 
 
+def test_a_playable_form_is_asked_for_though_the_browser_refuses_the_original_after_the_last_news(
+    open_page: OpenPage, program: Program, tmp_path: Path
+) -> None:
+    old = shelf.taken_in(program, render_clip(tmp_path / "old_camera.mp4", codec="mpeg4", seconds=4))
+    wait_until(lambda: shelf.get(program, old["id"])["hls_url"], shelf.INGEST_SECONDS, "the form that can be played")
+    page = open_page("/compare", quiet=False)
+    reads: list[str] = []
+    originals: list[Route] = []
+    is_made = False
+
+    def read(route: Route) -> None:
+        reads.append(route.request.url)
+        answer = route.fetch()
+        video = answer.json()
+        if not is_made:
+            video |= {"hls_url": None, "renditions": []}
+        route.fulfill(response=answer, json=video)
+
+    page.route(f"**{shelf.LIBRARY}/{old['id']}", read)
+    page.route(re.compile(re.escape(old["video_url"].split("?")[0])), lambda route: originals.append(route))
+    page.goto(f"/watch/{old['id']}")
+    # Read when the page opens and when its job says that it is over; after that nothing is told any more.
+    wait_until(lambda: page.wait_for_timeout(100) or len(reads) >= 2, 20, "both reads")
+    page.wait_for_timeout(500)
+    for route in originals:
+        route.continue_()
+    expect(page.get_by_role("alert")).to_contain_text("This browser cannot play it", timeout=20_000)
+    is_made = True
+    expect(page.locator("[data-quality]")).to_contain_text("Auto", timeout=20_000)
+
+
 def test_an_address_that_has_run_out_is_renewed_without_a_word(open_page: OpenPage, video: dict[str, Any]) -> None:
     refused: list[str] = []
 
