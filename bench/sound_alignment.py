@@ -1,41 +1,210 @@
-"""Alignment by sound of made pairs of every kind: how many are proposed and right, and how many refused, and why."""
+"""Alignment by sound of made pairs of every kind, related and misleading: what is proposed, what is refused and why,
+and what the confidence is worth (A4). Also the numbers of the curve in ``sound/confidence.py``, fitted to half of them.
+
+With ``VOD_BENCH_MEDIA`` set, pairs made of real clips are measured too; the curve is never fitted to those.
+"""
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from rich.progress import track
+
 from bench.report import Table
-from bench.sound_pairs import MISLEADING, RELATED, pair
-from sessions_app.comparison.alignment.by_sound import align_by_sound
+from bench.sound_pairs import HARD, MISLEADING, REAL, RELATED, pair
+from sessions_app.comparison.alignment.answer import AlignmentResult
+from sessions_app.comparison.alignment.by_both import weigh
+from sessions_app.comparison.alignment.by_sound import REFUSE_BELOW, align_by_sound
+from sessions_app.comparison.alignment.by_timer import align_by_timer
+from sessions_app.comparison.alignment.readers import load_reader
+from sessions_app.comparison.alignment.sound.align import align_sounds
+from sessions_app.comparison.alignment.sound.confidence import confidence_of, features
+from sessions_app.comparison.alignment.sound.recording import Recording
+from sessions_app.comparison.alignment.sound.track import NoSound
+from vodplatform.demo.clips import render_pair, unrelated_pair
 
-PAIRS = 5  # of each kind
+RELATED_OF_A_KIND, MISLEADING_OF_A_KIND, HARD_OF_A_KIND, REAL_OF_A_KIND = 11, 18, 80, 8
+PICTURES = 8  # pairs of other matches whose timers run alike
 RIGHT_SECONDS = 1 / 60  # half a frame at 30 frames a second
+SURE = 0.9
+BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 0.95), (0.95, 1.01))
+PRIOR = (
+    0.05  # by which the curve's numbers are held towards 0; without it, pairs that are easily told apart make a step
+)
 
 
-def outcome(job: tuple[str, int]) -> tuple[str, str]:
-    """The kind of a pair, and "right", "wrong", or the reason of its refusal."""
-    kind, number = job
-    made = pair(kind, number)
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A pair to be aligned. clips: the folder of real clips that it is made of."""
+
+    kind: str
+    number: int
+    clips: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was answered to a pair. reason: of a refusal, or empty. right: whether the answer, or the offset that the
+    refusal doubts, is right. confidence, features: of that, None where nothing was measured. by_both: the highest
+    confidence of an answer by `auto` to the same sounds under pictures of other matches whose timers run alike."""
+
+    job: Job
+    reason: str
+    right: bool
+    confidence: float
+    features: tuple[float, ...] | None
+    by_both: float
+
+    @property
+    def is_proposed(self) -> bool:
+        """Whether there is an answer."""
+        return not self.reason
+
+
+def jobs(seed: int) -> list[Job]:
+    """Every pair of a run."""
+    media = os.environ.get("VOD_BENCH_MEDIA")
+    counts: list[tuple[tuple[str, ...], int, Path | None]] = [
+        (RELATED, RELATED_OF_A_KIND, None),
+        (MISLEADING, MISLEADING_OF_A_KIND, None),
+        (HARD, HARD_OF_A_KIND, None),
+    ]
+    if media:
+        counts.append((REAL, REAL_OF_A_KIND, Path(media)))
+    return [Job(kind, seed + n, clips) for kinds, count, clips in counts for n in range(count) for kind in kinds]
+
+
+def timer_answers(seed: int) -> list[AlignmentResult]:
+    """What the timers say of other matches whose clocks run alike."""
+    reader = load_reader("rapidocr")
+    answers = []
+    for number in range(PICTURES):
+        with tempfile.TemporaryDirectory() as folder:
+            a, b = render_pair(unrelated_pair(seed + number), Path(folder))
+            answers.append(align_by_timer([("a", a), ("b", b)], None, "auto", reader))
+    return answers
+
+
+def outcome(job: Job, timers: Sequence[AlignmentResult]) -> Outcome:
+    """Make a pair, align it, and forget it."""
+    made = pair(job.kind, job.number, job.clips)
     with tempfile.TemporaryDirectory() as folder:
         first, second = made.write(Path(folder))
         found = align_by_sound([("a", first), ("b", second)])
-    if found.refused:
-        return kind, found.refused[0].reason
-    is_right = made.offset is not None and abs(found.proposals[0].offset - made.offset) <= RIGHT_SECONDS
-    return kind, "right" if is_right else "wrong"
+        try:
+            with Recording("a", first) as a, Recording("b", second) as b:
+                answer = align_sounds(a, b)
+        except NoSound:
+            return Outcome(job, found.refused[0].reason, False, 0.0, None, 0.0)
+    match = getattr(answer, "doubted", answer)
+    right = bool(match and made.offset is not None and abs(match.offset - made.offset) <= RIGHT_SECONDS)
+    both = [weigh(["a", "b"], timer, found) for timer in timers]
+    return Outcome(
+        job,
+        found.refused[0].reason if found.refused else "",
+        right,
+        confidence_of(match) if match else 0.0,
+        features(match) if match else None,
+        max((item.confidence for result in both for item in result.proposals), default=0.0),
+    )
+
+
+def outcomes(seed: int) -> list[Outcome]:
+    """Every pair, on all cores."""
+    timers = timer_answers(seed)
+    alike = sum(bool(answer.proposals) for answer in timers)
+    print(f"{alike} of {PICTURES} pairs of other matches are proposed by their timers alone.")
+    wanted = jobs(seed)
+    with ProcessPoolExecutor() as pool:
+        return list(track(pool.map(outcome, wanted, [timers] * len(wanted)), "Pairs", len(wanted), transient=True))
+
+
+def fit(values: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Constant and weights of the logistic curve that fits best, held towards 0 by :data:`PRIOR` (Newton's method).
+
+    values: shape (n, features); right: shape (n,), 0 or 1. Shape (features + 1,).
+    """
+    design = np.column_stack([np.ones(len(values)), values])
+    held = PRIOR * np.eye(design.shape[1])
+    held[0, 0] = 1e-6
+    weights = np.zeros(design.shape[1])
+    for _ in range(200):
+        chance = 1.0 / (1.0 + np.exp(-design @ weights))
+        curvature = design.T @ (design * (chance * (1 - chance))[:, None]) + held
+        step = np.linalg.solve(curvature, design.T @ (right - chance) - held @ weights)
+        weights = weights + step / max(1.0, float(np.abs(step).max()))
+    return weights
+
+
+def is_fitted_to(one: Outcome) -> bool:
+    """Half of the made pairs; the others, and all of real clips, only check the curve."""
+    return one.job.clips is None and one.job.number % 2 == 0
 
 
 def measure(seed: int) -> list[Table]:
-    """One row for each kind."""
-    jobs = [(kind, seed + number) for number in range(PAIRS) for kind in (*RELATED, *MISLEADING)]
-    found: dict[str, Counter[str]] = defaultdict(Counter)
-    with ProcessPoolExecutor() as pool:
-        for kind, what in pool.map(outcome, jobs):
-            found[kind][what] += 1
-    table = Table("", ("kind", "has an offset", "what was answered"))
-    for kind, counts in found.items():
-        table.add(kind, "yes" if kind in RELATED else "no", ", ".join(f"{n} {what}" for what, n in counts.items()))
-    return [table]
+    """What was promised, the answers by kind, what the confidence is worth, and the curve fitted anew."""
+    found = outcomes(seed)
+    made = [one for one in found if one.job.clips is None]
+    real = [one for one in found if one.job.clips is not None]
+    checked = [one for one in found if not is_fitted_to(one)]
+    return [
+        _summary(made, real), _by_kind("By kind", made), _by_kind("Made of real clips, by kind", real),
+        _reliability("Reliability, of pairs that the curve was not fitted to", [o for o in checked if o in made]),
+        _reliability("Reliability, of pairs made of real clips", real), _curve(found),
+    ]  # fmt: skip
+
+
+def _summary(made: Sequence[Outcome], real: Sequence[Outcome]) -> Table:
+    table = Table("", ("what", "measured", "goal"))
+    for name, pairs in (("", made), (", real clips", real)):
+        related = [one for one in pairs if one.job.kind in RELATED]
+        sure = [one for one in pairs if one.is_proposed and one.confidence >= SURE]
+        misleading = [one for one in pairs if one.job.kind in MISLEADING]
+        alone = sum(one.is_proposed and one.confidence >= REFUSE_BELOW for one in misleading)
+        heard = [one for one in misleading if one.reason != "no_sound"]
+        both = sum(one.by_both >= REFUSE_BELOW for one in heard)
+        table.add(f"related pairs proposed{name}", f"{sum(o.is_proposed for o in related)} of {len(related)}", "≥ 97 %")
+        table.add(f"… at ≥ {SURE} right to {RIGHT_SECONDS * 1000:.1f} ms{name}",
+                  f"{sum(one.right for one in sure)} of {len(sure)}", "all")  # fmt: skip
+        table.add(f"misleading pairs proposed at ≥ {REFUSE_BELOW} by sound{name}", f"{alone} of {len(misleading)}", "0")
+        table.add(f"… by timer and sound, under timers that run alike{name}", f"{both} of {len(heard)}", "0")
+    return table
+
+
+def _by_kind(title: str, pairs: Sequence[Outcome]) -> Table:
+    table = Table(title, ("kind", "has an offset", "what was answered"))
+    for kind in dict.fromkeys(one.job.kind for one in pairs):
+        mine = [one for one in pairs if one.job.kind == kind]
+        counts = Counter(one.reason or ("right" if one.right else "wrong") for one in mine)
+        has_offset = "no" if kind in (*MISLEADING, "hard_unrelated") else "yes"
+        table.add(kind, has_offset, ", ".join(f"{n} {what}" for what, n in counts.most_common()))
+    return table
+
+
+def _reliability(title: str, pairs: Sequence[Outcome]) -> Table:
+    table = Table(title, ("confidence", "measured offsets", "right", "share", "mean confidence"))
+    measured = [one for one in pairs if one.features is not None]
+    for low, high in BINS:
+        inside = [one for one in measured if low <= one.confidence < high]
+        right = sum(one.right for one in inside)
+        share = f"{right / len(inside):.1%}" if inside else "–"
+        mean = f"{np.mean([one.confidence for one in inside]):.3f}" if inside else "–"
+        table.add(f"{low:.2f}–{min(high, 1.0):.2f}", len(inside), right, share, mean)
+    table.note = "With the offsets that a refusal doubts: without those hardly one is wrong."
+    return table
+
+
+def _curve(pairs: Sequence[Outcome]) -> Table:
+    known = [(one.features, one.right) for one in pairs if one.features is not None and is_fitted_to(one)]
+    weights = fit(np.array([values for values, _ in known]), np.array([float(right) for _, right in known]))
+    table = Table("The curve, fitted anew", ("CONSTANT", "SHARE", "COUNT", "RATIO"))
+    table.add(*(f"{weight:.2f}" for weight in weights))
+    return table

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 
-from tests.support.soundscapes import CODECS, Sound, Take, music, offset_between, scene, write
+from tests.support.soundscapes import CODECS, RATE, Sound, Take, music, offset_between, scene, write
 
 RELATED = (
     "plain", "talk", "two_casts", "loud_talk", "game_music", "own_music", "noise", "clipped", "surround", "telephone",
     "level_control", "echo", "muffled", "drift", "late", "short_overlap", "inside", "same_file", "lossy", "long",
 )  # fmt: skip
 MISLEADING = ("unrelated", "unrelated_music", "lobby", "faster", "jump", "restart", "only_loop", "silent_one")
+# Worse than anything that is promised, so that the confidence is fitted where it is neither 0 nor 1.
+HARD = ("hard", "hard_unrelated")
+# The kinds that are made of the sounds of real clips, too.
+REAL = ("plain", "talk", "noise", "surround", "telephone", "echo", "muffled", "lossy", "drift", "unrelated", "lobby")
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Two takes. offset: the true one of the second against the first; None where the pair must be refused.
 
-    drift_ppm: by which the offset grows with the first one's time.
+    drift_ppm: by which the offset grows with the first one's time. clips: a folder of real clips, of whose sounds the
+    match is made in place of generated ones.
     """
 
     kind: str
@@ -32,6 +38,7 @@ class Pair:
     offset: float | None
     drift_ppm: float
     lobby: float = 0.0  # seconds of one track at the beginning of both, in place of their matches
+    clips: Path | None = None
 
     def write(self, folder: Path) -> tuple[Path, Path]:
         """Render and encode both below ``folder``."""
@@ -44,7 +51,7 @@ class Pair:
     def games(self) -> tuple[Sound, Sound]:
         """What sounded in the match of each."""
         seconds = max(take.start + take.seconds * take.speed * 1.002 + 30 for take in (self.first, self.second))
-        one = scene(1000 + self.number, seconds)
+        one = self._scene(1000 + self.number, seconds)
         r = np.random.default_rng([81, self.number])
         if self.kind == "game_music":
             one = one + 0.8 * music(self.number, seconds + 1, r.uniform(8, 30))[: len(one)]
@@ -52,17 +59,55 @@ class Pair:
             one = 0.02 * one + music(self.number, seconds + 1, r.uniform(8, 30))[: len(one)]
         if self.offset is not None or self.kind in ("faster", "jump", "restart", "only_loop", "silent_one"):
             return one, one
-        other = scene(500_000 + self.number, seconds)
+        other = self._scene(500_000 + self.number, seconds)
         if self.lobby:
             track = music(self.number, self.lobby + 1, self.lobby)
             for game, take in ((one, self.first), (other, self.second)):
-                begin, count = int(take.start * 16_000), int(self.lobby * 16_000)
+                begin, count = int(take.start * RATE), int(self.lobby * RATE)
                 game[begin : begin + count] = track[:count]
         return one, other
 
+    def _scene(self, seed: int, seconds: float) -> Sound:
+        return real_scene(seed, seconds, self.clips) if self.clips else scene(seed, seconds)
 
-def pair(kind: str, number: int) -> Pair:
-    """The pair of a kind with a number: always the same."""
+
+@functools.lru_cache
+def _clip_sounds(folder: Path) -> list[Sound]:
+    """The sound of every clip in ``folder`` that has one, one channel at :data:`RATE`."""
+    found = []
+    for path in sorted(folder.glob("*.mp4")):
+        with av.open(path) as container:
+            if not container.streams.audio:
+                continue
+            mixer = av.AudioResampler("flt", "mono", RATE)
+            pieces = [out.to_ndarray()[0] for frame in container.decode(audio=0) for out in mixer.resample(frame)]
+        sound = np.concatenate(pieces).astype(np.float32)
+        found.append(sound / max(1e-6, float(np.std(sound))))
+    return found
+
+
+def real_scene(seed: int, seconds: float, folder: Path) -> Sound:
+    """Pieces of real clips, laid over each other at random moments, levels and speeds."""
+    r = np.random.default_rng([83, seed])
+    sounds = _clip_sounds(folder)
+    found = np.zeros(int(seconds * RATE), np.float32)
+    for at in np.sort(r.uniform(-5, seconds, int(seconds / 3))):
+        sound = sounds[int(r.integers(len(sounds)))]
+        length = int(min(len(sound) / RATE, r.uniform(2, 12)) * RATE)
+        begin = int(r.integers(0, len(sound) - length + 1))
+        speed = r.uniform(0.85, 1.18)
+        piece = np.interp(np.arange(0, length - 1, speed), np.arange(length), sound[begin : begin + length])
+        piece *= r.uniform(0.3, 1.0) * np.minimum(
+            1.0, np.minimum(np.arange(len(piece)), len(piece) - np.arange(len(piece))) / 800
+        )
+        first = max(0, int(at * RATE))
+        end = min(len(found), first + len(piece))
+        found[first:end] += piece[: end - first].astype(np.float32)
+    return found / max(1e-6, float(np.std(found)))
+
+
+def pair(kind: str, number: int, clips: Path | None = None) -> Pair:
+    """The pair of a kind with a number: always the same. clips: see :class:`Pair`."""
     r = np.random.default_rng([82, number, sum(map(ord, kind))])
     length = float(r.uniform(70, 200))
     start = float(r.uniform(70, 130))
@@ -134,6 +179,14 @@ def pair(kind: str, number: int) -> Pair:
         loop = float(r.uniform(8, 30))
         for side in (a, b):
             side |= {"music": 1.0, "music_seed": number, "loop": loop, "music_start": float(r.uniform(0, loop))}
+    elif kind in HARD:
+        a["voice"] = float(r.uniform(0, 2))
+        b |= {
+            "voice": float(r.uniform(0, 4)), "noise": float(10 ** r.uniform(-2.5, -0.3)),
+            "low_pass": float(r.choice([0.0, 400.0, 800.0])), "echo": float(r.choice([0.0, 0.08, 0.3])),
+            "gain": float(10 ** r.uniform(-1.3, 1.0)), "drift_ppm": float(r.uniform(-400, 400)),
+        }  # fmt: skip
+        b["start"] = first.start + first.seconds - float(r.uniform(6, 60))
     elif kind == "silent_one":
         b |= {"gain": 1e-5, "noise": 0.0}
     first = dataclasses.replace(first, **(both | a))  # type: ignore[arg-type]
@@ -141,13 +194,6 @@ def pair(kind: str, number: int) -> Pair:
     if kind == "same_file":
         second = first
     lobby = float(r.uniform(25, 45)) if kind == "lobby" else 0.0
-    offset = None if kind in MISLEADING else offset_between(first, second)
+    offset = None if kind in (*MISLEADING, "hard_unrelated") else offset_between(first, second)
     drift = (first.drift_ppm - second.drift_ppm) * -1.0
-    return Pair(kind, number, first, second, offset, drift, lobby)
-
-
-def pairs(kinds: tuple[str, ...], numbers: range) -> Iterator[Pair]:
-    """Every kind with every number."""
-    for number in numbers:
-        for kind in kinds:
-            yield pair(kind, number)
+    return Pair(kind, number, first, second, offset, drift, lobby, clips)

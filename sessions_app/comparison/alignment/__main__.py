@@ -37,7 +37,7 @@ def serve(request: Any, progress: Callable[[float, str], None]) -> dict[str, Any
         raise BadRequest(f"There is no game named {game!r}; use one of {', '.join(PROFILES)}.")
     op, method, folder = request.get("op"), request.get("method", "timer_ocr"), request.get("evidence_dir")
     if op == "align" and method == "audio":
-        return align_by_sound(videos, evidence_dir=folder, on_progress=progress).as_json()
+        return align_by_sound(videos, evidence_dir=folder, on_progress=progress, threads=threads).as_json()
     if op not in ("align", "preview") or method not in ("timer_ocr", "auto"):
         raise BadRequest("The request's op is neither align nor preview, or its method not timer_ocr, audio or auto.")
     models = request.get("models")

@@ -51,7 +51,9 @@ def align_by_both(
     """
     progress = _SharedProgress(on_progress)
     with ThreadPoolExecutor(1) as pool:
-        hearing = pool.submit(align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"))
+        hearing = pool.submit(
+            align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"), threads=threads
+        )
         if threads < 2:
             hearing.exception()  # waits; what it raised is raised below
         timer = align_by_timer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -55,11 +56,13 @@ def align_by_sound(
     *,
     evidence_dir: str | os.PathLike[str] | None = None,
     on_progress: OnProgress | None = None,
+    threads: int = 2,
 ) -> AlignmentResult:
     """Align the videos ``paths`` (id, path). The first that has sound is the reference, offset 0.
 
-    on_progress: called with percent, never falling, and a sentence. A file that cannot be read is a refusal with the
-    code of its :class:`media_app.av.container.MediaError` as reason, one without sound with ``no_sound``.
+    on_progress: called with percent, never falling, and a sentence, perhaps from other threads. A file that cannot be
+    read is a refusal with the code of its :class:`media_app.av.container.MediaError` as reason, one without sound with
+    ``no_sound``. threads: how many files are listened to at once.
     """
     progress = Progress(on_progress)
     folder = Path(evidence_dir) if evidence_dir else None
@@ -67,12 +70,18 @@ def align_by_sound(
     proposals: dict[str, Proposal] = {}
     with ExitStack() as stack:
         recordings: dict[str, Recording] = {}
-        for vod_id, path in paths:
+        with ThreadPoolExecutor(max(1, min(threads, len(paths)))) as pool:
+            hearing = [
+                (vod_id, pool.submit(_hear, vod_id, path, progress, len(paths), is_reference=number == 0))
+                for number, (vod_id, path) in enumerate(paths)
+            ]
+        for vod_id, future in hearing:
             try:
-                recordings[vod_id] = stack.enter_context(Recording(vod_id, path))
-                _hear(recordings[vod_id], progress, len(paths), is_reference=len(recordings) == 1)
+                recording = stack.enter_context(future.result())
+                if not recordings:
+                    recording.hear_all()  # the reference; done already, unless those before it have no sound
+                recordings[vod_id] = recording
             except (MediaError, NoSound) as exc:
-                recordings.pop(vod_id, None)
                 refused[vod_id] = _unheard(vod_id, exc)
         reference = next(iter(recordings), None)
         for number, (vod_id, recording) in enumerate(list(recordings.items())[1:]):
@@ -119,18 +128,24 @@ def _check_third_side(
     check_third_side(proposals, refused, gap, b.error_bound + c.error_bound + bound + JUMP_SECONDS)
 
 
-def _hear(recording: Recording, progress: Progress, parts: int, *, is_reference: bool) -> None:
-    name = recording.vod_id
+def _hear(
+    vod_id: str, path: str | os.PathLike[str], progress: Progress, parts: int, *, is_reference: bool
+) -> Recording:
+    """Open a recording and listen to all of it, or to probes; whoever gets it closes it."""
 
     def report(share: float) -> None:
-        progress.update(name, share, f"Listening to {name}", (0, 60, parts))
+        progress.update(vod_id, share, f"Listening to {vod_id}", (0, 60, parts))
 
     report(0.0)
-    if is_reference:
-        recording.hear_all(report)
-    else:
-        recording.hear_probes()
+    with ExitStack() as stack:
+        recording = stack.enter_context(Recording(vod_id, path))
+        if is_reference:
+            recording.hear_all(report)
+        else:
+            recording.hear_probes()
+        stack.pop_all()
     report(1.0)
+    return recording
 
 
 def _unheard(vod_id: str, exc: MediaError | NoSound) -> Refusal:

@@ -81,11 +81,13 @@ class SoundMatch:
 
 @dataclass(frozen=True, slots=True)
 class SoundRefusal:
-    """Why no offset was found. reason: stable code; message: a sentence without the videos' names."""
+    """Why no offset was found. reason: stable code; message: a sentence without the videos' names. doubted: the offset
+    of the best place, where one was measured."""
 
     reason: str
     message: str
     windows: tuple[Window, ...] = ()
+    doubted: SoundMatch | None = None
 
 
 @dataclass(slots=True)
@@ -221,6 +223,7 @@ def _judge(
         )
     if best.line is None or len(best.on) < MIN_AGREEING:
         return _unrelated(pair)
+    match = _match(pair, best, best.line, _ratio(peaks))
     apart = _longest_run_apart(best)
     if best.share < MIN_SHARE or len(apart) >= max(LEAST_APART, PART_APART * len(best.windows)):
         begin, end = play_time(best.on[0].time), play_time(best.on[-1].time)
@@ -229,6 +232,7 @@ def _judge(
             f"They sound alike in {len(best.on)} of {len(best.windows)} places only, from {begin} to {end} of the "
             "first: perhaps the same music over two events.",
             windows,
+            match,
         )
     rival = next((place for place in glances if _is_rival(place, best)), None)
     if rival is not None:
@@ -237,8 +241,9 @@ def _judge(
             f"The sound repeats: {best.peak.lag:.1f} s and {rival.peak.lag:.1f} s fit about as well. "
             "Use the timer, or set the offset by hand.",
             windows,
+            match,
         )
-    return _match(pair, best, best.line, _ratio(peaks))
+    return match
 
 
 def _longest_run_apart(place: _Place) -> list[Window]:

@@ -23,7 +23,7 @@ OnShare = Callable[[float], None]
 
 
 class Recording:
-    """The sound of ``vod_id`` at ``path``, for one thread. Use as a context manager.
+    """The sound of ``vod_id`` at ``path``, for one thread at a time. Use as a context manager.
 
     Raises :class:`media_app.av.container.MediaError` and :class:`NoSound`, as :class:`SoundTrack` does.
     """

@@ -42,7 +42,7 @@ class Run:
 
 
 class SoundTrack:
-    """The loudest sound track of one file, for one thread. Use as a context manager.
+    """The loudest sound track of one file, for one thread at a time. Use as a context manager.
 
     number: of the track among the file's sound tracks, from 1; count: how many those are. duration: seconds, as the
     file says. Raises :class:`MediaError` for a file that cannot be opened, :class:`NoSound` without a track that

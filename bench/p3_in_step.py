@@ -1,0 +1,254 @@
+"""P3: three videos played for half an hour by the comparison page, one with a clock of its own that drifts by 80 ppm.
+
+Their frames carry their numbers. Judged twice: by the positions of the video elements, at every picture the browser
+draws, and by the numbers in screenshots.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+from playwright.sync_api import Page, sync_playwright
+from rich.progress import track
+
+from bench.measure import cache, percentile
+from bench.p1_timer_alignment import yes
+from bench.report import Table
+from tests.browser.conftest import ACCOUNT, BASE, CHROMIUM, DESK, FLAGS, PASSWORD, make_comparison, sign_in
+from tests.browser.pixels import frames_on_screen, wait_until_standing
+from tests.browser.recordings import SPECS, render_all
+from tests.support.kept import kept
+from tests.support.places import prepared
+from tests.support.program import Place, Program
+from vodplatform.demo.recording import VERSION
+
+MINUTES = 30
+DRIFT_PPM = 80.0
+DRIFTING = "C"
+LOOK_SECONDS = 20.0
+AFTER_FAULT_SECONDS = 3.0
+BLOCK_SECONDS, STARVED_SECONDS = 2.0, 4.0
+STARVED_BYTES = 2_000  # a second
+
+# What the page is watched by: [now, position of each video] of every picture, and each seek that was begun.
+WATCH = """() => {
+    const videos = [...document.querySelectorAll('[data-pane] video')];
+    window.benchSamples = []; window.benchSeeks = [];
+    for (const v of videos) v.addEventListener('seeking', () => window.benchSeeks.push(performance.now()));
+    const look = () => {
+        if (videos.every((v) => !v.paused && !v.seeking))
+            window.benchSamples.push([performance.now(), ...videos.map((v) => v.currentTime)]);
+        requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+}"""
+
+BLOCK = "(ms) => { const end = performance.now() + ms; while (performance.now() < end); }"
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """A video as it was made. loop: how many frames it has before its numbers begin again; drift: of its clock, ppm."""
+
+    letter: str
+    path: Path
+    fps: float
+    offset: float
+    loop: int
+    drift: float
+
+    def shared_time(self, position: float) -> float:
+        """The shared time at which it is at ``position`` seconds, its anchor being its own beginning."""
+        return position / (1 + self.drift * 1e-6) + self.offset
+
+    def frame_at(self, time: float) -> float:
+        """The number of the frame, and how far through it, that belongs to a shared time."""
+        return ((time - self.offset) * self.fps) % self.loop
+
+
+def panes(minutes: float) -> list[Pane]:
+    """The recordings of the browser's tests, over and over, without sound; the last one's clock drifts."""
+    source = kept("recordings", render_all)
+    folder = cache(f"in-step-{VERSION}-{minutes:g}")
+    found = []
+    for letter, spec in zip("ABC", SPECS, strict=True):
+        drift = DRIFT_PPM if letter == DRIFTING else 0.0
+        frames = round(spec.duration * float(spec.fps))
+        path = folder / f"{spec.name}.mp4"
+        if not path.exists():
+            listed = folder / "list.txt"
+            again = int(minutes * 60 / spec.duration) + 2
+            listed.write_text(f"file '{source / spec.name}.mp4'\n" * again)
+            words = ["-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", str(listed), "-map", "0:v", "-c", "copy"]
+            stretch = ["-bsf:v", f"setts=ts=TS*(1+{drift}/1000000)", "-video_track_timescale", "90000"] if drift else []
+            subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *words, *stretch, str(path)], check=True)
+        found.append(Pane(letter, path, float(spec.fps), spec.start - SPECS[0].start, frames, drift))
+    return found
+
+
+def spread_of(videos: Sequence[Pane], positions: Sequence[float]) -> float:
+    """Seconds between the shared times of the first and the last."""
+    times = [video.shared_time(position) for video, position in zip(videos, positions, strict=True)]
+    return max(times) - min(times)
+
+
+def spread_on_screen(videos: Sequence[Pane], frames: dict[str, int], near: float) -> float:
+    """Seconds by which the frames shown cannot be of one moment, ``near`` which the shared time is."""
+    begin, end = [], []
+    for video in videos:
+        # Where its numbers begin again is settled by the time that the page shows.
+        off = (frames[video.letter] - video.frame_at(near) + video.loop / 2) % video.loop - video.loop / 2
+        begin.append(near + off / video.fps)
+        end.append(begin[-1] + 1 / video.fps)
+    return max(0.0, max(begin) - min(end))
+
+
+def shared_time(page: Page) -> float:
+    return float(page.locator("[data-lanes]").get_attribute("aria-valuenow") or 0)
+
+
+class Comparison:
+    """The page of one session with the videos, in a browser of its own."""
+
+    def __init__(self, program: Program, page: Page, videos: list[Pane], *, drift: bool) -> None:
+        self.page, self.videos = page, videos
+        session = make_comparison(program, [video.path for video in videos])
+        given = {"offsets": {video.letter: video.offset for video in videos}, "source": "manual"}
+        if drift:
+            given |= {
+                "drifts": {video.letter: video.drift for video in videos},
+                "anchors": {video.letter: video.offset for video in videos},
+            }
+        program.call("PUT", f"{BASE}/{session['session_id']}/offsets", given)
+        page.goto(f"{program.address}/compare/{session['session_id']}")
+        wait_until_standing(page)
+
+    def go_to(self, seconds: float) -> None:
+        """Seek by the bar."""
+        bar: Any = self.page.locator("[data-lanes]").bounding_box()
+        most = float(self.page.locator("[data-lanes]").get_attribute("aria-valuemax") or 1)
+        least = float(self.page.locator("[data-lanes]").get_attribute("aria-valuemin") or 0)
+        self.page.mouse.click(bar["x"] + (seconds - least) / (most - least) * bar["width"], bar["y"] + 10)
+
+    def look(self) -> float:
+        """The spread in the pixels, now, in seconds."""
+        before = shared_time(self.page)
+        return spread_on_screen(self.videos, frames_on_screen(self.page), before)
+
+    def starve(self) -> None:
+        """Seek to what is not loaded, over a network that brings next to nothing for a while."""
+        network = self.page.context.new_cdp_session(self.page)
+        slow = {"offline": False, "latency": 0, "uploadThroughput": -1}
+        network.send("Network.enable")
+        network.send("Network.emulateNetworkConditions", {**slow, "downloadThroughput": STARVED_BYTES})
+        self.go_to(shared_time(self.page) + 120)
+        self.page.wait_for_timeout(1000 * STARVED_SECONDS)
+        network.send("Network.emulateNetworkConditions", {**slow, "downloadThroughput": -1})
+        network.detach()
+
+
+@dataclass(slots=True)
+class Played:
+    """What came of it, in milliseconds; steady: outside :data:`AFTER_FAULT_SECONDS` after a fault."""
+
+    steady: list[float]
+    seeks: int
+    screens: list[float]
+
+
+def play(room: Comparison, minutes: float) -> Played:
+    """Play so long: in the second fifth the thread is blocked, in the third there is a seek, in the fourth hunger."""
+    page = room.page
+    page.evaluate(WATCH)
+    page.get_by_role("button", name="Play").first.click()
+    page.wait_for_timeout(1000 * AFTER_FAULT_SECONDS)
+    began = page.evaluate("performance.now()")
+    faults = [
+        (0.3, lambda: page.evaluate(BLOCK, BLOCK_SECONDS * 1000)),
+        (0.5, lambda: room.go_to(shared_time(page) + 30)),
+        (0.7, room.starve),
+    ]
+    troubled: list[tuple[float, float]] = [(0.0, began)]
+    screens = []
+    looks = int(minutes * 60 / LOOK_SECONDS)
+    for number in track(range(looks), f"{minutes:g} minutes of play", transient=True):
+        if faults and number >= faults[0][0] * looks:
+            start = page.evaluate("performance.now()")
+            faults.pop(0)[1]()
+            page.wait_for_timeout(1000 * AFTER_FAULT_SECONDS)
+            troubled.append((start, page.evaluate("performance.now()")))
+        wait = began + (number + 1) * LOOK_SECONDS * 1000 - page.evaluate("performance.now()")
+        if wait > 0:
+            page.wait_for_timeout(wait)
+        screens.append(1000 * room.look())
+    samples, seeks = page.evaluate("[window.benchSamples, window.benchSeeks]")
+
+    def is_steady(now: float) -> bool:
+        return not any(start <= now <= end for start, end in troubled)
+
+    return Played(
+        [1000 * spread_of(room.videos, positions) for now, *positions in samples if is_steady(now)],
+        sum(is_steady(now) for now in seeks),
+        screens,
+    )
+
+
+def measure(seed: int, minutes: float = MINUTES) -> list[Table]:
+    """Half an hour with the drift set, and what is on screen near the end without it."""
+    del seed
+    videos = panes(minutes)
+    table = Table("", ("what", "measured", "goal", "met"))
+    with (
+        prepared(ACCOUNT, videos[0].path.parent, PASSWORD) as template,
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+    ):
+        data_dir = Path(folder) / "d"
+        shutil.copytree(template.data_dir, data_dir)
+        program = Program(Place(data_dir, template.environment, template.key))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            program.start()
+            page = browser.new_context(
+                viewport={"width": DESK[0], "height": DESK[1]}, base_url=program.address
+            ).new_page()
+            sign_in(page, program)
+            started = time.monotonic()
+            found = play(Comparison(program, page, videos, drift=True), minutes)
+            _add_figures(table, found, time.monotonic() - started)
+            page.get_by_role("button", name="Pause").first.click()
+            bare = Comparison(program, page, videos, drift=False)
+            bare.go_to(minutes * 60 - 30)
+            page.wait_for_timeout(1000)
+            wait_until_standing(page)
+            shown, near = 1000 * bare.look(), shared_time(page)
+            expected = DRIFT_PPM * 1e-3 * near
+            table.add(f"without the drift, at {near / 60:.1f} min, in the pixels", f"{shown:.0f} ms",
+                      f"visible: about {expected:.0f}", yes(shown > 50))  # fmt: skip
+        finally:
+            program.end()
+            browser.close()
+    return [table]
+
+
+def _add_figures(table: Table, found: Played, seconds: float) -> None:
+    p50, p95, most = statistics.median(found.steady), percentile(found.steady, 0.95), max(found.steady)
+    table.add("played, samples", f"{seconds / 60:.1f} min, {len(found.steady)}", "30 min", "")
+    for name, value, goal in (("p50", p50, 2.0), ("p95", p95, 8.0), ("max", most, 33.0)):
+        table.add(f"spread outside 3 s after a fault, {name}", f"{value:.2f} ms", f"≤ {goal:g} ms", yes(value <= goal))
+    table.add("seeks in steady play", found.seeks, "0", yes(found.seeks == 0))
+    half = len(found.screens) // 2
+    early, late = (statistics.median(part) for part in (found.screens[:half], found.screens[half:]))
+    met = yes(max(early, late) <= 17)
+    table.add(
+        "spread in the pixels, median of each half", f"{early:.1f} and {late:.1f} ms", "≤ 17 ms, half a frame", met
+    )
