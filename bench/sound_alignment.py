@@ -198,13 +198,13 @@ def _reliability(title: str, pairs: Sequence[Outcome]) -> Table:
         share = f"{right / len(inside):.1%}" if inside else "–"
         mean = f"{np.mean([one.confidence for one in inside]):.3f}" if inside else "–"
         table.add(f"{low:.2f}–{min(high, 1.0):.2f}", len(inside), right, share, mean)
-    table.note = "With the offsets that a refusal doubts: without those hardly one is wrong."
+    table.note = "With the offsets that a refusal doubts: without those hardly any is wrong."
     return table
 
 
 def _curve(pairs: Sequence[Outcome]) -> Table:
     known = [(one.features, one.right) for one in pairs if one.features is not None and is_fitted_to(one)]
     weights = fit(np.array([values for values, _ in known]), np.array([float(right) for _, right in known]))
-    table = Table("The curve, fitted anew", ("CONSTANT", "SHARE", "COUNT", "RATIO"))
+    table = Table("The curve, fitted anew", ("CONSTANT", "SHARE", "RATIO"))
     table.add(*(f"{weight:.2f}" for weight in weights))
     return table

@@ -30,7 +30,7 @@ DOUBTED_CAP = 0.85  # of a method where the other one could be used, and did not
 MOST = 0.999
 # What the sound says against a timer that runs alike: not the same recording, or not the same event.
 BROKEN = {"not_one_recording", "speed_differs"}
-UNLIKE = {"sound_unrelated", "sound_agrees_in_part"}
+UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
 # What the timers say against a sound that is alike: both were read.
 READ = {"no_common_clock", "no_overlap", "ambiguous_rounds", "timers_disagree"}
 

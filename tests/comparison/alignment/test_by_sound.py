@@ -139,6 +139,15 @@ class TestRefusal:
         paths = [write(take, loop, tmp_path / str(n)) for n, take in enumerate(takes)]
         assert reason(aligned(*paths)) == "sound_repeats"
 
+    def test_one_loop_under_two_matches(self, game: Sound, other_game: Sound, tmp_path: Path) -> None:
+        """All windows agree at one of the places, and the next one's windows are less sharp."""
+        with_music = {"codec": "pcm", "channels": 1, "music": 1.0, "music_seed": 1, "loop": 25.0}
+        paths = [
+            write(Take(20, 90, **with_music), game, tmp_path / "a"),
+            write(Take(20, 90, noise_seed=2, music_start=4.2, **with_music), other_game, tmp_path / "b"),
+        ]
+        assert reason(aligned(*paths)) == "sound_repeats"
+
     @pytest.mark.parametrize("lost", [0.4, 12.0])
     def test_a_recording_that_jumps_and_where(self, lost: float, reference: Path, game: Sound, tmp_path: Path) -> None:
         found = aligned(reference, write(Take(20, 45, jump=(25, lost), codec="pcm"), game, tmp_path / "b"))
@@ -158,6 +167,11 @@ class TestRefusal:
         for path in (silent, mute):
             assert reason(aligned(reference, path)) == "no_sound"
         assert aligned(mute, reference).reference == "b"
+
+    def test_silence_that_is_longer_than_what_is_listened_to_first(self, reference: Path, tmp_path: Path) -> None:
+        seconds = SHORT_SECONDS + 10
+        path = write(Take(0, seconds, gain=1e-5, noise=0, codec="mp3", channels=1), scene(9, seconds), tmp_path / "b")
+        assert reason(aligned(reference, path)) == "no_sound"
 
     def test_what_is_no_video(self, reference: Path, tmp_path: Path) -> None:
         (tmp_path / "b.mp4").write_bytes(b"no video")

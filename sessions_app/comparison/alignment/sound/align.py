@@ -18,11 +18,13 @@ CANDIDATES = 12
 GLANCES = 4  # windows by which candidates are compared
 LOOKS = 3  # candidates that are looked at closely
 RIVAL_SHARE = 0.6  # of the best place's sharpness, from which another one fits as well
+REPEATED_RATIO = 1.25  # of the best place's score to the next one's, below which neither is better
 CLEAR_RATIO = 1.5  # of the best place's score to the next one's, from which probes settle it
 CLEAR_SCORE = 9.0
 PLAIN_RATIO = 3.0  # from which no other place is looked at, where all windows agree
 LEAST_SCORE = 6.0
 STRETCHED_SCORE = 12.0
+STRETCHED_RATIO = 1.3  # of the score at another speed to that at the same one, from which the speeds differ
 STRETCH_SECONDS = 20.0
 
 WINDOW_SECONDS, LEAST_WINDOW_SECONDS = 4.0, 1.0  # shorter where little overlaps
@@ -234,11 +236,13 @@ def _judge(
             windows,
             match,
         )
-    rival = next((place for place in glances if _is_rival(place, best)), None)
+    rival = next((place.peak for place in glances if _is_rival(place, best)), None)
+    if rival is None and _ratio(peaks) < REPEATED_RATIO:
+        rival = next(peak for peak in peaks if peak is not best.peak)
     if rival is not None:
         return SoundRefusal(
             "sound_repeats",
-            f"The sound repeats: {best.peak.lag:.1f} s and {rival.peak.lag:.1f} s fit about as well. "
+            f"The sound repeats: {best.peak.lag:.1f} s and {rival.lag:.1f} s fit about as well. "
             "Use the timer, or set the offset by hand.",
             windows,
             match,
@@ -325,8 +329,10 @@ def _unrelated(pair: _Pair) -> SoundRefusal:
     whole, heard = pair.whole, pair.heard
     length = len(heard.mask) * HOP_SECONDS
     if heard.seconds > STRETCH_SECONDS:
-        stretch, peak = find_stretch(whole, heard, max(0.0, length / 2 - STRETCH_SECONDS / 2), STRETCH_SECONDS)
-        if peak.score >= STRETCHED_SCORE:
+        start = max(0.0, length / 2 - STRETCH_SECONDS / 2)
+        stretch, peak = find_stretch(whole, heard, start, STRETCH_SECONDS)
+        plain = max((one.score for one in find_peaks(whole, heard.part(start, STRETCH_SECONDS), 1)), default=0.0)
+        if peak.score >= max(STRETCHED_SCORE, STRETCHED_RATIO * plain):
             return SoundRefusal(
                 "speed_differs",
                 f"One runs {abs(stretch - 1) * 100:.1f} % faster than the other. Bring both to the same speed first.",

@@ -64,7 +64,10 @@ class Recording:
         return self._whole
 
     def hear_probes(self) -> Heard:
-        """Three parts of 30 s spread over it; all of it where it is short or has been heard already."""
+        """Three parts of 30 s spread over it; all of it where it is short, those are silent, or it has been heard already.
+
+        Raises :class:`NoSound` as :meth:`hear_all` does.
+        """
         if self._whole is not None or self.track.duration <= SHORT_SECONDS:
             return self.hear_all()
         if self._probes is None:
@@ -73,6 +76,8 @@ class Recording:
                 start = self.track.duration * (number + 0.5) / PROBES - PROBE_SECONDS / 2
                 for run in self.track.runs(start, start + PROBE_SECONDS):
                     meter.put(run)
+            if meter.loudest < QUIET:
+                return self.hear_all()  # which tells a pause from silence
             flux, mask = meter.end()
             hops = max(len(mask), int(self.track.duration / HOP_SECONDS))
             padded = np.zeros((BANDS, hops), np.float32)
