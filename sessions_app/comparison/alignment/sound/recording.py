@@ -64,8 +64,8 @@ class Recording:
         return self._whole
 
     def hear_probes(self) -> Heard:
-        """Three parts of 30 s spread over it; all of it where it is short, where those parts are silent, and where it has
-        been heard already. Raises :class:`NoSound` as :meth:`hear_all` does.
+        """Three parts of 30 s spread over it; all of it where it is short, where those parts are silent, and where it
+        has been heard already. Raises :class:`NoSound` as :meth:`hear_all` does.
         """
         if self._whole is not None or self.track.duration <= SHORT_SECONDS:
             return self.hear_all()
