@@ -180,6 +180,7 @@ class VideoFile:
         self.fps = float(rate) if rate else 30.0
         self.duration = self._find_duration()
         self._keyframes: NDArray[np.float64] | None = None
+        self._delay = 0.0  # seconds from the decoding of a keyframe to its presentation
 
     def __enter__(self) -> Self:
         return self
@@ -197,15 +198,17 @@ class VideoFile:
     def keyframes(self) -> NDArray[np.float64]:
         """Where keyframes lie, seconds, ascending, shape (n,).
 
-        From the file's index, else from one scan of its packets. Index times are decoding times: up to a few
-        frames before the presentation time that :meth:`keyframe` then reports.
+        From the file's index, else from one scan of its packets. Those have decoding times; by how much a keyframe is
+        shown later is taken from the first one, so that where it varies a time may be a few frames off.
         """
         if self._keyframes is None:
             stamps = [e.timestamp for e in self._stream.index_entries if e.is_keyframe and not e.is_discard]
             times = np.array(stamps, np.float64) * self._base - self._origin
             if not self._indexed or len(times) < 2 or times.max() < 0.5 * self.duration:
                 times = self._scan()
-            self._keyframes = np.unique(times)
+            delay = self.first_time - float(times.min()) if len(times) else 0.0
+            self._delay = delay if 0.0 < delay <= REORDER_SECONDS else 0.0
+            self._keyframes = np.unique(times) + self._delay
         return self._keyframes
 
     def keyframe(self, time: float) -> Picture | None:
@@ -214,10 +217,10 @@ class VideoFile:
             # Demuxers differ in whether an exact hit counts and by which clock: aim between this one and the next.
             later = self.keyframes[np.searchsorted(self.keyframes, time + 1e-6) :]
             gap = float(later[0]) - time if len(later) else 1.0
-            self._seek(time + min(0.5 * gap, 0.5))
+            self._seek(time - self._delay + min(0.5 * gap, 0.5))
         else:
             # Here a seek goes to any packet, not to a keyframe.
-            self._seek(time - JUST_BEFORE)
+            self._seek(time - self._delay - JUST_BEFORE)
         try:
             for packet in demux(self._container, self._stream):
                 if not packet.is_keyframe:

@@ -17,6 +17,7 @@ MAX_FLIPS = 4
 LATE_FRAMES = 1.25  # frames by which two flips may differ and still agree: recorders repeat and drop frames
 CHANGED_LEVEL = 24.0  # of 255: pixels that differ by more than this between two digits are the digit
 MAX_FRAMES_KEPT = 400
+CHECK_SECONDS = 0.25  # of walking after which it is read whether the flip has come
 TRIES = 6  # crops beside an unreadable one that are tried
 FAR_IS_WORTH = 2.0  # seconds of walking worth a second flip at the other end of the segment
 
@@ -118,26 +119,48 @@ def _find_flip(source: Source, segment: Segment, plan: tuple[float, float, float
     """Walk on from the planned keyframe, keep the crops around the expected flip, and bisect them by reading."""
     keyframe, begin, end = plan
     around = FRAMES_AROUND * source.frame
-    times: list[float] = []
-    crops: list[Image] = []
+    found = _Crops(source)
+    check = keyframe + CHECK_SECONDS
     for picture in source.file.walk(keyframe, begin - around):
         if picture.time < begin - around:
             continue
-        times.append(picture.time)
-        crops.append(source.crop(picture))
-        if picture.time > end + around or len(times) >= MAX_FRAMES_KEPT:
+        found.add(picture.time, source.crop(picture))
+        if picture.time > end + around or len(found) >= MAX_FRAMES_KEPT:
             break
-    return _Crops(source, times, crops).flip(segment.slope)
+        if picture.time > check:
+            check += CHECK_SECONDS
+            if found.has_flipped(segment.slope):
+                break
+    return found.flip(segment.slope)
 
 
 class _Crops:
-    """The crops around a flip, read only as bisection asks for them."""
+    """The crops around a flip, read only as they are asked for."""
 
-    def __init__(self, source: Source, times: Sequence[float], crops: Sequence[Image]) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
-        self._times = times
-        self._crops = crops
+        self._times: list[float] = []
+        self._crops: list[Image] = []
         self._readings: dict[int, Reading | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, time: float, crop: Image) -> None:
+        """One more, later than all others."""
+        self._times.append(time)
+        self._crops.append(crop)
+
+    def has_flipped(self, slope: int) -> bool:
+        """Whether the last crop is one step of the timer past the first readable one."""
+        left = self._first_readable(range(len(self)))
+        return left is not None and self._is_step(left, len(self) - 1, slope)
+
+    def _is_step(self, left: int, right: int, slope: int) -> bool:
+        before, after = self._reading(left), self._reading(right)
+        if before is None or after is None or before.value is None or after.value is None:
+            return False
+        return abs((after.value - before.value) * slope - after.resolution) <= 1e-6 * max(1.0, after.value)
 
     def flip(self, slope: int) -> Flip | None:
         """The first change after the first crop, if it is one step of the timer in the right direction."""
@@ -157,14 +180,12 @@ class _Crops:
                 left = middle
             else:
                 right = middle
-        before, after = self._reading(left), self._reading(right)
-        assert before is not None and after is not None and before.value is not None and after.value is not None
-        if abs((after.value - before.value) * slope - after.resolution) > 1e-6 * max(1.0, after.value):
+        if not self._is_step(left, right, slope):
             return None
+        # Counting down, the new value is reached when the clock falls below the old one.
+        mark = self._value(right if slope > 0 else left) or 0.0
         if right - left > 1:
             left, right = self._by_pixels(left, right)
-        # Counting down, the new value is reached when the clock falls below the old one.
-        mark = after.value if slope > 0 else before.value
         ends = sorted((mark - slope * self._times[left], mark - slope * self._times[right]))
         return Flip(self._times[left], self._times[right], ends[0], ends[1])
 
