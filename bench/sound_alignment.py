@@ -36,9 +36,8 @@ PICTURES = 8  # pairs of other matches whose timers run alike
 RIGHT_SECONDS = 1 / 60  # half a frame at 30 frames a second
 SURE = 0.9
 BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 0.95), (0.95, 1.01))
-PRIOR = 0.2(
-    0.05  # by which the curve's numbers are held towards 0; without it, pairs that are easily told apart make a step
-)
+# By which the curve's numbers are held towards 0; without it, pairs that are easily told apart make a step.
+PRIOR = 0.2
 
 
 @dataclass(frozen=True, slots=True)
