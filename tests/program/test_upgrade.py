@@ -104,20 +104,20 @@ def test_hosts_of_two_releases_work_side_by_side(
     migrated = manage("migrate", "--verbosity", "0", environment=variables)
     assert migrated.returncode == 0, migrated.stderr
     videos.append(upload(old, contents[1]))
-    old.align(old.compare(truth))
+    old.align(old.compare(truth), "timer_ocr")
     wait_for_jobs(old, 3)
 
     # Both take requests and jobs.
     new = start_new()
     videos += [upload(old, contents[2]), upload(new, contents[3])]
     for host in (old, new):
-        host.align(host.compare(truth))
+        host.align(host.compare(truth), "timer_ocr")
     wait_for_jobs(new, 7)
     for host in (old, new):
         assert [play(host, video) for video in videos] == contents
 
     # The previous release is stopped with work before it, which this one does.
-    old.align(old.compare(truth))
+    old.align(old.compare(truth), "timer_ocr")
     assert old.interrupt() == 0
     wait_for_jobs(new, 8)
     assert [play(new, video) for video in videos] == contents

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -29,12 +30,14 @@ REDIS_DATABASE = int(SHARED_REDIS.rpartition("/")[2]) + 1 if SHARED_REDIS else 0
 
 @pytest.fixture(scope="session")
 def truth() -> Truth:
-    """Two recordings of one match with a timer, in a folder of their own."""
-    pair = timer_pairs(9100)[0]
+    """Two recordings of one match with a timer and sound, in a folder of their own."""
+    silent = timer_pairs(9100)[0]
+    a, b = (replace(clip, spec=replace(clip.spec, audio=True)) for clip in (silent.a, silent.b))
+    pair = replace(silent, a=a, b=b)
     folder = kept("truth", lambda folder: render_pair(pair, folder))
-    a, b = (folder / f"{clip.spec.name}.mp4" for clip in (pair.a, pair.b))
+    first, second = (folder / f"{clip.spec.name}.mp4" for clip in (a, b))
     assert pair.offset is not None
-    return Truth(a, b, pair.offset, float(1 / pair.a.spec.fps + 1 / pair.b.spec.fps) / 2)
+    return Truth(first, second, pair.offset, float(1 / pair.a.spec.fps + 1 / pair.b.spec.fps) / 2)
 
 
 def on_server(statement: str) -> None:

@@ -299,9 +299,9 @@ class Program:
         session = self.call("POST", BASE, {"vods": vods})["session"]
         return f"{BASE}/{session['session_id']}"
 
-    def align(self, session: str) -> str:
+    def align(self, session: str, method: str = "auto") -> str:
         """Start an alignment; returns the job's id."""
-        job_id: str = self.call("POST", f"{session}/align", {"method": "timer_ocr"})["job_id"]
+        job_id: str = self.call("POST", f"{session}/align", {"method": method})["job_id"]
         return job_id
 
     def frozen_aligner(self, others: Sequence[psutil.Process] = ()) -> psutil.Process:

@@ -79,6 +79,7 @@ export class AlignPanel {
    */
   #startButton(label, look) {
     const drawn = this.options.request().roi !== null;
+    const isNext = label === "Find offsets" && (drawn || this.#method !== "timer_ocr");
     return h(
       "div",
       { class: "col" },
@@ -86,7 +87,7 @@ export class AlignPanel {
       h(
         "button",
         {
-          class: `${look}${this.options.primary && drawn && label === "Find offsets" ? " pri" : ""}`,
+          class: `${look}${this.options.primary && isNext ? " pri" : ""}`,
           type: "button",
           onclick: () => this.#start(),
         },

@@ -358,8 +358,11 @@ def test_a_playable_form_is_asked_for_though_the_browser_refuses_the_original_af
             video |= {"hls_url": None, "renditions": []}
         route.fulfill(response=answer, json=video)
 
+    def hold(route: Route) -> None:
+        originals.append(route)
+
     page.route(f"**{shelf.LIBRARY}/{old['id']}", read)
-    page.route(re.compile(re.escape(old["video_url"].split("?")[0])), originals.append)
+    page.route(re.compile(re.escape(old["video_url"].split("?")[0])), hold)
     page.goto(f"/watch/{old['id']}")
     # Read when the page opens and when its job says that it is over; after that nothing is told any more.
     wait_until(lambda: page.wait_for_timeout(100) or len(reads) >= 2, 20, "both reads")
