@@ -50,7 +50,7 @@ class JobHooks:
         return {}
 
     def ended(self, job: Job) -> None:
-        """Called in the transaction by which a job ends, completed, failed or cancelled by whomever.
+        """Called in the transaction by which a job ends, completed, failed or cancelled.
 
         For rows and files that have no use without it. It may not raise.
         """

@@ -17,7 +17,7 @@ from media_app.uploads.room import scratch_folder
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
 
-TOMBSTONE = timedelta(days=7)
+EXPIRED_KEPT_FOR = timedelta(days=7)
 FORM_IS_LEFT = timedelta(hours=1)
 BATCH, MAX_BATCHES = 1000, 50
 ENDED = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.EXPIRED)
@@ -41,10 +41,10 @@ def expire() -> int:
             break
     _delete_left()
     # What has been taken up goes with its pieces, when these are joined.
-    old = Upload.objects.filter(expires_at__lt=Now() - TOMBSTONE, is_partial=False)
+    old = Upload.objects.filter(expires_at__lt=Now() - EXPIRED_KEPT_FOR, is_partial=False)
     old = old.filter(Q(status=UploadStatus.EXPIRED, key="") | Q(taken_up=True), chunks=None)
     # On S3 the row alone knows the parts that the job joins; its job may be tried again for as long as it is kept.
-    job_may_need = Q(expires_at__gte=Now() - TOMBSTONE - timedelta(days=settings.JOB_RETENTION_DAYS))
+    job_may_need = Q(expires_at__gte=Now() - EXPIRED_KEPT_FOR - timedelta(days=settings.JOB_RETENTION_DAYS))
     old = old.exclude(job_may_need & Q(taken_up=True) & ~Q(multipart_id=""))
     gone = [
         upload.pk for upload in old
@@ -52,7 +52,7 @@ def expire() -> int:
     ]  # fmt: skip
     Upload.objects.filter(pk__in=gone).delete()
     parts = Upload.objects.filter(is_partial=True, status=UploadStatus.EXPIRED, key="")
-    parts.filter(expires_at__lt=Now() - TOMBSTONE).delete()
+    parts.filter(expires_at__lt=Now() - EXPIRED_KEPT_FOR).delete()
     return count
 
 

@@ -34,7 +34,7 @@ from media_app.videos.services import (
 )
 from media_app.videos.taking_in import (
     DELETED,
-    OURS,
+    MACHINE_FAULTS,
     checking,
     digest_of,
     keep,
@@ -121,7 +121,7 @@ def make_renditions(context: JobContext) -> dict[str, Any]:
     video = _video(context)
     tasks = context.params["tasks"]
     with context.scratch() as folder, map_storage_errors():
-        path = path_for_work(video, folder, checking(context), reader=None)
+        path = path_for_work(video, folder, checking(context), viewer=None)
         wanted = [task for task in tasks if not _is_made(video, task)]
         left_out = _make(context, video, path, folder, wanted, purpose=context.params.get("purpose", ""))
     if left_out and len(left_out) == len(tasks):
@@ -223,7 +223,7 @@ def _make(
             tasks = tasks[len(answered) + 1 :]
             continue
         if error := (finished.messages[-1] if finished.messages else {}).get("error"):
-            raise (TransientFault if error["type"] in OURS else JobFailed)(error["type"], error["message"])
+            raise (TransientFault if error["type"] in MACHINE_FAULTS else JobFailed)(error["type"], error["message"])
         break
     return left_out
 

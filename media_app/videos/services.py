@@ -43,7 +43,7 @@ RENDER_KIND = "render"
 DELETED = "video_deleted"
 # Sent before a video is deleted, with ``video`` and ``by``; answered with the sessions of ``by`` that show it, as
 # ``session_id`` and ``name``. Whoever shows it to others takes a :func:`create_placeholder`.
-leaving = Signal()
+video_deleting = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = WaitingRoom(PROBES_AT_ONCE)
@@ -153,15 +153,15 @@ def local_path(video: Video) -> Path:
 
 
 def path_for_work(
-    video: Video, folder: Path, on_progress: Callable[[int], None] | None = None, *, reader: User | None
+    video: Video, folder: Path, on_progress: Callable[[int], None] | None = None, *, viewer: User | None
 ) -> Path:
     """A path from which the whole file can be read: its own, or a copy in ``folder`` where it lies on S3.
 
-    reader: who is shown what comes of it, and may see the video at this moment; None where the program works for the
+    viewer: who is shown the result, and has to be allowed to see the video now; None where the program works for the
     video itself. on_progress: as in :func:`media_app.store.files.local_copy`. Raises ``FileNotFoundError``, also for
-    what the reader may not see any more, ``StoreUnavailable``.
+    what the viewer may not see any more, ``StoreUnavailable``.
     """
-    if reader is not None and not Video.objects.watchable_by(reader).filter(pk=video.pk).exists():
+    if viewer is not None and not Video.objects.watchable_by(viewer).filter(pk=video.pk).exists():
         raise FileNotFoundError(video.location)
     return local_path(video) if is_local(video) else store.local_copy(video.location, folder, on_progress)
 
@@ -266,7 +266,7 @@ def delete_video(video: Video, by: User | None) -> None:
     """
     with transaction.atomic():
         cancel_jobs(video.pk)
-        answers: list[Any] = [answer for _, answer in leaving.send(Video, video=video, by=by)]
+        answers: list[Any] = [answer for _, answer in video_deleting.send(Video, video=video, by=by)]
         in_the_way = [session for answer in answers for session in answer]
         if in_the_way:
             raise DomainError("video_in_use", sessions=in_the_way)

@@ -37,7 +37,7 @@ POSTER_SECONDS = 120.0
 HASH_BYTES = 4 * 1024**2
 SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
 NO_SHIM = 127  # the exit code with which the shim says that it could not start the program
-OURS = ("disk_full", "unavailable", "out_of_memory")  # what a child may say that another time is not so
+MACHINE_FAULTS = ("disk_full", "unavailable", "out_of_memory")  # what a child may say that another time is not so
 BROKE = "The file cannot be read as a video: reading it broke."
 DELETED = "The video has been deleted."
 MIME_TYPES = {
@@ -83,7 +83,7 @@ def take_in(
     if upload:
         _make_whole(context, video, upload, folder)
     await_scanner(context)
-    path = path_for_work(video, folder, checking(context), reader=None)
+    path = path_for_work(video, folder, checking(context), viewer=None)
     scan_file(context, path)
     context.progress(15, "Reading the file")
     facts = facts_of(context, path)
@@ -275,7 +275,7 @@ def make_stills(
         event("poster.left", video=str(video.pk), reason=str(exc))
         return
     if error := (finished.messages[-1] if finished.messages else {}).get("error"):
-        if error["type"] in OURS and context.has_tries_left():
+        if error["type"] in MACHINE_FAULTS and context.has_tries_left():
             raise TransientFault(error["type"], error["message"])
         event("poster.left", video=str(video.pk), reason=error["message"])
 

@@ -21,7 +21,7 @@ from media_app.uploads.models import Upload
 from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.services import columns_of, mime_type_of, path_for_work
 from media_app.videos.taking_in import (
-    OURS,
+    MACHINE_FAULTS,
     check_budget,
     checking,
     limits,
@@ -38,8 +38,8 @@ from vodplatform.base.files import child_files
 from vodplatform.base.processes.process import Access, ChildError
 
 PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
-MIN_SECONDS, SECONDS_A_SECOND = 900.0, 30.0  # for the pipeline, and for each second of the video
-TAKEN_IN, POSTER_MADE, ANALYSED = 8.0, 10.0, 97.0  # percent
+MIN_SECONDS, WORK_SECONDS_PER_SECOND = 900.0, 30.0  # for the pipeline, and for each second of the video
+TAKEN_IN_PERCENT, POSTER_PERCENT, ANALYSED_PERCENT = 8.0, 10.0, 97.0
 DELETED = "The session has been deleted."
 BROKE = "The analysis broke or took too long. The file may be damaged: try it in another format."
 RENDITIONS = {"reel": RenditionKind.REEL, "preview": RenditionKind.PREVIEW}
@@ -97,11 +97,11 @@ def _analyse(context: JobContext) -> dict[str, Any]:
     with context.scratch() as folder, map_storage_errors():
         path = _path(context, video, folder)
         if video.place == Place.SESSION:
-            make_poster(context, video, path, folder, share=(TAKEN_IN, POSTER_MADE))
+            make_poster(context, video, path, folder, share=(TAKEN_IN_PERCENT, POSTER_PERCENT))
         out = folder / "made"
         out.mkdir()
         found = _run(context, session, path, out, video.duration)
-        context.progress(ANALYSED, "Keeping what was found")
+        context.progress(ANALYSED_PERCENT, "Keeping what was found")
         thumbnails = _keep_files(context, session, video, out, found["files"])
     with context.holding():
         if not AnalysisSession.objects.filter(pk=session.pk).update(data=found["data"], thumbnails=thumbnails):
@@ -121,7 +121,7 @@ def _session(context: JobContext) -> AnalysisSession:
 def _path(context: JobContext, video: Video, folder: Path) -> Path:
     """The whole file; one that has just come is scanned and probed first, by the first attempt that gets so far."""
     if video.status == VideoStatus.READY:
-        return path_for_work(video, folder, checking(context), reader=context.owner)
+        return path_for_work(video, folder, checking(context), viewer=context.owner)
     upload_id = context.params.get("upload_id")
     upload = Upload.objects.filter(pk=upload_id).first() if upload_id else None
     # One that breaks off in the middle is analysed as far as it goes.
@@ -143,8 +143,8 @@ def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, d
     }  # fmt: skip
     try:
         finished = context.run_child(
-            PIPELINE, stdin=json.dumps(request).encode(), share=(POSTER_MADE, ANALYSED),
-            limits=limits(MIN_SECONDS + SECONDS_A_SECOND * duration), access=access_of(path, out),
+            PIPELINE, stdin=json.dumps(request).encode(), share=(POSTER_PERCENT, ANALYSED_PERCENT),
+            limits=limits(MIN_SECONDS + WORK_SECONDS_PER_SECOND * duration), access=access_of(path, out),
         )  # fmt: skip
     except ChildError as exc:
         raise_if_not_media(exc)
@@ -152,7 +152,7 @@ def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, d
         raise JobFailed(kind, BROKE) from exc
     answer = finished.messages[-1] if finished.messages else {}
     if error := answer.get("error"):
-        raise (TransientFault if error["type"] in OURS else JobFailed)(error["type"], error["message"])
+        raise (TransientFault if error["type"] in MACHINE_FAULTS else JobFailed)(error["type"], error["message"])
     result: dict[str, Any] = answer["result"]
     return result
 

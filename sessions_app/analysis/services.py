@@ -28,12 +28,12 @@ from vodplatform.base.logs import event
 from vodplatform.base.records import audit
 
 MADE = (RenditionKind.REEL, RenditionKind.PREVIEW)
-TOMBSTONE = timedelta(days=7)  # for which an expired session still says so
+EXPIRED_KEPT_FOR = timedelta(days=7)  # for which an expired session still says so
 BATCH = 2000
 
 # Seconds of work for a second of video, until this installation has done some itself.
 FACTORS = {AnalysisType.HIGHLIGHTS: 0.1, AnalysisType.WORKOUT: 0.5}
-TELLING_SECONDS = 10.0  # of video: what is shorter is mostly start-up
+MIN_MEASURED_SECONDS = 10.0  # of video: what is shorter is mostly start-up
 MIN_DONE, MAX_DONE = 5, 50  # from which, and from how many of the last, its own factor is told
 
 Asked = Mapping[str, Any]
@@ -78,7 +78,7 @@ def work_factors() -> dict[str, float]:
     for kind, guess in FACTORS.items():
         done = AnalysisSession.objects.filter(
             analysis_type=kind, job__status=JobStatus.COMPLETED, job__started_at__isnull=False,
-            video__duration__gte=TELLING_SECONDS,
+            video__duration__gte=MIN_MEASURED_SECONDS,
         ).select_related("job", "video").defer("data")  # fmt: skip
         shares = [
             (row.job.finished_at - row.job.started_at).total_seconds() / row.video.duration
@@ -132,7 +132,7 @@ def expire() -> int:
             )
             _drop_job(job_id)
             count += 1
-    AnalysisSession.objects.filter(expired_at__lt=Now() - TOMBSTONE).delete()
+    AnalysisSession.objects.filter(expired_at__lt=Now() - EXPIRED_KEPT_FOR).delete()
     return count
 
 

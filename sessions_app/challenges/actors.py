@@ -25,7 +25,7 @@ from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, Vide
 from media_app.videos.receiving import key_of
 from media_app.videos.services import columns_of, delete_other_files, path_for_work
 from media_app.videos.taking_in import (
-    OURS,
+    MACHINE_FAULTS,
     await_scanner,
     checking,
     facts_of,
@@ -45,9 +45,9 @@ from vodplatform.base.records.transitions import begin
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
 # What a merge may take beside the usual time of a child: encoding large pictures on a busy machine is slow.
-SECONDS_A_SECOND = 20.0
+WORK_SECONDS_PER_SECOND = 20.0
 SLOW_BYTES = 125_000  # of a clip's second: fewer than phones write
-BROUGHT, MERGED, STORED = 8.0, 92.0, 97.0  # percent
+FETCHED_PERCENT, MERGED_PERCENT, STORED_PERCENT = 8.0, 92.0, 97.0
 NAME = "merged.mp4"
 LOST = "is not there any more. Send the clips again."
 GONE = "The merge has been deleted."
@@ -96,7 +96,7 @@ def merge_clips(context: JobContext) -> dict[str, Any]:
             paths = _bring(context, session, folder)
             _check_budget(context, session)
             found = _join(context, session, paths, folder)
-            context.progress(MERGED, "Keeping the video")
+            context.progress(MERGED_PERCENT, "Keeping the video")
             _keep(context, session, folder, found, begun)
             MERGE_SECONDS.labels(found["picture"]).observe(time.monotonic() - begun)
             session.refresh_from_db()
@@ -127,7 +127,7 @@ def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Pat
 
         def report(share: float, number: int = number) -> None:
             context.check()
-            context.progress(BROUGHT * (number + share) / len(clips), "Joining the parts of the clips")
+            context.progress(FETCHED_PERCENT * (number + share) / len(clips), "Joining the parts of the clips")
 
         try:
             joining.join_to_file(clip.upload, path, folder, report)
@@ -168,10 +168,10 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
         "target": str(work / NAME), "folder": str(work), "threads": settings.CHILD_THREADS,
         "level": session.level_loudness,
     }  # fmt: skip
-    seconds = settings.CHILD_SECONDS + SECONDS_A_SECOND * _seconds_of(clips)
+    seconds = settings.CHILD_SECONDS + WORK_SECONDS_PER_SECOND * _seconds_of(clips)
     try:
         finished = context.run_child(
-            WORK, stdin=json.dumps(request).encode(), limits=limits(seconds), share=(BROUGHT, MERGED),
+            WORK, stdin=json.dumps(request).encode(), limits=limits(seconds), share=(FETCHED_PERCENT, MERGED_PERCENT),
             access=Access(reads=paths, writes=[work]),
         )  # fmt: skip
     except ChildError as exc:
@@ -181,15 +181,15 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
     answer = finished.messages[-1] if finished.messages else {}
     if error := answer.get("error"):
         kind = "clip_unreadable" if error["type"] in OF_THE_MEDIA else error["type"]
-        raise (TransientFault if kind in OURS else JobFailed)(kind, error["message"])
+        raise (TransientFault if kind in MACHINE_FAULTS else JobFailed)(kind, error["message"])
     found: dict[str, Any] = answer["result"]
     child_files.move_out(work, NAME).rename(folder / NAME)
     return found
 
 
 def _seconds_of(clips: Sequence[MergeClip]) -> float:
-    """How long the clips are together; one that nobody has looked at, by its bytes. What was said of it counts for
-    nothing: a merge would keep its place for as long as somebody likes.
+    """How long the clips are together; one that nobody has looked at, by its bytes. The
+    durations that its sender gave are ignored: they would let anyone hold a place for ever.
     """
     durations = [(clip.upload.metadata if clip.upload else {}).get(merges.SECONDS) for clip in clips]
     seconds = [clip.size / SLOW_BYTES if own is None else own for clip, own in zip(clips, durations, strict=True)]
@@ -201,7 +201,7 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
     facts = facts_of(context, path)
     key, size = key_of(session.pk, NAME), path.stat().st_size
     store.put_file(key, path, "video/mp4", checking(context))
-    context.progress(STORED, "Making the poster")
+    context.progress(STORED_PERCENT, "Making the poster")
     try:
         with context.holding():
             _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
@@ -217,8 +217,8 @@ def _draw(context: JobContext, session: MergeSession, folder: Path) -> None:
     video = Video.objects.filter(pk=session.pk).first()
     if video is None:
         raise LeaseLost  # deleted meanwhile, and the job with it
-    path = path_for_work(video, folder, checking(context), reader=None)
-    make_poster(context, video, path, folder, share=(STORED, 100))
+    path = path_for_work(video, folder, checking(context), viewer=None)
+    make_poster(context, video, path, folder, share=(STORED_PERCENT, 100))
 
 
 def _note(session: MergeSession, key: str, size: int, facts: dict[str, Any], found: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
         if "media_file_ids" in asked:
             ids = asked["media_file_ids"]
             durations = asked.get("video_durations") or [0.0] * len(ids)
-            session = merges.begin_with_forms(self.user, ids, durations, **options)
+            session = merges.begin_with_uploads(self.user, ids, durations, **options)
         else:
             lists = (asked[name] for name in s.LISTS[:4])
             clips = [

@@ -210,7 +210,7 @@ def guess(challenge: Challenge, player: User, index: int) -> Guess:
 
 
 def _guessed(there: Guess, row: Challenge) -> DomainError:
-    """What he has been told already."""
+    """What the player has been told already."""
     mine = {"statement_index": there.statement_index, "correct": there.is_correct}
     return DomainError("already_guessed", my_guess=mine, lie_statement_index=row.lie_index)
 

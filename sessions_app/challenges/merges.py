@@ -1,7 +1,7 @@
 """What changes several rows, files or the queue: a merge begins, is queued, retried, cancelled, deleted, and ends.
 
-Where more than one of them is locked the order is: the job, the uploads, the session. Who completes an upload has its
-row first and meets no job; who gives a merge up asks for the job first and goes by it where there is one.
+Where more than one of them is locked the order is: the job, the uploads, the session. Completing an upload locks the
+upload and the session, before there is a job; cancelling a merge locks the job first, if there is one.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ CLIP = "clip"
 # In the metadata of a clip's upload, once it was looked at: how long it is, and how much work for the plan's budget.
 SECONDS, GIGAPIXELS = "seconds", "gigapixels"
 FACTOR = 0.75  # seconds of work for a second of video, until this machine has merged a few itself
-TELLING_SECONDS = 10.0  # of video: what is shorter is mostly start-up
+MIN_MEASURED_SECONDS = 10.0  # of video: what is shorter is mostly start-up
 MIN_MERGES, MAX_MERGES = 5, 50  # from which, and from how many of the last, its own factor is told
-TOMBSTONE = timedelta(days=7)  # for which a merge that came to nothing still says so
+FAILED_KEPT_FOR = timedelta(days=7)  # for which a merge that came to nothing still says so
 BATCH = 200
 # Why a merge of these clips can never be: another try would end like this one.
 FINAL = frozenset({
@@ -76,7 +76,7 @@ def begin(
     return session
 
 
-def begin_with_forms(
+def begin_with_uploads(
     user: User, upload_ids: Sequence[uuid.UUID], durations: Sequence[float], *, title: str = "",
     level_loudness: bool = False, priority: int = Priority.NORMAL,
 ) -> MergeSession:  # fmt: skip
@@ -124,7 +124,7 @@ def _lifetime() -> timedelta:
 def estimate(durations: Iterable[float]) -> float:
     """Seconds that merging clips of these seconds takes, two decimals: by the last merges here, else by a factor."""
     last = MergeSession.objects.filter(
-        completed_at__isnull=False, took_seconds__gt=0, source_seconds__gte=TELLING_SECONDS
+        completed_at__isnull=False, took_seconds__gt=0, source_seconds__gte=MIN_MEASURED_SECONDS
     )
     shares = last.annotate(share=F("took_seconds") / F("source_seconds")).order_by("-completed_at")
     factors = list(shares.values_list("share", flat=True)[:MAX_MERGES])
@@ -353,7 +353,7 @@ def expire() -> int:
     # Bytes of merged clips that a worker did not live to delete, or the storage did not answer for.
     left = Upload.objects.filter(purpose=CLIP, taken_up=True).exclude(key="")
     _drop(list(left.values_list("pk", flat=True)[:BATCH]))
-    old = Q(completed_at=None, expires_at__lt=Now() - TOMBSTONE)
+    old = Q(completed_at=None, expires_at__lt=Now() - FAILED_KEPT_FOR)
     old &= Q(job=None) | Q(job__status__in=[JobStatus.FAILED, JobStatus.CANCELLED])
     unused = Q(challenge_deleted_at__isnull=False, challenge=None, expires_at__lt=Now())
     count = 0

@@ -290,7 +290,7 @@ class Challenge(models.Model):
     """Statements of one person in one video, one of which is a lie.
 
     statements: ``[{"media_file_id", "text"}]`` in the order of the video's segments. lie_index: which one; shown to its
-    owner, and to a player once he has guessed. published_at: since when others see it. withheld_at: since when a
+    owner, and to a player once they have guessed. published_at: since when others see it. withheld_at: since when a
     moderator does not let them.
     """
 
@@ -372,7 +372,7 @@ class Guess(models.Model):
 
 
 class ChallengeReport(models.Model):
-    """What somebody has against a challenge; open until a moderator has settled it. outcome: what he did, in words."""
+    """A complaint about a challenge, open until a moderator has settled it. outcome: what was done, in words."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="reports")

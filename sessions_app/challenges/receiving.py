@@ -31,8 +31,8 @@ def _is_live(upload: Upload) -> bool:
 def _refusal(found: dict[str, Any]) -> DomainError | None:
     """Why a clip is not taken, by what the probe says of it."""
     if error := found.get("error"):
-        is_sound = error["code"] == "no_video"
-        return DomainError("no_video" if is_sound else "clip_unreadable", str(error["message"]))
+        has_no_picture = error["code"] == "no_video"
+        return DomainError("no_video" if has_no_picture else "clip_unreadable", str(error["message"]))
     facts = found["facts"]
     if facts.get("truncated"):
         return DomainError("clip_unreadable", "The file is cut short: its end is missing.")

@@ -13,8 +13,8 @@ from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
 from media_app.videos.models import Video
 from media_app.videos.services import check_file, path_for_work
+from sessions_app.comparison.alignments import ALIGN_KIND, run_aligner
 from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession
-from sessions_app.comparison.services import ALIGN_KIND, run_aligner
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.files import child_files
@@ -84,8 +84,8 @@ def align_vods(context: JobContext) -> dict[str, Any]:
     return result
 
 
-def _path(item: dict[str, str], folder: Path, reader: User) -> str:
+def _path(item: dict[str, str], folder: Path, viewer: User) -> str:
     try:
-        return str(path_for_work(Video.objects.get(pk=item["video_id"]), folder, reader=reader))
+        return str(path_for_work(Video.objects.get(pk=item["video_id"]), folder, viewer=viewer))
     except (Video.DoesNotExist, FileNotFoundError) as exc:
         raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file is not there any more.") from exc

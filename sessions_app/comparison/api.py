@@ -14,8 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from media_app.videos import library_roots
+from sessions_app.comparison import alignments, services
 from sessions_app.comparison import serializers as s
-from sessions_app.comparison import services
 from sessions_app.comparison.models import ComparisonSession
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.api.fields import page_slice
@@ -23,7 +23,7 @@ from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.errors import DomainError
 
 TAG = "Comparison sessions"
-MAX_CHANGES = 10_000  # of offsets, where a call says no limit: all, but for those of a script that ran wild
+MAX_CHANGES = 10_000  # of offsets, where a call gives no limit
 
 
 class ComparisonViewSet(ApiViewSet[ComparisonSession]):
@@ -176,7 +176,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         """Find the offsets in the background: by the in-game timer, by what the videos sound like, or by both."""
         session = self.get_object_to_change()
         data = self.read_body(s.AlignSerializer)
-        job = services.start_alignment(session, data["method"], data["roi"], data["game"])
+        job = alignments.start_alignment(session, data["method"], data["roi"], data["game"])
         return Response({"ok": True, "job_id": str(job.pk)}, status=202)
 
     @extend_schema(
@@ -189,7 +189,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         """What the box reads, at once."""
         session = self.get_object_to_change()
         data = self.read_body(s.PreviewSerializer)
-        readings = services.preview_timer(session, self.user, data["roi"], data["times"])
+        readings = alignments.preview_timer(session, self.user, data["roi"], data["times"])
         return Response({"ok": True, "readings": readings})
 
 
@@ -202,7 +202,7 @@ class AlignmentViewSet(ComparisonViewSet):
     def one(self, request: Request, session_id: str, job_id: UUID) -> Response:
         """How far an alignment is, and what it proposes."""
         session = self.get_object()
-        alignment = services.find_alignment(session, job_id)
+        alignment = alignments.find_alignment(session, job_id)
         return Response(s.AlignmentSerializer.show(s.AlignmentView(alignment, list(session.vods.all()))))
 
     @extend_schema(
@@ -215,7 +215,7 @@ class AlignmentViewSet(ComparisonViewSet):
         """Take over what an alignment proposes."""
         session = self.get_object_to_change()
         vod_ids = self.read_body(s.ApplySerializer).get("vod_ids")
-        return self.answer(services.apply_alignment(session, self.user, job_id, vod_ids))
+        return self.answer(alignments.apply_alignment(session, self.user, job_id, vod_ids))
 
 
 @extend_schema(tags=[TAG])

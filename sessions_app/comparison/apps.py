@@ -6,7 +6,7 @@ class ComparisonConfig(AppConfig):
     label = "comparison"
 
     def ready(self) -> None:
-        from media_app.videos.services import leaving
+        from media_app.videos.services import video_deleting
         from sessions_app.comparison.services import replace_deleted_video
 
-        leaving.connect(replace_deleted_video)
+        video_deleting.connect(replace_deleted_video)

@@ -11,10 +11,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
+from sessions_app.comparison.alignments import latest_alignment_id
 from sessions_app.comparison.copies import copies_of
 from sessions_app.comparison.models import ComparisonSession
 from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
-from sessions_app.comparison.services import latest_alignment_id
 from vodplatform.accounts.models import User
 
 PER_PAGE = 50

@@ -53,7 +53,7 @@ class Placement:
         return Placement(anchor - self.anchor, (1 / self.rate - 1) * 1e6, anchor)
 
     def then(self, inner: Placement) -> Placement:
-        """The placement of a recording that lies by ``inner`` on the time of the one that lies by this."""
+        """Compose two placements: ``inner`` is relative to the recording that this one places."""
         if not self.drift_ppm and not inner.drift_ppm:
             return Placement(self.offset + inner.offset)
         anchor = self.global_time(inner.anchor)

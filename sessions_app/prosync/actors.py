@@ -28,7 +28,7 @@ from sessions_app.prosync.engines import local, provider
 from sessions_app.prosync.engines.work import Made, Work
 from sessions_app.prosync.models import Engine, ProJob
 
-TAKEN_IN, SHOWN, MADE = 15.0, 20.0, 95.0  # percent
+TAKEN_IN_PERCENT, STILLS_PERCENT, DUBBED_PERCENT = 15.0, 20.0, 95.0
 STILLS = ("poster", "peaks", "sprite")
 DELETED = "The pro job has been deleted."
 
@@ -65,7 +65,7 @@ def dub_segments(context: JobContext) -> dict[str, Any]:
     if row is None:
         raise JobFailed("job_not_found", DELETED)
     with context.scratch() as folder, map_storage_errors():
-        work = Work(context, row, folder, share=(SHOWN, MADE))
+        work = Work(context, row, folder, share=(STILLS_PERCENT, DUBBED_PERCENT))
         if row.video.status != VideoStatus.READY:
             _take_in(work)
         made = (local if row.engine == Engine.LOCAL else provider).make(work)
@@ -82,7 +82,7 @@ def _take_in(work: Work) -> None:
     path, facts, _ = take_in(context, video, upload, work.folder)
     if not facts["width"]:
         raise JobFailed("no_video", "There is no picture in this file.")
-    make_stills(context, video, path, work.folder, STILLS, share=(TAKEN_IN, SHOWN))
+    make_stills(context, video, path, work.folder, STILLS, share=(TAKEN_IN_PERCENT, STILLS_PERCENT))
     with writing(context, video, upload.purpose if upload else ""):
         make_ready(video, columns_of(facts) | {"mime_type": mime_type_of(path, video.mime_type)})
         services.note_segments(context.job_id, JobStatus.PROCESSING)
@@ -91,7 +91,7 @@ def _take_in(work: Work) -> None:
 
 def _keep(work: Work, made: Made) -> None:
     context, row, folder = work.context, work.row, work.folder
-    context.progress(MADE, "Keeping the video")
+    context.progress(DUBBED_PERCENT, "Keeping the video")
     facts = facts_of(context, made.path)
     out = folder / "kept" / RenditionKind.DUB
     out.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ from sessions_app.prosync import serializers as s
 from sessions_app.prosync.engines import syncso
 from sessions_app.prosync.engines.syncso import InvalidResponse, WebhookRefused, verify_webhook
 from sessions_app.prosync.models import Engine, ProJob, ProJobQuerySet
-from sessions_app.prosync.receiving import look_at
+from sessions_app.prosync.receiving import inspect_files
 from sessions_app.prosync.segments import Fault
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.api.fields import page_of, page_slice
@@ -81,14 +81,14 @@ class ProJobViewSet(ApiViewSet[ProJob]):
             name = words.title(name) if not isinstance(name, str) or not words.is_blank(name) else ""
         except words.InvalidText as exc:
             faults.append(Fault(None, "name", "invalid", str(exc)))
-        looked = look_at(self.user, video, uploads)
-        duration = looked.video["duration"] if looked.video else None
+        inspection = inspect_files(self.user, video, uploads)
+        duration = inspection.video["duration"] if inspection.video else None
         faults += segments.removal_beyond(options.remove_text, duration)
-        given = dict(zip(refs, looked.sounds, strict=True))
+        given = dict(zip(refs, inspection.sounds, strict=True))
         lengths = {ref: sound.seconds if sound else None for ref, sound in given.items()}
         read, own = segments.read_segments(wanted, lengths, duration)
-        refusals = [error for _, error in looked.refusals]
-        of_files = [Fault(None, part, error.type.name, error.message) for part, error in looked.refusals]
+        refusals = [error for _, error in inspection.refusals]
+        of_files = [Fault(None, part, error.type.name, error.message) for part, error in inspection.refusals]
         if faults := [*of_files, *faults, *own]:
             raise _refused(faults, refusals[0].type.name if refusals else "invalid")
         assert video is not None

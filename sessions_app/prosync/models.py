@@ -42,10 +42,10 @@ class ProJob(models.Model):
     sounds: ``ref`` (their names), ``filename``, ``seconds`` and ``peaks`` (0 to 1) of each, in their order.
     options: as :class:`sessions_app.prosync.segments.Options` has them. outcome: what was done, once it is.
 
-    Of the provider: generation_id: its name for what it makes of this, "" until it has told; generations: the number
-    of that one, for one that came to nothing is followed by another; notified_at: seconds since 1970 that the last
-    webhook was signed with that was believed; asked: what it was asked, word for word, before it was: its key goes with
-    these words, and addresses that are signed later are others.
+    Of the provider: generation_id: its name for the generation, "" until it has answered; generations: how many were
+    begun, since a failed one is followed by another; notified_at: signing time (Unix seconds) of the last webhook that
+    was accepted; asked: the exact request, stored before it is sent, so that a retry repeats it with the same
+    idempotency key and the same signed addresses.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

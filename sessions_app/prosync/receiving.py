@@ -1,4 +1,4 @@
-"""What becomes of the files of a pro job: looked at before it begins, and taken up by it."""
+"""What becomes of the files of a pro job: inspected before it begins, and taken up by it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Inspection:
     """What was found. video: what the probe says of it, None where there is none to be used; sounds: in their order,
     the same. refusals: of the files that are not taken, each with the name of its part.
     """
@@ -70,7 +70,7 @@ class Looked:
     refusals: list[tuple[str, DomainError]]
 
 
-def look_at(user: User, video: Upload | None, sounds: Sequence[Upload]) -> Looked:
+def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) -> Inspection:
     """What the files are, whatever else is wrong with the request. video: None where none was sent.
 
     Refused are, by their content, ``not_a_video`` and ``not_a_sound`` (415), ``no_video``, ``video_too_long``,
@@ -88,22 +88,22 @@ def look_at(user: User, video: Upload | None, sounds: Sequence[Upload]) -> Looke
         seen = [probe([_local(video, folder / "video")], user.pk)[0]] if video and video.mime_type else []
         paths = [_local(upload, folder / f"sound-{number}") for number, upload in enumerate(sounds) if upload.mime_type]
         answers = iter(_probe_sounds(user, paths, folder) if paths else [])
-    looked = Looked(None, [], [])
+    inspection = Inspection(None, [], [])
     try:
         if video is not None:
             facts = _video(seen)
             budget.check(user, facts)
-            looked = Looked(facts, [], [])
+            inspection = Inspection(facts, [], [])
     except DomainError as exc:
-        looked.refusals.append(("video", exc))
+        inspection.refusals.append(("video", exc))
     for upload in sounds:
         sound = None
         try:
             sound = _sound(upload, next(answers) if upload.mime_type else NO_SOUND)
         except DomainError as exc:
-            looked.refusals.append(("audio_files", exc))
-        looked.sounds.append(sound)
-    return looked
+            inspection.refusals.append(("audio_files", exc))
+        inspection.sounds.append(sound)
+    return inspection
 
 
 def _local(upload: Upload, folder: Path) -> Path:

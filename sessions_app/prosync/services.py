@@ -29,12 +29,12 @@ from vodplatform.base.logs import event
 from vodplatform.base.records import audit
 
 PRO_KIND = "prosync"
-ASKED = "pro"  # in the metadata of the video's upload: what is asked, and its sounds
-TOMBSTONE = timedelta(days=7)  # for which a job that came to nothing may be tried again
+REQUEST_KEY = "pro"  # in the metadata of the video's upload: what is asked, and its sounds
+FAILED_KEPT_FOR = timedelta(days=7)  # for which a job that came to nothing may be tried again
 BATCH = 100
 
 
-class Sounding(Protocol):
+class ReceivedSound(Protocol):
     """A sound that has come, as :class:`sessions_app.prosync.receiving.Sound` has it."""
 
     @property
@@ -57,7 +57,7 @@ def most_segments(user: User) -> int:
     return most
 
 
-def begin(user: User, video: Upload, sounds: Mapping[str, Sounding], asked: Mapping[str, Any]) -> ProJob:
+def begin(user: User, video: Upload, sounds: Mapping[str, ReceivedSound], asked: Mapping[str, Any]) -> ProJob:
     """A pro job of files that have come and were looked at.
 
     sounds: by the names that the segments give them. asked: ``segments`` as they are kept, ``options``, ``name``.
@@ -74,7 +74,7 @@ def begin(user: User, video: Upload, sounds: Mapping[str, Sounding], asked: Mapp
                 "ref": ref, "key": target, "bytes": sound.upload.size, "filename": sound.upload.filename,
                 "seconds": sound.seconds, "mime_type": sound.mime_type, "peaks": sound.peaks,
             })  # fmt: skip
-        video.metadata |= {ASKED: {**asked, "sounds": kept}}
+        video.metadata |= {REQUEST_KEY: {**asked, "sounds": kept}}
         video.save(update_fields=["metadata"])
         with transaction.atomic():
             for sound in sounds.values():
@@ -92,7 +92,7 @@ def begin(user: User, video: Upload, sounds: Mapping[str, Sounding], asked: Mapp
 
 def make(upload: Upload, take: Callable[[Job], Video]) -> ProJob:
     """Within the transaction that completes the video's upload. take: makes the video that the job takes in."""
-    asked = upload.metadata[ASKED]
+    asked = upload.metadata[REQUEST_KEY]
     segments = [{**one, "status": str(JobStatus.QUEUED)} for one in asked["segments"]]
     params = {"upload_id": str(upload.pk), "video_id": str(upload.resource_id)}
     job = jobs.enqueue(PRO_KIND, upload.owner, params, segments=segments)
@@ -157,7 +157,7 @@ def delete(row: ProJob, by: User | None) -> None:
 def expire() -> int:
     """Delete the pro jobs that came to nothing and have said so for a week, with their files; returns how many."""
     ended = [JobStatus.FAILED, JobStatus.CANCELLED]
-    old = ProJob.objects.filter(job__status__in=ended, job__finished_at__lt=Now() - TOMBSTONE)
+    old = ProJob.objects.filter(job__status__in=ended, job__finished_at__lt=Now() - FAILED_KEPT_FOR)
     count = 0
     for row in old[:BATCH]:
         delete(row, None)

@@ -121,7 +121,7 @@ def test_one_that_takes_too_long_fails(
     owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sessions_app.analysis.actors.MIN_SECONDS", 0.5)
-    monkeypatch.setattr("sessions_app.analysis.actors.SECONDS_A_SECOND", 0.0)
+    monkeypatch.setattr("sessions_app.analysis.actors.WORK_SECONDS_PER_SECOND", 0.0)
     pipeline("time.sleep(600)")
     session = run(make_analysis(owner))
     assert (session.status, error_of(session)) == ("failed", "timeout")

@@ -21,7 +21,7 @@ from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 
 from jobs_app.models import Job
-from sessions_app.comparison import services
+from sessions_app.comparison import alignments, services
 from sessions_app.comparison.models import Alignment, ComparisonSession
 from tests.conftest import GROUP, Library
 from tests.support.api import BASE, Api, refused, session_of
@@ -311,7 +311,7 @@ class TestRefusals:
             raise exc
 
         with monkeypatch.context() as patch:
-            patch.setattr(services, "start_alignment", fail)
+            patch.setattr(alignments, "start_alignment", fail)
             assert api.post(align, {"method": "timer_ocr"}, headers=KEY, fails=True).status_code == status
         assert not IdempotencyRecord.objects.exists()
         response = api.post(align, {"method": "timer_ocr"}, headers=KEY)
@@ -448,7 +448,7 @@ class TestCrashes:
             IdempotencyRecord.objects.update(token=uuid.uuid4())
             raise DomainError("unknown_vod")
 
-        monkeypatch.setattr(services, "start_alignment", slow)
+        monkeypatch.setattr(alignments, "start_alignment", slow)
         refused(api.post(align, {"method": "timer_ocr"}, headers=KEY), 400, "unknown_vod")
         assert (record().state, record().answer_status) == (RecordState.IN_PROGRESS, None)
 

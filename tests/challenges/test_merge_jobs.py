@@ -270,7 +270,7 @@ class TestTime:
         before = files_in(media)
         with monkeypatch.context() as patch:
             log = self.hang(patch, tmp_path)
-            patch.setattr(actors, "SECONDS_A_SECOND", 0.0)
+            patch.setattr(actors, "WORK_SECONDS_PER_SECOND", 0.0)
             seconds, settings.CHILD_SECONDS = settings.CHILD_SECONDS, 12.0
             run_queue("merge")
             settings.CHILD_SECONDS = seconds
@@ -296,7 +296,7 @@ class TestTime:
     ) -> None:
         """Two clips of a second that are said to last a week may not keep a place in the lane for a week."""
         settings.CHILD_SECONDS = 2.0
-        monkeypatch.setattr(actors, "SECONDS_A_SECOND", 0.5)
+        monkeypatch.setattr(actors, "WORK_SECONDS_PER_SECOND", 0.5)
         merge_id = deliver(api, [clip_files["1"], clip_files["odd"]], video_durations=[604_800.0, 604_800.0])
         self.hang(monkeypatch, tmp_path)
         thread = in_thread()

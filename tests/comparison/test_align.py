@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
-from sessions_app.comparison import services
+from sessions_app.comparison import alignments
 from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetChange
 from tests.conftest import Library
 from tests.support.api import BAD_BODIES, BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of, vod_of
@@ -46,7 +46,7 @@ class TestAsking:
         assert response.status_code == 202
         assert response.json()["ok"] is True
         job = Job.objects.get(pk=response.json()["job_id"])
-        assert (job.status, job.owner, job.kind) == ("queued", owner, services.ALIGN_KIND)
+        assert (job.status, job.owner, job.kind) == ("queued", owner, alignments.ALIGN_KIND)
         assert Alignment.objects.get(job=job).session == session
 
     def test_box_and_game_are_handed_on(self, api: Api, url: str) -> None:
@@ -135,7 +135,7 @@ class TestAsking:
 def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Let a small program do the aligner's part: ``code`` sees the request as ``request``."""
     program = f"import json, os, sys, pathlib, signal\nrequest = json.load(sys.stdin)\n{code}"
-    monkeypatch.setattr(services, "ALIGNER", [sys.executable, "-c", program])
+    monkeypatch.setattr(alignments, "ALIGNER", [sys.executable, "-c", program])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -315,7 +315,7 @@ def test_two_recordings_are_aligned_by_their_sound(api: Api, owner: User, librar
 def test_a_session_keeps_so_many_alignments(
     api: Api, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "MAX_ALIGNMENTS", 3)
+    monkeypatch.setattr(alignments, "MAX_ALIGNMENTS", 3)
     ids = [api.post(url, {"method": "timer_ocr"}).json()["job_id"] for _ in range(5)]
     assert {str(job.pk) for job in Job.objects.all()} == set(ids[2:])
     assert session.alignments.count() == 3
@@ -331,7 +331,7 @@ def test_the_child_is_told_of_easyocrs_weights_and_may_read_them(settings: Any, 
         return [{"result": {}}]
 
     for reader in ("easyocr", "rapidocr"):
-        services.run_aligner({"op": "preview", "reader": reader, "videos": []}, run)
+        alignments.run_aligner({"op": "preview", "reader": reader, "videos": []}, run)
     (easyocr, its_access), (rapidocr, other_access) = asked
     assert easyocr["models"] == str(tmp_path)
     assert list(its_access.reads) == [str(tmp_path)]

@@ -58,7 +58,7 @@ def test_an_admin_is_not_stopped_by_a_session_of_his_own(
 ) -> None:
     make_session(admin_person, videos=[video, make_video(admin_person)])
     assert admin_api.delete(f"/api/v1/library/{video.pk}").status_code == 200
-    assert Video.objects.filter(**services.GAP).count() == 2
+    assert Video.objects.filter(**services.DELETED_VIDEO).count() == 2
 
 
 def test_what_cannot_be_read_any_more_says_so(
@@ -73,9 +73,9 @@ def test_what_cannot_be_read_any_more_says_so(
 
 def test_a_gap_goes_with_its_session(other_api: Api, api: Api, session: ComparisonSession, video: Video) -> None:
     other_api.delete(f"/api/v1/library/{video.pk}")
-    assert Video.objects.filter(**services.GAP).count() == 1
+    assert Video.objects.filter(**services.DELETED_VIDEO).count() == 1
     assert api.delete(f"{BASE}/{session.pk}").status_code == 200
-    assert not Video.objects.filter(**services.GAP).exists()
+    assert not Video.objects.filter(**services.DELETED_VIDEO).exists()
 
 
 def test_the_page_says_that_it_has_been_deleted(

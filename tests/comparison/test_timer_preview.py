@@ -18,7 +18,7 @@ from jobs_app.models import Job
 from jobs_app.runner import run_queue
 from media_app.store.files import StoreFull
 from media_app.videos.models import Video
-from sessions_app.comparison import services
+from sessions_app.comparison import alignments
 from sessions_app.comparison.models import ComparisonSession
 from tests.comparison.test_align import BOX, stand_in
 from tests.conftest import Library
@@ -206,14 +206,14 @@ def test_files_are_copied_for_one_request_of_a_caller_at_a_time(
         inside.remove(video)
         return library.crew / "plain.mp4"
 
-    monkeypatch.setattr(services, "path_for_work", copy)
-    monkeypatch.setattr(services, "run_aligner", lambda request, run: {"readings": []})
+    monkeypatch.setattr(alignments, "path_for_work", copy)
+    monkeypatch.setattr(alignments, "run_aligner", lambda request, run: {"readings": []})
     user, session = User.objects.get(username="owner"), ComparisonSession.objects.get()
     vods = list(session.vods.select_related("video"))
-    monkeypatch.setattr(services, "check_roi", lambda *_: None)
+    monkeypatch.setattr(alignments, "check_roi", lambda *_: None)
     monkeypatch.setattr(ComparisonSession, "vods", SimpleNamespace(select_related=lambda _: vods))
-    monkeypatch.setattr(services, "_keep_crops", lambda *_: [])
-    threads = [threading.Thread(target=services.preview_timer, args=(session, user, BOX, None)) for _ in range(4)]
+    monkeypatch.setattr(alignments, "_keep_crops", lambda *_: [])
+    threads = [threading.Thread(target=alignments.preview_timer, args=(session, user, BOX, None)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -222,8 +222,8 @@ def test_files_are_copied_for_one_request_of_a_caller_at_a_time(
 
 
 def test_a_full_disk_takes_no_copies(api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "is_local", lambda video: False)
-    monkeypatch.setattr(services.room, "check_disk", lambda size: (_ for _ in ()).throw(StoreFull()))
+    monkeypatch.setattr(alignments, "is_local", lambda video: False)
+    monkeypatch.setattr(alignments.room, "check_disk", lambda size: (_ for _ in ()).throw(StoreFull()))
     refused(api.post(url, {"roi": BOX}, fails=True), 503, "disk_full")
 
 
@@ -231,9 +231,9 @@ def test_a_copy_ends_when_nobody_waits_for_it() -> None:
     gone = threading.Event()
     token = caller_gone.set(gone)
     try:
-        services._stop_if_client_gone(0)
+        alignments._stop_if_client_gone(0)
         gone.set()
         with pytest.raises(DomainError):
-            services._stop_if_client_gone(1)
+            alignments._stop_if_client_gone(1)
     finally:
         caller_gone.reset(token)

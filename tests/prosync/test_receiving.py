@@ -31,5 +31,5 @@ def test_files_are_copied_and_looked_at_in_their_senders_turn(owner: User, monke
     monkeypatch.setattr(receiving, "_local", local)
     monkeypatch.setattr(receiving, "_probe_sounds", lambda *_: [receiving.NO_SOUND])
     sound: Any = SimpleNamespace(mime_type="audio/mpeg", filename="a.mp3", size=1)
-    assert [name for name, _ in receiving.look_at(owner, None, [sound]).refusals] == ["audio_files"]
+    assert [name for name, _ in receiving.inspect_files(owner, None, [sound]).refusals] == ["audio_files"]
     assert seen == [[str(owner.pk)]]

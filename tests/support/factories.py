@@ -24,8 +24,8 @@ from sessions_app.analysis.models import AnalysisSession
 from sessions_app.analysis.params import check
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import Challenge, MergeClip, MergeSession
+from sessions_app.comparison.alignments import ALIGN_KIND
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetSource
-from sessions_app.comparison.services import ALIGN_KIND
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import ApiToken, Role, Subscription, User
 

@@ -123,12 +123,12 @@ GUARDS = [
         "tests/challenges/test_clips.py::test_clips_of_one_sender_are_copied_one_at_a_time",
     ),
     Guard(
-        "previews copy for one request of a caller at a time", "sessions_app/comparison/services.py",
+        "previews copy for one request of a caller at a time", "sessions_app/comparison/alignments.py",
         "    with waiting_room.turn(str(by.pk)):\n", "    if True:\n",
         "tests/comparison/test_timer_preview.py::test_files_are_copied_for_one_request_of_a_caller_at_a_time",
     ),
     Guard(
-        "previews leave the disk its reserve", "sessions_app/comparison/services.py",
+        "previews leave the disk its reserve", "sessions_app/comparison/alignments.py",
         "        room.check_disk(sum(vod.video.file_size for vod in vods if not is_local(vod.video)))\n", "",
         "tests/comparison/test_timer_preview.py::test_a_full_disk_takes_no_copies",
     ),
@@ -253,7 +253,7 @@ GUARDS = [
         "tests/comparison/alignment/test_by_sound.py::TestRefusal::test_one_track_over_two_matches",
     ),
     Guard(
-        "a session keeps so many alignments", "sessions_app/comparison/services.py",
+        "a session keeps so many alignments", "sessions_app/comparison/alignments.py",
         "    _drop_old_alignments(session)\n    #", "    #",
         "tests/comparison/test_align.py::test_a_session_keeps_so_many_alignments",
     ),
@@ -660,7 +660,7 @@ GUARDS = [
     ),
     Guard(
         "who works on a video may see it at that moment", "media_app/videos/services.py",
-        "if reader is not None and not", "if False and not",
+        "if viewer is not None and not", "if False and not",
         "tests/comparison/test_timer_preview.py::test_a_catalogue_video_that_is_shown_no_more_is_not_read_any_more",
     ),
     Guard(

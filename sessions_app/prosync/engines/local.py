@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from jobs_app.context import JobFailed, TransientFault
-from media_app.videos.taking_in import OURS, limits, raise_if_not_media
+from media_app.videos.taking_in import MACHINE_FAULTS, limits, raise_if_not_media
 from sessions_app.prosync.engines.work import Made, Work
 from vodplatform.base.files import child_files
 from vodplatform.base.processes.process import Access, ChildError
@@ -21,7 +21,7 @@ NAME = "made.mp4"
 WRITABLE = "work"  # the folder that the child may write to
 SOUND_ONLY = "sound"  # the model that leaves the picture alone
 # For a second of pictures that are changed, on a slow and busy machine.
-MIN_SECONDS, SECONDS_A_SECOND = 600.0, 60.0
+MIN_SECONDS, WORK_SECONDS_PER_SECOND = 600.0, 60.0
 BROKE = "Replacing the speech broke or took too long."
 
 
@@ -59,7 +59,7 @@ def _run(
         "source": str(path), "target": str(folder / NAME), "folder": str(folder), "lines": lines,
         "mouths": mouths, "remove_text": work.row.options["remove_text"], "threads": settings.CHILD_THREADS,
     }  # fmt: skip
-    seconds = MIN_SECONDS + SECONDS_A_SECOND * work.row.video.duration
+    seconds = MIN_SECONDS + WORK_SECONDS_PER_SECOND * work.row.video.duration
     try:
         finished = work.context.run_child(
             DUB, stdin=json.dumps(request).encode(), limits=limits(seconds), share=share,
@@ -71,6 +71,6 @@ def _run(
         raise JobFailed(kind, f"{BROKE} {exc}") from exc
     answer: dict[str, Any] = finished.messages[-1] if finished.messages else {}
     if error := answer.get("error"):
-        raise (TransientFault if error["type"] in OURS else JobFailed)(error["type"], error["message"])
+        raise (TransientFault if error["type"] in MACHINE_FAULTS else JobFailed)(error["type"], error["message"])
     result: dict[str, Any] = answer["result"]
     return result

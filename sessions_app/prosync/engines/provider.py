@@ -2,7 +2,8 @@
 
 What is asked goes by a key and a name that follow from the row alone, so whoever goes on after a crash asks for the
 same generation. Its number is counted up only when the provider has said that it came to nothing, mostly in the
-transaction by which the job ends. What somebody has cancelled may still be made and paid: a retry goes on with it.
+transaction by which the job ends. A generation that was cancelled may still be made and
+charged: a retry goes on with it.
 """
 
 from __future__ import annotations

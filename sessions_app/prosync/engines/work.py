@@ -42,7 +42,7 @@ class Work:
 
     def bring_video(self) -> Path:
         """The video as a file of this machine."""
-        return path_for_work(self.row.video, self.folder, checking(self.context), reader=self.context.owner)
+        return path_for_work(self.row.video, self.folder, checking(self.context), viewer=self.context.owner)
 
     def bring_sounds(self) -> dict[str, Path]:
         """The sounds that segments take, by their names, as files of this machine."""

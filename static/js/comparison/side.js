@@ -47,7 +47,7 @@ export function tabs(list, onShow) {
  * @param {(id: string, ppm: number) => void} onDrift
  */
 export function showOffsets(holder, vods, letterOf, onDrift) {
-  // Not under the hands of who types a number.
+  // A field that is being edited is not overwritten.
   if (holder.contains(document.activeElement) && document.activeElement instanceof HTMLInputElement) return;
   const rows = vods.map((vod, i) => {
     const how =

@@ -16,7 +16,7 @@ import pytest
 from sessions_app.comparison.alignment import easyocr_reader as module
 from sessions_app.comparison.alignment.easyocr_reader import EasyOcrReader, calibrated, decode, network_input
 from sessions_app.comparison.alignment.reader import ReaderUnavailable
-from sessions_app.comparison.services import ALIGNER
+from sessions_app.comparison.alignments import ALIGNER
 from tests.comparison.alignment.draw import Look, draw_clip, minutes
 from vodplatform.base.processes.process import Access, run_child
 from vodplatform.demo.hud import STYLES, Timer
