@@ -149,7 +149,7 @@ def is_fitted_to(one: Outcome) -> bool:
 
 
 def measure(seed: int) -> list[Table]:
-    """What was promised, the answers by kind, what the confidence is worth, and the curve fitted anew."""
+    """What was promised, the answers by kind, what the confidence is worth, and the curve fitted again."""
     found = outcomes(seed)
     made = [one for one in found if one.job.clips is None]
     real = [one for one in found if one.job.clips is not None]
@@ -204,6 +204,6 @@ def _reliability(title: str, pairs: Sequence[Outcome]) -> Table:
 def _curve(pairs: Sequence[Outcome]) -> Table:
     known = [(one.features, one.right) for one in pairs if one.features is not None and is_fitted_to(one)]
     weights = fit(np.array([values for values, _ in known]), np.array([float(right) for _, right in known]))
-    table = Table("The curve, fitted anew", ("CONSTANT", "SHARE", "RATIO"))
+    table = Table("The curve, fitted again", ("CONSTANT", "SHARE", "RATIO"))
     table.add(*(f"{weight:.2f}" for weight in weights))
     return table

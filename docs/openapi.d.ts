@@ -1495,7 +1495,7 @@ export interface components {
             /** @description Of hiding and showing, for the audit log. */
             reason?: string;
         };
-        /** @description A form with a file; the picture is stored anew, at most 1280 pixels wide or high. */
+        /** @description A form with a file; the picture is stored again, at most 1280 pixels wide or high. */
         CatalogueFileRequest: {
             /**
              * Format: uuid

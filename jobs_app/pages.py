@@ -102,7 +102,7 @@ def _list(request: HttpRequest, template: str) -> HttpResponse:
 
 
 def _rows(request: HttpRequest) -> HttpResponse:
-    """Some lines anew, and the counts; what is gone, or not the user's, is left out."""
+    """Some lines again, and the counts; what is gone, or not the user's, is left out."""
     user = cast(User, request.user)
     ids = []
     for text in request.GET.getlist("id")[:PER_PAGE]:

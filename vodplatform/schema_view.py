@@ -1,4 +1,4 @@
-"""The API's description as it is committed: to make it anew takes half a second of the processor each time."""
+"""The API's description as it is committed: to make it again takes half a second of the processor each time."""
 
 from __future__ import annotations
 

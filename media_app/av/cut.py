@@ -431,7 +431,7 @@ class _Cutter:
                     packet.stream = stream
                     packet.time_base = self.base
                     packet.pts = base + stamp - part.first
-                    # Decoding times are made anew: of several clocks only this order is common.
+                    # Decoding times are made again: of several clocks only this order is common.
                     packet.dts = base + place - part.first - delay
                     packet.duration = ends[stamp] - stamp
                     yield float(packet.dts * self.base), packet

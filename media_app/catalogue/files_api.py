@@ -27,7 +27,7 @@ MAX_RESULTS = 1000
 
 
 class CatalogueFileSerializer(serializers.Serializer[dict[str, Any]]):
-    """A form with a file; the picture is stored anew, at most 1280 pixels wide or high."""
+    """A form with a file; the picture is stored again, at most 1280 pixels wide or high."""
 
     videoId = serializers.UUIDField(required=False, help_text="As in the address.")
     video = serializers.FileField(required=False, help_text="MP4, WebM, OGG, AVI or MOV. Or a thumbnail alone.")

@@ -1,4 +1,4 @@
-"""Pictures that people give to catalogue videos: read in a child, stored anew without what they say of their maker."""
+"""Pictures that people give to catalogue videos: read in a child, stored again without what they say of their maker."""
 
 from __future__ import annotations
 

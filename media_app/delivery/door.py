@@ -129,7 +129,7 @@ async def _find(scope: Scope, request: Request) -> Found:
 
 def _look_up(scope: Scope, request: Request) -> Found:
     if connection.vendor == "sqlite":
-        # It stays with its thread: to open it anew costs six times the question.
+        # It stays with its thread: to open it again costs six times the question.
         connection.close_at = None
     close_old_connections()
     try:

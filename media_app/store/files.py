@@ -398,7 +398,7 @@ class _Progress:
         self._lock = threading.Lock()
 
     def on_progress(self, future: Any, bytes_transferred: int, **kwargs: Any) -> None:
-        """Called with less than nothing where a part begins anew."""
+        """Called with less than nothing where a part begins again."""
         with self._lock:
             self._moved += bytes_transferred
 

@@ -128,7 +128,7 @@ def received(request: Request) -> dict[str, Upload]:
     named: dict[str, dict[str, str]] = getattr(request._request, "scope", {}).get(RECEIVED, {})
     if any(not file["upload"] for file in named.values()):
         # There was an answer to be given again when the file came, and is none now.
-        raise DomainError("unavailable", "The first answer to this request is not there any more. Send it again.")
+        raise DomainError("unavailable", "The first answer to this request no longer exists. Send it again.")
     rows = {str(row.pk): row for row in Upload.objects.filter(pk__in=[file["upload"] for file in named.values()])}
     return {name: rows[file["upload"]] for name, file in named.items() if file["upload"] in rows}
 

@@ -362,7 +362,7 @@ def drop_pieces(upload: Upload) -> None:
 
 
 def delete_uploads_of(resource_id: uuid.UUID, *, but: uuid.UUID | None = None) -> None:
-    """Delete what is left of the uploads of something that is not there any more. Raises ``StoreUnavailable``.
+    """Delete what is left of the uploads of something that no longer exists. Raises ``StoreUnavailable``.
 
     but: the id of the one that took the others' place.
     """

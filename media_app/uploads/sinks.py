@@ -467,7 +467,7 @@ class PartSink(Sink):
     def _send(self, file: IO[bytes], length: int) -> store.Part:
         """Send a part under a number that nobody has sent one under, however late that may arrive."""
         if self.upload.part_number >= store.MAX_PARTS:
-            raise DomainError("upload_lost", "This file was begun anew too often.")
+            raise DomainError("upload_lost", "This file was begun again too often.")
         if not self.upload.multipart_id:
             self._begin()
         self.upload.part_number += 1

@@ -81,7 +81,7 @@ class VideoJobs(JobHooks):
         return found
 
 
-@job_actor(INGEST_KIND, queue="ingest", label="Take a video in", icon="upload", hooks=VideoJobs())
+@job_actor(INGEST_KIND, queue="ingest", label="Import video", icon="upload", hooks=VideoJobs())
 def ingest_video(context: JobContext) -> dict[str, Any]:
     """Join what came in pieces, scan it, read its facts: then it can be played. Pictures and HLS come after.
 

@@ -54,7 +54,7 @@ def map_storage_errors() -> Iterator[None]:
     except store.StoreFull as exc:
         raise TransientFault(exc.type.name, exc.message) from exc
     except FileNotFoundError as exc:
-        raise JobFailed("not_found", "The file is not there any more.") from exc
+        raise JobFailed("not_found", "The file no longer exists.") from exc
 
 
 @contextmanager

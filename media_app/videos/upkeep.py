@@ -49,7 +49,7 @@ BY_ATTEMPT = ("renditions", "jobs")
 OPEN_UPLOADS = (UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COMPLETED)
 MANY = 0.1
 GONE = "vod_file_not_found"
-GONE_SENTENCE = "The file is not there any more."
+GONE_SENTENCE = "The file no longer exists."
 # Renditions that people or sessions ask for one by one: lost ones are made when somebody asks again.
 ON_DEMAND = (
     RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW, RenditionKind.DUB,

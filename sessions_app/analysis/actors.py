@@ -93,7 +93,7 @@ def _analyse(context: JobContext) -> dict[str, Any]:
     session = _session(context)
     video = session.video
     if video is None:
-        raise JobFailed("not_found", "The file is not there any more. Send it again.")
+        raise JobFailed("not_found", "The file no longer exists. Send it again.")
     with context.scratch() as folder, map_storage_errors():
         path = _path(context, video, folder)
         if video.place == Place.SESSION:

@@ -49,7 +49,7 @@ WORK_SECONDS_PER_SECOND = 20.0
 SLOW_BYTES = 125_000  # of a clip's second: fewer than phones write
 FETCHED_PERCENT, MERGED_PERCENT, STORED_PERCENT = 8.0, 92.0, 97.0
 NAME = "merged.mp4"
-LOST = "is not there any more. Send the clips again."
+LOST = "no longer exists. Send the clips again."
 GONE = "The merge has been deleted."
 OF_THE_MEDIA = ("vod_unreadable", "vod_codec_unsupported", "video_too_long")
 

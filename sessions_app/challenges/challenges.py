@@ -138,7 +138,7 @@ def publish(challenge: Challenge) -> None:
         if row.withheld_at is not None:
             raise DomainError("challenge_withheld")
         if row.merge.video_id is None:
-            raise DomainError("merge_unfinished", "The video of this challenge is not there any more.")
+            raise DomainError("merge_unfinished", "The video of this challenge no longer exists.")
         if row.published_at is None:
             Challenge.objects.filter(pk=row.pk).update(published_at=Now(), updated_at=Now())
             _open(row, True)

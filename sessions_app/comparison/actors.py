@@ -88,4 +88,4 @@ def _path(item: dict[str, str], folder: Path, viewer: User) -> str:
     try:
         return str(path_for_work(Video.objects.get(pk=item["video_id"]), folder, viewer=viewer))
     except (Video.DoesNotExist, FileNotFoundError) as exc:
-        raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file is not there any more.") from exc
+        raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file no longer exists.") from exc

@@ -198,7 +198,7 @@ def _path_of(vod: ComparisonVod, folder: Path, viewer: User) -> Path:
     try:
         return path_for_work(vod.video, folder, _stop_if_client_gone, viewer=viewer)
     except FileNotFoundError as exc:
-        raise DomainError("vod_file_not_found", f"{vod.vod_id}: the file is not there any more.") from exc
+        raise DomainError("vod_file_not_found", f"{vod.vod_id}: the file no longer exists.") from exc
 
 
 def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -71,7 +71,7 @@ class SessionConsumer(WatchConsumer):
             moves = clock["global_time"] < end_of(clock["session"])
             moved_at = now if moves else moved_at
             if now - moved_at > REST_SECONDS:
-                # Nothing moves any more: the next change begins anew.
+                # Nothing moves any more: the next change begins again.
                 await sync_to_async(_save, thread_sensitive=False)(self.route["session_id"])
                 return
             if now - saved_at >= settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS:

@@ -72,7 +72,7 @@ class ComparisonSession(models.Model):
     """Two or three VODs on one clock.
 
     ``global_time`` and each VOD's ``position`` are those of ``anchored_at``; while it plays, the present ones
-    follow from how long ago that was (see :meth:`clock`). Every change anchors anew and counts ``revision``.
+    follow from how long ago that was (see :meth:`clock`). Every change anchors again and counts ``revision``.
     """
 
     session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)

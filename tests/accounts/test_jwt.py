@@ -50,7 +50,7 @@ def claims_of(text: str) -> dict[str, Any]:
 
 
 def forged(text: str, key: str = KEY, algorithm: str = "HS256", **changes: Any) -> str:
-    """The token's claims with changes, signed anew; a claim changed to None is left out."""
+    """The token's claims with changes, signed again; a claim changed to None is left out."""
     claims = {name: value for name, value in {**claims_of(text), **changes}.items() if value is not None}
     return pyjwt.encode(claims, key, algorithm=algorithm)
 

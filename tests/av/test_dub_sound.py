@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.full, pytest.mark.pure]
 RATE, BLOCK = 48_000, 1024
 SECONDS = 6.0
 SIZE = (64, 48)
-NEAR = 2 * BLOCK / 44_100 + 1e-6  # seconds beside a segment in which the sound may be encoded anew
+NEAR = 2 * BLOCK / 44_100 + 1e-6  # seconds beside a segment in which the sound may be encoded again
 SEGMENTS = ((1.0, 2.2), (3.5, 4.0123))
 
 

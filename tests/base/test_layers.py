@@ -1,4 +1,4 @@
-"""What waits for one socket has a bound: who is slower is told so, and begins anew."""
+"""What waits for one socket has a bound: who is slower is told so, and begins again."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ def test_doctor_fix_marks_videos_without_files_and_deletes_files_without_rows(db
     assert (left.exists(), young.exists()) == (False, True)
     kept.refresh_from_db()
     gone.refresh_from_db()
-    assert (kept.status, gone.status, gone.error_message) == ("ready", "failed", "The file is not there any more.")
+    assert (kept.status, gone.status, gone.error_message) == ("ready", "failed", "The file no longer exists.")
 
 
 def test_doctor_fix_asks_first_where_many_files_are_out_of_sight(db, capsys, media):

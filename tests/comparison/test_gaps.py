@@ -68,7 +68,7 @@ def test_what_cannot_be_read_any_more_says_so(
     vod = shown(api, session)["vods"][0]["vod_id"]
     body = {"roi": {"x": 0.1, "y": 0.1, "width": 0.5, "height": 0.2, "time": 1.0, "vod_id": vod}, "times": [1.0]}
     answer = refused(api.post(f"{BASE}/{session.pk}/timer-preview", body), 400, "vod_file_not_found")
-    assert answer["error"].startswith(f"{vod}: the file is not there any more")
+    assert answer["error"].startswith(f"{vod}: the file no longer exists")
 
 
 def test_a_gap_goes_with_its_session(other_api: Api, api: Api, session: ComparisonSession, video: Video) -> None:

@@ -24,7 +24,7 @@ from pathlib import Path
 from tests.support.services import environment as services_environment
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-# The last of them would have each run make anew what pytest keeps of the tests' assertions.
+# The last of them would have each run make again what pytest keeps of the tests' assertions.
 LEFT_UNSET = ("DATABASE_URL", "REDIS_URL", "PYTHONDONTWRITEBYTECODE")
 LEFT_OUT = shutil.ignore_patterns(".venv", ".git", "data", ".cache", ".*_cache", ".coverage*")
 
@@ -654,7 +654,7 @@ GUARDS = [
         "tests/base/test_protocol.py::TestCrowds::test_past_all_of_them_a_connection_is_ended_at_once",
     ),
     Guard(
-        "the schema is not made anew for each who asks", "vodplatform/urls.py",
+        "the schema is not made again for each who asks", "vodplatform/urls.py",
         "path(\"api/schema\", SchemaView.as_view()", "path(\"api/schema\", SchemaView.__base__.as_view()",
         "tests/base/test_request_log.py::TestDocuments::test_the_schema_is_the_committed_one_and_is_not_made_anew",
     ),

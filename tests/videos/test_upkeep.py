@@ -102,7 +102,7 @@ class TestLostVideos:
         assert (lost.status, lost.error_type, lost.error_message) == (
             "failed",
             "vod_file_not_found",
-            "The file is not there any more.",
+            "The file no longer exists.",
         )
         assert AuditEntry.objects.filter(action="video.lost", target_id=str(lost.pk)).exists()
         assert upkeep.lost_videos() == []

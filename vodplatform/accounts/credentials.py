@@ -127,7 +127,7 @@ def authorization_of(headers: Mapping[bytes, bytes]) -> tuple[str, str] | None:
 def known_host(headers: Mapping[bytes, bytes]) -> bool:
     """Whether the Host header is one of ALLOWED_HOSTS.
 
-    Django asks the same of its own requests; without it a page whose name was bound anew to this address could read.
+    Django asks the same of its own requests; without it a page whose name was bound again to this address could read.
     """
     host = split_domain_port(headers.get(b"host", b"").decode("latin-1"))[0]
     known = validate_host(host, settings.ALLOWED_HOSTS)

@@ -76,7 +76,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Run the socket; where the broker has gone meanwhile, its first use fails, the next one connects anew."""
+        """Run the socket; where the broker has gone meanwhile, its first use fails, the next one connects again."""
         for _ in range(CONNECT_TRIES):
             try:
                 try:
@@ -159,7 +159,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         await self.close(NOT_YOURS)
 
     async def watch_late(self, event: dict[str, Any]) -> None:
-        """The client reads so slowly that messages were thrown away: it comes back, and is sent all anew."""
+        """The client reads so slowly that messages were thrown away: it comes back, and is sent all again."""
         await self.close(TRY_AGAIN)
 
     async def watch_message(self, event: dict[str, Any]) -> None:
@@ -195,7 +195,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return found
 
     async def _who(self) -> User | None:
-        """Who is watching, asked anew each time; None when not signed in, or not any more."""
+        """Who is watching, asked again each time; None when not signed in, or not any more."""
         if self.credential is not None:
             return await current_user(self.credential)
         found = await sign_in(self.scope)

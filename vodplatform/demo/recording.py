@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-#: Raised whenever the same specification gives another file, so that kept files are rendered anew.
+#: Raised whenever the same specification gives another file, so that kept files are rendered again.
 VERSION = 3
 VFR_TIME_BASE = Fraction(1, 90_000)
 

@@ -26,7 +26,7 @@ from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.source import Source
 from vodplatform.base.processes.child import BadRequest, Reports, answer
 
-PAINTED = 0.8  # of the work, where pictures are made anew
+PAINTED = 0.8  # of the work, where pictures are made again
 
 
 def serve(request: Any, reports: Reports) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The pictures of a dub that are made anew: text that is removed, mouths that move with the new sound.
+"""The pictures of a dub that are made again: text that is removed, mouths that move with the new sound.
 
 All of it is painted in one pass, so that no frame is encoded twice. Where nothing has to be painted no picture is
 touched, and where the source's pictures can only be encoded as a whole no mouth is moved: that would be paid by all.
@@ -66,7 +66,7 @@ def repaint(
     program: Ffmpeg,
     tell: Progress,
 ) -> Repainted:
-    """Make the pictures of ``source`` anew where that is asked for and can be done.
+    """Make the pictures of ``source`` again where that is asked for and can be done.
 
     removal: ``regions`` (boxes as shares of the displayed picture), ``start`` and ``end`` (seconds) of the text, each
     where it is given; None for no removal. folder: where the file with the pictures is left. Raises

@@ -20,7 +20,7 @@ from media_app.av.source import Progress
 from media_app.av.splice import BLOCK, Samples
 
 LEADS = 8  # blocks by which new packets may begin earlier and end later than they must
-WORTH = 3.0  # dB of error that justify a block more that is encoded anew
+WORTH = 3.0  # dB of error that justify a block more that is encoded again
 # A place with less error than this is taken at once: dB below what is heard there, and dBFS.
 FAINT, INAUDIBLE = -35.0, -75.0
 WARM_UP = 4  # blocks that an encoder is given before the first whose packet is taken

@@ -63,7 +63,7 @@ class OwnSound:
         return decoded(packets, self.config, self.channels)[:, WARM_UP * BLOCK :]
 
     def packets(self) -> Iterator[bytes]:
-        """All of them, read anew."""
+        """All of them, read again."""
         assert self.source.sound is not None
         with open_media(self.source.path) as container:
             for row in _rows(container, container.streams[self.source.sound.track]):

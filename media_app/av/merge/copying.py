@@ -72,7 +72,7 @@ def _pictures(surveys: Sequence[Survey], layout: Layout, stream: VideoStream) ->
                 packet.stream = stream
                 packet.time_base = layout.base
                 packet.pts = begin + stamp * times
-                # Decoding times are made anew: of several clocks only this order is common.
+                # Decoding times are made again: of several clocks only this order is common.
                 packet.dts = begin + place * times - delay
                 end = begin + ends[stamp] * times if stamp in ends else layout.starts[number + 1]
                 packet.duration = end - packet.pts

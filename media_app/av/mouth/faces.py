@@ -62,7 +62,7 @@ class Faces:
         return []
 
     def forget(self) -> None:
-        """What comes next is another view: look for the face anew."""
+        """What comes next is another view: look for the face again."""
         self._mesh.reset()
 
     def points(self, image: Image) -> NDArray[np.float32] | None:

@@ -91,7 +91,7 @@ class _Writer:
         self.pieces = pieces
         self.encoder = encoder
         self.frames = self.encoded = 0
-        # Decoding times are made anew: of several encoders only the order of presentation is common.
+        # Decoding times are made again: of several encoders only the order of presentation is common.
         pictures = carrier.pictures
         places = {stamp: number for number, stamp in enumerate(pictures.shown)}
         self.ranks = [places[stamp] for stamp in pictures.decoded]

@@ -14,7 +14,7 @@ NEWEST = ["-created_at", "-id"]
 
 
 def fold(apps, schema_editor):
-    """Write the words anew of the videos in which one of these letters is."""
+    """Write the words again of the videos in which one of these letters is."""
     videos = apps.get_model("catalog", "Video").objects.using(schema_editor.connection.alias)
     has_one = reduce(or_, (Q(search_text__contains=chr(letter)) for letter in LETTERS))
     for video in videos.filter(has_one).only("title", "description", "category", "tags").iterator(chunk_size=1000):

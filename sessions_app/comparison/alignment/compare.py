@@ -42,7 +42,7 @@ class Clock:
     refined: dict[int, Refined | None] = field(default_factory=dict)
 
     def fit(self) -> None:
-        """Fit the segments to the samples anew."""
+        """Fit the segments to the samples again."""
         self.segments = fit_segments(self.samples(), self.slopes)
         self.refined.clear()
 
@@ -207,7 +207,7 @@ def _decide(a: Clock, b: Clock, examined: Examined, runner_up: float, tried: int
         )
     note = ""
     if not jumps + pauses:
-        what = "One unbroken run of the clock" if len(agreed) < 2 else "Runs of the clock that any match has"
+        what = "A single uninterrupted run of the clock" if len(agreed) < 2 else "Runs of the clock that any match has"
         note = f"{what} and no odd break supports this, so that another match could fit as well: compare the pictures."
     elif not support.flips_agree:
         note = "The change of a second could not be found to the frame in both videos."
@@ -236,7 +236,7 @@ def _common(
 def _links(a: Clock, b: Clock, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]) -> tuple[int, int]:
     """Breaks between matched runs that chance does not explain: (jumps, pauses).
 
-    The clock's constant jumps where it is set anew or stands still. Rules fix whole seconds (rounds, buy phases,
+    The clock's constant jumps where it is set again or stands still. Rules fix whole seconds (rounds, buy phases,
     time-outs), so only a jump by a broken number, known to the frame, speaks for the same match. A pause does so
     too, for the value at which it came and, where rules do not, for its length.
     """

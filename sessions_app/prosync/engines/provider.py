@@ -205,7 +205,7 @@ def _ask_anew_if_over(work: Work) -> None:
 def _ask_anew(work: Work) -> NoReturn:
     with work.context.holding():
         _leave(work.row)
-    _wait(work, syncso.next_delay(0), "Asking the lip-sync provider anew")
+    _wait(work, syncso.next_delay(0), "Asking the lip-sync provider again")
 
 
 def _open_until(asked: dict[str, Any]) -> float:

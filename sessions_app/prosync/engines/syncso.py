@@ -200,7 +200,7 @@ class SyncSo:
         of ``A-Za-z0-9._~-``, of the whole organisation), and that the same key with the same inputs prevents a second
         generation, also when the first answer was lost or both arrive at once. So after a crash in between, sending
         again is the safe way: keep key AND request before the first attempt, for another request under the same key
-        is a conflict, and an address that is signed anew makes it another request. Not certain is how long a key is
+        is a conflict, and an address that is signed again makes it another request. Not certain is how long a key is
         remembered (a limit exists; its length was not to be found), and with which status and names conflicts are
         answered: of codes that begin with ``IDEMPOTENCY_`` those that speak of progress or of an unknown outcome mean
         "later, with the same key", others are final; any other 409 means later. Raises :class:`ProviderError`.

@@ -12,7 +12,7 @@ from media_app.videos.services import path_for_work
 from media_app.videos.taking_in import checking
 from sessions_app.prosync.models import ProJob
 
-LOST = "A sound is not there any more. Send everything again."
+LOST = "A sound no longer exists. Send everything again."
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ async function reload() {
     list.replaceChildren(...need("[data-token-list]", page).childNodes);
     tell();
   } catch (error) {
-    list.prepend(errorNote("The list could not be loaded anew.", error, reload));
+    list.prepend(errorNote("The list could not be loaded again.", error, reload));
   }
 }
 

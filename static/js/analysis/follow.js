@@ -82,7 +82,7 @@ export class Follower {
     }
   }
 
-  /** @param {string} id read its status anew */
+  /** @param {string} id read its status again */
   async ask(id) {
     if (this.#leaving.has(id)) return;
     const before = this.#reading.get(id);

@@ -95,7 +95,7 @@ async function loadMore() {
     draw();
     rows.get(fresh[0]?.sessionId)?.element.focus();
   } catch (error) {
-    state.replaceChildren(errorNote("The next ones could not be had.", error, loadMore));
+    state.replaceChildren(errorNote("The next ones could not be loaded.", error, loadMore));
   } finally {
     button.removeAttribute("aria-disabled");
   }

@@ -1,5 +1,5 @@
 // One analysis in the list: what it is, how it stands, how far it is and how long that will take, what can be done.
-// Drawn anew when its state changes; while it is worked on only bar and words move.
+// Drawn again when its state changes; while it is worked on only bar and words move.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { when } from "../base/format.js";

@@ -12,7 +12,7 @@ import { Player } from "../videos/player.js";
  * @property {string} url
  * @property {number} duration seconds, until the browser knows it
  * @property {string} [poster]
- * @property {() => Promise<string>} renew its address anew: a signed one runs out
+ * @property {() => Promise<string>} renew its address again: a signed one runs out
  */
 
 /** What a player needs to know of a video, of something that is none of the library. @param {Film} film @param {string} url */

@@ -54,7 +54,7 @@ function changed(next) {
 function draw() {
   drawHead();
   if (isLive(session)) progress.draw(session);
-  // Drawn anew only when it is another: what has the focus in it keeps it.
+  // Drawn again only when it is another: what has the focus in it keeps it.
   const now = isLive(session) ? "live" : session.status;
   if (now === shown) return;
   shown = now;
@@ -103,7 +103,7 @@ function tick() {
   document.title = isLive(session) && session.progress > 0 ? `${Math.floor(session.progress)} % · ${TITLE}` : TITLE;
 }
 
-/** The buttons on top: drawn anew when there are others. */
+/** The buttons on top: drawn again when there are others. */
 function drawActs() {
   const made = data && (data.highlight_video_url ?? data.preview_url);
   const again = mayRunAgain();
@@ -355,7 +355,7 @@ function gone() {
     empty(
       "search",
       "This analysis is not here any more",
-      "It was deleted, in another window or by whoever runs this server.",
+      "It was deleted, in another window or by an administrator.",
       h("a", { class: "btn", href: "/analysis" }, "All analyses"),
     ),
   );

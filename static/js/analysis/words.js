@@ -146,6 +146,6 @@ export function nextStep(type) {
   };
   return (
     known[/** @type {keyof typeof known} */ (type)] ??
-    "Analyse it again; if it fails once more, tell whoever runs this server."
+    "Analyse it again; if it fails once more, tell an administrator."
   );
 }

@@ -15,7 +15,7 @@ export function show(element) {
   const before = placeOf(document.activeElement);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    // What was pressed may have gone with the video, or have been drawn anew.
+    // What was pressed may have gone with the video, or have been drawn again.
     before()?.focus();
   });
   document.body.append(dialog);

@@ -76,7 +76,7 @@ export function pageData(id) {
 }
 
 /**
- * Set an element's text only when it differs, so that nothing is laid out anew for nothing.
+ * Set an element's text only when it differs, so that nothing is laid out again for nothing.
  * @param {Element} element
  * @param {string} text
  */

@@ -26,7 +26,7 @@ const TRIES = 3; // of a first page that is out of date before it comes
  * @property {(card: any) => void} [added] a card is new in the list
  * @property {(items: any[]) => any[]} [ofThisList] of a further page: what did not come since the first was read
  * @property {(answer: Answer) => void} [begun] the first page is shown
- * @property {() => void} [drawn] the numbers are told anew
+ * @property {() => void} [drawn] the numbers are told again
  * @property {(query: any) => boolean} isNarrowed
  * @property {() => HTMLElement} empty shown where there is none
  * @property {(query: any) => HTMLElement} nothing shown where none is found
@@ -59,7 +59,7 @@ export class EndlessList {
 
   // The list
 
-  /** Begin it anew; what is shown stays until the new one is there. */
+  /** Begin it again; what is shown stays until the new one is there. */
   async reload() {
     this.#request.abort();
     this.#request = new AbortController();

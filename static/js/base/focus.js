@@ -1,4 +1,4 @@
-// Where the focus was, found again after what had it has been drawn anew.
+// Where the focus was, found again after what had it has been drawn again.
 
 /**
  * @param {Element|null} element what has the focus

@@ -6,7 +6,7 @@ import { explain } from "./notice.js";
 
 const OFFLINE = "The server cannot be reached. Check the network, then try again.";
 
-/** Ask for the password; when it is right the window hears `signedin`. Somebody else gets the page anew. */
+/** Ask for the password; when it is right the window hears `signedin`. Somebody else gets the page again. */
 export function signInAgain() {
   const before = /** @type {HTMLElement|null} */ (document.activeElement);
   const problem = h(

@@ -42,7 +42,7 @@ export class Card {
     const focused = element.contains(document.activeElement)
       ? /** @type {HTMLElement} */ (document.activeElement).dataset.part
       : null;
-    // A picture that is there and still the right one is kept: made anew it would flash.
+    // A picture that is there and still the right one is kept: made again it would flash.
     const [before, now] = [old?.querySelector("img"), picture.querySelector("img")];
     if (before && now && bare(before.src) === bare(now.src)) now.replaceWith(before);
     element.replaceChildren(picture, this.#foot());
@@ -162,7 +162,7 @@ export class Card {
   }
 }
 
-/** @param {CatalogueVideo} video what of it shows; addresses are signed anew each time */
+/** @param {CatalogueVideo} video what of it shows; addresses are signed again each time */
 function visible(video) {
   return [
     video.title,

@@ -60,7 +60,7 @@ export class TagConflicts {
     try {
       return JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
     } catch {
-      return []; // A browser that keeps nothing asks until the page is loaded anew.
+      return []; // A browser that keeps nothing asks until the page is loaded again.
     }
   }
 

@@ -460,7 +460,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * What the server refuses as it stands is written anew with a sound time, or taken back; nothing of the call was kept.
+   * What the server refuses as it stands is written again with a sound time, or taken back; nothing of the call was kept.
    * @param {Operation[]} sent
    * @param {SyncError} error
    */
@@ -472,15 +472,15 @@ export class SyncClient extends EventTarget {
     }
     let mended = 0;
     const until = Math.floor((this.#milliseconds() + this.#skew) * 1000);
-    // The server's time is known to a second: what two copies of a replica write anew in the same one is told apart by
+    // The server's time is known to a second: what two copies of a replica write again in the same one is told apart by
     // what is drawn here.
-    let anew = until - Math.floor(Math.random() * 1e6);
+    let again = until - Math.floor(Math.random() * 1e6);
     for (const [index, fields] of refusals) {
       const operation = sent[Number(index)];
       if (!operation) continue;
       mended += 1;
       if (same(Object.keys(/** @type {any} */ (fields)), ["timestamp"]) && operation.timestamp > until) {
-        operation.timestamp = this.#last = anew++;
+        operation.timestamp = this.#last = again++;
         continue;
       }
       await this.#outbox.drop(operation);

@@ -118,7 +118,7 @@ export class TypedField {
     const title = this.#conflict
       ? `Somebody else wrote ${this.options.label} too, and neither of you had seen the other's.`
       : `Somebody else changed ${this.options.label} while you were typing.`;
-    // A note that is there stays: made anew, its buttons would be gone from under a finger.
+    // A note that is there stays: made again, its buttons would be gone from under a finger.
     const shown = JSON.stringify([title, theirs]);
     if (this.place.dataset.shown === shown && this.place.firstChild)
       return setText(need("[data-mine]", this.place), mine || "nothing");

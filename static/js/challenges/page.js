@@ -34,7 +34,7 @@ const player = new SegmentPlayer(need("[data-stage] video"), need("[data-still]"
   renew: async () => {
     const fresh = await read();
     if (!fresh.stream_url)
-      throw new ApiError("The video of this challenge is not there any more.", { status: 404, type: "not_found" });
+      throw new ApiError("The video of this challenge no longer exists.", { status: 404, type: "not_found" });
     return fresh.stream_url;
   },
 });
@@ -208,6 +208,6 @@ else {
   place.replaceChildren(
     icon("alert"),
     h("b", { role: "alert" }, "There is no video"),
-    h("p", { class: "s1" }, "The video of this challenge is not there any more."),
+    h("p", { class: "s1" }, "The video of this challenge no longer exists."),
   );
 }

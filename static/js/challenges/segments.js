@@ -49,7 +49,7 @@ export class SegmentPlayer extends EventTarget {
    * @param {string} source.url
    * @param {Segment[]} source.segments in the order of the video
    * @param {number} source.duration seconds
-   * @param {() => Promise<string>} source.renew its address anew: a signed one runs out
+   * @param {() => Promise<string>} source.renew its address again: a signed one runs out
    */
   constructor(element, still, { url, segments, duration, renew }) {
     super();
@@ -214,7 +214,7 @@ export class SegmentPlayer extends EventTarget {
   /** @param {number} time seconds, of the picture @param {number} count its number among all that were shown, 0 without one */
   #seen(time, count) {
     const { element, segment } = this;
-    // Where the video is loaded anew, its very first picture comes before the one that is gone on from.
+    // Where the video is loaded again, its very first picture comes before the one that is gone on from.
     if (this.#isSeeking || element.seeking || element.paused) return;
     if (count && this.#last?.count === count - 1 && time > this.#last.time)
       this.#frame = Math.min(this.#frame || Infinity, time - this.#last.time);
@@ -280,7 +280,7 @@ function timeOf(element) {
 
 /** @param {HTMLCanvasElement} canvas @param {CanvasImageSource} picture @param {number} width pixels @param {number} height */
 function drawOnto(canvas, picture, width, height) {
-  // A canvas whose size is set is made anew, though it be the same.
+  // A canvas whose size is set is made again, though it be the same.
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   canvas.getContext("2d", { alpha: false })?.drawImage(picture, 0, 0);
 }

@@ -23,7 +23,7 @@ const STATUSES = {
     icon: "ban",
     word: "Withheld",
     tone: "warn",
-    text: "A moderator has taken it down. Only you and the moderators see it, and it cannot be published again. If you think this is a mistake, ask whoever runs this server.",
+    text: "A moderator has taken it down. Only you and the moderators see it, and it cannot be published again. If you think this is a mistake, ask an administrator.",
   },
 };
 

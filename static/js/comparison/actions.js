@@ -255,7 +255,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Load a video anew with a fresh address; the old one may have expired.
+   * Load a video again with a fresh address; the old one may have expired.
    * @param {string} id
    */
   async retry(id) {

@@ -12,15 +12,15 @@ const POLL = 1000;
 const METHODS = {
   auto: {
     label: "Both",
-    text: "The timer is read and the sound is listened to, in every video. Where both agree, or one of them is sure and the other says nothing against it, an offset is proposed, with what it rests on; where they do not, that is said.",
+    text: "The timer is read and the sound is listened to, in every video. Where both agree, or one of them is sure and the other says nothing against it, an offset is proposed, with what it rests on; otherwise you are told why.",
   },
   timer_ocr: {
     label: "Timer",
-    text: "The timer is read at many moments of every video. Where the readings agree, an offset is proposed, with what it rests on; where they do not, that is said.",
+    text: "The timer is read at many moments of every video. Where the readings agree, an offset is proposed, with what it rests on; otherwise you are told why.",
   },
   audio: {
     label: "Sound",
-    text: "All of the first video is listened to, and parts of the others. Where they sound alike at one offset only, it is proposed, with what it rests on; where they do not, that is said.",
+    text: "All of the first video is listened to, and parts of the others. Where they sound alike at one offset only, it is proposed, with what it rests on; otherwise you are told why.",
   },
 };
 const CHECK = 5000; // ms between two looks while the socket is up: a broker that dies loses messages
@@ -99,7 +99,7 @@ export class AlignPanel {
         : h(
             "p",
             { class: "s1 t3" },
-            "No box is drawn yet: the timer will be looked for in the whole picture. A box around it makes the answer surer.",
+            "No box is drawn yet: the timer will be looked for in the whole picture. A box around it makes the answer more reliable.",
           ),
     );
   }

@@ -20,7 +20,7 @@ export function bindings(actions, view) {
     },
     {
       keys: ", .",
-      label: "One frame back, on, of the video touched last",
+      label: "One frame back, forward, of the video touched last",
       match: key(",", "."),
       run: (e) => actions.frame(e.key === "." ? 1 : -1),
     },

@@ -132,7 +132,7 @@ function nameOf(file) {
 async function addFromLibrary() {
   const ids = new URL(location.href).searchParams.getAll("video").slice(0, LETTERS.length);
   const found = await Promise.all(ids.map((id) => findVideo(id).catch(() => null)));
-  if (found.includes(null)) toast("A video of the library could not be had.", "warn");
+  if (found.includes(null)) toast("A video of the library could not be loaded.", "warn");
   chosen = [
     ...found.flatMap((video) =>
       video ? [{ path: "", name: video.title, size: video.file_size, video: video.id }] : [],

@@ -149,7 +149,7 @@ function showLive(state, code) {
     polling: "Live updates stopped, asking every 5 s instead.",
     closed:
       code === 4401
-        ? "Your session has ended. Sign in again in another tab, then load this page anew."
+        ? "Your session has ended. Sign in again in another tab, then reload this page."
         : "This comparison is gone, or no longer yours.",
   };
   const text = texts[/** @type {keyof texts} */ (state)];

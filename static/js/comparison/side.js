@@ -72,7 +72,7 @@ export function showOffsets(holder, vods, letterOf, onDrift) {
       { class: "row" },
       h("h2", { class: "cap" }, "Offsets"),
       h("span", { class: "sp" }),
-      h("a", { class: "s1", href: "?setup" }, "Align on a page of its own"),
+      h("a", { class: "s1", href: "?setup" }, "Open the alignment page"),
     ),
     h("dl", { class: "cal" }, ...rows),
   );

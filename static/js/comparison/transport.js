@@ -99,7 +99,7 @@ export class Transport {
     this.pill.title =
       controller.spread.worst === null
         ? "Whether the videos are in step"
-        : "Largest drift between two videos in the last 10 s";
+        : "How far two videos were out of step at most in the last 10 s";
   }
 
   /** @returns {[string, string, string, string]} */

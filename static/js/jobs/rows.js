@@ -1,5 +1,5 @@
 // The rows of the list: while a job runs its bar, words and clock are moved here; whenever its status changes, the
-// server draws the row anew and it is put in place of the old one, with the focus where it was.
+// server draws the row again and it is put in place of the old one, with the focus where it was.
 
 import { need, setText } from "../base/dom.js";
 import { duration } from "../base/format.js";
@@ -48,7 +48,7 @@ export class Rows {
     return Math.max(0, ...this.#all.map((row) => Date.parse(row.dataset.created ?? "")));
   }
 
-  /** The list has been put in anew. */
+  /** The list has been put in again. */
   adoptAll() {
     this.#seen.clear();
     for (const row of this.#all) this.#start(row);

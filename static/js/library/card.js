@@ -23,7 +23,7 @@ const LINGER = 120; // ms that a pointer stays before the pictures are loaded: o
 export class Card {
   /** @type {Sprite|null} */ #sprite = null;
   #wantsPreview = false;
-  /** Whether the pictures could not be had: not asked for again before the video is drawn anew. */ #hasNoSprite = false;
+  /** Whether the pictures could not be had: not asked for again before the video is drawn again. */ #hasNoSprite = false;
   #share = 0;
   /** @type {Job|null} the job that takes it in, while that runs */ #job = null;
 

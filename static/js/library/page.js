@@ -87,7 +87,7 @@ function drawRail(query) {
 /** @type {Record<string, string>} what the server last said of the counts and the choices */
 const served = { rail: need("[data-rail]").innerHTML, choices: need("[data-choices]").innerHTML };
 
-/** Counts and tags anew, after a change; what is the same stays as it is, and so does what has the focus. */
+/** Counts and tags again, after a change; what is the same stays as it is, and so does what has the focus. */
 const renewRail = debounce(async () => {
   try {
     const fresh = await fragment(`/library?part=rail&${new URLSearchParams(list.query)}`);
@@ -199,7 +199,7 @@ function removed(video) {
   toast("The video is deleted.");
 }
 
-/** @param {Video} video that is not there any more @param {boolean} [byHand] whether it was deleted here */
+/** @param {Video} video that no longer exists @param {boolean} [byHand] whether it was deleted here */
 function takeAway(video, byHand = false) {
   if (selection.letterOf(video.id)) selection.set(video, false);
   list.remove(video.id, byHand);
@@ -286,7 +286,7 @@ function renewed(video) {
   showStorage();
 }
 
-/** @param {Video} video @returns what of it shows; addresses are signed anew each time */
+/** @param {Video} video @returns what of it shows; addresses are signed again each time */
 function stable(video) {
   return [
     video.status,

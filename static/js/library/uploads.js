@@ -146,7 +146,7 @@ export class UploadsPanel {
     const sent = told ? Math.max(told.sent, upload.offset) : upload.offset;
     const speed = told ? told.speed : row.speed;
     const state = told ? told.state : speed > 0 ? "arriving" : upload.front === "tus" ? "left" : "quiet";
-    // Buttons are made anew only when there are others, so that the focus is not lost each second.
+    // Buttons are made again only when there are others, so that the focus is not lost each second.
     const shown = `${state} ${Boolean(told)}`;
     if (row.shown !== shown) {
       const focused = element.contains(document.activeElement);

@@ -85,7 +85,7 @@ export class Inspector {
     this.#field("from").placeholder = moment(0);
     this.#field("to").placeholder = own?.duration ? moment(own.duration) : "its end";
     const choice = /** @type {any} */ (this.#field("sound"));
-    // An open list closes when its choices are put in anew.
+    // An open list closes when its choices are put in again.
     const choices = JSON.stringify(sounds.map((sound) => [sound.id, sound.name]));
     if (choices !== this.#choices)
       choice.replaceChildren(

@@ -98,7 +98,7 @@ export class Removal {
     });
     const add = need("[data-add-place]", this.root);
     add.hidden = isLocked;
-    setText(need("span", add), this.#boxes.length ? "Another place" : "Only in a place");
+    setText(need("span", add), this.#boxes.length ? "Another area" : "Only in an area");
     add.toggleAttribute("disabled", this.#boxes.length >= MOST);
     const list = need("[data-places]", this.root);
     const drawn = JSON.stringify([this.#boxes.length, isLocked]);

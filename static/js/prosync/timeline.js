@@ -134,7 +134,7 @@ export class Timeline {
       const sign = fault ? "alert" : (stateOf(status(segment.id))?.sign ?? "dot");
       need("b", block).replaceChildren(icon(sign), words);
       this.#drawSound(block, segment);
-      // One that is put in anew loses the focus, and the pointer that drags it.
+      // One that is put in again loses the focus, and the pointer that drags it.
       if (this.lane.children[at] !== block) this.lane.insertBefore(block, this.lane.children[at] ?? null);
     });
     this.#drawClashes(segments, duration);

@@ -1,4 +1,4 @@
-// One file of the list: picture, name, how far it is, what is wrong, what can be done. Drawn anew when its state
+// One file of the list: picture, name, how far it is, what is wrong, what can be done. Drawn again when its state
 // changes; while bytes go only the bar and the words move.
 
 import { h, icon, need, setText } from "../base/dom.js";

@@ -11,7 +11,7 @@ export class Speed {
    */
   note(bytes, at = performance.now()) {
     const last = this.#samples[this.#samples.length - 1];
-    // What was sent and did not arrive is sent again: it begins anew from there.
+    // What was sent and did not arrive is sent again: it begins again from there.
     if (last && bytes < last.bytes) this.#samples = [];
     this.#samples.push({ at, bytes });
     while (this.#samples.length > 2 && this.#samples[0].at < at - WINDOW) this.#samples.shift();

@@ -129,7 +129,7 @@ export class Controls {
       },
       {
         keys: ", .",
-        label: "One frame back, on",
+        label: "One frame back, forward",
         match: key(",", "."),
         run: (/** @type {KeyboardEvent} */ e) => player.frame(e.key === "." ? 1 : -1),
       },

@@ -20,7 +20,7 @@ function keep(name, value) {
   try {
     localStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // A browser that keeps nothing begins anew next time.
+    // A browser that keeps nothing begins again next time.
   }
 }
 

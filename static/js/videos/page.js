@@ -93,7 +93,7 @@ async function renewFacts() {
     const fresh = await fragment(location.pathname);
     facts = JSON.parse(need("#facts", fresh).textContent);
   } catch {
-    return; // Frames stay uncounted until the page is loaded anew.
+    return; // Frames stay uncounted until the page is loaded again.
   }
   player?.know(facts.fps, facts.is_variable_frame_rate);
   drawDetails();
@@ -248,7 +248,7 @@ async function tryAgain() {
     drawState();
     watch(job);
   } catch (error) {
-    state.append(errorNote("It was not begun again.", error, load));
+    state.append(errorNote("It could not be started again.", error, load));
   }
 }
 
@@ -261,7 +261,7 @@ function drawState() {
   const isDeleted = Boolean(video.deleted_at);
   if (isDeleted) player?.pause();
   root.hidden = failed || isDeleted || !player;
-  // Drawn anew only when it is another: what has the focus in it keeps it.
+  // Drawn again only when it is another: what has the focus in it keeps it.
   const shown = JSON.stringify([
     failed,
     failed && video.error,
@@ -552,7 +552,7 @@ function nextStep(type, again) {
   if (type === "video_too_long") return "Cut it, and upload the parts.";
   if (type === "checksum_mismatch") return "Something changed on the way. Upload it again.";
   if (again) return "The file is here, and nothing is known against it: nothing has to be sent again.";
-  return "Check that the file plays on your own machine, export it anew if it does not, and upload it again. Delete this one when you do not need it.";
+  return "Check that the file plays on your own machine, export it again if it does not, and upload it again. Delete this one when you do not need it.";
 }
 
 function gone() {

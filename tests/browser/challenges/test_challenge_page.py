@@ -225,7 +225,7 @@ def test_the_page_tells_what_plays_what_was_watched_and_what_was_not(
     assert shares[:2] == ["1", "1"]
     option(page, 3).get_by_role("button", name="Pause statement 3").click()
     expect(option(page, 3)).to_contain_text("not yet watched")
-    # The same button goes on where it was, another begins anew.
+    # The same button goes on where it was, another begins again.
     at = page.evaluate(TIME)
     option(page, 3).get_by_role("button", name="Play statement 3").click()
     is_in(page, one, 3)

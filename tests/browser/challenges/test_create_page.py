@@ -421,7 +421,7 @@ def test_stopped_it_is_over_on_the_server_and_the_clips_are_here_still(
     dialog.get_by_role("button", name="Stop").click()
     expect(slot(page, 3).locator("video")).to_be_visible()
     wait_until(lambda: not merges(program), 20, "the merge to be gone")
-    page.get_by_role("button", name="Throw it away").click()
+    page.get_by_role("button", name="Discard").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Throw away").click()
     expect(page.locator(".slot video")).to_have_count(0)
     assert [key for key in page.evaluate(KEPT) if "/clip/" in key] == []

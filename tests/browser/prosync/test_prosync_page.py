@@ -457,7 +457,7 @@ def test_text_is_removed_in_places_and_from_a_moment_to_another(
     page = begin(open_page, files, "line")
     make_segments(page, 1)
     page.get_by_label("Remove text from the picture").check()
-    page.get_by_role("button", name="Only in a place").click()
+    page.get_by_role("button", name="Only in an area").click()
     expect(page.locator(".roi-box")).to_be_focused()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Shift+ArrowLeft")

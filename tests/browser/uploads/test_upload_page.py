@@ -778,7 +778,7 @@ def test_an_upload_that_nobody_sends_is_offered_in_the_library(
     page.get_by_role("button", name="Stop and delete").click()
     expect(panel).to_be_hidden()
     assert backstage.uploads(owner=ACCOUNT)[0]["status"] == "cancelled"
-    # The browser remembers where it was; there is nothing left to go on with, and it begins anew.
+    # The browser remembers where it was; there is nothing left to go on with, and it begins again.
     page.goto("/upload")
     choose(page, large)
     is_ready(page, "match_2041")

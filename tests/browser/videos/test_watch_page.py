@@ -147,7 +147,7 @@ def test_f_fills_the_screen_and_gives_it_back(page: Page) -> None:
 def test_a_question_mark_shows_the_keys_which_can_be_switched_off(page: Page) -> None:
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keys")
-    expect(dialog).to_contain_text("One frame back, on")
+    expect(dialog).to_contain_text("One frame back, forward")
     dialog.get_by_label("Single keys work on this device").uncheck()
     page.keyboard.press("Escape")
     page.keyboard.press("5")

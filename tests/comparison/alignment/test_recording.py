@@ -107,7 +107,7 @@ def test_two_recordings_are_aligned_with_evidence(clips: dict[str, Path], rapid:
     # b starts 9.46 s later in the match: the same moment is 9.46 s earlier in its own time.
     assert abs(proposal.offset - (29.77 - 20.31)) <= 0.5 / 30 + 0.5 / NTSC + 1e-4
     assert proposal.confidence < 0.9
-    assert "unbroken run" in proposal.note
+    assert "uninterrupted run" in proposal.note
     assert {e.file for e in proposal.evidence} == {f"b-{n}-{v}.jpg" for n in range(3) for v in "ab"}
     for first, second in zip(proposal.evidence[::2], proposal.evidence[1::2], strict=True):
         assert first.text == second.text

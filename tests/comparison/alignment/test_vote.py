@@ -73,7 +73,7 @@ def test_one_unbroken_run_is_proposed_below_nine_tenths_and_says_so() -> None:
     assert isinstance(answer, Verdict)
     assert answer.offset == pytest.approx(50.25, abs=1 / 30)
     assert 0.5 <= answer.confidence < 0.9
-    assert "unbroken run" in answer.note
+    assert "uninterrupted run" in answer.note
 
 
 def test_rounds_broken_off_at_odd_moments_are_sure() -> None:

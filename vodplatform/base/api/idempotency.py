@@ -46,7 +46,7 @@ WRONG_KEY = "Must be 1 to 255 visible ASCII characters."
 MAX_ROUTE = 200
 ATTEMPTS = 5
 RETRY_SECONDS = 1
-# An answer's own headers; those that REST framework and the middleware add come anew each time.
+# An answer's own headers; those that REST framework and the middleware add come again each time.
 NOT_KEPT = {"content-type", "set-cookie", "x-request-id"}
 # Where an ASGI scope has the files that a door before Django has taken: ``{name: {"sha256": …, …}}``.
 RECEIVED = "vod.files"

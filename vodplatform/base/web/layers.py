@@ -7,7 +7,7 @@ from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
 
-# Messages that wait for a socket whose client reads slowly; the client then asks for all anew.
+# Messages that wait for a socket whose client reads slowly; the client then asks for all again.
 MAX_WAITING = 100
 
 

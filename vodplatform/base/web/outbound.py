@@ -92,7 +92,7 @@ class Rules:
 
     allow_private: whether it may go to private, loopback and carrier addresses. seconds: for the whole, with lookups,
     redirects and the last byte. connect_seconds: for each address tried. max_bytes: of the body, as sent and unpacked.
-    redirects: how many are followed, each one checked anew; with 0 a redirect is the answer.
+    redirects: how many are followed, each one checked again; with 0 a redirect is the answer.
     """
 
     allow_private: bool = False

@@ -106,7 +106,7 @@ def _counters(storage: str, url: str) -> _Counters:
 
 
 def forget() -> None:
-    """Begin anew with empty counters in this process, and with the settings as they are now."""
+    """Begin again with empty counters in this process, and with the settings as they are now."""
     _counters.cache_clear()
 
 

@@ -85,7 +85,7 @@ class Command(BaseCommand):
         except (installation.WrongInstallation, StoreUnavailable) as exc:
             raise CommandError(str(exc)) from exc
         for video in lost:
-            self.stdout.write(f"failed   {video.title}: {video.location} is not there any more")
+            self.stdout.write(f"failed   {video.title}: {video.location} no longer exists")
         for video in back:
             self.stdout.write(f"ready    {video.title}: {video.location} is there again")
         for rendition in lost_renditions:

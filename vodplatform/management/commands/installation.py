@@ -14,7 +14,7 @@ from vodplatform.base.processes.commands import Command as BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Show which installation database and store belong to, exit 1 where they do not; --adopt joins them anew."
+    help = "Show which installation database and store belong to, exit 1 where they do not; --adopt joins them again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

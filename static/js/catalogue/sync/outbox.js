@@ -212,7 +212,7 @@ export class Outbox {
   }
 
   /**
-   * Write anew, under a name that is nobody else's, what waits under one whose counters somebody else has used.
+   * Write again, under a name that is nobody else's, what waits under one whose counters somebody else has used.
    * @param {string} actor
    * @param {Operation[]} ghosts what is known to stand under a counter of somebody else's; in a log it may be missing
    * @param {(one: Operation) => boolean} isTold

@@ -81,7 +81,7 @@ export class IndexedDbStore {
       const asked = indexedDB.open(this.name, 1);
       asked.onupgradeneeded = () => asked.result.createObjectStore(TABLE);
       asked.onsuccess = () => {
-        // As where the site's data is cleared: the next call opens it anew.
+        // As where the site's data is cleared: the next call opens it again.
         asked.result.onclose = () => (this.#opened = null);
         resolve(asked.result);
       };

@@ -90,7 +90,7 @@ async function findEnd(video) {
 export function showLength(video) {
   video.addEventListener("loadedmetadata", async () => {
     if (Number.isFinite(video.duration)) return;
-    // Its first picture is read anew after that, by phones only when they are asked to.
+    // Its first picture is read again after that, by phones only when they are asked to.
     video.preload = "auto";
     await findEnd(video).catch(() => {});
     video.currentTime = 0;

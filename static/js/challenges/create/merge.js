@@ -24,7 +24,7 @@ export class Follower {
    * @param {object} hears
    * @param {(merge: Merge) => void} hears.onStatus each time it was read
    * @param {(percent: number, message: string) => void} hears.onProgress of its job alone
-   * @param {(error: ApiError) => void} hears.onGone it is not there any more, or not theirs
+   * @param {(error: ApiError) => void} hears.onGone it no longer exists, or not theirs
    */
   constructor(id, { onStatus, onProgress, onGone }) {
     this.id = id;

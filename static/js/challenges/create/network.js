@@ -28,6 +28,6 @@ export function noteSpeed(speed) {
   try {
     if (speed > 0) localStorage.setItem(KEY, JSON.stringify({ speed: Math.round(speed), at: Date.now() }));
   } catch {
-    // It is measured anew the next time.
+    // It is measured again the next time.
   }
 }

@@ -238,8 +238,8 @@ function showWork(step, stand) {
   if (moved || stand.phase === "failed") work.focus();
 }
 
-/** @param {Part[]} parts @param {boolean} [anew] whether the server is asked what it has */
-function send(parts, anew = false) {
+/** @param {Part[]} parts @param {boolean} [again] whether the server is asked what it has */
+function send(parts, again = false) {
   const told = new Set(draft.told);
   const its = new Sender(parts, {
     told,
@@ -275,7 +275,7 @@ function send(parts, anew = false) {
   });
   showWork("sending", { phase: "sending" });
   if (parts.every((part) => part.state === "arrived")) return follow();
-  its.start(anew);
+  its.start(again);
 }
 
 function drawSending() {
@@ -301,7 +301,7 @@ function refusalWords({ error }) {
     clip_unreadable: "Check that it plays and was copied whole, or record it again.",
     video_too_long: "Cut it shorter.",
     vod_codec_unsupported: "Export it as H.264, or record it here.",
-    chunk_conflict: "The file is another than the one that was begun with. Choose it again.",
+    chunk_conflict: "This is not the file that the upload began with. Choose that one.",
     clip_lost: "Choose it again.",
     malware_found: "Choose another one.",
   });
@@ -408,14 +408,14 @@ function gone(status) {
         expired: "It took longer than a day",
         unknown: "The server does not know it any more",
       })[status] ?? "It has ended";
-    return remark(words, "Your clips and words are here still. Make the challenge anew when you like.");
+    return remark(words, "Your clips and words are still here. Make the challenge again when you like.");
   }
   if (draft.mayKeep) draft.forget();
   showOther(
     "hour",
     status === "expired" ? "This challenge has expired" : "Page not found",
     status === "expired"
-      ? "Clips on their way are kept for a day. Begin anew with the same files."
+      ? "Clips on their way are kept for a day. Begin again with the same files."
       : "It may have been stopped, or it is not yours.",
   );
 }
@@ -459,7 +459,7 @@ async function cancel() {
   const sure = await askFirst({
     title: isMerging ? "Stop putting the clips together?" : "Stop sending the clips?",
     text: draft.mayKeep
-      ? "What the server has of them is deleted. Clips and words stay in this browser, and you can begin anew."
+      ? "What the server has of them is deleted. Clips and words stay in this browser, and you can begin again."
       : "What the server has of them is deleted.",
     keep: "Go on",
     act: "Stop",
@@ -501,7 +501,7 @@ async function retry() {
     stands(await retryMerge(draft.mergeId));
     follow();
   } catch (error) {
-    notes.replaceChildren(errorNote("It was not begun again.", error, retry));
+    notes.replaceChildren(errorNote("It could not be started again.", error, retry));
   }
 }
 
@@ -663,7 +663,7 @@ async function goOn() {
   } catch (error) {
     if (error instanceof ApiError && (error.status === 404 || error.status === 410))
       return gone(error.status === 410 ? "expired" : "unknown");
-    stages.other.replaceChildren(errorNote("How far it is could not be asked.", error, () => goOn()));
+    stages.other.replaceChildren(errorNote("The progress could not be loaded.", error, () => goOn()));
     show("other");
   }
 }

@@ -24,7 +24,7 @@ export class Review {
    * @param {(publish: boolean) => void} hears.onDone title and lie are there
    * @param {() => void} hears.onChange something was typed or chosen
    * @param {() => void} hears.onThrowAway
-   * @param {() => Promise<string>} hears.renew the video's address anew: a signed one runs out
+   * @param {() => Promise<string>} hears.renew the video's address again: a signed one runs out
    */
   constructor(root, facts, hears) {
     this.root = root;
@@ -112,7 +112,7 @@ export class Review {
             "button",
             { class: "btn quiet", type: "button", onclick: () => hears.onThrowAway() },
             icon("trash"),
-            "Throw it away",
+            "Discard",
           ),
         ),
       ),

@@ -133,10 +133,10 @@ export class Sender extends EventTarget {
     return this.parts.some((part) => part.state === "missing");
   }
 
-  /** @param {boolean} anew whether the server is asked first what it has, as after a reload */
-  async start(anew = false) {
+  /** @param {boolean} again whether the server is asked first what it has, as after a reload */
+  async start(again = false) {
     try {
-      if (anew)
+      if (again)
         await Promise.all(
           this.parts.filter((part) => part.state !== "arrived").map((part) => this.#askWhatIsThere(part)),
         );
