@@ -180,7 +180,7 @@ def _own_redis() -> Iterator[None]:
 def _quick_emptying() -> Iterator[None]:
     """Empty the tables between tests by DELETE, and leave those that migrations fill, which no test changes.
 
-    TRUNCATE makes and syncs a new file for each table on PostgreSQL, a second a test; to make all permissions again took
+    TRUNCATE makes and syncs a new file for each table on PostgreSQL, a second a test; making all permissions again took
     longer than most tests. The order does not matter: Django's foreign keys are checked at the end of the transaction.
     """
 

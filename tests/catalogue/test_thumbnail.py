@@ -1,4 +1,4 @@
-"""Pictures that come with a catalogue video's file: by content, within their limit, stored again, shown and replaced."""
+"""Pictures that come with a catalogue video's file: by content, within their limit, re-encoded, shown and replaced."""
 
 from __future__ import annotations
 

@@ -108,7 +108,8 @@ class TusJsClient(Client):
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         found = json.loads(done.stdout)
-        assert found["went_on"] >= len(KILLS)
+        # A kill between two requests is not noticed: the next one waits until the new process takes it.
+        assert found["went_on"] >= 1
         return str(found["resource"])
 
 

@@ -93,12 +93,12 @@ function show(token) {
         icon("check"),
         h(
           "div",
-          { class: "sp" },
+          { class: "spacer" },
           h("b", { class: "anywhere" }, `“${token.name}” is made. Copy it now: it is shown this once.`),
-          h("p", { class: "s1" }, "We keep only a fingerprint. If it is lost, revoke it and make another."),
+          h("p", { class: "text-small" }, "We keep only a fingerprint. If it is lost, revoke it and make another."),
           h(
             "div",
-            { class: "tok" },
+            { class: "token-key" },
             key,
             copyButton,
             h("button", { class: "btn quiet", type: "button", onclick: had }, "I have it"),

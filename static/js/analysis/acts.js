@@ -44,7 +44,7 @@ export function actButton(act, name, run) {
   return h(
     "button",
     {
-      class: small ? "btn ic quiet" : "btn",
+      class: small ? "btn icon-only quiet" : "btn",
       type: "button",
       "aria-label": `${label} ${name}`,
       title: small ? label : null,

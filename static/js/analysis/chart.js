@@ -84,7 +84,7 @@ export class TimeChart {
    */
   constructor(holder, options) {
     this.options = options;
-    this.playhead = h("i", { class: "ph" });
+    this.playhead = h("i", { class: "playhead" });
     this.lanes = h(
       "div",
       {
@@ -122,7 +122,7 @@ export class TimeChart {
       "div",
       { class: `lane ${kind}` },
       ...inside,
-      h("span", { class: "lb phone", "aria-hidden": "true" }, name),
+      h("span", { class: "lane-label phone", "aria-hidden": "true" }, name),
     );
     this.names.append(h("span", { class: kind }, name));
     this.playhead.before(lane);

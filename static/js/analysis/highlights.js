@@ -217,7 +217,7 @@ export class HighlightsView {
     chart.lane(
       "",
       "plot",
-      drawing(duration, HEIGHT, { d: bars(false), class: "of" }, { d: bars(true), class: "on" }),
+      drawing(duration, HEIGHT, { d: bars(false), class: "unselected" }, { d: bars(true), class: "selected" }),
       ...highlights.map((one, n) => chart.stretch(one.start_time, one.end_time, "band", h("b", {}, String(n + 1)))),
       h("i", { class: "least", vars: { "--y": least } }),
     );
@@ -229,7 +229,7 @@ export class HighlightsView {
         [0, "0"],
       ]
         .filter(([at], n) => n !== 1 || (Number(at) > 0.12 && Number(at) < 0.88))
-        .map(([at, words]) => h("span", { class: "y", vars: { "--y": at } }, String(words))),
+        .map(([at, words]) => h("span", { class: "axis-label", vars: { "--y": at } }, String(words))),
     );
     if (curves.sound.some((value) => value > 0))
       chart.lane(
@@ -268,7 +268,7 @@ export class HighlightsView {
     return [
       { d: some, class: "some" },
       { d: wide, class: "wide" },
-      { d: lines, class: "cut" },
+      { d: lines, class: "truncate" },
     ];
   }
 

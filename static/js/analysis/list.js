@@ -138,7 +138,7 @@ function draw() {
     else link.removeAttribute("aria-current");
   }
   const is = rows.size ? "" : kind() ? "nothing" : "empty";
-  newButton.classList.toggle("pri", is !== "empty");
+  newButton.classList.toggle("primary", is !== "empty");
   if (is === "") state.replaceChildren();
   else state.replaceChildren(is === "empty" ? emptyState() : nothingState());
 }
@@ -157,7 +157,7 @@ function emptyState() {
     h(
       "div",
       { class: "row wrap" },
-      h("button", { class: "btn pri", type: "button", onclick: () => begin() }, icon("plus"), "New analysis"),
+      h("button", { class: "btn primary", type: "button", onclick: () => begin() }, icon("plus"), "New analysis"),
     ),
   );
 }
@@ -178,7 +178,7 @@ function shapesOfRows() {
     "div",
     { class: "panel pad col", role: "status", "aria-label": "Loading analyses" },
     ...Array.from({ length: 4 }, () =>
-      h("div", { class: "col" }, h("i", { class: "sk" }), h("i", { class: "sk short" })),
+      h("div", { class: "col" }, h("i", { class: "skeleton" }), h("i", { class: "skeleton short" })),
     ),
   );
 }

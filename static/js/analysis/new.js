@@ -65,18 +65,18 @@ export class NewAnalysis {
     this.problem = h("div", {});
     this.missing = h(
       "p",
-      { class: "err", id: "new-missing", role: "alert", hidden: true },
+      { class: "field-error", id: "new-missing", role: "alert", hidden: true },
       icon("alert"),
       h("span", {}),
     );
     this.source = h("div", { class: "source" });
-    this.what = h("p", { class: "s1 t2" });
-    this.estimate = h("p", { class: "s1 t2", role: "status", data: { estimate: "" } });
-    this.send = h("button", { class: "btn pri", data: { send: "" } });
+    this.what = h("p", { class: "text-small muted" });
+    this.estimate = h("p", { class: "text-small muted", role: "status", data: { estimate: "" } });
+    this.send = h("button", { class: "btn primary", data: { send: "" } });
     const again = !options.onFiles;
     this.kinds = h(
       "div",
-      { class: "seg", role: "group", "aria-label": "What to look for" },
+      { class: "segmented", role: "group", "aria-label": "What to look for" },
       ...Object.entries(KINDS).map(([kind, { icon: mark, label }]) =>
         h(
           "button",
@@ -88,7 +88,7 @@ export class NewAnalysis {
     );
     this.froms = h(
       "div",
-      { class: "seg", role: "group", "aria-label": "Where the video is" },
+      { class: "segmented", role: "group", "aria-label": "Where the video is" },
       h("button", { type: "button", value: "file", onclick: () => this.#showFrom("file") }, icon("upload"), "A file"),
       h(
         "button",
@@ -100,7 +100,7 @@ export class NewAnalysis {
     this.dialog = show(
       h(
         "dialog",
-        { class: "dlg making", "aria-labelledby": "new-heading" },
+        { class: "dialog making", "aria-labelledby": "new-heading" },
         h(
           "form",
           { class: "pad col", novalidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
@@ -168,7 +168,7 @@ export class NewAnalysis {
   #showFile() {
     const input = /** @type {HTMLInputElement} */ (
       h("input", {
-        class: "vh",
+        class: "visually-hidden",
         id: "new-files",
         type: "file",
         multiple: true,
@@ -187,15 +187,15 @@ export class NewAnalysis {
       event.preventDefault();
       this.#take(await pickFiles(true, unreadable));
     });
-    this.words = h("span", { class: "t2 s1 anywhere", id: "new-files-words" });
+    this.words = h("span", { class: "muted text-small anywhere", id: "new-files-words" });
     this.label = h("b", { class: "big-words" });
     this.source.replaceChildren(
       h(
         "label",
         { class: "drop slim" },
         input,
-        icon("upload", "xl"),
-        h("span", { class: "sp" }, this.label, this.words),
+        icon("upload", "extra-large"),
+        h("span", { class: "spacer" }, this.label, this.words),
         h("span", { class: "btn desk", "aria-hidden": "true" }, "Choose"),
       ),
     );
@@ -223,7 +223,7 @@ export class NewAnalysis {
         ? [
             h("span", { dir: "auto" }, first.file.name),
             count > 1 ? ` and ${counted(count - 1, "other")}` : "",
-            h("span", { class: "m t3" }, ` ${bytes(size)}`),
+            h("span", { class: "mono faint" }, ` ${bytes(size)}`),
           ]
         : ["Of any size that your plan takes. It is kept as long as the result, and not put into your library."]),
     );
@@ -241,7 +241,7 @@ export class NewAnalysis {
   #showLibrary() {
     const find = /** @type {HTMLInputElement} */ (
       h("input", {
-        class: "in",
+        class: "input",
         id: "new-find",
         type: "search",
         placeholder: "Name, tag or description",
@@ -261,7 +261,7 @@ export class NewAnalysis {
         "div",
         { class: "find" },
         icon("search"),
-        h("label", { class: "vh", for: "new-find" }, "Search your videos"),
+        h("label", { class: "visually-hidden", for: "new-find" }, "Search your videos"),
         find,
       ),
       this.found,
@@ -282,7 +282,7 @@ export class NewAnalysis {
           h(
             "div",
             { class: "pad col", role: "status", "aria-label": "Loading videos" },
-            ...Array.from({ length: 3 }, () => h("i", { class: "sk" })),
+            ...Array.from({ length: 3 }, () => h("i", { class: "skeleton" })),
           ),
         ),
       SHAPES_AFTER,
@@ -300,7 +300,7 @@ export class NewAnalysis {
         found.replaceChildren(
           h(
             "p",
-            { class: "pad t2" },
+            { class: "pad muted" },
             search.trim()
               ? `Nothing matches “${search.trim()}”.`
               : "There is no video in your library yet. Choose a file instead.",
@@ -330,8 +330,8 @@ export class NewAnalysis {
         onchange: () => this.#pick(video),
       }),
       this.#poster(video),
-      h("span", { class: "cut", title: video.title, dir: "auto" }, video.title),
-      h("span", { class: "m s1 t3" }, facts),
+      h("span", { class: "truncate", title: video.title, dir: "auto" }, video.title),
+      h("span", { class: "mono text-small faint" }, facts),
     );
   }
 
@@ -339,7 +339,7 @@ export class NewAnalysis {
   #poster(video) {
     return h(
       "span",
-      { class: `pic dark${video.poster_url ? "" : " none"}` },
+      { class: `picture dark${video.poster_url ? "" : " none"}` },
       video.poster_url
         ? h("img", { src: video.poster_url, alt: "", loading: "lazy", decoding: "async" })
         : icon("film"),
@@ -362,10 +362,10 @@ export class NewAnalysis {
               "p",
               { class: "video given" },
               this.#poster(this.#video),
-              h("span", { class: "cut", title: this.#video.title, dir: "auto" }, this.#video.title),
+              h("span", { class: "truncate", title: this.#video.title, dir: "auto" }, this.#video.title),
             ),
           ]
-        : [h("i", { class: "sk" })]),
+        : [h("i", { class: "skeleton" })]),
     );
   }
 

@@ -61,7 +61,7 @@ export class ParamsForm {
   show(kind) {
     this.#kind = kind;
     this.element.replaceChildren(
-      h("legend", { class: "vh" }, "Parameters"),
+      h("legend", { class: "visually-hidden" }, "Parameters"),
       ...(EXERCISE in this.ranges[kind] ? [this.#exercises()] : []),
       ...FIELDS[kind].map((field) => this.#field(field)),
     );
@@ -99,7 +99,7 @@ export class ParamsForm {
     const range = this.ranges[this.#kind][name];
     const id = `param-${name}`;
     const input = h("input", {
-      class: "in m",
+      class: "input mono",
       id,
       type: "text",
       inputmode: range.whole ? "numeric" : "decimal",
@@ -112,11 +112,11 @@ export class ParamsForm {
     });
     return h(
       "div",
-      { class: "fld" },
+      { class: "field" },
       h("label", { for: id }, label),
       input,
       h("p", { class: "hint", id: `${id}-hint` }, [unit, hint].filter(Boolean).join(". ")),
-      h("p", { class: "err", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})),
+      h("p", { class: "field-error", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})),
     );
   }
 
@@ -131,11 +131,11 @@ export class ParamsForm {
       (this.#typed[EXERCISE] = /** @type {HTMLSelectElement} */ (event.target).value);
     return h(
       "div",
-      { class: "fld" },
+      { class: "field" },
       h("label", { for: "param-exercise" }, "Exercise"),
       h(
         "select",
-        { class: "in", id: "param-exercise", "aria-describedby": "param-exercise-hint", onchange: choose },
+        { class: "input", id: "param-exercise", "aria-describedby": "param-exercise-hint", onchange: choose },
         ...this.ranges[this.#kind][EXERCISE].values.map((/** @type {string} */ name) =>
           h(
             "option",

@@ -74,20 +74,20 @@ export class Progress {
     return [
       h(
         "span",
-        { class: `pic dark${poster ? "" : " none"}` },
+        { class: `picture dark${poster ? "" : " none"}` },
         poster ? h("img", { src: poster, alt: "" }) : icon("film"),
       ),
       h(
         "div",
-        { class: "col sp" },
+        { class: "col spacer" },
         h(
           "p",
           { class: "row wrap" },
-          h("span", { class: `st ${tone}`.trim() }, icon(picture, state === "processing" ? "spin" : ""), word),
+          h("span", { class: `status ${tone}`.trim() }, icon(picture, state === "processing" ? "spin" : ""), word),
           h("span", { dir: "auto", data: { message: "" } }),
         ),
         h("progress", { class: `bar${state === "processing" ? "" : " off"}`, value: "0", max: "100" }),
-        h("p", { class: "s1 t2 m", data: { percent: "" } }),
+        h("p", { class: "text-small muted mono", data: { percent: "" } }),
         this.trouble,
       ),
       h(

@@ -50,7 +50,7 @@ export class Row {
       element.replaceChildren(...this.#parts());
       if (focused)
         /** @type {HTMLElement} */ (
-          (act && element.querySelector(`[data-act=${act}]`)) || element.querySelector(".ac > *") || element
+          (act && element.querySelector(`[data-act=${act}]`)) || element.querySelector(".job-actions > *") || element
         ).focus();
     }
     this.tick();
@@ -91,22 +91,22 @@ export class Row {
     const moving = ["queued", ...WITH_BAR].includes(state);
     return [
       icon(kind.icon, "kind"),
-      h("h2", { class: "nm cut", dir: "auto", title: name }, h("a", { href: address }, name)),
+      h("h2", { class: "job-name truncate", dir: "auto", title: name }, h("a", { href: address }, name)),
       h(
         "p",
-        { class: "su" },
+        { class: "job-subject" },
         `${kind.label}, begun `,
         h("time", { datetime: created_at, title: new Date(created_at).toLocaleString() }, when(new Date(created_at))),
       ),
       h(
         "span",
-        { class: `sx st ${tone}`.trim() },
+        { class: `job-state status ${tone}`.trim() },
         icon(picture, state === "processing" ? "spin" : ""),
         h("span", {}, word),
       ),
       h(
         "div",
-        { class: "pg" },
+        { class: "job-progress" },
         WITH_BAR.has(state) &&
           h("progress", {
             class: `bar${state === "processing" ? "" : " off"}`,
@@ -125,17 +125,22 @@ export class Row {
         state === "cancelled" &&
           h("span", {}, session.progress > 0 ? `At ${Math.floor(session.progress)} %` : "Before it started"),
       ),
-      h("span", { class: "el m" }, h("span", { class: "vh" }, "Kept for "), h("span", { data: { kept: "" } })),
+      h(
+        "span",
+        { class: "job-elapsed mono" },
+        h("span", { class: "visually-hidden" }, "Kept for "),
+        h("span", { data: { kept: "" } }),
+      ),
       h(
         "div",
-        { class: "ac" },
+        { class: "job-actions" },
         ...actsOf(session).map((act) => actButton(act, name, () => this.#act(act))),
         state === "completed" && h("a", { class: "btn", href: address, "aria-label": `Open ${name}` }, "Open"),
         !moving &&
           h(
             "button",
             {
-              class: "btn ic quiet",
+              class: "btn icon-only quiet",
               type: "button",
               "aria-label": `Delete ${name}`,
               title: "Delete",
@@ -151,7 +156,7 @@ export class Row {
 
   /** @param {import("./acts.js").Act} act */
   async #act(act) {
-    const buttons = [...this.element.querySelectorAll(".ac button")];
+    const buttons = [...this.element.querySelectorAll(".job-actions button")];
     if (buttons.some((button) => button.getAttribute("aria-disabled") === "true")) return;
     this.trouble.replaceChildren();
     for (const button of buttons) button.setAttribute("aria-disabled", "true");

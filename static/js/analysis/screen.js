@@ -181,7 +181,7 @@ export class Screen extends EventTarget {
     place.replaceChildren(
       icon("alert"),
       h("b", { role: "alert" }, trouble.title),
-      h("p", { class: "s1" }, words),
+      h("p", { class: "text-small" }, words),
       h(
         "div",
         { class: "row wrap" },

@@ -113,7 +113,7 @@ export class Segments {
           {},
           h(
             "td",
-            { colspan: "4", class: "t2" },
+            { colspan: "4", class: "muted" },
             this.#which === "reel" ? "Nothing stood out enough for a reel." : "There is no segment.",
           ),
         ),
@@ -165,22 +165,27 @@ export class Segments {
       h(
         "td",
         { class: "who" },
-        numbers.map((n) => h("span", { class: "n", "aria-hidden": "true" }, String(n)))[0],
+        numbers.map((n) => h("span", { class: "segment-number", "aria-hidden": "true" }, String(n)))[0],
         picture &&
           h(
             "span",
-            { class: "pic dark" },
+            { class: "picture dark" },
             h("img", { src: picture, alt: "", loading: "lazy", decoding: "async", onerror: withoutPicture }),
           ),
       ),
       h(
         "td",
         { class: "when" },
-        h("button", { class: "m", type: "button" }, h("span", { class: "vh" }, `${number} `), timeWords(start_time)),
+        h(
+          "button",
+          { class: "mono", type: "button" },
+          h("span", { class: "visually-hidden" }, `${number} `),
+          timeWords(start_time),
+        ),
       ),
       h(
         "td",
-        { class: "sc" },
+        { class: "segment-score" },
         h(
           "span",
           { class: "row" },
@@ -190,15 +195,17 @@ export class Segments {
             max: "1",
             "aria-hidden": "true",
           }),
-          h("span", { class: "m s1" }, scoreWords(score)),
+          h("span", { class: "mono text-small" }, scoreWords(score)),
         ),
       ),
-      h("td", { class: "ds", dir: "auto" }, description),
+      h("td", { class: "description", dir: "auto" }, description),
     );
   }
 }
 
 /** @param {Event} event of a picture that cannot be had */
 function withoutPicture(event) {
-  /** @type {Element} */ (event.target).parentElement?.replaceWith(h("span", { class: "pic dark none" }, icon("film")));
+  /** @type {Element} */ (event.target).parentElement?.replaceWith(
+    h("span", { class: "picture dark none" }, icon("film")),
+  );
 }

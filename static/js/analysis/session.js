@@ -71,7 +71,7 @@ function drawHead() {
   const status = need("[data-status]");
   if (status.dataset.word !== word) {
     status.dataset.word = word;
-    status.className = `st ${tone}`.trim();
+    status.className = `status ${tone}`.trim();
     status.replaceChildren(icon(picture, stateOf(session) === "processing" ? "spin" : ""), word);
   }
   tick();
@@ -117,7 +117,7 @@ function drawActs() {
       h(
         "button",
         {
-          class: "btn ic quiet",
+          class: "btn icon-only quiet",
           type: "button",
           "aria-label": "Delete this analysis",
           title: "Delete this analysis",
@@ -135,7 +135,7 @@ function drawActs() {
       again &&
         h(
           "button",
-          { class: `btn${made ? "" : " pri"}`, type: "button", onclick: runAgain },
+          { class: `btn${made ? "" : " primary"}`, type: "button", onclick: runAgain },
           icon("gear"),
           "Run again…",
         ),
@@ -143,7 +143,7 @@ function drawActs() {
         h(
           "a",
           {
-            class: "btn pri",
+            class: "btn primary",
             href: made,
             download: fileName(session.name, isReel ? "reel.mp4" : "preview.mp4"),
             data: { made: "" },
@@ -215,8 +215,8 @@ function shapesOfResult() {
   return h(
     "div",
     { class: "two", role: "status", "aria-label": "Loading the result" },
-    h("i", { class: "sk wide-pic" }),
-    h("div", { class: "panel pad col" }, ...Array.from({ length: 6 }, () => h("i", { class: "sk" }))),
+    h("i", { class: "skeleton wide-pic" }),
+    h("div", { class: "panel pad col" }, ...Array.from({ length: 6 }, () => h("i", { class: "skeleton" }))),
   );
 }
 
@@ -279,7 +279,7 @@ function ended() {
   const kind = KINDS[session.analysis_type];
   const fresh = h(
     "a",
-    { class: `btn${mayRunAgain() ? "" : " pri"}`, href: `/analysis?new=${session.analysis_type}` },
+    { class: `btn${mayRunAgain() ? "" : " primary"}`, href: `/analysis?new=${session.analysis_type}` },
     icon("plus"),
     "New analysis",
   );
@@ -292,10 +292,10 @@ function ended() {
         icon("alert"),
         h(
           "div",
-          { class: "sp" },
+          { class: "spacer" },
           h("b", { class: "anywhere", dir: "auto" }, error?.message || "The analysis failed."),
-          h("p", { class: "s1" }, nextStep(error?.type ?? "")),
-          session.job_id && h("p", { class: "s1 m anywhere" }, `job ${session.job_id}`),
+          h("p", { class: "text-small" }, nextStep(error?.type ?? "")),
+          session.job_id && h("p", { class: "text-small mono anywhere" }, `job ${session.job_id}`),
         ),
         h("div", { class: "row wrap" }, back, fresh),
       ),

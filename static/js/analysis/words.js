@@ -145,7 +145,6 @@ export function nextStep(type) {
     out_of_memory: "Export it in a smaller size, then analyse it again.",
   };
   return (
-    known[/** @type {keyof typeof known} */ (type)] ??
-    "Analyse it again; if it fails once more, tell an administrator."
+    known[/** @type {keyof typeof known} */ (type)] ?? "Analyse it again; if it fails once more, tell an administrator."
   );
 }

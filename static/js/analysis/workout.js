@@ -81,17 +81,17 @@ export class WorkoutView {
       to: one.end_time,
       element: h(
         "li",
-        { class: "ex" },
-        h("span", { class: "big t3", "aria-hidden": "true" }, "–"),
+        { class: "exercise" },
+        h("span", { class: "big faint", "aria-hidden": "true" }, "–"),
         h("h3", {}, "Not counted ", this.#range(one.start_time, one.end_time)),
-        h("span", { class: "st warn conf" }, icon("info"), "Cannot tell"),
+        h("span", { class: "status warn conf" }, icon("info"), "Cannot tell"),
         h("p", { dir: "auto" }, one.reason),
       ),
     }));
     const all = [...rows, ...others].sort((a, b) => a.from - b.from);
     list.replaceChildren(...all.map(({ element }) => element));
     if (!all.length)
-      list.replaceChildren(h("li", { class: "pad t2" }, "Nothing in it repeats itself, so nothing was counted."));
+      list.replaceChildren(h("li", { class: "pad muted" }, "Nothing in it repeats itself, so nothing was counted."));
     return all;
   }
 
@@ -102,7 +102,7 @@ export class WorkoutView {
     const named = typeof name_confidence === "number" && name !== "movement" ? confidence(name_confidence) : null;
     return h(
       "li",
-      { class: "ex" },
+      { class: "exercise" },
       h("span", { class: "big" }, String(repetitions)),
       h("h3", {}, h("span", {}, exerciseTitle(name, repetitions)), " ", this.#range(start_time, end_time)),
       h(
@@ -110,8 +110,8 @@ export class WorkoutView {
         { class: "conf" },
         h(
           "span",
-          { class: "m s1" },
-          h("span", { class: "vh" }, "Confidence of the count "),
+          { class: "mono text-small" },
+          h("span", { class: "visually-hidden" }, "Confidence of the count "),
           `${sure.number} ${sure.word}`,
         ),
         h("progress", {
@@ -131,7 +131,7 @@ export class WorkoutView {
         ),
         h(
           "p",
-          { class: "t3" },
+          { class: "faint" },
           [
             signal && `Counted by ${signal}`,
             named && `name ${named.number} ${named.word}`,
@@ -149,14 +149,14 @@ export class WorkoutView {
     return h(
       "button",
       {
-        class: "m s1 t3 to",
+        class: "mono text-small faint jump",
         type: "button",
         onclick: () => {
           this.seek(from);
           this.screen?.play();
         },
       },
-      h("span", { class: "vh" }, "Play "),
+      h("span", { class: "visually-hidden" }, "Play "),
       rangeWords(from, to),
     );
   }
@@ -191,8 +191,8 @@ export class WorkoutView {
               onclick: () => this.seek(one.start),
               vars: { "--there": (one.turn - one.start) / longest, "--back": (one.end - one.turn) / longest },
             },
-            h("i", { class: "u" }),
-            h("i", { class: "d" }),
+            h("i", { class: "bar-up" }),
+            h("i", { class: "bar-down" }),
           ),
           h("span", { "aria-hidden": "true" }, String(index + 1)),
         );
@@ -225,13 +225,13 @@ export class WorkoutView {
       drawing(duration, HEIGHT, { d: exercises.map(line).join(""), class: "line" }),
       ...exercises.flatMap((one) =>
         one.rep_times.map((repetition, n) =>
-          h("span", { class: "pk", vars: { "--x": chart.share(repetition.turn) } }, String(n + 1)),
+          h("span", { class: "peak", vars: { "--x": chart.share(repetition.turn) } }, String(n + 1)),
         ),
       ),
     );
     chart.names.firstElementChild?.append(
-      h("span", { class: "y", vars: { "--y": 0.94 } }, "turn"),
-      h("span", { class: "y", vars: { "--y": 0.06 } }, "rest"),
+      h("span", { class: "axis-label", vars: { "--y": 0.94 } }, "turn"),
+      h("span", { class: "axis-label", vars: { "--y": 0.06 } }, "rest"),
     );
     chart.lanes.classList.toggle(
       "crowded",

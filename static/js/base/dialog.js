@@ -40,12 +40,12 @@ export function askToDelete({
   refused = (error) => errorNote("It was not deleted.", error),
 }) {
   const problem = h("div", {});
-  const confirm = h("button", { class: "btn del", type: "button", onclick: go }, icon("trash"), "Delete");
+  const confirm = h("button", { class: "btn danger", type: "button", onclick: go }, icon("trash"), "Delete");
   const dialog = show(
     h(
       "dialog",
       {
-        class: "dlg small",
+        class: "dialog small",
         role: "alertdialog",
         "aria-labelledby": "delete-heading",
         "aria-describedby": "delete-words",
@@ -54,7 +54,7 @@ export function askToDelete({
         "div",
         { class: "pad col" },
         h("h2", { class: "anywhere", id: "delete-heading", dir: "auto" }, heading),
-        h("p", { class: "t2", id: "delete-words" }, words),
+        h("p", { class: "muted", id: "delete-words" }, words),
         problem,
         h(
           "div",
@@ -95,7 +95,7 @@ export function askToDelete({
 export function askForName({ heading, name, longest, save }) {
   const input = /** @type {HTMLInputElement} */ (
     h("input", {
-      class: "in",
+      class: "input",
       id: "name-input",
       type: "text",
       maxlength: String(longest),
@@ -108,21 +108,21 @@ export function askForName({ heading, name, longest, save }) {
   );
   const missing = h(
     "p",
-    { class: "err", id: "name-error", hidden: true },
+    { class: "field-error", id: "name-error", hidden: true },
     icon("alert"),
     h("span", {}, "A name is needed."),
   );
   const problem = h("div", {});
-  const button = h("button", { class: "btn pri" }, "Save");
+  const button = h("button", { class: "btn primary" }, "Save");
   const dialog = show(
     h(
       "dialog",
-      { class: "dlg small", "aria-labelledby": "name-heading" },
+      { class: "dialog small", "aria-labelledby": "name-heading" },
       h(
         "form",
         { class: "pad col", novalidate: true, onsubmit: submit },
         h("h2", { id: "name-heading" }, heading),
-        h("div", { class: "fld" }, h("label", { for: "name-input" }, "Name"), input, missing),
+        h("div", { class: "field" }, h("label", { for: "name-input" }, "Name"), input, missing),
         problem,
         h(
           "div",

@@ -35,7 +35,7 @@ export function h(tag, props, ...children) {
  */
 export function icon(name, extra = "") {
   const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", `i ${extra}`.trim());
+  svg.setAttribute("class", `icon ${extra}`.trim());
   svg.setAttribute("aria-hidden", "true");
   const use = document.createElementNS(SVG, "use");
   use.setAttribute("href", `${document.body.dataset.icons}#i-${name}`);

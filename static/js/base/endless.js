@@ -378,9 +378,9 @@ function shapesOfCards(label) {
     h(
       "div",
       { class: "col" },
-      h("i", { class: "sk wide-pic" }),
-      h("i", { class: "sk" }),
-      h("i", { class: "sk short" }),
+      h("i", { class: "skeleton wide-pic" }),
+      h("i", { class: "skeleton" }),
+      h("i", { class: "skeleton short" }),
     );
   return h("div", { class: "grid", role: "status", "aria-label": label }, ...Array.from({ length: 8 }, one));
 }

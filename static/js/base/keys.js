@@ -125,7 +125,7 @@ function describe(list, bindings) {
   list.replaceChildren(
     ...bindings.flatMap((b) => [
       h("dt", {}, ...b.keys.split(" ").flatMap((k, i) => [i ? " " : "", h("kbd", {}, k)])),
-      h("dd", { class: "t2" }, b.label),
+      h("dd", { class: "muted" }, b.label),
     ]),
   );
 }

@@ -60,7 +60,7 @@ function closeMenu() {
 /** @param {MenuItem} item */
 function element(item) {
   const one = item.checked !== undefined;
-  const mark = one ? (item.checked ? icon("check") : h("span", { class: "i" })) : item.icon ? icon(item.icon) : null;
+  const mark = one ? (item.checked ? icon("check") : h("span", { class: "icon" })) : item.icon ? icon(item.icon) : null;
   const props = {
     role: one ? "menuitemradio" : "menuitem",
     "aria-checked": one ? String(item.checked) : null,
@@ -68,7 +68,11 @@ function element(item) {
     tabindex: "-1",
     onclick: () => choose(item),
   };
-  const inside = [mark, h("span", {}, item.label), item.note && h("span", { class: "t3 s1 m" }, item.note)];
+  const inside = [
+    mark,
+    h("span", {}, item.label),
+    item.note && h("span", { class: "faint text-small mono" }, item.note),
+  ];
   return item.href
     ? h("a", { ...props, href: item.href, download: item.download }, ...inside)
     : h("button", { ...props, type: "button" }, ...inside);

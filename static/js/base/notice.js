@@ -39,7 +39,7 @@ export function errorNote(title, error, retry = null) {
     "div",
     { class: "note bad", role: "alert" },
     icon("alert"),
-    h("div", { class: "sp" }, h("b", {}, title), h("p", { class: "s1" }, explain(error))),
+    h("div", { class: "spacer" }, h("b", {}, title), h("p", { class: "text-small" }, explain(error))),
     retry && h("button", { class: "btn", type: "button", onclick: retry }, icon("loop"), "Try again"),
   );
 }
@@ -52,7 +52,7 @@ export function errorNote(title, error, retry = null) {
  */
 export function throttledNote(error, send) {
   let left = Math.max(1, error.retryAfter ?? 5);
-  const seconds = h("span", { class: "m" }, `${left} s`);
+  const seconds = h("span", { class: "mono" }, `${left} s`);
   const stop = () => {
     clearInterval(timer);
     note.remove();
@@ -63,11 +63,11 @@ export function throttledNote(error, send) {
     icon("clock"),
     h(
       "div",
-      { class: "sp" },
+      { class: "spacer" },
       h("b", {}, "Too many requests."),
       h(
         "p",
-        { class: "s1" },
+        { class: "text-small" },
         "That was more than is allowed in a minute. This one will be sent by itself in ",
         seconds,
         ".",

@@ -11,13 +11,13 @@ export function signInAgain() {
   const before = /** @type {HTMLElement|null} */ (document.activeElement);
   const problem = h(
     "p",
-    { class: "err", role: "alert", id: "again-error", hidden: true },
+    { class: "field-error", role: "alert", id: "again-error", hidden: true },
     icon("alert"),
     h("span", {}),
   );
   const name = /** @type {HTMLInputElement} */ (
     h("input", {
-      class: "in",
+      class: "input",
       id: "again-name",
       type: "text",
       autocomplete: "username",
@@ -28,7 +28,7 @@ export function signInAgain() {
   );
   const password = /** @type {HTMLInputElement} */ (
     h("input", {
-      class: "in",
+      class: "input",
       id: "again-password",
       type: "password",
       autocomplete: "current-password",
@@ -37,18 +37,18 @@ export function signInAgain() {
       "aria-describedby": "again-error",
     })
   );
-  const send = h("button", { class: "btn pri" }, "Sign in");
+  const send = h("button", { class: "btn primary" }, "Sign in");
   const dialog = /** @type {HTMLDialogElement} */ (
     h(
       "dialog",
-      { class: "dlg small", "aria-labelledby": "again-title", onclose: closed },
+      { class: "dialog small", "aria-labelledby": "again-title", onclose: closed },
       h(
         "form",
         { class: "pad col", onsubmit: submit },
         h("h2", { id: "again-title" }, "Sign in again to go on"),
-        h("p", { class: "s1 t2" }, "Your session ended. This page stays as it is."),
-        h("div", { class: "fld" }, h("label", { for: "again-name" }, "User name"), name),
-        h("div", { class: "fld" }, h("label", { for: "again-password" }, "Password"), password),
+        h("p", { class: "text-small muted" }, "Your session ended. This page stays as it is."),
+        h("div", { class: "field" }, h("label", { for: "again-name" }, "User name"), name),
+        h("div", { class: "field" }, h("label", { for: "again-password" }, "Password"), password),
         problem,
         h(
           "div",

@@ -38,7 +38,7 @@ export class Card {
     if (shown === this.#shown) return;
     this.#shown = shown;
     const picture = this.#picture();
-    const old = element.querySelector(".pic");
+    const old = element.querySelector(".picture");
     const focused = element.contains(document.activeElement)
       ? /** @type {HTMLElement} */ (document.activeElement).dataset.part
       : null;
@@ -58,7 +58,7 @@ export class Card {
     const address = video.thumbnail_url ?? video.poster_url;
     return h(
       "span",
-      { class: "pic dark" },
+      { class: "picture dark" },
       address
         ? h("img", {
             src: address,
@@ -69,9 +69,14 @@ export class Card {
             onerror: withoutPicture,
           })
         : h("span", { class: "none" }, icon("film")),
-      video.is_featured && h("span", { class: "ov ts star" }, icon("star"), "Featured"),
+      video.is_featured && h("span", { class: "overlay top-start star" }, icon("star"), "Featured"),
       video.duration_exact > 0 &&
-        h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(video.duration_exact)),
+        h(
+          "span",
+          { class: "overlay bottom-end" },
+          h("span", { class: "visually-hidden" }, "Length "),
+          duration(video.duration_exact),
+        ),
     );
   }
 
@@ -89,7 +94,7 @@ export class Card {
       : h("span", { tabindex: "-1", data: { part: "title" } }, video.title);
     return h(
       "div",
-      { class: "ft" },
+      { class: "card-foot" },
       h("div", {}, h("h2", { dir: "auto", title: video.title }, title), this.#meta(), this.#marks()),
       viewer.user &&
         h(
@@ -111,7 +116,7 @@ export class Card {
           h(
             "button",
             {
-              class: "btn ic quiet more",
+              class: "btn icon-only quiet more",
               type: "button",
               "aria-haspopup": "menu",
               "aria-expanded": "false",
@@ -140,7 +145,7 @@ export class Card {
       video.tags.length > 0 &&
         h(
           "span",
-          { class: "x" },
+          { class: "card-extra" },
           ...video.tags.flatMap((tag, at) => [at ? ", " : " · ", h("span", { dir: "auto" }, tag)]),
         ),
     );
@@ -155,9 +160,9 @@ export class Card {
       "p",
       { class: "row wrap marks" },
       ...told.map(({ word, icon: picture, tone }) =>
-        h("span", { class: `st ${tone}` }, icon(picture, tone === "run" ? "spin" : ""), word),
+        h("span", { class: `status ${tone}` }, icon(picture, tone === "run" ? "spin" : ""), word),
       ),
-      video.error && h("span", { class: "s1 t2 anywhere why" }, video.error.message),
+      video.error && h("span", { class: "text-small muted anywhere why" }, video.error.message),
     );
   }
 }

@@ -18,13 +18,13 @@ export function reportDialog(video, reasons, onSent) {
   const problem = h("div", {});
   const missing = h(
     "p",
-    { class: "err", id: "report-error", hidden: true },
+    { class: "field-error", id: "report-error", hidden: true },
     icon("alert"),
     h("span", {}, "Choose what is wrong with it."),
   );
   const text = /** @type {HTMLTextAreaElement} */ (
     h("textarea", {
-      class: "in",
+      class: "input",
       id: "report-text",
       rows: "3",
       maxlength: String(LONGEST_TEXT),
@@ -32,11 +32,11 @@ export function reportDialog(video, reasons, onSent) {
       "aria-describedby": "report-hint",
     })
   );
-  const send = h("button", { class: "btn pri" }, "Send the report");
+  const send = h("button", { class: "btn primary" }, "Send the report");
   const dialog = show(
     h(
       "dialog",
-      { class: "dlg small", "aria-labelledby": "report-heading" },
+      { class: "dialog small", "aria-labelledby": "report-heading" },
       h(
         "form",
         { class: "pad col", novalidate: true, onsubmit: submit },
@@ -44,15 +44,15 @@ export function reportDialog(video, reasons, onSent) {
         h(
           "fieldset",
           { class: "col reasons", "aria-describedby": "report-error" },
-          h("legend", { class: "s1 t2" }, "What is wrong with it?"),
+          h("legend", { class: "text-small muted" }, "What is wrong with it?"),
           ...reasons.map(([value, label]) =>
-            h("label", { class: "chk" }, h("input", { type: "radio", name: "reason", value }), label),
+            h("label", { class: "check" }, h("input", { type: "radio", name: "reason", value }), label),
           ),
           missing,
         ),
         h(
           "div",
-          { class: "fld" },
+          { class: "field" },
           h("label", { for: "report-text" }, "What a moderator should know"),
           text,
           h(
@@ -106,7 +106,7 @@ export function deleteDialog(video, onDeleted) {
       "Nobody can watch it any more, from any address. Its words and its file are kept: an administrator can restore it.",
     label: "Delete",
     picture: "trash",
-    kind: "del",
+    kind: "danger",
     no: "Keep it",
     wrong: "It was not deleted.",
     isDone: (error) => error.status === 404,
@@ -129,7 +129,7 @@ export function hideDialog(video, onChanged) {
       : "Everybody who may read the catalogue sees it, once its file is ready.",
     label: hides ? "Hide it" : "Show it",
     picture: hides ? "ban" : "check",
-    kind: "pri",
+    kind: "primary",
     no: "Leave it",
     wrong: hides ? "It was not hidden." : "It was not shown.",
     act: (reason) => changeCatalogueVideo(video.id, { is_hidden: hides, ...(reason ? { reason } : {}) }),
@@ -155,7 +155,7 @@ function withReason({ heading, words, label, picture, kind, no, wrong, isDone = 
   const problem = h("div", {});
   const reason = /** @type {HTMLInputElement} */ (
     h("input", {
-      class: "in",
+      class: "input",
       id: "reason",
       type: "text",
       maxlength: "1000",
@@ -169,7 +169,7 @@ function withReason({ heading, words, label, picture, kind, no, wrong, isDone = 
     h(
       "dialog",
       {
-        class: "dlg small",
+        class: "dialog small",
         role: "alertdialog",
         "aria-labelledby": "reason-heading",
         "aria-describedby": "reason-words",
@@ -178,10 +178,10 @@ function withReason({ heading, words, label, picture, kind, no, wrong, isDone = 
         "form",
         { class: "pad col", novalidate: true, onsubmit: submit },
         h("h2", { class: "anywhere", id: "reason-heading", dir: "auto" }, heading),
-        h("p", { class: "t2", id: "reason-words" }, words),
+        h("p", { class: "muted", id: "reason-words" }, words),
         h(
           "div",
-          { class: "fld" },
+          { class: "field" },
           h("label", { for: "reason" }, "Why"),
           reason,
           h("p", { class: "hint", id: "reason-hint" }, "May stay empty. It is kept in the audit log."),
@@ -238,7 +238,7 @@ export function show(element) {
 /**
  * Say beside a field what is wrong with it, or nothing.
  * @param {HTMLElement} input
- * @param {HTMLElement} error its place for that, a `.err`
+ * @param {HTMLElement} error its place for that, a `.field-error`
  * @param {string} sentence
  */
 export function tellField(input, error, sentence) {

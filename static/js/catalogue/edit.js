@@ -217,10 +217,10 @@ let announced = "";
 /** @param {{state: string, pending: number, error: any}} now */
 function drawLine({ state, pending, error }) {
   const told = savedLine(state, pending);
-  line.className = `st line ${told.tone}`;
+  line.className = `status line ${told.tone}`;
   line.dataset.state = state;
   setIcon(line, told.icon);
-  need(".i", line).classList.toggle("spin", told.tone === "run");
+  need(".icon", line).classList.toggle("spin", told.tone === "run");
   setText(need("span", line), told.words);
   if (state === "refused" && error?.type === "video_deleted") drawDeleted();
   else if (state === "refused" && error)
@@ -268,9 +268,9 @@ function draw(now) {
   }
   const told = audience(now);
   const mark = need("[data-audience]");
-  mark.className = `st ${told.tone}`;
+  mark.className = `status ${told.tone}`;
   setIcon(mark, told.icon);
-  need(".i", mark).classList.toggle("spin", told.tone === "run");
+  need(".icon", mark).classList.toggle("spin", told.tone === "run");
   setText(need("span", mark), told.words);
   setText(need("[data-why]"), told.why);
   drawButtons();
@@ -292,7 +292,7 @@ function drawButtons() {
   if (remove) {
     setText(need("span", remove), video.deleted_at ? "Restore" : "Delete…");
     setIcon(remove, video.deleted_at ? "retry" : "trash");
-    remove.classList.toggle("del", !video.deleted_at);
+    remove.classList.toggle("danger", !video.deleted_at);
     remove.setAttribute("aria-disabled", String(!online));
   }
   need("[data-needs-network]").hidden = online;
@@ -325,7 +325,7 @@ function drawFile(now) {
     ["Watched", views(now.view_count)],
   ]).filter(([, value]) => value);
   need("[data-file-facts]").replaceChildren(
-    ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "m" }, value)]),
+    ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "mono" }, value)]),
   );
 }
 
@@ -340,9 +340,9 @@ function drawDeleted() {
       icon("trash"),
       h(
         "div",
-        { class: "sp" },
+        { class: "spacer" },
         h("b", {}, "This video has been deleted."),
-        h("p", { class: "s1" }, `What you wrote and was not sent is kept in this browser. ${words}`),
+        h("p", { class: "text-small" }, `What you wrote and was not sent is kept in this browser. ${words}`),
       ),
       h("a", { class: "btn", href: "/catalogue" }, "To the catalogue"),
     ),

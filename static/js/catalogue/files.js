@@ -77,9 +77,9 @@ export class FilesForm {
     this.bar = /** @type {HTMLProgressElement} */ (
       h("progress", { class: "bar", value: "0", max: "100", "aria-label": "Sent" })
     );
-    this.words = h("p", { class: "s1 t2 m" });
+    this.words = h("p", { class: "text-small muted mono" });
     // Not each percent is read out: that it waits, that it goes on, that it has arrived.
-    this.said = h("p", { class: "vh", role: "status" });
+    this.said = h("p", { class: "visually-hidden", role: "status" });
     this.progress = h("div", { class: "col", hidden: true }, this.bar, this.words);
     this.problem = h("div", {});
     this.element = h(
@@ -117,7 +117,7 @@ export class FilesForm {
           : "Choose a thumbnail";
     const input = /** @type {HTMLInputElement} */ (
       h("input", {
-        class: "vh",
+        class: "visually-hidden",
         id,
         type: "file",
         accept: KINDS[kind].accept,
@@ -129,14 +129,18 @@ export class FilesForm {
       kind === "video"
         ? `${KINDS.video.what}, ${most} at most`
         : `${KINDS.thumbnail.what}, ${most} at most. Without one a picture of the video is taken.`;
-    const words = h("span", { class: "t2 s1 anywhere", id: `${id}-words`, data: { empty: rest } }, rest);
+    const words = h("span", { class: "muted text-small anywhere", id: `${id}-words`, data: { empty: rest } }, rest);
     const error = h(
       "p",
-      { class: "err", id: `${id}-error`, role: "alert", hidden: true },
+      { class: "field-error", id: `${id}-error`, role: "alert", hidden: true },
       icon("alert"),
       h("span", {}),
     );
-    const picture = h("span", { class: "pic none", "aria-hidden": "true" }, icon(kind === "video" ? "film" : "grid"));
+    const picture = h(
+      "span",
+      { class: "picture none", "aria-hidden": "true" },
+      icon(kind === "video" ? "film" : "grid"),
+    );
     const box = h(
       "div",
       {},
@@ -145,7 +149,7 @@ export class FilesForm {
         { class: "drop slim", data: { kind } },
         input,
         picture,
-        h("span", { class: "sp" }, h("b", { class: "big-words" }, verb), words),
+        h("span", { class: "spacer" }, h("b", { class: "big-words" }, verb), words),
         h("span", { class: "btn desk", "aria-hidden": "true" }, "Choose"),
       ),
       error,
@@ -185,7 +189,7 @@ export class FilesForm {
     const taken = this.chosen[kind];
     part.words.replaceChildren(
       ...(taken
-        ? [h("span", { dir: "auto" }, taken.name), h("span", { class: "m t3" }, ` ${bytes(taken.size)}`)]
+        ? [h("span", { dir: "auto" }, taken.name), h("span", { class: "mono faint" }, ` ${bytes(taken.size)}`)]
         : [part.words.dataset.empty ?? ""]),
     );
     part.box.toggleAttribute("data-chosen", taken !== null);

@@ -21,7 +21,7 @@ export function newVideoDialog(limits, onMade, onSent) {
   const problem = h("div", {});
   const input = /** @type {HTMLInputElement} */ (
     h("input", {
-      class: "in",
+      class: "input",
       id: "new-title",
       type: "text",
       maxlength: "255",
@@ -31,10 +31,10 @@ export function newVideoDialog(limits, onMade, onSent) {
       "aria-describedby": "new-title-error",
     })
   );
-  const error = h("p", { class: "err", id: "new-title-error", hidden: true }, icon("alert"), h("span", {}));
+  const error = h("p", { class: "field-error", id: "new-title-error", hidden: true }, icon("alert"), h("span", {}));
   const category = /** @type {HTMLInputElement} */ (
     h("input", {
-      class: "in",
+      class: "input",
       id: "new-category",
       type: "text",
       maxlength: "100",
@@ -43,20 +43,20 @@ export function newVideoDialog(limits, onMade, onSent) {
       list: "categories",
     })
   );
-  const wrong = h("p", { class: "err", id: "new-category-error", hidden: true }, icon("alert"), h("span", {}));
+  const wrong = h("p", { class: "field-error", id: "new-category-error", hidden: true }, icon("alert"), h("span", {}));
   category.setAttribute("aria-describedby", "new-category-error");
-  const next = h("button", { class: "btn pri" }, "Next: the file");
+  const next = h("button", { class: "btn primary" }, "Next: the file");
   const dialog = show(
     h(
       "dialog",
-      { class: "dlg small making", "aria-labelledby": "new-heading" },
+      { class: "dialog small making", "aria-labelledby": "new-heading" },
       h(
         "form",
         { class: "pad col", novalidate: true, onsubmit: make },
         h("p", { class: "cap" }, "Step 1 of 2"),
         h("h2", { id: "new-heading" }, "New video"),
-        h("div", { class: "fld" }, h("label", { for: "new-title" }, "Title"), input, error),
-        h("div", { class: "fld" }, h("label", { for: "new-category" }, "Category"), category, wrong),
+        h("div", { class: "field" }, h("label", { for: "new-title" }, "Title"), input, error),
+        h("div", { class: "field" }, h("label", { for: "new-category" }, "Category"), category, wrong),
         problem,
         h(
           "div",
@@ -102,7 +102,7 @@ export function newVideoDialog(limits, onMade, onSent) {
 
   /** @param {CatalogueVideo} video */
   function chooseFiles(video) {
-    const send = h("button", { class: "btn pri" }, icon("upload"), "Upload");
+    const send = h("button", { class: "btn primary" }, icon("upload"), "Upload");
     const later = h(
       "button",
       { class: "btn", type: "button", onclick: () => (files.isSending ? files.stop() : dialog.close()) },

@@ -102,11 +102,11 @@ export class TagField {
     return h(
       "li",
       { class: "pill chip", data: { tag } },
-      h("span", { class: "cut", dir: "auto", title: tag }, tag),
+      h("span", { class: "truncate", dir: "auto", title: tag }, tag),
       h(
         "button",
         {
-          class: "btn ic quiet",
+          class: "btn icon-only quiet",
           type: "button",
           "aria-label": `Remove ${tag}`,
           onclick: () => this.#drop(tag),

@@ -172,7 +172,7 @@ export function choice(title, mine, theirs, choose, now = () => mine) {
     icon("compare"),
     h(
       "div",
-      { class: "sp col" },
+      { class: "spacer col" },
       h("b", { role: "alert" }, title),
       h(
         "dl",

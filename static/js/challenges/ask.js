@@ -24,7 +24,7 @@ export class Ask {
     this.challenge = challenge;
     this.on = on;
     this.options = new Options(challenge, { onPlay: on.play, onChoose: () => this.#draw() });
-    this.button = h("button", { class: "btn pri big" });
+    this.button = h("button", { class: "btn primary big" });
     this.problem = h("div", { data: { problem: "" } });
     this.element = h(
       "form",
@@ -32,7 +32,12 @@ export class Ask {
       h("h2", { id: "question" }, "Which one is the lie?"),
       h("div", { class: "opts", role: "radiogroup", "aria-labelledby": "question" }, ...this.options.elements),
       this.problem,
-      h("div", { class: "go" }, this.button, h("p", { class: "s1 t3" }, "One guess, no second try")),
+      h(
+        "div",
+        { class: "sticky-foot" },
+        this.button,
+        h("p", { class: "text-small faint" }, "One guess, no second try"),
+      ),
     );
     this.#draw();
   }
@@ -111,7 +116,7 @@ export function lookOnly(challenge, on) {
       "div",
       { class: "note" },
       icon("lock"),
-      h("div", { class: "sp" }, h("b", {}, "It cannot be played now."), h("p", { class: "s1" }, words)),
+      h("div", { class: "spacer" }, h("b", {}, "It cannot be played now."), h("p", { class: "text-small" }, words)),
     ),
     h("ul", { class: "opts" }, ...options.elements),
   );

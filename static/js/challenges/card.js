@@ -23,7 +23,7 @@ export class Card {
     const { poster_url, statements, total_duration } = this.video;
     return h(
       "span",
-      { class: "pic dark" },
+      { class: "picture dark" },
       poster_url
         ? h("img", {
             src: poster_url,
@@ -34,9 +34,14 @@ export class Card {
             onerror: withoutPicture,
           })
         : h("span", { class: "none" }, icon("challenge")),
-      h("span", { class: "ov bs" }, counted(statements.length, "statement")),
+      h("span", { class: "overlay bottom-start" }, counted(statements.length, "statement")),
       Boolean(total_duration) &&
-        h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(total_duration ?? 0)),
+        h(
+          "span",
+          { class: "overlay bottom-end" },
+          h("span", { class: "visually-hidden" }, "Length "),
+          duration(total_duration ?? 0),
+        ),
     );
   }
 
@@ -45,7 +50,7 @@ export class Card {
     const came = new Date(challenge.published_at ?? challenge.created_at);
     return h(
       "div",
-      { class: "ft" },
+      { class: "card-foot" },
       h(
         "div",
         {},
@@ -73,20 +78,20 @@ export class Card {
     const { is_own, status, my_guess, guess_count } = challenge;
     if (is_own && status !== "published") {
       const { icon: picture, word, tone } = statusOf(challenge);
-      return h("span", { class: `st ${tone}`.trim() }, icon(picture), word);
+      return h("span", { class: `status ${tone}`.trim() }, icon(picture), word);
     }
     if (is_own)
       return h(
         "span",
-        { class: "st" },
+        { class: "status" },
         icon("user"),
         guess_count ? foundWords(challenge).replace(/\.$/, "") : "No guess yet",
       );
     if (my_guess)
       return my_guess.correct
-        ? h("span", { class: "st ok" }, icon("trophy"), "Found")
-        : h("span", { class: "st bad" }, icon("x"), "Not found");
-    return h("span", { class: "st run" }, icon("play"), "Not played");
+        ? h("span", { class: "status ok" }, icon("trophy"), "Found")
+        : h("span", { class: "status bad" }, icon("x"), "Not found");
+    return h("span", { class: "status run" }, icon("play"), "Not played");
   }
 }
 

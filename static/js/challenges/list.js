@@ -74,7 +74,7 @@ function drawn() {
   list.grid.setAttribute("aria-label", `${NAMES[query.show]}, newest first`);
   need("[data-published-title]").hidden = !hasDrafts || cards.size === 0;
   const isEmpty = !cards.size && !hasDrafts && !query.search && query.show !== "unplayed";
-  need("[data-make]").classList.toggle("pri", !isEmpty);
+  need("[data-make]").classList.toggle("primary", !isEmpty);
 }
 
 /** What nobody else sees stands first, unless only what can be played is asked for. @param {Query} query @param {AbortSignal} signal */
@@ -99,7 +99,7 @@ function showScore({ guesses, correct }) {
 
 const blank = () => h("span", {});
 const makeLink = (/** @type {boolean} */ first) =>
-  h("a", { class: first ? "btn pri" : "btn", href: "/challenges/new" }, icon("plus"), "Make a challenge");
+  h("a", { class: first ? "btn primary" : "btn", href: "/challenges/new" }, icon("plus"), "Make a challenge");
 
 function ofMine() {
   if (hasDrafts) return blank();

@@ -125,24 +125,24 @@ export class Merges {
     const runs = !["completed", "failed"].includes(overall_status);
     return h(
       "li",
-      { class: "up merge", data: { merge: merge_session_id } },
+      { class: "upload-row merge", data: { merge: merge_session_id } },
       h(
         "div",
         { class: "name" },
-        h("h3", { class: "cut", dir: "auto", title }, title),
-        h("span", { class: "s1 t3" }, counted(uploads.length, "clip")),
+        h("h3", { class: "truncate", dir: "auto", title }, title),
+        h("span", { class: "text-small faint" }, counted(uploads.length, "clip")),
       ),
       h(
         "div",
-        { class: "p" },
+        { class: "upload-progress" },
         runs && h("progress", { class: "bar", max: "100", value: progress, "aria-label": `${title}, how far it is` }),
         h(
           "div",
           { class: "row words" },
-          h("span", { class: `st ${tone}`.trim() }, icon(picture, picture === "run" ? "spin" : ""), word),
-          runs && h("span", { class: "m s1 t2", data: { percent: "" } }, `${Math.round(progress)} %`),
+          h("span", { class: `status ${tone}`.trim() }, icon(picture, picture === "run" ? "spin" : ""), word),
+          runs && h("span", { class: "mono text-small muted", data: { percent: "" } }, `${Math.round(progress)} %`),
         ),
-        overall_status === "failed" && error_message && h("p", { class: "s1 t2 anywhere" }, error_message),
+        overall_status === "failed" && error_message && h("p", { class: "text-small muted anywhere" }, error_message),
       ),
       h(
         "div",

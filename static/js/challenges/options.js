@@ -30,18 +30,33 @@ export class Options {
     const said = about?.(index);
     const note = h("small", {}, ...(said?.notes ?? []));
     const inside = [
-      h("span", { class: "nr", "aria-hidden": onChoose ? null : "true" }, String(index + 1)),
-      h("span", { class: "q" }, h("span", { class: "anywhere", dir: "auto" }, wordsOf(challenge, index)), note),
+      h("span", { class: "statement-number", "aria-hidden": onChoose ? null : "true" }, String(index + 1)),
+      h(
+        "span",
+        { class: "option-text" },
+        h("span", { class: "anywhere", dir: "auto" }, wordsOf(challenge, index)),
+        note,
+      ),
     ];
     const input = onChoose
       ? /** @type {HTMLInputElement} */ (
-          h("input", { class: "vh", type: "radio", name: "guess", value: index, onchange: () => onChoose(index) })
+          h("input", {
+            class: "visually-hidden",
+            type: "radio",
+            name: "guess",
+            value: index,
+            onchange: () => onChoose(index),
+          })
         )
       : null;
-    const button = h("button", { class: "btn ic quiet", type: "button", onclick: () => onPlay(index) }, icon("play"));
+    const button = h(
+      "button",
+      { class: "btn icon-only quiet", type: "button", onclick: () => onPlay(index) },
+      icon("play"),
+    );
     const element = h(
       onChoose ? "div" : "li",
-      { class: `opt ${said?.tone ?? ""}`.trim() },
+      { class: `option ${said?.tone ?? ""}`.trim() },
       input ? h("label", {}, input, ...inside) : h("div", {}, ...inside),
       button,
     );

@@ -40,15 +40,15 @@ export class Own {
         "div",
         { class: "row wrap" },
         h("h2", { tabindex: "-1" }, "Your challenge"),
-        h("span", { class: "sp" }),
-        h("span", { class: `st ${tone}`.trim(), data: { status: "" } }, icon(picture), word),
+        h("span", { class: "spacer" }),
+        h("span", { class: `status ${tone}`.trim(), data: { status: "" } }, icon(picture), word),
       ),
-      h("p", { class: "s1 t2" }, text),
+      h("p", { class: "text-small muted" }, text),
       challenge.status === "published" && this.#link(),
       h("ul", { class: "opts" }, ...this.options.elements),
       this.#results(),
       this.problem,
-      h("div", { class: "go row wrap" }, ...this.#acts()),
+      h("div", { class: "sticky-foot row wrap" }, ...this.#acts()),
     );
   }
 
@@ -62,7 +62,11 @@ export class Own {
   }
 
   #link() {
-    const address = h("span", { class: "m s1 cut", title: addressOf(this.challenge) }, addressOf(this.challenge));
+    const address = h(
+      "span",
+      { class: "mono text-small truncate", title: addressOf(this.challenge) },
+      addressOf(this.challenge),
+    );
     return h(
       "div",
       { class: "link" },
@@ -84,8 +88,12 @@ export class Own {
   #results() {
     const { guess_count, status } = this.challenge;
     if (status === "draft" && !guess_count)
-      return h("p", { class: "s1 t3", data: { results: "" } }, "What players say is told here once it is published.");
-    return h("p", { class: "s1 t2", data: { results: "" } }, foundWords(this.challenge));
+      return h(
+        "p",
+        { class: "text-small faint", data: { results: "" } },
+        "What players say is told here once it is published.",
+      );
+    return h("p", { class: "text-small muted", data: { results: "" } }, foundWords(this.challenge));
   }
 
   #acts() {
@@ -93,7 +101,7 @@ export class Own {
     const remove = h(
       "button",
       {
-        class: "btn del",
+        class: "btn danger",
         type: "button",
         data: { part: "delete" },
         onclick: () => deleteDialog(this.challenge, this.on.deleted),
@@ -127,7 +135,7 @@ export class Own {
       ),
       h(
         "button",
-        { class: "btn pri big", type: "button", data: { part: "show" }, onclick: () => this.#show("publish") },
+        { class: "btn primary big", type: "button", data: { part: "show" }, onclick: () => this.#show("publish") },
         icon("challenge"),
         "Publish",
       ),
@@ -165,10 +173,10 @@ export function editDialog(challenge, limits, onChanged) {
   // Who has guessed was told what the lie is: only the title is another then.
   const isPlayed = challenge.guess_count > 0;
   const problem = h("div", {});
-  const save = h("button", { class: "btn pri" }, "Save");
+  const save = h("button", { class: "btn primary" }, "Save");
   const title = /** @type {HTMLInputElement} */ (
     h("input", {
-      class: "in",
+      class: "input",
       id: "edit-title",
       type: "text",
       maxlength: limits.max_title,
@@ -181,7 +189,7 @@ export function editDialog(challenge, limits, onChanged) {
   );
   const wrong = h(
     "p",
-    { class: "err", id: "edit-title-error", hidden: true },
+    { class: "field-error", id: "edit-title-error", hidden: true },
     icon("alert"),
     h("span", {}, "A challenge needs a title."),
   );
@@ -191,7 +199,7 @@ export function editDialog(challenge, limits, onChanged) {
         h(
           "textarea",
           {
-            class: "in",
+            class: "input",
             id: `edit-text-${index}`,
             rows: "2",
             maxlength: limits.max_text,
@@ -217,33 +225,37 @@ export function editDialog(challenge, limits, onChanged) {
   const dialog = show(
     h(
       "dialog",
-      { class: "dlg", "aria-labelledby": "edit-heading" },
+      { class: "dialog", "aria-labelledby": "edit-heading" },
       h(
         "form",
         { class: "pad col editing", novalidate: true, onsubmit: submit },
         h("h2", { id: "edit-heading" }, "Edit the draft"),
-        h("div", { class: "fld" }, h("label", { for: "edit-title" }, "Title"), title, wrong),
+        h("div", { class: "field" }, h("label", { for: "edit-title" }, "Title"), title, wrong),
         isPlayed &&
           h(
             "div",
             { class: "note" },
             icon("lock"),
-            h("p", { class: "s1" }, "It has been played already, so its statements and its lie stay as they are."),
+            h(
+              "p",
+              { class: "text-small" },
+              "It has been played already, so its statements and its lie stay as they are.",
+            ),
           ),
         ...texts.map((text, index) =>
           h(
             "div",
-            { class: "fld" },
+            { class: "field" },
             h(
               "div",
               { class: "row" },
-              h("label", { class: "s1 t2", for: text.id }, `Statement ${index + 1}, in words`),
-              h("span", { class: "sp" }),
+              h("label", { class: "text-small muted", for: text.id }, `Statement ${index + 1}, in words`),
+              h("span", { class: "spacer" }),
               h(
                 "label",
-                { class: "chk s1" },
+                { class: "check text-small" },
                 lies[index],
-                h("span", {}, "the lie", h("span", { class: "vh" }, ` is statement ${index + 1}`)),
+                h("span", {}, "the lie", h("span", { class: "visually-hidden" }, ` is statement ${index + 1}`)),
               ),
             ),
             text,

@@ -208,6 +208,6 @@ else {
   place.replaceChildren(
     icon("alert"),
     h("b", { role: "alert" }, "There is no video"),
-    h("p", { class: "s1" }, "The video of this challenge no longer exists."),
+    h("p", { class: "text-small" }, "The video of this challenge no longer exists."),
   );
 }

@@ -17,13 +17,13 @@ export function reportDialog(challenge, onReported) {
   const problem = h("div", {});
   const wrong = h(
     "p",
-    { class: "err", id: "report-error", hidden: true },
+    { class: "field-error", id: "report-error", hidden: true },
     icon("alert"),
     h("span", {}, "Say in a few words what is wrong."),
   );
   const reason = /** @type {HTMLTextAreaElement} */ (
     h("textarea", {
-      class: "in",
+      class: "input",
       id: "report-reason",
       rows: "4",
       maxlength: MOST,
@@ -32,19 +32,19 @@ export function reportDialog(challenge, onReported) {
       "aria-describedby": "report-hint report-error",
     })
   );
-  const send = h("button", { class: "btn pri" }, "Send the report");
+  const send = h("button", { class: "btn primary" }, "Send the report");
   const dialog = show(
     h(
       "dialog",
-      { class: "dlg small", "aria-labelledby": "report-heading" },
+      { class: "dialog small", "aria-labelledby": "report-heading" },
       h(
         "form",
         { class: "pad col", novalidate: true, onsubmit: submit },
         h("h2", { id: "report-heading" }, "Report this challenge"),
-        h("p", { class: "t2 anywhere", dir: "auto" }, challenge.title),
+        h("p", { class: "muted anywhere", dir: "auto" }, challenge.title),
         h(
           "div",
-          { class: "fld" },
+          { class: "field" },
           h("label", { for: "report-reason" }, "What is wrong with it?"),
           reason,
           h("p", { class: "hint", id: "report-hint" }, "The moderators read this; who made the challenge does not."),

@@ -32,7 +32,7 @@ export class Reveal {
     });
     this.next = h(
       "a",
-      { class: "btn pri big", href: "/challenges?show=unplayed" },
+      { class: "btn primary big", href: "/challenges?show=unplayed" },
       h("span", {}, "Next challenge"),
       icon("right"),
     );
@@ -41,7 +41,7 @@ export class Reveal {
       { class: "ask", data: { reveal: "" } },
       h(
         "div",
-        { class: `res${found ? "" : " no"}` },
+        { class: `verdict${found ? "" : " is-wrong"}` },
         icon(found ? "trophy" : "x"),
         h(
           "div",
@@ -54,13 +54,13 @@ export class Reveal {
               ? `Number ${lie + 1} was the lie.`
               : `You said ${Number(mine) + 1}, but number ${lie + 1} was the lie.`,
           ),
-          h("p", { class: "s1 t2", data: { found: "" } }, challenge.results ? foundWords(challenge) : ""),
+          h("p", { class: "text-small muted", data: { found: "" } }, challenge.results ? foundWords(challenge) : ""),
         ),
       ),
       h("ul", { class: "opts" }, ...this.options.elements),
       h(
         "div",
-        { class: "go row" },
+        { class: "sticky-foot row" },
         h("button", { class: "btn big", type: "button", onclick: on.again }, icon("retry"), "Watch again"),
         this.next,
       ),

@@ -28,10 +28,10 @@ export class Stage {
         h(
           "button",
           { type: "button", vars: { "--grow": Math.max(segment.duration, 0.1) }, onclick: () => player.play(index) },
-          h("b", { class: "m" }, String(index + 1)),
+          h("b", { class: "mono" }, String(index + 1)),
           " ",
-          h("span", { class: "m cut" }, duration(segment.duration)),
-          h("span", { class: "vh" }),
+          h("span", { class: "mono truncate" }, duration(segment.duration)),
+          h("span", { class: "visually-hidden" }),
         ),
       ),
     );
@@ -96,7 +96,7 @@ export class Stage {
     [...this.strip.children].forEach((/** @type {Element} */ part, at) => {
       if (at === index) part.setAttribute("aria-current", "true");
       else part.removeAttribute("aria-current");
-      setText(need(".vh", part), `, ${wordsOf(challenge, at)}`);
+      setText(need(".visually-hidden", part), `, ${wordsOf(challenge, at)}`);
     });
     need("[data-waits]", root).hidden = !player.player.waits || player.player.trouble !== null;
     this.#time();
@@ -147,7 +147,7 @@ export class Stage {
     place.replaceChildren(
       icon("alert"),
       h("b", { role: "alert" }, trouble.title),
-      h("p", { class: "s1" }, text),
+      h("p", { class: "text-small" }, text),
       h(
         "div",
         { class: "row wrap" },

@@ -53,7 +53,7 @@ export class AlignPanel {
   constructor(holder, options, latest) {
     this.holder = holder;
     this.options = options;
-    this.said = h("p", { class: "vh", role: "status" });
+    this.said = h("p", { class: "visually-hidden", role: "status" });
     this.body = h("div", {});
     this.more = h("div", { class: "align-more", hidden: true });
     this.foot = h("div", { class: "align-foot" });
@@ -69,7 +69,7 @@ export class AlignPanel {
 
   #idle() {
     this.options.onState?.("idle");
-    this.body.replaceChildren(h("p", { class: "pad s1 t2" }, METHODS[this.#method].text));
+    this.body.replaceChildren(h("p", { class: "pad text-small muted" }, METHODS[this.#method].text));
     this.#actions(this.#startButton("Find offsets", "btn big wide"));
   }
 
@@ -87,7 +87,7 @@ export class AlignPanel {
       h(
         "button",
         {
-          class: `${look}${this.options.primary && isNext ? " pri" : ""}`,
+          class: `${look}${this.options.primary && isNext ? " primary" : ""}`,
           type: "button",
           onclick: () => this.#start(),
         },
@@ -98,7 +98,7 @@ export class AlignPanel {
         ? null
         : h(
             "p",
-            { class: "s1 t3" },
+            { class: "text-small faint" },
             "No box is drawn yet: the timer will be looked for in the whole picture. A box around it makes the answer more reliable.",
           ),
     );
@@ -108,7 +108,7 @@ export class AlignPanel {
   #methods() {
     return h(
       "span",
-      { class: "seg", role: "group", "aria-label": "Align by" },
+      { class: "segmented", role: "group", "aria-label": "Align by" },
       ...Object.entries(METHODS).map(([name, { label }]) =>
         h(
           "button",
@@ -128,7 +128,9 @@ export class AlignPanel {
   #choose(method) {
     this.#method = method;
     if (!this.#job) this.#idle(); // a result stays where it is
-    for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (this.holder.querySelectorAll(".seg button"))) {
+    for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (
+      this.holder.querySelectorAll(".segmented button")
+    )) {
       button.setAttribute("aria-pressed", String(button.value === method));
       if (button.value === method) button.focus();
     }
@@ -216,13 +218,13 @@ export class AlignPanel {
       this.body.replaceChildren(
         h(
           "div",
-          { class: "prop" },
+          { class: "proposal" },
           h(
             "div",
             { class: "row" },
-            h("span", { class: "st run" }, icon("run", "spin"), h("span", { data: { message: "1" } })),
-            h("span", { class: "sp" }),
-            h("span", { class: "m s1", data: { percent: "1" } }),
+            h("span", { class: "status run" }, icon("run", "spin"), h("span", { data: { message: "1" } })),
+            h("span", { class: "spacer" }),
+            h("span", { class: "mono text-small", data: { percent: "1" } }),
           ),
           bar,
         ),
@@ -265,7 +267,7 @@ export class AlignPanel {
               "div",
               { class: "note warn" },
               icon("alert"),
-              h("div", {}, h("b", {}, title), h("p", { class: "s1" }, why)),
+              h("div", {}, h("b", {}, title), h("p", { class: "text-small" }, why)),
             ),
       ),
     );
@@ -291,14 +293,14 @@ export class AlignPanel {
     this.body.replaceChildren(
       h(
         "div",
-        { class: "prop thin" },
+        { class: "proposal thin" },
         h(
           "div",
           { class: "row", data: { letter: letterOf(first) } },
-          h("span", { class: "id" }, letterOf(first)),
+          h("span", { class: "letter-badge" }, letterOf(first)),
           h("span", {}, "Reference"),
-          h("span", { class: "sp" }),
-          h("span", { class: "m t2" }, "0.000 s"),
+          h("span", { class: "spacer" }),
+          h("span", { class: "mono muted" }, "0.000 s"),
         ),
       ),
       ...proposals
@@ -342,7 +344,7 @@ export class AlignPanel {
       h(
         "button",
         {
-          class: `btn big wide${primary ? " pri" : ""}`,
+          class: `btn big wide${primary ? " primary" : ""}`,
           type: "button",
           onclick: (/** @type {Event} */ e) =>
             this.#apply(job, vodIds, /** @type {HTMLButtonElement} */ (e.currentTarget)),
@@ -350,7 +352,7 @@ export class AlignPanel {
         icon("check"),
         `Apply to ${letters.join(" and ")}${applyLabel}`,
       ),
-      h("p", { class: "s1 t3" }, `${stays}Every change is kept in the history.`),
+      h("p", { class: "text-small faint" }, `${stays}Every change is kept in the history.`),
       again,
     );
   }
@@ -378,7 +380,7 @@ export class AlignPanel {
       this.said.textContent = "Applied.";
       this.#actions(
         this.#startButton("Align again", "btn big wide"),
-        h("p", { class: "st ok" }, icon("check"), "Applied; the history has the old offsets."),
+        h("p", { class: "status ok" }, icon("check"), "Applied; the history has the old offsets."),
       );
       this.options.onApplied(session, vodIds);
     } catch (error) {

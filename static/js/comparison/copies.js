@@ -145,7 +145,11 @@ export class Copies {
       );
       bar.value = this.#progress;
       parts.push(
-        h("p", { class: "s1 t2", role: "status" }, `Making quick copies, ${this.#progress} %. You can go on working.`),
+        h(
+          "p",
+          { class: "text-small muted", role: "status" },
+          `Making quick copies, ${this.#progress} %. You can go on working.`,
+        ),
         bar,
       );
     } else if (made) {
@@ -170,7 +174,7 @@ export class Copies {
       make.addEventListener("click", () => this.make());
       parts.push(make);
     }
-    if (this.#trouble) parts.push(h("p", { class: "s1 t2", role: "alert" }, this.#trouble));
+    if (this.#trouble) parts.push(h("p", { class: "text-small muted", role: "alert" }, this.#trouble));
     const focused = this.holder.contains(document.activeElement);
     this.holder.replaceChildren(...parts);
     this.holder.hidden = parts.length === 0;

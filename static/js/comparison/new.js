@@ -51,7 +51,7 @@ function shapesOfRows() {
     "div",
     { class: "skel", role: "status", "aria-label": "Loading recordings" },
     ...Array.from({ length: 6 }, () =>
-      h("div", { class: "col" }, h("i", { class: "sk" }), h("i", { class: "sk short" })),
+      h("div", { class: "col" }, h("i", { class: "skeleton" }), h("i", { class: "skeleton short" })),
     ),
   );
 }
@@ -104,10 +104,10 @@ function row(file) {
   return h(
     "li",
     { data: taken ? { letter: LETTERS[index] } : {} },
-    taken ? h("span", { class: "id" }, LETTERS[index]) : icon("film"),
-    h("span", { class: "cut", title: file.path, dir: "auto" }, name),
-    h("span", { class: "folder cut s0 t3" }, file.path.slice(0, -name.length - 1) || "/"),
-    h("span", { class: "size m s1 t3" }, size(file.size)),
+    taken ? h("span", { class: "letter-badge" }, LETTERS[index]) : icon("film"),
+    h("span", { class: "truncate", title: file.path, dir: "auto" }, name),
+    h("span", { class: "folder truncate text-tiny faint" }, file.path.slice(0, -name.length - 1) || "/"),
+    h("span", { class: "size mono text-small faint" }, size(file.size)),
     h(
       "button",
       {
@@ -173,26 +173,26 @@ function drawSlots() {
         return h(
           "li",
           { class: "vacant", data: { letter } },
-          h("span", { class: "id" }, letter),
+          h("span", { class: "letter-badge" }, letter),
           i === 0 ? "The reference, shown large" : i === 1 ? "A second recording" : "A third, if you like",
         );
       const name = nameOf(file);
       return h(
         "li",
         { class: "slot", data: { letter } },
-        h("span", { class: "id" }, letter),
-        h("span", { class: "cut", title: file.path || name, dir: "auto" }, name),
+        h("span", { class: "letter-badge" }, letter),
+        h("span", { class: "truncate", title: file.path || name, dir: "auto" }, name),
         h(
           "button",
           {
-            class: "btn ic quiet",
+            class: "btn icon-only quiet",
             type: "button",
             "aria-label": `Remove ${letter}, ${name}`,
             onclick: () => remove(file),
           },
           icon("x"),
         ),
-        h("span", { class: "s1 t3 m" }, `${size(file.size)}${i === 0 ? ", reference" : ""}`),
+        h("span", { class: "text-small faint mono" }, `${size(file.size)}${i === 0 ? ", reference" : ""}`),
       );
     }),
   );

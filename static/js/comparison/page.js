@@ -81,7 +81,7 @@ const history = new History(need("[data-history]"), api, letterOf);
 const showTab = tabs(need("[data-tabs]"), () => showHistory());
 
 /** @type {{box: RoiBox, id: string}|null} */ let drawing = null;
-const readingsHolder = h("div", { class: "rds", hidden: true });
+const readingsHolder = h("div", { class: "readings", hidden: true });
 const readings = new Readings(readingsHolder, { vods: session.vods, letterOf, preview: api.preview });
 const align = new AlignPanel(
   need("[data-align]"),

@@ -159,7 +159,7 @@ export class Pane {
    * @param {{main: boolean, over: boolean, audible: boolean, free: boolean, drawing: boolean}} state
    */
   mark({ main, over, audible, free, drawing }) {
-    this.element.classList.toggle("ref", main);
+    this.element.classList.toggle("is-main", main);
     this.element.classList.toggle("over", over);
     this.freeBar.hidden = !free;
     this.#press("solo", audible);

@@ -19,17 +19,17 @@ export function proposalView(proposal, letterOf, onChoose) {
   const bound = proposal.error_bound != null ? `±${Math.max(1, Math.round(proposal.error_bound * 1000))} ms` : "";
   return h(
     "section",
-    { class: "prop", data: { letter }, "aria-label": `Proposal for ${letter}` },
+    { class: "proposal", data: { letter }, "aria-label": `Proposal for ${letter}` },
     h(
       "div",
       { class: "row" },
-      h("span", { class: "id" }, letter),
-      h("span", { class: "o" }, offset(proposal.offset)),
-      h("span", { class: "sp" }),
+      h("span", { class: "letter-badge" }, letter),
+      h("span", { class: "proposal-offset" }, offset(proposal.offset)),
+      h("span", { class: "spacer" }),
       onChoose
         ? h(
             "label",
-            { class: "chk s1" },
+            { class: "check text-small" },
             h("input", {
               type: "checkbox",
               checked: true,
@@ -37,27 +37,33 @@ export function proposalView(proposal, letterOf, onChoose) {
             }),
             "Apply",
           )
-        : h("span", { class: "st ok" }, icon("check"), "Proposed"),
+        : h("span", { class: "status ok" }, icon("check"), "Proposed"),
     ),
     h(
       "div",
-      { class: "row s1 wrap" },
+      { class: "row text-small wrap" },
       h("progress", { class: `bar conf ${sure.tone}`, value: proposal.confidence, max: "1", "aria-hidden": "true" }),
       h(
         "span",
         { class: "nowrap" },
-        h("span", { class: "m" }, sure.number),
+        h("span", { class: "mono" }, sure.number),
         ` ${sure.word}`,
-        h("span", { class: "vh" }, " confidence"),
+        h("span", { class: "visually-hidden" }, " confidence"),
       ),
-      h("span", { class: "sp" }),
-      h("span", { class: "t3" }, agree, agree && bound ? ", " : "", bound && h("span", { class: "m" }, bound)),
+      h("span", { class: "spacer" }),
+      h("span", { class: "faint" }, agree, agree && bound ? ", " : "", bound && h("span", { class: "mono" }, bound)),
     ),
     proposal.drift_ppm
-      ? h("p", { class: "s1 t2" }, `Its clock runs by `, h("span", { class: "m" }, ppm(proposal.drift_ppm)), ".")
+      ? h(
+          "p",
+          { class: "text-small muted" },
+          `Its clock runs by `,
+          h("span", { class: "mono" }, ppm(proposal.drift_ppm)),
+          ".",
+        )
       : null,
     findingsOf(proposal.findings ?? []),
-    proposal.note ? h("p", { class: "s1 t2 anywhere" }, proposal.note) : null,
+    proposal.note ? h("p", { class: "text-small muted anywhere" }, proposal.note) : null,
     ...evidenceOf(proposal.evidence ?? [], letter, letterOf),
   );
 }
@@ -86,10 +92,14 @@ function findingsOf(findings) {
   if (!findings.length) return null;
   return h(
     "dl",
-    { class: "found s1" },
+    { class: "found text-small" },
     ...findings.flatMap(({ method, offset: found, confidence: sure }) => [
-      h("dt", { class: "t3" }, method === "audio" ? "Sound" : "Timer"),
-      h("dd", { class: "m" }, found === null || sure === null ? "–" : `${offset(found)}, ${confidence(sure).number}`),
+      h("dt", { class: "faint" }, method === "audio" ? "Sound" : "Timer"),
+      h(
+        "dd",
+        { class: "mono" },
+        found === null || sure === null ? "–" : `${offset(found)}, ${confidence(sure).number}`,
+      ),
     ]),
   );
 }
@@ -103,23 +113,23 @@ export function refusalView({ vod_id, message, evidence = [], findings = [] }, l
   const letter = letterOf(vod_id);
   return h(
     "section",
-    { class: "prop", data: { letter }, "aria-label": `No proposal for ${letter}` },
+    { class: "proposal", data: { letter }, "aria-label": `No proposal for ${letter}` },
     h(
       "div",
       { class: "row" },
-      h("span", { class: "id" }, letter),
+      h("span", { class: "letter-badge" }, letter),
       h("span", { class: "strong" }, "No proposal"),
-      h("span", { class: "sp" }),
-      h("span", { class: "st warn" }, icon("alert"), "Refused"),
+      h("span", { class: "spacer" }),
+      h("span", { class: "status warn" }, icon("alert"), "Refused"),
     ),
     findings.some((finding) => finding.offset !== null) ? findingsOf(findings) : null,
-    h("p", { class: "s1 t2 anywhere" }, message),
+    h("p", { class: "text-small muted anywhere" }, message),
     findings.length
       ? h("div", {}, ...evidenceOf(evidence, letter, letterOf))
       : evidence.length
         ? h(
             "div",
-            { class: "ev" },
+            { class: "evidence" },
             ...evidence
               .slice(0, 3)
               .map((e) =>
@@ -152,7 +162,7 @@ function evidencePairs(evidence, letterOf) {
   if (!pairs.length) return null;
   return h(
     "div",
-    { class: "ev" },
+    { class: "evidence" },
     ...pairs.map((pair) =>
       h(
         "figure",

@@ -45,7 +45,9 @@ export class Readings {
     this.holder = holder;
     this.options = options;
     this.later = debounce((/** @type {any} */ roi) => this.#ask(roi), PAUSE);
-    this.#show(h("p", { class: "s1 t3" }, "Draw the box around the timer to see what it reads in every video."));
+    this.#show(
+      h("p", { class: "text-small faint" }, "Draw the box around the timer to see what it reads in every video."),
+    );
   }
 
   /** @param {any} roi as the API takes it */
@@ -86,7 +88,7 @@ export class Readings {
 
   /** @param {...HTMLElement} content */
   #show(...content) {
-    this.busy = h("span", { class: "st run", hidden: true }, icon("run", "spin"), "reading");
+    this.busy = h("span", { class: "status run", hidden: true }, icon("run", "spin"), "reading");
     this.holder.replaceChildren(
       h("div", { class: "row" }, h("p", { class: "cap" }, "What the box reads"), this.busy),
       ...content,
@@ -105,7 +107,7 @@ export class Readings {
       const own = readings.filter((r) => r.vod_id === vod.vod_id);
       return `${this.options.letterOf(vod.vod_id)} ${own.filter((r) => r.value !== null).length} of ${own.length}`;
     });
-    return h("p", { class: "vh", role: "status" }, `A time was read: ${per.join(", ")}.`);
+    return h("p", { class: "visually-hidden", role: "status" }, `A time was read: ${per.join(", ")}.`);
   }
 
   /**
@@ -128,11 +130,11 @@ export class Readings {
             ),
           ),
         )
-      : [h("p", { class: "s1 t3" }, "Nothing was read.")];
+      : [h("p", { class: "text-small faint" }, "Nothing was read.")];
     return h(
       "div",
-      { class: "rl", data: { letter } },
-      h("span", { class: "id" }, letter),
+      { class: "reading-row", data: { letter } },
+      h("span", { class: "letter-badge" }, letter),
       h("div", { class: "reads" }, ...reads),
     );
   }

@@ -60,8 +60,8 @@ export class RoiBox {
     this.#video = video;
     this.#box = contain(box);
     this.onChange = onChange;
-    this.label = h("b", { class: "m", "aria-hidden": "true" });
-    this.said = h("span", { class: "vh", role: "status" });
+    this.label = h("b", { class: "mono", "aria-hidden": "true" });
+    this.said = h("span", { class: "visually-hidden", role: "status" });
     this.element = h(
       "div",
       {

@@ -61,8 +61,8 @@ export function showOffsets(holder, vods, letterOf, onDrift) {
     return h(
       "div",
       { data: { letter: letterOf(vod.vod_id) } },
-      h("dt", {}, h("span", { class: "id" }, letterOf(vod.vod_id))),
-      h("dd", {}, h("span", { class: "m" }, offset(vod.offset)), h("span", { class: "t3 cut" }, how)),
+      h("dt", {}, h("span", { class: "letter-badge" }, letterOf(vod.vod_id))),
+      h("dd", {}, h("span", { class: "mono" }, offset(vod.offset)), h("span", { class: "faint truncate" }, how)),
       i === 0 && vod.drift_ppm === 0 ? null : driftField(vod, letterOf(vod.vod_id), onDrift),
     );
   });
@@ -71,10 +71,10 @@ export function showOffsets(holder, vods, letterOf, onDrift) {
       "div",
       { class: "row" },
       h("h2", { class: "cap" }, "Offsets"),
-      h("span", { class: "sp" }),
-      h("a", { class: "s1", href: "?setup" }, "Open the alignment page"),
+      h("span", { class: "spacer" }),
+      h("a", { class: "text-small", href: "?setup" }, "Open the alignment page"),
     ),
-    h("dl", { class: "cal" }, ...rows),
+    h("dl", { class: "offsets-list" }, ...rows),
   );
 }
 
@@ -86,7 +86,7 @@ export function showOffsets(holder, vods, letterOf, onDrift) {
 function driftField(vod, letter, onDrift) {
   const field = /** @type {HTMLInputElement} */ (
     h("input", {
-      class: "in m",
+      class: "input mono",
       type: "number",
       step: "0.1",
       min: "-1000",
@@ -102,7 +102,13 @@ function driftField(vod, letter, onDrift) {
       },
     })
   );
-  return h("dd", { class: "clock" }, h("span", { class: "t3" }, "Clock"), field, h("span", { class: "t3" }, "ppm"));
+  return h(
+    "dd",
+    { class: "clock" },
+    h("span", { class: "faint" }, "Clock"),
+    field,
+    h("span", { class: "faint" }, "ppm"),
+  );
 }
 
 export class History {
@@ -147,14 +153,20 @@ export class History {
           { class: "empty" },
           icon("clock"),
           h("h2", {}, "No changes yet"),
-          h("p", { class: "s1" }, "Every offset that is applied, set or nudged is listed here, with who did it."),
+          h(
+            "p",
+            { class: "text-small" },
+            "Every offset that is applied, set or nudged is listed here, with who did it.",
+          ),
         ),
       );
       return;
     }
     this.holder.replaceChildren(
       h("ol", { class: "hist" }, ...history.map((row) => this.#row(row))),
-      total > history.length ? h("p", { class: "pad s1 t3" }, `The latest ${history.length} of ${total}.`) : "",
+      total > history.length
+        ? h("p", { class: "pad text-small faint" }, `The latest ${history.length} of ${total}.`)
+        : "",
     );
   }
 
@@ -169,15 +181,15 @@ export class History {
     return h(
       "li",
       { data: { letter } },
-      h("span", { class: "id" }, letter),
-      h("span", { class: "m cut", title: `from ${offset(row.old_offset)}` }, offset(row.new_offset)),
+      h("span", { class: "letter-badge" }, letter),
+      h("span", { class: "mono truncate", title: `from ${offset(row.old_offset)}` }, offset(row.new_offset)),
       h(
         "time",
-        { class: "t3 m", datetime: at.toISOString() },
+        { class: "faint mono", datetime: at.toISOString() },
         at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }),
       ),
-      h("span", { class: "t3 cut" }, `from ${offset(row.old_offset)}${driftChange(row)}, ${how}`),
-      h("span", { class: "t3 cut" }, row.changed_by_name ?? row.changed_by),
+      h("span", { class: "faint truncate" }, `from ${offset(row.old_offset)}${driftChange(row)}, ${how}`),
+      h("span", { class: "faint truncate" }, row.changed_by_name ?? row.changed_by),
     );
   }
 }

@@ -108,7 +108,7 @@ export class View {
                 "aria-label": `${p.letter} over ${pane.letter}`,
                 onclick: () => this.set({ over: p.id }),
               },
-              h("span", { class: "id" }, p.letter),
+              h("span", { class: "letter-badge" }, p.letter),
             ),
           ),
       );

@@ -188,7 +188,7 @@ export class Rows {
     this.#tick();
     if (focused && !row.contains(document.activeElement)) this.#focusIn(row, act);
     if (!same && !LIVE.has(row.dataset.status ?? ""))
-      this.options.onEnd(row.dataset.title ?? "", need(".sx", row).textContent.trim().toLowerCase());
+      this.options.onEnd(row.dataset.title ?? "", need(".job-state", row).textContent.trim().toLowerCase());
   }
 
   /**

@@ -80,7 +80,7 @@ export class Card {
           ? `Selected: ${video.title}`
           : `Select ${video.title}`,
     );
-    const mark = /** @type {HTMLElement} */ (need(".id", element));
+    const mark = /** @type {HTMLElement} */ (need(".letter-badge", element));
     mark.hidden = !letter;
     setText(mark, letter);
   }
@@ -116,7 +116,7 @@ export class Card {
     return h(
       "label",
       { class: "pick" },
-      h("span", { class: "id", hidden: true, "aria-hidden": "true" }),
+      h("span", { class: "letter-badge", hidden: true, "aria-hidden": "true" }),
       h("input", {
         type: "checkbox",
         data: { part: "pick" },
@@ -132,7 +132,7 @@ export class Card {
     const mask = this.#mask();
     return h(
       "span",
-      { class: "pic dark" },
+      { class: "picture dark" },
       video.poster_url
         ? h("img", {
             src: video.poster_url,
@@ -145,9 +145,14 @@ export class Card {
         : h("span", { class: "none" }, !mask && icon("film")),
       h("canvas", { hidden: true }),
       mask,
-      known && video.status !== "failed" && h("span", { class: "ov bs" }, known),
+      known && video.status !== "failed" && h("span", { class: "overlay bottom-start" }, known),
       video.duration_exact > 0 &&
-        h("span", { class: "ov be" }, h("span", { class: "vh" }, "Length "), duration(video.duration_exact)),
+        h(
+          "span",
+          { class: "overlay bottom-end" },
+          h("span", { class: "visually-hidden" }, "Length "),
+          duration(video.duration_exact),
+        ),
       h("span", { class: "scrub", hidden: true }, h("b", {})),
     );
   }
@@ -179,7 +184,7 @@ export class Card {
     const { video } = this;
     return h(
       "div",
-      { class: "ft" },
+      { class: "card-foot" },
       h(
         "div",
         {},
@@ -193,7 +198,7 @@ export class Card {
       h(
         "button",
         {
-          class: "btn ic quiet more",
+          class: "btn icon-only quiet more",
           type: "button",
           "aria-haspopup": "menu",
           "aria-expanded": "false",
@@ -213,7 +218,7 @@ export class Card {
       return h(
         "p",
         { class: "meta" },
-        h("span", { class: "st bad" }, icon("alert"), "Failed"),
+        h("span", { class: "status bad" }, icon("alert"), "Failed"),
         " ",
         h("a", { href: `/watch/${video.id}`, data: { part: "todo" } }, "What to do"),
       );
@@ -223,7 +228,7 @@ export class Card {
         { class: "meta" },
         h(
           "span",
-          { class: "st run" },
+          { class: "status run" },
           icon("run", "spin"),
           video.status === "ready" ? "Processing, already playable" : "Processing",
         ),
@@ -233,11 +238,11 @@ export class Card {
       "p",
       { class: "meta" },
       h("time", { datetime: video.created_at, title: came.toLocaleString() }, day(came)),
-      h("span", { class: "x" }, ` · ${bytes(video.file_size)}`),
+      h("span", { class: "card-extra" }, ` · ${bytes(video.file_size)}`),
       video.tags.length
         ? h(
             "span",
-            { class: "x" },
+            { class: "card-extra" },
             ...video.tags.flatMap((tag, at) => [at ? ", " : " · ", h("span", { dir: "auto" }, tag)]),
           )
         : null,
@@ -249,7 +254,7 @@ export class Card {
   #listen() {
     const { element } = this;
     element.addEventListener("pointermove", (event) => {
-      const pic = /** @type {HTMLElement} */ (need(".pic", element));
+      const pic = /** @type {HTMLElement} */ (need(".picture", element));
       const box = pic.getBoundingClientRect();
       if (event.clientY > box.bottom) return this.#hide();
       this.#show(Math.min(1, Math.max(0, (event.clientX - box.left) / box.width)));

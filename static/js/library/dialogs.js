@@ -21,7 +21,7 @@ export function editDialog(video, onChanged, first = "title") {
     "title",
     "Name",
     h("input", {
-      class: "in",
+      class: "input",
       type: "text",
       maxlength: "255",
       required: true,
@@ -33,13 +33,13 @@ export function editDialog(video, onChanged, first = "title") {
   const description = field(
     "description",
     "Description",
-    h("textarea", { class: "in", rows: "4", maxlength: "20000", dir: "auto" }, video.description),
+    h("textarea", { class: "input", rows: "4", maxlength: "20000", dir: "auto" }, video.description),
   );
   const tags = field(
     "tags",
     "Tags",
     h("input", {
-      class: "in",
+      class: "input",
       type: "text",
       autocomplete: "off",
       autocapitalize: "none",
@@ -48,11 +48,11 @@ export function editDialog(video, onChanged, first = "title") {
     }),
     "Separated by commas; videos are found by them.",
   );
-  const save = h("button", { class: "btn pri" }, "Save");
+  const save = h("button", { class: "btn primary" }, "Save");
   const dialog = show(
     h(
       "dialog",
-      { class: "dlg small", "aria-labelledby": "edit-heading" },
+      { class: "dialog small", "aria-labelledby": "edit-heading" },
       h(
         "form",
         { class: "pad col", novalidate: true, onsubmit: submit },
@@ -137,11 +137,11 @@ function field(name, label, input, hint) {
   input.setAttribute("aria-describedby", `${hint ? `${id}-hint ` : ""}${id}-error`);
   return h(
     "div",
-    { class: "fld" },
+    { class: "field" },
     h("label", { for: id }, label),
     input,
     hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
-    h("p", { class: "err", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})),
+    h("p", { class: "field-error", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})),
   );
 }
 
@@ -190,12 +190,12 @@ function inUse(error) {
     icon("compare"),
     h(
       "div",
-      { class: "sp" },
+      { class: "spacer" },
       h("b", {}, sessions.length > 1 ? `${sessions.length} comparisons show it.` : "A comparison shows it."),
-      h("p", { class: "s1" }, "Delete first:"),
+      h("p", { class: "text-small" }, "Delete first:"),
       h(
         "ul",
-        { class: "s1 several" },
+        { class: "text-small several" },
         ...sessions.map(({ session_id, name }) =>
           h("li", { class: "anywhere", dir: "auto" }, h("a", { href: `/compare/${session_id}` }, name)),
         ),

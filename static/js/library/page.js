@@ -58,7 +58,11 @@ const ORDERS = { "": "newest first", title: "by name", longest: "longest first",
       icon("film"),
       h("h2", {}, "No videos yet"),
       h("p", {}, "Upload two recordings of the same match and they can be put side by side in a minute."),
-      h("div", { class: "row wrap" }, h("a", { class: "btn pri", href: "/upload" }, icon("upload"), "Upload videos")),
+      h(
+        "div",
+        { class: "row wrap" },
+        h("a", { class: "btn primary", href: "/upload" }, icon("upload"), "Upload videos"),
+      ),
     ),
   nothing: ({ search }) =>
     nothingFound(
@@ -144,7 +148,7 @@ function markAll() {
 
 /** One button of the page is filled: what most people came for now. */
 function markPrimary() {
-  need("[data-upload-link]").classList.toggle("pri", list.cards.size > 0 && selection.chosen.length === 0);
+  need("[data-upload-link]").classList.toggle("primary", list.cards.size > 0 && selection.chosen.length === 0);
 }
 
 /** @param {Video} video @param {HTMLElement} button */
@@ -344,7 +348,7 @@ const views = need("[data-view]");
 
 /** @param {string} name */
 function showView(name) {
-  need(".lib").dataset.view = name;
+  need(".library-layout").dataset.view = name;
   for (const button of views.querySelectorAll("button"))
     button.setAttribute("aria-pressed", String(button.value === name));
 }

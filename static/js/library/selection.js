@@ -66,8 +66,8 @@ export class Selection {
     setText(need("[data-count]", bar), `${chosen.length} selected`);
     need("[data-names]", bar).replaceChildren(
       ...(many ? [] : chosen).flatMap((video, index) => [
-        h("span", { class: "id", data: { letter: letterAt(index) } }, letterAt(index)),
-        h("span", { class: "cut t2 desk", dir: "auto", title: video.title }, video.title),
+        h("span", { class: "letter-badge", data: { letter: letterAt(index) } }, letterAt(index)),
+        h("span", { class: "truncate muted desk", dir: "auto", title: video.title }, video.title),
       ]),
     );
     const playable = chosen.every(selectable);

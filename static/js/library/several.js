@@ -24,11 +24,11 @@ export function deleteSeveral(videos, onDeleted, onDone) {
     stored.length < videos.length && "Files in the server's folders stay where they are.",
     "This cannot be undone.",
   ];
-  const progress = h("p", { class: "s1 t2", role: "status" });
+  const progress = h("p", { class: "text-small muted", role: "status" });
   const refused = h("div", {});
   const confirm = h(
     "button",
-    { class: "btn del", type: "button", onclick: run },
+    { class: "btn danger", type: "button", onclick: run },
     icon("trash"),
     h("span", {}, `Delete ${videos.length}`),
   );
@@ -41,7 +41,7 @@ export function deleteSeveral(videos, onDeleted, onDone) {
     h(
       "dialog",
       {
-        class: "dlg small",
+        class: "dialog small",
         role: "alertdialog",
         "aria-labelledby": "several-heading",
         "aria-describedby": "several-words",
@@ -51,7 +51,7 @@ export function deleteSeveral(videos, onDeleted, onDone) {
         { class: "pad col" },
         h("h2", { id: "several-heading" }, `Delete ${videos.length} videos?`),
         names(videos),
-        h("p", { class: "t2", id: "several-words" }, words.filter(Boolean).join(" ")),
+        h("p", { class: "muted", id: "several-words" }, words.filter(Boolean).join(" ")),
         progress,
         refused,
         h("div", { class: "row wrap end" }, keep, confirm),
@@ -91,17 +91,17 @@ export function tagSeveral(videos, onChanged, onDone) {
   /** @type {Map<string, number>} */ const counts = new Map();
   for (const tag of videos.flatMap((video) => video.tags)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
   const present = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
-  const progress = h("p", { class: "s1 t2", role: "status" });
+  const progress = h("p", { class: "text-small muted", role: "status" });
   const refused = h("div", {});
   const missing = h(
     "p",
-    { class: "err", id: "several-error", hidden: true },
+    { class: "field-error", id: "several-error", hidden: true },
     icon("alert"),
     h("span", {}, "Name a tag to add, or choose one to take away."),
   );
   const field = /** @type {HTMLInputElement} */ (
     h("input", {
-      class: "in",
+      class: "input",
       id: "several-tags",
       type: "text",
       autocomplete: "off",
@@ -110,12 +110,12 @@ export function tagSeveral(videos, onChanged, onDone) {
       "aria-describedby": "several-hint several-error",
     })
   );
-  const save = h("button", { class: "btn pri" }, "Save");
+  const save = h("button", { class: "btn primary" }, "Save");
   const cancel = h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel");
   const dialog = show(
     h(
       "dialog",
-      { class: "dlg small", "aria-labelledby": "several-heading" },
+      { class: "dialog small", "aria-labelledby": "several-heading" },
       h(
         "form",
         { class: "pad col", novalidate: true, onsubmit: submit },
@@ -123,7 +123,7 @@ export function tagSeveral(videos, onChanged, onDone) {
         names(videos),
         h(
           "div",
-          { class: "fld" },
+          { class: "field" },
           h("label", { for: "several-tags" }, "Add to each"),
           field,
           h("p", { class: "hint", id: "several-hint" }, "Separated by commas."),
@@ -133,15 +133,15 @@ export function tagSeveral(videos, onChanged, onDone) {
           h(
             "fieldset",
             { class: "col takes" },
-            h("legend", { class: "s1 t2" }, "Take away from each that has it"),
+            h("legend", { class: "text-small muted" }, "Take away from each that has it"),
             ...present.map(([tag, count]) =>
               h(
                 "label",
-                { class: "chk" },
+                { class: "check" },
                 h("input", { type: "checkbox", name: "take", value: tag }),
-                h("span", { class: "cut", dir: "auto" }, tag),
+                h("span", { class: "truncate", dir: "auto" }, tag),
                 " ",
-                h("span", { class: "s1 t3 m" }, `${count} of ${videos.length}`),
+                h("span", { class: "text-small faint mono" }, `${count} of ${videos.length}`),
               ),
             ),
           ),
@@ -183,10 +183,10 @@ function names(videos) {
   const rest = videos.length - NAMES_SHOWN;
   return h(
     "ul",
-    { class: "s1 t2 several" },
+    { class: "text-small muted several" },
     ...videos
       .slice(0, NAMES_SHOWN)
-      .map((video) => h("li", { class: "cut", dir: "auto", title: video.title }, video.title)),
+      .map((video) => h("li", { class: "truncate", dir: "auto", title: video.title }, video.title)),
     rest > 0 && h("li", {}, `and ${rest} more`),
   );
 }
@@ -226,9 +226,9 @@ async function oneByOne(videos, act, word, { progress, refused, dialog }) {
             icon("alert"),
             h(
               "div",
-              { class: "sp" },
+              { class: "spacer" },
               h("b", {}, `${reasons.length} not ${word}`),
-              h("ul", { class: "s1 several" }, ...reasons),
+              h("ul", { class: "text-small several" }, ...reasons),
             ),
           ),
         ]

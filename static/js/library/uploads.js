@@ -82,7 +82,7 @@ export class UploadsPanel {
     for (const upload of uploads) {
       const row = this.#rows.get(upload.id);
       if (!row) {
-        const element = h("li", { class: "up", data: { upload: upload.id } });
+        const element = h("li", { class: "upload-row", data: { upload: upload.id } });
         this.#rows.set(upload.id, {
           upload,
           at: now,
@@ -131,9 +131,9 @@ export class UploadsPanel {
       need("[data-uploads-words]", this.panel),
       [going && `${going} going`, waiting && `${waiting} waiting`].filter(Boolean).join(", "),
     );
-    const mark = need(".st", this.panel);
+    const mark = need(".status", this.panel);
     setIcon(mark, going ? "run" : "hour");
-    need(".i", mark).classList.toggle("spin", going > 0);
+    need(".icon", mark).classList.toggle("spin", going > 0);
   }
 
   /**
@@ -151,20 +151,20 @@ export class UploadsPanel {
     if (row.shown !== shown) {
       const focused = element.contains(document.activeElement);
       element.replaceChildren(
-        h("span", { class: "pic none" }, icon("film")),
+        h("span", { class: "picture none" }, icon("film")),
         h(
           "div",
           {},
-          h("p", { class: "cut", title: upload.filename, dir: "auto" }, upload.filename),
-          h("p", { class: "s1 t3 m", data: { size: "" } }),
+          h("p", { class: "truncate", title: upload.filename, dir: "auto" }, upload.filename),
+          h("p", { class: "text-small faint mono", data: { size: "" } }),
         ),
         h(
           "div",
-          { class: "p" },
+          { class: "upload-progress" },
           h("progress", { class: `bar${BAR_TONES[state] ?? ""}`, value: "0", max: "100" }),
           h(
             "p",
-            { class: `s1 words ${state === "offline" || state === "left" ? "st warn" : "t2"}` },
+            { class: `text-small words ${state === "offline" || state === "left" ? "status warn" : "muted"}` },
             (state === "offline" || state === "left") && icon(state === "offline" ? "offline" : "alert"),
             h("span", { data: { words: "" } }),
           ),
@@ -194,7 +194,13 @@ export class UploadsPanel {
     const small = (/** @type {string} */ label, /** @type {string} */ picture, /** @type {() => void} */ run) =>
       h(
         "button",
-        { class: "btn ic quiet", type: "button", "aria-label": `${label} ${filename}`, title: label, onclick: run },
+        {
+          class: "btn icon-only quiet",
+          type: "button",
+          "aria-label": `${label} ${filename}`,
+          title: label,
+          onclick: run,
+        },
         icon(picture),
       );
     const stop = () => askToCancel(filename, offset, () => this.#cancel(id));

@@ -62,7 +62,7 @@ export class Inspector {
     const sign = need("[data-segment-state]", this.panel);
     sign.hidden = !segment || !state;
     if (state) {
-      sign.className = `st ${state.tone}`;
+      sign.className = `status ${state.tone}`;
       setIcon(sign, state.sign);
       setText(need("span", sign), state.word);
     }
@@ -151,4 +151,4 @@ export class Inspector {
 }
 
 /** @param {string} text */
-const says = (text) => h("p", { class: "err" }, icon("alert"), text);
+const says = (text) => h("p", { class: "field-error" }, icon("alert"), text);

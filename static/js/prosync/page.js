@@ -176,7 +176,7 @@ class Page {
     const note = h(
       "div",
       { class: "note" },
-      h("span", { class: "sp" }, `Segment ${moment(segment.start)} deleted.`),
+      h("span", { class: "spacer" }, `Segment ${moment(segment.start)} deleted.`),
       again,
     );
     need("[data-toasts]").append(note);
@@ -317,7 +317,7 @@ class Page {
     const place = need("[data-problem]");
     if (!error) return place.replaceChildren();
     const note = errorNote(title, error, retry);
-    if (more.length > 1) need(".sp", note).append(h("ul", {}, ...more.map((one) => h("li", {}, one))));
+    if (more.length > 1) need(".spacer", note).append(h("ul", {}, ...more.map((one) => h("li", {}, one))));
     place.replaceChildren(note);
     note.scrollIntoView({ block: "nearest" });
   }
@@ -556,7 +556,7 @@ class Page {
   /** @param {import("./segments.js").Fault[]} faults */
   #drawMeter(faults) {
     const bad = new Set(faults.map((fault) => fault.segment));
-    const cells = inOrder(this.segments).map((segment) => (bad.has(segment.id) ? "e" : "f"));
+    const cells = inOrder(this.segments).map((segment) => (bad.has(segment.id) ? "faulty" : "filled"));
     const free = Math.max(0, facts.max_segments - cells.length);
     const meter = need("[data-meter]");
     meter.replaceChildren(...[...cells, ...Array(free).fill("")].map((kind) => h("i", { class: kind })));
@@ -584,7 +584,7 @@ class Page {
         ? STATES.processing
         : ["alert", bad ? "bad" : "", why];
     state.hidden = !(isWorking || job) && !bad;
-    state.className = `st ${tone}`;
+    state.className = `status ${tone}`;
     setIcon(state, sign);
     if (!this.#sending) {
       const words =

@@ -104,14 +104,14 @@ export class Removal {
     const drawn = JSON.stringify([this.#boxes.length, isLocked]);
     if (list.dataset.drawn !== drawn) list.replaceChildren(...this.#boxes.map((_, at) => this.#line(at)));
     list.dataset.drawn = drawn;
-    this.#boxes.forEach((box, at) => setText(need(".m", list.children[at]), told(box)));
+    this.#boxes.forEach((box, at) => setText(need(".mono", list.children[at]), told(box)));
     need("[data-everywhere]", this.root).hidden = this.#boxes.length > 0;
     const { fault } = this;
     const says = need("[data-removal-says]", this.root);
     for (const name of /** @type {const} */ (["start", "end"]))
       this.#field(name).setAttribute("aria-invalid", String(Boolean(fault)));
     if (says.textContent !== fault)
-      says.replaceChildren(...(fault ? [h("p", { class: "err" }, icon("alert"), fault)] : []));
+      says.replaceChildren(...(fault ? [h("p", { class: "field-error" }, icon("alert"), fault)] : []));
   }
 
   /** @param {number} at */
@@ -131,14 +131,14 @@ export class Removal {
   #line(at) {
     return h(
       "li",
-      { class: "row s1" },
+      { class: "row text-small" },
       h("span", {}, `Place ${at + 1}`),
-      h("span", { class: "m t2 sp" }),
+      h("span", { class: "mono muted spacer" }),
       !this.#isLocked &&
         h(
           "button",
           {
-            class: "btn ic quiet",
+            class: "btn icon-only quiet",
             type: "button",
             "aria-label": `Remove place ${at + 1}`,
             onclick: () => {

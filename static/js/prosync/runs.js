@@ -54,7 +54,7 @@ export class Runs {
       h(
         "a",
         {
-          class: "cut sp",
+          class: "truncate spacer",
           href: `/pro?job=${job.job_id}`,
           title: job.name,
           dir: "auto",
@@ -66,9 +66,9 @@ export class Runs {
         },
         job.name,
       ),
-      h("span", { class: "s1 t3" }, `${count} segment${count === 1 ? "" : "s"}`),
-      h("time", { class: "s1 t3 m", datetime: job.created_at }, when(new Date(job.created_at))),
-      h("span", { class: `st ${tone}` }, icon(sign), word),
+      h("span", { class: "text-small faint" }, `${count} segment${count === 1 ? "" : "s"}`),
+      h("time", { class: "text-small faint mono", datetime: job.created_at }, when(new Date(job.created_at))),
+      h("span", { class: `status ${tone}` }, icon(sign), word),
     );
   }
 }

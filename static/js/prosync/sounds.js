@@ -119,7 +119,7 @@ export class Sounds {
       const row = this.#rows.get(sound.id) ?? this.#make(sound);
       const inside = used(sound.id);
       row.dataset.sound = String((at % 6) + 1);
-      setText(need(".id", row), String(at + 1));
+      setText(need(".letter-badge", row), String(at + 1));
       setText(
         need("[data-length]", row),
         sound.duration === null ? (sound.isRead ? "not readable here" : "reading…") : `${sound.duration.toFixed(2)} s`,
@@ -138,16 +138,16 @@ export class Sounds {
   #make(sound) {
     const row = h(
       "li",
-      { class: "snd" },
+      { class: "sound-item" },
       h(
         "div",
         { class: "row" },
-        h("span", { class: "id" }),
-        h("span", { class: "cut sp", title: sound.name, dir: "auto" }, sound.name),
+        h("span", { class: "letter-badge" }),
+        h("span", { class: "truncate spacer", title: sound.name, dir: "auto" }, sound.name),
         h(
           "button",
           {
-            class: "btn ic quiet",
+            class: "btn icon-only quiet",
             type: "button",
             "aria-label": `Play ${sound.name}`,
             data: { plays: String(sound.id) },
@@ -158,7 +158,7 @@ export class Sounds {
         h(
           "button",
           {
-            class: "btn ic quiet",
+            class: "btn icon-only quiet",
             type: "button",
             "aria-label": `Remove ${sound.name}`,
             data: { removes: "" },
@@ -170,8 +170,8 @@ export class Sounds {
       h("div", { class: "lane", data: { lane: "" } }),
       h(
         "div",
-        { class: "row s1 t3" },
-        h("span", { class: "m sp", data: { length: "" } }),
+        { class: "row text-small faint" },
+        h("span", { class: "mono spacer", data: { length: "" } }),
         h("span", { data: { used: "" } }),
       ),
     );

@@ -165,7 +165,7 @@ export class Timeline {
     const key = JSON.stringify([sound, from, to, end - start, Boolean(wave)]);
     if (block.dataset.drawn === key) return;
     block.dataset.drawn = key;
-    block.querySelector("svg.wv")?.remove();
+    block.querySelector("svg.waveform")?.remove();
     if (!wave?.duration || end <= start) return;
     const begin = (from ?? 0) / wave.duration;
     const stop = (to ?? wave.duration) / wave.duration;
@@ -194,7 +194,7 @@ export class Timeline {
   #make(id) {
     const block = h(
       "button",
-      { class: "sg", type: "button", data: { segment: String(id) } },
+      { class: "segment-block", type: "button", data: { segment: String(id) } },
       h("b", {}),
       h("i", { class: "edge", data: { edge: "start" } }),
       h("i", { class: "edge", data: { edge: "end" } }),
@@ -256,7 +256,7 @@ export class Timeline {
   /** @param {PointerEvent} event */
   #seeking(event) {
     const { duration } = this.options.state();
-    if (event.button !== 0 || !duration || /** @type {Element} */ (event.target).closest(".sg")) return;
+    if (event.button !== 0 || !duration || /** @type {Element} */ (event.target).closest(".segment-block")) return;
     event.preventDefault();
     // Who goes to another moment has done with the field: keys count again.
     /** @type {HTMLElement|null} */ (document.activeElement)?.blur();

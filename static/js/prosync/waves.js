@@ -67,7 +67,7 @@ export function drawWave(bars, from = 0, to = 1) {
     Math.max(Math.floor(from * bars.length) + 1, Math.ceil(to * bars.length)),
   );
   const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "wv");
+  svg.setAttribute("class", "waveform");
   svg.setAttribute("viewBox", `0 0 ${Math.max(1, shown.length)} 40`);
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");

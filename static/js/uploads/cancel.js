@@ -27,7 +27,7 @@ export function askToCancel(name, arrived, run, instead = "To go on later, pause
     h(
       "dialog",
       {
-        class: "dlg small",
+        class: "dialog small",
         role: "alertdialog",
         "aria-labelledby": "cancel-heading",
         "aria-describedby": "cancel-words",
@@ -36,14 +36,18 @@ export function askToCancel(name, arrived, run, instead = "To go on later, pause
         "div",
         { class: "pad col" },
         h("h2", { class: "anywhere", id: "cancel-heading", dir: "auto" }, `Stop sending “${name}”?`),
-        h("p", { class: "t2", id: "cancel-words" }, `${bytes(arrived)} of it arrived and will be deleted. ${instead}`),
+        h(
+          "p",
+          { class: "muted", id: "cancel-words" },
+          `${bytes(arrived)} of it arrived and will be deleted. ${instead}`,
+        ),
         h(
           "div",
           { class: "row wrap end" },
           h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"),
           h(
             "button",
-            { class: "btn del", type: "button", onclick: () => dialog.close("stop") },
+            { class: "btn danger", type: "button", onclick: () => dialog.close("stop") },
             icon("x"),
             "Stop and delete",
           ),

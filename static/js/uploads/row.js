@@ -27,7 +27,7 @@ export class Row {
   constructor(transfer, onAct) {
     this.transfer = transfer;
     this.onAct = onAct;
-    this.pic = h("span", { class: "pic dark none" }, icon("film"));
+    this.pic = h("span", { class: "picture dark none" }, icon("film"));
     this.element = h("li", { class: "file", tabindex: "-1" });
     this.draw();
   }
@@ -62,7 +62,13 @@ export class Row {
         this.pic,
         this.#name(),
         this.#body(),
-        h("div", { class: `act${acts.every((button) => button.classList.contains("ic")) ? " ics" : ""}` }, ...acts),
+        h(
+          "div",
+          {
+            class: `file-actions${acts.every((button) => button.classList.contains("icon-only")) ? " icons-only" : ""}`,
+          },
+          ...acts,
+        ),
       );
       if (act !== null)
         /** @type {HTMLElement} */ (
@@ -127,13 +133,13 @@ export class Row {
     const name = video?.title && transfer.state === "ready" ? video.title : transfer.name;
     return h(
       "div",
-      { class: "n" },
+      { class: "file-name" },
       h(
         "span",
-        { class: "cut", title: transfer.name, dir: "auto" },
+        { class: "truncate", title: transfer.name, dir: "auto" },
         video && transfer.state === "ready" ? h("a", { href: `/watch/${video.id}` }, name) : name,
       ),
-      h("span", { class: "m s1 t3", data: { size: "" } }),
+      h("span", { class: "mono text-small faint", data: { size: "" } }),
     );
   }
 
@@ -143,9 +149,9 @@ export class Row {
     if (error && FAILED.has(state))
       return h(
         "div",
-        { class: "b" },
-        h("span", { class: "st bad" }, icon("alert"), error.title),
-        h("p", { class: "s1 anywhere" }, error.text),
+        { class: "file-body" },
+        h("span", { class: "status bad" }, icon("alert"), error.title),
+        h("p", { class: "text-small anywhere" }, error.text),
       );
     const [tone, picture, word, barTone] = {
       waiting: ["", "clock", "Waiting for its turn", "off"],
@@ -168,18 +174,18 @@ export class Row {
     }[/** @type {"waiting"} */ (state)] ?? ["", "dot", "", ""];
     return h(
       "div",
-      { class: "b" },
+      { class: "file-body" },
       WITH_BAR.has(state) && h("progress", { class: `bar ${barTone}`.trim(), value: "0", max: "100" }),
       h(
         "div",
-        { class: "ln" },
-        h("span", { class: `st ${tone}`.trim() }, icon(picture, state === "processing" ? "spin" : ""), word),
+        { class: "file-line" },
+        h("span", { class: `status ${tone}`.trim() }, icon(picture, state === "processing" ? "spin" : ""), word),
         h("span", { class: "words", data: { words: "" } }),
       ),
       state === "unfinished" &&
         h(
           "p",
-          { class: "s1 t2" },
+          { class: "text-small muted" },
           this.#remark ||
             (transfer.handle
               ? "The browser asks you once more whether this page may read the file."
@@ -209,7 +215,7 @@ export class Row {
       h(
         "button",
         {
-          class: "btn ic quiet",
+          class: "btn icon-only quiet",
           type: "button",
           "aria-label": `${label} ${name}`,
           title: label,

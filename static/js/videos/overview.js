@@ -32,7 +32,7 @@ export function pictures(strip, sprite, player) {
           player.seek(starts[n]);
         },
       },
-      h("span", { class: "pic dark" }, canvas),
+      h("span", { class: "picture dark" }, canvas),
     );
   });
   strip.replaceChildren(...links);
@@ -63,7 +63,7 @@ export async function waveform(lane, address, player) {
     const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("viewBox", `0 0 ${pairs} ${HEIGHT}`);
     svg.setAttribute("preserveAspectRatio", "none");
-    svg.setAttribute("class", `wv ${name}`);
+    svg.setAttribute("class", `waveform ${name}`);
     svg.setAttribute("aria-hidden", "true");
     const shape = document.createElementNS(SVG, "path");
     shape.setAttribute("d", path);

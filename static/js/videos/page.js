@@ -176,7 +176,7 @@ function mark() {
   trouble.replaceChildren(
     icon("alert"),
     h("b", { role: "alert" }, title),
-    h("p", { class: "s1" }, text),
+    h("p", { class: "text-small" }, text),
     h(
       "div",
       { class: "row wrap" },
@@ -290,9 +290,9 @@ function notes(failed) {
         icon("trash"),
         h(
           "div",
-          { class: "sp" },
+          { class: "spacer" },
           h("b", {}, "It is deleted."),
-          h("p", { class: "s1" }, "Nobody can watch it. Its words and its file are kept until it is restored."),
+          h("p", { class: "text-small" }, "Nobody can watch it. Its words and its file are kept until it is restored."),
         ),
       ),
     ];
@@ -306,9 +306,13 @@ function notes(failed) {
         icon("alert"),
         h(
           "div",
-          { class: "sp" },
+          { class: "spacer" },
           h("b", { class: "anywhere", dir: "auto" }, error?.message ?? "It could not be taken in."),
-          h("p", { class: "s1" }, listed ? "Give it another file where it is edited." : nextStep(type, Boolean(again))),
+          h(
+            "p",
+            { class: "text-small" },
+            listed ? "Give it another file where it is edited." : nextStep(type, Boolean(again)),
+          ),
         ),
         again && h("button", { class: "btn", type: "button", onclick: tryAgain }, icon("retry"), "Try again"),
         !listed &&
@@ -329,9 +333,9 @@ function notes(failed) {
       icon("run", "spin"),
       h(
         "div",
-        { class: "sp col" },
+        { class: "spacer col" },
         h("b", {}, video.video_url ? "It is being taken in" : "It is on its way"),
-        h("p", { class: "s1", data: { work: "" } }),
+        h("p", { class: "text-small", data: { work: "" } }),
         bar,
       ),
     ),
@@ -372,7 +376,7 @@ function drawWork() {
         : video?.status === "ready"
           ? ["ok", "check", "Ready"]
           : ["run", "run", "Processing"];
-  mark.className = `st ${tone}`;
+  mark.className = `status ${tone}`;
   setText(need("span", mark), word);
   setIconOf(mark, picture);
 }
@@ -412,7 +416,7 @@ function drawDetails() {
     need("[data-details]").replaceChildren(
       ...rows
         .filter(([, value]) => value)
-        .flatMap(([label, value]) => [h("dt", {}, label), h("dd", { class: "m" }, value)]),
+        .flatMap(([label, value]) => [h("dt", {}, label), h("dd", { class: "mono" }, value)]),
     );
   }
   if (JSON.stringify(tags) === drawn.tags) return;
@@ -437,7 +441,7 @@ function drawDetails() {
     holder.append(
       h(
         "button",
-        { class: "btn quiet s1 slim", type: "button", data: { part: "tags" }, onclick: () => edit("tags") },
+        { class: "btn quiet text-small slim", type: "button", data: { part: "tags" }, onclick: () => edit("tags") },
         icon("plus"),
         tags.length ? "Tag" : "Add a tag",
       ),
@@ -481,7 +485,7 @@ function drawWords() {
   category.href = `/catalogue?category=${encodeURIComponent(video.category ?? "")}`;
   need("[data-marks]").replaceChildren(
     ...marks(/** @type {any} */ (video)).map((mark) =>
-      h("span", { class: `st ${mark.tone}` }, icon(mark.icon), mark.word),
+      h("span", { class: `status ${mark.tone}` }, icon(mark.icon), mark.word),
     ),
   );
 }

@@ -92,7 +92,7 @@ def test_without_an_analysis_it_says_what_they_are_and_one_button_leads_on(
 ) -> None:
     page = open_page("/analysis")
     expect(page.get_by_role("heading", name="No analyses yet")).to_be_visible()
-    assert page.locator("main .btn.pri").count() == 1
+    assert page.locator("main .btn.primary").count() == 1
     page.locator(".empty").get_by_role("button", name="New analysis").click()
     expect(page.get_by_role("dialog", name="New analysis")).to_be_visible()
     page.keyboard.press("Escape")
@@ -104,7 +104,7 @@ def test_every_status_has_its_icon_its_word_and_what_can_be_done(open_page: Open
     made["Expired"] = make(backstage, "completed", hours=-1)[0]
     page = open_page("/analysis")
     for word, session in made.items():
-        status = row(page, session).locator(".sx")
+        status = row(page, session).locator(".job-state")
         expect(status).to_have_text(word)
         expect(status.locator("svg")).to_be_visible()
     expect(row(page, made["Processing"])).to_contain_text("30 %")
@@ -125,7 +125,7 @@ def test_progress_comes_without_reload_and_says_how_long_it_will_take(
     expect(row(page, session)).to_contain_text("Analyzing segment 13/20 · 50 %")
     expect(row(page, session)).to_contain_text(re.compile(r"\d+ s left"))
     backstage.end_analysis(session=session, data=found("highlights", None))
-    expect(row(page, session).locator(".sx")).to_have_text("Completed")
+    expect(row(page, session).locator(".job-state")).to_have_text("Completed")
     expect(page.locator("[data-said]")).to_have_text("Match 2041: completed.")
 
 
@@ -135,7 +135,7 @@ def test_cancel_and_delete_are_a_press_away_and_deleting_is_asked_first(
     session, job = make(backstage, "queued")
     page = open_page("/analysis")
     row(page, session).get_by_role("button", name="Cancel").click()
-    expect(row(page, session).locator(".sx")).to_have_text("Cancelled")
+    expect(row(page, session).locator(".job-state")).to_have_text("Cancelled")
     assert backstage.status(job=job) == "cancelled"
     row(page, session).get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("alertdialog", name="Delete the analysis “Match 2041”?")
@@ -201,7 +201,7 @@ def test_without_a_network_a_banner_says_so_and_what_is_pressed_says_why_it_did_
     expect(note).to_contain_text("The server cannot be reached. Check the network")
     page.context.set_offline(False)
     row(page, session).get_by_role("button", name="Cancel").click()
-    expect(row(page, session).locator(".sx")).to_have_text("Cancelled")
+    expect(row(page, session).locator(".job-state")).to_have_text("Cancelled")
 
 
 # A new one
@@ -612,7 +612,7 @@ def test_a_workout_has_counts_confidence_and_what_could_not_be_counted(
     expect(lines.nth(2)).to_contain_text("The person leaves the picture.")
     expect(page.locator("[data-slow]")).to_have_text("A quarter longer than usual: 11, 12 of the squats.")
     expect(page.locator(".bars button")).to_have_count(21)
-    expect(page.locator(".chart .pk")).to_have_count(21)
+    expect(page.locator(".chart .peak")).to_have_count(21)
 
 
 def test_a_repetition_is_reached_by_its_bar_by_keys_and_on_the_chart(

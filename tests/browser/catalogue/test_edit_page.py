@@ -566,7 +566,7 @@ def test_nothing_serious_is_found_also_beside_a_conflict(
 def test_on_a_phone_what_is_pressed_is_large_enough(edit: Callable[..., Page]) -> None:
     page = edit("boss", size=PHONE)
     small = page.evaluate(
-        shelf.TOO_SMALL, "main button, main a.btn, main input:not([type=checkbox], .vh), main summary"
+        shelf.TOO_SMALL, "main button, main a.btn, main input:not([type=checkbox], .visually-hidden), main summary"
     )
     assert small == []
     page.evaluate("document.documentElement.dir = 'rtl'")

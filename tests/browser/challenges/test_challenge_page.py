@@ -53,7 +53,7 @@ def visit(open_page: OpenPage, challenge: str, **how: Any) -> Page:
 
 
 def option(page: Page, number: int) -> Locator:
-    return page.locator("[data-side] .opt").nth(number - 1)
+    return page.locator("[data-side] .option").nth(number - 1)
 
 
 def part(page: Page, number: int) -> Locator:
@@ -553,7 +553,7 @@ def test_one_that_was_withheld_says_so_and_can_only_be_deleted(
     page = visit(open_page, challenge)
     expect(page.locator("[data-side] [data-status]")).to_have_text("Withheld")
     expect(page.get_by_text("A moderator has taken it down.")).to_be_visible()
-    expect(page.locator("[data-side] .go").get_by_role("button")).to_have_text(["Delete"])
+    expect(page.locator("[data-side] .sticky-foot").get_by_role("button")).to_have_text(["Delete"])
 
 
 def test_a_draft_of_somebody_else_is_not_there(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
@@ -586,12 +586,12 @@ def test_on_a_phone_it_fits_and_what_is_decided_on_is_within_reach(
         maker.guess(challenge=challenge, player=ACCOUNT, index=3)
     page = visit(open_page, challenge, size=(width, 740))
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    primary = page.locator("[data-side] .btn.pri")
+    primary = page.locator("[data-side] .btn.primary")
     expect(primary).to_be_in_viewport(ratio=1)
-    too_small = "button, a.btn, .opt label"
+    too_small = "button, a.btn, .option label"
     assert page.evaluate(shelf.TOO_SMALL, too_small) == []
     if kind == "asked":
-        page.locator(".opt label").nth(9).tap()
+        page.locator(".option label").nth(9).tap()
         page.get_by_role("button", name="Say that 10 is the lie").tap()
         expect(page.get_by_role("heading", name="Not this time.")).to_be_in_viewport()
 

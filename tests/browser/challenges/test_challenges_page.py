@@ -31,7 +31,7 @@ def drafts(page: Page) -> Locator:
 def test_without_a_challenge_it_says_what_they_are_and_one_button_leads_on(open_page: OpenPage, maker: Maker) -> None:
     page = open_page("/challenges")
     expect(page.get_by_role("heading", name="No challenges yet")).to_be_visible()
-    assert page.locator("main .btn.pri").count() == 1
+    assert page.locator("main .btn.primary").count() == 1
     expect(page.locator(".empty").get_by_role("link", name="Make a challenge")).to_have_attribute(
         "href", "/challenges/new"
     )
@@ -58,7 +58,7 @@ def test_each_card_tells_whose_it_is_how_long_and_whether_it_was_played(
     states = ("Not played", "Found", "Not found", "1 of 2 players found it")
     for index, state in enumerate(states):
         expect(cards(page).nth(index)).to_contain_text("by you" if index == 3 else "by mira")
-        expect(cards(page).nth(index).locator(".st")).to_have_text(state)
+        expect(cards(page).nth(index).locator(".status")).to_have_text(state)
         expect(cards(page).nth(index)).to_contain_text("3 statements")
         expect(cards(page).nth(index)).to_contain_text("0:03")
     expect(page.locator("[data-score]")).to_have_text("1 of 2 found")
@@ -75,7 +75,7 @@ def test_what_nobody_else_sees_stands_first_with_its_state(open_page: OpenPage, 
     maker.withhold(challenge=taken, by="keeper")
     page = open_page("/challenges")
     expect(drafts(page).get_by_role("heading")).to_have_text(["My draft", "Taken down"])
-    expect(drafts(page).locator(".st")).to_have_text(["Draft", "Withheld"])
+    expect(drafts(page).locator(".status")).to_have_text(["Draft", "Withheld"])
     expect(cards(page).get_by_role("heading")).to_have_text(["Of somebody else"])
     page.get_by_role("link", name="Not played").click()
     expect(drafts(page).first).to_be_hidden()
@@ -143,7 +143,7 @@ def test_what_is_in_the_making_tells_how_far_it_is_and_leads_on(open_page: OpenP
     expect(page.locator("[data-merge]")).to_have_count(4)
     for word, merge in made.items():
         row = page.locator(f"[data-merge='{merge}']")
-        expect(row.locator(".st")).to_have_text(word)
+        expect(row.locator(".status")).to_have_text(word)
         expect(row.get_by_role("link")).to_have_attribute("href", f"/challenges/new?merge={merge}")
     expect(page.locator("[data-merges-words]")).to_have_text("1 is merged and can be finished")
     expect(page.locator(f"[data-merge='{made['Failed']}']")).to_contain_text("Clip 2 cannot be read.")
@@ -179,10 +179,10 @@ def test_while_it_loads_the_shapes_of_what_comes_are_there(open_page: OpenPage, 
 
     page.route(f"**{API}?status=published*", hold)
     page.goto("/challenges")
-    expect(page.locator("[data-list-state] .sk").first).to_be_visible()
+    expect(page.locator("[data-list-state] .skeleton").first).to_be_visible()
     held[0].continue_()
     expect(cards(page)).to_have_count(1)
-    expect(page.locator(".sk")).to_have_count(0)
+    expect(page.locator(".skeleton")).to_have_count(0)
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
@@ -201,7 +201,7 @@ def test_it_has_no_serious_finding_and_is_no_wider_than_the_window(
     assert serious_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if size == PHONE:
-        assert page.evaluate(shelf.TOO_SMALL, "main button, main a.btn, main .seg a") == []
+        assert page.evaluate(shelf.TOO_SMALL, "main button, main a.btn, main .segmented a") == []
         expect(page.get_by_role("link", name="Make a challenge")).to_be_in_viewport()
 
 

@@ -140,7 +140,7 @@ def test_layouts_and_modes_change_by_button_and_key_and_are_kept(
     wait_until(lambda: session_of(program, comparison["session_id"])["ui_state"].get("main") == "C")
     page.reload()
     expect(stage).to_have_attribute("data-layout", "row")
-    expect(page.locator(".vod.ref")).to_have_attribute("data-pane", "C")
+    expect(page.locator(".vod.is-main")).to_have_attribute("data-pane", "C")
 
 
 def test_keys_are_off_while_typing_and_can_be_switched_off(page: Page) -> None:

@@ -22,7 +22,7 @@ def row(page: Page, job: str) -> Locator:
 
 
 def status(page: Page, job: str) -> Locator:
-    return row(page, job).locator(".sx")
+    return row(page, job).locator(".job-state")
 
 
 def bar(page: Page, job: str) -> float:
@@ -46,7 +46,8 @@ def test_every_status_has_its_icon_and_its_word(open_page: OpenPage, backstage: 
     for word, job in jobs.items():
         expect(status(page, job)).to_have_text(word)
         expect(status(page, job).locator("svg")).to_be_visible()
-    assert page.locator(".sx use").evaluate_all("(all) => new Set(all.map((u) => u.getAttribute('href'))).size") >= 7
+    icons = page.locator(".job-state use")
+    assert icons.evaluate_all("(all) => new Set(all.map((u) => u.getAttribute('href'))).size") >= 7
 
 
 def test_without_a_job_it_says_what_they_are_and_the_first_one_comes_by_itself(
@@ -443,7 +444,7 @@ def test_on_a_phone_what_is_pressed_is_large_enough(open_page: OpenPage, backsta
         backstage.make(owner=ACCOUNT, status=word.lower(), error={"type": "timeout", "message": "x" * 200})
     page = open_page("/jobs", size=PHONE)
     small = page.evaluate(
-        """() => [...document.querySelectorAll('button, a.btn, a.pill, summary, select, .seg > a')]
+        """() => [...document.querySelectorAll('button, a.btn, a.pill, summary, select, .segmented > a')]
             .filter((e) => e.offsetParent).map((e) => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])
             .filter(([, r]) => r.width && (r.height < 36 || r.width < 36)).map(([html]) => html)"""
     )

@@ -655,7 +655,7 @@ def test_a_pointer_that_passes_over_a_card_loads_nothing(open_page: OpenPage, ba
         page.evaluate("""() => {
             const [two, one] = document.querySelectorAll('.card');
             const over = (card) => {
-                const { left, top } = card.querySelector('.pic').getBoundingClientRect();
+                const { left, top } = card.querySelector('.picture').getBoundingClientRect();
                 card.dispatchEvent(new PointerEvent('pointermove', { clientX: left + 20, clientY: top + 20 }));
             };
             over(one);

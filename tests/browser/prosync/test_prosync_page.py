@@ -75,7 +75,7 @@ def begin(open_page: OpenPage, files: dict[str, Path], *sounds: str, **options: 
 
 
 def segments(page: Page) -> Locator:
-    return page.locator("[data-segments] .sg")
+    return page.locator("[data-segments] .segment-block")
 
 
 def field(page: Page, name: str) -> Locator:
@@ -243,7 +243,7 @@ def test_keys_move_a_segment_again_and_again(open_page: OpenPage, files: dict[st
     expect(segments(page).first).to_have_attribute("aria-label", re.compile("from 0:01.300 to 0:03.300"))
     expect(segments(page).first).to_be_focused()
     page.get_by_role("button", name="Play note.flac").focus()
-    page.evaluate("document.querySelector('[data-loop]').click(), document.querySelector('.sg').click()")
+    page.evaluate("document.querySelector('[data-loop]').click(), document.querySelector('.segment-block').click()")
     expect(page.get_by_role("button", name="Play note.flac")).to_be_focused()
     page.get_by_role("button", name="Remove mira_line.wav").click()
     expect(page.get_by_role("button", name="Remove note.flac")).to_be_focused()

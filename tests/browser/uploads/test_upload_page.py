@@ -96,7 +96,7 @@ def test_a_chosen_file_is_sent_taken_in_and_can_be_watched(
     expect(page.locator("[data-summary]")).to_have_text("1 ready")
     # Its pictures come by themselves while one waits.
     expect(row(page, "alpha")).to_contain_text("360p60, 0:40", timeout=shelf.TAKEN_IN)
-    expect(row(page, "alpha").locator(".pic img")).to_be_visible()
+    expect(row(page, "alpha").locator(".picture img")).to_be_visible()
     row(page, "alpha").get_by_role("link", name="Watch alpha").click()
     page.wait_for_url("**/watch/*")
 

@@ -757,7 +757,7 @@ def test_all_of_it_is_reached_by_keys_alone(page: Page) -> None:
 def test_the_controls_are_on_screen_on_a_small_laptop(open_page: OpenPage, video: dict[str, Any]) -> None:
     page = watch(open_page, video, size=(1280, 700))
     expect(page.get_by_role("button", name="Play (Space)")).to_be_in_viewport(ratio=1)
-    box: Any = page.locator(".ctl").bounding_box()
+    box: Any = page.locator(".player-controls").bounding_box()
     assert box["y"] + box["height"] <= 700
 
 

@@ -17,17 +17,22 @@ export function askFirst({ title, text, keep, act, mark = "trash" }) {
     const dialog = show(
       h(
         "dialog",
-        { class: "dlg small", role: "alertdialog", "aria-labelledby": "ask-heading", "aria-describedby": "ask-words" },
+        {
+          class: "dialog small",
+          role: "alertdialog",
+          "aria-labelledby": "ask-heading",
+          "aria-describedby": "ask-words",
+        },
         h(
           "div",
           { class: "pad col" },
           h("h2", { class: "anywhere", id: "ask-heading" }, title),
-          h("p", { class: "t2", id: "ask-words" }, text),
+          h("p", { class: "muted", id: "ask-words" }, text),
           h(
             "div",
             { class: "row wrap end" },
             h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, keep),
-            h("button", { class: "btn del", type: "button", onclick: () => dialog.close("yes") }, icon(mark), act),
+            h("button", { class: "btn danger", type: "button", onclick: () => dialog.close("yes") }, icon(mark), act),
           ),
         ),
       ),

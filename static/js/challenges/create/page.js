@@ -120,7 +120,7 @@ function remark(title, text) {
       "div",
       { class: "note warn", role: "status" },
       icon("info"),
-      h("div", { class: "sp" }, h("b", {}, title), h("p", { class: "s1" }, text)),
+      h("div", { class: "spacer" }, h("b", {}, title), h("p", { class: "text-small" }, text)),
     ),
   );
 }
@@ -205,7 +205,7 @@ function refusedToBegin(error) {
       "div",
       { class: "note bad", role: "alert", tabindex: "-1" },
       icon("alert"),
-      h("div", { class: "sp" }, h("b", {}, title), h("p", { class: "s1" }, text)),
+      h("div", { class: "spacer" }, h("b", {}, title), h("p", { class: "text-small" }, text)),
       link && h("a", { class: "btn", href: link }, words),
     ),
   );
@@ -432,7 +432,7 @@ function showOther(mark, title, text, button = null) {
       h(
         "div",
         { class: "row wrap" },
-        button ?? h("a", { class: "btn pri", href: "/challenges/new" }, icon("plus"), "New challenge"),
+        button ?? h("a", { class: "btn primary", href: "/challenges/new" }, icon("plus"), "New challenge"),
         h("a", { class: "btn", href: "/challenges" }, "All challenges"),
       ),
     ),
@@ -681,7 +681,7 @@ function elsewhere(title) {
     "copy",
     title,
     "One tab at a time makes a challenge, so that nothing is sent twice.",
-    h("button", { class: "btn pri", type: "button", onclick: () => start(true) }, "Go on here"),
+    h("button", { class: "btn primary", type: "button", onclick: () => start(true) }, "Go on here"),
   );
 }
 

@@ -87,19 +87,19 @@ export class Recorder {
     this.bar = /** @type {HTMLProgressElement} */ (
       h("progress", { class: "bar bad", value: "0", max: String(LONGEST), "aria-label": "Recorded so far" })
     );
-    this.clock = h("span", { class: "m s1 t2" });
-    this.said = h("p", { class: "vh", role: "status" });
+    this.clock = h("span", { class: "mono text-small muted" });
+    this.said = h("p", { class: "visually-hidden", role: "status" });
     this.choices = h("div", { class: "row wrap choices", hidden: true });
     this.acts = h("div", { class: "row wrap end acts" });
     this.dialog = show(
       h(
         "dialog",
-        { class: "dlg recording", "aria-labelledby": "record-heading" },
+        { class: "dialog recording", "aria-labelledby": "record-heading" },
         h(
           "div",
           { class: "pad col" },
           h("h2", { id: "record-heading" }, `Record statement ${number}`),
-          text && h("p", { class: "t2 anywhere", dir: "auto" }, `“${text}”`),
+          text && h("p", { class: "muted anywhere", dir: "auto" }, `“${text}”`),
           h("div", { class: "stage dark" }, this.video, this.over, this.trouble),
           h("div", { class: "row length" }, this.bar, this.clock),
           this.choices,
@@ -181,7 +181,7 @@ export class Recorder {
       const select = /** @type {HTMLSelectElement} */ (
         h(
           "select",
-          { class: "in", id: `record-${name}` },
+          { class: "input", id: `record-${name}` },
           ...found.map((device, n) =>
             h(
               "option",
@@ -195,14 +195,14 @@ export class Recorder {
         this.#devices[name] = select.value;
         this.#open();
       });
-      return h("div", { class: "fld" }, h("label", { for: select.id }, label), select);
+      return h("div", { class: "field" }, h("label", { for: select.id }, label), select);
     });
     const shown = lists.filter((one) => one !== null);
     this.choices.replaceChildren(...shown);
     const mute = this.#stream?.getAudioTracks().length === 0;
     if (mute)
       this.choices.append(
-        h("p", { class: "st warn" }, icon("mute"), "No microphone was found: there will be no sound."),
+        h("p", { class: "status warn" }, icon("mute"), "No microphone was found: there will be no sound."),
       );
     this.choices.hidden = this.choices.children.length === 0;
   }
@@ -214,7 +214,7 @@ export class Recorder {
     this.trouble.replaceChildren(
       icon("alert"),
       h("b", {}, title),
-      h("p", { class: "s1" }, text),
+      h("p", { class: "text-small" }, text),
       ...(again
         ? [
             h(
@@ -336,19 +336,24 @@ export class Recorder {
     const close = button("close", "Close", "", () => this.dialog.close());
     /** @type {Record<State, HTMLElement[]>} */ const acts = {
       asking: [
-        h("span", { class: "st run sp" }, icon("run", "spin"), "Waiting for the camera. Allow it if the browser asks."),
+        h(
+          "span",
+          { class: "status run spacer" },
+          icon("run", "spin"),
+          "Waiting for the camera. Allow it if the browser asks.",
+        ),
         close,
       ],
       refused: [close],
-      ready: [close, button("record", "Record", "record", () => this.#count(), "pri rec")],
+      ready: [close, button("record", "Record", "record", () => this.#count(), "primary record-button")],
       counting: [button("stop", "Not yet", "x", () => this.#to("ready"))],
       recording: [
-        h("span", { class: "st bad sp" }, icon("dot"), "Recording"),
-        button("stop", "Stop", "stop", () => this.#stop(), "pri"),
+        h("span", { class: "status bad spacer" }, icon("dot"), "Recording"),
+        button("stop", "Stop", "stop", () => this.#stop(), "primary"),
       ],
       taken: [
         button("again", "Take it again", "retry", () => this.#again()),
-        button("use", "Use it", "check", () => this.#use(), "pri"),
+        button("use", "Use it", "check", () => this.#use(), "primary"),
       ],
     };
     this.acts.replaceChildren(...acts[state]);
@@ -357,7 +362,7 @@ export class Recorder {
       setText(this.clock, `up to ${duration(LONGEST)}`);
     }
     /** @type {HTMLElement|null} */ (
-      this.dialog.querySelector(".acts .pri") ??
+      this.dialog.querySelector(".acts .primary") ??
         this.dialog.querySelector(".mask:not([hidden]) .btn") ??
         this.dialog.querySelector(".acts .btn")
     )?.focus();
@@ -385,7 +390,7 @@ export class Recorder {
       event.preventDefault();
       this.#warned = true;
       need("[data-act=again]", this.acts).before(
-        h("span", { class: "st warn sp", role: "status" }, icon("alert"), "Escape once more throws it away."),
+        h("span", { class: "status warn spacer", role: "status" }, icon("alert"), "Escape once more throws it away."),
       );
     }
   }

@@ -48,7 +48,7 @@ export class Review {
     this.heading = h("h2", { tabindex: "-1", id: "review-title" }, "Watch it, then publish it");
     this.title = /** @type {HTMLInputElement} */ (
       h("input", {
-        class: "in",
+        class: "input",
         id: "review-name",
         type: "text",
         dir: "auto",
@@ -62,11 +62,11 @@ export class Review {
       hears.onChange();
     });
     this.statements = h("ol", { class: "col" });
-    this.saved = h("p", { class: "st", role: "status" });
+    this.saved = h("p", { class: "status", role: "status" });
     this.problem = h("div", { class: "col" });
     this.publish = h(
       "button",
-      { class: "btn pri big", type: "button", data: { act: "publish" }, onclick: () => this.#done(true) },
+      { class: "btn primary big", type: "button", data: { act: "publish" }, onclick: () => this.#done(true) },
       icon("check"),
       "Publish",
     );
@@ -89,7 +89,7 @@ export class Review {
           this.heading,
           h(
             "div",
-            { class: "fld" },
+            { class: "field" },
             h("label", { for: "review-name" }, "Title"),
             this.title,
             problem("review-name-problem"),
@@ -99,7 +99,7 @@ export class Review {
             { class: "col" },
             h(
               "legend",
-              { class: "s1 t2" },
+              { class: "text-small muted" },
               "In words, and which one is the lie. That is shown to nobody before they guess.",
             ),
             this.statements,
@@ -107,7 +107,7 @@ export class Review {
           ),
           this.saved,
           this.problem,
-          h("div", { class: "row wrap go" }, this.keep, this.publish),
+          h("div", { class: "row wrap sticky-foot" }, this.keep, this.publish),
           h(
             "button",
             { class: "btn quiet", type: "button", onclick: () => hears.onThrowAway() },
@@ -133,10 +133,10 @@ export class Review {
         const button = h(
           "button",
           { class: "part", type: "button", vars: { "--share": segment.duration }, onclick: () => this.#play(segment) },
-          h("span", { class: "vh" }, "Play statement "),
-          h("b", { class: "m" }, String(segment.statement_index + 1)),
+          h("span", { class: "visually-hidden" }, "Play statement "),
+          h("b", { class: "mono" }, String(segment.statement_index + 1)),
           " ",
-          h("span", { class: "m cut" }, duration(segment.duration)),
+          h("span", { class: "mono truncate" }, duration(segment.duration)),
         );
         return button;
       }),
@@ -145,7 +145,7 @@ export class Review {
       ...draft.statements.map((statement, at) => {
         const text = /** @type {HTMLInputElement} */ (
           h("input", {
-            class: "in",
+            class: "input",
             type: "text",
             dir: "auto",
             maxlength: String(this.facts.max_text),
@@ -171,9 +171,9 @@ export class Review {
         const line = h(
           "li",
           { class: "told" },
-          h("span", { class: "nr", "aria-hidden": "true" }, String(at + 1)),
+          h("span", { class: "statement-number", "aria-hidden": "true" }, String(at + 1)),
           text,
-          h("label", { class: "chk lie" }, lie, "The lie"),
+          h("label", { class: "check lie" }, lie, "The lie"),
         );
         line.toggleAttribute("data-lie", lie.checked);
         lie.addEventListener("change", () => {
@@ -290,7 +290,7 @@ export class Review {
     this.trouble.replaceChildren(
       icon("alert"),
       h("b", { role: "alert" }, "The video cannot be shown here"),
-      h("p", { class: "s1" }, "It is stored, and the challenge can be made all the same."),
+      h("p", { class: "text-small" }, "It is stored, and the challenge can be made all the same."),
       h("button", { class: "btn", type: "button", onclick: () => this.#again() }, icon("retry"), "Try again"),
     );
   }
@@ -304,7 +304,7 @@ export class Review {
 
 /** The place for what is wrong with a field. @param {string} id */
 function problem(id) {
-  return h("p", { class: "err", id, role: "alert", hidden: true }, icon("alert"), h("span", {}));
+  return h("p", { class: "field-error", id, role: "alert", hidden: true }, icon("alert"), h("span", {}));
 }
 
 /** @param {string} id @param {string} sentence */

@@ -28,7 +28,13 @@ export class Slot {
     const { id } = statement;
     this.shot = h("div", { class: "shot" });
     this.file = /** @type {HTMLInputElement} */ (
-      h("input", { class: "vh", type: "file", multiple: true, accept: ACCEPT, "aria-describedby": `problem-${id}` })
+      h("input", {
+        class: "visually-hidden",
+        type: "file",
+        multiple: true,
+        accept: ACCEPT,
+        "aria-describedby": `problem-${id}`,
+      })
     );
     this.file.addEventListener("change", () => {
       const files = [...(this.file.files ?? [])];
@@ -37,7 +43,7 @@ export class Slot {
     });
     this.text = /** @type {HTMLInputElement} */ (
       h("input", {
-        class: "in",
+        class: "input",
         id: `text-${id}`,
         type: "text",
         dir: "auto",
@@ -53,19 +59,19 @@ export class Slot {
     });
     this.lie = /** @type {HTMLInputElement} */ (h("input", { type: "radio", name: "lie", value: id }));
     this.lie.addEventListener("change", () => hears.onLie());
-    this.number = h("span", { class: "nr", "aria-hidden": "true" });
-    this.title = h("h2", { class: "h-small sp" });
-    this.facts = h("p", { class: "facts s1 t2" });
+    this.number = h("span", { class: "statement-number", "aria-hidden": "true" });
+    this.title = h("h2", { class: "h-small spacer" });
+    this.facts = h("p", { class: "facts text-small muted" });
     this.problem = h(
       "p",
-      { class: "err", id: `problem-${id}`, hidden: true },
+      { class: "field-error", id: `problem-${id}`, hidden: true },
       icon("alert"),
       h("span", { class: "anywhere" }),
     );
     const small = (/** @type {SlotAct} */ act, /** @type {string} */ mark) =>
       h(
         "button",
-        { class: "btn ic quiet", type: "button", data: { act }, onclick: () => this.hears.onAct(act) },
+        { class: "btn icon-only quiet", type: "button", data: { act }, onclick: () => this.hears.onAct(act) },
         icon(mark),
       );
     this.up = small("up", "up");
@@ -84,14 +90,14 @@ export class Slot {
         h(
           "div",
           { class: "col about" },
-          h("div", { class: "fld" }, this.label, this.text),
+          h("div", { class: "field" }, this.label, this.text),
           this.facts,
           this.problem,
           h(
             "div",
             { class: "row wrap foot" },
             this.acts,
-            h("label", { class: "chk lie" }, this.lie, "This is the lie"),
+            h("label", { class: "check lie" }, this.lie, "This is the lie"),
           ),
         ),
       ),
@@ -134,11 +140,11 @@ export class Slot {
     this.facts.hidden = !clip;
     if (clip)
       this.facts.replaceChildren(
-        h("span", { class: "cut", title: clip.name, dir: "auto" }, clip.name),
+        h("span", { class: "truncate", title: clip.name, dir: "auto" }, clip.name),
         " ",
         h(
           "span",
-          { class: "m nowrap" },
+          { class: "mono nowrap" },
           [clip.duration > 0 && duration(clip.duration), bytes(clip.size)].filter(Boolean).join(" · "),
         ),
       );
@@ -176,8 +182,8 @@ export class Slot {
       this.shot.replaceChildren(
         h(
           "div",
-          { class: "pic none", role: "status" },
-          h("span", { class: "st run" }, icon("run", "spin"), "Looking at the file"),
+          { class: "picture none", role: "status" },
+          h("span", { class: "status run" }, icon("run", "spin"), "Looking at the file"),
         ),
       );
       this.acts.replaceChildren();
@@ -187,9 +193,9 @@ export class Slot {
           "label",
           { class: "drop pick" },
           this.file,
-          icon("film", "xl"),
+          icon("film", "extra-large"),
           h("span", { class: "btn", "aria-hidden": "true" }, icon("upload"), "Choose a clip"),
-          h("span", { class: "t3 s1 desk" }, "or drop it here"),
+          h("span", { class: "faint text-small desk" }, "or drop it here"),
         ),
       );
       this.acts.replaceChildren(record("Record"));
@@ -199,12 +205,12 @@ export class Slot {
           ? this.#player(clip.blob, at)
           : h(
               "div",
-              { class: "pic none" },
+              { class: "picture none" },
               h(
                 "div",
                 { class: "col unseen" },
                 icon("film"),
-                h("p", { class: "s1" }, "This browser cannot show it. The server may well read it."),
+                h("p", { class: "text-small" }, "This browser cannot show it. The server may well read it."),
               ),
             ),
       );
@@ -220,7 +226,7 @@ export class Slot {
     this.#address = URL.createObjectURL(blob);
     const video = /** @type {HTMLVideoElement} */ (
       h("video", {
-        class: "pic dark",
+        class: "picture dark",
         controls: true,
         playsinline: true,
         preload: "metadata",

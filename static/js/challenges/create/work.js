@@ -51,24 +51,24 @@ export class Work {
     this.root = root;
     this.hears = { onAct, onFiles, say };
     this.heading = h("h2", { class: "h-small", tabindex: "-1", id: "work-title" });
-    this.summary = h("span", { class: "s1 t2" });
-    this.speed = h("span", { class: "s1 t3 m" });
+    this.summary = h("span", { class: "text-small muted" });
+    this.speed = h("span", { class: "text-small faint mono" });
     this.acts = h("span", { class: "row wrap end" });
     this.bar = /** @type {HTMLProgressElement} */ (h("progress", { class: "bar large", max: "100" }));
-    this.state = h("span", { class: "st run" });
-    this.words = h("span", { class: "m s1 t2 end" });
+    this.state = h("span", { class: "status run" });
+    this.words = h("span", { class: "mono text-small muted end" });
     this.note = h("div", { class: "col notes" });
     this.list = h("ul", { "aria-label": "Clips" });
     root.replaceChildren(
       h(
         "section",
         { class: "panel working", "aria-labelledby": "work-title" },
-        h("header", {}, this.heading, this.summary, h("span", { class: "sp" }), this.speed, this.acts),
+        h("header", {}, this.heading, this.summary, h("span", { class: "spacer" }), this.speed, this.acts),
         h(
           "div",
           { class: "pad col whole" },
           this.bar,
-          h("div", { class: "row wrap ln" }, this.state, h("span", { class: "sp" }), this.words),
+          h("div", { class: "row wrap file-line" }, this.state, h("span", { class: "spacer" }), this.words),
           this.note,
         ),
         this.list,
@@ -139,7 +139,7 @@ export class Work {
     const arrived = sender?.parts.filter((part) => part.state === "arrived").length ?? 0;
     setText(this.summary, phase === "sending" && sender ? `${arrived} of ${count} there` : "");
     const [tone, mark, word] = this.#status();
-    this.state.className = `st ${tone}`.trim();
+    this.state.className = `status ${tone}`.trim();
     this.state.replaceChildren(icon(mark, mark === "run" ? "spin" : ""), word);
     this.bar.className =
       `bar large ${phase === "failed" ? "bad" : tone === "warn" ? "warn" : tone === "" ? "off" : ""}`.trim();
@@ -184,10 +184,10 @@ export class Work {
         acts.push(this.#isPaused ? button("resume", "Resume", "play") : button("pause", "Pause", "pause"));
     }
     if (phase === "failed" && trouble) {
-      if (trouble.mayRetry) acts.push(button("retry", "Try again", "retry", "pri"));
+      if (trouble.mayRetry) acts.push(button("retry", "Try again", "retry", "primary"));
       if (trouble.clip >= 0)
-        acts.push(button("replace", `Replace clip ${trouble.clip + 1}`, "upload", trouble.mayRetry ? "" : "pri"));
-      else acts.push(button("back", "Back to the clips", "left", trouble.mayRetry ? "" : "pri"));
+        acts.push(button("replace", `Replace clip ${trouble.clip + 1}`, "upload", trouble.mayRetry ? "" : "primary"));
+      else acts.push(button("back", "Back to the clips", "left", trouble.mayRetry ? "" : "primary"));
     } else acts.push(button("cancel", "Cancel", "x"));
     this.acts.replaceChildren(...acts);
     if (had)
@@ -206,22 +206,26 @@ export class Work {
           "div",
           { class: "note bad", role: "alert" },
           icon("alert"),
-          h("div", { class: "sp" }, h("p", { class: "anywhere" }, trouble.text)),
+          h("div", { class: "spacer" }, h("p", { class: "anywhere" }, trouble.text)),
         ),
       );
     else if (phase === "sending" && sender?.lacksClips) notes.push(this.#missing());
     else if (phase === "sending" && lack?.lack === "session")
-      notes.push(h("p", { class: "s1 t2" }, "What arrived is kept. It goes on when you have signed in again."));
+      notes.push(
+        h("p", { class: "text-small muted" }, "What arrived is kept. It goes on when you have signed in again."),
+      );
     else if (phase === "sending")
       notes.push(
         h(
           "p",
-          { class: "s1 t3" },
+          { class: "text-small faint" },
           "If this page closes, what arrived is kept for a day: open it again and it goes on.",
         ),
       );
     else if (phase === "merging" && merge)
-      notes.push(h("p", { class: "s1 t3" }, "This page can be left: come back to it later to publish the challenge."));
+      notes.push(
+        h("p", { class: "text-small faint" }, "This page can be left: come back to it later to publish the challenge."),
+      );
     const had = this.note.contains(document.activeElement);
     this.note.replaceChildren(...notes);
     if (had) /** @type {HTMLElement} */ (this.note.querySelector("input") ?? this.heading).focus();
@@ -231,7 +235,7 @@ export class Work {
   #missing() {
     const input = /** @type {HTMLInputElement} */ (
       h("input", {
-        class: "vh",
+        class: "visually-hidden",
         id: "missing-files",
         type: "file",
         multiple: true,
@@ -241,7 +245,7 @@ export class Work {
     );
     const said = h(
       "p",
-      { class: "err", role: "alert", hidden: !this.#misfits },
+      { class: "field-error", role: "alert", hidden: !this.#misfits },
       icon("alert"),
       h("span", { class: "anywhere" }, this.#misfits),
     );
@@ -257,11 +261,11 @@ export class Work {
       icon("hour"),
       h(
         "div",
-        { class: "sp" },
+        { class: "spacer" },
         h("b", {}, "The clips are not in this browser"),
         h(
           "p",
-          { class: "s1" },
+          { class: "text-small" },
           "Choose the same files again, all at once if you like: each is known by its size, and what arrived is not sent again.",
         ),
         said,
@@ -274,7 +278,7 @@ export class Work {
 
   /** @param {Line} line @param {number} at */
   #row({ title, name, clip }, at) {
-    const pic = h("span", { class: "pic dark none" }, icon("film"));
+    const pic = h("span", { class: "picture dark none" }, icon("film"));
     if (clip?.blob && clip.plays) {
       const canvas = /** @type {HTMLCanvasElement} */ (h("canvas", {}));
       drawThumbnail(/** @type {File} */ (clip.blob), canvas, () => pic.isConnected).then((drawn) => {
@@ -289,12 +293,12 @@ export class Work {
       pic,
       h(
         "div",
-        { class: "n" },
-        h("b", { class: "count t2" }, String(at + 1)),
-        h("span", { class: "cut", title: name || title, dir: "auto" }, title),
-        h("span", { class: "m s1 t3", data: { size: "" } }),
+        { class: "file-name" },
+        h("b", { class: "count muted" }, String(at + 1)),
+        h("span", { class: "truncate", title: name || title, dir: "auto" }, title),
+        h("span", { class: "mono text-small faint", data: { size: "" } }),
       ),
-      h("div", { class: "b", data: { body: "" } }),
+      h("div", { class: "file-body", data: { body: "" } }),
     );
   }
 
@@ -335,9 +339,9 @@ export class Work {
           }),
         h(
           "div",
-          { class: "ln" },
-          h("span", { class: `st ${tone}`.trim() }, icon(mark, mark === "run" ? "spin" : ""), word),
-          h("span", { class: "words m", data: { words: "" } }),
+          { class: "file-line" },
+          h("span", { class: `status ${tone}`.trim() }, icon(mark, mark === "run" ? "spin" : ""), word),
+          h("span", { class: "words mono", data: { words: "" } }),
         ),
       ].filter((one) => one instanceof HTMLElement),
     );
