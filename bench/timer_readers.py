@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from bench.report import Table
 from media_app.av.frames import Image
-from sessions_app.comparison.alignment.clock import CLEAN, parse
 from sessions_app.comparison.alignment.easyocr_reader import EasyOcrReader, decode, logit
 from sessions_app.comparison.alignment.locate import MARGIN
 from sessions_app.comparison.alignment.reader import ReaderUnavailable, Reading
 from sessions_app.comparison.alignment.readers import load_reader
+from sessions_app.comparison.alignment.timer_text import CLEAN, parse
 from vodplatform.demo.hud import STYLES, Timer
 from vodplatform.demo.match import ClockFormat, format_clock
 

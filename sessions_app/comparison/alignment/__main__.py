@@ -14,10 +14,10 @@ from media_app.av.frames import Box
 from sessions_app.comparison.alignment.by_both import align_by_both
 from sessions_app.comparison.alignment.by_sound import align_by_sound
 from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
-from sessions_app.comparison.alignment.clock import PROFILES
 from sessions_app.comparison.alignment.preview import preview_timers
 from sessions_app.comparison.alignment.reader import ReaderUnavailable
 from sessions_app.comparison.alignment.readers import load_reader
+from sessions_app.comparison.alignment.timer_text import PROFILES
 from vodplatform.base.processes.child import BadRequest, Reports
 
 

@@ -17,7 +17,7 @@ OnProgress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ShownReading:
     """One thing that was read or heard. time: seconds of the video; value: seconds, None where it says nothing."""
 
     time: float
@@ -74,7 +74,7 @@ class Proposal:
     method: str
     drift_ppm: float | None = None
     drift_anchor: float = 0.0
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[ShownReading, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -101,7 +101,7 @@ class Refusal:
     vod_id: str
     reason: str
     message: str
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[ShownReading, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     findings: tuple[Finding, ...] = ()
 

@@ -15,8 +15,8 @@ from sessions_app.comparison.alignment.answer import (
     Finding,
     OnProgress,
     Proposal,
-    Reading,
     Refusal,
+    ShownReading,
 )
 from sessions_app.comparison.alignment.by_sound import align_by_sound
 from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
@@ -230,7 +230,7 @@ def _sound_alone(heard: Proposal, unread: Refusal) -> Proposal:
 def _neither(vod_id: str, unread: Refusal, unheard: Refusal) -> Refusal:
     main, other = (unread, unheard) if unheard.reason == "no_sound" else (unheard, unread)
     message = " ".join(dict.fromkeys((main.message, other.message)))
-    readings: tuple[Reading, ...] = main.readings + other.readings
+    readings: tuple[ShownReading, ...] = main.readings + other.readings
     evidence: tuple[Evidence, ...] = main.evidence + other.evidence
     return Refusal(vod_id, main.reason, message, readings, evidence)
 

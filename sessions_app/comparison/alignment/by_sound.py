@@ -17,8 +17,8 @@ from sessions_app.comparison.alignment.answer import (
     OnProgress,
     Progress,
     Proposal,
-    Reading,
     Refusal,
+    ShownReading,
     check_third_side,
     safe_name,
     spread_out,
@@ -195,10 +195,12 @@ def _propose(a: Recording, b: Recording, found: SoundMatch, base: Proposal | Non
     )
 
 
-def _readings(windows: Sequence[Window]) -> tuple[Reading, ...]:
+def _readings(windows: Sequence[Window]) -> tuple[ShownReading, ...]:
     return tuple(
-        Reading(round(w.time, 3), f"{w.offset:+.3f} s" if w.is_measured else "", w.offset if w.is_measured else None,
-                round(w.certainty, 4))
+        ShownReading(
+            round(w.time, 3), f"{w.offset:+.3f} s" if w.is_measured else "", w.offset if w.is_measured else None,
+            round(w.certainty, 4),
+        )
         for w in spread_out(windows, READINGS_SHOWN)
     )  # fmt: skip
 

@@ -22,20 +22,20 @@ from sessions_app.comparison.alignment.answer import (
     OnProgress,
     Progress,
     Proposal,
-    Reading,
     Refusal,
+    ShownReading,
     check_third_side,
     safe_name,
     spread_out,
     third_side,
 )
-from sessions_app.comparison.alignment.clock import PROFILES, show
-from sessions_app.comparison.alignment.compare import MIN_VALUES, Clock, Disagreement, Verdict, compare
+from sessions_app.comparison.alignment.compare import MIN_VALUES, Disagreement, TimerTrack, Verdict, compare
 from sessions_app.comparison.alignment.fit import Sample
 from sessions_app.comparison.alignment.locate import Candidate, Locator
 from sessions_app.comparison.alignment.reader import TextFinder, TimerReader
 from sessions_app.comparison.alignment.refine import refine
 from sessions_app.comparison.alignment.sample import Source
+from sessions_app.comparison.alignment.timer_text import PROFILES, show
 
 METHOD = "timer_ocr"
 FIRST_LOOK = 3
@@ -73,7 +73,7 @@ def align_by_timer(
 ) -> AlignmentResult:
     """Align the videos ``paths`` (id, path). The first whose timer can be read is the reference, offset 0.
 
-    game: a name of :data:`sessions_app.comparison.alignment.clock.PROFILES`. on_progress: called with percent,
+    game: a name of :data:`sessions_app.comparison.alignment.timer_text.PROFILES`. on_progress: called with percent,
     never falling, and a sentence, perhaps from other threads. A file that cannot be read is a refusal with
     the code of its :class:`media_app.av.container.MediaError` as reason.
     """
@@ -84,11 +84,11 @@ def align_by_timer(
 
 
 @dataclass(slots=True)
-class ClockSearch:
+class TimerSearch:
     """What came of looking for one video's timer. best: the samples of the place that looked most like one,
     where none runs; texts: what else was read."""
 
-    clock: Clock
+    clock: TimerTrack
     best: list[Sample] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
@@ -128,9 +128,9 @@ class _Aligner:
                     sources[vod_id] = stack.enter_context(Source(vod_id, path, self._reader, self._profile))
                 except MediaError as exc:
                     refused[vod_id] = Refusal(vod_id, exc.code, f"{vod_id} cannot be read: {exc.message}")
-            looks = list(pool.map(self._look_for_clock, sources.values()))
+            looks = list(pool.map(self._look_for_timer, sources.values()))
             clocks = {look.clock.vod_id: look.clock for look in looks if look.clock.runs}
-            refused |= {look.clock.vod_id: _no_clock(look) for look in looks if not look.clock.runs}
+            refused |= {look.clock.vod_id: _no_timer(look) for look in looks if not look.clock.runs}
             reference = next(iter(clocks), None)
             for number, vod_id in enumerate(list(clocks)[1:]):
                 self._progress.update("pair", number / len(clocks), f"Comparing {vod_id}", (80, 98, 1))
@@ -153,7 +153,7 @@ class _Aligner:
 
     def _check_third_side(
         self,
-        clocks: Mapping[str, Clock],
+        clocks: Mapping[str, TimerTrack],
         proposals: dict[str, Proposal],
         refused: dict[str, Refusal],
         pool: Executor,
@@ -177,10 +177,10 @@ class _Aligner:
 
     # Reading one video
 
-    def _look_for_clock(self, source: Source) -> ClockSearch:
+    def _look_for_timer(self, source: Source) -> TimerSearch:
         """Try places for the timer until one runs like a clock."""
         name, parts = source.vod_id, len(self._paths)
-        clock = Clock(
+        clock = TimerTrack(
             name,
             source.frame,
             lambda: source.samples,
@@ -195,7 +195,7 @@ class _Aligner:
 
         self._progress.update(name, 0.1, f"Looking for the timer in {name}", (0, 10, parts))
         locator = Locator(self._finder, self._reader, self._profile)
-        look = ClockSearch(clock)
+        look = TimerSearch(clock)
         tried: list[Candidate] = []
         for candidate in self._candidates(source, locator):
             if len(tried) >= CANDIDATES:
@@ -232,12 +232,12 @@ class _Aligner:
             for picture in pictures:
                 yield from locator.anywhere(picture, fine)
 
-    def _disagree(self, clock: Clock, answer: Disagreement) -> Refusal:
+    def _disagree(self, clock: TimerTrack, answer: Disagreement) -> Refusal:
         message = f"{answer.message} Check that both show the same match. {ADVICE}"
         return Refusal(clock.vod_id, answer.reason, message, _shown(clock.samples(), 5))
 
     def _propose(
-        self, a: Source, b: Source, clocks: Mapping[str, Clock], answer: Verdict, base: Proposal | None
+        self, a: Source, b: Source, clocks: Mapping[str, TimerTrack], answer: Verdict, base: Proposal | None
     ) -> Proposal:
         """The proposal for B from its comparison with A, which may itself be placed by ``base``."""
         offset, confidence, bound, note = answer.offset, answer.confidence, answer.error_bound, answer.note
@@ -282,7 +282,7 @@ def _share_usable(samples: Sequence[Sample]) -> float:
     return sum(s.usable for s in samples) / max(1, len(samples))
 
 
-def _no_clock(look: ClockSearch) -> Refusal:
+def _no_timer(look: TimerSearch) -> Refusal:
     """Say what was seen instead of a running timer."""
     name, taken, seen = look.clock.vod_id, look.best, [t for t in look.texts if t.strip()]
     usable = [s for s in taken if s.usable]
@@ -318,7 +318,7 @@ def surroundings(box: Box) -> Box:
     return Box(x, y, share, share)
 
 
-def _evidence_times(clocks: Mapping[str, Clock], a: Source, b: Source, offset: float) -> list[float]:
+def _evidence_times(clocks: Mapping[str, TimerTrack], a: Source, b: Source, offset: float) -> list[float]:
     """Moments of A, one in each third of what both show, where decoding both is cheapest."""
     runs = [s for s in clocks[b.vod_id].segments if s.runs]
     times = [sample.time for s in clocks[a.vod_id].segments if s.runs for sample in s.samples]
@@ -335,9 +335,9 @@ def _evidence_times(clocks: Mapping[str, Clock], a: Source, b: Source, offset: f
     return [min((float(t) for t in part), key=cost) for part in parts]
 
 
-def _shown(samples: Sequence[Sample], count: int) -> tuple[Reading, ...]:
+def _shown(samples: Sequence[Sample], count: int) -> tuple[ShownReading, ...]:
     """At most ``count`` of the samples, as the answer has them."""
     return tuple(
-        Reading(round(s.time, 6), s.reading.text, s.reading.value, round(s.reading.confidence, 4))
+        ShownReading(round(s.time, 6), s.reading.text, s.reading.value, round(s.reading.confidence, 4))
         for s in spread_out(samples, count)
     )

@@ -7,9 +7,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from sessions_app.comparison.alignment.clock import show
 from sessions_app.comparison.alignment.confidence import REFUSE_BELOW, RUNNER_UP_LIMIT, Support, confidence_of
 from sessions_app.comparison.alignment.fit import Refined, Sample, Segment, fit_segments
+from sessions_app.comparison.alignment.timer_text import show
 from sessions_app.comparison.alignment.vote import Hypothesis, judge, vote
 
 MORE_SAMPLING = 2  # times that the gaps between samples are halved while the vote is weak
@@ -25,7 +25,7 @@ RULE_STEP = 5.0  # seconds: lengths of time-outs are multiples of it
 
 
 @dataclass(slots=True)
-class Clock:
+class TimerTrack:
     """One video's timer, as far as it was read.
 
     frame: seconds of a frame. samples: returns all samples in time order. sample_gaps: reads more of them.
@@ -94,7 +94,7 @@ class Disagreement:
     message: str
 
 
-def compare(a: Clock, b: Clock, pool: Executor) -> Verdict | Disagreement:
+def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreement:
     """The offset between two clocks that run. ``pool`` runs the reading of both side by side."""
     hypotheses = vote(a.segments, b.segments)
     for _ in range(MORE_SAMPLING):
@@ -122,7 +122,7 @@ def compare(a: Clock, b: Clock, pool: Executor) -> Verdict | Disagreement:
 
 
 def _choose(
-    a: Clock, b: Clock, rivals: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], pool: Executor
+    a: TimerTrack, b: TimerTrack, rivals: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], pool: Executor
 ) -> Verdict | Disagreement:
     """Tell rival offsets apart by the frame: rounds may repeat to within a second, hardly ever to within a frame."""
     if len(rivals) <= RIVALS_EXAMINED:
@@ -138,7 +138,7 @@ def _choose(
     )
 
 
-def _sample_more(clock: Clock) -> None:
+def _sample_more(clock: TimerTrack) -> None:
     clock.sample_gaps()
     clock.fit()
 
@@ -156,7 +156,7 @@ class Examined:
     flips_agree: bool
 
 
-def _examine(a: Clock, b: Clock, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
+def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
     """Refine an offset to the frame on ``count`` pairs of runs: the best supported, and those far from it.
 
     Neighbours often follow from each other by the rules of the game, a buy phase and its round: they agree under
@@ -183,7 +183,7 @@ def _examine(a: Clock, b: Clock, hypothesis: Hypothesis, count: int, pool: Execu
     return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree or len(agreed) > 1)
 
 
-def _decide(a: Clock, b: Clock, examined: Examined, runner_up: float, tried: int) -> Verdict | Disagreement:
+def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, tried: int) -> Verdict | Disagreement:
     """The verdict on an examined offset. runner_up: score of the best offset that was not ruled out."""
     low, high, agreed = examined.low, examined.high, examined.agreed
     final = judge(low, high, a.segments, b.segments)
@@ -233,7 +233,9 @@ def _common(
     return low, high, group
 
 
-def _links(a: Clock, b: Clock, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]) -> tuple[int, int]:
+def _links(
+    a: TimerTrack, b: TimerTrack, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]
+) -> tuple[int, int]:
     """Breaks between matched runs that chance does not explain: (jumps, pauses).
 
     The clock's constant jumps where it is set again or stands still. Rules fix whole seconds (rounds, buy phases,
@@ -278,7 +280,7 @@ def _runner_up(hypotheses: Sequence[Hypothesis]) -> float:
     return max(0.0, hypotheses[1].score / hypotheses[0].score)
 
 
-def _runs(a: Clock, b: Clock) -> str:
+def _runs(a: TimerTrack, b: TimerTrack) -> str:
     parts = []
     for clock in (a, b):
         values = [s.value for segment in clock.segments if segment.runs for s in segment.samples]

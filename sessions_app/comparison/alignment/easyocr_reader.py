@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media_app.av.frames import Image
-from sessions_app.comparison.alignment.clock import PROFILES, GameProfile
 from sessions_app.comparison.alignment.reader import ReaderUnavailable, Reading, reading_of
+from sessions_app.comparison.alignment.timer_text import PROFILES, GameProfile
 
 FOLDER = Path(sys.prefix) / "easyocr"  # where `make easyocr` installs it
 WEIGHTS = "english_g2.pth"  # of the recogniser; the detector's are not needed, boxes come from TextFinder

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from media_app.av.frames import WHOLE, Box, Image, Picture
-from sessions_app.comparison.alignment.clock import GameProfile
 from sessions_app.comparison.alignment.reader import Reading, TextFinder, TimerReader
+from sessions_app.comparison.alignment.timer_text import GameProfile
 
 HINT_GROWTH = (0.6, 1.2)  # of its width and height: people draw boxes loosely, HUDs differ in scale
 HINT_HEIGHT = 160  # pixels at which the detector sees a grown hint: 12 ms, where a whole frame takes 670 MB

@@ -13,10 +13,10 @@ import cv2
 from media_app.av.frames import Box, Picture
 from sessions_app.comparison.alignment.answer import safe_name
 from sessions_app.comparison.alignment.by_timer import Roi
-from sessions_app.comparison.alignment.clock import PROFILES
 from sessions_app.comparison.alignment.locate import Candidate, Locator, fallback
 from sessions_app.comparison.alignment.reader import TextFinder, TimerReader
 from sessions_app.comparison.alignment.sample import Source
+from sessions_app.comparison.alignment.timer_text import PROFILES
 
 MOMENTS = 8
 LOOKS = 3

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media_app.av.frames import Image
-from sessions_app.comparison.alignment.clock import PROFILES, GameProfile, parse
+from sessions_app.comparison.alignment.timer_text import PROFILES, GameProfile, parse
 
 RECOGNISER = "PP-OCRv6_rec_small.onnx"
 DETECTOR = "PP-OCRv6_det_small.onnx"

@@ -11,9 +11,9 @@ from typing import Self
 import numpy as np
 
 from media_app.av.frames import Box, Image, Picture, VideoFile
-from sessions_app.comparison.alignment.clock import GameProfile
 from sessions_app.comparison.alignment.fit import Sample
 from sessions_app.comparison.alignment.reader import TimerReader
+from sessions_app.comparison.alignment.timer_text import GameProfile
 
 SPACING = 15.0  # seconds between samples of a long video
 LEAST = 40  # samples of a short one: 12 were too few, 20 gave little confidence

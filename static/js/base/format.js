@@ -50,10 +50,10 @@ export function parseOffset(text) {
 }
 
 /**
- * @param {number} seconds an error or a drift
+ * @param {number} seconds an error, as of a video that is out of step
  * @returns {string} `+4 ms`, `0 ms`, `−1.2 s`
  */
-export function drift(seconds) {
+export function outOfStep(seconds) {
   const ms = Math.round(seconds * 1000);
   if (ms === 0) return "0 ms";
   const sign = ms < 0 ? MINUS : "+";

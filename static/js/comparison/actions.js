@@ -11,7 +11,7 @@ const OFFSETS_PAUSE = 400;
 const RETRY_PAUSE = 60_000;
 
 export class Actions extends EventTarget {
-  /** @type {Map<string, number>} */ #dirty = new Map();
+  /** @type {Map<string, number>} */ #unsent = new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
 
@@ -34,7 +34,7 @@ export class Actions extends EventTarget {
     this.panes = panes;
     this.name = name;
     this.zoomTimeline = zoomTimeline;
-    this.focusedId = controller.mainId;
+    this.touchedId = controller.mainId;
     this.loop = /** @type {{from: number|null, to: number|null}} */ ({ from: null, to: null });
     this.sendOffsets = debounce(() => this.#sendOffsets(), OFFSETS_PAUSE);
     for (const { track } of panes) {
@@ -44,18 +44,18 @@ export class Actions extends EventTarget {
   }
 
   /** The pane that was touched last, else the large one. */
-  get focused() {
-    return this.panes.find((p) => p.id === this.focusedId) ?? this.panes[0];
+  get touched() {
+    return this.panes.find((p) => p.id === this.touchedId) ?? this.panes[0];
   }
 
   /** Offsets changed here that the server has not confirmed. */
   get unsent() {
-    return this.#dirty;
+    return this.#unsent;
   }
 
   /** @param {string} id */
   focus(id) {
-    this.focusedId = id;
+    this.touchedId = id;
   }
 
   async toggle() {
@@ -86,16 +86,16 @@ export class Actions extends EventTarget {
 
   /** @param {number} seconds */
   jump(seconds) {
-    if (this.focused.track.free) this.moveFreeTo(this.focused.id, this.focused.track.time + seconds);
+    if (this.touched.track.free) this.moveFreeTo(this.touched.id, this.touched.track.time + seconds);
     else this.seek(this.controller.time + seconds);
   }
 
-  /** @param {number} by frames of the focused video */
+  /** @param {number} by frames of the video touched last */
   async frame(by) {
-    const { id, track } = this.focused;
+    const { id, track } = this.touched;
     if (track.free) return this.moveFree(id, by);
     const wasPlaying = this.controller.wanted === "playing";
-    await this.controller.step(by, track.runsAt(this.controller.time) ? id : (this.controller.anchor?.id ?? id));
+    await this.controller.step(by, track.runsAt(this.controller.time) ? id : (this.controller.leader?.id ?? id));
     if (wasPlaying) this.remote.played();
     else this.remote.sought(this.controller.time);
   }
@@ -122,7 +122,7 @@ export class Actions extends EventTarget {
   /** @param {string} id @param {number} seconds */
   setOffset(id, seconds) {
     const rounded = Math.round(seconds * 1e6) / 1e6;
-    this.#dirty.set(id, rounded);
+    this.#unsent.set(id, rounded);
     const pane = this.#pane(id);
     this.controller.place(id, { ...pane.track.placement, offset: rounded });
     pane.showOffset();
@@ -139,7 +139,7 @@ export class Actions extends EventTarget {
     const pane = this.#pane(id);
     const T = Math.round(this.controller.time * 1e6) / 1e6;
     const offset = Math.round((T - pane.track.timeAt(T)) * 1e6) / 1e6;
-    this.#dirty.delete(id);
+    this.#unsent.delete(id);
     const placement = { offset, driftPpm: ppm, anchor: T };
     this.controller.place(id, placement);
     pane.showOffset();
@@ -148,11 +148,11 @@ export class Actions extends EventTarget {
   }
 
   async #sendOffsets() {
-    const offsets = Object.fromEntries(this.#dirty);
+    const offsets = Object.fromEntries(this.#unsent);
     if (!Object.keys(offsets).length) return;
     const accepted = await this.remote.send(() => this.api.offsets(offsets));
     for (const [id, value] of Object.entries(offsets)) {
-      if (this.#dirty.get(id) === value) this.#dirty.delete(id);
+      if (this.#unsent.get(id) === value) this.#unsent.delete(id);
     }
     if (!accepted) this.dispatchEvent(new Event("reload"));
   }

@@ -9,7 +9,7 @@ import { key, keyWithModifiers } from "../base/keys.js";
  */
 export function bindings(actions, view) {
   const reach = (/** @type {KeyboardEvent} */ event) => (event.shiftKey ? 5 : event.ctrlKey ? 0.1 : 1);
-  const focusedId = () => actions.focused.id;
+  const touchedId = () => actions.touched.id;
   return [
     { keys: "Space K", label: "Play and pause", match: key(" ", "k"), run: () => actions.toggle() },
     {
@@ -41,7 +41,7 @@ export function bindings(actions, view) {
       label: "Offset of the video touched last one frame earlier, later; Shift 10",
       match: key("[", "]", "{", "}"),
       run: (e) =>
-        actions.nudge(focusedId(), ("[{".includes(e.key) ? -1 : 1) * ("{}".includes(e.key) || e.shiftKey ? 10 : 1)),
+        actions.nudge(touchedId(), ("[{".includes(e.key) ? -1 : 1) * ("{}".includes(e.key) || e.shiftKey ? 10 : 1)),
     },
     {
       keys: "I O",

@@ -7,7 +7,7 @@ import { offerKeys } from "../base/keys.js";
 import { explain, toast } from "../base/notice.js";
 import { placementOf } from "../base/timeline.js";
 import { Readings } from "./readings.js";
-import { RoiBox } from "./roi.js";
+import { RoiBox } from "../base/roi.js";
 import { SyncController } from "./playback/controller.js";
 import { Track } from "./playback/track.js";
 import { Actions } from "./actions.js";
@@ -206,8 +206,8 @@ function mark() {
 function frame() {
   const T = controller.time;
   const playing = controller.status === "playing";
-  const { anchor, waitingFor } = controller;
-  for (const pane of panes) pane.update({ T, playing, anchor, waiting: waitingFor === pane.track });
+  const { leader, waitingFor } = controller;
+  for (const pane of panes) pane.update({ T, playing, leader, waiting: waitingFor === pane.track });
   transport.update(T);
   timeline.update(T, actions.loop);
   actions.keepLoop();

@@ -23,7 +23,7 @@ export class Pane {
     this.pic = need("[data-pic]", element);
     this.position = need("[data-position]", element);
     this.frame = need("[data-frame]", element);
-    this.driftText = need("[data-drift]", element);
+    this.outOfStepText = need("[data-out-of-step]", element);
     this.offset = /** @type {HTMLInputElement} */ (need("[data-offset]", element));
     this.note = need("[data-note]", element);
     this.freeBar = need("[data-free]", element);
@@ -101,17 +101,17 @@ export class Pane {
   }
 
   /**
-   * Once a picture: position, frame, drift.
-   * @param {{T: number, playing: boolean, anchor: Track|null, waiting: boolean}} now
+   * Once a picture: position, frame, how far it is out of step.
+   * @param {{T: number, playing: boolean, leader: Track|null, waiting: boolean}} now
    */
-  update({ T, playing, anchor, waiting }) {
+  update({ T, playing, leader, waiting }) {
     const { track } = this;
     const shown = playing || track.mediaTime === null ? track.time : track.mediaTime;
     setText(this.position, format.position(shown));
     setText(this.frame, track.variable ? "variable rate" : `f ${format.frameNumber(track.frame)}`);
     setText(
-      this.driftText,
-      track.free ? "–" : anchor === track ? "0 ms" : track.drift === null ? "–" : format.drift(track.drift),
+      this.outOfStepText,
+      track.free ? "–" : leader === track ? "0 ms" : track.outOfStep === null ? "–" : format.outOfStep(track.outOfStep),
     );
     if (track.free && document.activeElement !== this.slider) this.slider.value = String(track.time);
     const before = T < track.begin;

@@ -54,13 +54,7 @@ export function proposalView(proposal, letterOf, onChoose) {
       h("span", { class: "faint" }, agree, agree && bound ? ", " : "", bound && h("span", { class: "mono" }, bound)),
     ),
     proposal.drift_ppm
-      ? h(
-          "p",
-          { class: "text-small muted" },
-          `Its clock runs by `,
-          h("span", { class: "mono" }, ppm(proposal.drift_ppm)),
-          ".",
-        )
+      ? h("p", { class: "text-small muted" }, "Clock drift: ", h("span", { class: "mono" }, ppm(proposal.drift_ppm)))
       : null,
     findingsOf(proposal.findings ?? []),
     proposal.note ? h("p", { class: "text-small muted anywhere" }, proposal.note) : null,

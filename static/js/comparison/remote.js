@@ -9,7 +9,7 @@ import { LiveChannel, ServerClock } from "../base/live.js";
 const SCRUB_PAUSE = 100; // ms: ten a second
 const NEAR_END = 0.05;
 const OTHERS_SEEK = 0.25; // s: a change by another viewer that is no mere drift
-const LEADER_DRIFT = 0.5; // s between here and the server before the server is told again
+const RETELL_SECONDS = 0.5; // between here and the server, from which the server is told again
 const TELL_PAUSE = 3000;
 
 export class Remote {
@@ -185,6 +185,6 @@ export class Remote {
     const { playing, now } = this.#target(message);
     const { controller } = this;
     if (!playing || controller.status !== "playing" || performance.now() - this.#toldAt < TELL_PAUSE) return;
-    if (Math.abs(now() - controller.time) > LEADER_DRIFT) this.played();
+    if (Math.abs(now() - controller.time) > RETELL_SECONDS) this.played();
   }
 }

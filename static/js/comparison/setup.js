@@ -6,7 +6,7 @@ import { debounce, need, pageData, setText } from "../base/dom.js";
 import { duration, frameRate, position } from "../base/format.js";
 import { explain, toast } from "../base/notice.js";
 import { Readings } from "./readings.js";
-import { RoiBox } from "./roi.js";
+import { RoiBox } from "../base/roi.js";
 import { midFrame, snap, step } from "../base/frames.js";
 
 const SAVE_PAUSE = 700;

@@ -104,8 +104,8 @@ function driftField(vod, letter, onDrift) {
   );
   return h(
     "dd",
-    { class: "clock" },
-    h("span", { class: "faint" }, "Clock"),
+    { class: "drift" },
+    h("span", { class: "faint" }, "Drift"),
     field,
     h("span", { class: "faint" }, "ppm"),
   );

@@ -1,5 +1,5 @@
 // The bar under the stage and what sums up the group: time, play button, speed, loop, the pill that says whether the
-// videos are in step, and each one's drift and speed. It changes nothing by itself.
+// videos are in step, and how far each one is out of step, and its speed. It changes nothing by itself.
 
 import { need, setIcon, setText } from "../base/dom.js";
 import { position } from "../base/format.js";
@@ -80,10 +80,10 @@ export class Transport {
   #meter(track) {
     const row = need(`[data-sync-of="${CSS.escape(track.id)}"]`);
     const dot = /** @type {HTMLElement} */ (need("b", row));
-    const known = track.drift !== null;
-    const at = known ? Math.max(-1, Math.min(1, /** @type {number} */ (track.drift) / METER)) : 0;
+    const known = track.outOfStep !== null;
+    const at = known ? Math.max(-1, Math.min(1, /** @type {number} */ (track.outOfStep) / METER)) : 0;
     dot.style.setProperty("--at", at.toFixed(3));
-    dot.dataset.tone = !known ? "off" : Math.abs(/** @type {number} */ (track.drift)) > IN_STEP ? "warn" : "ok";
+    dot.dataset.tone = !known ? "off" : Math.abs(/** @type {number} */ (track.outOfStep)) > IN_STEP ? "warn" : "ok";
     setText(need("[data-speed]", row), `×${track.video.playbackRate.toFixed(3)}`);
   }
 
@@ -105,9 +105,9 @@ export class Transport {
   /** @returns {[string, string, string, string]} */
   #state() {
     const { controller } = this;
-    if (controller.tracks.some((t) => t.free)) return ["warn", "unlink", "one alone", ""];
+    if (controller.tracks.some((t) => t.free)) return ["warn", "unlink", "one unlinked", ""];
     if (controller.status === "holding") return ["warn", "clock", "waiting", ""];
-    if (controller.status === "gating") return ["", "clock", "lining up", ""];
+    if (controller.status === "gating") return ["", "clock", "synchronising", ""];
     if (controller.status === "paused") return ["ok", "check", "on the frame", ""];
     const { now, worst } = controller.spread;
     if (now === null || worst === null) return ["", "clock", "starting", ""];

@@ -1,10 +1,10 @@
 // Where and when text is removed from the picture: two moments and boxes drawn over it, each of them as one likes.
 
 import { h, icon, need, setText } from "../base/dom.js";
-import { RoiBox } from "../comparison/roi.js";
+import { RoiBox } from "../base/roi.js";
 import { moment, parseMoment } from "./segments.js";
 
-/** @typedef {import("../comparison/roi.js").Box} Box */
+/** @typedef {import("../base/roi.js").Box} Box */
 
 const MOST = 20; // places, as the API has it
 const USUAL = Object.freeze({ x: 0.2, y: 0.8, width: 0.6, height: 0.14 }); // where subtitles are

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sessions_app.comparison.alignment.compare import Clock
+from sessions_app.comparison.alignment.compare import TimerTrack
 from sessions_app.comparison.alignment.fit import Refined, Sample, Segment
 from sessions_app.comparison.alignment.reader import Reading
 
@@ -124,8 +124,8 @@ class Recording:
             return Refined(low, low + self.frame, 1, 1)
         return Refined(low, low + self.frame, wanted, 0)
 
-    def clock(self, vod_id: str) -> Clock:
-        clock = Clock(vod_id, self.frame, self.samples, self.sample_gaps, self.refine)
+    def clock(self, vod_id: str) -> TimerTrack:
+        clock = TimerTrack(vod_id, self.frame, self.samples, self.sample_gaps, self.refine)
         clock.fit()
         return clock
 

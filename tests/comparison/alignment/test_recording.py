@@ -15,12 +15,12 @@ import pytest
 from media_app.av.frames import Box
 from sessions_app.comparison.alignment.answer import AlignmentResult, safe_name
 from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
-from sessions_app.comparison.alignment.clock import PROFILES
 from sessions_app.comparison.alignment.fit import fit_segments
 from sessions_app.comparison.alignment.locate import Locator
 from sessions_app.comparison.alignment.reader import RapidReader, TextFinder
 from sessions_app.comparison.alignment.refine import refine
 from sessions_app.comparison.alignment.sample import Source
+from sessions_app.comparison.alignment.timer_text import PROFILES
 from tests.comparison.alignment.draw import Look, draw_clip, minutes
 
 pytestmark = [pytest.mark.pure, pytest.mark.full]

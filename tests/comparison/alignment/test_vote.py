@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sessions_app.comparison.alignment.compare import Clock, Disagreement, Verdict, compare
+from sessions_app.comparison.alignment.compare import Disagreement, TimerTrack, Verdict, compare
 from sessions_app.comparison.alignment.vote import vote
 from tests.comparison.alignment.simulate import Imagined, Inline, Noise, Piece, Recording, pair_of, rounds
 
@@ -13,7 +13,9 @@ pytestmark = pytest.mark.pure
 QUIET = Noise(0.0, 0.0, 1.0)
 
 
-def clocks(a: Imagined, b: Imagined, spans: tuple[tuple[float, float], tuple[float, float]]) -> tuple[Clock, Clock]:
+def clocks(
+    a: Imagined, b: Imagined, spans: tuple[tuple[float, float], tuple[float, float]]
+) -> tuple[TimerTrack, TimerTrack]:
     rng = np.random.default_rng(5)
     return Recording(a, *spans[0], rng, QUIET).clock("a"), Recording(b, *spans[1], rng, QUIET).clock("b")
 

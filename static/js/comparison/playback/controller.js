@@ -1,6 +1,6 @@
-// Keeps two or three videos in step: "gate + anchor". At a start and at a seek all stop, go to the middle of their
+// Keeps two or three videos in step: "gate + leader". At a start and at a seek all stop, go to the middle of their
 // frames, wait for each other and start together (the gate). While they play, the audible or reference video carries
-// the clock and is never nudged (the anchor); the others are pulled to it by speed, and by a seek only when far off.
+// the clock and is never nudged (the leader); the others are pulled to it by speed, and by a seek only when far off.
 // Knows nothing of the page, the server or of other viewers.
 
 import { GroupClock } from "./clock.js";
@@ -75,7 +75,7 @@ export class SyncController extends EventTarget {
   }
 
   /** The video that carries the clock; null where none is running. */
-  get anchor() {
+  get leader() {
     const running = this.tracks.filter((t) => t.runsAt(this.time));
     return (
       running.find((t) => t.id === this.audibleId) ?? running.find((t) => t.id === this.mainId) ?? running[0] ?? null
@@ -104,7 +104,7 @@ export class SyncController extends EventTarget {
     await this.seek(at ?? (this.time >= this.end - 0.05 ? 0 : this.time));
   }
 
-  /** @param {number} [at] global time to stand at; the anchor's frame when left out */
+  /** @param {number} [at] global time to stand at; the leader's frame when left out */
   pause(at) {
     if (this.#wanted === "paused" && at === undefined) return;
     this.#wanted = "paused";
@@ -223,7 +223,7 @@ export class SyncController extends EventTarget {
       else this.#wanted = "paused";
     } while (request !== this.#requests);
     if (this.#wanted === "paused") {
-      for (const track of this.tracks) track.drift = this.#standing(track, this.#target);
+      for (const track of this.tracks) track.outOfStep = this.#standing(track, this.#target);
       this.#setStatus("paused");
     }
     this.#emit("arrived");
@@ -258,11 +258,11 @@ export class SyncController extends EventTarget {
     this.#waitingFor = null;
   }
 
-  /** After a pause: T is where the anchor stands, and whoever is a frame away joins it. */
+  /** After a pause: T is where the leader stands, and whoever is a frame away joins it. */
   #settle() {
     const now = performance.now();
-    const anchor = this.anchor;
-    if (anchor) this.#clock.set(anchor.globalTime(anchor.placeAt(anchor.globalTime(anchor.time))), now);
+    const leader = this.leader;
+    if (leader) this.#clock.set(leader.globalTime(leader.placeAt(leader.globalTime(leader.time))), now);
     this.seek(this.#clock.at(now));
   }
 
@@ -273,25 +273,25 @@ export class SyncController extends EventTarget {
     const T = this.#clock.at(now);
     if (T >= this.end) return this.#finish();
     this.#beginOthers(T);
-    const anchor = this.anchor;
+    const leader = this.leader;
     if (this.#starved(now, T) || now - this.#steeredAt < policy.TICK) return;
     this.#steeredAt = now;
-    if (anchor) this.#steer(anchor, now);
+    if (leader) this.#steer(leader, now);
     this.#followOther(now);
   }
 
-  /** @param {Track} anchor @param {number} now */
-  #steer(anchor, now) {
-    const T = anchor.globalTime(anchor.measure(now));
-    if (Math.abs(T - this.#clock.at(now)) > policy.REBASE && !anchor.video.seeking) this.#clock.set(T, now);
-    anchor.drift = 0;
-    anchor.factor = 1;
-    anchor.setSpeed(this.#speed);
+  /** @param {Track} leader @param {number} now */
+  #steer(leader, now) {
+    const T = leader.globalTime(leader.measure(now));
+    if (Math.abs(T - this.#clock.at(now)) > policy.REBASE && !leader.video.seeking) this.#clock.set(T, now);
+    leader.outOfStep = 0;
+    leader.factor = 1;
+    leader.setSpeed(this.#speed);
     const errors = [0];
     for (const track of this.tracks) {
-      if (track === anchor || !track.runsAt(T) || track.video.paused || track.video.seeking) continue;
+      if (track === leader || !track.runsAt(T) || track.video.paused || track.video.seeking) continue;
       const error = track.globalTime(track.measure(now)) - T;
-      track.drift = error;
+      track.outOfStep = error;
       errors.push(error);
       const act = policy.correction(error, { maySeek: now > track.coolUntil, correcting: track.factor !== 1 });
       if (act.do === "seek") {

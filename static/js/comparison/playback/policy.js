@@ -2,7 +2,7 @@
 // constants were measured on three videos of 60, 29.97 and 30 fps with a blocked thread, starvation and seeks.
 
 export const LOOK = 60; // ms between two looks for one that begins, ends or starves
-export const TICK = 250; // ms between two looks at the drift
+export const TICK = 250; // ms between two looks at how far out of step they are
 const DEAD_BAND = 0.004; // s that are left alone; a larger one keeps its error for ever
 export const SETTLED = 0.001; // s at which a correction that was begun ends, so that none rests at the band's edge
 const RECOVERY = 0.8; // s in which an error is to be made up
@@ -14,7 +14,7 @@ const SEEK_FROM = 0.3; // s; seeking at 0.1 s thrashes under load
 export const FIRST_LEAD = 0.08; // s a seek in play takes, until it is known
 export const COOL_DOWN = 1500; // ms after a seek in which no other follows
 export const STARVED = 120; // ms without data before all wait
-export const REBASE = 0.01; // s between group clock and anchor
+export const REBASE = 0.01; // s between group clock and leader
 const FOLLOW_DEAD_BAND = 0.04; // s; a viewer who follows another
 const FOLLOW_REACH = 0.02; // ±2 %
 const FOLLOW_SEEK = 1; // s
@@ -25,7 +25,7 @@ export const FOLLOW_COOL_DOWN = 5000; // ms
  */
 
 /**
- * @param {number} error seconds; positive is ahead of the anchor
+ * @param {number} error seconds; positive is ahead of the leader
  * @param {{maySeek: boolean, correcting: boolean}} state no seek in the cool-down after one
  * @returns {Correction} `factor` multiplies the speed the whole group has
  */

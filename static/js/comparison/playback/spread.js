@@ -9,7 +9,7 @@ export class Spread {
 
   /**
    * @param {number} now milliseconds, as performance.now()
-   * @param {number[]} errors seconds against the anchor, the anchor's own 0 among them
+   * @param {number[]} errors seconds against the leader, the leader's own 0 among them
    */
   note(now, errors) {
     this.#seen = this.#seen.filter((s) => now - s.at < MEMORY);

@@ -39,8 +39,8 @@ export class Track {
     this.free = false;
     /** Cannot be played; the others go on without it. */
     this.failed = video.error !== null;
-    /** Seconds ahead of the anchor; null when that is not known. */
-    this.drift = /** @type {number|null} */ (null);
+    /** Seconds ahead of the leader; null when that is not known. */
+    this.outOfStep = /** @type {number|null} */ (null);
     /** What its speed is multiplied by to catch up. */
     this.factor = 1;
     this.lead = FIRST_LEAD;

@@ -3,7 +3,7 @@
 import test from "node:test";
 
 import { moments } from "./js/comparison/readings.js";
-import { between, contain, fitted } from "./js/comparison/roi.js";
+import { between, contain, fitted } from "./js/base/roi.js";
 import { assertMatches, near } from "./near.mjs";
 
 test("a box stays inside the frame whichever way it is drawn", () => {

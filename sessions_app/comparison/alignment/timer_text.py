@@ -14,7 +14,7 @@ MAX_HOURS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class ClockValue:
+class TimerValue:
     """What a timer says. seconds: its value; resolution: seconds of its last digit; trust: 1 clean, 0.6 repaired.
 
     The clock itself was within [seconds, seconds + resolution) when it was shown, for a timer that cuts off.
@@ -64,7 +64,7 @@ def normalise(text: str) -> str:
     return re.sub(r"[:.]*:[:.]*", ":", re.sub(r"\.{2,}", ".", text))
 
 
-def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> ClockValue | None:
+def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> TimerValue | None:
     """The time that ``text`` shows, or None.
 
     ``text`` may hold other words ("ROUND 3 1:27"); two different times in it are nobody's time. The trust is
@@ -79,7 +79,7 @@ def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> ClockValue | No
     return clean[0] if len(clean) == 1 else None
 
 
-def _parse_chunk(chunk: str, profile: GameProfile) -> ClockValue | None:
+def _parse_chunk(chunk: str, profile: GameProfile) -> TimerValue | None:
     """The time in a piece of text without blanks: all of it, or all but a label or punctuation at its ends."""
     chunk = chunk.strip('()[]{}<>-–—_*"').rstrip(".:")
     value = _parse_token(chunk, profile, _FORMS)
@@ -92,7 +92,7 @@ def _parse_chunk(chunk: str, profile: GameProfile) -> ClockValue | None:
     return None if value is None else replace(value, trust=REPAIRED)
 
 
-def _parse_token(token: str, profile: GameProfile, forms: Sequence[tuple[re.Pattern[str], float]]) -> ClockValue | None:
+def _parse_token(token: str, profile: GameProfile, forms: Sequence[tuple[re.Pattern[str], float]]) -> TimerValue | None:
     trust = CLEAN
     digits = token.translate(DIGITS)
     if digits != token:
@@ -109,7 +109,7 @@ def _parse_token(token: str, profile: GameProfile, forms: Sequence[tuple[re.Patt
         total = seconds + (int(fraction) / 10 ** len(fraction) if fraction else 0.0)
         if total > profile.longest:
             return None
-        return ClockValue(total, 10.0 ** -len(fraction), min(trust, form_trust))
+        return TimerValue(total, 10.0 ** -len(fraction), min(trust, form_trust))
     return None
 
 
