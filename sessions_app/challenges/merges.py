@@ -35,7 +35,7 @@ from vodplatform.base.logs import event
 from vodplatform.base.records import audit
 
 MERGE_KIND = "merge"
-CLIP = "clip"
+PURPOSE = "clip"
 # In the metadata of a clip's upload, once it was looked at: how long it is, and how much work for the plan's budget.
 SECONDS, GIGAPIXELS = "seconds", "gigapixels"
 FACTOR = 0.75  # seconds of work for a second of video, until this machine has merged a few itself
@@ -66,7 +66,7 @@ def begin(
         session = _make(user, [clip["duration"] for clip in clips], title, level_loudness, priority)
         for index, clip in enumerate(clips):
             upload = uploads.begin(
-                user, front=UploadFront.CHUNKS, purpose=CLIP, filename=clip["filename"], size=clip["size"],
+                user, front=UploadFront.CHUNKS, purpose=PURPOSE, filename=clip["filename"], size=clip["size"],
                 content_type=clip["mime_type"], metadata={}, chunk_size=chunk_size,
             )  # fmt: skip
             _add(session, index, upload, clip["duration"])
@@ -83,7 +83,7 @@ def begin_with_uploads(
     """A merge of clips that have come by another door (tus), queued at once. Raises ``invalid`` for any other ids."""
     with transaction.atomic():
         idempotency.bind_to_transaction()
-        rows = Upload.objects.select_for_update(of=("self",)).filter(pk__in=upload_ids, owner=user, purpose=CLIP)
+        rows = Upload.objects.select_for_update(of=("self",)).filter(pk__in=upload_ids, owner=user, purpose=PURPOSE)
         found = {row.pk: row for row in rows.order_by("pk")}
         for index, upload_id in enumerate(upload_ids):
             row = found.get(upload_id)
@@ -351,7 +351,7 @@ def expire() -> int:
     the end of their time.
     """
     # Bytes of merged clips that a worker did not live to delete, or the storage did not answer for.
-    left = Upload.objects.filter(purpose=CLIP, taken_up=True).exclude(key="")
+    left = Upload.objects.filter(purpose=PURPOSE, taken_up=True).exclude(key="")
     _drop(list(left.values_list("pk", flat=True)[:BATCH]))
     old = Q(completed_at=None, expires_at__lt=Now() - FAILED_KEPT_FOR)
     old &= Q(job=None) | Q(job__status__in=[JobStatus.FAILED, JobStatus.CANCELLED])

@@ -42,7 +42,7 @@ def _refusal(found: dict[str, Any]) -> DomainError | None:
 
 
 class ClipPurpose(Purpose):
-    name = merges.CLIP
+    name = merges.PURPOSE
     label = "Clip of a merge"
     checks_type_early = False
     takes_up = False

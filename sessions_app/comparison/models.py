@@ -17,6 +17,7 @@ from sessions_app.comparison.timeline import MAX_DRIFT_PPM, MAX_RATE, MAX_TIMEST
 from vodplatform.accounts.models import User
 
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
+MIN_VODS, MAX_VODS = 2, 3  # of a session
 
 
 class SyncMode(models.TextChoices):

@@ -12,6 +12,8 @@ from rest_framework import serializers
 
 from media_app.delivery.addresses import made_url, stream_url
 from sessions_app.comparison.models import (
+    MAX_VODS,
+    MIN_VODS,
     Alignment,
     AlignmentMethod,
     ComparisonSession,
@@ -37,7 +39,6 @@ from vodplatform.base.errors import DomainError
 
 MAX_UI_STATE_BYTES = 64 * 1024
 MAX_PREVIEW_TIMES = 8
-MAX_VODS = 3
 MAX_UI_NAMES = 1000
 GAMES = ["auto", "apex", "valorant", "csgo", "speedrun"]
 ROUNDING = 1e-6
@@ -79,7 +80,7 @@ class NewSessionSerializer(serializers.Serializer[Data]):
 
     def to_internal_value(self, data: Any) -> Data:
         vods = data.get("vods") if isinstance(data, dict) else None
-        if isinstance(vods, list) and len(vods) not in (2, 3):
+        if isinstance(vods, list) and not MIN_VODS <= len(vods) <= MAX_VODS:
             raise DomainError("vod_count", f"A comparison needs 2 or 3 VODs, not {len(vods)}.")
         return super().to_internal_value(data)  # type: ignore[no-any-return]
 

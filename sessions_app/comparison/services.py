@@ -20,6 +20,8 @@ from media_app.videos.models import Place, Video, VideoStatus
 from media_app.videos.services import DELETED, check_file, create_placeholder, reference_videos
 from sessions_app.comparison.messages import session_message
 from sessions_app.comparison.models import (
+    MAX_VODS,
+    MIN_VODS,
     ComparisonSession,
     ComparisonVod,
     OffsetChange,
@@ -33,7 +35,6 @@ from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web.publish import publish_gone_on_commit, publish_on_commit
 
-MIN_VODS, MAX_VODS = 2, 3
 # What stands in for a deleted video.
 DELETED_VIDEO = {"place": Place.SESSION, "error_type": DELETED}
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sessions_app.comparison.timeline import MAX_DRIFT_PPM
+
 Values = NDArray[np.float64]
 
-MAX_DRIFT_PPM = 1000.0
 TOLERANCE = 0.002  # seconds from the line at which a measurement still agrees with it
 LEAST_ERROR = 2e-5  # seconds: of a measurement, whatever the others say; a sixth of a sample
 

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jobs_app.context import default_limits
 from sessions_app.comparison.alignments import run_aligner
-from sessions_app.comparison.services import MAX_VODS, MIN_VODS
+from sessions_app.comparison.models import MAX_VODS, MIN_VODS
 from vodplatform.base.errors import DomainError
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.processes.process import ChildError, run_child
