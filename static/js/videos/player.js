@@ -153,6 +153,7 @@ export class Player extends EventTarget {
     this.quality = id;
     this.#hls?.destroy();
     this.#hls = null;
+    this.#tell(); // What has been chosen is shown while it loads.
     const proxy = video.renditions.find((rendition) => rendition.kind === PROXY);
     if (id === ORIGINAL) element.src = video.video_url ?? "";
     else if (id === PROXY && proxy) element.src = proxy.url;
