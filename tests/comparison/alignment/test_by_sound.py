@@ -20,8 +20,10 @@ import pytest
 from sessions_app.comparison.alignment.answer import AlignmentResult
 from sessions_app.comparison.alignment.by_sound import align_by_sound
 from sessions_app.comparison.alignment.sound.delay import measure_delay
+from sessions_app.comparison.alignment.sound.flux import BANDS, HOP_SECONDS
 from sessions_app.comparison.alignment.sound.line import fit_line
 from sessions_app.comparison.alignment.sound.recording import SHORT_SECONDS, Recording
+from sessions_app.comparison.alignment.sound.search import Heard, find_peaks
 from sessions_app.comparison.alignment.sound.track import RATE, NoSound, SoundTrack
 from tests.support.soundscapes import RATE as SCENE_RATE
 from tests.support.soundscapes import Sound, Take, music, offset_between, render, scene, write
@@ -262,6 +264,17 @@ class TestTrack:
         subprocess.run([FFMPEG, "-v", "error", "-f", "lavfi", "-i", "testsrc=d=1", str(mute)], check=True)
         with pytest.raises(NoSound, match="has no sound"):
             SoundTrack(mute)
+
+
+class TestPlaces:
+    def test_one_place_of_two_long_recordings_whose_clocks_drift_is_one(self) -> None:
+        hops = round(2700 / HOP_SECONDS)
+        flux = np.random.default_rng(8).normal(size=(BANDS, hops)).astype(np.float32)
+        drifted = np.round(np.arange(hops - 4000) * (1 + 300e-6)).astype(int) + 2500
+        first, second = (Heard(part, np.ones(part.shape[1], bool)) for part in (flux, flux[:, drifted]))
+        best, other = find_peaks(first, second, 2)
+        assert abs(best.lag - (2500 + 300e-6 * len(drifted) / 2) * HOP_SECONDS) < 0.5  # where windows search
+        assert best.score > 2 * other.score
 
 
 class TestEvidence:

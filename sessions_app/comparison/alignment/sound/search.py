@@ -65,7 +65,9 @@ def find_peaks(first: Heard, second: Heard, count: int) -> list[Peak]:
         drift = round(abs(start + length / blocks / 2 - length / 2) * MAX_DRIFT / HOP_SECONDS)
         found = _highest_around(np.maximum(found, 0.0), SPREAD_HOPS + (drift if blocks > 1 else 0))
         scores = found**2 if scores is None else scores + found**2
-    return [] if scores is None else _peaks(np.sqrt(scores), base, count)
+    # So does one place have several peaks there.
+    apart = APART_SECONDS + (length / 2 * MAX_DRIFT if blocks > 1 else 0.0)
+    return [] if scores is None else _peaks(np.sqrt(scores), base, count, apart)
 
 
 def correlate(first: Heard, second: Heard) -> tuple[NDArray[np.float32], int]:
@@ -108,8 +110,8 @@ def find_stretch(first: Heard, second: Heard, start: float, seconds: float) -> t
     return best
 
 
-def _peaks(scores: NDArray[np.float32], zero: int, count: int) -> list[Peak]:
-    apart = round(APART_SECONDS / HOP_SECONDS)
+def _peaks(scores: NDArray[np.float32], zero: int, count: int, apart_seconds: float) -> list[Peak]:
+    apart = round(apart_seconds / HOP_SECONDS)
     left = scores.copy()
     found = []
     for _ in range(count):
