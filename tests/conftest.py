@@ -85,8 +85,9 @@ MARKS_BY_PLACE = {
     "av/test_thumbnail.py": ["full"],
     "challenges/test_lie.py": ["full"],
 }
-# What takes longest and mostly waits begins first: the rest fills the time.
-TIERS = ("crash", "browser", "program", "full")
+# What mostly waits for a program or a page, the longest first; by how much of a run's files the last of it has begun.
+WAITING = ("crash", "browser", "program")
+BEGUN_BY = 0.8
 # What files about a slice are called that do not have its name.
 OTHER_NAMES = {
     "accounts": ("account",),
@@ -129,12 +130,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.path.is_relative_to(TESTS / place):
                 for mark in marks:
                     item.add_marker(mark)
-    items.sort(key=tier)
+    items[:] = spread(items)
 
 
-def tier(item: pytest.Item) -> int:
-    """Which of :data:`TIERS` a case is of, the rest last."""
-    return next((number for number, mark in enumerate(TIERS) if item.get_closest_marker(mark)), len(TIERS))
+def spread(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Files that mostly wait between those that mostly compute, so that no core is idle while workers wait."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    tiers: list[list[Path]] = [[] for _ in WAITING]
+    full, rest = [], []
+    for path, cases in files.items():
+        marks = {mark.name for case in cases for mark in case.iter_markers()}
+        waits = next((number for number, mark in enumerate(WAITING) if mark in marks), None)
+        (tiers[waits] if waits is not None else full if "full" in marks else rest).append(path)
+    waiting, computing = [path for tier in tiers for path in tier], full + rest
+    apart = BEGUN_BY * len(computing) / max(1, len(waiting))
+    places = [*((number * apart, path) for number, path in enumerate(waiting)), *enumerate(computing)]
+    return [case for _, path in sorted(places, key=lambda place: place[0]) for case in files[path]]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
