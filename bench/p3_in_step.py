@@ -37,6 +37,7 @@ DRIFTING = "C"
 LOOK_SECONDS = 20.0
 AFTER_FAULT_SECONDS = 3.0
 BLOCK_SECONDS, STARVED_SECONDS = 2.0, 4.0
+AHEAD_SECONDS = 240.0  # of video beyond the minutes that are played: seeks go on by 150 of them
 STARVED_BYTES = 2_000  # a second
 
 # What the page is watched by: [now, position of each video] of every picture, and each seek that was begun.
@@ -86,7 +87,7 @@ def panes(minutes: float) -> list[Pane]:
         path = folder / f"{spec.name}.mp4"
         if not path.exists():
             listed = folder / "list.txt"
-            again = int(minutes * 60 / spec.duration) + 2
+            again = int((minutes * 60 + AHEAD_SECONDS) / spec.duration) + 2
             listed.write_text(f"file '{source / spec.name}.mp4'\n" * again)
             words = ["-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", str(listed), "-map", "0:v", "-c", "copy"]
             stretch = ["-bsf:v", f"setts=ts=TS*(1+{drift}/1000000)", "-video_track_timescale", "90000"] if drift else []
