@@ -151,6 +151,12 @@ def test_the_first_fault_is_the_sentence(detail: Any, sentence: str) -> None:
     assert first_sentence(detail) == sentence
 
 
+def test_what_was_sent_is_repeated_in_part() -> None:
+    long = "a" * 2_000_000
+    body = exception_handler(exceptions.ValidationError({long: [f"{long} is not a valid choice."]}), {}).data
+    assert len(json.dumps(body)) < 2000
+
+
 def test_of_many_errors_the_first_are_told_and_how_many_there_were() -> None:
     def told(detail: Any) -> dict[str, Any]:
         body: dict[str, Any] = json.loads(json.dumps(exception_handler(exceptions.ValidationError(detail), {}).data))

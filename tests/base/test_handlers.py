@@ -15,6 +15,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 from tests.support.waiting import wait_until
 from vodplatform.base.processes.waiting_room import caller_gone
+from vodplatform.base.web import handlers
 from vodplatform.base.web.handlers import OneThreadHandler
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
@@ -157,3 +158,23 @@ def test_a_view_is_told_that_its_client_has_gone() -> None:
 
     async_to_sync(OneThreadHandler())(scope_of("waits"), receive, send)
     wait_until(lambda: waited == [True])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_database_is_free_before_the_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(handlers, "release_connection", lambda: done.append("released"))
+
+    async def send(message: dict[str, Any]) -> None:
+        done.append(message["type"])
+
+    asked = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if not asked:
+            await asyncio.sleep(60)
+        return asked.pop()
+
+    scope = {"type": "http", "method": "GET", "path": "/plain", "headers": [], "query_string": b""}
+    async_to_sync(OneThreadHandler())(scope, receive, send)
+    assert done[0] == "released"

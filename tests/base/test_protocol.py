@@ -280,6 +280,50 @@ def test_a_socket_that_never_reads_is_ended() -> None:
         wait_until(lambda: not server.server_state.connections, 20, "the connection to be gone")
 
 
+@pytest.mark.parametrize(("path", "is_ended"), [("/api/v1/videos", True), ("/api/v1/media/stream/x", False)])
+def test_a_client_that_takes_nothing_of_its_answer_is_ended_unless_it_plays(path: str, is_ended: bool) -> None:
+    class Impatient(HttpProtocol):
+        unread_seconds = 0.3
+
+    async def tell(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(400):
+            await send({"type": "http.response.body", "body": b"a" * 65_536, "more_body": True})
+
+    with (
+        serving(tell, http=Impatient) as (port, server),
+        socket.create_connection(("127.0.0.1", port), timeout=10) as wire,
+    ):
+        wire.sendall(head(path))
+        wait_until(lambda: server.server_state.connections, 10)
+        if is_ended:
+            wait_until(lambda: not server.server_state.connections, 20, "the connection to be gone")
+        else:
+            time.sleep(1.2)  # four times as long as the other one has
+            assert server.server_state.connections
+
+
+def test_a_client_that_reads_slowly_gets_all_of_its_answer() -> None:
+    class Impatient(HttpProtocol):
+        unread_seconds = 0.3
+
+    async def tell(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"8000000")]})
+        await send({"type": "http.response.body", "body": b"a" * 8_000_000})
+
+    with (
+        serving(tell, http=Impatient) as (port, _),
+        socket.create_connection(("127.0.0.1", port), timeout=10) as wire,
+    ):
+        wire.sendall(head("/api/v1/videos"))
+        got = 0
+        while got < 8_000_000:
+            piece = wire.recv(200_000)
+            assert piece
+            got += len(piece)
+            time.sleep(0.03)
+
+
 EMPTY = b"\x00\x80\x00\x00\x00\x00"  # a piece of a message, without end and without content
 PING = b"\x89\x80\x00\x00\x00\x00"
 TEXT = b"\x81\x81\x00\x00\x00\x00a"

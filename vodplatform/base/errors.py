@@ -205,6 +205,7 @@ def _challenge(status: int) -> dict[str, str]:
 
 # Sentences in `errors`; whoever sends more of what is wrong has no use for each.
 MAX_ERRORS = 20
+MAX_SENTENCE = 300  # letters of one of them, and of a field's name
 
 _BY_STATUS = {
     400: "bad_request",
@@ -273,11 +274,17 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
 
 
 def _truncate_details(detail: Any) -> dict[str, Any]:
-    """What a body says of nested validation errors: ``errors``, of which the first 20 stay, and how many there were."""
+    """What a body says of nested validation errors: ``errors``, of which the first 20 stay, and how many there were.
+
+    Sentences and names are cut: they repeat what was sent, which may be megabytes.
+    """
     count = _count(detail)
-    if count <= MAX_ERRORS:
-        return {"errors": detail}
-    return {"errors": _first(detail, [MAX_ERRORS]), "errors_count": count}
+    found = {"errors": _first(detail, [MAX_ERRORS])}
+    return found if count <= MAX_ERRORS else {**found, "errors_count": count}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SENTENCE else f"{text[:MAX_SENTENCE]} …"
 
 
 def _count(detail: Any) -> int:
@@ -289,7 +296,7 @@ def _count(detail: Any) -> int:
 def _first(detail: Any, left: list[int]) -> Any:
     """The same without what comes after so many sentences. A list keeps the place of each part that stays."""
     if isinstance(detail, dict):
-        found = {key: _first(value, left) for key, value in detail.items() if left[0]}
+        found = {_cut(str(key)): _first(value, left) for key, value in detail.items() if left[0]}
         return {key: value for key, value in found.items() if value}
     if isinstance(detail, list):
         kept = []
@@ -299,7 +306,7 @@ def _first(detail: Any, left: list[int]) -> Any:
             kept.append(_first(value, left))
         return kept
     left[0] -= 1
-    return detail
+    return _cut(detail) if isinstance(detail, str) else detail
 
 
 def first_sentence(detail: Any, field: str = "") -> str:
@@ -307,7 +314,7 @@ def first_sentence(detail: Any, field: str = "") -> str:
     if isinstance(detail, dict):
         for key, value in detail.items():
             if value:
-                name = "" if key == "non_field_errors" else str(key)
+                name = "" if key == "non_field_errors" else _cut(str(key))
                 return first_sentence(value, ".".join(filter(None, (field, name))))
     elif isinstance(detail, list):
         for index, value in enumerate(detail):
@@ -315,5 +322,5 @@ def first_sentence(detail: Any, field: str = "") -> str:
                 nested = isinstance(value, dict | list)
                 return first_sentence(value, f"{field}[{index}]" if nested else field)
     elif detail:
-        return f"{field}: {detail}" if field else str(detail)
+        return f"{field}: {_cut(str(detail))}" if field else _cut(str(detail))
     return ERROR_TYPES["invalid"].sentence

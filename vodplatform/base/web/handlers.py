@@ -14,6 +14,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from vodplatform.base.processes.waiting_room import caller_gone
+from vodplatform.base.records.database import release_connection
 
 
 class OneThreadHandler(ASGIHandler):
@@ -45,4 +46,11 @@ class OneThreadHandler(ASGIHandler):
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
         """The response of the whole chain, made in the thread of the request."""
-        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
+        return await sync_to_async(self._respond, thread_sensitive=True)(request)
+
+    def _respond(self, request: HttpRequest) -> HttpResponseBase:
+        """The response; the database is not held while a client takes its time to read it."""
+        try:
+            return self.get_response(request)
+        finally:
+            release_connection()

@@ -24,6 +24,9 @@ MAX_SMALL_PIECES, SMALL_PIECE_BYTES = 4096, 256
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 1000, 100
 FRAME_SLICE_BYTES = 4096
 MAX_DESCRIPTORS = 65_536
+# Of an answer that a client has to have taken each time that is looked; the doors of media have another pace.
+LEAST_READ_BYTES = 8192
+MEDIA = "/api/v1/media/"
 SPARE_DESCRIPTORS = 128  # for the database, the broker, logs and files
 CROWDED = "The server has as many connections as it can serve."
 
@@ -67,7 +70,8 @@ class HttpProtocol(HttpToolsProtocol):
     A head that is not whole after 20 s, and a body of which nothing comes for 60 s, end the connection. Each connection
     may need a second descriptor for a file: past half of them requests are answered with 503, except for ``/health``;
     past all but a few a connection is ended as soon as it is made. Ended is, too, one that sends its body in thousands
-    of tiny pieces, many trailers after it, or dozens of requests without waiting for an answer.
+    of tiny pieces, many trailers after it, or dozens of requests without waiting for an answer; and one that takes less
+    than 8 KiB of its answer in 30 s. Not of a video: players stop reading what they do not need yet.
     """
 
     _head = 0  # bytes of the present head, the first piece that was read not counted
@@ -75,7 +79,8 @@ class HttpProtocol(HttpToolsProtocol):
     _in_head = _in_body = False
     _pieces = _body_bytes = _trailer_bytes = 0
     _late: asyncio.TimerHandle | None = None
-    head_seconds, body_seconds = 20.0, 60.0
+    head_seconds, body_seconds, unread_seconds = 20.0, 60.0, 30.0
+    _unread: asyncio.TimerHandle | None = None
     most_connections = raise_limit()
 
     def connection_made(self, transport: Any) -> None:
@@ -91,7 +96,29 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait(None)
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.cycle is not None and not self.cycle.scope["path"].startswith(MEDIA):
+            self._watch_reader()
+
+    def resume_writing(self) -> None:
+        if self._unread:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
+
+    def _watch_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._unread = self.loop.call_later(self.unread_seconds, self._look_at_reader, unread)
+
+    def _look_at_reader(self, before: int) -> None:
+        if before - self.transport.get_write_buffer_size() < LEAST_READ_BYTES:
+            self.transport.abort()
+        else:
+            self._watch_reader()
 
     def handle_websocket_upgrade(self) -> None:
         self._wait(None)
