@@ -31,7 +31,7 @@ from media_app.uploads.models import (
     UploadStatus,
 )
 from media_app.uploads.purposes import Purpose, purpose_of
-from media_app.uploads.room import check_size, lock, reserve
+from media_app.uploads.room import check_room, check_size, lock, reserve
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
@@ -138,6 +138,9 @@ def concatenate(
         if not size:
             raise DomainError("invalid", errors={"Upload-Concat": ["The file is empty."]})
         check_size(user, kind, size)
+        # Parts of another purpose may have been sent without taking any of the user's room.
+        if uncounted := sum(part.size for part in found if kind.counts and not purpose_of(part.purpose).counts):
+            check_room(user, uncounted)
         # A first part too short to tell is judged by the probe, with the whole.
         first = next(part for part in found if part.size)
         is_recognised = first.mime_type and kind.takes_type(first.mime_type)

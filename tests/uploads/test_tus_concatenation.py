@@ -157,6 +157,14 @@ async def test_the_whole_is_within_the_limits_that_a_file_has(client: Client, sm
     assert (await client.create(None, final(*parts))).refused(413, "too_large")["limit"] == 1 << 20
 
 
+async def test_parts_whose_purpose_takes_no_room_need_it_as_a_whole(client: Client, small_limits: None) -> None:
+    part = await part_of(client, video_of(1 << 19))
+    await ask_rows(lambda: Upload.objects.filter(pk=id_of(part)).update(purpose="catalogue"))
+    for _ in range(2):
+        await part_of(client, video_of(1 << 20))
+    (await client.create(None, final(part))).refused(413, "storage_full")
+
+
 async def test_a_finished_part_can_be_given_up(client: Client, media: Path) -> None:
     part = await part_of(client, VIDEO)
     assert (await client.delete(part)).status == 204
