@@ -32,6 +32,7 @@ from vodplatform.base.records.transitions import begin
 # How far a writer's own counter may be ahead of what has come; what lies between may come later.
 # Of one account for one video: a new one writes with each browser, others are known by the clocks of those alone.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
+MAX_KEPT_TAGS = 1000  # each operation on all tags looks at every one
 MAX_SKIPPED = 100_000
 # What people write and everybody merges; other fields of a video are no operations.
 WORDS = ("title", "description", "category", "tags", "is_featured")
@@ -230,9 +231,13 @@ def _refusal(index: int, field: str, sentence: str) -> DomainError:
 def _write(video: Video, state: MergeState, document: Document, fresh: Sequence[Incoming], by: User) -> int:
     """Take operations that are new into the locked video; returns how many met something that they had not seen."""
     conflicts = 0
+    most = max(MAX_KEPT_TAGS, document.tags.kept)
     for one in fresh:
         conflicts += document.meets(one.operation)
         document.apply(one.operation)
+        if document.tags.kept > most:
+            sentence = f"The video would have more than {MAX_KEPT_TAGS} tags, those included that were removed."
+            raise DomainError("invalid", errors={"operations": [sentence]})
     came = _arrival(video.pk)
     CrdtOperation.objects.bulk_create(_row(video, one, by, came) for one in fresh)
     MergeState.objects.filter(pk=video.pk).update(document=document.to_json())

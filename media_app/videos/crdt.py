@@ -210,6 +210,11 @@ class TagSet:
     removed: dict[str, Clock] = field(default_factory=dict)
     cleared: Clock = field(default_factory=dict)
 
+    @property
+    def kept(self) -> int:
+        """How many tags there are that live, or whose removal has to be remembered."""
+        return len(self.added.keys() | self.removed.keys())
+
     def apply(self, operation: Operation) -> None:
         match operation.type:
             case OperationType.ADD_TAG:

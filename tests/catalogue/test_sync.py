@@ -342,6 +342,17 @@ class TestRefusals:
             assert send(title(own, 2, actor_id=own)).status_code == 200
         refused(send(title(f"{me}:d", 1, actor_id=f"{me}:d")), 400, "invalid")
 
+    def test_a_video_keeps_only_so_many_tags(
+        self, me: str, video: Video, send: Callable[..., HttpResponse], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def tagged(counter: int, tag: str, kind: str = "add_tag") -> dict[str, Any]:
+            return {"type": kind, "value": tag, "timestamp": THEN + counter, "vector_clock": {me: counter}}
+
+        monkeypatch.setattr(services, "MAX_KEPT_TAGS", len(video.tags) + 3)
+        assert send(*(tagged(number, f"t{number}") for number in range(1, 4))).status_code == 200
+        refused(send(tagged(4, "t4")), 400, "invalid")
+        assert send(tagged(4, "t3", "remove_tag")).status_code == 200
+
     @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
     def test_no_number_at_all(self, number: str, moderator_api: Api, video: Video, me: str) -> None:
         for field in ("timestamp", "value"):
