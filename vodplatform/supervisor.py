@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from vodplatform.base.processes.process import SHIM
+from vodplatform.base.processes.process import SHIM, kill_orphans
 
 logger = logging.getLogger("vodplatform.supervisor")
 FIRST_RESTART_SECONDS = 0.5
@@ -111,6 +111,8 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(child.stop_seconds)
             self._end_group(child)
+        # Of a worker that was killed: while they run, workers do this every now and then.
+        kill_orphans()
 
     @staticmethod
     def _end_group(child: Child) -> None:

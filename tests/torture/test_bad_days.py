@@ -146,6 +146,17 @@ class TestWorkers:
         program.call("POST", f"/api/v1/jobs/{job}/cancel")
         wait_until(lambda: sleepers() == [], 90, "what is left to be ended")
 
+    def test_what_a_killed_workers_child_has_left_ends_with_the_program(
+        self, place: Place, new_program: Callable[..., Program]
+    ) -> None:
+        program = new_program(place).start()
+        story.enqueue(place, [{"steps": 40, "seconds": 0.2, "forks": 3, "fork_name": FORK_NAME}])
+        wait_until(lambda: len(sleepers()) >= 3, 30)
+        worker = wait_until(program.worker, 30)
+        worker.kill()
+        program.interrupt()
+        assert sleepers() == []
+
     @pytest.mark.parametrize("share", [0.9, 1.5])
     def test_an_outage_is_nobodys_crash(self, place: Place, new_program: Callable[..., Program], share: float) -> None:
         """Within a lease the handlers go on; past it they stop, since somebody else may have begun, and begin again."""
