@@ -26,7 +26,7 @@ def test_too_many_attempts_to_sign_in_are_told_how_long_to_wait(client: Client, 
     assert response.status_code == 429
     page = response.content.decode()
     assert "Too many requests." in page
-    assert f'Try again in <span class="m nowrap">{response["Retry-After"]} s</span>' in page
+    assert f'Try again in <span class="mono nowrap">{response["Retry-After"]} s</span>' in page
     assert 'value="owner-of-throttles"' in page
 
 
@@ -37,7 +37,7 @@ def test_too_many_attempts_to_sign_up_too(client: Client, throttled: None) -> No
     assert response.status_code == 429
     page = response.content.decode()
     assert "Too many requests." in page
-    assert f'Try again in <span class="m nowrap">{response["Retry-After"]} s</span>' in page
+    assert f'Try again in <span class="mono nowrap">{response["Retry-After"]} s</span>' in page
 
 
 def test_what_is_not_there_or_not_ones_own_has_the_same_words(client: Client, owner: User) -> None:
