@@ -96,7 +96,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait(None)
-        self.resume_writing()
+        self._forget_reader()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -105,10 +105,13 @@ class HttpProtocol(HttpToolsProtocol):
             self._watch_reader()
 
     def resume_writing(self) -> None:
+        self._forget_reader()
+        super().resume_writing()
+
+    def _forget_reader(self) -> None:
         if self._unread:
             self._unread.cancel()
             self._unread = None
-        super().resume_writing()
 
     def _watch_reader(self) -> None:
         unread = self.transport.get_write_buffer_size()
