@@ -111,7 +111,7 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(child.stop_seconds)
             self._end_group(child)
-        # Of a worker that was killed: while they run, workers do this every now and then.
+        # What the children of a worker that was killed have left; running workers look for it now and then.
         kill_orphans()
 
     @staticmethod
