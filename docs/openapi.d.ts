@@ -456,7 +456,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The caller's own merges, newest first. */
+        /** @description The caller's own merges, newest first; the numbers of their chunks are in the status of each. */
         get: operations["merges_list"];
         put?: never;
         post?: never;
@@ -1583,13 +1583,11 @@ export interface components {
             /** @description SHA-256 of the chunk. */
             checksum?: string;
         };
-        /** @description One clip on its way. size: bytes, as announced. */
+        /** @description One clip on its way, with the numbers of its chunks, of which there may be thousands. */
         Clip: {
             /** Format: uuid */
             session_id: string;
             status: components["schemas"]["UploadStatusEnum"];
-            uploaded_chunks: number[];
-            remaining_chunks: number[];
             total_chunks: number;
             /** Format: double */
             progress_percent: number;
@@ -1601,6 +1599,8 @@ export interface components {
             upload_url: string | null;
             chunk_size: number | null;
             error: components["schemas"]["Cause"] | null;
+            uploaded_chunks: number[];
+            remaining_chunks: number[];
         };
         /** @description The same, and what to name the file by. */
         CompletedUpload: {
@@ -1822,6 +1822,50 @@ export interface components {
             offset: number;
             total: number;
         };
+        /** @description One clip on its way, in a list. size: bytes, as announced. */
+        ListedClip: {
+            /** Format: uuid */
+            session_id: string;
+            status: components["schemas"]["UploadStatusEnum"];
+            total_chunks: number;
+            /** Format: double */
+            progress_percent: number;
+            /** Format: date-time */
+            expires_at: string | null;
+            video_index: number;
+            filename: string;
+            size: number;
+            upload_url: string | null;
+            chunk_size: number | null;
+            error: components["schemas"]["Cause"] | null;
+        };
+        /** @description Where a merge is, in a list; progress in percent, of which the clips' coming is the first half. */
+        ListedMerge: {
+            /** Format: uuid */
+            merge_session_id: string;
+            title: string;
+            overall_status: components["schemas"]["MergeStatusEnum"];
+            /** Format: double */
+            progress: number;
+            message: string;
+            uploads: components["schemas"]["ListedClip"][];
+            /** Format: uuid */
+            job_id: string | null;
+            merged_video: components["schemas"]["MergedVideo"] | null;
+            /** Format: double */
+            estimated_merge_time_seconds: number;
+            error_message: string | null;
+            error_type: string | null;
+            /** Format: date-time */
+            failed_at: string | null;
+            retry_available: boolean;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: uuid */
+            challenge_id: string | null;
+        };
         /** @description A session in the list of sessions. */
         ListedSession: {
             session_id: string;
@@ -1846,7 +1890,7 @@ export interface components {
             readonly limits: components["schemas"]["Limits"];
             readonly usage: components["schemas"]["Usage"];
         };
-        /** @description Where a merge is; progress in percent, of which the clips' coming is the first half. */
+        /** @description Where a merge is, with the numbers of its clips' chunks. */
         Merge: {
             /** Format: uuid */
             merge_session_id: string;
@@ -1874,7 +1918,7 @@ export interface components {
             challenge_id: string | null;
         };
         MergeList: {
-            merge_sessions: components["schemas"]["Merge"][];
+            merge_sessions: components["schemas"]["ListedMerge"][];
             pagination: components["schemas"]["ListPage"];
         };
         /**
@@ -2715,7 +2759,8 @@ export interface components {
         /**
          * @description A video as it is. base, operations: for moderators. server_time: send it as ``since`` next time.
          *
-         *     next_since: where ``limit`` has left out operations, send this as ``since`` at once; else null.
+         *     next_since: where operations are left out, as there are more than ``limit`` or than 4 MiB of them, send this as
+         *     ``since`` at once; else null.
          */
         SyncState: {
             /** Format: uuid */
@@ -3065,6 +3110,8 @@ export type LibraryFiles = components['schemas']['LibraryFiles'];
 export type LibraryPage = components['schemas']['LibraryPage'];
 export type Limits = components['schemas']['Limits'];
 export type ListPage = components['schemas']['ListPage'];
+export type ListedClip = components['schemas']['ListedClip'];
+export type ListedMerge = components['schemas']['ListedMerge'];
 export type ListedSession = components['schemas']['ListedSession'];
 export type Me = components['schemas']['Me'];
 export type Merge = components['schemas']['Merge'];
@@ -6731,7 +6778,7 @@ export interface operations {
     videos_sync_state: {
         parameters: {
             query?: {
-                /** @description Tell no more than the call that reaches so many operations. Nothing given: all of them. */
+                /** @description Tell no more than the call that reaches so many operations. Nothing given: 4 MiB of them. */
                 limit?: number;
                 /** @description ISO 8601, or seconds since 1970. */
                 since?: string;

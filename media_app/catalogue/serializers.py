@@ -171,12 +171,12 @@ class SyncAnswerSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SyncQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """since: ISO 8601 or seconds since 1970; operations that came after it. Nothing given: all of them."""
+    """since: ISO 8601 or seconds since 1970; operations that came after it. Nothing given: from the first."""
 
     since = serializers.CharField(required=False, max_length=64, help_text="ISO 8601, or seconds since 1970.")
     limit = serializers.IntegerField(
         required=False, min_value=1, max_value=operations.MAX_ANSWERED,
-        help_text="Tell no more than the call that reaches so many operations. Nothing given: all of them.",
+        help_text="Tell no more than the call that reaches so many operations. Nothing given: 4 MiB of them.",
     )  # fmt: skip
 
 
@@ -211,7 +211,8 @@ class BaseSerializer(serializers.Serializer[dict[str, Any]]):
 class SyncStateSerializer(serializers.Serializer[dict[str, Any]]):
     """A video as it is. base, operations: for moderators. server_time: send it as ``since`` next time.
 
-    next_since: where ``limit`` has left out operations, send this as ``since`` at once; else null.
+    next_since: where operations are left out, as there are more than ``limit`` or than 4 MiB of them, send this as
+    ``since`` at once; else null.
     """
 
     video_id = serializers.UUIDField()

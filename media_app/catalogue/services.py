@@ -10,8 +10,8 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import IntegrityError, transaction
-from django.db.models import Max
-from django.db.models.functions import Now
+from django.db.models import Max, Sum, TextField, Window
+from django.db.models.functions import Cast, Length, Now
 from django.utils import timezone
 
 from media_app.catalogue.models import SERVER, CrdtOperation, MergeState, VideoReport
@@ -34,6 +34,7 @@ from vodplatform.base.records.transitions import begin
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
 MAX_KEPT_TAGS = 1000  # each operation on all tags looks at every one
 MAX_SKIPPED = 100_000
+MAX_SENT_BYTES = 4 * 1024 * 1024  # of operations in one answer, as JSON
 # What people write and everybody merges; other fields of a video are no operations.
 WORDS = ("title", "description", "category", "tags", "is_featured")
 UPDATE_OF = {name: kind for kind, name in FIELDS.items()} | {"tags": OperationType.SET_TAGS}
@@ -302,19 +303,22 @@ def operations_of(
 ) -> tuple[list[CrdtOperation], bool]:
     """A video's operations as they came, those alone that came after ``since`` and not after ``until``; and if more.
 
-    limit: so many at least; those of one call came at one instant and are never parted.
+    They end after ``limit`` of them, or after :data:`MAX_SENT_BYTES`. Those of one call came at one instant and are
+    never parted.
     """
     if until is None:
         return [], False
     rows = CrdtOperation.objects.filter(video=video_id, created_at__lte=until)
     if since:
         rows = rows.filter(created_at__gt=since)
+    sizes = [Length(Cast(name, TextField())) for name in ("operation_data", "vector_clock")]
+    sent = Window(Sum(sizes[0] + sizes[1]), order_by="created_at")  # with all that came at the same instant
+    instants = rows.order_by("created_at").values_list("created_at", flat=True)
+    last = [*instants.annotate(sent=sent).filter(sent__gt=MAX_SENT_BYTES)[:1]]
     if limit:
-        last = list(rows.order_by("created_at").values_list("created_at", flat=True)[limit - 1 : limit])
-        if last:
-            found = list(rows.filter(created_at__lte=last[0]))
-            return found, bool(found) and found[-1].created_at < until
-    return list(rows), False
+        last += instants[limit - 1 : limit]
+    found = list(rows.filter(created_at__lte=min(last)) if last else rows)
+    return found, bool(found) and found[-1].created_at < until
 
 
 def operation_of(row: CrdtOperation) -> Operation:

@@ -148,13 +148,8 @@ class Upload(models.Model):
         return {"type": self.error_type, "message": self.error_message} if self.error_type else None
 
     def chunk_numbers(self) -> dict[str, list[int]]:
-        """The numbers of the chunks that are durable (``uploaded_chunks``) and of the others (``remaining_chunks``).
-
-        One query, or none where ``arrived`` has been prefetched.
-        """
-        rows = getattr(self, "arrived", None)
-        numbers = self.chunks.values_list("number", flat=True) if rows is None else [row.number for row in rows]
-        arrived = set(numbers)
+        """The numbers of the chunks that are durable (``uploaded_chunks``) and of the others (``remaining_chunks``)."""
+        arrived = set(self.chunks.values_list("number", flat=True))
         if self.status == S.COMPLETED and not arrived:
             arrived = set(range(self.total_chunks))  # joined to one file, and the chunks deleted
         return {

@@ -44,6 +44,8 @@ DELETED = "video_deleted"
 # Sent before a video is deleted, with ``video`` and ``by``; answered with the sessions of ``by`` that show it, as
 # ``session_id`` and ``name``. Whoever shows it to others takes a :func:`create_placeholder`.
 video_deleting = Signal()
+# Sent with ``video_id`` before jobs of a video are locked: rows that others lock before jobs are locked by it.
+video_locking = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = WaitingRoom(PROBES_AT_ONCE)
@@ -253,7 +255,8 @@ def request_rendition(video: Video, kind: str) -> tuple[Rendition | None, Job | 
 
 
 def cancel_jobs(video_id: uuid.UUID) -> None:
-    """Cancel all that is under way for a video."""
+    """Cancel all that is under way for a video, in the caller's transaction."""
+    video_locking.send(Video, video_id=video_id)
     jobs.cancel_all(Job.objects.filter(status__in=LIVE, params__video_id=str(video_id)))
 
 

@@ -70,10 +70,10 @@ class MergeViewSet(ApiViewSet[MergeSession]):
     @extend_schema(operation_id="merges_list", parameters=[ListQuerySerializer], responses={200: s.MergeListSerializer})
     @action(detail=False, url_path="merge-sessions")
     def own(self, request: Request) -> Response:
-        """The caller's own merges, newest first."""
+        """The caller's own merges, newest first; the numbers of their chunks are in the status of each."""
         query = self.read_query(ListQuerySerializer)
         rows = MergeSession.objects.filter(owner=self.user)
-        shown = [s.MergeSerializer.show(session) for session in rows.with_state()[page_slice(query)]]
+        shown = [s.ListedMergeSerializer.show(session) for session in rows.with_state()[page_slice(query)]]
         return Response({"merge_sessions": shown, "pagination": page_of(query, rows.count())})
 
     @extend_schema(operation_id="merges_delete", responses={200: MessageSerializer})

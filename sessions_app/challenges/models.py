@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Now
 
 from jobs_app.models import FINISHED, Job, JobStatus, Priority
 from media_app.uploads.models import LIVE as UPLOAD_LIVE
-from media_app.uploads.models import Upload, UploadChunk, UploadStatus
+from media_app.uploads.models import Upload, UploadStatus
 from media_app.videos.models import Rendition, Video
 from vodplatform.accounts.models import User
 
@@ -188,9 +188,7 @@ class MergeClipQuerySet(models.QuerySet["MergeClip"]):
     def with_upload_state(self) -> MergeClipQuerySet:
         """Each with the ``state`` of its upload: what that says, but expired where it is over and not swept yet."""
         over = Q(upload__status__in=UPLOAD_LIVE, upload__expires_at__lte=Now()) | Q(upload=None)
-        chunks = UploadChunk.objects.order_by().only("upload_id", "number")
-        rows = self.select_related("upload").prefetch_related(Prefetch("upload__chunks", chunks, to_attr="arrived"))
-        return rows.annotate(  # type: ignore[no-redef]
+        return self.select_related("upload").annotate(  # type: ignore[no-redef]
             state=Case(
                 When(over, then=Value(UploadStatus.EXPIRED.value)), default=F("upload__status"),
                 output_field=CharField(),

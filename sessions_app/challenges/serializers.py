@@ -201,13 +201,11 @@ class SegmentSerializer(serializers.Serializer[Data]):
     duration = serializers.FloatField()
 
 
-class ClipSerializer(AnswerSerializer[MergeClip]):
-    """One clip on its way. size: bytes, as announced."""
+class ListedClipSerializer(AnswerSerializer[MergeClip]):
+    """One clip on its way, in a list. size: bytes, as announced."""
 
     session_id = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=UploadStatus.choices)
-    uploaded_chunks = serializers.ListField(child=serializers.IntegerField())
-    remaining_chunks = serializers.ListField(child=serializers.IntegerField())
     total_chunks = serializers.IntegerField()
     progress_percent = serializers.FloatField()
     expires_at = serializers.DateTimeField(allow_null=True, source="upload.expires_at")
@@ -217,12 +215,6 @@ class ClipSerializer(AnswerSerializer[MergeClip]):
     upload_url = serializers.CharField(allow_null=True)
     chunk_size = serializers.IntegerField(allow_null=True, source="upload.chunk_size")
     error = CauseSerializer(allow_null=True, source="upload.error")
-
-    def compute_many(self, clip: MergeClip) -> Data:
-        # An upload that has ended is not resumed: its thousands of chunk numbers are left out.
-        if clip.upload and clip.state in UPLOAD_LIVE:
-            return clip.upload.chunk_numbers()
-        return {"uploaded_chunks": [], "remaining_chunks": []}
 
     def compute_status(self, clip: MergeClip) -> str:
         # The merge is kept longer than the upload's row.
@@ -237,6 +229,19 @@ class ClipSerializer(AnswerSerializer[MergeClip]):
 
     def compute_upload_url(self, clip: MergeClip) -> str | None:
         return CHUNK_ADDRESS.format(clip.pk) if clip.upload and clip.state in UPLOAD_LIVE else None
+
+
+class ClipSerializer(ListedClipSerializer):
+    """One clip on its way, with the numbers of its chunks, of which there may be thousands."""
+
+    uploaded_chunks = serializers.ListField(child=serializers.IntegerField())
+    remaining_chunks = serializers.ListField(child=serializers.IntegerField())
+
+    def compute_many(self, clip: MergeClip) -> Data:
+        # An upload that has ended is not resumed: its chunk numbers are left out.
+        if clip.upload and clip.state in UPLOAD_LIVE:
+            return clip.upload.chunk_numbers()
+        return {"uploaded_chunks": [], "remaining_chunks": []}
 
 
 class MergedVideoSerializer(AnswerSerializer[MergeSession]):
@@ -265,8 +270,8 @@ def poster_address(video: Video) -> str | None:
     return url_of(row, video)
 
 
-class MergeSerializer(AnswerSerializer[MergeSession]):
-    """Where a merge is; progress in percent, of which the clips' coming is the first half."""
+class ListedMergeSerializer(AnswerSerializer[MergeSession]):
+    """Where a merge is, in a list; progress in percent, of which the clips' coming is the first half."""
 
     # Its instance comes from ``with_state``.
     merge_session_id = serializers.UUIDField(source="pk")
@@ -274,7 +279,7 @@ class MergeSerializer(AnswerSerializer[MergeSession]):
     overall_status = serializers.ChoiceField(choices=MergeStatus.choices, source="status")
     progress = serializers.FloatField(min_value=0, max_value=100)
     message = serializers.CharField(allow_blank=True)
-    uploads = ClipSerializer(many=True, source="clips")
+    uploads = ListedClipSerializer(many=True, source="clips")
     job_id = serializers.UUIDField(allow_null=True)
     merged_video = MergedVideoSerializer(allow_null=True)
     estimated_merge_time_seconds = serializers.FloatField(source="estimated_seconds")
@@ -301,8 +306,14 @@ class MergeSerializer(AnswerSerializer[MergeSession]):
         return challenge.pk if challenge else None
 
 
+class MergeSerializer(ListedMergeSerializer):
+    """Where a merge is, with the numbers of its clips' chunks."""
+
+    uploads = ClipSerializer(many=True, source="clips")
+
+
 class MergeListSerializer(serializers.Serializer[Data]):
-    merge_sessions = MergeSerializer(many=True)
+    merge_sessions = ListedMergeSerializer(many=True)
     pagination = ListPageSerializer()
 
 

@@ -23,7 +23,7 @@ from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.errors import DomainError
 
 TAG = "Comparison sessions"
-MAX_CHANGES = 10_000  # of offsets, where a call gives no limit
+MAX_CHANGES = 1_000  # of offsets, where a call gives no limit
 
 
 class ComparisonViewSet(ApiViewSet[ComparisonSession]):

@@ -20,10 +20,16 @@ from vodplatform.base.errors import DomainError
 
 CLOCK_SECONDS = 0.5
 REST_SECONDS = 60.0  # after the end of the last VOD
+# For so long the clock message of one viewer is good for the others of the session.
+SHARED_SECONDS = 0.02
+_clocks: dict[str, tuple[float, dict[str, Any]]] = {}  # the last of each session, and when it was made
 
 
 class SessionConsumer(WatchConsumer):
-    """One viewer. The clock messages follow from the last state alone: no query per tick or per viewer."""
+    """One viewer. The clock messages follow from the last state alone: no query per tick or per viewer.
+
+    All viewers of a session are told at the same moments, so that one message is made for those of this process.
+    """
 
     message: dict[str, Any] | None = None
     received_at = 0.0
@@ -58,6 +64,7 @@ class SessionConsumer(WatchConsumer):
     async def _stop_ticking(self) -> None:
         ticker, self._ticker = self._ticker, None
         if ticker:
+            _clocks.pop(self.route["session_id"], None)
             ticker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ticker
@@ -66,7 +73,7 @@ class SessionConsumer(WatchConsumer):
         saved_at = moved_at = time.monotonic()
         while self.message is not None:
             now = time.monotonic()
-            clock = clock_message(self.message, now - self.received_at)
+            clock = self._clock(now)
             await self.send_json(clock)
             moves = clock["global_time"] < end_of(clock["session"])
             moved_at = now if moves else moved_at
@@ -77,7 +84,23 @@ class SessionConsumer(WatchConsumer):
             if now - saved_at >= settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS:
                 saved_at = now
                 await sync_to_async(_save, thread_sensitive=False)(self.route["session_id"])
-            await asyncio.sleep(CLOCK_SECONDS)
+            await asyncio.sleep(self._seconds_to_next_tick())
+
+    def _clock(self, now: float) -> dict[str, Any]:
+        """The clock message of this moment, which another viewer's socket may have made just now."""
+        assert self.message
+        made_at, clock = _clocks.get(self.route["session_id"], (0.0, None))
+        if clock is None or clock["revision"] != self.revision or now - made_at > SHARED_SECONDS:
+            clock = clock_message(self.message, now - self.received_at)
+            _clocks[self.route["session_id"]] = now, clock
+        return clock
+
+    def _seconds_to_next_tick(self) -> float:
+        """Until the moment at which all viewers of this session are told; each session has moments of its own."""
+        phase = hash(self.route["session_id"]) % 1000 / 1000 * CLOCK_SECONDS
+        rest = CLOCK_SECONDS - (time.monotonic() - phase) % CLOCK_SECONDS
+        # Timers may end a millisecond early.
+        return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
 
 
 def _save(session_id: str) -> None:

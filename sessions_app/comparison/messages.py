@@ -28,7 +28,10 @@ def session_message(
 
 
 def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
-    """A session message as it would read ``elapsed`` seconds later, as a ``clock`` message; asks no database."""
+    """A session message as it would read ``elapsed`` seconds later, as a ``clock`` message; asks no database.
+
+    Without ``ui_state``, which may be large and does not move.
+    """
     session = message["session"]
     playing = session["global_playback_state"] == PlaybackState.PLAYING
     step = elapsed * session["rate"] if playing else 0.0
@@ -36,7 +39,7 @@ def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
     rates = [placement_of(vod).rate for vod in session["vods"]]
     global_time = max(session["global_time"], min(session["global_time"] + step, end))
     moved = {
-        **session,
+        **{name: value for name, value in session.items() if name != "ui_state"},
         "global_time": global_time,
         "vods": [
             {**vod, "current_time": max(0.0, min(position + step * rate, vod["duration"]))}

@@ -306,6 +306,11 @@ def delete_session(session: ComparisonSession) -> None:
         transaction.on_commit(lambda: outputs.drop_folder(preview_prefix(session_id)))
 
 
+def lock_sessions_of(sender: object, video_id: UUID, **_: Any) -> None:
+    """Lock the sessions that show a video, which an alignment locks before it locks the jobs of their owner."""
+    list(ComparisonSession.objects.filter(vods__video=video_id).order_by("pk").select_for_update(of=("self",)))
+
+
 def replace_deleted_video(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
     """Let go of a video that is being deleted: what shows it has a gap in its place.
 

@@ -1,6 +1,7 @@
 """Bodies are limited before anything keeps them, announced or not."""
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -73,6 +74,43 @@ async def test_one_that_comes_without_its_length_gets_it(chunks):
         await send({"type": "http.response.body", "body": given + b" " + body})
 
     assert (await call(limited(says_what_it_was_told, 10), chunks))[1] == b"10 1234567890"
+
+
+async def test_one_without_its_length_is_not_kept_in_memory():
+    pieces, most = 60, 0
+
+    async def receive():
+        nonlocal pieces, most
+        pieces -= 1
+        most = max(most, tracemalloc.get_traced_memory()[0])
+        return {"type": "http.request", "body": bytes(64 * 1024), "more_body": pieces > 0}
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    tracemalloc.start()
+    try:
+        await limited(reads_all)({"type": "http", "headers": []}, receive, send)
+    finally:
+        tracemalloc.stop()
+    assert sent[1]["body"] == str(60 * 64 * 1024).encode()
+    assert most < 1024 * 1024
+
+
+async def test_whose_client_has_gone_is_told_so():
+    messages = [{"type": "http.request", "body": b"12345", "more_body": True}, {"type": "http.disconnect"}]
+    given = []
+
+    async def notes(scope, receive, send):
+        given.extend([dict(scope["headers"]), await receive(), await receive()])
+
+    async def receive():
+        return messages.pop(0)
+
+    await limited(notes)({"type": "http", "headers": []}, receive, None)
+    assert given == [{}, {"type": "http.disconnect"}, {"type": "http.disconnect"}]
 
 
 async def test_a_request_without_a_body_is_not_given_a_length():

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404
+from psycopg.errors import IdleInTransactionSessionTimeout
 from rest_framework import exceptions
 
 from media_app.av.container import MediaError
@@ -31,6 +32,13 @@ MAKERS = {
     "_answer": 2,
 }  # fmt: skip
 STATUSES = {400, 401, 403, 404, 405, 406, 408, 409, 410, 412, 413, 415, 416, 422, 423, 429, 460, 500, 503}
+
+
+def ended_by_idleness() -> InternalError:
+    """What Django raises where PostgreSQL has ended a transaction that stood still."""
+    found = InternalError("terminating connection due to idle-in-transaction timeout")
+    found.__cause__ = IdleInTransactionSessionTimeout()
+    return found
 
 
 def named_types(tree: ast.AST) -> set[str]:
@@ -110,6 +118,9 @@ def test_the_body_has_the_fields_of_the_contract_and_what_the_case_needs() -> No
         (exceptions.UnsupportedMediaType("text/plain"), 415, "unsupported_media_type"),
         (exceptions.Throttled(wait=7.5), 429, "throttled"),
         (OperationalError("database is locked"), 503, "unavailable"),
+        (InterfaceError("the connection is closed"), 503, "unavailable"),
+        (ended_by_idleness(), 503, "unavailable"),
+        (InternalError("locked, a fault of ours"), 500, "server_error"),
         (RuntimeError("secret detail"), 500, "server_error"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),

@@ -56,6 +56,15 @@ async def test_of_more_than_may_wait_only_those_behind_are_kept(layer: ShortChan
     assert await taken(layer, slow, 3) == [LATE, *last]
 
 
+async def test_a_message_is_decoded_once_for_all(layer: ShortChannelLayer) -> None:
+    channels = [await layer.new_channel() for _ in range(3)]
+    for channel in channels:
+        await layer.group_add("group", channel)
+    await layer.group_send("group", {"type": "x", "text": "a" * 1000})
+    messages = [(await taken(layer, channel, 1))[0] for channel in channels]
+    assert all(message is messages[0] for message in messages)
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_a_socket_that_was_too_slow_is_asked_to_come_again(moderator: User) -> None:
     video = await ask(make_catalogue_video, moderator)

@@ -56,6 +56,16 @@ def test_a_row_says_what_when_why_and_who(api: Api, owner: User, session: Compar
     assert (manual["source"], manual["confidence"]) == ("manual", None)
 
 
+def test_an_answer_has_an_end_and_says_how_many_there_are(
+    api: Api, owner: User, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(session, owner, 7)
+    monkeypatch.setattr("sessions_app.comparison.api.MAX_CHANGES", 5)
+    body = api.get(url).json()
+    assert ([row["new_offset"] for row in body["history"]], body["total"]) == ([7, 6, 5, 4, 3], 7)
+    assert [row["new_offset"] for row in api.get(f"{url}?offset=5").json()["history"]] == [2, 1]
+
+
 def test_an_admins_change_is_under_the_admins_name(
     api: Api, admin_api: Api, admin_person: User, session: ComparisonSession, url: str
 ) -> None:

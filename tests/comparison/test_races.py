@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from django.db import transaction
 
 from jobs_app.models import Job
+from media_app.videos.models import Video
+from media_app.videos.services import RENDER_KIND, delete_video
+from sessions_app.comparison.alignments import start_alignment
 from sessions_app.comparison.models import Alignment, ComparisonSession
+from sessions_app.comparison.services import lock
 from tests.support.api import BASE, Api
-from tests.support.factories import make_key, make_session, make_user
+from tests.support.factories import make_job, make_key, make_session, make_user, make_video
 from tests.support.together import at_once
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
@@ -47,3 +54,28 @@ def test_cancelling_an_alignment_while_its_session_is_deleted_is_done_or_not_fou
         assert deleted == 200
         assert set(cancelled) <= {200, 404}
     assert not Job.objects.exists()
+
+
+@pytest.mark.postgresql
+def test_deleting_a_video_while_sessions_that_show_it_are_aligned_does_not_deadlock() -> None:
+    user, admin = make_user(), make_user("admin", role="admin")
+    video = make_video(user)
+    session = make_session(user, videos=[video, make_video(user)])
+    make_job(user, kind=RENDER_KIND, lane="render", params={"video_id": str(video.pk), "tasks": []})
+    locked = threading.Event()
+
+    def align() -> None:
+        with transaction.atomic():
+            lock(session)
+            locked.set()
+            threading.Event().wait(0.5)  # until the deletion waits
+            start_alignment(session, "audio", None, "auto")
+
+    def delete() -> None:
+        assert locked.wait(10)
+        delete_video(video, by=admin)
+
+    at_once(align, delete)
+    assert not Video.objects.filter(pk=video.pk).exists()
+    assert Job.objects.filter(kind=RENDER_KIND, status="cancelled").count() == 1
+    assert Alignment.objects.count() == 1

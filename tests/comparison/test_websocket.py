@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,12 +14,15 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 
+from sessions_app.comparison import consumers
+from sessions_app.comparison.messages import clock_message
 from sessions_app.comparison.models import ComparisonSession
 from tests.support.api import BASE, Api
 from tests.support.factories import PASSWORD, make_alignment, make_key, make_session
 from tests.support.sockets import Socket, ask, connected, first_close, next_message, socket
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import ApiToken, User
+from vodplatform.accounts.realtime import WatchConsumer
 from vodplatform.base.web import publish
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
@@ -290,6 +294,38 @@ class TestClock:
         assert moved == pytest.approx(2 * (clocks[-1]["server_time"] - clocks[0]["server_time"]), abs=0.01)
         assert 100 <= clocks[0]["global_time"] < 104
 
+    async def test_viewers_of_one_process_are_sent_one_message_without_what_the_page_keeps(
+        self, path: str, key: str, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[float] = []
+
+        def counted(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
+            made.append(elapsed)
+            return clock_message(message, elapsed)
+
+        monkeypatch.setattr(consumers, "clock_message", counted)
+        monkeypatch.setattr(consumers, "SHARED_SECONDS", 0.2)
+        await ask(lambda: Api(key).patch(f"{BASE}/{session.session_id}", {"ui_state": {"text": "x" * 60_000}}))
+        async with contextlib.AsyncExitStack() as stack:
+            viewers = [await stack.enter_async_context(connected(path, key=key)) for _ in range(5)]
+            url = f"{BASE}/{session.session_id}/playback"
+            assert (await ask(lambda: Api(key).put(url, {"state": "playing"}))).status_code == 200
+            heard = []
+            for viewer in viewers:
+                await message_of(viewer, lambda m: m["type"] == "clock")  # of a moment of its own, at once
+                heard.append([await message_of(viewer, lambda m: m["type"] == "clock") for _ in range(2)])
+        assert all(clocks == heard[0] for clocks in heard)
+        assert len(made) < 2 * len(viewers)
+        assert "ui_state" not in heard[0][0]["session"]
+
+    async def test_a_message_for_many_is_encoded_once(self) -> None:
+        message = {"type": "x", "number": 1}
+        first, second = await WatchConsumer.encode_json(message), await WatchConsumer.encode_json(message)
+        other = await WatchConsumer.encode_json(dict(message))
+        assert first is second
+        assert other is not first
+        assert json.loads(other) == json.loads(first) == message
+
     async def test_the_clock_agrees_with_what_a_read_shows(
         self, path: str, key: str, session: ComparisonSession
     ) -> None:
@@ -310,7 +346,7 @@ class TestClock:
         await ask(lambda: Api(key).patch(base, {"sync_mode": "independent"}))
         await ask(lambda: Api(key).put(f"{base}/vods/vod-3/seek", {"timestamp": 0}))
         async with self.playing(path, key, session) as communicator:
-            clocks = [await message_of(communicator, lambda m: m["type"] == "clock") for _ in range(2)]
+            clocks = [await message_of(communicator, lambda m: m["type"] == "clock") for _ in range(3)]
             times = [vod["current_time"] for vod in clocks[-1]["session"]["vods"]]
         assert times[2] == pytest.approx(times[0])
         assert times[2] > 0.3

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import random
-from collections import Counter
+from collections import Counter, deque
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -32,6 +33,8 @@ RECHECK_SECONDS = 60.0
 RECHECK_JITTER = 0.2
 OVERLAP_SECONDS = 0.5
 open_sockets: Counter[str] = Counter()  # of this process, by who watches
+# The last messages with their JSON: those who watch the same thing are handed the same object (base/web/layers.py).
+_encoded: deque[tuple[Any, str]] = deque(maxlen=32)
 
 
 class WatchConsumer(AsyncJsonWebsocketConsumer):
@@ -166,6 +169,16 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         """A message from the group."""
         if event["message"]["revision"] > self.revision:
             await self.show(event["message"])
+
+    @classmethod
+    async def encode_json(cls, content: Any) -> str:
+        """The message as JSON, made once for all sockets of this process that send this very object."""
+        for known, text in _encoded:
+            if known is content:
+                return text
+        text = json.dumps(content)
+        _encoded.append((content, text))
+        return text
 
     async def show(self, message: dict[str, Any]) -> None:
         """Send one message to the client and remember how new it was."""

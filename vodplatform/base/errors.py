@@ -15,7 +15,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
     TooManyFilesSent,
 )
-from django.db import OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.renderers import JSONRenderer
@@ -204,6 +204,7 @@ def _challenge(status: int) -> dict[str, str]:
 
 
 # Sentences in `errors`; whoever sends more of what is wrong has no use for each.
+IDLE_IN_TRANSACTION = "25P03"  # PostgreSQL's SQLSTATE
 MAX_ERRORS = 20
 MAX_SENTENCE = 300  # letters of one of them, and of a field's name
 
@@ -260,7 +261,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
             headers["Retry-After"] = str(body["retry_after"])
         if header := getattr(exc, "auth_header", None):
             headers["WWW-Authenticate"] = header
-    elif isinstance(exc, OperationalError):
+    elif isinstance(exc, OperationalError | InterfaceError) or _waited_too_long(exc):
         logger.error("error", extra={"data": {"exception": repr(exc)}}, exc_info=exc)
         headers["Retry-After"] = "5"
         body = error_body("unavailable", "The database does not answer; try again in a moment.")
@@ -271,6 +272,11 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     for name, value in (_challenge(response.status_code) | headers).items():
         response[name] = value
     return response
+
+
+def _waited_too_long(exc: Exception) -> bool:
+    """Whether PostgreSQL has ended the connection, as its transaction stood still for longer than it may."""
+    return isinstance(exc, InternalError) and getattr(exc.__cause__, "sqlstate", "") == IDLE_IN_TRANSACTION
 
 
 def _truncate_details(detail: Any) -> dict[str, Any]:

@@ -212,6 +212,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# Bodies that come slowly wait in a file, not in memory.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
 # How often a minute: signing in by name and by address; requests by user, or by address where nobody is signed in.
 THROTTLES_ON = env.flag("VOD_THROTTLES")

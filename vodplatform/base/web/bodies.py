@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+from django.conf import settings
 
 from vodplatform.base import logs
 from vodplatform.base.errors import error_body
@@ -18,6 +21,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[..., Awaitable[None]]  # each server and framework spells the ASGI types in its own way
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 64 * 1024
 # What Django's middleware adds to its own answers.
 PROTECTIVE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -78,11 +82,12 @@ def limited(app: App, limit: int = MAX_BODY_BYTES, on_refusal: Callable[[Scope],
             answered = True
             await send(message)
 
-        given: tuple[Scope, Receive] = scope, counting_receive
         try:
-            if b"content-length" not in headers:
-                given = await _with_length(scope, counting_receive)
-            await app(*given, noting_send)
+            if b"content-length" in headers:
+                await app(scope, counting_receive, noting_send)
+            else:
+                with SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as file:
+                    await app(*await _with_length(scope, counting_receive, file), noting_send)
         except _TooLarge:
             if not answered:
                 await refuse()
@@ -90,17 +95,30 @@ def limited(app: App, limit: int = MAX_BODY_BYTES, on_refusal: Callable[[Scope],
     return wrapped
 
 
-async def _with_length(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
-    """The request with the length of its body, which is read here: REST framework takes one without length for none."""
-    messages = [await receive()]
-    while messages[-1].get("more_body"):
-        messages.append(await receive())
-    length = sum(len(message.get("body", b"")) for message in messages)
-    if length:
-        scope = {**scope, "headers": [*scope["headers"], (b"content-length", str(length).encode())]}
+async def _with_length(scope: Scope, receive: Receive, file: IO[bytes]) -> tuple[Scope, Receive]:
+    """The request with the length of its body, which is read into ``file``: REST framework takes no length for none."""
+    message = await receive()
+    while message.get("more_body"):
+        file.write(message.get("body", b""))
+        message = await receive()
+    is_whole = message["type"] == "http.request"  # else the client has gone meanwhile
+    file.write(message.get("body", b""))
+    left = file.tell()
+    if left and is_whole:
+        scope = {**scope, "headers": [*scope["headers"], (b"content-length", str(left).encode())]}
+    file.seek(0)
+    is_read = False
 
     async def again() -> Message:
-        return messages.pop(0) if messages else await receive()
+        nonlocal left, is_read
+        if not is_whole:
+            return message
+        if is_read:
+            return await receive()
+        body = file.read(PIECE_BYTES)
+        left -= len(body)
+        is_read = not left
+        return {"type": "http.request", "body": body, "more_body": not is_read}
 
     return scope, again
 

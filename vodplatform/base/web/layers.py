@@ -1,14 +1,17 @@
-"""The channel layer over Redis, with a bound on what waits for one socket."""
+"""The channel layer over Redis: what waits for one socket has a bound, and a message is decoded once for all."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
 
 # Messages that wait for a socket whose client reads slowly; the client then asks for all again.
 MAX_WAITING = 100
+# Decoded messages that a process keeps for the sockets that have not taken them yet.
+KEPT_MESSAGES = 32
 
 
 class ShortQueue(asyncio.Queue[Any]):
@@ -35,7 +38,18 @@ class ShortLoopLayer(RedisPubSubLoopLayer):
 
 
 class ShortChannelLayer(RedisPubSubChannelLayer):
-    """Tells a consumer ``watch.late`` in place of messages that it was too slow to take."""
+    """Tells a consumer ``watch.late`` in place of messages that it was too slow to take.
+
+    The sockets of a process that watch the same thing are handed the same bytes, and so the same object: no consumer
+    changes what it is handed.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._decode = lru_cache(KEPT_MESSAGES)(super().deserialize)
+
+    def deserialize(self, message: bytes) -> Any:
+        return self._decode(message)
 
     def _get_layer(self) -> Any:
         loop = asyncio.get_running_loop()

@@ -186,6 +186,7 @@ def web_child(host: str, port: int) -> Child:
         sys.executable, "-m", "uvicorn", "vodplatform.asgi:application", "--host", host, "--port", str(port),
         "--http", "vodplatform.base.web.protocol:HttpProtocol", "--loop", "uvloop",
         "--ws", "vodplatform.base.web.protocol:SocketProtocol", "--ws-max-size", "65536",
+        "--ws-per-message-deflate", "false",  # each socket would pack the same message again
         "--lifespan", "off", "--timeout-graceful-shutdown", "2", "--no-access-log",
         "--no-server-header", "--no-proxy-headers", "--log-level", "warning",
     ]  # fmt: skip
