@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -101,6 +103,9 @@ OTHER_NAMES = {
     "uploads": ("upload",),
     "videos": ("ingest",),
 }
+# What scripts/test selects of its second run, and what a file that has any of it has in its text.
+MARKED_FOR_POSTGRESQL = "both or postgresql"
+MARKED = re.compile(r"mark\.(both|postgresql)\b")
 GROUP = "crew"
 FILLED_ONCE = frozenset({"django_content_type", "auth_permission"})  # by migrations, from the models
 
@@ -124,13 +129,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if app := config.getoption("--app"):
         left_out += [item for item in items if not is_about(item, app)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    gone = set(left_out)
+    items[:] = [item for item in items if item not in gone]
     for item in items:
-        for place, marks in MARKS_BY_PLACE.items():
-            if item.path.is_relative_to(TESTS / place):
-                for mark in marks:
-                    item.add_marker(mark)
+        for mark in marks_of_place(item.path):
+            item.add_marker(mark)
     items[:] = spread(items)
+
+
+@functools.cache
+def marks_of_place(path: Path) -> list[str]:
+    """The marks that a file has by its folder or its name."""
+    places = {TESTS / place: marks for place, marks in MARKS_BY_PLACE.items()}
+    return [mark for place in (path, *path.parents) for mark in places.get(place, [])]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where a run takes marked cases alone, files without such a mark are not imported."""
+    if config.option.markexpr != MARKED_FOR_POSTGRESQL or not collection_path.name.startswith("test_"):
+        return None
+    is_marked = "both" in marks_of_place(collection_path) or MARKED.search(collection_path.read_text())
+    return None if is_marked else True
 
 
 def spread(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,9 +10,6 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
 from jobs_app.kinds import registry
-
-# It takes seconds to collect, and none of it is marked `both`.
-collect_ignore = ["test_schemathesis.py"] if "DATABASE_URL" in os.environ and "ALL" not in os.environ else []
 
 
 @pytest.fixture

@@ -17,18 +17,25 @@ from vodplatform.demo.clips import Pair, refusal_pairs, render_pair, timer_pairs
 
 pytestmark = [pytest.mark.pure, pytest.mark.full]
 SEED = int(os.environ.get("TIMER_MATRIX_SEED", "20240"))
-SHORTER = 36.0  # seconds; those that start late need their whole length for what they share
+SHARED, AFTER = 18.0, 4.0  # seconds that both recordings of a pair show, and that the second goes on after the first
+LONG = {"pause": 36, "two_pauses": 36, "jumping": 36, "clock_against_jumps": 50}  # what these are about happens once
 
 
-def cheaper(pair: Pair) -> Pair:
+LOOP = 3.0  # seconds of the scene behind a timer, which then come again
+
+
+def cheaper(pair: Pair, loop: float | None = None) -> Pair:
     """The pair cut to what the test needs: rendering is most of its time."""
-    late = pair.b.spec.start - pair.a.spec.start > SHORTER / 2
-    cut = {} if late else {"duration": SHORTER}
-    clips = [replace(clip, spec=replace(clip.spec, audio=False, **cut)) for clip in (pair.a, pair.b)]
+    ahead = pair.b.spec.start - pair.a.spec.start
+    lengths = (ahead + SHARED, SHARED + AFTER) if ahead > 0 else (SHARED + AFTER, SHARED - ahead)
+    clips = []
+    for clip, length in zip((pair.a, pair.b), lengths, strict=True):
+        duration = min(LONG.get(pair.name, length), clip.spec.duration)
+        clips.append(replace(clip, spec=replace(clip.spec, audio=False, duration=duration, loop=loop)))
     return replace(pair, a=clips[0], b=clips[1])
 
 
-RIGHT = {pair.name: cheaper(pair) for pair in timer_pairs(SEED)}
+RIGHT = {pair.name: cheaper(pair, LOOP) for pair in timer_pairs(SEED)}
 REFUSED = {pair.name: cheaper(pair) for pair in refusal_pairs(SEED)}
 UNRELATED = cheaper(unrelated_pair(SEED))
 ROUNDING = 1.5e-3  # containers keep times to a millisecond
