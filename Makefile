@@ -1,7 +1,7 @@
 # Every target with one line of help: `make`. From a fresh clone `make demo` and `make test` do all the set-up.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+PYTHON ?= $(shell scripts/find-python)
 VENV := .venv
 PY := $(VENV)/bin/python
 SEED ?= 1
