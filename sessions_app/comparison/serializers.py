@@ -200,7 +200,7 @@ class SessionListQuerySerializer(ListQuerySerializer):
 
 
 class HistoryQuerySerializer(serializers.Serializer[Data]):
-    """All changes where no limit is given, 10 000 at most."""
+    """All changes where no limit is given, 1 000 at most."""
 
     vod_id = serializers.CharField(required=False, max_length=100)
     limit = serializers.IntegerField(min_value=1, max_value=100, required=False)
