@@ -245,6 +245,161 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions/multi-vod/{session_id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Take it out of the list; nothing of it can be changed then. */
+        post: operations["comparison_archive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description A copy of the caller's own, with its VODs, offsets and events. */
+        post: operations["comparison_duplicate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description By their time on the shared clock. */
+        get: operations["events_list"];
+        put?: never;
+        /** @description Mark a moment or a span, of a VOD or of all. */
+        post: operations["events_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/events.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description A table: VOD, time, end, kind and label. */
+        get: operations["events_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/events.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description All that the events have, but for what was said to them. */
+        get: operations["events_json"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/events/{event_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Delete an event with what was said to it. */
+        delete: operations["events_delete"];
+        options?: never;
+        head?: never;
+        /** @description Change an event; anything left out stays. */
+        patch: operations["events_change"];
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/events/{event_id}/replies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Say something to an event. */
+        post: operations["events_reply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/events/{event_id}/replies/{reply_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Take back what was said. */
+        delete: operations["events_delete_reply"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/events/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Add the events of a list or a file, all or none; errors are told by line. */
+        post: operations["events_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions/multi-vod/{session_id}/global-seek": {
         parameters: {
             query?: never;
@@ -324,6 +479,23 @@ export interface paths {
         put?: never;
         /** @description What the box reads, at once. */
         post: operations["comparison_timer_preview"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/unarchive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Put it back. */
+        post: operations["comparison_unarchive"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1642,12 +1814,73 @@ export interface components {
             used_bytes: number;
             free_bytes: number;
         };
+        DuplicateRequest: {
+            /** @default  */
+            name: string;
+        };
         /**
          * @description * `local` - Local
          *     * `syncso` - Syncso
          * @enum {string}
          */
         EngineEnum: "local" | "syncso";
+        /** @description A moment or a span; time and end on the VOD's own time, global_time and end_global_time on the shared clock. */
+        Event: {
+            /** Format: uuid */
+            event_id: string;
+            kind: string;
+            label: string;
+            body: string;
+            /** @description `#rrggbb`, or empty: that of its kind. */
+            color: string;
+            drawing: {
+                [key: string]: unknown;
+            } | null;
+            vod_id: string | null;
+            /** Format: double */
+            time: number;
+            /** Format: double */
+            end: number | null;
+            /** Format: double */
+            global_time: number;
+            /** Format: double */
+            end_global_time: number | null;
+            origin: components["schemas"]["OriginEnum"];
+            /** Format: double */
+            confidence: number | null;
+            resolved: boolean;
+            replies: components["schemas"]["Reply"][];
+            /** @description The user's id. */
+            created_by: string | null;
+            created_by_name: string;
+            /**
+             * Format: double
+             * @description Epoch seconds.
+             */
+            created_at: number;
+            /**
+             * Format: double
+             * @description Epoch seconds.
+             */
+            updated_at: number;
+            sources: components["schemas"]["Source"][];
+        };
+        EventAnswer: {
+            ok: boolean;
+            event: components["schemas"]["Event"];
+        };
+        EventFileRequest: {
+            /**
+             * Format: binary
+             * @description CSV with the columns vod_id, time, end, kind and label; or JSON.
+             */
+            file: string;
+        };
+        EventList: {
+            ok: boolean;
+            events: components["schemas"]["Event"][];
+            total: number;
+        };
         /** @description The ffmpeg of this machine. version: null where it does not start. */
         Ffmpeg: {
             available: boolean;
@@ -1725,6 +1958,10 @@ export interface components {
             ok: boolean;
             history: components["schemas"]["OffsetChange"][];
             total: number;
+        };
+        Imported: {
+            ok: boolean;
+            created: number;
         };
         /** @description Work in the background, and how far it is. */
         Job: {
@@ -1876,6 +2113,8 @@ export interface components {
             updated_at: number;
             vod_count: number;
             created_by: string;
+            owner: string;
+            archived: boolean;
         };
         /** @description The signed-in user, with limits and use. */
         Me: {
@@ -1991,6 +2230,36 @@ export interface components {
             upload_url: string;
             chunk_size: number | null;
             total_chunks: number;
+        };
+        /** @description An event at a VOD's own time, or without ``vod_id`` at an instant of the shared clock. */
+        NewEvent: {
+            /** Format: double */
+            end?: number | null;
+            kind: string;
+            label?: string;
+            color?: string;
+            body?: string;
+            drawing?: unknown;
+            vod_id?: string | null;
+            /** Format: double */
+            time?: number;
+            /** Format: double */
+            global_time?: number;
+        };
+        /** @description An event at a VOD's own time, or without ``vod_id`` at an instant of the shared clock. */
+        NewEventRequest: {
+            /** Format: double */
+            end?: number | null;
+            kind: string;
+            label?: string;
+            color?: string;
+            body?: string;
+            drawing?: unknown;
+            vod_id?: string | null;
+            /** Format: double */
+            time?: number;
+            /** Format: double */
+            global_time?: number;
         };
         NewGuessRequest: {
             statement_index: number;
@@ -2222,6 +2491,15 @@ export interface components {
             expires_at: string | null;
             renditions: components["schemas"]["Rendition"][];
         };
+        /**
+         * @description * `manual` - Manual
+         *     * `highlights` - Highlights
+         *     * `shots` - Shots
+         *     * `sound_peaks` - Sound Peaks
+         *     * `import` - Import
+         * @enum {string}
+         */
+        OriginEnum: "manual" | "highlights" | "shots" | "sound_peaks" | "import";
         OwnGuess: {
             statement_index: number;
             correct: boolean;
@@ -2271,6 +2549,21 @@ export interface components {
             title?: string;
             texts?: string[];
             lie_statement_index?: number;
+        };
+        /** @description Anything left out stays. ``time``: the VOD's own, where the event has one; ``global_time`` moves it whole. */
+        PatchedEventPatchRequest: {
+            /** Format: double */
+            end?: number | null;
+            kind?: string;
+            label?: string;
+            color?: string;
+            body?: string;
+            drawing?: unknown;
+            /** Format: double */
+            time?: number;
+            /** Format: double */
+            global_time?: number;
+            resolved?: boolean;
         };
         /** @description Anything left out stays. */
         PatchedPatchRequest: {
@@ -2509,6 +2802,23 @@ export interface components {
         RenditionRequestRequest: {
             kind: components["schemas"]["KindEnum"];
         };
+        /** @description What somebody said to an event. */
+        Reply: {
+            /** Format: uuid */
+            reply_id: string;
+            body: string;
+            /** @description The user's id. */
+            created_by: string | null;
+            created_by_name: string;
+            /**
+             * Format: double
+             * @description Epoch seconds.
+             */
+            created_at: number;
+        };
+        ReplyBodyRequest: {
+            body: string;
+        };
         /** @description A report as its sender sees it. */
         Report: {
             /** Format: uuid */
@@ -2639,6 +2949,9 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             revision: number;
+            /** @description The revision at which an event was changed last. */
+            events_revision: number;
+            archived: boolean;
         };
         SessionAnswer: {
             ok: boolean;
@@ -2648,6 +2961,16 @@ export interface components {
             ok: boolean;
             sessions: components["schemas"]["ListedSession"][];
             total: number;
+        };
+        /** @description Where one VOD shows an event, on its own time. */
+        Source: {
+            /** Format: uuid */
+            event_id: string;
+            vod_id: string | null;
+            /** Format: double */
+            time: number;
+            /** Format: double */
+            end: number | null;
         };
         Started: {
             /** Format: uuid */
@@ -3090,7 +3413,12 @@ export type CompletedUpload = components['schemas']['CompletedUpload'];
 export type CredentialsRequest = components['schemas']['CredentialsRequest'];
 export type DeliveryTypeEnum = components['schemas']['DeliveryTypeEnum'];
 export type Disk = components['schemas']['Disk'];
+export type DuplicateRequest = components['schemas']['DuplicateRequest'];
 export type EngineEnum = components['schemas']['EngineEnum'];
+export type Event = components['schemas']['Event'];
+export type EventAnswer = components['schemas']['EventAnswer'];
+export type EventFileRequest = components['schemas']['EventFileRequest'];
+export type EventList = components['schemas']['EventList'];
 export type Ffmpeg = components['schemas']['Ffmpeg'];
 export type FfmpegUse = components['schemas']['FfmpegUse'];
 export type Finding = components['schemas']['Finding'];
@@ -3100,6 +3428,7 @@ export type GameEnum = components['schemas']['GameEnum'];
 export type Guess = components['schemas']['Guess'];
 export type HighlightsFormRequest = components['schemas']['HighlightsFormRequest'];
 export type History = components['schemas']['History'];
+export type Imported = components['schemas']['Imported'];
 export type Job = components['schemas']['Job'];
 export type JobList = components['schemas']['JobList'];
 export type JobStatusEnum = components['schemas']['JobStatusEnum'];
@@ -3124,6 +3453,8 @@ export type NewCatalogueVideoRequest = components['schemas']['NewCatalogueVideoR
 export type NewChallengeReportRequest = components['schemas']['NewChallengeReportRequest'];
 export type NewChallengeRequest = components['schemas']['NewChallengeRequest'];
 export type NewClipUpload = components['schemas']['NewClipUpload'];
+export type NewEvent = components['schemas']['NewEvent'];
+export type NewEventRequest = components['schemas']['NewEventRequest'];
 export type NewGuessRequest = components['schemas']['NewGuessRequest'];
 export type NewMergeRequest = components['schemas']['NewMergeRequest'];
 export type NewProJobRequest = components['schemas']['NewProJobRequest'];
@@ -3145,12 +3476,14 @@ export type OperationDataRequest = components['schemas']['OperationDataRequest']
 export type OperationRequestRequest = components['schemas']['OperationRequestRequest'];
 export type OperationTypeEnum = components['schemas']['OperationTypeEnum'];
 export type Optimized = components['schemas']['Optimized'];
+export type OriginEnum = components['schemas']['OriginEnum'];
 export type OwnGuess = components['schemas']['OwnGuess'];
 export type OwnTokenCreated = components['schemas']['OwnTokenCreated'];
 export type Owner = components['schemas']['Owner'];
 export type Pagination = components['schemas']['Pagination'];
 export type PatchedCatalogueChangeRequest = components['schemas']['PatchedCatalogueChangeRequest'];
 export type PatchedChallengeChangesRequest = components['schemas']['PatchedChallengeChangesRequest'];
+export type PatchedEventPatchRequest = components['schemas']['PatchedEventPatchRequest'];
 export type PatchedPatchRequest = components['schemas']['PatchedPatchRequest'];
 export type PatchedProfileRequest = components['schemas']['PatchedProfileRequest'];
 export type PatchedVideoChangeRequest = components['schemas']['PatchedVideoChangeRequest'];
@@ -3174,6 +3507,8 @@ export type Refusal = components['schemas']['Refusal'];
 export type Rendition = components['schemas']['Rendition'];
 export type RenditionAnswer = components['schemas']['RenditionAnswer'];
 export type RenditionRequestRequest = components['schemas']['RenditionRequestRequest'];
+export type Reply = components['schemas']['Reply'];
+export type ReplyBodyRequest = components['schemas']['ReplyBodyRequest'];
 export type Report = components['schemas']['Report'];
 export type Results = components['schemas']['Results'];
 export type ResultsStatusEnum = components['schemas']['ResultsStatusEnum'];
@@ -3189,6 +3524,7 @@ export type Segments = components['schemas']['Segments'];
 export type Session = components['schemas']['Session'];
 export type SessionAnswer = components['schemas']['SessionAnswer'];
 export type SessionList = components['schemas']['SessionList'];
+export type Source = components['schemas']['Source'];
 export type Started = components['schemas']['Started'];
 export type StartedStatusEnum = components['schemas']['StartedStatusEnum'];
 export type Statement = components['schemas']['Statement'];
@@ -3862,6 +4198,446 @@ export interface operations {
             };
         };
     };
+    comparison_archive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    comparison_duplicate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DuplicateRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    events_list: {
+        parameters: {
+            query?: {
+                from?: number;
+                /** @description Whether what several VODs show at one moment is answered as one event. */
+                joined?: boolean;
+                kind?: string;
+                limit?: number;
+                offset?: number;
+                /**
+                 * @description * `manual` - Manual
+                 *     * `highlights` - Highlights
+                 *     * `shots` - Shots
+                 *     * `sound_peaks` - Sound Peaks
+                 *     * `import` - Import
+                 */
+                origin?: "manual" | "highlights" | "shots" | "sound_peaks" | "import";
+                to?: number;
+                vod_id?: string;
+            };
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventList"][];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    events_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEventRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    events_csv: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    events_json: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewEvent"][];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    events_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ok"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    events_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedEventPatchRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    events_reply: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                event_id: string;
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplyBodyRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    events_delete_reply: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+                reply_id: string;
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    events_import: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEventRequest"][];
+                "multipart/form-data": components["schemas"]["EventFileRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     comparison_global_seek: {
         parameters: {
             query?: never;
@@ -4057,6 +4833,41 @@ export interface operations {
             };
         };
     };
+    comparison_unarchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     comparison_vod_seek: {
         parameters: {
             query?: never;
@@ -4100,9 +4911,17 @@ export interface operations {
     comparison_list: {
         parameters: {
             query?: {
+                /**
+                 * @description * `false` - false
+                 *     * `true` - true
+                 *     * `all` - all
+                 */
+                archived?: "false" | "true" | "all";
                 created_by?: string;
                 limit?: number;
                 offset?: number;
+                /** @description Words of names of sessions and VODs. */
+                search?: string;
             };
             header?: never;
             path?: never;

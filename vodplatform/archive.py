@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import tarfile
 import tempfile
 import time
@@ -186,20 +187,26 @@ def _refuse_unless_empty() -> None:
 
 def _extract_media(archive: tarfile.TarFile) -> None:
     """The files of the archive into the storage, or none of them."""
+    # tarfile's own way to keep files inside a folder came with Python 3.11.4.
+    root = Path(settings.MEDIA_ROOT)
     extracted: list[Path] = []
     try:
         for member in archive:
             if member.name.startswith("media/") and member.isfile():
-                member.name = member.name.removeprefix("media/")
-                archive.extract(member, settings.MEDIA_ROOT, filter="data")
-                extracted.append(Path(settings.MEDIA_ROOT) / member.name)
+                path = root / member.name.removeprefix("media/")
+                if not path.resolve().is_relative_to(root.resolve()):
+                    raise ArchiveError(f"{member.name} leads out of the folder of media.")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                extracted.append(path)
+                with _member(archive, member) as source, open(path, "wb") as file:
+                    shutil.copyfileobj(source, file)
     except BaseException:
         for path in extracted:
             path.unlink(missing_ok=True)
         raise
 
 
-def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
+def _member(archive: tarfile.TarFile, name: str | tarfile.TarInfo) -> IO[bytes]:
     file = archive.extractfile(name)
     if file is None:
         raise ArchiveError(f"The archive has no {name}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 from uuid import UUID
 
@@ -10,8 +10,6 @@ from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.decorators import action
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -30,20 +28,11 @@ from sessions_app.analysis.tables import TABLES, table
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.api.fields import page_of, page_slice
 from vodplatform.base.api.idempotency import idempotent
+from vodplatform.base.api.tables import AsTable
 from vodplatform.base.errors import DomainError
 
 TAG = "Analysis"
 STARTED = "Video uploaded successfully"
-
-
-class AsTable(DefaultContentNegotiation):
-    """A table is a table, whatever ``Accept`` says."""
-
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        first = next(iter(renderers))
-        return first, first.media_type
 
 
 class StartingViewSet(ApiViewSet[AnalysisSession]):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
+from vodplatform.base.api.tables import csv_text
 
 # What tables of results hold, by the word in the address, for those who want a spreadsheet.
 TABLES = {
@@ -16,8 +15,6 @@ TABLES = {
     "repetitions": ("exercise", "repetition", "start", "turn", "end", "seconds"),
 }
 TABLES_OF = {AnalysisType.HIGHLIGHTS: ("highlights", "segments"), AnalysisType.WORKOUT: ("repetitions",)}
-# What a spreadsheet takes for a formula where a cell begins with it.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def table(session: AnalysisSession, kind: str) -> str:
@@ -30,7 +27,8 @@ def table(session: AnalysisSession, kind: str) -> str:
     session.check_ready()
     data = session.data or {}
     rows = _repetitions(data) if kind == "repetitions" else data.get(kind, [])
-    return _csv(TABLES[kind], rows)
+    columns = TABLES[kind]
+    return csv_text(columns, ([row.get(column, "") for column in columns] for row in rows))
 
 
 def _repetitions(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -38,15 +36,3 @@ def _repetitions(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
         for number, one in enumerate(exercise["rep_times"], start=1):
             seconds = round(one["end"] - one["start"], 3)
             yield {"exercise": exercise["name"], "repetition": number, "seconds": seconds, **one}
-
-
-def _csv(columns: tuple[str, ...], rows: Iterable[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows([_cell(row.get(column, "")) for column in columns] for row in rows)
-    return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

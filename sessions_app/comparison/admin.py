@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.contrib import admin
+from django.contrib.admin.filters import EmptyFieldListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import TabularInline
+from unfold.admin import ModelAdmin, TabularInline
 
 from sessions_app.comparison import services
-from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange
+from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange, SessionEvent
 from vodplatform.accounts.models import User
 from vodplatform.base.admin import AuditedModelAdmin, ReadOnlyMixin
 
@@ -38,10 +39,10 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     """What people compare; all that changes goes through the services, so that viewers see it at once."""
 
     list_display = ["name", "owner", "sync_mode", "playback_state", "created_at", "updated_at"]
-    list_filter = ["sync_mode", "playback_state"]
+    list_filter = ["sync_mode", "playback_state", ("archived_at", EmptyFieldListFilter)]
     search_fields = ["session_id", "name", "owner__username"]
     list_select_related = ["owner"]
-    readonly_fields = ["owner", "sync_mode", "playback_state", "rate", "created_at", "updated_at"]
+    readonly_fields = ["owner", "sync_mode", "playback_state", "rate", "archived_at", "created_at", "updated_at"]
     fields = ["name", "description", *readonly_fields]
     inlines = [VodInline, AlignmentInline, OffsetChangeInline]
 
@@ -59,3 +60,14 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ComparisonSession]) -> None:
         for session in queryset:
             services.delete_session(session)
+
+
+@admin.register(SessionEvent)
+class SessionEventAdmin(ReadOnlyMixin, ModelAdmin):
+    """What people marked and wrote; changed on the comparison's page."""
+
+    list_display = ["created_at", "session", "kind", "vod", "time", "label", "origin", "created_by_name"]
+    list_filter = ["origin", "resolved"]
+    search_fields = ["session__session_id", "session__name", "label", "body", "created_by_name"]
+    list_select_related = ["session", "vod"]
+    list_per_page = 50

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from media_app.videos import library_roots
 from sessions_app.comparison import alignments, services
 from sessions_app.comparison import serializers as s
+from sessions_app.comparison.duplicating import duplicate_session
 from sessions_app.comparison.models import ComparisonSession
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.api.fields import page_slice
@@ -76,8 +77,13 @@ class ComparisonSessionViewSet(ComparisonViewSet):
             with contextlib.suppress(ValueError):
                 who |= Q(owner_id=UUID(query["created_by"]))
             sessions = sessions.filter(who)
+        sessions = sessions.found_by(query.get("search", ""))
+        if query["archived"] != "all":
+            sessions = sessions.filter(archived_at__isnull=query["archived"] == "false")
         # Grouping drops the order that the model has by default: it must be said again.
-        counted = sessions.annotate(vod_count=Count("vods")).order_by("-created_at", "-session_id")
+        counted = (
+            sessions.select_related("owner").annotate(vod_count=Count("vods")).order_by("-created_at", "-session_id")
+        )
         page = [s.ListedSessionSerializer.show(row) for row in counted[page_slice(query)]]
         return Response({"ok": True, "sessions": page, "total": sessions.count()})
 
@@ -99,6 +105,31 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         """Delete it; its videos stay."""
         services.delete_session(self.get_object_to_change())
         return Response({"ok": True})
+
+    @idempotent
+    @extend_schema(
+        operation_id="comparison_duplicate", request=s.DuplicateSerializer, responses={201: s.SessionAnswerSerializer}
+    )
+    @action(detail=True, methods=["post"])
+    def duplicate(self, request: Request, session_id: str) -> Response:
+        """A copy of the caller's own, with its VODs, offsets and events."""
+        session = self.get_object()
+        if not session.can_change(self.user):
+            raise DomainError("forbidden")
+        copy = duplicate_session(session, self.user, self.read_body(s.DuplicateSerializer)["name"])
+        return self.answer(s.SessionSerializer.show(s.SessionSnapshot.of(copy)), status=201)
+
+    @extend_schema(operation_id="comparison_archive", request=None, responses={200: s.SessionAnswerSerializer})
+    @action(detail=True, methods=["post"])
+    def archive(self, request: Request, session_id: str) -> Response:
+        """Take it out of the list; nothing of it can be changed then."""
+        return self.answer(services.set_archived(self.get_object_to_change(), self.user, True))
+
+    @extend_schema(operation_id="comparison_unarchive", request=None, responses={200: s.SessionAnswerSerializer})
+    @action(detail=True, methods=["post"])
+    def unarchive(self, request: Request, session_id: str) -> Response:
+        """Put it back."""
+        return self.answer(services.set_archived(self.get_object_to_change(), self.user, False))
 
     @extend_schema(
         operation_id="comparison_global_seek", request=s.SeekSerializer, responses={200: s.SessionAnswerSerializer}

@@ -48,6 +48,14 @@ class SessionConsumer(WatchConsumer):
             return None
         return group_name(session.pk), message
 
+    async def watch_message(self, event: dict[str, Any]) -> None:
+        message = event["message"]
+        if message["type"] == "session":
+            await super().watch_message(event)
+        elif message["revision"] > self.revision:  # of events: the clock goes on from the last state
+            self.revision = message["revision"]
+            await self.send_json(message)
+
     async def show(self, message: dict[str, Any]) -> None:
         self.message, self.received_at = message, time.monotonic()
         await super().show(message)
@@ -90,7 +98,7 @@ class SessionConsumer(WatchConsumer):
         """The clock message of this moment, which another viewer's socket may have made just now."""
         assert self.message
         made_at, clock = _clocks.get(self.route["session_id"], (0.0, None))
-        if clock is None or clock["revision"] != self.revision or now - made_at > SHARED_SECONDS:
+        if clock is None or clock["revision"] != self.message["revision"] or now - made_at > SHARED_SECONDS:
             clock = clock_message(self.message, now - self.received_at)
             _clocks[self.route["session_id"]] = now, clock
         return clock

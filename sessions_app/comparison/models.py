@@ -1,14 +1,15 @@
-"""Comparison sessions: their VODs, their clock, every offset that was ever set, and the alignments they asked for."""
+"""Comparison sessions: VODs, clock, every offset that was ever set, alignments, and the events that people marked."""
 
 from __future__ import annotations
 
 import secrets
+import uuid
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from jobs_app.models import Job
@@ -18,6 +19,7 @@ from vodplatform.accounts.models import User
 
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
 MIN_VODS, MAX_VODS = 2, 3  # of a session
+MAX_WORDS = 10  # of a search
 
 
 class SyncMode(models.TextChoices):
@@ -57,12 +59,30 @@ def default_sync_config() -> dict[str, int]:
     return dict(SYNC_CONFIG)
 
 
+class EventOrigin(models.TextChoices):
+    """Who or what marked an event."""
+
+    MANUAL = "manual"
+    HIGHLIGHTS = "highlights"
+    SHOTS = "shots"
+    SOUND_PEAKS = "sound_peaks"
+    IMPORT = "import"
+
+
 class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
     def visible_to(self, user: User | AnonymousUser) -> ComparisonSessionQuerySet:
         """The owner's sessions; an admin's are all."""
         if isinstance(user, AnonymousUser):
             return self.none()
         return self if user.is_admin else self.filter(owner=user)
+
+    def found_by(self, words: str) -> ComparisonSessionQuerySet:
+        """Those with each of the words in their name, or in that of one of their VODs."""
+        found = self
+        for word in words.split()[:MAX_WORDS]:
+            vods = ComparisonVod.objects.filter(session=OuterRef("pk"), name__icontains=word)
+            found = found.filter(Q(name__icontains=word) | Exists(vods))
+        return found
 
     def at_database_time(self) -> ComparisonSessionQuerySet:
         """With ``db_now``, the database's clock: the only one that several hosts share."""
@@ -74,6 +94,7 @@ class ComparisonSession(models.Model):
 
     ``global_time`` and each VOD's ``position`` are those of ``anchored_at``; while it plays, the present ones
     follow from how long ago that was (see :meth:`clock`). Every change anchors again and counts ``revision``.
+    events_revision: the revision at which an event was changed last. archived_at: out of the list and read-only since.
     """
 
     session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)
@@ -89,6 +110,8 @@ class ComparisonSession(models.Model):
     sync_config = models.JSONField(default=default_sync_config)
     auto_sync_result = models.JSONField(null=True, blank=True)
     revision = models.PositiveBigIntegerField(default=1)
+    events_revision = models.PositiveBigIntegerField(db_default=0)
+    archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
@@ -233,3 +256,58 @@ class Alignment(models.Model):
             reference.then(Placement(found["offset"], found.get("drift_ppm") or 0.0, found.get("drift_anchor", 0.0)))
             for found in self.result.get("proposals", [])
         ]
+
+
+class SessionEvent(models.Model):
+    """A moment or a span that somebody or the program marked.
+
+    time, end: seconds of the VOD's own time, so that the event follows the VOD's offset; without a VOD, of the shared
+    clock. drawing: strokes in fractions of the displayed frame. created_by_name: kept when the account is gone.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="events")
+    vod = models.ForeignKey(ComparisonVod, on_delete=models.CASCADE, null=True, related_name="events")
+    time = models.FloatField()
+    end = models.FloatField(null=True)
+    kind = models.CharField(max_length=40)
+    label = models.CharField(max_length=200, blank=True, default="")
+    body = models.TextField(blank=True, default="")
+    color = models.CharField(max_length=7, blank=True, default="")
+    drawing = models.JSONField(null=True)
+    origin = models.CharField(max_length=16, choices=EventOrigin, default=EventOrigin.MANUAL)
+    confidence = models.FloatField(null=True)
+    resolved = models.BooleanField(default=False)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="comparison_events")
+    created_by_name = models.CharField(max_length=150)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        indexes = [models.Index(fields=["session", "created_at", "id"], name="event_of_session")]
+        constraints = [
+            models.CheckConstraint(condition=Q(time__gte=0, time__lte=MAX_TIMESTAMP), name="event_time"),
+            models.CheckConstraint(condition=Q(end=None) | Q(end__gt=models.F("time")), name="event_end_after_time"),
+            models.CheckConstraint(condition=Q(origin__in=EventOrigin.values), name="event_origin_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.time:.3f}"
+
+
+class EventReply(models.Model):
+    """What somebody said to an event."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    event = models.ForeignKey(SessionEvent, on_delete=models.CASCADE, related_name="replies")
+    body = models.TextField()
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="event_replies")
+    created_by_name = models.CharField(max_length=150)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.body[:50]

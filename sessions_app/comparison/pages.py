@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -18,6 +19,7 @@ from sessions_app.comparison.serializers import SessionSerializer, SessionSnapsh
 from vodplatform.accounts.models import User
 
 PER_PAGE = 50
+MAX_SEARCH = 200  # letters
 LETTERS = "ABC"
 COPIES_COOKIE = "copies"  # written by static/js/comparison/copies.js
 
@@ -25,11 +27,17 @@ COPIES_COOKIE = "copies"  # written by static/js/comparison/copies.js
 @require_safe
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """The comparisons the user may see, the last changed first; with ``?new``, the choosing of videos for one more."""
+    """The comparisons the user may see, the last changed first; with ``?new``, the choosing of videos for one more.
+
+    ``?search=`` names words that they have, ``?archived`` asks for those that are archived.
+    """
     _check_enabled()
     if "new" in request.GET:
         return render(request, "comparison/new.html")
-    sessions = ComparisonSession.objects.visible_to(request.user).select_related("owner").prefetch_related("vods")
+    search, is_archived = request.GET.get("search", "")[:MAX_SEARCH], "archived" in request.GET
+    visible = ComparisonSession.objects.visible_to(request.user)
+    sessions = visible.filter(archived_at__isnull=not is_archived).found_by(search)
+    sessions = sessions.select_related("owner").prefetch_related("vods")
     page = Paginator(sessions.order_by("-updated_at", "-session_id"), PER_PAGE).get_page(request.GET.get("page"))
     rows = [
         {
@@ -45,7 +53,16 @@ def index(request: HttpRequest) -> HttpResponse:
         "previous": page.previous_page_number() if page.has_previous() else None,
         "next": page.next_page_number() if page.has_next() else None,
     }
-    return render(request, "comparison/index.html", {"sessions": rows, "total": page.paginator.count, "pages": pages})
+    context = {
+        "sessions": rows,
+        "total": page.paginator.count,
+        "pages": pages,
+        "search": search,
+        "is_archived": is_archived,
+        "query": urlencode({"search": search} if search else {}) + ("&archived" if is_archived else ""),
+        "has_any": bool(rows) or visible.exists(),
+    }
+    return render(request, "comparison/index.html", context)
 
 
 @require_safe

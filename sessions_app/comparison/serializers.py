@@ -109,6 +109,10 @@ class SeekSerializer(serializers.Serializer[Data]):
     timestamp = SecondsField(min_value=0, max_value=MAX_TIMESTAMP)
 
 
+class DuplicateSerializer(serializers.Serializer[Data]):
+    name = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
+
+
 class PlaybackSerializer(serializers.Serializer[Data]):
     state = serializers.ChoiceField(choices=PlaybackState.choices)
     rate = SecondsField(min_value=MIN_RATE, max_value=MAX_RATE, required=False, help_text="1 is normal speed.")
@@ -197,6 +201,8 @@ class PreviewSerializer(serializers.Serializer[Data]):
 
 class SessionListQuerySerializer(ListQuerySerializer):
     created_by = serializers.CharField(required=False, max_length=150)
+    archived = serializers.ChoiceField(choices=["false", "true", "all"], default="false")
+    search = serializers.CharField(required=False, max_length=200, help_text="Words of names of sessions and VODs.")
 
 
 class HistoryQuerySerializer(serializers.Serializer[Data]):
@@ -317,6 +323,13 @@ class SessionSerializer(AnswerSerializer[SessionSnapshot]):
     sync_config = SyncConfigSerializer(source="session.sync_config")
     auto_sync_result = serializers.DictField(allow_null=True, source="session.auto_sync_result")
     revision = serializers.IntegerField(source="session.revision")
+    events_revision = serializers.IntegerField(
+        source="session.events_revision", help_text="The revision at which an event was changed last."
+    )
+    archived = serializers.BooleanField()
+
+    def compute_archived(self, shown: SessionSnapshot) -> bool:
+        return shown.session.archived_at is not None
 
 
 class SessionAnswerSerializer(serializers.Serializer[Data]):
@@ -337,6 +350,11 @@ class ListedSessionSerializer(AnswerSerializer[ComparisonSession]):
     updated_at = EpochField()
     vod_count = serializers.IntegerField()
     created_by = serializers.CharField(source="owner_id")
+    owner = serializers.CharField(source="owner.username")
+    archived = serializers.BooleanField()
+
+    def compute_archived(self, session: ComparisonSession) -> bool:
+        return session.archived_at is not None
 
 
 class SessionListSerializer(serializers.Serializer[Data]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -65,10 +66,7 @@ def create_session(
     videos = _videos(owner, vods)
     with transaction.atomic():
         idempotency.bind_to_transaction()
-        room.lock(owner)
-        limit = limits_of(owner)["max_sessions"]
-        if ComparisonSession.objects.filter(owner=owner).count() >= limit:
-            raise DomainError("session_limit", limit=limit)
+        check_limit(owner)
         session = ComparisonSession.objects.create(
             owner=owner, name=name or " / ".join(vod.name for vod in vods)[:200], description=description or ""
         )
@@ -79,6 +77,14 @@ def create_session(
             for ordinal, (vod, video) in enumerate(zip(vods, videos, strict=True))
         )
     return reload(session)
+
+
+def check_limit(owner: User) -> None:
+    """Whether ``owner`` may have one more, until the transaction ends. Raises ``session_limit``."""
+    room.lock(owner)
+    limit = limits_of(owner)["max_sessions"]
+    if ComparisonSession.objects.filter(owner=owner).count() >= limit:
+        raise DomainError("session_limit", limit=limit)
 
 
 def _videos(owner: User, vods: list[NewVod]) -> list[Video]:
@@ -118,6 +124,7 @@ class Change:
     session: ComparisonSession
     vods: list[ComparisonVod]
     clock: Clock
+    now: datetime
     shown: dict[str, Any] = field(default_factory=dict)
 
     def index_of(self, vod_id: str, error: str = "unknown_vod") -> int:
@@ -133,25 +140,30 @@ class Change:
         return max(vod.video.duration for vod in self.vods)
 
 
-def lock(session: ComparisonSession) -> ComparisonSession:
-    """The session's row, locked for the rest of the transaction: whatever changes a session takes this lock first."""
+def lock(session: ComparisonSession, *, even_archived: bool = False) -> ComparisonSession:
+    """The session's row, locked for the rest of the transaction: whatever changes a session takes this lock first.
+
+    Raises ``session_not_found``, and ``archived`` for one that is read-only.
+    """
     locked = ComparisonSession.objects.select_for_update().filter(pk=session.pk).first()
     if locked is None:
         raise DomainError("session_not_found")
+    if locked.archived_at is not None and not even_archived:
+        raise DomainError("archived")
     return locked
 
 
 @contextmanager
-def edit_session(session: ComparisonSession, by: User) -> Iterator[Change]:
+def edit_session(session: ComparisonSession, by: User, *, even_archived: bool = False) -> Iterator[Change]:
     """Lock a session, let the block change it, write clock and revision, and broadcast on commit.
 
     Two writers take turns on the row lock: the last one wins, and both are in the history.
     """
     with transaction.atomic():
-        locked = lock(session)
+        locked = lock(session, even_archived=even_archived)
         now = locked.now()
         vods = list(locked.vods.select_related("video"))
-        change = Change(locked, vods, locked.clock(vods, now))
+        change = Change(locked, vods, locked.clock(vods, now), now)
         yield change
         for vod, track in zip(vods, change.clock.tracks, strict=True):
             placed = track.placement
@@ -183,6 +195,14 @@ def update_session(session: ComparisonSession, by: User, values: dict[str, Any])
         if mode != row.sync_mode and mode == SyncMode.GLOBAL:
             change.clock = change.clock.seek(change.clock.global_time)
         row.sync_mode = mode
+    return change.shown
+
+
+def set_archived(session: ComparisonSession, by: User, is_archived: bool) -> dict[str, Any]:
+    """Take a session out of the list, paused and read-only, or back."""
+    with edit_session(session, by, even_archived=True) as change:
+        change.clock = replace(change.clock, playing=False)
+        change.session.archived_at = (change.session.archived_at or change.now) if is_archived else None
     return change.shown
 
 
@@ -292,7 +312,7 @@ def delete_session(session: ComparisonSession) -> None:
     """Remove a session with its history, its alignments and what their jobs have made."""
     session_id = session.session_id  # deleting takes the key from the object
     with transaction.atomic():
-        lock(session)
+        lock(session, even_archived=True)
         job_ids = list(session.alignments.values_list("job_id", flat=True))
         jobs.cancel_all(Job.objects.filter(pk__in=job_ids))
         publish_gone_on_commit(group_name(session.pk))
@@ -325,7 +345,7 @@ def replace_deleted_video(sender: object, video: Video, by: User | None, **_: An
     for session in shown.values():
         with (
             contextlib.suppress(DomainError),
-            edit_session(session, by or session.owner) as change,
+            edit_session(session, by or session.owner, even_archived=True) as change,
         ):  # unless it is gone
             gap = create_placeholder(video, session.owner)
             ComparisonVod.objects.filter(session=session, video=video).update(video=gap)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from sessions_app.comparison import pages
 from sessions_app.comparison.api import AlignmentViewSet, ComparisonSessionViewSet, LibraryFileViewSet
+from sessions_app.comparison.event_api import EventFileViewSet, EventViewSet
 from vodplatform.base.api.routers import Router
 
 SESSIONS = "api/sessions/multi-vod"
@@ -11,6 +12,8 @@ SESSIONS = "api/sessions/multi-vod"
 router = Router()
 router.register("api/sessions/library-files", LibraryFileViewSet, basename="library-file")
 router.register(SESSIONS, ComparisonSessionViewSet, basename="comparison")
+router.register(SESSIONS, EventFileViewSet, basename="event-file")
+router.register(f"{SESSIONS}/<str:session_id>/events", EventViewSet, basename="event")
 router.register(f"{SESSIONS}/<str:session_id>/alignments", AlignmentViewSet, basename="alignment")
 
 urlpatterns = [

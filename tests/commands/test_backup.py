@@ -191,14 +191,14 @@ def test_files_that_were_restored_before_a_fault_are_deleted(tmp_path, monkeypat
     with tarfile.open(tmp_path / "all.tar", "w") as tar:
         tar.add(tmp_path / "file", "media/first")
         tar.add(tmp_path / "file", "media/second")
-    extract = tarfile.TarFile.extract
+    extract = tarfile.TarFile.extractfile
 
-    def fill_the_disk(self, member, *args, **options):
-        if member.name == "second":
+    def fill_the_disk(self, member):
+        if member.name == "media/second":
             raise OSError("No space left on device")
-        extract(self, member, *args, **options)
+        return extract(self, member)
 
-    monkeypatch.setattr(tarfile.TarFile, "extract", fill_the_disk)
+    monkeypatch.setattr(tarfile.TarFile, "extractfile", fill_the_disk)
     with tarfile.open(tmp_path / "all.tar") as tar, pytest.raises(OSError, match="No space"):
         archive._extract_media(tar)
     assert list(settings.MEDIA_ROOT.iterdir()) == []

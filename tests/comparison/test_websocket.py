@@ -312,11 +312,12 @@ class TestClock:
             assert (await ask(lambda: Api(key).put(url, {"state": "playing"}))).status_code == 200
             heard = []
             for viewer in viewers:
-                await message_of(viewer, lambda m: m["type"] == "clock")  # of a moment of its own, at once
-                heard.append([await message_of(viewer, lambda m: m["type"] == "clock") for _ in range(2)])
-        assert all(clocks == heard[0] for clocks in heard)
-        assert len(made) < 2 * len(viewers)
-        assert "ui_state" not in heard[0][0]["session"]
+                clocks = [await message_of(viewer, lambda m: m["type"] == "clock") for _ in range(5)]
+                heard.append({clock["server_time"] for clock in clocks})
+        # The first is of a moment of each viewer's own, and one may begin a tick later.
+        assert len(set.intersection(*heard)) >= 3
+        assert len(made) < sum(map(len, heard)) / 2
+        assert "ui_state" not in clocks[0]["session"]
 
     async def test_a_message_for_many_is_encoded_once(self) -> None:
         message = {"type": "x", "number": 1}

@@ -31,6 +31,7 @@ from tests.support.factories import (
     make_key,
     make_merge,
     make_pro_job,
+    make_reply,
     make_session,
     make_video,
 )
@@ -42,7 +43,7 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 JOB_STATES = {"/cancel": "queued", "/pause": "queued", "/resume": "paused", "/retry": "failed"}
 ROI = {"vod_id": "vod-1", "time": 1.5, "x": 0.1, "y": 0.1, "width": 0.5, "height": 0.25}
 # A body with which the owner's call is carried out, by method and the end of the path; none needs none.
-BODIES: dict[tuple[str, str], dict[str, Any]] = {
+BODIES: dict[tuple[str, str], Any] = {
     ("patch", "/{session_id}"): {"name": "Changed"},
     ("patch", "/me"): {"full_name": "Changed"},
     ("put", "/global-seek"): {"timestamp": 5},
@@ -51,6 +52,10 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("put", "/offsets"): {"offsets": {"vod-2": 5}, "source": "manual"},
     ("post", "/align"): {"method": "timer_ocr"},
     ("post", "/timer-preview"): {"roi": ROI},
+    ("post", "/events"): {"kind": "kill", "global_time": 5},
+    ("patch", "/{event_id}"): {"label": "Changed"},
+    ("post", "/replies"): {"body": "Because."},
+    ("post", "/import"): [{"kind": "kill", "global_time": 5}],
     ("patch", "/{video_id}"): {"title": "Changed"},
     ("post", "/renditions"): {"kind": "proxy"},
     ("post", "/api/v1/uploads"): {"filename": "a.mp4", "size": 10},
@@ -146,7 +151,11 @@ def places(path: str, owner: User) -> dict[str, str]:
         found = {"session_id": analysis(owner, path).pk}
     elif "session_id" in names:
         session = make_session(owner)
-        found = {"session_id": session.session_id, "vod_id": "vod-1", "job_id": make_alignment(session).job_id}
+        reply = make_reply(session)
+        found = {
+            "session_id": session.session_id, "vod_id": "vod-1", "job_id": make_alignment(session).job_id,
+            "event_id": reply.event_id, "reply_id": reply.pk,
+        }  # fmt: skip
     elif "/sync/pro-job/" in path:
         found = {"job_id": make_pro_job(owner, status="completed").pk}
     elif "job_id" in names:
@@ -208,7 +217,7 @@ def address(path: str, owner: User) -> str:
     return filled(path, places(path, owner))
 
 
-def body(method: str, path: str, owner: User) -> dict[str, Any] | None:
+def body(method: str, path: str, owner: User) -> Any:
     """What the owner may send there."""
     if method not in ("post", "put", "patch"):
         return None

@@ -32,6 +32,7 @@ from tests.support.factories import (
     make_job,
     make_merge,
     make_pro_job,
+    make_reply,
     make_session,
     make_user,
     make_video,
@@ -77,6 +78,7 @@ MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     "base.auditentry": (audited, set()),
     "catalog.video": (lambda owner: make_video(owner, title=MARK), {"delete"}),
     "comparison.comparisonsession": (lambda owner: make_session(owner, name=MARK), {"change", "delete"}),
+    "comparison.sessionevent": (lambda owner: make_reply(make_session(owner), label=MARK).event, set()),
     "editorial.cataloguevideo": (
         lambda owner: CatalogueVideo.objects.get(pk=make_catalogue_video(owner, title=MARK).pk),
         {"add", "change"},

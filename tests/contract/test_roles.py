@@ -19,7 +19,14 @@ from media_app.uploads.models import Upload, UploadChunk
 from media_app.videos.models import Video
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.challenges.models import Challenge, ChallengeReport, Guess, MergeSession
-from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange
+from sessions_app.comparison.models import (
+    Alignment,
+    ComparisonSession,
+    ComparisonVod,
+    EventReply,
+    OffsetChange,
+    SessionEvent,
+)
 from tests.contract.places import (
     METHODS,
     WAYS,
@@ -68,6 +75,7 @@ NOT_CARRIED_OUT = {
 }
 # These take no body, or a form.
 NO_JSON = (
+    "/archive", "/unarchive", "/import",
     "/cancel", "/retry", "/pause", "/resume", "/ws-ticket", "/complete", "/chunk", "/restore", "/file",
     "/cancel/{session_id}", "/initiate", "publish", "/webhooks/syncso",
 )  # fmt: skip
@@ -230,6 +238,8 @@ def rows() -> list[list[dict[str, Any]]]:
         ChallengeReport,
         ComparisonSession,
         ComparisonVod,
+        SessionEvent,
+        EventReply,
         Alignment,
         Job,
         Video,

@@ -35,7 +35,7 @@ from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
 from media_app.videos.models import VideoSource
 from sessions_app.challenges.models import MergeSession
-from sessions_app.comparison.models import Alignment, OffsetSource
+from sessions_app.comparison.models import Alignment, EventReply, OffsetSource
 from tests.contract import places
 from tests.contract.places import is_of_analysis, is_of_catalogue
 from tests.support.api import BASE
@@ -48,6 +48,7 @@ from tests.support.factories import (
     make_key,
     make_merge,
     make_pro_job,
+    make_reply,
     make_session,
     make_user,
     make_video,
@@ -83,6 +84,7 @@ MY_ANALYSIS, RUNNING_ANALYSIS, THEIR_ANALYSIS = (UUID(int=number) for number in 
 CLIPS_COMING, MERGING, NOT_MERGED, MERGED, SPARE, THEIR_MERGE = (UUID(int=number) for number in range(500, 506))
 MY_CHALLENGE, THEIR_CHALLENGE = UUID(int=510), UUID(int=511)
 MY_PRO, THEIR_PRO = UUID(int=600), UUID(int=601)
+MY_EVENT, MY_REPLY = UUID(int=700), UUID(int=701)
 PLACES: dict[str, list[object]] = {
     "merge_id": [CLIPS_COMING, MERGING, NOT_MERGED, MERGED, THEIR_MERGE, UNKNOWN],
     "challenge_id": [MY_CHALLENGE, THEIR_CHALLENGE, UNKNOWN],
@@ -91,14 +93,16 @@ PLACES: dict[str, list[object]] = {
     "job_id": [*JOBS, ALIGNMENT, THEIR_JOB, MY_PRO, THEIR_PRO, UNKNOWN],
     "token_id": [MY_TOKEN, THEIR_TOKEN, UNKNOWN],
     "video_id": [MY_VIDEO, THEIR_VIDEO, UNKNOWN],
+    "event_id": [MY_EVENT, UNKNOWN],
+    "reply_id": [MY_REPLY, UNKNOWN],
     "upload_id": [BEGUN, WHOLE, GIVEN_UP, THEIR_UPLOAD, UNKNOWN],
 }
 # Its file comes by the door before Django, which is not there behind WSGI: tests/uploads/test_multipart.py.
 BY_A_DOOR = [
     "library_upload", "videos_file", "analysis_upload", "analyze_highlights", "analyze_workout", "pro_sync_process",
 ]  # fmt: skip
-# Answers no JSON: tests/analysis/test_sessions.py.
-TABLES = ["analysis_table"]
+# Files, whatever ``Accept`` says: tests/analysis/test_sessions.py, tests/comparison/test_events.py.
+TABLES = ["analysis_table", "events_csv", "events_json"]
 VODS = ["vod-1", "vod-2", "vod-9"]
 # The header that an answer of this status must have.
 NEEDED = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
@@ -111,10 +115,20 @@ CHANGED = {
     "title": "one line", "tags": "at most 50, short", "category": "one line", "version": "one that has been",
     "vector_clock": "actors with a name", "non_field_errors": "something to change",
 }  # fmt: skip
+PLACED = {
+    "time": "within the VOD, and given where there is one", "global_time": "given where there is no VOD",
+    "end": "after the time and within the VOD", "drawing": "strokes of points in the frame",
+}  # fmt: skip
 MEANT = {
     "comparison_create": {"vods": "a VOD has either `path` or `video_id`"},
-    "comparison_offsets": {"confidence": "required unless the source is manual"},
+    "comparison_offsets": {
+        "confidence": "required unless the source is manual",
+        **dict.fromkeys(["offsets", "drifts", "anchors"], "of three VODs at most"),
+    },
     "comparison_align": {"roi": "the box ends inside the frame and the VOD"},
+    "events_create": PLACED,
+    "events_change": PLACED,
+    "events_import": {**PLACED, "file": "a table or a list of events", "events": "a list"},
     "comparison_timer_preview": {"roi": "the box ends inside the frame and the VOD", "times": "lists of numbers"},
     "auth_token_create": {"name": "no control characters"},
     "auth_tokens_create": {"name": "no control characters"},
@@ -270,6 +284,8 @@ def make_world() -> dict[str, dict[str, str]]:
     key = default_storage.save(f"uploads/{WHOLE}/000000", ContentFile(b"0123456789"))
     uploads.store_chunk_row(Upload.objects.get(pk=WHOLE), 0, 10, hashlib.sha256(b"0123456789").hexdigest(), key)
     uploads.cancel(Upload.objects.get(pk=GIVEN_UP))
+    reply = make_reply(session, pk=MY_EVENT)
+    EventReply.objects.filter(pk=reply.pk).update(id=MY_REPLY)
     for job_id, status in JOBS.items():
         make_job(mine, status, pk=job_id, kind="test.steps", lane="test")
     make_job(theirs, "failed", pk=THEIR_JOB, error={"type": "timeout", "message": "The job took too long."})
@@ -342,6 +358,7 @@ def is_meant(case: Case, response: Response) -> bool:
     if body["type"] == "invalid":
         # A text of blanks alone is an empty one.
         fields = {name for name, errors in body["errors"].items() if errors != ["This field may not be blank."]}
+        fields = {name for name in fields if not name.isdigit()}  # a line of a list
         return fields <= set(MEANT.get(case.operation.definition.raw["operationId"], ()))
     return body["type"] not in ("parse_error", "bad_request")
 
@@ -373,6 +390,12 @@ def fill_in(case: Case) -> None:
             "video_count": 2, "video_filenames": ["a.mp4", "b.mp4"], "video_file_sizes": [10, 20],
             "video_durations": [1.5, 2], "video_mime_types": ["video/mp4", "video/webm"],
         }  # fmt: skip
+    elif name == "events_create":
+        case.body = {"kind": "kill", "global_time": 5}
+    elif name == "events_import":
+        case.media_type, case.body = "application/json", [{"kind": "kill", "global_time": 5}]
+    elif name == "events_delete_reply":
+        case.path_parameters = {"session_id": MINE, "event_id": str(MY_EVENT), "reply_id": str(MY_REPLY)}
     elif name == "challenges_make":
         clips = MergeSession.objects.get(pk=SPARE).clips.order_by("index")
         statements = [{"media_file_id": str(clip.pk), "text": "So it was."} for clip in clips]

@@ -25,7 +25,14 @@ from sessions_app.analysis.params import check
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import Challenge, MergeClip, MergeSession
 from sessions_app.comparison.alignments import ALIGN_KIND
-from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetSource
+from sessions_app.comparison.models import (
+    Alignment,
+    ComparisonSession,
+    ComparisonVod,
+    EventReply,
+    OffsetSource,
+    SessionEvent,
+)
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import ApiToken, Role, Subscription, User
 
@@ -77,6 +84,15 @@ def make_session(
         for number, video in enumerate(rows)
     )  # fmt: skip
     return session
+
+
+def make_reply(session: ComparisonSession, **fields: Any) -> EventReply:
+    """A reply to an event of the session's owner, of no VOD."""
+    name = session.owner.username
+    event = SessionEvent.objects.create(
+        session=session, time=1.0, kind="comment", created_by=session.owner, created_by_name=name, **fields
+    )
+    return EventReply.objects.create(event=event, body="Because.", created_by=session.owner, created_by_name=name)
 
 
 def rewind_anchor(session: ComparisonSession, seconds: float) -> None:

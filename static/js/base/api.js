@@ -145,6 +145,8 @@ export function sessionApi(id) {
     read: () => get(base),
     change: (/** @type {any} */ fields) => patch(base, fields),
     remove: () => remove(base),
+    duplicate: () => post(`${base}/duplicate`, {}, { headers: { "Idempotency-Key": idempotencyKey() } }),
+    archive: (/** @type {boolean} */ archived) => post(`${base}/${archived ? "archive" : "unarchive"}`),
     seek: (/** @type {number} */ timestamp) => put(`${base}/global-seek`, { timestamp }),
     playback: (/** @type {{state: string, rate?: number, at?: number}} */ state) => put(`${base}/playback`, state),
     offsets: (/** @type {Record<string, number>} */ offsets) => put(`${base}/offsets`, { offsets, source: "manual" }),

@@ -10,13 +10,14 @@ for (const button of document.querySelectorAll("[data-comparison-menu]")) {
     const link = need("a", row);
     toggleComparisonMenu(
       /** @type {HTMLElement} */ (button),
-      { id: row.dataset.session ?? "", name: link.textContent ?? "" },
+      { id: row.dataset.session ?? "", name: link.textContent ?? "", archived: "archived" in row.dataset },
       {
         onRenamed: (name) => {
           link.textContent = name;
           button.setAttribute("aria-label", `Actions for ${name}`);
           toast("Renamed.");
         },
+        onArchived: () => location.reload(),
         onDeleted: () => location.reload(),
       },
     );

@@ -1,27 +1,35 @@
-// What can be done with a whole comparison, in the list and on its own page: it is renamed, or deleted.
+// What can be done with a whole comparison, in the list and on its own page: rename, copy, archive, delete.
 
 import { sessionApi } from "../base/api.js";
 import { askForName, askToDelete } from "../base/dialog.js";
 import { toggleMenu } from "../base/menu.js";
+import { explain, toast } from "../base/notice.js";
 
 /**
  * @param {HTMLElement} button has aria-haspopup="menu"
- * @param {{id: string, name: string}} comparison
- * @param {{onRenamed: (name: string) => void, onDeleted: () => void}} on
+ * @param {{id: string, name: string, archived: boolean}} comparison
+ * @param {{onRenamed: (name: string) => void, onArchived: () => void, onDeleted: () => void}} on
  */
-export function toggleComparisonMenu(button, { id, name }, { onRenamed, onDeleted }) {
+export function toggleComparisonMenu(button, { id, name, archived }, { onRenamed, onArchived, onDeleted }) {
   const api = sessionApi(id);
+  const rename = {
+    label: "Rename",
+    icon: "pencil",
+    run: () =>
+      askForName({
+        heading: "Rename the comparison",
+        name,
+        longest: 200,
+        save: (/** @type {string} */ wanted) => api.change({ name: wanted }).then(() => onRenamed(wanted)),
+      }),
+  };
   toggleMenu(button, `Actions for ${name}`, [
+    ...(archived ? [] : [rename]),
+    { label: "Duplicate", icon: "copy", run: () => attempt(() => api.duplicate().then(openCopy)) },
     {
-      label: "Rename",
-      icon: "pencil",
-      run: () =>
-        askForName({
-          heading: "Rename the comparison",
-          name,
-          longest: 200,
-          save: (wanted) => api.change({ name: wanted }).then(() => onRenamed(wanted)),
-        }),
+      label: archived ? "Put back" : "Archive",
+      icon: archived ? "retry" : "archive",
+      run: () => attempt(() => api.archive(!archived).then(onArchived)),
     },
     {
       label: "Delete",
@@ -32,10 +40,20 @@ export function toggleComparisonMenu(button, { id, name }, { onRenamed, onDelete
         askToDelete({
           heading: `Delete the comparison “${name}”?`,
           words:
-            "Its offsets, their history and its alignments go. The videos stay in the library. This cannot be undone.",
+            "Its offsets, their history, its alignments and its events go. The videos stay in the library. This cannot be undone.",
           remove: api.remove,
           onDeleted,
         }),
     },
   ]);
+}
+
+/** @param {{session: {session_id: string}}} answer */
+function openCopy({ session }) {
+  location.assign(`/compare/${session.session_id}`);
+}
+
+/** @param {() => Promise<unknown>} change */
+function attempt(change) {
+  change().catch((error) => toast(explain(error), "bad"));
 }

@@ -48,7 +48,7 @@ const controller = new SyncController(tracks);
 const saveUi = debounce(() => remote.send(() => api.change({ ui_state: ui })), UI_PAUSE);
 const changeUi = (/** @type {any} */ change) => {
   ui = { ...ui, ...change };
-  saveUi();
+  if (!session.archived) saveUi();
 };
 
 const view = new View(need("[data-stage]"), panes, ui, (state) => {
@@ -121,6 +121,7 @@ function adopt(next) {
   const { roi, game } = next.ui_state ?? {};
   if (!drawing) ui = { ...ui, roi: roi ?? ui.roi, game: game ?? ui.game };
   showName(next.name);
+  showArchived();
   showOffsets(need("[data-calibrate]"), next.vods, letterOf, (id, ppm) => actions.setDrift(id, ppm));
   showHistory();
 }
@@ -131,6 +132,11 @@ function showName(name) {
   setText(shown, name);
   shown.title = name;
   document.title = `${name} · VOD Sync`;
+}
+
+function showArchived() {
+  remote.isReadOnly = session.archived;
+  need("[data-archived]").hidden = !session.archived;
 }
 
 function showHistory() {
@@ -218,16 +224,19 @@ const manage = need("[data-manage]");
 manage.addEventListener("click", () =>
   toggleComparisonMenu(
     manage,
-    { id: session.session_id, name: session.name },
+    { id: session.session_id, name: session.name, archived: session.archived },
     {
       onRenamed: (name) => {
         session.name = name;
         showName(name);
       },
+      onArchived: () => {}, // comes with the message to all who watch
       onDeleted: () => location.assign("/compare"),
     },
   ),
 );
+need("[data-unarchive]").addEventListener("click", () => remote.send(() => api.archive(false)));
+showArchived();
 for (const pane of panes) pane.connect(actions);
 actions.addEventListener("change", mark);
 actions.addEventListener("draw", (event) => draw(/** @type {CustomEvent} */ (event).detail));

@@ -15,6 +15,8 @@ const TELL_PAUSE = 3000;
 export class Remote {
   /** Whether the last thing done to the clock was done here. */
   leading = false;
+  /** Whether what is done here stays here: nothing of an archived comparison can be changed. */
+  isReadOnly = false;
   #clock = new ServerClock();
   /** @type {Intent|null} */ #intent = null;
   #sending = false;
@@ -51,6 +53,7 @@ export class Remote {
    * @param {number} at global time, seconds
    */
   sought(at) {
+    if (this.isReadOnly) return;
     this.#lead();
     this.#intent = this.#intent?.type === "playback" ? { ...this.#intent, at } : { type: "seek", at };
     this.#pump();
@@ -58,6 +61,7 @@ export class Remote {
 
   /** Playing, pausing or the speed were changed here. */
   played() {
+    if (this.isReadOnly) return;
     this.#lead();
     const { wanted, rate, time } = this.controller;
     this.#intent = { type: "playback", state: wanted, rate, at: time };
@@ -119,6 +123,7 @@ export class Remote {
 
   /** @param {any} message */
   #receive(message) {
+    if (!message.session) return; // of events
     this.#clock.note(message.server_time ?? message.at);
     if (this.#inFlight || this.#intent) {
       if (!this.#deferred || message.revision >= this.#deferred.revision) this.#deferred = message;

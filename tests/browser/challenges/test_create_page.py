@@ -303,7 +303,8 @@ def test_pieces_that_fail_are_sent_again_until_every_byte_is_right(
     fill(page, clips)
     make(page)
     expect(page.locator(".file[data-state=checking]")).to_have_count(3)
-    uploads = merges(program)[0]["uploads"]
+    merge = merges(program)[0]["merge_session_id"]
+    uploads = program.call("GET", f"{VIDEOS}/merge-session/{merge}/status")["uploads"]
     assert count > sum(one["total_chunks"] for one in uploads)
     for upload, clip in zip(uploads, clips, strict=True):
         content = clip.read_bytes()

@@ -59,7 +59,7 @@ def test_it_is_deleted_in_the_list_after_a_question(
 def test_both_can_be_done_on_its_own_page(open_page: OpenPage, comparison: dict[str, Any]) -> None:
     page = open_page(f"/compare/{comparison['session_id']}")
     other = open_page(f"/compare/{comparison['session_id']}")
-    manage = page.get_by_role("button", name="Rename or delete")
+    manage = page.get_by_role("button", name="Actions for this comparison")
     manage.click()
     page.get_by_role("menuitem", name="Rename").click()
     page.get_by_label("Name", exact=True).fill("Lower bracket")
@@ -73,3 +73,53 @@ def test_both_can_be_done_on_its_own_page(open_page: OpenPage, comparison: dict[
     expect(page.get_by_role("alertdialog")).to_contain_text("Delete the comparison “Lower bracket”?")
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     page.wait_for_url("**/compare")
+
+
+def test_it_is_archived_and_put_back(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
+    watching = open_page(f"/compare/{comparison['session_id']}")
+    page = open_page("/compare")
+    row = page.locator(f"tr[data-session='{comparison['session_id']}']")
+    row.get_by_role("button").click()
+    page.get_by_role("menuitem", name="Archive").click()
+    expect(row).to_have_count(0)
+    note = watching.get_by_text("This comparison is archived")
+    expect(note).to_be_visible()
+    page.get_by_role("link", name="Archived").click()
+    expect(row.get_by_role("link")).to_have_text(comparison["name"])
+    row.get_by_role("button").click()
+    expect(page.get_by_role("menuitem", name="Rename")).to_have_count(0)
+    page.keyboard.press("Escape")
+    watching.get_by_role("button", name="Put back").click()
+    expect(note).to_be_hidden()
+    page.reload()
+    expect(page.get_by_text("Nothing is archived")).to_be_visible()
+    assert session_of(program, comparison["session_id"])["archived"] is False
+
+
+def test_an_archived_one_is_played_here_alone(
+    open_page: OpenPage, program: Program, comparison: dict[str, Any]
+) -> None:
+    program.call("POST", f"/api/sessions/multi-vod/{comparison['session_id']}/archive", {})
+    page = open_page(f"/compare/{comparison['session_id']}")
+    page.get_by_role("button", name="Play (K or Space)").click()
+    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    page.get_by_role("button", name="Pause (K or Space)").click()
+    expect(page.locator("[data-toasts] .note")).to_have_count(0)
+    assert session_of(program, comparison["session_id"])["global_playback_state"] == "paused"
+
+
+def test_a_copy_opens_and_is_found_by_its_name(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+    page = open_page("/compare")
+    page.locator(f"tr[data-session='{comparison['session_id']}']").get_by_role("button").click()
+    page.get_by_role("menuitem", name="Duplicate").click()
+    page.wait_for_url("**/compare/comp-*")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"{comparison['name']} (copy)")
+    page.goto("/compare")
+    page.get_by_label("Search your comparisons").fill("(copy)")
+    page.keyboard.press("Enter")
+    expect(page.locator("tr[data-session]")).to_have_count(1)
+    page.get_by_label("Search your comparisons").fill("nowhere")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="No comparison has “nowhere” in its name")).to_be_visible()
+    page.get_by_role("link", name="Show all").click()
+    expect(page.locator(f"tr[data-session='{comparison['session_id']}']")).to_be_visible()

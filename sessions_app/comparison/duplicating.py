@@ -1,0 +1,55 @@
+"""A copy of a comparison: its VODs where they lie, and its events; not its history, alignments or who may see it."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from media_app.videos.models import Place, Video
+from media_app.videos.services import create_placeholder
+from sessions_app.comparison.events import copy_events
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod
+from sessions_app.comparison.services import check_limit, reload
+from vodplatform.accounts.models import User
+from vodplatform.base.api import idempotency
+from vodplatform.base.errors import DomainError
+
+COPIED = ("description", "sync_mode", "sync_config", "rate", "global_time", "ui_state")
+COPIED_OF_VOD = (
+    "ordinal", "vod_id", "name", "path", "offset", "offset_source", "offset_confidence", "drift_ppm", "drift_anchor",
+)  # fmt: skip
+MAX_NAME = 200
+
+
+def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> ComparisonSession:
+    """A copy that belongs to ``by``, paused. name: none for that of the original with "copy" behind it.
+
+    Raises ``session_limit``, and ``video_not_found`` where a video is not one that ``by`` may see by themselves.
+    """
+    with transaction.atomic():
+        idempotency.bind_to_transaction()
+        check_limit(by)
+        vods = list(session.vods.select_related("video"))
+        copy = ComparisonSession.objects.create(
+            owner=by,
+            name=name or f"{session.name[: MAX_NAME - 7]} (copy)",
+            **{field: getattr(session, field) for field in COPIED},
+        )
+        ComparisonVod.objects.bulk_create(
+            ComparisonVod(
+                session=copy, video=_video_for(vod, by), position=vod.placement.time_at(session.global_time),
+                **{field: getattr(vod, field) for field in COPIED_OF_VOD},
+            )
+            for vod in vods
+        )  # fmt: skip
+        copy_events(session, copy)
+    return reload(copy)
+
+
+def _video_for(vod: ComparisonVod, by: User) -> Video:
+    """The same video; in the place of a deleted one a placeholder of the copy's own, which goes with it."""
+    video = vod.video
+    if video.place == Place.SESSION and video.deleted_at is not None:
+        return create_placeholder(video, by)
+    if not Video.objects.visible_to(by).filter(pk=video.pk).exists():
+        raise DomainError("video_not_found", vod_id=vod.vod_id)
+    return video

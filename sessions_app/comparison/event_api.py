@@ -1,0 +1,140 @@
+"""A comparison's events over the API (contract section 1.1): parse, permit, call, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from sessions_app.comparison import event_files, events
+from sessions_app.comparison import event_serializers as s
+from sessions_app.comparison.api import TAG, ComparisonViewSet
+from sessions_app.comparison.models import EventOrigin, SessionEvent
+from sessions_app.comparison.serializers import OkSerializer
+from vodplatform.base.api.idempotency import idempotent
+from vodplatform.base.api.parsers import StrictJSONParser
+from vodplatform.base.api.tables import AsTable
+
+
+@extend_schema(tags=[TAG])
+class EventViewSet(ComparisonViewSet):
+    """Moments and spans that were marked in a comparison, and what was said to them."""
+
+    def answer_event(self, row: SessionEvent, status: int = 200) -> Response:
+        """One event as it is now."""
+        return Response({"ok": True, "event": s.EventSerializer.show(s.ShownEvent(row))}, status=status)
+
+    @extend_schema(
+        operation_id="events_list", parameters=[s.EventQuerySerializer], responses={200: s.EventListSerializer}
+    )
+    def list(self, request: Request, session_id: str) -> Response:
+        """By their time on the shared clock."""
+        query = self.read_query(s.EventQuerySerializer)
+        shown = events.read_events(self.get_object(), query)
+        stop = query["offset"] + query["limit"] if "limit" in query else None
+        page = [s.EventSerializer.show(one) for one in shown[query["offset"] : stop]]
+        return Response({"ok": True, "events": page, "total": len(shown)})
+
+    @idempotent
+    @extend_schema(operation_id="events_create", request=s.NewEventSerializer, responses={201: s.EventAnswerSerializer})
+    def create(self, request: Request, session_id: str) -> Response:
+        """Mark a moment or a span, of a VOD or of all."""
+        session = self.get_object_to_change()
+        return self.answer_event(events.create_event(session, self.user, self.read_body(s.NewEventSerializer)), 201)
+
+    @extend_schema(
+        operation_id="events_change", request=s.EventPatchSerializer, responses={200: s.EventAnswerSerializer}
+    )
+    @action(detail=False, methods=["patch"], url_path="<uuid:event_id>")
+    def change(self, request: Request, session_id: str, event_id: UUID) -> Response:
+        """Change an event; anything left out stays."""
+        session = self.get_object_to_change()
+        values = self.read_body(s.EventPatchSerializer)
+        return self.answer_event(events.change_event(session, self.user, event_id, values))
+
+    @extend_schema(operation_id="events_delete", responses={200: OkSerializer})
+    @change.mapping.delete
+    def delete_one(self, request: Request, session_id: str, event_id: UUID) -> Response:
+        """Delete an event with what was said to it."""
+        events.delete_event(self.get_object_to_change(), self.user, event_id)
+        return Response({"ok": True})
+
+    @idempotent
+    @extend_schema(operation_id="events_reply", request=s.ReplyBodySerializer, responses={201: s.EventAnswerSerializer})
+    @action(detail=False, methods=["post"], url_path="<uuid:event_id>/replies")
+    def reply(self, request: Request, session_id: str, event_id: UUID) -> Response:
+        """Say something to an event."""
+        session = self.get_object_to_change()
+        body = self.read_body(s.ReplyBodySerializer)["body"]
+        return self.answer_event(events.reply(session, self.user, event_id, body), 201)
+
+    @extend_schema(operation_id="events_delete_reply", responses={200: s.EventAnswerSerializer})
+    @action(detail=False, methods=["delete"], url_path="<uuid:event_id>/replies/<uuid:reply_id>")
+    def delete_reply(self, request: Request, session_id: str, event_id: UUID, reply_id: UUID) -> Response:
+        """Take back what was said."""
+        session = self.get_object_to_change()
+        return self.answer_event(events.delete_reply(session, self.user, event_id, reply_id))
+
+    @idempotent
+    @extend_schema(
+        operation_id="events_import",
+        request={
+            "application/json": s.NewEventSerializer(many=True),
+            "multipart/form-data": s.EventFileSerializer,
+        },
+        responses={201: s.ImportedSerializer},
+    )
+    @action(
+        detail=False,
+        methods=["post"],
+        url_path="import",
+        url_name="import",
+        parser_classes=[StrictJSONParser, MultiPartParser],
+    )
+    def import_events(self, request: Request, session_id: str) -> Response:
+        """Add the events of a list or a file, all or none; errors are told by line."""
+        session = self.get_object_to_change()
+        rows = self.read_rows(request)
+        made = events.create_events(session, self.user, rows, EventOrigin.IMPORT)
+        return Response({"ok": True, "created": len(made)}, status=201)
+
+    def read_rows(self, request: Request) -> Sequence[dict[str, Any]]:
+        """The events that a call brings, as a list or in a file."""
+        file = request.FILES.get("file")
+        if file is None:
+            return event_files.checked(request.data)
+        raw = file.read()
+        is_json = file.name.lower().endswith(".json") or raw.lstrip()[:1] == b"["
+        return event_files.from_json(raw) if is_json else event_files.from_csv(raw)
+
+
+@extend_schema(tags=[TAG])
+class EventFileViewSet(ComparisonViewSet):
+    """The same events as files; what is written can be read by ``import``."""
+
+    @extend_schema(operation_id="events_csv", responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR)})
+    @action(detail=True, url_path="events.csv", content_negotiation_class=AsTable)
+    def as_csv(self, request: Request, session_id: str) -> HttpResponse:
+        """A table: VOD, time, end, kind and label."""
+        return self.file("csv", "text/csv; charset=utf-8", event_files.to_csv)
+
+    @extend_schema(operation_id="events_json", responses={200: s.NewEventSerializer(many=True)})
+    @action(detail=True, url_path="events.json", content_negotiation_class=AsTable)
+    def as_json(self, request: Request, session_id: str) -> HttpResponse:
+        """All that the events have, but for what was said to them."""
+        return self.file("json", "application/json", event_files.to_json)
+
+    def file(self, ending: str, content_type: str, write: Callable[[Iterable[s.ShownEvent]], str]) -> HttpResponse:
+        """All events, each by itself, as a file to keep."""
+        session = self.get_object()
+        answer = HttpResponse(write(events.read_events(session, {"joined": False})), content_type=content_type)
+        answer["Content-Disposition"] = f'attachment; filename="events-{session.pk}.{ending}"'
+        return answer

@@ -1,0 +1,269 @@
+"""What the API takes and answers about a comparison's events."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rest_framework import serializers
+
+from sessions_app.comparison.joining import Joined, Mark, join
+from sessions_app.comparison.models import EventOrigin, EventReply, SessionEvent
+from sessions_app.comparison.timeline import MAX_TIMESTAMP
+from vodplatform.base.api.fields import AnswerSerializer, EpochField, SecondsField, StrictCharField
+from vodplatform.base.errors import DomainError
+
+MAX_DRAWING_BYTES = 64 * 1024
+MAX_BODY = 10_000
+TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
+COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+
+Data = dict[str, Any]
+
+
+class DrawingField(serializers.JSONField):
+    """``{strokes: [{tool, color, width, points: [[x, y], …], text?}]}``, in fractions of the displayed frame."""
+
+    def to_internal_value(self, data: Any) -> Data:
+        if len(json.dumps(data, separators=(",", ":"))) > MAX_DRAWING_BYTES:
+            raise DomainError("too_large", "drawing: must not be larger than 64 KB.", limit=MAX_DRAWING_BYTES)
+        try:
+            return {"strokes": [_stroke(stroke) for stroke in _list(data["strokes"])]}
+        except (KeyError, TypeError, ValueError) as exc:
+            sentence = "Must be {strokes: [{tool, color, width, points: [[x, y], …], text?}]}, points between 0 and 1."
+            raise serializers.ValidationError(sentence) from exc
+
+
+def _stroke(data: Data) -> Data:
+    """A stroke as it is kept. Raises KeyError, TypeError or ValueError for what is none."""
+    points = [[_number(x, 0, 1), _number(y, 0, 1)] for x, y in _list(data["points"])]
+    if data["tool"] not in TOOLS or not COLOR.fullmatch(data["color"]) or not points:
+        raise ValueError
+    found = {"tool": data["tool"], "color": data["color"], "width": _number(data["width"], 0, 1000), "points": points}
+    if data["tool"] == "text":
+        text = data["text"]
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError
+        found["text"] = text
+    return found
+
+
+def _list(data: Any) -> list[Any]:
+    if not isinstance(data, list):
+        raise TypeError
+    return data
+
+
+def _number(value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError
+    if not low <= value <= high:
+        raise ValueError
+    return value
+
+
+class EventFieldsSerializer(serializers.Serializer[Data]):
+    """What an event consists of, but for where it stands."""
+
+    end = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False, allow_null=True)
+    kind = serializers.RegexField(
+        r"^[a-z0-9_-]{1,40}\Z",
+        trim_whitespace=False,
+        error_messages={"invalid": "Must be 1 to 40 of a–z, 0–9, _ and -."},
+    )
+    label = StrictCharField(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]
+    color = serializers.RegexField(
+        r"^(#[0-9a-fA-F]{6})?\Z", required=False, allow_blank=True, error_messages={"invalid": "Must be #rrggbb."}
+    )
+    body = StrictCharField(max_length=MAX_BODY, required=False, allow_blank=True)
+    drawing = DrawingField(required=False, allow_null=True)
+
+
+class NewEventSerializer(EventFieldsSerializer):
+    """An event at a VOD's own time, or without ``vod_id`` at an instant of the shared clock."""
+
+    vod_id = StrictCharField(max_length=100, required=False, allow_null=True)
+    time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
+    global_time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
+
+    def validate(self, attrs: Data) -> Data:
+        wanted = "global_time" if attrs.get("vod_id") is None else "time"
+        unwanted = "time" if wanted == "global_time" else "global_time"
+        if wanted not in attrs:
+            raise serializers.ValidationError({wanted: ["Give `vod_id` and `time`, or `global_time` alone."]})
+        if unwanted in attrs:
+            raise serializers.ValidationError({unwanted: ["Give `vod_id` and `time`, or `global_time` alone."]})
+        return attrs
+
+
+class EventPatchSerializer(EventFieldsSerializer):
+    """Anything left out stays. ``time``: the VOD's own, where the event has one; ``global_time`` moves it whole."""
+
+    kind = serializers.RegexField(r"^[a-z0-9_-]{1,40}\Z", trim_whitespace=False, required=False)
+    time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
+    global_time = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False)
+    resolved = serializers.BooleanField(required=False)
+
+    def validate(self, attrs: Data) -> Data:
+        if "time" in attrs and "global_time" in attrs:
+            raise serializers.ValidationError({"time": ["Give `time` or `global_time`."]})
+        return attrs
+
+
+class ReplyBodySerializer(serializers.Serializer[Data]):
+    body = StrictCharField(max_length=MAX_BODY)
+
+
+class EventQuerySerializer(serializers.Serializer[Data]):
+    """All events where no limit is given. from, to: on the shared clock."""
+
+    vod_id = serializers.CharField(required=False, max_length=100)
+    kind = serializers.CharField(required=False, max_length=40)
+    origin = serializers.ChoiceField(required=False, choices=EventOrigin.choices)
+    limit = serializers.IntegerField(min_value=1, max_value=10_000, required=False)
+    offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
+    joined = serializers.BooleanField(
+        default=True, help_text="Whether what several VODs show at one moment is answered as one event."
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        bounds = {"from": -MAX_TIMESTAMP, "to": MAX_TIMESTAMP}
+        times = {
+            name: serializers.FloatField(required=False, min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP)
+            for name in bounds
+        }
+        return {**super().get_fields(), **times}
+
+
+class ReplySerializer(AnswerSerializer[EventReply]):
+    """What somebody said to an event."""
+
+    reply_id = serializers.UUIDField(source="pk")
+    body = serializers.CharField()
+    created_by = serializers.CharField(source="created_by_id", allow_null=True, help_text="The user's id.")
+    created_by_name = serializers.CharField()
+    created_at = EpochField(help_text="Epoch seconds.")
+
+
+class SourceSerializer(serializers.Serializer[Data]):
+    """Where one VOD shows an event, on its own time."""
+
+    event_id = serializers.UUIDField()
+    vod_id = serializers.CharField(allow_null=True)
+    time = serializers.FloatField()
+    end = serializers.FloatField(allow_null=True)
+
+
+@dataclass(frozen=True)
+class ShownEvent:
+    """An event, and with it those of other VODs that are shown as one with it. median_time: None for its own."""
+
+    event: SessionEvent
+    others: Sequence[SessionEvent] = ()
+    median_time: float | None = None
+
+    @property
+    def global_time(self) -> float:
+        """Where it stands on the shared clock, in seconds."""
+        return global_time_of(self.event) if self.median_time is None else self.median_time
+
+    @property
+    def vod_ids(self) -> set[str]:
+        """The VODs that show it."""
+        return {row.vod.vod_id for row in (self.event, *self.others) if row.vod}
+
+
+class EventSerializer(AnswerSerializer[ShownEvent]):
+    """A moment or a span; time and end on the VOD's own time, global_time and end_global_time on the shared clock."""
+
+    event_id = serializers.UUIDField(source="event.pk")
+    kind = serializers.CharField(source="event.kind")
+    label = serializers.CharField(source="event.label")  # type: ignore[assignment]
+    body = serializers.CharField(source="event.body")
+    color = serializers.CharField(source="event.color", help_text="`#rrggbb`, or empty: that of its kind.")
+    drawing = serializers.DictField(allow_null=True, source="event.drawing")
+    vod_id = serializers.CharField(allow_null=True)
+    time = serializers.FloatField(source="event.time")
+    end = serializers.FloatField(allow_null=True, source="event.end")
+    global_time = serializers.FloatField()
+    end_global_time = serializers.FloatField(allow_null=True)
+    origin = serializers.ChoiceField(choices=EventOrigin.choices, source="event.origin")
+    confidence = serializers.FloatField(allow_null=True, source="event.confidence")
+    resolved = serializers.BooleanField(source="event.resolved")
+    replies = ReplySerializer(many=True)
+    created_by = serializers.CharField(source="event.created_by_id", allow_null=True, help_text="The user's id.")
+    created_by_name = serializers.CharField(source="event.created_by_name")
+    created_at = EpochField(source="event.created_at", help_text="Epoch seconds.")
+    updated_at = EpochField(source="event.updated_at", help_text="Epoch seconds.")
+    sources = SourceSerializer(many=True)
+
+    def compute_vod_id(self, shown: ShownEvent) -> str | None:
+        return shown.event.vod.vod_id if shown.event.vod else None
+
+    def compute_end_global_time(self, shown: ShownEvent) -> float | None:
+        row = shown.event
+        if row.end is None:
+            return None
+        return row.vod.placement.global_time(row.end) if row.vod else row.end
+
+    def compute_replies(self, shown: ShownEvent) -> list[EventReply]:
+        return list(shown.event.replies.all())
+
+    def compute_sources(self, shown: ShownEvent) -> list[Data]:
+        return [
+            {
+                "event_id": row.pk,
+                "vod_id": row.vod.vod_id if row.vod else None,
+                "time": row.time,
+                "end": row.end,
+            }
+            for row in (shown.event, *shown.others)
+        ]
+
+
+class EventAnswerSerializer(serializers.Serializer[Data]):
+    ok = serializers.BooleanField()
+    event = EventSerializer()
+
+
+class EventListSerializer(serializers.Serializer[Data]):
+    ok = serializers.BooleanField()
+    events = EventSerializer(many=True)
+    total = serializers.IntegerField()
+
+
+class EventFileSerializer(serializers.Serializer[Data]):
+    file = serializers.FileField(help_text="CSV with the columns vod_id, time, end, kind and label; or JSON.")
+
+
+class ImportedSerializer(serializers.Serializer[Data]):
+    ok = serializers.BooleanField()
+    created = serializers.IntegerField()
+
+
+def global_time_of(row: SessionEvent) -> float:
+    """Where an event stands on the shared clock, in seconds."""
+    return row.vod.placement.global_time(row.time) if row.vod else row.time
+
+
+def joined_events(rows: Sequence[SessionEvent], *, is_joined: bool = True) -> list[ShownEvent]:
+    """Events by time, with what several VODs show as one. rows: in the order they were made, with their VODs."""
+    by_key = {str(row.pk): row for row in rows}
+    marks = [_mark(number, row, is_joined) for number, row in enumerate(rows)]
+    return [_shown(one, by_key) for one in join(marks)]
+
+
+def _mark(number: int, row: SessionEvent, is_joined: bool) -> Mark:
+    vod = row.vod
+    is_alone = not is_joined or bool(row.body or row.drawing or row.replies.all())
+    frame = float(1 / vod.video.fps) if vod and vod.video.fps else 0.0
+    return Mark(str(row.pk), number, row.kind, vod.vod_id if vod else None, global_time_of(row), frame, is_alone)
+
+
+def _shown(one: Joined, by_key: dict[str, SessionEvent]) -> ShownEvent:
+    first, *others = (by_key[mark.key] for mark in one.marks)
+    return ShownEvent(first, others, one.global_time)

@@ -1,0 +1,219 @@
+"""Every change of a comparison's events: one transaction with the session's row locked, broadcast on commit."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from sessions_app.comparison.event_serializers import EventSerializer, ShownEvent, joined_events
+from sessions_app.comparison.models import (
+    ComparisonSession,
+    ComparisonVod,
+    EventOrigin,
+    EventReply,
+    SessionEvent,
+)
+from sessions_app.comparison.services import group_name, lock
+from vodplatform.accounts.models import User
+from vodplatform.base.api import idempotency
+from vodplatform.base.errors import DomainError
+from vodplatform.base.web.publish import publish_on_commit
+
+MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # of a session; of an event
+MAX_TOLD = 100  # events of one message; of more the message says that there are some
+
+
+@dataclass
+class EventsChange:
+    """A session whose events are being changed; what is told of it when the transaction commits."""
+
+    session: ComparisonSession
+    vods: list[ComparisonVod]
+    changed: list[SessionEvent] = field(default_factory=list)
+    deleted: list[UUID] = field(default_factory=list)
+
+    def vod(self, vod_id: str) -> ComparisonVod:
+        """Raises ``unknown_vod``."""
+        found = next((vod for vod in self.vods if vod.vod_id == vod_id), None)
+        if found is None:
+            raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
+        return found
+
+
+@contextmanager
+def edit_events(session: ComparisonSession, by: User) -> Iterator[EventsChange]:
+    """Lock a session, let the block change its events, count the revision, and broadcast on commit."""
+    with transaction.atomic():
+        change = EventsChange(lock(session), list(session.vods.select_related("video")))
+        yield change
+        row = change.session
+        row.revision += 1
+        row.events_revision = row.revision
+        row.updated_at = row.now()
+        row.save(update_fields=["revision", "events_revision", "updated_at"])
+        publish_on_commit(group_name(row.pk), _message(change, by))
+
+
+def _message(change: EventsChange, by: User) -> dict[str, Any]:
+    """All that a page needs to stay up to date; where that is too much, ``complete`` says that it has to ask."""
+    complete = len(change.changed) <= MAX_TOLD
+    shown = [EventSerializer.show(ShownEvent(row)) for row in change.changed] if complete else []
+    return {
+        "type": "events",
+        "revision": change.session.revision,
+        "by": by.username,
+        "changed": shown,
+        "deleted": [str(key) for key in change.deleted],
+        "complete": complete,
+    }
+
+
+def read_events(session: ComparisonSession, query: dict[str, Any]) -> list[ShownEvent]:
+    """The events that a query of :class:`EventQuerySerializer` asks for, by time. Raises ``unknown_vod``."""
+    vods = {vod.pk: vod for vod in session.vods.select_related("video")}
+    if "vod_id" in query and query["vod_id"] not in {vod.vod_id for vod in vods.values()}:
+        raise DomainError("unknown_vod", vod_id=query["vod_id"])
+    rows = session.events.prefetch_related("replies").filter(
+        **{name: query[name] for name in ("kind", "origin") if name in query}
+    )
+    found = list(rows)
+    for row in found:
+        if row.vod_id is not None:
+            row.vod = vods[row.vod_id]
+    shown = joined_events(found, is_joined=query.get("joined", True))
+    low, high = query.get("from", -math.inf), query.get("to", math.inf)
+    return [
+        one
+        for one in shown
+        if low <= one.global_time <= high and ("vod_id" not in query or query["vod_id"] in one.vod_ids)
+    ]
+
+
+def find_event(session: ComparisonSession, event_id: UUID) -> SessionEvent:
+    """An event of this session. Raises ``event_not_found``."""
+    found = session.events.select_related("vod").filter(pk=event_id).first()
+    if found is None:
+        raise DomainError("event_not_found")
+    return found
+
+
+def create_event(session: ComparisonSession, by: User, values: dict[str, Any]) -> SessionEvent:
+    """Mark a moment or a span. values: as the API takes them. Raises ``unknown_vod``, ``too_many_events``."""
+    return create_events(session, by, [values], EventOrigin.MANUAL)[0]
+
+
+def create_events(
+    session: ComparisonSession, by: User, rows: Sequence[dict[str, Any]], origin: EventOrigin
+) -> list[SessionEvent]:
+    """The same for many, all or none. Raises ``invalid`` with ``errors`` by their number for what fits no VOD."""
+    with edit_events(session, by) as change:
+        idempotency.bind_to_transaction()
+        if SessionEvent.objects.filter(session=session).count() + len(rows) > MAX_EVENTS:
+            raise DomainError("too_many_events", limit=MAX_EVENTS)
+        made = []
+        for values in rows:
+            row = SessionEvent(session=change.session, origin=origin, created_by=by, created_by_name=by.username)
+            _write(row, change, values)
+            made.append(row)
+        SessionEvent.objects.bulk_create(made)
+        # The database has set when each was made.
+        in_order = SessionEvent.objects.in_bulk([row.pk for row in made])
+        by_key = {vod.pk: vod for vod in change.vods}
+        change.changed = [in_order[row.pk] for row in made]
+        for row in change.changed:
+            row.vod = by_key[row.vod_id] if row.vod_id is not None else None
+    return change.changed
+
+
+def change_event(session: ComparisonSession, by: User, event_id: UUID, values: dict[str, Any]) -> SessionEvent:
+    """Write some fields. Of two writers the last one wins, field by field."""
+    with edit_events(session, by) as change:
+        row = find_event(change.session, event_id)
+        _write(row, change, values)
+        row.updated_at = change.session.now()
+        row.save()
+        change.changed = [row]
+    return row
+
+
+def delete_event(session: ComparisonSession, by: User, event_id: UUID) -> None:
+    """Remove an event with what was said to it."""
+    with edit_events(session, by) as change:
+        find_event(change.session, event_id).delete()
+        change.deleted = [event_id]
+
+
+def reply(session: ComparisonSession, by: User, event_id: UUID, body: str) -> SessionEvent:
+    """Say something to an event. Raises ``too_many_events`` where it has as many replies as one may have."""
+    with edit_events(session, by) as change:
+        idempotency.bind_to_transaction()
+        row = find_event(change.session, event_id)
+        if row.replies.count() >= MAX_REPLIES:
+            raise DomainError("too_many_events", "The event has as many replies as it can have.", limit=MAX_REPLIES)
+        EventReply.objects.create(event=row, body=body, created_by=by, created_by_name=by.username)
+        change.changed = [row]
+    return row
+
+
+def delete_reply(session: ComparisonSession, by: User, event_id: UUID, reply_id: UUID) -> SessionEvent:
+    """Take back what was said. Raises ``event_not_found`` for an unknown reply too."""
+    with edit_events(session, by) as change:
+        row = find_event(change.session, event_id)
+        if not row.replies.filter(pk=reply_id).delete()[0]:
+            raise DomainError("event_not_found", "The event has no such reply.")
+        change.changed = [row]
+    return row
+
+
+def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
+    """The same events with their replies in a copy of a session, under the names of who wrote them."""
+    vods = {vod.vod_id: vod for vod in target.vods.all()}
+    copies, replies = [], []
+    for row in source.events.select_related("vod").prefetch_related("replies"):
+        copy = SessionEvent(session=target, vod=vods[row.vod.vod_id] if row.vod else None)
+        for name in (*WRITTEN, "origin", "confidence", "created_by_id", "created_by_name", "created_at", "updated_at"):
+            setattr(copy, name, getattr(row, name))
+        copies.append(copy)
+        for said in row.replies.all():
+            said.pk, said.event = uuid.uuid4(), copy
+            said._state.adding = True
+            replies.append(said)
+    SessionEvent.objects.bulk_create(copies, batch_size=500)
+    EventReply.objects.bulk_create(replies, batch_size=500)
+
+
+WRITTEN = ("time", "end", "kind", "label", "body", "color", "drawing", "resolved")
+
+
+def _write(row: SessionEvent, change: EventsChange, values: dict[str, Any]) -> None:
+    """Take over ``values``; times have to lie within the VOD. ``global_time`` moves an event wherever it stands."""
+    if "vod_id" in values:
+        row.vod = change.vod(values["vod_id"]) if values["vod_id"] is not None else None
+    for name in WRITTEN:
+        if name in values:
+            setattr(row, name, values[name])
+    if "global_time" in values:
+        moved_to = row.vod.placement.time_at(values["global_time"]) if row.vod else values["global_time"]
+        if row.end is not None and row.time is not None and "end" not in values:
+            row.end += moved_to - row.time  # a span is moved whole
+        row.time = moved_to
+    _check_times(row)
+
+
+def _check_times(row: SessionEvent) -> None:
+    if row.vod is not None:
+        longest = row.vod.video.duration
+        for name, value in (("time", row.time), ("end", row.end)):
+            if value is not None and not 0 <= value <= longest:
+                sentence = f"{row.vod.vod_id} is {longest:.3f} s long."
+                raise DomainError("invalid", f"{name}: {sentence}", errors={name: [sentence]})
+    if row.end is not None and row.end <= row.time:
+        sentence = "Must be after `time`."
+        raise DomainError("invalid", f"end: {sentence}", errors={"end": [sentence]})

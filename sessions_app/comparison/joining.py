@@ -1,0 +1,85 @@
+"""Which events are shown as one: arithmetic on the shared clock, free of Django.
+
+What several recordings show at the same moment was marked in each of them. Where the offset changes, other events come
+together: nothing about it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import median
+
+JOIN_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """An event on the shared clock, in seconds.
+
+    key: what tells it apart. number: its place by when it was made. frame: how long a frame of its VOD is. is_alone:
+    whether it is never shown with others, as what people wrote or drew must not disappear behind another event.
+    """
+
+    key: str
+    number: int
+    kind: str
+    vod_id: str | None
+    global_time: float
+    frame: float = 0.0
+    is_alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Events that are shown as one, the one that was made first at the head. global_time: their median."""
+
+    marks: tuple[Mark, ...]
+    global_time: float
+
+    @property
+    def key(self) -> str:
+        """The key of the event at the head."""
+        return self.marks[0].key
+
+
+def join(marks: Iterable[Mark]) -> list[Joined]:
+    """Join what different VODs show of one kind, at most 0.25 s or one frame of the slower VOD apart.
+
+    Sorted by time, what was made first of equals. No two events of one VOD come together.
+    """
+    found: list[Joined] = []
+    social: list[Mark] = []
+    for mark in marks:
+        if mark.is_alone or mark.vod_id is None:
+            found.append(_joined([mark]))
+        else:
+            social.append(mark)
+    for _, of_kind in groupby(sorted(social, key=lambda mark: (mark.kind, mark.global_time, mark.number)), _kind_of):
+        together: list[Mark] = []
+        for mark in of_kind:
+            if together and not _belongs(mark, together):
+                found.append(_joined(together))
+                together = []
+            together.append(mark)
+        if together:
+            found.append(_joined(together))
+    return sorted(found, key=lambda one: (one.global_time, one.marks[0].number))
+
+
+def _kind_of(mark: Mark) -> str:
+    return mark.kind
+
+
+def _belongs(mark: Mark, together: list[Mark]) -> bool:
+    if any(mark.vod_id == other.vod_id for other in together):
+        return False
+    # Sorted: whoever is near enough to the first is near enough to all.
+    apart = max(JOIN_SECONDS, *(one.frame for one in (mark, *together)))
+    return mark.global_time - together[0].global_time <= apart
+
+
+def _joined(marks: list[Mark]) -> Joined:
+    in_order = tuple(sorted(marks, key=lambda mark: mark.number))
+    return Joined(in_order, median(mark.global_time for mark in marks))

@@ -1,0 +1,357 @@
+"""…/events: what is marked in a comparison, changed, answered to, and told to everybody who watches."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from sessions_app.comparison import events as service
+from sessions_app.comparison.models import ComparisonSession, EventReply, SessionEvent
+from tests.support.api import BASE, Api, refused
+from tests.support.factories import make_key, make_session
+from tests.support.sockets import ask, connected, next_message
+from tests.support.together import at_once
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+committed = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
+STROKE = {"tool": "pen", "color": "#ff0000", "width": 3, "points": [[0.1, 0.2], [0.5, 0.5]]}
+
+
+@pytest.fixture
+def session(owner: User) -> ComparisonSession:
+    return make_session(owner, durations=(600, 500, 400), offsets=(0, -50, 37))
+
+
+@pytest.fixture
+def url(session: ComparisonSession) -> str:
+    return f"{BASE}/{session.pk}/events"
+
+
+def mark(api: Api, url: str, **body: Any) -> dict[str, Any]:
+    response = api.post(url, {"kind": "kill", **body})
+    assert response.status_code == 201, response.content
+    found: dict[str, Any] = response.json()["event"]
+    return found
+
+
+def listed(api: Api, url: str, query: str = "") -> list[dict[str, Any]]:
+    body = api.get(f"{url}?{query}").json()
+    assert body["ok"] is True
+    assert body["total"] >= len(body["events"])
+    found: list[dict[str, Any]] = body["events"]
+    return found
+
+
+class TestMarking:
+    def test_an_event_has_the_fields_of_the_contract(self, api: Api, url: str, owner: User) -> None:
+        body = {"vod_id": "vod-2", "time": 100.5, "end": 103.0, "label": "Ace", "color": "#aa00ff", "body": "Look."}
+        event = mark(api, url, **body, drawing={"strokes": [STROKE]})
+        assert {name: event[name] for name in body} == body
+        assert (event["global_time"], event["end_global_time"]) == (50.5, 53.0)
+        assert (event["origin"], event["confidence"], event["resolved"], event["replies"]) == (
+            "manual",
+            None,
+            False,
+            [],
+        )
+        assert (event["created_by"], event["created_by_name"]) == (str(owner.pk), "owner")
+        assert event["drawing"] == {"strokes": [STROKE]}
+        assert event["created_at"] == event["updated_at"]
+        source = {"event_id": event["event_id"], "vod_id": "vod-2", "time": 100.5, "end": 103.0}
+        assert event["sources"] == [source]
+        assert listed(api, url) == [event]
+
+    def test_without_a_vod_it_stands_on_the_clock(self, api: Api, url: str, session: ComparisonSession) -> None:
+        event = mark(api, url, global_time=120.0, end=130.0)
+        assert (event["vod_id"], event["time"], event["global_time"]) == (None, 120.0, 120.0)
+        api.put(f"{BASE}/{session.pk}/offsets", {"offsets": {"vod-1": 9.0}, "source": "manual"})
+        assert listed(api, url)[0]["global_time"] == 120.0
+
+    def test_with_a_vod_it_follows_offset_and_drift(self, api: Api, url: str, session: ComparisonSession) -> None:
+        mark(api, url, vod_id="vod-2", time=100.0)
+        change = {"offsets": {"vod-2": -10.0}, "drifts": {"vod-2": 500.0}, "source": "manual"}
+        assert api.put(f"{BASE}/{session.pk}/offsets", change).status_code == 200
+        [event] = listed(api, url)
+        vod = session.vods.get(vod_id="vod-2")
+        assert event["time"] == 100.0
+        assert vod.placement.time_at(event["global_time"]) == pytest.approx(100.0, abs=1e-9)
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            ({}, "global_time"), ({"vod_id": "vod-1"}, "time"), ({"time": 1}, "global_time"),
+            ({"vod_id": "vod-1", "time": 1, "global_time": 1}, "global_time"),
+            ({"vod_id": "vod-1", "time": -1}, "time"), ({"vod_id": "vod-1", "time": 601}, "time"),
+            ({"vod_id": "vod-1", "time": 5, "end": 601}, "end"),
+            ({"vod_id": "vod-1", "time": 5, "end": 5}, "end"), ({"global_time": 5, "end": 4}, "end"),
+            ({"global_time": 1e9}, "global_time"), ({"global_time": 1, "kind": "Kill"}, "kind"),
+            ({"global_time": 1, "kind": "a" * 41}, "kind"), ({"global_time": 1, "kind": "kill\n"}, "kind"),
+            ({"global_time": 1, "label": "x" * 201}, "label"), ({"global_time": 1, "body": "x" * 10_001}, "body"),
+            ({"global_time": 1, "color": "red"}, "color"), ({"global_time": 1, "color": "#12345"}, "color"),
+        ],
+    )  # fmt: skip
+    def test_what_is_no_event_is_refused(self, api: Api, url: str, body: dict[str, Any], field: str) -> None:
+        assert set(refused(api.post(url, {"kind": "kill", **body}), 400, "invalid")["errors"]) == {field}
+        assert not SessionEvent.objects.exists()
+
+    @pytest.mark.parametrize(
+        "drawing",
+        [
+            [], "x", {}, {"strokes": {}}, {"strokes": [7]}, {"strokes": [{**STROKE, "tool": "rocket"}]},
+            {"strokes": [{**STROKE, "points": []}]}, {"strokes": [{**STROKE, "points": [[0, 2]]}]},
+            {"strokes": [{**STROKE, "points": [[0.1]]}]}, {"strokes": [{**STROKE, "points": [["a", 0]]}]},
+            {"strokes": [{**STROKE, "points": [[True, 0]]}]}, {"strokes": [{**STROKE, "color": "red"}]},
+            {"strokes": [{**STROKE, "color": 7}]}, {"strokes": [{**STROKE, "width": -1}]},
+            {"strokes": [{**STROKE, "tool": "text"}]}, {"strokes": [{**STROKE, "tool": "text", "text": 5}]},
+        ],
+    )  # fmt: skip
+    def test_what_is_no_drawing_is_refused(self, api: Api, url: str, drawing: Any) -> None:
+        body = refused(api.post(url, {"kind": "comment", "global_time": 1, "drawing": drawing}), 400, "invalid")
+        assert set(body["errors"]) == {"drawing"}
+
+    def test_a_drawing_has_64_kilobytes_at_most(self, api: Api, url: str) -> None:
+        strokes = [{**STROKE, "points": [[0.5, 0.5]] * 9_000}]
+        refused(api.post(url, {"kind": "comment", "global_time": 1, "drawing": {"strokes": strokes}}), 413, "too_large")
+
+    def test_an_unknown_vod_is_400(self, api: Api, url: str) -> None:
+        refused(api.post(url, {"kind": "kill", "vod_id": "none", "time": 1}), 400, "unknown_vod")
+        refused(api.get(f"{url}?vod_id=none"), 400, "unknown_vod")
+
+    def test_a_session_has_so_many(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(service, "MAX_EVENTS", 2)
+        mark(api, url, global_time=1)
+        mark(api, url, global_time=2)
+        assert refused(api.post(url, {"kind": "kill", "global_time": 3}), 409, "too_many_events")["limit"] == 2
+
+    def test_sent_twice_with_one_key_it_is_one(self, api: Api, url: str) -> None:
+        headers = {"Idempotency-Key": "one"}
+        first, again = (api.post(url, {"kind": "kill", "global_time": 1}, headers=headers) for _ in range(2))
+        assert first.json()["event"] == again.json()["event"]
+        assert SessionEvent.objects.count() == 1
+
+
+class TestReading:
+    def test_by_time_and_by_what_is_asked(self, api: Api, url: str) -> None:
+        mark(api, url, vod_id="vod-3", time=5.0)  # 42 on the clock
+        mark(api, url, global_time=10.0, kind="round")
+        mark(api, url, vod_id="vod-2", time=100.0, kind="death")  # 50
+        times = {query: [one["global_time"] for one in listed(api, url, query)] for query in (
+            "", "kind=round", "vod_id=vod-2", "origin=manual", "origin=import", "from=42&to=50", "from=42.5", "limit=1",
+            "limit=1&offset=1",
+        )}  # fmt: skip
+        assert times == {
+            "": [10, 42, 50], "kind=round": [10], "vod_id=vod-2": [50], "origin=manual": [10, 42, 50],
+            "origin=import": [], "from=42&to=50": [42, 50], "from=42.5": [50], "limit=1": [10],
+            "limit=1&offset=1": [42],
+        }  # fmt: skip
+        assert api.get(f"{url}?limit=1").json()["total"] == 3
+
+    @pytest.mark.parametrize("query", ["limit=0", "limit=x", "offset=-1", "from=x", "to=1e9", "origin=x", "from=nan"])
+    def test_odd_questions_are_refused(self, api: Api, url: str, query: str) -> None:
+        refused(api.get(f"{url}?{query}"), 400, "invalid")
+
+    def test_what_several_vods_show_is_one_until_an_offset_parts_it(
+        self, api: Api, url: str, session: ComparisonSession
+    ) -> None:
+        first = mark(api, url, vod_id="vod-1", time=60.0)
+        second = mark(api, url, vod_id="vod-2", time=110.1)
+        [event] = listed(api, url)
+        assert event["event_id"] == first["event_id"]
+        assert event["global_time"] == pytest.approx(60.05)
+        assert [source["event_id"] for source in event["sources"]] == [first["event_id"], second["event_id"]]
+        assert [one["event_id"] for one in listed(api, url, "vod_id=vod-2")] == [first["event_id"]]
+        assert len(listed(api, url, "joined=false")) == 2
+        api.put(f"{BASE}/{session.pk}/offsets", {"offsets": {"vod-2": -49.0}, "source": "manual"})
+        assert [one["global_time"] for one in listed(api, url)] == pytest.approx([60.0, 61.1])
+
+    def test_what_somebody_wrote_is_never_behind_another_event(self, api: Api, url: str) -> None:
+        mark(api, url, vod_id="vod-1", time=60.0)
+        mark(api, url, vod_id="vod-2", time=110.0, body="Why?")
+        mark(api, url, vod_id="vod-3", time=23.0, drawing={"strokes": [STROKE]})
+        assert len(listed(api, url)) == 3
+
+
+class TestChanging:
+    def test_what_is_left_out_stays(self, api: Api, url: str) -> None:
+        event = mark(api, url, vod_id="vod-2", time=100.0, end=103.0, label="Ace", body="Look.")
+        changed = api.patch(f"{url}/{event['event_id']}", {"label": "Clutch", "resolved": True}).json()["event"]
+        assert changed["updated_at"] > event["updated_at"]
+        assert changed == {**event, "label": "Clutch", "resolved": True, "updated_at": changed["updated_at"]}
+        assert listed(api, url) == [changed]
+
+    def test_a_span_is_moved_whole(self, api: Api, url: str) -> None:
+        event = mark(api, url, vod_id="vod-2", time=100.0, end=103.0)
+        path = f"{url}/{event['event_id']}"
+        moved = api.patch(path, {"global_time": 60.0}).json()["event"]
+        assert (moved["time"], moved["end"]) == (110.0, 113.0)
+        longer = api.patch(path, {"end": 120.0}).json()["event"]
+        assert (longer["time"], longer["end"]) == (110.0, 120.0)
+        assert api.patch(path, {"end": None}).json()["event"]["end"] is None
+        refused(api.patch(path, {"global_time": 600.0}), 400, "invalid")
+
+    def test_an_unknown_one_is_404(self, api: Api, url: str, owner: User) -> None:
+        elsewhere = make_session(owner)
+        other = mark(api, f"{BASE}/{elsewhere.pk}/events", global_time=1)
+        for event_id in (uuid.uuid4(), other["event_id"]):
+            refused(api.patch(f"{url}/{event_id}", {"label": "x"}), 404, "event_not_found")
+            refused(api.delete(f"{url}/{event_id}"), 404, "event_not_found")
+            refused(api.post(f"{url}/{event_id}/replies", {"body": "x"}), 404, "event_not_found")
+        assert SessionEvent.objects.count() == 1
+
+    def test_replies_make_a_thread(self, api: Api, url: str, owner: User) -> None:
+        event = mark(api, url, global_time=1, kind="comment", body="Why?")
+        path = f"{url}/{event['event_id']}/replies"
+        first = api.post(path, {"body": "Because."})
+        assert first.status_code == 201
+        answered = api.post(path, {"body": "I see."}).json()["event"]
+        assert [one["body"] for one in answered["replies"]] == ["Because.", "I see."]
+        assert answered["replies"][0]["created_by"] == str(owner.pk)
+        reply_id = answered["replies"][0]["reply_id"]
+        left = api.delete(f"{path}/{reply_id}").json()["event"]
+        assert [one["body"] for one in left["replies"]] == ["I see."]
+        refused(api.delete(f"{path}/{reply_id}"), 404, "event_not_found")
+        for body in ({}, {"body": ""}, {"body": "x" * 10_001}, {"body": 5}):
+            refused(api.post(path, body), 400, "invalid")
+
+    def test_deleting_takes_the_thread_along(self, api: Api, url: str) -> None:
+        event = mark(api, url, global_time=1)
+        api.post(f"{url}/{event['event_id']}/replies", {"body": "Because."})
+        assert api.delete(f"{url}/{event['event_id']}").json() == {"ok": True}
+        assert listed(api, url) == []
+        assert not EventReply.objects.exists()
+
+    def test_a_session_that_goes_takes_its_events_along(self, api: Api, url: str, session: ComparisonSession) -> None:
+        mark(api, url, vod_id="vod-1", time=1)
+        assert api.delete(f"{BASE}/{session.pk}").status_code == 200
+        assert not SessionEvent.objects.exists()
+
+
+class TestFiles:
+    def test_a_table_goes_out_and_in_again(self, api: Api, url: str, owner: User) -> None:
+        mark(api, url, vod_id="vod-2", time=0.1 + 0.2, end=3.0, label="=cmd|' /C calc'!A0")
+        mark(api, url, global_time=7.0, label="'quoted', \"twice\"\nand over two lines")
+        answer = api.get(f"{url}.csv")
+        assert answer["Content-Type"].startswith("text/csv")
+        assert "attachment" in answer["Content-Disposition"]
+        assert "\n=" not in answer.content.decode()
+        assert ",=" not in answer.content.decode()
+        copy = f"{BASE}/{make_session(owner, durations=(600, 500, 400), offsets=(0, -50, 37)).pk}/events"
+        assert self.bring(api, copy, "events.csv", answer.content) == 2
+        assert [self.plain(one) for one in listed(api, copy)] == [self.plain(one) for one in listed(api, url)]
+        assert {one["origin"] for one in listed(api, copy)} == {"import"}
+
+    def test_json_has_all_of_it(self, api: Api, url: str, owner: User) -> None:
+        mark(api, url, vod_id="vod-2", time=1.5, body="Look.", color="#123456", drawing={"strokes": [STROKE]})
+        raw = api.get(f"{url}.json").content
+        copy = f"{BASE}/{make_session(owner, offsets=(0, -50, 37)).pk}/events"
+        assert self.bring(api, copy, "events.json", raw) == 1
+        assert self.plain(listed(api, copy)[0]) == self.plain(listed(api, url)[0])
+
+    def plain(self, event: dict[str, Any]) -> dict[str, Any]:
+        names = ("kind", "label", "body", "color", "drawing", "vod_id", "time", "end", "global_time")
+        return {name: event[name] for name in names}
+
+    def bring(self, api: Api, url: str, name: str, raw: bytes) -> int:
+        response = self.send(api, url, name, raw)
+        assert response.status_code == 201, response.content
+        created: int = response.json()["created"]
+        return created
+
+    def send(self, api: Api, url: str, name: str, raw: bytes) -> Any:
+        return api.client.post(f"{url}/import", {"file": SimpleUploadedFile(name, raw)}, headers=api.headers)
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"\xef\xbb\xbfvod_id,time,end,kind,label\r\nvod-1,1.5,,kill,A\r\n",
+            b"label;kind;end;time;vod_id\nA;kill;;1,5;vod-1\n",
+            b"vod_id\ttime\tend\tkind\tlabel\nvod-1\t1.5\t\tkill\tA",
+            b"time,kind,vod_id,label,note\n1.5,kill,vod-1,A,what nobody asked for\n",
+        ],
+        ids=["a BOM", "semicolons and decimal commas", "tabs", "another column"],
+    )  # fmt: skip
+    def test_tables_as_spreadsheets_write_them(self, api: Api, url: str, raw: bytes) -> None:
+        assert self.bring(api, url, "t.csv", raw) == 1
+        [event] = listed(api, url)
+        assert (event["vod_id"], event["time"], event["end"], event["label"]) == ("vod-1", 1.5, None, "A")
+
+    @pytest.mark.parametrize(
+        ("raw", "where"),
+        [
+            (b"", "file"), (b"[]", "events"), (b"vod_id,time,kind\n", "file"),
+            (b"a,b\n1,2\n", "file"), (b"\xff\xfe", "file"), (b"vod_id,time,kind\nvod-1,x,kill\n", "2"),
+            (b"vod_id,time,kind\nvod-1,1,kill\nvod-1,2,Kill\n", "3"), (b"[", "file"), (b"[7]", "1"),
+            (b'[{"vod_id":"vod-1","time":1,"kind":"a"},{}]', "2"), (b'vod_id,time,kind\n"vod-1,1,kill\n', "file"),
+        ],
+    )  # fmt: skip
+    def test_errors_are_told_by_line_and_nothing_is_kept(self, api: Api, url: str, raw: bytes, where: str) -> None:
+        body = refused(self.send(api, url, "t.csv", raw), 400, "invalid")
+        assert list(body["errors"]) == [where]
+        assert not SessionEvent.objects.exists()
+
+    def test_one_that_fits_no_vod_keeps_all_out(self, api: Api, url: str) -> None:
+        rows = [{"vod_id": "vod-1", "time": 1, "kind": "a"}, {"vod_id": "vod-1", "time": 9999, "kind": "a"}]
+        refused(api.post(f"{url}/import", rows), 400, "invalid")
+        refused(api.post(f"{url}/import", [rows[0], {**rows[0], "vod_id": "none"}]), 400, "unknown_vod")
+        assert not SessionEvent.objects.exists()
+        assert api.post(f"{url}/import", rows[:1]).json() == {"ok": True, "created": 1}
+
+
+class TestTogether:
+    pytestmark = committed
+
+    async def test_everybody_who_watches_is_told(self, owner: User, session: ComparisonSession, url: str) -> None:
+        key = await ask(make_key, owner)
+        async with connected(f"/ws/sessions/{session.pk}/", key=key) as socket:
+            first = await next_message(socket)
+            event = await ask(lambda: mark(Api(key), url, vod_id="vod-1", time=5))
+            message = await next_message(socket)
+            assert (message["type"], message["by"], message["complete"]) == ("events", "owner", True)
+            assert message["revision"] == first["revision"] + 1
+            assert (message["changed"], message["deleted"]) == ([event], [])
+            await ask(lambda: Api(key).delete(f"{url}/{event['event_id']}"))
+            assert (await next_message(socket))["deleted"] == [event["event_id"]]
+            await ask(lambda: Api(key).patch(f"{BASE}/{session.pk}", {"name": "After"}))
+            after = await next_message(socket)
+            assert (after["type"], after["session"]["events_revision"]) == ("session", message["revision"] + 1)
+
+    async def test_of_very_many_it_is_told_that_there_are_some(
+        self, owner: User, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(service, "MAX_TOLD", 1)
+        key = await ask(make_key, owner)
+        async with connected(f"/ws/sessions/{session.pk}/", key=key) as socket:
+            await next_message(socket)
+            rows = [{"global_time": time, "kind": "a"} for time in (1, 2)]
+            await ask(lambda: Api(key).post(f"{url}/import", rows))
+            message = await next_message(socket)
+            assert (message["complete"], message["changed"]) == (False, [])
+
+    def test_two_who_move_delete_and_answer_at_once_lose_nothing(self, owner: User, url: str) -> None:
+        key = make_key(owner)
+        api = Api(key)
+        for _ in range(4):
+            event = mark(api, url, global_time=10.0)
+            path = f"{url}/{event['event_id']}"
+            moved, named, answered, again = at_once(
+                lambda path=path: Api(key).patch(path, {"global_time": 20.0}).status_code,
+                lambda path=path: Api(key).patch(path, {"label": "Ace"}).status_code,
+                lambda path=path: Api(key).post(f"{path}/replies", {"body": "one"}).status_code,
+                lambda path=path: Api(key).post(f"{path}/replies", {"body": "two"}).status_code,
+            )
+            assert (moved, named, answered, again) == (200, 200, 201, 201)
+            shown = next(one for one in listed(api, url) if one["event_id"] == event["event_id"])
+            assert (shown["global_time"], shown["label"]) == (20.0, "Ace")
+            assert sorted(one["body"] for one in shown["replies"]) == ["one", "two"]
+            results = at_once(
+                lambda path=path: Api(key).delete(path).status_code,
+                lambda path=path: Api(key).patch(path, {"label": "x"}).status_code,
+                lambda path=path: Api(key).delete(path).status_code,
+            )
+            assert sorted((results[0], results[2])) == [200, 404]
+            assert results[1] in (200, 404)
+        assert not SessionEvent.objects.exists()
