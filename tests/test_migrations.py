@@ -27,7 +27,9 @@ def own_migrations() -> list[Migration]:
     """The program's migrations that came after the rule."""
     found = MigrationLoader(None).disk_migrations
     assert set(LAST_BEFORE) <= {app for app, _ in found}
-    return [one for (app, name), one in found.items() if app in LAST_BEFORE and int(name[:4]) > LAST_BEFORE[app]]
+    return [
+        one for (app, name), one in sorted(found.items()) if app in LAST_BEFORE and int(name[:4]) > LAST_BEFORE[app]
+    ]
 
 
 def breaks_inserts(field: models.Field) -> bool:  # type: ignore[type-arg]
