@@ -102,18 +102,19 @@ class EventViewSet(ComparisonViewSet):
     def import_events(self, request: Request, session_id: str) -> Response:
         """Add the events of a list or a file, all or none; errors are told by line."""
         session = self.get_object_to_change()
-        rows = self.read_rows(request)
-        made = events.create_events(session, self.user, rows, EventOrigin.IMPORT)
+        rows, first_line = self.read_rows(request)
+        made = events.create_events(session, self.user, rows, EventOrigin.IMPORT, first_line)
         return Response({"ok": True, "created": len(made)}, status=201)
 
-    def read_rows(self, request: Request) -> Sequence[dict[str, Any]]:
-        """The events that a call brings, as a list or in a file."""
+    def read_rows(self, request: Request) -> tuple[Sequence[dict[str, Any]], int]:
+        """The events that a call brings, as a list or in a file, and the number of the first."""
         file = request.FILES.get("file")
         if file is None:
-            return event_files.checked(request.data)
+            return event_files.checked(request.data), 1
         raw = file.read()
-        is_json = file.name.lower().endswith(".json") or raw.lstrip()[:1] == b"["
-        return event_files.from_json(raw) if is_json else event_files.from_csv(raw)
+        if file.name.lower().endswith(".json") or raw.lstrip()[:1] == b"[":
+            return event_files.from_json(raw), 1
+        return event_files.from_csv(raw), 2
 
 
 @extend_schema(tags=[TAG])

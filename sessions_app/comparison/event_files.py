@@ -102,7 +102,7 @@ def refusal(errors: Data) -> DomainError:
     first = what
     while isinstance(first, dict | list):
         first = next(iter(first.values() if isinstance(first, dict) else first))
-    sentence = str(first) if where in ("file", "events") else f"{where}: {first}"
+    sentence = str(first) if where in ("file", "events") else f"Line {where}: {first}"
     return DomainError("invalid", sentence, errors=errors)
 
 

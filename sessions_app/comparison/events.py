@@ -110,17 +110,22 @@ def create_event(session: ComparisonSession, by: User, values: dict[str, Any]) -
 
 
 def create_events(
-    session: ComparisonSession, by: User, rows: Sequence[dict[str, Any]], origin: EventOrigin
+    session: ComparisonSession, by: User, rows: Sequence[dict[str, Any]], origin: EventOrigin, first_line: int = 0
 ) -> list[SessionEvent]:
-    """The same for many, all or none. Raises ``invalid`` with ``errors`` by their number for what fits no VOD."""
+    """The same for many, all or none. first_line: of a file that they come from, which errors then name the line of."""
     with edit_events(session, by) as change:
         idempotency.bind_to_transaction()
         if SessionEvent.objects.filter(session=session).count() + len(rows) > MAX_EVENTS:
             raise DomainError("too_many_events", limit=MAX_EVENTS)
         made = []
-        for values in rows:
+        for number, values in enumerate(rows, start=first_line):
             row = SessionEvent(session=change.session, origin=origin, created_by=by, created_by_name=by.username)
-            _write(row, change, values)
+            try:
+                _write(row, change, values)
+            except DomainError as exc:
+                if not first_line:
+                    raise
+                raise _of_line(number, exc) from exc
             made.append(row)
         SessionEvent.objects.bulk_create(made)
         # The database has set when each was made.
@@ -130,6 +135,12 @@ def create_events(
         for row in change.changed:
             row.vod = by_key[row.vod_id] if row.vod_id is not None else None
     return change.changed
+
+
+def _of_line(number: int, exc: DomainError) -> DomainError:
+    """A refusal that says which line of a file it is about."""
+    extra = {**exc.extra, "errors": {str(number): exc.extra["errors"]}} if "errors" in exc.extra else exc.extra
+    return DomainError(exc.type.name, f"Line {number}: {exc.message}", **extra)
 
 
 def change_event(session: ComparisonSession, by: User, event_id: UUID, values: dict[str, Any]) -> SessionEvent:

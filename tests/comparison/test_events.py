@@ -295,8 +295,13 @@ class TestFiles:
 
     def test_one_that_fits_no_vod_keeps_all_out(self, api: Api, url: str) -> None:
         rows = [{"vod_id": "vod-1", "time": 1, "kind": "a"}, {"vod_id": "vod-1", "time": 9999, "kind": "a"}]
-        refused(api.post(f"{url}/import", rows), 400, "invalid")
-        refused(api.post(f"{url}/import", [rows[0], {**rows[0], "vod_id": "none"}]), 400, "unknown_vod")
+        body = refused(api.post(f"{url}/import", rows), 400, "invalid")
+        assert set(body["errors"]["2"]) == {"time"}
+        assert body["error"].startswith("Line 2: time: vod-1 is 600.000 s long")
+        body = refused(api.post(f"{url}/import", [rows[0], {**rows[0], "vod_id": "none"}]), 400, "unknown_vod")
+        assert body["error"].startswith("Line 2: ")
+        table = b"vod_id,time,kind\nvod-1,1,kill\nvod-1,9999,kill\n"
+        assert list(refused(self.send(api, url, "t.csv", table), 400, "invalid")["errors"]) == ["3"]
         assert not SessionEvent.objects.exists()
         assert api.post(f"{url}/import", rows[:1]).json() == {"ok": True, "created": 1}
 
