@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import uuid
 from typing import Any
 
@@ -292,6 +293,16 @@ class TestFiles:
         body = refused(self.send(api, url, "t.csv", raw), 400, "invalid")
         assert list(body["errors"]) == [where]
         assert not SessionEvent.objects.exists()
+
+    def test_files_of_very_many_short_parts_are_refused_before_they_are_built(self, api: Api, url: str) -> None:
+        for name, raw in (("t.csv", b"time,kind\n" + b"1,a\n" * 500_000), ("t.json", b"[" + b"[]," * 500_000 + b"[]]")):
+            tracemalloc.start()
+            try:
+                refused(self.send(api, url, name, raw), 400, "invalid")
+                most = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+            assert most < 40 * 2**20, name
 
     def test_one_that_fits_no_vod_keeps_all_out(self, api: Api, url: str) -> None:
         rows = [{"vod_id": "vod-1", "time": 1, "kind": "a"}, {"vod_id": "vod-1", "time": 9999, "kind": "a"}]
