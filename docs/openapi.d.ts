@@ -289,7 +289,7 @@ export interface paths {
         /** @description By their time on the shared clock. */
         get: operations["events_list"];
         put?: never;
-        /** @description Mark a moment or a span, of a VOD or of all. */
+        /** @description Mark a moment or a span, of a VOD or of all; who may not edit makes comments only. */
         post: operations["events_create"];
         delete?: never;
         options?: never;
@@ -341,11 +341,11 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Delete an event with what was said to it. */
+        /** @description Delete an event with what was said to it. For its author, and for who may edit. */
         delete: operations["events_delete"];
         options?: never;
         head?: never;
-        /** @description Change an event; anything left out stays. */
+        /** @description Change an event; anything left out stays. For its author, and for who may edit. */
         patch: operations["events_change"];
         trace?: never;
     };
@@ -376,7 +376,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Take back what was said. */
+        /** @description Take back what was said. For who said it, and for who may edit. */
         delete: operations["events_delete_reply"];
         options?: never;
         head?: never;
@@ -466,6 +466,42 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/shares": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description In the order they were invited. */
+        get: operations["shares_list"];
+        put?: never;
+        /** @description Invite an account; of one that is invited already, change what it may. */
+        post: operations["shares_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/shares/{share_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Withdraw it: pages and sockets end at once, bytes that are being sent within seconds. */
+        delete: operations["shares_delete"];
+        options?: never;
+        head?: never;
+        /** @description Change what an account may. */
+        patch: operations["shares_change"];
         trace?: never;
     };
     "/api/sessions/multi-vod/{session_id}/timer-preview": {
@@ -2114,6 +2150,14 @@ export interface components {
             vod_count: number;
             created_by: string;
             owner: string;
+            /**
+             * @description What the caller may do with it.
+             *
+             *     * `owner` - Owner
+             *     * `editor` - Editor
+             *     * `viewer` - Viewer
+             */
+            role: components["schemas"]["SessionRoleEnum"];
             archived: boolean;
         };
         /** @description The signed-in user, with limits and use. */
@@ -2313,6 +2357,15 @@ export interface components {
             name: string | null;
             /** @default  */
             description: string | null;
+        };
+        NewShareRequest: {
+            username: string;
+            role: components["schemas"]["SharedRoleEnum"];
+            /**
+             * @description For viewers; editors always may.
+             * @default false
+             */
+            can_comment: boolean;
         };
         /** @description A statement: the clip it was sent as. Its length is measured; what is said of it is not kept. */
         NewStatementRequest: {
@@ -2580,6 +2633,12 @@ export interface components {
             full_name?: string;
             /** @description http or https; null for none. */
             avatar_url?: string | null;
+        };
+        /** @description Anything left out stays. */
+        PatchedSharePatchRequest: {
+            role?: components["schemas"]["SharedRoleEnum"];
+            /** @description For viewers; editors always may. */
+            can_comment?: boolean;
         };
         /** @description What owners change of their videos; at least one of them. */
         PatchedVideoChangeRequest: {
@@ -2962,6 +3021,40 @@ export interface components {
             sessions: components["schemas"]["ListedSession"][];
             total: number;
         };
+        /**
+         * @description * `owner` - Owner
+         *     * `editor` - Editor
+         *     * `viewer` - Viewer
+         * @enum {string}
+         */
+        SessionRoleEnum: "owner" | "editor" | "viewer";
+        /** @description An account that may see the comparison. */
+        Share: {
+            /** Format: uuid */
+            share_id: string;
+            username: string;
+            role: components["schemas"]["SharedRoleEnum"];
+            can_comment: boolean;
+            /**
+             * Format: double
+             * @description Epoch seconds.
+             */
+            created_at: number;
+        };
+        ShareAnswer: {
+            ok: boolean;
+            share: components["schemas"]["Share"];
+        };
+        ShareList: {
+            ok: boolean;
+            shares: components["schemas"]["Share"][];
+        };
+        /**
+         * @description * `viewer` - Viewer
+         *     * `editor` - Editor
+         * @enum {string}
+         */
+        SharedRoleEnum: "viewer" | "editor";
         /** @description Where one VOD shows an event, on its own time. */
         Source: {
             /** Format: uuid */
@@ -3460,6 +3553,7 @@ export type NewMergeRequest = components['schemas']['NewMergeRequest'];
 export type NewProJobRequest = components['schemas']['NewProJobRequest'];
 export type NewReportRequest = components['schemas']['NewReportRequest'];
 export type NewSessionRequest = components['schemas']['NewSessionRequest'];
+export type NewShareRequest = components['schemas']['NewShareRequest'];
 export type NewStatementRequest = components['schemas']['NewStatementRequest'];
 export type NewUploadRequest = components['schemas']['NewUploadRequest'];
 export type NewVideoRequest = components['schemas']['NewVideoRequest'];
@@ -3486,6 +3580,7 @@ export type PatchedChallengeChangesRequest = components['schemas']['PatchedChall
 export type PatchedEventPatchRequest = components['schemas']['PatchedEventPatchRequest'];
 export type PatchedPatchRequest = components['schemas']['PatchedPatchRequest'];
 export type PatchedProfileRequest = components['schemas']['PatchedProfileRequest'];
+export type PatchedSharePatchRequest = components['schemas']['PatchedSharePatchRequest'];
 export type PatchedVideoChangeRequest = components['schemas']['PatchedVideoChangeRequest'];
 export type PlaybackRequest = components['schemas']['PlaybackRequest'];
 export type PlaybackStateEnum = components['schemas']['PlaybackStateEnum'];
@@ -3524,6 +3619,11 @@ export type Segments = components['schemas']['Segments'];
 export type Session = components['schemas']['Session'];
 export type SessionAnswer = components['schemas']['SessionAnswer'];
 export type SessionList = components['schemas']['SessionList'];
+export type SessionRoleEnum = components['schemas']['SessionRoleEnum'];
+export type Share = components['schemas']['Share'];
+export type ShareAnswer = components['schemas']['ShareAnswer'];
+export type ShareList = components['schemas']['ShareList'];
+export type SharedRoleEnum = components['schemas']['SharedRoleEnum'];
 export type Source = components['schemas']['Source'];
 export type Started = components['schemas']['Started'];
 export type StartedStatusEnum = components['schemas']['StartedStatusEnum'];
@@ -4777,6 +4877,159 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    shares_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareList"][];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    shares_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewShareRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    shares_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+                share_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ok"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    shares_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+                share_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedSharePatchRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShareAnswer"];
                 };
             };
             /** @description An error. */

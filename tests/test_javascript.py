@@ -7,11 +7,12 @@ import os
 import random
 import re
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from sessions_app.comparison import timeline
+from sessions_app.comparison import joining, timeline
 from tests.support.node import FOLDER, PROJECT_ROOT, modules, program
 
 pytestmark = pytest.mark.pure
@@ -46,12 +47,37 @@ def timeline_cases(folder: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def joining_cases(folder: Path) -> Path:
+    """A file of which events the server shows as one: crowded ones, of three videos and of none."""
+    rng = random.Random(11)
+    cases = []
+    for _ in range(200):
+        marks = [
+            joining.Mark(
+                key=str(number),
+                number=number,
+                kind=rng.choice(("kill", "round")),
+                vod_id=rng.choice(("a", "b", "c", None)),
+                global_time=round(rng.uniform(0, 3), 3),
+                frame=rng.choice((0.0, 1 / 60, 0.5)),
+                is_alone=rng.random() < 0.1,
+            )
+            for number in range(rng.randrange(14))
+        ]
+        shown = [{"keys": [mark.key for mark in one.marks], "at": one.global_time} for one in joining.join(marks)]
+        cases.append({"given": [asdict(mark) for mark in marks], "expected": shown})
+    path = folder / "joining_cases.json"
+    path.write_text(json.dumps(cases))
+    return path
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_file_of_node_passes(folder: Path, timeline_cases: Path, script: str) -> None:
+def test_a_file_of_node_passes(folder: Path, timeline_cases: Path, joining_cases: Path, script: str) -> None:
     done = subprocess.run(
         [program("node"), "--test", "--test-reporter=spec", script], cwd=folder, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", timeout=SECONDS, check=False,
-        env=os.environ | {"TIMELINE_CASES": str(timeline_cases)},
+        env=os.environ | {"TIMELINE_CASES": str(timeline_cases), "JOINING_CASES": str(joining_cases)},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     # Node counts a file without a case as a case that passed, of the file's name.

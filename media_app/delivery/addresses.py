@@ -28,6 +28,7 @@ MASTER = "master.m3u8"
 PLAYLIST = "index.m3u8"
 LONGEST_SECONDS = 86_400
 _RESTRICTED = ":restricted"
+_GRANTED = ":grant:"
 # The file of a rendition that its address leads to, by kind; the others stand beside it.
 MAIN_ROLE: dict[str, str] = {
     RenditionKind.POSTER: "image",
@@ -51,9 +52,9 @@ def is_restricted(video: Video) -> bool:
     return video.place == Place.SESSION
 
 
-def signed_name(key: UUID, restricted: bool) -> str:
+def signed_name(key: UUID, restricted: bool = False, grant: str = "") -> str:
     """What is signed for a video or a rendition. restricted: of a video that was so when the address was made."""
-    return f"{key}{_RESTRICTED if restricted else ''}"
+    return f"{key}{_RESTRICTED if restricted else ''}{_GRANTED + grant if grant else ''}"
 
 
 def stream_url(video: Video, seconds: float | None = None, *, as_shown: bool = False) -> str:
@@ -66,6 +67,15 @@ def stream_url(video: Video, seconds: float | None = None, *, as_shown: bool = F
     return f"{STREAM_PREFIX}{video.pk}?sig={signing.sign(STREAM, name, seconds=seconds or lifetime(video))}"
 
 
+def granted_stream_url(video_id: UUID, duration: float, grant: str) -> str:
+    """The same for whom a grant lets in, as :mod:`media_app.delivery.grants` has it: it ends with that.
+
+    duration: of the video, in seconds.
+    """
+    token = signing.sign(STREAM, signed_name(video_id, grant=grant), seconds=_lifetime(duration))
+    return f"{STREAM_PREFIX}{video_id}?sig={token}&grant={quote(grant)}"
+
+
 def made_url(key: str) -> str:
     """The same for a small file that a job has stored under ``key``."""
     return f"{MADE_PREFIX}{quote(key)}?sig={signing.sign(MADE, key)}"
@@ -76,17 +86,20 @@ def hls_url(video: Video, seconds: float | None = None) -> str:
     return f"{_hls_folder(video, seconds)}{MASTER}"
 
 
-def rendition_url(rendition: Rendition, seconds: float | None = None, *, as_shown: bool = False) -> str:
+def rendition_url(
+    rendition: Rendition, seconds: float | None = None, *, as_shown: bool = False, grant: str = ""
+) -> str:
     """The one file of a rendition that is asked for by itself; a rung of the ladder by its playlist.
 
     Reads ``rendition.video``. The signature is part of the path: the pictures that a sprite's WebVTT names by
-    relative addresses inherit it. as_shown: as :func:`stream_url` has it.
+    relative addresses inherit it. as_shown: as :func:`stream_url` has it. grant: it ends with that.
     """
     if rendition.kind == RenditionKind.HLS:
         return f"{_hls_folder(rendition.video, seconds, as_shown)}{rendition.name}/{PLAYLIST}"
-    name = _name_of(rendition.pk, rendition.video, as_shown)
+    name = signed_name(rendition.pk, grant=grant) if grant else _name_of(rendition.pk, rendition.video, as_shown)
     token = signing.sign(RENDITION, name, seconds=seconds or lifetime(rendition.video))
-    return f"{RENDITION_PREFIX}{token}/{rendition.pk}/{quote(rendition.files[MAIN_ROLE[rendition.kind]])}"
+    address = f"{RENDITION_PREFIX}{token}/{rendition.pk}/{quote(rendition.files[MAIN_ROLE[rendition.kind]])}"
+    return f"{address}?grant={quote(grant)}" if grant else address
 
 
 def url_of(rendition: Rendition | None, video: Video) -> str | None:
@@ -153,7 +166,11 @@ def shown(rendition: Rendition, seconds: float | None = None) -> dict[str, Any]:
 
 def lifetime(video: Video) -> float:
     """Seconds for which an address of a video opens it: the usual ones, and once as long as the video lasts."""
-    return min(LONGEST_SECONDS, settings.SIGNED_URL_SECONDS + video.duration)
+    return _lifetime(video.duration)
+
+
+def _lifetime(duration: float) -> float:
+    return min(LONGEST_SECONDS, settings.SIGNED_URL_SECONDS + duration)
 
 
 def _hls_folder(video: Video, seconds: float | None, as_shown: bool = False) -> str:

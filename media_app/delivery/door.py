@@ -12,16 +12,17 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import close_old_connections, connection
 
-from media_app.delivery import counting, sources, waiting
+from media_app.delivery import counting, grants, sources, waiting
 from media_app.delivery.addresses import HLS_PREFIX, RENDITION_PREFIX, STREAM_PREFIX
 from media_app.delivery.conditions import decide, show_date
 from media_app.delivery.ranges import begins_with_the_first_byte, etag_matches
@@ -34,6 +35,7 @@ from vodplatform.base.errors import DomainError, error_body
 from vodplatform.base.web.bodies import Scope, headers_of
 from vodplatform.base.web.exchange import refusal_headers, refusal_of, request_context
 
+Answer = TypeVar("Answer")
 # Rows are looked up in threads of their own.
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="media-door")
 # Routes, as logs and metrics name them, and the addresses that belong to each.
@@ -89,13 +91,24 @@ async def media_door(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             request = _read(scope, headers)
             found = await _find(scope, request)
-            await _answer(found, request, receive, noting_send)
+            async with _while_granted(found):
+                await _answer(found, request, receive, noting_send)
         except Exception as exc:
             if begun:
                 # Of what has been promised less will come: the connection breaks.
                 raise
             # A file may be deleted between the look at it and its first byte.
             await _refuse(send, DomainError("not_found") if isinstance(exc, FileNotFoundError) else refusal_of(exc))
+
+
+def _while_granted(found: Found) -> AbstractAsyncContextManager[None]:
+    """Bytes that somebody was let in to end when they are let in no more."""
+    if found.granted is None:
+        return nullcontext()
+    granted = found.granted
+    return grants.while_it_holds(
+        lambda: asyncio.get_running_loop().run_in_executor(_threads, lambda: _asked(grants.holds, *granted))
+    )
 
 
 def _is_watched(found: Found, request: Request, status: int) -> bool:
@@ -128,14 +141,22 @@ async def _find(scope: Scope, request: Request) -> Found:
 
 
 def _look_up(scope: Scope, request: Request) -> Found:
+    def find() -> Found:
+        if request.route == STREAM_ROUTE:
+            return sources.find_stream(request, None if "sig" in request.options else _user_of(scope))
+        return sources.find_rendition(request) if "rendition_id" in request.parts else sources.find_hls(request)
+
+    return _asked(find)
+
+
+def _asked(ask: Callable[..., Answer], *arguments: Any) -> Answer:
+    """What ``ask`` gives, with a connection to the database that is in order."""
     if connection.vendor == "sqlite":
         # It stays with its thread: to open it again costs six times the question.
         connection.close_at = None
     close_old_connections()
     try:
-        if request.route == STREAM_ROUTE:
-            return sources.find_stream(request, None if "sig" in request.options else _user_of(scope))
-        return sources.find_rendition(request) if "rendition_id" in request.parts else sources.find_hls(request)
+        return ask(*arguments)
     finally:
         if connection.vendor == "sqlite":
             connection.close_at = None

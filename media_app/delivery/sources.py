@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
 
-from media_app.delivery import accel, cdn, names, waiting
+from media_app.delivery import accel, cdn, grants, names, waiting
 from media_app.delivery.addresses import HLS, PLAYLIST, RENDITION, STREAM, is_restricted, lifetime, signed_name
 from media_app.delivery.gate import Use, use_of
 from media_app.delivery.playlists import Rung, master_playlist, with_suffix
@@ -112,7 +112,8 @@ class Pending:
 class Found:
     """What to answer with. disposition: empty unless it is to be saved under a name.
 
-    shows: the catalogue video that is watched by whoever is given this from its first byte.
+    shows: the catalogue video that is watched by whoever is given this from its first byte. granted: the grant and
+    the video that it opens, where the address ends with one.
     """
 
     content: OpenFile | StoredObject | HandedOver | Elsewhere | bytes | Pending
@@ -120,6 +121,7 @@ class Found:
     cache: str
     disposition: str = ""
     shows: uuid.UUID | None = None
+    granted: tuple[str, uuid.UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,17 @@ class Request:
         return self.options.get(option, "") in ("1", "true")
 
     @property
+    def grant(self) -> str:
+        """What the address ends with; empty for most."""
+        return self.options.get("grant", "")
+
+    @property
     def through_us(self) -> bool:
-        """Whether the bytes have to come from here: a signature for S3 is for GET alone, and fetch needs CORS."""
-        return self.method == "HEAD" or self.wants("proxy")
+        """Whether the bytes have to come from here: a signature for S3 is for GET alone, and fetch needs CORS.
+
+        Nobody else would stop sending when a grant ends.
+        """
+        return self.method == "HEAD" or self.wants("proxy") or bool(self.grant)
 
 
 @contextmanager
@@ -161,7 +171,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
     with as_refusals():
         video_id = _uuid(request.parts["video_id"])
         rows = Video.objects.all() if user is None else Video.objects.watchable_by(user)
-        signed = None if user is not None else _Signed.of(request.options["sig"], STREAM, video_id)
+        signed = None if user is not None else _Signed.of(request.options["sig"], STREAM, video_id, request.grant)
         video = rows.only(*STREAM_COLUMNS).filter(pk=video_id, deleted_at=None).first()
         if video is None:
             # To sign in may help. Whoever has, learns nothing of what is not theirs.
@@ -177,12 +187,12 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
         content_type = names.PLAIN_TYPE if failed else names.media_type(video.mime_type)
         saved = failed or request.wants("download")
         disposition = names.attachment(video.title, video.location) if saved else ""
-        cache = _kept(until) if signed else KEPT_UNTIL_ASKED
+        cache = _kept(until) if signed and not signed.grant else KEPT_UNTIL_ASKED
         if video.source == VideoSource.REFERENCE or store.is_local():
-            found = Found(_original(video), content_type, cache, disposition)
+            found = Found(_original(video, not request.grant), content_type, cache, disposition)
         else:
             found = _remote(request, video.location, content_type, cache, until=until, disposition=disposition)
-        return replace(found, shows=_shown(video))
+        return replace(found, shows=_shown(video), granted=_granted(signed, video.pk))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +200,16 @@ class _Signed:
     """A signature of ours for one thing. until: epoch seconds. opens_restricted: whether it was made for moderators."""
 
     until: int
-    opens_restricted: bool
+    opens_restricted: bool = False
+    grant: str = ""
 
     @classmethod
-    def of(cls, token: str, purpose: str, key: uuid.UUID) -> _Signed:
+    def of(cls, token: str, purpose: str, key: uuid.UUID, grant: str = "") -> _Signed:
         """Raises ``BadSignature``, ``ExpiredSignature``; asks nothing of the database."""
+        if grant:
+            return cls(signing.verify(token, purpose, signed_name(key, grant=grant)), grant=grant)
         try:
-            return cls(signing.verify(token, purpose, signed_name(key, False)), False)
+            return cls(signing.verify(token, purpose, signed_name(key, False)))
         except signing.ExpiredSignature:
             raise
         except signing.BadSignature:
@@ -206,14 +219,20 @@ class _Signed:
         """When it ends for a video as it stands now. Raises ``FileNotFoundError`` where it opens it no more."""
         if is_restricted(video) and not self.opens_restricted:
             raise FileNotFoundError(video.pk)
+        if self.grant and not grants.holds(self.grant, video.pk):
+            raise FileNotFoundError(video.pk)
         return self.until
+
+
+def _granted(signed: _Signed | None, video_id: uuid.UUID) -> tuple[str, uuid.UUID] | None:
+    return (signed.grant, video_id) if signed and signed.grant else None
 
 
 def find_rendition(request: Request) -> Found:
     """A file of a poster, sprite, peaks, proxy or silent rendition, by the signature in the address."""
     with as_refusals():
         rendition_id = _uuid(request.parts["rendition_id"])
-        signed = _Signed.of(request.parts["token"], RENDITION, rendition_id)
+        signed = _Signed.of(request.parts["token"], RENDITION, rendition_id, request.grant)
         rows = Rendition.objects.exclude(kind=RenditionKind.HLS).select_related("video")
         row = rows.get(pk=rendition_id, video__deleted_at=None)
         _check_folder(row.video)
@@ -222,7 +241,10 @@ def find_rendition(request: Request) -> Found:
         content_type = names.made_type(name)
         if name not in row.files.values() or content_type is None:
             raise FileNotFoundError(name)
-        return _made(request, row, name, content_type, until)
+        found = _made(request, row, name, content_type, until)
+        if not signed.grant:
+            return found
+        return replace(found, cache=KEPT_UNTIL_ASKED, granted=_granted(signed, row.video_id))
 
 
 def find_hls(request: Request) -> Found:
@@ -289,7 +311,7 @@ def _kept(until: float, more: str = "") -> str:
 def _made(request: Request, row: Rendition, name: str, content_type: str, until: float) -> Found:
     key = f"{row.folder}{name}"
     if store.is_local():
-        return Found(_stored(key), content_type, _kept(until, FOR_EVER))
+        return Found(_stored(key, not request.grant), content_type, _kept(until, FOR_EVER))
     if not content_type.startswith("video/"):
         # Pictures and texts are small, and pages draw and read them: they come from their own origin.
         return Found(_object(key), content_type, _kept(until, FOR_EVER))
@@ -302,31 +324,34 @@ def _remote(request: Request, key: str, content_type: str, cache: str, *, until:
     return Found(Elsewhere(address_elsewhere(key, content_type, until, disposition)), content_type, NOT_KEPT)
 
 
-def _original(video: Video) -> Pending:
+def _original(video: Video, hands_over: bool) -> Pending:
     if video.source == VideoSource.STORED:
-        return _stored(video.location)
+        return _stored(video.location, hands_over)
     location, roots = video.location, roots_of(video.owner)
 
     def load() -> OpenFile | HandedOver:
         path = Path(os.path.realpath(location))
         if not is_inside(path, roots):
             raise FileNotFoundError(location)
-        return _local(path, in_place=True, place=place)
+        return _local(path, in_place=True, place=place, hands_over=hands_over)
 
     place = waiting.place_of(location)
     return _pending(load, place)
 
 
-def _stored(key: str) -> Pending:
-    return _pending(lambda: _local(store.local_path(key), in_place=False, place=waiting.MEDIA), waiting.MEDIA)
+def _stored(key: str, hands_over: bool) -> Pending:
+    def load() -> OpenFile | HandedOver:
+        return _local(store.local_path(key), in_place=False, place=waiting.MEDIA, hands_over=hands_over)
+
+    return _pending(load, waiting.MEDIA)
 
 
-def _local(path: Path, *, in_place: bool, place: str) -> OpenFile | HandedOver:
+def _local(path: Path, *, in_place: bool, place: str, hands_over: bool) -> OpenFile | HandedOver:
     """A file of this machine: one of our own storage, or one that is used ``in_place`` and whose path is resolved.
 
     Raises ``FileNotFoundError`` also where, between the look at the path and its opening, a link was put into it.
     """
-    if accel.is_on():
+    if hands_over and accel.is_on():
         with store.storage_errors(str(path)):
             found = path.lstat()
         if not stat.S_ISREG(found.st_mode):

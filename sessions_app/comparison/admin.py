@@ -11,7 +11,14 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from sessions_app.comparison import services
-from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange, SessionEvent
+from sessions_app.comparison.models import (
+    Alignment,
+    ComparisonSession,
+    ComparisonVod,
+    OffsetChange,
+    SessionEvent,
+    SessionShare,
+)
 from vodplatform.accounts.models import User
 from vodplatform.base.admin import AuditedModelAdmin, ReadOnlyMixin
 
@@ -34,6 +41,12 @@ class AlignmentInline(ReadOnlyMixin, TabularInline):
     fields = ["created_at", "method", "job"]
 
 
+class ShareInline(ReadOnlyMixin, TabularInline):
+    model = SessionShare
+    extra = 0
+    fields = ["user", "role", "can_comment", "created_at"]
+
+
 @admin.register(ComparisonSession)
 class ComparisonSessionAdmin(AuditedModelAdmin):
     """What people compare; all that changes goes through the services, so that viewers see it at once."""
@@ -44,7 +57,7 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     list_select_related = ["owner"]
     readonly_fields = ["owner", "sync_mode", "playback_state", "rate", "archived_at", "created_at", "updated_at"]
     fields = ["name", "description", *readonly_fields]
-    inlines = [VodInline, AlignmentInline, OffsetChangeInline]
+    inlines = [VodInline, ShareInline, AlignmentInline, OffsetChangeInline]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -17,7 +17,8 @@ from media_app.videos import library_roots
 from sessions_app.comparison import alignments, services
 from sessions_app.comparison import serializers as s
 from sessions_app.comparison.duplicating import duplicate_session
-from sessions_app.comparison.models import ComparisonSession
+from sessions_app.comparison.models import Access, ComparisonSession, SessionRole
+from sessions_app.comparison.sharing import as_granted
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.api.fields import page_slice
 from vodplatform.base.api.idempotency import idempotent
@@ -33,6 +34,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
     missing = "session_not_found"
     lookup_url_kwarg = "session_id"
     lookup_value_converter = "str"
+    access = Access(SessionRole.OWNER)  # of one that is made
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -42,9 +44,31 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
     def get_queryset(self) -> QuerySet[ComparisonSession]:
         return ComparisonSession.objects.visible_to(self.user).at_database_time()
 
+    def get_object(self) -> ComparisonSession:
+        """The session; what the caller may do is in :attr:`access` then."""
+        found = super().get_object()
+        access = found.access_of(self.user)
+        if access is None:  # withdrawn between two statements
+            raise DomainError(self.missing)
+        self.access = access
+        return found
+
+    def get_object_to_change(self) -> ComparisonSession:
+        found = self.get_object()
+        if not self.access.can_edit:
+            raise DomainError("forbidden")
+        return found
+
+    def get_object_to_own(self) -> ComparisonSession:
+        """The session for a call that its owner alone may make. Raises ``forbidden``."""
+        found = self.get_object()
+        if not self.access.is_owner:
+            raise DomainError("forbidden")
+        return found
+
     def answer(self, shown: dict[str, Any], status: int = 200) -> Response:
-        """The session as it is shown."""
-        return Response({"ok": True, "session": shown}, status=status)
+        """The session as it is shown to the caller."""
+        return Response({"ok": True, "session": as_granted(shown, self.access.grant)}, status=status)
 
 
 @extend_schema(tags=[TAG])
@@ -71,7 +95,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     def all(self, request: Request) -> Response:
         """The sessions the caller may see, newest first; ``created_by`` takes a user's id or name."""
         query = self.read_query(s.SessionListQuerySerializer)
-        sessions = ComparisonSession.objects.visible_to(self.user)
+        sessions = ComparisonSession.objects.visible_to(self.user).with_role(self.user)
         if "created_by" in query:
             who = Q(owner__username=query["created_by"])
             with contextlib.suppress(ValueError):
@@ -103,7 +127,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     @extend_schema(operation_id="comparison_delete", responses={200: s.OkSerializer})
     def destroy(self, request: Request, session_id: str) -> Response:
         """Delete it; its videos stay."""
-        services.delete_session(self.get_object_to_change())
+        services.delete_session(self.get_object_to_own())
         return Response({"ok": True})
 
     @idempotent
@@ -113,23 +137,22 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     @action(detail=True, methods=["post"])
     def duplicate(self, request: Request, session_id: str) -> Response:
         """A copy of the caller's own, with its VODs, offsets and events."""
-        session = self.get_object()
-        if not session.can_change(self.user):
-            raise DomainError("forbidden")
+        session = self.get_object_to_change()
         copy = duplicate_session(session, self.user, self.read_body(s.DuplicateSerializer)["name"])
+        self.access = Access(SessionRole.OWNER)
         return self.answer(s.SessionSerializer.show(s.SessionSnapshot.of(copy)), status=201)
 
     @extend_schema(operation_id="comparison_archive", request=None, responses={200: s.SessionAnswerSerializer})
     @action(detail=True, methods=["post"])
     def archive(self, request: Request, session_id: str) -> Response:
         """Take it out of the list; nothing of it can be changed then."""
-        return self.answer(services.set_archived(self.get_object_to_change(), self.user, True))
+        return self.answer(services.set_archived(self.get_object_to_own(), self.user, True))
 
     @extend_schema(operation_id="comparison_unarchive", request=None, responses={200: s.SessionAnswerSerializer})
     @action(detail=True, methods=["post"])
     def unarchive(self, request: Request, session_id: str) -> Response:
         """Put it back."""
-        return self.answer(services.set_archived(self.get_object_to_change(), self.user, False))
+        return self.answer(services.set_archived(self.get_object_to_own(), self.user, False))
 
     @extend_schema(
         operation_id="comparison_global_seek", request=s.SeekSerializer, responses={200: s.SessionAnswerSerializer}

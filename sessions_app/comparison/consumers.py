@@ -12,8 +12,9 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from sessions_app.comparison.messages import clock_message, end_of, session_message
-from sessions_app.comparison.models import ComparisonSession, PlaybackState
+from sessions_app.comparison.models import Access, ComparisonSession, PlaybackState
 from sessions_app.comparison.services import group_name, save_playing_position
+from sessions_app.comparison.sharing import as_granted
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
 from vodplatform.base.errors import DomainError
@@ -33,6 +34,7 @@ class SessionConsumer(WatchConsumer):
 
     message: dict[str, Any] | None = None
     received_at = 0.0
+    access: Access | None = None
     _ticker: asyncio.Task[None] | None = None
 
     def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:
@@ -42,6 +44,10 @@ class SessionConsumer(WatchConsumer):
         session = sessions.filter(pk=self.route["session_id"]).first()
         if session is None:
             return None
+        access = session.access_of(user)
+        if access is None:  # withdrawn between two statements
+            return None
+        self.access = access
         try:
             message = session_message(session, session.owner.username, now=session.now())
         except DomainError:  # deleted between two statements
@@ -58,7 +64,7 @@ class SessionConsumer(WatchConsumer):
 
     async def show(self, message: dict[str, Any]) -> None:
         self.message, self.received_at = message, time.monotonic()
-        await super().show(message)
+        await super().show(self._as_seen(message))
         playing = message["session"]["global_playback_state"] == PlaybackState.PLAYING
         if playing and (self._ticker is None or self._ticker.done()):
             self._ticker = asyncio.create_task(self._tick())
@@ -82,7 +88,7 @@ class SessionConsumer(WatchConsumer):
         while self.message is not None:
             now = time.monotonic()
             clock = self._clock(now)
-            await self.send_json(clock)
+            await self.send_json(self._as_seen(clock))
             moves = clock["global_time"] < end_of(clock["session"])
             moved_at = now if moves else moved_at
             if now - moved_at > REST_SECONDS:
@@ -93,6 +99,18 @@ class SessionConsumer(WatchConsumer):
                 saved_at = now
                 await sync_to_async(_save, thread_sensitive=False)(self.route["session_id"])
             await asyncio.sleep(self._seconds_to_next_tick())
+
+    def _as_seen(self, message: dict[str, Any]) -> dict[str, Any]:
+        """A message with a session as this viewer sees it; the very same where all see it so."""
+        if self.access is None or not self.access.grant:
+            return message
+        return {**message, "session": as_granted(message["session"], self.access.grant)}
+
+    async def _recheck(self) -> None:
+        before = self.access
+        await super()._recheck()
+        if self.access and self.access != before:
+            await self.send_json({"type": "access", "role": self.access.role, "can_comment": self.access.can_comment})
 
     def _clock(self, now: float) -> dict[str, Any]:
         """The clock message of this moment, which another viewer's socket may have made just now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from media_app.delivery.addresses import rendition_url, stream_url
+from media_app.delivery.addresses import granted_stream_url, rendition_url, stream_url
 from media_app.videos.models import Rendition, RenditionKind
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod
 from sessions_app.comparison.vod_cache import cache
@@ -13,15 +13,18 @@ from vodplatform.accounts.models import User
 COPIES = (RenditionKind.PROXY, RenditionKind.SILENT)
 
 
-def copies_of(session: ComparisonSession, viewer: User) -> list[dict[str, Any]]:
-    """Where each VOD's copies for quick seeking and without sound are, and whether ``viewer`` may have them made."""
+def copies_of(session: ComparisonSession, viewer: User, grant: str = "") -> list[dict[str, Any]]:
+    """Where each VOD's copies for quick seeking and without sound are, and whether ``viewer`` may have them made.
+
+    grant: what their addresses end with, where one lets ``viewer`` in.
+    """
     vods = cache.vods(session)
     rows = Rendition.objects.filter(video__in=[vod.video_id for vod in vods], kind__in=COPIES)
     made = {(row.video_id, row.kind): row for row in rows.select_related("video")}
 
     def url(vod: ComparisonVod, kind: str) -> str | None:
         row = made.get((vod.video_id, kind))
-        return rendition_url(row, as_shown=True) if row else None
+        return rendition_url(row, as_shown=True, grant=grant) if row else None
 
     return [
         {
@@ -29,7 +32,9 @@ def copies_of(session: ComparisonSession, viewer: User) -> list[dict[str, Any]]:
             "video_id": str(vod.video_id),
             "mine": vod.video.can_change(viewer),
             "is_gone": vod.video.deleted_at is not None,
-            "stream_url": stream_url(vod.video, as_shown=True),
+            "stream_url": granted_stream_url(vod.video_id, vod.video.duration, grant)
+            if grant
+            else stream_url(vod.video, as_shown=True),
             "proxy_url": url(vod, RenditionKind.PROXY),
             "silent_url": url(vod, RenditionKind.SILENT),
         }

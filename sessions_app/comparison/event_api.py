@@ -17,11 +17,12 @@ from rest_framework.response import Response
 from sessions_app.comparison import event_files, events
 from sessions_app.comparison import event_serializers as s
 from sessions_app.comparison.api import TAG, ComparisonViewSet
-from sessions_app.comparison.models import EventOrigin, SessionEvent
+from sessions_app.comparison.models import ComparisonSession, EventOrigin, SessionEvent
 from sessions_app.comparison.serializers import OkSerializer
 from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.api.parsers import StrictJSONParser
 from vodplatform.base.api.tables import AsTable
+from vodplatform.base.errors import DomainError
 
 
 @extend_schema(tags=[TAG])
@@ -43,28 +44,36 @@ class EventViewSet(ComparisonViewSet):
         page = [s.EventSerializer.show(one) for one in shown[query["offset"] : stop]]
         return Response({"ok": True, "events": page, "total": len(shown)})
 
+    def get_object_to_comment(self) -> ComparisonSession:
+        """The session for a call that writes to an event. Raises ``forbidden`` for who only watches."""
+        found = self.get_object()
+        if not self.access.can_comment:
+            raise DomainError("forbidden")
+        return found
+
     @idempotent
     @extend_schema(operation_id="events_create", request=s.NewEventSerializer, responses={201: s.EventAnswerSerializer})
     def create(self, request: Request, session_id: str) -> Response:
-        """Mark a moment or a span, of a VOD or of all."""
-        session = self.get_object_to_change()
-        return self.answer_event(events.create_event(session, self.user, self.read_body(s.NewEventSerializer)), 201)
+        """Mark a moment or a span, of a VOD or of all; who may not edit makes comments only."""
+        session = self.get_object_to_comment()
+        values = self.read_body(s.NewEventSerializer)
+        return self.answer_event(events.create_event(session, self.user, values, self.access), 201)
 
     @extend_schema(
         operation_id="events_change", request=s.EventPatchSerializer, responses={200: s.EventAnswerSerializer}
     )
     @action(detail=False, methods=["patch"], url_path="<uuid:event_id>")
     def change(self, request: Request, session_id: str, event_id: UUID) -> Response:
-        """Change an event; anything left out stays."""
-        session = self.get_object_to_change()
+        """Change an event; anything left out stays. For its author, and for who may edit."""
+        session = self.get_object_to_comment()
         values = self.read_body(s.EventPatchSerializer)
-        return self.answer_event(events.change_event(session, self.user, event_id, values))
+        return self.answer_event(events.change_event(session, self.user, event_id, values, self.access))
 
     @extend_schema(operation_id="events_delete", responses={200: OkSerializer})
     @change.mapping.delete
     def delete_one(self, request: Request, session_id: str, event_id: UUID) -> Response:
-        """Delete an event with what was said to it."""
-        events.delete_event(self.get_object_to_change(), self.user, event_id)
+        """Delete an event with what was said to it. For its author, and for who may edit."""
+        events.delete_event(self.get_object_to_comment(), self.user, event_id, self.access)
         return Response({"ok": True})
 
     @idempotent
@@ -72,16 +81,16 @@ class EventViewSet(ComparisonViewSet):
     @action(detail=False, methods=["post"], url_path="<uuid:event_id>/replies")
     def reply(self, request: Request, session_id: str, event_id: UUID) -> Response:
         """Say something to an event."""
-        session = self.get_object_to_change()
+        session = self.get_object_to_comment()
         body = self.read_body(s.ReplyBodySerializer)["body"]
         return self.answer_event(events.reply(session, self.user, event_id, body), 201)
 
     @extend_schema(operation_id="events_delete_reply", responses={200: s.EventAnswerSerializer})
     @action(detail=False, methods=["delete"], url_path="<uuid:event_id>/replies/<uuid:reply_id>")
     def delete_reply(self, request: Request, session_id: str, event_id: UUID, reply_id: UUID) -> Response:
-        """Take back what was said."""
-        session = self.get_object_to_change()
-        return self.answer_event(events.delete_reply(session, self.user, event_id, reply_id))
+        """Take back what was said. For who said it, and for who may edit."""
+        session = self.get_object_to_comment()
+        return self.answer_event(events.delete_reply(session, self.user, event_id, reply_id, self.access))
 
     @idempotent
     @extend_schema(

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from sessions_app.comparison.event_serializers import EventSerializer, ShownEvent, joined_events
 from sessions_app.comparison.models import (
+    Access,
     ComparisonSession,
     ComparisonVod,
     EventOrigin,
@@ -26,6 +27,7 @@ from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web.publish import publish_on_commit
 
+COMMENT = "comment"  # the kind that who may not edit makes
 MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # of a session; of an event
 MAX_TOLD = 100  # events of one message; of more the message says that there are some
 
@@ -104,8 +106,12 @@ def find_event(session: ComparisonSession, event_id: UUID) -> SessionEvent:
     return found
 
 
-def create_event(session: ComparisonSession, by: User, values: dict[str, Any]) -> SessionEvent:
-    """Mark a moment or a span. values: as the API takes them. Raises ``unknown_vod``, ``too_many_events``."""
+def create_event(session: ComparisonSession, by: User, values: dict[str, Any], access: Access) -> SessionEvent:
+    """Mark a moment or a span. values: as the API takes them.
+
+    Raises ``unknown_vod``, ``too_many_events``, and ``forbidden`` for anything but comments of who may not edit.
+    """
+    _check_kind(values, access)
     return create_events(session, by, [values], EventOrigin.MANUAL)[0]
 
 
@@ -143,10 +149,14 @@ def _of_line(number: int, exc: DomainError) -> DomainError:
     return DomainError(exc.type.name, f"Line {number}: {exc.message}", **extra)
 
 
-def change_event(session: ComparisonSession, by: User, event_id: UUID, values: dict[str, Any]) -> SessionEvent:
-    """Write some fields. Of two writers the last one wins, field by field."""
+def change_event(
+    session: ComparisonSession, by: User, event_id: UUID, values: dict[str, Any], access: Access
+) -> SessionEvent:
+    """Write some fields. Of two writers the last one wins, field by field. Raises ``forbidden``."""
+    _check_kind(values, access)
     with edit_events(session, by) as change:
         row = find_event(change.session, event_id)
+        _check_author(row, by, access)
         _write(row, change, values)
         row.updated_at = change.session.now()
         row.save()
@@ -154,10 +164,12 @@ def change_event(session: ComparisonSession, by: User, event_id: UUID, values: d
     return row
 
 
-def delete_event(session: ComparisonSession, by: User, event_id: UUID) -> None:
-    """Remove an event with what was said to it."""
+def delete_event(session: ComparisonSession, by: User, event_id: UUID, access: Access) -> None:
+    """Remove an event with what was said to it. Raises ``forbidden``."""
     with edit_events(session, by) as change:
-        find_event(change.session, event_id).delete()
+        row = find_event(change.session, event_id)
+        _check_author(row, by, access)
+        row.delete()
         change.deleted = [event_id]
 
 
@@ -173,14 +185,27 @@ def reply(session: ComparisonSession, by: User, event_id: UUID, body: str) -> Se
     return row
 
 
-def delete_reply(session: ComparisonSession, by: User, event_id: UUID, reply_id: UUID) -> SessionEvent:
-    """Take back what was said. Raises ``event_not_found`` for an unknown reply too."""
+def delete_reply(session: ComparisonSession, by: User, event_id: UUID, reply_id: UUID, access: Access) -> SessionEvent:
+    """Take back what was said. Raises ``forbidden``, and ``event_not_found`` for an unknown reply too."""
     with edit_events(session, by) as change:
         row = find_event(change.session, event_id)
-        if not row.replies.filter(pk=reply_id).delete()[0]:
+        said = row.replies.filter(pk=reply_id).first()
+        if said is None:
             raise DomainError("event_not_found", "The event has no such reply.")
+        _check_author(said, by, access)
+        said.delete()
         change.changed = [row]
     return row
+
+
+def _check_author(row: SessionEvent | EventReply, by: User, access: Access) -> None:
+    if not access.can_edit and row.created_by_id != by.pk:
+        raise DomainError("forbidden", "Only who wrote it and who may edit the comparison may change it.")
+
+
+def _check_kind(values: dict[str, Any], access: Access) -> None:
+    if not access.can_edit and values.get("kind", COMMENT) != COMMENT:
+        raise DomainError("forbidden", f"You may comment here: the kind has to be {COMMENT!r}.")
 
 
 def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models import Exists, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Now
 
 from jobs_app.models import Job
 from media_app.videos.models import Video
@@ -20,6 +21,7 @@ from vodplatform.accounts.models import User
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
 MIN_VODS, MAX_VODS = 2, 3  # of a session
 MAX_WORDS = 10  # of a search
+SHARE_GRANT = "share"  # the kind of grant that shares give
 
 
 class SyncMode(models.TextChoices):
@@ -59,6 +61,36 @@ def default_sync_config() -> dict[str, int]:
     return dict(SYNC_CONFIG)
 
 
+class SessionRole(models.TextChoices):
+    """What somebody may do with a session, the most first: see :class:`Access`."""
+
+    OWNER = "owner"
+    EDITOR = "editor"
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one account may do with one session.
+
+    An owner, as an administrator is everywhere, may do everything; an editor everything but delete, archive and share;
+    a viewer watches, and comments where the share says so. grant: what the addresses of its videos end with, as
+    :mod:`media_app.delivery.grants` has it; empty for whom they end with nothing.
+    """
+
+    role: SessionRole
+    can_comment: bool = True
+    grant: str = ""
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == SessionRole.OWNER
+
+    @property
+    def can_edit(self) -> bool:
+        return self.role != SessionRole.VIEWER
+
+
 class EventOrigin(models.TextChoices):
     """Who or what marked an event."""
 
@@ -71,10 +103,19 @@ class EventOrigin(models.TextChoices):
 
 class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
     def visible_to(self, user: User | AnonymousUser) -> ComparisonSessionQuerySet:
-        """The owner's sessions; an admin's are all."""
+        """A user's own sessions and those that are shared with them; an admin's are all."""
         if isinstance(user, AnonymousUser):
             return self.none()
-        return self if user.is_admin else self.filter(owner=user)
+        if user.is_admin:
+            return self
+        return self.filter(Q(owner=user) | Exists(SessionShare.objects.filter(session=OuterRef("pk"), user=user)))
+
+    def with_role(self, user: User) -> ComparisonSessionQuerySet:
+        """With ``role``: what ``user`` may do with each."""
+        if user.is_admin:
+            return self.annotate(role=Value(SessionRole.OWNER))
+        shares = SessionShare.objects.filter(session=OuterRef("pk"), user=user)
+        return self.annotate(role=Coalesce(Subquery(shares.values("role")), Value(SessionRole.OWNER)))
 
     def found_by(self, words: str) -> ComparisonSessionQuerySet:
         """Those with each of the words in their name, or in that of one of their VODs."""
@@ -130,9 +171,17 @@ class ComparisonSession(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def access_of(self, user: User) -> Access | None:
+        """What ``user`` may do with it; None where it is not to be seen. Asks the database unless it is theirs."""
+        if user.is_admin or self.owner_id == user.pk:
+            return Access(SessionRole.OWNER)
+        share = self.shares.filter(user=user).first()
+        return share.access if share else None
+
     def can_change(self, user: User) -> bool:
         """Whether ``user`` may change it; whoever may not even see it gets 404 from ``visible_to``."""
-        return user.is_admin or self.owner_id == user.id
+        access = self.access_of(user)
+        return access is not None and access.can_edit
 
     def now(self) -> datetime:
         """The database's clock: at the moment the session was read, where ``at_database_time`` has kept it."""
@@ -256,6 +305,35 @@ class Alignment(models.Model):
             reference.then(Placement(found["offset"], found.get("drift_ppm") or 0.0, found.get("drift_anchor", 0.0)))
             for found in self.result.get("proposals", [])
         ]
+
+
+class SessionShare(models.Model):
+    """That somebody may watch a session, comment on it or edit it. Its end ends what they see at once."""
+
+    share_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="shares")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="comparison_shares")
+    role = models.CharField(max_length=16, choices=SessionRole, default=SessionRole.VIEWER)
+    can_comment = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["created_at", "share_id"]
+        constraints = [
+            models.UniqueConstraint("session", "user", name="share_once"),
+            models.CheckConstraint(
+                condition=Q(role__in=[SessionRole.EDITOR, SessionRole.VIEWER]), name="share_role_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.role}"
+
+    @property
+    def access(self) -> Access:
+        """What it allows."""
+        role = SessionRole(self.role)
+        return Access(role, self.can_comment or role == SessionRole.EDITOR, f"{SHARE_GRANT}.{self.share_id}")
 
 
 class SessionEvent(models.Model):

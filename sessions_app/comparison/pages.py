@@ -16,6 +16,7 @@ from sessions_app.comparison.alignments import latest_alignment_id
 from sessions_app.comparison.copies import copies_of
 from sessions_app.comparison.models import ComparisonSession
 from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
+from sessions_app.comparison.sharing import as_granted
 from vodplatform.accounts.models import User
 
 PER_PAGE = 50
@@ -36,7 +37,8 @@ def index(request: HttpRequest) -> HttpResponse:
         return render(request, "comparison/new.html")
     search, is_archived = request.GET.get("search", "")[:MAX_SEARCH], "archived" in request.GET
     visible = ComparisonSession.objects.visible_to(request.user)
-    sessions = visible.filter(archived_at__isnull=not is_archived).found_by(search)
+    sessions = visible.with_role(cast(User, request.user)).filter(archived_at__isnull=not is_archived)
+    sessions = sessions.found_by(search)
     sessions = sessions.select_related("owner").prefetch_related("vods")
     page = Paginator(sessions.order_by("-updated_at", "-session_id"), PER_PAGE).get_page(request.GET.get("page"))
     rows = [
@@ -45,6 +47,7 @@ def index(request: HttpRequest) -> HttpResponse:
             "name": session.name,
             "videos": [vod.name for vod in session.vods.all()],
             "created_by": session.owner.username,
+            "role": session.role,  # type: ignore[attr-defined]
             "updated_at": session.updated_at,
         }
         for session in page.object_list
@@ -71,11 +74,16 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
     """One comparison: the players; with ``?setup``, the timer box and the alignment. 404 for what is not the user's."""
     _check_enabled()
     found = get_object_or_404(ComparisonSession.objects.visible_to(request.user), session_id=session_id)
-    state = SessionSerializer.show(SessionSnapshot.of(found))
-    copies = copies_of(found, cast(User, request.user))
+    user = cast(User, request.user)
+    access = found.access_of(user)
+    if access is None:  # withdrawn between two statements
+        raise Http404
+    state = as_granted(SessionSerializer.show(SessionSnapshot.of(found)), access.grant)
+    copies = copies_of(found, user, access.grant)
     is_quick = request.COOKIES.get(COPIES_COOKIE) != "full"
     context: dict[str, Any] = {
         "session": state,
+        "access": {"role": access.role, "can_comment": access.can_comment, "user_id": str(user.pk)},
         "copies": copies,
         "panes": [
             {
@@ -88,7 +96,8 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
         ],
         "latest_alignment": latest_alignment_id(found),
     }
-    return render(request, "comparison/setup.html" if "setup" in request.GET else "comparison/session.html", context)
+    is_setup = "setup" in request.GET and access.can_edit
+    return render(request, "comparison/setup.html" if is_setup else "comparison/session.html", context)
 
 
 def _check_enabled() -> None:

@@ -21,6 +21,7 @@ from sessions_app.comparison.models import (
     OffsetChange,
     OffsetSource,
     PlaybackState,
+    SessionRole,
     SyncMode,
 )
 from sessions_app.comparison.timeline import MAX_DRIFT_PPM, MAX_RATE, MAX_TIMESTAMP, MIN_RATE, Placement
@@ -351,6 +352,7 @@ class ListedSessionSerializer(AnswerSerializer[ComparisonSession]):
     vod_count = serializers.IntegerField()
     created_by = serializers.CharField(source="owner_id")
     owner = serializers.CharField(source="owner.username")
+    role = serializers.ChoiceField(choices=SessionRole.choices, help_text="What the caller may do with it.")
     archived = serializers.BooleanField()
 
     def compute_archived(self, session: ComparisonSession) -> bool:

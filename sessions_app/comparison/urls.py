@@ -5,6 +5,7 @@ from django.urls import path
 from sessions_app.comparison import pages
 from sessions_app.comparison.api import AlignmentViewSet, ComparisonSessionViewSet, LibraryFileViewSet
 from sessions_app.comparison.event_api import EventFileViewSet, EventViewSet
+from sessions_app.comparison.share_api import ShareViewSet
 from vodplatform.base.api.routers import Router
 
 SESSIONS = "api/sessions/multi-vod"
@@ -14,6 +15,7 @@ router.register("api/sessions/library-files", LibraryFileViewSet, basename="libr
 router.register(SESSIONS, ComparisonSessionViewSet, basename="comparison")
 router.register(SESSIONS, EventFileViewSet, basename="event-file")
 router.register(f"{SESSIONS}/<str:session_id>/events", EventViewSet, basename="event")
+router.register(f"{SESSIONS}/<str:session_id>/shares", ShareViewSet, basename="share")
 router.register(f"{SESSIONS}/<str:session_id>/alignments", AlignmentViewSet, basename="alignment")
 
 urlpatterns = [

@@ -33,6 +33,7 @@ from tests.support.factories import (
     make_pro_job,
     make_reply,
     make_session,
+    make_share,
     make_video,
 )
 from vodplatform.accounts import jwt
@@ -55,6 +56,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/events"): {"kind": "kill", "global_time": 5},
     ("patch", "/{event_id}"): {"label": "Changed"},
     ("post", "/replies"): {"body": "Because."},
+    ("post", "/shares"): {"username": "other", "role": "viewer"},
+    ("patch", "/{share_id}"): {"can_comment": True},
     ("post", "/import"): [{"kind": "kill", "global_time": 5}],
     ("patch", "/{video_id}"): {"title": "Changed"},
     ("post", "/renditions"): {"kind": "proxy"},
@@ -154,7 +157,7 @@ def places(path: str, owner: User) -> dict[str, str]:
         reply = make_reply(session)
         found = {
             "session_id": session.session_id, "vod_id": "vod-1", "job_id": make_alignment(session).job_id,
-            "event_id": reply.event_id, "reply_id": reply.pk,
+            "event_id": reply.event_id, "reply_id": reply.pk, "share_id": make_share(session).pk,
         }  # fmt: skip
     elif "/sync/pro-job/" in path:
         found = {"job_id": make_pro_job(owner, status="completed").pk}

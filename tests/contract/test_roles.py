@@ -26,6 +26,8 @@ from sessions_app.comparison.models import (
     EventReply,
     OffsetChange,
     SessionEvent,
+    SessionRole,
+    SessionShare,
 )
 from tests.contract.places import (
     METHODS,
@@ -39,8 +41,8 @@ from tests.contract.places import (
     places,
     unknown,
 )
-from tests.support.api import Api, error_of
-from tests.support.factories import make_key
+from tests.support.api import BASE, Api, error_of
+from tests.support.factories import make_key, make_share
 from vodplatform.accounts.models import ApiToken, Subscription, Tier, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("steps_kind")]
@@ -168,6 +170,55 @@ def assert_answer(method: str, path: str, role: str, way: str, response: HttpRes
         assert response.status_code in (200, 201, 202, 204), response.content
 
 
+# Of a comparison: what its owner alone may do, and what who may comment may do beyond watching.
+OWNERS_ALONE = ("/archive", "/unarchive", "/shares", "/{share_id}")
+COMMENTING = {("post", "/replies")}
+SHARES = {
+    "editor": (SessionRole.EDITOR, False),
+    "commenter": (SessionRole.VIEWER, True),
+    "viewer": (SessionRole.VIEWER, False),
+}
+
+
+@pytest.mark.both
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [(method, path) for method, path in owned_operations() if path.startswith(f"{BASE}/{{session_id}}")],
+    ids=lambda part: part,
+)
+def test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes(
+    method: str, path: str, owner: User, other: User, people: dict[str, User]
+) -> None:
+    ids = places(path, owner)
+    for name, (role, can_comment) in SHARES.items():
+        share = make_share(
+            ComparisonSession.objects.get(pk=ids["session_id"]), other, role=role, can_comment=can_comment
+        )
+        for way in WAYS_OF["other"]:
+            with check(f"{name} {way}"):
+                content = body(method, path, owner)
+                response = send(WAYS[way](other), method, filled(path, ids), content)
+                assert_shared_answer(method, path, name, response)
+        share.delete()
+
+
+def assert_shared_answer(method: str, path: str, name: str, response: HttpResponse) -> None:
+    """Fail unless this is what somebody with such a share is to be answered."""
+    is_owners = path.endswith(OWNERS_ALONE) or (method, path) == ("delete", f"{BASE}/{{session_id}}")
+    is_comment = any(method == verb and path.endswith(end) for verb, end in COMMENTING)
+    may = {
+        "editor": not is_owners,
+        "commenter": not is_owners and (method == "get" or is_comment),
+        "viewer": not is_owners and method == "get",
+    }
+    if not may[name]:
+        assert (response.status_code, error_of(response)["type"]) == (403, "forbidden")
+    elif path.endswith("/duplicate"):
+        assert error_of(response)["type"] == "video_not_found"  # which the share alone lets them see
+    else:
+        assert_answer(method, path, "owner", "token admin", response)
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("path", sorted({path for _, path in owned_operations() if "{" in path}))
 def test_somebody_elses_is_answered_like_one_that_nobody_has(path: str, owner: User, people: dict[str, User]) -> None:
@@ -240,6 +291,7 @@ def rows() -> list[list[dict[str, Any]]]:
         ComparisonVod,
         SessionEvent,
         EventReply,
+        SessionShare,
         Alignment,
         Job,
         Video,

@@ -32,6 +32,7 @@ from sessions_app.comparison.models import (
     EventReply,
     OffsetSource,
     SessionEvent,
+    SessionShare,
 )
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import ApiToken, Role, Subscription, User
@@ -93,6 +94,11 @@ def make_reply(session: ComparisonSession, **fields: Any) -> EventReply:
         session=session, time=1.0, kind="comment", created_by=session.owner, created_by_name=name, **fields
     )
     return EventReply.objects.create(event=event, body="Because.", created_by=session.owner, created_by_name=name)
+
+
+def make_share(session: ComparisonSession, user: User | None = None, **fields: Any) -> SessionShare:
+    """A share of a session, by default with an account that nobody else is."""
+    return SessionShare.objects.create(session=session, user=user or make_user(), **fields)
 
 
 def rewind_anchor(session: ComparisonSession, seconds: float) -> None:

@@ -1032,8 +1032,75 @@ GUARDS = [
     ),
     Guard(
         "comparisons are their owner's", "sessions_app/comparison/models.py",
-        "return self if user.is_admin else self.filter(owner=user)", "return self",
-        "tests/contract/test_roles.py::test_an_owners_object_is_for_the_owner_and_admins",
+        'return self.filter(Q(owner=user) | Exists(SessionShare.objects.filter(session=OuterRef("pk"), user=user)))',
+        "return self",
+        "tests/contract/test_roles.py::test_lists_hold_nothing_of_somebody_elses",
+    ),
+    Guard(
+        "a comparison is changed by who may edit it", "sessions_app/comparison/api.py",
+        "if not self.access.can_edit:", "if False:",
+        "tests/contract/test_roles.py::test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes",
+    ),
+    Guard(
+        "a comparison is shared, archived and deleted by its owner", "sessions_app/comparison/api.py",
+        "if not self.access.is_owner:", "if False:",
+        "tests/contract/test_roles.py::test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes",
+    ),
+    Guard(
+        "who only watches writes nothing", "sessions_app/comparison/event_api.py",
+        "if not self.access.can_comment:", "if False:",
+        "tests/contract/test_roles.py::test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes",
+    ),
+    Guard(
+        "who may comment makes comments only", "sessions_app/comparison/events.py",
+        'if not access.can_edit and values.get("kind", COMMENT) != COMMENT:', "if False:",
+        "tests/comparison/test_shares.py::TestRights::test_each_may_what_the_contract_says",
+    ),
+    Guard(
+        "what somebody wrote is changed by them or by who may edit", "sessions_app/comparison/events.py",
+        "if not access.can_edit and row.created_by_id != by.pk:", "if False:",
+        "tests/comparison/test_shares.py::TestRights::test_an_author_changes_their_own_comment_and_no_other",
+    ),
+    Guard(
+        "a guest is not told where the owner keeps the files", "sessions_app/comparison/sharing.py",
+        '"path": None,', "",
+        "tests/comparison/test_shares.py::TestRights::test_where_the_owner_keeps_the_files_is_not_told",
+    ),
+    Guard(
+        "a guest's addresses end with the share", "sessions_app/comparison/consumers.py",
+        "if self.access is None or not self.access.grant:", "if True:",
+        "tests/comparison/test_shares.py::TestWatching::test_changes_and_clock_come_with_addresses_that_end",
+    ),
+    Guard(
+        "a share that is withdrawn closes sockets at once", "sessions_app/comparison/sharing.py",
+        "_find(locked, share_id).delete()\n        publish_recheck_on_commit(group_name(locked.pk))",
+        "_find(locked, share_id).delete()",
+        "tests/comparison/test_shares.py::TestWatching::test_withdrawn_a_socket_closes_at_once",
+    ),
+    Guard(
+        "a share opens what its comparison shows, and nothing else", "sessions_app/comparison/sharing.py",
+        ", session__vods__video=video_id", "",
+        "tests/comparison/test_shares.py::TestRights::test_only_what_the_share_is_for_is_opened_by_it",
+    ),
+    Guard(
+        "an address that ends with a grant is opened while that holds", "media_app/delivery/sources.py",
+        "if self.grant and not grants.holds(self.grant, video.pk):", "if False:",
+        "tests/delivery/test_grants.py::test_it_opens_while_the_grant_holds_and_only_what_it_is_for",
+    ),
+    Guard(
+        "a grant is part of what is signed", "media_app/delivery/sources.py",
+        "signed_name(key, grant=grant)), grant=grant)", "signed_name(key)), grant=grant)",
+        "tests/delivery/test_grants.py::test_neither_the_grant_nor_its_absence_can_be_written_by_hand",
+    ),
+    Guard(
+        "bytes that are under way end with their grant", "media_app/delivery/door.py",
+        "async with _while_granted(found):", "async with nullcontext():",
+        "tests/delivery/test_grants.py::test_one_who_stands_still_is_cut_off_too",
+    ),
+    Guard(
+        "nginx is given nothing that ends with a grant", "media_app/delivery/sources.py",
+        "if hands_over and accel.is_on():", "if accel.is_on():",
+        "tests/delivery/test_grants.py::test_a_reader_is_sent_nowhere_else",
     ),
     Guard(
         "videos are their owner's", "media_app/videos/models.py",
@@ -1222,7 +1289,7 @@ GUARDS = [
     ),
     Guard(
         "renditions are signed, each of them", "media_app/delivery/sources.py",
-        '_Signed.of(request.parts["token"], RENDITION, rendition_id)', "_Signed(2**40, True)",
+        '_Signed.of(request.parts["token"], RENDITION, rendition_id, request.grant)', "_Signed(2**40, True)",
         "tests/delivery/test_renditions.py::TestSignature::test_another_ones_is_not_found",
     ),
     Guard(

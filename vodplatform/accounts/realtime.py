@@ -161,6 +161,12 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         """What was watched has been deleted."""
         await self.close(NOT_YOURS)
 
+    async def watch_recheck(self, event: dict[str, Any]) -> None:
+        """Who may watch has changed: look again now instead of within the minute."""
+        if self._checker is None and self._timer is not None:
+            self._timer.cancel()
+            self._begin_check()
+
     async def watch_late(self, event: dict[str, Any]) -> None:
         """The client reads so slowly that messages were thrown away: it comes back, and is sent all again."""
         await self.close(TRY_AGAIN)

@@ -170,6 +170,45 @@ export function sessionApi(id) {
   };
 }
 
+/**
+ * The calls about who else may see a comparison.
+ * @param {string} id of the session
+ */
+export function sharesApi(id) {
+  const base = `${SESSIONS}/${encodeURIComponent(id)}/shares`;
+  return {
+    list: () => get(base),
+    create: (/** @type {{username: string, role: string, can_comment: boolean}} */ share) => post(base, share),
+    change: (/** @type {string} */ share, /** @type {any} */ values) => patch(`${base}/${share}`, values),
+    remove: (/** @type {string} */ share) => remove(`${base}/${share}`),
+  };
+}
+
+/**
+ * The calls of a comparison's events.
+ * @param {string} id of the session
+ */
+export function eventsApi(id) {
+  const base = `${SESSIONS}/${encodeURIComponent(id)}/events`;
+  const once = () => ({ headers: { "Idempotency-Key": idempotencyKey() } });
+  return {
+    list: () => get(`${base}?joined=false`),
+    create: (/** @type {any} */ values) => post(base, values, once()),
+    change: (/** @type {string} */ event, /** @type {any} */ values) => patch(`${base}/${event}`, values),
+    remove: (/** @type {string} */ event) => remove(`${base}/${event}`),
+    reply: (/** @type {string} */ event, /** @type {string} */ body) =>
+      post(`${base}/${event}/replies`, { body }, once()),
+    removeReply: (/** @type {string} */ event, /** @type {string} */ reply) =>
+      remove(`${base}/${event}/replies/${reply}`),
+    file: (/** @type {"csv"|"json"} */ kind) => `${base}.${kind}`,
+    import: (/** @type {File} */ file) => {
+      const form = new FormData();
+      form.append("file", file);
+      return post(`${base}/import`, form, once());
+    },
+  };
+}
+
 export const createSession = (/** @type {any} */ fields) =>
   post(SESSIONS, fields, { headers: { "Idempotency-Key": idempotencyKey() } });
 export const libraryFiles = (

@@ -99,6 +99,15 @@ export function keyWithModifiers(...keys) {
 }
 
 /**
+ * Matches a key with Ctrl alone.
+ * @param {string} letter
+ * @returns {(event: KeyboardEvent) => boolean}
+ */
+export function withControl(letter) {
+  return (event) => event.ctrlKey && !event.shiftKey && !event.altKey && event.key.toLowerCase() === letter;
+}
+
+/**
  * Listen for a page's keys, and tell of them in its dialog (templates/parts/keys_dialog.html), which `?` and the
  * buttons for help open.
  * @param {Binding[]} bindings

@@ -121,10 +121,11 @@ export class Actions extends EventTarget {
 
   /** @param {string} id @param {number} seconds */
   setOffset(id, seconds) {
+    if (this.remote.isReadOnly) return this.#pane(id).showOffset();
     const rounded = Math.round(seconds * 1e6) / 1e6;
     this.#unsent.set(id, rounded);
     const pane = this.#pane(id);
-    this.controller.place(id, { ...pane.track.placement, offset: rounded });
+    this.#place(id, { ...pane.track.placement, offset: rounded });
     pane.showOffset();
     this.#changed();
     this.sendOffsets();
@@ -136,12 +137,13 @@ export class Actions extends EventTarget {
    * @param {number} ppm
    */
   async setDrift(id, ppm) {
+    if (this.remote.isReadOnly) return;
     const pane = this.#pane(id);
     const T = Math.round(this.controller.time * 1e6) / 1e6;
     const offset = Math.round((T - pane.track.timeAt(T)) * 1e6) / 1e6;
     this.#unsent.delete(id);
     const placement = { offset, driftPpm: ppm, anchor: T };
-    this.controller.place(id, placement);
+    this.#place(id, placement);
     pane.showOffset();
     this.#changed();
     if (!(await this.remote.send(() => this.api.place(id, placement)))) this.dispatchEvent(new Event("reload"));
@@ -250,8 +252,8 @@ export class Actions extends EventTarget {
   }
 
   /** @param {string} id */
-  toggleDrawing(id) {
-    this.dispatchEvent(new CustomEvent("draw", { detail: id }));
+  toggleTimerBox(id) {
+    this.dispatchEvent(new CustomEvent("timerbox", { detail: id }));
   }
 
   /**
@@ -275,6 +277,12 @@ export class Actions extends EventTarget {
     if (performance.now() - last < RETRY_PAUSE) return;
     this.#retried.set(id, performance.now());
     this.retry(id);
+  }
+
+  /** @param {string} id @param {import("../base/timeline.js").Placement} placement */
+  #place(id, placement) {
+    this.controller.place(id, placement);
+    this.dispatchEvent(new CustomEvent("placed", { detail: id }));
   }
 
   /** @param {string} id */

@@ -1,13 +1,14 @@
 // The keys of the comparison page, in the order in which the help shows them.
 
-import { key, keyWithModifiers } from "../base/keys.js";
+import { key, keyWithModifiers, withControl } from "../base/keys.js";
 
 /**
  * @param {import("./actions.js").Actions} actions
  * @param {import("./view.js").View} view
+ * @param {import("./events/panel.js").EventsPanel} events
  * @returns {import("../base/keys.js").Binding[]}
  */
-export function bindings(actions, view) {
+export function bindings(actions, view, events) {
   const reach = (/** @type {KeyboardEvent} */ event) => (event.shiftKey ? 5 : event.ctrlKey ? 0.1 : 1);
   const touchedId = () => actions.touched.id;
   return [
@@ -35,6 +36,22 @@ export function bindings(actions, view) {
       label: "To the start, to the end",
       match: key("Home", "End"),
       run: (e) => actions.seek(e.key === "Home" ? 0 : actions.controller.end),
+    },
+    { keys: "M", label: "Mark this moment; type what it is", match: key("m"), run: () => events.mark() },
+    { keys: "C", label: "Comment on this moment", match: key("c"), run: () => events.mark("comment") },
+    {
+      keys: "N P",
+      label: "To the next event, to the one before",
+      match: key("n", "p"),
+      run: (e) => events.step(e.key.toLowerCase() === "n" ? 1 : -1),
+    },
+    { keys: "E", label: "Draw on the frame", match: key("e"), run: () => events.draw() },
+    { keys: "Ctrl Z", label: "Take the last change of events back", match: withControl("z"), run: () => events.undo() },
+    {
+      keys: "Ctrl Shift Z",
+      label: "Do it again; Ctrl Y too",
+      match: (e) => withControl("y")(e) || (e.shiftKey && e.ctrlKey && e.key.toLowerCase() === "z"),
+      run: () => events.redo(),
     },
     {
       keys: "[ ]",

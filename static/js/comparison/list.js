@@ -10,7 +10,12 @@ for (const button of document.querySelectorAll("[data-comparison-menu]")) {
     const link = need("a", row);
     toggleComparisonMenu(
       /** @type {HTMLElement} */ (button),
-      { id: row.dataset.session ?? "", name: link.textContent ?? "", archived: "archived" in row.dataset },
+      {
+        id: row.dataset.session ?? "",
+        name: link.textContent ?? "",
+        archived: "archived" in row.dataset,
+        role: row.dataset.role ?? "owner",
+      },
       {
         onRenamed: (name) => {
           link.textContent = name;

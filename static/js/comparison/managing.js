@@ -7,10 +7,10 @@ import { explain, toast } from "../base/notice.js";
 
 /**
  * @param {HTMLElement} button has aria-haspopup="menu"
- * @param {{id: string, name: string, archived: boolean}} comparison
+ * @param {{id: string, name: string, archived: boolean, role: string}} comparison
  * @param {{onRenamed: (name: string) => void, onArchived: () => void, onDeleted: () => void}} on
  */
-export function toggleComparisonMenu(button, { id, name, archived }, { onRenamed, onArchived, onDeleted }) {
+export function toggleComparisonMenu(button, { id, name, archived, role }, { onRenamed, onArchived, onDeleted }) {
   const api = sessionApi(id);
   const rename = {
     label: "Rename",
@@ -23,9 +23,9 @@ export function toggleComparisonMenu(button, { id, name, archived }, { onRenamed
         save: (/** @type {string} */ wanted) => api.change({ name: wanted }).then(() => onRenamed(wanted)),
       }),
   };
-  toggleMenu(button, `Actions for ${name}`, [
-    ...(archived ? [] : [rename]),
-    { label: "Duplicate", icon: "copy", run: () => attempt(() => api.duplicate().then(openCopy)) },
+  const duplicate = { label: "Duplicate", icon: "copy", run: () => attempt(() => api.duplicate().then(openCopy)) };
+  const edit = role === "viewer" ? [] : [...(archived ? [] : [rename]), duplicate];
+  const own = [
     {
       label: archived ? "Put back" : "Archive",
       icon: archived ? "retry" : "archive",
@@ -45,7 +45,8 @@ export function toggleComparisonMenu(button, { id, name, archived }, { onRenamed
           onDeleted,
         }),
     },
-  ]);
+  ];
+  toggleMenu(button, `Actions for ${name}`, role === "owner" ? [...edit, ...own] : edit);
 }
 
 /** @param {{session: {session_id: string}}} answer */

@@ -1,6 +1,6 @@
 // The comparison page: puts the parts together and keeps them showing the same thing. The parts do the work.
 
-import { ApiError, sessionApi } from "../base/api.js";
+import { ApiError, eventsApi, sessionApi } from "../base/api.js";
 import { AlignPanel } from "./align.js";
 import { debounce, h, need, pageData, setText } from "../base/dom.js";
 import { offerKeys } from "../base/keys.js";
@@ -13,21 +13,26 @@ import { Track } from "./playback/track.js";
 import { Actions } from "./actions.js";
 import { bindings } from "./bindings.js";
 import { Copies } from "./copies.js";
+import { EventsPanel } from "./events/panel.js";
 import { toggleComparisonMenu } from "./managing.js";
 import { Pane } from "./panes.js";
 import { Remote } from "./remote.js";
+import { openSharing } from "./sharing.js";
 import { History, showOffsets, tabs } from "./side.js";
 import { TimelineView } from "./timeline-view.js";
 import { Transport } from "./transport.js";
 import { View } from "./view.js";
 
 const UI_PAUSE = 1000;
+const SIGNED_OUT = 4401;
 
 let session = pageData("session");
 const api = sessionApi(session.session_id);
 const letters = new Map(session.vods.map((/** @type {any} */ v, /** @type {number} */ i) => [v.vod_id, "ABC"[i]]));
 const letterOf = (/** @type {string} */ id) => letters.get(id) ?? "?";
 let ui = session.ui_state ?? {};
+/** What the person here may do. @type {{role: "owner"|"editor"|"viewer", can_comment: boolean, user_id: string}} */
+let access = pageData("access");
 
 const panes = session.vods.map((/** @type {any} */ vod) => {
   const element = need(`[data-pane="${CSS.escape(vod.vod_id)}"]`);
@@ -48,7 +53,7 @@ const controller = new SyncController(tracks);
 const saveUi = debounce(() => remote.send(() => api.change({ ui_state: ui })), UI_PAUSE);
 const changeUi = (/** @type {any} */ change) => {
   ui = { ...ui, ...change };
-  if (!session.archived) saveUi();
+  if (!remote.isReadOnly) saveUi();
 };
 
 const view = new View(need("[data-stage]"), panes, ui, (state) => {
@@ -60,6 +65,11 @@ const remote = new Remote({
   api,
   controller,
   onSession: adopt,
+  onEvents: (message) => events.store.receive(message),
+  onAccess: ({ role, can_comment: canComment }) => {
+    access = { ...access, role, can_comment: canComment };
+    showRights();
+  },
   onTrouble: trouble,
   onState: showLive,
 });
@@ -79,8 +89,23 @@ const actions = new Actions({
 const transport = new Transport(controller, actions);
 const history = new History(need("[data-history]"), api, letterOf);
 const showTab = tabs(need("[data-tabs]"), () => showHistory());
+const events = new EventsPanel({
+  api: eventsApi(session.session_id),
+  vods: session.vods,
+  panes,
+  actions,
+  view,
+  timeline,
+  letterOf,
+  reveal: () => showTab("tab-events"),
+  rights: () => ({
+    canEdit: !remote.isReadOnly,
+    canComment: !session.archived && access.can_comment,
+    userId: access.user_id,
+  }),
+});
 
-/** @type {{box: RoiBox, id: string}|null} */ let drawing = null;
+/** @type {{box: RoiBox, id: string}|null} */ let timerBox = null;
 const readingsHolder = h("div", { class: "readings", hidden: true });
 const readings = new Readings(readingsHolder, { vods: session.vods, letterOf, preview: api.preview });
 const align = new AlignPanel(
@@ -91,7 +116,7 @@ const align = new AlignPanel(
     session: () => session,
     request: () => ({ roi: ui.roi ?? null, game: ui.game ?? "auto" }),
     onApplied: (changed, ids) => {
-      stopDrawing();
+      closeTimerBox();
       adopt(changed);
       toast(
         `Applied to ${ids
@@ -100,7 +125,7 @@ const align = new AlignPanel(
           .join(" and ")}.`,
       );
     },
-    onDraw: (id) => draw(id),
+    onDraw: (id) => toggleTimerBox(id),
     applyLabel: "",
   },
   pageData("latest-alignment"),
@@ -116,14 +141,16 @@ function adopt(next) {
   for (const vod of next.vods) {
     if (actions.unsent.has(vod.vod_id)) continue;
     controller.place(vod.vod_id, placementOf(vod));
+    events.store.place(vod.vod_id, placementOf(vod));
     panes.find((/** @type {Pane} */ p) => p.id === vod.vod_id)?.refreshOffset();
   }
   const { roi, game } = next.ui_state ?? {};
-  if (!drawing) ui = { ...ui, roi: roi ?? ui.roi, game: game ?? ui.game };
+  if (!timerBox) ui = { ...ui, roi: roi ?? ui.roi, game: game ?? ui.game };
   showName(next.name);
-  showArchived();
+  showRights();
   showOffsets(need("[data-calibrate]"), next.vods, letterOf, (id, ppm) => actions.setDrift(id, ppm));
   showHistory();
+  events.store.knows(next.events_revision);
 }
 
 /** @param {string} name */
@@ -134,9 +161,15 @@ function showName(name) {
   document.title = `${name} · VOD Sync`;
 }
 
-function showArchived() {
-  remote.isReadOnly = session.archived;
+/** What can be done here at all, and by this person. */
+function showRights() {
+  remote.isReadOnly = session.archived || access.role === "viewer";
   need("[data-archived]").hidden = !session.archived;
+  const parts = /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-role]"));
+  for (const part of parts) part.dataset.role = access.role;
+  const pill = document.querySelector("[data-role-pill]");
+  if (pill) setText(pill, `you may ${access.role === "editor" ? "edit" : access.can_comment ? "comment" : "watch"}`);
+  events.drawRights();
 }
 
 function showHistory() {
@@ -154,19 +187,31 @@ function showLive(state, code) {
   const texts = {
     polling: "Live updates stopped, asking every 5 s instead.",
     closed:
-      code === 4401
+      code === SIGNED_OUT
         ? "Your session has ended. Sign in again in another tab, then reload this page."
         : "This comparison is gone, or no longer yours.",
   };
   const text = texts[/** @type {keyof texts} */ (state)];
   need("[data-live-state]").hidden = !text;
   if (text) need("[data-live-text]").textContent = text;
+  if (state === "closed" && code !== SIGNED_OUT) closePictures();
+}
+
+/** Nothing more is to be seen here, not even what has been loaded. */
+function closePictures() {
+  controller.pause();
+  for (const { video } of tracks) {
+    video.removeAttribute("src");
+    video.load();
+  }
+  need("#main").inert = true;
+  need(".transport").inert = true;
 }
 
 /** @param {string} id */
-function draw(id) {
-  const same = drawing?.id === id;
-  stopDrawing();
+function toggleTimerBox(id) {
+  const same = timerBox?.id === id;
+  closeTimerBox();
   if (same) return;
   if (controller.wanted === "playing") actions.toggle();
   if (view.state.main !== id) actions.makeLarge(id);
@@ -179,7 +224,7 @@ function draw(id) {
     align.refresh();
   };
   const box = new RoiBox(pane.pic, pane.track.video, { box: ui.roi ?? undefined, onChange: changed });
-  drawing = { box, id };
+  timerBox = { box, id };
   readingsHolder.hidden = false;
   showTab("tab-calibrate");
   changed();
@@ -187,9 +232,9 @@ function draw(id) {
   mark();
 }
 
-function stopDrawing() {
-  drawing?.box.dispose();
-  drawing = null;
+function closeTimerBox() {
+  timerBox?.box.dispose();
+  timerBox = null;
   readingsHolder.hidden = true;
   mark();
 }
@@ -203,7 +248,7 @@ function mark() {
       over: pane.id === view.state.over && view.state.mode !== "grid",
       audible: pane.id === controller.audibleId,
       free: pane.track.free,
-      drawing: drawing?.id === pane.id,
+      hasTimerBox: timerBox?.id === pane.id,
     });
   }
 }
@@ -216,15 +261,16 @@ function frame() {
   for (const pane of panes) pane.update({ T, playing, leader, waiting: waitingFor === pane.track });
   transport.update(T);
   timeline.update(T, actions.loop);
+  events.update(T);
   actions.keepLoop();
   requestAnimationFrame(frame);
 }
 
-const manage = need("[data-manage]");
-manage.addEventListener("click", () =>
+const manage = /** @type {HTMLElement|null} */ (document.querySelector("[data-manage]"));
+manage?.addEventListener("click", () =>
   toggleComparisonMenu(
     manage,
-    { id: session.session_id, name: session.name, archived: session.archived },
+    { id: session.session_id, name: session.name, archived: session.archived, role: access.role },
     {
       onRenamed: (name) => {
         session.name = name;
@@ -235,11 +281,18 @@ manage.addEventListener("click", () =>
     },
   ),
 );
-need("[data-unarchive]").addEventListener("click", () => remote.send(() => api.archive(false)));
-showArchived();
+document.querySelector("[data-unarchive]")?.addEventListener("click", () => remote.send(() => api.archive(false)));
+document
+  .querySelector("[data-share]")
+  ?.addEventListener("click", () => openSharing({ id: session.session_id, name: session.name }));
+showRights();
 for (const pane of panes) pane.connect(actions);
 actions.addEventListener("change", mark);
-actions.addEventListener("draw", (event) => draw(/** @type {CustomEvent} */ (event).detail));
+actions.addEventListener("timerbox", (event) => toggleTimerBox(/** @type {CustomEvent} */ (event).detail));
+actions.addEventListener("placed", (event) => {
+  const { detail: id } = /** @type {CustomEvent} */ (event);
+  events.store.place(id, tracks.find((/** @type {Track} */ track) => track.id === id).placement);
+});
 actions.addEventListener("reload", () => api.read().then(({ session: now }) => adopt(now), trouble));
 controller.addEventListener("change", mark);
 const copies = new Copies(need("[data-copies]"), pageData("copies"), controller);
@@ -250,7 +303,7 @@ need("[data-act=sound-on]").addEventListener("click", () => {
   need("[data-sound-blocked]").hidden = true;
   actions.mute();
 });
-offerKeys(bindings(actions, view));
+offerKeys(bindings(actions, view, events));
 need("[data-stage]").addEventListener("dblclick", (/** @type {Event} */ event) => {
   const pane = /** @type {HTMLElement} */ (event.target).closest("[data-pic]")?.closest("[data-pane]");
   if (pane) actions.makeLarge(/** @type {HTMLElement} */ (pane).dataset.pane ?? "");
@@ -261,4 +314,5 @@ controller.setAudible(view.state.main);
 showOffsets(need("[data-calibrate]"), session.vods, letterOf, (id, ppm) => actions.setDrift(id, ppm));
 mark();
 controller.seek(session.global_time);
+events.store.knows(session.events_revision);
 requestAnimationFrame(frame);

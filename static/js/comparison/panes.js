@@ -56,7 +56,7 @@ export class Pane {
       "free-back": () => actions.moveFree(id, -1),
       "free-on": () => actions.moveFree(id, 1),
       "align-here": () => actions.alignHere(id),
-      draw: () => actions.toggleDrawing(id),
+      "timer-box": () => actions.toggleTimerBox(id),
       retry: () => actions.retry(id),
     };
     element.addEventListener("click", (event) => {
@@ -156,15 +156,15 @@ export class Pane {
   }
 
   /**
-   * @param {{main: boolean, over: boolean, audible: boolean, free: boolean, drawing: boolean}} state
+   * @param {{main: boolean, over: boolean, audible: boolean, free: boolean, hasTimerBox: boolean}} state
    */
-  mark({ main, over, audible, free, drawing }) {
+  mark({ main, over, audible, free, hasTimerBox }) {
     this.element.classList.toggle("is-main", main);
     this.element.classList.toggle("over", over);
     this.freeBar.hidden = !free;
     this.#press("solo", audible);
     this.#press("free", free);
-    this.#press("draw", drawing);
+    this.#press("timer-box", hasTimerBox);
   }
 
   /** @param {string} act @param {boolean} pressed */

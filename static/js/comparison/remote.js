@@ -15,7 +15,7 @@ const TELL_PAUSE = 3000;
 export class Remote {
   /** Whether the last thing done to the clock was done here. */
   leading = false;
-  /** Whether what is done here stays here: nothing of an archived comparison can be changed. */
+  /** Whether what is done here stays here: of an archived comparison, and for who may only watch. */
   isReadOnly = false;
   #clock = new ServerClock();
   /** @type {Intent|null} */ #intent = null;
@@ -31,16 +31,22 @@ export class Remote {
    * @param {ReturnType<typeof import("../base/api.js").sessionApi>} options.api
    * @param {SyncController} options.controller
    * @param {(session: any) => void} options.onSession anyone's change, own ones too
+   * @param {(message: any) => void} options.onEvents anyone's change of events
+   * @param {(message: any) => void} options.onAccess what this person may do has changed
    * @param {(error: unknown) => void} options.onTrouble a change could not be sent
    * @param {(state: import("../base/live.js").LiveState, code?: number) => void} options.onState
    */
-  constructor({ sessionId, api, controller, onSession, onTrouble, onState }) {
+  constructor({ sessionId, api, controller, onSession, onEvents, onAccess, onTrouble, onState }) {
     this.api = api;
     this.controller = controller;
     this.onSession = onSession;
+    this.onEvents = onEvents;
+    this.onAccess = onAccess;
     this.onTrouble = onTrouble;
     this.live = new LiveChannel(`/ws/sessions/${encodeURIComponent(sessionId)}/`, {
       onMessage: (message) => this.#receive(message),
+      // The clock goes on from the last session message, whatever becomes of events meanwhile.
+      subject: (message) => (message.type === "events" ? "events" : "session"),
       snapshot: () => api.read(),
       onSnapshot: ({ session }) =>
         this.#receive({ type: "session", revision: session.revision, at: this.#clock.now(), session }),
@@ -123,7 +129,8 @@ export class Remote {
 
   /** @param {any} message */
   #receive(message) {
-    if (!message.session) return; // of events
+    if (message.type === "events") return this.onEvents(message);
+    if (message.type === "access") return this.onAccess(message);
     this.#clock.note(message.server_time ?? message.at);
     if (this.#inFlight || this.#intent) {
       if (!this.#deferred || message.revision >= this.#deferred.revision) this.#deferred = message;

@@ -8,7 +8,8 @@ import { extent, ticks } from "../base/timeline.js";
 const SHORTEST = 2; // s
 const PIXELS_PER_MARK = 110;
 
-export class TimelineView {
+/** Fires `layout` when what it shows of the clock, or its lanes, have other places. */
+export class TimelineView extends EventTarget {
   #zoom = 1;
   #start = 0;
   #drawn = "";
@@ -20,6 +21,7 @@ export class TimelineView {
    * @param {{seek: (T: number, final: boolean) => void, jump: (seconds: number) => void}} act
    */
   constructor(root, tracks, act) {
+    super();
     this.tracks = tracks;
     this.act = act;
     this.lanes = /** @type {HTMLElement} */ (need("[data-lanes]", root));
@@ -37,6 +39,20 @@ export class TimelineView {
 
   get #span() {
     return Math.max(SHORTEST, this.#extent.end / this.#zoom);
+  }
+
+  /** What is shown: from where, how many seconds, and across how many pixels. */
+  get stretch() {
+    return { start: this.#start, span: this.#span, width: this.lanes.clientWidth };
+  }
+
+  /** Its lanes from the top, in pixels; the one of no video is that of all. */
+  get rows() {
+    return /** @type {HTMLElement[]} */ ([...this.lanes.querySelectorAll("[data-lane]")]).map((lane) => ({
+      vodId: lane.dataset.lane || null,
+      top: lane.offsetTop,
+      height: lane.offsetHeight,
+    }));
   }
 
   /** @param {number} factor 2 shows half as much, ½ twice */
@@ -100,6 +116,7 @@ export class TimelineView {
           ),
         ),
     );
+    this.dispatchEvent(new Event("layout"));
   }
 
   /** @param {PointerEvent} event */

@@ -48,6 +48,11 @@ def publish_gone_on_commit(group: str) -> None:
     transaction.on_commit(lambda: _send(group, {"type": "watch.gone"}), robust=True)
 
 
+def publish_recheck_on_commit(group: str) -> None:
+    """Have all who watch a group looked at again, whether they still may, when the present transaction commits."""
+    transaction.on_commit(lambda: _send(group, {"type": "watch.recheck"}), robust=True)
+
+
 def _send(group: str, event: dict[str, Any]) -> None:
     layer = get_channel_layer()
     if isinstance(layer, RedisPubSubChannelLayer):

@@ -1,0 +1,315 @@
+// Drawings on the pictures: shown at their moment for their span, and made on a frame that stands. They lie on the
+// frame, not on the pane, and so follow zoom and every size.
+
+import { h, icon } from "../../base/dom.js";
+import { toast } from "../../base/notice.js";
+import { fitted } from "../../base/roi.js";
+import { begun, extended, fits, isVisible, picture } from "./strokes.js";
+
+export const SHOWN_SECONDS = 3; // where no end is given
+const TOOLS = /** @type {[import("./strokes.js").Tool, string, string][]} */ ([
+  ["pen", "pencil", "Pen"],
+  ["line", "minus", "Line"],
+  ["arrow", "arrow", "Arrow"],
+  ["box", "box", "Box"],
+  ["ellipse", "ellipse", "Ellipse"],
+  ["text", "letter", "Text"],
+]);
+const COLORS = { Yellow: "#ffd166", Red: "#ff5a5f", Blue: "#4ea1ff", Green: "#39c98d", White: "#ffffff" };
+const WIDTHS = { Thin: 3, Medium: 6, Thick: 12 };
+const LETTERS = 8; // times the width of a line is the height of letters
+const MAX_TEXT = 200;
+
+/**
+ * What lies on the frame of a pane.
+ * @param {import("../panes.js").Pane} pane
+ * @param {string} name class
+ */
+function areaOn(pane, name) {
+  const area = h("div", { class: name });
+  const whole = h("div", { class: "on-frame" }, area);
+  pane.pic.append(whole);
+  const { video } = pane.track;
+  const place = () => {
+    const { clientWidth, clientHeight } = pane.pic;
+    const { left, top, width, height } = fitted(clientWidth / Math.max(1, clientHeight), aspectOf(video));
+    for (const [key, value] of Object.entries({ "--l": left, "--t0": top, "--w0": width, "--h0": height }))
+      area.style.setProperty(key, String(value));
+  };
+  const observer = new ResizeObserver(place);
+  observer.observe(pane.pic);
+  video.addEventListener("resize", place);
+  return {
+    area,
+    remove: () => {
+      observer.disconnect();
+      video.removeEventListener("resize", place);
+      whole.remove();
+    },
+  };
+}
+
+/** @param {HTMLVideoElement} video */
+function aspectOf(video) {
+  return video.videoWidth ? video.videoWidth / video.videoHeight : 16 / 9;
+}
+
+/** Shows on one pane what was drawn at the moment that it shows. */
+export class DrawingLayer {
+  /** @type {import("./store.js").SessionEvent[]} */ #drawn = [];
+  #shown = "";
+
+  /** @param {import("../panes.js").Pane} pane */
+  constructor(pane) {
+    this.pane = pane;
+    this.place = areaOn(pane, "drawing");
+  }
+
+  /** @param {import("./store.js").SessionEvent[]} drawn those of this video, and of none where it is the large one */
+  show(drawn) {
+    this.#drawn = drawn;
+    this.#shown = "?";
+  }
+
+  /**
+   * @param {number} T seconds of the clock
+   * @param {string} hidden id of the one that is being changed
+   */
+  update(T, hidden) {
+    const { track } = this.pane;
+    const frame = 1 / track.fps;
+    const now = track.mediaTime ?? track.time;
+    const runs = T >= track.begin && T < track.end;
+    const visible = this.#drawn.filter(({ event_id: id, vod_id: vod, time, end }) => {
+      if (id === hidden || (vod !== null && !runs)) return false;
+      const at = vod === null ? T : now;
+      return at > time - frame && at < (end ?? time + SHOWN_SECONDS);
+    });
+    const key = visible.map((event) => event.event_id).join(" ");
+    if (key === this.#shown) return;
+    this.#shown = key;
+    this.place.area.replaceChildren(
+      ...(visible.length
+        ? [
+            picture(
+              visible.flatMap((event) => event.drawing.strokes),
+              aspectOf(track.video),
+            ),
+          ]
+        : []),
+    );
+  }
+}
+
+/** Drawing on the frame that a pane shows. */
+export class Sketch {
+  /** @type {import("./strokes.js").Stroke[]} */ #strokes;
+  /** @type {import("./strokes.js").Tool} */ #tool = "pen";
+  #color = COLORS.Yellow;
+  #width = WIDTHS.Medium;
+
+  /**
+   * @param {import("../panes.js").Pane} pane
+   * @param {import("./strokes.js").Stroke[]} strokes what is there already
+   * @param {(strokes: import("./strokes.js").Stroke[]|null) => void} done null: nothing is changed
+   */
+  constructor(pane, strokes, done) {
+    this.pane = pane;
+    this.#strokes = strokes;
+    this.done = done;
+    this.place = areaOn(pane, "sketch");
+    this.bar = this.#bar();
+    pane.element.append(this.bar);
+    this.end = new AbortController();
+    const { signal } = this.end;
+    this.place.area.addEventListener("pointerdown", (event) => this.#press(event), { signal });
+    window.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.key === "Escape" && !event.defaultPrevented) this.#finish(null);
+      },
+      { signal },
+    );
+    this.#draw(null);
+    /** @type {HTMLElement} */ (this.bar.querySelector("button")).focus({ preventScroll: true });
+  }
+
+  /** @param {import("./strokes.js").Stroke[]|null} strokes */
+  #finish(strokes) {
+    this.end.abort();
+    this.bar.remove();
+    this.place.remove();
+    this.done(strokes);
+  }
+
+  #bar() {
+    /** @type {(name: string, value: string, pressed: boolean, choose: () => void, ...children: any[]) => HTMLElement} */
+    const choice = (name, value, pressed, choose, ...children) =>
+      h(
+        "button",
+        {
+          type: "button",
+          value,
+          "aria-label": name,
+          title: name,
+          "aria-pressed": String(pressed),
+          onclick: (/** @type {Event} */ event) => {
+            choose();
+            const own = /** @type {HTMLElement} */ (event.currentTarget);
+            for (const other of own.parentElement?.children ?? [])
+              other.setAttribute("aria-pressed", String(other === own));
+          },
+        },
+        ...children,
+      );
+    const group = (/** @type {string} */ label, /** @type {string} */ name, /** @type {HTMLElement[]} */ buttons) =>
+      h("span", { class: name, role: "group", "aria-label": label }, ...buttons);
+    return h(
+      "div",
+      { class: "foot sketch-bar", role: "toolbar", "aria-label": `Drawing on ${this.pane.letter}` },
+      group(
+        "Tool",
+        "segmented",
+        TOOLS.map(([tool, name, label]) =>
+          choice(label, tool, tool === this.#tool, () => (this.#tool = tool), icon(name)),
+        ),
+      ),
+      group(
+        "Colour",
+        "row swatches",
+        Object.entries(COLORS).map(([label, color]) =>
+          choice(
+            label,
+            color,
+            color === this.#color,
+            () => (this.#color = color),
+            h("i", { vars: { "--kind": color } }),
+          ),
+        ),
+      ),
+      group(
+        "Width",
+        "segmented",
+        Object.entries(WIDTHS).map(([label, width]) =>
+          choice(
+            label,
+            String(width),
+            width === this.#width,
+            () => (this.#width = width),
+            h("i", { class: "width", vars: { "--width": `${width / 2}px` } }),
+          ),
+        ),
+      ),
+      h(
+        "button",
+        {
+          class: "btn icon-only",
+          type: "button",
+          "aria-label": "Take the last stroke back",
+          title: "Take the last stroke back",
+          onclick: () => {
+            this.#strokes = this.#strokes.slice(0, -1);
+            this.#draw(null);
+          },
+        },
+        icon("undo"),
+      ),
+      h("span", { class: "spacer" }),
+      h("button", { class: "btn quiet", type: "button", onclick: () => this.#finish(null) }, "Cancel"),
+      h("button", { class: "btn", type: "button", onclick: () => this.#finish(this.#strokes) }, icon("check"), "Keep"),
+    );
+  }
+
+  /** @param {import("./strokes.js").Stroke|null} stroke the one that is being made */
+  #draw(stroke) {
+    const all = stroke ? [...this.#strokes, stroke] : this.#strokes;
+    this.place.area.querySelector("svg")?.remove();
+    this.place.area.prepend(picture(all, aspectOf(this.pane.track.video)));
+  }
+
+  /** @param {import("./strokes.js").Stroke} stroke */
+  #add(stroke) {
+    const all = [...this.#strokes, stroke];
+    if (!isVisible(stroke)) return this.#draw(null);
+    if (!fits(all)) {
+      toast("The drawing is as large as one can be. Keep it, and draw on at another event.", "warn");
+      return this.#draw(null);
+    }
+    this.#strokes = all;
+    this.#draw(null);
+  }
+
+  /** @param {PointerEvent} event */
+  #press(event) {
+    if (event.button !== 0 || !(event.target instanceof Element) || event.target.closest("input")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const { area } = this.place;
+    const rect = area.getBoundingClientRect();
+    const at = (/** @type {PointerEvent} */ e) =>
+      /** @type {[number, number]} */ ([(e.clientX - rect.left) / rect.width, (e.clientY - rect.top) / rect.height]);
+    if (this.#tool === "text") return this.#write(...at(event));
+    let stroke = begun(this.#tool, this.#color, this.#width, ...at(event));
+    const pressures = [event.pressure];
+    const end = new AbortController();
+    area.setPointerCapture(event.pointerId);
+    area.addEventListener(
+      "pointermove",
+      (e) => {
+        for (const one of e.getCoalescedEvents?.().length ? e.getCoalescedEvents() : [e])
+          stroke = extended(stroke, ...at(one));
+        pressures.push(e.pressure);
+        this.#draw(stroke);
+      },
+      { signal: end.signal },
+    );
+    area.addEventListener(
+      "pointerup",
+      (e) => {
+        end.abort();
+        // A mouse says 0.5 all the time; of a pen the mean counts, for a stroke has one width.
+        const pressure = e.pointerType === "pen" ? pressures.reduce((a, b) => a + b, 0) / pressures.length : 0.5;
+        this.#add({ ...stroke, width: Math.round(stroke.width * (0.5 + pressure) * 10) / 10 });
+      },
+      { signal: end.signal },
+    );
+    area.addEventListener(
+      "pointercancel",
+      () => {
+        end.abort();
+        this.#draw(null);
+      },
+      { signal: end.signal },
+    );
+    this.#draw(stroke);
+  }
+
+  /** Letters, typed where they are to stand. @param {number} x @param {number} y */
+  #write(x, y) {
+    const size = this.#width * LETTERS;
+    const stroke = begun("text", this.#color, size, x, y);
+    const input = /** @type {HTMLInputElement} */ (
+      h("input", {
+        class: "input",
+        "aria-label": "Text in the picture",
+        maxlength: MAX_TEXT,
+        dir: "auto",
+        autocomplete: "off",
+        vars: { "--x": x, "--y": y },
+        onblur: () => {
+          input.remove();
+          this.#add({ ...stroke, text: input.value.trim() });
+        },
+        onkeydown: (/** @type {KeyboardEvent} */ event) => {
+          if (event.key === "Escape") input.value = "";
+          if (event.key !== "Enter" && event.key !== "Escape") return;
+          event.preventDefault();
+          event.stopPropagation();
+          input.blur();
+        },
+      })
+    );
+    this.place.area.append(input);
+    input.focus({ preventScroll: true });
+  }
+}

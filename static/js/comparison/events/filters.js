@@ -1,0 +1,72 @@
+// What the list and the lanes show of the events: their kinds, a video, a person, where they come from. Pure.
+
+/**
+ * @typedef {object} Filters
+ * @property {Set<string>} hiddenKinds
+ * @property {string} vodId empty for all
+ * @property {string} person a user name; empty for all
+ * @property {string} origin `made` by people, `found` by the program, empty for all
+ */
+
+/** @returns {Filters} */
+export function noFilters() {
+  return { hiddenKinds: new Set(), vodId: "", person: "", origin: "" };
+}
+
+const MADE = new Set(["manual", "import"]);
+
+/**
+ * @param {import("./store.js").Shown[]} shown
+ * @param {Filters} filters
+ */
+export function filtered(shown, { hiddenKinds, vodId, person, origin }) {
+  return shown.filter(
+    ({ event, sources }) =>
+      !hiddenKinds.has(event.kind) &&
+      (!vodId || sources.some((source) => source.event.vod_id === vodId)) &&
+      (!person || isFrom(event, person)) &&
+      (!origin || (origin === "made") === MADE.has(event.origin)),
+  );
+}
+
+/** Who made it or answered it. @param {import("./store.js").SessionEvent} event @param {string} person */
+function isFrom(event, person) {
+  return event.created_by_name === person || event.replies.some((reply) => reply.created_by_name === person);
+}
+
+/**
+ * How many there are of each kind, the most frequent first.
+ * @param {import("./store.js").Shown[]} shown
+ * @returns {[string, number][]}
+ */
+export function kindsOf(shown) {
+  /** @type {Map<string, number>} */ const counts = new Map();
+  for (const { event } of shown) counts.set(event.kind, (counts.get(event.kind) ?? 0) + 1);
+  return [...counts].sort(([a, n], [b, m]) => m - n || a.localeCompare(b));
+}
+
+/** @param {import("./store.js").Shown[]} shown @returns {string[]} who made any of them or answered one */
+export function peopleOf(shown) {
+  const names = shown.flatMap(({ event }) => [
+    event.created_by_name,
+    ...event.replies.map((reply) => reply.created_by_name),
+  ]);
+  return [...new Set(names)].filter(Boolean).sort((a, b) => a.localeCompare(b));
+}
+
+/**
+ * The last that has begun by a time.
+ * @param {{at: number}[]} list by time
+ * @param {number} T seconds
+ * @returns {number} its index, -1 before the first
+ */
+export function lastBegun(list, T) {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (list[middle].at <= T) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}

@@ -1,0 +1,305 @@
+// Events on the timeline: one lane for what all videos show or what belongs to none, and each video's own in its lane.
+// Pressed, one leads to its moment; dragged, it moves; a span is made longer at its edges. What would lie on top of
+// each other is one marker with their number.
+
+import { h, need } from "../../base/dom.js";
+import { counted, position } from "../../base/format.js";
+import { lookOf } from "./kinds.js";
+import { nameOf } from "./store.js";
+
+const APART = 14; // pixels between markers
+const DRAGGED = 4; // pixels from which a press is a drag
+const WITH_EDGES = 30; // pixels of a span that has edges to take hold of
+
+/**
+ * @typedef {import("./store.js").Shown} Shown
+ * @typedef {"move"|"start"|"end"} Hold
+ * @typedef {object} Marker events at one place of a lane
+ * @property {Shown[]} shown
+ * @property {string|null} vodId of the lane; null for that of all
+ * @property {number} at
+ * @property {number|null} until
+ */
+
+export class EventLanes {
+  #isDragging = false;
+  #isDue = false;
+  /** @type {Shown[]} */ #shown = [];
+  #selected = "";
+
+  /**
+   * @param {HTMLElement} layer over the lanes
+   * @param {import("../timeline-view.js").TimelineView} timeline
+   * @param {object} act
+   * @param {(one: Shown) => void} act.open
+   * @param {(one: Shown, vodId: string|null, hold: Hold, by: number) => void} act.drag by: seconds of the clock
+   * @param {(marker: Marker|null, element?: HTMLElement, at?: number) => void} act.hover
+   * @param {(one: Shown) => boolean} act.canChange
+   */
+  constructor(layer, timeline, act) {
+    this.layer = layer;
+    this.timeline = timeline;
+    this.act = act;
+    timeline.addEventListener("layout", () => this.#draw());
+  }
+
+  /** @param {Shown[]} shown those that the filters let through @param {string} selected id */
+  show(shown, selected) {
+    this.#shown = shown;
+    this.#selected = selected;
+    if (this.#isDue) return;
+    this.#isDue = true;
+    requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw() {
+    this.#isDue = false;
+    if (this.#isDragging) return;
+    this.act.hover(null);
+    this.layer.replaceChildren(...this.timeline.rows.flatMap((row) => this.#lane(row)));
+  }
+
+  /** @param {{vodId: string|null, top: number, height: number}} row */
+  #lane({ vodId, top, height }) {
+    const { start, span, width } = this.timeline.stretch;
+    const x = (/** @type {number} */ T) => (T - start) / span;
+    const markers = /** @type {Marker[]} */ ([]);
+    for (const one of this.#shown) {
+      const marker = placed(one, vodId);
+      if (!marker || x(marker.until ?? marker.at) < -0.02 || x(marker.at) > 1.02) continue;
+      const last = markers.at(-1);
+      const near = last && (x(marker.at) - x(last.at)) * width < APART;
+      if (near && one.id !== this.#selected && last.shown[0].id !== this.#selected) last.shown.push(one);
+      else markers.push(marker);
+    }
+    return [
+      ...markers.flatMap((marker) => (marker.until === null ? [] : [this.#span(marker, x, width, top, height)])),
+      ...markers.filter(({ at }) => x(at) >= 0 && x(at) <= 1).map((marker) => this.#button(marker, x, top, height)),
+    ];
+  }
+
+  /**
+   * @param {Marker} marker
+   * @param {(T: number) => number} x
+   * @param {number} top
+   * @param {number} height
+   */
+  #button(marker, x, top, height) {
+    const { shown, vodId, at } = marker;
+    const [one] = shown;
+    const seen = vodId === null ? one.sources.length : 1;
+    const number = shown.length > 1 ? shown.length : seen > 1 ? seen : 0;
+    const words =
+      shown.length > 1
+        ? `${counted(shown.length, "event")} from ${position(at)} to ${position(shown[shown.length - 1].at)}`
+        : `${lookOf(one.event.kind).name} ${one.event.label}, ${position(at)}${seen > 1 ? `, seen by ${seen}` : ""}`;
+    const button = h(
+      "button",
+      {
+        class: "marker",
+        type: "button",
+        tabindex: "-1",
+        "aria-label": words,
+        "aria-current": shown.some(({ id }) => id === this.#selected) ? "true" : null,
+        data: { ...looks(one.event), event: one.id },
+        vars: { "--x": x(at), "--top-px": `${top + height / 2}px`, ...colors(one.event) },
+        onpointerenter: () => this.act.hover(marker, button, at),
+        onpointerleave: () => this.act.hover(null),
+      },
+      glyph(one.event),
+      number ? h("b", {}, String(number)) : null,
+    );
+    button.addEventListener("pointerdown", (event) => this.#press(event, marker, "move", button));
+    return button;
+  }
+
+  /**
+   * @param {Marker} marker
+   * @param {(T: number) => number} x
+   * @param {number} width
+   * @param {number} top
+   * @param {number} height
+   */
+  #span(marker, x, width, top, height) {
+    const [one] = marker.shown;
+    const from = Math.max(0, x(marker.at));
+    const to = Math.min(1, x(/** @type {number} */ (marker.until)));
+    const element = h("div", {
+      class: "marker-span",
+      data: looks(one.event),
+      vars: {
+        "--x": from,
+        "--w2": Math.max(0, to - from),
+        "--top-px": `${top}px`,
+        "--height-px": `${height}px`,
+        ...colors(one.event),
+      },
+    });
+    if ((to - from) * width >= WITH_EDGES && this.act.canChange(one))
+      for (const hold of /** @type {Hold[]} */ (["start", "end"])) {
+        const edge = h("i", { data: { hold } });
+        edge.addEventListener("pointerdown", (event) => this.#press(event, marker, hold, element));
+        element.append(edge);
+      }
+    return element;
+  }
+
+  /**
+   * A press, which becomes a drag when the pointer moves.
+   * @param {PointerEvent} event
+   * @param {Marker} marker
+   * @param {Hold} hold
+   * @param {HTMLElement} element
+   */
+  #press(event, marker, hold, element) {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const [one] = marker.shown;
+    const began = event.clientX;
+    const { span, width } = this.timeline.stretch;
+    const canMove = marker.shown.length === 1 && this.act.canChange(one);
+    const by = (/** @type {PointerEvent} */ e) => ((e.clientX - began) / width) * span;
+    const end = new AbortController();
+    const target = /** @type {HTMLElement} */ (event.currentTarget);
+    target.setPointerCapture(event.pointerId);
+    const stop = () => {
+      end.abort();
+      this.#isDragging = false;
+    };
+    target.addEventListener(
+      "pointermove",
+      (e) => {
+        if (!canMove || (!this.#isDragging && Math.abs(e.clientX - began) < DRAGGED)) return;
+        this.#isDragging = true;
+        element.style.setProperty("--by", `${e.clientX - began}px`);
+        element.dataset.hold = hold;
+        const from = hold === "end" ? (marker.until ?? marker.at) : marker.at;
+        this.act.hover(marker, element, from + by(e));
+      },
+      { signal: end.signal },
+    );
+    target.addEventListener(
+      "pointerup",
+      (e) => {
+        const wasDragged = this.#isDragging;
+        stop();
+        if (wasDragged) this.act.drag(one, marker.vodId, hold, by(e));
+        else this.act.open(one);
+        this.#draw();
+      },
+      { signal: end.signal },
+    );
+    target.addEventListener(
+      "pointercancel",
+      () => {
+        stop();
+        this.#draw();
+      },
+      { signal: end.signal },
+    );
+  }
+}
+
+/**
+ * What a lane has of something shown.
+ * @param {Shown} one
+ * @param {string|null} vodId
+ * @returns {Marker|null}
+ */
+function placed(one, vodId) {
+  if (vodId === null) {
+    if (one.sources.length === 1 && one.event.vod_id !== null) return null;
+    return { shown: [one], vodId, at: one.at, until: one.until };
+  }
+  const source = one.sources.find(({ event }) => event.vod_id === vodId);
+  return source ? { shown: [one], vodId, at: source.at, until: source.until } : null;
+}
+
+/** @param {import("./store.js").SessionEvent} event @returns {Record<string, string>} data attributes of its look */
+export function looks(event) {
+  const { tone, shape } = lookOf(event.kind);
+  return { tone, shape };
+}
+
+/** @param {import("./store.js").SessionEvent} event @returns {Record<string, string>} */
+export function colors(event) {
+  return event.color ? { "--kind": event.color } : {};
+}
+
+/** The sign of an event's kind. @param {import("./store.js").SessionEvent} event */
+export function glyph(event) {
+  return h("i", { class: "glyph", "aria-hidden": "true" }, lookOf(event.kind).letter);
+}
+
+const HOVER_PAUSE = 120;
+
+/** What is shown beside a marker under the pointer: its time, its name, and the frame of that moment. */
+export class HoverCard {
+  #timer = 0;
+  /** @type {Map<string, HTMLVideoElement>} */ #videos = new Map();
+
+  /**
+   * @param {HTMLElement} element
+   * @param {import("../panes.js").Pane[]} panes
+   */
+  constructor(element, panes) {
+    this.element = element;
+    this.panes = panes;
+    this.picture = need("[data-hover-picture]", element);
+    this.words = need("[data-hover-words]", element);
+  }
+
+  hide() {
+    clearTimeout(this.#timer);
+    this.element.hidden = true;
+  }
+
+  /**
+   * @param {Marker} marker
+   * @param {HTMLElement} beside
+   * @param {number} at seconds of the clock
+   */
+  show(marker, beside, at) {
+    const [one] = marker.shown;
+    this.words.replaceChildren(
+      h("b", { class: "mono" }, position(at)),
+      h(
+        "span",
+        { class: "truncate", dir: "auto" },
+        marker.shown.length > 1 ? counted(marker.shown.length, "event") : nameOf(one.event),
+      ),
+    );
+    const pane = this.#pane(marker.vodId ?? one.event.vod_id, at);
+    this.picture.hidden = !pane;
+    this.element.hidden = false;
+    const { left, width, top } = beside.getBoundingClientRect();
+    const own = this.element.getBoundingClientRect();
+    const x = Math.min(Math.max(left + width / 2 - own.width / 2, 8), innerWidth - own.width - 8);
+    this.element.style.setProperty("--left", `${x}px`);
+    this.element.style.setProperty("--top-edge", `${Math.max(8, top - own.height - 8)}px`);
+    clearTimeout(this.#timer);
+    if (pane) this.#timer = window.setTimeout(() => this.#frame(pane, at), HOVER_PAUSE);
+  }
+
+  /** @param {string|null} vodId @param {number} at */
+  #pane(vodId, at) {
+    const wanted = this.panes.find((pane) => pane.id === vodId);
+    const runs = (/** @type {import("../panes.js").Pane} */ { track }) =>
+      !track.failed && at >= track.begin && at < track.end;
+    return [...(wanted ? [wanted] : this.panes)].find(runs) ?? null;
+  }
+
+  /** @param {import("../panes.js").Pane} pane @param {number} at */
+  #frame({ id, track }, at) {
+    let video = this.#videos.get(id);
+    if (!video) {
+      video = /** @type {HTMLVideoElement} */ (
+        h("video", { muted: true, playsinline: true, preload: "metadata", src: track.video.currentSrc, tabindex: "-1" })
+      );
+      this.#videos.set(id, video);
+    }
+    if (this.picture.firstElementChild !== video) this.picture.replaceChildren(video);
+    video.currentTime = track.placeAt(at);
+  }
+}

@@ -1,0 +1,170 @@
+// The list of events beside the videos. It goes along with the clock while nobody reads in it, and makes only the rows
+// that are in view: a comparison may have ten thousand.
+
+import { h } from "../../base/dom.js";
+import { duration } from "../../base/format.js";
+import { lastBegun } from "./filters.js";
+import { NOTE, lookOf } from "./kinds.js";
+import { colors, glyph, looks } from "./lanes.js";
+
+const AHEAD = 8; // rows made before and after those in view
+const SAME = 0.0005; // s: a clock that stands on an event has reached it
+
+/** @typedef {import("./store.js").Shown} Shown */
+
+export class EventList {
+  /** @type {Shown[]} */ #shown = [];
+  #selected = "";
+  #current = -1;
+  #drawn = "";
+  #isRead = false;
+
+  /**
+   * @param {HTMLElement} scroller
+   * @param {object} options
+   * @param {(id: string) => string} options.letterOf
+   * @param {(one: Shown) => void} options.open
+   */
+  constructor(scroller, { letterOf, open }) {
+    this.scroller = scroller;
+    this.letterOf = letterOf;
+    this.open = open;
+    this.rows = h("ol", {});
+    scroller.append(this.rows);
+    scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
+    scroller.addEventListener("keydown", (event) => this.#key(event));
+    scroller.addEventListener("pointerenter", () => (this.#isRead = true));
+    scroller.addEventListener("pointerleave", () => (this.#isRead = false));
+    new ResizeObserver(() => this.#draw()).observe(scroller);
+  }
+
+  /** @param {Shown[]} shown by time @param {string} selected id */
+  show(shown, selected) {
+    this.#shown = shown;
+    this.#selected = selected;
+    this.#drawn = "";
+    this.rows.style.setProperty("--rows", String(shown.length));
+    this.#draw();
+  }
+
+  /** The clock is here: its event is marked, and in view. @param {number} T */
+  update(T) {
+    const current = lastBegun(this.#shown, T + SAME);
+    if (current === this.#current) return;
+    this.#current = current;
+    if (!this.#isRead && !this.scroller.contains(document.activeElement)) this.#reveal(current);
+    this.#drawn = "";
+    this.#draw();
+  }
+
+  /** Bring an event into view. @param {string} id */
+  reveal(id) {
+    const index = this.#shown.findIndex((one) => one.id === id);
+    if (index >= 0) this.#reveal(index);
+  }
+
+  get #rowHeight() {
+    return Number.parseFloat(getComputedStyle(this.rows).getPropertyValue("--row")) || 32;
+  }
+
+  /** @param {number} index */
+  #reveal(index) {
+    const height = this.#rowHeight;
+    const { scrollTop, clientHeight } = this.scroller;
+    const top = Math.max(0, index) * height;
+    if (top < scrollTop || top + height > scrollTop + clientHeight)
+      this.scroller.scrollTop = top - clientHeight / 2 + height / 2;
+  }
+
+  #draw() {
+    const height = this.#rowHeight;
+    const { scrollTop, clientHeight } = this.scroller;
+    const first = Math.max(0, Math.floor(scrollTop / height) - AHEAD);
+    const last = Math.min(this.#shown.length, Math.ceil((scrollTop + clientHeight) / height) + AHEAD);
+    const key = `${first} ${last}`;
+    if (key === this.#drawn) return;
+    this.#drawn = key;
+    const focused = this.rows.contains(document.activeElement)
+      ? /** @type {HTMLElement} */ (document.activeElement).dataset.event
+      : undefined;
+    this.rows.replaceChildren(...this.#shown.slice(first, last).map((one, n) => this.#row(one, first + n)));
+    if (focused) this.#button(focused)?.focus({ preventScroll: true });
+  }
+
+  /** @param {string} id @returns {HTMLElement|null} */
+  #button(id) {
+    return this.rows.querySelector(`[data-event="${CSS.escape(id)}"]`);
+  }
+
+  /** @param {Shown} one @param {number} index */
+  #row(one, index) {
+    const { event, sources, at } = one;
+    const letters = [...new Set(sources.map((source) => source.event.vod_id))].filter((id) => id !== null);
+    return h(
+      "li",
+      {
+        vars: { "--at": index },
+        "aria-setsize": String(this.#shown.length),
+        "aria-posinset": String(index + 1),
+        "aria-current": index === this.#current ? "time" : null,
+      },
+      h(
+        "button",
+        {
+          class: "event-row",
+          type: "button",
+          "aria-pressed": String(one.id === this.#selected),
+          data: { event: one.id, ...looks(event), ...(event.resolved ? { resolved: "" } : {}) },
+          vars: colors(event),
+          onclick: () => this.open(one),
+        },
+        h("span", { class: "mono" }, tenths(at)),
+        glyph(event),
+        h("span", { class: "truncate", dir: "auto" }, titleOf(one)),
+        h(
+          "span",
+          { class: "row letters" },
+          ...letters.map((id) => {
+            const letter = this.letterOf(/** @type {string} */ (id));
+            return h("span", { class: "letter-badge", data: { letter } }, letter);
+          }),
+        ),
+        h("small", {}, stateOf(one)),
+      ),
+    );
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const id = /** @type {HTMLElement} */ (event.target).dataset.event;
+    if (!by || !id) return;
+    event.preventDefault();
+    const next = this.#shown[this.#shown.findIndex((one) => one.id === id) + by];
+    if (!next) return;
+    this.reveal(next.id);
+    this.#draw();
+    this.#button(next.id)?.focus({ preventScroll: true });
+  }
+}
+
+/** @param {number} T seconds @returns {string} `14:31.4` */
+function tenths(T) {
+  const whole = Math.floor(Math.max(0, T) * 10 + 1e-6) / 10;
+  return `${duration(Math.floor(whole))}.${Math.round((whole % 1) * 10)}`;
+}
+
+/** @param {Shown} one @returns {string} */
+function titleOf({ event, at, until }) {
+  const name = event.label || event.body.split("\n")[0] || lookOf(event.kind).name;
+  return until === null || event.label || event.body ? name : `${name}, ${(until - at).toFixed(1)} s`;
+}
+
+/** @param {Shown} one @returns {string} what is to be said of it in a word */
+function stateOf({ event }) {
+  if (event.confidence !== null) return event.confidence.toFixed(2);
+  if (event.origin !== "manual" && event.origin !== "import") return "found";
+  if (event.resolved) return "done";
+  if (event.replies.length) return `${event.replies.length} ${event.replies.length === 1 ? "reply" : "replies"}`;
+  return event.kind === NOTE ? "open" : "";
+}

@@ -1,0 +1,525 @@
+// The events of a comparison on its page: list, details, lanes, hover card and drawings show one store, narrowed by one
+// set of filters; and everything that can be done to events is here once, for buttons, keys and the timeline.
+
+import { askToDelete } from "../../base/dialog.js";
+import { h, need, setText } from "../../base/dom.js";
+import { counted } from "../../base/format.js";
+import { toggleMenu } from "../../base/menu.js";
+import { errorNote, explain, toast } from "../../base/notice.js";
+import { timeAt } from "../../base/timeline.js";
+import { EventDetails } from "./details.js";
+import { DrawingLayer, SHOWN_SECONDS, Sketch } from "./drawings.js";
+import { filtered, kindsOf, lastBegun, noFilters, peopleOf } from "./filters.js";
+import { NOTE, OFFERED, kindOf, lookOf } from "./kinds.js";
+import { EventLanes, HoverCard, glyph } from "./lanes.js";
+import { EventList } from "./list.js";
+import { EventStore, nameOf } from "./store.js";
+
+const SHORTEST = 0.05; // s of a span
+const REACHED = 0.02; // s: the event that the clock stands on is not the next one
+
+/** @typedef {import("./store.js").Shown} Shown */
+
+export class EventsPanel {
+  #filters = noFilters();
+  /** @type {Shown[]} those that the filters let through */ #shown = [];
+  #selected = "";
+  #kind = "mark";
+  #rightsDrawn = "";
+  /** @type {{pane: import("../panes.js").Pane, at: number, time: number}|null} */ #marked = null;
+  /** @type {{sketch: Sketch, eventId: string}|null} */ #sketch = null;
+
+  /**
+   * @param {object} parts
+   * @param {ReturnType<typeof import("../../base/api.js").eventsApi>} parts.api
+   * @param {any[]} parts.vods
+   * @param {import("../panes.js").Pane[]} parts.panes
+   * @param {import("../actions.js").Actions} parts.actions
+   * @param {import("../view.js").View} parts.view
+   * @param {import("../timeline-view.js").TimelineView} parts.timeline
+   * @param {(id: string) => string} parts.letterOf
+   * @param {() => void} parts.reveal shows the tab of events
+   * @param {() => {canEdit: boolean, canComment: boolean, userId: string}} parts.rights of the person here
+   */
+  constructor({ api, vods, panes, actions, view, timeline, letterOf, reveal, rights }) {
+    this.api = api;
+    this.panes = panes;
+    this.actions = actions;
+    this.view = view;
+    this.reveal = reveal;
+    this.letterOf = letterOf;
+    this.rights = rights;
+    this.store = new EventStore(api, vods);
+    this.layers = new Map(panes.map((pane) => [pane.id, new DrawingLayer(pane)]));
+    this.list = new EventList(need("[data-event-list]"), { letterOf, open: (one) => this.open(one) });
+    this.details = new EventDetails(
+      need("[data-event-details]"),
+      {
+        change: (one, values) => this.#change(one, values),
+        move: (one, values) => this.#move(one, values),
+        remove: (one) => this.remove(one),
+        reply: (one, body) => this.#attempt(() => this.store.reply(one.id, body)),
+        removeReply: (one, replyId) => this.#attempt(() => this.store.removeReply(one.id, replyId)),
+        draw: (one) => this.draw(one),
+        close: () => this.select(""),
+        now: () => actions.controller.time,
+        canChange: (event) => this.#canChange(event),
+        canReply: () => rights().canComment,
+      },
+      letterOf,
+    );
+    this.card = new HoverCard(need("[data-hover-card]"), panes);
+    this.lanes = new EventLanes(need("[data-event-layer]"), timeline, {
+      open: (one) => this.open(one),
+      drag: (one, vodId, hold, by) => this.#drag(one, vodId, hold, by),
+      hover: (marker, element, at) =>
+        marker && element ? this.card.show(marker, element, at ?? marker.at) : this.card.hide(),
+      canChange: (one) => one.sources.every(({ event }) => this.#canChange(event)),
+    });
+    this.store.addEventListener("change", () => this.#draw());
+    this.store.edits.addEventListener("change", () => this.#drawEdits());
+    this.#listen();
+    this.#drawEdits();
+  }
+
+  // What is shown
+
+  /** Once a picture of the page. @param {number} T seconds of the clock */
+  update(T) {
+    this.list.update(T);
+    for (const layer of this.layers.values()) layer.update(T, this.#sketch?.eventId ?? "");
+  }
+
+  #draw() {
+    const { store } = this;
+    const all = store.shown;
+    const filters = this.#filters;
+    this.#shown = filtered(all, filters);
+    const selected = this.#selected ? store.withEvent(this.#selected) : undefined;
+    this.#selected = selected?.id ?? "";
+    this.list.show(this.#shown, this.#selected);
+    this.lanes.show(this.#shown, this.#selected);
+    this.details.show(selected ?? null);
+    this.#drawFilters(all);
+    this.#drawState(all.length);
+    const drawn = [...store.all].filter(
+      (event) => event.drawing?.strokes?.length && !filters.hiddenKinds.has(event.kind),
+    );
+    for (const [id, layer] of this.layers)
+      layer.show(drawn.filter(({ vod_id: vod }) => vod === id || (vod === null && id === this.view.state.main)));
+  }
+
+  /** @param {number} total */
+  #drawState(total) {
+    setText(need("[data-event-count]"), total ? String(total) : "");
+    const { store } = this;
+    const state = need("[data-event-state]");
+    const isEmpty = this.#shown.length === 0;
+    state.hidden = !isEmpty && !store.failure;
+    need("[data-event-list]").hidden = isEmpty;
+    if (store.failure)
+      state.replaceChildren(errorNote("The events could not be loaded.", store.failure, () => store.load()));
+    else if (!store.isLoaded) state.replaceChildren(h("p", { class: "pad faint" }, "Loading the events"));
+    else if (total)
+      state.replaceChildren(
+        h("p", { class: "pad faint" }, "The filters let none through. "),
+        h("button", { class: "btn", type: "button", onclick: () => this.#filter(noFilters()) }, "Show all events"),
+      );
+    else
+      state.replaceChildren(
+        h(
+          "div",
+          { class: "empty" },
+          h("h2", {}, "No events yet"),
+          h(
+            "p",
+            { class: "text-small" },
+            "Press M where something happens, and type what it is. Comment writes to a moment, Draw onto a frame.",
+          ),
+        ),
+      );
+  }
+
+  /** @param {Shown[]} all */
+  #drawFilters(all) {
+    const { hiddenKinds, vodId, person, origin } = this.#filters;
+    const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.dataset.kindFilter;
+    const bar = need("[data-kind-filters]");
+    bar.replaceChildren(
+      ...kindsOf(all).map(([kind, count]) => {
+        const { name, tone, shape } = lookOf(kind);
+        const sample = /** @type {any} */ ({ kind });
+        return h(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(!hiddenKinds.has(kind)),
+            "aria-label": `${name}, ${count}`,
+            title: name,
+            data: { kindFilter: kind, tone, shape },
+            onclick: () => {
+              const hidden = new Set(hiddenKinds);
+              if (!hidden.delete(kind)) hidden.add(kind);
+              this.#filter({ ...this.#filters, hiddenKinds: hidden });
+            },
+          },
+          glyph(sample),
+          String(count),
+        );
+      }),
+    );
+    if (focused)
+      /** @type {HTMLElement|null} */ (bar.querySelector(`[data-kind-filter="${CSS.escape(focused)}"]`))?.focus();
+    const people = peopleOf(all);
+    const select = /** @type {HTMLSelectElement} */ (need("[data-filter=person]"));
+    if (document.activeElement !== select)
+      select.replaceChildren(
+        h("option", { value: "" }, "Anybody"),
+        ...people.map((name) => h("option", { value: name }, name)),
+      );
+    /** @type {HTMLSelectElement} */ for (const [name, value] of Object.entries({ vodId, person, origin }))
+      need(`[data-filter=${name}]`).value = value;
+    need("[data-more-filters]").setAttribute("aria-pressed", String(Boolean(vodId || person || origin)));
+  }
+
+  #drawEdits() {
+    const { undo, redo } = this.store.edits.labels;
+    for (const [act, label, words] of /** @type {[string, string|null, string][]} */ ([
+      ["undo", undo, "Take back"],
+      ["redo", redo, "Do again"],
+    ])) {
+      const button = need(`[data-act=${act}]`);
+      button.disabled = label === null;
+      const name = `${words}${label ? `: ${label}` : ""} (Ctrl ${act === "undo" ? "Z" : "Shift Z"})`;
+      button.title = name;
+      button.setAttribute("aria-label", name);
+    }
+  }
+
+  /** @param {import("./filters.js").Filters} filters */
+  #filter(filters) {
+    this.#filters = filters;
+    this.#draw();
+  }
+
+  /** What the person here may do has changed, or is shown for the first time. */
+  drawRights() {
+    const { canEdit, canComment } = this.rights();
+    const said = `${canEdit} ${canComment}`;
+    if (said === this.#rightsDrawn) return;
+    this.#rightsDrawn = said;
+    need("[data-act=mark]").disabled = !canEdit;
+    need("[data-act=comment]").disabled = need("[data-act=sketch]").disabled = !canComment;
+    this.details.show(null);
+    this.#draw();
+  }
+
+  /** @param {{created_by: string|null}} written an event or a reply */
+  #canChange(written) {
+    const { canEdit, canComment, userId } = this.rights();
+    return canEdit || (canComment && written.created_by === userId);
+  }
+
+  // What can be done
+
+  /** Look at an event. @param {string} id empty for none */
+  select(id) {
+    this.#selected = id;
+    this.#draw();
+    if (id) this.list.reveal(id);
+  }
+
+  /** Look at an event, and go there. @param {Shown} one */
+  open(one) {
+    this.reveal();
+    this.select(one.id);
+    this.actions.seek(one.at);
+  }
+
+  /** Go to the next or the previous event of those shown. @param {number} by 1 or -1 */
+  step(by) {
+    const T = this.actions.controller.time;
+    const index = by > 0 ? lastBegun(this.#shown, T + REACHED) + 1 : lastBegun(this.#shown, T - REACHED);
+    const one = this.#shown[index];
+    if (one) this.open(one);
+    else toast(by > 0 ? "There is no later event." : "There is no earlier event.", "warn");
+  }
+
+  /**
+   * Mark this moment; its name is typed next.
+   * @param {string} [kind]
+   */
+  mark(kind = this.#kind) {
+    const { canEdit, canComment } = this.rights();
+    if (!canEdit && !(canComment && kind === NOTE))
+      return toast(canComment ? "You may comment here: press C." : "Nothing can be changed here.", "warn");
+    this.#saveMark();
+    const { controller } = this.actions;
+    const at = controller.time;
+    const touched = this.actions.touched;
+    const pane =
+      touched.track.runsAt(at) || touched.track.free
+        ? touched
+        : (this.panes.find(({ track }) => track.runsAt(at)) ?? touched);
+    const { track } = pane;
+    const time = track.free ? track.time : Math.min(Math.max(track.timeAt(at), 0), track.duration);
+    this.#marked = { pane, at, time };
+    this.reveal();
+    const form = need("[data-naming]");
+    form.hidden = false;
+    setText(need("[data-naming-letter]"), pane.letter);
+    need("[data-naming-letter]").dataset.letter = pane.letter;
+    need("[data-naming-kind]").value = kind;
+    const name = /** @type {HTMLInputElement} */ (need("[data-naming-name]"));
+    name.value = "";
+    name.placeholder = kind === NOTE ? "What is to be said of it" : "What happens here";
+    name.focus();
+  }
+
+  /** Keep what was marked, with what was typed. */
+  async #saveMark() {
+    const marked = this.#marked;
+    if (!marked) return;
+    this.#marked = null;
+    need("[data-naming]").hidden = true;
+    const kind = kindOf(need("[data-naming-kind]").value) || this.#kind;
+    const text = need("[data-naming-name]").value.trim();
+    if (kind === NOTE && !text) return;
+    if (kind !== NOTE) this.#kind = kind;
+    const isOfAll = need("[data-naming-all]").checked;
+    const place = isOfAll
+      ? { global_time: rounded(marked.at) }
+      : { vod_id: marked.pane.id, time: rounded(marked.time) };
+    await this.#attempt(async () => {
+      const event = await this.store.create({ ...place, kind, [kind === NOTE ? "body" : "label"]: text });
+      this.select(event.event_id);
+    });
+  }
+
+  #cancelMark() {
+    this.#marked = null;
+    need("[data-naming]").hidden = true;
+  }
+
+  /** @param {Shown} one */
+  async remove(one) {
+    const events = one.sources.map(({ event }) => event);
+    const replies = events.reduce((sum, event) => sum + event.replies.length, 0);
+    const isGone = () => {
+      this.select("");
+      toast(
+        `${events.length > 1 ? `${events.length} events` : "The event"} deleted. Ctrl Z brings ${events.length > 1 ? "them" : "it"} back.`,
+      );
+    };
+    if (!replies) {
+      if (await this.#attempt(() => this.store.remove(events))) isGone();
+      return;
+    }
+    askToDelete({
+      heading: `Delete ${nameOf(one.event)}?`,
+      words: `What was said to it, ${counted(replies, "reply", "replies")}, goes with it and does not come back.`,
+      remove: () => this.store.remove(events),
+      onDeleted: () => this.select(""),
+    });
+  }
+
+  async undo() {
+    await this.#attempt(async () => {
+      const label = await this.store.edits.undo();
+      if (label) toast(`Taken back: ${label}.`);
+    });
+  }
+
+  async redo() {
+    await this.#attempt(async () => {
+      const label = await this.store.edits.redo();
+      if (label) toast(`Done again: ${label}.`);
+    });
+  }
+
+  /**
+   * Draw on the frame: of an event, or of this moment.
+   * @param {Shown} [one]
+   */
+  async draw(one) {
+    if (this.#sketch || !this.rights().canComment) return;
+    const { controller } = this.actions;
+    if (controller.wanted === "playing") await this.actions.toggle();
+    if (one) await this.actions.seek(one.at);
+    const source = one?.sources[0].event;
+    const pane = this.panes.find(({ id }) => id === source?.vod_id) ?? (one ? this.view.main : this.actions.touched);
+    if (this.view.state.mode !== "grid") this.view.set({ mode: "grid" });
+    if (this.view.state.main !== pane.id) this.actions.makeLarge(pane.id);
+    const at = controller.time;
+    const { track } = pane;
+    const time = Math.min(Math.max(track.free ? track.time : track.timeAt(at), 0), track.duration);
+    const sketch = new Sketch(pane, source?.drawing?.strokes ?? [], (strokes) => {
+      this.#sketch = null;
+      need("[data-act=sketch]").setAttribute("aria-pressed", "false");
+      if (strokes) this.#keepDrawing(source, { vod_id: pane.id, time }, strokes, track.duration);
+    });
+    this.#sketch = { sketch, eventId: source?.event_id ?? "" };
+    need("[data-act=sketch]").setAttribute("aria-pressed", "true");
+  }
+
+  /**
+   * @param {import("./store.js").SessionEvent|undefined} source whose drawing it is
+   * @param {{vod_id: string, time: number}} place of a new one
+   * @param {import("./strokes.js").Stroke[]} strokes
+   * @param {number} duration of the video
+   */
+  #keepDrawing(source, place, strokes, duration) {
+    const drawing = strokes.length ? { strokes } : null;
+    if (source) {
+      const values = [{ id: source.event_id, values: { drawing } }];
+      return this.#attempt(() => this.store.change(values, `drew on ${nameOf(source)}`));
+    }
+    if (!drawing) return;
+    const end = Math.min(place.time + SHOWN_SECONDS, duration);
+    const span = end - place.time > SHORTEST ? { end: rounded(end) } : {};
+    return this.#attempt(async () => {
+      const event = await this.store.create({ ...place, time: rounded(place.time), ...span, kind: NOTE, drawing });
+      this.reveal();
+      this.select(event.event_id);
+      this.details.focus("body");
+    });
+  }
+
+  /** @param {Shown} one @param {any} values */
+  #change(one, values) {
+    // What is written or drawn belongs to one; how it is called, to all that are shown as one.
+    const isShared = Object.keys(values).every((name) => ["kind", "label", "color"].includes(name));
+    const sources = isShared ? one.sources : one.sources.slice(0, 1);
+    const changes = sources.map(({ event }) => ({ id: event.event_id, values }));
+    return this.#attempt(() => this.store.change(changes, `changed ${nameOf(one.event)}`));
+  }
+
+  /**
+   * Move what is shown as one, or its end, on the shared clock.
+   * @param {Shown} one
+   * @param {{at?: number, until?: number|null}} to seconds
+   */
+  #move(one, { at, until }) {
+    if (at !== undefined) return this.#shift(one, one.sources, "move", at - one.at);
+    if (until === null)
+      return this.#attempt(() =>
+        this.store.change(
+          one.sources.map(({ event }) => ({ id: event.event_id, values: { end: null } })),
+          `made ${nameOf(one.event)} a moment`,
+        ),
+      );
+    return this.#shift(one, one.sources, "end", /** @type {number} */ (until) - (one.until ?? one.at));
+  }
+
+  /** @param {Shown} one @param {string|null} vodId @param {import("./lanes.js").Hold} hold @param {number} by */
+  #drag(one, vodId, hold, by) {
+    const sources = vodId === null ? one.sources : one.sources.filter(({ event }) => event.vod_id === vodId);
+    this.#shift(one, sources, hold, by);
+  }
+
+  /**
+   * @param {Shown} one
+   * @param {import("./store.js").Source[]} sources
+   * @param {import("./lanes.js").Hold} hold what is moved: all of it, or one end of a span
+   * @param {number} by seconds of the clock
+   */
+  #shift(one, sources, hold, by) {
+    const changes = sources.map(({ event, at, until }) => {
+      const pane = this.panes.find(({ id }) => id === event.vod_id);
+      const onVideo = (/** @type {number} */ T) =>
+        pane ? Math.min(Math.max(timeAt(T, pane.track.placement), 0), pane.track.duration) : Math.max(0, T);
+      const time = rounded(hold === "end" ? event.time : onVideo(at + by));
+      const end =
+        until === null && hold !== "end" ? null : rounded(onVideo((until ?? at) + (hold === "start" ? 0 : by)));
+      return {
+        id: event.event_id,
+        values: end === null ? { time } : { time, end: Math.max(end, rounded(time + SHORTEST)) },
+      };
+    });
+    return this.#attempt(() => this.store.change(changes, `moved ${nameOf(one.event)}`));
+  }
+
+  /** @param {() => Promise<unknown>} change @returns {Promise<boolean>} whether it was done */
+  async #attempt(change) {
+    try {
+      await change();
+      return true;
+    } catch (error) {
+      toast(explain(error), "bad");
+      return false;
+    }
+  }
+
+  /** @param {HTMLElement} button */
+  #menu(button) {
+    const choose = () => /** @type {HTMLInputElement} */ (need("[data-event-file]")).click();
+    toggleMenu(button, "Events as files", [
+      { label: "Save as CSV", icon: "download", href: this.api.file("csv"), download: "" },
+      { label: "Save as JSON", icon: "download", href: this.api.file("json"), download: "" },
+      ...(!this.rights().canEdit ? [] : [{ label: "Add from a file", icon: "upload", apart: true, run: choose }]),
+    ]);
+  }
+
+  /** @param {File} file */
+  async #import(file) {
+    await this.#attempt(async () => {
+      const { created } = await this.api.import(file);
+      toast(`${counted(created, "event")} added.`);
+      await this.store.load();
+    });
+  }
+
+  #listen() {
+    /** @type {Record<string, () => void>} */
+    const acts = {
+      mark: () => this.mark(),
+      comment: () => this.mark(NOTE),
+      sketch: () => this.draw(),
+      undo: () => this.undo(),
+      redo: () => this.redo(),
+      "next-event": () => this.step(1),
+      "previous-event": () => this.step(-1),
+    };
+    for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`).addEventListener("click", act);
+    need("[data-event-menu]").addEventListener("click", (/** @type {Event} */ event) =>
+      this.#menu(/** @type {HTMLElement} */ (event.currentTarget)),
+    );
+    const file = /** @type {HTMLInputElement} */ (need("[data-event-file]"));
+    file.addEventListener("change", () => {
+      if (file.files?.[0]) this.#import(file.files[0]);
+      file.value = "";
+    });
+    const form = need("[data-naming]");
+    form.addEventListener("submit", (/** @type {Event} */ event) => {
+      event.preventDefault();
+      this.#saveMark();
+      // The keys work again: the next mark is one press away.
+      /** @type {HTMLElement} */ (document.activeElement).blur();
+    });
+    form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation();
+      this.#cancelMark();
+    });
+    form.addEventListener("focusout", (/** @type {FocusEvent} */ event) => {
+      if (!form.contains(/** @type {Node|null} */ (event.relatedTarget)) && document.hasFocus()) this.#saveMark();
+    });
+    for (const select of document.querySelectorAll("[data-filter]"))
+      select.addEventListener("change", () => {
+        const { value, dataset } = /** @type {HTMLSelectElement} */ (select);
+        this.#filter({ ...this.#filters, [dataset.filter ?? ""]: value });
+      });
+    const more = need("[data-more-filters]");
+    more.addEventListener("click", () => {
+      const choices = need("[data-filter-choices]");
+      choices.hidden = !choices.hidden;
+      more.setAttribute("aria-expanded", String(!choices.hidden));
+    });
+    need("#event-kinds").replaceChildren(...OFFERED.map((kind) => h("option", { value: kind }, lookOf(kind).name)));
+  }
+}
+
+/** @param {number} seconds @returns {number} to a millionth, as the server keeps times */
+function rounded(seconds) {
+  return Math.round(seconds * 1e6) / 1e6;
+}

@@ -1,0 +1,327 @@
+// The events of a comparison as this page knows them: read once, kept up to date by messages, changed by way of the
+// server. Every change of one's own can be taken back.
+
+import { ApiError } from "../../base/api.js";
+import { globalTime, placementOf } from "../../base/timeline.js";
+import { Edits } from "./edits.js";
+import { join } from "./joining.js";
+
+/**
+ * @typedef {object} SessionEvent one event as the server shows it, by itself
+ * @property {string} event_id
+ * @property {string} kind
+ * @property {string} label
+ * @property {string} body
+ * @property {string} color
+ * @property {any} drawing
+ * @property {string|null} vod_id
+ * @property {number} time seconds of its video, or of the shared clock
+ * @property {number|null} end
+ * @property {string} origin
+ * @property {number|null} confidence
+ * @property {boolean} resolved
+ * @property {any[]} replies
+ * @property {string|null} created_by
+ * @property {string} created_by_name
+ * @property {number} created_at
+ *
+ * @typedef {object} Source one of the events that are shown as one, on the shared clock
+ * @property {SessionEvent} event
+ * @property {number} at seconds
+ * @property {number|null} until where a span ends
+ *
+ * @typedef {object} Shown events that are shown as one
+ * @property {string} id of the one at the head
+ * @property {SessionEvent} event the head
+ * @property {Source[]} sources all of them
+ * @property {number} at seconds of the shared clock, their median
+ * @property {number|null} until where a span ends
+ */
+
+const WRITTEN = /** @type {const} */ (["kind", "label", "body", "color", "drawing", "vod_id", "time", "end"]);
+
+export class EventStore extends EventTarget {
+  /** Own edits. */ edits = new Edits();
+  /** Whether the list has been read. */ isLoaded = false;
+  /** What kept it from being read. @type {unknown} */ failure = null;
+  /** @type {Map<string, SessionEvent>} in the order they were made */ #events = new Map();
+  /** @type {Map<string, number>} how often messages told of an event */ #told = new Map();
+  /** @type {Map<string, string>} the present id of one that was made again */ #renamed = new Map();
+  #revision = -1;
+  #wanted = -1;
+  #loading = false;
+  /** @type {any[]} messages that came while the list was being read */ #waiting = [];
+  /** @type {Shown[]|null} */ #shown = null;
+
+  /**
+   * @param {ReturnType<typeof import("../../base/api.js").eventsApi>} api
+   * @param {any[]} vods of the session
+   */
+  constructor(api, vods) {
+    super();
+    this.api = api;
+    this.vods = new Map(vods.map((vod) => [vod.vod_id, vod]));
+  }
+
+  /** All events, those that belong together as one, by time. @returns {Shown[]} */
+  get shown() {
+    this.#shown ??= this.#join();
+    return this.#shown;
+  }
+
+  /** All events, each by itself. @returns {IterableIterator<SessionEvent>} */
+  get all() {
+    return this.#events.values();
+  }
+
+  /** @param {string} id @returns {SessionEvent|undefined} */
+  get(id) {
+    return this.#events.get(this.#idOf(id));
+  }
+
+  /** What is shown as one with an event. @param {string} id @returns {Shown|undefined} */
+  withEvent(id) {
+    const now = this.#idOf(id);
+    return this.shown.find((one) => one.sources.some(({ event }) => event.event_id === now));
+  }
+
+  /** Where an event is on the shared clock. @param {SessionEvent} event @param {number} [time] of the video */
+  globalTime(event, time = event.time) {
+    const vod = event.vod_id === null ? null : this.vods.get(event.vod_id);
+    return vod ? globalTime(time, vod.placement ?? placementOf(vod)) : time;
+  }
+
+  /** A video lies elsewhere on the clock. @param {string} vodId @param {import("../../base/timeline.js").Placement} placement */
+  place(vodId, placement) {
+    this.vods.set(vodId, { ...this.vods.get(vodId), placement });
+    this.#changed();
+  }
+
+  /** A session message names the revision at which events were last changed. @param {number} revision */
+  knows(revision) {
+    this.#wanted = Math.max(this.#wanted, revision);
+    if (this.#wanted > this.#revision || !this.isLoaded) this.load();
+  }
+
+  async load() {
+    if (this.#loading) return;
+    this.#loading = true;
+    const wanted = this.#wanted;
+    try {
+      const { events } = await this.api.list();
+      // By when they were made, which is how the server counts them.
+      events.sort((/** @type {any} */ a, /** @type {any} */ b) => a.created_at - b.created_at);
+      this.#events = new Map(events.map((/** @type {SessionEvent} */ event) => [event.event_id, event]));
+      this.#revision = Math.max(this.#revision, wanted);
+      this.isLoaded = true;
+      this.failure = null;
+    } catch (error) {
+      this.failure = error;
+    } finally {
+      this.#loading = false;
+    }
+    for (const message of this.#waiting.splice(0)) this.receive(message);
+    this.#changed();
+    if (!this.failure && this.#wanted > this.#revision) this.load();
+  }
+
+  /** @param {{revision: number, changed: SessionEvent[], deleted: string[], complete: boolean}} message */
+  receive(message) {
+    if (this.#loading) {
+      this.#waiting.push(message);
+      return;
+    }
+    if (!message.complete) return this.knows(message.revision);
+    for (const event of message.changed) {
+      this.#told.set(event.event_id, (this.#told.get(event.event_id) ?? 0) + 1);
+      this.#events.set(event.event_id, event);
+    }
+    for (const id of message.deleted) {
+      this.#told.set(id, (this.#told.get(id) ?? 0) + 1);
+      this.#events.delete(id);
+    }
+    this.#revision = Math.max(this.#revision, message.revision);
+    this.#wanted = Math.max(this.#wanted, message.revision);
+    this.#changed();
+  }
+
+  /**
+   * Mark a moment.
+   * @param {any} values as the API takes them
+   * @returns {Promise<SessionEvent>}
+   */
+  async create(values) {
+    const event = await this.#create(values);
+    const label = `marked ${nameOf(event)}`;
+    this.edits.add({
+      label,
+      undo: () => this.#remove(event.event_id),
+      redo: () => this.#create(values, event.event_id),
+    });
+    return event;
+  }
+
+  /**
+   * Change some events, as one edit.
+   * @param {{id: string, values: any}[]} changes
+   * @param {string} label what is done to them, as in “moved Kill”
+   */
+  async change(changes, label) {
+    const before = changes.map(({ id, values }) => {
+      const event = /** @type {any} */ (this.get(id));
+      return { id, values: Object.fromEntries(Object.keys(values).map((name) => [name, event[name]])) };
+    });
+    const all = async (/** @type {{id: string, values: any}[]} */ list) => {
+      for (const { id, values } of list) await this.#change(id, values);
+    };
+    await all(changes);
+    this.edits.add({ label, undo: () => all(before), redo: () => all(changes) });
+  }
+
+  /**
+   * Delete some events, as one edit. What was said to them does not come back.
+   * @param {SessionEvent[]} events
+   */
+  async remove(events) {
+    const ids = events.map((event) => event.event_id);
+    const all = async () => {
+      for (const id of ids) await this.#remove(id);
+    };
+    await all();
+    this.edits.add({
+      label: `deleted ${nameOf(events[0])}`,
+      undo: async () => {
+        for (const event of events) {
+          await this.#create(valuesOf(event), event.event_id);
+          if (event.resolved) await this.#change(event.event_id, { resolved: true });
+        }
+      },
+      redo: all,
+    });
+  }
+
+  /** @param {string} id @param {string} body */
+  async reply(id, body) {
+    await this.#take(id, (now) => this.api.reply(now, body));
+  }
+
+  /** @param {string} id @param {string} replyId */
+  async removeReply(id, replyId) {
+    await this.#take(id, (now) => this.api.removeReply(now, replyId));
+  }
+
+  /** @param {string} id @returns {string} what it is called now, after it was deleted and made again */
+  #idOf(id) {
+    let now = id;
+    for (let next = this.#renamed.get(now); next; next = this.#renamed.get(now)) now = next;
+    return now;
+  }
+
+  /** @param {any} values @param {string} [again] the id that it had before */
+  async #create(values, again) {
+    const { event } = await this.api.create(values);
+    if (again) this.#renamed.set(this.#idOf(again), event.event_id);
+    if (!this.#told.has(event.event_id)) this.#events.set(event.event_id, event);
+    this.#changed();
+    return event;
+  }
+
+  /**
+   * Write some fields, here at once.
+   * @param {string} id
+   * @param {any} values
+   */
+  async #change(id, values) {
+    const now = this.#idOf(id);
+    const before = this.#events.get(now);
+    const told = this.#told.get(now);
+    if (before) this.#set({ ...before, ...values });
+    try {
+      await this.#take(id, (known) => this.api.change(known, values));
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) this.#events.delete(now);
+      else if (before && this.#told.get(now) === told) this.#set(before);
+      this.#changed();
+      throw error;
+    }
+  }
+
+  /** @param {string} id */
+  async #remove(id) {
+    const now = this.#idOf(id);
+    try {
+      await this.api.remove(now);
+    } catch (error) {
+      // Deleted elsewhere meanwhile: that is what was asked for.
+      if (!(error instanceof ApiError && error.status === 404)) throw error;
+    }
+    this.#told.set(now, (this.#told.get(now) ?? 0) + 1);
+    this.#events.delete(now);
+    this.#changed();
+  }
+
+  /**
+   * Take over what a call answers, unless a message has told something newer meanwhile.
+   * @param {string} id
+   * @param {(now: string) => Promise<{event: SessionEvent}>} call
+   */
+  async #take(id, call) {
+    const now = this.#idOf(id);
+    const told = this.#told.get(now);
+    const { event } = await call(now);
+    if (this.#told.get(now) === told) this.#set(event);
+  }
+
+  /** @param {SessionEvent} event */
+  #set(event) {
+    this.#events.set(event.event_id, event);
+    this.#changed();
+  }
+
+  /** @returns {Shown[]} */
+  #join() {
+    const marks = [];
+    let number = 0;
+    for (const event of this.#events.values()) {
+      const vod = event.vod_id === null ? null : this.vods.get(event.vod_id);
+      marks.push({
+        key: event.event_id,
+        number: number++,
+        kind: event.kind,
+        vodId: event.vod_id,
+        at: this.globalTime(event),
+        frame: vod?.fps ? 1 / vod.fps : 0,
+        isAlone: Boolean(event.body || event.drawing || event.replies.length),
+      });
+    }
+    return join(marks).map(({ marks: together, at }) => {
+      const sources = together.map((mark) => this.#source(mark));
+      const [{ event, at: ownAt, until }] = sources;
+      return { id: event.event_id, event, sources, at, until: until === null ? null : until + at - ownAt };
+    });
+  }
+
+  /** @param {import("./joining.js").Mark} mark @returns {Source} */
+  #source({ key, at }) {
+    const event = /** @type {SessionEvent} */ (this.#events.get(key));
+    return { event, at, until: event.end === null ? null : this.globalTime(event, event.end) };
+  }
+
+  #changed() {
+    this.#shown = null;
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** @param {SessionEvent} event @returns {any} what makes the same again */
+function valuesOf(event) {
+  const values = Object.fromEntries(WRITTEN.map((name) => [name, event[name]]));
+  if (event.vod_id !== null) return values;
+  const { time, ...rest } = values;
+  return { ...rest, global_time: time };
+}
+
+/** @param {SessionEvent} event @returns {string} what it is called in a sentence */
+export function nameOf(event) {
+  return event.label ? `“${event.label}”` : event.body ? `“${event.body.slice(0, 40)}”` : event.kind;
+}

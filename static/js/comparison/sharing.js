@@ -1,0 +1,157 @@
+// Who else may see the comparison: its owner invites accounts, says what each may do, and withdraws it.
+
+import { sharesApi } from "../base/api.js";
+import { show } from "../base/dialog.js";
+import { h, icon } from "../base/dom.js";
+import { errorNote, explain, toast } from "../base/notice.js";
+
+/** What somebody may do, as the select has it. */
+const RIGHTS = [
+  ["watch", "Watch"],
+  ["comment", "Watch and comment"],
+  ["edit", "Edit"],
+];
+
+/** @typedef {{share_id: string, username: string, role: string, can_comment: boolean}} Share */
+
+/** @param {string} value @returns {{role: string, can_comment: boolean}} */
+function rightsOf(value) {
+  return { role: value === "edit" ? "editor" : "viewer", can_comment: value !== "watch" };
+}
+
+/** @param {Share} share */
+function choiceOf({ role, can_comment: canComment }) {
+  return role === "editor" ? "edit" : canComment ? "comment" : "watch";
+}
+
+/** @param {string} label @param {string} value @param {(select: HTMLSelectElement) => void} [changed] */
+function select(label, value, changed) {
+  const element = /** @type {HTMLSelectElement} */ (
+    h(
+      "select",
+      { class: "input auto", "aria-label": label },
+      ...RIGHTS.map(([key, words]) => h("option", { value: key, selected: key === value }, words)),
+    )
+  );
+  if (changed) element.addEventListener("change", () => changed(element));
+  return element;
+}
+
+/**
+ * Open the dialog.
+ * @param {{id: string, name: string}} comparison
+ */
+export function openSharing({ id, name }) {
+  const api = sharesApi(id);
+  const people = h("ul", { class: "col", "aria-label": "People" });
+  const problem = h("div", {});
+  const user = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "input",
+      "aria-label": "User name",
+      placeholder: "User name",
+      required: true,
+      maxlength: "150",
+      autocomplete: "off",
+      autocapitalize: "off",
+      spellcheck: "false",
+    })
+  );
+  const rights = select("May", "comment");
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dialog sharing", "aria-labelledby": "share-heading" },
+      h(
+        "header",
+        {},
+        h("h2", { id: "share-heading", class: "truncate", dir: "auto" }, `Share “${name}”`),
+        h("span", { class: "spacer" }),
+        h(
+          "button",
+          { class: "btn icon-only quiet", type: "button", "aria-label": "Close", onclick: () => dialog.close() },
+          icon("x"),
+        ),
+      ),
+      h(
+        "div",
+        { class: "pad col" },
+        h("form", { class: "row", onsubmit: invite }, user, rights, h("button", { class: "btn primary" }, "Invite")),
+        problem,
+        people,
+        h(
+          "p",
+          { class: "text-small faint" },
+          "Who is invited finds it in their list of comparisons. Remove them, and their page, live updates and videos end at once.",
+        ),
+      ),
+    ),
+  );
+  user.focus();
+  draw();
+
+  async function draw() {
+    try {
+      const { shares } = await api.list();
+      people.replaceChildren(
+        ...shares.map(row),
+        shares.length ? "" : h("li", { class: "faint" }, "Nobody is invited yet."),
+      );
+    } catch (error) {
+      people.replaceChildren(h("li", {}, errorNote("The list could not be loaded.", error, draw)));
+    }
+  }
+
+  /** @param {Event} event */
+  async function invite(event) {
+    event.preventDefault();
+    const username = user.value.trim();
+    problem.replaceChildren();
+    if (!username) return user.focus();
+    try {
+      await api.create({ username, ...rightsOf(rights.value) });
+      user.value = "";
+      await draw();
+    } catch (error) {
+      problem.replaceChildren(errorNote(`${username} was not invited.`, error));
+    }
+    user.focus();
+  }
+
+  /** @param {Share} share */
+  function row(share) {
+    const { share_id: key, username } = share;
+    return h(
+      "li",
+      { class: "row" },
+      h("span", { class: "truncate spacer", dir: "auto" }, username),
+      select(`${username} may`, choiceOf(share), (own) =>
+        api.change(key, rightsOf(own.value)).then(
+          () => toast("Changed."),
+          (error) => {
+            toast(explain(error), "bad");
+            own.value = choiceOf(share);
+          },
+        ),
+      ),
+      h(
+        "button",
+        {
+          class: "btn icon-only quiet",
+          type: "button",
+          "aria-label": `Remove ${username}`,
+          title: `Remove ${username}`,
+          onclick: () =>
+            api.remove(key).then(
+              () => {
+                user.focus();
+                draw();
+              },
+              (error) => toast(explain(error), "bad"),
+            ),
+        },
+        icon("x"),
+      ),
+    );
+  }
+}

@@ -1,0 +1,291 @@
+"""Events on the comparison page: marked, named, moved, drawn, talked about, taken back, and told to the others."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import PHONE, OpenPage
+from tests.browser.pixels import frames_on_screen, wait_until_standing
+from tests.support.program import BASE, Program
+from tests.support.waiting import wait_until
+
+STROKE = {"tool": "box", "color": "#ff0000", "width": 12, "points": [[0.25, 0.25], [0.75, 0.75]]}
+
+
+@pytest.fixture
+def address(comparison: dict[str, Any]) -> str:
+    return f"/compare/{comparison['session_id']}"
+
+
+@pytest.fixture
+def page(open_page: OpenPage, address: str) -> Page:
+    page = open_page(address)
+    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+    return page
+
+
+class Events:
+    """The events of a comparison as the server has them."""
+
+    def __init__(self, program: Program, comparison: dict[str, Any]) -> None:
+        self._program, self.path = program, f"{BASE}/{comparison['session_id']}"
+
+    def all(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._program.call("GET", f"{self.path}/events?joined=false")["events"]
+        return found
+
+    def make(self, **values: Any) -> dict[str, Any]:
+        body = {"kind": "kill", **values}
+        found: dict[str, Any] = self._program.call("POST", f"{self.path}/events", body)["event"]
+        return found
+
+    def one(self) -> dict[str, Any]:
+        [found] = self.all()
+        return found
+
+
+@pytest.fixture
+def events(program: Program, comparison: dict[str, Any]) -> Events:
+    return Events(program, comparison)
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("[data-event-list] .event-row")
+
+
+def details(page: Page) -> Locator:
+    return page.get_by_role("region", name="The chosen event")
+
+
+def test_m_marks_the_moment_and_what_is_typed_names_it(page: Page, events: Events) -> None:
+    expect(page.get_by_text("No events yet")).to_be_visible()
+    page.locator("[data-lanes]").press("PageUp")
+    wait_until_standing(page)
+    page.keyboard.press("m")
+    # Letters that are keys elsewhere are letters here.
+    page.keyboard.type("Mark kills")
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_have_count(1)
+    expect(rows(page)).to_contain_text("Mark kills")
+    event = events.one()
+    assert (event["label"], event["vod_id"], event["kind"]) == ("Mark kills", "A", "mark")
+    assert event["global_time"] == pytest.approx(10, abs=0.02)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()
+    # The keys are back: another one, given up.
+    page.keyboard.press("m")
+    page.keyboard.press("Escape")
+    assert len(events.all()) == 1
+
+
+def test_a_mark_is_kept_when_one_goes_on_without_enter(page: Page, events: Events) -> None:
+    page.keyboard.press("m")
+    page.keyboard.type("unfinished")
+    page.locator("[data-lanes]").click(position={"x": 300, "y": 30})
+    wait_until(lambda: [event["label"] for event in events.all()] == ["unfinished"])
+
+
+def test_a_click_and_n_and_p_lead_to_the_frame_of_an_event(page: Page, events: Events) -> None:
+    for vod, time in (("A", 14.0), ("B", 16.0), ("C", 18.0)):
+        events.make(vod_id=vod, time=time, label=f"of {vod}")
+    expect(rows(page)).to_have_count(3)
+    first = min(events.all(), key=lambda event: event["global_time"])
+    page.keyboard.press("n")
+    wait_until_standing(page)
+    expect(details(page).get_by_label("Name", exact=True)).to_have_value(first["label"])
+    rates = {"A": 60, "B": 30000 / 1001, "C": 30}
+    for event in sorted(events.all(), key=lambda event: float(event["global_time"])):
+        page.locator(f"[data-event-list] .event-row:has-text('{event['label']}')").click()
+        wait_until_standing(page)
+        vod = event["vod_id"]
+        assert frames_on_screen(page)[vod] == int(event["time"] * rates[vod] + 1e-6)
+    here = float(page.locator("[data-lanes]").get_attribute("aria-valuenow") or "nan")
+    page.keyboard.press("p")
+    wait_until_standing(page)
+    assert float(page.locator("[data-lanes]").get_attribute("aria-valuenow") or "nan") < here
+
+
+def test_what_two_videos_show_is_one_until_an_offset_parts_it(page: Page, events: Events) -> None:
+    at = events.make(vod_id="A", time=5.0)["global_time"]
+    offset = page.get_by_label("Offset of B in seconds")
+    own = json.loads(page.locator("#session").text_content() or "")["vods"][1]["offset"]
+    events.make(vod_id="B", time=at - own + 0.1)
+    expect(rows(page)).to_have_count(1)
+    expect(rows(page).locator(".letter-badge")).to_have_text(["A", "B"])
+    expect(page.locator("[data-event-layer] .marker")).to_have_count(3)  # of all, and of each
+    offset.fill(f"{own + 1:+.3f}")
+    offset.press("Enter")
+    expect(rows(page)).to_have_count(2)
+    offset.fill(f"{own:+.3f}")
+    offset.press("Enter")
+    expect(rows(page)).to_have_count(1)
+
+
+def test_a_marker_is_dragged_and_a_span_made_longer(page: Page, events: Events) -> None:
+    event = events.make(vod_id="A", time=4.0, end=9.0, label="Span")
+    marker = page.locator("[data-event-layer] .marker")
+    box: Any = marker.bounding_box()
+    x, y = box["x"] + 9, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=4)
+    page.mouse.up()
+    wait_until(lambda: events.one()["time"] > event["time"])
+    moved = events.one()
+    assert moved["end"] - moved["time"] == pytest.approx(5.0, abs=1e-5)
+    edge: Any = page.locator(".marker-span [data-hold=end]").bounding_box()
+    page.mouse.move(edge["x"] + 4, edge["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(edge["x"] + 64, edge["y"] + 8, steps=4)
+    page.mouse.up()
+    wait_until(lambda: events.one()["end"] > moved["end"])
+    assert events.one()["time"] == moved["time"]
+    page.keyboard.press("Control+z")
+    wait_until(lambda: events.one()["end"] == pytest.approx(moved["end"]))
+    page.keyboard.press("Control+z")
+    wait_until(lambda: events.one()["time"] == pytest.approx(4.0))
+    page.keyboard.press("Control+Shift+z")
+    wait_until(lambda: events.one()["time"] == pytest.approx(moved["time"]))
+
+
+def test_details_are_saved_when_left_and_deletion_is_taken_back(page: Page, events: Events) -> None:
+    events.make(vod_id="A", time=4.0, label="Old")
+    rows(page).click()
+    name = details(page).get_by_label("Name", exact=True)
+    name.fill("New")
+    name.press("Enter")
+    wait_until(lambda: events.one()["label"] == "New")
+    kind = details(page).get_by_label("Kind")
+    kind.fill("Smoke grenade")
+    kind.press("Enter")
+    wait_until(lambda: events.one()["kind"] == "smoke_grenade")
+    end = details(page).get_by_label(re.compile("End on the shared clock"))
+    end.fill("1:00:00")
+    end.press("Enter")
+    wait_until(lambda: events.one()["end"] is not None)
+    details(page).get_by_role("button", name="Delete").click()
+    expect(rows(page)).to_have_count(0)
+    assert events.all() == []
+    page.keyboard.press("Control+z")
+    expect(rows(page)).to_contain_text("New")
+    assert events.one()["kind"] == "smoke_grenade"
+
+
+def test_what_is_typed_is_not_written_over_by_others(page: Page, program: Program, events: Events) -> None:
+    made = events.make(vod_id="A", time=4.0, label="Old", body="Before")
+    rows(page).click()
+    note = details(page).get_by_label("Note")
+    note.fill("My own")
+    program.call("PATCH", f"{events.path}/events/{made['event_id']}", {"body": "Theirs", "label": "Theirs"})
+    expect(details(page).get_by_label("Name", exact=True)).to_have_value("Theirs")
+    expect(note).to_have_value("My own")
+
+
+def test_a_comment_has_a_thread(page: Page, events: Events) -> None:
+    page.keyboard.press("c")
+    page.keyboard.type("Why is nobody here?")
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_contain_text("open")
+    reply = details(page).get_by_label("Reply")
+    reply.fill("I was reloading.")
+    reply.press("Enter")
+    expect(details(page).locator(".thread li")).to_contain_text("I was reloading.")
+    details(page).get_by_role("button", name="Mark as done").click()
+    wait_until(lambda: events.one()["resolved"])
+    details(page).get_by_role("button", name="Delete").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    expect(rows(page)).to_have_count(0)
+
+
+def test_a_drawing_is_made_on_the_frame_and_shown_for_its_span(page: Page, events: Events) -> None:
+    page.locator("[data-lanes]").press("PageUp")
+    wait_until_standing(page)
+    page.keyboard.press("e")
+    page.get_by_role("button", name="Box", exact=True).click()
+    area: Any = page.locator(".sketch").bounding_box()
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        return area["x"] + x * area["width"], area["y"] + y * area["height"]
+
+    page.mouse.move(*at(0.25, 0.25))
+    page.mouse.down()
+    page.mouse.move(*at(0.75, 0.5), steps=3)
+    page.mouse.up()
+    page.get_by_role("button", name="Keep").click()
+    shown = page.locator("[data-pane=A] .drawing path")
+    expect(shown).to_have_count(2)
+    [stroke] = events.one()["drawing"]["strokes"]
+    assert stroke["tool"] == "box"
+    for found, wanted in zip(stroke["points"], [[0.25, 0.25], [0.75, 0.5]], strict=True):
+        assert found == pytest.approx(wanted, abs=0.005)
+    assert events.one()["end"] - events.one()["time"] == pytest.approx(3.0)
+    page.locator("[data-lanes]").focus()
+    page.keyboard.press(",")
+    expect(shown).to_have_count(0)
+    page.keyboard.press(".")
+    expect(shown).to_have_count(2)
+    page.keyboard.press("Shift+ArrowRight")
+    expect(shown).to_have_count(0)
+
+
+def test_others_see_at_once_what_is_marked_and_drawn(page: Page, open_page: OpenPage, address: str) -> None:
+    there = open_page(address)
+    expect(there.get_by_text("No events yet")).to_be_visible()
+    page.keyboard.press("m")
+    page.keyboard.type("Here")
+    page.keyboard.press("Enter")
+    expect(rows(there)).to_contain_text("Here")
+    rows(there).click()
+    details(there).get_by_role("button", name="Delete").click()
+    expect(rows(page)).to_have_count(0)
+
+
+def test_filters_narrow_list_and_lanes(page: Page, events: Events) -> None:
+    events.make(vod_id="A", time=4.0)
+    events.make(vod_id="B", time=14.0, kind="round")
+    page.get_by_role("button", name="Kill, 1").click()
+    expect(rows(page)).to_have_count(1)
+    expect(rows(page)).to_contain_text("Round")
+    expect(page.locator("[data-event-layer] .marker")).to_have_count(1)
+    page.get_by_role("button", name=re.compile("More filters")).click()
+    page.get_by_label("Video", exact=True).select_option("A")
+    expect(page.get_by_text("The filters let none through.")).to_be_visible()
+    page.get_by_role("button", name="Show all events").click()
+    expect(rows(page)).to_have_count(2)
+
+
+def test_files_go_out_and_come_in(page: Page, events: Events, tmp_path: Path) -> None:
+    events.make(vod_id="A", time=4.0, label="Out")
+    expect(rows(page)).to_have_count(1)
+    page.get_by_role("button", name="Events as files").click()
+    with page.expect_download() as downloading:
+        page.get_by_role("menuitem", name="Save as CSV").click()
+    file = tmp_path / "events.csv"
+    downloading.value.save_as(file)
+    assert "Out" in file.read_text()
+    page.get_by_label("A file of events").set_input_files(file)
+    expect(page.get_by_text("1 event added.")).to_be_visible()
+    assert len(events.all()) == 2
+
+
+def test_five_hundred_events_are_rows_in_view_and_markers_apart(page: Page, program: Program, events: Events) -> None:
+    rows_of = [{"global_time": n / 20, "kind": "kill", "label": f"n {n}"} for n in range(500)]
+    program.call("POST", f"{events.path}/events/import", rows_of)
+    expect(page.locator("[data-event-count]")).to_have_text("500")
+    assert 5 < rows(page).count() < 60
+    assert 5 < page.locator("[data-event-layer] .marker").count() < 150
+    page.locator("[data-event-list]").evaluate("(list) => list.scrollTo(0, list.scrollHeight)")
+    expect(rows(page).last).to_contain_text("n 499")
+
+
+def test_on_a_phone_it_is_below_the_videos(open_page: OpenPage, address: str, events: Events) -> None:
+    events.make(vod_id="A", time=4.0, label="On a phone", drawing={"strokes": [STROKE]})
+    page = open_page(address, size=PHONE)
+    rows(page).tap()
+    expect(page.locator("[data-pane=A] .drawing path")).to_have_count(2)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

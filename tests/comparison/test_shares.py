@@ -1,0 +1,243 @@
+"""…/shares: who else may see a comparison, what each may do, and what ends with it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from pytest_check import check
+
+from sessions_app.comparison import sharing
+from sessions_app.comparison.models import ComparisonSession, SessionShare
+from tests.support.api import BASE, Api, refused
+from tests.support.factories import make_key, make_session, make_user
+from tests.support.sockets import Socket, ask, connected, next_message
+from tests.support.together import at_once
+from vodplatform.accounts import realtime
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+committed = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def session(owner: User) -> ComparisonSession:
+    return make_session(owner, durations=(600, 500, 400))
+
+
+@pytest.fixture
+def url(session: ComparisonSession) -> str:
+    return f"{BASE}/{session.pk}"
+
+
+def share(api: Api, url: str, username: str = "other", role: str = "viewer", **more: Any) -> dict[str, Any]:
+    response = api.post(f"{url}/shares", {"username": username, "role": role, **more})
+    assert response.status_code == 201, response.content
+    found: dict[str, Any] = response.json()["share"]
+    return found
+
+
+class TestInviting:
+    def test_a_share_has_the_fields_of_the_contract_and_is_listed(self, api: Api, url: str, other: User) -> None:
+        made = share(api, url, can_comment=True)
+        assert (made["username"], made["role"], made["can_comment"]) == ("other", "viewer", True)
+        assert made["created_at"] > 1e9
+        assert api.get(f"{url}/shares").json() == {"ok": True, "shares": [made]}
+
+    def test_an_editor_always_may_comment(self, api: Api, url: str, other: User) -> None:
+        assert share(api, url, role="editor")["can_comment"] is True
+
+    def test_inviting_again_changes_what_one_may(self, api: Api, url: str, other: User) -> None:
+        first, second = share(api, url), share(api, url, role="editor")
+        assert (second["share_id"], second["role"]) == (first["share_id"], "editor")
+        assert SessionShare.objects.count() == 1
+
+    def test_what_is_changed_and_withdrawn(self, api: Api, url: str, other: User) -> None:
+        one = f"{url}/shares/{share(api, url)['share_id']}"
+        assert api.patch(one, {"can_comment": True}).json()["share"]["can_comment"] is True
+        assert api.patch(one, {"role": "editor"}).json()["share"]["role"] == "editor"
+        assert api.delete(one).json() == {"ok": True}
+        refused(api.delete(one), 404, "share_not_found")
+        refused(api.patch(one, {"role": "viewer"}), 404, "share_not_found")
+
+    @pytest.mark.parametrize("name", ["nobody", "Other", "owner", "gone"])
+    def test_who_is_no_other_account_is_unknown(self, api: Api, url: str, other: User, name: str) -> None:
+        make_user("gone", is_active=False)
+        refused(api.post(f"{url}/shares", {"username": name, "role": "viewer"}), 400, "unknown_user")
+
+    @pytest.mark.parametrize(
+        "body",
+        [{}, {"username": "other"}, {"username": "other", "role": "owner"}, {"username": 7, "role": "viewer"},
+         {"username": "other", "role": "viewer", "can_comment": "perhaps"}],
+    )  # fmt: skip
+    def test_what_is_no_share_is_refused(self, api: Api, url: str, other: User, body: dict[str, Any]) -> None:
+        refused(api.post(f"{url}/shares", body), 400, "invalid")
+        assert not SessionShare.objects.exists()
+
+    def test_there_are_so_many_at_most(self, api: Api, url: str, other: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sharing, "MAX_SHARES", 1)
+        share(api, url)
+        make_user("third")
+        body = {"username": "third", "role": "viewer"}
+        assert refused(api.post(f"{url}/shares", body), 409, "too_many_shares")["limit"] == 1
+
+    def test_of_an_archived_comparison_it_can_be_withdrawn_and_no_more(self, api: Api, url: str, other: User) -> None:
+        one = f"{url}/shares/{share(api, url)['share_id']}"
+        api.post(f"{url}/archive")
+        refused(api.patch(one, {"role": "editor"}), 409, "archived")
+        assert api.delete(one).status_code == 200
+
+    def test_a_share_of_another_comparison_is_unknown(self, api: Api, url: str, owner: User, other: User) -> None:
+        elsewhere = share(api, f"{BASE}/{make_session(owner).pk}")
+        refused(api.delete(f"{url}/shares/{elsewhere['share_id']}"), 404, "share_not_found")
+
+
+# Calls that change something, with who may make them: v viewer, c viewer who may comment, e editor.
+CALLS = [
+    ("e", "patch", "", {"name": "New"}),
+    ("e", "put", "/global-seek", {"timestamp": 3}),
+    ("e", "put", "/playback", {"state": "playing"}),
+    ("e", "put", "/vods/vod-1/seek", {"timestamp": 3}),
+    ("e", "put", "/offsets", {"offsets": {"vod-2": 1.5}, "source": "manual"}),
+    ("", "post", "/archive", {}),
+    ("", "post", "/unarchive", {}),
+    ("", "get", "/shares", None),
+    ("", "post", "/shares", {"username": "owner", "role": "viewer"}),
+    ("vce", "get", "", None),
+    ("vce", "get", "/offset-history", None),
+    ("vce", "get", "/events", None),
+    ("vce", "get", "/events.csv", None),
+    ("e", "post", "/events", {"global_time": 1, "kind": "kill"}),
+    ("ce", "post", "/events", {"global_time": 1, "kind": "comment", "body": "Look"}),
+    ("e", "post", "/events/import", [{"global_time": 1, "kind": "comment"}]),
+    ("", "delete", "", None),
+]
+RIGHTS = {
+    "v": {"role": "viewer"},
+    "c": {"role": "viewer", "can_comment": True},
+    "e": {"role": "editor"},
+}
+
+
+class TestRights:
+    @pytest.mark.parametrize("who", RIGHTS)
+    def test_each_may_what_the_contract_says(self, api: Api, other_api: Api, url: str, who: str) -> None:
+        share(api, url, **RIGHTS[who])
+        for may, method, path, body in CALLS:
+            send = getattr(other_api, method)
+            answer = send(f"{url}{path}") if body is None else send(f"{url}{path}", body)
+            with check(f"{method} {path} {body} by {who}"):
+                if who in may:
+                    assert answer.status_code < 400, answer.content
+                else:
+                    assert answer.json()["type"] == "forbidden"
+
+    def test_who_is_not_invited_sees_nothing(self, other_api: Api, url: str) -> None:
+        for path in ("", "/events", "/shares"):
+            refused(other_api.get(f"{url}{path}"), 404, "session_not_found")
+
+    def test_it_is_in_the_list_with_what_one_may(self, api: Api, other_api: Api, url: str, owner: User) -> None:
+        share(api, url, role="editor")
+        make_session(owner)
+        body = other_api.get(f"{BASE}/list").json()
+        assert [(row["role"], row["owner"]) for row in body["sessions"]] == [("editor", "owner")]
+        assert body["total"] == 1
+        assert {row["role"] for row in api.get(f"{BASE}/list").json()["sessions"]} == {"owner"}
+
+    def test_an_author_changes_their_own_comment_and_no_other(self, api: Api, other_api: Api, url: str) -> None:
+        share(api, url, can_comment=True)
+        comment = {"global_time": 1, "kind": "comment", "body": "x"}
+        own, theirs = (by.post(f"{url}/events", comment).json()["event"]["event_id"] for by in (other_api, api))
+        assert other_api.patch(f"{url}/events/{own}", {"body": "y"}).status_code == 200
+        refused(other_api.patch(f"{url}/events/{own}", {"kind": "kill"}), 403, "forbidden")
+        refused(other_api.patch(f"{url}/events/{theirs}", {"body": "y"}), 403, "forbidden")
+        refused(other_api.delete(f"{url}/events/{theirs}"), 403, "forbidden")
+        assert api.patch(f"{url}/events/{own}", {"resolved": True}).status_code == 200
+        said = [by.post(f"{url}/events/{theirs}/replies", {"body": "so"}).json() for by in (other_api, api)]
+        mine, others = (body["event"]["replies"][-1]["reply_id"] for body in said)
+        refused(other_api.delete(f"{url}/events/{theirs}/replies/{others}"), 403, "forbidden")
+        assert other_api.delete(f"{url}/events/{theirs}/replies/{mine}").status_code == 200
+        assert other_api.delete(f"{url}/events/{own}").status_code == 200
+
+    def test_who_may_comment_no_more_leaves_even_their_own(self, api: Api, other_api: Api, url: str) -> None:
+        one = f"{url}/shares/{share(api, url, can_comment=True)['share_id']}"
+        event = other_api.post(f"{url}/events", {"global_time": 1, "kind": "comment"}).json()["event"]["event_id"]
+        api.patch(one, {"can_comment": False})
+        refused(other_api.delete(f"{url}/events/{event}"), 403, "forbidden")
+        refused(other_api.post(f"{url}/events/{event}/replies", {"body": "x"}), 403, "forbidden")
+
+    def test_a_copy_needs_videos_that_one_may_see_by_oneself(self, api: Api, other_api: Api, url: str) -> None:
+        share(api, url, role="editor")
+        refused(other_api.post(f"{url}/duplicate", {}), 400, "video_not_found")
+
+    def test_where_the_owner_keeps_the_files_is_not_told(self, api: Api, other_api: Api, url: str) -> None:
+        share(api, url, role="editor")
+        for answer in (other_api.get(url), other_api.put(f"{url}/global-seek", {"timestamp": 1})):
+            assert {vod["path"] for vod in answer.json()["session"]["vods"]} == {None}
+
+    def test_only_what_the_share_is_for_is_opened_by_it(self, api: Api, url: str, owner: User, other: User) -> None:
+        key = share(api, url)["share_id"]
+        shown = {vod.video_id for vod in ComparisonSession.objects.get(pk=url.rsplit("/", 1)[1]).vods.all()}
+        assert all(sharing.is_share_open(key, video_id) for video_id in shown)
+        assert not sharing.is_share_open(key, make_session(owner).vods.first().video_id)  # type: ignore[union-attr]
+        for wrong in ("", "x", str(uuid.uuid4())):
+            assert not sharing.is_share_open(wrong, next(iter(shown)))
+        User.objects.filter(pk=other.pk).update(is_active=False)
+        assert not sharing.is_share_open(key, next(iter(shown)))
+
+
+class TestWatching:
+    pytestmark = committed
+
+    async def snapshot(self, communicator: Socket) -> dict[str, Any]:
+        message = await next_message(communicator)
+        assert message["type"] == "session"
+        return message
+
+    async def test_withdrawn_a_socket_closes_at_once(
+        self, api: Api, url: str, session: ComparisonSession, other: User
+    ) -> None:
+        made = await ask(share, api, url)
+        path = f"/ws/sessions/{session.pk}/"
+        async with (
+            connected(path, key=await ask(make_key, other)) as guest,
+            connected(path, key=await ask(make_key, session.owner)) as host,
+        ):
+            shown = await self.snapshot(guest)
+            assert all("&grant=share." in vod["stream_url"] for vod in shown["session"]["vods"])
+            shown = await self.snapshot(host)
+            assert not any("grant" in vod["stream_url"] for vod in shown["session"]["vods"])
+            await ask(api.delete, f"{url}/shares/{made['share_id']}")
+            assert (await guest.receive_output(5))["code"] == realtime.NOT_YOURS
+            await ask(api.put, f"{url}/global-seek", {"timestamp": 4})
+            assert (await next_message(host))["session"]["global_time"] == 4
+
+    async def test_changes_and_clock_come_with_addresses_that_end(
+        self, api: Api, url: str, session: ComparisonSession, other: User
+    ) -> None:
+        await ask(share, api, url)
+        async with connected(f"/ws/sessions/{session.pk}/", key=await ask(make_key, other)) as guest:
+            await self.snapshot(guest)
+            await ask(api.put, f"{url}/playback", {"state": "playing"})
+            for kind in ("session", "clock"):
+                message = await next_message(guest)
+                assert message["type"] == kind
+                for vod in message["session"]["vods"]:
+                    assert "&grant=share." in vod["stream_url"]
+                    assert vod["path"] is None
+
+    async def test_who_may_more_is_told(self, api: Api, url: str, session: ComparisonSession, other: User) -> None:
+        made = await ask(share, api, url)
+        async with connected(f"/ws/sessions/{session.pk}/", key=await ask(make_key, other)) as guest:
+            await self.snapshot(guest)
+            await ask(api.patch, f"{url}/shares/{made['share_id']}", {"role": "editor"})
+            assert await next_message(guest) == {"type": "access", "role": "editor", "can_comment": True}
+
+
+@pytest.mark.both
+@pytest.mark.django_db(transaction=True)
+def test_two_invitations_of_one_account_at_once_are_one(api: Api, url: str, other: User) -> None:
+    answers = at_once(*[lambda: api.post(f"{url}/shares", {"username": "other", "role": "viewer"})] * 2)
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert SessionShare.objects.count() == 1

@@ -1,0 +1,287 @@
+// Events of a comparison: what is shown as one, narrowed and stepped through; how they look; drawings; taking back.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import test from "node:test";
+
+import { Edits } from "./js/comparison/events/edits.js";
+import { filtered, kindsOf, lastBegun, noFilters, peopleOf } from "./js/comparison/events/filters.js";
+import { join } from "./js/comparison/events/joining.js";
+import { kindOf, lookOf } from "./js/comparison/events/kinds.js";
+import { EventStore } from "./js/comparison/events/store.js";
+import { begun, extended, fits, isVisible, outlineOf } from "./js/comparison/events/strokes.js";
+import { assertMatches, near } from "./near.mjs";
+
+test("page and server show the same events as one", () => {
+  // tests/test_javascript.py writes the file: what the server makes of the same.
+  const cases = JSON.parse(readFileSync(process.env.JOINING_CASES, "utf8"));
+  assert.equal(cases.length, 200);
+  assert.ok(cases.some(({ expected }) => expected.some(({ keys }) => keys.length === 3)));
+  for (const { given, expected } of cases) {
+    const marks = given.map(({ key, number, kind, vod_id: vodId, global_time: at, frame, is_alone: isAlone }) => ({
+      key,
+      number,
+      kind,
+      vodId,
+      at,
+      frame,
+      isAlone,
+    }));
+    assertMatches(
+      join(marks).map(({ marks: together, at }) => ({ keys: together.map(({ key }) => key), at })),
+      expected.map(({ keys, at }) => ({ keys, at: near(at, 1e-9) })),
+    );
+  }
+});
+
+test("every kind has a name, a letter and a colour, and an unknown one always the same", () => {
+  assert.deepEqual(lookOf("kill"), { name: "Kill", letter: "K", tone: "bad", shape: "round" });
+  assert.equal(lookOf("smoke_grenade").name, "Smoke grenade");
+  assert.equal(lookOf("smoke_grenade").letter, "S");
+  assert.deepEqual(lookOf("constructor"), lookOf("constructor"));
+  assert.equal(lookOf("_-").letter, "_");
+});
+
+for (const [typed, kind] of [
+  ["Smoke grenade", "smoke_grenade"],
+  ["  Été! ", "e_te"],
+  ["kill", "kill"],
+  ["…", ""],
+  ["x".repeat(60), "x".repeat(40)],
+])
+  test(`“${typed}” is the kind ${kind || "of nothing"}`, () => assert.equal(kindOf(typed), kind));
+
+const event = (id, more = {}) => ({
+  event_id: id,
+  kind: "kill",
+  label: "",
+  body: "",
+  color: "",
+  drawing: null,
+  vod_id: "a",
+  time: 1,
+  end: null,
+  origin: "manual",
+  confidence: null,
+  resolved: false,
+  replies: [],
+  created_by_name: "anna",
+  created_at: 1,
+  ...more,
+});
+const shown = (id, more = {}) => ({
+  id,
+  event: event(id, more),
+  sources: [{ event: event(id, more) }],
+  at: more.time ?? 1,
+});
+
+test("filters narrow by kind, video, person and origin, and all of them at once", () => {
+  const list = [
+    shown("1"),
+    shown("2", { kind: "round", vod_id: null }),
+    shown("3", { created_by_name: "ben", replies: [{ created_by_name: "cleo" }] }),
+    shown("4", { origin: "shots", created_by_name: "" }),
+  ];
+  const ids = (filters) => filtered(list, { ...noFilters(), ...filters }).map(({ id }) => id);
+  assert.deepEqual(ids({}), ["1", "2", "3", "4"]);
+  assert.deepEqual(ids({ hiddenKinds: new Set(["kill"]) }), ["2"]);
+  assert.deepEqual(ids({ vodId: "a" }), ["1", "3", "4"]);
+  assert.deepEqual(ids({ person: "cleo" }), ["3"]);
+  assert.deepEqual(ids({ origin: "found" }), ["4"]);
+  assert.deepEqual(ids({ origin: "made", vodId: "a", person: "anna" }), ["1"]);
+  assert.deepEqual(kindsOf(list), [
+    ["kill", 3],
+    ["round", 1],
+  ]);
+  assert.deepEqual(peopleOf(list), ["anna", "ben", "cleo"]);
+});
+
+test("the last event that has begun is found at, between and before events", () => {
+  const list = [{ at: 1 }, { at: 2 }, { at: 2 }, { at: 5 }];
+  assert.deepEqual(
+    [0, 1, 1.5, 2, 4.9, 5, 9].map((T) => lastBegun(list, T)),
+    [-1, 0, 0, 2, 2, 3, 3],
+  );
+  assert.equal(lastBegun([], 3), -1);
+});
+
+test("edits are taken back and done again in turn, and a new one forgets what was taken back", async () => {
+  const edits = new Edits();
+  const done = [];
+  const edit = (name) => ({
+    label: name,
+    undo: async () => done.push(`-${name}`),
+    redo: async () => done.push(`+${name}`),
+  });
+  edits.add(edit("a"));
+  edits.add(edit("b"));
+  assert.equal(await edits.undo(), "b");
+  assert.equal(await edits.undo(), "a");
+  assert.equal(await edits.undo(), null);
+  assert.equal(await edits.redo(), "a");
+  edits.add(edit("c"));
+  assert.equal(await edits.redo(), null);
+  assert.deepEqual(edits.labels, { undo: "c", redo: null });
+  assert.deepEqual(done, ["-b", "-a", "+a"]);
+});
+
+test("an edit that cannot be taken back any more is gone, and the one before it comes next", async () => {
+  const edits = new Edits();
+  edits.add({ label: "a", undo: async () => {}, redo: async () => {} });
+  edits.add({ label: "b", undo: () => Promise.reject(new Error("gone")), redo: async () => {} });
+  await assert.rejects(edits.undo(), /gone/);
+  assert.deepEqual(edits.labels, { undo: "a", redo: null });
+});
+
+/** A server that keeps events, as little of one as the store asks for. */
+function server(...events) {
+  const rows = new Map(events.map((row) => [row.event_id, row]));
+  let number = 0;
+  return {
+    rows,
+    calls: [],
+    list: async () => ({ events: [...rows.values()] }),
+    async create({ global_time: at, ...values }) {
+      const id = `new${++number}`;
+      rows.set(id, event(id, { time: at, ...values, vod_id: values.vod_id ?? null }));
+      return { event: rows.get(id) };
+    },
+    async change(id, values) {
+      this.calls.push([id, values]);
+      await this.before?.(id);
+      rows.set(id, { ...rows.get(id), ...values });
+      return { event: rows.get(id) };
+    },
+    async remove(id) {
+      rows.delete(id);
+    },
+  };
+}
+const VODS = [
+  { vod_id: "a", offset: 0, drift_ppm: 0, drift_anchor: 0, fps: 60 },
+  { vod_id: "b", offset: 10, drift_ppm: 0, drift_anchor: 0, fps: 60 },
+];
+
+async function storeOf(...events) {
+  const api = server(...events);
+  const store = new EventStore(api, VODS);
+  store.knows(1);
+  await new Promise((resolve) => setTimeout(resolve));
+  return { api, store };
+}
+
+test("events of two videos come together when an offset says so", async () => {
+  const { store } = await storeOf(event("1", { time: 15 }), event("2", { vod_id: "b", time: 7 }));
+  assert.equal(store.shown.length, 2);
+  store.place("b", { offset: 8.1, driftPpm: 0, anchor: 0 });
+  assert.deepEqual(
+    store.shown.map(({ at, sources }) => [at, sources.length]),
+    [[15.05, 2]],
+  );
+});
+
+test("a deletion that is taken back makes the event again, and older edits still find it", async () => {
+  const { api, store } = await storeOf(event("1", { label: "first", end: 2, resolved: true }));
+  await store.change([{ id: "1", values: { label: "second" } }], "renamed");
+  await store.remove([store.get("1")]);
+  assert.equal(api.rows.size, 0);
+  await store.edits.undo();
+  const [again] = api.rows.values();
+  assert.deepEqual([again.label, again.end, again.resolved], ["second", 2, true]);
+  await store.edits.undo();
+  assert.equal([...api.rows.values()][0].label, "first");
+  assert.equal(store.get("1").label, "first");
+});
+
+test("a change is shown at once, and what others wrote meanwhile is not written over by its answer", async () => {
+  const { api, store } = await storeOf(event("1"));
+  api.before = async () => {
+    assert.equal(store.get("1").label, "mine");
+    store.receive({ revision: 5, changed: [event("1", { label: "theirs" })], deleted: [], complete: true });
+  };
+  await store.change([{ id: "1", values: { label: "mine" } }], "renamed");
+  assert.equal(store.get("1").label, "theirs");
+});
+
+test("a change that is refused is shown as it was", async () => {
+  const { api, store } = await storeOf(event("1", { label: "before" }));
+  api.before = () => Promise.reject(new Error("refused"));
+  await assert.rejects(store.change([{ id: "1", values: { label: "after" } }], "renamed"));
+  assert.equal(store.get("1").label, "before");
+  assert.equal(store.edits.labels.undo, null);
+});
+
+test("a message that says that there are more asks for the list", async () => {
+  const { api, store } = await storeOf(event("1"));
+  api.rows.set("2", event("2"));
+  store.receive({ revision: 9, changed: [], deleted: [], complete: false });
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(
+    [...store.all].map(({ event_id: id }) => id),
+    ["1", "2"],
+  );
+});
+
+test("what a message tells while the list is being read is not lost", async () => {
+  const api = server(event("1"));
+  const store = new EventStore(api, VODS);
+  store.knows(1);
+  store.receive({ revision: 2, changed: [event("2")], deleted: ["1"], complete: true });
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(
+    [...store.all].map(({ event_id: id }) => id),
+    ["2"],
+  );
+});
+
+test("a pen leaves out points that say nothing new, and stays within the frame", () => {
+  let stroke = begun("pen", "#ffd166", 6, 0.5, 0.5);
+  for (const [x, y] of [
+    [0.5001, 0.5],
+    [0.6, 0.5],
+    [1.4, -2],
+  ])
+    stroke = extended(stroke, x, y);
+  assert.deepEqual(stroke.points, [
+    [0.5, 0.5],
+    [0.6, 0.5],
+    [1, 0],
+  ]);
+});
+
+test("a shape has two points however far it is drawn", () => {
+  let stroke = begun("box", "#ffd166", 6, 0.1, 0.1);
+  assert.equal(isVisible(stroke), false);
+  for (let n = 0; n < 50; n += 1) stroke = extended(stroke, n / 50, n / 100);
+  assert.deepEqual(stroke.points, [
+    [0.1, 0.1],
+    [0.98, 0.49],
+  ]);
+  assert.equal(outlineOf(stroke, 500), "M100 50L980 50L980 245L100 245Z");
+});
+
+test("an ellipse lies within its two corners, and an arrow has its head at the second", () => {
+  const of = (tool) => ({
+    tool,
+    color: "#ffffff",
+    width: 6,
+    points: [
+      [0.2, 0.2],
+      [0.6, 0.4],
+    ],
+  });
+  assert.equal(outlineOf(of("ellipse"), 1000), "M200 300A200 100 0 1 0 600 300A200 100 0 1 0 200 300Z");
+  assert.match(outlineOf(of("arrow"), 1000), /^M200 200L600 400L[\d. ]+L600 400L[\d. ]+$/);
+});
+
+test("a drawing that the server would refuse is known before it is sent", () => {
+  const long = {
+    tool: "pen",
+    color: "#ffffff",
+    width: 6,
+    points: Array.from({ length: 1500 }, (_, n) => [n / 1500, 0.12345]),
+  };
+  assert.equal(fits([long]), true);
+  assert.equal(fits([long, long, long]), false);
+});
