@@ -80,6 +80,8 @@ def test_m_marks_the_moment_and_what_is_typed_names_it(page: Page, events: Event
     # The keys are back: another one, given up.
     page.keyboard.press("m")
     page.keyboard.press("Escape")
+    page.keyboard.press("k")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
     assert len(events.all()) == 1
 
 

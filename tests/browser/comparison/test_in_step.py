@@ -221,6 +221,7 @@ def test_a_video_whose_clock_runs_faster_is_where_the_formula_puts_it(
     wait_until_standing(page)
     page.locator("[data-lanes]").press("Shift+ArrowRight")  # where all of them are on
     wait_until_standing(page)
+    page.get_by_role("tab", name="Calibrate").click()
     field = page.get_by_label("How much faster the clock of B runs, in ppm")
     field.fill("1000")
     field.press("Enter")

@@ -7,7 +7,8 @@ import { counted, position } from "../../base/format.js";
 import { lookOf } from "./kinds.js";
 import { nameOf } from "./store.js";
 
-const APART = 14; // pixels between markers
+const APART = 18; // pixels between markers
+const APART_WITH_NUMBER = 34;
 const DRAGGED = 4; // pixels from which a press is a drag
 const WITH_EDGES = 30; // pixels of a span that has edges to take hold of
 
@@ -22,7 +23,7 @@ const WITH_EDGES = 30; // pixels of a span that has edges to take hold of
  */
 
 export class EventLanes {
-  #isDragging = false;
+  /** While one is pressed nothing is drawn anew: it would slip out of the hand. */ #isHeld = false;
   #isDue = false;
   /** @type {Shown[]} */ #shown = [];
   #selected = "";
@@ -54,7 +55,7 @@ export class EventLanes {
 
   #draw() {
     this.#isDue = false;
-    if (this.#isDragging) return;
+    if (this.#isHeld) return;
     this.act.hover(null);
     this.layer.replaceChildren(...this.timeline.rows.flatMap((row) => this.#lane(row)));
   }
@@ -68,7 +69,8 @@ export class EventLanes {
       const marker = placed(one, vodId);
       if (!marker || x(marker.until ?? marker.at) < -0.02 || x(marker.at) > 1.02) continue;
       const last = markers.at(-1);
-      const near = last && (x(marker.at) - x(last.at)) * width < APART;
+      const room = last && (last.shown.length > 1 || seenBy(last) > 1) ? APART_WITH_NUMBER : APART;
+      const near = last && (x(marker.at) - x(last.at)) * width < room;
       if (near && one.id !== this.#selected && last.shown[0].id !== this.#selected) last.shown.push(one);
       else markers.push(marker);
     }
@@ -85,9 +87,9 @@ export class EventLanes {
    * @param {number} height
    */
   #button(marker, x, top, height) {
-    const { shown, vodId, at } = marker;
+    const { shown, at } = marker;
     const [one] = shown;
-    const seen = vodId === null ? one.sources.length : 1;
+    const seen = seenBy(marker);
     const number = shown.length > 1 ? shown.length : seen > 1 ? seen : 0;
     const words =
       shown.length > 1
@@ -163,15 +165,17 @@ export class EventLanes {
     const end = new AbortController();
     const target = /** @type {HTMLElement} */ (event.currentTarget);
     target.setPointerCapture(event.pointerId);
+    let isDragged = false;
+    this.#isHeld = true;
     const stop = () => {
       end.abort();
-      this.#isDragging = false;
+      this.#isHeld = false;
     };
     target.addEventListener(
       "pointermove",
       (e) => {
-        if (!canMove || (!this.#isDragging && Math.abs(e.clientX - began) < DRAGGED)) return;
-        this.#isDragging = true;
+        if (!canMove || (!isDragged && Math.abs(e.clientX - began) < DRAGGED)) return;
+        isDragged = true;
         element.style.setProperty("--by", `${e.clientX - began}px`);
         element.dataset.hold = hold;
         const from = hold === "end" ? (marker.until ?? marker.at) : marker.at;
@@ -182,9 +186,8 @@ export class EventLanes {
     target.addEventListener(
       "pointerup",
       (e) => {
-        const wasDragged = this.#isDragging;
         stop();
-        if (wasDragged) this.act.drag(one, marker.vodId, hold, by(e));
+        if (isDragged) this.act.drag(one, marker.vodId, hold, by(e));
         else this.act.open(one);
         this.#draw();
       },
@@ -199,6 +202,11 @@ export class EventLanes {
       { signal: end.signal },
     );
   }
+}
+
+/** In how many videos it is seen, where the lane of all says so. @param {Marker} marker */
+function seenBy({ shown: [one], vodId }) {
+  return vodId === null ? one.sources.length : 1;
 }
 
 /**

@@ -280,8 +280,7 @@ export class EventsPanel {
   async #saveMark() {
     const marked = this.#marked;
     if (!marked) return;
-    this.#marked = null;
-    need("[data-naming]").hidden = true;
+    this.#closeNaming();
     const kind = kindOf(need("[data-naming-kind]").value) || this.#kind;
     const text = need("[data-naming-name]").value.trim();
     if (kind === NOTE && !text) return;
@@ -296,9 +295,12 @@ export class EventsPanel {
     });
   }
 
-  #cancelMark() {
+  #closeNaming() {
     this.#marked = null;
-    need("[data-naming]").hidden = true;
+    const form = need("[data-naming]");
+    // What is hidden would keep the focus, and with it all keys.
+    if (form.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
+    form.hidden = true;
   }
 
   /** @param {Shown} one */
@@ -493,13 +495,11 @@ export class EventsPanel {
     form.addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
       this.#saveMark();
-      // The keys work again: the next mark is one press away.
-      /** @type {HTMLElement} */ (document.activeElement).blur();
     });
     form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
-      this.#cancelMark();
+      this.#closeNaming();
     });
     form.addEventListener("focusout", (/** @type {FocusEvent} */ event) => {
       if (!form.contains(/** @type {Node|null} */ (event.relatedTarget)) && document.hasFocus()) this.#saveMark();

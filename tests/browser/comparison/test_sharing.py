@@ -1,0 +1,89 @@
+"""A comparison that is shared: what a guest sees and may do, and how it ends for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.backstage import Backstage
+from tests.browser.conftest import OpenPage
+from tests.browser.pixels import frames_on_screen, wait_until_standing
+from tests.support.program import BASE, Program
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def guest(backstage: Backstage) -> str:
+    """The session of a person who is nobody's friend yet."""
+    found: str = backstage.person_session(name="guest")
+    return found
+
+
+@pytest.fixture
+def address(guest: str, comparison: dict[str, Any]) -> str:
+    """Made after the guest: before that no comparison is there."""
+    return f"/compare/{comparison['session_id']}"
+
+
+def invite(page: Page, rights: str) -> None:
+    """By the dialog, as the owner does it."""
+    page.get_by_role("button", name="Share").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("User name").fill("guest")
+    dialog.get_by_label("May", exact=True).select_option(label=rights)
+    dialog.get_by_role("button", name="Invite").click()
+    expect(dialog.get_by_role("button", name="Remove guest")).to_be_visible()
+    dialog.get_by_role("button", name="Close").click()
+
+
+def test_a_guest_finds_it_watches_it_and_comments(open_page: OpenPage, guest: str, address: str) -> None:
+    host = open_page(address)
+    invite(host, "Watch and comment")
+    there = open_page("/compare", session=guest)
+    expect(there.locator("tbody tr")).to_contain_text("watcher, you may watch")
+    there.get_by_role("link", name="Match 2041").click()
+    wait_until_standing(there)
+    expect(there.get_by_text("you may comment")).to_be_visible()
+    for name in ("Share", "B one frame later", "Mark this moment (M)"):
+        expect(there.get_by_role("button", name=name)).to_have_count(0)
+    host.locator("[data-lanes]").press("PageUp")
+    wait_until_standing(host)
+    wait_until(lambda: frames_on_screen(there)["A"] == 600)
+    there.keyboard.press("c")
+    there.keyboard.type("Seen from here")
+    there.keyboard.press("Enter")
+    expect(host.locator("[data-event-list] .event-row")).to_contain_text("Seen from here")
+    # What a guest does to the clock moves nobody else.
+    there.keyboard.press("Home")
+    wait_until(lambda: frames_on_screen(there)["A"] == 0)
+    assert frames_on_screen(host)["A"] == 600
+
+
+def test_what_is_withdrawn_ends_on_the_page(open_page: OpenPage, guest: str, address: str) -> None:
+    host = open_page(address)
+    invite(host, "Edit")
+    there = open_page(address, session=guest, quiet=False)
+    wait_until_standing(there)
+    host.get_by_role("button", name="Share").click()
+    host.get_by_role("button", name="Remove guest").click()
+    expect(there.get_by_text("This comparison is gone, or no longer yours.")).to_be_visible()
+    assert there.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.readyState === 0)")
+    there.reload()
+    expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
+
+
+def test_what_one_may_changes_while_one_watches(
+    open_page: OpenPage, program: Program, guest: str, address: str
+) -> None:
+    shares = f"{BASE}/{address.rsplit('/', 1)[1]}/shares"
+    made = program.call("POST", shares, {"username": "guest", "role": "viewer"})["share"]
+    there = open_page(address, session=guest)
+    expect(there.get_by_text("you may watch")).to_be_visible()
+    there.keyboard.press("c")
+    expect(there.get_by_text("Nothing can be changed here.")).to_be_visible()
+    program.call("PATCH", f"{shares}/{made['share_id']}", {"role": "editor"})
+    expect(there.get_by_text("you may edit")).to_be_visible()
+    there.get_by_role("button", name="B one frame later").click()
+    expect(there.get_by_label("Offset of B in seconds")).not_to_have_value("+2.484 s")
