@@ -538,6 +538,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions/multi-vod/{session_id}/vods/{vod_id}/playback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** @description Play or pause one VOD by itself, where the VODs are moved one by one (``sync_mode`` independent). */
+        put: operations["comparison_vod_playback"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions/multi-vod/{session_id}/vods/{vod_id}/seek": {
         parameters: {
             query?: never;
@@ -3423,9 +3440,27 @@ export interface components {
             /** Format: double */
             current_time: number;
             playback_state: components["schemas"]["PlaybackStateEnum"];
+            /**
+             * Format: double
+             * @description The session's, unless the VOD is moved by itself.
+             */
+            rate: number;
             events: {
                 [key: string]: unknown;
             }[];
+        };
+        VodPlaybackRequest: {
+            state: components["schemas"]["PlaybackStateEnum"];
+            /**
+             * Format: double
+             * @description 1 is normal speed.
+             */
+            rate?: number;
+            /**
+             * Format: double
+             * @description The VOD's own time at which it begins.
+             */
+            at?: number;
         };
         /** @description A video and the parameters as fields of the form. */
         WorkoutFormRequest: {
@@ -3653,6 +3688,7 @@ export type Video = components['schemas']['Video'];
 export type VideoSourceEnum = components['schemas']['VideoSourceEnum'];
 export type VideoStatusEnum = components['schemas']['VideoStatusEnum'];
 export type Vod = components['schemas']['Vod'];
+export type VodPlaybackRequest = components['schemas']['VodPlaybackRequest'];
 export type WorkoutFormRequest = components['schemas']['WorkoutFormRequest'];
 export type WsTicket = components['schemas']['WsTicket'];
 export type Error = components['schemas']['Error'];
@@ -5096,6 +5132,46 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    comparison_vod_playback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+                vod_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VodPlaybackRequest"];
+            };
+        };
         responses: {
             200: {
                 headers: {

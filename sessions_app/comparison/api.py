@@ -184,6 +184,19 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         return self.answer(services.set_playback(session, self.user, data["state"], data.get("rate"), data.get("at")))
 
     @extend_schema(
+        operation_id="comparison_vod_playback",
+        request=s.VodPlaybackSerializer,
+        responses={200: s.SessionAnswerSerializer},
+    )
+    @action(detail=True, methods=["put"], url_path="vods/<str:vod_id>/playback", throttle_scope="clock")
+    def vod_playback(self, request: Request, session_id: str, vod_id: str) -> Response:
+        """Play or pause one VOD by itself, where the VODs are moved one by one (``sync_mode`` independent)."""
+        session = self.get_object_to_change()
+        return self.answer(
+            services.set_vod_playback(session, self.user, vod_id, self.read_body(s.VodPlaybackSerializer))
+        )
+
+    @extend_schema(
         operation_id="comparison_offsets", request=s.OffsetsSerializer, responses={200: s.SessionAnswerSerializer}
     )
     @action(detail=True, methods=["put"])

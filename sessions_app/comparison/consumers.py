@@ -11,8 +11,8 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import close_old_connections
 
-from sessions_app.comparison.messages import clock_message, end_of, session_message
-from sessions_app.comparison.models import Access, ComparisonSession, PlaybackState
+from sessions_app.comparison.messages import clock_message, moves, plays, session_message
+from sessions_app.comparison.models import Access, ComparisonSession
 from sessions_app.comparison.services import group_name, save_playing_position
 from sessions_app.comparison.sharing import as_granted
 from vodplatform.accounts.models import User
@@ -65,7 +65,7 @@ class SessionConsumer(WatchConsumer):
     async def show(self, message: dict[str, Any]) -> None:
         self.message, self.received_at = message, time.monotonic()
         await super().show(self._as_seen(message))
-        playing = message["session"]["global_playback_state"] == PlaybackState.PLAYING
+        playing = plays(message["session"])
         if playing and (self._ticker is None or self._ticker.done()):
             self._ticker = asyncio.create_task(self._tick())
         elif not playing:
@@ -89,8 +89,7 @@ class SessionConsumer(WatchConsumer):
             now = time.monotonic()
             clock = self._clock(now)
             await self.send_json(self._as_seen(clock))
-            moves = clock["global_time"] < end_of(clock["session"])
-            moved_at = now if moves else moved_at
+            moved_at = now if moves(clock["session"]) else moved_at
             if now - moved_at > REST_SECONDS:
                 # Nothing moves any more: the next change begins again.
                 await sync_to_async(_save, thread_sensitive=False)(self.route["session_id"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sessions_app.comparison.models import ComparisonSession, ComparisonVod, PlaybackState
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, PlaybackState, SyncMode
 from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
 from sessions_app.comparison.timeline import Placement
 from sessions_app.comparison.vod_cache import cache
@@ -36,18 +36,28 @@ def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
     playing = session["global_playback_state"] == PlaybackState.PLAYING
     step = elapsed * session["rate"] if playing else 0.0
     end = end_of(session)
-    rates = [placement_of(vod).rate for vod in session["vods"]]
     global_time = max(session["global_time"], min(session["global_time"] + step, end))
+    vods = [
+        {**vod, "current_time": max(0.0, min(position + _step_of(vod, elapsed), vod["duration"]))}
+        for vod, position in zip(session["vods"], message["positions"], strict=True)
+    ]
     moved = {
         **{name: value for name, value in session.items() if name != "ui_state"},
         "global_time": global_time,
-        "vods": [
-            {**vod, "current_time": max(0.0, min(position + step * rate, vod["duration"]))}
-            for vod, position, rate in zip(session["vods"], message["positions"], rates, strict=True)
-        ],
+        "vods": vods,
     }
     server_time = message["at"] + elapsed
+    each = [
+        {
+            "vod_id": vod["vod_id"],
+            "time": vod["current_time"],
+            "playing": vod["playback_state"] == PlaybackState.PLAYING,
+            "rate": vod["rate"],
+        }
+        for vod in vods
+    ]
     return {
+        **({"vods": each} if session["sync_mode"] == SyncMode.INDEPENDENT else {}),
         "type": "clock",
         "revision": message["revision"],
         "by": message["by"],
@@ -58,6 +68,26 @@ def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
         "playing": playing,
         "server_time": server_time,
     }
+
+
+def _step_of(vod: dict[str, Any], elapsed: float) -> float:
+    """How far a VOD as it is shown comes in ``elapsed`` seconds."""
+    return elapsed * vod["rate"] * placement_of(vod).rate if vod["playback_state"] == PlaybackState.PLAYING else 0.0
+
+
+def plays(session: dict[str, Any]) -> bool:
+    """Whether a session as it is shown plays, or any of its VODs by itself."""
+    states = [session["global_playback_state"], *(vod["playback_state"] for vod in session["vods"])]
+    return PlaybackState.PLAYING in states
+
+
+def moves(session: dict[str, Any]) -> bool:
+    """Whether anything of a session as it is shown has not come to its end."""
+    playing = session["global_playback_state"] == PlaybackState.PLAYING
+    return (playing and session["global_time"] < end_of(session)) or any(
+        vod["playback_state"] == PlaybackState.PLAYING and vod["current_time"] < vod["duration"]
+        for vod in session["vods"]
+    )
 
 
 def end_of(session: dict[str, Any]) -> float:

@@ -192,7 +192,9 @@ class ComparisonSession(models.Model):
     def clock(self, vods: list[ComparisonVod], now: datetime) -> Clock:
         """The clock at ``now``, which must come from the database."""
         anchored = Clock(
-            tracks=tuple(Track(vod.placement, vod.video.duration, vod.position) for vod in vods),
+            tracks=tuple(
+                Track(vod.placement, vod.video.duration, vod.position, vod.own_playing, vod.own_rate) for vod in vods
+            ),
             global_time=self.global_time,
             rate=self.rate,
             playing=self.playback_state == PlaybackState.PLAYING,
@@ -215,6 +217,8 @@ class ComparisonVod(models.Model):
     drift_ppm = models.FloatField(db_default=0.0, help_text="By how much faster its own time runs, in millionths.")
     drift_anchor = models.FloatField(db_default=0.0, help_text="The global time at which the offset is exact.")
     position = models.FloatField(default=0.0, help_text="Unclamped, at the session's anchored_at.")
+    own_playing = models.BooleanField(null=True, help_text="Whether it plays, where it is moved by itself.")
+    own_rate = models.FloatField(null=True, help_text="At which speed, where it is moved by itself.")
 
     class Meta:
         ordering = ["ordinal"]
@@ -228,6 +232,10 @@ class ComparisonVod(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(offset__gte=-MAX_TIMESTAMP, offset__lte=MAX_TIMESTAMP), name="comparison_vod_offset"
+            ),
+            models.CheckConstraint(
+                condition=Q(own_rate=None) | Q(own_rate__gte=MIN_RATE, own_rate__lte=MAX_RATE),
+                name="comparison_vod_own_rate",
             ),
             models.CheckConstraint(
                 condition=Q(drift_ppm__gte=-MAX_DRIFT_PPM, drift_ppm__lte=MAX_DRIFT_PPM), name="comparison_vod_drift"

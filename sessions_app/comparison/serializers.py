@@ -87,8 +87,8 @@ class NewSessionSerializer(serializers.Serializer[Data]):
 
 
 class SyncConfigSerializer(serializers.Serializer[Data]):
-    resync_interval_ms = StrictIntegerField(min_value=50, max_value=60_000, required=False)
-    drift_tolerance_ms = StrictIntegerField(min_value=1, max_value=10_000, required=False)
+    resync_interval_ms = StrictIntegerField(min_value=100, max_value=5_000, required=False)
+    drift_tolerance_ms = StrictIntegerField(min_value=1, max_value=1_000, required=False)
 
 
 class PatchSerializer(serializers.Serializer[Data]):
@@ -119,6 +119,14 @@ class PlaybackSerializer(serializers.Serializer[Data]):
     rate = SecondsField(min_value=MIN_RATE, max_value=MAX_RATE, required=False, help_text="1 is normal speed.")
     at = SecondsField(
         min_value=0, max_value=MAX_TIMESTAMP, required=False, help_text="Global time at which the state begins."
+    )
+
+
+class VodPlaybackSerializer(serializers.Serializer[Data]):
+    state = serializers.ChoiceField(choices=PlaybackState.choices)
+    rate = SecondsField(min_value=MIN_RATE, max_value=MAX_RATE, required=False, help_text="1 is normal speed.")
+    at = SecondsField(
+        min_value=0, max_value=MAX_TIMESTAMP, required=False, help_text="The VOD's own time at which it begins."
     )
 
 
@@ -241,6 +249,7 @@ class VodSnapshot:
     vod: ComparisonVod
     current_time: float
     playback_state: str
+    rate: float
 
 
 @dataclass(frozen=True)
@@ -258,8 +267,15 @@ class SessionSnapshot:
         """The session at ``now``, by default at this moment; ``vods``: its own, where they have been read."""
         vods = cache.vods(session) if vods is None else vods
         clock = session.clock(vods, now or session.now())
-        state = session.playback_state
-        shown = [VodSnapshot(vod, track.current_time, state) for vod, track in zip(vods, clock.tracks, strict=True)]
+        shown = [
+            VodSnapshot(
+                vod,
+                track.current_time,
+                PlaybackState.PLAYING if clock.plays(track) else PlaybackState.PAUSED,
+                clock.rate_of(track),
+            )
+            for vod, track in zip(vods, clock.tracks, strict=True)
+        ]
         return cls(session, shown, clock.global_time)
 
 
@@ -288,6 +304,7 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
     offset_history = OffsetChangeSerializer(many=True, help_text="The latest 50; all by `offset-history`.")
     current_time = serializers.FloatField()
     playback_state = serializers.ChoiceField(choices=PlaybackState.choices)
+    rate = serializers.FloatField(help_text="The session's, unless the VOD is moved by itself.")
     events = serializers.ListField(child=serializers.DictField())
 
     def compute_path(self, shown: VodSnapshot) -> str | None:

@@ -168,10 +168,15 @@ def edit_session(session: ComparisonSession, by: User, *, even_archived: bool = 
         for vod, track in zip(vods, change.clock.tracks, strict=True):
             placed = track.placement
             vod.position, vod.offset = track.position, placed.offset
+            vod.own_playing, vod.own_rate = track.playing, track.rate
             vod.drift_ppm, vod.drift_anchor = placed.drift_ppm, placed.anchor
         ComparisonVod.objects.bulk_update(
-            vods, ["position", "offset", "drift_ppm", "drift_anchor", "offset_source", "offset_confidence"]
-        )
+            vods,
+            [
+                "position", "own_playing", "own_rate", "offset", "drift_ppm", "drift_anchor", "offset_source",
+                "offset_confidence",
+            ],
+        )  # fmt: skip
         locked.global_time = change.clock.global_time
         locked.rate = change.clock.rate
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
@@ -193,7 +198,7 @@ def update_session(session: ComparisonSession, by: User, values: dict[str, Any])
         row.sync_config = {**row.sync_config, **values.get("sync_config", {})}
         mode = values.get("sync_mode", row.sync_mode)
         if mode != row.sync_mode and mode == SyncMode.GLOBAL:
-            change.clock = change.clock.seek(change.clock.global_time)
+            change.clock = change.clock.together().seek(change.clock.global_time)
         row.sync_mode = mode
     return change.shown
 
@@ -201,7 +206,7 @@ def update_session(session: ComparisonSession, by: User, values: dict[str, Any])
 def set_archived(session: ComparisonSession, by: User, is_archived: bool) -> dict[str, Any]:
     """Take a session out of the list, paused and read-only, or back."""
     with edit_session(session, by, even_archived=True) as change:
-        change.clock = replace(change.clock, playing=False)
+        change.clock = replace(change.clock.together(), playing=False)
         change.session.archived_at = (change.session.archived_at or change.now) if is_archived else None
     return change.shown
 
@@ -225,15 +230,30 @@ def vod_seek(session: ComparisonSession, by: User, vod_id: str, timestamp: float
 def set_playback(
     session: ComparisonSession, by: User, state: str, rate: float | None, at: float | None
 ) -> dict[str, Any]:
-    """Play or pause everything, from ``at`` where it is given."""
+    """Play or pause everything, from ``at`` where it is given; no VOD goes its own way any more."""
     with edit_session(session, by) as change:
-        clock = change.clock if at is None else change.clock.seek(at)
+        clock = change.clock.together()
+        clock = clock if at is None else clock.seek(at)
         change.clock = Clock(
             tracks=clock.tracks,
             global_time=clock.global_time,
             rate=clock.rate if rate is None else rate,
             playing=state == PlaybackState.PLAYING,
         )
+    return change.shown
+
+
+def set_vod_playback(session: ComparisonSession, by: User, vod_id: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Play or pause one VOD by itself. values: ``state``, and ``rate`` and its own time ``at`` where they change.
+
+    Raises ``vod_not_found``, ``global_mode``.
+    """
+    with edit_session(session, by) as change:
+        index = change.index_of(vod_id, "vod_not_found")
+        if change.session.sync_mode == SyncMode.GLOBAL:
+            raise DomainError("global_mode")
+        playing = values["state"] == PlaybackState.PLAYING
+        change.clock = change.clock.play_track(index, playing, values.get("rate"), values.get("at"))
     return change.shown
 
 
@@ -362,13 +382,15 @@ def save_playing_position(session_id: str) -> None:
     """
     with transaction.atomic():
         session = ComparisonSession.objects.select_for_update().filter(pk=session_id).first()
-        if session is None or session.playback_state != PlaybackState.PLAYING:
+        if session is None:
             return
         now = session.now()
         if (now - session.anchored_at).total_seconds() < settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS:
             return
         vods = list(session.vods.select_related("video"))
         clock = session.clock(vods, now)
+        if not clock.moves:
+            return
         for vod, track in zip(vods, clock.tracks, strict=True):
             vod.position = track.position
         ComparisonVod.objects.bulk_update(vods, ["position"])

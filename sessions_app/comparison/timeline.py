@@ -70,11 +70,14 @@ class Track:
 
     ``position`` is where it would be if it were endless: before its beginning it is negative, after its end
     greater than ``duration``, so that a VOD that has not begun waits for its moment while the others play.
+    playing, rate: its own, where it is moved by itself; None: the clock's.
     """
 
     placement: Placement
     duration: float
     position: float = 0.0
+    playing: bool | None = None
+    rate: float | None = None
 
     @property
     def end(self) -> float:
@@ -101,20 +104,46 @@ class Clock:
         """The global time at which the last VOD ends."""
         return max((track.end for track in self.tracks), default=0.0)
 
+    @property
+    def moves(self) -> bool:
+        """Whether it plays, or any VOD by itself."""
+        return self.playing or any(track.playing for track in self.tracks)
+
+    def plays(self, track: Track) -> bool:
+        """Whether one of its VODs plays."""
+        return self.playing if track.playing is None else track.playing
+
+    def rate_of(self, track: Track) -> float:
+        """At which speed one of its VODs plays."""
+        return self.rate if track.rate is None else track.rate
+
     def after(self, elapsed: float) -> Clock:
         """The clock ``elapsed`` seconds later; a playing one stops at the end of the last VOD."""
-        if not self.playing or elapsed <= 0:
+        if not self.moves or elapsed <= 0:
             return self
-        step = elapsed * self.rate
+        step = elapsed * self.rate if self.playing else 0.0
         global_time = max(self.global_time, min(self.global_time + step, self.end))
-        tracks = tuple(
-            replace(
-                track,
-                position=max(track.position, min(track.position + step * track.placement.rate, track.duration)),
-            )
-            for track in self.tracks
+        return replace(
+            self, global_time=global_time, tracks=tuple(self._after(track, elapsed) for track in self.tracks)
         )
-        return replace(self, global_time=global_time, tracks=tracks)
+
+    def _after(self, track: Track, elapsed: float) -> Track:
+        if not self.plays(track):
+            return track
+        moved = track.position + elapsed * self.rate_of(track) * track.placement.rate
+        return replace(track, position=max(track.position, min(moved, track.duration)))
+
+    def together(self) -> Clock:
+        """The clock with no VOD that is moved by itself; each stays where it is."""
+        return replace(self, tracks=tuple(replace(track, playing=None, rate=None) for track in self.tracks))
+
+    def play_track(self, index: int, playing: bool, rate: float | None, at: float | None) -> Clock:
+        """One VOD played or paused by itself, from its own time ``at``; the others untouched."""
+        track = self.tracks[index]
+        position = track.position if at is None else clamp(at, 0.0, track.duration)
+        speed = self.rate_of(track) if rate is None else rate
+        changed = replace(track, position=position, playing=playing, rate=speed)
+        return replace(self, tracks=(*self.tracks[:index], changed, *self.tracks[index + 1 :]))
 
     def seek(self, global_time: float) -> Clock:
         """Everything at ``global_time``, each VOD by the formula."""

@@ -132,6 +132,75 @@ def test_an_independent_vod_plays_on_from_its_own_place(api: Api, session: Compa
     assert shown["vods"][2]["current_time"] == about(10)
 
 
+class TestOneVod:
+    """PUT …/vods/{vod_id}/playback: its own clock, where the VODs are moved one by one."""
+
+    @pytest.fixture(autouse=True)
+    def _independent(self, session: ComparisonSession) -> None:
+        ComparisonSession.objects.update(sync_mode="independent")
+
+    def play_one(self, api: Api, session: ComparisonSession, vod_id: str = "vod-2", **body: Any) -> dict[str, Any]:
+        return session_of(api.put(f"{BASE}/{session.session_id}/vods/{vod_id}/playback", body))
+
+    def test_it_plays_by_itself_at_its_own_speed(self, api: Api, session: ComparisonSession) -> None:
+        shown = self.play_one(api, session, state="playing", rate=2, at=30)
+        assert [vod["playback_state"] for vod in shown["vods"]] == ["paused", "playing", "paused"]
+        assert [vod["rate"] for vod in shown["vods"]] == [1, 2, 1]
+        assert (shown["global_playback_state"], shown["rate"]) == ("paused", 1)
+        rewind_anchor(session, 10)
+        shown = read(api, session)
+        assert shown["global_time"] == 0
+        assert [vod["current_time"] for vod in shown["vods"]] == [0, about(50, rate=2), 0]
+
+    def test_it_stands_while_the_others_play(self, api: Api, session: ComparisonSession) -> None:
+        play(api, session, state="playing", at=100)
+        self.play_one(api, session, state="paused")
+        rewind_anchor(session, 20)
+        shown = read(api, session)
+        assert shown["global_time"] == about(120)
+        assert shown["vods"][0]["current_time"] == about(120)
+        assert shown["vods"][1]["current_time"] == about(150)
+
+    def test_it_stops_at_its_end(self, api: Api, session: ComparisonSession) -> None:
+        self.play_one(api, session, state="playing", at=599)
+        rewind_anchor(session, 20)
+        assert read(api, session)["vods"][1]["current_time"] == 600
+
+    def test_what_is_said_to_all_holds_for_it_too(self, api: Api, session: ComparisonSession) -> None:
+        self.play_one(api, session, state="playing", rate=2)
+        shown = play(api, session, state="playing")
+        assert {(vod["playback_state"], vod["rate"]) for vod in shown["vods"]} == {("playing", 1)}
+
+    def test_back_on_one_clock_it_stands_where_the_clock_has_it(self, api: Api, session: ComparisonSession) -> None:
+        self.play_one(api, session, state="playing", at=400)
+        shown = session_of(api.patch(f"{BASE}/{session.session_id}", {"sync_mode": "global"}))
+        assert [vod["current_time"] for vod in shown["vods"]] == [0, 50, 0]
+        assert {vod["playback_state"] for vod in shown["vods"]} == {"paused"}
+        refused(api.put(f"{BASE}/{session.pk}/vods/vod-2/playback", {"state": "playing"}), 409, "global_mode")
+
+    def test_its_position_is_saved_while_nothing_else_plays(
+        self, api: Api, session: ComparisonSession, settings: Any
+    ) -> None:
+        settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS = 5.0
+        self.play_one(api, session, state="playing", at=30)
+        rewind_anchor(session, 20)
+        save_playing_position(session.session_id)
+        assert ComparisonVod.objects.get(vod_id="vod-2").position == about(50)
+        assert read(api, session)["vods"][1]["current_time"] == about(50)
+
+    @pytest.mark.parametrize(
+        "body",
+        [{}, {"state": "stopped"}, {"state": "playing", "rate": 0}, {"state": "playing", "rate": 4.1},
+         {"state": "playing", "at": -1}, {"state": "playing", "rate": "2"}],
+    )  # fmt: skip
+    def test_what_is_no_state_is_refused(self, api: Api, session: ComparisonSession, body: dict[str, Any]) -> None:
+        refused(api.put(f"{BASE}/{session.pk}/vods/vod-1/playback", body), 400, "invalid")
+
+    def test_an_unknown_vod_is_not_found(self, api: Api, session: ComparisonSession) -> None:
+        body = {"state": "playing"}
+        refused(api.put(f"{BASE}/{session.pk}/vods/vod-9/playback", body), 404, "vod_not_found")
+
+
 def test_a_change_while_playing_starts_from_the_present(api: Api, session: ComparisonSession) -> None:
     play(api, session, state="playing", at=100)
     rewind_anchor(session, 20)

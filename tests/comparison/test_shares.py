@@ -9,7 +9,7 @@ import pytest
 from pytest_check import check
 
 from sessions_app.comparison import sharing
-from sessions_app.comparison.models import ComparisonSession, SessionShare
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionShare
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_session, make_user
 from tests.support.sockets import Socket, ask, connected, next_message
@@ -172,6 +172,8 @@ class TestRights:
         refused(other_api.post(f"{url}/duplicate", {}), 400, "video_not_found")
 
     def test_where_the_owner_keeps_the_files_is_not_told(self, api: Api, other_api: Api, url: str) -> None:
+        ComparisonVod.objects.update(path="/srv/recordings/of the owner.mp4")
+        assert api.get(url).json()["session"]["vods"][0]["path"]
         share(api, url, role="editor")
         for answer in (other_api.get(url), other_api.put(f"{url}/global-seek", {"timestamp": 1})):
             assert {vod["path"] for vod in answer.json()["session"]["vods"]} == {None}

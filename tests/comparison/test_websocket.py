@@ -352,6 +352,22 @@ class TestClock:
         assert times[2] == pytest.approx(times[0])
         assert times[2] > 0.3
 
+    async def test_the_clock_tells_of_each_vod_that_is_moved_by_itself(
+        self, path: str, key: str, session: ComparisonSession
+    ) -> None:
+        base = f"{BASE}/{session.session_id}"
+        await ask(lambda: Api(key).patch(base, {"sync_mode": "independent"}))
+        async with connected(path, key=key) as communicator:
+            await next_message(communicator)
+            await ask(lambda: Api(key).put(f"{base}/vods/vod-2/playback", {"state": "playing", "rate": 2, "at": 9}))
+            clock = await message_of(communicator, lambda m: m["type"] == "clock" and m["vods"][1]["time"] > 9.5)
+        assert [(vod["vod_id"], vod["playing"], vod["rate"]) for vod in clock["vods"]] == [
+            ("vod-1", False, 1),
+            ("vod-2", True, 2),
+            ("vod-3", False, 1),
+        ]
+        assert (clock["playing"], clock["global_time"]) == (False, 0)
+
     async def test_it_is_silent_while_paused(self, path: str, key: str, session: ComparisonSession) -> None:
         base = f"{BASE}/{session.session_id}"
         async with self.playing(path, key, session) as communicator:

@@ -49,6 +49,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("patch", "/me"): {"full_name": "Changed"},
     ("put", "/global-seek"): {"timestamp": 5},
     ("put", "/seek"): {"timestamp": 5},
+    ("put", "/{vod_id}/playback"): {"state": "playing"},
     ("put", "/playback"): {"state": "playing"},
     ("put", "/offsets"): {"offsets": {"vod-2": 5}, "source": "manual"},
     ("post", "/align"): {"method": "timer_ocr"},

@@ -64,6 +64,7 @@ PERSONAL = ("token_id", "upload_id")
 READS = {("post", "/api/auth/ws-ticket")}
 # Reads real video, which is not there, or takes a form with a file: the owner is told so.
 NOT_CARRIED_OUT = {
+    ("put", "/{vod_id}/playback"): "global_mode",
     ("post", "/timer-preview"): "vod_file_not_found",
     ("post", "/chunk"): "unsupported_media_type",
     ("post", "/api/v1/library"): "invalid",

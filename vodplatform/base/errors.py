@@ -111,6 +111,7 @@ ERROR_TYPES = _types(
         "Send a shorter or smaller one, or take a larger plan; `limit` and `work` are width × height × frames / 10⁹.",
     ),
     ("session_limit", 409, "You have as many comparisons as your plan allows.", "Delete some, or take a larger plan."),
+    ("global_mode", 409, "The VODs share one clock.", "Set `sync_mode` to independent first, or play all of them."),
     ("archived", 409, "The comparison is archived.", "Put it back first: `unarchive`."),
     ("too_many_shares", 409, "The comparison is shared with as many accounts as it can be.", "Remove some first; `limit` says how many."),
     ("too_many_events", 409, "The comparison has as many events as it can have.", "Delete some first; `limit` says how many."),
