@@ -504,6 +504,23 @@ export interface paths {
         patch: operations["shares_change"];
         trace?: never;
     };
+    "/api/sessions/multi-vod/{session_id}/timeline.otio": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description An OpenTimelineIO timeline: the VODs as tracks at their offsets, the events as markers. */
+        get: operations["timeline_otio"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions/multi-vod/{session_id}/timer-preview": {
         parameters: {
             query?: never;
@@ -1925,7 +1942,7 @@ export interface components {
         EventFileRequest: {
             /**
              * Format: binary
-             * @description CSV with the columns vod_id, time, end, kind and label; or JSON.
+             * @description CSV with the columns vod_id, time, end, kind and label; JSON; or an OpenTimelineIO timeline.
              */
             file: string;
         };
@@ -5066,6 +5083,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ShareAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    timeline_otio: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
                 };
             };
             /** @description An error. */

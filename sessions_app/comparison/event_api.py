@@ -111,16 +111,20 @@ class EventViewSet(ComparisonViewSet):
     def import_events(self, request: Request, session_id: str) -> Response:
         """Add the events of a list or a file, all or none; errors are told by line."""
         session = self.get_object_to_change()
-        rows, first_line = self.read_rows(request)
+        rows, first_line = self.read_rows(request, session)
         made = events.create_events(session, self.user, rows, EventOrigin.IMPORT, first_line)
         return Response({"ok": True, "created": len(made)}, status=201)
 
-    def read_rows(self, request: Request) -> tuple[Sequence[dict[str, Any]], int]:
+    def read_rows(self, request: Request, session: ComparisonSession) -> tuple[Sequence[dict[str, Any]], int]:
         """The events that a call brings, as a list or in a file, and the number of the first."""
         file = request.FILES.get("file")
         if file is None:
             return event_files.checked(request.data), 1
         raw = file.read()
+        if file.name.lower().endswith(".otio") or raw.lstrip()[:1] == b"{":
+            from sessions_app.comparison.otio_files import from_otio
+
+            return from_otio(raw, list(session.vods.all())), 1
         if file.name.lower().endswith(".json") or raw.lstrip()[:1] == b"[":
             return event_files.from_json(raw), 1
         return event_files.from_csv(raw), 2
@@ -142,9 +146,21 @@ class EventFileViewSet(ComparisonViewSet):
         """All that the events have, but for what was said to them."""
         return self.file("json", "application/json", event_files.to_json)
 
-    def file(self, ending: str, content_type: str, write: Callable[[Iterable[s.ShownEvent]], str]) -> HttpResponse:
+    @extend_schema(operation_id="timeline_otio", responses={200: OpenApiTypes.OBJECT})
+    @action(detail=True, url_path="timeline.otio", content_negotiation_class=AsTable)
+    def as_timeline(self, request: Request, session_id: str) -> HttpResponse:
+        """An OpenTimelineIO timeline: the VODs as tracks at their offsets, the events as markers."""
+        from sessions_app.comparison.otio_files import to_otio
+
+        session = self.get_object()
+        vods = list(session.vods.select_related("video"))
+        return self.file("otio", "application/json", lambda shown: to_otio(session, vods, shown), "timeline")
+
+    def file(
+        self, ending: str, content_type: str, write: Callable[[Iterable[s.ShownEvent]], str], name: str = "events"
+    ) -> HttpResponse:
         """All events, each by itself, as a file to keep."""
         session = self.get_object()
         answer = HttpResponse(write(events.read_events(session, {"joined": False})), content_type=content_type)
-        answer["Content-Disposition"] = f'attachment; filename="events-{session.pk}.{ending}"'
+        answer["Content-Disposition"] = f'attachment; filename="{name}-{session.pk}.{ending}"'
         return answer

@@ -237,7 +237,9 @@ class EventListSerializer(serializers.Serializer[Data]):
 
 
 class EventFileSerializer(serializers.Serializer[Data]):
-    file = serializers.FileField(help_text="CSV with the columns vod_id, time, end, kind and label; or JSON.")
+    file = serializers.FileField(
+        help_text="CSV with the columns vod_id, time, end, kind and label; JSON; or an OpenTimelineIO timeline."
+    )
 
 
 class ImportedSerializer(serializers.Serializer[Data]):

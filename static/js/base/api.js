@@ -201,6 +201,7 @@ export function eventsApi(id) {
     removeReply: (/** @type {string} */ event, /** @type {string} */ reply) =>
       remove(`${base}/${event}/replies/${reply}`),
     file: (/** @type {"csv"|"json"} */ kind) => `${base}.${kind}`,
+    timeline: `${SESSIONS}/${encodeURIComponent(id)}/timeline.otio`,
     import: (/** @type {File} */ file) => {
       const form = new FormData();
       form.append("file", file);

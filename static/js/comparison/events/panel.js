@@ -458,6 +458,13 @@ export class EventsPanel {
     toggleMenu(button, "Events as files", [
       { label: "Save as CSV", icon: "download", href: this.api.file("csv"), download: "" },
       { label: "Save as JSON", icon: "download", href: this.api.file("json"), download: "" },
+      {
+        label: "Save as a timeline for editors",
+        icon: "download",
+        href: this.api.timeline,
+        download: "",
+        note: "OTIO",
+      },
       ...(!this.rights().canEdit ? [] : [{ label: "Add from a file", icon: "upload", apart: true, run: choose }]),
     ]);
   }
