@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import close_old_connections
+from redis.exceptions import RedisError
 
+from sessions_app.comparison import presence
 from sessions_app.comparison.messages import clock_message, moves, plays, session_message
 from sessions_app.comparison.models import Access, ComparisonSession
 from sessions_app.comparison.services import group_name, save_playing_position
@@ -35,6 +38,9 @@ class SessionConsumer(WatchConsumer):
     message: dict[str, Any] | None = None
     received_at = 0.0
     access: Access | None = None
+    name = ""
+    following = True
+    people: list[dict[str, Any]] | None = None  # as the client was told last
     _ticker: asyncio.Task[None] | None = None
 
     def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:
@@ -47,7 +53,7 @@ class SessionConsumer(WatchConsumer):
         access = session.access_of(user)
         if access is None:  # withdrawn between two statements
             return None
-        self.access = access
+        self.access, self.name = access, user.username
         try:
             message = session_message(session, session.owner.username, now=session.now())
         except DomainError:  # deleted between two statements
@@ -65,14 +71,46 @@ class SessionConsumer(WatchConsumer):
     async def show(self, message: dict[str, Any]) -> None:
         self.message, self.received_at = message, time.monotonic()
         await super().show(self._as_seen(message))
+        self._enter()
         playing = plays(message["session"])
         if playing and (self._ticker is None or self._ticker.done()):
             self._ticker = asyncio.create_task(self._tick())
         elif not playing:
             await self._stop_ticking()
 
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+        """Whether its person follows the others is all that a client says; the rest is ignored."""
+        try:
+            said = json.loads(text_data or "")
+        except (ValueError, RecursionError):
+            return
+        if isinstance(said, dict) and said.get("type") == "following" and isinstance(said.get("following"), bool):
+            self.following = said["following"]
+            if self.message is not None:
+                self._enter()
+
+    def _enter(self) -> None:
+        """Say that this viewer is here, where that is not known."""
+        assert self.access
+        person = {"name": self.name, "role": self.access.role.value, "following": self.following}
+        presence.enter(self.route["session_id"], self.channel_name, person, self._tell)
+
+    async def _tell(self, message: dict[str, Any]) -> None:
+        """Tell all who watch which people this process knows of. A broker that is away tells nobody."""
+        with contextlib.suppress(RedisError, OSError):
+            event = {"type": "watch.presence", "message": message}
+            await self.channel_layer.group_send(group_name(self.route["session_id"]), event)
+
+    async def watch_presence(self, event: dict[str, Any]) -> None:
+        """Some process has said who is there. Nobody is told that they are alone."""
+        people = presence.heard(self.route["session_id"], event["message"], self._tell)
+        if people != self.people and (len(people) > 1 or self.people):
+            self.people = people
+            await self.send_json({"type": "presence", "people": people})
+
     async def disconnect(self, code: int) -> None:
         await self._stop_ticking()
+        presence.leave(self.route["session_id"], self.channel_name, self._tell)
         await super().disconnect(code)
 
     async def _stop_ticking(self) -> None:
@@ -108,8 +146,10 @@ class SessionConsumer(WatchConsumer):
     async def _recheck(self) -> None:
         before = self.access
         await super()._recheck()
+        presence.tell_soon(self.route["session_id"], self._tell)
         if self.access and self.access != before:
             await self.send_json({"type": "access", "role": self.access.role, "can_comment": self.access.can_comment})
+            self._enter()
 
     def _clock(self, now: float) -> dict[str, Any]:
         """The clock message of this moment, which another viewer's socket may have made just now."""

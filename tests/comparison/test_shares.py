@@ -6,9 +6,10 @@ import uuid
 from typing import Any
 
 import pytest
+from channels.layers import get_channel_layer
 from pytest_check import check
 
-from sessions_app.comparison import sharing
+from sessions_app.comparison import presence, sharing
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionShare
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_session, make_user
@@ -235,6 +236,65 @@ class TestWatching:
             await self.snapshot(guest)
             await ask(api.patch, f"{url}/shares/{made['share_id']}", {"role": "editor"})
             assert await next_message(guest) == {"type": "access", "role": "editor", "can_comment": True}
+
+
+class TestPresence:
+    pytestmark = committed
+
+    async def people(self, communicator: Socket) -> dict[str, tuple[str, bool]]:
+        """Of the next message that tells of them: by name, role and whether they follow."""
+        while (message := await next_message(communicator))["type"] != "presence":
+            pass
+        return {one["name"]: (one["role"], one["following"]) for one in message["people"]}
+
+    async def test_each_is_told_who_else_is_there(
+        self, api: Api, url: str, session: ComparisonSession, other: User
+    ) -> None:
+        await ask(share, api, url)
+        path = f"/ws/sessions/{session.pk}/"
+        both = {"owner": ("owner", True), "other": ("viewer", True)}
+        async with connected(path, key=await ask(make_key, session.owner)) as host:
+            assert (await next_message(host))["type"] == "session"
+            async with connected(path, key=await ask(make_key, other)) as guest:
+                assert await self.people(guest) == both
+                assert await self.people(host) == both
+                for nonsense in (
+                    "{",
+                    "[]",
+                    "7",
+                    '{"type": "following", "following": 1}',
+                    '{"type": "session"}',
+                    "[" * 50_000,
+                ):
+                    await guest.say(nonsense)
+                await guest.say('{"type": "following", "following": false}')
+                assert await self.people(host) == {**both, "other": ("viewer", False)}
+            assert await self.people(host) == {"owner": ("owner", True)}
+        assert not presence._rooms
+
+    async def test_who_has_two_pages_open_is_one(self, session: ComparisonSession, other: User) -> None:
+        path, key = f"/ws/sessions/{session.pk}/", await ask(make_key, session.owner)
+        async with connected(path, key=key) as first, connected(path, key=key) as second:
+            for one in (first, second):
+                await next_message(one)
+                # Nobody is told that they are alone.
+                assert await one.receive_nothing(0.6)
+
+    async def test_what_another_process_says_counts_until_it_is_silent_for_long(
+        self, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        said = {"process": "another", "people": [{"name": "far", "role": "viewer", "following": True}], "asks": True}
+        layer = get_channel_layer()
+        group = f"comparison.{session.pk}"
+        async with connected(f"/ws/sessions/{session.pk}/", key=await ask(make_key, session.owner)) as host:
+            await next_message(host)
+            await layer.group_send(group, {"type": "watch.presence", "message": said})
+            assert set(await self.people(host)) == {"owner", "far"}
+            monkeypatch.setattr(presence, "FORGET_SECONDS", -1.0)
+            await layer.group_send(
+                group, {"type": "watch.presence", "message": {**said, "process": "third", "people": []}}
+            )
+            assert set(await self.people(host)) == {"owner"}
 
 
 @pytest.mark.both

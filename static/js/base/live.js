@@ -86,6 +86,11 @@ export class LiveChannel {
     this.#socket?.close();
   }
 
+  /** Say something, where somebody listens now. @param {any} message */
+  send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
   async #refresh() {
     if (this.#asking || this.#closed) return;
     this.#asking = true;

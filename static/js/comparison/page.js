@@ -16,6 +16,7 @@ import { Copies } from "./copies.js";
 import { EventsPanel } from "./events/panel.js";
 import { toggleComparisonMenu } from "./managing.js";
 import { Pane } from "./panes.js";
+import { People } from "./people.js";
 import { Remote } from "./remote.js";
 import { openSharing } from "./sharing.js";
 import { History, showOffsets, tabs } from "./side.js";
@@ -70,9 +71,11 @@ const remote = new Remote({
     access = { ...access, role, can_comment: canComment };
     showRights();
   },
+  onPeople: (list) => people.show(list),
   onTrouble: trouble,
   onState: showLive,
 });
+const people = new People(need("[data-together]"), { remote });
 const timeline = new TimelineView(need("[data-timeline]"), tracks, {
   seek: (T, final) => actions.seek(T, final),
   jump: (seconds) => actions.jump(seconds),

@@ -17,6 +17,9 @@ export class Remote {
   leading = false;
   /** Whether what is done here stays here: of an archived comparison, and for who may only watch. */
   isReadOnly = false;
+  /** Whether others move the clock here; who stands apart moves it for nobody else. */
+  following = true;
+  /** The newest of the others' clock. @type {any} */ #latest = null;
   #clock = new ServerClock();
   /** @type {Intent|null} */ #intent = null;
   #sending = false;
@@ -33,15 +36,17 @@ export class Remote {
    * @param {(session: any) => void} options.onSession anyone's change, own ones too
    * @param {(message: any) => void} options.onEvents anyone's change of events
    * @param {(message: any) => void} options.onAccess what this person may do has changed
+   * @param {(people: {name: string, role: string, following: boolean}[]) => void} options.onPeople who is there
    * @param {(error: unknown) => void} options.onTrouble a change could not be sent
    * @param {(state: import("../base/live.js").LiveState, code?: number) => void} options.onState
    */
-  constructor({ sessionId, api, controller, onSession, onEvents, onAccess, onTrouble, onState }) {
+  constructor({ sessionId, api, controller, onSession, onEvents, onAccess, onPeople, onTrouble, onState }) {
     this.api = api;
     this.controller = controller;
     this.onSession = onSession;
     this.onEvents = onEvents;
     this.onAccess = onAccess;
+    this.onPeople = onPeople;
     this.onTrouble = onTrouble;
     this.live = new LiveChannel(`/ws/sessions/${encodeURIComponent(sessionId)}/`, {
       onMessage: (message) => this.#receive(message),
@@ -50,8 +55,24 @@ export class Remote {
       snapshot: () => api.read(),
       onSnapshot: ({ session }) =>
         this.#receive({ type: "session", revision: session.revision, at: this.#clock.now(), session }),
-      onState,
+      onState: (state, code) => {
+        if (state === "live" && !this.following) this.live.send({ type: "following", following: false });
+        onState(state, code);
+      },
     });
+  }
+
+  /** Whether what is done to the clock here stays here. */
+  get isApart() {
+    return this.isReadOnly || !this.following;
+  }
+
+  /** Go along with the others, from where they are now, or stay apart. @param {boolean} following */
+  follow(following) {
+    this.following = following;
+    this.live.send({ type: "following", following });
+    if (following && this.#latest) this.#follow(this.#latest);
+    else this.controller.follow(null);
   }
 
   /**
@@ -59,7 +80,7 @@ export class Remote {
    * @param {number} at global time, seconds
    */
   sought(at) {
-    if (this.isReadOnly) return;
+    if (this.isApart) return;
     this.#lead();
     this.#intent = this.#intent?.type === "playback" ? { ...this.#intent, at } : { type: "seek", at };
     this.#pump();
@@ -67,7 +88,7 @@ export class Remote {
 
   /** Playing, pausing or the speed were changed here. */
   played() {
-    if (this.isReadOnly) return;
+    if (this.isApart) return;
     this.#lead();
     const { wanted, rate, time } = this.controller;
     this.#intent = { type: "playback", state: wanted, rate, at: time };
@@ -131,6 +152,8 @@ export class Remote {
   #receive(message) {
     if (message.type === "events") return this.onEvents(message);
     if (message.type === "access") return this.onAccess(message);
+    if (message.type === "presence") return this.onPeople(message.people);
+    this.#latest = message;
     this.#clock.note(message.server_time ?? message.at);
     if (this.#inFlight || this.#intent) {
       if (!this.#deferred || message.revision >= this.#deferred.revision) this.#deferred = message;
@@ -175,6 +198,7 @@ export class Remote {
 
   /** @param {any} message */
   #follow(message) {
+    if (!this.following) return;
     const { controller } = this;
     const { playing, rate, now } = this.#target(message);
     this.leading = false;

@@ -87,3 +87,25 @@ def test_what_one_may_changes_while_one_watches(
     expect(there.get_by_text("you may edit")).to_be_visible()
     there.get_by_role("button", name="B one frame later").click()
     expect(there.get_by_label("Offset of B in seconds")).not_to_have_value("+2.484 s")
+
+
+def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Program, guest: str, address: str) -> None:
+    program.call("POST", f"{BASE}/{address.rsplit('/', 1)[1]}/shares", {"username": "guest", "role": "editor"})
+    host, there = open_page(address), open_page(address, session=guest)
+    for page in (host, there):
+        wait_until_standing(page)
+        expect(page.get_by_role("list", name="Who is here").get_by_role("listitem")).to_have_count(2)
+    there.get_by_role("button", name="Following").click()
+    expect(host.get_by_text("guest, editor, moves alone")).to_be_attached()
+    host.locator("[data-lanes]").press("PageUp")
+    wait_until_standing(host)
+    assert frames_on_screen(host)["A"] == 600
+    there.locator("[data-lanes]").press("Shift+ArrowRight")
+    wait_until(lambda: frames_on_screen(there)["A"] == 300)
+    assert frames_on_screen(host)["A"] == 600
+    there.get_by_role("button", name="Apart").click()
+    wait_until(lambda: frames_on_screen(there)["A"] == 600)
+    there.locator("[data-lanes]").press("Home")
+    wait_until(lambda: frames_on_screen(host)["A"] == 0)
+    there.close()
+    expect(host.get_by_role("button", name="Following")).to_be_hidden()

@@ -1,0 +1,67 @@
+// Who else watches the comparison now, and whether the person here goes along with them.
+
+import { h, need, setText } from "../base/dom.js";
+
+const SHOWN = 4;
+
+/** @typedef {{name: string, role: string, following: boolean}} Person */
+
+export class People {
+  /** @type {Person[]} */ #people = [];
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {{remote: import("./remote.js").Remote}} parts
+   */
+  constructor(holder, { remote }) {
+    this.holder = holder;
+    this.remote = remote;
+    this.list = need("[data-people]", holder);
+    this.button = /** @type {HTMLButtonElement} */ (need("[data-follow]", holder));
+    this.button.addEventListener("click", () => {
+      remote.follow(!remote.following);
+      this.#draw();
+    });
+  }
+
+  /** @param {Person[]} people */
+  show(people) {
+    this.#people = people;
+    this.#draw();
+  }
+
+  #draw() {
+    const { remote } = this;
+    // Alone there is nobody to go along with; who stood apart can come back all the same.
+    this.holder.hidden = this.#people.length < 2 && remote.following;
+    const shown = this.#people.slice(0, SHOWN);
+    const more = this.#people.length - shown.length;
+    this.list.replaceChildren(
+      ...shown.map((person) => h("li", { title: sentence(person) }, face(person))),
+      more > 0
+        ? h("li", { class: "faint text-small", title: this.#people.slice(SHOWN).map(sentence).join(", ") }, `+${more}`)
+        : "",
+    );
+    this.button.setAttribute("aria-pressed", String(remote.following));
+    setText(this.button, remote.following ? "Following" : "Apart");
+    this.button.title = remote.following
+      ? "The clock is shared with the others. Press to move by yourself"
+      : "You move by yourself. Press to go along with the others again";
+  }
+}
+
+/** @param {Person} person */
+function sentence({ name, role, following }) {
+  return `${name}, ${role}${following ? "" : ", moves alone"}`;
+}
+
+/** @param {Person} person */
+function face(person) {
+  const letters = person.name.slice(0, 2).toUpperCase();
+  return h(
+    "span",
+    { class: "avatar small", data: person.following ? {} : { apart: "" } },
+    h("span", { "aria-hidden": "true" }, letters),
+    h("span", { class: "visually-hidden" }, sentence(person)),
+  );
+}
