@@ -156,6 +156,7 @@ def _preview(
     times: list[float] | dict[str, list[float]] | None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
+    viewer = by if by.is_admin else session.owner  # who may edit works with what the owner has
     folder = settings.DATA_DIR / "tmp" / f"preview-{secrets.token_hex(8)}"
     folder.mkdir(parents=True, mode=0o700)
     try:
@@ -163,7 +164,7 @@ def _preview(
         videos = [
             {
                 "vod_id": vod.vod_id,
-                "path": str(_path_of(vod, folder, by)),
+                "path": str(_path_of(vod, folder, viewer)),
                 "times": times.get(vod.vod_id) if isinstance(times, dict) else times,
             }
             for vod in vods

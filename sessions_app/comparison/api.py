@@ -270,7 +270,8 @@ class AlignmentViewSet(ComparisonViewSet):
         """How far an alignment is, and what it proposes."""
         session = self.get_object()
         alignment = alignments.find_alignment(session, job_id)
-        return Response(s.AlignmentSerializer.show(s.AlignmentView(alignment, list(session.vods.all()))))
+        shown = s.AlignmentSerializer.show(s.AlignmentView(alignment, list(session.vods.all())))
+        return Response(shown if self.access.can_edit else s.without_evidence(shown))
 
     @extend_schema(
         operation_id="comparison_alignment_apply",

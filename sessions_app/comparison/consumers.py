@@ -108,9 +108,15 @@ class SessionConsumer(WatchConsumer):
             self.people = people
             await self.send_json({"type": "presence", "people": people})
 
+    def let_go(self) -> None:
+        super().let_go()
+        if self._ticker:
+            self._ticker.cancel()
+        if self.message is not None:
+            presence.leave(self.route["session_id"], self.channel_name, self._tell)
+
     async def disconnect(self, code: int) -> None:
         await self._stop_ticking()
-        presence.leave(self.route["session_id"], self.channel_name, self._tell)
         await super().disconnect(code)
 
     async def _stop_ticking(self) -> None:
@@ -141,15 +147,22 @@ class SessionConsumer(WatchConsumer):
         """A message with a session as this viewer sees it; the very same where all see it so."""
         if self.access is None or not self.access.grant:
             return message
-        return {**message, "session": as_granted(message["session"], self.access.grant)}
+        return {
+            **message,
+            "session": as_granted(message["session"], self.access.grant),
+            # It may be another than when the page was made.
+            "access": {"role": self.access.role.value, "can_comment": self.access.can_comment},
+        }
 
-    async def _recheck(self) -> None:
+    async def _recheck(self) -> bool:
         before = self.access
-        await super()._recheck()
+        if not await super()._recheck():
+            return False
         presence.tell_soon(self.route["session_id"], self._tell)
         if self.access and self.access != before:
             await self.send_json({"type": "access", "role": self.access.role, "can_comment": self.access.can_comment})
             self._enter()
+        return True
 
     def _clock(self, now: float) -> dict[str, Any]:
         """The clock message of this moment, which another viewer's socket may have made just now."""

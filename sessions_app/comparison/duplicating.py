@@ -15,7 +15,7 @@ from vodplatform.base.errors import DomainError
 
 COPIED = ("description", "sync_mode", "sync_config", "rate", "global_time", "ui_state")
 COPIED_OF_VOD = (
-    "ordinal", "vod_id", "name", "path", "offset", "offset_source", "offset_confidence", "drift_ppm", "drift_anchor",
+    "ordinal", "vod_id", "name", "offset", "offset_source", "offset_confidence", "drift_ppm", "drift_anchor",
 )  # fmt: skip
 MAX_NAME = 200
 
@@ -37,6 +37,7 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
         ComparisonVod.objects.bulk_create(
             ComparisonVod(
                 session=copy, video=_video_for(vod, by), position=vod.placement.time_at(session.global_time),
+                path=vod.path if by.is_admin or by.pk == session.owner_id else "",
                 **{field: getattr(vod, field) for field in COPIED_OF_VOD},
             )
             for vod in vods

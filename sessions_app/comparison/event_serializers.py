@@ -33,7 +33,7 @@ class DrawingField(serializers.JSONField):
             raise DomainError("too_large", "drawing: must not be larger than 64 KB.", limit=MAX_DRAWING_BYTES)
         try:
             return {"strokes": [_stroke(stroke) for stroke in _list(data["strokes"])]}
-        except (KeyError, TypeError, ValueError) as exc:
+        except (KeyError, TypeError, ValueError, OverflowError) as exc:
             sentence = "Must be {strokes: [{tool, color, width, points: [[x, y], …], text?}]}, points between 0 and 1."
             raise serializers.ValidationError(sentence) from exc
 

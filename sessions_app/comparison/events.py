@@ -11,6 +11,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Count, Sum
+from django.db.models.functions import Length
 
 from sessions_app.comparison.event_serializers import EventSerializer, ShownEvent, joined_events
 from sessions_app.comparison.models import (
@@ -21,7 +23,7 @@ from sessions_app.comparison.models import (
     EventReply,
     SessionEvent,
 )
-from sessions_app.comparison.services import group_name, lock
+from sessions_app.comparison.services import access_to, group_name, lock
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
@@ -29,6 +31,8 @@ from vodplatform.base.web.publish import publish_on_commit
 
 COMMENT = "comment"  # the kind that who may not edit makes
 MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # of a session; of an event
+MAX_THREAD = 200_000  # letters of the replies to one event
+MAX_OF_GUEST = 1_000  # events of one who may not edit
 MAX_TOLD = 100  # events of one message; of more the message says that there are some
 
 
@@ -54,6 +58,8 @@ def edit_events(session: ComparisonSession, by: User) -> Iterator[EventsChange]:
     """Lock a session, let the block change its events, count the revision, and broadcast on commit."""
     with transaction.atomic():
         change = EventsChange(lock(session), list(session.vods.select_related("video")))
+        if not access_to(change.session, by).can_comment:
+            raise DomainError("forbidden")
         yield change
         row = change.session
         row.revision += 1
@@ -123,6 +129,11 @@ def create_events(
         idempotency.bind_to_transaction()
         if SessionEvent.objects.filter(session=session).count() + len(rows) > MAX_EVENTS:
             raise DomainError("too_many_events", limit=MAX_EVENTS)
+        if (
+            not access_to(change.session, by).can_edit
+            and change.session.events.filter(created_by=by).count() >= MAX_OF_GUEST
+        ):
+            raise DomainError("too_many_events", "You have written as much here as one may.", limit=MAX_OF_GUEST)
         made = []
         for number, values in enumerate(rows, start=first_line):
             row = SessionEvent(session=change.session, origin=origin, created_by=by, created_by_name=by.username)
@@ -178,7 +189,9 @@ def reply(session: ComparisonSession, by: User, event_id: UUID, body: str) -> Se
     with edit_events(session, by) as change:
         idempotency.bind_to_transaction()
         row = find_event(change.session, event_id)
-        if row.replies.count() >= MAX_REPLIES:
+        said = row.replies.aggregate(count=Count("pk"), letters=Sum(Length("body"), default=0))
+        # A thread is told whole to everybody who watches, with each of its changes.
+        if said["count"] >= MAX_REPLIES or said["letters"] + len(body) > MAX_THREAD:
             raise DomainError("too_many_events", "The event has as many replies as it can have.", limit=MAX_REPLIES)
         EventReply.objects.create(event=row, body=body, created_by=by, created_by_name=by.username)
         change.changed = [row]

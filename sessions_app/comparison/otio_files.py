@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
 
-from sessions_app.comparison.event_files import checked, refusal
+from sessions_app.comparison.event_files import MAX_ROWS, checked, refusal
 from sessions_app.comparison.event_serializers import ShownEvent
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod
 from vodplatform.base.api.parsers import check_json, has_too_many_parts
@@ -104,62 +104,110 @@ def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
     """The markers of a timeline as events; raises ``invalid`` with errors by their number, from 1.
 
     A marker of a clip that is one of ``vods`` (by what we wrote, else by its name) is an event of that VOD; any other
-    stands where it is on the timeline, whose time is taken for the shared clock.
+    stands where it is on the timeline, whose time is taken for the shared clock. The file is read as the JSON that it
+    is: the library's reader ends the process on a reference to itself and on a timeline without tracks.
     """
     if has_too_many_parts(raw, MAX_PARTS):
         raise refusal({"file": ["The file has too many parts."]})
     try:
-        check_json(json.loads(raw))  # the library's own reader is not to be given what is nested too deeply
-        timeline = otio.adapters.read_from_string(raw.decode(), "otio_json")
-    except (ValueError, KeyError, RecursionError, otio.exceptions.OTIOError) as exc:
+        timeline = json.loads(raw)
+        check_json(timeline)
+        if _schema(timeline) != "Timeline":
+            raise ValueError("no timeline")
+        reader = _Reader(vods)
+        reader.visit(timeline["tracks"], 0.0)
+    except _Enough:
+        raise refusal({"events": [f"Send at most {MAX_ROWS} events."]}) from None
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as exc:
         raise refusal({"file": ["The file is no OpenTimelineIO timeline."]}) from exc
-    if not isinstance(timeline, otio.schema.Timeline):
-        raise refusal({"file": ["The file holds no timeline."]})
-    return checked([*_of_clips(timeline, vods), *_of_all(timeline)])
+    return checked(reader.found)
 
 
-def _of_clips(timeline: otio.schema.Timeline, vods: Sequence[ComparisonVod]) -> Iterator[Data]:
-    by_id, by_name = {vod.vod_id: vod for vod in vods}, {vod.name: vod for vod in vods}
-    for clip in timeline.find_clips():
-        vod = by_id.get(str(_ours(clip).get("vod_id", ""))) or by_name.get(clip.name)
-        for marker in clip.markers:
-            span = _seconds(marker.marked_range)
-            if vod:
-                yield _event(marker, span, {"vod_id": vod.vod_id, "time": span[0]})
-            else:
-                at = clip.transformed_time(marker.marked_range.start_time, timeline.tracks).to_seconds()
-                yield _event(marker, (round(at, DIGITS), round(at + span[1] - span[0], DIGITS)), {})
+class _Enough(Exception):
+    """There are more markers than events can be."""
 
 
-def _of_all(timeline: otio.schema.Timeline) -> Iterator[Data]:
-    for part in (timeline.tracks, *timeline.tracks):
-        for marker in part.markers:
-            yield _event(marker, _seconds(marker.marked_range), {})
+class _Reader:
+    """Walks over a timeline's parts and collects its markers."""
+
+    def __init__(self, vods: Sequence[ComparisonVod]) -> None:
+        self.found: list[Data] = []
+        self._by_id = {vod.vod_id: vod for vod in vods}
+        self._by_name = {vod.name: vod for vod in reversed(vods)}
+
+    def visit(self, part: Data, start: float) -> float:
+        """Collect the markers of a part that begins at ``start`` of the timeline; its length. All in seconds."""
+        schema, span = _schema(part), _span(part.get("source_range"))
+        if schema == "Transition":
+            return 0.0  # lies over its neighbours
+        if schema == "Clip" and span is None:
+            span = _span((_media(part) or {}).get("available_range"))
+        own_start, length = span or (0.0, 0.0)
+        vod = self._vod_of(part) if schema == "Clip" else None
+        for marker in part.get("markers") or []:
+            self._take(marker, start - own_start, vod)
+        if schema == "Track":
+            inside = start - own_start
+            for child in part.get("children") or []:
+                inside += self.visit(child, inside)
+            length = length if span else inside - start
+        elif schema == "Stack":
+            lengths = [self.visit(child, start - own_start) for child in part.get("children") or []]
+            length = length if span else max(lengths, default=0.0)
+        elif schema not in ("Clip", "Gap"):
+            raise ValueError(schema)
+        return length
+
+    def _vod_of(self, clip: Data) -> ComparisonVod | None:
+        return self._by_id.get(str(_ours(clip).get("vod_id", ""))) or self._by_name.get(str(clip.get("name")))
+
+    def _take(self, marker: Data, shift: float, vod: ComparisonVod | None) -> None:
+        """shift: from the part's own time to the timeline's, in seconds."""
+        if len(self.found) == MAX_ROWS:
+            raise _Enough
+        start, length = _span(marker["marked_range"]) or (0.0, 0.0)
+        place = {"vod_id": vod.vod_id, "time": _rounded(start)} if vod else {"global_time": _rounded(start + shift)}
+        ours = _ours(marker)
+        rest: Data = {name: ours[name] for name in ("color", "drawing") if name in ours}
+        self.found.append(
+            {
+                **place,
+                "end": _rounded(start + length + (0.0 if vod else shift)) if length > 0 else None,
+                "kind": ours.get("kind", KIND),
+                "label": str(marker.get("name") or "")[:200],
+                "body": marker.get("comment") or "",
+                **rest,
+            }
+        )
 
 
-def _event(marker: otio.schema.Marker, span: tuple[float, float], place: Data) -> Data:
-    """span: from, to, in seconds of the VOD that ``place`` names, else of the clock."""
-    ours, (start, end) = _ours(marker), span
-    rest: Data = {name: ours[name] for name in ("color", "drawing") if name in ours}
-    return {
-        **(place or {"global_time": start}),
-        "end": end if end > start else None,
-        "kind": ours.get("kind", KIND),
-        "label": marker.name[:200],
-        "body": marker.comment,
-        **rest,
-    }
+def _schema(part: Any) -> str:
+    """`Clip` of `Clip.2`."""
+    return str(part["OTIO_SCHEMA"]).partition(".")[0]
 
 
-def _ours(item: otio.core.SerializableObjectWithMetadata) -> Data:
-    found = item.metadata.get(OURS)
-    # What the library gives looks like a dictionary and is none.
-    return json.loads(otio.core.serialize_json_to_string(found)) if isinstance(found, Mapping) else {}
+def _ours(part: Data) -> Data:
+    found = (part.get("metadata") or {}).get(OURS)
+    return found if isinstance(found, dict) else {}
 
 
-def _seconds(span: TimeRange) -> tuple[float, float]:
-    """From, to. Raises ``invalid`` where a rate says nothing."""
-    start, end = span.start_time.to_seconds(), span.end_time_exclusive().to_seconds()
-    if not (math.isfinite(start) and math.isfinite(end)):
-        raise refusal({"file": ["A marker's time is no time."]})
-    return round(start, DIGITS), round(end, DIGITS)
+def _media(clip: Data) -> Data | None:
+    """The recording that a clip shows: of several the one that is chosen."""
+    several = clip.get("media_references")
+    if several:
+        return several.get(clip.get("active_media_reference_key"))  # type: ignore[no-any-return]
+    return clip.get("media_reference")
+
+
+def _span(span: Any) -> tuple[float, float] | None:
+    """(start, length) in seconds. Raises ValueError or ArithmeticError where a rate says nothing."""
+    if span is None:
+        return None
+    start, length = (span[name]["value"] / span[name]["rate"] for name in ("start_time", "duration"))
+    if not (math.isfinite(start) and math.isfinite(length)):
+        raise ValueError(span)
+    return start, length
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds, DIGITS)

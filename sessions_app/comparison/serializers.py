@@ -525,6 +525,15 @@ def placed(reference: Placement, found: Data) -> Data:
     }
 
 
+def without_evidence(shown: Data) -> Data:
+    """An alignment for who only watches: its pictures and sounds are at addresses that a share does not end."""
+    proposals = [{**proposal, "evidence": [], "evidence_urls": []} for proposal in shown["proposals"]]
+    refused = shown["refused"]
+    if refused:
+        refused = {**refused, "details": [{**item, "evidence": []} for item in refused["details"]]}
+    return {**shown, "proposals": proposals, "refused": refused}
+
+
 def with_addresses(evidence: list[Data]) -> list[Data]:
     """What an answer of the aligner rests on, with the addresses of its pictures and sounds."""
     return [

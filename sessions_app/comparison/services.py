@@ -23,6 +23,7 @@ from sessions_app.comparison.messages import session_message
 from sessions_app.comparison.models import (
     MAX_VODS,
     MIN_VODS,
+    Access,
     ComparisonSession,
     ComparisonVod,
     OffsetChange,
@@ -153,14 +154,27 @@ def lock(session: ComparisonSession, *, even_archived: bool = False) -> Comparis
     return locked
 
 
+def access_to(locked: ComparisonSession, by: User) -> Access:
+    """What ``by`` may do with a locked session: shares change under the same lock. Raises ``session_not_found``."""
+    access = locked.access_of(by)
+    if access is None:  # withdrawn since the call began
+        raise DomainError("session_not_found")
+    return access
+
+
 @contextmanager
-def edit_session(session: ComparisonSession, by: User, *, even_archived: bool = False) -> Iterator[Change]:
+def edit_session(
+    session: ComparisonSession, by: User, *, even_archived: bool = False, by_itself: bool = False
+) -> Iterator[Change]:
     """Lock a session, let the block change it, write clock and revision, and broadcast on commit.
 
-    Two writers take turns on the row lock: the last one wins, and both are in the history.
+    Two writers take turns on the row lock: the last one wins, and both are in the history. by_itself: what follows from
+    a change elsewhere is nobody's right. Raises ``session_not_found``, ``forbidden``, ``archived``.
     """
     with transaction.atomic():
         locked = lock(session, even_archived=even_archived)
+        if not by_itself and not access_to(locked, by).can_edit:
+            raise DomainError("forbidden")
         now = locked.now()
         vods = list(locked.vods.select_related("video"))
         change = Change(locked, vods, locked.clock(vods, now), now)
@@ -365,7 +379,7 @@ def replace_deleted_video(sender: object, video: Video, by: User | None, **_: An
     for session in shown.values():
         with (
             contextlib.suppress(DomainError),
-            edit_session(session, by or session.owner, even_archived=True) as change,
+            edit_session(session, by or session.owner, even_archived=True, by_itself=True) as change,
         ):  # unless it is gone
             gap = create_placeholder(video, session.owner)
             ComparisonVod.objects.filter(session=session, video=video).update(video=gap)

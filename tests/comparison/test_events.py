@@ -107,6 +107,7 @@ class TestMarking:
             {"strokes": [{**STROKE, "points": [[0.1]]}]}, {"strokes": [{**STROKE, "points": [["a", 0]]}]},
             {"strokes": [{**STROKE, "points": [[True, 0]]}]}, {"strokes": [{**STROKE, "color": "red"}]},
             {"strokes": [{**STROKE, "color": 7}]}, {"strokes": [{**STROKE, "width": -1}]},
+            {"strokes": [{**STROKE, "width": 10**400}]},
             {"strokes": [{**STROKE, "tool": "text"}]}, {"strokes": [{**STROKE, "tool": "text", "text": 5}]},
         ],
     )  # fmt: skip

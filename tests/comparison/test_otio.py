@@ -104,29 +104,40 @@ def test_markers_of_another_program_stand_where_it_has_them(api: Api, url: str, 
     other = otio.schema.Clip("b-roll", source_range=TimeRange(RationalTime(125, 25), RationalTime(250, 25)))
     ours.markers.append(marker("in ours", 360, 24))
     other.markers.append(marker("in another", 150, 25))
+    bare = otio.schema.Clip("without a range")
+    bare.markers.append(marker("in a bare one", 30, 30))
     timeline.tracks.markers.append(marker("of all", 59.94, 59.94))
-    track.extend([ours, other])
+    track.extend(
+        [ours, otio.schema.Transition(in_offset=RationalTime(1, 24), out_offset=RationalTime(1, 24)), other, bare]
+    )
     assert send(api, url, timeline).status_code == 201
     found = {event["label"]: event for event in api.get(f"{url}/events?joined=false").json()["events"]}
     assert (found["in ours"]["vod_id"], found["in ours"]["time"]) == ("vod-2", 15.0)
     # Ten seconds of ours, then one of the other's second to its sixth.
     assert (found["in another"]["vod_id"], found["in another"]["time"]) == (None, 11.0)
+    assert (found["in a bare one"]["vod_id"], found["in a bare one"]["time"]) == (None, 21.0)
     assert (found["of all"]["vod_id"], found["of all"]["time"], found["of all"]["kind"]) == (None, 1.0, "mark")
 
 
 @pytest.mark.parametrize(
     "text",
     [
+        '{"OTIO_SCHEMA": "Timeline.1", "tracks": null}',
+        # A stack that holds itself.
+        '{"OTIO_SCHEMA": "Timeline.1", "tracks": {"OTIO_SCHEMA": "Stack.1", "OTIO_REF_ID": "S", "children": '
+        '[{"OTIO_SCHEMA": "SerializableObjectRef.1", "id": "S"}]}}',
+        '{"OTIO_SCHEMA": "Timeline.1", "tracks": {"OTIO_SCHEMA": "Stack.1", "markers": [5]}}',
+        '{"OTIO_SCHEMA": "Timeline.1", "tracks": {"OTIO_SCHEMA": "Stack.1", "children": [[], 7]}}',
         "{", "{}", '{"OTIO_SCHEMA": "Nothing.1"}', '{"OTIO_SCHEMA": "Timeline.1", "tracks": 5}',
         '{"OTIO_SCHEMA": "Clip.2"}', '{"a": ' * 60_000,
     ],
-    ids=["half", "empty", "unknown", "broken", "no timeline", "deep"],
+    ids=["no tracks", "itself", "marker", "children", "half", "empty", "unknown", "broken", "no timeline", "deep"],
 )  # fmt: skip
 def test_what_is_no_timeline_is_refused(api: Api, url: str, text: str) -> None:
     refused(send(api, url, text), 400, "invalid")
 
 
-def test_a_timeline_that_is_nested_too_deeply_is_not_given_to_the_library(api: Api, url: str) -> None:
+def test_a_timeline_that_is_nested_too_deeply_is_refused(api: Api, url: str) -> None:
     timeline = otio.schema.Timeline("deep")
     span = TimeRange(RationalTime(1, 1), RationalTime(0, 1))
     timeline.tracks.markers.append(otio.schema.Marker(name="x", marked_range=span))

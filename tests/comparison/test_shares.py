@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -9,14 +10,16 @@ import pytest
 from channels.layers import get_channel_layer
 from pytest_check import check
 
-from sessions_app.comparison import presence, sharing
-from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionShare
+from sessions_app.comparison import events, presence, services, sharing
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, EventOrigin, SessionShare
 from tests.support.api import BASE, Api, refused
-from tests.support.factories import make_key, make_session, make_user
-from tests.support.sockets import Socket, ask, connected, next_message
+from tests.support.factories import make_alignment, make_key, make_session, make_user
+from tests.support.sockets import Socket, ask, connected, next_message, socket
 from tests.support.together import at_once
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import User
+from vodplatform.asgi import application
+from vodplatform.base.errors import DomainError
 
 pytestmark = pytest.mark.django_db
 committed = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
@@ -172,6 +175,47 @@ class TestRights:
         share(api, url, role="editor")
         refused(other_api.post(f"{url}/duplicate", {}), 400, "video_not_found")
 
+    def test_what_was_begun_before_the_withdrawal_is_not_written(
+        self, api: Api, url: str, session: ComparisonSession, other: User
+    ) -> None:
+        """Between the look at the caller's rights and the session's lock."""
+        share(api, url, role="editor")
+        SessionShare.objects.all().delete()
+        with pytest.raises(DomainError, match="not found"):
+            services.global_seek(session, other, 5.0)
+        with pytest.raises(DomainError, match="not found"):
+            events.create_events(session, other, [{"kind": "kill", "global_time": 1.0}], EventOrigin.IMPORT)
+        share(api, url)
+        with pytest.raises(DomainError, match="not change"):
+            services.global_seek(session, other, 5.0)
+        with pytest.raises(DomainError, match="not change"):
+            events.reply(session, other, uuid.uuid4(), "x")
+
+    def test_a_guest_writes_so_much_at_most(
+        self, api: Api, other_api: Api, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(events, "MAX_OF_GUEST", 1)
+        monkeypatch.setattr(events, "MAX_THREAD", 10)
+        share(api, url, can_comment=True)
+        comment = {"global_time": 1, "kind": "comment"}
+        event = other_api.post(f"{url}/events", comment).json()["event"]["event_id"]
+        refused(other_api.post(f"{url}/events", comment), 409, "too_many_events")
+        assert api.post(f"{url}/events", comment).status_code == 201
+        assert other_api.post(f"{url}/events/{event}/replies", {"body": "123456"}).status_code == 201
+        refused(other_api.post(f"{url}/events/{event}/replies", {"body": "12345"}), 409, "too_many_events")
+
+    def test_who_only_watches_sees_no_evidence(
+        self, api: Api, other_api: Api, url: str, session: ComparisonSession
+    ) -> None:
+        """Its addresses do not end with the share."""
+        alignment = make_alignment(session)
+        made = share(api, url)
+        address = f"{url}/alignments/{alignment.job_id}"
+        assert "/media/made/" in api.get(address).content.decode()
+        assert "/media/made/" not in other_api.get(address).content.decode()
+        api.patch(f"{url}/shares/{made['share_id']}", {"role": "editor"})
+        assert "/media/made/" in other_api.get(address).content.decode()
+
     def test_where_the_owner_keeps_the_files_is_not_told(self, api: Api, other_api: Api, url: str) -> None:
         ComparisonVod.objects.update(path="/srv/recordings/of the owner.mp4")
         assert api.get(url).json()["session"]["vods"][0]["path"]
@@ -271,6 +315,34 @@ class TestPresence:
                 assert await self.people(host) == {**both, "other": ("viewer", False)}
             assert await self.people(host) == {"owner": ("owner", True)}
         assert not presence._rooms
+
+    async def test_who_is_cut_off_in_the_middle_of_a_message_has_gone(
+        self, api: Api, url: str, session: ComparisonSession
+    ) -> None:
+        """The server sends, and the client is not there any more."""
+        key = await ask(make_key, session.owner)
+        watcher = socket(f"/ws/sessions/{session.pk}/", key=key)
+        cut = asyncio.Event()
+
+        async def send(message: Any) -> None:
+            if message["type"] == "websocket.send" and cut.is_set():
+                raise ConnectionResetError
+            if message["type"] == "websocket.send":
+                cut.set()
+
+        async def receive() -> Any:
+            if not cut.is_set() and not hasattr(receive, "connected"):
+                receive.connected = True  # type: ignore[attr-defined]
+                return {"type": "websocket.connect"}
+            await asyncio.Event().wait()
+
+        running = asyncio.create_task(application(watcher.scope, receive, send))
+        await asyncio.wait_for(cut.wait(), 10)
+        while str(session.pk) not in presence._rooms:
+            await asyncio.sleep(0.01)
+        await ask(api.put, f"{url}/global-seek", {"timestamp": 4})
+        await asyncio.wait_for(running, 10)
+        assert str(session.pk) not in presence._rooms
 
     async def test_who_has_two_pages_open_is_one(self, session: ComparisonSession, other: User) -> None:
         path, key = f"/ws/sessions/{session.pk}/", await ask(make_key, session.owner)

@@ -208,7 +208,7 @@ def test_files_are_copied_for_one_request_of_a_caller_at_a_time(
 
     monkeypatch.setattr(alignments, "path_for_work", copy)
     monkeypatch.setattr(alignments, "run_aligner", lambda request, run: {"readings": []})
-    user, session = User.objects.get(username="owner"), ComparisonSession.objects.get()
+    user, session = User.objects.get(username="owner"), ComparisonSession.objects.select_related("owner").get()
     vods = list(session.vods.select_related("video"))
     monkeypatch.setattr(alignments, "check_roi", lambda *_: None)
     monkeypatch.setattr(ComparisonSession, "vods", SimpleNamespace(select_related=lambda _: vods))

@@ -29,6 +29,7 @@ NOT_YOURS = 4404
 TRY_AGAIN = 1013
 CONNECT_TRIES = 3
 RECHECK_SECONDS = 60.0
+RETRY_SECONDS = 5.0  # after a look that failed
 # Sockets that came together, as after a restart, do not ask together for ever.
 RECHECK_JITTER = 0.2
 OVERLAP_SECONDS = 0.5
@@ -61,6 +62,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     # A timer, not a sleeping task: thousands of sockets wait here.
     _timer: asyncio.TimerHandle | None = None
     _checker: asyncio.Task[None] | None = None
+    _is_due_again = False
 
     @property
     def route(self) -> dict[str, str]:
@@ -85,7 +87,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
                 try:
                     await super().__call__(scope, receive, send)
                 finally:
-                    self._leave_place()
+                    # Also where the client has gone in the middle of a message, and nobody has called disconnect.
+                    self.let_go()
                 return
             except (RedisError, DatabaseError, OSError) as exc:
                 logger.warning("socket", extra={"data": {"exception": repr(exc)}})
@@ -117,7 +120,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         await self._open()
         if found[1] is not None:
             await self.show(found[1])
-        self._check_later()
+        self._check_later(RECHECK_SECONDS)
 
     def _take_place(self) -> bool:
         """Whether whoever watches has fewer sockets in this process than one may have."""
@@ -126,6 +129,14 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         self.place = self.watcher  # who watches is looked at again later
         open_sockets[self.place] += 1
         return True
+
+    def let_go(self) -> None:
+        """Keep nothing running and nothing counted for a socket that has ended; harmless when called again."""
+        self._leave_place()
+        if self._timer:
+            self._timer.cancel()
+        if self._checker:
+            self._checker.cancel()
 
     def _leave_place(self) -> None:
         place, self.place = self.place, ""
@@ -163,7 +174,9 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
 
     async def watch_recheck(self, event: dict[str, Any]) -> None:
         """Who may watch has changed: look again now instead of within the minute."""
-        if self._checker is None and self._timer is not None:
+        if self._checker is not None:
+            self._is_due_again = True  # what is being looked at now may be from before
+        elif self._timer is not None:
             self._timer.cancel()
             self._begin_check()
 
@@ -244,22 +257,35 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             await asyncio.sleep(OVERLAP_SECONDS)
             await self.channel_layer.group_discard(former, self.channel_name)
 
-    def _check_later(self) -> None:
-        delay = RECHECK_SECONDS * random.uniform(1 - RECHECK_JITTER, 1 + RECHECK_JITTER)  # noqa: S311 - no secret
+    def _check_later(self, seconds: float) -> None:
+        delay = seconds * random.uniform(1 - RECHECK_JITTER, 1 + RECHECK_JITTER)  # noqa: S311 - no secret
         self._timer = asyncio.get_running_loop().call_later(delay, self._begin_check)
 
     def _begin_check(self) -> None:
-        self._checker = asyncio.create_task(self._recheck())
+        self._checker = asyncio.create_task(self._check())
 
-    async def _recheck(self) -> None:
+    async def _check(self) -> None:
+        """Look again, and see to it that the next look comes: soon, where this one was overtaken or failed."""
+        wait = RECHECK_SECONDS
         try:
-            found = await self._look()
-            if found is None:
+            if not await self._recheck():
                 return
-            await self._follow(found[0])
-            if found[1] is not None and found[1]["revision"] > self.revision:
-                await self.show(found[1])
         except (DatabaseError, RedisError, OSError) as exc:  # it heals; so does this socket, at the next look
             logger.warning("socket", extra={"data": {"exception": repr(exc)}})
+            wait = RETRY_SECONDS
         self._checker = None
-        self._check_later()
+        if self._is_due_again:
+            self._is_due_again = False
+            self._begin_check()
+        else:
+            self._check_later(wait)
+
+    async def _recheck(self) -> bool:
+        """Whether who watches still may; what they have missed is shown then, else the socket is closed."""
+        found = await self._look()
+        if found is None:
+            return False
+        await self._follow(found[0])
+        if found[1] is not None and found[1]["revision"] > self.revision:
+            await self.show(found[1])
+        return True

@@ -68,6 +68,7 @@ const remote = new Remote({
   onSession: adopt,
   onEvents: (message) => events.store.receive(message),
   onAccess: ({ role, can_comment: canComment }) => {
+    if (role === access.role && canComment === access.can_comment) return;
     access = { ...access, role, can_comment: canComment };
     showRights();
   },
@@ -172,6 +173,7 @@ function showRights() {
   for (const part of parts) part.dataset.role = access.role;
   const pill = document.querySelector("[data-role-pill]");
   if (pill) setText(pill, `you may ${access.role === "editor" ? "edit" : access.can_comment ? "comment" : "watch"}`);
+  people.draw();
   events.drawRights();
 }
 
@@ -207,6 +209,7 @@ function closePictures() {
     video.removeAttribute("src");
     video.load();
   }
+  events.card.close();
   need("#main").inert = true;
   need(".transport").inert = true;
 }

@@ -20,20 +20,20 @@ export class People {
     this.button = /** @type {HTMLButtonElement} */ (need("[data-follow]", holder));
     this.button.addEventListener("click", () => {
       remote.follow(!remote.following);
-      this.#draw();
+      this.draw();
     });
   }
 
   /** @param {Person[]} people */
   show(people) {
     this.#people = people;
-    this.#draw();
+    this.draw();
   }
 
-  #draw() {
+  draw() {
     const { remote } = this;
-    // Alone there is nobody to go along with; who stood apart can come back all the same.
-    this.holder.hidden = this.#people.length < 2 && remote.following;
+    // Alone there is nobody to go along with; but who may only watch has no other way to stand still.
+    this.holder.hidden = this.#people.length < 2 && remote.following && !remote.isReadOnly;
     const shown = this.#people.slice(0, SHOWN);
     const more = this.#people.length - shown.length;
     this.list.replaceChildren(
@@ -42,11 +42,10 @@ export class People {
         ? h("li", { class: "faint text-small", title: this.#people.slice(SHOWN).map(sentence).join(", ") }, `+${more}`)
         : "",
     );
-    this.button.setAttribute("aria-pressed", String(remote.following));
-    setText(this.button, remote.following ? "Following" : "Apart");
+    setText(this.button, remote.following ? "Following" : "Moving alone");
     this.button.title = remote.following
-      ? "The clock is shared with the others. Press to move by yourself"
-      : "You move by yourself. Press to go along with the others again";
+      ? "You follow the others. Press to move alone"
+      : "You move alone. Press to follow the others again";
   }
 }
 

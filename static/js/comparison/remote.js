@@ -56,7 +56,10 @@ export class Remote {
       onSnapshot: ({ session }) =>
         this.#receive({ type: "session", revision: session.revision, at: this.#clock.now(), session }),
       onState: (state, code) => {
-        if (state === "live" && !this.following) this.live.send({ type: "following", following: false });
+        if (state === "live") {
+          if (!this.following) this.live.send({ type: "following", following: false });
+          onPeople([]); // those who are there are told of again
+        }
         onState(state, code);
       },
     });
@@ -153,10 +156,18 @@ export class Remote {
     if (message.type === "events") return this.onEvents(message);
     if (message.type === "access") return this.onAccess(message);
     if (message.type === "presence") return this.onPeople(message.people);
+    if (message.access) this.onAccess(message.access);
     this.#latest = message;
     this.#clock.note(message.server_time ?? message.at);
     if (this.#inFlight || this.#intent) {
-      if (!this.#deferred || message.revision >= this.#deferred.revision) this.#deferred = message;
+      const before = this.#deferred;
+      // A clock message has no more to say than the session's of the same revision.
+      if (
+        !before ||
+        message.revision > before.revision ||
+        (message.revision === before.revision && before.type === "clock")
+      )
+        this.#deferred = message;
       return;
     }
     this.#apply(message);

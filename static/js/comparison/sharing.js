@@ -125,15 +125,23 @@ export function openSharing({ id, name }) {
       "li",
       { class: "row" },
       h("span", { class: "truncate spacer", dir: "auto" }, username),
-      select(`${username} may`, choiceOf(share), (own) =>
-        api.change(key, rightsOf(own.value)).then(
-          () => toast("Changed."),
-          (error) => {
-            toast(explain(error), "bad");
-            own.value = choiceOf(share);
-          },
-        ),
-      ),
+      select(`${username} may`, choiceOf(share), (own) => {
+        const rights = rightsOf(own.value);
+        own.disabled = true;
+        api
+          .change(key, rights)
+          .then(
+            () => {
+              Object.assign(share, rights);
+              toast("Changed.");
+            },
+            (error) => {
+              toast(explain(error), "bad");
+              own.value = choiceOf(share);
+            },
+          )
+          .finally(() => (own.disabled = false));
+      }),
       h(
         "button",
         {

@@ -103,7 +103,7 @@ def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Pro
     there.locator("[data-lanes]").press("Shift+ArrowRight")
     wait_until(lambda: frames_on_screen(there)["A"] == 300)
     assert frames_on_screen(host)["A"] == 600
-    there.get_by_role("button", name="Apart").click()
+    there.get_by_role("button", name="Moving alone").click()
     wait_until(lambda: frames_on_screen(there)["A"] == 600)
     there.locator("[data-lanes]").press("Home")
     wait_until(lambda: frames_on_screen(host)["A"] == 0)

@@ -9,7 +9,7 @@ import { colors, glyph, looks } from "./lanes.js";
 /** @typedef {import("./store.js").Shown} Shown */
 /**
  * @typedef {object} DetailActs
- * @property {(one: Shown, values: any) => void} change fields of all that is shown as one
+ * @property {(one: Shown, values: any) => Promise<boolean>} change fields of all that is shown as one; whether it was done
  * @property {(one: Shown, values: {at?: number, until?: number|null}) => void} move on the shared clock, seconds
  * @property {(one: Shown) => void} remove
  * @property {(one: Shown, body: string) => Promise<boolean>} reply
@@ -40,7 +40,10 @@ export class EventDetails {
     holder.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
-      act.close();
+      const field = /** @type {HTMLElement} */ (event.target).closest("input, textarea");
+      // In a field it keeps what is typed, and closes when it is pressed again.
+      if (field) this.holder.focus();
+      else act.close();
     });
   }
 
@@ -212,7 +215,7 @@ export class EventDetails {
   }
 
   /** @param {string} name */
-  #save(name) {
+  async #save(name) {
     const field = this.#fields[name];
     const one = this.#one;
     if (!one || field.value === field.dataset.saved) return;
@@ -227,8 +230,13 @@ export class EventDetails {
     const kept = name === "kind" ? kindOf(value) : value;
     field.setAttribute("aria-invalid", String(name === "kind" && !kept));
     if (name === "kind" && !kept) return;
+    const before = field.dataset.saved;
     field.dataset.saved = field.value = kept;
-    this.act.change(one, { [name]: kept });
+    if (await this.act.change(one, { [name]: kept })) return;
+    // What was typed is not lost with the connection.
+    field.value = kept;
+    field.dataset.saved = before;
+    field.setAttribute("aria-invalid", "true");
   }
 
   /** @param {Shown} one */

@@ -107,15 +107,19 @@ export class Sketch {
   /** @type {import("./strokes.js").Tool} */ #tool = "pen";
   #color = COLORS.Yellow;
   #width = WIDTHS.Medium;
+  #isFinishing = false;
+  /** How many strokes were there before. */ #begun = 0;
 
   /**
    * @param {import("../panes.js").Pane} pane
    * @param {import("./strokes.js").Stroke[]} strokes what is there already
-   * @param {(strokes: import("./strokes.js").Stroke[]|null) => void} done null: nothing is changed
+   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} done null: nothing is changed. Whether it
+   *   can be closed: what could not be saved stays to be kept again
    */
   constructor(pane, strokes, done) {
     this.pane = pane;
     this.#strokes = strokes;
+    this.#begun = strokes.length;
     this.done = done;
     this.place = areaOn(pane, "sketch");
     this.bar = this.#bar();
@@ -126,7 +130,9 @@ export class Sketch {
     window.addEventListener(
       "keydown",
       (event) => {
-        if (event.key === "Escape" && !event.defaultPrevented) this.#finish(null);
+        // A drawing that was made goes by its button only.
+        if (event.key === "Escape" && !event.defaultPrevented && this.#strokes.length === this.#begun)
+          this.#finish(null);
       },
       { signal },
     );
@@ -135,11 +141,25 @@ export class Sketch {
   }
 
   /** @param {import("./strokes.js").Stroke[]|null} strokes */
-  #finish(strokes) {
+  async #finish(strokes) {
+    if (this.#isFinishing) return;
+    this.#isFinishing = true;
+    const isDone = await this.done(strokes);
+    this.#isFinishing = false;
+    if (!isDone) return;
     this.end.abort();
     this.bar.remove();
     this.place.remove();
-    this.done(strokes);
+  }
+
+  keep() {
+    return this.#finish(this.#strokes);
+  }
+
+  /** Take the last stroke back. */
+  takeBack() {
+    this.#strokes = this.#strokes.slice(0, -1);
+    this.#draw(null);
   }
 
   #bar() {
@@ -207,16 +227,13 @@ export class Sketch {
           type: "button",
           "aria-label": "Take the last stroke back",
           title: "Take the last stroke back",
-          onclick: () => {
-            this.#strokes = this.#strokes.slice(0, -1);
-            this.#draw(null);
-          },
+          onclick: () => this.takeBack(),
         },
         icon("undo"),
       ),
       h("span", { class: "spacer" }),
       h("button", { class: "btn quiet", type: "button", onclick: () => this.#finish(null) }, "Cancel"),
-      h("button", { class: "btn", type: "button", onclick: () => this.#finish(this.#strokes) }, icon("check"), "Keep"),
+      h("button", { class: "btn", type: "button", onclick: () => this.keep() }, icon("check"), "Keep"),
     );
   }
 

@@ -46,15 +46,19 @@ export class Edits extends EventTarget {
 
   /**
    * @param {"undo"|"redo"} way
-   * @throws what the edit throws; it is gone then, for what it was about has changed
+   * @throws what the edit throws; it is gone then, for what it was about has changed, unless the server was not reached
    */
   async #move(way) {
-    const edit = (way === "undo" ? this.#done : this.#undone).pop();
+    const from = way === "undo" ? this.#done : this.#undone;
+    const edit = from.pop();
     if (!edit) return null;
     try {
       await edit[way]();
       (way === "undo" ? this.#undone : this.#done).push(edit);
       return edit.label;
+    } catch (error) {
+      if (isPassing(error)) from.push(edit);
+      throw error;
     } finally {
       this.#changed();
     }
@@ -63,4 +67,10 @@ export class Edits extends EventTarget {
   #changed() {
     this.dispatchEvent(new Event("change"));
   }
+}
+
+/** @param {unknown} error @returns {boolean} whether the same may go well in a while */
+function isPassing(error) {
+  const status = /** @type {{status?: number}} */ (error).status ?? 400;
+  return status === 0 || status === 429 || status >= 500;
 }

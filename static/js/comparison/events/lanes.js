@@ -10,6 +10,7 @@ import { nameOf } from "./store.js";
 const APART = 18; // pixels between markers
 const APART_WITH_NUMBER = 34;
 const DRAGGED = 4; // pixels from which a press is a drag
+const DRAGGED_BY_TOUCH = 12; // a finger is never still
 const WITH_EDGES = 30; // pixels of a span that has edges to take hold of
 
 /**
@@ -166,6 +167,7 @@ export class EventLanes {
     const target = /** @type {HTMLElement} */ (event.currentTarget);
     target.setPointerCapture(event.pointerId);
     let isDragged = false;
+    const enough = event.pointerType === "touch" ? DRAGGED_BY_TOUCH : DRAGGED;
     this.#isHeld = true;
     const stop = () => {
       end.abort();
@@ -174,7 +176,7 @@ export class EventLanes {
     target.addEventListener(
       "pointermove",
       (e) => {
-        if (!canMove || (!isDragged && Math.abs(e.clientX - began) < DRAGGED)) return;
+        if (!canMove || (!isDragged && Math.abs(e.clientX - began) < enough)) return;
         isDragged = true;
         element.style.setProperty("--by", `${e.clientX - began}px`);
         element.dataset.hold = hold;
@@ -258,6 +260,16 @@ export class HoverCard {
     this.words = need("[data-hover-words]", element);
   }
 
+  /** Nothing more is to be seen. */
+  close() {
+    this.hide();
+    for (const video of this.#videos.values()) {
+      video.removeAttribute("src");
+      video.load();
+    }
+    this.#videos.clear();
+  }
+
   hide() {
     clearTimeout(this.#timer);
     this.element.hidden = true;
@@ -307,6 +319,7 @@ export class HoverCard {
       );
       this.#videos.set(id, video);
     }
+    if (video.src !== track.video.currentSrc) video.src = track.video.currentSrc;
     if (this.picture.firstElementChild !== video) this.picture.replaceChildren(video);
     video.currentTime = track.placeAt(at);
   }

@@ -28,6 +28,7 @@ export class EventsPanel {
   #rightsDrawn = "";
   /** @type {{pane: import("../panes.js").Pane, at: number, time: number}|null} */ #marked = null;
   /** @type {{sketch: Sketch, eventId: string}|null} */ #sketch = null;
+  #isSketching = false;
 
   /**
    * @param {object} parts
@@ -239,7 +240,11 @@ export class EventsPanel {
   /** Go to the next or the previous event of those shown. @param {number} by 1 or -1 */
   step(by) {
     const T = this.actions.controller.time;
-    const index = by > 0 ? lastBegun(this.#shown, T + REACHED) + 1 : lastBegun(this.#shown, T - REACHED);
+    const chosen = this.#shown.findIndex(({ id }) => id === this.#selected);
+    // From the event that is looked at while the clock stands on it: several may stand at one moment, or before the start.
+    const isThere = chosen >= 0 && Math.abs(Math.max(0, this.#shown[chosen].at) - T) < REACHED;
+    const byTime = by > 0 ? lastBegun(this.#shown, T + REACHED) + 1 : lastBegun(this.#shown, T - REACHED);
+    const index = isThere ? chosen + by : byTime;
     const one = this.#shown[index];
     if (one) this.open(one);
     else toast(by > 0 ? "There is no later event." : "There is no earlier event.", "warn");
@@ -263,15 +268,26 @@ export class EventsPanel {
         : (this.panes.find(({ track }) => track.runsAt(at)) ?? touched);
     const { track } = pane;
     const time = track.free ? track.time : Math.min(Math.max(track.timeAt(at), 0), track.duration);
-    this.#marked = { pane, at, time };
+    this.#openNaming({ pane, at, time }, kind, "");
+  }
+
+  /**
+   * @param {{pane: import("../panes.js").Pane, at: number, time: number}} marked
+   * @param {string} kind
+   * @param {string} typed
+   */
+  #openNaming(marked, kind, typed) {
+    this.#marked = marked;
     this.reveal();
     const form = need("[data-naming]");
     form.hidden = false;
-    setText(need("[data-naming-letter]"), pane.letter);
-    need("[data-naming-letter]").dataset.letter = pane.letter;
-    need("[data-naming-kind]").value = kind;
+    setText(need("[data-naming-letter]"), marked.pane.letter);
+    need("[data-naming-letter]").dataset.letter = marked.pane.letter;
+    const field = /** @type {HTMLInputElement} */ (need("[data-naming-kind]"));
+    field.value = kind;
+    field.readOnly = !this.rights().canEdit;
     const name = /** @type {HTMLInputElement} */ (need("[data-naming-name]"));
-    name.value = "";
+    name.value = typed;
     name.placeholder = kind === NOTE ? "What is to be said of it" : "What happens here";
     name.focus();
   }
@@ -286,13 +302,17 @@ export class EventsPanel {
     if (kind === NOTE && !text) return;
     if (kind !== NOTE) this.#kind = kind;
     const isOfAll = need("[data-naming-all]").checked;
+    const typed = need("[data-naming-name]").value;
     const place = isOfAll
       ? { global_time: rounded(marked.at) }
       : { vod_id: marked.pane.id, time: rounded(marked.time) };
-    await this.#attempt(async () => {
+    const isKept = await this.#attempt(async () => {
       const event = await this.store.create({ ...place, kind, [kind === NOTE ? "body" : "label"]: text });
       this.select(event.event_id);
     });
+    if (isKept || this.#marked) return;
+    // What was typed is not lost with the connection.
+    this.#openNaming(marked, kind, typed);
   }
 
   #closeNaming() {
@@ -326,6 +346,7 @@ export class EventsPanel {
   }
 
   async undo() {
+    if (this.#sketch) return this.#sketch.sketch.takeBack();
     await this.#attempt(async () => {
       const label = await this.store.edits.undo();
       if (label) toast(`Taken back: ${label}.`);
@@ -344,7 +365,15 @@ export class EventsPanel {
    * @param {Shown} [one]
    */
   async draw(one) {
-    if (this.#sketch || !this.rights().canComment) return;
+    if (this.#sketch) return this.#sketch.sketch.keep();
+    if (this.#isSketching || !this.rights().canComment) return;
+    this.#isSketching = true;
+    await this.#beginSketch(one);
+    this.#isSketching = false;
+  }
+
+  /** @param {Shown} [one] */
+  async #beginSketch(one) {
     const { controller } = this.actions;
     if (controller.wanted === "playing") await this.actions.toggle();
     if (one) await this.actions.seek(one.at);
@@ -355,10 +384,12 @@ export class EventsPanel {
     const at = controller.time;
     const { track } = pane;
     const time = Math.min(Math.max(track.free ? track.time : track.timeAt(at), 0), track.duration);
-    const sketch = new Sketch(pane, source?.drawing?.strokes ?? [], (strokes) => {
+    const sketch = new Sketch(pane, source?.drawing?.strokes ?? [], async (strokes) => {
+      const place = { vod_id: pane.id, time };
+      if (strokes && !(await this.#keepDrawing(source, place, strokes, track.duration))) return false;
       this.#sketch = null;
       need("[data-act=sketch]").setAttribute("aria-pressed", "false");
-      if (strokes) this.#keepDrawing(source, { vod_id: pane.id, time }, strokes, track.duration);
+      return true;
     });
     this.#sketch = { sketch, eventId: source?.event_id ?? "" };
     need("[data-act=sketch]").setAttribute("aria-pressed", "true");
@@ -376,7 +407,7 @@ export class EventsPanel {
       const values = [{ id: source.event_id, values: { drawing } }];
       return this.#attempt(() => this.store.change(values, `drew on ${nameOf(source)}`));
     }
-    if (!drawing) return;
+    if (!drawing) return true;
     const end = Math.min(place.time + SHOWN_SECONDS, duration);
     const span = end - place.time > SHORTEST ? { end: rounded(end) } : {};
     return this.#attempt(async () => {
@@ -428,14 +459,24 @@ export class EventsPanel {
   #shift(one, sources, hold, by) {
     const changes = sources.map(({ event, at, until }) => {
       const pane = this.panes.find(({ id }) => id === event.vod_id);
-      const onVideo = (/** @type {number} */ T) =>
-        pane ? Math.min(Math.max(timeAt(T, pane.track.placement), 0), pane.track.duration) : Math.max(0, T);
-      const time = rounded(hold === "end" ? event.time : onVideo(at + by));
-      const end =
-        until === null && hold !== "end" ? null : rounded(onVideo((until ?? at) + (hold === "start" ? 0 : by)));
+      const longest = pane ? pane.track.duration : Number.POSITIVE_INFINITY;
+      const onVideo = (/** @type {number} */ T) => (pane ? timeAt(T, pane.track.placement) : T);
+      const within = (/** @type {number} */ value, low = 0, high = longest) => Math.min(Math.max(value, low), high);
+      const length = event.end === null ? 0 : event.end - event.time;
+      if (hold === "move") {
+        const time = within(onVideo(at + by), 0, longest - length);
+        return {
+          id: event.event_id,
+          values: event.end === null ? { time: rounded(time) } : { time: rounded(time), end: rounded(time + length) },
+        };
+      }
+      if (hold === "start") {
+        const time = within(onVideo(at + by), 0, (event.end ?? longest) - SHORTEST);
+        return { id: event.event_id, values: { time: rounded(time) } };
+      }
       return {
         id: event.event_id,
-        values: end === null ? { time } : { time, end: Math.max(end, rounded(time + SHORTEST)) },
+        values: { end: rounded(within(onVideo((until ?? at) + by), event.time + SHORTEST)) },
       };
     });
     return this.#attempt(() => this.store.change(changes, `moved ${nameOf(one.event)}`));

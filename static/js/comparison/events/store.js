@@ -93,6 +93,10 @@ export class EventStore extends EventTarget {
 
   /** A video lies elsewhere on the clock. @param {string} vodId @param {import("../../base/timeline.js").Placement} placement */
   place(vodId, placement) {
+    const vod = this.vods.get(vodId);
+    const before = vod.placement ?? placementOf(vod);
+    const { offset, driftPpm, anchor } = placement;
+    if (offset === before.offset && driftPpm === before.driftPpm && anchor === before.anchor) return;
     this.vods.set(vodId, { ...this.vods.get(vodId), placement });
     this.#changed();
   }
@@ -155,7 +159,11 @@ export class EventStore extends EventTarget {
     const label = `marked ${nameOf(event)}`;
     this.edits.add({
       label,
-      undo: () => this.#remove(event.event_id),
+      undo: async () => {
+        if (this.get(event.event_id)?.replies.length)
+          throw new ApiError("Others have answered it: delete it where it is shown.", { status: 409 });
+        await this.#remove(event.event_id);
+      },
       redo: () => this.#create(values, event.event_id),
     });
     return event;
@@ -169,6 +177,7 @@ export class EventStore extends EventTarget {
   async change(changes, label) {
     const before = changes.map(({ id, values }) => {
       const event = /** @type {any} */ (this.get(id));
+      if (!event) throw new ApiError("Somebody has deleted this event.", { status: 404 });
       return { id, values: Object.fromEntries(Object.keys(values).map((name) => [name, event[name]])) };
     });
     const all = async (/** @type {{id: string, values: any}[]} */ list) => {
