@@ -4462,7 +4462,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["EventList"][];
+                    "application/json": components["schemas"]["EventList"];
                 };
             };
             /** @description An error. */
@@ -4964,7 +4964,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ShareList"][];
+                    "application/json": components["schemas"]["ShareList"];
                 };
             };
             /** @description An error. */

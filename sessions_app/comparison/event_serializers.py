@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.comparison.joining import Joined, Mark, join
@@ -230,6 +231,7 @@ class EventAnswerSerializer(serializers.Serializer[Data]):
     event = EventSerializer()
 
 
+@extend_schema_serializer(many=False)
 class EventListSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
     events = EventSerializer(many=True)

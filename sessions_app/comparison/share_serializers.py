@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.comparison.models import SessionRole, SessionShare
@@ -42,6 +43,7 @@ class ShareAnswerSerializer(serializers.Serializer[Data]):
     share = ShareSerializer()
 
 
+@extend_schema_serializer(many=False)
 class ShareListSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
     shares = ShareSerializer(many=True)

@@ -35,7 +35,7 @@ from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
 from media_app.videos.models import VideoSource
 from sessions_app.challenges.models import MergeSession
-from sessions_app.comparison.models import Alignment, EventReply, OffsetSource
+from sessions_app.comparison.models import Alignment, ComparisonSession, EventReply, OffsetSource
 from tests.contract import places
 from tests.contract.places import is_of_analysis, is_of_catalogue
 from tests.support.api import BASE
@@ -50,6 +50,7 @@ from tests.support.factories import (
     make_pro_job,
     make_reply,
     make_session,
+    make_share,
     make_user,
     make_video,
     proposal,
@@ -84,7 +85,7 @@ MY_ANALYSIS, RUNNING_ANALYSIS, THEIR_ANALYSIS = (UUID(int=number) for number in 
 CLIPS_COMING, MERGING, NOT_MERGED, MERGED, SPARE, THEIR_MERGE = (UUID(int=number) for number in range(500, 506))
 MY_CHALLENGE, THEIR_CHALLENGE = UUID(int=510), UUID(int=511)
 MY_PRO, THEIR_PRO = UUID(int=600), UUID(int=601)
-MY_EVENT, MY_REPLY = UUID(int=700), UUID(int=701)
+MY_EVENT, MY_REPLY, MY_SHARE = UUID(int=700), UUID(int=701), UUID(int=702)
 PLACES: dict[str, list[object]] = {
     "merge_id": [CLIPS_COMING, MERGING, NOT_MERGED, MERGED, THEIR_MERGE, UNKNOWN],
     "challenge_id": [MY_CHALLENGE, THEIR_CHALLENGE, UNKNOWN],
@@ -95,6 +96,7 @@ PLACES: dict[str, list[object]] = {
     "video_id": [MY_VIDEO, THEIR_VIDEO, UNKNOWN],
     "event_id": [MY_EVENT, UNKNOWN],
     "reply_id": [MY_REPLY, UNKNOWN],
+    "share_id": [MY_SHARE, UNKNOWN],
     "upload_id": [BEGUN, WHOLE, GIVEN_UP, THEIR_UPLOAD, UNKNOWN],
 }
 # Its file comes by the door before Django, which is not there behind WSGI: tests/uploads/test_multipart.py.
@@ -102,7 +104,7 @@ BY_A_DOOR = [
     "library_upload", "videos_file", "analysis_upload", "analyze_highlights", "analyze_workout", "pro_sync_process",
 ]  # fmt: skip
 # Files, whatever ``Accept`` says: tests/analysis/test_sessions.py, tests/comparison/test_events.py.
-TABLES = ["analysis_table", "events_csv", "events_json"]
+TABLES = ["analysis_table", "events_csv", "events_json", "timeline_otio"]
 VODS = ["vod-1", "vod-2", "vod-9"]
 # The header that an answer of this status must have.
 NEEDED = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
@@ -284,6 +286,7 @@ def make_world() -> dict[str, dict[str, str]]:
     key = default_storage.save(f"uploads/{WHOLE}/000000", ContentFile(b"0123456789"))
     uploads.store_chunk_row(Upload.objects.get(pk=WHOLE), 0, 10, hashlib.sha256(b"0123456789").hexdigest(), key)
     uploads.cancel(Upload.objects.get(pk=GIVEN_UP))
+    make_share(session, pk=MY_SHARE)
     reply = make_reply(session, pk=MY_EVENT)
     EventReply.objects.filter(pk=reply.pk).update(id=MY_REPLY)
     for job_id, status in JOBS.items():
@@ -396,6 +399,10 @@ def fill_in(case: Case) -> None:
         case.media_type, case.body = "application/json", [{"kind": "kill", "global_time": 5}]
     elif name == "events_delete_reply":
         case.path_parameters = {"session_id": MINE, "event_id": str(MY_EVENT), "reply_id": str(MY_REPLY)}
+    elif name == "shares_create":
+        case.body = {"username": "theirs", "role": "viewer"}
+    elif name == "comparison_vod_playback":
+        ComparisonSession.objects.filter(pk=MINE).update(sync_mode="independent")
     elif name == "challenges_make":
         clips = MergeSession.objects.get(pk=SPARE).clips.order_by("index")
         statements = [{"media_file_id": str(clip.pk), "text": "So it was."} for clip in clips]

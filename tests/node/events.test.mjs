@@ -194,6 +194,43 @@ test("a deletion that is taken back makes the event again, and older edits still
   assert.equal(store.get("1").label, "first");
 });
 
+test("what is taken back is the last that was begun, also while the server has not answered", async () => {
+  const { api, store } = await storeOf(event("1", { label: "first" }));
+  await store.change([{ id: "1", values: { label: "second" } }], "renamed");
+  const going = store.remove([store.get("1")]);
+  await Promise.all([going, store.edits.undo()]);
+  assert.deepEqual(
+    [...api.rows.values()].map(({ label }) => label),
+    ["second"],
+  );
+});
+
+test("a mark that others have answered is not taken back", async () => {
+  const { api, store } = await storeOf();
+  const made = await store.create({ global_time: 5, kind: "comment" });
+  store.receive({
+    revision: 9,
+    changed: [{ ...made, replies: [{ reply_id: "r", created_by_name: "ben" }] }],
+    deleted: [],
+    complete: true,
+  });
+  await assert.rejects(store.edits.undo(), /answered/);
+  assert.equal(api.rows.size, 1);
+});
+
+test("what cannot be taken back because the server is away can be taken back later", async () => {
+  const edits = new Edits();
+  let isAway = true;
+  edits.add({
+    label: "a",
+    undo: () => (isAway ? Promise.reject({ status: 0 }) : Promise.resolve()),
+    redo: async () => {},
+  });
+  await assert.rejects(edits.undo());
+  isAway = false;
+  assert.equal(await edits.undo(), "a");
+});
+
 test("a change is shown at once, and what others wrote meanwhile is not written over by its answer", async () => {
   const { api, store } = await storeOf(event("1"));
   api.before = async () => {

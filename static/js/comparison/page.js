@@ -173,6 +173,7 @@ function showRights() {
   for (const part of parts) part.dataset.role = access.role;
   const pill = document.querySelector("[data-role-pill]");
   if (pill) setText(pill, `you may ${access.role === "editor" ? "edit" : access.can_comment ? "comment" : "watch"}`);
+  need("[data-manage]").hidden = access.role === "viewer";
   people.draw();
   events.drawRights();
 }
@@ -272,8 +273,8 @@ function frame() {
   requestAnimationFrame(frame);
 }
 
-const manage = /** @type {HTMLElement|null} */ (document.querySelector("[data-manage]"));
-manage?.addEventListener("click", () =>
+const manage = need("[data-manage]");
+manage.addEventListener("click", () =>
   toggleComparisonMenu(
     manage,
     { id: session.session_id, name: session.name, archived: session.archived, role: access.role },

@@ -285,6 +285,29 @@ def test_five_hundred_events_are_rows_in_view_and_markers_apart(page: Page, prog
     expect(rows(page).last).to_contain_text("n 499")
 
 
+def test_the_list_is_one_stop_for_the_keys(page: Page, program: Program, events: Events) -> None:
+    marks = [{"global_time": float(n), "kind": "kill", "label": f"n {n}"} for n in range(40)]
+    program.call("POST", f"{events.path}/events/import", marks)
+    expect(page.locator("[data-event-count]")).to_have_text("40")
+    expect(page.locator("[data-event-list] .event-row[tabindex='0']")).to_have_count(1)
+    page.get_by_role("button", name="Events as files").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    expect(page.locator(":focus")).to_contain_text("n 39")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(details(page).get_by_label("Name", exact=True)).to_have_value("n 1")
+    page.keyboard.press("Enter")
+    expect(details(page).get_by_label("Name", exact=True)).to_be_focused()
+    # The first keeps what is typed, the second closes and leads back.
+    page.keyboard.type("x")
+    page.keyboard.press("Escape")
+    wait_until(lambda: any(event["label"].endswith("x") for event in events.all()))
+    page.keyboard.press("Escape")
+    expect(page.locator(":focus")).to_have_attribute("data-event", re.compile("-"))
+
+
 def test_on_a_phone_it_is_below_the_videos(open_page: OpenPage, address: str, events: Events) -> None:
     events.make(vod_id="A", time=4.0, label="On a phone", drawing={"strokes": [STROKE]})
     page = open_page(address, size=PHONE)

@@ -29,16 +29,21 @@ export class Edits extends EventTarget {
 
   /** @returns {Promise<string|null>} what was taken back */
   undo() {
-    return this.#inTurn(() => this.#move("undo"));
+    return this.inTurn(() => this.#move("undo"));
   }
 
   /** @returns {Promise<string|null>} what was done again */
   redo() {
-    return this.#inTurn(() => this.#move("redo"));
+    return this.inTurn(() => this.#move("redo"));
   }
 
-  /** @template T @param {() => Promise<T>} move @returns {Promise<T>} */
-  #inTurn(move) {
+  /**
+   * Edits are made, taken back and made again one after the other: what is taken back is the last that was begun.
+   * @template T
+   * @param {() => Promise<T>} move
+   * @returns {Promise<T>}
+   */
+  inTurn(move) {
     const next = this.#turn.then(move);
     this.#turn = next.catch(() => {});
     return next;

@@ -24,11 +24,13 @@ export class EventList {
    * @param {object} options
    * @param {(id: string) => string} options.letterOf
    * @param {(one: Shown) => void} options.open
+   * @param {() => void} options.enter goes on to the details of the one that is open
    */
-  constructor(scroller, { letterOf, open }) {
+  constructor(scroller, { letterOf, open, enter }) {
     this.scroller = scroller;
     this.letterOf = letterOf;
     this.open = open;
+    this.enter = enter;
     this.rows = h("ol", {});
     scroller.append(this.rows);
     scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
@@ -52,7 +54,8 @@ export class EventList {
     const current = lastBegun(this.#shown, T + SAME);
     if (current === this.#current) return;
     this.#current = current;
-    if (!this.#isRead && !this.scroller.contains(document.activeElement)) this.#reveal(current);
+    // By the mouse a row was only pressed; by the keys it is where somebody reads.
+    if (!this.#isRead && !this.scroller.querySelector(":focus-visible")) this.#reveal(current);
     this.#drawn = "";
     this.#draw();
   }
@@ -61,6 +64,13 @@ export class EventList {
   reveal(id) {
     const index = this.#shown.findIndex((one) => one.id === id);
     if (index >= 0) this.#reveal(index);
+  }
+
+  /** @param {string} id of an event, which is brought into view */
+  focus(id) {
+    this.reveal(id);
+    this.#draw();
+    this.#button(id)?.focus({ preventScroll: true });
   }
 
   get #rowHeight() {
@@ -87,8 +97,22 @@ export class EventList {
     const focused = this.rows.contains(document.activeElement)
       ? /** @type {HTMLElement} */ (document.activeElement).dataset.event
       : undefined;
-    this.rows.replaceChildren(...this.#shown.slice(first, last).map((one, n) => this.#row(one, first + n)));
+    const indexes = Array.from({ length: Math.max(0, last - first) }, (_, n) => first + n);
+    // The row with the focus stays while it is out of view: the keys go on from there.
+    const kept = focused ? this.#shown.findIndex((one) => one.id === focused) : -1;
+    if (kept >= 0 && !indexes.includes(kept)) indexes.push(kept);
+    const stop = this.#tabStop(kept, first, last);
+    this.rows.replaceChildren(...indexes.map((index) => this.#row(this.#shown[index], index, index === stop)));
     if (focused) this.#button(focused)?.focus({ preventScroll: true });
+  }
+
+  /** Of all rows one is reached by Tab; the arrows lead to the others. @param {number} focused @param {number} first @param {number} last */
+  #tabStop(focused, first, last) {
+    const isDrawn = (/** @type {number} */ index) => index >= first && index < last;
+    const selected = this.#shown.findIndex((one) => one.id === this.#selected);
+    if (focused >= 0) return focused;
+    if (isDrawn(selected)) return selected;
+    return isDrawn(this.#current) ? this.#current : first;
   }
 
   /** @param {string} id @returns {HTMLElement|null} */
@@ -96,8 +120,8 @@ export class EventList {
     return this.rows.querySelector(`[data-event="${CSS.escape(id)}"]`);
   }
 
-  /** @param {Shown} one @param {number} index */
-  #row(one, index) {
+  /** @param {Shown} one @param {number} index @param {boolean} isTabStop */
+  #row(one, index, isTabStop) {
     const { event, sources, at } = one;
     const letters = [...new Set(sources.map((source) => source.event.vod_id))].filter((id) => id !== null);
     return h(
@@ -113,6 +137,7 @@ export class EventList {
         {
           class: "event-row",
           type: "button",
+          tabindex: isTabStop ? "0" : "-1",
           "aria-pressed": String(one.id === this.#selected),
           data: { event: one.id, ...looks(event), ...(event.resolved ? { resolved: "" } : {}) },
           vars: colors(event),
@@ -136,22 +161,26 @@ export class EventList {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const id = /** @type {HTMLElement} */ (event.target).dataset.event;
-    if (!by || !id) return;
+    if (!id) return;
+    if (event.key === "Enter" && id === this.#selected) {
+      event.preventDefault();
+      return this.enter();
+    }
+    const now = this.#shown.findIndex((one) => one.id === id);
+    const to = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: this.#shown.length - 1 }[event.key];
+    if (to === undefined) return;
     event.preventDefault();
-    const next = this.#shown[this.#shown.findIndex((one) => one.id === id) + by];
-    if (!next) return;
-    this.reveal(next.id);
-    this.#draw();
-    this.#button(next.id)?.focus({ preventScroll: true });
+    const next = this.#shown[to];
+    if (next) this.focus(next.id);
   }
 }
 
 /** @param {number} T seconds @returns {string} `14:31.4` */
 function tenths(T) {
-  const whole = Math.floor(Math.max(0, T) * 10 + 1e-6) / 10;
-  return `${duration(Math.floor(whole))}.${Math.round((whole % 1) * 10)}`;
+  const whole = Math.floor(Math.abs(T) * 10 + 1e-6) / 10;
+  const sign = T < 0 && whole ? "\u2212" : ""; // before the clock begins
+  return `${sign}${duration(Math.floor(whole))}.${Math.round((whole % 1) * 10)}`;
 }
 
 /** @param {Shown} one @returns {string} */

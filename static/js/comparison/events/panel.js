@@ -52,7 +52,11 @@ export class EventsPanel {
     this.rights = rights;
     this.store = new EventStore(api, vods);
     this.layers = new Map(panes.map((pane) => [pane.id, new DrawingLayer(pane)]));
-    this.list = new EventList(need("[data-event-list]"), { letterOf, open: (one) => this.open(one) });
+    this.list = new EventList(need("[data-event-list]"), {
+      letterOf,
+      open: (one) => this.open(one),
+      enter: () => this.details.focus("label"),
+    });
     this.details = new EventDetails(
       need("[data-event-details]"),
       {
@@ -62,7 +66,11 @@ export class EventsPanel {
         reply: (one, body) => this.#attempt(() => this.store.reply(one.id, body)),
         removeReply: (one, replyId) => this.#attempt(() => this.store.removeReply(one.id, replyId)),
         draw: (one) => this.draw(one),
-        close: () => this.select(""),
+        close: () => {
+          const id = this.#selected;
+          this.select("");
+          this.list.focus(id);
+        },
         now: () => actions.controller.time,
         canChange: (event) => this.#canChange(event),
         canReply: () => rights().canComment,

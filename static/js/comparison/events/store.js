@@ -154,19 +154,21 @@ export class EventStore extends EventTarget {
    * @param {any} values as the API takes them
    * @returns {Promise<SessionEvent>}
    */
-  async create(values) {
-    const event = await this.#create(values);
-    const label = `marked ${nameOf(event)}`;
-    this.edits.add({
-      label,
-      undo: async () => {
-        if (this.get(event.event_id)?.replies.length)
-          throw new ApiError("Others have answered it: delete it where it is shown.", { status: 409 });
-        await this.#remove(event.event_id);
-      },
-      redo: () => this.#create(values, event.event_id),
+  create(values) {
+    return this.edits.inTurn(async () => {
+      const event = await this.#create(values);
+      const label = `marked ${nameOf(event)}`;
+      this.edits.add({
+        label,
+        undo: async () => {
+          if (this.get(event.event_id)?.replies.length)
+            throw new ApiError("Others have answered it: delete it where it is shown.", { status: 409 });
+          await this.#remove(event.event_id);
+        },
+        redo: () => this.#create(values, event.event_id),
+      });
+      return event;
     });
-    return event;
   }
 
   /**
@@ -174,38 +176,42 @@ export class EventStore extends EventTarget {
    * @param {{id: string, values: any}[]} changes
    * @param {string} label what is done to them, as in “moved Kill”
    */
-  async change(changes, label) {
-    const before = changes.map(({ id, values }) => {
-      const event = /** @type {any} */ (this.get(id));
-      if (!event) throw new ApiError("Somebody has deleted this event.", { status: 404 });
-      return { id, values: Object.fromEntries(Object.keys(values).map((name) => [name, event[name]])) };
+  change(changes, label) {
+    return this.edits.inTurn(async () => {
+      const before = changes.map(({ id, values }) => {
+        const event = /** @type {any} */ (this.get(id));
+        if (!event) throw new ApiError("Somebody has deleted this event.", { status: 404 });
+        return { id, values: Object.fromEntries(Object.keys(values).map((name) => [name, event[name]])) };
+      });
+      const all = async (/** @type {{id: string, values: any}[]} */ list) => {
+        for (const { id, values } of list) await this.#change(id, values);
+      };
+      await all(changes);
+      this.edits.add({ label, undo: () => all(before), redo: () => all(changes) });
     });
-    const all = async (/** @type {{id: string, values: any}[]} */ list) => {
-      for (const { id, values } of list) await this.#change(id, values);
-    };
-    await all(changes);
-    this.edits.add({ label, undo: () => all(before), redo: () => all(changes) });
   }
 
   /**
    * Delete some events, as one edit. What was said to them does not come back.
    * @param {SessionEvent[]} events
    */
-  async remove(events) {
-    const ids = events.map((event) => event.event_id);
-    const all = async () => {
-      for (const id of ids) await this.#remove(id);
-    };
-    await all();
-    this.edits.add({
-      label: `deleted ${nameOf(events[0])}`,
-      undo: async () => {
-        for (const event of events) {
-          await this.#create(valuesOf(event), event.event_id);
-          if (event.resolved) await this.#change(event.event_id, { resolved: true });
-        }
-      },
-      redo: all,
+  remove(events) {
+    return this.edits.inTurn(async () => {
+      const ids = events.map((event) => event.event_id);
+      const all = async () => {
+        for (const id of ids) await this.#remove(id);
+      };
+      await all();
+      this.edits.add({
+        label: `deleted ${nameOf(events[0])}`,
+        undo: async () => {
+          for (const event of events) {
+            await this.#create(valuesOf(event), event.event_id);
+            if (event.resolved) await this.#change(event.event_id, { resolved: true });
+          }
+        },
+        redo: all,
+      });
     });
   }
 
