@@ -156,6 +156,7 @@ def test_a_marker_at_no_time_is_refused(api: Api, url: str, value: float, rate: 
     assert not SessionEvent.objects.exists()
 
 
+@pytest.mark.full
 def test_all_events_that_there_can_be_come_back(api: Api, url: str, session: ComparisonSession) -> None:
     vod = session.vods.first()
     SessionEvent.objects.bulk_create(
