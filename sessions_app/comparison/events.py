@@ -42,6 +42,7 @@ class EventsChange:
 
     session: ComparisonSession
     vods: list[ComparisonVod]
+    access: Access  # of who changes them
     changed: list[SessionEvent] = field(default_factory=list)
     deleted: list[UUID] = field(default_factory=list)
 
@@ -57,8 +58,9 @@ class EventsChange:
 def edit_events(session: ComparisonSession, by: User) -> Iterator[EventsChange]:
     """Lock a session, let the block change its events, count the revision, and broadcast on commit."""
     with transaction.atomic():
-        change = EventsChange(lock(session), list(session.vods.select_related("video")))
-        if not access_to(change.session, by).can_comment:
+        locked = lock(session)
+        change = EventsChange(locked, list(session.vods.select_related("video")), access_to(locked, by))
+        if not change.access.can_comment:
             raise DomainError("forbidden")
         yield change
         row = change.session
@@ -112,12 +114,11 @@ def find_event(session: ComparisonSession, event_id: UUID) -> SessionEvent:
     return found
 
 
-def create_event(session: ComparisonSession, by: User, values: dict[str, Any], access: Access) -> SessionEvent:
+def create_event(session: ComparisonSession, by: User, values: dict[str, Any]) -> SessionEvent:
     """Mark a moment or a span. values: as the API takes them.
 
     Raises ``unknown_vod``, ``too_many_events``, and ``forbidden`` for anything but comments of who may not edit.
     """
-    _check_kind(values, access)
     return create_events(session, by, [values], EventOrigin.MANUAL)[0]
 
 
@@ -129,13 +130,11 @@ def create_events(
         idempotency.bind_to_transaction()
         if SessionEvent.objects.filter(session=session).count() + len(rows) > MAX_EVENTS:
             raise DomainError("too_many_events", limit=MAX_EVENTS)
-        if (
-            not access_to(change.session, by).can_edit
-            and change.session.events.filter(created_by=by).count() >= MAX_OF_GUEST
-        ):
+        if not change.access.can_edit and change.session.events.filter(created_by=by).count() >= MAX_OF_GUEST:
             raise DomainError("too_many_events", "You have written as much here as one may.", limit=MAX_OF_GUEST)
         made = []
         for number, values in enumerate(rows, start=first_line):
+            _check_kind(values, change.access)
             row = SessionEvent(session=change.session, origin=origin, created_by=by, created_by_name=by.username)
             try:
                 _write(row, change, values)
@@ -160,14 +159,12 @@ def _of_line(number: int, exc: DomainError) -> DomainError:
     return DomainError(exc.type.name, f"Line {number}: {exc.message}", **extra)
 
 
-def change_event(
-    session: ComparisonSession, by: User, event_id: UUID, values: dict[str, Any], access: Access
-) -> SessionEvent:
+def change_event(session: ComparisonSession, by: User, event_id: UUID, values: dict[str, Any]) -> SessionEvent:
     """Write some fields. Of two writers the last one wins, field by field. Raises ``forbidden``."""
-    _check_kind(values, access)
     with edit_events(session, by) as change:
+        _check_kind(values, change.access)
         row = find_event(change.session, event_id)
-        _check_author(row, by, access)
+        _check_author(row, by, change.access)
         _write(row, change, values)
         row.updated_at = change.session.now()
         row.save()
@@ -175,11 +172,11 @@ def change_event(
     return row
 
 
-def delete_event(session: ComparisonSession, by: User, event_id: UUID, access: Access) -> None:
+def delete_event(session: ComparisonSession, by: User, event_id: UUID) -> None:
     """Remove an event with what was said to it. Raises ``forbidden``."""
     with edit_events(session, by) as change:
         row = find_event(change.session, event_id)
-        _check_author(row, by, access)
+        _check_author(row, by, change.access)
         row.delete()
         change.deleted = [event_id]
 
@@ -198,14 +195,14 @@ def reply(session: ComparisonSession, by: User, event_id: UUID, body: str) -> Se
     return row
 
 
-def delete_reply(session: ComparisonSession, by: User, event_id: UUID, reply_id: UUID, access: Access) -> SessionEvent:
+def delete_reply(session: ComparisonSession, by: User, event_id: UUID, reply_id: UUID) -> SessionEvent:
     """Take back what was said. Raises ``forbidden``, and ``event_not_found`` for an unknown reply too."""
     with edit_events(session, by) as change:
         row = find_event(change.session, event_id)
         said = row.replies.filter(pk=reply_id).first()
         if said is None:
             raise DomainError("event_not_found", "The event has no such reply.")
-        _check_author(said, by, access)
+        _check_author(said, by, change.access)
         said.delete()
         change.changed = [row]
     return row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -98,13 +99,19 @@ async def test_what_was_made_of_a_video_ends_too(
     refused(await http.get(granted), 404, "not_found")
 
 
-def test_bytes_that_are_under_way_end_with_it(friends: dict[str, set[UUID]], video: Video) -> None:
+@contextmanager
+def reading(friends: dict[str, set[UUID]], video: Video) -> Iterator[socket.socket]:
+    """One who was let in and has begun to read a gigabyte."""
     os.truncate(video.location, 1024 * MIB)
     friends["anna"] = {video.pk}
-    request = f"GET {address(video)} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
     with nginx.served(application) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as reader:
-        reader.sendall(request)
+        reader.sendall(f"GET {address(video)} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         assert reader.recv(12) == b"HTTP/1.1 200"
+        yield reader
+
+
+def test_bytes_that_are_under_way_end_with_it(friends: dict[str, set[UUID]], video: Video) -> None:
+    with reading(friends, video) as reader:
         friends.clear()
         # The connection ends long before the file does.
         taken = 0
@@ -119,12 +126,7 @@ def test_bytes_that_are_under_way_end_with_it(friends: dict[str, set[UUID]], vid
 
 
 def test_one_who_stands_still_is_cut_off_too(friends: dict[str, set[UUID]], video: Video) -> None:
-    os.truncate(video.location, 1024 * MIB)
-    friends["anna"] = {video.pk}
-    request = f"GET {address(video)} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
-    with nginx.served(application) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as reader:
-        reader.sendall(request)
-        assert reader.recv(12) == b"HTTP/1.1 200"
+    with reading(friends, video):
         wait_until(lambda: sending._waiting == 1)
         friends.clear()
         wait_until(lambda: sending._waiting == 0)
