@@ -417,6 +417,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions/multi-vod/{session_id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Those that are not over, in the order they were made; their addresses are not kept. */
+        get: operations["links_list"];
+        put?: never;
+        /** @description Make a link. The answer alone has its address. */
+        post: operations["links_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/links/{link_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Withdraw it: pages and sockets end at once, bytes that are being sent within seconds. */
+        delete: operations["links_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions/multi-vod/{session_id}/offset-history": {
         parameters: {
             query?: never;
@@ -1920,7 +1955,7 @@ export interface components {
             confidence: number | null;
             resolved: boolean;
             replies: components["schemas"]["Reply"][];
-            /** @description The user's id. */
+            /** @description The user's id, or what stands for a visitor of a link. */
             created_by: string | null;
             created_by_name: string;
             /**
@@ -2123,6 +2158,27 @@ export interface components {
             max_sessions: number;
             max_video_gigapixels: number;
         };
+        /** @description What lets in whoever has it, until it is over or withdrawn. */
+        Link: {
+            /** Format: uuid */
+            link_id: string;
+            can_comment: boolean;
+            has_password: boolean;
+            /**
+             * Format: double
+             * @description Epoch seconds.
+             */
+            created_at: number;
+            /**
+             * Format: double
+             * @description Epoch seconds.
+             */
+            expires_at: number;
+        };
+        LinkList: {
+            ok: boolean;
+            links: components["schemas"]["Link"][];
+        };
         /** @description Where a page stands in its list. */
         ListPage: {
             limit: number;
@@ -2193,6 +2249,32 @@ export interface components {
              */
             role: components["schemas"]["SessionRoleEnum"];
             archived: boolean;
+        };
+        /** @description What lets in whoever has it, until it is over or withdrawn. */
+        MadeLink: {
+            /** Format: uuid */
+            link_id: string;
+            can_comment: boolean;
+            has_password: boolean;
+            /**
+             * Format: double
+             * @description Epoch seconds.
+             */
+            created_at: number;
+            /**
+             * Format: double
+             * @description Epoch seconds.
+             */
+            expires_at: number;
+            /**
+             * Format: uri
+             * @description Its address, this once: it is not kept.
+             */
+            url: string;
+        };
+        MadeLinkAnswer: {
+            ok: boolean;
+            link: components["schemas"]["MadeLink"];
         };
         /** @description The signed-in user, with limits and use. */
         Me: {
@@ -2341,6 +2423,17 @@ export interface components {
         };
         NewGuessRequest: {
             statement_index: number;
+        };
+        NewLinkRequest: {
+            /**
+             * @description Seconds from now.
+             * @default 604800
+             */
+            expires_in: number;
+            /** @description Asked of whoever opens the link. */
+            password?: string;
+            /** @default false */
+            can_comment: boolean;
         };
         /**
          * @description Clips that are to be merged: sizes in bytes, durations in seconds, as far as the sender knows them.
@@ -2900,7 +2993,7 @@ export interface components {
             /** Format: uuid */
             reply_id: string;
             body: string;
-            /** @description The user's id. */
+            /** @description The user's id, or what stands for a visitor of a link. */
             created_by: string | null;
             created_by_name: string;
             /**
@@ -3583,10 +3676,14 @@ export type KindEnum = components['schemas']['KindEnum'];
 export type LibraryFiles = components['schemas']['LibraryFiles'];
 export type LibraryPage = components['schemas']['LibraryPage'];
 export type Limits = components['schemas']['Limits'];
+export type Link = components['schemas']['Link'];
+export type LinkList = components['schemas']['LinkList'];
 export type ListPage = components['schemas']['ListPage'];
 export type ListedClip = components['schemas']['ListedClip'];
 export type ListedMerge = components['schemas']['ListedMerge'];
 export type ListedSession = components['schemas']['ListedSession'];
+export type MadeLink = components['schemas']['MadeLink'];
+export type MadeLinkAnswer = components['schemas']['MadeLinkAnswer'];
 export type Me = components['schemas']['Me'];
 export type Merge = components['schemas']['Merge'];
 export type MergeList = components['schemas']['MergeList'];
@@ -3601,6 +3698,7 @@ export type NewClipUpload = components['schemas']['NewClipUpload'];
 export type NewEvent = components['schemas']['NewEvent'];
 export type NewEventRequest = components['schemas']['NewEventRequest'];
 export type NewGuessRequest = components['schemas']['NewGuessRequest'];
+export type NewLinkRequest = components['schemas']['NewLinkRequest'];
 export type NewMergeRequest = components['schemas']['NewMergeRequest'];
 export type NewProJobRequest = components['schemas']['NewProJobRequest'];
 export type NewReportRequest = components['schemas']['NewReportRequest'];
@@ -4813,6 +4911,116 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    links_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    links_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["NewLinkRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeLinkAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    links_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link_id: string;
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ok"];
                 };
             };
             /** @description An error. */

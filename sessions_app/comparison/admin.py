@@ -18,6 +18,7 @@ from sessions_app.comparison.models import (
     OffsetChange,
     SessionEvent,
     SessionShare,
+    ShareLink,
 )
 from vodplatform.accounts.models import User
 from vodplatform.base.admin import AuditedModelAdmin, ReadOnlyMixin
@@ -47,6 +48,12 @@ class ShareInline(ReadOnlyMixin, TabularInline):
     fields = ["user", "role", "can_comment", "created_at"]
 
 
+class LinkInline(ReadOnlyMixin, TabularInline):
+    model = ShareLink
+    extra = 0
+    fields = ["created_at", "expires_at", "can_comment"]
+
+
 @admin.register(ComparisonSession)
 class ComparisonSessionAdmin(AuditedModelAdmin):
     """What people compare; all that changes goes through the services, so that viewers see it at once."""
@@ -57,7 +64,7 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     list_select_related = ["owner"]
     readonly_fields = ["owner", "sync_mode", "playback_state", "rate", "archived_at", "created_at", "updated_at"]
     fields = ["name", "description", *readonly_fields]
-    inlines = [VodInline, ShareInline, AlignmentInline, OffsetChangeInline]
+    inlines = [VodInline, ShareInline, LinkInline, AlignmentInline, OffsetChangeInline]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from drf_spectacular.utils import extend_schema
+from rest_framework.authentication import get_authorization_header
 from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,8 +19,10 @@ from media_app.videos import library_roots
 from sessions_app.comparison import alignments, services
 from sessions_app.comparison import serializers as s
 from sessions_app.comparison.duplicating import duplicate_session
-from sessions_app.comparison.models import Access, ComparisonSession, SessionRole
+from sessions_app.comparison.links import viewer_of
+from sessions_app.comparison.models import Access, ComparisonSession, LinkVisitor, SessionRole, Viewer
 from sessions_app.comparison.sharing import as_granted
+from vodplatform.accounts.authentication import BrowserAuthentication
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.api.fields import page_slice
 from vodplatform.base.api.idempotency import idempotent
@@ -41,13 +45,34 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
         if not settings.MULTI_VOD_ENABLED:
             raise DomainError("feature_disabled")
 
+    def perform_authentication(self, request: Request) -> None:
+        """Who calls; where that account may not see the session, the visitor of a link that the browser has opened."""
+        super().perform_authentication(request)
+        if "session_id" not in self.kwargs or get_authorization_header(request):
+            return
+        viewer = viewer_of(request.user, request.COOKIES, self.kwargs["session_id"])
+        if isinstance(viewer, LinkVisitor):
+            if request.method not in SAFE_METHODS:
+                BrowserAuthentication().enforce_csrf(request)
+            request.user = viewer  # type: ignore[assignment]  # REST framework takes whoever has signed in
+
+    def check_permissions(self, request: Request) -> None:
+        """A visitor of this session is let in; what they may there is asked like anybody's."""
+        if not isinstance(self.viewer, LinkVisitor):
+            super().check_permissions(request)
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who calls, with an account or without."""
+        return cast(Viewer, self.request.user)
+
     def get_queryset(self) -> QuerySet[ComparisonSession]:
-        return ComparisonSession.objects.visible_to(self.user).at_database_time()
+        return ComparisonSession.objects.visible_to(self.viewer).at_database_time()
 
     def get_object(self) -> ComparisonSession:
         """The session; what the caller may do is in :attr:`access` then."""
         found = super().get_object()
-        access = found.access_of(self.user)
+        access = found.access_of(self.viewer)
         if access is None:  # withdrawn between two statements
             raise DomainError(self.missing)
         self.access = access

@@ -10,14 +10,18 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.db import close_old_connections
+from django.http.cookie import parse_cookie
 from redis.exceptions import RedisError
 
 from sessions_app.comparison import presence
+from sessions_app.comparison.links import COOKIE, viewer_of
 from sessions_app.comparison.messages import clock_message, moves, plays, session_message
 from sessions_app.comparison.models import Access, ComparisonSession
 from sessions_app.comparison.services import group_name, save_playing_position
 from sessions_app.comparison.sharing import as_granted
+from vodplatform.accounts.credentials import headers_of, same_origin
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
 from vodplatform.base.errors import DomainError
@@ -43,17 +47,29 @@ class SessionConsumer(WatchConsumer):
     people: list[dict[str, Any]] | None = None  # as the client was told last
     _ticker: asyncio.Task[None] | None = None
 
-    def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:
+    def stranger(self) -> AnonymousUser | None:
+        """Who has opened a link may watch; whether it holds is asked in :meth:`snapshot`."""
+        return AnonymousUser() if COOKIE + self.route["session_id"] in self._cookies() else None
+
+    def _cookies(self) -> dict[str, str]:
+        """The browser's cookies, which another site's page would send as well."""
+        headers = headers_of(self.scope)
+        return parse_cookie(headers.get(b"cookie", b"").decode("latin-1")) if same_origin(headers) else {}
+
+    def snapshot(self, user: User | AnonymousUser) -> tuple[str, dict[str, Any]] | None:
         if not settings.MULTI_VOD_ENABLED:
             return None
-        sessions = ComparisonSession.objects.visible_to(user).at_database_time().select_related("owner")
+        viewer = viewer_of(user, self._cookies(), self.route["session_id"])
+        if isinstance(viewer, AnonymousUser):
+            return None
+        sessions = ComparisonSession.objects.visible_to(viewer).at_database_time().select_related("owner")
         session = sessions.filter(pk=self.route["session_id"]).first()
         if session is None:
             return None
-        access = session.access_of(user)
+        access = session.access_of(viewer)
         if access is None:  # withdrawn between two statements
             return None
-        self.access, self.name = access, user.username
+        self.access, self.name = access, viewer.username
         try:
             message = session_message(session, session.owner.username, now=session.now())
         except DomainError:  # deleted between two statements

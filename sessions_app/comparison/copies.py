@@ -6,14 +6,13 @@ from typing import Any
 
 from media_app.delivery.addresses import granted_stream_url, rendition_url, stream_url
 from media_app.videos.models import Rendition, RenditionKind
-from sessions_app.comparison.models import ComparisonSession, ComparisonVod
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, LinkVisitor, Viewer
 from sessions_app.comparison.vod_cache import cache
-from vodplatform.accounts.models import User
 
 COPIES = (RenditionKind.PROXY, RenditionKind.SILENT)
 
 
-def copies_of(session: ComparisonSession, viewer: User, grant: str = "") -> list[dict[str, Any]]:
+def copies_of(session: ComparisonSession, viewer: Viewer, grant: str = "") -> list[dict[str, Any]]:
     """Where each VOD's copies for quick seeking and without sound are, and whether ``viewer`` may have them made.
 
     grant: what their addresses end with, where one lets ``viewer`` in.
@@ -30,7 +29,7 @@ def copies_of(session: ComparisonSession, viewer: User, grant: str = "") -> list
         {
             "vod_id": vod.vod_id,
             "video_id": str(vod.video_id),
-            "mine": vod.video.can_change(viewer),
+            "mine": not isinstance(viewer, LinkVisitor) and vod.video.can_change(viewer),
             "is_gone": vod.video.deleted_at is not None,
             "stream_url": granted_stream_url(vod.video_id, vod.video.duration, grant)
             if grant

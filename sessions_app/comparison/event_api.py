@@ -57,7 +57,7 @@ class EventViewSet(ComparisonViewSet):
         """Mark a moment or a span, of a VOD or of all; who may not edit makes comments only."""
         session = self.get_object_to_comment()
         values = self.read_body(s.NewEventSerializer)
-        return self.answer_event(events.create_event(session, self.user, values), 201)
+        return self.answer_event(events.create_event(session, self.viewer, values), 201)
 
     @extend_schema(
         operation_id="events_change", request=s.EventPatchSerializer, responses={200: s.EventAnswerSerializer}
@@ -67,13 +67,13 @@ class EventViewSet(ComparisonViewSet):
         """Change an event; anything left out stays. For its author, and for who may edit."""
         session = self.get_object_to_comment()
         values = self.read_body(s.EventPatchSerializer)
-        return self.answer_event(events.change_event(session, self.user, event_id, values))
+        return self.answer_event(events.change_event(session, self.viewer, event_id, values))
 
     @extend_schema(operation_id="events_delete", responses={200: OkSerializer})
     @change.mapping.delete
     def delete_one(self, request: Request, session_id: str, event_id: UUID) -> Response:
         """Delete an event with what was said to it. For its author, and for who may edit."""
-        events.delete_event(self.get_object_to_comment(), self.user, event_id)
+        events.delete_event(self.get_object_to_comment(), self.viewer, event_id)
         return Response({"ok": True})
 
     @idempotent
@@ -83,14 +83,14 @@ class EventViewSet(ComparisonViewSet):
         """Say something to an event."""
         session = self.get_object_to_comment()
         body = self.read_body(s.ReplyBodySerializer)["body"]
-        return self.answer_event(events.reply(session, self.user, event_id, body), 201)
+        return self.answer_event(events.reply(session, self.viewer, event_id, body), 201)
 
     @extend_schema(operation_id="events_delete_reply", responses={200: s.EventAnswerSerializer})
     @action(detail=False, methods=["delete"], url_path="<uuid:event_id>/replies/<uuid:reply_id>")
     def delete_reply(self, request: Request, session_id: str, event_id: UUID, reply_id: UUID) -> Response:
         """Take back what was said. For who said it, and for who may edit."""
         session = self.get_object_to_comment()
-        return self.answer_event(events.delete_reply(session, self.user, event_id, reply_id))
+        return self.answer_event(events.delete_reply(session, self.viewer, event_id, reply_id))
 
     @idempotent
     @extend_schema(

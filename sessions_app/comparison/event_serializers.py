@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
@@ -20,6 +21,7 @@ from vodplatform.base.errors import DomainError
 
 MAX_DRAWING_BYTES = 64 * 1024
 MAX_BODY = 10_000
+AUTHOR_HELP = "The user's id, or what stands for a visitor of a link."
 TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -145,9 +147,12 @@ class ReplySerializer(AnswerSerializer[EventReply]):
 
     reply_id = serializers.UUIDField(source="pk")
     body = serializers.CharField()
-    created_by = serializers.CharField(source="created_by_id", allow_null=True, help_text="The user's id.")
+    created_by = serializers.CharField(allow_null=True, help_text=AUTHOR_HELP)
     created_by_name = serializers.CharField()
     created_at = EpochField(help_text="Epoch seconds.")
+
+    def compute_created_by(self, row: EventReply) -> UUID | None:
+        return row.created_by_id or row.visitor_id
 
 
 class SourceSerializer(serializers.Serializer[Data]):
@@ -196,11 +201,14 @@ class EventSerializer(AnswerSerializer[ShownEvent]):
     confidence = serializers.FloatField(allow_null=True, source="event.confidence")
     resolved = serializers.BooleanField(source="event.resolved")
     replies = ReplySerializer(many=True)
-    created_by = serializers.CharField(source="event.created_by_id", allow_null=True, help_text="The user's id.")
+    created_by = serializers.CharField(allow_null=True, help_text=AUTHOR_HELP)
     created_by_name = serializers.CharField(source="event.created_by_name")
     created_at = EpochField(source="event.created_at", help_text="Epoch seconds.")
     updated_at = EpochField(source="event.updated_at", help_text="Epoch seconds.")
     sources = SourceSerializer(many=True)
+
+    def compute_created_by(self, shown: ShownEvent) -> UUID | None:
+        return shown.event.created_by_id or shown.event.visitor_id
 
     def compute_vod_id(self, shown: ShownEvent) -> str | None:
         return shown.event.vod.vod_id if shown.event.vod else None

@@ -21,10 +21,11 @@ from sessions_app.comparison.models import (
     ComparisonVod,
     EventOrigin,
     EventReply,
+    LinkVisitor,
     SessionEvent,
+    Viewer,
 )
 from sessions_app.comparison.services import access_to, group_name, lock
-from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web.publish import publish_on_commit
@@ -55,7 +56,7 @@ class EventsChange:
 
 
 @contextmanager
-def edit_events(session: ComparisonSession, by: User) -> Iterator[EventsChange]:
+def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange]:
     """Lock a session, let the block change its events, count the revision, and broadcast on commit."""
     with transaction.atomic():
         locked = lock(session)
@@ -71,7 +72,7 @@ def edit_events(session: ComparisonSession, by: User) -> Iterator[EventsChange]:
         publish_on_commit(group_name(row.pk), _message(change, by))
 
 
-def _message(change: EventsChange, by: User) -> dict[str, Any]:
+def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
     """All that a page needs to stay up to date; where that is too much, ``complete`` says that it has to ask."""
     complete = len(change.changed) <= MAX_TOLD
     shown = [EventSerializer.show(ShownEvent(row)) for row in change.changed] if complete else []
@@ -114,7 +115,7 @@ def find_event(session: ComparisonSession, event_id: UUID) -> SessionEvent:
     return found
 
 
-def create_event(session: ComparisonSession, by: User, values: dict[str, Any]) -> SessionEvent:
+def create_event(session: ComparisonSession, by: Viewer, values: dict[str, Any]) -> SessionEvent:
     """Mark a moment or a span. values: as the API takes them.
 
     Raises ``unknown_vod``, ``too_many_events``, and ``forbidden`` for anything but comments of who may not edit.
@@ -123,19 +124,19 @@ def create_event(session: ComparisonSession, by: User, values: dict[str, Any]) -
 
 
 def create_events(
-    session: ComparisonSession, by: User, rows: Sequence[dict[str, Any]], origin: EventOrigin, first_line: int = 0
+    session: ComparisonSession, by: Viewer, rows: Sequence[dict[str, Any]], origin: EventOrigin, first_line: int = 0
 ) -> list[SessionEvent]:
     """The same for many, all or none. first_line: of a file that they come from, which errors then name the line of."""
     with edit_events(session, by) as change:
         idempotency.bind_to_transaction()
         if SessionEvent.objects.filter(session=session).count() + len(rows) > MAX_EVENTS:
             raise DomainError("too_many_events", limit=MAX_EVENTS)
-        if not change.access.can_edit and change.session.events.filter(created_by=by).count() >= MAX_OF_GUEST:
+        if not change.access.can_edit and _written_by(change.session, by) >= MAX_OF_GUEST:
             raise DomainError("too_many_events", "You have written as much here as one may.", limit=MAX_OF_GUEST)
         made = []
         for number, values in enumerate(rows, start=first_line):
             _check_kind(values, change.access)
-            row = SessionEvent(session=change.session, origin=origin, created_by=by, created_by_name=by.username)
+            row = SessionEvent(session=change.session, origin=origin, **_author(by))
             try:
                 _write(row, change, values)
             except DomainError as exc:
@@ -159,7 +160,7 @@ def _of_line(number: int, exc: DomainError) -> DomainError:
     return DomainError(exc.type.name, f"Line {number}: {exc.message}", **extra)
 
 
-def change_event(session: ComparisonSession, by: User, event_id: UUID, values: dict[str, Any]) -> SessionEvent:
+def change_event(session: ComparisonSession, by: Viewer, event_id: UUID, values: dict[str, Any]) -> SessionEvent:
     """Write some fields. Of two writers the last one wins, field by field. Raises ``forbidden``."""
     with edit_events(session, by) as change:
         _check_kind(values, change.access)
@@ -172,7 +173,7 @@ def change_event(session: ComparisonSession, by: User, event_id: UUID, values: d
     return row
 
 
-def delete_event(session: ComparisonSession, by: User, event_id: UUID) -> None:
+def delete_event(session: ComparisonSession, by: Viewer, event_id: UUID) -> None:
     """Remove an event with what was said to it. Raises ``forbidden``."""
     with edit_events(session, by) as change:
         row = find_event(change.session, event_id)
@@ -181,7 +182,7 @@ def delete_event(session: ComparisonSession, by: User, event_id: UUID) -> None:
         change.deleted = [event_id]
 
 
-def reply(session: ComparisonSession, by: User, event_id: UUID, body: str) -> SessionEvent:
+def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> SessionEvent:
     """Say something to an event. Raises ``too_many_events`` where it has as many replies as one may have."""
     with edit_events(session, by) as change:
         idempotency.bind_to_transaction()
@@ -190,12 +191,12 @@ def reply(session: ComparisonSession, by: User, event_id: UUID, body: str) -> Se
         # A thread is told whole to everybody who watches, with each of its changes.
         if said["count"] >= MAX_REPLIES or said["letters"] + len(body) > MAX_THREAD:
             raise DomainError("too_many_events", "The event has as many replies as it can have.", limit=MAX_REPLIES)
-        EventReply.objects.create(event=row, body=body, created_by=by, created_by_name=by.username)
+        EventReply.objects.create(event=row, body=body, **_author(by))
         change.changed = [row]
     return row
 
 
-def delete_reply(session: ComparisonSession, by: User, event_id: UUID, reply_id: UUID) -> SessionEvent:
+def delete_reply(session: ComparisonSession, by: Viewer, event_id: UUID, reply_id: UUID) -> SessionEvent:
     """Take back what was said. Raises ``forbidden``, and ``event_not_found`` for an unknown reply too."""
     with edit_events(session, by) as change:
         row = find_event(change.session, event_id)
@@ -208,8 +209,28 @@ def delete_reply(session: ComparisonSession, by: User, event_id: UUID, reply_id:
     return row
 
 
-def _check_author(row: SessionEvent | EventReply, by: User, access: Access) -> None:
-    if not access.can_edit and row.created_by_id != by.pk:
+def _author(by: Viewer) -> dict[str, Any]:
+    """Who has written something, as its row keeps it."""
+    if isinstance(by, LinkVisitor):
+        return {"visitor_id": by.visitor_id, "created_by_name": by.username}
+    return {"created_by": by, "created_by_name": by.username}
+
+
+def _is_author(row: SessionEvent | EventReply, by: Viewer) -> bool:
+    if isinstance(by, LinkVisitor):
+        return row.visitor_id == by.visitor_id
+    return row.created_by_id == by.pk
+
+
+def _written_by(session: ComparisonSession, by: Viewer) -> int:
+    """How many events somebody has made; of visitors all together, who can become others as often as they like."""
+    if isinstance(by, LinkVisitor):
+        return session.events.filter(visitor_id__isnull=False).count()
+    return session.events.filter(created_by=by).count()
+
+
+def _check_author(row: SessionEvent | EventReply, by: Viewer, access: Access) -> None:
+    if not access.can_edit and not _is_author(row, by):
         raise DomainError("forbidden", "Only who wrote it and who may edit the comparison may change it.")
 
 
@@ -224,7 +245,7 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
     copies, replies = [], []
     for row in source.events.select_related("vod").prefetch_related("replies"):
         copy = SessionEvent(session=target, vod=vods[row.vod.vod_id] if row.vod else None)
-        for name in (*WRITTEN, "origin", "confidence", "created_by_id", "created_by_name", "created_at", "updated_at"):
+        for name in (*WRITTEN, *OF_AUTHOR):
             setattr(copy, name, getattr(row, name))
         copies.append(copy)
         for said in row.replies.all():
@@ -235,6 +256,7 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
     EventReply.objects.bulk_create(replies, batch_size=500)
 
 
+OF_AUTHOR = ("origin", "confidence", "created_by_id", "visitor_id", "created_by_name", "created_at", "updated_at")
 WRITTEN = ("time", "end", "kind", "label", "body", "color", "drawing", "resolved")
 
 

@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
@@ -21,7 +22,7 @@ from vodplatform.accounts.models import User
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
 MIN_VODS, MAX_VODS = 2, 3  # of a session
 MAX_WORDS = 10  # of a search
-SHARE_GRANT = "share"  # the kind of grant that shares give
+SHARE_GRANT, LINK_GRANT = "share", "link"  # the kinds of grants that shares and links give
 
 
 class SyncMode(models.TextChoices):
@@ -91,6 +92,30 @@ class Access:
         return self.role != SessionRole.VIEWER
 
 
+@dataclass(frozen=True, slots=True)
+class LinkVisitor:
+    """Somebody without an account of their own here, who has opened a link to one session.
+
+    visitor_id: stands for them in what they write; theirs for as long as their browser keeps the link's cookie.
+    """
+
+    link_id: UUID
+    session_id: str
+    visitor_id: UUID
+    name: str = ""
+
+    pk = None
+    is_authenticated = False  # with no account, so that throttles count their network
+
+    @property
+    def username(self) -> str:
+        """What others see of them; no account can have such a name."""
+        return f"{self.name} (guest)" if self.name else f"Guest {self.visitor_id.hex[:4]}"
+
+
+Viewer = User | LinkVisitor
+
+
 class EventOrigin(models.TextChoices):
     """Who or what marked an event."""
 
@@ -102,10 +127,12 @@ class EventOrigin(models.TextChoices):
 
 
 class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
-    def visible_to(self, user: User | AnonymousUser) -> ComparisonSessionQuerySet:
-        """A user's own sessions and those that are shared with them; an admin's are all."""
+    def visible_to(self, user: Viewer | AnonymousUser) -> ComparisonSessionQuerySet:
+        """A user's own sessions and those that are shared with them; an admin's are all; a visitor's the link's."""
         if isinstance(user, AnonymousUser):
             return self.none()
+        if isinstance(user, LinkVisitor):
+            return self.filter(Exists(ShareLink.objects.open().filter(session=OuterRef("pk"), pk=user.link_id)))
         if user.is_admin:
             return self
         return self.filter(Q(owner=user) | Exists(SessionShare.objects.filter(session=OuterRef("pk"), user=user)))
@@ -171,14 +198,17 @@ class ComparisonSession(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def access_of(self, user: User) -> Access | None:
+    def access_of(self, user: Viewer) -> Access | None:
         """What ``user`` may do with it; None where it is not to be seen. Asks the database unless it is theirs."""
+        if isinstance(user, LinkVisitor):
+            link = self.links.open().filter(pk=user.link_id).first()
+            return link.access if link else None
         if user.is_admin or self.owner_id == user.pk:
             return Access(SessionRole.OWNER)
         share = self.shares.filter(user=user).first()
         return share.access if share else None
 
-    def can_change(self, user: User) -> bool:
+    def can_change(self, user: Viewer) -> bool:
         """Whether ``user`` may change it; whoever may not even see it gets 404 from ``visible_to``."""
         access = self.access_of(user)
         return access is not None and access.can_edit
@@ -344,6 +374,46 @@ class SessionShare(models.Model):
         return Access(role, self.can_comment or role == SessionRole.EDITOR, f"{SHARE_GRANT}.{self.share_id}")
 
 
+class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
+    def open(self) -> ShareLinkQuerySet:
+        """Those that let somebody in now: not over by the database's clock, made by an account that is still active."""
+        return self.filter(expires_at__gt=Now(), session__owner__is_active=True)
+
+
+class ShareLink(models.Model):
+    """That whoever has a link may watch a session without an account, and comment on it where it says so.
+
+    Of the link only the SHA-256 of its secret is kept. password: hashed; empty for none.
+    """
+
+    link_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="links")
+    digest = models.CharField(max_length=64, unique=True)
+    password = models.CharField(max_length=128, blank=True, default="")
+    can_comment = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(db_index=True)
+
+    url = ""  # set on the object that is made, and on no other
+
+    objects = ShareLinkQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at", "link_id"]
+
+    def __str__(self) -> str:
+        return f"link until {self.expires_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def has_password(self) -> bool:
+        return bool(self.password)
+
+    @property
+    def access(self) -> Access:
+        """What it allows."""
+        return Access(SessionRole.VIEWER, self.can_comment, f"{LINK_GRANT}.{self.link_id}")
+
+
 class SessionEvent(models.Model):
     """A moment or a span that somebody or the program marked.
 
@@ -365,6 +435,7 @@ class SessionEvent(models.Model):
     confidence = models.FloatField(null=True)
     resolved = models.BooleanField(default=False)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="comparison_events")
+    visitor_id = models.UUIDField(null=True, help_text="Of who wrote it by a link, without an account.")
     created_by_name = models.CharField(max_length=150)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
@@ -389,6 +460,7 @@ class EventReply(models.Model):
     event = models.ForeignKey(SessionEvent, on_delete=models.CASCADE, related_name="replies")
     body = models.TextField()
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="event_replies")
+    visitor_id = models.UUIDField(null=True, help_text="Of who wrote it by a link, without an account.")
     created_by_name = models.CharField(max_length=150)
     created_at = models.DateTimeField(db_default=Now())
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from sessions_app.comparison.alignments import latest_alignment_id
 from sessions_app.comparison.copies import copies_of
-from sessions_app.comparison.models import ComparisonSession
+from sessions_app.comparison.link_pages import check_enabled, show_locked, unlisted
+from sessions_app.comparison.links import opened_link, viewer_of
+from sessions_app.comparison.models import ComparisonSession, LinkVisitor
 from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
 from sessions_app.comparison.sharing import as_granted
 from vodplatform.accounts.models import User
@@ -32,7 +35,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
     ``?search=`` names words that they have, ``?archived`` asks for those that are archived.
     """
-    _check_enabled()
+    check_enabled()
     if "new" in request.GET:
         return render(request, "comparison/new.html")
     search, is_archived = request.GET.get("search", "")[:MAX_SEARCH], "archived" in request.GET
@@ -69,21 +72,33 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@login_required
 def session(request: HttpRequest, session_id: str) -> HttpResponse:
-    """One comparison: the players; with ``?setup``, the timer box and the alignment. 404 for what is not the user's."""
-    _check_enabled()
-    found = get_object_or_404(ComparisonSession.objects.visible_to(request.user), session_id=session_id)
-    user = cast(User, request.user)
-    access = found.access_of(user)
-    if access is None:  # withdrawn between two statements
+    """One comparison: the players; with ``?setup``, the timer box and the alignment. 404 for what is not the user's.
+
+    Whoever has opened a link to it sees it without an account, or first the form for the link's password.
+    """
+    check_enabled()
+    viewer = viewer_of(request.user, request.COOKIES, session_id)
+    found = ComparisonSession.objects.visible_to(viewer).filter(session_id=session_id).first()
+    if found is None and opened_link(request.COOKIES, session_id):
+        return show_locked(request, session_id)
+    if isinstance(viewer, AnonymousUser):
+        return redirect_to_login(request.get_full_path())
+    access = found.access_of(viewer) if found else None
+    if found is None or access is None:
         raise Http404
     state = as_granted(SessionSerializer.show(SessionSnapshot.of(found)), access.grant)
-    copies = copies_of(found, user, access.grant)
+    visitor = viewer if isinstance(viewer, LinkVisitor) else None
+    copies = copies_of(found, viewer, access.grant)
     is_quick = request.COOKIES.get(COPIES_COOKIE) != "full"
     context: dict[str, Any] = {
         "session": state,
-        "access": {"role": access.role, "can_comment": access.can_comment, "user_id": str(user.pk)},
+        "access": {
+            "role": access.role,
+            "can_comment": access.can_comment,
+            "user_id": str(visitor.visitor_id if visitor else viewer.pk),
+        },
+        "visitor": visitor,
         "copies": copies,
         "panes": [
             {
@@ -97,9 +112,5 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
         "latest_alignment": latest_alignment_id(found),
     }
     is_setup = "setup" in request.GET and access.can_edit
-    return render(request, "comparison/setup.html" if is_setup else "comparison/session.html", context)
-
-
-def _check_enabled() -> None:
-    if not settings.MULTI_VOD_ENABLED:
-        raise Http404
+    response = render(request, "comparison/setup.html" if is_setup else "comparison/session.html", context)
+    return unlisted(response) if visitor else response

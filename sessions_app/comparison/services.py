@@ -29,6 +29,7 @@ from sessions_app.comparison.models import (
     OffsetChange,
     PlaybackState,
     SyncMode,
+    Viewer,
 )
 from sessions_app.comparison.timeline import MAX_DRIFT_PPM, Clock, Placement
 from vodplatform.accounts.limits import limits_of
@@ -154,7 +155,7 @@ def lock(session: ComparisonSession, *, even_archived: bool = False) -> Comparis
     return locked
 
 
-def access_to(locked: ComparisonSession, by: User) -> Access:
+def access_to(locked: ComparisonSession, by: Viewer) -> Access:
     """What ``by`` may do with a locked session: shares change under the same lock. Raises ``session_not_found``."""
     access = locked.access_of(by)
     if access is None:  # withdrawn since the call began

@@ -1,16 +1,17 @@
-"""Who else may see a comparison, over the API (contract section 1.1): for its owner alone."""
+"""Who else may see a comparison, over the API (contract section 1.1): accounts and links, for its owner alone."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from sessions_app.comparison import links, sharing
 from sessions_app.comparison import share_serializers as s
-from sessions_app.comparison import sharing
 from sessions_app.comparison.api import TAG, ComparisonViewSet
 from sessions_app.comparison.models import SessionShare
 from sessions_app.comparison.serializers import OkSerializer
@@ -52,4 +53,33 @@ class ShareViewSet(ComparisonViewSet):
     def delete_one(self, request: Request, session_id: str, share_id: UUID) -> Response:
         """Withdraw it: pages and sockets end at once, bytes that are being sent within seconds."""
         sharing.delete_share(self.get_object_to_own(), share_id)
+        return Response({"ok": True})
+
+
+@extend_schema(tags=[TAG])
+class LinkViewSet(ComparisonViewSet):
+    """Links that let in whoever has them, without an account."""
+
+    @extend_schema(operation_id="links_list", responses={200: s.LinkListSerializer})
+    def list(self, request: Request, session_id: str) -> Response:
+        """Those that are not over, in the order they were made; their addresses are not kept."""
+        rows = self.get_object_to_own().links.open()
+        return Response({"ok": True, "links": [s.LinkSerializer.show(row) for row in rows]})
+
+    # Without Idempotency-Key: the answer has a secret, which would be kept for a day.
+    @extend_schema(
+        operation_id="links_create", request=s.NewLinkSerializer, responses={201: s.MadeLinkAnswerSerializer}
+    )
+    def create(self, request: Request, session_id: str) -> Response:
+        """Make a link. The answer alone has its address."""
+        session = self.get_object_to_own()
+        site = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
+        link = links.create_link(session, self.user, self.read_body(s.NewLinkSerializer), site)
+        return Response({"ok": True, "link": s.MadeLinkSerializer.show(link)}, status=201)
+
+    @extend_schema(operation_id="links_delete", responses={200: OkSerializer})
+    @action(detail=False, methods=["delete"], url_path="<uuid:link_id>")
+    def delete_one(self, request: Request, session_id: str, link_id: UUID) -> Response:
+        """Withdraw it: pages and sockets end at once, bytes that are being sent within seconds."""
+        links.delete_link(self.get_object_to_own(), self.user, link_id)
         return Response({"ok": True})

@@ -7,10 +7,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from sessions_app.comparison.models import SessionRole, SessionShare
+from sessions_app.comparison.models import SessionRole, SessionShare, ShareLink
 from vodplatform.base.api.fields import AnswerSerializer, EpochField, StrictCharField
 
 SHARED_ROLES = [(role.value, role.label) for role in (SessionRole.VIEWER, SessionRole.EDITOR)]
+
+MIN_SECONDS, MAX_SECONDS, DEFAULT_SECONDS = 3_600, 2_592_000, 604_800  # that a link lasts
+MAX_PASSWORD = 200
 
 Data = dict[str, Any]
 
@@ -47,3 +50,38 @@ class ShareAnswerSerializer(serializers.Serializer[Data]):
 class ShareListSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
     shares = ShareSerializer(many=True)
+
+
+class NewLinkSerializer(serializers.Serializer[Data]):
+    expires_in = serializers.IntegerField(
+        min_value=MIN_SECONDS, max_value=MAX_SECONDS, default=DEFAULT_SECONDS, help_text="Seconds from now."
+    )
+    password = StrictCharField(
+        max_length=MAX_PASSWORD, required=False, trim_whitespace=False, help_text="Asked of whoever opens the link."
+    )
+    can_comment = serializers.BooleanField(default=False)
+
+
+class LinkSerializer(AnswerSerializer[ShareLink]):
+    """What lets in whoever has it, until it is over or withdrawn."""
+
+    link_id = serializers.UUIDField()
+    can_comment = serializers.BooleanField()
+    has_password = serializers.BooleanField()
+    created_at = EpochField(help_text="Epoch seconds.")
+    expires_at = EpochField(help_text="Epoch seconds.")
+
+
+class MadeLinkSerializer(LinkSerializer):
+    url = serializers.URLField(help_text="Its address, this once: it is not kept.")
+
+
+class MadeLinkAnswerSerializer(serializers.Serializer[Data]):
+    ok = serializers.BooleanField()
+    link = MadeLinkSerializer()
+
+
+@extend_schema_serializer(many=False)
+class LinkListSerializer(serializers.Serializer[Data]):
+    ok = serializers.BooleanField()
+    links = LinkSerializer(many=True)

@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from sessions_app.comparison import pages
+from sessions_app.comparison import link_pages, pages
 from sessions_app.comparison.api import AlignmentViewSet, ComparisonSessionViewSet, LibraryFileViewSet
 from sessions_app.comparison.event_api import EventFileViewSet, EventViewSet
-from sessions_app.comparison.share_api import ShareViewSet
+from sessions_app.comparison.share_api import LinkViewSet, ShareViewSet
 from vodplatform.base.api.routers import Router
 
 SESSIONS = "api/sessions/multi-vod"
@@ -16,10 +16,14 @@ router.register(SESSIONS, ComparisonSessionViewSet, basename="comparison")
 router.register(SESSIONS, EventFileViewSet, basename="event-file")
 router.register(f"{SESSIONS}/<str:session_id>/events", EventViewSet, basename="event")
 router.register(f"{SESSIONS}/<str:session_id>/shares", ShareViewSet, basename="share")
+router.register(f"{SESSIONS}/<str:session_id>/links", LinkViewSet, basename="link")
 router.register(f"{SESSIONS}/<str:session_id>/alignments", AlignmentViewSet, basename="alignment")
 
 urlpatterns = [
     *router.urls,
     path("compare", pages.index, name="compare"),
     path("compare/<str:session_id>", pages.session, name="compare-session"),
+    path("compare/<str:session_id>/password", link_pages.give_password),
+    path("compare/<str:session_id>/name", link_pages.take_name),
+    path("r/<str:token>", link_pages.open_link),
 ]

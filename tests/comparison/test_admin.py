@@ -17,7 +17,7 @@ from vodplatform.base.models import AuditEntry
 pytestmark = pytest.mark.django_db(transaction=True)
 NO_INLINES = {
     f"{name}-{part}": 0
-    for name in ("vods", "shares", "alignments", "offset_changes")
+    for name in ("vods", "shares", "links", "alignments", "offset_changes")
     for part in ("TOTAL_FORMS", "INITIAL_FORMS")
 }
 

@@ -29,6 +29,7 @@ from tests.support.factories import (
     make_challenge,
     make_job,
     make_key,
+    make_link,
     make_merge,
     make_pro_job,
     make_reply,
@@ -159,6 +160,7 @@ def places(path: str, owner: User) -> dict[str, str]:
         found = {
             "session_id": session.session_id, "vod_id": "vod-1", "job_id": make_alignment(session).job_id,
             "event_id": reply.event_id, "reply_id": reply.pk, "share_id": make_share(session).pk,
+            "link_id": make_link(session).pk,
         }  # fmt: skip
     elif "/sync/pro-job/" in path:
         found = {"job_id": make_pro_job(owner, status="completed").pk}

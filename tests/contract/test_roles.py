@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.http import HttpResponse
 from pytest_check import check
 
@@ -28,6 +29,7 @@ from sessions_app.comparison.models import (
     SessionEvent,
     SessionRole,
     SessionShare,
+    ShareLink,
 )
 from tests.contract.places import (
     METHODS,
@@ -42,7 +44,8 @@ from tests.contract.places import (
     unknown,
 )
 from tests.support.api import BASE, Api, error_of
-from tests.support.factories import make_key, make_share
+from tests.support.factories import make_key, make_link, make_share
+from tests.support.visitors import visitor
 from vodplatform.accounts.models import ApiToken, Subscription, Tier, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("steps_kind")]
@@ -172,8 +175,13 @@ def assert_answer(method: str, path: str, role: str, way: str, response: HttpRes
 
 
 # Of a comparison: what its owner alone may do, and what who may comment may do beyond watching.
-OWNERS_ALONE = ("/archive", "/unarchive", "/shares", "/{share_id}")
+OWNERS_ALONE = ("/archive", "/unarchive", "/shares", "/{share_id}", "/links", "/{link_id}")
 COMMENTING = {("post", "/replies")}
+of_comparison = pytest.mark.parametrize(
+    ("method", "path"),
+    [(method, path) for method, path in owned_operations() if path.startswith(f"{BASE}/{{session_id}}")],
+    ids=lambda part: part,
+)
 SHARES = {
     "editor": (SessionRole.EDITOR, False),
     "commenter": (SessionRole.VIEWER, True),
@@ -182,11 +190,7 @@ SHARES = {
 
 
 @pytest.mark.both
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [(method, path) for method, path in owned_operations() if path.startswith(f"{BASE}/{{session_id}}")],
-    ids=lambda part: part,
-)
+@of_comparison
 def test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes(
     method: str, path: str, owner: User, other: User, people: dict[str, User]
 ) -> None:
@@ -201,6 +205,31 @@ def test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes(
                 response = send(WAYS[way](other), method, filled(path, ids), content)
                 assert_shared_answer(method, path, name, response)
         share.delete()
+
+
+# By what a browser has opened: the rights that it has, or "" for none.
+LINKS: dict[str, tuple[str, dict[str, Any], bool]] = {
+    "to watch": ("viewer", {}, True),
+    "to comment": ("commenter", {"can_comment": True}, True),
+    "with its password": ("viewer", {"password": "hashed"}, True),
+    "without its password": ("", {"password": "hashed"}, False),
+    "over": ("", {"expires_at": Now()}, True),
+}
+
+
+@pytest.mark.both
+@of_comparison
+def test_a_comparison_is_for_whom_a_link_lets_in_as_far_as_that_goes(method: str, path: str, owner: User) -> None:
+    ids = places(path, owner)
+    session = ComparisonSession.objects.get(pk=ids["session_id"])
+    for name, (rights, fields, is_unlocked) in LINKS.items():
+        with check(name):
+            browser = visitor(make_link(session, **fields), is_unlocked=is_unlocked)
+            response = send(browser, method, filled(path, ids), body(method, path, owner))
+            if rights:
+                assert_shared_answer(method, path, rights, response)
+            else:
+                assert (response.status_code, error_of(response)["type"]) == (401, "unauthenticated")
 
 
 def assert_shared_answer(method: str, path: str, name: str, response: HttpResponse) -> None:
@@ -293,6 +322,7 @@ def rows() -> list[list[dict[str, Any]]]:
         SessionEvent,
         EventReply,
         SessionShare,
+        ShareLink,
         Alignment,
         Job,
         Video,

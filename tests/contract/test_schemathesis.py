@@ -46,6 +46,7 @@ from tests.support.factories import (
     make_challenge,
     make_job,
     make_key,
+    make_link,
     make_merge,
     make_pro_job,
     make_reply,
@@ -85,7 +86,7 @@ MY_ANALYSIS, RUNNING_ANALYSIS, THEIR_ANALYSIS = (UUID(int=number) for number in 
 CLIPS_COMING, MERGING, NOT_MERGED, MERGED, SPARE, THEIR_MERGE = (UUID(int=number) for number in range(500, 506))
 MY_CHALLENGE, THEIR_CHALLENGE = UUID(int=510), UUID(int=511)
 MY_PRO, THEIR_PRO = UUID(int=600), UUID(int=601)
-MY_EVENT, MY_REPLY, MY_SHARE = UUID(int=700), UUID(int=701), UUID(int=702)
+MY_EVENT, MY_REPLY, MY_SHARE, MY_LINK = (UUID(int=number) for number in range(700, 704))
 PLACES: dict[str, list[object]] = {
     "merge_id": [CLIPS_COMING, MERGING, NOT_MERGED, MERGED, THEIR_MERGE, UNKNOWN],
     "challenge_id": [MY_CHALLENGE, THEIR_CHALLENGE, UNKNOWN],
@@ -97,6 +98,7 @@ PLACES: dict[str, list[object]] = {
     "event_id": [MY_EVENT, UNKNOWN],
     "reply_id": [MY_REPLY, UNKNOWN],
     "share_id": [MY_SHARE, UNKNOWN],
+    "link_id": [MY_LINK, UNKNOWN],
     "upload_id": [BEGUN, WHOLE, GIVEN_UP, THEIR_UPLOAD, UNKNOWN],
 }
 # Its file comes by the door before Django, which is not there behind WSGI: tests/uploads/test_multipart.py.
@@ -287,6 +289,7 @@ def make_world() -> dict[str, dict[str, str]]:
     uploads.store_chunk_row(Upload.objects.get(pk=WHOLE), 0, 10, hashlib.sha256(b"0123456789").hexdigest(), key)
     uploads.cancel(Upload.objects.get(pk=GIVEN_UP))
     make_share(session, pk=MY_SHARE)
+    make_link(session, pk=MY_LINK)
     reply = make_reply(session, pk=MY_EVENT)
     EventReply.objects.filter(pk=reply.pk).update(id=MY_REPLY)
     for job_id, status in JOBS.items():

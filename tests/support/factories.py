@@ -33,6 +33,7 @@ from sessions_app.comparison.models import (
     OffsetSource,
     SessionEvent,
     SessionShare,
+    ShareLink,
 )
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import ApiToken, Role, Subscription, User
@@ -99,6 +100,12 @@ def make_reply(session: ComparisonSession, **fields: Any) -> EventReply:
 def make_share(session: ComparisonSession, user: User | None = None, **fields: Any) -> SessionShare:
     """A share of a session, by default with an account that nobody else is."""
     return SessionShare.objects.create(session=session, user=user or make_user(), **fields)
+
+
+def make_link(session: ComparisonSession, **fields: Any) -> ShareLink:
+    """A link to a session that lasts for an hour."""
+    values = {"digest": ApiToken.digest_of(uuid.uuid4().hex), "expires_at": Now() + timedelta(hours=1), **fields}
+    return ShareLink.objects.create(session=session, **values)
 
 
 def rewind_anchor(session: ComparisonSession, seconds: float) -> None:

@@ -221,6 +221,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 # How often a minute: signing in by name and by address; requests by user, or by address where nobody is signed in.
 THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
+# Of links to comparisons: opened from one network; passwords tried from one network, and for one link from anywhere.
+THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60}
 # By the hour; each account has room for files.
 THROTTLES["sign_up"] = env.integer("VOD_SIGNUPS_PER_HOUR")
 THROTTLES["sign_up_email"] = 3  # by the day

@@ -14,6 +14,7 @@ from media_app.videos.services import sweep_renditions
 from media_app.videos.upkeep import abort_unfinished, go_back_where_it_ended
 from sessions_app.analysis import services as analysis
 from sessions_app.challenges import merges
+from sessions_app.comparison import links
 from sessions_app.prosync import services as prosync
 from vodplatform import host
 from vodplatform.accounts import services
@@ -47,6 +48,7 @@ class Command(BaseCommand):
         idempotency.purge()
         audit.purge()
         services.purge()
+        links.purge()
         if away is not None:  # whose files there are is not known either
             event("cleanup.left", reason=away.reason)
             raise CommandError(away.message) from away
