@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from vodplatform.demo.barcode import decode_barcode
 
 
-def frames_on_screen(page: Page) -> dict[str, int]:
-    """Frame number by vod_id of every pane in one screenshot. Raises ValueError where no number can be read."""
+def frames_on_screen(page: Page, *, only: str = "") -> dict[str, int]:
+    """Frame number by vod_id of every pane in one screenshot, or of one. Raises ValueError where none can be read."""
     places = page.evaluate(
         """() => [...document.querySelectorAll('[data-pane]')].map((pane) => {
             const r = pane.querySelector('[data-pic]').getBoundingClientRect();
@@ -22,6 +22,8 @@ def frames_on_screen(page: Page) -> dict[str, int]:
     picture = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
     found = {}
     for vod_id, x, y, width, height in places:
+        if only and vod_id != only:
+            continue
         crop = picture[round(y) : round(y + height), round(x) : round(x + width)]
         found[vod_id] = decode_barcode(crop)
     return found

@@ -1059,7 +1059,7 @@ GUARDS = [
     ),
     Guard(
         "what somebody wrote is changed by them or by who may edit", "sessions_app/comparison/events.py",
-        "if not access.can_edit and row.created_by_id != by.pk:", "if False:",
+        "if not access.can_edit and not _is_author(row, by):", "if False:",
         "tests/comparison/test_shares.py::TestRights::test_an_author_changes_their_own_comment_and_no_other",
     ),
     Guard(
@@ -1082,6 +1082,61 @@ GUARDS = [
         "a share opens what its comparison shows, and nothing else", "sessions_app/comparison/sharing.py",
         ", session__vods__video=video_id", "",
         "tests/comparison/test_shares.py::TestRights::test_only_what_the_share_is_for_is_opened_by_it",
+    ),
+    Guard(
+        "a link opens nothing once it is over or its owner has left", "sessions_app/comparison/models.py",
+        "return self.filter(expires_at__gt=Now(), session__owner__is_active=True)", "return self.all()",
+        "tests/comparison/test_links.py::TestOpening::test_what_has_ended_opens_nothing_and_closes_what_was_open",
+    ),
+    Guard(
+        "a link's password is asked for before anything is shown", "sessions_app/comparison/links.py",
+        "return opened.visitor if opened and opened.is_unlocked else user", "return opened.visitor if opened else user",
+        "tests/comparison/test_links.py::TestPassword::test_it_is_asked_for_before_anything_is_shown",
+    ),
+    Guard(
+        "the password of one link opens no other", "sessions_app/comparison/links.py",
+        "if before is not None and before.link.pk == link.pk:", "if before is not None:",
+        "tests/comparison/test_links.py::TestPassword::test_the_password_of_one_link_opens_no_other",
+    ),
+    Guard(
+        "passwords of links are tried so often from a network", "sessions_app/comparison/links.py",
+        'hit("link_password_address", network_of(address)) or ', "",
+        "tests/comparison/test_links.py::TestPassword::test_attempts_are_counted[link_password_address]",
+    ),
+    Guard(
+        "passwords of one link are tried so often from anywhere", "sessions_app/comparison/links.py",
+        ' or hit("link_password", link_id)', "",
+        "tests/comparison/test_links.py::TestPassword::test_attempts_are_counted[link_password]",
+    ),
+    Guard(
+        "a link's cookie is for its own comparison", "sessions_app/comparison/links.py",
+        ", session_id=session_id).first()", ").first()",
+        "tests/comparison/test_links.py::TestVisiting::test_a_cookie_that_is_not_ours_opens_nothing",
+    ),
+    Guard(
+        "a visitor writes with the page's token alone", "sessions_app/comparison/api.py",
+        "BrowserAuthentication().enforce_csrf(request)", "pass",
+        "tests/comparison/test_links.py::TestVisiting::test_writing_needs_the_pages_token",
+    ),
+    Guard(
+        "another site's page cannot watch by a visitor's cookie", "sessions_app/comparison/consumers.py",
+        " if same_origin(headers) else {}", "",
+        "tests/comparison/test_links.py::TestWatching::test_another_sites_page_may_not_use_the_cookie",
+    ),
+    Guard(
+        "a link that is withdrawn closes sockets at once", "sessions_app/comparison/links.py",
+        "        publish_recheck_on_commit(group_name(locked.pk))", "        pass",
+        "tests/comparison/test_links.py::TestWatching::test_withdrawn_a_socket_closes_at_once",
+    ),
+    Guard(
+        "a link opens what its comparison shows, and nothing else", "sessions_app/comparison/links.py",
+        ", session__vods__video=video_id", "",
+        "tests/comparison/test_links.py::TestOpening::test_only_what_the_link_is_for_is_opened_by_its_grant",
+    ),
+    Guard(
+        "all visitors of a comparison together write so much", "sessions_app/comparison/events.py",
+        "filter(visitor_id__isnull=False).count()", "filter(visitor_id=by.visitor_id).count()",
+        "tests/comparison/test_links.py::TestVisiting::test_all_visitors_together_write_so_much_at_most",
     ),
     Guard(
         "a timeline that is nested too deeply is refused", "sessions_app/comparison/otio_files.py",

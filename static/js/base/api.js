@@ -185,6 +185,19 @@ export function sharesApi(id) {
 }
 
 /**
+ * The calls about the links to a comparison.
+ * @param {string} id of the session
+ */
+export function linksApi(id) {
+  const base = `${SESSIONS}/${encodeURIComponent(id)}/links`;
+  return {
+    list: () => get(base),
+    create: (/** @type {{expires_in: number, can_comment: boolean, password?: string}} */ link) => post(base, link),
+    remove: (/** @type {string} */ link) => remove(`${base}/${link}`),
+  };
+}
+
+/**
  * The calls of a comparison's events.
  * @param {string} id of the session
  */

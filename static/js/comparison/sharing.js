@@ -1,9 +1,10 @@
-// Who else may see the comparison: its owner invites accounts, says what each may do, and withdraws it.
+// Who else may see the comparison: its owner invites accounts or makes links, says what each may do, and withdraws it.
 
 import { sharesApi } from "../base/api.js";
 import { show } from "../base/dialog.js";
 import { h, icon } from "../base/dom.js";
 import { errorNote, explain, toast } from "../base/notice.js";
+import { linksPart } from "./links.js";
 
 /** What somebody may do, as the select has it. */
 const RIGHTS = [
@@ -84,6 +85,7 @@ export function openSharing({ id, name }) {
           { class: "text-small faint" },
           "Who is invited finds it in their list of comparisons. Remove them, and their page, live updates and videos end at once.",
         ),
+        linksPart(id),
       ),
     ),
   );

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import PHONE, OpenPage
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
@@ -109,3 +109,50 @@ def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Pro
     wait_until(lambda: frames_on_screen(host)["A"] == 0)
     there.close()
     expect(host.get_by_role("button", name="Following")).to_be_hidden()
+
+
+def make_link(page: Page, rights: str, password: str = "") -> str:
+    """By the dialog, as the owner does it; its path."""
+    page.get_by_role("button", name="Share").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Visitors may").select_option(label=rights)
+    dialog.get_by_label("Password, if").fill(password)
+    dialog.get_by_role("button", name="Make a link").click()
+    address = dialog.locator("[data-link-url]").inner_text()
+    expect(dialog.get_by_role("list", name="Links").get_by_role("listitem")).to_have_count(1)
+    dialog.get_by_role("button", name="Close").click()
+    return f"/r/{address.rsplit('/', 1)[1]}"
+
+
+def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_page: OpenPage, address: str) -> None:
+    host = open_page(address)
+    link = make_link(host, "Watch and comment", "open sesame")
+    asked: list[dict[str, str]] = []
+    there = open_page("/login", anonymous=True, size=PHONE, quiet=False, own=True)
+    there.on("request", lambda request: asked.append(request.all_headers()))
+    there.goto(link)
+    there.get_by_label("Password", exact=True).fill("close sesame")
+    there.get_by_role("button", name="Open").click()
+    expect(there.get_by_text("That is not the password.")).to_be_visible()
+    there.get_by_label("Password", exact=True).fill("open sesame")
+    there.get_by_role("button", name="Open").click()
+    wait_until_standing(there)
+    there.get_by_label("visitor").click()
+    there.get_by_label("Your name").fill("Ann")
+    there.get_by_role("button", name="Use this name").click()
+    wait_until_standing(there)
+    expect(host.get_by_role("list", name="Who is here")).to_contain_text("AN")
+    host.locator("[data-lanes]").press("PageUp")
+    wait_until(lambda: frames_on_screen(there, only="A")["A"] == 600)
+    there.keyboard.press("c")
+    there.keyboard.type("Seen from the train")
+    there.keyboard.press("Enter")
+    expect(host.locator("[data-event-list] .event-row")).to_contain_text("Seen from the train")
+    # The address with the secret is told to nobody, not even to this program.
+    assert not [headers for headers in asked if "/r/" in headers.get("referer", "")]
+    host.get_by_role("button", name="Share").click()
+    host.get_by_role("button", name="Withdraw the link").click()
+    expect(there.get_by_text("This comparison is gone, or no longer yours.")).to_be_visible()
+    assert there.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.readyState === 0)")
+    there.goto(link)
+    expect(there.get_by_role("heading", name="Page not found")).to_be_visible()

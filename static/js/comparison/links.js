@@ -1,0 +1,151 @@
+// The links of a comparison: each lets in whoever has it, until it is over or withdrawn.
+
+import { linksApi } from "../base/api.js";
+import { copyFrom } from "../base/clipboard.js";
+import { h, icon } from "../base/dom.js";
+import { instant, when } from "../base/format.js";
+import { errorNote, explain, toast } from "../base/notice.js";
+
+/** For how long a link lets somebody in, in seconds, as the select has it. */
+const TIMES = [
+  [3600, "an hour"],
+  [86_400, "a day"],
+  [604_800, "a week"],
+  [2_592_000, "30 days"],
+];
+
+/** @typedef {{link_id: string, can_comment: boolean, has_password: boolean, expires_at: number, url?: string}} Link */
+
+/**
+ * The part of the sharing dialog that makes and withdraws links.
+ * @param {string} id of the comparison
+ */
+export function linksPart(id) {
+  const api = linksApi(id);
+  const list = h("ul", { class: "col", "aria-label": "Links" });
+  const problem = h("div", {});
+  const made = h("div", { "aria-live": "polite" });
+  const lasts = /** @type {HTMLSelectElement} */ (
+    h(
+      "select",
+      { class: "input auto", "aria-label": "The link lasts" },
+      ...TIMES.map(([seconds, words]) =>
+        h("option", { value: String(seconds), selected: words === "a week" }, String(words)),
+      ),
+    )
+  );
+  const may = /** @type {HTMLSelectElement} */ (
+    h(
+      "select",
+      { class: "input auto", "aria-label": "Visitors may" },
+      h("option", { value: "watch" }, "Watch"),
+      h("option", { value: "comment" }, "Watch and comment"),
+    )
+  );
+  const password = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "input",
+      "aria-label": "Password, if it shall have one",
+      placeholder: "Password, if any",
+      maxlength: "200",
+      autocomplete: "off",
+      autocapitalize: "off",
+      spellcheck: "false",
+    })
+  );
+  const button = /** @type {HTMLButtonElement} */ (h("button", { class: "btn" }, "Make a link"));
+  draw();
+  return h(
+    "section",
+    { class: "col links", "aria-labelledby": "links-heading" },
+    h("h3", { id: "links-heading" }, "Links"),
+    h(
+      "p",
+      { class: "text-small faint" },
+      "Whoever has a link sees this comparison without an account, and nothing else of yours.",
+    ),
+    h("form", { class: "row wrap", onsubmit: make }, lasts, may, password, button),
+    problem,
+    made,
+    list,
+  );
+
+  async function draw() {
+    try {
+      const { links } = await api.list();
+      list.replaceChildren(...links.map(row));
+    } catch (error) {
+      list.replaceChildren(h("li", {}, errorNote("The links could not be loaded.", error, draw)));
+    }
+  }
+
+  /** @param {Event} event */
+  async function make(event) {
+    event.preventDefault();
+    problem.replaceChildren();
+    button.disabled = true;
+    try {
+      const { link } = await api.create({
+        expires_in: Number(lasts.value),
+        can_comment: may.value === "comment",
+        ...(password.value ? { password: password.value } : {}),
+      });
+      password.value = "";
+      show(link);
+      await draw();
+    } catch (error) {
+      problem.replaceChildren(errorNote("The link was not made.", error));
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  /** @param {Link} link with its address, which cannot be had again */
+  function show(link) {
+    const address = h("code", { class: "anywhere spacer", "data-link-url": "" }, link.url ?? "");
+    const copier = h(
+      "button",
+      { class: "btn", type: "button", onclick: () => copyFrom(copier, link.url ?? "", address) },
+      icon("copy"),
+      h("span", {}, "Copy"),
+    );
+    made.replaceChildren(
+      h(
+        "div",
+        { class: "note ok col" },
+        h("p", {}, h("b", {}, "Copy the link now."), " It is shown this once."),
+        h("div", { class: "row" }, address, copier),
+      ),
+    );
+  }
+
+  /** @param {Link} link */
+  function row(link) {
+    const until = when(instant(link.expires_at));
+    const rights = `${link.can_comment ? "watch and comment" : "watch"}${link.has_password ? ", with a password" : ""}`;
+    return h(
+      "li",
+      { class: "row" },
+      h("span", { class: "spacer" }, `Until ${until}: ${rights}`),
+      h(
+        "button",
+        {
+          class: "btn icon-only quiet",
+          type: "button",
+          "aria-label": `Withdraw the link until ${until}`,
+          title: "Withdraw this link",
+          onclick: () =>
+            api.remove(link.link_id).then(
+              () => {
+                made.replaceChildren();
+                button.focus();
+                draw();
+              },
+              (error) => toast(explain(error), "bad"),
+            ),
+        },
+        icon("x"),
+      ),
+    );
+  }
+}
