@@ -383,6 +383,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions/multi-vod/{session_id}/events/detect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Look for events in the background; what was found before and nobody has touched is replaced. */
+        post: operations["events_detect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions/multi-vod/{session_id}/events/import": {
         parameters: {
             query?: never;
@@ -1650,11 +1667,6 @@ export interface components {
                 [key: string]: unknown;
             } | null;
         };
-        AlignmentStarted: {
-            ok: boolean;
-            /** Format: uuid */
-            job_id: string;
-        };
         AnalysisList: {
             sessions: components["schemas"]["Status"][];
             pagination: components["schemas"]["ListPage"];
@@ -1913,6 +1925,11 @@ export interface components {
          * @enum {string}
          */
         DeliveryTypeEnum: "local" | "local_signed" | "s3_signed" | "cdn_signed" | "hls";
+        DetectRequest: {
+            kinds: components["schemas"]["FoundOriginEnum"][];
+            /** @description All VODs where it is left out. */
+            vod_ids?: string[];
+        };
         /** @description The data folder's disk. */
         Disk: {
             total_bytes: number;
@@ -1950,7 +1967,7 @@ export interface components {
             global_time: number;
             /** Format: double */
             end_global_time: number | null;
-            origin: components["schemas"]["OriginEnum"];
+            origin: components["schemas"]["EventOriginEnum"];
             /** Format: double */
             confidence: number | null;
             resolved: boolean;
@@ -1986,6 +2003,15 @@ export interface components {
             events: components["schemas"]["Event"][];
             total: number;
         };
+        /**
+         * @description * `manual` - Manual
+         *     * `highlights` - Highlights
+         *     * `shots` - Shots
+         *     * `sound_peaks` - Sound Peaks
+         *     * `import` - Import
+         * @enum {string}
+         */
+        EventOriginEnum: "manual" | "highlights" | "shots" | "sound_peaks" | "import";
         /** @description The ffmpeg of this machine. version: null where it does not start. */
         Ffmpeg: {
             available: boolean;
@@ -2025,6 +2051,13 @@ export interface components {
          * @enum {string}
          */
         FindingMethodEnum: "timer_ocr" | "audio";
+        /**
+         * @description * `highlights` - Highlights
+         *     * `shots` - Shots
+         *     * `sound_peaks` - Sound Peaks
+         * @enum {string}
+         */
+        FoundOriginEnum: "highlights" | "shots" | "sound_peaks";
         /**
          * @description * `multipart` - Multipart
          *     * `chunks` - Chunks
@@ -2105,6 +2138,11 @@ export interface components {
         JobList: {
             jobs: components["schemas"]["Job"][];
             total: number;
+        };
+        JobStarted: {
+            ok: boolean;
+            /** Format: uuid */
+            job_id: string;
         };
         /**
          * @description * `queued` - Queued
@@ -2671,15 +2709,6 @@ export interface components {
             expires_at: string | null;
             renditions: components["schemas"]["Rendition"][];
         };
-        /**
-         * @description * `manual` - Manual
-         *     * `highlights` - Highlights
-         *     * `shots` - Shots
-         *     * `sound_peaks` - Sound Peaks
-         *     * `import` - Import
-         * @enum {string}
-         */
-        OriginEnum: "manual" | "highlights" | "shots" | "sound_peaks" | "import";
         OwnGuess: {
             statement_index: number;
             correct: boolean;
@@ -3624,7 +3653,6 @@ export type ActionEnum = components['schemas']['ActionEnum'];
 export type AlignMethodEnum = components['schemas']['AlignMethodEnum'];
 export type AlignRequest = components['schemas']['AlignRequest'];
 export type Alignment = components['schemas']['Alignment'];
-export type AlignmentStarted = components['schemas']['AlignmentStarted'];
 export type AnalysisList = components['schemas']['AnalysisList'];
 export type AnalysisSource = components['schemas']['AnalysisSource'];
 export type AnalysisTypeEnum = components['schemas']['AnalysisTypeEnum'];
@@ -3650,6 +3678,7 @@ export type Clip = components['schemas']['Clip'];
 export type CompletedUpload = components['schemas']['CompletedUpload'];
 export type CredentialsRequest = components['schemas']['CredentialsRequest'];
 export type DeliveryTypeEnum = components['schemas']['DeliveryTypeEnum'];
+export type DetectRequest = components['schemas']['DetectRequest'];
 export type Disk = components['schemas']['Disk'];
 export type DuplicateRequest = components['schemas']['DuplicateRequest'];
 export type EngineEnum = components['schemas']['EngineEnum'];
@@ -3657,10 +3686,12 @@ export type Event = components['schemas']['Event'];
 export type EventAnswer = components['schemas']['EventAnswer'];
 export type EventFileRequest = components['schemas']['EventFileRequest'];
 export type EventList = components['schemas']['EventList'];
+export type EventOriginEnum = components['schemas']['EventOriginEnum'];
 export type Ffmpeg = components['schemas']['Ffmpeg'];
 export type FfmpegUse = components['schemas']['FfmpegUse'];
 export type Finding = components['schemas']['Finding'];
 export type FindingMethodEnum = components['schemas']['FindingMethodEnum'];
+export type FoundOriginEnum = components['schemas']['FoundOriginEnum'];
 export type FrontEnum = components['schemas']['FrontEnum'];
 export type GameEnum = components['schemas']['GameEnum'];
 export type Guess = components['schemas']['Guess'];
@@ -3669,6 +3700,7 @@ export type History = components['schemas']['History'];
 export type Imported = components['schemas']['Imported'];
 export type Job = components['schemas']['Job'];
 export type JobList = components['schemas']['JobList'];
+export type JobStarted = components['schemas']['JobStarted'];
 export type JobStatusEnum = components['schemas']['JobStatusEnum'];
 export type JwtPair = components['schemas']['JwtPair'];
 export type JwtRefreshRequest = components['schemas']['JwtRefreshRequest'];
@@ -3720,7 +3752,6 @@ export type OperationDataRequest = components['schemas']['OperationDataRequest']
 export type OperationRequestRequest = components['schemas']['OperationRequestRequest'];
 export type OperationTypeEnum = components['schemas']['OperationTypeEnum'];
 export type Optimized = components['schemas']['Optimized'];
-export type OriginEnum = components['schemas']['OriginEnum'];
 export type OwnGuess = components['schemas']['OwnGuess'];
 export type OwnTokenCreated = components['schemas']['OwnTokenCreated'];
 export type Owner = components['schemas']['Owner'];
@@ -4355,7 +4386,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AlignmentStarted"];
+                    "application/json": components["schemas"]["JobStarted"];
                 };
             };
             /** @description An error. */
@@ -4829,6 +4860,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EventAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    events_detect: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DetectRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
                 };
             };
             /** @description An error. */

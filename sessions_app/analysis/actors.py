@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.conf import settings
-
 from jobs_app.actors import job_actor
-from jobs_app.context import JobContext, JobFailed, TransientFault
+from jobs_app.context import JobContext, JobFailed
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
 from media_app.store import files as store
@@ -21,27 +16,21 @@ from media_app.uploads.models import Upload
 from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.services import columns_of, mime_type_of, path_for_work
 from media_app.videos.taking_in import (
-    MACHINE_FAULTS,
     check_budget,
     checking,
-    limits,
     make_poster,
     make_ready,
     map_storage_errors,
-    raise_if_not_media,
     take_in,
     writing,
 )
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
+from sessions_app.analysis.running import run_pipeline, vision
 from vodplatform.base.files import child_files
-from vodplatform.base.processes.process import Access, ChildError
 
-PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
-MIN_SECONDS, WORK_SECONDS_PER_SECOND = 900.0, 30.0  # for the pipeline, and for each second of the video
 TAKEN_IN_PERCENT, POSTER_PERCENT, ANALYSED_PERCENT = 8.0, 10.0, 97.0
 DELETED = "The session has been deleted."
-BROKE = "The analysis broke or took too long. The file may be damaged: try it in another format."
 RENDITIONS = {"reel": RenditionKind.REEL, "preview": RenditionKind.PREVIEW}
 THUMBNAIL = "thumb-"
 
@@ -138,35 +127,12 @@ def _path(context: JobContext, video: Video, folder: Path) -> Path:
 def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, duration: float) -> dict[str, Any]:
     """What the pipeline's child answers: ``{"data", "files"}``."""
     request = {
-        "op": session.analysis_type, "path": str(path), "folder": str(out), "params": session.params,
-        "threads": settings.CHILD_THREADS, "vision": vision(), "saved": context.saved or None,
-    }  # fmt: skip
-    try:
-        finished = context.run_child(
-            PIPELINE, stdin=json.dumps(request).encode(), share=(POSTER_PERCENT, ANALYSED_PERCENT),
-            limits=limits(MIN_SECONDS + WORK_SECONDS_PER_SECOND * duration), access=access_of(path, out),
-        )  # fmt: skip
-    except ChildError as exc:
-        raise_if_not_media(exc)
-        kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "vod_unreadable")
-        raise JobFailed(kind, BROKE) from exc
-    answer = finished.messages[-1] if finished.messages else {}
-    if error := answer.get("error"):
-        raise (TransientFault if error["type"] in MACHINE_FAULTS else JobFailed)(error["type"], error["message"])
-    result: dict[str, Any] = answer["result"]
-    return result
-
-
-def vision() -> dict[str, Any] | None:
-    """The model that the settings name, as the pipeline wants to know it; None for none."""
-    return dict(settings.VISION) if settings.VISION["url"] and settings.VISION["model"] else None
-
-
-def access_of(path: Path, folder: Path) -> Access:
-    """What the pipeline's child may see: the video, the folder for what it makes, and the model's host."""
-    url = urlsplit(str(settings.VISION["url"]))
-    port = (url.port or (80 if url.scheme == "http" else 443)) if vision() else None
-    return Access(reads=[path], writes=[folder], connects_to=port)
+        "op": session.analysis_type,
+        "params": session.params,
+        "vision": vision(),
+        "saved": context.saved or None,
+    }
+    return run_pipeline(context, request, path, out, duration, share=(POSTER_PERCENT, ANALYSED_PERCENT))
 
 
 def _keep_files(

@@ -1,8 +1,8 @@
-"""The job of aligning a session by timer, sound or both: hand the files to the aligner's child, keep its evidence."""
+"""The jobs of a session: align it by timer, sound or both; look for events in its videos."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,12 +13,16 @@ from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
 from media_app.videos.models import Video
 from media_app.videos.services import check_file, path_for_work
+from media_app.videos.taking_in import map_storage_errors
+from sessions_app.analysis.running import run_pipeline
 from sessions_app.comparison.alignments import ALIGN_KIND, run_aligner
-from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession
+from sessions_app.comparison.detection import DETECT_KIND, highlight_params, known_highlights, write_found
+from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession, EventOrigin
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.files import child_files
 
+ALL_PERCENT = 99.0  # at which all videos have been looked at
 SENSES = {
     AlignmentMethod.TIMER_OCR: "timer",
     AlignmentMethod.AUDIO: "sound",
@@ -89,3 +93,75 @@ def _path(item: dict[str, str], folder: Path, viewer: User) -> str:
         return str(path_for_work(Video.objects.get(pk=item["video_id"]), folder, viewer=viewer))
     except (Video.DoesNotExist, FileNotFoundError) as exc:
         raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file no longer exists.") from exc
+
+
+class DetectionJobs(JobHooks):
+    """The jobs that look for events in a comparison's VODs."""
+
+    def inputs_exist(self, job: Job) -> bool:
+        """Whether the session is still there; which videos it has is seen when the job runs."""
+        return ComparisonSession.objects.filter(pk=job.params["session_id"]).exists()
+
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+        """The session of each."""
+        return _subjects(jobs, "Find events in", lambda job: ", ".join(job.params["kinds"]).replace("_", " "))
+
+
+@job_actor(DETECT_KIND, queue="analysis", label="Events of a comparison", icon="flag", hooks=DetectionJobs())
+def detect_events(context: JobContext) -> dict[str, Any]:
+    """Look for events video by video, and write them when all are known; the result says how many there are of each."""
+    params, found = context.params, dict(context.saved or {})
+    session = find_session(params["session_id"])
+    for number, item in enumerate(params["videos"]):
+        if item["vod_id"] in found:
+            continue
+        step = ALL_PERCENT / len(params["videos"])
+        found[item["vod_id"]] = _found_in(context, session, item, (number * step, (number + 1) * step))
+        context.checkpoint(found)
+    with context.holding():
+        try:
+            return {"session_id": session.pk, "found": write_found(session, context.owner, found)}
+        except DomainError as exc:
+            raise JobFailed(exc.type.name, exc.message) from exc
+
+
+def _found_in(
+    context: JobContext, session: ComparisonSession, item: dict[str, str], share: tuple[float, float]
+) -> dict[str, Any]:
+    """What there is in one video, by origin. Highlights that an analysis has found already are taken from there."""
+    kinds = list(context.params["kinds"])
+    found: dict[str, Any] = {}
+    with context.scratch() as folder, map_storage_errors():
+        path = Path(_path(item, folder, session.owner))
+        video = Video.objects.get(pk=item["video_id"])
+        if EventOrigin.HIGHLIGHTS in kinds:
+            known = known_highlights(video, [context.owner, session.owner])
+            if known is not None:
+                kinds.remove(EventOrigin.HIGHLIGHTS)
+                found[EventOrigin.HIGHLIGHTS] = known
+        if kinds:
+            out = folder / "made"
+            out.mkdir()
+            request = {"op": "marks", "params": {**highlight_params(), "kinds": kinds}}
+            found |= run_pipeline(context, request, path, out, video.duration, share=share)["data"]
+    return found
+
+
+def find_session(session_id: str) -> ComparisonSession:
+    """The session of a job. Raises :class:`JobFailed` where it is gone."""
+    session = ComparisonSession.objects.select_related("owner").filter(pk=session_id).first()
+    if session is None:
+        raise JobFailed("session_not_found", "The comparison has been deleted.")
+    return session
+
+
+def _subjects(jobs: Sequence[Job], verb: str, detail: Callable[[Job], str]) -> dict[UUID, Subject]:
+    """The session of each, with what is done there; a job whose session is gone has no page."""
+    wanted = {job.params["session_id"] for job in jobs}
+    sessions = ComparisonSession.objects.only("name").in_bulk(wanted)
+    found = {}
+    for job in jobs:
+        session = sessions.get(job.params["session_id"])
+        title = f"{verb} {session.name or 'a comparison'}" if session else f"{verb} a comparison that is gone"
+        found[job.pk] = Subject(title, detail(job), f"/compare/{session.pk}" if session else "")
+    return found

@@ -260,9 +260,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         return Response({"ok": True, "history": history, "total": rows.count()})
 
     @idempotent
-    @extend_schema(
-        operation_id="comparison_align", request=s.AlignSerializer, responses={202: s.AlignmentStartedSerializer}
-    )
+    @extend_schema(operation_id="comparison_align", request=s.AlignSerializer, responses={202: s.JobStartedSerializer})
     @action(detail=True, methods=["post"])
     def align(self, request: Request, session_id: str) -> Response:
         """Find the offsets in the background: by the in-game timer, by what the videos sound like, or by both."""

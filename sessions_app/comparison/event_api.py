@@ -14,15 +14,14 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from sessions_app.comparison import event_files, events
+from sessions_app.comparison import detection, event_files, events
 from sessions_app.comparison import event_serializers as s
 from sessions_app.comparison.api import TAG, ComparisonViewSet
 from sessions_app.comparison.models import ComparisonSession, EventOrigin, SessionEvent
-from sessions_app.comparison.serializers import OkSerializer
+from sessions_app.comparison.serializers import JobStartedSerializer, OkSerializer
 from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.api.parsers import StrictJSONParser
 from vodplatform.base.api.tables import AsTable
-from vodplatform.base.errors import DomainError
 
 
 @extend_schema(tags=[TAG])
@@ -44,18 +43,11 @@ class EventViewSet(ComparisonViewSet):
         page = [s.EventSerializer.show(one) for one in shown[query["offset"] : stop]]
         return Response({"ok": True, "events": page, "total": len(shown)})
 
-    def get_object_to_comment(self) -> ComparisonSession:
-        """The session for a call that writes to an event. Raises ``forbidden`` for who only watches."""
-        found = self.get_object()
-        if not self.access.can_comment:
-            raise DomainError("forbidden")
-        return found
-
     @idempotent
     @extend_schema(operation_id="events_create", request=s.NewEventSerializer, responses={201: s.EventAnswerSerializer})
     def create(self, request: Request, session_id: str) -> Response:
         """Mark a moment or a span, of a VOD or of all; who may not edit makes comments only."""
-        session = self.get_object_to_comment()
+        session = self.get_object()
         values = self.read_body(s.NewEventSerializer)
         return self.answer_event(events.create_event(session, self.viewer, values), 201)
 
@@ -65,7 +57,7 @@ class EventViewSet(ComparisonViewSet):
     @action(detail=False, methods=["patch"], url_path="<uuid:event_id>")
     def change(self, request: Request, session_id: str, event_id: UUID) -> Response:
         """Change an event; anything left out stays. For its author, and for who may edit."""
-        session = self.get_object_to_comment()
+        session = self.get_object()
         values = self.read_body(s.EventPatchSerializer)
         return self.answer_event(events.change_event(session, self.viewer, event_id, values))
 
@@ -73,7 +65,7 @@ class EventViewSet(ComparisonViewSet):
     @change.mapping.delete
     def delete_one(self, request: Request, session_id: str, event_id: UUID) -> Response:
         """Delete an event with what was said to it. For its author, and for who may edit."""
-        events.delete_event(self.get_object_to_comment(), self.viewer, event_id)
+        events.delete_event(self.get_object(), self.viewer, event_id)
         return Response({"ok": True})
 
     @idempotent
@@ -81,7 +73,7 @@ class EventViewSet(ComparisonViewSet):
     @action(detail=False, methods=["post"], url_path="<uuid:event_id>/replies")
     def reply(self, request: Request, session_id: str, event_id: UUID) -> Response:
         """Say something to an event."""
-        session = self.get_object_to_comment()
+        session = self.get_object()
         body = self.read_body(s.ReplyBodySerializer)["body"]
         return self.answer_event(events.reply(session, self.viewer, event_id, body), 201)
 
@@ -89,8 +81,18 @@ class EventViewSet(ComparisonViewSet):
     @action(detail=False, methods=["delete"], url_path="<uuid:event_id>/replies/<uuid:reply_id>")
     def delete_reply(self, request: Request, session_id: str, event_id: UUID, reply_id: UUID) -> Response:
         """Take back what was said. For who said it, and for who may edit."""
-        session = self.get_object_to_comment()
+        session = self.get_object()
         return self.answer_event(events.delete_reply(session, self.viewer, event_id, reply_id))
+
+    @idempotent
+    @extend_schema(operation_id="events_detect", request=s.DetectSerializer, responses={202: JobStartedSerializer})
+    @action(detail=False, methods=["post"])
+    def detect(self, request: Request, session_id: str) -> Response:
+        """Look for events in the background; what was found before and nobody has touched is replaced."""
+        session = self.get_object_to_change()
+        data = self.read_body(s.DetectSerializer)
+        job = detection.start_detection(session, self.user, data["kinds"], data.get("vod_ids"))
+        return Response({"ok": True, "job_id": str(job.pk)}, status=202)
 
     @idempotent
     @extend_schema(

@@ -14,9 +14,9 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.comparison.joining import Joined, Mark, join
-from sessions_app.comparison.models import EventOrigin, EventReply, SessionEvent
+from sessions_app.comparison.models import MAX_VODS, EventOrigin, EventReply, SessionEvent
 from sessions_app.comparison.timeline import MAX_TIMESTAMP
-from vodplatform.base.api.fields import AnswerSerializer, EpochField, SecondsField, StrictCharField
+from vodplatform.base.api.fields import AnswerSerializer, BoundedListField, EpochField, SecondsField, StrictCharField
 from vodplatform.base.errors import DomainError
 
 MAX_DRAWING_BYTES = 64 * 1024
@@ -24,6 +24,10 @@ MAX_BODY = 10_000
 AUTHOR_HELP = "The user's id, or what stands for a visitor of a link."
 TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+
+FOUND_ORIGINS = [
+    (origin.value, origin.label) for origin in (EventOrigin.HIGHLIGHTS, EventOrigin.SHOTS, EventOrigin.SOUND_PEAKS)
+]
 
 Data = dict[str, Any]
 
@@ -244,6 +248,16 @@ class EventListSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
     events = EventSerializer(many=True)
     total = serializers.IntegerField()
+
+
+class DetectSerializer(serializers.Serializer[Data]):
+    kinds = BoundedListField(
+        child=serializers.ChoiceField(choices=FOUND_ORIGINS), min_length=1, max_length=len(FOUND_ORIGINS)
+    )
+    vod_ids = BoundedListField(
+        child=StrictCharField(max_length=100), min_length=1, max_length=MAX_VODS, required=False,
+        help_text="All VODs where it is left out.",
+    )  # fmt: skip
 
 
 class EventFileSerializer(serializers.Serializer[Data]):

@@ -54,6 +54,14 @@ class EventsChange:
             raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
         return found
 
+    def reread(self) -> None:
+        """Take over what the database has set of the rows that were made in it."""
+        rows = SessionEvent.objects.prefetch_related("replies").in_bulk([row.pk for row in self.changed])
+        vods = {vod.pk: vod for vod in self.vods}
+        self.changed = [rows[row.pk] for row in self.changed]
+        for row in self.changed:
+            row.vod = vods[row.vod_id] if row.vod_id is not None else None
+
 
 @contextmanager
 def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange]:
@@ -74,14 +82,14 @@ def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange
 
 def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
     """All that a page needs to stay up to date; where that is too much, ``complete`` says that it has to ask."""
-    complete = len(change.changed) <= MAX_TOLD
+    complete = len(change.changed) + len(change.deleted) <= MAX_TOLD
     shown = [EventSerializer.show(ShownEvent(row)) for row in change.changed] if complete else []
     return {
         "type": "events",
         "revision": change.session.revision,
         "by": by.username,
         "changed": shown,
-        "deleted": [str(key) for key in change.deleted],
+        "deleted": [str(key) for key in change.deleted] if complete else [],
         "complete": complete,
     }
 
@@ -144,13 +152,8 @@ def create_events(
                     raise
                 raise _of_line(number, exc) from exc
             made.append(row)
-        SessionEvent.objects.bulk_create(made)
-        # The database has set when each was made.
-        in_order = SessionEvent.objects.in_bulk([row.pk for row in made])
-        by_key = {vod.pk: vod for vod in change.vods}
-        change.changed = [in_order[row.pk] for row in made]
-        for row in change.changed:
-            row.vod = by_key[row.vod_id] if row.vod_id is not None else None
+        change.changed = SessionEvent.objects.bulk_create(made)
+        change.reread()
     return change.changed
 
 

@@ -388,7 +388,7 @@ class HistorySerializer(serializers.Serializer[Data]):
     total = serializers.IntegerField()
 
 
-class AlignmentStartedSerializer(serializers.Serializer[Data]):
+class JobStartedSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
     job_id = serializers.UUIDField()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sessions_app.analysis import actors
+from sessions_app.analysis import running
 from sessions_app.analysis.models import AnalysisSession
 from tests.support.factories import make_analysis
 
@@ -51,7 +51,7 @@ def pipeline(
 
     def use(script: str) -> Path:
         command, log = child_script(head + script)
-        monkeypatch.setattr(actors, "PIPELINE", command)
+        monkeypatch.setattr(running, "PIPELINE", command)
         return log
 
     return use

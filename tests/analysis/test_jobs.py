@@ -120,8 +120,8 @@ def test_what_cannot_be_analysed_fails_and_its_file_goes(
 def test_one_that_takes_too_long_fails(
     owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sessions_app.analysis.actors.MIN_SECONDS", 0.5)
-    monkeypatch.setattr("sessions_app.analysis.actors.WORK_SECONDS_PER_SECOND", 0.0)
+    monkeypatch.setattr("sessions_app.analysis.running.MIN_SECONDS", 0.5)
+    monkeypatch.setattr("sessions_app.analysis.running.WORK_SECONDS_PER_SECOND", 0.0)
     pipeline("time.sleep(600)")
     session = run(make_analysis(owner))
     assert (session.status, error_of(session)) == ("failed", "timeout")

@@ -55,6 +55,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("put", "/offsets"): {"offsets": {"vod-2": 5}, "source": "manual"},
     ("post", "/align"): {"method": "timer_ocr"},
     ("post", "/timer-preview"): {"roi": ROI},
+    ("post", "/detect"): {"kinds": ["shots"]},
     ("post", "/events"): {"kind": "kill", "global_time": 5},
     ("patch", "/{event_id}"): {"label": "Changed"},
     ("post", "/replies"): {"body": "Because."},

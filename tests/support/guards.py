@@ -1048,8 +1048,8 @@ GUARDS = [
         "tests/contract/test_roles.py::test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes",
     ),
     Guard(
-        "who only watches writes nothing", "sessions_app/comparison/event_api.py",
-        "if not self.access.can_comment:", "if False:",
+        "who only watches writes nothing", "sessions_app/comparison/events.py",
+        "if not change.access.can_comment:", "if False:",
         "tests/contract/test_roles.py::test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes",
     ),
     Guard(
@@ -1082,6 +1082,17 @@ GUARDS = [
         "a share opens what its comparison shows, and nothing else", "sessions_app/comparison/sharing.py",
         ", session__vods__video=video_id", "",
         "tests/comparison/test_shares.py::TestRights::test_only_what_the_share_is_for_is_opened_by_it",
+    ),
+    Guard(
+        "what was found is written for who may edit", "sessions_app/comparison/detection.py",
+        "if not change.access.can_edit:", "if False:",
+        "tests/comparison/test_detection.py::TestWriting::test_who_may_no_more_edit_has_nothing_written[viewer]",
+    ),
+    Guard(
+        "what people changed or answered is not replaced by what is found", "sessions_app/comparison/detection.py",
+        'former.filter(updated_at=F("created_at"), replies=None)', "former",
+        "tests/comparison/test_detection.py::TestWriting"
+        "::test_run_again_it_replaces_its_own_and_nothing_that_people_did",
     ),
     Guard(
         "a link opens nothing once it is over or its owner has left", "sessions_app/comparison/models.py",

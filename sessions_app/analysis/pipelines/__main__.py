@@ -26,8 +26,14 @@ def _workout(task: Task) -> Result:
     return count_workout(task)
 
 
+def _marks(task: Task) -> Result:
+    from sessions_app.analysis.pipelines.marks import find_marks
+
+    return find_marks(task)
+
+
 # Each imports what it needs when it is asked for: the pose model alone takes longer to load than the rest together.
-OPS: dict[str, Callable[[Task], Result]] = {"highlights": _highlights, "workout": _workout}
+OPS: dict[str, Callable[[Task], Result]] = {"highlights": _highlights, "workout": _workout, "marks": _marks}
 
 
 def serve(request: Any, reports: Reports) -> Result:
@@ -52,8 +58,8 @@ def serve(request: Any, reports: Reports) -> Result:
 
 
 def main() -> None:
-    """Serve one request: ``{"op": "highlights" | "workout", "path", "folder", "params", …}`` in; ``progress`` and
-    ``checkpoint`` lines, then ``{"result": {"data", "files"}}`` or ``error``, out.
+    """Serve one request: ``{"op": one of OPS, "path", "folder", "params", …}`` in; ``progress`` and ``checkpoint``
+    lines, then ``{"result": {"data", "files"}}`` or ``error``, out.
 
     Anticipated errors are an ``{"error": {"type", "message"}}`` line and exit code 0; anything else is a crash.
     """

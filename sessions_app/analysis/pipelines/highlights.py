@@ -62,7 +62,7 @@ READ, JUDGED, EDGES, THUMBNAILS = 60.0, 80.0, 86.0, 89.0
 def find_highlights(task: Task) -> Result:
     """Analyse one video. Raises :class:`AnalysisFailed` for what cannot be analysed, OSError where the disk fails."""
     task.progress(0, "Reading the video")
-    source = _opened(task)
+    source = open_source(task)
     known = from_saved(task.saved) or _read(task, source)
     budget = min(float(task.params["target_duration"]), known.duration)
     method = "signals"
@@ -70,12 +70,7 @@ def find_highlights(task: Task) -> Result:
     if task.vision is not None and candidates:
         candidates, counted = _judged(task, known, budget)
         method = "vision" if counted else method
-    chosen = choose(
-        candidates, budget, int(task.params["max_highlights"]), float(task.params["min_score"]),
-        known.looks.get,
-    )  # fmt: skip
-    facts = source.facts
-    edges, final = _settled(task, known, chosen, budget, float(facts.fps) * facts.coded_width * facts.coded_height)
+    edges, final = chosen_of(task, source, known, candidates)
     files: dict[str, str] = {}
     placed: dict[int, Placed] = {}
     if final:
@@ -85,10 +80,24 @@ def find_highlights(task: Task) -> Result:
     return Result(data_of(task.params, known, final, placed, edges, method), files)
 
 
+def chosen_of(
+    task: Task, source: Source, known: Known, candidates: Sequence[Interval]
+) -> tuple[list[Edge], list[Interval]]:
+    """Edges that were found near their ends, and the highlights in order, for the budget that the task allows."""
+    budget = min(float(task.params["target_duration"]), known.duration)
+    chosen = choose(
+        candidates, budget, int(task.params["max_highlights"]), float(task.params["min_score"]),
+        known.looks.get,
+    )  # fmt: skip
+    facts = source.facts
+    return _settled(task, known, chosen, budget, float(facts.fps) * facts.coded_width * facts.coded_height)
+
+
 # Reading
 
 
-def _opened(task: Task) -> Source:
+def open_source(task: Task) -> Source:
+    """The task's video. Raises :class:`AnalysisFailed` for one without pictures, and for what is none."""
     try:
         with open_media(task.path) as container:
             if not any(not s.disposition & s.disposition.attached_pic for s in container.streams.video):
@@ -101,6 +110,13 @@ def _opened(task: Task) -> Source:
 
 
 def _read(task: Task, source: Source) -> Known:
+    known = known_of(read_all(task, source), source.facts.duration)
+    task.checkpoint(to_save(known))
+    return known
+
+
+def read_all(task: Task, source: Source) -> Survey:
+    """One pass over the file. Raises :class:`AnalysisFailed`."""
     announced = source.facts.duration
     length = float(task.params["segment_length"])
     count = segments_of(announced, length)
@@ -115,6 +131,11 @@ def _read(task: Task, source: Source) -> Known:
         raise AnalysisFailed(exc.code, exc.message) from exc
     if not len(found.times):
         raise AnalysisFailed("vod_unreadable", "No picture of the video can be read: it is damaged or cut short.")
+    return found
+
+
+def known_of(found: Survey, announced: float) -> Known:
+    """What a pass over the file tells. announced: how long it says that it is, seconds."""
     duration, warnings = _extent(found, announced)
     if not found.has_sound:
         warnings.append("There is no sound: the motion alone decided.")
@@ -123,7 +144,7 @@ def _read(task: Task, source: Source) -> Known:
     moments = measure(found, duration)
     candidates = stretches(moments, duration)[:MAX_CANDIDATES]
     look = look_at(found)
-    known = Known(
+    return Known(
         duration=duration,
         moments=moments,
         has_sound=found.has_sound and float(found.band.max()) >= QUIET_DB,
@@ -133,8 +154,6 @@ def _read(task: Task, source: Source) -> Known:
         looks={one.peak: shown for one in candidates if (shown := look(one.peak)) is not None},
         warnings=warnings,
     )
-    task.checkpoint(to_save(known))
-    return known
 
 
 def _extent(found: Survey, announced: float) -> tuple[float, list[str]]:

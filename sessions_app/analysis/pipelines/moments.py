@@ -40,6 +40,9 @@ LEAD_IN, LEAD_OUT = 0.6, 0.4  # seconds
 SNAP = 1.0  # seconds outwards within which an end moves to a shot edge
 SNAP_INWARD = 1.6  # and inwards: scores are smoothed, and a lead is added
 REST = 0.3  # seconds within which it moves to where the sound rests
+PEAK_DB, PEAK_SURE_DB = 10.0, 30.0  # above what is usual: where a peak of the sound begins, and where it is sure
+PEAK_SECONDS = 3.0  # between two peaks
+PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5  # at most
 ALIKE = 0.5  # how much less one counts that looks the same
 
 
@@ -201,6 +204,33 @@ def _grown(score: Floats, free: NDArray[np.bool_], peak: int) -> tuple[int, int]
         return last
 
     return reach(-1), reach(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """A moment at which the sound is far louder than around it. time: seconds; confidence: 0 to 1."""
+
+    time: float
+    confidence: float
+
+
+def sound_peaks(found: Survey, moments: Moments, duration: float) -> list[Peak]:
+    """The loudest moments of a video's sound, in their order, to a tenth of a second."""
+    if not found.has_sound:
+        return []
+    most = max(FEWEST_PEAKS, int(PEAKS_A_MINUTE * duration / 60))
+    level = moments.level.copy()
+    reach = round(PEAK_SECONDS / STEP)
+    peaks: list[Peak] = []
+    while len(peaks) < most and level.max() >= PEAK_DB:
+        at = int(np.argmax(level))
+        first = min(int(at * STEP * BINS_A_SECOND), len(found.band) - 1)
+        within = found.band[first : first + int(np.ceil(STEP * BINS_A_SECOND))]
+        time = (first + int(np.argmax(within)) + 0.5) / BINS_A_SECOND
+        if time < duration:
+            peaks.append(Peak(time, min(1.0, float(level[at]) / PEAK_SURE_DB)))
+        level[max(0, at - reach) : at + reach + 1] = -np.inf
+    return sorted(peaks, key=lambda one: one.time)
 
 
 def choose(

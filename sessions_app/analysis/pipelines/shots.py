@@ -9,7 +9,7 @@ and in growing shares (the linear model of Truong, Dorai and Venkatesh, 2000); w
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -73,11 +73,17 @@ class Edge:
 
 
 def find_edges(
-    path: str | os.PathLike[str], start: float = 0.0, end: float = float("inf"), threads: int = 2
-) -> list[Edge]:
-    """The edges of a video between two moments (seconds), by decoding every frame there. Raises :class:`MediaError`."""
+    path: str | os.PathLike[str], start: float = 0.0, end: float = float("inf"), threads: int = 2,
+    on_progress: Callable[[float], None] | None = None,
+) -> list[Edge]:  # fmt: skip
+    """The edges of a video between two moments (seconds), by decoding every frame there. Raises :class:`MediaError`.
+
+    on_progress: is told how far it has come, in seconds of the video.
+    """
     found: list[Edge] = []
     for times, pictures in _blocks(path, start, end, threads):
+        if on_progress is not None:
+            on_progress(float(times[-1]))
         for edge in edges(times, pictures):
             if not any(abs(edge.middle - known.middle) < AROUND_SECONDS for known in found):
                 found.append(edge)

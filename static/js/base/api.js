@@ -214,6 +214,8 @@ export function eventsApi(id) {
     removeReply: (/** @type {string} */ event, /** @type {string} */ reply) =>
       remove(`${base}/${event}/replies/${reply}`),
     file: (/** @type {"csv"|"json"} */ kind) => `${base}.${kind}`,
+    detect: (/** @type {string[]} */ kinds, /** @type {string[]} */ vodIds) =>
+      post(`${base}/detect`, { kinds, vod_ids: vodIds }, once()),
     timeline: `${SESSIONS}/${encodeURIComponent(id)}/timeline.otio`,
     import: (/** @type {File} */ file) => {
       const form = new FormData();
@@ -234,6 +236,7 @@ export const jobs = (/** @type {number} */ limit) => get(`/api/v1/jobs?limit=${l
 export const changeJob = (/** @type {string} */ job, /** @type {"cancel"|"pause"|"resume"|"retry"} */ change) =>
   post(`/api/v1/jobs/${job}/${change}`);
 export const deleteJob = (/** @type {string} */ job) => remove(`/api/v1/jobs/${job}`);
+export const readJob = (/** @type {string} */ job) => get(`/api/v1/jobs/${job}`);
 export const cancelJob = (/** @type {string} */ job) => post(`/api/v1/jobs/${job}/cancel`);
 
 export const me = () => get("/api/v1/me");

@@ -264,7 +264,7 @@ def test_filters_narrow_list_and_lanes(page: Page, events: Events) -> None:
 def test_files_go_out_and_come_in(page: Page, events: Events, tmp_path: Path) -> None:
     events.make(vod_id="A", time=4.0, label="Out")
     expect(rows(page)).to_have_count(1)
-    page.get_by_role("button", name="Events as files").click()
+    page.get_by_role("button", name="Find events, events as files").click()
     with page.expect_download() as downloading:
         page.get_by_role("menuitem", name="Save as CSV").click()
     file = tmp_path / "events.csv"
@@ -290,7 +290,7 @@ def test_the_list_is_one_stop_for_the_keys(page: Page, program: Program, events:
     program.call("POST", f"{events.path}/events/import", marks)
     expect(page.locator("[data-event-count]")).to_have_text("40")
     expect(page.locator("[data-event-list] .event-row[tabindex='0']")).to_have_count(1)
-    page.get_by_role("button", name="Events as files").focus()
+    page.get_by_role("button", name="Find events, events as files").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("End")
     expect(page.locator(":focus")).to_contain_text("n 39")
@@ -314,3 +314,22 @@ def test_on_a_phone_it_is_below_the_videos(open_page: OpenPage, address: str, ev
     rows(page).tap()
     expect(page.locator("[data-pane=A] .drawing path")).to_have_count(2)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_program_finds_events_by_itself(open_page: OpenPage, address: str, events: Events) -> None:
+    page = open_page(address)
+    page.get_by_role("button", name="Find events, events as files").click()
+    page.get_by_role("menuitem", name="Find events in the videos").click()
+    dialog = page.get_by_role("dialog", name="Find events")
+    for label in ("Highlights", "Shots", "B bravo.mp4", "C charlie.mp4"):
+        dialog.get_by_label(label).uncheck()
+    dialog.get_by_role("button", name="Find").click()
+    expect(page.get_by_role("progressbar", name="Finding events")).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Finding events")).to_have_count(0)
+    found = events.all()
+    assert {(event["vod_id"], event["origin"], event["kind"]) for event in found} == {
+        ("A", "sound_peaks", "sound_peak")
+    }
+    expect(rows(page)).to_have_count(len(found))
+    rows(page).first.click()
+    expect(details(page)).to_contain_text("found in the sound")

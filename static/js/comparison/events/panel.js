@@ -11,6 +11,7 @@ import { EventDetails } from "./details.js";
 import { DrawingLayer, SHOWN_SECONDS, Sketch } from "./drawings.js";
 import { filtered, kindsOf, lastBegun, noFilters, peopleOf } from "./filters.js";
 import { NOTE, OFFERED, kindOf, lookOf } from "./kinds.js";
+import { Finding } from "./finding.js";
 import { EventLanes, HoverCard, glyph } from "./lanes.js";
 import { EventList } from "./list.js";
 import { EventStore, nameOf } from "./store.js";
@@ -77,6 +78,7 @@ export class EventsPanel {
       },
       letterOf,
     );
+    this.finding = new Finding(need("[data-finding]"), { api, vods, letterOf, onFound: () => this.store.load() });
     this.card = new HoverCard(need("[data-hover-card]"), panes);
     this.lanes = new EventLanes(need("[data-event-layer]"), timeline, {
       open: (one) => this.open(one),
@@ -504,7 +506,10 @@ export class EventsPanel {
   /** @param {HTMLElement} button */
   #menu(button) {
     const choose = () => /** @type {HTMLInputElement} */ (need("[data-event-file]")).click();
-    toggleMenu(button, "Events as files", [
+    toggleMenu(button, "Find events, events as files", [
+      ...(!this.rights().canEdit || this.finding.progress.isRunning
+        ? []
+        : [{ label: "Find events in the videos", icon: "search", run: () => this.finding.open() }]),
       { label: "Save as CSV", icon: "download", href: this.api.file("csv"), download: "" },
       { label: "Save as JSON", icon: "download", href: this.api.file("json"), download: "" },
       {

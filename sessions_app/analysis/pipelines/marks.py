@@ -1,0 +1,80 @@
+"""What can be marked on a timeline: a video's highlights, its shots, and where its sound is loudest; makes no files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import av.error
+
+from media_app.av.container import MediaError
+from sessions_app.analysis.pipelines.findings import data_of
+from sessions_app.analysis.pipelines.highlights import chosen_of, known_of, open_source, read_all
+from sessions_app.analysis.pipelines.moments import sound_peaks
+from sessions_app.analysis.pipelines.shots import find_edges
+from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
+
+READ_PERCENT = 50.0  # at which every frame is begun to be looked at, where both is asked for
+MAX_SHOTS = 5_000  # of one video
+SHOT_CONFIDENCE = 0.99  # how many of those that are found are right: bench A1
+
+
+def find_marks(task: Task) -> Result:
+    """Look for what ``params["kinds"]`` names: ``highlights``, ``sound_peaks``, ``shots``. The rest as for highlights.
+
+    The result has ``time`` and where it has one ``end`` (seconds), ``label`` and ``confidence`` (0 to 1) of each, by
+    kind. Raises :class:`AnalysisFailed`.
+    """
+    kinds = set(task.params["kinds"])
+    source = open_source(task)
+    found: dict[str, list[dict[str, Any]]] = {}
+    if kinds & {"highlights", "sound_peaks"}:
+        share = READ_PERCENT / 100 if "shots" in kinds else 1.0
+        # What is found is not kept for another attempt, and so it is not said to be.
+        reading = replace(
+            task,
+            progress=lambda percent, message: task.progress(share * percent, message),
+            checkpoint=lambda state: None,
+        )
+        survey = read_all(reading, source)
+        known = known_of(survey, source.facts.duration)
+        if "highlights" in kinds:
+            edges, final = chosen_of(reading, source, known, known.candidates)
+            found["highlights"] = [
+                {
+                    "time": one["start_time"],
+                    "end": one["end_time"],
+                    "label": one["description"],
+                    "confidence": one["score"],
+                }
+                for one in data_of(task.params, known, final, {}, edges, "signals")["highlights"]
+            ]
+        if "sound_peaks" in kinds:
+            peaks = sound_peaks(survey, known.moments, known.duration)
+            found["sound_peaks"] = [
+                {"time": round(one.time, 3), "label": "", "confidence": round(one.confidence, 3)} for one in peaks
+            ]
+    if "shots" in kinds:
+        found["shots"] = _shots(task, source.facts.duration, READ_PERCENT if len(kinds) > 1 else 0.0)
+    task.progress(100, "Done")
+    return Result(found)
+
+
+def _shots(task: Task, duration: float, begins: float) -> list[dict[str, Any]]:
+    """Where shots begin. duration: seconds, and begins: percent, for the progress."""
+
+    def tell(reached: float) -> None:
+        share = min(1.0, reached / duration) if duration > 0 else 1.0
+        task.progress(begins + (99 - begins) * share, "Looking for cuts")
+
+    tell(0.0)
+    try:
+        edges = find_edges(task.path, threads=task.threads, on_progress=tell)
+    except MediaError as exc:
+        raise AnalysisFailed(exc.code, exc.message) from exc
+    except av.error.FFmpegError as exc:
+        raise AnalysisFailed("vod_unreadable", "The video data is damaged and cannot be decoded.") from exc
+    return [
+        {"time": round(one.end, 3), "label": one.kind.value.capitalize(), "confidence": SHOT_CONFIDENCE}
+        for one in edges[:MAX_SHOTS]
+    ]

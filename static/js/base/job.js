@@ -1,0 +1,115 @@
+// One job in the background: its progress where it was asked for, with a way to cancel it, and how it ended.
+
+import { cancelJob, readJob } from "./api.js";
+import { h, icon } from "./dom.js";
+import { LiveChannel } from "./live.js";
+import { explain, toast } from "./notice.js";
+
+const ENDED = new Set(["completed", "failed", "cancelled", "expired"]);
+const CHECK = 5000; // ms between two looks while the socket is up: a broker that dies loses messages
+
+/** @typedef {{id: string, status: string, progress: number, message: string, result: any, error: any}} Job */
+
+/** Shows a job in an element, which is empty when it has ended. */
+export class JobProgress {
+  /** @type {LiveChannel|null} */ #live = null;
+  #check = 0;
+  #job = "";
+  /** @type {(job: Job) => void} */ #ended = () => {};
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {string} label what is being done
+   */
+  constructor(holder, label) {
+    this.holder = holder;
+    this.bar = /** @type {HTMLProgressElement} */ (
+      h("progress", { class: "bar spacer", max: "100", "aria-label": label })
+    );
+    this.message = h("span", { class: "truncate" });
+    this.percent = h("span", { class: "mono text-small" });
+    this.label = label;
+  }
+
+  /** Whether one is followed. */
+  get isRunning() {
+    return this.#job !== "";
+  }
+
+  /**
+   * @param {string} job
+   * @returns {Promise<Job>} as it ended
+   */
+  follow(job) {
+    this.#stop();
+    this.#job = job;
+    this.holder.replaceChildren(
+      h(
+        "div",
+        { class: "job-progress" },
+        h("span", { class: "status run" }, icon("run", "spin"), this.message),
+        this.bar,
+        this.percent,
+        h(
+          "button",
+          {
+            class: "btn icon-only quiet",
+            type: "button",
+            "aria-label": `Cancel: ${this.label}`,
+            title: "Cancel",
+            onclick: () => cancelJob(job).catch((error) => toast(explain(error), "bad")),
+          },
+          icon("x"),
+        ),
+      ),
+    );
+    this.#show({ status: "queued", progress: 0, message: "" });
+    return new Promise((resolve) => {
+      this.#ended = resolve;
+      const look = () =>
+        readJob(job).then(
+          (now) => this.#hear(job, now),
+          () => {}, // the next look asks again
+        );
+      this.#live = new LiveChannel(`/ws/jobs/${job}/`, {
+        onMessage: (message) => message.job && this.#hear(job, message.job),
+        snapshot: () => readJob(job),
+        onSnapshot: (now) => this.#hear(job, now),
+      });
+      this.#check = window.setInterval(look, CHECK);
+    });
+  }
+
+  /**
+   * @param {string} job
+   * @param {Job} now
+   */
+  #hear(job, now) {
+    if (job !== this.#job) return;
+    if (!ENDED.has(now.status)) return this.#show(now);
+    this.#stop();
+    this.holder.replaceChildren();
+    this.#ended(now);
+  }
+
+  /** @param {{status: string, progress: number, message: string}} job */
+  #show({ status, progress, message }) {
+    this.bar.value = progress;
+    this.message.textContent = message || (status === "queued" ? "Waiting for a worker" : this.label);
+    this.percent.textContent = `${Math.round(progress)} %`;
+  }
+
+  #stop() {
+    this.#live?.close();
+    this.#live = null;
+    clearInterval(this.#check);
+    this.#job = "";
+  }
+}
+
+/**
+ * Why a job came to nothing, as a sentence.
+ * @param {Job} job
+ */
+export const reasonOf = (job) =>
+  job.status === "cancelled" ? "It was cancelled." : (job.error?.message ?? "It did not come to its end.");
