@@ -1,0 +1,1 @@
+"""The child that makes one video of a comparison; free of Django."""

@@ -1,0 +1,153 @@
+"""Names, words and drawings on an export, as one transparent video that lies over the whole picture.
+
+The letters are those that OpenCV brings along: no font of the machine is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.comparison.export.layouts import Arrangement, Box
+from sessions_app.comparison.export.plan import Caption, Clock
+
+Picture = NDArray[np.uint8]
+LETTERS = 1 / 26  # of the height of a video: that of its words
+SMALLEST = 14  # pixels
+BACKGROUND = 150  # of 255, behind words
+BELOW = 3 / 1000  # of the width of the frame: dark around a stroke
+ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5  # in widths; radians
+WEIGHT = 500
+MAX_LINES = 4  # of words on one video at once
+UNITS = 1000  # across a frame, in which strokes give their widths
+DEPTH = 4  # fractional bits of coordinates
+
+
+def write_captions(
+    path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock
+) -> None:
+    """Write a video of which each picture holds until the next; its colours are multiplied by their opacity.
+
+    frames: where the picture of each video lies.
+    """
+    with av.open(str(path), "w", format="mov") as container:
+        stream = container.add_stream("png", rate=clock.fps)
+        stream.width, stream.height, stream.pix_fmt = arrangement.width, arrangement.height, "rgba"
+        stream.time_base = stream.codec_context.time_base = 1 / clock.fps
+        for number, picture in _pictures(arrangement, frames, captions):
+            if number >= clock.frames:
+                break
+            frame = av.VideoFrame.from_ndarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA), format="rgba")
+            frame.pts, frame.time_base = number, 1 / clock.fps
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _pictures(
+    arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption]
+) -> Iterator[tuple[int, Picture]]:
+    """Each picture, and the frame of the export from which on it is shown."""
+    for number in sorted({0, *(one.first for one in captions), *(one.stop for one in captions)}):
+        picture = np.zeros((arrangement.height, arrangement.width, 4), np.uint8)
+        lines: dict[int, int] = {}
+        for one in captions:
+            if not one.first <= number < one.stop:
+                continue
+            frame = frames[one.pane]
+            if one.strokes:
+                draw_strokes(picture, frame, one.strokes)
+            if one.is_name:
+                _write(picture, frame, one.text, "top", 0)
+            elif one.text:
+                line = lines[one.pane] = lines.get(one.pane, -1) + 1
+                if line < MAX_LINES:
+                    _write(picture, frame, one.text, "middle" if one.is_notice else "bottom", line)
+        yield number, picture
+
+
+def _write(picture: Picture, box: Box, text: str, place: str, line: int) -> None:
+    """Words on a dark ground, as many letters as fit into the box."""
+    font = cv2.FontFace("sans")
+    size = max(SMALLEST, round(box.height * LETTERS))
+    pad = size // 3
+    text = _fitting(text, font, size, box.width - 4 * pad)
+    if not text:
+        return
+    width = _width(text, font, size)
+    height = size + 2 * pad
+    top = {
+        "top": box.y + pad,
+        "middle": box.y + (box.height - height) // 2 + line * (height + 2),
+        "bottom": box.y + box.height - (line + 1) * (height + 2) - pad,
+    }[place]
+    left = box.x + (box.width - width) // 2 - pad if place == "middle" else box.x + pad
+    cv2.rectangle(picture, (left, top), (left + width + 2 * pad, top + height), (0, 0, 0, BACKGROUND), -1)
+    _put(picture, text, (left + pad, top + pad + size - size // 6), (255, 255, 255), font, size)
+
+
+def _put(picture: Picture, text: str, at: tuple[int, int], color: Sequence[int], font: Any, size: int) -> None:
+    cv2.putText(picture, text, at, (*color, 255), font, size, WEIGHT)
+
+
+def _width(text: str, font: Any, size: int) -> int:
+    return int(cv2.getTextSize((10 * UNITS, UNITS), text, (0, 0), font, size, WEIGHT)[2])
+
+
+def _fitting(text: str, font: Any, size: int, width: int) -> str:
+    """The words on one line, cut where they would be wider."""
+    text = " ".join(text.split())
+    if _width(text, font, size) <= width:
+        return text
+    while text and _width(f"{text}…", font, size) > width:
+        text = text[: -max(1, len(text) // 8)]
+    return f"{text}…" if text else ""
+
+
+def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]) -> None:
+    """Draw on the frame of a video what people drew on it; widths are thousandths of its width."""
+    for stroke in strokes:
+        color = tuple(int(stroke["color"][at : at + 2], 16) for at in (5, 3, 1))
+        points = [(frame.x + x * frame.width, frame.y + y * frame.height) for x, y in stroke["points"]]
+        width = stroke["width"] / UNITS * frame.width
+        if stroke["tool"] == "text":
+            size = max(4, round(width))
+            at = (round(points[0][0]), round(points[0][1]))
+            for way in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
+                shifted = (at[0] + way[0] * max(1, size // 16), at[1] + way[1] * max(1, size // 16))
+                _put(picture, stroke["text"], shifted, (0, 0, 0), cv2.FontFace("sans"), size)
+            _put(picture, stroke["text"], at, color, cv2.FontFace("sans"), size)
+            continue
+        outline = _outline(stroke["tool"], points, width)
+        for ink, broad in (((0, 0, 0), width + BELOW * frame.width), (color, width)):
+            _trace(picture, outline, (*ink, 255), max(1, round(broad)))
+
+
+def _outline(tool: str, points: list[tuple[float, float]], width: float) -> list[tuple[float, float]]:
+    """The corners of a line, as the page draws it."""
+    (x0, y0), (x1, y1) = points[0], points[-1]
+    if tool == "box":
+        return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
+    if tool == "ellipse":
+        angles = np.linspace(0, 2 * np.pi, 73)
+        across, down = abs(x1 - x0) / 2, abs(y1 - y0) / 2
+        return [((x0 + x1) / 2 + across * np.cos(a), (y0 + y1) / 2 + down * np.sin(a)) for a in angles]
+    if tool == "arrow" and len(points) > 1:
+        length = min(ARROW_HEAD * width, float(np.hypot(x1 - x0, y1 - y0)) / 2)
+        angle = float(np.arctan2(y1 - y0, x1 - x0))
+        sides = [
+            (x1 - length * float(np.cos(angle + by)), y1 - length * float(np.sin(angle + by)))
+            for by in (ARROW_ANGLE, -ARROW_ANGLE)
+        ]
+        return [(x0, y0), (x1, y1), sides[0], (x1, y1), sides[1]]
+    return points if len(points) > 1 else [points[0], points[0]]
+
+
+def _trace(picture: Picture, points: list[tuple[float, float]], color: Sequence[int], width: int) -> None:
+    corners = np.round(np.array(points, np.float64) * 2**DEPTH).astype(np.int32)
+    cv2.polylines(picture, [corners], False, tuple(color), width, cv2.LINE_AA, DEPTH)

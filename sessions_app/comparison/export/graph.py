@@ -1,0 +1,219 @@
+"""One ffmpeg for a whole export: every video at its moment, in its place, with its sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg  # type: ignore[import-untyped]
+
+from media_app.av.container import first_video, open_media
+from media_app.av.ffmpeg import INPUT_OPTIONS, WITHOUT_TAGS, Ffmpeg, run
+from media_app.av.rungs import SOUND_BITS, SOUND_RATE, picture_of
+from media_app.av.source import Progress, Source
+from sessions_app.comparison.export.layouts import DIFFERENCE, OVERLAY, TOGETHER, WIPE, Arrangement, Box
+from sessions_app.comparison.export.plan import Clock, Span
+
+ENCODING = {"c:v": "libx264", "preset": "veryfast", "crf": 20, "profile:v": "high", "pix_fmt": "yuv420p"}
+GOP_SECONDS = 2
+MICROSECONDS = 1_000_000
+SEEK_BEFORE = 1.0  # seconds: a keyframe is decoded a little before it is shown
+SEEKABLE = frozenset({"mov", "matroska"})  # whose index tells where keyframes are; others are read from their beginning
+RATES = range(SOUND_RATE, 8 * SOUND_RATE)  # Hz, of which two are in nearly any ratio
+CLOCK_LETTERS = 1 / 22  # of the height of the picture
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """One video of an export. span: the frames that show it; None where none does."""
+
+    source: Source
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """All that is put together. sounds: what is heard, mixed where there are several.
+
+    captions: a video of :mod:`captions`, which lies over the picture. clock_font: a font's file; None for no clock.
+    """
+
+    layout: str
+    arrangement: Arrangement
+    clock: Clock
+    panes: Sequence[Pane]
+    sounds: Sequence[Pane]
+    captions: Path | None = None
+    clock_font: Path | None = None
+
+
+def make(target: Path, export: Export, program: Ffmpeg, on_progress: Progress | None = None) -> None:
+    """Write ``target``, an MP4. Raises what :meth:`media_app.av.ffmpeg.Ffmpeg.make` does."""
+    inputs = _Inputs(program.threads)
+    outputs = [_picture(export, inputs)]
+    if export.sounds:
+        outputs.append(_sound(export, inputs))
+    fps = export.clock.fps
+    options = {
+        **ENCODING, "g": round(GOP_SECONDS * fps), "threads": program.threads, "movflags": "+faststart",
+        **WITHOUT_TAGS, **({"c:a": "aac", "b:a": SOUND_BITS, "ar": SOUND_RATE} if export.sounds else {}),
+    }  # fmt: skip
+    node = ffmpeg.output(*outputs, target.name, **options)
+    words: list[str] = ffmpeg.compile(node, cmd="ffmpeg", overwrite_output=True)
+    count = str(program.threads)
+    argv = [
+        program.path, "-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1", "-copyts",
+        "-filter_threads", count, "-filter_complex_threads", count, *words[1:],
+    ]  # fmt: skip
+    run(argv, folder=target.parent, seconds=export.clock.seconds, on_progress=on_progress)
+
+
+class _Inputs:
+    """Each file is opened once, near the first moment that is needed of it; its timestamps are its own."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._nodes: dict[tuple[Path, float], Any] = {}
+
+    def of(self, source: Source, time: float) -> Any:
+        """The input that begins at or before a moment of the video's own time, in seconds."""
+        key = (source.path, time)
+        if key not in self._nodes:
+            reading: dict[str, Any] = {"threads": self._threads, **INPUT_OPTIONS}
+            if not SEEKABLE.isdisjoint(source.facts.container.split(",")) and time > SEEK_BEFORE:
+                # From the keyframe on: the frame that is shown at a moment has begun before it.
+                reading |= {"noaccurate_seek": None, "ss": f"{time - SEEK_BEFORE:.6f}"}
+            self._nodes[key] = ffmpeg.input(f"file:{source.path}", **reading)
+        return self._nodes[key]
+
+
+def _picture(export: Export, inputs: _Inputs) -> Any:
+    arrangement, clock = export.arrangement, export.clock
+    shown = [
+        _pane(pane, box, export, inputs) for pane, box in zip(export.panes, arrangement.boxes, strict=True)
+    ]
+    picture = _together(export, shown) if export.layout in TOGETHER else _apart(arrangement, shown)
+    if export.captions is not None:
+        lying = ffmpeg.input(f"file:{export.captions}", **INPUT_OPTIONS)
+        picture = ffmpeg.overlay(picture, lying.video, alpha="premultiplied", eof_action="repeat")
+    if export.clock_font is not None:
+        size = max(14, round(arrangement.height * CLOCK_LETTERS))
+        picture = picture.filter(
+            "drawtext", fontfile=str(export.clock_font), text=f"%{{pts:hms:{clock.start:.6f}}}", fontcolor="white",
+            fontsize=size, x="(w-text_w)/2", y=size // 2, box=1, boxcolor="black@0.6", boxborderw=size // 3,
+        )  # fmt: skip
+    return picture.filter("format", "yuv420p").filter("setsar", 1)
+
+
+def _pane(pane: Pane, box: Box, export: Export, inputs: _Inputs) -> Any:
+    """A video in its place, black where it has not begun or has ended: as many frames as the export has."""
+    clock, span = export.clock, pane.span
+    if span is None:
+        return ffmpeg.input(
+            f"color=black:s={box.width}x{box.height}:r={clock.fps}:d={clock.seconds + 1:.3f}", f="lavfi"
+        ).video.filter("trim", end_frame=clock.frames).filter("format", "yuv420p")  # fmt: skip
+    source, place = pane.source, box.fitted((pane.source.facts.width, pane.source.facts.height))
+    steps = picture_of(source, place.size).filters
+    node = inputs.of(source, span.time)[str(source.track)]
+    is_interlaced = source.facts.is_interlaced
+    for step in steps[:is_interlaced]:
+        node = node.filter(step.name, *step.values, **dict(step.options))
+    node = _timed(node, source, span, clock.fps)
+    for step in steps[is_interlaced:]:
+        node = node.filter(step.name, *step.values, **dict(step.options))
+    if place.size != box.size:
+        node = node.filter("pad", box.width, box.height, place.x - box.x, place.y - box.y, color="black")
+    if (span.first, span.stop) != (0, clock.frames):
+        node = node.filter("tpad", start=span.first, stop=clock.frames - span.stop, color="black")
+    return node
+
+
+def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
+    """One frame for each of the export's that show the video: the last that has begun by that moment."""
+    near = 1.0 + MICROSECONDS * _uncertainty(source)
+    zero = (float(source.origin) + span.time) * MICROSECONDS
+    return (
+        node.filter("settb", "AVTB")
+        .filter("setpts", f"(PTS-({zero:.3f}))/{span.rate!r}-{near:.3f}")
+        .filter("fps", fps=str(fps), round="up", start_time=0)
+        .filter("tpad", stop=-1, stop_mode="clone")
+        .filter("trim", end_frame=span.stop - span.first)
+    )
+
+
+def _uncertainty(source: Source) -> float:
+    """Seconds by which timestamps may be rounded: half a tick where frames do not last whole ones."""
+    with open_media(source.path) as container:
+        tick = first_video(container).time_base or Fraction(0)
+    if not tick or (not source.facts.is_vfr and (1 / source.facts.fps / tick).denominator == 1):
+        return 0.0
+    return min(1e-3, float(tick)) / 2
+
+
+def _apart(arrangement: Arrangement, shown: Sequence[Any]) -> Any:
+    """Each in a place of its own."""
+    if len(shown) == 1:
+        return shown[0]
+    places = "|".join(f"{box.x}_{box.y}" for box in arrangement.boxes)
+    return ffmpeg.filter(list(shown), "xstack", inputs=len(shown), layout=places, fill="black")
+
+
+def _together(export: Export, shown: Sequence[Any]) -> Any:
+    """Two in one place, as the page shows them: half of each, their mean, or what they differ by."""
+    first, second = shown
+    if export.layout == WIPE:
+        half = export.arrangement.width // 4 * 2
+        rest = export.arrangement.width - half
+        left = first.filter("crop", half, "ih", 0, 0)
+        return ffmpeg.filter([left, second.filter("crop", rest, "ih", half, 0)], "hstack", inputs=2)
+    mode = {OVERLAY: "average", DIFFERENCE: "difference"}[export.layout]
+    in_colours = [node.filter("format", "gbrp") for node in (first, second)]
+    return ffmpeg.filter(in_colours, "blend", all_mode=mode)
+
+
+def _sound(export: Export, inputs: _Inputs) -> Any:
+    heard = [_heard(pane, pane.span, export.clock, inputs) for pane in export.sounds if pane.span is not None]
+    if not heard:
+        length = f"{export.clock.seconds:.6f}"
+        return ffmpeg.input(f"anullsrc=r={SOUND_RATE}:cl=stereo:d={length}", f="lavfi").audio
+    return heard[0] if len(heard) == 1 else ffmpeg.filter(heard, "amix", inputs=len(heard), duration="longest")
+
+
+def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
+    """A video's sound to the sample, silent before it begins and when it has ended."""
+    assert pane.source.sound is not None
+    zero = float(pane.source.origin) + span.time
+    begins, ends, all_samples = (
+        round(frame / clock.fps * SOUND_RATE) for frame in (span.first, span.stop, clock.frames)
+    )
+    slow, fast = rates_of(span.rate)
+    node = (
+        inputs.of(pane.source, span.time)[str(pane.source.sound.track)]
+        .filter("asetpts", f"PTS-({zero:.9f})/TB")
+        .filter("atrim", start=0)
+        .filter("aresample", slow, **{"async": 1, "first_pts": 0})
+    )
+    if fast != slow:
+        node = node.filter("asetrate", fast).filter("aresample", SOUND_RATE)
+    node = node.filter("aformat", channel_layouts="stereo").filter("asetpts", "N")
+    node = node.filter("atrim", end_sample=ends - begins)
+    if begins:
+        node = node.filter("adelay", f"{begins}S", all=1)
+    return node.filter("apad").filter("atrim", end_sample=all_samples)
+
+
+def rates_of(rate: float) -> tuple[int, int]:
+    """Two sample rates, the second ``rate`` times the first as exactly as whole numbers allow."""
+    if rate == 1.0:
+        return SOUND_RATE, SOUND_RATE
+    slow = min(RATES, key=lambda one: abs(round(one * rate) / one - rate))
+    return slow, round(slow * rate)
+
+
+def facts_of(target: Path) -> Mapping[str, Any]:
+    """``width, height, duration`` (seconds) of what was made. Raises :class:`media_app.av.container.MediaError`."""
+    facts = Source.open(target).facts
+    return {"width": facts.width, "height": facts.height, "duration": round(facts.duration, 6)}
