@@ -417,6 +417,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions/multi-vod/{session_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Make one MP4 in the background; the job's result has its ``url``, ``duration, width, height`` and ``size``. */
+        post: operations["comparison_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions/multi-vod/{session_id}/global-seek": {
         parameters: {
             query?: never;
@@ -1758,6 +1775,23 @@ export interface components {
             upload_url: string;
             chunk_size: number;
         };
+        BurnRequest: {
+            /**
+             * @description Of the VODs.
+             * @default false
+             */
+            names: boolean;
+            /**
+             * @description The shared clock.
+             * @default false
+             */
+            clock: boolean;
+            /**
+             * @description What was marked and drawn, for its span or 3 s.
+             * @default false
+             */
+            events: boolean;
+        };
         Cancelled: {
             /** Format: uuid */
             sessionId: string;
@@ -2012,6 +2046,28 @@ export interface components {
          * @enum {string}
          */
         EventOriginEnum: "manual" | "highlights" | "shots" | "sound_peaks" | "import";
+        ExportRequest: {
+            layout: components["schemas"]["LayoutEnum"];
+            /**
+             * Format: double
+             * @description On the shared clock.
+             */
+            start: number;
+            /** Format: double */
+            end: number;
+            /** @description A vod_id, `mix`, or `none`. */
+            audio: string;
+            /** @description Pixels; 720 by default. */
+            height?: number;
+            /**
+             * Format: double
+             * @description By default the most that any VOD has.
+             */
+            fps?: number;
+            /** @description Which VODs, the main one first; all where it is left out. */
+            vod_ids?: string[];
+            burn?: components["schemas"]["BurnRequest"];
+        };
         /** @description The ffmpeg of this machine. version: null where it does not start. */
         Ffmpeg: {
             available: boolean;
@@ -2175,6 +2231,17 @@ export interface components {
          * @enum {string}
          */
         KindEnum: "proxy" | "silent";
+        /**
+         * @description * `side_by_side` - side_by_side
+         *     * `stack` - stack
+         *     * `main_and_side` - main_and_side
+         *     * `single` - single
+         *     * `wipe` - wipe
+         *     * `overlay` - overlay
+         *     * `difference` - difference
+         * @enum {string}
+         */
+        LayoutEnum: "side_by_side" | "stack" | "main_and_side" | "single" | "wipe" | "overlay" | "difference";
         LibraryFiles: {
             ok: boolean;
             files: {
@@ -3662,6 +3729,7 @@ export type Base = components['schemas']['Base'];
 export type BegunMerge = components['schemas']['BegunMerge'];
 export type BegunProJob = components['schemas']['BegunProJob'];
 export type BegunUpload = components['schemas']['BegunUpload'];
+export type BurnRequest = components['schemas']['BurnRequest'];
 export type Cancelled = components['schemas']['Cancelled'];
 export type CancelledStatusEnum = components['schemas']['CancelledStatusEnum'];
 export type CatalogueChangeRequest = components['schemas']['CatalogueChangeRequest'];
@@ -3687,6 +3755,7 @@ export type EventAnswer = components['schemas']['EventAnswer'];
 export type EventFileRequest = components['schemas']['EventFileRequest'];
 export type EventList = components['schemas']['EventList'];
 export type EventOriginEnum = components['schemas']['EventOriginEnum'];
+export type ExportRequest = components['schemas']['ExportRequest'];
 export type Ffmpeg = components['schemas']['Ffmpeg'];
 export type FfmpegUse = components['schemas']['FfmpegUse'];
 export type Finding = components['schemas']['Finding'];
@@ -3705,6 +3774,7 @@ export type JobStatusEnum = components['schemas']['JobStatusEnum'];
 export type JwtPair = components['schemas']['JwtPair'];
 export type JwtRefreshRequest = components['schemas']['JwtRefreshRequest'];
 export type KindEnum = components['schemas']['KindEnum'];
+export type LayoutEnum = components['schemas']['LayoutEnum'];
 export type LibraryFiles = components['schemas']['LibraryFiles'];
 export type LibraryPage = components['schemas']['LibraryPage'];
 export type Limits = components['schemas']['Limits'];
@@ -4945,6 +5015,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Imported"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    comparison_export: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobStarted"];
                 };
             };
             /** @description An error. */

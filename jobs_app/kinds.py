@@ -49,6 +49,10 @@ class JobHooks:
         """
         return {}
 
+    def shown_result(self, job: Job) -> Any:
+        """The result as its owner is shown it, such as with addresses that end. It may not query."""
+        return job.result
+
     def ended(self, job: Job) -> None:
         """Called in the transaction by which a job ends, completed, failed or cancelled.
 
@@ -117,6 +121,12 @@ def subjects_of(jobs: Sequence[Job]) -> dict[UUID, Subject]:
         if kind := registry().get(name):
             found |= kind.hooks.subjects(same)
     return found
+
+
+def shown_result(job: Job) -> Any:
+    """What the owner of a job is shown of its result."""
+    kind = registry().get(job.kind)
+    return kind.hooks.shown_result(job) if kind else job.result
 
 
 def is_pausable(name: str) -> bool:

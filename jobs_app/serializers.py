@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from jobs_app.kinds import is_pausable
+from jobs_app.kinds import is_pausable, shown_result
 from jobs_app.models import Job, JobStatus
 from vodplatform.base.api.fields import AnswerSerializer, ListQuerySerializer
 
@@ -39,6 +39,9 @@ class JobSerializer(AnswerSerializer[Job]):
 
     def compute_progress(self, job: Job) -> float:
         return round(job.progress, 1)
+
+    def compute_result(self, job: Job) -> Any:
+        return shown_result(job)
 
     def compute_run_at(self, job: Job) -> datetime | None:
         return job.run_at if job.status == JobStatus.WAITING else None

@@ -42,9 +42,11 @@ INPUT_OPTIONS = {
 WITHOUT_TAGS = {"map_metadata": "-1", "map_chapters": "-1"}
 
 
-# What is asked of it: with one of these missing some renditions cannot be made.
+# What is asked of it: with one of these missing some renditions and exports cannot be made.
 ENCODERS = frozenset({"libx264", "aac"})
-FILTERS = frozenset({"scale", "aresample", "bwdif", "zscale", "tonemap"})
+FILTERS = frozenset(
+    {"scale", "aresample", "bwdif", "zscale", "tonemap", "fps", "tpad", "xstack", "overlay", "drawtext"}
+)
 ASK_SECONDS = 20.0
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from jobs_app import outputs
 from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
 from vodplatform.base.web import signing
 
@@ -19,11 +20,13 @@ STREAM_PREFIX = "/api/v1/media/stream/"
 MADE_PREFIX = "/api/v1/media/made/"
 HLS_PREFIX = "/api/v1/media/hls/"
 RENDITION_PREFIX = "/api/v1/media/renditions/"
+OUTPUT_PREFIX = "/api/v1/media/outputs/"
 # Purposes of signatures.
 STREAM = "stream"
 MADE = "made"
 HLS = "hls"
 RENDITION = "rendition"
+OUTPUT = "output"
 MASTER = "master.m3u8"
 PLAYLIST = "index.m3u8"
 LONGEST_SECONDS = 86_400
@@ -79,6 +82,12 @@ def granted_stream_url(video_id: UUID, duration: float, grant: str) -> str:
 def made_url(key: str) -> str:
     """The same for a small file that a job has stored under ``key``."""
     return f"{MADE_PREFIX}{quote(key)}?sig={signing.sign(MADE, key)}"
+
+
+def output_url(key: str, seconds: float) -> str:
+    """The same for a large file that a job has stored under ``key``: it is read in ranges."""
+    token = signing.sign(OUTPUT, key, seconds=seconds)
+    return f"{OUTPUT_PREFIX}{token}/{quote(key.removeprefix(f'{outputs.ROOT}/'))}"
 
 
 def hls_url(video: Video, seconds: float | None = None) -> str:

@@ -23,7 +23,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import close_old_connections, connection
 
 from media_app.delivery import counting, grants, sources, waiting
-from media_app.delivery.addresses import HLS_PREFIX, RENDITION_PREFIX, STREAM_PREFIX
+from media_app.delivery.addresses import HLS_PREFIX, OUTPUT_PREFIX, RENDITION_PREFIX, STREAM_PREFIX
 from media_app.delivery.conditions import decide, show_date
 from media_app.delivery.ranges import begins_with_the_first_byte, etag_matches
 from media_app.delivery.sending import Message, ObjectReader, Receive, Send, send_file, send_object
@@ -49,6 +49,9 @@ ADDRESSES = {
     ),
     "api/v1/media/renditions/<token>/<rendition_id>/<name>": re.compile(
         re.escape(RENDITION_PREFIX) + r"(?P<token>[^/]+)/(?P<rendition_id>[^/]+)/(?P<name>[^/]+)/?"
+    ),
+    "api/v1/media/outputs/<token>/<job_id>/<attempt>/<name>": re.compile(
+        re.escape(OUTPUT_PREFIX) + r"(?P<token>[^/]+)/(?P<job_id>[^/]+)/(?P<attempt>[^/]+)/(?P<name>[^/]+)/?"
     ),
 }
 STREAM_ROUTE = next(iter(ADDRESSES))
@@ -144,6 +147,8 @@ def _look_up(scope: Scope, request: Request) -> Found:
     def find() -> Found:
         if request.route == STREAM_ROUTE:
             return sources.find_stream(request, None if "sig" in request.options else _user_of(scope))
+        if "job_id" in request.parts:
+            return sources.find_output(request)
         return sources.find_rendition(request) if "rendition_id" in request.parts else sources.find_hls(request)
 
     return _asked(find)

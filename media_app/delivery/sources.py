@@ -15,8 +15,9 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
 
+from jobs_app import outputs
 from media_app.delivery import accel, cdn, grants, names, waiting
-from media_app.delivery.addresses import HLS, PLAYLIST, RENDITION, STREAM, is_restricted, lifetime, signed_name
+from media_app.delivery.addresses import HLS, OUTPUT, PLAYLIST, RENDITION, STREAM, is_restricted, lifetime, signed_name
 from media_app.delivery.gate import Use, use_of
 from media_app.delivery.playlists import Rung, master_playlist, with_suffix
 from media_app.store import files as store
@@ -245,6 +246,20 @@ def find_rendition(request: Request) -> Found:
         if not signed.grant:
             return found
         return replace(found, cache=KEPT_UNTIL_ASKED, granted=_granted(signed, row.video_id))
+
+
+def find_output(request: Request) -> Found:
+    """A large file that a job has made, by the signature in the address."""
+    with as_refusals():
+        job_id, attempt, name = (request.parts[part] for part in ("job_id", "attempt", "name"))
+        key = f"{outputs.prefix_of(job_id)}/{attempt}/{name}"
+        until = signing.verify(request.parts["token"], OUTPUT, key)
+        content_type = names.made_type(name)
+        if content_type is None:
+            raise FileNotFoundError(name)
+        if store.is_local():
+            return Found(_stored(key, True), content_type, _kept(until, FOR_EVER))
+        return _remote(request, key, content_type, _kept(until), until=until)
 
 
 def find_hls(request: Request) -> Found:

@@ -1,27 +1,36 @@
-"""The jobs of a session: align it by timer, sound or both; look for events in its videos."""
+"""The jobs of a session: align it by timer, sound or both; look for events in its videos; make one video of it."""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from jobs_app import outputs
 from jobs_app.actors import job_actor
-from jobs_app.context import JobContext, JobFailed
+from jobs_app.context import JobContext, JobFailed, TransientFault
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
+from media_app.store import files as store
 from media_app.videos.models import Video
 from media_app.videos.services import check_file, path_for_work
-from media_app.videos.taking_in import map_storage_errors
+from media_app.videos.taking_in import MACHINE_FAULTS, checking, limits, map_storage_errors, raise_if_not_media
 from sessions_app.analysis.running import run_pipeline
+from sessions_app.comparison import exports
 from sessions_app.comparison.alignments import ALIGN_KIND, run_aligner
 from sessions_app.comparison.detection import DETECT_KIND, highlight_params, known_highlights, write_found
 from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession, EventOrigin
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.files import child_files
+from vodplatform.base.processes.process import Access, ChildError
 
+EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export"]
+MIN_EXPORT_SECONDS, EXPORT_SECONDS_PER_SECOND = 900.0, 60.0  # for the child, and for each second of the export
+EXPORTED_PERCENT = 98.0
 ALL_PERCENT = 99.0  # at which all videos have been looked at
 SENSES = {
     AlignmentMethod.TIMER_OCR: "timer",
@@ -145,6 +154,60 @@ def _found_in(
             request = {"op": "marks", "params": {**highlight_params(), "kinds": kinds}}
             found |= run_pipeline(context, request, path, out, video.duration, share=share)["data"]
     return found
+
+
+class ExportJobs(JobHooks):
+    """The jobs that make one video of a comparison."""
+
+    def inputs_exist(self, job: Job) -> bool:
+        """Whether the session is still there."""
+        return ComparisonSession.objects.filter(pk=job.params["session_id"]).exists()
+
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+        """The session of each."""
+        return _subjects(jobs, "Export", lambda job: job.params["layout"].replace("_", " "))
+
+    def shown_result(self, job: Job) -> Any:
+        return exports.shown_result(job)
+
+
+@job_actor(exports.EXPORT_KIND, queue="render", label="Export of a comparison", icon="film", hooks=ExportJobs())
+def export_video(context: JobContext) -> dict[str, Any]:
+    """Put the videos together and keep the file: its ``key``, ``size``, ``duration, width, height`` are the result."""
+    params = context.params
+    session = find_session(params["session_id"])
+    with context.scratch() as folder, map_storage_errors():
+        context.progress(0, "Fetching the videos")
+        work = folder / "work"
+        work.mkdir()
+        items = dict(enumerate(params["videos"]))
+        paths = {number: _path(items[number], folder, session.owner) for number in exports.needed(params)}
+        made = _exported(context, exports.request_for(session, params, paths, work), list(paths.values()))
+        path = child_files.move_out(work, exports.NAME)
+        size = path.stat().st_size
+        key = f"{outputs.prefix_of(context.job_id)}/{context.lease.token.hex}/{exports.NAME}"
+        context.has_stored = True
+        store.put_file(key, path, "video/mp4", checking(context))
+    return {"session_id": session.pk, "key": key, "size": size, **made}
+
+
+def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """What the child answers: ``width, height, duration``."""
+    seconds = MIN_EXPORT_SECONDS + EXPORT_SECONDS_PER_SECOND * (request["end"] - request["start"])
+    try:
+        finished = context.run_child(
+            EXPORTER, stdin=json.dumps(request).encode(), limits=limits(seconds), share=(0, EXPORTED_PERCENT),
+            access=Access(reads=paths, writes=[Path(request["folder"])]),
+        )  # fmt: skip
+    except ChildError as exc:
+        raise_if_not_media(exc)
+        kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "vod_unreadable")
+        raise JobFailed(kind, f"The export broke or took too long. {exc}") from exc
+    answer = finished.messages[-1] if finished.messages else {}
+    if error := answer.get("error"):
+        raise (TransientFault if error["type"] in MACHINE_FAULTS else JobFailed)(error["type"], error["message"])
+    result: dict[str, Any] = answer["result"]
+    return result
 
 
 def find_session(session_id: str) -> ComparisonSession:

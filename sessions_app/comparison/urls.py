@@ -5,6 +5,7 @@ from django.urls import path
 from sessions_app.comparison import link_pages, pages
 from sessions_app.comparison.api import AlignmentViewSet, ComparisonSessionViewSet, LibraryFileViewSet
 from sessions_app.comparison.event_api import EventFileViewSet, EventViewSet
+from sessions_app.comparison.export_api import ExportViewSet
 from sessions_app.comparison.share_api import LinkViewSet, ShareViewSet
 from vodplatform.base.api.routers import Router
 
@@ -14,6 +15,7 @@ router = Router()
 router.register("api/sessions/library-files", LibraryFileViewSet, basename="library-file")
 router.register(SESSIONS, ComparisonSessionViewSet, basename="comparison")
 router.register(SESSIONS, EventFileViewSet, basename="event-file")
+router.register(SESSIONS, ExportViewSet, basename="export")
 router.register(f"{SESSIONS}/<str:session_id>/events", EventViewSet, basename="event")
 router.register(f"{SESSIONS}/<str:session_id>/shares", ShareViewSet, basename="share")
 router.register(f"{SESSIONS}/<str:session_id>/links", LinkViewSet, basename="link")

@@ -290,6 +290,7 @@ JOB_KINDS = [
     "media_app.videos.actors.make_renditions",
     "sessions_app.comparison.actors.align_vods",
     "sessions_app.comparison.actors.detect_events",
+    "sessions_app.comparison.actors.export_video",
     "sessions_app.analysis.actors.find_highlights",
     "sessions_app.analysis.actors.count_workout",
     "sessions_app.challenges.actors.merge_clips",
@@ -356,6 +357,7 @@ UPLOAD_FORMS = [
     "sessions_app.prosync.receiving.FORMS",
 ]
 # Analysis sessions: how long they are kept with their files, and the model that describes what is found, if any.
+EXPORT_TTL_HOURS = env.number("VOD_EXPORT_TTL_HOURS")
 SESSION_TTL_HOURS = env.number("VOD_SESSION_TTL_HOURS")
 VISION = {
     "url": env.text("VOD_VISION_URL"),

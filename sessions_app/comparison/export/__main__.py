@@ -3,9 +3,9 @@
 ``python -m sessions_app.comparison.export`` reads one request from standard input: ``{"videos": [{"path", "offset",
 "drift_ppm", "drift_anchor", "duration"}, …], "panes": [numbers of videos], "sounds": [numbers], "layout", "start",
 "end", "fps": [n, d], "height", "captions": [{"pane", "begin", "end", "text", "strokes", "is_name", "is_notice"}],
-"has_clock", "target": path, "folder": path for what is made on the way, "threads": n}``; all times are seconds. It writes
-JSON lines: ``{"progress": 0 to 100, "message"}``; at last ``{"result": {"width", "height", "duration"}}`` or
-``{"error": {"type", "message"}}``.
+"has_clock", "target": path, "folder": path for what is made on the way, "threads": n}``; all times are seconds. Videos
+that are neither shown nor heard need no path. It writes JSON lines: ``{"progress": 0 to 100, "message"}``; at last
+``{"result": {"width", "height", "duration"}}`` or ``{"error": {"type", "message"}}``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from media_app.av.container import MediaError
+from media_app.av.cut import cut
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.source import Source
 from sessions_app.comparison.export.captions import write_captions
-from sessions_app.comparison.export.graph import Export, Pane, facts_of, make
+from sessions_app.comparison.export.graph import Export, Pane, copied_part, facts_of, make
 from sessions_app.comparison.export.layouts import Arrangement, arrange
 from sessions_app.comparison.export.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
@@ -34,7 +35,8 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
     reports.progress(0, "Reading the videos")
     try:
         clock = Clock.between(float(request["start"]), float(request["end"]), Fraction(*request["fps"]))
-        panes = [_pane(video, clock) for video in request["videos"]]
+        numbers = {*request["panes"], *request["sounds"]}
+        panes = {number: _pane(request["videos"][number], clock) for number in numbers}
         shown = [panes[number] for number in request["panes"]]
         sounds = [pane for number in request["sounds"] if (pane := panes[number]).source.sound is not None]
         shapes = [(pane.source.facts.width, pane.source.facts.height) for pane in shown]
@@ -53,10 +55,15 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
         captions=_written(folder / "captions.mov", arrangement, shown, captions, clock),
         clock_font=_font(folder / "clock.ttf") if request.get("has_clock") else None,
     )
-    make(
-        target, export, Ffmpeg.default(request.get("ffmpeg"), threads),
-        lambda share: reports.progress(100 * share, "Making the video"),
-    )  # fmt: skip
+    program = Ffmpeg.default(request.get("ffmpeg"), threads)
+
+    def tell(share: float) -> None:
+        reports.progress(100 * share, "Making the video")
+
+    if (part := copied_part(export)) is not None:
+        cut(target, export.panes[0].source, [part], program, tell)
+    else:
+        make(target, export, program, tell)
     reports.progress(100, "Done")
     return dict(facts_of(target))
 
@@ -97,7 +104,9 @@ def _font(path: Path) -> Path:
     """A font for the clock's digits, of the library's own: the machine may have none."""
     from PIL import ImageFont
 
-    path.write_bytes(ImageFont.load_default(FONT_PIXELS).font_bytes)
+    font = ImageFont.load_default(FONT_PIXELS)
+    assert isinstance(font, ImageFont.FreeTypeFont)
+    path.write_bytes(font.font_bytes)
     return path
 
 

@@ -43,7 +43,7 @@ def write_captions(
         for number, picture in _pictures(arrangement, frames, captions):
             if number >= clock.frames:
                 break
-            frame = av.VideoFrame.from_ndarray(cv2.cvtColor(picture, cv2.COLOR_BGRA2RGBA), format="rgba")
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[..., [2, 1, 0, 3]]), format="rgba")
             frame.pts, frame.time_base = number, 1 / clock.fps
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -88,11 +88,11 @@ def _write(picture: Picture, box: Box, text: str, place: str, line: int) -> None
     }[place]
     left = box.x + (box.width - width) // 2 - pad if place == "middle" else box.x + pad
     cv2.rectangle(picture, (left, top), (left + width + 2 * pad, top + height), (0, 0, 0, BACKGROUND), -1)
-    _put(picture, text, (left + pad, top + pad + size - size // 6), (255, 255, 255), font, size)
+    _put(picture, text, (left + pad, top + pad + size - size // 6), (255, 255, 255), size)
 
 
-def _put(picture: Picture, text: str, at: tuple[int, int], color: Sequence[int], font: Any, size: int) -> None:
-    cv2.putText(picture, text, at, (*color, 255), font, size, WEIGHT)
+def _put(picture: Picture, text: str, at: tuple[int, int], color: Sequence[int], size: int) -> None:
+    cv2.putText(picture, text, at, (*color, 255), cv2.FontFace("sans"), size, WEIGHT)
 
 
 def _width(text: str, font: Any, size: int) -> int:
@@ -120,8 +120,8 @@ def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]
             at = (round(points[0][0]), round(points[0][1]))
             for way in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
                 shifted = (at[0] + way[0] * max(1, size // 16), at[1] + way[1] * max(1, size // 16))
-                _put(picture, stroke["text"], shifted, (0, 0, 0), cv2.FontFace("sans"), size)
-            _put(picture, stroke["text"], at, color, cv2.FontFace("sans"), size)
+                _put(picture, stroke["text"], shifted, (0, 0, 0), size)
+            _put(picture, stroke["text"], at, color, size)
             continue
         outline = _outline(stroke["tool"], points, width)
         for ink, broad in (((0, 0, 0), width + BELOW * frame.width), (color, width)):

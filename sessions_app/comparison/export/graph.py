@@ -14,7 +14,7 @@ from media_app.av.container import first_video, open_media
 from media_app.av.ffmpeg import INPUT_OPTIONS, WITHOUT_TAGS, Ffmpeg, run
 from media_app.av.rungs import SOUND_BITS, SOUND_RATE, picture_of
 from media_app.av.source import Progress, Source
-from sessions_app.comparison.export.layouts import DIFFERENCE, OVERLAY, TOGETHER, WIPE, Arrangement, Box
+from sessions_app.comparison.export.layouts import DIFFERENCE, OVERLAY, SINGLE, TOGETHER, WIPE, Arrangement, Box
 from sessions_app.comparison.export.plan import Clock, Span
 
 ENCODING = {"c:v": "libx264", "preset": "veryfast", "crf": 20, "profile:v": "high", "pix_fmt": "yuv420p"}
@@ -23,6 +23,8 @@ MICROSECONDS = 1_000_000
 SEEK_BEFORE = 1.0  # seconds: a keyframe is decoded a little before it is shown
 SEEKABLE = frozenset({"mov", "matroska"})  # whose index tells where keyframes are; others are read from their beginning
 RATES = range(SOUND_RATE, 8 * SOUND_RATE)  # Hz, of which two are in nearly any ratio
+LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4  # of an export; by which its sound may be off at its end
+NEAR_FRAME = 5e-4  # seconds
 CLOCK_LETTERS = 1 / 22  # of the height of the picture
 
 
@@ -71,6 +73,25 @@ def make(target: Path, export: Export, program: Ffmpeg, on_progress: Progress | 
     run(argv, folder=target.parent, seconds=export.clock.seconds, on_progress=on_progress)
 
 
+def copied_part(export: Export) -> tuple[float, float] | None:
+    """The part of the one video that is all of an export, in seconds: its packets can be copied. None where not.
+
+    It has to begin with a frame, for the sound begins there too.
+    """
+    pane, clock = export.panes[0], export.clock
+    facts, span = pane.source.facts, pane.span
+    if export.layout != SINGLE or span is None or export.captions is not None or export.clock_font is not None:
+        return None
+    is_whole = (span.first, span.stop, span.rate) == (0, clock.frames, 1.0)
+    is_as_it_is = facts.height == export.arrangement.height and facts.fps == clock.fps and not facts.is_vfr
+    if not (is_whole and is_as_it_is) or (list(export.sounds) != [pane]) != (pane.source.sound is None):
+        return None
+    first = round(span.time * clock.fps)
+    if abs(first / clock.fps - span.time) > NEAR_FRAME:
+        return None
+    return float(first / clock.fps), float((first + clock.frames) / clock.fps)
+
+
 class _Inputs:
     """Each file is opened once, near the first moment that is needed of it; its timestamps are its own."""
 
@@ -92,9 +113,7 @@ class _Inputs:
 
 def _picture(export: Export, inputs: _Inputs) -> Any:
     arrangement, clock = export.arrangement, export.clock
-    shown = [
-        _pane(pane, box, export, inputs) for pane, box in zip(export.panes, arrangement.boxes, strict=True)
-    ]
+    shown = [_pane(pane, box, export, inputs) for pane, box in zip(export.panes, arrangement.boxes, strict=True)]
     picture = _together(export, shown) if export.layout in TOGETHER else _apart(arrangement, shown)
     if export.captions is not None:
         lying = ffmpeg.input(f"file:{export.captions}", **INPUT_OPTIONS)
@@ -189,15 +208,14 @@ def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
     begins, ends, all_samples = (
         round(frame / clock.fps * SOUND_RATE) for frame in (span.first, span.stop, clock.frames)
     )
-    slow, fast = rates_of(span.rate)
     node = (
         inputs.of(pane.source, span.time)[str(pane.source.sound.track)]
         .filter("asetpts", f"PTS-({zero:.9f})/TB")
         .filter("atrim", start=0)
-        .filter("aresample", slow, **{"async": 1, "first_pts": 0})
+        .filter("aresample", SOUND_RATE, **{"async": 1, "first_pts": 0})
     )
-    if fast != slow:
-        node = node.filter("asetrate", fast).filter("aresample", SOUND_RATE)
+    for slow, fast in rates_of(span.rate):
+        node = node.filter("aresample", slow).filter("asetrate", fast).filter("aresample", SOUND_RATE)
     node = node.filter("aformat", channel_layouts="stereo").filter("asetpts", "N")
     node = node.filter("atrim", end_sample=ends - begins)
     if begins:
@@ -205,10 +223,21 @@ def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
     return node.filter("apad").filter("atrim", end_sample=all_samples)
 
 
-def rates_of(rate: float) -> tuple[int, int]:
-    """Two sample rates, the second ``rate`` times the first as exactly as whole numbers allow."""
+def rates_of(rate: float) -> list[tuple[int, int]]:
+    """Pairs of sample rates, by which together sound has to be sped up so that it runs ``rate`` times as fast.
+
+    One pair is enough for most rates; some so near to 1 that no whole numbers lie between need two.
+    """
     if rate == 1.0:
-        return SOUND_RATE, SOUND_RATE
+        return []
+    slow, fast = _pair(rate)
+    if abs(fast / slow - rate) * LONGEST_SECONDS < LATE_SECONDS:
+        return [(slow, fast)]
+    first = (SOUND_RATE, SOUND_RATE + 1)
+    return [first, _pair(rate * first[0] / first[1])]
+
+
+def _pair(rate: float) -> tuple[int, int]:
     slow = min(RATES, key=lambda one: abs(round(one * rate) / one - rate))
     return slow, round(slow * rate)
 

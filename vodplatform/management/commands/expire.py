@@ -14,7 +14,7 @@ from media_app.videos.services import sweep_renditions
 from media_app.videos.upkeep import abort_unfinished, go_back_where_it_ended
 from sessions_app.analysis import services as analysis
 from sessions_app.challenges import merges
-from sessions_app.comparison import links
+from sessions_app.comparison import exports, links
 from sessions_app.prosync import services as prosync
 from vodplatform import host
 from vodplatform.accounts import services
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         go_back_where_it_ended()
         try:
             # Last, because these ask a storage that may be away.
-            files = outputs.sweep() + sweep_renditions() + sweep_previews() + _abort_unfinished()
+            files = exports.expire() + outputs.sweep() + sweep_renditions() + sweep_previews() + _abort_unfinished()
         except StoreUnavailable as exc:
             event("cleanup.left", reason=exc.reason)
             raise CommandError(exc.message) from exc

@@ -1,0 +1,264 @@
+"""One video of a comparison, made by a job: what may be asked, what its child is told, and when the file goes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from jobs_app import outputs
+from jobs_app import services as jobs
+from jobs_app.models import Job, JobStatus
+from media_app.delivery.addresses import output_url
+from media_app.videos import budget
+from media_app.videos.models import Video
+from sessions_app.comparison.detection import check_editor, chosen_vods
+from sessions_app.comparison.export.layouts import SINGLE, arrange, videos_of
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
+from sessions_app.comparison.services import lock
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+
+logger = logging.getLogger("vodplatform.comparison")
+EXPORT_KIND = "comparison.export"
+NAME = "export.mp4"
+MAX_SECONDS = 4 * 3600.0
+MIN_HEIGHT, DEFAULT_HEIGHT, MAX_HEIGHT = 360, 720, 2160
+MAX_FPS, FILM_FPS = 60, 30
+NTSC = [Fraction(count * 1000, 1001) for count in (24, 30, 60)]
+NEAR_FPS = 0.005  # 29.97 means 30000/1001
+NEAR_END = 0.01  # seconds: how long videos are is rounded
+SHOWN_SECONDS = 3.0  # of an event without an end, as the page shows its drawing
+MAX_WORDS = 120  # letters of one caption
+LETTERS = "ABC"
+MIX, NONE = "mix", "none"
+
+
+def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]) -> Job:
+    """Queue an export as the API has it; the job, and what it makes, is that of ``by``.
+
+    The videos are placed as they lie on the clock now. Raises ``forbidden``, ``unknown_vod``, ``invalid`` and
+    ``work_limit``.
+    """
+    with transaction.atomic():
+        locked = lock(session)
+        check_editor(locked, by)
+        vods = chosen_vods(locked, None)
+        shown = _shown(locked, vods, values)
+        start, end = values["start"], values["end"]
+        _check_span(vods, start, end)
+        sounds = _sounds(vods, shown, values["audio"])
+        fps = _fps([vods[number].video for number in shown], values.get("fps"))
+        height = values.get("height") or _height(values["layout"], vods[shown[0]].video)
+        try:
+            made = arrange(values["layout"], [_shape(vods[number].video) for number in shown], height)
+        except ValueError as exc:
+            raise _invalid("height", str(exc)) from exc
+        facts = {
+            "width": made.width,
+            "height": made.height,
+            "duration": end - start,
+            "fps": (fps.numerator, fps.denominator),
+        }
+        budget.check(by, facts)
+        params = {
+            "session_id": locked.pk,
+            "videos": [
+                {
+                    "vod_id": vod.vod_id,
+                    "video_id": str(vod.video_id),
+                    "name": vod.name,
+                    "duration": vod.video.duration,
+                    "offset": vod.offset,
+                    "drift_ppm": vod.drift_ppm,
+                    "drift_anchor": vod.drift_anchor,
+                }
+                for vod in vods
+            ],
+            "panes": shown,
+            "sounds": sounds,
+            "layout": values["layout"],
+            "start": start,
+            "end": end,
+            "fps": [fps.numerator, fps.denominator],
+            "height": height,
+            "burn": dict(values.get("burn") or {}),
+        }
+        return jobs.enqueue(EXPORT_KIND, by, params)
+
+
+def _invalid(field: str, sentence: str) -> DomainError:
+    return DomainError("invalid", f"{field}: {sentence}", errors={field: [sentence]})
+
+
+def _height(layout: str, video: Video) -> int:
+    """What a picture has where nobody says: one video alone its own, so that it can be copied."""
+    return min(max(video.height, MIN_HEIGHT), MAX_HEIGHT) if layout == SINGLE else DEFAULT_HEIGHT
+
+
+def _shape(video: Video) -> tuple[int, int]:
+    return video.width, video.height
+
+
+def _shown(session: ComparisonSession, vods: list[ComparisonVod], values: Mapping[str, Any]) -> list[int]:
+    """Numbers of the videos that are shown, the main one first."""
+    wanted = values.get("vod_ids") or [vod.vod_id for vod in vods]
+    chosen_vods(session, wanted)
+    if len(set(wanted)) < len(wanted):
+        raise _invalid("vod_ids", "Each VOD may be named once.")
+    count = videos_of(values["layout"])
+    if count is not None and len(wanted) < count:
+        raise _invalid("vod_ids", f"The layout {values['layout']} shows {count} VODs.")
+    numbers = {vod.vod_id: number for number, vod in enumerate(vods)}
+    return [numbers[vod_id] for vod_id in wanted[:count]]
+
+
+def _check_span(vods: Sequence[ComparisonVod], start: float, end: float) -> None:
+    if end <= start:
+        raise _invalid("end", "Must be after `start`.")
+    if end - start > MAX_SECONDS:
+        raise _invalid("end", f"An export lasts {MAX_SECONDS / 3600:g} hours at most.")
+    last = max(vod.placement.global_time(vod.video.duration) for vod in vods)
+    if end > last + NEAR_END:
+        raise _invalid("end", f"The last VOD ends at {last:.3f} s.")
+
+
+def _sounds(vods: Sequence[ComparisonVod], shown: Sequence[int], audio: str) -> list[int]:
+    """Numbers of the videos that are heard."""
+    if audio == NONE:
+        return []
+    if audio == MIX:
+        return [number for number in shown if vods[number].video.audio_tracks]
+    number = next((number for number, vod in enumerate(vods) if vod.vod_id == audio), None)
+    if number is None:
+        raise DomainError("unknown_vod", f"The session has no VOD {audio[:100]!r}.", vod_id=audio[:100])
+    if not vods[number].video.audio_tracks:
+        raise _invalid("audio", f"{audio} has no sound.")
+    return [number]
+
+
+def _fps(videos: Sequence[Video], wanted: float | None) -> Fraction:
+    """What was asked for, or as many as the video with the most has; a variable rate becomes a usual one."""
+    if wanted is not None:
+        usual = next((fps for fps in NTSC if abs(float(fps) - wanted) < NEAR_FPS), None)
+        return usual or Fraction(wanted).limit_denominator(1000)
+    rates = [
+        Fraction(FILM_FPS if video.fps <= FILM_FPS else MAX_FPS) if video.is_variable_frame_rate else video.fps
+        for video in videos
+    ]
+    return min(max(rates), Fraction(MAX_FPS))
+
+
+def captions_of(session: ComparisonSession, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is written and drawn on an export, each with the moments of the clock (seconds) between which it is shown.
+
+    That a video has not begun or has ended is always said. The events are those of the moment.
+    """
+    vods = {vod.vod_id: vod for vod in session.vods.select_related("video")}
+    shown = [params["videos"][number] for number in params["panes"]]
+    found: list[dict[str, Any]] = []
+    for pane, (number, item) in enumerate(zip(params["panes"], shown, strict=True)):
+        vod = vods.get(item["vod_id"])
+        if vod is None:
+            continue
+        begins, ends = (_placed(item).placement.global_time(time) for time in (0.0, item["duration"]))
+        letter = LETTERS[number]
+        if params["burn"].get("names"):
+            name = f"{letter} {item['name']}"[:MAX_WORDS]
+            found.append(_caption(pane, params["start"], params["end"], text=name, is_name=True))
+        notices = ((params["start"], begins, "has not begun"), (ends, params["end"], "has ended"))
+        found += [
+            _caption(pane, since, until, text=f"{letter} {words}", is_notice=True)
+            for since, until, words in notices
+            if until > since
+        ]
+    if params["burn"].get("events"):
+        panes = {item["vod_id"]: pane for pane, item in enumerate(shown)}
+        for row in session.events.select_related("vod"):
+            pane_of = panes.get(row.vod.vod_id) if row.vod else 0
+            if pane_of is not None:
+                found += _of_event(row, pane_of, shown[pane_of] if row.vod else None)
+    return [one for one in found if one["end"] > params["start"] and one["begin"] < params["end"]]
+
+
+def _placed(item: Mapping[str, Any]) -> ComparisonVod:
+    """A VOD that lies where it lay when the export was asked for."""
+    return ComparisonVod(
+        offset=item["offset"], drift_ppm=item["drift_ppm"], drift_anchor=item["drift_anchor"]
+    )  # fmt: skip
+
+
+def _of_event(row: SessionEvent, pane: int, item: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    until = row.end if row.end is not None else row.time + SHOWN_SECONDS
+    times = [row.time, until]
+    if item is not None:
+        times = [_placed(item).placement.global_time(time) for time in times]
+    words = row.label or row.body.partition("\n")[0]
+    kind = row.kind.replace("_", " ").replace("-", " ").capitalize()
+    found = [_caption(pane, *times, text=(f"{kind}: {words}" if words else kind)[:MAX_WORDS])]
+    if row.drawing:
+        found.append(_caption(pane, *times, strokes=row.drawing["strokes"]))
+    return found
+
+
+def _caption(pane: int, begin: float, end: float, **more: Any) -> dict[str, Any]:
+    return {"pane": pane, "begin": begin, "end": end, **more}
+
+
+def request_for(
+    session: ComparisonSession, params: Mapping[str, Any], paths: Mapping[int, str], folder: Path
+) -> dict[str, Any]:
+    """What the child is asked. paths: of the files of the videos that are needed, by number."""
+    places = ("offset", "drift_ppm", "drift_anchor", "duration")
+    return {
+        **{name: params[name] for name in ("panes", "sounds", "layout", "start", "end", "fps", "height")},
+        "videos": [
+            {"path": paths.get(number, ""), **{name: item[name] for name in places}}
+            for number, item in enumerate(params["videos"])
+        ],
+        "captions": captions_of(session, params),
+        "has_clock": bool(params["burn"].get("clock")),
+        "target": str(folder / NAME),
+        "folder": str(folder),
+        "threads": settings.CHILD_THREADS,
+    }
+
+
+def needed(params: Mapping[str, Any]) -> list[int]:
+    """Numbers of the videos whose files are read."""
+    return sorted({*params["panes"], *params["sounds"]})
+
+
+def shown_result(job: Job) -> Any:
+    """A result with the address of its file, for as long as that is kept."""
+    if job.status != JobStatus.COMPLETED or not job.result or job.finished_at is None:
+        return job.result
+    result = {name: value for name, value in job.result.items() if name != "key"}
+    left = (job.finished_at + _kept_for() - timezone.now()).total_seconds()
+    key = job.result.get("key")
+    return {**result, "url": output_url(key, left) if key and left > 0 else None}
+
+
+def expire() -> int:
+    """Delete the files of exports that have been kept long enough; returns how many."""
+    old = Job.objects.filter(kind=EXPORT_KIND, status=JobStatus.COMPLETED, finished_at__lt=Now() - _kept_for())
+    count = 0
+    for job in old.filter(result__key__isnull=False).only("pk", "result"):
+        # The file first: one that stayed would be found by nobody.
+        outputs.delete_folder(outputs.prefix_of(job.pk))
+        job.result = {name: value for name, value in (job.result or {}).items() if name != "key"}
+        Job.objects.filter(pk=job.pk).update(result=job.result)
+        count += 1
+    return count
+
+
+def _kept_for() -> timedelta:
+    return timedelta(hours=settings.EXPORT_TTL_HOURS)

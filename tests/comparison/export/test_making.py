@@ -1,0 +1,250 @@
+"""The exporting child on small videos whose frames carry their numbers: the right frame, place and sound each time."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from media_app.av.probe import probe
+from sessions_app.comparison.export.graph import rates_of
+from sessions_app.comparison.export.layouts import arrange
+from sessions_app.comparison.timeline import Placement
+from tests.support.footage import convert, write_pictures
+from vodplatform.demo.barcode import decode_barcode, draw_barcode
+
+pytestmark = pytest.mark.pure
+WIDTH, HEIGHT, SECONDS = 320, 180, 4
+RATES = {"a": Fraction(60), "b": Fraction(30_000, 1001), "c": Fraction(25)}
+CHIRP = "aevalsrc='0.5*sin(2*PI*(200*t+150*t*t))':s=48000"
+
+
+def numbered(count: int) -> list[np.ndarray]:
+    pictures = [np.full((HEIGHT, WIDTH, 3), 60 + number % 100, np.uint8) for number in range(count)]
+    for number, picture in enumerate(pictures):
+        draw_barcode(picture, number)
+    return pictures
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """a at 60 frames a second and with sound, b at 29.97, c at 25; v with frames of different length."""
+    folder = tmp_path_factory.mktemp("export")
+    found = {}
+    for name, rate in RATES.items():
+        path = folder / f"{name}.mp4"
+        found[name] = write_pictures(path, numbered(round(SECONDS * rate)), fps=rate, gop=40)
+    heard = folder / "heard.mp4"
+    sound = ("-f", "lavfi", "-i", f"{CHIRP}:d={SECONDS}", "-map", "0:v", "-map", "1:a")
+    found["a"] = convert(found["a"], heard, *sound, "-c:v", "copy", "-c:a", "aac")
+    # Frames 0 to 99, each third of them twice as long, on a time line of milliseconds.
+    steps = "setpts='(N+floor(N/3))/30/TB'"
+    coding = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "14", "-fps_mode", "passthrough")
+    found["v"] = convert(found["b"], folder / "v.mkv", "-vf", steps, "-frames:v", "90", *coding)
+    return found
+
+
+Export = Callable[..., Path]
+
+
+@pytest.fixture
+def export(videos: dict[str, Path], tmp_path: Path) -> Export:
+    """Makes an export of videos by their names, each with its place on the clock."""
+
+    def make(places: dict[str, Placement], start: float, end: float, **more: Any) -> Path:
+        request = {
+            "videos": [
+                {
+                    "path": str(videos[name]),
+                    "offset": place.offset,
+                    "drift_ppm": place.drift_ppm,
+                    "drift_anchor": place.anchor,
+                    "duration": probe(videos[name]).duration,
+                }
+                for name, place in places.items()
+            ],
+            "panes": list(range(len(places))), "sounds": [], "layout": "side_by_side", "start": start, "end": end,
+            "fps": [60, 1], "height": 360, "captions": [], "target": str(tmp_path / "out.mp4"),
+            "folder": str(tmp_path), "threads": 1, **more,
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "sessions_app.comparison.export"], input=json.dumps(request), text=True,
+            capture_output=True, timeout=120, check=True,
+        )  # fmt: skip
+        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        assert "result" in answers[-1], (answers, done.stderr)
+        shares = [one["progress"] for one in answers[:-1]]
+        assert shares == sorted(shares)
+        return tmp_path / "out.mp4"
+
+    return make
+
+
+def pictures_of(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+
+
+def moments_of(path: Path) -> list[float]:
+    """When each frame of a file begins, in seconds."""
+    with av.open(str(path)) as container:
+        return sorted(float(frame.pts * frame.time_base) for frame in container.decode(video=0))
+
+
+def shown_at(moments: Sequence[float], time: float) -> int:
+    """The number of the frame that a player shows."""
+    return int(np.searchsorted(moments, time + 1e-3 / 60, side="right")) - 1
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "fps", "places"),
+    [
+        (1.013, 2.5, (60, 1), {"a": Placement(), "b": Placement(0.4837), "c": Placement(-1.2)}),
+        (0.0, 1.4, (30_000, 1001), {"b": Placement(-0.731), "a": Placement(0.5)}),
+        (2.2, 5.0, (25, 1), {"a": Placement(), "c": Placement(0.333), "b": Placement(-0.5)}),
+        (1.0, 3.9, (60, 1), {"a": Placement(0.0, 900.0), "b": Placement(0.1, -1000.0, 2.0)}),
+        (0.7, 2.3, (50, 1), {"v": Placement(0.05), "a": Placement(-0.3)}),
+    ],
+    ids=["three rates", "one has not begun", "some have ended", "drift", "variable rate"],
+)
+def test_each_frame_shows_what_the_page_shows_at_its_moment(
+    export: Export, videos: dict[str, Path], start: float, end: float, fps: tuple[int, int],
+    places: dict[str, Placement],
+) -> None:  # fmt: skip
+    made = pictures_of(export(places, start, end, fps=list(fps)))
+    assert len(made) == int(np.ceil((end - start) * fps[0] / fps[1] - 1e-6))
+    boxes = arrange("side_by_side", [(WIDTH, HEIGHT)] * len(places), 360).boxes
+    for (name, place), box in zip(places.items(), boxes, strict=True):
+        moments, duration = moments_of(videos[name]), probe(videos[name]).duration
+        found, expected = [], []
+        for number, picture in enumerate(made):
+            time = place.time_at(start + number * fps[1] / fps[0])
+            crop = picture[box.y : box.y + box.height, box.x : box.x + box.width]
+            if 0 <= time < duration:
+                expected.append(shown_at(moments, time))
+                found.append(decode_barcode(crop))
+            else:
+                assert crop.max() < 30, (name, number)
+        assert found == expected
+        assert found
+
+
+def samples_of(path: Path) -> np.ndarray:
+    resampler = av.AudioResampler("flt", "mono", 48_000)
+    with av.open(str(path)) as container:
+        blocks = [block.to_ndarray()[0] for frame in container.decode(audio=0) for block in resampler.resample(frame)]
+    return np.concatenate(blocks)
+
+
+@pytest.mark.parametrize(
+    ("start", "place"),
+    [(0.0, Placement(0.7)), (1.4142, Placement()), (1.0, Placement(-0.5, 900.0)), (0.2, Placement(0.1, -700.0, 3.0))],
+    ids=["not begun", "within", "drift", "drift backwards"],
+)
+def test_the_sound_is_where_the_clock_is(export: Export, start: float, place: Placement) -> None:
+    """What is heard is a tone that rises: its pitch tells the moment."""
+    end = 3.4
+    heard = samples_of(export({"a": place}, start, end, layout="single", sounds=[0]))
+    assert abs(len(heard) / 48_000 - (end - start)) < 0.05
+    for at in np.arange(0.1, end - start - 0.3, 0.4):
+        time = place.time_at(start + at)
+        block = heard[round(at * 48_000) : round((at + 0.1) * 48_000)]
+        if time < -0.11:
+            assert np.abs(block).max() < 1e-3
+        elif time > 0.05:
+            own = time + place.rate * np.arange(len(block)) / 48_000
+            best = max(np.arange(-0.003, 0.003, 0.0002), key=lambda by: float(np.dot(block, tone(own + by))))
+            assert abs(best) <= 0.001
+
+
+def tone(times: np.ndarray) -> np.ndarray:
+    """What :data:`CHIRP` sounds like."""
+    return np.sin(2 * np.pi * (200 * times + 150 * times**2))
+
+
+def test_several_sounds_are_mixed_and_none_makes_no_track(export: Export, tmp_path: Path) -> None:
+    places = {"a": Placement(), "b": Placement()}
+    assert not probe(export(places, 0, 0.5)).audio_tracks
+    # b has no sound: what is asked of it is left out.
+    assert len(probe(export(places, 0, 0.5, sounds=[0, 1])).audio_tracks) == 1
+
+
+@pytest.mark.parametrize("ppm", [0.0, 0.5, 80.0, -333.3, 1000.0])
+def test_sound_is_sped_up_so_exactly_that_it_is_in_step_after_four_hours(ppm: float) -> None:
+    rate = math.prod(fast / slow for slow, fast in rates_of(1 + ppm * 1e-6))
+    assert abs(rate - (1 + ppm * 1e-6)) * 14_400 < 1e-3  # seconds
+
+
+@pytest.mark.parametrize(
+    ("layout", "expected"),
+    [("wipe", {"left": 30, "right": 12}), ("stack", {"left": 30, "right": 30}), ("single", {"left": 30, "right": 30})],
+)
+def test_which_video_is_where(export: Export, layout: str, expected: dict[str, int]) -> None:
+    places = {"a": Placement(), "c": Placement()} if layout != "single" else {"a": Placement()}
+    picture = pictures_of(export(places, 0.5, 0.6, layout=layout))[0]
+    # The grey of a frame is its number and 60.
+    row = picture[20, :, 1].astype(int)
+    found = {"left": row[: len(row) // 3].mean() - 60, "right": row[-len(row) // 3 :].mean() - 60}
+    assert found == pytest.approx(expected, abs=3)
+
+
+def test_two_in_one_place_are_their_mean_or_what_they_differ_by(export: Export) -> None:
+    places = {"a": Placement(), "c": Placement()}
+    for layout, level in (("overlay", (90 + 72) / 2), ("difference", 90 - 72)):
+        picture = pictures_of(export(places, 0.5, 0.55, layout=layout))[0]
+        assert picture[20:300, :, 1].mean() == pytest.approx(level, abs=3)
+
+
+def test_words_and_drawings_lie_on_their_video_for_their_time(export: Export) -> None:
+    stroke = {"tool": "line", "color": "#ff0000", "width": 40, "points": [[0.25, 0.5], [0.75, 0.5]]}
+    captions = [
+        {"pane": 1, "begin": 0.25, "end": 0.75, "strokes": [stroke]},
+        {"pane": 0, "begin": 0.0, "end": 9.0, "text": "Zoë 日本", "is_name": True},
+    ]
+    places = {"a": Placement(), "c": Placement()}
+    made = pictures_of(export(places, 0, 1, fps=[20, 1], captions=captions, has_clock=True))
+    assert len(made) == 20
+    reds = [picture[180, 960].astype(int) for picture in made]
+    is_red = [blue < 90 and red > 180 for blue, _, red in reds]
+    assert is_red == [5 <= number < 15 for number in range(20)]
+    assert all(picture[:60, :200].max() > 200 for picture in made)  # the name
+    assert all(picture[:60, 540:740].max() > 200 for picture in made)  # the clock, in the middle
+    assert all(picture[60:300, :200].max() < 200 for picture in made)
+
+
+def test_one_video_alone_is_copied_where_it_can_be(export: Export, videos: dict[str, Path]) -> None:
+    half = videos["c"].with_name("half.mp4")
+    videos = videos | {"c": half}
+    made = export({"c": Placement(-0.4)}, 0.2, 3.0, layout="single", fps=[25, 1], height=HEIGHT)
+    numbers = [decode_barcode(picture) for picture in pictures_of(made)]
+    assert numbers == list(range(15, 85))
+    with av.open(str(made)) as copy:
+        packets = {bytes(packet) for packet in copy.demux(video=0) if packet.size}
+    with av.open(str(half.with_name("c.mp4"))) as source:
+        shared = packets & {bytes(packet) for packet in source.demux(video=0) if packet.size}
+    assert len(shared) >= 40
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    request = {
+        "videos": [
+            {"path": str(tmp_path / "broken.mp4"), "offset": 0, "drift_ppm": 0, "drift_anchor": 0, "duration": 9}
+        ],
+        "panes": [0], "sounds": [], "layout": "single", "start": 0, "end": 1, "fps": [30, 1], "height": 360,
+        "captions": [], "target": str(tmp_path / "out.mp4"), "folder": str(tmp_path),
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "sessions_app.comparison.export"], input=json.dumps(request), text=True,
+        capture_output=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout.splitlines()[-1])["error"]["type"] == "vod_unreadable"
