@@ -426,7 +426,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Make one MP4 in the background; the job's result has its ``url``, ``duration, width, height`` and ``size``. */
+        /** @description Make one MP4 in the background; the job's result has ``url, duration, width, height`` and ``size``. */
         post: operations["comparison_export"];
         delete?: never;
         options?: never;
@@ -2057,7 +2057,7 @@ export interface components {
             end: number;
             /** @description A vod_id, `mix`, or `none`. */
             audio: string;
-            /** @description Pixels; 720 by default. */
+            /** @description Pixels; 720 by default, and of one VOD alone its own. */
             height?: number;
             /**
              * Format: double

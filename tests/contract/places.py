@@ -56,6 +56,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/align"): {"method": "timer_ocr"},
     ("post", "/timer-preview"): {"roi": ROI},
     ("post", "/detect"): {"kinds": ["shots"]},
+    ("post", "/export"): {"layout": "single", "start": 0, "end": 5, "audio": "none"},
     ("post", "/events"): {"kind": "kill", "global_time": 5},
     ("patch", "/{event_id}"): {"label": "Changed"},
     ("post", "/replies"): {"body": "Because."},

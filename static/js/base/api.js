@@ -164,6 +164,8 @@ export function sessionApi(id) {
       /** @type {AbortSignal} */ signal,
     ) => post(`${base}/timer-preview`, { roi, times }, { signal }),
     align: (/** @type {any} */ fields) => post(`${base}/align`, fields),
+    export: (/** @type {any} */ fields) =>
+      post(`${base}/export`, fields, { headers: { "Idempotency-Key": idempotencyKey() } }),
     alignment: (/** @type {string} */ job) => get(`${base}/alignments/${job}`),
     apply: (/** @type {string} */ job, /** @type {string[]} */ vodIds) =>
       post(`${base}/alignments/${job}/apply`, { vod_ids: vodIds }),

@@ -14,6 +14,7 @@ import { Actions } from "./actions.js";
 import { bindings } from "./bindings.js";
 import { Copies } from "./copies.js";
 import { EventsPanel } from "./events/panel.js";
+import { Exporting } from "./exporting.js";
 import { toggleComparisonMenu } from "./managing.js";
 import { Pane } from "./panes.js";
 import { People } from "./people.js";
@@ -173,6 +174,7 @@ function showRights() {
   for (const part of parts) part.dataset.role = access.role;
   const pill = document.querySelector("[data-role-pill]");
   if (pill) setText(pill, `you may ${access.role === "editor" ? "edit" : access.can_comment ? "comment" : "watch"}`);
+  need("[data-export]").hidden = access.role === "viewer" || session.archived;
   need("[data-manage]").hidden = access.role === "viewer";
   people.draw();
   events.drawRights();
@@ -292,6 +294,16 @@ document.querySelector("[data-unarchive]")?.addEventListener("click", () => remo
 document
   .querySelector("[data-share]")
   ?.addEventListener("click", () => openSharing({ id: session.session_id, name: session.name }));
+const exporting = new Exporting({
+  api,
+  sessionId: session.session_id,
+  vods: session.vods,
+  controller,
+  view,
+  loop: () => actions.loop,
+  name: () => session.name,
+});
+need("[data-export]").addEventListener("click", () => exporting.open());
 showRights();
 for (const pane of panes) pane.connect(actions);
 actions.addEventListener("change", mark);

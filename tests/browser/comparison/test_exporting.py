@@ -1,0 +1,77 @@
+"""Exporting a video of a comparison by its page: what is in the file is what the page shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from playwright.sync_api import Page, expect
+
+from sessions_app.comparison.export.layouts import arrange
+from tests.browser.conftest import OpenPage
+from tests.browser.pixels import frames_on_screen, wait_until_standing
+from vodplatform.demo.barcode import decode_barcode
+
+START, SECONDS, FPS = 12.0, 2.0, 60
+SEEK = """([address, timestamp]) => fetch(`/api/sessions/multi-vod/${address.split("/").at(-1)}/global-seek`, {
+    method: "PUT", body: JSON.stringify({timestamp}),
+    headers: {"Content-Type": "application/json", "X-CSRFToken": document.cookie.match(/csrftoken=(\\w+)/)[1]},
+}).then((answer) => answer.ok)"""
+STANDS_AT = """(T) =>
+    Math.abs(Number(document.querySelector("[data-lanes]").getAttribute("aria-valuenow")) - T) < 0.006"""
+
+
+@pytest.fixture
+def address(comparison: dict[str, Any]) -> str:
+    return f"/compare/{comparison['session_id']}"
+
+
+def ask_for(page: Page, layout: str) -> Any:
+    page.get_by_role("button", name="Export").click()
+    dialog = page.get_by_role("dialog", name="Export a video")
+    dialog.get_by_text(layout, exact=True).click()
+    dialog.get_by_label("From", exact=True).fill(f"0:{START}")
+    dialog.get_by_label("To", exact=True).fill(str(START + SECONDS))
+    return dialog
+
+
+def test_every_tenth_frame_is_the_one_that_the_page_shows(open_page: OpenPage, address: str, tmp_path: Path) -> None:
+    page = open_page(address)
+    wait_until_standing(page)
+    dialog = ask_for(page, "Side by side")
+    dialog.get_by_label("Names").uncheck()
+    dialog.get_by_label("Height").select_option("360")
+    dialog.get_by_role("button", name="Export", exact=True).click()
+    expect(dialog.get_by_role("progressbar", name="Exporting")).to_be_visible()
+    link = dialog.locator("[data-export-link]")
+    expect(link).to_be_visible()
+    with page.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == "Match 2041, round 7.mp4"
+    made = tmp_path / "made.mp4"
+    download.value.save_as(made)
+    with av.open(str(made)) as container:
+        pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+    assert len(pictures) == SECONDS * FPS
+    boxes = arrange("side_by_side", [(640, 360)] * 3, 360).boxes
+    dialog.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name="In a row").click()
+    for number in range(0, len(pictures), 10):
+        assert page.evaluate(SEEK, [address, START + number / FPS])
+        page.wait_for_function(STANDS_AT, arg=START + number / FPS, timeout=10_000)
+        wait_until_standing(page)
+        found = [decode_barcode(pictures[number][b.y : b.y + b.height, b.x : b.x + b.width]) for b in boxes]
+        assert found == list(frames_on_screen(page).values()), number
+
+
+def test_what_cannot_be_exported_is_said(open_page: OpenPage, address: str) -> None:
+    page = open_page(address, quiet=False)
+    dialog = ask_for(page, "Wipe")
+    dialog.get_by_label("To", exact=True).fill("1:00:00")
+    dialog.get_by_role("button", name="Export", exact=True).click()
+    expect(dialog.get_by_text("The last VOD ends at")).to_be_visible()
+    dialog.get_by_label("To", exact=True).fill("soon")
+    dialog.get_by_role("button", name="Export", exact=True).click()
+    expect(dialog.get_by_text("Give two times")).to_be_visible()

@@ -1,0 +1,298 @@
+"""POST …/export: what may be asked, what the child is told, and the file with its address and its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from jobs_app.kinds import subjects_of
+from jobs_app.models import Job, JobStatus
+from jobs_app.runner import run_queue
+from media_app.store import files as store
+from media_app.videos.models import Video
+from sessions_app.comparison import actors, exports
+from sessions_app.comparison.models import ComparisonSession
+from tests.conftest import Library
+from tests.support.api import BASE, NOT_NUMBERS, Api, refused
+from tests.support.factories import make_session, make_share, make_video
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+BODY = {"layout": "side_by_side", "start": 1, "end": 5.5, "audio": "none"}
+SOUND = {"audio_tracks": [{"codec": "aac", "channels": 2}]}
+
+
+@pytest.fixture
+def session(owner: User) -> ComparisonSession:
+    videos = [
+        make_video(owner, duration=60.0, width=1920, height=1080, fps_numerator=60, fps_denominator=1, **SOUND),
+        make_video(owner, duration=50.0, width=1280, height=720, fps_numerator=30_000, fps_denominator=1001),
+        make_video(owner, duration=40.0, width=640, height=480, fps_numerator=24, fps_denominator=1, **SOUND),
+    ]
+    return make_session(owner, videos=videos, offsets=(0.0, 2.5, -1.0))
+
+
+@pytest.fixture
+def url(session: ComparisonSession) -> str:
+    return f"{BASE}/{session.pk}/export"
+
+
+def params_of(api: Api, url: str, **body: Any) -> dict[str, Any]:
+    answer = api.post(url, {**BODY, **body})
+    assert answer.status_code == 202, answer.content
+    found: dict[str, Any] = Job.objects.get(pk=answer.json()["job_id"]).params
+    return found
+
+
+class TestAsking:
+    def test_the_answer_names_the_job_of_who_asks(self, other_api: Api, other: User, url: str) -> None:
+        make_share(ComparisonSession.objects.get(), other, role="editor")
+        answer = other_api.post(url, BODY)
+        assert answer.status_code == 202
+        job = Job.objects.get(pk=answer.json()["job_id"])
+        assert (job.status, job.owner, job.kind, job.lane) == ("queued", other, exports.EXPORT_KIND, "render")
+        assert other_api.get(f"/api/v1/jobs/{job.pk}").json()["result"] is None
+        subject = subjects_of([job])[job.pk]
+        assert (subject.title, subject.detail) == ("Export A comparison", "side by side")
+
+    def test_the_videos_are_placed_as_they_lie_now(self, api: Api, url: str, session: ComparisonSession) -> None:
+        base = url.removesuffix("/export")
+        api.put(f"{base}/offsets", {"offsets": {"vod-2": 7}, "drifts": {"vod-2": 80}, "source": "manual"})
+        params = params_of(api, url)
+        assert (params["videos"][1]["offset"], params["videos"][1]["drift_ppm"]) == (7, 80)
+        assert (params["panes"], params["sounds"], params["height"], params["fps"]) == ([0, 1, 2], [], 720, [60, 1])
+
+    @pytest.mark.parametrize(
+        ("body", "panes", "sounds"),
+        [
+            ({"audio": "mix"}, [0, 1, 2], [0, 2]),
+            ({"audio": "vod-3", "vod_ids": ["vod-2", "vod-1"]}, [1, 0], [2]),
+            ({"layout": "single", "vod_ids": ["vod-3"], "audio": "mix"}, [2], [2]),
+            ({"layout": "single"}, [0], []),
+            ({"layout": "wipe"}, [0, 1], []),
+            ({"layout": "difference", "vod_ids": ["vod-3", "vod-2", "vod-1"]}, [2, 1], []),
+        ],
+    )
+    def test_what_is_shown_and_heard(
+        self, api: Api, url: str, body: dict[str, Any], panes: list[int], sounds: list[int]
+    ) -> None:
+        params = params_of(api, url, **body)
+        assert (params["panes"], params["sounds"]) == (panes, sounds)
+
+    @pytest.mark.parametrize(
+        ("asked", "fps"),
+        [(29.97, (30_000, 1001)), (59.94, (60_000, 1001)), (23.976, (24_000, 1001)), (25, (25, 1)), (12.5, (25, 2))],
+    )
+    def test_frames_a_second_are_exact(self, api: Api, url: str, asked: float, fps: tuple[int, int]) -> None:
+        assert params_of(api, url, fps=asked)["fps"] == list(fps)
+
+    def test_one_of_a_variable_rate_gets_a_usual_one(self, api: Api, url: str) -> None:
+        Video.objects.update(is_variable_frame_rate=True, fps_numerator=71_910_000, fps_denominator=1_800_583)
+        assert params_of(api, url)["fps"] == [60, 1]
+        Video.objects.update(fps_numerator=29)
+        assert Fraction(*params_of(api, url)["fps"]) == 30
+
+    def test_one_alone_keeps_its_height(self, api: Api, url: str) -> None:
+        assert params_of(api, url, layout="single")["height"] == 1080
+        assert params_of(api, url, layout="single", height=360)["height"] == 360
+
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            ({"end": 1}, "end"),
+            ({"end": 0.5}, "end"),
+            ({"end": 60.1}, "end"),
+            ({"layout": "mosaic"}, "layout"),
+            ({"height": 359}, "height"),
+            ({"height": 2161}, "height"),
+            ({"height": 2160}, "height"),  # three of them would be 11 520 pixels wide
+            ({"fps": 0.5}, "fps"),
+            ({"fps": 61}, "fps"),
+            ({"vod_ids": []}, "vod_ids"),
+            ({"vod_ids": ["vod-1", "vod-1"]}, "vod_ids"),
+            ({"layout": "overlay", "vod_ids": ["vod-1"]}, "vod_ids"),
+            ({"audio": "vod-2"}, "audio"),
+            ({"start": -1}, "start"),
+            ({"burn": "names"}, "burn"),
+        ],
+    )
+    def test_what_cannot_be_made_is_refused(self, api: Api, url: str, body: dict[str, Any], field: str) -> None:
+        answer = refused(api.post(url, {**BODY, **body}), 400, "invalid")
+        assert field in answer["errors"]
+        assert not Job.objects.exists()
+
+    @pytest.mark.parametrize("value", [text for text in NOT_NUMBERS if text != "null"])
+    def test_a_moment_is_a_number(self, api: Api, url: str, value: str) -> None:
+        raw = json.dumps(BODY).replace("5.5", value)
+        refused(api.send("POST", url, raw=raw), 400, "invalid")
+
+    def test_what_is_missing_is_named(self, api: Api, url: str) -> None:
+        assert set(refused(api.post(url, {}), 400, "invalid")["errors"]) == {"layout", "start", "end", "audio"}
+
+    @pytest.mark.parametrize("body", [{"vod_ids": ["vod-9"]}, {"audio": "vod-9"}])
+    def test_an_unknown_vod_is_refused(self, api: Api, url: str, body: dict[str, Any]) -> None:
+        refused(api.post(url, {**BODY, **body}), 400, "unknown_vod")
+
+    def test_four_hours_and_no_more(self, api: Api, url: str) -> None:
+        Video.objects.update(duration=20_000.0)
+        assert params_of(api, url, start=0, end=14_400, height=360, fps=1)["end"] == 14_400
+        refused(api.post(url, {**BODY, "start": 0, "end": 14_400.5}), 400, "invalid")
+
+    def test_more_than_the_plan_allows_is_refused(self, api: Api, url: str) -> None:
+        Video.objects.update(duration=20_000.0)
+        refused(api.post(url, {**BODY, "end": 14_000, "height": 1440}), 403, "work_limit")
+
+
+class TestCaptions:
+    def captions(self, session: ComparisonSession, api: Api, url: str, **body: Any) -> list[dict[str, Any]]:
+        return exports.captions_of(session, params_of(api, url, **body))
+
+    def test_a_video_that_has_not_begun_or_has_ended_says_so(
+        self, api: Api, url: str, session: ComparisonSession
+    ) -> None:
+        found = self.captions(session, api, url, start=1, end=45)
+        assert found == [
+            {"pane": 1, "begin": 1, "end": 2.5, "text": "B has not begun", "is_notice": True},
+            {"pane": 2, "begin": 39.0, "end": 45, "text": "C has ended", "is_notice": True},
+        ]
+
+    def test_names_and_events_are_written_where_it_is_asked_for(
+        self, api: Api, url: str, session: ComparisonSession
+    ) -> None:
+        stroke = {"tool": "line", "color": "#ff0000", "width": 4, "points": [[0, 0], [1, 1]]}
+        events = f"{url.removesuffix('/export')}/events"
+        for event in (
+            {"vod_id": "vod-2", "time": 1.5, "kind": "kill", "label": "Juno"},
+            {
+                "vod_id": "vod-1", "time": 3, "end": 9, "kind": "comment", "body": "Look\nhere",
+                "drawing": {"strokes": [stroke]},
+            },
+            {"global_time": 4, "kind": "round_end"},
+            {"vod_id": "vod-3", "time": 3, "kind": "kill"},
+            {"vod_id": "vod-1", "time": 30, "kind": "kill"},
+        ):  # fmt: skip
+            assert api.post(events, event).status_code == 201
+        burn = {"names": True, "events": True}
+        found = self.captions(session, api, url, start=3, end=6, vod_ids=["vod-2", "vod-1"], burn=burn)
+        assert [(one["pane"], one["begin"], one["end"], one.get("text")) for one in found] == [
+            (0, 3, 6, "B Player 2"),
+            (1, 3, 6, "A Player 1"),
+            (0, 4.0, 7.0, "Kill: Juno"),
+            (1, 3.0, 9.0, "Comment: Look"),
+            (1, 3.0, 9.0, None),
+            (0, 4.0, 7.0, "Round end"),
+        ]
+        assert found[4]["strokes"] == [stroke]
+        assert self.captions(session, api, url, start=3, end=6) == []
+
+
+SCRIPT = (
+    "open(request['target'], 'wb').write(b'a video')\n"
+    "say(progress=50, message='Making the video')\n"
+    "say(result={'width': 3840, 'height': 720, 'duration': 4.5})\n"
+)
+
+
+@pytest.fixture
+def shown(owner: User, library: Library) -> ComparisonSession:
+    """A session of files that are there; the child of the test reads none."""
+    videos = []
+    for name in ("one.mp4", "two.mp4"):
+        path = library.crew / name
+        path.write_bytes(b"video")
+        videos.append(make_video(owner, location=str(path), duration=30.0, width=1280, height=720))
+    return make_session(owner, videos=videos)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, child_script: Callable[[str], tuple[list[str], Path]]) -> Path:
+    """A child that writes some bytes; where its requests stand."""
+    command, log = child_script(SCRIPT)
+    monkeypatch.setattr(actors, "EXPORTER", command)
+    return log
+
+
+def run(api: Api, session: ComparisonSession, **body: Any) -> Job:
+    answer = api.post(f"{BASE}/{session.pk}/export", {**BODY, **body})
+    assert answer.status_code == 202, answer.content
+    run_queue("render")
+    return Job.objects.get(pk=answer.json()["job_id"])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("running_keeper")
+class TestRunning:
+    def test_the_result_has_the_fields_of_the_contract(self, api: Api, shown: ComparisonSession, asked: Path) -> None:
+        job = run(api, shown)
+        assert job.status == JobStatus.COMPLETED, job.error
+        result = api.get(f"/api/v1/jobs/{job.pk}").json()["result"]
+        address = result.pop("url")
+        assert address.startswith("/api/v1/media/outputs/")
+        assert result == {
+            "session_id": shown.pk,
+            "duration": 4.5,
+            "width": 3840,
+            "height": 720,
+            "size": 7,
+        }
+        (request,) = [json.loads(line) for line in asked.read_text().splitlines()]
+        assert [Path(video["path"]).name for video in request["videos"]] == ["one.mp4", "two.mp4"]
+
+    def test_a_video_that_is_neither_shown_nor_heard_is_not_read(
+        self, api: Api, shown: ComparisonSession, asked: Path
+    ) -> None:
+        run(api, shown, layout="single", vod_ids=["vod-2"])
+        request = json.loads(asked.read_text())
+        assert [Path(video["path"]).name for video in request["videos"]] == ["", "two.mp4"]
+
+    def test_a_video_that_goes_meanwhile_fails_it(self, api: Api, shown: ComparisonSession, asked: Path) -> None:
+        answer = api.post(f"{BASE}/{shown.pk}/export", BODY)
+        Path(shown.vods.get(ordinal=1).video.location).unlink()
+        run_queue("render")
+        job = Job.objects.get(pk=answer.json()["job_id"])
+        assert (job.status, job.error["type"]) == ("failed", "vod_file_not_found")  # type: ignore[index]
+
+    @pytest.mark.parametrize(("type", "status"), [("disk_full", "waiting"), ("vod_unreadable", "failed")])
+    def test_a_fault_of_the_server_is_tried_again_and_one_of_the_media_is_not(
+        self, api: Api, shown: ComparisonSession, child_script: Callable[[str], tuple[list[str], Path]],
+        monkeypatch: pytest.MonkeyPatch, type: str, status: str,
+    ) -> None:  # fmt: skip
+        command, _ = child_script(f"say(error={{'type': {type!r}, 'message': 'It cannot be.'}})")
+        monkeypatch.setattr(actors, "EXPORTER", command)
+        assert run(api, shown).status == status
+
+    def test_the_file_goes_after_its_time_and_the_job_says_so(
+        self, api: Api, shown: ComparisonSession, asked: Path
+    ) -> None:
+        job = run(api, shown)
+        assert job.result
+        key = job.result["key"]
+        call_command("expire")
+        assert store.size(key) == 7
+        Job.objects.filter(pk=job.pk).update(finished_at=timezone.now() - timedelta(hours=169))
+        assert api.get(f"/api/v1/jobs/{job.pk}").json()["result"]["url"] is None
+        call_command("expire")
+        with pytest.raises(FileNotFoundError):
+            store.size(key)
+        result = api.get(f"/api/v1/jobs/{job.pk}").json()["result"]
+        assert (result["url"], result["width"]) == (None, 3840)
+        assert exports.expire() == 0
+
+    def test_the_real_child_makes_it(self, api: Api, owner: User, library: Library) -> None:
+        videos = [
+            make_video(owner, location=str(library.crew / name), duration=2.0, width=320, height=180, **SOUND)
+            for name in ("plain.mp4", "other.mp4")
+        ]
+        job = run(api, make_session(owner, videos=videos, offsets=(0, 0.25)), start=0, end=1.5, audio="mix", height=360)
+        assert job.status == JobStatus.COMPLETED, job.error
+        assert job.result
+        assert (job.result["width"], job.result["height"], job.result["duration"]) == (1280, 360, 1.5)
+        assert store.size(job.result["key"]) == job.result["size"] > 1000
