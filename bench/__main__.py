@@ -45,6 +45,7 @@ GOALS = {
     "P11": Goal("bench.p11_dub", "dubbing five segments of 60 s of 1080p", False),
     "P12": Goal("bench.p12_text", "text removal, against detection on every frame and Telea over the boxes", False),
     "P10": Goal("bench.p10_wake_up", "an idle queue, from POST to the first line of work"),
+    "export": Goal("bench.export_cost", "an export of three videos, against one bare ffmpeg", False),
     "R6": Goal("bench.r6_outages", "what is away, what is answered, and when all is well again", False),
     "A3": Goal("bench.a3_repetitions", "repetitions of real clips, and what their confidence is worth", False),
     "A1": Goal("bench.a1_shots", "shot edges on edits of real clips", False),

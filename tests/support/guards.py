@@ -1095,6 +1095,26 @@ GUARDS = [
         "::test_run_again_it_replaces_its_own_and_nothing_that_people_did",
     ),
     Guard(
+        "a job's large file is opened by the signature that is for it", "media_app/delivery/sources.py",
+        'until = signing.verify(request.parts["token"], OUTPUT, key)', "until = 1e12",
+        "tests/delivery/test_outputs.py::test_the_signature_is_for_one_file_until_its_end",
+    ),
+    Guard(
+        "an export is no more work than the plan allows", "sessions_app/comparison/exports.py",
+        "budget.check(by, facts)", "pass",
+        "tests/comparison/test_exports.py::TestAsking::test_more_than_the_plan_allows_is_refused",
+    ),
+    Guard(
+        "an export lasts four hours at most", "sessions_app/comparison/exports.py",
+        "if end - start > MAX_SECONDS:", "if False:",
+        "tests/comparison/test_exports.py::TestAsking::test_four_hours_and_no_more",
+    ),
+    Guard(
+        "a look for events is no more work than the plan allows", "sessions_app/comparison/detection.py",
+        "budget.check(by, vod.video)", "pass",
+        "tests/comparison/test_detection.py::TestAsking::test_more_than_the_plan_allows_is_refused",
+    ),
+    Guard(
         "a link opens nothing once it is over or its owner has left", "sessions_app/comparison/models.py",
         "return self.filter(expires_at__gt=Now(), session__owner__is_active=True)", "return self.all()",
         "tests/comparison/test_links.py::TestOpening::test_what_has_ended_opens_nothing_and_closes_what_was_open",
