@@ -149,6 +149,10 @@ export function sessionApi(id) {
     archive: (/** @type {boolean} */ archived) => post(`${base}/${archived ? "archive" : "unarchive"}`),
     seek: (/** @type {number} */ timestamp) => put(`${base}/global-seek`, { timestamp }),
     playback: (/** @type {{state: string, rate?: number, at?: number}} */ state) => put(`${base}/playback`, state),
+    seekVod: (/** @type {string} */ id, /** @type {number} */ timestamp) =>
+      put(`${base}/vods/${encodeURIComponent(id)}/seek`, { timestamp }),
+    vodPlayback: (/** @type {string} */ id, /** @type {{state: string, rate?: number, at?: number}} */ state) =>
+      put(`${base}/vods/${encodeURIComponent(id)}/playback`, state),
     offsets: (/** @type {Record<string, number>} */ offsets) => put(`${base}/offsets`, { offsets, source: "manual" }),
     place: (/** @type {string} */ id, /** @type {import("./timeline.js").Placement} */ { offset, driftPpm, anchor }) =>
       put(`${base}/offsets`, {

@@ -18,6 +18,7 @@ export class Actions extends EventTarget {
   /**
    * @param {object} parts
    * @param {import("./playback/controller.js").SyncController} parts.controller
+   * @param {import("./one-by-one.js").OneByOne} parts.oneByOne
    * @param {import("./remote.js").Remote} parts.remote
    * @param {ReturnType<typeof import("../base/api.js").sessionApi>} parts.api
    * @param {import("./view.js").View} parts.view
@@ -25,9 +26,10 @@ export class Actions extends EventTarget {
    * @param {string} parts.name of the comparison
    * @param {(factor: number) => void} parts.zoomTimeline
    */
-  constructor({ controller, remote, api, view, panes, name, zoomTimeline }) {
+  constructor({ controller, oneByOne, remote, api, view, panes, name, zoomTimeline }) {
     super();
     this.controller = controller;
+    this.oneByOne = oneByOne;
     this.remote = remote;
     this.api = api;
     this.view = view;
@@ -55,10 +57,22 @@ export class Actions extends EventTarget {
 
   /** @param {string} id */
   focus(id) {
+    if (this.touchedId === id) return;
     this.touchedId = id;
+    if (this.oneByOne.isOn) this.#changed();
+  }
+
+  /** Whether what the play button means plays: all, or where they are moved one by one the one touched last. */
+  get isPlaying() {
+    return this.oneByOne.isOn ? this.oneByOne.isPlaying(this.touched.id) : this.controller.wanted === "playing";
+  }
+
+  get rate() {
+    return this.oneByOne.isOn ? this.oneByOne.rate(this.touched.id) : this.controller.rate;
   }
 
   async toggle() {
+    if (this.oneByOne.isOn) return this.oneByOne.toggle(this.touched.id);
     if (this.controller.wanted === "playing") {
       this.controller.pause();
       this.remote.played();
@@ -78,6 +92,7 @@ export class Actions extends EventTarget {
    * @param {boolean} [final]
    */
   async seek(T, final = true) {
+    if (this.oneByOne.isOn) return this.oneByOne.seek(this.touched.id, this.touched.track.timeAt(T));
     const to = Math.min(Math.max(T, 0), this.controller.end);
     this.remote.sought(to);
     await this.controller.seek(to);
@@ -102,14 +117,14 @@ export class Actions extends EventTarget {
 
   /** @param {number} rate */
   speed(rate) {
+    if (this.oneByOne.isOn) return this.oneByOne.setRate(this.touched.id, rate);
     this.controller.setRate(rate);
     this.remote.played();
   }
 
   /** @param {number} direction 1 faster, -1 slower */
   shift(direction) {
-    const next =
-      direction > 0 ? SPEEDS.find((s) => s > this.controller.rate) : SPEEDS.findLast((s) => s < this.controller.rate);
+    const next = direction > 0 ? SPEEDS.find((s) => s > this.rate) : SPEEDS.findLast((s) => s < this.rate);
     if (next) this.speed(next);
   }
 
@@ -161,6 +176,7 @@ export class Actions extends EventTarget {
 
   /** @param {string} id */
   toggleFree(id) {
+    if (this.oneByOne.isOn) return;
     const { track } = this.#pane(id);
     const wasPlaying = this.controller.wanted === "playing";
     for (const other of this.panes) if (other.track.free && other.id !== id) this.controller.setFree(other.id, false);
@@ -172,13 +188,18 @@ export class Actions extends EventTarget {
   /** @param {string} id @param {number} frames */
   moveFree(id, frames) {
     const { track } = this.#pane(id);
-    return track.seek(step(track.time, frames, track.grid, track.duration));
+    return this.#moveTo(track, step(track.time, frames, track.grid, track.duration));
   }
 
   /** @param {string} id @param {number} time seconds in that video */
   moveFreeTo(id, time) {
     const { track } = this.#pane(id);
-    return track.seek(step(time, 0, track.grid, track.duration));
+    return this.#moveTo(track, step(time, 0, track.grid, track.duration));
+  }
+
+  /** @param {import("./playback/track.js").Track} track @param {number} time */
+  #moveTo(track, time) {
+    return this.oneByOne.isOn ? this.oneByOne.seek(track.id, time) : track.seek(time);
   }
 
   /**

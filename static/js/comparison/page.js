@@ -17,6 +17,7 @@ import { EventsPanel } from "./events/panel.js";
 import { Exporting } from "./exporting.js";
 import { toggleComparisonMenu } from "./managing.js";
 import { Pane } from "./panes.js";
+import { OneByOne } from "./one-by-one.js";
 import { People } from "./people.js";
 import { Remote } from "./remote.js";
 import { openSharing } from "./sharing.js";
@@ -67,6 +68,7 @@ const remote = new Remote({
   api,
   controller,
   onSession: adopt,
+  onOneByOne: (message) => oneByOne.receive(message),
   onEvents: (message) => events.store.receive(message),
   onAccess: ({ role, can_comment: canComment }) => {
     if (role === access.role && canComment === access.can_comment) return;
@@ -77,6 +79,7 @@ const remote = new Remote({
   onTrouble: trouble,
   onState: showLive,
 });
+const oneByOne = new OneByOne({ tracks, controller, api, remote });
 const people = new People(need("[data-together]"), { remote });
 const timeline = new TimelineView(need("[data-timeline]"), tracks, {
   seek: (T, final) => actions.seek(T, final),
@@ -84,6 +87,7 @@ const timeline = new TimelineView(need("[data-timeline]"), tracks, {
 });
 const actions = new Actions({
   controller,
+  oneByOne,
   remote,
   api,
   view,
@@ -151,11 +155,25 @@ function adopt(next) {
   }
   const { roi, game } = next.ui_state ?? {};
   if (!timerBox) ui = { ...ui, roi: roi ?? ui.roi, game: game ?? ui.game };
+  oneByOne.adopt(next);
+  showSyncing();
   showName(next.name);
   showRights();
   showOffsets(need("[data-calibrate]"), next.vods, letterOf, (id, ppm) => actions.setDrift(id, ppm));
   showHistory();
   events.store.knows(next.events_revision);
+}
+
+/** How the videos are kept in step, as the session says. */
+function showSyncing() {
+  const { resync_interval_ms: interval, drift_tolerance_ms: tolerance } = session.sync_config;
+  for (const button of need("[data-sync-mode]").querySelectorAll("button"))
+    button.setAttribute("aria-pressed", String(button.value === session.sync_mode));
+  for (const [name, value] of Object.entries({ interval, tolerance })) {
+    const field = /** @type {HTMLInputElement} */ (need(`[data-sync-config=${name}]`));
+    if (document.activeElement !== field) field.value = String(value);
+  }
+  controller.keepStep({ interval, tolerance });
 }
 
 /** @param {string} name */
@@ -257,6 +275,8 @@ function mark() {
       over: pane.id === view.state.over && view.state.mode !== "grid",
       audible: pane.id === controller.audibleId,
       free: pane.track.free,
+      isOneByOne: oneByOne.isOn,
+      isPlaying: oneByOne.isPlaying(pane.id),
       hasTimerBox: timerBox?.id === pane.id,
     });
   }
@@ -304,7 +324,25 @@ const exporting = new Exporting({
   name: () => session.name,
 });
 need("[data-export]").addEventListener("click", () => exporting.open());
+need("[data-sync-mode]").addEventListener("click", (/** @type {Event} */ event) => {
+  const button = /** @type {Element} */ (event.target).closest("button");
+  if (button && button.value !== session.sync_mode) remote.send(() => api.change({ sync_mode: button.value }));
+});
+for (const [name, key] of Object.entries({ interval: "resync_interval_ms", tolerance: "drift_tolerance_ms" })) {
+  const field = /** @type {HTMLInputElement} */ (need(`[data-sync-config=${name}]`));
+  field.addEventListener("change", async () => {
+    const isTaken =
+      field.checkValidity() &&
+      (await remote.send(() => api.change({ sync_config: { ...session.sync_config, [key]: Number(field.value) } })));
+    if (!isTaken) {
+      field.value = String(session.sync_config[key]);
+      field.reportValidity();
+    }
+  });
+}
+oneByOne.addEventListener("change", () => mark());
 showRights();
+showSyncing();
 for (const pane of panes) pane.connect(actions);
 actions.addEventListener("change", mark);
 actions.addEventListener("timerbox", (event) => toggleTimerBox(/** @type {CustomEvent} */ (event).detail));
@@ -333,5 +371,6 @@ controller.setAudible(view.state.main);
 showOffsets(need("[data-calibrate]"), session.vods, letterOf, (id, ppm) => actions.setDrift(id, ppm));
 mark();
 controller.seek(session.global_time);
+oneByOne.adopt(session);
 events.store.knows(session.events_revision);
 requestAnimationFrame(frame);

@@ -1,6 +1,6 @@
 // One pane of the comparison: what it shows of its video, and what its buttons ask for. It changes nothing by itself.
 
-import { h, icon, need, setText } from "../base/dom.js";
+import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import * as format from "../base/format.js";
 
 /** @typedef {import("./playback/track.js").Track} Track */
@@ -8,6 +8,7 @@ import * as format from "../base/format.js";
 
 export class Pane {
   #noteKey = "";
+  /** Whether all videos are moved one by one. */ isOneByOne = false;
   /** Whether the offset field holds what somebody types, or nonsense that they have yet to mend. */
   #isTyping = false;
 
@@ -53,6 +54,7 @@ export class Pane {
       free: () => actions.toggleFree(id),
       earlier: (event) => actions.nudge(id, event.shiftKey ? -10 : -1),
       later: (event) => actions.nudge(id, event.shiftKey ? 10 : 1),
+      "free-play": () => actions.oneByOne.toggle(id),
       "free-back": () => actions.moveFree(id, -1),
       "free-on": () => actions.moveFree(id, 1),
       "align-here": () => actions.alignHere(id),
@@ -121,7 +123,9 @@ export class Pane {
       track.failed
         ? "failed"
         : track.free
-          ? "free"
+          ? this.isOneByOne
+            ? ""
+            : "free"
           : before
             ? `begins in ${format.duration(Math.ceil(track.begin - T))}`
             : after
@@ -156,9 +160,15 @@ export class Pane {
   }
 
   /**
-   * @param {{main: boolean, over: boolean, audible: boolean, free: boolean, hasTimerBox: boolean}} state
+   * @param {{main: boolean, over: boolean, audible: boolean, free: boolean, isOneByOne: boolean, isPlaying: boolean,
+   *   hasTimerBox: boolean}} state
    */
-  mark({ main, over, audible, free, hasTimerBox }) {
+  mark({ main, over, audible, free, isOneByOne, isPlaying, hasTimerBox }) {
+    this.isOneByOne = isOneByOne;
+    this.element.toggleAttribute("data-one-by-one", isOneByOne);
+    const play = need("[data-act=free-play]", this.element);
+    setIcon(play, isPlaying ? "pause" : "play");
+    play.setAttribute("aria-label", `${isPlaying ? "Pause" : "Play"} ${this.letter} alone`);
     this.element.classList.toggle("is-main", main);
     this.element.classList.toggle("over", over);
     this.freeBar.hidden = !free;

@@ -34,16 +34,18 @@ export class Remote {
    * @param {ReturnType<typeof import("../base/api.js").sessionApi>} options.api
    * @param {SyncController} options.controller
    * @param {(session: any) => void} options.onSession anyone's change, own ones too
+   * @param {(message: any) => void} options.onOneByOne the clocks of the videos, where they are moved one by one
    * @param {(message: any) => void} options.onEvents anyone's change of events
    * @param {(message: any) => void} options.onAccess what this person may do has changed
    * @param {(people: {name: string, role: string, following: boolean}[]) => void} options.onPeople who is there
    * @param {(error: unknown) => void} options.onTrouble a change could not be sent
    * @param {(state: import("../base/live.js").LiveState, code?: number) => void} options.onState
    */
-  constructor({ sessionId, api, controller, onSession, onEvents, onAccess, onPeople, onTrouble, onState }) {
+  constructor({ sessionId, api, controller, onSession, onOneByOne, onEvents, onAccess, onPeople, onTrouble, onState }) {
     this.api = api;
     this.controller = controller;
     this.onSession = onSession;
+    this.onOneByOne = onOneByOne;
     this.onEvents = onEvents;
     this.onAccess = onAccess;
     this.onPeople = onPeople;
@@ -68,6 +70,11 @@ export class Remote {
   /** Whether what is done to the clock here stays here. */
   get isApart() {
     return this.isReadOnly || !this.following;
+  }
+
+  /** The server's clock, epoch seconds. */
+  get serverNow() {
+    return this.#clock.now();
   }
 
   /** Go along with the others, from where they are now, or stay apart. @param {boolean} following */
@@ -180,7 +187,7 @@ export class Remote {
     if (message.revision === this.#mine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {
       this.onSession(session);
-      if (this.leading && this.#agrees(message)) return;
+      if (this.leading && session.sync_mode === "global" && this.#agrees(message)) return;
     }
     this.#follow(message);
   }
@@ -211,6 +218,11 @@ export class Remote {
   #follow(message) {
     if (!this.following) return;
     const { controller } = this;
+    if (message.session.sync_mode === "independent") {
+      this.leading = false;
+      controller.follow(null);
+      return this.onOneByOne(message);
+    }
     const { playing, rate, now } = this.#target(message);
     this.leading = false;
     if (rate !== controller.rate) controller.setRate(rate);

@@ -63,7 +63,7 @@ export class Transport {
   /** What changes only when something is pressed, here or elsewhere. */
   mark() {
     const { controller, actions } = this;
-    const playing = controller.wanted === "playing";
+    const playing = actions.isPlaying;
     setIcon(this.playButton, playing ? "pause" : "play");
     this.#name(this.playButton, playing ? "Pause (K or Space)" : "Play (K or Space)");
     const silent = controller.audibleId === null;
@@ -71,7 +71,7 @@ export class Transport {
     this.#name(this.muteButton, silent ? "Sound on (0)" : "Sound off (0)");
     this.muteButton.setAttribute("aria-pressed", String(silent));
     for (const button of this.speeds.querySelectorAll("button"))
-      button.setAttribute("aria-pressed", String(Number(button.value) === controller.rate));
+      button.setAttribute("aria-pressed", String(Number(button.value) === actions.rate));
     need("[data-act=loop-in]").setAttribute("aria-pressed", String(actions.loop.from !== null));
     need("[data-act=loop-out]").setAttribute("aria-pressed", String(actions.loop.to !== null));
   }
@@ -105,6 +105,7 @@ export class Transport {
   /** @returns {[string, string, string, string]} */
   #state() {
     const { controller } = this;
+    if (this.actions.oneByOne.isOn) return ["", "unlink", "one by one", ""];
     if (controller.tracks.some((t) => t.free)) return ["warn", "unlink", "one unlinked", ""];
     if (controller.status === "holding") return ["warn", "clock", "waiting", ""];
     if (controller.status === "gating") return ["", "clock", "synchronising", ""];

@@ -29,6 +29,7 @@ export class SyncController extends EventTarget {
   #follower = new Follower();
   #ticker = 0;
   #steeredAt = 0;
+  #keeping = policy.stepKeeping({ interval: 500, tolerance: 100 });
   /** @type {Map<Track, number>} */ #begins = new Map();
   #spread = new Spread();
   #waitingFor = /** @type {Track|null} */ (null);
@@ -145,6 +146,14 @@ export class SyncController extends EventTarget {
     track.free = false;
     this.#spread.forget();
     this.seek(this.time);
+  }
+
+  /**
+   * How often is looked and how much is let be.
+   * @param {{interval: number, tolerance: number}} said milliseconds, as a session has them
+   */
+  keepStep(said) {
+    this.#keeping = policy.stepKeeping(said);
   }
 
   /** @param {string} id the large one */
@@ -274,7 +283,7 @@ export class SyncController extends EventTarget {
     if (T >= this.end) return this.#finish();
     this.#beginOthers(T);
     const leader = this.leader;
-    if (this.#starved(now, T) || now - this.#steeredAt < policy.TICK) return;
+    if (this.#starved(now, T) || now - this.#steeredAt < this.#keeping.tick) return;
     this.#steeredAt = now;
     if (leader) this.#steer(leader, now);
     this.#followOther(now);
@@ -293,7 +302,11 @@ export class SyncController extends EventTarget {
       const error = track.globalTime(track.measure(now)) - T;
       track.outOfStep = error;
       errors.push(error);
-      const act = policy.correction(error, { maySeek: now > track.coolUntil, correcting: track.factor !== 1 });
+      const act = policy.correction(error, {
+        maySeek: now > track.coolUntil,
+        correcting: track.factor !== 1,
+        deadBand: this.#keeping.deadBand,
+      });
       if (act.do === "seek") {
         track.coolUntil = now + policy.COOL_DOWN;
         track.jump(() => track.timeAt(this.#clock.at(performance.now())), this.#speed);

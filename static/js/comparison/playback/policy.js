@@ -3,6 +3,8 @@
 
 export const LOOK = 60; // ms between two looks for one that begins, ends or starves
 export const TICK = 250; // ms between two looks at how far out of step they are
+/** What a session says where nobody has changed it, ms: it stands for the two measured ones. */
+const UNCHANGED = { interval: 500, tolerance: 100 };
 const DEAD_BAND = 0.004; // s that are left alone; a larger one keeps its error for ever
 export const SETTLED = 0.001; // s at which a correction that was begun ends, so that none rests at the band's edge
 const RECOVERY = 0.8; // s in which an error is to be made up
@@ -25,14 +27,27 @@ export const FOLLOW_COOL_DOWN = 5000; // ms
  */
 
 /**
+ * How often is looked, ms, and what is let be, s, for what a session says of both.
+ * @param {{interval: number, tolerance: number}} said ms
+ * @returns {{tick: number, deadBand: number}}
+ */
+export function stepKeeping({ interval, tolerance }) {
+  return {
+    tick: interval === UNCHANGED.interval ? TICK : interval,
+    deadBand: tolerance === UNCHANGED.tolerance ? DEAD_BAND : tolerance / 1000,
+  };
+}
+
+/**
  * @param {number} error seconds; positive is ahead of the leader
- * @param {{maySeek: boolean, correcting: boolean}} state no seek in the cool-down after one
+ * @param {{maySeek: boolean, correcting: boolean, deadBand?: number}} state no seek in the cool-down after one; deadBand:
+ *   seconds that are let be
  * @returns {Correction} `factor` multiplies the speed the whole group has
  */
-export function correction(error, { maySeek, correcting }) {
+export function correction(error, { maySeek, correcting, deadBand = DEAD_BAND }) {
   const size = Math.abs(error);
+  if (size <= (correcting ? Math.min(SETTLED, deadBand) : deadBand)) return { do: "rate", factor: 1 };
   if (size > SEEK_FROM && maySeek) return { do: "seek" };
-  if (size <= (correcting ? SETTLED : DEAD_BAND)) return { do: "rate", factor: 1 };
   const reach = size > FIRM_FROM ? FIRM : GENTLE;
   return { do: "rate", factor: quantise(1 - limit(error / RECOVERY, reach)) };
 }
