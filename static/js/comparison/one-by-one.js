@@ -9,6 +9,7 @@ const OFF = 0.3; // s: nearer ones are left alone, for a seek in play takes abou
 const COOL_DOWN = 1500; // ms after a seek in play
 const SEEK_PAUSE = 100; // ms: ten a second
 const END = 0.05; // s
+const NEAR = 1e-3; // s
 
 /** @typedef {import("./playback/track.js").Track} Track */
 /** @typedef {{from: number, since: number, playing: boolean, rate: number}} Clock since: server's epoch seconds */
@@ -74,8 +75,11 @@ export class OneByOne extends EventTarget {
   /** @param {string} id */
   toggle(id) {
     const track = this.#track(id);
+    const playing = !this.isPlaying(id);
     const isEnded = track.time >= track.duration - END;
-    this.#play(track, { playing: !this.isPlaying(id), from: isEnded && !this.isPlaying(id) ? 0 : track.time });
+    // Paused all stand on one frame, and not on the border between two.
+    const stand = snap(track.time, track.grid, track.duration);
+    this.#play(track, { playing, from: playing ? (isEnded ? 0 : track.time) : stand });
   }
 
   /** @param {string} id @param {number} rate */
@@ -140,7 +144,8 @@ export class OneByOne extends EventTarget {
     if (!playing || now >= track.duration - END) {
       if (!video.paused) video.pause();
       const stand = snap(playing ? now : from, track.grid, track.duration);
-      if (!video.seeking && Math.abs(video.currentTime - stand) > 0.5 / track.grid) track.seek(stand);
+      // To the middle of its frame: what was paused within one may show the frame before.
+      if (!video.seeking && Math.abs(video.currentTime - stand) > NEAR) track.seek(stand);
       return;
     }
     video.playbackRate = rate;

@@ -98,7 +98,7 @@ def test_a_team_reviews_a_match(open_page: OpenPage, program: Program, backstage
     expect(watcher.get_by_text("This comparison is gone, or no longer yours.")).to_be_visible()
     owner.get_by_role("button", name="Share").click()
     owner.get_by_role("button", name="Withdraw the link").click()
-    owner.get_by_role("button", name="Close").click()
+    owner.get_by_role("button", name="Close", exact=True).click()
     expect(visitor.get_by_text("This comparison is gone, or no longer yours.")).to_be_visible()
     for page in (watcher, visitor):
         assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.readyState === 0)")
