@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from media_app.delivery.addresses import granted_stream_url, rendition_url, stream_url
 from media_app.videos.models import Rendition, RenditionKind
-from sessions_app.comparison.models import ComparisonSession, ComparisonVod, LinkVisitor, Viewer
+from sessions_app.comparison.models import SHARE_GRANT, ComparisonSession, ComparisonVod, LinkVisitor, Viewer
 from sessions_app.comparison.vod_cache import cache
 
 COPIES = (RenditionKind.PROXY, RenditionKind.SILENT)
+
+
+def posters_of(sessions: Sequence[ComparisonSession]) -> dict[str, str]:
+    """A picture of each session, that of its first video which has one, by the session's id.
+
+    sessions: with their ``vods``, and with who looks by ``with_role``.
+    """
+    videos = {vod.video_id for session in sessions for vod in session.vods.all()}
+    rows = Rendition.objects.filter(video__in=videos, video__deleted_at=None, kind=RenditionKind.POSTER)
+    made = {row.video_id: row for row in rows.select_related("video")}
+    found: dict[str, str] = {}
+    for session in sessions:
+        row = next((made[vod.video_id] for vod in session.vods.all() if vod.video_id in made), None)
+        share = session.share  # type: ignore[attr-defined]
+        if row is not None:
+            found[session.pk] = rendition_url(row, as_shown=True, grant=f"{SHARE_GRANT}.{share}" if share else "")
+    return found
 
 
 def copies_of(session: ComparisonSession, viewer: Viewer, grant: str = "") -> list[dict[str, Any]]:

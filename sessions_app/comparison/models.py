@@ -138,11 +138,12 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
         return self.filter(Q(owner=user) | Exists(SessionShare.objects.filter(session=OuterRef("pk"), user=user)))
 
     def with_role(self, user: User) -> ComparisonSessionQuerySet:
-        """With ``role``: what ``user`` may do with each."""
+        """With ``role``: what ``user`` may do with each; ``share``: the id of what lets them in, None for the owner."""
         if user.is_admin:
-            return self.annotate(role=Value(SessionRole.OWNER))
+            return self.annotate(role=Value(SessionRole.OWNER), share=Value(None, models.UUIDField()))
         shares = SessionShare.objects.filter(session=OuterRef("pk"), user=user)
-        return self.annotate(role=Coalesce(Subquery(shares.values("role")), Value(SessionRole.OWNER)))
+        role = Coalesce(Subquery(shares.values("role")), Value(SessionRole.OWNER))
+        return self.annotate(role=role, share=Subquery(shares.values("share_id")))
 
     def found_by(self, words: str) -> ComparisonSessionQuerySet:
         """Those with each of the words in their name, or in that of one of their VODs."""

@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from sessions_app.comparison.alignments import latest_alignment_id
-from sessions_app.comparison.copies import copies_of
+from sessions_app.comparison.copies import copies_of, posters_of
 from sessions_app.comparison.link_pages import check_enabled, show_locked, unlisted
 from sessions_app.comparison.links import opened_link, viewer_of
 from sessions_app.comparison.models import ComparisonSession, LinkVisitor
@@ -44,8 +44,10 @@ def index(request: HttpRequest) -> HttpResponse:
     sessions = sessions.found_by(search)
     sessions = sessions.select_related("owner").prefetch_related("vods")
     page = Paginator(sessions.order_by("-updated_at", "-session_id"), PER_PAGE).get_page(request.GET.get("page"))
+    posters = posters_of(list(page.object_list))
     rows = [
         {
+            "poster_url": posters.get(session.pk),
             "session_id": session.session_id,
             "name": session.name,
             "videos": [vod.name for vod in session.vods.all()],

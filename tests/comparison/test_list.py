@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import UTC, datetime
 
@@ -9,9 +10,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from media_app.videos.models import Rendition, RenditionKind
 from sessions_app.comparison.models import ComparisonSession
+from tests.contract.places import browser
 from tests.support.api import BASE, Api, refused
-from tests.support.factories import make_session
+from tests.support.factories import make_session, make_share
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +36,21 @@ def test_a_row_has_the_fields_of_the_contract(api: Api, owner: User) -> None:
     assert (row["session_id"], row["name"], row["vod_count"]) == (session.session_id, "Final", 2)
     assert row["created_by"] == str(owner.pk)
     assert isinstance(row["created_at"], float)
+
+
+def test_the_page_shows_a_picture_of_each(owner: User, other: User) -> None:
+    """That of the first video that has one; for a guest at an address that ends with the share."""
+    with_picture, without = make_session(owner, name="With"), make_session(owner, name="Without")
+    share = make_share(with_picture, other)
+    video = with_picture.vods.get(ordinal=1).video
+    poster = {"kind": RenditionKind.POSTER, "folder": f"renditions/{video.pk}/", "files": {"image": "poster.jpg"}}
+    row = Rendition.objects.create(video=video, mime_type="image/jpeg", size=1, **poster)
+    for user, grant in ((owner, ""), (other, f"?grant=share.{share.pk}")):
+        page = browser(user).get("/compare").content.decode()
+        found = re.findall(r'<img src="([^"]+)"', page)
+        assert len(found) == 1
+        assert found[0].endswith(f"/{row.pk}/poster.jpg{grant}")
+        assert str(without.pk) in page or user == other
 
 
 def test_without_sessions_it_is_empty(api: Api) -> None:

@@ -58,13 +58,17 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "pro": (SIGNED_IN, ["?job={pro_id}"]),
     "compare": (SIGNED_IN, ["?new", "?page=2"]),
     "compare/<str:session_id>": (OBJECT, ["?setup"]),
-    # These have tests of their own: byte doors in test_door_roles.py, the admin in test_admin_roles.py, the two pages
+    # These have tests of their own: links to comparisons in tests/comparison/test_links.py, byte doors in
+    # test_door_roles.py, the admin in test_admin_roles.py, the two pages
     # that are there with VOD_SIGNUP_CONFIRM alone in tests/accounts/test_confirmation.py.
     "signup/sent": (DOOR, []),
     "signup/confirm/<str:token>": (DOOR, []),
     "metrics": (DOOR, []),
     "api/v1/media/made/<path:key>": (DOOR, []),
     "logout": (DOOR, []),
+    "r/<str:token>": (DOOR, []),
+    "compare/<str:session_id>/name": (DOOR, []),
+    "compare/<str:session_id>/password": (DOOR, []),
     "^.*$": (DOOR, []),
 }
 # Other names of the catalogue's calls: no pages, and not in the document; what they answer is held in tests/catalogue.

@@ -1,13 +1,16 @@
-// The list of comparisons: each row's menu. A change is shown by the server's own rows.
+// The list of comparisons: each row's menu, and what is done with several. A change is shown by the server's own rows.
 
-import { need } from "../base/dom.js";
-import { toast } from "../base/notice.js";
+import { sessionApi } from "../base/api.js";
+import { askToDelete } from "../base/dialog.js";
+import { need, setText } from "../base/dom.js";
+import { counted } from "../base/format.js";
+import { errorNote, explain, toast } from "../base/notice.js";
 import { toggleComparisonMenu } from "./managing.js";
 
 for (const button of document.querySelectorAll("[data-comparison-menu]")) {
   button.addEventListener("click", () => {
     const row = /** @type {HTMLElement} */ (button.closest("tr"));
-    const link = need("a", row);
+    const link = need("a[dir]", row);
     toggleComparisonMenu(
       /** @type {HTMLElement} */ (button),
       {
@@ -27,4 +30,54 @@ for (const button of document.querySelectorAll("[data-comparison-menu]")) {
       },
     );
   });
+}
+
+const several = document.querySelector("[data-several]");
+if (several) offerSeveral(/** @type {HTMLElement} */ (several));
+
+/** What is done with all rows that are chosen. @param {HTMLElement} bar */
+function offerSeveral(bar) {
+  const all = /** @type {HTMLInputElement} */ (need("[data-choose-all]"));
+  const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("[data-choose]"));
+  const chosen = () =>
+    [...boxes]
+      .filter((box) => box.checked)
+      .map((box) => /** @type {HTMLElement} */ (box.closest("tr")).dataset.session ?? "");
+  const isArchived = document.querySelector("tr[data-archived]") !== null;
+
+  const show = () => {
+    const count = chosen().length;
+    bar.hidden = count === 0;
+    setText(need("[data-several-count]"), `${counted(count, "comparison")} chosen`);
+    all.checked = count > 0 && count === boxes.length;
+    all.indeterminate = count > 0 && count < boxes.length;
+  };
+
+  /** One after the other; what was done before a refusal stays done. @param {(id: string) => Promise<unknown>} act */
+  const each = async (act) => {
+    for (const id of chosen()) await act(id);
+  };
+
+  all.disabled = boxes.length === 0;
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+    show();
+  });
+  for (const box of boxes) box.addEventListener("change", show);
+  need("[data-several-archive]").addEventListener("click", () =>
+    each((id) => sessionApi(id).archive(!isArchived)).then(
+      () => location.reload(),
+      (error) => toast(explain(error), "bad"),
+    ),
+  );
+  need("[data-several-delete]").addEventListener("click", () =>
+    askToDelete({
+      heading: `Delete ${counted(chosen().length, "comparison")}?`,
+      words: "Their events and offsets go with them. The videos stay.",
+      remove: () => each((id) => sessionApi(id).remove()),
+      onDeleted: () => location.reload(),
+      refused: (error) => errorNote("Not all were deleted.", error),
+    }),
+  );
+  show(); // a browser may have kept what was chosen before
 }

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenPage, session_of
-from tests.support.program import CallFailed, Program
+from tests.support.program import BASE, CallFailed, Program
 
 
 def test_it_is_renamed_in_the_list(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
@@ -123,3 +123,25 @@ def test_a_copy_opens_and_is_found_by_its_name(open_page: OpenPage, comparison: 
     expect(page.get_by_role("heading", name="No comparison has “nowhere” in its name")).to_be_visible()
     page.get_by_role("link", name="Show all").click()
     expect(page.locator(f"tr[data-session='{comparison['session_id']}']")).to_be_visible()
+
+
+def test_several_are_archived_and_deleted_at_once(
+    open_page: OpenPage, program: Program, comparison: dict[str, Any]
+) -> None:
+    session_id = comparison["session_id"]
+    program.call("PATCH", f"{BASE}/{session_id}", {"name": "Quarter final"})
+    for _ in range(2):
+        program.call("POST", f"{BASE}/{session_id}/duplicate", {})
+    page = open_page("/compare?search=Quarter")
+    page.get_by_label("Choose all that are yours").check()
+    page.get_by_label("Choose Quarter final", exact=True).uncheck()
+    expect(page.get_by_text("2 comparisons chosen")).to_be_visible()
+    page.get_by_role("button", name="Archive", exact=True).click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.goto("/compare?search=Quarter&archived")
+    page.get_by_label("Choose all that are yours").check()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="No archived comparison has")).to_be_visible()
+    left = program.call("GET", f"{BASE}/list?archived=all&search=Quarter")["sessions"]
+    assert [row["session_id"] for row in left] == [session_id]
