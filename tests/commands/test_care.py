@@ -85,7 +85,7 @@ def test_doctor_names_a_converter_that_is_missing_or_can_do_too_little(tmp_path)
     small.write_text("#!/bin/sh\necho ' V....D mpeg4  MPEG-4'; echo ' A....D aac  AAC'; echo ' ... scale  V->V'\n")
     small.chmod(0o755)
     told = converter(str(small))
-    assert "lacks libx264, aresample, bwdif, tonemap, zscale;" in told
+    assert "lacks libx264, aresample, bwdif, drawtext, fps, overlay, tonemap, tpad, xstack, zscale;" in told
 
 
 def test_doctor_tells_a_disk_that_is_away_from_files_that_are_gone(db, capsys, settings, tmp_path):

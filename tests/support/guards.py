@@ -1086,7 +1086,7 @@ GUARDS = [
     Guard(
         "what was found is written for who may edit", "sessions_app/comparison/detection.py",
         "if not change.access.can_edit:", "if False:",
-        "tests/comparison/test_detection.py::TestWriting::test_who_may_no_more_edit_has_nothing_written[viewer]",
+        "tests/comparison/test_detection.py::TestWriting::test_who_may_no_more_edit_has_nothing_written",
     ),
     Guard(
         "what people changed or answered is not replaced by what is found", "sessions_app/comparison/detection.py",
@@ -1132,12 +1132,12 @@ GUARDS = [
     Guard(
         "passwords of links are tried so often from a network", "sessions_app/comparison/links.py",
         'hit("link_password_address", network_of(address)) or ', "",
-        "tests/comparison/test_links.py::TestPassword::test_attempts_are_counted[link_password_address]",
+        "tests/comparison/test_links.py::TestPassword::test_attempts_are_counted",
     ),
     Guard(
         "passwords of one link are tried so often from anywhere", "sessions_app/comparison/links.py",
         ' or hit("link_password", link_id)', "",
-        "tests/comparison/test_links.py::TestPassword::test_attempts_are_counted[link_password]",
+        "tests/comparison/test_links.py::TestPassword::test_attempts_are_counted",
     ),
     Guard(
         "a link's cookie is for its own comparison", "sessions_app/comparison/links.py",
