@@ -461,7 +461,7 @@ def test_calls_in_a_row(role: str, headers: dict[str, dict[str, str]]) -> None:
 
     Calls.run(
         settings=hypothesis.settings(
-            max_examples=200 if SEARCHES else 20, stateful_step_count=8,
+            max_examples=200 if SEARCHES else 20, stateful_step_count=8, derandomize=not SEARCHES,
             suppress_health_check=list(hypothesis.HealthCheck),
         )
     )  # fmt: skip

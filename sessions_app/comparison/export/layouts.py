@@ -1,17 +1,20 @@
-"""Where each video stands in the picture of an export."""
+"""Where each video stands in the picture of an export; standard library only, for the web process asks it, too."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from media_app.av.rungs import even
-
 SIDE_BY_SIDE, STACK, MAIN_AND_SIDE = "side_by_side", "stack", "main_and_side"
 SINGLE, WIPE, OVERLAY, DIFFERENCE = "single", "wipe", "overlay", "difference"
 LAYOUTS = (SIDE_BY_SIDE, STACK, MAIN_AND_SIDE, SINGLE, WIPE, OVERLAY, DIFFERENCE)
 TOGETHER = frozenset({WIPE, OVERLAY, DIFFERENCE})  # two videos in one place
 MAX_SIDE = 8192  # pixels; wider or higher H.264 is played by next to nothing
+
+
+def even(side: float) -> int:
+    """The even number at or below ``side``, 2 at least: 4:2:0 needs them."""
+    return max(2, int(side) // 2 * 2)
 
 
 @dataclass(frozen=True, slots=True)
