@@ -32,6 +32,12 @@ pytestmark = pytest.mark.pure
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
 
+def test_what_its_threads_share_is_loaded_before_they_begin() -> None:
+    """NumPy loads its parts when they are first asked for; two threads at once came to a RecursionError."""
+    asked = "import sys, sessions_app.comparison.alignment.by_sound; print('numpy.fft' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", asked], text=True) == "True\n"
+
+
 @pytest.fixture(scope="module")
 def game() -> Sound:
     """Two minutes of one match."""

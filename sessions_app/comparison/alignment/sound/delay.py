@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy import fft
 from numpy.typing import NDArray
 
 from sessions_app.comparison.alignment.sound.track import RATE, Samples
@@ -34,12 +35,12 @@ def measure_delay(first: Samples, second: Samples) -> Delay:
     """
     n, m = len(first), len(second)
     size = 1 << (n - 1).bit_length()
-    product = np.fft.rfft(first, size) * np.conj(np.fft.rfft(second, size))
-    frequencies = np.fft.rfftfreq(size, 1 / RATE)
+    product = fft.rfft(first, size) * np.conj(fft.rfft(second, size))
+    frequencies = fft.rfftfreq(size, 1 / RATE)
     strength = np.abs(product)
     weight = np.where((frequencies >= BAND_HZ[0]) & (frequencies <= BAND_HZ[1]), 1.0, 0.0)
     whitened = product * weight / np.maximum(strength, 1e-12) ** WHITENING
-    found = np.fft.irfft(whitened, size)[: n - m + 1]
+    found = fft.irfft(whitened, size)[: n - m + 1]
     at = int(np.argmax(found))
     height = float(found[at])
     near = round(0.004 * RATE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy import fft  # here, not as np.fft: two threads that ask NumPy for that at once find it half loaded
 from numpy.typing import NDArray
 
 from sessions_app.comparison.alignment.sound.track import RATE, Run, Samples
@@ -32,7 +33,7 @@ class FluxMeter:
 
     def __init__(self) -> None:
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
-        self._bins = np.searchsorted(np.fft.rfftfreq(WINDOW, 1 / RATE), EDGES_HZ)
+        self._bins = np.searchsorted(fft.rfftfreq(WINDOW, 1 / RATE), EDGES_HZ)
         self._scale = 1.0 / float(np.sum(self._window)) ** 2
         self._parts: list[tuple[int, NDArray[np.float32]]] = []  # first hop, levels: shape (windows, BANDS)
         self._rest = np.zeros(0, np.float32)
@@ -73,7 +74,7 @@ class FluxMeter:
 
     def _take(self, windows: int) -> None:
         view = np.lib.stride_tricks.sliding_window_view(self._rest, WINDOW)[: HOP * (windows - 1) + 1 : HOP]
-        spectra = np.fft.rfft(view * self._window, axis=1)
+        spectra = fft.rfft(view * self._window, axis=1)
         power = spectra.real**2 + spectra.imag**2
         energies = np.add.reduceat(power[:, : self._bins[-1]], self._bins[:-1], axis=1) * self._scale
         self._parts.append((self._at // HOP, np.log(energies + FLOOR).astype(np.float32)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy import fft
 from numpy.typing import NDArray
 
 from sessions_app.comparison.alignment.sound.flux import BANDS, HOP_SECONDS, Flux
@@ -77,17 +78,17 @@ def correlate(first: Heard, second: Heard) -> tuple[NDArray[np.float32], int]:
     """
     n, m = len(first.mask), len(second.mask)
     size = _fast(n + m)
-    heard_first, heard_second = (np.fft.rfft(h.mask.astype(np.float32), size) for h in (first, second))
+    heard_first, heard_second = (fft.rfft(h.mask.astype(np.float32), size) for h in (first, second))
     overlap = _lags(heard_first * np.conj(heard_second), size, n, m)
     product = np.zeros(size // 2 + 1, np.complex64)
     energy_first, energy_second = np.zeros(n, np.float32), np.zeros(m, np.float32)
     for band in range(BANDS):
         a, b = first.flux[band] * first.mask, second.flux[band] * second.mask
-        product += np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size))
+        product += fft.rfft(a, size) * np.conj(fft.rfft(b, size))
         energy_first += a**2
         energy_second += b**2
-    shared = _lags(np.fft.rfft(energy_first, size) * np.conj(heard_second), size, n, m)
-    shared *= _lags(heard_first * np.conj(np.fft.rfft(energy_second, size)), size, n, m)
+    shared = _lags(fft.rfft(energy_first, size) * np.conj(heard_second), size, n, m)
+    shared *= _lags(heard_first * np.conj(fft.rfft(energy_second, size)), size, n, m)
     enough = overlap * HOP_SECONDS >= MIN_OVERLAP_SECONDS
     agreement = _lags(product, size, n, m) / np.sqrt(np.maximum(shared, 1.0))
     # Neighbouring hops share their windows, and bands their noises: about a quarter of the values are independent.
@@ -137,7 +138,7 @@ def _highest_around(values: NDArray[np.float32], around: int) -> NDArray[np.floa
 
 def _lags(spectrum: NDArray[np.complexfloating[Any, Any]], size: int, n: int, m: int) -> NDArray[np.float32]:
     """The correlation at lags from -(m - 1) to n - 1, in order."""
-    values = np.fft.irfft(spectrum, size).astype(np.float32)
+    values = fft.irfft(spectrum, size).astype(np.float32)
     return np.concatenate([values[size - (m - 1) :] if m > 1 else values[:0], values[:n]])
 
 
