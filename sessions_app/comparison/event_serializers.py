@@ -16,7 +16,14 @@ from rest_framework import serializers
 from sessions_app.comparison.joining import Joined, Mark, join
 from sessions_app.comparison.models import MAX_VODS, EventOrigin, EventReply, SessionEvent
 from sessions_app.comparison.timeline import MAX_TIMESTAMP
-from vodplatform.base.api.fields import AnswerSerializer, BoundedListField, EpochField, SecondsField, StrictCharField
+from vodplatform.base.api.fields import (
+    AnswerSerializer,
+    BoundedListField,
+    EpochField,
+    SecondsField,
+    StrictBooleanField,
+    StrictCharField,
+)
 from vodplatform.base.errors import DomainError
 
 MAX_DRAWING_BYTES = 64 * 1024
@@ -113,7 +120,7 @@ class EventPatchSerializer(EventFieldsSerializer):
     kind = serializers.RegexField(r"^[a-z0-9_-]{1,40}\Z", trim_whitespace=False, required=False)
     time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
     global_time = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False)
-    resolved = serializers.BooleanField(required=False)
+    resolved = StrictBooleanField(required=False)
 
     def validate(self, attrs: Data) -> Data:
         if "time" in attrs and "global_time" in attrs:

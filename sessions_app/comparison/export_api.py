@@ -16,16 +16,16 @@ from sessions_app.comparison.export.layouts import LAYOUTS
 from sessions_app.comparison.models import MAX_VODS
 from sessions_app.comparison.serializers import JobStartedSerializer
 from sessions_app.comparison.timeline import MAX_TIMESTAMP
-from vodplatform.base.api.fields import BoundedListField, SecondsField, StrictCharField
+from vodplatform.base.api.fields import BoundedListField, SecondsField, StrictBooleanField, StrictCharField
 from vodplatform.base.api.idempotency import idempotent
 
 Data = dict[str, Any]
 
 
 class BurnSerializer(serializers.Serializer[Data]):
-    names = serializers.BooleanField(default=False, help_text="Of the VODs.")
-    clock = serializers.BooleanField(default=False, help_text="The shared clock.")
-    events = serializers.BooleanField(default=False, help_text="What was marked and drawn, for its span or 3 s.")
+    names = StrictBooleanField(default=False, help_text="Of the VODs.")
+    clock = StrictBooleanField(default=False, help_text="The shared clock.")
+    events = StrictBooleanField(default=False, help_text="What was marked and drawn, for its span or 3 s.")
 
 
 class ExportSerializer(serializers.Serializer[Data]):

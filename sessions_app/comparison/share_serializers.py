@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.comparison.models import SessionRole, SessionShare, ShareLink
-from vodplatform.base.api.fields import AnswerSerializer, EpochField, StrictCharField
+from vodplatform.base.api.fields import AnswerSerializer, EpochField, StrictBooleanField, StrictCharField
 
 SHARED_ROLES = [(role.value, role.label) for role in (SessionRole.VIEWER, SessionRole.EDITOR)]
 
@@ -22,13 +22,13 @@ class SharePatchSerializer(serializers.Serializer[Data]):
     """Anything left out stays."""
 
     role = serializers.ChoiceField(choices=SHARED_ROLES, required=False)
-    can_comment = serializers.BooleanField(required=False, help_text="For viewers; editors always may.")
+    can_comment = StrictBooleanField(required=False, help_text="For viewers; editors always may.")
 
 
 class NewShareSerializer(serializers.Serializer[Data]):
     username = StrictCharField(max_length=150)
     role = serializers.ChoiceField(choices=SHARED_ROLES)
-    can_comment = serializers.BooleanField(default=False, help_text="For viewers; editors always may.")
+    can_comment = StrictBooleanField(default=False, help_text="For viewers; editors always may.")
 
 
 class ShareSerializer(AnswerSerializer[SessionShare]):
@@ -59,7 +59,7 @@ class NewLinkSerializer(serializers.Serializer[Data]):
     password = StrictCharField(
         max_length=MAX_PASSWORD, required=False, trim_whitespace=False, help_text="Asked of whoever opens the link."
     )
-    can_comment = serializers.BooleanField(default=False)
+    can_comment = StrictBooleanField(default=False)
 
 
 class LinkSerializer(AnswerSerializer[ShareLink]):

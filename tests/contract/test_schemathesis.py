@@ -130,6 +130,12 @@ MEANT = {
         **dict.fromkeys(["offsets", "drifts", "anchors"], "of three VODs at most"),
     },
     "comparison_align": {"roi": "the box ends inside the frame and the VOD"},
+    "comparison_export": {
+        "end": "after the start and within the last VOD",
+        "vod_ids": "each once, as many as the layout needs",
+        "audio": "a VOD with sound",
+        "height": "not so much that nobody could play it",
+    },
     "events_create": PLACED,
     "events_change": PLACED,
     "events_import": {**PLACED, "file": "a table or a list of events", "events": "a list"},
@@ -402,6 +408,8 @@ def fill_in(case: Case) -> None:
         case.media_type, case.body = "application/json", [{"kind": "kill", "global_time": 5}]
     elif name == "events_delete_reply":
         case.path_parameters = {"session_id": MINE, "event_id": str(MY_EVENT), "reply_id": str(MY_REPLY)}
+    elif name == "comparison_export":
+        case.body = {"layout": "single", "start": 0, "end": 5, "audio": "none"}
     elif name == "shares_create":
         case.body = {"username": "theirs", "role": "viewer"}
     elif name == "comparison_vod_playback":

@@ -118,6 +118,15 @@ class StrictCharField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """True or false of JSON only; the framework's own field takes 0, "no" and "off", too."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class BoundedListField(serializers.ListField):
     """A list whose length is asked before anything in it: the framework's own field looks at every part first."""
 
