@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,15 +29,28 @@ def run_pipeline(
     Raises :class:`JobFailed`, :class:`TransientFault`.
     """
     told = {"path": str(path), "folder": str(out), "threads": settings.CHILD_THREADS, **request}
+    seconds = MIN_SECONDS + WORK_SECONDS_PER_SECOND * duration
+    return run_answering(
+        context, PIPELINE, told, seconds=seconds, share=share, access=access_of(path, out), broke=BROKE
+    )
+
+
+def run_answering(
+    context: JobContext, argv: Sequence[str], request: dict[str, Any], *, seconds: float, share: tuple[float, float],
+    access: Access, broke: str,
+) -> dict[str, Any]:  # fmt: skip
+    """The result of a child that is asked one thing. seconds: that it may take. broke: what is said of a crash.
+
+    Raises :class:`JobFailed`, :class:`TransientFault`.
+    """
     try:
         finished = context.run_child(
-            PIPELINE, stdin=json.dumps(told).encode(), share=share,
-            limits=limits(MIN_SECONDS + WORK_SECONDS_PER_SECOND * duration), access=access_of(path, out),
-        )  # fmt: skip
+            argv, stdin=json.dumps(request).encode(), share=share, limits=limits(seconds), access=access
+        )
     except ChildError as exc:
         raise_if_not_media(exc)
         kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "vod_unreadable")
-        raise JobFailed(kind, BROKE) from exc
+        raise JobFailed(kind, broke) from exc
     answer = finished.messages[-1] if finished.messages else {}
     if error := answer.get("error"):
         raise (TransientFault if error["type"] in MACHINE_FAULTS else JobFailed)(error["type"], error["message"])

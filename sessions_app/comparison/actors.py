@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+
 from jobs_app import outputs
 from jobs_app.actors import job_actor
-from jobs_app.context import JobContext, JobFailed, TransientFault
+from jobs_app.context import JobContext, JobFailed
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
 from media_app.store import files as store
 from media_app.videos.models import Video
 from media_app.videos.services import check_file, path_for_work
-from media_app.videos.taking_in import MACHINE_FAULTS, checking, limits, map_storage_errors, raise_if_not_media
-from sessions_app.analysis.running import run_pipeline
+from media_app.videos.taking_in import checking, map_storage_errors
+from sessions_app.analysis.running import run_answering, run_pipeline
 from sessions_app.comparison import exports
 from sessions_app.comparison.alignments import ALIGN_KIND, run_aligner
 from sessions_app.comparison.detection import DETECT_KIND, highlight_params, known_highlights, write_found
 from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession, EventOrigin
+from sessions_app.comparison.services import lock
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.files import child_files
-from vodplatform.base.processes.process import Access, ChildError
+from vodplatform.base.processes.process import Access
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export"]
 MIN_EXPORT_SECONDS, EXPORT_SECONDS_PER_SECOND = 900.0, 60.0  # for the child, and for each second of the export
@@ -127,11 +129,13 @@ def detect_events(context: JobContext) -> dict[str, Any]:
         step = ALL_PERCENT / len(params["videos"])
         found[item["vod_id"]] = _found_in(context, session, item, (number * step, (number + 1) * step))
         context.checkpoint(found)
-    with context.holding():
-        try:
-            return {"session_id": session.pk, "found": write_found(session, context.owner, found)}
-        except DomainError as exc:
-            raise JobFailed(exc.type.name, exc.message) from exc
+    try:
+        with transaction.atomic():
+            lock(session)  # before the job's row, as whoever deletes a video or a session does
+            with context.holding():
+                return {"session_id": session.pk, "found": write_found(session, context.owner, found)}
+    except DomainError as exc:
+        raise JobFailed(exc.type.name, exc.message) from exc
 
 
 def _found_in(
@@ -194,20 +198,11 @@ def export_video(context: JobContext) -> dict[str, Any]:
 def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
     """What the child answers: ``width, height, duration``."""
     seconds = MIN_EXPORT_SECONDS + EXPORT_SECONDS_PER_SECOND * (request["end"] - request["start"])
-    try:
-        finished = context.run_child(
-            EXPORTER, stdin=json.dumps(request).encode(), limits=limits(seconds), share=(0, EXPORTED_PERCENT),
-            access=Access(reads=paths, writes=[Path(request["folder"])]),
-        )  # fmt: skip
-    except ChildError as exc:
-        raise_if_not_media(exc)
-        kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "vod_unreadable")
-        raise JobFailed(kind, f"The export broke or took too long. {exc}") from exc
-    answer = finished.messages[-1] if finished.messages else {}
-    if error := answer.get("error"):
-        raise (TransientFault if error["type"] in MACHINE_FAULTS else JobFailed)(error["type"], error["message"])
-    result: dict[str, Any] = answer["result"]
-    return result
+    access = Access(reads=paths, writes=[Path(request["folder"])])
+    broke = "The export broke or took too long."
+    return run_answering(
+        context, EXPORTER, request, seconds=seconds, share=(0, EXPORTED_PERCENT), access=access, broke=broke
+    )
 
 
 def find_session(session_id: str) -> ComparisonSession:
