@@ -33,6 +33,7 @@ GOALS = {
     "P1pairs": Goal("bench.p1_pairs", "timer alignment of many pairs, and what its confidence is worth (A4)", False),
     "P2": Goal("bench.p2_sound_alignment", "sound alignment of recordings of 600 s and of 3 h", False),
     "P3": Goal("bench.p3_in_step", "three videos in step for half an hour, one drifting by 80 ppm", False),
+    "P3b": Goal("bench.p3b_scrubbing", "the exact frame and scrubbing, originals and quick copies", False),
     "sound": Goal("bench.sound_alignment", "alignment by sound of pairs of every kind, related and misleading", False),
     "readers": Goal("bench.timer_readers", "both timer readers on drawn timers, and EasyOCR's calibration", False),
     "P4": Goal("bench.p4_upload", "bytes in, against cp and sha256sum"),

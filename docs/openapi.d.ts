@@ -13,7 +13,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Find the highlights of a video, and answer with them. */
+        /**
+         * Find highlights and wait for them
+         * @description Find the highlights of a video. The answer waits for the result.
+         */
         post: operations["analyze_highlights"];
         delete?: never;
         options?: never;
@@ -30,7 +33,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Count the repetitions in a video, and answer with them. */
+        /**
+         * Count repetitions and wait for the result
+         * @description Count the repetitions in a video. The answer waits for the result.
+         */
         post: operations["analyze_workout"];
         delete?: never;
         options?: never;
@@ -47,7 +53,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Exchange a name and a password for a pair of JSON Web Tokens. */
+        /**
+         * Sign in for a JSON Web Token
+         * @description Exchange a name and a password for a pair of JSON Web Tokens.
+         */
         post: operations["auth_jwt_create"];
         delete?: never;
         options?: never;
@@ -64,7 +73,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Exchange a refresh token for a new pair; each can be used once. */
+        /**
+         * Renew a JSON Web Token
+         * @description Exchange a refresh token for a new pair; each can be used once.
+         */
         post: operations["auth_jwt_refresh"];
         delete?: never;
         options?: never;
@@ -81,7 +93,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Exchange a name and a password for a token. */
+        /**
+         * Sign in for an API token
+         * @description Exchange a name and a password for a token.
+         */
         post: operations["auth_token_create"];
         delete?: never;
         options?: never;
@@ -96,10 +111,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Newest first, without their keys; expired ones too, revoked ones not. */
+        /**
+         * List your API tokens
+         * @description The caller's tokens, newest first, expired ones included. Their keys are never shown again.
+         */
         get: operations["auth_tokens_list"];
         put?: never;
-        /** @description Make another token, with no more scopes than the caller has signed in with. */
+        /**
+         * Create an API token
+         * @description Make another token, with no more scopes than the caller has signed in with.
+         */
         post: operations["auth_tokens_create"];
         delete?: never;
         options?: never;
@@ -117,7 +138,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Revoke it: it signs in no more. */
+        /**
+         * Revoke an API token
+         * @description Revoke a token. From now on it no longer signs in.
+         */
         delete: operations["auth_tokens_revoke"];
         options?: never;
         head?: never;
@@ -133,7 +157,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description A ticket that opens one WebSocket within a minute, as whoever asks for it. */
+        /**
+         * Get a ticket for a WebSocket
+         * @description A ticket that opens one WebSocket within a minute, as whoever asks for it.
+         */
         post: operations["auth_ws_ticket"];
         delete?: never;
         options?: never;
@@ -148,7 +175,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description In the order of their names; ``search`` names words that occur in them. */
+        /**
+         * List the files you can compare
+         * @description Files of the library folders that the caller may use, sorted by name; ``search`` filters by words.
+         */
         get: operations["comparison_library_files"];
         put?: never;
         post?: never;
@@ -167,7 +197,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Compare 2 or 3 VODs. */
+        /**
+         * Create a comparison
+         * @description Compare 2 or 3 VODs.
+         */
         post: operations["comparison_create"];
         delete?: never;
         options?: never;
@@ -182,15 +215,24 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One session. */
+        /**
+         * Get a comparison
+         * @description One comparison with its VODs, offsets and state.
+         */
         get: operations["comparison_get"];
         put?: never;
         post?: never;
-        /** @description Delete it; its videos stay. */
+        /**
+         * Delete a comparison
+         * @description Delete a comparison. Its videos stay.
+         */
         delete: operations["comparison_delete"];
         options?: never;
         head?: never;
-        /** @description Change what it is called, how its VODs are kept in step, or what its page remembers. */
+        /**
+         * Change a comparison
+         * @description Change the name, the description, how the VODs are kept in step, or what the page remembers.
+         */
         patch: operations["comparison_patch"];
         trace?: never;
     };
@@ -203,7 +245,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Find the offsets in the background: by the in-game timer, by what the videos sound like, or by both. */
+        /**
+         * Find the offsets
+         * @description Find the offsets in the background: by the in-game timer, by what the videos sound like, or by both.
+         */
         post: operations["comparison_align"];
         delete?: never;
         options?: never;
@@ -218,7 +263,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description How far an alignment is, and what it proposes. */
+        /**
+         * Get the state of an alignment
+         * @description How far an alignment is, and what it proposes.
+         */
         get: operations["comparison_alignment"];
         put?: never;
         post?: never;
@@ -237,7 +285,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Take over what an alignment proposes. */
+        /**
+         * Apply proposed offsets
+         * @description Write the offsets that an alignment proposes.
+         */
         post: operations["comparison_alignment_apply"];
         delete?: never;
         options?: never;
@@ -254,7 +305,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Take it out of the list; nothing of it can be changed then. */
+        /**
+         * Archive a comparison
+         * @description Move a comparison out of the list. Until it is restored it cannot be changed.
+         */
         post: operations["comparison_archive"];
         delete?: never;
         options?: never;
@@ -271,7 +325,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description A copy of the caller's own, with its VODs, offsets and events. */
+        /**
+         * Copy a comparison
+         * @description A copy of the caller's own, with its VODs, offsets and events.
+         */
         post: operations["comparison_duplicate"];
         delete?: never;
         options?: never;
@@ -286,10 +343,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description By their time on the shared clock. */
+        /**
+         * List the events of a comparison
+         * @description Events, sorted by their time on the shared clock.
+         */
         get: operations["events_list"];
         put?: never;
-        /** @description Mark a moment or a span, of a VOD or of all; who may not edit makes comments only. */
+        /**
+         * Create an event
+         * @description Mark a moment or a span, of a VOD or of all; who may not edit makes comments only.
+         */
         post: operations["events_create"];
         delete?: never;
         options?: never;
@@ -304,7 +367,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description A table: VOD, time, end, kind and label. */
+        /**
+         * Download events as CSV
+         * @description A table: VOD, time, end, kind and label.
+         */
         get: operations["events_csv"];
         put?: never;
         post?: never;
@@ -321,7 +387,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description All that the events have, but for what was said to them. */
+        /**
+         * Download events as JSON
+         * @description The events with all their fields, without replies.
+         */
         get: operations["events_json"];
         put?: never;
         post?: never;
@@ -341,11 +410,17 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Delete an event with what was said to it. For its author, and for who may edit. */
+        /**
+         * Delete an event
+         * @description Delete an event and its replies. Allowed for its author and for editors.
+         */
         delete: operations["events_delete"];
         options?: never;
         head?: never;
-        /** @description Change an event; anything left out stays. For its author, and for who may edit. */
+        /**
+         * Change an event
+         * @description Change an event; anything left out stays. Allowed for its author and for editors.
+         */
         patch: operations["events_change"];
         trace?: never;
     };
@@ -358,7 +433,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Say something to an event. */
+        /**
+         * Reply to an event
+         * @description Reply to an event.
+         */
         post: operations["events_reply"];
         delete?: never;
         options?: never;
@@ -376,8 +454,31 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Take back what was said. For who said it, and for who may edit. */
+        /**
+         * Delete a reply
+         * @description Delete a reply. Allowed for its author and for editors.
+         */
         delete: operations["events_delete_reply"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/events/{event_id}/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mark a mention as seen
+         * @description The caller has looked at an event that names them with `@`: it counts among their mentions no more.
+         */
+        post: operations["events_seen"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -392,7 +493,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Look for events in the background; what was found before and nobody has touched is replaced. */
+        /**
+         * Find events in the videos
+         * @description Look for events in the background; what was found before and nobody has touched is replaced.
+         */
         post: operations["events_detect"];
         delete?: never;
         options?: never;
@@ -409,7 +513,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Add the events of a list or a file, all or none; errors are told by line. */
+        /**
+         * Import events
+         * @description Add the events of a list or a file. Either all are added or none; errors name the line.
+         */
         post: operations["events_import"];
         delete?: never;
         options?: never;
@@ -426,7 +533,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Make one MP4 in the background; the job's result has ``url, duration, width, height`` and ``size``. */
+        /**
+         * Export a comparison as a video
+         * @description Make one MP4 in the background; the job's result has ``url, duration, width, height`` and ``size``.
+         */
         post: operations["comparison_export"];
         delete?: never;
         options?: never;
@@ -442,7 +552,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** @description Move every VOD to one instant of the shared clock. */
+        /**
+         * Seek all VODs
+         * @description Move every VOD to one instant of the shared clock.
+         */
         put: operations["comparison_global_seek"];
         post?: never;
         delete?: never;
@@ -458,10 +571,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Those that are not over, in the order they were made; their addresses are not kept. */
+        /**
+         * List the links to a comparison
+         * @description Links that have not ended, in the order they were created. Their addresses are not kept.
+         */
         get: operations["links_list"];
         put?: never;
-        /** @description Make a link. The answer alone has its address. */
+        /**
+         * Create a link to a comparison
+         * @description Create a link for people without an account. Its address is shown in this answer only.
+         */
         post: operations["links_create"];
         delete?: never;
         options?: never;
@@ -479,7 +598,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Withdraw it: pages and sockets end at once, bytes that are being sent within seconds. */
+        /**
+         * Withdraw a link
+         * @description Withdraw access. Open pages and sockets end at once, running downloads within seconds.
+         */
         delete: operations["links_delete"];
         options?: never;
         head?: never;
@@ -493,7 +615,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Every change of an offset, most recent first. */
+        /**
+         * Get the history of the offsets
+         * @description Every change of an offset, most recent first.
+         */
         get: operations["comparison_offset_history"];
         put?: never;
         post?: never;
@@ -511,8 +636,31 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** @description Set offsets and drifts, all or none. */
+        /**
+         * Set the offsets
+         * @description Set offsets and drifts, all or none.
+         */
         put: operations["comparison_offsets"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/multi-vod/{session_id}/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the people who can see a comparison
+         * @description The accounts that may see it, by name: whom a comment can name with `@`. For accounts that may comment.
+         */
+        get: operations["comparison_people"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -528,7 +676,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** @description Play or pause every VOD. */
+        /**
+         * Play or pause all VODs
+         * @description Play or pause every VOD.
+         */
         put: operations["comparison_playback"];
         post?: never;
         delete?: never;
@@ -544,10 +695,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description In the order they were invited. */
+        /**
+         * List who a comparison is shared with
+         * @description The accounts that a comparison is shared with, in the order they were invited.
+         */
         get: operations["shares_list"];
         put?: never;
-        /** @description Invite an account; of one that is invited already, change what it may. */
+        /**
+         * Share a comparison
+         * @description Invite an account. If it is invited already, its role is changed.
+         */
         post: operations["shares_create"];
         delete?: never;
         options?: never;
@@ -565,11 +722,17 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Withdraw it: pages and sockets end at once, bytes that are being sent within seconds. */
+        /**
+         * Withdraw a share
+         * @description Withdraw access. Open pages and sockets end at once, running downloads within seconds.
+         */
         delete: operations["shares_delete"];
         options?: never;
         head?: never;
-        /** @description Change what an account may. */
+        /**
+         * Change a share
+         * @description Change the role of an invited account.
+         */
         patch: operations["shares_change"];
         trace?: never;
     };
@@ -580,7 +743,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description An OpenTimelineIO timeline: the VODs as tracks at their offsets, the events as markers. */
+        /**
+         * Download an OpenTimelineIO timeline
+         * @description An OpenTimelineIO timeline: the VODs as tracks at their offsets, the events as markers.
+         */
         get: operations["timeline_otio"];
         put?: never;
         post?: never;
@@ -599,7 +765,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description What the box reads, at once. */
+        /**
+         * Preview what the timer box reads
+         * @description Read the timer box at some moments of each VOD, without starting a job.
+         */
         post: operations["comparison_timer_preview"];
         delete?: never;
         options?: never;
@@ -616,7 +785,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Put it back. */
+        /**
+         * Restore an archived comparison
+         * @description Put an archived comparison back into the list.
+         */
         post: operations["comparison_unarchive"];
         delete?: never;
         options?: never;
@@ -632,7 +804,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** @description Play or pause one VOD by itself, where the VODs are moved one by one (``sync_mode`` independent). */
+        /**
+         * Play or pause one VOD
+         * @description Play or pause one VOD by itself, where the VODs are moved one by one (``sync_mode`` independent).
+         */
         put: operations["comparison_vod_playback"];
         post?: never;
         delete?: never;
@@ -649,7 +824,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** @description Move one VOD on its own time. */
+        /**
+         * Seek one VOD
+         * @description Move one VOD to a time of its own.
+         */
         put: operations["comparison_vod_seek"];
         post?: never;
         delete?: never;
@@ -665,7 +843,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The sessions the caller may see, newest first; ``created_by`` takes a user's id or name. */
+        /**
+         * List comparisons
+         * @description The sessions the caller may see, newest first; ``created_by`` takes a user's id or name.
+         */
         get: operations["comparison_list"];
         put?: never;
         post?: never;
@@ -684,7 +865,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Bytes and seconds of one upload, as its client measured them. */
+        /**
+         * Report how an upload went
+         * @description Bytes and seconds of one upload, as its client measured them.
+         */
         post: operations["analytics_upload"];
         delete?: never;
         options?: never;
@@ -702,7 +886,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Delete a merge with its video; a challenge that shows it is deleted first. */
+        /**
+         * Delete a merge
+         * @description Delete a merge with its video; a challenge that shows it is deleted first.
+         */
         delete: operations["merges_delete"];
         options?: never;
         head?: never;
@@ -718,7 +905,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Give a merge up with its clips. */
+        /**
+         * Cancel a merge
+         * @description Cancel a merge and delete its clips.
+         */
         post: operations["merges_cancel"];
         delete?: never;
         options?: never;
@@ -735,7 +925,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Run a merge again that failed for a passing reason, before others. */
+        /**
+         * Retry a failed merge
+         * @description Run a merge again that failed for a temporary reason. It goes to the front of the queue.
+         */
         post: operations["merges_retry"];
         delete?: never;
         options?: never;
@@ -750,7 +943,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Where a merge is. */
+        /**
+         * Get the state of a merge
+         * @description The state of a merge: uploads, progress and result.
+         */
         get: operations["merges_status"];
         put?: never;
         post?: never;
@@ -767,7 +963,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The caller's own merges, newest first; the numbers of their chunks are in the status of each. */
+        /**
+         * List your merges
+         * @description The caller's own merges, newest first; the numbers of their chunks are in the status of each.
+         */
         get: operations["merges_list"];
         put?: never;
         post?: never;
@@ -786,7 +985,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Begin a merge: an upload for each clip. It is queued by itself when all of them have come. */
+        /**
+         * Start a merge
+         * @description Start a merge. Each clip gets an upload; when all are complete, the merge is queued.
+         */
         post: operations["merges_initiate"];
         delete?: never;
         options?: never;
@@ -804,7 +1006,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Give it up. */
+        /**
+         * Cancel an upload
+         * @description Cancel an upload and delete what has arrived.
+         */
         delete: operations["challenge_uploads_cancel"];
         options?: never;
         head?: never;
@@ -820,7 +1025,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description A chunk; sent again it changes nothing. */
+        /**
+         * Send a chunk
+         * @description Send one chunk. Sending it again changes nothing.
+         */
         post: operations["challenge_uploads_chunk"];
         delete?: never;
         options?: never;
@@ -837,7 +1045,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description All chunks have been sent: the upload becomes what it is for. Asked again, the same answer. */
+        /**
+         * Complete an upload
+         * @description Finish an upload after its last chunk. Repeating the call gives the same answer.
+         */
         post: operations["challenge_uploads_complete"];
         delete?: never;
         options?: never;
@@ -854,7 +1065,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Which chunks to go on with; refused where none would be taken any more. */
+        /**
+         * Get the chunks that are missing
+         * @description The chunks that are missing. Refused if the upload takes no more.
+         */
         post: operations["challenge_uploads_resume"];
         delete?: never;
         options?: never;
@@ -869,7 +1083,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Which chunks have come. */
+        /**
+         * Get the state of an upload
+         * @description The chunks that have arrived.
+         */
         get: operations["challenge_uploads_status"];
         put?: never;
         post?: never;
@@ -886,10 +1103,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Challenges: those that everybody may play, and one's own; newest first. */
+        /**
+         * List challenges
+         * @description Challenges: those that everybody may play, and one's own; newest first.
+         */
         get: operations["challenges_list"];
         put?: never;
-        /** @description Make one of a merge that is completed; a draft until it is published. */
+        /**
+         * Create a challenge
+         * @description Create a challenge from a completed merge. It stays a draft until it is published.
+         */
         post: operations["challenges_make"];
         delete?: never;
         options?: never;
@@ -904,15 +1127,24 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One challenge. */
+        /**
+         * Get a challenge
+         * @description One challenge with its statements.
+         */
         get: operations["challenges_get"];
         put?: never;
         post?: never;
-        /** @description Delete it for everybody. */
+        /**
+         * Delete a challenge
+         * @description Delete a challenge for everybody.
+         */
         delete: operations["challenges_delete"];
         options?: never;
         head?: never;
-        /** @description Change its title, statements or which of them is the lie. */
+        /**
+         * Change a challenge
+         * @description Change the title, the statements, or which of them is the lie.
+         */
         patch: operations["challenges_edit"];
         trace?: never;
     };
@@ -925,7 +1157,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Say which statement is the lie; once. */
+        /**
+         * Guess the lie
+         * @description Guess which statement is the lie. Each account guesses once.
+         */
         post: operations["challenges_guess"];
         delete?: never;
         options?: never;
@@ -942,7 +1177,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Let everybody play it; its owner does. */
+        /**
+         * Publish a challenge
+         * @description Make a challenge playable by everybody. Allowed for its owner.
+         */
         post: operations["challenges_publish"];
         delete?: never;
         options?: never;
@@ -959,7 +1197,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Tell the moderators of a challenge. */
+        /**
+         * Report a challenge
+         * @description Report a challenge to the moderators.
+         */
         post: operations["challenges_report"];
         delete?: never;
         options?: never;
@@ -974,7 +1215,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Where each statement begins and ends. */
+        /**
+         * List the segments of a challenge
+         * @description Where each statement begins and ends.
+         */
         get: operations["challenges_segments"];
         put?: never;
         post?: never;
@@ -993,7 +1237,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Make it a draft again; a moderator who does takes it down for good. */
+        /**
+         * Unpublish a challenge
+         * @description Make a challenge a draft again. When a moderator does so, it cannot be published again.
+         */
         post: operations["challenges_unpublish"];
         delete?: never;
         options?: never;
@@ -1008,7 +1255,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What processing videos depends on, for anybody who has signed in. */
+        /**
+         * Check what processing depends on
+         * @description The state of the tools and services that video processing needs.
+         */
         get: operations["health_processing"];
         put?: never;
         post?: never;
@@ -1025,7 +1275,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The caller's jobs, newest first. */
+        /**
+         * List your jobs
+         * @description The caller's jobs, newest first.
+         */
         get: operations["jobs_list"];
         put?: never;
         post?: never;
@@ -1042,11 +1295,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One job. */
+        /**
+         * Get a job
+         * @description One job.
+         */
         get: operations["jobs_get"];
         put?: never;
         post?: never;
-        /** @description Delete a job that has ended, and what it made. */
+        /**
+         * Delete a job
+         * @description Delete a job that has ended, and what it made.
+         */
         delete: operations["jobs_delete"];
         options?: never;
         head?: never;
@@ -1062,7 +1321,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Cancel a live job; cancelled again it answers the same, any other ended one is a conflict. */
+        /**
+         * Cancel a job
+         * @description Cancel a job. Repeating the call gives the same answer; a job that has ended otherwise is a conflict.
+         */
         post: operations["jobs_cancel"];
         delete?: never;
         options?: never;
@@ -1079,7 +1341,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Stop a job at its last checkpoint and free its place; a kind without checkpoints is a conflict. */
+        /**
+         * Pause a job
+         * @description Stop a job at its last checkpoint and free its place. Jobs without checkpoints are a conflict.
+         */
         post: operations["jobs_pause"];
         delete?: never;
         options?: never;
@@ -1096,7 +1361,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Go on from the checkpoint; a kind without checkpoints is a conflict. */
+        /**
+         * Resume a job
+         * @description Continue a paused job from its checkpoint.
+         */
         post: operations["jobs_resume"];
         delete?: never;
         options?: never;
@@ -1113,7 +1381,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description A new attempt of a failed or cancelled job whose inputs still exist. */
+        /**
+         * Retry a job
+         * @description Run a failed or cancelled job again, if its inputs still exist.
+         */
         post: operations["jobs_retry"];
         delete?: never;
         options?: never;
@@ -1128,10 +1399,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The caller's own videos, newest first or as ``order`` says; an admin's list is of his own, too. */
+        /**
+         * List your videos
+         * @description The caller's own videos, newest first unless ``order`` says otherwise.
+         */
         get: operations["library_list"];
         put?: never;
-        /** @description Upload a video in one form; large files better go by tus or in chunks. */
+        /**
+         * Upload a video in one request
+         * @description Upload a video in one form. For large files use tus or chunks.
+         */
         post: operations["library_upload"];
         delete?: never;
         options?: never;
@@ -1146,15 +1423,26 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One video of the library. */
+        /**
+         * Get a video of your library
+         * @description One video of the caller's library.
+         */
         get: operations["library_get"];
         put?: never;
         post?: never;
-        /** @description Delete it with its files; one that a comparison or a challenge shows is a conflict. */
+        /**
+         * Delete a video of your library
+         * @description Delete a video and its files.
+         *
+         *     While comparisons of yours show it, this is a conflict that names them, unless ``leave_gaps`` is true.
+         */
         delete: operations["library_delete"];
         options?: never;
         head?: never;
-        /** @description Change its title, description or tags. */
+        /**
+         * Change a video of your library
+         * @description Change the title, description or tags.
+         */
         patch: operations["library_change"];
         trace?: never;
     };
@@ -1167,7 +1455,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description A rendition that is made on demand; asked for again, the same job or the rendition itself. */
+        /**
+         * Create a rendition
+         * @description Create a rendition that is not made by itself. Repeating the call gives the same job, or the rendition.
+         */
         post: operations["library_render"];
         delete?: never;
         options?: never;
@@ -1182,14 +1473,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Profile, plan, its limits and their use. */
+        /**
+         * Get your account
+         * @description Profile and plan, with its limits and how much of them is used.
+         */
         get: operations["me"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** @description Change one's name or picture. */
+        /**
+         * Change your account
+         * @description Change the name or the picture.
+         */
         patch: operations["me_update"];
         trace?: never;
     };
@@ -1200,7 +1497,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Where a device plays a video from. */
+        /**
+         * Get the best address to play a video from
+         * @description The address from which a device plays a video best.
+         */
         get: operations["media_optimized"];
         put?: never;
         post?: never;
@@ -1220,7 +1520,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Delete a pro job with its files. */
+        /**
+         * Delete a pro job
+         * @description Delete a pro job and its files.
+         */
         delete: operations["pro_sync_delete"];
         options?: never;
         head?: never;
@@ -1234,7 +1537,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Where a pro job is. */
+        /**
+         * Get the state of a pro job
+         * @description The state of a pro job, segment by segment.
+         */
         get: operations["pro_sync_status"];
         put?: never;
         post?: never;
@@ -1251,7 +1557,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The caller's own pro jobs, newest first. */
+        /**
+         * List your pro jobs
+         * @description The caller's own pro jobs, newest first.
+         */
         get: operations["pro_sync_list"];
         put?: never;
         post?: never;
@@ -1270,7 +1579,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Begin one: a video, its segments, and a sound for each of them. */
+        /**
+         * Start a pro job
+         * @description Start a pro job: a video, its segments, and a sound for each segment.
+         */
         post: operations["pro_sync_process"];
         delete?: never;
         options?: never;
@@ -1287,7 +1599,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Where sync.so says that a generation has ended. The signature signs it in; sync.so itself is then asked. */
+        /**
+         * Receive a notice from sync.so
+         * @description Where sync.so says that a generation has ended. The signature is checked, and sync.so is asked.
+         */
         post: operations["pro_sync_webhook"];
         delete?: never;
         options?: never;
@@ -1302,10 +1617,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The caller's uploads, newest first, by whichever door they come. */
+        /**
+         * List your uploads
+         * @description The caller's uploads of every kind, newest first.
+         */
         get: operations["uploads_list"];
         put?: never;
-        /** @description Begin an upload in chunks. */
+        /**
+         * Start an upload in chunks
+         * @description Start an upload in chunks.
+         */
         post: operations["uploads_begin"];
         delete?: never;
         options?: never;
@@ -1323,7 +1644,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Give it up. */
+        /**
+         * Cancel an upload
+         * @description Cancel an upload and delete what has arrived.
+         */
         delete: operations["uploads_cancel"];
         options?: never;
         head?: never;
@@ -1339,7 +1663,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description A chunk; sent again it changes nothing. */
+        /**
+         * Send a chunk
+         * @description Send one chunk. Sending it again changes nothing.
+         */
         post: operations["uploads_chunk"];
         delete?: never;
         options?: never;
@@ -1356,7 +1683,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description All chunks have been sent: the upload becomes what it is for. Asked again, the same answer. */
+        /**
+         * Complete an upload
+         * @description Finish an upload after its last chunk. Repeating the call gives the same answer.
+         */
         post: operations["uploads_complete"];
         delete?: never;
         options?: never;
@@ -1373,7 +1703,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Which chunks to go on with; refused where none would be taken any more. */
+        /**
+         * Get the chunks that are missing
+         * @description The chunks that are missing. Refused if the upload takes no more.
+         */
         post: operations["uploads_resume"];
         delete?: never;
         options?: never;
@@ -1388,7 +1721,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Which chunks have come. */
+        /**
+         * Get the state of an upload
+         * @description The chunks that have arrived.
+         */
         get: operations["uploads_status"];
         put?: never;
         post?: never;
@@ -1407,7 +1743,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Cancel one that is queued or running. */
+        /**
+         * Cancel an analysis
+         * @description Cancel an analysis that is queued or running.
+         */
         post: operations["analysis_cancel"];
         delete?: never;
         options?: never;
@@ -1425,8 +1764,31 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** @description Delete it with its files and results. */
+        /**
+         * Delete an analysis
+         * @description Delete an analysis with its files and results.
+         */
         delete: operations["analysis_cleanup"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/video/keep/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep an analysis as long as its video
+         * @description Keep an analysis of a library or catalogue video for as long as the video, or let it end as usual again.
+         */
+        post: operations["analysis_keep"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1439,7 +1801,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What was found, and whether it is complete. */
+        /**
+         * Get the results of an analysis
+         * @description What an analysis found, and whether it is complete.
+         */
         get: operations["analysis_results"];
         put?: never;
         post?: never;
@@ -1456,7 +1821,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Results as a table for spreadsheets. */
+        /**
+         * Download the results as CSV
+         * @description Results as a table for spreadsheets.
+         */
         get: operations["analysis_table"];
         put?: never;
         post?: never;
@@ -1473,7 +1841,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The caller's own sessions, newest first. */
+        /**
+         * List your analyses
+         * @description The caller's analyses, newest first.
+         */
         get: operations["analysis_list"];
         put?: never;
         post?: never;
@@ -1490,7 +1861,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description How far it is. */
+        /**
+         * Get the state of an analysis
+         * @description The state and progress of an analysis.
+         */
         get: operations["analysis_status"];
         put?: never;
         post?: never;
@@ -1509,7 +1883,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description A video to be analysed in the background. */
+        /**
+         * Upload a video to analyse
+         * @description Upload a video. It is analysed in the background.
+         */
         post: operations["analysis_upload"];
         delete?: never;
         options?: never;
@@ -1524,10 +1901,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The catalogue as the caller may see it, newest first. */
+        /**
+         * List catalogue videos
+         * @description The catalogue as the caller may see it, newest first.
+         */
         get: operations["videos_list"];
         put?: never;
-        /** @description A new video, without a file yet; moderators make them. */
+        /**
+         * Create a catalogue video
+         * @description Create a catalogue video without a file. Allowed for moderators.
+         */
         post: operations["videos_create"];
         delete?: never;
         options?: never;
@@ -1542,16 +1925,28 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One video of the catalogue. */
+        /**
+         * Get a catalogue video
+         * @description One video of the catalogue.
+         */
         get: operations["videos_get"];
-        /** @description Change the fields that are sent; moderators do. */
+        /**
+         * Change a catalogue video
+         * @description Change the fields that are sent; others stay. Allowed for moderators.
+         */
         put: operations["videos_change"];
         post?: never;
-        /** @description Delete it, to be restored within its time, or for good; administrators do. */
+        /**
+         * Delete a catalogue video
+         * @description Delete a video, either so that it can be restored for some time, or for good. Allowed for administrators.
+         */
         delete: operations["videos_delete"];
         options?: never;
         head?: never;
-        /** @description The same as PUT. */
+        /**
+         * Change some fields of a catalogue video
+         * @description Change the fields that are sent; others stay. The same as PUT.
+         */
         patch: operations["videos_patch"];
         trace?: never;
     };
@@ -1564,7 +1959,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description The file of a catalogue video: 201 for its first one, 200 for one that takes another's place. */
+        /**
+         * Upload the file of a catalogue video
+         * @description Upload the file of a catalogue video. 201 for its first file, 200 if it replaces one.
+         */
         post: operations["videos_file"];
         delete?: never;
         options?: never;
@@ -1579,9 +1977,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What a client last reported with PUT of its own processing of the file; for moderators. */
+        /**
+         * Get a processing report
+         * @description What a client last reported with PUT about its own processing of the file. Allowed for moderators.
+         */
         get: operations["videos_processing_report"];
-        /** @description That a catalogue video can be watched: it becomes ready by itself, too. */
+        /**
+         * Mark a catalogue video as ready
+         * @description Report that a video can be watched. Videos that the program processes become ready by themselves.
+         */
         put: operations["videos_ready"];
         post?: never;
         delete?: never;
@@ -1599,7 +2003,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Tell the moderators what one has against a video. */
+        /**
+         * Report a catalogue video
+         * @description Report a video to the moderators.
+         */
         post: operations["videos_report"];
         delete?: never;
         options?: never;
@@ -1616,7 +2023,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description A deleted video, back in the catalogue; administrators do. */
+        /**
+         * Restore a catalogue video
+         * @description Put a deleted video back into the catalogue. Allowed for administrators.
+         */
         post: operations["videos_restore"];
         delete?: never;
         options?: never;
@@ -1631,10 +2041,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What a client that has been away needs: the video as it is, and what happened to it meanwhile. */
+        /**
+         * Get what changed in a catalogue video
+         * @description The video as it is now, and the edits that a client has not seen yet.
+         */
         get: operations["videos_sync_state"];
         put?: never;
-        /** @description Merge a client's own operations with everybody else's. */
+        /**
+         * Merge edits of a catalogue video
+         * @description Merge a client's edits with everybody else's.
+         */
         post: operations["videos_sync"];
         delete?: never;
         options?: never;
@@ -1874,6 +2290,7 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             published_at: string | null;
+            guests_may_play: boolean;
         };
         ChallengeList: {
             challenges: components["schemas"]["Challenge"][];
@@ -2036,6 +2453,8 @@ export interface components {
             ok: boolean;
             events: components["schemas"]["Event"][];
             total: number;
+            /** @description Events that name the caller with `@`, who has not looked since. */
+            unseen: string[];
         };
         /**
          * @description * `manual` - Manual
@@ -2067,6 +2486,7 @@ export interface components {
             /** @description Which VODs, the main one first; all where it is left out. */
             vod_ids?: string[];
             burn?: components["schemas"]["BurnRequest"];
+            reel?: components["schemas"]["ReelRequest"];
         };
         /** @description The ffmpeg of this machine. version: null where it does not start. */
         Ffmpeg: {
@@ -2225,6 +2645,10 @@ export interface components {
         JwtRefreshRequest: {
             refresh: string;
         };
+        KeepRequest: {
+            /** @description false: it is deleted after the usual time, counted from now. */
+            keep: boolean;
+        };
         /**
          * @description * `proxy` - proxy
          *     * `silent` - silent
@@ -2354,6 +2778,8 @@ export interface components {
              */
             role: components["schemas"]["SessionRoleEnum"];
             archived: boolean;
+            /** @description Events that name the caller, who has not looked at them since. */
+            mentions: number;
         };
         /** @description What lets in whoever has it, until it is over or withdrawn. */
         MadeLink: {
@@ -2554,7 +2980,7 @@ export interface components {
             media_file_ids?: string[];
             challenge_title?: string | null;
             /**
-             * @description Bytes; the last chunk is shorter. Less only for a file that is smaller itself.
+             * @description Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself.
              * @default 1048576
              */
             chunk_size: number;
@@ -2614,7 +3040,7 @@ export interface components {
             /** Format: int64 */
             size: number;
             /**
-             * @description Bytes; the last chunk is shorter. Less only for a file that is smaller itself.
+             * @description Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself.
              * @default 1048576
              */
             chunk_size: number;
@@ -2671,6 +3097,11 @@ export interface components {
             old_drift_ppm: number | null;
             /** Format: double */
             new_drift_ppm: number | null;
+            /**
+             * Format: double
+             * @description The global time at which the new offset is exact; null in rows older than it.
+             */
+            new_drift_anchor: number | null;
             source: components["schemas"]["OffsetSourceEnum"];
             /** Format: double */
             confidence: number | null;
@@ -2728,13 +3159,17 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
-        /** @description A text, a truth value, or for ``set_tags`` a list of texts. */
+        /** @description A text, a truth value, or for ``set_tags`` a list of texts; of a description also how it came to be. */
         OperationData: {
             value: unknown;
+            /** @description Of a description, for editors that merge it by characters. */
+            state?: string;
         };
-        /** @description A text, a truth value, or for ``set_tags`` a list of texts. */
+        /** @description A text, a truth value, or for ``set_tags`` a list of texts; of a description also how it came to be. */
         OperationDataRequest: {
             value: unknown;
+            /** @description Of a description, for editors that merge it by characters. */
+            state?: string;
         };
         /** @description One thing that was done. A bare value is taken as ``operation_data`` too; ``type`` and ``value`` as well. */
         OperationRequestRequest: {
@@ -2825,6 +3260,8 @@ export interface components {
             title?: string;
             texts?: string[];
             lie_statement_index?: number;
+            /** @description Whether people without an account may play it by its link; may be changed any time. */
+            guests_may_play?: boolean;
         };
         /** @description Anything left out stays. ``time``: the VOD's own, where the event has one; ``global_time`` moves it whole. */
         PatchedEventPatchRequest: {
@@ -2868,6 +3305,14 @@ export interface components {
             title?: string;
             description?: string;
             tags?: string[];
+        };
+        People: {
+            ok: boolean;
+            people: components["schemas"]["Person"][];
+        };
+        /** @description Somebody who may see a session. */
+        Person: {
+            username: string;
         };
         PlaybackRequest: {
             state: components["schemas"]["PlaybackStateEnum"];
@@ -3056,6 +3501,23 @@ export interface components {
          * @enum {string}
          */
         ReasonEnum: "spam" | "violence" | "hate" | "sexual" | "copyright" | "misleading" | "other";
+        /** @description The moments of one kind, one after the other, in place of all that lies between ``start`` and ``end``. */
+        ReelRequest: {
+            /** @description Of the events that are shown. */
+            kind: string;
+            /**
+             * Format: double
+             * @description Seconds before each.
+             * @default 3
+             */
+            before: number;
+            /**
+             * Format: double
+             * @description Seconds after each.
+             * @default 3
+             */
+            after: number;
+        };
         Refusal: {
             reason: string;
             message: string;
@@ -3330,8 +3792,11 @@ export interface components {
             created_at: string;
             /** Format: date-time */
             updated_at: string;
-            /** Format: date-time */
-            expires_at: string;
+            /**
+             * Format: date-time
+             * @description When it is deleted; null where it is kept for as long as its video.
+             */
+            expires_at: string | null;
             /** Format: uuid */
             job_id: string | null;
             job_status: string | null;
@@ -3651,9 +4116,19 @@ export interface components {
              * @description The session's, unless the VOD is moved by itself.
              */
             rate: number;
-            events: {
-                [key: string]: unknown;
-            }[];
+            /** @description The first 50 by its own time; all by `events`. */
+            events: components["schemas"]["VodEvent"][];
+        };
+        /** @description What was marked in one VOD, in short; time and end in seconds of its own time. */
+        VodEvent: {
+            /** Format: uuid */
+            event_id: string;
+            /** Format: double */
+            time: number;
+            /** Format: double */
+            end: number | null;
+            kind: string;
+            label: string;
         };
         VodPlaybackRequest: {
             state: components["schemas"]["PlaybackStateEnum"];
@@ -3773,6 +4248,7 @@ export type JobStarted = components['schemas']['JobStarted'];
 export type JobStatusEnum = components['schemas']['JobStatusEnum'];
 export type JwtPair = components['schemas']['JwtPair'];
 export type JwtRefreshRequest = components['schemas']['JwtRefreshRequest'];
+export type KeepRequest = components['schemas']['KeepRequest'];
 export type KindEnum = components['schemas']['KindEnum'];
 export type LayoutEnum = components['schemas']['LayoutEnum'];
 export type LibraryFiles = components['schemas']['LibraryFiles'];
@@ -3833,6 +4309,8 @@ export type PatchedPatchRequest = components['schemas']['PatchedPatchRequest'];
 export type PatchedProfileRequest = components['schemas']['PatchedProfileRequest'];
 export type PatchedSharePatchRequest = components['schemas']['PatchedSharePatchRequest'];
 export type PatchedVideoChangeRequest = components['schemas']['PatchedVideoChangeRequest'];
+export type People = components['schemas']['People'];
+export type Person = components['schemas']['Person'];
 export type PlaybackRequest = components['schemas']['PlaybackRequest'];
 export type PlaybackStateEnum = components['schemas']['PlaybackStateEnum'];
 export type PreviewAnswer = components['schemas']['PreviewAnswer'];
@@ -3849,6 +4327,7 @@ export type Queue = components['schemas']['Queue'];
 export type Reading = components['schemas']['Reading'];
 export type ReadyRequest = components['schemas']['ReadyRequest'];
 export type ReasonEnum = components['schemas']['ReasonEnum'];
+export type ReelRequest = components['schemas']['ReelRequest'];
 export type Refusal = components['schemas']['Refusal'];
 export type Rendition = components['schemas']['Rendition'];
 export type RenditionAnswer = components['schemas']['RenditionAnswer'];
@@ -3904,6 +4383,7 @@ export type Video = components['schemas']['Video'];
 export type VideoSourceEnum = components['schemas']['VideoSourceEnum'];
 export type VideoStatusEnum = components['schemas']['VideoStatusEnum'];
 export type Vod = components['schemas']['Vod'];
+export type VodEvent = components['schemas']['VodEvent'];
 export type VodPlaybackRequest = components['schemas']['VodPlaybackRequest'];
 export type WorkoutFormRequest = components['schemas']['WorkoutFormRequest'];
 export type WsTicket = components['schemas']['WsTicket'];
@@ -4947,6 +5427,42 @@ export interface operations {
             };
         };
     };
+    events_seen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ok"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     events_detect: {
         parameters: {
             query?: never;
@@ -5284,6 +5800,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    comparison_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["People"];
                 };
             };
             /** @description An error. */
@@ -6971,7 +7522,10 @@ export interface operations {
     };
     library_delete: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Delete it also where your comparisons show it; they keep a gap in its place. */
+                leave_gaps?: boolean;
+            };
             header?: never;
             path: {
                 video_id: string;
@@ -7709,6 +8263,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    analysis_keep: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeepRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Status"];
                 };
             };
             /** @description An error. */

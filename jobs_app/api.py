@@ -26,44 +26,49 @@ class JobViewSet(ApiViewSet[Job]):
     def get_queryset(self) -> QuerySet[Job]:
         return Job.objects.visible_to(self.user).select_related("owner")
 
-    @extend_schema(operation_id="jobs_list", parameters=[JobQuerySerializer], responses={200: JobListSerializer})
+    @extend_schema(
+        operation_id="jobs_list",
+        summary="List your jobs",
+        parameters=[JobQuerySerializer],
+        responses={200: JobListSerializer},
+    )
     def list(self, request: Request) -> Response:
         """The caller's jobs, newest first."""
         query = self.read_query(JobQuerySerializer)
         jobs = self.get_queryset().filter(**{name: query[name] for name in ("kind", "status") if name in query})
         return Response({"jobs": [JobSerializer.show(job) for job in jobs[page_slice(query)]], "total": jobs.count()})
 
-    @extend_schema(operation_id="jobs_get", responses={200: JobSerializer})
+    @extend_schema(operation_id="jobs_get", summary="Get a job", responses={200: JobSerializer})
     def retrieve(self, request: Request, job_id: str) -> Response:
         """One job."""
         return Response(JobSerializer.show(self.get_object()))
 
-    @extend_schema(operation_id="jobs_delete", responses={204: None})
+    @extend_schema(operation_id="jobs_delete", summary="Delete a job", responses={204: None})
     def destroy(self, request: Request, job_id: str) -> Response:
         """Delete a job that has ended, and what it made."""
         services.delete(self.get_object_to_change())
         return Response(status=204)
 
-    @extend_schema(operation_id="jobs_cancel", request=None, responses={200: JobSerializer})
+    @extend_schema(operation_id="jobs_cancel", summary="Cancel a job", request=None, responses={200: JobSerializer})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, job_id: str) -> Response:
-        """Cancel a live job; cancelled again it answers the same, any other ended one is a conflict."""
+        """Cancel a job. Repeating the call gives the same answer; a job that has ended otherwise is a conflict."""
         return Response(JobSerializer.show(services.cancel(self.get_object_to_change())))
 
-    @extend_schema(operation_id="jobs_retry", request=None, responses={200: JobSerializer})
+    @extend_schema(operation_id="jobs_retry", summary="Retry a job", request=None, responses={200: JobSerializer})
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, job_id: str) -> Response:
-        """A new attempt of a failed or cancelled job whose inputs still exist."""
+        """Run a failed or cancelled job again, if its inputs still exist."""
         return Response(JobSerializer.show(services.retry(self.get_object_to_change())))
 
-    @extend_schema(operation_id="jobs_pause", request=None, responses={200: JobSerializer})
+    @extend_schema(operation_id="jobs_pause", summary="Pause a job", request=None, responses={200: JobSerializer})
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, job_id: str) -> Response:
-        """Stop a job at its last checkpoint and free its place; a kind without checkpoints is a conflict."""
+        """Stop a job at its last checkpoint and free its place. Jobs without checkpoints are a conflict."""
         return Response(JobSerializer.show(services.pause(self.get_object_to_change())))
 
-    @extend_schema(operation_id="jobs_resume", request=None, responses={200: JobSerializer})
+    @extend_schema(operation_id="jobs_resume", summary="Resume a job", request=None, responses={200: JobSerializer})
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, job_id: str) -> Response:
-        """Go on from the checkpoint; a kind without checkpoints is a conflict."""
+        """Continue a paused job from its checkpoint."""
         return Response(JobSerializer.show(services.resume(self.get_object_to_change())))

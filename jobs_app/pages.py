@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
@@ -119,6 +119,17 @@ def _rows(request: HttpRequest) -> HttpResponse:
 
 def _timed(jobs: QuerySet[Job]) -> QuerySet[Job]:
     return jobs.select_related("owner").annotate(asked_at=Now())
+
+
+def live_rows(user: User, most: int) -> list[Row]:
+    """The lines of a user's own jobs that have not ended, the newest first."""
+    return rows_of(list(_timed(Job.objects.filter(owner=user, status__in=LIVE))[:most]), user, all_taken=False)
+
+
+def failed_rows(user: User, age: timedelta, most: int) -> list[Row]:
+    """The lines of a user's own jobs that failed within ``age``, the newest first."""
+    jobs = Job.objects.filter(owner=user, status=S.FAILED, finished_at__gte=Now() - age)
+    return rows_of(list(_timed(jobs)[:most]), user, all_taken=False)
 
 
 def rows_of(jobs: list[Job], user: User, *, all_taken: bool) -> list[Row]:

@@ -1,8 +1,22 @@
 """The front door: facts for programs, a page for people, and the demo for whoever sits at this machine."""
 
-import pytest
+from datetime import timedelta
 
-from tests.support.factories import make_session, make_user
+import pytest
+from django.db.models.functions import Now
+
+from media_app.videos.models import Video
+from sessions_app.comparison.models import Mention, SessionEvent
+from tests.support.factories import (
+    make_analysis,
+    make_challenge,
+    make_job,
+    make_rendition,
+    make_session,
+    make_share,
+    make_user,
+    make_video,
+)
 from vodplatform.accounts.models import Role
 
 PERSON = {"Accept": "text/html,application/xhtml+xml"}
@@ -20,9 +34,103 @@ def test_a_person_gets_a_page_with_a_way_to_sign_in(client, db):
     assert "/login" in answer.content.decode()
 
 
-def test_a_signed_in_person_goes_to_the_comparisons(client, db):
-    client.force_login(make_user())
-    assert client.get("/", headers=PERSON)["Location"] == "/compare"
+@pytest.fixture
+def person(client, db):
+    user = make_user("ann")
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def page(client, person):
+    """The text of the page as it is then."""
+    return lambda query="": client.get(f"/{query}", headers=PERSON).content.decode()
+
+
+def test_a_new_account_is_shown_its_first_steps(page):
+    text = page()
+    assert "Welcome, ann" in text
+    for href in ("/upload", "/compare?new", "/analysis", "/challenges", "/pro", "/catalogue"):
+        assert f'href="{href}"' in text
+
+
+def test_what_a_person_has_made_is_shown_with_its_pictures(page, person):
+    videos = [make_video(person, title=f"Round {number}", duration=67.2) for number in range(3)]
+    posters = [make_rendition(video, "poster") for video in videos[:2]]
+    session = make_session(person, videos=videos, name="Three views")
+    analysis, challenge = make_analysis(person, name="Best of"), make_challenge(person, title="Three things")
+    make_session(make_user("other"), name="Of somebody else")
+    text = page()
+    assert "Welcome" not in text
+    assert "Of somebody else" not in text
+    for href in (f"/compare/{session.pk}", f"/analysis/{analysis.pk}", f"/challenges/{challenge.pk}"):
+        assert f'href="{href}"' in text
+    assert "1:07" in text
+    # In the comparison and in the row of videos.
+    assert [text.count(str(poster.pk)) for poster in posters] == [2, 2]
+
+
+def test_what_others_have_is_not_shown(page, person):
+    other = make_user("other")
+    video = make_video(other, title="zebra")
+    make_session(other, videos=[video, make_video(other)], name="zebra")
+    make_analysis(other, name="zebra")
+    make_challenge(other, title="zebra", is_published=True)
+    make_job(other, "failed", error={"type": "timeout", "message": "zebra"})
+    make_session(person)
+    assert "zebra" not in page()
+
+
+def test_what_somebody_shared_is_shown_and_what_is_archived_is_not(page, person):
+    shared = make_session(make_user("jo"), name="Of jo")
+    make_share(shared, person)
+    make_session(person, name="Put away", archived_at=Now())
+    text = page()
+    assert "Of jo" in text
+    assert "Shared by jo" in text
+    assert "Put away" not in text
+
+
+def test_what_needs_attention_is_told_with_what_to_do(page, person):
+    make_job(person, "failed", error={"type": "video_unreadable", "message": "The file ends too early."})
+    old = make_job(person, "failed", error={"type": "video_unreadable", "message": "Long ago."})
+    type(old).objects.filter(pk=old.pk).update(finished_at=Now() - timedelta(days=8))
+    video = make_video(person)
+    make_session(person, videos=[video, make_video(person)], name="One is gone")
+    Video.objects.filter(pk=video.pk).update(deleted_at=Now())
+    asked = make_session(person, name="With a question")
+    event = SessionEvent.objects.create(session=asked, kind="comment", time=1, created_by_name="jo")
+    Mention.objects.create(event=event, user=person)
+    text = page()
+    assert "The file ends too early." in text
+    assert "Long ago." not in text
+    assert "A video is missing in One is gone" in text
+    assert "A deleted" in text
+    assert "You are named in With a question" in text
+    assert "1 for you" in text
+
+
+def test_what_runs_is_shown_and_can_be_asked_for_alone(page, person):
+    make_session(person)
+    running, other = make_job(person, "processing", progress=40.0), make_job(make_user("jo"), "processing")
+    for query in ("", "?part=running"):
+        text = page(query)
+        assert f'data-job="{running.pk}"' in text
+        assert 'value="40.0"' in text
+        assert str(other.pk) not in text
+    assert "<html" not in page("?part=running")
+
+
+def test_the_page_asks_as_much_for_many_things_as_for_few(page, person, django_assert_max_num_queries):
+    for count in (1, 6):
+        for _ in range(count):
+            make_rendition(make_video(person), "poster")
+            make_session(person, videos=[make_video(person), make_video(person)])
+            make_analysis(person)
+            make_job(person, "failed")
+            make_job(person, "queued")
+        with django_assert_max_num_queries(36):
+            page()
 
 
 @pytest.fixture
@@ -58,5 +166,5 @@ def test_the_demo_never_signs_in_as_staff(client, demo):
 def test_the_demo_leaves_somebody_else_s_sign_in_alone(client, demo):
     person = make_user()
     client.force_login(person)
-    assert client.get("/", headers=PERSON)["Location"] == "/compare"
+    assert client.get("/", headers=PERSON).status_code == 200
     assert client.session["_auth_user_id"] == str(person.pk)

@@ -24,7 +24,7 @@ EXPORT = re.compile(r"^export (?:async )?(?:function|class|const|let) (\w+)", re
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages' modules and the tests of them, as node loads both."""
-    return modules(tmp_path_factory.mktemp("node"), "near.mjs", *SCRIPTS)
+    return modules(tmp_path_factory.mktemp("node"), "near.mjs", "random.mjs", *SCRIPTS)
 
 
 @pytest.fixture(scope="module")

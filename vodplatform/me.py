@@ -80,14 +80,19 @@ class ProfileSerializer(serializers.Serializer[dict[str, Any]]):
 class MeViewSet(ApiViewSet[User]):
     """The signed-in user."""
 
-    @extend_schema(operation_id="me", responses={200: MeSerializer})
+    @extend_schema(operation_id="me", summary="Get your account", responses={200: MeSerializer})
     def retrieve(self, request: Request) -> Response:
-        """Profile, plan, its limits and their use."""
+        """Profile and plan, with its limits and how much of them is used."""
         return Response(MeSerializer(self.user).data)
 
-    @extend_schema(operation_id="me_update", request=ProfileSerializer, responses={200: MeSerializer})
+    @extend_schema(
+        operation_id="me_update",
+        summary="Change your account",
+        request=ProfileSerializer,
+        responses={200: MeSerializer},
+    )
     def partial_update(self, request: Request) -> Response:
-        """Change one's name or picture."""
+        """Change the name or the picture."""
         given, user = self.read_body(ProfileSerializer), self.user
         for name, value in given.items():
             setattr(user, name, value)
@@ -102,12 +107,18 @@ class MeViewSet(ApiViewSet[User]):
 def account(request: HttpRequest) -> HttpResponse:
     """``/account``: profile, tokens, plan and use."""
     user = cast(User, request.user)
-    plan = limits.plan_of(user)
+    plan, usage = limits.plan_of(user), usage_of(user)
+    most = limits.limits_of_tier(plan["tier"])
     context = {
         "profile": user,
         "tokens": ApiToken.objects.filter(user=user, revoked_at__isnull=True).with_expiry_state(),
         "plan": plan,
-        "limits": limits.limits_of_tier(plan["tier"]),
-        "usage": usage_of(user),
+        "limits": most,
+        "usage": usage,
+        "sizes": {
+            "storage": room.format_bytes(usage["storage_bytes"]),
+            "max_storage": room.format_bytes(most["max_storage_bytes"]),
+            "max_upload": room.format_bytes(most["max_upload_bytes"]),
+        },
     }
     return render(request, "accounts/index.html", context)

@@ -154,9 +154,13 @@ def queue_now() -> dict[str, int]:
 
 @extend_schema(tags=["Health"])
 class ProcessingView(APIView):
-    """What processing videos depends on, for anybody who has signed in."""
+    """The state of the tools and services that video processing needs."""
 
-    @extend_schema(operation_id="health_processing", responses={200: ProcessingSerializer})
+    @extend_schema(
+        operation_id="health_processing",
+        summary="Check what processing depends on",
+        responses={200: ProcessingSerializer},
+    )
     def get(self, request: Request) -> Response:
         has_s3, has_cdn = not store.is_local(), settings.CDN is not None
         parts = [FFMPEG, *([S3] if has_s3 else []), *([CDN] if has_cdn else [])]

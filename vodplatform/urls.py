@@ -5,7 +5,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from vodplatform import home, me, metrics, processing
+from vodplatform import home, me, metrics, moderation, processing
 from vodplatform.accounts import pages as account_pages
 from vodplatform.base.web import health, views
 from vodplatform.schema_view import SchemaView
@@ -25,6 +25,7 @@ urlpatterns = [
     path("api/v1/me", me.MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     path("api/v1/health/processing", processing.ProcessingView.as_view()),
     path("account", me.account, name="account"),
+    path("moderation", moderation.page, name="moderation"),
     path("", include("vodplatform.accounts.urls")),
     path("", include("jobs_app.urls")),
     path("", include("media_app.uploads.urls")),

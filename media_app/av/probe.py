@@ -34,6 +34,8 @@ MAX_PACKETS_TO_FIRST_FRAME = 400
 TIMING_PACKETS = 600
 VFR_JITTER = 0.1  # of a frame: more than any container's rounding
 RATE_ROUNDING = Fraction(1, 5000)  # a fifth of what parts 30 from 29.97
+RATE_ERROR = Fraction(1, 4)  # of a frame, over the whole file
+RATE_DENOMINATOR = 1_000_000
 VFR_SHARE = 0.01  # one lost frame in a long recording does not make its rate variable
 
 MIN_SIDE = 16  # pixels; below that there is nothing to see, and scalers have odd ideas
@@ -135,7 +137,7 @@ def sample_aspect_ratio(stream: VideoStream, frame: VideoFrame | None = None) ->
 def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> VideoFacts:
     stream = first_video(container)
     _check_size(stream.codec_context.width, stream.codec_context.height, limits)
-    timestamps = _index_timestamps(stream)
+    timestamps = indexed = _index_timestamps(stream)
     truncated = _is_truncated(container, stream)
     frame = _first_frame(container, stream, limits)
     _check_size(frame.width, frame.height, limits)
@@ -150,7 +152,7 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
     if not rate or rate <= 0:
         rate = _measured_rate(timestamps, stream)
     if not is_vfr:
-        rate = _usual_rate(rate)
+        rate = _steady_rate(indexed, stream) if indexed else _usual_rate(rate)
     if duration <= 0:
         raise MediaError(MediaError.UNREADABLE, "The file does not say how long it is, and no frame tells.")
     if duration > limits.max_seconds:
@@ -247,6 +249,22 @@ def _measured_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
     if span <= 0 or not stream.time_base:
         raise MediaError(MediaError.UNREADABLE, "The file has no usable frame times.")
     return (Fraction(len(timestamps) - 1, span) / stream.time_base).limit_denominator(1001)
+
+
+def _steady_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
+    """Frames a second by the times of all frames, but where some are lost.
+
+    A recorder with a clock of its own has nearly a usual rate; its frames still leave the places that the usual rate
+    gives them, with time. The usual rate is the answer where the last frame is less than a quarter of one off.
+    """
+    steps = [later - earlier for earlier, later in pairwise(timestamps)]
+    median = sorted(steps)[len(steps) // 2]
+    steady = [step for step in steps if abs(step - median) <= max(1, VFR_JITTER * median)]
+    if median <= 0 or not stream.time_base:
+        return _measured_rate(timestamps, stream)
+    rate = (Fraction(len(steady), sum(steady)) / stream.time_base).limit_denominator(RATE_DENOMINATOR)
+    usual = _usual_rate(rate)
+    return rate if abs(rate / usual - 1) * len(steps) > RATE_ERROR else usual
 
 
 def _usual_rate(rate: Fraction) -> Fraction:

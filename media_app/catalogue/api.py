@@ -97,6 +97,7 @@ class VideoViewSet(CatalogueViewSet):
 
     @extend_schema(
         operation_id="videos_list",
+        summary="List catalogue videos",
         parameters=[s.CatalogueQuerySerializer],
         responses={200: s.CataloguePageSerializer},
     )
@@ -111,28 +112,41 @@ class VideoViewSet(CatalogueViewSet):
         return Response({"videos": [VideoSerializer.show(video) for video in videos], "pagination": pagination})
 
     @extend_schema(
-        operation_id="videos_create", request=s.NewCatalogueVideoSerializer, responses={201: VideoSerializer}
+        operation_id="videos_create",
+        summary="Create a catalogue video",
+        request=s.NewCatalogueVideoSerializer,
+        responses={201: VideoSerializer},
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        """A new video, without a file yet; moderators make them."""
+        """Create a catalogue video without a file. Allowed for moderators."""
         user = self.moderator()
         made = services.create(user, self.read_body(s.NewCatalogueVideoSerializer))
         return Response(VideoSerializer.show(made), status=201)
 
-    @extend_schema(operation_id="videos_get", responses={200: VideoSerializer})
+    @extend_schema(operation_id="videos_get", summary="Get a catalogue video", responses={200: VideoSerializer})
     def retrieve(self, request: Request, video_id: UUID) -> Response:
         """One video of the catalogue."""
         return Response(VideoSerializer.show(self.get_object()))
 
-    @extend_schema(operation_id="videos_change", request=s.CatalogueChangeSerializer, responses={200: VideoSerializer})
+    @extend_schema(
+        operation_id="videos_change",
+        summary="Change a catalogue video",
+        request=s.CatalogueChangeSerializer,
+        responses={200: VideoSerializer},
+    )
     def update(self, request: Request, video_id: UUID) -> Response:
-        """Change the fields that are sent; moderators do."""
+        """Change the fields that are sent; others stay. Allowed for moderators."""
         return self._change(video_id)
 
-    @extend_schema(operation_id="videos_patch", request=s.CatalogueChangeSerializer, responses={200: VideoSerializer})
+    @extend_schema(
+        operation_id="videos_patch",
+        summary="Change some fields of a catalogue video",
+        request=s.CatalogueChangeSerializer,
+        responses={200: VideoSerializer},
+    )
     def partial_update(self, request: Request, video_id: UUID) -> Response:
-        """The same as PUT."""
+        """Change the fields that are sent; others stay. The same as PUT."""
         return self._change(video_id)
 
     def _change(self, video_id: UUID) -> Response:
@@ -144,10 +158,13 @@ class VideoViewSet(CatalogueViewSet):
         return Response(VideoSerializer.show(self.get_object()))
 
     @extend_schema(
-        operation_id="videos_delete", parameters=[s.DeleteQuerySerializer], responses={200: MessageSerializer}
+        operation_id="videos_delete",
+        summary="Delete a catalogue video",
+        parameters=[s.DeleteQuerySerializer],
+        responses={200: MessageSerializer},
     )
     def destroy(self, request: Request, video_id: UUID) -> Response:
-        """Delete it, to be restored within its time, or for good; administrators do."""
+        """Delete a video, either so that it can be restored for some time, or for good. Allowed for administrators."""
         self.get_object()
         user = self.admin()
         form = s.DeleteQuerySerializer(data=given(request))
@@ -156,19 +173,29 @@ class VideoViewSet(CatalogueViewSet):
         services.delete(video_id, user, hard=hard, reason=form.validated_data["reason"])
         return Response({"message": "Video deleted for good" if hard else "Video deleted successfully"})
 
-    @extend_schema(operation_id="videos_restore", request=None, responses={200: VideoSerializer})
+    @extend_schema(
+        operation_id="videos_restore",
+        summary="Restore a catalogue video",
+        request=None,
+        responses={200: VideoSerializer},
+    )
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, video_id: UUID) -> Response:
-        """A deleted video, back in the catalogue; administrators do."""
+        """Put a deleted video back into the catalogue. Allowed for administrators."""
         self.get_object()
         services.restore(video_id, self.admin())
         return Response(VideoSerializer.show(self.get_object()))
 
     @idempotent
-    @extend_schema(operation_id="videos_report", request=s.NewReportSerializer, responses={201: s.ReportSerializer})
+    @extend_schema(
+        operation_id="videos_report",
+        summary="Report a catalogue video",
+        request=s.NewReportSerializer,
+        responses={201: s.ReportSerializer},
+    )
     @action(detail=True, methods=["post"])
     def reports(self, request: Request, video_id: UUID) -> Response:
-        """Tell the moderators what one has against a video."""
+        """Report a video to the moderators."""
         video, user = self.get_object(), self.member()
         body = self.read_body(s.NewReportSerializer)
         made = services.report(video, user, body["reason"], body["text"])
@@ -176,12 +203,13 @@ class VideoViewSet(CatalogueViewSet):
 
     @extend_schema(
         operation_id="videos_sync_state",
+        summary="Get what changed in a catalogue video",
         parameters=[s.SyncQuerySerializer],
         responses={200: s.SyncStateSerializer},
     )
     @action(detail=True, url_path="sync")
     def sync_state(self, request: Request, video_id: UUID | None = None) -> Response:
-        """What a client that has been away needs: the video as it is, and what happened to it meanwhile."""
+        """The video as it is now, and the edits that a client has not seen yet."""
         query = given(request)
         video_id = video_id or _video_id(query.get("video_id"))
         self.find(video_id)
@@ -221,10 +249,15 @@ class VideoViewSet(CatalogueViewSet):
             }
         )
 
-    @extend_schema(operation_id="videos_sync", request=s.SyncRequestSerializer, responses={200: s.SyncAnswerSerializer})
+    @extend_schema(
+        operation_id="videos_sync",
+        summary="Merge edits of a catalogue video",
+        request=s.SyncRequestSerializer,
+        responses={200: s.SyncAnswerSerializer},
+    )
     @sync_state.mapping.post
     def sync(self, request: Request, video_id: UUID | None = None) -> Response:
-        """Merge a client's own operations with everybody else's."""
+        """Merge a client's edits with everybody else's."""
         body = request.data
         if not isinstance(body, dict):
             raise DomainError("invalid", errors={"non_field_errors": ["Send one JSON object."]})

@@ -63,12 +63,13 @@ class VideoFileViewSet(CatalogueViewSet):
     @idempotent
     @extend_schema(
         operation_id="videos_file",
+        summary="Upload the file of a catalogue video",
         request={"multipart/form-data": CatalogueFileSerializer},
         responses={200: VideoSerializer, 201: VideoSerializer},
     )
     @action(detail=True, methods=["post"])
     def file(self, request: Request, video_id: UUID | None = None) -> Response:
-        """The file of a catalogue video: 201 for its first one, 200 for one that takes another's place."""
+        """Upload the file of a catalogue video. 201 for its first file, 200 if it replaces one."""
         if video_id is not None:
             self.get_object()  # what one may not see is 404, whatever one may do
         user = self.moderator()
@@ -84,10 +85,15 @@ class VideoFileViewSet(CatalogueViewSet):
             raise DomainError("invalid", errors={"video": ["Send the file as `video` in a multipart form."]})
         return Response(_shown(video.pk), status=200 if video.location else 201)
 
-    @extend_schema(operation_id="videos_ready", request=ReadySerializer, responses={200: VideoSerializer})
+    @extend_schema(
+        operation_id="videos_ready",
+        summary="Mark a catalogue video as ready",
+        request=ReadySerializer,
+        responses={200: VideoSerializer},
+    )
     @action(detail=True, methods=["put"])
     def ready(self, request: Request, video_id: UUID | None = None) -> Response:
-        """That a catalogue video can be watched: it becomes ready by itself, too."""
+        """Report that a video can be watched. Videos that the program processes become ready by themselves."""
         found = _video_id(request.data, video_id)
         self.find(found)
         user = self.moderator()
@@ -96,10 +102,14 @@ class VideoFileViewSet(CatalogueViewSet):
         receiving.make_ready(video.pk, user, duration=data.get("duration"), results=data.get("processingResults"))
         return Response(_shown(video.pk))
 
-    @extend_schema(operation_id="videos_processing_report", responses={200: ProcessingReportSerializer})
+    @extend_schema(
+        operation_id="videos_processing_report",
+        summary="Get a processing report",
+        responses={200: ProcessingReportSerializer},
+    )
     @ready.mapping.get
     def processing_report(self, request: Request, video_id: UUID) -> Response:
-        """What a client last reported with PUT of its own processing of the file; for moderators."""
+        """What a client last reported with PUT about its own processing of the file. Allowed for moderators."""
         if request.user.is_anonymous:
             self.permission_denied(request)
         video = self.find(video_id)

@@ -22,6 +22,7 @@ MAX_AHEAD = timedelta(minutes=5)
 REPLICA = re.compile(r"[\x21-\x7e]{1,64}")
 MAX_ACTOR = 120
 MAX_CLIENT_ID = 64
+MAX_STATE = 2**17  # characters of base64: four times what the longest description has
 MAX_COUNTER = 2**53 - 1  # what every client can count to
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # An ISO text in an address that nobody has escaped: its plus has become a space.
@@ -35,6 +36,8 @@ CLEAN: dict[OperationType, Callable[[Any], Any]] = {
     OperationType.REMOVE_TAG: words.tag,
     OperationType.SET_TAGS: words.tags,
 }
+# What the text was at first, as a number, and all that was done to it since: static/js/catalogue/shared-text.js.
+STATE = re.compile(r"[0-9]{1,16}\.[A-Za-z0-9+/]+={0,2}")
 _MISSING = object()
 
 
@@ -62,9 +65,10 @@ def is_own(actor: str, user_id: str) -> bool:
 def read(raw: Any, user_id: str, now: datetime) -> Incoming:
     """One operation of a user's, from JSON. now: the server's time. Raises :class:`Refused`.
 
-    Taken: ``operation_type`` or ``type``; ``operation_data`` (``{"value": …}`` or the bare value) or ``value``;
-    ``timestamp`` as ISO 8601 or seconds since 1970; ``vector_clock`` with the operation's own dot; ``actor_id``, or
-    the user's id; ``id``, which nothing depends on.
+    Taken: ``operation_type`` or ``type``; ``operation_data`` (``{"value": …}`` or the bare value) or ``value``, and of
+    a description ``{"value": …, "state": …}``, what editors need to merge it by characters; ``timestamp`` as ISO 8601
+    or seconds since 1970; ``vector_clock`` with the operation's own dot; ``actor_id``, or the user's id; ``id``, which
+    nothing depends on.
     """
     if not isinstance(raw, dict):
         raise Refused("operation", "Send an object.")
@@ -83,7 +87,7 @@ def read(raw: Any, user_id: str, now: datetime) -> Incoming:
     client_id = raw.get("id")
     if client_id is not None and (not isinstance(client_id, str) or len(client_id) > MAX_CLIENT_ID):
         raise Refused("id", f"Send a text of at most {MAX_CLIENT_ID} characters, or leave it out.")
-    return Incoming(Operation(kind, value, microseconds(when), actor, seen), client_id or "")
+    return Incoming(Operation(kind, value, microseconds(when), actor, seen, _state(raw, kind)), client_id or "")
 
 
 def clock(raw: Any, field: str = "vector_clock") -> Clock:
@@ -147,6 +151,19 @@ def _value(raw: dict[str, Any]) -> Any:
     if not given or any(one != given[0] for one in given):
         raise Refused("operation_data", 'Send one value, as {"value": …}.')
     return given[0]
+
+
+def _state(raw: dict[str, Any], kind: OperationType) -> str:
+    """How a description came to be, for those who merge it: kept and handed on, and never read here."""
+    data = raw.get("operation_data")
+    state = data.get("state") if isinstance(data, dict) else None
+    if state is None or kind != OperationType.UPDATE_DESCRIPTION:
+        return ""
+    if not isinstance(state, str) or len(state) > MAX_STATE or not STATE.fullmatch(state):
+        raise Refused(
+            "operation_data", f"A state has at most {MAX_STATE} characters of base64, after a number and a dot."
+        )
+    return state
 
 
 def _actor(raw: Any, user_id: str) -> str:

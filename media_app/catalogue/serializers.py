@@ -131,9 +131,14 @@ class DeleteQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class OperationDataSerializer(serializers.Serializer[dict[str, Any]]):
-    """A text, a truth value, or for ``set_tags`` a list of texts."""
+    """A text, a truth value, or for ``set_tags`` a list of texts; of a description also how it came to be."""
 
     value = serializers.JSONField()
+    state = serializers.CharField(
+        required=False,
+        max_length=operations.MAX_STATE,
+        help_text="Of a description, for editors that merge it by characters.",
+    )
 
 
 class OperationRequestSerializer(serializers.Serializer[dict[str, Any]]):

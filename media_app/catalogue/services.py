@@ -275,7 +275,7 @@ def _row(video: Video, one: Incoming, by: User, came: datetime) -> CrdtOperation
         writer=by.pk,
         client_id=one.client_id,
         operation_type=operation.type,
-        operation_data={"value": operation.value},
+        operation_data={"value": operation.value} | ({"state": operation.state} if operation.state else {}),
         vector_clock=operation.clock,
         timestamp=moment(operation.timestamp),
         created_at=came,
@@ -325,7 +325,7 @@ def operation_of(row: CrdtOperation) -> Operation:
     """The operation that a row keeps."""
     return Operation(
         OperationType(row.operation_type), row.operation_data["value"], microseconds(row.timestamp), row.actor,
-        dict(row.vector_clock),
+        dict(row.vector_clock), row.operation_data.get("state", ""),
     )  # fmt: skip
 
 

@@ -31,11 +31,12 @@ class OptimizedViewSet(ApiViewSet[Video]):
 
     @extend_schema(
         operation_id="media_optimized",
+        summary="Get the best address to play a video from",
         parameters=[s.OptimizedQuerySerializer],
         responses={200: s.OptimizedSerializer},
     )
     def retrieve(self, request: Request, video_id: UUID) -> Response:
-        """Where a device plays a video from."""
+        """The address from which a device plays a video best."""
         video = self.get_object()
         query = self.read_query(s.OptimizedQuerySerializer)
         chosen = services.choose_delivery(
@@ -61,7 +62,10 @@ class UploadFiguresViewSet(ApiViewSet[Video]):
     """How uploads go, as clients see it."""
 
     @extend_schema(
-        operation_id="analytics_upload", request=s.UploadFiguresSerializer, responses={202: s.NotedSerializer}
+        operation_id="analytics_upload",
+        summary="Report how an upload went",
+        request=s.UploadFiguresSerializer,
+        responses={202: s.NotedSerializer},
     )
     @idempotent
     def create(self, request: Request) -> Response:

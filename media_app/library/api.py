@@ -38,10 +38,13 @@ class LibraryViewSet(ApiViewSet[Video]):
         return s.with_answer_data(Video.objects.private().visible_to(self.user))
 
     @extend_schema(
-        operation_id="library_list", parameters=[s.LibraryQuerySerializer], responses={200: s.LibraryPageSerializer}
+        operation_id="library_list",
+        summary="List your videos",
+        parameters=[s.LibraryQuerySerializer],
+        responses={200: s.LibraryPageSerializer},
     )
     def list(self, request: Request) -> Response:
-        """The caller's own videos, newest first or as ``order`` says; an admin's list is of his own, too."""
+        """The caller's own videos, newest first unless ``order`` says otherwise."""
         query = self.read_query(s.LibraryQuerySerializer)
         videos = filter_videos(Video.objects.private().filter(owner=self.user).with_state(), query)
         page, limit, total = query["page"], query["limit"], videos.count()
@@ -52,12 +55,13 @@ class LibraryViewSet(ApiViewSet[Video]):
 
     @extend_schema(
         operation_id="library_upload",
+        summary="Upload a video in one request",
         request={"multipart/form-data": s.NewVideoSerializer},
         responses={201: s.VideoSerializer},
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        """Upload a video in one form; large files better go by tus or in chunks."""
+        """Upload a video in one form. For large files use tus or chunks."""
         files = received(request)
         upload = files.get("file") or files.get("video")
         if upload is None:
@@ -67,32 +71,49 @@ class LibraryViewSet(ApiViewSet[Video]):
         uploads.complete(upload)
         return Response(s.VideoSerializer.show(self.get_queryset().get(pk=upload.resource_id)), status=201)
 
-    @extend_schema(operation_id="library_get", responses={200: s.VideoSerializer})
+    @extend_schema(
+        operation_id="library_get", summary="Get a video of your library", responses={200: s.VideoSerializer}
+    )
     def retrieve(self, request: Request, video_id: str) -> Response:
-        """One video of the library."""
+        """One video of the caller's library."""
         return Response(s.VideoSerializer.show(self.get_object()))
 
-    @extend_schema(operation_id="library_change", request=s.VideoChangeSerializer, responses={200: s.VideoSerializer})
+    @extend_schema(
+        operation_id="library_change",
+        summary="Change a video of your library",
+        request=s.VideoChangeSerializer,
+        responses={200: s.VideoSerializer},
+    )
     def partial_update(self, request: Request, video_id: str) -> Response:
-        """Change its title, description or tags."""
+        """Change the title, description or tags."""
         services.change(self.get_object_to_change(), self.read_body(s.VideoChangeSerializer))
         return Response(s.VideoSerializer.show(self.get_object()))
 
-    @extend_schema(operation_id="library_delete", responses={200: s.MessageSerializer})
+    @extend_schema(
+        operation_id="library_delete",
+        summary="Delete a video of your library",
+        parameters=[s.DeletionQuerySerializer],
+        responses={200: s.MessageSerializer},
+    )
     def destroy(self, request: Request, video_id: str) -> Response:
-        """Delete it with its files; one that a comparison or a challenge shows is a conflict."""
-        services.delete_video(self.get_object_to_change(), self.user)
+        """Delete a video and its files.
+
+        While comparisons of yours show it, this is a conflict that names them, unless ``leave_gaps`` is true.
+        """
+        leave_gaps: bool = self.read_query(s.DeletionQuerySerializer)["leave_gaps"]
+        services.delete_video(self.get_object_to_change(), self.user, leave_gaps=leave_gaps)
         return Response({"message": "Video deleted successfully"})
 
     @idempotent
     @extend_schema(
         operation_id="library_render",
+        summary="Create a rendition",
         request=s.RenditionRequestSerializer,
         responses={200: s.RenditionAnswerSerializer, 202: s.RenditionAnswerSerializer},
     )
     @action(detail=True, methods=["post"])
     def renditions(self, request: Request, video_id: str) -> Response:
-        """A rendition that is made on demand; asked for again, the same job or the rendition itself."""
+        """Create a rendition that is not made by itself. Repeating the call gives the same job, or the rendition."""
         video = self.get_object_to_change()
         made, job = services.request_rendition(video, self.read_body(s.RenditionRequestSerializer)["kind"])
         if made:

@@ -40,6 +40,14 @@ class LibraryQuerySerializer(PageQuerySerializer):
     )
 
 
+class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """How a video is deleted."""
+
+    leave_gaps = serializers.BooleanField(
+        default=False, help_text="Delete it also where your comparisons show it; they keep a gap in its place."
+    )
+
+
 class PaginationSerializer(serializers.Serializer[dict[str, int]]):
     """Where a page stands in its list."""
 

@@ -32,10 +32,13 @@ class UploadViewSet(ApiViewSet[Upload]):
     """The caller's uploads, by whichever door they come."""
 
     @extend_schema(
-        operation_id="uploads_list", parameters=[s.UploadQuerySerializer], responses={200: s.UploadListSerializer}
+        operation_id="uploads_list",
+        summary="List your uploads",
+        parameters=[s.UploadQuerySerializer],
+        responses={200: s.UploadListSerializer},
     )
     def list(self, request: Request) -> Response:
-        """The caller's uploads, newest first, by whichever door they come."""
+        """The caller's uploads of every kind, newest first."""
         form = s.UploadQuerySerializer(data=_given(request.query_params))
         form.is_valid(raise_exception=True)
         query = form.validated_data
@@ -44,11 +47,14 @@ class UploadViewSet(ApiViewSet[Upload]):
         return Response({"uploads": [s.UploadSerializer.show(upload) for upload in page], "total": uploads.count()})
 
     @extend_schema(
-        operation_id="uploads_begin", request=s.NewUploadSerializer, responses={201: s.BegunUploadSerializer}
+        operation_id="uploads_begin",
+        summary="Start an upload in chunks",
+        request=s.NewUploadSerializer,
+        responses={201: s.BegunUploadSerializer},
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        """Begin an upload in chunks."""
+        """Start an upload in chunks."""
         data = self.read_body(s.NewUploadSerializer)
         upload = services.begin(
             self.user,
@@ -84,13 +90,13 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
         return chunks.find_chunked(self.user, self.kwargs["upload_id"])
 
     def destroy(self, request: Request, upload_id: UUID) -> Response:
-        """Give it up."""
+        """Cancel an upload and delete what has arrived."""
         return Response(s.UploadStateSerializer.show(services.cancel(self.get_object())))
 
     # A browser's protection token is looked for in the body, too: JSON has to be read before it can be refused.
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, StrictJSONParser])
     def chunk(self, request: Request, upload_id: UUID) -> Response:
-        """A chunk; sent again it changes nothing."""
+        """Send one chunk. Sending it again changes nothing."""
         arriving = chunks.IncomingChunk(services.require_live(self.get_object()))
         if not is_form({"content-type": request.content_type or ""}):
             raise UnsupportedMediaType(request.content_type or "")
@@ -106,14 +112,14 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
 
     @action(detail=True)
     def status(self, request: Request, upload_id: UUID) -> Response:
-        """Which chunks have come."""
+        """The chunks that have arrived."""
         upload = self.get_object()
         row = Upload.objects.filter(pk=upload.pk).with_state().first()
         return Response(s.UploadStateSerializer.show(row or upload))
 
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, upload_id: UUID) -> Response:
-        """Which chunks to go on with; refused where none would be taken any more."""
+        """The chunks that are missing. Refused if the upload takes no more."""
         upload = self.get_object()
         if upload.status != UploadStatus.COMPLETED:
             services.require_live(upload)
@@ -122,7 +128,7 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
     # A clip is looked at first, which is work.
     @action(detail=True, methods=["post"], throttle_scope="write")
     def complete(self, request: Request, upload_id: UUID) -> Response:
-        """All chunks have been sent: the upload becomes what it is for. Asked again, the same answer."""
+        """Finish an upload after its last chunk. Repeating the call gives the same answer."""
         upload = services.complete(self.get_object())
         return Response(s.CompletedUploadSerializer.show(upload), headers={"X-Resource-Id": str(upload.resource_id)})
 
@@ -132,11 +138,15 @@ def _documented(prefix: str) -> Any:
     state, completed = {200: s.UploadStateSerializer}, {200: s.CompletedUploadSerializer}
     chunk = {"multipart/form-data": s.ChunkSerializer}
     return extend_schema_view(
-        destroy=extend_schema(operation_id=f"{prefix}_cancel", responses=state),
-        chunk=extend_schema(operation_id=f"{prefix}_chunk", request=chunk, responses=state),
-        status=extend_schema(operation_id=f"{prefix}_status", responses=state),
-        resume=extend_schema(operation_id=f"{prefix}_resume", request=None, responses=state),
-        complete=extend_schema(operation_id=f"{prefix}_complete", request=None, responses=completed),
+        destroy=extend_schema(operation_id=f"{prefix}_cancel", summary="Cancel an upload", responses=state),
+        chunk=extend_schema(operation_id=f"{prefix}_chunk", summary="Send a chunk", request=chunk, responses=state),
+        status=extend_schema(operation_id=f"{prefix}_status", summary="Get the state of an upload", responses=state),
+        resume=extend_schema(
+            operation_id=f"{prefix}_resume", summary="Get the chunks that are missing", request=None, responses=state
+        ),
+        complete=extend_schema(
+            operation_id=f"{prefix}_complete", summary="Complete an upload", request=None, responses=completed
+        ),
     )
 
 

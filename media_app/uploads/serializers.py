@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
-from media_app.uploads.services import DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES
+from media_app.uploads.services import DEFAULT_CHUNK_BYTES
 from media_app.uploads.tus_protocol import MAX_BYTES
 from vodplatform.base.api.fields import (
     AnswerSerializer,
@@ -18,6 +18,7 @@ from vodplatform.base.api.fields import (
     ListQuerySerializer,
     StrictCharField,
     StrictIntegerField,
+    StrictRegexField,
 )
 
 CHUNK_ADDRESS = "/api/v1/uploads/{}/chunk"
@@ -105,8 +106,8 @@ class UploadQuerySerializer(ListQuerySerializer):
 
 
 @extend_schema_field({
-    "type": "integer", "minimum": MIN_CHUNK_BYTES, "maximum": MAX_CHUNK_BYTES, "default": DEFAULT_CHUNK_BYTES,
-    "description": "Bytes; the last chunk is shorter. Less only for a file that is smaller itself.",
+    "type": "integer", "minimum": 1, "maximum": MAX_BYTES, "default": DEFAULT_CHUNK_BYTES,
+    "description": "Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself.",
 })  # fmt: skip
 class ChunkSizeField(StrictIntegerField):
     """How a file is cut; what is right for its size is for :func:`media_app.uploads.services.begin` to say."""
@@ -128,7 +129,7 @@ class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
     )
     title = StrictCharField(max_length=255, required=False)
     tags = BoundedListField(child=StrictCharField(max_length=64), required=False, max_length=50)
-    sha256 = serializers.RegexField(
+    sha256 = StrictRegexField(
         r"^[0-9a-fA-F]{64}$", required=False, help_text="Of the whole file, which is then compared."
     )
 

@@ -86,13 +86,17 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that one writer did. timestamp: microseconds since 1970. clock: all that it had seen, and itself."""
+    """One thing that one writer did. timestamp: microseconds since 1970. clock: all that it had seen, and itself.
+
+    state: of a description, how its text came to be, for clients that merge texts by characters; nothing here reads it.
+    """
 
     type: OperationType
     value: Any
     timestamp: int
     actor: str
     clock: Clock
+    state: str = ""
 
     @property
     def counter(self) -> int:
@@ -146,10 +150,20 @@ def _first_ending_at(ranges: list[list[int]], counter: int) -> int:
 
 
 class Write(NamedTuple):
-    """A value that somebody wrote."""
+    """A value that somebody wrote. state: as the operation's."""
 
     key: Key
     value: Any
+    state: str = ""
+
+    @classmethod
+    def from_json(cls, row: list[Any]) -> Write:
+        """What :meth:`to_json` wrote."""
+        return cls(Key(*row[:3]), *row[3:])
+
+    def to_json(self) -> list[Any]:
+        """Key and value, and the state where it has one."""
+        return [*self.key, self.value, *([self.state] if self.state else [])]
 
 
 @dataclass(slots=True)
@@ -164,7 +178,7 @@ class Register:
     greatest: Write | None = None
 
     def apply(self, operation: Operation) -> None:
-        self._take([Write(operation.key, operation.value)], operation.covers)
+        self._take([Write(operation.key, operation.value, operation.state)], operation.covers)
 
     def join(self, other: Register) -> None:
         writes = [*other.writes.values(), *([other.greatest] if other.greatest else [])]
@@ -360,9 +374,9 @@ class Document:
         return {
             "registers": {
                 name: {
-                    "writes": [[*write.key, write.value] for _, write in sorted(register.writes.items())],
+                    "writes": [write.to_json() for _, write in sorted(register.writes.items())],
                     "covered": dict(sorted(register.covered.items())),
-                    "greatest": [*register.greatest.key, register.greatest.value] if register.greatest else None,
+                    "greatest": register.greatest.to_json() if register.greatest else None,
                 }
                 for name, register in sorted(self.registers.items())
             },
@@ -381,15 +395,11 @@ class Document:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Document:
         """The document that :meth:`to_json` wrote."""
-
-        def write(row: list[Any]) -> Write:
-            return Write(Key(*row[:3]), row[3])
-
         registers = {
             name: Register(
-                {row[1]: write(row) for row in part["writes"]},
+                {row[1]: Write.from_json(row) for row in part["writes"]},
                 dict(part["covered"]),
-                write(part["greatest"]) if part["greatest"] else None,
+                Write.from_json(part["greatest"]) if part["greatest"] else None,
             )
             for name, part in data["registers"].items()
         }

@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from media_app.videos.models import Place, Video, VideoStatus
+from media_app.videos.services import uses_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import error_response
 from vodplatform.base.web.context_processors import navigation
@@ -84,12 +85,17 @@ def _statuses(videos: QuerySet[Video], current: str) -> list[Choice]:
 
 def _tags(videos: QuerySet[Video], current: str) -> list[Choice]:
     """The tags used most, and the one the list is narrowed to."""
-    counts = Counter(tag for tags in videos.exclude(tags=[]).values_list("tags", flat=True) for tag in tags)
+    counts = tag_counts(videos)
     shown = [tag for tag, _ in counts.most_common(TAGS_SHOWN)]
     if current and current not in shown:
         shown.append(current)
     shown.sort(key=lambda tag: (-counts[tag], tag))
     return [Choice(tag, tag, _address(tag=tag), counts[tag], tag == current) for tag in shown]
+
+
+def tag_counts(videos: QuerySet[Video]) -> Counter[str]:
+    """How many of the videos have each tag."""
+    return Counter(tag for tags in videos.exclude(tags=[]).values_list("tags", flat=True) for tag in tags)
 
 
 def _address(**query: str) -> str:
@@ -129,7 +135,8 @@ def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
         "is_variable_frame_rate": video.is_variable_frame_rate,
         "audio_tracks": video.audio_tracks,
     }
-    context = {"video": video, "facts": facts, "listed": is_listed}
+    uses = uses_of(video, user) if isinstance(user, User) else []
+    context = {"video": video, "facts": facts, "listed": is_listed, "uses": uses}
     if is_listed:
         context["nav_items"] = navigation(request, "/catalogue")
     return render(request, "videos/watch.html", context)

@@ -44,6 +44,8 @@ DELETED = "video_deleted"
 # Sent before a video is deleted, with ``video`` and ``by``; answered with the sessions of ``by`` that show it, as
 # ``session_id`` and ``name``. Whoever shows it to others takes a :func:`create_placeholder`.
 video_deleting = Signal()
+# Sent with a video and its viewer for the page that shows it; answers are lists of :class:`Use`.
+video_showing = Signal()
 # Sent with ``video_id`` before jobs of a video are locked: rows that others lock before jobs are locked by it.
 video_locking = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
@@ -260,16 +262,18 @@ def cancel_jobs(video_id: uuid.UUID) -> None:
     jobs.cancel_all(Job.objects.filter(status__in=LIVE, params__video_id=str(video_id)))
 
 
-def delete_video(video: Video, by: User | None) -> None:
+def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> None:
     """Delete a video with all that was made of it; a file used in place stays where it is.
 
     by: None where its time was over.
-    Raises ``video_in_use`` (409) while sessions of ``by`` show it, with the ``sessions``; those of others, and all
-    where an admin deletes it, show a gap from then on.
+    Raises ``video_in_use`` (409) while sessions of ``by`` show it, with the ``sessions``, unless ``leave_gaps``; those
+    of others, and all where an admin deletes it, show a gap from then on.
     """
     with transaction.atomic():
         cancel_jobs(video.pk)
-        answers: list[Any] = [answer for _, answer in video_deleting.send(Video, video=video, by=by)]
+        answers: list[Any] = [
+            answer for _, answer in video_deleting.send(Video, video=video, by=None if leave_gaps else by)
+        ]
         in_the_way = [session for answer in answers for session in answer]
         if in_the_way:
             raise DomainError("video_in_use", sessions=in_the_way)
@@ -280,6 +284,21 @@ def delete_video(video: Video, by: User | None) -> None:
         except RestrictedError as exc:  # a session that was made meanwhile, or the job that it is the video of
             raise DomainError("video_in_use", sessions=[]) from exc
         transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What shows a video: a symbol of static/icons.svg, its name, its page."""
+
+    icon: str
+    name: str
+    href: str
+
+
+def uses_of(video: Video, viewer: User) -> list[Use]:
+    """Where a video is used, of what the viewer may see."""
+    answers: list[Any] = video_showing.send(Video, video=video, viewer=viewer)
+    return [use for _, found in answers for use in found]
 
 
 def create_placeholder(video: Video, owner: User) -> Video:

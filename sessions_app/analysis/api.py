@@ -105,12 +105,13 @@ class AnalysisViewSet(StartingViewSet):
     @idempotent
     @extend_schema(
         operation_id="analysis_upload",
+        summary="Upload a video to analyse",
         request={"multipart/form-data": s.NewAnalysisSerializer},
         responses={202: s.StartedSerializer},
     )
     @action(detail=False, methods=["post"])
     def upload(self, request: Request) -> Response:
-        """A video to be analysed in the background."""
+        """Upload a video. It is analysed in the background."""
         form = request.data
         if not isinstance(form, Mapping):
             raise DomainError("invalid", errors={"video": ["Send a multipart form."]})
@@ -118,11 +119,14 @@ class AnalysisViewSet(StartingViewSet):
         return self.start(request, validate_request(form.get("analysis_type"), params, form.get("name")))
 
     @extend_schema(
-        operation_id="analysis_list", parameters=[s.AnalysisQuerySerializer], responses={200: s.AnalysisListSerializer}
+        operation_id="analysis_list",
+        summary="List your analyses",
+        parameters=[s.AnalysisQuerySerializer],
+        responses={200: s.AnalysisListSerializer},
     )
     @action(detail=False)
     def sessions(self, request: Request) -> Response:
-        """The caller's own sessions, newest first."""
+        """The caller's analyses, newest first."""
         query = self.read_query(s.AnalysisQuerySerializer)
         rows = AnalysisSession.objects.filter(owner=self.user)
         if "status" in query:
@@ -132,14 +136,17 @@ class AnalysisViewSet(StartingViewSet):
         shown = [s.StatusSerializer.show(session) for session in rows.with_state()[page_slice(query)]]
         return Response({"sessions": shown, "pagination": page_of(query, rows.count())})
 
-    @extend_schema(operation_id="analysis_status", responses={200: s.StatusSerializer})
+    @extend_schema(
+        operation_id="analysis_status", summary="Get the state of an analysis", responses={200: s.StatusSerializer}
+    )
     @action(detail=False, url_path="status/<str:session_id>")
     def status(self, request: Request, session_id: str) -> Response:
-        """How far it is."""
+        """The state and progress of an analysis."""
         return Response(s.StatusSerializer.show(self.get_object()))
 
     @extend_schema(
         operation_id="analysis_table",
+        summary="Download the results as CSV",
         parameters=[OpenApiParameter("kind", enum=sorted(TABLES), description="By default the first that there is.")],
         responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR)},
     )
@@ -157,26 +164,45 @@ class AnalysisViewSet(StartingViewSet):
         answer["Content-Disposition"] = f'attachment; filename="{kind}-{session.pk.hex[:8]}.csv"'
         return answer
 
-    @extend_schema(operation_id="analysis_results", responses={200: s.ResultsSerializer})
+    @extend_schema(
+        operation_id="analysis_results", summary="Get the results of an analysis", responses={200: s.ResultsSerializer}
+    )
     @action(detail=False, url_path="results/<str:session_id>")
     def results(self, request: Request, session_id: str) -> Response:
-        """What was found, and whether it is complete."""
+        """What an analysis found, and whether it is complete."""
         return Response(s.ResultsSerializer.show(self.get_object_with_results()))
 
-    @extend_schema(operation_id="analysis_cancel", request=None, responses={200: s.CancelledSerializer})
+    @extend_schema(
+        operation_id="analysis_cancel",
+        summary="Cancel an analysis",
+        request=None,
+        responses={200: s.CancelledSerializer},
+    )
     @action(detail=False, methods=["post"], url_path="cancel/<str:session_id>")
     def cancel(self, request: Request, session_id: str) -> Response:
-        """Cancel one that is queued or running."""
+        """Cancel an analysis that is queued or running."""
         session = self.get_object_to_change()
         services.cancel(session)
         return Response(
             {"sessionId": str(session.pk), "status": "cancelled", "message": "Processing cancelled successfully"}
         )
 
-    @extend_schema(operation_id="analysis_cleanup", responses={200: MessageSerializer})
+    @extend_schema(
+        operation_id="analysis_keep",
+        summary="Keep an analysis as long as its video",
+        request=s.KeepSerializer,
+        responses={200: s.StatusSerializer},
+    )
+    @action(detail=False, methods=["post"], url_path="keep/<str:session_id>")
+    def keep(self, request: Request, session_id: str) -> Response:
+        """Keep an analysis of a library or catalogue video for as long as the video, or let it end as usual again."""
+        services.keep(self.get_object_to_change(), self.read_body(s.KeepSerializer)["keep"])
+        return Response(s.StatusSerializer.show(self.get_object()))
+
+    @extend_schema(operation_id="analysis_cleanup", summary="Delete an analysis", responses={200: MessageSerializer})
     @action(detail=False, methods=["delete"], url_path="cleanup/<str:session_id>")
     def cleanup(self, request: Request, session_id: str) -> Response:
-        """Delete it with its files and results."""
+        """Delete an analysis with its files and results."""
         services.clean_up(self.get_object_to_change(), self.user)
         return Response({"message": "Session cleaned up successfully"})
 
@@ -196,21 +222,23 @@ class SynchronousAnalysisViewSet(StartingViewSet):
     @idempotent
     @extend_schema(
         operation_id="analyze_highlights",
+        summary="Find highlights and wait for them",
         request={"multipart/form-data": s.HighlightsFormSerializer},
         responses={200: OpenApiTypes.OBJECT},
     )
     @action(detail=False, methods=["post"])
     def highlights(self, request: Request) -> Response:
-        """Find the highlights of a video, and answer with them."""
+        """Find the highlights of a video. The answer waits for the result."""
         return self.begin(request, AnalysisType.HIGHLIGHTS)
 
     @idempotent
     @extend_schema(
         operation_id="analyze_workout",
+        summary="Count repetitions and wait for the result",
         request={"multipart/form-data": s.WorkoutFormSerializer},
         responses={200: OpenApiTypes.OBJECT},
     )
     @action(detail=False, methods=["post"])
     def workout(self, request: Request) -> Response:
-        """Count the repetitions in a video, and answer with them."""
+        """Count the repetitions in a video. The answer waits for the result."""
         return self.begin(request, AnalysisType.WORKOUT)

@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class AnalysisConfig(AppConfig):
     name = "sessions_app.analysis"
     label = "analysis"
+
+    def ready(self) -> None:
+        from media_app.videos.services import video_showing
+        from sessions_app.analysis.services import analyses_of_video
+
+        video_showing.connect(analyses_of_video)

@@ -45,6 +45,10 @@ OF_VIDEOS = ("place", "status", "deleted_at", "is_hidden", "duration", "width", 
 OF_RENDITIONS = ("video", "kind", "name", "files")
 
 
+# One without an end is kept for as long as its video.
+TIME_IS_UP = Q(expires_at__lte=Now()) | Q(expires_at=None, video=None)
+
+
 class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
     def visible_to(self, user: User | AnonymousUser) -> AnalysisSessionQuerySet:
         """The owner's sessions; an admin's are all."""
@@ -54,7 +58,7 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
 
     def over(self) -> AnalysisSessionQuerySet:
         """Those whose time is over and whose files are still there, by the database's clock."""
-        return self.filter(expired_at=None, expires_at__lte=Now())
+        return self.filter(TIME_IS_UP, expired_at=None)
 
     def with_state(self) -> AnalysisSessionQuerySet:
         """What :attr:`AnalysisSession.status` and the serializers read, in two queries of no more columns than these.
@@ -68,7 +72,7 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
             .only(*OF_SESSIONS, *(f"job__{name}" for name in OF_JOBS), *(f"video__{name}" for name in OF_VIDEOS))
             .annotate(  # type: ignore[no-redef]
                 is_over=Case(
-                    When(Q(expired_at__isnull=False) | Q(expires_at__lte=Now()), then=Value(True)),
+                    When(Q(expired_at__isnull=False) | TIME_IS_UP, then=Value(True)),
                     default=Value(False), output_field=BooleanField(),
                 ),
                 running=running,
@@ -77,7 +81,7 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
 
     def in_status(self, status: str) -> AnalysisSessionQuerySet:
         """Those of which :attr:`AnalysisSession.status` says so."""
-        over = Q(expired_at__isnull=False) | Q(expires_at__lte=Now())
+        over = Q(expired_at__isnull=False) | TIME_IS_UP
         if status == SessionStatus.EXPIRED:
             return self.filter(over)
         by_job = {
@@ -98,7 +102,7 @@ class AnalysisSession(models.Model):
     video: what is analysed; None once its file is gone. One that came with the session stands on no shelf and goes
     with it; one of the owner's library stays. params: checked, with their defaults. warnings: sentences for whoever
     asked. data: what was found, as the contract shows it but for the addresses of files; thumbnails: keys of pictures.
-    expires_at: from when on the files go; expired_at: when they went.
+    expires_at: from when on the files go, None where they are kept as long as the video; expired_at: when they went.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -112,7 +116,7 @@ class AnalysisSession(models.Model):
     data = models.JSONField(null=True, blank=True)
     thumbnails = models.JSONField(default=list)
     created_at = models.DateTimeField(db_default=Now())
-    expires_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
     expired_at = models.DateTimeField(null=True, blank=True)
 
     objects = AnalysisSessionQuerySet.as_manager()

@@ -10,7 +10,13 @@ from media_app.delivery.addresses import made_url, source_of, url_of
 from media_app.delivery.serializers import SourceSerializer
 from media_app.videos.models import RenditionKind, VideoStatus
 from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
-from vodplatform.base.api.fields import AnswerSerializer, CauseSerializer, ListPageSerializer, ListQuerySerializer
+from vodplatform.base.api.fields import (
+    AnswerSerializer,
+    CauseSerializer,
+    ListPageSerializer,
+    ListQuerySerializer,
+    StrictBooleanField,
+)
 
 Data = dict[str, Any]
 MESSAGES = {
@@ -80,7 +86,9 @@ class StatusSerializer(AnswerSerializer[AnalysisSession]):
     error = CauseSerializer(allow_null=True, source="failure")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
-    expires_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it is deleted; null where it is kept for as long as its video."
+    )
     job_id = serializers.UUIDField(allow_null=True)
     job_status = serializers.CharField(allow_null=True)
     eta_seconds = serializers.FloatField(allow_null=True, source="seconds_left")
@@ -102,6 +110,10 @@ class StatusSerializer(AnswerSerializer[AnalysisSession]):
         if video is None or session.is_over or video.status != VideoStatus.READY or video.deleted_at is not None:
             return None
         return {**source_of(video), "video_id": None if session.owns_video else video.pk}
+
+
+class KeepSerializer(serializers.Serializer[Data]):
+    keep = StrictBooleanField(help_text="false: it is deleted after the usual time, counted from now.")
 
 
 class ResultsSerializer(AnswerSerializer[AnalysisSession]):

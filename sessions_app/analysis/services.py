@@ -19,7 +19,7 @@ from media_app.store import files as store
 from media_app.uploads.models import Upload
 from media_app.videos import budget
 from media_app.videos.models import Rendition, RenditionKind, Video, VideoStatus
-from media_app.videos.services import delete_video
+from media_app.videos.services import Use, delete_video
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
@@ -28,6 +28,7 @@ from vodplatform.base.logs import event
 from vodplatform.base.records import audit
 
 MADE = (RenditionKind.REEL, RenditionKind.PREVIEW)
+USES_SHOWN = 20
 EXPIRED_KEPT_FOR = timedelta(days=7)  # for which an expired session still says so
 BATCH = 2000
 
@@ -68,8 +69,26 @@ def _begin(session_id: uuid.UUID, owner: User, asked: Asked, video: Video, job: 
     return AnalysisSession.objects.create(
         pk=session_id, owner=owner, analysis_type=asked["analysis_type"], name=asked.get("name") or video.title,
         params=asked["params"], warnings=asked["warnings"], video=video, job=job,
-        expires_at=Now() + timedelta(hours=settings.SESSION_TTL_HOURS),
+        expires_at=_end(),
     )  # fmt: skip
+
+
+def _end() -> Any:
+    return Now() + timedelta(hours=settings.SESSION_TTL_HOURS)
+
+
+def keep(session: AnalysisSession, is_kept: bool) -> None:
+    """Keep an analysis for as long as its video, or for the usual time from now on.
+
+    Raises ``session_expired`` (410), and ``not_keepable`` (409) where the file came with the analysis.
+    """
+    with transaction.atomic():
+        row = _locked(session.pk)
+        if row is None or row.expired_at is not None or session.is_over:
+            raise DomainError("session_expired", sessionId=str(session.pk))
+        if row.video is None or row.owns_video:
+            raise DomainError("not_keepable", sessionId=str(session.pk))
+        AnalysisSession.objects.filter(pk=row.pk).update(expires_at=None if is_kept else _end())
 
 
 def work_factors() -> dict[str, float]:
@@ -184,3 +203,9 @@ def _delete_folders(folders: list[str]) -> None:
             store.delete_folder(folder)
     except store.StoreUnavailable as exc:
         event("video.left", reason=exc.reason)
+
+
+def analyses_of_video(sender: object, video: Video, viewer: User, **_: Any) -> list[Use]:
+    """The viewer's analyses of a video that are still there, the last first."""
+    rows = AnalysisSession.objects.filter(owner=viewer, video=video, expired_at=None).order_by("-created_at")
+    return [Use("analysis", row.name, f"/analysis/{row.pk}") for row in rows[:USES_SHOWN]]

@@ -38,14 +38,17 @@ class MergeViewSet(ApiViewSet[MergeSession]):
 
     @idempotent
     @extend_schema(
-        operation_id="merges_initiate", request=s.NewMergeSerializer, responses={201: s.BegunMergeSerializer}
+        operation_id="merges_initiate",
+        summary="Start a merge",
+        request=s.NewMergeSerializer,
+        responses={201: s.BegunMergeSerializer},
     )
     @action(
         detail=False, methods=["post"], url_path="upload-for-merge/initiate",
         parser_classes=[StrictJSONParser, MultiPartParser, FormParser],
     )  # fmt: skip
     def initiate(self, request: Request) -> Response:
-        """Begin a merge: an upload for each clip. It is queued by itself when all of them have come."""
+        """Start a merge. Each clip gets an upload; when all are complete, the merge is queued."""
         form = s.NewMergeSerializer(data=s.plain_fields(request.data))
         form.is_valid(raise_exception=True)
         asked = form.validated_data
@@ -67,7 +70,12 @@ class MergeViewSet(ApiViewSet[MergeSession]):
             session = merges.begin(self.user, clips, chunk_size=asked["chunk_size"], **options)
         return Response(s.BegunMergeSerializer.show(self.get_queryset().get(pk=session.pk)), status=201)
 
-    @extend_schema(operation_id="merges_list", parameters=[ListQuerySerializer], responses={200: s.MergeListSerializer})
+    @extend_schema(
+        operation_id="merges_list",
+        summary="List your merges",
+        parameters=[ListQuerySerializer],
+        responses={200: s.MergeListSerializer},
+    )
     @action(detail=False, url_path="merge-sessions")
     def own(self, request: Request) -> Response:
         """The caller's own merges, newest first; the numbers of their chunks are in the status of each."""
@@ -76,30 +84,34 @@ class MergeViewSet(ApiViewSet[MergeSession]):
         shown = [s.ListedMergeSerializer.show(session) for session in rows.with_state()[page_slice(query)]]
         return Response({"merge_sessions": shown, "pagination": page_of(query, rows.count())})
 
-    @extend_schema(operation_id="merges_delete", responses={200: MessageSerializer})
+    @extend_schema(operation_id="merges_delete", summary="Delete a merge", responses={200: MessageSerializer})
     @action(detail=False, methods=["delete"], url_path="merge-session/<uuid:merge_id>")
     def delete_one(self, request: Request, merge_id: UUID) -> Response:
         """Delete a merge with its video; a challenge that shows it is deleted first."""
         merges.delete(self.get_object(), self.user)
         return Response({"message": "Merge deleted"})
 
-    @extend_schema(operation_id="merges_status", responses={200: s.MergeSerializer})
+    @extend_schema(operation_id="merges_status", summary="Get the state of a merge", responses={200: s.MergeSerializer})
     @action(detail=False, url_path="merge-session/<uuid:merge_id>/status")
     def status(self, request: Request, merge_id: UUID) -> Response:
-        """Where a merge is."""
+        """The state of a merge: uploads, progress and result."""
         return self.answer()
 
-    @extend_schema(operation_id="merges_retry", request=None, responses={200: s.MergeSerializer})
+    @extend_schema(
+        operation_id="merges_retry", summary="Retry a failed merge", request=None, responses={200: s.MergeSerializer}
+    )
     @action(detail=False, methods=["post"], url_path="merge-session/<uuid:merge_id>/retry")
     def retry(self, request: Request, merge_id: UUID) -> Response:
-        """Run a merge again that failed for a passing reason, before others."""
+        """Run a merge again that failed for a temporary reason. It goes to the front of the queue."""
         merges.retry(self.get_object())
         return self.answer()
 
-    @extend_schema(operation_id="merges_cancel", request=None, responses={200: s.MergeSerializer})
+    @extend_schema(
+        operation_id="merges_cancel", summary="Cancel a merge", request=None, responses={200: s.MergeSerializer}
+    )
     @action(detail=False, methods=["post"], url_path="merge-session/<uuid:merge_id>/cancel")
     def cancel(self, request: Request, merge_id: UUID) -> Response:
-        """Give a merge up with its clips."""
+        """Cancel a merge and delete its clips."""
         merges.cancel(self.get_object())
         return self.answer()
 
@@ -121,6 +133,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
 
     @extend_schema(
         operation_id="challenges_list",
+        summary="List challenges",
         parameters=[s.ChallengeQuerySerializer],
         responses={200: s.ChallengeListSerializer},
     )
@@ -145,47 +158,61 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
         )
 
     @extend_schema(
-        operation_id="challenges_make", request=s.NewChallengeSerializer, responses={201: s.ChallengeSerializer}
+        operation_id="challenges_make",
+        summary="Create a challenge",
+        request=s.NewChallengeSerializer,
+        responses={201: s.ChallengeSerializer},
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        """Make one of a merge that is completed; a draft until it is published."""
+        """Create a challenge from a completed merge. It stays a draft until it is published."""
         made = challenges.make(self.user, self.read_body(s.NewChallengeSerializer))
         return Response(s.ChallengeSerializer.show_all([self.get_queryset().get(pk=made.pk)], self.user)[0], status=201)
 
-    @extend_schema(operation_id="challenges_get", responses={200: s.ChallengeSerializer})
+    @extend_schema(operation_id="challenges_get", summary="Get a challenge", responses={200: s.ChallengeSerializer})
     def retrieve(self, request: Request, challenge_id: UUID) -> Response:
-        """One challenge."""
+        """One challenge with its statements."""
         return self.answer()
 
     @extend_schema(
         operation_id="challenges_edit",
+        summary="Change a challenge",
         request=s.ChallengeChangesSerializer,
         responses={200: s.ChallengeSerializer},
     )
     def partial_update(self, request: Request, challenge_id: UUID) -> Response:
-        """Change its title, statements or which of them is the lie."""
+        """Change the title, the statements, or which of them is the lie."""
         found = self.get_object_to_change()
         challenges.edit(found, self.read_body(s.ChallengeChangesSerializer))
         return self.answer()
 
-    @extend_schema(operation_id="challenges_delete", responses={200: MessageSerializer})
+    @extend_schema(operation_id="challenges_delete", summary="Delete a challenge", responses={200: MessageSerializer})
     def destroy(self, request: Request, challenge_id: UUID) -> Response:
-        """Delete it for everybody."""
+        """Delete a challenge for everybody."""
         challenges.delete(self.get_object_to_change(), self.user)
         return Response({"message": "Challenge deleted"})
 
-    @extend_schema(operation_id="challenges_publish", request=None, responses={200: s.ChallengeSerializer})
+    @extend_schema(
+        operation_id="challenges_publish",
+        summary="Publish a challenge",
+        request=None,
+        responses={200: s.ChallengeSerializer},
+    )
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, challenge_id: UUID) -> Response:
-        """Let everybody play it; its owner does."""
+        """Make a challenge playable by everybody. Allowed for its owner."""
         challenges.publish(self.get_object_to_change())
         return self.answer()
 
-    @extend_schema(operation_id="challenges_unpublish", request=None, responses={200: s.ChallengeSerializer})
+    @extend_schema(
+        operation_id="challenges_unpublish",
+        summary="Unpublish a challenge",
+        request=None,
+        responses={200: s.ChallengeSerializer},
+    )
     @action(detail=True, methods=["post"])
     def unpublish(self, request: Request, challenge_id: UUID) -> Response:
-        """Make it a draft again; a moderator who does takes it down for good."""
+        """Make a challenge a draft again. When a moderator does so, it cannot be published again."""
         found = self.get_object()
         if found.owner_id == self.user.pk:
             challenges.unpublish(found)
@@ -195,17 +222,26 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
             raise DomainError("forbidden")
         return self.answer()
 
-    @extend_schema(operation_id="challenges_segments", responses={200: s.SegmentsSerializer})
+    @extend_schema(
+        operation_id="challenges_segments",
+        summary="List the segments of a challenge",
+        responses={200: s.SegmentsSerializer},
+    )
     @action(detail=True)
     def segments(self, request: Request, challenge_id: UUID) -> Response:
         """Where each statement begins and ends."""
         return Response(s.SegmentsSerializer.show(self.get_object().merge))
 
     @idempotent
-    @extend_schema(operation_id="challenges_guess", request=s.NewGuessSerializer, responses={200: s.GuessSerializer})
+    @extend_schema(
+        operation_id="challenges_guess",
+        summary="Guess the lie",
+        request=s.NewGuessSerializer,
+        responses={200: s.GuessSerializer},
+    )
     @action(detail=True, methods=["post"])
     def guesses(self, request: Request, challenge_id: UUID) -> Response:
-        """Say which statement is the lie; once."""
+        """Guess which statement is the lie. Each account guesses once."""
         found = self.get_object()
         guess = challenges.guess(found, self.user, self.read_body(s.NewGuessSerializer)["statement_index"])
         return Response({"correct": guess.is_correct, "lie_statement_index": guess.challenge.lie_index})
@@ -213,12 +249,13 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
     @idempotent
     @extend_schema(
         operation_id="challenges_report",
+        summary="Report a challenge",
         request=s.NewChallengeReportSerializer,
         responses={201: s.ChallengeReportSerializer},
     )
     @action(detail=True, methods=["post"])
     def reports(self, request: Request, challenge_id: UUID) -> Response:
-        """Tell the moderators of a challenge."""
+        """Report a challenge to the moderators."""
         found = self.get_object()
         made = challenges.report(found, self.user, self.read_body(s.NewChallengeReportSerializer)["reason"])
         return Response({"report_id": str(made.pk), "message": "A moderator will look at it."}, status=201)

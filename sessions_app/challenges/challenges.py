@@ -22,6 +22,7 @@ from sessions_app.challenges.models import (
     ChallengeReport,
     ChallengeStatus,
     Guess,
+    Guest,
     MergeClip,
     MergeSession,
 )
@@ -103,16 +104,17 @@ def _call_video(merge: MergeSession, title: str) -> None:
 
 
 def edit(challenge: Challenge, changes: Said) -> Challenge:
-    """Change a draft: ``title``, ``texts`` of its statements, ``lie_statement_index``.
+    """Change a draft: ``title``, ``texts`` of its statements, ``lie_statement_index``; ``guests_may_play`` at any time.
 
     Raises ``invalid``, ``challenge_published``, and ``challenge_played`` where more than the title is changed of one
     that somebody has guessed at.
     """
     with transaction.atomic():
         row = _locked(challenge.pk)
-        if row.published_at is not None:
+        of_a_draft = set(changes) - {"guests_may_play"}
+        if of_a_draft and row.published_at is not None:
             raise DomainError("challenge_published")
-        if set(changes) - {"title"} and row.guesses.exists():
+        if of_a_draft - {"title"} and row.guesses.exists():
             raise DomainError("challenge_played")
         if "title" in changes:
             row.title = changes["title"]
@@ -126,8 +128,9 @@ def edit(challenge: Challenge, changes: Said) -> Challenge:
             if changes["lie_statement_index"] >= len(row.statements):
                 raise _invalid("lie_statement_index", f"From 0 to {len(row.statements) - 1}.")
             row.lie_index = changes["lie_statement_index"]
+        row.guests_may_play = changes.get("guests_may_play", row.guests_may_play)
         row.updated_at = Now()
-        row.save(update_fields=["title", "statements", "lie_index", "updated_at"])
+        row.save(update_fields=["title", "statements", "lie_index", "guests_may_play", "updated_at"])
     return row
 
 
@@ -181,7 +184,7 @@ def _open(row: Challenge, is_open: bool) -> None:
     Video.objects.filter(merges=row.merge, place__in=OFF_SHELF).update(place=place, updated_at=Now())
 
 
-def guess(challenge: Challenge, player: User, index: int) -> Guess:
+def guess(challenge: Challenge, player: User | Guest, index: int) -> Guess:
     """One player's only guess.
 
     Raises ``own_challenge``, ``challenge_not_found``, ``challenge_unpublished``, ``invalid``, ``already_guessed``.
@@ -191,20 +194,22 @@ def guess(challenge: Challenge, player: User, index: int) -> Guess:
     with transaction.atomic():
         idempotency.bind_to_transaction()
         row = _locked(challenge.pk)
-        if row.status != ChallengeStatus.PUBLISHED:
+        is_barred = isinstance(player, Guest) and not row.guests_may_play
+        if row.status != ChallengeStatus.PUBLISHED or is_barred:
             raise _closed(player)
         if index >= len(row.statements):
             raise _invalid("statement_index", f"From 0 to {len(row.statements) - 1}.")
-        there = Guess.objects.filter(challenge=row, player=player).first()
+        by: dict[str, Any] = {"guest": player.guest_id} if isinstance(player, Guest) else {"player": player}
+        there = Guess.objects.filter(challenge=row, **by).first()
         if there is not None:
             raise _guessed(there, row)
         try:
             with transaction.atomic():
                 made = Guess.objects.create(
-                    challenge=row, player=player, statement_index=index, is_correct=index == row.lie_index
+                    challenge=row, statement_index=index, is_correct=index == row.lie_index, **by
                 )
         except IntegrityError as exc:
-            raise _guessed(Guess.objects.get(challenge=row, player=player), row) from exc
+            raise _guessed(Guess.objects.get(challenge=row, **by), row) from exc
     event("challenge.guess", challenge=str(row.pk))
     return made
 
@@ -215,7 +220,7 @@ def _guessed(there: Guess, row: Challenge) -> DomainError:
     return DomainError("already_guessed", my_guess=mine, lie_statement_index=row.lie_index)
 
 
-def _closed(user: User) -> DomainError:
+def _closed(user: User | Guest) -> DomainError:
     """Why one that is not published takes nothing: it is there for those who moderate, and for nobody else."""
     return DomainError("challenge_unpublished" if user.is_moderator else "challenge_not_found")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -248,6 +249,16 @@ class ChallengeStatus(models.TextChoices):
 PUBLISHED = Q(published_at__isnull=False, withheld_at=None)
 
 
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """Somebody without an account, told by their browser. guest_id: None until they have guessed at something."""
+
+    guest_id: uuid.UUID | None
+    # What is asked of whoever plays, as of an account that owns nothing.
+    pk: None = None
+    is_moderator: bool = False
+
+
 class ChallengeQuerySet(models.QuerySet["Challenge"]):
     def visible_to(self, user: User | AnonymousUser) -> ChallengeQuerySet:
         """One's own and what is published; a moderator's are also those that were reported, an admin's are all."""
@@ -274,9 +285,9 @@ class ChallengeQuerySet(models.QuerySet["Challenge"]):
         }
         return self.filter(found[ChallengeStatus(status)])
 
-    def shown_to(self, user: User) -> ChallengeQuerySet:
+    def shown_to(self, user: User | Guest) -> ChallengeQuerySet:
         """With all that the serializers read, in as many queries for fifty as for one."""
-        mine = Prefetch("guesses", Guess.objects.filter(player=user), to_attr="own_guesses")
+        mine = Prefetch("guesses", Guess.objects.of(user), to_attr="own_guesses")
         counted = Guess.objects.filter(challenge=OuterRef("pk")).order_by().values("challenge")
         count = Coalesce(Subquery(counted.annotate(count=Count("pk")).values("count")), 0)
         pictures = Prefetch("merge__video__renditions", Rendition.objects.order_by())
@@ -288,8 +299,8 @@ class Challenge(models.Model):
     """Statements of one person in one video, one of which is a lie.
 
     statements: ``[{"media_file_id", "text"}]`` in the order of the video's segments. lie_index: which one; shown to its
-    owner, and to a player once they have guessed. published_at: since when others see it. withheld_at: since when a
-    moderator does not let them.
+    owner, and to a player once they have guessed. published_at: since when others see it. guests_may_play: whether
+    people without an account may, by its link. withheld_at: since when a moderator lets nobody.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -301,6 +312,7 @@ class Challenge(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
     published_at = models.DateTimeField(null=True, blank=True)
+    guests_may_play = models.BooleanField(db_default=False)
     withheld_at = models.DateTimeField(null=True, blank=True)
     withheld_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
@@ -338,7 +350,7 @@ class Challenge(models.Model):
         """What the user guessed for whom ``shown_to`` has read the challenge."""
         return self.own_guesses[0] if self.own_guesses else None
 
-    def tells_lie_to(self, user: User) -> bool:
+    def tells_lie_to(self, user: User | Guest) -> bool:
         """Whether ``user`` may know the lie: its owner, and a player who has guessed; it comes from ``shown_to``."""
         return self.owner_id == user.pk or self.own_guess is not None
 
@@ -348,11 +360,23 @@ class Challenge(models.Model):
         return self.withheld_at or self.published_at or self.created_at
 
 
+class GuessQuerySet(models.QuerySet["Guess"]):
+    def of(self, player: User | Guest) -> GuessQuerySet:
+        """Those that one player has made."""
+        if isinstance(player, Guest):
+            return self.filter(guest=player.guest_id) if player.guest_id else self.none()
+        return self.filter(player=player)
+
+
 class Guess(models.Model):
-    """Which statement one player took for the lie. There is one for each player, and it is never changed."""
+    """Which statement one player took for the lie. There is one for each player, and it is never changed.
+
+    player: None where it was somebody without an account; guest is then their browser's.
+    """
 
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="guesses")
-    player = models.ForeignKey(User, on_delete=models.CASCADE, related_name="guesses")
+    player = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="guesses")
+    guest = models.UUIDField(null=True)
     statement_index = models.PositiveSmallIntegerField()
     is_correct = models.BooleanField()
     created_at = models.DateTimeField(db_default=Now())
@@ -361,12 +385,18 @@ class Guess(models.Model):
         verbose_name_plural = "guesses"
         constraints = [
             models.UniqueConstraint(fields=["challenge", "player"], name="guess_once"),
+            models.UniqueConstraint(fields=["challenge", "guest"], name="guess_once_as_guest"),
+            models.CheckConstraint(
+                condition=Q(player=None, guest__isnull=False) | Q(player__isnull=False, guest=None), name="guess_by_one"
+            ),
             models.CheckConstraint(condition=Q(statement_index__lt=MAX_CLIPS), name="guess_within"),
         ]
         indexes = [models.Index(fields=["player", "is_correct"], name="guess_score")]
 
+    objects = GuessQuerySet.as_manager()
+
     def __str__(self) -> str:
-        return f"{self.player_id} on {self.challenge_id}"
+        return f"{self.player_id or 'a guest'} on {self.challenge_id}"
 
 
 class ChallengeReport(models.Model):

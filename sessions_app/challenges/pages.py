@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from typing import cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from django import forms
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.contrib.auth.views import redirect_to_login
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from media_app.uploads.services import MAX_CHUNK_BYTES, MIN_CHUNK_BYTES
-from sessions_app.challenges.models import MAX_CLIPS, MAX_TEXT, MAX_TITLE, MIN_CLIPS, Challenge
+from sessions_app.challenges import challenges
+from sessions_app.challenges.guests import count_guess, guest_of, keep_guest, playable
+from sessions_app.challenges.models import MAX_CLIPS, MAX_TEXT, MAX_TITLE, MIN_CLIPS, Challenge, Guest
 from sessions_app.challenges.serializers import ChallengeSerializer
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.services import address_of
+from vodplatform.base.errors import DomainError, error_response
+
+
+class GuessForm(forms.Form):
+    """Which statement is taken for the lie."""
+
+    statement_index = forms.IntegerField(min_value=0, max_value=MAX_CLIPS - 1)
 
 
 @require_safe
@@ -45,14 +58,56 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-@login_required
 def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
-    """One challenge, played statement by statement. 404 for what the user may not see."""
-    user = cast(User, request.user)
-    found = Challenge.objects.visible_to(user).shown_to(user).filter(pk=challenge_id).first()
-    if found is None:
-        raise Http404
+    """One challenge, played statement by statement. 404 for what the user may not see.
+
+    Who is not signed in plays what its owner opened to people without an account, and is asked to sign in otherwise.
+    With ``?part=state`` what the script knows of it, as JSON.
+    """
+    user: User | Guest = request.user if isinstance(request.user, User) else guest_of(request)
+    if isinstance(user, Guest):
+        found = playable(challenge_id, user)
+        if found is None and request.GET.get("part") == "state":
+            return error_response("challenge_not_found")
+        if found is None:
+            return redirect_to_login(request.get_full_path())
+        get_token(request)  # its script sends the guess
+    else:
+        found = Challenge.objects.visible_to(user).shown_to(user).filter(pk=challenge_id).first()
+        if found is None:
+            raise Http404
     # Only what may be told: the template is given nothing else of it.
     state = ChallengeSerializer.show_all([found], user)[0]
+    if request.GET.get("part") == "state":
+        return JsonResponse(state)
     facts = {"max_title": MAX_TITLE, "max_text": MAX_TEXT, "may_moderate": user.is_moderator}
-    return render(request, "challenges/challenge.html", {"challenge": state, "state": state, "facts": facts})
+    facts["is_guest"] = isinstance(user, Guest)
+    picture = request.build_absolute_uri(state["poster_url"]) if state["poster_url"] else ""
+    context = {"challenge": state, "state": state, "facts": facts, "picture": picture}
+    context["address"] = request.build_absolute_uri(request.path)
+    return render(request, "challenges/challenge.html", context)
+
+
+@require_POST
+@never_cache
+def guess(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
+    """The one guess of a browser without an account: ``statement_index``. Answers as the API's call for accounts."""
+    guest, form = guest_of(request), GuessForm(request.POST)
+    if isinstance(request.user, User) or playable(challenge_id, guest) is None:
+        raise Http404
+    if not form.is_valid():
+        return error_response("invalid", errors=form.errors)
+    try:
+        count_guess(address_of(request))
+        guest = Guest(guest.guest_id or uuid4())
+        found = playable(challenge_id, guest)
+        if found is None:
+            raise Http404
+        made = challenges.guess(found, guest, form.cleaned_data["statement_index"])
+    except DomainError as exc:
+        wait = exc.extra.get("retry_after")
+        headers = {"Retry-After": str(wait)} if wait else {}
+        return error_response(exc.type.name, exc.message, headers=headers, **exc.extra)
+    response = JsonResponse({"correct": made.is_correct, "lie_statement_index": made.challenge.lie_index})
+    keep_guest(response, guest)
+    return response

@@ -32,6 +32,7 @@ from sessions_app.challenges.models import (
     Challenge,
     ChallengeStatus,
     Guess,
+    Guest,
     MergeClip,
     MergeSession,
     MergeStatus,
@@ -44,6 +45,7 @@ from vodplatform.base.api.fields import (
     ListPageSerializer,
     ListQuerySerializer,
     SecondsField,
+    StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
 )
@@ -129,7 +131,7 @@ class NewMergeSerializer(serializers.Serializer[Data]):
         max_length=MAX_TITLE, required=False, allow_blank=True, allow_null=True, validators=[plain_text]
     )
     chunk_size = ChunkSizeField(max_value=MAX_CHUNK_BYTES, default=DEFAULT_CHUNK_BYTES)
-    level_loudness = serializers.BooleanField(default=False)
+    level_loudness = StrictBooleanField(default=False)
     priority = serializers.ChoiceField(choices=sorted(PRIORITIES), default="normal")
 
     def validate_video_durations(self, value: list[float]) -> list[float]:
@@ -373,6 +375,9 @@ class ChallengeChangesSerializer(serializers.Serializer[Data]):
         max_length=MAX_CLIPS,
     )
     lie_statement_index = StrictIntegerField(min_value=0, max_value=MAX_CLIPS - 1, required=False)
+    guests_may_play = StrictBooleanField(
+        required=False, help_text="Whether people without an account may play it by its link; may be changed any time."
+    )
 
 
 class OwnerSerializer(serializers.Serializer[Data]):
@@ -408,7 +413,7 @@ class ShownChallenge:
     """A challenge as one user may see it. counts: how often each statement was guessed; None hides them and the lie."""
 
     challenge: Challenge
-    user: User
+    user: User | Guest
     counts: Counter[int] | None
 
     @property
@@ -441,9 +446,10 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
     results = ChallengeResultsSerializer(allow_null=True)
     created_at = serializers.DateTimeField(source="challenge.created_at")
     published_at = serializers.DateTimeField(allow_null=True, source="challenge.published_at")
+    guests_may_play = serializers.BooleanField(source="challenge.guests_may_play")
 
     @classmethod
-    def show_all(cls, challenges: Sequence[Challenge], user: User) -> list[Data]:
+    def show_all(cls, challenges: Sequence[Challenge], user: User | Guest) -> list[Data]:
         """Challenges as ``user`` may see them, with one query for all of their guesses."""
         visible = [challenge for challenge in challenges if challenge.tells_lie_to(user)]
         counts: dict[UUID, Counter[int]] = {challenge.pk: Counter() for challenge in visible}

@@ -15,4 +15,5 @@ urlpatterns = [
     path("challenges", pages.index, name="challenges"),
     path("challenges/new", pages.new, name="challenges-new"),
     path("challenges/<uuid:challenge_id>", pages.challenge, name="challenge"),
+    path("challenges/<uuid:challenge_id>/guess", pages.guess, name="challenge-guess"),
 ]

@@ -20,7 +20,7 @@ from media_app.videos.models import Video
 from media_app.videos.services import check_file, path_for_work
 from media_app.videos.taking_in import checking, map_storage_errors
 from sessions_app.analysis.running import run_answering, run_pipeline
-from sessions_app.comparison import exports
+from sessions_app.comparison import exports, samples
 from sessions_app.comparison.alignments import ALIGN_KIND, run_aligner
 from sessions_app.comparison.detection import DETECT_KIND, highlight_params, known_highlights, write_found
 from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession, EventOrigin
@@ -203,6 +203,12 @@ def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]
     return run_answering(
         context, EXPORTER, request, seconds=seconds, share=(0, EXPORTED_PERCENT), access=access, broke=broke
     )
+
+
+@job_actor(samples.SAMPLE_KIND, queue="render", label="Sample comparison", icon="compare", hooks=samples.SampleJobs())
+def make_sample(context: JobContext) -> dict[str, Any]:
+    """Make a comparison for an account that has none; the result names it."""
+    return samples.make(context)
 
 
 def find_session(session_id: str) -> ComparisonSession:

@@ -20,6 +20,7 @@ from sessions_app.comparison import alignments, services
 from sessions_app.comparison import serializers as s
 from sessions_app.comparison.duplicating import duplicate_session
 from sessions_app.comparison.links import viewer_of
+from sessions_app.comparison.mentions import people_of
 from sessions_app.comparison.models import Access, ComparisonSession, LinkVisitor, SessionRole, Viewer
 from sessions_app.comparison.sharing import as_granted
 from vodplatform.accounts.authentication import BrowserAuthentication
@@ -101,7 +102,10 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     """Comparisons of 2 or 3 VODs on one clock."""
 
     @extend_schema(
-        operation_id="comparison_create", request=s.NewSessionSerializer, responses={201: s.SessionAnswerSerializer}
+        operation_id="comparison_create",
+        summary="Create a comparison",
+        request=s.NewSessionSerializer,
+        responses={201: s.SessionAnswerSerializer},
     )
     @idempotent
     def create(self, request: Request) -> Response:
@@ -113,6 +117,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
 
     @extend_schema(
         operation_id="comparison_list",
+        summary="List comparisons",
         parameters=[s.SessionListQuerySerializer],
         responses={200: s.SessionListSerializer},
     )
@@ -120,7 +125,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     def all(self, request: Request) -> Response:
         """The sessions the caller may see, newest first; ``created_by`` takes a user's id or name."""
         query = self.read_query(s.SessionListQuerySerializer)
-        sessions = ComparisonSession.objects.visible_to(self.user).with_role(self.user)
+        sessions = ComparisonSession.objects.visible_to(self.user).with_role(self.user).with_mentions(self.user)
         if "created_by" in query:
             who = Q(owner__username=query["created_by"])
             with contextlib.suppress(ValueError):
@@ -136,28 +141,36 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         page = [s.ListedSessionSerializer.show(row) for row in counted[page_slice(query)]]
         return Response({"ok": True, "sessions": page, "total": sessions.count()})
 
-    @extend_schema(operation_id="comparison_get", responses={200: s.SessionAnswerSerializer})
+    @extend_schema(
+        operation_id="comparison_get", summary="Get a comparison", responses={200: s.SessionAnswerSerializer}
+    )
     def retrieve(self, request: Request, session_id: str) -> Response:
-        """One session."""
+        """One comparison with its VODs, offsets and state."""
         return self.answer(s.SessionSerializer.show(s.SessionSnapshot.of(self.get_object())))
 
     @extend_schema(
-        operation_id="comparison_patch", request=s.PatchSerializer, responses={200: s.SessionAnswerSerializer}
+        operation_id="comparison_patch",
+        summary="Change a comparison",
+        request=s.PatchSerializer,
+        responses={200: s.SessionAnswerSerializer},
     )
     def partial_update(self, request: Request, session_id: str) -> Response:
-        """Change what it is called, how its VODs are kept in step, or what its page remembers."""
+        """Change the name, the description, how the VODs are kept in step, or what the page remembers."""
         session = self.get_object_to_change()
         return self.answer(services.update_session(session, self.user, self.read_body(s.PatchSerializer)))
 
-    @extend_schema(operation_id="comparison_delete", responses={200: s.OkSerializer})
+    @extend_schema(operation_id="comparison_delete", summary="Delete a comparison", responses={200: s.OkSerializer})
     def destroy(self, request: Request, session_id: str) -> Response:
-        """Delete it; its videos stay."""
+        """Delete a comparison. Its videos stay."""
         services.delete_session(self.get_object_to_own())
         return Response({"ok": True})
 
     @idempotent
     @extend_schema(
-        operation_id="comparison_duplicate", request=s.DuplicateSerializer, responses={201: s.SessionAnswerSerializer}
+        operation_id="comparison_duplicate",
+        summary="Copy a comparison",
+        request=s.DuplicateSerializer,
+        responses={201: s.SessionAnswerSerializer},
     )
     @action(detail=True, methods=["post"])
     def duplicate(self, request: Request, session_id: str) -> Response:
@@ -167,20 +180,47 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         self.access = Access(SessionRole.OWNER)
         return self.answer(s.SessionSerializer.show(s.SessionSnapshot.of(copy)), status=201)
 
-    @extend_schema(operation_id="comparison_archive", request=None, responses={200: s.SessionAnswerSerializer})
+    @extend_schema(
+        operation_id="comparison_people",
+        summary="List the people who can see a comparison",
+        responses={200: s.PeopleSerializer},
+    )
+    @action(detail=True)
+    def people(self, request: Request, session_id: str) -> Response:
+        """The accounts that may see it, by name: whom a comment can name with `@`. For accounts that may comment."""
+        session = self.get_object()
+        if not self.access.can_comment or isinstance(self.viewer, LinkVisitor):
+            raise DomainError("forbidden")
+        people = [s.PersonSerializer.show(user) for user in people_of(session)]
+        return Response({"ok": True, "people": people})
+
+    @extend_schema(
+        operation_id="comparison_archive",
+        summary="Archive a comparison",
+        request=None,
+        responses={200: s.SessionAnswerSerializer},
+    )
     @action(detail=True, methods=["post"])
     def archive(self, request: Request, session_id: str) -> Response:
-        """Take it out of the list; nothing of it can be changed then."""
+        """Move a comparison out of the list. Until it is restored it cannot be changed."""
         return self.answer(services.set_archived(self.get_object_to_own(), self.user, True))
 
-    @extend_schema(operation_id="comparison_unarchive", request=None, responses={200: s.SessionAnswerSerializer})
+    @extend_schema(
+        operation_id="comparison_unarchive",
+        summary="Restore an archived comparison",
+        request=None,
+        responses={200: s.SessionAnswerSerializer},
+    )
     @action(detail=True, methods=["post"])
     def unarchive(self, request: Request, session_id: str) -> Response:
-        """Put it back."""
+        """Put an archived comparison back into the list."""
         return self.answer(services.set_archived(self.get_object_to_own(), self.user, False))
 
     @extend_schema(
-        operation_id="comparison_global_seek", request=s.SeekSerializer, responses={200: s.SessionAnswerSerializer}
+        operation_id="comparison_global_seek",
+        summary="Seek all VODs",
+        request=s.SeekSerializer,
+        responses={200: s.SessionAnswerSerializer},
     )
     @action(detail=True, methods=["put"], url_path="global-seek", throttle_scope="clock")
     def global_seek(self, request: Request, session_id: str) -> Response:
@@ -189,17 +229,23 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         return self.answer(services.global_seek(session, self.user, self.read_body(s.SeekSerializer)["timestamp"]))
 
     @extend_schema(
-        operation_id="comparison_vod_seek", request=s.SeekSerializer, responses={200: s.SessionAnswerSerializer}
+        operation_id="comparison_vod_seek",
+        summary="Seek one VOD",
+        request=s.SeekSerializer,
+        responses={200: s.SessionAnswerSerializer},
     )
     @action(detail=True, methods=["put"], url_path="vods/<str:vod_id>/seek", throttle_scope="clock")
     def vod_seek(self, request: Request, session_id: str, vod_id: str) -> Response:
-        """Move one VOD on its own time."""
+        """Move one VOD to a time of its own."""
         session = self.get_object_to_change()
         timestamp = self.read_body(s.SeekSerializer)["timestamp"]
         return self.answer(services.vod_seek(session, self.user, vod_id, timestamp))
 
     @extend_schema(
-        operation_id="comparison_playback", request=s.PlaybackSerializer, responses={200: s.SessionAnswerSerializer}
+        operation_id="comparison_playback",
+        summary="Play or pause all VODs",
+        request=s.PlaybackSerializer,
+        responses={200: s.SessionAnswerSerializer},
     )
     @action(detail=True, methods=["put"], throttle_scope="clock")
     def playback(self, request: Request, session_id: str) -> Response:
@@ -210,6 +256,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
 
     @extend_schema(
         operation_id="comparison_vod_playback",
+        summary="Play or pause one VOD",
         request=s.VodPlaybackSerializer,
         responses={200: s.SessionAnswerSerializer},
     )
@@ -222,7 +269,10 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         )
 
     @extend_schema(
-        operation_id="comparison_offsets", request=s.OffsetsSerializer, responses={200: s.SessionAnswerSerializer}
+        operation_id="comparison_offsets",
+        summary="Set the offsets",
+        request=s.OffsetsSerializer,
+        responses={200: s.SessionAnswerSerializer},
     )
     @action(detail=True, methods=["put"])
     def offsets(self, request: Request, session_id: str) -> Response:
@@ -242,6 +292,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
 
     @extend_schema(
         operation_id="comparison_offset_history",
+        summary="Get the history of the offsets",
         parameters=[s.HistoryQuerySerializer],
         responses={200: s.HistorySerializer},
     )
@@ -260,7 +311,12 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         return Response({"ok": True, "history": history, "total": rows.count()})
 
     @idempotent
-    @extend_schema(operation_id="comparison_align", request=s.AlignSerializer, responses={202: s.JobStartedSerializer})
+    @extend_schema(
+        operation_id="comparison_align",
+        summary="Find the offsets",
+        request=s.AlignSerializer,
+        responses={202: s.JobStartedSerializer},
+    )
     @action(detail=True, methods=["post"])
     def align(self, request: Request, session_id: str) -> Response:
         """Find the offsets in the background: by the in-game timer, by what the videos sound like, or by both."""
@@ -271,12 +327,13 @@ class ComparisonSessionViewSet(ComparisonViewSet):
 
     @extend_schema(
         operation_id="comparison_timer_preview",
+        summary="Preview what the timer box reads",
         request=s.PreviewSerializer,
         responses={200: s.PreviewAnswerSerializer},
     )
     @action(detail=True, methods=["post"], url_path="timer-preview")
     def timer_preview(self, request: Request, session_id: str) -> Response:
-        """What the box reads, at once."""
+        """Read the timer box at some moments of each VOD, without starting a job."""
         session = self.get_object_to_change()
         data = self.read_body(s.PreviewSerializer)
         readings = alignments.preview_timer(session, self.user, data["roi"], data["times"])
@@ -287,7 +344,11 @@ class ComparisonSessionViewSet(ComparisonViewSet):
 class AlignmentViewSet(ComparisonViewSet):
     """The alignments of a session; the address names the session and the alignment's job."""
 
-    @extend_schema(operation_id="comparison_alignment", responses={200: s.AlignmentSerializer})
+    @extend_schema(
+        operation_id="comparison_alignment",
+        summary="Get the state of an alignment",
+        responses={200: s.AlignmentSerializer},
+    )
     @action(detail=False, url_path="<uuid:job_id>")
     def one(self, request: Request, session_id: str, job_id: UUID) -> Response:
         """How far an alignment is, and what it proposes."""
@@ -298,12 +359,13 @@ class AlignmentViewSet(ComparisonViewSet):
 
     @extend_schema(
         operation_id="comparison_alignment_apply",
+        summary="Apply proposed offsets",
         request=s.ApplySerializer,
         responses={200: s.SessionAnswerSerializer},
     )
     @action(detail=False, methods=["post"], url_path="<uuid:job_id>/apply")
     def apply(self, request: Request, session_id: str, job_id: UUID) -> Response:
-        """Take over what an alignment proposes."""
+        """Write the offsets that an alignment proposes."""
         session = self.get_object_to_change()
         vod_ids = self.read_body(s.ApplySerializer).get("vod_ids")
         return self.answer(alignments.apply_alignment(session, self.user, job_id, vod_ids))
@@ -315,11 +377,12 @@ class LibraryFileViewSet(ComparisonViewSet):
 
     @extend_schema(
         operation_id="comparison_library_files",
+        summary="List the files you can compare",
         parameters=[s.FilesQuerySerializer],
         responses={200: s.LibraryFilesSerializer},
     )
     def list(self, request: Request) -> Response:
-        """In the order of their names; ``search`` names words that occur in them."""
+        """Files of the library folders that the caller may use, sorted by name; ``search`` filters by words."""
         query = self.read_query(s.FilesQuerySerializer)
         words = query["search"].lower().split()
         paths = [

@@ -82,7 +82,12 @@ class SessionConsumer(WatchConsumer):
             await super().watch_message(event)
         elif message["revision"] > self.revision:  # of events: the clock goes on from the last state
             self.revision = message["revision"]
-            await self.send_json(message)
+            await self.send_json(self._told(message))
+
+    def _told(self, message: dict[str, Any]) -> dict[str, Any]:
+        """A message of events as this viewer is told it: of those it names nobody but themselves."""
+        named = {key: [name for name in names if name == self.name] for key, names in message["named"].items()}
+        return {**message, "named": {key: names for key, names in named.items() if names}}
 
     async def show(self, message: dict[str, Any]) -> None:
         self.message, self.received_at = message, time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from media_app.delivery.addresses import granted_stream_url, rendition_url, stream_url
@@ -10,24 +11,40 @@ from media_app.videos.models import Rendition, RenditionKind
 from sessions_app.comparison.models import SHARE_GRANT, ComparisonSession, ComparisonVod, LinkVisitor, Viewer
 from sessions_app.comparison.vod_cache import cache
 
+LETTERS = "ABC"
 COPIES = (RenditionKind.PROXY, RenditionKind.SILENT)
 
 
-def posters_of(sessions: Sequence[ComparisonSession]) -> dict[str, str]:
-    """A picture of each session, that of its first video which has one, by the session's id.
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What stands for a VOD in a list. url: None where its video has no poster. is_gone: whether that was deleted."""
 
-    sessions: with their ``vods``, and with who looks by ``with_role``.
+    letter: str
+    name: str
+    url: str | None
+    is_gone: bool
+
+
+def pictures_of(sessions: Sequence[ComparisonSession]) -> dict[str, list[Picture]]:
+    """The pictures of each session's VODs in their order, by the session's id.
+
+    sessions: with their ``vods`` and the ``video`` of each, and with who looks by ``with_role``.
     """
     videos = {vod.video_id for session in sessions for vod in session.vods.all()}
     rows = Rendition.objects.filter(video__in=videos, video__deleted_at=None, kind=RenditionKind.POSTER)
     made = {row.video_id: row for row in rows.select_related("video")}
-    found: dict[str, str] = {}
-    for session in sessions:
-        row = next((made[vod.video_id] for vod in session.vods.all() if vod.video_id in made), None)
+
+    def picture(letter: str, vod: ComparisonVod, grant: str) -> Picture:
+        row = made.get(vod.video_id)
+        url = rendition_url(row, as_shown=True, grant=grant) if row else None
+        return Picture(letter, vod.name, url, is_gone=vod.video.deleted_at is not None)
+
+    def all_of(session: ComparisonSession) -> list[Picture]:
         share = session.share  # type: ignore[attr-defined]
-        if row is not None:
-            found[session.pk] = rendition_url(row, as_shown=True, grant=f"{SHARE_GRANT}.{share}" if share else "")
-    return found
+        grant = f"{SHARE_GRANT}.{share}" if share else ""
+        return [picture(letter, vod, grant) for letter, vod in zip(LETTERS, session.vods.all(), strict=False)]
+
+    return {session.pk: all_of(session) for session in sessions}
 
 
 def copies_of(session: ComparisonSession, viewer: Viewer, grant: str = "") -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
         copy = ComparisonSession.objects.create(
             owner=by,
             name=name or f"{session.name[: MAX_NAME - 7]} (copy)",
+            events_revision=min(session.events_revision, 1),  # that of the copy, where there are any
             **{field: getattr(session, field) for field in COPIED},
         )
         ComparisonVod.objects.bulk_create(

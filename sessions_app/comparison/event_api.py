@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from sessions_app.comparison import detection, event_files, events
 from sessions_app.comparison import event_serializers as s
 from sessions_app.comparison.api import TAG, ComparisonViewSet
+from sessions_app.comparison.mentions import forget_mentions, unseen_events
 from sessions_app.comparison.models import ComparisonSession, EventOrigin, SessionEvent
 from sessions_app.comparison.serializers import JobStartedSerializer, OkSerializer
 from vodplatform.base.api.idempotency import idempotent
@@ -33,18 +34,27 @@ class EventViewSet(ComparisonViewSet):
         return Response({"ok": True, "event": s.EventSerializer.show(s.ShownEvent(row))}, status=status)
 
     @extend_schema(
-        operation_id="events_list", parameters=[s.EventQuerySerializer], responses={200: s.EventListSerializer}
+        operation_id="events_list",
+        summary="List the events of a comparison",
+        parameters=[s.EventQuerySerializer],
+        responses={200: s.EventListSerializer},
     )
     def list(self, request: Request, session_id: str) -> Response:
-        """By their time on the shared clock."""
+        """Events, sorted by their time on the shared clock."""
         query = self.read_query(s.EventQuerySerializer)
-        shown = events.read_events(self.get_object(), query)
-        stop = query["offset"] + query["limit"] if "limit" in query else None
-        page = [s.EventSerializer.show(one) for one in shown[query["offset"] : stop]]
-        return Response({"ok": True, "events": page, "total": len(shown)})
+        session = self.get_object()
+        page = events.read_events(session, query)
+        shown = [s.EventSerializer.show(one) for one in page.events]
+        unseen = [str(key) for key in unseen_events(session, self.viewer)]
+        return Response({"ok": True, "events": shown, "total": page.total, "unseen": unseen})
 
     @idempotent
-    @extend_schema(operation_id="events_create", request=s.NewEventSerializer, responses={201: s.EventAnswerSerializer})
+    @extend_schema(
+        operation_id="events_create",
+        summary="Create an event",
+        request=s.NewEventSerializer,
+        responses={201: s.EventAnswerSerializer},
+    )
     def create(self, request: Request, session_id: str) -> Response:
         """Mark a moment or a span, of a VOD or of all; who may not edit makes comments only."""
         session = self.get_object()
@@ -52,40 +62,64 @@ class EventViewSet(ComparisonViewSet):
         return self.answer_event(events.create_event(session, self.viewer, values), 201)
 
     @extend_schema(
-        operation_id="events_change", request=s.EventPatchSerializer, responses={200: s.EventAnswerSerializer}
+        operation_id="events_change",
+        summary="Change an event",
+        request=s.EventPatchSerializer,
+        responses={200: s.EventAnswerSerializer},
     )
     @action(detail=False, methods=["patch"], url_path="<uuid:event_id>")
     def change(self, request: Request, session_id: str, event_id: UUID) -> Response:
-        """Change an event; anything left out stays. For its author, and for who may edit."""
+        """Change an event; anything left out stays. Allowed for its author and for editors."""
         session = self.get_object()
         values = self.read_body(s.EventPatchSerializer)
         return self.answer_event(events.change_event(session, self.viewer, event_id, values))
 
-    @extend_schema(operation_id="events_delete", responses={200: OkSerializer})
+    @extend_schema(operation_id="events_delete", summary="Delete an event", responses={200: OkSerializer})
     @change.mapping.delete
     def delete_one(self, request: Request, session_id: str, event_id: UUID) -> Response:
-        """Delete an event with what was said to it. For its author, and for who may edit."""
+        """Delete an event and its replies. Allowed for its author and for editors."""
         events.delete_event(self.get_object(), self.viewer, event_id)
         return Response({"ok": True})
 
     @idempotent
-    @extend_schema(operation_id="events_reply", request=s.ReplyBodySerializer, responses={201: s.EventAnswerSerializer})
+    @extend_schema(
+        operation_id="events_reply",
+        summary="Reply to an event",
+        request=s.ReplyBodySerializer,
+        responses={201: s.EventAnswerSerializer},
+    )
     @action(detail=False, methods=["post"], url_path="<uuid:event_id>/replies")
     def reply(self, request: Request, session_id: str, event_id: UUID) -> Response:
-        """Say something to an event."""
+        """Reply to an event."""
         session = self.get_object()
         body = self.read_body(s.ReplyBodySerializer)["body"]
         return self.answer_event(events.reply(session, self.viewer, event_id, body), 201)
 
-    @extend_schema(operation_id="events_delete_reply", responses={200: s.EventAnswerSerializer})
+    @extend_schema(
+        operation_id="events_delete_reply", summary="Delete a reply", responses={200: s.EventAnswerSerializer}
+    )
     @action(detail=False, methods=["delete"], url_path="<uuid:event_id>/replies/<uuid:reply_id>")
     def delete_reply(self, request: Request, session_id: str, event_id: UUID, reply_id: UUID) -> Response:
-        """Take back what was said. For who said it, and for who may edit."""
+        """Delete a reply. Allowed for its author and for editors."""
         session = self.get_object()
         return self.answer_event(events.delete_reply(session, self.viewer, event_id, reply_id))
 
+    @extend_schema(
+        operation_id="events_seen", summary="Mark a mention as seen", request=None, responses={200: OkSerializer}
+    )
+    @action(detail=False, methods=["post"], url_path="<uuid:event_id>/seen")
+    def seen(self, request: Request, session_id: str, event_id: UUID) -> Response:
+        """The caller has looked at an event that names them with `@`: it counts among their mentions no more."""
+        forget_mentions(events.find_event(self.get_object(), event_id), self.viewer)
+        return Response({"ok": True})
+
     @idempotent
-    @extend_schema(operation_id="events_detect", request=s.DetectSerializer, responses={202: JobStartedSerializer})
+    @extend_schema(
+        operation_id="events_detect",
+        summary="Find events in the videos",
+        request=s.DetectSerializer,
+        responses={202: JobStartedSerializer},
+    )
     @action(detail=False, methods=["post"])
     def detect(self, request: Request, session_id: str) -> Response:
         """Look for events in the background; what was found before and nobody has touched is replaced."""
@@ -97,6 +131,7 @@ class EventViewSet(ComparisonViewSet):
     @idempotent
     @extend_schema(
         operation_id="events_import",
+        summary="Import events",
         request={
             "application/json": s.NewEventSerializer(many=True),
             "multipart/form-data": s.EventFileSerializer,
@@ -111,7 +146,7 @@ class EventViewSet(ComparisonViewSet):
         parser_classes=[StrictJSONParser, MultiPartParser],
     )
     def import_events(self, request: Request, session_id: str) -> Response:
-        """Add the events of a list or a file, all or none; errors are told by line."""
+        """Add the events of a list or a file. Either all are added or none; errors name the line."""
         session = self.get_object_to_change()
         rows, first_line = self.read_rows(request, session)
         made = events.create_events(session, self.user, rows, EventOrigin.IMPORT, first_line)
@@ -136,19 +171,29 @@ class EventViewSet(ComparisonViewSet):
 class EventFileViewSet(ComparisonViewSet):
     """The same events as files; what is written can be read by ``import``."""
 
-    @extend_schema(operation_id="events_csv", responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR)})
+    @extend_schema(
+        operation_id="events_csv",
+        summary="Download events as CSV",
+        responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR)},
+    )
     @action(detail=True, url_path="events.csv", content_negotiation_class=AsTable)
     def as_csv(self, request: Request, session_id: str) -> HttpResponse:
         """A table: VOD, time, end, kind and label."""
         return self.file("csv", "text/csv; charset=utf-8", event_files.to_csv)
 
-    @extend_schema(operation_id="events_json", responses={200: s.NewEventSerializer(many=True)})
+    @extend_schema(
+        operation_id="events_json", summary="Download events as JSON", responses={200: s.NewEventSerializer(many=True)}
+    )
     @action(detail=True, url_path="events.json", content_negotiation_class=AsTable)
     def as_json(self, request: Request, session_id: str) -> HttpResponse:
-        """All that the events have, but for what was said to them."""
+        """The events with all their fields, without replies."""
         return self.file("json", "application/json", event_files.to_json)
 
-    @extend_schema(operation_id="timeline_otio", responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(
+        operation_id="timeline_otio",
+        summary="Download an OpenTimelineIO timeline",
+        responses={200: OpenApiTypes.OBJECT},
+    )
     @action(detail=True, url_path="timeline.otio", content_negotiation_class=AsTable)
     def as_timeline(self, request: Request, session_id: str) -> HttpResponse:
         """An OpenTimelineIO timeline: the VODs as tracks at their offsets, the events as markers."""
@@ -163,6 +208,6 @@ class EventFileViewSet(ComparisonViewSet):
     ) -> HttpResponse:
         """All events, each by itself, as a file to keep."""
         session = self.get_object()
-        answer = HttpResponse(write(events.read_events(session, {"joined": False})), content_type=content_type)
+        answer = HttpResponse(write(events.read_events(session, {"joined": False}).events), content_type=content_type)
         answer["Content-Disposition"] = f'attachment; filename="{name}-{session.pk}.{ending}"'
         return answer

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from sessions_app.comparison.joining import Joined, Mark, join
-from sessions_app.comparison.models import MAX_VODS, EventOrigin, EventReply, SessionEvent
+from sessions_app.comparison.models import MAX_VODS, ComparisonVod, EventOrigin, EventReply, SessionEvent
 from sessions_app.comparison.timeline import MAX_TIMESTAMP
 from vodplatform.base.api.fields import (
     AnswerSerializer,
@@ -23,6 +24,7 @@ from vodplatform.base.api.fields import (
     SecondsField,
     StrictBooleanField,
     StrictCharField,
+    StrictRegexField,
 )
 from vodplatform.base.errors import DomainError
 
@@ -84,13 +86,13 @@ class EventFieldsSerializer(serializers.Serializer[Data]):
     """What an event consists of, but for where it stands."""
 
     end = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False, allow_null=True)
-    kind = serializers.RegexField(
+    kind = StrictRegexField(
         r"^[a-z0-9_-]{1,40}\Z",
         trim_whitespace=False,
         error_messages={"invalid": "Must be 1 to 40 of a–z, 0–9, _ and -."},
     )
     label = StrictCharField(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]
-    color = serializers.RegexField(
+    color = StrictRegexField(
         r"^(#[0-9a-fA-F]{6})?\Z", required=False, allow_blank=True, error_messages={"invalid": "Must be #rrggbb."}
     )
     body = StrictCharField(max_length=MAX_BODY, required=False, allow_blank=True)
@@ -117,7 +119,7 @@ class NewEventSerializer(EventFieldsSerializer):
 class EventPatchSerializer(EventFieldsSerializer):
     """Anything left out stays. ``time``: the VOD's own, where the event has one; ``global_time`` moves it whole."""
 
-    kind = serializers.RegexField(r"^[a-z0-9_-]{1,40}\Z", trim_whitespace=False, required=False)
+    kind = StrictRegexField(r"^[a-z0-9_-]{1,40}\Z", trim_whitespace=False, required=False)
     time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
     global_time = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False)
     resolved = StrictBooleanField(required=False)
@@ -188,11 +190,6 @@ class ShownEvent:
         """Where it stands on the shared clock, in seconds."""
         return global_time_of(self.event) if self.median_time is None else self.median_time
 
-    @property
-    def vod_ids(self) -> set[str]:
-        """The VODs that show it."""
-        return {row.vod.vod_id for row in (self.event, *self.others) if row.vod}
-
 
 class EventSerializer(AnswerSerializer[ShownEvent]):
     """A moment or a span; time and end on the VOD's own time, global_time and end_global_time on the shared clock."""
@@ -211,7 +208,7 @@ class EventSerializer(AnswerSerializer[ShownEvent]):
     origin = serializers.ChoiceField(choices=EventOrigin.choices, source="event.origin")
     confidence = serializers.FloatField(allow_null=True, source="event.confidence")
     resolved = serializers.BooleanField(source="event.resolved")
-    replies = ReplySerializer(many=True)
+    replies = ReplySerializer(many=True, source="event.thread")
     created_by = serializers.CharField(allow_null=True, help_text=AUTHOR_HELP)
     created_by_name = serializers.CharField(source="event.created_by_name")
     created_at = EpochField(source="event.created_at", help_text="Epoch seconds.")
@@ -229,9 +226,6 @@ class EventSerializer(AnswerSerializer[ShownEvent]):
         if row.end is None:
             return None
         return row.vod.placement.global_time(row.end) if row.vod else row.end
-
-    def compute_replies(self, shown: ShownEvent) -> list[EventReply]:
-        return list(shown.event.replies.all())
 
     def compute_sources(self, shown: ShownEvent) -> list[Data]:
         return [
@@ -255,6 +249,9 @@ class EventListSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
     events = EventSerializer(many=True)
     total = serializers.IntegerField()
+    unseen = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Events that name the caller with `@`, who has not looked since."
+    )
 
 
 class DetectSerializer(serializers.Serializer[Data]):
@@ -283,20 +280,17 @@ def global_time_of(row: SessionEvent) -> float:
     return row.vod.placement.global_time(row.time) if row.vod else row.time
 
 
-def joined_events(rows: Sequence[SessionEvent], *, is_joined: bool = True) -> list[ShownEvent]:
-    """Events by time, with what several VODs show as one. rows: in the order they were made, with their VODs."""
-    by_key = {str(row.pk): row for row in rows}
-    marks = [_mark(number, row, is_joined) for number, row in enumerate(rows)]
-    return [_shown(one, by_key) for one in join(marks)]
-
-
-def _mark(number: int, row: SessionEvent, is_joined: bool) -> Mark:
-    vod = row.vod
-    is_alone = not is_joined or bool(row.body or row.drawing or row.replies.all())
-    frame = float(1 / vod.video.fps) if vod and vod.video.fps else 0.0
-    return Mark(str(row.pk), number, row.kind, vod.vod_id if vod else None, global_time_of(row), frame, is_alone)
-
-
-def _shown(one: Joined, by_key: dict[str, SessionEvent]) -> ShownEvent:
-    first, *others = (by_key[mark.key] for mark in one.marks)
-    return ShownEvent(first, others, one.global_time)
+def joined_events(
+    rows: QuerySet[SessionEvent], vods: Mapping[int, ComparisonVod], *, is_joined: bool = True
+) -> list[Joined]:
+    """The keys of events by time, with what several VODs show as one. vods: those of the session, by primary key."""
+    is_written = ~Q(body="") | Q(drawing__isnull=False) | Exists(EventReply.objects.filter(event=OuterRef("pk")))
+    columns = rows.annotate(is_written=is_written).values_list("pk", "vod_id", "time", "kind", "is_written")
+    frames = {key: float(1 / vod.video.fps) if vod.video.fps else 0.0 for key, vod in vods.items()}
+    marks = []
+    for number, (key, vod_key, time, kind, is_written) in enumerate(columns):
+        vod = vods.get(vod_key)
+        at = vod.placement.global_time(time) if vod else time
+        is_alone = is_written or not is_joined
+        marks.append(Mark(key, number, kind, vod.vod_id if vod else None, at, frames.get(vod_key, 0.0), is_alone))
+    return join(marks)

@@ -11,10 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, Prefetch, Sum
 from django.db.models.functions import Length
 
 from sessions_app.comparison.event_serializers import EventSerializer, ShownEvent, joined_events
+from sessions_app.comparison.mentions import drop_mentions, keep_mentions
 from sessions_app.comparison.models import (
     Access,
     ComparisonSession,
@@ -26,6 +27,8 @@ from sessions_app.comparison.models import (
     Viewer,
 )
 from sessions_app.comparison.services import access_to, group_name, lock
+from sessions_app.comparison.timeline import MAX_TIMESTAMP
+from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web.publish import publish_on_commit
@@ -35,6 +38,9 @@ MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # of a session; of an event
 MAX_THREAD = 200_000  # letters of the replies to one event
 MAX_OF_GUEST = 1_000  # events of one who may not edit
 MAX_TOLD = 100  # events of one message; of more the message says that there are some
+WITH_THREAD: Any = Prefetch(
+    "replies", to_attr="thread"
+)  # as plain lists: a query set for each row takes as long as the rest
 
 
 @dataclass
@@ -46,6 +52,7 @@ class EventsChange:
     access: Access  # of who changes them
     changed: list[SessionEvent] = field(default_factory=list)
     deleted: list[UUID] = field(default_factory=list)
+    named: dict[UUID, list[User]] = field(default_factory=dict)  # who is named anew, by event
 
     def vod(self, vod_id: str) -> ComparisonVod:
         """Raises ``unknown_vod``."""
@@ -56,7 +63,7 @@ class EventsChange:
 
     def reread(self) -> None:
         """Take over what the database has set of the rows that were made in it."""
-        rows = SessionEvent.objects.prefetch_related("replies").in_bulk([row.pk for row in self.changed])
+        rows = SessionEvent.objects.prefetch_related(WITH_THREAD).in_bulk([row.pk for row in self.changed])
         vods = {vod.pk: vod for vod in self.vods}
         self.changed = [rows[row.pk] for row in self.changed]
         for row in self.changed:
@@ -90,29 +97,48 @@ def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
         "by": by.username,
         "changed": shown,
         "deleted": [str(key) for key in change.deleted] if complete else [],
+        # Each viewer is told of themselves alone: who else may see the session is not everybody's to know.
+        "named": {str(key): [user.username for user in users] for key, users in change.named.items() if users},
         "complete": complete,
     }
 
 
-def read_events(session: ComparisonSession, query: dict[str, Any]) -> list[ShownEvent]:
-    """The events that a query of :class:`EventQuerySerializer` asks for, by time. Raises ``unknown_vod``."""
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some of the events that a query asks for, by time, and how many it has in all."""
+
+    events: list[ShownEvent]
+    total: int
+
+
+def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
+    """The events that a query of :class:`EventQuerySerializer` asks for. Raises ``unknown_vod``.
+
+    Which are joined is found from a few columns of all rows; whole rows are read of those alone that are answered.
+    """
     vods = {vod.pk: vod for vod in session.vods.select_related("video")}
     if "vod_id" in query and query["vod_id"] not in {vod.vod_id for vod in vods.values()}:
         raise DomainError("unknown_vod", vod_id=query["vod_id"])
-    rows = session.events.prefetch_related("replies").filter(
-        **{name: query[name] for name in ("kind", "origin") if name in query}
-    )
-    found = list(rows)
-    for row in found:
-        if row.vod_id is not None:
-            row.vod = vods[row.vod_id]
-    shown = joined_events(found, is_joined=query.get("joined", True))
+    rows = session.events.filter(**{name: query[name] for name in ("kind", "origin") if name in query})
     low, high = query.get("from", -math.inf), query.get("to", math.inf)
-    return [
+    found = [
         one
-        for one in shown
-        if low <= one.global_time <= high and ("vod_id" not in query or query["vod_id"] in one.vod_ids)
+        for one in joined_events(rows, vods, is_joined=query.get("joined", True))
+        if low <= one.global_time <= high
+        and ("vod_id" not in query or any(mark.vod_id == query["vod_id"] for mark in one.marks))
     ]
+    first = query.get("offset", 0)
+    page = found[first : first + query["limit"]] if "limit" in query else found[first:]
+    whole = rows.prefetch_related(WITH_THREAD)
+    if len(page) < len(found):
+        whole = whole.filter(pk__in=[mark.key for one in page for mark in one.marks])
+    by_key: dict[UUID | str, SessionEvent] = {row.pk: row for row in whole}
+    for row in by_key.values():
+        row.vod = vods[row.vod_id] if row.vod_id is not None else None
+    # What was deleted between the two readings is not there any more.
+    shown = [[by_key[mark.key] for mark in one.marks if mark.key in by_key] for one in page]
+    events = [ShownEvent(rows[0], rows[1:], one.global_time) for rows, one in zip(shown, page, strict=True) if rows]
+    return EventPage(events, len(found))
 
 
 def find_event(session: ComparisonSession, event_id: UUID) -> SessionEvent:
@@ -153,6 +179,9 @@ def create_events(
                 raise _of_line(number, exc) from exc
             made.append(row)
         change.changed = SessionEvent.objects.bulk_create(made)
+        if origin == EventOrigin.MANUAL:  # what a file brings was said before
+            for row in made:
+                change.named[row.pk] = keep_mentions(row, by, row.body)
         change.reread()
     return change.changed
 
@@ -169,9 +198,13 @@ def change_event(session: ComparisonSession, by: Viewer, event_id: UUID, values:
         _check_kind(values, change.access)
         row = find_event(change.session, event_id)
         _check_author(row, by, change.access)
+        before = row.body
         _write(row, change, values)
         row.updated_at = change.session.now()
         row.save()
+        change.named[row.pk] = keep_mentions(row, by, row.body, before)
+        if row.body != before:
+            drop_mentions(row)
         change.changed = [row]
     return row
 
@@ -195,6 +228,7 @@ def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> 
         if said["count"] >= MAX_REPLIES or said["letters"] + len(body) > MAX_THREAD:
             raise DomainError("too_many_events", "The event has as many replies as it can have.", limit=MAX_REPLIES)
         EventReply.objects.create(event=row, body=body, **_author(by))
+        change.named[row.pk] = keep_mentions(row, by, body)
         change.changed = [row]
     return row
 
@@ -208,6 +242,7 @@ def delete_reply(session: ComparisonSession, by: Viewer, event_id: UUID, reply_i
             raise DomainError("event_not_found", "The event has no such reply.")
         _check_author(said, by, change.access)
         said.delete()
+        drop_mentions(row)
         change.changed = [row]
     return row
 
@@ -279,12 +314,11 @@ def _write(row: SessionEvent, change: EventsChange, values: dict[str, Any]) -> N
 
 
 def _check_times(row: SessionEvent) -> None:
-    if row.vod is not None:
-        longest = row.vod.video.duration
-        for name, value in (("time", row.time), ("end", row.end)):
-            if value is not None and not 0 <= value <= longest:
-                sentence = f"{row.vod.vod_id} is {longest:.3f} s long."
-                raise DomainError("invalid", f"{name}: {sentence}", errors={name: [sentence]})
+    longest = row.vod.video.duration if row.vod else MAX_TIMESTAMP
+    sentence = f"{row.vod.vod_id} is {longest:.3f} s long." if row.vod else f"Must be from 0 to {MAX_TIMESTAMP:.0f}."
+    for name, value in (("time" if row.vod else "global_time", row.time), ("end", row.end)):
+        if value is not None and not 0 <= value <= longest:
+            raise DomainError("invalid", f"{name}: {sentence}", errors={name: [sentence]})
     if row.end is not None and row.end <= row.time:
         sentence = "Must be after `time`."
         raise DomainError("invalid", f"end: {sentence}", errors={"end": [sentence]})

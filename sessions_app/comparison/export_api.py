@@ -28,6 +28,14 @@ class BurnSerializer(serializers.Serializer[Data]):
     events = StrictBooleanField(default=False, help_text="What was marked and drawn, for its span or 3 s.")
 
 
+class ReelSerializer(serializers.Serializer[Data]):
+    """The moments of one kind, one after the other, in place of all that lies between ``start`` and ``end``."""
+
+    kind = serializers.CharField(max_length=40, help_text="Of the events that are shown.")
+    before = SecondsField(min_value=0, max_value=exports.MAX_AROUND, default=3.0, help_text="Seconds before each.")
+    after = SecondsField(min_value=0, max_value=exports.MAX_AROUND, default=3.0, help_text="Seconds after each.")
+
+
 class ExportSerializer(serializers.Serializer[Data]):
     layout = serializers.ChoiceField(choices=[(name, name) for name in LAYOUTS])
     start = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, help_text="On the shared clock.")
@@ -45,6 +53,7 @@ class ExportSerializer(serializers.Serializer[Data]):
         help_text="Which VODs, the main one first; all where it is left out.",
     )  # fmt: skip
     burn = BurnSerializer(required=False)
+    reel = ReelSerializer(required=False)
 
 
 @extend_schema(tags=[TAG])
@@ -52,7 +61,12 @@ class ExportViewSet(ComparisonViewSet):
     """Videos made of a comparison."""
 
     @idempotent
-    @extend_schema(operation_id="comparison_export", request=ExportSerializer, responses={202: JobStartedSerializer})
+    @extend_schema(
+        operation_id="comparison_export",
+        summary="Export a comparison as a video",
+        request=ExportSerializer,
+        responses={202: JobStartedSerializer},
+    )
     @action(detail=True, methods=["post"])
     def export(self, request: Request, session_id: str) -> Response:
         """Make one MP4 in the background; the job's result has ``url, duration, width, height`` and ``size``."""

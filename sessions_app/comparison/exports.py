@@ -31,10 +31,12 @@ logger = logging.getLogger("vodplatform.comparison")
 EXPORT_KIND = "comparison.export"
 NAME = "export.mp4"
 MAX_SECONDS = 4 * 3600.0
+MAX_PARTS, MAX_AROUND = 500, 60.0  # of a reel; seconds before and after each of its events
 MIN_HEIGHT, DEFAULT_HEIGHT, MAX_HEIGHT = 360, 720, 2160
 MAX_FPS, FILM_FPS = 60, 30
 NTSC = [Fraction(count * 1000, 1001) for count in (24, 30, 60)]
 NEAR_FPS = 0.005  # 29.97 means 30000/1001
+FPS_ROUNDING = Fraction(1, 5000)
 NEAR_END = 0.01  # seconds: how long videos are is rounded
 SHOWN_SECONDS = 3.0  # of an event without an end, as the page shows its drawing
 MAX_WORDS = 120  # letters of one caption
@@ -55,6 +57,10 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
         shown = _shown(locked, vods, values)
         start, end = values["start"], values["end"]
         _check_span(vods, start, end)
+        parts = _reel(locked, values["reel"], start, end) if values.get("reel") else []
+        seconds = sum(until - since for since, until in parts) if parts else end - start
+        if seconds > MAX_SECONDS:
+            raise _invalid("end", f"An export lasts {MAX_SECONDS / 3600:g} hours at most.")
         sounds = _sounds(vods, shown, values["audio"])
         fps = _fps([vods[number].video for number in shown], values.get("fps"))
         height = values.get("height") or _height(values["layout"], vods[shown[0]].video)
@@ -65,7 +71,7 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
         facts = {
             "width": made.width,
             "height": made.height,
-            "duration": end - start,
+            "duration": seconds,
             "fps": (fps.numerator, fps.denominator),
         }
         budget.check(by, facts)
@@ -88,6 +94,7 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
             "layout": values["layout"],
             "start": start,
             "end": end,
+            "parts": parts,
             "fps": [fps.numerator, fps.denominator],
             "height": height,
             "burn": dict(values.get("burn") or {}),
@@ -124,11 +131,40 @@ def _shown(session: ComparisonSession, vods: list[ComparisonVod], values: Mappin
 def _check_span(vods: Sequence[ComparisonVod], start: float, end: float) -> None:
     if end <= start:
         raise _invalid("end", "Must be after `start`.")
-    if end - start > MAX_SECONDS:
-        raise _invalid("end", f"An export lasts {MAX_SECONDS / 3600:g} hours at most.")
     last = max(vod.placement.global_time(vod.video.duration) for vod in vods)
     if end > last + NEAR_END:
         raise _invalid("end", f"The last VOD ends at {last:.3f} s.")
+
+
+def _reel(session: ComparisonSession, reel: Mapping[str, Any], start: float, end: float) -> list[list[float]]:
+    """The parts of the clock around the events of a kind, by time; what meets is one part. Raises ``invalid``."""
+    parts: list[list[float]] = []
+    rows = session.events.filter(kind=reel["kind"]).defer("body", "drawing").select_related("vod")
+    times = [(first, last) for first, last in map(_times_of, rows) if last >= start and first <= end]
+    if not times:
+        raise _invalid("reel", f"There is no event of the kind {reel['kind']} between `start` and `end`.")
+    for first, last in sorted(times):
+        since, until = max(start, first - reel["before"]), min(end, last + reel["after"])
+        if until <= since:
+            continue
+        if parts and since <= parts[-1][1]:
+            parts[-1][1] = max(parts[-1][1], until)
+        else:
+            parts.append([since, until])
+    if not parts:
+        raise _invalid("reel", "These moments last no time: give some seconds before or after them.")
+    if len(parts) > MAX_PARTS:
+        raise _invalid("reel", f"A reel has at most {MAX_PARTS} parts; these would be {len(parts)}.")
+    return parts
+
+
+def _times_of(row: SessionEvent) -> tuple[float, float]:
+    """From when until when an event lasts, on the shared clock."""
+    times = row.time, row.end if row.end is not None else row.time
+    if row.vod is None:
+        return times
+    placement = row.vod.placement
+    return placement.global_time(times[0]), placement.global_time(times[1])
 
 
 def _sounds(vods: Sequence[ComparisonVod], shown: Sequence[int], audio: str) -> list[int]:
@@ -154,7 +190,9 @@ def _fps(videos: Sequence[Video], wanted: float | None) -> Fraction:
         Fraction(FILM_FPS if video.fps <= FILM_FPS else MAX_FPS) if video.is_variable_frame_rate else video.fps
         for video in videos
     ]
-    return min(max(rates), Fraction(MAX_FPS))
+    most = min(max(rates), Fraction(MAX_FPS))
+    # Of a recorder whose clock is a little fast or slow, not its own rate: other programs expect a usual one.
+    return next((usual for usual in (*NTSC, Fraction(round(most))) if abs(most / usual - 1) < FPS_ROUNDING), most)
 
 
 def captions_of(session: ComparisonSession, params: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -220,6 +258,7 @@ def request_for(
     places = ("offset", "drift_ppm", "drift_anchor", "duration")
     return {
         **{name: params[name] for name in ("panes", "sounds", "layout", "start", "end", "fps", "height")},
+        "parts": params.get("parts") or [],
         "videos": [
             {"path": paths.get(number, ""), **{name: item[name] for name in places}}
             for number, item in enumerate(params["videos"])

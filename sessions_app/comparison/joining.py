@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import median
+from uuid import UUID
 
 JOIN_SECONDS = 0.25
 
@@ -22,7 +23,7 @@ class Mark:
     whether it is never shown with others, as what people wrote or drew must not disappear behind another event.
     """
 
-    key: str
+    key: UUID | str
     number: int
     kind: str
     vod_id: str | None
@@ -39,7 +40,7 @@ class Joined:
     global_time: float
 
     @property
-    def key(self) -> str:
+    def key(self) -> UUID | str:
         """The key of the event at the head."""
         return self.marks[0].key
 

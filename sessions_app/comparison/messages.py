@@ -30,7 +30,7 @@ def session_message(
 def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
     """A session message as it would read ``elapsed`` seconds later, as a ``clock`` message; asks no database.
 
-    Without ``ui_state``, which may be large and does not move.
+    Without ``ui_state`` and the VODs' events, which may be large and do not move.
     """
     session = message["session"]
     playing = session["global_playback_state"] == PlaybackState.PLAYING
@@ -38,7 +38,10 @@ def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
     end = end_of(session)
     global_time = max(session["global_time"], min(session["global_time"] + step, end))
     vods = [
-        {**vod, "current_time": max(0.0, min(position + _step_of(vod, elapsed), vod["duration"]))}
+        {
+            **{name: value for name, value in vod.items() if name != "events"},
+            "current_time": max(0.0, min(position + _step_of(vod, elapsed), vod["duration"])),
+        }
         for vod, position in zip(session["vods"], message["positions"], strict=True)
     ]
     moved = {

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery, Value
+from django.db.models import Count, Exists, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce, Now
+from django.utils.functional import cached_property
 
 from jobs_app.models import Job
 from media_app.videos.models import Video
@@ -144,6 +145,12 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
         shares = SessionShare.objects.filter(session=OuterRef("pk"), user=user)
         role = Coalesce(Subquery(shares.values("role")), Value(SessionRole.OWNER))
         return self.annotate(role=role, share=Subquery(shares.values("share_id")))
+
+    def with_mentions(self, user: User) -> ComparisonSessionQuerySet:
+        """With ``mentions``: how many events of each name ``user``, who has not looked at them since."""
+        rows = Mention.objects.filter(event__session=OuterRef("pk"), user=user).order_by()
+        counts = rows.values("event__session").annotate(count=Count("pk")).values("count")
+        return self.annotate(mentions=Coalesce(Subquery(counts), 0))
 
     def found_by(self, words: str) -> ComparisonSessionQuerySet:
         """Those with each of the words in their name, or in that of one of their VODs."""
@@ -292,6 +299,9 @@ class OffsetChange(models.Model):
     new_offset = models.FloatField()
     old_drift_ppm = models.FloatField(null=True, help_text="Empty in rows older than drift.")
     new_drift_ppm = models.FloatField(null=True)
+    new_drift_anchor = models.FloatField(
+        null=True, help_text="The global time at which the offset is exact; empty in rows older than it."
+    )
     source = models.CharField(max_length=16, choices=OffsetSource)
     confidence = models.FloatField(null=True)
     changed_by = models.CharField(max_length=36, help_text="The user's id; kept when the user is gone.")
@@ -453,6 +463,11 @@ class SessionEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} at {self.time:.3f}"
 
+    @cached_property
+    def thread(self) -> list[EventReply]:
+        """What was said to it, in order."""
+        return list(self.replies.all())
+
 
 class EventReply(models.Model):
     """What somebody said to an event."""
@@ -470,3 +485,18 @@ class EventReply(models.Model):
 
     def __str__(self) -> str:
         return self.body[:50]
+
+
+class Mention(models.Model):
+    """That an event's note or thread names somebody with ``@`` who has not looked at it since."""
+
+    event = models.ForeignKey(SessionEvent, on_delete=models.CASCADE, related_name="mentions")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="comparison_mentions")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "comparison_mention"
+        constraints = [models.UniqueConstraint("event", "user", name="mention_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.event}"

@@ -13,6 +13,7 @@ from typing import Any
 
 import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
+from rest_framework.exceptions import ParseError
 
 from sessions_app.comparison.event_files import MAX_ROWS, checked, refusal
 from sessions_app.comparison.event_serializers import ShownEvent
@@ -118,7 +119,7 @@ def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
         reader.visit(timeline["tracks"], 0.0)
     except _Enough:
         raise refusal({"events": [f"Send at most {MAX_ROWS} events."]}) from None
-    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as exc:
+    except (ParseError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as exc:
         raise refusal({"file": ["The file is no OpenTimelineIO timeline."]}) from exc
     return checked(reader.found)
 

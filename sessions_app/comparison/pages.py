@@ -10,21 +10,24 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
+from media_app.videos.library_roots import roots_of
+from media_app.videos.models import Video
+from media_app.videos.pages import ORDERS, TAGS_SHOWN, tag_counts
 from sessions_app.comparison.alignments import latest_alignment_id
-from sessions_app.comparison.copies import copies_of, posters_of
+from sessions_app.comparison.copies import LETTERS, copies_of, pictures_of
 from sessions_app.comparison.link_pages import check_enabled, show_locked, unlisted
 from sessions_app.comparison.links import opened_link, viewer_of
-from sessions_app.comparison.models import ComparisonSession, LinkVisitor
+from sessions_app.comparison.models import Access, ComparisonSession, LinkVisitor
+from sessions_app.comparison.samples import request_sample, sample_of
 from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
 from sessions_app.comparison.sharing import as_granted
 from vodplatform.accounts.models import User
 
 PER_PAGE = 50
 MAX_SEARCH = 200  # letters
-LETTERS = "ABC"
 COPIES_COOKIE = "copies"  # written by static/js/comparison/copies.js
 
 
@@ -37,23 +40,25 @@ def index(request: HttpRequest) -> HttpResponse:
     """
     check_enabled()
     if "new" in request.GET:
-        return render(request, "comparison/new.html")
+        return _new(request)
     search, is_archived = request.GET.get("search", "")[:MAX_SEARCH], "archived" in request.GET
     visible = ComparisonSession.objects.visible_to(request.user)
-    sessions = visible.with_role(cast(User, request.user)).filter(archived_at__isnull=not is_archived)
+    user = cast(User, request.user)
+    sessions = visible.with_role(user).with_mentions(user).filter(archived_at__isnull=not is_archived)
     sessions = sessions.found_by(search)
-    sessions = sessions.select_related("owner").prefetch_related("vods")
+    sessions = sessions.select_related("owner").prefetch_related("vods__video")
     page = Paginator(sessions.order_by("-updated_at", "-session_id"), PER_PAGE).get_page(request.GET.get("page"))
-    posters = posters_of(list(page.object_list))
+    pictures = pictures_of(list(page.object_list))
     rows = [
         {
-            "poster_url": posters.get(session.pk),
+            "pictures": pictures[session.pk],
             "session_id": session.session_id,
             "name": session.name,
             "videos": [vod.name for vod in session.vods.all()],
             "created_by": session.owner.username,
             "role": session.role,  # type: ignore[attr-defined]
             "updated_at": session.updated_at,
+            "mentions": session.mentions,  # type: ignore[attr-defined]
         }
         for session in page.object_list
     ]
@@ -73,9 +78,32 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "comparison/index.html", context)
 
 
+@require_POST
+@login_required
+def make_sample(request: HttpRequest) -> HttpResponse:
+    """Have a sample comparison made, which the home page leads to; who has one goes there at once."""
+    check_enabled()
+    user = cast(User, request.user)
+    if (made := sample_of(user)) is not None:
+        return redirect("compare-session", session_id=made.session_id)
+    request_sample(user)
+    return redirect("home")
+
+
+def _new(request: HttpRequest) -> HttpResponse:
+    user = cast(User, request.user)
+    context = {
+        "tags": tag_counts(Video.objects.private().filter(owner=user)).most_common(TAGS_SHOWN),
+        "orders": ORDERS,
+        "has_folders": bool(roots_of(user)),
+    }
+    return render(request, "comparison/new.html", context)
+
+
 @require_safe
 def session(request: HttpRequest, session_id: str) -> HttpResponse:
-    """One comparison: the players; with ``?setup``, the timer box and the alignment. 404 for what is not the user's.
+    """One comparison: the players; with ``?setup``, the timer box and the alignment; with ``?print``, its events for
+    paper. 404 for what is not the user's.
 
     Whoever has opened a link to it sees it without an account, or first the form for the link's password.
     """
@@ -99,6 +127,8 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
             "role": access.role,
             "can_comment": access.can_comment,
             "user_id": str(visitor.visitor_id if visitor else viewer.pk),
+            "username": viewer.username,
+            "is_visitor": visitor is not None,
         },
         "visitor": visitor,
         "copies": copies,
@@ -113,6 +143,12 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
         ],
         "latest_alignment": latest_alignment_id(found),
     }
-    is_setup = "setup" in request.GET and access.can_edit
-    response = render(request, "comparison/setup.html" if is_setup else "comparison/session.html", context)
+    response = render(request, f"comparison/{_page_of(request, access)}.html", context)
     return unlisted(response) if visitor else response
+
+
+def _page_of(request: HttpRequest, access: Access) -> str:
+    """Which page of a comparison is asked for."""
+    if "print" in request.GET:
+        return "print"
+    return "setup" if "setup" in request.GET and access.can_edit else "session"

@@ -21,11 +21,13 @@ from sessions_app.comparison.models import (
     OffsetChange,
     OffsetSource,
     PlaybackState,
+    SessionEvent,
     SessionRole,
     SyncMode,
 )
 from sessions_app.comparison.timeline import MAX_DRIFT_PPM, MAX_RATE, MAX_TIMESTAMP, MIN_RATE, Placement
-from sessions_app.comparison.vod_cache import cache, latest_changes
+from sessions_app.comparison.vod_cache import cache, first_events, latest_changes
+from vodplatform.accounts.models import User
 from vodplatform.base.api.fields import (
     AnswerSerializer,
     BoundedDictField,
@@ -35,6 +37,7 @@ from vodplatform.base.api.fields import (
     SecondsField,
     StrictCharField,
     StrictIntegerField,
+    StrictRegexField,
 )
 from vodplatform.base.errors import DomainError
 
@@ -50,7 +53,7 @@ Data = dict[str, Any]
 class NewVodSerializer(serializers.Serializer[Data]):
     """One VOD of a new session: ``path`` or ``video_id``."""
 
-    vod_id = serializers.RegexField(
+    vod_id = StrictRegexField(
         r"^[^/\s\x00-\x1f]([^/\x00-\x1f]*[^/\s\x00-\x1f])?$", max_length=100,
         error_messages={"invalid": "Must be text without a slash, control characters or blanks at its ends."},
     )  # fmt: skip
@@ -236,6 +239,9 @@ class OffsetChangeSerializer(AnswerSerializer[OffsetChange]):
     new_offset = serializers.FloatField()
     old_drift_ppm = serializers.FloatField(allow_null=True)
     new_drift_ppm = serializers.FloatField(allow_null=True)
+    new_drift_anchor = serializers.FloatField(
+        allow_null=True, help_text="The global time at which the new offset is exact; null in rows older than it."
+    )
     source = serializers.ChoiceField(choices=OffsetSource.choices)  # type: ignore[assignment]
     confidence = serializers.FloatField(allow_null=True)
     changed_by = serializers.CharField(help_text="The user's id.")
@@ -279,6 +285,16 @@ class SessionSnapshot:
         return cls(session, shown, clock.global_time)
 
 
+class VodEventSerializer(AnswerSerializer[SessionEvent]):
+    """What was marked in one VOD, in short; time and end in seconds of its own time."""
+
+    event_id = serializers.UUIDField(source="pk")
+    time = serializers.FloatField()
+    end = serializers.FloatField(allow_null=True)
+    kind = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+
+
 class VodSerializer(AnswerSerializer[VodSnapshot]):
     """One recording of a session; offset, duration and current_time in seconds."""
 
@@ -305,7 +321,7 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
     current_time = serializers.FloatField()
     playback_state = serializers.ChoiceField(choices=PlaybackState.choices)
     rate = serializers.FloatField(help_text="The session's, unless the VOD is moved by itself.")
-    events = serializers.ListField(child=serializers.DictField())
+    events = VodEventSerializer(many=True, help_text="The first 50 by its own time; all by `events`.")
 
     def compute_path(self, shown: VodSnapshot) -> str | None:
         return shown.vod.path or None
@@ -319,8 +335,8 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
     def compute_offset_history(self, shown: VodSnapshot) -> list[OffsetChange]:
         return latest_changes(shown.vod)
 
-    def compute_events(self, shown: VodSnapshot) -> list[Data]:
-        return []
+    def compute_events(self, shown: VodSnapshot) -> list[SessionEvent]:
+        return first_events(shown.vod)
 
 
 class SessionSerializer(AnswerSerializer[SessionSnapshot]):
@@ -371,9 +387,22 @@ class ListedSessionSerializer(AnswerSerializer[ComparisonSession]):
     owner = serializers.CharField(source="owner.username")
     role = serializers.ChoiceField(choices=SessionRole.choices, help_text="What the caller may do with it.")
     archived = serializers.BooleanField()
+    mentions = serializers.IntegerField(help_text="Events that name the caller, who has not looked at them since.")
 
     def compute_archived(self, session: ComparisonSession) -> bool:
         return session.archived_at is not None
+
+
+class PersonSerializer(AnswerSerializer[User]):
+    """Somebody who may see a session."""
+
+    username = serializers.CharField()
+
+
+@extend_schema_serializer(many=False)
+class PeopleSerializer(serializers.Serializer[Data]):
+    ok = serializers.BooleanField()
+    people = PersonSerializer(many=True)
 
 
 class SessionListSerializer(serializers.Serializer[Data]):

@@ -18,7 +18,7 @@ from jobs_app import services as jobs
 from jobs_app.models import Job
 from media_app.uploads import room
 from media_app.videos.models import Place, Video, VideoStatus
-from media_app.videos.services import DELETED, check_file, create_placeholder, reference_videos
+from media_app.videos.services import DELETED, Use, check_file, create_placeholder, reference_videos
 from sessions_app.comparison.messages import session_message
 from sessions_app.comparison.models import (
     MAX_VODS,
@@ -38,6 +38,7 @@ from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web.publish import publish_gone_on_commit, publish_on_commit
 
+USES_SHOWN = 20
 # What stands in for a deleted video.
 DELETED_VIDEO = {"place": Place.SESSION, "error_type": DELETED}
 
@@ -330,8 +331,9 @@ def place_vods(change: Change, by: User, new: dict[str, NewPlacement]) -> None:
             rows.append(
                 OffsetChange(
                     session=change.session, vod=vod, old_offset=vod.offset, new_offset=item.placement.offset,
-                    old_drift_ppm=vod.drift_ppm, new_drift_ppm=item.placement.drift_ppm, source=item.source,
-                    confidence=item.confidence, changed_by=str(by.pk), changed_by_name=by.username,
+                    old_drift_ppm=vod.drift_ppm, new_drift_ppm=item.placement.drift_ppm,
+                    new_drift_anchor=item.placement.anchor, source=item.source, confidence=item.confidence,
+                    changed_by=str(by.pk), changed_by_name=by.username,
                 )
             )  # fmt: skip
     OffsetChange.objects.bulk_create(rows)
@@ -388,6 +390,13 @@ def replace_deleted_video(sender: object, video: Video, by: User | None, **_: An
                 if vod.video_id == video.pk:
                     vod.video = gap
     return []
+
+
+def comparisons_of_video(sender: object, video: Video, viewer: User, **_: Any) -> list[Use]:
+    """The sessions that show a video, of those that the viewer may see, the last changed first."""
+    sessions = ComparisonSession.objects.visible_to(viewer).filter(vods__video=video).distinct()
+    shown = sessions.order_by("-updated_at")[:USES_SHOWN]
+    return [Use("compare", session.name or "Comparison", f"/compare/{session.pk}") for session in shown]
 
 
 def save_playing_position(session_id: str) -> None:

@@ -24,6 +24,7 @@ router.register(f"{SESSIONS}/<str:session_id>/alignments", AlignmentViewSet, bas
 urlpatterns = [
     *router.urls,
     path("compare", pages.index, name="compare"),
+    path("compare/sample", pages.make_sample, name="compare-sample"),
     path("compare/<str:session_id>", pages.session, name="compare-session"),
     path("compare/<str:session_id>/password", link_pages.give_password),
     path("compare/<str:session_id>/name", link_pages.take_name),

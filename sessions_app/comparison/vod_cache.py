@@ -8,10 +8,10 @@ from datetime import datetime
 
 from django.conf import settings
 
-from sessions_app.comparison.models import ComparisonSession, ComparisonVod, OffsetChange
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, OffsetChange, SessionEvent
 from vodplatform.base.errors import DomainError
 
-HISTORY_SHOWN = 50
+HISTORY_SHOWN = EVENTS_SHOWN = 50  # of each VOD
 
 
 class VodCache:
@@ -25,7 +25,7 @@ class VodCache:
         self._lock = threading.Lock()
 
     def vods(self, session: ComparisonSession) -> list[ComparisonVod]:
-        """The session's VODs with their videos and latest offset changes, in order.
+        """The session's VODs with their videos, latest offset changes and first events, in order.
 
         They are of one state with ``session``, which is read again when somebody has written in between. Raises
         ``session_not_found`` when it has been deleted meanwhile.
@@ -40,6 +40,7 @@ class VodCache:
             vods = list(session.vods.select_related("video"))
             for vod in vods:
                 latest_changes(vod)
+                first_events(vod)
             rows = ComparisonSession.objects.filter(pk=session.pk)
             present = rows.values_list("revision", "anchored_at").first()
             if present is None:
@@ -64,4 +65,18 @@ def latest_changes(vod: ComparisonVod) -> list[OffsetChange]:
     if shown is None:
         shown = list(vod.offset_changes.all()[:HISTORY_SHOWN])
         vod._shown_changes = shown  # type: ignore[attr-defined]
+    return shown
+
+
+def first_events(vod: ComparisonVod) -> list[SessionEvent]:
+    """The VOD's first events by its own time, kept on the cached row: every change of an event counts the revision."""
+    shown: list[SessionEvent] | None = getattr(vod, "_shown_events", None)
+    if shown is None:
+        rows = (
+            vod.events.order_by("time", "created_at", "id")
+            if vod.session.events_revision
+            else SessionEvent.objects.none()
+        )
+        shown = list(rows.only("id", "vod_id", "time", "end", "kind", "label")[:EVENTS_SHOWN])
+        vod._shown_events = shown  # type: ignore[attr-defined]
     return shown

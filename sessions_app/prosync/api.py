@@ -44,12 +44,13 @@ class ProJobViewSet(ApiViewSet[ProJob]):
     @idempotent
     @extend_schema(
         operation_id="pro_sync_process",
+        summary="Start a pro job",
         request={"multipart/form-data": s.NewProJobSerializer},
         responses={202: s.BegunProJobSerializer},
     )
     @action(detail=False, methods=["post"], url_path="pro-sync-process")
     def process(self, request: Request) -> Response:
-        """Begin one: a video, its segments, and a sound for each of them."""
+        """Start a pro job: a video, its segments, and a sound for each segment."""
         most = services.most_segments(self.user)
         form = request.data
         if not isinstance(form, Mapping):
@@ -98,7 +99,10 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         return services.begin(self.user, video, sounds, asked)
 
     @extend_schema(
-        operation_id="pro_sync_list", parameters=[s.ProJobQuerySerializer], responses={200: s.ProJobListSerializer}
+        operation_id="pro_sync_list",
+        summary="List your pro jobs",
+        parameters=[s.ProJobQuerySerializer],
+        responses={200: s.ProJobListSerializer},
     )
     @action(detail=False, url_path="pro-jobs")
     def own(self, request: Request) -> Response:
@@ -110,26 +114,33 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         shown = [s.ProJobSerializer.show(row) for row in rows.with_state()[page_slice(query)]]
         return Response({"pro_jobs": shown, "pagination": page_of(query, rows.count())})
 
-    @extend_schema(operation_id="pro_sync_status", responses={200: s.ProJobSerializer})
+    @extend_schema(
+        operation_id="pro_sync_status", summary="Get the state of a pro job", responses={200: s.ProJobSerializer}
+    )
     @action(detail=False, url_path="pro-job/<uuid:job_id>/status")
     def status(self, request: Request, job_id: UUID) -> Response:
-        """Where a pro job is."""
+        """The state of a pro job, segment by segment."""
         return Response(s.ProJobSerializer.show(self.get_object()))
 
-    @extend_schema(operation_id="pro_sync_delete", responses={200: MessageSerializer})
+    @extend_schema(operation_id="pro_sync_delete", summary="Delete a pro job", responses={200: MessageSerializer})
     @action(detail=False, methods=["delete"], url_path="pro-job/<uuid:job_id>")
     def delete_one(self, request: Request, job_id: UUID) -> Response:
-        """Delete a pro job with its files."""
+        """Delete a pro job and its files."""
         services.delete(self.get_object_to_change(), self.user)
         return Response({"message": "Pro job deleted"})
 
-    @extend_schema(operation_id="pro_sync_webhook", request=OpenApiTypes.OBJECT, responses={200: s.NoticedSerializer})
+    @extend_schema(
+        operation_id="pro_sync_webhook",
+        summary="Receive a notice from sync.so",
+        request=OpenApiTypes.OBJECT,
+        responses={200: s.NoticedSerializer},
+    )
     @action(
         detail=False, methods=["post"], url_path="webhooks/syncso",
         authentication_classes=(), permission_classes=(), parser_classes=(),
     )  # fmt: skip
     def webhook(self, request: Request) -> Response:
-        """Where sync.so says that a generation has ended. The signature signs it in; sync.so itself is then asked."""
+        """Where sync.so says that a generation has ended. The signature is checked, and sync.so is asked."""
         body = request.stream.read(MAX_BODY_BYTES + 1) if request.stream else b""
         if len(body) > MAX_BODY_BYTES:
             raise DomainError("too_large", limit=MAX_BODY_BYTES)

@@ -68,7 +68,7 @@ def test_the_sign_in_page_signs_in(owner: User) -> None:
     assert api.client.get("/login").status_code == 200
     form = {"username": "owner", "password": PASSWORD, "csrfmiddlewaretoken": api.client.cookies["csrftoken"].value}
     response = api.client.post("/login", form)
-    assert (response.status_code, response["Location"]) == (302, "/compare")
+    assert (response.status_code, response["Location"]) == (302, "/")
     assert api.get("/api/v1/me").json()["username"] == "owner"
     cookie = api.client.cookies["sessionid"]
     assert cookie["httponly"]

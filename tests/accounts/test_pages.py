@@ -56,7 +56,7 @@ def is_signed_in(client: Client) -> bool:
 class TestSigningIn:
     def test_it_leads_on_and_is_kept(self, browser: Client, owner: User) -> None:
         response = browser.post("/login", {"username": "owner", "password": PASSWORD})
-        assert (response.status_code, response["Location"]) == (302, "/compare")
+        assert (response.status_code, response["Location"]) == (302, "/")
         assert actions() == [("sign_in", "owner")]
         assert AuditEntry.objects.get().data == {"by": "session"}
 
@@ -69,7 +69,7 @@ class TestSigningIn:
     @pytest.mark.parametrize("address", ELSEWHERE)
     def test_it_never_leads_elsewhere(self, browser: Client, owner: User, address: str) -> None:
         response = browser.post("/login", {"username": "owner", "password": PASSWORD, "next": address})
-        assert response["Location"] == "/compare"
+        assert response["Location"] == "/"
 
     def test_signing_out_is_kept(self, browser: Client, owner: User) -> None:
         browser.force_login(owner)
@@ -119,7 +119,7 @@ class TestSigningUp:
     def test_it_makes_an_account_and_signs_it_in(self, browser: Client) -> None:
         assert browser.get("/signup").status_code == 200
         response = browser.post("/signup", {**NEW, "full_name": "Ada Lovelace"})
-        assert (response.status_code, response["Location"]) == (302, "/compare")
+        assert (response.status_code, response["Location"]) == (302, "/")
         user = User.objects.get()
         assert (user.username, user.full_name, user.role, user.is_staff) == ("ada", "Ada Lovelace", "user", False)
         assert user.check_password(PASSWORD)
@@ -131,8 +131,8 @@ class TestSigningUp:
 
     @pytest.mark.parametrize("address", ELSEWHERE)
     def test_it_never_leads_elsewhere(self, browser: Client, address: str) -> None:
-        assert browser.post("/signup", {**NEW, "next": address})["Location"] == "/compare"
-        assert browser.get(f"/signup?next={address}")["Location"] == "/compare"
+        assert browser.post("/signup", {**NEW, "next": address})["Location"] == "/"
+        assert browser.get(f"/signup?next={address}")["Location"] == "/"
 
     @pytest.mark.parametrize(
         "fields",
@@ -161,8 +161,8 @@ class TestSigningUp:
 
     def test_who_is_signed_in_needs_none(self, browser: Client, owner: User) -> None:
         browser.force_login(owner)
-        assert browser.get("/signup")["Location"] == "/compare"
-        assert browser.post("/signup", NEW)["Location"] == "/compare"
+        assert browser.get("/signup")["Location"] == "/"
+        assert browser.post("/signup", NEW)["Location"] == "/"
         assert User.objects.count() == 1
 
     def test_it_can_be_switched_off(self, browser: Client, settings: Any) -> None:

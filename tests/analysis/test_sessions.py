@@ -275,6 +275,31 @@ class TestExpiry:
             str(session.pk)
         ]
 
+    def test_one_of_a_library_video_is_kept_as_long_as_that(
+        self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis
+    ) -> None:
+        video = make_video(owner)
+        session = ready(make_analysis, owner, video=video)
+        assert api.post(f"{BASE}/keep/{session.pk}", {"keep": True}).json()["expires_at"] is None
+        assert services.expire() == 0
+        assert api.get(f"{BASE}/results/{session.pk}").status_code == 200
+        usual = api.post(f"{BASE}/keep/{session.pk}", {"keep": False}).json()
+        assert usual["expires_at"] is not None
+        api.post(f"{BASE}/keep/{session.pk}", {"keep": True})
+        assert api.delete(f"/api/v1/library/{video.pk}").status_code == 200
+        assert api.get(f"{BASE}/status/{session.pk}").json()["status"] == "expired"
+        assert services.expire() == 1
+        refused(api.post(f"{BASE}/keep/{session.pk}", {"keep": True}), 410, "session_expired")
+
+    def test_one_with_a_file_of_its_own_goes_with_it(
+        self, api: Api, other_api: Api, owner: User, make_analysis: MakeAnalysis
+    ) -> None:
+        session = ready(make_analysis, owner)
+        refused(api.post(f"{BASE}/keep/{session.pk}", {"keep": True}), 409, "not_keepable")
+        refused(api.post(f"{BASE}/keep/{session.pk}", {"keep": "yes"}), 400, "invalid")
+        refused(other_api.post(f"{BASE}/keep/{session.pk}", {"keep": True}), 404, "session_not_found")
+        assert again(session).expires_at is not None
+
     def test_the_tombstone_goes_after_a_week(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
         session = ready(make_analysis, owner)
         pass_time(session, expires_at=Now() - timedelta(days=8), expired_at=Now() - timedelta(days=6, hours=23))

@@ -53,6 +53,21 @@ def test_the_displayed_size_has_the_pixel_shape_applied(tmp_path: Path) -> None:
     assert facts.as_json()["sample_aspect_ratio"] == [4, 3]
 
 
+def test_the_rate_of_a_recorder_that_runs_a_little_fast_holds_to_the_last_frame(tmp_path: Path) -> None:
+    real, frames = 30 * (1 + Fraction(150, 1_000_000)), 2000
+    facts = probe(
+        write_video(tmp_path / "v.mp4", frames=frames, size=(32, 32), stamps=[n / real for n in range(frames)])
+    )
+    assert facts.is_vfr is False
+    assert abs(frames / facts.fps - frames / real) < Fraction(1, 1000)
+
+
+def test_lost_frames_leave_the_usual_rate(tmp_path: Path) -> None:
+    stamps = [Fraction(n, 30) for n in range(1000) if n not in (300, 301, 700)]
+    facts = probe(write_video(tmp_path / "v.mp4", frames=len(stamps), size=(32, 32), stamps=stamps))
+    assert (facts.fps, facts.is_vfr) == (30, False)
+
+
 def test_variable_frame_rate_is_measured(tmp_path: Path) -> None:
     stamps = [Fraction(n, 60) if n < 30 else Fraction(1, 2) + Fraction(n - 30, 20) for n in range(60)]
     for suffix in ("mp4", "mkv"):

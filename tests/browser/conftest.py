@@ -92,7 +92,7 @@ def sign_in(page: Page, program: Program) -> None:
     page.get_by_label("User name").fill(ACCOUNT)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/compare")
+    page.wait_for_url("**/")
 
 
 OpenPage = Callable[..., Page]

@@ -16,7 +16,11 @@ def frames_on_screen(page: Page, *, only: str = "") -> dict[str, int]:
     places = page.evaluate(
         """() => [...document.querySelectorAll('[data-pane]')].map((pane) => {
             const r = pane.querySelector('[data-pic]').getBoundingClientRect();
-            return [pane.dataset.pane, r.x, r.y, r.width, r.height];
+            // In a row its place may be higher than the picture, which stands in its middle then.
+            const { videoWidth: w, videoHeight: h } = pane.querySelector('video');
+            const scale = w && h ? Math.min(r.width / w, r.height / h) : 0;
+            const [width, height] = scale ? [w * scale, h * scale] : [r.width, r.height];
+            return [pane.dataset.pane, r.x + (r.width - width) / 2, r.y + (r.height - height) / 2, width, height];
         })"""
     )
     picture = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)

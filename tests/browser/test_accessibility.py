@@ -24,6 +24,7 @@ PAGES = {
     "sign-in": ("/login", True),
     "sign-up": ("/signup", True),
     "not found": ("/nowhere", True),
+    "home": ("/", False),
     "account": ("/account", False),
     "password": ("/account/password", False),
     "jobs": ("/jobs", False),
@@ -36,8 +37,9 @@ PAGES = {
     "a new challenge": ("/challenges/new", False),
     "pro, not in the plan": ("/pro", False),
     "list": ("/compare", False),
-    "choosing": ("/compare?new", False),
+    "choosing": ("/compare?new&from=folders", False),
     "setting up": ("/compare/{id}?setup", False),
+    "printing": ("/compare/{id}?print", False),
     "comparison": ("/compare/{id}", False),
 }
 STATUSES = JobStatus.values
@@ -110,7 +112,7 @@ def test_no_page_has_a_serious_finding_or_is_wider_than_the_window(
     if name == "comparison":
         expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
     if name == "choosing":
-        expect(page.locator("[data-files] li")).to_have_count(6)
+        expect(page.locator("[data-grid] li")).to_have_count(6)
     if name == "library":
         page.get_by_role("checkbox", name="Select Round 7").check()
     if name == "watching":

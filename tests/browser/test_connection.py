@@ -92,8 +92,8 @@ def test_a_video_that_cannot_be_loaded_is_named_and_can_be_tried_again(
 def test_the_list_of_recordings_that_fails_can_be_asked_for_again(open_page: OpenPage) -> None:
     page = open_page("/compare", quiet=False)
     page.route("**/library-files*", lambda route: route.abort())
-    page.goto("/compare?new")
+    page.goto("/compare?new&from=folders")
     expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached. Check the network")
     page.unroute("**/library-files*")
     page.get_by_role("button", name="Try again").click()
-    expect(page.locator("[data-files] li")).to_have_count(6)
+    expect(page.locator("[data-grid] li")).to_have_count(6)

@@ -215,8 +215,25 @@ class TestSpellings:
         told = {"type": kind, "operation_data": {"value": value}, "timestamp": THEN, "vector_clock": {me: 1}}
         assert send(told).json()["merged_video"][name] == shown
 
+    def test_how_a_description_came_to_be_is_kept_and_handed_on(
+        self, me: str, send: Callable[..., HttpResponse], moderator_api: Api, video: Video
+    ) -> None:
+        data = {"value": "New", "state": "9007199254740991.AAAB/+=="}
+        told = title(me, **DESCRIBED, operation_data=data)
+        assert send(told).json()["merged_video"]["description"] == "New"
+        answer = moderator_api.get(f"{URL}/{video.pk}/sync").json()
+        assert [one["operation_data"] for one in answer["operations"]] == [data]
+        assert send(told).json()["action"] == "none"
+        other = send({**told, "operation_data": {"value": "New"}})
+        assert (other.status_code, other.json()["type"]) == (409, "operation_mismatch")
+
+    def test_no_other_field_has_a_state(self, me: str, send: Callable[..., HttpResponse]) -> None:
+        assert send(title(me, operation_data={"value": "New", "state": []})).status_code == 200
+        assert CrdtOperation.objects.get().operation_data == {"value": "New"}
+
 
 FAR = 10**9
+DESCRIBED = {"operation_type": "update_description"}
 # What is wrong with an operation, and the field that is named.
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no type": ({"operation_type": None}, "operation_type"),
@@ -235,6 +252,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a title that is a list": ({"operation_data": ["a"]}, "operation_data"),
     "a title that is a truth value": ({"operation_data": True}, "operation_data"),
     "a long description": ({"operation_type": "update_description", "operation_data": "a" * 20_001}, "operation_data"),
+    "a state that is no base64": ({**DESCRIBED, "operation_data": {"value": "a", "state": "1.a%"}}, "operation_data"),
+    "a state without its beginning": ({**DESCRIBED, "operation_data": {"value": "a", "state": "aa"}}, "operation_data"),
+    "a state that is a list": ({**DESCRIBED, "operation_data": {"value": "a", "state": []}}, "operation_data"),
+    "a long state": ({**DESCRIBED, "operation_data": {"value": "a", "state": "1." + "a" * 2**17}}, "operation_data"),
     "a long category": ({"operation_type": "update_category", "operation_data": "a" * 101}, "operation_data"),
     "a tag of 10 kB": ({"operation_type": "add_tag", "operation_data": {"value": "a" * 10_000}}, "operation_data"),
     "an empty tag": ({"operation_type": "remove_tag", "operation_data": {"value": " "}}, "operation_data"),

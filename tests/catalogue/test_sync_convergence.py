@@ -399,6 +399,35 @@ def test_a_thousand_operations_a_call_at_most_and_none_twice(
     assert (answer["server_version"], answer["video"]["title"]) == (1206, "Title 1204")
 
 
+def test_what_a_writer_has_not_looked_at_stays_beside_what_he_wrote(
+    program: Program, people: People, clients: Clients
+) -> None:
+    video = new_video(program, people["a"])
+    for name in "abc":
+        clients.make(name, people[name], video, program.address)
+        clients.do(name, "start")
+    clients.synced("a", "b")
+    clients.do("a", "edit", "title", "One")
+    clients.synced("a", "b")
+    clients.do("b", "edit", "title", "Two")
+    clients.synced("b", "a")
+    # "Two" has come here, and its writer has it in his clock; who types has only looked at "One".
+    clients.do("a", "edit", "title", "Three", {"seen": ["One"]})
+    found = clients.synced("a", "b")
+    assert {one["values"]["title"] for one in found} == {"Three"}
+    for name in "ab":
+        assert [one["value"] for one in clients.do(name, "writes", "title")["value"]] == ["Three", "Two"]
+    (told,) = clients.events("b", "conflict")
+    assert (told["mine"], told["theirs"]) == ("Two", "Three")
+    # Somebody else has looked at what is shown, and leaves the other as it is, until he has looked at that as well.
+    for about, left in (({}, ["Four", "Two"]), ({"seen": ["Four", "Two"]}, ["Four"])):
+        clients.synced("c", "b", "a")
+        clients.do("c", "edit", "title", "Four", about)
+        found = clients.synced("c", "b", "a")
+        assert [one["value"] for one in clients.do("a", "writes", "title")["value"]] == left
+    check_against_the_server(found, program, people["a"], video)
+
+
 def test_who_wrote_the_same_field_is_told(program: Program, people: People, clients: Clients) -> None:
     a, b = people["a"], people["b"]
     video = new_video(program, a)

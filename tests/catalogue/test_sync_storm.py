@@ -20,7 +20,7 @@ SECONDS = 600
 
 @pytest.mark.parametrize("first", [1, 3_029])
 def test_no_word_that_was_kept_is_lost(tmp_path: Path, first: int) -> None:
-    folder = modules(tmp_path / "node", "storm.js")
+    folder = modules(tmp_path / "node", "storm.js", "random.mjs")
     argv = [program("node"), "storm.js", str(first), str(ROUNDS)]
     done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=True)
     assert json.loads(done.stdout) == {"lost": [], "apart": []}

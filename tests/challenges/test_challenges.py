@@ -30,7 +30,7 @@ committed = pytest.mark.django_db(transaction=True)
 BODY_KEYS = {
     "id", "title", "owner", "is_own", "status", "statements", "video_file_id", "is_merged_video", "total_duration",
     "segments", "stream_url", "poster_url", "width", "height", "lie_statement_index", "my_guess", "can_guess",
-    "guess_count", "results", "created_at", "published_at",
+    "guess_count", "results", "created_at", "published_at", "guests_may_play",
 }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from sessions_app.comparison import events as service
+from sessions_app.comparison import vod_cache
 from sessions_app.comparison.models import ComparisonSession, EventReply, SessionEvent
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_session
@@ -152,6 +153,34 @@ class TestReading:
         }  # fmt: skip
         assert api.get(f"{url}?limit=1").json()["total"] == 3
 
+    def test_pages_have_the_same_events_as_the_whole_list(self, api: Api, url: str) -> None:
+        for time in (3.0, 1.0, 2.0):
+            mark(api, url, vod_id="vod-1", time=60 + time)
+            mark(api, url, vod_id="vod-2", time=110.1 + time)
+            mark(api, url, global_time=60.05 + time, kind="round", body="Why?")
+        whole = listed(api, url)
+        assert sorted(len(one["sources"]) for one in whole) == [1, 1, 1, 2, 2, 2]
+        pages = [api.get(f"{url}?limit=1&offset={number}").json() for number in range(7)]
+        assert [page["events"] for page in pages] == [*([one] for one in whole), []]
+        assert {page["total"] for page in pages} == {6}
+
+    def test_a_vod_has_its_first_fifty_in_short(
+        self, api: Api, url: str, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def of_vods() -> list[list[dict[str, Any]]]:
+            return [vod["events"] for vod in api.get(f"{BASE}/{session.pk}").json()["session"]["vods"]]
+
+        monkeypatch.setattr(vod_cache, "EVENTS_SHOWN", 2)
+        assert of_vods() == [[], [], []]
+        made = [mark(api, url, vod_id="vod-2", time=time, label=str(time)) for time in (9.0, 7.0, 8.0)]
+        mark(api, url, global_time=5.0)
+        short = [{name: one[name] for name in ("event_id", "time", "end", "kind", "label")} for one in made]
+        assert of_vods() == [[], [short[1], short[2]], []]
+        api.patch(f"{url}/{made[1]['event_id']}", {"time": 10.0, "end": 11.0})
+        assert of_vods() == [[], [short[2], short[0]], []]
+        api.delete(f"{url}/{made[2]['event_id']}")
+        assert of_vods() == [[], [short[0], {**short[1], "time": 10.0, "end": 11.0}], []]
+
     @pytest.mark.parametrize("query", ["limit=0", "limit=x", "offset=-1", "from=x", "to=1e9", "origin=x", "from=nan"])
     def test_odd_questions_are_refused(self, api: Api, url: str, query: str) -> None:
         refused(api.get(f"{url}?{query}"), 400, "invalid")
@@ -194,6 +223,18 @@ class TestChanging:
         assert (longer["time"], longer["end"]) == (110.0, 120.0)
         assert api.patch(path, {"end": None}).json()["event"]["end"] is None
         refused(api.patch(path, {"global_time": 600.0}), 400, "invalid")
+
+    @pytest.mark.parametrize(("given", "field"), [(-1.0, "global_time"), (604_800.0, "end")])
+    def test_what_is_of_no_vod_stays_on_the_clock(self, given: float, field: str, api: Api, url: str) -> None:
+        event = mark(api, url, global_time=5.0, end=6.0)
+        body = refused(api.patch(f"{url}/{event['event_id']}", {"global_time": given}), 400, "invalid")
+        assert set(body["errors"]) == {field}
+
+    @pytest.mark.parametrize("fields", [{"kind": 5}, {"color": 123456}, {"kind": True}])
+    def test_numbers_are_no_text(self, fields: dict[str, Any], api: Api, url: str) -> None:
+        event = mark(api, url, global_time=5.0)
+        refused(api.patch(f"{url}/{event['event_id']}", fields), 400, "invalid")
+        refused(api.post(url, {"kind": "kill", "global_time": 5.0, **fields}), 400, "invalid")
 
     def test_an_unknown_one_is_404(self, api: Api, url: str, owner: User) -> None:
         elsewhere = make_session(owner)

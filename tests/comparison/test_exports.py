@@ -151,6 +151,70 @@ class TestAsking:
         refused(api.post(url, {**BODY, "end": 14_000, "height": 1440}), 403, "work_limit")
 
 
+class TestReels:
+    @pytest.fixture
+    def events(self, api: Api, url: str) -> str:
+        """Kills at 4, 6.5 to 7.5 (of B), 20, 21 and 40 s of the clock; a round at 10 s."""
+        found = f"{url.removesuffix('/export')}/events"
+        for event in (
+            {"global_time": 4}, {"vod_id": "vod-2", "time": 4, "end": 5}, {"vod_id": "vod-1", "time": 20},
+            {"vod_id": "vod-3", "time": 22}, {"global_time": 40}, {"global_time": 10, "kind": "round"},
+        ):  # fmt: skip
+            assert api.post(found, {"kind": "kill", **event}).status_code == 201
+        return found
+
+    @pytest.mark.parametrize(
+        ("reel", "parts"),
+        [
+            ({}, [[1, 10.5], [17, 24]]),
+            ({"before": 0.5, "after": 1}, [[3.5, 5], [6, 8.5], [19.5, 22]]),
+            ({"before": 0, "after": 0}, [[6.5, 7.5]]),
+            ({"before": 60, "after": 60}, [[0, 38]]),
+            ({"kind": "round"}, [[7, 13]]),
+        ],
+    )
+    def test_it_has_what_is_around_the_events_of_a_kind(
+        self, api: Api, url: str, events: str, reel: dict[str, Any], parts: list[list[float]]
+    ) -> None:
+        assert params_of(api, url, start=0, end=38, reel={"kind": "kill", **reel})["parts"] == parts
+
+    @pytest.mark.parametrize(
+        "reel",
+        [{"kind": "goal"}, {"kind": ""}, {}, [], "kill", {"kind": "kill", "before": -1}, {"kind": "kill", "after": 61},
+         {"kind": "kill", "before": "x"}, {"kind": ["kill"]}],
+    )  # fmt: skip
+    def test_what_is_no_reel_is_refused(self, api: Api, url: str, events: str, reel: Any) -> None:
+        body = refused(api.post(url, {**BODY, "start": 0, "end": 38, "reel": reel}), 400, "invalid")
+        assert [name.partition(".")[0] for name in body["errors"]] == ["reel"]
+
+    def test_moments_that_last_no_time_are_said_to(self, api: Api, url: str, events: str) -> None:
+        reel = {"kind": "round", "before": 0, "after": 0}
+        body = refused(api.post(url, {**BODY, "start": 0, "end": 38, "reel": reel}), 400, "invalid")
+        assert "last no time" in body["error"]
+
+    def test_four_hours_are_of_what_is_made(
+        self, api: Api, url: str, events: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Video.objects.update(duration=20_000.0)
+        assert len(params_of(api, url, start=0, end=18_000, reel={"kind": "kill"})["parts"]) == 3
+        monkeypatch.setattr(exports, "MAX_SECONDS", 20.0)
+        refused(api.post(url, {**BODY, "start": 0, "end": 18_000, "reel": {"kind": "kill"}}), 400, "invalid")
+        params_of(api, url, start=0, end=18_000, reel={"kind": "kill", "before": 2, "after": 2})
+
+    def test_it_has_so_many_parts(self, api: Api, url: str, events: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(exports, "MAX_PARTS", 2)
+        reel = {"kind": "kill", "before": 0.5, "after": 0.5}
+        refused(api.post(url, {**BODY, "start": 0, "end": 38, "reel": reel}), 400, "invalid")
+        params_of(api, url, start=0, end=38, reel={"kind": "kill"})
+
+    def test_the_plan_counts_what_is_made(self, api: Api, url: str) -> None:
+        Video.objects.update(duration=20_000.0)
+        reel = {"kind": "kill"}
+        api.post(f"{url.removesuffix('/export')}/events", {"kind": "kill", "global_time": 100})
+        params_of(api, url, end=14_000, height=1440, reel=reel)
+        refused(api.post(url, {**BODY, "end": 14_000, "height": 1440}), 403, "work_limit")
+
+
 class TestCaptions:
     def captions(self, session: ComparisonSession, api: Api, url: str, **body: Any) -> list[dict[str, Any]]:
         return exports.captions_of(session, params_of(api, url, **body))

@@ -53,6 +53,13 @@ def test_ones_own_session_is_named_by_its_id(other_api: Api, other: User, video:
     assert Video.objects.filter(pk=video.pk).exists()
 
 
+def test_ones_own_session_has_a_gap_where_that_is_asked_for(other_api: Api, other: User, video: Video) -> None:
+    session = make_session(other, videos=[video, make_video(other)], name="Mine")
+    assert other_api.delete(f"/api/v1/library/{video.pk}?leave_gaps=true").status_code == 200
+    assert not Video.objects.filter(pk=video.pk).exists()
+    assert [vod["name"] for vod in shown(other_api, session)["vods"]] == [vod.name for vod in session.vods.all()]
+
+
 def test_an_admin_is_not_stopped_by_a_session_of_his_own(
     admin_api: Api, admin_person: User, session: ComparisonSession, video: Video
 ) -> None:

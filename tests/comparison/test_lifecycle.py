@@ -78,6 +78,10 @@ class TestCopying:
             [vod[name] for name in same] for vod in original["vods"]
         ]
         assert all(vod["offset_history"] == [] for vod in copy["vods"])
+        assert [[one["time"] for one in vod["events"]] for vod in copy["vods"]] == [
+            [one["time"] for one in vod["events"]] for vod in original["vods"]
+        ]
+        assert any(vod["events"] for vod in copy["vods"])
         found = api.get(f"{BASE}/{copy['session_id']}/events").json()["events"]
         expected = api.get(f"{url}/events").json()["events"]
         assert [one["replies"][0]["body"] if one["replies"] else None for one in found] == ["Because.", None]

@@ -18,7 +18,7 @@ from sessions_app.comparison import events, links
 from sessions_app.comparison.models import ComparisonSession, LinkVisitor, SessionEvent, ShareLink
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_session, make_user
-from tests.support.sockets import Socket, ask, connected, next_message, socket
+from tests.support.sockets import Socket, ask, connected, next_close, next_message, socket
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
@@ -406,13 +406,11 @@ class TestWatching:
             assert all("&grant=link." in vod["stream_url"] for vod in shown["session"]["vods"])
             assert {vod["path"] for vod in shown["session"]["vods"]} == {None}
             await self.snapshot(host)
-            people = (await next_message(host))["people"]
+            people = (await next_message(host, "presence"))["people"]
             assert [one["role"] for one in people] == ["viewer", "owner"]
             assert people[0]["name"].startswith("Guest ")
             await ask(api.delete, f"{url}/links/{link['link_id']}")
-            while (message := await guest.receive_output(5))["type"] == "websocket.send":
-                pass
-            assert message["code"] == realtime.NOT_YOURS
+            assert await next_close(guest) == realtime.NOT_YOURS
 
     async def test_another_sites_page_may_not_use_the_cookie(
         self, api: Api, url: str, session: ComparisonSession

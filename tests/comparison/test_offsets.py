@@ -220,9 +220,10 @@ class TestDrift:
 
     def test_the_history_tells_of_it(self, api: Api, session: ComparisonSession) -> None:
         for drift in (80, 80, 0):
-            write(api, session, drifts={"vod-2": drift}, source="manual")
+            write(api, session, drifts={"vod-2": drift}, anchors={"vod-2": drift / 10}, source="manual")
         history = api.get(f"{BASE}/{session.session_id}/offset-history").json()["history"]
         assert [(row["old_drift_ppm"], row["new_drift_ppm"]) for row in history] == [(80, 0), (0, 80)]
+        assert [row["new_drift_anchor"] for row in history] == [0, 8]
         assert {(row["old_offset"], row["new_offset"]) for row in history} == {(0, 0)}
 
     def test_moving_one_vod_moves_the_clock_by_its_own_time(self, api: Api, session: ComparisonSession) -> None:

@@ -137,13 +137,14 @@ def test_what_is_no_timeline_is_refused(api: Api, url: str, text: str) -> None:
     refused(send(api, url, text), 400, "invalid")
 
 
-def test_a_timeline_that_is_nested_too_deeply_is_refused(api: Api, url: str) -> None:
+@pytest.mark.parametrize("depth", [200, 900, 60_000])
+def test_a_timeline_that_is_nested_too_deeply_is_refused(api: Api, url: str, depth: int) -> None:
     timeline = otio.schema.Timeline("deep")
     span = TimeRange(RationalTime(1, 1), RationalTime(0, 1))
     timeline.tracks.markers.append(otio.schema.Marker(name="x", marked_range=span))
     assert send(api, url, timeline).status_code == 201
     text = otio.adapters.write_to_string(timeline, "otio_json")
-    deep = text.replace('"metadata": {}', '"metadata": {"a": ' + "[" * 900 + "]" * 900 + "}", 1)
+    deep = text.replace('"metadata": {}', '"metadata": {"a": ' + "[" * depth + "]" * depth + "}", 1)
     refused(send(api, url, deep), 400, "invalid")
 
 

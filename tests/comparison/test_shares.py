@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from pytest_check import check
 from sessions_app.comparison import events, presence, services, sharing
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, EventOrigin, SessionShare
 from tests.support.api import BASE, Api, refused
-from tests.support.factories import make_alignment, make_key, make_session, make_user
-from tests.support.sockets import Socket, ask, connected, next_message, socket
+from tests.support.factories import make_alignment, make_key, make_session, make_share, make_user
+from tests.support.sockets import Socket, ask, connected, next_close, next_message, socket
 from tests.support.together import at_once
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import User
@@ -256,9 +257,9 @@ class TestWatching:
             shown = await self.snapshot(host)
             assert not any("grant" in vod["stream_url"] for vod in shown["session"]["vods"])
             await ask(api.delete, f"{url}/shares/{made['share_id']}")
-            assert (await guest.receive_output(5))["code"] == realtime.NOT_YOURS
+            assert await next_close(guest) == realtime.NOT_YOURS
             await ask(api.put, f"{url}/global-seek", {"timestamp": 4})
-            assert (await next_message(host))["session"]["global_time"] == 4
+            assert (await next_message(host, "session"))["session"]["global_time"] == 4
 
     async def test_changes_and_clock_come_with_addresses_that_end(
         self, api: Api, url: str, session: ComparisonSession, other: User
@@ -287,8 +288,7 @@ class TestPresence:
 
     async def people(self, communicator: Socket) -> dict[str, tuple[str, bool]]:
         """Of the next message that tells of them: by name, role and whether they follow."""
-        while (message := await next_message(communicator))["type"] != "presence":
-            pass
+        message = await next_message(communicator, "presence")
         return {one["name"]: (one["role"], one["following"]) for one in message["people"]}
 
     async def test_each_is_told_who_else_is_there(
@@ -315,6 +315,25 @@ class TestPresence:
                 assert await self.people(host) == {**both, "other": ("viewer", False)}
             assert await self.people(host) == {"owner": ("owner", True)}
         assert not presence._rooms
+
+    async def test_thirty_who_watch_know_of_each_other_and_are_told_of_a_change(
+        self, api: Api, url: str, session: ComparisonSession
+    ) -> None:
+        def invite() -> list[str]:
+            guests = [make_user(f"guest-{number:02}") for number in range(29)]
+            for guest in guests:
+                make_share(session, guest)
+            return [make_key(user) for user in (session.owner, *guests)]
+
+        path = f"/ws/sessions/{session.pk}/"
+        async with AsyncExitStack() as stack:
+            sockets = [await stack.enter_async_context(connected(path, key=key)) for key in await ask(invite)]
+            for one in sockets:
+                while len(await self.people(one)) < len(sockets):
+                    pass
+            await ask(api.put, f"{url}/global-seek", {"timestamp": 12.5})
+            for one in sockets:
+                assert (await next_message(one, "session"))["session"]["global_time"] == 12.5
 
     async def test_who_is_cut_off_in_the_middle_of_a_message_has_gone(
         self, api: Api, url: str, session: ComparisonSession

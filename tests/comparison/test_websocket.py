@@ -318,6 +318,7 @@ class TestClock:
         assert len(set.intersection(*heard)) >= 3
         assert len(made) < sum(map(len, heard)) / 2
         assert "ui_state" not in clocks[0]["session"]
+        assert "events" not in clocks[0]["session"]["vods"][0]
 
     async def test_a_message_for_many_is_encoded_once(self) -> None:
         message = {"type": "x", "number": 1}

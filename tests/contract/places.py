@@ -79,6 +79,7 @@ BODIES: dict[tuple[str, str], Any] = {
     },
     ("patch", "/{challenge_id}"): {"title": "Changed"},
     ("post", "/guesses"): {"statement_index": 0},
+    ("post", "/keep/{session_id}"): {"keep": True},
 }
 # Of these nobody is the owner: tests/catalogue/test_roles.py has who may do what.
 CATALOGUE = "/api/v1/videos"
@@ -198,7 +199,9 @@ def analysis(owner: User, path: str) -> AnalysisSession:
     """One in which state the call on it is carried out: completed, but where it is to be cancelled."""
     if path.endswith("/cancel/{session_id}"):
         return make_analysis(owner)
-    session = make_analysis(owner, status=JobStatus.COMPLETED)
+    # One of a video of the library can be kept; the others have a file of their own.
+    video = make_video(owner) if path.endswith("/keep/{session_id}") else None
+    session = make_analysis(owner, status=JobStatus.COMPLETED, video=video)
     AnalysisSession.objects.filter(pk=session.pk).update(data={"summary": "", "segments": [], "highlights": []})
     return session
 

@@ -35,7 +35,7 @@ MARK = "zebra"  # stands in everything that is the owner's
 OPEN, SIGNED_IN, OBJECT, MODERATED, DOOR = "open", "signed in", "object", "moderated", "door"
 # Each address that the OpenAPI document does not have: who is let in, and the queries that ask it for something else.
 PAGES: dict[str, tuple[str, list[str]]] = {
-    "": (OPEN, []),
+    "": (OPEN, ["?part=running"]),
     "health": (OPEN, []),
     "health/live": (OPEN, []),
     "api/schema": (OPEN, ["?format=json"]),
@@ -50,22 +50,28 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "watch/<uuid:video_id>": (OBJECT, []),
     "catalogue": (OPEN, ["?search=none", "?category=none", "?status=deleted", "?featured=true", "?report={hidden_id}"]),
     "catalogue/<uuid:video_id>/edit": (MODERATED, ["?part=history", "?part=history&shown=100"]),
+    "moderation": (MODERATED, ["?state=closed", "?kind=challenge", "?item=video:{hidden_id}"]),
     "analysis": (SIGNED_IN, []),
     "analysis/<uuid:session_id>": (OBJECT, []),
     "challenges": (SIGNED_IN, []),
     "challenges/new": (SIGNED_IN, ["?merge={merge_id}"]),
-    "challenges/<uuid:challenge_id>": (OBJECT, []),
+    "challenges/<uuid:challenge_id>": (OBJECT, ["?part=state"]),
     "pro": (SIGNED_IN, ["?job={pro_id}"]),
     "compare": (SIGNED_IN, ["?new", "?page=2"]),
-    "compare/<str:session_id>": (OBJECT, ["?setup"]),
-    # These have tests of their own: links to comparisons in tests/comparison/test_links.py, byte doors in
-    # test_door_roles.py, the admin in test_admin_roles.py, the two pages
+    "compare/<str:session_id>": (OBJECT, ["?setup", "?print"]),
+    # These have tests of their own: links to comparisons in tests/comparison/test_links.py, samples in
+    # tests/comparison/test_samples.py, lost passwords in tests/accounts/test_lost_password.py, guests in
+    # tests/challenges/test_guests.py, byte doors in test_door_roles.py, the admin in test_admin_roles.py, the two pages
     # that are there with VOD_SIGNUP_CONFIRM alone in tests/accounts/test_confirmation.py.
+    "login/lost": (DOOR, []),
+    "login/new-password/<uidb64>/<token>": (DOOR, []),
     "signup/sent": (DOOR, []),
     "signup/confirm/<str:token>": (DOOR, []),
     "metrics": (DOOR, []),
     "api/v1/media/made/<path:key>": (DOOR, []),
     "logout": (DOOR, []),
+    "compare/sample": (DOOR, []),
+    "challenges/<uuid:challenge_id>/guess": (DOOR, []),
     "r/<str:token>": (DOOR, []),
     "compare/<str:session_id>/name": (DOOR, []),
     "compare/<str:session_id>/password": (DOOR, []),
@@ -163,7 +169,8 @@ def assert_page(route: str, query: str, role: str, response: HttpResponse) -> No
     to = response.get("Location", "")
     if role == "anonymous" and kind != OPEN:
         asks = response.status_code == 302 and to.startswith("/login?next=")
-        assert asks or ("part=" in query and response.status_code == 401)
+        # A script is told that there is nothing to see, or that it has to sign in.
+        assert asks or ("part=" in query and response.status_code == (404 if kind == OBJECT else 401))
     elif (kind == OBJECT and role != "admin") or (kind == MODERATED and role == "other"):
         assert response.status_code == 404
     elif to:

@@ -81,7 +81,7 @@ NOT_CARRIED_OUT = {
 }
 # These take no body, or a form.
 NO_JSON = (
-    "/archive", "/unarchive", "/import",
+    "/archive", "/unarchive", "/import", "/seen",
     "/cancel", "/retry", "/pause", "/resume", "/ws-ticket", "/complete", "/chunk", "/restore", "/file",
     "/cancel/{session_id}", "/initiate", "publish", "/webhooks/syncso",
 )  # fmt: skip
@@ -174,9 +174,11 @@ def assert_answer(method: str, path: str, role: str, way: str, response: HttpRes
         assert response.status_code in (200, 201, 202, 204), response.content
 
 
-# Of a comparison: what its owner alone may do, and what who may comment may do beyond watching.
+# Of a comparison: what its owner alone may do, what takes the right to comment, and what who only watches may do beyond
+# reading.
 OWNERS_ALONE = ("/archive", "/unarchive", "/shares", "/{share_id}", "/links", "/{link_id}")
-COMMENTING = {("post", "/replies")}
+COMMENTING = {("post", "/replies"), ("get", "/people")}
+WATCHING = {("post", "/seen")}
 of_comparison = pytest.mark.parametrize(
     ("method", "path"),
     [(method, path) for method, path in owned_operations() if path.startswith(f"{BASE}/{{session_id}}")],
@@ -226,7 +228,9 @@ def test_a_comparison_is_for_whom_a_link_lets_in_as_far_as_that_goes(method: str
         with check(name):
             browser = visitor(make_link(session, **fields), is_unlocked=is_unlocked)
             response = send(browser, method, filled(path, ids), body(method, path, owner))
-            if rights:
+            if rights and path.endswith("/people"):  # names are told to accounts alone
+                assert (response.status_code, error_of(response)["type"]) == (403, "forbidden")
+            elif rights:
                 assert_shared_answer(method, path, rights, response)
             else:
                 assert (response.status_code, error_of(response)["type"]) == (401, "unauthenticated")
@@ -235,11 +239,13 @@ def test_a_comparison_is_for_whom_a_link_lets_in_as_far_as_that_goes(method: str
 def assert_shared_answer(method: str, path: str, name: str, response: HttpResponse) -> None:
     """Fail unless this is what somebody with such a share is to be answered."""
     is_owners = path.endswith(OWNERS_ALONE) or (method, path) == ("delete", f"{BASE}/{{session_id}}")
-    is_comment = any(method == verb and path.endswith(end) for verb, end in COMMENTING)
+    is_comment, is_watching = (
+        any(method == verb and path.endswith(end) for verb, end in calls) for calls in (COMMENTING, WATCHING)
+    )
     may = {
         "editor": not is_owners,
-        "commenter": not is_owners and (method == "get" or is_comment),
-        "viewer": not is_owners and method == "get",
+        "commenter": not is_owners and (method == "get" or is_comment or is_watching),
+        "viewer": not is_owners and (method == "get" or is_watching) and not is_comment,
     }
     if not may[name]:
         assert (response.status_code, error_of(response)["type"]) == (403, "forbidden")

@@ -8,6 +8,7 @@ import { Edits } from "./js/comparison/events/edits.js";
 import { filtered, kindsOf, lastBegun, noFilters, peopleOf } from "./js/comparison/events/filters.js";
 import { join } from "./js/comparison/events/joining.js";
 import { kindOf, lookOf } from "./js/comparison/events/kinds.js";
+import { parted, typedName } from "./js/comparison/events/mentions.js";
 import { EventStore } from "./js/comparison/events/store.js";
 import { begun, extended, fits, isVisible, outlineOf } from "./js/comparison/events/strokes.js";
 import { assertMatches, near } from "./near.mjs";
@@ -321,4 +322,20 @@ test("a drawing that the server would refuse is known before it is sent", () => 
   };
   assert.equal(fits([long]), true);
   assert.equal(fits([long, long, long]), false);
+});
+
+test("a name is a word behind an @", () => {
+  const names = (text) =>
+    parted(text)
+      .filter((part) => part.isName)
+      .map((part) => part.text);
+  assert.deepEqual(names("Look, @ann-lee. (@änn) mail@ann @@ann @ @b.o+b!"), ["@ann-lee", "@änn", "@@ann", "@b.o+b"]);
+  for (const text of ["", "@", "no name", "@ann"])
+    assert.equal(
+      parted(text)
+        .map((part) => part.text)
+        .join(""),
+      text,
+    );
+  assert.deepEqual(["Why, @gu", "@", "mail@gu", "@gu ", "(@ann-l"].map(typedName), ["gu", "", null, null, "ann-l"]);
 });

@@ -6,7 +6,7 @@ import test from "node:test";
 import { ServerClock } from "./js/base/live.js";
 import { GroupClock } from "./js/comparison/playback/clock.js";
 import { frameOf, midFrame, snap, step } from "./js/base/frames.js";
-import { FIRST_LEAD, correction, followCorrection, learnLead } from "./js/comparison/playback/policy.js";
+import { FIRST_LEAD, SeekTimes, correction, followCorrection, learnLead } from "./js/comparison/playback/policy.js";
 import { assertMatches, near } from "./near.mjs";
 
 for (const fps of [60, 30000 / 1001, 25, 24000 / 1001]) {
@@ -39,8 +39,8 @@ function correct(error, { maySeek = true, correcting = false } = {}) {
 }
 
 test("small drift is left alone but a correction goes on to its end", () => {
-  assert.deepEqual(correct(0.0039), { do: "rate", factor: 1 });
-  assert.ok(correct(0.0039, { correcting: true }).factor < 1);
+  assert.deepEqual(correct(0.0019), { do: "rate", factor: 1 });
+  assert.ok(correct(0.0019, { correcting: true }).factor < 1);
   assert.deepEqual(correct(0.0009, { correcting: true }), { do: "rate", factor: 1 });
 });
 
@@ -96,4 +96,18 @@ test("the server's clock is told by the message that was least delayed", () => {
   ])
     clock.note(serverTime, now);
   assertMatches(clock.now(10_000), near(109.98));
+});
+
+test("seeking is slow when most of the last seeks were", () => {
+  const times = new SeekTimes();
+  for (const ms of [2000, 100, 900, 800, 120]) times.add(ms);
+  assert.equal(times.areSlow, false);
+  times.add(501);
+  assert.equal(times.areSlow, true);
+  for (const ms of [100, 100]) times.add(ms);
+  assert.equal(times.areSlow, false);
+  for (const ms of [600, 600, 600]) times.add(ms);
+  assert.equal(times.areSlow, true);
+  times.forget();
+  assert.equal(times.areSlow, false);
 });

@@ -5,6 +5,7 @@
 
 import { MemoryStore, SyncClient, isoOf, microsecondsOf } from "./js/catalogue/sync-client.js";
 import { Document } from "./js/catalogue/crdt.js";
+import { numbers } from "./random.mjs";
 
 const STEPS = 60;
 const MAX_EXCHANGES = 30;
@@ -12,14 +13,6 @@ const VIDEO = "video";
 const BASE = { title: "As made", description: "", category: "", is_featured: false, tags: ["a", "b"] };
 const REFUSED = "what the server refuses";
 const AHEAD = 5 * 60 * 1_000_000;
-
-/** mulberry32 */
-const numbers = (seed) => () => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
-  mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-};
 
 const aMoment = () => new Promise((done) => setImmediate(done));
 

@@ -49,8 +49,9 @@ def packages() -> Path:
 
 
 def modules(folder: Path, *scripts: str) -> Path:
-    """``folder`` with the pages' modules as node loads them (``js/…``), and these scripts of tests/node beside them."""
-    shutil.copytree(PROJECT_ROOT / "static" / "js", folder / "js")
+    """``folder`` with the pages' modules as node loads them, and scripts of tests/node beside them."""
+    for name in ("js", "vendor"):
+        shutil.copytree(PROJECT_ROOT / "static" / name, folder / name)
     for name in scripts:
         shutil.copy(FOLDER / name, folder)
     (folder / "package.json").write_text('{"type": "module"}')

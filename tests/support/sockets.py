@@ -89,8 +89,18 @@ async def first_close(communicator: Socket) -> int:
     return event["code"]  # type: ignore[no-any-return]
 
 
-async def next_message(communicator: Socket) -> dict[str, Any]:
-    """The next JSON message."""
-    event = await communicator.receive_output(ANSWER_SECONDS)
-    assert event["type"] == "websocket.send", event
-    return json.loads(event["text"])  # type: ignore[no-any-return]
+async def next_message(communicator: Socket, kind: str = "") -> dict[str, Any]:
+    """The next JSON message; with `kind` the next of that type, since others may come between at any time."""
+    while True:
+        event = await communicator.receive_output(ANSWER_SECONDS)
+        assert event["type"] == "websocket.send", event
+        message: dict[str, Any] = json.loads(event["text"])
+        if not kind or message["type"] == kind:
+            return message
+
+
+async def next_close(communicator: Socket) -> int:
+    """The code with which a connection is closed, whatever is said before."""
+    while (event := await communicator.receive_output(ANSWER_SECONDS))["type"] == "websocket.send":
+        pass
+    return event["code"]  # type: ignore[no-any-return]

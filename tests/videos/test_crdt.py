@@ -113,6 +113,11 @@ def told_by_the_rules(operations: Iterable[Operation], first_tags: Sequence[str]
 # Where operations come from: replicas that write, tell each other and go away; and writers that make up their clocks.
 
 
+def states(kind: OperationType) -> st.SearchStrategy[str]:
+    """How a description came to be; nothing else says so."""
+    return st.sampled_from(["", "1.AA==", "2.AAAA"] if kind == T.UPDATE_DESCRIPTION else [""])
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Operation]:
     """What honest replicas do: each has its own document, and hears of the others only when it asks one."""
@@ -125,7 +130,7 @@ def histories(draw: st.DrawFn) -> list[Operation]:
             kind = draw(st.sampled_from(list(T)))
             seen = documents[actor].clock
             clock = {**seen, actor: seen.get(actor, 0) + draw(st.sampled_from([1, 1, 1, 3]))}
-            operation = Operation(kind, draw(VALUES[kind]), draw(TIMES), actor, clock)
+            operation = Operation(kind, draw(VALUES[kind]), draw(TIMES), actor, clock, draw(states(kind)))
             assert documents[actor].apply(operation)
             known[actor].append(operation)
             done.append(operation)
@@ -144,7 +149,7 @@ def inventions(draw: st.DrawFn) -> list[Operation]:
         kind, actor = draw(st.sampled_from(list(T))), draw(st.sampled_from(ACTORS))
         clock = draw(st.dictionaries(st.sampled_from([*ACTORS, "nobody", BASE]), st.integers(0, 5), max_size=4))
         clock[actor] = draw(st.integers(1, 5))
-        found[actor, clock[actor]] = Operation(kind, draw(VALUES[kind]), draw(TIMES), actor, clock)
+        found[actor, clock[actor]] = Operation(kind, draw(VALUES[kind]), draw(TIMES), actor, clock, draw(states(kind)))
     return list(found.values())
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from media_app.videos.models import Place, Video, VideoStatus
-from tests.support.factories import make_user, make_video
+from tests.support.factories import make_analysis, make_session, make_user, make_video
 from vodplatform.accounts.models import Role, User
 
 pytestmark = pytest.mark.django_db
@@ -116,3 +116,15 @@ def test_the_navigation_marks_the_shelf_that_the_video_stands_on(owner: User) ->
     listed = make_video(owner, **PUBLIC)
     assert set(marked(browser(owner), listed)) == {"/catalogue"}
     assert set(marked(browser(), listed)) == {"/catalogue"}
+
+
+def test_what_uses_it_is_linked_as_far_as_the_viewer_may_see_it(owner: User, other: User) -> None:
+    video = make_video(owner, **PUBLIC)
+    mine = make_session(owner, videos=[video, make_video(owner)], name="Mine")
+    theirs = make_session(other, videos=[video, make_video(other)], name="Theirs")
+    analysis = make_analysis(owner, video=video)
+    page = browser(owner).get(f"/watch/{video.pk}").content.decode()
+    assert f'href="/compare/{mine.pk}"' in page
+    assert f'href="/analysis/{analysis.pk}"' in page
+    assert str(theirs.pk) not in page
+    assert "Used in" not in browser(make_user()).get(f"/watch/{video.pk}").content.decode()

@@ -47,7 +47,10 @@ class SignInViewSet(ApiViewSet[ApiToken]):
     permission_classes = (AllowAny,)
 
     @extend_schema(
-        operation_id="auth_token_create", request=TokenRequestSerializer, responses={200: TokenCreatedSerializer}
+        operation_id="auth_token_create",
+        summary="Sign in for an API token",
+        request=TokenRequestSerializer,
+        responses={200: TokenCreatedSerializer},
     )
     @action(detail=False, methods=["post"])
     def token(self, request: Request) -> Response:
@@ -58,7 +61,12 @@ class SignInViewSet(ApiViewSet[ApiToken]):
         row, key = services.issue_token(user, name=data["name"], scopes=scopes, lifetime=_lifetime(data))
         return Response(TokenCreatedSerializer({"token": key, "expiry": row.expires_at, "user": user}).data)
 
-    @extend_schema(operation_id="auth_jwt_create", request=CredentialsSerializer, responses={200: JwtPairSerializer})
+    @extend_schema(
+        operation_id="auth_jwt_create",
+        summary="Sign in for a JSON Web Token",
+        request=CredentialsSerializer,
+        responses={200: JwtPairSerializer},
+    )
     @action(detail=False, methods=["post"])
     def jwt(self, request: Request) -> Response:
         """Exchange a name and a password for a pair of JSON Web Tokens."""
@@ -67,7 +75,12 @@ class SignInViewSet(ApiViewSet[ApiToken]):
         pair = services.issue_jwt(user, services.chosen_scopes(user, data.get("scopes")))
         return Response(JwtPairSerializer(asdict(pair)).data)
 
-    @extend_schema(operation_id="auth_jwt_refresh", request=JwtRefreshSerializer, responses={200: JwtPairSerializer})
+    @extend_schema(
+        operation_id="auth_jwt_refresh",
+        summary="Renew a JSON Web Token",
+        request=JwtRefreshSerializer,
+        responses={200: JwtPairSerializer},
+    )
     @action(detail=False, methods=["post"], url_path="jwt/refresh")
     def refresh_jwt(self, request: Request) -> Response:
         """Exchange a refresh token for a new pair; each can be used once."""
@@ -91,13 +104,18 @@ class TokenViewSet(ApiViewSet[ApiToken]):
     def get_queryset(self) -> QuerySet[ApiToken]:
         return ApiToken.objects.filter(user=self.user, revoked_at__isnull=True)
 
-    @extend_schema(operation_id="auth_tokens_list", responses={200: ApiTokenSerializer(many=True)})
+    @extend_schema(
+        operation_id="auth_tokens_list", summary="List your API tokens", responses={200: ApiTokenSerializer(many=True)}
+    )
     def list(self, request: Request) -> Response:
-        """Newest first, without their keys; expired ones too, revoked ones not."""
+        """The caller's tokens, newest first, expired ones included. Their keys are never shown again."""
         return Response(ApiTokenSerializer(self.get_queryset(), many=True).data)
 
     @extend_schema(
-        operation_id="auth_tokens_create", request=TokenFieldsSerializer, responses={201: OwnTokenCreatedSerializer}
+        operation_id="auth_tokens_create",
+        summary="Create an API token",
+        request=TokenFieldsSerializer,
+        responses={201: OwnTokenCreatedSerializer},
     )
     def create(self, request: Request) -> Response:
         """Make another token, with no more scopes than the caller has signed in with."""
@@ -107,9 +125,9 @@ class TokenViewSet(ApiViewSet[ApiToken]):
         answer = {"id": row.pk, "token": key, "expiry": row.expires_at, "name": row.name, "scopes": row.scopes}
         return Response(OwnTokenCreatedSerializer(answer).data, status=201)
 
-    @extend_schema(operation_id="auth_tokens_revoke", responses={204: None})
+    @extend_schema(operation_id="auth_tokens_revoke", summary="Revoke an API token", responses={204: None})
     def destroy(self, request: Request, token_id: str) -> Response:
-        """Revoke it: it signs in no more."""
+        """Revoke a token. From now on it no longer signs in."""
         if not services.revoke_tokens(self.get_queryset().filter(pk=token_id), by=self.user):
             raise DomainError("not_found")
         return Response(status=204)
@@ -121,7 +139,12 @@ class TicketViewSet(ApiViewSet[ApiToken]):
 
     token_scope = Scope.READ  # it lets in to watch, no more
 
-    @extend_schema(operation_id="auth_ws_ticket", request=None, responses={200: WsTicketSerializer})
+    @extend_schema(
+        operation_id="auth_ws_ticket",
+        summary="Get a ticket for a WebSocket",
+        request=None,
+        responses={200: WsTicketSerializer},
+    )
     def create(self, request: Request) -> Response:
         """A ticket that opens one WebSocket within a minute, as whoever asks for it."""
         ticket, expires_at = tickets.issue(self.user, cast(Credential, request.auth))

@@ -40,7 +40,7 @@ def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
     known = User.objects.filter(email__iexact=email).first()
     if known is not None:
         # Where the account says, which letters that look alike do not decide.
-        _send(known.email, "accounts/email_has_account.txt", {"user": known})
+        send(known.email, "accounts/email_has_account.txt", {"user": known})
         return
     token = secrets.token_urlsafe(32)
     row = PendingSignUp.objects.create(
@@ -49,13 +49,14 @@ def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
     )  # fmt: skip
     try:
         # Nothing that whoever signs up has written: it would be an e-mail to anybody with any text.
-        _send(email, "accounts/email_confirm.txt", {"link": link_of(token)})
+        send(email, "accounts/email_confirm.txt", {"link": link_of(token)})
     except MailFailed:
         row.delete()
         raise
 
 
-def _send(email: str, template: str, context: dict[str, object]) -> None:
+def send(email: str, template: str, context: dict[str, object]) -> None:
+    """Send an e-mail, the first line of whose template is its subject. Raises :class:`MailFailed`."""
     subject, _, text = render_to_string(template, context).partition("\n")
     try:
         send_mail(subject, text.strip(), None, [email])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, UserCreationForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm, SetPasswordForm, UserCreationForm
 from django.contrib.auth.hashers import check_password
 from django.core.exceptions import ValidationError
 from django.forms import BooleanField, CharField, EmailField, Form
@@ -16,7 +16,7 @@ from vodplatform.accounts.models import PendingSignUp, User, plain_text
 from vodplatform.accounts.services import address_of
 from vodplatform.base.errors import DomainError
 from vodplatform.base.records import audit
-from vodplatform.base.web.throttles import check_sign_in, check_sign_up
+from vodplatform.base.web.throttles import check_sign_in, check_sign_up, hit, network_of
 
 
 class CountedForm:
@@ -77,6 +77,28 @@ class PasswordForm(CountedForm, PasswordChangeForm):
         except ValidationError:
             audit.record("password.refused", actor=self.user, target=self.user)
             raise
+
+
+class NewPasswordForm(SetPasswordForm):  # type: ignore[type-arg]
+    """Of whoever has lost the old one."""
+
+    revoke_tokens = BooleanField(required=False, initial=True)
+
+
+class LostPasswordForm(CountedForm, Form):
+    """The e-mail address of an account; asked for so often from one network."""
+
+    email = EmailField(max_length=254)
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self.request = request
+        super().__init__(*args, **kwargs)
+
+    def clean(self) -> dict[str, Any]:
+        if wait := hit("lost_password", network_of(address_of(self.request))):
+            self.retry_after = wait
+            raise ValidationError(f"Too many attempts. Try again in {-(-wait // 60)} minutes.", code="throttled")
+        return self.cleaned_data
 
 
 class SignUpForm(CountedForm, UserCreationForm):  # type: ignore[type-arg]

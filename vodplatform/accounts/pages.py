@@ -9,7 +9,13 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import login
 from django.contrib.auth.forms import PasswordChangeForm
-from django.contrib.auth.views import LoginView, LogoutView, PasswordChangeView, RedirectURLMixin
+from django.contrib.auth.views import (
+    LoginView,
+    LogoutView,
+    PasswordChangeView,
+    PasswordResetConfirmView,
+    RedirectURLMixin,
+)
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -19,7 +25,16 @@ from django.views.decorators.http import require_http_methods
 from django.views.generic import FormView
 
 from vodplatform.accounts import confirmation
-from vodplatform.accounts.forms import ConfirmForm, CountedForm, PasswordForm, SignInForm, SignUpForm
+from vodplatform.accounts.forms import (
+    ConfirmForm,
+    CountedForm,
+    LostPasswordForm,
+    NewPasswordForm,
+    PasswordForm,
+    SignInForm,
+    SignUpForm,
+)
+from vodplatform.accounts.lost_password import send_link
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.accounts.services import revoke_tokens
 from vodplatform.base.records import audit
@@ -44,7 +59,7 @@ class SignInView(LoginView):
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**kwargs), "signup_open": settings.SIGNUP}
+        return {**super().get_context_data(**kwargs), "signup_open": settings.SIGNUP, "has_mail": settings.MAIL}
 
     def form_invalid(self, form: Any) -> HttpResponse:
         return _throttled(form, super().form_invalid(form))
@@ -117,6 +132,47 @@ class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
 def address_for_others(token: str) -> str:
     """The link that confirms a sign-up, as its e-mail names it."""
     return f"{settings.PUBLIC_URL}/signup/confirm/{token}"
+
+
+class LostPasswordView(FormView):  # type: ignore[type-arg]
+    """``/login/lost``: sends a link to an account's e-mail address. It answers the same whether there is one."""
+
+    template_name = "accounts/lost_password.html"
+    form_class = LostPasswordForm
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not settings.MAIL:
+            raise Http404
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "request": self.request}
+
+    def form_valid(self, form: LostPasswordForm) -> HttpResponse:
+        send_link(
+            form.cleaned_data["email"], lambda uid, token: f"{settings.PUBLIC_URL}/login/new-password/{uid}/{token}"
+        )
+        return self.render_to_response({"is_sent": True})
+
+    def form_invalid(self, form: LostPasswordForm) -> HttpResponse:
+        return _throttled(form, super().form_invalid(form))
+
+
+class NewPasswordView(PasswordResetConfirmView):
+    """``/login/new-password/…``: what the link of that e-mail leads to. Sessions and JWTs end, and tokens if ticked."""
+
+    template_name = "accounts/new_password.html"
+    form_class = NewPasswordForm
+    success_url = "/login"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with transaction.atomic():
+            response = super().form_valid(form)
+            audit.record("password.reset", actor=form.user, target=form.user)
+            if form.cleaned_data["revoke_tokens"]:
+                revoke_tokens(ApiToken.objects.filter(user=form.user, revoked_at__isnull=True), by=form.user)
+        messages.success(self.request, "The password is changed. Sign in with it.")
+        return response
 
 
 def sign_up_sent(request: HttpRequest) -> HttpResponse:

@@ -15,6 +15,8 @@ urlpatterns = [
     *router.urls,
     path("login", pages.SignInView.as_view(), name="login"),
     path("logout", pages.SignOutView.as_view(), name="logout"),
+    path("login/lost", pages.LostPasswordView.as_view(), name="lost-password"),
+    path("login/new-password/<uidb64>/<token>", pages.NewPasswordView.as_view(), name="new-password"),
     path("signup", pages.SignUpView.as_view(), name="signup"),
     path("signup/sent", pages.sign_up_sent, name="signup-sent"),
     path("signup/confirm/<str:token>", pages.confirm_sign_up, name="signup-confirm"),

@@ -89,7 +89,7 @@ ERROR_TYPES = _types(
     ("checksum_mismatch", 400, "The bytes do not fit their checksum.", "Send them again."),
     (
         "video_in_use", 409, "A comparison of yours shows this video.",
-        "Delete the comparisons in `sessions` (`session_id`, `name`) first.",
+        "Delete the comparisons in `sessions` (`session_id`, `name`) first, or leave a gap in them with `leave_gaps=true`.",
     ),
     ("edit_conflict", 409, "Conflict detected: Server has newer changes. Please refresh and try again.", "Load the video again, or send what you changed as operations to /sync."),
     ("operation_mismatch", 409, "Another operation came before under the same actor and counter.", "Give each replica an actor of its own, and each of its operations a counter of its own."),
@@ -121,6 +121,10 @@ ERROR_TYPES = _types(
     ("job_finished", 409, "The job has already ended.", "Nothing to do; retry it to run it again."),
     ("job_live", 409, "The job is still running.", "Cancel it first."),
     ("job_in_use", 409, "A session shows this job.", "Delete the session instead."),
+    (
+        "not_keepable", 409, "The file of this analysis came with it and goes with it.",
+        "Upload the video to your library and analyse it there.",
+    ),
     ("not_pausable", 409, "Jobs of this kind cannot be paused.", "Cancel it and retry it later."),
     ("not_retryable", 409, "Only failed and cancelled jobs whose inputs still exist can run again.", "Start a new one."),
     ("nothing_to_apply", 409, "This alignment has nothing to apply.", "Wait until it ends, or align again."),

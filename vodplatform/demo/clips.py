@@ -65,6 +65,18 @@ def demo_specs(seed: int) -> list[Clip]:
     return [Clip(spec, match) for spec in (first, second, third)]
 
 
+def sample_specs() -> list[Clip]:
+    """Three short recordings of one match, for an account that has none of its own: small, and made in seconds."""
+    match = round_match(7, 90.0)
+    plain: dict[str, Any] = {"preset": "superfast", "crf": 30, "gop": 30, "bframes": 0, "loop": 6.0}
+    first = RecordingSpec("Kestrel's view", 854, 480, Fraction(60), 12.0, 50.0, "tactical", 71, **plain)
+    second = RecordingSpec(
+        "Juno's stream", 640, 360, Fraction(30), 15.4, 48.0, "broadcast", 72, bright=True, audio_gain=1.3, **plain
+    )
+    third = RecordingSpec("Vanta's view", 640, 360, NTSC, 18.9, 44.0, "arcade", 73, audio_gain=0.5, **plain)
+    return [Clip(spec, match) for spec in (first, second, third)]
+
+
 def bench_pair_specs(seed: int) -> Pair:
     """The bench's pair: 600 s at 1080p60 and 720p30, looping background, no sound, ultrafast."""
     rng = np.random.default_rng([seed, 42])

@@ -47,7 +47,9 @@ def usual_priority() -> Iterator[None]:
     try:
         yield
     finally:
-        os.sched_setscheduler(0, policy, parameters)
+        # Where it is still the same there is nothing to give back, and a confined child may not ask.
+        if (os.sched_getscheduler(0), os.sched_getparam(0)) != (policy, parameters):
+            os.sched_setscheduler(0, policy, parameters)
 
 
 @usual_priority()

@@ -74,7 +74,7 @@ ROOT_URLCONF = "vodplatform.urls"
 ASGI_APPLICATION = "vodplatform.asgi.application"
 APPEND_SLASH = False
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = "/compare"
+LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 CSRF_FAILURE_VIEW = "vodplatform.base.web.views.csrf_failure"
 
@@ -177,6 +177,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "vodplatform.base.api.schema.add_error_responses",
         "vodplatform.base.api.schema.allow_empty_parameters",
+        "vodplatform.base.api.schema.add_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
         "PlaybackStateEnum": "sessions_app.comparison.models.PlaybackState",
@@ -225,8 +226,11 @@ THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
 # Of links to comparisons: opened from one network; passwords tried from one network, and for one link from anywhere.
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60}
+# At challenges, from one network, by people without an account.
+THROTTLES["guest_guess"] = 20
 # By the hour; each account has room for files.
 THROTTLES["sign_up"] = env.integer("VOD_SIGNUPS_PER_HOUR")
+THROTTLES["lost_password"] = 10
 THROTTLES["sign_up_email"] = 3  # by the day
 THROTTLE_STORAGE = "redis"
 
@@ -239,7 +243,10 @@ EMAIL_HOST, EMAIL_PORT = EMAIL["host"], EMAIL["port"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL["user"], EMAIL["password"]
 EMAIL_USE_SSL, EMAIL_USE_TLS = EMAIL["scheme"] == "smtps", EMAIL["scheme"] == "submission"
 EMAIL_TIMEOUT = 10
+PASSWORD_RESET_TIMEOUT = 86_400
 DEFAULT_FROM_EMAIL = EMAIL["sender"]
+# Whether links can be sent to people. Not at what a request says: whoever asks would choose where the link leads.
+MAIL = bool(EMAIL_HOST and DEFAULT_FROM_EMAIL and env.text("VOD_PUBLIC_URL"))
 # Only vodplatform/accounts/jwt.py uses the package behind this. The key is derived: a JWT proves nothing elsewhere.
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
@@ -291,6 +298,7 @@ JOB_KINDS = [
     "sessions_app.comparison.actors.align_vods",
     "sessions_app.comparison.actors.detect_events",
     "sessions_app.comparison.actors.export_video",
+    "sessions_app.comparison.actors.make_sample",
     "sessions_app.analysis.actors.find_highlights",
     "sessions_app.analysis.actors.count_workout",
     "sessions_app.challenges.actors.merge_clips",
@@ -454,10 +462,9 @@ UNFOLD = {
             {
                 "title": "Work",
                 "items": [
+                    _link("Reports", "flag", "/moderation") | {"badge": "vodplatform.moderation.badge"},
                     _list("Catalogue", "subscriptions", "editorial.cataloguevideo"),
-                    _list("Reports", "flag", "editorial.videoreport"),
                     _list("Challenges", "quiz", "merging.challenge"),
-                    _list("Challenge reports", "flag", "merging.challengereport"),
                     _list("Private videos", "movie", "catalog.video"),
                     _list("Uploads", "upload", "uploads.upload"),
                     _list("Comparisons", "compare", "comparison.comparisonsession"),

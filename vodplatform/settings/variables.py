@@ -262,7 +262,7 @@ VARIABLES: list[Variable] = [
         "VOD_EMAIL_URL",
         "The mail server: `smtp://host`, `smtps://…` (TLS) or `submission://user:password@host:port` (STARTTLS).",
     ),
-    _text("VOD_EMAIL_FROM", "The sender of e-mails; VOD_SIGNUP_CONFIRM needs both and VOD_PUBLIC_URL."),
+    _text("VOD_EMAIL_FROM", "Sender of e-mails; VOD_SIGNUP_CONFIRM and new passwords need both and VOD_PUBLIC_URL."),
     _integer("VOD_JWT_ACCESS_MINUTES", 15, 1, 1440, "How long a JWT signs in."),
     _integer("VOD_JWT_REFRESH_DAYS", 7, 1, 365, "How long a JWT can be renewed."),
     _integer("VOD_SIGNUPS_PER_HOUR", 5, 1, 100_000, "How many accounts may be made from one address in an hour."),

@@ -2,16 +2,18 @@
 
 ``python -m sessions_app.comparison.export`` reads one request from standard input: ``{"videos": [{"path", "offset",
 "drift_ppm", "drift_anchor", "duration"}, …], "panes": [numbers of videos], "sounds": [numbers], "layout", "start",
-"end", "fps": [n, d], "height", "captions": [{"pane", "begin", "end", "text", "strokes", "is_name", "is_notice"}],
-"has_clock", "target": path, "folder": path for what is made on the way, "threads": n}``; all times are seconds. Videos
-that are neither shown nor heard need no path. It writes JSON lines: ``{"progress": 0 to 100, "message"}``; at last
-``{"result": {"width", "height", "duration"}}`` or ``{"error": {"type", "message"}}``.
+"end", "parts": [[start, end], …] of a reel, "fps": [n, d], "height", "captions": [{"pane", "begin", "end", "text",
+"strokes", "is_name", "is_notice"}], "has_clock", "target": path, "folder": path for what is made on the way,
+"threads": n}``; all times are seconds. Videos that are neither shown nor heard need no path. It writes JSON lines:
+``{"progress": 0 to 100, "message"}``; at last ``{"result": {"width", "height", "duration"}}`` or ``{"error": {"type",
+"message"}}``.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from media_app.av.cut import cut
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.source import Source
 from sessions_app.comparison.export.captions import write_captions
-from sessions_app.comparison.export.graph import Export, Pane, copied_part, facts_of, make
+from sessions_app.comparison.export.graph import Export, Pane, copied_part, facts_of, indexed, make, make_reel
 from sessions_app.comparison.export.layouts import Arrangement, arrange
 from sessions_app.comparison.export.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
@@ -34,43 +36,65 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
     """Raises :class:`BadRequest`, :class:`MediaError`, :class:`ConversionFailed` and OSError."""
     reports.progress(0, "Reading the videos")
     try:
-        clock = Clock.between(float(request["start"]), float(request["end"]), Fraction(*request["fps"]))
+        fps = Fraction(*request["fps"])
+        spans = request.get("parts") or [(request["start"], request["end"])]
+        clocks = [Clock.between(float(start), float(end), fps) for start, end in spans]
         numbers = {*request["panes"], *request["sounds"]}
-        panes = {number: _pane(request["videos"][number], clock) for number in numbers}
-        shown = [panes[number] for number in request["panes"]]
-        sounds = [pane for number in request["sounds"] if (pane := panes[number]).source.sound is not None]
-        shapes = [(pane.source.facts.width, pane.source.facts.height) for pane in shown]
-        arrangement = arrange(request["layout"], shapes, int(request["height"]))
-        captions = [_caption(one, clock) for one in request["captions"]]
+        sources = {number: Source.open(Path(request["videos"][number]["path"])) for number in numbers}
         target, folder = Path(request["target"]).absolute(), Path(request["folder"]).absolute()
         threads = int(request.get("threads") or os.environ.get("VOD_CHILD_THREADS") or 2)
+        program = Ffmpeg.default(request.get("ffmpeg"), threads)
+        if len(clocks) > 1:
+            sources = {
+                number: indexed(source, folder / f"whole-{number}.mov", program) for number, source in sources.items()
+            }
+        facts = [sources[number].facts for number in request["panes"]]
+        shapes = [(one.width, one.height) for one in facts]
+        arrangement = arrange(request["layout"], shapes, int(request["height"]))
+        parts = [_part(request, clock, sources, arrangement) for clock in clocks]
+        captions = [_captions(request, clock) for clock in clocks]
     except (KeyError, TypeError, ValueError, IndexError) as exc:
         raise BadRequest(f"The request lacks or garbles {exc}.") from exc
-    export = Export(
-        layout=request["layout"],
-        arrangement=arrangement,
-        clock=clock,
-        panes=shown,
-        sounds=sounds,
-        captions=_written(folder / "captions.mov", arrangement, shown, captions, clock),
-        clock_font=_font(folder / "clock.ttf") if request.get("has_clock") else None,
-    )
-    program = Ffmpeg.default(request.get("ffmpeg"), threads)
+    font = _font(folder / "clock.ttf") if request.get("has_clock") else None
+    exports = [
+        replace(part, captions=_written(folder / f"captions-{number}.mov", part, captions[number]), clock_font=font)
+        for number, part in enumerate(parts)
+    ]
 
     def tell(share: float) -> None:
         reports.progress(100 * share, "Making the video")
 
-    if (part := copied_part(export)) is not None:
-        cut(target, export.panes[0].source, [part], program, tell)
+    if len(exports) > 1:
+        make_reel(target, exports, program, tell)
+    elif (part := copied_part(exports[0])) is not None:
+        cut(target, exports[0].panes[0].source, [part], program, tell)
     else:
-        make(target, export, program, tell)
+        make(target, exports[0], program, tell)
     reports.progress(100, "Done")
     return dict(facts_of(target))
 
 
-def _pane(video: Mapping[str, Any], clock: Clock) -> Pane:
+def _part(request: Mapping[str, Any], clock: Clock, sources: Mapping[int, Source], arrangement: Arrangement) -> Export:
+    """What is made of one part of the clock, but for what is written on it."""
+    panes = {number: _pane(sources[number], request["videos"][number], clock) for number in sources}
+    return Export(
+        layout=request["layout"],
+        arrangement=arrangement,
+        clock=clock,
+        panes=[panes[number] for number in request["panes"]],
+        sounds=[panes[number] for number in request["sounds"] if sources[number].sound is not None],
+    )
+
+
+def _pane(source: Source, video: Mapping[str, Any], clock: Clock) -> Pane:
     placement = Placement(float(video["offset"]), float(video["drift_ppm"]), float(video["drift_anchor"]))
-    return Pane(Source.open(Path(video["path"])), clock.span_of(placement, float(video["duration"])))
+    return Pane(source, clock.span_of(placement, float(video["duration"])))
+
+
+def _captions(request: Mapping[str, Any], clock: Clock) -> list[Caption]:
+    """What is written on one part."""
+    end = clock.start + clock.seconds
+    return [_caption(one, clock) for one in request["captions"] if one["end"] > clock.start and one["begin"] < end]
 
 
 def _caption(one: Mapping[str, Any], clock: Clock) -> Caption:
@@ -85,18 +109,16 @@ def _caption(one: Mapping[str, Any], clock: Clock) -> Caption:
     )
 
 
-def _written(
-    path: Path, arrangement: Arrangement, shown: Sequence[Pane], captions: Sequence[Caption], clock: Clock
-) -> Path | None:
-    """The video of all that is written and drawn; None where nothing is."""
+def _written(path: Path, part: Export, captions: Sequence[Caption]) -> Path | None:
+    """The video of all that is written and drawn on a part; None where nothing is."""
     seen = [one for one in captions if one.stop > one.first]
     if not seen:
         return None
     frames = [
         box.fitted((pane.source.facts.width, pane.source.facts.height))
-        for pane, box in zip(shown, arrangement.boxes, strict=True)
+        for pane, box in zip(part.panes, part.arrangement.boxes, strict=True)
     ]
-    write_captions(path, arrangement, frames, seen, clock)
+    write_captions(path, part.arrangement, frames, seen, part.clock)
     return path
 
 

@@ -10,14 +10,16 @@ from typing import Any
 
 import ffmpeg  # type: ignore[import-untyped]
 
-from media_app.av.container import first_video, open_media
-from media_app.av.ffmpeg import INPUT_OPTIONS, WITHOUT_TAGS, Ffmpeg, run
+from media_app.av.container import MediaError, first_video, open_media
+from media_app.av.ffmpeg import INPUT_OPTIONS, WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track, run
 from media_app.av.rungs import SOUND_BITS, SOUND_RATE, picture_of
 from media_app.av.source import Progress, Source
 from sessions_app.comparison.export.layouts import DIFFERENCE, OVERLAY, SINGLE, TOGETHER, WIPE, Arrangement, Box
 from sessions_app.comparison.export.plan import Clock, Span
 
 ENCODING = {"c:v": "libx264", "preset": "veryfast", "crf": 20, "profile:v": "high", "pix_fmt": "yuv420p"}
+SOUND = {"c:a": "aac", "b:a": SOUND_BITS, "ar": SOUND_RATE}
+QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
 GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
 SEEK_BEFORE = 1.0  # seconds: a keyframe is decoded a little before it is shown
@@ -52,7 +54,10 @@ class Export:
     clock_font: Path | None = None
 
 
-def make(target: Path, export: Export, program: Ffmpeg, on_progress: Progress | None = None) -> None:
+def make(
+    target: Path, export: Export, program: Ffmpeg, on_progress: Progress | None = None, *,
+    sound: Mapping[str, Any] = SOUND,
+) -> None:  # fmt: skip
     """Write ``target``, an MP4. Raises what :meth:`media_app.av.ffmpeg.Ffmpeg.make` does."""
     inputs = _Inputs(program.threads)
     outputs = [_picture(export, inputs)]
@@ -61,16 +66,39 @@ def make(target: Path, export: Export, program: Ffmpeg, on_progress: Progress | 
     fps = export.clock.fps
     options = {
         **ENCODING, "g": round(GOP_SECONDS * fps), "threads": program.threads, "movflags": "+faststart",
-        **WITHOUT_TAGS, **({"c:a": "aac", "b:a": SOUND_BITS, "ar": SOUND_RATE} if export.sounds else {}),
+        **WITHOUT_TAGS, **(sound if export.sounds else {}),
     }  # fmt: skip
     node = ffmpeg.output(*outputs, target.name, **options)
     words: list[str] = ffmpeg.compile(node, cmd="ffmpeg", overwrite_output=True)
     count = str(program.threads)
     argv = [
-        program.path, "-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1", "-copyts",
-        "-filter_threads", count, "-filter_complex_threads", count, *words[1:],
+        program.path, *QUIET, "-copyts", "-filter_threads", count, "-filter_complex_threads", count, *words[1:],
     ]  # fmt: skip
     run(argv, folder=target.parent, seconds=export.clock.seconds, on_progress=on_progress)
+
+
+def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progress: Progress) -> None:
+    """Write several parts of one comparison into one MP4, one after the other. Raises what :func:`make` does.
+
+    Each is made by itself, with its sound uncoded: coded sound would begin late in each. Then the pictures are copied.
+    """
+    seconds = [part.clock.seconds for part in parts]
+    lines = ["ffconcat version 1.0"]
+    for number, part in enumerate(parts):
+        path = target.with_name(f"part-{number}.mov")
+        done = sum(seconds[:number])
+
+        def tell(share: float, done: float = done, length: float = seconds[number]) -> None:
+            on_progress((done + share * length) / sum(seconds))
+
+        make(path, part, program, tell, sound={"c:a": "pcm_s16le", "ar": SOUND_RATE})
+        lines += [f"file {path.name}", f"duration {seconds[number]:.6f}"]
+    listed = target.with_name("parts.ffconcat")
+    listed.write_text("\n".join(lines))
+    options = {"c:v": "copy", "movflags": "+faststart", **WITHOUT_TAGS, **(SOUND if parts[0].sounds else {})}
+    node = ffmpeg.output(ffmpeg.input(listed.name, f="concat"), target.name, **options)
+    words: list[str] = ffmpeg.compile(node, cmd="ffmpeg", overwrite_output=True)
+    run([program.path, *QUIET, *words[1:]], folder=target.parent, seconds=sum(seconds))
 
 
 def copied_part(export: Export) -> tuple[float, float] | None:
@@ -92,6 +120,25 @@ def copied_part(export: Export) -> tuple[float, float] | None:
     return float(first / clock.fps), float((first + clock.frames) / clock.fps)
 
 
+def indexed(source: Source, path: Path, program: Ffmpeg) -> Source:
+    """A copy at ``path`` of a file without an index of keyframes, which would be read from its beginning for each part.
+
+    Anything else, and what cannot be copied, is taken as it is.
+    """
+    if _is_seekable(source):
+        return source
+    tracks = [Track(source.track), *([Track(source.sound.track)] if source.sound else [])]
+    try:
+        program.make(path, source, tracks, {"c": "copy", **WITHOUT_TAGS})
+        return Source.open(path)
+    except (ConversionFailed, MediaError):
+        return source
+
+
+def _is_seekable(source: Source) -> bool:
+    return not SEEKABLE.isdisjoint(source.facts.container.split(","))
+
+
 class _Inputs:
     """Each file is opened once, near the first moment that is needed of it; its timestamps are its own."""
 
@@ -104,7 +151,7 @@ class _Inputs:
         key = (source.path, time)
         if key not in self._nodes:
             reading: dict[str, Any] = {"threads": self._threads, **INPUT_OPTIONS}
-            if not SEEKABLE.isdisjoint(source.facts.container.split(",")) and time > SEEK_BEFORE:
+            if _is_seekable(source) and time > SEEK_BEFORE:
                 # From the keyframe on: the frame that is shown at a moment has begun before it.
                 reading |= {"noaccurate_seek": None, "ss": f"{time - SEEK_BEFORE:.6f}"}
             self._nodes[key] = ffmpeg.input(f"file:{source.path}", **reading)

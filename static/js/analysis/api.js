@@ -39,6 +39,8 @@ export const readSession = (id, signal) => get(path("status", id), { signal });
 export const readResults = (id) => get(path("results", id));
 /** @param {string} id @returns {Promise<{status: string}>} */
 export const cancelSession = (id) => call("POST", path("cancel", id), {});
+/** @param {string} id @param {boolean} keep for as long as its video @returns {Promise<Session>} */
+export const keepSession = (id, keep) => call("POST", path("keep", id), { keep });
 /** @param {string} id */
 export const deleteSession = (id) => call("DELETE", path("cleanup", id));
 

@@ -195,7 +195,7 @@ export class HighlightsView {
       need("[data-chart-words]", this.root),
       `${counted(segments.length, "segment")}${lengths ? ` of ${lengths}` : ""}. Arrow keys move from one to the next`,
     );
-    setText(need("[data-least]", this.root), `least score ${scoreWords(least)}`);
+    setText(need("[data-least]", this.root), `minimum score ${scoreWords(least)}`);
     setText(
       need("[data-chart-sentence]", this.root),
       best

@@ -11,7 +11,17 @@ import { key, offerKeys } from "../base/keys.js";
  */
 export function bindKeys(screen, chart, seek, stop, more = []) {
   offerKeys([
-    ...(screen ? [{ keys: "Space K", label: "Play and pause", match: key(" ", "k"), run: () => screen.toggle() }] : []),
+    ...(screen
+      ? [
+          {
+            keys: "Space K",
+            label: "Play and pause",
+            match: key(" ", "k"),
+            run: () => screen.toggle(),
+            buttons: { "[data-act=toggle]": "Space" },
+          },
+        ]
+      : []),
     {
       keys: "← →",
       label: `To the ${stop} before, to the next`,
@@ -21,8 +31,20 @@ export function bindKeys(screen, chart, seek, stop, more = []) {
     ...more,
     ...(screen
       ? [
-          { keys: "M", label: "Sound off and on", match: key("m"), run: () => screen.mute() },
-          { keys: "F", label: "Full screen", match: key("f"), run: () => screen.fullscreen() },
+          {
+            keys: "M",
+            label: "Sound off and on",
+            match: key("m"),
+            run: () => screen.mute(),
+            buttons: { "[data-act=mute]": "M" },
+          },
+          {
+            keys: "F",
+            label: "Full screen",
+            match: key("f"),
+            run: () => screen.fullscreen(),
+            buttons: { "[data-act=fullscreen]": "F" },
+          },
         ]
       : []),
   ]);

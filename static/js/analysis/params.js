@@ -23,7 +23,7 @@ const FIELDS = {
     { name: "min_score", label: "Minimum score", unit: "0 to 1", hint: "What is below it stays out." },
   ],
   workout: [
-    { name: "min_repetitions", label: "Least repetitions", unit: "in a set", hint: "Shorter sets are not counted." },
+    { name: "min_repetitions", label: "Minimum repetitions", unit: "in a set", hint: "Shorter sets are not counted." },
   ],
 };
 
@@ -144,7 +144,7 @@ export class ParamsForm {
           ),
         ),
       ),
-      h("p", { class: "hint", id: "param-exercise-hint" }, "What it cannot name it counts all the same."),
+      h("p", { class: "hint", id: "param-exercise-hint" }, "Movements it cannot name are counted too."),
     );
   }
 

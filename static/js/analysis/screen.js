@@ -3,6 +3,7 @@
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import { duration } from "../base/format.js";
+import { labelButton } from "../base/keys.js";
 import { keepSound, restoreSound } from "../videos/kept.js";
 import { Player } from "../videos/player.js";
 
@@ -156,11 +157,11 @@ export class Screen extends EventTarget {
     const { root, player } = this;
     const play = need("[data-act=toggle]", root);
     setIcon(play, player.playing ? "pause" : "play");
-    name(play, player.playing ? "Pause (Space)" : "Play (Space)");
+    labelButton(play, player.playing ? "Pause" : "Play");
     const mute = need("[data-act=mute]", root);
     const silent = player.element.muted || player.element.volume === 0;
     setIcon(mute, silent ? "mute" : "vol");
-    name(mute, silent ? "Sound on (M)" : "Mute (M)");
+    labelButton(mute, silent ? "Sound on" : "Mute");
     setText(need("[data-length]", root), duration(player.duration));
     need("[data-waits]", root).hidden = !player.waits;
     this.#drawTrouble();
@@ -189,11 +190,4 @@ export class Screen extends EventTarget {
       ),
     );
   }
-}
-
-/** @param {HTMLElement} button @param {string} words */
-function name(button, words) {
-  if (button.title === words) return;
-  button.title = words;
-  button.setAttribute("aria-label", words);
 }

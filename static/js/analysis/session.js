@@ -3,8 +3,8 @@
 import { ApiError } from "../base/api.js";
 import { h, icon, need, pageData, setText } from "../base/dom.js";
 import { toggleMenu } from "../base/menu.js";
-import { errorNote } from "../base/notice.js";
-import { csvOf, jsonOf, readResults, readSession } from "./api.js";
+import { errorNote, explain, toast } from "../base/notice.js";
+import { csvOf, jsonOf, keepSession, readResults, readSession } from "./api.js";
 import { deleteDialog } from "./deleting.js";
 import { Follower } from "./follow.js";
 import { HighlightsView } from "./highlights.js";
@@ -107,7 +107,10 @@ function tick() {
 function drawActs() {
   const made = data && (data.highlight_video_url ?? data.preview_url);
   const again = mayRunAgain();
-  const parts = [isLive(session), again, Boolean(data), Boolean(made)].join();
+  // A video of the library outlives the usual time; one that came with the analysis goes with it.
+  const mayKeep = Boolean(data && session.source?.video_id);
+  const isKept = session.expires_at === null;
+  const parts = [isLive(session), again, Boolean(data), Boolean(made), mayKeep, isKept].join();
   if (acts.dataset.shown === parts) return;
   acts.dataset.shown = parts;
   const isReel = session.analysis_type === "highlights";
@@ -125,6 +128,19 @@ function drawActs() {
         },
         icon("trash"),
       ),
+      mayKeep &&
+        h(
+          "button",
+          {
+            class: "btn",
+            type: "button",
+            "aria-pressed": String(isKept),
+            title: "Keep the result as long as the video",
+            onclick: () => keep(!isKept),
+          },
+          icon("lock"),
+          isKept ? "Kept" : "Keep",
+        ),
       data &&
         h(
           "button",
@@ -155,6 +171,17 @@ function drawActs() {
     ].filter((part) => part !== null && part !== false && part !== undefined && part !== ""),
   );
   if (focused) /** @type {HTMLElement|null} */ (acts.querySelector("button"))?.focus();
+}
+
+/** @param {boolean} isKept */
+async function keep(isKept) {
+  try {
+    changed(await keepSession(session.sessionId, isKept));
+    tick();
+    toast(isKept ? "The result is kept as long as the video." : "The result is deleted after the usual time again.");
+  } catch (error) {
+    toast(explain(error), "bad");
+  }
 }
 
 // The result

@@ -63,9 +63,10 @@ export function span(seconds) {
 /**
  * @param {Session} session
  * @param {number} [now] milliseconds
- * @returns {string} `kept 21 h 14 min`; empty where nothing is kept
+ * @returns {string} `kept 21 h 14 min`, `kept with its video`; empty where nothing is kept
  */
 export function keptWords({ status, expires_at }, now = Date.now()) {
+  if (status !== "expired" && expires_at === null) return "kept with its video";
   const left = expires_at ? (Date.parse(expires_at) - now) / 1000 : NaN;
   return status !== "expired" && left > 0 ? `kept ${span(left)}` : "";
 }

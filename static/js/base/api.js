@@ -35,7 +35,7 @@ export class ApiError extends Error {
 const SILENT = {
   401: "Your session has ended.",
   403: "You may not do that here.",
-  404: "It is not here any more, or not yours.",
+  404: "It no longer exists, or you do not have access to it.",
   413: "That is too large.",
   429: "Too many changes in a short time.",
 };
@@ -143,6 +143,8 @@ export function sessionApi(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}`;
   return {
     read: () => get(base),
+    /** @returns {Promise<{people: {username: string}[]}>} */
+    people: () => get(`${base}/people`),
     change: (/** @type {any} */ fields) => patch(base, fields),
     remove: () => remove(base),
     duplicate: () => post(`${base}/duplicate`, {}, { headers: { "Idempotency-Key": idempotencyKey() } }),
@@ -212,11 +214,14 @@ export function eventsApi(id) {
   const once = () => ({ headers: { "Idempotency-Key": idempotencyKey() } });
   return {
     list: () => get(`${base}?joined=false`),
+    /** What several videos show at one moment as one. */
+    joined: () => get(base),
     create: (/** @type {any} */ values) => post(base, values, once()),
     change: (/** @type {string} */ event, /** @type {any} */ values) => patch(`${base}/${event}`, values),
     remove: (/** @type {string} */ event) => remove(`${base}/${event}`),
     reply: (/** @type {string} */ event, /** @type {string} */ body) =>
       post(`${base}/${event}/replies`, { body }, once()),
+    seen: (/** @type {string} */ event) => post(`${base}/${event}/seen`),
     removeReply: (/** @type {string} */ event, /** @type {string} */ reply) =>
       remove(`${base}/${event}/replies/${reply}`),
     file: (/** @type {"csv"|"json"} */ kind) => `${base}.${kind}`,
@@ -234,10 +239,10 @@ export function eventsApi(id) {
 export const createSession = (/** @type {any} */ fields) =>
   post(SESSIONS, fields, { headers: { "Idempotency-Key": idempotencyKey() } });
 export const libraryFiles = (
-  /** @type {string} */ search,
-  /** @type {number} */ limit,
+  /** @type {{search: string, limit: number, offset: number}} */ { search, limit, offset },
   /** @type {AbortSignal} */ signal,
-) => get(`/api/sessions/library-files?search=${encodeURIComponent(search)}&limit=${limit}`, { signal });
+) =>
+  get(`/api/sessions/library-files?search=${encodeURIComponent(search)}&limit=${limit}&offset=${offset}`, { signal });
 export const jobs = (/** @type {number} */ limit) => get(`/api/v1/jobs?limit=${limit}`);
 export const changeJob = (/** @type {string} */ job, /** @type {"cancel"|"pause"|"resume"|"retry"} */ change) =>
   post(`/api/v1/jobs/${job}/${change}`);

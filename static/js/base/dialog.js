@@ -2,7 +2,7 @@
 // one for a name.
 
 import { ApiError } from "./api.js";
-import { h, icon } from "./dom.js";
+import { h, icon, setText } from "./dom.js";
 import { placeOf } from "./focus.js";
 import { errorNote } from "./notice.js";
 
@@ -31,6 +31,7 @@ export function show(element) {
  * @param {() => Promise<any>} about.remove
  * @param {() => void} about.onDeleted
  * @param {(error: unknown) => HTMLElement} [about.refused] what is shown of a refusal
+ * @param {(error: unknown) => string|null} [about.anyway] what the button says then, where it may go all the same
  */
 export function askToDelete({
   heading,
@@ -38,9 +39,11 @@ export function askToDelete({
   remove,
   onDeleted,
   refused = (error) => errorNote("It was not deleted.", error),
+  anyway = () => null,
 }) {
   const problem = h("div", {});
-  const confirm = h("button", { class: "btn danger", type: "button", onclick: go }, icon("trash"), "Delete");
+  const label = h("span", {}, "Delete");
+  const confirm = h("button", { class: "btn danger", type: "button", onclick: go }, icon("trash"), label);
   const dialog = show(
     h(
       "dialog",
@@ -76,6 +79,7 @@ export function askToDelete({
       // Deleted elsewhere meanwhile: that is what was asked for.
       if (!(error instanceof ApiError && error.status === 404)) {
         confirm.removeAttribute("aria-disabled");
+        setText(label, anyway(error) ?? "Delete");
         return problem.replaceChildren(refused(error));
       }
     }

@@ -78,21 +78,6 @@ export function frameRate(fps) {
 }
 
 /**
- * @param {number} bytes
- * @returns {string} `3.1 GB`
- */
-export function size(bytes) {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
-}
-
-/**
  * A frame number in groups of three.
  * @param {number} n
  * @returns {string}

@@ -112,4 +112,4 @@ export class JobProgress {
  * @param {Job} job
  */
 export const reasonOf = (job) =>
-  job.status === "cancelled" ? "It was cancelled." : (job.error?.message ?? "It did not come to its end.");
+  job.status === "cancelled" ? "It was cancelled." : (job.error?.message ?? "It did not finish.");

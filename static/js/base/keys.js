@@ -1,4 +1,5 @@
-// Single-key shortcuts: one table serves the keys and the help dialog. Off while typing, and can be switched off.
+// Single-key shortcuts: one table serves the keys, the help dialog and the tooltips. Off while typing, and can be
+// switched off.
 
 import { h, need } from "./dom.js";
 
@@ -8,6 +9,7 @@ import { h, need } from "./dom.js";
  * @property {string} label what it does
  * @property {(event: KeyboardEvent) => boolean} match
  * @property {(event: KeyboardEvent) => void} run
+ * @property {Record<string, string>} [buttons] what does the same on the page: a selector, and the key as its name has it
  */
 
 const STORED = "vod-keys";
@@ -115,9 +117,11 @@ export function withControl(letter) {
 export function offerKeys(bindings) {
   const dialog = /** @type {HTMLDialogElement} */ (need("[data-help]"));
   const help = () => dialog.showModal();
-  const all = [...bindings, { keys: "?", label: "These keys", match: key("?"), run: help }];
+  const buttons = { "[data-act=help]": "?" };
+  const all = [...bindings, { keys: "?", label: "These keys", match: key("?"), run: help, buttons }];
   listen(all);
   describe(need("[data-keys]", dialog), all);
+  for (const { buttons = {} } of all) for (const [selector, keys] of Object.entries(buttons)) nameKeys(selector, keys);
   const on = /** @type {HTMLInputElement} */ (need("[data-keys-on]", dialog));
   on.checked = keysOn();
   on.addEventListener("change", () => setKeysOn(on.checked));
@@ -137,4 +141,32 @@ function describe(list, bindings) {
       h("dd", { class: "muted" }, b.label),
     ]),
   );
+}
+
+/** @param {string} selector @param {string} keys */
+function nameKeys(selector, keys) {
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(selector))) {
+    element.dataset.key = keys;
+    for (const name of ["title", "aria-label"]) {
+      const words = element.getAttribute(name);
+      if (words) element.setAttribute(name, withKey(element, words));
+    }
+  }
+}
+
+/**
+ * Say what a button does now: to the eye, to screen readers, and with the key that does the same.
+ * @param {HTMLElement} button
+ * @param {string} words
+ */
+export function labelButton(button, words) {
+  const text = withKey(button, words);
+  if (button.title === text) return;
+  button.title = text;
+  button.setAttribute("aria-label", text);
+}
+
+/** @param {HTMLElement} button @param {string} words @returns {string} */
+function withKey(button, words) {
+  return button.dataset.key ? `${words} (${button.dataset.key})` : words;
 }

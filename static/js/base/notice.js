@@ -68,7 +68,7 @@ export function throttledNote(error, send) {
       h(
         "p",
         { class: "text-small" },
-        "That was more than is allowed in a minute. This one will be sent by itself in ",
+        "You have sent too many in one minute. This one will be sent automatically in ",
         seconds,
         ".",
       ),

@@ -4,6 +4,7 @@
 import { h, icon } from "../base/dom.js";
 import { duration } from "../base/format.js";
 import { day } from "../videos/api.js";
+import { posterOf } from "../videos/picture.js";
 import { marks, views } from "./matching.js";
 
 /**
@@ -59,16 +60,7 @@ export class Card {
     return h(
       "span",
       { class: "picture dark" },
-      address
-        ? h("img", {
-            src: address,
-            alt: "",
-            loading: "lazy",
-            decoding: "async",
-            draggable: "false",
-            onerror: withoutPicture,
-          })
-        : h("span", { class: "none" }, icon("film")),
+      posterOf(address),
       video.is_featured && h("span", { class: "overlay top-start star" }, icon("star"), "Featured"),
       video.duration_exact > 0 &&
         h(
@@ -188,9 +180,4 @@ function visible(video) {
 /** @param {string} address @returns {string} its end: what it is signed with stands before that, and is another each time */
 function bare(address) {
   return address ? new URL(address, location.href).pathname.split("/").slice(-2).join("/") : "";
-}
-
-/** @param {Event} event of a picture that cannot be had */
-function withoutPicture(event) {
-  /** @type {Element} */ (event.target).replaceWith(h("span", { class: "none" }, icon("film")));
 }

@@ -3,10 +3,11 @@
 
 /**
  * @typedef {Record<string, number>} Clock
- * @typedef {{type: string, value: any, timestamp: number, actor: string, clock: Clock}} Operation
- *   timestamp: microseconds since 1970. clock: all that its writer had seen, and the operation itself.
+ * @typedef {{type: string, value: any, timestamp: number, actor: string, clock: Clock, state?: string}} Operation
+ *   timestamp: microseconds since 1970. clock: all that its writer had seen, and the operation itself. state: of a
+ *   description, how its text came to be (shared-text.js).
  * @typedef {{timestamp: number, actor: string, counter: number}} Key
- * @typedef {Key & {value: any}} Write
+ * @typedef {Key & {value: any, state?: string}} Write
  * @typedef {{counter: number, timestamp: number, place: number}} Addition
  * @typedef {{title: string, description: string, category: string, is_featured: boolean}} Base
  */
@@ -150,7 +151,8 @@ class Register {
 
   /** @param {Operation} operation */
   apply(operation) {
-    this.#take([{ ...keyOf(operation), value: operation.value }], coversOf(operation));
+    const { value, state } = operation;
+    this.#take([{ ...keyOf(operation), value, ...(state && { state }) }], coversOf(operation));
   }
 
   /** @param {Register} other */
@@ -378,7 +380,8 @@ export class Document {
 
   /** The same document is the same text, whatever it was made of. */
   text() {
-    const row = (/** @type {Write} */ one) => JSON.stringify([one.timestamp, one.actor, one.counter, one.value]);
+    const row = (/** @type {Write} */ { timestamp, actor, counter, value, state }) =>
+      JSON.stringify([timestamp, actor, counter, value, ...(state ? [state] : [])]);
     const clock = (/** @type {Map<string, number>} */ one) => object(one, String);
     const registers = object(this.registers, (register) => {
       const writes = sorted(register.writes).map(([, write]) => row(write));
@@ -401,7 +404,13 @@ export class Document {
    */
   static parse(text) {
     const told = JSON.parse(text);
-    const write = (/** @type {any[]} */ row) => ({ timestamp: row[0], actor: row[1], counter: row[2], value: row[3] });
+    const write = (/** @type {any[]} */ [timestamp, actor, counter, value, state]) => ({
+      timestamp,
+      actor,
+      counter,
+      value,
+      ...(state && { state }),
+    });
     const document = new Document();
     for (const [name, register] of document.registers) {
       const part = told.registers[name];

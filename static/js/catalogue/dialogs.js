@@ -55,11 +55,7 @@ export function reportDialog(video, reasons, onSent) {
           { class: "field" },
           h("label", { for: "report-text" }, "What a moderator should know"),
           text,
-          h(
-            "p",
-            { class: "hint", id: "report-hint" },
-            "May stay empty. Moderators see who has written it; nobody else does.",
-          ),
+          h("p", { class: "hint", id: "report-hint" }, "Optional. Only moderators see who wrote it."),
         ),
         problem,
         h(

@@ -37,10 +37,10 @@ let gone = false;
 
 // The words
 
-/** @param {string} field @param {any} value */
-async function keep(field, value) {
+/** @param {string} field @param {any} value @param {{seen?: any[], state?: string}} [about] what it takes the place of */
+async function keep(field, value, about) {
   try {
-    await client.edit(field, value);
+    await client.edit(field, value, about);
   } catch (error) {
     notKept(error);
   }
@@ -52,35 +52,31 @@ function notKept(error) {
   toast(error instanceof SyncError ? error.sentence : "This browser could not keep the change.", "bad");
 }
 
-/** Choose between two that have not seen each other: an operation also where it is what is shown. @param {string} field @param {any} value */
-async function settle(field, value) {
-  try {
-    await client.settle(field, value);
-  } catch (error) {
-    notKept(error);
-  }
-}
+/** What a field of words needs of the client. @param {string} name */
+const bound = (name) => ({
+  keep: (/** @type {string} */ value, /** @type {any} */ about) => keep(name, value, about),
+  writes: () => client.writes(name),
+  actor: () => client.actor,
+});
 
 const fields = {
   title: new TypedField(need("#title"), need("#title").value, {
     label: "the title",
     clean: oneLine,
-    keep: (value) => keep("title", value),
-    settle: (value) => settle("title", value),
+    ...bound("title"),
     trouble: (value) => (value ? "" : "A video needs a title. The last one stays until you write another."),
   }),
   description: new TypedField(need("#description"), need("#description").value, {
     label: "the description",
     clean: (text) => text.normalize("NFC").replace(/\r\n?/g, "\n"),
-    keep: (value) => keep("description", value),
-    settle: (value) => settle("description", value),
+    ...bound("description"),
+    isShared: true,
     trouble: () => "",
   }),
   category: new TypedField(need("#category"), need("#category").value, {
     label: "the category",
     clean: oneLine,
-    keep: (value) => keep("category", value),
-    settle: (value) => settle("category", value),
+    ...bound("category"),
     trouble: () => "",
   }),
 };
@@ -168,7 +164,7 @@ function conflict(field, { mine, theirs }) {
         featuredNote.replaceChildren();
         featured.checked = chosen === yesNo(true);
         featured.focus();
-        settle("is_featured", featured.checked);
+        keep("is_featured", featured.checked, { seen: [true, false] });
       },
     ),
   );

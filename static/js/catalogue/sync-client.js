@@ -15,10 +15,13 @@
 //   client.video               // the video as the server last told it, or null
 //   client.state               // "starting"|"synced"|"pending"|"sending"|"offline"|"refused"|"closed"
 //   client.pending             // how many own operations the server has not confirmed
-//   await client.edit(field, value)   // field: title|description|category|is_featured|tags (tags: the whole list);
-//                              // an unchanged value makes nothing; shown at once, resolves when it is kept in the store,
-//                              // rejects where that is full: it is sent all the same and lives as long as the page
-//   await client.settle(field, value) // the same after a conflict: written also where it is what is shown
+//   await client.edit(field, value, {seen, state})   // field: title|description|category|is_featured|tags (tags: the
+//                              // whole list); an unchanged value makes nothing; shown at once, resolves when it is kept
+//                              // in the store, rejects where that is full: it is sent all the same and lives as long as
+//                              // the page. `seen`: the field's values that the writer knows of, by default what is
+//                              // shown; whatever others have written besides stays beside it, in conflict. `state`: how
+//                              // a description came to be, for those who merge it (shared-text.js)
+//   client.writes(field)       // what stands there and nobody has written over: [{value, actor, state?}], the first is shown
 //   await client.addTag(tag); await client.removeTag(tag)
 //   await client.sync()        // send and pull now; resolves when both are done, rejects with SyncError otherwise
 //   client.retry()             // after "refused" or "offline": try again at once
@@ -173,23 +176,30 @@ export class SyncClient extends EventTarget {
   /**
    * @param {string} field
    * @param {any} value
+   * @param {{seen?: any[], state?: string}} [about]
    */
-  async edit(field, value) {
+  async edit(field, value, { seen, state } = {}) {
     if (field === "tags") return this.#editTags(value);
     const type = UPDATE_OF[field];
     if (!type) throw new TypeError(`There is no field ${field}.`);
     const next = field === "is_featured" ? value : field === "description" ? text(value) : line(value);
-    if (next !== /** @type {any} */ (this.#shown)[field]) await this.#write([[type, next]]);
+    const shown = /** @type {any} */ (this.#shown)[field];
+    // What is shown is written once more where that settles a conflict.
+    if (next === shown && !(seen && this.writes(field).length > 1)) return;
+    const known = [next, ...(seen ?? [shown])];
+    const unseen = this.writes(field).filter((one) => one.actor !== this.actor && !known.includes(one.value));
+    await this.#write([[type, next]], { unseen, state });
   }
 
   /**
-   * Choose after a conflict: written also where it is what is shown, so that nothing else stands beside it.
    * @param {string} field but tags
-   * @param {any} value
+   * @returns {import("./crdt.js").Write[]}
    */
-  async settle(field, value) {
-    if ((this.#local().registers.get(field)?.writes.size ?? 0) > 1) await this.#write([[UPDATE_OF[field], value]]);
-    else await this.edit(field, value);
+  writes(field) {
+    const { writes } = /** @type {{writes: Map<string, import("./crdt.js").Write>}} */ (
+      this.#local().registers.get(field)
+    );
+    return [...writes.values()].sort((one, other) => compareKeys(other, one));
   }
 
   /** @param {string} tag */
@@ -222,13 +232,20 @@ export class SyncClient extends EventTarget {
     }
   }
 
-  /** @param {any[][]} writes type and value of each */
-  async #write(writes) {
+  /**
+   * @param {any[][]} writes type and value of each
+   * @param {{unseen?: import("./crdt.js").Write[], state?: string}} [about] unseen: what their clocks leave out
+   */
+  async #write(writes, { unseen = [], state } = {}) {
     if (!this.#outbox.hasReplica) throw new SyncError("Start the client first.", { type: "not_started" });
     this.#outbox.mustBeOpen();
     for (const [type, value] of writes) {
       const shown = this.#shown.tags;
       const clock = this.#local().clock;
+      for (const one of unseen) {
+        clock[one.actor] = one.counter - 1;
+        if (!clock[one.actor]) delete clock[one.actor];
+      }
       const counter = this.#outbox.count(this.#known);
       const operation = {
         type,
@@ -236,6 +253,7 @@ export class SyncClient extends EventTarget {
         timestamp: this.#now(),
         actor: this.actor,
         clock: { ...clock, [this.actor]: counter },
+        ...(state && { state }),
       };
       this.#outbox.own.push(operation);
       this.#local().apply(operation);

@@ -25,9 +25,13 @@ export function listChallenges(query, signal) {
   return get(`${CHALLENGES}?${new URLSearchParams(given)}`, { signal });
 }
 
+/** Who has no account plays on the page alone: the API is for accounts. */
+const isGuest = () => document.body.dataset.user === "";
+const page = (/** @type {string} */ id) => `/challenges/${encodeURIComponent(id)}`;
+
 /** @param {string} id @returns {Promise<Challenge>} */
-export const readChallenge = (id) => get(path(id));
-/** @param {string} id @param {{title?: string, texts?: string[], lie_statement_index?: number}} fields @returns {Promise<Challenge>} */
+export const readChallenge = (id) => get(isGuest() ? `${page(id)}?part=state` : path(id));
+/** @param {string} id @param {{title?: string, texts?: string[], lie_statement_index?: number, guests_may_play?: boolean}} fields @returns {Promise<Challenge>} */
 export const changeChallenge = (id, fields) => call("PATCH", path(id), fields);
 /** @param {string} id */
 export const deleteChallenge = (id) => call("DELETE", path(id));
@@ -40,8 +44,13 @@ export const showChallenge = (id, change) => call("POST", path(id, `/${change}`)
  * @param {string} key the same for the same guess sent again
  * @returns {Promise<{correct: boolean, lie_statement_index: number}>}
  */
-export const guess = (id, index, key) =>
-  call("POST", path(id, "/guesses"), { statement_index: index }, { headers: { "Idempotency-Key": key } });
+export function guess(id, index, key) {
+  if (!isGuest())
+    return call("POST", path(id, "/guesses"), { statement_index: index }, { headers: { "Idempotency-Key": key } });
+  const form = new FormData();
+  form.append("statement_index", String(index));
+  return call("POST", `${page(id)}/guess`, form);
+}
 
 /** @param {string} id @param {string} reason @param {string} key */
 export const reportChallenge = (id, reason, key) =>

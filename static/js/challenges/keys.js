@@ -18,7 +18,13 @@ export function bindKeys(stage, count, toGuess) {
       match: (/** @type {KeyboardEvent} */ event) => digit(event) > 0 && digit(event) <= count,
       run: (/** @type {KeyboardEvent} */ event) => player.play(digit(event) - 1),
     },
-    { keys: "Space K", label: "Play and pause", match: key(" ", "k"), run: () => player.toggle() },
+    {
+      keys: "Space K",
+      label: "Play and pause",
+      match: key(" ", "k"),
+      run: () => player.toggle(),
+      buttons: { "[data-act=toggle]": "Space" },
+    },
     {
       keys: "← →",
       label: "To the statement before, to the next",
@@ -27,7 +33,19 @@ export function bindKeys(stage, count, toGuess) {
     },
     { keys: "R", label: "The statement again, from its start", match: key("r"), run: () => player.play() },
     { keys: "G", label: "To the guess", match: key("g"), run: toGuess },
-    { keys: "M", label: "Sound off and on", match: key("m"), run: () => player.player.mute() },
-    { keys: "F", label: "Full screen", match: key("f"), run: () => stage.fullscreen() },
+    {
+      keys: "M",
+      label: "Sound off and on",
+      match: key("m"),
+      run: () => player.player.mute(),
+      buttons: { "[data-act=mute]": "M" },
+    },
+    {
+      keys: "F",
+      label: "Full screen",
+      match: key("f"),
+      run: () => stage.fullscreen(),
+      buttons: { "[data-act=fullscreen]": "F" },
+    },
   ]);
 }

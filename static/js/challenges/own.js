@@ -45,6 +45,7 @@ export class Own {
       ),
       h("p", { class: "text-small muted" }, text),
       challenge.status === "published" && this.#link(),
+      challenge.status !== "withheld" && this.#guests(),
       h("ul", { class: "opts" }, ...this.options.elements),
       this.#results(),
       this.problem,
@@ -85,13 +86,38 @@ export class Own {
     );
   }
 
+  /** Whether people without an account may play. */
+  #guests() {
+    const box = /** @type {HTMLInputElement} */ (
+      h("input", {
+        type: "checkbox",
+        data: { part: "guests" },
+        checked: this.challenge.guests_may_play,
+        onchange: async () => {
+          const isOn = box.checked;
+          box.disabled = true;
+          this.problem.replaceChildren();
+          try {
+            this.on.changed(await changeChallenge(this.challenge.id, { guests_may_play: isOn }));
+          } catch (error) {
+            box.checked = !isOn;
+            box.disabled = false;
+            if (error instanceof ApiError && error.status === 404) return this.on.gone();
+            this.problem.replaceChildren(errorNote("It stayed as it was.", error));
+          }
+        },
+      })
+    );
+    return h("label", { class: "check text-small" }, box, "People without an account may play it by its link");
+  }
+
   #results() {
     const { guess_count, status } = this.challenge;
     if (status === "draft" && !guess_count)
       return h(
         "p",
         { class: "text-small faint", data: { results: "" } },
-        "What players say is told here once it is published.",
+        "Players' guesses appear here once the challenge is published.",
       );
     return h("p", { class: "text-small muted", data: { results: "" } }, foundWords(this.challenge));
   }

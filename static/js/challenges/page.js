@@ -118,7 +118,7 @@ async function answer({ statement_index, correct, lie_statement_index }) {
 async function other() {
   try {
     const fresh = await read();
-    if (fresh.my_guess) toast("You have guessed already, in another window. This is what came of it.", "warn");
+    if (fresh.my_guess) toast("You already guessed in another window. Here is the result.", "warn");
     changed(fresh, true);
   } catch (error) {
     if (!isGone)

@@ -30,10 +30,11 @@ export class Reveal {
         };
       },
     });
+    const isGuest = document.body.dataset.user === "";
     this.next = h(
       "a",
-      { class: "btn primary big", href: "/challenges?show=unplayed" },
-      h("span", {}, "Next challenge"),
+      { class: "btn primary big", href: isGuest ? "/" : "/challenges?show=unplayed" },
+      h("span", {}, isGuest ? "Make your own" : "Next challenge"),
       icon("right"),
     );
     this.element = h(
@@ -65,7 +66,7 @@ export class Reveal {
         this.next,
       ),
     );
-    this.#lookForNext(challenge);
+    if (!isGuest) this.#lookForNext(challenge);
   }
 
   /** @param {import("./options.js").Playing} playing */

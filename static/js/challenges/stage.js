@@ -2,6 +2,7 @@
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import { duration } from "../base/format.js";
+import { labelButton } from "../base/keys.js";
 import { keepSound, restoreSound } from "../videos/kept.js";
 import { wordsOf } from "./words.js";
 
@@ -128,9 +129,7 @@ export class Stage {
     setIcon(button, picture);
     if (off) button.setAttribute("aria-disabled", "true");
     else button.removeAttribute("aria-disabled");
-    if (button.title === words) return;
-    button.title = words;
-    button.setAttribute("aria-label", words);
+    labelButton(button, words);
   }
 
   #trouble() {

@@ -12,6 +12,8 @@ const RETRY_PAUSE = 60_000;
 
 export class Actions extends EventTarget {
   /** @type {Map<string, number>} */ #unsent = new Map();
+  /** Where the videos lay before that, for taking it back. @type {Map<string, import("../base/timeline.js").Placement>} */ #before =
+    new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
 
@@ -25,8 +27,9 @@ export class Actions extends EventTarget {
    * @param {import("./panes.js").Pane[]} parts.panes
    * @param {string} parts.name of the comparison
    * @param {(factor: number) => void} parts.zoomTimeline
+   * @param {import("./screen.js").Screen} parts.screen
    */
-  constructor({ controller, oneByOne, remote, api, view, panes, name, zoomTimeline }) {
+  constructor({ controller, oneByOne, remote, api, view, panes, name, zoomTimeline, screen }) {
     super();
     this.controller = controller;
     this.oneByOne = oneByOne;
@@ -36,6 +39,7 @@ export class Actions extends EventTarget {
     this.panes = panes;
     this.name = name;
     this.zoomTimeline = zoomTimeline;
+    this.screen = screen;
     this.touchedId = controller.mainId;
     this.loop = /** @type {{from: number|null, to: number|null}} */ ({ from: null, to: null });
     this.sendOffsets = debounce(() => this.#sendOffsets(), OFFSETS_PAUSE);
@@ -138,6 +142,7 @@ export class Actions extends EventTarget {
   setOffset(id, seconds) {
     if (this.remote.isReadOnly) return this.#pane(id).showOffset();
     const rounded = Math.round(seconds * 1e6) / 1e6;
+    if (!this.#before.has(id)) this.#before.set(id, this.#pane(id).track.placement);
     this.#unsent.set(id, rounded);
     const pane = this.#pane(id);
     this.#place(id, { ...pane.track.placement, offset: rounded });
@@ -157,21 +162,83 @@ export class Actions extends EventTarget {
     const T = Math.round(this.controller.time * 1e6) / 1e6;
     const offset = Math.round((T - pane.track.timeAt(T)) * 1e6) / 1e6;
     this.#unsent.delete(id);
-    const placement = { offset, driftPpm: ppm, anchor: T };
-    this.#place(id, placement);
-    pane.showOffset();
-    this.#changed();
-    if (!(await this.remote.send(() => this.api.place(id, placement)))) this.dispatchEvent(new Event("reload"));
+    const before = this.#before.get(id) ?? pane.track.placement;
+    this.#before.delete(id);
+    await this.#put(id, { offset, driftPpm: ppm, anchor: T }, before);
+  }
+
+  /**
+   * Go back to what the history has.
+   * @param {string} id
+   * @param {import("../base/timeline.js").Placement} placement
+   */
+  restore(id, placement) {
+    return this.#put(id, placement, this.#pane(id).track.placement);
+  }
+
+  /**
+   * @param {string} id
+   * @param {import("../base/timeline.js").Placement} placement
+   * @param {import("../base/timeline.js").Placement} before what it is taken back to
+   */
+  async #put(id, placement, before) {
+    const to = async (/** @type {import("../base/timeline.js").Placement} */ wanted) => {
+      this.#place(id, wanted);
+      this.#pane(id).showOffset();
+      this.#changed();
+      const accepted = await this.remote.send(() => this.api.place(id, wanted));
+      if (!accepted) this.dispatchEvent(new Event("reload"));
+      return accepted;
+    };
+    if (await to(placement))
+      this.#done(
+        `moved ${this.#pane(id).letter}`,
+        () => to(before),
+        () => to(placement),
+      );
+  }
+
+  /**
+   * Something that can be taken back has been done.
+   * @param {string} label
+   * @param {() => Promise<unknown>} undo
+   * @param {() => Promise<unknown>} redo
+   */
+  #done(label, undo, redo) {
+    this.dispatchEvent(new CustomEvent("done", { detail: { label, undo, redo } }));
   }
 
   async #sendOffsets() {
+    if (!this.#before.size) return; // nothing has been set since
     const offsets = Object.fromEntries(this.#unsent);
-    if (!Object.keys(offsets).length) return;
+    const before = Object.fromEntries([...this.#before].map(([id, { offset }]) => [id, offset]));
+    this.#before.clear();
     const accepted = await this.remote.send(() => this.api.offsets(offsets));
     for (const [id, value] of Object.entries(offsets)) {
       if (this.#unsent.get(id) === value) this.#unsent.delete(id);
     }
-    if (!accepted) this.dispatchEvent(new Event("reload"));
+    if (!accepted) return void this.dispatchEvent(new Event("reload"));
+    const letters = Object.keys(offsets).map((id) => this.#pane(id).letter);
+    this.#done(
+      `moved ${letters.join(" and ")}`,
+      () => this.#setOffsets(before),
+      () => this.#setOffsets(offsets),
+    );
+  }
+
+  /** What has been set is sent now, and so the last change that can be taken back. */
+  flush() {
+    return this.#sendOffsets();
+  }
+
+  /** @param {Record<string, number>} offsets by VOD, seconds */
+  async #setOffsets(offsets) {
+    for (const [id, offset] of Object.entries(offsets)) {
+      this.#place(id, { ...this.#pane(id).track.placement, offset });
+      this.#pane(id).showOffset();
+    }
+    this.#changed();
+    if (!(await this.remote.send(() => this.api.offsets(offsets)))) this.dispatchEvent(new Event("reload"));
   }
 
   /** @param {string} id */
@@ -262,14 +329,6 @@ export class Actions extends EventTarget {
     } catch (error) {
       toast(`The pictures could not be saved. ${explain(error)}`, "bad");
     }
-  }
-
-  async fullscreen() {
-    if (document.fullscreenElement) await document.exitFullscreen();
-    else
-      await document.documentElement
-        .requestFullscreen()
-        .catch(() => toast("This browser does not allow full screen here.", "warn"));
   }
 
   /** @param {string} id */

@@ -12,15 +12,15 @@ const POLL = 1000;
 const METHODS = {
   auto: {
     label: "Both",
-    text: "The timer is read and the sound is listened to, in every video. Where both agree, or one of them is sure and the other says nothing against it, an offset is proposed, with what it rests on; otherwise you are told why.",
+    text: "We read the timer and compare the sound in every video. If both agree, or one is certain and the other does not contradict it, we propose an offset and show the evidence. If not, we tell you why.",
   },
   timer_ocr: {
     label: "Timer",
-    text: "The timer is read at many moments of every video. Where the readings agree, an offset is proposed, with what it rests on; otherwise you are told why.",
+    text: "We read the timer at many moments of every video. If the readings agree, we propose an offset and show the evidence. If not, we tell you why.",
   },
   audio: {
     label: "Sound",
-    text: "All of the first video is listened to, and parts of the others. Where they sound alike at one offset only, it is proposed, with what it rests on; otherwise you are told why.",
+    text: "We compare the sound of the whole first video with parts of the others. If they match at only one offset, we propose it and show the evidence. If not, we tell you why.",
   },
 };
 const CHECK = 5000; // ms between two looks while the socket is up: a broker that dies loses messages
@@ -33,6 +33,7 @@ const CHECK = 5000; // ms between two looks while the socket is up: a broker tha
  * @property {() => {roi: any|null, game: string}} request what to align by
  * @property {(session: any, vodIds: string[]) => void} onApplied
  * @property {(vodId: string) => void} onDraw draw the box on that video instead
+ * @property {(vodId: string) => void} onHand move that video by itself, to find the same moment by eye
  * @property {string} applyLabel what follows "Apply to B and C", such as " and open"
  * @property {boolean} [primary] whether Apply is the page's filled button
  * @property {(state: "idle"|"running"|"done") => void} [onState]
@@ -41,6 +42,7 @@ const CHECK = 5000; // ms between two looks while the socket is up: a broker tha
 export class AlignPanel {
   /** @type {string|null} */ #job = null;
   /** @type {LiveChannel|null} */ #live = null;
+  /** @type {any} the last result */ #alignment = null;
   #ended = false;
   #poll = 0;
   /** @type {keyof typeof METHODS} */ #method = "auto";
@@ -278,17 +280,26 @@ export class AlignPanel {
    * @param {string} job
    * @param {any} alignment
    */
-  #result(job, { proposals, refused, reference, method }) {
+  #result(job, alignment) {
+    this.#alignment = alignment;
+    const { proposals, refused, reference, method } = alignment;
     const { letterOf } = this.options;
     const vods = this.options.session().vods;
-    this.options.onState?.("done");
-    const chosen = new Set(proposals.map((/** @type {any} */ p) => p.vod_id));
+    const first = reference ?? vods[0].vod_id;
+    const isApplied = (/** @type {any} */ { vod_id: id, offset }) => {
+      const vod = vods.find((/** @type {any} */ one) => one.vod_id === id);
+      return vod.offset_source !== "manual" && Math.abs(vod.offset - offset) < 1e-5;
+    };
+    const others = proposals.filter((/** @type {any} */ p) => p.vod_id !== first);
+    const open = others.filter((/** @type {any} */ p) => !isApplied(p));
+    this.options.onState?.(others.length ? "done" : "idle");
+    const wanted = proposals.filter((/** @type {any} */ p) => p.vod_id === first || open.includes(p));
+    const chosen = new Set(wanted.map((/** @type {any} */ p) => p.vod_id));
     const choose = (/** @type {string} */ id, /** @type {boolean} */ on) => {
       if (on) chosen.add(id);
       else chosen.delete(id);
       this.#resultFoot(job, [...chosen]);
     };
-    const first = reference ?? vods[0].vod_id;
     const refusals = refusedOnes(refused);
     this.body.replaceChildren(
       h(
@@ -303,19 +314,47 @@ export class AlignPanel {
           h("span", { class: "mono muted" }, "0.000 s"),
         ),
       ),
-      ...proposals
-        .filter((/** @type {any} */ p) => p.vod_id !== first)
-        .map((/** @type {any} */ p) =>
-          proposalView(p, letterOf, proposals.length > 2 ? (on) => choose(p.vod_id, on) : null),
-        ),
-      ...refusals.map((r) => refusalView(r, letterOf, method === "audio" ? null : () => this.options.onDraw(r.vod_id))),
+      ...others.map((/** @type {any} */ p) =>
+        proposalView(p, letterOf, {
+          isApplied: !open.includes(p),
+          onChoose: open.length > 1 ? (on) => choose(p.vod_id, on) : null,
+        }),
+      ),
+      ...refusals.map((r) => refusalView(r, letterOf, this.#waysOut(r.vod_id, method))),
     );
-    this.said.textContent = `${proposals
-      .filter((/** @type {any} */ p) => p.vod_id !== first)
-      .map((/** @type {any} */ p) => `${letterOf(p.vod_id)} proposed`)
+    this.said.textContent = `${others
+      .map((/** @type {any} */ p) => `${letterOf(p.vod_id)} ${open.includes(p) ? "proposed" : "applied"}`)
       .concat(refusals.map((r) => `${letterOf(r.vod_id)} refused`))
       .join(", ")}.`;
     this.#resultFoot(job, [...chosen]);
+  }
+
+  /**
+   * What else can be tried for a video that was refused.
+   * @param {string} vodId
+   * @param {string} method by which it was
+   * @returns {import("./proposals.js").WayOut[]}
+   */
+  #waysOut(vodId, method) {
+    const { letterOf, onDraw, onHand } = this.options;
+    const letter = letterOf(vodId);
+    const other = { timer_ocr: "audio", audio: "timer_ocr" }[method];
+    return [
+      ...(method === "audio" ? [] : [{ icon: "roi", label: `Draw the box on ${letter}`, run: () => onDraw(vodId) }]),
+      ...(other
+        ? [
+            {
+              icon: other === "audio" ? "vol" : "clock",
+              label: other === "audio" ? "Try the sound" : "Try the timer",
+              run: () => {
+                this.#method = /** @type {keyof typeof METHODS} */ (other);
+                this.#start();
+              },
+            },
+          ]
+        : []),
+      { icon: "unlink", label: `Place ${letter} by hand`, run: () => onHand(vodId) },
+    ];
   }
 
   /**
@@ -334,7 +373,9 @@ export class AlignPanel {
       .filter((l) => !letters.includes(l));
     const again = this.#startButton("Align again", "btn quiet wide");
     if (!letters.length) {
-      this.#actions(again);
+      const isApplied = this.body.querySelector("[data-applied]") !== null;
+      const said = h("p", { class: "status ok" }, icon("check"), "Applied; the history has the old offsets.");
+      this.#actions(again, ...(isApplied ? [said] : []));
       return;
     }
     const stays = left.length
@@ -378,11 +419,8 @@ export class AlignPanel {
     try {
       const { session } = await this.options.api.apply(job, vodIds);
       this.said.textContent = "Applied.";
-      this.#actions(
-        this.#startButton("Align again", "btn big wide"),
-        h("p", { class: "status ok" }, icon("check"), "Applied; the history has the old offsets."),
-      );
       this.options.onApplied(session, vodIds);
+      this.#result(job, this.#alignment);
     } catch (error) {
       this.foot.querySelector(".note")?.remove();
       this.foot.prepend(errorNote("The offsets were not applied.", error));

@@ -1,13 +1,14 @@
-// Copies of the videos that suit a comparison better: small ones with a keyframe each half second, which scrub at once,
+// Copies of the videos that suit a comparison better: small ones with a keyframe each quarter of a second, which scrub at once,
 // and ones without sound for the panes that are not heard, which follow no sound card's clock. Made on request.
 
 import { ApiError, call } from "../base/api.js";
-import { h } from "../base/dom.js";
+import { h, need, setText } from "../base/dom.js";
 import { explain } from "../base/notice.js";
 
 const LOOK = 2_000; // milliseconds between two looks at a job
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 const COOKIE = "copies";
+const DECLINED = "vod-copies-declined"; // in this tab
 const YEAR = 31_536_000;
 
 /**
@@ -29,16 +30,48 @@ export class Copies {
 
   /**
    * @param {HTMLElement} holder
+   * @param {HTMLElement} offer the banner that is shown where seeking turns out to be slow
    * @param {Copy[]} copies
    * @param {import("./playback/controller.js").SyncController} controller
    */
-  constructor(holder, copies, controller) {
+  constructor(holder, offer, copies, controller) {
     this.holder = holder;
+    this.offer = offer;
     this.copies = copies;
     this.controller = controller;
     this.quick = !document.cookie.split("; ").includes(`${COOKIE}=full`);
     /** @type {Map<string, string>} */ this.playing = new Map(copies.map((c) => [c.vod_id, this.#atFirst(c)]));
     this.#show();
+    controller.addEventListener("arrived", () => this.#offer());
+    need("[data-copies-yes]", offer).addEventListener("click", () => {
+      if (this.#able.length) this.make();
+      else this.choose(true);
+    });
+    need("[data-copies-no]", offer).addEventListener("click", () => {
+      this.#hideOffer();
+      sessionStorage.setItem(DECLINED, "yes");
+    });
+  }
+
+  /** Those whose quick copy is missing and that the viewer may have one made of. */
+  get #able() {
+    return this.copies.filter((copy) => !copy.proxy_url && copy.mine);
+  }
+
+  /** Say that quick copies would help, where most of the last seeks were slow and somebody here can do something. */
+  #offer() {
+    const isPlayedInFull = !this.quick && this.copies.some((copy) => copy.proxy_url);
+    if (this.#jobs.size || !this.controller.seeks.areSlow || sessionStorage.getItem(DECLINED)) return;
+    if (!this.#able.length && !isPlayedInFull) return;
+    setText(need("[data-copies-yes]", this.offer), this.#able.length ? "Make quick copies" : "Play the quick copies");
+    this.offer.hidden = false;
+  }
+
+  #hideOffer() {
+    // What is hidden would keep the focus, and with it all keys.
+    if (this.offer.contains(document.activeElement)) need("[data-lanes]").focus();
+    this.offer.hidden = true;
+    this.controller.seeks.forget();
   }
 
   /** What the page was served with. @param {Copy} copy */
@@ -68,6 +101,7 @@ export class Copies {
 
   /** @param {boolean} quick */
   choose(quick) {
+    this.#hideOffer();
     this.quick = quick;
     document.cookie = `${COOKIE}=${quick ? "quick" : "full"}; path=/; max-age=${YEAR}; samesite=lax`;
     this.apply();
@@ -77,9 +111,10 @@ export class Copies {
   async make() {
     if (this.#isAsking) return;
     this.#isAsking = true;
+    this.#hideOffer();
     this.#trouble = null;
     try {
-      for (const copy of this.copies.filter((c) => !c.proxy_url && c.mine)) {
+      for (const copy of this.#able) {
         const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind: "proxy" });
         if (answer.rendition) copy.proxy_url = answer.rendition.url;
         else this.#jobs.set(copy.vod_id, answer.job_id);
@@ -136,7 +171,6 @@ export class Copies {
 
   #show() {
     const missing = this.copies.filter((c) => !c.proxy_url);
-    const able = missing.filter((c) => c.mine);
     const made = this.copies.length - missing.length;
     const parts = [];
     if (this.#jobs.size) {
@@ -161,13 +195,13 @@ export class Copies {
       toggle.addEventListener("click", () => this.choose(!this.quick));
       parts.push(toggle);
     }
-    if (!this.#jobs.size && able.length) {
+    if (!this.#jobs.size && this.#able.length) {
       const make = h(
         "button",
         {
           class: "btn quiet",
           type: "button",
-          title: "Small copies with a keyframe each half second; the videos themselves stay as they are",
+          title: "Small copies with a keyframe each quarter of a second; the videos themselves stay as they are",
         },
         "Make quick copies for scrubbing",
       );

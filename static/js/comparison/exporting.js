@@ -6,6 +6,8 @@ import { h, icon } from "../base/dom.js";
 import * as format from "../base/format.js";
 import { JobProgress, reasonOf } from "../base/job.js";
 import { errorNote, toast } from "../base/notice.js";
+import { lookOf } from "./events/kinds.js";
+import { bytes } from "../videos/api.js";
 
 /** The API's layouts: name, words, symbol, how many videos it shows (0: all), and the page's own layout or mode. */
 const LAYOUTS = /** @type {[string, string, string, number, string][]} */ ([
@@ -36,8 +38,9 @@ export class Exporting {
    * @param {import("./view.js").View} parts.view
    * @param {() => {from: number|null, to: number|null}} parts.loop
    * @param {() => string} parts.name of the comparison
+   * @param {() => [string, number][]} parts.kinds of its events, and how many there are of each
    */
-  constructor({ api, sessionId, vods, controller, view, loop, name }) {
+  constructor({ api, sessionId, vods, controller, view, loop, name, kinds }) {
     this.api = api;
     this.sessionId = sessionId;
     this.vods = vods;
@@ -45,6 +48,7 @@ export class Exporting {
     this.view = view;
     this.loop = loop;
     this.name = name;
+    this.kinds = kinds;
     this.progress = new JobProgress(this.#holder, "Exporting");
   }
 
@@ -102,6 +106,7 @@ export class Exporting {
             hasLoop ? plain("Loop", () => set(from ?? 0, to ?? end)) : null,
             plain("All", () => set(0, end)),
           ),
+          ...this.#reelFields(),
           h("label", { for: "export-sound" }, "Sound"),
           h(
             "select",
@@ -164,7 +169,11 @@ export class Exporting {
       const [a, b] = [format.parseOffset(start.value), format.parseOffset(stop.value)];
       if (a === null || b === null || a < 0 || b <= a)
         return tell(
-          h("p", { class: "field-error", role: "alert" }, "Give two times such as 1:02.5, the later one behind."),
+          h(
+            "p",
+            { class: "field-error", role: "alert" },
+            "Enter two times such as 1:02.5, with the end later than the start.",
+          ),
         );
       const data = new FormData(form);
       const layout = String(data.get("layout"));
@@ -178,6 +187,7 @@ export class Exporting {
           audio: data.get("audio"),
           ...(data.get("height") ? { height: Number(data.get("height")) } : {}),
           vod_ids: this.#shown(layout),
+          ...reelOf(data),
           burn: { names: data.has("names"), clock: data.has("clock"), events: data.has("events") },
         });
         const ended = this.#follow(job);
@@ -193,6 +203,38 @@ export class Exporting {
       await this.#findLast();
       draw();
     }
+  }
+
+  /** Whether all is made, or the moments of one kind one after the other. */
+  #reelFields() {
+    const kinds = this.kinds();
+    if (!kinds.length) return [];
+    const around = h(
+      "div",
+      { class: "row wrap", hidden: true },
+      seconds("before", "s before", "Seconds before each moment"),
+      seconds("after", "s after", "Seconds after each moment"),
+    );
+    // What is hidden would keep the form from being sent where it is wrong.
+    const offer = (/** @type {boolean} */ isReel) => {
+      around.hidden = !isReel;
+      for (const input of around.querySelectorAll("input")) input.disabled = !isReel;
+    };
+    offer(false);
+    const choice = h(
+      "select",
+      {
+        class: "input auto",
+        id: "export-reel",
+        name: "reel",
+        onchange: (/** @type {Event} */ event) => offer(/** @type {HTMLSelectElement} */ (event.target).value !== ""),
+      },
+      h("option", { value: "" }, "All of it"),
+      ...kinds.map(([kind, count]) =>
+        h("option", { value: kind }, `Only the moments of ${lookOf(kind).name} (${count})`),
+      ),
+    );
+    return [h("label", { for: "export-reel" }, "Show"), h("div", { class: "row wrap" }, choice, around)];
   }
 
   /** @param {string} job */
@@ -232,7 +274,7 @@ export class Exporting {
     return h(
       "a",
       { href: url, download: `${this.name()}.mp4`, "data-export-link": "" },
-      `Download the last one, ${format.duration(duration)}, ${format.size(size)}`,
+      `Download the last one, ${format.duration(duration)}, ${bytes(size)}`,
     );
   }
 
@@ -254,3 +296,28 @@ const plain = (label, run) => h("button", { class: "btn", type: "button", onclic
 /** @param {string} name @param {string} label @param {boolean} checked */
 const burnt = (name, label, checked) =>
   h("label", { class: "check" }, h("input", { type: "checkbox", name, checked }), label);
+
+/** @param {string} name @param {string} words @param {string} label */
+const seconds = (name, words, label) =>
+  h(
+    "label",
+    { class: "row" },
+    h("input", {
+      class: "input mono seconds",
+      "aria-label": label,
+      type: "number",
+      name,
+      min: "0",
+      max: "60",
+      step: "any",
+      value: "3",
+      required: true,
+    }),
+    words,
+  );
+
+/** @param {FormData} data @returns {{reel?: {kind: string, before: number, after: number}}} */
+function reelOf(data) {
+  const kind = String(data.get("reel") ?? "");
+  return kind ? { reel: { kind, before: Number(data.get("before")), after: Number(data.get("after")) } } : {};
+}

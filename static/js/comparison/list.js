@@ -5,7 +5,10 @@ import { askToDelete } from "../base/dialog.js";
 import { need, setText } from "../base/dom.js";
 import { counted } from "../base/format.js";
 import { errorNote, explain, toast } from "../base/notice.js";
+import { tellTimes } from "../base/times.js";
 import { toggleComparisonMenu } from "./managing.js";
+
+tellTimes();
 
 for (const button of document.querySelectorAll("[data-comparison-menu]")) {
   button.addEventListener("click", () => {

@@ -13,6 +13,7 @@ import { Track } from "./playback/track.js";
 import { Actions } from "./actions.js";
 import { bindings } from "./bindings.js";
 import { Copies } from "./copies.js";
+import { kindsOf } from "./events/filters.js";
 import { EventsPanel } from "./events/panel.js";
 import { Exporting } from "./exporting.js";
 import { toggleComparisonMenu } from "./managing.js";
@@ -20,6 +21,7 @@ import { Pane } from "./panes.js";
 import { OneByOne } from "./one-by-one.js";
 import { People } from "./people.js";
 import { Remote } from "./remote.js";
+import { Screen } from "./screen.js";
 import { openSharing } from "./sharing.js";
 import { History, showOffsets, tabs } from "./side.js";
 import { TimelineView } from "./timeline-view.js";
@@ -34,7 +36,10 @@ const api = sessionApi(session.session_id);
 const letters = new Map(session.vods.map((/** @type {any} */ v, /** @type {number} */ i) => [v.vod_id, "ABC"[i]]));
 const letterOf = (/** @type {string} */ id) => letters.get(id) ?? "?";
 let ui = session.ui_state ?? {};
-/** What the person here may do. @type {{role: "owner"|"editor"|"viewer", can_comment: boolean, user_id: string}} */
+/**
+ * Who the person here is and what they may do.
+ * @type {{role: "owner"|"editor"|"viewer", can_comment: boolean, user_id: string, username: string, is_visitor: boolean}}
+ */
 let access = pageData("access");
 
 const panes = session.vods.map((/** @type {any} */ vod) => {
@@ -69,13 +74,14 @@ const remote = new Remote({
   controller,
   onSession: adopt,
   onOneByOne: (message) => oneByOne.receive(message),
-  onEvents: (message) => events.store.receive(message),
+  onEvents: (message) => events.receive(message),
   onAccess: ({ role, can_comment: canComment }) => {
     if (role === access.role && canComment === access.can_comment) return;
     access = { ...access, role, can_comment: canComment };
     showRights();
   },
   onPeople: (list) => people.show(list),
+  onMover: () => people.draw(),
   onTrouble: trouble,
   onState: showLive,
 });
@@ -85,6 +91,7 @@ const timeline = new TimelineView(need("[data-timeline]"), tracks, {
   seek: (T, final) => actions.seek(T, final),
   jump: (seconds) => actions.jump(seconds),
 });
+const screen = new Screen(() => controller.wanted === "playing");
 const actions = new Actions({
   controller,
   oneByOne,
@@ -94,10 +101,21 @@ const actions = new Actions({
   panes,
   name: session.name,
   zoomTimeline: (factor) => timeline.zoomBy(factor),
+  screen,
 });
 const transport = new Transport(controller, actions);
-const history = new History(need("[data-history]"), api, letterOf);
-const showTab = tabs(need("[data-tabs]"), () => showHistory());
+const history = new History(need("[data-history]"), api, letterOf, {
+  canGoBack: () => !remote.isReadOnly,
+  goBack: (id, placement) => actions.restore(id, placement),
+});
+const showPanel = tabs(need("[data-tabs]"), () => {
+  showHistory();
+  events.drawMentions();
+});
+const showTab = (/** @type {string} */ id) => {
+  screen.showSide();
+  showPanel(id);
+};
 const events = new EventsPanel({
   api: eventsApi(session.session_id),
   vods: session.vods,
@@ -112,6 +130,8 @@ const events = new EventsPanel({
     canComment: !session.archived && access.can_comment,
     userId: access.user_id,
   }),
+  person: access,
+  nameable: async () => (access.is_visitor ? [] : (await api.people()).people.map((one) => one.username)),
 });
 
 /** @type {{box: RoiBox, id: string}|null} */ let timerBox = null;
@@ -135,6 +155,7 @@ const align = new AlignPanel(
       );
     },
     onDraw: (id) => toggleTimerBox(id),
+    onHand: (id) => moveAlone(id),
     applyLabel: "",
   },
   pageData("latest-alignment"),
@@ -259,6 +280,16 @@ function toggleTimerBox(id) {
   mark();
 }
 
+/** A video is moved by itself, to find by eye the moment that the others show. @param {string} id */
+function moveAlone(id) {
+  const pane = panes.find((/** @type {Pane} */ one) => one.id === id);
+  if (!pane || remote.isReadOnly) return;
+  closeTimerBox();
+  view.set({ mode: "grid" });
+  if (!pane.track.free) actions.toggleFree(id);
+  pane.slider.focus();
+}
+
 function closeTimerBox() {
   timerBox?.box.dispose();
   timerBox = null;
@@ -322,6 +353,7 @@ const exporting = new Exporting({
   view,
   loop: () => actions.loop,
   name: () => session.name,
+  kinds: () => kindsOf(events.store.shown),
 });
 need("[data-export]").addEventListener("click", () => exporting.open());
 need("[data-sync-mode]").addEventListener("click", (/** @type {Event} */ event) => {
@@ -350,9 +382,10 @@ actions.addEventListener("placed", (event) => {
   const { detail: id } = /** @type {CustomEvent} */ (event);
   events.store.place(id, tracks.find((/** @type {Track} */ track) => track.id === id).placement);
 });
+actions.addEventListener("done", (event) => events.store.edits.add(/** @type {CustomEvent} */ (event).detail));
 actions.addEventListener("reload", () => api.read().then(({ session: now }) => adopt(now), trouble));
 controller.addEventListener("change", mark);
-const copies = new Copies(need("[data-copies]"), pageData("copies"), controller);
+const copies = new Copies(need("[data-copies]"), need("[data-copies-offer]"), pageData("copies"), controller);
 controller.addEventListener("change", () => copies.apply());
 controller.addEventListener("ended", () => remote.leading && remote.played());
 controller.addEventListener("soundblocked", () => (need("[data-sound-blocked]").hidden = false));
@@ -373,4 +406,5 @@ mark();
 controller.seek(session.global_time);
 oneByOne.adopt(session);
 events.store.knows(session.events_revision);
+moveAlone(new URL(location.href).searchParams.get("alone") ?? "");
 requestAnimationFrame(frame);

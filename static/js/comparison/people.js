@@ -34,13 +34,17 @@ export class People {
     const { remote } = this;
     // Alone there is nobody to go along with; but who may only watch has no other way to stand still.
     this.holder.hidden = this.#people.length < 2 && remote.following && !remote.isReadOnly;
-    const shown = this.#people.slice(0, SHOWN);
-    const more = this.#people.length - shown.length;
+    const moved = (/** @type {Person} */ person) => person.name === remote.mover;
+    const said = (/** @type {Person} */ person) =>
+      `${sentence(person)}${moved(person) ? ", moved the clock last" : ""}`;
+    // Whoever moved the clock last is among those that are shown.
+    const all = [...this.#people.filter(moved), ...this.#people.filter((person) => !moved(person))];
+    const rest = all.slice(SHOWN);
     this.list.replaceChildren(
-      ...shown.map((person) => h("li", { title: sentence(person) }, face(person))),
-      more > 0
-        ? h("li", { class: "faint text-small", title: this.#people.slice(SHOWN).map(sentence).join(", ") }, `+${more}`)
-        : "",
+      ...all
+        .slice(0, SHOWN)
+        .map((person) => h("li", { title: said(person) }, face(person, said(person), moved(person)))),
+      rest.length ? h("li", { class: "faint text-small", title: rest.map(said).join(", ") }, `+${rest.length}`) : "",
     );
     setText(this.button, remote.following ? "Following" : "Moving alone");
     this.button.title = remote.following
@@ -54,13 +58,13 @@ function sentence({ name, role, following }) {
   return `${name}, ${role}${following ? "" : ", moves alone"}`;
 }
 
-/** @param {Person} person */
-function face(person) {
+/** @param {Person} person @param {string} words @param {boolean} isMover */
+function face(person, words, isMover) {
   const letters = person.name.slice(0, 2).toUpperCase();
   return h(
     "span",
-    { class: "avatar small", data: person.following ? {} : { apart: "" } },
+    { class: "avatar small", data: { ...(person.following ? {} : { apart: "" }), ...(isMover ? { mover: "" } : {}) } },
     h("span", { "aria-hidden": "true" }, letters),
-    h("span", { class: "visually-hidden" }, sentence(person)),
+    h("span", { class: "visually-hidden" }, words),
   );
 }

@@ -4,14 +4,17 @@ import { h, icon } from "../base/dom.js";
 import { confidence, duration, offset, ppm } from "../base/format.js";
 import { crop } from "./readings.js";
 
+/** @typedef {{icon: string, label: string, run: () => void}} WayOut what else can be tried */
 /** @typedef {{vod_id: string, time: number, text: string|null, url: string, kind?: "frame"|"outline"|"sample"}} Evidence */
 
 /**
  * @param {any} proposal
  * @param {(vodId: string) => string} letterOf
- * @param {((on: boolean) => void)|null} onChoose with several proposals each can be left out
+ * @param {object} state
+ * @param {boolean} state.isApplied
+ * @param {((on: boolean) => void)|null} state.onChoose where there are several, each can be left out
  */
-export function proposalView(proposal, letterOf, onChoose) {
+export function proposalView(proposal, letterOf, { isApplied, onChoose }) {
   const letter = letterOf(proposal.vod_id);
   const sure = confidence(proposal.confidence);
   const agree =
@@ -19,14 +22,14 @@ export function proposalView(proposal, letterOf, onChoose) {
   const bound = proposal.error_bound != null ? `±${Math.max(1, Math.round(proposal.error_bound * 1000))} ms` : "";
   return h(
     "section",
-    { class: "proposal", data: { letter }, "aria-label": `Proposal for ${letter}` },
+    { class: "proposal", data: { letter, ...(isApplied && { applied: "" }) }, "aria-label": `Proposal for ${letter}` },
     h(
       "div",
       { class: "row" },
       h("span", { class: "letter-badge" }, letter),
       h("span", { class: "proposal-offset" }, offset(proposal.offset)),
       h("span", { class: "spacer" }),
-      onChoose
+      onChoose && !isApplied
         ? h(
             "label",
             { class: "check text-small" },
@@ -37,7 +40,7 @@ export function proposalView(proposal, letterOf, onChoose) {
             }),
             "Apply",
           )
-        : h("span", { class: "status ok" }, icon("check"), "Proposed"),
+        : h("span", { class: "status ok" }, icon("check"), isApplied ? "Applied" : "Proposed"),
     ),
     h(
       "div",
@@ -101,9 +104,9 @@ function findingsOf(findings) {
 /**
  * @param {{vod_id: string, message: string, evidence?: Evidence[], findings?: any[]}} refusal
  * @param {(vodId: string) => string} letterOf
- * @param {(() => void)|null} onDraw what drawing the timer's box instead does, where that helps
+ * @param {WayOut[]} waysOut
  */
-export function refusalView({ vod_id, message, evidence = [], findings = [] }, letterOf, onDraw) {
+export function refusalView({ vod_id, message, evidence = [], findings = [] }, letterOf, waysOut) {
   const letter = letterOf(vod_id);
   return h(
     "section",
@@ -136,12 +139,13 @@ export function refusalView({ vod_id, message, evidence = [], findings = [] }, l
               ),
           )
         : null,
-    onDraw &&
-      h(
-        "div",
-        { class: "row wrap" },
-        h("button", { class: "btn", type: "button", onclick: onDraw }, icon("roi"), `Draw the box on ${letter}`),
+    h(
+      "div",
+      { class: "row wrap" },
+      ...waysOut.map(({ icon: name, label, run }) =>
+        h("button", { class: "btn", type: "button", onclick: run }, icon(name), label),
       ),
+    ),
   );
 }
 

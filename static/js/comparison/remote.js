@@ -19,12 +19,15 @@ export class Remote {
   isReadOnly = false;
   /** Whether others move the clock here; who stands apart moves it for nobody else. */
   following = true;
+  /** Whose hand moved the clock last: a user name; empty where that is not known. */ mover = "";
+  /** The first message of a connection tells what is, not what somebody did. */ #isFirst = true;
   /** The newest of the others' clock. @type {any} */ #latest = null;
   #clock = new ServerClock();
   /** @type {Intent|null} */ #intent = null;
   #sending = false;
   #inFlight = 0;
-  #mine = -1;
+  #mine = -1; // revision of the last change that was made here …
+  #moved = -1; // … and of the last one of the clock
   #toldAt = 0;
   /** @type {any} */ #deferred = null;
 
@@ -38,10 +41,23 @@ export class Remote {
    * @param {(message: any) => void} options.onEvents anyone's change of events
    * @param {(message: any) => void} options.onAccess what this person may do has changed
    * @param {(people: {name: string, role: string, following: boolean}[]) => void} options.onPeople who is there
+   * @param {() => void} options.onMover somebody else, or the person here, has moved the clock
    * @param {(error: unknown) => void} options.onTrouble a change could not be sent
    * @param {(state: import("../base/live.js").LiveState, code?: number) => void} options.onState
    */
-  constructor({ sessionId, api, controller, onSession, onOneByOne, onEvents, onAccess, onPeople, onTrouble, onState }) {
+  constructor({
+    sessionId,
+    api,
+    controller,
+    onSession,
+    onOneByOne,
+    onEvents,
+    onAccess,
+    onPeople,
+    onMover,
+    onTrouble,
+    onState,
+  }) {
     this.api = api;
     this.controller = controller;
     this.onSession = onSession;
@@ -49,6 +65,7 @@ export class Remote {
     this.onEvents = onEvents;
     this.onAccess = onAccess;
     this.onPeople = onPeople;
+    this.onMover = onMover;
     this.onTrouble = onTrouble;
     this.live = new LiveChannel(`/ws/sessions/${encodeURIComponent(sessionId)}/`, {
       onMessage: (message) => this.#receive(message),
@@ -59,6 +76,7 @@ export class Remote {
         this.#receive({ type: "session", revision: session.revision, at: this.#clock.now(), session }),
       onState: (state, code) => {
         if (state === "live") {
+          this.#isFirst = true;
           if (!this.following) this.live.send({ type: "following", following: false });
           onPeople([]); // those who are there are told of again
         }
@@ -109,13 +127,15 @@ export class Remote {
   /**
    * Any other change of the session.
    * @param {() => Promise<{session: any}>} change
+   * @param {boolean} [isMove] whether it moves the clock
    * @returns {Promise<boolean>} whether it was accepted
    */
-  async send(change) {
+  async send(change, isMove = false) {
     this.#inFlight += 1;
     try {
       const { session } = await change();
       this.#mine = Math.max(this.#mine, session.revision);
+      if (isMove) this.#moved = Math.max(this.#moved, session.revision);
       this.onSession(session);
       return true;
     } catch (error) {
@@ -132,6 +152,26 @@ export class Remote {
     this.controller.follow(null);
   }
 
+  /** Note who moved the clock, where a message tells of another than the one before. @param {any} message */
+  #noteMover(message) {
+    if (message.type !== "session") return;
+    const isFirst = this.#isFirst || !this.#latest;
+    this.#isFirst = false;
+    if (isFirst || message.session.sync_mode === "independent" || !this.#differs(this.#latest, message)) return;
+    if (this.mover === (message.by ?? "")) return;
+    this.mover = message.by ?? "";
+    this.onMover();
+  }
+
+  /** Whether the clock of one message is no continuation of that of the other. @param {any} one @param {any} other */
+  #differs(one, other) {
+    const [before, after] = [this.#target(one), this.#target(other)];
+    const apart = Math.abs(before.now() - after.now());
+    return (
+      before.playing !== after.playing || before.rate !== after.rate || apart > (after.playing ? OTHERS_SEEK : 0.001)
+    );
+  }
+
   async #pump() {
     if (this.#sending) return;
     this.#sending = true;
@@ -139,10 +179,12 @@ export class Remote {
       const intent = this.#intent;
       this.#intent = null;
       const began = performance.now();
-      await this.send(() =>
-        intent.type === "seek"
-          ? this.api.seek(intent.at)
-          : this.api.playback({ state: intent.state, rate: intent.rate, at: intent.at }),
+      await this.send(
+        () =>
+          intent.type === "seek"
+            ? this.api.seek(intent.at)
+            : this.api.playback({ state: intent.state, rate: intent.rate, at: intent.at }),
+        true,
       );
       const left = SCRUB_PAUSE - (performance.now() - began);
       if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
@@ -164,6 +206,7 @@ export class Remote {
     if (message.type === "access") return this.onAccess(message);
     if (message.type === "presence") return this.onPeople(message.people);
     if (message.access) this.onAccess(message.access);
+    this.#noteMover(message);
     this.#latest = message;
     this.#clock.note(message.server_time ?? message.at);
     if (this.#inFlight || this.#intent) {
@@ -184,7 +227,9 @@ export class Remote {
   #apply(message) {
     const { session } = message;
     if (message.revision < this.#mine) return;
-    if (message.revision === this.#mine) return this.leading ? this.#checkLead(message) : undefined;
+    // Just before a change of something else that was made here, somebody else may have moved the clock.
+    const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
+    if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {
       this.onSession(session);
       if (this.leading && session.sync_mode === "global" && this.#agrees(message)) return;

@@ -8,6 +8,7 @@ import { explain, toast } from "../base/notice.js";
 import { Readings } from "./readings.js";
 import { RoiBox } from "../base/roi.js";
 import { midFrame, snap, step } from "../base/frames.js";
+import { globalTime, placementOf } from "../base/timeline.js";
 
 const SAVE_PAUSE = 700;
 
@@ -15,6 +16,7 @@ const session = pageData("session");
 const api = sessionApi(session.session_id);
 const letterOf = (/** @type {string} */ id) =>
   "ABC"[session.vods.findIndex((/** @type {any} */ v) => v.vod_id === id)] ?? "?";
+const page = `/compare/${encodeURIComponent(session.session_id)}`;
 const stage = need("[data-box-stage]");
 const slider = /** @type {HTMLInputElement} */ (need("[data-position]"));
 const game = /** @type {HTMLSelectElement} */ (need("[data-game]"));
@@ -73,7 +75,13 @@ const align = new AlignPanel(
     applyLabel: " and open",
     session: () => session,
     request: () => ({ roi: drawn ? roi() : null, game: game.value }),
-    onApplied: () => location.assign(`/compare/${encodeURIComponent(session.session_id)}`),
+    onApplied: async (changed) => {
+      // It opens where all videos have begun.
+      const begun = Math.max(...changed.vods.map((/** @type {any} */ vod) => globalTime(0, placementOf(vod))));
+      if (changed.global_time === 0 && begun > 0) await api.seek(begun).catch(() => {});
+      location.assign(page);
+    },
+    onHand: (id) => location.assign(`${page}?alone=${encodeURIComponent(id)}`),
     onDraw: (id) => {
       show(id);
       box.element.focus();

@@ -83,7 +83,7 @@ export function openSharing({ id, name }) {
         h(
           "p",
           { class: "text-small faint" },
-          "Who is invited finds it in their list of comparisons. Remove them, and their page, live updates and videos end at once.",
+          "People you invite see it in their list of comparisons. If you remove them, they lose access at once.",
         ),
         linksPart(id),
       ),

@@ -118,11 +118,15 @@ export class History {
    * @param {HTMLElement} holder
    * @param {ReturnType<typeof import("../base/api.js").sessionApi>} api
    * @param {(id: string) => string} letterOf
+   * @param {object} act
+   * @param {() => boolean} act.canGoBack
+   * @param {(id: string, placement: import("../base/timeline.js").Placement) => void} act.goBack
    */
-  constructor(holder, api, letterOf) {
+  constructor(holder, api, letterOf, act) {
     this.holder = holder;
     this.api = api;
     this.letterOf = letterOf;
+    this.act = act;
   }
 
   /** @param {number} revision of the session; the same again asks nothing */
@@ -162,16 +166,18 @@ export class History {
       );
       return;
     }
+    /** @type {Map<string, any>} the last change of each VOD, which is how it lies now */ const last = new Map();
+    for (const row of history) if (!last.has(row.vod_id)) last.set(row.vod_id, row);
     this.holder.replaceChildren(
-      h("ol", { class: "hist" }, ...history.map((row) => this.#row(row))),
+      h("ol", { class: "hist" }, ...history.map((row) => this.#row(row, last.get(row.vod_id) === row))),
       total > history.length
         ? h("p", { class: "pad text-small faint" }, `The latest ${history.length} of ${total}.`)
         : "",
     );
   }
 
-  /** @param {any} row */
-  #row(row) {
+  /** @param {any} row @param {boolean} isNow whether it is how the video lies now */
+  #row(row, isNow) {
     const letter = this.letterOf(row.vod_id);
     const at = instant(row.timestamp);
     const how =
@@ -190,6 +196,24 @@ export class History {
       ),
       h("span", { class: "faint truncate" }, `from ${offset(row.old_offset)}${driftChange(row)}, ${how}`),
       h("span", { class: "faint truncate" }, row.changed_by_name ?? row.changed_by),
+      !isNow &&
+        this.act.canGoBack() &&
+        h(
+          "button",
+          {
+            class: "btn quiet",
+            type: "button",
+            "aria-label": `Go back to ${offset(row.new_offset)} for ${letter}`,
+            onclick: () =>
+              this.act.goBack(row.vod_id, {
+                offset: row.new_offset,
+                driftPpm: row.new_drift_ppm ?? 0,
+                anchor: row.new_drift_anchor ?? 0,
+              }),
+          },
+          icon("undo"),
+          "Go back to this",
+        ),
     );
   }
 }

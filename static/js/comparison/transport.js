@@ -3,6 +3,7 @@
 
 import { need, setIcon, setText } from "../base/dom.js";
 import { position } from "../base/format.js";
+import { labelButton } from "../base/keys.js";
 
 const IN_STEP = 0.04; // s: what the eye begins to see between two pictures
 const METER = 0.05; // s at the end of a meter
@@ -39,7 +40,7 @@ export class Transport {
       "loop-clear": () => actions.clearLoop(),
       mute: () => actions.mute(),
       save: () => actions.save(),
-      fullscreen: () => actions.fullscreen(),
+      fullscreen: () => actions.screen.fullscreen(),
       "tl-in": () => actions.zoomTimeline(2),
       "tl-out": () => actions.zoomTimeline(0.5),
     };
@@ -65,10 +66,10 @@ export class Transport {
     const { controller, actions } = this;
     const playing = actions.isPlaying;
     setIcon(this.playButton, playing ? "pause" : "play");
-    this.#name(this.playButton, playing ? "Pause (K or Space)" : "Play (K or Space)");
+    labelButton(this.playButton, playing ? "Pause" : "Play");
     const silent = controller.audibleId === null;
     setIcon(this.muteButton, silent ? "mute" : "vol");
-    this.#name(this.muteButton, silent ? "Sound on (0)" : "Sound off (0)");
+    labelButton(this.muteButton, silent ? "Sound on" : "Sound off");
     this.muteButton.setAttribute("aria-pressed", String(silent));
     for (const button of this.speeds.querySelectorAll("button"))
       button.setAttribute("aria-pressed", String(Number(button.value) === actions.rate));
@@ -114,12 +115,5 @@ export class Transport {
     if (now === null || worst === null) return ["", "clock", "starting", ""];
     const number = `±${Math.round(worst * 1000)} ms`;
     return now <= IN_STEP ? ["ok", "check", "in step", number] : ["warn", "alert", "catching up", number];
-  }
-
-  /** @param {HTMLElement} button @param {string} name */
-  #name(button, name) {
-    if (button.title === name) return;
-    button.title = name;
-    button.setAttribute("aria-label", name);
   }
 }

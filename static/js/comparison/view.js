@@ -6,6 +6,11 @@ import { h, need } from "../base/dom.js";
 const LAYOUTS = ["focus", "row", "single"];
 const MODES = ["grid", "wipe", "overlay", "difference"];
 const ZOOMS = ["fit", "100", "200"];
+const FREE = "free"; // by wheel or fingers
+const MOST = 16; // times as large as fitted
+const WHEEL = 0.002; // of a zoom step, for each pixel that a wheel turns
+const NEAR_EDGE = 24; // pixels beside the edge of a wipe in which it is taken hold of, while the picture can be moved too
+const NARROW = 1000; // pixels: below it the page scrolls, and the wheel is its own
 
 /**
  * @typedef {object} ViewState
@@ -18,7 +23,9 @@ const ZOOMS = ["fit", "100", "200"];
 
 export class View {
   #zoom = "fit";
+  /** Against "fit", while the zoom is free. */ #free = 1;
   #pan = { x: 0, y: 0 };
+  /** Fingers on a picture. @type {Map<number, {x: number, y: number}>} */ #fingers = new Map();
 
   /**
    * @param {HTMLElement} stage
@@ -72,8 +79,24 @@ export class View {
 
   /** @param {number} direction 1 larger, -1 smaller, 0 fit */
   zoomBy(direction) {
-    const index = direction === 0 ? 0 : Math.min(Math.max(ZOOMS.indexOf(this.#zoom) + direction, 0), ZOOMS.length - 1);
+    const now = Math.max(0, ZOOMS.indexOf(this.#zoom));
+    const index = direction === 0 ? 0 : Math.min(Math.max(now + direction, 0), ZOOMS.length - 1);
     this.zoom(ZOOMS[index]);
+  }
+
+  /**
+   * Zoom freely; what is under a point stays there.
+   * @param {number} factor
+   * @param {{x: number, y: number}} at fractions of the pane
+   */
+  #zoomAt(factor, at) {
+    const before = this.#scale();
+    const after = Math.min(Math.max(before * factor, 1), MOST);
+    const keep = (/** @type {number} */ pan, /** @type {number} */ place) => place - ((place - pan) * after) / before;
+    this.#zoom = after === 1 ? "fit" : FREE;
+    this.#free = after;
+    this.#pan = { x: keep(this.#pan.x, at.x), y: keep(this.#pan.y, at.y) };
+    this.#drawZoom();
   }
 
   /** @param {string} zoom */
@@ -90,8 +113,8 @@ export class View {
     this.stage.dataset.layout = layout;
     this.stage.dataset.mode = mode;
     this.stage.style.setProperty("--blend", String(blend));
-    this.#press("[data-modes]", (value) => value === mode);
-    this.#press("[data-layouts]", (value) => mode === "grid" && value === layout);
+    this.#mark("[data-modes]", (value) => value === mode);
+    this.#mark("[data-layouts]", (value) => mode === "grid" && value === layout);
     for (const pane of this.panes) {
       const overs = need("[data-overs]", pane.element);
       overs.hidden = this.panes.length < 3;
@@ -138,32 +161,61 @@ export class View {
       e.preventDefault();
       this.#move(dx * 0.05, dy * 0.05);
     });
-    pic.addEventListener("pointerdown", (/** @type {PointerEvent} */ e) => this.#drag(pic, e));
+    pic.addEventListener("pointerdown", (/** @type {PointerEvent} */ e) => this.#press(pic, e));
+    pic.addEventListener(
+      "wheel",
+      (/** @type {WheelEvent} */ e) => {
+        if (!e.ctrlKey && innerWidth <= NARROW) return;
+        e.preventDefault();
+        this.#zoomAt(Math.exp(-e.deltaY * (e.ctrlKey ? 5 : 1) * WHEEL), placeIn(pic, e));
+      },
+      { passive: false },
+    );
   }
 
-  /** @param {HTMLElement} pic @param {PointerEvent} event */
-  #drag(pic, event) {
-    if (
-      this.#zoom === "fit" ||
-      event.button !== 0 ||
-      /** @type {Element} */ (event.target).closest("button, .roi-area")
-    )
-      return;
-    event.preventDefault();
-    const rect = pic.getBoundingClientRect();
-    let last = { x: event.clientX, y: event.clientY };
+  /**
+   * A pointer on a picture moves the wipe's edge, or what is seen of a picture that is zoomed; two fingers zoom it.
+   * @param {HTMLElement} pic
+   * @param {PointerEvent} event
+   */
+  #press(pic, event) {
+    if (event.button !== 0 || /** @type {Element} */ (event.target).closest("button, .roi-area, .sketch")) return;
+    const isTouch = event.pointerType === "touch";
+    const isWipe = this.state.mode === "wipe" && this.#isAtEdge(pic, event);
+    if (!isTouch && !isWipe && this.#zoom === "fit") return;
+    if (!isTouch) event.preventDefault();
     const end = new AbortController();
+    const options = { signal: end.signal };
+    let last = { x: event.clientX, y: event.clientY };
+    this.#fingers.set(event.pointerId, last);
     pic.setPointerCapture(event.pointerId);
-    pic.addEventListener(
-      "pointermove",
-      (e) => {
-        this.#move((e.clientX - last.x) / rect.width, (e.clientY - last.y) / rect.height);
-        last = { x: e.clientX, y: e.clientY };
-      },
-      { signal: end.signal },
-    );
-    for (const name of ["pointerup", "pointercancel"])
-      pic.addEventListener(name, () => end.abort(), { signal: end.signal });
+    const moved = (/** @type {PointerEvent} */ e) => {
+      if (e.pointerId !== event.pointerId) return;
+      const now = { x: e.clientX, y: e.clientY };
+      const [other] = [...this.#fingers].flatMap(([id, place]) => (id === e.pointerId ? [] : [place]));
+      const { width, height } = pic.getBoundingClientRect();
+      if (other) {
+        const [before, after] = [last, now].map(({ x, y }) => Math.hypot(x - other.x, y - other.y));
+        const middle = { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 };
+        if (before > 0) this.#zoomAt(after / before, placeIn(pic, middle));
+      } else if (isWipe) this.set({ blend: Math.min(1, Math.max(0, placeIn(pic, e).x)) });
+      else if (this.#zoom !== "fit") this.#move((now.x - last.x) / width, (now.y - last.y) / height);
+      last = now;
+      this.#fingers.set(e.pointerId, now);
+    };
+    const stop = (/** @type {PointerEvent} */ e) => {
+      if (e.pointerId !== event.pointerId) return;
+      this.#fingers.delete(e.pointerId);
+      end.abort();
+    };
+    pic.addEventListener("pointermove", moved, options);
+    for (const name of /** @type {const} */ (["pointerup", "pointercancel"])) pic.addEventListener(name, stop, options);
+  }
+
+  /** Whether the wipe's edge is taken hold of: anywhere on the picture, unless that can be moved as well. @param {HTMLElement} pic @param {PointerEvent} event */
+  #isAtEdge(pic, event) {
+    const { width } = pic.getBoundingClientRect();
+    return this.#zoom === "fit" || Math.abs(placeIn(pic, event).x - this.state.blend) * width < NEAR_EDGE;
   }
 
   /** @param {number} dx @param {number} dy fractions of the pane */
@@ -175,6 +227,7 @@ export class View {
   /** Against "fit": 100 % is one pixel of the large video on one of the page. */
   #scale() {
     if (this.#zoom === "fit") return 1;
+    if (this.#zoom === FREE) return this.#free;
     const { video } = this.main.track;
     const { clientWidth, clientHeight } = this.main.pic;
     if (!video.videoWidth || !clientWidth) return 1;
@@ -214,8 +267,18 @@ export class View {
   }
 
   /** @param {string} group @param {(value: string) => boolean} on */
-  #press(group, on) {
+  #mark(group, on) {
     for (const button of need(group).querySelectorAll("button"))
       button.setAttribute("aria-pressed", String(on(button.value)));
   }
+}
+
+/**
+ * @param {HTMLElement} pic
+ * @param {{clientX: number, clientY: number}} point
+ * @returns {{x: number, y: number}} fractions of the pane
+ */
+function placeIn(pic, { clientX, clientY }) {
+  const { left, top, width, height } = pic.getBoundingClientRect();
+  return { x: (clientX - left) / width, y: (clientY - top) / height };
 }

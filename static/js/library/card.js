@@ -5,6 +5,7 @@ import { placeOf } from "../base/focus.js";
 import { duration } from "../base/format.js";
 import { Sprite } from "../base/sprite.js";
 import { bytes, day, LETTERS, picture } from "../videos/api.js";
+import { posterOf } from "../videos/picture.js";
 
 /**
  * @typedef {import("../videos/api.js").Video} Video
@@ -133,16 +134,7 @@ export class Card {
     return h(
       "span",
       { class: "picture dark" },
-      video.poster_url
-        ? h("img", {
-            src: video.poster_url,
-            alt: "",
-            loading: "lazy",
-            decoding: "async",
-            draggable: "false",
-            onerror: withoutPicture,
-          })
-        : h("span", { class: "none" }, !mask && icon("film")),
+      posterOf(video.poster_url, !mask),
       h("canvas", { hidden: true }),
       mask,
       known && video.status !== "failed" && h("span", { class: "overlay bottom-start" }, known),
@@ -304,11 +296,6 @@ export class Card {
     for (const part of /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll("canvas, .scrub")))
       part.hidden = true;
   }
-}
-
-/** @param {Event} event of a picture that cannot be had */
-function withoutPicture(event) {
-  /** @type {Element} */ (event.target).replaceWith(h("span", { class: "none" }, icon("film")));
 }
 
 /**

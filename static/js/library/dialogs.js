@@ -162,23 +162,31 @@ function sentences(errors) {
  * @param {() => void} onDeleted
  */
 export function deleteDialog(video, onDeleted) {
+  // Said once that comparisons show it, it may go all the same.
+  let leaveGaps = false;
   askToDelete({
     heading: `Delete “${video.title}”?`,
     words: words(video),
-    remove: () => deleteVideo(video.id),
+    remove: () => deleteVideo(video.id, leaveGaps),
     onDeleted,
-    refused: (error) =>
-      error instanceof ApiError && error.type === "video_in_use"
-        ? inUse(error)
-        : errorNote("It was not deleted.", error),
+    refused: (error) => {
+      leaveGaps = isInUse(error);
+      return isInUse(error) ? inUse(/** @type {ApiError} */ (error)) : errorNote("It was not deleted.", error);
+    },
+    anyway: (error) => (isInUse(error) ? "Delete it and leave a gap" : null),
   });
+}
+
+/** @param {unknown} error @returns {boolean} whether a video was not deleted because comparisons show it */
+export function isInUse(error) {
+  return error instanceof ApiError && error.type === "video_in_use";
 }
 
 /** @param {Video} video @returns {string} what deleting it does */
 function words({ source, file_size }) {
   if (source === "reference")
     return "Its file stays where it is, in the server's folder; pictures, tags and description go. This cannot be undone.";
-  return `${bytes(file_size)} become free. This cannot be undone.`;
+  return `${bytes(file_size)} will be freed. This cannot be undone.`;
 }
 
 /** @param {ApiError} error with the viewer's comparisons that show the video */
@@ -192,7 +200,11 @@ function inUse(error) {
       "div",
       { class: "spacer" },
       h("b", {}, sessions.length > 1 ? `${sessions.length} comparisons show it.` : "A comparison shows it."),
-      h("p", { class: "text-small" }, "Delete first:"),
+      h(
+        "p",
+        { class: "text-small" },
+        `${sessions.length > 1 ? "They stay, with their" : "It stays, with its"} offsets and events, and a gap where this video was:`,
+      ),
       h(
         "ul",
         { class: "text-small several" },
@@ -201,6 +213,5 @@ function inUse(error) {
         ),
       ),
     ),
-    h("a", { class: "btn", href: "/compare" }, "To your comparisons"),
   );
 }

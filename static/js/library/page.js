@@ -7,6 +7,8 @@ import { LiveChannel } from "../base/live.js";
 import { toggleMenu } from "../base/menu.js";
 import { toast } from "../base/notice.js";
 import { bytesOf, downloadOf, findVideo, INGEST, listVideos, readVideo, round } from "../videos/api.js";
+import { takeDrops } from "../uploads/dropping.js";
+import { Sending } from "../uploads/sending.js";
 import { Card, selectable } from "./card.js";
 import { deleteDialog, editDialog } from "./dialogs.js";
 import { Selection } from "./selection.js";
@@ -76,7 +78,12 @@ const ORDERS = { "": "newest first", title: "by name", longest: "longest first",
   drawFilters: drawRail,
 });
 const selection = new Selection(need("[data-selection]"), markAll);
-const uploads = new UploadsPanel(need("[data-uploads]"), () => lookForNew());
+const sending = new Sending({ state: (files) => uploads.told(files), arrived: () => lookForNew() });
+const uploads = new UploadsPanel(
+  need("[data-uploads]"),
+  () => lookForNew(),
+  (id, act) => sending.act(id, act),
+);
 
 /** The rail is the server's, with its counts; which entry is current is known here. @param {any} query */
 function drawRail(query) {
@@ -376,5 +383,9 @@ for (const id of new URL(location.href).searchParams.getAll("select")) {
   );
 }
 
+takeDrops(need("[data-drop]"), (files) => {
+  sending.add(files);
+  uploads.refresh();
+});
 list.begin();
 showStorage();

@@ -3,8 +3,9 @@
 
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";
-import { h, icon, setText } from "../base/dom.js";
+import { h, icon, need, setText } from "../base/dom.js";
 import { explain } from "../base/notice.js";
+import { isInUse } from "./dialogs.js";
 import { bytes, changeVideo, deleteVideo, parseTags } from "../videos/api.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
@@ -20,7 +21,7 @@ const TRIES = 3;
 export function deleteSeveral(videos, onDeleted, onDone) {
   const stored = videos.filter((video) => video.source !== "reference");
   const words = [
-    stored.length > 0 && `${bytes(stored.reduce((sum, video) => sum + video.file_size, 0))} become free.`,
+    stored.length > 0 && `${bytes(stored.reduce((sum, video) => sum + video.file_size, 0))} will be freed.`,
     stored.length < videos.length && "Files in the server's folders stay where they are.",
     "This cannot be undone.",
   ];
@@ -59,22 +60,31 @@ export function deleteSeveral(videos, onDeleted, onDone) {
     ),
   );
 
+  /** Those that comparisons show: once that is said, they may go all the same. @type {Video[]} */ let shown = [];
+
   async function run() {
     if (confirm.getAttribute("aria-disabled") === "true") return;
     confirm.setAttribute("aria-disabled", "true");
-    const { done, failed } = await oneByOne(videos, deleteVideo_, "deleted", { progress, refused, dialog });
+    const leaveGaps = shown.length > 0;
+    const wanted = leaveGaps ? shown : videos;
+    shown = [];
+    const act = (/** @type {Video} */ video) => deleteOne(video, leaveGaps);
+    const { done, failed } = await oneByOne(wanted, act, "deleted", { progress, refused, dialog });
     onDone(done);
     if (!failed) return dialog.close();
-    confirm.hidden = true;
     setText(keep, "Close");
+    confirm.removeAttribute("aria-disabled");
+    confirm.hidden = shown.length === 0;
+    setText(need("span", confirm), `Delete ${shown.length} and leave gaps`);
     keep.focus();
   }
 
-  /** @param {Video} video */
-  async function deleteVideo_(video) {
+  /** @param {Video} video @param {boolean} leaveGaps */
+  async function deleteOne(video, leaveGaps) {
     try {
-      await deleteVideo(video.id);
+      await deleteVideo(video.id, leaveGaps);
     } catch (error) {
+      if (isInUse(error)) shown.push(video);
       // Somebody else has deleted it meanwhile: that is what was asked for.
       if (!(error instanceof ApiError && error.status === 404)) throw error;
     }
@@ -210,7 +220,7 @@ async function oneByOne(videos, act, word, { progress, refused, dialog }) {
       done += 1;
     } catch (error) {
       const names =
-        error instanceof ApiError && error.type === "video_in_use"
+        error instanceof ApiError && isInUse(error)
           ? ` Shown by ${(error.body?.sessions ?? []).map((/** @type {{name: string}} */ session) => `“${session.name}”`).join(", ")}.`
           : "";
       reasons.push(h("li", { class: "anywhere", dir: "auto" }, `${video.title}: ${explain(error)}${names}`));

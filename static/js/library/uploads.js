@@ -33,12 +33,14 @@ export class UploadsPanel {
   /**
    * @param {HTMLElement} panel
    * @param {() => void} onEnded one has become a video, or is gone
+   * @param {(id: string, act: import("../uploads/channel.js").UploadAct) => void} onAct asked for here: this page may send it
    */
-  constructor(panel, onEnded) {
+  constructor(panel, onEnded, onAct) {
     this.panel = panel;
     this.list = need("[data-uploads-list]", panel);
     this.onEnded = onEnded;
-    this.channel = uploadChannel({ onState: (files) => this.#told(files) });
+    this.onAct = onAct;
+    this.channel = uploadChannel({ onState: (files) => this.told(files) });
     this.channel.ask();
     this.refresh();
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.refresh());
@@ -104,8 +106,8 @@ export class UploadsPanel {
     if (ended) this.onEnded();
   }
 
-  /** @param {UploadState[]} files */
-  #told(files) {
+  /** @param {UploadState[]} files as the tab that sends them has them */
+  told(files) {
     let unknown = false;
     for (const file of files) {
       const row = this.#rows.get(file.id);
@@ -189,8 +191,8 @@ export class UploadsPanel {
    * @param {boolean} told
    */
   #buttons(row, state, told) {
-    const { id, filename, offset } = row.upload;
-    const act = (/** @type {import("../uploads/channel.js").UploadAct} */ name) => () => this.channel.act(id, name);
+    const { id, filename } = row.upload;
+    const act = (/** @type {import("../uploads/channel.js").UploadAct} */ name) => () => this.#act(id, name);
     const small = (/** @type {string} */ label, /** @type {string} */ picture, /** @type {() => void} */ run) =>
       h(
         "button",
@@ -203,7 +205,7 @@ export class UploadsPanel {
         },
         icon(picture),
       );
-    const stop = () => askToCancel(filename, offset, () => this.#cancel(id));
+    const stop = () => askToCancel(filename, Math.max(row.upload.offset, row.told?.sent ?? 0), () => this.#cancel(id));
     return [
       told && (state === "sending" || state === "waiting") && small("Pause", "pause", act("pause")),
       told && state === "paused" && small("Resume", "play", act("resume")),
@@ -215,19 +217,25 @@ export class UploadsPanel {
       .map((button) => /** @type {HTMLElement} */ (button));
   }
 
+  /** Ask whoever sends it: another tab, or this page. @param {string} id @param {import("../uploads/channel.js").UploadAct} name */
+  #act(id, name) {
+    this.channel.act(id, name);
+    this.onAct(id, name);
+  }
+
   /**
    * Only one tab has it deleted: whoever asked second would be told that there is no such upload.
    * @param {string} id
    */
   async #cancel(id) {
     // The tab that sends it may be one of which nothing is heard; what is deleted under its hands it takes for a fault.
-    this.channel.act(id, "pause");
+    this.#act(id, "pause");
     try {
       await cancelUpload(id);
-      this.channel.act(id, "cancelled");
+      this.#act(id, "cancelled");
     } catch (error) {
       const status = /** @type {any} */ (error).status;
-      if (status === 404 || status === 410) this.channel.act(id, "cancelled");
+      if (status === 404 || status === 410) this.#act(id, "cancelled");
       // Else it ended by itself meanwhile, or it stays, paused.
       else if (status !== 409) toast(explain(error), "bad");
     }

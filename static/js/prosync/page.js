@@ -343,10 +343,13 @@ class Page {
       if (isNew) need("h1").focus({ preventScroll: true });
     } catch (error) {
       const isGone = error instanceof ApiError && error.status === 404;
-      this.#problem(isGone ? new ApiError("It is not here any more, or not yours.", { status: 404 }) : error, {
-        title: "This run cannot be shown.",
-        retry: isGone ? null : () => this.open(id, { isNew, isOurs }),
-      });
+      this.#problem(
+        isGone ? new ApiError("It no longer exists, or you do not have access to it.", { status: 404 }) : error,
+        {
+          title: "This run cannot be shown.",
+          retry: isGone ? null : () => this.open(id, { isNew, isOurs }),
+        },
+      );
     }
   }
 

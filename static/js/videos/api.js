@@ -41,8 +41,9 @@ export const findVideo = (id) =>
   );
 /** @param {string} id @param {{title?: string, description?: string, tags?: string[]}} fields @returns {Promise<Video>} */
 export const changeVideo = (id, fields) => call("PATCH", `${LIBRARY}/${encodeURIComponent(id)}`, fields);
-/** @param {string} id */
-export const deleteVideo = (id) => call("DELETE", `${LIBRARY}/${encodeURIComponent(id)}`);
+/** @param {string} id @param {boolean} [leaveGaps] also where comparisons show it: these keep a gap in its place */
+export const deleteVideo = (id, leaveGaps = false) =>
+  call("DELETE", `${LIBRARY}/${encodeURIComponent(id)}${leaveGaps ? "?leave_gaps=true" : ""}`);
 /** @param {string} id @param {"proxy"|"silent"} kind @returns {Promise<{job_id?: string}>} */
 export const makeRendition = (id, kind) => call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind });
 

@@ -2,7 +2,7 @@
 
 import { need, setIcon, setText } from "../base/dom.js";
 import { duration, frameNumber, position } from "../base/format.js";
-import { key, keyWithModifiers, offerKeys } from "../base/keys.js";
+import { key, keyWithModifiers, labelButton, offerKeys } from "../base/keys.js";
 import { toggleMenu } from "../base/menu.js";
 import { frameOf } from "../base/frames.js";
 
@@ -53,17 +53,17 @@ export class Controls {
     const { element } = player;
     const play = need("[data-act=toggle]", root);
     setIcon(play, player.playing ? "pause" : "play");
-    name(play, player.playing ? "Pause (Space)" : "Play (Space)");
+    labelButton(play, player.playing ? "Pause" : "Play");
     const mute = need("[data-act=mute]", root);
     const silent = element.muted || element.volume === 0;
     setIcon(mute, silent ? "mute" : "vol");
-    name(mute, silent ? "Sound on (M)" : "Mute (M)");
+    labelButton(mute, silent ? "Sound on" : "Mute");
     this.volume.value = String(element.muted ? 0 : element.volume);
     this.volume.setAttribute("aria-valuetext", element.muted ? "off" : `${Math.round(element.volume * 100)} percent`);
     for (const button of need("[data-speeds]", root).querySelectorAll("button"))
       button.setAttribute("aria-pressed", String(Number(button.value) === element.playbackRate));
     setText(need("[data-quality]", root), player.words || "Quality");
-    name(this.gear, `${player.words || "Quality"}: quality and speed`);
+    labelButton(this.gear, `${player.words || "Quality"}: quality and speed`);
     setText(need("[data-whole]", root), duration(player.duration));
     need("[data-waits]", root).hidden = !player.waits;
   }
@@ -114,7 +114,13 @@ export class Controls {
     const { player } = this;
     const by = (/** @type {number} */ seconds) => player.seek(player.time + seconds);
     offerKeys([
-      { keys: "Space K", label: "Play and pause", match: key(" ", "k"), run: () => player.toggle() },
+      {
+        keys: "Space K",
+        label: "Play and pause",
+        match: key(" ", "k"),
+        run: () => player.toggle(),
+        buttons: { "[data-act=toggle]": "Space" },
+      },
       {
         keys: "J L",
         label: "10 s back, on",
@@ -132,6 +138,7 @@ export class Controls {
         label: "One frame back, forward",
         match: key(",", "."),
         run: (/** @type {KeyboardEvent} */ e) => player.frame(e.key === "." ? 1 : -1),
+        buttons: { "[data-act=frame-back]": ",", "[data-act=frame-on]": "." },
       },
       {
         keys: "0 – 9",
@@ -157,8 +164,20 @@ export class Controls {
         match: key("ArrowUp", "ArrowDown"),
         run: (/** @type {KeyboardEvent} */ e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER),
       },
-      { keys: "M", label: "Sound off and on", match: key("m"), run: () => player.mute() },
-      { keys: "F", label: "Full screen", match: key("f"), run: () => this.fullscreen() },
+      {
+        keys: "M",
+        label: "Sound off and on",
+        match: key("m"),
+        run: () => player.mute(),
+        buttons: { "[data-act=mute]": "M" },
+      },
+      {
+        keys: "F",
+        label: "Full screen",
+        match: key("f"),
+        run: () => this.fullscreen(),
+        buttons: { "[data-act=fullscreen]": "F" },
+      },
     ]);
   }
 
@@ -181,11 +200,4 @@ export class Controls {
     };
     element.requestVideoFrameCallback(told);
   }
-}
-
-/** @param {HTMLElement} button @param {string} words */
-function name(button, words) {
-  if (button.title === words) return;
-  button.title = words;
-  button.setAttribute("aria-label", words);
 }

@@ -134,18 +134,30 @@ function begin() {
 
 /** @returns {boolean} whether the address names a time, which is gone to */
 function toMoment() {
-  const at = /^#t=(\d+(?:\.\d+)?)$/.exec(location.hash);
-  if (at) player?.seek(Number(at[1]));
+  const hash = /^#t=(.+)$/.exec(location.hash);
+  const at = seconds(hash ? hash[1] : (new URL(location.href).searchParams.get("t") ?? ""));
+  if (at !== null) player?.seek(at);
   return at !== null;
 }
 window.addEventListener("hashchange", toMoment);
+
+/**
+ * @param {string} text as other sites write a time in an address: `90`, `90.5`, `90s`, `1m30s`, `1h2m3s`
+ * @returns {number|null}
+ */
+function seconds(text) {
+  const parts = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?$/.exec(text);
+  if (!text || !parts) return null;
+  const [hours, minutes, rest] = parts.slice(1).map((part) => Number(part ?? 0));
+  return 3600 * hours + 60 * minutes + rest;
+}
 
 /** Where this browser left it. */
 function goOn() {
   const at = place.of(video?.duration_exact ?? 0);
   if (!player || at === null) return;
   player.seek(at);
-  toast(`Goes on at ${duration(Math.floor(at))}, where you left it. The key Home leads to the start.`);
+  toast(`Continuing at ${duration(Math.floor(at))}, where you left off. Press Home to go to the start.`);
 }
 
 function frame() {
@@ -307,7 +319,7 @@ function notes(failed) {
         h(
           "div",
           { class: "spacer" },
-          h("b", { class: "anywhere", dir: "auto" }, error?.message ?? "It could not be taken in."),
+          h("b", { class: "anywhere", dir: "auto" }, error?.message ?? "The video could not be processed."),
           h(
             "p",
             { class: "text-small" },
@@ -334,7 +346,7 @@ function notes(failed) {
       h(
         "div",
         { class: "spacer col" },
-        h("b", {}, video.video_url ? "It is being taken in" : "It is on its way"),
+        h("b", {}, video.video_url ? "Processing the video" : "It is on its way"),
         h("p", { class: "text-small", data: { work: "" } }),
         bar,
       ),
@@ -555,7 +567,7 @@ function nextStep(type, again) {
     return "It is not handed out to anybody. Delete it, and look for viruses where it came from.";
   if (type === "video_too_long") return "Cut it, and upload the parts.";
   if (type === "checksum_mismatch") return "Something changed on the way. Upload it again.";
-  if (again) return "The file is here, and nothing is known against it: nothing has to be sent again.";
+  if (again) return "The file was uploaded and seems fine. Try again; you do not need to upload it again.";
   return "Check that the file plays on your own machine, export it again if it does not, and upload it again. Delete this one when you do not need it.";
 }
 

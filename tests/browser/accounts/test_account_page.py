@@ -108,7 +108,7 @@ def test_a_token_needs_a_name_and_something_that_it_may(open_page: OpenPage, bac
     page.get_by_role("button", name="Make the token").click()
     expect(error).to_contain_text("at least one thing")
     expect(page.get_by_label("admin", exact=True)).to_have_count(0)
-    page.get_by_role("button", name="Not now").click()
+    page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("button", name="New token")).to_be_focused()
     expect(token_row(page, "nothing")).to_have_count(0)
 
@@ -144,7 +144,7 @@ def test_plan_and_limits_are_those_of_the_subscription(open_page: OpenPage, back
     backstage.make(owner=ACCOUNT, status="processing")
     page.reload()
     expect(plan).to_contain_text(re.compile(r"Pro\s*until \d{4}-\d\d-\d\d, then Free"))
-    expect(plan).to_contain_text("of 100.0")
+    expect(plan).to_contain_text("of 100 GiB")
     expect(plan).to_contain_text("When Pro ends nothing is deleted.")
     plan.get_by_role("link", name="1 under way").click()
     page.wait_for_url("**/jobs?show=live")
@@ -155,15 +155,15 @@ def test_plan_and_limits_are_those_of_the_subscription(open_page: OpenPage, back
 
 def test_the_profile_is_saved(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
     page = open_page("/account")
-    page.get_by_label("Name", exact=True).last.fill("  Anna Kovač ")
-    page.get_by_label("Address of a picture").fill("https://example.org/anna.png")
+    page.locator("#profile").get_by_label("Name", exact=True).fill("  Anna Kovač ")
+    page.get_by_label("Picture URL").fill("https://example.org/anna.png")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
     me = program.call("GET", "/api/v1/me")
     assert (me["full_name"], me["avatar_url"]) == ("Anna Kovač", "https://example.org/anna.png")
     page.reload()
     expect(page.locator("#full_name")).to_have_value("Anna Kovač")
-    page.get_by_label("Address of a picture").fill("")
+    page.get_by_label("Picture URL").fill("")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
     assert program.call("GET", "/api/v1/me")["avatar_url"] is None
@@ -171,7 +171,7 @@ def test_the_profile_is_saved(open_page: OpenPage, backstage: Backstage, program
 
 def test_a_wrong_address_is_said_beside_the_field(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
     page = open_page("/account", quiet=False)
-    field = page.get_by_label("Address of a picture")
+    field = page.get_by_label("Picture URL")
     field.fill("javascript:alert(1)")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#avatar_url-error")).to_contain_text("valid URL")
@@ -216,9 +216,12 @@ def test_the_menu_and_on_a_phone_the_bar_lead_to_the_account(open_page: OpenPage
     page.locator("[data-menu]").get_by_role("link", name="Account").click()
     page.wait_for_url("**/account")
     phone = open_page("/compare", size=PHONE)
-    phone.get_by_role("navigation", name="Main, phone").get_by_role("link", name="Account").click()
+    navigation = phone.get_by_role("navigation", name="Main, phone")
+    navigation.get_by_text("More").click()
+    navigation.get_by_role("link", name="Account").click()
     phone.wait_for_url("**/account")
-    expect(phone.get_by_role("link", name="Account")).to_have_attribute("aria-current", "page")
+    navigation.get_by_text("More").click()
+    expect(navigation.get_by_role("link", name="Account")).to_have_attribute("aria-current", "page")
 
 
 def test_the_list_of_sections_marks_the_one_chosen_and_brings_it_into_view(
@@ -226,9 +229,9 @@ def test_the_list_of_sections_marks_the_one_chosen_and_brings_it_into_view(
 ) -> None:
     page = open_page("/account", size=(1280, 500))
     sections = page.locator("[data-sections]")
-    expect(sections.get_by_role("link", name="Tokens")).to_have_attribute("aria-current", "true")
-    expect(page.get_by_role("button", name="Save")).not_to_be_in_viewport()
-    sections.get_by_role("link", name="Profile").click()
     expect(sections.get_by_role("link", name="Profile")).to_have_attribute("aria-current", "true")
-    expect(page.get_by_role("button", name="Save")).to_be_in_viewport()
-    expect(sections.get_by_role("link", name="Tokens")).not_to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("button", name="New token")).not_to_be_in_viewport()
+    sections.get_by_role("link", name="Tokens").click()
+    expect(sections.get_by_role("link", name="Tokens")).to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("button", name="New token")).to_be_in_viewport()
+    expect(sections.get_by_role("link", name="Profile")).not_to_have_attribute("aria-current", "true")

@@ -32,7 +32,7 @@ def test_from_the_sign_in_to_ones_own_account(open_page: OpenPage) -> None:
     page.get_by_label("Name (optional)").fill("Anna Kovač")
     name = new_name()
     fill(page, name)
-    page.wait_for_url("**/compare")
+    page.wait_for_url("**/")
     page.goto("/account")
     expect(page.locator("#username")).to_have_value(name)
     expect(page.locator("#full_name")).to_have_value("Anna Kovač")
@@ -72,24 +72,24 @@ def test_it_leads_to_where_one_wanted_to_go(open_page: OpenPage) -> None:
 def test_it_does_not_lead_to_another_site(open_page: OpenPage, program: Program) -> None:
     page = open_page("/signup?next=https://example.org/", anonymous=True)
     fill(page, new_name())
-    page.wait_for_url(f"{program.address}/compare")
+    page.wait_for_url(f"{program.address}/")
 
 
 def test_a_changed_password_is_said_and_is_the_one_that_counts(open_page: OpenPage, program: Program) -> None:
     page = open_page("/signup", anonymous=True, quiet=False)
     name = new_name()
     fill(page, name)
-    page.wait_for_url("**/compare")
+    page.wait_for_url("**/")
     page.goto("/account")
     page.get_by_role("link", name="Change the password").click()
-    page.get_by_label("The password as it is").fill("wrong")
+    page.get_by_label("Current password").fill("wrong")
     page.get_by_label("New password", exact=True).fill("another good pass phrase")
-    page.get_by_label("The new password again").fill("another good pass phrase")
+    page.get_by_label("Repeat the new password").fill("another good pass phrase")
     page.get_by_role("button", name="Change it").click()
     expect(page.locator("#old_password-error")).to_be_visible()
-    page.get_by_label("The password as it is").fill(PASSWORD)
+    page.get_by_label("Current password").fill(PASSWORD)
     page.get_by_label("New password", exact=True).fill("another good pass phrase")
-    page.get_by_label("The new password again").fill("another good pass phrase")
+    page.get_by_label("Repeat the new password").fill("another good pass phrase")
     page.get_by_role("button", name="Change it").click()
     page.wait_for_url("**/account")
     expect(page.get_by_role("status").filter(has_text="The password is changed.")).to_be_visible()
@@ -97,7 +97,7 @@ def test_a_changed_password_is_said_and_is_the_one_that_counts(open_page: OpenPa
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(f"{program.address}/")
     page.goto("/login")
-    for password, expected in ((PASSWORD, "**/login"), ("another good pass phrase", "**/compare")):
+    for password, expected in ((PASSWORD, "**/login"), ("another good pass phrase", "**/")):
         page.get_by_label("User name").fill(name)
         page.get_by_label("Password").fill(password)
         page.get_by_role("button", name="Sign in").click()

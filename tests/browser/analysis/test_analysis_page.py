@@ -585,11 +585,26 @@ def test_run_again_takes_the_same_video_and_other_parameters(
     assert '"min_score":0.3' in sent
 
 
+def test_a_result_is_kept_as_long_as_its_video_by_one_press(
+    open_page: OpenPage, backstage: Backstage, video: dict[str, Any]
+) -> None:
+    page = open_result(open_page, backstage, "highlights", video)
+    kept = page.locator("[data-kept]")
+    expect(kept).to_contain_text("kept 2")  # 24 hours, or nearly
+    page.get_by_role("button", name="Keep", exact=True).click()
+    expect(kept).to_have_text("kept with its video")
+    page.reload()
+    expect(page.get_by_role("button", name="Kept")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Kept").click()
+    expect(kept).to_contain_text("kept 2")
+
+
 def test_run_again_is_left_out_where_the_file_went_with_the_analysis(
     open_page: OpenPage, backstage: Backstage, video: dict[str, Any]
 ) -> None:
     page = open_result(open_page, backstage, "highlights", video, own=False)
     expect(page.get_by_role("link", name="Download reel")).to_be_visible()
+    expect(page.get_by_role("button", name="Keep", exact=True)).to_have_count(0)
     expect(page.get_by_role("button", name="Run again")).to_have_count(0)
     expect(page.get_by_role("button", name="Source", exact=True)).to_have_count(0)
 

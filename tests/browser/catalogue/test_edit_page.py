@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -328,6 +329,168 @@ def test_a_conflict_that_somebody_else_has_settled_is_not_asked_about_any_more(
     note_of(other, "title").get_by_role("button", name=f"Keep {kept}").click()
     expect(note_of(conflict, "title")).to_be_empty(timeout=MERGED)
     expect(note_of(conflict, "is_featured")).not_to_be_empty()
+
+
+def leave(page: Page) -> None:
+    """Go out of the field that is being typed in, as one does who has more to do."""
+    page.keyboard.press("Tab")
+
+
+def test_a_field_that_is_left_without_a_choice_keeps_what_both_have_written(
+    edit: Callable[..., Page], backstage: Backstage, video: str
+) -> None:
+    mine, hers = edit("mod", own=True, quiet=False), edit("mia")
+    mine.context.set_offline(True)
+    mine.get_by_role("textbox", name="Title").fill("Mine")
+    leave(mine)
+    hers.get_by_role("textbox", name="Title").fill("Hers")
+    leave(hers)
+    wait_until(lambda: backstage.catalogue_row(video=video)["title"] == "Hers", 10, "hers")
+    mine.context.set_offline(False)
+    for page, own, other in ((mine, "Mine", "Hers"), (hers, "Hers", "Mine")):
+        note = note_of(page, "title")
+        expect(note.locator("[data-mine]")).to_have_text(own, timeout=MERGED)
+        expect(note.locator("[data-theirs]")).to_have_text(other)
+        expect(page.get_by_role("textbox", name="Title")).to_have_value(own)
+    # Written on and left on both sides, with the note still there.
+    for page, own in ((mine, "Mine"), (hers, "Hers")):
+        page.get_by_role("textbox", name="Title").press("End")
+        page.keyboard.type(", and more")
+        leave(page)
+        expect(note_of(page, "title").locator("[data-mine]")).to_have_text(f"{own}, and more")
+    for page, own, other in ((mine, "Mine", "Hers"), (hers, "Hers", "Mine")):
+        expect(note_of(page, "title").locator("[data-theirs]")).to_have_text(f"{other}, and more", timeout=MERGED)
+        page.reload()
+        expect(note_of(page, "title").locator("[data-mine]")).to_have_text(f"{own}, and more", timeout=MERGED)
+        expect(note_of(page, "title").locator("[data-theirs]")).to_have_text(f"{other}, and more")
+    note_of(hers, "title").get_by_role("button", name="Keep theirs").click()
+    for page in (mine, hers):
+        expect(note_of(page, "title")).to_be_empty(timeout=MERGED)
+        expect(page.get_by_role("textbox", name="Title")).to_have_value("Mine, and more")
+    assert backstage.catalogue_row(video=video)["title"] == "Mine, and more"
+
+
+# One description, written by two
+
+
+def description(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Description")
+
+
+def type_at(page: Page, at: int, text: str) -> None:
+    description(page).focus()
+    description(page).evaluate("(field, at) => field.setSelectionRange(at, at)", at)
+    page.keyboard.type(text)
+
+
+def test_what_two_write_into_one_description_becomes_one_text(
+    edit: Callable[..., Page], backstage: Backstage, video: str
+) -> None:
+    backstage.edit_catalogue(by="max", video=video, description="The end of round 7.")
+    mine, hers = edit("mod", own=True, quiet=False), edit("mia")
+    mine.context.set_offline(True)
+    # At two places before a pause: what stands between them is not written anew.
+    type_at(mine, 0, "VOD: ")
+    type_at(mine, len("VOD: The end of round 7."), "!")
+    leave(mine)
+    type_at(hers, len("The end of round 7"), ", on Ascent")
+    leave(hers)
+    wait_until(lambda: "Ascent" in backstage.catalogue_row(video=video)["description"], 10, "hers")
+    mine.context.set_offline(False)
+    both = "VOD: The end of round 7, on Ascent.!"
+    for page in (mine, hers):
+        expect(description(page)).to_have_value(both, timeout=MERGED)
+        expect(saved(page)).to_have_text("Saved", timeout=MERGED)
+        expect(note_of(page, "description")).to_be_empty()
+    wait_until(lambda: backstage.catalogue_row(video=video)["description"] == both, 10, "both")
+    # Whoever is in the middle of a line goes on there.
+    type_at(mine, len("VOD: The"), " very")
+    type_at(hers, 0, "A ")
+    expect(description(mine)).to_have_value("A VOD: The very end of round 7, on Ascent.!", timeout=MERGED)
+    mine.keyboard.type(" last")
+    for page in (mine, hers):
+        expect(description(page)).to_have_value("A VOD: The very last end of round 7, on Ascent.!", timeout=MERGED)
+
+
+def test_a_description_that_was_written_as_a_whole_meanwhile_is_asked_about(
+    edit: Callable[..., Page], backstage: Backstage, video: str
+) -> None:
+    page = edit(quiet=False)
+    page.context.set_offline(True)
+    description(page).fill("Mine")
+    leave(page)
+    backstage.edit_catalogue(by="mia", video=video, description="By the API")
+    page.context.set_offline(False)
+    note = note_of(page, "description")
+    expect(note.locator("[data-theirs]")).to_have_text("By the API", timeout=MERGED)
+    expect(description(page)).to_have_value("Mine")
+    note.get_by_role("button", name="Keep theirs").click()
+    expect(description(page)).to_have_value("By the API")
+    wait_until(lambda: backstage.catalogue_row(video=video)["description"] == "By the API", 10, "the choice")
+    # What is written on that merges again.
+    other = edit("mia")
+    type_at(other, 0, "Now ")
+    expect(description(page)).to_have_value("Now By the API", timeout=MERGED)
+
+
+ROUNDS = 40
+
+
+def test_no_letter_and_no_warning_is_lost_however_two_people_write(
+    edit: Callable[..., Page], backstage: Backstage, video: str
+) -> None:
+    """Each writes into the description anywhere and at the end of the title, leaves, loses the network, comes back."""
+    rng = random.Random(7)
+    pages = [edit("mod", own=True, quiet=False), edit("mia", own=True, quiet=False)]
+    offline = [False, False]
+    letters: dict[str, list[str]] = {"title": [], "description": []}
+    for number in range(ROUNDS):
+        who = rng.randrange(2)
+        page = pages[who]
+        deed = rng.choice(["title", "description", "description", "leave", "network"])
+        if deed == "network":
+            offline[who] = not offline[who]
+            page.context.set_offline(offline[who])
+        elif deed == "leave":
+            leave(page)
+        else:
+            letter = chr(0x4E00 + number)
+            letters[deed].append(letter)
+            if deed == "description":
+                type_at(page, rng.randint(0, len(description(page).input_value())), letter)
+            else:
+                page.get_by_role("textbox", name="Title").press("End")
+                page.keyboard.type(letter)
+        page.wait_for_timeout(rng.choice([0, 50, 300, 600]))
+    for page in pages:
+        page.context.set_offline(False)
+        leave(page)
+
+    def both() -> list[str]:
+        return [description(page).input_value() for page in pages]
+
+    wait_until(lambda: both()[0] == both()[1] == backstage.catalogue_row(video=video)["description"], 30, "one text")
+    assert sorted(both()[0]) == sorted(letters["description"])
+    for page in pages:
+        expect(saved(page)).to_have_text("Saved", timeout=MERGED)
+        expect(note_of(page, "description")).to_be_empty()
+
+    def told() -> list[list[str]]:
+        """Of each page its title, and what its note says is one's own and the other's."""
+        return [
+            [
+                page.get_by_role("textbox", name="Title").input_value(),
+                *note_of(page, "title").locator("[data-mine], [data-theirs]").all_inner_texts(),
+            ]
+            for page in pages
+        ]
+
+    def agrees() -> bool:
+        (mine, *note), (hers, *her_note) = told()
+        return (note, her_note) == (([], []) if mine == hers else ([mine, hers], [hers, mine]))
+
+    wait_until(agrees, 30, "both to be told of what both have written")
+    assert {letter for title, *_ in told() for letter in title} >= set(letters["title"])
 
 
 def test_a_conflict_about_a_tag_is_asked_about_again_after_a_reload(

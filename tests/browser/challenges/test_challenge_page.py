@@ -401,7 +401,7 @@ def test_one_that_was_guessed_in_another_window_shows_what_came_of_it(
     page = visit(open_page, challenge, quiet=False)
     maker.guess(challenge=challenge, player=ACCOUNT, index=0)
     guess(page, 2)
-    expect(page.locator("[data-toasts]")).to_contain_text("You have guessed already, in another window.")
+    expect(page.locator("[data-toasts]")).to_contain_text("You already guessed in another window.")
     expect(page.get_by_role("heading", name="Not this time.")).to_be_focused()
     assert maker.row(challenge=challenge)["guesses"] == [[ACCOUNT, 0]]
 
@@ -568,6 +568,30 @@ def test_an_admin_may_look_at_a_draft_but_not_guess(
     expect(page.get_by_text("It cannot be played now.")).to_be_visible()
     expect(page.get_by_role("radio")).to_have_count(0)
     expect(option(page, 2)).not_to_contain_text("lie")
+
+
+def test_who_has_no_account_plays_by_the_link_where_the_owner_lets_them(
+    open_page: OpenPage, maker: Maker, films: dict[str, Film], program: Program
+) -> None:
+    challenge = maker.of(films["30"], owner=ACCOUNT, title=TITLE, lie=1)
+    own = visit(open_page, challenge)
+    own.get_by_role("checkbox", name="People without an account may play it by its link").check()
+    wait_until(lambda: program.call("GET", f"{API}/{challenge}")["guests_may_play"])
+    page = visit(open_page, challenge, anonymous=True)
+    expect(page).to_have_title(f"{TITLE} · VOD Sync")
+    expect(page.get_by_role("button", name="Report this challenge")).to_have_count(0)
+    guess(page, 2)
+    expect(page.get_by_role("heading", name="You found it.")).to_be_focused()
+    expect(page.locator("[data-found]")).to_have_text("You are the first who guessed.")
+    # In the same browser it is the same guest.
+    page.reload()
+    expect(page.get_by_role("heading", name="You found it.")).to_be_visible()
+    own.reload()
+    expect(own.locator("[data-results]")).to_have_text("The one player who guessed found it.")
+    own.get_by_role("checkbox", name="People without an account may play it by its link").uncheck()
+    wait_until(lambda: not program.call("GET", f"{API}/{challenge}")["guests_may_play"])
+    page.goto(f"/challenges/{challenge}")
+    expect(page).to_have_url(re.compile(r"/login\?next="))
 
 
 # On a phone, for everybody

@@ -68,6 +68,38 @@ def test_what_was_begun_is_made_when_the_next_is_refused_and_who_plays_copies_go
     expect(toggle).to_have_attribute("aria-pressed", "true")
 
 
+def test_quick_copies_are_offered_where_seeking_is_slow(
+    open_page: OpenPage, backstage: Backstage, comparison: dict[str, Any]
+) -> None:
+    backstage.no_copies()
+    page = open_page(f"/compare/{comparison['session_id']}")
+    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+    offer = page.locator("[data-copies-offer]")
+    # Each seek arrives as late as from a keyframe far behind.
+    page.evaluate(
+        """() => { const time = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "currentTime");
+            Object.defineProperty(HTMLMediaElement.prototype, "currentTime", { configurable: true, get: time.get,
+                set(value) { setTimeout(() => time.set.call(this, value), 600); } }); }"""
+    )
+    for _ in range(3):
+        move_on(page)
+    expect(offer).to_be_hidden()
+    for _ in range(2):
+        move_on(page)
+    expect(offer).to_contain_text("Seeking in these videos is slow.")
+    offer.get_by_role("button", name="Not now").click()
+    for _ in range(5):
+        move_on(page)
+    expect(offer).to_be_hidden()
+
+
+def move_on(page: Page) -> None:
+    """One second, and wait until all pictures stand there."""
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("[data-sync-word]")).not_to_have_text("on the frame")
+    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+
+
 def expect_sources(page: Page, kind: re.Pattern[str]) -> None:
     videos = page.locator("[data-pane] video")
     expect(videos).to_have_count(3)

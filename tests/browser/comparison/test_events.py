@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PHONE, OpenPage
+from tests.browser.conftest import PHONE, OpenPage, Recording
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
+from vodplatform.demo.barcode import decode_barcode
 
 STROKE = {"tool": "box", "color": "#ff0000", "width": 12, "points": [[0.25, 0.25], [0.75, 0.75]]}
 
@@ -128,10 +132,16 @@ def test_what_two_videos_show_is_one_until_an_offset_parts_it(page: Page, events
     expect(rows(page)).to_have_count(1)
 
 
+def box_of(locator: Locator) -> dict[str, float]:
+    """Where an element is; asked again where it was drawn anew between being found and being measured."""
+    box: Any = wait_until(locator.bounding_box)
+    return dict(box)
+
+
 def test_a_marker_is_dragged_and_a_span_made_longer(page: Page, events: Events) -> None:
     event = events.make(vod_id="A", time=4.0, end=9.0, label="Span")
     marker = page.locator("[data-event-layer] .marker")
-    box: Any = marker.bounding_box()
+    box = box_of(marker)
     x, y = box["x"] + 9, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
@@ -140,7 +150,7 @@ def test_a_marker_is_dragged_and_a_span_made_longer(page: Page, events: Events) 
     wait_until(lambda: events.one()["time"] > event["time"])
     moved = events.one()
     assert moved["end"] - moved["time"] == pytest.approx(5.0, abs=1e-5)
-    edge: Any = page.locator(".marker-span [data-hold=end]").bounding_box()
+    edge = box_of(page.locator(".marker-span [data-hold=end]"))
     page.mouse.move(edge["x"] + 4, edge["y"] + 8)
     page.mouse.down()
     page.mouse.move(edge["x"] + 64, edge["y"] + 8, steps=4)
@@ -333,3 +343,55 @@ def test_the_program_finds_events_by_itself(open_page: OpenPage, address: str, e
     expect(rows(page)).to_have_count(len(found))
     rows(page).first.click()
     expect(details(page)).to_contain_text("found in the sound")
+
+
+def test_events_are_printed_with_the_frames_of_their_moment(
+    page: Page, events: Events, recordings: list[Recording]
+) -> None:
+    events.make(vod_id="A", time=10.0, label="Plain")
+    events.make(vod_id="B", time=8.0, kind="comment", body="Why, @watcher?", drawing={"strokes": [STROKE]})
+    page.get_by_role("button", name="Find events, events as files").click()
+    page.get_by_role("menuitem", name="Print").click()
+    expect(page.locator("[data-state]")).to_have_text("1 event")
+    expect(page.locator("[data-events]")).to_contain_text("Why, @watcher?")
+    moment = 8.0 + recordings[1].offset_to_first
+    expected = {
+        letter: int((moment - recording.offset_to_first) * recording.fps + 1e-6)
+        for letter, recording in zip("ABC", recordings, strict=True)
+    }
+    taken = page.evaluate(
+        """() => Promise.all([...document.querySelectorAll('.frame')].map(async (frame) => {
+            const canvas = new OffscreenCanvas(1000, 1000), image = frame.querySelector('img');
+            [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+            canvas.getContext('2d').drawImage(image, 0, 0);
+            const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+            return [frame.dataset.frameOf, btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))];
+        }))"""
+    )
+    found = {}
+    for letter, address in taken:
+        raw = base64.b64decode(address)
+        found[letter] = decode_barcode(cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR))
+    assert found == expected
+    expect(page.locator(".frame path")).to_have_count(2)
+    page.get_by_label("Only what somebody wrote or drew").uncheck()
+    expect(page.locator("[data-state]")).to_have_text("2 events")
+    page.emulate_media(media="print")
+    expect(page.get_by_role("button", name="Print")).to_be_hidden()
+    expect(page.get_by_text("Plain")).to_be_visible()
+    page.emulate_media(media="screen")
+
+
+def test_a_reel_of_one_kind_is_asked_for(page: Page, events: Events) -> None:
+    events.make(vod_id="A", time=10.0)
+    expect(rows(page)).to_have_count(1)
+    page.get_by_role("button", name="Export").click()
+    dialog = page.get_by_role("dialog", name="Export a video")
+    expect(dialog.get_by_label("Seconds before each moment")).to_be_hidden()
+    dialog.get_by_label("Show").select_option(label="Only the moments of Kill (1)")
+    dialog.get_by_label("Seconds before each moment").fill("1.5")
+    with page.expect_request("**/export") as asked:
+        dialog.get_by_role("button", name="Export", exact=True).click()
+    assert asked.value.post_data_json["reel"] == {"kind": "kill", "before": 1.5, "after": 3}
+    link = dialog.locator("[data-export-link]")
+    expect(link).to_contain_text("0:05")

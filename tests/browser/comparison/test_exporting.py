@@ -74,4 +74,4 @@ def test_what_cannot_be_exported_is_said(open_page: OpenPage, address: str) -> N
     expect(dialog.get_by_text("The last VOD ends at")).to_be_visible()
     dialog.get_by_label("To", exact=True).fill("soon")
     dialog.get_by_role("button", name="Export", exact=True).click()
-    expect(dialog.get_by_text("Give two times")).to_be_visible()
+    expect(dialog.get_by_text("Enter two times")).to_be_visible()

@@ -57,10 +57,11 @@ def test_a_person_signs_in_aligns_three_recordings_and_watches_them_in_step(
     page = open_page("/login", anonymous=True)
     sign_in(page, program)
     page.get_by_role("link", name="New comparison").click()
+    page.get_by_role("button", name="Folders", exact=True).click()
     for recording in recordings:
-        page.get_by_role("button", name=f"Add {recording.path.name}").click()
-    page.get_by_label("Name", exact=True).fill("Match 2041, round 7")
-    page.get_by_role("button", name="Create and continue").click()
+        page.get_by_role("checkbox", name=f"Choose {recording.path.name}").check()
+    page.get_by_label("Name of the comparison").fill("Match 2041, round 7")
+    page.get_by_role("button", name="Compare 3").click()
     page.wait_for_url("**/compare/comp-*?setup")
 
     draw_box(page, recordings[0])

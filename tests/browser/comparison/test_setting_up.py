@@ -97,6 +97,10 @@ def test_a_recording_without_a_timer_is_refused_with_the_reason(
     expect(page.get_by_role("button", name=re.compile("Apply"))).to_have_count(0)
     refusal.get_by_role("button", name="Draw the box on B").click()
     expect(page.locator("[data-draw-on] [value=B]")).to_have_attribute("aria-pressed", "true")
+    # No step is done by that, and there is another way.
+    expect(page.locator("[data-step=align]")).not_to_have_class(re.compile("done"))
+    refusal.get_by_role("button", name="Place B by hand").click()
+    expect(page.get_by_text("B moves alone")).to_be_visible()
 
 
 def test_by_sound_both_can_be_seen_and_heard(open_page: OpenPage, program: Program, tmp_path: Path) -> None:

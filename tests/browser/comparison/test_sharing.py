@@ -156,3 +156,36 @@ def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_p
     assert there.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.readyState === 0)")
     there.goto(link)
     expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
+
+
+def test_who_is_named_with_an_at_is_told_and_led_there(open_page: OpenPage, guest: str, address: str) -> None:
+    host = open_page(address)
+    invite(host, "Watch and comment")
+    there = open_page(address, session=guest)
+    wait_until_standing(there)
+    host.keyboard.press("c")
+    host.keyboard.type("Why so late, @gu")
+    offers = host.get_by_role("listbox", name="Who can be named")
+    expect(offers.get_by_role("option")).to_have_text(["guest"])
+    host.keyboard.press("Enter")
+    expect(offers).to_be_hidden()
+    host.keyboard.type("?")
+    host.keyboard.press("Enter")
+    expect(there.locator("[data-toasts]")).to_contain_text("watcher mentions you.")
+    button = there.get_by_role("button", name="@ 1 event mentions you")
+    button.click()
+    expect(there.get_by_role("region", name="The chosen event").get_by_label("Note")).to_have_value(
+        "Why so late, @guest ?"
+    )
+    expect(button).to_be_hidden()
+    # Answered by the field below, with a name that is chosen by the mouse; the first one's own name is no news.
+    reply = there.get_by_label("Reply", exact=True)
+    reply.type("Ask @")
+    there.get_by_role("option", name="watcher").click()
+    reply.press("Enter")
+    expect(there.locator(".thread .mention")).to_have_text("@watcher")
+    expect(host.locator(".thread .mention")).to_have_text("@watcher")
+    away = open_page("/compare", session=guest)
+    expect(away.get_by_text("mentions you")).to_have_count(0)
+    host.goto("/compare")
+    expect(host.get_by_text("mentions you")).to_have_count(0)

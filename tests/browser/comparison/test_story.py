@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.comparison.test_sharing import make_link
@@ -19,6 +19,10 @@ def shows(pages: Sequence[Page], letter: str, frame: int) -> None:
     """Wait until all show this frame of a video, in their pixels."""
     for page in pages:
         wait_until(lambda: frames_on_screen(page, only=letter)[letter] == frame)  # noqa: B023 - asked at once
+
+
+def who_is_here(page: Page) -> Locator:
+    return page.get_by_role("list", name="Who is here")
 
 
 def test_a_team_reviews_a_match(open_page: OpenPage, program: Program, backstage: Backstage, request: Any) -> None:
@@ -41,11 +45,19 @@ def test_a_team_reviews_a_match(open_page: OpenPage, program: Program, backstage
         wait_until_standing(page)
 
     # Presence: all know of all.
-    expect(owner.get_by_role("list", name="Who is here").get_by_role("listitem")).to_have_count(4)
+    expect(who_is_here(owner).get_by_role("listitem")).to_have_count(4)
 
     # Following: the editor moves, and everybody goes along, whoever came last too.
     editor.locator("[data-lanes]").press("PageUp")
     shows(everybody, "A", 600)
+    for page in (owner, editor, watcher):  # a phone has no room for it
+        expect(who_is_here(page)).to_contain_text("jonas, editor, moved the clock last")
+    # Whoever comes later is told of nobody: what they are told first is how it stands.
+    late = open_page(address)
+    shows([late], "A", 600)
+    expect(who_is_here(late)).to_contain_text("jonas, editor")
+    expect(who_is_here(late)).not_to_contain_text("moved the clock")
+    late.close()
 
     # Who watches moves for nobody, and is taken along again.
     watcher.locator("[data-lanes]").press("Home")

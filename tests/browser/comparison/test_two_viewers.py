@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage, session_of
 from tests.support.program import Program
@@ -37,6 +38,30 @@ def test_a_seek_moves_the_other_viewer_too(viewers: tuple[Page, Page]) -> None:
     soon(there, lambda: time_of(there) == 10)
     there.locator("[data-lanes]").press("ArrowLeft")
     soon(here, lambda: time_of(here) == 9)
+
+
+@pytest.mark.parametrize("has_moved", [False, True], ids=["not moved here", "moved here before"])
+def test_a_seek_counts_that_comes_just_before_another_change_made_here(
+    has_moved: bool, viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]
+) -> None:
+    here, there = viewers
+    if has_moved:
+        here.locator("[data-lanes]").press("PageUp")
+        soon(there, lambda: time_of(there) == 10)
+    url = f"/api/sessions/multi-vod/{comparison['session_id']}"
+
+    def after_a_seek(route: Route) -> None:
+        if route.request.method == "PATCH":
+            program.call("PUT", f"{url}/global-seek", {"timestamp": 7})
+        route.continue_()
+
+    here.route(f"**{url}", after_a_seek)
+    with here.expect_response(lambda answer: answer.request.method == "PATCH"):
+        here.get_by_role("button", name="In a row").click()
+    for page in viewers:
+        expect(page.locator("[data-lanes]")).to_have_attribute(
+            "aria-valuenow", re.compile(r"^7(\.0+)?$"), timeout=10_000
+        )
 
 
 def test_playing_speed_and_pausing_are_shared(

@@ -258,7 +258,7 @@ def test_asked_too_often_it_is_sent_by_itself_when_the_time_is_over(open_page: O
     page = open_page("/jobs", quiet=False)
     calls = throttle_once(page, "**/cancel", 2)
     row(page, job).get_by_role("button", name="Cancel").click()
-    expect(row(page, job)).to_contain_text("This one will be sent by itself in 2 s.")
+    expect(row(page, job)).to_contain_text("This one will be sent automatically in 2 s.")
     expect(status(page, job)).to_have_text("Cancelled")
     assert calls[1] - calls[0] >= 1.9
 

@@ -356,7 +356,7 @@ def test_deleting_is_asked_and_what_is_kept_is_kept(open_page: OpenPage, backsta
     open_menu(page, "Keep me")
     page.get_by_role("menuitem", name="Delete").click()
     expect(page.get_by_role("button", name="Keep it")).to_be_focused()
-    expect(page.get_by_role("alertdialog")).to_contain_text("1.0 GiB become free. This cannot be undone.")
+    expect(page.get_by_role("alertdialog")).to_contain_text("1.0 GiB will be freed. This cannot be undone.")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="More for Keep me")).to_be_focused()
     open_menu(page, "Delete me")
@@ -369,7 +369,9 @@ def test_deleting_is_asked_and_what_is_kept_is_kept(open_page: OpenPage, backsta
     expect(page.get_by_role("link", name="All mine 1")).to_be_visible()
 
 
-def test_a_video_that_a_comparison_shows_stays_and_it_says_which(open_page: OpenPage, backstage: Backstage) -> None:
+def test_of_a_video_that_a_comparison_shows_it_is_said_and_it_may_leave_a_gap(
+    open_page: OpenPage, backstage: Backstage
+) -> None:
     backstage.show(owner=ACCOUNT, name="Match 2041", video=backstage.video(owner=ACCOUNT, title="In use"))
     page = open_page("/library", quiet=False)
     open_menu(page, "In use")
@@ -380,6 +382,13 @@ def test_a_video_that_a_comparison_shows_stays_and_it_says_which(open_page: Open
     expect(dialog.get_by_role("link", name="Match 2041")).to_have_attribute("href", re.compile("^/compare/comp-"))
     dialog.get_by_role("button", name="Keep it").click()
     expect(card(page, "In use")).to_be_visible()
+    open_menu(page, "In use")
+    page.get_by_role("menuitem", name="Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete it and leave a gap").click()
+    expect(page.locator(".card")).to_have_count(0)
+    page.goto("/compare")
+    expect(page.get_by_role("main")).to_contain_text("Match 2041")
 
 
 def test_one_that_was_deleted_elsewhere_goes_without_an_error(open_page: OpenPage, backstage: Backstage) -> None:
@@ -423,8 +432,8 @@ def test_two_or_three_are_compared_and_four_are_not(open_page: OpenPage, backsta
     bar.get_by_role("link", name="Compare 3 videos").click()
     page.wait_for_url(re.compile(r"/compare\?new&video="))
     assert page.url.split("&video=")[1:] == [ids["Two"], ids["Four"], ids["Three"]]
-    expect(page.locator("[data-count]")).to_have_text("3 of 3")
-    expect(page.locator("[data-slots] li").nth(1)).to_contain_text("Four")
+    expect(page.locator("[data-tray] .slot")).to_have_count(3)
+    expect(page.locator("[data-tray] li").nth(1)).to_contain_text("Four")
 
 
 def test_real_videos_that_were_selected_become_a_comparison(
@@ -436,9 +445,32 @@ def test_real_videos_that_were_selected_become_a_comparison(
     pick(page, "View 0")
     pick(page, "View 1")
     page.get_by_role("link", name="Compare 2 videos").click()
-    page.get_by_role("button", name="Create and continue").click()
+    page.get_by_role("button", name="Compare 2").click()
     page.wait_for_url("**/compare/comp-*?setup")
     expect(page.locator("[data-slot]")).to_have_count(2)
+
+
+def test_files_dropped_on_the_library_are_uploaded_and_can_be_stopped(
+    open_page: OpenPage, program: Program, recordings: list[Recording], tmp_path: Path
+) -> None:
+    large = shelf.padded(recordings[1].path, tmp_path / "match_2041.mp4", 24 * 2**20)
+    page = open_page("/library")
+    # By then the page takes what is dropped.
+    expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
+    shelf.throttle(page, 2**21)
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(recordings[0].path), str(large)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+    row = page.locator("[data-uploads] li", has_text="match_2041.mp4")
+    expect(row).to_contain_text("MiB/s")
+    row.get_by_role("button", name="Pause match_2041.mp4").click()
+    expect(row).to_contain_text("Paused by you")
+    row.get_by_role("button", name="Cancel match_2041.mp4").click()
+    page.get_by_role("alertdialog").get_by_role("button").last.click()
+    expect(row).to_have_count(0)
+    expect(card(page, "alpha")).to_be_visible(timeout=shelf.TAKEN_IN)
+    assert [video["title"] for video in program.call("GET", shelf.LIBRARY)["videos"]] == ["alpha"]
 
 
 def test_a_page_may_bring_a_video_along_that_is_selected(open_page: OpenPage, backstage: Backstage) -> None:
@@ -462,7 +494,7 @@ def test_several_are_deleted_at_once_and_what_cannot_go_is_named(
     bar = page.get_by_role("region", name="Selection")
     bar.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("alertdialog", name="Delete 3 videos?")
-    expect(dialog).to_contain_text("3.0 GiB become free. This cannot be undone.")
+    expect(dialog).to_contain_text("3.0 GiB will be freed. This cannot be undone.")
     expect(dialog.get_by_role("button", name="Keep them")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.locator(".card")).to_have_count(4)
@@ -471,11 +503,12 @@ def test_several_are_deleted_at_once_and_what_cannot_go_is_named(
     dialog.get_by_role("button", name="Delete 3").click()
     expect(dialog.get_by_role("status")).to_have_text("2 of 3 deleted")
     expect(dialog.get_by_role("alert")).to_contain_text("Shown by “Match 2041”")
-    dialog.get_by_role("button", name="Close").click()
     expect(page.locator("[data-toasts]")).to_contain_text("2 videos are deleted.")
     expect(page.locator(".card h3")).to_have_text(["Keep me", "Two"])
     expect(bar).to_contain_text("1 selected")
     expect(page.locator("[data-total]")).to_have_text("2 videos")
+    dialog.get_by_role("button", name="Delete 1 and leave gaps").click()
+    expect(page.locator(".card h3")).to_have_text(["Keep me"])
 
 
 def test_several_get_and_lose_tags_at_once(open_page: OpenPage, backstage: Backstage, program: Program) -> None:

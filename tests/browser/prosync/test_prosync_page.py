@@ -225,7 +225,7 @@ def test_who_has_no_such_plan_is_told_what_it_would_be(open_page: OpenPage, back
 def test_a_run_that_is_gone_is_said_to_be(open_page: OpenPage) -> None:
     page = open_page(f"/pro?job={NOWHERE}", quiet=False)
     expect(page.get_by_role("alert")).to_contain_text("This run cannot be shown.")
-    expect(page.get_by_role("alert")).to_contain_text("not here any more, or not yours")
+    expect(page.get_by_role("alert")).to_contain_text("no longer exists, or you do not have access")
 
 
 def test_who_has_no_plan_gets_no_workspace_for_a_run_that_is_gone(open_page: OpenPage, backstage: Backstage) -> None:

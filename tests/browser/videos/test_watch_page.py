@@ -191,7 +191,7 @@ def test_where_it_was_left_and_how_loud_are_remembered(open_page: OpenPage, vide
     page.keyboard.press("5")
     stands_at(page, 20)
     page.reload()
-    expect(page.locator("[data-toasts]")).to_contain_text("Goes on at 0:20")
+    expect(page.locator("[data-toasts]")).to_contain_text("Continuing at 0:20")
     is_loaded(page)
     stands_at(page, 20)
     assert page.evaluate("document.querySelector('video').muted") is True
@@ -493,7 +493,7 @@ def test_what_is_being_taken_in_shows_how_far_it_is_and_its_end(open_page: OpenP
     job = backstage.make(owner=ACCOUNT, status="processing", **JOB)
     mine = backstage.video(owner=ACCOUNT, title="Warm-up", status="processing", job=job, duration=0, width=0)
     page = open_page(f"/watch/{mine}", quiet=False)
-    expect(page.locator("[data-state]")).to_contain_text("It is being taken in")
+    expect(page.locator("[data-state]")).to_contain_text("Processing the video")
     backstage.progress(job=job, percent=15, message="Reading the file")
     expect(page.locator("[data-state]")).to_contain_text("Reading the file, 15 %")
     expect(page.locator("[data-status]")).to_have_text("Processing")
@@ -545,7 +545,7 @@ def test_what_failed_for_a_reason_that_may_be_over_is_tried_again(open_page: Ope
     backstage.change_video(video=mine, job=job)
     page = open_page(f"/watch/{mine}", quiet=False)
     expect(page.get_by_role("alert")).to_contain_text("The storage did not answer.")
-    expect(page.get_by_role("alert")).to_contain_text("nothing has to be sent again")
+    expect(page.get_by_role("alert")).to_contain_text("you do not need to upload it again")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-state]")).to_contain_text("Waiting for its turn.")
     assert backstage.status(job=job) == "queued"

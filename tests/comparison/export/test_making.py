@@ -60,15 +60,17 @@ Export = Callable[..., Path]
 def export(videos: dict[str, Path], tmp_path: Path) -> Export:
     """Makes an export of videos by their names, each with its place on the clock."""
 
-    def make(places: dict[str, Placement], start: float, end: float, **more: Any) -> Path:
+    def make(
+        places: dict[str, Placement], start: float, end: float, among: dict[str, Path] = videos, **more: Any
+    ) -> Path:
         request = {
             "videos": [
                 {
-                    "path": str(videos[name]),
+                    "path": str(among[name]),
                     "offset": place.offset,
                     "drift_ppm": place.drift_ppm,
                     "drift_anchor": place.anchor,
-                    "duration": probe(videos[name]).duration,
+                    "duration": probe(among[name]).duration,
                 }
                 for name, place in places.items()
             ],
@@ -195,6 +197,47 @@ def test_which_video_is_where(export: Export, layout: str, expected: dict[str, i
     row = picture[20, :, 1].astype(int)
     found = {"left": row[: len(row) // 3].mean() - 60, "right": row[-len(row) // 3 :].mean() - 60}
     assert found == pytest.approx(expected, abs=3)
+
+
+def test_a_reel_has_the_frames_and_the_sound_of_its_parts(export: Export) -> None:
+    parts = [[0.5, 1.0], [2.0, 2.52], [3.5, 3.75]]
+    path = export({"a": Placement()}, 0, 4, layout="single", sounds=[0], parts=parts)
+    numbers = [number for since, until in parts for number in range(round(since * 60), math.ceil(until * 60 - 1e-6))]
+    assert [decode_barcode(picture) for picture in pictures_of(path)] == numbers
+    assert np.diff(moments_of(path)) == pytest.approx(1 / 60, abs=1e-4)
+    heard, passed = samples_of(path), 0.0
+    for since, until in parts:
+        block = heard[round((passed + 0.05) * 48_000) : round((passed + 0.2) * 48_000)]
+        own = since + 0.05 + np.arange(len(block)) / 48_000
+        best = max(np.arange(-0.003, 0.003, 0.0002), key=lambda by: float(np.dot(block, tone(own + by))))
+        assert abs(best) <= 0.001, since
+        passed += math.ceil((until - since) * 60 - 1e-6) / 60
+
+
+def test_a_reel_of_a_file_without_an_index_has_the_same_frames(
+    export: Export, videos: dict[str, Path], tmp_path: Path
+) -> None:
+    videos = {**videos, "t": convert(videos["a"], tmp_path / "a.ts", "-c", "copy")}
+    parts = [[0.5, 0.75], [2.0, 2.25]]
+    plain = {"layout": "single", "sounds": [0], "among": videos}
+    alone = [
+        decode_barcode(one)
+        for since, until in parts
+        for one in pictures_of(export({"t": Placement()}, since, until, **plain))
+    ]
+    path = export({"t": Placement()}, 0, 4, parts=parts, **plain)
+    assert [decode_barcode(picture) for picture in pictures_of(path)] == alone
+    assert (tmp_path / "whole-0.mov").exists()
+
+
+def test_a_reel_is_written_on_part_by_part(export: Export) -> None:
+    caption = {"pane": 0, "begin": 2.1, "end": 2.2, "text": "Here", "is_name": True}
+    plain = {"layout": "single", "parts": [[0.5, 1.0], [2.0, 2.5]], "burn": {}}
+    bare = pictures_of(export({"a": Placement()}, 0, 4, **plain))
+    written = pictures_of(export({"a": Placement()}, 0, 4, captions=[caption], **plain))
+    changed = [number for number, (one, other) in enumerate(zip(bare, written, strict=True))
+               if np.abs(one.astype(int) - other).max() > 60]  # fmt: skip
+    assert changed == list(range(36, 42))
 
 
 def test_two_in_one_place_are_their_mean_or_what_they_differ_by(export: Export) -> None:

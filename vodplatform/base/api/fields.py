@@ -118,6 +118,10 @@ class StrictCharField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class StrictRegexField(StrictCharField, serializers.RegexField):
+    """JSON text of a pattern only."""
+
+
 class StrictBooleanField(serializers.BooleanField):
     """True or false of JSON only; the framework's own field takes 0, "no" and "off", too."""
 

@@ -1,7 +1,13 @@
 """What the OpenAPI document adds to every endpoint: the one error body, the headers of answers, empty parameters."""
 
+import json
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
+# Requests and answers by operationId: tests/contract/test_examples.py sends them.
+EXAMPLES = "docs/api-examples.json"
 ERROR_SCHEMA = {
     "type": "object",
     "required": ["ok", "error", "code", "type", "request_id"],
@@ -57,6 +63,20 @@ def allow_empty_parameters(result: dict[str, Any], generator: Any, request: Any,
                 if parameter["in"] == "query":
                     parameter["allowEmptyValue"] = True
                     parameter["schema"].pop("minLength", None)
+    return result
+
+
+def add_examples(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Show with every operation a request and what it was answered."""
+    found = json.loads((Path(settings.BASE_DIR) / EXAMPLES).read_text())
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            example = found.get(operation["operationId"], {})
+            if "request" in example:
+                operation["requestBody"]["content"]["application/json"]["example"] = example["request"]
+            if "answer" in example:
+                for content in operation["responses"][str(example["status"])]["content"].values():
+                    content["example"] = example["answer"]
     return result
 
 

@@ -20,37 +20,39 @@ THEMES = (
 class NavItem:
     """One entry of the main navigation; `icon` names a symbol of static/icons.svg.
 
-    phone_only: stands in the phone's tab bar alone; at a desk the account menu has it. desk_only: the phone's bar has
-    no room for it. home_of: the beginning of other addresses at which one is still there. is_public: shown to who is
+    at_desk: whether the top bar has it. on_phone: "bar" for the phone's tab bar, "more" for the menu that it opens, or
+    nowhere. home_of: the beginning of other addresses at which one is still there. is_public: shown to who is
     not signed in too, where the catalogue is open to all.
     """
 
     label: str
     href: str
     icon: str
-    phone_only: bool = False
-    desk_only: bool = False
+    at_desk: bool = True
+    on_phone: str = "more"
     is_public: bool = False
     home_of: str = ""
     current: bool = False
 
     def is_for(self, address: str) -> bool:
         """Whether one is in this part of the program at ``address``."""
-        below = address.startswith(f"{self.href}/") or bool(self.home_of and address.startswith(self.home_of))
+        below = self.href != "/" and address.startswith(f"{self.href}/")
+        below = below or bool(self.home_of and address.startswith(self.home_of))
         return address == self.href or below
 
 
 NAVIGATION: tuple[NavItem, ...] = (
-    NavItem("Library", "/library", "library", home_of="/watch/"),
+    NavItem("Home", "/", "home", at_desk=False, on_phone="bar"),
+    NavItem("Library", "/library", "library", on_phone="bar", home_of="/watch/"),
     NavItem("Catalogue", "/catalogue", "film", is_public=True),
-    NavItem("Upload", "/upload", "upload", desk_only=True),
-    NavItem("Compare", "/compare", "compare"),
-    NavItem("New", "/compare?new", "plus", desk_only=True),
+    NavItem("Upload", "/upload", "upload", on_phone="bar"),
+    NavItem("Compare", "/compare", "compare", on_phone="bar"),
+    NavItem("New", "/compare?new", "plus", on_phone=""),
     NavItem("Analysis", "/analysis", "analysis"),
     NavItem("Challenges", "/challenges", "challenge"),
-    NavItem("Pro", "/pro", "pro", desk_only=True),
+    NavItem("Pro", "/pro", "pro"),
     NavItem("Jobs", "/jobs", "jobs"),
-    NavItem("Account", "/account", "user", phone_only=True),
+    NavItem("Account", "/account", "user", at_desk=False),
 )
 
 
@@ -71,7 +73,7 @@ def navigation(request: HttpRequest, at: str = "") -> list[NavItem]:
     at: the address in whose part of the program one is, where this one's own does not tell; a view puts the answer into
     its context as ``nav_items``.
     """
-    here = at or request.path.rstrip("/") + ("?new" if "new" in request.GET else "")
+    here = at or (request.path.rstrip("/") or "/") + ("?new" if "new" in request.GET else "")
     fits = [item.href for item in NAVIGATION if item.is_for(here)]
     best = max(fits, key=len, default="")
     # Where the request went wrong before anybody was asked for, nobody has signed in.

@@ -36,7 +36,11 @@ REDIS_SECONDS = 0.5  # how long a request waits for a Redis that hangs
 APART_SECONDS = 5.0  # how long it is then left alone
 LOG_SECONDS = 60.0
 # Of settings.THROTTLES; the others are for a minute.
-WINDOWS = {"sign_up": RateLimitItemPerHour, "sign_up_email": RateLimitItemPerDay}
+WINDOWS = {
+    "sign_up": RateLimitItemPerHour,
+    "lost_password": RateLimitItemPerHour,
+    "sign_up_email": RateLimitItemPerDay,
+}
 MAX_NAME = 254  # characters; no account has a longer name, nor an e-mail address
 COUNTED = "vod.counted"  # in the ASGI scope of a request that a door before the view has counted as a write
 Counter = SlidingWindowCounterRateLimiter
@@ -138,7 +142,7 @@ def check_sign_up(address: str) -> None:
 
 
 def may_be_sent(email: str) -> bool:
-    """Count one more e-mail about a sign-up to ``email``; whether it is within what one address gets a day."""
+    """Count one more e-mail about an account to ``email``; whether it is within what one address gets in a day."""
     return not hit("sign_up_email", digest_of(email))
 
 

@@ -72,7 +72,7 @@ export const text = (value) => String(value ?? "").normalize("NFC");
  */
 export const toWire = (operation, clock) => ({
   operation_type: operation.type,
-  operation_data: { value: operation.value },
+  operation_data: { value: operation.value, ...(operation.state && { state: operation.state }) },
   timestamp: isoOf(operation.timestamp),
   vector_clock: clock,
   actor_id: operation.actor,
@@ -88,6 +88,7 @@ export const fromWire = (told) => ({
   timestamp: microsecondsOf(told.timestamp),
   actor: told.actor_id,
   clock: told.vector_clock,
+  ...(told.operation_data.state && { state: told.operation_data.state }),
 });
 
 /**

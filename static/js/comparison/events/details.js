@@ -5,6 +5,7 @@ import { h, icon } from "../../base/dom.js";
 import { instant, parseOffset, position, relative } from "../../base/format.js";
 import { kindOf, lookOf } from "./kinds.js";
 import { colors, glyph, looks } from "./lanes.js";
+import { marked } from "./mentions.js";
 
 /** @typedef {import("./store.js").Shown} Shown */
 /**
@@ -32,8 +33,10 @@ export class EventDetails {
    * @param {HTMLElement} holder
    * @param {DetailActs} act
    * @param {(id: string) => string} letterOf
+   * @param {import("./mentions.js").NameOffers} offers
    */
-  constructor(holder, act, letterOf) {
+  constructor(holder, act, letterOf, offers) {
+    this.offers = offers;
     this.holder = holder;
     this.act = act;
     this.letterOf = letterOf;
@@ -52,6 +55,7 @@ export class EventDetails {
     this.holder.hidden = one === null;
     this.#one = one;
     if (!one) {
+      if (this.#id) this.offers.close();
       this.#id = "";
       this.holder.replaceChildren();
       return;
@@ -127,6 +131,7 @@ export class EventDetails {
       this.act.canReply() ? this.#replyForm() : "",
       this.foot,
     );
+    for (const name of ["body", "reply"]) if (this.#fields[name]) this.offers.attach(this.#fields[name]);
   }
 
   #replyForm() {
@@ -134,7 +139,7 @@ export class EventDetails {
       h("input", {
         class: "input",
         "aria-label": "Reply",
-        placeholder: "Reply",
+        placeholder: "Reply, @ to name somebody",
         maxlength: LONGEST.body,
         dir: "auto",
         autocomplete: "off",
@@ -285,7 +290,7 @@ export class EventDetails {
               icon("trash"),
             ),
       ),
-      h("p", { class: "anywhere", dir: "auto" }, reply.body),
+      h("p", { class: "anywhere", dir: "auto" }, ...marked(reply.body)),
     );
   }
 
@@ -323,8 +328,12 @@ export class EventDetails {
   }
 }
 
-/** @param {import("./store.js").SessionEvent} event @returns {string} */
-function whoAndWhen(event) {
+/**
+ * @param {import("./store.js").SessionEvent} event
+ * @param {(at: Date) => string} [time] how the time is written
+ * @returns {string}
+ */
+export function whoAndWhen(event, time = relative) {
   const found = {
     highlights: "found in the picture",
     shots: "found in the picture",
@@ -333,5 +342,5 @@ function whoAndWhen(event) {
   const origin = found[/** @type {keyof found} */ (event.origin)];
   if (origin) return event.confidence === null ? origin : `${origin}, ${event.confidence.toFixed(2)}`;
   const by = event.origin === "import" ? `imported by ${event.created_by_name}` : event.created_by_name;
-  return `${by}, ${relative(instant(event.created_at))}`;
+  return `${by}, ${time(instant(event.created_at))}`;
 }

@@ -225,8 +225,8 @@ export class Sketch {
         {
           class: "btn icon-only",
           type: "button",
-          "aria-label": "Take the last stroke back",
-          title: "Take the last stroke back",
+          "aria-label": "Undo the last stroke",
+          title: "Undo the last stroke",
           onclick: () => this.takeBack(),
         },
         icon("undo"),

@@ -90,7 +90,7 @@ export class Finding {
         this.#follow(job);
       } catch (error) {
         button.disabled = false;
-        problem.replaceChildren(errorNote("The look could not be started.", error));
+        problem.replaceChildren(errorNote("The search could not be started.", error));
       }
     };
   }

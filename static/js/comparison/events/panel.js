@@ -4,6 +4,7 @@
 import { askToDelete } from "../../base/dialog.js";
 import { h, need, setText } from "../../base/dom.js";
 import { counted } from "../../base/format.js";
+import { labelButton } from "../../base/keys.js";
 import { toggleMenu } from "../../base/menu.js";
 import { errorNote, explain, toast } from "../../base/notice.js";
 import { timeAt } from "../../base/timeline.js";
@@ -14,6 +15,7 @@ import { NOTE, OFFERED, kindOf, lookOf } from "./kinds.js";
 import { Finding } from "./finding.js";
 import { EventLanes, HoverCard, glyph } from "./lanes.js";
 import { EventList } from "./list.js";
+import { NameOffers } from "./mentions.js";
 import { EventStore, nameOf } from "./store.js";
 
 const SHORTEST = 0.05; // s of a span
@@ -42,8 +44,10 @@ export class EventsPanel {
    * @param {(id: string) => string} parts.letterOf
    * @param {() => void} parts.reveal shows the tab of events
    * @param {() => {canEdit: boolean, canComment: boolean, userId: string}} parts.rights of the person here
+   * @param {{username: string}} parts.person
+   * @param {() => Promise<string[]>} parts.nameable who can be named
    */
-  constructor({ api, vods, panes, actions, view, timeline, letterOf, reveal, rights }) {
+  constructor({ api, vods, panes, actions, view, timeline, letterOf, reveal, rights, person, nameable }) {
     this.api = api;
     this.panes = panes;
     this.actions = actions;
@@ -51,7 +55,9 @@ export class EventsPanel {
     this.reveal = reveal;
     this.letterOf = letterOf;
     this.rights = rights;
-    this.store = new EventStore(api, vods);
+    this.username = person.username;
+    const offers = new NameOffers(nameable);
+    this.store = new EventStore(api, vods, person.username);
     this.layers = new Map(panes.map((pane) => [pane.id, new DrawingLayer(pane)]));
     this.list = new EventList(need("[data-event-list]"), {
       letterOf,
@@ -77,7 +83,9 @@ export class EventsPanel {
         canReply: () => rights().canComment,
       },
       letterOf,
+      offers,
     );
+    offers.attach(need("[data-naming-name]"), () => kindOf(need("[data-naming-kind]").value) === NOTE);
     this.finding = new Finding(need("[data-finding]"), { api, vods, letterOf, onFound: () => this.store.load() });
     this.card = new HoverCard(need("[data-hover-card]"), panes);
     this.lanes = new EventLanes(need("[data-event-layer]"), timeline, {
@@ -88,9 +96,18 @@ export class EventsPanel {
       canChange: (one) => one.sources.every(({ event }) => this.#canChange(event)),
     });
     this.store.addEventListener("change", () => this.#draw());
+    document.addEventListener("visibilitychange", () => this.drawMentions());
     this.store.edits.addEventListener("change", () => this.#drawEdits());
     this.#listen();
     this.#drawEdits();
+  }
+
+  /** @param {{by: string, named?: Record<string, string[]>}} message what somebody has changed */
+  receive(message) {
+    this.store.receive(/** @type {any} */ (message));
+    const mine = Object.entries(message.named ?? {}).filter(([, users]) => users.includes(this.username));
+    // What is looked at was taken for seen when it was drawn.
+    if (mine.some(([id]) => this.store.unseen.has(id) || !this.store.isLoaded)) toast(`${message.by} mentions you.`);
   }
 
   // What is shown
@@ -113,11 +130,35 @@ export class EventsPanel {
     this.details.show(selected ?? null);
     this.#drawFilters(all);
     this.#drawState(all.length);
+    this.drawMentions(selected);
     const drawn = [...store.all].filter(
       (event) => event.drawing?.strokes?.length && !filters.hiddenKinds.has(event.kind),
     );
     for (const [id, layer] of this.layers)
       layer.show(drawn.filter(({ vod_id: vod }) => vod === id || (vod === null && id === this.view.state.main)));
+  }
+
+  /** Whoever looks at an event has seen that it names them. @param {Shown} [selected] */
+  drawMentions(selected = this.store.withEvent(this.#selected)) {
+    const { unseen } = this.store;
+    const isLookedAt = document.visibilityState === "visible" && !need("#panel-events").hidden;
+    for (const { event } of (isLookedAt && selected?.sources) || [])
+      if (unseen.delete(event.event_id)) this.api.seen(event.event_id).catch(() => {});
+    const count = [...unseen].filter((id) => this.store.get(id)).length;
+    const button = need("[data-mentions]");
+    button.hidden = count === 0;
+    setText(button, `@ ${count}`);
+    const words = count === 1 ? "event mentions you" : "events mention you";
+    button.setAttribute("aria-label", `@ ${count} ${words}: show the next`);
+  }
+
+  /** Go to the first event that names the person here and that they have not looked at. */
+  #showMention() {
+    const { unseen } = this.store;
+    const one = this.store.shown.find(({ sources }) => sources.some(({ event }) => unseen.has(event.event_id)));
+    if (!one) return;
+    this.open(one);
+    need("[data-event-details]").focus(); // the button may be gone with the last
   }
 
   /** @param {number} total */
@@ -196,14 +237,12 @@ export class EventsPanel {
   #drawEdits() {
     const { undo, redo } = this.store.edits.labels;
     for (const [act, label, words] of /** @type {[string, string|null, string][]} */ ([
-      ["undo", undo, "Take back"],
-      ["redo", redo, "Do again"],
+      ["undo", undo, "Undo"],
+      ["redo", redo, "Redo"],
     ])) {
       const button = need(`[data-act=${act}]`);
       button.disabled = label === null;
-      const name = `${words}${label ? `: ${label}` : ""} (Ctrl ${act === "undo" ? "Z" : "Shift Z"})`;
-      button.title = name;
-      button.setAttribute("aria-label", name);
+      labelButton(button, label ? `${words}: ${label}` : words);
     }
   }
 
@@ -298,7 +337,7 @@ export class EventsPanel {
     field.readOnly = !this.rights().canEdit;
     const name = /** @type {HTMLInputElement} */ (need("[data-naming-name]"));
     name.value = typed;
-    name.placeholder = kind === NOTE ? "What is to be said of it" : "What happens here";
+    name.placeholder = kind === NOTE ? "Write a comment" : "What happens here";
     name.focus();
   }
 
@@ -358,15 +397,16 @@ export class EventsPanel {
   async undo() {
     if (this.#sketch) return this.#sketch.sketch.takeBack();
     await this.#attempt(async () => {
+      await this.actions.flush();
       const label = await this.store.edits.undo();
-      if (label) toast(`Taken back: ${label}.`);
+      if (label) toast(`Undone: ${label}.`);
     });
   }
 
   async redo() {
     await this.#attempt(async () => {
       const label = await this.store.edits.redo();
-      if (label) toast(`Done again: ${label}.`);
+      if (label) toast(`Redone: ${label}.`);
     });
   }
 
@@ -519,6 +559,7 @@ export class EventsPanel {
         download: "",
         note: "OTIO",
       },
+      { label: "Print", icon: "list", href: "?print", note: "with frames and drawings" },
       ...(!this.rights().canEdit ? [] : [{ label: "Add from a file", icon: "upload", apart: true, run: choose }]),
     ]);
   }
@@ -544,6 +585,7 @@ export class EventsPanel {
       "previous-event": () => this.step(-1),
     };
     for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`).addEventListener("click", act);
+    need("[data-mentions]").addEventListener("click", () => this.#showMention());
     need("[data-event-menu]").addEventListener("click", (/** @type {Event} */ event) =>
       this.#menu(/** @type {HTMLElement} */ (event.currentTarget)),
     );

@@ -43,6 +43,7 @@ const WRITTEN = /** @type {const} */ (["kind", "label", "body", "color", "drawin
 export class EventStore extends EventTarget {
   /** Own edits. */ edits = new Edits();
   /** Whether the list has been read. */ isLoaded = false;
+  /** @type {Set<string>} ids of those that name the person here, who has not looked at them */ unseen = new Set();
   /** What kept it from being read. @type {unknown} */ failure = null;
   /** @type {Map<string, SessionEvent>} in the order they were made */ #events = new Map();
   /** @type {Map<string, number>} how often messages told of an event */ #told = new Map();
@@ -56,9 +57,11 @@ export class EventStore extends EventTarget {
   /**
    * @param {ReturnType<typeof import("../../base/api.js").eventsApi>} api
    * @param {any[]} vods of the session
+   * @param {string} username of the person here
    */
-  constructor(api, vods) {
+  constructor(api, vods, username = "") {
     super();
+    this.username = username;
     this.api = api;
     this.vods = new Map(vods.map((vod) => [vod.vod_id, vod]));
   }
@@ -112,7 +115,8 @@ export class EventStore extends EventTarget {
     this.#loading = true;
     const wanted = this.#wanted;
     try {
-      const { events } = await this.api.list();
+      const { events, unseen } = await this.api.list();
+      this.unseen = new Set(unseen);
       // By when they were made, which is how the server counts them.
       events.sort((/** @type {any} */ a, /** @type {any} */ b) => a.created_at - b.created_at);
       this.#events = new Map(events.map((/** @type {SessionEvent} */ event) => [event.event_id, event]));
@@ -129,7 +133,10 @@ export class EventStore extends EventTarget {
     if (!this.failure && this.#wanted > this.#revision) this.load();
   }
 
-  /** @param {{revision: number, changed: SessionEvent[], deleted: string[], complete: boolean}} message */
+  /**
+   * @param {{revision: number, changed: SessionEvent[], deleted: string[], complete: boolean,
+   *   named?: Record<string, string[]>}} message named: who is named anew, by event
+   */
   receive(message) {
     if (this.#loading) {
       this.#waiting.push(message);
@@ -139,6 +146,7 @@ export class EventStore extends EventTarget {
     for (const event of message.changed) {
       this.#told.set(event.event_id, (this.#told.get(event.event_id) ?? 0) + 1);
       this.#events.set(event.event_id, event);
+      this.#noteMention(event, message.named?.[event.event_id] ?? []);
     }
     for (const id of message.deleted) {
       this.#told.set(id, (this.#told.get(id) ?? 0) + 1);
@@ -147,6 +155,19 @@ export class EventStore extends EventTarget {
     this.#revision = Math.max(this.#revision, message.revision);
     this.#wanted = Math.max(this.#wanted, message.revision);
     this.#changed();
+  }
+
+  /**
+   * Whom a changed event names is something to look at, until it is taken back.
+   * @param {SessionEvent} event
+   * @param {string[]} named
+   */
+  #noteMention(event, named) {
+    if (named.includes(this.username)) this.unseen.add(event.event_id);
+    if (!this.unseen.has(event.event_id)) return;
+    const sign = `@${this.username}`.toLowerCase();
+    const texts = [event.body, ...event.replies.map((reply) => reply.body)];
+    if (!texts.some((text) => text.toLowerCase().includes(sign))) this.unseen.delete(event.event_id);
   }
 
   /**

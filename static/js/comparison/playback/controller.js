@@ -33,6 +33,7 @@ export class SyncController extends EventTarget {
   /** @type {Map<Track, number>} */ #begins = new Map();
   #spread = new Spread();
   #waitingFor = /** @type {Track|null} */ (null);
+  seeks = new policy.SeekTimes();
 
   /** @param {Track[]} tracks the first is the reference until `setMain` */
   constructor(tracks) {
@@ -224,6 +225,7 @@ export class SyncController extends EventTarget {
       this.#stop();
       this.#setStatus("gating");
       await Promise.all(this.tracks.filter((t) => !t.free).map((t) => t.seek(t.placeAt(T))));
+      this.seeks.add(performance.now() - began);
       if (request !== this.#requests) continue;
       const now = performance.now();
       this.#gateSeconds += 0.3 * ((now - began) / 1000 - this.#gateSeconds);

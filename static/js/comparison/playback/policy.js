@@ -5,7 +5,7 @@ export const LOOK = 60; // ms between two looks for one that begins, ends or sta
 export const TICK = 250; // ms between two looks at how far out of step they are
 /** What a session says where nobody has changed it, ms: it stands for the two measured ones. */
 const UNCHANGED = { interval: 500, tolerance: 100 };
-const DEAD_BAND = 0.004; // s that are left alone; a larger one keeps its error for ever
+const DEAD_BAND = 0.002; // s that are left alone: what is smaller may stay for ever
 export const SETTLED = 0.001; // s at which a correction that was begun ends, so that none rests at the band's edge
 const RECOVERY = 0.8; // s in which an error is to be made up
 const GENTLE = 0.05; // ±5 % …
@@ -21,6 +21,8 @@ const FOLLOW_DEAD_BAND = 0.04; // s; a viewer who follows another
 const FOLLOW_REACH = 0.02; // ±2 %
 const FOLLOW_SEEK = 1; // s
 export const FOLLOW_COOL_DOWN = 5000; // ms
+const SLOW_SEEK = 500; // ms; a quick copy's takes under 200
+const [SEEKS_KEPT, SLOW_SEEKS] = [6, 4];
 
 /**
  * @typedef {{do: "rate", factor: number} | {do: "seek"}} Correction
@@ -93,4 +95,23 @@ function limit(value, reach) {
 /** @param {number} factor */
 function quantise(factor) {
   return Math.round(factor / RATE_STEP) * RATE_STEP;
+}
+
+/** How long the last seeks of the group took. */
+export class SeekTimes {
+  /** @type {number[]} */ #last = [];
+
+  /** @param {number} ms */
+  add(ms) {
+    this.#last = [...this.#last, ms].slice(-SEEKS_KEPT);
+  }
+
+  /** Whether most were so slow that moving along the timeline is no pleasure. */
+  get areSlow() {
+    return this.#last.filter((ms) => ms > SLOW_SEEK).length >= SLOW_SEEKS;
+  }
+
+  forget() {
+    this.#last = [];
+  }
 }

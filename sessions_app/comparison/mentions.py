@@ -1,0 +1,63 @@
+"""Who is named with ``@`` in what is written in a comparison, until they have looked at it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from sessions_app.comparison.models import ComparisonSession, Mention, SessionEvent, Viewer
+from vodplatform.accounts.models import User
+
+
+def people_of(session: ComparisonSession) -> QuerySet[User]:
+    """Who may see a session and so can be named: its owner, and the accounts it is shared with; by name."""
+    shared = User.objects.filter(comparison_shares__session=session).values("pk")
+    return User.objects.filter(Q(pk=session.owner_id) | Q(pk__in=shared), is_active=True).order_by("username")
+
+
+def named_in(text: str, people: Iterable[User]) -> list[User]:
+    """Those of some people whose name stands in a text behind an ``@`` that begins a word."""
+    return [user for user in people if _pattern(user.username).search(text)]
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    # Names may have dots and hyphens of their own; the full stop behind one ends the sentence.
+    return re.compile(rf"(?<![\w.@+-])@{re.escape(name)}(?![\w@+]|[.-]\w)", re.IGNORECASE)
+
+
+def keep_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
+    """Keep for those that a text names, and the one before it did not, that they have something to look at.
+
+    Returns who they are.
+    """
+    if "@" not in text:
+        return []
+    people = list(people_of(row.session))
+    known = set(named_in(before, people))
+    named = [user for user in named_in(text, people) if user not in known and user.pk != by.pk]
+    Mention.objects.bulk_create([Mention(event=row, user=user) for user in named], ignore_conflicts=True)
+    return named
+
+
+def drop_mentions(row: SessionEvent) -> None:
+    """Something was taken back: who is not named in the event any more has nothing to look at."""
+    texts = [row.body, *row.replies.values_list("body", flat=True)]
+    for mention in row.mentions.select_related("user"):
+        if not any(named_in(text, [mention.user]) for text in texts):
+            mention.delete()
+
+
+def forget_mentions(row: SessionEvent, by: Viewer) -> None:
+    """Somebody has looked at an event. A visitor without an account cannot be named."""
+    if isinstance(by, User):
+        Mention.objects.filter(event=row, user=by).delete()
+
+
+def unseen_events(session: ComparisonSession, by: Viewer) -> list[UUID]:
+    """The ids of the events that name somebody who has not looked at them since."""
+    if not isinstance(by, User):
+        return []
+    return list(Mention.objects.filter(event__session=session, user=by).values_list("event_id", flat=True))

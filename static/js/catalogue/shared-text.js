@@ -1,0 +1,166 @@
+// A text that several people write at once, merged by characters: a sequence CRDT (Yjs). What one has written travels with
+// the whole text as its state: what the text was at first, as a number, and all that was done to it since. Two states of
+// the same beginning merge, and no letter of either is lost; other ones cannot. Knows no page.
+
+import {
+  Doc,
+  applyUpdate,
+  createAbsolutePositionFromRelativePosition,
+  createRelativePositionFromTypeIndex,
+  encodeStateAsUpdate,
+} from "../../vendor/yjs/yjs.min.js";
+
+const NAME = "text";
+const MOST = 100_000; // characters of a state; one that has grown longer begins anew, and the server takes some more
+
+/** @typedef {{value: string, state?: string}} Written a text as somebody wrote it */
+
+export class SharedText {
+  #doc;
+  #root;
+
+  /**
+   * @param {Doc} doc
+   * @param {number} root
+   */
+  constructor(doc, root) {
+    this.#doc = doc;
+    this.#root = root;
+  }
+
+  /**
+   * What somebody wrote, to be written on.
+   * @param {Written} written one without a state, or whose state is not its text, is a beginning
+   */
+  static of(written) {
+    return SharedText.#read(written) ?? SharedText.#begin(written.value);
+  }
+
+  /** Everybody who begins with a text begins alike, so that what is done to it merges. @param {string} value */
+  static #begin(value) {
+    const root = numberOf(value);
+    const doc = new Doc();
+    const own = doc.clientID;
+    doc.clientID = root;
+    doc.getText(NAME).insert(0, value);
+    doc.clientID = own;
+    return new SharedText(doc, root);
+  }
+
+  /** @param {Written} written @returns {SharedText|null} */
+  static #read({ value, state }) {
+    const [root, update] = (state ?? "").split(".");
+    if (!update) return null;
+    const doc = new Doc();
+    try {
+      applyUpdate(doc, bytesOf(update));
+    } catch {
+      return null;
+    }
+    return doc.getText(NAME).toString() === value ? new SharedText(doc, Number(root)) : null;
+  }
+
+  get value() {
+    return this.#text.toString();
+  }
+
+  get #text() {
+    return this.#doc.getText(NAME);
+  }
+
+  /** For those who merge it; begun anew where too much has been done to it. */
+  get state() {
+    let state = this.#encoded();
+    if (state.length > MOST) {
+      const fresh = SharedText.#begin(this.value);
+      [this.#doc, this.#root] = [fresh.#doc, fresh.#root];
+      state = this.#encoded();
+    }
+    return state;
+  }
+
+  #encoded() {
+    return `${this.#root}.${base64Of(encodeStateAsUpdate(this.#doc))}`;
+  }
+
+  /** Make it this text, by the one change that does so. @param {string} value */
+  write(value) {
+    const before = this.value;
+    if (value === before) return;
+    const { start, removed, added } = changeOf(before, value);
+    this.#doc.transact(() => {
+      if (removed) this.#text.delete(start, removed);
+      if (added) this.#text.insert(start, added);
+    });
+  }
+
+  /**
+   * Take in what somebody else has made of the same beginning.
+   * @param {Written} written
+   * @param {number} most characters that the merged text may have
+   * @returns {boolean} whether that could be done; if not, nothing is changed
+   */
+  merge(written, most = Infinity) {
+    if (written.value === this.value) return true;
+    // What stands there as a whole is a beginning: of this text, where it began so.
+    const other = SharedText.of(written);
+    if (other.#root !== this.#root) return false;
+    const merged = new Doc();
+    for (const doc of [this.#doc, other.#doc]) applyUpdate(merged, encodeStateAsUpdate(doc));
+    if (merged.getText(NAME).length > most) return false;
+    applyUpdate(this.#doc, encodeStateAsUpdate(other.#doc));
+    return true;
+  }
+
+  /**
+   * Where places of the text are, to be found again after others have written into it.
+   * @param {...number} places
+   * @returns {() => number[]} where they are now
+   */
+  hold(...places) {
+    const held = places.map((at) => createRelativePositionFromTypeIndex(this.#text, at, -1));
+    return () => held.map((one) => createAbsolutePositionFromRelativePosition(one, this.#doc)?.index ?? 0);
+  }
+}
+
+/**
+ * The one change that makes a text another; whole characters, never halves of a pair.
+ * @param {string} before
+ * @param {string} after
+ */
+export function changeOf(before, after) {
+  const shorter = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shorter && before[start] === after[start]) start += 1;
+  if (start > 0 && isHigh(before.charCodeAt(start - 1))) start -= 1;
+  let end = 0;
+  while (end < shorter - start && before[before.length - 1 - end] === after[after.length - 1 - end]) end += 1;
+  if (end > 0 && isLow(before.charCodeAt(before.length - end))) end -= 1;
+  return { start, removed: before.length - start - end, added: after.slice(start, after.length - end) };
+}
+
+const isHigh = (/** @type {number} */ unit) => unit >= 0xd800 && unit < 0xdc00;
+const isLow = (/** @type {number} */ unit) => unit >= 0xdc00 && unit < 0xe000;
+
+/** A number of 53 bits that two texts share by chance once in 10^16: cyrb53, by bryc. @param {string} text */
+export function numberOf(text) {
+  let [one, other] = [0xdeadbeef, 0x41c6ce57];
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    one = Math.imul(one ^ unit, 2654435761);
+    other = Math.imul(other ^ unit, 1597334677);
+  }
+  one = Math.imul(one ^ (one >>> 16), 2246822507) ^ Math.imul(other ^ (other >>> 13), 3266489909);
+  other = Math.imul(other ^ (other >>> 16), 2246822507) ^ Math.imul(one ^ (one >>> 13), 3266489909);
+  return 4294967296 * (2097151 & other) + (one >>> 0);
+}
+
+/** @param {string} text @returns {Uint8Array} */
+const bytesOf = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+
+/** @param {Uint8Array} bytes */
+function base64Of(bytes) {
+  let text = "";
+  for (const one of bytes) text += String.fromCharCode(one);
+  return btoa(text);
+}

@@ -1,0 +1,362 @@
+// A new comparison: recordings of the library, the catalogue or the library folders are chosen, or sent from this
+// machine; their order and a name are given; and the comparison is made when all of them are here.
+
+import { createSession, libraryFiles } from "../../base/api.js";
+import { h, icon, need, setText } from "../../base/dom.js";
+import { EndlessList, listed, nothingFound } from "../../base/endless.js";
+import { errorNote, toast } from "../../base/notice.js";
+import { listCatalogue } from "../../catalogue/api.js";
+import { ACCEPT, chosenFrom } from "../../uploads/choosing.js";
+import { takeDrops } from "../../uploads/dropping.js";
+import { Transfer } from "../../uploads/transfer.js";
+import { findVideo, LETTERS, listVideos } from "../../videos/api.js";
+import { ChoiceCard } from "./card.js";
+import { Choice, MOST, Recording } from "./choice.js";
+import { Tray } from "./tray.js";
+
+/** @typedef {import("../../videos/api.js").Video} Video */
+
+const RENEW_PAUSE = 2000; // ms
+const PICTURE_SECONDS = 300; // after which no picture is waited for
+const RENEWED = 6; // of those in the list, at once
+const LIBRARY = "";
+const CATALOGUE = "catalogue";
+const FOLDERS = "folders";
+/** @type {Record<string, string>} what is searched in each place, as the field says it */
+const SEARCHED = {
+  [LIBRARY]: "Name, tag or description",
+  [CATALOGUE]: "Title, category, tag or description",
+  [FOLDERS]: "File name",
+};
+
+const places = need("[data-places]");
+const tags = document.querySelector("[data-tags]");
+const nameField = /** @type {HTMLInputElement} */ (need("#name"));
+const createButton = need("[data-create]");
+const hint = need("[data-hint]");
+const said = need("[data-said]");
+/** "waiting": the comparison is made as soon as everything is here. @type {"choosing"|"waiting"|"making"} */ let state =
+  "choosing";
+
+/** Whether the videos in the address have been read. */ let hasRead = false;
+const choice = new Choice();
+const tray = new Tray(need("[data-tray]"), choice, {
+  remove,
+  tryAgain: (recording) => recording.transfer?.resume(),
+  say: (words) => setText(said, words),
+});
+
+// The list
+
+/** @type {EndlessList} */ const list = new EndlessList({
+  path: "/compare",
+  queryOf: (part) => ({
+    new: "yes",
+    from: placeOf(part("from")),
+    search: part("search").slice(0, 200),
+    tag: part("tag"),
+    order: part("order"),
+  }),
+  noun: "recording",
+  ask,
+  card: (item) => new ChoiceCard(item, (chosen) => pick(item.id, chosen)),
+  drawn: mark,
+  isNarrowed: ({ search, tag }) => Boolean(search || tag),
+  empty,
+  nothing: ({ search }) =>
+    nothingFound(
+      search,
+      "Check the spelling, or look in another place: library, catalogue or folders.",
+      "None of your videos has this tag.",
+      () => list.clear({ search: "", tag: "" }),
+    ),
+  drawFilters,
+});
+
+/** @param {string} name in the address @returns {string} one of the places there are */
+function placeOf(name) {
+  return places.querySelector(`button[value="${CSS.escape(name)}"]`) ? name : LIBRARY;
+}
+
+/**
+ * @param {any} query
+ * @param {{page: number, limit: number}} part
+ * @param {AbortSignal} signal
+ * @returns {Promise<import("../../base/endless.js").Answer>}
+ */
+async function ask({ from, search, tag, order }, { page, limit }, signal) {
+  if (from === FOLDERS) {
+    const { files, total } = await libraryFiles({ search, limit, offset: (page - 1) * limit }, signal);
+    return {
+      items: files.map((/** @type {any} */ file) => ({ id: file.path, file })),
+      pagination: { page, limit, total, totalPages: Math.ceil(total / limit) },
+    };
+  }
+  const { items, pagination } = listed(
+    from === CATALOGUE
+      ? await listCatalogue({ search, page, limit }, signal)
+      : await listVideos({ search, tag, order, page, limit }, signal),
+  );
+  return { items: items.map((video) => ({ id: video.id, video })), pagination };
+}
+
+/** Whether a video that has just come belongs at the top of the list. @param {any} query */
+function isWhole({ from, search, tag, order }) {
+  return from === LIBRARY && !search && !tag && !order;
+}
+
+function empty() {
+  const { from } = list.query;
+  if (from === LIBRARY)
+    return h(
+      "div",
+      { class: "panel empty" },
+      icon("film"),
+      h("h2", {}, "No videos in your library yet"),
+      h("p", {}, "Drop two or three recordings of the same event on this page, or choose them from this device."),
+      h(
+        "div",
+        { class: "row wrap" },
+        elsewhere(CATALOGUE, "Look in the catalogue"),
+        elsewhere(FOLDERS, "Look in the folders"),
+      ),
+    );
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("film"),
+    h("h2", {}, from === CATALOGUE ? "The catalogue is empty" : "No videos in the folders"),
+    h(
+      "p",
+      {},
+      from === CATALOGUE
+        ? "Videos that moderators publish appear here."
+        : "The folders that are open to you hold no videos. Upload your own recordings instead.",
+    ),
+  );
+}
+
+/** @param {string} place @param {string} label */
+function elsewhere(place, label) {
+  const go = () => {
+    list.narrow({ from: place });
+    list.find.focus();
+  };
+  return placeOf(place) && h("button", { class: "btn", type: "button", onclick: go }, label);
+}
+
+/** @param {any} query */
+function drawFilters({ from, tag }) {
+  for (const button of places.querySelectorAll("button"))
+    button.setAttribute("aria-pressed", String(button.value === from));
+  for (const button of tags?.querySelectorAll("button") ?? [])
+    button.setAttribute("aria-pressed", String(button.value === tag));
+  tags?.toggleAttribute("hidden", from !== LIBRARY);
+  list.filters.hidden = from !== LIBRARY;
+  list.grid.dataset.from = from;
+  list.find.placeholder = SEARCHED[from];
+  keepInAddress();
+}
+
+places.addEventListener("click", (/** @type {Event} */ event) => {
+  const button = /** @type {Element} */ (event.target).closest("button");
+  if (button) list.narrow({ from: button.value, tag: "", order: "" });
+});
+tags?.addEventListener("click", (event) => {
+  const button = /** @type {Element} */ (event.target).closest("button");
+  if (button) list.narrow({ tag: list.query.tag === button.value ? "" : button.value });
+});
+
+// What is chosen
+
+/** @param {string} id @param {boolean} chosen */
+function pick(id, chosen) {
+  const recording = choice.recordings.find((one) => one.key === id);
+  if (!chosen) return recording && remove(recording);
+  const { video, file } = /** @type {ChoiceCard} */ (list.cards.get(id));
+  choice.add(new Recording(video ? { video } : { file: file ?? undefined }));
+}
+
+/** @param {Recording} recording */
+function remove(recording) {
+  choice.remove(recording.key);
+  // What has not become a video is not wanted any more; a video stays in the library.
+  if (recording.transfer && !recording.video)
+    recording.transfer.cancel().catch(() => toast(`“${recording.name}” is still on the server, unfinished.`, "warn"));
+  if (!choice.recordings.length) list.find.focus();
+}
+
+function mark() {
+  for (const card of list.cards.values()) card.mark(choice.letterOf(card.id), choice.isFull);
+}
+
+/** The videos are in the address, for a reload or a step back. */
+function keepInAddress() {
+  const address = new URL(location.href);
+  const ids = choice.recordings.flatMap(({ video }) => video?.id ?? []);
+  // Those that the page was opened with are read first.
+  if (!hasRead || ids.join() === address.searchParams.getAll("video").join()) return;
+  address.searchParams.delete("video");
+  for (const id of ids) address.searchParams.append("video", id);
+  history.replaceState(history.state, "", address);
+}
+
+choice.addEventListener("change", () => {
+  mark();
+  keepInAddress();
+  drawFoot();
+});
+
+/** The videos with which somebody comes here (`?new&video=…`), in their order. */
+async function addFromAddress() {
+  const ids = new URL(location.href).searchParams.getAll("video").slice(0, MOST);
+  const found = await Promise.all(ids.map((id) => findVideo(id).catch(() => null)));
+  if (found.includes(null)) toast("A video could not be loaded. It may have been deleted.", "warn");
+  hasRead = true;
+  for (const video of found) if (video) choice.add(new Recording({ video }));
+}
+
+// Files of this device
+
+/** @param {import("../../uploads/choosing.js").Chosen[]} files */
+function send(files) {
+  const free = MOST - choice.recordings.length;
+  if (files.length > free)
+    toast(
+      free
+        ? `A comparison has ${MOST} recordings at most: only the first ${free} are added.`
+        : `A comparison has ${MOST} recordings at most. Remove one first.`,
+      "warn",
+    );
+  for (const { file, handle } of files.slice(0, free)) {
+    const transfer = new Transfer({ file, name: file.name, size: file.size, handle });
+    const recording = new Recording({ transfer });
+    let shown = "";
+    transfer.addEventListener("change", () => {
+      if (transfer.state === "waiting") return void transfer.start();
+      recording.video ??= transfer.video;
+      const now = `${transfer.state} ${recording.key}`;
+      if (now === shown) return tray.progress(recording);
+      shown = now;
+      const { video } = recording;
+      if (video && !list.cards.has(video.id) && isWhole(list.query)) list.prepend({ id: video.id, video });
+      if (choice.recordings.includes(recording)) choice.touch();
+    });
+    choice.add(recording);
+    if (file.size) transfer.start();
+    else transfer.refuse("empty", "Nothing in it", "The file is empty.");
+  }
+}
+
+takeDrops(need("[data-drop]"), send);
+const field = /** @type {HTMLInputElement} */ (need("#files"));
+field.accept = ACCEPT;
+field.addEventListener("change", () => {
+  send(chosenFrom(field));
+  field.value = "";
+});
+const transfers = () => choice.recordings.flatMap(({ transfer }) => transfer ?? []);
+window.addEventListener("offline", () => transfers().forEach((one) => one.networkLost()));
+for (const back of ["online", "signedin"])
+  window.addEventListener(back, () => {
+    for (const one of transfers()) if (one.state === "offline") one.resume();
+    list.mend();
+  });
+window.addEventListener("beforeunload", (event) => transfers().some((one) => one.isGoing) && event.preventDefault());
+
+// What becomes of videos that are still being prepared
+
+/** A ready video may get its picture a little later; not every one gets one. @param {Video} video */
+const awaitsPicture = (video) =>
+  !video.poster_url && Date.now() - Date.parse(video.created_at) < PICTURE_SECONDS * 1000;
+/** @param {Video} video */
+const isPrepared = (video) => video.status === "ready" || video.status === "failed";
+
+async function renew() {
+  if (document.visibilityState !== "visible") return;
+  const chosen = choice.recordings.flatMap(({ video }) => video ?? []);
+  const listed = [...list.cards.values()].flatMap(({ video }) => video ?? []);
+  const wanted = [
+    ...chosen.filter((video) => !isPrepared(video) || (video.status === "ready" && awaitsPicture(video))),
+    ...listed.filter((video) => !isPrepared(video)).slice(0, RENEWED),
+  ];
+  for (const id of new Set(wanted.map((video) => video.id))) {
+    const fresh = await findVideo(id).catch(() => null);
+    if (!fresh) continue;
+    list.cards.get(id)?.renew(fresh);
+    choice.renew(fresh);
+    mark();
+  }
+}
+
+/** One look after the other, so that a slow network is not asked twice at once. */
+async function keepRenewing() {
+  await renew();
+  setTimeout(keepRenewing, RENEW_PAUSE);
+}
+keepRenewing();
+
+// Making it
+
+function drawFoot() {
+  const { recordings, awaited } = choice;
+  const failed = recordings.find((one) => one.failure);
+  if (state === "waiting" && (failed || !choice.isEnough)) state = "choosing";
+  const letters = awaited.map((one) => choice.letterOf(one.key)).join(" and ");
+  const are = awaited.length === 1 ? "is" : "are";
+  createButton.setAttribute("aria-disabled", String(!choice.isEnough || Boolean(failed) || state === "making"));
+  setText(
+    need("[data-create-words]"),
+    { choosing: `Compare ${Math.max(2, recordings.length)}`, waiting: "Stop waiting", making: "Opening…" }[state],
+  );
+  setText(hint, "");
+  if (failed) setText(hint, `${choice.letterOf(failed.key)} cannot be used: remove it.`);
+  else if (!choice.isEnough)
+    setText(
+      hint,
+      recordings.length ? "Choose one more, of the same event." : "Choose two or three, of the same event.",
+    );
+  else if (awaited.length)
+    setText(
+      hint,
+      state === "waiting"
+        ? `Opens as soon as ${letters} ${are} here.`
+        : `${letters} ${are} not ready yet: the comparison opens when ready.`,
+    );
+  else setText(hint, "Next: find how far apart they are.");
+  nameField.placeholder =
+    recordings
+      .map((one) => (one.video ? one.name : one.name.replace(/\.[^.]+$/, "")))
+      .join(" / ")
+      .slice(0, 200) || "Name of the comparison";
+  if (state === "waiting" && !awaited.length) create();
+}
+
+async function create() {
+  state = "making";
+  drawFoot();
+  const problem = need("[data-create-error]");
+  problem.replaceChildren();
+  try {
+    const vods = choice.recordings.map((one, at) => one.asVod(LETTERS[at]));
+    const { session } = await createSession({ vods, name: nameField.value.trim() || nameField.placeholder });
+    location.assign(`/compare/${encodeURIComponent(session.session_id)}?setup`);
+  } catch (error) {
+    problem.replaceChildren(errorNote("The comparison was not made.", error));
+    state = "choosing";
+    drawFoot();
+  }
+}
+
+createButton.addEventListener("click", () => {
+  if (createButton.getAttribute("aria-disabled") === "true") return;
+  state = state === "waiting" ? "choosing" : "waiting";
+  drawFoot();
+});
+window.addEventListener("pageshow", () => {
+  state = "choosing";
+  drawFoot();
+});
+
+addFromAddress();
+list.begin();

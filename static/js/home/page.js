@@ -1,0 +1,65 @@
+// The home page: what runs moves by itself, and is asked for again whenever a job begins or ends.
+
+import { fragment, jobs } from "../base/api.js";
+import { need, setText } from "../base/dom.js";
+import { LiveChannel } from "../base/live.js";
+import { tellTimes } from "../base/times.js";
+
+const GATHER = 300; // ms in which several changes become one question
+const ASKED = 20; // jobs of a snapshot
+const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
+
+const SAMPLE = "comparison.sample";
+
+/** @type {Set<string>} samples that were seen being made */ const waited = new Set();
+const work = need("[data-work]");
+let timer = 0;
+
+tellTimes();
+
+async function reload() {
+  try {
+    const fresh = await fragment("/?part=running");
+    if (!work.contains(document.activeElement)) work.replaceChildren(fresh);
+  } catch {
+    // What is shown stays; the next change asks again.
+  }
+}
+
+function soon() {
+  clearTimeout(timer);
+  timer = window.setTimeout(reload, GATHER);
+}
+
+/** @param {any} job */
+function show(job) {
+  // Who waits on this page for the sample is led to it.
+  if (job.kind === SAMPLE && waited.has(job.id) && job.status === "completed")
+    return location.assign(`/compare/${encodeURIComponent(job.result.session_id)}`);
+  if (job.kind === SAMPLE && LIVE.has(job.status)) waited.add(job.id);
+  const row = /** @type {HTMLElement|null} */ (work.querySelector(`[data-job="${job.id}"]`));
+  if (row?.dataset.status !== job.status) {
+    if (row || LIVE.has(job.status)) soon();
+    return;
+  }
+  if (!row) return;
+  /** @type {HTMLProgressElement} */ (need("progress", row)).value = job.progress;
+  setText(need("[data-percent]", row), `${Math.round(job.progress)} %`);
+  if (job.message) setText(need("[data-message]", row), job.message);
+}
+
+/** @param {{jobs: any[]}} snapshot */
+function compare(snapshot) {
+  for (const job of snapshot.jobs) show(job);
+}
+
+new LiveChannel("/ws/jobs/", {
+  onMessage: (message) => {
+    if (message.type === "jobs") compare(message);
+    else if (message.type === "job") show(message.job);
+    else if (message.type === "gone") soon();
+  },
+  snapshot: () => jobs(ASKED),
+  onSnapshot: compare,
+  subject: (message) => message.job?.id ?? message.id ?? "",
+});

@@ -1,0 +1,82 @@
+// The moderation queue by keys: to the next and the one before, play, and the decisions; and times in the viewer's own zone.
+
+import { need } from "../base/dom.js";
+import { key, offerKeys } from "../base/keys.js";
+import { day } from "../videos/api.js";
+
+const entries = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll("[data-queue] a")]);
+const player = /** @type {HTMLVideoElement|null} */ (document.querySelector("[data-player]"));
+const reason = /** @type {HTMLInputElement|null} */ (document.querySelector("#reason"));
+
+for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (document.querySelectorAll("[data-day]"))) {
+  const at = new Date(time.dateTime);
+  time.title = at.toLocaleString();
+  time.textContent = day(at);
+}
+need("#kind").addEventListener("change", (/** @type {Event} */ event) =>
+  /** @type {HTMLSelectElement} */ (event.target).form?.requestSubmit(),
+);
+for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-start]")))
+  button.addEventListener("click", () => {
+    if (!player) return;
+    player.currentTime = Number(button.dataset.start);
+    player.play().catch(() => {});
+  });
+
+/** @param {number} by */
+function go(by) {
+  const now = entries.findIndex((entry) => entry.getAttribute("aria-current") === "true");
+  const next = entries[now + by];
+  if (next) location.assign(next.href);
+}
+
+/** A decision needs its reason, but that nothing is wrong. @param {string} act */
+function decide(act) {
+  const button = /** @type {HTMLButtonElement|null} */ (document.querySelector(`[data-do=${act}]`));
+  if (!button || !reason) return;
+  if (act !== "dismiss" && !reason.value.trim()) return reason.focus();
+  button.click();
+}
+
+document.querySelector("[data-decide]")?.addEventListener("submit", (event) => {
+  const act = /** @type {SubmitEvent} */ (event).submitter?.getAttribute("value");
+  if (!reason || act === "dismiss" || reason.value.trim()) return;
+  event.preventDefault();
+  reason.setCustomValidity("Say why, in a few words.");
+  reason.reportValidity();
+});
+reason?.addEventListener("input", () => reason.setCustomValidity(""));
+document.querySelector("[data-queue] [aria-current]")?.scrollIntoView({ block: "nearest" });
+
+offerKeys([
+  { keys: "J", label: "The next report", match: key("j"), run: () => go(1) },
+  { keys: "K", label: "The report before", match: key("k"), run: () => go(-1) },
+  {
+    keys: "Space",
+    label: "Play and pause",
+    match: key(" "),
+    run: () => (player?.paused ? player.play().catch(() => {}) : player?.pause()),
+  },
+  { keys: "R", label: "Write the reason", match: key("r"), run: () => reason?.focus() },
+  {
+    keys: "D",
+    label: "Dismiss: nothing is wrong",
+    match: key("d"),
+    run: () => decide("dismiss"),
+    buttons: { "[data-do=dismiss]": "D" },
+  },
+  {
+    keys: "S",
+    label: "Settle: it was put right and stays",
+    match: key("s"),
+    run: () => decide("settle"),
+    buttons: { "[data-do=settle]": "S" },
+  },
+  {
+    keys: "X",
+    label: "Take down",
+    match: key("x"),
+    run: () => decide("take_down"),
+    buttons: { "[data-do=take_down]": "X" },
+  },
+]);

@@ -1,0 +1,145 @@
+"""A new password by a link that is sent to the account's e-mail address."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import tokens
+from django.core import mail
+from django.test import Client
+from django.utils import timezone
+
+from tests.support.factories import make_key, make_user
+from tests.support.waiting import wait_until
+from vodplatform.accounts import lost_password
+from vodplatform.accounts.models import ApiToken, User
+from vodplatform.base.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+NEW = "another good pass phrase"
+ASK = "/login/lost"
+
+
+@pytest.fixture(autouse=True)
+def _mail(settings: Any) -> None:
+    settings.MAIL, settings.PUBLIC_URL = True, "http://testserver"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+
+@pytest.fixture
+def ada() -> User:
+    return make_user("ada", email="ada@example.org")
+
+
+def ask(email: str = "ada@example.org") -> Any:
+    return Client().post(ASK, {"email": email})
+
+
+def link() -> str:
+    """The path that the last e-mail names, once it is there."""
+    wait_until(lambda: mail.outbox)
+    found = re.search(r"http://testserver(/login/new-password/\S+)", mail.outbox[-1].body)
+    assert found, mail.outbox[-1].body
+    return found[1]
+
+
+def choose(browser: Client, path: str, password: str = NEW, **fields: str) -> Any:
+    """Open the link and fill in what it asks for."""
+    page = browser.get(path, follow=True)
+    return browser.post(page.redirect_chain[-1][0], {"new_password1": password, "new_password2": password, **fields})
+
+
+def test_the_link_gives_a_new_password_once_and_ends_what_was_signed_in(ada: User) -> None:
+    signed_in = Client()
+    signed_in.force_login(ada)
+    token = make_key(ada)
+    assert b"a link is on its way" in ask("ADA@example.org").content
+    path = link()
+    assert mail.outbox[0].to == ["ada@example.org"]
+    answer = choose(Client(), path, revoke_tokens="on")
+    assert (answer.status_code, answer["Location"]) == (302, "/login")
+    assert Client().login(username="ada", password=NEW)
+    assert signed_in.get("/account").status_code == 302
+    assert ApiToken.objects.get(digest=ApiToken.digest_of(token)).revoked_at is not None
+    assert b"This link has ended" in Client().get(path, follow=True).content
+    actions = set(AuditEntry.objects.filter(target_id=str(ada.pk)).values_list("action", flat=True))
+    assert {"password.link_sent", "password.reset"} <= actions
+
+
+def test_tokens_go_on_where_that_is_wanted(ada: User) -> None:
+    token = make_key(ada)
+    ask()
+    choose(Client(), link())
+    assert ApiToken.objects.get(digest=ApiToken.digest_of(token)).revoked_at is None
+
+
+def test_a_bad_new_password_is_refused(ada: User) -> None:
+    ask()
+    page = choose(Client(), link(), "12345678").content.decode()
+    assert "too common" in page
+    assert not Client().login(username="ada", password="12345678")
+
+
+def test_whether_there_is_an_account_is_not_told(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr(lost_password, "_send", lambda *what: sent.append(what))
+    known, unknown = (_without_token(ask(email).content.decode()) for email in ("ada@example.org", "eve@example.org"))
+    assert known == unknown
+    wait_until(lambda: sent)
+    assert len(sent) == 1
+
+
+def _without_token(page: str) -> list[str]:
+    return [line for line in page.splitlines() if "csrfmiddlewaretoken" not in line]
+
+
+def test_an_inactive_account_gets_none(ada: User) -> None:
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    ask()
+    assert not AuditEntry.objects.filter(action="password.link_sent").exists()
+
+
+def test_a_link_is_good_for_a_day_and_for_its_account_alone(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask()
+    path = link()
+    eve = make_user("eve", email="eve@example.org")
+    other = path.replace(path.split("/")[3], lost_password.urlsafe_base64_encode(str(eve.pk).encode()))
+    assert b"This link has ended" in Client().get(other, follow=True).content
+    later = timezone.now().replace(tzinfo=None) + timedelta(hours=25)
+    monkeypatch.setattr(tokens.PasswordResetTokenGenerator, "_now", lambda self: later)
+    assert b"This link has ended" in Client().get(path, follow=True).content
+
+
+def test_one_address_gets_three_a_day_and_a_network_asks_ten_times_an_hour(ada: User, settings: Any) -> None:
+    settings.THROTTLES_ON = True
+    answers = [ask() for _ in range(11)]
+    assert [answer.status_code for answer in answers] == [200] * 10 + [429]
+    assert int(answers[-1]["Retry-After"]) > 0
+    wait_until(lambda: len(mail.outbox) == 3)
+    assert AuditEntry.objects.filter(action="password.link_sent").count() == 3
+
+
+def test_a_mail_server_that_is_away_is_in_the_log(
+    ada: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*args: Any, **options: Any) -> None:
+        raise smtplib.SMTPServerDisconnected
+
+    monkeypatch.setattr("vodplatform.accounts.confirmation.send_mail", refuse)
+    assert ask().status_code == 200
+    wait_until(lambda: "could not be sent" in caplog.text)
+
+
+def test_where_no_mail_is_set_there_is_no_such_page(settings: Any) -> None:
+    settings.MAIL = False
+    assert Client().get(ASK).status_code == 404
+    assert b"Forgot your password?" not in Client().get("/login").content
+
+
+def test_the_sign_in_page_leads_there() -> None:
+    assert b'href="/login/lost"' in Client().get("/login").content
+    assert b"Send the link" in Client().get(ASK).content

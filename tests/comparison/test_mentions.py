@@ -1,0 +1,165 @@
+"""Who is named with ``@`` in a comparison: whom it reaches, and until when it counts."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from sessions_app.comparison.mentions import named_in
+from sessions_app.comparison.models import ComparisonSession, Mention
+from tests.support.api import BASE, Api, refused
+from tests.support.factories import make_key, make_link, make_session, make_share, make_user
+from tests.support.sockets import Socket, ask, connected, next_message
+from tests.support.visitors import visitor
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def session(owner: User, other: User) -> ComparisonSession:
+    found = make_session(owner)
+    make_share(found, other, can_comment=True)
+    return found
+
+
+@pytest.fixture
+def url(session: ComparisonSession) -> str:
+    return f"{BASE}/{session.pk}"
+
+
+def comment(api: Api, url: str, body: str) -> str:
+    answer = api.post(f"{url}/events", {"kind": "comment", "global_time": 1.0, "body": body})
+    assert answer.status_code == 201, answer.content
+    found: str = answer.json()["event"]["event_id"]
+    return found
+
+
+def mentions(api: Api) -> list[int]:
+    """What the list of comparisons tells the caller."""
+    return [one["mentions"] for one in api.get(f"{BASE}/list").json()["sessions"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("@ann", ["ann"]), ("Look, @Ann.", ["ann"]), ("(@ann)", ["ann"]), ("@ann, @bob!", ["ann", "bob"]),
+        ("@ann.lee?", ["ann.lee"]), ("@ann.", ["ann"]), ("@annette", []), ("@ann-lee", []), ("mail@ann", []),
+        ("a@b@ann", []), ("ann", []), ("@", []), ("@@ann", []), ("@bo+b", ["bo+b"]), ("@ÄNN", ["änn"]), ("@ann_", []),
+    ],
+)  # fmt: skip
+def test_a_name_is_a_word_behind_an_at(text: str, found: list[str]) -> None:
+    people = [User(username=name) for name in ("ann", "ann.lee", "bob", "bo+b", "änn")]
+    assert [user.username for user in named_in(text, people)] == found
+
+
+def test_who_is_named_is_told_until_they_look(api: Api, other_api: Api, url: str) -> None:
+    first, second = comment(api, url, "@other, why?"), comment(api, url, "And @Other here.")
+    comment(api, url, "Nobody.")
+    assert (mentions(other_api), mentions(api)) == ([2], [0])
+    api.post(f"{url}/events/{first}/replies", {"body": "@other?"})
+    assert mentions(other_api) == [2]
+    assert other_api.post(f"{url}/events/{first}/seen").json() == {"ok": True}
+    assert mentions(other_api) == [1]
+    # Again in the thread: there is something new to look at.
+    api.post(f"{url}/events/{first}/replies", {"body": "@other!"})
+    assert mentions(other_api) == [2]
+    api.delete(f"{url}/events/{second}")
+    assert mentions(other_api) == [1]
+
+
+def test_only_a_name_that_is_new_in_a_note_is_told(api: Api, other_api: Api, url: str) -> None:
+    event = comment(api, url, "Why?")
+    api.patch(f"{url}/events/{event}", {"body": "Why, @other?"})
+    assert mentions(other_api) == [1]
+    other_api.post(f"{url}/events/{event}/seen")
+    api.patch(f"{url}/events/{event}", {"body": "Why so late, @other?"})
+    api.patch(f"{url}/events/{event}", {"label": "Late"})
+    assert mentions(other_api) == [0]
+
+
+def test_what_is_taken_back_is_told_no_more(api: Api, other_api: Api, url: str) -> None:
+    event = comment(api, url, "@other?")
+    answer = api.post(f"{url}/events/{event}/replies", {"body": "@other!"}).json()
+    api.patch(f"{url}/events/{event}", {"body": "Nobody?"})
+    assert mentions(other_api) == [1]
+    api.delete(f"{url}/events/{event}/replies/{answer['event']['replies'][0]['reply_id']}")
+    assert mentions(other_api) == [0]
+
+
+def test_the_list_of_events_says_which(api: Api, other_api: Api, url: str) -> None:
+    event = comment(api, url, "@other")
+    comment(api, url, "Nobody.")
+    assert other_api.get(f"{url}/events").json()["unseen"] == [event]
+    assert api.get(f"{url}/events").json()["unseen"] == []
+
+
+@pytest.mark.both
+@pytest.mark.django_db(transaction=True)
+async def test_who_is_named_is_told_and_nobody_else(owner: User, other: User) -> None:
+    session = await ask(make_session, owner)
+    await ask(lambda: make_share(session, other, can_comment=True))
+    key, other_key = await ask(make_key, owner), await ask(make_key, other)
+    url = f"{BASE}/{session.pk}"
+
+    async def named(socket: Socket) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = (await next_message(socket, "events"))["named"]
+        return found
+
+    path = f"/ws/sessions/{session.pk}/"
+    async with connected(path, key=key) as here, connected(path, key=other_key) as there:
+        for socket in (here, there):  # what they are told first is of before
+            assert (await next_message(socket))["type"] == "session"
+        event = await ask(lambda: comment(Api(key), url, "@other and @owner, look."))
+        assert (await named(here), await named(there)) == ({}, {event: ["other"]})
+        await ask(lambda: Api(key).patch(f"{url}/events/{event}", {"label": "Late"}))
+        assert (await named(here), await named(there)) == ({}, {})
+
+
+def test_nobody_names_themselves_nor_who_sees_nothing_of_it(
+    api: Api, other_api: Api, url: str, session: ComparisonSession
+) -> None:
+    stranger = make_user("stranger")
+    comment(other_api, url, "@other and @stranger and @owner")
+    assert [row.user.username for row in Mention.objects.all()] == ["owner"]
+    session.shares.all().delete()
+    comment(api, url, "@other")
+    assert Mention.objects.count() == 1
+    assert mentions(Api(make_key(stranger))) == mentions(other_api) == []
+
+
+def test_what_a_file_brings_names_nobody_anew(api: Api, other_api: Api, url: str) -> None:
+    api.post(f"{url}/events/import", [{"kind": "comment", "global_time": 1, "body": "@other"}])
+    assert mentions(other_api) == [0]
+
+
+def test_an_unknown_event_is_not_seen(api: Api, url: str) -> None:
+    refused(api.post(f"{url}/events/{uuid.uuid4()}/seen"), 404, "event_not_found")
+
+
+def test_who_may_comment_is_told_whom_they_can_name(
+    api: Api, other_api: Api, url: str, session: ComparisonSession
+) -> None:
+    make_share(session, make_user("silent", is_active=False))
+    watcher = make_user("watcher")
+    make_share(session, watcher)
+    people = {"ok": True, "people": [{"username": name} for name in ("other", "owner", "watcher")]}
+    assert api.get(f"{url}/people").json() == other_api.get(f"{url}/people").json() == people
+    refused(Api(make_key(watcher)).get(f"{url}/people"), 403, "forbidden")
+
+
+def test_a_visitor_names_people_and_learns_no_names(api: Api, url: str, session: ComparisonSession) -> None:
+    guest = visitor(make_link(session, can_comment=True))
+    refused(guest.get(f"{url}/people"), 403, "forbidden")
+    event = comment(guest, url, "@owner, look.")
+    assert mentions(api) == [1]
+    assert guest.post(f"{url}/events/{event}/seen").status_code == 200
+    assert mentions(api) == [1]
+
+
+def test_the_page_of_all_comparisons_shows_it(api: Api, other: User, url: str) -> None:
+    comment(api, url, "@other")
+    page = Api()
+    page.client.force_login(other)
+    assert "mentions you" in page.client.get("/compare").content.decode()

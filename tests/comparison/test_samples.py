@@ -1,0 +1,104 @@
+"""A sample comparison for an account that has nothing yet: asked for, made for real, opened, and deleted again."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.test import Client
+
+from jobs_app.kinds import subjects_of
+from jobs_app.models import Job, JobStatus
+from jobs_app.runner import run_queue
+from media_app.videos.models import RenditionKind, Video
+from sessions_app.comparison import samples
+from sessions_app.comparison.models import ComparisonSession
+from sessions_app.comparison.samples import SAMPLE_KIND
+from tests.support.api import BASE, Api
+from tests.support.footage import write_pictures
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+ASK = "/compare/sample"
+
+
+@pytest.fixture
+def browser(client: Client, owner: User) -> Client:
+    client.force_login(owner)
+    return client
+
+
+def test_it_is_asked_for_once_and_home_shows_how_far_it_is(browser: Client, owner: User) -> None:
+    assert ASK in browser.get("/", headers={"Accept": "text/html"}).content.decode()
+    for _ in range(2):
+        answer = browser.post(ASK)
+        assert (answer.status_code, answer["Location"]) == (302, "/")
+    job = Job.objects.get()
+    assert (job.kind, job.owner, job.status) == (SAMPLE_KIND, owner, JobStatus.QUEUED)
+    assert "Make a sample comparison" in browser.get("/", headers={"Accept": "text/html"}).content.decode()
+
+
+def test_a_link_does_not_make_one(browser: Client) -> None:
+    assert browser.get(ASK).status_code == 405
+    assert not Job.objects.exists()
+
+
+def test_who_is_not_signed_in_is_asked_to(client: Client) -> None:
+    assert client.post(ASK)["Location"].startswith("/login")
+    assert not Job.objects.exists()
+
+
+@pytest.mark.usefixtures("media", "running_keeper")
+@pytest.mark.django_db(transaction=True)
+def test_it_plays_three_views_in_step_and_can_be_deleted(browser: Client, api: Api, owner: User, media: Path) -> None:
+    browser.post(ASK)
+    run_queue("render")
+    job = Job.objects.get(kind=SAMPLE_KIND)
+    assert job.status == JobStatus.COMPLETED, (job.error, list(job.events.values_list("name", "data")))
+    session = ComparisonSession.objects.get(pk=job.result["session_id"])
+    assert browser.post(ASK)["Location"] == subjects_of([job])[job.pk].href == f"/compare/{session.pk}"
+    shown = api.get(f"{BASE}/{session.pk}").json()["session"]
+    assert [vod["name"] for vod in shown["vods"]] == ["Kestrel's view", "Juno's stream", "Vanta's view"]
+    # One match, seen from three moments on; it opens when all have begun.
+    offsets = [vod["offset"] for vod in shown["vods"]]
+    assert offsets == pytest.approx([0.0, 3.4, 6.9], abs=0.02)
+    assert shown["global_time"] > max(offsets)
+    videos = Video.objects.filter(owner=owner)
+    assert all((media / video.location).stat().st_size == video.file_size > 1_000_000 for video in videos)
+    assert [video.tags for video in videos] == [["sample"]] * 3
+    assert all(video.renditions.filter(kind=RenditionKind.POSTER).exists() for video in videos)
+    assert api.delete(f"{BASE}/{session.pk}").status_code == 200
+    for video in videos:
+        assert api.delete(f"/api/v1/library/{video.pk}").status_code == 200
+    assert not any(path.is_file() for path in media.rglob("videos/**/*"))
+    assert subjects_of([job])[job.pk].href == ""
+
+
+@pytest.mark.usefixtures("media", "running_keeper")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("allowed", [0, 1], ids=["before it is made", "while it is made"])
+def test_where_no_comparison_may_be_added_it_fails_and_leaves_nothing(
+    browser: Client, owner: User, media: Path, allowed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """allowed: how often it is asked whether one more may be made before the answer is no."""
+    answers = [10] * allowed + [0]
+    monkeypatch.setattr("sessions_app.comparison.services.limits_of", lambda user: {"max_sessions": answers.pop(0)})
+    # Smaller recordings: what they show is nothing to this.
+    monkeypatch.setattr(samples, "run_answering", lambda context, argv, request, **_: small(Path(request["folder"])))
+    browser.post(ASK)
+    run_queue("render")
+    job = Job.objects.get(kind=SAMPLE_KIND)
+    assert (job.status, (job.error or {}).get("type")) == (JobStatus.FAILED, "session_limit")
+    assert answers == []
+    assert not Video.objects.exists()
+    assert not any(path.is_file() for path in media.rglob("videos/**/*"))
+
+
+def small(folder: Path) -> dict[str, list[dict[str, object]]]:
+    made: list[dict[str, object]] = []
+    for number in range(3):
+        write_pictures(folder / f"{number}.mp4", [np.zeros((64, 64, 3), np.uint8)] * 10, fps=Fraction(10))
+        made.append({"file": f"{number}.mp4", "name": f"View {number}", "offset": number / 2})
+    return {"recordings": made}

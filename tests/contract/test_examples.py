@@ -1,0 +1,187 @@
+"""The examples of the API's document: each is sent as it stands there, and is answered in the shape that stands there.
+
+What differs from one run to the next (ids, times, keys, signatures) has a value of its own in the examples.
+``VOD_WRITE_EXAMPLES=1 pytest -n 0 tests/contract/test_examples.py`` and ``make schema`` write them anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.http import HttpResponse
+
+from sessions_app.comparison.models import SyncMode
+from tests.contract import places
+from tests.contract.places import address, is_of_catalogue, operations
+from tests.support.api import Api
+from tests.support.factories import PASSWORD, make_challenge, make_key, make_merge, make_session
+from vodplatform.accounts import jwt
+from vodplatform.accounts.models import User
+from vodplatform.base.api.schema import EXAMPLES
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("steps_kind")]
+# Their request is a file, or their answer is read from one: tests/uploads, tests/analysis, tests/prosync and
+# tests/comparison send these.
+OF_FILES = {
+    "library_upload", "videos_file", "analysis_upload", "analyze_highlights", "analyze_workout", "pro_sync_process",
+    "pro_sync_webhook", "uploads_chunk", "challenge_uploads_chunk", "comparison_timer_preview",
+}  # fmt: skip
+MADE = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?<=comp-)[0-9a-f]{24}")
+INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
+SECONDS = 1_764_158_400.0  # 2025-11-26, 12:00 UTC
+YEARS_AGO = 1e9  # what is greater is no duration but an instant
+SIGNED = re.compile(r"\?[^\"\s]*(?:sig|token|grant|expires)=[^\"\s]*")
+SECRETS = {"token", "access", "refresh", "ticket", "key"}
+
+
+def identifier(path: str, method: str) -> str:
+    found: str = places.document()["paths"][path][method]["operationId"]
+    return found
+
+
+def timeless(value: Any, name: str = "", ids: dict[str, str] | None = None) -> Any:
+    """The same, with values of their own in the place of what is made anew in each run."""
+    ids = {} if ids is None else ids
+    if isinstance(value, dict):
+        return {timeless(key, "", ids): timeless(one, key, ids) for key, one in value.items()}
+    if isinstance(value, list):
+        return [timeless(one, name, ids) for one in value]
+    if isinstance(value, float) and value > YEARS_AGO:
+        return SECONDS
+    if not isinstance(value, str):
+        return value
+    if name in SECRETS and not value.isalpha():
+        return "…"
+    text = INSTANT.sub("2025-11-26T12:00:00Z", SIGNED.sub("?…", value))
+    return MADE.sub(lambda found: ids.setdefault(found[0], numbered(found[0], len(ids) + 1)), text)
+
+
+def numbered(made: str, number: int) -> str:
+    """An id of the same length that says the how manieth it is."""
+    digits = f"{number:x}" * len(made)
+    return "".join(digits[at] if sign != "-" else sign for at, sign in enumerate(made))
+
+
+def shape(value: Any) -> Any:
+    """What a value is made of: nothing is said of the rest of a list, nor of what is null or empty."""
+    if isinstance(value, dict):
+        return {key: shape(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return None if value is None else float if is_number else type(value)
+
+
+def fits(found: Any, example: Any) -> bool:
+    """Whether two shapes can be of one answer."""
+    if found is None or example is None:
+        return True
+    if isinstance(found, dict) and isinstance(example, dict):
+        return found.keys() == example.keys() and all(fits(found[key], example[key]) for key in found)
+    if isinstance(found, list) and isinstance(example, list):
+        return fits(found[0], example[0])
+    return bool(found == example)
+
+
+# Calls for which the walk over all routes has nothing that they can be carried out on.
+
+
+def guessed(owner: User, other: User) -> tuple[User, str, Any]:
+    merge = make_merge(other, count=3, status="completed")
+    challenge = make_challenge(other, merge=merge, is_published=True)
+    return owner, f"/api/v1/challenges/{challenge.pk}/guesses", {"statement_index": 0}
+
+
+def reported(owner: User, other: User) -> tuple[User, str, Any]:
+    person, url, _ = guessed(owner, other)
+    return person, url.replace("/guesses", "/reports"), {"reason": "spam", "text": "It sells something."}
+
+
+def played_alone(owner: User, other: User) -> tuple[User, str, Any]:
+    session = make_session(owner, sync_mode=SyncMode.INDEPENDENT)
+    return owner, f"/api/sessions/multi-vod/{session.pk}/vods/vod-1/playback", {"state": "playing"}
+
+
+def everything(owner: User) -> None:
+    """One of each thing that a list may have."""
+    for path in ("/{session_id}", "/api/v1/video/status/{session_id}", "/sync/pro-job/{job_id}", "/{job_id}",
+                 "/{video_id}", "/{upload_id}", "/{challenge_id}", f"{places.CATALOGUE}/{{video_id}}"):  # fmt: skip
+        places.places(path, owner)
+
+
+def signed_in(owner: User, other: User) -> tuple[User, str, Any]:
+    return owner, "/api/auth/token", {"username": owner.username, "password": PASSWORD}
+
+
+def signed_in_by_jwt(owner: User, other: User) -> tuple[User, str, Any]:
+    return owner, "/api/auth/jwt", {"username": owner.username, "password": PASSWORD}
+
+
+def renewed(owner: User, other: User) -> tuple[User, str, Any]:
+    return owner, "/api/auth/jwt/refresh", {"refresh": jwt.issue(owner, ["read"]).refresh}
+
+
+PREPARED: dict[str, Callable[[User, User], tuple[User, str, Any]]] = {
+    "challenges_guess": guessed, "challenges_report": reported, "comparison_vod_playback": played_alone,
+    "auth_token_create": signed_in, "auth_jwt_create": signed_in_by_jwt, "auth_jwt_refresh": renewed,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def written() -> Iterator[dict[str, Any]]:
+    """What the examples are now; those that a run has made anew are kept where it is told to."""
+    path = Path(settings.BASE_DIR) / EXAMPLES
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    yield found
+    if os.environ.get("VOD_WRITE_EXAMPLES"):
+        path.write_text(json.dumps(dict(sorted(found.items())), indent=1, ensure_ascii=False) + "\n")
+
+
+def example_of(method: str, path: str, url: str, content: Any, response: HttpResponse) -> dict[str, Any]:
+    """What the document shows of a call that was made."""
+    assert response.status_code in (200, 201, 202, 204), response.content
+    made: dict[str, Any] = {"status": response.status_code}
+    if content:
+        made["request"] = timeless(content)
+    if response.content:
+        is_json = response["Content-Type"].startswith("application/json")
+        made["answer"] = timeless(response.json() if is_json else response.content.decode())  # type: ignore[attr-defined]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [(method, path) for method, path in operations() if identifier(path, method) not in OF_FILES],
+    ids=lambda part: part,
+)
+def test_an_example_is_answered_as_the_document_says(
+    method: str, path: str, owner: User, other: User, admin_person: User, written: dict[str, Any]
+) -> None:
+    name = identifier(path, method)
+    if name in PREPARED:
+        person, url, content = PREPARED[name](owner, other)
+    else:
+        person = admin_person if is_of_catalogue(path) else owner
+        if method == "get" and "{" not in path:
+            everything(owner)
+        url, content = address(path, owner), places.body(method, path, owner)
+    response = Api(make_key(person, scopes=["read", "write", "admin"])).send(method.upper(), url, content)
+    made = example_of(method, path, url, content, response)
+    if os.environ.get("VOD_WRITE_EXAMPLES"):
+        written[name] = made
+    example = written[name]
+    assert (made["status"], made.get("request")) == (example["status"], example.get("request"))
+    assert fits(shape(made.get("answer")), shape(example.get("answer"))), (made, example)
+
+
+def test_every_other_operation_takes_a_file_or_reads_one(written: dict[str, Any]) -> None:
+    names = {identifier(path, method) for method, path in operations()}
+    assert names - set(written) == OF_FILES
+    assert set(written) <= names
