@@ -255,7 +255,7 @@ function send(parts, again = false) {
       keepTold(told);
       fail({
         title: `Clip ${part.index + 1} cannot be used`,
-        text: refusalWords(part),
+        text: refusalWords(part.error?.type ?? "", part.error ? explain(part.error) : ""),
         clip: part.index,
         mayRetry: false,
       });
@@ -293,8 +293,12 @@ function keepTold(told) {
 /** What is said of a clip without its name, which stands beside it. @param {string} text */
 const withoutName = (text) => text.replace(/^Clip \d+ \(statement-\d+\.\w+\): /, "");
 
-/** @param {Part} part */
-function refusalWords({ error }) {
+/**
+ * The sending hears of a refusal in its own answer, or first from the merge: both say the same.
+ * @param {string} type
+ * @param {string} message
+ */
+function refusalWords(type, message) {
   const steps = /** @type {Record<string, string>} */ ({
     not_a_video: "Choose the recording itself, or record it here.",
     no_video: "Choose a clip with a picture.",
@@ -305,10 +309,7 @@ function refusalWords({ error }) {
     clip_lost: "Choose it again.",
     malware_found: "Choose another one.",
   });
-  return [
-    error ? withoutName(explain(error)) : "",
-    steps[error?.type ?? ""] ?? "Choose another one, or record it again.",
-  ].join(" ");
+  return `${withoutName(message)} ${steps[type] ?? "Choose another one, or record it again."}`.trim();
 }
 
 /** @param {File[]} files @returns {string} what there is to say of those that fit nowhere */
@@ -380,10 +381,11 @@ function troubleOf({ uploads, error_message, retry_available }) {
   // A clip that the merge could not read is named by its number.
   const named = /^Clip (\d+)\b/.exec(error_message ?? "");
   const clip = refused ? refused.video_index : named ? Number(named[1]) - 1 : -1;
-  const text = withoutName(refused?.error?.message ?? error_message ?? "The server does not say why.");
   return {
     title: clip >= 0 ? `Clip ${clip + 1} cannot be used` : "The merge failed",
-    text,
+    text: refused?.error
+      ? refusalWords(refused.error.type, refused.error.message)
+      : withoutName(error_message ?? "The server does not say why."),
     clip,
     mayRetry: retry_available,
   };
