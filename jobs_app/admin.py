@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
 
 from jobs_app import services
+from jobs_app.kinds import Subject, label_of, registry, subjects_of
 from jobs_app.models import Job, JobEvent
 from vodplatform.base.errors import DomainError
 from vodplatform.base.records import audit
@@ -30,19 +31,33 @@ class JobEventInline(TabularInline):
         return False
 
 
+class KindFilter(admin.SimpleListFilter):
+    """The kinds by their labels."""
+
+    title = "kind"
+    parameter_name = "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, label_of(name)) for name in registry()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Job]) -> QuerySet[Job]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 @admin.register(Job)
 class JobAdmin(ModelAdmin):
     """Read-only rows with the things that admins do to them. Progress moves by itself: static/js/jobs/admin.js."""
 
     list_display = [
-        "kind", "owner", "status_live", "progress_live", "message_live", "priority", "attempt", "crashes", "created_at",
+        "about", "shown_kind", "owner", "status_live", "progress_live", "message_live", "priority", "created_at",
         "finished_at",
     ]  # fmt: skip
-    list_filter = ["status", "kind", "lane", "priority"]
+    list_filter = ["status", KindFilter, "lane", "priority"]
     search_fields = ["id", "owner__username"]
     list_select_related = ["owner"]
     date_hierarchy = "created_at"
     inlines = [JobEventInline]
+    readonly_fields = ["about", "page"]
     actions = ["cancel_jobs", "retry_jobs", "pause_jobs", "resume_jobs", "put_first"]
 
     class Media:
@@ -56,6 +71,30 @@ class JobAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """What the jobs of a page are about is asked for all of them at once."""
+        changelist = super().get_changelist_instance(request)
+        jobs = list(changelist.result_list)
+        subjects = subjects_of(jobs)
+        for job in jobs:
+            job.subject = subjects[job.pk]
+        changelist.result_list = jobs
+        return changelist
+
+    @admin.display(description="about")
+    def about(self, job: Job) -> str:
+        subject: Subject = getattr(job, "subject", None) or subjects_of([job])[job.pk]
+        return subject.title
+
+    @admin.display(description="kind", ordering="kind")
+    def shown_kind(self, job: Job) -> str:
+        return label_of(job.kind)
+
+    @admin.display(description="page")
+    def page(self, job: Job) -> str:
+        href = subjects_of([job])[job.pk].href
+        return format_html('<a href="{}">{}</a>', href, href) if href else ""
 
     @admin.display(description="status", ordering="status")
     def status_live(self, job: Job) -> str:

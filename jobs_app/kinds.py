@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from jobs_app.context import JobContext
     from jobs_app.models import Job
+
+logger = logging.getLogger("vodplatform.jobs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,19 @@ def icon_of(name: str) -> str:
 
 
 def subjects_of(jobs: Sequence[Job]) -> dict[UUID, Subject]:
-    """What each of these jobs is about, asked kind by kind."""
+    """What each of these jobs is about, asked kind by kind.
+
+    Where a kind cannot read its jobs, which another version of the program may have made, its label stands for them.
+    """
     found: dict[UUID, Subject] = {}
     for name in {job.kind for job in jobs}:
         same = [job for job in jobs if job.kind == name]
         found |= {job.pk: Subject(label_of(name)) for job in same}
         if kind := registry().get(name):
-            found |= kind.hooks.subjects(same)
+            try:
+                found |= kind.hooks.subjects(same)
+            except (KeyError, TypeError, ValueError):
+                logger.warning("what jobs of the kind %s are about could not be read", name, exc_info=True)
     return found
 
 

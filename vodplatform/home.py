@@ -17,11 +17,11 @@ from jobs_app.pages import failed_rows, live_rows
 from media_app.delivery.addresses import rendition_url
 from media_app.videos.models import Rendition, RenditionKind, Video
 from sessions_app.analysis.models import AnalysisSession
-from sessions_app.analysis.pipelines.words import clock
 from sessions_app.challenges.models import Challenge
 from sessions_app.comparison.copies import pictures_of
 from sessions_app.comparison.models import ComparisonSession
 from vodplatform.accounts.models import User
+from vodplatform.base.text import clock
 from vodplatform.base.web.views import read_only, wants_html
 from vodplatform.moderation import open_count
 
@@ -59,15 +59,14 @@ class Concern:
 def home(request: HttpRequest) -> HttpResponse:
     """Signed in: what one has made, what runs, what needs attention; with ``?part=running`` what runs alone.
 
-    Signed out: what this is. Under ``make demo``: the demo's comparison.
+    Signed out: what this is; under ``make demo`` one is signed in, and led to the demo's comparison.
     """
     if not wants_html(request):
         links = {"docs": "/api/docs", "schema": "/api/schema", "health": "/health"}
         return JsonResponse({"service": "vodplatform", "version": "1", **links})
     demo = _demo_session(request)
     if demo is not None:
-        if not request.user.is_authenticated:
-            login(request, demo.owner)
+        login(request, demo.owner)
         return redirect("compare-session", session_id=demo.session_id)
     if not isinstance(request.user, User):
         return render(request, "front.html", {"signup_open": settings.SIGNUP})
@@ -173,13 +172,11 @@ def _asks(name: str, session_id: str, count: int) -> Concern:
 
 
 def _demo_session(request: HttpRequest) -> ComparisonSession | None:
-    """The comparison that `make demo` shows, to whoever sits at this machine."""
-    if not settings.DEMO_ACCOUNT or request.META.get("REMOTE_ADDR") not in LOOPBACK:
+    """The comparison that `make demo` shows to whoever sits at this machine and is not signed in."""
+    if not settings.DEMO_ACCOUNT or request.user.is_authenticated or request.META.get("REMOTE_ADDR") not in LOOPBACK:
         return None
     sessions = ComparisonSession.objects.filter(owner__username=settings.DEMO_ACCOUNT, owner__is_active=True)
     session = sessions.select_related("owner").first()
     if session is None or session.owner.is_staff:
-        return None
-    if request.user.is_authenticated and request.user != session.owner:
         return None
     return session

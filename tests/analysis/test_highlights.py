@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from media_app.av.probe import probe
-from sessions_app.analysis.pipelines import highlights, known, words
+from sessions_app.analysis.pipelines import highlights, known
 from sessions_app.analysis.pipelines.highlights import find_highlights
 from sessions_app.analysis.pipelines.shots import Edge, EdgeKind
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from tests.support.footage import convert, noise, write_pictures
+from vodplatform.base.text import clock
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 WIDTH, HEIGHT, RATE, SECONDS = 160, 90, 10, 60
@@ -184,7 +185,7 @@ def test_a_file_that_breaks_off_is_analysed_as_far_as_it_goes(loud: Path, tmp_pa
     assert 10 < data["duration"] < 50
     assert data["segments"][-1]["end_time"] == data["duration"]
     if suffix != "ts":  # which announces nothing
-        ends = words.clock(data["duration"])
+        ends = clock(data["duration"])
         assert data["warnings"][0] == f"The file ends at {ends}; 1:00 were announced. What is there was analysed."
 
 

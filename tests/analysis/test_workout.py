@@ -29,11 +29,11 @@ from sessions_app.analysis.pipelines.looking import (
 from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable
 from sessions_app.analysis.pipelines.preview import count_at
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
-from sessions_app.analysis.pipelines.words import clock
 from sessions_app.analysis.pipelines.workout import count_workout, describe
 from tests.support.bodies import Floats, bends, curling, seen, squatting
 from tests.support.clips import render_clip
 from tests.support.footage import convert, noise, write_pictures
+from vodplatform.base.text import clock
 
 pytestmark = pytest.mark.pure
 SQUAT = Path(__file__).parents[1] / "av" / "rx_squat.mp4"

@@ -117,6 +117,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "vodplatform.formats"
 TIME_ZONE = "UTC"
 USE_I18N = False
 USE_TZ = True
@@ -450,7 +451,23 @@ ENVIRONMENT = "this machine"  # shown in the admin's corner
 UNFOLD = {
     "SITE_TITLE": "VOD Sync",
     "SITE_HEADER": "VOD Sync",
-    "SITE_SYMBOL": "play_circle",
+    "SITE_ICON": f"{STATIC_URL}favicon.svg",
+    # The accent of the site's pages (static/css/base/tokens.css), in its steps from light to dark.
+    "COLORS": {
+        "primary": {
+            "50": "#eef6ff",
+            "100": "#d9ebff",
+            "200": "#bcdcff",
+            "300": "#8ec7ff",
+            "400": "#4ea1ff",
+            "500": "#2b83e6",
+            "600": "#1565c0",
+            "700": "#0e57ab",
+            "800": "#12478a",
+            "900": "#143d72",
+            "950": "#0e2748",
+        }
+    },
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}favicon.svg"}],
     "SITE_URL": "/",
     "SHOW_HISTORY": True,

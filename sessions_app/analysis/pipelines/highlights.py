@@ -40,6 +40,7 @@ from sessions_app.analysis.pipelines.moments import (
 from sessions_app.analysis.pipelines.shots import Edge, EdgeKind, find_edges
 from sessions_app.analysis.pipelines.survey import Survey, survey
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
+from vodplatform.base.text import clock
 
 Floats = NDArray[np.float64]
 REEL = "reel.mp4"
@@ -161,7 +162,7 @@ def _extent(found: Survey, announced: float) -> tuple[float, list[str]]:
     frame = float(np.median(np.diff(found.times))) if len(found.times) > 1 else 0.0
     end = max(found.end + frame, STEP)
     if announced - end > CUT_SHORT[0] + CUT_SHORT[1] * announced:
-        ends = f"The file ends at {words.clock(end)}; {words.clock(announced)} were announced."
+        ends = f"The file ends at {clock(end)}; {clock(announced)} were announced."
         return end, [f"{ends} What is there was analysed."]
     duration = max(announced, STEP) if len(found.times) > 1 else max(min(announced, 1.0), STEP)
     return duration, ["A part of the file is damaged; the rest was analysed."] if found.damaged else []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vodplatform.base.text import clock
+
 # Shares (0 to 1) of what counts as remarkable, from which on a word is used.
 SOME, MUCH = 0.25, 0.6
 LOUDER_DB = 6.0  # twice as loud to the ear is 10
@@ -24,14 +26,6 @@ class Measured:
     decibels: float
     cuts: int
     has_sound: bool
-
-
-def clock(seconds: float) -> str:
-    """A position as people read it: 6:20, 1:02:05."""
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def segment(seen: Measured) -> str:

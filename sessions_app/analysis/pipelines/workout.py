@@ -21,7 +21,7 @@ from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable, ways
 from sessions_app.analysis.pipelines.preview import make_preview
 from sessions_app.analysis.pipelines.repetitions import Repetition
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
-from sessions_app.analysis.pipelines.words import clock
+from vodplatform.base.text import clock
 
 SEGMENT_SECONDS = 5.0
 LOOKED, COUNTED = 85.0, 88.0  # percent done when the video has been looked at, and when the sets are found

@@ -1,0 +1,62 @@
+"""The jobs in the administration: what each is about, in as many queries for many as for one."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from jobs_app.models import Job
+from tests.support.factories import make_alignment, make_job, make_session
+from vodplatform.accounts.models import User
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/jobs/job/"
+
+
+@pytest.fixture
+def admin(client: Client, admin_person: User) -> Client:
+    client.force_login(admin_person)
+    return client
+
+
+def page_of(admin: Client, address: str = LIST) -> str:
+    response = admin.get(address)
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def test_a_job_is_listed_with_what_it_is_about_and_leads_there(admin: Client, owner: User) -> None:
+    session = make_session(owner, name="Final, second map")
+    job = make_alignment(session).job
+    page = page_of(admin)
+    assert "Final, second map" in page
+    assert "Alignment" in page
+    assert ">comparison.align<" not in page
+    assert f'href="/compare/{session.pk}?setup"' in page_of(admin, f"{LIST}{job.pk}/change/")
+
+
+def test_many_jobs_take_no_more_queries_than_one(admin: Client, owner: User) -> None:
+    counts = []
+    for _ in range(2):
+        make_alignment(make_session(owner))
+        with CaptureQueriesContext(connection) as queries:
+            page_of(admin)
+        counts.append(len(queries))
+    assert counts[1] <= counts[0]
+
+
+def test_a_job_of_another_version_is_listed_by_the_name_of_its_kind(admin: Client, owner: User) -> None:
+    make_job(owner, kind="comparison.align", params={"from": "another version"})
+    assert Job.objects.count() == 1
+    assert "Alignment" in page_of(admin)
+
+
+def test_times_are_on_a_24_hour_clock(admin: Client, owner: User) -> None:
+    make_job(owner)
+    page = page_of(admin)
+    assert re.search(r"\b20\d\d-\d\d-\d\d \d\d:\d\d\b", page)
+    assert not re.search(r"\d (a|p)\.m\.", page)
