@@ -1,8 +1,10 @@
 """The front door: facts for programs, a page for people, and the demo for whoever sits at this machine."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.db.models.functions import Now
 
 from media_app.videos.models import Video
@@ -45,6 +47,13 @@ def person(client, db):
 def page(client, person):
     """The text of the page as it is then."""
     return lambda query="": client.get(f"/{query}", headers=PERSON).content.decode()
+
+
+def test_who_is_not_signed_in_sees_a_picture_of_each_system(client, db):
+    page = client.get("/", headers=PERSON).content.decode()
+    pictures = re.findall(r'<img src="/static/(img/front/[^"]+)"', page)
+    assert len(pictures) == 5
+    assert all(finders.find(name) for name in pictures)
 
 
 def test_a_new_account_is_shown_its_first_steps(page):
@@ -143,6 +152,12 @@ def test_the_demo_opens_its_newest_comparison_signed_in(client, demo):
     answer = client.get("/", headers=PERSON, follow=True)
     assert answer.redirect_chain[0][0] == f"/compare/{demo.session_id}"
     assert answer.status_code == 200
+
+
+def test_under_the_demo_home_is_home_once_one_is_signed_in(client, demo):
+    client.get("/", headers=PERSON, follow=True)
+    answer = client.get("/", headers=PERSON)
+    assert "<h1>Home</h1>" in answer.content.decode()
 
 
 def test_the_demo_signs_nobody_in_from_another_machine(client, demo):

@@ -34,8 +34,8 @@ from vodplatform.base.files.installation import MARK
 
 FORMAT = 1
 LEFT_OUT = {
-    "contenttypes.contenttype", "auth.permission", "sessions.session", "admin.logentry", "accounts.wsticket",
-    "accounts.pendingsignup",
+    "contenttypes.contenttype", "auth.permission", "sessions.session", "accounts.browsersession", "admin.logentry",
+    "accounts.wsticket", "accounts.pendingsignup",
     # Of one database and its store alone.
     "base.installation", "base.unreferenced", "base.heartbeat",
 }  # fmt: skip

@@ -19,6 +19,7 @@ from jobs_app.models import Job, JobStatus
 from media_app.uploads import room
 from media_app.uploads import services as uploads
 from vodplatform.accounts import limits
+from vodplatform.accounts.browser_sessions import browsers_of
 from vodplatform.accounts.models import ApiToken, User, plain_text
 from vodplatform.accounts.serializers import UserSerializer
 from vodplatform.accounts.viewsets import ApiViewSet
@@ -105,13 +106,14 @@ class MeViewSet(ApiViewSet[User]):
 @require_safe
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
-    """``/account``: profile, tokens, plan and use."""
+    """``/account``: profile, plan and use, tokens, and where one is signed in."""
     user = cast(User, request.user)
     plan, usage = limits.plan_of(user), usage_of(user)
     most = limits.limits_of_tier(plan["tier"])
     context = {
         "profile": user,
         "tokens": ApiToken.objects.filter(user=user, revoked_at__isnull=True).with_expiry_state(),
+        "browsers": browsers_of(user, request.session.session_key),
         "plan": plan,
         "limits": most,
         "usage": usage,

@@ -286,7 +286,7 @@ class TestAccountPage:
         browser.force_login(owner)
         for _ in range(30):
             make_key(owner)
-        with django_assert_max_num_queries(10):
+        with django_assert_max_num_queries(11):
             response = browser.get("/account")
         assert len(re.findall(r"<tr", response.content.decode())) >= 30
 

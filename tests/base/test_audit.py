@@ -12,13 +12,13 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import AnonymousUser, Group
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
 from jobs_app.models import Job
 from tests.support.factories import make_job, make_user
+from vodplatform.accounts.browser_sessions import SessionStore
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.archive import read_archive, write_archive
 from vodplatform.base import logs

@@ -56,7 +56,6 @@ def main() -> None:
     django.setup()
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
     from django.db.models import F
     from django.db.models.functions import Now
 
@@ -74,6 +73,7 @@ def main() -> None:
     from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetSource
     from sessions_app.prosync.models import ProJob
     from tests.support.factories import lease_of, make_job, make_rendition, make_session, make_video
+    from vodplatform.accounts.browser_sessions import SessionStore
     from vodplatform.accounts.models import ApiToken, Subscription, User
     from vodplatform.base.models import AuditEntry
 

@@ -335,8 +335,9 @@ def met(method: str, url: bytes | str, headers: Headers, body: bytes = b"") -> A
 
 # Of these some take a form; what reads a request before them is the same for all.
 TAKE_FORMS = {
-    "/login", "/logout", "/signup", "/account", "/account/password", "/admin/login/", "/admin/logout/",
-    "/admin/password_change/", "/admin/jobs/job/", "/admin/accounts/user/add/", "/admin/accounts/user/none/change/",
+    "/login", "/logout", "/signup", "/account", "/account/password", "/account/sessions", "/admin/login/",
+    "/admin/logout/", "/admin/password_change/", "/admin/jobs/job/", "/admin/accounts/user/add/",
+    "/admin/accounts/user/none/change/",
 }  # fmt: skip
 
 

@@ -71,6 +71,7 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "api/v1/media/made/<path:key>": (DOOR, []),
     "logout": (DOOR, []),
     "compare/sample": (DOOR, []),
+    "account/sessions": (DOOR, []),
     "challenges/<uuid:challenge_id>/guess": (DOOR, []),
     "r/<str:token>": (DOOR, []),
     "compare/<str:session_id>/name": (DOOR, []),
@@ -249,7 +250,7 @@ def test_a_catalogue_that_is_not_open_to_all_asks_who_is_there(
     settings.PUBLIC_CATALOG = False
     response = browser(None).get("/catalogue?search=a")
     assert response["Location"] == "/login?next=/catalogue%3Fsearch%3Da"
-    assert b"/catalogue" not in browser(None).get("/", headers={"Accept": "text/html"}).content
+    assert b'href="/catalogue' not in browser(None).get("/", headers={"Accept": "text/html"}).content
     assert browser(people["other"]).get("/catalogue").status_code == 200
 
 

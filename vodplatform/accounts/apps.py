@@ -4,3 +4,10 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "vodplatform.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        from django.contrib.auth.signals import user_logged_in
+
+        from vodplatform.accounts.browser_sessions import note_sign_in
+
+        user_logged_in.connect(note_sign_in)

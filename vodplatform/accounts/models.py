@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import models
@@ -280,3 +281,15 @@ class WsTicket(models.Model):
 
     def __str__(self) -> str:
         return f"a {self.kind}'s ticket of {self.user}"
+
+
+class BrowserSession(AbstractBaseSession):
+    """A browser's session, of a user or of somebody who has not signed in."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="browser_sessions")
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        from vodplatform.accounts.browser_sessions import SessionStore  # it needs this model
+
+        return SessionStore

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import (
     LoginView,
@@ -21,10 +22,11 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 from django.views.generic import FormView
 
 from vodplatform.accounts import confirmation
+from vodplatform.accounts.browser_sessions import end_browsers
 from vodplatform.accounts.forms import (
     ConfirmForm,
     CountedForm,
@@ -200,6 +202,20 @@ def confirm_sign_up(request: HttpRequest, token: str) -> HttpResponse:
             state, status = "taken", CONFLICT
     context = {"state": state, "form": form, "username": row.username}
     return _throttled(form, render(request, "accounts/signup_confirm.html", context, status=status))
+
+
+@require_POST
+@login_required
+def end_sessions(request: HttpRequest) -> HttpResponse:
+    """``/account/sessions``: ends the browser session that the form names, or all others with none."""
+    user = cast(User, request.user)
+    browser = request.POST.get("browser") or None
+    count = end_browsers(user, request.session.session_key, browser)
+    if count:
+        audit.record("sessions.ended", actor=user, target=user, count=count)
+    ended = "1 browser is" if count == 1 else f"{count} browsers are"
+    messages.success(request, f"{ended} signed out." if count else "That browser was signed out already.")
+    return HttpResponseRedirect("/account")
 
 
 class PasswordView(PasswordChangeView):

@@ -4,6 +4,7 @@ import { ApiError, changeMe } from "../base/api.js";
 import { need, setText } from "../base/dom.js";
 import { keysOn, setKeysOn } from "../base/keys.js";
 import { errorNote } from "../base/notice.js";
+import { tellTimes } from "../base/times.js";
 import { tokens } from "./tokens.js";
 
 const form = /** @type {HTMLFormElement} */ (need("[data-profile]"));
@@ -57,4 +58,5 @@ const mark = () => {
 window.addEventListener("hashchange", mark);
 mark();
 
+tellTimes(need("#browsers"));
 tokens();

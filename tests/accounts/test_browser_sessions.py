@@ -1,0 +1,130 @@
+"""Where one is signed in: the list on the account's page, ending one or all others, and sessions of older versions."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from datetime import timedelta
+
+import pytest
+from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from vodplatform.accounts.browser_sessions import name_of
+from vodplatform.accounts.models import BrowserSession, User
+from vodplatform.base.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+EDGE = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 "
+    "Edg/140.0.0.0"
+)
+SAFARI = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 "
+    "Mobile/15E148 Safari/604.1"
+)
+
+
+def signed_in(user: User, agent: str = FIREFOX, **extra: str) -> Client:
+    if not user.check_password("seven green horses"):
+        user.set_password("seven green horses")
+        user.save()
+    client = Client(headers={"user-agent": agent}, **extra)
+    page = client.post("/login", {"username": user.username, "password": "seven green horses"})
+    assert page.status_code == 302
+    return client
+
+
+def browsers(client: Client) -> str:
+    page = str(client.get("/account").content.decode())
+    return page.split('<ul class="browsers">')[1].split("</ul>", maxsplit=1)[0]
+
+
+def is_in(client: Client) -> bool:
+    return bool(client.get("/api/v1/me", headers={"accept": "application/json"}).status_code == 200)
+
+
+@pytest.fixture
+def two(owner: User) -> tuple[Client, Client]:
+    return signed_in(owner), signed_in(owner, SAFARI, REMOTE_ADDR="192.0.2.7")
+
+
+def test_the_list_has_each_browser_and_the_own_one_first(two: tuple[Client, Client], other: User) -> None:
+    signed_in(other, EDGE)
+    shown = browsers(two[0])
+    assert re.findall(r"<b class=\"strong\">([^<]+)</b>", shown) == ["Firefox on Linux", "Safari on an iPhone"]
+    assert shown.index("this browser") < shown.index("Safari")
+    assert "192.0.2.7" in shown
+    for client in two:
+        assert client.session.session_key not in shown
+
+
+def test_one_is_ended_and_the_others_stay(two: tuple[Client, Client]) -> None:
+    here, there = two
+    (browser,) = re.findall(r'name="browser" value="(\w+)"', browsers(here))
+    here.post("/account/sessions", {"browser": browser})
+    assert (is_in(here), is_in(there)) == (True, False)
+    assert AuditEntry.objects.filter(action="sessions.ended").count() == 1
+    page = here.post("/account/sessions", {"browser": browser}, follow=True)
+    assert "That browser was signed out already." in page.content.decode()
+
+
+def test_all_others_are_ended_at_once(two: tuple[Client, Client], owner: User, other: User) -> None:
+    here, there = two
+    third, foreign = signed_in(owner), signed_in(other)
+    here.post("/account/sessions")
+    assert [is_in(client) for client in (here, there, third, foreign)] == [True, False, False, True]
+
+
+def test_nobody_ends_what_is_not_theirs(two: tuple[Client, Client], other: User) -> None:
+    (browser,) = re.findall(r'name="browser" value="(\w+)"', browsers(two[0]))
+    signed_in(other).post("/account/sessions", {"browser": browser})
+    assert is_in(two[1])
+
+
+def test_it_is_a_form_of_the_own_page(two: tuple[Client, Client], client: Client) -> None:
+    assert two[0].get("/account/sessions").status_code == 405
+    assert client.post("/account/sessions")["Location"].startswith("/login")
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = two[0].cookies
+    assert strict.post("/account/sessions").status_code == 403
+    assert is_in(two[1])
+
+
+def test_sessions_that_are_over_or_whose_password_changed_are_not_listed(two: tuple[Client, Client]) -> None:
+    here, there = two
+    BrowserSession.objects.filter(pk=there.session.session_key).update(expire_date=timezone.now() - timedelta(days=1))
+    assert "Safari" not in browsers(here)
+
+
+def test_they_go_with_the_account(two: tuple[Client, Client], owner: User) -> None:
+    owner.delete()
+    assert not BrowserSession.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [(FIREFOX, "Firefox on Linux"), (EDGE, "Edge on Windows"), (SAFARI, "Safari on an iPhone"),
+     ("", "An unknown browser"), ("curl/8.0", "An unknown browser"), ("Thing (Android 15)", "A browser on Android")],
+)  # fmt: skip
+def test_a_browser_has_the_name_that_people_know(agent: str, name: str) -> None:
+    assert name_of(agent) == name
+
+
+def test_sessions_of_an_older_version_go_along(owner: User) -> None:
+    """The table of Django's own before this version: who was signed in stays so, and what names nobody is left."""
+    client = signed_in(owner)
+    for row in BrowserSession.objects.all():
+        values = {"session_data": row.session_data, "expire_date": row.expire_date}
+        Session.objects.create(session_key=row.session_key, **values)
+        Session.objects.create(session_key="past", **values | {"expire_date": timezone.now() - timedelta(hours=1)})
+    BrowserSession.objects.all().delete()
+    module = importlib.import_module("vodplatform.accounts.migrations.0004_browser_sessions")
+    module.move_sessions(apps, connection.schema_editor())
+    assert is_in(client)
+    assert BrowserSession.objects.get().user_id == owner.pk
+    assert not Session.objects.exists()
