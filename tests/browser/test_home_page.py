@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
-from tests.browser.test_accessibility import serious_findings
+from tests.browser.test_accessibility import axe_findings
 
 
 def test_what_runs_moves_and_ends_by_itself(open_page: OpenPage, backstage: Backstage) -> None:
@@ -34,7 +34,7 @@ def test_a_new_account_finds_its_first_steps_also_on_a_phone(open_page: OpenPage
         page = open_page("/", session=session, **({"size": size} if size else {}))
         expect(page.get_by_role("heading", name="Welcome, newcomer")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert serious_findings(page) == []
+        assert axe_findings(page) == []
     assert page.evaluate(shelf.TOO_SMALL, "main a.btn, .tabbar > *") == []
     page.get_by_role("link", name="Upload videos").click()
     page.wait_for_url("**/upload")

@@ -36,7 +36,7 @@ export function toggleMenu(button, label, items) {
     ...items.map(element),
   );
   // A button within a dialog or a player in full screen has its menu there: nothing else is above these.
-  (button.closest("dialog, [data-menu-home]") ?? document.body).append(box);
+  (button.closest("dialog, [data-menu-home], main, header") ?? document.body).append(box);
   box.showPopover();
   place(box, button);
   open = box;

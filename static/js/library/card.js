@@ -110,7 +110,7 @@ export class Card {
   }
 
   get title() {
-    return /** @type {HTMLElement} */ (need("h3 a", this.element));
+    return /** @type {HTMLElement} */ (need("h2 a", this.element));
   }
 
   #pick() {
@@ -181,7 +181,7 @@ export class Card {
         "div",
         {},
         h(
-          "h3",
+          "h2",
           { dir: "auto", title: video.title },
           h("a", { href: `/watch/${video.id}`, data: { part: "title" } }, video.title),
         ),

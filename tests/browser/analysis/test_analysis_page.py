@@ -15,7 +15,7 @@ from tests.browser import analyses, shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
 from tests.browser.recordings import SECONDS
-from tests.browser.test_accessibility import serious_findings
+from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 
 API = "/api/v1/video"
@@ -681,7 +681,7 @@ def test_single_keys_play_and_the_dialog_tells_of_them(
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_no_state_of_these_pages_has_a_serious_finding_or_is_wider_than_the_window(
+def test_no_state_of_these_pages_has_a_finding_or_is_wider_than_the_window(
     open_page: OpenPage, backstage: Backstage, video: dict[str, Any], size: tuple[int, int]
 ) -> None:
     name = "a_very_long_name_" * 14
@@ -709,7 +709,7 @@ def test_no_state_of_these_pages_has_a_serious_finding_or_is_wider_than_the_wind
 
 
 def is_fine(page: Page) -> None:
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
-from tests.browser.test_accessibility import serious_findings
+from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
@@ -475,7 +475,7 @@ def test_all_of_it_is_reached_by_keys_alone(open_page: OpenPage, put: Callable[.
 
 
 @pytest.mark.parametrize("size", [(1440, 900), PHONE], ids=["desk", "phone"])
-def test_nothing_serious_is_found_with_its_dialogs_open(
+def test_axe_finds_nothing_with_its_dialogs_open(
     open_page: OpenPage, put: Callable[..., str], admin: str, size: tuple[int, int]
 ) -> None:
     put("תחילת המשחק", category="Maps", tags=["a tag"] * 1, is_featured=True)
@@ -483,19 +483,19 @@ def test_nothing_serious_is_found_with_its_dialogs_open(
     put("Away", is_hidden=True)
     page = open_page("/catalogue", session=admin, size=size)
     expect(page.locator(".card")).to_have_count(3)
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.get_by_role("button", name="More for Away").click()
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     page.get_by_role("menuitem", name="Report…").click()
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     page.keyboard.press("Escape")
     page.locator("[data-new]").click()
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     page.get_by_role("dialog").get_by_label("Title").fill("Another")
     page.get_by_role("button", name="Next: the file").click()
     expect(page.locator("#file-video")).to_be_attached()
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import DESK, PHONE, OpenPage, Recording
-from tests.browser.test_accessibility import serious_findings
+from tests.browser.test_accessibility import axe_findings
 from tests.support.waiting import wait_until
 
 AT_ONCE = 15_000  # ms in which a change shows elsewhere, on a machine that does much else besides
@@ -706,12 +706,12 @@ def test_a_history_longer_than_its_place_is_scrolled_by_keys(
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_nothing_serious_is_found_also_beside_a_conflict(
+def test_axe_finds_nothing_also_beside_a_conflict(
     edit: Callable[..., Page], backstage: Backstage, video: str, size: tuple[int, int]
 ) -> None:
     backstage.edit_catalogue(by="mia", video=video, tags=["a_very_long_tag_" * 4, "mma"], description="x" * 300)
     page = edit("boss", size=size, quiet=False)
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     page.context.set_offline(True)
     page.get_by_role("textbox", name="Title").fill("a_very_long_name_" * 10)
     page.keyboard.press("Tab")
@@ -719,11 +719,11 @@ def test_nothing_serious_is_found_also_beside_a_conflict(
     backstage.edit_catalogue(by="mia", video=video, title="another_very_long_" * 10)
     page.context.set_offline(False)
     expect(note_of(page, "title")).to_contain_text("neither of you", timeout=MERGED)
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.locator(".help > summary").click()
     page.get_by_role("button", name="Delete…").click()
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
 
 
 def test_on_a_phone_what_is_pressed_is_large_enough(edit: Callable[..., Page]) -> None:

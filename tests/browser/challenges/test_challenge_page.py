@@ -17,7 +17,7 @@ from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.challenge_maker import API, OWNER, TEXTS, Film, Maker, film
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
-from tests.browser.test_accessibility import serious_findings
+from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 from vodplatform.demo.barcode import decode_barcode
@@ -621,7 +621,7 @@ def test_on_a_phone_it_fits_and_what_is_decided_on_is_within_reach(
 
 
 @pytest.mark.parametrize("size", [SMALL, PHONE], ids=["desk", "phone"])
-def test_no_state_of_it_has_a_serious_finding(
+def test_no_state_of_it_has_a_finding(
     open_page: OpenPage, maker: Maker, films: dict[str, Film], size: tuple[int, int]
 ) -> None:
     one = films["30"]
@@ -629,19 +629,19 @@ def test_no_state_of_it_has_a_serious_finding(
     page.get_by_role("radio").nth(1).check(force=True)
     expect(page.get_by_role("button", name="Say that 2 is the lie")).not_to_have_attribute("aria-disabled", "true")
     page.get_by_role("button", name="Report this challenge").click()
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     page.keyboard.press("Escape")
     page.wait_for_function("() => document.getAnimations().every((one) => one.playState === 'finished')")
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     guess(page, 1)
     expect(page.get_by_text("You are the first who guessed.")).to_be_visible()
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     page.goto(f"/challenges/{maker.of(one, owner=ACCOUNT, is_published=False)}")
     page.get_by_role("button", name="Edit").click()
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Delete").click()
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

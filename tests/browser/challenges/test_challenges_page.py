@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser import shelf
 from tests.browser.challenge_maker import API, Film, Maker, film
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage
-from tests.browser.test_accessibility import serious_findings
+from tests.browser.test_accessibility import axe_findings
 from tests.support.waiting import wait_until
 
 
@@ -186,7 +186,7 @@ def test_while_it_loads_the_shapes_of_what_comes_are_there(open_page: OpenPage, 
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_it_has_no_serious_finding_and_is_no_wider_than_the_window(
+def test_it_has_no_finding_and_is_no_wider_than_the_window(
     open_page: OpenPage, maker: Maker, short: Film, size: tuple[int, int]
 ) -> None:
     long = "a_very_long_name_" * 10
@@ -198,7 +198,7 @@ def test_it_has_no_serious_finding_and_is_no_wider_than_the_window(
     page = open_page("/challenges", size=size)
     expect(page.locator("[data-merge]")).to_have_count(2)
     expect(cards(page)).to_have_count(1)
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if size == PHONE:
         assert page.evaluate(shelf.TOO_SMALL, "main button, main a.btn, main .segmented a") == []

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
 
 from tests.browser import shelf
 from tests.browser.conftest import CHROMIUM, DESK, FLAGS, PHONE, OpenPage, evaluate_module
-from tests.browser.test_accessibility import serious_findings
+from tests.browser.test_accessibility import axe_findings
 from tests.support.clips import RECIPES, render_clip
 from tests.support.program import Program
 from tests.support.waiting import wait_until
@@ -237,7 +237,7 @@ def test_what_is_recorded_with_the_camera_becomes_a_draft(
         page.keyboard.press("Escape")
         expect(dialog).to_have_attribute("data-state", "taken")
         dialog.get_by_role("button", name="Take it again").click()
-        assert serious_findings(page) == []
+        assert axe_findings(page) == []
         dialog.get_by_role("button", name="Record").click()
         expect(dialog).to_contain_text(SOME_SECONDS)
         dialog.get_by_role("button", name="Stop").click()
@@ -415,7 +415,7 @@ def test_stopped_it_is_over_on_the_server_and_the_clips_are_here_still(
     expect(page.locator(".file[data-state=sending]")).to_have_count(3)
     page.get_by_role("button", name="Cancel").click()
     dialog = page.get_by_role("alertdialog", name="Stop sending the clips?")
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     dialog.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name="Sending 3 clips")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
@@ -502,7 +502,7 @@ def test_a_clip_that_the_server_refuses_is_named_and_can_be_replaced(
     page.reload()
     expect(page.get_by_role("heading", name="Clip 2 cannot be used")).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text(advice)
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     page.get_by_role("button", name="Replace clip 2").click()
     expect(page.get_by_label("Choose another for statement 2")).to_be_focused()
     expect(slot(page, 1).locator("video")).to_be_visible()
@@ -616,13 +616,13 @@ def test_clips_that_are_dropped_on_a_statement_are_its_own_and_the_others_fill_w
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_no_step_has_a_serious_finding_or_is_wider_than_the_window(
+def test_no_step_has_a_finding_or_is_wider_than_the_window(
     open_page: OpenPage, clips: list[Path], size: tuple[int, int]
 ) -> None:
     page = opened(open_page, size=size)
 
     def looked() -> None:
-        assert serious_findings(page) == []
+        assert axe_findings(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         if size == PHONE:
             targets = ".create button, .create a.btn, .create .input, .create .check.lie"

@@ -26,7 +26,7 @@ def card(page: Page, title: str) -> Locator:
 
 
 def titles(page: Page) -> list[str]:
-    return page.locator(".card h3").all_inner_texts()
+    return page.locator(".card h2").all_inner_texts()
 
 
 def pick(page: Page, title: str) -> None:
@@ -63,7 +63,7 @@ def test_a_long_name_is_cut_and_stands_whole_in_the_title(open_page: OpenPage, b
     name = "x" * 255
     backstage.video(owner=ACCOUNT, title=name)
     page = open_page("/library", size=PHONE)
-    expect(page.locator(".card h3")).to_have_attribute("title", name)
+    expect(page.locator(".card h2")).to_have_attribute("title", name)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -159,11 +159,11 @@ def test_videos_are_put_in_another_order_which_stays_in_the_address(open_page: O
         ("Name", ["Alpha", "bravo", "Charlie"]),
     ):
         order.select_option(choice)
-        expect(page.locator(".card h3")).to_have_text(expected)
+        expect(page.locator(".card h2")).to_have_text(expected)
     assert page.url.endswith("/library?order=title")
     expect(page.get_by_role("list", name="Videos, by name")).to_be_visible()
     page.reload()
-    expect(page.locator(".card h3")).to_have_text(["Alpha", "bravo", "Charlie"])
+    expect(page.locator(".card h2")).to_have_text(["Alpha", "bravo", "Charlie"])
     expect(order).to_have_value("title")
 
 
@@ -504,11 +504,11 @@ def test_several_are_deleted_at_once_and_what_cannot_go_is_named(
     expect(dialog.get_by_role("status")).to_have_text("2 of 3 deleted")
     expect(dialog.get_by_role("alert")).to_contain_text("Shown by “Match 2041”")
     expect(page.locator("[data-toasts]")).to_contain_text("2 videos are deleted.")
-    expect(page.locator(".card h3")).to_have_text(["Keep me", "Two"])
+    expect(page.locator(".card h2")).to_have_text(["Keep me", "Two"])
     expect(bar).to_contain_text("1 selected")
     expect(page.locator("[data-total]")).to_have_text("2 videos")
     dialog.get_by_role("button", name="Delete 1 and leave gaps").click()
-    expect(page.locator(".card h3")).to_have_text(["Keep me"])
+    expect(page.locator(".card h2")).to_have_text(["Keep me"])
 
 
 def test_several_get_and_lose_tags_at_once(open_page: OpenPage, backstage: Backstage, program: Program) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import APIResponse, Locator, Page, Route, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage
-from tests.browser.test_accessibility import serious_findings
+from tests.browser.test_accessibility import axe_findings
 from tests.support.footage import convert
 from tests.support.program import Program
 from tests.support.waiting import wait_until
@@ -384,7 +384,7 @@ def test_a_run_is_followed_segment_by_segment_until_it_is_gone(
     expect(page.locator("[data-segment-state]")).to_have_text("being made")
     expect(segments(page).nth(1)).to_have_attribute("aria-label", re.compile("being made$"))
     expect(page.locator("[data-percent]")).to_have_text("50 %")
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     program.call("DELETE", f"{SYNC}/pro-job/{run}")
     expect(page.locator("[data-state-words]")).to_have_text("It is not here any more.")
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
@@ -433,7 +433,7 @@ def test_a_run_whose_video_was_not_read_offers_no_place_for_another(
     assert min(widths) > 100
     expect(page.locator("[data-segment-state]")).to_have_text("not made")
     expect(page.locator("[data-meter]")).to_be_hidden()
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
 
 
 def test_before_and_after_are_shown_side_by_side(open_page: OpenPage, run: str) -> None:
@@ -468,7 +468,7 @@ def test_text_is_removed_in_places_and_from_a_moment_to_another(
     expect(page.locator("[data-process]")).to_have_attribute("title", "1 to mend")
     page.locator("#r-end").fill("3.5")
     page.locator("#r-end").press("Tab")
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     run = process(page)
     asked = program.call("GET", f"{SYNC}/pro-job/{run}/status")["options"]["remove_text"]
     assert (asked["start"], asked["end"]) == (3, 3.5)
@@ -498,7 +498,7 @@ def test_long_names_do_not_widen_a_phone(open_page: OpenPage, files: dict[str, P
     expect(page.get_by_role("heading", level=1)).to_have_attribute("title", files["long"].stem)
     expect(page.locator("[data-add-segment]")).to_be_enabled()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
 
 
 def test_why_it_cannot_be_sent_is_told_to_who_presses(open_page: OpenPage, files: dict[str, Path]) -> None:
@@ -521,10 +521,10 @@ def test_the_account_leads_here_on_a_phone_too(open_page: OpenPage) -> None:
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_nothing_serious_is_found_in_it(open_page: OpenPage, files: dict[str, Path], size: Any) -> None:
+def test_axe_finds_nothing_in_it(open_page: OpenPage, files: dict[str, Path], size: Any) -> None:
     page = begin(open_page, files, "line", "note", size=size)
     page.locator("[data-add-segment]").click()
     page.locator("[data-add-segment]").click()
     type_into(page, "start", "3")
-    assert serious_findings(page) == []
+    assert axe_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

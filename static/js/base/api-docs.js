@@ -1,0 +1,17 @@
+// The API's documentation: what Swagger UI draws is given the outline of a page. Its groups' names are headings right
+// below the title, and what stands above its main region is a region too.
+
+import { need } from "./dom.js";
+
+const place = need("#swagger-ui");
+
+function fit() {
+  for (const heading of place.querySelectorAll(":is(h3.opblock-tag, .models h4):not([aria-level])"))
+    heading.setAttribute("aria-level", "2");
+  const about = place.querySelector(".information-container:not([role])");
+  about?.setAttribute("role", "region");
+  about?.setAttribute("aria-label", "About the API");
+}
+
+new MutationObserver(fit).observe(place, { childList: true, subtree: true });
+fit();
