@@ -8,8 +8,10 @@ import unicodedata
 import uuid
 from collections.abc import Iterable
 from datetime import timedelta
+from importlib import import_module
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.contrib.sessions.base_session import AbstractBaseSession
@@ -290,6 +292,4 @@ class BrowserSession(AbstractBaseSession):
 
     @classmethod
     def get_session_store_class(cls) -> Any:
-        from vodplatform.accounts.browser_sessions import SessionStore  # it needs this model
-
-        return SessionStore
+        return import_module(settings.SESSION_ENGINE).SessionStore  # it needs this model
