@@ -15,6 +15,7 @@ import { Removal } from "./removal.js";
 import { Runs } from "./runs.js";
 import { asked, faultsOf, inOrder, moment, roomFor } from "./segments.js";
 import { Sounds } from "./sounds.js";
+import { LineRecorder, chooseFromLibrary, fileAt, fileOf, soundIn } from "./sources.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 import { peaksAt, waveOf } from "./waves.js";
@@ -25,6 +26,7 @@ import { peaksAt, waveOf } from "./waves.js";
 const LIVE = ["queued", "processing", "waiting", "paused"];
 const JUMP = 5; // seconds
 const ASK_AGAIN = 5_000; // after no answer
+const MOST_HEARD = 300 * 1024 ** 2; // bytes of a video whose sound is taken: it is decoded here
 const facts = pageData("facts");
 
 class Page {
@@ -233,6 +235,40 @@ class Page {
     Object.assign(this, { job: null, file: null, segments: [], selected: null });
     this.stage.clear();
     this.timeline.clear();
+  }
+
+  // Editing what was run
+
+  /** Makes a draft of the run that is shown: its video and sounds come back, its segments and options stay. */
+  async edit() {
+    const { job } = this;
+    if (!job?.source) return;
+    const { source } = job;
+    const button = need("[data-edit]");
+    button.setAttribute("aria-disabled", "true");
+    try {
+      const [video, ...sounds] = await Promise.all([
+        fileAt(source.stream_url, `${job.name}.${source.mime_type.split("/")[1] ?? "mp4"}`),
+        ...job.sounds.map((sound) => fileAt(job.audio_refs[sound.refId] ?? "", sound.filename)),
+      ]);
+      if (this.job !== job) return;
+      this.#channel?.close();
+      this.job = null;
+      history.pushState({}, "", "/pro");
+      this.sounds.give(sounds);
+      this.stage.compare(null);
+      await this.choose(video);
+      this.#name(job.name, "");
+      this.draw();
+      need("h1").focus({ preventScroll: true });
+    } catch (error) {
+      this.#problem(new ApiError(/** @type {Error} */ (error).message), {
+        title: "The run cannot be edited now.",
+        retry: () => this.edit(),
+      });
+    } finally {
+      button.removeAttribute("aria-disabled");
+    }
   }
 
   // Sending
@@ -617,6 +653,7 @@ class Page {
     download.hidden = !job?.result_url;
     if (job?.result_url) Object.assign(download, { href: job.result_url, download: `${job.name}.mp4` });
     need("[data-new]").hidden = !job || !facts.max_segments;
+    need("[data-edit]").hidden = !job?.source || isWorking || !facts.max_segments;
   }
 
   #listen() {
@@ -631,6 +668,21 @@ class Page {
     on("process", () => this.process());
     on("cancel", () => this.cancel());
     on("again", () => this.again());
+    on("edit", () => this.edit());
+    on("library-video", () =>
+      chooseFromLibrary({
+        heading: "A video of your library",
+        take: async (video) => this.choose(await fileOf(video)),
+      }),
+    );
+    on("library-sound", () =>
+      chooseFromLibrary({
+        heading: "The sound of a video of your library",
+        fits: (video) => video.has_audio && video.file_size <= MOST_HEARD,
+        take: async (video) => this.sounds.add([await soundIn(await fileOf(video), video.title)]),
+      }),
+    );
+    new LineRecorder(need("[data-record-line]"), (line) => this.sounds.add([line]));
     on("delete", () => this.askToDelete());
     on("add-segment", () => this.add());
     on("play", () => this.stage.toggle());

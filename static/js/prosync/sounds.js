@@ -105,6 +105,13 @@ export class Sounds {
     this.draw();
   }
 
+  /** The files of a job's sounds, in their order: they can be sent with another. @param {File[]} files */
+  give(files) {
+    this.all.forEach((sound, at) => {
+      Object.assign(sound, { file: files[at], address: URL.createObjectURL(files[at]) });
+    });
+  }
+
   /** Draw what has changed of the list: a button that has the focus stays. */
   draw() {
     const { used, isLocked } = this.options;
@@ -130,7 +137,10 @@ export class Sounds {
       if (sound.bars.length && !lane.firstChild) lane.append(drawWave(sound.bars));
       if (list.children[at] !== row) list.insertBefore(row, list.children[at] ?? null);
     });
-    need("[data-add]", this.panel).hidden = isLocked();
+    /** @type {HTMLElement} */ for (const part of /** @type {NodeListOf<HTMLElement>} */ (
+      this.panel.querySelectorAll("[data-add]")
+    ))
+      part.hidden = isLocked();
     this.#drawPlaying();
   }
 

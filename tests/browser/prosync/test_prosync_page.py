@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import APIResponse, Locator, Page, Route, expect
+from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expect
 
+from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage
+from tests.browser.conftest import ACCOUNT, CHROMIUM, DESK, FLAGS, PHONE, OpenPage
 from tests.browser.test_accessibility import axe_findings
 from tests.support.footage import convert
 from tests.support.program import Program
@@ -116,6 +117,86 @@ def run(open_page: OpenPage, files: dict[str, Path]) -> str:
     found = process(page)
     page.close()
     return found
+
+
+@pytest.fixture
+def page_with_microphone(chromium: Browser, program: Program, signed_in: Any) -> Iterator[Page]:
+    """A page of a browser that hears a tone instead of a microphone."""
+    tone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=[*FLAGS, *tone])
+    yield browser.new_context(storage_state=signed_in, base_url=program.address).new_page()
+    browser.close()
+
+
+def test_a_run_is_edited_and_run_again_with_all_that_it_had(open_page: OpenPage, run: str, program: Program) -> None:
+    page = open_page(f"/pro?job={run}")
+    page.locator("[data-edit]").click()
+    expect(page.locator("[data-process]")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("trailer_take4")
+    expect(segments(page)).to_have_count(2)
+    assert page.url.endswith("/pro")
+    segments(page).nth(1).click()
+    type_into(page, "end", "0:06.500")
+    field(page, "label").fill("Longer now")
+    page.locator("[data-option=sync_mode]").select_option("loop")
+    again = process(page)
+    first, second = (program.call("GET", f"{SYNC}/pro-job/{one}/status") for one in (run, again))
+    assert again != run
+    assert [one["endTime"] for one in second["segments_data"]] == [2.0, 6.5]
+    assert second["segments_data"][1]["label"] == "Longer now"
+    assert second["options"]["sync_mode"] == "loop"
+    assert [sound["filename"] for sound in second["sounds"]] == [sound["filename"] for sound in first["sounds"]]
+    assert second["sounds"][0]["duration"] == pytest.approx(first["sounds"][0]["duration"], abs=0.001)
+    assert second["source"]["duration"] == first["source"]["duration"]
+
+
+def test_what_can_no_longer_be_fetched_leaves_the_run_as_it_is(open_page: OpenPage, run: str) -> None:
+    page = open_page(f"/pro?job={run}", quiet=False)
+    expect(page.locator("[data-edit]")).to_be_visible()
+    page.route("**/media/renditions/**", lambda route: route.abort())
+    page.locator("[data-edit]").click()
+    expect(page.get_by_role("alert")).to_contain_text("The run cannot be edited now.")
+    expect(page.locator("[data-download]")).to_be_visible()
+    page.unroute("**/media/renditions/**")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("[data-process]")).to_be_visible()
+
+
+def test_video_and_sound_come_from_the_library_and_a_line_from_the_microphone(
+    page_with_microphone: Page, files: dict[str, Path], program: Program
+) -> None:
+    page = page_with_microphone
+    video = shelf.taken_in(program, files["video"], title="Trailer of the library")
+    silent = shelf.taken_in(program, files["short"], title="Without a sound")
+    page.goto("/pro")
+    page.locator("[data-library-video]").click()
+    dialog = page.get_by_role("dialog", name="A video of your library")
+    expect(dialog.get_by_role("listitem")).to_have_count(2)
+    assert axe_findings(page) == []
+    dialog.get_by_role("searchbox").fill("trailer")
+    expect(dialog.get_by_role("listitem")).to_have_count(1)
+    dialog.get_by_role("button", name="Trailer of the library").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trailer of the library")
+    page.locator("[data-library-sound]").click()
+    sounds = page.get_by_role("dialog", name="The sound of a video of your library")
+    expect(sounds.get_by_role("listitem")).to_have_count(1)
+    sounds.get_by_role("button", name="Trailer of the library").click()
+    expect(page.locator("[data-sound-list] li")).to_have_count(1)
+    line = page.locator("[data-record-line]")
+    line.click()
+    expect(line).to_have_text("Stop, 0:01", timeout=20_000)
+    line.click()
+    expect(page.locator("[data-sound-list] li")).to_have_count(2)
+    expect(page.locator("[data-sound-list] li").nth(1)).to_contain_text("line 1.wav")
+    expect(page.locator("[data-sound-list] li").nth(1).locator("[data-length]")).to_contain_text(" s")
+    make_segments(page, 1, 5)
+    field(page, "sound").select_option(index=2)
+    job = program.call("GET", f"{SYNC}/pro-job/{process(page)}/status")
+    assert [sound["filename"] for sound in job["sounds"]] == ["Trailer of the library.wav", "line 1.wav"]
+    assert job["sounds"][0]["duration"] == pytest.approx(8, abs=0.1)
+    assert job["sounds"][1]["duration"] > 0.5
+    for one in (video, silent):
+        program.call("DELETE", f"{shelf.LIBRARY}/{one['id']}")
 
 
 def test_a_video_is_dubbed_and_compared(open_page: OpenPage, files: dict[str, Path], program: Program) -> None:

@@ -1,0 +1,233 @@
+// Where videos and sounds come from besides the user's disk: the library, an earlier run, and the microphone. Each
+// becomes a file of the browser's, and is sent as what was chosen by hand.
+
+import { h, icon, setText } from "../base/dom.js";
+import { show } from "../base/dialog.js";
+import { duration } from "../base/format.js";
+import { errorNote, toast } from "../base/notice.js";
+import { listVideos } from "../videos/api.js";
+import { posterOf } from "../videos/picture.js";
+
+/** @typedef {import("../videos/api.js").Video} Video */
+
+const AT_ONCE = 60; // videos in the dialog; more are found by searching
+const TYPING = 250; // ms without a key until is searched
+const WAV_HEADER = 44; // bytes
+const FULL_SCALE = 32_767; // of samples with 16 bits
+
+/**
+ * @param {string} address
+ * @param {string} name
+ * @returns {Promise<File>}
+ */
+export async function fileAt(address, name) {
+  const response = await fetch(address, { credentials: "same-origin" });
+  if (!response.ok) throw new Error(`“${name}” could not be fetched (${response.status}).`);
+  const blob = await response.blob();
+  return new File([blob], name, { type: blob.type });
+}
+
+/** @param {Video} video @returns {Promise<File>} its original */
+export const fileOf = (video) =>
+  fileAt(
+    video.video_url ?? "",
+    `${video.title}.${video.mime_type.split("/")[1]?.replace("quicktime", "mov") ?? "mp4"}`,
+  );
+
+/**
+ * Let one of the library's videos be chosen.
+ * @param {object} about
+ * @param {string} about.heading
+ * @param {(video: Video) => boolean} [about.fits] which ones are offered
+ * @param {(video: Video) => Promise<void>} about.take
+ */
+export function chooseFromLibrary({ heading, fits = () => true, take }) {
+  const search = /** @type {HTMLInputElement} */ (
+    h("input", { class: "input", type: "search", "aria-label": "Search your videos", placeholder: "Title or tag" })
+  );
+  const list = h("ul", { class: "library-choice", "aria-label": "Your videos" });
+  const said = h("p", { class: "muted", role: "status" });
+  const problem = h("div", {});
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dialog", "aria-labelledby": "choose-heading" },
+      h(
+        "div",
+        { class: "pad col" },
+        h("h2", { id: "choose-heading" }, heading),
+        search,
+        problem,
+        said,
+        list,
+        h(
+          "div",
+          { class: "row end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+        ),
+      ),
+    ),
+  );
+  let typing = 0;
+  search.addEventListener("input", () => {
+    window.clearTimeout(typing);
+    typing = window.setTimeout(find, TYPING);
+  });
+  find();
+
+  async function find() {
+    const words = search.value.trim();
+    try {
+      const { videos } = await listVideos({ search: words, status: "ready", limit: AT_ONCE });
+      if (search.value.trim() !== words) return;
+      const found = videos.filter(fits);
+      list.replaceChildren(...found.map(choice));
+      setText(said, found.length ? "" : words ? "Nothing matches." : "Your library has no video for this yet.");
+    } catch (error) {
+      problem.replaceChildren(errorNote("Your videos could not be loaded.", error, find));
+    }
+  }
+
+  /** @param {Video} video */
+  function choice(video) {
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { class: "btn quiet", type: "button", onclick: () => choose(video) },
+        h("span", { class: "choice-picture" }, posterOf(video.poster_url)),
+        h("span", { class: "spacer anywhere", dir: "auto" }, video.title),
+        h("span", { class: "mono text-small faint" }, duration(video.duration_exact)),
+      ),
+    );
+  }
+
+  /** @param {Video} video */
+  async function choose(video) {
+    problem.replaceChildren();
+    setText(said, `Getting “${video.title}”…`);
+    for (const button of list.querySelectorAll("button")) button.setAttribute("disabled", "");
+    try {
+      await take(video);
+      dialog.close();
+    } catch (error) {
+      setText(said, "");
+      for (const button of list.querySelectorAll("button")) button.removeAttribute("disabled");
+      problem.replaceChildren(errorNote("It could not be taken from your library.", error));
+    }
+  }
+}
+
+/** Records lines from the microphone by one button: pressed it listens, pressed again the line is there. */
+export class LineRecorder {
+  /** @type {MediaRecorder|null} */ #recorder = null;
+  #count = 0;
+  #clock = 0;
+
+  /** @param {HTMLElement} button @param {(line: File) => void} onLine */
+  constructor(button, onLine) {
+    this.button = button;
+    this.onLine = onLine;
+    button.addEventListener("click", () => (this.#recorder ? this.#recorder.stop() : this.#begin()));
+  }
+
+  async #begin() {
+    if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder)
+      return toast("This browser cannot record here. Record the line elsewhere, and add the file.", "warn");
+    let stream;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    } catch (error) {
+      const isRefused = /** @type {Error} */ (error).name === "NotAllowedError";
+      return toast(
+        isRefused
+          ? "The microphone is not allowed here. Allow it in the browser's settings for this page."
+          : "No microphone was found, or another program uses it.",
+        "warn",
+      );
+    }
+    const recorder = new MediaRecorder(stream);
+    /** @type {Blob[]} */
+    const pieces = [];
+    recorder.addEventListener("dataavailable", (event) => pieces.push(event.data));
+    recorder.addEventListener("stop", () => {
+      for (const track of stream.getTracks()) track.stop();
+      window.clearInterval(this.#clock);
+      this.#recorder = null;
+      this.#draw(null);
+      this.#keep(new Blob(pieces));
+    });
+    this.#recorder = recorder;
+    const began = performance.now();
+    recorder.start();
+    this.#draw(0);
+    this.#clock = window.setInterval(() => this.#draw((performance.now() - began) / 1000), 250);
+  }
+
+  /** @param {number|null} seconds while it listens */
+  #draw(seconds) {
+    this.button.setAttribute("aria-pressed", String(seconds !== null));
+    this.button.replaceChildren(
+      icon(seconds === null ? "record" : "stop"),
+      seconds === null ? "Record a line" : `Stop, ${duration(seconds)}`,
+    );
+  }
+
+  /** @param {Blob} recorded */
+  async #keep(recorded) {
+    try {
+      this.onLine(await soundIn(recorded, `line ${this.#count + 1}`));
+      this.#count += 1;
+    } catch {
+      toast("Nothing was recorded.", "warn");
+    }
+  }
+}
+
+/**
+ * What is heard in a recording or a video, as WAV, which the server takes as a sound.
+ * @param {Blob} file
+ * @param {string} name
+ * @returns {Promise<File>}
+ */
+export async function soundIn(file, name) {
+  const context = new AudioContext();
+  try {
+    const sound = await context.decodeAudioData(await file.arrayBuffer());
+    return new File([wavOf(sound)], `${name}.wav`, { type: "audio/wav" });
+  } finally {
+    context.close();
+  }
+}
+
+/**
+ * @param {AudioBuffer} sound
+ * @returns {ArrayBuffer} its first two channels as WAV, 16 bits a sample (RIFF, "Multimedia Programming Interface", 1991)
+ */
+export function wavOf(sound) {
+  const channels = Array.from({ length: Math.min(2, sound.numberOfChannels) }, (_, at) => sound.getChannelData(at));
+  const step = 2 * channels.length; // bytes a sample of all channels
+  const view = new DataView(new ArrayBuffer(WAV_HEADER + step * sound.length));
+  const text = (/** @type {number} */ at, /** @type {string} */ word) =>
+    [...word].forEach((sign, index) => view.setUint8(at + index, sign.charCodeAt(0)));
+  text(0, "RIFF");
+  view.setUint32(4, WAV_HEADER - 8 + step * sound.length, true);
+  text(8, "WAVEfmt ");
+  view.setUint32(16, 16, true); // bytes of what follows up to the samples
+  view.setUint16(20, 1, true); // PCM
+  view.setUint16(22, channels.length, true);
+  view.setUint32(24, sound.sampleRate, true);
+  view.setUint32(28, step * sound.sampleRate, true); // bytes a second
+  view.setUint16(32, step, true);
+  view.setUint16(34, 16, true); // bits a sample
+  text(36, "data");
+  view.setUint32(40, step * sound.length, true);
+  channels.forEach((samples, channel) =>
+    samples.forEach((sample, index) => {
+      const level = Math.round(Math.max(-1, Math.min(1, sample)) * FULL_SCALE);
+      view.setInt16(WAV_HEADER + step * index + 2 * channel, level, true);
+    }),
+  );
+  return view.buffer;
+}
