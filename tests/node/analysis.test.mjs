@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { toReel, toSource, within } from "./js/analysis/reel.js";
+import { whyShort } from "./js/analysis/short.js";
 import { exerciseTitle, fileName, span } from "./js/analysis/words.js";
 
 test("a moment of the reel is one of the video", () => {
@@ -47,4 +48,31 @@ test("times and names are told as people tell them", () => {
   );
   assert.equal(fileName("a/b: c?.mp4", "reel.mp4"), "a b c reel.mp4");
   assert.equal(fileName("", "x.csv"), "analysis x.csv");
+});
+
+test("a short reel says why, and what would make it longer", () => {
+  const segments = [0.9, 0.1, 0.4, 0.3, 0, 0.2].map((score, index) => ({
+    score,
+    start_time: 10 * index,
+    end_time: 10 * index + 10,
+  }));
+  const params = { target_duration: 30, max_highlights: 10, min_score: 0.5 };
+  const reel = [{ start_time: 2, end_time: 8 }];
+  const short = whyShort({ highlights: reel, segments, duration: 60 }, params);
+  assert.equal(
+    short.text,
+    "The reel has 6 s of the 30 s that were asked for: 1 of 6 segments reaches the minimum score of 0.50.",
+  );
+  assert.deepEqual(short.params, { ...params, min_score: 0.2 });
+  // What is above 60 % of what was asked for, or could be had, is long enough.
+  assert.equal(whyShort({ highlights: [{ start_time: 0, end_time: 18 }], segments, duration: 60 }, params), null);
+  assert.equal(whyShort({ highlights: reel, segments, duration: 9 }, params), null);
+  const few = whyShort({ highlights: reel, segments, duration: 60 }, { ...params, max_highlights: 1 });
+  assert.equal(few.text, "The reel has 6 s of the 30 s that were asked for: it has at most 1 highlight.");
+  assert.equal(few.params.max_highlights, 2);
+  const none = segments.map((one) => ({ ...one, score: one.score > 0.5 ? one.score : 0 }));
+  assert.deepEqual(whyShort({ highlights: reel, segments: none, duration: 60 }, params), {
+    text: "The reel has 6 s of the 30 s that were asked for: nothing else in the video stands out.",
+    params: null,
+  });
 });

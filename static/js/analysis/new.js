@@ -33,6 +33,7 @@ import { KINDS } from "./words.js";
 const SEARCH_PAUSE = 250;
 const SHOWN = 24;
 const SHAPES_AFTER = 300;
+const SEGMENTS = 30; // that a short video is to have at least
 
 /**
  * How long the work takes once it begins, in words.
@@ -44,6 +45,12 @@ export function estimateWords(seconds) {
   if (minutes < 60) return `About ${counted(minutes, "minute")} of work, once it begins.`;
   return `About ${counted(Math.round(minutes / 60), "hour")} of work, once it begins.`;
 }
+
+/**
+ * The length of a segment that suits a video: of a short one they are shorter, so that there are some to choose from.
+ * @param {number} seconds of the video
+ */
+export const segmentFor = (seconds) => Math.min(10, Math.max(2, Math.round(seconds / SEGMENTS)));
 
 export class NewAnalysis {
   /** @type {Kind} */ #kind;
@@ -350,6 +357,7 @@ export class NewAnalysis {
   #pick(video) {
     this.#video = video;
     this.missing.hidden = true;
+    this.params.suggest("segment_length", segmentFor(video.duration_exact));
     this.#drawSend();
   }
 
@@ -373,6 +381,7 @@ export class NewAnalysis {
   async #readGiven(id) {
     try {
       this.#video = await readVideo(id);
+      this.params.suggest("segment_length", segmentFor(this.#video.duration_exact));
       this.#drawSend();
       if (!this.options.onFiles) this.#showGiven();
       else if (this.#from === "library") this.#showFrom("library");

@@ -52,7 +52,7 @@ export class ParamsForm {
    * @param {Record<string, any>} [given] values to begin with
    */
   constructor(ranges, given = {}) {
-    this.ranges = ranges;
+    this.ranges = /** @type {Ranges} */ (structuredClone(ranges));
     for (const [name, value] of Object.entries(given)) this.#typed[name] = String(value);
     this.element = h("fieldset", { class: "params" });
   }
@@ -65,6 +65,19 @@ export class ParamsForm {
       ...(EXERCISE in this.ranges[kind] ? [this.#exercises()] : []),
       ...FIELDS[kind].map((field) => this.#field(field)),
     );
+  }
+
+  /**
+   * What a number is to be where nobody has typed another.
+   * @param {string} name
+   * @param {number} value
+   */
+  suggest(name, value) {
+    if (name in this.#typed) return;
+    for (const ranges of Object.values(this.ranges))
+      if (ranges[name]) ranges[name] = { ...ranges[name], default: value };
+    const input = /** @type {HTMLInputElement|null} */ (this.element.querySelector(`#param-${name}`));
+    if (input) input.value = String(value);
   }
 
   /** @returns {Record<string, any>|null} null when something is wrong, which is said beside it and has the focus */

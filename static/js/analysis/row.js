@@ -5,6 +5,7 @@ import { h, icon, need, setText } from "../base/dom.js";
 import { when } from "../base/format.js";
 import { errorNote } from "../base/notice.js";
 import { leftWords } from "../uploads/speed.js";
+import { posterOf } from "../videos/picture.js";
 import { ACTS, actButton, actsOf } from "./acts.js";
 import { KINDS, keptWords, nextStep, stateOf, statusOf } from "./words.js";
 
@@ -38,7 +39,13 @@ export class Row {
   draw(session) {
     this.session = session;
     const { element } = this;
-    const shown = JSON.stringify([stateOf(session), session.name, session.error, session.expires_at]);
+    const shown = JSON.stringify([
+      stateOf(session),
+      session.name,
+      session.error,
+      session.expires_at,
+      session.source?.poster_url?.split("?")[0],
+    ]);
     if (shown !== this.#shown) {
       this.#shown = shown;
       const focused = element.contains(document.activeElement)
@@ -90,7 +97,9 @@ export class Row {
     const address = `/analysis/${encodeURIComponent(sessionId)}`;
     const moving = ["queued", ...WITH_BAR].includes(state);
     return [
-      icon(kind.icon, "kind"),
+      session.source
+        ? h("span", { class: "kind picture", title: kind.label }, posterOf(session.source.poster_url))
+        : icon(kind.icon, "kind"),
       h("h2", { class: "job-name truncate", dir: "auto", title: name }, h("a", { href: address }, name)),
       h(
         "p",

@@ -4,12 +4,13 @@ import { ApiError } from "../base/api.js";
 import { h, icon, need, pageData, setText } from "../base/dom.js";
 import { toggleMenu } from "../base/menu.js";
 import { errorNote, explain, toast } from "../base/notice.js";
-import { csvOf, jsonOf, keepSession, readResults, readSession } from "./api.js";
+import { analyseVideo, csvOf, jsonOf, keepSession, newKey, readResults, readSession } from "./api.js";
 import { deleteDialog } from "./deleting.js";
 import { Follower } from "./follow.js";
 import { HighlightsView } from "./highlights.js";
 import { NewAnalysis } from "./new.js";
 import { Progress } from "./progress.js";
+import { whyShort } from "./short.js";
 import { askedWords, fileName, isLive, keptWords, KINDS, nextStep, stateOf, statusOf } from "./words.js";
 import { WorkoutView } from "./workout.js";
 
@@ -199,6 +200,7 @@ async function showResult() {
     const result = need("[data-result]");
     result.hidden = false;
     const View = session.analysis_type === "workout" ? WorkoutView : HighlightsView;
+    drawShort();
     new View(result, session, data, { result: renewResult, session: () => readSession(session.sessionId) });
   } catch (error) {
     clearTimeout(shapes);
@@ -216,6 +218,37 @@ async function showResult() {
   } finally {
     isReading = false;
   }
+}
+
+/** What is said of a reel that is much shorter than was asked for, with a longer one a press away. */
+function drawShort() {
+  const why = session.analysis_type === "highlights" ? whyShort(data, session.params) : null;
+  const place = need("[data-short]");
+  place.hidden = why === null;
+  if (!why) return;
+  const { params } = why;
+  const longer = h("button", { class: "btn", type: "button" }, icon("analysis"), "Make a longer reel");
+  const key = newKey();
+  longer.addEventListener("click", async () => {
+    if (longer.getAttribute("aria-disabled") === "true") return;
+    longer.setAttribute("aria-disabled", "true");
+    try {
+      const { sessionId } = await analyseVideo(session.source?.video_id ?? "", "highlights", params ?? {}, key);
+      location.assign(`/analysis/${encodeURIComponent(sessionId)}`);
+    } catch (error) {
+      longer.removeAttribute("aria-disabled");
+      place.append(errorNote("It was not begun.", error));
+    }
+  });
+  place.replaceChildren(
+    h(
+      "div",
+      { class: "note" },
+      icon("info"),
+      h("p", { class: "spacer" }, why.text),
+      params && mayRunAgain() ? longer : null,
+    ),
+  );
 }
 
 async function renewResult() {

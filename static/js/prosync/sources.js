@@ -205,7 +205,7 @@ export async function soundIn(file, name) {
  * @param {AudioBuffer} sound
  * @returns {ArrayBuffer} its first two channels as WAV, 16 bits a sample (RIFF, "Multimedia Programming Interface", 1991)
  */
-export function wavOf(sound) {
+function wavOf(sound) {
   const channels = Array.from({ length: Math.min(2, sound.numberOfChannels) }, (_, at) => sound.getChannelData(at));
   const step = 2 * channels.length; // bytes a sample of all channels
   const view = new DataView(new ArrayBuffer(WAV_HEADER + step * sound.length));

@@ -585,6 +585,42 @@ def test_run_again_takes_the_same_video_and_other_parameters(
     assert '"min_score":0.3' in sent
 
 
+def test_a_short_reel_says_why_and_a_longer_one_is_a_press_away(
+    open_page: OpenPage, backstage: Backstage, video: dict[str, Any]
+) -> None:
+    data = found("highlights", video)
+    data["highlights"] = data["highlights"][:1]
+    session, _ = make(backstage, "completed", fields={
+        "video_id": video["id"], "params": {**analyses.PARAMS["highlights"], "min_score": 0.9},
+    })  # fmt: skip
+    page = open_page("/account")
+    answer(page, "highlights", data)
+    page.goto(f"/analysis/{session}")
+    said = page.locator("[data-short]")
+    expect(said).to_contain_text("1 of 58 segments reaches the minimum score of 0.90.")
+    assert axe_findings(page) == []
+    said.get_by_role("button", name="Make a longer reel").click()
+    page.wait_for_url(lambda address: session not in address)
+    longer = page.request.get(page.url.replace("/analysis/", f"{API}/status/")).json()
+    assert longer["params"]["min_score"] < 0.9
+    assert longer["params"]["segment_length"] == analyses.PARAMS["highlights"]["segment_length"]
+    assert longer["source"]["video_id"] == video["id"]
+
+
+def test_the_list_shows_a_picture_of_each_and_a_short_video_has_short_segments(
+    open_page: OpenPage, backstage: Backstage, video: dict[str, Any]
+) -> None:
+    session, _ = make(backstage, "completed", fields={"video_id": video["id"]})
+    page = open_page("/analysis")
+    expect(row(page, session).locator(".kind img")).to_be_visible()
+    page.get_by_role("button", name="New analysis").click()
+    dialog = page.get_by_role("dialog", name="New analysis")
+    expect(dialog.get_by_label("Length of a segment")).to_have_value("10")
+    dialog.get_by_role("button", name="My library").click()
+    dialog.get_by_role("radio", name="Round 7").check()
+    expect(dialog.get_by_label("Length of a segment")).to_have_value("2")
+
+
 def test_a_result_is_kept_as_long_as_its_video_by_one_press(
     open_page: OpenPage, backstage: Backstage, video: dict[str, Any]
 ) -> None:
