@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from redis.exceptions import RedisError
 
 from media_app.catalogue.realtime import audience_of, group_of
 from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
+from vodplatform.base.web import presence
 
 
 class CatalogueConsumer(WatchConsumer):
@@ -38,7 +42,13 @@ class CatalogueVideoConsumer(CatalogueConsumer):
     """One video of it; whoever may see it no more is told DELETE, and is let go at the next look.
 
     A look that comes before the message lets go without it: the code of the closing, 4404, says the same.
+
+    With ``?editing=1``, which counts for who may edit, all who have it open so are told of each other.
     """
+
+    name = ""  # of who edits; empty for who only looks
+    _is_there = False
+    _people: list[presence.Person] = []
 
     def snapshot(self, user: User | AnonymousUser) -> tuple[str, dict[str, Any] | None] | None:
         try:
@@ -47,4 +57,53 @@ class CatalogueVideoConsumer(CatalogueConsumer):
             return None
         if not Video.objects.in_catalogue(user).filter(pk=video_id).exists():
             return None
+        asked = parse_qs(self.scope.get("query_string", b"").decode("latin-1")).get("editing") == ["1"]
+        self.name = user.username if asked and isinstance(user, User) and user.is_moderator else ""
         return group_of(audience_of(user), video_id), None
+
+    @property
+    def _editors(self) -> str:
+        return f"editors.{self.route['video_id'].lower()}"
+
+    async def connect(self) -> None:
+        await super().connect()
+        if self.name and self.place:
+            await self.channel_layer.group_add(self._editors, self.channel_name)
+            self._is_there = True
+            presence.enter(self._editors, self.channel_name, {"name": self.name}, self._tell_editors)
+
+    async def _tell_editors(self, message: dict[str, Any]) -> None:
+        """Tell all who edit which people this process knows of. A broker that is away tells nobody."""
+        with contextlib.suppress(RedisError, OSError):
+            await self.channel_layer.group_send(self._editors, {"type": "watch.presence", "message": message})
+
+    async def watch_presence(self, event: dict[str, Any]) -> None:
+        """Some process has said who is there. Nobody is told that they are alone."""
+        people = presence.heard(self._editors, event["message"], self._tell_editors)
+        if self._is_there and people != self._people and (len(people) > 1 or self._people):
+            self._people = people
+            await self.send_json({"event": "EDITORS", "table": "videos", "people": people})
+
+    async def _recheck(self) -> bool:
+        if not await super()._recheck():
+            return False
+        if self._is_there and not self.name:  # may look still, and edits no more
+            self._leave()
+            await self.channel_layer.group_discard(self._editors, self.channel_name)
+        elif self._is_there:
+            presence.tell_soon(self._editors, self._tell_editors)
+        return True
+
+    def _leave(self) -> None:
+        if self._is_there:
+            self._is_there = False
+            presence.leave(self._editors, self.channel_name, self._tell_editors)
+
+    def let_go(self) -> None:
+        super().let_go()
+        self._leave()
+
+    async def disconnect(self, code: int) -> None:
+        if self._is_there:
+            await self.channel_layer.group_discard(self._editors, self.channel_name)
+        await super().disconnect(code)

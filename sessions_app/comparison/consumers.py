@@ -15,7 +15,6 @@ from django.db import close_old_connections
 from django.http.cookie import parse_cookie
 from redis.exceptions import RedisError
 
-from sessions_app.comparison import presence
 from sessions_app.comparison.links import COOKIE, viewer_of
 from sessions_app.comparison.messages import clock_message, moves, plays, session_message
 from sessions_app.comparison.models import Access, ComparisonSession
@@ -25,6 +24,7 @@ from vodplatform.accounts.credentials import headers_of, same_origin
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
 from vodplatform.base.errors import DomainError
+from vodplatform.base.web import presence
 
 CLOCK_SECONDS = 0.5
 REST_SECONDS = 60.0  # after the end of the last VOD

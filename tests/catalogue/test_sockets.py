@@ -26,6 +26,7 @@ from tests.support.sockets import Socket, ask, connected, first_close, next_mess
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import ApiToken, Role, User
 from vodplatform.base.records.transitions import transition
+from vodplatform.base.web import presence
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 LIST = "/ws/videos/"
@@ -408,6 +409,58 @@ class TestLookingAgain:
             settings.PUBLIC_CATALOG = False
             event = await communicator.receive_output(SECONDS)
             assert (event["type"], event["code"]) == ("websocket.close", 4401)
+
+
+async def editors(communicator: Socket) -> list[str]:
+    """Who the next message of that kind says is editing."""
+    while (message := await next_message(communicator))["event"] != "EDITORS":
+        pass
+    return [person["name"] for person in message["people"]]
+
+
+class TestWhoEdits:
+    """``?editing=1``"""
+
+    async def test_those_who_edit_are_told_of_each_other_and_nobody_else_is(
+        self, video: Video, owner: User, moderator: User, admin_person: User
+    ) -> None:
+        keys = [await ask(make_key, person) for person in (moderator, admin_person, owner)]
+        path = f"{path_of(video)}?editing=1"
+        names = sorted([moderator.username, admin_person.username])
+        async with (
+            connected(path, key=keys[0]) as one,
+            connected(path, key=keys[2]) as stranger,
+            connected(path_of(video), key=keys[1]) as watching,
+        ):
+            async with connected(path, key=keys[1]) as other:
+                assert await editors(one) == names
+                assert await editors(other) == names
+            assert await editors(one) == [moderator.username]
+            # Neither who may not edit nor who only looks has heard of it: the next they hear is a change.
+            await ask(retitle, video, "New", moderator)
+            for communicator in (stranger, watching):
+                assert (await next_message(communicator))["event"] == "UPDATE"
+
+    async def test_who_edits_another_video_is_not_told(self, video: Video, moderator: User, admin_person: User) -> None:
+        other = await ask(lambda: make_catalogue_video(moderator, title="Other"))
+        keys = [await ask(make_key, person) for person in (moderator, admin_person)]
+        async with (
+            connected(f"{path_of(video)}?editing=1", key=keys[0]) as one,
+            connected(f"{path_of(other)}?editing=1", key=keys[1]),
+        ):
+            await asyncio.sleep(3 * presence.TELL_SECONDS)
+            await ask(retitle, video, "New", moderator)
+            assert (await next_message(one))["event"] == "UPDATE"
+
+    async def test_who_is_no_moderator_any_more_has_left(
+        self, video: Video, moderator: User, admin_person: User, at_once: None
+    ) -> None:
+        keys = [await ask(make_key, person) for person in (moderator, admin_person)]
+        path = f"{path_of(video)}?editing=1"
+        async with connected(path, key=keys[0]), connected(path, key=keys[1]) as other:
+            assert await editors(other) == sorted([moderator.username, admin_person.username])
+            await ask(lambda: User.objects.filter(pk=moderator.pk).update(role=Role.USER, is_staff=False))
+            assert await editors(other) == [admin_person.username]
 
 
 def test_one_rows_rule_is_the_rule_of_lists(owner: User, moderator: User, admin_person: User) -> None:

@@ -11,7 +11,7 @@ import pytest
 from channels.layers import get_channel_layer
 from pytest_check import check
 
-from sessions_app.comparison import events, presence, services, sharing
+from sessions_app.comparison import events, services, sharing
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, EventOrigin, SessionShare
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_alignment, make_key, make_session, make_share, make_user
@@ -21,6 +21,7 @@ from vodplatform.accounts import realtime
 from vodplatform.accounts.models import User
 from vodplatform.asgi import application
 from vodplatform.base.errors import DomainError
+from vodplatform.base.web import presence
 
 pytestmark = pytest.mark.django_db
 committed = [pytest.mark.both, pytest.mark.django_db(transaction=True)]

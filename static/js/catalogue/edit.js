@@ -431,6 +431,15 @@ history.addEventListener("click", (/** @type {Event} */ event) => {
 
 // Live
 
+/** Who else has this page open. @param {{name: string}[]} people */
+function drawEditors(people) {
+  const others = people.map((person) => person.name).filter((name) => name !== document.body.dataset.user);
+  const place = need("[data-editors]");
+  place.hidden = others.length === 0;
+  const names = new Intl.ListFormat("en").format(others);
+  setText(need("span", place), others.length ? `${names} ${others.length === 1 ? "is" : "are"} editing too` : "");
+}
+
 async function renew() {
   try {
     draw(await readCatalogueVideo(facts.id));
@@ -442,9 +451,10 @@ async function renew() {
   }
 }
 
-new LiveChannel(`/ws/videos/${facts.id}/`, {
+new LiveChannel(`/ws/videos/${facts.id}/?editing=1`, {
   onMessage: (message) => {
-    if (message.event === "DELETE") drawDeleted();
+    if (message.event === "EDITORS") drawEditors(message.people);
+    else if (message.event === "DELETE") drawDeleted();
     else if (message.new) {
       draw(message.new);
       // What was written here comes back too.
@@ -458,7 +468,7 @@ new LiveChannel(`/ws/videos/${facts.id}/`, {
   },
   onState: (now) => {
     document.body.dataset.live = now;
-    if (now !== "live") return;
+    if (now !== "live") return drawEditors([]);
     renew();
     client.retry();
   },

@@ -370,6 +370,21 @@ def test_a_field_that_is_left_without_a_choice_keeps_what_both_have_written(
     assert backstage.catalogue_row(video=video)["title"] == "Mine, and more"
 
 
+def test_who_else_is_editing_is_said_while_they_are(edit: Callable[..., Page]) -> None:
+    mine = edit("mod")
+    said = mine.locator("[data-editors]")
+    expect(said).to_be_hidden()
+    other = edit("mia")
+    expect(said).to_have_text("mia is editing too")
+    expect(other.locator("[data-editors]")).to_have_text("mod is editing too")
+    third = edit("max")
+    expect(said).to_have_text("max and mia are editing too")
+    assert axe_findings(mine) == []
+    other.close()
+    third.close()
+    expect(said).to_be_hidden()
+
+
 # One description, written by two
 
 

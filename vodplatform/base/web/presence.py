@@ -1,4 +1,4 @@
-"""Who watches a comparison at this moment, in all processes.
+"""Who is at one place at this moment, such as a comparison that is watched or a video that is edited, in all processes.
 
 Each process knows its own sockets and tells the others, a quarter of a second after something has changed at most once;
 a process that hears of the first socket of another says who is there in its turn. What a process has not said again
@@ -19,13 +19,13 @@ FORGET_SECONDS = 180.0  # sockets look again, and their process tells again, eac
 MAX_PEOPLE = 200  # told of at once
 PROCESS = uuid.uuid4().hex
 
-Person = dict[str, Any]  # name, role, following
+Person = dict[str, Any]  # name, and what else is told; following: whether they go along with the others
 Tell = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @dataclass
 class _Room:
-    """One comparison: own sockets by their ids, what other processes said and when, and the telling that is due."""
+    """One place: own sockets by their ids, what other processes said and when, and the telling that is due."""
 
     here: dict[str, Person] = field(default_factory=dict)
     elsewhere: dict[str, tuple[float, list[Person]]] = field(default_factory=dict)
@@ -37,27 +37,27 @@ _rooms: dict[str, _Room] = {}
 _tasks: set[asyncio.Task[None]] = set()
 
 
-def enter(session_id: str, socket_id: str, person: Person, tell: Tell) -> None:
+def enter(place: str, socket_id: str, person: Person, tell: Tell) -> None:
     """A socket watches, or what is known of its person has changed. tell: sends a message to all who watch."""
-    room = _rooms.setdefault(session_id, _Room())
+    room = _rooms.setdefault(place, _Room())
     if room.here.get(socket_id) != person:
         room.here[socket_id] = person
-        tell_soon(session_id, tell)
+        tell_soon(place, tell)
 
 
-def leave(session_id: str, socket_id: str, tell: Tell) -> None:
+def leave(place: str, socket_id: str, tell: Tell) -> None:
     """A socket has gone."""
-    room = _rooms.get(session_id)
+    room = _rooms.get(place)
     if room is None or room.here.pop(socket_id, None) is None:
         return
-    tell_soon(session_id, tell)
+    tell_soon(place, tell)
     if not room.here:
-        del _rooms[session_id]
+        del _rooms[place]
 
 
-def tell_soon(session_id: str, tell: Tell) -> None:
+def tell_soon(place: str, tell: Tell) -> None:
     """Say who is here, unless that is about to be said."""
-    room = _rooms.get(session_id)
+    room = _rooms.get(place)
     if room is None or (room.due and not room.due.cancelled() and room.due.when() > asyncio.get_running_loop().time()):
         return
 
@@ -71,9 +71,9 @@ def tell_soon(session_id: str, tell: Tell) -> None:
     room.due = asyncio.get_running_loop().call_later(TELL_SECONDS, begin)
 
 
-def heard(session_id: str, message: dict[str, Any], tell: Tell) -> list[Person]:
+def heard(place: str, message: dict[str, Any], tell: Tell) -> list[Person]:
     """Take in what a process has said, and give who is there now: each account once, by name."""
-    room = _rooms.get(session_id)
+    room = _rooms.get(place)
     if room is None:
         return []
     if message["process"] != PROCESS:
@@ -82,7 +82,7 @@ def heard(session_id: str, message: dict[str, Any], tell: Tell) -> list[Person]:
         else:
             room.elsewhere.pop(message["process"], None)
         if message["asks"]:
-            tell_soon(session_id, tell)
+            tell_soon(place, tell)
     return _people(room)
 
 
@@ -93,5 +93,6 @@ def _people(room: _Room) -> list[Person]:
     for person in [*room.here.values(), *(one for _, people in room.elsewhere.values() for one in people)]:
         known = found.get(person["name"])
         # Who has two pages open follows when one of them does.
-        found[person["name"]] = {**person, "following": person["following"] or bool(known and known["following"])}
+        follows = person.get("following") or bool(known and known.get("following"))
+        found[person["name"]] = {**person, "following": follows} if "following" in person else person
     return sorted(found.values(), key=lambda person: str(person["name"]))[:MAX_PEOPLE]
