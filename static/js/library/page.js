@@ -26,6 +26,18 @@ const ORDERS = { "": "newest first", title: "by name", longest: "longest first",
 /** When the first of the list came: what came later is no part of it. */ let newest = "";
 /** @type {Map<string, any>} the last that was heard of each job */ const heard = new Map();
 
+// A phone folds the filters, unless some are set.
+
+const fold = need("[data-fold]");
+const tools = need("[data-tools]");
+/** @param {boolean} isFolded */
+function foldTools(isFolded) {
+  tools.toggleAttribute("data-folded", isFolded);
+  fold.setAttribute("aria-expanded", String(!isFolded));
+}
+fold.addEventListener("click", () => foldTools(fold.getAttribute("aria-expanded") === "true"));
+foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(location.search).get(name)));
+
 // The list
 
 /** @type {EndlessList} */ const list = new EndlessList({

@@ -57,6 +57,9 @@ export class Player extends EventTarget {
       element.addEventListener(name, () => this.#waited());
     element.addEventListener("error", () => this.#broke());
     // A codec that the browser lacks may still leave it the sound.
+    element.addEventListener("resize", () =>
+      element.parentElement?.toggleAttribute("data-portrait", element.videoHeight > element.videoWidth),
+    );
     element.addEventListener("loadedmetadata", () => element.videoWidth === 0 && this.#fallBack());
   }
 

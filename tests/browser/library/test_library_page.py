@@ -173,6 +173,7 @@ def test_what_is_chosen_by_keeps_the_focus_when_the_choices_are_others(
     backstage.video(owner=ACCOUNT, title="Old", minutes=5)
     page = open_page("/library", size=PHONE)
     expect(page.locator(".card")).to_have_count(1)
+    page.get_by_role("button", name="Filters").click()
     page.get_by_role("combobox", name="Status").focus()
     coming(backstage, "New", tags=["scrim"])
     expect(page.get_by_role("combobox", name="Tag")).to_be_visible()
@@ -199,12 +200,17 @@ def test_status_and_tag_narrow_it_stay_in_the_address_and_can_be_gone_back_from(
     expect(page.get_by_role("link", name="scrim 1")).to_have_attribute("aria-current", "true")
 
 
-def test_on_a_phone_two_fields_narrow_it(open_page: OpenPage, backstage: Backstage) -> None:
+def test_on_a_phone_two_fields_narrow_it_once_they_are_unfolded(open_page: OpenPage, backstage: Backstage) -> None:
     backstage.video(owner=ACCOUNT, title="Good", tags=["scrim"])
     backstage.video(owner=ACCOUNT, title="Other")
     page = open_page("/library", size=PHONE)
+    expect(page.get_by_label("Tag", exact=True)).to_be_hidden()
+    page.get_by_role("button", name="Filters").click()
     page.get_by_label("Tag", exact=True).select_option("scrim")
     expect(page.locator(".card")).to_have_count(1)
+    # What is set is seen when the page is opened again.
+    page.reload()
+    expect(page.get_by_label("Tag", exact=True)).to_have_value("scrim")
     page.get_by_role("combobox", name="Status").select_option("Processing")
     expect(page.get_by_role("heading", name="No video here")).to_be_visible()
     page.get_by_role("button", name="Show all videos").click()
@@ -785,6 +791,7 @@ def test_on_a_phone_what_is_pressed_is_large_enough(open_page: OpenPage, backsta
     page = open_page("/library", size=PHONE)
     expect(page.locator(".card")).to_have_count(3)
     page.get_by_role("checkbox", name="Select Recording 0").check()
+    page.get_by_role("button", name="Filters").click()
     small = page.evaluate(shelf.TOO_SMALL, "main button, main a.btn, main select, main .pick, main input[type=search]")
     assert small == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

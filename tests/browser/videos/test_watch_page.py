@@ -15,6 +15,7 @@ from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
 from tests.support.clips import render_clip
+from tests.support.footage import convert
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
@@ -759,6 +760,18 @@ def test_the_controls_are_on_screen_on_a_small_laptop(open_page: OpenPage, video
     expect(page.get_by_role("button", name="Play (Space)")).to_be_in_viewport(ratio=1)
     box: Any = page.locator(".player-controls").bounding_box()
     assert box["y"] + box["height"] <= 700
+
+
+def test_a_portrait_clip_is_large_on_a_phone(open_page: OpenPage, program: Program, tmp_path: Path) -> None:
+    upright = convert(
+        None, tmp_path / "upright.mp4", "-f", "lavfi", "-i", "testsrc2=s=180x320:r=25:d=2", "-c:v", "libx264",
+        "-preset", "ultrafast", "-pix_fmt", "yuv420p",
+    )  # fmt: skip
+    made = shelf.taken_in(program, upright, title="Upright")
+    page = watch(open_page, made, size=PHONE)
+    stage: Any = page.locator(".stage").bounding_box()
+    assert stage["height"] >= 0.65 * PHONE[1]
+    program.call("DELETE", f"{shelf.LIBRARY}/{made['id']}")
 
 
 def test_on_a_phone_what_is_pressed_is_large_enough_and_nothing_is_out_of_reach(
