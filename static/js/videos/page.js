@@ -1,7 +1,7 @@
 // The page of one video: the player, what is known of it, what can be done with it, and how far the work on it is.
 
 import { ApiError, call, changeJob, fragment } from "../base/api.js";
-import { readCatalogueVideo } from "../catalogue/api.js";
+import { readCatalogueVideo, sendFiles } from "../catalogue/api.js";
 import { marks, views } from "../catalogue/matching.js";
 import { copy } from "../base/clipboard.js";
 import { h, icon, need, pageData, setText } from "../base/dom.js";
@@ -22,6 +22,7 @@ import { SeekBar } from "./seek.js";
 
 /** @typedef {import("./api.js").Video} Video */
 
+const PICTURE_WIDTH = 1280; // of a picture that is taken from a frame, at most
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const GONE = 4404;
 const STALE = 30_000; // ms after which what can be chosen is asked for again
@@ -413,15 +414,19 @@ function drawDetails() {
     [
       "Picture",
       width
-        ? `${width} × ${height}, ${facts.is_variable_frame_rate ? `about ${frameRate(fps)}` : frameRate(fps)} fps${codec ? `, ${codec}` : ""}`
+        ? `${width} × ${height}, ${facts.is_variable_frame_rate ? `about ${frameRate(fps)}` : frameRate(fps)} fps${codec && !listed ? `, ${codec}` : ""}`
         : "",
     ],
-    ["Sound", duration_exact > 0 ? sound() : ""],
     ["Size", file_size > 0 ? bytes(file_size) : ""],
+  ];
+  // How a file is made matters to whom it belongs.
+  /** @type {[string, string][]} */ const ofFile = [
+    ["Sound", duration_exact > 0 ? sound() : ""],
     ["Type", mime_type === "application/octet-stream" ? "" : mime_type],
     ["Qualities", video.video_url ? [...new Set(["original", ...rungs, ...others])].join(", ") : ""],
-    ["Kept", listed ? "" : source === "reference" ? "in a folder of the server" : "in your storage"],
+    ["Kept", source === "reference" ? "in a folder of the server" : "in your storage"],
   ];
+  if (!listed) rows.push(...ofFile);
   const shown = JSON.stringify(rows);
   if (shown !== drawn.details) {
     drawn.details = shown;
@@ -517,6 +522,30 @@ function edit(first = "title") {
     );
 }
 
+/** The frame that is shown becomes the picture that stands for the video in lists. */
+async function takePicture() {
+  const element = /** @type {HTMLVideoElement} */ (need("video", root));
+  const scale = Math.min(1, PICTURE_WIDTH / element.videoWidth);
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(element.videoWidth * scale);
+  canvas.height = Math.round(element.videoHeight * scale);
+  try {
+    canvas.getContext("2d")?.drawImage(element, 0, 0, canvas.width, canvas.height);
+    const frame = await new Promise((resolve, reject) =>
+      canvas.toBlob(
+        (blob) => (blob ? resolve(blob) : reject(new Error("There is no picture yet."))),
+        "image/jpeg",
+        0.9,
+      ),
+    );
+    const thumbnail = new File([frame], "frame.jpg", { type: "image/jpeg" });
+    adopt(await sendFiles(facts.id, { thumbnail }, () => {}, new AbortController().signal));
+    toast("This frame is its picture now.");
+  } catch (error) {
+    toast(error instanceof ApiError ? error.sentence : "This browser could not take the frame.", "bad");
+  }
+}
+
 need("[data-more]").addEventListener("click", () => {
   if (!video) return;
   const one = video;
@@ -537,6 +566,7 @@ need("[data-more]").addEventListener("click", () => {
     ...(may_change && one.status === "ready" && !hasProxy
       ? [{ label: "Make a copy for stepping", icon: "film", run: makeCopy }]
       : []),
+    ...(may_edit && isReady ? [{ label: "Make this frame its picture", icon: "film", run: takePicture }] : []),
     ...(listed && is_signed_in && !may_edit
       ? [{ label: "Report", icon: "alert", apart: true, href: `/catalogue?report=${one.id}` }]
       : []),

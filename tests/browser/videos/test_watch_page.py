@@ -715,6 +715,50 @@ def test_a_moderator_is_led_to_where_it_is_edited(open_page: OpenPage, backstage
     expect(page.get_by_role("menuitem", name="Delete")).to_have_count(0)
 
 
+def test_a_moderator_makes_the_frame_that_is_shown_its_picture(
+    open_page: OpenPage, backstage: Backstage, recordings: list[Recording]
+) -> None:
+    key = backstage.person_session(name="mira", role="moderator")
+    page = open_page("/catalogue", session=key)
+    token = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "csrftoken")
+    headers = {"X-CSRFToken": token, "Accept": "application/json", "Referer": page.url}
+    made = page.request.post("/api/v1/videos", data={"title": "The final"}, headers=headers).json()["id"]
+    file = {"name": "a.mp4", "mimeType": "video/mp4", "buffer": recordings[0].path.read_bytes()}
+    assert page.request.post(f"/api/v1/videos/{made}/file", multipart={"video": file}, headers=headers).ok
+    is_ready = lambda: page.request.get(f"/api/v1/videos/{made}").json()["status"] == "ready"  # noqa: E731
+    wait_until(is_ready, shelf.INGEST_SECONDS, "the catalogue's video taken in")
+    page.goto(f"/watch/{made}")
+    is_loaded(page)
+    before = page.request.get(f"/api/v1/videos/{made}").json()["thumbnail_url"]
+    page.evaluate("document.querySelector('video').currentTime = 10")
+    page.wait_for_function(
+        "() => { const v = document.querySelector('video'); return !v.seeking && v.currentTime === 10 }"
+    )
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Make this frame its picture").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("This frame is its picture now.")
+    after = page.request.get(f"/api/v1/videos/{made}").json()["thumbnail_url"]
+    assert after
+    assert after.split("?")[0] != (before or "").split("?")[0]
+    shown, taken = (
+        page.evaluate(
+            """async (address) => {
+                const picture = new Image();
+                const film = document.querySelector('video');
+                if (address) { picture.src = address; await picture.decode(); }
+                const canvas = new OffscreenCanvas(16, 9);
+                const context = canvas.getContext('2d');
+                context.drawImage(address ? picture : film, 0, 0, 16, 9);
+                return [...context.getImageData(0, 0, 16, 9).data];
+            }""",
+            address,
+        )
+        for address in ("", after)
+    )
+    difference = sum(abs(one - other) for one, other in zip(shown, taken, strict=True)) / len(shown)
+    assert difference < 8
+
+
 def test_one_of_the_catalogue_is_compared_with_ones_own(
     open_page: OpenPage, backstage: Backstage, program: Program
 ) -> None:
