@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +18,34 @@ import pytest
 from django.conf import settings
 from django.http import HttpResponse
 
+from media_app.catalogue import services as catalogue
+from media_app.uploads import services as uploads
 from sessions_app.comparison.models import SyncMode
+from sessions_app.prosync.models import ProJob
 from tests.contract import places
 from tests.contract.places import address, is_of_catalogue, operations
+from tests.prosync.conftest import make_footage, parts_of, segment
 from tests.support.api import Api
-from tests.support.factories import PASSWORD, make_challenge, make_key, make_merge, make_session
+from tests.support.factories import (
+    PASSWORD,
+    make_challenge,
+    make_key,
+    make_merge,
+    make_pro_job,
+    make_session,
+    make_user,
+)
+from tests.support.lip_sync_provider import SECRET, signed
+from tests.support.sockets import ask as ask_rows
+from tests.support.streams import ask
+from tests.uploads.forms import FORM, Part, form_of
 from vodplatform.accounts import jwt
 from vodplatform.accounts.models import User
 from vodplatform.base.api.schema import EXAMPLES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("steps_kind")]
-# Their request is a file, or their answer is read from one: tests/uploads, tests/analysis, tests/prosync and
-# tests/comparison send these.
-OF_FILES = {
-    "library_upload", "videos_file", "analysis_upload", "analyze_highlights", "analyze_workout", "pro_sync_process",
-    "pro_sync_webhook", "uploads_chunk", "challenge_uploads_chunk", "comparison_timer_preview",
-}  # fmt: skip
+# Their answer is what a worker found in a file: tests/analysis and tests/comparison send these.
+OF_WORKERS = {"analyze_highlights", "analyze_workout", "comparison_timer_preview"}
 MADE = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?<=comp-)[0-9a-f]{24}")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 SECONDS = 1_764_158_400.0  # 2025-11-26, 12:00 UTC
@@ -134,6 +147,68 @@ PREPARED: dict[str, Callable[[User, User], tuple[User, str, Any]]] = {
 }  # fmt: skip
 
 
+# Calls that send a file in a form, and the one that is signed: whose key, where to, and the parts or the body.
+
+Sent = tuple[str, str, "list[Part] | bytes"]
+
+
+def sends_to_library(footage: Path) -> Sent:
+    video = (footage / "talk.mp4").read_bytes()
+    parts: list[Part] = [("title", "Round 7"), ("tags", "final"), ("file", video, "round-7.mp4")]
+    return make_key(make_user("sender")), "/api/v1/library", parts
+
+
+def sends_to_catalogue(footage: Path) -> Sent:
+    person = make_user("sender", role="moderator")
+    video = catalogue.create(person, {"title": "The final"})
+    return make_key(person), f"/api/v1/videos/{video.pk}/file", [
+        ("video", (footage / "talk.mp4").read_bytes(), "final.mp4")
+    ]  # fmt: skip
+
+
+def sends_to_analysis(footage: Path) -> Sent:
+    parts: list[Part] = [
+        ("analysis_type", "highlights"), ("params", '{"target_duration": 30}'),
+        ("file", (footage / "talk.mp4").read_bytes(), "round-7.mp4"),
+    ]  # fmt: skip
+    return make_key(make_user("sender")), "/api/v1/video/upload", parts
+
+
+def sends_pro_job(footage: Path) -> Sent:
+    parts = parts_of(footage, segment(), audio_ref_ids=["audio-1"], name="Round 7")
+    return make_key(make_user("sender", tier="pro")), "/api/v1/sync/pro-sync-process", parts
+
+
+def sends_chunk(footage: Path, base: str = "/api/v1/uploads") -> Sent:
+    person, content = make_user("sender"), (footage / "talk.mp4").read_bytes()
+    upload = uploads.begin(
+        person, front="chunks", purpose="library", filename="round-7.mp4", size=len(content) + 2**20, chunk_size=2**20,
+        metadata={},
+    )  # fmt: skip
+    chunk = (content + bytes(2**20))[: 2**20]
+    return make_key(person), f"{base}/{upload.pk}/chunk", [("chunk_number", "0"), ("chunk", chunk, "blob")]
+
+
+def notices(footage: Path) -> Sent:
+    row = make_pro_job(make_user("sender", tier="pro"), engine="syncso", status="waiting", attempt=1)
+    ProJob.objects.filter(pk=row.pk).update(generation_id="gen-1")
+    body = b'{"id": "gen-1", "status": "COMPLETED", "outputUrl": "https://cdn.example/x.mp4"}'
+    return "", "/api/v1/sync/webhooks/syncso", body
+
+
+FORMS: dict[str, Callable[[Path], Sent]] = {
+    "library_upload": sends_to_library, "videos_file": sends_to_catalogue, "analysis_upload": sends_to_analysis,
+    "pro_sync_process": sends_pro_job, "uploads_chunk": sends_chunk,
+    "challenge_uploads_chunk": partial(sends_chunk, base="/api/v1/challenge-videos/upload"),
+    "pro_sync_webhook": notices,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_footage(tmp_path_factory.mktemp("examples"))
+
+
 @pytest.fixture(scope="module")
 def written() -> Iterator[dict[str, Any]]:
     """What the examples are now; those that a run has made anew are kept where it is told to."""
@@ -158,7 +233,11 @@ def example_of(method: str, path: str, url: str, content: Any, response: HttpRes
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [(method, path) for method, path in operations() if identifier(path, method) not in OF_FILES],
+    [
+        (method, path)
+        for method, path in operations()
+        if identifier(path, method) not in OF_WORKERS and identifier(path, method) not in FORMS
+    ],
     ids=lambda part: part,
 )
 def test_an_example_is_answered_as_the_document_says(
@@ -181,7 +260,31 @@ def test_an_example_is_answered_as_the_document_says(
     assert fits(shape(made.get("answer")), shape(example.get("answer"))), (made, example)
 
 
-def test_every_other_operation_takes_a_file_or_reads_one(written: dict[str, Any]) -> None:
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("media")
+@pytest.mark.parametrize("name", FORMS)
+async def test_an_example_with_a_file_is_answered_as_the_document_says(
+    name: str, footage: Path, settings: Any, written: dict[str, Any]
+) -> None:
+    settings.SYNCSO = {**settings.SYNCSO, "webhook_secret": SECRET}
+    key, url, parts = await ask_rows(FORMS[name], footage)
+    if isinstance(parts, bytes):
+        headers = {"Content-Type": "application/json", "Sync-Signature": signed(parts)}
+        answer = await ask("POST", url, headers, parts)
+        request = json.loads(parts)
+    else:
+        answer = await ask("POST", url, FORM, form_of(parts), key=key)
+        request = {part[0]: part[1] if len(part) == 2 else f"(bytes of {part[2]})" for part in parts}
+    assert answer.status in (200, 201, 202), answer.content
+    made = {"status": answer.status, "request": timeless(request), "answer": timeless(answer.json())}
+    if os.environ.get("VOD_WRITE_EXAMPLES"):
+        written[name] = made
+    example = written[name]
+    assert (made["status"], made["request"]) == (example["status"], example["request"])
+    assert fits(shape(made["answer"]), shape(example["answer"])), (made, example)
+
+
+def test_every_other_operation_tells_what_a_worker_found(written: dict[str, Any]) -> None:
     names = {identifier(path, method) for method, path in operations()}
-    assert names - set(written) == OF_FILES
+    assert names - set(written) == OF_WORKERS
     assert set(written) <= names

@@ -73,7 +73,9 @@ def add_examples(result: dict[str, Any], generator: Any, request: Any, public: b
         for operation in operations.values():
             example = found.get(operation["operationId"], {})
             if "request" in example:
-                operation["requestBody"]["content"]["application/json"]["example"] = example["request"]
+                # A notice of another service is taken as it comes, and the document names no body for it.
+                for content in operation.get("requestBody", {}).get("content", {}).values():
+                    content["example"] = example["request"]
             if "answer" in example:
                 for content in operation["responses"][str(example["status"])]["content"].values():
                     content["example"] = example["answer"]
