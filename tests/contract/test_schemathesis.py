@@ -86,7 +86,7 @@ CATALOGUE = {UUID(int=number): fields for number, fields in enumerate(
     [{"tags": ["a"], "category": "Training"}, {"is_hidden": True}, {"deleted_at": Now()}, {"status": "uploading"}],
     start=300,
 )}  # fmt: skip
-MY_ANALYSIS, RUNNING_ANALYSIS, THEIR_ANALYSIS = (UUID(int=number) for number in range(400, 403))
+MY_ANALYSIS, RUNNING_ANALYSIS, THEIR_ANALYSIS, LIBRARY_ANALYSIS = (UUID(int=number) for number in range(400, 404))
 # Merges: waiting for clips, at work, failed for a passing reason, completed; challenges: a draft, one of somebody's.
 CLIPS_COMING, MERGING, NOT_MERGED, MERGED, SPARE, THEIR_MERGE = (UUID(int=number) for number in range(500, 506))
 MY_CHALLENGE, THEIR_CHALLENGE = UUID(int=510), UUID(int=511)
@@ -204,7 +204,7 @@ def taught() -> dict[str, Any]:
                     if "{session_id}" in path and parameter["name"] == "job_id":
                         values = [ALIGNMENT, THEIR_JOB, UNKNOWN]
                     if is_of_analysis(path):
-                        values = [MY_ANALYSIS, RUNNING_ANALYSIS, THEIR_ANALYSIS, UNKNOWN]
+                        values = [MY_ANALYSIS, RUNNING_ANALYSIS, LIBRARY_ANALYSIS, THEIR_ANALYSIS, UNKNOWN]
                     if is_of_catalogue(path):
                         values = [*CATALOGUE, MY_VIDEO, UNKNOWN]
                     parameter["schema"]["enum"] = [str(value) for value in values]
@@ -315,6 +315,7 @@ def make_world() -> dict[str, dict[str, str]]:
     make_analysis(mine, pk=MY_ANALYSIS, status="completed")
     make_analysis(mine, pk=RUNNING_ANALYSIS)
     make_analysis(theirs, pk=THEIR_ANALYSIS)
+    make_analysis(mine, pk=LIBRARY_ANALYSIS, status="completed", video=make_video(mine))
     make_pro_job(mine, pk=MY_PRO, status="completed")
     make_pro_job(theirs, pk=THEIR_PRO)
     make_merge(mine, pk=CLIPS_COMING)
@@ -422,6 +423,8 @@ def fill_in(case: Case) -> None:
         case.body = {"username": "theirs", "role": "viewer"}
     elif name == "comparison_vod_playback":
         ComparisonSession.objects.filter(pk=MINE).update(sync_mode="independent")
+    elif name == "analysis_keep":
+        case.path_parameters, case.body = {"session_id": str(LIBRARY_ANALYSIS)}, {"keep": True}
     elif name == "challenges_make":
         clips = MergeSession.objects.get(pk=SPARE).clips.order_by("index")
         statements = [{"media_file_id": str(clip.pk), "text": "So it was."} for clip in clips]

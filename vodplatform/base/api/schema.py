@@ -74,8 +74,10 @@ def add_examples(result: dict[str, Any], generator: Any, request: Any, public: b
             example = found.get(operation["operationId"], {})
             if "request" in example:
                 # A notice of another service is taken as it comes, and the document names no body for it.
-                for content in operation.get("requestBody", {}).get("content", {}).values():
-                    content["example"] = example["request"]
+                bodies = operation.get("requestBody", {}).get("content", {})
+                kind = next((kind for kind in ("application/json", "multipart/form-data") if kind in bodies), None)
+                if kind:
+                    bodies[kind]["example"] = example["request"]
             if "answer" in example:
                 for content in operation["responses"][str(example["status"])]["content"].values():
                     content["example"] = example["answer"]
