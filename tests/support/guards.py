@@ -47,6 +47,27 @@ class Guard:
 
 GUARDS = [
     Guard(
+        "the key of a browser session is not shown", "vodplatform/accounts/browser_sessions.py",
+        "    return hashlib.sha256(key.encode()).hexdigest()[:32]\n", "    return key\n",
+        "tests/accounts/test_browser_sessions.py::test_the_list_has_each_browser_and_the_own_one_first",
+    ),
+    Guard(
+        "only who may edit is told who edits", "media_app/catalogue/consumers.py",
+        "asked and isinstance(user, User) and user.is_moderator else", "asked and isinstance(user, User) else",
+        "tests/catalogue/test_sockets.py::TestWhoEdits::"
+        "test_those_who_edit_are_told_of_each_other_and_nobody_else_is",
+    ),
+    Guard(
+        "who is no moderator any more is told of editors no more", "media_app/catalogue/consumers.py",
+        "        if self._is_there and not self.name:", "        if False:",
+        "tests/catalogue/test_sockets.py::TestWhoEdits::test_who_is_no_moderator_any_more_has_left",
+    ),
+    Guard(
+        "the demo signs in nobody who is signed in already", "vodplatform/home.py",
+        "not settings.DEMO_ACCOUNT or request.user.is_authenticated or", "not settings.DEMO_ACCOUNT or",
+        "tests/test_home.py::test_the_demo_leaves_somebody_else_s_sign_in_alone",
+    ),
+    Guard(
         "only moderators open the queue of reports", "vodplatform/moderation.py",
         "    if not user.is_moderator:\n        raise Http404\n", "",
         "tests/test_moderation.py::test_who_is_no_moderator_finds_no_such_page",

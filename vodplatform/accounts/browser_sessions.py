@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.db.models.functions import Now
 from django.http import HttpRequest
@@ -84,7 +84,7 @@ def end_browsers(user: User, current: str | None, browser: str | None = None) ->
 def _rows_of(user: User) -> list[BrowserSession]:
     """Those that last and whose password is still the user's: a change of it ends the others."""
     rows = BrowserSession.objects.filter(user=user, expire_date__gt=Now())
-    return [row for row in rows if row.get_decoded().get("_auth_user_hash") == user.get_session_auth_hash()]
+    return [row for row in rows if row.get_decoded().get(HASH_SESSION_KEY) == user.get_session_auth_hash()]
 
 
 def _id_of(key: str) -> str:
