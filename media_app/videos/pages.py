@@ -118,7 +118,7 @@ def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
     Who is not signed in sees what the catalogue shows to all; for anything else, there or not, it is asked to sign in.
     """
     user = request.user
-    video = Video.objects.visible_to(user).select_related("owner").filter(pk=video_id).first()
+    video = Video.objects.visible_to(user).filter(pk=video_id).select_related("owner").first()
     if video is None:
         if not user.is_authenticated:
             return redirect_to_login(request.get_full_path())
