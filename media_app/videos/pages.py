@@ -131,6 +131,7 @@ def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
         "is_signed_in": user.is_authenticated,
         "may_change": may and not is_listed,
         "may_edit": may and is_listed,
+        "may_publish": may and not is_listed and isinstance(user, User) and user.is_moderator,
         "fps": float(video.fps),
         "is_variable_frame_rate": video.is_variable_frame_rate,
         "audio_tracks": video.audio_tracks,

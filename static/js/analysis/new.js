@@ -50,7 +50,7 @@ export function estimateWords(seconds) {
  * The length of a segment that suits a video: of a short one they are shorter, so that there are some to choose from.
  * @param {number} seconds of the video
  */
-export const segmentFor = (seconds) => Math.min(10, Math.max(2, Math.round(seconds / SEGMENTS)));
+const segmentFor = (seconds) => Math.min(10, Math.max(2, Math.round(seconds / SEGMENTS)));
 
 export class NewAnalysis {
   /** @type {Kind} */ #kind;

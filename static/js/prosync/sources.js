@@ -16,25 +16,6 @@ const WAV_HEADER = 44; // bytes
 const FULL_SCALE = 32_767; // of samples with 16 bits
 
 /**
- * @param {string} address
- * @param {string} name
- * @returns {Promise<File>}
- */
-export async function fileAt(address, name) {
-  const response = await fetch(address, { credentials: "same-origin" });
-  if (!response.ok) throw new Error(`“${name}” could not be fetched (${response.status}).`);
-  const blob = await response.blob();
-  return new File([blob], name, { type: blob.type });
-}
-
-/** @param {Video} video @returns {Promise<File>} its original */
-export const fileOf = (video) =>
-  fileAt(
-    video.video_url ?? "",
-    `${video.title}.${video.mime_type.split("/")[1]?.replace("quicktime", "mov") ?? "mp4"}`,
-  );
-
-/**
  * Let one of the library's videos be chosen.
  * @param {object} about
  * @param {string} about.heading

@@ -18,6 +18,7 @@ import { Controls } from "./controls.js";
 import { keepSound, Place, restoreSound } from "./kept.js";
 import { pictures, waveform } from "./overview.js";
 import { Player } from "./player.js";
+import { publishDialog } from "./publish.js";
 import { SeekBar } from "./seek.js";
 
 /** @typedef {import("./api.js").Video} Video */
@@ -33,7 +34,7 @@ const FINAL = new Set(["malware_found", "video_too_long", "checksum_mismatch", "
 
 /**
  * What the API does not tell: exact rate and sound tracks, empty until the file has been looked at; on which shelf it
- * stands, and what the viewer may do: may_change of a private video, may_edit of the catalogue.
+ * stands, and what the viewer may do: may_change and may_publish of a private video, may_edit of the catalogue.
  */ let facts = pageData("facts");
 const root = need("[data-player]");
 const state = need("[data-state]");
@@ -549,7 +550,7 @@ async function takePicture() {
 need("[data-more]").addEventListener("click", () => {
   if (!video) return;
   const one = video;
-  const { may_change, is_signed_in, may_edit } = facts;
+  const { may_change, is_signed_in, may_edit, may_publish } = facts;
   const hasProxy = one.renditions.some((rendition) => rendition.kind === "proxy");
   const isReady = one.status === "ready" && player !== null;
   toggleMenu(need("[data-more]"), `More for ${one.title}`, [
@@ -561,6 +562,9 @@ need("[data-more]").addEventListener("click", () => {
     },
     ...(may_change && one.status === "ready"
       ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${one.id}` }]
+      : []),
+    ...(may_publish && one.status === "ready"
+      ? [{ label: "Publish to the catalogue…", icon: "film", run: () => publishDialog(one) }]
       : []),
     ...(one.video_url ? [{ label: "Download", icon: "download", href: downloadOf(one) }] : []),
     ...(may_change && one.status === "ready" && !hasProxy

@@ -14,6 +14,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
+from tests.browser.test_accessibility import axe_findings
 from tests.support.clips import render_clip
 from tests.support.footage import convert
 from tests.support.program import Program
@@ -713,6 +714,41 @@ def test_a_moderator_is_led_to_where_it_is_edited(open_page: OpenPage, backstage
     page.get_by_role("button", name="More").click()
     expect(page.get_by_role("menuitem", name="Copy the link")).to_be_visible()
     expect(page.get_by_role("menuitem", name="Delete")).to_have_count(0)
+
+
+def test_a_moderator_publishes_a_video_of_the_library(
+    open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]
+) -> None:
+    key = backstage.person_session(name="mira", role="moderator")
+    page = open_page("/library", session=key)
+    token = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "csrftoken")
+    headers = {"X-CSRFToken": token, "Accept": "application/json", "Referer": page.url}
+    form: Any = {
+        "title": "The final", "tags": "lan",
+        "file": {"name": "a.mp4", "mimeType": "video/mp4", "buffer": recordings[0].path.read_bytes()},
+    }  # fmt: skip
+    own = page.request.post("/api/v1/library", multipart=form, headers=headers).json()["id"]
+    is_ready = lambda: page.request.get(f"/api/v1/library/{own}").json()["status"] == "ready"  # noqa: E731
+    wait_until(is_ready, shelf.INGEST_SECONDS, "the video taken in")
+    page.goto(f"/watch/{own}")
+    is_loaded(page)
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Publish to the catalogue…").click()
+    dialog = page.get_by_role("dialog", name="Publish “The final”?")
+    assert axe_findings(page) == []
+    dialog.get_by_role("button", name="Publish").click()
+    page.wait_for_url("**/catalogue/*/edit")
+    made = page.request.get(f"/api/v1/videos/{page.url.split('/')[-2]}").json()
+    assert (made["title"], made["tags"], made["file_size"]) == ("The final", ["lan"], recordings[0].path.stat().st_size)
+    assert page.request.get(f"/api/v1/library/{own}").ok
+    assert page.request.delete(f"/api/v1/library/{own}", headers=headers).ok
+
+
+def test_who_is_no_moderator_is_not_offered_to_publish(open_page: OpenPage, video: dict[str, Any]) -> None:
+    page = watch(open_page, video)
+    page.get_by_role("button", name="More").click()
+    expect(page.get_by_role("menuitem", name="Download")).to_be_visible()
+    expect(page.get_by_role("menuitem", name="Publish")).to_have_count(0)
 
 
 def test_a_moderator_makes_the_frame_that_is_shown_its_picture(

@@ -1,0 +1,71 @@
+// A video of the library is put into the catalogue too, as a video of its own: words and file are copied.
+
+import { createCatalogueVideo, isAbort, newKey, sendFiles } from "../catalogue/api.js";
+import { show } from "../base/dialog.js";
+import { h, icon, setText } from "../base/dom.js";
+import { errorNote } from "../base/notice.js";
+import { fileOf } from "./originals.js";
+
+/** @param {import("./api.js").Video} video */
+export function publishDialog(video) {
+  const problem = h("div", {});
+  const bar = /** @type {HTMLProgressElement} */ (
+    h("progress", { class: "bar", max: "1", value: "0", "aria-label": "Sent", hidden: true })
+  );
+  const said = h("p", { class: "muted text-small", role: "status" });
+  const publish = h("button", { class: "btn primary", type: "button", onclick: go }, icon("film"), "Publish");
+  const stop = new AbortController();
+  const key = newKey();
+  /** What was made, while its file is not there. @type {string} */ let made = "";
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dialog small", "aria-labelledby": "publish-heading", "aria-describedby": "publish-words" },
+      h(
+        "div",
+        { class: "pad col" },
+        h("h2", { class: "anywhere", id: "publish-heading", dir: "auto" }, `Publish “${video.title}”?`),
+        h(
+          "p",
+          { class: "muted", id: "publish-words" },
+          "Title, description, tags and file are copied into the catalogue. The one in your library stays as it is.",
+        ),
+        problem,
+        bar,
+        said,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          publish,
+        ),
+      ),
+    ),
+  );
+  dialog.addEventListener("close", () => stop.abort());
+
+  async function go() {
+    if (publish.getAttribute("aria-disabled") === "true") return;
+    publish.setAttribute("aria-disabled", "true");
+    problem.replaceChildren();
+    try {
+      setText(said, "Getting the file…");
+      const file = await fileOf(video);
+      if (stop.signal.aborted) return;
+      const { title, description, tags } = video;
+      made ||= (await createCatalogueVideo({ title, description, tags }, key)).id;
+      bar.hidden = false;
+      const draw = (/** @type {number} */ share) => {
+        bar.value = share;
+        setText(said, `Sending, ${Math.floor(share * 100)} %`);
+      };
+      await sendFiles(made, { video: file }, draw, stop.signal);
+      location.assign(`/catalogue/${made}/edit`);
+    } catch (error) {
+      bar.hidden = true;
+      setText(said, "");
+      publish.removeAttribute("aria-disabled");
+      if (!isAbort(error)) problem.replaceChildren(errorNote("It was not published.", error));
+    }
+  }
+}
