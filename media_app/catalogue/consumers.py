@@ -63,7 +63,7 @@ class CatalogueVideoConsumer(CatalogueConsumer):
 
     @property
     def _editors(self) -> str:
-        return f"editors.{self.route['video_id'].lower()}"
+        return f"editors.{UUID(self.route['video_id'])}"
 
     async def connect(self) -> None:
         await super().connect()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from tests.support.factories import make_user
 from vodplatform.accounts.browser_sessions import name_of
 from vodplatform.accounts.models import BrowserSession, User
 from vodplatform.base.models import AuditEntry
@@ -115,16 +118,84 @@ def test_a_browser_has_the_name_that_people_know(agent: str, name: str) -> None:
     assert name_of(agent) == name
 
 
-def test_sessions_of_an_older_version_go_along(owner: User) -> None:
-    """The table of Django's own before this version: who was signed in stays so, and what names nobody is left."""
+def test_after_a_change_of_the_secret_key_former_sessions_are_listed_and_ended(
+    two: tuple[Client, Client], settings: Any
+) -> None:
+    here, there = two
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = (
+        [settings.SECRET_KEY],
+        "another key than before, and long enough",
+    )
+    assert is_in(here)
+    assert "Safari on an iPhone" in browsers(here)
+    here.post("/account/sessions")
+    assert (is_in(here), is_in(there)) == (True, False)
+
+
+def test_the_administration_shows_no_key(two: tuple[Client, Client], owner: User) -> None:
+    admin = signed_in(make_user("root", role="admin"))
+    page = admin.get(f"/admin/accounts/user/{owner.pk}/delete/").content.decode()
+    assert f"a browser of {owner.pk}" in page
+    for client in two:
+        assert client.session.session_key not in page
+
+
+def test_who_is_signed_out_meanwhile_comes_back_to_the_account(two: tuple[Client, Client]) -> None:
+    here, there = two
+    there.post("/account/sessions")
+    assert here.post("/account/sessions")["Location"] == "/login?next=/account"
+
+
+# Beside hosts of the last release, which know Django's own table alone
+
+
+def of_the_last_release(client: Client) -> Session:
+    """The client's session as such a host has made it."""
+    row = BrowserSession.objects.get(pk=client.session.session_key)
+    former = Session(session_key=row.session_key, session_data=row.session_data, expire_date=row.expire_date)
+    former.save(force_insert=True)
+    row.delete()
+    return former
+
+
+def test_who_signed_in_there_is_signed_in_here(owner: User) -> None:
     client = signed_in(owner)
-    for row in BrowserSession.objects.all():
-        values = {"session_data": row.session_data, "expire_date": row.expire_date}
-        Session.objects.create(session_key=row.session_key, **values)
-        Session.objects.create(session_key="past", **values | {"expire_date": timezone.now() - timedelta(hours=1)})
-    BrowserSession.objects.all().delete()
-    module = importlib.import_module("vodplatform.accounts.migrations.0004_browser_sessions")
-    module.move_sessions(apps, connection.schema_editor())
+    former = of_the_last_release(client)
     assert is_in(client)
     assert BrowserSession.objects.get().user_id == owner.pk
-    assert not Session.objects.exists()
+    assert Session.objects.filter(pk=former.pk).exists()  # that host goes on with it
+
+
+@pytest.mark.parametrize("end", ["/logout", "/account/sessions"])
+def test_what_ends_here_is_not_taken_over_again(owner: User, end: str) -> None:
+    client, other = signed_in(owner), signed_in(owner)
+    former = of_the_last_release(client)
+    assert is_in(client)
+    (client if end == "/logout" else other).post(end)
+    assert not Session.objects.filter(pk=former.pk).exists()
+    thief = Client()
+    thief.cookies["sessionid"] = former.pk
+    assert not is_in(thief)
+
+
+def test_former_sessions_go_with_their_time(owner: User) -> None:
+    client = signed_in(owner)
+    former = of_the_last_release(client)
+    Session.objects.update(expire_date=timezone.now() - timedelta(hours=1))
+    assert not is_in(client)
+    call_command("clearsessions")
+    assert not Session.objects.filter(pk=former.pk).exists()
+
+
+def test_sessions_of_an_older_version_go_along(owner: User) -> None:
+    """The migration: who was signed in is listed, what is over is left, and the former rows stay for other hosts."""
+    client = signed_in(owner)
+    former = of_the_last_release(client)
+    Session.objects.create(
+        session_key="past", session_data=former.session_data, expire_date=timezone.now() - timedelta(hours=1)
+    )
+    module = importlib.import_module("vodplatform.accounts.migrations.0004_browser_sessions")
+    module.copy_sessions(apps, connection.schema_editor())
+    assert [row.user_id for row in BrowserSession.objects.all()] == [owner.pk]
+    assert Session.objects.count() == 2
+    assert is_in(client)

@@ -47,6 +47,23 @@ class Guard:
 
 GUARDS = [
     Guard(
+        "a browser session is ended by its own account alone", "vodplatform/accounts/browser_sessions.py",
+        'BrowserSession.objects.filter(user=user, expire_date__gt=Now()).values_list("session_key", flat=True)',
+        'BrowserSession.objects.filter(expire_date__gt=Now()).values_list("session_key", flat=True)',
+        "tests/accounts/test_browser_sessions.py::test_nobody_ends_what_is_not_theirs",
+    ),
+    Guard(
+        "a session that ended is not taken over again", "vodplatform/accounts/browser_sessions.py",
+        "            FormerSession.objects.filter(pk=key).delete()\n        super()",
+        "            pass\n        super()",
+        "tests/accounts/test_browser_sessions.py::test_what_ends_here_is_not_taken_over_again",
+    ),
+    Guard(
+        "the administration shows no key of a session", "vodplatform/accounts/models.py",
+        'return f"a browser of {self.user_id}" if self.user_id else "a browser"', "return self.session_key",
+        "tests/accounts/test_browser_sessions.py::test_the_administration_shows_no_key",
+    ),
+    Guard(
         "the key of a browser session is not shown", "vodplatform/accounts/browser_sessions.py",
         "    return hashlib.sha256(key.encode()).hexdigest()[:32]\n", "    return key\n",
         "tests/accounts/test_browser_sessions.py::test_the_list_has_each_browser_and_the_own_one_first",

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.contrib.sessions.models import Session as FormerSession
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
@@ -33,7 +34,11 @@ SYSTEMS = (
 
 
 class SessionStore(DatabaseStore):
-    """Sessions in the table of :class:`BrowserSession`."""
+    """Sessions in the table of :class:`BrowserSession`.
+
+    While an update goes through several hosts, those of the last release sign people in by Django's own table: a
+    session that is there alone is taken over, and one that ends here ends there too.
+    """
 
     @classmethod
     def get_model_class(cls) -> type[BrowserSession]:
@@ -43,6 +48,28 @@ class SessionStore(DatabaseStore):
         row = cast(BrowserSession, super().create_model_instance(data))
         row.user_id = data.get(SESSION_KEY)
         return row
+
+    def _get_session_from_db(self) -> Any:
+        key = self.session_key
+        found = super()._get_session_from_db()  # type: ignore[misc]
+        if found is None and key:
+            old = FormerSession.objects.filter(pk=key, expire_date__gt=Now()).first()
+            if old is not None:
+                self._session_key = key
+                found = BrowserSession(session_key=key, session_data=old.session_data, expire_date=old.expire_date)
+                found.user_id = self.decode(old.session_data).get(SESSION_KEY)
+                BrowserSession.objects.bulk_create([found], ignore_conflicts=True)
+        return found
+
+    def delete(self, session_key: str | None = None) -> None:
+        if key := session_key or self.session_key:
+            FormerSession.objects.filter(pk=key).delete()
+        super().delete(session_key)
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        super().clear_expired()
+        FormerSession.objects.filter(expire_date__lt=Now()).delete()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +99,19 @@ def browsers_of(user: User, current: str | None) -> list[Browser]:
 
 
 def end_browsers(user: User, current: str | None, browser: str | None = None) -> int:
-    """End one session of the user's, or all but the current one. How many there were."""
-    keys = [
-        row.session_key for row in _rows_of(user)
-        if (row.session_key != current if browser is None else _id_of(row.session_key) == browser)
-    ]  # fmt: skip
-    BrowserSession.objects.filter(session_key__in=keys).delete()
+    """End one session of the user's, or all but the current one, whatever its password is. How many there were."""
+    own = BrowserSession.objects.filter(user=user, expire_date__gt=Now()).values_list("session_key", flat=True)
+    keys = [key for key in own if (key != current if browser is None else _id_of(key) == browser)]
+    for rows in (BrowserSession.objects, FormerSession.objects):
+        rows.filter(session_key__in=keys).delete()
     return len(keys)
 
 
 def _rows_of(user: User) -> list[BrowserSession]:
-    """Those that last and whose password is still the user's: a change of it ends the others."""
+    """Those that sign in: they last, and the password is still the one that they began with."""
+    marks = {user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()}
     rows = BrowserSession.objects.filter(user=user, expire_date__gt=Now())
-    return [row for row in rows if row.get_decoded().get(HASH_SESSION_KEY) == user.get_session_auth_hash()]
+    return [row for row in rows if row.get_decoded().get(HASH_SESSION_KEY) in marks]
 
 
 def _id_of(key: str) -> str:

@@ -288,7 +288,15 @@ class WsTicket(models.Model):
 class BrowserSession(AbstractBaseSession):
     """A browser's session, of a user or of somebody who has not signed in."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="browser_sessions")
+    # Without a constraint: hosts of the last release delete accounts too, and a user who is deleted while somebody
+    # signs in as them must not fail that request.
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
+    )
+
+    def __str__(self) -> str:
+        """Not the key, as Django has it: the administration lists what goes with an account."""
+        return f"a browser of {self.user_id}" if self.user_id else "a browser"
 
     @classmethod
     def get_session_store_class(cls) -> Any:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth import login
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import (
     LoginView,
@@ -16,6 +15,7 @@ from django.contrib.auth.views import (
     PasswordChangeView,
     PasswordResetConfirmView,
     RedirectURLMixin,
+    redirect_to_login,
 )
 from django.db import IntegrityError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -205,10 +205,11 @@ def confirm_sign_up(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @require_POST
-@login_required
 def end_sessions(request: HttpRequest) -> HttpResponse:
     """``/account/sessions``: ends the browser session that the form names, or all others with none."""
-    user = cast(User, request.user)
+    user = request.user
+    if not isinstance(user, User):
+        return redirect_to_login("/account")
     browser = request.POST.get("browser") or None
     count = end_browsers(user, request.session.session_key, browser)
     if count:

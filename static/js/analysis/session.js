@@ -228,16 +228,20 @@ function drawShort() {
   if (!why) return;
   const { params } = why;
   const longer = h("button", { class: "btn", type: "button" }, icon("analysis"), "Make a longer reel");
-  const key = newKey();
+  const problem = h("div", {});
+  let key = newKey();
   longer.addEventListener("click", async () => {
     if (longer.getAttribute("aria-disabled") === "true") return;
     longer.setAttribute("aria-disabled", "true");
+    problem.replaceChildren();
     try {
       const { sessionId } = await analyseVideo(session.source?.video_id ?? "", "highlights", params ?? {}, key);
       location.assign(`/analysis/${encodeURIComponent(sessionId)}`);
     } catch (error) {
       longer.removeAttribute("aria-disabled");
-      place.append(errorNote("It was not begun.", error));
+      // A refusal is kept under its key: another attempt is asked anew.
+      if (error instanceof ApiError && error.status >= 400 && error.status < 500) key = newKey();
+      problem.replaceChildren(errorNote("It was not begun.", error));
     }
   });
   place.replaceChildren(
@@ -248,6 +252,7 @@ function drawShort() {
       h("p", { class: "spacer" }, why.text),
       params && mayRunAgain() ? longer : null,
     ),
+    problem,
   );
 }
 

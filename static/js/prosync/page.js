@@ -16,7 +16,7 @@ import { Removal } from "./removal.js";
 import { Runs } from "./runs.js";
 import { asked, faultsOf, inOrder, moment, roomFor } from "./segments.js";
 import { Sounds } from "./sounds.js";
-import { LineRecorder, chooseFromLibrary, soundIn } from "./sources.js";
+import { LineRecorder, WAV_RATE, chooseFromLibrary, soundIn } from "./sources.js";
 import { Stage } from "./stage.js";
 import { Timeline } from "./timeline.js";
 import { peaksAt, waveOf } from "./waves.js";
@@ -242,17 +242,18 @@ class Page {
 
   /** Makes a draft of the run that is shown: its video and sounds come back, its segments and options stay. */
   async edit() {
-    const { job } = this;
-    if (!job?.source) return;
-    const { source } = job;
+    const id = this.job?.job_id;
     const button = need("[data-edit]");
+    if (!id || button.getAttribute("aria-disabled") === "true") return;
     button.setAttribute("aria-disabled", "true");
+    this.#problem(null);
+    toast("Getting the video and its sounds…");
     try {
-      const [video, ...sounds] = await Promise.all([
-        fileAt(source.stream_url, `${job.name}.${source.mime_type.split("/")[1] ?? "mp4"}`),
-        ...job.sounds.map((sound) => fileAt(job.audio_refs[sound.refId] ?? "", sound.filename)),
-      ]);
-      if (this.job !== job) return;
+      // Its addresses run out: new ones are had first.
+      const job = await readJob(id);
+      const [video, ...sounds] = await filesOf(job);
+      await this.#checkVideo(video);
+      if (this.job?.job_id !== id) return;
       this.#channel?.close();
       this.job = null;
       history.pushState({}, "", "/pro");
@@ -263,13 +264,21 @@ class Page {
       this.draw();
       need("h1").focus({ preventScroll: true });
     } catch (error) {
-      this.#problem(new ApiError(/** @type {Error} */ (error).message), {
-        title: "The run cannot be edited now.",
-        retry: () => this.edit(),
-      });
+      if (this.job?.job_id === id)
+        this.#problem(error, { title: "The run cannot be edited now.", retry: () => this.edit() });
     } finally {
       button.removeAttribute("aria-disabled");
     }
+  }
+
+  /** @param {File} file @throws {ApiError} where it could not be taken here */
+  async #checkVideo(file) {
+    if (file.size > facts.max_upload_bytes)
+      throw new ApiError(`The video is larger than your limit of ${bytes(facts.max_upload_bytes)}.`, { status: 413 });
+    const address = URL.createObjectURL(file);
+    const duration = await lengthOf(address);
+    URL.revokeObjectURL(address);
+    if (duration === null) throw new ApiError("This browser cannot play the run's video.", { status: 415 });
   }
 
   // Sending
@@ -297,6 +306,7 @@ class Page {
     const same = JSON.stringify([texts, wanted.files, this.#address]);
     if (same !== this.#asked) this.#key = newKey();
     this.#asked = same;
+    this.line?.stop();
     const control = new AbortController();
     this.#sending = control;
     this.stage.pause();
@@ -673,17 +683,20 @@ class Page {
     on("library-video", () =>
       chooseFromLibrary({
         heading: "A video of your library",
-        take: async (video) => this.choose(await fileOf(video)),
+        get: fileOf,
+        take: (file) => this.choose(file),
       }),
     );
     on("library-sound", () =>
       chooseFromLibrary({
         heading: "The sound of a video of your library",
-        fits: (video) => video.has_audio && video.file_size <= MOST_HEARD,
-        take: async (video) => this.sounds.add([await soundIn(await fileOf(video), video.title)]),
+        fits: ({ has_audio, file_size, duration_exact }) =>
+          has_audio && file_size <= MOST_HEARD && duration_exact * WAV_RATE <= facts.max_audio_bytes,
+        get: async (video, signal) => soundIn(await fileOf(video, signal), video.title),
+        take: (file) => this.sounds.add([file]),
       }),
     );
-    new LineRecorder(need("[data-record-line]"), (line) => this.sounds.add([line]));
+    this.line = new LineRecorder(need("[data-record-line]"), (line) => this.sounds.add([line]));
     on("delete", () => this.askToDelete());
     on("add-segment", () => this.add());
     on("play", () => this.stage.toggle());
@@ -768,6 +781,13 @@ class Page {
     });
   }
 }
+
+/** @param {ProJob} job @returns {Promise<File[]>} its video, then its sounds in their order */
+const filesOf = ({ name, source, sounds, audio_refs }) =>
+  Promise.all([
+    fileAt(source?.stream_url ?? "", `${name}.${source?.mime_type.split("/")[1] ?? "mp4"}`),
+    ...sounds.map((sound) => fileAt(audio_refs[sound.refId] ?? "", sound.filename)),
+  ]);
 
 /**
  * @param {string} address

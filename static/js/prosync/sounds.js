@@ -52,6 +52,7 @@ export class Sounds {
 
   /** @param {File[]} files */
   add(files) {
+    if (this.options.isLocked()) return;
     for (const file of files) {
       const refused = this.#whyNot(file);
       if (refused) toast(`“${file.name}”: ${refused}`, "bad");

@@ -1,6 +1,7 @@
 // Where videos and sounds come from besides the user's disk: the library, an earlier run, and the microphone. Each
 // becomes a file of the browser's, and is sent as what was chosen by hand.
 
+import { ApiError } from "../base/api.js";
 import { h, icon, setText } from "../base/dom.js";
 import { show } from "../base/dialog.js";
 import { duration } from "../base/format.js";
@@ -9,6 +10,8 @@ import { listVideos } from "../videos/api.js";
 import { posterOf } from "../videos/picture.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
+
+export const WAV_RATE = 192_000; // bytes a second of what is made here, at the usual rate of a sound card
 
 const AT_ONCE = 60; // videos in the dialog; more are found by searching
 const TYPING = 250; // ms without a key until is searched
@@ -20,9 +23,10 @@ const FULL_SCALE = 32_767; // of samples with 16 bits
  * @param {object} about
  * @param {string} about.heading
  * @param {(video: Video) => boolean} [about.fits] which ones are offered
- * @param {(video: Video) => Promise<void>} about.take
+ * @param {(video: Video, signal: AbortSignal) => Promise<File>} about.get
+ * @param {(file: File) => void} about.take not called once the dialog is closed
  */
-export function chooseFromLibrary({ heading, fits = () => true, take }) {
+export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
   const search = /** @type {HTMLInputElement} */ (
     h("input", { class: "input", type: "search", "aria-label": "Search your videos", placeholder: "Title or tag" })
   );
@@ -49,6 +53,8 @@ export function chooseFromLibrary({ heading, fits = () => true, take }) {
       ),
     ),
   );
+  const stop = new AbortController();
+  dialog.addEventListener("close", () => stop.abort());
   let typing = 0;
   search.addEventListener("input", () => {
     window.clearTimeout(typing);
@@ -88,13 +94,16 @@ export function chooseFromLibrary({ heading, fits = () => true, take }) {
   async function choose(video) {
     problem.replaceChildren();
     setText(said, `Getting “${video.title}”…`);
-    for (const button of list.querySelectorAll("button")) button.setAttribute("disabled", "");
+    list.inert = search.disabled = true;
     try {
-      await take(video);
+      const file = await get(video, stop.signal);
+      if (!dialog.open) return;
       dialog.close();
+      take(file);
     } catch (error) {
+      if (!dialog.open) return;
       setText(said, "");
-      for (const button of list.querySelectorAll("button")) button.removeAttribute("disabled");
+      list.inert = search.disabled = false;
       problem.replaceChildren(errorNote("It could not be taken from your library.", error));
     }
   }
@@ -103,6 +112,7 @@ export function chooseFromLibrary({ heading, fits = () => true, take }) {
 /** Records lines from the microphone by one button: pressed it listens, pressed again the line is there. */
 export class LineRecorder {
   /** @type {MediaRecorder|null} */ #recorder = null;
+  #isAsking = false;
   #count = 0;
   #clock = 0;
 
@@ -110,12 +120,19 @@ export class LineRecorder {
   constructor(button, onLine) {
     this.button = button;
     this.onLine = onLine;
-    button.addEventListener("click", () => (this.#recorder ? this.#recorder.stop() : this.#begin()));
+    button.addEventListener("click", () => (this.#recorder ? this.stop() : this.#begin()));
+  }
+
+  /** Listen no more; what was heard is a line. */
+  stop() {
+    this.#recorder?.stop();
   }
 
   async #begin() {
     if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder)
       return toast("This browser cannot record here. Record the line elsewhere, and add the file.", "warn");
+    if (this.#isAsking) return;
+    this.#isAsking = true;
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: true });
@@ -127,6 +144,8 @@ export class LineRecorder {
           : "No microphone was found, or another program uses it.",
         "warn",
       );
+    } finally {
+      this.#isAsking = false;
     }
     const recorder = new MediaRecorder(stream);
     /** @type {Blob[]} */
@@ -177,6 +196,8 @@ export async function soundIn(file, name) {
   try {
     const sound = await context.decodeAudioData(await file.arrayBuffer());
     return new File([wavOf(sound)], `${name}.wav`, { type: "audio/wav" });
+  } catch {
+    throw new ApiError("This browser cannot read the sound of that.", { status: 415, type: "sound_unreadable" });
   } finally {
     context.close();
   }

@@ -1,20 +1,32 @@
 // The files of videos, fetched so that the page can send them on: to another job, or to another shelf.
 
+import { ApiError } from "../base/api.js";
+
 /**
- * @param {string} address
+ * @param {string} address one of ours: the bytes come through the server, since a store elsewhere may not be asked here
  * @param {string} name
+ * @param {AbortSignal} [signal]
  * @returns {Promise<File>}
+ * @throws {ApiError}
  */
-export async function fileAt(address, name) {
-  const response = await fetch(address, { credentials: "same-origin" });
-  if (!response.ok) throw new Error(`“${name}” could not be fetched (${response.status}).`);
+export async function fileAt(address, name, signal) {
+  const url = new URL(address, location.href);
+  url.searchParams.set("proxy", "1");
+  const response = await fetch(url, { credentials: "same-origin", signal });
+  if (!response.ok)
+    throw new ApiError(`“${name}” could not be fetched.`, { status: response.status, type: "not_fetched" });
   const blob = await response.blob();
   return new File([blob], name, { type: blob.type });
 }
 
-/** @param {import("./api.js").Video} video @returns {Promise<File>} its original */
-export const fileOf = (video) =>
+/**
+ * @param {import("./api.js").Video} video
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<File>} its original
+ */
+export const fileOf = (video, signal) =>
   fileAt(
     video.video_url ?? "",
     `${video.title}.${video.mime_type.split("/")[1]?.replace("quicktime", "mov") ?? "mp4"}`,
+    signal,
   );

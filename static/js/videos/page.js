@@ -543,7 +543,11 @@ async function takePicture() {
     adopt(await sendFiles(facts.id, { thumbnail }, () => {}, new AbortController().signal));
     toast("This frame is its picture now.");
   } catch (error) {
-    toast(error instanceof ApiError ? error.sentence : "This browser could not take the frame.", "bad");
+    const isElsewhere = /** @type {Error} */ (error).name === "SecurityError";
+    const own = isElsewhere
+      ? "The video comes from another server here, whose pictures a page cannot read. Upload a picture on the edit page."
+      : "This browser could not take the frame.";
+    toast(error instanceof ApiError ? error.sentence : own, "bad");
   }
 }
 

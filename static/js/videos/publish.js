@@ -50,10 +50,11 @@ export function publishDialog(video) {
     problem.replaceChildren();
     try {
       setText(said, "Getting the file…");
-      const file = await fileOf(video);
+      const file = await fileOf(video, stop.signal);
       if (stop.signal.aborted) return;
       const { title, description, tags } = video;
       made ||= (await createCatalogueVideo({ title, description, tags }, key)).id;
+      if (stop.signal.aborted) return;
       bar.hidden = false;
       const draw = (/** @type {number} */ share) => {
         bar.value = share;

@@ -158,8 +158,31 @@ def test_what_can_no_longer_be_fetched_leaves_the_run_as_it_is(open_page: OpenPa
     expect(page.get_by_role("alert")).to_contain_text("The run cannot be edited now.")
     expect(page.locator("[data-download]")).to_be_visible()
     page.unroute("**/media/renditions/**")
+    page.route("**/media/stream/**", lambda route: route.fulfill(body="no video", content_type="video/mp4"))
     page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("alert")).to_contain_text("This browser cannot play the run's video.")
+    expect(page.locator("[data-download]")).to_be_visible()
+    page.unroute("**/media/stream/**")
+    page.get_by_role("button", name="Edit and run again").click()
     expect(page.locator("[data-process]")).to_be_visible()
+
+
+def test_what_is_given_up_is_not_taken_from_the_library(
+    open_page: OpenPage, files: dict[str, Path], program: Program
+) -> None:
+    video = shelf.taken_in(program, files["video"], title="Trailer of the library")
+    page = begin(open_page, files, quiet=False)
+    page.locator("[data-library-sound]").click()
+    dialog = page.get_by_role("dialog", name="The sound of a video of your library")
+    held: list[Route] = []
+    page.route("**/media/stream/**", lambda route: held.append(route))
+    dialog.get_by_role("button", name="Trailer of the library").click()
+    wait_until(lambda: page.evaluate("true") and held, 20, "the file asked for")
+    dialog.get_by_role("button", name="Cancel").click()
+    held[0].abort()
+    expect(dialog).to_have_count(0)
+    expect(page.locator("[data-sound-list] li")).to_have_count(0)
+    program.call("DELETE", f"{shelf.LIBRARY}/{video['id']}")
 
 
 def test_video_and_sound_come_from_the_library_and_a_line_from_the_microphone(

@@ -1,5 +1,6 @@
 """Browser sessions with their user. Those that last go along, so that nobody has to sign in again."""
 
+from itertools import islice
 from typing import Any
 
 import django.db.models.deletion
@@ -9,19 +10,23 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.db import migrations, models
 from django.utils import timezone
 
+BATCH = 1000
 
-def move_sessions(apps: Any, schema_editor: Any) -> None:
+
+def copy_sessions(apps: Any, schema_editor: Any) -> None:
+    """The former rows stay: hosts of the last release go on with them until they are updated."""
     sessions = apps.get_model("sessions", "Session").objects
-    rows, users = apps.get_model("accounts", "BrowserSession").objects, apps.get_model("accounts", "User").objects
-    known = {str(pk) for pk in users.values_list("pk", flat=True)}
+    BrowserSession = apps.get_model("accounts", "BrowserSession")
     store = SessionStore()
-    for old in sessions.filter(expire_date__gt=timezone.now()).iterator():
-        user = store.decode(old.session_data).get(SESSION_KEY)
-        if user is None or user in known:
-            rows.create(
-                session_key=old.session_key, session_data=old.session_data, expire_date=old.expire_date, user_id=user
-            )
-    sessions.all().delete()
+    rows = (
+        BrowserSession(
+            session_key=old.session_key, session_data=old.session_data, expire_date=old.expire_date,
+            user_id=store.decode(old.session_data).get(SESSION_KEY),
+        )
+        for old in sessions.filter(expire_date__gt=timezone.now()).iterator(BATCH)
+    )  # fmt: skip
+    while batch := list(islice(rows, BATCH)):
+        BrowserSession.objects.bulk_create(batch, ignore_conflicts=True)
 
 
 class Migration(migrations.Migration):
@@ -40,6 +45,7 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.ForeignKey(
+                        db_constraint=False,
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="browser_sessions",
@@ -49,5 +55,5 @@ class Migration(migrations.Migration):
             ],
             options={"verbose_name": "session", "verbose_name_plural": "sessions", "abstract": False},
         ),
-        migrations.RunPython(move_sessions, migrations.RunPython.noop),
+        migrations.RunPython(copy_sessions, migrations.RunPython.noop),
     ]
