@@ -175,7 +175,11 @@ def test_what_is_given_up_is_not_taken_from_the_library(
     page.locator("[data-library-sound]").click()
     dialog = page.get_by_role("dialog", name="The sound of a video of your library")
     held: list[Route] = []
-    page.route("**/media/stream/**", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/media/stream/**", hold)
     dialog.get_by_role("button", name="Trailer of the library").click()
     wait_until(lambda: page.evaluate("true") and held, 20, "the file asked for")
     dialog.get_by_role("button", name="Cancel").click()
