@@ -117,6 +117,8 @@ def test_no_page_has_a_finding_or_is_wider_than_the_window(
         expect(page.locator("[data-grid] li")).to_have_count(6)
     if name == "library":
         page.get_by_role("checkbox", name="Select Round 7").check()
+    if name == "documentation":
+        expect(page.get_by_role("main").get_by_role("heading", name="Signing in")).to_be_visible()
     if name == "watching":
         expect(page.get_by_role("navigation", name="Jump to a time").get_by_role("link")).to_have_count(10)
     if name == "failed video":

@@ -57,6 +57,7 @@ def test_a_person_signs_in_aligns_three_recordings_and_watches_them_in_step(
     page = open_page("/login", anonymous=True)
     sign_in(page, program)
     page.get_by_role("link", name="New comparison").click()
+    page.wait_for_url("**/compare?new")  # with the script that the buttons need
     page.get_by_role("button", name="Folders", exact=True).click()
     for recording in recordings:
         page.get_by_role("checkbox", name=f"Choose {recording.path.name}").check()
