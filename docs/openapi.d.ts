@@ -1794,6 +1794,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/video/reel/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cut the reel anew from chosen moments
+         * @description Cut the reel anew, of exactly these moments. The results show the reel before it until the job ends.
+         */
+        post: operations["analysis_reel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/video/results/{session_id}": {
         parameters: {
             query?: never;
@@ -2103,6 +2123,10 @@ export interface components {
         AnalysisList: {
             sessions: components["schemas"]["Status"][];
             pagination: components["schemas"]["ListPage"];
+        };
+        /** @description The moments of another reel. Each lasts 0.5 s at least, none overlaps another, all together 600 s at most. */
+        AnalysisReelRequest: {
+            moments: components["schemas"]["MomentRequest"][];
         };
         /** @description The video itself; ``video_id`` of one that stands in the library. */
         AnalysisSource: {
@@ -2879,6 +2903,12 @@ export interface components {
         /** @description What was done, in words. */
         Message: {
             message: string;
+        };
+        MomentRequest: {
+            /** Format: double */
+            start_time: number;
+            /** Format: double */
+            end_time: number;
         };
         /** @description A video and what is asked of it. Instead of the file ``video_id`` names one of the caller's library. */
         NewAnalysisRequest: {
@@ -3800,6 +3830,11 @@ export interface components {
             /** Format: uuid */
             job_id: string | null;
             job_status: string | null;
+            /**
+             * Format: uuid
+             * @description The job that cuts the reel anew; null where none is under way.
+             */
+            reel_job_id: string | null;
             /** Format: double */
             eta_seconds: number | null;
             source: components["schemas"]["AnalysisSource"] | null;
@@ -4196,6 +4231,7 @@ export type AlignMethodEnum = components['schemas']['AlignMethodEnum'];
 export type AlignRequest = components['schemas']['AlignRequest'];
 export type Alignment = components['schemas']['Alignment'];
 export type AnalysisList = components['schemas']['AnalysisList'];
+export type AnalysisReelRequest = components['schemas']['AnalysisReelRequest'];
 export type AnalysisSource = components['schemas']['AnalysisSource'];
 export type AnalysisTypeEnum = components['schemas']['AnalysisTypeEnum'];
 export type ApiToken = components['schemas']['ApiToken'];
@@ -4268,6 +4304,7 @@ export type MergeList = components['schemas']['MergeList'];
 export type MergeStatusEnum = components['schemas']['MergeStatusEnum'];
 export type MergedVideo = components['schemas']['MergedVideo'];
 export type Message = components['schemas']['Message'];
+export type MomentRequest = components['schemas']['MomentRequest'];
 export type NewAnalysisRequest = components['schemas']['NewAnalysisRequest'];
 export type NewCatalogueVideoRequest = components['schemas']['NewCatalogueVideoRequest'];
 export type NewChallengeReportRequest = components['schemas']['NewChallengeReportRequest'];
@@ -8302,6 +8339,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    analysis_reel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnalysisReelRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Started"];
                 };
             };
             /** @description An error. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,7 @@ from media_app.videos.taking_in import (
 )
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
+from sessions_app.analysis.reels import with_reel
 from sessions_app.analysis.running import run_pipeline, vision
 from vodplatform.base.files import child_files
 
@@ -60,6 +61,25 @@ class AnalysisJobs(JobHooks):
         services.ended(job)
 
 
+class ReelJobs(JobHooks):
+    """The jobs that cut a reel anew."""
+
+    def inputs_exist(self, job: Job) -> bool:
+        """Whether the session still shows this job, and its file is there."""
+        return AnalysisSession.objects.filter(reel_job=job, expired_at=None, video__isnull=False).exists()
+
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+        """The session of each; a job whose session is gone has no page."""
+        wanted = {job.params["session_id"] for job in jobs}
+        sessions = AnalysisSession.objects.only("name").in_bulk(wanted)
+        found = {}
+        for job in jobs:
+            session = sessions.get(UUID(job.params["session_id"]))
+            title = f"Reel of {session.name if session else 'an analysis that is gone'}"
+            found[job.pk] = Subject(title, "", f"/analysis/{session.pk}" if session else "")
+        return found
+
+
 @job_actor(
     AnalysisType.HIGHLIGHTS.value, queue="analysis", label="Highlights", icon="star", pausable=True,
     hooks=AnalysisJobs(),
@@ -75,6 +95,29 @@ def find_highlights(context: JobContext) -> dict[str, Any]:
 def count_workout(context: JobContext) -> dict[str, Any]:
     """Count the repetitions of the exercises in a video."""
     return _analyse(context)
+
+
+@job_actor(services.REEL_KIND, queue="analysis", label="Highlight reel", icon="star", hooks=ReelJobs())
+def cut_reel(context: JobContext) -> dict[str, Any]:
+    """Cut the reel of an analysis anew, of moments that a person chose."""
+    session = _session(context, with_results=True)
+    video, moments = session.video, context.params["moments"]
+    if video is None or session.data is None:
+        raise JobFailed("not_found", "The file no longer exists.")
+    with context.scratch() as folder, map_storage_errors():
+        path = _path(context, video, folder)
+        out = folder / "made"
+        out.mkdir()
+        request = {"op": "reel", "params": {"moments": moments}}
+        found = run_pipeline(context, request, path, out, video.duration, share=(POSTER_PERCENT, ANALYSED_PERCENT))
+        context.progress(ANALYSED_PERCENT, "Keeping the reel")
+        files = {role: child_files.move_out(out, name) for role, name in found["files"].items()}
+        data = with_reel(session.data, moments, found["data"]["placed"])
+        pictures = [f"{THUMBNAIL}{one['part']}" for one in found["data"]["placed"]]
+        _keep_rendition(context, session, video, RenditionKind.REEL, files, columns=lambda folder: {
+            "data": data, "thumbnails": [f"{folder}{files[role].name}" if role in files else "" for role in pictures]
+        })  # fmt: skip
+    return {"session_id": str(session.pk), "summary": data["summary"]}
 
 
 def _analyse(context: JobContext) -> dict[str, Any]:
@@ -99,8 +142,10 @@ def _analyse(context: JobContext) -> dict[str, Any]:
     return {"session_id": str(session.pk), "summary": found["data"].get("summary", ""), "pictures": thumbnails}
 
 
-def _session(context: JobContext) -> AnalysisSession:
-    rows = AnalysisSession.objects.select_related("video").defer("data")
+def _session(context: JobContext, *, with_results: bool = False) -> AnalysisSession:
+    """The session of a job. with_results: with what was found, which may be large."""
+    rows = AnalysisSession.objects.select_related("video")
+    rows = rows if with_results else rows.defer("data")
     session = rows.filter(pk=context.params["session_id"]).first()
     if session is None:
         raise JobFailed("session_not_found", DELETED)
@@ -141,22 +186,36 @@ def _keep_files(
     """Put what was made into the store; the keys of the pictures, in the order of what they show."""
     for role, kind in RENDITIONS.items():
         if name := files.get(role):
-            _keep_video(context, session, video, kind, child_files.move_out(out, name))
+            _keep_rendition(context, session, video, kind, {role: child_files.move_out(out, name)})
     count = len([role for role in files if role.startswith(THUMBNAIL)])
     pictures = [files.get(f"{THUMBNAIL}{number}", "") for number in range(count)]
     return [context.store(name, child_files.read(out, name)) if name else "" for name in pictures]
 
 
-def _keep_video(context: JobContext, session: AnalysisSession, video: Video, kind: str, path: Path) -> None:
+def _keep_rendition(
+    context: JobContext, session: AnalysisSession, video: Video, kind: str, files: dict[str, Path],
+    *, columns: Callable[[str], dict[str, Any]] = lambda folder: {},
+) -> None:  # fmt: skip
+    """Put what was made of the video into the store, in place of what was made before.
+
+    files: by their role; the video's is that of :data:`RENDITIONS`. columns: what the session says from then on, given
+    the folder.
+    """
     target = f"renditions/{video.pk}/{context.lease.token.hex}/{kind}/"
-    store.put_file(f"{target}{path.name}", path, "video/mp4", checking(context))
+    for role, path in files.items():
+        mime_type = "video/mp4" if role in RENDITIONS else "image/jpeg"
+        store.put_file(f"{target}{path.name}", path, mime_type, checking(context))
+    names = {"video" if role in RENDITIONS else role: path.name for role, path in files.items()}
     with writing(context, video, ""):
         rows = Rendition.with_lost.filter(video=video, kind=kind, name=session.rendition_name)
         before = rows.values_list("folder", flat=True).first()
-        columns = {
-            "folder": target, "files": {"video": path.name}, "mime_type": "video/mp4",
-            "size": store.size(f"{target}{path.name}"), "lost_at": None,
+        row = {
+            "folder": target, "files": names, "mime_type": "video/mp4", "lost_at": None,
+            "size": sum(store.size(f"{target}{name}") for name in names.values()),
         }  # fmt: skip
-        Rendition.with_lost.update_or_create(video=video, kind=kind, name=session.rendition_name, defaults=columns)
+        Rendition.with_lost.update_or_create(video=video, kind=kind, name=session.rendition_name, defaults=row)
+        told = columns(target)
+        if told and not AnalysisSession.objects.filter(pk=session.pk, expired_at=None).update(**told):
+            raise JobFailed("session_not_found", DELETED)
     if before and before != target:
         store.delete_folder(before)

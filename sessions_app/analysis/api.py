@@ -199,6 +199,21 @@ class AnalysisViewSet(StartingViewSet):
         services.keep(self.get_object_to_change(), self.read_body(s.KeepSerializer)["keep"])
         return Response(s.StatusSerializer.show(self.get_object()))
 
+    @idempotent
+    @extend_schema(
+        operation_id="analysis_reel",
+        summary="Cut the reel anew from chosen moments",
+        request=s.AnalysisReelSerializer,
+        responses={202: s.StartedSerializer},
+    )
+    @action(detail=False, methods=["post"], url_path="reel/<str:session_id>")
+    def reel(self, request: Request, session_id: str) -> Response:
+        """Cut the reel anew, of exactly these moments. The results show the reel before it until the job ends."""
+        self.get_object_to_change()
+        job = services.cut_reel(self.get_object_with_results(), self.read_body(s.AnalysisReelSerializer)["moments"])
+        told = {"sessionId": session_id, "status": "queued", "message": "The reel is cut anew", "job_id": str(job.pk)}
+        return Response({**told, "warnings": []}, status=202)
+
     @extend_schema(operation_id="analysis_cleanup", summary="Delete an analysis", responses={200: MessageSerializer})
     @action(detail=False, methods=["delete"], url_path="cleanup/<str:session_id>")
     def cleanup(self, request: Request, session_id: str) -> Response:

@@ -37,8 +37,8 @@ class SessionStatus(models.TextChoices):
 
 # The columns that say where a session is and what can be shown of its video.
 OF_SESSIONS = (
-    "owner", "analysis_type", "name", "params", "warnings", "video", "job", "thumbnails", "created_at", "expires_at",
-    "expired_at",
+    "owner", "analysis_type", "name", "params", "warnings", "video", "job", "reel_job", "thumbnails", "created_at",
+    "expires_at", "expired_at",
 )  # fmt: skip
 OF_JOBS = ("kind", "status", "progress", "message", "error", "started_at", "finished_at")
 OF_VIDEOS = ("place", "status", "deleted_at", "is_hidden", "duration", "width", "height", "mime_type")
@@ -67,9 +67,12 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
         """
         running = ExpressionWrapper(Now() - F("job__started_at"), output_field=DurationField())
         return (
-            self.select_related("job", "video")
+            self.select_related("job", "reel_job", "video")
             .prefetch_related(Prefetch("video__renditions", Rendition.objects.order_by().only(*OF_RENDITIONS)))
-            .only(*OF_SESSIONS, *(f"job__{name}" for name in OF_JOBS), *(f"video__{name}" for name in OF_VIDEOS))
+            .only(
+                *OF_SESSIONS, *(f"job__{name}" for name in OF_JOBS), *(f"video__{name}" for name in OF_VIDEOS),
+                "reel_job__status",
+            )
             .annotate(  # type: ignore[no-redef]
                 is_over=Case(
                     When(Q(expired_at__isnull=False) | TIME_IS_UP, then=Value(True)),
@@ -102,6 +105,7 @@ class AnalysisSession(models.Model):
     video: what is analysed; None once its file is gone. One that came with the session stands on no shelf and goes
     with it; one of the owner's library stays. params: checked, with their defaults. warnings: sentences for whoever
     asked. data: what was found, as the contract shows it but for the addresses of files; thumbnails: keys of pictures.
+    reel_job: the last that was to cut the reel anew, of moments that a person chose.
     expires_at: from when on the files go, None where they are kept as long as the video; expired_at: when they went.
     """
 
@@ -113,6 +117,7 @@ class AnalysisSession(models.Model):
     warnings = models.JSONField(default=list)
     video = models.ForeignKey(Video, on_delete=models.SET_NULL, null=True, related_name="analyses")
     job = models.ForeignKey(Job, on_delete=models.RESTRICT, null=True, related_name="analyses")
+    reel_job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, blank=True, related_name="reels")
     data = models.JSONField(null=True, blank=True)
     thumbnails = models.JSONField(default=list)
     created_at = models.DateTimeField(db_default=Now())

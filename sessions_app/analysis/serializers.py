@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
@@ -10,11 +11,14 @@ from media_app.delivery.addresses import made_url, source_of, url_of
 from media_app.delivery.serializers import SourceSerializer
 from media_app.videos.models import RenditionKind, VideoStatus
 from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
+from sessions_app.analysis.reels import MAX_MOMENTS
 from vodplatform.base.api.fields import (
     AnswerSerializer,
+    BoundedListField,
     CauseSerializer,
     ListPageSerializer,
     ListQuerySerializer,
+    SecondsField,
     StrictBooleanField,
 )
 
@@ -91,6 +95,9 @@ class StatusSerializer(AnswerSerializer[AnalysisSession]):
     )
     job_id = serializers.UUIDField(allow_null=True)
     job_status = serializers.CharField(allow_null=True)
+    reel_job_id = serializers.UUIDField(
+        allow_null=True, help_text="The job that cuts the reel anew; null where none is under way."
+    )
     eta_seconds = serializers.FloatField(allow_null=True, source="seconds_left")
     source = AnalysisSourceSerializer(allow_null=True)  # type: ignore[assignment]
 
@@ -104,12 +111,26 @@ class StatusSerializer(AnswerSerializer[AnalysisSession]):
     def compute_job_status(self, session: AnalysisSession) -> str | None:
         return session.job.status if session.job else None
 
+    def compute_reel_job_id(self, session: AnalysisSession) -> UUID | None:
+        return session.reel_job.pk if session.reel_job and session.reel_job.is_live else None
+
     def compute_source(self, session: AnalysisSession) -> Data | None:
         """What can be shown of the video itself."""
         video = session.video
         if video is None or session.is_over or video.status != VideoStatus.READY or video.deleted_at is not None:
             return None
         return {**source_of(video), "video_id": None if session.owns_video else video.pk}
+
+
+class MomentSerializer(serializers.Serializer[Data]):
+    start_time = SecondsField(min_value=0)
+    end_time = SecondsField(min_value=0)
+
+
+class AnalysisReelSerializer(serializers.Serializer[Data]):
+    """The moments of another reel. Each lasts 0.5 s at least, none overlaps another, all together 600 s at most."""
+
+    moments = BoundedListField(child=MomentSerializer(), min_length=1, max_length=MAX_MOMENTS)
 
 
 class KeepSerializer(serializers.Serializer[Data]):

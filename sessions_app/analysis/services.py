@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from statistics import median
 from typing import Any
@@ -21,12 +21,14 @@ from media_app.videos import budget
 from media_app.videos.models import Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.services import Use, delete_video
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
+from sessions_app.analysis.reels import check_moments
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
 from vodplatform.base.records import audit
 
+REEL_KIND = "highlight_reel"
 MADE = (RenditionKind.REEL, RenditionKind.PREVIEW)
 USES_SHOWN = 20
 EXPIRED_KEPT_FOR = timedelta(days=7)  # for which an expired session still says so
@@ -91,6 +93,33 @@ def keep(session: AnalysisSession, is_kept: bool) -> None:
         AnalysisSession.objects.filter(pk=row.pk).update(expires_at=None if is_kept else _end())
 
 
+def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> Job:
+    """Have the reel cut anew, of moments that a person chose; until then the one before is shown.
+
+    session: with its state and results. given: ``start_time, end_time`` of each, seconds. Raises ``invalid`` (400),
+    ``job_live`` (409) while one is being cut, ``video_not_ready``, ``work_limit``, and as :meth:`check_ready`.
+    """
+    session.check_ready()
+    if session.analysis_type != AnalysisType.HIGHLIGHTS:
+        sentence = "Only highlights have a reel."
+        raise DomainError("invalid", sentence, errors={"moments": [sentence]})
+    moments = check_moments(given, session.data["duration"] if session.data else 0.0)
+    with transaction.atomic():
+        idempotency.bind_to_transaction()
+        row = _locked(session.pk)
+        if row is None or row.expired_at is not None:
+            raise DomainError("session_expired", sessionId=str(session.pk))
+        if row.reel_job is not None and row.reel_job.is_live:
+            raise DomainError("job_live", status=row.reel_job.status, job_id=str(row.reel_job.pk))
+        if row.video is None or row.video.status != VideoStatus.READY or row.video.deleted_at is not None:
+            raise DomainError("video_not_ready")
+        budget.check(row.owner, row.video)
+        params = {"session_id": str(row.pk), "video_id": str(row.video.pk), "moments": moments}
+        job = jobs.enqueue(REEL_KIND, row.owner, params)
+        AnalysisSession.objects.filter(pk=row.pk).update(reel_job=job)
+    return job
+
+
 def work_factors() -> dict[str, float]:
     """By type, about how many seconds of work a second of video is: by the last analyses here, else a guess."""
     factors = {}
@@ -131,7 +160,7 @@ def clean_up(session: AnalysisSession, by: User | None) -> None:
         audit.record("analysis.delete", actor=by, target=row, name=row.name)
         _drop(row)
         row.delete()
-        _drop_job(row.job_id)
+        _drop_jobs(row.job_id, row.reel_job_id)
         transaction.on_commit(lambda: event("cleanup", analysis=str(session.pk)))
 
 
@@ -144,12 +173,12 @@ def expire() -> int:
             row = _locked(pk)
             if row is None or row.expired_at is not None:
                 continue
-            job_id = row.job_id
+            job_ids = row.job_id, row.reel_job_id
             _drop(row)
             AnalysisSession.objects.filter(pk=pk).update(
-                expired_at=Now(), job=None, video=None, data=None, thumbnails=[], params={}, warnings=[]
+                expired_at=Now(), job=None, reel_job=None, video=None, data=None, thumbnails=[], params={}, warnings=[]
             )
-            _drop_job(job_id)
+            _drop_jobs(*job_ids)
             count += 1
     AnalysisSession.objects.filter(expired_at__lt=Now() - EXPIRED_KEPT_FOR).delete()
     return count
@@ -177,23 +206,27 @@ def drop_files(row: AnalysisSession) -> None:
 
 
 def _locked(session_id: uuid.UUID) -> AnalysisSession | None:
-    """The row, and its job before it: in this order, and the video last, wherever more than one of them is written."""
-    Job.objects.select_for_update(of=("self",)).filter(analyses=session_id).first()
-    rows = AnalysisSession.objects.select_for_update(of=("self",)).select_related("job", "video")
+    """The row, and its jobs before it: in this order, and the video last, wherever more than one of them is written."""
+    named = AnalysisSession.objects.filter(pk=session_id).values_list("job_id", "reel_job_id").first() or ()
+    # The analysis's own job never changes: whoever has it locked is alone with the session.
+    list(Job.objects.select_for_update().filter(pk__in=[pk for pk in named if pk]).order_by("pk"))
+    rows = AnalysisSession.objects.select_for_update(of=("self",)).select_related("job", "reel_job", "video")
     return rows.filter(pk=session_id).first()
 
 
 def _drop(row: AnalysisSession) -> None:
-    if row.job is not None and row.job.is_live:
-        jobs.cancel_all(Job.objects.filter(pk=row.job.pk))
+    live = [job.pk for job in (row.job, row.reel_job) if job is not None and job.is_live]
+    if live:
+        jobs.cancel_all(Job.objects.filter(pk__in=live))
         row.refresh_from_db()
     drop_files(row)
 
 
-def _drop_job(job_id: uuid.UUID | None) -> None:
-    """Delete a job that nothing shows any more, with its pictures."""
-    if job_id is not None:
-        jobs.delete(Job(pk=job_id))
+def _drop_jobs(*job_ids: uuid.UUID | None) -> None:
+    """Delete jobs that nothing shows any more, with their pictures."""
+    for job_id in job_ids:
+        if job_id is not None:
+            jobs.delete(Job(pk=job_id))
 
 
 def _delete_folders(folders: list[str]) -> None:

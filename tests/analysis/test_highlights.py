@@ -301,7 +301,7 @@ def test_a_reel_that_cannot_be_cut_is_said_and_the_rest_stands(
     def refuse(*args: object, **options: object) -> None:
         raise highlights.ConversionFailed("Its data is damaged.")
 
-    monkeypatch.setattr(highlights, "cut", refuse)
+    monkeypatch.setattr(highlights, "cut_reel", refuse)
     result = analysed(loud, tmp_path / "out")
     assert len(result.data["highlights"]) == 2
     assert {one["reel_start"] for one in result.data["highlights"]} == {None}

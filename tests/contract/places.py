@@ -80,6 +80,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("patch", "/{challenge_id}"): {"title": "Changed"},
     ("post", "/guesses"): {"statement_index": 0},
     ("post", "/keep/{session_id}"): {"keep": True},
+    ("post", "/reel/{session_id}"): {"moments": [{"start_time": 2, "end_time": 4.5}]},
 }
 # Of these nobody is the owner: tests/catalogue/test_roles.py has who may do what.
 CATALOGUE = "/api/v1/videos"
@@ -202,7 +203,9 @@ def analysis(owner: User, path: str) -> AnalysisSession:
     # One of a video of the library can be kept; the others have a file of their own.
     video = make_video(owner) if path.endswith("/keep/{session_id}") else None
     session = make_analysis(owner, status=JobStatus.COMPLETED, video=video)
-    AnalysisSession.objects.filter(pk=session.pk).update(data={"summary": "", "segments": [], "highlights": []})
+    AnalysisSession.objects.filter(pk=session.pk).update(
+        data={"summary": "", "duration": 20.0, "segments": [], "highlights": []}
+    )
     return session
 
 

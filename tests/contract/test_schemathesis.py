@@ -39,6 +39,7 @@ from jobs_app.kinds import registry
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
 from media_app.videos.models import VideoSource
+from sessions_app.analysis.models import AnalysisSession
 from sessions_app.challenges.models import MergeSession
 from sessions_app.comparison.models import Alignment, ComparisonSession, EventReply, OffsetSource
 from tests.contract import places
@@ -425,6 +426,10 @@ def fill_in(case: Case) -> None:
         ComparisonSession.objects.filter(pk=MINE).update(sync_mode="independent")
     elif name == "analysis_keep":
         case.path_parameters, case.body = {"session_id": str(LIBRARY_ANALYSIS)}, {"keep": True}
+    elif name == "analysis_reel":
+        AnalysisSession.objects.filter(pk=MY_ANALYSIS).update(data={"duration": 20.0, "segments": [], "highlights": []})
+        case.path_parameters = {"session_id": str(MY_ANALYSIS)}
+        case.body = {"moments": [{"start_time": 2, "end_time": 4.5}]}
     elif name == "challenges_make":
         clips = MergeSession.objects.get(pk=SPARE).clips.order_by("index")
         statements = [{"media_file_id": str(clip.pk), "text": "So it was."} for clip in clips]

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import { faultOfAll, faultsOf, nextBest, roomAround } from "./js/analysis/chosen.js";
 import { toReel, toSource, within } from "./js/analysis/reel.js";
 import { whyShort } from "./js/analysis/short.js";
 import { exerciseTitle, fileName, span } from "./js/analysis/words.js";
@@ -75,4 +76,53 @@ test("a short reel says why, and what would make it longer", () => {
     text: "The reel has 6 s of the 30 s that were asked for: nothing else in the video stands out.",
     params: null,
   });
+});
+
+test("a moment is added where there is room for one", () => {
+  const moments = [
+    { start: 10, end: 20 },
+    { start: 30, end: 40 },
+  ];
+  assert.deepEqual(roomAround(moments, 25, 4, 60), { start: 23, end: 27 });
+  assert.deepEqual(roomAround(moments, 21, 4, 60), { start: 20, end: 24 });
+  assert.deepEqual(roomAround(moments, 25, 30, 60), { start: 20, end: 30 });
+  assert.deepEqual(roomAround(moments, 60, 10, 60), { start: 50, end: 60 });
+  assert.equal(roomAround(moments, 15, 4, 60), null);
+  assert.equal(
+    roomAround(
+      [
+        { start: 10, end: 20 },
+        { start: 20.3, end: 40 },
+      ],
+      20.1,
+      4,
+      60,
+    ),
+    null,
+  );
+});
+
+test("the next best is the segment with the highest score that is not in the reel", () => {
+  const segments = [0.2, 0.9, 0.7].map((score, n) => ({ score, start_time: 10 * n, end_time: 10 * n + 10 }));
+  assert.deepEqual(nextBest([], segments, 30), { start: 10, end: 20 });
+  assert.deepEqual(nextBest([{ start: 12, end: 18 }], segments, 30), { start: 20, end: 30 });
+  assert.equal(nextBest([{ start: 0, end: 30 }], segments, 30), null);
+});
+
+test("what is wrong with the moments of a reel is said of each and of all", () => {
+  const moments = [
+    { start: 5, end: 4 },
+    { start: 10, end: 10.2 },
+    { start: 10.1, end: 20 },
+    { start: 58, end: 61 },
+  ];
+  assert.deepEqual(
+    faultsOf(moments, 60).map((fault) => fault.split(" ").slice(0, 3).join(" ")),
+    ["It ends before", "A moment lasts", "It begins before", "The video ends"],
+  );
+  assert.deepEqual(faultsOf([{ start: 0, end: 60.04 }], 60), [""]);
+  assert.match(faultOfAll([]), /Add a moment/);
+  assert.match(faultOfAll([{ start: 0, end: 601 }]), /10 minutes/);
+  assert.match(faultOfAll(Array(51).fill({ start: 0, end: 1 })), /50 moments/);
+  assert.equal(faultOfAll([{ start: 0, end: 600 }]), "");
 });

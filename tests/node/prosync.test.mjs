@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { asked, moment, parseMoment, roomFor } from "./js/prosync/segments.js";
+import { moment, parseMoment } from "./js/base/format.js";
+import { asked, roomFor } from "./js/prosync/segments.js";
 import { assertMatches, near } from "./near.mjs";
 
 test("moments are read as people write them", () => {

@@ -965,6 +965,16 @@ GUARDS = [
         "tests/analysis/test_sessions.py::TestStatus::test_nobody_else_sees_it_but_admins",
     ),
     Guard(
+        "one reel is cut at a time", "sessions_app/analysis/services.py",
+        "if row.reel_job is not None and row.reel_job.is_live:", "if False:",
+        "tests/analysis/test_reels.py::TestAsking::test_there_is_one_at_a_time_and_one_that_fails_changes_nothing",
+    ),
+    Guard(
+        "a reel's job goes with its analysis", "sessions_app/analysis/services.py",
+        "for job in (row.job, row.reel_job) if", "for job in (row.job,) if",
+        "tests/analysis/test_reels.py::TestAsking::test_the_session_takes_it_along",
+    ),
+    Guard(
         "only videos of one's own library are analysed", "sessions_app/analysis/api.py",
         "Video.objects.private().filter(owner=self.user, pk=key)", "Video.objects.private().filter(pk=key)",
         "tests/analysis/test_upload.py::TestOfTheLibrary"

@@ -303,6 +303,7 @@ JOB_KINDS = [
     "sessions_app.comparison.actors.export_video",
     "sessions_app.comparison.actors.make_sample",
     "sessions_app.analysis.actors.find_highlights",
+    "sessions_app.analysis.actors.cut_reel",
     "sessions_app.analysis.actors.count_workout",
     "sessions_app.challenges.actors.merge_clips",
     "sessions_app.prosync.actors.dub_segments",

@@ -20,6 +20,12 @@ def _highlights(task: Task) -> Result:
     return find_highlights(task)
 
 
+def _reel(task: Task) -> Result:
+    from sessions_app.analysis.pipelines.reel import cut_moments
+
+    return cut_moments(task)
+
+
 def _workout(task: Task) -> Result:
     from sessions_app.analysis.pipelines.workout import count_workout
 
@@ -33,7 +39,12 @@ def _marks(task: Task) -> Result:
 
 
 # Each imports what it needs when it is asked for: the pose model alone takes longer to load than the rest together.
-OPS: dict[str, Callable[[Task], Result]] = {"highlights": _highlights, "workout": _workout, "marks": _marks}
+OPS: dict[str, Callable[[Task], Result]] = {
+    "highlights": _highlights,
+    "reel": _reel,
+    "workout": _workout,
+    "marks": _marks,
+}
 
 
 def serve(request: Any, reports: Reports) -> Result:

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media_app.av.container import MediaError, open_media
-from media_app.av.cut import Placed, cut
-from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
+from media_app.av.cut import Placed
+from media_app.av.ffmpeg import ConversionFailed
 from media_app.av.frames import Picture, VideoFile
-from media_app.av.picture import write_jpeg
 from media_app.av.source import Source
 from sessions_app.analysis.pipelines import words
 from sessions_app.analysis.pipelines.findings import data_of, measured, segments_of
@@ -37,13 +36,13 @@ from sessions_app.analysis.pipelines.moments import (
     settled,
     stretches,
 )
+from sessions_app.analysis.pipelines.reel import REEL, cut_reel, write_thumbnail
 from sessions_app.analysis.pipelines.shots import Edge, EdgeKind, find_edges
 from sessions_app.analysis.pipelines.survey import Survey, survey
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from vodplatform.base.text import clock
 
 Floats = NDArray[np.float64]
-REEL = "reel.mp4"
 MAX_CANDIDATES = 300
 ANOTHER_SHOT = 0.25  # how far two keyframes are apart when something else is shown; see moments.apart
 EDGE_MARGIN = 0.9  # seconds of frames around where an edge may lie, for telling cuts from flashes
@@ -52,7 +51,6 @@ EARLY = 0.95  # of the longest GOP
 GIVE = 0.1  # seconds by which a highlight may end earlier where that spares an encode
 CUT_SHORT = 1.0, 0.02  # seconds, and share of the length announced, by which a file may end earlier unremarked
 KEPT_SECONDS = 3.0  # between two checkpoints
-THUMBNAIL_WIDTH, THUMBNAIL_BYTES = 640, 120_000
 WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80
 WINDOWS_BUDGET = 2.0  # of the reel's seconds that a model is asked about
 QUIET_DB = -59.0  # dB of the sound's loudest moment, below which there is none to speak of
@@ -321,11 +319,8 @@ def _thumbnails(task: Task, known: Known, final: Sequence[Interval], files: dict
         for number, one in enumerate(final):
             task.progress(EDGES + (THUMBNAILS - EDGES) * number / len(final), "Taking a picture of each highlight")
             picture = _picture_of(video, known, one)
-            if picture is None:
-                continue
-            name = f"thumb-{number}.jpg"
-            write_jpeg(task.folder / name, picture.scaled(THUMBNAIL_WIDTH), THUMBNAIL_BYTES)
-            files[f"thumb-{number}"] = name
+            if picture is not None:
+                files[f"thumb-{number}"] = write_thumbnail(task, number, picture)
 
 
 def _picture_of(video: VideoFile, known: Known, one: Interval) -> Picture | None:
@@ -352,10 +347,7 @@ def _reel(
 
     tell(0.0)
     try:
-        placed = cut(
-            task.folder / REEL, source, [(one.start, one.end) for one in final],
-            Ffmpeg.default(threads=task.threads), tell, give=GIVE,
-        )  # fmt: skip
+        placed = cut_reel(task, source, [(one.start, one.end) for one in final], tell, give=GIVE)
     except (ConversionFailed, MediaError, av.error.FFmpegError) as exc:
         why = str(exc) if isinstance(exc, ConversionFailed) else "Its data is damaged."
         known.warnings.append(f"The reel could not be cut. {why}")

@@ -10,7 +10,7 @@ import { call, get, idempotencyKey } from "../base/api.js";
  * @typedef {{start_time: number, end_time: number, score: number, description: string, segment?: number, reel_start: number, reel_end: number, thumbnail_url?: string|null}} Highlight
  * @typedef {{step: number, score: number[], sound: number[], motion: number[]}} Curves
  * @typedef {{kind: "cut"|"dissolve"|"fade", start: number, end: number}} Edge
- * @typedef {{summary: string, duration: number, segments: Segment[], highlights: Highlight[], curves: Curves, edges: Edge[], warnings: string[], method: string, highlight_video_url: string|null, thumbnails: string[]}} Highlights
+ * @typedef {{summary: string, duration: number, segments: Segment[], highlights: Highlight[], curves: Curves, edges: Edge[], warnings: string[], method: string, highlight_video_url: string|null, thumbnails: string[], found?: Highlight[]}} Highlights
  *
  * @typedef {{start: number, turn: number, end: number}} Repetition
  * @typedef {{name: string, start_time: number, end_time: number, repetitions: number, rep_times: Repetition[], tempo: {seconds: number, down: number, up: number, per_minute: number, pauses: {start: number, end: number}[]}|null, confidence: number, name_confidence: number|null, signal: string, curve: {step: number, start: number, values: number[]}|null, feedback: string[]}} Exercise
@@ -41,6 +41,20 @@ export const readResults = (id) => get(path("results", id));
 export const cancelSession = (id) => call("POST", path("cancel", id), {});
 /** @param {string} id @param {boolean} keep for as long as its video @returns {Promise<Session>} */
 export const keepSession = (id, keep) => call("POST", path("keep", id), { keep });
+/**
+ * Have the reel cut anew.
+ * @param {string} id
+ * @param {{start: number, end: number}[]} moments seconds of the video
+ * @param {string} key
+ * @returns {Promise<{job_id: string}>}
+ */
+export const cutReel = (id, moments, key) =>
+  call(
+    "POST",
+    path("reel", id),
+    { moments: moments.map(({ start, end }) => ({ start_time: start, end_time: end })) },
+    { headers: { "Idempotency-Key": key } },
+  );
 /** @param {string} id */
 export const deleteSession = (id) => call("DELETE", path("cleanup", id));
 

@@ -7,6 +7,7 @@ import { key } from "../base/keys.js";
 import { area, drawing, mirrored, round, TimeChart } from "./chart.js";
 import { bindKeys } from "./keys.js";
 import * as reel from "./reel.js";
+import { ReelEditor } from "./recut.js";
 import { Screen } from "./screen.js";
 import { Segments } from "./segments.js";
 import { scoreWords, secondsWords, timeWords } from "./words.js";
@@ -21,7 +22,8 @@ const SOURCE = "source";
 const HEIGHT = 100; // of the lanes' own coordinates
 const MAX_CUTS = 4000;
 
-export class HighlightsView {
+/** Tells "place" when another moment of the video is shown. */
+export class HighlightsView extends EventTarget {
   /** @type {Screen|null} */ screen = null;
   /** Where in the video it is while there is no player, seconds. */ #place = 0;
   #current = -2;
@@ -33,6 +35,7 @@ export class HighlightsView {
    * @param {{result: () => Promise<Highlights>, session: () => Promise<Session>}} renew both as they are now, with fresh addresses
    */
   constructor(root, session, data, renew) {
+    super();
     this.root = root;
     this.session = session;
     this.data = data;
@@ -74,6 +77,7 @@ export class HighlightsView {
     });
     this.segments = new Segments(need("[data-segments]", root), data, (line) => this.#press(line));
     this.chart = this.#drawChart(need("[data-chart]", root));
+    this.showBands();
     this.screen?.addEventListener("time", () => this.#follow());
     this.screen?.addEventListener("change", () => this.#mark());
     bindKeys(this.screen, this.chart, (time) => this.seek(time), "segment", [
@@ -100,6 +104,7 @@ export class HighlightsView {
     ]);
     this.#mark();
     this.#follow();
+    new ReelEditor(root, this);
   }
 
   /** Where it is in the video, seconds. */
@@ -214,11 +219,10 @@ export class HighlightsView {
         .filter((one) => reel.within(highlights, one).length > 0 === inReel)
         .map((one) => bar(one, duration / segments.length))
         .join("");
-    chart.lane(
+    this.plot = chart.lane(
       "",
       "plot",
       drawing(duration, HEIGHT, { d: bars(false), class: "unselected" }, { d: bars(true), class: "selected" }),
-      ...highlights.map((one, n) => chart.stretch(one.start_time, one.end_time, "band", h("b", {}, String(n + 1)))),
       h("i", { class: "least", vars: { "--y": least } }),
     );
     const scale = chart.names.firstElementChild;
@@ -245,6 +249,17 @@ export class HighlightsView {
       );
     chart.lane("Cuts", "cuts", drawing(duration, HEIGHT, ...this.#cuts()));
     return chart;
+  }
+
+  /**
+   * Frame the moments of the reel in the scores; while it is edited, those that it is to have.
+   * @param {{start: number, end: number}[]} [moments] seconds of the video
+   */
+  showBands(moments = this.data.highlights.map(({ start_time, end_time }) => ({ start: start_time, end: end_time }))) {
+    for (const band of this.plot?.querySelectorAll(".band") ?? []) band.remove();
+    this.plot?.append(
+      ...moments.map(({ start, end }, n) => this.chart.stretch(start, end, "band", h("b", {}, String(n + 1)))),
+    );
   }
 
   /**
@@ -289,6 +304,7 @@ export class HighlightsView {
     const { highlights } = data;
     const index = screen?.shown === REEL ? reel.playing(highlights, screen.time) : reel.at(highlights, place);
     this.chart.update(place);
+    this.dispatchEvent(new Event("place"));
     this.segments.mark(place, index);
     const where = need("[data-where]", this.root);
     where.hidden = index < 0 && screen?.shown !== SOURCE;

@@ -1,6 +1,7 @@
 // Numbers as people read them: positions, offsets, sizes, confidence. Pure; knows no page.
 
 const MINUS = "\u2212";
+const MILLI = 1000;
 
 /**
  * @param {number} seconds
@@ -23,6 +24,33 @@ export function duration(seconds) {
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor(whole / 60) % 60;
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+/**
+ * @param {number} seconds
+ * @returns {string} `0:38.600`
+ */
+export function moment(seconds) {
+  const ms = Math.round(Math.max(0, seconds) * MILLI);
+  const whole = Math.floor(ms / MILLI);
+  const rest = `${String(whole % 60).padStart(2, "0")}.${String(ms % MILLI).padStart(3, "0")}`;
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60
+    ? `${minutes}:${rest}`
+    : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+}
+
+/**
+ * @param {string} text `38.6`, `0:38,6`, `1:02:03.5`
+ * @returns {number|null} seconds; null for what is no moment
+ */
+export function parseMoment(text) {
+  const match = /^(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d*)?|\.\d+)$/.exec(
+    text.trim().replace(/\s*s$/i, "").replace(",", "."),
+  );
+  if (!match) return null;
+  const [, hours = "0", minutes = "0", rest] = match;
+  return Math.round((Number(hours) * 3600 + Number(minutes) * 60 + Number(rest)) * MILLI) / MILLI;
 }
 
 /**

@@ -1,7 +1,7 @@
 // The fields of the one segment that is chosen, with what is wrong beside each and what sets it right.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
-import { moment, parseMoment } from "./segments.js";
+import { moment, parseMoment } from "../base/format.js";
 
 /** @typedef {import("./segments.js").Segment} Segment */
 /** @typedef {import("./segments.js").Fault} Fault */

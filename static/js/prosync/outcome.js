@@ -1,6 +1,6 @@
 // How far a run and its segments are, and what was done to a segment, in words. Pure.
 
-import { moment } from "./segments.js";
+import { moment } from "../base/format.js";
 
 /** Of a run: sign, tone, word. */
 export const STATES = {

@@ -2,7 +2,7 @@
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { RoiBox } from "../base/roi.js";
-import { moment, parseMoment } from "./segments.js";
+import { moment, parseMoment } from "../base/format.js";
 
 /** @typedef {import("../base/roi.js").Box} Box */
 

@@ -1,5 +1,7 @@
 // What is asked for: segments of a video and the sounds that are to be heard in them. Pure; knows no page.
 
+import { moment } from "../base/format.js";
+
 /**
  * @typedef {object} Sound
  * @property {number} id
@@ -40,33 +42,6 @@ export const rounded = (seconds) => Math.round(seconds * ROUND) / ROUND;
  */
 export const inOrder = (segments) =>
   [...segments].sort((one, other) => one.start - other.start || one.end - other.end || one.id - other.id);
-
-/**
- * @param {number} seconds
- * @returns {string} `0:38.600`
- */
-export function moment(seconds) {
-  const ms = Math.round(Math.max(0, seconds) * ROUND);
-  const whole = Math.floor(ms / ROUND);
-  const rest = `${String(whole % 60).padStart(2, "0")}.${String(ms % ROUND).padStart(3, "0")}`;
-  const minutes = Math.floor(whole / 60);
-  return minutes < 60
-    ? `${minutes}:${rest}`
-    : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
-}
-
-/**
- * @param {string} text `38.6`, `0:38,6`, `1:02:03.5`
- * @returns {number|null} seconds; null for what is no moment
- */
-export function parseMoment(text) {
-  const match = /^(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d*)?|\.\d+)$/.exec(
-    text.trim().replace(/\s*s$/i, "").replace(",", "."),
-  );
-  if (!match) return null;
-  const [, hours = "0", minutes = "0", rest] = match;
-  return rounded(Number(hours) * 3600 + Number(minutes) * 60 + Number(rest));
-}
 
 /**
  * What has to be mended before the segments can be sent, in the order of the video.

@@ -1,7 +1,7 @@
 // The picture: the video as it was, and what was made of it, one beside the other, or over it with a line to draw.
 
 import { need, setIcon, setText } from "../base/dom.js";
-import { moment } from "./segments.js";
+import { moment } from "../base/format.js";
 
 /** @typedef {"before"|"beside"|"wipe"|"after"} View */
 

@@ -1,11 +1,11 @@
 // The timeline: picture, the original's sound, the segments; drawn from the state, moved by pointer and by keys.
 
 import { h, icon, need, setText } from "../base/dom.js";
-import { duration as spoken } from "../base/format.js";
+import { moment, duration as spoken } from "../base/format.js";
 import { Sprite } from "../base/sprite.js";
 import { ticks } from "../base/timeline.js";
 import { stateOf } from "./outcome.js";
-import { dragged, inOrder, moment } from "./segments.js";
+import { dragged, inOrder } from "./segments.js";
 import { drawWave } from "./waves.js";
 
 /** @typedef {import("./segments.js").Segment} Segment */

@@ -607,6 +607,82 @@ def test_a_short_reel_says_why_and_a_longer_one_is_a_press_away(
     assert longer["source"]["video_id"] == video["id"]
 
 
+def test_moments_are_added_and_taken_away_and_the_reel_is_cut_anew(
+    open_page: OpenPage, backstage: Backstage, video: dict[str, Any]
+) -> None:
+    data = found("highlights", None)
+    first, second = [
+        data["highlights"][n] | {"start_time": start, "end_time": start + 2.0, "segment": 0}
+        for n, start in enumerate((2.0, 6.0))
+    ]
+    data |= {"highlights": [first, second], "duration": video["duration_exact"]}
+    session, _ = make(backstage, "completed", fields={"data": data, "video_id": video["id"]})
+    page = open_page(f"/analysis/{session}")
+    page.get_by_role("button", name="Edit reel").click()
+    editor = page.get_by_role("region", name="Edit the reel")
+    rows = editor.get_by_role("listitem")
+    expect(rows).to_have_count(2)
+    expect(editor.get_by_role("status")).to_have_text("2 moments, 4 s")
+    is_fine(page)
+
+    # What is wrong is said beside its field, and nothing is sent.
+    editor.get_by_label("Start of moment 2").fill("soon")
+    editor.get_by_label("Start of moment 2").press("Tab")
+    expect(rows.nth(1)).to_contain_text("Write a time such as 1:23.5.")
+    editor.get_by_label("Start of moment 2").fill("3.5")
+    editor.get_by_label("Start of moment 2").press("Tab")
+    expect(rows.nth(1)).to_contain_text("It begins before moment 1 ends.")
+    editor.get_by_role("button", name="Cut the reel").click()
+    expect(editor.get_by_label("Start of moment 2")).to_be_focused()
+    editor.get_by_label("Start of moment 2").fill("0:07")
+    editor.get_by_label("Start of moment 2").press("Tab")
+    expect(editor.get_by_role("status")).to_have_text("2 moments, 3 s")
+
+    editor.get_by_role("button", name="Remove moment 1").click()
+    expect(rows).to_have_count(1)
+    lanes = page.get_by_role("slider", name="Position in the video")
+    lanes.focus()
+    page.keyboard.press("End")
+    at = editor.get_by_role("button", name="Add at")
+    expect(at).to_be_enabled()
+    at.click()
+    expect(rows).to_have_count(2)
+    expect(at).to_be_disabled()  # that moment is in the reel now
+    expect(page.locator(".chart .band")).to_have_count(2)
+    editor.get_by_role("button", name="Cut the reel").click()
+    expect(page.get_by_text("chosen by hand")).to_be_visible(timeout=shelf.TAKEN_IN)
+    expect(parts(page)).to_have_count(2)
+    made = json.loads(page.evaluate(f"() => fetch('{API}/results/{session}').then((answer) => answer.text())"))["data"]
+    assert [one["origin"] for one in made["highlights"]] == ["manual", "manual"]
+    assert made["highlights"][0]["start_time"] == pytest.approx(7.0, abs=0.02)
+    assert [one["start_time"] for one in made["found"]] == [2.0, 6.0]
+
+    page.get_by_role("button", name="Edit reel").click()
+    editor.get_by_role("button", name="As found").click()
+    expect(editor.get_by_label("Start of moment 1")).to_have_value("0:02.000")
+
+
+def test_a_reel_that_cannot_be_cut_says_so_and_keeps_what_was_chosen(
+    open_page: OpenPage, backstage: Backstage, video: dict[str, Any]
+) -> None:
+    data = found("highlights", None)
+    data |= {"highlights": [data["highlights"][0] | {"start_time": 2.0, "end_time": 4.0}]}
+    data |= {"duration": video["duration_exact"]}
+    session, _ = make(backstage, "completed", fields={"data": data, "video_id": video["id"]})
+    page = open_page(f"/analysis/{session}", size=PHONE)
+    ended = {"id": "x", "status": "failed", "progress": 0, "message": "", "error": {"message": "The disk is full."}}
+    page.route(re.compile("/api/v1/jobs/[^?]*$"), lambda route: route.fulfill(json=ended))
+    page.route(f"**{API}/reel/*", lambda route: route.fulfill(status=202, json={"job_id": "x"}))
+    page.get_by_role("button", name="Edit reel").click()
+    editor = page.get_by_role("region", name="Edit the reel")
+    is_fine(page)
+    editor.get_by_label("End of moment 1").fill("5")
+    editor.get_by_label("End of moment 1").press("Tab")
+    editor.get_by_role("button", name="Cut the reel").click()
+    expect(page.get_by_role("alert")).to_have_text("The reel is as it was. The disk is full.")
+    expect(editor.get_by_label("End of moment 1")).to_have_value("0:05.000")
+
+
 def test_the_list_shows_a_picture_of_each_and_a_short_video_has_short_segments(
     open_page: OpenPage, backstage: Backstage, video: dict[str, Any]
 ) -> None:

@@ -1,0 +1,74 @@
+"""Cut stretches of a video into a reel: those that the program chose, or those that a person did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import av.error
+
+from media_app.av.container import MediaError
+from media_app.av.cut import Placed, cut
+from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
+from media_app.av.frames import Picture, VideoFile
+from media_app.av.picture import write_jpeg
+from media_app.av.source import Source
+from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
+
+REEL = "reel.mp4"
+THUMBNAIL_WIDTH, THUMBNAIL_BYTES = 640, 120_000
+CUT_SHARE = 90.0  # percent of the whole at which the reel is cut, where nothing else is to be done
+
+
+def cut_moments(task: Task) -> Result:
+    """Cut the reel anew, of exactly the moments in ``params["moments"]``: pairs of seconds, in order.
+
+    Its data has ``placed``: of each that could be shown its number, and where it stands in the video and in the reel,
+    seconds. Raises :class:`AnalysisFailed`.
+    """
+    moments = [(float(start), float(end)) for start, end in task.params["moments"]]
+    files: dict[str, str] = {}
+    try:
+        placed = cut_reel(task, Source.open(task.path), moments, lambda share: _tell(task, share), give=0.0)
+        if not placed:
+            raise AnalysisFailed("invalid", "The video has no picture at any of these moments.")
+        files["reel"] = REEL
+        with VideoFile(task.path, 1) as video:
+            for one in placed:
+                if picture := _middle(video, one):
+                    files[f"thumb-{one.part}"] = write_thumbnail(task, one.part, picture)
+    except (ConversionFailed, MediaError, av.error.FFmpegError) as exc:
+        why = str(exc) if isinstance(exc, ConversionFailed) else "Its data is damaged there."
+        raise AnalysisFailed("vod_unreadable", f"The reel could not be cut. {why}") from exc
+    told = [
+        {"part": one.part, "source": [one.source_start, one.source_end], "reel": [one.start, one.end]}
+        for one in placed
+    ]  # fmt: skip
+    return Result({"placed": told}, files)
+
+
+def cut_reel(
+    task: Task, source: Source, moments: Sequence[tuple[float, float]], tell: Callable[[float], None], *, give: float
+) -> list[Placed]:
+    """Make :data:`REEL` in the task's folder; where each moment that has a picture stands in it.
+
+    give: seconds by which one may end earlier. Raises ``ConversionFailed``, ``MediaError`` and PyAV's errors.
+    """
+    return cut(task.folder / REEL, source, moments, Ffmpeg.default(threads=task.threads), tell, give=give)
+
+
+def write_thumbnail(task: Task, number: int, picture: Picture) -> str:
+    """Keep the picture of one moment; returns its name in the task's folder."""
+    name = f"thumb-{number}.jpg"
+    write_jpeg(task.folder / name, picture.scaled(THUMBNAIL_WIDTH), THUMBNAIL_BYTES)
+    return name
+
+
+def _tell(task: Task, share: float) -> None:
+    task.progress(CUT_SHARE * share, "Cutting the reel")
+
+
+def _middle(video: VideoFile, one: Placed) -> Picture | None:
+    try:
+        return video.frame_at((one.source_start + one.source_end) / 2)
+    except av.error.FFmpegError:
+        return None

@@ -1,0 +1,75 @@
+"""Reels of moments that a person has chosen: which may be asked for, and what the results say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vodplatform.base.errors import DomainError
+
+MAX_MOMENTS = 50
+MIN_SECONDS, MAX_REEL_SECONDS = 0.5, 600.0  # of a moment, and of all together
+NEAR = 0.05  # seconds: an end that is moved by less is the same
+OF_THE_REEL = ("reel_start", "reel_end")
+
+Data = dict[str, Any]
+Moment = tuple[float, float]
+
+
+def check_moments(given: Sequence[Mapping[str, float]], duration: float) -> list[Moment]:
+    """The moments in the order of the video. duration: its seconds. Raises ``invalid`` with ``errors.moments``."""
+    moments = sorted((float(one["start_time"]), float(one["end_time"])) for one in given)
+    for number, (start, end) in enumerate(moments):
+        if end - start < MIN_SECONDS:
+            _refuse(f"The moment from {start:g} s must last {MIN_SECONDS:g} s at least.")
+        if end > duration + NEAR:
+            _refuse(f"The video ends at {duration:g} s.")
+        if number and start < moments[number - 1][1]:
+            _refuse(f"The moment from {start:g} s begins before the one before it ends.")
+    if sum(end - start for start, end in moments) > MAX_REEL_SECONDS:
+        _refuse(f"A reel lasts {MAX_REEL_SECONDS:g} s at most.")
+    return [(start, min(end, duration)) for start, end in moments]
+
+
+def _refuse(sentence: str) -> None:
+    raise DomainError("invalid", sentence, errors={"moments": [sentence]})
+
+
+def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data]) -> Data:
+    """The results with another reel. placed: of each moment that is in it ``part, source, reel``, as the child tells.
+
+    What the program chose stays under ``found``, for a step back. A moment of it keeps its score and description; of
+    another the segment with the highest score in it says what is there.
+    """
+    found = data.get("found") or [
+        {name: value for name, value in one.items() if name not in OF_THE_REEL} for one in data["highlights"]
+    ]
+    highlights = []
+    for one in placed:
+        about = _known(found, moments[one["part"]]) or _chosen(data["segments"], *one["source"])
+        (start, end), (reel_start, reel_end) = one["source"], one["reel"]
+        highlights.append(about | {
+            "start_time": round(start, 3), "end_time": round(end, 3),
+            "reel_start": round(reel_start, 3), "reel_end": round(reel_end, 3),
+        })  # fmt: skip
+    seconds = sum(one["reel_end"] - one["reel_start"] for one in highlights)
+    by_hand = sum(one["origin"] == "manual" for one in highlights)
+    count = f"{len(highlights)} moment{'' if len(highlights) == 1 else 's'}"
+    summary = f"{count}, {seconds:.0f} s, {by_hand or 'none'} of them chosen by hand."
+    return {**data, "highlights": highlights, "found": found, "summary": summary}
+
+
+def _known(found: Sequence[Data], moment: Moment) -> Data | None:
+    """That of the highlights which the program chose that is this moment."""
+    for one in found:
+        if abs(one["start_time"] - moment[0]) <= NEAR and abs(one["end_time"] - moment[1]) <= NEAR:
+            return {**one, "origin": "highlights"}
+    return None
+
+
+def _chosen(segments: Sequence[Data], start: float, end: float) -> Data:
+    inside = [one for one in segments if one["start_time"] < end and one["end_time"] > start] or segments[-1:]
+    best = max(inside, key=lambda one: float(one["score"]))
+    return {
+        "score": best["score"], "description": best["description"], "segment": best["index"], "origin": "manual"
+    }  # fmt: skip

@@ -1,0 +1,225 @@
+"""Reels of moments that a person chose: what may be asked, what the results say then, and the file that is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.storage import default_storage
+
+from jobs_app import services as jobs
+from jobs_app.models import Job, JobStatus
+from jobs_app.runner import run_queue
+from media_app.av.frames import VideoFile
+from media_app.videos.models import Rendition
+from sessions_app.analysis import services
+from sessions_app.analysis.models import AnalysisSession
+from sessions_app.analysis.pipelines.reel import cut_moments
+from sessions_app.analysis.pipelines.task import AnalysisFailed, Task
+from sessions_app.analysis.reels import check_moments, with_reel
+from tests.analysis.conftest import DATA, MakeAnalysis, again
+from tests.analysis.test_sessions import BASE, DONE, ready
+from tests.support.api import Api, refused
+from tests.support.factories import make_video
+from tests.support.footage import noise, write_pictures
+from tests.support.stored import files_in
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+from vodplatform.demo.barcode import decode_barcode, draw_barcode
+
+RATE = 10
+CHOSEN = [{"start_time": 2.0, "end_time": 4.5}, {"start_time": 12.0, "end_time": 17.0}]
+CUT = (
+    "make('reel.mp4'); make('thumb-0.jpg'); make('thumb-1.jpg')\n"
+    "ends, at = [], 0\n"
+    "for part, (start, end) in enumerate(request['params']['moments']):\n"
+    "    ends.append({'part': part, 'source': [start, end], 'reel': [at, at + end - start]})\n"
+    "    at += end - start\n"
+    "say(result={'data': {'placed': ends}, 'files': {'reel': 'reel.mp4', 'thumb-0': 'thumb-0.jpg',\n"
+    "    'thumb-1': 'thumb-1.jpg'}})\n"
+)
+
+
+def spans(*moments: tuple[float, float]) -> list[dict[str, float]]:
+    return [{"start_time": start, "end_time": end} for start, end in moments]
+
+
+@pytest.mark.pure
+class TestMoments:
+    def test_they_are_put_in_the_order_of_the_video_and_end_with_it(self) -> None:
+        assert check_moments(spans((5, 9.04), (0, 2)), 9.0) == [(0.0, 2.0), (5.0, 9.0)]
+
+    @pytest.mark.parametrize(
+        ("moments", "says"),
+        [
+            (spans((3, 3.4)), "at least"),
+            (spans((5, 3)), "at least"),
+            (spans((18, 21)), "ends at 20 s"),
+            (spans((1, 5), (4.9, 8)), "begins before"),
+        ],
+    )
+    def test_what_cannot_be_a_reel_is_refused_in_a_sentence(self, moments: list[dict[str, float]], says: str) -> None:
+        with pytest.raises(DomainError) as refusal:
+            check_moments(moments, 20.0)
+        assert says in refusal.value.extra["errors"]["moments"][0]
+
+    def test_a_reel_has_an_end(self) -> None:
+        with pytest.raises(DomainError, match="600 s at most"):
+            check_moments(spans((0, 300), (400, 701)), 9000.0)
+
+
+@pytest.mark.pure
+class TestResults:
+    def test_what_the_program_chose_keeps_its_words_and_what_a_person_did_has_those_of_its_segment(self) -> None:
+        placed = [
+            {"part": 0, "source": [2.0, 4.5], "reel": [0.0, 2.5]},
+            {"part": 1, "source": [12.0, 17.0], "reel": [2.5, 7.5]},
+        ]
+        data = with_reel(DATA, [(2.0, 4.5), (12.0, 17.0)], placed)
+        first, second = data["highlights"]
+        assert (first["origin"], first["description"], first["segment"], first["reel_end"]) == (
+            "manual",
+            "Quiet.",
+            0,
+            2.5,
+        )
+        assert (second["origin"], second["description"], second["reel_start"]) == ("highlights", "Loud.", 2.5)
+        assert data["summary"] == "2 moments, 8 s, 1 of them chosen by hand."
+        assert (data["segments"], DATA["highlights"][0].get("origin")) == (DATA["segments"], None)
+
+    def test_what_was_found_is_remembered_over_two_cuts(self) -> None:
+        once = with_reel(DATA, [(2.0, 4.5)], [{"part": 0, "source": [2.0, 4.5], "reel": [0.0, 2.5]}])
+        assert once["found"] == DATA["highlights"]
+        twice = with_reel(once, [(12.0, 17.0)], [{"part": 0, "source": [12.0, 17.0], "reel": [0.0, 5.0]}])
+        assert [one["description"] for one in twice["highlights"]] == ["Loud."]
+        assert twice["found"] == DATA["highlights"]
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Frames that carry their numbers."""
+    pictures = [noise(1, 224, 126) for _ in range(20 * RATE)]
+    for number, picture in enumerate(pictures):
+        draw_barcode(picture, number)
+    return write_pictures(tmp_path_factory.mktemp("reels") / "numbered.mp4", pictures, fps=Fraction(RATE), gop=3 * RATE)
+
+
+@pytest.mark.pure
+class TestCutting:
+    def test_the_reel_has_exactly_the_pictures_of_the_moments(self, recording: Path, tmp_path: Path) -> None:
+        made = cut_moments(Task(recording, tmp_path, {"moments": [[2.0, 4.5], [12.0, 13.0]]}))
+        with VideoFile(tmp_path / made.files["reel"]) as reel:
+            seen = [decode_barcode(picture.scaled(224)) for picture in reel.walk(0.0)]
+        assert seen == [*range(20, 45), *range(120, 130)]
+        assert [one["part"] for one in made.data["placed"]] == [0, 1]
+        assert made.data["placed"][1]["reel"] == pytest.approx([2.5, 3.5])
+        assert (tmp_path / made.files["thumb-1"]).read_bytes()[:2] == b"\xff\xd8"
+
+    def test_what_is_no_video_is_told(self, tmp_path: Path) -> None:
+        broken = tmp_path / "broken.mp4"
+        broken.write_bytes(b"no video")
+        with pytest.raises(AnalysisFailed, match="could not be cut"):
+            cut_moments(Task(broken, tmp_path, {"moments": [[0.0, 1.0]]}))
+
+
+@pytest.mark.both
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("media", "running_keeper")
+class TestAsking:
+    def test_the_reel_is_cut_anew_and_the_one_before_goes(
+        self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis, pipeline: Callable[[str], Path]
+    ) -> None:
+        log = pipeline(CUT)
+        session = ready(make_analysis, owner)
+        [before] = Rendition.objects.filter(kind="reel")
+        answer = api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN})
+        assert (answer.status_code, answer.json()["status"]) == (202, "queued")
+        state = api.get(f"{BASE}/status/{session.pk}").json()
+        assert (state["status"], state["reel_job_id"]) == ("completed", answer.json()["job_id"])
+        results = api.get(f"{BASE}/results/{session.pk}").json()["data"]
+        assert [one["start_time"] for one in results["highlights"]] == [12.0]
+
+        run_queue("analysis")
+        assert Job.objects.get(pk=answer.json()["job_id"]).status == JobStatus.COMPLETED, log.read_text()
+        data = api.get(f"{BASE}/results/{session.pk}").json()["data"]
+        assert [(one["start_time"], one["origin"]) for one in data["highlights"]] == [
+            (2.0, "manual"),
+            (12.0, "highlights"),
+        ]
+        assert data["highlights"][1]["thumbnail_url"].endswith(data["thumbnails"][1].partition("renditions")[2])
+        assert api.get(data["thumbnails"][0]).content == b"thumb-0.jpg"
+        [row] = Rendition.objects.filter(kind="reel")
+        with default_storage.open(row.key_of("video")) as file:
+            assert file.read() == b"reel.mp4"
+        assert not [name for name in files_in(media) if name.startswith(before.folder)]
+        assert api.get(f"{BASE}/status/{session.pk}").json()["reel_job_id"] is None
+
+    def test_there_is_one_at_a_time_and_one_that_fails_changes_nothing(
+        self, api: Api, owner: User, make_analysis: MakeAnalysis, pipeline: Callable[[str], Path]
+    ) -> None:
+        pipeline("say(error={'type': 'vod_unreadable', 'message': 'The reel could not be cut.'})")
+        session = ready(make_analysis, owner)
+        job_id = api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).json()["job_id"]
+        refused(api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}), 409, "job_live")
+        run_queue("analysis")
+        assert Job.objects.get(pk=job_id).status == JobStatus.FAILED
+        now = again(session)
+        assert (now.status, now.data, now.thumbnails) == ("completed", DATA, session.thumbnails)
+        assert api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).status_code == 202
+
+    def test_the_session_takes_it_along(self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis) -> None:
+        session = ready(make_analysis, owner, video=make_video(owner))
+        assert api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).status_code == 202
+        assert api.delete(f"{BASE}/cleanup/{session.pk}").status_code == 200
+        assert (Job.objects.count(), files_in(media)) == (0, [])
+
+    def test_it_ends_with_the_time_of_the_session(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        session = ready(make_analysis, owner)
+        job_id = api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).json()["job_id"]
+        AnalysisSession.objects.filter(pk=session.pk).update(expires_at="2020-01-01T00:00:00Z")
+        services.expire()
+        assert not Job.objects.filter(pk=job_id).exists()
+        refused(api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}), 410, "session_expired")
+
+    def test_a_cancelled_one_can_run_again_while_it_is_the_last(
+        self, api: Api, owner: User, make_analysis: MakeAnalysis, pipeline: Callable[[str], Path]
+    ) -> None:
+        pipeline(CUT)
+        session = ready(make_analysis, owner)
+        first = Job.objects.get(pk=api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).json()["job_id"])
+        jobs.cancel(first)
+        last = Job.objects.get(pk=api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN[:1]}).json()["job_id"])
+        refused(api.post(f"/api/v1/jobs/{first.pk}/retry"), 409, "not_retryable")
+        jobs.cancel(last)
+        assert api.post(f"/api/v1/jobs/{last.pk}/retry").status_code == 200
+
+    @pytest.mark.parametrize(
+        "moments",
+        [
+            [], None, "2", [[2, 4]], spans((2, 2.1)), spans((19, 25)), [{"start_time": 1}],
+            [{"start_time": "1", "end_time": 3}], [{"start_time": -1, "end_time": 3}], spans(*[(0, 1)] * 51),
+        ],
+    )  # fmt: skip
+    def test_what_is_no_moment_is_refused(
+        self, api: Api, owner: User, make_analysis: MakeAnalysis, moments: Any
+    ) -> None:
+        session = ready(make_analysis, owner)
+        refused(api.post(f"{BASE}/reel/{session.pk}", {"moments": moments}), 400, "invalid")
+        assert again(session).reel_job is None
+
+    def test_who_may_have_it_cut(self, api: Api, other_api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        done = ready(make_analysis, owner)
+        refused(other_api.post(f"{BASE}/reel/{done.pk}", {"moments": CHOSEN}), 404, "session_not_found")
+        running = make_analysis(owner)
+        refused(api.post(f"{BASE}/reel/{running.pk}", {"moments": CHOSEN}), 400, "results_not_ready")
+        workout = make_analysis(owner, kind="workout", **DONE)
+        refused(api.post(f"{BASE}/reel/{workout.pk}", {"moments": CHOSEN}), 400, "invalid")
+
+    def test_a_video_that_is_gone_is_told(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+        session = ready(make_analysis, owner, video=make_video(owner))
+        assert session.video is not None
+        type(session.video).objects.filter(pk=session.video.pk).update(status="failed")
+        refused(api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}), 409, "video_not_ready")
