@@ -127,8 +127,9 @@ class TestCutting:
 
 @pytest.mark.both
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("media", "running_keeper")
+@pytest.mark.usefixtures("media")
 class TestAsking:
+    @pytest.mark.usefixtures("running_keeper")
     def test_the_reel_is_cut_anew_and_the_one_before_goes(
         self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis, pipeline: Callable[[str], Path]
     ) -> None:
@@ -157,6 +158,7 @@ class TestAsking:
         assert not [name for name in files_in(media) if name.startswith(before.folder)]
         assert api.get(f"{BASE}/status/{session.pk}").json()["reel_job_id"] is None
 
+    @pytest.mark.usefixtures("running_keeper")
     def test_there_is_one_at_a_time_and_one_that_fails_changes_nothing(
         self, api: Api, owner: User, make_analysis: MakeAnalysis, pipeline: Callable[[str], Path]
     ) -> None:
