@@ -41,22 +41,14 @@ def segment(seen: Measured) -> str:
 
 
 def highlight(seen: Measured) -> str:
-    """One or two sentences about why a stretch was chosen."""
+    """One sentence about why a stretch was chosen. How loud and how fast in numbers the segments say."""
     said = []
     if seen.has_sound and seen.sound >= SOME:
-        if seen.decibels >= LOUDER_DB:
-            said.append(f"the sound rises {seen.decibels:.0f} dB above what is usual around it")
-        else:
-            said.append("the sound is louder than usual around it")
+        said.append("much louder than usual" if seen.decibels >= LOUDER_DB else "louder than usual")
     if seen.motion >= SOME:
-        said.append(
-            "there is much more motion than usual" if seen.motion >= MUCH else "there is more motion than usual"
-        )
-    if not said:
-        said.append("it stands out a little from what is around it")
-    sentence = " and ".join(said)
-    text = f"{sentence[0].upper()}{sentence[1:]}."
-    return f"{text} The picture changes by {_counted(seen.cuts)}." if seen.cuts else text
+        said.append("much more motion than usual" if seen.motion >= MUCH else "more motion than usual")
+    sentence = " and ".join(said) or "stands out a little from what is around it"
+    return f"{sentence[0].upper()}{sentence[1:]}{f', {_counted(seen.cuts)}' if seen.cuts else ''}."
 
 
 def facts(seen: Measured, start: float, end: float) -> str:

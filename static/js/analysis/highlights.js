@@ -10,7 +10,7 @@ import * as reel from "./reel.js";
 import { ReelEditor } from "./recut.js";
 import { Screen } from "./screen.js";
 import { Segments } from "./segments.js";
-import { scoreWords, secondsWords, timeWords } from "./words.js";
+import { rangeWords, scoreWords, secondsWords, timeWords } from "./words.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -78,6 +78,8 @@ export class HighlightsView extends EventTarget {
     this.segments = new Segments(need("[data-segments]", root), data, (line) => this.#press(line));
     this.chart = this.#drawChart(need("[data-chart]", root));
     this.showBands();
+    const numbers = need("[data-numbers]", root);
+    numbers.addEventListener("toggle", () => this.#drawNumbers(need("tbody", numbers)), { once: true });
     this.screen?.addEventListener("time", () => this.#follow());
     this.screen?.addEventListener("change", () => this.#mark());
     bindKeys(this.screen, this.chart, (time) => this.seek(time), "segment", [
@@ -295,6 +297,22 @@ export class HighlightsView extends EventTarget {
     const highlight = reel.at(highlights, time);
     if (!segment) return timeWords(time);
     return `${timeWords(time)}, segment ${segment.index + 1} of ${segments.length}, score ${scoreWords(segment.score)}${highlight >= 0 ? `, highlight ${highlight + 1}` : ""}`;
+  }
+
+  /** How loud, how fast and how cut each segment is: for whoever wants to know why. @param {HTMLElement} body */
+  #drawNumbers(body) {
+    body.replaceChildren(
+      ...this.data.segments.map(({ start_time, end_time, score, signals }) =>
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row", class: "mono" }, rangeWords(start_time, end_time)),
+          ...[score, signals.sound, signals.motion, signals.cuts].map((value) =>
+            h("td", { class: "mono" }, scoreWords(value)),
+          ),
+        ),
+      ),
+    );
   }
 
   // What goes on

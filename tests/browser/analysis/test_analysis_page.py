@@ -498,6 +498,11 @@ def test_the_table_has_the_reel_or_all_by_time_or_by_score(
     expect(lines).to_have_count(58)
     expect(lines.first).to_contain_text("0.94")
     page.get_by_label("Order").select_option("By time")
+    numbers = page.get_by_role("region", name="Numbers of the segments")
+    expect(numbers).to_be_hidden()
+    page.get_by_text("Numbers", exact=True).click()
+    expect(numbers.get_by_role("row")).to_have_count(59)
+    expect(numbers.get_by_role("row").nth(1)).to_contain_text(re.compile(r"0:00–0:0\d"))
     lines.nth(10).get_by_role("button").press("Enter")
     is_at(page.locator("[data-film=source]"), 100 * UNIT["highlights"], near=2)
 
