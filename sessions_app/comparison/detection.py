@@ -69,7 +69,10 @@ def chosen_vods(session: ComparisonSession, vod_ids: Sequence[str] | None) -> li
 
 
 def known_highlights(video: Video, owners: Sequence[User]) -> list[dict[str, Any]] | None:
-    """What an analysis of one of ``owners`` has found in this video already; None where there is none."""
+    """What an analysis of one of ``owners`` has found in this video already; None where there is none.
+
+    Not what a person chose for its reel.
+    """
     rows = AnalysisSession.objects.filter(
         video=video,
         owner__in=owners,
@@ -87,7 +90,7 @@ def known_highlights(video: Video, owners: Sequence[User]) -> list[dict[str, Any
             "label": one["description"],
             "confidence": one["score"],
         }
-        for one in data["highlights"]
+        for one in data.get("found") or data["highlights"]
     ]
 
 

@@ -25,6 +25,9 @@ from vodplatform.base.errors import DomainError
 pytestmark = pytest.mark.django_db
 SHOTS = [{"time": 1.0, "label": "Cut", "confidence": 0.99}, {"time": 4.0, "label": "Fade", "confidence": 0.99}]
 HIGHLIGHT = {"time": 2.0, "end": 5.5, "label": "It is loud.", "confidence": 0.6}
+# What an analysis has found, and what a person chose for its reel instead.
+KNOWN = {"start_time": 1.5, "end_time": 4.0, "score": 0.7, "description": "More motion than usual."}
+CHOSEN = {"start_time": 0.0, "end_time": 1.0, "score": 0.1, "description": "As usual.", "origin": "manual"}
 
 
 @pytest.fixture
@@ -185,16 +188,16 @@ class TestRunning:
         assert requests[0]["op"] == "marks"
         assert SessionEvent.objects.filter(session=shown).count() == 6
 
+    @pytest.mark.parametrize("data", [{"highlights": [KNOWN]}, {"highlights": [CHOSEN], "found": [KNOWN]}])
     def test_what_an_analysis_has_found_is_not_looked_for_again(
-        self, api: Api, owner: User, shown: ComparisonSession, asked: Path
+        self, api: Api, owner: User, shown: ComparisonSession, asked: Path, data: dict[str, Any]
     ) -> None:
         analysis = make_analysis(owner, video=shown.vods.get(ordinal=0).video, status=JobStatus.COMPLETED)
-        known = {"start_time": 1.5, "end_time": 4.0, "score": 0.7, "description": "There is more motion than usual."}
-        AnalysisSession.objects.filter(pk=analysis.pk).update(data={"highlights": [known]})
+        AnalysisSession.objects.filter(pk=analysis.pk).update(data=data)
         job = self.detect(api, shown, "highlights")
         assert job.result == {"session_id": shown.pk, "found": {"highlights": 2}}
         assert len(asked.read_text().splitlines()) == 1
-        assert SessionEvent.objects.filter(time=1.5, end=4.0, confidence=0.7, label=known["description"]).count() == 1
+        assert SessionEvent.objects.filter(time=1.5, end=4.0, confidence=0.7, label=KNOWN["description"]).count() == 1
 
     def test_a_withdrawn_editor_writes_nothing(
         self, other_api: Api, other: User, shown: ComparisonSession, asked: Path
