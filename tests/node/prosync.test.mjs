@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { moment, parseMoment } from "./js/base/format.js";
+import { told, toldOfAll } from "./js/prosync/outcome.js";
 import { asked, roomFor } from "./js/prosync/segments.js";
 import { assertMatches, near } from "./near.mjs";
 
@@ -45,4 +46,20 @@ test("what is asked has the sounds that are used alone", () => {
       { startTime: 4, endTime: 5, audioInput: { refId: "sound-2", startTime: 0, endTime: 1 } },
     ],
   });
+});
+
+test("what became of the mouths is said once for all segments", () => {
+  const segment = (/** @type {any} */ mouth) => ({ mode: "cut_off", used: 2, stretch: 1, silence: 0, gain: 0, mouth });
+  const moved = { label: "drawn", moved: 40, frames: 50 };
+  const noFace = { label: null, why: "No face was found." };
+  const none = { segments: [segment(noFace), segment(noFace)] };
+  assert.equal(toldOfAll(none), "Mouths left as they were. No face was found.");
+  assert.match(told(none, 0), /played once\. Mouth left as it was\.$/);
+  const some = { segments: [segment(moved), segment(noFace), segment({ label: null, why: "It is turned away." })] };
+  assert.equal(toldOfAll(some), "Mouths moved in 1 of 3 segments.");
+  assert.match(told(some, 1), /Mouth left as it was: No face was found\.$/);
+  assert.match(told(some, 0), /Mouth moved \(drawn\) in 40 of 50 frames\.$/);
+  assert.equal(toldOfAll({ segments: [segment(moved)] }), "Mouths moved in every segment.");
+  assert.equal(toldOfAll({ segments: [segment(null)] }), "");
+  assert.equal(told(null, 0), "");
 });

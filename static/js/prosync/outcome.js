@@ -52,17 +52,39 @@ export function toldOfAll(outcome) {
   const text = found.length
     ? `Text removed from ${found.length} place${found.length === 1 ? "" : "s"}, between ${moment(first)} and ${moment(last)}.`
     : "";
-  return [text, outcome.text?.why, outcome.why_picture, outcome.why_sound].filter(Boolean).join(" ");
+  return [text, mouthsOf(outcome).words, outcome.text?.why, outcome.why_picture, outcome.why_sound]
+    .filter(Boolean)
+    .join(" ");
+}
+
+/**
+ * What became of the mouths, in one sentence for all segments.
+ * @param {any} outcome of the job
+ * @returns {{words: string, why: string}} why: the reason that is said for all and need not be said of each
+ */
+function mouthsOf(outcome) {
+  const mouths = (outcome.segments ?? []).map((/** @type {any} */ one) => one?.mouth).filter(Boolean);
+  const moved = mouths.filter((/** @type {any} */ mouth) => mouth.label).length;
+  const reasons = new Set(
+    mouths.filter((/** @type {any} */ one) => !one.label).map((/** @type {any} */ one) => one.why),
+  );
+  const why = reasons.size === 1 ? ([...reasons][0] ?? "") : "";
+  if (!mouths.length) return { words: "", why: "" };
+  if (moved === mouths.length) return { words: `Mouths moved in every segment.`, why: "" };
+  const words = moved ? `Mouths moved in ${moved} of ${mouths.length} segments.` : "Mouths left as they were.";
+  return { words: `${words} ${why}`.trim(), why };
 }
 
 /** @param {number} seconds */
 const seconds = (seconds) => `${(Math.round(seconds * 100) / 100).toFixed(2)} s`;
 
 /**
- * @param {any} outcome of one segment, as the job's `outcome.segments` has it
- * @returns {string} sentences; empty for none
+ * @param {any} whole outcome of the job
+ * @param {number} at which of its segments
+ * @returns {string} what was done to this one, in sentences; empty for none
  */
-export function told(outcome) {
+export function told(whole, at) {
+  const outcome = whole?.segments?.[at];
   if (!outcome?.mode) return "";
   const parts = [
     `${seconds(outcome.used)} of the sound, ${MODES[/** @type {keyof MODES} */ (outcome.mode)] ?? outcome.mode}`,
@@ -75,6 +97,7 @@ export function told(outcome) {
   const said = [`${parts.join(", ")}.`, outcome.note];
   const mouth = outcome.mouth;
   if (mouth?.label) said.push(`Mouth moved (${mouth.label}) in ${mouth.moved} of ${mouth.frames} frames.`);
-  else if (mouth) said.push(`Mouth left as it was: ${mouth.why}`);
+  else if (mouth && mouth.why !== mouthsOf(whole).why) said.push(`Mouth left as it was: ${mouth.why}`);
+  else if (mouth) said.push("Mouth left as it was.");
   return said.filter(Boolean).join(" ");
 }

@@ -571,7 +571,7 @@ class Page {
       sounds: this.sounds.all,
       number: (id) => this.sounds.number(id),
       isLocked: this.isLocked,
-      done: this.job?.status === "completed" ? told(this.job.outcome?.segments?.[at]) : "",
+      done: this.job?.status === "completed" ? told(this.job.outcome, at) : "",
       state: stateOf(this.job?.segments_data[at]?.status ?? ""),
     });
     this.removal.draw({ isLocked: this.isLocked });
