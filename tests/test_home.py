@@ -7,6 +7,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.db.models.functions import Now
 
+from media_app.delivery.addresses import RENDITION, signed_name
 from media_app.videos.models import Video
 from sessions_app.comparison.models import Mention, SessionEvent
 from tests.support.factories import (
@@ -20,6 +21,7 @@ from tests.support.factories import (
     make_video,
 )
 from vodplatform.accounts.models import Role
+from vodplatform.base.web import signing
 
 PERSON = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -68,6 +70,7 @@ def test_what_a_person_has_made_is_shown_with_its_pictures(page, person):
     posters = [make_rendition(video, "poster") for video in videos[:2]]
     session = make_session(person, videos=videos, name="Three views")
     analysis, challenge = make_analysis(person, name="Best of"), make_challenge(person, title="Three things")
+    own = make_rendition(analysis.video, "poster")
     make_session(make_user("other"), name="Of somebody else")
     text = page()
     assert "Welcome" not in text
@@ -75,6 +78,8 @@ def test_what_a_person_has_made_is_shown_with_its_pictures(page, person):
     for href in (f"/compare/{session.pk}", f"/analysis/{analysis.pk}", f"/challenges/{challenge.pk}"):
         assert f'href="{href}"' in text
     assert "1:07" in text
+    [token] = re.findall(rf"/([^/\"]+)/{own.pk}/", text)
+    assert signing.verify(token, RENDITION, signed_name(own.pk, restricted=True))  # nobody else sees that file
     # In the comparison and in the row of videos.
     assert [text.count(str(poster.pk)) for poster in posters] == [2, 2]
 

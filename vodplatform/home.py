@@ -15,7 +15,7 @@ from django.shortcuts import redirect, render
 
 from jobs_app.pages import failed_rows, live_rows
 from media_app.delivery.addresses import rendition_url
-from media_app.videos.models import Rendition, RenditionKind, Video
+from media_app.videos.models import Place, Rendition, RenditionKind, Video
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.challenges.models import Challenge
 from sessions_app.comparison.copies import pictures_of
@@ -129,9 +129,12 @@ def _made_by(user: User) -> list[Card]:
 
 
 def _posters_of(videos: Iterable[UUID | None]) -> dict[UUID, str]:
-    """The posters of a user's own videos that have one."""
+    """The posters that there are of videos which a user sees: those of one's own also where nobody else does."""
     rows = Rendition.objects.filter(video__in=[pk for pk in videos if pk], kind=RenditionKind.POSTER)
-    return {row.video_id: rendition_url(row, as_shown=True) for row in rows.select_related("video")}
+    return {
+        row.video_id: rendition_url(row, as_shown=row.video.place == Place.CATALOGUE)
+        for row in rows.select_related("video")
+    }
 
 
 def _concerns_of(user: User) -> list[Concern]:

@@ -213,7 +213,9 @@ def _keep_rendition(
             "folder": target, "files": names, "mime_type": "video/mp4", "lost_at": None,
             "size": sum(store.size(f"{target}{name}") for name in names.values()),
         }  # fmt: skip
-        Rendition.with_lost.update_or_create(video=video, kind=kind, name=session.rendition_name, defaults=row)
+        # A new row has a new address: browsers keep what they have had at the old one.
+        rows.delete()
+        Rendition.objects.create(video=video, kind=kind, name=session.rendition_name, **row)
         told = columns(target)
         if told and not AnalysisSession.objects.filter(pk=session.pk, expired_at=None).update(**told):
             raise JobFailed("session_not_found", DELETED)

@@ -55,8 +55,11 @@ def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data]) -> 
     seconds = sum(one["reel_end"] - one["reel_start"] for one in highlights)
     by_hand = sum(one["origin"] == "manual" for one in highlights)
     count = f"{len(highlights)} moment{'' if len(highlights) == 1 else 's'}"
-    summary = f"{count}, {seconds:.0f} s, {by_hand or 'none'} of them chosen by hand."
-    return {**data, "highlights": highlights, "found": found, "summary": summary}
+    length = f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    by_whom = {len(highlights): "chosen by hand", 0: "all of them as found"}.get(
+        by_hand, f"{by_hand} of them chosen by hand"
+    )
+    return {**data, "highlights": highlights, "found": found, "summary": f"{count}, {length}, {by_whom}."}
 
 
 def _known(found: Sequence[Data], moment: Moment) -> Data | None:

@@ -87,7 +87,7 @@ class TestResults:
             2.5,
         )
         assert (second["origin"], second["description"], second["reel_start"]) == ("highlights", "Loud.", 2.5)
-        assert data["summary"] == "2 moments, 8 s, 1 of them chosen by hand."
+        assert data["summary"] == "2 moments, 7.5 s, 1 of them chosen by hand."
         assert (data["segments"], DATA["highlights"][0].get("origin")) == (DATA["segments"], None)
 
     def test_what_was_found_is_remembered_over_two_cuts(self) -> None:
@@ -95,6 +95,9 @@ class TestResults:
         assert once["found"] == DATA["highlights"]
         twice = with_reel(once, [(12.0, 17.0)], [{"part": 0, "source": [12.0, 17.0], "reel": [0.0, 5.0]}])
         assert [one["description"] for one in twice["highlights"]] == ["Loud."]
+        assert (once["summary"], twice["summary"]) == (
+            "1 moment, 2.5 s, chosen by hand.", "1 moment, 5.0 s, all of them as found.",
+        )  # fmt: skip
         assert twice["found"] == DATA["highlights"]
 
 
@@ -153,6 +156,7 @@ class TestAsking:
         assert data["highlights"][1]["thumbnail_url"].endswith(data["thumbnails"][1].partition("renditions")[2])
         assert api.get(data["thumbnails"][0]).content == b"thumb-0.jpg"
         [row] = Rendition.objects.filter(kind="reel")
+        assert row.pk != before.pk  # what a browser has had at its address it does not ask for again
         with default_storage.open(row.key_of("video")) as file:
             assert file.read() == b"reel.mp4"
         assert not [name for name in files_in(media) if name.startswith(before.folder)]

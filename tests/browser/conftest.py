@@ -112,7 +112,7 @@ class Contexts:
     def take(self, size: tuple[int, int], cookies: Sequence[Any], own: bool = False) -> Page:
         """An empty page in one that nobody uses. own: in a new one, that nobody has after it."""
         free = [] if own else self._free.setdefault(size, [])
-        touch = size[0] < 700
+        touch = size[0] < 700 or size[1] < 500  # a phone, held upright or sideways
         context = free.pop() if free else self._browser.new_context(
             viewport={"width": size[0], "height": size[1]}, has_touch=touch, is_mobile=touch, base_url=self._address
         )  # fmt: skip

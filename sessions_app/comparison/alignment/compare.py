@@ -207,8 +207,8 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
         )
     note = ""
     if not jumps + pauses:
-        what = "A single uninterrupted run of the clock" if len(agreed) < 2 else "Runs of the clock that any match has"
-        note = f"{what} and no odd break supports this, so that another match could fit as well: compare the pictures."
+        what = "only one uninterrupted run of the clock" if len(agreed) < 2 else "only runs that every match has"
+        note = f"The timers agree on {what}, so another match could fit as well: compare the pictures."
     elif not support.flips_agree:
         note = "The change of a second could not be found to the frame in both videos."
     samples = len(a.usable) + len(b.usable)

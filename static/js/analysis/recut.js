@@ -145,7 +145,7 @@ export class ReelEditor {
   }
 
   #drawPlace() {
-    setText(need("span", this.addButton), `Add at ${timeWords(this.view.place)}`);
+    setText(need("span", this.addButton), `Add around ${timeWords(this.view.place)}`);
     this.addButton.setAttribute("aria-disabled", String(!this.#room || this.#moments.length >= MOST));
   }
 

@@ -6,7 +6,8 @@ import { toast } from "../base/notice.js";
 
 const HIDE_AFTER = 3000; // ms
 const SIDE = "vod-compare-side";
-const SIDEWAYS = "(orientation: landscape) and (max-height: 480px)";
+// A window as low as that on a desk is a page that somebody has enlarged, who needs all controls.
+const SIDEWAYS = "(orientation: landscape) and (max-height: 480px) and (pointer: coarse)";
 const TAP = 10; // pixels that a finger moves at most
 const BARS = ".top, .transport";
 const MOVES = ["pointermove", "pointerdown", "keydown"];

@@ -648,7 +648,7 @@ def test_moments_are_added_and_taken_away_and_the_reel_is_cut_anew(
     lanes = page.get_by_role("slider", name="Position in the video")
     lanes.focus()
     page.keyboard.press("End")
-    at = editor.get_by_role("button", name="Add at")
+    at = editor.get_by_role("button", name="Add around")
     expect(at).to_be_enabled()
     at.click()
     expect(rows).to_have_count(2)
@@ -661,6 +661,11 @@ def test_moments_are_added_and_taken_away_and_the_reel_is_cut_anew(
     assert [one["origin"] for one in made["highlights"]] == ["manual", "manual"]
     assert made["highlights"][0]["start_time"] == pytest.approx(7.0, abs=0.02)
     assert [one["start_time"] for one in made["found"]] == [2.0, 6.0]
+    # What is played is the new one.
+    reel = page.locator("[data-film=reel]").element_handle()
+    page.wait_for_function(
+        "([film, end]) => Math.abs(film.duration - end) < 0.1", arg=[reel, made["highlights"][-1]["reel_end"]]
+    )
 
     page.get_by_role("button", name="Edit reel").click()
     editor.get_by_role("button", name="As found").click()
