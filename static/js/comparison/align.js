@@ -56,7 +56,7 @@ export class AlignPanel {
     this.holder = holder;
     this.options = options;
     this.said = h("p", { class: "visually-hidden", role: "status" });
-    this.body = h("div", {});
+    this.body = h("div", { tabindex: "-1" });
     this.more = h("div", { class: "align-more", hidden: true });
     this.foot = h("div", { class: "align-foot" });
     holder.append(this.said, this.body, this.more, this.foot);
@@ -404,9 +404,12 @@ export class AlignPanel {
    * @param {...HTMLElement} more
    */
   #actions(main, ...more) {
+    const had = [this.foot, this.more].some((place) => place.contains(document.activeElement));
     this.foot.replaceChildren(main);
     this.more.replaceChildren(...more);
     this.more.hidden = more.length === 0;
+    // What had the focus is gone: the next Tab leads on from here.
+    if (had) this.body.focus();
   }
 
   /**

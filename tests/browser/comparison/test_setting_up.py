@@ -72,8 +72,10 @@ def test_without_a_box_the_timer_is_looked_for_everywhere_and_that_is_said(
 ) -> None:
     page = open_page(f"/compare/{comparison['session_id']}?setup")
     expect(page.get_by_text("looked for in the whole picture")).to_be_visible()
-    page.get_by_role("button", name="Find offsets").click()
+    page.get_by_role("button", name="Find offsets").press("Enter")
     expect(page.get_by_role("region", name="Proposal for B")).to_be_visible(timeout=shelf.TAKEN_IN)
+    # By keys it goes on where the answer stands.
+    expect(page.locator("[data-align] > [tabindex='-1']")).to_be_focused()
 
 
 def test_the_name_can_be_changed(open_page: OpenPage, comparison: dict[str, Any], program: Program) -> None:
