@@ -583,11 +583,20 @@ class SettledFilter(admin.SimpleListFilter):
         return queryset.filter(chosen.get(self.value() or "", Q()))
 
 
+class SettlingForm(ReportForm):
+    """One report by itself: without an outcome nothing would be saved."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "outcome" in self.fields:
+            self.fields["outcome"].required = True
+
+
 @admin.register(VideoReport)
 class VideoReportAdmin(ModeratedAdmin):
     """Reports as they came; they are settled here or beside their video."""
 
-    form = ReportForm
+    form = SettlingForm
     list_display = [
         "created_at", "shown_video", "shown_reason", "shown_text", "shown_reporter", "shown_state", "shown_outcome",
         "shown_settler",

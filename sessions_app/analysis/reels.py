@@ -71,8 +71,13 @@ def _known(found: Sequence[Data], moment: Moment) -> Data | None:
 
 
 def _chosen(segments: Sequence[Data], start: float, end: float) -> Data:
-    inside = [one for one in segments if one["start_time"] < end and one["end_time"] > start] or segments[-1:]
-    best = max(inside, key=lambda one: float(one["score"]))
+    """What is said of a moment that a person chose: that of the best segment which makes up a good part of it."""
+
+    def shared(one: Data) -> float:
+        return min(end, float(one["end_time"])) - max(start, float(one["start_time"]))
+
+    most = max(map(shared, segments))
+    best = max((one for one in segments if shared(one) >= most / 2), key=lambda one: float(one["score"]))
     return {
         "score": best["score"], "description": best["description"], "segment": best["index"], "origin": "manual"
     }  # fmt: skip

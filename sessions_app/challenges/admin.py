@@ -217,11 +217,9 @@ class ChallengeAdmin(ModeratedAdmin):
 
 
 class OutcomeForm(forms.ModelForm):
-    """What was done about a report; it is settled by that."""
+    """What was done about a report; it is settled by that, and without it nothing would be saved."""
 
-    outcome = forms.CharField(
-        required=False, max_length=MAX_REASON, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
-    )
+    outcome = forms.CharField(max_length=MAX_REASON, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
 
     class Meta:
         model = ChallengeReport
@@ -235,7 +233,7 @@ class SettledFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Open"), ("settled", "SettledFilter")]
+        return [("open", "Open"), ("settled", "Settled")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ChallengeReport]) -> QuerySet[ChallengeReport]:
         chosen = {"open": Q(settled_at=None), "settled": ~Q(settled_at=None)}

@@ -90,6 +90,11 @@ class TestResults:
         assert data["summary"] == "2 moments, 7.5 s, 1 of them chosen by hand."
         assert (data["segments"], DATA["highlights"][0].get("origin")) == (DATA["segments"], None)
 
+    @pytest.mark.parametrize(("start", "segment"), [(0.4, 0), (3.0, 0), (4.0, 1), (9.0, 1)])
+    def test_a_moment_that_hardly_reaches_into_a_segment_is_not_of_it(self, start: float, segment: int) -> None:
+        placed = [{"part": 0, "source": [start, start + 10], "reel": [0.0, 10.0]}]
+        assert with_reel(DATA, [(start, start + 10)], placed)["highlights"][0]["segment"] == segment
+
     def test_what_was_found_is_remembered_over_two_cuts(self) -> None:
         once = with_reel(DATA, [(2.0, 4.5)], [{"part": 0, "source": [2.0, 4.5], "reel": [0.0, 2.5]}])
         assert once["found"] == DATA["highlights"]

@@ -103,8 +103,10 @@ export class Screen {
   }
 
   #hide() {
-    // What has the focus is not taken out of sight.
-    if (!document.activeElement?.closest(`${BARS}, .side, dialog`)) document.body.dataset.idle = "";
+    // What has the focus is not taken out of sight, unless a finger or a mouse has left it there.
+    const { activeElement: active } = document;
+    if (active?.closest(".side, dialog") || (active?.closest(BARS) && active.matches(":focus-visible"))) return;
+    document.body.dataset.idle = "";
   }
 }
 
