@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage, session_of
+from tests.browser.conftest import PHONE, OpenPage, session_of
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
@@ -105,6 +105,21 @@ def test_a_phone_held_sideways_gives_the_pictures_three_quarters_of_the_height(
         session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": at})
         session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         expect(page.locator(".transport")).to_have_css("opacity", shown, timeout=10_000)
+
+
+def test_a_phone_held_upright_shows_all_pictures_until_they_are_moved_against_each_other(
+    open_page: OpenPage, comparison: dict[str, Any]
+) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}", size=PHONE)
+    wait_until_standing(page)
+    bar: Any = page.locator(".transport").bounding_box()
+    for letter in "ABC":
+        box = picture(page, letter)
+        assert box["y"] + box["height"] <= bar["y"]
+    earlier = page.get_by_role("button", name="B one frame earlier")
+    expect(earlier).to_be_hidden()
+    page.get_by_role("tab", name="Calibrate").click()
+    expect(earlier).to_be_visible()
 
 
 def test_in_a_row_the_pictures_have_the_whole_height(page: Page) -> None:
