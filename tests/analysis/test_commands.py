@@ -131,7 +131,7 @@ class TestHighlights:
         lines = done.stdout.splitlines()
         assert lines[0].endswith(".")
         assert lines[2].split() == ["When", "Score", "What"]
-        assert any(line.startswith("0:") and "The sound" in line for line in lines[3:])
+        assert any(line.startswith("0:") and "louder than usual" in line for line in lines[3:])
         assert lines[-1] == f"The reel is {reel}"
         assert length(reel) > 1
 
