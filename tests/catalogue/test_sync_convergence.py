@@ -543,6 +543,38 @@ def test_a_copied_profile_whose_page_closes_before_it_has_another_name_loses_not
     assert sorted(row["operation_data"]["value"] for row in answer["operations"]) == ["One's", "Two's"]
 
 
+def test_a_name_that_a_page_has_just_left_comes_with_its_words(
+    program: Program, people: People, clients: Clients
+) -> None:
+    """The next name of one page is that of another which ends meanwhile, and whose counters are somebody else's, too."""
+    who = people["a"]
+    video = new_video(program, who)
+    for name in ("one", "tab"):
+        clients.make(name, who, video, program.address, store="here")
+        clients.do(name, "start")
+    clients.synced("one", "tab")
+    clients.ask(copy="here", to="there")
+    for name, twin in (("far one", "one"), ("far tab", "tab")):
+        clients.make(name, who, video, program.address, store="there")
+        clients.do(name, "start")
+        assert clients.read(name)["actor"] == clients.read(twin)["actor"]
+    for name in ("one", "tab"):
+        clients.offline(name, True)
+    for name in ("one", "tab", "far one", "far tab"):
+        clients.do(name, "edit", "title", f"Of {name}")
+    clients.synced("far one", "far tab")
+    # It hears that its own name is taken, asks for all before it takes another, and gets no further.
+    clients.ask(ends="one", page="tab", left=1)
+    clients.ask(calls="one", left=2)
+    clients.offline("one", False)
+    assert clients.do("one", "sync")["error"]["type"] == "offline"
+    clients.ask(calls="one", left=1_000)
+    found = clients.synced("one", "far one")
+    answer = check_against_the_server(found, program, who, video)
+    values = [row["operation_data"]["value"] for row in answer["operations"]]
+    assert sorted(values) == ["Of far one", "Of far tab", "Of one", "Of tab"]
+
+
 def test_what_the_server_refuses_is_taken_back_and_the_rest_arrives(
     program: Program, people: People, clients: Clients
 ) -> None:

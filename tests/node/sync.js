@@ -9,6 +9,7 @@
 //   {restored: name, video}                            its calls are answered by this video, as by an older backup
 //   {calls: name, left}                                so many succeed, then it is offline
 //   {sign: name, headers}                              its calls are somebody else's
+//   {ends: name, page: other, left}                    another client is stopped just before its call after so many
 //   {type: name, values}                               titles that are written while it reads, one each time
 
 import { createInterface } from "node:readline";
@@ -50,7 +51,7 @@ const kept = (map, name, make) => {
 };
 
 function make(told) {
-  const about = { offline: false, events: [], video: told.options.videoId, titles: [], left: Infinity };
+  const about = { offline: false, events: [], video: told.options.videoId, titles: [], left: Infinity, ends: null };
   const client = new SyncClient({
     ...told.options,
     store: kept(stores, told.store, () => new Store()),
@@ -59,6 +60,7 @@ function make(told) {
     now: told.ahead ? () => Date.now() + told.ahead : undefined,
     fetch: async (url, options) => {
       if (about.offline || about.left-- <= 0) throw new TypeError("offline");
+      if (about.ends && about.ends.left-- === 0) await clients.get(about.ends.page).client.stop();
       if (options.method === "GET" && about.titles.length) await client.edit("title", about.titles.shift());
       return fetch(url.replace(told.options.videoId, about.video), options);
     },
@@ -90,7 +92,7 @@ async function answer(told) {
     return {};
   }
   const { client, about } = clients.get(
-    told.call ?? told.read ?? told.offline ?? told.restored ?? told.calls ?? told.sign ?? told.type,
+    told.call ?? told.read ?? told.offline ?? told.restored ?? told.calls ?? told.sign ?? told.ends ?? told.type,
   );
   if (told.restored) {
     about.video = told.video;
@@ -98,6 +100,10 @@ async function answer(told) {
   }
   if (told.calls) {
     about.left = told.left;
+    return {};
+  }
+  if (told.ends) {
+    about.ends = { page: told.page, left: told.left };
     return {};
   }
   if (told.sign) {

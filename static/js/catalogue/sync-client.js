@@ -523,6 +523,9 @@ export class SyncClient extends EventTarget {
     const isTold = (/** @type {Operation} */ one) => same(content(told.get(dot(one))), content(one));
     await this.#outbox.rename(actor, ghosts, isTold, this.#known);
     this.#merged = null;
+    // The name that was free may come with words of a page that has just ended: whether those that the server knows are
+    // its own, all operations tell.
+    if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
     this.#show("local");
   }
 
