@@ -546,7 +546,7 @@ def test_a_copied_profile_whose_page_closes_before_it_has_another_name_loses_not
 def test_a_name_that_a_page_has_just_left_comes_with_its_words(
     program: Program, people: People, clients: Clients
 ) -> None:
-    """The next name of one page is that of another which ends meanwhile, and whose counters are somebody else's, too."""
+    """The next name of one page is that of another that ends meanwhile, and whose counters somebody else has used."""
     who = people["a"]
     video = new_video(program, who)
     for name in ("one", "tab"):

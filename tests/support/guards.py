@@ -965,6 +965,11 @@ GUARDS = [
         "tests/analysis/test_sessions.py::TestStatus::test_nobody_else_sees_it_but_admins",
     ),
     Guard(
+        "a name that was just left comes with its words", "static/js/catalogue/sync-client.js",
+        "if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = \"\";", "",
+        "tests/catalogue/test_sync_convergence.py::test_a_name_that_a_page_has_just_left_comes_with_its_words",
+    ),
+    Guard(
         "one reel is cut at a time", "sessions_app/analysis/services.py",
         "if row.reel_job is not None and row.reel_job.is_live:", "if False:",
         "tests/analysis/test_reels.py::TestAsking::test_there_is_one_at_a_time_and_one_that_fails_changes_nothing",
