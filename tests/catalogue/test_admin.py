@@ -408,6 +408,15 @@ class TestReports:
         entry = AuditEntry.objects.get(action="report.settled")
         assert (entry.actor_name, entry.data["reason"]) == ("moderator", "Hidden for good")
 
+    def test_one_by_itself_is_not_saved_without_an_outcome(
+        self, client: Client, moderator: User, other: User, video: Video
+    ) -> None:
+        row = reported(video, other)
+        url = f"{REPORTS}{row.pk}/change/"
+        assert "This field is required" in client.post(url, form_of(client, url) | {"outcome": " "}).content.decode()
+        row.refresh_from_db()
+        assert row.settled_at is None
+
     def test_a_settled_one_stays_as_it_is(self, client: Client, moderator: User, other: User, video: Video) -> None:
         row = reported(video, other, settled_at=video.created_at, settled_by=other, outcome="Nothing wrong")
         for url in (page_of(video), f"{REPORTS}{row.pk}/change/"):

@@ -186,6 +186,8 @@ class TestReports:
         assert "Bears" in text
         assert "They are no bears" in text
         url = f"{REPORTS}{report.pk}/change/"
+        assert "This field is required" in client.post(url, {"outcome": " "}).content.decode()
+        assert ChallengeReport.objects.get().settled_at is None
         assert client.post(url, {"outcome": "They are."}).status_code == 302
         row = ChallengeReport.objects.get()
         assert (row.settled_by, row.outcome, row.reason) == (moderator, "They are.", "They are no bears")

@@ -61,6 +61,14 @@ def test_a_guest_finds_it_watches_it_and_comments(open_page: OpenPage, guest: st
     assert frames_on_screen(host)["A"] == 600
 
 
+def test_on_a_phone_one_sees_whom_one_invites(open_page: OpenPage, address: str) -> None:
+    page = open_page(address, size=PHONE)
+    page.get_by_role("button", name="Share").click()
+    box = page.get_by_label("User name").bounding_box()
+    assert box
+    assert box["width"] >= 150
+
+
 def test_what_is_withdrawn_ends_on_the_page(open_page: OpenPage, guest: str, address: str) -> None:
     host = open_page(address)
     invite(host, "Edit")
