@@ -1610,6 +1610,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/text-tracks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the captions and chapters of a video
+         * @description Its text tracks, by kind and language.
+         */
+        get: operations["text_tracks_list"];
+        put?: never;
+        /**
+         * Store captions or chapters
+         * @description Store a file of captions or chapters. It replaces the one of the same kind and language (200).
+         *
+         *     Styles, regions and notes of the file are not kept. Of chapters each ends where the next begins, at the latest.
+         */
+        post: operations["text_tracks_store"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/text-tracks/{track_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get a text track
+         * @description What is known of it; its text is the file at ``url``.
+         */
+        get: operations["text_tracks_get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a text track
+         * @description Delete captions or chapters. Allowed for who may change the video.
+         */
+        delete: operations["text_tracks_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/text-tracks/{track_id}/file.vtt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download captions or chapters
+         * @description The text track as a WebVTT file.
+         */
+        get: operations["text_tracks_file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/uploads": {
         parameters: {
             query?: never;
@@ -2674,12 +2744,6 @@ export interface components {
             keep: boolean;
         };
         /**
-         * @description * `proxy` - proxy
-         *     * `silent` - silent
-         * @enum {string}
-         */
-        KindEnum: "proxy" | "silent";
-        /**
          * @description * `side_by_side` - side_by_side
          *     * `stack` - stack
          *     * `main_and_side` - main_and_side
@@ -3063,6 +3127,27 @@ export interface components {
             text: string;
             /** Format: double */
             duration_seconds?: number;
+        };
+        /** @description A file of captions or chapters. */
+        NewTextTrackRequest: {
+            /**
+             * Format: uuid
+             * @description Of your library or of the catalogue.
+             */
+            video_id: string;
+            kind: components["schemas"]["TrackKindEnum"];
+            /**
+             * @description A BCP 47 tag: `en`, `pt-BR`.
+             * @default und
+             */
+            language: string;
+            /**
+             * @description As menus name it.
+             * @default
+             */
+            label: string;
+            /** @description WebVTT or SubRip (SRT). */
+            content: string;
         };
         /** @description A file that is to come in chunks. size, chunk_size: bytes. */
         NewUploadRequest: {
@@ -3572,9 +3657,15 @@ export interface components {
             job_id: string | null;
             rendition: components["schemas"]["Rendition"] | null;
         };
+        /**
+         * @description * `proxy` - proxy
+         *     * `silent` - silent
+         * @enum {string}
+         */
+        RenditionRequestKindEnum: "proxy" | "silent";
         /** @description What is made on demand: ``proxy`` seeks quickly, ``silent`` has no sound track. */
         RenditionRequestRequest: {
-            kind: components["schemas"]["KindEnum"];
+            kind: components["schemas"]["RenditionRequestKindEnum"];
         };
         /** @description What somebody said to an event. */
         Reply: {
@@ -3924,6 +4015,26 @@ export interface components {
          * @enum {string}
          */
         SyncTypeEnum: "equal" | "before" | "after" | "concurrent";
+        /** @description Captions or chapters of a video. url: the WebVTT file. */
+        TextTrack: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            video_id: string;
+            kind: components["schemas"]["TrackKindEnum"];
+            language: string;
+            label: string;
+            cue_count: number;
+            url: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /** @description All text tracks of a video. */
+        TextTrackList: {
+            tracks: components["schemas"]["TextTrack"][];
+        };
         /**
          * @description * `free` - Free
          *     * `pro` - Pro
@@ -3956,6 +4067,12 @@ export interface components {
             username: string;
             password: string;
         };
+        /**
+         * @description * `captions` - Captions
+         *     * `chapters` - Chapters
+         * @enum {string}
+         */
+        TrackKindEnum: "captions" | "chapters";
         /** @description One upload. size, offset, chunk_size: bytes; offset: those that have arrived for good. */
         Upload: {
             /** Format: uuid */
@@ -4285,7 +4402,6 @@ export type JobStatusEnum = components['schemas']['JobStatusEnum'];
 export type JwtPair = components['schemas']['JwtPair'];
 export type JwtRefreshRequest = components['schemas']['JwtRefreshRequest'];
 export type KeepRequest = components['schemas']['KeepRequest'];
-export type KindEnum = components['schemas']['KindEnum'];
 export type LayoutEnum = components['schemas']['LayoutEnum'];
 export type LibraryFiles = components['schemas']['LibraryFiles'];
 export type LibraryPage = components['schemas']['LibraryPage'];
@@ -4320,6 +4436,7 @@ export type NewReportRequest = components['schemas']['NewReportRequest'];
 export type NewSessionRequest = components['schemas']['NewSessionRequest'];
 export type NewShareRequest = components['schemas']['NewShareRequest'];
 export type NewStatementRequest = components['schemas']['NewStatementRequest'];
+export type NewTextTrackRequest = components['schemas']['NewTextTrackRequest'];
 export type NewUploadRequest = components['schemas']['NewUploadRequest'];
 export type NewVideoRequest = components['schemas']['NewVideoRequest'];
 export type NewVodRequest = components['schemas']['NewVodRequest'];
@@ -4368,6 +4485,7 @@ export type ReelRequest = components['schemas']['ReelRequest'];
 export type Refusal = components['schemas']['Refusal'];
 export type Rendition = components['schemas']['Rendition'];
 export type RenditionAnswer = components['schemas']['RenditionAnswer'];
+export type RenditionRequestKindEnum = components['schemas']['RenditionRequestKindEnum'];
 export type RenditionRequestRequest = components['schemas']['RenditionRequestRequest'];
 export type Reply = components['schemas']['Reply'];
 export type ReplyBodyRequest = components['schemas']['ReplyBodyRequest'];
@@ -4405,10 +4523,13 @@ export type SyncModeEnum = components['schemas']['SyncModeEnum'];
 export type SyncRequestRequest = components['schemas']['SyncRequestRequest'];
 export type SyncState = components['schemas']['SyncState'];
 export type SyncTypeEnum = components['schemas']['SyncTypeEnum'];
+export type TextTrack = components['schemas']['TextTrack'];
+export type TextTrackList = components['schemas']['TextTrackList'];
 export type TierEnum = components['schemas']['TierEnum'];
 export type TokenCreated = components['schemas']['TokenCreated'];
 export type TokenFieldsRequest = components['schemas']['TokenFieldsRequest'];
 export type TokenRequestRequest = components['schemas']['TokenRequestRequest'];
+export type TrackKindEnum = components['schemas']['TrackKindEnum'];
 export type Upload = components['schemas']['Upload'];
 export type UploadFiguresRequest = components['schemas']['UploadFiguresRequest'];
 export type UploadList = components['schemas']['UploadList'];
@@ -7441,7 +7562,7 @@ export interface operations {
                  */
                 order?: "newest" | "title" | "longest" | "largest";
                 page?: number;
-                /** @description In titles, descriptions and tags. */
+                /** @description In titles, descriptions, tags, captions and chapters. */
                 search?: string;
                 /**
                  * @description * `uploading` - Uploading
@@ -7974,6 +8095,193 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Noticed"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    text_tracks_list: {
+        parameters: {
+            query: {
+                /** @description Of your library or of the catalogue. */
+                video_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextTrackList"][];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    text_tracks_store: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTextTrackRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextTrack"];
+                };
+            };
+            201: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextTrack"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    text_tracks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                track_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TextTrack"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    text_tracks_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                track_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    text_tracks_file: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                track_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/vtt": string;
                 };
             };
             /** @description An error. */

@@ -7,16 +7,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
-from rest_framework.permissions import BasePermission, IsAuthenticatedOrReadOnly
+from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from media_app.catalogue import operations, services
 from media_app.catalogue import serializers as s
@@ -27,19 +25,12 @@ from media_app.library.serializers import MessageSerializer, VideoSerializer, wi
 from media_app.videos import words
 from media_app.videos.models import Video, VideoQuerySet
 from vodplatform.accounts.models import User
-from vodplatform.accounts.viewsets import ApiViewSet
+from vodplatform.accounts.viewsets import ApiViewSet, MayReadAtAll
 from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.errors import DomainError
 
 # What one instant may hold of two operations: on SQLite the clock counts milliseconds.
 TICK = timedelta(milliseconds=1)
-
-
-class MayReadAtAll(BasePermission):
-    """Strangers read where the catalogue is public; beside the usual class, which the document is made of."""
-
-    def has_permission(self, request: Request, view: APIView) -> bool:
-        return settings.PUBLIC_CATALOG or bool(request.user.is_authenticated)
 
 
 class CatalogueViewSet(ApiViewSet[Video]):

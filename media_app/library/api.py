@@ -14,7 +14,7 @@ from media_app.delivery.addresses import shown
 from media_app.library import serializers as s
 from media_app.uploads import services as uploads
 from media_app.uploads.multipart import received
-from media_app.videos import search, services
+from media_app.videos import services
 from media_app.videos.fields import clean_tags, clean_title
 from media_app.videos.models import Video, VideoQuerySet
 from vodplatform.accounts.viewsets import ApiViewSet
@@ -135,9 +135,9 @@ def _metadata(form: Any) -> dict[str, Any]:
 
 
 def filter_videos(videos: VideoQuerySet, query: dict[str, Any]) -> VideoQuerySet:
-    """Those that fit ``search``, ``status`` and ``tag``; each word searched for has to occur, in a tag or elsewhere."""
+    """Those that fit ``search``, ``status`` and ``tag``; each word searched for has to occur, also in captions."""
     if "search" in query:
-        videos = search.containing(videos, query["search"])
+        videos = videos.containing(query["search"])
     if "status" in query:
         videos = videos.filter(state=query["status"])  # type: ignore[misc]
     if "tag" in query:

@@ -32,7 +32,9 @@ class PageQuerySerializer(serializers.Serializer[dict[str, Any]]):
 class LibraryQuerySerializer(PageQuerySerializer):
     """Which of the library's videos."""
 
-    search = serializers.CharField(max_length=200, required=False, help_text="In titles, descriptions and tags.")
+    search = serializers.CharField(
+        max_length=200, required=False, help_text="In titles, descriptions, tags, captions and chapters."
+    )
     status = serializers.ChoiceField(choices=VideoStatus.choices, required=False)
     tag = serializers.CharField(max_length=64, required=False)
     order = serializers.ChoiceField(

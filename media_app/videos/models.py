@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import connections, models
-from django.db.models import Case, F, Func, Q, Value, When
+from django.db.models import Case, Exists, F, Func, OuterRef, Q, Value, When
 from django.db.models.functions import Now
 
 from jobs_app.models import LIVE as JOBS_LIVE
 from jobs_app.models import Job, JobStatus
 from media_app.videos import words
-from media_app.videos.search import search_text
+from media_app.videos.search import search_text, terms
 from vodplatform.accounts.models import User
 
 
@@ -112,6 +112,17 @@ class VideoQuerySet(models.QuerySet["Video"]):
             arg_joiner=") WHERE value = (", output_field=models.BooleanField(),
         )  # fmt: skip
         return self.annotate(is_tagged=there).filter(is_tagged=True)
+
+    def containing(self, text: str) -> VideoQuerySet:
+        """Those in which every term of a search occurs, inside of words too: in what is written about them, or in
+        their captions and chapters. For as few videos as one person has."""
+        if not (wanted := terms(text)):
+            return self.none()
+        found = self
+        for term in wanted:
+            said = TextTrack.objects.filter(video=OuterRef("pk"), search_text__contains=term)
+            found = found.filter(Q(search_text__contains=term) | Exists(said))
+        return found
 
     def with_state(self) -> VideoQuerySet:
         """Each with its ``state``: what ``status`` says, but failed where the job that takes the file in has, and
@@ -326,6 +337,43 @@ class Rendition(models.Model):
     def key_of(self, role: str) -> str:
         """The key of the file that has this role. Raises ``KeyError``."""
         return f"{self.folder}{self.files[role]}"
+
+
+class TrackKind(models.TextChoices):
+    """What a text track says of each span of its video."""
+
+    CAPTIONS = "captions"
+    CHAPTERS = "chapters"
+
+
+class TextTrack(models.Model):
+    """Captions or chapters of a video: one of each kind and language.
+
+    language: BCP 47, ``und`` where nobody has said. label: as menus name it, may be empty. content: WebVTT, its cues in
+    order. search_text: its words as :func:`media_app.videos.search.folded` puts them. Written by
+    :mod:`media_app.videos.text_tracks` alone.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="text_tracks")
+    kind = models.CharField(max_length=16, choices=TrackKind)
+    language = models.CharField(max_length=35)
+    label = models.CharField(max_length=100, blank=True, default="")
+    content = models.TextField()
+    cue_count = models.PositiveIntegerField()
+    search_text = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["kind", "language"]
+        constraints = [
+            models.UniqueConstraint("video", "kind", "language", name="text_track_once"),
+            models.CheckConstraint(condition=Q(kind__in=TrackKind.values), name="text_track_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.language}"
 
 
 class VideoView(models.Model):

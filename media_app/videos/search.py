@@ -72,15 +72,6 @@ def matching(videos: VideoQuerySet, text: str) -> VideoQuerySet:
     return videos
 
 
-def containing(videos: VideoQuerySet, text: str) -> VideoQuerySet:
-    """Those in which every term occurs anywhere, inside of words too: for as few videos as one person has."""
-    if not (wanted := terms(text)):
-        return videos.none()
-    for term in wanted:
-        videos = videos.filter(search_text__contains=term)
-    return videos
-
-
 def ranked(videos: VideoQuerySet, text: str) -> VideoQuerySet:
     """Those that have all terms in their title first, then on PostgreSQL by rank, then the newest."""
     title = _title(connections[videos.db].vendor)

@@ -35,6 +35,7 @@ from tests.support.factories import (
     make_reply,
     make_session,
     make_share,
+    make_text_track,
     make_video,
 )
 from vodplatform.accounts import jwt
@@ -84,6 +85,8 @@ BODIES: dict[tuple[str, str], Any] = {
 }
 # Of these nobody is the owner: tests/catalogue/test_roles.py has who may do what.
 CATALOGUE = "/api/v1/videos"
+# Of one's own videos or of the catalogue's: tests/library/test_text_tracks.py has who may do what.
+TEXT_TRACKS = "/api/v1/text-tracks"
 ANALYSIS = "/api/v1/video"
 CHALLENGES = "/api/v1/challenges"
 
@@ -127,7 +130,7 @@ def one_of_each_kind() -> list[tuple[str, str]]:
 
 def is_of_catalogue(path: str) -> bool:
     """Whether a path is about everybody's videos rather than one's own things."""
-    return path == CATALOGUE or path.startswith(f"{CATALOGUE}/")
+    return path.startswith((CATALOGUE, TEXT_TRACKS))
 
 
 def owned_operations() -> list[tuple[str, str]]:
@@ -171,6 +174,8 @@ def places(path: str, owner: User) -> dict[str, str]:
     elif "job_id" in names:
         status = next((status for end, status in JOB_STATES.items() if path.endswith(end)), "completed")
         found = {"job_id": make_job(owner, status, kind="test.steps", lane="test").pk}
+    elif "track_id" in names:
+        found = {"track_id": make_text_track(stored_video(owner)).pk}
     elif "video_id" in names and is_of_catalogue(path):
         location = default_storage.save("contract.mp4", ContentFile(b"some bytes"))
         found = {"video_id": make_catalogue_video(owner, location=location).pk}
@@ -239,6 +244,11 @@ def body(method: str, path: str, owner: User) -> Any:
         clips = make_merge(owner, count=2, status="completed").clips.order_by("index")
         statements = [{"media_file_id": str(clip.pk)} for clip in clips]
         return {"title": "New", "statements": statements, "lie_statement_index": 1}
+    if (method, path) == ("post", TEXT_TRACKS):
+        return {
+            "video_id": str(stored_video(owner).pk), "kind": "captions", "language": "en", "label": "English",
+            "content": "WEBVTT\n\n00:01.000 --> 00:02.500\nRotate now\n",
+        }  # fmt: skip
     if (method, path) == ("post", BASE):
         videos = [str(stored_video(owner).pk) for _ in range(2)]
         return {"vods": [{"vod_id": f"vod-{number}", "video_id": pk} for number, pk in enumerate(videos)]}

@@ -37,6 +37,7 @@ from tests.support.factories import (
     make_merge,
     make_pro_job,
     make_session,
+    make_text_track,
     make_user,
     make_video,
 )
@@ -134,6 +135,11 @@ def played_alone(owner: User, other: User) -> tuple[User, str, Any]:
     return owner, f"/api/sessions/multi-vod/{session.pk}/vods/vod-1/playback", {"state": "playing"}
 
 
+def tracks_listed(owner: User, other: User) -> tuple[User, str, Any]:
+    track = make_text_track(make_video(owner))
+    return owner, f"{places.TEXT_TRACKS}?video_id={track.video_id}", None
+
+
 def everything(owner: User) -> None:
     """One of each thing that a list may have."""
     for path in ("/{session_id}", "/api/v1/video/status/{session_id}", "/sync/pro-job/{job_id}", "/{job_id}",
@@ -156,6 +162,7 @@ def renewed(owner: User, other: User) -> tuple[User, str, Any]:
 PREPARED: dict[str, Callable[[User, User], tuple[User, str, Any]]] = {
     "challenges_guess": guessed, "challenges_report": reported, "comparison_vod_playback": played_alone,
     "auth_token_create": signed_in, "auth_jwt_create": signed_in_by_jwt, "auth_jwt_refresh": renewed,
+    "text_tracks_list": tracks_listed,
 }  # fmt: skip
 
 

@@ -38,7 +38,7 @@ from schemathesis.specs.openapi.checks import (
 from jobs_app.kinds import registry
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
-from media_app.videos.models import VideoSource
+from media_app.videos.models import TextTrack, VideoSource
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.challenges.models import MergeSession
 from sessions_app.comparison.models import Alignment, ComparisonSession, EventReply, OffsetSource
@@ -58,6 +58,7 @@ from tests.support.factories import (
     make_reply,
     make_session,
     make_share,
+    make_text_track,
     make_user,
     make_video,
     proposal,
@@ -92,7 +93,7 @@ MY_ANALYSIS, RUNNING_ANALYSIS, THEIR_ANALYSIS, LIBRARY_ANALYSIS = (UUID(int=numb
 CLIPS_COMING, MERGING, NOT_MERGED, MERGED, SPARE, THEIR_MERGE = (UUID(int=number) for number in range(500, 506))
 MY_CHALLENGE, THEIR_CHALLENGE = UUID(int=510), UUID(int=511)
 MY_PRO, THEIR_PRO = UUID(int=600), UUID(int=601)
-MY_EVENT, MY_REPLY, MY_SHARE, MY_LINK = (UUID(int=number) for number in range(700, 704))
+MY_EVENT, MY_REPLY, MY_SHARE, MY_LINK, MY_TRACK, THEIR_TRACK = (UUID(int=number) for number in range(700, 706))
 PLACES: dict[str, list[object]] = {
     "merge_id": [CLIPS_COMING, MERGING, NOT_MERGED, MERGED, THEIR_MERGE, UNKNOWN],
     "challenge_id": [MY_CHALLENGE, THEIR_CHALLENGE, UNKNOWN],
@@ -106,13 +107,15 @@ PLACES: dict[str, list[object]] = {
     "share_id": [MY_SHARE, UNKNOWN],
     "link_id": [MY_LINK, UNKNOWN],
     "upload_id": [BEGUN, WHOLE, GIVEN_UP, THEIR_UPLOAD, UNKNOWN],
+    "track_id": [MY_TRACK, THEIR_TRACK, UNKNOWN],
 }
 # Its file comes by the door before Django, which is not there behind WSGI: tests/uploads/test_multipart.py.
 BY_A_DOOR = [
     "library_upload", "videos_file", "analysis_upload", "analyze_highlights", "analyze_workout", "pro_sync_process",
 ]  # fmt: skip
-# Files, whatever ``Accept`` says: tests/analysis/test_sessions.py, tests/comparison/test_events.py.
-TABLES = ["analysis_table", "events_csv", "events_json", "timeline_otio"]
+# Files, whatever ``Accept`` says: tests/analysis/test_sessions.py, tests/comparison/test_events.py,
+# tests/library/test_text_tracks.py.
+TABLES = ["analysis_table", "events_csv", "events_json", "timeline_otio", "text_tracks_file"]
 VODS = ["vod-1", "vod-2", "vod-9"]
 # The header that an answer of this status must have.
 NEEDED = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
@@ -149,6 +152,7 @@ MEANT = {
     "analysis_reel": {"moments": "half a second each at least, one after the other, within the video"},
     "auth_token_create": {"name": "no control characters"},
     "auth_tokens_create": {"name": "no control characters"},
+    "text_tracks_store": {"content": "WebVTT or SubRip"},
     "library_change": {"title": "one line", "tags": "at most 50, short", "non_field_errors": "something to change"},
     "uploads_begin": {
         "filename": "no control characters",
@@ -207,7 +211,7 @@ def taught() -> dict[str, Any]:
                         values = [ALIGNMENT, THEIR_JOB, UNKNOWN]
                     if is_of_analysis(path):
                         values = [MY_ANALYSIS, RUNNING_ANALYSIS, LIBRARY_ANALYSIS, THEIR_ANALYSIS, UNKNOWN]
-                    if is_of_catalogue(path):
+                    if parameter["name"] == "video_id" and is_of_catalogue(path):
                         values = [*CATALOGUE, MY_VIDEO, UNKNOWN]
                     parameter["schema"]["enum"] = [str(value) for value in values]
     schemas = document["components"]["schemas"]
@@ -291,7 +295,9 @@ def make_world() -> dict[str, dict[str, str]]:
     make_session(theirs, session_id=THEIRS)
     for user, video_id, token_id in ((mine, MY_VIDEO, MY_TOKEN), (theirs, THEIR_VIDEO, THEIR_TOKEN)):
         location = default_storage.save("contract.mp4", ContentFile(b"never read"))
-        make_video(user, pk=video_id, source=VideoSource.STORED, location=location)
+        video = make_video(user, pk=video_id, source=VideoSource.STORED, location=location)
+        track = make_text_track(video)
+        TextTrack.objects.filter(pk=track.pk).update(id=MY_TRACK if user is mine else THEIR_TRACK)
         ApiToken.objects.filter(pk=ApiToken.issue(user)[0].pk).update(id=token_id)
     for upload_id, owner in ((BEGUN, mine), (WHOLE, mine), (GIVEN_UP, mine), (THEIR_UPLOAD, theirs)):
         begun = uploads.begin(

@@ -19,7 +19,8 @@ from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront, UploadStatus
-from media_app.videos.models import Place, Rendition, Video, VideoSource, VideoStatus
+from media_app.videos import text_tracks
+from media_app.videos.models import Place, Rendition, TextTrack, TrackKind, Video, VideoSource, VideoStatus
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.analysis.params import check
 from sessions_app.challenges import challenges, merges
@@ -54,6 +55,13 @@ def make_user(username: str = "", *, role: str = Role.USER, tier: str = "", **fi
 def make_key(user: User, **fields: Any) -> str:
     """A new API token's key."""
     return ApiToken.issue(user, **fields)[1]
+
+
+def make_text_track(video: Video, content: str = "", **fields: Any) -> TextTrack:
+    """English captions of one cue, unless it is said otherwise."""
+    values = {"kind": TrackKind.CAPTIONS, "language": "en", "label": ""} | fields
+    content = content or "WEBVTT\n\n00:01.000 --> 00:02.500\nRotate now\n"
+    return text_tracks.store(video, content=content, **values)[0]
 
 
 def make_video(owner: User, *, duration: float = 600.0, location: str = "", **fields: Any) -> Video:

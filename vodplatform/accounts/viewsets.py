@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, cast
 
+from django.conf import settings
 from django.db.models import Model
 from rest_framework.metadata import SimpleMetadata
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
@@ -24,6 +26,13 @@ class Description(SimpleMetadata):
 
     def determine_actions(self, request: Request, view: APIView) -> dict[str, Any]:
         return {}
+
+
+class MayReadAtAll(BasePermission):
+    """Strangers read where the catalogue is public; beside the usual class, which the document is made of."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return settings.PUBLIC_CATALOG or bool(request.user.is_authenticated)
 
 
 class ApiViewSet(GenericViewSet[M]):

@@ -188,6 +188,7 @@ SPECTACULAR_SETTINGS = {
         "RoleEnum": "vodplatform.accounts.models.Role",
         "SessionRoleEnum": "sessions_app.comparison.models.SessionRole",
         "EventOriginEnum": "sessions_app.comparison.models.EventOrigin",
+        "TrackKindEnum": "media_app.videos.models.TrackKind",
         "FoundOriginEnum": "sessions_app.comparison.event_serializers.FOUND_ORIGINS",
         "SharedRoleEnum": "sessions_app.comparison.share_serializers.SHARED_ROLES",
         "JobStatusEnum": "jobs_app.models.JobStatus",

@@ -1,0 +1,76 @@
+"""Captions and chapters of videos: read from WebVTT or SubRip, kept as WebVTT (https://www.w3.org/TR/webvtt1/)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+
+from django.db import transaction
+from webvtt import Caption, WebVTT
+from webvtt.errors import MalformedCaptionError, MalformedFileError
+
+from media_app.videos.models import TextTrack, TrackKind, Video
+from media_app.videos.search import folded
+from vodplatform.base.errors import DomainError
+
+MAX_CHARACTERS = 1_000_000
+MAX_CUES = 20_000
+MAX_TRACKS = 20
+# The first line of WebVTT; what begins otherwise is taken for SubRip.
+HEADER = "WEBVTT"
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def store(video: Video, kind: str, language: str, label: str, content: str) -> tuple[TextTrack, bool]:
+    """Store a text track in place of the one of this kind and language; and whether there was none.
+
+    content: WebVTT or SubRip. Raises ``invalid``, with what is wrong of ``content``, or that there are too many.
+    """
+    cues = parse_cues(content, kind)
+    values = {
+        "label": label,
+        "content": WebVTT(captions=cues).content,
+        "cue_count": len(cues),
+        "search_text": "\n".join(folded(cue.text) for cue in cues),
+    }
+    with transaction.atomic():
+        # Who stores another one of the same video waits.
+        Video.objects.select_for_update(no_key=True).get(pk=video.pk)
+        others = video.text_tracks.exclude(kind=kind, language=language)
+        if others.count() >= MAX_TRACKS:
+            raise DomainError("invalid", errors={"language": [f"A video has at most {MAX_TRACKS} text tracks."]})
+        return video.text_tracks.update_or_create(kind=kind, language=language, defaults=values)
+
+
+def parse_cues(content: str, kind: str) -> list[Caption]:
+    """The cues of WebVTT or SubRip by their beginning; their styles, regions and notes are left out.
+
+    Of chapters each has one line and ends where the next begins, at the latest. Raises ``invalid``.
+    """
+    text = content.removeprefix(BYTE_ORDER_MARK).lstrip()
+    try:
+        read = WebVTT.from_string(text) if text.startswith(HEADER) else WebVTT.from_buffer(io.StringIO(text), "srt")
+        cues = [cue for cue in read.captions if cue.raw_text.strip()]
+    except (MalformedFileError, MalformedCaptionError) as exc:
+        raise _invalid("This is neither WebVTT nor SubRip.") from exc
+    cues.sort(key=lambda cue: cue.start_time.to_tuple())
+    for cue in cues:
+        if cue.end_time <= cue.start_time:
+            raise _invalid(f"A cue ends before it begins, at {cue.start}.")
+    if not cues:
+        raise _invalid("No text with a time was found in it.")
+    if len(cues) > MAX_CUES:
+        raise _invalid(f"It has {len(cues)} cues; at most {MAX_CUES} are kept.")
+    return list(_as_chapters(cues)) if kind == TrackKind.CHAPTERS else cues
+
+
+def _as_chapters(cues: list[Caption]) -> Iterable[Caption]:
+    for cue, following in zip(cues, [*cues[1:], None], strict=True):
+        end = cue.end if following is None or cue.end_time <= following.start_time else following.start
+        if end == cue.start:
+            raise _invalid(f"Two chapters begin at {cue.start}.")
+        yield Caption(cue.start, end, " ".join(cue.text.split()))
+
+
+def _invalid(sentence: str) -> DomainError:
+    return DomainError("invalid", errors={"content": [sentence]})
