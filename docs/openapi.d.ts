@@ -1457,7 +1457,9 @@ export interface paths {
         put?: never;
         /**
          * Create a rendition
-         * @description Create a rendition that is not made by itself. Repeating the call gives the same job, or the rendition.
+         * @description Create a rendition that is not made by itself, or a poster of a chosen frame.
+         *
+         *     Repeating the call gives the same job, or the rendition.
          */
         post: operations["library_render"];
         delete?: never;
@@ -3660,12 +3662,18 @@ export interface components {
         /**
          * @description * `proxy` - proxy
          *     * `silent` - silent
+         *     * `poster` - poster
          * @enum {string}
          */
-        RenditionRequestKindEnum: "proxy" | "silent";
-        /** @description What is made on demand: ``proxy`` seeks quickly, ``silent`` has no sound track. */
+        RenditionRequestKindEnum: "proxy" | "silent" | "poster";
+        /** @description What is made on demand: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame. */
         RenditionRequestRequest: {
             kind: components["schemas"]["RenditionRequestKindEnum"];
+            /**
+             * Format: double
+             * @description Of the poster's frame, seconds; it needs one.
+             */
+            time?: number;
         };
         /** @description What somebody said to an event. */
         Reply: {
@@ -8151,7 +8159,10 @@ export interface operations {
     text_tracks_store: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };

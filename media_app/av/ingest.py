@@ -1,7 +1,8 @@
 """The ingest child: makes what a video is shown with, one task after the other; knows nothing of rows and keys.
 
 ``python -m media_app.av.ingest`` reads one request from standard input: ``{"source": path, "folder": path,
-"tasks": [{"do": "poster" | "sprite" | "peaks" | "hls" | "proxy" | "silent", "rung": "source" | lines}, …],
+"tasks": [{"do": "poster" | "sprite" | "peaks" | "hls" | "proxy" | "silent", "rung": "source" | lines,
+"at": seconds of a poster's frame}, …],
 "ffmpeg": path, "threads": n}``. It writes JSON lines: ``{"progress": 0 to 100, "message"}``, never less than before;
 after each task ``{"made": {"kind", "name", "files", …}}`` with the files in ``folder/kind[-name]/``, or ``{"left_out":
 {"kind", "name", "reason"}}`` when this video has no such thing; at last ``{"result": {"made", "left_out"}}``. When the
@@ -36,10 +37,11 @@ MAX_LINES = 4320
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to make. name: empty, or which of several of its kind."""
+    """One thing to make. name: empty, or which of several of its kind. at: seconds of the frame, where one is meant."""
 
     kind: str
     name: str = ""
+    at: float | None = None
 
     @classmethod
     def parse(cls, value: Any) -> Task:
@@ -48,7 +50,8 @@ class Task:
         if kind not in Ingest.MAKERS:
             raise BadRequest(f"There is no task {kind!r}; use one of {', '.join(Ingest.MAKERS)}.")
         if kind != "hls":
-            return cls(kind)
+            at = value.get("at")
+            return cls(kind, at=float(at) if isinstance(at, int | float) else None)
         rung = str(value.get("rung", SOURCE_RUNG))
         if rung != SOURCE_RUNG and not (rung.isascii() and rung.isdigit() and 0 < int(rung) <= MAX_LINES):
             raise BadRequest(f"There is no rung {rung!r}; use source or a number of lines.")
@@ -120,7 +123,7 @@ class Ingest:
     def _poster(self, task: Task, folder: Path, share: Progress) -> dict[str, Any]:
         from media_app.av.poster import NAME, make_poster
 
-        made = make_poster(folder / NAME, self.video, share)
+        made = make_poster(folder / NAME, self.video, share, at=task.at)
         return _said({"image": NAME}, made, width=made.width, height=made.height)
 
     def _sprite(self, task: Task, folder: Path, share: Progress) -> dict[str, Any]:

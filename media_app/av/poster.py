@@ -72,12 +72,15 @@ class Poster:
     mime_type: str = MIME_TYPE
 
 
-def make_poster(path: Path, video: VideoFile, on_progress: Progress | None = None) -> Poster:
+def make_poster(
+    path: Path, video: VideoFile, on_progress: Progress | None = None, *, at: float | None = None
+) -> Poster:
     """Write the poster of ``video`` at ``path``: JPEG, upright, square pixels.
 
+    at: seconds; the frame that is shown then, or the last before it. The program chooses where none is given.
     Raises :class:`MediaError` when nothing of it can be decoded, OSError where the file cannot be written.
     """
-    moment = choose_moment(video, on_progress or (lambda share: None))
+    moment = choose_moment(video, on_progress or (lambda share: None)) if at is None else at
     picture = None if moment is None else _decode(video, moment)
     if picture is None:
         raise MediaError(MediaError.UNREADABLE, "No picture of the video can be decoded.")

@@ -113,9 +113,12 @@ class LibraryViewSet(ApiViewSet[Video]):
     )
     @action(detail=True, methods=["post"])
     def renditions(self, request: Request, video_id: str) -> Response:
-        """Create a rendition that is not made by itself. Repeating the call gives the same job, or the rendition."""
+        """Create a rendition that is not made by itself, or a poster of a chosen frame.
+
+        Repeating the call gives the same job, or the rendition.
+        """
         video = self.get_object_to_change()
-        made, job = services.request_rendition(video, self.read_body(s.RenditionRequestSerializer)["kind"])
+        made, job = services.request_rendition(video, **self.read_body(s.RenditionRequestSerializer))
         if made:
             made.video = video
             return Response({"ok": True, "job_id": None, "rendition": shown(made)})

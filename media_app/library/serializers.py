@@ -15,11 +15,12 @@ from media_app.delivery.serializers import RenditionSerializer
 from media_app.store import files as store
 from media_app.videos.fields import clean_tags, clean_title
 from media_app.videos.models import MAX_TAGS, RenditionKind, Video, VideoQuerySet, VideoSource, VideoStatus
-from vodplatform.base.api.fields import AnswerSerializer, CauseSerializer, StrictCharField
+from vodplatform.base.api.fields import AnswerSerializer, CauseSerializer, SecondsField, StrictCharField
 from vodplatform.base.errors import DomainError
 
 T = TypeVar("T")
 MAX_DESCRIPTION = 20_000
+MAX_SECONDS = 604_800
 
 
 class PageQuerySerializer(serializers.Serializer[dict[str, Any]]):
@@ -206,9 +207,17 @@ class NewVideoSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class RenditionRequestSerializer(serializers.Serializer[dict[str, Any]]):
-    """What is made on demand: ``proxy`` seeks quickly, ``silent`` has no sound track."""
+    """What is made on demand: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame."""
 
-    kind = serializers.ChoiceField(choices=["proxy", "silent"])
+    kind = serializers.ChoiceField(choices=["proxy", "silent", "poster"])
+    time = SecondsField(
+        min_value=0, max_value=MAX_SECONDS, required=False, help_text="Of the poster's frame, seconds; it needs one."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if (attrs["kind"] == "poster") != ("time" in attrs):
+            raise serializers.ValidationError({"time": ["A poster needs `time`; nothing else takes it."]})
+        return attrs
 
 
 class RenditionAnswerSerializer(serializers.Serializer[dict[str, Any]]):

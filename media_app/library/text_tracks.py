@@ -21,6 +21,7 @@ from media_app.videos import text_tracks
 from media_app.videos.models import TextTrack, TrackKind, Video
 from vodplatform.accounts.viewsets import ApiViewSet, MayReadAtAll
 from vodplatform.base.api.fields import AnswerSerializer, StrictCharField, StrictRegexField
+from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.api.tables import AsTable
 from vodplatform.base.errors import DomainError
 
@@ -110,6 +111,7 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
         request=NewTextTrackSerializer,
         responses={200: TextTrackSerializer, 201: TextTrackSerializer},
     )
+    @idempotent
     def create(self, request: Request) -> Response:
         """Store a file of captions or chapters. It replaces the one of the same kind and language (200).
 

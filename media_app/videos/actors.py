@@ -229,8 +229,8 @@ def _make(
 
 
 def _is_made(video: Video, task: dict[str, Any]) -> bool:
-    """Whether another job, or an attempt that did not live to say so, has made it."""
-    return video.renditions.filter(kind=task["do"], name=str(task.get("rung", ""))).exists()
+    """Whether another job, or an attempt that did not live to say so, has made it; a frame that was chosen is new."""
+    return "at" not in task and video.renditions.filter(kind=task["do"], name=str(task.get("rung", ""))).exists()
 
 
 def _plan_rungs(

@@ -236,9 +236,10 @@ def change(video: Video, values: dict[str, Any]) -> Video:
     return video
 
 
-def request_rendition(video: Video, kind: str) -> tuple[Rendition | None, Job | None]:
+def request_rendition(video: Video, kind: str, time: float | None = None) -> tuple[Rendition | None, Job | None]:
     """The rendition if it is made, else the job that makes it, begun now if there is none.
 
+    time: seconds of the frame that a poster is to show; it takes the place of the one that there is.
     Raises ``video_not_ready`` (409), ``work_limit`` (403).
     """
     if video.status != VideoStatus.READY:
@@ -246,10 +247,11 @@ def request_rendition(video: Video, kind: str) -> tuple[Rendition | None, Job | 
     with transaction.atomic():
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
         made = video.renditions.filter(kind=kind).first()
-        if made:
+        if made and time is None:
             return made, None
-        budget.check(video.owner, video)
-        tasks = [{"do": kind}]
+        if time is None:
+            budget.check(video.owner, video)
+        tasks = [{"do": kind} if time is None else {"do": kind, "at": time}]
         running = Job.objects.filter(
             kind=RENDER_KIND, owner=video.owner_id, status__in=LIVE, params__video_id=str(video.pk), params__tasks=tasks
         ).first()

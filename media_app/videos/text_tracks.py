@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 from collections.abc import Iterable
 
@@ -11,6 +12,7 @@ from webvtt.errors import MalformedCaptionError, MalformedFileError
 
 from media_app.videos.models import TextTrack, TrackKind, Video
 from media_app.videos.search import folded
+from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 
 MAX_CHARACTERS = 1_000_000
@@ -31,9 +33,10 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
         "label": label,
         "content": WebVTT(captions=cues).content,
         "cue_count": len(cues),
-        "search_text": "\n".join(folded(cue.text) for cue in cues),
+        "search_text": "\n".join(folded(html.unescape(cue.text)) for cue in cues),
     }
     with transaction.atomic():
+        idempotency.bind_to_transaction()
         # Who stores another one of the same video waits.
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
         others = video.text_tracks.exclude(kind=kind, language=language)

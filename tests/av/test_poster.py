@@ -77,6 +77,17 @@ def test_a_single_frame_is_its_own_poster(tmp_path: Path) -> None:
     assert image.std() > 20
 
 
+@pytest.mark.parametrize(("at", "first"), [(0.0, 0.0), (2.55, 2.5), (60.0, 4.9)])
+def test_a_frame_that_is_chosen_is_shown_black_or_not(tmp_path: Path, at: float, first: float) -> None:
+    video = write_pictures(tmp_path / "v.mp4", [noise(1)] * 20 + [BLACK] * 30)
+    with VideoFile(video) as file:
+        made = make_poster(tmp_path / "poster.jpg", file, at=at)
+    assert made.time == pytest.approx(first, abs=0.001)
+    image = cv2.imread(str(tmp_path / "poster.jpg"))
+    assert image is not None
+    assert (image.mean() < 10) == (at >= 2)
+
+
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_it_is_upright(tmp_path: Path, rotation: int) -> None:
     marked = noise(8, low=60, high=90)

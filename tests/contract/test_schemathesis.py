@@ -153,6 +153,7 @@ MEANT = {
     "auth_token_create": {"name": "no control characters"},
     "auth_tokens_create": {"name": "no control characters"},
     "text_tracks_store": {"content": "WebVTT or SubRip"},
+    "library_render": {"time": "of a poster, and of nothing else"},
     "library_change": {"title": "one line", "tags": "at most 50, short", "non_field_errors": "something to change"},
     "uploads_begin": {
         "filename": "no control characters",

@@ -78,8 +78,8 @@ def checked(answer: Answer) -> Answer:
     assert NEEDED.get(answer.status, "x-request-id") in answer.headers, answer
     if not answer.body:
         return answer
-    if answer.status == 200 and answer.headers["content-type"] == "text/csv; charset=utf-8":
-        return answer  # a table, which says its name
+    if answer.status == 200 and answer.headers["content-type"] in ("text/csv; charset=utf-8", "text/vtt; charset=utf-8"):
+        return answer  # a file, which says its name
     assert answer.headers["content-type"] == "application/json", answer
     body = json.loads(answer.body)
     if answer.status >= 400:

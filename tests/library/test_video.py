@@ -133,7 +133,20 @@ class TestRenditions:
         assert response.json()["rendition"]["height"] == 540
         assert not Job.objects.exists()
 
-    @pytest.mark.parametrize("body", [{}, {"kind": "hls"}, {"kind": 1}, {"kind": None}])
+    def test_a_poster_of_a_chosen_frame_takes_the_place_of_the_one_there_is(self, api: Api, owner: User) -> None:
+        video = make_video(owner)
+        Rendition.objects.create(video=video, kind="poster", folder="renditions/x/y/", files={"image": "poster.jpg"})
+        response = api.post(f"{url(video)}/renditions", {"kind": "poster", "time": 2.5})
+        assert response.status_code == 202
+        assert Job.objects.get(pk=response.json()["job_id"]).params["tasks"] == [{"do": "poster", "at": 2.5}]
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {}, {"kind": "hls"}, {"kind": 1}, {"kind": None}, {"kind": "poster"}, {"kind": "proxy", "time": 1},
+            {"kind": "poster", "time": -1}, {"kind": "poster", "time": "1"},
+        ],
+    )  # fmt: skip
     def test_other_kinds_are_400(self, api: Api, owner: User, body: dict[str, object]) -> None:
         refused(api.post(f"{url(make_video(owner))}/renditions", body), 400, "invalid")
 

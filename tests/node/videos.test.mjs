@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { bytes, bytesOf, day, liveUploads, parseTags, picture } from "./js/videos/api.js";
+import { chapterLines, decode, parseChapters } from "./js/videos/text-tracks.js";
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -66,4 +67,37 @@ test("more than a page of uploads is read to its end", async (t) => {
     Array.from({ length: 230 }, (_, number) => String(number)),
   );
   assert.equal(asked.length, 3);
+});
+
+test("chapters are read as people write them, and written as they are read", () => {
+  const { content, problem } = parseChapters(
+    "0:00 Warm-up\n\n[1:35] - First <half> & more\n1:02:03.25 – Second half",
+    4000,
+  );
+  assert.equal(problem, "");
+  assert.equal(
+    content,
+    "WEBVTT\n\n00:00:00.000 --> 00:01:35.000\nWarm-up\n\n00:01:35.000 --> 01:02:03.250\nFirst &lt;half&gt; &amp; more\n\n" +
+      "01:02:03.250 --> 01:06:40.000\nSecond half\n",
+  );
+  const chapters = [
+    { start: 0, text: "Warm-up" },
+    { start: 95, text: "First half" },
+    { start: 3723.25, text: "Second half" },
+  ];
+  assert.equal(chapterLines(chapters), "0:00 Warm-up\n1:35 First half\n1:02:03.25 Second half");
+});
+
+test("a line that is no chapter is named", () => {
+  const wrong = { "Warm-up": "does not begin with a time", "5:00 Late": "after the video has ended" };
+  for (const [line, sentence] of Object.entries(wrong))
+    assert.ok(parseChapters(line, 60).problem.includes(sentence), line);
+  assert.ok(parseChapters("0:10 B\n0:05 A", 60).problem.includes("“0:05 A” does not begin after"));
+});
+
+test("a file of captions is read in the encodings that programs write", () => {
+  const bytes = (...all) => new Uint8Array(all).buffer;
+  assert.equal(decode(new TextEncoder().encode("Žito").buffer), "Žito");
+  assert.equal(decode(bytes(0x63, 0x61, 0x66, 0xe9)), "café");
+  assert.equal(decode(bytes(0xff, 0xfe, 0x41, 0x00)), "A");
 });

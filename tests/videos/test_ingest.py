@@ -119,6 +119,21 @@ def test_renditions_on_demand(take: Callable[..., Video], clip: Path, kind: str)
     assert default_storage.size(made.key_of("video")) == made.size
 
 
+def test_the_frame_that_is_chosen_becomes_the_poster(take: Callable[..., Video], clip: Path) -> None:
+    video = take(clip)
+    before = video.renditions.get(kind="poster").key_of("image")
+    pictures = []
+    for time in (1.0, 5.0):
+        services.request_rendition(video, "poster", time)
+        run_queue("render")
+        after = video.renditions.get(kind="poster").key_of("image")
+        pictures.append(default_storage.open(after).read())
+        assert after != before
+        assert not default_storage.exists(before)
+        before = after
+    assert pictures[0] != pictures[1]
+
+
 def test_one_that_is_more_work_than_the_plan_allows_is_played_and_not_encoded(
     take: Callable[..., Video], clip: Path, settings: Any
 ) -> None:

@@ -29,17 +29,33 @@ export function explain(error) {
 }
 
 /**
+ * What the server says of a field: a sentence, several, or one for each entry of a list.
+ * @param {any} errors
+ * @returns {string}
+ */
+export function sentences(errors) {
+  if (typeof errors === "string") return errors;
+  return (Array.isArray(errors) ? errors : Object.values(errors ?? {}))
+    .flat(Infinity)
+    .map(sentences)
+    .filter(Boolean)
+    .join(" ");
+}
+
+/**
+ * What went wrong; of fields that are not valid, what is wrong with each.
  * @param {string} title
  * @param {unknown} error
  * @param {(() => void)|null} [retry]
  * @returns {HTMLElement}
  */
 export function errorNote(title, error, retry = null) {
+  const ofFields = error instanceof ApiError && error.type === "invalid" ? sentences(error.body?.errors) : "";
   return h(
     "div",
     { class: "note bad", role: "alert" },
     icon("alert"),
-    h("div", { class: "spacer" }, h("b", {}, title), h("p", { class: "text-small" }, explain(error))),
+    h("div", { class: "spacer" }, h("b", {}, title), h("p", { class: "text-small" }, ofFields || explain(error))),
     retry && h("button", { class: "btn", type: "button", onclick: retry }, icon("loop"), "Try again"),
   );
 }

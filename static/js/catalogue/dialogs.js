@@ -243,17 +243,3 @@ export function tellField(input, error, sentence) {
   if (sentence) input.setAttribute("aria-invalid", "true");
   else input.removeAttribute("aria-invalid");
 }
-
-/**
- * What the server says of a field: a sentence, several, or one for each entry of a list.
- * @param {any} errors
- * @returns {string}
- */
-export function sentences(errors) {
-  if (typeof errors === "string") return errors;
-  return (Array.isArray(errors) ? errors : Object.values(errors ?? {}))
-    .flat(Infinity)
-    .map(sentences)
-    .filter(Boolean)
-    .join(" ");
-}

@@ -2,9 +2,9 @@
 
 import { ApiError } from "../base/api.js";
 import { h, icon } from "../base/dom.js";
-import { errorNote } from "../base/notice.js";
+import { errorNote, sentences } from "../base/notice.js";
 import { createCatalogueVideo, newKey } from "./api.js";
-import { sentences, show, tellField } from "./dialogs.js";
+import { show, tellField } from "./dialogs.js";
 import { FilesForm } from "./files.js";
 
 /**

@@ -3,7 +3,7 @@
 import { ApiError } from "../base/api.js";
 import { askToDelete, show } from "../base/dialog.js";
 import { h, icon, need } from "../base/dom.js";
-import { errorNote } from "../base/notice.js";
+import { errorNote, sentences } from "../base/notice.js";
 import { bytes, changeVideo, deleteVideo, parseTags } from "../videos/api.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
@@ -143,18 +143,6 @@ function field(name, label, input, hint) {
     hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
     h("p", { class: "field-error", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})),
   );
-}
-
-/**
- * What the server says of a field: a sentence, several, or one for each entry of a list.
- * @param {any} errors
- * @returns {string}
- */
-function sentences(errors) {
-  return (Array.isArray(errors) ? errors : Object.values(errors))
-    .flat(Infinity)
-    .map((error) => (typeof error === "string" ? error : sentences(error)))
-    .join(" ");
 }
 
 /**

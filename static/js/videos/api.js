@@ -46,6 +46,9 @@ export const deleteVideo = (id, leaveGaps = false) =>
   call("DELETE", `${LIBRARY}/${encodeURIComponent(id)}${leaveGaps ? "?leave_gaps=true" : ""}`);
 /** @param {string} id @param {"proxy"|"silent"} kind @returns {Promise<{job_id?: string}>} */
 export const makeRendition = (id, kind) => call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind });
+/** @param {string} id @param {number} time seconds @returns {Promise<{job_id?: string}>} the job that makes it its picture */
+export const choosePicture = (id, time) =>
+  call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind: "poster", time });
 
 const UPLOADS = "/api/v1/uploads";
 const UPLOADS_A_CALL = 100;

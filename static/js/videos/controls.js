@@ -17,9 +17,11 @@ export class Controls {
   /**
    * @param {HTMLElement} root the player
    * @param {Player} player
-   * @param {() => void} onMenu the qualities are about to be shown
+   * @param {object} page
+   * @param {() => void} page.onMenu the qualities are about to be shown
+   * @param {() => void} page.toggleCaptions
    */
-  constructor(root, player, onMenu) {
+  constructor(root, player, { onMenu, toggleCaptions }) {
     this.root = root;
     this.player = player;
     this.onMenu = onMenu;
@@ -43,7 +45,7 @@ export class Controls {
     const { element } = player;
     element.addEventListener("click", () => player.toggle());
     element.addEventListener("dblclick", () => this.fullscreen());
-    this.#keys();
+    this.#keys(toggleCaptions);
     this.#frames();
   }
 
@@ -110,7 +112,8 @@ export class Controls {
     ]);
   }
 
-  #keys() {
+  /** @param {() => void} toggleCaptions */
+  #keys(toggleCaptions) {
     const { player } = this;
     const by = (/** @type {number} */ seconds) => player.seek(player.time + seconds);
     offerKeys([
@@ -170,6 +173,13 @@ export class Controls {
         match: key("m"),
         run: () => player.mute(),
         buttons: { "[data-act=mute]": "M" },
+      },
+      {
+        keys: "C",
+        label: "Captions on and off",
+        match: key("c"),
+        run: toggleCaptions,
+        buttons: { "[data-act=captions]": "C" },
       },
       {
         keys: "F",

@@ -1,6 +1,7 @@
 // What this browser remembers of watching: how loud it was, and where in each video somebody left off.
 
 const SOUND = "vod-sound";
+const CAPTIONS = "vod-captions";
 const PLACES = "vod-places";
 const MAX_PLACES = 200;
 const EVERY = 5000; // ms between two notes of where it is
@@ -35,6 +36,11 @@ export function restoreSound(element) {
 export function keepSound({ volume, muted }) {
   keep(SOUND, { volume, muted });
 }
+
+/** @returns {string|null} the language in which captions were last shown; null where they were off */
+export const keptCaptions = () => kept(CAPTIONS);
+/** @param {string|null} language */
+export const keepCaptions = (language) => keep(CAPTIONS, language);
 
 export class Place {
   /** Seconds; null while nothing has been seen. @type {number|null} */ #time = null;

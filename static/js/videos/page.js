@@ -13,13 +13,15 @@ import { LiveChannel } from "../base/live.js";
 import { toggleMenu } from "../base/menu.js";
 import { errorNote, toast } from "../base/notice.js";
 import { Sprite } from "../base/sprite.js";
-import { bytes, day, downloadOf, makeRendition, readVideo } from "./api.js";
+import { bytes, choosePicture, day, downloadOf, makeRendition, readVideo } from "./api.js";
 import { Controls } from "./controls.js";
 import { keepSound, Place, restoreSound } from "./kept.js";
 import { pictures, waveform } from "./overview.js";
 import { Player } from "./player.js";
 import { publishDialog } from "./publish.js";
 import { SeekBar } from "./seek.js";
+import { tracksDialog } from "./tracks-dialog.js";
+import { Transcript } from "./transcript.js";
 
 /** @typedef {import("./api.js").Video} Video */
 
@@ -45,6 +47,7 @@ const listed = facts.place === "catalogue";
 /** @type {Player|null} */ let player = null;
 /** @type {SeekBar|null} */ let seekBar = null;
 /** @type {Controls|null} */ let controls = null;
+/** @type {Transcript|null} */ let transcript = null;
 /** @type {any} of the job that takes it in, while that runs */ let work = null;
 /** @type {(() => void)[]} what shows where the video is */ const followers = [];
 let readAt = 0;
@@ -123,7 +126,11 @@ function begin() {
   // What is on screen is then the frame whose number is beside it.
   element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
   seekBar = new SeekBar(need("[data-seek]", root), player);
-  controls = new Controls(root, player, refreshQualities);
+  const words = new Transcript(root, player, seekBar, facts.id);
+  transcript = words;
+  followers.push(() => words.follow());
+  words.load();
+  controls = new Controls(root, player, { onMenu: refreshQualities, toggleCaptions: () => words.toggle() });
   player.addEventListener("change", mark);
   for (const name of ["timeupdate", "seeked", "loadedmetadata", "loadeddata"]) element.addEventListener(name, follow);
   root.hidden = false;
@@ -523,7 +530,18 @@ function edit(first = "title") {
     );
 }
 
-/** The frame that is shown becomes the picture that stands for the video in lists. */
+/** The frame that is shown becomes the picture that stands for the video in lists: a job of the server makes it. */
+async function choose() {
+  try {
+    const { job_id } = await choosePicture(facts.id, Number((player?.time ?? 0).toFixed(3)));
+    toast("This frame becomes its picture.");
+    if (job_id) watch(job_id);
+  } catch (error) {
+    toast(error instanceof ApiError ? error.sentence : "The picture was not changed.", "bad");
+  }
+}
+
+/** The same for a video of the catalogue, whose pictures come as files. */
 async function takePicture() {
   const element = /** @type {HTMLVideoElement} */ (need("video", root));
   const scale = Math.min(1, PICTURE_WIDTH / element.videoWidth);
@@ -574,7 +592,12 @@ need("[data-more]").addEventListener("click", () => {
     ...(may_change && one.status === "ready" && !hasProxy
       ? [{ label: "Make a copy for stepping", icon: "film", run: makeCopy }]
       : []),
-    ...(may_edit && isReady ? [{ label: "Make this frame its picture", icon: "film", run: takePicture }] : []),
+    ...((may_change || may_edit) && isReady
+      ? [{ label: "Captions and chapters…", icon: "captions", run: () => editTracks(one) }]
+      : []),
+    ...((may_change || may_edit) && isReady
+      ? [{ label: "Make this frame its picture", icon: "camera", run: listed ? takePicture : choose }]
+      : []),
     ...(listed && is_signed_in && !may_edit
       ? [{ label: "Report", icon: "alert", apart: true, href: `/catalogue?report=${one.id}` }]
       : []),
@@ -591,6 +614,15 @@ need("[data-more]").addEventListener("click", () => {
       : []),
   ]);
 });
+
+/** @param {Video} one */
+function editTracks(one) {
+  tracksDialog(one, {
+    tracks: () => transcript?.tracks ?? [],
+    chapters: () => transcript?.chapters ?? [],
+    onChanged: async () => transcript?.load(),
+  });
+}
 
 async function copyLink() {
   const at = Number((player?.time ?? 0).toFixed(3));

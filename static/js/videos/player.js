@@ -240,7 +240,13 @@ export class Player extends EventTarget {
       return true;
     }
     // No worker: it would be made from a blob, which the page's policy does not allow.
-    const hls = new Hls({ enableWorker: false, startPosition: at || -1 });
+    // Text tracks are the page's own; its handling of those in the stream would empty them.
+    const hls = new Hls({
+      enableWorker: false,
+      startPosition: at || -1,
+      renderTextTracksNatively: false,
+      enableCEA708Captions: false,
+    });
     this.#hls = hls;
     hls.on(Hls.Events.MANIFEST_PARSED, () => {
       const level = hls.levels.findIndex((/** @type {any} */ one) => one.uri.includes(`/${id}/`));

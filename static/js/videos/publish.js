@@ -5,6 +5,7 @@ import { show } from "../base/dialog.js";
 import { h, icon, setText } from "../base/dom.js";
 import { errorNote } from "../base/notice.js";
 import { fileOf } from "./originals.js";
+import { listTracks, readTrack, storeTrack } from "./text-tracks.js";
 
 /** @param {import("./api.js").Video} video */
 export function publishDialog(video) {
@@ -28,7 +29,7 @@ export function publishDialog(video) {
         h(
           "p",
           { class: "muted", id: "publish-words" },
-          "Title, description, tags and file are copied into the catalogue. The one in your library stays as it is.",
+          "Title, description, tags, captions, chapters and file are copied into the catalogue. The one in your library stays as it is.",
         ),
         problem,
         bar,
@@ -61,6 +62,10 @@ export function publishDialog(video) {
         setText(said, `Sending, ${Math.floor(share * 100)} %`);
       };
       await sendFiles(made, { video: file }, draw, stop.signal);
+      for (const track of await listTracks(video.id)) {
+        const { kind, language, label } = track;
+        await storeTrack({ video_id: made, kind, language, label, content: await readTrack(track) });
+      }
       location.assign(`/catalogue/${made}/edit`);
     } catch (error) {
       bar.hidden = true;

@@ -1,7 +1,7 @@
 // The bar under the picture: where it is, what is loaded, and the picture of the place that is pointed at, dragged to
 // or reached by keys.
 
-import { need, setText } from "../base/dom.js";
+import { h, need, setText } from "../base/dom.js";
 import { duration } from "../base/format.js";
 
 const STEP = 5; // seconds
@@ -10,6 +10,7 @@ const LARGE_STEP = 30;
 
 export class SeekBar {
   /** @type {import("../base/sprite.js").Sprite|null} */ sprite = null;
+  /** @type {{start: number, text: string}[]} */ #chapters = [];
   #dragging = false;
   /** Where it is pointed at, 0 to 1; null when it is not. @type {number|null} */ #hover = null;
 
@@ -29,6 +30,18 @@ export class SeekBar {
     element.addEventListener("keydown", (event) => this.#key(event));
     element.addEventListener("focus", () => this.update());
     element.addEventListener("blur", () => this.update());
+  }
+
+  /** @param {{start: number, text: string}[]} chapters in order; marked on the bar and named beside the pointer */
+  showChapters(chapters) {
+    this.#chapters = chapters;
+    for (const old of this.element.querySelectorAll(".chapter")) old.remove();
+    const whole = this.player.duration || 1;
+    const marks = chapters
+      .filter(({ start }) => start > 0 && start < whole)
+      .map(({ start }) => h("i", { class: "chapter", vars: { "--at": (start / whole).toFixed(5) } }));
+    need(".played", this.element).after(...marks);
+    this.update();
   }
 
   /** Show where it is. */
@@ -53,7 +66,9 @@ export class SeekBar {
     if (at === null) return;
     const time = at * this.player.duration;
     this.element.style.setProperty("--hover", at.toFixed(5));
-    setText(need("[data-preview-time]", this.preview), duration(Math.floor(time)));
+    const chapter = this.#chapters.findLast(({ start }) => start <= time);
+    const words = [duration(Math.floor(time)), chapter?.text].filter(Boolean);
+    setText(need("[data-preview-time]", this.preview), words.join(" · "));
     this.canvas.hidden = this.sprite === null;
     this.sprite?.draw(this.canvas, time);
   }

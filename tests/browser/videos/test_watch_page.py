@@ -716,6 +716,87 @@ def test_a_moderator_is_led_to_where_it_is_edited(open_page: OpenPage, backstage
     expect(page.get_by_role("menuitem", name="Delete")).to_have_count(0)
 
 
+def test_captions_and_chapters_are_added_shown_searched_and_gone_by(
+    open_page: OpenPage, video: dict[str, Any], program: Program
+) -> None:
+    page = watch(open_page, video, quiet=False)
+    player = page.get_by_role("region", name="Player, Round 7 – Ascent")
+    expect(page.get_by_role("heading", name="Chapters")).to_be_hidden()
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Captions and chapters…").click()
+    dialog = page.get_by_role("dialog", name="Captions and chapters")
+    file = "".join(f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\nLine {n}: café\n\n" for n in range(1, 39))
+    chosen = dialog.get_by_label("WebVTT or SRT file")
+    chosen.set_input_files({"name": "a.srt", "mimeType": "text/plain", "buffer": b"<html>"})
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("This is neither WebVTT nor SubRip.")
+    chosen.set_input_files({"name": "a.srt", "mimeType": "text/plain", "buffer": file.encode("latin-1")})
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect(dialog.get_by_text("Captions added.")).to_be_visible()
+    expect(dialog.get_by_role("listitem")).to_contain_text("38 lines")
+    lines = dialog.get_by_label("Chapters, one a line")
+    lines.fill("0:00 Warm-up\n0:50 Too late")
+    dialog.get_by_role("button", name="Save chapters").click()
+    expect(dialog.get_by_text("“0:50 Too late” begins after the video has ended.")).to_be_visible()
+    expect(lines).to_be_focused()
+    lines.fill("0:00 Warm-up\n0:12.5 First & <second> half")
+    dialog.get_by_role("button", name="Save chapters").click()
+    expect(dialog.get_by_text("Chapters saved.")).to_be_visible()
+    expect(lines).to_have_value("0:00 Warm-up\n0:12.5 First & <second> half")
+    assert axe_findings(page) == []
+    dialog.get_by_role("button", name="Close").click()
+    expect(player.get_by_role("button", name="Captions on (C)")).to_be_visible()
+    page.keyboard.press("c")
+    shown = "() => [...document.querySelector('video').textTracks].filter((t) => t.mode === 'showing').length"
+    assert page.evaluate(shown) == 1
+    page.get_by_role("button", name="0:12 First & <second> half").click()
+    stands_at(page, 12.5)
+    # The forms of the video are changed, and its words stay.
+    page.locator("[data-act=qualities]").click()
+    page.get_by_role("menuitemradio", name="Auto").click()
+    page.wait_for_function("() => document.querySelector('video').src.startsWith('blob:')")
+    stands_at(page, 12.5, 0.1)
+    page.get_by_role("button", name="0:20 Line 20: café").click()
+    stands_at(page, 20)
+    expect(page.locator("[data-transcript] [aria-current]")).to_have_text("0:20Line 20: café")
+    expect(page.locator("[data-chapters] [aria-current]")).to_contain_text("half")
+    cues = "() => [...document.querySelector('video').textTracks].map((t) => t.activeCues?.[0]?.text)"
+    assert set(page.evaluate(cues)) == {"Line 20: café", "First &amp; &lt;second&gt; half"}
+    page.get_by_label("Search in the transcript").fill("CAFE 3")
+    expect(page.get_by_text("12 lines found.")).to_be_visible()
+    expect(page.locator("[data-transcript] li:visible")).to_have_count(12)
+    page.get_by_role("slider", name="Position").hover(position={"x": 2, "y": 5})
+    expect(page.locator("[data-preview-time]")).to_have_text("0:00 · Warm-up")
+    page.reload()
+    is_loaded(page)
+    expect(player.get_by_role("button", name="Captions off (C)")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the captions").click()
+    assert download.value.suggested_filename == "round-7-ascent.en.vtt"
+    assert "Line 1: café" in Path(download.value.path()).read_text()
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Captions and chapters…").click()
+    for name in ("English", "Chapters"):
+        dialog.get_by_role("button", name=f"Delete {name}").click()
+        page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+        expect(dialog.get_by_text(f"{name} deleted.")).to_be_visible()
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("heading", name="Chapters")).to_be_hidden()
+    expect(page.locator("[data-transcript]")).to_be_hidden()
+    expect(page.locator("[data-act=captions]")).to_be_hidden()
+
+
+def test_the_frame_that_is_shown_becomes_the_picture_of_ones_own_video(page: Page, video: dict[str, Any]) -> None:
+    of_it = lambda: page.request.get(f"/api/v1/library/{video['id']}").json()["thumbnail_path"]  # noqa: E731
+    before = of_it()
+    page.keyboard.press("5")
+    stands_at(page, 20)
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name="Make this frame its picture").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("This frame becomes its picture.")
+    wait_until(lambda: of_it() not in (before, None), shelf.INGEST_SECONDS, "the picture of that frame")
+
+
 def test_a_moderator_publishes_a_video_of_the_library(
     open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]
 ) -> None:
@@ -730,6 +811,9 @@ def test_a_moderator_publishes_a_video_of_the_library(
     own = page.request.post("/api/v1/library", multipart=form, headers=headers).json()["id"]
     is_ready = lambda: page.request.get(f"/api/v1/library/{own}").json()["status"] == "ready"  # noqa: E731
     wait_until(is_ready, shelf.INGEST_SECONDS, "the video taken in")
+    words = "WEBVTT\n\n00:01.000 --> 00:02.000\nZdaj\n"
+    captions = {"video_id": own, "kind": "captions", "language": "sl", "content": words}
+    assert page.request.post("/api/v1/text-tracks", data=captions, headers=headers).ok
     page.goto(f"/watch/{own}")
     is_loaded(page)
     page.get_by_role("button", name="More").click()
@@ -740,6 +824,9 @@ def test_a_moderator_publishes_a_video_of_the_library(
     page.wait_for_url("**/catalogue/*/edit")
     made = page.request.get(f"/api/v1/videos/{page.url.split('/')[-2]}").json()
     assert (made["title"], made["tags"], made["file_size"]) == ("The final", ["lan"], recordings[0].path.stat().st_size)
+    [track] = page.request.get(f"/api/v1/text-tracks?video_id={made['id']}").json()["tracks"]
+    assert (track["language"], track["cue_count"]) == ("sl", 1)
+    assert "Zdaj" in page.request.get(track["url"]).text()
     assert page.request.get(f"/api/v1/library/{own}").ok
     assert page.request.delete(f"/api/v1/library/{own}", headers=headers).ok
 

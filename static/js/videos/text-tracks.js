@@ -1,0 +1,107 @@
+// Captions and chapters of a video: the calls, their names, and chapters as lines that people type.
+
+import { call, get } from "../base/api.js";
+import { duration, parseMoment } from "../base/format.js";
+
+/** @typedef {import("../../../docs/openapi").TextTrack} TextTrack */
+
+const URL = "/api/v1/text-tracks";
+export const UNKNOWN_LANGUAGE = "und";
+
+/** @param {string} video @returns {Promise<TextTrack[]>} */
+export const listTracks = async (video) => (await get(`${URL}?video_id=${encodeURIComponent(video)}`)).tracks;
+/**
+ * In place of the one of this kind and language.
+ * @param {{video_id: string, kind: "captions"|"chapters", language: string, label?: string, content: string}} track
+ * @returns {Promise<TextTrack>}
+ */
+export const storeTrack = (track) => call("POST", URL, track);
+/** @param {string} id */
+export const deleteTrack = (id) => call("DELETE", `${URL}/${encodeURIComponent(id)}`);
+
+/** @param {TextTrack} track @returns {Promise<string>} its WebVTT */
+export async function readTrack(track) {
+  const response = await fetch(track.url, { credentials: "same-origin" });
+  if (!response.ok) throw new Error(`The file could not be read (${response.status}).`);
+  return response.text();
+}
+
+/**
+ * @param {ArrayBuffer} content of a file of captions, which older programs write in the code page of Western Europe
+ * @returns {string}
+ */
+export function decode(content) {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(content);
+  } catch {
+    const [first, second] = new Uint8Array(content);
+    const isUtf16 = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff);
+    return new TextDecoder(isUtf16 ? (first === 0xff ? "utf-16le" : "utf-16be") : "windows-1252").decode(content);
+  }
+}
+
+/** @param {string} tag BCP 47 @returns {string} `English`; empty where it is not said */
+export function languageName(tag) {
+  if (tag === UNKNOWN_LANGUAGE) return "";
+  try {
+    return new Intl.DisplayNames("en", { type: "language" }).of(tag) ?? tag;
+  } catch {
+    return tag;
+  }
+}
+
+/** @param {TextTrack} track @returns {string} as menus name captions */
+export const trackName = ({ label, language }) => label || languageName(language) || "Captions";
+
+/**
+ * @param {{start: number, text: string}[]} chapters
+ * @returns {string} a line for each, as {@link parseChapters} reads it
+ */
+export const chapterLines = (chapters) => chapters.map(({ start, text }) => `${shortMoment(start)} ${text}`).join("\n");
+
+/** @param {number} seconds @returns {string} `4:05`, `4:05.25` */
+function shortMoment(seconds) {
+  const part = (seconds % 1)
+    .toFixed(3)
+    .slice(1)
+    .replace(/\.?0+$/, "");
+  return part === "" || part.startsWith("1") ? duration(seconds) : `${duration(Math.floor(seconds))}${part}`;
+}
+
+/**
+ * Chapters as people write them below a video: a time and a name a line.
+ * @param {string} lines
+ * @param {number} whole seconds of the video
+ * @returns {{content: string, problem: string}} WebVTT, or what is wrong
+ */
+export function parseChapters(lines, whole) {
+  /** @type {{start: number, text: string}[]} */ const found = [];
+  for (const line of lines.split("\n").map((one) => one.trim())) {
+    if (!line) continue;
+    const parts = /^[[(]?([\d:.,]+)[\])]?\s*[-–—:]?\s+(.+)$/.exec(line);
+    const start = parts ? parseMoment(parts[1]) : null;
+    if (!parts || start === null) return wrong(`“${line}” does not begin with a time, such as 4:05.`);
+    if (whole && start >= whole) return wrong(`“${line}” begins after the video has ended.`);
+    if (found.length && start <= found[found.length - 1].start)
+      return wrong(`“${line}” does not begin after the line before it.`);
+    found.push({ start, text: parts[2] });
+  }
+  const cues = found.map(({ start, text }, n) => {
+    const end = found[n + 1]?.start ?? Math.max(whole, start + 1);
+    return `${stamp(start)} --> ${stamp(end)}\n${escaped(text)}\n`;
+  });
+  return { content: `WEBVTT\n\n${cues.join("\n")}`, problem: "" };
+}
+
+/** @param {string} problem */
+const wrong = (problem) => ({ content: "", problem });
+
+/** @param {number} seconds @returns {string} `00:04:05.250` */
+function stamp(seconds) {
+  const ms = Math.round(seconds * 1000);
+  const two = (/** @type {number} */ n) => String(Math.floor(n)).padStart(2, "0");
+  return `${two(ms / 3_600_000)}:${two((ms / 60_000) % 60)}:${two((ms / 1000) % 60)}.${String(ms % 1000).padStart(3, "0")}`;
+}
+
+/** @param {string} text */
+const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

@@ -1,0 +1,243 @@
+// What is asked about a video's captions and chapters: which there are, files that are added, chapters as they are typed.
+
+import { askToDelete, show } from "../base/dialog.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { counted } from "../base/format.js";
+import { errorNote } from "../base/notice.js";
+import {
+  UNKNOWN_LANGUAGE,
+  chapterLines,
+  decode,
+  deleteTrack,
+  languageName,
+  parseChapters,
+  storeTrack,
+  trackName,
+} from "./text-tracks.js";
+
+/** @typedef {import("./text-tracks.js").TextTrack} TextTrack */
+
+// What can be chosen; a program may name any other.
+const LANGUAGES = [
+  "ar",
+  "cs",
+  "de",
+  "en",
+  "es",
+  "fr",
+  "hi",
+  "hr",
+  "id",
+  "it",
+  "ja",
+  "ko",
+  "nl",
+  "pl",
+  "pt",
+  "pt-BR",
+  "ru",
+  "sk",
+  "sl",
+  "sr",
+  "sv",
+  "th",
+  "tr",
+  "uk",
+  "vi",
+  "zh-Hans",
+  "zh-Hant",
+]; // prettier-ignore
+
+/**
+ * @param {{id: string, title: string, duration_exact: number}} video
+ * @param {object} shown
+ * @param {() => TextTrack[]} shown.tracks those that there are now
+ * @param {() => {start: number, text: string}[]} shown.chapters
+ * @param {() => Promise<void>} shown.onChanged they are asked for again
+ */
+export function tracksDialog(video, { tracks, chapters, onChanged }) {
+  const problem = h("div", {});
+  const said = h("p", { class: "hint", role: "status" });
+  const list = h("ul", { class: "plain col", "aria-label": "What there is" });
+  const own = navigator.language.split("-")[0];
+  const kind = /** @type {HTMLSelectElement} */ (
+    h(
+      "select",
+      { class: "input", id: "track-kind" },
+      h("option", { value: "captions" }, "Captions"),
+      h("option", { value: "chapters" }, "Chapters"),
+    )
+  );
+  const language = /** @type {HTMLSelectElement} */ (
+    h(
+      "select",
+      { class: "input", id: "track-language" },
+      ...LANGUAGES.map((tag) => ({ tag, name: languageName(tag) }))
+        .sort((a, b) => a.name.localeCompare(b.name))
+        .map(({ tag, name }) => h("option", { value: tag, selected: tag === own }, name)),
+      h("option", { value: UNKNOWN_LANGUAGE, selected: !LANGUAGES.includes(own) }, "Another, or not said"),
+    )
+  );
+  const file = /** @type {HTMLInputElement} */ (
+    h("input", { class: "input", type: "file", id: "track-file", accept: ".vtt,.srt,text/vtt" })
+  );
+  const lines = /** @type {HTMLTextAreaElement} */ (
+    h("textarea", {
+      class: "input mono",
+      id: "track-lines",
+      rows: "6",
+      dir: "auto",
+      placeholder: "0:00 Warm-up\n1:35 First half\n18:20 Second half",
+      "aria-describedby": "track-lines-hint track-lines-error",
+    })
+  );
+  const wrong = h("p", { class: "field-error", id: "track-lines-error", hidden: true }, icon("alert"), h("span", {}));
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dialog", "aria-labelledby": "tracks-heading" },
+      h(
+        "header",
+        {},
+        h("h2", { id: "tracks-heading" }, "Captions and chapters"),
+        h("span", { class: "spacer" }),
+        h(
+          "button",
+          { class: "btn icon-only quiet", type: "button", "aria-label": "Close", onclick: () => dialog.close() },
+          icon("x"),
+        ),
+      ),
+      h(
+        "div",
+        { class: "pad col" },
+        list,
+        h(
+          "form",
+          { class: "col", novalidate: true, onsubmit: add },
+          h("h3", { class: "h-small" }, "Add a file"),
+          h(
+            "div",
+            { class: "row wrap fields" },
+            field("track-kind", "What it has", kind),
+            field("track-language", "Language", language),
+            field("track-file", "WebVTT or SRT file", file),
+          ),
+          h("div", { class: "row end" }, h("button", { class: "btn" }, icon("plus"), "Add")),
+        ),
+        h(
+          "form",
+          { class: "col", novalidate: true, onsubmit: write },
+          h("h3", { class: "h-small", id: "track-lines-label" }, "Write chapters"),
+          h("label", { class: "visually-hidden", for: "track-lines" }, "Chapters, one a line"),
+          lines,
+          h("p", { class: "hint", id: "track-lines-hint" }, "One line for each chapter: when it begins, and its name."),
+          wrong,
+          h("div", { class: "row end" }, h("button", { class: "btn" }, icon("check"), "Save chapters")),
+        ),
+        problem,
+        said,
+      ),
+    ),
+  );
+  let wasThere = "";
+  draw();
+
+  function draw() {
+    const now = chapterLines(chapters());
+    // What is typed and not saved yet stays.
+    if (lines.value === wasThere) lines.value = now;
+    wasThere = now;
+    list.replaceChildren(
+      ...tracks().map((track) => {
+        const isCaptions = track.kind === "captions";
+        const name = isCaptions ? trackName(track) : "Chapters";
+        return h(
+          "li",
+          { class: "row" },
+          icon(isCaptions ? "captions" : "list"),
+          h("b", { dir: "auto" }, name),
+          h("span", { class: "muted text-small" }, counted(track.cue_count, isCaptions ? "line" : "chapter")),
+          h("span", { class: "spacer" }),
+          h(
+            "a",
+            { class: "btn icon-only quiet", href: track.url, "aria-label": `Download ${name}`, title: "Download" },
+            icon("download"),
+          ),
+          h(
+            "button",
+            {
+              class: "btn icon-only quiet",
+              type: "button",
+              "aria-label": `Delete ${name}`,
+              title: "Delete",
+              onclick: () => remove(track, name),
+            },
+            icon("trash"),
+          ),
+        );
+      }),
+    );
+  }
+
+  /** @param {TextTrack} track @param {string} name */
+  function remove(track, name) {
+    askToDelete({
+      heading: `Delete “${name}”?`,
+      words: "The file is deleted from the program. This cannot be undone.",
+      remove: () => deleteTrack(track.id),
+      onDeleted: () => changed(`${name} deleted.`),
+    });
+  }
+
+  /** @param {Event} event */
+  async function add(event) {
+    event.preventDefault();
+    problem.replaceChildren();
+    const [chosen] = file.files ?? [];
+    if (!chosen) return file.focus();
+    const content = decode(await chosen.arrayBuffer());
+    const isCaptions = kind.value === "captions";
+    await store(
+      /** @type {"captions"|"chapters"} */ (kind.value),
+      language.value,
+      content,
+      isCaptions ? "Captions added." : "Chapters added.",
+    );
+    file.value = "";
+  }
+
+  /** @param {Event} event */
+  async function write(event) {
+    event.preventDefault();
+    problem.replaceChildren();
+    const { content, problem: what } = parseChapters(lines.value, video.duration_exact);
+    wrong.hidden = !what;
+    setText(need("span", wrong), what);
+    lines.toggleAttribute("aria-invalid", Boolean(what));
+    if (what) return lines.focus();
+    const there = tracks().find((track) => track.kind === "chapters");
+    if (lines.value.trim()) await store("chapters", there?.language ?? UNKNOWN_LANGUAGE, content, "Chapters saved.");
+    else if (there) remove(there, "Chapters");
+  }
+
+  /** @param {"captions"|"chapters"} kind @param {string} language @param {string} content @param {string} words */
+  async function store(kind, language, content, words) {
+    try {
+      await storeTrack({ video_id: video.id, kind, language, content });
+      if (kind === "chapters") wasThere = lines.value;
+      await changed(words);
+    } catch (error) {
+      problem.replaceChildren(errorNote("It was not saved.", error));
+    }
+  }
+
+  /** @param {string} words */
+  async function changed(words) {
+    await onChanged();
+    draw();
+    setText(said, words);
+  }
+}
+
+/** @param {string} id @param {string} label @param {HTMLElement} input */
+const field = (id, label, input) => h("div", { class: "field" }, h("label", { for: id }, label), input);
