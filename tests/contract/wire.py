@@ -69,6 +69,9 @@ def ask(
     return Answer(sent[0]["status"], found, content)
 
 
+FILES = ("csv", "vtt")
+
+
 def checked(answer: Answer) -> Answer:
     """Fail unless the answer is one that an API path may give, whatever it was asked."""
     assert answer.status < 500, answer
@@ -78,7 +81,7 @@ def checked(answer: Answer) -> Answer:
     assert NEEDED.get(answer.status, "x-request-id") in answer.headers, answer
     if not answer.body:
         return answer
-    if answer.status == 200 and answer.headers["content-type"] in ("text/csv; charset=utf-8", "text/vtt; charset=utf-8"):
+    if answer.status == 200 and answer.headers["content-type"] in (f"text/{kind}; charset=utf-8" for kind in FILES):
         return answer  # a file, which says its name
     assert answer.headers["content-type"] == "application/json", answer
     body = json.loads(answer.body)

@@ -76,7 +76,7 @@ def summary(
     if loudest is not None:
         text += f" The sound rises most at {clock(loudest)}."
     if liveliest is not None:
-        text += f" There is most motion, against what is usual, at {clock(liveliest)}."
+        text += f" The most unusual motion is at {clock(liveliest)}."
     return text
 
 

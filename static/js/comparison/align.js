@@ -37,6 +37,7 @@ const CHECK = 5000; // ms between two looks while the socket is up: a broker tha
  * @property {string} applyLabel what follows "Apply to B and C", such as " and open"
  * @property {boolean} [primary] whether Apply is the page's filled button
  * @property {(state: "idle"|"running"|"done") => void} [onState]
+ * @property {(isApplied: boolean) => void} [onResult] whether all that was proposed is applied
  */
 
 export class AlignPanel {
@@ -101,7 +102,7 @@ export class AlignPanel {
         : h(
             "p",
             { class: "text-small faint" },
-            "No box is drawn yet: the timer will be looked for in the whole picture. A box around it makes the answer more reliable.",
+            "The dashed box is only a suggestion until you move it: the timer is looked for in the whole picture. A box around it makes the answer more reliable.",
           ),
     );
   }
@@ -301,6 +302,7 @@ export class AlignPanel {
       this.#resultFoot(job, [...chosen]);
     };
     const refusals = refusedOnes(refused);
+    this.options.onResult?.(others.length > 0 && !open.length && !refusals.length);
     this.body.replaceChildren(
       h(
         "div",

@@ -31,6 +31,7 @@ import { View } from "./view.js";
 const UI_PAUSE = 1000;
 const SIGNED_OUT = 4401;
 
+const SYNC_SHOWN_FROM = 820; // px of the window's height
 let session = pageData("session");
 const api = sessionApi(session.session_id);
 const letters = new Map(session.vods.map((/** @type {any} */ v, /** @type {number} */ i) => [v.vod_id, "ABC"[i]]));
@@ -385,6 +386,8 @@ actions.addEventListener("placed", (event) => {
 actions.addEventListener("done", (event) => events.store.edits.add(/** @type {CustomEvent} */ (event).detail));
 actions.addEventListener("reload", () => api.read().then(({ session: now }) => adopt(now), trouble));
 controller.addEventListener("change", mark);
+// Open where the panel above has room beside it.
+/** @type {HTMLDetailsElement} */ (need("[data-sync-fold]")).open = innerHeight >= SYNC_SHOWN_FROM;
 const copies = new Copies(need("[data-copies]"), need("[data-copies-offer]"), pageData("copies"), controller);
 controller.addEventListener("change", () => copies.apply());
 controller.addEventListener("ended", () => remote.leading && remote.played());

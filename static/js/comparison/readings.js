@@ -46,7 +46,7 @@ export class Readings {
     this.options = options;
     this.later = debounce((/** @type {any} */ roi) => this.#ask(roi), PAUSE);
     this.#show(
-      h("p", { class: "text-small faint" }, "Draw the box around the timer to see what it reads in every video."),
+      h("p", { class: "text-small faint" }, "Move the box around the timer to see what it reads in every video."),
     );
   }
 

@@ -66,6 +66,7 @@ const readings = new Readings(need("[data-readings]"), {
   },
 });
 const box = new RoiBox(stage, current().video, { box: saved ?? undefined, onChange: changed });
+box.element.toggleAttribute("data-suggested", !drawn);
 const align = new AlignPanel(
   need("[data-align]"),
   {
@@ -86,6 +87,11 @@ const align = new AlignPanel(
       show(id);
       box.element.focus();
     },
+    onResult: (isApplied) => {
+      const open = need("[data-open]");
+      open.className = isApplied ? "btn primary" : "btn quiet";
+      setText(open, isApplied ? "Open the comparison" : "Open without aligning");
+    },
     onState: (state) => mark("align", state === "done" ? "done" : state === "running" || drawn ? "now" : ""),
   },
   pageData("latest-alignment"),
@@ -98,6 +104,7 @@ function roi() {
 
 function changed() {
   drawn = true;
+  box.element.removeAttribute("data-suggested");
   readings.update(roi());
   align.refresh();
   save();

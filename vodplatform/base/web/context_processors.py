@@ -20,8 +20,7 @@ THEMES = (
 class NavItem:
     """One entry of the main navigation; `icon` names a symbol of static/icons.svg.
 
-    at_desk: whether the top bar has it. on_phone: "bar" for the phone's tab bar, "more" for the menu that it opens, or
-    nowhere. home_of: the beginning of other addresses at which one is still there. is_public: shown to who is
+    at_desk: whether the top bar has it. on_phone: "bar" for the phone's tab bar, "more" for the menu that it opens. home_of: the beginning of other addresses at which one is still there. is_public: shown to who is
     not signed in too, where the catalogue is open to all.
     """
 
@@ -47,7 +46,6 @@ NAVIGATION: tuple[NavItem, ...] = (
     NavItem("Catalogue", "/catalogue", "film", is_public=True),
     NavItem("Upload", "/upload", "upload", on_phone="bar"),
     NavItem("Compare", "/compare", "compare", on_phone="bar"),
-    NavItem("New", "/compare?new", "plus", on_phone=""),
     NavItem("Analysis", "/analysis", "analysis"),
     NavItem("Challenges", "/challenges", "challenge"),
     NavItem("Pro", "/pro", "pro"),
@@ -68,18 +66,16 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def navigation(request: HttpRequest, at: str = "") -> list[NavItem]:
-    """The entries, the one for this address marked: the longest match, so that "New" is not also "Compare".
+    """The entries, the one for this address marked.
 
     at: the address in whose part of the program one is, where this one's own does not tell; a view puts the answer into
     its context as ``nav_items``.
     """
-    here = at or (request.path.rstrip("/") or "/") + ("?new" if "new" in request.GET else "")
-    fits = [item.href for item in NAVIGATION if item.is_for(here)]
-    best = max(fits, key=len, default="")
+    here = at or request.path.rstrip("/") or "/"
     # Where the request went wrong before anybody was asked for, nobody has signed in.
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
         items = NAVIGATION
     else:
         items = tuple(item for item in NAVIGATION if item.is_public and settings.PUBLIC_CATALOG)
-    return [replace(item, current=item.href == best) for item in items]
+    return [replace(item, current=item.is_for(here)) for item in items]

@@ -5,7 +5,7 @@
 /** Squares are of the match, circles of a person, drops of sound. @type {Record<string, Look>} */
 const KNOWN = {
   mark: { name: "Mark", letter: "M", tone: "accent", shape: "square" },
-  comment: { name: "Comment", letter: "C", tone: "accent", shape: "drop" },
+  comment: { name: "Comment", letter: "…", tone: "accent", shape: "drop" },
   kill: { name: "Kill", letter: "K", tone: "bad", shape: "round" },
   death: { name: "Death", letter: "D", tone: "grey", shape: "round" },
   round: { name: "Round", letter: "R", tone: "ok", shape: "square" },
