@@ -9,12 +9,16 @@ from django.forms.widgets import Script
 from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
 
 from jobs_app import services
 from jobs_app.kinds import Subject, label_of, registry, subjects_of
 from jobs_app.models import Job, JobEvent
 from vodplatform.base.errors import DomainError
 from vodplatform.base.records import audit
+
+
+STATUS_COLOURS = {"processing": "info", "completed": "success", "failed": "danger", "cancelled": "warning"}
 
 
 class JobEventInline(TabularInline):
@@ -85,7 +89,7 @@ class JobAdmin(ModelAdmin):
     @admin.display(description="about")
     def about(self, job: Job) -> str:
         subject: Subject = getattr(job, "subject", None) or subjects_of([job])[job.pk]
-        return subject.title
+        return format_html('<span class="block max-w-sm truncate" title="{0}">{0}</span>', subject.title)
 
     @admin.display(description="kind", ordering="kind")
     def shown_kind(self, job: Job) -> str:
@@ -96,20 +100,23 @@ class JobAdmin(ModelAdmin):
         href = subjects_of([job])[job.pk].href
         return format_html('<a href="{}">{}</a>', href, href) if href else ""
 
-    @admin.display(description="status", ordering="status")
-    def status_live(self, job: Job) -> str:
-        return format_html('<span data-job="{}" data-part="status">{}</span>', job.pk, job.status)
+    @display(description="status", ordering="status", label=STATUS_COLOURS)
+    def status_live(self, job: Job) -> tuple[str, str]:
+        return job.status, format_html('<span data-job="{}" data-part="status">{}</span>', job.pk, job.status)
 
     @admin.display(description="progress", ordering="progress")
     def progress_live(self, job: Job) -> str:
         return format_html(
-            '<progress data-job="{}" data-part="progress" max="100" value="{}" aria-label="Progress"></progress>',
+            '<progress data-job="{}" data-part="progress" class="w-24" max="100" value="{}" aria-label="Progress"></progress>',
             job.pk, round(job.progress, 1),
         )  # fmt: skip
 
     @admin.display(description="message")
     def message_live(self, job: Job) -> str:
-        return format_html('<span data-job="{}" data-part="message">{}</span>', job.pk, job.message)
+        return format_html(
+            '<span data-job="{}" data-part="message" class="block max-w-sm truncate" title="{}">{}</span>',
+            job.pk, job.message, job.message,
+        )  # fmt: skip
 
     @admin.action(description="Cancel", permissions=["view"])
     def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:

@@ -151,7 +151,7 @@ def _concerns_of(user: User) -> list[Concern]:
             for session in lost[:CONCERNS]
         ),
         *(
-            Concern("alert", "bad", row.subject.title, (row.job.error or {}).get("message", ""),
+            Concern("alert", "bad", f"Failed: {row.subject.title}", (row.job.error or {}).get("message", ""),
                     row.subject.href or "/jobs?show=failed", "See what to do")
             for row in failed_rows(user, FAILED_SINCE, CONCERNS)
         ),
@@ -170,7 +170,7 @@ def _waiting_reports(user: User) -> list[Concern]:
 
 def _asks(name: str, session_id: str, count: int) -> Concern:
     title = f"You are named in {name or 'a comparison'}"
-    text = "Somebody wrote a comment to you." if count == 1 else f"{count} comments are written to you."
+    text = "A comment there names you." if count == 1 else f"{count} comments there name you."
     return Concern("comment", "run", title, text, f"/compare/{session_id}", "Answer")
 
 

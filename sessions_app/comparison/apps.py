@@ -4,6 +4,7 @@ from django.apps import AppConfig
 class ComparisonConfig(AppConfig):
     name = "sessions_app.comparison"
     label = "comparison"
+    verbose_name = "Comparisons"
 
     def ready(self) -> None:
         from media_app.delivery import grants

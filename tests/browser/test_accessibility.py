@@ -124,7 +124,21 @@ def test_no_page_has_a_finding_or_is_wider_than_the_window(
     if name == "failed video":
         expect(page.get_by_role("alert")).to_be_visible()
     assert axe_findings(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert wider_than_the_window(page) == []
+    if size == DESK:
+        # Text of twice the size (WCAG 2.2, 1.4.4).
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert wider_than_the_window(page) == []
+
+
+def wider_than_the_window(page: Page) -> list[str]:
+    """What makes a page scroll sideways."""
+    return list(page.evaluate("""() => {
+        if (document.documentElement.scrollWidth <= innerWidth) return [];
+        return [...document.querySelectorAll('body *')]
+            .filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5 && e.checkVisibility())
+            .map((e) => e.outerHTML.slice(0, 120));
+    }"""))
 
 
 @pytest.mark.parametrize("key", ["?", "w", "d"])

@@ -4,6 +4,7 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "vodplatform.accounts"
     label = "accounts"
+    verbose_name = "People"
 
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in

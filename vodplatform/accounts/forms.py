@@ -38,6 +38,11 @@ class CountedForm:
 class CountedSignIn(CountedForm):
     """What the site's and the admin's sign-in share."""
 
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": "Wrong user name or password. Capital and small letters are told apart.",
+    }
+
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = self.cleaned_data  # type: ignore[attr-defined]
         if not (data.get("username") and data.get("password")):

@@ -6,6 +6,7 @@ from django.apps import AppConfig
 class BaseConfig(AppConfig):
     name = "vodplatform.base"
     label = "base"
+    verbose_name = "Records"
 
     def ready(self) -> None:
         from vodplatform.base import sentry

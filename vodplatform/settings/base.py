@@ -456,8 +456,21 @@ UNFOLD = {
     "SITE_TITLE": "VOD Sync",
     "SITE_HEADER": "VOD Sync",
     "SITE_ICON": f"{STATIC_URL}favicon.svg",
-    # The accent of the site's pages (static/css/base/tokens.css), in its steps from light to dark.
+    # Greys and accent of the site's pages (static/css/base/tokens.css), in their steps from light to dark.
     "COLORS": {
+        "base": {
+            "50": "#f4f6f9",
+            "100": "#eef1f5",
+            "200": "#d9dfe7",
+            "300": "#b9c3cf",
+            "400": "#8390a0",
+            "500": "#67748a",
+            "600": "#44515f",
+            "700": "#343c48",
+            "800": "#262c35",
+            "900": "#12151a",
+            "950": "#0b0d10",
+        },
         "primary": {
             "50": "#eef6ff",
             "100": "#d9ebff",

@@ -34,6 +34,7 @@ const CHECK = 5000; // ms between two looks while the socket is up: a broker tha
  * @property {(session: any, vodIds: string[]) => void} onApplied
  * @property {(vodId: string) => void} onDraw draw the box on that video instead
  * @property {(vodId: string) => void} onHand move that video by itself, to find the same moment by eye
+ * @property {boolean} [isBoxShown] whether a box is shown before one is drawn
  * @property {string} applyLabel what follows "Apply to B and C", such as " and open"
  * @property {boolean} [primary] whether Apply is the page's filled button
  * @property {(state: "idle"|"running"|"done") => void} [onState]
@@ -102,7 +103,7 @@ export class AlignPanel {
         : h(
             "p",
             { class: "text-small faint" },
-            "The dashed box is only a suggestion until you move it: the timer is looked for in the whole picture. A box around it makes the answer more reliable.",
+            `${this.options.isBoxShown ? "The dashed box is only a suggestion until you move it" : "No box is drawn yet"}: the timer will be looked for in the whole picture. A box around it makes the answer more reliable.`,
           ),
     );
   }

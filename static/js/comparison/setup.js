@@ -74,6 +74,7 @@ const align = new AlignPanel(
     letterOf,
     primary: true,
     applyLabel: " and open",
+    isBoxShown: true,
     session: () => session,
     request: () => ({ roi: drawn ? roi() : null, game: game.value }),
     onApplied: async (changed) => {
