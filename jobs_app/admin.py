@@ -17,7 +17,6 @@ from jobs_app.models import Job, JobEvent
 from vodplatform.base.errors import DomainError
 from vodplatform.base.records import audit
 
-
 STATUS_COLOURS = {"processing": "info", "completed": "success", "failed": "danger", "cancelled": "warning"}
 
 
@@ -107,7 +106,8 @@ class JobAdmin(ModelAdmin):
     @admin.display(description="progress", ordering="progress")
     def progress_live(self, job: Job) -> str:
         return format_html(
-            '<progress data-job="{}" data-part="progress" class="w-24" max="100" value="{}" aria-label="Progress"></progress>',
+            '<progress data-job="{}" data-part="progress" class="w-24" max="100" value="{}" aria-label="Progress">'
+            "</progress>",
             job.pk, round(job.progress, 1),
         )  # fmt: skip
 

@@ -92,7 +92,7 @@ def take_for_session(upload: Upload, job: Job, *, title: str) -> Video:
     return begin(
         Video, TRANSITIONS, VideoStatus.PROCESSING, pk=upload.resource_id, owner=upload.owner, title=title,
         place=Place.SESSION, source=VideoSource.STORED, location=location_of(upload), file_size=upload.size,
-        mime_type=upload.mime_type or UNKNOWN_TYPE, job=job,
+        mime_type=upload.mime_type or UNKNOWN_TYPE, sha256=upload.sha256, job=job,
     )  # fmt: skip
 
 

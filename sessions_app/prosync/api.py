@@ -111,6 +111,8 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         rows = ProJob.objects.filter(owner=self.user)
         if "status" in query:
             rows = rows.filter(job__status=query["status"])
+        if "same_video_as" in query:
+            rows = rows.of_the_same_video(query["same_video_as"])
         shown = [s.ProJobSerializer.show(row) for row in rows.with_state()[page_slice(query)]]
         return Response({"pro_jobs": shown, "pagination": page_of(query, rows.count())})
 

@@ -29,6 +29,11 @@ class ProJobQuerySet(models.QuerySet["ProJob"]):
             return self.none()
         return self if user.is_admin else self.filter(owner=user)
 
+    def of_the_same_video(self, job_id: uuid.UUID) -> ProJobQuerySet:
+        """The others of these that were made of the very file that the job ``job_id`` of these was made of."""
+        files = self.filter(pk=job_id).exclude(video__sha256="").values("video__sha256")
+        return self.filter(video__sha256__in=files).exclude(pk=job_id)
+
     def with_state(self) -> ProJobQuerySet:
         """With what the serializers read, in two queries."""
         made = Rendition.objects.order_by("kind", "name")

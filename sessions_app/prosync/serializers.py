@@ -164,3 +164,6 @@ class ProJobQuerySerializer(ListQuerySerializer):
     """Which of one's own."""
 
     status = serializers.ChoiceField(choices=JobStatus.choices, required=False)
+    same_video_as = serializers.UUIDField(
+        required=False, help_text="A pro job of your own: the others of the very same file."
+    )

@@ -280,6 +280,17 @@ class TestOthers:
         (await ask("DELETE", f"/api/v1/sync/pro-job/{job_id}", key=other)).refused(404, "job_not_found")
         assert (await ask("GET", "/api/v1/sync/pro-jobs", key=other)).json()["pro_jobs"] == []
 
+    async def test_runs_of_the_very_same_video_are_found(self, key: str, footage: Path) -> None:
+        first, second = [(await post(key, parts_of(footage, segment()))).json()["job_id"] for _ in range(2)]
+        url = "/api/v1/sync/pro-jobs?same_video_as="
+        found = (await ask("GET", f"{url}{first}", key=key)).json()
+        assert ([one["job_id"] for one in found["pro_jobs"]], found["pagination"]["total"]) == ([second], 1)
+        await ask_rows(lambda: Video.objects.filter(pro_jobs=second).update(sha256="0" * 64))
+        assert (await ask("GET", f"{url}{first}", key=key)).json()["pro_jobs"] == []
+        other = await ask_rows(lambda: make_key(make_user("other", tier="pro")))
+        assert (await ask("GET", f"{url}{first}", key=other)).json()["pro_jobs"] == []
+        (await ask("GET", f"{url}none", key=key)).refused(400, "invalid")
+
     async def test_its_owner_lists_and_deletes_it_with_its_files(self, key: str, footage: Path, media: Path) -> None:
         job_id = (await post(key, parts_of(footage, segment()))).json()["job_id"]
         listed = (await ask("GET", "/api/v1/sync/pro-jobs?status=queued", key=key)).json()

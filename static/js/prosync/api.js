@@ -16,6 +16,9 @@ export const readJob = (id) => get(`${one(id)}/status`);
 export const deleteJob = (id) => call("DELETE", one(id));
 /** @param {number} limit @param {number} offset @returns {Promise<{pro_jobs: ProJob[], pagination: {total: number}}>} */
 export const listJobs = (limit, offset) => get(`${SYNC}/pro-jobs?limit=${limit}&offset=${offset}`);
+/** @param {string} id @returns {Promise<ProJob[]>} the other runs of the same video that have a result, the newest first */
+export const otherRuns = async (id) =>
+  (await get(`${SYNC}/pro-jobs?limit=50&status=completed&same_video_as=${encodeURIComponent(id)}`)).pro_jobs;
 
 /**
  * Send a video and its sounds. Not by fetch, which does not say how much has gone.

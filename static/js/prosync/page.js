@@ -4,11 +4,11 @@ import { ApiError, cancelJob, changeJob } from "../base/api.js";
 import { h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
 import { key, offerKeys } from "../base/keys.js";
 import { LiveChannel } from "../base/live.js";
-import { errorNote, throttledNote, toast } from "../base/notice.js";
+import { errorNote, explain, throttledNote, toast } from "../base/notice.js";
 import { moment, when } from "../base/format.js";
 import { bytes } from "../videos/api.js";
 import { fileAt, fileOf } from "../videos/originals.js";
-import { newKey, readJob, send } from "./api.js";
+import { newKey, otherRuns, readJob, send } from "./api.js";
 import { deleteDialog } from "./dialogs.js";
 import { Inspector } from "./inspector.js";
 import { STATES, stateOf, told, toldOfAll } from "./outcome.js";
@@ -438,12 +438,40 @@ class Page {
         );
       else this.timeline.drawOriginal(null);
     }
-    if (job.result_url && !this.stage.hasAfter)
+    if (job.result_url && !this.stage.hasAfter) {
       this.stage.compare(job.result_url, `After, run of ${when(new Date(job.created_at))}`);
+      this.#offerOthers(job);
+    }
     const buttons = ["cancel", "again"].map((name) => need(`[data-${name}]`));
     const focused = buttons.find((button) => button === document.activeElement);
     this.draw();
     if (focused?.hidden) (buttons.find((button) => !button.hidden) ?? need("h1")).focus({ preventScroll: true });
+  }
+
+  /** Other runs of the same video, to be shown beside this one. @param {ProJob} job */
+  async #offerOthers(job) {
+    const choice = /** @type {HTMLSelectElement} */ (need("[data-against]"));
+    choice.hidden = true;
+    const others = await otherRuns(job.job_id).catch(() => []);
+    if (this.job?.job_id !== job.job_id || !job.source || !others.length) return;
+    choice.replaceChildren(
+      h("option", { value: "" }, "Against the original"),
+      ...others.map((other) =>
+        h("option", { value: other.job_id }, `Against the run of ${when(new Date(other.created_at))}`),
+      ),
+    );
+    choice.hidden = false;
+    choice.onchange = async () => {
+      const other = others.find(({ job_id }) => job_id === choice.value);
+      if (!other) return this.stage.against(/** @type {any} */ (job.source).stream_url, "Before");
+      try {
+        const { result_url } = await readJob(other.job_id);
+        if (result_url) this.stage.against(result_url, `Run of ${when(new Date(other.created_at))}`);
+      } catch (error) {
+        choice.value = "";
+        toast(explain(error), "bad");
+      }
+    };
   }
 
   /** It was deleted, here or elsewhere, while it was shown. */

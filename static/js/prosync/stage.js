@@ -89,8 +89,24 @@ export class Stage {
       this.after.src = address;
       this.after.addEventListener("loadedmetadata", () => (this.after.currentTime = this.at), { once: true });
     } else this.after.removeAttribute("src");
+    need("[data-against]", this.root).hidden = true;
+    setText(need("[data-before-label]", this.root), "Before");
     setText(need("[data-after-label]", this.root), label);
     this.setView(address ? "wipe" : "before");
+  }
+
+  /**
+   * What stands beside what was made, from where it is now: the video as it was, or what another run made of it.
+   * @param {string} address
+   * @param {string} label
+   */
+  against(address, label) {
+    const { at } = this;
+    this.pause();
+    this.before.src = address;
+    this.before.addEventListener("loadedmetadata", () => (this.before.currentTime = at), { once: true });
+    setText(need("[data-before-label]", this.root), label);
+    this.setView(this.view === "after" ? "wipe" : this.view);
   }
 
   /** @param {View} view */

@@ -148,6 +148,19 @@ def test_a_run_is_edited_and_run_again_with_all_that_it_had(open_page: OpenPage,
     assert [sound["filename"] for sound in second["sounds"]] == [sound["filename"] for sound in first["sounds"]]
     assert second["sounds"][0]["duration"] == pytest.approx(first["sounds"][0]["duration"], abs=0.001)
     assert second["source"]["duration"] == first["source"]["duration"]
+    # Both runs are of the same file: one is shown beside the other, from where it is.
+    against = page.get_by_label("What it is compared with")
+    expect(against.get_by_role("option")).to_have_count(2)
+    go_to(page, 5)
+    page.locator("[data-view=beside]").click()
+    against.select_option(run)
+    expect(page.locator("[data-before-label]")).to_contain_text("Run of")
+    of_first = f"() => document.querySelector('[data-before]').src.includes({first['result_url'].split('?')[0]!r})"
+    page.wait_for_function(of_first)
+    page.wait_for_function("() => document.querySelector('[data-before]').currentTime === 5")
+    assert axe_findings(page) == []
+    against.select_option("")
+    expect(page.locator("[data-before-label]")).to_have_text("Before")
 
 
 def test_what_can_no_longer_be_fetched_leaves_the_run_as_it_is(open_page: OpenPage, run: str) -> None:
