@@ -1487,7 +1487,7 @@ export interface paths {
         head?: never;
         /**
          * Change your account
-         * @description Change the name or the picture.
+         * @description Change the name or the picture. A ``picture`` is kept here, and ``avatar_url`` is its address then.
          */
         patch: operations["me_update"];
         trace?: never;
@@ -3408,8 +3408,10 @@ export interface components {
         /** @description What users change of themselves; other fields are ignored. */
         PatchedProfileRequest: {
             full_name?: string;
-            /** @description http or https; null for none. */
+            /** @description http or https; null for none. In answers also the address of a `picture`. */
             avatar_url?: string | null;
+            /** @description A JPEG, PNG or WebP file in base64, kept here and shown to others; null for none. */
+            picture?: string | null;
         };
         /** @description Anything left out stays. */
         PatchedSharePatchRequest: {
@@ -8005,6 +8007,8 @@ export interface operations {
             query?: {
                 limit?: number;
                 offset?: number;
+                /** @description A pro job of your own: the others of the very same file. */
+                same_video_as?: string;
                 /**
                  * @description * `queued` - Queued
                  *     * `processing` - Processing

@@ -25,6 +25,7 @@ urlpatterns = [
     path("api/v1/me", me.MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     path("api/v1/health/processing", processing.ProcessingView.as_view()),
     path("account", me.account, name="account"),
+    path("account/pictures/<uuid:user_id>", me.picture, name="picture"),
     path("moderation", moderation.page, name="moderation"),
     path("", include("vodplatform.accounts.urls")),
     path("", include("jobs_app.urls")),

@@ -34,25 +34,33 @@ def make(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, A
     ``not_a_picture``, ``picture_unreadable``, ``StoreUnavailable``, ``StoreFull``, ``unavailable``.
     """
     with tempfile.TemporaryDirectory(prefix="thumbnail-", dir=scratch_folder()) as folder:
-        own = Path(folder) / "made"
-        own.mkdir()
-        request = json.dumps({"source": str(source), "folder": str(own)}).encode()
-        limits = Limits(wall_seconds=SECONDS, memory_bytes=MEMORY_BYTES, threads=settings.CHILD_THREADS)
-        try:
-            access = Access(reads=[source], writes=[own])
-            done = waiting_room.run_child(WORK, caller=caller, stdin=request, limits=limits, access=access)
-            answer = done.messages[-1]
-        except (ChildError, IndexError) as exc:
-            if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
-                raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
-            raise DomainError("picture_unreadable") from exc
-        if error := answer.get("error"):
-            raise DomainError(error["type"], error["message"])
-        made: dict[str, Any] = answer["result"]
-        path = child_files.move_out(own, made["file"])
+        path, made = render(source, Path(folder), caller=caller)
         file = f"{name}{path.suffix}"
         store.put_file(f"{PREFIX}{video_id}/{file}", path, content_type=made["mime_type"])
     return {**made, "file": file}
+
+
+def render(source: Path, folder: Path, *, caller: str) -> tuple[Path, dict[str, Any]]:
+    """Make a small copy of the picture at ``source`` below ``folder``: where it lies, and its facts.
+
+    Raises ``not_a_picture``, ``picture_unreadable``, ``unavailable``.
+    """
+    own = folder / "made"
+    own.mkdir()
+    request = json.dumps({"source": str(source), "folder": str(own)}).encode()
+    limits = Limits(wall_seconds=SECONDS, memory_bytes=MEMORY_BYTES, threads=settings.CHILD_THREADS)
+    try:
+        access = Access(reads=[source], writes=[own])
+        done = waiting_room.run_child(WORK, caller=caller, stdin=request, limits=limits, access=access)
+        answer = done.messages[-1]
+    except (ChildError, IndexError) as exc:
+        if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
+            raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
+        raise DomainError("picture_unreadable") from exc
+    if error := answer.get("error"):
+        raise DomainError(error["type"], error["message"])
+    made: dict[str, Any] = answer["result"]
+    return child_files.move_out(own, made["file"]), made
 
 
 def show(video: Video, made: dict[str, Any]) -> None:

@@ -43,6 +43,7 @@ class SessionConsumer(WatchConsumer):
     received_at = 0.0
     access: Access | None = None
     name = ""
+    picture = ""
     following = True
     people: list[dict[str, Any]] | None = None  # as the client was told last
     _ticker: asyncio.Task[None] | None = None
@@ -70,6 +71,7 @@ class SessionConsumer(WatchConsumer):
         if access is None:  # withdrawn between two statements
             return None
         self.access, self.name = access, viewer.username
+        self.picture = viewer.own_picture if isinstance(viewer, User) else ""
         try:
             message = session_message(session, session.owner.username, now=session.now())
         except DomainError:  # deleted between two statements
@@ -114,6 +116,8 @@ class SessionConsumer(WatchConsumer):
         """Say that this viewer is here, where that is not known."""
         assert self.access
         person = {"name": self.name, "role": self.access.role.value, "following": self.following}
+        if self.picture:
+            person["picture"] = self.picture
         presence.enter(self.route["session_id"], self.channel_name, person, self._tell)
 
     async def _tell(self, message: dict[str, Any]) -> None:

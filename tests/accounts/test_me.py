@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.functions import Now, TruncDay
+from django.test import Client
 from django.utils import timezone
 
 from jobs_app.models import JobStatus
 from media_app.uploads.models import Upload
 from media_app.uploads.services import begin
-from tests.support.api import BAD_BODIES, Api, refused
+from tests.support.api import BAD_BODIES, Api, error_of, refused
 from tests.support.factories import PASSWORD, make_job, make_key, make_user, make_video
-from vodplatform.accounts.models import Role, Subscription, User
+from vodplatform.accounts.models import ProfilePicture, Role, Subscription, User
 
 pytestmark = pytest.mark.django_db
 GIB = 1024**3
@@ -153,6 +157,48 @@ class TestChanging:
     ) -> None:
         assert refused(api.patch("/api/v1/me", fields), 400, "invalid")["errors"]
         assert me(owner) == before
+
+    @pytest.mark.full
+    def test_a_picture_is_kept_here_made_small_and_shown_to_whom_is_signed_in(
+        self, api: Api, owner: User, other: User, before: dict[str, Any], client: Client
+    ) -> None:
+        found, pictures = [], []
+        for colour in (10, 200):
+            sent = cv2.imencode(".jpg", np.full((1500, 3000, 3), colour, np.uint8))[1].tobytes()
+            body = api.patch("/api/v1/me", {"picture": base64.b64encode(sent).decode()}).json()
+            found.append(body["avatar_url"])
+            assert body == me(owner) == {**before, "avatar_url": found[-1]}
+            client.force_login(other)
+            shown = client.get(found[-1])
+            assert (shown.status_code, shown["Content-Type"], shown["Cache-Control"]) == (
+                200, "image/jpeg", "private, max-age=31536000, immutable",
+            )  # fmt: skip
+            picture = cv2.imdecode(np.frombuffer(shown.content, np.uint8), cv2.IMREAD_COLOR)
+            assert picture is not None
+            pictures.append((picture.shape[:2], round(picture.mean(), -1)))
+        assert pictures == [((640, 1280), 10), ((640, 1280), 200)]
+        assert found[0] != found[1]
+        client.logout()
+        refused(client.get(found[1]), 401, "unauthenticated")
+        assert api.patch("/api/v1/me", {"picture": None}).json()["avatar_url"] is None
+        client.force_login(other)
+        refused(client.get(found[1]), 404, "not_found")
+
+    @pytest.mark.full
+    def test_an_address_takes_the_place_of_a_picture_and_what_is_no_picture_changes_nothing(
+        self, api: Api, owner: User, before: dict[str, Any]
+    ) -> None:
+        sent = base64.b64encode(cv2.imencode(".jpg", np.zeros((40, 40, 3), np.uint8))[1].tobytes()).decode()
+        kept = api.patch("/api/v1/me", {"picture": sent}).json()["avatar_url"]
+        for wrong, kind in ((base64.b64encode(b"<svg>").decode(), "not_a_picture"), ("%%%", "invalid"), (7, "invalid")):
+            assert error_of(api.patch("/api/v1/me", {"picture": wrong}))["type"] == kind
+        refused(api.patch("/api/v1/me", {"picture": "A" * 1_000_004}), 400, "invalid")
+        assert me(owner)["avatar_url"] == kept
+        api.patch("/api/v1/me", {"full_name": "Ada"})
+        assert ProfilePicture.objects.filter(user=owner).exists()
+        api.patch("/api/v1/me", {"avatar_url": "https://a.example/b"})
+        assert me(owner)["avatar_url"] == "https://a.example/b"
+        assert not ProfilePicture.objects.filter(user=owner).exists()
 
     @pytest.mark.parametrize("name", list(BAD_BODIES))
     def test_a_malformed_body_is_refused(self, api: Api, name: str) -> None:

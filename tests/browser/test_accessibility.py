@@ -133,12 +133,14 @@ def test_no_page_has_a_finding_or_is_wider_than_the_window(
 
 def wider_than_the_window(page: Page) -> list[str]:
     """What makes a page scroll sideways."""
-    return list(page.evaluate("""() => {
+    return list(
+        page.evaluate("""() => {
         if (document.documentElement.scrollWidth <= innerWidth) return [];
         return [...document.querySelectorAll('body *')]
             .filter((e) => e.getBoundingClientRect().right > innerWidth + 0.5 && e.checkVisibility())
             .map((e) => e.outerHTML.slice(0, 120));
-    }"""))
+    }""")
+    )
 
 
 @pytest.mark.parametrize("key", ["?", "w", "d"])

@@ -195,7 +195,11 @@ MEANT = {
     },
     "videos_sync_state": {"since": "an instant"},
     "videos_ready": {"videoId": "that of the address", "processingResults": "at most 64 KiB"},
-    "me_update": {"avatar_url": "an address of http or https", "full_name": "no control characters"},
+    "me_update": {
+        "avatar_url": "an address of http or https",
+        "full_name": "no control characters",
+        "picture": "base64",
+    },
 }
 
 

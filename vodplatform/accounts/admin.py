@@ -80,7 +80,8 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
         URLField: {"assume_scheme": "https", "widget": UnfoldAdminURLInputWidget}
     }
     inlines = [SubscriptionInline]
-    readonly_fields = ["is_staff", "is_superuser", "last_login", "date_joined"]
+    # The picture may be the address of one that is kept here.
+    readonly_fields = ["avatar_url", "is_staff", "is_superuser", "last_login", "date_joined"]
     actions = ["grant_pro", "grant_enterprise"]
     fieldsets = (
         (None, {"fields": ("username", "password")}),

@@ -94,6 +94,7 @@ class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # Two names of the former columns fit, with the space between; the API takes 150 characters.
     full_name = models.CharField(max_length=301, blank=True, default="", validators=[plain_text])
+    # Of a picture somewhere else, or the address of the one that is kept here (:class:`ProfilePicture`).
     avatar_url = models.URLField(
         max_length=500, blank=True, default="", validators=[URLValidator(schemes=["http", "https"])]
     )
@@ -117,6 +118,11 @@ class User(AbstractUser):
     def is_moderator(self) -> bool:
         """Whether this user may create and change what is in the catalogue, and moderate; admins may."""
         return self.is_active and self.role in (Role.MODERATOR, Role.ADMIN)
+
+    @property
+    def own_picture(self) -> str:
+        """The address of the picture that is kept here; empty where there is none, or one somewhere else."""
+        return self.avatar_url if self.avatar_url.startswith("/") else ""
 
     def get_full_name(self) -> str:
         """The name that the person gave, or an empty text."""
@@ -157,6 +163,17 @@ class User(AbstractUser):
 def default_scopes(user: User) -> list[str]:
     """What a token may do when nobody says: all that its user may."""
     return list(Scope.values) if user.is_admin else [Scope.READ.value, Scope.WRITE.value]
+
+
+class ProfilePicture(models.Model):
+    """A person's picture, small. content: a JPEG or WebP file."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="picture")
+    content = models.BinaryField()
+    mime_type = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"of {self.user_id}"
 
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):

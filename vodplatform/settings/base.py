@@ -483,7 +483,7 @@ UNFOLD = {
             "800": "#12478a",
             "900": "#143d72",
             "950": "#0e2748",
-        }
+        },
     },
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}favicon.svg"}],
     "SITE_URL": "/",

@@ -1,7 +1,7 @@
 // The account page: the profile form, the shortcuts switch, and which section was chosen. Tokens are next door.
 
 import { ApiError, changeMe } from "../base/api.js";
-import { need, setText } from "../base/dom.js";
+import { h, need, setText } from "../base/dom.js";
 import { keysOn, setKeysOn } from "../base/keys.js";
 import { errorNote } from "../base/notice.js";
 import { tellTimes } from "../base/times.js";
@@ -9,6 +9,8 @@ import { tokens } from "./tokens.js";
 
 const form = /** @type {HTMLFormElement} */ (need("[data-profile]"));
 const said = need("[data-profile-said]");
+
+const PICTURE_SIDE = 256; // px of a picture that is sent
 
 /** @param {string} name @param {string} text */
 function sayOf(name, text) {
@@ -23,25 +25,66 @@ function sayOf(name, text) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const [name, picture] = ["full_name", "avatar_url"].map((id) =>
-    /** @type {HTMLInputElement} */ (need(`#${id}`)).value.trim(),
-  );
+  const name = /** @type {HTMLInputElement} */ (need("#full_name")).value.trim();
   const problem = need("[data-profile-error]");
   problem.replaceChildren();
   setText(said, "");
   try {
-    await changeMe({ full_name: name, avatar_url: picture || null });
-    for (const id of ["full_name", "avatar_url"]) sayOf(id, "");
+    await changeMe({ full_name: name });
+    sayOf("full_name", "");
     setText(said, "Saved.");
   } catch (error) {
     const errors = error instanceof ApiError ? (error.body?.errors ?? {}) : {};
-    const fields = ["full_name", "avatar_url"].map((id) => sayOf(id, [errors[id]].flat().filter(Boolean).join(" ")));
-    const first = fields.find(Boolean);
-    if (first) first.focus();
+    const field = sayOf("full_name", [errors.full_name].flat().filter(Boolean).join(" "));
+    if (field) field.focus();
     else problem.replaceChildren(errorNote("The profile was not saved.", error));
   }
 });
 form.addEventListener("input", () => setText(said, ""));
+
+const chooser = /** @type {HTMLInputElement} */ (need("[data-choose-picture]"));
+const remover = need("[data-remove-picture]");
+chooser.addEventListener("change", async () => {
+  const [file] = chooser.files ?? [];
+  chooser.value = "";
+  if (file) change(async () => changeMe({ picture: await small(file) }), "The picture was not changed.");
+});
+remover.addEventListener("click", () => change(() => changeMe({ picture: null }), "The picture was not removed."));
+
+/** @param {() => Promise<{avatar_url: string|null, username: string}>} act @param {string} failed */
+async function change(act, failed) {
+  const problem = need("[data-profile-error]");
+  problem.replaceChildren();
+  setText(said, "");
+  try {
+    const { avatar_url, username } = await act();
+    const letters = username.slice(0, 2).toUpperCase();
+    const face = (/** @type {string} */ alt) => (avatar_url ? h("img", { src: avatar_url, alt }) : letters);
+    need("[data-picture]").replaceChildren(face("Your picture"));
+    need("[data-menu] > .avatar").replaceChildren(face(""));
+    remover.hidden = !avatar_url;
+    setText(said, avatar_url ? "Picture changed." : "Picture removed.");
+  } catch (error) {
+    problem.replaceChildren(errorNote(failed, error));
+  }
+}
+
+/**
+ * @param {File} file
+ * @returns {Promise<string>} its middle as a small square JPEG, in base64
+ * @throws where the browser cannot read it
+ */
+async function small(file) {
+  const picture = await createImageBitmap(file).catch(() => {
+    throw new ApiError("This file is no picture that the browser can read.");
+  });
+  const side = Math.min(picture.width, picture.height);
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = PICTURE_SIDE;
+  const [x, y] = [(picture.width - side) / 2, (picture.height - side) / 2];
+  canvas.getContext("2d")?.drawImage(picture, x, y, side, side, 0, 0, PICTURE_SIDE, PICTURE_SIDE);
+  return canvas.toDataURL("image/jpeg", 0.9).split(",")[1];
+}
 
 const off = /** @type {HTMLInputElement} */ (need("[data-keys-off]"));
 off.checked = !keysOn();

@@ -4,7 +4,7 @@ import { h, need, setText } from "../base/dom.js";
 
 const SHOWN = 4;
 
-/** @typedef {{name: string, role: string, following: boolean}} Person */
+/** @typedef {{name: string, role: string, following: boolean, picture?: string}} Person */
 
 export class People {
   /** @type {Person[]} */ #people = [];
@@ -64,7 +64,7 @@ function face(person, words, isMover) {
   return h(
     "span",
     { class: "avatar small", data: { ...(person.following ? {} : { apart: "" }), ...(isMover ? { mover: "" } : {}) } },
-    h("span", { "aria-hidden": "true" }, letters),
+    person.picture ? h("img", { src: person.picture, alt: "" }) : h("span", { "aria-hidden": "true" }, letters),
     h("span", { class: "visually-hidden" }, words),
   );
 }

@@ -6,11 +6,14 @@ import re
 import urllib.error
 import urllib.request
 
+import cv2
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
+from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 
 
@@ -156,32 +159,44 @@ def test_plan_and_limits_are_those_of_the_subscription(open_page: OpenPage, back
 def test_the_profile_is_saved(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
     page = open_page("/account")
     page.locator("#profile").get_by_label("Name", exact=True).fill("  Anna Kovač ")
-    page.get_by_label("Picture URL").fill("https://example.org/anna.png")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
-    me = program.call("GET", "/api/v1/me")
-    assert (me["full_name"], me["avatar_url"]) == ("Anna Kovač", "https://example.org/anna.png")
+    assert program.call("GET", "/api/v1/me")["full_name"] == "Anna Kovač"
     page.reload()
     expect(page.locator("#full_name")).to_have_value("Anna Kovač")
-    page.get_by_label("Picture URL").fill("")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Saved.")).to_be_visible()
-    assert program.call("GET", "/api/v1/me")["avatar_url"] is None
 
 
-def test_a_wrong_address_is_said_beside_the_field(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
+def test_a_wrong_name_is_said_beside_the_field(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
     page = open_page("/account", quiet=False)
-    field = page.get_by_label("Picture URL")
-    field.fill("javascript:alert(1)")
+    field = page.locator("#profile").get_by_label("Name", exact=True)
+    field.fill("A\u202eB")
     page.get_by_role("button", name="Save").click()
-    expect(page.locator("#avatar_url-error")).to_contain_text("valid URL")
+    expect(page.locator("#full_name-error")).to_be_visible()
     expect(field).to_be_focused()
     expect(field).to_have_attribute("aria-invalid", "true")
-    assert program.call("GET", "/api/v1/me")["avatar_url"] is None
-    field.fill("https://example.org/a.png")
+    field.fill("Anna")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
-    expect(page.locator("#avatar_url-error")).to_be_hidden()
+    expect(page.locator("#full_name-error")).to_be_hidden()
+
+
+def test_a_picture_is_chosen_shown_and_removed(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
+    page = open_page("/account")
+    picture = cv2.imencode(".png", np.full((300, 500, 3), 120, np.uint8))[1].tobytes()
+    chooser = page.get_by_label("Choose a picture")
+    chooser.set_input_files({"name": "me.png", "mimeType": "image/png", "buffer": picture})
+    expect(page.get_by_text("Picture changed.")).to_be_visible()
+    expect(page.get_by_role("img", name="Your picture")).to_be_visible()
+    page.wait_for_function("() => document.querySelector('[data-menu] .avatar img').naturalWidth === 256")
+    assert axe_findings(page) == []
+    page.reload()
+    expect(page.get_by_role("img", name="Your picture")).to_be_visible()
+    chooser.set_input_files({"name": "me.png", "mimeType": "image/png", "buffer": b"no picture"})
+    expect(page.get_by_role("alert")).to_contain_text("no picture that the browser can read")
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("Picture removed.")).to_be_visible()
+    expect(page.locator("[data-menu] .avatar")).to_have_text("WA")
+    assert program.call("GET", "/api/v1/me")["avatar_url"] is None
 
 
 # Appearance, and finding one's way

@@ -20,8 +20,9 @@ THEMES = (
 class NavItem:
     """One entry of the main navigation; `icon` names a symbol of static/icons.svg.
 
-    at_desk: whether the top bar has it. on_phone: "bar" for the phone's tab bar, "more" for the menu that it opens. home_of: the beginning of other addresses at which one is still there. is_public: shown to who is
-    not signed in too, where the catalogue is open to all.
+    at_desk: whether the top bar has it. on_phone: "bar" for the phone's tab bar, "more" for the menu that it opens.
+    home_of: the beginning of other addresses at which one is still there. is_public: shown to who is not signed in too,
+    where the catalogue is open to all.
     """
 
     label: str
