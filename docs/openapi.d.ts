@@ -2387,6 +2387,8 @@ export interface components {
             /** Format: date-time */
             published_at: string | null;
             guests_may_play: boolean;
+            /** @description For its owner, while a moderator has taken it down: why. */
+            withheld_because: string | null;
         };
         ChallengeList: {
             challenges: components["schemas"]["Challenge"][];

@@ -217,7 +217,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
         if found.owner_id == self.user.pk:
             challenges.unpublish(found)
         elif self.user.is_moderator:
-            challenges.withhold(found.pk, self.user, reason="Over the API.")
+            challenges.withhold(found.pk, self.user, reason="Over the API.", is_told=False)
         else:
             raise DomainError("forbidden")
         return self.answer()

@@ -17,6 +17,7 @@ from jobs_app.models import JobStatus
 from media_app.videos.models import OFF_SHELF, Place, Video
 from sessions_app.challenges import merges
 from sessions_app.challenges.models import (
+    MAX_REASON,
     MICROSECOND,
     Challenge,
     ChallengeReport,
@@ -158,12 +159,20 @@ def unpublish(challenge: Challenge) -> None:
             event("challenge.unpublish", challenge=str(row.pk))
 
 
-def withhold(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
-    """A moderator takes a challenge down: its owner alone sees it and cannot publish it. Raises ``not_found``."""
+def withhold(challenge_id: uuid.UUID, by: User, *, reason: str, is_told: bool = True) -> None:
+    """A moderator takes a challenge down: its owner alone sees it, and cannot publish it.
+
+    reason: for the audit log, and for the owner where ``is_told``. Raises ``not_found``.
+    """
     with transaction.atomic():
         row = _locked(challenge_id)
         if row.withheld_at is None:
-            Challenge.objects.filter(pk=row.pk).update(withheld_at=Now(), withheld_by=by, updated_at=Now())
+            Challenge.objects.filter(pk=row.pk).update(
+                withheld_at=Now(),
+                withheld_by=by,
+                withheld_because=reason[:MAX_REASON] if is_told else "",
+                updated_at=Now(),
+            )
             _open(row, False)
             audit.record("challenge.withhold", actor=by, target=row, title=row.title, reason=reason)
 
@@ -173,7 +182,9 @@ def release(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
     with transaction.atomic():
         row = _locked(challenge_id)
         if row.withheld_at is not None:
-            Challenge.objects.filter(pk=row.pk).update(withheld_at=None, withheld_by=None, updated_at=Now())
+            Challenge.objects.filter(pk=row.pk).update(
+                withheld_at=None, withheld_by=None, withheld_because="", updated_at=Now()
+            )
             _open(row, row.published_at is not None)
             audit.record("challenge.release", actor=by, target=row, title=row.title, reason=reason)
 

@@ -301,6 +301,7 @@ class Challenge(models.Model):
     statements: ``[{"media_file_id", "text"}]`` in the order of the video's segments. lie_index: which one; shown to its
     owner, and to a player once they have guessed. published_at: since when others see it. guests_may_play: whether
     people without an account may, by its link. withheld_at: since when a moderator lets nobody.
+    withheld_because: in the moderator's words, for its owner.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -314,6 +315,7 @@ class Challenge(models.Model):
     published_at = models.DateTimeField(null=True, blank=True)
     guests_may_play = models.BooleanField(db_default=False)
     withheld_at = models.DateTimeField(null=True, blank=True)
+    withheld_because = models.CharField(max_length=MAX_REASON, blank=True, default="", db_default="")
     withheld_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
 
     objects = ChallengeQuerySet.as_manager()

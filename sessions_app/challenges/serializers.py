@@ -447,6 +447,9 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
     created_at = serializers.DateTimeField(source="challenge.created_at")
     published_at = serializers.DateTimeField(allow_null=True, source="challenge.published_at")
     guests_may_play = serializers.BooleanField(source="challenge.guests_may_play")
+    withheld_because = serializers.CharField(
+        allow_null=True, help_text="For its owner, while a moderator has taken it down: why."
+    )
 
     @classmethod
     def show_all(cls, challenges: Sequence[Challenge], user: User | Guest) -> list[Data]:
@@ -484,6 +487,9 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
         challenge = shown.challenge
         is_open = challenge.status == ChallengeStatus.PUBLISHED
         return is_open and not shown.is_own and challenge.own_guess is None
+
+    def compute_withheld_because(self, shown: ShownChallenge) -> str | None:
+        return (shown.challenge.withheld_because or None) if shown.is_own else None
 
     def compute_results(self, shown: ShownChallenge) -> Data | None:
         if shown.counts is None:

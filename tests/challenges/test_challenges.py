@@ -30,7 +30,7 @@ committed = pytest.mark.django_db(transaction=True)
 BODY_KEYS = {
     "id", "title", "owner", "is_own", "status", "statements", "video_file_id", "is_merged_video", "total_duration",
     "segments", "stream_url", "poster_url", "width", "height", "lie_statement_index", "my_guess", "can_guess",
-    "guess_count", "results", "created_at", "published_at", "guests_may_play",
+    "guess_count", "results", "created_at", "published_at", "guests_may_play", "withheld_because",
 }  # fmt: skip
 
 
@@ -508,6 +508,20 @@ class TestDelete:
         later(merge.pk)
         assert merges.expire() == 0
         assert Challenge.objects.get().merge_id == merge.pk
+
+    def test_its_owner_alone_is_told_why_it_was_withheld(
+        self, owner: User, moderator: User, api: Api, admin_api: Api
+    ) -> None:
+        challenge = make_challenge(owner, is_published=True)
+        assert api.get(path_of(challenge)).json()["withheld_because"] is None
+        challenges.withhold(challenge.pk, moderator, reason="It shows an address.")
+        assert api.get(path_of(challenge)).json()["withheld_because"] == "It shows an address."
+        assert admin_api.get(path_of(challenge)).json()["withheld_because"] is None
+        challenges.release(challenge.pk, moderator, reason="It was blurred.")
+        assert api.get(path_of(challenge)).json()["withheld_because"] is None
+        Api(make_key(moderator)).post(f"{path_of(challenge)}/unpublish")
+        told = api.get(path_of(challenge)).json()
+        assert (told["status"], told["withheld_because"]) == ("withheld", None)
 
     def test_of_one_that_was_withheld_nothing_is_kept(
         self, owner: User, moderator: User, api: Api, media: Path

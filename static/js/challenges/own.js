@@ -44,6 +44,8 @@ export class Own {
         h("span", { class: `status ${tone}`.trim(), data: { status: "" } }, icon(picture), word),
       ),
       h("p", { class: "text-small muted" }, text),
+      challenge.withheld_because &&
+        h("p", { class: "text-small anywhere", dir: "auto" }, `The reason: “${challenge.withheld_because}”`),
       challenge.status === "published" && this.#link(),
       challenge.status !== "withheld" && this.#guests(),
       h("ul", { class: "opts" }, ...this.options.elements),

@@ -22,7 +22,7 @@ def test_a_wrong_password_is_said_beside_the_form_and_the_name_is_kept(open_page
     page.get_by_label("User name").fill(ACCOUNT)
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_contain_text("correct")
+    expect(page.get_by_role("alert")).to_contain_text("Wrong user name or password.")
     expect(page.get_by_label("User name")).to_have_value(ACCOUNT)
 
 

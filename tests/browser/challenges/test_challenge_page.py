@@ -553,6 +553,7 @@ def test_one_that_was_withheld_says_so_and_can_only_be_deleted(
     page = visit(open_page, challenge)
     expect(page.locator("[data-side] [data-status]")).to_have_text("Withheld")
     expect(page.get_by_text("A moderator has taken it down.")).to_be_visible()
+    expect(page.get_by_text("The reason: “Not a challenge.”")).to_be_visible()
     expect(page.locator("[data-side] .sticky-foot").get_by_role("button")).to_have_text(["Delete"])
 
 
