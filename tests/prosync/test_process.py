@@ -288,6 +288,7 @@ class TestOthers:
         await ask_rows(lambda: Video.objects.filter(pro_jobs=second).update(sha256="0" * 64))
         assert (await ask("GET", f"{url}{first}", key=key)).json()["pro_jobs"] == []
         other = await ask_rows(lambda: make_key(make_user("other", tier="pro")))
+        await post(other, parts_of(footage, segment()))
         assert (await ask("GET", f"{url}{first}", key=other)).json()["pro_jobs"] == []
         (await ask("GET", f"{url}none", key=key)).refused(400, "invalid")
 

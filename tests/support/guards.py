@@ -47,6 +47,48 @@ class Guard:
 
 GUARDS = [
     Guard(
+        "text tracks are read by who sees their video", "media_app/library/text_tracks.py",
+        "        return TextTrack.objects.filter(video__in=videos).select_related",
+        "        return TextTrack.objects.select_related",
+        "tests/library/test_text_tracks.py::"
+        "test_who_sees_the_video_sees_its_text_tracks_and_who_may_change_it_changes_them",
+    ),
+    Guard(
+        "text tracks are stored by who may change their video", "media_app/library/text_tracks.py",
+        "        if not video.can_change(self.user):", "        if False:",
+        "tests/library/test_text_tracks.py::"
+        "test_who_sees_the_video_sees_its_text_tracks_and_who_may_change_it_changes_them",
+    ),
+    Guard(
+        "text tracks are deleted by who may change their video", "media_app/library/text_tracks.py",
+        "        if not track.video.can_change(self.user):", "        if False:",
+        "tests/library/test_text_tracks.py::"
+        "test_who_sees_the_video_sees_its_text_tracks_and_who_may_change_it_changes_them",
+    ),
+    Guard(
+        "a text track has so many cues", "media_app/videos/text_tracks.py",
+        "    if len(cues) > MAX_CUES:", "    if False:",
+        "tests/library/test_text_tracks.py::test_a_video_has_so_many_text_tracks_and_a_track_so_many_cues",
+    ),
+    Guard(
+        "pictures of people are for who has signed in", "vodplatform/me.py",
+        '    if not request.user.is_authenticated:\n        return error_response("unauthenticated")\n    found =',
+        "    found =",
+        "tests/accounts/test_me.py::TestChanging::"
+        "test_a_picture_is_kept_here_made_small_and_shown_to_whom_is_signed_in",
+    ),
+    Guard(
+        "why a challenge was taken down is told its owner alone", "sessions_app/challenges/serializers.py",
+        "(shown.challenge.withheld_because or None) if shown.is_own else None",
+        "shown.challenge.withheld_because or None",
+        "tests/challenges/test_challenges.py::TestDelete::test_its_owner_alone_is_told_why_it_was_withheld",
+    ),
+    Guard(
+        "another's runs are not found by their video", "sessions_app/prosync/models.py",
+        "files = self.filter(pk=job_id)", "files = ProJob.objects.filter(pk=job_id)",
+        "tests/prosync/test_process.py::TestOthers::test_runs_of_the_very_same_video_are_found",
+    ),
+    Guard(
         "a browser session is ended by its own account alone", "vodplatform/accounts/browser_sessions.py",
         'BrowserSession.objects.filter(user=user, expire_date__gt=Now()).values_list("session_key", flat=True)',
         'BrowserSession.objects.filter(expire_date__gt=Now()).values_list("session_key", flat=True)',
