@@ -102,7 +102,7 @@ class ProfileSerializer(serializers.Serializer[dict[str, Any]]):
     )  # fmt: skip
 
     def validate_avatar_url(self, value: str | None) -> str:
-        if value:
+        if value and value != self.context.get("own_picture"):
             try:
                 _http_url(value)
                 plain_text(value)
@@ -128,10 +128,17 @@ class MeViewSet(ApiViewSet[User]):
     )
     def partial_update(self, request: Request) -> Response:
         """Change the name or the picture. A ``picture`` is kept here, and ``avatar_url`` is its address then."""
-        given, user = self.read_body(ProfileSerializer), self.user
+        user = self.user
+        form = ProfileSerializer(data=request.data, context={"own_picture": user.own_picture})
+        form.is_valid(raise_exception=True)
+        given: dict[str, Any] = dict(form.validated_data)
+        if user.own_picture and given.get("avatar_url") == user.own_picture:
+            del given["avatar_url"]  # as it was answered
         changed = sorted(given)
         picture = _rendered(given["picture"], user) if given.get("picture") else None
         with transaction.atomic():
+            # Another call of the same person waits.
+            User.objects.select_for_update(no_key=True).get(pk=user.pk)
             if {"picture", "avatar_url"} & set(given):
                 ProfilePicture.objects.filter(user=user).delete()
                 given.setdefault("avatar_url", "")

@@ -30,6 +30,8 @@ LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z"
 UNKNOWN_LANGUAGE = "und"
 MAX_LANGUAGE = 35
 URL = "/api/v1/text-tracks"
+# What a list has no need of.
+WORDS = ("content", "search_text")
 
 
 class OfVideoSerializer(serializers.Serializer[dict[str, Any]]):
@@ -85,7 +87,7 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
 
     def get_queryset(self) -> QuerySet[TextTrack]:
         videos = Video.objects.visible_to(self.request.user)
-        return TextTrack.objects.filter(video__in=videos).select_related("video")
+        return TextTrack.objects.filter(video__in=videos).select_related("video").defer("search_text")
 
     def find_video(self, video_id: UUID) -> Video:
         """The video, as the caller may see it. Raises ``not_found``."""
@@ -103,7 +105,7 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
     def list(self, request: Request) -> Response:
         """Its text tracks, by kind and language."""
         video = self.find_video(self.read_query(OfVideoSerializer)["video_id"])
-        return Response({"tracks": [TextTrackSerializer.show(track) for track in video.text_tracks.all()]})
+        return Response({"tracks": [TextTrackSerializer.show(track) for track in video.text_tracks.defer(*WORDS)]})
 
     @extend_schema(
         operation_id="text_tracks_store",

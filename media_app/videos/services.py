@@ -252,9 +252,14 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
         if time is None:
             budget.check(video.owner, video)
         tasks = [{"do": kind} if time is None else {"do": kind, "at": time}]
-        running = Job.objects.filter(
-            kind=RENDER_KIND, owner=video.owner_id, status__in=LIVE, params__video_id=str(video.pk), params__tasks=tasks
-        ).first()
+        live = Job.objects.filter(
+            kind=RENDER_KIND, owner=video.owner_id, status__in=LIVE, params__video_id=str(video.pk)
+        )
+        if time is not None:
+            # The frame that was chosen last is the one.
+            former = [job.pk for job in live if "at" in job.params["tasks"][0] and job.params["tasks"] != tasks]
+            jobs.cancel_all(Job.objects.filter(pk__in=former))
+        running = live.filter(params__tasks=tasks).first()
         return None, running or jobs.enqueue(RENDER_KIND, video.owner, {"video_id": str(video.pk), "tasks": tasks})
 
 

@@ -15,12 +15,17 @@ from media_app.videos.search import folded
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 
-MAX_CHARACTERS = 1_000_000
+MAX_CHARACTERS = 500_000
+# Of what is searched by: some signs stand for eighteen letters.
+MAX_SEARCHED = 2 * MAX_CHARACTERS
 MAX_CUES = 20_000
-MAX_TRACKS = 20
+MAX_TRACKS = 10
+FOLDED_AT_ONCE = 10_000
 # The first line of WebVTT; what begins otherwise is taken for SubRip.
 HEADER = "WEBVTT"
 BYTE_ORDER_MARK = "\ufeff"
+# What parts the times of a cue, and may not stand in its words.
+ARROW, ARROW_SIGN = "-->", "→"
 
 
 def store(video: Video, kind: str, language: str, label: str, content: str) -> tuple[TextTrack, bool]:
@@ -33,7 +38,7 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
         "label": label,
         "content": WebVTT(captions=cues).content,
         "cue_count": len(cues),
-        "search_text": "\n".join(folded(html.unescape(cue.text)) for cue in cues),
+        "search_text": _searched(cues),
     }
     with transaction.atomic():
         idempotency.bind_to_transaction()
@@ -56,15 +61,21 @@ def parse_cues(content: str, kind: str) -> list[Caption]:
         cues = [cue for cue in read.captions if cue.raw_text.strip()]
     except (MalformedFileError, MalformedCaptionError) as exc:
         raise _invalid("This is neither WebVTT nor SubRip.") from exc
+    # Some programs write cues that are never seen.
+    cues = [cue for cue in cues if cue.end_time != cue.start_time]
+    for cue in cues:
+        cue.lines = [line.replace(ARROW, ARROW_SIGN) for line in cue.lines]
     cues.sort(key=lambda cue: cue.start_time.to_tuple())
     for cue in cues:
-        if cue.end_time <= cue.start_time:
+        if cue.end_time < cue.start_time:
             raise _invalid(f"A cue ends before it begins, at {cue.start}.")
-    if not cues:
-        raise _invalid("No text with a time was found in it.")
     if len(cues) > MAX_CUES:
         raise _invalid(f"It has {len(cues)} cues; at most {MAX_CUES} are kept.")
-    return list(_as_chapters(cues)) if kind == TrackKind.CHAPTERS else cues
+    if kind == TrackKind.CHAPTERS:
+        cues = list(_as_chapters(cues))
+    if not cues:
+        raise _invalid("No text with a time was found in it.")
+    return cues
 
 
 def _as_chapters(cues: list[Caption]) -> Iterable[Caption]:
@@ -72,7 +83,22 @@ def _as_chapters(cues: list[Caption]) -> Iterable[Caption]:
         end = cue.end if following is None or cue.end_time <= following.start_time else following.start
         if end == cue.start:
             raise _invalid(f"Two chapters begin at {cue.start}.")
-        yield Caption(cue.start, end, " ".join(cue.text.split()))
+        if name := " ".join(cue.text.split()).replace(ARROW, ARROW_SIGN):
+            yield Caption(cue.start, end, name)
+
+
+def _searched(cues: list[Caption]) -> str:
+    """The words of the cues as they are searched, a line each. Raises ``invalid`` where they grow too long by that."""
+    lines, size = [], 0
+    for cue in cues:
+        # A little at a time: what grows too much is not folded to its end.
+        text = html.unescape(cue.text)
+        for begin in range(0, len(text), FOLDED_AT_ONCE):
+            lines.append(folded(text[begin : begin + FOLDED_AT_ONCE]))
+            size += len(lines[-1])
+            if size > MAX_SEARCHED:
+                raise _invalid("It has too many signs that stand for several letters.")
+    return "\n".join(lines)
 
 
 def _invalid(sentence: str) -> DomainError:

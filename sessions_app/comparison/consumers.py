@@ -44,6 +44,7 @@ class SessionConsumer(WatchConsumer):
     access: Access | None = None
     name = ""
     picture = ""
+    is_visitor = False
     following = True
     people: list[dict[str, Any]] | None = None  # as the client was told last
     _ticker: asyncio.Task[None] | None = None
@@ -71,6 +72,7 @@ class SessionConsumer(WatchConsumer):
         if access is None:  # withdrawn between two statements
             return None
         self.access, self.name = access, viewer.username
+        self.is_visitor = not isinstance(viewer, User)
         self.picture = viewer.own_picture if isinstance(viewer, User) else ""
         try:
             message = session_message(session, session.owner.username, now=session.now())
@@ -129,6 +131,8 @@ class SessionConsumer(WatchConsumer):
     async def watch_presence(self, event: dict[str, Any]) -> None:
         """Some process has said who is there. Nobody is told that they are alone."""
         people = presence.heard(self.route["session_id"], event["message"], self._tell)
+        if self.is_visitor:
+            people = [{name: value for name, value in one.items() if name != "picture"} for one in people]
         if people != self.people and (len(people) > 1 or self.people):
             self.people = people
             await self.send_json({"type": "presence", "people": people})

@@ -152,6 +152,7 @@ MEANT = {
     "analysis_reel": {"moments": "half a second each at least, one after the other, within the video"},
     "auth_token_create": {"name": "no control characters"},
     "auth_tokens_create": {"name": "no control characters"},
+    "text_tracks_list": {"video_id": "not empty"},
     "text_tracks_store": {"content": "WebVTT or SubRip"},
     "library_render": {"time": "of a poster, and of nothing else"},
     "library_change": {"title": "one line", "tags": "at most 50, short", "non_field_errors": "something to change"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -68,6 +69,36 @@ def test_chapters_end_where_the_next_begins_and_cues_come_in_order(api: Api, own
         "00:00:00.000 --> 00:01:00.000\nFirst half", "00:01:00.000 --> 00:09:00.000\nSecond half\n",
     ]  # fmt: skip
     assert f'"{track["video_id"]}.en.chapters.vtt"' in file["Content-Disposition"]
+
+
+def test_what_some_programs_write_is_taken(api: Api, owner: User) -> None:
+    video = make_video(owner)
+    kept = {
+        # An arrow in the words, which SubRip may have.
+        "1\n00:00:01,000 --> 00:00:02,000\na --> b\n": ["00:00:01.000 --> 00:00:02.000\na → b\n"],
+        # A cue that is never seen.
+        "WEBVTT\n\n00:01.000 --> 00:01.000\nNever\n\n00:02.000 --> 00:03.000\nSeen\n": [
+            "00:00:02.000 --> 00:00:03.000\nSeen\n",
+        ],
+    }  # fmt: skip
+    for content, cues in kept.items():
+        with check(content):
+            file = api.get(api.post(URL, body(video, content=content)).json()["url"]).content.decode()
+            assert file.split("\n\n")[1:] == cues
+    # Tags go from chapters, and what is left may look like an arrow, or be nothing.
+    content = "WEBVTT\n\n00:01.000 --> 00:02.000\nx--<b></b>>y\n\n00:03.000 --> 00:04.000\n<b></b>\n"
+    track = api.post(URL, body(video, kind="chapters", content=content)).json()
+    assert track["cue_count"] == 1
+    file = api.get(track["url"]).content.decode()
+    assert file.endswith("x→y\n")
+    # What is handed out is taken again.
+    assert api.post(URL, body(video, kind="chapters", content=file)).status_code == 200
+
+
+def test_signs_that_stand_for_many_letters_do_not_fill_the_database(api: Api, owner: User) -> None:
+    content = "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "\ufdfa" * 300_000
+    raw = json.dumps(body(make_video(owner), content=content), ensure_ascii=False).encode()
+    assert "stand for several letters" in error_of(api.post(URL, raw=raw))["errors"]["content"][0]
 
 
 @pytest.mark.parametrize(

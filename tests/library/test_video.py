@@ -140,6 +140,15 @@ class TestRenditions:
         assert response.status_code == 202
         assert Job.objects.get(pk=response.json()["job_id"]).params["tasks"] == [{"do": "poster", "at": 2.5}]
 
+    def test_of_several_frames_that_are_chosen_the_last_is_the_one(self, api: Api, owner: User) -> None:
+        video = make_video(owner)
+        bodies = [{"kind": "poster", "time": time} for time in (1, 2, 1)]
+        jobs = [api.post(f"{url(video)}/renditions", chosen).json()["job_id"] for chosen in bodies]
+        assert jobs[0] != jobs[2]
+        assert [Job.objects.get(pk=job).status for job in jobs] == ["cancelled", "cancelled", "queued"]
+        api.post(f"{url(video)}/renditions", {"kind": "proxy"})
+        assert Job.objects.get(pk=jobs[2]).status == "queued"
+
     @pytest.mark.parametrize(
         "body",
         [

@@ -62,6 +62,7 @@ async function change(act, failed) {
     const face = (/** @type {string} */ alt) => (avatar_url ? h("img", { src: avatar_url, alt }) : letters);
     need("[data-picture]").replaceChildren(face("Your picture"));
     need("[data-menu] > .avatar").replaceChildren(face(""));
+    if (!avatar_url && document.activeElement === remover) chooser.focus();
     remover.hidden = !avatar_url;
     setText(said, avatar_url ? "Picture changed." : "Picture removed.");
   } catch (error) {
@@ -82,7 +83,12 @@ async function small(file) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = PICTURE_SIDE;
   const [x, y] = [(picture.width - side) / 2, (picture.height - side) / 2];
-  canvas.getContext("2d")?.drawImage(picture, x, y, side, side, 0, 0, PICTURE_SIDE, PICTURE_SIDE);
+  const context = canvas.getContext("2d");
+  if (!context) throw new ApiError("This browser cannot make the picture small.");
+  // A JPEG has no glass in it.
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, PICTURE_SIDE, PICTURE_SIDE);
+  context.drawImage(picture, x, y, side, side, 0, 0, PICTURE_SIDE, PICTURE_SIDE);
   return canvas.toDataURL("image/jpeg", 0.9).split(",")[1];
 }
 

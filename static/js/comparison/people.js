@@ -60,11 +60,17 @@ function sentence({ name, role, following }) {
 
 /** @param {Person} person @param {string} words @param {boolean} isMover */
 function face(person, words, isMover) {
-  const letters = person.name.slice(0, 2).toUpperCase();
+  const initials = h("span", { "aria-hidden": "true" }, person.name.slice(0, 2).toUpperCase());
   return h(
     "span",
     { class: "avatar small", data: { ...(person.following ? {} : { apart: "" }), ...(isMover ? { mover: "" } : {}) } },
-    person.picture ? h("img", { src: person.picture, alt: "" }) : h("span", { "aria-hidden": "true" }, letters),
+    person.picture
+      ? h("img", {
+          src: person.picture,
+          alt: "",
+          onerror: (/** @type {Event} */ { target }) => /** @type {Element} */ (target).replaceWith(initials),
+        })
+      : initials,
     h("span", { class: "visually-hidden" }, words),
   );
 }

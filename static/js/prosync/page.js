@@ -461,14 +461,21 @@ class Page {
       ),
     );
     choice.hidden = false;
+    let shown = "";
     choice.onchange = async () => {
-      const other = others.find(({ job_id }) => job_id === choice.value);
-      if (!other) return this.stage.against(/** @type {any} */ (job.source).stream_url, "Before");
+      const chosen = choice.value;
+      const isCurrent = () => this.job?.job_id === job.job_id && choice.value === chosen;
       try {
-        const { result_url } = await readJob(other.job_id);
-        if (result_url) this.stage.against(result_url, `Run of ${when(new Date(other.created_at))}`);
+        // Addresses run out: new ones are had each time.
+        const run = await readJob(chosen || job.job_id);
+        const address = chosen ? run.result_url : run.source?.stream_url;
+        if (!isCurrent()) return;
+        if (!address) throw new ApiError("Its result is not kept any more.", { status: 404 });
+        this.stage.against(address, chosen ? `Run of ${when(new Date(run.created_at))}` : "Before");
+        shown = chosen;
       } catch (error) {
-        choice.value = "";
+        if (!isCurrent()) return;
+        choice.value = shown;
         toast(explain(error), "bad");
       }
     };

@@ -101,7 +101,8 @@ export class Stage {
    * @param {string} label
    */
   against(address, label) {
-    const { at } = this;
+    // While another one is still being loaded, what was made knows where it was.
+    const { at } = this.before.readyState ? this : { at: this.after.currentTime };
     this.pause();
     this.before.src = address;
     this.before.addEventListener("loadedmetadata", () => (this.before.currentTime = at), { once: true });

@@ -51,6 +51,7 @@ const listed = facts.place === "catalogue";
 /** @type {any} of the job that takes it in, while that runs */ let work = null;
 /** @type {(() => void)[]} what shows where the video is */ const followers = [];
 let readAt = 0;
+let pictureJob = ""; // makes the frame that was chosen its picture
 let watched = "";
 const drawn = { sprite: "", peaks: "", state: "", details: "", tags: "" };
 let isGone = false;
@@ -128,6 +129,7 @@ function begin() {
   seekBar = new SeekBar(need("[data-seek]", root), player);
   const words = new Transcript(root, player, seekBar, facts.id);
   transcript = words;
+  element.addEventListener("loadedmetadata", () => seekBar?.showChapters(words.chapters));
   followers.push(() => words.follow());
   words.load();
   controls = new Controls(root, player, { onMenu: refreshQualities, toggleCaptions: () => words.toggle() });
@@ -391,7 +393,7 @@ function drawWork() {
             "run",
             "run",
             video?.status === "ready"
-              ? `${work.kind === "ingest" ? "Pictures" : "A copy"} being made, ${Math.round(work.progress)} %`
+              ? `${work.kind === "ingest" ? "Pictures" : work.id === pictureJob ? "Its picture" : "A copy"} being made, ${Math.round(work.progress)} %`
               : "Processing",
           ]
         : video?.status === "ready"
@@ -535,7 +537,9 @@ async function choose() {
   try {
     const { job_id } = await choosePicture(facts.id, Number((player?.time ?? 0).toFixed(3)));
     toast("This frame becomes its picture.");
-    if (job_id) watch(job_id);
+    if (!job_id) return;
+    pictureJob = job_id;
+    watch(job_id);
   } catch (error) {
     toast(error instanceof ApiError ? error.sentence : "The picture was not changed.", "bad");
   }
@@ -693,6 +697,7 @@ function watch(job) {
     workedAt = Date.now();
     drawWork();
     if (!runs) channel.close();
+    if (now.status === "failed" && now.id === pictureJob) toast("The picture was not changed.", "bad");
     // What it says tells when something of the video is new.
     const parts = `${runs} ${now.message} ${Math.floor(now.progress / 15)}`;
     if (parts === wasHeard) return;

@@ -5,7 +5,7 @@ import { show } from "../base/dialog.js";
 import { h, icon, setText } from "../base/dom.js";
 import { errorNote } from "../base/notice.js";
 import { fileOf } from "./originals.js";
-import { listTracks, readTrack, storeTrack } from "./text-tracks.js";
+import { listTracks, readTrack, storeTrack, trackName } from "./text-tracks.js";
 
 /** @param {import("./api.js").Video} video */
 export function publishDialog(video) {
@@ -45,6 +45,22 @@ export function publishDialog(video) {
   );
   dialog.addEventListener("close", () => stop.abort());
 
+  /** Copy captions and chapters; what could not be copied, in words. @returns {Promise<string[]>} */
+  async function copyTracks() {
+    /** @type {string[]} */ const left = [];
+    const tracks = await listTracks(video.id).catch(() => null);
+    if (!tracks) return ["its captions and chapters"];
+    for (const track of tracks) {
+      if (stop.signal.aborted) break;
+      const { kind, language, label } = track;
+      const name = kind === "chapters" ? "its chapters" : `the captions “${trackName(track)}”`;
+      await readTrack(track)
+        .then((content) => storeTrack({ video_id: made, kind, language, label, content }))
+        .catch(() => left.push(name));
+    }
+    return left;
+  }
+
   async function go() {
     if (publish.getAttribute("aria-disabled") === "true") return;
     publish.setAttribute("aria-disabled", "true");
@@ -62,11 +78,21 @@ export function publishDialog(video) {
         setText(said, `Sending, ${Math.floor(share * 100)} %`);
       };
       await sendFiles(made, { video: file }, draw, stop.signal);
-      for (const track of await listTracks(video.id)) {
-        const { kind, language, label } = track;
-        await storeTrack({ video_id: made, kind, language, label, content: await readTrack(track) });
-      }
-      location.assign(`/catalogue/${made}/edit`);
+      const left = await copyTracks();
+      if (stop.signal.aborted) return;
+      if (!left.length) return location.assign(`/catalogue/${made}/edit`);
+      bar.hidden = true;
+      setText(said, "");
+      publish.remove();
+      problem.replaceChildren(
+        h(
+          "p",
+          { role: "alert" },
+          `It is published, but without ${left.join(" and ")}. Add what is missing on its page: `,
+          h("a", { href: `/watch/${made}` }, video.title),
+          ".",
+        ),
+      );
     } catch (error) {
       bar.hidden = true;
       setText(said, "");

@@ -78,7 +78,8 @@ export function parseChapters(lines, whole) {
   /** @type {{start: number, text: string}[]} */ const found = [];
   for (const line of lines.split("\n").map((one) => one.trim())) {
     if (!line) continue;
-    const parts = /^[[(]?([\d:.,]+)[\])]?\s*[-–—:]?\s+(.+)$/.exec(line);
+    if (/^[[(]?\d[\d:.,]*[\])]?$/.test(line)) return wrong(`“${line}” has no name after its time.`);
+    const parts = /^[[(]?(\d+(?::\d+)*(?:[.,]\d+)?)[\])]?\s*[-–—:]?\s+(.+)$/.exec(line);
     const start = parts ? parseMoment(parts[1]) : null;
     if (!parts || start === null) return wrong(`“${line}” does not begin with a time, such as 4:05.`);
     if (whole && start >= whole) return wrong(`“${line}” begins after the video has ended.`);

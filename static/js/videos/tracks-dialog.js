@@ -150,7 +150,8 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
     list.replaceChildren(
       ...tracks().map((track) => {
         const isCaptions = track.kind === "captions";
-        const name = isCaptions ? trackName(track) : "Chapters";
+        const language = languageName(track.language);
+        const name = isCaptions ? trackName(track) : language ? `Chapters, ${language}` : "Chapters";
         return h(
           "li",
           { class: "row" },
@@ -196,14 +197,15 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
     const [chosen] = file.files ?? [];
     if (!chosen) return file.focus();
     const content = decode(await chosen.arrayBuffer());
-    const isCaptions = kind.value === "captions";
-    await store(
+    const what = kind.value === "captions" ? "Captions" : "Chapters";
+    const isThere = tracks().some((track) => track.kind === kind.value && track.language === language.value);
+    const isStored = await store(
       /** @type {"captions"|"chapters"} */ (kind.value),
       language.value,
       content,
-      isCaptions ? "Captions added." : "Chapters added.",
+      `${what} ${isThere ? "replaced" : "added"}.`,
     );
-    file.value = "";
+    if (isStored) file.value = "";
   }
 
   /** @param {Event} event */
@@ -213,21 +215,32 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
     const { content, problem: what } = parseChapters(lines.value, video.duration_exact);
     wrong.hidden = !what;
     setText(need("span", wrong), what);
-    lines.toggleAttribute("aria-invalid", Boolean(what));
+    if (what) lines.setAttribute("aria-invalid", "true");
+    else lines.removeAttribute("aria-invalid");
     if (what) return lines.focus();
     const there = tracks().find((track) => track.kind === "chapters");
-    if (lines.value.trim()) await store("chapters", there?.language ?? UNKNOWN_LANGUAGE, content, "Chapters saved.");
+    if (lines.value.trim())
+      await store("chapters", there?.language ?? UNKNOWN_LANGUAGE, content, "Chapters saved.", lines.value);
     else if (there) remove(there, "Chapters");
   }
 
-  /** @param {"captions"|"chapters"} kind @param {string} language @param {string} content @param {string} words */
-  async function store(kind, language, content, words) {
+  /**
+   * @param {"captions"|"chapters"} kind
+   * @param {string} language
+   * @param {string} content
+   * @param {string} words what is said once it is stored
+   * @param {string|null} [typed] the lines that it was made of
+   * @returns {Promise<boolean>} whether it is stored
+   */
+  async function store(kind, language, content, words, typed = null) {
     try {
       await storeTrack({ video_id: video.id, kind, language, content });
-      if (kind === "chapters") wasThere = lines.value;
+      if (typed !== null) wasThere = typed;
       await changed(words);
+      return true;
     } catch (error) {
       problem.replaceChildren(errorNote("It was not saved.", error));
+      return false;
     }
   }
 

@@ -60,6 +60,7 @@ export class Transcript {
   /** Captions on or off. */
   toggle() {
     const captions = this.#captions();
+    if (!captions.length) return;
     this.#choose(
       this.#shown === null ? ((captions.find(({ id }) => id === this.#read) ?? captions[0])?.id ?? null) : null,
     );
@@ -77,7 +78,7 @@ export class Transcript {
     this.#shown = id;
     for (const track of this.#captions()) {
       const element = this.#elements.get(track.id);
-      if (element) element.track.mode = track.id === id ? "showing" : "hidden";
+      if (element) element.track.mode = track.id === id ? "showing" : track.id === this.#read ? "hidden" : "disabled";
     }
     this.button.setAttribute("aria-pressed", String(id !== null));
     labelButton(this.button, id === null ? "Captions on" : "Captions off");
@@ -108,7 +109,10 @@ export class Transcript {
 
   /** A track element for each, whose cues the browser reads. */
   #place() {
-    for (const element of this.#elements.values()) element.remove();
+    for (const element of this.#elements.values()) {
+      element.remove();
+      element.dispatchEvent(new Event("removed")); // whoever waits for its file waits no longer
+    }
     this.#elements.clear();
     for (const track of this.tracks) {
       const element = /** @type {HTMLTrackElement} */ (
@@ -116,7 +120,7 @@ export class Transcript {
       );
       this.#elements.set(track.id, element);
       this.player.element.append(element);
-      element.track.mode = "hidden";
+      element.track.mode = "disabled"; // its file is read once it is needed
     }
   }
 
@@ -142,7 +146,9 @@ export class Transcript {
   async #showChapters() {
     const track = this.tracks.find(({ kind }) => kind === "chapters");
     const element = track && this.#elements.get(track.id);
-    this.chapters = element ? await linesOf(element) : [];
+    const chapters = element ? await linesOf(element) : [];
+    if (element && this.#elements.get(track.id) !== element) return; // asked for again meanwhile
+    this.chapters = chapters;
     this.parts.hidden = !this.chapters.length;
     need("[data-download]", this.parts).setAttribute("href", track?.url ?? "");
     need("ol", this.parts).replaceChildren(...this.chapters.map((line) => this.#item(line)));
@@ -183,9 +189,10 @@ export class Transcript {
  * @returns {Promise<Line[]>} in order; none where its file cannot be had
  */
 async function linesOf(element) {
+  if (element.track.mode === "disabled") element.track.mode = "hidden";
   if (element.readyState < HTMLTrackElement.LOADED)
     await new Promise((resolve) => {
-      for (const name of ["load", "error"]) element.addEventListener(name, resolve, { once: true });
+      for (const name of ["load", "error", "removed"]) element.addEventListener(name, resolve, { once: true });
     });
   return [...(element.track.cues ?? [])].map((one) => {
     const cue = /** @type {VTTCue} */ (one);

@@ -380,7 +380,7 @@ def test_a_session_that_ended_is_begun_again_on_the_page_and_nothing_is_lost(
     expect(dialog.get_by_label("User name")).to_have_value(ACCOUNT)
     dialog.get_by_label("Password").fill("wrong")
     dialog.get_by_role("button", name="Sign in").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("correct")
+    expect(dialog.get_by_role("alert")).to_contain_text("Wrong user name or password.")
     dialog.get_by_label("Password").fill(PASSWORD)
     dialog.get_by_role("button", name="Sign in").click()
     expect(dialog).to_have_count(0)
