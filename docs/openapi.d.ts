@@ -8144,7 +8144,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TextTrackList"][];
+                    "application/json": components["schemas"]["TextTrackList"];
                 };
             };
             /** @description An error. */

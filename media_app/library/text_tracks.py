@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.text import slugify
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
@@ -71,6 +71,7 @@ class TextTrackSerializer(AnswerSerializer[TextTrack]):
         return f"{URL}/{track.pk}/file.vtt?v={int(track.updated_at.timestamp() * 1000)}"
 
 
+@extend_schema_serializer(many=False)
 class TextTrackListSerializer(serializers.Serializer[dict[str, Any]]):
     """All text tracks of a video."""
 

@@ -433,6 +433,13 @@ def fill_in(case: Case) -> None:
         case.path_parameters = {"session_id": MINE, "event_id": str(MY_EVENT), "reply_id": str(MY_REPLY)}
     elif name == "comparison_export":
         case.body = {"layout": "single", "start": 0, "end": 5, "audio": "none"}
+    elif name == "text_tracks_list":
+        case.query = {"video_id": str(MY_VIDEO)}
+    elif name == "text_tracks_store":
+        case.body = {
+            "video_id": str(next(iter(CATALOGUE))), "kind": "captions", "language": "sl",
+            "content": "WEBVTT\n\n00:01.000 --> 00:02.000\nZdaj\n",
+        }  # fmt: skip
     elif name == "shares_create":
         case.body = {"username": "theirs", "role": "viewer"}
     elif name == "comparison_vod_playback":
