@@ -10,25 +10,29 @@ from playwright.sync_api import Page, expect
 
 from vodplatform.demo.barcode import decode_barcode
 
+PLACES = """() => [...document.querySelectorAll('[data-pane]')].map((pane) => {
+        const r = pane.querySelector('[data-pic]').getBoundingClientRect();
+        // In a row its place may be higher than the picture, which stands in its middle then.
+        const { videoWidth: w, videoHeight: h } = pane.querySelector('video');
+        const scale = w && h ? Math.min(r.width / w, r.height / h) : 0;
+        const [width, height] = scale ? [w * scale, h * scale] : [r.width, r.height];
+        return [pane.dataset.pane, r.x + (r.width - width) / 2, r.y + (r.height - height) / 2, width, height];
+    })"""
+
 
 def frames_on_screen(page: Page, *, only: str = "") -> dict[str, int]:
     """Frame number by vod_id of every pane in one screenshot, or of one. Raises ValueError where none can be read."""
-    places = page.evaluate(
-        """() => [...document.querySelectorAll('[data-pane]')].map((pane) => {
-            const r = pane.querySelector('[data-pic]').getBoundingClientRect();
-            // In a row its place may be higher than the picture, which stands in its middle then.
-            const { videoWidth: w, videoHeight: h } = pane.querySelector('video');
-            const scale = w && h ? Math.min(r.width / w, r.height / h) : 0;
-            const [width, height] = scale ? [w * scale, h * scale] : [r.width, r.height];
-            return [pane.dataset.pane, r.x + (r.width - width) / 2, r.y + (r.height - height) / 2, width, height];
-        })"""
-    )
-    picture = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    before, places = None, page.evaluate(PLACES)
+    # What moves meanwhile, as beside a bar that goes, is looked at again.
+    while places != before:
+        picture = page.screenshot()
+        before, places = places, page.evaluate(PLACES)
+    image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
     found = {}
     for vod_id, x, y, width, height in places:
         if only and vod_id != only:
             continue
-        crop = picture[round(y) : round(y + height), round(x) : round(x + width)]
+        crop = image[round(y) : round(y + height), round(x) : round(x + width)]
         found[vod_id] = decode_barcode(crop)
     return found
 

@@ -25,7 +25,7 @@ def test_what_runs_moves_and_ends_by_itself(open_page: OpenPage, backstage: Back
     expect(running).to_be_hidden()
     attention = page.get_by_role("region", name="Needs attention")
     expect(attention).to_contain_text("It took too long.")
-    expect(attention.get_by_role("link", name="See what to do: Align Round 7")).to_be_visible()
+    expect(attention.get_by_role("link", name="See what to do: Failed: Align Round 7")).to_be_visible()
 
 
 def test_a_new_account_finds_its_first_steps_also_on_a_phone(open_page: OpenPage, backstage: Backstage) -> None:
