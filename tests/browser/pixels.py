@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from vodplatform.demo.barcode import decode_barcode
 
+LOOKS = 10
 PLACES = """() => [...document.querySelectorAll('[data-pane]')].map((pane) => {
         const r = pane.querySelector('[data-pic]').getBoundingClientRect();
         // In a row its place may be higher than the picture, which stands in its middle then.
@@ -21,9 +22,20 @@ PLACES = """() => [...document.querySelectorAll('[data-pane]')].map((pane) => {
 
 
 def frames_on_screen(page: Page, *, only: str = "") -> dict[str, int]:
-    """Frame number by vod_id of every pane in one screenshot, or of one. Raises ValueError where none can be read."""
+    """Frame number by vod_id of every pane in one screenshot, or of one. Raises ValueError where none can be read.
+
+    A picture that is just being drawn again, as where a bar beside it goes, is looked at a few times.
+    """
+    for _ in range(LOOKS - 1):
+        try:
+            return _read(page, only)
+        except ValueError:
+            page.wait_for_timeout(100)
+    return _read(page, only)
+
+
+def _read(page: Page, only: str) -> dict[str, int]:
     before, places = None, page.evaluate(PLACES)
-    # What moves meanwhile, as beside a bar that goes, is looked at again.
     while places != before:
         picture = page.screenshot()
         before, places = places, page.evaluate(PLACES)
