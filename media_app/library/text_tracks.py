@@ -1,4 +1,4 @@
-"""Captions and chapters over the API (contract section 4.1): parse, permit, call, answer."""
+"""Captions and chapters over the API (contract section 4): parse, permit, call, answer."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ async function small(file) {
   const [x, y] = [(picture.width - side) / 2, (picture.height - side) / 2];
   const context = canvas.getContext("2d");
   if (!context) throw new ApiError("This browser cannot make the picture small.");
-  // A JPEG has no glass in it.
+  // JPEG has no transparency: what could be seen through becomes white.
   context.fillStyle = "#fff";
   context.fillRect(0, 0, PICTURE_SIDE, PICTURE_SIDE);
   context.drawImage(picture, x, y, side, side, 0, 0, PICTURE_SIDE, PICTURE_SIDE);
