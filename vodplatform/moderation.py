@@ -30,6 +30,7 @@ from vodplatform.base.models import AuditEntry
 
 VIDEO, CHALLENGE = "video", "challenge"
 OPEN, CLOSED = "open", "closed"
+KINDS = (("", "All"), (VIDEO, "Videos"), (CHALLENGE, "Challenges"))
 READ = {OPEN: 1000, CLOSED: 200}  # reports that are read for one page
 SHOWN = 100  # things that the queue has at most
 ENTRIES = 10  # of the history of one thing
@@ -123,7 +124,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "back": _address(state, kind, ""),
         "open_count": open_count(user),
         "tabs": [(name, label, _address(name, kind, "")) for name, label in ((OPEN, "Open"), (CLOSED, "Closed"))],
-        "kinds": [("", "All kinds"), (VIDEO, "Videos"), (CHALLENGE, "Challenges")],
+        "kinds": [(name, label, _address(state, name, "")) for name, label in KINDS],
     }
     if context["shown"]:
         context |= _details_of(cast(Reported, context["shown"]))

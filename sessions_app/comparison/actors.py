@@ -12,13 +12,13 @@ from django.db import transaction
 
 from jobs_app import outputs
 from jobs_app.actors import job_actor
-from jobs_app.context import JobContext, JobFailed
+from jobs_app.context import JobContext, JobFailed, TransientFault
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
 from media_app.store import files as store
 from media_app.videos.models import Video
 from media_app.videos.services import check_file, path_for_work
-from media_app.videos.taking_in import checking, map_storage_errors
+from media_app.videos.taking_in import checking, make_poster, map_storage_errors
 from sessions_app.analysis.running import run_answering, run_pipeline
 from sessions_app.comparison import exports, samples
 from sessions_app.comparison.alignments import ALIGN_KIND, run_aligner
@@ -28,6 +28,7 @@ from sessions_app.comparison.services import lock
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.files import child_files
+from vodplatform.base.logs import event
 from vodplatform.base.processes.process import Access
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export"]
@@ -96,7 +97,25 @@ def align_vods(context: JobContext) -> dict[str, Any]:
             for item in found.get("evidence", []):
                 name = item.pop("file")
                 item["key"] = context.store(name, child_files.read(folder, name))
+        _make_posters(context, request["videos"], folder)
     return result
+
+
+def _make_posters(context: JobContext, files: Sequence[dict[str, str]], folder: Path) -> None:
+    """Make the pictures by which lists show the VODs. Files that are used where they lie have no job of their own.
+
+    files: ``vod_id`` and ``path`` of each. What was found is kept without them.
+    """
+    videos = {item["vod_id"]: item["video_id"] for item in context.params["videos"]}
+    for number, file in enumerate(files):
+        own = folder / f"poster-{number}"
+        own.mkdir()
+        try:
+            with map_storage_errors():
+                video = Video.objects.get(pk=videos[file["vod_id"]])
+                make_poster(context, video, Path(file["path"]), own, share=(ALL_PERCENT, 100))
+        except (TransientFault, Video.DoesNotExist) as exc:
+            event("poster.left", video=videos[file["vod_id"]], reason=str(exc))
 
 
 def _path(item: dict[str, str], folder: Path, viewer: User) -> str:

@@ -50,8 +50,9 @@ def test_a_moderator_works_through_the_queue_by_keys(
     page.keyboard.press("x")
     expect(page.get_by_label("Reason")).to_be_focused()
     page.keyboard.type("Not theirs to publish")
-    page.get_by_role("button", name="Take down").click()
+    page.keyboard.press("Enter")  # the decision that the reason is for, and not the first button of the form
     expect(page.get_by_text("Taken down: “LAN final”.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Taken down")).to_be_focused()
     expect(heading).to_have_text("Best clutches")
     page.keyboard.press("d")
     expect(page.get_by_text("Dismissed: “Best clutches”.")).to_be_visible()

@@ -13,6 +13,7 @@ from django.core.files.storage import default_storage
 
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
+from media_app.videos.models import Rendition, RenditionKind
 from sessions_app.comparison import alignments
 from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetChange
 from tests.conftest import Library
@@ -258,6 +259,8 @@ def test_two_recordings_of_a_match_are_aligned_to_the_frame(
     assert run_queue("align") == 1
     body = api.get(f"{base}/alignments/{job_id}").json()
     assert (body["status"], body["refused"], body["method"]) == ("completed", None, "auto")
+    # Lists show files of a folder by pictures that are made on this occasion.
+    assert Rendition.objects.filter(kind=RenditionKind.POSTER).count() == 2
     found = body["proposals"][0]
     assert found["vod_id"] == "b"
     assert abs(found["offset"] - truth) <= 0.002

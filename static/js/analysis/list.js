@@ -119,11 +119,15 @@ function make(session) {
       await perform(one, act);
       await follower.ask(one.sessionId);
     },
-    onDelete: (one) =>
+    onDelete: (one) => {
+      const next = besideOf(one.sessionId);
       deleteDialog(one, follower, () => {
         removed(one.sessionId);
         toast("The analysis is deleted.");
-      }),
+        // The row may have gone by itself while the dialog had the focus.
+        (next?.isConnected ? next : newButton).focus();
+      });
+    },
   });
 }
 
@@ -201,11 +205,17 @@ function changed(session) {
   if (ended) setText(said, `${session.name}: ${statusOf(session).word.toLowerCase()}.`);
 }
 
+/** @param {string} id @returns {HTMLElement|null} the row that has the focus once that one is gone */
+function besideOf(id) {
+  const element = rows.get(id)?.element;
+  return /** @type {HTMLElement|null} */ (element?.nextElementSibling ?? element?.previousElementSibling ?? null);
+}
+
 /** @param {string} id */
 function removed(id) {
   const row = rows.get(id);
   if (!row) return;
-  const next = /** @type {HTMLElement|null} */ (row.element.nextElementSibling ?? row.element.previousElementSibling);
+  const next = besideOf(id);
   const hadFocus = row.element.contains(document.activeElement) || document.activeElement === document.body;
   row.element.remove();
   rows.delete(id);

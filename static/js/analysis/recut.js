@@ -5,6 +5,7 @@ import { h, icon, need, setText } from "../base/dom.js";
 import { counted, moment, parseMoment } from "../base/format.js";
 import { JobProgress, reasonOf } from "../base/job.js";
 import { errorNote, toast } from "../base/notice.js";
+import { tellAfterReload } from "./arriving.js";
 import { cutReel, newKey } from "./api.js";
 import { faultOfAll, faultsOf, inOrder, lengthOf, MOST, nextBest, roomAround } from "./chosen.js";
 import { secondsWords, timeWords } from "./words.js";
@@ -20,6 +21,7 @@ export class ReelEditor {
   /** @type {Moment[]} in the order of the video */ #moments = [];
   /** @type {HTMLElement[]} where each is told what is wrong with it */ #says = [];
   #key = newKey();
+  #drawing = 0;
 
   /**
    * @param {HTMLElement} root
@@ -120,12 +122,15 @@ export class ReelEditor {
     changed[name] = seconds;
     this.view.seek(name === "start" ? seconds : Math.max(changed.start, seconds - 0.1));
     this.#moments = inOrder(this.#moments);
-    this.#draw();
+    // Tab has left the field and not arrived: drawn now, what it goes to would be gone.
+    this.#drawing = setTimeout(() => this.#draw());
   }
 
   // What is shown
 
   #draw() {
+    clearTimeout(this.#drawing);
+    this.#drawing = 0;
     const focused = this.panel.contains(document.activeElement) ? document.activeElement?.id : "";
     this.#says = this.#moments.map((_, n) => h("p", { class: "field-error", id: `moment-${n}-says` }));
     this.list.replaceChildren(...this.#moments.map((one, n) => this.#row(one, n)));
@@ -160,7 +165,14 @@ export class ReelEditor {
       {},
       h(
         "button",
-        { class: "segment-number", type: "button", title: "Play", "aria-label": `Play moment ${n + 1}`, onclick: play },
+        {
+          class: "segment-number",
+          type: "button",
+          id: `moment-${n}-play`,
+          title: "Play",
+          "aria-label": `Play moment ${n + 1}`,
+          onclick: play,
+        },
         String(n + 1),
       ),
       this.#input(one, n, "start"),
@@ -172,6 +184,7 @@ export class ReelEditor {
         {
           class: "btn icon-only quiet",
           type: "button",
+          id: `moment-${n}-remove`,
           "aria-label": `Remove moment ${n + 1}`,
           title: "Remove",
           data: { remove: "" },
@@ -205,6 +218,7 @@ export class ReelEditor {
 
   async #cut() {
     if (this.cutButton.getAttribute("aria-disabled") === "true") return;
+    if (this.#drawing) this.#draw();
     const wrong = this.list.querySelector("[aria-invalid=true]");
     if (wrong) return /** @type {HTMLElement} */ (wrong).focus();
     const fault = faultOfAll(this.#moments);
@@ -227,7 +241,10 @@ export class ReelEditor {
   async #follow(job) {
     this.opener.hidden = true;
     const ended = await this.progress.follow(job);
-    if (ended.status === "completed") return location.reload();
+    if (ended.status === "completed") {
+      tellAfterReload("The reel is cut.");
+      return location.reload();
+    }
     this.#key = newKey();
     this.opener.hidden = false;
     const draft = this.#moments;

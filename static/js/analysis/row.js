@@ -95,6 +95,8 @@ export class Row {
     const { icon: picture, word, tone } = statusOf(session);
     const state = stateOf(session);
     const address = `/analysis/${encodeURIComponent(sessionId)}`;
+    // Several of one video have one name.
+    const which = `${name}: ${kind.label.toLowerCase()} of ${when(new Date(created_at))}`;
     const moving = ["queued", ...WITH_BAR].includes(state);
     return [
       session.source
@@ -144,14 +146,14 @@ export class Row {
         "div",
         { class: "job-actions" },
         ...actsOf(session).map((act) => actButton(act, name, () => this.#act(act))),
-        state === "completed" && h("a", { class: "btn", href: address, "aria-label": `Open ${name}` }, "Open"),
+        state === "completed" && h("a", { class: "btn", href: address, "aria-label": `Open ${which}` }, "Open"),
         !moving &&
           h(
             "button",
             {
               class: "btn icon-only quiet",
               type: "button",
-              "aria-label": `Delete ${name}`,
+              "aria-label": `Delete ${which}`,
               title: "Delete",
               data: { act: "delete" },
               onclick: () => this.options.onDelete(this.session),

@@ -4,6 +4,7 @@ import { ApiError } from "../base/api.js";
 import { h, icon, need, pageData, setText } from "../base/dom.js";
 import { toggleMenu } from "../base/menu.js";
 import { errorNote, explain, toast } from "../base/notice.js";
+import { tellWhatHappened } from "./arriving.js";
 import { analyseVideo, csvOf, jsonOf, keepSession, newKey, readResults, readSession } from "./api.js";
 import { deleteDialog } from "./deleting.js";
 import { Follower } from "./follow.js";
@@ -29,6 +30,8 @@ const acts = need("[data-acts]");
 let isGone = false;
 let shown = "";
 let isReading = false;
+
+tellWhatHappened();
 
 const follower = new Follower({
   sessions: () => (isGone ? [] : [session]),
@@ -116,6 +119,7 @@ function drawActs() {
   acts.dataset.shown = parts;
   const isReel = session.analysis_type === "highlights";
   const focused = acts.contains(document.activeElement);
+  const act = focused ? /** @type {HTMLElement} */ (document.activeElement).dataset.act : "";
   acts.replaceChildren(
     ...[
       h(
@@ -125,6 +129,7 @@ function drawActs() {
           type: "button",
           "aria-label": "Delete this analysis",
           title: "Delete this analysis",
+          data: { act: "delete" },
           onclick: remove,
         },
         icon("trash"),
@@ -137,6 +142,7 @@ function drawActs() {
             type: "button",
             "aria-pressed": String(isKept),
             title: "Keep the result as long as the video",
+            data: { act: "keep" },
             onclick: () => keep(!isKept),
           },
           icon("lock"),
@@ -145,14 +151,21 @@ function drawActs() {
       data &&
         h(
           "button",
-          { class: "btn", type: "button", "aria-haspopup": "menu", "aria-expanded": "false", onclick: openData },
+          {
+            class: "btn",
+            type: "button",
+            "aria-haspopup": "menu",
+            "aria-expanded": "false",
+            data: { act: "data" },
+            onclick: openData,
+          },
           icon("list"),
           "Data",
         ),
       again &&
         h(
           "button",
-          { class: `btn${made ? "" : " primary"}`, type: "button", onclick: runAgain },
+          { class: `btn${made ? "" : " primary"}`, type: "button", data: { act: "again" }, onclick: runAgain },
           icon("gear"),
           "Run again…",
         ),
@@ -171,7 +184,10 @@ function drawActs() {
         ),
     ].filter((part) => part !== null && part !== false && part !== undefined && part !== ""),
   );
-  if (focused) /** @type {HTMLElement|null} */ (acts.querySelector("button"))?.focus();
+  if (focused)
+    /** @type {HTMLElement|null} */ (
+      (act && acts.querySelector(`[data-act=${act}]`)) || acts.querySelector("button")
+    )?.focus();
 }
 
 /** @param {boolean} isKept */

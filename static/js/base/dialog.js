@@ -24,6 +24,34 @@ export function show(element) {
 }
 
 /**
+ * Open a dialog with its name and a button that closes it above what it holds.
+ * @param {string} name
+ * @param {string} classes of its own
+ * @param {...(Node|string)} parts
+ */
+export function showNamed(name, classes, ...parts) {
+  const dialog = show(
+    h(
+      "dialog",
+      { class: `dialog ${classes}`.trim(), "aria-labelledby": "dialog-heading" },
+      h(
+        "header",
+        {},
+        h("h2", { id: "dialog-heading", class: "truncate", dir: "auto" }, name),
+        h("span", { class: "spacer" }),
+        h(
+          "button",
+          { class: "btn icon-only quiet", type: "button", "aria-label": "Close", onclick: () => dialog.close() },
+          icon("x"),
+        ),
+      ),
+      ...parts,
+    ),
+  );
+  return dialog;
+}
+
+/**
  * Ask whether something shall really go, and let it go.
  * @param {object} about
  * @param {string} about.heading

@@ -24,6 +24,9 @@ for (const menu of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.query
   document.addEventListener("pointerdown", (event) => {
     if (!menu.contains(/** @type {Node} */ (event.target))) menu.open = false;
   });
+  menu.addEventListener("focusout", (event) => {
+    if (event.relatedTarget && !menu.contains(/** @type {Node} */ (event.relatedTarget))) menu.open = false;
+  });
   menu.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !menu.open) return;
     menu.open = false;

@@ -1,7 +1,7 @@
 // One video of the comparison to take away: which part, which picture, which sound; how far it is, and where it is.
 
 import { jobs } from "../base/api.js";
-import { show } from "../base/dialog.js";
+import { showNamed } from "../base/dialog.js";
 import { h, icon } from "../base/dom.js";
 import * as format from "../base/format.js";
 import { JobProgress, reasonOf } from "../base/job.js";
@@ -137,24 +137,7 @@ export class Exporting {
         h("footer", { class: "row pad" }, done, button),
       )
     );
-    const dialog = show(
-      h(
-        "dialog",
-        { class: "dialog exporting", "aria-labelledby": "export-heading" },
-        h(
-          "header",
-          {},
-          h("h2", { id: "export-heading" }, "Export a video"),
-          h("span", { class: "spacer" }),
-          h(
-            "button",
-            { class: "btn icon-only quiet", type: "button", "aria-label": "Close", onclick: () => dialog.close() },
-            icon("x"),
-          ),
-        ),
-        form,
-      ),
-    );
+    showNamed("Export a video", "exporting", form);
     const tell = (/** @type {Node[]} */ ...nodes) => {
       problem.replaceChildren(...nodes);
       /** @type {HTMLElement} */ (problem.parentElement).hidden = nodes.length === 0;

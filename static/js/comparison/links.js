@@ -14,7 +14,7 @@ const TIMES = [
   [2_592_000, "30 days"],
 ];
 
-/** @typedef {{link_id: string, can_comment: boolean, has_password: boolean, expires_at: number, url?: string}} Link */
+/** @typedef {{link_id: string, can_comment: boolean, has_password: boolean, created_at: number, expires_at: number, url?: string}} Link */
 
 /**
  * The part of the sharing dialog that makes and withdraws links.
@@ -126,7 +126,12 @@ export function linksPart(id) {
     return h(
       "li",
       { class: "row" },
-      h("span", { class: "spacer" }, `Until ${until}: ${rights}`),
+      h(
+        "span",
+        { class: "who spacer" },
+        h("span", {}, `Until ${until}: ${rights}`),
+        h("span", { class: "faint text-small" }, `Made ${when(instant(link.created_at))}`),
+      ),
       h(
         "button",
         {

@@ -1,8 +1,9 @@
 // Who else may see the comparison: its owner invites accounts or makes links, says what each may do, and withdraws it.
 
 import { sharesApi } from "../base/api.js";
-import { show } from "../base/dialog.js";
+import { showNamed } from "../base/dialog.js";
 import { h, icon } from "../base/dom.js";
+import { instant, when } from "../base/format.js";
 import { errorNote, explain, toast } from "../base/notice.js";
 import { linksPart } from "./links.js";
 
@@ -13,7 +14,7 @@ const RIGHTS = [
   ["edit", "Edit"],
 ];
 
-/** @typedef {{share_id: string, username: string, role: string, can_comment: boolean}} Share */
+/** @typedef {{share_id: string, username: string, role: string, can_comment: boolean, created_at: number}} Share */
 
 /** @param {string} value @returns {{role: string, can_comment: boolean}} */
 function rightsOf(value) {
@@ -59,34 +60,21 @@ export function openSharing({ id, name }) {
     })
   );
   const rights = select("May", "comment");
-  const dialog = show(
+  showNamed(
+    `Share “${name}”`,
+    "sharing",
     h(
-      "dialog",
-      { class: "dialog sharing", "aria-labelledby": "share-heading" },
+      "div",
+      { class: "pad col" },
+      h("form", { class: "row", onsubmit: invite }, user, rights, h("button", { class: "btn primary" }, "Invite")),
+      problem,
+      people,
       h(
-        "header",
-        {},
-        h("h2", { id: "share-heading", class: "truncate", dir: "auto" }, `Share “${name}”`),
-        h("span", { class: "spacer" }),
-        h(
-          "button",
-          { class: "btn icon-only quiet", type: "button", "aria-label": "Close", onclick: () => dialog.close() },
-          icon("x"),
-        ),
+        "p",
+        { class: "text-small faint" },
+        "People you invite see it in their list of comparisons. If you remove them, they lose access at once.",
       ),
-      h(
-        "div",
-        { class: "pad col" },
-        h("form", { class: "row", onsubmit: invite }, user, rights, h("button", { class: "btn primary" }, "Invite")),
-        problem,
-        people,
-        h(
-          "p",
-          { class: "text-small faint" },
-          "People you invite see it in their list of comparisons. If you remove them, they lose access at once.",
-        ),
-        linksPart(id),
-      ),
+      linksPart(id),
     ),
   );
   user.focus();
@@ -96,6 +84,7 @@ export function openSharing({ id, name }) {
     try {
       const { shares } = await api.list();
       people.replaceChildren(
+        h("li", { class: "row" }, h("span", { class: "spacer" }, "You"), h("span", { class: "faint" }, "Owner")),
         ...shares.map(row),
         shares.length ? "" : h("li", { class: "faint" }, "Nobody is invited yet."),
       );
@@ -126,7 +115,12 @@ export function openSharing({ id, name }) {
     return h(
       "li",
       { class: "row" },
-      h("span", { class: "truncate spacer", dir: "auto" }, username),
+      h(
+        "span",
+        { class: "who spacer" },
+        h("span", { class: "truncate", dir: "auto" }, username),
+        h("span", { class: "faint text-small" }, `Invited ${when(instant(share.created_at))}`),
+      ),
       select(`${username} may`, choiceOf(share), (own) => {
         const rights = rightsOf(own.value);
         own.disabled = true;

@@ -1,6 +1,5 @@
 // The moderation queue by keys: to the next and the one before, play, and the decisions; and times in the viewer's own zone.
 
-import { need } from "../base/dom.js";
 import { key, offerKeys } from "../base/keys.js";
 import { day } from "../videos/api.js";
 
@@ -13,9 +12,6 @@ for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (document.querySel
   time.title = at.toLocaleString();
   time.textContent = day(at);
 }
-need("#kind").addEventListener("change", (/** @type {Event} */ event) =>
-  /** @type {HTMLSelectElement} */ (event.target).form?.requestSubmit(),
-);
 for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-start]")))
   button.addEventListener("click", () => {
     if (!player) return;
@@ -30,22 +26,37 @@ function go(by) {
   if (next) location.assign(next.href);
 }
 
+/** The decision that waits for its reason. */ let waiting = "";
+
 /** A decision needs its reason, but that nothing is wrong. @param {string} act */
 function decide(act) {
   const button = /** @type {HTMLButtonElement|null} */ (document.querySelector(`[data-do=${act}]`));
   if (!button || !reason) return;
-  if (act !== "dismiss" && !reason.value.trim()) return reason.focus();
-  button.click();
+  if (act === "dismiss" || reason.value.trim()) return button.click();
+  waiting = act;
+  reason.focus();
 }
 
 document.querySelector("[data-decide]")?.addEventListener("submit", (event) => {
   const act = /** @type {SubmitEvent} */ (event).submitter?.getAttribute("value");
   if (!reason || act === "dismiss" || reason.value.trim()) return;
   event.preventDefault();
+  waiting = act ?? "";
   reason.setCustomValidity("Say why, in a few words.");
   reason.reportValidity();
 });
 reason?.addEventListener("input", () => reason.setCustomValidity(""));
+const firstDecision = /** @type {HTMLElement|null} */ (document.querySelector("[data-do]"));
+// Enter takes the decision that asked for the reason; without one it leads to the decisions.
+reason?.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.isComposing) return;
+  event.preventDefault();
+  if (waiting) decide(waiting);
+  else firstDecision?.focus();
+});
+const outcome = /** @type {HTMLElement|null} */ (document.querySelector("[data-outcome]"));
+// What became of the decision before: read out, and where Tab goes on from.
+outcome?.focus();
 document.querySelector("[data-queue] [aria-current]")?.scrollIntoView({ block: "nearest" });
 
 offerKeys([
@@ -54,7 +65,8 @@ offerKeys([
   {
     keys: "Space",
     label: "Play and pause",
-    match: key(" "),
+    // A focused player has its own.
+    match: (event) => key(" ")(event) && event.target !== player,
     run: () => (player?.paused ? player.play().catch(() => {}) : player?.pause()),
   },
   { keys: "R", label: "Write the reason", match: key("r"), run: () => reason?.focus() },

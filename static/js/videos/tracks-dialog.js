@@ -1,6 +1,6 @@
 // What is asked about a video's captions and chapters: which there are, files that are added, chapters as they are typed.
 
-import { askToDelete, show } from "../base/dialog.js";
+import { askToDelete, showNamed } from "../base/dialog.js";
 import { h, icon, need, setText } from "../base/dom.js";
 import { counted } from "../base/format.js";
 import { errorNote } from "../base/notice.js";
@@ -92,54 +92,50 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
     })
   );
   const wrong = h("p", { class: "field-error", id: "track-lines-error", hidden: true }, icon("alert"), h("span", {}));
-  const dialog = show(
+  const dialog = showNamed(
+    "Captions and chapters",
+    "",
     h(
-      "dialog",
-      { class: "dialog", "aria-labelledby": "tracks-heading" },
+      "div",
+      { class: "pad col" },
+      list,
       h(
-        "header",
-        {},
-        h("h2", { id: "tracks-heading" }, "Captions and chapters"),
-        h("span", { class: "spacer" }),
+        "form",
+        { class: "col", novalidate: true, onsubmit: add },
+        h("h3", { class: "h-small" }, "Add a file"),
         h(
-          "button",
-          { class: "btn icon-only quiet", type: "button", "aria-label": "Close", onclick: () => dialog.close() },
-          icon("x"),
+          "div",
+          { class: "row wrap fields" },
+          field("track-kind", "What it has", kind),
+          field("track-language", "Language", language),
+          field("track-file", "WebVTT or SRT file", file),
         ),
+        h("div", { class: "row end" }, h("button", { class: "btn" }, icon("plus"), "Add")),
       ),
       h(
-        "div",
-        { class: "pad col" },
-        list,
-        h(
-          "form",
-          { class: "col", novalidate: true, onsubmit: add },
-          h("h3", { class: "h-small" }, "Add a file"),
-          h(
-            "div",
-            { class: "row wrap fields" },
-            field("track-kind", "What it has", kind),
-            field("track-language", "Language", language),
-            field("track-file", "WebVTT or SRT file", file),
-          ),
-          h("div", { class: "row end" }, h("button", { class: "btn" }, icon("plus"), "Add")),
-        ),
-        h(
-          "form",
-          { class: "col", novalidate: true, onsubmit: write },
-          h("h3", { class: "h-small", id: "track-lines-label" }, "Write chapters"),
-          h("label", { class: "visually-hidden", for: "track-lines" }, "Chapters, one a line"),
-          lines,
-          h("p", { class: "hint", id: "track-lines-hint" }, "One line for each chapter: when it begins, and its name."),
-          wrong,
-          h("div", { class: "row end" }, h("button", { class: "btn" }, icon("check"), "Save chapters")),
-        ),
-        problem,
-        said,
+        "form",
+        { class: "col", novalidate: true, onsubmit: write },
+        h("h3", { class: "h-small", id: "track-lines-label" }, "Write chapters"),
+        h("label", { class: "visually-hidden", for: "track-lines" }, "Chapters, one a line"),
+        lines,
+        h("p", { class: "hint", id: "track-lines-hint" }, "One line for each chapter: when it begins, and its name."),
+        wrong,
+        h("div", { class: "row end" }, h("button", { class: "btn" }, icon("check"), "Save chapters")),
       ),
+      problem,
+      said,
     ),
   );
   let wasThere = "";
+  let isWarned = false;
+  // Escape is pressed easily; what was typed would be gone.
+  dialog.addEventListener("cancel", (event) => {
+    if (isWarned || lines.value === wasThere) return;
+    event.preventDefault();
+    isWarned = true;
+    setText(said, "Your chapters are not saved. Press Esc again to close without them.");
+    lines.focus();
+  });
   draw();
 
   function draw() {

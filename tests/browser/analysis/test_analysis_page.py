@@ -132,6 +132,7 @@ def test_progress_comes_without_reload_and_says_how_long_it_will_take(
 def test_cancel_and_delete_are_a_press_away_and_deleting_is_asked_first(
     open_page: OpenPage, backstage: Backstage
 ) -> None:
+    other, _ = make(backstage, "cancelled")
     session, job = make(backstage, "queued")
     page = open_page("/analysis")
     row(page, session).get_by_role("button", name="Cancel").click()
@@ -142,7 +143,11 @@ def test_cancel_and_delete_are_a_press_away_and_deleting_is_asked_first(
     expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
     dialog.get_by_role("button", name="Delete").click()
     expect(row(page, session)).to_have_count(0)
+    expect(row(page, other)).to_be_focused()
+    row(page, other).get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", name="No analyses yet")).to_be_visible()
+    expect(page.locator("[data-new]")).to_be_focused()
     assert backstage.status(job=job) is None
 
 
@@ -642,6 +647,7 @@ def test_moments_are_added_and_taken_away_and_the_reel_is_cut_anew(
     editor.get_by_label("Start of moment 2").fill("0:07")
     editor.get_by_label("Start of moment 2").press("Tab")
     expect(editor.get_by_role("status")).to_have_text("2 moments, 3 s")
+    expect(editor.get_by_label("End of moment 2")).to_be_focused()
 
     editor.get_by_role("button", name="Remove moment 1").click()
     expect(rows).to_have_count(1)
@@ -656,6 +662,8 @@ def test_moments_are_added_and_taken_away_and_the_reel_is_cut_anew(
     expect(page.locator(".chart .band")).to_have_count(2)
     editor.get_by_role("button", name="Cut the reel").click()
     expect(page.get_by_text("chosen by hand")).to_be_visible(timeout=shelf.TAKEN_IN)
+    expect(page.locator("[data-said]")).to_have_text("The reel is cut.")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
     expect(parts(page)).to_have_count(2)
     made = json.loads(page.evaluate(f"() => fetch('{API}/results/{session}').then((answer) => answer.text())"))["data"]
     assert [one["origin"] for one in made["highlights"]] == ["manual", "manual"]
@@ -715,6 +723,7 @@ def test_a_result_is_kept_as_long_as_its_video_by_one_press(
     expect(kept).to_contain_text("kept 2")  # 24 hours, or nearly
     page.get_by_role("button", name="Keep", exact=True).click()
     expect(kept).to_have_text("kept with its video")
+    expect(page.get_by_role("button", name="Kept")).to_be_focused()
     page.reload()
     expect(page.get_by_role("button", name="Kept")).to_have_attribute("aria-pressed", "true")
     page.get_by_role("button", name="Kept").click()

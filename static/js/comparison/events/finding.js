@@ -1,7 +1,7 @@
 // What the program can find in the videos by itself: what to look for and where, and how far the look is.
 
-import { show } from "../../base/dialog.js";
-import { h, icon } from "../../base/dom.js";
+import { showNamed } from "../../base/dialog.js";
+import { h } from "../../base/dom.js";
 import { counted } from "../../base/format.js";
 import { JobProgress, reasonOf } from "../../base/job.js";
 import { errorNote, toast } from "../../base/notice.js";
@@ -57,24 +57,7 @@ export class Finding {
       problem,
       h("div", { class: "row end" }, button),
     );
-    const dialog = show(
-      h(
-        "dialog",
-        { class: "dialog", "aria-labelledby": "find-heading" },
-        h(
-          "header",
-          {},
-          h("h2", { id: "find-heading" }, "Find events"),
-          h("span", { class: "spacer" }),
-          h(
-            "button",
-            { class: "btn icon-only quiet", type: "button", "aria-label": "Close", onclick: () => dialog.close() },
-            icon("x"),
-          ),
-        ),
-        form,
-      ),
-    );
+    const dialog = showNamed("Find events", "", form);
 
     const start = async (/** @type {Event} */ event) => {
       event.preventDefault();
