@@ -167,7 +167,7 @@ def doors(folder: Path) -> Iterator[tuple[Door, Door, Door]]:
 
 @contextmanager
 def web(variables: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
-    """A web process as deploy/vodplatform-web.service starts it: its port and itself."""
+    """A web process as deploy/vodplatform-web@.service starts it: its port and itself."""
     port = nginx.free_port()
     argv = [sys.executable, "-m", "uvicorn", "vodplatform.asgi:application", "--port", str(port), *SERVER]
     process = subprocess.Popen(argv, cwd=PROJECT_ROOT, env=variables)

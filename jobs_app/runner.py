@@ -8,7 +8,8 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -31,11 +32,17 @@ logger = logging.getLogger("vodplatform.jobs")
 
 
 class Room:
-    """Which jobs run in this process. One that has crashed twice runs with nothing beside it."""
+    """Which jobs run in this process. One that has crashed twice runs with nothing beside it.
+
+    max_jobs: at once; None for as many as there are threads. The first of a lane comes on top, so that long jobs of one
+    lane never keep another lane waiting.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running = 0
+        self._lanes: Counter[str] = Counter()
+        self.max_jobs: int | None = None
         self._alone = False
         self._drained_for: str | None = None
 
@@ -51,6 +58,8 @@ class Room:
             wanted = dict.fromkeys(filter(None, (self._drained_for, lane)))
             self._drained_for = None
             for name in wanted:
+                if self._is_full(name):
+                    continue
                 try:
                     job = leases.claim(name, worker_name(), is_alone=self._running == 0, look_first=look_first)
                 except leases.NeedsOwnProcess:
@@ -58,18 +67,33 @@ class Room:
                     return None
                 if job is not None:
                     self._running += 1
+                    self._lanes[job.lane] += 1
                     self._alone = job.runs_alone
                     return job
         return None
 
-    def leave(self) -> None:
-        """A job has ended here."""
+    def leave(self, lane: str) -> None:
+        """A job of ``lane`` has ended here."""
         with self._lock:
             self._running -= 1
+            self._lanes[lane] -= 1
             self._alone = False
+
+    @property
+    def running(self) -> int:
+        """How many jobs run."""
+        return self._running
+
+    def _is_full(self, lane: str) -> bool:
+        return self.max_jobs is not None and self._running >= self.max_jobs and self._lanes[lane] > 0
 
 
 room = Room()
+
+
+def spare_threads(lanes: Collection[str]) -> int:
+    """Threads of a worker process beyond its jobs at once: for the first job of each lane, and for vain wake-ups."""
+    return max(2, len(lanes) - 1)
 
 
 def worker_name() -> str:
@@ -91,7 +115,7 @@ def run_queue(lane: str) -> int:
             try:
                 run_job(job)
             finally:
-                room.leave()
+                room.leave(job.lane)
             count += 1
     finally:
         close_old_connections()

@@ -14,7 +14,10 @@ from django.utils.module_loading import import_string
 
 from jobs_app import admission, chores, messages, upkeep
 from jobs_app.keeper import keeper
+from jobs_app.runner import room
+from vodplatform.base.models import ProcessKind
 from vodplatform.base.processes.process import kill_orphans
+from vodplatform.base.records import running
 
 logger = logging.getLogger("vodplatform.jobs")
 STRAY_SECONDS = 60.0
@@ -42,6 +45,7 @@ class Sweep:
         now = time.monotonic()
         if now >= self._next_admission:
             self._next_admission = now + settings.JOB_ADMISSION_SECONDS
+            self._tell()
             self._last_owner = admission.admit_all(self._last_owner)
             if settings.HOST_CHORE and now >= self._next_host:
                 self._next_host = now + HOST_SECONDS
@@ -52,6 +56,10 @@ class Sweep:
             kill_orphans()
         for job in upkeep.jobs_to_run(self.queues):
             messages.send(job)
+
+    def _tell(self) -> None:
+        taken = settings.JOB_LANES if self.queues is None else self.queues
+        running.tell(ProcessKind.WORKER, queues=taken, max_jobs=room.max_jobs or 0, jobs=room.running)
 
 
 class Sweeper:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import RESTRICT
 from django.db.models.functions import Now
 
@@ -15,6 +15,7 @@ from jobs_app import leases, services
 from jobs_app.kinds import registry
 from jobs_app.models import FINISHED, Job, JobStatus
 from vodplatform.base.errors import DomainError
+from vodplatform.base.records import running
 
 PURGE_BATCH = 10_000
 DUE_BATCH = 500
@@ -55,6 +56,23 @@ def unclaimable_jobs() -> list[str]:
     queued = Job.objects.filter(status=JobStatus.QUEUED).order_by().values_list("kind", "lane").distinct()
     known = registry()
     return sorted(f"{kind} in {lane}" for kind, lane in queued if kind not in known or lane not in settings.JOB_LANES)
+
+
+class NobodyTakesJobs(Exception):
+    """Jobs wait in a lane that no living worker takes; the message names the lanes."""
+
+
+def ask_workers() -> None:
+    """For ``/health``: raises :class:`NobodyTakesJobs` where jobs wait in a lane that no living worker takes."""
+    try:
+        waiting = Job.objects.filter(status=JobStatus.QUEUED, admitted=True).order_by()
+        old = waiting.filter(created_at__lt=Now() - timedelta(seconds=running.GONE_SECONDS))
+        lanes = set(old.values_list("lane", flat=True).distinct())
+        taken = {lane for queues in running.present().values_list("queues", flat=True) for lane in queues}
+        if left := sorted(lanes - taken):
+            raise NobodyTakesJobs(", ".join(left))
+    finally:
+        connection.close()  # asked in a thread of its own
 
 
 def jobs_to_run(queues: Collection[str] | None = None) -> list[Job]:

@@ -3,6 +3,7 @@
 Run as ``manage.py worker``.
 """
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
@@ -14,15 +15,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
 django.setup()
 
 from django.conf import settings  # noqa: E402
-from django.db import connection  # noqa: E402
+from django.db import DatabaseError, connection  # noqa: E402
 from dramatiq import Worker  # noqa: E402
 from dramatiq.middleware import Middleware  # noqa: E402
 
 from jobs_app.broker import broker  # noqa: E402
 from jobs_app.keeper import keeper  # noqa: E402
 from jobs_app.kinds import registry  # noqa: E402
+from jobs_app.runner import room, spare_threads  # noqa: E402
 from jobs_app.sweeping import sweeper  # noqa: E402
 from vodplatform.base.files import installation  # noqa: E402
+from vodplatform.base.records import running  # noqa: E402
 from vodplatform.base.web import publish  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
@@ -43,6 +46,7 @@ class WorkerLifecycle(Middleware):
             connection.settings_dict["CONN_MAX_AGE"] = None
 
     def after_worker_boot(self, broker: object, worker: Worker) -> None:
+        room.max_jobs = worker.worker_threads - spare_threads(worker.consumer_whitelist or settings.JOB_LANES)
         keeper.start()
         sweeper.start(worker.consumer_whitelist)
 
@@ -52,6 +56,8 @@ class WorkerLifecycle(Middleware):
 
     def after_worker_shutdown(self, broker: object, worker: object) -> None:
         keeper.give_back_all()
+        with contextlib.suppress(DatabaseError):
+            running.leave()
         # A forked process ends without Python's own end.
         publish.flush()
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +53,9 @@ def test_a_worker_cleans_its_own_host_whoever_does_the_chores_of_all(
 
 @pytest.mark.full
 def test_a_host_that_only_serves_cleans_its_own_too(tmp_path: Path) -> None:
-    environment = {"VOD_DATA_DIR": str(tmp_path)}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {"VOD_DATA_DIR": str(tmp_path), "VOD_METRICS_ADDRESS": f"127.0.0.1:{port}"}
     assert manage("migrate", "--verbosity", "0", environment=environment).returncode == 0
     dead = left(tmp_path, f"job-{uuid.uuid4().hex}")
     serving = subprocess.Popen(
@@ -58,6 +64,12 @@ def test_a_host_that_only_serves_cleans_its_own_too(tmp_path: Path) -> None:
     )  # fmt: skip
     try:
         wait_until(lambda: not dead.exists(), 60)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20) as answer:
+            metrics = answer.read().decode()
+        assert "vod_disk_free_bytes " in metrics
+        assert "vod_jobs{" not in metrics  # what is the same on each host, its web processes answer
+        with closing(sqlite3.connect(tmp_path / "vodplatform.sqlite3")) as database:
+            wait_until(lambda: database.execute("SELECT kind FROM running_process").fetchall() == [("web",)], 20)
     finally:
         serving.kill()
         serving.wait()

@@ -38,6 +38,7 @@ LEFT_OUT = {
     "accounts.wsticket", "accounts.pendingsignup",
     # Of one database and its store alone.
     "base.installation", "base.unreferenced", "base.heartbeat",
+    "base.runningprocess",
 }  # fmt: skip
 
 

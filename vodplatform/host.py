@@ -4,21 +4,27 @@ part of its installation, and the folders of attempts, forms and previews that s
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import shutil
 import threading
 import time
 from pathlib import Path
+from typing import cast
 
 from django.conf import settings
 from django.core.management import call_command
 from django.db import DatabaseError, connection
+from prometheus_client import CollectorRegistry, start_http_server
 
 from jobs_app import scratch
 from jobs_app.chores import chore
 from media_app.uploads import sweep
+from vodplatform import metrics
 from vodplatform.base.files import disk, installation
+from vodplatform.base.models import ProcessKind
+from vodplatform.base.records import running
 
 logger = logging.getLogger("vodplatform.host")
 SCRATCH_SECONDS = 86_400
@@ -26,11 +32,13 @@ EVERY_SECONDS = 5.0
 WATCH_SECONDS = 60.0
 CLEAN_SECONDS = 3600.0
 _next_watch = _next_clean = 0.0
+_metrics_server: object | None = None
 
 
 @chore("expire", seconds=3600)
 def delete_expired() -> None:
     """`manage.py expire`, whose own words are in the log already."""
+    running.forget_gone()
     call_command("expire", stdout=io.StringIO())
 
 
@@ -42,9 +50,23 @@ def look_after() -> None:
     if now >= _next_watch:
         _next_watch = now + WATCH_SECONDS
         installation.watch()
+    if settings.METRICS_ADDRESS:
+        serve_metrics(*settings.METRICS_ADDRESS)
     if now >= _next_clean:
         _next_clean = now + CLEAN_SECONDS
         clean()
+
+
+def serve_metrics(host: str, port: int) -> None:
+    """Answer ``/metrics`` of this host there, unless this or another process of it does. Raises ``OSError``."""
+    global _metrics_server
+    if _metrics_server is not None:
+        return
+    try:
+        _metrics_server, _ = start_http_server(port, host, cast(CollectorRegistry, metrics.Scrape(metrics.OF_HOST)))
+    except OSError as exc:
+        if exc.errno != errno.EADDRINUSE:
+            raise
 
 
 def clean() -> int:
@@ -75,10 +97,13 @@ def begin() -> None:
 
 
 def _run() -> None:
-    pause = threading.Event()
+    pause, next_beat = threading.Event(), 0.0
     while True:
         try:
             look_after()
+            if time.monotonic() >= next_beat:
+                next_beat = time.monotonic() + running.BEAT_SECONDS
+                running.tell(ProcessKind.WEB)
         except (DatabaseError, OSError) as exc:
             logger.warning("host not looked after", extra={"data": {"exception": repr(exc)}})
         finally:

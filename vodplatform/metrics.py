@@ -36,6 +36,8 @@ from vodplatform.accounts.models import Role, User
 from vodplatform.base import metrics
 from vodplatform.base.errors import DomainError
 from vodplatform.base.metrics import Definition, define
+from vodplatform.base.models import ProcessKind
+from vodplatform.base.records import running
 from vodplatform.base.records.database import bounded
 from vodplatform.base.web.health import database_is_up
 
@@ -50,6 +52,8 @@ JOBS = define("gauge", "vod_jobs", "Jobs there are.", "kind", "status")
 QUEUE_DEPTH = define("gauge", "vod_queue_depth", "Queued jobs.", "lane")
 QUEUE_ADMITTED = define("gauge", "vod_queue_admitted", "Queued jobs that their owner's limit lets run.", "lane")
 QUEUE_OLDEST = define("gauge", "vod_queue_oldest_seconds", "Age of the oldest queued job; 0 without one.", "lane")
+QUEUE_WORKERS = define("gauge", "vod_queue_workers", "Worker processes that take jobs from the queue.", "lane")
+PROCESSES = define("gauge", "vod_processes", "Processes that were heard of within half a minute.", "kind")
 JOB_MEAN = define("gauge", "vod_job_mean_seconds", "Mean run of the jobs completed in the last hour.", "kind")
 JOB_SUCCESS = define(
     "gauge", "vod_job_success_ratio", "Completed among the jobs completed or failed in the last hour.", "kind"
@@ -92,6 +96,14 @@ def read_queue() -> Values:
         yield QUEUE_DEPTH, (lane,), row["depth"] if row else 0
         yield QUEUE_ADMITTED, (lane,), row["admitted_depth"] if row else 0
         yield QUEUE_OLDEST, (lane,), max(0.0, (row["now"] - row["oldest"]).total_seconds()) if row else 0
+
+
+def read_processes() -> Values:
+    living = list(running.present())
+    for kind in ProcessKind:
+        yield PROCESSES, (kind,), sum(process.kind == kind for process in living)
+    for lane in sorted(settings.JOB_LANES):
+        yield QUEUE_WORKERS, (lane,), sum(lane in process.queues for process in living)
 
 
 def read_last_hour() -> Values:
@@ -147,6 +159,7 @@ def read_process() -> Values:
 COLLECTORS = [
     Collector("jobs", (JOBS,), read_jobs),
     Collector("queue", (QUEUE_DEPTH, QUEUE_ADMITTED, QUEUE_OLDEST), read_queue),
+    Collector("processes", (QUEUE_WORKERS, PROCESSES), read_processes),
     Collector("last_hour", (JOB_MEAN, JOB_SUCCESS), read_last_hour),
     Collector("sessions", (SESSIONS_ACTIVE,), read_sessions),
     Collector("storage", (STORAGE_USED,), read_storage),
@@ -154,16 +167,21 @@ COLLECTORS = [
     Collector("machine", (CPU, MEMORY_USED, MEMORY_TOTAL, DISK_FREE, DISK_TOTAL), read_machine, False),
     Collector("process", (PROCESS_MEMORY, PROCESS_START), read_process, False),
 ]
+# Of the machine that is asked alone; the rest is the same on each.
+OF_HOST = [collector for collector in COLLECTORS if not collector.asks_database]
 
 
 class Scrape:
     """One answer: rows and machine first, so that what failed there is counted in the same answer."""
 
+    def __init__(self, collectors: Sequence[Collector] | None = None) -> None:
+        self.collectors = COLLECTORS if collectors is None else collectors
+
     def collect(self) -> Iterator[Metric]:
         """As the library's registries do. A part that cannot be read has no samples and raises nothing."""
         deadline = time.monotonic() + DATABASE_SECONDS
-        database = database_is_up()
-        for collector in COLLECTORS:
+        database = any(collector.asks_database for collector in self.collectors) and database_is_up()
+        for collector in self.collectors:
             families = {d.name: GaugeMetricFamily(d.name, d.help, labels=d.labels) for d in collector.definitions}
             for definition, labels, value in self._read(collector, deadline if database else 0.0):
                 families[definition.name].add_metric(labels, value)

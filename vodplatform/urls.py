@@ -14,6 +14,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("health", health.health),
     path("health/live", health.live),
+    path("health/ready", health.ready),
     path("metrics", metrics.MetricsView.as_view()),
     path("api/schema", SchemaView.as_view(), name="schema"),
     # A page has no other methods, and no template for what they would answer.

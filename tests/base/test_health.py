@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import socket
 import sqlite3
 import threading
@@ -22,7 +23,7 @@ from tests.support.clamav import Clamd
 from tests.support.s3 import Bucket, storage_of
 from tests.support.waiting import PATIENCE, wait_until
 from vodplatform.base.models import Heartbeat
-from vodplatform.base.web import health
+from vodplatform.base.web import drain, health
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 LONGEST_SECONDS = 2.0 * PATIENCE
@@ -236,6 +237,36 @@ def scanned(settings: Any, clamd: Clamd) -> Clamd:
     """A clamd that the settings name."""
     settings.HEALTH_PARTS = {"scanner": "media_app.uploads.scan.ping"}
     return clamd
+
+
+class TestReady:
+    def test_load_balancers_ask_by_address(self, anonymous: Api, settings: Any) -> None:
+        settings.ALLOWED_HOSTS = ["vod.example"]
+        assert anonymous.get("/health/ready", headers={"Host": "10.1.2.3"}).json() == {"status": "ready"}
+        assert anonymous.get("/health/live", headers={"Host": "10.1.2.3"}).json() == {"status": "healthy"}
+        assert anonymous.get("/health", headers={"Host": "10.1.2.3"}, fails=True).status_code == 400
+
+    def test_without_a_database_it_is_not(self, anonymous: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(health, "database_is_up", lambda: False)
+        refused(anonymous.get("/health/ready", fails=True), 503, "unavailable")
+
+    def test_one_that_is_to_end_is_not_and_ends_a_while_later(
+        self, anonymous: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ended: list[int] = []
+        monkeypatch.setattr(drain, "_begun", threading.Event())
+        before = signal.signal(signal.SIGTERM, lambda number, frame: ended.append(number))
+        drain.put_off_end.cache_clear()
+        try:
+            drain.put_off_end(0.5)
+            assert anonymous.get("/health/ready").status_code == 200
+            os.kill(os.getpid(), signal.SIGTERM)
+            wait_until(drain.has_begun)
+            assert refused(anonymous.get("/health/ready", fails=True), 503, "unavailable")
+            assert ended == []
+            wait_until(lambda: ended == [signal.SIGTERM])
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 class TestScanner:

@@ -365,5 +365,5 @@ def test_the_program_is_served_with_it() -> None:
     sockets = f"{SocketProtocol.__module__}:{SocketProtocol.__name__}"
     assert argv[argv.index("--ws") + 1] == sockets
     assert (
-        f"--http {name} --loop uvloop --ws {sockets} " in (PROJECT_ROOT / "deploy/vodplatform-web.service").read_text()
+        f"--http {name} --loop uvloop --ws {sockets} " in (PROJECT_ROOT / "deploy/vodplatform-web@.service").read_text()
     )

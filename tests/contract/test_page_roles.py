@@ -38,6 +38,7 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "": (OPEN, ["?part=running"]),
     "health": (OPEN, []),
     "health/live": (OPEN, []),
+    "health/ready": (OPEN, []),
     "api/schema": (OPEN, ["?format=json"]),
     "api/docs": (OPEN, ["?script="]),
     "login": (OPEN, ["?next=/compare/{session_id}"]),

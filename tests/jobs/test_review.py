@@ -195,6 +195,23 @@ class TestAlone:
         assert here.take("align", look_first=True) is not None
 
 
+class TestRoom:
+    def test_long_jobs_of_one_lane_never_keep_another_waiting(self) -> None:
+        here = Room()
+        here.max_jobs = 2
+        for lane in ("align", "align", "align", "test", "test"):
+            make_job(make_user(), kind="test.echo", lane=lane)
+        assert here.take("align", look_first=True)
+        assert here.take("align", look_first=True)
+        assert here.take("align", look_first=True) is None
+        assert here.take("test", look_first=True)  # the first of its lane
+        assert here.take("test", look_first=True) is None
+        here.leave("align")
+        here.leave("align")
+        assert here.running == 1
+        assert here.take("test", look_first=True)
+
+
 class TestEnds:
     def run(self, owner: User, monkeypatch: pytest.MonkeyPatch, handler: Callable[[Any], Any]) -> Job:
         monkeypatch.setitem(registry(), "test.odd", replace(registry()["test.echo"], name="test.odd", handler=handler))

@@ -34,7 +34,7 @@ def test_it_takes_all_queues_with_a_thread_for_each_job_that_they_allow(
     [(program, argv, environment)] = started
     assert (program, argv[:4]) == (sys.executable, [sys.executable, "-m", "dramatiq", "jobs_app.worker"])
     assert argv[argv.index("--queues") + 1 :] == ["align", "merge"]
-    assert int(option(argv, "--threads")) >= 6
+    assert int(option(argv, "--threads")) == 6 + 2
     assert option(argv, "--processes") == "1"
     # Less than any worker takes to start: no master waits for one that is killed while it says that it has.
     assert option(argv, "--worker-fork-timeout") == "10"
@@ -47,7 +47,15 @@ def test_it_takes_the_queues_that_are_named(started: list[tuple[Any, ...]], sett
     call_command("worker", "--queues", "render, align,align", "--threads", "3", "--processes", "2")
     [(_, argv, _)] = started
     assert argv[argv.index("--queues") + 1 :] == ["align", "render"]
-    assert (option(argv, "--threads"), option(argv, "--processes")) == ("3", "2")
+    # Two more than jobs: for the first of the other queue, and for wake-ups in vain.
+    assert (option(argv, "--threads"), option(argv, "--processes")) == ("5", "2")
+
+
+def test_it_takes_no_more_jobs_than_its_memory_has_room_for(started: list[tuple[Any, ...]], settings: Any) -> None:
+    settings.JOB_LANES, settings.CHILD_MEMORY_BYTES = {"merge": 4, "align": 8}, 2048 * 1024**2
+    call_command("worker", "--memory", "16384", "--processes", "2")
+    call_command("worker", "--memory", "100", "--threads", "3")
+    assert [option(argv, "--threads") for _, argv, _ in started] == [str(4 + 2), str(1 + 2)]
 
 
 @pytest.mark.parametrize(

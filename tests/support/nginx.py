@@ -81,7 +81,7 @@ def site(port: int, upstream: int, folder: Path, media: Path, root: Path, pem: P
         ("listen 443 ssl;", f"listen 127.0.0.1:{port}{' ssl' if pem else ''};"),
         ("    ssl_certificate     /etc/ssl/vod.pem;\n", f"    ssl_certificate {pem};\n" if pem else ""),
         ("    ssl_certificate_key /etc/ssl/vod.key;\n", f"    ssl_certificate_key {pem};\n" if pem else ""),
-        ("server 127.0.0.1:8000;", f"server 127.0.0.1:{upstream};"),
+        ("server 127.0.0.1:8000 ", f"server 127.0.0.1:{upstream} "),
         ("/var/log/nginx/vodplatform.log", str(folder / "site.log")),
         ("/var/lib/vodplatform/media", str(media)),
         ("/srv/vods", str(root)),

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
 
 from vodplatform.base.errors import DomainError
-from vodplatform.base.models import AuditEntry
-from vodplatform.base.records import audit
+from vodplatform.base.models import AuditEntry, RunningProcess
+from vodplatform.base.records import audit, running
 
 MAX_REFUSALS = 10  # that are told of one action
 
@@ -97,6 +98,39 @@ class AuditEntryAdmin(ReadOnlyMixin, ModelAdmin):
     @admin.display(description="target", ordering="target_name")
     def target(self, entry: AuditEntry) -> str:
         return " ".join(filter(None, (entry.target_type, entry.target_name))) or "–"
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)
+
+
+@admin.register(RunningProcess)
+class RunningProcessAdmin(ReadOnlyMixin, ModelAdmin):
+    """The web and worker processes of all hosts; those that were not heard of any more stay for a day."""
+
+    list_display = [
+        "shown_state", "kind", "host", "pid", "version", "shown_queues", "shown_jobs", "started_at", "seen_at",
+    ]  # fmt: skip
+    list_filter = ["kind", "host", "version"]
+    ordering = ["host", "kind", "pid"]
+    actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RunningProcess]:
+        return running.processes().order_by(F("seen_at").desc())
+
+    @display(description="state", label={"running": "success", "gone": "danger"})
+    def shown_state(self, process: Any) -> str:
+        return "running" if process.is_present else "gone"
+
+    @admin.display(description="queues")
+    def shown_queues(self, process: RunningProcess) -> str:
+        return ", ".join(process.queues) or "–"
+
+    @admin.display(description="jobs")
+    def shown_jobs(self, process: RunningProcess) -> str:
+        return f"{process.jobs} of {process.max_jobs}" if process.max_jobs else "–"
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

@@ -141,6 +141,40 @@ class Heartbeat(models.Model):
         return str(self.at)
 
 
+class ProcessKind(models.TextChoices):
+    """What a process does."""
+
+    WEB = "web"
+    WORKER = "worker"
+
+
+class RunningProcess(models.Model):
+    """A web or worker process of some host, as it last told of itself; :mod:`vodplatform.base.records.running`.
+
+    queues: that a worker takes jobs from. max_jobs, jobs: how many it runs at most and now. seen_at: by the database's
+    clock, as all its instants.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=8, choices=ProcessKind)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    version = models.CharField(max_length=32)
+    queues = models.JSONField(default=list)
+    max_jobs = models.PositiveIntegerField(db_default=0)
+    jobs = models.PositiveIntegerField(db_default=0)
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "running_process"
+        verbose_name = "process"
+        verbose_name_plural = "processes"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.host}:{self.pid}"
+
+
 class Unreferenced(models.Model):
     """A stored file that nothing pointed at when a sweep looked for such, and since when that is so."""
 

@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "vodplatform.base.web.middleware.HealthMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -349,7 +350,10 @@ CHILD_SECONDS = env.number("VOD_CHILD_SECONDS")
 LIBRARY_ROOTS = env.library_roots()
 CLAMD: str | tuple[str, int] | None = env.value("VOD_CLAMD")
 # What `/health` asks beside the parts that every installation has: a dotted path for each name.
-HEALTH_PARTS = {"scanner": "media_app.uploads.scan.ping"} if CLAMD else {}
+HEALTH_PARTS = {
+    "workers": "jobs_app.upkeep.ask_workers",
+    **({"scanner": "media_app.uploads.scan.ping"} if CLAMD else {}),
+}
 SIGNED_URL_SECONDS = env.integer("VOD_SIGNED_URL_SECONDS")
 X_ACCEL_PREFIX = env.text("VOD_X_ACCEL_PREFIX")
 
@@ -406,13 +410,15 @@ EASYOCR_MODELS: Path | None = env.value("VOD_EASYOCR_MODELS")
 DEMO_ACCOUNT = env.text("VOD_DEMO_ACCOUNT")
 
 # Being watched.
+METRICS_ADDRESS: tuple[str, int] | None = env.value("VOD_METRICS_ADDRESS")
+DRAIN_SECONDS = env.number("VOD_DRAIN_SECONDS")
 METRICS_TOKEN = env.secret("VOD_METRICS_TOKEN")
 SENTRY_DSN = env.sentry_dsn()
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "vodplatform.base.logs.JsonFormatter"}},
+    "formatters": {"json": {"()": "vodplatform.base.logs.JsonFormatter", "version": VERSION}},
     "filters": {"context": {"()": "vodplatform.base.logs.ContextFilter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["context"]}},
     "root": {
@@ -525,6 +531,7 @@ UNFOLD = {
                 "items": [
                     _link("Comparisons", "play_circle", "/compare"),
                     _link("API", "api", "/api/docs"),
+                    _list("Processes", "dns", "base.runningprocess"),
                     _link("Health", "monitor_heart", "/health"),
                 ],
             },

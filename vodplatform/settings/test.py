@@ -15,6 +15,7 @@ from .base import CHANNEL_LAYERS, DATA_DIR, DATABASES, REDIS_IS_PRIVATE
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 THROTTLES_ON = False
+HEALTH_PARTS = {}  # what a test is about sets its own
 HOST_CHORE = ""  # a thread of its own would be in the way of most tests
 THROTTLE_STORAGE = "memory"
 UNREFERENCED_HOURS = 0

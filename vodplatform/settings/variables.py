@@ -118,8 +118,10 @@ def _location_prefix(raw: str) -> str:
 
 def _socket_or_host(raw: str) -> str | tuple[str, int]:
     """The path of a Unix socket, or host and port."""
-    if raw.startswith("/"):
-        return raw
+    return raw if raw.startswith("/") else _host_and_port(raw)
+
+
+def _host_and_port(raw: str) -> tuple[str, int]:
     host, colon, port = raw.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and "/" not in raw and 0 < int(port) < 65536):
@@ -273,6 +275,14 @@ VARIABLES: list[Variable] = [
     _choice(
         "VOD_LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO",
         "The least severe messages that are logged.",
+    ),
+    Variable(
+        "VOD_METRICS_ADDRESS", None, _host_and_port, "host:port",
+        "Where one process of a host that has no web process answers `/metrics`, to anybody who can reach it.", "none",
+    ),
+    _number(
+        "VOD_DRAIN_SECONDS", 0, 0, 600,
+        "How long a web process that is to end goes on serving while `/health/ready` says that it is not ready.",
     ),
     _text("VOD_METRICS_TOKEN", "Lets a scraper read `/metrics` as `Bearer`; 16 characters or more, without spaces."),
     _text("SENTRY_DSN", "Reports faults to Sentry; needs `requirements/production.txt`."),

@@ -10,10 +10,10 @@ from typing import Any
 
 from django.conf import settings
 
+from jobs_app.runner import spare_threads
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.settings.variables import PROJECT_ROOT
 
-SPARE_THREADS = 2
 SHUTDOWN_MILLISECONDS = 8000
 # The master waits so long for each worker to have started; for nothing here. Where a worker is killed while it tells a
 # master that waits, the master waits for a lock that the dead one holds, for ever, and no worker is started again.
@@ -31,21 +31,32 @@ class Command(BaseCommand):
             "--queues", type=queues, metavar="NAME,…", help=f"queues to take jobs from (default all): {names}"
         )
         parser.add_argument(
-            "--threads", type=at_least_one, help="jobs at once in each process (default: as many as its queues allow)"
+            "--threads",
+            type=at_least_one,
+            help="jobs at once in each process, beside the first of each queue (default: as many as its queues allow)",
         )
+        parser.add_argument(
+            "--memory", type=at_least_one, metavar="MB",
+            help="memory for the jobs of all processes together: no more at once than fit, by VOD_CHILD_MEMORY_MB",
+        )  # fmt: skip
         parser.add_argument("--processes", type=at_least_one, default=1, help="worker processes (default 1)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        argv = dramatiq_argv(options["processes"], options["queues"], options["threads"])
+        argv = dramatiq_argv(options["processes"], options["queues"], options["threads"], options["memory"])
         # The workers find the program from whatever folder this was started in.
         path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))
         os.execve(argv[0], argv, {**os.environ, "PYTHONPATH": path})
 
 
-def dramatiq_argv(processes: int, queues: Collection[str] | None = None, threads: int | None = None) -> list[str]:
+def dramatiq_argv(
+    processes: int, queues: Collection[str] | None = None, threads: int | None = None, memory: int | None = None
+) -> list[str]:
     """The command line of Dramatiq's own program, as `worker` and `up` run it; parameters as of `worker`."""
     taken = sorted(queues or settings.JOB_LANES)
-    threads = threads or sum(settings.JOB_LANES[name] for name in taken) + SPARE_THREADS
+    jobs = threads or sum(settings.JOB_LANES[name] for name in taken)
+    if memory:
+        jobs = max(1, min(jobs, memory * 1024**2 // settings.CHILD_MEMORY_BYTES // processes))
+    threads = jobs + spare_threads(taken)
     return [
         sys.executable, "-m", "dramatiq", "jobs_app.worker", "--processes", str(processes), "--threads", str(threads),
         "--worker-shutdown-timeout", str(SHUTDOWN_MILLISECONDS), "--worker-fork-timeout", str(BOOT_MILLISECONDS),

@@ -1,4 +1,7 @@
-"""``/health`` and ``/health/live``: whether the program and what it needs answer; no part is waited for long."""
+"""``/health``, ``/health/live`` and ``/health/ready``: whether the program and what it needs answer.
+
+No part is waited for long.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,9 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.module_loading import import_string
 
-from vodplatform.base.errors import error_body
+from vodplatform.base.errors import error_body, error_response
 from vodplatform.base.files import installation
+from vodplatform.base.web import drain
 from vodplatform.base.web.views import read_only
 
 logger = logging.getLogger("vodplatform.health")
@@ -210,6 +214,16 @@ def database_is_up() -> bool:
 def live(request: HttpRequest) -> HttpResponse:
     """The process answers; nothing else is asked."""
     return JsonResponse({"status": "healthy"})
+
+
+@read_only
+def ready(request: HttpRequest) -> HttpResponse:
+    """For load balancers: whether requests may be sent to this process. 503 without a database, and while it drains."""
+    if drain.has_begun():
+        return error_response("unavailable", "This process is about to end.")
+    if not database_is_up():
+        return error_response("unavailable", "The database does not answer.")
+    return JsonResponse({"status": "ready"})
 
 
 @read_only

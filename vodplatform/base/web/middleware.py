@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from vodplatform.base import logs
 from vodplatform.base.errors import error_response
+from vodplatform.base.web import health
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # The admin theme evaluates expressions and sets styles; nothing from elsewhere is loaded there either.
@@ -27,6 +28,18 @@ def without_trailing_slash(path: str) -> str:
     if len(path) > 1 and path.endswith("/") and not path.startswith(KEEPS_SLASH):
         return path.rstrip("/") or "/"
     return path
+
+
+class HealthMiddleware:
+    """Answers what load balancers ask before the Host header is looked at: they ask by address."""
+
+    VIEWS = {"/health/live": health.live, "/health/ready": health.ready}
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.VIEWS.get(request.path, self.get_response)(request)
 
 
 class RequestContextMiddleware:
