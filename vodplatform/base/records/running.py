@@ -9,7 +9,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import BooleanField, Case, QuerySet, Value, When
+from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
 from vodplatform.base.models import ProcessKind, RunningProcess
@@ -46,15 +46,17 @@ def own_id() -> uuid.UUID:
 
 def processes() -> QuerySet[RunningProcess]:
     """All that were heard of within a day, each with ``is_present``."""
-    is_present = When(seen_at__gt=Now() - timedelta(seconds=GONE_SECONDS), then=True)
-    return RunningProcess.objects.annotate(
-        is_present=Case(is_present, default=Value(False), output_field=BooleanField())
-    )
+    is_present = Case(When(_heard_of(), then=True), default=Value(False), output_field=BooleanField())
+    return RunningProcess.objects.annotate(is_present=is_present)
 
 
 def present() -> QuerySet[RunningProcess]:
     """Those that live."""
-    return processes().filter(is_present=True)
+    return RunningProcess.objects.filter(_heard_of())
+
+
+def _heard_of() -> Q:
+    return Q(seen_at__gt=Now() - timedelta(seconds=GONE_SECONDS))
 
 
 def forget_gone() -> int:
