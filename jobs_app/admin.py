@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms.widgets import Script
@@ -13,7 +15,8 @@ from unfold.decorators import display
 
 from jobs_app import services
 from jobs_app.kinds import Subject, label_of, registry, subjects_of
-from jobs_app.models import Job, JobEvent
+from jobs_app.models import Job, JobEvent, LaneLimit
+from vodplatform.base.admin import AuditedModelAdmin
 from vodplatform.base.errors import DomainError
 from vodplatform.base.records import audit
 
@@ -152,3 +155,22 @@ class JobAdmin(ModelAdmin):
                 count += 1
                 audit.record(f"job.{change.__name__}", actor=request.user, target=job)
         self.message_user(request, f"{count} jobs {done}.")
+
+
+@admin.register(LaneLimit)
+class LaneLimitAdmin(AuditedModelAdmin):
+    """How many jobs of a lane run at once on all hosts: workers follow within seconds, without a restart."""
+
+    list_display = ["lane", "limit"]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        """The lanes are those of the settings."""
+        if db_field.name == "lane":
+            return forms.ChoiceField(choices=[(name, name) for name in sorted(settings.JOB_LANES)])
+        return super().formfield_for_dbfield(db_field, request, **options)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["lane"] if obj else []
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_active and request.user.is_superuser)

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
+from jobs_app import lanes
 from jobs_app.messages import send_on_commit
 from jobs_app.models import Job, JobStatus
 from vodplatform.accounts.limits import limits_of_many
@@ -56,7 +57,7 @@ def next_turn(owner_id: uuid.UUID, lane: str) -> int:
 
 def max_share(lane: str) -> int:
     """How many places of ``lane`` one owner may hold while others wait: half of them."""
-    return max(1, int(settings.JOB_LANES[lane]) // 2)
+    return max(1, lanes.limit_of(lane) // 2)
 
 
 def _lock_places(owner_id: uuid.UUID) -> None:

@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
-from jobs_app import admission
+from jobs_app import admission, lanes
 from jobs_app.kinds import is_pausable, registry
 from jobs_app.messages import send_on_commit
 from jobs_app.models import TRANSITIONS, Job, JobQuerySet, JobStatus, lease_duration
@@ -73,7 +73,7 @@ def claim(lane: str, worker: str, *, is_alone: bool = True, look_first: bool = T
         _lock(CLAIM_LOCK, lane.encode())
         # Few rows, by a partial index: the lanes' limits bound them. A count by owner would walk the owner's rows.
         processing = list(Job.objects.filter(status=JobStatus.PROCESSING).order_by().values_list("lane", "owner_id"))
-        if sum(1 for running, _ in processing if running == lane) >= settings.JOB_LANES[lane]:
+        if sum(1 for running, _ in processing if running == lane) >= lanes.limit_of(lane):
             return None
         job = _next_of(lane, processing)
         if job is None:
@@ -109,7 +109,7 @@ def may_claim(lane: str) -> bool:
     if lane not in settings.JOB_LANES:
         return False
     busy = Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).count()
-    return busy < settings.JOB_LANES[lane] and _claimable(lane).exists()
+    return busy < lanes.limit_of(lane) and _claimable(lane).exists()
 
 
 def _claimable(lane: str) -> JobQuerySet:
@@ -251,7 +251,7 @@ def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
         if row.lane in settings.JOB_LANES:
             by_lane.setdefault(row.lane, []).append(row)
     for lane, running in by_lane.items():
-        if len(running) < settings.JOB_LANES[lane] or not own & {row.lease_token for row in running}:
+        if len(running) < lanes.limit_of(lane) or not own & {row.lease_token for row in running}:
             continue
         counts = Counter(row.owner_id for row in running)
         for row in running:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -223,3 +224,21 @@ class Chore(models.Model):
 def lease_duration() -> timedelta:
     """How long a lease lasts without being renewed."""
     return timedelta(seconds=settings.JOB_LEASE_SECONDS)
+
+
+class LaneLimit(models.Model):
+    """How many jobs of a lane run at once on all hosts together, where admins want another number than the settings'.
+
+    limit: None for as many as the hosts take.
+    """
+
+    lane = models.CharField(max_length=32, primary_key=True)
+    limit = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Empty: as many as the workers take."
+    )
+
+    class Meta:
+        db_table = "job_lane_limits"
+
+    def __str__(self) -> str:
+        return self.lane

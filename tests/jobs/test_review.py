@@ -14,13 +14,14 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import connections, transaction
 from django.db.models.functions import Now
+from django.test import Client
 
-from jobs_app import admission, leases, messages, outputs, services, sweeping
+from jobs_app import admission, lanes, leases, messages, outputs, services, sweeping
 from jobs_app.broker import broker
 from jobs_app.context import JobContext, JobFailed
 from jobs_app.keeper import LeaseKeeper
 from jobs_app.kinds import registry
-from jobs_app.models import Job, JobStatus
+from jobs_app.models import Job, JobStatus, LaneLimit
 from jobs_app.runner import Room, run_queue
 from sessions_app.comparison.services import delete_session
 from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
@@ -193,6 +194,39 @@ class TestAlone:
         here._drained_for = "test"
         make_job(make_user(), kind="test.echo", lane="align")
         assert here.take("align", look_first=True) is not None
+
+
+class TestLimits:
+    @pytest.fixture(autouse=True)
+    def _read_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lanes, "SECONDS", 0.0)
+        monkeypatch.setattr(lanes, "_read", (0.0, {}))
+
+    def claimed(self) -> int:
+        for _ in range(5):
+            make_job(make_user(), kind="test.echo", lane="test")
+        return sum(1 for _ in range(5) if leases.claim("test", "worker"))
+
+    def test_admins_lower_and_raise_them_without_a_restart(self, admin_person: User, settings: Any) -> None:
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 2}
+        client = Client()
+        client.force_login(admin_person)
+        client.post("/admin/jobs/lanelimit/add/", {"lane": "test", "limit": "1"})
+        assert self.claimed() == 1
+        client.post("/admin/jobs/lanelimit/test/change/", {"limit": "3"})
+        assert self.claimed() == 2
+        assert lanes.limit_of("test") == 3
+
+    def test_one_that_is_empty_leaves_it_to_the_workers(self) -> None:
+        LaneLimit.objects.create(lane="test", limit=None)
+        assert self.claimed() == 5
+
+    def test_none_is_nought(self, admin_person: User) -> None:
+        client = Client()
+        client.force_login(admin_person)
+        client.post("/admin/jobs/lanelimit/add/", {"lane": "test", "limit": "0"})
+        client.post("/admin/jobs/lanelimit/add/", {"lane": "elsewhere", "limit": "1"})
+        assert not LaneLimit.objects.exists()
 
 
 class TestRoom:

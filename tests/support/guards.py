@@ -566,7 +566,7 @@ GUARDS = [
     ),
     Guard(
         "half of a lane is for others", "jobs_app/admission.py",
-        "max(1, int(settings.JOB_LANES[lane]) // 2)", "int(settings.JOB_LANES[lane])",
+        "max(1, lanes.limit_of(lane) // 2)", "lanes.limit_of(lane)",
         "tests/jobs/test_giving_way.py::TestShare",
     ),
     Guard(
@@ -1092,7 +1092,7 @@ GUARDS = [
     ),
     Guard(
         "the lane's limit", "jobs_app/leases.py",
-        ">= settings.JOB_LANES[lane]:", ">= 10**9:",
+        ">= lanes.limit_of(lane):", ">= 10**9:",
         "tests/jobs/test_services.py::TestClaim::test_a_full_lane_gives_nothing_and_another_lane_does",
     ),
     Guard(

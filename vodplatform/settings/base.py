@@ -532,6 +532,7 @@ UNFOLD = {
                     _link("Comparisons", "play_circle", "/compare"),
                     _link("API", "api", "/api/docs"),
                     _list("Processes", "dns", "base.runningprocess"),
+                    _list("Limits of lanes", "speed", "jobs.lanelimit"),
                     _link("Health", "monitor_heart", "/health"),
                 ],
             },
