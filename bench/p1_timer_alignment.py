@@ -17,7 +17,7 @@ RUNS = 5
 SAMPLES = 60
 ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
 CHILD_ENVIRONMENT = {
-    "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "VOD_CHILD_THREADS": "2",
+    "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "VOD_CHILD_THREADS": "2",
     "PYTHONDONTWRITEBYTECODE": "1",
 }  # fmt: skip
 

@@ -25,7 +25,7 @@ THREADS = 2
 GOPS = (60, 120, 250)  # frames: a streamer's, a recorder's, what x264 does when nobody says otherwise
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
 CHILD_ENVIRONMENT = {
-    "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "PYTHONDONTWRITEBYTECODE": "1",
+    "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
 }  # fmt: skip
 
 

@@ -570,6 +570,26 @@ GUARDS = [
         "tests/jobs/test_giving_way.py::TestShare",
     ),
     Guard(
+        "the first job of a lane needs no free place", "jobs_app/runner.py",
+        " and self._lanes[lane] > 0", "",
+        "tests/jobs/test_review.py::TestRoom::test_long_jobs_of_one_lane_never_keep_another_waiting",
+    ),
+    Guard(
+        "a worker keeps to its number of jobs", "jobs_app/runner.py",
+        "self._running >= self.max_jobs and", "False and",
+        "tests/jobs/test_review.py::TestRoom::test_long_jobs_of_one_lane_never_keep_another_waiting",
+    ),
+    Guard(
+        "load balancers ask by address", "vodplatform/settings/base.py",
+        '    "vodplatform.base.web.middleware.HealthMiddleware",\n', "",
+        "tests/base/test_health.py::TestReady::test_load_balancers_ask_by_address",
+    ),
+    Guard(
+        "Enter in a reason takes the decision that asked for it", "static/js/moderation/page.js",
+        "  if (waiting) decide(waiting);\n  else ", "  ",
+        "tests/browser/test_moderation_page.py::test_a_moderator_works_through_the_queue_by_keys",
+    ),
+    Guard(
         "a master does not wait for a worker that is killed", "jobs_app/management/commands/worker.py",
         ' "--worker-fork-timeout", str(BOOT_MILLISECONDS),', "",
         "tests/jobs/test_worker_command.py::test_it_takes_all_queues_with_a_thread_for_each_job_that_they_allow",

@@ -219,7 +219,7 @@ class _Aligner:
         return look
 
     def _candidates(self, source: Source, locator: Locator) -> Iterator[Candidate]:
-        """Places to try, cheapest to find first: in the hint, on a whole frame, in its tiles, on other frames."""
+        """Places to try, cheapest to find first: in the hint, at the edges, on whole frames, in their tiles."""
         looks = source.spread(FIRST_LOOK)
         if self._roi is not None:
             if self._roi.vod_id == source.vod_id:
@@ -227,7 +227,12 @@ class _Aligner:
                 yield from locator.near(self._roi.box, list(source.pictures(looks)))
                 looks = source.spread(SECOND_LOOK)
             yield from locator.near(self._roi.box, list(source.pictures(looks)))
-        pictures = list(source.pictures(source.spread(FIRST_LOOK)))
+        # Of the first picture that decodes: a clock that runs is found there as a rule, and the others cost as much.
+        looks = source.spread(FIRST_LOOK)
+        first = next(iter(source.pictures(looks)), None)
+        if first is not None:
+            yield from locator.at_the_edges(first)
+        pictures = list(source.pictures(looks))
         for fine in (False, True):
             for picture in pictures:
                 yield from locator.anywhere(picture, fine)

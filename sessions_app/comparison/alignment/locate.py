@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from media_app.av.frames import WHOLE, Box, Image, Picture
-from sessions_app.comparison.alignment.reader import Reading, TextFinder, TimerReader
+from sessions_app.comparison.alignment.reader import DETECTOR_STRIDE, Reading, TextFinder, TimerReader
 from sessions_app.comparison.alignment.timer_text import GameProfile
 
 HINT_GROWTH = (0.6, 1.2)  # of its width and height: people draw boxes loosely, HUDs differ in scale
@@ -14,6 +14,7 @@ HINT_HEIGHT = 160  # pixels at which the detector sees a grown hint: 12 ms, wher
 HINT_SCALES = (1, 3)
 LARGE_HINT = 0.12  # of the frame's height
 COARSE_WIDTH = 736  # of a whole frame in one piece: text of 12 pixels and more is found
+EDGE = 0.25  # of the frame's height: most games show the timer that near to one, and half a frame costs half
 TILE = (640, 384)
 TILE_OVERLAP = 96
 FINE_WIDTH = 1280
@@ -74,6 +75,17 @@ class Locator:
                 self._look(picture.crop(region), region, HINT_HEIGHT * scale, found)
             if found:
                 break
+        return ranked(found)
+
+    def at_the_edges(self, picture: Picture) -> list[Candidate]:
+        """Candidates in the topmost and the lowest part of one frame."""
+        found: list[Candidate] = []
+        frame = picture.scaled(COARSE_WIDTH)
+        # A height that the detector need not scale: that would blur the edges of the text.
+        height = DETECTOR_STRIDE * max(1, round(EDGE * len(frame) / DETECTOR_STRIDE))
+        for top in (0, len(frame) - height):
+            place = Box(0.0, top / len(frame), 1.0, height / len(frame))
+            self._look(frame[top : top + height], place, height, found, picture)
         return ranked(found)
 
     def anywhere(self, picture: Picture, fine: bool) -> list[Candidate]:

@@ -124,7 +124,8 @@ def child_environment(threads: int) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "MALLOC_ARENA_MAX": "2",
         "OMP_NUM_THREADS": count,
-        "OPENBLAS_NUM_THREADS": count,
+        # A second thread spins for a tenth of a second at every start, and no matrix here is worth one.
+        "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": count,
         "VOD_CHILD_THREADS": count,
     }
