@@ -1,13 +1,16 @@
 """The documents say what the code does, and lead to files that are there."""
 
+import json
 import re
 from pathlib import Path
 
 from django.core.management import get_commands, load_command_class
 
+import vodplatform.metrics  # noqa: F401 - defines its metrics
 from sessions_app.prosync.engines.provider import SENTENCES
 from tests.support.sources import SOURCES
 from vodplatform.base.errors import ERROR_TYPES
+from vodplatform.base.metrics import DEFINITIONS
 from vodplatform.settings.variables import PROJECT_ROOT, VARIABLES
 
 README = Path(PROJECT_ROOT, "README.md").read_text()
@@ -67,3 +70,21 @@ def test_every_error_of_a_job_is_in_the_registry():
     named |= {kind for kind, _ in SENTENCES.values()}
     assert {"merge_failed", "generation_failed", "provider_refused", "timeout"} <= named
     assert named <= set(ERROR_TYPES)
+
+
+def test_every_alert_and_panel_asks_for_metrics_that_exist_and_every_alert_says_what_to_do():
+    alerts = Path(PROJECT_ROOT, "deploy/alerts.yaml").read_text()
+    dashboard = json.loads(Path(PROJECT_ROOT, "deploy/grafana/vodplatform.json").read_text())
+    asked = alerts + "\n".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    known = set(DEFINITIONS) | {
+        f"{name}_{part}"
+        for name, found in DEFINITIONS.items()
+        if found.type == "histogram"
+        for part in ("bucket", "count")
+    }
+    for name in re.findall(r"vod_\w+", asked):
+        assert name in known, name
+    guide = Path(PROJECT_ROOT, "docs/operations/alerts.md").read_text()
+    names = re.findall(r"alert: (\w+)", alerts)
+    assert names == re.findall(r"^## (\w+)$", guide, re.MULTILINE)
+    assert re.findall(r"alerts\.md#(\w+)", alerts) == [name.lower() for name in names]

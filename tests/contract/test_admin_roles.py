@@ -20,6 +20,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from pytest_check import check
 
+from jobs_app.models import LaneLimit
 from media_app.catalogue.models import CatalogueVideo, VideoReport
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
@@ -39,7 +40,7 @@ from tests.support.factories import (
 )
 from vodplatform.accounts import services
 from vodplatform.accounts.models import ApiToken, Subscription, User
-from vodplatform.base.models import AuditEntry
+from vodplatform.base.models import AuditEntry, RunningProcess
 from vodplatform.base.records import audit
 
 pytestmark = pytest.mark.django_db
@@ -68,6 +69,10 @@ def against(owner: User) -> ChallengeReport:
     return ChallengeReport.objects.create(challenge=published(owner), reporter=owner, reason=MARK)
 
 
+def running_process(owner: User) -> RunningProcess:
+    return RunningProcess.objects.create(kind="web", host=MARK, pid=1, version="1")
+
+
 # A row of each model, of an owner whose name has the mark; and what admins may do besides looking.
 MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     "analysis.analysissession": (lambda owner: make_analysis(owner, name=MARK), set()),
@@ -76,6 +81,7 @@ MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     "accounts.apitoken": (lambda owner: ApiToken.issue(owner, name=MARK)[0], {"delete"}),
     "auth.group": (lambda owner: Group.objects.create(name=MARK), {"add", "change", "delete"}),
     "base.auditentry": (audited, set()),
+    "base.runningprocess": (running_process, set()),
     "catalog.video": (lambda owner: make_video(owner, title=MARK), {"delete"}),
     "comparison.comparisonsession": (lambda owner: make_session(owner, name=MARK), {"change", "delete"}),
     "comparison.sessionevent": (lambda owner: make_reply(make_session(owner), label=MARK).event, set()),
@@ -88,6 +94,7 @@ MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     "merging.challengereport": (against, {"change"}),
     "merging.mergesession": (lambda owner: make_merge(owner, title=MARK), set()),
     "prosync.projob": (lambda owner: make_pro_job(owner, name=MARK), set()),
+    "jobs.lanelimit": (lambda owner: LaneLimit.objects.create(lane=MARK, limit=1), {"add", "change", "delete"}),
     "jobs.job": (lambda owner: make_job(owner, message=MARK), set()),
     "uploads.upload": (begun, set()),
 }
