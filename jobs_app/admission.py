@@ -57,7 +57,7 @@ def next_turn(owner_id: uuid.UUID, lane: str) -> int:
 
 def max_share(lane: str) -> int:
     """How many places of ``lane`` one owner may hold while others wait: half of them."""
-    return max(1, lanes.limit_of(lane) // 2)
+    return max(1, lanes.places_of(lane) // 2)
 
 
 def _lock_places(owner_id: uuid.UUID) -> None:

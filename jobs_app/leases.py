@@ -251,7 +251,7 @@ def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
         if row.lane in settings.JOB_LANES:
             by_lane.setdefault(row.lane, []).append(row)
     for lane, running in by_lane.items():
-        if len(running) < lanes.limit_of(lane) or not own & {row.lease_token for row in running}:
+        if len(running) < lanes.places_of(lane) or not own & {row.lease_token for row in running}:
             continue
         counts = Counter(row.owner_id for row in running)
         for row in running:

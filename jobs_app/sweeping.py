@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -59,7 +60,9 @@ class Sweep:
 
     def _tell(self) -> None:
         taken = settings.JOB_LANES if self.queues is None else self.queues
-        running.tell(ProcessKind.WORKER, queues=taken, max_jobs=room.max_jobs or 0, jobs=room.running)
+        # A release that is just being installed may have no table for it yet: the rest goes on.
+        with contextlib.suppress(DatabaseError):
+            running.tell(ProcessKind.WORKER, queues=taken, max_jobs=room.max_jobs or 0, jobs=room.running)
 
 
 class Sweeper:

@@ -46,7 +46,8 @@ class WorkerLifecycle(Middleware):
             connection.settings_dict["CONN_MAX_AGE"] = None
 
     def after_worker_boot(self, broker: object, worker: Worker) -> None:
-        room.max_jobs = worker.worker_threads - spare_threads(worker.consumer_whitelist or settings.JOB_LANES)
+        spare = spare_threads(worker.consumer_whitelist or settings.JOB_LANES)
+        room.max_jobs = max(1, worker.worker_threads - spare)
         keeper.start()
         sweeper.start(worker.consumer_whitelist)
 

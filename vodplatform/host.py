@@ -22,11 +22,13 @@ from jobs_app import scratch
 from jobs_app.chores import chore
 from media_app.uploads import sweep
 from vodplatform import metrics
+from vodplatform.base import logs
 from vodplatform.base.files import disk, installation
 from vodplatform.base.models import ProcessKind
 from vodplatform.base.records import running
 
 logger = logging.getLogger("vodplatform.host")
+not_served = logs.RateLimitedLogger(logger, "metrics not served", seconds=3600)
 SCRATCH_SECONDS = 86_400
 EVERY_SECONDS = 5.0
 WATCH_SECONDS = 60.0
@@ -50,15 +52,15 @@ def look_after() -> None:
     if now >= _next_watch:
         _next_watch = now + WATCH_SECONDS
         installation.watch()
-    if settings.METRICS_ADDRESS:
-        serve_metrics(*settings.METRICS_ADDRESS)
     if now >= _next_clean:
         _next_clean = now + CLEAN_SECONDS
         clean()
+    if settings.METRICS_ADDRESS:
+        serve_metrics(*settings.METRICS_ADDRESS)
 
 
 def serve_metrics(host: str, port: int) -> None:
-    """Answer ``/metrics`` of this host there, unless this or another process of it does. Raises ``OSError``."""
+    """Answer ``/metrics`` of this host there, unless another process of it does; what hinders it is logged."""
     global _metrics_server
     if _metrics_server is not None:
         return
@@ -66,7 +68,7 @@ def serve_metrics(host: str, port: int) -> None:
         _metrics_server, _ = start_http_server(port, host, cast(CollectorRegistry, metrics.Scrape(metrics.OF_HOST)))
     except OSError as exc:
         if exc.errno != errno.EADDRINUSE:
-            raise
+            not_served.warning(address=f"{host}:{port}", exception=repr(exc))
 
 
 def clean() -> int:

@@ -51,7 +51,9 @@ Values = Iterable[tuple[Definition, tuple[str, ...], float]]
 JOBS = define("gauge", "vod_jobs", "Jobs there are.", "kind", "status")
 QUEUE_DEPTH = define("gauge", "vod_queue_depth", "Queued jobs.", "lane")
 QUEUE_ADMITTED = define("gauge", "vod_queue_admitted", "Queued jobs that their owner's limit lets run.", "lane")
-QUEUE_OLDEST = define("gauge", "vod_queue_oldest_seconds", "Age of the oldest queued job; 0 without one.", "lane")
+QUEUE_OLDEST = define(
+    "gauge", "vod_queue_oldest_seconds", "Age of the oldest that their owner's limit lets run; 0 without one.", "lane"
+)
 QUEUE_WORKERS = define("gauge", "vod_queue_workers", "Worker processes that take jobs from the queue.", "lane")
 PROCESSES = define("gauge", "vod_processes", "Processes that were heard of within half a minute.", "kind")
 JOB_MEAN = define("gauge", "vod_job_mean_seconds", "Mean run of the jobs completed in the last hour.", "kind")
@@ -88,14 +90,21 @@ def read_jobs() -> Values:
 def read_queue() -> Values:
     queued = Job.objects.filter(status=JobStatus.QUEUED).order_by().values("lane")
     rows = queued.annotate(
-        depth=Count("pk"), admitted_depth=Count("pk", filter=Q(admitted=True)), oldest=Min("created_at"), now=Now()
+        depth=Count("pk"),
+        admitted_depth=Count("pk", filter=Q(admitted=True)),
+        oldest=Min("created_at", filter=Q(admitted=True)),
+        now=Now(),
     )
     found = {row["lane"]: row for row in rows}
     for lane in sorted({*settings.JOB_LANES, *found}):
         row = found.get(lane)
         yield QUEUE_DEPTH, (lane,), row["depth"] if row else 0
         yield QUEUE_ADMITTED, (lane,), row["admitted_depth"] if row else 0
-        yield QUEUE_OLDEST, (lane,), max(0.0, (row["now"] - row["oldest"]).total_seconds()) if row else 0
+        yield (
+            QUEUE_OLDEST,
+            (lane,),
+            max(0.0, (row["now"] - row["oldest"]).total_seconds()) if row and row["oldest"] else 0,
+        )
 
 
 def read_processes() -> Values:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from jobs_app import outputs
 from jobs_app.actors import job_actor
-from jobs_app.context import JobContext, JobFailed, TransientFault
+from jobs_app.context import JobContext, JobFailed
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
 from media_app.store import files as store
@@ -28,8 +28,9 @@ from sessions_app.comparison.services import lock
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.files import child_files
+from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.logs import event
-from vodplatform.base.processes.process import Access
+from vodplatform.base.processes.process import Access, ChildError
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export"]
 MIN_EXPORT_SECONDS, EXPORT_SECONDS_PER_SECOND = 900.0, 60.0  # for the child, and for each second of the export
@@ -114,7 +115,7 @@ def _make_posters(context: JobContext, files: Sequence[dict[str, str]], folder: 
             with map_storage_errors():
                 video = Video.objects.get(pk=videos[file["vod_id"]])
                 make_poster(context, video, Path(file["path"]), own, share=(ALL_PERCENT, 100))
-        except (TransientFault, Video.DoesNotExist) as exc:
+        except (JobFailed, ChildError, StoreUnavailable, IntegrityError, Video.DoesNotExist) as exc:
             event("poster.left", video=videos[file["vod_id"]], reason=str(exc))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,8 @@ from tests.support.factories import lease_of, make_alignment, make_job, make_ses
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
+from vodplatform.base.models import ProcessKind
+from vodplatform.base.records import running
 from vodplatform.base.web import publish
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
@@ -200,7 +203,7 @@ class TestLimits:
     @pytest.fixture(autouse=True)
     def _read_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(lanes, "SECONDS", 0.0)
-        monkeypatch.setattr(lanes, "_read", (0.0, {}))
+        monkeypatch.setattr(lanes, "_read", (0.0, {}, Counter()))
 
     def claimed(self) -> int:
         for _ in range(5):
@@ -220,6 +223,14 @@ class TestLimits:
     def test_one_that_is_empty_leaves_it_to_the_workers(self) -> None:
         LaneLimit.objects.create(lane="test", limit=None)
         assert self.claimed() == 5
+
+    def test_a_share_is_of_what_the_workers_take(self) -> None:
+        LaneLimit.objects.create(lane="test", limit=None)
+        assert admission.max_share("test") == 1  # of the two that the settings say, while no worker has told of itself
+        running.tell(ProcessKind.WORKER, queues=["align", "test"], max_jobs=8)
+        assert (lanes.limit_of("test"), admission.max_share("test")) == (lanes.NO_LIMIT, 4)
+        LaneLimit.objects.update(limit=6)
+        assert admission.max_share("test") == 3
 
     def test_none_is_nought(self, admin_person: User) -> None:
         client = Client()

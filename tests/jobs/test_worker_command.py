@@ -55,7 +55,7 @@ def test_it_takes_no_more_jobs_than_its_memory_has_room_for(started: list[tuple[
     settings.JOB_LANES, settings.CHILD_MEMORY_BYTES = {"merge": 4, "align": 8}, 2048 * 1024**2
     call_command("worker", "--memory", "16384", "--processes", "2")
     call_command("worker", "--memory", "100", "--threads", "3")
-    assert [option(argv, "--threads") for _, argv, _ in started] == [str(4 + 2), str(1 + 2)]
+    assert [option(argv, "--threads") for _, argv, _ in started] == [str(3 + 2), str(1 + 2)]
 
 
 @pytest.mark.parametrize(

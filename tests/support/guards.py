@@ -566,7 +566,7 @@ GUARDS = [
     ),
     Guard(
         "half of a lane is for others", "jobs_app/admission.py",
-        "max(1, lanes.limit_of(lane) // 2)", "lanes.limit_of(lane)",
+        "max(1, lanes.places_of(lane) // 2)", "lanes.places_of(lane)",
         "tests/jobs/test_giving_way.py::TestShare",
     ),
     Guard(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import F, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -118,7 +118,7 @@ class RunningProcessAdmin(ReadOnlyMixin, ModelAdmin):
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RunningProcess]:
-        return running.processes().order_by(F("seen_at").desc())
+        return running.processes()
 
     @display(description="state", label={"running": "success", "gone": "danger"})
     def shown_state(self, process: Any) -> str:

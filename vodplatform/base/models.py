@@ -151,7 +151,8 @@ class ProcessKind(models.TextChoices):
 class RunningProcess(models.Model):
     """A web or worker process of some host, as it last told of itself; :mod:`vodplatform.base.records.running`.
 
-    queues: that a worker takes jobs from. max_jobs, jobs: how many it runs at most and now. seen_at: by the database's
+    queues: that a worker takes jobs from. max_jobs: at once, beside the first of each queue.
+    jobs: that run in it now. seen_at: by the database's
     clock, as all its instants.
     """
 

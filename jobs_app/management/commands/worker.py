@@ -14,6 +14,7 @@ from jobs_app.runner import spare_threads
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.settings.variables import PROJECT_ROOT
 
+MOST_THREADS = 64  # of a process, unless it is told otherwise
 SHUTDOWN_MILLISECONDS = 8000
 # The master waits so long for each worker to have started; for nothing here. Where a worker is killed while it tells a
 # master that waits, the master waits for a lock that the dead one holds, for ever, and no worker is started again.
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--memory", type=at_least_one, metavar="MB",
-            help="memory for the jobs of all processes together: no more at once than fit, by VOD_CHILD_MEMORY_MB",
+            help="memory for the jobs of all processes, VOD_CHILD_MEMORY_MB each; one of each queue runs anyway",
         )  # fmt: skip
         parser.add_argument("--processes", type=at_least_one, default=1, help="worker processes (default 1)")
 
@@ -53,9 +54,10 @@ def dramatiq_argv(
 ) -> list[str]:
     """The command line of Dramatiq's own program, as `worker` and `up` run it; parameters as of `worker`."""
     taken = sorted(queues or settings.JOB_LANES)
-    jobs = threads or sum(settings.JOB_LANES[name] for name in taken)
+    jobs = threads or min(MOST_THREADS, sum(settings.JOB_LANES[name] for name in taken))
     if memory:
-        jobs = max(1, min(jobs, memory * 1024**2 // settings.CHILD_MEMORY_BYTES // processes))
+        fitting = memory * 1024**2 // settings.CHILD_MEMORY_BYTES // processes
+        jobs = max(1, min(jobs, fitting - (len(taken) - 1)))  # the first of each other queue comes on top
     threads = jobs + spare_threads(taken)
     return [
         sys.executable, "-m", "dramatiq", "jobs_app.worker", "--processes", str(processes), "--threads", str(threads),

@@ -22,6 +22,8 @@ export class ReelEditor {
   /** @type {HTMLElement[]} where each is told what is wrong with it */ #says = [];
   #key = newKey();
   #drawing = 0;
+  /** @type {WeakMap<Moment, number>} */ #numbers = new WeakMap();
+  #last = 0;
 
   /**
    * @param {HTMLElement} root
@@ -60,6 +62,8 @@ export class ReelEditor {
   }
 
   #close() {
+    clearTimeout(this.#drawing);
+    this.#drawing = 0;
     this.panel.hidden = true;
     this.segments.hidden = false;
     this.problem.replaceChildren();
@@ -99,9 +103,16 @@ export class ReelEditor {
     this.#add(found);
   }
 
-  /** @param {number} n */
-  #remove(n) {
-    this.#moments = this.#moments.filter((_, other) => other !== n);
+  /** Its number, which stays when it comes to stand elsewhere. @param {Moment} one */
+  #numberOf(one) {
+    if (!this.#numbers.has(one)) this.#numbers.set(one, ++this.#last);
+    return this.#numbers.get(one);
+  }
+
+  /** @param {Moment} one */
+  #remove(one) {
+    const n = this.#moments.indexOf(one);
+    this.#moments = this.#moments.filter((other) => other !== one);
     this.#draw();
     const next = Math.min(n, this.#moments.length - 1);
     (next < 0 ? this.addButton : need("[data-remove]", this.list.children[next])).focus();
@@ -132,7 +143,7 @@ export class ReelEditor {
     clearTimeout(this.#drawing);
     this.#drawing = 0;
     const focused = this.panel.contains(document.activeElement) ? document.activeElement?.id : "";
-    this.#says = this.#moments.map((_, n) => h("p", { class: "field-error", id: `moment-${n}-says` }));
+    this.#says = this.#moments.map((one) => h("p", { class: "field-error", id: `moment-${this.#numberOf(one)}-says` }));
     this.list.replaceChildren(...this.#moments.map((one, n) => this.#row(one, n)));
     faultsOf(this.#moments, this.view.data.duration).forEach((fault, n) => {
       setText(this.#says[n], fault);
@@ -168,7 +179,7 @@ export class ReelEditor {
         {
           class: "segment-number",
           type: "button",
-          id: `moment-${n}-play`,
+          id: `moment-${this.#numberOf(one)}-play`,
           title: "Play",
           "aria-label": `Play moment ${n + 1}`,
           onclick: play,
@@ -184,11 +195,11 @@ export class ReelEditor {
         {
           class: "btn icon-only quiet",
           type: "button",
-          id: `moment-${n}-remove`,
+          id: `moment-${this.#numberOf(one)}-remove`,
           "aria-label": `Remove moment ${n + 1}`,
           title: "Remove",
           data: { remove: "" },
-          onclick: () => this.#remove(n),
+          onclick: () => this.#remove(one),
         },
         icon("x"),
       ),
@@ -202,11 +213,11 @@ export class ReelEditor {
       h("input", {
         class: "input mono",
         type: "text",
-        id: `moment-${n}-${name}`,
+        id: `moment-${this.#numberOf(one)}-${name}`,
         value: moment(one[name]),
         autocomplete: "off",
         "aria-label": `${name === "start" ? "Start" : "End"} of moment ${n + 1}`,
-        "aria-describedby": `moment-${n}-says`,
+        "aria-describedby": `moment-${this.#numberOf(one)}-says`,
         data: { field: name },
       })
     );

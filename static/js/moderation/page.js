@@ -47,10 +47,16 @@ document.querySelector("[data-decide]")?.addEventListener("submit", (event) => {
 });
 reason?.addEventListener("input", () => reason.setCustomValidity(""));
 const firstDecision = /** @type {HTMLElement|null} */ (document.querySelector("[data-do]"));
+// Who leaves the field may decide otherwise.
+reason?.addEventListener("blur", () => {
+  waiting = "";
+  reason.setCustomValidity("");
+});
 // Enter takes the decision that asked for the reason; without one it leads to the decisions.
 reason?.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.isComposing) return;
   event.preventDefault();
+  if (event.repeat) return;
   if (waiting) decide(waiting);
   else firstDecision?.focus();
 });

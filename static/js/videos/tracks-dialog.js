@@ -130,11 +130,15 @@ export function tracksDialog(video, { tracks, chapters, onChanged }) {
   let isWarned = false;
   // Escape is pressed easily; what was typed would be gone.
   dialog.addEventListener("cancel", (event) => {
-    if (isWarned || lines.value === wasThere) return;
+    // That no file was chosen is told by an event of the same name.
+    if (event.target !== dialog || isWarned || lines.value === wasThere) return;
     event.preventDefault();
     isWarned = true;
     setText(said, "Your chapters are not saved. Press Esc again to close without them.");
     lines.focus();
+  });
+  lines.addEventListener("input", () => {
+    isWarned = false;
   });
   draw();
 

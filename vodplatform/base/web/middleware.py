@@ -9,6 +9,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
+from django.urls import resolve
 
 from vodplatform.base import logs
 from vodplatform.base.errors import error_response
@@ -39,7 +40,11 @@ class HealthMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.VIEWS.get(request.path, self.get_response)(request)
+        view = self.VIEWS.get(request.path)
+        if view is None:
+            return self.get_response(request)
+        request.resolver_match = resolve(request.path_info)  # by which the log and the metrics name it
+        return view(request)
 
 
 class RequestContextMiddleware:

@@ -203,7 +203,7 @@ def web_child(host: str, port: int) -> Child:
         finally:
             client.close()
 
-    return Child("web server", argv, is_ready, stop_seconds=5)
+    return Child("web server", argv, is_ready, stop_seconds=5 + settings.DRAIN_SECONDS)
 
 
 def worker_child(processes: int) -> Child:
