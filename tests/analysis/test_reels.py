@@ -176,7 +176,10 @@ class TestAsking:
         job_id = api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).json()["job_id"]
         refused(api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}), 409, "job_live")
         run_queue("analysis")
-        assert Job.objects.get(pk=job_id).status == JobStatus.FAILED
+        job = Job.objects.get(pk=job_id)
+        assert (job.status, job.attempt, job.error) == (
+            JobStatus.FAILED, 1, {"type": "vod_unreadable", "message": "The reel could not be cut."}
+        )  # fmt: skip
         now = again(session)
         assert (now.status, now.data, now.thumbnails) == ("completed", DATA, session.thumbnails)
         assert api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).status_code == 202

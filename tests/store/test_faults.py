@@ -65,7 +65,7 @@ FAULTS: dict[str, Callable[[Bucket], None]] = {
     "503": lambda bucket: bucket.faults.answer_503(),
     "hang": lambda bucket: bucket.faults.hang(),
     "cut": lambda bucket: bucket.faults.cut(),
-    "refused": lambda bucket: bucket.faults.close(),
+    "refused": lambda bucket: bucket.faults.refuse(),
 }
 
 

@@ -98,7 +98,7 @@ def test_it_says_what_the_file_is(bucket: Bucket) -> None:
 
 
 def test_making_one_asks_nobody(bucket: Bucket) -> None:
-    bucket.faults.close()
+    bucket.faults.refuse()
     assert store.presigned(KEY, 600)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+from django.utils.module_loading import import_string
 
 from jobs_app.keeper import keeper
 from jobs_app.sweeping import sweeper
@@ -34,6 +37,11 @@ def media(settings: Any, tmp_path: Path) -> Path:
     return place
 
 
+def _names_of_chores() -> set[str]:
+    """What the threads of chores are called: none of them goes on into the next test."""
+    return {import_string(path).name for path in django_settings.JOB_CHORES}
+
+
 @contextmanager
 def keeping() -> Iterator[None]:
     """The worker's threads run while the block does: jobs can be run in this process."""
@@ -45,6 +53,9 @@ def keeping() -> Iterator[None]:
         sweeper.stop()
         keeper.stop()
         assert keeper.join(10) and sweeper.join(10)
+        for thread in threading.enumerate():
+            if thread.name in _names_of_chores():
+                thread.join(30)
         keeper._stop.clear()
 
 

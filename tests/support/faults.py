@@ -51,8 +51,12 @@ class FaultyProxy:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._is_closed = False
-        self._listening = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listening.getsockname()[1]
+        # Bound and never listening: once the proxy ends its port refuses, and nobody else is given it meanwhile.
+        self._holding = socket.socket()
+        self._holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self._holding.bind(("127.0.0.1", 0))
+        self.port: int = self._holding.getsockname()[1]
+        self._listening = socket.create_server(("127.0.0.1", self.port), reuse_port=True)
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -75,8 +79,8 @@ class FaultyProxy:
         """Pass everything on again; what hangs is broken off."""
         self._turn(PASS, None)
 
-    def close(self) -> None:
-        """End it, and every connection through it."""
+    def refuse(self) -> None:
+        """End it, and every connection through it; its port refuses until :meth:`close`."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -84,6 +88,11 @@ class FaultyProxy:
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
+
+    def close(self) -> None:
+        """End it, and let go of its port."""
+        self.refuse()
+        self._holding.close()
 
     def _turn(self, mode: str, times: int | None, budget: int = 0) -> None:
         with self._changed:
