@@ -78,11 +78,11 @@ test-all: $(VENV)/.dev tools ## Every test on both databases
 	@ALL=1 scripts/test
 
 test-fast: $(VENV)/.dev ## The quick part of the tests, on SQLite
-	@$(PY) -m pytest -q -n $$(($$(nproc) + 1)) -m "not full and not browser and not program and not crash"
+	@$(PY) -m pytest -q -n $$(($$(nproc) + 1)) -m "not full and not browser and not program and not crash and not cluster"
 
 coverage: $(VENV)/.dev tools ## Lines and branches that the tests run, by package; at least 90 % of the lines
 	@rm -f .coverage
-	@$(PY) -m pytest -q -n $$(($$(nproc) + 1)) -m "not postgresql and not browser and not program and not crash" \
+	@$(PY) -m pytest -q -n $$(($$(nproc) + 1)) -m "not postgresql and not browser and not program and not crash and not cluster" \
 		--cov --cov-report= --cov-context=test
 	@$(PY) -m tests.support.coverage
 
@@ -101,6 +101,14 @@ schema: $(VENV)/.dev ## Write what is made from the code anew: docs/openapi.yaml
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py metrics > docs/metrics.md
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 	@scripts/types docs/openapi.yaml docs/openapi.d.ts
+
+cluster: $(VENV)/.dev ## Two web and two worker hosts with real servers, until Ctrl-C
+	@scripts/tools cluster
+	@$(PY) -m tests.cluster
+
+cluster-check: $(VENV)/.dev ## Walk all of the product over such a cluster, and take parts of it away
+	@scripts/tools cluster
+	@$(PY) -m pytest -v -s -n 0 -p no:logging tests/cluster
 
 torture: $(VENV)/.dev ## kill -9 and SIGSTOP of everything at random moments (ROUNDS=20, TORTURE_SEED=n)
 	@env $$($(PY) -m tests.support.services) ROUNDS=$(ROUNDS) $(PY) -m pytest -q -n 3 --dist load \
@@ -123,4 +131,4 @@ lock: ## Pin requirements/*.in anew
 clean: ## Remove what was made: environment, caches, the data folder's demo
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data/demo bench/.cache
 
-.PHONY: help install develop easyocr demo up tools test rewritten test-all test-fast coverage mutations durations lint schema torture guards bench lock clean
+.PHONY: help install develop easyocr demo up tools test rewritten test-all test-fast coverage cluster cluster-check mutations durations lint schema torture guards bench lock clean

@@ -57,6 +57,7 @@ MARKS_BY_PLACE = {
     "program": ["program"],
     "crash": ["crash"],
     "torture": ["crash"],
+    "cluster": ["cluster"],
     "contract": ["full"],
     "store": ["full"],  # asks an S3 server
     "commands": ["full"],  # starts programs

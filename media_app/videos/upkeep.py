@@ -38,6 +38,7 @@ from media_app.videos.services import (
 from vodplatform.base.errors import DomainError
 from vodplatform.base.files.installation import WrongInstallation
 from vodplatform.base.records import audit
+from vodplatform.base.records.database import in_batches
 from vodplatform.base.records.transitions import transition
 from vodplatform.base.records.unreferenced import seen_again
 
@@ -84,7 +85,7 @@ def lost_videos() -> list[Video]:
     rows = Video.objects.filter(status=VideoStatus.READY)
     return [
         video
-        for video in rows.iterator()
+        for video in in_batches(rows)
         if (video.source == VideoSource.REFERENCE or video.location not in present) and _is_there(video) is False
     ]
 
@@ -180,7 +181,7 @@ def _renditions() -> list[tuple[Rendition, bool]]:
     present = {file.key for prefix in ("renditions/", "thumbnails/", "sounds/") for file in store.files(prefix)}
     return [
         (row, all(key in present or store.exists(key) for key in map(row.key_of, row.files)))
-        for row in Rendition.with_lost.select_related("video__owner").iterator()
+        for row in in_batches(Rendition.with_lost.select_related("video__owner"))
     ]
 
 
@@ -286,7 +287,7 @@ class _Known:
         busy = videos.filter(Q(status__in=unready) | Q(job__status__in=JOBS_LIVE))
         uploads = list(Upload.objects.filter(status__in=OPEN_UPLOADS).values_list("pk", "key", "multipart_id"))
         folders = Rendition.with_lost.values_list("folder", flat=True)
-        given = Rendition.with_lost.filter(kind__in=GIVEN).iterator()
+        given = in_batches(Rendition.with_lost.filter(kind__in=GIVEN))
         held = leases.held_tokens(token for name in tokens if (token := attempt_of(name)))
         return cls(
             locations=frozenset(videos.values_list("location", flat=True))

@@ -67,3 +67,15 @@ def test_an_action_changes_what_is_ticked(
     assert (found[job]["status"], found[other]["status"]) == (after, before)
     if action == "put_first":
         assert (found[job]["priority"], found[other]["priority"]) == (10, 0)
+
+
+@pytest.mark.parametrize("address", ["/admin/", "/"])
+def test_nothing_moves_for_people_who_want_that(admin_page: Page, address: str) -> None:
+    moving = (
+        "[...document.querySelectorAll('a, button, [x-transition]')]"
+        ".some((one) => getComputedStyle(one).transitionDuration.split(', ').some((time) => parseFloat(time) > 0.01))"
+    )
+    admin_page.goto(address)
+    assert admin_page.evaluate(moving)
+    admin_page.emulate_media(reduced_motion="reduce")
+    assert not admin_page.evaluate(moving)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import urllib.error
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import pytest
@@ -12,7 +13,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from media_app.store import files as store
-from tests.support.s3 import KEY_ID, REGION, SECRET, Bucket, get
+from tests.support.s3 import KEY_ID, REGION, SECRET, Bucket, get, storage_of
+from vodplatform.settings.environment import Environment
 
 KEY = "videos/5f0c/A match (1) ünïcode + & #.mp4"
 CONTENT = b"0123456789" * 100
@@ -47,6 +49,20 @@ def test_it_reads_the_file_and_its_ranges(bucket: Bucket) -> None:
     assert get(url)[2] == CONTENT
     status, headers, body = get(url, {"Range": "bytes=10-19"})
     assert (status, body, headers["content-range"]) == (206, b"0123456789", "bytes 10-19/1000")
+
+
+def test_players_are_sent_to_the_public_address_of_the_server(bucket: Bucket, settings: Any) -> None:
+    public = bucket.direct.replace("127.0.0.1", "localhost")
+    named = {**bucket.environment, "AWS_S3_PUBLIC_ENDPOINT_URL": public}
+    settings.STORAGES = {**settings.STORAGES, "default": storage_of(named)}
+    url = store.presigned(KEY, 600, "video/mp4")
+    assert url.startswith(f"{public}/{bucket.name}/videos/")
+    assert query_of(url)["X-Amz-Signature"] == signature_for(url)
+    assert get(url)[2] == CONTENT
+    before = len(bucket.faults.requests)
+    assert b"".join(store.read(KEY)) == CONTENT
+    assert len(bucket.faults.requests) > before  # the program itself goes on as before
+    assert Environment(named).media_origins() == [public]
 
 
 def test_it_is_signed_as_botocore_signs(bucket: Bucket) -> None:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +71,8 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def site(port: int, upstream: int, folder: Path, media: Path, root: Path, pem: Path | None = None) -> str:
-    """The shipped site with other places: a loopback port, the web process's port, folders for the log and for files.
+def site(port: int, upstreams: Sequence[int], folder: Path, media: Path, root: Path, pem: Path | None = None) -> str:
+    """The shipped site with other places: a loopback port, the web processes' ports, folders for the log and for files.
 
     pem: a file with certificate and key; without one the port speaks plain HTTP.
     """
@@ -81,7 +81,10 @@ def site(port: int, upstream: int, folder: Path, media: Path, root: Path, pem: P
         ("listen 443 ssl;", f"listen 127.0.0.1:{port}{' ssl' if pem else ''};"),
         ("    ssl_certificate     /etc/ssl/vod.pem;\n", f"    ssl_certificate {pem};\n" if pem else ""),
         ("    ssl_certificate_key /etc/ssl/vod.key;\n", f"    ssl_certificate_key {pem};\n" if pem else ""),
-        ("server 127.0.0.1:8000 ", f"server 127.0.0.1:{upstream} "),
+        (
+            "    server 127.0.0.1:8000 max_fails=0;\n",
+            "".join(f"    server 127.0.0.1:{upstream} max_fails=0;\n" for upstream in upstreams),
+        ),
         ("/var/log/nginx/vodplatform.log", str(folder / "site.log")),
         ("/var/lib/vodplatform/media", str(media)),
         ("/srv/vods", str(root)),
@@ -93,15 +96,16 @@ def site(port: int, upstream: int, folder: Path, media: Path, root: Path, pem: P
 
 @contextmanager
 def running(
-    folder: Path, upstream: int, media: Path, root: Path, *, more: str = "", pem: Path | None = None
+    folder: Path, upstream: int | Sequence[int], media: Path, root: Path, *, more: str = "", pem: Path | None = None
 ) -> Iterator[Nginx]:
-    """nginx before the web process on port ``upstream``, gone after the block.
+    """nginx before the web process on port ``upstream``, or before several, gone after the block.
 
     media, root: the folders that take the places of the shipped ones. more: further blocks for ``http``.
     """
     port = free_port()
+    upstreams = [upstream] if isinstance(upstream, int) else upstream
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "site.conf").write_text(site(port, upstream, folder, media, root, pem))
+    (folder / "site.conf").write_text(site(port, upstreams, folder, media, root, pem))
     user = "user root;" if os.geteuid() == 0 else ""
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user, more=more))
     argv = [program(), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]

@@ -69,6 +69,7 @@ class Phone:
 
     kept: numbers of the chunks that have been answered for, by upload. dropped: how often the line broke in which way.
     asked: how many requests it has tried to make. tries: how often each clip's chunks are sent.
+    headers: said with each request.
     """
 
     address: Callable[[], str]
@@ -79,6 +80,7 @@ class Phone:
     kept: dict[str, set[int]] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
     scheme: str = "Token"
+    headers: Mapping[str, str] = field(default_factory=dict)
     _numbers: Any = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _pause: threading.Event = field(default_factory=threading.Event)
@@ -123,7 +125,7 @@ class Phone:
             raise Dropped
         head = {
             "Host": place.netloc, "Connection": "close", "Content-Length": str(len(body)),
-            "Authorization": f"{self.scheme} {self.key}", **headers,
+            "Authorization": f"{self.scheme} {self.key}", **self.headers, **headers,
         }  # fmt: skip
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
         said = f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body

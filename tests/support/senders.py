@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import random
 import socket
+import ssl
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,19 +27,35 @@ ANSWER_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whoever has the token ``key``. address: of the program, without a slash at its end."""
+    """Whoever has the token ``key``. address: of the program, without a slash at its end.
+
+    certificate: a file that vouches for it, where it is not an authority's. headers: said with each request.
+    """
 
     address: str
     key: str
+    certificate: Path | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **body: Any
     ) -> httpx.Response:  # fmt: skip
         """One request over a connection of its own. Raises ``httpx.TransportError``."""
-        given = {"Authorization": f"Token {self.key}", **(headers or {})}
+        given = {"Authorization": f"Token {self.key}", **self.headers, **(headers or {})}
         return httpx.request(
-            method, self.address + path, headers=given, timeout=ANSWER_SECONDS, trust_env=False, **body
+            method,
+            self.address + path,
+            headers=given,
+            timeout=ANSWER_SECONDS,
+            trust_env=False,
+            verify=self.trusted,
+            **body,
         )
+
+    @property
+    def trusted(self) -> ssl.SSLContext | bool:
+        """What httpx takes as ``verify``."""
+        return ssl.create_default_context(cafile=str(self.certificate)) if self.certificate else True
 
     def begin_tus(self, size: int, name: str = "match.mp4") -> str:
         """The path of a new upload by tus."""

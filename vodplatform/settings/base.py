@@ -492,6 +492,7 @@ UNFOLD = {
         },
     },
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}favicon.svg"}],
+    "STYLES": [f"{STATIC_URL}css/base/still.css"],
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "ENVIRONMENT": "vodplatform.accounts.admin.environment",

@@ -145,8 +145,6 @@ class Environment:
             raise SettingsError("DATABASE_URL must begin with postgres:// or sqlite:///.")
         parsed["OPTIONS"] = {
             "pool": {"min_size": 0, "max_size": 16, "timeout": 20},
-            # A process that was stopped in the middle of a transaction holds its locks no longer than this.
-            "options": "-c idle_in_transaction_session_timeout=15s",
             # A server that is cut off is noticed within about 20 s, not after hours.
             "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000,
             **parsed.get("OPTIONS", {}),
@@ -178,6 +176,7 @@ class Environment:
         return {
             "bucket_name": bucket,
             "endpoint_url": endpoint or None,
+            "public_endpoint_url": self.text("AWS_S3_PUBLIC_ENDPOINT_URL") or None,
             "region_name": region,
             "access_key": key or None,
             "secret_key": secret or None,
@@ -220,7 +219,8 @@ class Environment:
 
     def media_origins(self) -> list[str]:
         """Where players may be sent for files: the bucket's origins and the CDN's."""
-        bucket, endpoint = self.text("AWS_STORAGE_BUCKET_NAME"), self.text("AWS_S3_ENDPOINT_URL")
+        bucket = self.text("AWS_STORAGE_BUCKET_NAME")
+        endpoint = self.text("AWS_S3_PUBLIC_ENDPOINT_URL") or self.text("AWS_S3_ENDPOINT_URL")
         region = self.text("AWS_S3_REGION_NAME")
         origins = []
         if bucket and endpoint:

@@ -26,7 +26,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
 else:
     DATABASES["default"]["OPTIONS"].pop("pool", None)
-    DATABASES["default"]["OPTIONS"]["options"] += " -c synchronous_commit=off"
+    DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"
 if REDIS_IS_PRIVATE:
     JOB_BROKER = "stub"
     CHANNEL_LAYERS["default"] = {"BACKEND": "channels.layers.InMemoryChannelLayer"}

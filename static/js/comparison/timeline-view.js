@@ -71,8 +71,11 @@ export class TimelineView extends EventTarget {
     if (T < this.#start || T > this.#start + this.#span) this.#start = T - this.#span * 0.05;
     this.#layout();
     this.playhead.style.setProperty("--x", String(this.#x(T)));
-    this.lanes.setAttribute("aria-valuenow", T.toFixed(2));
-    this.lanes.setAttribute("aria-valuetext", position(T));
+    const now = T.toFixed(2);
+    if (this.lanes.getAttribute("aria-valuenow") !== now) {
+      this.lanes.setAttribute("aria-valuenow", now);
+      this.lanes.setAttribute("aria-valuetext", position(T));
+    }
     const { from, to } = loop;
     this.loop.hidden = from === null && to === null;
     if (!this.loop.hidden) {

@@ -84,7 +84,8 @@ export class Transport {
     const known = track.outOfStep !== null;
     const at = known ? Math.max(-1, Math.min(1, /** @type {number} */ (track.outOfStep) / METER)) : 0;
     dot.style.setProperty("--at", at.toFixed(3));
-    dot.dataset.tone = !known ? "off" : Math.abs(/** @type {number} */ (track.outOfStep)) > IN_STEP ? "warn" : "ok";
+    const tone = !known ? "off" : Math.abs(/** @type {number} */ (track.outOfStep)) > IN_STEP ? "warn" : "ok";
+    if (dot.dataset.tone !== tone) dot.dataset.tone = tone; // each writing is news to assistive technology
     setText(need("[data-speed]", row), `×${track.video.playbackRate.toFixed(3)}`);
   }
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
+import psycopg
 from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Model, QuerySet
 
 IMPATIENT_MILLISECONDS = 50
+M = TypeVar("M", bound=Model)
 
 
 def release_connection() -> None:
@@ -52,3 +57,22 @@ def bounded(seconds: float) -> Iterator[None]:
         yield
         # Inside a test's own transaction the setting would outlive the block.
         cursor.execute("SELECT set_config('statement_timeout', '0', true)")
+
+
+def connect_apart(django: BaseDatabaseWrapper, **parameters: Any) -> psycopg.Connection[Any]:
+    """A connection to PostgreSQL beside Django's and its pool. Raises ``psycopg.Error``.
+
+    parameters: in place of Django's.
+    """
+    given = {**django.get_connection_params(), **parameters}
+    for name in ("cursor_factory", "context", "prepare_threshold"):  # Django's way of reading rows
+        given.pop(name, None)
+    return psycopg.connect(**given)
+
+
+def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
+    """The rows in the order of their keys, read in batches: PgBouncer loses a cursor that stays open in between."""
+    batch = list(rows.order_by("pk")[:size])
+    while batch:
+        yield from batch
+        batch = list(rows.filter(pk__gt=batch[-1].pk).order_by("pk")[:size])

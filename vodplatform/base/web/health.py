@@ -33,6 +33,7 @@ from django.utils.module_loading import import_string
 
 from vodplatform.base.errors import error_body, error_response
 from vodplatform.base.files import installation
+from vodplatform.base.records.database import connect_apart
 from vodplatform.base.web import drain
 from vodplatform.base.web.views import read_only
 
@@ -117,17 +118,11 @@ heart = HeartbeatWriter()
 def ask_database() -> None:
     """Read and write a row over a connection of its own: the pool may be exhausted by what makes it slow."""
     if connection.vendor == "postgresql":
-        parameters = {
-            **connection.get_connection_params(),
-            "connect_timeout": DRIVER_SECONDS,
-            "tcp_user_timeout": DRIVER_SECONDS * 1000,
-            "options": f"-c statement_timeout={DRIVER_SECONDS * 1000} -c lock_timeout={WRITE_SECONDS * 1000:.0f}",
-            "autocommit": True,
-        }
-        for name in ("cursor_factory", "context", "prepare_threshold"):
-            parameters.pop(name, None)
-        with closing(psycopg.connect(**parameters)) as found:
-            found.execute("SELECT 1")
+        # What holds for one transaction: PgBouncer gives the next one to another connection.
+        limits = {"connect_timeout": DRIVER_SECONDS, "tcp_user_timeout": DRIVER_SECONDS * 1000}
+        with connect_apart(connection, **limits) as found:
+            found.execute(f"SET LOCAL statement_timeout = {DRIVER_SECONDS * 1000}")
+            found.execute(f"SET LOCAL lock_timeout = {WRITE_SECONDS * 1000:.0f}")
             heart.beat(lambda: found.execute(f"{BEAT} now() {BEAT_AGAIN}"))
         return
     name = str(connection.settings_dict["NAME"])

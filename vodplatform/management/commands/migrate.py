@@ -13,7 +13,11 @@ from django.core.management.commands.migrate import Command as Migrate
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from vodplatform.base.records.database import connect_apart
+
 LOCK = zlib.crc32(b"vodplatform.migrate")
+# A process that was stopped in the middle of a transaction holds its locks no longer than this.
+LONGEST_IDLE = "15s"
 
 
 class Command(Migrate):
@@ -26,6 +30,8 @@ class Command(Migrate):
             connection.features.supports_json_field = True
         with alone(connection):
             super().handle(*args, **options)
+            if connection.vendor == "postgresql":
+                set_limits(connection)
 
 
 @contextmanager
@@ -36,10 +42,21 @@ def alone(connection: BaseDatabaseWrapper) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
         return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-    try:
+    # A lock of a transaction: one of a session would stay behind in PgBouncer.
+    with connect_apart(connection) as own:
+        own.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        own.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         yield
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+
+def set_limits(connection: BaseDatabaseWrapper) -> None:
+    """What each new connection of this role to this database begins with.
+
+    Kept by PostgreSQL: PgBouncer passes on no settings that a client names when it connects.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user, current_database()")
+        role, database = map(connection.ops.quote_name, cursor.fetchone())
+        cursor.execute(
+            f"ALTER ROLE {role} IN DATABASE {database} SET idle_in_transaction_session_timeout = '{LONGEST_IDLE}'"
+        )

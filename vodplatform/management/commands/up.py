@@ -24,6 +24,7 @@ from vodplatform.base.files import installation
 from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.metrics import VARIABLE
 from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.base.records.database import connect_apart
 from vodplatform.settings.environment import private_redis_socket
 from vodplatform.settings.variables import PROJECT_ROOT
 from vodplatform.supervisor import Child, StartFailed, Supervisor
@@ -115,7 +116,7 @@ def check_services() -> None:
 
         try:
             # Not through Django's pool: that would try for 20 s, and log each try.
-            psycopg.connect(**{"connect_timeout": CONNECT_SECONDS, **connection.get_connection_params()}).close()
+            connect_apart(connection, connect_timeout=CONNECT_SECONDS).close()
         except psycopg.Error as exc:
             raise CommandError(f"The database of DATABASE_URL cannot be used: {' '.join(str(exc).split())}") from exc
     if not settings.REDIS_IS_PRIVATE:

@@ -1,0 +1,123 @@
+"""People who send videos and look at them while hosts come and go: each asks once more when a request fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from tests.cluster.topology import Cluster
+from tests.support.senders import Sender, long_video
+from tests.support.waiting import wait_until
+
+PEOPLE = 3
+SIZE, CHUNK = 700_000, 256_000
+AGAIN_SECONDS, REST_SECONDS = 1.0, 2.0
+LATER = (502, 503, 504)
+JOBS_SECONDS = 120.0
+
+
+@dataclass(slots=True)
+class Load:
+    """patience: seconds for which a request is made again where it fails; 0 for once more and no longer.
+
+    sent: ids of the videos that were sent whole. repeated: why requests were made again. failed: those that were not
+    answered in the end.
+    """
+
+    cluster: Cluster
+    folder: Path
+    patience: float = 0.0
+    requests: int = 0
+    sent: list[str] = field(default_factory=list)
+    repeated: Counter[str] = field(default_factory=Counter)
+    failed: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        for number in range(PEOPLE):
+            content = long_video(self.folder / f"{number}.mp4", SIZE, number).read_bytes()
+            self._threads.append(threading.Thread(target=self._work, args=(content,), daemon=True))
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(self.patience + 60)
+
+    def wait_for_more(self, count: int) -> None:
+        """Until so many videos more have been sent."""
+        wanted = len(self.sent) + count
+        wait_until(lambda: len(self.sent) >= wanted or self.failed, 60 + self.patience, f"{count} videos more")
+
+    def judge(self, repeats: int | None = 30) -> None:
+        """No request failed, and every video that was sent is there and taken in. repeats: the most requests that may
+        have been made again; None for any number.
+        """
+        assert not self.failed, self.failed
+        assert repeats is None or sum(self.repeated.values()) <= repeats, self.repeated
+        sender = self.cluster.sender()
+        for video in self.sent:
+            wait_until(lambda video=video: self._is_ready(sender, video), JOBS_SECONDS, f"video {video}")  # type: ignore[misc]
+
+    def told(self) -> str:
+        """What there was, in a line."""
+        return f"{self.requests} requests, {len(self.sent)} videos, made again: {dict(self.repeated)}"
+
+    @staticmethod
+    def _is_ready(sender: Sender, video: str) -> bool:
+        shown = sender.ask("GET", f"/api/v1/library/{video}").json()
+        assert shown["status"] in ("processing", "ready"), shown
+        return bool(shown["status"] == "ready")
+
+    def _work(self, content: bytes) -> None:
+        sender = self.cluster.sender()
+        while not self._stop.is_set():
+            try:
+                self._send(sender, content)
+            except Exception as exc:  # whatever it is, the test names it
+                self.failed.append(repr(exc))
+                return
+
+    def _send(self, sender: Sender, content: bytes) -> None:
+        body = {"filename": "match.mp4", "size": len(content), "chunk_size": CHUNK}
+        upload = self._ask(lambda: sender.ask("POST", "/api/v1/uploads", json=body)).json()["session_id"]
+        for number in range(-(-len(content) // CHUNK)):
+            piece = content[number * CHUNK : (number + 1) * CHUNK]
+            self._ask(lambda number=number, piece=piece: sender.send_chunk(upload, number, piece))  # type: ignore[misc]
+        video = self._ask(lambda: sender.complete(upload)).headers["x-resource-id"]
+        self._ask(lambda: sender.ask("GET", f"/api/v1/library/{video}"))
+        self._ask(lambda: sender.ask("GET", "/api/v1/jobs?limit=5"))
+        with self._lock:
+            self.sent.append(video)
+        self._stop.wait(REST_SECONDS)
+
+    def _ask(self, request: Any) -> httpx.Response:
+        """The answer of a request that is made again where none comes, or one that says "later"."""
+        until, tries = time.monotonic() + self.patience, 0
+        while True:
+            tries += 1
+            with self._lock:
+                self.requests += 1
+            try:
+                answer: httpx.Response = request()
+                if answer.status_code not in LATER:
+                    assert answer.status_code < 400, f"{answer.status_code}: {answer.text}"
+                    return answer
+                why = f"{answer.status_code} {answer.json().get('type')}"
+            except httpx.TransportError as exc:
+                why = type(exc).__name__
+            with self._lock:
+                self.repeated[why] += 1
+            assert tries == 1 or time.monotonic() < until, f"no answer after {tries} tries: {why}"
+            time.sleep(AGAIN_SECONDS)

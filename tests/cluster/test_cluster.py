@@ -1,0 +1,267 @@
+"""``make cluster-check``: all of the product over two web hosts and two worker hosts, and what happens when they go.
+
+The web hosts are asked in turn, so that whatever one host kept for itself would be missing at the other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from websockets.sync.client import connect
+
+from tests.cluster.load import Load
+from tests.cluster.topology import ACCOUNT, BY_TLS, PASSWORD, Cluster, running_cluster
+from tests.prosync.conftest import URL as PRO
+from tests.prosync.conftest import make_footage, segment
+from tests.support.clips import render_clip
+from tests.support.merges import begin, check_segments, make_alike, paths_of
+from tests.support.phone import Phone
+from tests.support.program import BASE, Truth, manage
+from tests.support.senders import Sender, long_video
+from tests.support.waiting import wait_until
+from tests.torture.story import check_each_ended_once
+
+JOB_SECONDS = 120.0
+MIB = 1024**2
+AWAY_SECONDS = 10.0
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """The cluster of all tests."""
+    with running_cluster() as found:
+        yield found
+
+
+@pytest.fixture
+def senders(cluster: Cluster) -> tuple[Sender, Sender]:
+    """A client of each web host."""
+    return cluster.sender_at("web-1"), cluster.sender_at("web-2")
+
+
+def wait_for_job(sender: Sender, job: str, *, ends_as: str = "completed") -> None:
+    """Until a job has ended, and well."""
+
+    def has_ended() -> bool:
+        found = sender.ask("GET", f"/api/v1/jobs/{job}").json()
+        assert found["status"] in ("queued", "processing", "waiting", ends_as), found
+        return bool(found["status"] == ends_as)
+
+    wait_until(has_ended, JOB_SECONDS, f"the end of job {job}")
+
+
+def send(sender: Sender, path: Path) -> dict[str, Any]:
+    """A video of the library once it has been taken in."""
+    with path.open("rb") as file:
+        answer = sender.ask("POST", "/api/v1/library", files={"file": (path.name, file)})
+    assert answer.status_code in (201, 202), answer.text
+    video = answer.json().get("video", answer.json())
+    wait_for_job(sender, video["job_id"])
+    found: dict[str, Any] = sender.ask("GET", f"/api/v1/library/{video['id']}").json()
+    assert found["status"] == "ready"
+    return found
+
+
+def compare(first: Sender, second: Sender, truth: Truth) -> str:
+    """A comparison, made at one host of videos that were sent to both; its address."""
+    vods = [
+        {"vod_id": path.stem, "name": path.stem, "video_id": send(sender, path)["id"]}
+        for sender, path in ((first, truth.a), (second, truth.b))
+    ]
+    answer = first.ask("POST", BASE, json={"vods": vods})
+    assert answer.status_code == 201, answer.text
+    return f"{BASE}/{answer.json()['session']['session_id']}"
+
+
+def test_one_sign_in_holds_at_each_host(cluster: Cluster) -> None:
+    with httpx.Client(base_url=cluster.address, verify=cluster.sender().trusted, trust_env=False) as browser:
+        browser.get("/login")
+        form = {"username": ACCOUNT, "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        answer = browser.post("/login", data=form, headers={"Referer": cluster.address})
+        assert answer.status_code == 302, answer.text
+        # Whoever is not signed in is sent to the page that asks for a name.
+        assert [browser.get("/account").status_code for _ in range(4)] == [200] * 4
+
+
+def test_an_upload_goes_on_at_the_other_host_and_is_played_from_the_bucket(
+    cluster: Cluster, senders: tuple[Sender, Sender], tmp_path: Path
+) -> None:
+    content, chunk = long_video(tmp_path / "match.mp4", 17 * MIB + 99).read_bytes(), 5 * MIB
+    upload = senders[0].begin_chunks(len(content), chunk)
+    for number in range(-(-len(content) // chunk)):
+        piece = content[number * chunk : (number + 1) * chunk]
+        assert senders[number % 2].send_chunk(upload, number, piece).status_code == 200
+    answer = senders[1].complete(upload)
+    assert answer.status_code == 200, answer.text
+    video = senders[0].ask("GET", f"/api/v1/library/{answer.headers['x-resource-id']}").json()
+    wait_for_job(senders[0], video["job_id"])
+    offset, tus = 0, senders[1].begin_tus(len(content))
+    for sender, end in zip(itertools.cycle(senders), (6 * MIB, 7 * MIB + 1, len(content)), strict=False):
+        answer = sender.patch(tus, offset, content[offset:end])
+        assert answer.status_code == 204, answer.text
+        offset = end
+    address = senders[0].ask("GET", f"/api/v1/library/{video['id']}").json()["video_url"]
+    with httpx.Client(verify=cluster.sender().trusted, trust_env=False, timeout=30) as player:
+        for _ in senders:
+            sent_on = player.get(cluster.address + address)
+            assert (sent_on.status_code, sent_on.headers["location"].startswith(cluster.bucket.direct)) == (302, True)
+            part = player.get(sent_on.headers["location"], headers={"Range": "bytes=1000-1999"})
+            assert (part.status_code, part.content) == (206, content[1000:2000])
+            other = (
+                sent_on.headers["location"].replace("match", "other").replace("X-Amz-Signature=", "X-Amz-Signature=0")
+            )
+            assert player.get(other).status_code == 403
+
+
+def test_a_comparison_is_aligned_and_heard_of_at_the_other_host(
+    cluster: Cluster, senders: tuple[Sender, Sender], truth: Truth
+) -> None:
+    session = compare(*senders, truth)
+    job = senders[0].ask("POST", f"{session}/align", json={"method": "auto"}).json()["job_id"]
+    wait_for_job(senders[1], job)
+    found = senders[1].ask("GET", f"{session}/alignments/{job}").json()["proposals"]
+    offsets = {one["vod_id"]: one["offset"] for one in found}
+    assert offsets[truth.b.stem] - offsets.get(truth.a.stem, 0.0) == pytest.approx(truth.offset, abs=truth.bound)
+    port, path = cluster.hosts["web-1"].port, session.rpartition("/")[2]
+    with connect(
+        f"ws://127.0.0.1:{port}/ws/sessions/{path}/",
+        additional_headers={"Authorization": f"Token {cluster.place.key}", **BY_TLS},
+    ) as socket:
+        first = json.loads(socket.recv(timeout=20))
+        assert senders[1].ask("PUT", f"{session}/global-seek", json={"timestamp": 3}).status_code == 200
+        heard = json.loads(socket.recv(timeout=20))
+    assert heard["revision"] > first["revision"]
+    assert heard["session"]["global_time"] == pytest.approx(3)
+
+
+def test_an_analysis_has_results_at_each_host(senders: tuple[Sender, Sender], tmp_path: Path) -> None:
+    path = render_clip(tmp_path / "match.mp4", seconds=20.0)
+    with path.open("rb") as file:
+        begun = senders[0].ask(
+            "POST", "/api/v1/video/upload", data={"analysis_type": "highlights"}, files={"video": ("match.mp4", file)}
+        )
+    assert begun.status_code == 202, begun.text
+    session = begun.json()["sessionId"]
+
+    def is_done() -> bool:
+        state = senders[1].ask("GET", f"/api/v1/video/status/{session}").json()
+        assert state["status"] in ("queued", "processing", "completed"), state
+        return bool(state["status"] == "completed")
+
+    wait_until(is_done, JOB_SECONDS, "the analysis")
+    first, second = (sender.ask("GET", f"/api/v1/video/results/{session}").json() for sender in senders)
+    assert first["data"]["segments"] == second["data"]["segments"] != []
+
+
+def test_clips_from_a_bad_line_are_merged_over_both_hosts(cluster: Cluster, tmp_path: Path) -> None:
+    ports = itertools.cycle(cluster.hosts[name].port for name in ("web-1", "web-2"))
+    phone = Phone(lambda: f"http://127.0.0.1:{next(ports)}", cluster.place.key, 1, headers=BY_TLS)
+    clips = make_alike(tmp_path)
+    begun = begin(phone, clips)
+    phone.send(begun, paths_of(clips))
+    ids = phone.complete(begun)
+    state = wait_until(lambda: phone.ended(begun["merge_session_id"]), JOB_SECONDS, "the merge")
+    assert state is not None
+    assert state["overall_status"] == "completed", state
+    challenge = phone.challenge(ids, state["merged_video"])
+    found = phone.segments(challenge["id"])
+    played = cluster.sender().ask("GET", f"/api/v1/media/optimized/{found['video_file_id']}?prefer_signed=true").json()
+    path = tmp_path / "merged.mp4"
+    path.write_bytes(_fetch(cluster, played["streaming_url"]))
+    check_segments(path, found["segments"], clips)
+
+
+def test_speech_is_replaced(cluster: Cluster, tmp_path: Path) -> None:
+    environment = {**cluster.place.environment, "VOD_DATA_DIR": str(cluster.place.data_dir)}
+    assert manage("create_account", "pia", "--tier", "pro", environment=environment).returncode == 0
+    key = manage("create_token", "pia", environment=environment).stdout.strip()
+    footage = make_footage(tmp_path)
+    files = {"video": (footage / "talk.mp4").open("rb"), "audio_files": (footage / "line.wav").open("rb")}
+    sender, other = cluster.sender_at("web-1", key), cluster.sender_at("web-2", key)
+    answer = sender.ask("POST", PRO, files=files, data={"segments": json.dumps([segment(1, 3)])})
+    assert answer.status_code == 202, answer.text
+    job = answer.json()["job_id"]
+    wait_for_job(other, job)
+    state = other.ask("GET", f"/api/v1/sync/pro-job/{job}/status").json()
+    assert [one["status"] for one in state["segments_data"]] == ["completed"]
+    assert len(_fetch(cluster, state["result_url"])) > 10_000
+
+
+def _fetch(cluster: Cluster, address: str) -> bytes:
+    """What is at an address that the program gave."""
+    with httpx.Client(verify=cluster.sender().trusted, trust_env=False, timeout=60, follow_redirects=True) as player:
+        answer = player.get(address if address.startswith("http") else cluster.address + address)
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def test_another_host_goes_on_with_the_work_of_one_that_is_gone(
+    cluster: Cluster, senders: tuple[Sender, Sender], truth: Truth
+) -> None:
+    session = compare(*senders, truth)
+    job = senders[0].ask("POST", f"{session}/align", json={"method": "auto"}).json()["job_id"]
+
+    def worker() -> str:
+        rows = cluster.place.query("SELECT worker FROM video_jobs WHERE id = ? AND status = 'processing'", UUID(job))
+        return str(rows[0][0]).partition(":")[0] if rows else ""
+
+    victim = cluster.hosts[wait_until(worker, 30, "a host that works")]
+    victim.kill()
+    began = time.monotonic()
+    try:
+        wait_for_job(senders[1], job)
+    finally:
+        victim.start()
+    names = cluster.place.events(job)
+    assert names == ["queued", "processing", "crashed", "processing", "completed"], names
+    print(f"{victim.name} was killed; the job was done {time.monotonic() - began:.0f} s later")
+
+
+def test_hosts_are_restarted_in_turn_while_people_work(cluster: Cluster, truth: Truth, tmp_path: Path) -> None:
+    with Load(cluster, tmp_path) as load:
+        for name in ("web-1", "web-2", "work-1", "work-2"):
+            load.wait_for_more(3)
+            cluster.hosts[name].stop()
+            load.wait_for_more(2)  # the others serve meanwhile
+            cluster.hosts[name].start()
+    load.judge()
+    print(load.told())
+
+
+@pytest.mark.parametrize("name", ["postgresql", "pgbouncer", "redis", "bucket"])
+def test_a_server_that_is_away_loses_nothing(cluster: Cluster, tmp_path: Path, name: str) -> None:
+    with Load(cluster, tmp_path, patience=90.0) as load:
+        load.wait_for_more(2)
+        if name == "bucket":
+            cluster.bucket.faults.cut()
+        else:
+            cluster.servers[name].stop()
+        time.sleep(AWAY_SECONDS)
+        if name == "bucket":
+            cluster.bucket.heal()
+        else:
+            cluster.servers[name].start()
+        began = time.monotonic()
+        load.wait_for_more(3)
+        healed = time.monotonic() - began
+    load.judge(repeats=None)
+    print(f"{name} was away for {AWAY_SECONDS:g} s; the third upload was done {healed:.0f} s later; {load.told()}")
+
+
+def test_nothing_is_left_wrong(cluster: Cluster) -> None:
+    wait_until(lambda: cluster.present() == set(cluster.hosts), 60, "all hosts")
+    said = cluster.sender().ask("GET", "/health").json()
+    assert said["status"] == "healthy", said
+    environment = {**cluster.place.environment, "VOD_DATA_DIR": str(cluster.place.data_dir)}
+    checked = manage("doctor", environment=environment)
+    assert checked.returncode == 0, checked.stdout
+    check_each_ended_once(cluster.place)
+    assert cluster.place.query("SELECT count(*) FROM video_jobs WHERE status <> 'completed'") == [(0,)]

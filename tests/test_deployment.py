@@ -1,0 +1,102 @@
+"""What deploy/ tells containers fits the program: queues, variables, and what the image holds."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+
+from tests.support.program import PROJECT_ROOT, clean_environment
+from vodplatform.settings.variables import BY_NAME
+
+DEPLOY = PROJECT_ROOT / "deploy"
+# What Django, uvicorn and the library of /metrics read themselves.
+OF_OTHERS = {"DJANGO_SETTINGS_MODULE", "FORWARDED_ALLOW_IPS", "PROMETHEUS_MULTIPROC_DIR"}
+
+
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return found
+
+
+def manifests() -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all((DEPLOY / "kubernetes" / "vodplatform.yaml").read_text()))
+
+
+def containers() -> list[dict[str, Any]]:
+    pods = [one["spec"]["template"]["spec"] for one in manifests() if one["kind"] == "Deployment"]
+    return [container for pod in pods for container in pod["containers"]]
+
+
+def queues_of(words: list[str]) -> list[str]:
+    return words[words.index("--queues") + 1].split(",") if "--queues" in words else []
+
+
+@pytest.mark.parametrize("where", ["compose", "kubernetes"])
+def test_each_queue_has_one_kind_of_worker(where: str) -> None:
+    if where == "compose":
+        commands = [one.get("command", []) for one in compose()["services"].values()]
+    else:
+        commands = [one.get("args", []) for one in containers()]
+    assert sorted(name for words in commands for name in queues_of(words)) == sorted(settings.JOB_LANES)
+
+
+def test_workers_are_added_for_their_own_queues() -> None:
+    scalers = {one["metadata"]["name"]: one for one in manifests() if one["kind"] == "HorizontalPodAutoscaler"}
+    for one in manifests():
+        if one["kind"] == "Deployment" and "args" in (container := one["spec"]["template"]["spec"]["containers"][0]):
+            metric = scalers[one["metadata"]["name"]]["spec"]["metrics"][0]["external"]["metric"]
+            assert f"`{metric['name']}`" in (PROJECT_ROOT / "docs" / "metrics.md").read_text()
+            assert metric["selector"]["matchExpressions"][0]["values"] == queues_of(container["args"])
+
+
+def test_every_variable_is_one_of_the_program() -> None:
+    named = set(compose()["services"]["web-1"]["environment"]) | set(manifests()[0]["data"])
+    named |= {one["name"] for container in containers() for one in container.get("env", [])}
+    named |= set(re.findall(r"^(?:ENV)? +([A-Z_]+)=", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)) - {"PATH"}
+    assert named - OF_OTHERS - {"PYTHONPATH", "PYTHONUNBUFFERED"} <= set(BY_NAME)
+
+
+@pytest.mark.full
+def test_the_image_holds_what_the_program_needs(tmp_path: Path) -> None:
+    copied = re.findall(
+        r"^COPY ((?!--)(?!requirements).+) (\S+)$", (DEPLOY / "Containerfile").read_text(), re.MULTILINE
+    )
+    let_in = (PROJECT_ROOT / ".containerignore").read_text().splitlines()
+    root = tmp_path / "root"
+    for names, place in copied:
+        for name in names.split():
+            source, target = PROJECT_ROOT / name, root / place
+            assert f"!{name}" in let_in
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target)
+    environment = clean_environment({
+        "DJANGO_SETTINGS_MODULE": "vodplatform.settings.production", "VOD_DATA_DIR": str(tmp_path / "data"),
+        "SECRET_KEY": "k" * 50, "ALLOWED_HOSTS": "vod.example.org", "REDIS_URL": "redis://127.0.0.1:1/0",
+        "DATABASE_URL": "postgres://vod@127.0.0.1:1/vod", "PYTHONPATH": str(root),
+    })  # fmt: skip
+    script = (
+        "import vodplatform.asgi, jobs_app.worker\n"
+        "from django.core.management import call_command\n"
+        "from django.template.loader import get_template\n"
+        "from django.contrib.staticfiles.finders import find\n"
+        "call_command('check')\n"
+        "get_template('front.html').render({})\n"
+        "assert find('js/comparison/page.js')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert str(PROJECT_ROOT) + "/vodplatform" not in done.stderr
