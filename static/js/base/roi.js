@@ -140,8 +140,7 @@ export class RoiBox {
 
   /** @param {Box} box */
   #change(box) {
-    this.#box = contain(box);
-    this.draw();
+    this.box = box;
     this.label.textContent = "";
     this.onChange(this.#box);
   }
@@ -160,6 +159,11 @@ export class RoiBox {
     const was = this.#box;
     const target = /** @type {HTMLElement} */ (event.target);
     const edge = target.dataset.edge;
+    // A finger may turn out to scroll the page: then nothing has changed.
+    const put = (/** @type {Box} */ box) => {
+      if (event.pointerType === "touch") this.box = box;
+      else this.#change(box);
+    };
     const moving = !edge && this.element.contains(target);
     const fixed = edge && {
       x: edge.includes("w") ? was.x + was.width : was.x,
@@ -167,15 +171,19 @@ export class RoiBox {
     };
     const move = (/** @type {PointerEvent} */ e) => {
       const now = at(e);
-      if (moving) this.#change({ ...was, x: was.x + now.x - start.x, y: was.y + now.y - start.y });
-      else if (fixed || Math.hypot(now.x - start.x, now.y - start.y) > SMALLEST)
-        this.#change(between(fixed || start, now));
+      if (moving) put({ ...was, x: was.x + now.x - start.x, y: was.y + now.y - start.y });
+      else if (fixed || Math.hypot(now.x - start.x, now.y - start.y) > SMALLEST) put(between(fixed || start, now));
     };
     const end = new AbortController();
     this.area.setPointerCapture(event.pointerId);
     this.area.addEventListener("pointermove", move, { signal: end.signal });
-    for (const name of ["pointerup", "pointercancel"])
-      this.area.addEventListener(name, () => end.abort(), { signal: end.signal });
+    const ended = (/** @type {PointerEvent} */ { type }) => {
+      end.abort();
+      if (type === "pointercancel") this.box = was;
+      else if (this.#box !== was) this.#change(this.#box);
+    };
+    for (const name of /** @type {const} */ (["pointerup", "pointercancel"]))
+      this.area.addEventListener(name, ended, { signal: end.signal });
     this.element.focus({ preventScroll: true });
   }
 

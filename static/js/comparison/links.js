@@ -117,6 +117,7 @@ export function linksPart(id) {
         h("div", { class: "row" }, address, copier),
       ),
     );
+    made.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {Link} link */

@@ -20,7 +20,7 @@ export class Screen {
     this.isPlaying = isPlaying;
     this.sideways = matchMedia(SIDEWAYS);
     const stage = need("[data-stage]");
-    for (const button of document.querySelectorAll("[data-act=side]"))
+    for (const button of document.querySelectorAll("[data-act=side], [data-act=fold]"))
       button.addEventListener("click", () => this.toggleSide());
     document.addEventListener("fullscreenchange", () => this.#draw());
     this.sideways.addEventListener("change", () => this.#draw());
@@ -29,9 +29,12 @@ export class Screen {
     const pressed = (/** @type {PointerEvent} */ { clientX: x, clientY: y }) =>
       (began = { x, y, wasHidden: "idle" in document.body.dataset });
     stage.addEventListener("pointerdown", pressed, true);
-    stage.addEventListener("pointerup", (/** @type {PointerEvent} */ { pointerType, clientX, clientY }) => {
+    stage.addEventListener("pointerup", (/** @type {PointerEvent} */ event) => {
+      const { pointerType, clientX, clientY } = event;
+      if (/** @type {Element} */ (event.target).closest(".foot")) return; // a button
       const isTap = pointerType === "touch" && Math.hypot(clientX - began.x, clientY - began.y) < TAP;
       if (!isTap || !this.isImmersive || began.wasHidden) return;
+      if (this.isSideShown) return this.toggleSide();
       leaveBars();
       this.#hide();
     });

@@ -107,6 +107,50 @@ def test_a_phone_held_sideways_gives_the_pictures_three_quarters_of_the_height(
         expect(page.locator(".transport")).to_have_css("opacity", shown, timeout=10_000)
 
 
+def test_a_phone_held_sideways_has_a_way_out_of_everything(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}", size=SIDEWAYS)
+    wait_until_standing(page)
+    expect(page.get_by_role("link", name="All comparisons")).to_have_attribute("href", "/compare")
+    page.locator(".top .menu > summary").tap()
+    page.get_by_role("button", name="Sign out").scroll_into_view_if_needed()
+    page.get_by_role("button", name="Sign out").tap(trial=True)
+    page.locator(".top .menu > summary").tap()
+    page.get_by_role("button", name="Mark this moment").tap()
+    page.get_by_role("button", name="Keep").tap(trial=True)
+    page.get_by_role("button", name="Close", exact=True).tap()
+    expect(page.locator(".side")).to_be_hidden()
+    page.get_by_role("button", name="Draw on the frame").tap()
+    tools = page.get_by_role("toolbar", name="Drawing on A")
+    for name in ("Pen", "Red", "Keep"):
+        tools.get_by_role("button", name=name).tap(trial=True)
+    tools.get_by_role("button", name="Cancel").tap()
+    expect(tools).to_have_count(0)
+    page.get_by_role("button", name="Make B the large one").tap()
+    page.get_by_role("button", name="Overlay").tap()
+    page.get_by_role("group", name="Video on top").get_by_role("button", name="C").last.tap()
+    expect(page.locator("[data-pane=C]")).to_have_class(re.compile(r"\bover\b"))
+
+
+def test_a_finger_scrolls_the_alignment_page_over_its_picture(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}?setup", size=SIDEWAYS)
+    box = page.locator(".roi-box")
+    expect(box).to_be_visible()
+    before = box.get_attribute("style")
+    page.evaluate("document.querySelector('.roi-area').scrollIntoView({block: 'start'})")
+    session, top = page.context.new_cdp_session(page), page.evaluate("scrollY")
+    for y, dx, dy in ((200, 0, -12), (100, 14, 6)):
+        session.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": 200, "y": y}]})
+        for step in range(1, 9):
+            point = {"x": 200 + dx * step, "y": y + dy * step}
+            session.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        if not dx:
+            wait_until(lambda: page.evaluate("scrollY") > top, 10, "a page that has scrolled")
+            assert box.get_attribute("style") == before
+    expect(box).not_to_have_attribute("style", str(before))
+    expect(box).not_to_have_attribute("data-suggested", "")
+
+
 def test_a_phone_held_upright_shows_all_pictures_until_they_are_moved_against_each_other(
     open_page: OpenPage, comparison: dict[str, Any]
 ) -> None:

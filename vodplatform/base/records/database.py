@@ -72,7 +72,9 @@ def connect_apart(django: BaseDatabaseWrapper, **parameters: Any) -> psycopg.Con
 
 def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
     """The rows in the order of their keys, read in batches: PgBouncer loses a cursor that stays open in between."""
-    batch = list(rows.order_by("pk")[:size])
-    while batch:
+    left = rows.order_by("pk")
+    while batch := list(left[:size]):
         yield from batch
-        batch = list(rows.filter(pk__gt=batch[-1].pk).order_by("pk")[:size])
+        if len(batch) < size:
+            return
+        left = left.filter(pk__gt=batch[-1].pk)
