@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from django.db import models
+from django.db import connection, models
 from django.db.migrations import AddField, AlterField, Migration
 from django.db.migrations.loader import MigrationLoader
 
 from tests.support.places import database_url, on_server
 from tests.support.program import PROJECT_ROOT, clean_environment, manage
+from vodplatform.base.records.database import connect_apart
+from vodplatform.management.commands import migrate
 
 AT_ONCE = 3
 # As they were when the rule came; no host has run without them since.
@@ -85,3 +88,23 @@ def test_several_hosts_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
         assert manage("migrate", "--check", environment=environment).returncode == 0
     finally:
         on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_who_stands_still_in_a_transaction_is_ended_but_not_who_keeps_others_from_migrating(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with connect_apart(connection) as found:
+        assert found.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("15s",)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(migrate, "LONGEST_IDLE", "100ms")
+            migrate.set_limits(connection)
+        with migrate.alone(connection):
+            time.sleep(0.5)
+            with connect_apart(connection) as other:
+                held = other.execute("SELECT NOT pg_try_advisory_xact_lock(%s)", [migrate.LOCK]).fetchone()
+    finally:
+        migrate.set_limits(connection)
+    assert held == (True,)
