@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from tests.support.api import Api, refused
 from tests.support.clamav import Clamd
@@ -249,6 +250,15 @@ class TestReady:
     def test_without_a_database_it_is_not(self, anonymous: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(health, "database_is_up", lambda: False)
         refused(anonymous.get("/health/ready", fails=True), 503, "unavailable")
+
+    def test_before_its_migrations_have_run_it_is_not(self, anonymous: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(health, "_is_current", False)
+        recorder = MigrationRecorder(connection)
+        _, name = max(one for one in recorder.applied_migrations() if one[0] == "jobs")
+        recorder.record_unapplied("jobs", name)
+        assert "migrate" in refused(anonymous.get("/health/ready", fails=True), 503, "unavailable")["error"]
+        recorder.record_applied("jobs", name)
+        assert anonymous.get("/health/ready").status_code == 200
 
     def test_one_that_is_to_end_is_not_and_ends_a_while_later(
         self, anonymous: Api, monkeypatch: pytest.MonkeyPatch

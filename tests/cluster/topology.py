@@ -161,7 +161,7 @@ def running_cluster() -> Iterator[Cluster]:
         for host in hosts:
             stack.callback(host.stop)
             host.start()
-        certificate = _certificate(folder)
+        certificate = nginx.certificate(folder)
         front = stack.enter_context(
             nginx.running(folder / "nginx", ports, folder / "media", folder / "library", pem=certificate)
         )
@@ -233,15 +233,3 @@ def _named(name: str, argv: Sequence[str]) -> list[str]:
     if os.geteuid():
         return list(argv)
     return ["unshare", "--uts", "sh", "-c", f'hostname {name} && exec "$@"', "sh", *argv]
-
-
-def _certificate(folder: Path) -> Path:
-    """Certificate and key of the load balancer in one file."""
-    key, path = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={ADDRESS}",
-         "-addext", f"subjectAltName=IP:{ADDRESS}", "-keyout", str(key), "-out", str(path)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    path.write_text(path.read_text() + key.read_text())
-    return path

@@ -10,20 +10,13 @@ import socket
 import ssl
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 from django.conf import settings as django_settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -393,25 +386,6 @@ class Steady:
         return len(self.last) > 60 and len(set(self.last[-60:])) == 1
 
 
-def certificate(folder: Path) -> Path:
-    """A file with a key and a certificate for loopback that it signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vod.example")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, SHA256())
-    )  # fmt: skip
-    path = folder / "vod.pem"
-    path.write_bytes(
-        made.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    )
-    return path
-
-
 def test_with_its_certificate_it_speaks_tls_and_says_so(tmp_path: Path) -> None:
     """The program is told the truth about who asks and how, whatever the caller claims."""
     told: dict[str, str] = {}
@@ -421,7 +395,7 @@ def test_with_its_certificate_it_speaks_tls_and_says_so(tmp_path: Path) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    pem = certificate(tmp_path)
+    pem = nginx.certificate(tmp_path)
     claims = {"X-Forwarded-Proto": "http", "X-Forwarded-For": "8.8.8.8", "Host": "vod.example.org"}
     with (
         nginx.served(listen) as port,
@@ -431,6 +405,25 @@ def test_with_its_certificate_it_speaks_tls_and_says_so(tmp_path: Path) -> None:
     assert response.status_code == 204
     assert (told["x-forwarded-proto"], told["x-forwarded-for"]) == ("https", "127.0.0.1")
     assert told["host"] == "vod.example.org"
+
+
+def test_behind_a_load_balancer_each_client_keeps_its_address(tmp_path: Path) -> None:
+    told: dict[str, str] = {}
+
+    async def listen(scope: Any, receive: Any, send: Any) -> None:
+        told.update((name.decode(), value.decode()) for name, value in scope["headers"])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    trusts = "set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For; real_ip_recursive on;"
+    assert f"# {trusts}" in nginx.SHIPPED.read_text()
+    with (
+        nginx.served(listen) as port,
+        nginx.running(tmp_path / "n", port, tmp_path / "m", tmp_path / "r", more=trusts) as front,
+    ):
+        # What the client says of itself comes before what the load balancer saw.
+        httpx.get(f"{front.url}/api/v1/me", headers={"X-Forwarded-For": "8.8.8.8, 203.0.113.7"}, trust_env=False)
+    assert told["x-forwarded-for"] == "203.0.113.7"
 
 
 def logged(front: nginx.Nginx) -> str:

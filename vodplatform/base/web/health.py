@@ -6,6 +6,7 @@ No part is waited for long.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import logging
@@ -27,7 +28,8 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.db import connection
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.module_loading import import_string
 
@@ -113,6 +115,7 @@ class HeartbeatWriter:
 
 
 heart = HeartbeatWriter()
+_is_current = False
 
 
 def ask_database() -> None:
@@ -132,6 +135,15 @@ def ask_database() -> None:
     writing = sqlite3.connect(_address(name, "rw"), uri=True, timeout=WRITE_SECONDS, isolation_level=None)
     with closing(writing):
         heart.beat(lambda: writing.execute(f"{BEAT} strftime('%Y-%m-%d %H:%M:%f', 'now') {BEAT_AGAIN}"))
+
+
+def database_is_current() -> bool:
+    """Whether every migration of this release has been applied; asked until it is so."""
+    global _is_current
+    if not _is_current:
+        executor = MigrationExecutor(connection)
+        _is_current = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return _is_current
 
 
 def _address(name: str, mode: str) -> str:
@@ -213,12 +225,18 @@ def live(request: HttpRequest) -> HttpResponse:
 
 @read_only
 def ready(request: HttpRequest) -> HttpResponse:
-    """For load balancers: whether requests may be sent to this process. 503 without a database, and while it drains."""
+    """For load balancers: whether requests may be sent to this process.
+
+    503 without a database, with one that this release's migrations have not come to yet, and while it drains.
+    """
     if drain.has_begun():
         return error_response("unavailable", "This process is about to end.")
-    if not database_is_up():
-        return error_response("unavailable", "The database does not answer.")
-    return JsonResponse({"status": "ready"})
+    with contextlib.suppress(DatabaseError):
+        if database_is_up():
+            if database_is_current():
+                return JsonResponse({"status": "ready"})
+            return error_response("unavailable", "The database is behind this release: `manage.py migrate` has to run.")
+    return error_response("unavailable", "The database does not answer.")
 
 
 @read_only
