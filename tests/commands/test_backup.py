@@ -11,15 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Group
+from django.core import serializers
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from jobs_app.models import Job
 from media_app.videos.models import Video
 from sessions_app.comparison import services
 from sessions_app.comparison.models import ComparisonSession, OffsetChange
-from tests.support.factories import make_alignment, make_session, make_user, make_video
+from tests.support.factories import make_alignment, make_job, make_session, make_user, make_video
 from vodplatform import archive
 from vodplatform.accounts.models import ApiToken, Tier, User
 from vodplatform.archive import kept_models, write_archive
@@ -39,6 +42,7 @@ def manage(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def filled(transactional_db, tmp_path) -> Path:
     """An archive of a database with something of everything, and of one stored file."""
     user = make_user("keeper", tier=Tier.PRO)
+    user.groups.add(Group.objects.create(name="crew"))
     ApiToken.issue(user)
     session = make_session(user)
     make_alignment(session)
@@ -69,6 +73,15 @@ def rows_of(archive: Path) -> list[str]:
     with tarfile.open(archive) as tar:
         lines = tar.extractfile("rows.jsonl").read().decode().splitlines()
     return sorted(json.dumps(json.loads(line), sort_keys=True) for line in lines)
+
+
+def test_rows_of_an_older_archive_name_people_by_their_names(transactional_db):
+    job = make_job(make_user())
+    lines = serializers.serialize("jsonl", [job], use_natural_foreign_keys=True)
+    assert job.owner.username in lines
+    Job.objects.all().delete()
+    archive._read_rows(io.BytesIO(lines.encode()))
+    assert Job.objects.get().owner == job.owner
 
 
 def test_every_model_is_in_an_archive_or_left_out_by_name():
