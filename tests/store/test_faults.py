@@ -74,10 +74,12 @@ FAULTS: dict[str, Callable[[Bucket], None]] = {
 def test_every_call_says_that_the_store_is_unavailable(bucket: Bucket, tmp_path: Path, call: str, fault: str) -> None:
     assert store.size(KEY) == len(CONTENT)  # there is a connection already: that one breaks, too
     FAULTS[fault](bucket)
+    counted = storage.failures.labels("unavailable")._value.get()
     begun = time.monotonic()
     with pytest.raises(store.StoreUnavailable) as refused:
         CALLS[call](tmp_path)
     assert time.monotonic() - begun < LONGEST_SECONDS
+    assert storage.failures.labels("unavailable")._value.get() > counted
     assert refused.value.type.status == 503
     assert bucket.name not in refused.value.message
     assert bucket.keys() == [KEY]

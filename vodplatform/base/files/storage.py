@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from vodplatform.base import metrics
 from vodplatform.base.errors import DomainError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
@@ -50,12 +51,25 @@ class CircuitBreaker:
 
 
 silence = CircuitBreaker()
+failures = metrics.counter(
+    "vod_storage_errors_total", "Calls of the file storage that failed, but for files that are not there.", "error"
+)
 
 
 @contextlib.contextmanager
 def storage_errors(key: str = "") -> Iterator[None]:
     """Turn what storages raise into ``FileNotFoundError``, :class:`StoreFull` and :class:`StoreUnavailable`."""
-    silence.check()
+    try:
+        with _translated(key):
+            silence.check()
+            yield
+    except (StoreFull, StoreUnavailable) as exc:
+        failures.labels(exc.type.name).inc()
+        raise
+
+
+@contextlib.contextmanager
+def _translated(key: str) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
