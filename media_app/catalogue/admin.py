@@ -643,4 +643,4 @@ class VideoReportAdmin(ModeratedAdmin):
 
     @admin.action(description="Settle: the reason is the outcome", permissions=["change"])
     def settle(self, request: HttpRequest, queryset: QuerySet[VideoReport]) -> None:
-        self.each(request, queryset, moderation.settle_report, "reports settled")
+        self.each(request, queryset, moderation.settle_report, "settled")

@@ -281,4 +281,4 @@ class ChallengeReportAdmin(ModeratedAdmin):
 
     @admin.action(description="Settle: the reason is the outcome", permissions=["change"])
     def settle(self, request: HttpRequest, queryset: QuerySet[ChallengeReport]) -> None:
-        self.each(request, queryset, challenges.settle_report, "reports settled")
+        self.each(request, queryset, challenges.settle_report, "settled")

@@ -200,7 +200,7 @@ class TestReports:
 
     def test_several_at_once(self, client: Client, owner: User) -> None:
         rows = [reported(make_challenge(owner, is_published=True)) for _ in range(2)]
-        assert act(client, REPORTS, "settle", *rows) == ["2 reports settled."]
+        assert act(client, REPORTS, "settle", *rows) == ["2 settled."]
         assert ChallengeReport.objects.filter(settled_at=None).count() == 0
 
 

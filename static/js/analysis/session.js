@@ -238,7 +238,7 @@ async function showResult() {
 
 /** What is said of a reel that is much shorter than was asked for, with a longer one a press away. */
 function drawShort() {
-  const why = session.analysis_type === "highlights" ? whyShort(data, session.params) : null;
+  const why = session.analysis_type === "highlights" && !data.found ? whyShort(data, session.params) : null;
   const place = need("[data-short]");
   place.hidden = why === null;
   if (!why) return;

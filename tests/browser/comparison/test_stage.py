@@ -117,6 +117,8 @@ def test_a_phone_held_sideways_has_a_way_out_of_everything(open_page: OpenPage, 
     page.locator(".top .menu > summary").tap()
     page.get_by_role("button", name="Mark this moment").tap()
     page.get_by_role("button", name="Keep").tap(trial=True)
+    page.get_by_role("button", name="Cancel").tap()
+    expect(page.get_by_role("form", name="New event")).to_be_hidden()
     page.get_by_role("button", name="Close", exact=True).tap()
     expect(page.locator(".side")).to_be_hidden()
     page.get_by_role("button", name="Draw on the frame").tap()

@@ -599,6 +599,7 @@ export class EventsPanel {
       event.preventDefault();
       this.#saveMark();
     });
+    need("[data-naming-cancel]").addEventListener("click", () => this.#closeNaming());
     form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (event.key !== "Escape") return;
       event.stopPropagation();
