@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.db import connection, models
 from django.db.migrations import AddField, AlterField, Migration
@@ -101,8 +102,11 @@ def test_who_stands_still_in_a_transaction_is_ended_but_not_who_keeps_others_fro
         with monkeypatch.context() as patch:
             patch.setattr(migrate, "LONGEST_IDLE", "100ms")
             migrate.set_limits(connection)
-        with migrate.alone(connection):
+        with migrate.alone(connection), connect_apart(connection) as idle:
+            idle.execute("SELECT 1")
             time.sleep(0.5)
+            with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+                idle.execute("SELECT 1")
             with connect_apart(connection) as other:
                 held = other.execute("SELECT NOT pg_try_advisory_xact_lock(%s)", [migrate.LOCK]).fetchone()
     finally:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import itertools
 import json
 import os
 import shutil
@@ -37,7 +36,7 @@ from django.db.models import Model
 from vodplatform.base.files.installation import MARK
 
 FORMAT = 1
-INSERTED_AT_ONCE = 1000
+INSERTED_AT_ONCE, BYTES_AT_ONCE = 1000, 4 * 1024**2
 LEFT_OUT = {
     "contenttypes.contenttype", "auth.permission", "sessions.session", "accounts.browsersession", "admin.logentry",
     "accounts.wsticket", "accounts.pendingsignup",
@@ -140,7 +139,7 @@ def read_archive(source: Path) -> dict[str, int]:
                     with connection.cursor() as cursor:
                         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 counts = _read_rows(_member(archive, "rows.jsonl"))
-                if counts != manifest["counts"]:
+                if Counter(counts) != Counter(manifest["counts"]):
                     raise ArchiveError(f"{source} is not whole: rows are missing.")
                 _extract_media(archive)
             return counts
@@ -196,19 +195,33 @@ def _write_rows(file: IO[bytes]) -> dict[str, int]:
 
 def _read_rows(file: IO[bytes]) -> dict[str, int]:
     counts = Counter({model._meta.label_lower: 0 for model in kept_models()})
-    given = itertools.chain.from_iterable(serializers.deserialize("jsonl", line.decode()) for line in file)
-    for model, rows in itertools.groupby(given, lambda row: type(row.object)):
-        while some := list(itertools.islice(rows, INSERTED_AT_ONCE)):
-            _insert(model, some)
-            counts[model._meta.label_lower] += len(some)
+    for label, lines in _in_batches(file):
+        # Older archives name people by their names: whom a row names is there before the row is read.
+        rows = [row for line in lines for row in serializers.deserialize("jsonl", line)]
+        _insert(apps.get_model(label), rows)
+        counts[label] += len(rows)
     for statement in connection.ops.sequence_reset_sql(no_style(), kept_models()):
         with connection.cursor() as cursor:
             cursor.execute(statement)
     return counts
 
 
+def _in_batches(file: IO[bytes]) -> Iterator[tuple[str, list[str]]]:
+    """The label of a model and lines of rows of it, in the order of the file; a few at a time where they are long."""
+    label, lines, size = "", list[str](), 0
+    for line in file:
+        here = str(json.loads(line)["model"])
+        if lines and (here != label or len(lines) == INSERTED_AT_ONCE or size > BYTES_AT_ONCE):
+            yield label, lines
+            lines, size = [], 0
+        label, size = here, size + len(line)
+        lines.append(line.decode())
+    if lines:
+        yield label, lines
+
+
 def _insert(model: type[Model], rows: Sequence[DeserializedObject]) -> None:
-    """Insert new rows of one model as they are: nothing is set to now, no signal is sent."""
+    """Insert new rows of one model as they are: nothing is set to now."""
     fields = [field for field in model._meta.concrete_fields if not field.generated]
     objects = [row.object for row in rows]
     size = connection.ops.bulk_batch_size(fields, objects)

@@ -54,6 +54,8 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join(self.patience + 60)
+            if thread.is_alive():
+                self.failed.append("a request without an end")
 
     def wait_for_more(self, count: int) -> None:
         """Until so many videos more have been sent."""

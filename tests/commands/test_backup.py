@@ -18,11 +18,10 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from jobs_app.models import Job
 from media_app.videos.models import Video
 from sessions_app.comparison import services
 from sessions_app.comparison.models import ComparisonSession, OffsetChange
-from tests.support.factories import make_alignment, make_job, make_session, make_user, make_video
+from tests.support.factories import make_alignment, make_session, make_user, make_video
 from vodplatform import archive
 from vodplatform.accounts.models import ApiToken, Tier, User
 from vodplatform.archive import kept_models, write_archive
@@ -76,12 +75,17 @@ def rows_of(archive: Path) -> list[str]:
 
 
 def test_rows_of_an_older_archive_name_people_by_their_names(transactional_db):
-    job = make_job(make_user())
-    lines = serializers.serialize("jsonl", [job], use_natural_foreign_keys=True)
-    assert job.owner.username in lines
-    Job.objects.all().delete()
+    """Such as are in the archive themselves, just before the rows that name them."""
+    user = make_user("keeper")
+    user.groups.add(Group.objects.create(name="crew"))
+    video = make_video(user)
+    rows = [Group.objects.get(), user, video]
+    lines = serializers.serialize("jsonl", rows, use_natural_foreign_keys=True)
+    assert lines.count('"crew"') == lines.count('["keeper"]') + 1 == 2
+    for model in (Video, User, Group):
+        model._base_manager.all().delete()
     archive._read_rows(io.BytesIO(lines.encode()))
-    assert Job.objects.get().owner == job.owner
+    assert (Video.objects.get().owner, User.objects.get().groups.get().name) == (user, "crew")
 
 
 def test_every_model_is_in_an_archive_or_left_out_by_name():

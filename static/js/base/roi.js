@@ -159,9 +159,9 @@ export class RoiBox {
     const was = this.#box;
     const target = /** @type {HTMLElement} */ (event.target);
     const edge = target.dataset.edge;
-    // A finger may turn out to scroll the page: then nothing has changed.
+    // A finger or a pen may turn out to scroll the page: then nothing has changed.
     const put = (/** @type {Box} */ box) => {
-      if (event.pointerType === "touch") this.box = box;
+      if (event.pointerType !== "mouse") this.box = box;
       else this.#change(box);
     };
     const moving = !edge && this.element.contains(target);
@@ -170,6 +170,7 @@ export class RoiBox {
       y: edge.includes("n") ? was.y + was.height : was.y,
     };
     const move = (/** @type {PointerEvent} */ e) => {
+      if (e.pointerId !== event.pointerId) return; // a second finger
       const now = at(e);
       if (moving) put({ ...was, x: was.x + now.x - start.x, y: was.y + now.y - start.y });
       else if (fixed || Math.hypot(now.x - start.x, now.y - start.y) > SMALLEST) put(between(fixed || start, now));
@@ -177,7 +178,8 @@ export class RoiBox {
     const end = new AbortController();
     this.area.setPointerCapture(event.pointerId);
     this.area.addEventListener("pointermove", move, { signal: end.signal });
-    const ended = (/** @type {PointerEvent} */ { type }) => {
+    const ended = (/** @type {PointerEvent} */ { type, pointerId }) => {
+      if (pointerId !== event.pointerId) return;
       end.abort();
       if (type === "pointercancel") this.box = was;
       else if (this.#box !== was) this.#change(this.#box);

@@ -38,6 +38,8 @@ export class Screen {
       leaveBars();
       this.#hide();
     });
+    const bar = need(".top");
+    new ResizeObserver(() => document.body.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar);
     for (const name of MOVES) document.addEventListener(name, () => this.#moved());
     // A tap gives the video the focus, which is no reason to show them.
     for (const bar of document.querySelectorAll(BARS)) bar.addEventListener("focusin", () => this.#moved());

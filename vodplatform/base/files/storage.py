@@ -59,34 +59,29 @@ failures = metrics.counter(
 @contextlib.contextmanager
 def storage_errors(key: str = "") -> Iterator[None]:
     """Turn what storages raise into ``FileNotFoundError``, :class:`StoreFull` and :class:`StoreUnavailable`."""
-    try:
-        with _translated(key):
-            silence.check()
-            yield
-    except (StoreFull, StoreUnavailable) as exc:
-        failures.labels(exc.type.name).inc()
-        raise
-
-
-@contextlib.contextmanager
-def _translated(key: str) -> Iterator[None]:
+    silence.check()
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
         raise FileNotFoundError(key) from exc
     except OSError as exc:
         if exc.errno in FULL:
-            raise StoreFull from exc
+            raise _counted(StoreFull()) from exc
         # Those of S3's client are both.
         if isinstance(exc, _timeouts()):
             silence.note()
-        raise StoreUnavailable(str(exc)) from exc
+        raise _counted(StoreUnavailable(str(exc))) from exc
     except Exception as exc:
         if not isinstance(exc, _of_s3()):
             raise
         if _code(exc) in _MISSING:
             raise FileNotFoundError(key) from exc
-        raise StoreUnavailable(str(exc)) from exc
+        raise _counted(StoreUnavailable(str(exc))) from exc
+
+
+def _counted(error: DomainError) -> DomainError:
+    failures.labels(error.type.name).inc()
+    return error
 
 
 def _of_s3() -> tuple[type[Exception], ...]:

@@ -28,7 +28,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, default_storage
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.module_loading import import_string
@@ -231,7 +231,7 @@ def ready(request: HttpRequest) -> HttpResponse:
     """
     if drain.has_begun():
         return error_response("unavailable", "This process is about to end.")
-    with contextlib.suppress(DatabaseError):
+    with contextlib.suppress(Error):
         if database_is_up():
             if database_is_current():
                 return JsonResponse({"status": "ready"})

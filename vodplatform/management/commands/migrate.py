@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.commands.migrate import Command as Migrate
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from vodplatform.base.records.database import connect_apart
@@ -18,6 +19,7 @@ from vodplatform.base.records.database import connect_apart
 LOCK = zlib.crc32(b"vodplatform.migrate")
 # A process that was stopped in the middle of a transaction holds its locks no longer than this.
 LONGEST_IDLE = "15s"
+POLL_SECONDS = 0.2
 
 
 class Command(Migrate):
@@ -30,8 +32,11 @@ class Command(Migrate):
             connection.features.supports_json_field = True
         with alone(connection):
             super().handle(*args, **options)
-            if connection.vendor == "postgresql":
-                set_limits(connection)
+            if connection.vendor == "postgresql" and not (options["plan"] or options["check_unapplied"]):
+                try:
+                    set_limits(connection)
+                except DatabaseError as exc:  # a role that may not change itself
+                    self.stderr.write(f"Transactions that stand still are not ended: {' '.join(str(exc).split())}")
 
 
 @contextmanager
@@ -45,7 +50,9 @@ def alone(connection: BaseDatabaseWrapper) -> Iterator[None]:
     # A lock of a transaction: one of a session would stay behind in PgBouncer.
     with connect_apart(connection) as own:
         own.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        own.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        # Not waited for in PostgreSQL: what waits there keeps `CREATE INDEX CONCURRENTLY` of the other waiting.
+        while own.execute("SELECT NOT pg_try_advisory_xact_lock(%s)", [LOCK]).fetchone() == (True,):
+            time.sleep(POLL_SECONDS)
         yield
 
 

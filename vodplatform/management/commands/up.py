@@ -116,7 +116,8 @@ def check_services() -> None:
 
         try:
             # Not through Django's pool: that would try for 20 s, and log each try.
-            connect_apart(connection, connect_timeout=CONNECT_SECONDS).close()
+            given = connection.get_connection_params()
+            connect_apart(connection, connect_timeout=given.get("connect_timeout", CONNECT_SECONDS)).close()
         except psycopg.Error as exc:
             raise CommandError(f"The database of DATABASE_URL cannot be used: {' '.join(str(exc).split())}") from exc
     if not settings.REDIS_IS_PRIVATE:
