@@ -49,7 +49,7 @@ def test_everything_on_sqlite_and_what_can_differ_on_postgresql(suite):
     code, (first, second) = suite.run()
     assert code == 0
     assert first.startswith(" : -m pytest")
-    assert "-m not postgresql" in first
+    assert "-m not postgresql and not cluster" in first
     assert second.startswith("there here: -m pytest")
     assert "-m both or postgresql" in second
 
@@ -57,7 +57,7 @@ def test_everything_on_sqlite_and_what_can_differ_on_postgresql(suite):
 def test_all_of_it_on_both_where_that_is_asked_for(suite):
     code, (_, second) = suite.run(ALL="1")
     assert code == 0
-    assert "-m not pure or both or postgresql" in second
+    assert "-m not pure and not cluster or both or postgresql" in second
 
 
 @pytest.mark.parametrize("where", ["sqlite", "there"])
