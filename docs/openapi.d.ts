@@ -1697,7 +1697,7 @@ export interface paths {
         put?: never;
         /**
          * Start an upload in chunks
-         * @description Start an upload in chunks.
+         * @description Start an upload in chunks, which come here or, with `direct`, go straight to the bucket.
          */
         post: operations["uploads_begin"];
         delete?: never;
@@ -1721,6 +1721,26 @@ export interface paths {
          * @description Cancel an upload and delete what has arrived.
          */
         delete: operations["uploads_cancel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{upload_id}/addresses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get addresses for chunks that go to the bucket
+         * @description Where to send chunks of an upload that was begun with `direct`, each by one PUT.
+         */
+        post: operations["uploads_addresses"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2284,8 +2304,10 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
             filename: string;
+            /** @description Where chunks go, or where addresses for them are had. */
             upload_url: string;
             chunk_size: number;
+            direct: boolean;
         };
         BurnRequest: {
             /**
@@ -2412,6 +2434,20 @@ export interface components {
          * @enum {string}
          */
         ChallengeStatusEnum: "draft" | "published" | "withheld";
+        /** @description Where one chunk goes, by PUT and without other headers than its length. size: its bytes, exactly. */
+        ChunkAddress: {
+            chunk_number: number;
+            size: number;
+            url: string;
+        };
+        /** @description Signed addresses at the bucket. expires_at: of all of them; others can be had then. */
+        ChunkAddresses: {
+            /** Format: uuid */
+            session_id: string;
+            /** Format: date-time */
+            expires_at: string;
+            chunks: components["schemas"]["ChunkAddress"][];
+        };
         /** @description One chunk; its fields may come in any order. */
         ChunkRequest: {
             /** @description From 0. */
@@ -2636,9 +2672,10 @@ export interface components {
          * @description * `multipart` - Multipart
          *     * `chunks` - Chunks
          *     * `tus` - Tus
+         *     * `direct` - Direct
          * @enum {string}
          */
-        FrontEnum: "multipart" | "chunks" | "tus";
+        FrontEnum: "multipart" | "chunks" | "tus" | "direct";
         /**
          * @description * `auto` - auto
          *     * `apex` - apex
@@ -3164,6 +3201,8 @@ export interface components {
              */
             chunk_size: number;
             content_type?: string;
+            /** @description The chunks go straight to the bucket, by addresses that `/addresses` gives: where files are in one. */
+            direct?: boolean;
             purpose?: string;
             /** @description Of the catalogue video whose file it is (`purpose` catalogue). */
             video_id?: string;
@@ -4307,6 +4346,10 @@ export interface components {
              */
             at?: number;
         };
+        /** @description The chunks, from 0, for which addresses are wanted. */
+        WantedChunksRequest: {
+            chunk_numbers: number[];
+        };
         /** @description A video and the parameters as fields of the form. */
         WorkoutFormRequest: {
             /** Format: binary */
@@ -4381,6 +4424,8 @@ export type ChallengeList = components['schemas']['ChallengeList'];
 export type ChallengeReport = components['schemas']['ChallengeReport'];
 export type ChallengeResults = components['schemas']['ChallengeResults'];
 export type ChallengeStatusEnum = components['schemas']['ChallengeStatusEnum'];
+export type ChunkAddress = components['schemas']['ChunkAddress'];
+export type ChunkAddresses = components['schemas']['ChunkAddresses'];
 export type ChunkRequest = components['schemas']['ChunkRequest'];
 export type Clip = components['schemas']['Clip'];
 export type CompletedUpload = components['schemas']['CompletedUpload'];
@@ -4555,6 +4600,7 @@ export type VideoStatusEnum = components['schemas']['VideoStatusEnum'];
 export type Vod = components['schemas']['Vod'];
 export type VodEvent = components['schemas']['VodEvent'];
 export type VodPlaybackRequest = components['schemas']['VodPlaybackRequest'];
+export type WantedChunksRequest = components['schemas']['WantedChunksRequest'];
 export type WorkoutFormRequest = components['schemas']['WorkoutFormRequest'];
 export type WsTicket = components['schemas']['WsTicket'];
 export type Error = components['schemas']['Error'];
@@ -8411,6 +8457,45 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UploadState"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    uploads_addresses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedChunksRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChunkAddresses"];
                 };
             };
             /** @description An error. */

@@ -35,9 +35,7 @@ def master_playlist(rungs: Sequence[Rung], frame_rate: float, suffix: str = "") 
     return "\n".join(lines) + "\n"
 
 
-def with_suffix(text: str, media: str, suffix: str) -> str:
-    """A rung's playlist with ``suffix`` behind each address of its one file ``media``."""
-    if not suffix:
-        return text
-    text = text.replace(f'URI="{media}"', f'URI="{media}{suffix}"')
-    return re.sub(rf"(?m)^{re.escape(media)}$", media + suffix, text)
+def with_address(text: str, media: str, address: str) -> str:
+    """A rung's playlist with ``address`` wherever it names its one file ``media``."""
+    text = text.replace(f'URI="{media}"', f'URI="{address}"')
+    return re.sub(rf"(?m)^{re.escape(media)}$", lambda _: address, text)

@@ -19,7 +19,7 @@ from jobs_app import outputs
 from media_app.delivery import accel, cdn, grants, names, waiting
 from media_app.delivery.addresses import HLS, OUTPUT, PLAYLIST, RENDITION, STREAM, is_restricted, lifetime, signed_name
 from media_app.delivery.gate import Use, use_of
-from media_app.delivery.playlists import Rung, master_playlist, with_suffix
+from media_app.delivery.playlists import Rung, master_playlist, with_address
 from media_app.store import files as store
 from media_app.videos.library_roots import is_inside, roots_of
 from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
@@ -280,7 +280,11 @@ def find_hls(request: Request) -> Found:
         row = {row.name: row for row in rows}[request.parts["rung"]]
         if name == PLAYLIST:
             key, media = row.key_of("playlist"), row.files["media"]
-            return Found(_later(lambda: _playlist(key, media, suffix)), PLAYLIST_TYPE, _kept(until, FOR_EVER))
+            address = media + suffix
+            if not (store.is_local() or request.through_us):
+                # A player that asks for this one asks nothing more of the program.
+                address = address_elsewhere(f"{row.folder}{media}", MEDIA_TYPE, until)
+            return Found(_later(lambda: _playlist(key, media, address)), PLAYLIST_TYPE, _kept(until, FOR_EVER))
         if name != row.files["media"]:
             raise FileNotFoundError(name)
         return _made(request, row, name, MEDIA_TYPE, until)
@@ -403,9 +407,9 @@ def _rung(row: Rendition, video: Video) -> Rung:
     return Rung(row.name, row.width, row.height, peak, max(1, min(peak, average)), row.codecs)
 
 
-def _playlist(key: str, media: str, suffix: str) -> bytes:
+def _playlist(key: str, media: str, address: str) -> bytes:
     content = b"".join(store.read(key, 0, MAX_PLAYLIST_BYTES))
-    return with_suffix(content.decode("utf-8", errors="replace"), media, suffix).encode()
+    return with_address(content.decode("utf-8", errors="replace"), media, address).encode()
 
 
 def _object(key: str) -> Pending:

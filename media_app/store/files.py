@@ -35,6 +35,7 @@ READ_BYTES = 256 * 1024
 MIN_PART_BYTES = 5 * 1024**2
 MAX_PARTS = 10_000
 _NO_SUCH_UPLOAD = "NoSuchUpload"
+_OTHER_PART = "InvalidPart"
 NO_BUCKET = "NoSuchBucket"
 # Also the answer to any range of an empty file.
 _BEYOND_THE_END = frozenset({"416", "InvalidRange"})
@@ -293,11 +294,36 @@ class Part:
     size: int
 
 
-def begin_multipart(key: str, content_type: str = "") -> str:
-    """Begin a file that comes in parts, on S3; returns the name of the upload there."""
+def begin_multipart(key: str, content_type: str = "", *, direct: bool = False) -> str:
+    """Begin a file that comes in parts, on S3; returns the name of the upload there.
+
+    direct: whether others send the parts, to addresses of :func:`presigned_part`.
+    """
     extra = {"ContentType": content_type} if content_type else {}
     with storage_errors(key):
-        return str(_client().create_multipart_upload(Bucket=_bucket(), Key=key, **extra)["UploadId"])
+        client = default_storage.plain_client if direct else _client()  # type: ignore[attr-defined]
+        return str(client.create_multipart_upload(Bucket=_bucket(), Key=key, **extra)["UploadId"])
+
+
+def presigned_part(key: str, upload: str, number: int, length: int, seconds: int) -> str:
+    """An address of S3 itself that takes one part of exactly ``length`` bytes by PUT, signed for so many seconds."""
+    with storage_errors(key):
+        return str(default_storage.part_url(key, upload, number, length, seconds))  # type: ignore[attr-defined]
+
+
+def list_parts(key: str, upload: str) -> list[Part]:
+    """The parts that S3 has of a multipart upload, by number. Raises ``FileNotFoundError`` when it is no more."""
+    with storage_errors(key):
+        try:
+            return [
+                Part(int(item["PartNumber"]), str(item["ETag"]), int(item["Size"]))
+                for page in _client().get_paginator("list_parts").paginate(Bucket=_bucket(), Key=key, UploadId=upload)
+                for item in page.get("Parts", [])
+            ]
+        except _client_error() as exc:
+            if _code(exc) == _NO_SUCH_UPLOAD:
+                raise FileNotFoundError(key) from exc
+            raise
 
 
 def put_part(key: str, upload: str, number: int, body: IO[bytes], length: int) -> Part:
@@ -324,7 +350,10 @@ def copy_part(key: str, upload: str, number: int, source: str, length: int, *, s
 
 
 def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
-    """Join the parts; harmless when that has been done already."""
+    """Join the parts; harmless when that has been done already.
+
+    Raises ``FileNotFoundError`` where one of them is not what it was.
+    """
     with storage_errors(key):
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
         try:
@@ -332,6 +361,8 @@ def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
                 Bucket=_bucket(), Key=key, UploadId=upload, MultipartUpload={"Parts": listed}
             )
         except _client_error() as exc:
+            if _code(exc) == _OTHER_PART:
+                raise FileNotFoundError(key) from exc
             # Done by an attempt that did not live to say so.
             if _code(exc) != _NO_SUCH_UPLOAD or not exists(key):
                 raise

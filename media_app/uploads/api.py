@@ -17,7 +17,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from media_app.uploads import chunks, services
+from media_app.uploads import chunks, direct, services
 from media_app.uploads import serializers as s
 from media_app.uploads.forms import is_form
 from media_app.uploads.models import Upload, UploadFront, UploadStatus
@@ -25,6 +25,7 @@ from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.api.fields import page_slice
 from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.api.parsers import StrictJSONParser
+from vodplatform.base.errors import DomainError
 
 
 @extend_schema(tags=["Uploads"])
@@ -54,17 +55,18 @@ class UploadViewSet(ApiViewSet[Upload]):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        """Start an upload in chunks."""
+        """Start an upload in chunks, which come here or, with `direct`, go straight to the bucket."""
         data = self.read_body(s.NewUploadSerializer)
+        is_direct = data.get("direct", False)
         upload = services.begin(
             self.user,
-            front=UploadFront.CHUNKS,
+            front=UploadFront.DIRECT if is_direct else UploadFront.CHUNKS,
             purpose=data.get("purpose", services.DEFAULT_PURPOSE),
             filename=data["filename"],
             size=data["size"],
             content_type=data.get("content_type", ""),
             metadata={name: data[name] for name in ("title", "tags", "sha256", "video_id") if name in data},
-            chunk_size=data.get("chunk_size", services.DEFAULT_CHUNK_BYTES),
+            chunk_size=data.get("chunk_size", None if is_direct else services.DEFAULT_CHUNK_BYTES),
         )
         return Response(s.BegunUploadSerializer.show(upload), status=201)
 
@@ -87,7 +89,14 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
 
     def get_object(self) -> Upload:
         """The caller's own upload in chunks. Raises ``upload_not_found``."""
-        return chunks.find_chunked(self.user, self.kwargs["upload_id"])
+        return chunks.find_in_chunks(self.user, self.kwargs["upload_id"])
+
+    def _get_counted(self) -> Upload:
+        """The same, with the chunks that S3 has by now."""
+        upload = self.get_object()
+        if upload.front == UploadFront.DIRECT:
+            direct.note_parts(upload)
+        return upload
 
     def destroy(self, request: Request, upload_id: UUID) -> Response:
         """Cancel an upload and delete what has arrived."""
@@ -97,7 +106,7 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, StrictJSONParser])
     def chunk(self, request: Request, upload_id: UUID) -> Response:
         """Send one chunk. Sending it again changes nothing."""
-        arriving = chunks.IncomingChunk(services.require_live(self.get_object()))
+        arriving = chunks.IncomingChunk(services.require_live(chunks.find_chunked(self.user, upload_id)))
         if not is_form({"content-type": request.content_type or ""}):
             raise UnsupportedMediaType(request.content_type or "")
         try:
@@ -113,14 +122,14 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
     @action(detail=True)
     def status(self, request: Request, upload_id: UUID) -> Response:
         """The chunks that have arrived."""
-        upload = self.get_object()
+        upload = self._get_counted()
         row = Upload.objects.filter(pk=upload.pk).with_state().first()
         return Response(s.UploadStateSerializer.show(row or upload))
 
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, upload_id: UUID) -> Response:
         """The chunks that are missing. Refused if the upload takes no more."""
-        upload = self.get_object()
+        upload = self._get_counted()
         if upload.status != UploadStatus.COMPLETED:
             services.require_live(upload)
         return Response(s.UploadStateSerializer.show(upload))
@@ -154,6 +163,21 @@ def _documented(prefix: str) -> Any:
 @_documented("uploads")
 class OneUploadViewSet(ChunkedUploadViewSet):
     """One upload in chunks."""
+
+    @extend_schema(
+        operation_id="uploads_addresses",
+        summary="Get addresses for chunks that go to the bucket",
+        request=s.WantedChunksSerializer,
+        responses={200: s.ChunkAddressesSerializer},
+    )
+    @action(detail=True, methods=["post"], throttle_scope="write")
+    def addresses(self, request: Request, upload_id: UUID) -> Response:
+        """Where to send chunks of an upload that was begun with `direct`, each by one PUT."""
+        upload = services.require_live(self.get_object())
+        if upload.front != UploadFront.DIRECT:
+            raise DomainError("chunk_invalid", "This upload's chunks come here, to `/chunk`.")
+        wanted = self.read_body(s.WantedChunksSerializer)["chunk_numbers"]
+        return Response(s.ChunkAddressesSerializer(direct.addresses(upload, wanted)).data)
 
 
 @extend_schema(tags=["Merges"])

@@ -24,7 +24,7 @@ from media_app.store import files as store
 from media_app.uploads import room, services
 from media_app.uploads.door import Exchange, as_writer, headers_of, run_shielded, serve
 from media_app.uploads.forms import Fields, is_form, read_form
-from media_app.uploads.models import Upload, UploadFront
+from media_app.uploads.models import IN_CHUNKS, Upload, UploadFront
 from media_app.uploads.purposes import purpose_of
 from media_app.uploads.serializers import UploadStateSerializer
 from media_app.uploads.sinks import nameless_file
@@ -122,9 +122,17 @@ async def _read(exchange: Exchange, arriving: IncomingChunk) -> Fields:
 
 
 def find_chunked(user: User, upload_id: uuid.UUID | str) -> Upload:
-    """The user's own upload that comes in chunks. Raises ``upload_not_found``."""
+    """The user's own upload whose chunks come here. Raises ``upload_not_found``, ``chunk_invalid`` if they do not."""
+    upload = find_in_chunks(user, upload_id)
+    if upload.front == UploadFront.DIRECT:
+        raise DomainError("chunk_invalid", "This upload's chunks go to the addresses that it gives for them.")
+    return upload
+
+
+def find_in_chunks(user: User, upload_id: uuid.UUID | str) -> Upload:
+    """The user's own upload that comes in chunks, here or straight to S3. Raises ``upload_not_found``."""
     upload = services.find(user, upload_id)
-    if upload.front != UploadFront.CHUNKS:
+    if upload.front not in IN_CHUNKS:
         raise DomainError("upload_not_found")
     return upload
 

@@ -13,11 +13,12 @@ from vodplatform.accounts.models import User
 
 
 class UploadFront(models.TextChoices):
-    """By which door the bytes come: one form, numbered chunks, or the tus protocol."""
+    """By which door the bytes come: one form, numbered chunks, the tus protocol, or chunks straight to S3."""
 
     MULTIPART = "multipart"
     CHUNKS = "chunks"
     TUS = "tus"
+    DIRECT = "direct"
 
 
 class UploadStatus(models.TextChoices):
@@ -43,6 +44,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     S.EXPIRED: frozenset(),
 }
 LIVE = (S.INITIATED, S.UPLOADING)
+IN_CHUNKS = (UploadFront.CHUNKS, UploadFront.DIRECT)
 
 
 class UploadQuerySet(models.QuerySet["Upload"]):
@@ -117,7 +119,7 @@ class Upload(models.Model):
             models.CheckConstraint(condition=Q(size__gte=0), name="upload_size_positive"),
             models.CheckConstraint(condition=Q(offset__gte=0) & Q(offset__lte=F("size")), name="upload_offset_within"),
             models.CheckConstraint(
-                condition=Q(front="chunks", chunk_size__gt=0) | (~Q(front="chunks") & Q(chunk_size=None)),
+                condition=Q(front__in=IN_CHUNKS, chunk_size__gt=0) | (~Q(front__in=IN_CHUNKS) & Q(chunk_size=None)),
                 name="upload_chunked_or_not",
             ),
         ]
@@ -149,7 +151,10 @@ class Upload(models.Model):
 
     def chunk_numbers(self) -> dict[str, list[int]]:
         """The numbers of the chunks that are durable (``uploaded_chunks``) and of the others (``remaining_chunks``)."""
-        arrived = set(self.chunks.values_list("number", flat=True))
+        if self.front == UploadFront.DIRECT:
+            arrived = {number - 1 for number, _, _ in self.parts}  # S3 counts from 1
+        else:
+            arrived = set(self.chunks.values_list("number", flat=True))
         if self.status == S.COMPLETED and not arrived:
             arrived = set(range(self.total_chunks))  # joined to one file, and the chunks deleted
         return {

@@ -8,6 +8,8 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
+from media_app.store import files as store
+from media_app.uploads.direct import MAX_ADDRESSES
 from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
 from media_app.uploads.services import DEFAULT_CHUNK_BYTES
 from media_app.uploads.tus_protocol import MAX_BYTES
@@ -16,6 +18,7 @@ from vodplatform.base.api.fields import (
     BoundedListField,
     CauseSerializer,
     ListQuerySerializer,
+    StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
     StrictRegexField,
@@ -23,7 +26,12 @@ from vodplatform.base.api.fields import (
 
 CHUNK_ADDRESS = "/api/v1/uploads/{}/chunk"
 TUS_ADDRESS = "/api/v1/uploads/tus/{}"
-ADDRESSES: dict[str, str] = {UploadFront.TUS: TUS_ADDRESS, UploadFront.CHUNKS: CHUNK_ADDRESS}
+DIRECT_ADDRESS = "/api/v1/uploads/{}/addresses"
+ADDRESSES: dict[str, str] = {
+    UploadFront.TUS: TUS_ADDRESS,
+    UploadFront.CHUNKS: CHUNK_ADDRESS,
+    UploadFront.DIRECT: DIRECT_ADDRESS,
+}
 
 
 class UploadStateSerializer(AnswerSerializer[Upload]):
@@ -51,11 +59,15 @@ class BegunUploadSerializer(UploadStateSerializer):
     """The same, and where to send which chunks. chunk_size: bytes."""
 
     filename = serializers.CharField()
-    upload_url = serializers.CharField()
+    upload_url = serializers.CharField(help_text="Where chunks go, or where addresses for them are had.")
     chunk_size = serializers.IntegerField()
+    direct = serializers.BooleanField()
 
     def compute_upload_url(self, upload: Upload) -> str:
-        return CHUNK_ADDRESS.format(upload.pk)
+        return ADDRESSES[upload.front].format(upload.pk)
+
+    def compute_direct(self, upload: Upload) -> bool:
+        return upload.front == UploadFront.DIRECT
 
 
 class UploadSerializer(AnswerSerializer[Upload]):
@@ -123,6 +135,10 @@ class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
     size = StrictIntegerField(min_value=1, max_value=MAX_BYTES)
     chunk_size = ChunkSizeField(required=False)
     content_type = StrictCharField(max_length=255, required=False, allow_blank=True)
+    direct = StrictBooleanField(
+        required=False,
+        help_text="The chunks go straight to the bucket, by addresses that `/addresses` gives: where files are in one.",
+    )
     purpose = StrictCharField(max_length=16, required=False)
     video_id = StrictCharField(
         max_length=36, required=False, help_text="Of the catalogue video whose file it is (`purpose` catalogue)."
@@ -132,6 +148,30 @@ class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
     sha256 = StrictRegexField(
         r"^[0-9a-fA-F]{64}$", required=False, help_text="Of the whole file, which is then compared."
     )
+
+
+class WantedChunksSerializer(serializers.Serializer[dict[str, Any]]):
+    """The chunks, from 0, for which addresses are wanted."""
+
+    chunk_numbers = BoundedListField(
+        child=StrictIntegerField(min_value=0, max_value=store.MAX_PARTS), min_length=1, max_length=MAX_ADDRESSES
+    )
+
+
+class ChunkAddressSerializer(serializers.Serializer[dict[str, Any]]):
+    """Where one chunk goes, by PUT and without other headers than its length. size: its bytes, exactly."""
+
+    chunk_number = serializers.IntegerField()
+    size = serializers.IntegerField()
+    url = serializers.CharField()
+
+
+class ChunkAddressesSerializer(serializers.Serializer[dict[str, Any]]):
+    """Signed addresses at the bucket. expires_at: of all of them; others can be had then."""
+
+    session_id = serializers.UUIDField()
+    expires_at = serializers.DateTimeField()
+    chunks = ChunkAddressSerializer(many=True)
 
 
 class ChunkSerializer(serializers.Serializer[dict[str, Any]]):

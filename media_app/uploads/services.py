@@ -22,7 +22,9 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now, TruncDay
 
 from media_app.store import files as store
+from media_app.uploads import direct
 from media_app.uploads.models import (
+    IN_CHUNKS,
     LIVE,
     TRANSITIONS,
     Upload,
@@ -80,7 +82,10 @@ def begin(
     if size < 1 and not is_partial:
         raise DomainError("invalid", errors={"size": ["The file is empty."]})
     check_size(user, kind, size)
-    if chunk_size is not None:
+    if front == UploadFront.DIRECT:
+        direct.check(kind)
+        chunk_size = direct.check_chunk_size(chunk_size, size)
+    elif chunk_size is not None:
         chunk_size = _check_chunk_size(chunk_size, size)
     with transaction.atomic():
         idempotency.bind_to_transaction()
@@ -203,6 +208,8 @@ def complete(upload: Upload) -> Upload:
     what the purpose's ``inspect`` raises.
     """
     kind = purpose_of(upload.purpose)
+    if upload.front == UploadFront.DIRECT:
+        direct.note_parts(upload)
     if not upload.is_partial and upload.status in LIVE and upload.offset == upload.size:
         with _limit_inspections(upload.owner_id):
             kind.inspect(upload)
@@ -211,8 +218,8 @@ def complete(upload: Upload) -> Upload:
         if row.status == UploadStatus.COMPLETED:
             return row
         require_live(row)
-        if row.front == UploadFront.CHUNKS:
-            missing = missing_chunks(row)
+        if row.front in IN_CHUNKS:
+            missing = row.chunk_numbers()["remaining_chunks"]
             if missing:
                 raise DomainError("chunk_missing", missing_chunks=missing[:1000], missing_count=len(missing))
         elif row.offset != row.size:
@@ -309,12 +316,6 @@ def is_new_chunk(upload: Upload, number: int, sha256: str) -> bool:
     if there not in (None, sha256):
         raise DomainError("chunk_conflict", chunk_number=number)
     return there is None
-
-
-def missing_chunks(upload: Upload) -> list[int]:
-    """Numbers of the chunks that have not come."""
-    there = set(UploadChunk.objects.filter(upload=upload).values_list("number", flat=True))
-    return [number for number in range(upload.total_chunks) if number not in there]
 
 
 def uploads_today(user_id: uuid.UUID) -> int:

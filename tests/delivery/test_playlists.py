@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from media_app.delivery.playlists import Rung, master_playlist, with_suffix
+from media_app.delivery.playlists import Rung, master_playlist, with_address
 
 pytestmark = pytest.mark.pure
 SOURCE = Rung("source", 1920, 1080, 6_000_000, 5_000_000, "avc1.640028,mp4a.40.2")
@@ -39,6 +39,11 @@ def test_what_is_not_known_is_not_claimed() -> None:
 
 def test_a_suffix_is_inherited_by_every_address() -> None:
     assert "480/index.m3u8?proxy=1\n" in master_playlist([SMALL], 30, "?proxy=1")
-    text = with_suffix(media((4, 1000), (4, 1000)), "media.mp4", "?proxy=1")
+    text = with_address(media((4, 1000), (4, 1000)), "media.mp4", "media.mp4?proxy=1")
     assert text.count("media.mp4?proxy=1") == text.count("media.mp4") == 3
-    assert with_suffix("a", "media.mp4", "") == "a"
+
+
+def test_another_address_stands_wherever_the_file_is_named() -> None:
+    text = media((4, 1000), (4, 1000))
+    address = r"https://bucket.example/media.mp4?a=1&b=\1"
+    assert with_address(text, "media.mp4", address).split(address) == text.split("media.mp4")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -121,17 +122,23 @@ class TestSentOn:
         headers = {"Authorization": f"Token {await ask(make_key, other)}"}
         refused(await http.get(address.partition("?")[0], headers=headers), 404, "not_found")
 
-    async def test_the_media_of_a_ladder_is_read_there_and_its_playlists_here(
+    async def test_playlists_are_read_here_and_name_the_media_there(
         self, http: httpx.AsyncClient, clip: Video, made: Made
     ) -> None:
         base = str(http.base_url) + addresses.hls_url(clip)
         playlist = urljoin(base, (await http.get(base)).text.splitlines()[-1])
-        assert (await http.get(playlist)).text == (made.folder / "hls-source" / "index.m3u8").read_text()
-        response = await http.get(urljoin(playlist, "media.mp4"))
-        assert response.status_code == 302
-        _, found, body = await follow(response.headers["location"], Range="bytes=0-99")
+        text, stored = (await http.get(playlist)).text, (made.folder / "hls-source" / "index.m3u8").read_text()
+        [address] = set(re.findall(r"(?m)^http.*$", text))
+        assert text.replace(address, "media.mp4") == stored
+        _, found, body = await follow(address, Range="bytes=0-99")
         assert body == (made.folder / "hls-source" / "media.mp4").read_bytes()[:100]
         assert found["content-type"] == "video/mp4"
+        # As long as the signature by which the playlist was read, within the second that has passed.
+        signed_for = int(parse_qs(urlsplit(address).query)["X-Amz-Expires"][0])
+        assert addresses.lifetime(clip) - 60 <= signed_for <= addresses.lifetime(clip) + 300
+        # Whoever knows the file's own address is sent there.
+        assert (await http.get(urljoin(playlist, "media.mp4"))).status_code == 302
+        assert (await http.get(f"{playlist}?proxy=1")).text == stored.replace("media.mp4", "media.mp4?proxy=1")
 
     async def test_what_pages_draw_comes_from_here(self, http: httpx.AsyncClient, clip: Video, made: Made) -> None:
         for kind, name in (("poster", "poster.jpg"), ("sprite", "sprite.vtt"), ("peaks", "peaks.json")):

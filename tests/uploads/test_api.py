@@ -37,7 +37,7 @@ class TestBegin:
         assert body == {
             "session_id": str(upload.pk), "upload_url": f"{URL}/{upload.pk}/chunk", "chunk_size": MIB,
             "total_chunks": 4, "status": "initiated", "uploaded_chunks": [], "remaining_chunks": [0, 1, 2, 3],
-            "progress_percent": 0.0, "filename": "Räder.mp4",
+            "progress_percent": 0.0, "filename": "Räder.mp4", "direct": False,
         }  # fmt: skip
         assert (upload.owner, upload.front, upload.purpose) == (owner, "chunks", "library")
 

@@ -252,6 +252,7 @@ VARIABLES: list[Variable] = [
         "AWS_S3_PUBLIC_ENDPOINT_URL",
         "Where players reach that server, if not at the address before.", shown="that one", accepts="https://host:port",
     ),
+    _flag("AWS_S3_CORS", False, "1: the bucket lets this site's pages in (CORS); uploads and HLS go straight to it."),
     _text("AWS_S3_REGION_NAME", "The bucket's region.", "us-east-1"),
     _text("AWS_ACCESS_KEY_ID", "S3 credentials; without them the host's role is used.", shown="what boto3 finds"),
     _text("AWS_SECRET_ACCESS_KEY", "The other half of the S3 credentials.", shown="what boto3 finds"),

@@ -10,7 +10,7 @@ import { unreadable } from "../uploads/dropping.js";
 import { dropHandle, handleOf } from "../uploads/handles.js";
 import { Row } from "../uploads/row.js";
 import { tooLarge, Transfer } from "../uploads/transfer.js";
-import { bytes, liveUploads } from "../videos/api.js";
+import { bytes, isOfPages, liveUploads } from "../videos/api.js";
 import { uploadFor } from "./api.js";
 
 /**
@@ -268,7 +268,7 @@ export class Uploads {
   async #askUnfinished() {
     let uploads;
     try {
-      uploads = (await liveUploads()).filter((upload) => upload.front === "tus" && upload.purpose === PURPOSE);
+      uploads = (await liveUploads()).filter((upload) => isOfPages(upload) && upload.purpose === PURPOSE);
     } catch {
       return; // The banners say that there is no connection or no session.
     }

@@ -6,7 +6,7 @@ import { explain, toast } from "../base/notice.js";
 import { askToCancel, cancelUpload } from "../uploads/cancel.js";
 import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "../uploads/channel.js";
 import { leftWords } from "../uploads/speed.js";
-import { bytes, bytesOf, liveUploads } from "../videos/api.js";
+import { bytes, bytesOf, isOfPages, liveUploads } from "../videos/api.js";
 
 /**
  * @typedef {import("../videos/api.js").Upload} Upload
@@ -147,7 +147,7 @@ export class UploadsPanel {
     const told = row.told && performance.now() - row.toldAt < STATE_HOLDS ? row.told : null;
     const sent = told ? Math.max(told.sent, upload.offset) : upload.offset;
     const speed = told ? told.speed : row.speed;
-    const state = told ? told.state : speed > 0 ? "arriving" : upload.front === "tus" ? "left" : "quiet";
+    const state = told ? told.state : speed > 0 ? "arriving" : isOfPages(upload) ? "left" : "quiet";
     // Buttons are made again only when there are others, so that the focus is not lost each second.
     const shown = `${state} ${Boolean(told)}`;
     if (row.shown !== shown) {
@@ -205,13 +205,14 @@ export class UploadsPanel {
         },
         icon(picture),
       );
-    const stop = () => askToCancel(filename, Math.max(row.upload.offset, row.told?.sent ?? 0), () => this.#cancel(id));
+    const stop = () =>
+      askToCancel(filename, Math.max(row.upload.offset, row.told?.sent ?? 0), () => this.#cancel(row.upload));
     return [
       told && (state === "sending" || state === "waiting") && small("Pause", "pause", act("pause")),
       told && state === "paused" && small("Resume", "play", act("resume")),
       told && state === "offline" && small("Try now", "retry", act("resume")),
       state === "left" && h("a", { class: "btn", href: "/upload", "aria-label": `Go on with ${filename}` }, "Go on"),
-      (told || row.upload.front === "tus") && small("Cancel", "x", stop),
+      (told || isOfPages(row.upload)) && small("Cancel", "x", stop),
     ]
       .filter(Boolean)
       .map((button) => /** @type {HTMLElement} */ (button));
@@ -225,13 +226,13 @@ export class UploadsPanel {
 
   /**
    * Only one tab has it deleted: whoever asked second would be told that there is no such upload.
-   * @param {string} id
+   * @param {Upload} upload
    */
-  async #cancel(id) {
+  async #cancel({ id, front }) {
     // The tab that sends it may be one of which nothing is heard; what is deleted under its hands it takes for a fault.
     this.#act(id, "pause");
     try {
-      await cancelUpload(id);
+      await cancelUpload(id, front === "direct");
       this.#act(id, "cancelled");
     } catch (error) {
       const status = /** @type {any} */ (error).status;

@@ -7,11 +7,13 @@ import { bytes, TUS } from "../videos/api.js";
 
 /**
  * @param {string} id
+ * @param {boolean} isDirect whether it goes straight to the bucket
  * @returns {Promise<void>}
  * @throws {import("../base/api.js").ApiError}
  */
-export async function cancelUpload(id) {
-  await call("DELETE", `${TUS}${encodeURIComponent(id)}`, undefined, { headers: { "Tus-Resumable": "1.0.0" } });
+export async function cancelUpload(id, isDirect) {
+  if (isDirect) await call("DELETE", `/api/v1/uploads/${encodeURIComponent(id)}`);
+  else await call("DELETE", `${TUS}${encodeURIComponent(id)}`, undefined, { headers: { "Tus-Resumable": "1.0.0" } });
 }
 
 /**

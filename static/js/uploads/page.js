@@ -5,7 +5,7 @@ import { jobs, me } from "../base/api.js";
 import { icon, need, setText } from "../base/dom.js";
 import { LiveChannel } from "../base/live.js";
 import { explain, toast } from "../base/notice.js";
-import { bytes, INGEST, liveUploads, parseTags, readVideo, round } from "../videos/api.js";
+import { bytes, INGEST, isOfPages, liveUploads, parseTags, readVideo, round } from "../videos/api.js";
 import { askToCancel } from "./cancel.js";
 import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "./channel.js";
 import { chosenFrom, pickFiles } from "./choosing.js";
@@ -334,7 +334,7 @@ async function askUnfinished() {
     const known = await liveUploads();
     // A file on its way to an analysis is gone on with on the page of these: its handle is kept for it.
     for (const id of kept) if (!known.some((upload) => upload.id === id)) dropHandle(id);
-    uploads = known.filter((upload) => upload.front === "tus" && upload.purpose === "library");
+    uploads = known.filter((upload) => isOfPages(upload) && upload.purpose === "library");
   } catch {
     return;
   }

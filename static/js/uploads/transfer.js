@@ -1,10 +1,11 @@
-// One file on its way: through tus from a file of this machine to a video that is ready. It knows no page; whatever
+// One file on its way: through tus, or straight to the bucket, from a file of this machine to a video that is ready. It knows no page; whatever
 // changes it tells by the event "change".
 
 import { cookie } from "../base/api.js";
 import "../../vendor/tus-js-client/tus.min.js";
 import { bytes, endedUpload, readVideo, round, TUS } from "../videos/api.js";
 import { cancelUpload } from "./cancel.js";
+import { DirectStack, goesDirect, pieceOf } from "./direct.js";
 import { dropHandle, fileOf, keepHandle } from "./handles.js";
 import { Speed } from "./speed.js";
 
@@ -49,6 +50,7 @@ export class Transfer extends EventTarget {
   /** The request that begins the upload, until its answer is there. @type {Promise<void>|null} */ #beginning = null;
   #endBeginning = () => {};
   #tries = 0;
+  /** Bytes of each piece but the first small one and the last. */ #piece = PIECE;
   #timer = 0;
   #watch = 0;
   #movedAt = 0;
@@ -70,6 +72,8 @@ export class Transfer extends EventTarget {
     this.name = name;
     this.size = size;
     this.handle = handle;
+    this.isDirect = goesDirect(into);
+    this.#piece = this.isDirect ? pieceOf(size, PIECE) : PIECE;
   }
 
   /**
@@ -81,6 +85,8 @@ export class Transfer extends EventTarget {
     transfer.state = "unfinished";
     transfer.sent = upload.offset;
     transfer.uploadId = upload.id;
+    transfer.isDirect = upload.front === "direct";
+    if (upload.chunk_size) transfer.#piece = upload.chunk_size;
     transfer.#isKnown = true;
     transfer.expires = new Date(upload.expires_at);
     return transfer;
@@ -209,7 +215,7 @@ export class Transfer extends EventTarget {
     this.#stop();
     if (this.uploadId) {
       try {
-        await cancelUpload(this.uploadId);
+        await cancelUpload(this.uploadId, this.isDirect);
       } catch (error) {
         const status = /** @type {any} */ (error).status;
         if (status === 409) {
@@ -272,7 +278,7 @@ export class Transfer extends EventTarget {
     return new tus.Upload(file, {
       // Without an endpoint a refused HEAD is told; with one the library below would begin a new upload by itself.
       endpoint: this.uploadId ? null : TUS,
-      fingerprint: async () => fingerprint(file, this.into),
+      fingerprint: async () => fingerprint(file, this.into, this.isDirect),
       uploadUrl: this.uploadId ? new URL(`${TUS}${this.uploadId}`, location.href).href : null,
       metadata: {
         filename: file.name,
@@ -280,7 +286,10 @@ export class Transfer extends EventTarget {
         ...this.into,
         ...(this.tags.length ? { tags: JSON.stringify(this.tags) } : {}),
       },
-      chunkSize: FIRST_PIECE,
+      chunkSize: this.isDirect ? this.#piece : FIRST_PIECE,
+      ...(this.isDirect && {
+        httpStack: new DirectStack({ size: file.size, piece: this.#piece, begin: () => this.#said(file) }),
+      }),
       // When it is tried again is decided here, and shown.
       retryDelays: null,
       removeFingerprintOnSuccess: true,
@@ -291,11 +300,16 @@ export class Transfer extends EventTarget {
       onProgress: (/** @type {number} */ sent) => this.#moved(sent),
       onChunkComplete: () => {
         this.#tries = 0;
-        this.#upload.options.chunkSize = PIECE;
+        this.#upload.options.chunkSize = this.#piece;
       },
       onSuccess: () => this.#arrived(),
       onError: (/** @type {any} */ error) => this.#broke(error),
     });
+  }
+
+  /** @param {File} file @returns {Record<string, unknown>} what the API is told of it */
+  #said(file) {
+    return { filename: file.name, content_type: file.type, ...this.into, ...(this.tags.length && { tags: this.tags }) };
   }
 
   /** @param {any} response */
@@ -491,9 +505,18 @@ export class Transfer extends EventTarget {
  * library: which video's file, or the source of which analysis.
  * @param {File} file
  * @param {Into} into
+ * @param {boolean} isDirect
  */
-function fingerprint({ name, type, size, lastModified }, { purpose, ...rest }) {
-  return ["tus", document.body.dataset.user, ...Object.values(rest), name, type, size, lastModified].join("-");
+function fingerprint({ name, type, size, lastModified }, { purpose, ...rest }, isDirect) {
+  return [
+    isDirect ? "direct" : "tus",
+    document.body.dataset.user,
+    ...Object.values(rest),
+    name,
+    type,
+    size,
+    lastModified,
+  ].join("-");
 }
 
 /**

@@ -56,6 +56,9 @@ const UPLOADS_A_CALL = 100;
 /** Where its file is had as a download: asked for with the session, for a signed address runs out. @param {Video} video */
 export const downloadOf = (video) => `/api/v1/media/stream/${video.id}?download=1`;
 
+/** Whether pages send uploads that way, and can go on with them. @param {Upload} upload */
+export const isOfPages = ({ front }) => front === "tus" || front === "direct";
+
 /** The user's uploads that have not ended, the newest first. @returns {Promise<Upload[]>} */
 export async function liveUploads() {
   /** @type {Map<string, Upload>} by id: one that comes while the pages are asked for moves the others on */ const found =

@@ -263,7 +263,7 @@ export class Player extends EventTarget {
       else this.#fallBack();
     });
     // Through the program's own doors, wherever the bytes lie: a bucket may not answer scripts.
-    hls.loadSource(`${video.hls_url}?proxy=1`);
+    hls.loadSource(`${video.hls_url}${"bucket" in document.body.dataset ? "" : "?proxy=1"}`);
     hls.attachMedia(element);
     return true;
   }

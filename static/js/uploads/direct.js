@@ -1,0 +1,225 @@
+// How tus-js-client sends a file straight to the bucket: what it would ask of the tus door is asked of the API's direct
+// uploads, and each piece goes to the address that the API signs for it.
+
+import { cookie } from "../base/api.js";
+import { TUS } from "../videos/api.js";
+
+const UPLOADS = "/api/v1/uploads";
+const MOST_PIECES = 10_000; // S3's own limit
+const AHEAD = 20; // addresses asked for at a time
+const KNOWN = new Set(["purpose", "title", "video_id"]);
+
+/**
+ * Whether this installation lets pages send to its bucket, and what is to be said of the file can be said there.
+ * @param {Record<string, string>} into metadata of the upload
+ */
+export const goesDirect = (into) =>
+  "bucket" in document.body.dataset && Object.keys(into).every((key) => KNOWN.has(key));
+
+/**
+ * @param {number} size bytes of the file
+ * @param {number} usual bytes
+ * @returns {number} bytes of each piece but the last
+ */
+export const pieceOf = (size, usual) => Math.max(usual, Math.ceil(size / MOST_PIECES));
+
+/**
+ * @typedef {{size: number, piece: number, begin: () => Record<string, unknown>}} About begin: what is said of the file
+ * @typedef {{getStatus: () => number, getHeader: (name: string) => string|undefined, getBody: () => string, getUnderlyingObject: () => null}} Answer
+ */
+
+/** tus-js-client's `httpStack` for one upload. */
+export class DirectStack {
+  /** Of pieces to come, by their numbers. @type {Map<number, string>} */ addresses = new Map();
+
+  /** @param {About} about */
+  constructor(about) {
+    this.about = about;
+  }
+
+  /** @param {string} method @param {string} url @returns {DirectRequest} */
+  createRequest(method, url) {
+    return new DirectRequest(this, method, url);
+  }
+
+  getName() {
+    return "DirectStack";
+  }
+}
+
+class DirectRequest {
+  /** @type {Record<string, string>} */ #headers = {};
+  #controller = new AbortController();
+  /** @type {(sent: number) => void} */ #moved = () => {};
+
+  /** @param {DirectStack} stack @param {string} method @param {string} url at the tus door */
+  constructor(stack, method, url) {
+    this.stack = stack;
+    this.method = method;
+    this.url = url;
+  }
+
+  getMethod() {
+    return this.method;
+  }
+
+  getURL() {
+    return this.url;
+  }
+
+  /** @param {string} name @param {string} value */
+  setHeader(name, value) {
+    this.#headers[name] = value;
+  }
+
+  /** @param {string} name */
+  getHeader(name) {
+    return this.#headers[name];
+  }
+
+  /** @param {(sent: number) => void} moved */
+  setProgressHandler(moved) {
+    this.#moved = moved;
+  }
+
+  getUnderlyingObject() {
+    return null;
+  }
+
+  async abort() {
+    this.#controller.abort();
+  }
+
+  /** @param {Blob|null} body @returns {Promise<Answer>} */
+  send(body = null) {
+    if (this.method === "POST") return this.#begin();
+    return this.method === "HEAD" ? this.#look() : this.#send(/** @type {Blob} */ (body));
+  }
+
+  get #at() {
+    return `${UPLOADS}/${new URL(this.url, location.href).pathname.split("/").filter(Boolean).pop()}`;
+  }
+
+  async #begin() {
+    const { size, piece, begin } = this.stack.about;
+    const found = await this.#ask("POST", UPLOADS, { ...begin(), size, chunk_size: piece, direct: true });
+    if (found.status !== 201) return told(found);
+    const { session_id, expires_at } = found.json;
+    return told(found, { Location: `${TUS}${session_id}`, "Upload-Expires": expires_at });
+  }
+
+  async #look() {
+    const found = await this.#ask("GET", `${this.#at}/status`);
+    if (found.status !== 200) return told(found);
+    const { status, remaining_chunks, expires_at } = found.json;
+    // It has ended: its owner asks what it has become.
+    if (status !== "initiated" && status !== "uploading") return told({ ...found, status: 409 });
+    const { size, piece } = this.stack.about;
+    const offset = remaining_chunks.length ? Math.min(...remaining_chunks) * piece : size;
+    const headers = { "Upload-Length": `${size}`, "Upload-Offset": `${offset}`, "Upload-Expires": expires_at };
+    return offset < size ? told(found, headers) : this.#complete(headers);
+  }
+
+  /** @param {Blob} piece */
+  async #send(piece) {
+    const offset = Number(this.#headers["Upload-Offset"]);
+    const number = offset / this.stack.about.piece;
+    const refused = await this.#findAddress(number);
+    if (refused) return told(refused);
+    const status = await this.#put(/** @type {string} */ (this.stack.addresses.get(number)), piece);
+    this.stack.addresses.delete(number);
+    if (status !== 200) {
+      // An address may be over, and the bucket out of order: both are tried again, by other addresses.
+      this.stack.addresses.clear();
+      return told({ status: 503, text: "", json: null, headers: new Headers() });
+    }
+    const end = offset + piece.size;
+    const headers = { "Upload-Offset": `${end}` };
+    if (end === this.stack.about.size) return this.#complete(headers);
+    return told({ status: 204, text: "", json: null, headers: new Headers() }, headers);
+  }
+
+  /** @param {Record<string, string>} headers */
+  async #complete(headers) {
+    const found = await this.#ask("POST", `${this.#at}/complete`, {});
+    // Pieces that another tab has not sent yet, or that did not last: asked again, it goes on with those.
+    if (found.json?.type === "chunk_missing") found.text = JSON.stringify({ type: "upload_conflict" });
+    return told(found, { ...headers, "X-Resource-Id": found.headers.get("X-Resource-Id") ?? "" });
+  }
+
+  /**
+   * Have an address for a piece, and for some after it.
+   * @param {number} number
+   * @returns {Promise<Found|null>} what the API answered instead
+   */
+  async #findAddress(number) {
+    const { addresses, about } = this.stack;
+    if (addresses.has(number)) return null;
+    const last = Math.min(Math.ceil(about.size / about.piece), number + AHEAD);
+    const chunk_numbers = Array.from({ length: last - number }, (_, index) => number + index);
+    const found = await this.#ask("POST", `${this.#at}/addresses`, { chunk_numbers });
+    if (found.status !== 200) return found;
+    for (const { chunk_number, url } of found.json.chunks) addresses.set(chunk_number, url);
+    return null;
+  }
+
+  /**
+   * fetch does not tell how far a body is.
+   * @param {string} url
+   * @param {Blob} piece
+   * @returns {Promise<number>} the status
+   */
+  #put(url, piece) {
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      request.open("PUT", url);
+      request.upload.onprogress = (event) => this.#moved(event.loaded);
+      request.onload = () => resolve(request.status);
+      request.onerror = () => reject(new Error("The bucket was not reached."));
+      this.#controller.signal.addEventListener("abort", () => request.abort());
+      // Without a type: what is not signed is not sent.
+      request.send(piece.slice(0, piece.size, ""));
+    });
+  }
+
+  /**
+   * @typedef {{status: number, text: string, json: any, headers: Headers}} Found
+   * @param {string} method
+   * @param {string} url
+   * @param {object} [body]
+   * @returns {Promise<Found>}
+   */
+  async #ask(method, url, body) {
+    const response = await fetch(url, {
+      method,
+      signal: this.#controller.signal,
+      headers: {
+        Accept: "application/json",
+        ...(body && { "Content-Type": "application/json", "X-CSRFToken": cookie("csrftoken") }),
+      },
+      body: body && JSON.stringify(body),
+    });
+    const text = await response.text();
+    let json = null;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      // A proxy's page: its status says enough.
+    }
+    return { status: response.status, text, json, headers: response.headers };
+  }
+}
+
+/**
+ * @param {Found} found
+ * @param {Record<string, string>} [more] headers that the tus door would have sent
+ * @returns {Answer}
+ */
+function told({ status, text, headers }, more = {}) {
+  return {
+    getStatus: () => status,
+    getHeader: (name) => more[name] ?? headers.get(name) ?? undefined,
+    getBody: () => text,
+    getUnderlyingObject: () => null,
+  };
+}

@@ -1,0 +1,129 @@
+"""Files that pages send straight to the bucket, and play from there: the program itself sees none of their bytes."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect
+
+from tests.browser import shelf
+from tests.browser.conftest import ACCOUNT, ANSWER_SECONDS, DESK, PASSWORD, Recording, sign_in
+from tests.browser.uploads.test_upload_page import choose, is_ready, row, video_of
+from tests.support.clips import render_clip
+from tests.support.places import Place, prepared
+from tests.support.program import Program
+from tests.support.s3 import Bucket, fresh_bucket
+
+MIB = 2**20
+PIECE = 16 * MIB
+SIZE = 2 * PIECE + 5 * MIB
+
+
+@pytest.fixture(scope="module")
+def bucket(s3_server: str) -> Iterator[Bucket]:
+    with fresh_bucket(s3_server) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def on_s3(bucket: Bucket, recordings: list[Recording], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A program whose files are in the bucket, which lets its pages in."""
+    with prepared(ACCOUNT, recordings[0].path.parent, PASSWORD) as template:
+        data_dir = tmp_path_factory.mktemp("on-s3") / "d"
+        shutil.copytree(template.data_dir, data_dir)
+        environment = template.environment | bucket.environment | {"AWS_S3_CORS": "1"}
+        running = Program(Place(data_dir, environment, template.key))
+        try:
+            yield running.start()
+        finally:
+            running.end()
+
+
+@pytest.fixture
+def page(chromium: Browser, on_s3: Program) -> Iterator[Page]:
+    """A page of somebody who has signed in there."""
+    context = chromium.new_context(viewport={"width": DESK[0], "height": DESK[1]}, base_url=on_s3.address)
+    context.set_default_timeout(1000 * ANSWER_SECONDS)
+    page = context.new_page()
+    sign_in(page, on_s3)
+    yield page
+    context.close()
+
+
+class Heard:
+    """The requests of a page, as ``PUT /path``: those to the program, and those to the bucket."""
+
+    def __init__(self, page: Page, bucket: Bucket) -> None:
+        self.here: list[str] = []
+        self.there: list[str] = []
+        self._bucket = urlsplit(bucket.faults.url).netloc
+        page.on("request", self._note)
+
+    def _note(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        there = address.netloc == self._bucket
+        (self.there if there else self.here).append(f"{request.method} {address.path}")
+
+
+def test_a_file_goes_past_the_program_and_is_played_past_it(
+    page: Page, bucket: Bucket, on_s3: Program, tmp_path: Path
+) -> None:
+    clip = render_clip(tmp_path / "old_camera.mp4", codec="mpeg4", seconds=4)
+    file = shelf.padded(clip, tmp_path / "match_7.mp4", SIZE)
+    page.goto("/upload")
+    page.get_by_label("Tags for all of them").fill("scrim")
+    heard = Heard(page, bucket)
+    # The bucket breaks off in the second piece, once: the page says so and goes on by itself.
+    bucket.faults.cut(after_bytes=PIECE + 2 * MIB, times=1)
+    choose(page, file)
+    expect(row(page, "match_7")).to_have_attribute("data-state", re.compile("offline|sending"))
+    is_ready(page, "match_7")
+    video = video_of(page, on_s3, "match_7")
+    assert (video["title"], video["tags"], video["file_size"]) == ("match_7", ["scrim"], SIZE)
+    assert not [line for line in heard.here if line.startswith("PATCH") or "/tus" in line]
+    sent = [line for line in heard.there if line.startswith("PUT")]
+    assert len(sent) >= 4  # three pieces, one of them again
+    assert shelf.original(on_s3, video) == shelf.digest(file)
+
+    watching = Heard(page, bucket)
+    page.goto(f"/watch/{video['id']}")
+    # The browser cannot play such a file, but what was made of it.
+    expect(page.locator("[data-quality]")).to_contain_text("Auto", timeout=60_000)
+    page.wait_for_function("() => document.querySelector('video').readyState >= 3", timeout=60_000)
+    assert [line for line in watching.there if "/hls-" in line]
+    assert {line.rsplit("/", 1)[1] for line in watching.here if "/media/hls/" in line} == {"master.m3u8", "index.m3u8"}
+
+
+def test_what_was_left_is_gone_on_with_and_what_is_cancelled_leaves_nothing(
+    page: Page, bucket: Bucket, on_s3: Program, recordings: list[Recording], tmp_path: Path
+) -> None:
+    file = shelf.padded(recordings[2].path, tmp_path / "match_8.mp4", SIZE)
+    page.goto("/upload")
+    bucket.faults.cut(after_bytes=PIECE + 2 * MIB)
+    choose(page, file)
+    expect(row(page, "match_8")).to_have_attribute("data-state", "offline")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    bucket.heal()
+    expect(row(page, "match_8")).to_have_attribute("data-state", "unfinished")
+    heard = Heard(page, bucket)
+    choose(page, file)
+    is_ready(page, "match_8")
+    # The first piece was there already.
+    assert len([line for line in heard.there if line.startswith("PUT")]) == 2
+    assert shelf.original(on_s3, video_of(page, on_s3, "match_8")) == shelf.digest(file)
+
+    other = shelf.padded(recordings[2].path, tmp_path / "match_9.mp4", SIZE + MIB)
+    bucket.faults.cut(after_bytes=PIECE + 2 * MIB)
+    choose(page, other)
+    expect(row(page, "match_9")).to_have_attribute("data-state", "offline")
+    bucket.heal()
+    row(page, "match_9").get_by_role("button", name=re.compile("Cancel")).click()
+    page.get_by_role("button", name="Stop and delete").click()
+    expect(row(page, "match_9")).to_have_count(0)
+    assert bucket.unfinished() == []
