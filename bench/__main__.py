@@ -37,6 +37,7 @@ GOALS = {
     "sound": Goal("bench.sound_alignment", "alignment by sound of pairs of every kind, related and misleading", False),
     "readers": Goal("bench.timer_readers", "both timer readers on drawn timers, and EasyOCR's calibration", False),
     "P4": Goal("bench.p4_upload", "bytes in, against cp and sha256sum"),
+    "past": Goal("bench.bytes_past", "bytes past the web process, where files are in a bucket", False),
     "P5": Goal("bench.p5_bytes_out", "bytes out, against nginx"),
     "P6": Goal("bench.p6_ingest", "ingest of 580 s 1080p that needs no transcode", renders_long=True),
     "P6b": Goal("bench.p6b_catalogue", "lists of the catalogue, 100 000 videos against 1 000"),

@@ -173,10 +173,10 @@ class OneUploadViewSet(ChunkedUploadViewSet):
     @action(detail=True, methods=["post"], throttle_scope="write")
     def addresses(self, request: Request, upload_id: UUID) -> Response:
         """Where to send chunks of an upload that was begun with `direct`, each by one PUT."""
+        wanted = self.read_body(s.WantedChunksSerializer)["chunk_numbers"]
         upload = services.require_live(self.get_object())
         if upload.front != UploadFront.DIRECT:
             raise DomainError("chunk_invalid", "This upload's chunks come here, to `/chunk`.")
-        wanted = self.read_body(s.WantedChunksSerializer)["chunk_numbers"]
         return Response(s.ChunkAddressesSerializer(direct.addresses(upload, wanted)).data)
 
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import close_old_connections
 from django.utils import timezone
 
 from media_app.av.sniff import VIDEO_KINDS
@@ -20,6 +19,7 @@ from media_app.uploads.models import LIVE, TRANSITIONS, Upload, UploadStatus
 from media_app.uploads.purposes import Purpose
 from vodplatform.base.errors import DomainError
 from vodplatform.base.metrics import UPLOAD_BYTES
+from vodplatform.base.records.database import release_connection
 from vodplatform.base.records.transitions import transition
 
 MIN_CHUNK_BYTES, MAX_CHUNK_BYTES = store.MIN_PART_BYTES, 64 * 1024**2
@@ -85,7 +85,7 @@ def note_parts(upload: Upload) -> None:
     if upload.status not in LIVE or not upload.multipart_id:
         return
     # Nobody else has to wait for a connection to the database while S3 takes its time.
-    close_old_connections()
+    release_connection()
     try:
         found = store.list_parts(upload.key, upload.multipart_id)
     except FileNotFoundError as exc:
@@ -113,7 +113,7 @@ def _open(upload: Upload) -> None:
     """Begin the upload at S3, once: of two callers at a time one gives its own up again."""
     if upload.multipart_id:
         return
-    close_old_connections()
+    release_connection()
     name = store.begin_multipart(upload.key, _content_type(upload), direct=True)
     if not Upload.objects.filter(pk=upload.pk, multipart_id="", status__in=LIVE).update(multipart_id=name):
         store.abort_multipart(upload.key, name)

@@ -67,6 +67,7 @@ BODIES: dict[tuple[str, str], Any] = {
     ("patch", "/{video_id}"): {"title": "Changed"},
     ("post", "/renditions"): {"kind": "proxy"},
     ("post", "/api/v1/uploads"): {"filename": "a.mp4", "size": 10},
+    ("post", "/addresses"): {"chunk_numbers": [0]},
     ("post", "/analytics/upload"): {"session_id": "0b1e", "bytes": 1000, "seconds": 0.5},
     ("post", "/api/v1/videos"): {"title": "New"},
     ("put", "/{video_id}"): {"title": "Changed"},

@@ -43,6 +43,7 @@ from tests.support.factories import (
 )
 from tests.support.footage import convert
 from tests.support.lip_sync_provider import SECRET, signed
+from tests.support.s3 import Bucket, storage_of
 from tests.support.sockets import ask as ask_rows
 from tests.support.streams import Answer, ask
 from tests.uploads.forms import FORM, Part, form_of
@@ -52,6 +53,7 @@ from vodplatform.base.api.schema import EXAMPLES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("steps_kind")]
 PREVIEW = "comparison_timer_preview"
+ADDRESSES = "uploads_addresses"
 READINGS = """
 readings = [{"vod_id": vod, "time": 3.5, "text": "1:23", "value": 83.0, "confidence": 0.97, "crop": f"{vod}-0.jpg"}
             for vod in ("vod-1", "vod-2")]
@@ -274,11 +276,7 @@ def example_of(content: Any, response: HttpResponse) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [
-        (method, path)
-        for method, path in operations()
-        if identifier(path, method) not in FORMS and identifier(path, method) != PREVIEW
-    ],
+    [(method, path) for method, path in operations() if identifier(path, method) not in {*FORMS, PREVIEW, ADDRESSES}],
     ids=lambda part: part,
 )
 def test_an_example_is_answered_as_the_document_says(
@@ -305,6 +303,19 @@ def test_the_preview_of_a_box_is_answered_as_the_document_says(
     content = {"roi": {"vod_id": "vod-1", "time": 3.5, "x": 0.4, "y": 0.02, "width": 0.2, "height": 0.08}}
     url = f"{BASE}/{make_session(owner, videos=videos).pk}/timer-preview"
     compare(written, PREVIEW, example_of(content, Api(make_key(owner)).post(url, content)))
+
+
+def test_addresses_at_the_bucket_are_answered_as_the_document_says(
+    owner: User, s3_storage: Bucket, settings: Any, written: dict[str, Any]
+) -> None:
+    public = {"AWS_S3_PUBLIC_ENDPOINT_URL": "https://files.example.com"}
+    settings.STORAGES = {**settings.STORAGES, "default": storage_of(s3_storage.environment | public)}
+    upload = uploads.begin(owner, front="direct", purpose="library", filename="round-7.mp4", size=40 << 20)
+    content = {"chunk_numbers": [0, 2]}
+    made = example_of(content, Api(make_key(owner)).post(f"/api/v1/uploads/{upload.pk}/addresses", content))
+    for chunk in made["answer"]["chunks"]:
+        chunk["url"] = chunk["url"].replace(s3_storage.name, "bucket")
+    compare(written, ADDRESSES, made)
 
 
 def compare(written: dict[str, Any], name: str, made: dict[str, Any]) -> None:

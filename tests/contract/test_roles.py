@@ -65,11 +65,12 @@ OPEN = {
 PERSONAL = ("token_id", "upload_id")
 # Lets in to watch, no more.
 READS = {("post", "/api/auth/ws-ticket")}
-# Reads real video, which is not there, or takes a form with a file: the owner is told so.
+# Reads real video, or asks a bucket, which is not there, or takes a form with a file: the owner is told so.
 NOT_CARRIED_OUT = {
     ("put", "/{vod_id}/playback"): "global_mode",
     ("post", "/timer-preview"): "vod_file_not_found",
     ("post", "/chunk"): "unsupported_media_type",
+    ("post", "/addresses"): "chunk_invalid",
     ("post", "/api/v1/library"): "invalid",
     ("post", "/video/upload"): "invalid",
     ("post", "/analyze/highlights"): "invalid",

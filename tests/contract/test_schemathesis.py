@@ -119,8 +119,8 @@ TABLES = ["analysis_table", "events_csv", "events_json", "timeline_otio", "text_
 VODS = ["vod-1", "vod-2", "vod-9"]
 # The header that an answer of this status must have.
 NEEDED = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
-# Reads real video in a child for seconds, or wants the bytes that belong under a number: their own tests do that.
-NEVER_DONE = ["/timer-preview]", "/chunk]", "/webhooks/syncso]"]
+# Reads real video in a child for seconds, wants the bytes that belong under a number, or a bucket: their own tests do that.
+NEVER_DONE = ["/timer-preview]", "/chunk]", "/addresses]", "/webhooks/syncso]"]
 
 # A request that fits the document is refused with `invalid` for these fields alone: what they must not be is more
 # than a schema can say.
@@ -163,6 +163,7 @@ MEANT = {
         "sha256": "64 digits",
         "chunk_size": "not more than a hundred thousand of them",
         "purpose": "one that is registered",
+        "direct": "where files are in a bucket",
     },
     "merges_initiate": {
         **dict.fromkeys(

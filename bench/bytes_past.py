@@ -1,0 +1,142 @@
+"""What a GiB costs the web process where files are in a bucket: through it, and past it by signed addresses."""
+
+from __future__ import annotations
+
+import logging
+import os
+import statistics
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import django
+import httpx
+import psutil
+
+from bench.p1_timer_alignment import yes
+from bench.p4_upload import GIB, cpu, is_done
+from bench.report import Table
+from tests.support.program import Place, Program, manage
+from tests.support.senders import Sender, long_video
+from tests.support.waiting import wait_until
+
+ACCOUNT = "bench"
+SMALL = GIB // 32
+ROUNDS = 2
+GOAL = 0.1
+OUT = {"out: proxy=1": "&proxy=1", "out: sent on": ""}
+READ_BYTES = 1 << 20
+
+
+def measure(seed: int) -> list[Table]:
+    """A GiB in and out, both ways by turns, over OpenStack Swift with its S3 door."""
+    with tempfile.TemporaryDirectory(prefix="bench-past-") as name, running(Path(name) / "data") as program:
+        source = long_video(Path(name) / "gib.mp4", GIB, seed)
+        small = long_video(Path(name) / "small.mp4", SMALL, seed)
+        web = wait_until(program.web, 20)
+        assert web is not None
+        ways = {"in: tus": by_tus, "in: direct": straight}
+        costs: dict[str, list[float]] = {way: [] for way in (*ways, *(f"{way}, 32 MiB" for way in ways), *OUT)}
+        # What the first use of each way leaves behind in the process is not of the bytes.
+        for send in ways.values():
+            taken_in(program, send(program, small))
+        for _ in range(ROUNDS):
+            for way, send in ways.items():
+                for file, row in ((small, f"{way}, 32 MiB"), (source, way)):
+                    before = cpu(web)
+                    video = send(program, file)
+                    costs[row].append(cpu(web) - before)
+                    taken_in(program, video)
+                if send is straight:
+                    for row, more in OUT.items():
+                        costs[row].append(read(program, web, video, more))
+                program.call("DELETE", f"/api/v1/library/{video}")
+    table = Table("", ("way", "web process, CPU s", "goal", "met"))
+    found = {way: statistics.median(values) for way, values in costs.items()}
+    for way, seconds in found.items():
+        is_goal = way == "out: sent on"
+        table.add(way, f"{seconds:.3f}", f"≤ {GOAL}" if is_goal else "", yes(seconds <= GOAL) if is_goal else "")
+    for way in ways:
+        # Some calls are made once for a file, however long it is.
+        further = (found[way] - found[f"{way}, 32 MiB"]) * GIB / (GIB - SMALL)
+        is_past = way == "in: direct"
+        table.add(
+            f"{way}, each GiB beyond what a file costs", f"{further:.3f}", f"≤ {GOAL}" if is_past else "",
+            yes(further <= GOAL) if is_past else "",
+        )  # fmt: skip
+    table.note = f"Medians of {ROUNDS} rounds of one GiB; OpenStack Swift with one disk on this machine, no nginx."
+    return [table]
+
+
+@contextmanager
+def running(data: Path) -> Iterator[Program]:
+    """The program with a bucket in Swift, and an account that may send such a file."""
+    os.environ.update(VOD_DATA_DIR=str(data.with_name("own")), DJANGO_SETTINGS_MODULE="bench.settings")
+    django.setup()
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request, signature and all
+    from tests.support.s3 import fresh_bucket
+    from tests.support.swift import KEY_ID, SECRET, running_swift
+
+    with running_swift() as address, fresh_bucket(address, KEY_ID, SECRET) as bucket:
+        environment, key = {"VOD_LOG_LEVEL": "WARNING", **bucket.environment}, ""
+        for words in (
+            ["migrate", "--verbosity", "0"],
+            ["create_account", ACCOUNT, "--tier", "enterprise"],
+            ["create_token", ACCOUNT],
+        ):
+            ended = manage(*words, environment={**environment, "VOD_DATA_DIR": str(data)})
+            if ended.returncode:
+                raise RuntimeError(ended.stderr)
+            key = ended.stdout.strip()
+        program = Program(Place(data, environment, key))
+        try:
+            yield program.start()
+        finally:
+            program.end()
+
+
+def taken_in(program: Program, video: str) -> None:
+    wait_until(lambda: is_done(program, video), 600, "the end of the job")
+
+
+def by_tus(program: Program, source: Path) -> str:
+    """The id of the video that comes of it, sent by one PATCH."""
+    sender = Sender(program.address, program.place.key)
+    address = sender.begin_tus(size := source.stat().st_size, source.name)
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    with source.open("rb") as file:
+        answer = httpx.patch(
+            program.address + address.removeprefix(program.address),
+            headers={**headers, "Authorization": f"Token {program.place.key}", "Content-Length": str(size)},
+            content=iter(lambda: file.read(READ_BYTES), b""), timeout=600,
+        )  # fmt: skip
+    assert answer.status_code == 204, answer.text
+    return answer.headers["X-Resource-Id"]
+
+
+def straight(program: Program, source: Path) -> str:
+    """The same, sent to the bucket."""
+    ask: Callable[..., Any] = program.call
+    begun = ask("POST", "/api/v1/uploads", {"filename": source.name, "size": source.stat().st_size, "direct": True})
+    at, numbers = f"/api/v1/uploads/{begun['session_id']}", range(begun["total_chunks"])
+    chunks = ask("POST", f"{at}/addresses", {"chunk_numbers": list(numbers)})["chunks"]
+    with source.open("rb") as file, httpx.Client(timeout=600) as client:
+        for chunk in chunks:
+            answer = client.put(chunk["url"], content=file.read(chunk["size"]), headers={"Content-Type": ""})
+            assert answer.status_code == 200, answer.text
+    ask("POST", f"{at}/complete", {})
+    [upload] = ask("GET", "/api/v1/uploads?limit=1")["uploads"]
+    return str(upload["resource_id"])
+
+
+def read(program: Program, web: psutil.Process, video: str, more: str) -> float:
+    """CPU seconds a GiB of the web process while a player reads all of a video's original."""
+    address = program.call("GET", f"/api/v1/library/{video}")["video_url"]
+    before, count = cpu(web), 0
+    with httpx.stream("GET", f"{program.address}{address}{more}", follow_redirects=True, timeout=600) as answer:
+        for piece in answer.iter_raw(READ_BYTES):
+            count += len(piece)
+    assert count == GIB
+    return cpu(web) - before
