@@ -56,13 +56,9 @@ class SharedS3Storage(S3Storage):
         """The signed address to which ``length`` bytes, no more and no fewer, can be sent as a part by PUT."""
         if self._public is not None:
             return self._public.part_url(name, upload, number, length, seconds)
+        part = {"Key": name, "UploadId": upload, "PartNumber": number, "ContentLength": length}
         return str(
             self.plain_client.generate_presigned_url(
-                "upload_part",
-                Params={
-                    "Bucket": self.bucket_name, "Key": name, "UploadId": upload, "PartNumber": number,
-                    "ContentLength": length,
-                },
-                ExpiresIn=seconds,
+                "upload_part", Params={"Bucket": self.bucket_name, **part}, ExpiresIn=seconds
             )
-        )  # fmt: skip
+        )

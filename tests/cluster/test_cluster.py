@@ -122,6 +122,35 @@ def test_an_upload_goes_on_at_the_other_host_and_is_played_from_the_bucket(
             assert player.get(other).status_code == 403
 
 
+def test_a_file_goes_straight_to_the_bucket_and_hls_is_played_from_there(
+    cluster: Cluster, senders: tuple[Sender, Sender], tmp_path: Path
+) -> None:
+    content = long_video(tmp_path / "straight.mp4", 11 * MIB + 7).read_bytes()
+    body = {"filename": "straight.mp4", "size": len(content), "direct": True, "chunk_size": 5 * MIB}
+    begun = senders[0].ask("POST", "/api/v1/uploads", json=body).json()
+    at, size = f"/api/v1/uploads/{begun['session_id']}", begun["chunk_size"]
+    with httpx.Client(verify=cluster.sender().trusted, trust_env=False, timeout=30) as http:
+        for number in range(begun["total_chunks"]):
+            asked = senders[number % 2].ask("POST", f"{at}/addresses", json={"chunk_numbers": [number]})
+            [chunk] = asked.json()["chunks"]
+            assert chunk["url"].startswith(cluster.bucket.direct)
+            piece = content[number * size : (number + 1) * size]
+            assert http.put(chunk["url"], content=piece + b"x", headers={"Content-Type": ""}).status_code == 403
+            assert http.put(chunk["url"], content=piece, headers={"Content-Type": ""}).status_code == 200
+        answer = senders[1].ask("POST", f"{at}/complete", json={})
+        assert answer.status_code == 200, answer.text
+        video = senders[0].ask("GET", f"/api/v1/library/{answer.headers['x-resource-id']}").json()
+        wait_for_job(senders[0], video["job_id"])
+        video = senders[1].ask("GET", f"/api/v1/library/{video['id']}").json()
+        assert http.get(cluster.address + video["video_url"], follow_redirects=True).content == content
+        master = cluster.address + video["hls_url"]
+        rung = next(line for line in http.get(master).text.splitlines() if not line.startswith("#"))
+        playlist = http.get(master.rsplit("/", 1)[0] + "/" + rung).text
+        [media] = {line for line in playlist.splitlines() if not line.startswith("#")}
+        assert media.startswith(cluster.bucket.direct)
+        assert http.get(media, headers={"Range": "bytes=0-99"}).status_code == 206
+
+
 def test_a_comparison_is_aligned_and_heard_of_at_the_other_host(
     cluster: Cluster, senders: tuple[Sender, Sender], truth: Truth
 ) -> None:

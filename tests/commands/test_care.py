@@ -1,9 +1,12 @@
 """`doctor` and `expire`: they name what is wrong, and remove only what has had its time."""
 
 import os
+import threading
 import time
 import uuid
+from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,9 +18,10 @@ from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from sessions_app.comparison.alignment.easyocr_reader import FOLDER
 from tests.support.factories import lease_of, make_job, make_user, make_video
+from tests.support.s3 import storage_of
 from vodplatform.base.models import Unreferenced
 from vodplatform.base.processes.process import Access
-from vodplatform.management.commands.doctor import converter, reader
+from vodplatform.management.commands.doctor import converter, pages_at_the_bucket, reader
 
 pytestmark = pytest.mark.both
 
@@ -57,6 +61,58 @@ def test_doctor_says_what_easyocr_lacks_and_where_to_get_it(settings, tmp_path, 
         assert said.startswith(f"{tmp_path}, named by VOD_EASYOCR_MODELS, has no english_g2.pth: download english_g2")
     else:
         assert said.startswith("VOD_EASYOCR_MODELS does not say where EasyOCR's weights are: download english_g2")
+
+
+@pytest.mark.parametrize(
+    ("allowed", "said"),
+    [
+        (["https://vod.example.org"], None),
+        (["*"], None),
+        (["https://other.example.org"], "does not let pages of https://vod.example.org send PUT"),
+    ],
+)
+def test_doctor_asks_whether_the_bucket_lets_the_pages_in(settings, allowed, said):
+    """The server of the tests lets everybody in; this one answers by rules, as buckets do."""
+    with answering_cors(allowed) as address:
+        environment = {"AWS_STORAGE_BUCKET_NAME": "clips", "AWS_S3_ENDPOINT_URL": address}
+        environment |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+        settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
+        assert pages_at_the_bucket() is None
+        settings.BUCKET_IS_OPEN = True
+        assert "VOD_PUBLIC_URL is not set" in pages_at_the_bucket()
+        settings.PUBLIC_URL = "https://vod.example.org/"
+        found = pages_at_the_bucket()
+        assert found is None if said is None else said in found
+    assert "cannot be asked" in pages_at_the_bucket()
+
+
+@contextmanager
+def answering_cors(allowed):
+    """A server that lets pages of these origins send and fetch; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_OPTIONS(self):
+            origin = self.headers["Origin"]
+            is_in = "*" in allowed or origin in allowed
+            self.send_response(200 if is_in else 403)
+            if is_in:
+                self.send_header("Access-Control-Allow-Origin", origin)
+                self.send_header("Access-Control-Allow-Methods", "GET, PUT")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *words):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def test_doctor_names_a_folder_that_is_gone_and_a_video_without_its_file(db, capsys, settings, tmp_path):

@@ -119,7 +119,7 @@ TABLES = ["analysis_table", "events_csv", "events_json", "timeline_otio", "text_
 VODS = ["vod-1", "vod-2", "vod-9"]
 # The header that an answer of this status must have.
 NEEDED = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
-# Reads real video in a child for seconds, wants the bytes that belong under a number, or a bucket: their own tests do that.
+# Reads real video for seconds, wants the bytes that belong under a number, or a bucket: their own tests do that.
 NEVER_DONE = ["/timer-preview]", "/chunk]", "/addresses]", "/webhooks/syncso]"]
 
 # A request that fits the document is refused with `invalid` for these fields alone: what they must not be is more

@@ -1753,6 +1753,32 @@ GUARDS = [
         "test_what_is_no_video_is_415_and_the_upload_is_over",
     ),
     Guard(
+        "an address at the bucket takes exactly its bytes", "media_app/store/bucket.py",
+        ', "ContentLength": length}', "}",
+        "tests/uploads/test_direct.py::TestSigning::test_an_address_takes_exactly_its_bytes_for_an_hour",
+    ),
+    Guard(
+        "a part of another length is no chunk", "media_app/uploads/direct.py",
+        " and part.size == upload.length_of(part.number - 1)", "",
+        "tests/uploads/test_direct.py::TestArriving::test_a_chunk_of_another_length_does_not_count",
+    ),
+    Guard(
+        "addresses at the bucket are the owner's alone", "media_app/uploads/api.py",
+        "        upload = services.require_live(self.get_object())\n        if upload.front != UploadFront.DIRECT",
+        "        upload = Upload.objects.get(pk=upload_id)\n        if upload.front != UploadFront.DIRECT",
+        "tests/uploads/test_direct.py::TestBeginning::test_others_have_no_addresses",
+    ),
+    Guard(
+        "an address at the bucket ends with its upload", "media_app/uploads/direct.py",
+        "min(ADDRESS_SECONDS, int((upload.expires_at - now).total_seconds()))", "ADDRESS_SECONDS",
+        "tests/uploads/test_direct.py::TestSigning::test_it_ends_with_the_upload",
+    ),
+    Guard(
+        "a part that was changed after all had come is not joined", "media_app/store/files.py",
+        "            if _code(exc) == _OTHER_PART:\n                raise FileNotFoundError(key) from exc\n", "",
+        "tests/uploads/test_direct.py::TestCompleting::test_a_chunk_changed_before_the_parts_are_joined_is_found_out",
+    ),
+    Guard(
         "other bytes under a chunk's number are a conflict", "media_app/uploads/services.py",
         "    if there not in (None, sha256):\n", "    if False:\n",
         "tests/uploads/test_chunks.py::TestWrong::test_other_bytes_under_the_same_number",

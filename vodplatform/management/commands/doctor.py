@@ -8,7 +8,9 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import redis
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -16,7 +18,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from jobs_app.upkeep import unclaimable_jobs
-from media_app.store.files import StoreUnavailable, is_local
+from media_app.store.files import StoreUnavailable, is_local, presigned
 from media_app.uploads import scan
 from media_app.uploads.room import format_bytes
 from media_app.videos import upkeep
@@ -27,6 +29,9 @@ from vodplatform.base.records.append_only import unprotected_tables
 from vodplatform.base.web.health import ask_storage
 from vodplatform.management.commands.up import redis_server
 from vodplatform.settings.environment import PRIVATE_FILES, is_open
+
+# A file that need not be there: a browser asks before it knows.
+NAMELESS, CORS_SECONDS = "doctor", 10
 
 
 class Command(BaseCommand):
@@ -51,6 +56,7 @@ class Command(BaseCommand):
             ("room", room),
             ("broker", broker),
             ("storage", storage),
+            ("bucket and pages", pages_at_the_bucket),
             ("library folders", library_folders),
             ("helper processes", helper),
             ("video converter", converter),
@@ -261,6 +267,28 @@ def storage() -> str | None:
     except Exception as exc:  # whatever the driver of a storage raises
         where = "check AWS_STORAGE_BUCKET_NAME and what goes with it" if not is_local() else "check VOD_DATA_DIR"
         return f"files cannot be kept ({exc}); {where}."
+    return None
+
+
+def pages_at_the_bucket() -> str | None:
+    """Whether the bucket lets the site's pages in, as AWS_S3_CORS says; asked as a browser asks before it sends."""
+    if not settings.BUCKET_IS_OPEN:
+        return None
+    if not settings.PUBLIC_URL:
+        return "AWS_S3_CORS is 1 and VOD_PUBLIC_URL is not set: nobody can tell whether the bucket lets its pages in."
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(settings.PUBLIC_URL))
+    for method in ("PUT", "GET"):
+        asking = {"Origin": origin, "Access-Control-Request-Method": method}
+        try:
+            answer = httpx.options(presigned(NAMELESS, CORS_SECONDS), headers=asking, timeout=CORS_SECONDS)
+        except (httpx.HTTPError, StoreUnavailable) as exc:
+            return f"the bucket cannot be asked whether it lets pages in ({exc}); check AWS_S3_PUBLIC_ENDPOINT_URL."
+        methods = answer.headers.get("access-control-allow-methods", "")
+        if answer.headers.get("access-control-allow-origin") not in ("*", origin) or method not in methods:
+            return (
+                f"the bucket does not let pages of {origin} send {method}: allow it in its CORS rules, or set "
+                "AWS_S3_CORS=0."
+            )
     return None
 
 
