@@ -59,6 +59,6 @@ class SharedS3Storage(S3Storage):
         part = {"Key": name, "UploadId": upload, "PartNumber": number, "ContentLength": length}
         return str(
             self.plain_client.generate_presigned_url(
-                "upload_part", Params={"Bucket": self.bucket_name, **part}, ExpiresIn=seconds
+                "upload_part", Params={"Bucket": self._settings["bucket_name"], **part}, ExpiresIn=seconds
             )
         )

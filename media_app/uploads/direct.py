@@ -97,7 +97,7 @@ def note_parts(upload: Upload) -> None:
     parts, offset = [[part.number, part.etag, part.size] for part in whole], sum(part.size for part in whole)
     if parts != upload.parts:
         rows = Upload.objects.filter(pk=upload.pk)
-        values = {"parts": parts, "offset": offset, "updated_at": timezone.now()}
+        values: dict[str, Any] = {"parts": parts, "offset": offset, "updated_at": timezone.now()}
         if upload.status == UploadStatus.INITIATED:
             transition(rows, TRANSITIONS, UploadStatus.UPLOADING, **values)
         rows.filter(status=UploadStatus.UPLOADING).update(**values)
