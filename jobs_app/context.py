@@ -18,6 +18,7 @@ from jobs_app import leases, outputs, scratch
 from jobs_app.kinds import kind_of
 from jobs_app.models import Job
 from vodplatform.base.processes.process import Access, ChildError, Finished, Limits, run_child
+from vodplatform.base.processes.ranged import RangeServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,12 +166,12 @@ class JobContext:
     def run_child(
         self, argv: Sequence[str], *, stdin: bytes = b"", limits: Limits | None = None,
         share: tuple[float, float] = (0, 100), on_message: Callable[[dict[str, Any]], None] | None = None,
-        access: Access | None = None,
+        access: Access | None = None, ranged: RangeServer | None = None,
     ) -> Finished:  # fmt: skip
         """Run the heavy part in a child; its ``progress``/``message`` lines become this job's progress,
         its ``checkpoint`` lines (at most two a second are written) this job's checkpoint. Its other lines come back,
         and ``on_message`` gets each as it comes, in this thread. ``share``: the percent at which it begins and ends.
-        ``access``: as in :func:`run_child`.
+        ``access``, ``ranged``: as in :func:`run_child`.
 
         Raises :class:`LeaseLost`, :class:`ShuttingDown`, or :class:`ChildError` when it ended badly.
         """
@@ -200,6 +201,7 @@ class JobContext:
                 should_stop=self.stop_reason,
                 keeps=is_for_caller,
                 access=access,
+                ranged=ranged,
             )
         except ChildError as exc:
             if exc.kind == ChildError.STOPPED:

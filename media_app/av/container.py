@@ -17,6 +17,8 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from vodplatform.base.processes.ranged import PREFIX, RangedFile
+
 # Only formats that hold their media themselves. Playlists, manifests, concat scripts, image sequences and
 # devices read what the file names, so none of them may ever be listed here.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf"
@@ -57,8 +59,11 @@ class MediaError(Exception):
 def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
     """Open ``path`` by its content alone and never anything that it refers to.
 
-    Raises :class:`MediaError` for what is missing, empty, no regular file, or none of :data:`FORMATS`.
+    path: of a file of this machine, or of one that the parent process reads in parts. Raises :class:`MediaError` for
+    what is missing, empty, no regular file, or none of :data:`FORMATS`.
     """
+    if str(path).startswith(PREFIX):
+        return _opened(RangedFile(str(path)))
     resolved = Path(path).absolute()
     try:
         facts = resolved.stat()
@@ -68,11 +73,13 @@ def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
         raise MediaError(MediaError.UNREADABLE, "This is not a regular file.")
     if facts.st_size == 0:
         raise MediaError(MediaError.UNREADABLE, "The file is empty.")
+    # The prefix keeps a name such as "concat:a|b" from being taken for a protocol.
+    return _opened(f"file:{resolved}")
+
+
+def _opened(file: str | RangedFile) -> av.container.InputContainer:
     try:
-        # The prefix keeps a name such as "concat:a|b" from being taken for a protocol.
-        return av.open(
-            f"file:{resolved}", mode="r", options=DECODER_OPTIONS, container_options=OPTIONS, metadata_errors="replace"
-        )
+        return av.open(file, mode="r", options=DECODER_OPTIONS, container_options=OPTIONS, metadata_errors="replace")
     except av.error.FFmpegError as exc:
         raise MediaError(
             MediaError.UNREADABLE, "This is not a video file that can be read: it is damaged, cut short, or no video."

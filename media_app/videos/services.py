@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
 from vodplatform.base.processes.process import Access, ChildError, Limits
+from vodplatform.base.processes.ranged import RangeServer
 from vodplatform.base.processes.waiting_room import WaitingRoom
 from vodplatform.base.records import audit
 from vodplatform.base.records.transitions import transition
@@ -108,8 +109,13 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
     return [known[file] for file in files]
 
 
-def probe(paths: list[Path], caller: object = "") -> list[dict[str, Any]]:
-    """What the probe says of each file: ``{"facts": …}`` or ``{"error": {"code", "message"}}``; runs in a child."""
+def probe(
+    paths: Sequence[Path | str], caller: object = "", *, ranged: RangeServer | None = None
+) -> list[dict[str, Any]]:
+    """What the probe says of each file: ``{"facts": …}`` or ``{"error": {"code", "message"}}``; runs in a child.
+
+    ranged: what has the files that are not of this machine, whose paths are its own.
+    """
     if not paths:
         return []
     limits = Limits(
@@ -120,7 +126,7 @@ def probe(paths: list[Path], caller: object = "") -> list[dict[str, Any]]:
     request = json.dumps({"paths": [str(path) for path in paths]}).encode()
     try:
         finished = waiting_room.run_child(
-            PROBE, caller=str(caller), stdin=request, limits=limits, access=Access(reads=paths)
+            PROBE, caller=str(caller), stdin=request, limits=limits, access=Access(reads=paths), ranged=ranged
         )
         results: list[dict[str, Any]] = finished.messages[-1]["result"]
     except (ChildError, IndexError, KeyError) as exc:
@@ -128,7 +134,7 @@ def probe(paths: list[Path], caller: object = "") -> list[dict[str, Any]]:
             raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
             # One of them takes the reader down: find out which.
-            return [answer for path in paths for answer in probe([path], caller)]
+            return [answer for path in paths for answer in probe([path], caller, ranged=ranged)]
         message = "The file cannot be read as a video: reading it broke or took too long."
         return [{"error": {"code": "vod_unreadable", "message": message, "broke": True}}]
     return results

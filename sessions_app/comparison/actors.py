@@ -17,7 +17,8 @@ from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
 from media_app.store import files as store
 from media_app.videos.models import Video
-from media_app.videos.services import check_file, path_for_work
+from media_app.videos.reading import readable
+from media_app.videos.services import check_file, is_local, path_for_work
 from media_app.videos.taking_in import checking, make_poster, map_storage_errors
 from sessions_app.analysis.running import run_answering, run_pipeline
 from sessions_app.comparison import exports, samples
@@ -78,51 +79,71 @@ class AlignmentJobs(JobHooks):
 def align_vods(context: JobContext) -> dict[str, Any]:
     """Run the aligner; the result holds the proposals, counted from its reference, and what it refused."""
     params = context.params
+    videos = [_video(item) for item in params["videos"]]
     with context.scratch() as folder:
-        request = {
-            "op": "align",
-            "method": params.get("method", AlignmentMethod.TIMER_OCR),
-            "videos": [
-                {"vod_id": item["vod_id"], "path": _path(item, folder, context.owner)} for item in params["videos"]
-            ],
-            "roi": params["roi"],
-            "game": params["game"],
-            "reader": params["reader"],
-            "evidence_dir": str(folder),
-        }
         try:
-            result = run_aligner(request, lambda argv, **more: context.run_child(argv, **more).messages)
+            with readable(videos, viewer=context.owner) as files:
+                request = {
+                    "op": "align",
+                    "method": params.get("method", AlignmentMethod.TIMER_OCR),
+                    "videos": [
+                        {"vod_id": item["vod_id"], "path": path}
+                        for item, path in zip(params["videos"], files.paths, strict=True)
+                    ],
+                    "roi": params["roi"],
+                    "game": params["game"],
+                    "reader": params["reader"],
+                    "evidence_dir": str(folder),
+                }
+                result = run_aligner(
+                    request, lambda argv, **more: context.run_child(argv, ranged=files.ranged, **more).messages
+                )
+        except StoreUnavailable:
+            raise
         except DomainError as exc:
             raise JobFailed(exc.type.name, exc.message) from exc
+        except FileNotFoundError as exc:
+            lost = [
+                item["vod_id"]
+                for item, video in zip(params["videos"], videos, strict=True)
+                if video.location == str(exc)
+            ]
+            raise JobFailed("vod_file_not_found", f"{', '.join(lost)}: the file no longer exists.") from exc
         for found in [*result["proposals"], *(result.get("refused") or [])]:
             for item in found.get("evidence", []):
                 name = item.pop("file")
                 item["key"] = context.store(name, child_files.read(folder, name))
-        _make_posters(context, request["videos"], folder)
+        _make_posters(context, [video for video in videos if is_local(video)], folder)
     return result
 
 
-def _make_posters(context: JobContext, files: Sequence[dict[str, str]], folder: Path) -> None:
+def _make_posters(context: JobContext, videos: Sequence[Video], folder: Path) -> None:
     """Make the pictures by which lists show the VODs. Files that are used where they lie have no job of their own.
 
-    files: ``vod_id`` and ``path`` of each. What was found is kept without them.
+    What was found is kept without them.
     """
-    videos = {item["vod_id"]: item["video_id"] for item in context.params["videos"]}
-    for number, file in enumerate(files):
+    for number, video in enumerate(videos):
         own = folder / f"poster-{number}"
         own.mkdir()
         try:
             with map_storage_errors():
-                video = Video.objects.get(pk=videos[file["vod_id"]])
-                make_poster(context, video, Path(file["path"]), own, share=(ALL_PERCENT, 100))
-        except (JobFailed, ChildError, StoreUnavailable, IntegrityError, Video.DoesNotExist) as exc:
-            event("poster.left", video=videos[file["vod_id"]], reason=str(exc))
+                path = path_for_work(video, own, viewer=context.owner)
+                make_poster(context, video, path, own, share=(ALL_PERCENT, 100))
+        except (JobFailed, ChildError, StoreUnavailable, IntegrityError) as exc:
+            event("poster.left", video=str(video.pk), reason=str(exc))
 
 
-def _path(item: dict[str, str], folder: Path, viewer: User) -> str:
+def _video(item: dict[str, str]) -> Video:
     try:
-        return str(path_for_work(Video.objects.get(pk=item["video_id"]), folder, viewer=viewer))
-    except (Video.DoesNotExist, FileNotFoundError) as exc:
+        return Video.objects.get(pk=item["video_id"])
+    except Video.DoesNotExist as exc:
+        raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file no longer exists.") from exc
+
+
+def _path(item: dict[str, str], folder: Path, viewer: User) -> Path:
+    try:
+        return path_for_work(_video(item), folder, viewer=viewer)
+    except FileNotFoundError as exc:
         raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file no longer exists.") from exc
 
 
@@ -165,7 +186,7 @@ def _found_in(
     kinds = list(context.params["kinds"])
     found: dict[str, Any] = {}
     with context.scratch() as folder, map_storage_errors():
-        path = Path(_path(item, folder, session.owner))
+        path = _path(item, folder, session.owner)
         video = Video.objects.get(pk=item["video_id"])
         if EventOrigin.HIGHLIGHTS in kinds:
             known = known_highlights(video, [context.owner, session.owner])
@@ -205,7 +226,7 @@ def export_video(context: JobContext) -> dict[str, Any]:
         work = folder / "work"
         work.mkdir()
         items = dict(enumerate(params["videos"]))
-        paths = {number: _path(items[number], folder, session.owner) for number in exports.needed(params)}
+        paths = {number: str(_path(items[number], folder, session.owner)) for number in exports.needed(params)}
         made = _exported(context, exports.request_for(session, params, paths, work), list(paths.values()))
         path = child_files.move_out(work, exports.NAME)
         size = path.stat().st_size

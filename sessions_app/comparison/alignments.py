@@ -20,8 +20,7 @@ from jobs_app import services as jobs
 from jobs_app.context import default_limits
 from jobs_app.models import FINISHED, Job, JobStatus
 from media_app.delivery.addresses import made_url
-from media_app.uploads import room
-from media_app.videos.services import is_local, path_for_work
+from media_app.videos.reading import readable
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod
 from sessions_app.comparison.services import NewPlacement, edit_session, lock, place_vods, preview_prefix
 from sessions_app.comparison.timeline import Placement
@@ -29,7 +28,7 @@ from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.files import child_files
 from vodplatform.base.processes.process import Access, ChildError
-from vodplatform.base.processes.waiting_room import WaitingRoom, caller_gone
+from vodplatform.base.processes.waiting_room import WaitingRoom
 
 MAX_ALIGNMENTS = 20  # that a session keeps
 ALIGN_KIND = "comparison.align"
@@ -147,59 +146,43 @@ def preview_timer(
     for vod_id in times if isinstance(times, dict) else ():
         if vod_id not in {vod.vod_id for vod in vods}:
             raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
-    with waiting_room.turn(str(by.pk)):
-        return _preview(session, by, vods, roi, times)
-
-
-def _preview(
-    session: ComparisonSession, by: User, vods: list[ComparisonVod], roi: dict[str, Any],
-    times: list[float] | dict[str, list[float]] | None,
-) -> list[dict[str, Any]]:  # fmt: skip
     limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
     viewer = by if by.is_admin else session.owner  # who may edit works with what the owner has
     folder = settings.DATA_DIR / "tmp" / f"preview-{secrets.token_hex(8)}"
     folder.mkdir(parents=True, mode=0o700)
     try:
-        room.check_disk(sum(vod.video.file_size for vod in vods if not is_local(vod.video)))
-        videos = [
-            {
-                "vod_id": vod.vod_id,
-                "path": str(_path_of(vod, folder, viewer)),
-                "times": times.get(vod.vod_id) if isinstance(times, dict) else times,
+        with readable([vod.video for vod in vods], viewer=viewer) as files:
+            videos = [
+                {
+                    "vod_id": vod.vod_id,
+                    "path": path,
+                    "times": times.get(vod.vod_id) if isinstance(times, dict) else times,
+                }
+                for vod, path in zip(vods, files.paths, strict=True)
+            ]
+            request = {
+                "op": "preview",
+                "videos": videos,
+                "roi": roi,
+                "reader": settings.TIMER_READER,
+                "crop_dir": str(folder),
             }
-            for vod in vods
-        ]
-        request = {
-            "op": "preview",
-            "videos": videos,
-            "roi": roi,
-            "reader": settings.TIMER_READER,
-            "crop_dir": str(folder),
-        }
-        result = run_aligner(
-            request,
-            lambda argv, **more: waiting_room.run_child(argv, caller=str(by.pk), limits=limits, **more).messages,
-        )
+            result = run_aligner(
+                request,
+                lambda argv, **more: (
+                    waiting_room.run_child(argv, caller=str(by.pk), limits=limits, ranged=files.ranged, **more).messages
+                ),
+            )
         return _keep_crops(session.session_id, folder, result["readings"])
+    except FileNotFoundError as exc:
+        lost = ", ".join(vod.vod_id for vod in vods if vod.video.location == str(exc))
+        raise DomainError("vod_file_not_found", f"{lost}: the file no longer exists.") from exc
     except ChildError as exc:
         if exc.returncode is not None and exc.returncode > 0:
             raise  # an exception in our own code, not a video that took the reader down
         raise DomainError("vod_unreadable", f"Reading the videos broke. {exc}") from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _stop_if_client_gone(moved: int) -> None:
-    """Ends a copy that nobody waits for any more."""
-    if (gone := caller_gone.get()) is not None and gone.is_set():
-        raise DomainError("unavailable", "Nobody waits for the answer any more.")
-
-
-def _path_of(vod: ComparisonVod, folder: Path, viewer: User) -> Path:
-    try:
-        return path_for_work(vod.video, folder, _stop_if_client_gone, viewer=viewer)
-    except FileNotFoundError as exc:
-        raise DomainError("vod_file_not_found", f"{vod.vod_id}: the file no longer exists.") from exc
 
 
 def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -84,8 +84,8 @@ def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) ->
     ):
         folder = Path(name)
         if not store.is_local():
-            room.check_disk(sum(upload.size for upload in (*([video] if video else []), *sounds)))
-        seen = [probe([_local(video, folder / "video")], user.pk)[0]] if video and video.mime_type else []
+            room.check_disk(sum(upload.size for upload in sounds))
+        seen = [_probe_video(user, video)] if video and video.mime_type else []
         paths = [_local(upload, folder / f"sound-{number}") for number, upload in enumerate(sounds) if upload.mime_type]
         answers = iter(_probe_sounds(user, paths, folder) if paths else [])
     inspection = Inspection(None, [], [])
@@ -104,6 +104,18 @@ def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) ->
             inspection.refusals.append(("audio_files", exc))
         inspection.sounds.append(sound)
     return inspection
+
+
+def _probe_video(user: User, upload: Upload) -> dict[str, Any]:
+    """What the probe says of a video that has come, of which it reads a little wherever it lies."""
+    if store.is_local():
+        return probe([store.local_path(upload.key)], user.pk)[0]
+    joining.finish_multipart_uploads(upload)
+    with store.open_ranges([upload.key]) as server:
+        found = probe(server.paths, user.pk, ranged=server)[0]
+    if server.error is not None:
+        raise server.error
+    return found
 
 
 def _local(upload: Upload, folder: Path) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -229,18 +228,6 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
         url = f"{BASE}/{session.session_id}/alignments/{body['job_id']}/apply"
         refused(api.post(url, {}), 409, "nothing_to_apply")
         assert not OffsetChange.objects.exists()
-
-
-@pytest.fixture(scope="session")
-def match(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, float]:
-    """Two recordings of one match with timer and sound, and the second one's true offset in seconds."""
-    from vodplatform.demo.clips import render_pair, timer_pairs
-
-    pair = timer_pairs(7)[0]
-    assert pair.offset is not None
-    a, b = (replace(clip, spec=replace(clip.spec, audio=True)) for clip in (pair.a, pair.b))
-    pair = replace(pair, name="heard", a=a, b=b)
-    return *render_pair(pair, tmp_path_factory.mktemp("match")), pair.offset
 
 
 @pytest.mark.full

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,9 +12,7 @@ from django.db.models.functions import Now
 
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
-from media_app.store.files import StoreFull
 from media_app.videos.models import Video
-from sessions_app.comparison import alignments
 from sessions_app.comparison.models import ComparisonSession
 from tests.comparison.test_align import BOX, stand_in
 from tests.conftest import Library
@@ -26,8 +20,6 @@ from tests.support.api import BAD_BODIES, BASE, NOT_FINITE, NOT_NUMBERS, Api, re
 from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_session, make_video
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
-from vodplatform.base.processes.waiting_room import caller_gone
 
 pytestmark = pytest.mark.django_db
 # Answers with the request in the first reading's text, and one picture.
@@ -192,48 +184,3 @@ def test_a_catalogue_video_that_is_shown_no_more_is_not_read_any_more(
     assert (job.status, job.error["type"]) == ("failed", "vod_file_not_found")
     if "status" not in change:
         assert admin_api.post(f"{url}/timer-preview", {"roi": BOX}).status_code == 200
-
-
-def test_files_are_copied_for_one_request_of_a_caller_at_a_time(
-    api: Api, url: str, library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    inside, most = [], [0]
-
-    def copy(video: Video, *_: Any, **__: Any) -> Path:
-        inside.append(video)
-        most[0] = max(most[0], len(inside))
-        time.sleep(0.02)
-        inside.remove(video)
-        return library.crew / "plain.mp4"
-
-    monkeypatch.setattr(alignments, "path_for_work", copy)
-    monkeypatch.setattr(alignments, "run_aligner", lambda request, run: {"readings": []})
-    user, session = User.objects.get(username="owner"), ComparisonSession.objects.select_related("owner").get()
-    vods = list(session.vods.select_related("video"))
-    monkeypatch.setattr(alignments, "check_roi", lambda *_: None)
-    monkeypatch.setattr(ComparisonSession, "vods", SimpleNamespace(select_related=lambda _: vods))
-    monkeypatch.setattr(alignments, "_keep_crops", lambda *_: [])
-    threads = [threading.Thread(target=alignments.preview_timer, args=(session, user, BOX, None)) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert most == [1]
-
-
-def test_a_full_disk_takes_no_copies(api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alignments, "is_local", lambda video: False)
-    monkeypatch.setattr(alignments.room, "check_disk", lambda size: (_ for _ in ()).throw(StoreFull()))
-    refused(api.post(url, {"roi": BOX}, fails=True), 503, "disk_full")
-
-
-def test_a_copy_ends_when_nobody_waits_for_it() -> None:
-    gone = threading.Event()
-    token = caller_gone.set(gone)
-    try:
-        alignments._stop_if_client_gone(0)
-        gone.set()
-        with pytest.raises(DomainError):
-            alignments._stop_if_client_gone(1)
-    finally:
-        caller_gone.reset(token)

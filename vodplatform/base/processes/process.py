@@ -28,6 +28,7 @@ import psutil
 
 from vodplatform.base.processes.child import MARK as MARK  # noqa: PLC0414 - part of this interface
 from vodplatform.base.processes.child import SHIM as SHIM  # noqa: PLC0414 - part of this interface
+from vodplatform.base.processes.ranged import RangeServer
 
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
@@ -141,6 +142,7 @@ def run_child(
     extra_env: Mapping[str, str] | None = None,
     keeps: Callable[[dict[str, Any]], bool] = lambda message: True,
     access: Access | None = None,
+    ranged: RangeServer | None = None,
 ) -> Finished:
     """Run ``argv`` to its end and return what it said.
 
@@ -149,8 +151,8 @@ def run_child(
 
     on_message: called with each JSON object line, in order, in this thread. keeps: whether one is in the result.
     should_stop: asked about ten times a second; a sentence stops the child (raises ``STOPPED`` with it).
-    access: None for a child of our own code alone, that sees what this process does.
-    Raises :class:`ChildError`.
+    access: None for a child of our own code alone, that sees what this process does. ranged: what it may read in parts
+    through this process. Raises :class:`ChildError`.
     """
     limits = limits or Limits()
     soft = f"data={limits.data_bytes},core=0{FEW_FILES if access else ''}"
@@ -164,6 +166,7 @@ def run_child(
     try:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+            pass_fds=[ranged.descriptor] if ranged else [],
         )  # fmt: skip
     except OSError as exc:
         raise ChildError(ChildError.START, f"The helper process could not be started: {exc}") from exc

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 
 from vodplatform.base.errors import DomainError
 from vodplatform.base.processes.process import Access, ChildError, Finished, Limits, run_child
+from vodplatform.base.processes.ranged import RangeServer
 from vodplatform.base.records.database import release_connection
 
 WAIT_SECONDS = 20.0
@@ -33,8 +34,9 @@ class WaitingRoom:
         self._guard = threading.Lock()
 
     def run_child(
-        self, argv: Sequence[str], *, caller: str, limits: Limits, stdin: bytes, access: Access | None = None
-    ) -> Finished:
+        self, argv: Sequence[str], *, caller: str, limits: Limits, stdin: bytes, access: Access | None = None,
+        ranged: RangeServer | None = None,
+    ) -> Finished:  # fmt: skip
         """:func:`run_child` when it is ``caller``'s turn and a seat is free.
 
         Raises :class:`ChildError`: of the kind ``BUSY`` when too many wait already or the turn did not come within
@@ -51,7 +53,7 @@ class WaitingRoom:
 
         with self._turn_of(caller, deadline), self._seat(gone, deadline):
             begun = time.monotonic()
-            return run_child(argv, limits=limits, stdin=stdin, should_stop=should_stop, access=access)
+            return run_child(argv, limits=limits, stdin=stdin, should_stop=should_stop, access=access, ranged=ranged)
 
     @contextlib.contextmanager
     def turn(self, caller: str) -> Iterator[None]:

@@ -1,0 +1,56 @@
+"""What children read of videos: files of this machine by their paths, those in the bucket in parts, through us.
+
+Who needs a whole file on this machine asks :func:`media_app.videos.services.path_for_work`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from jobs_app.context import JobFailed
+from media_app.store import files as store
+from media_app.videos.models import Video
+from media_app.videos.services import is_local, local_path
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+from vodplatform.base.processes.process import ChildError
+from vodplatform.base.processes.ranged import RangeServer
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """paths: of the videos in order, as the child opens them. ranged: to be handed to ``run_child`` with them."""
+
+    paths: list[str]
+    ranged: RangeServer | None
+
+
+@contextmanager
+def readable(videos: Sequence[Video], *, viewer: User | None) -> Iterator[Readable]:
+    """Let a child read these videos for as long as the block lasts.
+
+    viewer: who is shown the result, and has to be allowed to see them now; None where the program works for the videos
+    themselves. Raises ``FileNotFoundError``, also for what the viewer may not see any more, ``StoreUnavailable``, also
+    in place of what the child made of a bucket that did not answer.
+    """
+    if viewer is not None:
+        rows = Video.objects.watchable_by(viewer).filter(pk__in=[video.pk for video in videos])
+        seen = set(rows.values_list("pk", flat=True))
+        if hidden := next((video for video in videos if video.pk not in seen), None):
+            raise FileNotFoundError(hidden.location)
+    remote = [video for video in videos if not is_local(video)]
+    if not remote:
+        yield Readable([str(local_path(video)) for video in videos], None)
+        return
+    with store.open_ranges([video.location for video in remote]) as server:
+        paths = iter(server.paths)
+        try:
+            yield Readable([str(local_path(video)) if is_local(video) else next(paths) for video in videos], server)
+        except (ChildError, DomainError, JobFailed) as exc:
+            if server.error is not None:
+                raise server.error from exc
+            raise
+        if server.error is not None:
+            raise server.error

@@ -1,0 +1,161 @@
+"""Files that a child reads in parts through its parent, which has them from somewhere else; both ends of the line.
+
+A confined child has no network and no credentials. Where a file lies in a bucket, the child is given one end of a pair
+of sockets and, as the file's path, which file of that line it is. It asks for bytes, and a thread of the parent gets
+them. Standard library only: children import this.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import struct
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Self
+
+PREFIX = "ranged:"
+ASK = struct.Struct("<IQI")  # which file, from which byte, how many
+ANSWER = struct.Struct("<q")  # bytes that follow, or FAILED
+FAILED = -1
+BLOCK_BYTES = 128 * 1024
+# Whoever reads on is given more each time, so that a whole file is not read in thousands of parts.
+MOST_BLOCKS = 16
+KEPT_BLOCKS = 256  # of one file
+# A child that reads in circles ends: so many times all of its files may be asked for.
+MOST_TIMES = 4
+Read = Callable[[int, int, int], bytes]
+
+
+class RangeServer:
+    """The parent's end: answers one child from a thread. Use as a context manager around the child's life.
+
+    paths: to be given to the child. count: bytes that it was given. error: what ended the answers, if anything did.
+    """
+
+    def __init__(self, sizes: Sequence[int], read: Read) -> None:
+        """sizes: bytes of each file. read: gets (which file, first byte, byte after the last) and may raise."""
+        self._sizes, self._read = list(sizes), read
+        self._ours, self._theirs = socket.socketpair()
+        self.descriptor = self._theirs.fileno()
+        self.paths = [f"{PREFIX}{self.descriptor}:{index}:{size}" for index, size in enumerate(sizes)]
+        self.count = 0
+        self.error: Exception | None = None
+        self._thread = threading.Thread(target=self._serve, name="range-server", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._theirs.close()
+        # The child has ended; a read that is under way has its own limit.
+        self._ours.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._ours.close()
+
+    def _serve(self) -> None:
+        most = MOST_TIMES * sum(self._sizes) + BLOCK_BYTES * KEPT_BLOCKS
+        with self._ours.makefile("rb") as asked:
+            while len(request := asked.read(ASK.size)) == ASK.size:
+                index, start, length = ASK.unpack(request)
+                try:
+                    data = self._part(index, start, length)
+                    self.count += len(data)
+                    if self.count > most:
+                        raise ValueError("The helper process read its files again and again.")
+                except Exception as exc:  # the child is told, and whoever waits for it finds the reason here
+                    self.error = self.error or exc
+                    answer = ANSWER.pack(FAILED)
+                else:
+                    answer = ANSWER.pack(len(data)) + data
+                try:
+                    self._ours.sendall(answer)
+                except OSError:
+                    return
+
+    def _part(self, index: int, start: int, length: int) -> bytes:
+        if index >= len(self._sizes) or length > MOST_BLOCKS * BLOCK_BYTES:
+            raise ValueError("The helper process asked for what it was not given.")
+        stop = min(start + length, self._sizes[index])
+        return self._read(index, start, stop) if start < stop else b""
+
+
+_lines: dict[int, threading.Lock] = {}
+_guard = threading.Lock()
+
+
+class RangedFile(io.RawIOBase):
+    """The child's end: one file, read through the parent, with the blocks that were read last."""
+
+    def __init__(self, path: str) -> None:
+        """path: one of :attr:`RangeServer.paths`."""
+        self._descriptor, self._index, self.size = (int(part) for part in path.removeprefix(PREFIX).split(":"))
+        self._at = 0
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._next, self._run = -1, 1
+        with _guard:
+            self._line = _lines.setdefault(self._descriptor, threading.Lock())
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        number, within = divmod(self._at, BLOCK_BYTES)
+        piece = self._block(number)[within : within + len(buffer)] if self._at < self.size else b""
+        buffer[: len(piece)] = piece
+        self._at += len(piece)
+        return len(piece)
+
+    def _block(self, number: int) -> bytes:
+        if number in self._blocks:
+            self._blocks.move_to_end(number)
+            return self._blocks[number]
+        self._run = min(MOST_BLOCKS, 2 * self._run) if number == self._next else 1
+        data = self._ask(number * BLOCK_BYTES, self._run * BLOCK_BYTES)
+        for index in range(self._run):
+            self._blocks[number + index] = data[index * BLOCK_BYTES : (index + 1) * BLOCK_BYTES]
+        self._next = number + self._run
+        while len(self._blocks) > KEPT_BLOCKS:
+            self._blocks.popitem(last=False)
+        return data[:BLOCK_BYTES]
+
+    def _ask(self, start: int, length: int) -> bytes:
+        with self._line:
+            _write(self._descriptor, ASK.pack(self._index, start, length))
+            (count,) = ANSWER.unpack(_read(self._descriptor, ANSWER.size))
+            if count < 0:
+                raise OSError("The file could not be read where it lies.")
+            return _read(self._descriptor, count)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _read(descriptor: int, count: int) -> bytes:
+    parts = []
+    while count:
+        part = os.read(descriptor, count)
+        if not part:
+            raise OSError("Nobody answers any more.")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
