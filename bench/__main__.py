@@ -38,6 +38,7 @@ GOALS = {
     "readers": Goal("bench.timer_readers", "both timer readers on drawn timers, and EasyOCR's calibration", False),
     "P4": Goal("bench.p4_upload", "bytes in, against cp and sha256sum"),
     "past": Goal("bench.bytes_past", "bytes past the web process, where files are in a bucket", False),
+    "ranged": Goal("bench.ranged_alignment", "alignment of recordings of a bucket, read in parts", False, True),
     "P5": Goal("bench.p5_bytes_out", "bytes out, against nginx"),
     "P6": Goal("bench.p6_ingest", "ingest of 580 s 1080p that needs no transcode", renders_long=True),
     "P6b": Goal("bench.p6b_catalogue", "lists of the catalogue, 100 000 videos against 1 000"),

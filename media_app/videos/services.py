@@ -24,6 +24,7 @@ from jobs_app import services as jobs
 from jobs_app.models import LIVE, Job
 from media_app.av.sniff import sniff
 from media_app.store import files as store
+from media_app.uploads import room
 from media_app.uploads import services as uploads
 from media_app.uploads.models import LIVE as UPLOADS_LIVE
 from media_app.uploads.models import Upload
@@ -169,11 +170,14 @@ def path_for_work(
 
     viewer: who is shown the result, and has to be allowed to see the video now; None where the program works for the
     video itself. on_progress: as in :func:`media_app.store.files.local_copy`. Raises ``FileNotFoundError``, also for
-    what the viewer may not see any more, ``StoreUnavailable``.
+    what the viewer may not see any more, ``StoreUnavailable``, ``StoreFull`` where this machine has no room for a copy.
     """
     if viewer is not None and not Video.objects.watchable_by(viewer).filter(pk=video.pk).exists():
         raise FileNotFoundError(video.location)
-    return local_path(video) if is_local(video) else store.local_copy(video.location, folder, on_progress)
+    if is_local(video):
+        return local_path(video)
+    room.check_disk(video.file_size)
+    return store.local_copy(video.location, folder, on_progress)
 
 
 def check_file(video: Video) -> None:

@@ -1,0 +1,65 @@
+"""How much of two recordings in a bucket an alignment reads, and what reading them in parts costs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.p1_timer_alignment import yes
+from bench.recordings import long_pair
+from bench.report import Table
+from vodplatform.base.processes.process import Access, Limits, run_child
+from vodplatform.base.processes.ranged import RangeServer
+
+ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
+GOAL = 0.10
+
+
+def measure(seed: int) -> list[Table]:
+    """The pair of P1 by each method: by its paths, and in parts through this process, by turns."""
+    pair, first, second = long_pair(seed)
+    paths = [first, second]
+    table = Table("", ("method", "by paths, s", "in parts, s", "bytes read", "of the files", "goal", "met", "off by"))
+    for method in ("timer_ocr", "audio", "auto"):
+        whole, _, _ = align(method, paths)
+        seconds, share, found = align(method, paths, in_parts=True)
+        assert pair.offset is not None
+        off = f"{1000 * abs(found - pair.offset):.2f} ms" if found is not None else "refused"
+        table.add(
+            method, f"{whole:.1f}", f"{seconds:.1f}", f"{share * sum(map(size, paths)) / 2**20:.1f} MiB",
+            f"{share:.1%}", f"≤ {GOAL:.0%}", yes(share <= GOAL), off,
+        )  # fmt: skip
+    table.note = "Without a bucket's own delay: bytes come from this machine's disk through the parent process."
+    return [table]
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def align(method: str, paths: list[Path], *, in_parts: bool = False) -> tuple[float, float, float | None]:
+    """Seconds, the share of the files that was read in parts, and the offset that was found."""
+
+    def read(index: int, start: int, stop: int) -> bytes:
+        with paths[index].open("rb") as file:
+            file.seek(start)
+            return file.read(stop - start)
+
+    with tempfile.TemporaryDirectory() as folder, RangeServer([size(path) for path in paths], read) as server:
+        named = server.paths if in_parts else [str(path) for path in paths]
+        request = {
+            "op": "align", "method": method, "evidence_dir": folder,
+            "videos": [{"vod_id": name, "path": path} for name, path in zip("ab", named, strict=True)],
+        }  # fmt: skip
+        access = Access(reads=[] if in_parts else paths, writes=[folder])
+        began = time.perf_counter()
+        said = run_child(
+            ALIGNER, stdin=json.dumps(request).encode(), access=access, ranged=server, limits=Limits(wall_seconds=600)
+        )
+        seconds = time.perf_counter() - began
+    proposals = said.messages[-1]["result"]["proposals"]
+    offset = proposals[0]["offset"] if proposals else None
+    return seconds, server.count / sum(map(size, paths)), offset

@@ -1,0 +1,52 @@
+"""Where work gets the bytes of a video from: its own path, a copy, or parts of what lies in a bucket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from media_app.store.files import StoreFull
+from media_app.videos.models import Place, Video
+from media_app.videos.reading import readable
+from media_app.videos.services import path_for_work
+from tests.support.factories import make_video
+from tests.support.s3 import Bucket
+from vodplatform.accounts.models import User
+
+pytestmark = [pytest.mark.full, pytest.mark.django_db]
+CONTENT = b"0123456789"
+
+
+@pytest.fixture
+def stored(owner: User, s3_storage: Bucket) -> Video:
+    s3_storage.client().put_object(Bucket=s3_storage.name, Key="videos/a.mp4", Body=CONTENT)
+    return make_video(owner, location="videos/a.mp4", source="stored", file_size=len(CONTENT))
+
+
+def test_a_full_disk_takes_no_copies(stored: Video, tmp_path: Path, settings: Any) -> None:
+    assert path_for_work(stored, tmp_path, viewer=None).read_bytes() == CONTENT
+    settings.DISK_RESERVE_BYTES = 1 << 60
+    with pytest.raises(StoreFull):
+        path_for_work(stored, tmp_path, viewer=None)
+
+
+def test_a_file_of_this_machine_goes_by_its_path(owner: User, clips: Path, library: Any) -> None:
+    video = make_video(owner, location=str(library.crew / "plain.mp4"))
+    with readable([video], viewer=owner) as files:
+        assert (files.paths, files.ranged) == ([str(library.crew / "plain.mp4")], None)
+
+
+def test_of_several_each_goes_by_its_own_way(owner: User, library: Any, stored: Video) -> None:
+    here = make_video(owner, location=str(library.crew / "plain.mp4"))
+    with readable([here, stored], viewer=owner) as files:
+        assert files.paths[0] == here.location
+        assert files.paths[1].endswith(f":0:{len(CONTENT)}")
+        assert files.ranged is not None
+
+
+def test_who_may_not_see_it_is_told_that_it_is_gone(other: User, stored: Video) -> None:
+    Video.objects.filter(pk=stored.pk).update(place=Place.LIBRARY)
+    with pytest.raises(FileNotFoundError), readable([stored], viewer=other):
+        pass
