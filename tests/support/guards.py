@@ -351,7 +351,7 @@ GUARDS = [
     Guard(
         "a bucket that does not answer is not the video's fault", "media_app/videos/reading.py",
         "            if server.error is not None:\n                raise server.error from exc\n", "",
-        "tests/comparison/test_align_on_s3.py::test_a_bucket_that_does_not_answer_is_not_the_videos_fault",
+        "tests/videos/test_reading.py::test_a_bucket_that_does_not_answer_is_not_the_videos_fault",
     ),
     Guard(
         "those who wait for an analysis keep no upload waiting", "sessions_app/analysis/waiting.py",

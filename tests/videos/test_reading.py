@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 
-from media_app.store.files import StoreFull
+from jobs_app.context import JobFailed
+from media_app.store.files import StoreFull, StoreUnavailable
 from media_app.videos.models import Place, Video
 from media_app.videos.reading import readable
 from media_app.videos.services import path_for_work
 from tests.support.factories import make_video
 from tests.support.s3 import Bucket
 from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+from vodplatform.base.processes.ranged import RangedFile
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db]
 CONTENT = b"0123456789"
@@ -50,3 +53,27 @@ def test_who_may_not_see_it_is_told_that_it_is_gone(other: User, stored: Video) 
     Video.objects.filter(pk=stored.pk).update(place=Place.LIBRARY)
     with pytest.raises(FileNotFoundError), readable([stored], viewer=other):
         pass
+
+
+@pytest.mark.parametrize("what_the_child_made_of_it", [DomainError("vod_unreadable"), JobFailed("broken", "It broke.")])
+def test_a_bucket_that_does_not_answer_is_not_the_videos_fault(
+    stored: Video, s3_storage: Bucket, what_the_child_made_of_it: Exception
+) -> None:
+    with pytest.raises(StoreUnavailable), readable([stored], viewer=None) as files:
+        s3_storage.faults.answer_503()
+        with pytest.raises(OSError):
+            RangedFile(files.paths[0]).read(1)
+        raise what_the_child_made_of_it
+
+
+def test_nor_is_it_where_the_child_said_nothing_of_it(stored: Video, s3_storage: Bucket) -> None:
+    with pytest.raises(StoreUnavailable), readable([stored], viewer=None) as files:
+        s3_storage.faults.answer_503()
+        with pytest.raises(OSError):
+            RangedFile(files.paths[0]).read(1)
+
+
+def test_what_the_child_says_of_a_file_that_was_read_stands(stored: Video) -> None:
+    with pytest.raises(DomainError, match="cannot be read"), readable([stored], viewer=None) as files:
+        assert RangedFile(files.paths[0]).readall() == CONTENT
+        raise DomainError("vod_unreadable")
