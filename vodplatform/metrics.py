@@ -36,7 +36,7 @@ from vodplatform.accounts.models import Role, User
 from vodplatform.base import metrics
 from vodplatform.base.errors import DomainError
 from vodplatform.base.metrics import Definition, define
-from vodplatform.base.models import ProcessKind
+from vodplatform.base.models import Installation, ProcessKind
 from vodplatform.base.records import running
 from vodplatform.base.records.database import bounded
 from vodplatform.base.web.health import database_is_up
@@ -63,6 +63,9 @@ JOB_SUCCESS = define(
 SESSIONS_ACTIVE = define("gauge", "vod_sessions_active", "Sessions changed in the last hour.", "kind")
 STORAGE_USED = define("gauge", "vod_storage_used_bytes", "Sizes of the stored videos together.")
 ACCOUNTS = define("gauge", "vod_accounts", "Accounts that may sign in.", "role")
+BACKUP_AGE = define(
+    "gauge", "vod_backup_age_seconds", "Since a backup was last made, and noted; absent where none ever was."
+)
 CPU = define("gauge", "vod_host_cpu_percent", "Use of all processors together since the scrape before.")
 MEMORY_USED = define("gauge", "vod_host_memory_used_bytes", "Memory that is not available to a new program.")
 MEMORY_TOTAL = define("gauge", "vod_host_memory_total_bytes", "Memory of the machine.")
@@ -144,6 +147,11 @@ def read_storage() -> Values:
     return [(STORAGE_USED, (), stored.aggregate(total=Sum("file_size", default=0))["total"])]
 
 
+def read_backup() -> Values:
+    rows = Installation.objects.exclude(backed_up_at=None).annotate(now=Now()).values_list("now", "backed_up_at")
+    return [(BACKUP_AGE, (), max(0.0, (now - then).total_seconds())) for now, then in rows if then]
+
+
 def read_accounts() -> Values:
     counts = User.objects.filter(is_active=True).order_by().values_list("role").annotate(count=Count("pk"))
     return [(ACCOUNTS, (role,), count) for role, count in counts]
@@ -172,6 +180,7 @@ COLLECTORS = [
     Collector("last_hour", (JOB_MEAN, JOB_SUCCESS), read_last_hour),
     Collector("sessions", (SESSIONS_ACTIVE,), read_sessions),
     Collector("storage", (STORAGE_USED,), read_storage),
+    Collector("backup", (BACKUP_AGE,), read_backup),
     Collector("accounts", (ACCOUNTS,), read_accounts),
     Collector("machine", (CPU, MEMORY_USED, MEMORY_TOTAL, DISK_FREE, DISK_TOTAL), read_machine, False),
     Collector("process", (PROCESS_MEMORY, PROCESS_START), read_process, False),

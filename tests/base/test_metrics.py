@@ -26,7 +26,9 @@ from tests.support.factories import make_job, make_key, make_session, make_user,
 from tests.support.sockets import connected
 from vodplatform import metrics
 from vodplatform.accounts.models import Role, User
+from vodplatform.base.files.installation import adopt
 from vodplatform.base.metrics import DEFINITIONS, define, observe_request
+from vodplatform.base.models import Installation
 from vodplatform.metrics import DATABASE_SECONDS
 from vodplatform.settings.environment import Environment, SettingsError
 from vodplatform.settings.variables import PROJECT_ROOT
@@ -177,6 +179,18 @@ class TestRows:
         oldest = value(samples, "vod_queue_oldest_seconds", lane="align")
         assert oldest is not None
         assert 90 <= oldest < 120
+
+    def test_a_backup_is_as_old_as_it_is(self, scraper: Api) -> None:
+        adopt()
+        assert value(samples_of(scraper), "vod_backup_age_seconds") is None
+        Installation.objects.update(backed_up_at=Now() - timedelta(days=3))
+        found = value(samples_of(scraper), "vod_backup_age_seconds")
+        assert found is not None
+        assert 3 * 86_400 <= found < 3 * 86_400 + 60
+        call_command("installation", "--backed-up", stdout=io.StringIO())
+        noted = value(samples_of(scraper), "vod_backup_age_seconds")
+        assert noted is not None
+        assert noted < 60
 
     def test_an_empty_lane_is_empty(self, scraper: Api) -> None:
         samples = samples_of(scraper)

@@ -25,6 +25,7 @@ from tests.support.factories import make_alignment, make_session, make_user, mak
 from vodplatform import archive
 from vodplatform.accounts.models import ApiToken, Tier, User
 from vodplatform.archive import kept_models, write_archive
+from vodplatform.base.files.installation import adopt
 from vodplatform.settings.variables import PROJECT_ROOT
 
 pytestmark = pytest.mark.both
@@ -50,6 +51,17 @@ def filled(transactional_db, tmp_path) -> Path:
     target = tmp_path / "all.tar"
     call_command("backup", str(target))
     return target
+
+
+def test_when_it_was_made_is_noted_and_one_that_broke_is_not(transactional_db, tmp_path):
+    installation = adopt()
+    with pytest.raises(CommandError):
+        call_command("backup", str(tmp_path / "nowhere" / "all.tar"))
+    installation.refresh_from_db()
+    assert installation.backed_up_at is None
+    call_command("backup", str(tmp_path / "all.tar"))
+    installation.refresh_from_db()
+    assert installation.backed_up_at is not None
 
 
 @pytest.mark.full

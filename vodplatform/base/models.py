@@ -109,7 +109,7 @@ class Installation(models.Model):
     """The one installation that this database belongs to; :mod:`vodplatform.base.files.installation` compares it.
 
     database: what a copy of the database has another of. store: where files are, in words. key: tells SECRET_KEY from
-    another. is_marked: whether the store has got its mark.
+    another. is_marked: whether the store has got its mark. backed_up_at: when a backup was last made, that was noted.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -118,6 +118,7 @@ class Installation(models.Model):
     store = models.CharField(max_length=300)
     key = models.CharField(max_length=64)
     is_marked = models.BooleanField(default=False)
+    backed_up_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import DatabaseError, connection, transaction
+from django.db.models.functions import Now
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from vodplatform.base.files.storage import StoreUnavailable, storage_errors
@@ -141,6 +142,11 @@ def adopt() -> Installation:
         audit.record("installation.adopted", actor=None, target=row, store=row.store)
         _write_mark(row)
     return row
+
+
+def note_backup() -> None:
+    """Write down that a backup has just been made."""
+    Installation.objects.update(backed_up_at=Now())
 
 
 def _row() -> Installation:

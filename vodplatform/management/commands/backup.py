@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 
 from media_app.store import files as store
 from vodplatform.archive import ArchiveError, write_archive
+from vodplatform.base.files.installation import note_backup
 from vodplatform.base.processes.commands import Command as BaseCommand
 
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
             counts = write_archive(options["file"])
         except ArchiveError as exc:
             raise CommandError(str(exc)) from exc
+        note_backup()
         self.stdout.write(f"{sum(counts.values())} rows in {options['file']}")
         if not store.is_local():
             self.stdout.write("The files are on S3 and not in it: keep the bucket, or copy it with its own tools.")

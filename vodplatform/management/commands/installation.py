@@ -23,6 +23,11 @@ class Command(BaseCommand):
             help="make this database, store and SECRET_KEY one installation; whoever else uses one of them refuses",
         )  # fmt: skip
 
+        parser.add_argument(
+            "--backed-up", action="store_true",
+            help="note that a backup has just been made by other means; vod_backup_age_seconds counts from there",
+        )  # fmt: skip
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["adopt"]:
@@ -30,5 +35,7 @@ class Command(BaseCommand):
             installation.register_process()
         except (installation.WrongInstallation, StoreFull, StoreUnavailable) as exc:
             raise CommandError(str(exc)) from exc
+        if options["backed_up"]:
+            installation.note_backup()
         row = Installation.objects.get()
         self.stdout.write(f"installation {row.pk}, files in {row.store}, since {row.created_at:%Y-%m-%d %H:%M} UTC")
