@@ -3115,7 +3115,7 @@ export interface components {
             media_file_ids?: string[];
             challenge_title?: string | null;
             /**
-             * @description Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself.
+             * @description Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself. With `direct` from 5 MiB, and 16 MiB or more by default.
              * @default 1048576
              */
             chunk_size: number;
@@ -3196,7 +3196,7 @@ export interface components {
             /** Format: int64 */
             size: number;
             /**
-             * @description Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself.
+             * @description Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself. With `direct` from 5 MiB, and 16 MiB or more by default.
              * @default 1048576
              */
             chunk_size: number;

@@ -43,6 +43,8 @@ _BEYOND_THE_END = frozenset({"416", "InvalidRange"})
 _COPY_BYTES = 8 * 1024**2
 # How often who waits for a transfer hears of it, whether it moves or not; seconds.
 _REPORT_SECONDS = 0.5
+# After which a part is read again, the last time by what is raised; another call may have found the storage silent.
+_PAUSES = (0.2, 1.5)
 OnProgress = Callable[[int], None]
 
 
@@ -141,8 +143,17 @@ def read(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ
 
 def open_ranges(keys: Sequence[str]) -> RangeServer:
     """What lets a child read files of S3 in parts, through us. Raises ``FileNotFoundError``."""
-    sizes = [size(key) for key in keys]
-    return RangeServer(sizes, lambda index, start, stop: b"".join(read(keys[index], start, stop)))
+
+    def read_part(index: int, start: int, stop: int) -> bytes:
+        for pause in _PAUSES:
+            try:
+                return b"".join(read(keys[index], start, stop))
+            except StoreUnavailable:
+                # Hundreds of parts are read for one answer, which a hiccup of one of them is not to cost.
+                time.sleep(pause)
+        return b"".join(read(keys[index], start, stop))
+
+    return RangeServer([size(key) for key in keys], read_part)
 
 
 def local_copy(key: str, folder: Path, on_progress: OnProgress | None = None) -> Path:

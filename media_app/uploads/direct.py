@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from media_app.av.sniff import VIDEO_KINDS
 from media_app.store import files as store
+from media_app.uploads import room
 from media_app.uploads.models import LIVE, TRANSITIONS, Upload, UploadStatus
 from media_app.uploads.purposes import Purpose
 from vodplatform.base.errors import DomainError
@@ -22,10 +23,11 @@ from vodplatform.base.metrics import UPLOAD_BYTES
 from vodplatform.base.records.database import release_connection
 from vodplatform.base.records.transitions import transition
 
-MIN_CHUNK_BYTES, MAX_CHUNK_BYTES = store.MIN_PART_BYTES, 64 * 1024**2
+MAX_CHUNK_BYTES = 64 * 1024**2
 DEFAULT_CHUNK_BYTES = 16 * 1024**2
 MAX_ADDRESSES = 100  # by one call
 ADDRESS_SECONDS = 3600
+TRIES = 3  # where others write to the row at the same time
 VIDEO = frozenset({"video"})
 TYPES = frozenset(kind.mime_type for kind in VIDEO_KINDS)
 
@@ -40,15 +42,9 @@ def check(kind: Purpose) -> None:
 
 def check_chunk_size(chunk_size: int | None, size: int) -> int:
     """How a file of ``size`` bytes is cut: as wished, or by default. Raises ``invalid``."""
-    if chunk_size is None:
-        # A thousand parts is what S3 joins quickly; ten thousand is its limit.
-        return min(MAX_CHUNK_BYTES, max(DEFAULT_CHUNK_BYTES, -(-size // 1000)))
-    if min(chunk_size, size) > MAX_CHUNK_BYTES or chunk_size < min(size, MIN_CHUNK_BYTES):
-        sentence = f"From {MIN_CHUNK_BYTES} to {MAX_CHUNK_BYTES} bytes."
-        raise DomainError("invalid", errors={"chunk_size": [sentence]})
-    if size > chunk_size * store.MAX_PARTS:
-        raise DomainError("invalid", errors={"chunk_size": [f"Too small: at most {store.MAX_PARTS} chunks."]})
-    return chunk_size
+    # A thousand parts is what S3 joins quickly.
+    usual = min(MAX_CHUNK_BYTES, max(DEFAULT_CHUNK_BYTES, -(-size // 1000)))
+    return room.check_chunk_size(chunk_size or usual, size, (store.MIN_PART_BYTES, MAX_CHUNK_BYTES), store.MAX_PARTS)
 
 
 def addresses(upload: Upload, numbers: Sequence[int]) -> dict[str, Any]:
@@ -84,6 +80,13 @@ def note_parts(upload: Upload) -> None:
     """
     if upload.status not in LIVE or not upload.multipart_id:
         return
+    for _ in range(TRIES):
+        if _note(upload) or upload.status not in LIVE:
+            return
+
+
+def _note(upload: Upload) -> bool:
+    """Whether the row says what S3 had a moment ago; False where somebody else has written to it meanwhile."""
     # Nobody else has to wait for a connection to the database while S3 takes its time.
     release_connection()
     try:
@@ -92,17 +95,22 @@ def note_parts(upload: Upload) -> None:
         upload.refresh_from_db()
         if upload.status in LIVE:
             raise DomainError("upload_lost") from exc
-        return  # it ended meanwhile, and the parts went with it or were joined
+        return True  # it ended meanwhile, and the parts went with it or were joined
     whole = [part for part in found if _is_whole(upload, part)]
     parts, offset = [[part.number, part.etag, part.size] for part in whole], sum(part.size for part in whole)
-    if parts != upload.parts:
-        rows = Upload.objects.filter(pk=upload.pk)
-        values: dict[str, Any] = {"parts": parts, "offset": offset, "updated_at": timezone.now()}
-        if upload.status == UploadStatus.INITIATED:
-            transition(rows, TRANSITIONS, UploadStatus.UPLOADING, **values)
-        rows.filter(status=UploadStatus.UPLOADING).update(**values)
+    if parts == upload.parts:
+        return True
+    # Of two who ask at once, whoever asked first may write last: an older list does not take a newer one's place.
+    rows = Upload.objects.filter(pk=upload.pk, parts=upload.parts)
+    values: dict[str, Any] = {"parts": parts, "offset": offset, "updated_at": timezone.now()}
+    if upload.status == UploadStatus.INITIATED:
+        won = transition(rows, TRANSITIONS, UploadStatus.UPLOADING, **values)
+    else:
+        won = rows.filter(status=UploadStatus.UPLOADING).update(**values)
+    if won:
         UPLOAD_BYTES.labels(upload.front).inc(max(0, offset - upload.offset))
     upload.refresh_from_db()
+    return bool(won)
 
 
 def _is_whole(upload: Upload, part: store.Part) -> bool:

@@ -70,6 +70,17 @@ def reserve(user: User, size: int, kind: Purpose) -> None:
         check_disk(size)
 
 
+def check_chunk_size(chunk_size: int, size: int, bounds: tuple[int, int], most: int) -> int:
+    """``chunk_size`` for a file of ``size`` bytes. bounds: bytes; most: chunks. Raises ``invalid``."""
+    least, largest = bounds
+    # One chunk may be as small as the file.
+    if min(chunk_size, size) > largest or chunk_size < min(size, least):
+        raise DomainError("invalid", errors={"chunk_size": [f"From {least} to {largest} bytes."]})
+    if size > chunk_size * most:
+        raise DomainError("invalid", errors={"chunk_size": [f"Too small: at most {most} chunks."]})
+    return chunk_size
+
+
 def check_disk(size: int) -> None:
     """Raises ``StoreFull`` where this machine has no room for so many bytes: of its files, or on their way to S3."""
     free = store.free_bytes()

@@ -119,7 +119,8 @@ class UploadQuerySerializer(ListQuerySerializer):
 
 @extend_schema_field({
     "type": "integer", "minimum": 1, "maximum": MAX_BYTES, "default": DEFAULT_CHUNK_BYTES,
-    "description": "Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself.",
+    "description": "Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself. "
+    "With `direct` from 5 MiB, and 16 MiB or more by default.",
 })  # fmt: skip
 class ChunkSizeField(StrictIntegerField):
     """How a file is cut; what is right for its size is for :func:`media_app.uploads.services.begin` to say."""
@@ -154,7 +155,7 @@ class WantedChunksSerializer(serializers.Serializer[dict[str, Any]]):
     """The chunks, from 0, for which addresses are wanted."""
 
     chunk_numbers = BoundedListField(
-        child=StrictIntegerField(min_value=0, max_value=store.MAX_PARTS), min_length=1, max_length=MAX_ADDRESSES
+        child=StrictIntegerField(min_value=0, max_value=store.MAX_PARTS - 1), min_length=1, max_length=MAX_ADDRESSES
     )
 
 

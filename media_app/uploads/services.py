@@ -33,7 +33,7 @@ from media_app.uploads.models import (
     UploadStatus,
 )
 from media_app.uploads.purposes import Purpose, purpose_of
-from media_app.uploads.room import check_room, check_size, lock, reserve
+from media_app.uploads.room import check_chunk_size, check_room, check_size, lock, reserve
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
@@ -86,7 +86,7 @@ def begin(
         direct.check(kind)
         chunk_size = direct.check_chunk_size(chunk_size, size)
     elif chunk_size is not None:
-        chunk_size = _check_chunk_size(chunk_size, size)
+        chunk_size = check_chunk_size(chunk_size, size, (MIN_CHUNK_BYTES, MAX_CHUNK_BYTES), MAX_CHUNKS)
     with transaction.atomic():
         idempotency.bind_to_transaction()
         reserve(user, size, kind)
@@ -414,16 +414,6 @@ def delete_quietly(upload_id: uuid.UUID) -> bool:
         gone = {"key": "", "multipart_id": "", "parts": [], "tail_key": "", "tail_size": 0}
         Upload.objects.filter(pk=upload_id).exclude(status__in=LIVE).update(**gone)
     return True
-
-
-def _check_chunk_size(chunk_size: int, size: int) -> int:
-    # One chunk may be as small as the file.
-    if min(chunk_size, size) > MAX_CHUNK_BYTES or chunk_size < min(size, MIN_CHUNK_BYTES):
-        sentence = f"From {MIN_CHUNK_BYTES} to {MAX_CHUNK_BYTES} bytes."
-        raise DomainError("invalid", errors={"chunk_size": [sentence]})
-    if size > chunk_size * MAX_CHUNKS:
-        raise DomainError("invalid", errors={"chunk_size": [f"Too small: at most {MAX_CHUNKS} chunks."]})
-    return chunk_size
 
 
 def _is_over(upload: Upload) -> bool:

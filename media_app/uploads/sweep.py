@@ -19,6 +19,7 @@ from vodplatform.base.logs import event
 
 EXPIRED_KEPT_FOR = timedelta(days=7)
 FORM_IS_LEFT = timedelta(hours=1)
+LAST_LOOK = timedelta(hours=2)  # the sweep comes by once an hour
 BATCH, MAX_BATCHES = 1000, 50
 ENDED = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.EXPIRED)
 # What a killed process left in the scratch folder goes after so many seconds.
@@ -67,8 +68,11 @@ def _delete_left() -> None:
 def _complete_whole() -> None:
     """Complete what came whole while nobody was left to say so; its sender, seeing that offset, asks no more."""
     free = Q(lock_until=None) | Q(lock_until__lte=Now())
-    whole = Upload.objects.filter(free, front=UploadFront.TUS, status__in=LIVE, offset=F("size"), expires_at__gt=Now())
-    for upload in list(whole):
+    live = Upload.objects.filter(free, status__in=LIVE, expires_at__gt=Now())
+    whole = live.filter(front=UploadFront.TUS, offset=F("size"))
+    # What has gone to the bucket is known there alone, and asked for while there is time.
+    ending = live.filter(front=UploadFront.DIRECT, expires_at__lte=Now() + LAST_LOOK).exclude(multipart_id="")
+    for upload in [*whole, *ending]:
         try:
             services.complete(upload)
         except DomainError as exc:

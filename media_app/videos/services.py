@@ -115,8 +115,9 @@ def probe(
 ) -> list[dict[str, Any]]:
     """What the probe says of each file: ``{"facts": …}`` or ``{"error": {"code", "message"}}``; runs in a child.
 
-    ranged: what has the files that are not of this machine, whose paths are its own.
+    ranged: what has the one file, where that is not of this machine.
     """
+    assert ranged is None or len(paths) == 1  # it serves one child
     if not paths:
         return []
     limits = Limits(
@@ -135,7 +136,7 @@ def probe(
             raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
             # One of them takes the reader down: find out which.
-            return [answer for path in paths for answer in probe([path], caller, ranged=ranged)]
+            return [answer for path in paths for answer in probe([path], caller)]
         message = "The file cannot be read as a video: reading it broke or took too long."
         return [{"error": {"code": "vod_unreadable", "message": message, "broke": True}}]
     return results

@@ -108,6 +108,8 @@ def align_vods(context: JobContext) -> dict[str, Any]:
                 for item, video in zip(params["videos"], videos, strict=True)
                 if video.location == str(exc)
             ]
+            if not lost:
+                raise
             raise JobFailed("vod_file_not_found", f"{', '.join(lost)}: the file no longer exists.") from exc
         for found in [*result["proposals"], *(result.get("refused") or [])]:
             for item in found.get("evidence", []):

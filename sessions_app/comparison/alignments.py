@@ -176,6 +176,8 @@ def preview_timer(
         return _keep_crops(session.session_id, folder, result["readings"])
     except FileNotFoundError as exc:
         lost = ", ".join(vod.vod_id for vod in vods if vod.video.location == str(exc))
+        if not lost:
+            raise
         raise DomainError("vod_file_not_found", f"{lost}: the file no longer exists.") from exc
     except ChildError as exc:
         if exc.returncode is not None and exc.returncode > 0:

@@ -94,7 +94,7 @@ def ask(server: RangeServer, index: int, start: int, length: int) -> int:
 def test_what_was_not_given_is_refused(server: RangeServer, source: Source, index: int, length: int) -> None:
     assert ask(server, index, 0, length) == FAILED
     assert source.asked == []
-    assert "not given" in str(server.error)
+    assert server.error is None  # the child's fault, not the storage's
 
 
 def test_beyond_the_end_there_is_nothing(server: RangeServer, source: Source) -> None:
@@ -106,9 +106,10 @@ def test_beyond_the_end_there_is_nothing(server: RangeServer, source: Source) ->
 
 def test_who_reads_in_circles_is_stopped(server: RangeServer) -> None:
     times = 4 * sum(map(len, CONTENT)) // BLOCK_BYTES + KEPT_BLOCKS
-    answers = [ask(server, 0, 0, BLOCK_BYTES) for _ in range(times + 1)]
-    assert answers.count(BLOCK_BYTES) == times
-    assert "again and again" in str(server.error)
+    answers = [ask(server, 0, 0, BLOCK_BYTES) for _ in range(times + 3)]
+    assert set(answers[: times - 1]) == {BLOCK_BYTES}
+    assert answers[-1] == FAILED
+    assert server.error is None
 
 
 def test_a_child_whose_parent_has_gone_is_told(source: Source) -> None:

@@ -68,7 +68,7 @@ def test_doctor_says_what_easyocr_lacks_and_where_to_get_it(settings, tmp_path, 
     [
         (["https://vod.example.org"], None),
         (["*"], None),
-        (["https://other.example.org"], "does not let pages of https://vod.example.org send PUT"),
+        (["https://other.example.org"], "does not let pages of https://vod.example.org use PUT"),
     ],
 )
 def test_doctor_asks_whether_the_bucket_lets_the_pages_in(settings, allowed, said):
@@ -78,7 +78,7 @@ def test_doctor_asks_whether_the_bucket_lets_the_pages_in(settings, allowed, sai
         environment |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
         settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
         assert pages_at_the_bucket() is None
-        settings.BUCKET_IS_OPEN = True
+        settings.S3_CORS = True
         assert "VOD_PUBLIC_URL is not set" in pages_at_the_bucket()
         settings.PUBLIC_URL = "https://vod.example.org/"
         found = pages_at_the_bucket()
@@ -98,6 +98,7 @@ def answering_cors(allowed):
             if is_in:
                 self.send_header("Access-Control-Allow-Origin", origin)
                 self.send_header("Access-Control-Allow-Methods", "GET, PUT")
+                self.send_header("Access-Control-Allow-Headers", self.headers["Access-Control-Request-Headers"])
             self.send_header("Content-Length", "0")
             self.end_headers()
 

@@ -26,7 +26,7 @@ beforeEach(() => {
   };
   Object.assign(globalThis, {
     location: { href: "https://site/upload" },
-    document: { body: { dataset: { bucket: "" } }, cookie: "" },
+    document: { body: { dataset: { s3Cors: "" } }, cookie: "" },
     fetch: async (/** @type {string} */ url, /** @type {any} */ { method, body }) => {
       asked.push({ method, url, body: body && JSON.parse(body) });
       const { status = 200, body: said, headers } = answers[`${method} ${url}`];
@@ -39,7 +39,8 @@ beforeEach(() => {
         puts.push(Number(url.at(-1)));
       }
       send() {
-        /** @type {any} */ (this).onload();
+        const { onload, onerror } = /** @type {any} */ (this);
+        (bucketSays ? onload : onerror)();
       }
       abort() {}
     },
@@ -63,7 +64,7 @@ test("pieces are as large as usual, and of a file with too many of them larger",
 test("only what the API's direct uploads know is sent by them", () => {
   assert.ok(goesDirect({ purpose: "catalogue", video_id: "v" }));
   assert.ok(!goesDirect({ purpose: "analysis", source: "s" }));
-  delete document.body.dataset.bucket;
+  delete document.body.dataset.s3Cors;
   assert.ok(!goesDirect({ purpose: "library" }));
 });
 
@@ -97,6 +98,16 @@ test("an address that is over is a passing fault, and others are asked for", asy
   assert.equal(asked.filter(({ url }) => url.endsWith("addresses")).length, 2);
 });
 
+test("so is one to which nothing could be sent", async () => {
+  const on = stack();
+  await send(on, 0, 10);
+  bucketSays = 0;
+  await assert.rejects(send(on, 10, 10));
+  bucketSays = 200;
+  assert.equal((await send(on, 10, 10)).getStatus(), 204);
+  assert.equal(asked.filter(({ url }) => url.endsWith("addresses")).length, 2);
+});
+
 test("what the API refuses is told as the tus door would", async () => {
   answers["POST /api/v1/uploads/u1/addresses"] = { status: 410, body: { type: "upload_expired" } };
   assert.equal((await send(stack(), 0, 10)).getStatus(), 410);
@@ -119,7 +130,15 @@ test("one that is all there and was not completed is completed", async () => {
   assert.deepEqual([answer.getHeader("Upload-Offset"), answer.getHeader("X-Resource-Id")], ["25", "v1"]);
 });
 
-test("one that has ended says so", async () => {
-  answers["GET /api/v1/uploads/u1/status"] = { body: { status: "completed", remaining_chunks: [] } };
-  assert.equal((await stack().createRequest("HEAD", AT).send()).getStatus(), 409);
+test("one whose last piece did not last is asked for again", async () => {
+  answers["GET /api/v1/uploads/u1/status"] = { body: { status: "uploading", remaining_chunks: [] } };
+  answers["POST /api/v1/uploads/u1/complete"] = { status: 409, body: { type: "chunk_missing" } };
+  assert.equal((await stack().createRequest("HEAD", AT).send()).getStatus(), 423);
+});
+
+test("one that has ended says so as the tus door would", async () => {
+  for (const [status, code] of Object.entries({ completed: 409, failed: 409, expired: 410, cancelled: 404 })) {
+    answers["GET /api/v1/uploads/u1/status"] = { body: { status, remaining_chunks: [] } };
+    assert.equal((await stack().createRequest("HEAD", AT).send()).getStatus(), code);
+  }
 });

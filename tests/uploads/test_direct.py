@@ -22,6 +22,7 @@ from tests.support.s3 import Bucket, storage_of
 from tests.uploads.conftest import video_of
 from tests.uploads.forms import FORM, form_of
 from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
 MIB = 1 << 20
@@ -108,7 +109,9 @@ class TestBeginning:
     def test_a_file_is_cut_by_its_size_where_nobody_says_how(self) -> None:
         assert direct.check_chunk_size(None, MIB) == direct.DEFAULT_CHUNK_BYTES
         assert direct.check_chunk_size(None, 32 << 30) == -(-(32 << 30) // 1000)
-        assert direct.check_chunk_size(None, 1 << 40) == 64 * MIB
+        assert direct.check_chunk_size(None, 600 << 30) == 64 * MIB
+        with pytest.raises(DomainError):
+            direct.check_chunk_size(None, 1 << 40)  # more parts than S3 joins
 
     def test_room_is_reserved_and_given_back(self, sender: Sender) -> None:
         usage = ask(sender.api, "GET", "/api/v1/me")["usage"]["storage_bytes"]
@@ -197,6 +200,15 @@ class TestArriving:
         sender.send(0, 2)
         assert ask(sender.api, "POST", f"{sender.at}/resume", {})["progress_percent"] == 100
 
+    def test_who_asked_first_and_writes_last_takes_nothing_back(self, sender: Sender) -> None:
+        sender.send(0)
+        early = sender.upload
+        sender.send(1)
+        sender.status()
+        early.parts = [[9, "old", 1]]
+        direct.note_parts(early)
+        assert (early.offset, sender.upload.offset) == (2 * CHUNK, 2 * CHUNK)
+
     def test_a_chunk_of_another_length_does_not_count(self, sender: Sender, s3_storage: Bucket) -> None:
         """moto checks no signatures, so that the length comes through."""
         sender.send(0)
@@ -276,6 +288,16 @@ class TestEnding:
             ask(sender.api, "POST", f"{sender.at}/addresses", {"chunk_numbers": [0]}, status=409)["type"]
             == "upload_finished"
         )
+
+    def test_one_that_is_whole_is_completed_before_it_expires(self, sender: Sender) -> None:
+        """Its sender went away between the last chunk and the call that completes it."""
+        sender.send(0, 1)
+        Upload.objects.update(expires_at=Now() + timedelta(hours=1))
+        assert sweep.expire() == 0
+        assert sender.upload.status == UploadStatus.UPLOADING
+        sender.send(2)
+        assert sweep.expire() == 0
+        assert (sender.upload.status, Video.objects.count()) == (UploadStatus.COMPLETED, 1)
 
     def test_it_expires(self, sender: Sender, s3_storage: Bucket) -> None:
         sender.send(0)

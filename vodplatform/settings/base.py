@@ -137,7 +137,7 @@ STORAGES: dict[str, Any] = {
 if _s3 is not None:
     STORAGES["default"] = {"BACKEND": "media_app.store.bucket.SharedS3Storage", "OPTIONS": _s3}
 # Whether pages may send to the bucket and fetch from it.
-BUCKET_IS_OPEN = _s3 is not None and env.flag("AWS_S3_CORS")
+S3_CORS = _s3 is not None and env.flag("AWS_S3_CORS")
 # CloudFront before the bucket: base_url, key_pair_id, private_key; or None.
 CDN = env.cdn()
 

@@ -6,7 +6,9 @@ import { TUS } from "../videos/api.js";
 
 const UPLOADS = "/api/v1/uploads";
 const MOST_PIECES = 10_000; // S3's own limit
-const AHEAD = 20; // addresses asked for at a time
+const AHEAD = 4; // addresses asked for at a time; with each call the server notes what has come
+// What the tus door answers to HEAD of an upload that has ended; of others its owner asks what it has become.
+/** @type {Record<string, number>} */ const ENDED = { completed: 409, failed: 409, expired: 410, cancelled: 404 };
 const KNOWN = new Set(["purpose", "title", "video_id"]);
 
 /**
@@ -14,7 +16,7 @@ const KNOWN = new Set(["purpose", "title", "video_id"]);
  * @param {Record<string, string>} into metadata of the upload
  */
 export const goesDirect = (into) =>
-  "bucket" in document.body.dataset && Object.keys(into).every((key) => KNOWN.has(key));
+  "s3Cors" in document.body.dataset && Object.keys(into).every((key) => KNOWN.has(key));
 
 /**
  * @param {number} size bytes of the file
@@ -112,12 +114,15 @@ class DirectRequest {
     const found = await this.#ask("GET", `${this.#at}/status`);
     if (found.status !== 200) return told(found);
     const { status, remaining_chunks, expires_at } = found.json;
-    // It has ended: its owner asks what it has become.
-    if (status !== "initiated" && status !== "uploading") return told({ ...found, status: 409 });
+    const ended = ENDED[status];
+    if (ended) return told({ ...found, status: ended });
     const { size, piece } = this.stack.about;
     const offset = remaining_chunks.length ? Math.min(...remaining_chunks) * piece : size;
     const headers = { "Upload-Length": `${size}`, "Upload-Offset": `${offset}`, "Upload-Expires": expires_at };
-    return offset < size ? told(found, headers) : this.#complete(headers);
+    if (offset < size) return told(found, headers);
+    const answer = await this.#complete(headers);
+    // tus-js-client asks again soon after this one.
+    return answer.getStatus() === 409 ? told({ ...found, status: 423 }) : answer;
   }
 
   /** @param {Blob} piece */
@@ -126,13 +131,16 @@ class DirectRequest {
     const number = offset / this.stack.about.piece;
     const refused = await this.#findAddress(number);
     if (refused) return told(refused);
-    const status = await this.#put(/** @type {string} */ (this.stack.addresses.get(number)), piece);
-    this.stack.addresses.delete(number);
-    if (status !== 200) {
+    const url = /** @type {string} */ (this.stack.addresses.get(number));
+    let status = 0;
+    try {
+      status = await this.#put(url, piece);
+    } finally {
       // An address may be over, and the bucket out of order: both are tried again, by other addresses.
-      this.stack.addresses.clear();
-      return told({ status: 503, text: "", json: null, headers: new Headers() });
+      if (status === 200) this.stack.addresses.delete(number);
+      else this.stack.addresses.clear();
     }
+    if (status !== 200) return told({ status: 503, text: "", json: null, headers: new Headers() });
     const end = offset + piece.size;
     const headers = { "Upload-Offset": `${end}` };
     if (end === this.stack.about.size) return this.#complete(headers);

@@ -262,8 +262,8 @@ export class Player extends EventTarget {
       } else if (error.type === Hls.ErrorTypes.NETWORK_ERROR) this.#lost(error.response?.code ?? 0);
       else this.#fallBack();
     });
-    // Through the program's own doors, wherever the bytes lie: a bucket may not answer scripts.
-    hls.loadSource(`${video.hls_url}${"bucket" in document.body.dataset ? "" : "?proxy=1"}`);
+    // Through the program's own doors, wherever the bytes lie, unless the bucket answers scripts.
+    hls.loadSource(`${video.hls_url}${"s3Cors" in document.body.dataset ? "" : "?proxy=1"}`);
     hls.attachMedia(element);
     return true;
   }
@@ -291,7 +291,8 @@ export class Player extends EventTarget {
     const id = this.quality;
     this.#wantsToPlay ||= this.playing;
     // Addresses are good for some hours: a page that stood open longer gets new ones, once.
-    if ((status === 410 || status === 404) && !this.#renewed) {
+    // The program says 410 or 404 of one that has run out, a bucket 403.
+    if ([403, 404, 410].includes(status) && !this.#renewed) {
       this.#renewed = true;
       try {
         this.video = await this.renew();

@@ -33,7 +33,8 @@ Read = Callable[[int, int, int], bytes]
 class RangeServer:
     """The parent's end: answers one child from a thread. Use as a context manager around the child's life.
 
-    paths: to be given to the child. count: bytes that it was given. error: what ended the answers, if anything did.
+    One child alone: what another left in the line would be taken for an answer. paths: to be given to it. count: bytes
+    that it was given. error: why some could not be read, if that was so; what the child did wrong is told to it alone.
     """
 
     def __init__(self, sizes: Sequence[int], read: Read) -> None:
@@ -63,27 +64,23 @@ class RangeServer:
         most = MOST_TIMES * sum(self._sizes) + BLOCK_BYTES * KEPT_BLOCKS
         with self._ours.makefile("rb") as asked:
             while len(request := asked.read(ASK.size)) == ASK.size:
-                index, start, length = ASK.unpack(request)
+                data = self._part(*ASK.unpack(request)) if self.count <= most else None
+                self.count += len(data or b"")
                 try:
-                    data = self._part(index, start, length)
-                    self.count += len(data)
-                    if self.count > most:
-                        raise ValueError("The helper process read its files again and again.")
-                except Exception as exc:  # the child is told, and whoever waits for it finds the reason here
-                    self.error = self.error or exc
-                    answer = ANSWER.pack(FAILED)
-                else:
-                    answer = ANSWER.pack(len(data)) + data
-                try:
-                    self._ours.sendall(answer)
+                    self._ours.sendall(ANSWER.pack(FAILED) if data is None else ANSWER.pack(len(data)) + data)
                 except OSError:
                     return
 
-    def _part(self, index: int, start: int, length: int) -> bytes:
+    def _part(self, index: int, start: int, length: int) -> bytes | None:
+        """None for what the child was not given, and where it could not be read."""
         if index >= len(self._sizes) or length > MOST_BLOCKS * BLOCK_BYTES:
-            raise ValueError("The helper process asked for what it was not given.")
+            return None
         stop = min(start + length, self._sizes[index])
-        return self._read(index, start, stop) if start < stop else b""
+        try:
+            return self._read(index, start, stop) if start < stop else b""
+        except Exception as exc:  # whoever waits for the child finds the reason here
+            self.error = self.error or exc
+            return None
 
 
 _lines: dict[int, threading.Lock] = {}

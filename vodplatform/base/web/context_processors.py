@@ -63,7 +63,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "themes": THEMES,
         "nav_items": navigation(request),
         "is_catalogue_public": settings.PUBLIC_CATALOG,
-        "is_bucket_open": settings.BUCKET_IS_OPEN,
+        "has_s3_cors": settings.S3_CORS,
     }
 
 

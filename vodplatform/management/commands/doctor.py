@@ -272,24 +272,35 @@ def storage() -> str | None:
 
 def pages_at_the_bucket() -> str | None:
     """Whether the bucket lets the site's pages in, as AWS_S3_CORS says; asked as a browser asks before it sends."""
-    if not settings.BUCKET_IS_OPEN:
+    if not settings.S3_CORS:
         return None
     if not settings.PUBLIC_URL:
         return "AWS_S3_CORS is 1 and VOD_PUBLIC_URL is not set: nobody can tell whether the bucket lets its pages in."
     origin = "{0.scheme}://{0.netloc}".format(urlsplit(settings.PUBLIC_URL))
-    for method in ("PUT", "GET"):
-        asking = {"Origin": origin, "Access-Control-Request-Method": method}
+    for method, header in (("PUT", "content-type"), ("GET", "range")):
+        asking = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
         try:
-            answer = httpx.options(presigned(NAMELESS, CORS_SECONDS), headers=asking, timeout=CORS_SECONDS)
+            # Files are sent to the bucket itself, and fetched from the CDN where there is one before it.
+            address = presigned(NAMELESS, CORS_SECONDS)
+            if method == "GET" and settings.CDN:
+                address = f"{settings.CDN['base_url']}/{NAMELESS}"
+            answer = httpx.options(address, headers=asking, timeout=CORS_SECONDS)
         except (httpx.HTTPError, StoreUnavailable) as exc:
             return f"the bucket cannot be asked whether it lets pages in ({exc}); check AWS_S3_PUBLIC_ENDPOINT_URL."
-        methods = answer.headers.get("access-control-allow-methods", "")
-        if answer.headers.get("access-control-allow-origin") not in ("*", origin) or method not in methods:
+        origins, methods, headers = (
+            answer.headers.get(f"access-control-allow-{name}", "") for name in ("origin", "methods", "headers")
+        )
+        if not (_has(origins, origin) and _has(methods, method) and _has(headers, header)):
             return (
-                f"the bucket does not let pages of {origin} send {method}: allow it in its CORS rules, or set "
-                "AWS_S3_CORS=0."
+                f"the bucket does not let pages of {origin} use {method} with the header {header}: allow it in its "
+                "CORS rules, or set AWS_S3_CORS=0."
             )
     return None
+
+
+def _has(listed: str, wanted: str) -> bool:
+    """Whether a header of CORS allows something."""
+    return bool({"*", wanted.lower()} & {part.strip().lower() for part in listed.split(",")})
 
 
 def files() -> str | None:
