@@ -32,7 +32,10 @@ def measure(seed: int) -> list[Table]:
             method, f"{whole:.1f}", f"{seconds:.1f}", f"{share * sum(map(size, paths)) / 2**20:.1f} MiB",
             f"{share:.1%}", f"≤ {GOAL:.0%}", yes(share <= GOAL), off,
         )  # fmt: skip
-    table.note = "Without a bucket's own delay: bytes come from this machine's disk through the parent process. The pair has no sound."
+    table.note = (
+        "Without a bucket's own delay: bytes come from this machine's disk through the parent process. "
+        "The pair has no sound."
+    )
     return [table]
 
 

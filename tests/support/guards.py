@@ -852,7 +852,7 @@ GUARDS = [
     ),
     Guard(
         "players are sent to the public address of the S3 server", "media_app/store/bucket.py",
-        "if self._public is not None:", "if False:",
+        "            return self._public.url(", "            return super().url(",
         "tests/store/test_presigned.py::test_players_are_sent_to_the_public_address_of_the_server",
     ),
     Guard(
