@@ -190,6 +190,7 @@ class TestSigning:
             swift.content(upload.key)
 
 
+@pytest.mark.both
 class TestArriving:
     def test_what_s3_has_is_what_counts(self, sender: Sender) -> None:
         sender.send(1)
@@ -226,6 +227,7 @@ class TestArriving:
         assert s3_storage.content(sender.upload.key) == VIDEO
 
 
+@pytest.mark.both
 class TestCompleting:
     def test_it_becomes_a_video(self, sender: Sender, s3_storage: Bucket) -> None:
         sender.send(0, 1, 2)
