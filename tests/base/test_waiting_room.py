@@ -24,7 +24,7 @@ def running(monkeypatch):
     inside: list[bytes] = []
     let_go = threading.Event()
 
-    def held(argv, *, limits, stdin, should_stop, access):
+    def held(argv, *, limits, stdin, should_stop, access, ranged):
         inside.append(stdin)
         assert let_go.wait(30)
         inside.remove(stdin)
