@@ -15,14 +15,14 @@ import django
 import httpx
 import psutil
 
+from bench import p4_upload
 from bench.p1_timer_alignment import yes
 from bench.p4_upload import GIB, cpu, is_done
 from bench.report import Table
-from tests.support.program import Place, Program, manage
+from tests.support.program import Program
 from tests.support.senders import Sender, long_video
 from tests.support.waiting import wait_until
 
-ACCOUNT = "bench"
 SMALL = GIB // 32
 ROUNDS = 2
 GOAL = 0.1
@@ -32,7 +32,7 @@ READ_BYTES = 1 << 20
 
 def measure(seed: int) -> list[Table]:
     """A GiB in and out, both ways by turns, over OpenStack Swift with its S3 door."""
-    with tempfile.TemporaryDirectory(prefix="bench-past-") as name, running(Path(name) / "data") as program:
+    with tempfile.TemporaryDirectory(prefix="bench-past-") as name, running(Path(name)) as program:
         source = long_video(Path(name) / "gib.mp4", GIB, seed)
         small = long_video(Path(name) / "small.mp4", SMALL, seed)
         web = wait_until(program.web, 20)
@@ -71,30 +71,20 @@ def measure(seed: int) -> list[Table]:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[Program]:
+def running(folder: Path) -> Iterator[Program]:
     """The program with a bucket in Swift, and an account that may send such a file."""
-    os.environ.update(VOD_DATA_DIR=str(data.with_name("own")), DJANGO_SETTINGS_MODULE="bench.settings")
+    os.environ.update(VOD_DATA_DIR=str(folder / "own"), DJANGO_SETTINGS_MODULE="bench.settings")
     django.setup()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request, signature and all
     from tests.support.s3 import fresh_bucket
     from tests.support.swift import KEY_ID, SECRET, running_swift
 
-    with running_swift() as address, fresh_bucket(address, KEY_ID, SECRET) as bucket:
-        environment, key = {"VOD_LOG_LEVEL": "WARNING", **bucket.environment}, ""
-        for words in (
-            ["migrate", "--verbosity", "0"],
-            ["create_account", ACCOUNT, "--tier", "enterprise"],
-            ["create_token", ACCOUNT],
-        ):
-            ended = manage(*words, environment={**environment, "VOD_DATA_DIR": str(data)})
-            if ended.returncode:
-                raise RuntimeError(ended.stderr)
-            key = ended.stdout.strip()
-        program = Program(Place(data, environment, key))
-        try:
-            yield program.start()
-        finally:
-            program.end()
+    with (
+        running_swift() as address,
+        fresh_bucket(address, KEY_ID, SECRET) as bucket,
+        p4_upload.running(folder, bucket.environment) as program,
+    ):
+        yield program
 
 
 def taken_in(program: Program, video: str) -> None:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,10 +141,10 @@ def memory(sent: dict[Way, list[Sent]], two: Sent) -> Table:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Program]:
+def running(folder: Path, more: Mapping[str, str] | None = None) -> Iterator[Program]:
     """The whole program with an account that may send files of 2 GiB."""
     data, key = folder / "data", ""
-    environment = {"VOD_LOG_LEVEL": "WARNING"}
+    environment = {"VOD_LOG_LEVEL": "WARNING", **(more or {})}
     for words in (
         ["migrate", "--verbosity", "0"],
         ["create_account", ACCOUNT, "--tier", "enterprise"],

@@ -77,3 +77,10 @@ def test_what_the_child_says_of_a_file_that_was_read_stands(stored: Video) -> No
     with pytest.raises(DomainError, match="cannot be read"), readable([stored], viewer=None) as files:
         assert RangedFile(files.paths[0]).readall() == CONTENT
         raise DomainError("vod_unreadable")
+
+
+def test_one_hiccup_of_the_bucket_is_not_noticed(stored: Video, s3_storage: Bucket) -> None:
+    with readable([stored], viewer=None) as files:
+        s3_storage.faults.answer_503(times=2)  # as often as one call asks
+        assert RangedFile(files.paths[0]).readall() == CONTENT
+    assert s3_storage.faults.struck == 2
