@@ -33,11 +33,6 @@ MIB = 1024**2
 ROUNDS = 20
 FIRST_BYTES = 300
 READERS = 100
-SERVER = [
-    "--http", "vodplatform.base.web.protocol:HttpProtocol", "--loop", "uvloop",
-    "--ws", "vodplatform.base.web.protocol:SocketProtocol", "--lifespan", "off", "--no-access-log",
-    "--no-server-header", "--log-level", "warning",
-]  # fmt: skip
 # Makes the row of a stored video and prints its address.
 ROW = """
 import sys, django; django.setup()
@@ -169,7 +164,7 @@ def doors(folder: Path) -> Iterator[tuple[Door, Door, Door]]:
 def web(variables: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
     """A web process as deploy/vodplatform-web@.service starts it: its port and itself."""
     port = nginx.free_port()
-    argv = [sys.executable, "-m", "uvicorn", "vodplatform.asgi:application", "--port", str(port), *SERVER]
+    argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "web", "--port", str(port)]
     process = subprocess.Popen(argv, cwd=PROJECT_ROOT, env=variables)
     try:
         wait_until(lambda: nginx.is_open(port), 60)

@@ -18,6 +18,8 @@ from dramatiq.middleware import AgeLimit, Middleware
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from vodplatform.base.redis_pool import connection_pool
+
 HEARTBEAT_MILLISECONDS = 10_000
 WAKE_UP_AGE_MILLISECONDS = 60_000
 REDIS_SECONDS = 2
@@ -95,7 +97,7 @@ def make_broker() -> dramatiq.Broker:
     else:
         broker = NotifyingRedisBroker(  # type: ignore[no-untyped-call]
             # Whoever has just committed a job waits for this: one that hangs is given up soon, the sweep finds the row.
-            connection_pool=redis.ConnectionPool.from_url(
+            connection_pool=connection_pool(
                 settings.REDIS_URL,
                 socket_connect_timeout=REDIS_SECONDS,
                 socket_timeout=REDIS_SECONDS,

@@ -27,7 +27,6 @@ from vodplatform import host  # noqa: E402
 from vodplatform.accounts.realtime import NOT_YOURS  # noqa: E402
 from vodplatform.base.files import installation  # noqa: E402
 from vodplatform.base.metrics import SOCKETS_OPEN  # noqa: E402
-from vodplatform.base.web import drain  # noqa: E402
 from vodplatform.base.web.bodies import limited  # noqa: E402
 from vodplatform.base.web.handlers import OneThreadHandler  # noqa: E402
 from vodplatform.base.web.request_log import log_request, observed  # noqa: E402
@@ -71,14 +70,10 @@ DOORS: list[tuple[Callable[[Any], Any], Any]] = [
 if settings.HOST_CHORE:
     installation.begin_process()
     host.begin()
-DRAIN_SECONDS = settings.DRAIN_SECONDS
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
     """Send each connection to what serves it."""
-    if DRAIN_SECONDS:
-        # Not before the first connection: the server takes the signal after it has loaded this module.
-        drain.put_off_end(DRAIN_SECONDS)
     if scope["type"] == "websocket":
         with SOCKETS_OPEN.track_inprogress():
             await websockets(scope, receive, send)

@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import uvicorn
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -25,6 +26,7 @@ from tests.support.s3 import Bucket, storage_of
 from tests.support.waiting import PATIENCE, wait_until
 from vodplatform.base.models import Heartbeat
 from vodplatform.base.web import drain, health
+from vodplatform.base.web.server import Server
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 LONGEST_SECONDS = 2.0 * PATIENCE
@@ -263,20 +265,16 @@ class TestReady:
     def test_one_that_is_to_end_is_not_and_ends_a_while_later(
         self, anonymous: Api, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        ended: list[int] = []
         monkeypatch.setattr(drain, "_begun", threading.Event())
-        before = signal.signal(signal.SIGTERM, lambda number, frame: ended.append(number))
-        drain.put_off_end.cache_clear()
-        try:
-            drain.put_off_end(0.5)
+        server = Server(uvicorn.Config("nothing:here"), drain_seconds=0.5)
+        with server.capture_signals():
             assert anonymous.get("/health/ready").status_code == 200
             os.kill(os.getpid(), signal.SIGTERM)
             wait_until(drain.has_begun)
             assert refused(anonymous.get("/health/ready", fails=True), 503, "unavailable")
-            assert ended == []
-            wait_until(lambda: ended == [signal.SIGTERM])
-        finally:
-            signal.signal(signal.SIGTERM, before)
+            assert not server.should_exit
+            wait_until(lambda: server.should_exit)
+            server._captured_signals.clear()  # else it would end this process by it
 
 
 class TestScanner:

@@ -223,7 +223,7 @@ class Program:
         return None
 
     def web(self) -> psutil.Process | None:
-        return self.find("uvicorn", self.pid)
+        return self.find("web", self.pid)
 
     def master(self) -> psutil.Process | None:
         return self.find("dramatiq", self.pid)

@@ -22,6 +22,10 @@ from .variables import BY_NAME
 S3_CONNECT_SECONDS = 3
 S3_READ_SECONDS = 10
 S3_ATTEMPTS = 2
+SENTINEL_URL = re.compile(
+    r"redis(?P<tls>s?)\+sentinel://(?:(?P<username>[^:@/]*):(?P<password>[^@/]*)@)?"
+    r"(?P<hosts>[^,:/@]+:\d+(?:,[^,:/@]+:\d+)*)/(?P<service>[^/]+)(?:/(?P<number>\d+))?"
+)
 MAIL_PORTS = {"smtp": 25, "smtps": 465, "submission": 587}
 
 
@@ -157,8 +161,11 @@ class Environment:
     def redis_url(self, data_dir: Path) -> str:
         """REDIS_URL, or the socket of the private Redis that `up` starts."""
         given = self.text("REDIS_URL")
-        if given and not given.startswith(("redis://", "rediss://", "unix://")):
-            raise SettingsError("REDIS_URL must begin with redis://, rediss:// or unix://.")
+        if given and not given.startswith(("redis://", "rediss://", "unix://")) and not sentinels(given):
+            raise SettingsError(
+                "REDIS_URL must begin with redis://, rediss:// or unix://, "
+                "or be redis+sentinel://host:port,host:port/service/number."
+            )
         return given or f"unix://{private_redis_socket(data_dir)}"
 
     def s3(self) -> dict[str, Any] | None:
@@ -310,6 +317,28 @@ def private_redis_socket(data_dir: Path) -> Path:
         return path
     digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:16]
     return Path(f"/tmp/vod-{os.getuid()}-{digest}/redis.sock")
+
+
+def sentinels(redis_url: str) -> dict[str, Any] | None:
+    """What a REDIS_URL with the addresses of Redis Sentinels says, as keyword arguments; None for another one.
+
+    ``redis+sentinel://[[user]:password@]host:port[,host:port…]/service[/number]``, or ``rediss+sentinel://`` for TLS.
+    The password is Redis' and the sentinels'.
+    """
+    found = SENTINEL_URL.fullmatch(redis_url)
+    if not found:
+        return None
+    addresses = [one.rpartition(":") for one in found["hosts"].split(",")]
+    login: dict[str, Any] = {name: unquote(found[name]) for name in ("username", "password") if found[name]}
+    encryption = {"ssl": True} if found["tls"] else {}
+    return {
+        "sentinels": [(host.strip("[]"), int(port)) for host, _, port in addresses],
+        "master_name": found["service"],
+        "sentinel_kwargs": {**login, **encryption},
+        "db": int(found["number"] or 0),
+        **login,
+        **encryption,
+    }
 
 
 def message_prefix(secret_key: str, redis_url: str, database: str) -> str:

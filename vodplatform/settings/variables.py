@@ -160,7 +160,12 @@ VARIABLES: list[Variable] = [
     ),
     _names("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]"), "Host names that the program answers to."),
     _text("DATABASE_URL", "`postgres://user:password@host:port/name`.", shown="SQLite in the data folder"),
-    _text("REDIS_URL", "Broker and realtime, `redis://host:port/number`.", shown="a private Redis started by `up`"),
+    _text(
+        "REDIS_URL",
+        "Broker and realtime: `redis://host:port/number`, or its sentinels, "
+        "`redis+sentinel://:password@host:port,host:port/service/number`.",
+        shown="a private Redis started by `up`",
+    ),
     Variable(
         "VOD_DATA_DIR", PROJECT_ROOT / "data", Path, "a folder",
         "Database, sockets, logs and made files.", "`data/` in the project",

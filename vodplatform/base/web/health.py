@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import redis
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
@@ -36,6 +35,7 @@ from django.utils.module_loading import import_string
 from vodplatform.base.errors import error_body, error_response
 from vodplatform.base.files import installation
 from vodplatform.base.records.database import connect_apart
+from vodplatform.base.redis_pool import connect
 from vodplatform.base.web import drain
 from vodplatform.base.web.views import read_only
 
@@ -167,8 +167,7 @@ def ask_storage() -> None:
 
 def ask_queue() -> None:
     """Ping the broker."""
-    seconds = DRIVER_SECONDS / 2
-    with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=seconds, socket_connect_timeout=seconds) as client:
+    with connect(settings.REDIS_URL, DRIVER_SECONDS / 2) as client:
         client.ping()
 
 

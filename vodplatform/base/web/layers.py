@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
+
+from vodplatform.base.redis_pool import channel_host
 
 # Messages that wait for a socket whose client reads slowly; the client then asks for all again.
 MAX_WAITING = 100
@@ -44,8 +47,8 @@ class ShortChannelLayer(RedisPubSubChannelLayer):
     changes what it is handed.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, hosts: Sequence[str], **kwargs: Any) -> None:
+        super().__init__([channel_host(url) for url in hosts], **kwargs)
         self._decode = lru_cache(KEPT_MESSAGES)(super().deserialize)
 
     def deserialize(self, message: bytes) -> Any:

@@ -25,6 +25,7 @@ from rest_framework.throttling import BaseThrottle
 
 from vodplatform.base import metrics
 from vodplatform.base.errors import DomainError
+from vodplatform.base.redis_pool import connection_pool
 from vodplatform.base.text import normalize
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _counters(storage: str, url: str) -> _Counters:
     timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
     # One retry: the first use after Redis was started again finds a connection that has been closed.
     retry = Retry(NoBackoff(), 1)
-    pool = redis.ConnectionPool.from_url(url, retry=retry, **timeouts)
+    pool = connection_pool(url, retry=retry, **timeouts)
     return _Counters(Counter(RedisStorage("redis://", connection_pool=pool, key_prefix="vod:throttle")))
 
 

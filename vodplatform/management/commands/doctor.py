@@ -26,6 +26,7 @@ from vodplatform.base.files import disk, installation
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.processes.process import Access, ChildError, run_child
 from vodplatform.base.records.append_only import unprotected_tables
+from vodplatform.base.redis_pool import connect
 from vodplatform.base.web.health import ask_storage
 from vodplatform.management.commands.up import redis_server
 from vodplatform.settings.environment import PRIVATE_FILES, is_open
@@ -158,7 +159,7 @@ def broker() -> str | None:
             return str(exc)
         return None
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2) as client:
+        with connect(settings.REDIS_URL, 2) as client:
             client.ping()
     except redis.RedisError as exc:
         return f"REDIS_URL does not answer ({exc}); start it or unset REDIS_URL."

@@ -25,6 +25,7 @@ from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.metrics import VARIABLE
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.records.database import connect_apart
+from vodplatform.base.redis_pool import connect
 from vodplatform.settings.environment import private_redis_socket
 from vodplatform.settings.variables import PROJECT_ROOT
 from vodplatform.supervisor import Child, StartFailed, Supervisor
@@ -122,7 +123,7 @@ def check_services() -> None:
             raise CommandError(f"The database of DATABASE_URL cannot be used: {' '.join(str(exc).split())}") from exc
     if not settings.REDIS_IS_PRIVATE:
         try:
-            redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=CONNECT_SECONDS).ping()
+            connect(settings.REDIS_URL, CONNECT_SECONDS).ping()
         except redis.RedisError as exc:
             raise CommandError(f"The Redis of REDIS_URL cannot be used: {exc}") from exc
 
@@ -184,14 +185,7 @@ def open_log(data_dir: Path, name: str) -> IO[bytes]:
 
 def web_child(host: str, port: int) -> Child:
     """HTTP, WebSockets and bytes on one port."""
-    argv = [
-        sys.executable, "-m", "uvicorn", "vodplatform.asgi:application", "--host", host, "--port", str(port),
-        "--http", "vodplatform.base.web.protocol:HttpProtocol", "--loop", "uvloop",
-        "--ws", "vodplatform.base.web.protocol:SocketProtocol", "--ws-max-size", "65536",
-        "--ws-per-message-deflate", "false",  # each socket would pack the same message again
-        "--lifespan", "off", "--timeout-graceful-shutdown", "2", "--no-access-log",
-        "--no-server-header", "--no-proxy-headers", "--log-level", "warning",
-    ]  # fmt: skip
+    argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "web", "--host", host, "--port", str(port)]
     connect_to = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
     def is_ready() -> bool:
