@@ -71,6 +71,7 @@ MEMORY_USED = define("gauge", "vod_host_memory_used_bytes", "Memory that is not 
 MEMORY_TOTAL = define("gauge", "vod_host_memory_total_bytes", "Memory of the machine.")
 DISK_FREE = define("gauge", "vod_disk_free_bytes", "What may still be written to the data folder's disk.")
 DISK_TOTAL = define("gauge", "vod_disk_total_bytes", "Size of the data folder's disk.")
+HOST_TIME = define("gauge", "vod_host_time_seconds", "The machine's clock, in seconds since 1970.")
 PROCESS_MEMORY = define("gauge", "vod_process_memory_bytes", "Resident memory of the web process that was asked.")
 PROCESS_START = define("gauge", "vod_process_start_seconds", "When that process started, in seconds since 1970.")
 
@@ -165,6 +166,7 @@ def read_machine() -> Values:
         (MEMORY_TOTAL, (), memory.total),
         (DISK_FREE, (), disk.free),
         (DISK_TOTAL, (), disk.total),
+        (HOST_TIME, (), time.time()),
     ]
 
 
@@ -182,7 +184,7 @@ COLLECTORS = [
     Collector("storage", (STORAGE_USED,), read_storage),
     Collector("backup", (BACKUP_AGE,), read_backup),
     Collector("accounts", (ACCOUNTS,), read_accounts),
-    Collector("machine", (CPU, MEMORY_USED, MEMORY_TOTAL, DISK_FREE, DISK_TOTAL), read_machine, False),
+    Collector("machine", (CPU, MEMORY_USED, MEMORY_TOTAL, DISK_FREE, DISK_TOTAL, HOST_TIME), read_machine, False),
     Collector("process", (PROCESS_MEMORY, PROCESS_START), read_process, False),
 ]
 # Of the machine that is asked alone; the rest is the same on each.

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 PEOPLE = 3
 SIZE, CHUNK = 700_000, 256_000
-AGAIN_SECONDS, REST_SECONDS = 1.0, 2.0
+AGAIN_SECONDS = 1.0
 LATER = (502, 503, 504)
 JOBS_SECONDS = 120.0
 
@@ -27,14 +27,17 @@ JOBS_SECONDS = 120.0
 class Load:
     """patience: seconds for which a request is made again where it fails; 0 for once more and no longer.
 
-    sent: ids of the videos that were sent whole. repeated: why requests were made again. failed: those that were not
-    answered in the end.
+    rest: seconds that each person does nothing after a video. sent: ids of the videos that were sent whole. repeated:
+    why requests were made again. failed: those that were not answered in the end. slowest: seconds until the slowest
+    answer.
     """
 
     cluster: Cluster
     folder: Path
     patience: float = 0.0
+    rest: float = 2.0
     requests: int = 0
+    slowest: float = 0.0
     sent: list[str] = field(default_factory=list)
     repeated: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
@@ -74,7 +77,9 @@ class Load:
 
     def told(self) -> str:
         """What there was, in a line."""
-        return f"{self.requests} requests, {len(self.sent)} videos, made again: {dict(self.repeated)}"
+        again = ", ".join(f"{count} × {why}" for why, count in self.repeated.most_common()) or "none"
+        counted = f"{self.requests} requests, {len(self.sent)} videos"
+        return f"{counted}, slowest answer {self.slowest:.1f} s, made again: {again}"
 
     @staticmethod
     def _is_ready(sender: Sender, video: str) -> bool:
@@ -102,7 +107,7 @@ class Load:
         self._ask(lambda: sender.ask("GET", "/api/v1/jobs?limit=5"))
         with self._lock:
             self.sent.append(video)
-        self._stop.wait(REST_SECONDS)
+        self._stop.wait(self.rest)
 
     def _ask(self, request: Any) -> httpx.Response:
         """The answer of a request that is made again where none comes, or one that says "later"."""
@@ -111,6 +116,7 @@ class Load:
             tries += 1
             with self._lock:
                 self.requests += 1
+            began = time.monotonic()
             try:
                 answer: httpx.Response = request()
                 if answer.status_code not in LATER:
@@ -119,6 +125,9 @@ class Load:
                 why = f"{answer.status_code} {answer.json().get('type')}"
             except httpx.TransportError as exc:
                 why = type(exc).__name__
+            finally:
+                with self._lock:
+                    self.slowest = max(self.slowest, time.monotonic() - began)
             with self._lock:
                 self.repeated[why] += 1
             assert tries == 1 or time.monotonic() < until, f"no answer after {tries} tries: {why}"

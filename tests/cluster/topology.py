@@ -1,22 +1,30 @@
 """Two web hosts and two worker hosts, as processes of this machine that share nothing but servers.
 
 Each host has a name, a data folder and a temporary folder of its own. PostgreSQL behind PgBouncer, Redis, Swift with
-its S3 door and nginx with the shipped site are real, started here, and gone with the block: each can be stopped alone.
+its S3 door, nginx with the shipped site and Prometheus with the shipped alerts are real, started here, and gone with
+the block: each can be stopped alone. As root a host also has a disk of its own, of a known size, a clock, and a network
+that can be cut.
 """
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import secrets
 import shutil
 import subprocess
 import tempfile
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
+import yaml
 
 from tests.support import nginx
 from tests.support.places import prepare
@@ -33,6 +41,12 @@ ADDRESS = "127.0.0.1"
 ACCOUNT, PASSWORD = "anna", "a-password-for-a-cluster"
 START_SECONDS = 60.0
 DATABASE = "vod"
+SCRAPER = secrets.token_hex(16)
+SCRAPE_SECONDS = 5
+# A host's processes are root's, with a group of their own: by it the kernel knows whose packets are dropped.
+FIRST_GROUP = 60_000 + os.getpid() % 1000 * 4
+DISK_MB, RESERVE_MB = 900, 512
+FAKETIME = "/usr/lib/*/faketime/libfaketimeMT.so.1"
 # What a load balancer says of a request that came to it by TLS: production sends the others there.
 BY_TLS = {"X-Forwarded-Proto": "https"}
 
@@ -67,16 +81,50 @@ class Server:
 
 @dataclass(slots=True)
 class Host:
-    """A host with one part of the program. port: that it serves; 0 for a worker host."""
+    """A host with one part of the program.
+
+    port: that it serves; 0 for a worker host. group: of its processes. metrics: the port of its ``/metrics``.
+    """
 
     name: str
     folder: Path
     supervisor: Supervisor
+    group: int
+    metrics: int
     port: int = 0
 
-    def start(self) -> None:
-        """Begin, and wait until it serves."""
+    def start(self, clock: float = 0.0) -> None:
+        """Begin, and wait until it serves. clock: seconds by which its clock is ahead."""
+        environment = dict(self.supervisor.environment)
+        for name in ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC"):
+            environment.pop(name, None)
+        if clock:
+            [library] = Path("/").glob(FAKETIME.lstrip("/"))
+            environment |= {"LD_PRELOAD": str(library), "FAKETIME": f"{clock:+g}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        self.supervisor.environment = environment
         self.supervisor.start()
+
+    @property
+    def pid(self) -> int:
+        """Of its first process."""
+        process = self.supervisor.children[0].process
+        assert process is not None
+        return process.pid
+
+    def fill_disk(self) -> None:
+        """Leave no room in its data folder, until :meth:`clear_disk`."""
+        filler = self._on_its_disk("filler")
+        room = os.statvfs(filler.parent)
+        with filler.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+
+    def clear_disk(self) -> None:
+        """Take back what :meth:`fill_disk` wrote."""
+        self._on_its_disk("filler").unlink()
+
+    def _on_its_disk(self, name: str) -> Path:
+        """A file of the data folder, by the names that its own processes have for it."""
+        return Path(f"/proc/{self.pid}/root") / (self.folder / "data" / name).relative_to("/")
 
     def stop(self) -> None:
         """End it as a deploy does: SIGTERM, and time to finish."""
@@ -108,6 +156,7 @@ class Cluster:
     bucket: Bucket
     hosts: dict[str, Host]
     servers: dict[str, Server]
+    prometheus: Server
 
     def sender(self, key: str = "") -> Sender:
         """A client of the load balancer, which asks the web hosts in turn."""
@@ -123,6 +172,55 @@ class Cluster:
             f"SELECT DISTINCT host FROM running_process WHERE seen_at > now() - interval '{GONE_SECONDS} seconds'"
         )
         return {name for (name,) in rows}
+
+    @contextmanager
+    def without(self, part: str) -> Iterator[None]:
+        """A block in which something is missing; all of it works again after it.
+
+        part: a server; ``bucket``; a host, which loses its power; ``web-2 - servers`` for a host that reaches no server
+        while it is reached itself; ``work-2 / disk`` for one whose disk is full.
+        """
+        name, _, how = part.partition(" ")
+        host = self.hosts.get(name)
+        if part in self.servers:
+            self.servers[part].stop()
+            try:
+                yield
+            finally:
+                self.servers[part].start()
+        elif part == "bucket":
+            self.bucket.faults.cut()
+            try:
+                yield
+            finally:
+                self.bucket.heal()
+        elif host is not None and not how:
+            host.kill()
+            try:
+                yield
+            finally:
+                host.start()
+        elif host is not None and how == "/ disk":
+            host.fill_disk()
+            try:
+                yield
+            finally:
+                host.clear_disk()
+        else:
+            assert host is not None, part
+            ports = [self.servers["pgbouncer"].port, self.servers["redis"].port, self.bucket.faults.port]
+            with _dropped(host.group, ports):
+                yield
+
+    def alerts(self, since: float, until: float) -> list[str]:
+        """The names of the alerts that fired between two moments of ``time.time()``, in order."""
+        asked = urlencode(
+            {"query": 'ALERTS{alertstate="firing"}', "start": since, "end": until, "step": SCRAPE_SECONDS}
+        )
+        address = f"http://{ADDRESS}:{self.prometheus.port}/api/v1/query_range?{asked}"
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            found = json.load(answer)["data"]["result"]
+        return sorted({one["metric"]["alertname"] for one in found})
 
 
 @contextmanager
@@ -152,20 +250,28 @@ def running_cluster() -> Iterator[Cluster]:
             "PYTHONPATH": str(PROJECT_ROOT),
             # What would be swept after a day is swept at once.
             "VOD_UNREFERENCED_HOURS": "0",
+            "VOD_DISK_RESERVE_MB": str(RESERVE_MB),
+            "VOD_METRICS_TOKEN": SCRAPER,
         }
         place = Place(folder / "operator", environment, prepare(folder / "operator", environment, ACCOUNT, PASSWORD))
         ports = [nginx.free_port(), nginx.free_port()]
-        hosts = [_host(folder, f"web-{number}", web_child(ADDRESS, port), environment, port)
+        groups = itertools.count(FIRST_GROUP)
+        hosts = [_host(folder, f"web-{number}", web_child(ADDRESS, port), environment, next(groups), port)
                  for number, port in enumerate(ports, 1)]  # fmt: skip
-        hosts += [_host(folder, f"work-{number}", worker_child(1), environment) for number in (1, 2)]
+        hosts += [_host(folder, f"work-{number}", worker_child(1), environment, next(groups)) for number in (1, 2)]
         for host in hosts:
             stack.callback(host.stop)
             host.start()
+        prometheus = _prometheus(folder, hosts)
+        stack.callback(prometheus.stop)
+        prometheus.start()
         certificate = nginx.certificate(folder)
         front = stack.enter_context(
             nginx.running(folder / "nginx", ports, folder / "media", folder / "library", pem=certificate)
         )
-        cluster = Cluster(front.url, certificate, place, bucket, {host.name: host for host in hosts}, servers)
+        cluster = Cluster(
+            front.url, certificate, place, bucket, {host.name: host for host in hosts}, servers, prometheus
+        )
         wait_until(lambda: cluster.present() == set(cluster.hosts), START_SECONDS, "a word of each host")
         yield cluster
 
@@ -219,17 +325,63 @@ def _redis(folder: Path) -> Server:
     return Server("redis", port, [redis_server(), *options], place)
 
 
-def _host(folder: Path, name: str, child: Child, environment: dict[str, str], port: int = 0) -> Host:
-    place = folder / name
+def _prometheus(folder: Path, hosts: Sequence[Host]) -> Server:
+    """Prometheus with the shipped alerts, which asks each host."""
+    place, port = folder / "prometheus", nginx.free_port()
+    place.mkdir()
+    scrape = {
+        "job_name": "vodplatform",
+        "authorization": {"credentials": SCRAPER},
+        "static_configs": [{"targets": [f"{ADDRESS}:{host.metrics}" for host in hosts]}],
+    }
+    every = f"{SCRAPE_SECONDS}s"
+    settings: dict[str, Any] = {
+        "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
+        "rule_files": [str(PROJECT_ROOT / "deploy" / "alerts.yaml")],
+        "scrape_configs": [scrape],
+    }
+    (place / "prometheus.yml").write_text(yaml.safe_dump(settings))
+    words = {"config.file": place / "prometheus.yml", "storage.tsdb.path": place / "rows",
+             "web.listen-address": f"{ADDRESS}:{port}"}  # fmt: skip
+    return Server("prometheus", port, ["prometheus", *(f"--{name}={value}" for name, value in words.items())], place)
+
+
+@contextmanager
+def _dropped(group: int, ports: Sequence[int]) -> Iterator[None]:
+    """A block in which what a group's processes send to these ports of this machine is lost on its way."""
+    table = f"vod_test_{group}"
+    rules = (
+        f"add table inet {table}\n"
+        f"add chain inet {table} out {{ type filter hook output priority 0; }}\n"
+        f"add rule inet {table} out meta skgid {group} tcp dport {{ {', '.join(map(str, ports))} }} drop\n"
+    )
+    subprocess.run(["nft", "-f", "-"], input=rules.encode(), check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["nft", "delete", "table", "inet", table], check=True)
+
+
+def _host(folder: Path, name: str, child: Child, environment: dict[str, str], group: int, port: int = 0) -> Host:
+    place, metrics = folder / name, port or nginx.free_port()
     (place / "tmp").mkdir(parents=True)
-    child.argv = _named(name, child.argv)
+    (place / "data").mkdir()
+    child.argv = _set_apart(name, place / "data", group, child.argv)
     child.log = (place / "log").open("ab")
     own = {"TMPDIR": str(place / "tmp"), "VOD_DATA_DIR": str(place / "data")}
-    return Host(name, place, Supervisor([child], clean_environment({**environment, **own})), port)
+    if not port:
+        own["VOD_METRICS_ADDRESS"] = f"{ADDRESS}:{metrics}"
+    own["PROMETHEUS_MULTIPROC_DIR"] = str(place / "metrics")
+    (place / "metrics").mkdir()
+    return Host(name, place, Supervisor([child], clean_environment({**environment, **own})), group, metrics, port)
 
 
-def _named(name: str, argv: Sequence[str]) -> list[str]:
-    """The command line that runs another where the machine is called ``name``; as it is where only root may do that."""
+def _set_apart(name: str, data: Path, group: int, argv: Sequence[str]) -> list[str]:
+    """The command line that runs another on a machine with this name and this group, with a disk of its own for its
+    data folder; as it is where only root may do that.
+    """
     if os.geteuid():
         return list(argv)
-    return ["unshare", "--uts", "sh", "-c", f'hostname {name} && exec "$@"', "sh", *argv]
+    script = 'hostname "$1" && mount -t tmpfs -o "size=$3m" none "$2" && shift 3 && exec "$@"'
+    given = [name, str(data), str(DISK_MB), "setpriv", f"--regid={group}", "--clear-groups", "--", *argv]
+    return ["unshare", "--uts", "--mount", "sh", "-c", script, "sh", *given]

@@ -12,6 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from jobs_app.models import JobStatus
 from media_app.uploads.models import Upload
@@ -21,7 +22,7 @@ from tests.support.factories import lease_of, make_job, make_user, make_video
 from tests.support.s3 import storage_of
 from vodplatform.base.models import Unreferenced
 from vodplatform.base.processes.process import Access
-from vodplatform.management.commands.doctor import converter, pages_at_the_bucket, reader
+from vodplatform.management.commands.doctor import clock, converter, pages_at_the_bucket, reader
 
 pytestmark = pytest.mark.both
 
@@ -48,6 +49,15 @@ def test_doctor_tries_whether_helper_processes_are_confined(db, capsys, monkeypa
     assert code == 1
     assert "BAD  confinement: helper processes can read all files" in output
     assert "use the network" in output
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("seconds", "said"), [(3, None), (300, "300 s ahead of"), (-60, "60 s behind")])
+def test_doctor_compares_the_clock_with_the_databases(db, monkeypatch, seconds, said):
+    moment = timezone.now() + timedelta(seconds=seconds)
+    monkeypatch.setattr(timezone, "now", lambda: moment)
+    found = clock()
+    assert found is None if said is None else said in found
 
 
 @pytest.mark.parametrize("has_folder", [False, True])

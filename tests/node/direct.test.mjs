@@ -108,6 +108,29 @@ test("so is one to which nothing could be sent", async () => {
   assert.equal(asked.filter(({ url }) => url.endsWith("addresses")).length, 2);
 });
 
+test("a bucket that was never reached is not there for this browser", async () => {
+  const on = stack();
+  bucketSays = 0;
+  for (const isShutOut of [false, false, true]) {
+    await assert.rejects(send(on, 0, 10));
+    assert.equal(on.isShutOut, isShutOut);
+  }
+});
+
+test("one that has taken a piece, or answers, is", async () => {
+  const on = stack();
+  for (const says of [0, 0, 403, 0, 0]) {
+    bucketSays = says;
+    await send(on, 0, 10).catch(() => {});
+  }
+  assert.ok(!on.isShutOut);
+  bucketSays = 200;
+  await send(on, 0, 10);
+  bucketSays = 0;
+  for (let time = 0; time < 5; time += 1) await assert.rejects(send(on, 10, 10));
+  assert.ok(!on.isShutOut);
+});
+
 test("what the API refuses is told as the tus door would", async () => {
   answers["POST /api/v1/uploads/u1/addresses"] = { status: 410, body: { type: "upload_expired" } };
   assert.equal((await send(stack(), 0, 10)).getStatus(), 410);

@@ -6,6 +6,7 @@ import { TUS } from "../videos/api.js";
 
 const UPLOADS = "/api/v1/uploads";
 const MOST_PIECES = 10_000; // S3's own limit
+const ENOUGH_TRIES = 3;
 const AHEAD = 4; // addresses asked for at a time; with each call the server notes what has come
 // What the tus door answers to HEAD of an upload that has ended; of others its owner asks what it has become.
 /** @type {Record<string, number>} */ const ENDED = { completed: 409, failed: 409, expired: 410, cancelled: 404 };
@@ -34,9 +35,17 @@ export const pieceOf = (size, usual) => Math.max(usual, Math.ceil(size / MOST_PI
 export class DirectStack {
   /** Of pieces to come, by their numbers. @type {Map<number, string>} */ addresses = new Map();
 
+  /** Pieces that the bucket has taken. */ taken = 0;
+  /** How often in a row it was not reached. */ unreached = 0;
+
   /** @param {About} about */
   constructor(about) {
     this.about = about;
+  }
+
+  /** Whether a network lets this page reach the site and never the bucket, as far as one can tell. */
+  get isShutOut() {
+    return this.taken === 0 && this.unreached >= ENOUGH_TRIES;
   }
 
   /** @param {string} method @param {string} url @returns {DirectRequest} */
@@ -135,6 +144,11 @@ class DirectRequest {
     let status = 0;
     try {
       status = await this.#put(url, piece);
+      this.stack.unreached = 0;
+      if (status === 200) this.stack.taken += 1;
+    } catch (error) {
+      this.stack.unreached += 1;
+      throw error;
     } finally {
       // An address may be over, and the bucket out of order: both are tried again, by other addresses.
       if (status === 200) this.stack.addresses.delete(number);

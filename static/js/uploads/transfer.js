@@ -1,5 +1,5 @@
-// One file on its way: through tus, or straight to the bucket, from a file of this machine to a video that is ready. It knows no page; whatever
-// changes it tells by the event "change".
+// One file on its way: through tus, or straight to the bucket, from a file of this machine to a video that is ready. It
+// knows no page; whatever changes it tells by the event "change".
 
 import { cookie } from "../base/api.js";
 import "../../vendor/tus-js-client/tus.min.js";
@@ -45,6 +45,7 @@ export class Transfer extends EventTarget {
   /** Whether another tab sends the upload with this id. @type {(id: string) => boolean} */ isElsewhere = () => false;
   #speed = new Speed();
   /** @type {any} */ #upload = null;
+  /** @type {DirectStack|null} how it goes straight to the bucket */ #bucket = null;
   #resource = "";
   /** Whether the server has told of the upload, and not this browser's memory alone. */ #isKnown = false;
   /** The request that begins the upload, until its answer is there. @type {Promise<void>|null} */ #beginning = null;
@@ -275,6 +276,9 @@ export class Transfer extends EventTarget {
 
   /** @param {File} file */
   #make(file) {
+    if (this.isDirect) {
+      this.#bucket = new DirectStack({ size: file.size, piece: this.#piece, begin: () => this.#said(file) });
+    }
     return new tus.Upload(file, {
       // Without an endpoint a refused HEAD is told; with one the library below would begin a new upload by itself.
       endpoint: this.uploadId ? null : TUS,
@@ -287,9 +291,7 @@ export class Transfer extends EventTarget {
         ...(this.tags.length ? { tags: JSON.stringify(this.tags) } : {}),
       },
       chunkSize: this.isDirect ? this.#piece : FIRST_PIECE,
-      ...(this.isDirect && {
-        httpStack: new DirectStack({ size: file.size, piece: this.#piece, begin: () => this.#said(file) }),
-      }),
+      ...(this.#bucket && { httpStack: this.#bucket }),
       // When it is tried again is decided here, and shown.
       retryDelays: null,
       removeFingerprintOnSuccess: true,
@@ -373,6 +375,7 @@ export class Transfer extends EventTarget {
     const answer = error.originalResponse && answerOf(error.originalResponse);
     const wasHead = error.originalRequest?.getMethod() === "HEAD";
     this.#stop();
+    if (!answer && this.#bucket?.isShutOut) return this.#goThroughTheSite();
     if (!answer) return this.#lacks("network", this.#pauseLength());
     const { status, body, retryAfter } = answer;
     if (status === 401) {
@@ -388,6 +391,19 @@ export class Transfer extends EventTarget {
     if (status === 410 || (status === 404 && !this.#isKnown)) return this.#beginAnew();
     if (status === 404) return this.#stoppedElsewhere();
     this.#refusedBy(status, body);
+  }
+
+  /** The bucket is behind a wall for this browser: the file goes as it would where pages do not send there. */
+  #goThroughTheSite() {
+    // Left to itself it would run out.
+    cancelUpload(this.uploadId, true).catch(() => {});
+    this.#leave();
+    this.#bucket = null;
+    this.isDirect = false;
+    this.#piece = PIECE;
+    this.sent = 0;
+    this.#tries = 0;
+    this.#set("waiting");
   }
 
   /** It ran out, or only this browser remembered it: it begins from nothing. */

@@ -127,3 +127,18 @@ def test_what_was_left_is_gone_on_with_and_what_is_cancelled_leaves_nothing(
     page.get_by_role("button", name="Stop and delete").click()
     expect(row(page, "match_9")).to_have_count(0)
     assert bucket.unfinished() == []
+
+
+def test_where_a_network_hides_the_bucket_the_file_goes_through_the_site(
+    page: Page, bucket: Bucket, on_s3: Program, recordings: list[Recording], tmp_path: Path
+) -> None:
+    file = shelf.padded(recordings[2].path, tmp_path / "match_10.mp4", SIZE)
+    page.route(f"{bucket.faults.url}/**", lambda route: route.abort("connectionrefused"))
+    page.goto("/upload")
+    heard = Heard(page, bucket)
+    choose(page, file)
+    is_ready(page, "match_10")
+    assert shelf.original(on_s3, video_of(page, on_s3, "match_10")) == shelf.digest(file)
+    assert len([line for line in heard.there if line.startswith("PUT")]) == 3
+    assert [line for line in heard.here if line.startswith("DELETE /api/v1/uploads/")]
+    assert bucket.unfinished() == []

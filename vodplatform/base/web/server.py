@@ -57,7 +57,7 @@ def make_server(host: str, port: int, trusted_proxies: str = "", drain_seconds: 
             ws_per_message_deflate=False,  # each socket would pack the same message again
             lifespan="off", timeout_graceful_shutdown=LAST_REQUESTS_SECONDS, log_config=None, access_log=False,
             server_header=False, proxy_headers=bool(trusted_proxies), forwarded_allow_ips=trusted_proxies or None,
-            callback_notify=_still_alive, timeout_notify=watchdog_seconds() / 2,
+            callback_notify=_still_alive, timeout_notify=watchdog_seconds() / 2,  # type: ignore[arg-type] # a number that is compared
         ),
         drain_seconds,
     )  # fmt: skip

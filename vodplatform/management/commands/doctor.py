@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from jobs_app.upkeep import unclaimable_jobs
 from media_app.store.files import StoreUnavailable, is_local, presigned
@@ -33,6 +34,8 @@ from vodplatform.settings.environment import PRIVATE_FILES, is_open
 
 # A file that need not be there: a browser asks before it knows.
 NAMELESS, CORS_SECONDS = "doctor", 10
+# What two clocks may differ by; a question to the database takes a part of a second.
+CLOCK_SECONDS = 5.0
 
 
 class Command(BaseCommand):
@@ -52,6 +55,7 @@ class Command(BaseCommand):
         checks: list[tuple[str, Callable[[], str | None]]] = [
             ("data folder", data_folder),
             ("database", database),
+            ("clock", clock),
             ("installation", belonging),
             ("append-only tables", append_only),
             ("room", room),
@@ -119,6 +123,22 @@ def database() -> str | None:
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return "migrations are missing; run `manage.py migrate` or start `manage.py up`."
     return None
+
+
+def clock() -> str | None:
+    """Whether this machine's clock is the database's: addresses are signed by the one, jobs live by the other."""
+    if connection.vendor != "postgresql":
+        return None  # it is this machine's
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        [there] = cursor.fetchone()
+    ahead = (timezone.now() - there).total_seconds()
+    if abs(ahead) <= CLOCK_SECONDS:
+        return None
+    return (
+        f"this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database's; "
+        "let NTP set both."
+    )
 
 
 def belonging() -> str | None:
