@@ -47,6 +47,7 @@ GOALS = {
     "P9": Goal("bench.p9_merge", "merging three clips that agree, and three that do not", False),
     "P11": Goal("bench.p11_dub", "dubbing five segments of 60 s of 1080p", False),
     "P12": Goal("bench.p12_text", "text removal, against detection on every frame and Telea over the boxes", False),
+    "P16": Goal("bench.p16_processes", "more web and worker processes, and a queue of a million jobs", False),
     "P10": Goal("bench.p10_wake_up", "an idle queue, from POST to the first line of work"),
     "export": Goal("bench.export_cost", "an export of three videos, against one bare ffmpeg", False),
     "R6": Goal("bench.r6_outages", "what is away, what is answered, and when all is well again", False),

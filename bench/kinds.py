@@ -27,3 +27,8 @@ def align(context: JobContext) -> dict[str, Any]:
 @job_actor("bench.idle", queue="idle", pausable=True)
 def idle(context: JobContext) -> dict[str, Any]:
     return note_start()
+
+
+@job_actor("bench.crowd", queue="crowd")
+def crowd(context: JobContext) -> dict[str, Any]:
+    return note_start()

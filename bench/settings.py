@@ -3,8 +3,8 @@
 from vodplatform.settings.embedded import *  # noqa: F403
 from vodplatform.settings.embedded import JOB_LANES, TIER_LIMITS
 
-JOB_KINDS = ["bench.kinds.align", "bench.kinds.noop", "bench.kinds.idle"]
-JOB_LANES = {**JOB_LANES, "bench": 4, "idle": 0}
+JOB_KINDS = ["bench.kinds.align", "bench.kinds.noop", "bench.kinds.idle", "bench.kinds.crowd"]
+JOB_LANES = {**JOB_LANES, "bench": 4, "idle": 0, "crowd": 10**6}
 # The account of the bench may fill the lane; the claim's own measure keeps the limits as they are.
 TIER_LIMITS = {tier: {**limits, "max_concurrent_jobs": 8} for tier, limits in TIER_LIMITS.items()}
 THROTTLES_ON = False
