@@ -50,6 +50,7 @@ GOALS = {
     "P16": Goal("bench.p16_processes", "more web and worker processes, and a queue of a million jobs", False),
     "P10": Goal("bench.p10_wake_up", "an idle queue, from POST to the first line of work"),
     "export": Goal("bench.export_cost", "an export of three videos, against one bare ffmpeg", False),
+    "R5": Goal("bench.r5_mixed_users", "50 people for ten minutes and 1 000 idle sockets, over two web hosts", False),
     "R6": Goal("bench.r6_outages", "what is away, what is answered, and when all is well again", False),
     "A3": Goal("bench.a3_repetitions", "repetitions of real clips, and what their confidence is worth", False),
     "A1": Goal("bench.a1_shots", "shot edges on edits of real clips", False),

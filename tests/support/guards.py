@@ -47,6 +47,26 @@ class Guard:
 
 GUARDS = [
     Guard(
+        "a web process that is to end serves for a while and says so", "vodplatform/base/web/server.py",
+        "        if sig == signal.SIGTERM and self.drain_seconds and not drain.has_begun():", "        if False:",
+        "tests/base/test_health.py::TestReady::test_one_that_is_to_end_is_not_and_ends_a_while_later",
+    ),
+    Guard(
+        "only proxies that a web process is told of are believed", "vodplatform/base/web/server.py",
+        "proxy_headers=bool(trusted_proxies)", "proxy_headers=True",
+        "tests/commands/test_web_command.py::test_only_proxies_that_it_is_told_of_are_believed",
+    ),
+    Guard(
+        "systemd is told once a web process listens", "vodplatform/base/web/server.py",
+        '            tell_systemd("READY=1")', "            pass",
+        "tests/commands/test_web_command.py::test_systemd_is_told_when_it_listens_that_it_lives_and_that_it_ends",
+    ),
+    Guard(
+        "a bucket that was never reached is gone round", "static/js/uploads/direct.js",
+        "this.taken === 0 && this.unreached >= ENOUGH_TRIES", "false",
+        "tests/test_javascript.py::test_a_file_of_node_passes",
+    ),
+    Guard(
         "text tracks are read by who sees their video", "media_app/library/text_tracks.py",
         "        return TextTrack.objects.filter(video__in=videos).select_related",
         "        return TextTrack.objects.select_related",
