@@ -51,7 +51,7 @@ def measure(seed: int) -> list[Table]:
         with running_cluster() as cluster:
             people = People(cluster.address, str(cluster.certificate), cluster.place.key, content, seed)
             people.sessions = comparisons(cluster.sender(), content)
-            web = [psutil.Process(cluster.hosts[name].pid) for name in ("web-1", "web-2")]
+            web = [psutil.Process(cluster.hosts[name].pid).children()[0] for name in ("web-1", "web-2")]
             people.work(lambda: [one.memory_info().rss / 2**20 for one in web])
             before = [one.memory_info().rss for one in web]
             used = asyncio.run(idle(cluster, web))

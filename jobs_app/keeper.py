@@ -131,7 +131,11 @@ class LeaseKeeper:
             if time.monotonic() - now > settings.JOB_RENEW_SECONDS:
                 self.mark_database_trouble()
             self._asked_at = None
-            self._end_if_stuck(contexts)
+            if self.is_database_stable():
+                self._end_if_stuck(contexts)
+            else:
+                # Without a database the handler may well wait for it, and would do so again after a start.
+                self._lost_at.clear()
             tick.wait(settings.JOB_CONTROL_SECONDS)
         connection.close()
 

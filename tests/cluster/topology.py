@@ -46,6 +46,11 @@ SCRAPE_SECONDS = 10
 # A host's processes are root's, with a group of their own: by it the kernel knows whose packets are dropped.
 FIRST_GROUP = 60_000 + os.getpid() % 1000 * 4
 DISK_MB, RESERVE_MB = 900, 512
+# `Restart=always`: what ends by itself begins again a second later; SIGTERM ends it, and this.
+AS_SYSTEMD = (
+    'end() { kill -TERM "$child"; wait "$child"; exit; }; trap end TERM; '
+    'while :; do "$@" & child=$!; wait "$child"; sleep 1; done'
+)
 CLOCK = Path(__file__).with_name("clock.c")
 # What a load balancer says of a request that came to it by TLS: production sends the others there.
 BY_TLS = {"X-Forwarded-Proto": "https"}
@@ -107,7 +112,7 @@ class Host:
 
     @property
     def pid(self) -> int:
-        """Of its first process."""
+        """Of the process that starts the program, and starts it again."""
         process = self.supervisor.children[0].process
         assert process is not None
         return process.pid
@@ -378,11 +383,12 @@ def _host(folder: Path, name: str, child: Child, environment: dict[str, str], gr
 
 
 def _set_apart(name: str, data: Path, group: int, argv: Sequence[str]) -> list[str]:
-    """The command line that runs another on a machine with this name and this group, with a disk of its own for its
-    data folder; as it is where only root may do that.
+    """The command line that runs another again and again, as systemd does; as root on a machine with this name and this
+    group, and with a disk of its own for its data folder.
     """
+    kept = ["sh", "-c", AS_SYSTEMD, "sh"]
     if os.geteuid():
-        return list(argv)
-    script = 'hostname "$1" && mount -t tmpfs -o "size=$3m" none "$2" && shift 3 && exec "$@"'
-    given = [name, str(data), str(DISK_MB), "setpriv", f"--regid={group}", "--clear-groups", "--", *argv]
-    return ["unshare", "--uts", "--mount", "sh", "-c", script, "sh", *given]
+        return [*kept, "setpriv", "--pdeathsig", "KILL", "--", *argv]
+    apart = 'hostname "$1" && mount -t tmpfs -o "size=$3m" none "$2" && shift 3 && exec "$@"'
+    own = ["setpriv", f"--regid={group}", "--clear-groups", "--pdeathsig", "KILL", "--", *argv]
+    return ["unshare", "--uts", "--mount", "sh", "-c", apart, "sh", name, str(data), str(DISK_MB), *kept, *own]

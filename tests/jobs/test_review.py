@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,7 +16,7 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.db.models.functions import Now
 from django.test import Client
 
@@ -366,6 +369,34 @@ class TestLeases:
                 wait_until(lambda: context.stop_reason() is not None)
             finally:
                 go.set()
+        keeper.stop()
+        assert keeper.join(10)
+
+    def test_a_handler_that_hears_nothing_ends_its_worker_only_where_the_database_answers(
+        self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.JOB_RENEW_SECONDS, settings.JOB_CONTROL_SECONDS, settings.JOB_STUCK_SECONDS = 0.1, 0.05, 0.2
+        is_away = threading.Event()
+        is_away.set()
+        ended: list[int] = []
+
+        def renew(tokens: Any) -> None:
+            if is_away.is_set():
+                raise OperationalError("away")
+
+        monkeypatch.setattr(leases, "renew", renew)
+        monkeypatch.setattr(leases, "held_tokens", lambda tokens: set())
+        monkeypatch.setattr(leases, "tokens_to_preempt", lambda tokens: set())
+        monkeypatch.setattr(os, "kill", lambda pid, number: ended.append(number))
+        context = JobContext(make_job(owner, "processing", kind="test.echo", lane="test"))
+        context.lost.set()
+        keeper = LeaseKeeper()
+        with keeper.keep(context):
+            keeper.start()
+            time.sleep(1.0)
+            assert ended == []
+            is_away.clear()
+            wait_until(lambda: ended == [signal.SIGTERM])
         keeper.stop()
         assert keeper.join(10)
 

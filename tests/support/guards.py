@@ -47,6 +47,13 @@ class Guard:
 
 GUARDS = [
     Guard(
+        "a worker is not ended for handlers that wait for a database", "jobs_app/keeper.py",
+        "            if self.is_database_stable():\n                self._end_if_stuck",
+        "            if True:\n                self._end_if_stuck",
+        "tests/jobs/test_review.py::TestLeases::"
+        "test_a_handler_that_hears_nothing_ends_its_worker_only_where_the_database_answers",
+    ),
+    Guard(
         "a web process that is to end serves for a while and says so", "vodplatform/base/web/server.py",
         "        if sig == signal.SIGTERM and self.drain_seconds and not drain.has_begun():", "        if False:",
         "tests/base/test_health.py::TestReady::test_one_that_is_to_end_is_not_and_ends_a_while_later",
