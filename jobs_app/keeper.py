@@ -31,7 +31,8 @@ class LeaseKeeper:
         self._contexts: dict[uuid.UUID, JobContext] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._lost_at: dict[uuid.UUID, float] = {}
+        self._deaf: dict[uuid.UUID, float] = {}  # seconds for which a handler has not heard that its job is lost
+        self._looked_at = time.monotonic()
         self._trouble_at = time.monotonic()
         self._asked_at: float | None = None  # the database, which has not answered yet
         self._is_ending = False
@@ -81,7 +82,7 @@ class LeaseKeeper:
         finally:
             with self._lock:
                 self._contexts.pop(token, None)
-                self._lost_at.pop(token, None)
+                self._deaf.pop(token, None)
 
     @property
     def stopping(self) -> bool:
@@ -101,7 +102,7 @@ class LeaseKeeper:
         return asked_at is not None and time.monotonic() - asked_at > settings.JOB_RENEW_SECONDS / 2
 
     def _run(self) -> None:
-        next_renewal = 0.0
+        next_renewal, self._looked_at = 0.0, time.monotonic()
         tick = threading.Event()
         while not self._stop.is_set() or self._contexts:
             now = time.monotonic()
@@ -131,11 +132,7 @@ class LeaseKeeper:
             if time.monotonic() - now > settings.JOB_RENEW_SECONDS:
                 self.mark_database_trouble()
             self._asked_at = None
-            if self.is_database_stable():
-                self._end_if_stuck(contexts)
-            else:
-                # Without a database the handler may well wait for it, and would do so again after a start.
-                self._lost_at.clear()
+            self._end_if_stuck(contexts)
             tick.wait(settings.JOB_CONTROL_SECONDS)
         connection.close()
 
@@ -155,13 +152,21 @@ class LeaseKeeper:
         """A thread cannot be killed: where a handler ignores its end for too long, this worker is ended instead.
 
         SIGTERM, as at a deploy: the other jobs are given back and lose no attempt; `up` and systemd start it again.
-        Once only: a second one would end it before that.
+        Once only: a second one would end it before that. Where the database is in trouble the handler may well wait
+        for it, and would do so again after a start: an hour counts as a minute then. SQLite is never away: what
+        holds it may be this handler.
         """
+        now = time.monotonic()
+        passed, self._looked_at = now - self._looked_at, now
         if self._is_ending:
             return
-        now = time.monotonic()
+        if connection.vendor != "sqlite" and not self.is_database_stable():
+            passed /= 60
         for token, context in contexts.items():
-            if context.is_lost() and now - self._lost_at.setdefault(token, now) > settings.JOB_STUCK_SECONDS:
+            if not context.is_lost():
+                continue
+            self._deaf[token] = self._deaf.get(token, 0.0) + passed
+            if self._deaf[token] > settings.JOB_STUCK_SECONDS:
                 self._is_ending = True
                 logger.error("error", extra={"data": {"stuck": str(context.job_id), "kind": context.kind}})
                 os.kill(os.getpid(), signal.SIGTERM)

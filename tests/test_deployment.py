@@ -59,6 +59,7 @@ def test_workers_are_added_for_their_own_queues() -> None:
 
 def test_every_variable_is_one_of_the_program() -> None:
     named = set(compose()["services"]["web-1"]["environment"]) | set(manifests()[0]["data"])
+    named |= set(re.findall(r"^([A-Z_0-9]+)=", (DEPLOY / "vodplatform.env").read_text(), re.MULTILINE))
     named |= {one["name"] for container in containers() for one in container.get("env", [])}
     named |= set(re.findall(r"^(?:ENV)? +([A-Z_]+)=", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)) - {"PATH"}
     assert named - OF_OTHERS - {"POD_IP", "PYTHONPATH", "PYTHONUNBUFFERED"} <= set(BY_NAME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,14 +15,15 @@ import pytest
 import redis
 from channels.layers import get_channel_layer
 from django.test import override_settings
+from redis.sentinel import MasterNotFoundError
 
 from jobs_app.broker import make_broker
 from tests.support.nginx import free_port
 from tests.support.waiting import wait_until
-from vodplatform.base.redis_pool import connect
+from vodplatform.base.redis_pool import connect, reason
 from vodplatform.base.web import throttles
 from vodplatform.management.commands.up import redis_server
-from vodplatform.settings.environment import Environment, SettingsError, sentinels
+from vodplatform.settings.environment import Environment, SettingsError, message_prefix, sentinels
 
 SERVICE, PASSWORD = "vod", "pass:word"
 
@@ -147,6 +149,10 @@ async def _speak() -> None:
     ("url", "found"),
     [
         ("redis://a:1/0", None),
+        (
+            "redis+sentinel://[::1]:1/my%20vod",
+            {"sentinels": [("::1", 1)], "master_name": "my vod", "sentinel_kwargs": {}, "db": 0},
+        ),
         ("redis+sentinel://a:1/vod", {"sentinels": [("a", 1)], "master_name": "vod", "sentinel_kwargs": {}, "db": 0}),
         (
             "rediss+sentinel://me:p%40ss@a:1,b.example:26379/vod/2",
@@ -160,6 +166,30 @@ async def _speak() -> None:
 )  # fmt: skip
 def test_addresses_of_sentinels_are_read(url: str, found: dict[str, Any] | None) -> None:
     assert sentinels(url) == found
+
+
+def test_one_redis_has_one_prefix_of_messages_however_it_is_written() -> None:
+    urls = ["redis+sentinel://a:1/vod", "redis+sentinel://:a[b]@a:1/vod/0", "redis://a:1/0", "redis://a:1"]
+    assert len({message_prefix("key", url, "rows") for url in urls}) == 1
+    assert message_prefix("key", "redis+sentinel://a:1/vod/1", "rows") == message_prefix("key", "redis://a:1/1", "rows")
+
+
+@pytest.mark.full
+def test_sentinels_that_say_nothing_are_passed_over_soon_and_remembered(servers: Servers) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = servers.url.replace("@", f"@127.0.0.1:{silent.getsockname()[1]},")
+        for _ in range(3):
+            with connect(url, 1.0) as client:
+                client.ping()
+        # Asked once: the one that answered comes first from then on.
+        silent.setblocking(False)
+        silent.accept()
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+    servers.stop()
+    with pytest.raises(MasterNotFoundError) as caught, connect(url, 1.0) as client:
+        client.ping()
+    assert reason(caught.value) == "no sentinel names a master"
 
 
 @pytest.mark.parametrize("url", ["redis+sentinel://a/vod", "redis+sentinel://a:1", "redis+sentinel://a:1,/vod"])

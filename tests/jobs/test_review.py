@@ -372,6 +372,7 @@ class TestLeases:
         keeper.stop()
         assert keeper.join(10)
 
+    @pytest.mark.postgresql
     def test_a_handler_that_hears_nothing_ends_its_worker_only_where_the_database_answers(
         self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -117,6 +117,28 @@ test("a bucket that was never reached is not there for this browser", async () =
   }
 });
 
+test("one that says nothing is not there either", async () => {
+  const on = stack();
+  globalThis.XMLHttpRequest.prototype.send = () => {};
+  for (let time = 0; time < 3; time += 1) {
+    send(on, 0, 10);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    on.giveUp();
+    on.giveUp();
+  }
+  assert.ok(on.isShutOut);
+  assert.equal(on.unreached, 3);
+});
+
+test("one that took pieces before the page was opened is", async () => {
+  const on = stack();
+  answers["GET /api/v1/uploads/u1/status"] = { body: { status: "uploading", remaining_chunks: [2] } };
+  await on.createRequest("HEAD", AT).send();
+  bucketSays = 0;
+  for (let time = 0; time < 5; time += 1) await assert.rejects(send(on, 20, 5));
+  assert.ok(!on.isShutOut);
+});
+
 test("one that has taken a piece, or answers, is", async () => {
   const on = stack();
   for (const says of [0, 0, 403, 0, 0]) {

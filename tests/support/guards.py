@@ -48,8 +48,7 @@ class Guard:
 GUARDS = [
     Guard(
         "a worker is not ended for handlers that wait for a database", "jobs_app/keeper.py",
-        "            if self.is_database_stable():\n                self._end_if_stuck",
-        "            if True:\n                self._end_if_stuck",
+        "            passed /= 60", "            pass",
         "tests/jobs/test_review.py::TestLeases::"
         "test_a_handler_that_hears_nothing_ends_its_worker_only_where_the_database_answers",
     ),

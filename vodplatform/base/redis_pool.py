@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import redis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelConnectionPool
+from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from vodplatform.settings.environment import sentinels
 
-# A sentinel that does not answer is not asked again before the next one: redis-py would wait for seconds.
-SENTINEL_SECONDS = 2.0
+# A sentinel that says nothing is waited for no longer, and not asked again before the next one, as redis-py would.
+SENTINEL_SECONDS = 0.5
 
 
 def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:
@@ -21,13 +22,14 @@ def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:
     found = sentinels(url)
     if found is None:
         return redis.ConnectionPool.from_url(url, **options)
-    asked = Sentinel(found.pop("sentinels"), sentinel_kwargs=_once(found.pop("sentinel_kwargs"), Retry(NoBackoff(), 0)))
-    return SentinelConnectionPool(found.pop("master_name"), asked, **found, **options)
+    seconds = min(SENTINEL_SECONDS, options.get("socket_connect_timeout", 1.0) / 2)
+    del found["sentinels"], found["sentinel_kwargs"]
+    return SentinelConnectionPool(found.pop("master_name"), _asked(url, seconds), **found, **options)
 
 
 def connect(url: str, seconds: float) -> redis.Redis:
-    """A client for one question, that waits so long for its connection and for each answer."""
-    pool = connection_pool(url, socket_connect_timeout=seconds, socket_timeout=seconds)
+    """A client for one question, that waits so long for its connection, once it knows where, and for each answer."""
+    pool = connection_pool(url, socket_connect_timeout=seconds, socket_timeout=seconds, retry=Retry(NoBackoff(), 0))
     return redis.Redis.from_pool(pool)
 
 
@@ -35,11 +37,23 @@ def channel_host(url: str) -> str | dict[str, Any]:
     """The same Redis as an item of ``hosts`` of channels_redis."""
     found = sentinels(url)
     if found is not None:
-        found["sentinel_kwargs"] = _once(found["sentinel_kwargs"], AsyncRetry(NoBackoff(), 0))
+        found["sentinel_kwargs"] |= _once(SENTINEL_SECONDS, AsyncRetry(NoBackoff(), 0))
     return found or url
 
 
-def _once(options: dict[str, Any], retry: Any) -> dict[str, Any]:
-    return {
-        "socket_timeout": SENTINEL_SECONDS, "socket_connect_timeout": SENTINEL_SECONDS, "retry": retry, **options
-    }  # fmt: skip
+def reason(exc: redis.RedisError) -> str:
+    """Why Redis cannot be used, in a few words."""
+    return "no sentinel names a master" if isinstance(exc, MasterNotFoundError) else str(exc)
+
+
+@lru_cache
+def _asked(url: str, seconds: float) -> Sentinel:
+    """The sentinels of an address, the one that answered last first: shared, so that those that are away are known."""
+    found = sentinels(url)
+    assert found is not None
+    options = {**found["sentinel_kwargs"], **_once(seconds, Retry(NoBackoff(), 0))}
+    return Sentinel(found["sentinels"], sentinel_kwargs=options)
+
+
+def _once(seconds: float, retry: Any) -> dict[str, Any]:
+    return {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": retry}

@@ -22,9 +22,10 @@ from .variables import BY_NAME
 S3_CONNECT_SECONDS = 3
 S3_READ_SECONDS = 10
 S3_ATTEMPTS = 2
+_SENTINEL = r"(?:\[[0-9a-fA-F:]+\]|[^,:/@\[\]]+):\d+"
 SENTINEL_URL = re.compile(
     r"redis(?P<tls>s?)\+sentinel://(?:(?P<username>[^:@/]*):(?P<password>[^@/]*)@)?"
-    r"(?P<hosts>[^,:/@]+:\d+(?:,[^,:/@]+:\d+)*)/(?P<service>[^/]+)(?:/(?P<number>\d+))?"
+    rf"(?P<hosts>{_SENTINEL}(?:,{_SENTINEL})*)/(?P<service>[^/?]+)(?:/(?P<number>\d+))?"
 )
 MAIL_PORTS = {"smtp": 25, "smtps": 465, "submission": 587}
 
@@ -333,7 +334,7 @@ def sentinels(redis_url: str) -> dict[str, Any] | None:
     encryption = {"ssl": True} if found["tls"] else {}
     return {
         "sentinels": [(host.strip("[]"), int(port)) for host, _, port in addresses],
-        "master_name": found["service"],
+        "master_name": unquote(found["service"]),
         "sentinel_kwargs": {**login, **encryption},
         "db": int(found["number"] or 0),
         **login,
@@ -347,7 +348,8 @@ def message_prefix(secret_key: str, redis_url: str, database: str) -> str:
     It keeps installations on one server apart, also one that was restored from another's backup: that has its key and
     its ids. database: its name.
     """
-    number = urlsplit(redis_url).path or "/0"
+    found = sentinels(redis_url)
+    number = f"/{found['db']}" if found else urlsplit(redis_url).path or "/0"
     return f"vod-{hashlib.sha256(chr(0).join((secret_key, number, database)).encode()).hexdigest()[:12]}"
 
 

@@ -37,10 +37,17 @@ export class DirectStack {
 
   /** Pieces that the bucket has taken. */ taken = 0;
   /** How often in a row it was not reached. */ unreached = 0;
+  /** Whether it is being sent a piece, and has not answered. */ isAsking = false;
 
   /** @param {About} about */
   constructor(about) {
     this.about = about;
+  }
+
+  /** The request is given up because nothing moves. */
+  giveUp() {
+    if (this.isAsking) this.unreached += 1;
+    this.isAsking = false;
   }
 
   /** Whether a network lets this page reach the site and never the bucket, as far as one can tell. */
@@ -126,6 +133,8 @@ class DirectRequest {
     const ended = ENDED[status];
     if (ended) return told({ ...found, status: ended });
     const { size, piece } = this.stack.about;
+    // What came before this page was opened came that way, too.
+    this.stack.taken ||= Math.ceil(size / piece) - remaining_chunks.length;
     const offset = remaining_chunks.length ? Math.min(...remaining_chunks) * piece : size;
     const headers = { "Upload-Length": `${size}`, "Upload-Offset": `${offset}`, "Upload-Expires": expires_at };
     if (offset < size) return told(found, headers);
@@ -142,6 +151,7 @@ class DirectRequest {
     if (refused) return told(refused);
     const url = /** @type {string} */ (this.stack.addresses.get(number));
     let status = 0;
+    this.stack.isAsking = true;
     try {
       status = await this.#put(url, piece);
       this.stack.unreached = 0;
@@ -150,6 +160,7 @@ class DirectRequest {
       this.stack.unreached += 1;
       throw error;
     } finally {
+      this.stack.isAsking = false;
       // An address may be over, and the bucket out of order: both are tried again, by other addresses.
       if (status === 200) this.stack.addresses.delete(number);
       else this.stack.addresses.clear();

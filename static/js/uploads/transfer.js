@@ -25,6 +25,7 @@ const FIRST_PIECE = 1024 * 1024;
 const PIECE = 16 * 1024 * 1024;
 const STALLED = 30_000; // ms without a byte after which the connection counts as lost
 const FIRST_WAIT = 1000;
+/** Whether this page has found that it never reaches the bucket. */ let isBucketShut = false;
 const LONGEST_WAIT = 30_000;
 
 export class Transfer extends EventTarget {
@@ -73,7 +74,7 @@ export class Transfer extends EventTarget {
     this.name = name;
     this.size = size;
     this.handle = handle;
-    this.isDirect = goesDirect(into);
+    this.isDirect = !isBucketShut && goesDirect(into);
     this.#piece = this.isDirect ? pieceOf(size, PIECE) : PIECE;
   }
 
@@ -375,7 +376,7 @@ export class Transfer extends EventTarget {
     const answer = error.originalResponse && answerOf(error.originalResponse);
     const wasHead = error.originalRequest?.getMethod() === "HEAD";
     this.#stop();
-    if (!answer && this.#bucket?.isShutOut) return this.#goThroughTheSite();
+    if (!answer && this.#bucket?.isShutOut) return void this.#goThroughTheSite();
     if (!answer) return this.#lacks("network", this.#pauseLength());
     const { status, body, retryAfter } = answer;
     if (status === 401) {
@@ -394,16 +395,21 @@ export class Transfer extends EventTarget {
   }
 
   /** The bucket is behind a wall for this browser: the file goes as it would where pages do not send there. */
-  #goThroughTheSite() {
-    // Left to itself it would run out.
-    cancelUpload(this.uploadId, true).catch(() => {});
+  async #goThroughTheSite() {
+    isBucketShut = true;
+    this.#lacks("network", 0);
+    const id = this.uploadId;
+    // Its room is wanted for the same file again.
+    await cancelUpload(id, true).catch(() => {});
+    if (this.uploadId !== id) return;
+    this.#stop();
     this.#leave();
     this.#bucket = null;
     this.isDirect = false;
     this.#piece = PIECE;
     this.sent = 0;
     this.#tries = 0;
-    this.#set("waiting");
+    if (this.state !== "paused" && this.state !== "gone") this.#set("waiting");
   }
 
   /** It ran out, or only this browser remembered it: it begins from nothing. */
@@ -500,7 +506,9 @@ export class Transfer extends EventTarget {
     this.#movedAt = Date.now();
     this.#watch = window.setInterval(() => {
       if (Date.now() - this.#movedAt < STALLED) return;
+      this.#bucket?.giveUp();
       this.#stop();
+      if (this.#bucket?.isShutOut) return void this.#goThroughTheSite();
       this.#lacks("network", FIRST_WAIT);
     }, 1000);
   }

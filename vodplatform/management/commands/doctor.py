@@ -27,7 +27,7 @@ from vodplatform.base.files import disk, installation
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.processes.process import Access, ChildError, run_child
 from vodplatform.base.records.append_only import unprotected_tables
-from vodplatform.base.redis_pool import connect
+from vodplatform.base.redis_pool import connect, reason
 from vodplatform.base.web.health import ask_storage
 from vodplatform.management.commands.up import redis_server
 from vodplatform.settings.environment import PRIVATE_FILES, is_open
@@ -182,7 +182,7 @@ def broker() -> str | None:
         with connect(settings.REDIS_URL, 2) as client:
             client.ping()
     except redis.RedisError as exc:
-        return f"REDIS_URL does not answer ({exc}); start it or unset REDIS_URL."
+        return f"REDIS_URL does not answer ({reason(exc)}); start it or unset REDIS_URL."
     return None
 
 

@@ -12,6 +12,7 @@ HEAD = """# Metrics
 session) and to `Authorization: Bearer <VOD_METRICS_TOKEN>`. In Prometheus:
 
 ```yaml
+global: {scrape_interval: 15s}
 scrape_configs:
   - job_name: vodplatform
     authorization: {credentials_file: /etc/prometheus/vod-metrics-token}

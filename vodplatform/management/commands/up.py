@@ -25,7 +25,7 @@ from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.metrics import VARIABLE
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.records.database import connect_apart
-from vodplatform.base.redis_pool import connect
+from vodplatform.base.redis_pool import connect, reason
 from vodplatform.settings.environment import private_redis_socket
 from vodplatform.settings.variables import PROJECT_ROOT
 from vodplatform.supervisor import Child, StartFailed, Supervisor
@@ -125,7 +125,7 @@ def check_services() -> None:
         try:
             connect(settings.REDIS_URL, CONNECT_SECONDS).ping()
         except redis.RedisError as exc:
-            raise CommandError(f"The Redis of REDIS_URL cannot be used: {exc}") from exc
+            raise CommandError(f"The Redis of REDIS_URL cannot be used: {reason(exc)}") from exc
 
 
 def free_port(host: str, port: int) -> int:
@@ -186,6 +186,7 @@ def open_log(data_dir: Path, name: str) -> IO[bytes]:
 def web_child(host: str, port: int) -> Child:
     """HTTP, WebSockets and bytes on one port."""
     argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "web", "--host", host, "--port", str(port)]
+    argv += ["--trusted-proxies", ""]  # whatever the shell says
     connect_to = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
     def is_ready() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from argparse import ArgumentParser
 from typing import Any
@@ -23,7 +24,7 @@ class Command(BaseCommand):
             "--trusted-proxies",
             metavar="ADDRESS,…",
             default=os.environ.get("FORWARDED_ALLOW_IPS", ""),
-            help="addresses and networks of proxies whose X-Forwarded-* are believed "
+            help="addresses and networks of proxies whose X-Forwarded-For is believed "
             "(default FORWARDED_ALLOW_IPS, else none)",
         )
 
@@ -31,4 +32,8 @@ class Command(BaseCommand):
         # Here, not above: other commands, which Django also loads this file for, need no server.
         from vodplatform.base.web.server import make_server
 
-        make_server(options["host"], options["port"], options["trusted_proxies"], settings.DRAIN_SECONDS).run()
+        server = make_server(options["host"], options["port"], options["trusted_proxies"], settings.DRAIN_SECONDS)
+        # Before it takes the signals: until then SIGTERM ends it at once.
+        server.config.load_app()
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run()
