@@ -9,6 +9,7 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models.functions import Now
@@ -18,6 +19,7 @@ from jobs_app.models import JobStatus
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from sessions_app.comparison.alignment.easyocr_reader import FOLDER
+from tests.delivery.test_cdn import pem_of
 from tests.support.factories import lease_of, make_job, make_user, make_video
 from tests.support.s3 import storage_of
 from vodplatform.base.models import Unreferenced
@@ -96,14 +98,29 @@ def test_doctor_asks_whether_the_bucket_lets_the_pages_in(settings, allowed, sai
     assert "cannot be asked" in pages_at_the_bucket()
 
 
+def test_doctor_asks_the_cdn_by_a_signed_address(settings):
+    """CloudFront refuses the others."""
+    with answering_cors(["*"]) as bucket, answering_cors(["*"], wants="Signature=") as edge:
+        environment = {"AWS_STORAGE_BUCKET_NAME": "clips", "AWS_S3_ENDPOINT_URL": bucket}
+        environment |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+        settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
+        settings.S3_CORS, settings.PUBLIC_URL = True, "https://vod.example.org"
+        settings.CDN = {
+            "base_url": edge,
+            "key_pair_id": "K1",
+            "private_key": pem_of(generate_private_key(65_537, 2048)),
+        }
+        assert pages_at_the_bucket() is None
+
+
 @contextmanager
-def answering_cors(allowed):
-    """A server that lets pages of these origins send and fetch; its address."""
+def answering_cors(allowed, wants=""):
+    """A server that lets pages of these origins send and fetch, by addresses with these words; its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_OPTIONS(self):
             origin = self.headers["Origin"]
-            is_in = "*" in allowed or origin in allowed
+            is_in = ("*" in allowed or origin in allowed) and wants in self.path
             self.send_response(200 if is_in else 403)
             if is_in:
                 self.send_header("Access-Control-Allow-Origin", origin)
