@@ -19,7 +19,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.cluster.load import Load
-from tests.cluster.topology import ACCOUNT, BY_TLS, PASSWORD, Cluster, running_cluster
+from tests.cluster.topology import ACCOUNT, BY_TLS, PASSWORD, Cluster, may_set_apart, running_cluster
 from tests.prosync.conftest import URL as PRO
 from tests.prosync.conftest import make_footage, segment
 from tests.support.clips import render_clip
@@ -39,7 +39,7 @@ OUTAGES = (
     "work-2 / disk",
 )  # fmt: skip
 # What tells hosts apart by the kernel's means.
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root cuts networks, fills disks and sets clocks apart")
+as_root = pytest.mark.skipif(not may_set_apart(), reason="only root cuts networks, fills disks and sets clocks apart")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -382,12 +383,19 @@ def _host(folder: Path, name: str, child: Child, environment: dict[str, str], gr
     return Host(name, place, Supervisor([child], clean_environment({**environment, **own})), group, metrics, port)
 
 
+@cache
+def may_set_apart() -> bool:
+    """Whether hosts can have names, disks, networks and clocks of their own: not as root of most containers."""
+    unshared = ["unshare", "--uts", "--mount", "true"]
+    return os.geteuid() == 0 and subprocess.run(unshared, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+
 def _set_apart(name: str, data: Path, group: int, argv: Sequence[str]) -> list[str]:
-    """The command line that runs another again and again, as systemd does; as root on a machine with this name and this
-    group, and with a disk of its own for its data folder.
+    """The command line that runs another again and again, as systemd does; where that may be, on a machine with this
+    name and this group, and with a disk of its own for its data folder.
     """
     kept = ["sh", "-c", AS_SYSTEMD, "sh"]
-    if os.geteuid():
+    if not may_set_apart():
         return [*kept, "setpriv", "--pdeathsig", "KILL", "--", *argv]
     apart = 'hostname "$1" && mount -t tmpfs -o "size=$3m" none "$2" && shift 3 && exec "$@"'
     own = ["setpriv", f"--regid={group}", "--clear-groups", "--pdeathsig", "KILL", "--", *argv]
