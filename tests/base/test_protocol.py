@@ -18,6 +18,7 @@ import uvicorn
 from tests.support.waiting import wait_until
 from vodplatform.base.web import protocol
 from vodplatform.base.web.protocol import MAX_HEAD_BYTES, MAX_PIPELINED, HttpProtocol, SocketProtocol
+from vodplatform.base.web.server import make_server
 from vodplatform.management.commands.up import web_child
 
 READ_AT_ONCE = 256 * 1024  # what uvloop reads in one piece
@@ -359,11 +360,7 @@ def test_a_socket_that_sends_frames_without_end_is_ended(frames: bytes, is_ended
 
 
 def test_the_program_is_served_with_it() -> None:
-    name = f"{HttpProtocol.__module__}:{HttpProtocol.__name__}"
-    argv = web_child("127.0.0.1", 0).argv
-    assert argv[argv.index("--http") + 1] == name
-    sockets = f"{SocketProtocol.__module__}:{SocketProtocol.__name__}"
-    assert argv[argv.index("--ws") + 1] == sockets
-    assert (
-        f"--http {name} --loop uvloop --ws {sockets} " in (PROJECT_ROOT / "deploy/vodplatform-web@.service").read_text()
-    )
+    config = make_server("127.0.0.1", 0).config
+    assert (config.http, config.ws) == (HttpProtocol, SocketProtocol)
+    assert "web" in web_child("127.0.0.1", 0).argv
+    assert "manage.py web --port %i" in (PROJECT_ROOT / "deploy/vodplatform-web@.service").read_text()
