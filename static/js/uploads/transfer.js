@@ -399,7 +399,7 @@ export class Transfer extends EventTarget {
     isBucketShut = true;
     this.#lacks("network", 0);
     const id = this.uploadId;
-    // Its room is wanted for the same file again.
+    // Its room is wanted for the same file again. Where the site does not delete it, it runs out by itself.
     await cancelUpload(id, true).catch(() => {});
     if (this.uploadId !== id) return;
     this.#stop();

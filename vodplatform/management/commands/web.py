@@ -29,7 +29,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Here, not above: other commands, which Django also loads this file for, need no server.
+        # Here, not above: where it is only asked for help, no server is needed.
         from vodplatform.base.web.server import make_server
 
         server = make_server(options["host"], options["port"], options["trusted_proxies"], settings.DRAIN_SECONDS)
