@@ -57,6 +57,7 @@ GOALS = {
     "A2": Goal("bench.a2_highlights", "planted highlights in bland recordings", False),
     "merge": Goal("bench.merge_cost", "merging the catalogue's operations: 10, 1 000, 100 000"),
     "sync": Goal("bench.sync_cost", "POST /sync while a video's operations grow"),
+    "growth": Goal("bench.growth", "what the hourly cleaning costs once tables are large", False),
     "archive": Goal("bench.archive_rows", "a backup and its restore, in rows a second"),
     "sockets": Goal("bench.sockets", "1 000 idle WebSockets, and one change told to 50"),
     "sessions": Goal("bench.session_memory", "memory of the program through 200 analyses", False),

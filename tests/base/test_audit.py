@@ -15,6 +15,7 @@ from django.contrib.auth.models import AnonymousUser, Group
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
+from django.utils import timezone
 
 from jobs_app.models import Job
 from tests.support.factories import make_job, make_user
@@ -26,6 +27,7 @@ from vodplatform.base.admin import AuditedModelAdmin, AuditEntryAdmin
 from vodplatform.base.models import AuditEntry
 from vodplatform.base.records import audit
 from vodplatform.base.records.append_only import unprotected_tables
+from vodplatform.base.records.database import delete_in_batches
 from vodplatform.base.web.middleware import RequestContextMiddleware
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
@@ -34,6 +36,14 @@ LIST = "/admin/base/auditentry/"
 
 def entry() -> AuditEntry:
     return AuditEntry.objects.get()
+
+
+def test_old_entries_go_so_many_at_a_time(django_assert_num_queries: Any) -> None:
+    AuditEntry.objects.bulk_create(AuditEntry(action="old", at=timezone.now() - timedelta(days=2)) for _ in range(7))
+    audit.record("new", actor=None)
+    with django_assert_num_queries(4):  # three, three, one, and none left
+        assert delete_in_batches(AuditEntry.objects.filter(action="old"), size=3) == 7
+    assert entry().action == "new"
 
 
 class TestEntries:

@@ -231,8 +231,11 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """A cluster that serves; all of it is gone after the block. Debian's packages are ``scripts/tools cluster``'s."""
+def running_cluster(**settings: str) -> Iterator[Cluster]:
+    """A cluster that serves; all of it is gone after the block. Debian's packages are ``scripts/tools cluster``'s.
+
+    settings: variables for its hosts beside their own.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vod-test-cluster-")))
         folder.chmod(0o711)  # PostgreSQL's user passes
@@ -259,6 +262,7 @@ def running_cluster() -> Iterator[Cluster]:
             "VOD_UNREFERENCED_HOURS": "0",
             "VOD_DISK_RESERVE_MB": str(RESERVE_MB),
             "VOD_METRICS_TOKEN": SCRAPER,
+            **settings,
         }
         place = Place(folder / "operator", environment, prepare(folder / "operator", environment, ACCOUNT, PASSWORD))
         ports = [nginx.free_port(), nginx.free_port()]

@@ -35,6 +35,7 @@ from vodplatform.base import logs, metrics
 from vodplatform.base.api.parsers import has_too_many_parts
 from vodplatform.base.errors import DomainError
 from vodplatform.base.models import KEPT, IdempotencyRecord, RecordState
+from vodplatform.base.records.database import delete_in_batches
 
 logger = logging.getLogger("vodplatform.idempotency")
 
@@ -153,7 +154,7 @@ def bind_to_transaction() -> None:
 
 def purge() -> int:
     """Delete the records that count no more; returns how many."""
-    return IdempotencyRecord.objects.filter(created_at__lt=Now() - KEPT).delete()[0]
+    return delete_in_batches(IdempotencyRecord.objects.filter(created_at__lt=Now() - KEPT))
 
 
 def route_of(request: Request) -> str:

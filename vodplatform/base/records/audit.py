@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from vodplatform.base import logs
 from vodplatform.base.models import AuditEntry
+from vodplatform.base.records.database import delete_in_batches
 
 MAX_TEXT = 500
 
@@ -57,4 +58,4 @@ def _text(value: str, limit: int) -> str:
 def purge() -> int:
     """Delete the entries that have had their time; returns how many."""
     age = timedelta(days=settings.AUDIT_RETENTION_DAYS)
-    return AuditEntry.objects.filter(at__lt=Now() - age).delete()[0]
+    return delete_in_batches(AuditEntry.objects.filter(at__lt=Now() - age))

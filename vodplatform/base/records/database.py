@@ -78,3 +78,14 @@ def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
         if len(batch) < size:
             return
         left = left.filter(pk__gt=batch[-1].pk)
+
+
+def delete_in_batches(rows: QuerySet[M], size: int = 5000) -> int:
+    """Delete ``rows``, so many in a transaction, since SQLite lets nobody else write meanwhile; returns how many.
+
+    A row that another changes meanwhile is left, where it is none of ``rows`` any more.
+    """
+    count = 0
+    while deleted := rows.filter(pk__in=rows.order_by()[:size].values("pk")).delete()[0]:
+        count += deleted
+    return count
