@@ -24,7 +24,8 @@ from tests.support.factories import lease_of, make_job, make_user, make_video
 from tests.support.s3 import storage_of
 from vodplatform.base.models import Unreferenced
 from vodplatform.base.processes.process import Access
-from vodplatform.management.commands.doctor import clock, converter, pages_at_the_bucket, reader
+from vodplatform.base.records.database import connect_apart
+from vodplatform.management.commands.doctor import clock, converter, idle_limit, pages_at_the_bucket, reader
 
 pytestmark = pytest.mark.both
 
@@ -60,6 +61,18 @@ def test_doctor_compares_the_clock_with_the_databases(db, monkeypatch, seconds, 
     monkeypatch.setattr(timezone, "now", lambda: moment)
     found = clock()
     assert found is None if said is None else said in found
+
+
+@pytest.mark.postgresql
+def test_doctor_asks_whether_transactions_that_stand_still_are_ended(db):
+    assert idle_limit() is None
+    with connect_apart(connection, autocommit=True) as own:
+        [role, name] = own.execute("SELECT current_user, current_database()").fetchone()
+        own.execute(f'ALTER ROLE "{role}" IN DATABASE "{name}" RESET idle_in_transaction_session_timeout')
+        try:
+            assert "run `manage.py migrate` as the role that runs the program" in idle_limit()
+        finally:
+            own.execute(f'ALTER ROLE "{role}" IN DATABASE "{name}" SET idle_in_transaction_session_timeout = \'15s\'')
 
 
 @pytest.mark.parametrize("has_folder", [False, True])

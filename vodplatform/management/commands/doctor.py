@@ -29,6 +29,7 @@ from vodplatform.base.files import disk, installation
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.processes.process import Access, ChildError, run_child
 from vodplatform.base.records.append_only import unprotected_tables
+from vodplatform.base.records.database import connect_apart
 from vodplatform.base.redis_pool import connect, reason
 from vodplatform.base.web.health import ask_storage
 from vodplatform.management.commands.up import redis_server
@@ -57,6 +58,7 @@ class Command(BaseCommand):
         checks: list[tuple[str, Callable[[], str | None]]] = [
             ("data folder", data_folder),
             ("database", database),
+            ("transactions", idle_limit),
             ("clock", clock),
             ("installation", belonging),
             ("append-only tables", append_only),
@@ -125,6 +127,19 @@ def database() -> str | None:
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return "migrations are missing; run `manage.py migrate` or start `manage.py up`."
     return None
+
+
+def idle_limit() -> str | None:
+    """Whether PostgreSQL ends transactions that stand still; what `migrate` set counts for one role in one database."""
+    if connection.vendor != "postgresql":
+        return None
+    with connect_apart(connection) as fresh:
+        if fresh.execute("SHOW idle_in_transaction_session_timeout").fetchone() != ("0",):
+            return None
+    return (
+        "a process that is stopped in a transaction keeps its locks for good; run `manage.py migrate` as the role that "
+        "runs the program, or have that role's idle_in_transaction_session_timeout set to 15s."
+    )
 
 
 def clock() -> str | None:
