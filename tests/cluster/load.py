@@ -1,7 +1,12 @@
-"""People who send videos and look at them while hosts come and go: each asks once more when a request fails."""
+"""People who send videos and look at them while hosts come and go: each asks once more when a request fails.
+
+And one who watches all jobs over a WebSocket, and opens another where one ends.
+"""
 
 from __future__ import annotations
 
+import json
+import ssl
 import threading
 import time
 from collections import Counter
@@ -11,6 +16,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.cluster.topology import Cluster
 from tests.support.senders import Sender, long_video
@@ -132,3 +139,53 @@ class Load:
                 self.repeated[why] += 1
             assert tries == 1 or time.monotonic() < until, f"no answer after {tries} tries: {why}"
             time.sleep(AGAIN_SECONDS)
+
+
+@dataclass(slots=True)
+class Watcher:
+    """What the page of all jobs knows. ended: ids of the jobs that it heard have ended well. opened: how many sockets
+    it took. refused: why one could not be opened; it tries again.
+    """
+
+    cluster: Cluster
+    ended: set[str] = field(default_factory=set)
+    opened: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        self._threads.append(threading.Thread(target=self._watch, daemon=True))
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop.set()
+        self._threads[0].join()
+
+    def wait_for(self, jobs: set[str]) -> None:
+        """Until it has heard that each of these has ended well."""
+        wait_until(lambda: jobs <= self.ended, JOBS_SECONDS, f"word of the end of {len(jobs)} jobs")
+
+    def _watch(self) -> None:
+        trusted = ssl.create_default_context(cafile=str(self.cluster.certificate))
+        address = self.cluster.address.replace("https://", "wss://") + "/ws/jobs/"
+        headers = {"Authorization": f"Token {self.cluster.place.key}"}
+        while not self._stop.is_set():
+            try:
+                with connect(address, ssl=trusted, additional_headers=headers) as socket:
+                    self.opened += 1
+                    while not self._stop.is_set():
+                        try:
+                            self._hear(json.loads(socket.recv(timeout=0.5)))
+                        except TimeoutError:
+                            continue
+            except ConnectionClosed:
+                continue
+            except Exception as exc:  # whatever it is, the test names it
+                self.refused[f"{type(exc).__name__}: {exc}"[:80]] += 1
+                self._stop.wait(AGAIN_SECONDS)
+
+    def _hear(self, message: dict[str, Any]) -> None:
+        jobs = message["jobs"] if message["type"] == "jobs" else [message["job"]]
+        self.ended |= {job["id"] for job in jobs if job["status"] == "completed"}

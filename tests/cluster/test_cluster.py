@@ -18,7 +18,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.cluster.load import Load
+from tests.cluster.load import Load, Watcher
 from tests.cluster.topology import ACCOUNT, BY_TLS, PASSWORD, Cluster, may_set_apart, running_cluster
 from tests.prosync.conftest import URL as PRO
 from tests.prosync.conftest import make_footage, segment
@@ -180,28 +180,37 @@ def test_a_comparison_is_aligned_and_heard_of_at_the_other_host(
 
 
 def test_an_analysis_has_results_at_each_host(senders: tuple[Sender, Sender], tmp_path: Path) -> None:
-    path = render_clip(tmp_path / "match.mp4", seconds=20.0)
-    with path.open("rb") as file:
-        begun = senders[0].ask(
-            "POST", "/api/v1/video/upload", data={"analysis_type": "highlights"}, files={"video": ("match.mp4", file)}
-        )
-    assert begun.status_code == 202, begun.text
-    session = begun.json()["sessionId"]
-
-    def is_done() -> bool:
-        state = senders[1].ask("GET", f"/api/v1/video/status/{session}").json()
-        assert state["status"] in ("queued", "processing", "completed"), state
-        return bool(state["status"] == "completed")
-
-    wait_until(is_done, JOB_SECONDS, "the analysis")
+    session = analyse(senders[0], render_clip(tmp_path / "match.mp4", seconds=20.0))
+    wait_until(lambda: is_analysed(senders[1], session), JOB_SECONDS, "the analysis")
     first, second = (sender.ask("GET", f"/api/v1/video/results/{session}").json() for sender in senders)
     assert first["data"]["segments"] == second["data"]["segments"] != []
 
 
-def test_clips_from_a_bad_line_are_merged_over_both_hosts(cluster: Cluster, tmp_path: Path) -> None:
+def analyse(sender: Sender, path: Path) -> str:
+    """The id of an analysis of the file."""
+    with path.open("rb") as file:
+        begun = sender.ask(
+            "POST", "/api/v1/video/upload", data={"analysis_type": "highlights"}, files={"video": (path.name, file)}
+        )
+    assert begun.status_code == 202, begun.text
+    return str(begun.json()["sessionId"])
+
+
+def is_analysed(sender: Sender, session: str) -> bool:
+    """Whether it has ended; it may not have failed."""
+    state = sender.ask("GET", f"/api/v1/video/status/{session}").json()
+    assert state["status"] in ("queued", "processing", "completed"), state
+    return bool(state["status"] == "completed")
+
+
+def phone_of(cluster: Cluster) -> Phone:
+    """A phone with a bad line, whose requests go to both web hosts in turn."""
     ports = itertools.cycle(cluster.hosts[name].port for name in ("web-1", "web-2"))
-    phone = Phone(lambda: f"http://127.0.0.1:{next(ports)}", cluster.place.key, 1, headers=BY_TLS)
-    clips = make_alike(tmp_path)
+    return Phone(lambda: f"http://127.0.0.1:{next(ports)}", cluster.place.key, 1, headers=BY_TLS)
+
+
+def test_clips_from_a_bad_line_are_merged_over_both_hosts(cluster: Cluster, tmp_path: Path) -> None:
+    phone, clips = phone_of(cluster), make_alike(tmp_path)
     begun = begin(phone, clips)
     phone.send(begun, paths_of(clips))
     ids = phone.complete(begun)
@@ -262,15 +271,31 @@ def test_another_host_goes_on_with_the_work_of_one_that_is_gone(
     print(f"{victim.name} was killed; the job was done {time.monotonic() - began:.0f} s later")
 
 
-def test_hosts_are_restarted_in_turn_while_people_work(cluster: Cluster, truth: Truth, tmp_path: Path) -> None:
-    with Load(cluster, tmp_path) as load:
-        for name in ("web-1", "web-2", "work-1", "work-2"):
-            load.wait_for_more(3)
-            cluster.hosts[name].stop()
-            load.wait_for_more(2)  # the others serve meanwhile
-            cluster.hosts[name].start()
-    load.judge()
-    print(load.told())
+def test_hosts_are_restarted_in_turn_while_people_work(cluster: Cluster, tmp_path: Path) -> None:
+    """They send videos, have them analysed and merged, and watch their jobs."""
+    match, clips, phone = render_clip(tmp_path / "match.mp4", seconds=20.0), make_alike(tmp_path), phone_of(cluster)
+    analyses, merges = [], []
+    with Watcher(cluster) as watcher:
+        with Load(cluster, tmp_path) as load:
+            for name in ("web-1", "web-2", "work-1", "work-2"):
+                load.wait_for_more(3)
+                analyses.append(analyse(cluster.sender(), match))
+                merges.append(begin(phone, clips))
+                phone.send(merges[-1], paths_of(clips))
+                phone.complete(merges[-1])
+                cluster.hosts[name].stop()
+                load.wait_for_more(2)  # the others serve meanwhile
+                cluster.hosts[name].start()
+        load.judge()
+        for session in analyses:
+            wait_until(lambda session=session: is_analysed(cluster.sender(), session), JOB_SECONDS, "an analysis")  # type: ignore[misc]
+        for begun in merges:
+            state = wait_until(lambda begun=begun: phone.ended(begun["merge_session_id"]), JOB_SECONDS, "a merge")  # type: ignore[misc]
+            assert state and state["overall_status"] == "completed", state
+        jobs = cluster.sender().ask("GET", "/api/v1/jobs?limit=50").json()["jobs"]
+        watcher.wait_for({job["id"] for job in jobs if job["status"] == "completed"})
+    print(f"{load.told()}; {len(analyses)} analyses and {len(merges)} merges; {watcher.opened} sockets, "
+          f"{sum(watcher.refused.values())} refused: {dict(watcher.refused)}")  # fmt: skip
 
 
 @pytest.mark.parametrize("part", [pytest.param(one, marks=as_root if " " in one else ()) for one in OUTAGES])
