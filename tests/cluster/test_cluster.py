@@ -34,6 +34,8 @@ JOB_SECONDS = 120.0
 MIB = 1024**2
 AWAY_SECONDS = float(os.environ.get("VOD_AWAY_SECONDS", "10"))
 CLOCK_SECONDS, ALERT_SECONDS = 300.0, 600.0
+# The outage, and before it alerts that have to end.
+pytestmark = pytest.mark.timeout(600 + ALERT_SECONDS + 2 * AWAY_SECONDS)
 OUTAGES = (
     "postgresql", "pgbouncer", "redis", "bucket", "web-2", "work-2", "web-2 - servers", "work-2 - servers",
     "work-2 / disk",
