@@ -13,12 +13,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bench.report import Table
 from tests.support.services import fresh_database
 
 ENTRIES, JOBS, EVENTS_EACH = 1_000_000, 10_000, 20
+PAUSE_SECONDS = 0.01  # of the other writer, between two entries
 COLUMNS = ("database", "what", "rows deleted", "seconds", "rows/s", "longest wait of another's write")
 
 
@@ -120,27 +122,32 @@ def _beside_a_writer(work: Callable[[], int]) -> tuple[int, float, float]:
 
     from vodplatform.base.records import audit
 
-    ended, waits = threading.Event(), [0.0]
+    writes, ended = threading.Event(), threading.Event()
 
-    def write() -> None:
-        while not ended.is_set():
-            began = time.monotonic()
-            audit.record("bench.written", actor=None)
-            waits.append(time.monotonic() - began)
-            time.sleep(0.01)
-        connection.close()
+    def write() -> float:
+        longest = 0.0
+        try:
+            while not ended.wait(PAUSE_SECONDS):
+                began = time.monotonic()
+                audit.record("bench.written", actor=None)
+                if writes.is_set():  # the first one opens the connection
+                    longest = max(longest, time.monotonic() - began)
+                writes.set()
+        finally:
+            writes.set()
+            connection.close()
+        return longest
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    time.sleep(0.5)
-    began = time.monotonic()
-    try:
-        count = work()
-        seconds = time.monotonic() - began
-    finally:
-        ended.set()
-        writer.join()
-    return count, seconds, max(waits)
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(write)
+        writes.wait()
+        began = time.monotonic()
+        try:
+            count = work()
+            seconds = time.monotonic() - began
+        finally:
+            ended.set()
+        return count, seconds, writer.result()
 
 
 if __name__ == "__main__":
