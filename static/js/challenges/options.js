@@ -15,12 +15,14 @@ import { wordsOf } from "./words.js";
 
 export class Options {
   /** @type {{element: HTMLElement, button: HTMLElement, note: HTMLElement, input: HTMLInputElement|null}[]} */ #rows;
+  /** @type {OptionsHow["about"]} */ #about;
 
   /**
    * @param {Challenge} challenge
    * @param {OptionsHow} how
    */
   constructor(challenge, how) {
+    this.#about = how.about;
     this.#rows = challenge.statements.map((_, index) => this.#row(challenge, index, how));
     this.elements = this.#rows.map((row) => row.element);
   }
@@ -79,6 +81,13 @@ export class Options {
         ...(words === "watched" ? [icon("check")] : []),
         words,
       );
+    });
+  }
+
+  /** What is said of each may have changed. */
+  tell() {
+    this.#rows.forEach(({ note }, index) => {
+      note.replaceChildren(...(this.#about?.(index).notes ?? []));
     });
   }
 

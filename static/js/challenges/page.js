@@ -59,10 +59,13 @@ function draw(focus = false) {
   setText(need("h1"), title);
   need("h1").title = title;
   setText(need("[data-kind]"), kindWords(statements.length));
+  const isGuessed = my_guess && lie_statement_index !== null;
+  // What others said comes after the answer: the link to the next one stays the element that is pressed meanwhile.
+  if (isGuessed && panel instanceof Reveal) return panel.adopt(challenge);
   const was = panel && side.contains(document.activeElement) ? placeOf(document.activeElement) : null;
   panel = is_own
     ? new Own(challenge, facts, { play, changed, deleted, gone })
-    : my_guess && lie_statement_index !== null
+    : isGuessed
       ? new Reveal(challenge, { play, again })
       : can_guess
         ? new Ask(challenge, { play, answer, other })

@@ -1,6 +1,6 @@
 // What the lie was, in place of the question: whether it was found, what others said, and what comes next.
 
-import { h, icon, need } from "../base/dom.js";
+import { h, icon, need, setText } from "../base/dom.js";
 import { listChallenges } from "./api.js";
 import { noteOf, Options } from "./options.js";
 import { foundWords, takenWords } from "./words.js";
@@ -18,18 +18,8 @@ export class Reveal {
     const lie = /** @type {number} */ (challenge.lie_statement_index);
     const mine = challenge.my_guess?.statement_index;
     const found = mine === lie;
-    this.options = new Options(challenge, {
-      onPlay: on.play,
-      about: (index) => {
-        const isMine = index === mine;
-        const words =
-          index === lie ? (isMine ? "The lie, and your guess" : "The lie") : isMine ? "True, your guess" : "True";
-        return {
-          tone: index === lie ? "lie" : "true",
-          notes: noteOf(index === lie ? "x" : "check", words, takenWords(challenge, index)),
-        };
-      },
-    });
+    this.challenge = challenge;
+    this.options = new Options(challenge, { onPlay: on.play, about: (index) => this.#about(index) });
     const isGuest = document.body.dataset.user === "";
     this.next = h(
       "a",
@@ -37,6 +27,8 @@ export class Reveal {
       h("span", {}, isGuest ? "Make your own" : "Next challenge"),
       icon("right"),
     );
+    const others = challenge.results ? foundWords(challenge) : "";
+    this.found = h("p", { class: "text-small muted", data: { found: "" } }, others);
     this.element = h(
       "div",
       { class: "ask", data: { reveal: "" } },
@@ -55,7 +47,7 @@ export class Reveal {
               ? `Number ${lie + 1} was the lie.`
               : `You said ${Number(mine) + 1}, but number ${lie + 1} was the lie.`,
           ),
-          h("p", { class: "text-small muted", data: { found: "" } }, challenge.results ? foundWords(challenge) : ""),
+          this.found,
         ),
       ),
       h("ul", { class: "opts" }, ...this.options.elements),
@@ -67,6 +59,24 @@ export class Reveal {
       ),
     );
     if (!isGuest) this.#lookForNext(challenge);
+  }
+
+  /** @param {Challenge} challenge the same, with what others have said by now */
+  adopt(challenge) {
+    this.challenge = challenge;
+    this.options.tell();
+    if (challenge.results) setText(this.found, foundWords(challenge));
+  }
+
+  /** @param {number} index */
+  #about(index) {
+    const isLie = index === this.challenge.lie_statement_index;
+    const isMine = index === this.challenge.my_guess?.statement_index;
+    const words = isLie ? (isMine ? "The lie, and your guess" : "The lie") : isMine ? "True, your guess" : "True";
+    return {
+      tone: isLie ? "lie" : "true",
+      notes: noteOf(isLie ? "x" : "check", words, takenWords(this.challenge, index)),
+    };
   }
 
   /** @param {import("./options.js").Playing} playing */

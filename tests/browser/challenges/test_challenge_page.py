@@ -382,11 +382,22 @@ def test_the_next_one_is_one_that_was_not_played(open_page: OpenPage, maker: Mak
     maker.guess(challenge=played, player=ACCOUNT, index=0)
     maker.of(films["30"], owner=ACCOUNT)
     page = visit(open_page, first)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(f"**{API}/{first}", hold)
     guess(page, 2)
     # Until the page knows which, it leads to all that were not played.
     further = page.get_by_role("link", name="Next challenge")
     expect(further).to_have_attribute("href", f"/challenges/{second}")
-    further.press("Enter")  # the page below the answer grows meanwhile: a click might be let go beside the link
+    further.focus()
+    # What others said may come while somebody is about to press it.
+    wait_until(lambda: page.evaluate("true") and held)
+    held[0].continue_()
+    expect(page.get_by_text("You are the first who guessed.")).to_be_visible()
+    page.keyboard.press("Enter")  # the page below the answer grows: a click might be let go beside the link
     # Its video may take longer to be there, and this is not about that.
     page.wait_for_url(f"**/challenges/{second}", wait_until="commit")
     guess(page, 2)
