@@ -78,11 +78,11 @@ test-all: $(VENV)/.dev tools ## Every test on both databases
 	@ALL=1 scripts/test
 
 test-fast: $(VENV)/.dev ## The quick part of the tests, on SQLite
-	@$(PY) -m pytest -q -n $$(($$(nproc) + 1)) -m "not full and not browser and not program and not crash and not cluster"
+	@$(PY) -m pytest -q -n $$(($$(nproc) + 2)) -m "not full and not browser and not program and not crash and not cluster"
 
 coverage: $(VENV)/.dev tools ## Lines and branches that the tests run, by package; at least 90 % of the lines
 	@rm -f .coverage
-	@$(PY) -m pytest -q -n $$(($$(nproc) + 1)) -m "not postgresql and not browser and not program and not crash and not cluster" \
+	@$(PY) -m pytest -q -n $$(($$(nproc) + 2)) -m "not postgresql and not browser and not program and not crash and not cluster" \
 		--cov --cov-report= --cov-context=test
 	@$(PY) -m tests.support.coverage
 

@@ -69,6 +69,9 @@ MARKS_BY_PLACE = {
     "av/test_ingest.py": ["full"],
     "av/test_hls.py": ["full"],
     "comparison/alignment/test_vote.py": ["full"],
+    "comparison/alignment/test_by_sound.py": ["full"],
+    "comparison/export/test_making.py": ["full"],
+    "comparison/test_samples.py": ["full"],
     "prosync/test_provider_job.py": ["full"],  # waits for its provider
     "prosync/test_process.py": ["full"],
     # Each of these takes five seconds and more.

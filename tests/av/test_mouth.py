@@ -14,7 +14,7 @@ import pytest
 from media_app.av.frames import WHOLE, VideoFile
 from media_app.av.mouth.faces import Faces
 from media_app.av.mouth.moving import FADE_FRAMES, MouthPainter, Moved, mouth_painter
-from media_app.av.mouth.painting import drawn, repaint
+from media_app.av.mouth.painting import drawn, repaint, skin_colour
 from media_app.av.mouth.shape import NODES, Habit, Mouth, wanted
 from media_app.av.mouth.survey import BRIDGE, KEPT, TEMPLES, FaceNotUsable, Track, judged
 from media_app.av.source import Source
@@ -203,6 +203,14 @@ class TestSpeaking:
         assert after.shape[1:3] == (360, 640)
         assert covered[10, 225:260, 280:340].any()
         assert not covered[:, :190].any()
+
+
+def test_the_skin_is_what_lies_around_the_mouth() -> None:
+    image = np.zeros((200, 300, 3), np.uint8)
+    image[70:130, 150:250] = (90, 120, 180)
+    level = np.zeros(len(NODES))
+    mouth = Mouth(np.array([200.0, 100.0]), np.eye(2) * 60, 0.3, level, level, -0.2, 0.6, 1.0)
+    assert skin_colour(image, mouth).tolist() == [90, 120, 180]
 
 
 class TestBounds:

@@ -148,3 +148,8 @@ def test_brightness_counts_from_neither_end() -> None:
     scores = score(looks, [0.5] * 5)
     assert scores[2] == max(scores)
     assert scores[0] == scores[4] == 0
+
+
+def test_the_sharper_of_two_that_are_alike_is_worth_more() -> None:
+    blurred, sharp = score([Looks(120, 40, detail, 0.1) for detail in (50, 200)], [0.5] * 2)
+    assert blurred == pytest.approx(sharp / 2, rel=0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -114,6 +115,7 @@ def test_who_comes_too_late_leaves_the_folder_of_the_attempt_after_it(owner: Use
     with contexts[1].scratch() as folder, contexts[0].scratch() as other:
         assert folder.is_dir()
         assert other != folder
+        assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
     with contexts[0].scratch() as left:
         left.joinpath("note.txt").write_text("of an attempt that is over")
         with contexts[1].scratch():

@@ -51,6 +51,13 @@ def test_the_owner_of_a_private_video_may_change_it(owner: User) -> None:
     assert (told["place"], told["is_signed_in"], told["may_change"], told["may_edit"]) == ("library", True, True, False)
 
 
+def test_who_moderates_may_publish_a_private_video(owner: User) -> None:
+    moderator = make_user("mira", role=Role.MODERATOR)
+    private, public = make_video(moderator), make_video(moderator, **PUBLIC)
+    assert facts(browser(owner), make_video(owner))["may_publish"] is False
+    assert [facts(browser(moderator), video)["may_publish"] for video in (private, public)] == [True, False]
+
+
 def test_a_private_video_is_nobody_elses(owner: User) -> None:
     video = make_video(owner)
     for name, role in (("bert", Role.USER), ("mira", Role.MODERATOR)):

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from av import VideoFrame
 
-from media_app.av.frames import Box
+from media_app.av.frames import Box, Picture
 from sessions_app.comparison.alignment.answer import AlignmentResult, safe_name
 from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
 from sessions_app.comparison.alignment.fit import fit_segments
@@ -88,6 +89,17 @@ def test_the_timer_is_found_with_no_hint_at_all(clips: dict[str, Path], rapid: R
         locator = Locator(TextFinder(), rapid, PROFILES["auto"])
         (picture,) = source.pictures(source.spread(1))
         assert any(c.box.x > 0.6 and c.box.y > 0.7 for c in locator.anywhere(picture, fine=False))
+
+
+def test_in_tiles_it_is_found_in_a_corner_of_a_larger_picture(clips: dict[str, Path], rapid: RapidReader) -> None:
+    with Source("b", clips["b"], rapid, PROFILES["auto"]) as source:
+        (picture,) = source.pictures(source.spread(1))
+        small = picture.scaled(640)
+    image = np.zeros((720, 1280, 3), np.uint8)
+    image[-small.shape[0] :, -small.shape[1] :] = small
+    larger = Picture(VideoFrame.from_ndarray(image, format="bgr24"), picture.time, Fraction(1), 0)
+    found = Locator(TextFinder(), rapid, PROFILES["auto"]).anywhere(larger, fine=True)
+    assert any(0.8 < c.box.x < 1 and 0.85 < c.box.y < 1 for c in found)
 
 
 def aligned(clips: dict[str, Path], names: str, rapid: RapidReader, **kwargs: Any) -> AlignmentResult:
