@@ -27,6 +27,9 @@ def test_its_test_is_there(guard: Guard) -> None:
     body: list[ast.stmt] = ast.parse(Path(PROJECT_ROOT / file).read_text()).body
     for name in names:
         node = next(part for part in body if getattr(part, "name", "") == name)
+        marks = map(ast.unparse, getattr(node, "decorator_list", []))
+        # One that runs on PostgreSQL alone is tried there.
+        assert guard.postgresql or "pytest.mark.postgresql" not in marks
         body = getattr(node, "body", [])
     assert names
 

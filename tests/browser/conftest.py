@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required", "--mute-audio",
 ]  # fmt: skip
+BROWSER = Path(__file__).parent
+LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
 ACCOUNT, PASSWORD = "watcher", "a-password-for-the-browser"
 DESK, PHONE = (1440, 900), (360, 740)
 STORED = "local_storage,indexeddb,service_workers,cache_storage,file_systems"
@@ -32,14 +35,14 @@ ANSWER_SECONDS = 60
 expect.set_options(timeout=1000 * ANSWER_SECONDS)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def recordings() -> list[Recording]:
     """Three recordings of one match in a library folder, with what :func:`render_all` puts beside them."""
     folder = kept("recordings", render_all)
     return [Recording(folder / f"{spec.name}.mp4", spec.fps, spec.start) for spec in SPECS]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory, recordings: list[Recording]) -> Iterator[Program]:
     """`manage.py up` with an account that may use the recordings."""
     with prepared(ACCOUNT, recordings[0].path.parent, PASSWORD) as template:
@@ -52,7 +55,7 @@ def program(tmp_path_factory: pytest.TempPathFactory, recordings: list[Recording
             running.end()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def _backstage(program: Program) -> Iterator[Backstage]:
     running = Backstage(program.place)
     yield running
@@ -66,16 +69,33 @@ def backstage(_backstage: Backstage, program: Program) -> Backstage:
     return _backstage
 
 
-@pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
-    """One browser for the package; closed with it, for its event loop must not outlive these tests."""
+@pytest.fixture(scope="session")
+def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """One browser for a worker, whatever other tests stand between those of the browser."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        request.session.stash[LOOP] = loop = asyncio.get_running_loop()
         yield browser
+        asyncio._set_running_loop(loop)
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Playwright's event loop counts as running from its start to its end; here, only while a page is tested.
+
+    Where a loop runs Django refuses the database, and no other can be run: other tests do both.
+    """
+    if not item.path.is_relative_to(BROWSER):
+        return (yield)
+    asyncio._set_running_loop(item.session.stash.get(LOOP, None))
+    try:
+        return (yield)
+    finally:
+        asyncio._set_running_loop(None)
+
+
+@pytest.fixture(scope="session")
 def signed_in(chromium: Browser, program: Program) -> Any:
     """The cookies of a person who has signed in."""
     context = chromium.new_context()
@@ -141,7 +161,7 @@ class Contexts:
         self._used.clear()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def _contexts(chromium: Browser, program: Program) -> Contexts:
     return Contexts(chromium, program.address)
 

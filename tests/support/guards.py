@@ -50,7 +50,7 @@ GUARDS = [
         "a worker is not ended for handlers that wait for a database", "jobs_app/keeper.py",
         "            passed /= 60", "            pass",
         "tests/jobs/test_review.py::TestLeases::"
-        "test_a_handler_that_hears_nothing_ends_its_worker_only_where_the_database_answers",
+        "test_a_handler_that_hears_nothing_ends_its_worker_only_where_the_database_answers", postgresql=True,
     ),
     Guard(
         "a web process that is to end serves for a while and says so", "vodplatform/base/web/server.py",
@@ -2084,7 +2084,7 @@ def holds_without(guard: Guard, root: Path) -> bool:
     except subprocess.TimeoutExpired:
         return False  # without some guards what they end goes on for ever
     # 1: tests failed. Anything else (nothing collected, a broken import) proves nothing.
-    assert done.returncode in (0, 1), done.stdout[-3000:]
+    assert done.returncode in (0, 1), f"{guard.name}: {done.stdout[-3000:]}"
     return done.returncode == 0
 
 
