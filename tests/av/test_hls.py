@@ -192,6 +192,7 @@ def test_keyframes_too_far_apart_are_left_to_the_rungs(tmp_path: Path, suffix: s
     assert copy_of(good, tmp_path / "out").size
     bad = write_pictures(tmp_path / f"bad.{suffix}", pictures, fps=Fraction(4), gop=80)
     assert "20.0 s apart" in refusal_of(bad, tmp_path / "out")
+    assert Source.open(bad).keyframe_gap == (20 if suffix == "mp4" else None)
 
 
 def test_the_keyframes_of_a_usual_film_are_near_enough(tmp_path: Path) -> None:

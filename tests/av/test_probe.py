@@ -15,6 +15,7 @@ from encoded import write_sound, write_video
 from media_app.av import container as door
 from media_app.av.container import MediaError
 from media_app.av.probe import ProbeLimits, probe, sample_aspect_ratio
+from tests.support.footage import convert
 
 pytestmark = pytest.mark.pure
 NTSC = Fraction(30_000, 1001)
@@ -60,6 +61,12 @@ def test_the_rate_of_a_recorder_that_runs_a_little_fast_holds_to_the_last_frame(
     )
     assert facts.is_vfr is False
     assert abs(frames / facts.fps - frames / real) < Fraction(1, 1000)
+
+
+def test_a_recording_that_does_not_say_how_long_it_is_ends_with_its_last_frame(tmp_path: Path) -> None:
+    said = write_video(tmp_path / "v.mp4", rate=Fraction(10), frames=25)
+    facts = probe(convert(said, tmp_path / "v.mkv", "-c", "copy", "-live", "1"))
+    assert facts.duration == pytest.approx(2.5, abs=0.002)
 
 
 def test_lost_frames_leave_the_usual_rate(tmp_path: Path) -> None:
