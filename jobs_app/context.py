@@ -227,7 +227,6 @@ class JobContext:
         Not that of an attempt after it: a worker that stood still may come here when another has taken over.
         """
         base = scratch.base()
-        base.mkdir(mode=0o700, exist_ok=True)
         scratch.remove_dead(base.glob(f"job-*-{self.job_id.hex}-*"))
         prefix = f"job-{self.lease.token.hex}-{self.job_id.hex}-"
         with tempfile.TemporaryDirectory(prefix=prefix, dir=base, ignore_cleanup_errors=True) as own:

@@ -20,8 +20,7 @@ def sweep() -> int:
 
     A folder carries its attempt's token. What has been written to within a minute is left for the next time.
     """
-    parent = base()
-    return remove_dead(folder for folder in parent.iterdir() if is_old(folder)) if parent.is_dir() else 0
+    return remove_dead(folder for folder in base().iterdir() if is_old(folder))
 
 
 def remove_dead(folders: Iterable[Path]) -> int:
@@ -35,8 +34,10 @@ def remove_dead(folders: Iterable[Path]) -> int:
 
 
 def base() -> Path:
-    """Where attempts on this host have their scratch folders."""
-    return Path(settings.DATA_DIR) / "tmp"
+    """Where attempts, uploads, imports and previews on this host have their scratch folders; it is made if missing."""
+    folder = Path(settings.DATA_DIR) / "tmp"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def token_of(folder: Path) -> uuid.UUID | None:

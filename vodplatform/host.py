@@ -73,7 +73,7 @@ def serve_metrics(host: str, port: int) -> None:
 
 def clean() -> int:
     """Remove scratch folders that nobody uses any more; returns how many."""
-    removed = scratch.sweep() + remove_older(settings.DATA_DIR / "tmp", SCRATCH_SECONDS)
+    removed = scratch.sweep() + remove_older(scratch.base(), SCRATCH_SECONDS)
     sweep.sweep_scratch()
     return removed
 

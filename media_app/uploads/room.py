@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Sum
 from django.db.models.functions import Now
 
+from jobs_app import scratch
 from media_app.store import files as store
 from media_app.uploads.models import LIVE, Upload
 from media_app.uploads.purposes import Purpose, registry
@@ -97,8 +98,8 @@ def lock(user: User) -> None:
 
 def scratch_folder() -> Path:
     """Where what is on its way to S3 gathers."""
-    folder = Path(settings.DATA_DIR) / "tmp" / "uploads"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = scratch.base() / "uploads"
+    folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import IntegrityError
 
+from jobs_app import scratch
 from media_app.av.sniff import sniff
 from media_app.store import files as store
 from media_app.uploads import room
@@ -80,9 +81,7 @@ def by_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgres
         if kind is None or kind.family not in receiving.LIBRARY.families:
             raise DomainError("not_a_video")
         _check_room(owner, before.st_size, has_limits)
-        scratch = settings.DATA_DIR / "tmp"
-        scratch.mkdir(mode=0o700, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="import-", dir=scratch) as folder:
+        with tempfile.TemporaryDirectory(prefix="import-", dir=scratch.base()) as folder:
             # The store removes what it takes: it gets a copy, or a link where it makes a copy elsewhere.
             taken = Path(folder, "file")
             if store.is_local():

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from jobs_app import outputs
+from jobs_app import outputs, scratch
 from jobs_app import services as jobs
 from jobs_app.context import default_limits
 from jobs_app.models import FINISHED, Job, JobStatus
@@ -148,8 +148,8 @@ def preview_timer(
             raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
     limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
     viewer = by if by.is_admin else session.owner  # who may edit works with what the owner has
-    folder = settings.DATA_DIR / "tmp" / f"preview-{secrets.token_hex(8)}"
-    folder.mkdir(parents=True, mode=0o700)
+    folder = scratch.base() / f"preview-{secrets.token_hex(8)}"
+    folder.mkdir(mode=0o700)
     try:
         with readable([vod.video for vod in vods], viewer=viewer) as files:
             videos = [
