@@ -103,7 +103,10 @@ def test_outputs_stand_under_the_attempts_own_key(owner: User) -> None:
     assert not Path(result["scratch"]).exists()
 
 
-def test_who_comes_too_late_leaves_the_folder_of_the_attempt_after_it(owner: User) -> None:
+def test_who_comes_too_late_leaves_the_folder_of_the_attempt_after_it(
+    owner: User, settings: Any, tmp_path: Path
+) -> None:
+    settings.DATA_DIR = tmp_path
     job = queue(owner, "test.store")
     late = leases.claim("test", "a worker that stood still")
     assert (
