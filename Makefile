@@ -78,7 +78,8 @@ test-all: $(VENV)/.dev tools ## Every test on both databases
 	@ALL=1 scripts/test
 
 test-fast: $(VENV)/.dev ## The quick part of the tests, on SQLite
-	@$(PY) -m pytest -q -n $$(($$(nproc) + 2)) -m "not full and not browser and not program and not crash and not cluster"
+	@$(PY) -m pytest -q -n $$(($$(nproc) + 2)) \
+		-m "not full and not browser and not program and not crash and not cluster and not django_db(transaction=True)"
 
 coverage: $(VENV)/.dev tools ## Lines and branches that the tests run, by package; at least 90 % of the lines
 	@rm -f .coverage

@@ -149,11 +149,15 @@ def marks_of_place(path: Path) -> list[str]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Where a run takes marked cases alone, files without such a mark are not imported."""
-    if config.option.markexpr != MARKED_FOR_POSTGRESQL or not collection_path.name.startswith("test_"):
+    """A file of which a run takes no case, by the marks of its place or by what it marks, is not imported."""
+    if not collection_path.name.startswith("test_"):
         return None
-    is_marked = "both" in marks_of_place(collection_path) or MARKED.search(collection_path.read_text())
-    return None if is_marked else True
+    expression, marks = config.option.markexpr, set(marks_of_place(collection_path))
+    if expression == MARKED_FOR_POSTGRESQL:
+        is_wanted = "both" in marks or MARKED.search(collection_path.read_text())
+    else:
+        is_wanted = " or " in expression or not marks.intersection(re.findall(r"not (\w+)", expression))
+    return None if is_wanted else True
 
 
 def spread(items: list[pytest.Item]) -> list[pytest.Item]:

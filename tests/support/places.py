@@ -1,4 +1,4 @@
-"""Fixtures: two recordings, a migrated place to copy, and programs that are gone when the test is."""
+"""Fixtures: two recordings, migrated databases and places to copy, and programs that are gone when the test is."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 import redis
+from django.conf import settings
 
 from tests.support.kept import kept
 from tests.support.program import PROJECT_ROOT, Place, Program, Truth, manage, redis_database
@@ -66,13 +67,32 @@ def prepare(data_dir: Path, environment: dict[str, str], account: str, password:
     return answers[-1].stdout.strip()
 
 
-# What a prepared data folder on SQLite is made by.
-PREPARED_BY = [
-    PROJECT_ROOT / "requirements" / "base.txt",
-    *sorted((PROJECT_ROOT / "vodplatform" / "accounts").rglob("*.py")),
-    *sorted(path for path in PROJECT_ROOT.glob("*_app/**/migrations/*.py")),
-    *sorted((PROJECT_ROOT / "vodplatform" / "base" / "migrations").glob("*.py")),
-]
+def prepared_by() -> str:
+    """A digest of what a prepared data folder on SQLite is made by."""
+    sources = {
+        PROJECT_ROOT / "requirements" / "base.txt", *PROJECT_ROOT.glob("vodplatform/accounts/**/*.py"),
+        *PROJECT_ROOT.glob("vodplatform/**/migrations/*.py"), *PROJECT_ROOT.glob("*_app/**/migrations/*.py"),
+    }  # fmt: skip
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """On SQLite the tests' own database begins as a copy of a migrated one, which is made once on this machine."""
+
+    def make(folder: Path) -> None:
+        answer = manage("migrate", "--verbosity", "0", environment={"VOD_DATA_DIR": str(folder)})
+        assert answer.returncode == 0, answer.stderr
+
+    if not ON_POSTGRESQL:
+        migrated = kept("migrated", make, prepared_by()) / "vodplatform.sqlite3"
+        shutil.copyfile(migrated, settings.DATABASES["default"]["TEST"]["NAME"])
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Whether the tests' own database is there already; `migrate` looks through it all the same."""
+    return not ON_POSTGRESQL
 
 
 @contextmanager
@@ -89,8 +109,7 @@ def prepared(account: str, library: Path, password: str = PASSWORD) -> Iterator[
     if SHARED_REDIS:
         environment["REDIS_URL"] = redis_database(SHARED_REDIS, REDIS_DATABASE)
     if not ON_POSTGRESQL:
-        digest = hashlib.sha256(b"".join(path.read_bytes() for path in PREPARED_BY)).hexdigest()
-        folder = kept(f"place-{account}", make, digest, password)
+        folder = kept(f"place-{account}", make, prepared_by(), password)
         yield Place(folder / "data", environment, (folder / "key").read_text())
         return
     database = f"vod_{account}_{secrets.token_hex(4)}"
