@@ -36,8 +36,8 @@ def cheaper(pair: Pair, loop: float | None = None) -> Pair:
 
 
 RIGHT = {pair.name: cheaper(pair, LOOP) for pair in timer_pairs(SEED)}
-REFUSED = {pair.name: cheaper(pair) for pair in refusal_pairs(SEED)}
-UNRELATED = cheaper(unrelated_pair(SEED))
+REFUSED = {pair.name: cheaper(pair, LOOP) for pair in refusal_pairs(SEED)}
+UNRELATED = cheaper(unrelated_pair(SEED), LOOP)
 ROUNDING = 1.5e-3  # containers keep times to a millisecond
 Align = Callable[[Pair], AlignmentResult]
 
