@@ -26,6 +26,8 @@ from tests.support.services import environment as services_environment
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 # The last of them would have each run make again what pytest keeps of the tests' assertions.
 SECONDS = 300  # for one test
+CAUGHT = "caught"
+OUTCOMES = {0: "NOT CAUGHT", 1: CAUGHT}  # by the exit code of pytest
 LEFT_UNSET = ("DATABASE_URL", "REDIS_URL", "PYTHONDONTWRITEBYTECODE")
 LEFT_OUT = shutil.ignore_patterns(".venv", ".git", "data", ".cache", ".*_cache", ".coverage*")
 
@@ -2071,8 +2073,8 @@ def without(guard: Guard, root: Path) -> Iterator[None]:
         path.write_text(source)
 
 
-def holds_without(guard: Guard, root: Path) -> bool:
-    """Whether the guard's test passes in the copy: then it guards nothing."""
+def outcome_without(guard: Guard, root: Path) -> str:
+    """``caught`` where its test fails in the copy, ``NOT CAUGHT`` where it passes, else ``UNCLEAR`` and its words."""
     environment = {name: value for name, value in os.environ.items() if name not in LEFT_UNSET}
     if guard.postgresql:
         environment |= dict(pair.split("=", 1) for pair in services_environment().split())
@@ -2082,10 +2084,11 @@ def holds_without(guard: Guard, root: Path) -> bool:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=SECONDS,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return False  # without some guards what they end goes on for ever
-    # 1: tests failed. Anything else (nothing collected, a broken import) proves nothing.
-    assert done.returncode in (0, 1), f"{guard.name}: {done.stdout[-3000:]}"
-    return done.returncode == 0
+        return CAUGHT  # without some guards what they end goes on for ever
+    if done.returncode in OUTCOMES:
+        return OUTCOMES[done.returncode]
+    # Nothing collected, a broken import, a signal: that proves nothing.
+    return f"UNCLEAR, {done.returncode}: {done.stdout[-3000:]}"
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -2105,11 +2108,11 @@ def main(words: Sequence[str] | None = None) -> int:
     copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
     one_database = threading.Lock()
 
-    def is_caught(guard: Guard) -> bool:
+    def outcome(guard: Guard) -> str:
         root = copies.get()
         try:
             with without(guard, root), one_database if guard.postgresql else nullcontext():
-                return not holds_without(guard, root)
+                return outcome_without(guard, root)
         finally:
             copies.put(root)
 
@@ -2118,9 +2121,9 @@ def main(words: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="guards-") as folder, ThreadPoolExecutor(at_once) as pool:
         for number in range(at_once):
             copies.put(Path(shutil.copytree(PROJECT_ROOT, Path(folder) / str(number), ignore=LEFT_OUT)))
-        for guard, caught in zip(chosen, pool.map(is_caught, chosen), strict=True):
-            useless += not caught
-            print(f"{'caught    ' if caught else 'NOT CAUGHT'} {guard.name}", flush=True)
+        for guard, found in zip(chosen, pool.map(outcome, chosen), strict=True):
+            useless += found != CAUGHT
+            print(f"{guard.name}: {found}", flush=True)
     print(f"{len(chosen) - useless} of {len(chosen)} guards are caught")
     return 1 if useless else 0
 
