@@ -1,15 +1,17 @@
 """People who send videos and look at them while hosts come and go: each asks once more when a request fails.
 
-And one who watches all jobs over a WebSocket, and opens another where one ends.
+And one who watches all jobs over a WebSocket, and opens another where one ends; analyses and merges of theirs.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import ssl
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +21,14 @@ import httpx
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
-from tests.cluster.topology import Cluster
+from tests.cluster.topology import BY_TLS, Cluster, Host
+from tests.support.clips import render_clip
+from tests.support.merges import begin, make_alike, paths_of
+from tests.support.phone import Phone
+from tests.support.program import manage
 from tests.support.senders import Sender, long_video
 from tests.support.waiting import wait_until
+from tests.torture.story import check_each_ended_once
 
 PEOPLE = 3
 SIZE, CHUNK = 700_000, 256_000
@@ -189,3 +196,68 @@ class Watcher:
     def _hear(self, message: dict[str, Any]) -> None:
         jobs = message["jobs"] if message["type"] == "jobs" else [message["job"]]
         self.ended |= {job["id"] for job in jobs if job["status"] == "completed"}
+
+
+def analyse(sender: Sender, path: Path) -> str:
+    """The id of an analysis of the file."""
+    with path.open("rb") as file:
+        begun = sender.ask(
+            "POST", "/api/v1/video/upload", data={"analysis_type": "highlights"}, files={"video": (path.name, file)}
+        )
+    assert begun.status_code == 202, begun.text
+    return str(begun.json()["sessionId"])
+
+
+def is_analysed(sender: Sender, session: str) -> bool:
+    """Whether it has ended; it may not have failed."""
+    state = sender.ask("GET", f"/api/v1/video/status/{session}").json()
+    assert state["status"] in ("queued", "processing", "completed"), state
+    return bool(state["status"] == "completed")
+
+
+def phone_of(cluster: Cluster) -> Phone:
+    """A phone with a bad line, whose requests go to both web hosts in turn."""
+    ports = itertools.cycle(cluster.hosts[name].port for name in ("web-1", "web-2"))
+    return Phone(lambda: f"http://127.0.0.1:{next(ports)}", cluster.place.key, 1, headers=BY_TLS)
+
+
+def work_while_hosts_change(cluster: Cluster, folder: Path, change: Callable[[Host], None]) -> None:
+    """Stop each host in turn, change it and start it again, while people send videos, have them analysed and merged,
+    and watch their jobs. Nobody may notice.
+    """
+    match, clips, phone = render_clip(folder / "match.mp4", seconds=20.0), make_alike(folder), phone_of(cluster)
+    analyses, merges = [], []
+    with Watcher(cluster) as watcher:
+        with Load(cluster, folder) as load:
+            for host in cluster.hosts.values():
+                load.wait_for_more(3)
+                analyses.append(analyse(cluster.sender(), match))
+                merges.append(begin(phone, clips))
+                phone.send(merges[-1], paths_of(clips))
+                phone.complete(merges[-1])
+                host.stop()
+                change(host)
+                load.wait_for_more(2)  # the others serve meanwhile
+                host.start()
+        load.judge()
+        for session in analyses:
+            wait_until(lambda session=session: is_analysed(cluster.sender(), session), JOBS_SECONDS, "an analysis")  # type: ignore[misc]
+        for begun in merges:
+            state = wait_until(lambda begun=begun: phone.ended(begun["merge_session_id"]), JOBS_SECONDS, "a merge")  # type: ignore[misc]
+            assert state and state["overall_status"] == "completed", state
+        jobs = cluster.sender().ask("GET", "/api/v1/jobs?limit=50").json()["jobs"]
+        watcher.wait_for({job["id"] for job in jobs if job["status"] == "completed"})
+    assert not watcher.refused
+    print(f"{load.told()}; {len(analyses)} analyses and {len(merges)} merges; {watcher.opened} sockets")
+
+
+def check_nothing_is_wrong(cluster: Cluster) -> None:
+    """All hosts are there, doctor finds nothing, and each job was done once and well."""
+    wait_until(lambda: cluster.present() == set(cluster.hosts), 60, "all hosts")
+    said = cluster.sender().ask("GET", "/health").json()
+    assert said["status"] == "healthy", said
+    environment = {**cluster.place.environment, "VOD_DATA_DIR": str(cluster.place.data_dir)}
+    checked = manage("doctor", environment=environment)
+    assert checked.returncode == 0, checked.stdout
+    check_each_ended_once(cluster.place)
+    assert cluster.place.query("SELECT count(*) FROM video_jobs WHERE status <> 'completed'") == [(0,)]

@@ -18,19 +18,24 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.cluster.load import Load, Watcher
+from tests.cluster.load import (
+    JOBS_SECONDS,
+    Load,
+    analyse,
+    check_nothing_is_wrong,
+    is_analysed,
+    phone_of,
+    work_while_hosts_change,
+)
 from tests.cluster.topology import ACCOUNT, BY_TLS, PASSWORD, Cluster, may_set_apart, running_cluster
 from tests.prosync.conftest import URL as PRO
 from tests.prosync.conftest import make_footage, segment
 from tests.support.clips import render_clip
 from tests.support.merges import begin, check_segments, make_alike, paths_of
-from tests.support.phone import Phone
 from tests.support.program import BASE, Truth, manage
 from tests.support.senders import Sender, long_video
 from tests.support.waiting import wait_until
-from tests.torture.story import check_each_ended_once
 
-JOB_SECONDS = 120.0
 MIB = 1024**2
 AWAY_SECONDS = float(os.environ.get("VOD_AWAY_SECONDS", "10"))
 CLOCK_SECONDS, ALERT_SECONDS = 300.0, 600.0
@@ -65,7 +70,7 @@ def wait_for_job(sender: Sender, job: str, *, ends_as: str = "completed") -> Non
         assert found["status"] in ("queued", "processing", "waiting", ends_as), found
         return bool(found["status"] == ends_as)
 
-    wait_until(has_ended, JOB_SECONDS, f"the end of job {job}")
+    wait_until(has_ended, JOBS_SECONDS, f"the end of job {job}")
 
 
 def send(sender: Sender, path: Path) -> dict[str, Any]:
@@ -183,32 +188,9 @@ def test_a_comparison_is_aligned_and_heard_of_at_the_other_host(
 
 def test_an_analysis_has_results_at_each_host(senders: tuple[Sender, Sender], tmp_path: Path) -> None:
     session = analyse(senders[0], render_clip(tmp_path / "match.mp4", seconds=20.0))
-    wait_until(lambda: is_analysed(senders[1], session), JOB_SECONDS, "the analysis")
+    wait_until(lambda: is_analysed(senders[1], session), JOBS_SECONDS, "the analysis")
     first, second = (sender.ask("GET", f"/api/v1/video/results/{session}").json() for sender in senders)
     assert first["data"]["segments"] == second["data"]["segments"] != []
-
-
-def analyse(sender: Sender, path: Path) -> str:
-    """The id of an analysis of the file."""
-    with path.open("rb") as file:
-        begun = sender.ask(
-            "POST", "/api/v1/video/upload", data={"analysis_type": "highlights"}, files={"video": (path.name, file)}
-        )
-    assert begun.status_code == 202, begun.text
-    return str(begun.json()["sessionId"])
-
-
-def is_analysed(sender: Sender, session: str) -> bool:
-    """Whether it has ended; it may not have failed."""
-    state = sender.ask("GET", f"/api/v1/video/status/{session}").json()
-    assert state["status"] in ("queued", "processing", "completed"), state
-    return bool(state["status"] == "completed")
-
-
-def phone_of(cluster: Cluster) -> Phone:
-    """A phone with a bad line, whose requests go to both web hosts in turn."""
-    ports = itertools.cycle(cluster.hosts[name].port for name in ("web-1", "web-2"))
-    return Phone(lambda: f"http://127.0.0.1:{next(ports)}", cluster.place.key, 1, headers=BY_TLS)
 
 
 def test_clips_from_a_bad_line_are_merged_over_both_hosts(cluster: Cluster, tmp_path: Path) -> None:
@@ -216,7 +198,7 @@ def test_clips_from_a_bad_line_are_merged_over_both_hosts(cluster: Cluster, tmp_
     begun = begin(phone, clips)
     phone.send(begun, paths_of(clips))
     ids = phone.complete(begun)
-    state = wait_until(lambda: phone.ended(begun["merge_session_id"]), JOB_SECONDS, "the merge")
+    state = wait_until(lambda: phone.ended(begun["merge_session_id"]), JOBS_SECONDS, "the merge")
     assert state is not None
     assert state["overall_status"] == "completed", state
     challenge = phone.challenge(ids, state["merged_video"])
@@ -274,30 +256,7 @@ def test_another_host_goes_on_with_the_work_of_one_that_is_gone(
 
 
 def test_hosts_are_restarted_in_turn_while_people_work(cluster: Cluster, tmp_path: Path) -> None:
-    """They send videos, have them analysed and merged, and watch their jobs."""
-    match, clips, phone = render_clip(tmp_path / "match.mp4", seconds=20.0), make_alike(tmp_path), phone_of(cluster)
-    analyses, merges = [], []
-    with Watcher(cluster) as watcher:
-        with Load(cluster, tmp_path) as load:
-            for name in ("web-1", "web-2", "work-1", "work-2"):
-                load.wait_for_more(3)
-                analyses.append(analyse(cluster.sender(), match))
-                merges.append(begin(phone, clips))
-                phone.send(merges[-1], paths_of(clips))
-                phone.complete(merges[-1])
-                cluster.hosts[name].stop()
-                load.wait_for_more(2)  # the others serve meanwhile
-                cluster.hosts[name].start()
-        load.judge()
-        for session in analyses:
-            wait_until(lambda session=session: is_analysed(cluster.sender(), session), JOB_SECONDS, "an analysis")  # type: ignore[misc]
-        for begun in merges:
-            state = wait_until(lambda begun=begun: phone.ended(begun["merge_session_id"]), JOB_SECONDS, "a merge")  # type: ignore[misc]
-            assert state and state["overall_status"] == "completed", state
-        jobs = cluster.sender().ask("GET", "/api/v1/jobs?limit=50").json()["jobs"]
-        watcher.wait_for({job["id"] for job in jobs if job["status"] == "completed"})
-    assert not watcher.refused
-    print(f"{load.told()}; {len(analyses)} analyses and {len(merges)} merges; {watcher.opened} sockets")
+    work_while_hosts_change(cluster, tmp_path, lambda host: None)
 
 
 @pytest.mark.parametrize("part", [pytest.param(one, marks=as_root if " " in one else ()) for one in OUTAGES])
@@ -348,11 +307,4 @@ def test_clocks_that_differ_by_five_minutes_harm_nothing(
 
 
 def test_nothing_is_left_wrong(cluster: Cluster) -> None:
-    wait_until(lambda: cluster.present() == set(cluster.hosts), 60, "all hosts")
-    said = cluster.sender().ask("GET", "/health").json()
-    assert said["status"] == "healthy", said
-    environment = {**cluster.place.environment, "VOD_DATA_DIR": str(cluster.place.data_dir)}
-    checked = manage("doctor", environment=environment)
-    assert checked.returncode == 0, checked.stdout
-    check_each_ended_once(cluster.place)
-    assert cluster.place.query("SELECT count(*) FROM video_jobs WHERE status <> 'completed'") == [(0,)]
+    check_nothing_is_wrong(cluster)

@@ -29,14 +29,14 @@ import yaml
 
 from tests.support import nginx
 from tests.support.places import prepare
-from tests.support.program import PROJECT_ROOT, Place, clean_environment
+from tests.support.program import PROJECT_ROOT, Place, clean_environment, manage
 from tests.support.s3 import Bucket, fresh_bucket
 from tests.support.senders import Sender
 from tests.support.swift import KEY_ID, SECRET, running_swift
 from tests.support.waiting import wait_until
 from vodplatform.base.records.running import GONE_SECONDS
 from vodplatform.management.commands.up import redis_server, web_child, worker_child
-from vodplatform.supervisor import Child, Supervisor
+from vodplatform.supervisor import Supervisor
 
 ADDRESS = "127.0.0.1"
 ACCOUNT, PASSWORD = "anna", "a-password-for-a-cluster"
@@ -110,6 +110,17 @@ class Host:
             environment |= {"LD_PRELOAD": str(library), "CLOCK_AHEAD": f"{clock:.0f}"}
         self.supervisor.environment = environment
         self.supervisor.start()
+
+    def install(self, tree: Path) -> None:
+        """Put a release in the place of the one that it had; it starts with it the next time."""
+        environment = {**self.supervisor.environment, "PYTHONPATH": str(tree)}
+        what = f"web_child({ADDRESS!r}, {self.port})" if self.port else "worker_child(1)"
+        code = f"import json; from vodplatform.management.commands import up; print(json.dumps(list(up.{what}.argv)))"
+        said = manage("shell", "--verbosity", "0", "-c", code, environment=environment, tree=tree)
+        assert said.returncode == 0, said.stderr
+        self.supervisor.environment = environment
+        child = self.supervisor.children[0]
+        child.argv = _set_apart(self.name, self.folder / "data", self.group, json.loads(said.stdout))
 
     @property
     def pid(self) -> int:
@@ -231,10 +242,10 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(**settings: str) -> Iterator[Cluster]:
+def running_cluster(tree: Path = PROJECT_ROOT, **settings: str) -> Iterator[Cluster]:
     """A cluster that serves; all of it is gone after the block. Debian's packages are ``scripts/tools cluster``'s.
 
-    settings: variables for its hosts beside their own.
+    tree: the code of its hosts. settings: variables for them beside their own.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vod-test-cluster-")))
@@ -257,20 +268,20 @@ def running_cluster(**settings: str) -> Iterator[Cluster]:
             "REDIS_URL": f"redis://{ADDRESS}:{redis.port}/0",
             "SECRET_KEY": secrets.token_hex(32),
             "ALLOWED_HOSTS": ADDRESS,
-            "PYTHONPATH": str(PROJECT_ROOT),
             # What would be swept after a day is swept at once.
             "VOD_UNREFERENCED_HOURS": "0",
             "VOD_DISK_RESERVE_MB": str(RESERVE_MB),
             "VOD_METRICS_TOKEN": SCRAPER,
             **settings,
         }
-        place = Place(folder / "operator", environment, prepare(folder / "operator", environment, ACCOUNT, PASSWORD))
+        operator = folder / "operator"
+        place = Place(operator, environment, prepare(operator, environment, ACCOUNT, PASSWORD, tree))
         ports = [nginx.free_port(), nginx.free_port()]
         groups = itertools.count(FIRST_GROUP)
-        hosts = [_host(folder, f"web-{number}", web_child(ADDRESS, port), environment, next(groups), port)
-                 for number, port in enumerate(ports, 1)]  # fmt: skip
-        hosts += [_host(folder, f"work-{number}", worker_child(1), environment, next(groups)) for number in (1, 2)]
+        parts = {"web-1": ports[0], "web-2": ports[1], "work-1": 0, "work-2": 0}
+        hosts = [_host(folder, name, environment, next(groups), port) for name, port in parts.items()]
         for host in hosts:
+            host.install(tree)
             stack.callback(host.stop)
             host.start()
         prometheus = _prometheus(folder, hosts)
@@ -373,11 +384,12 @@ def _dropped(group: int, ports: Sequence[int]) -> Iterator[None]:
         subprocess.run(["nft", "delete", "table", "inet", table], check=True)
 
 
-def _host(folder: Path, name: str, child: Child, environment: dict[str, str], group: int, port: int = 0) -> Host:
+def _host(folder: Path, name: str, environment: dict[str, str], group: int, port: int) -> Host:
+    """A host without any release yet."""
     place, metrics = folder / name, port or nginx.free_port()
     (place / "tmp").mkdir(parents=True)
     (place / "data").mkdir()
-    child.argv = _set_apart(name, place / "data", group, child.argv)
+    child = web_child(ADDRESS, port) if port else worker_child(1)
     child.log = (place / "log").open("ab")
     own = {"TMPDIR": str(place / "tmp"), "VOD_DATA_DIR": str(place / "data")}
     if not port:

@@ -1,12 +1,8 @@
-"""An upgrade without a pause: hosts of the previous release and of this one on one database and one bucket.
-
-The previous release runs from its own code in git's history, with today's packages.
-"""
+"""An upgrade without a pause: hosts of the previous release and of this one on one database and one bucket."""
 
 from __future__ import annotations
 
 import secrets
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +10,8 @@ import httpx
 import pytest
 
 from tests.support.places import ACCOUNT, PASSWORD, database_url, on_server, prepare, programs
-from tests.support.program import PROJECT_ROOT, Place, Program, Truth, manage
+from tests.support.program import Place, Program, Truth, manage
+from tests.support.releases import unpack_release
 from tests.support.s3 import Bucket
 from tests.support.senders import Sender, long_video
 from tests.support.waiting import wait_until
@@ -27,15 +24,7 @@ JOB_SECONDS = 90.0
 @pytest.fixture(scope="module")
 def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tree of the previous release."""
-    packed = subprocess.run(
-        ["git", "archive", "--format=tar", PREVIOUS_RELEASE], cwd=PROJECT_ROOT, capture_output=True, check=False
-    )
-    if packed.returncode:
-        pytest.skip("needs git's history: git fetch --unshallow")
-    tree = tmp_path_factory.mktemp("previous") / "tree"
-    tree.mkdir()
-    subprocess.run(["tar", "-x", "-C", str(tree)], input=packed.stdout, check=True)
-    return tree
+    return unpack_release(PREVIOUS_RELEASE, tmp_path_factory.mktemp("previous") / "tree")
 
 
 @pytest.fixture

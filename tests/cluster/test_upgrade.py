@@ -1,0 +1,43 @@
+"""``make cluster-check``: an upgrade with migrations while people work, host by host, as the guide says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.load import check_nothing_is_wrong, work_while_hosts_change
+from tests.cluster.topology import Cluster, Host, running_cluster
+from tests.support.program import PROJECT_ROOT, manage
+from tests.support.releases import unpack_release
+
+# Two migrations came after it. Moves on with each release.
+PREVIOUS_RELEASE = "bcf5924448eaf6ce157313ce33bc26ac1d00af9e"
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster of the previous release."""
+    with running_cluster(unpack_release(PREVIOUS_RELEASE, tmp_path / "previous")) as found:
+        yield found
+
+
+def test_hosts_are_upgraded_in_turn_while_people_work(cluster: Cluster, tmp_path: Path) -> None:
+    migrations = "SELECT count(*) FROM django_migrations"
+    [(before,)] = cluster.place.query(migrations)
+    releases = []
+
+    def upgrade(host: Host) -> None:
+        host.install(PROJECT_ROOT)
+        if not releases:
+            environment = {**cluster.place.environment, "VOD_DATA_DIR": str(cluster.place.data_dir)}
+            migrated = manage("migrate", "--verbosity", "0", environment=environment)
+            assert migrated.returncode == 0, migrated.stderr
+        releases.append(host.name)
+
+    work_while_hosts_change(cluster, tmp_path, upgrade)
+    assert releases == list(cluster.hosts)
+    [(after,)] = cluster.place.query(migrations)
+    assert after > before
+    check_nothing_is_wrong(cluster)

@@ -1,0 +1,22 @@
+"""Code of an earlier release, out of git's history; it runs with today's packages."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.program import PROJECT_ROOT
+
+
+def unpack_release(commit: str, folder: Path) -> Path:
+    """The tree of this commit in a folder that does not exist yet. Skips the test where git does not have it."""
+    packed = subprocess.run(
+        ["git", "archive", "--format=tar", commit], cwd=PROJECT_ROOT, capture_output=True, check=False
+    )
+    if packed.returncode:
+        pytest.skip("needs git's history: git fetch --unshallow")
+    folder.mkdir()
+    subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True)
+    return folder
