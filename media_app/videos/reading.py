@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from jobs_app.context import JobFailed
 from media_app.store import files as store
 from media_app.videos.models import Video
-from media_app.videos.services import is_local, local_path
+from media_app.videos.services import check_watchable, is_local, local_path
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.processes.process import ChildError
@@ -35,11 +35,7 @@ def readable(videos: Sequence[Video], *, viewer: User | None) -> Iterator[Readab
     themselves. Raises ``FileNotFoundError``, also for what the viewer may not see any more, ``StoreUnavailable``, also
     in place of what the child made of a bucket that did not answer.
     """
-    if viewer is not None:
-        rows = Video.objects.watchable_by(viewer).filter(pk__in=[video.pk for video in videos])
-        seen = set(rows.values_list("pk", flat=True))
-        if hidden := next((video for video in videos if video.pk not in seen), None):
-            raise FileNotFoundError(hidden.location)
+    check_watchable(videos, viewer)
     remote = [video for video in videos if not is_local(video)]
     if not remote:
         yield Readable([str(local_path(video)) for video in videos], None)

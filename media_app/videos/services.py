@@ -164,6 +164,16 @@ def local_path(video: Video) -> Path:
     return path
 
 
+def check_watchable(videos: Sequence[Video], viewer: User | None) -> None:
+    """Raises ``FileNotFoundError`` for the first of these videos that the viewer may not see now; None may see all."""
+    if viewer is None:
+        return
+    rows = Video.objects.watchable_by(viewer).filter(pk__in=[video.pk for video in videos])
+    seen = set(rows.values_list("pk", flat=True))
+    if hidden := next((video for video in videos if video.pk not in seen), None):
+        raise FileNotFoundError(hidden.location)
+
+
 def path_for_work(
     video: Video, folder: Path, on_progress: Callable[[int], None] | None = None, *, viewer: User | None
 ) -> Path:
@@ -173,8 +183,7 @@ def path_for_work(
     video itself. on_progress: as in :func:`media_app.store.files.local_copy`. Raises ``FileNotFoundError``, also for
     what the viewer may not see any more, ``StoreUnavailable``, ``StoreFull`` where this machine has no room for a copy.
     """
-    if viewer is not None and not Video.objects.watchable_by(viewer).filter(pk=video.pk).exists():
-        raise FileNotFoundError(video.location)
+    check_watchable([video], viewer)
     if is_local(video):
         return local_path(video)
     room.check_disk(video.file_size)

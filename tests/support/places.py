@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -68,10 +69,13 @@ def prepare(data_dir: Path, environment: dict[str, str], account: str, password:
 
 
 def prepared_by() -> str:
-    """A digest of what a prepared data folder on SQLite is made by."""
+    """A digest of what makes a prepared data folder on SQLite: commands, migrations, and the code that these call."""
+    migrations = {*PROJECT_ROOT.glob("vodplatform/**/migrations/*.py"), *PROJECT_ROOT.glob("*_app/**/migrations/*.py")}
+    texts = "\n".join(path.read_text() for path in migrations)
+    called = set(re.findall(r"^from ((?:vodplatform|\w+_app)\.[\w.]+) import", texts, re.MULTILINE))
     sources = {
-        PROJECT_ROOT / "requirements" / "base.txt", *PROJECT_ROOT.glob("vodplatform/accounts/**/*.py"),
-        *PROJECT_ROOT.glob("vodplatform/**/migrations/*.py"), *PROJECT_ROOT.glob("*_app/**/migrations/*.py"),
+        PROJECT_ROOT / "requirements" / "base.txt", *PROJECT_ROOT.glob("vodplatform/accounts/**/*.py"), *migrations,
+        *(PROJECT_ROOT / f"{name.replace('.', '/')}.py" for name in called),
     }  # fmt: skip
     return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(sources))).hexdigest()
 

@@ -49,10 +49,16 @@ def test_of_several_each_goes_by_its_own_way(owner: User, library: Any, stored: 
         assert files.ranged is not None
 
 
-def test_who_may_not_see_it_is_told_that_it_is_gone(other: User, stored: Video) -> None:
+def test_who_may_not_see_it_is_told_that_it_is_gone(
+    owner: User, other: User, library: Any, stored: Video, tmp_path: Path
+) -> None:
     Video.objects.filter(pk=stored.pk).update(place=Place.LIBRARY)
-    with pytest.raises(FileNotFoundError), readable([stored], viewer=other):
+    shown = make_video(other, location=str(library.crew / "plain.mp4"))
+    with pytest.raises(FileNotFoundError, match=stored.location), readable([shown, stored], viewer=other):
         pass
+    with pytest.raises(FileNotFoundError, match=stored.location):
+        path_for_work(stored, tmp_path, viewer=other)
+    assert path_for_work(stored, tmp_path, viewer=owner).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("what_the_child_made_of_it", [DomainError("vod_unreadable"), JobFailed("broken", "It broke.")])
