@@ -227,7 +227,8 @@ def lease_duration() -> timedelta:
 
 
 class LaneLimit(models.Model):
-    """How many jobs of a lane run at once on all hosts together, where admins want another number than the settings'.
+    """How many jobs of a lane run at once on all hosts together, where admins want another number than the settings'
+    for each host.
 
     limit: None for as many as the hosts take.
     """

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -32,7 +32,7 @@ from tests.support.factories import lease_of, make_alignment, make_job, make_ses
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
-from vodplatform.base.models import ProcessKind
+from vodplatform.base.models import ProcessKind, RunningProcess
 from vodplatform.base.records import running
 from vodplatform.base.web import publish
 
@@ -206,7 +206,7 @@ class TestLimits:
     @pytest.fixture(autouse=True)
     def _read_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(lanes, "SECONDS", 0.0)
-        monkeypatch.setattr(lanes, "_read", (0.0, {}, Counter()))
+        monkeypatch.setattr(lanes, "_read", (0.0, lanes.Known()))
 
     def claimed(self) -> int:
         for _ in range(5):
@@ -234,6 +234,22 @@ class TestLimits:
         assert (lanes.limit_of("test"), admission.max_share("test")) == (lanes.NO_LIMIT, 4)
         LaneLimit.objects.update(limit=6)
         assert admission.max_share("test") == 3
+
+    def test_the_settings_are_for_each_host_until_admins_set_one_for_all(
+        self, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 2}
+        for host, queues in (("a", ["test"]), ("a", ["test"]), ("b", ["align", "test"]), ("c", ["align"])):
+            monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
+            monkeypatch.setattr(running, "_own", None)
+            running.tell(ProcessKind.WORKER, queues=queues, max_jobs=8)
+        assert lanes.limit_of("test") == 4
+        assert self.claimed() == 4
+        LaneLimit.objects.create(lane="test", limit=100)
+        assert lanes.limit_of("test") == 100
+        RunningProcess.objects.filter(host="b").update(seen_at=Now() - timedelta(seconds=running.GONE_SECONDS))
+        LaneLimit.objects.all().delete()
+        assert lanes.limit_of("test") == 2
 
     def test_none_is_nought(self, admin_person: User) -> None:
         client = Client()

@@ -1186,6 +1186,11 @@ GUARDS = [
         "tests/jobs/test_services.py::TestClaim::test_a_full_lane_gives_nothing_and_another_lane_does",
     ),
     Guard(
+        "each host brings its share of a lane", "jobs_app/lanes.py",
+        " * max(1, known.hosts[lane])", "",
+        "tests/jobs/test_review.py::TestLimits::test_the_settings_are_for_each_host_until_admins_set_one_for_all",
+    ),
+    Guard(
         "the owner's lock over all lanes", "jobs_app/leases.py",
         "            if not _try_lock(OWNER_LOCK, job.owner_id.bytes):\n", "            if False:\n",
         "tests/jobs/test_turns.py::test_claims_in_two_lanes_at_once_never_exceed_the_owners_limit", True,
