@@ -27,7 +27,7 @@ import psutil
 import pytest
 from tusclient.client import TusClient
 
-from tests.support import node
+from tests.support import nginx, node
 from tests.support.clips import render_clip
 from tests.support.faults import faulty
 from tests.support.program import Place, Program, is_alive, manage
@@ -216,6 +216,11 @@ def test_uploads_by_every_client_survive_three_kills_of_the_web_process(
         story.result()
 
 
+def web_process(program: Program) -> psutil.Process:
+    """The one that serves."""
+    return next(process for process in program.descendants() if process.cmdline()[2:3] == ["web"])
+
+
 def reset(line: socket.socket) -> None:
     """End a connection as a host does that has died: with a reset, what it had still to send forgotten."""
     line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -228,9 +233,18 @@ def test_patch_that_is_cut_keeps_every_byte_that_had_arrived(program: Program, s
     id_of_upload = UUID(upload.rstrip("/").rpartition("/")[2])
     [(key,)] = program.place.query("SELECT key FROM uploads_upload WHERE id = ?", id_of_upload)
     place = urlsplit(program.address)
-    for cut in (reset, socket.socket.close):
+
+    def stop_serving(line: socket.socket) -> None:
+        """A web process that is restarted, as by a deploy."""
+        web = web_process(program)
+        web.terminate()
+        web.wait(20)
+        line.close()
+        wait_until(lambda: nginx.is_open(int(place.port or 0)), 20, "another web process")
+
+    for cut in (reset, socket.socket.close, stop_serving):
         before = sender.offset(upload)
-        arrived = before + 4 * MIB + 6789
+        arrived = before + 3 * MIB + 6789
         words = {
             "Host": place.netloc, "Authorization": f"Token {sender.key}",
             "Content-Length": str(len(content) - before), **patch_headers(before),

@@ -43,6 +43,9 @@ class Server(uvicorn.Server):
             return
         tell_systemd("STOPPING=1")
         super().handle_exit(sig, frame)
+        # uvicorn would end this process by the signal at last, before the requests that it has cancelled have kept what
+        # had come of an upload and let go what they hold.
+        self._captured_signals.clear()
 
 
 def make_server(host: str, port: int, trusted_proxies: str = "", drain_seconds: float = 0.0) -> Server:
