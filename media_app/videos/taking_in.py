@@ -25,7 +25,7 @@ from media_app.uploads.purposes import purpose_of
 from media_app.uploads.services import drop_pieces
 from media_app.videos import budget
 from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
-from media_app.videos.services import PROBE, delete_other_files, path_for_work, write_guard_of
+from media_app.videos.services import PROBE, delete_other_files, mime_type_of, path_for_work, write_guard_of
 from vodplatform.base.errors import DomainError
 from vodplatform.base.files import child_files
 from vodplatform.base.logs import event
@@ -85,6 +85,8 @@ def take_in(
     await_scanner(context)
     path = path_for_work(video, folder, checking(context), viewer=None)
     scan_file(context, path)
+    if upload:
+        _check_type(path, upload)
     context.progress(15, "Reading the file")
     facts = facts_of(context, path)
     _check(facts, needs_end)
@@ -93,6 +95,16 @@ def take_in(
     if digest != expected:
         raise JobFailed("checksum_mismatch", "The file that came is not the one that was sent; send it again.")
     return path, facts, digest
+
+
+def _check_type(path: Path, upload: Upload) -> None:
+    """Look at the first bytes of a file whose first bytes nobody has seen: it went straight to the bucket, or came in
+    parts too short to tell. Raises :class:`JobFailed`.
+    """
+    purpose = purpose_of(upload.purpose)
+    if not upload.mime_type and not purpose.takes_type(mime_type_of(path, "")):
+        refused = purpose.refusal()
+        raise JobFailed(refused.type.name, refused.message)
 
 
 def check_budget(context: JobContext, facts: dict[str, Any]) -> None:

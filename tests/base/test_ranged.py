@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -118,3 +120,15 @@ def test_a_child_whose_parent_has_gone_is_told(source: Source) -> None:
         server._ours.shutdown(socket.SHUT_RDWR)
         with pytest.raises(OSError):
             file.read(1)
+
+
+def test_a_child_that_ends_before_it_reads_its_answer_is_no_error(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", seen.append)
+    sizes = [len(content) for content in CONTENT]
+    with RangeServer(sizes, source.read) as server, socket.socket(fileno=os.dup(server.descriptor)) as child:
+        child.sendall(ASK.pack(0, 0, BLOCK_BYTES))
+        assert child.recv(1, socket.MSG_PEEK)
+    assert not seen

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from redis.sentinel import MasterNotFoundError
 from jobs_app.broker import make_broker
 from tests.support.nginx import free_port
 from tests.support.waiting import wait_until
-from vodplatform.base.redis_pool import connect, reason
+from vodplatform.base.redis_pool import SharedSentinel, connect, reason
 from vodplatform.base.web import throttles
 from vodplatform.management.commands.up import redis_server
 from vodplatform.settings.environment import Environment, SettingsError, message_prefix, sentinels
@@ -196,3 +198,26 @@ def test_sentinels_that_say_nothing_are_passed_over_soon_and_remembered(servers:
 def test_wrong_addresses_of_sentinels_are_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"redis\+sentinel://host:port"):
         Environment({"REDIS_URL": url}).redis_url(tmp_path)
+
+
+class Told:
+    """A sentinel that answers once two have asked it, or is away."""
+
+    def __init__(self, name: str, both: threading.Barrier | None) -> None:
+        self.name, self.both = name, both
+
+    def sentinel_masters(self) -> dict[str, Any]:
+        if self.both is None:
+            raise redis.ConnectionError(self.name)
+        self.both.wait(10)
+        state = {"is_master": True, "is_sdown": False, "is_odown": False, "num-other-sentinels": 2}
+        return {"vod": state | {"ip": self.name, "port": 1}}
+
+
+def test_no_sentinel_is_lost_where_two_threads_find_another_away() -> None:
+    shared, both = SharedSentinel([]), threading.Barrier(2)
+    shared.sentinels = [Told("a", None), Told("b", both), Told("c", both)]
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(shared.discover_master, ["vod"] * 2))
+    assert found == [("b", 1)] * 2
+    assert [one.name for one in shared.sentinels] == ["b", "a", "c"]

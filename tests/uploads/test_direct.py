@@ -13,6 +13,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from django.db.models.functions import Now
 
+from jobs_app.runner import run_queue
+from media_app.catalogue import services as catalogue
+from media_app.catalogue.receiving import CATALOGUE
 from media_app.store import files as store
 from media_app.uploads import direct, joining, services, sweep
 from media_app.uploads.models import Upload, UploadStatus
@@ -331,3 +334,16 @@ def test_a_file_of_the_catalogue_and_a_clip_come_this_way_and_a_picture_does_not
     assert clip.complete()["status"] == "completed"
     answer = ask(api, "POST", UPLOADS, BODY | {"purpose": "thumbnail"}, status=400)
     assert answer["type"] == "invalid"
+
+
+def test_the_job_looks_at_the_first_bytes_of_what_went_past_the_program(
+    moderator_api: Api, moderator: User, s3_storage: Bucket
+) -> None:
+    video = catalogue.create(moderator, {"title": "To come"})
+    sender = Sender(moderator_api, purpose="catalogue", video_id=str(video.pk))
+    sender.send(0, 1, 2, content=b"FLV\x01\x05\0\0\0\x09" + VIDEO[9:])
+    sender.complete()
+    run_queue("ingest")
+    video.refresh_from_db()
+    refused = CATALOGUE.refusal()
+    assert (video.status, video.error_type, video.error_message) == ("failed", refused.type.name, refused.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import lru_cache
 from typing import Any
 
@@ -46,13 +47,27 @@ def reason(exc: redis.RedisError) -> str:
     return "no sentinel names a master" if isinstance(exc, MasterNotFoundError) else str(exc)
 
 
+class SharedSentinel(Sentinel):
+    """Sentinels that several threads ask at once: redis-py moves the one that answers to the front of one list, where
+    two threads put one sentinel there twice and lose another for good.
+    """
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        """The master's address, as :class:`Sentinel` finds it. Raises ``MasterNotFoundError``."""
+        own = copy.copy(self)
+        own.sentinels = list(self.sentinels)
+        found: tuple[str, int] = Sentinel.discover_master(own, service_name)
+        self.sentinels = own.sentinels
+        return found
+
+
 @lru_cache
-def _asked(url: str, seconds: float) -> Sentinel:
+def _asked(url: str, seconds: float) -> SharedSentinel:
     """The sentinels of an address, the one that answered last first: shared, so that those that are away are known."""
     found = sentinels(url)
     assert found is not None
     options = {**found["sentinel_kwargs"], **_once(seconds, Retry(NoBackoff(), 0))}
-    return Sentinel(found["sentinels"], sentinel_kwargs=options)
+    return SharedSentinel(found["sentinels"], sentinel_kwargs=options)
 
 
 def _once(seconds: float, retry: Any) -> dict[str, Any]:
