@@ -21,6 +21,7 @@ from media_app.videos.models import Video
 from sessions_app.comparison.alignment.easyocr_reader import FOLDER
 from tests.delivery.test_cdn import pem_of
 from tests.support.factories import lease_of, make_job, make_user, make_video
+from tests.support.program import manage
 from tests.support.s3 import storage_of
 from vodplatform.base.models import Unreferenced
 from vodplatform.base.processes.process import Access
@@ -43,6 +44,20 @@ def test_doctor_is_content_with_a_fresh_program(db, capsys):
     code, output = doctor(capsys)
     assert code == 0, output
     assert "BAD" not in output
+
+
+@pytest.mark.full
+def test_doctor_says_that_the_database_is_away_and_looks_at_all_else(tmp_path):
+    away = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing", "VOD_DATA_DIR": str(tmp_path)}
+    done = manage("doctor", environment=away)
+    said = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    [bad] = [line for line in said if line.startswith("BAD")]
+    assert bad.startswith("BAD  database: The database of DATABASE_URL cannot be used")
+    assert sum(line.startswith("?") for line in said) == 7
+    assert "ok   confinement" in said
+    assert manage("doctor", "--fix", environment=away).stderr.startswith("CommandError: The database of DATABASE_URL")
 
 
 def test_doctor_tries_whether_helper_processes_are_confined(db, capsys, monkeypatch):

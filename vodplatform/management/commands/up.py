@@ -112,20 +112,26 @@ def metrics_folder(data_dir: Path) -> Path:
 
 def check_services() -> None:
     """Raise with a sentence when a database or broker that the settings name does not answer."""
-    if connection.vendor == "postgresql":
-        import psycopg
-
-        try:
-            # Not through Django's pool: that would try for 20 s, and log each try.
-            given = connection.get_connection_params()
-            connect_apart(connection, connect_timeout=given.get("connect_timeout", CONNECT_SECONDS)).close()
-        except psycopg.Error as exc:
-            raise CommandError(f"The database of DATABASE_URL cannot be used: {' '.join(str(exc).split())}") from exc
+    check_database()
     if not settings.REDIS_IS_PRIVATE:
         try:
             connect(settings.REDIS_URL, CONNECT_SECONDS).ping()
         except redis.RedisError as exc:
             raise CommandError(f"The Redis of REDIS_URL cannot be used: {reason(exc)}") from exc
+
+
+def check_database() -> None:
+    """Raise with a sentence when the PostgreSQL that the settings name does not answer."""
+    if connection.vendor != "postgresql":
+        return
+    import psycopg
+
+    try:
+        # Not through Django's pool: that would try for 20 s, and log each try.
+        given = connection.get_connection_params()
+        connect_apart(connection, connect_timeout=given.get("connect_timeout", CONNECT_SECONDS)).close()
+    except psycopg.Error as exc:
+        raise CommandError(f"The database of DATABASE_URL cannot be used: {' '.join(str(exc).split())}") from exc
 
 
 def free_port(host: str, port: int) -> int:
