@@ -1,13 +1,15 @@
 """One file with everything that the program knows and has made, written under load and read back elsewhere.
 
 The archive is a tar: ``manifest.json``, ``rows.jsonl`` (every row, in one snapshot, by Django's serializer, so
-that it may move between SQLite and PostgreSQL) and ``media/…``. Videos used by reference, files on
-S3, browser sessions and the secret key are not in it.
+that it may move between SQLite and PostgreSQL) and ``media/…`` (the files of the same moment). Videos used by
+reference, files on S3, browser sessions and the secret key are not in it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import io
 import json
 import os
@@ -33,9 +35,12 @@ from django.db import DatabaseError, connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import Model
 
+from jobs_app import scratch
 from vodplatform.base.files.installation import MARK
 
 FORMAT = 1
+# What a file system says that has no hard links between these folders, or takes no more of a file.
+NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 INSERTED_AT_ONCE, BYTES_AT_ONCE = 1000, 4 * 1024**2
 LEFT_OUT = {
     "contenttypes.contenttype", "auth.permission", "sessions.session", "accounts.browsersession", "admin.logentry",
@@ -71,14 +76,17 @@ def write_archive(target: Path) -> dict[str, int]:
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         partial = Path(name)
         with os.fdopen(descriptor, "wb") as file, tempfile.TemporaryFile("w+b") as rows:
-            with snapshot():
-                counts = _write_rows(rows)
-                applied = sorted(MigrationRecorder(connection).applied_migrations())
-            manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}
-            with tarfile.open(fileobj=file, mode="w|") as archive:
-                _add(archive, "manifest.json", json.dumps(manifest).encode())
-                _add_file(archive, "rows.jsonl", rows)
-                _add_media(archive)
+            with _folder_for_links() as folder:
+                with snapshot():
+                    applied = sorted(MigrationRecorder(connection).applied_migrations())
+                    # Rows are of the moment of the query before; what is deleted from here on is in the archive.
+                    media = _hold_media(folder)
+                    counts = _write_rows(rows)
+                manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}
+                with tarfile.open(fileobj=file, mode="w|") as archive:
+                    _add(archive, "manifest.json", json.dumps(manifest).encode())
+                    _add_file(archive, "rows.jsonl", rows)
+                    _add_media(archive, media)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
@@ -89,19 +97,68 @@ def write_archive(target: Path) -> dict[str, int]:
     return counts
 
 
-def _add_media(archive: tarfile.TarFile) -> None:
-    """Every stored file but the previews of the moment; a job's are never changed, though one may go meanwhile."""
+@contextmanager
+def _folder_for_links() -> Iterator[Path]:
+    """A folder beside the stored files; those that backups have left which were killed go."""
+    for left in scratch.base().glob("backup-*"):
+        with _locked(left) as is_nobodys:
+            if is_nobodys:
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="backup-", dir=scratch.base()) as name, _locked(Path(name)):
+        yield Path(name)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Whether nobody else held the lock of the folder; it is held in the block then."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        yield False
+    else:
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def _hold_media(folder: Path) -> Path:
+    """Where the stored files of this moment are to be read: hard links in ``folder``, which last when the program
+    deletes a file meanwhile. On a file system that has none, the files themselves.
+    """
     root = Path(settings.MEDIA_ROOT)
+    try:
+        for path in _stored_files(root):
+            link = folder / path.relative_to(root)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.link(path, link, follow_symlinks=False)
+    except OSError as exc:
+        if exc.errno not in NO_LINKS:
+            raise
+        return root
+    return folder
+
+
+def _stored_files(root: Path) -> Iterator[Path]:
+    """Every stored file but the previews of the moment."""
     for folder, names, files in os.walk(root):
         if Path(folder) == root:
             names[:] = [name for name in names if name != "previews"]
         for name in files:
             path = Path(folder, name)
-            if path == root / MARK:
-                continue
-            with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-                if path.is_file() and not path.is_symlink():
-                    _add_file(archive, f"media/{path.relative_to(root)}", file)
+            if path != root / MARK and path.is_file() and not path.is_symlink():
+                yield path
+
+
+def _add_media(archive: tarfile.TarFile, root: Path) -> None:
+    for path in _stored_files(root):
+        with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+            _add_file(archive, f"media/{path.relative_to(root)}", file)
 
 
 @contextmanager
@@ -110,6 +167,7 @@ def snapshot() -> Iterator[None]:
     if connection.vendor == "postgresql":
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield
         return
     # Not atomic(): the settings make that IMMEDIATE, which would keep every writer waiting.

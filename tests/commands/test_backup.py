@@ -1,9 +1,11 @@
 """`backup` and `restore`: what comes back is what was there, and nothing bad gets in."""
 
 import contextlib
+import errno
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -18,6 +20,7 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from jobs_app import scratch
 from media_app.videos.models import Video
 from sessions_app.comparison import services
 from sessions_app.comparison.models import ComparisonSession, OffsetChange
@@ -109,6 +112,53 @@ def test_every_model_is_in_an_archive_or_left_out_by_name():
 def test_the_archive_is_for_its_owner_alone_and_holds_no_secret_key(filled, settings):
     assert filled.stat().st_mode & 0o077 == 0
     assert settings.SECRET_KEY.encode() not in filled.read_bytes()
+
+
+@pytest.fixture
+def deleted_meanwhile(transactional_db, monkeypatch) -> str:
+    """A stored file that the program deletes while a backup reads the rows."""
+    name = default_storage.save("videos/kept/former.mp4", ContentFile(b"former"))
+    write_rows = archive._write_rows
+
+    def meanwhile(rows):
+        default_storage.delete(name)
+        return write_rows(rows)
+
+    monkeypatch.setattr(archive, "_write_rows", meanwhile)
+    return name
+
+
+def names_in(target: Path) -> list[str]:
+    with tarfile.open(target) as tar:
+        return tar.getnames()
+
+
+def test_what_is_deleted_while_a_backup_runs_is_in_it(deleted_meanwhile, tmp_path):
+    call_command("backup", str(tmp_path / "all.tar"))
+    with tarfile.open(tmp_path / "all.tar") as tar:
+        assert tar.extractfile(f"media/{deleted_meanwhile}").read() == b"former"
+    assert list(scratch.base().glob("backup-*")) == []
+
+
+def test_where_files_have_no_hard_links_they_are_read_themselves(deleted_meanwhile, tmp_path, monkeypatch):
+    def refuse(*args, **options):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    stays = default_storage.save("videos/kept/stays.mp4", ContentFile(b"stays"))
+    monkeypatch.setattr(os, "link", refuse)
+    call_command("backup", str(tmp_path / "all.tar"))
+    names = names_in(tmp_path / "all.tar")
+    assert (f"media/{stays}" in names, f"media/{deleted_meanwhile}" in names) == (True, False)
+
+
+def test_links_of_a_backup_that_was_killed_go_and_those_of_one_that_runs_stay(transactional_db, tmp_path):
+    for name in ("backup-dead", "backup-runs"):
+        (scratch.base() / name / "videos").mkdir(parents=True)
+    with archive._locked(scratch.base() / "backup-runs") as is_nobodys:
+        assert is_nobodys
+        call_command("backup", str(tmp_path / "all.tar"))
+        assert [path.name for path in scratch.base().glob("backup-*")] == ["backup-runs"]
+    shutil.rmtree(scratch.base() / "backup-runs")
 
 
 def test_a_backup_that_cannot_be_written_is_one_sentence(transactional_db, tmp_path):

@@ -461,6 +461,26 @@ GUARDS = [
         "tests/catalogue/test_sync.py::TestRefusals::test_an_account_names_only_so_many_replicas",
     ),
     Guard(
+        "a backup holds the files of its moment", "vodplatform/archive.py",
+        "media = _hold_media(folder)", "media = Path(settings.MEDIA_ROOT)",
+        "tests/commands/test_backup.py::test_what_is_deleted_while_a_backup_runs_is_in_it",
+    ),
+    Guard(
+        "a web process that ends keeps what had come", "vodplatform/base/web/server.py",
+        "        self._captured_signals.clear()\n", "",
+        "tests/crash/test_uploads_survive.py::test_patch_that_is_cut_keeps_every_byte_that_had_arrived",
+    ),
+    Guard(
+        "the job looks at the type that nobody has seen", "media_app/videos/taking_in.py",
+        "        _check_type(path, upload)\n", "        pass\n",
+        "tests/uploads/test_direct.py::test_the_job_looks_at_the_first_bytes_of_what_went_past_the_program",
+    ),
+    Guard(
+        "no sentinel is lost between threads", "vodplatform/base/redis_pool.py",
+        "        own = copy.copy(self)\n        own.sentinels = list(self.sentinels)\n", "        own = self\n",
+        "tests/base/test_sentinel.py::test_no_sentinel_is_lost_where_two_threads_find_another_away",
+    ),
+    Guard(
         "restoring files may take long", "vodplatform/archive.py",
         '"SET LOCAL idle_in_transaction_session_timeout = 0"', '"SELECT 1"',
         "tests/commands/test_backup.py::test_files_may_take_as_long_as_they_take_to_be_restored",

@@ -67,7 +67,7 @@ def _asked(url: str, seconds: float) -> SharedSentinel:
     found = sentinels(url)
     assert found is not None
     options = {**found["sentinel_kwargs"], **_once(seconds, Retry(NoBackoff(), 0))}
-    return SharedSentinel(found["sentinels"], sentinel_kwargs=options)
+    return SharedSentinel(found["sentinels"], sentinel_kwargs=options)  # type: ignore[no-untyped-call]
 
 
 def _once(seconds: float, retry: Any) -> dict[str, Any]:

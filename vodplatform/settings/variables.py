@@ -186,8 +186,8 @@ VARIABLES: list[Variable] = [
         "VOD_EASYOCR_MODELS", None, _absolute_path, "the absolute path of a folder",
         "The folder with EasyOCR's weights, `english_g2.pth`; `easyocr` needs it.", "none",
     ),
-    _integer("VOD_ALIGN_CONCURRENCY", 2, 1, 1000, "Alignments that run at once, for each host."),
-    _integer("VOD_ANALYSIS_CONCURRENCY", 2, 1, 1000, "Analyses that run at once, for each host."),
+    _integer("VOD_ALIGN_CONCURRENCY", 2, 1, 1000, "Alignments that run at once, times the number of hosts."),
+    _integer("VOD_ANALYSIS_CONCURRENCY", 2, 1, 1000, "Analyses that run at once, times the number of hosts."),
     _number("VOD_SESSION_TTL_HOURS", 24, 0.001, 24 * 365, "Hours after which an analysis and its files are deleted."),
     _text(
         "VOD_VISION_URL",
@@ -198,8 +198,8 @@ VARIABLES: list[Variable] = [
     _number("VOD_VISION_SECONDS", 60, 1, 3600, "Seconds for one answer of the model."),
     _integer("VOD_VISION_CALLS", 40, 1, 10_000, "Calls of the model for one analysis."),
     _flag("VOD_VISION_ALLOW_PRIVATE", False, "1: the endpoint may be on this machine or a private network."),
-    _integer("VOD_INGEST_CONCURRENCY", 2, 1, 1000, "Uploaded videos that are taken in at once, for each host."),
-    _integer("VOD_MERGE_CONCURRENCY", 4, 1, 1000, "Merges of clips that run at once, for each host."),
+    _integer("VOD_INGEST_CONCURRENCY", 2, 1, 1000, "Videos that are taken in at once, times the number of hosts."),
+    _integer("VOD_MERGE_CONCURRENCY", 4, 1, 1000, "Merges of clips that run at once, times the number of hosts."),
     _choice(
         "VOD_PROSYNC_ENGINE", ("local", "syncso"), "local",
         "What replaces speech: `local`, this machine, or `syncso`, sync.so.",
@@ -209,9 +209,9 @@ VARIABLES: list[Variable] = [
     _address("VOD_SYNCSO_URL", "Where its API is.", "https://api.sync.so"),
     _flag("VOD_SYNCSO_ALLOW_PRIVATE", False, "1: it and its results may be on this machine or a private network."),
     _address("VOD_PUBLIC_URL", "Where others reach this program; `syncso` fetches from there."),
-    _integer("VOD_PROSYNC_CONCURRENCY", 2, 1, 1000, "Pro jobs that run at once, for each host."),
+    _integer("VOD_PROSYNC_CONCURRENCY", 2, 1, 1000, "Pro jobs that run at once, times the number of hosts."),
     _integer("VOD_PROSYNC_MAX_AUDIO_SIZE", 104_857_600, 1, 1 << 32, "Bytes of one sound of a pro job."),
-    _integer("VOD_RENDER_CONCURRENCY", 1, 1, 1000, "Renditions that are encoded at once, for each host."),
+    _integer("VOD_RENDER_CONCURRENCY", 1, 1, 1000, "Renditions that are encoded at once, times the number of hosts."),
     Variable(
         "VOD_HLS_RUNGS", (720, 480), _line_counts, "whole numbers separated by commas, or none",
         "Lines of the smaller HLS renditions, never more than the source.", "720,480",
