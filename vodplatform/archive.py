@@ -79,7 +79,7 @@ def write_archive(target: Path) -> dict[str, int]:
             with _folder_for_links() as folder:
                 with snapshot():
                     applied = sorted(MigrationRecorder(connection).applied_migrations())
-                    # Rows are of the moment of the query before; what is deleted from here on is in the archive.
+                    # The query has fixed the moment of the rows. Files that are deleted from now on are in the archive.
                     media = _hold_media(folder)
                     counts = _write_rows(rows)
                 manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}
@@ -99,10 +99,10 @@ def write_archive(target: Path) -> dict[str, int]:
 
 @contextmanager
 def _folder_for_links() -> Iterator[Path]:
-    """A folder beside the stored files; those that backups have left which were killed go."""
+    """A folder for links to the stored files. Folders that killed backups have left are deleted first."""
     for left in scratch.base().glob("backup-*"):
-        with _locked(left) as is_nobodys:
-            if is_nobodys:
+        with _locked(left) as is_left:
+            if is_left:
                 shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="backup-", dir=scratch.base()) as name, _locked(Path(name)):
         yield Path(name)
@@ -110,7 +110,7 @@ def _folder_for_links() -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Whether nobody else held the lock of the folder; it is held in the block then."""
+    """Hold the folder's lock for the block; False where another process has it, or the folder is gone."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
@@ -127,8 +127,9 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def _hold_media(folder: Path) -> Path:
-    """Where the stored files of this moment are to be read: hard links in ``folder``, which last when the program
-    deletes a file meanwhile. On a file system that has none, the files themselves.
+    """Link the stored files into ``folder``, where they stay when the program deletes them; returns where to read them.
+
+    On a file system without hard links that is where they are stored.
     """
     root = Path(settings.MEDIA_ROOT)
     try:

@@ -154,8 +154,8 @@ def test_where_files_have_no_hard_links_they_are_read_themselves(deleted_meanwhi
 def test_links_of_a_backup_that_was_killed_go_and_those_of_one_that_runs_stay(transactional_db, tmp_path):
     for name in ("backup-dead", "backup-runs"):
         (scratch.base() / name / "videos").mkdir(parents=True)
-    with archive._locked(scratch.base() / "backup-runs") as is_nobodys:
-        assert is_nobodys
+    with archive._locked(scratch.base() / "backup-runs") as is_ours:
+        assert is_ours
         call_command("backup", str(tmp_path / "all.tar"))
         assert [path.name for path in scratch.base().glob("backup-*")] == ["backup-runs"]
     shutil.rmtree(scratch.base() / "backup-runs")
