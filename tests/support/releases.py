@@ -11,11 +11,16 @@ from tests.support.program import PROJECT_ROOT
 
 
 def unpack_release(commit: str, folder: Path) -> Path:
-    """The tree of this commit in a folder that does not exist yet. Skips the test where git does not have it."""
+    """The tree of this commit in a folder that does not exist yet. Skips the test where there is no git history, or not
+    all of it; any other failure of git fails the test.
+    """
     packed = subprocess.run(
         ["git", "archive", "--format=tar", commit], cwd=PROJECT_ROOT, capture_output=True, check=False
     )
     if packed.returncode:
+        asked = ["git", "rev-parse", "--is-shallow-repository"]
+        is_whole = subprocess.run(asked, cwd=PROJECT_ROOT, capture_output=True, check=False).stdout == b"false\n"
+        assert not is_whole, packed.stderr.decode()
         pytest.skip("needs git's history: git fetch --unshallow")
     folder.mkdir()
     subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True)
