@@ -62,24 +62,22 @@ demo: $(VENV)/.base ## Three recordings, aligned, on a page (ARGS=--check, SEED=
 up: $(VENV)/.base ## Run the whole program on this machine (ARGS="--port 8000")
 	@$(PY) manage.py up $(ARGS)
 
-tools: ## Install what tests drive beside the program: Chromium, clamd, nginx, node, Swift
+tools: ## Install what the tests of services and pages drive: Chromium, clamd, nginx, node, Swift
 	@scripts/tools
 
-test: ## Everything that must pass, on SQLite, and on PostgreSQL and Redis where they answer (APP=challenges: one slice)
-	@$(MAKE) --no-print-directory -j 2 $(VENV)/.dev tools
-	@$(if $(APP),,$(MAKE) --no-print-directory -j 2 lint rewritten)
-	@scripts/test $(if $(APP),--app $(APP))
+test: $(VENV)/.dev ## Every behaviour once, on SQLite, with a story of each page where Chromium is (APP=challenges: one slice)
+	@scripts/tools pages || true
+	@scripts/test behaviour $(if $(APP),--app $(APP))
 
-# What pytest makes of the tests' assertions takes 10 s: once, beside the checks of style, and not by each worker.
-rewritten: $(VENV)/.dev
-	@env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -q --collect-only >/dev/null 2>&1 || true
+test-services: $(VENV)/.dev tools ## What needs PostgreSQL, Redis, S3, nginx, clamd or kills processes, and the pages' other stories
+	@scripts/test services $(if $(APP),--app $(APP))
 
-test-all: $(VENV)/.dev tools ## Every test on both databases
-	@ALL=1 scripts/test
+test-all: test test-services ## Both, then random kills, walks over every combination, storms, hours of video
+	@scripts/test exhaustive
 
-test-fast: $(VENV)/.dev ## The quick part of the tests, on SQLite
-	@$(PY) -m pytest -q -n $$(($$(nproc) + 2)) \
-		-m "not full and not browser and not program and not crash and not cluster and not django_db(transaction=True)"
+test-fast: $(VENV)/.dev ## The quick part of make test
+	@$(PY) -m pytest -q -n $$(($$(nproc) + 2)) -m "not full and not browser and not services and not exhaustive \
+		and not postgresql and not cluster and not django_db(transaction=True)"
 
 coverage: $(VENV)/.dev tools ## Lines and branches that the tests run, by package; at least 90 % of the lines
 	@rm -f .coverage
@@ -132,4 +130,4 @@ lock: ## Pin requirements/*.in anew
 clean: ## Remove what was made: environment, caches, the data folder's demo
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data/demo bench/.cache
 
-.PHONY: help install develop easyocr demo up tools test rewritten test-all test-fast coverage cluster cluster-check mutations durations lint schema torture guards bench lock clean
+.PHONY: help install develop easyocr demo up tools test test-services test-all test-fast coverage cluster cluster-check mutations durations lint schema torture guards bench lock clean

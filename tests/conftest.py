@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import redis
+from _pytest.mark.expression import Expression
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.db.backends.base.operations import BaseDatabaseOperations
@@ -54,16 +56,18 @@ MARKS_BY_PLACE = {
     "demo": ["pure"],
     "jobs": ["both"],  # locks, claims, leases, clocks
     "browser": ["browser"],
-    "program": ["program"],
-    "crash": ["crash"],
-    "torture": ["crash"],
+    "program": ["program", "services"],
+    "crash": ["crash", "services"],
+    "torture": ["crash", "services"],
     "cluster": ["cluster"],
     "contract": ["full"],
+    "test_javascript.py": ["node"],
+    "videos/test_crdt_in_javascript.py": ["node"],
     "store": ["full"],  # asks an S3 server
     "commands": ["full"],  # starts programs
-    "delivery/test_s3.py": ["full"],
+    "delivery/test_s3.py": ["full", "services"],
     "catalogue/test_roles.py": ["full"],
-    "catalogue/test_sync_storm.py": ["full"],
+    "catalogue/test_sync_storm.py": ["full", "node"],
     "base/test_environment.py": ["full"],
     "videos/test_replacing.py": ["full"],
     "av/test_ingest.py": ["full"],
@@ -80,7 +84,7 @@ MARKS_BY_PLACE = {
     "base/test_process.py": ["full"],
     "base/test_protocol.py": ["full"],
     "videos/test_ingest_faults.py": ["full"],
-    "delivery/test_nginx.py": ["full"],
+    "delivery/test_nginx.py": ["full", "services"],
     "catalogue/test_ready.py": ["full"],
     "catalogue/test_sockets.py": ["full"],
     "catalogue/test_thumbnail.py": ["full"],
@@ -107,9 +111,12 @@ OTHER_NAMES = {
     "uploads": ("upload",),
     "videos": ("ingest",),
 }
-# What scripts/test selects of its second run, and what a file that has any of it has in its text.
-MARKED_FOR_POSTGRESQL = "both or postgresql"
-MARKED = re.compile(r"mark\.(both|postgresql)\b")
+MARKED = re.compile(r"\bmark\.(\w+)")
+# Programs that pip does not install: how to find each, and the closing line of a run without it.
+PROGRAMS = {
+    "browser": (("chromium-headless-shell", "chromium"), "The pages' stories were not run: Chromium is not installed."),
+    "node": (("node",), "The tests of the pages' modules were not run: node is not installed."),
+}
 GROUP = "crew"
 FILLED_ONCE = frozenset({"django_content_type", "auth_permission"})  # by migrations, from the models
 
@@ -125,20 +132,26 @@ def is_about(item: pytest.Item, app: str) -> bool:
     return app in place.parts or any(name in place.stem for name in names)
 
 
+def missing_programs() -> set[str]:
+    """The marks whose program is not installed here."""
+    return {mark for mark, (names, _) in PROGRAMS.items() if not any(map(shutil.which, names))}
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    on_postgresql = os.environ.get("DATABASE_URL", "").startswith("postgres")
-    foreign = {"private_redis"} if os.environ.get("REDIS_URL") else set()
-    foreign |= set() if on_postgresql else {"postgresql"}
-    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in foreign)]
+    for item in items:
+        for mark in marks_of_place(item.path):
+            item.add_marker(mark)
+    unavailable = missing_programs()
+    if os.environ.get("REDIS_URL"):
+        unavailable.add("private_redis")
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        unavailable.add("postgresql")
+    left_out = [item for item in items if any(item.get_closest_marker(mark) for mark in unavailable)]
     if app := config.getoption("--app"):
         left_out += [item for item in items if not is_about(item, app)]
     config.hook.pytest_deselected(items=left_out)
     gone = set(left_out)
-    items[:] = [item for item in items if item not in gone]
-    for item in items:
-        for mark in marks_of_place(item.path):
-            item.add_marker(mark)
-    items[:] = spread(items)
+    items[:] = spread([item for item in items if item not in gone])
 
 
 @functools.cache
@@ -149,15 +162,22 @@ def marks_of_place(path: Path) -> list[str]:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """A file of which a run takes no case, by the marks of its place or by what it marks, is not imported."""
-    if not collection_path.name.startswith("test_"):
+    """Do not import a file of which the expression of ``-m`` can select no case.
+
+    A file's cases all have the marks of its place; each may have any of those that its text names.
+    """
+    expression = config.option.markexpr
+    if not collection_path.name.startswith("test_") or not expression:
         return None
-    expression, marks = config.option.markexpr, set(marks_of_place(collection_path))
-    if expression == MARKED_FOR_POSTGRESQL:
-        is_wanted = "both" in marks or MARKED.search(collection_path.read_text())
-    else:
-        is_wanted = " or " in expression or not marks.intersection(re.findall(r"not (\w+)", expression))
-    return None if is_wanted else True
+    certain = set(marks_of_place(collection_path))
+    possible = (set(MARKED.findall(collection_path.read_text())) & set(re.findall(r"\w+", expression))) - certain
+    selects = Expression.compile(expression).evaluate
+    choices = itertools.product((False, True), repeat=len(possible))
+    marks = (certain.union(itertools.compress(possible, chosen)) for chosen in choices)
+    # A mark with parameters, such as django_db(transaction=True), is not looked at: it selects nothing here.
+    if any(selects(lambda name, /, **given: name in found and not given) for found in marks):  # noqa: B023
+        return None
+    return True
 
 
 def spread(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -178,7 +198,7 @@ def spread(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say why tests were tried again: of those that passed then, nothing else does."""
+    """Say why cases were run again, which pytest does not do for those that then pass, and what was not run at all."""
     reports = terminalreporter.getreports("rerun")
     if reports:
         terminalreporter.section("why tests were tried again")
@@ -187,6 +207,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         crash = getattr(report.longrepr, "reprcrash", None)
         for line in f"{crash.path}:{crash.lineno}: {crash.message}".splitlines()[:8] if crash else ("cause unknown",):
             terminalreporter.line(f"    {line[:400]}")
+    for mark in sorted(missing_programs()):
+        terminalreporter.line(f"{PROGRAMS[mark][1]} `make tools` installs it.")
 
 
 def pytest_collection_finish() -> None:
