@@ -24,7 +24,7 @@ from jobs_app import admission, lanes
 from jobs_app.kinds import is_pausable, registry
 from jobs_app.messages import send_on_commit
 from jobs_app.models import TRANSITIONS, Job, JobQuerySet, JobStatus, lease_duration
-from jobs_app.record import publish, record_change, record_end, record_event, reload_job
+from jobs_app.record import publish, record_change, record_end, record_event, reload_job, request_of
 from vodplatform.base import metrics
 from vodplatform.base.logs import event
 from vodplatform.base.records.transitions import transition
@@ -377,7 +377,16 @@ def _end_job(lease: Lease, status: str, **values: Any) -> bool:
 
 
 def _count(job: Job) -> None:
-    event("processing.complete", kind=job.kind, outcome=job.status)
+    """Log the end of a job, and count it. A failure is a warning that says why and whose job it was."""
+    if job.status == JobStatus.FAILED:
+        error = job.error or {}
+        event(
+            "processing.complete", level=logging.WARNING, kind=job.kind, outcome=job.status,
+            error_type=error.get("type"), message=error.get("message"), owner=str(job.owner_id),
+            queued_by_request=request_of(job.pk),
+        )  # fmt: skip
+    else:
+        event("processing.complete", kind=job.kind, outcome=job.status)
     metrics.JOB_OUTCOMES.labels(job.kind, job.status).inc()
     if job.started_at and job.finished_at:
         metrics.JOB_SECONDS.labels(job.kind).observe((job.finished_at - job.started_at).total_seconds())

@@ -8,6 +8,7 @@ from typing import Any
 from jobs_app.kinds import registry
 from jobs_app.models import Job, JobEvent
 from jobs_app.serializers import JobSerializer
+from vodplatform.base import logs
 from vodplatform.base.web.publish import publish_gone_on_commit, publish_on_commit
 
 EVERYBODYS_JOBS = "jobs.all"
@@ -26,6 +27,17 @@ def owners_group_name(owner_id: uuid.UUID | str) -> str:
 def reload_job(job_id: uuid.UUID) -> Job:
     """The row as it is now, with its owner. Raises ``Job.DoesNotExist``."""
     return Job.objects.select_related("owner").get(pk=job_id)
+
+
+def asked_by() -> dict[str, str]:
+    """Return the data of an event that a request causes: the request's id, or nothing outside of requests."""
+    return {"request_id": found} if (found := logs.request_id.get()) else {}
+
+
+def request_of(job_id: uuid.UUID) -> str:
+    """Return the id of the last request that queued the job, or an empty string."""
+    events = JobEvent.objects.filter(job=job_id, name__in=("queued", "retried")).order_by("id")
+    return str(data.get("request_id", "")) if (data := events.values_list("data", flat=True).last()) else ""
 
 
 def record_event(job: Job, name: str, **data: Any) -> None:

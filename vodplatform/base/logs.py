@@ -74,11 +74,11 @@ def without_secrets(text: str) -> str:
     return SECRETS.sub(lambda found: (found[found.lastgroup] if found.lastgroup else "") + "***", text)
 
 
-def event(name: str, **data: object) -> None:
+def event(name: str, *, level: int = logging.INFO, **data: object) -> None:
     """Log one named event with its data."""
-    if _events.isEnabledFor(logging.INFO):
-        # Not by info(): looking up the line that logs is half of its cost, and shown nowhere.
-        record = logging.LogRecord(_events.name, logging.INFO, "", 0, name, None, None)
+    if _events.isEnabledFor(level):
+        # info() would look up the line that logs, which is half of its cost and shown nowhere.
+        record = logging.LogRecord(_events.name, level, "", 0, name, None, None)
         record.data = data
         _events.handle(record)
 
