@@ -22,12 +22,19 @@ from sessions_app.comparison.models import (
 )
 from vodplatform.accounts.models import User
 from vodplatform.base.admin import AuditedModelAdmin, ReadOnlyMixin
+from vodplatform.base.records.columns import column_names
+
+# Columns that tell staff nothing; all others are shown, those too that are added later.
+NOT_SHOWN = {"ui_state", "sync_config", "auto_sync_result", "anchored_at", "revision", "events_revision"}
+NOT_SHOWN_OF_VOD = {
+    "id", "session", "ordinal", "path", "position", "own_playing", "own_rate", "drift_anchor",
+}  # fmt: skip
 
 
 class VodInline(ReadOnlyMixin, TabularInline):
     model = ComparisonVod
     extra = 0
-    fields = ["vod_id", "name", "video", "offset", "drift_ppm", "offset_source", "offset_confidence"]
+    fields = column_names(ComparisonVod, NOT_SHOWN_OF_VOD)
 
 
 class OffsetChangeInline(ReadOnlyMixin, TabularInline):
@@ -62,7 +69,7 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     list_filter = ["sync_mode", "playback_state", ("archived_at", EmptyFieldListFilter)]
     search_fields = ["session_id", "name", "owner__username"]
     list_select_related = ["owner"]
-    readonly_fields = ["owner", "sync_mode", "playback_state", "rate", "archived_at", "created_at", "updated_at"]
+    readonly_fields = column_names(ComparisonSession, {"name", "description", *NOT_SHOWN})
     fields = ["name", "description", *readonly_fields]
     inlines = [VodInline, ShareInline, LinkInline, AlignmentInline, OffsetChangeInline]
 

@@ -12,11 +12,14 @@ from sessions_app.comparison.services import check_limit, reload
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
+from vodplatform.base.records.columns import column_values
 
-COPIED = ("description", "sync_mode", "sync_config", "rate", "global_time", "ui_state")
-COPIED_OF_VOD = (
-    "ordinal", "vod_id", "name", "offset", "offset_source", "offset_confidence", "drift_ppm", "drift_anchor",
-)  # fmt: skip
+# All other columns are copied, those too that are added later.
+NOT_COPIED = {
+    "session_id", "owner", "name", "playback_state", "anchored_at", "auto_sync_result", "revision", "events_revision",
+    "archived_at", "created_at", "updated_at",
+}  # fmt: skip
+NOT_COPIED_OF_VOD = {"id", "session", "video", "path", "position", "own_playing", "own_rate"}
 MAX_NAME = 200
 
 
@@ -33,13 +36,13 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
             owner=by,
             name=name or f"{session.name[: MAX_NAME - 7]} (copy)",
             events_revision=min(session.events_revision, 1),  # that of the copy, where there are any
-            **{field: getattr(session, field) for field in COPIED},
+            **column_values(session, NOT_COPIED),
         )
         ComparisonVod.objects.bulk_create(
             ComparisonVod(
                 session=copy, video=_video_for(vod, by), position=vod.placement.time_at(session.global_time),
                 path=vod.path if by.is_admin or by.pk == session.owner_id else "",
-                **{field: getattr(vod, field) for field in COPIED_OF_VOD},
+                **column_values(vod, NOT_COPIED_OF_VOD),
             )
             for vod in vods
         )  # fmt: skip

@@ -31,6 +31,7 @@ from sessions_app.comparison.timeline import MAX_TIMESTAMP
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
+from vodplatform.base.records.columns import column_values
 from vodplatform.base.web.publish import publish_on_commit
 
 COMMENT = "comment"  # the kind that who may not edit makes
@@ -282,9 +283,8 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
     vods = {vod.vod_id: vod for vod in target.vods.all()}
     copies, replies = [], []
     for row in source.events.select_related("vod").prefetch_related("replies"):
-        copy = SessionEvent(session=target, vod=vods[row.vod.vod_id] if row.vod else None)
-        for name in (*WRITTEN, *OF_AUTHOR):
-            setattr(copy, name, getattr(row, name))
+        vod = vods[row.vod.vod_id] if row.vod else None
+        copy = SessionEvent(session=target, vod=vod, **column_values(row, {"id", "session", "vod"}))
         copies.append(copy)
         for said in row.replies.all():
             said.pk, said.event = uuid.uuid4(), copy
@@ -294,7 +294,6 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
     EventReply.objects.bulk_create(replies, batch_size=500)
 
 
-OF_AUTHOR = ("origin", "confidence", "created_by_id", "visitor_id", "created_by_name", "created_at", "updated_at")
 WRITTEN = ("time", "end", "kind", "label", "body", "color", "drawing", "resolved")
 
 

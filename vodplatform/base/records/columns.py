@@ -1,0 +1,29 @@
+"""The columns of a row, for code that must not miss a column that is added later."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.db.models import Field, Model
+
+
+def columns_of(model: type[Model], but: Collection[str] = ()) -> list[Field[Any, Any]]:
+    """Return all columns in the order of the model, but those whose names are in ``but``.
+
+    Raises ValueError where ``but`` names a column that the model does not have.
+    """
+    columns = list(model._meta.concrete_fields)
+    if unknown := set(but) - {column.name for column in columns}:
+        raise ValueError(f"{model.__name__} has no {', '.join(sorted(unknown))}")
+    return [column for column in columns if column.name not in but]
+
+
+def column_names(model: type[Model], but: Collection[str] = ()) -> list[str]:
+    """Return the names of :func:`columns_of`."""
+    return [column.name for column in columns_of(model, but)]
+
+
+def column_values(row: Model, but: Collection[str] = ()) -> dict[str, Any]:
+    """Return the values of :func:`columns_of` one row by attribute; no related row is loaded."""
+    return {column.attname: getattr(row, column.attname) for column in columns_of(type(row), but)}
