@@ -101,6 +101,10 @@ schema: $(VENV)/.dev ## Write what is made from the code anew: docs/openapi.yaml
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 	@scripts/types docs/openapi.yaml docs/openapi.d.ts
 
+examples: $(VENV)/.dev ## Send the API's examples and write their answers anew, then make schema
+	@VOD_WRITE_EXAMPLES=1 $(PY) -m pytest -q -n 0 tests/contract/test_examples.py
+	@$(MAKE) --no-print-directory schema
+
 cluster: $(VENV)/.dev ## Two web and two worker hosts with real servers, until Ctrl-C
 	@scripts/tools cluster
 	@$(PY) -m tests.cluster
@@ -130,4 +134,4 @@ lock: ## Pin requirements/*.in anew
 clean: ## Remove what was made: environment, caches, the data folder's demo
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data/demo bench/.cache
 
-.PHONY: help install develop easyocr demo up tools test test-services test-all test-fast coverage cluster cluster-check mutations durations lint schema torture guards bench lock clean
+.PHONY: help install develop easyocr demo up tools test test-services test-all test-fast coverage cluster cluster-check mutations durations lint schema examples torture guards bench lock clean
