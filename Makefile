@@ -88,7 +88,7 @@ coverage: $(VENV)/.dev tools ## Lines and branches that the tests run, by packag
 mutations: $(VENV)/.dev ## Change the code at random; its tests have to notice (COUNT=50, SEED=n; after make coverage)
 	@$(PY) -m tests.support.mutations --count $(COUNT) --seed $(SEED)
 
-durations: $(VENV)/.dev ## Where the last run's minutes went, into docs/testing.md
+durations: $(VENV)/.dev ## Where the last run's minutes went, into docs/test-durations.md
 	@$(PY) -m tests.support.durations
 
 lint: $(VENV)/.dev ## Style, types, layers, migrations, the committed OpenAPI document

@@ -21,7 +21,7 @@ import pytest
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 FOLDER = PROJECT_ROOT / ".cache" / "durations"
-DOCUMENT = PROJECT_ROOT / "docs" / "testing.md"
+DOCUMENT = PROJECT_ROOT / "docs" / "test-durations.md"
 BEGIN, END = "<!-- made by `make durations` -->\n", "<!-- end -->\n"
 SLOWEST = 15
 PHASES = ("setup", "call", "teardown")
@@ -129,7 +129,7 @@ def report(path: Path) -> str:
 
 
 def main() -> None:
-    """Print the last runs' tables and write them into docs/testing.md."""
+    """Print the last runs' tables and write them into the document."""
     found = "\n".join(report(path) for path in sorted(FOLDER.glob("*.jsonl"), reverse=True))
     print(found)
     before, rest = DOCUMENT.read_text().split(BEGIN)
