@@ -111,6 +111,9 @@ OTHER_NAMES = {
     "uploads": ("upload",),
     "videos": ("ingest",),
 }
+# Fixtures that start a server which pip does not install; what uses one is for `make test-services`.
+SERVERS = {"one_clamd", "swift_server"}
+USES_SERVER = re.compile(r"\b(clamd|swift)\b")
 MARKED = re.compile(r"\bmark\.(\w+)")
 # Programs that pip does not install: how to find each, and the closing line of a run without it.
 PROGRAMS = {
@@ -141,6 +144,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         for mark in marks_of_place(item.path):
             item.add_marker(mark)
+        if SERVERS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("services")
     unavailable = missing_programs()
     if os.environ.get("REDIS_URL"):
         unavailable.add("private_redis")
@@ -170,7 +175,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not collection_path.name.startswith("test_") or not expression:
         return None
     certain = set(marks_of_place(collection_path))
-    possible = (set(MARKED.findall(collection_path.read_text())) & set(re.findall(r"\w+", expression))) - certain
+    text = collection_path.read_text()
+    named = set(MARKED.findall(text)) | ({"services"} if USES_SERVER.search(text) else set())
+    possible = (named & set(re.findall(r"\w+", expression))) - certain
     selects = Expression.compile(expression).evaluate
     choices = itertools.product((False, True), repeat=len(possible))
     marks = (certain.union(itertools.compress(possible, chosen)) for chosen in choices)
