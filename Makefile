@@ -79,10 +79,10 @@ test-fast: $(VENV)/.dev ## The quick part of make test
 	@$(PY) -m pytest -q -n $$(($$(nproc) + 2)) -m "not full and not browser and not services and not exhaustive \
 		and not postgresql and not cluster and not django_db(transaction=True)"
 
-coverage: $(VENV)/.dev tools ## Lines and branches that the tests run, by package; at least 90 % of the lines
+coverage: $(VENV)/.dev tools ## Lines and branches that make test and make test-services run in their own process, by package
 	@rm -f .coverage
-	@$(PY) -m pytest -q -n $$(($$(nproc) + 2)) -m "not postgresql and not browser and not program and not crash and not cluster" \
-		--cov --cov-report= --cov-context=test
+	@$(PY) -m pytest -q -n $$(($$(nproc) + 2)) -m "not exhaustive and not postgresql and not browser and not program \
+		and not crash and not cluster" --cov --cov-report= --cov-context=test
 	@$(PY) -m tests.support.coverage
 
 mutations: $(VENV)/.dev ## Change the code at random; its tests have to notice (COUNT=50, SEED=n; after make coverage)

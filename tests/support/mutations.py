@@ -1,8 +1,8 @@
-"""Random mutations of the program's code, each of which the tests that run the mutated line have to notice.
+"""Random mutations of the program's code, each of which the cases that run the mutated line have to notice.
 
 ``make mutations`` (COUNT=50, SEED=n) needs the contexts of a run under coverage (`make coverage`), which tell which
-cases ran which line. It prints one JSON line for each mutation: where, what, and whether it was caught. What only a
-program that tests start runs, or a child process, is not mutated: nothing says who runs it.
+cases ran which line. It prints one JSON line for each mutation: where, what, and which command notices it. Lines that
+only a program or a child process runs are not mutated: no context says which case runs them.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,12 @@ PACKAGES = ("vodplatform", "jobs_app", "media_app", "sessions_app")
 LEFT_OUT = {"migrations", "demo", "settings"}
 MAX_CASES = 150
 SECONDS = 900
+# The parts of the suite in the order in which they are asked, by the cases that they select.
+PARTS = {
+    "make test": "not services and not exhaustive and not postgresql",
+    "make test-services": "services and not exhaustive and not postgresql",
+}
+NO_CASE = 5  # pytest's exit code where nothing was selected
 OPPOSITES: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
@@ -105,8 +112,11 @@ def choose(data: CoverageData, count: int, rng: random.Random) -> list[tuple[Mut
     return rng.sample(possible, count)
 
 
-def is_caught(mutation: Mutation, cases: list[str], tree: Path) -> bool:
-    """Whether a case fails in the tree with the mutation. The tree is as it was afterwards."""
+def caught_by(mutation: Mutation, cases: list[str], tree: Path) -> str | None:
+    """Return the part of the suite in which a case fails in the tree with the mutation; None where none does.
+
+    The tree is as it was afterwards.
+    """
     path = tree / mutation.file
     source = path.read_text()
     rows = source.splitlines(keepends=True)
@@ -114,16 +124,22 @@ def is_caught(mutation: Mutation, cases: list[str], tree: Path) -> bool:
     rows[mutation.line - 1] = row[: mutation.start] + mutation.after + row[mutation.end :]
     path.write_text("".join(rows))
     try:
-        ended = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "--dist", "load", *cases], cwd=tree,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return True  # what hangs is noticed
+        return next((part for part, marks in PARTS.items() if has_failure(cases, marks, tree)), None)
     finally:
         path.write_text(source)
-    assert ended.returncode in (0, 1, 2, 3, 4), ended.stdout[-2000:]
-    return ended.returncode != 0
+
+
+def has_failure(cases: list[str], marks: str, tree: Path) -> bool:
+    """Whether one of the cases that ``marks`` selects fails in the tree, or hangs."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "--dist", "load", "-m", marks, *cases]
+    try:
+        ended = subprocess.run(
+            command, cwd=tree, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    assert ended.returncode in (0, 1, 2, 3, 4, NO_CASE), ended.stdout[-2000:]
+    return ended.returncode not in (0, NO_CASE)
 
 
 def main() -> int:
@@ -135,17 +151,17 @@ def main() -> int:
     data = CoverageData(str(PROJECT_ROOT / ".coverage"))
     data.read()
     chosen = choose(data, options.count, rng)
-    survived = 0
+    found: Counter[str | None] = Counter()
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
         tree = Path(folder) / "tree"
-        left_out = shutil.ignore_patterns(".git", "data", "__pycache__", ".*cache", ".coverage*")
+        left_out = shutil.ignore_patterns(".git", ".venv", "data", "__pycache__", ".*cache", ".coverage*")
         shutil.copytree(PROJECT_ROOT, tree, ignore=left_out, symlinks=True)
         for mutation, cases in chosen:
             some = rng.sample(cases, min(len(cases), MAX_CASES))
-            caught = is_caught(mutation, some, tree)
-            survived += not caught
-            print(json.dumps({**asdict(mutation), "cases": len(cases), "caught": caught}), flush=True)
-    print(f"{options.count - survived} caught, {survived} survived")
+            part = caught_by(mutation, some, tree)
+            found[part] += 1
+            print(json.dumps({**asdict(mutation), "cases": len(cases), "caught by": part}), flush=True)
+    print(", ".join(f"{found[part]} by {part}" for part in PARTS) + f", {found[None]} survived")
     return 0
 
 
