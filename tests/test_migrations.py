@@ -1,66 +1,103 @@
-"""Migrations while hosts of the release before still run, and two that begin at once."""
+"""Migrations while hosts of the previous release run, two that begin at once, and databases of development versions."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
 import psycopg
 import pytest
+from django.apps import apps
 from django.db import connection, models
 from django.db.migrations import AddField, AlterField, DeleteModel, Migration, RemoveField, RenameField, RenameModel
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
 
 from tests.support.places import database_url, on_server
 from tests.support.program import PROJECT_ROOT, clean_environment, manage
+from tests.support.releases import unpack_release
+from tests.support.sources import PACKAGES
 from vodplatform.base.records.database import connect_apart
+from vodplatform.base.records.former import FORMER_MIGRATION, REFUSAL
 from vodplatform.management.commands import migrate
 
 AT_ONCE = 3
-# As they were when the rule came; no host has run without them since.
-LAST_BEFORE = {
-    "accounts": 2, "analysis": 1, "base": 2, "catalog": 9, "comparison": 2, "editorial": 2, "jobs": 4, "merging": 1,
-    "prosync": 1, "uploads": 1,
-}  # fmt: skip
-
+LAST_DEVELOPMENT_VERSION = "ab27fbc04ea6199e4e2312d1a62fea108933ccf1"
+# Run by that version: an account, a comparison with an alignment and a changed offset, and a stored file.
+FILL = """
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from sessions_app.comparison import services
+from tests.support.factories import make_alignment, make_session, make_user
+user = make_user("keeper")
+session = make_session(user)
+make_alignment(session)
+services.set_offsets(session, user, {"vod-2": 3.5}, "manual", None)
+default_storage.save("jobs/kept/evidence.jpg", ContentFile(b"a picture"))
+"""
 TAKES_AWAY = (RemoveField, RenameField, DeleteModel, RenameModel)
-# Migrations that do, and since which release nothing asks for what they take.
+# Migrations that remove or rename, and the first release whose code no longer uses the former names.
 UNUSED_SINCE: dict[str, str] = {}
 
 
-def own_migrations() -> list[Migration]:
-    """The program's migrations that came after the rule."""
-    found = MigrationLoader(None).disk_migrations
-    assert set(LAST_BEFORE) <= {app for app, _ in found}
-    return [
-        one for (app, name), one in sorted(found.items()) if app in LAST_BEFORE and int(name[:4]) > LAST_BEFORE[app]
-    ]
+def later_migrations() -> list[Migration]:
+    """Return the program's migrations that came after the initial ones."""
+    loader = MigrationLoader(None)
+    own = {config.label for config in apps.get_app_configs() if config.name.startswith(PACKAGES)}
+    found = [one for (app, _), one in sorted(loader.disk_migrations.items()) if app in own]
+    assert {one.app_label for one in found if one.initial} == {one.app_label for one in found}
+    return [one for one in found if not one.initial]
 
 
 def breaks_inserts(field: models.Field) -> bool:  # type: ignore[type-arg]
-    """Whether who does not know the column cannot insert a row: Django drops a Python default once it is added."""
+    """Return whether code that does not know the column cannot insert a row: Django drops a Python default."""
     return not (field.null or field.many_to_many or field.has_db_default() or getattr(field, "generated", False))
 
 
-@pytest.mark.parametrize("migration", own_migrations(), ids=str)
-def test_the_release_before_can_go_on(migration: Migration) -> None:
-    """A column that is new, or that may not be null any more, has a ``db_default``; nothing that it reads is gone."""
-    before = MigrationLoader(None).project_state((migration.app_label, migration.name), at_end=False)
+def faults_of(migration: Migration, before: ProjectState) -> list[str]:
+    """Return the operations that break the previous release. before: the models before the migration."""
+    faults = []
     for operation in migration.operations:
-        assert not isinstance(operation, TAKES_AWAY) or str(migration) in UNUSED_SINCE, operation.describe()
+        if isinstance(operation, TAKES_AWAY) and str(migration) not in UNUSED_SINCE:
+            faults.append(operation.describe())
         if isinstance(operation, AddField | AlterField) and breaks_inserts(operation.field):
-            model = before.models[migration.app_label, operation.model_name_lower]
-            old = model.fields.get(operation.name)
-            assert old and breaks_inserts(old), f"{migration}: {operation.model_name}.{operation.name}"
+            old = before.models[migration.app_label, operation.model_name_lower].fields.get(operation.name)
+            if old is None or not breaks_inserts(old):
+                faults.append(operation.describe())
+    return faults
 
 
-def test_the_rule_knows_what_breaks_inserts() -> None:
-    assert breaks_inserts(models.IntegerField(default=0))
-    assert not breaks_inserts(models.IntegerField(db_default=0))
-    assert not breaks_inserts(models.IntegerField(null=True))
+def test_the_previous_release_can_run_after_each_migration() -> None:
+    """New columns, and columns that may no longer be null, have a ``db_default``; nothing is removed or renamed."""
+    for migration in later_migrations():
+        before = MigrationLoader(None).project_state((migration.app_label, migration.name), at_end=False)
+        assert faults_of(migration, before) == [], migration
+
+
+@pytest.mark.parametrize(
+    ("operation", "is_fault"),
+    [
+        (AddField("job", "size", models.IntegerField(default=0)), True),
+        (AddField("job", "size", models.IntegerField(db_default=0)), False),
+        (AddField("job", "size", models.IntegerField(null=True)), False),
+        (AlterField("job", "deadline", models.DateTimeField()), True),
+        (AlterField("job", "worker", models.CharField(max_length=200)), False),
+        (RemoveField("job", "worker"), True),
+        (RenameField("job", "worker", "host"), True),
+        (DeleteModel("chore"), True),
+    ],
+    ids=lambda value: value.describe() if isinstance(value, Operation) else str(value),
+)
+def test_operations_that_break_the_previous_release_are_found(operation: Operation, is_fault: bool) -> None:
+    migration = Migration("0002_something", "jobs")
+    migration.operations = [operation]
+    assert bool(faults_of(migration, MigrationLoader(None).project_state())) is is_fault
 
 
 def together(environment: dict[str, str]) -> list[tuple[int, str]]:
@@ -117,3 +154,41 @@ def test_who_stands_still_in_a_transaction_is_ended_but_not_who_keeps_others_fro
     finally:
         migrate.set_limits(connection)
     assert held == (True,)
+
+
+def test_no_migration_has_the_name_that_marks_development_versions() -> None:
+    assert FORMER_MIGRATION not in MigrationLoader(None).disk_migrations
+
+
+def rows_in(archive: Path) -> list[str]:
+    """Return the rows of a backup as sorted JSON, independent of the order of rows and columns."""
+    with tarfile.open(archive) as tar:
+        file = tar.extractfile("rows.jsonl")
+        assert file is not None
+        return sorted(json.dumps(json.loads(line), sort_keys=True) for line in file)
+
+
+@pytest.mark.full
+@pytest.mark.services
+def test_a_development_version_is_not_upgraded_but_its_backup_is_restored(tmp_path: Path) -> None:
+    former = unpack_release(LAST_DEVELOPMENT_VERSION, tmp_path / "former")
+    old, new = {"VOD_DATA_DIR": str(tmp_path / "old")}, {"VOD_DATA_DIR": str(tmp_path / "new")}
+    backup = tmp_path / "backup.tar"
+    for words in (["migrate", "--verbosity", "0"], ["shell", "-v", "0", "-c", FILL], ["backup", str(backup)]):
+        answer = manage(*words, environment=old, tree=former)
+        assert answer.returncode == 0, answer.stderr
+    for command in (["migrate"], ["up", "--port", "0"]):
+        refused = manage(*command, environment=old)
+        assert (refused.returncode, refused.stderr) == (1, f"CommandError: {REFUSAL}\n")
+    restored = manage("restore", str(backup), environment=new)
+    assert restored.returncode == 0, restored.stderr
+    found = manage("doctor", environment=new).stdout.splitlines()
+    # The rows name recordings that were never there.
+    assert [line.split()[1:3] for line in found if not line.startswith("ok ")] == [["video", "files"]], found
+    again = tmp_path / "again.tar"
+    assert manage("backup", str(again), environment=new).returncode == 0
+    assert rows_in(again) == rows_in(backup)
+    assert {"accounts.user", "comparison.offsetchange", "jobs.job"} <= {
+        json.loads(row)["model"] for row in rows_in(backup)
+    }
+    assert (tmp_path / "new" / "media" / "jobs" / "kept" / "evidence.jpg").read_bytes() == b"a picture"

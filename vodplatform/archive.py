@@ -37,6 +37,7 @@ from django.db.models import Model
 
 from jobs_app import scratch
 from vodplatform.base.files.installation import MARK
+from vodplatform.base.records.former import is_former
 
 FORMAT = 1
 # What a file system says that has no hard links between these folders, or takes no more of a file.
@@ -187,10 +188,11 @@ def read_archive(source: Path) -> dict[str, int]:
             manifest = json.load(_member(archive, "manifest.json"))
             if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
                 raise ArchiveError(f"{source} has another format than this program reads.")
-            known = {tuple(item) for item in MigrationRecorder(connection).applied_migrations()}
-            unknown = [item for item in manifest["migrations"] if tuple(item) not in known]
+            applied = [(str(app), str(name)) for app, name in manifest["migrations"]]
+            known = MigrationRecorder(connection).applied_migrations()
+            unknown = [] if is_former(applied) else [name for app, name in applied if (app, name) not in known]
             if unknown:
-                raise ArchiveError(f"{source} comes from a newer program (it knows {unknown[0][1]}); update this one.")
+                raise ArchiveError(f"{source} comes from a newer program (it knows {unknown[0]}); update this one.")
             _refuse_unless_empty()
             with transaction.atomic():
                 if connection.vendor == "postgresql":

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -185,17 +182,3 @@ def test_former_sessions_go_with_their_time(owner: User) -> None:
     assert not is_in(client)
     call_command("clearsessions")
     assert not Session.objects.filter(pk=former.pk).exists()
-
-
-def test_sessions_of_an_older_version_go_along(owner: User) -> None:
-    """The migration: who was signed in is listed, what is over is left, and the former rows stay for other hosts."""
-    client = signed_in(owner)
-    former = of_the_last_release(client)
-    Session.objects.create(
-        session_key="past", session_data=former.session_data, expire_date=timezone.now() - timedelta(hours=1)
-    )
-    module = importlib.import_module("vodplatform.accounts.migrations.0004_browser_sessions")
-    module.copy_sessions(apps, connection.schema_editor())
-    assert [row.user_id for row in BrowserSession.objects.all()] == [owner.pk]
-    assert Session.objects.count() == 2
-    assert is_in(client)

@@ -232,6 +232,17 @@ class TestNames:
         with pytest.raises(IntegrityError), transaction.atomic():
             make_user("owner")
 
+    def test_accounts_of_a_backup_whose_names_differ_by_case_keep_working(self, owner: User) -> None:
+        """Versions without the rule let two such accounts be made; the newer one has a key of its own."""
+        newer = make_user("other")
+        User.objects.filter(pk=newer.pk).update(username="Owner", username_key=f"owner#{newer.pk.hex}")
+        newer.refresh_from_db()
+        newer.full_clean(exclude=["password"])
+        newer.full_name = "Still here"
+        newer.save()
+        newer.refresh_from_db()
+        assert (newer.full_name, newer.username_key) == ("Still here", f"owner#{newer.pk.hex}")
+
     @pytest.mark.parametrize("name", ["a b", "a\nb", "a\x00", "", "a\u202eb", "<b>", "a/b", "a#b"])
     def test_odd_signs_are_refused(self, name: str) -> None:
         with pytest.raises(ValidationError):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.apps import apps
 from django.db import connection
 
 from media_app.videos import search
@@ -210,42 +207,6 @@ class TestLibrary:
         video.save(update_fields=["duration"])
         video.refresh_from_db()
         assert (video.title, video.search_text) == ("Beta", "beta\n")
-
-
-@pytest.mark.django_db
-def test_a_migration_fills_the_rows_there_were(owner: User) -> None:
-    for number in range(3):
-        make_video(owner, title=f"\u00c9tude {number}", tags=["a/b"])
-    Video.objects.update(search_text="")
-    fill: Any = importlib.import_module("media_app.videos.migrations.0004_search").fill
-    with connection.schema_editor(atomic=False) if connection.vendor == "postgresql" else _Editor() as editor:
-        fill(apps, editor)
-    assert sorted(Video.objects.values_list("search_text", flat=True)) == [
-        f"etude {number}\na/b a b" for number in range(3)
-    ]
-
-
-@pytest.mark.django_db
-def test_a_migration_writes_letters_plainly_in_the_rows_there_were(owner: User) -> None:
-    river, other = make_video(owner, title="\u0131rmak"), make_video(owner, title="Other")
-    Video.objects.filter(pk=river.pk).update(search_text="\u0131rmak\n")
-    Video.objects.filter(pk=other.pk).update(search_text="as it was")
-    fold: Any = importlib.import_module("media_app.videos.migrations.0006_lists").fold
-    with connection.schema_editor(atomic=False) if connection.vendor == "postgresql" else _Editor() as editor:
-        fold(apps, editor)
-    assert dict(Video.objects.values_list("title", "search_text")) == {"\u0131rmak": "irmak\n", "Other": "as it was"}
-
-
-class _Editor:
-    """What a migration's function is given, where SQLite opens no editor inside of a transaction."""
-
-    connection = connection
-
-    def __enter__(self) -> _Editor:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        return None
 
 
 @pytest.mark.django_db

@@ -10,11 +10,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
+from django.core.management.base import CommandError
 from django.core.management.commands.migrate import Command as Migrate
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.migrations.recorder import MigrationRecorder
 
 from vodplatform.base.records.database import connect_apart
+from vodplatform.base.records.former import REFUSAL, is_former
 
 LOCK = zlib.crc32(b"vodplatform.migrate")
 # A process that was stopped in the middle of a transaction holds its locks no longer than this.
@@ -23,7 +26,7 @@ POLL_SECONDS = 0.2
 
 
 class Command(Migrate):
-    """Waits for whoever migrates the same database."""
+    """Waits until no other process migrates the same database. Refuses databases of development versions."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
@@ -31,6 +34,8 @@ class Command(Migrate):
             # Django asks in a transaction whether JSON is supported, and takes another process's lock for a no.
             connection.features.supports_json_field = True
         with alone(connection):
+            if is_former(MigrationRecorder(connection).applied_migrations()):
+                raise CommandError(REFUSAL)
             super().handle(*args, **options)
             if connection.vendor == "postgresql" and not (options["plan"] or options["check_unapplied"]):
                 try:
