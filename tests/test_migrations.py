@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.apps import apps
+from django.core.management import call_command
 from django.db import connection, models
 from django.db.migrations import AddField, AlterField, DeleteModel, Migration, RemoveField, RenameField, RenameModel
 from django.db.migrations.loader import MigrationLoader
@@ -118,6 +119,15 @@ def test_several_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
     environment = {"VOD_DATA_DIR": str(tmp_path)}
     assert together(environment) == [(0, "")] * AT_ONCE
     assert manage("migrate", "--check", environment=environment).returncode == 0
+
+
+@pytest.mark.django_db
+def test_a_database_that_another_process_has_locked_is_not_taken_for_one_without_json(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(type(connection.features), "supports_json_field", False)  # as Django concludes from the lock
+    monkeypatch.delitem(vars(connection.features), "supports_json_field", raising=False)
+    call_command("migrate", "--plan", verbosity=0, skip_checks=False)
 
 
 @pytest.mark.full

@@ -28,11 +28,16 @@ POLL_SECONDS = 0.2
 class Command(Migrate):
     """Waits until no other process migrates the same database. Refuses databases of development versions."""
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def execute(self, *args: Any, **options: Any) -> Any:
         connection = connections[options["database"]]
         if connection.vendor == "sqlite":
-            # Django asks in a transaction whether JSON is supported, and takes another process's lock for a no.
+            # Django's checks run before `handle`. They test JSON in a transaction, and take a locked database for one
+            # without JSON.
             connection.features.supports_json_field = True
+        return super().execute(*args, **options)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        connection = connections[options["database"]]
         with alone(connection):
             if is_former(MigrationRecorder(connection).applied_migrations()):
                 raise CommandError(REFUSAL)
