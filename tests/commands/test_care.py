@@ -11,11 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs_app.models import JobStatus
+from jobs_app.models import JobEvent, JobStatus
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from sessions_app.comparison.alignment.easyocr_reader import FOLDER
@@ -300,22 +300,20 @@ def test_doctor_names_a_storage_that_cannot_be_used(db, capsys, media, s3_storag
 
 
 @pytest.mark.django_db(transaction=True)
-def test_doctor_finds_an_append_only_table_that_lost_its_trigger(capsys):
+def test_doctor_finds_an_append_only_table_that_lost_its_trigger_and_creates_it(capsys):
+    event = JobEvent.objects.create(job=make_job(make_user("anna")), name="queued")
     suffix = " ON jobs_event" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'jobs_event_append_only'")
-        else:
-            cursor.execute("SELECT sql FROM sqlite_master WHERE name = 'jobs_event_append_only'")
-        definition = cursor.fetchone()[0]
         cursor.execute(f"DROP TRIGGER jobs_event_append_only{suffix}")
     try:
         code, output = doctor(capsys)
         assert code == 1
         assert "jobs_event" in output
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute(definition)
+        _, output = doctor(capsys, "--fix")
+    assert "protected jobs_event" in output
+    with pytest.raises(DatabaseError, match="never changed"):
+        JobEvent.objects.filter(pk=event.pk).update(attempt=7)
 
 
 def test_expire_removes_old_previews_and_keeps_fresh_ones(db, media, settings, tmp_path, capsys):

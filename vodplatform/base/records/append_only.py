@@ -61,3 +61,11 @@ def unprotected_tables() -> list[str]:
         cursor.execute(query)
         found = {row[0] for row in cursor.fetchall()}
     return [table for table in APPEND_ONLY if f"{table}_append_only" not in found]
+
+
+def protect_again() -> list[str]:
+    """Create the triggers that are missing; return their tables."""
+    tables = unprotected_tables()
+    for table in tables:
+        protect(table)(None, connection.schema_editor())
+    return tables

@@ -28,7 +28,7 @@ from media_app.videos import upkeep
 from vodplatform.base.files import disk, installation
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.processes.process import Access, ChildError, run_child
-from vodplatform.base.records.append_only import unprotected_tables
+from vodplatform.base.records.append_only import protect_again, unprotected_tables
 from vodplatform.base.records.database import connect_apart
 from vodplatform.base.redis_pool import connect, reason
 from vodplatform.base.redis_server import NoRedisServer, find_redis_server
@@ -49,7 +49,10 @@ class Command(BaseCommand):
         super().add_arguments(parser)
         parser.add_argument(
             "--fix", action="store_true",
-            help="first mark what has lost its file, and delete stored files that nothing has known for a day",
+            help=(
+                "first mark rows that have lost their files, delete stored files that no row has named for a day, and "
+                "create missing triggers of append-only tables"
+            ),
         )  # fmt: skip
         parser.add_argument("--yes", action="store_true", help="with --fix: also where many files are out of sight")
 
@@ -100,11 +103,14 @@ class Command(BaseCommand):
                     f"{found} have no file here; nothing was changed. Where this is the right store and they are "
                     "gone, say `doctor --fix --yes`."
                 )
+            protected = protect_again()
             lost, back = upkeep.mark_lost()
             lost_renditions, found_renditions = upkeep.mark_lost_renditions()
             removed = upkeep.remove_leftovers()
         except (installation.WrongInstallation, StoreUnavailable) as exc:
             raise CommandError(str(exc)) from exc
+        for table in protected:
+            self.stdout.write(f"protected {table}: its rows cannot be changed")
         for video in lost:
             self.stdout.write(f"failed   {video.title}: {video.location} no longer exists")
         for video in back:
@@ -179,9 +185,7 @@ def belonging() -> str | None:
 
 def append_only() -> str | None:
     tables = ", ".join(unprotected_tables())
-    return (
-        f"{tables}: the trigger that keeps rows unchanged is gone; migrate that app back and forth." if tables else None
-    )
+    return f"{tables}: the trigger that keeps rows unchanged is gone; `doctor --fix` creates it." if tables else None
 
 
 def room() -> str | None:
