@@ -125,7 +125,8 @@ def test_several_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
 def test_a_database_that_another_process_has_locked_is_not_taken_for_one_without_json(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(type(connection.features), "supports_json_field", False)  # as Django concludes from the lock
+    # Django's answer for a locked database.
+    monkeypatch.setattr(type(connection.features), "supports_json_field", False)
     monkeypatch.delitem(vars(connection.features), "supports_json_field", raising=False)
     call_command("migrate", "--plan", verbosity=0, skip_checks=False)
 
