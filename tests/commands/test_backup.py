@@ -38,7 +38,7 @@ def manage(data_dir: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run a command on an embedded data folder of its own."""
     environment = {"PATH": "/usr/bin:/bin", "VOD_DATA_DIR": str(data_dir), "PYTHONPATH": str(PROJECT_ROOT)}
     argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), *words]
-    return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.fixture
