@@ -291,9 +291,10 @@ def record_crash(lease: Lease, why: str) -> bool:
 
 
 def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_seconds: float, message: str) -> bool:
-    """Leave the worker and the lane until ``seconds`` have passed or :func:`services.poke` says so; costs no attempt.
+    """Release the worker and the lane for ``seconds`` or until :func:`jobs_app.services.wake_waiting` is called.
 
-    state: kept as the checkpoint. deadline_seconds: counted from the job's first wait; record_change it the job fails.
+    Costs no attempt. state: kept as the checkpoint. deadline_seconds: counted from the job's first wait; once they have
+    passed, the job fails.
     """
     with transaction.atomic():
         if lease.rows().filter(deadline__lte=Now()).exists():
@@ -308,7 +309,7 @@ def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_second
 
 
 def retry_later(lease: Lease, type: str, message: str) -> bool:
-    """A transient fault: try again by itself record_change a growing delay, or fail when that was done often enough."""
+    """Record a transient fault: retry after an increasing delay, or fail once the retries are used up."""
     with transaction.atomic():
         job = lease.rows().first()
         if job is None:

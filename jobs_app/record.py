@@ -47,14 +47,14 @@ def record_event(job: Job, name: str, **data: Any) -> None:
 
 
 def record_change(job_id: uuid.UUID, name: str, **data: Any) -> Job:
-    """Read a row that has just been written, and :func:`note` it."""
+    """Read a row that has just been written, and :func:`record_event` its change."""
     job = reload_job(job_id)
     record_event(job, name, **data)
     return job
 
 
 def record_end(job_id: uuid.UUID, name: str) -> Job:
-    """:func:`after` for a job that has ended; what its kind does then is in the same transaction."""
+    """:func:`record_change` for a job that has ended; what its kind does then is in the same transaction."""
     job = record_change(job_id, name)
     if job.kind in registry():
         registry()[job.kind].hooks.ended(job)

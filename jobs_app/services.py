@@ -36,8 +36,8 @@ def enqueue(
 ) -> Job:  # fmt: skip
     """Write a queued job in the caller's transaction; a worker is woken on commit.
 
-    Over the owner's limit it is queued without a place: it waits for one and is not refused. job_id: where something
-    was named record_change it before. segments: of a pro job.
+    Over the owner's limit it is queued without a place: it waits for one and is not refused. job_id: the id to use if
+    the caller has already named something after it. segments: of a pro job.
     """
     definition = kind_of(kind)
     with transaction.atomic():

@@ -53,7 +53,7 @@ def _with_status(videos: VideoQuerySet, status: str) -> VideoQuerySet:
 
 
 def page_of(user: User | AnonymousUser, query: dict[str, Any]) -> tuple[list[Video], int]:
-    """The videos of a page, as :class:`VideoSerializer` wants them, and how many there are in all.
+    """Return a page of videos for :class:`media_app.library.serializers.VideoSerializer`, and the count of all.
 
     Newest first; what was searched for, best first.
     """

@@ -79,7 +79,10 @@ class Purpose(ABC):
         """Make what the upload becomes, by its ``resource_id``, in the transaction that completes it."""
 
     def cancel(self, upload: Upload) -> bool:
-        """Give up what goes with the upload, and the upload itself by :func:`services.end`; False: it goes alone."""
+        """Give up what goes with the upload, and end it by :func:`media_app.uploads.services.end`.
+
+        Return False where nothing goes with it; the caller ends it then.
+        """
         return False
 
     def stored_bytes(self, user_id: UUID) -> int:

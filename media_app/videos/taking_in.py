@@ -61,7 +61,7 @@ def map_storage_errors() -> Iterator[None]:
 def writing(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
     """A transaction in which the video's row is written, by the attempt that holds the job, and told where it is shown.
 
-    The job is locked before the video, as wherever both are. Raises :class:`LeaseLost`.
+    The job is locked before the video, as wherever both are. Raises :class:`jobs_app.context.LeaseLost`.
     """
     with context.holding():
         try:

@@ -97,7 +97,8 @@ def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> 
     """Have the reel cut anew, of moments that a person chose; until then the one before is shown.
 
     session: with its state and results. given: ``start_time, end_time`` of each, seconds. Raises ``invalid`` (400),
-    ``job_live`` (409) while one is being cut, ``video_not_ready``, ``work_limit``, and as :meth:`check_ready`.
+    ``job_live`` (409) while one is being cut, ``video_not_ready``, ``work_limit``, and as
+    :meth:`AnalysisSession.check_ready`.
     """
     session.check_ready()
     if session.analysis_type != AnalysisType.HIGHLIGHTS:

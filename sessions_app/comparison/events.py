@@ -113,9 +113,10 @@ class EventPage:
 
 
 def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
-    """The events that a query of :class:`EventQuerySerializer` asks for. Raises ``unknown_vod``.
+    """Return the events that a query asks for. Raises ``unknown_vod``.
 
-    Which are joined is found from a few columns of all rows; whole rows are read of those alone that are answered.
+    query: of :class:`sessions_app.comparison.event_serializers.EventQuerySerializer`. Which are joined is found from a
+    few columns of all rows; whole rows are read of those alone that are answered.
     """
     vods = {vod.pk: vod for vod in session.vods.select_related("video")}
     if "vod_id" in query and query["vod_id"] not in {vod.vod_id for vod in vods.values()}:

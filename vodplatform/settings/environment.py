@@ -45,7 +45,7 @@ class Environment:
         self.values = os.environ if values is None else values
 
     def value(self, name: str) -> Any:
-        """What :data:`VARIABLES` makes of the variable, or its default where it is unset or empty."""
+        """Return what the variable's row in ``variables.py`` makes of it, or its default where it is unset or empty."""
         variable = BY_NAME.get(name)
         if variable is None:
             raise SettingsError(f"{name} is not a known setting.")

@@ -1,8 +1,8 @@
 """Find the highlights of a video and cut them into a reel: the signals first, frames only where something was chosen.
 
-One pass reads packets, sound and keyframes (:mod:`survey`), what stands out is chosen within the budget
-(:mod:`moments`), a model may judge the best of it (:mod:`vision`), and only around the ends of what was chosen are all
-frames decoded, so that the reel begins and ends where shots do.
+One pass reads packets, sound and keyframes (`survey.py`), what stands out is chosen within the budget (`moments.py`), a
+model may judge the best of it (`vision.py`), and only around the ends of what was chosen are all frames decoded, so
+that the reel begins and ends where shots do.
 """
 
 from __future__ import annotations

@@ -76,8 +76,9 @@ def find_edges(
     path: str | os.PathLike[str], start: float = 0.0, end: float = float("inf"), threads: int = 2,
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Edge]:  # fmt: skip
-    """The edges of a video between two moments (seconds), by decoding every frame there. Raises :class:`MediaError`.
+    """Return the edges of a video between two moments (seconds), by decoding every frame there.
 
+    Raises :class:`media_app.av.container.MediaError`.
     on_progress: is told how far it has come, in seconds of the video.
     """
     found: list[Edge] = []

@@ -82,7 +82,10 @@ def small(frame: VideoFrame) -> NDArray[np.uint8]:
 def survey(  # noqa: PLR0915 - one loop, and what it keeps
     path: str | os.PathLike[str], duration: float, on_progress: Progress | None = None
 ) -> Survey:
-    """Read the file once from its beginning. duration: seconds, for the progress. Raises :class:`MediaError`."""
+    """Read the file once from its beginning. duration: seconds, for the progress.
+
+    Raises :class:`media_app.av.container.MediaError`.
+    """
     with open_media(path) as container:
         video = first_video(container)
         video.codec_context.options = {**DECODER_OPTIONS, "skip_loop_filter": "all"}

@@ -21,7 +21,7 @@ REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported", "me
 
 
 def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
-    """Whether it can be done, before an hour is spent. Raises :class:`CommandError`."""
+    """Whether it can be done, before an hour is spent. Raises ``CommandError``."""
     if not MIN_CLIPS <= len(clips) <= MAX_CLIPS:
         usage_error(f"Give {MIN_CLIPS} to {MAX_CLIPS} videos.")
     for clip in clips:
@@ -31,7 +31,7 @@ def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
 
 
 def merge(clips: Sequence[Path], output: Path, *, level: bool, verbosity: int) -> dict[str, Any]:
-    """Write ``output``, whole or not at all; what the child answers. Raises :class:`CommandError`."""
+    """Write ``output``, whole or not at all; what the child answers. Raises ``CommandError``."""
     # Beside the output: what is made there needs no second copy, and room for it on no other disk.
     folder = Path(tempfile.mkdtemp(prefix=".vod-merge-", dir=output.parent))
     try:

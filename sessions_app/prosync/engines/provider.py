@@ -127,7 +127,7 @@ def _note(work: Work, **values: Any) -> None:
 
 
 def _request(row: ProJob, name: str) -> dict[str, Any]:
-    """Raises :class:`RequestNotSent` where the provider could not fetch anything from here."""
+    """Raises :class:`syncso.RequestNotSent` where the provider could not fetch anything from here."""
     if not settings.PUBLIC_URL:
         raise syncso.RequestNotSent("VOD_PUBLIC_URL is not set: the provider could not fetch the video.")
     sounds = {}
@@ -263,7 +263,7 @@ def _watched(context: JobContext, fetch: Callable[[], T]) -> T:
 def _facts(work: Work, path: Path) -> dict[str, Any]:
     """What the probe says of the result. Some modes change the length: it is paid, and shown as it is.
 
-    Raises :class:`InvalidResponse` for what another download may mend, and otherwise :class:`JobFailed`.
+    Raises :class:`syncso.InvalidResponse` for what another download may mend, and otherwise :class:`JobFailed`.
     """
     try:
         facts = facts_of(work.context, path)

@@ -1,7 +1,7 @@
 """``Idempotency-Key``: a request that is sent again gets the first answer, and its effect happens once.
 
-A view's ``post`` is decorated with :func:`idempotent`; the service that makes the effect calls :func:`seal` in the
-transaction of the effect. docs/design/0007-requests.md says why both are needed.
+A view's ``post`` is decorated with :func:`idempotent`; the service that makes the effect calls
+:func:`bind_to_transaction` in the transaction of the effect. docs/design/0007-requests.md says why both are needed.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def move_out(folder: Path, *names: str) -> Path:
 
 
 def read(folder: Path, *names: str) -> bytes:
-    """The bytes of a file that a child has made below ``folder``. Raises ``FileNotFoundError`` as :func:`take`."""
+    """The bytes of a file that a child has made below ``folder``. Raises ``FileNotFoundError`` as :func:`move_out`."""
     with _opened(folder, names) as (descriptor, name):
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=descriptor)
         try:

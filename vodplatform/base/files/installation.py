@@ -88,8 +88,8 @@ def check() -> None:
 
 
 def begin_process() -> None:
-    """:func:`begin` for a process that starts: it ends with the sentence. Where the database or the store does not
-    answer, or there are no tables yet, it goes on, and :func:`watch` asks again.
+    """:func:`register_process` for a process that starts: a wrong installation ends it with the sentence. Where the
+    database or the store does not answer, or there are no tables yet, it goes on, and :func:`watch` asks again.
     """
     try:
         # The web server imports us in its event loop, where Django asks no database.

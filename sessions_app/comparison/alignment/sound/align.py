@@ -132,7 +132,10 @@ class _Pair:
 
 
 def align_sounds(first: Recording, second: Recording) -> SoundMatch | SoundRefusal:
-    """Find the offset of ``second`` against ``first``. Raises :class:`NoSound` where one of them is silent."""
+    """Find the offset of ``second`` against ``first``.
+
+    Raises :class:`sessions_app.comparison.alignment.sound.track.NoSound` where one of them is silent.
+    """
     pair = _Pair(first, second, first.hear_all(), second.hear_probes())
     peaks = find_peaks(pair.whole, pair.heard, CANDIDATES)
     if not _is_clear(peaks):
